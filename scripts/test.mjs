@@ -1,0 +1,16 @@
+/** Runs Jest with the arguments given and closes with one plain line: `N passed, N failed`. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+const require = createRequire(import.meta.url);
+const folder = mkdtempSync(path.join(tmpdir(), 'evalsaga-test-'));
+const report = path.join(folder, 'report.json');
+const args = [require.resolve('jest/bin/jest'), '--json', `--outputFile=${report}`, '--testLocationInResults=false', ...process.argv.slice(2)];
+const { status } = spawnSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+const { numPassedTests: passed, numFailedTests: failed, numRuntimeErrorTestSuites: broken, numTotalTests: total } = JSON.parse(readFileSync(report, 'utf8'));
+rmSync(folder, { recursive: true, force: true });
+console.log(`${passed} passed, ${failed + broken} failed`);
+process.exitCode = status === 0 && total > 0 ? 0 : 1;

@@ -1,0 +1,29 @@
+/** Ids and marks that must be the same everywhere. Pure. */
+
+/** Variable in every endpoint's and job's spec that marks it as ours: the value is the invocation id. */
+export const invocationVariable = 'EVALSAGA_INVOCATION';
+
+/** Variable in every endpoint's and job's spec: the task's index. */
+export const taskVariable = 'EVALSAGA_TASK';
+
+/** Variable of a job: the full request URL of its endpoint, filled in when the job is submitted. */
+export const modelUrlVariable = 'EVALSAGA_MODEL_URL';
+
+/** Variable of a job: the task's own folder on the mount, as the container sees it. */
+export const outputDirVariable = 'EVALSAGA_OUTPUT_DIR';
+
+export const defaultTaskQueue = 'evalsaga';
+
+export const runWorkflowType = 'evaluationRun';
+export const taskWorkflowType = 'evaluationTask';
+
+export const runWorkflowId = (invocation: string): string => `eval-${invocation}`;
+
+export const taskWorkflowId = (invocation: string, index: number): string => `eval-${invocation}.${index}`;
+
+/** The invocation of a run's or task's workflow id, or `undefined` when it is neither. */
+export const invocationOf = (workflowId: string): string | undefined =>
+  /^eval-([0-9a-f]{16})(?:\.\d+)?$/.exec(workflowId)?.[1];
+
+/** Search attributes (all Keyword) of runs. */
+export const searchAttributeNames = ['EvalModel', 'EvalPhase', 'EvalOutcome', 'EvalOwner'] as const;

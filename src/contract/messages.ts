@@ -1,0 +1,21 @@
+/** Signals and queries between run, task, activities and client: names and types, no runtime. */
+import type { QueryDefinition, SignalDefinition } from '@temporalio/common';
+import type { RunSnapshot, TaskSnapshot } from './state';
+
+/** Task → run: this task's endpoint is Ready. */
+export const endpointReady = { type: 'signal', name: 'endpointReady' } as SignalDefinition<[{ index: number }]>;
+
+/** Task → run: the task's snapshot changed. */
+export const taskChanged = { type: 'signal', name: 'taskChanged' } as SignalDefinition<[TaskSnapshot]>;
+
+/** Run → task: the barrier is open, submit the job. */
+export const startJob = { type: 'signal', name: 'startJob' } as SignalDefinition<[]>;
+
+/** Activity → task: the platform's state of the endpoint or job changed. */
+export const observed = { type: 'signal', name: 'observed' } as SignalDefinition<[{ message: string }]>;
+
+/** The run's snapshot, also after it closed. */
+export const runStatus = { type: 'query', name: 'status' } as QueryDefinition<RunSnapshot>;
+
+/** The task's snapshot. */
+export const taskStatus = { type: 'query', name: 'status' } as QueryDefinition<TaskSnapshot>;

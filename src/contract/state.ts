@@ -1,0 +1,72 @@
+/** What a run looks like from outside. One snapshot type behind the query, the Web UI table, the CLI and its JSON. */
+
+export type TaskPhase =
+  | 'pending'
+  | 'creating endpoint'
+  | 'awaiting ready'
+  | 'ready'
+  | 'submitting job'
+  | 'running job'
+  | 'fetching results'
+  | 'tearing down'
+  | 'done';
+
+export type TaskOutcome = 'succeeded' | 'failed' | 'cancelled';
+
+export type RunPhase = 'starting' | 'deploying' | 'evaluating' | 'tearing down' | 'done';
+
+/** Flat metric name to value; NaN and infinities are the strings `NaN`, `Infinity`, `-Infinity` (JSON has no other way). */
+export type Metrics = Readonly<Record<string, number | string>>;
+
+/** Why a task failed: `type` is the contract (see contract/errors), `message` is for people. */
+export interface TaskError {
+  readonly type: string;
+  readonly message: string;
+}
+
+/** Something that still exists on the platform although the run wanted it gone. */
+export interface LeftResource {
+  readonly kind: 'endpoint' | 'job' | 'storage';
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** Storage that was kept on purpose, and the command that deals with it. */
+export interface KeptStorage {
+  readonly path: string;
+  readonly reason: string;
+  readonly command: string;
+}
+
+export interface TaskSnapshot {
+  readonly index: number;
+  readonly name: string;
+  readonly phase: TaskPhase;
+  /** Set with the verdict; teardown may still go on. */
+  readonly outcome: TaskOutcome | null;
+  readonly endpoint: string | null;
+  readonly endpointUrl: string | null;
+  readonly job: string | null;
+  /** Last thing observed on the platform, e.g. `Starting: pulling image`. */
+  readonly message: string | null;
+  /** ISO 8601. */
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  readonly metrics: Metrics;
+  /** Absolute folder with this task's results, once anything is home. */
+  readonly outputDir: string | null;
+  readonly error: TaskError | null;
+  readonly left: readonly LeftResource[];
+  readonly kept: readonly KeptStorage[];
+}
+
+export interface RunSnapshot {
+  readonly invocation: string;
+  readonly phase: RunPhase;
+  readonly platform: 'lepton' | 'local';
+  readonly model: string;
+  readonly startedAt: string;
+  readonly tasks: readonly TaskSnapshot[];
+  readonly left: readonly LeftResource[];
+  readonly kept: readonly KeptStorage[];
+}

@@ -1,0 +1,39 @@
+/** Why a call of the platform failed. Whether to retry is decided at the activity border (activities/failures.ts), not here. */
+export type LeptonErrorKind =
+  | 'unauthorized' // 401
+  | 'forbidden' // 403
+  | 'not_found' // 404
+  | 'conflict' // 409
+  | 'rate_limited' // 429
+  | 'invalid_request' // any other 4xx
+  | 'server' // 5xx
+  | 'network' // no answer: refused, cut, timed out
+  | 'invalid_response'; // a success that is not what the API promises
+
+export class LeptonError extends Error {
+  override readonly name = 'LeptonError';
+  readonly kind: LeptonErrorKind;
+  /** HTTP status, where there was one. */
+  readonly status: number | undefined;
+  /** `POST /deployments`: method and path below the workspace. */
+  readonly request: string;
+  /** The server's own wish, milliseconds, from `Retry-After`. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    message: string,
+    details: {
+      kind: LeptonErrorKind;
+      request: string;
+      status?: number | undefined;
+      retryAfterMs?: number | undefined;
+      cause?: unknown;
+    },
+  ) {
+    super(message, { cause: details.cause });
+    this.kind = details.kind;
+    this.status = details.status;
+    this.request = details.request;
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}

@@ -1,0 +1,146 @@
+/** The platform's wire objects, as far as evalsaga reads them. Unknown keys pass through; unknown states are kept as text. */
+
+export interface Metadata {
+  readonly id?: string | undefined;
+  readonly name?: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly created_at?: number | undefined;
+  readonly [key: string]: unknown;
+}
+
+export interface WireEnv {
+  readonly name: string;
+  readonly value?: string | undefined;
+  readonly value_from?: { readonly secret_name_ref?: string | undefined } | undefined;
+}
+
+export interface Deployment {
+  readonly metadata: Metadata;
+  readonly spec: { readonly envs?: readonly WireEnv[] | undefined; readonly [key: string]: unknown };
+  readonly status?:
+    | {
+        /** `Ready`, `Not Ready`, `Starting`, `Updating`, `Scaling`, `Stopping`, `Stopped`, `Deleting`, `Error`, or anything new. */
+        readonly state: string;
+        readonly phase?: string | undefined;
+        readonly endpoint?: { readonly external_endpoint?: string | null | undefined } | undefined;
+        readonly ready_replicas?: number | undefined;
+        /** Not in the SDK's types; the local platform, and maybe the service, say here why a state was taken. */
+        readonly message?: string | undefined;
+        readonly [key: string]: unknown;
+      }
+    | undefined;
+}
+
+export interface Job {
+  readonly metadata: Metadata;
+  readonly spec?: { readonly envs?: readonly WireEnv[] | undefined; readonly [key: string]: unknown } | undefined;
+  readonly status?:
+    | {
+        /** `Queueing`, `Starting`, `Running`, `Completed`, `Failed`, `Stopped`, …, or anything new. */
+        readonly state?: string | undefined;
+        readonly creation_time?: number | undefined;
+        readonly completion_time?: number | undefined;
+        readonly message?: string | undefined;
+        readonly [key: string]: unknown;
+      }
+    | undefined;
+}
+
+export interface Replica {
+  readonly id: string;
+}
+
+/** One line of a resource's history. */
+export interface PlatformEvent {
+  readonly type: string;
+  readonly reason: string;
+  readonly count: number;
+  readonly last_observed_time: string;
+  readonly message?: string | undefined;
+}
+
+export interface ReadinessIssue {
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface StorageEntry {
+  readonly type: 'dir' | 'file';
+  readonly name: string;
+  /** Absolute in the file system. */
+  readonly path: string;
+}
+
+export interface NodeGroup {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface WorkspaceInfo {
+  readonly workspace_name: string;
+  readonly workspace_state: string;
+  readonly supported_shapes: Readonly<Record<string, unknown>>;
+  readonly features?: { readonly enable_new_deployment_api?: boolean | undefined } | undefined;
+  readonly [key: string]: unknown;
+}
+
+/** How to reach a workspace. `url` ends in `/api/v2/workspaces/<id>`, without a trailing slash. */
+export interface PlatformAccess {
+  readonly url: string;
+  readonly workspace: string;
+  readonly token: string;
+  /** Sent as `origin` header where the real clients send one. */
+  readonly origin?: string | undefined;
+}
+
+/** Every call of the platform that evalsaga makes. All reject with `LeptonError` (see errors.ts); 404 is named per call. */
+export interface LeptonClient {
+  readonly access: Omit<PlatformAccess, 'token'>;
+  getWorkspace(options?: CallOptions): Promise<WorkspaceInfo>;
+  listDeployments(options?: CallOptions): Promise<Deployment[]>;
+  /** `undefined` when there is none of that name. */
+  getDeployment(name: string, options?: CallOptions): Promise<Deployment | undefined>;
+  createDeployment(deployment: { name: string; spec: Record<string, unknown> }, options?: CallOptions): Promise<void>;
+  /** Resolves for 404 as well: what is absent is deleted. */
+  deleteDeployment(name: string, options?: CallOptions): Promise<void>;
+  /** Why the replicas are not ready; empty where the platform has nothing to say (also on 404). */
+  deploymentIssues(name: string, options?: CallOptions): Promise<ReadinessIssue[]>;
+  deploymentEvents(name: string, options?: CallOptions): Promise<PlatformEvent[]>;
+  deploymentReplicas(name: string, options?: CallOptions): Promise<Replica[]>;
+  /** The replica's log so far, as bytes while they arrive. */
+  deploymentLog(name: string, replica: string, options?: CallOptions): AsyncIterable<Uint8Array>;
+  /** All pages. `name`: substring filter of the server (`q`); `mode` default `alive_and_archive`. */
+  listJobs(filter?: { name?: string; mode?: JobQueryMode }, options?: CallOptions): Promise<Job[]>;
+  getJob(id: string, options?: CallOptions): Promise<Job | undefined>;
+  /** Resolves to the job with its assigned `metadata.id`. */
+  createJob(job: { name: string; spec: Record<string, unknown> }, options?: CallOptions): Promise<Job>;
+  stopJob(id: string, options?: CallOptions): Promise<void>;
+  /** Resolves for 404 as well. */
+  deleteJob(id: string, options?: CallOptions): Promise<void>;
+  jobEvents(id: string, options?: CallOptions): Promise<PlatformEvent[]>;
+  jobReplicas(id: string, options?: CallOptions): Promise<Replica[]>;
+  jobLog(id: string, replica: string, options?: CallOptions): AsyncIterable<Uint8Array>;
+  listNodeGroups(options?: CallOptions): Promise<NodeGroup[]>;
+  listNodeIds(nodeGroupId: string, options?: CallOptions): Promise<string[]>;
+  listSecretNames(options?: CallOptions): Promise<string[]>;
+  readonly storage: LeptonStorage;
+}
+
+export type JobQueryMode = 'alive_only' | 'archive_only' | 'alive_and_archive';
+
+export interface LeptonStorage {
+  exists(fileSystem: string, path: string, options?: CallOptions): Promise<boolean>;
+  /** The folder's entries; `undefined` when there is no such folder. */
+  list(fileSystem: string, path: string, options?: CallOptions): Promise<StorageEntry[] | undefined>;
+  read(fileSystem: string, path: string, options?: CallOptions): AsyncIterable<Uint8Array>;
+  mkdir(fileSystem: string, path: string, options?: CallOptions): Promise<void>;
+  /** Removes a file, or a folder with all in it. Resolves for 404 as well. */
+  remove(fileSystem: string, path: string, options?: CallOptions): Promise<void>;
+}
+
+export interface CallOptions {
+  /** Aborts the request. */
+  readonly signal?: AbortSignal | undefined;
+  /** Per request, milliseconds; default 30 000. */
+  readonly timeoutMs?: number | undefined;
+}

@@ -1,0 +1,101 @@
+/**
+ * What the local platform runs things with. The HTTP side keeps specs and names; a runtime brings them to life and says
+ * what became of them. A runtime persists what it needs to pick its work up again after a restart of the platform.
+ */
+
+export interface RuntimeDeployment {
+  readonly name: string;
+  /** The deployment spec exactly as it was posted, secrets resolved by `resolveEnv`. */
+  readonly spec: DeploymentSpecBody;
+}
+
+/** A posted deployment spec, as far as a runtime reads it. */
+export interface DeploymentSpecBody {
+  readonly container?: { readonly image?: string; readonly command?: readonly string[]; readonly ports?: readonly { readonly container_port: number }[] };
+  readonly resource_requirement?: { readonly min_replicas?: number; readonly cpu?: number; readonly memory?: number; readonly resource_shape?: string };
+  readonly envs?: readonly SpecEnv[];
+  readonly api_tokens?: readonly { readonly value?: string; readonly value_from?: { readonly token_name_ref?: string } }[];
+  readonly mounts?: readonly SpecMount[];
+  readonly [key: string]: unknown;
+}
+
+/** A posted job spec, as far as a runtime reads it. */
+export interface JobSpecBody {
+  readonly container?: { readonly image?: string; readonly command?: readonly string[] };
+  readonly resource_shape?: string;
+  readonly envs?: readonly SpecEnv[];
+  readonly mounts?: readonly SpecMount[];
+  readonly [key: string]: unknown;
+}
+
+export interface SpecEnv {
+  readonly name: string;
+  readonly value?: string;
+  readonly value_from?: { readonly secret_name_ref?: string };
+}
+
+export interface SpecMount {
+  readonly path: string;
+  readonly from: string;
+  readonly mount_path: string;
+}
+
+/** A deployment's state as a runtime sees it. `url` is set as soon as it is known; it is only served when `Ready`. */
+export interface DeploymentObservation {
+  readonly state: 'Starting' | 'Ready' | 'Not Ready' | 'Stopping' | 'Stopped' | 'Error' | (string & {});
+  readonly url: string | undefined;
+  readonly readyReplicas: number;
+  /** Why: shown in status, readiness and events. */
+  readonly message: string | undefined;
+}
+
+export interface JobObservation {
+  readonly state: 'Queueing' | 'Starting' | 'Running' | 'Completed' | 'Failed' | 'Stopping' | 'Stopped' | (string & {});
+  readonly message: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly completedAt: number | undefined;
+}
+
+/** What a runtime may ask of the platform around it. */
+export interface RuntimeHost {
+  /** Folder of the runtime's own, kept over restarts. */
+  readonly stateFolder: string;
+  /** The folder on this machine that stands for `path` in volume `from` (`node-nfs:name`, `node-local`, …); created when missing. */
+  mountFolder(mount: Pick<SpecMount, 'from' | 'path'>): Promise<string>;
+  /** A stored secret's or token's value, or `undefined`. */
+  secret(name: string): string | undefined;
+  log(message: string, fields?: Record<string, unknown>): void;
+}
+
+export interface Runtime {
+  readonly kind: 'process' | 'simulated';
+  /** Picks up what ran before a restart. Called once, before any request is answered. */
+  start(existing: { deployments: readonly RuntimeDeployment[]; jobs: readonly RuntimeJob[] }): Promise<void>;
+  /** Lets go of everything in this process without stopping what runs (the platform process ends, the work goes on). */
+  detach(): Promise<void>;
+
+  /** Begins to bring the deployment up; returns at once. Failures show in its observation. */
+  createDeployment(deployment: RuntimeDeployment): void;
+  observeDeployment(name: string): DeploymentObservation;
+  /** Ends it with all its processes; resolves when nothing of it runs any more. */
+  deleteDeployment(name: string): Promise<void>;
+  /** `min_replicas` went to 0 (stop) or came back (start), or a restart was asked for. */
+  scaleDeployment(name: string, minReplicas: number): void;
+  restartDeployment(name: string): void;
+  /** Log of the one replica so far, then, with `follow`, as it grows until the end. Never splits a UTF-8 character. */
+  deploymentLog(name: string, options: { follow: boolean; signal: AbortSignal }): AsyncIterable<Uint8Array>;
+
+  createJob(job: RuntimeJob): void;
+  observeJob(id: string): JobObservation;
+  /** SIGTERM, then SIGKILL after a grace period, to the whole process group. Resolves when it is over. */
+  stopJob(id: string): Promise<void>;
+  deleteJob(id: string): Promise<void>;
+  jobLog(id: string, options: { follow: boolean; signal: AbortSignal }): AsyncIterable<Uint8Array>;
+}
+
+export interface RuntimeJob {
+  /** The platform's id (`<name>-<suffix>`). */
+  readonly id: string;
+  readonly name: string;
+  readonly spec: JobSpecBody;
+}
