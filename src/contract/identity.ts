@@ -6,6 +6,9 @@ export const invocationVariable = 'EVALSAGA_INVOCATION';
 /** Variable in every endpoint's and job's spec: the task's index. */
 export const taskVariable = 'EVALSAGA_TASK';
 
+/** Variable in every endpoint's and job's spec: which Temporal installation owns the run. */
+export const originVariable = 'EVALSAGA_ORIGIN';
+
 /** Variable of a job: the full request URL of its endpoint, filled in when the job is submitted. */
 export const modelUrlVariable = 'EVALSAGA_MODEL_URL';
 

@@ -1,0 +1,24 @@
+import type { PlatformRef } from '../contract/plan';
+import type { ResolveHostSecret } from '../lepton/render';
+import type { Deployment, Job, LeptonClient } from '../lepton/types';
+
+/** Look-ups shared by all tasks that wait at the same time: many callers, one listing per interval. */
+export interface Lookups {
+  deployment(name: string): Promise<Deployment | undefined>;
+  /** By the platform's id. */
+  job(id: string): Promise<Job | undefined>;
+}
+
+/** What activities need of the worker around them; tests put their own in. */
+export interface ActivityDependencies {
+  /** The client for a run's platform, with credentials looked up on this machine. */
+  platform(ref: PlatformRef): Promise<{ readonly client: LeptonClient; readonly lookups: Lookups }>;
+  /** Values of the host variables that a run's plan references. */
+  hostSecrets(invocation: string): Promise<ResolveHostSecret>;
+  /** Drops the stored values of a run's host variables. */
+  forgetHostSecrets(invocation: string): Promise<void>;
+  /** Marks resources as belonging to this Temporal installation. */
+  readonly origin: string;
+  /** Folder with what is known of each run on this host (see HomePaths.runs). */
+  readonly runsFolder: string;
+}

@@ -1,0 +1,165 @@
+import { failureTypes } from '../contract/errors';
+import type { AwaitReadyInput, CreateEndpointInput, NamedEndpoint, Owner, ProbeExistingInput } from '../contract/inputs';
+import { LeptonError } from '../lepton/errors';
+import { isMarkedWith, renderDeployment } from '../lepton/render';
+import { pollDelayMs } from '../lepton/retry-timing';
+import type { Deployment, LeptonClient } from '../lepton/types';
+import { attempt, reportObservation } from './attempt';
+import type { ActivityDependencies } from './dependencies';
+import { describeDeployment, explainDeployment, readDeploymentState } from './endpoint-state';
+import { finalFailure, notReady } from './failures';
+import { resolveNodeGroup } from './node-groups';
+import { probeModel, type ProbeVerdict } from './probe';
+
+/** Milliseconds between looks at something that is being deleted. */
+const goneDelayMs = { local: 300, lepton: 3_000 } as const;
+
+/** Creating, awaiting and removing the endpoints of tasks. Every one is safe to repeat: names are deterministic. */
+// eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types
+export function createEndpointActivities(dependencies: ActivityDependencies) {
+  const subjectOf = ({ name, index }: { name: string; index: number }) => `endpoint ${name} of task ${index}`;
+
+  return {
+    /**
+     * Creates the endpoint, or adopts it when an earlier attempt did (the answer was lost, the worker died). The request
+     * is never aborted half-way: a cancelled task waits for its outcome and then removes what came of it.
+     */
+    async createEndpoint(input: CreateEndpointInput): Promise<void> {
+      await attempt({ subject: subjectOf(input), purpose: 'step' }, async () => {
+        const { client } = await dependencies.platform(input.platform);
+        const spec = renderDeployment(input.spec, {
+          marks: { invocation: input.invocation, index: input.index, origin: dependencies.origin },
+          nodeGroupId: await resolveNodeGroup(client, input.spec.nodeGroup),
+          resolve: await dependencies.hostSecrets(input.invocation),
+        });
+        try {
+          await client.createDeployment({ name: input.name, spec });
+        } catch (error) {
+          if (!(error instanceof LeptonError && error.kind === 'conflict')) throw error;
+          await adopt(client, input);
+        }
+      });
+    },
+
+    /** Looks once: resolves to the endpoint's base URL when it is Ready (platform's word and probe), else NotReady. */
+    async awaitEndpointReady(input: AwaitReadyInput): Promise<{ url: string }> {
+      return attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal, elapsedMs }) => {
+        const { client, lookups } = await dependencies.platform(input.platform);
+        const again = pollDelayMs({ elapsedMs, platform: input.platform.kind });
+        const deployment = await lookups.deployment(input.name);
+        const state = readDeploymentState(deployment);
+        switch (state.kind) {
+          case 'ready': {
+            const verdict = await probeModel({ url: state.url, probe: input.probe, signal, key: await probeKey(input) });
+            await reportObservation(verdict.kind === 'ready' ? 'Ready' : `Ready, but ${verdict.message}`);
+            return settleProbe(verdict, state.url, again);
+          }
+          case 'pending': {
+            const why = await explainDeployment(client, input.name, { signal });
+            const message = `${describeDeployment(deployment)}${why === '' ? '' : `: ${why}`}`;
+            await reportObservation(message);
+            throw notReady(`endpoint ${input.name}: ${message}`, again);
+          }
+          case 'failed':
+          case 'absent': {
+            const why = await explainDeployment(client, input.name, { signal });
+            const said = state.message ?? '';
+            const reason = [said, why].filter((text) => text !== '' && !(text === why && said.includes(why))).join('; ');
+            throw finalFailure(
+              failureTypes.endpointFailed,
+              `endpoint ${input.name} ${state.kind === 'absent' ? 'is gone: something outside this run removed it' : `went to ${state.name}`}` +
+                (reason === '' ? '' : `: ${reason}`),
+            );
+          }
+        }
+      });
+    },
+
+    /** Probes an endpoint of the user's own: the same questions as for a dedicated one, and never more than questions. */
+    async probeExistingEndpoint(input: ProbeExistingInput): Promise<void> {
+      await attempt({ subject: `existing endpoint of task ${input.index}`, purpose: 'step' }, async ({ signal, elapsedMs }) => {
+        const verdict = await probeModel({
+          url: input.url,
+          probe: input.probe,
+          signal,
+          key: await probeKey(input),
+        });
+        settleProbe(verdict, input.url, pollDelayMs({ elapsedMs, platform: 'lepton' }));
+      });
+    },
+
+    /** The endpoint's state in words, for the report of a wait that timed out. */
+    async describeEndpoint(input: NamedEndpoint): Promise<string> {
+      return attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal }) => {
+        const { client } = await dependencies.platform(input.platform);
+        const deployment = await client.getDeployment(input.name, { signal });
+        const why = await explainDeployment(client, input.name, { signal });
+        return `${describeDeployment(deployment)}${why === '' ? '' : `: ${why}`}`;
+      });
+    },
+
+    /** Resolves never while the endpoint lives; fails when it dies under its job. One look per attempt. */
+    async watchEndpoint(input: NamedEndpoint): Promise<never> {
+      return attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal, elapsedMs }) => {
+        const { client, lookups } = await dependencies.platform(input.platform);
+        const state = readDeploymentState(await lookups.deployment(input.name));
+        if (state.kind !== 'failed' && state.kind !== 'absent') {
+          throw notReady(`endpoint ${input.name} is up`, pollDelayMs({ elapsedMs, platform: input.platform.kind }));
+        }
+        const why = await explainDeployment(client, input.name, { signal });
+        const reason = [state.message ?? '', why].filter((text) => text !== '').join('; ');
+        throw finalFailure(
+          failureTypes.endpointFailed,
+          `endpoint ${input.name} died while its job ran: ${state.kind === 'absent' ? 'it is gone' : state.name}${reason === '' ? '' : `: ${reason}`}`,
+        );
+      });
+    },
+
+    /**
+     * Looks once and resolves when the endpoint is gone (404). Until then deletes it, again if need be, and throws
+     * NotReady. An endpoint of the same name that is not this task's is somebody else's, and left alone.
+     */
+    async removeEndpoint(input: NamedEndpoint): Promise<void> {
+      await attempt({ subject: subjectOf(input), purpose: 'teardown' }, async () => {
+        const { client } = await dependencies.platform(input.platform);
+        const deployment = await client.getDeployment(input.name);
+        if (!deployment || !isMarkedWith(deployment.spec.envs, input)) return;
+        const state = deployment.status?.phase ?? deployment.status?.state;
+        if (state !== 'Deleting') await client.deleteDeployment(input.name);
+        if (!(await client.getDeployment(input.name))) return;
+        throw notReady(`endpoint ${input.name} is being deleted (${state ?? 'unknown state'})`, goneDelayMs[input.platform.kind]);
+      });
+    },
+  };
+
+  async function probeKey(input: Owner & { probe: AwaitReadyInput['probe'] }): Promise<string | null> {
+    if (input.probe.token?.kind !== 'host') return null;
+    const resolve = await dependencies.hostSecrets(input.invocation);
+    return resolve(input.probe.token.name);
+  }
+}
+
+async function adopt(client: LeptonClient, input: CreateEndpointInput): Promise<void> {
+  const existing: Deployment | undefined = await client.getDeployment(input.name);
+  if (!existing) throw notReady(`endpoint ${input.name}: the name was taken and is free again`, 1_000);
+  if (!isMarkedWith(existing.spec.envs, input)) {
+    throw finalFailure(
+      failureTypes.requestRefused,
+      `endpoint ${input.name} of task ${input.index}: an endpoint of this name exists and is not of this run. Remove it, or start the run again: it gets new names.`,
+    );
+  }
+  if ((existing.status?.phase ?? existing.status?.state) === 'Deleting') {
+    throw notReady(`endpoint ${input.name}: an earlier one of this name is still being deleted`, 2_000);
+  }
+}
+
+function settleProbe(verdict: ProbeVerdict, url: string, againMs: number): { url: string } {
+  switch (verdict.kind) {
+    case 'ready':
+      return { url };
+    case 'not yet':
+      throw notReady(verdict.message, againMs);
+    case 'mismatch':
+      throw finalFailure(failureTypes.endpointMismatch, verdict.message);
+  }
+}

@@ -1,0 +1,95 @@
+import type { EndpointPlan, JobSpec, PlatformRef, ProbeSpec, RunPlan, StoragePlan, TaskPlan } from './plan';
+import type { KeptStorage, LeftResource, Metrics, RunSnapshot, TaskSnapshot } from './state';
+
+/** What all tasks of a run share. */
+export type RunHeader = Omit<RunPlan, 'tasks'>;
+
+export interface RunInput {
+  readonly plan: RunPlan;
+  /** Whether the cluster has our search attributes; an upsert of an unknown one would stall the workflow. */
+  readonly searchAttributes: boolean;
+}
+
+export interface TaskInput {
+  readonly run: RunHeader;
+  readonly task: TaskPlan;
+}
+
+/** Whose resources an activity works on. */
+export interface Owner {
+  readonly platform: PlatformRef;
+  readonly invocation: string;
+  readonly index: number;
+}
+
+export interface CreateEndpointInput extends Owner {
+  readonly name: string;
+  readonly spec: Extract<EndpointPlan, { kind: 'dedicated' }>['spec'];
+}
+
+export interface AwaitReadyInput extends Owner {
+  readonly name: string;
+  readonly probe: ProbeSpec;
+  /** For the wording of messages and the pace of looking. */
+  readonly deadlineSeconds: number;
+}
+
+export interface ProbeExistingInput extends Owner {
+  readonly url: string;
+  readonly probe: ProbeSpec;
+}
+
+export interface NamedEndpoint extends Owner {
+  readonly name: string;
+}
+
+export interface SubmitJobInput extends Owner {
+  readonly name: string;
+  readonly spec: JobSpec;
+  readonly modelUrl: string;
+}
+
+export interface NamedJob extends Owner {
+  readonly name: string;
+  /** The platform's id, where it is known; otherwise the job is found by its name and marks. */
+  readonly id: string | null;
+}
+
+export interface FetchResultsInput extends Owner {
+  readonly storage: StoragePlan;
+  readonly folder: string;
+  /** Absolute, on the worker's machine. */
+  readonly target: string;
+  readonly maxBytes: number;
+}
+
+export interface FetchedResults {
+  readonly files: number;
+  readonly bytes: number;
+  /** `null`: there is no `results.yml`. */
+  readonly metrics: Metrics | null;
+  readonly notes: readonly string[];
+}
+
+export interface SaveLogInput extends Owner {
+  readonly name: string;
+  readonly id: string | null;
+  /** Absolute path of the file. */
+  readonly target: string;
+}
+
+export interface RemoveStorageInput extends Owner {
+  readonly storage: StoragePlan;
+  /** Folder below the storage path; `null`: the run's whole folder. */
+  readonly folder: string | null;
+}
+
+/** What `run.json` is made of when a run ends. */
+export interface RecordRunInput {
+  readonly run: RunHeader;
+  readonly snapshot: RunSnapshot;
+  readonly outcome: 'succeeded' | 'failed' | 'cancelled';
+  readonly tasks: readonly TaskSnapshot[];
+  readonly left: readonly LeftResource[];
+  readonly kept: readonly KeptStorage[];
+}
