@@ -1,0 +1,16 @@
+import type { ActivityDependencies } from './dependencies';
+import { createEndpointActivities } from './endpoints';
+import { createJobActivities } from './jobs';
+import { createResultActivities } from './results';
+
+/** Everything a workflow may have done for it. */
+// eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types
+export function createActivities(dependencies: ActivityDependencies) {
+  return {
+    ...createEndpointActivities(dependencies),
+    ...createJobActivities(dependencies),
+    ...createResultActivities(dependencies),
+  };
+}
+
+export type Activities = ReturnType<typeof createActivities>;

@@ -1,0 +1,121 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Context } from '@temporalio/activity';
+import { failureTypes } from '../contract/errors';
+import type { FetchedResults, FetchResultsInput, RecordRunInput, RemoveStorageInput, SaveLogInput } from '../contract/inputs';
+import type { Metrics } from '../contract/state';
+import { fetchTaskResults, ResultsTooLarge } from '../results/fetch';
+import { saveLog } from '../results/logs';
+import { readNotes } from '../results/notes';
+import { parseResults } from '../results/parse';
+import { writeRunRecord } from '../results/run-record';
+import { attempt } from './attempt';
+import type { ActivityDependencies } from './dependencies';
+import { finalFailure, notReady } from './failures';
+import { buildRunRecord } from './run-record';
+
+/** Metrics beyond this many stay in `results.yml` only: workflow history is no place for thousands of numbers. */
+export const maxMetrics = 200;
+/** Bytes of one log that are brought home; beyond it the middle is left out. */
+const maxLogBytes = 64 * 1024 * 1024;
+const goneDelayMs = { local: 300, lepton: 3_000 } as const;
+
+/** Bringing results and logs home, and removing what they lay in. */
+// eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types
+export function createResultActivities(dependencies: ActivityDependencies) {
+  return {
+    /** Fetches the task's storage folder, checked and resumable, and reads its scores. `metrics: null`: no results.yml. */
+    async fetchResults(input: FetchResultsInput): Promise<FetchedResults> {
+      const subject = `results of task ${input.index}`;
+      return attempt({ subject, purpose: 'step' }, async ({ signal }) => {
+        const { client } = await dependencies.platform(input.platform);
+        const fetched = await fetchTaskResults({
+          client,
+          fileSystem: input.storage.fileSystem,
+          path: path.posix.join(input.storage.path, input.folder),
+          target: input.target,
+          maxBytes: input.maxBytes,
+          signal,
+          onProgress: (progress) => Context.current().heartbeat(progress),
+        }).catch((error: unknown) => {
+          if (error instanceof ResultsTooLarge) throw finalFailure(failureTypes.resultsTooLarge, `${subject}: ${error.message}`);
+          throw error;
+        });
+        if (!fetched) return { files: 0, bytes: 0, metrics: null, notes: [] };
+        const { files, bytes } = fetched;
+        return { files, bytes, metrics: await readMetrics(input), notes: await readNotes(input.target) };
+      });
+    },
+
+    /** Saves the endpoint's log so far. */
+    async saveEndpointLog(input: SaveLogInput): Promise<void> {
+      await attempt({ subject: `log of endpoint ${input.name}`, purpose: 'step' }, async ({ signal }) => {
+        const { client } = await dependencies.platform(input.platform);
+        for (const [position, replica] of (await client.deploymentReplicas(input.name, { signal })).entries()) {
+          const source = client.deploymentLog(input.name, replica.id, { signal });
+          await saveLog({ source, file: numbered(input.target, position), maxBytes: maxLogBytes, signal });
+        }
+      });
+    },
+
+    /** Saves the job's log so far. */
+    async saveJobLog(input: SaveLogInput): Promise<void> {
+      await attempt({ subject: `log of job ${input.name}`, purpose: 'step' }, async ({ signal }) => {
+        if (input.id === null) return;
+        const { client } = await dependencies.platform(input.platform);
+        for (const [position, replica] of (await client.jobReplicas(input.id, { signal })).entries()) {
+          const source = client.jobLog(input.id, replica.id, { signal });
+          await saveLog({ source, file: numbered(input.target, position), maxBytes: maxLogBytes, signal });
+        }
+      });
+    },
+
+    /** Looks once and resolves when the folder is gone; until then removes it, and throws NotReady. */
+    async removeStorage(input: RemoveStorageInput): Promise<void> {
+      const folder = input.folder === null ? input.storage.path : path.posix.join(input.storage.path, input.folder);
+      await attempt({ subject: `storage ${folder}`, purpose: 'teardown' }, async () => {
+        // Last line of defence for the user's own data: only what carries this run's id is ever removed.
+        if (!folder.split('/').includes(input.invocation)) {
+          throw finalFailure(failureTypes.requestRefused, `storage ${folder} does not carry the run's id and is left alone`);
+        }
+        const { client } = await dependencies.platform(input.platform);
+        const { fileSystem } = input.storage;
+        if (!(await client.storage.exists(fileSystem, folder))) return;
+        await client.storage.remove(fileSystem, folder);
+        if (!(await client.storage.exists(fileSystem, folder))) return;
+        throw notReady(`storage ${folder} is being removed`, goneDelayMs[input.platform.kind]);
+      });
+    },
+
+    /** Writes `run.json` beside the results, and forgets the run's secrets: the last activity of every run. */
+    async recordRun(input: RecordRunInput): Promise<void> {
+      await attempt({ subject: `record of run ${input.run.invocation}`, purpose: 'teardown' }, async () => {
+        await writeRunRecord(input.run.outputDir, await buildRunRecord(input, dependencies.runsFolder));
+        await dependencies.forgetHostSecrets(input.run.invocation);
+      });
+    },
+  };
+}
+
+async function readMetrics(input: FetchResultsInput): Promise<Metrics | null> {
+  const file = path.join(input.target, 'results.yml');
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  try {
+    return Object.fromEntries(Object.entries(parseResults(text).metrics).slice(0, maxMetrics));
+  } catch (error) {
+    throw finalFailure(failureTypes.resultsInvalid, `results of task ${input.index}: ${file} can't be read: ${(error as Error).message}`);
+  }
+}
+
+/** `logs/job.log`, and for further replicas `logs/job.1.log`. */
+function numbered(file: string, position: number): string {
+  if (position === 0) return file;
+  const { dir, name, ext } = path.parse(file);
+  return path.join(dir, `${name}.${position}${ext}`);
+}
