@@ -1,0 +1,28 @@
+import { searchAttributeNames } from '../contract/identity';
+
+export interface DevServer {
+  readonly database: string;
+  readonly port: number;
+  readonly uiPort: number;
+  readonly namespace: string;
+}
+
+/** What the Temporal CLI's own defaults are, so that `temporal` commands and bookmarks work without options. */
+export const defaultPorts = { grpc: 7233, ui: 8233 } as const;
+
+/** Arguments of `temporal` for the embedded server: loopback only, everything in one SQLite file. Pure. */
+export function devServerArguments({ database, port, uiPort, namespace }: DevServer): string[] {
+  return [
+    'server',
+    'start-dev',
+    '--ip=127.0.0.1',
+    '--ui-ip=127.0.0.1',
+    `--port=${port}`,
+    `--ui-port=${uiPort}`,
+    `--db-filename=${database}`,
+    '--log-level=warn',
+    '--log-format=json',
+    ...(namespace === 'default' ? [] : [`--namespace=${namespace}`]),
+    ...searchAttributeNames.map((name) => `--search-attribute=${name}=Keyword`),
+  ];
+}

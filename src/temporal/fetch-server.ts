@@ -1,0 +1,15 @@
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+
+/** Run as `node fetch-server.js FOLDER`: has the SDK put its development server into FOLDER. */
+async function fetchServer(folder: string): Promise<void> {
+  const executable = { type: 'cached-download', downloadDir: folder } as const;
+  const environment = await TestWorkflowEnvironment.createLocal({ server: { executable } });
+  await environment.teardown();
+}
+
+const folder = process.argv[2];
+if (folder === undefined) throw new Error('usage: fetch-server FOLDER');
+fetchServer(folder).catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,32 @@
+import type { Connection } from '@temporalio/client';
+import { temporal } from '@temporalio/proto';
+import { searchAttributeNames } from '../contract/identity';
+
+const keyword = temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
+
+export type SearchAttributes =
+  | { readonly usable: true }
+  /** Runs go on without them; listing by model, phase, outcome or owner is what is lost. */
+  | { readonly usable: false; readonly warning: string };
+
+/** Registers what is missing of evalsaga's search attributes. Never throws: a cluster that refuses makes them unusable. */
+export async function ensureSearchAttributes(connection: Connection, namespace: string): Promise<SearchAttributes> {
+  try {
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+    const missing = searchAttributeNames.filter((name) => customAttributes[name] !== keyword);
+    if (missing.length > 0) {
+      const searchAttributes = Object.fromEntries(missing.map((name) => [name, keyword]));
+      await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
+    }
+    return { usable: true };
+  } catch (error) {
+    const seen = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    return {
+      usable: false,
+      warning:
+        `Temporal's search attributes ${searchAttributeNames.join(', ')} are not available in namespace "${namespace}" (${seen}); ` +
+        `runs work without them. An administrator can create them: temporal operator search-attribute create ` +
+        `--namespace ${namespace} ${searchAttributeNames.map((name) => `--name ${name} --type Keyword`).join(' ')}`,
+    };
+  }
+}

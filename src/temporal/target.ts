@@ -1,0 +1,66 @@
+import type { NativeConnectionOptions } from '@temporalio/worker';
+import { defaultTaskQueue } from '../contract/identity';
+import { InfrastructureError } from './errors';
+
+/**
+ * Which Temporal this command talks to. `cluster`: one the user runs or rents, named by `TEMPORAL_ADDRESS` or by a
+ * temporal.toml profile. `embedded`: the development server of this home, whose port is known once it runs.
+ */
+export type TemporalTarget =
+  | {
+      readonly kind: 'cluster';
+      readonly connection: NativeConnectionOptions;
+      readonly namespace: string;
+      readonly address: string;
+      readonly taskQueue: string;
+    }
+  | { readonly kind: 'embedded'; readonly namespace: string; readonly taskQueue: string };
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads `TEMPORAL_*` variables and the temporal.toml file (`TEMPORAL_CONFIG_FILE`, `TEMPORAL_PROFILE`), and
+ * `EVALSAGA_TASK_QUEUE` (default `evalsaga`). A profile without an address means the embedded server. Throws
+ * `InfrastructureError` for a file that cannot be read or a profile that is not there.
+ */
+export function temporalTarget(env: Env): TemporalTarget {
+  const taskQueue = env['EVALSAGA_TASK_QUEUE'] || defaultTaskQueue;
+  const { address, namespace, connection } = readProfile(env);
+  if (!address) return { kind: 'embedded', namespace: namespace ?? 'default', taskQueue };
+  return { kind: 'cluster', connection, address, namespace: namespace ?? 'default', taskQueue };
+}
+
+function readProfile(env: Env): {
+  address: string | undefined;
+  namespace: string | undefined;
+  connection: NativeConnectionOptions;
+} {
+  // Loaded on use: its 80 ms would be felt in commands that need no Temporal.
+  const { loadClientConfigProfile, toClientOptions } =
+    // eslint-disable-next-line @typescript-eslint/no-require-imports
+    require('@temporalio/envconfig') as typeof import('@temporalio/envconfig');
+  try {
+    const profile = loadClientConfigProfile({ overrideEnvVars: definedOnly(env) });
+    const { connectionOptions } = toClientOptions(profile);
+    return { address: profile.address, namespace: profile.namespace, connection: connectionOptions };
+  } catch (error) {
+    const file = env['TEMPORAL_CONFIG_FILE'] ?? 'temporal.toml in your configuration folder';
+    const seen = error instanceof Error ? error.message : String(error);
+    throw new InfrastructureError(
+      `The Temporal connection profile cannot be used: ${seen}. Check TEMPORAL_PROFILE, the TEMPORAL_* variables and ${file}.`,
+      { cause: error },
+    );
+  }
+}
+
+function definedOnly(env: Env): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+/**
+ * `TEMPORAL_*` variables for a process that must talk to exactly this embedded server, whatever profile the user has:
+ * to be laid over an environment from which other `TEMPORAL_*` variables were taken.
+ */
+export function embeddedEnv({ address, namespace }: { address: string; namespace: string }): Record<string, string> {
+  return { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace, TEMPORAL_CONFIG_FILE: '/dev/null' };
+}
