@@ -171,12 +171,13 @@ export async function run({ what, advice, file, args, cwd, env, signal }: Comman
   } catch (error) {
     signal?.throwIfAborted();
     if (!(error instanceof ExecaError)) throw error;
-    const output = [error.stderr, error.stdout]
-      .map((part) => (typeof part === 'string' ? part.trim() : ''))
-      .find(Boolean);
-    const seen = output ? lastLines(output, 8) : error.shortMessage;
+    const seen = lastLines([error.stderr, error.stdout].map(text).find(Boolean) ?? error.shortMessage, 8);
     throw new Error(`${what} failed: ${seen}${advice ? `\n${advice}` : ''}`, { cause: error });
   }
+}
+
+function text(output: unknown): string {
+  return typeof output === 'string' ? output.trim() : '';
 }
 
 function lastLines(text: string, count: number): string {
