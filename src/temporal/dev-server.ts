@@ -4,14 +4,13 @@ export interface DevServer {
   readonly database: string;
   readonly port: number;
   readonly uiPort: number;
-  readonly namespace: string;
 }
 
 /** What the Temporal CLI's own defaults are, so that `temporal` commands and bookmarks work without options. */
 export const defaultPorts = { grpc: 7233, ui: 8233 } as const;
 
 /** Arguments of `temporal` for the embedded server: loopback only, everything in one SQLite file. Pure. */
-export function devServerArguments({ database, port, uiPort, namespace }: DevServer): string[] {
+export function devServerArguments({ database, port, uiPort }: DevServer): string[] {
   return [
     'server',
     'start-dev',
@@ -22,7 +21,6 @@ export function devServerArguments({ database, port, uiPort, namespace }: DevSer
     `--db-filename=${database}`,
     '--log-level=warn',
     '--log-format=json',
-    ...(namespace === 'default' ? [] : [`--namespace=${namespace}`]),
     ...searchAttributeNames.map((name) => `--search-attribute=${name}=Keyword`),
   ];
 }

@@ -49,7 +49,7 @@ async function fetchInto(draft: string, { report, signal }: Omit<ServerDownload,
 
 function watchArrival(
   folder: string,
-  { report, onStalled }: { report: Report | undefined; onStalled(): void },
+  { report, onStalled }: { report: Report | undefined; onStalled: () => void },
 ): NodeJS.Timeout {
   let seen = 0;
   let since = Date.now();

@@ -1,4 +1,6 @@
+import { loadClientConfigProfile, toClientOptions } from '@temporalio/envconfig';
 import type { NativeConnectionOptions } from '@temporalio/worker';
+import { devNull } from 'node:os';
 import { defaultTaskQueue } from '../contract/identity';
 import { InfrastructureError } from './errors';
 
@@ -14,7 +16,9 @@ export type TemporalTarget =
       readonly address: string;
       readonly taskQueue: string;
     }
-  | { readonly kind: 'embedded'; readonly namespace: string; readonly taskQueue: string };
+  | { readonly kind: 'embedded'; readonly namespace: typeof embeddedNamespace; readonly taskQueue: string };
+
+export const embeddedNamespace = 'default';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -26,7 +30,7 @@ export type Env = Readonly<Record<string, string | undefined>>;
 export function temporalTarget(env: Env): TemporalTarget {
   const taskQueue = env['EVALSAGA_TASK_QUEUE'] || defaultTaskQueue;
   const { address, namespace, connection } = readProfile(env);
-  if (!address) return { kind: 'embedded', namespace: namespace ?? 'default', taskQueue };
+  if (!address) return { kind: 'embedded', namespace: embeddedNamespace, taskQueue };
   return { kind: 'cluster', connection, address, namespace: namespace ?? 'default', taskQueue };
 }
 
@@ -35,10 +39,6 @@ function readProfile(env: Env): {
   namespace: string | undefined;
   connection: NativeConnectionOptions;
 } {
-  // Loaded on use: its 80 ms would be felt in commands that need no Temporal.
-  const { loadClientConfigProfile, toClientOptions } =
-    // eslint-disable-next-line @typescript-eslint/no-require-imports
-    require('@temporalio/envconfig') as typeof import('@temporalio/envconfig');
   try {
     const profile = loadClientConfigProfile({ overrideEnvVars: definedOnly(env) });
     const { connectionOptions } = toClientOptions(profile);
@@ -61,6 +61,6 @@ function definedOnly(env: Env): Record<string, string> {
  * `TEMPORAL_*` variables for a process that must talk to exactly this embedded server, whatever profile the user has:
  * to be laid over an environment from which other `TEMPORAL_*` variables were taken.
  */
-export function embeddedEnv({ address, namespace }: { address: string; namespace: string }): Record<string, string> {
-  return { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace, TEMPORAL_CONFIG_FILE: '/dev/null' };
+export function embeddedEnv(address: string): Record<string, string> {
+  return { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: embeddedNamespace, TEMPORAL_CONFIG_FILE: devNull };
 }

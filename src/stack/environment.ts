@@ -1,0 +1,33 @@
+import type { Env } from '../temporal/target';
+
+/** What a background process gets of the environment of the command that happens to start it. Pure. */
+
+/** Secrets reach the background through private files, by reference: it has no use for those of somebody's shell. */
+const secretName =
+  /(TOKEN(?!IZER)|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|_PAT$|^LEPTON_WORKSPACE)/i;
+/** Package sources may hold a password, but nothing can be fetched without them. */
+const packageSource = /^(PIP_|UV_|npm_config_)/i;
+/** How npm ran us is no business of those we run; its prefixes would redirect what they install. */
+const npmNoise =
+  /^(npm_(package|lifecycle|command|execpath|node_execpath)|npm_config_(local_|global_)?prefix$|INIT_CWD$)/;
+/** Belong to the terminal, or to the process that this one is a child of. */
+const terminalOnly = /^(NODE_CHANNEL_FD|COLUMNS|LINES|FORCE_COLOR|CLICOLOR_FORCE|JEST_WORKER_ID)$/;
+
+export interface BackgroundEnv {
+  readonly env: Env;
+  /** `TEMPORAL_*` is passed on: the process talks to the user's cluster with it. */
+  readonly keepTemporal?: boolean;
+  readonly extra?: Readonly<Record<string, string>>;
+}
+
+export function backgroundEnv({ env, keepTemporal = false, extra = {} }: BackgroundEnv): Record<string, string> {
+  const kept = Object.entries(env).filter((entry): entry is [string, string] => {
+    const [name, value] = entry;
+    if (value === undefined || npmNoise.test(name) || terminalOnly.test(name)) return false;
+    // A debugger's port cannot be shared.
+    if (name === 'NODE_OPTIONS') return !value.includes('--inspect');
+    if (name.startsWith('TEMPORAL_')) return keepTemporal;
+    return packageSource.test(name) || !secretName.test(name);
+  });
+  return { ...Object.fromEntries(kept), NO_COLOR: '1', ...extra };
+}

@@ -1,0 +1,59 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { HomePaths } from '../home/paths';
+import { InfrastructureError } from '../temporal/errors';
+import { lastLines } from './background-process';
+import { isRunning, logFile, type ServiceName, type ServiceRecord } from './record';
+
+/** Resolves when the URL answers 2xx. Throws `InfrastructureError` when it has not after `withinMs`. */
+export async function untilHealthy(
+  url: string,
+  { withinMs, signal }: { withinMs: number; signal: AbortSignal | undefined },
+): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    signal?.throwIfAborted();
+    if (await answers(url)) return;
+    if (Date.now() > deadline) throw new InfrastructureError(`The local platform does not answer at ${url}.`);
+    await sleep(50);
+  }
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+export interface Watched {
+  readonly name: ServiceName;
+  readonly home: HomePaths;
+  /** `undefined`: not a process of this home, so nothing to watch. */
+  readonly record: ServiceRecord | undefined;
+}
+
+/** `wait`, but rejecting as soon as the process is gone, with the end of its log, rather than after a long time. */
+export async function whileAlive<T>(watched: Watched, wait: Promise<T>): Promise<T> {
+  const done = new AbortController();
+  try {
+    return await Promise.race([wait, untilDead(watched, done.signal)]);
+  } finally {
+    done.abort();
+  }
+}
+
+async function untilDead({ name, home, record }: Watched, signal: AbortSignal): Promise<never> {
+  do await sleep(200, undefined, { signal });
+  while (record === undefined || isRunning(record));
+  throw new InfrastructureError(describeDeath(name, home));
+}
+
+/** One message for a background process that is no more. */
+export function describeDeath(name: ServiceName, home: HomePaths): string {
+  const log = logFile(home, name);
+  const tail = lastLines(log);
+  return [`The background process "${name}" has ended.`, ...(tail ? [tail] : []), `Its log: ${log}`].join('\n');
+}

@@ -1,0 +1,93 @@
+import path from 'node:path';
+import type { HomePaths } from '../home/paths';
+import { defaultPorts, devServerArguments } from '../temporal/dev-server';
+import { embeddedEnv, type Env, type TemporalTarget } from '../temporal/target';
+import { startInBackground } from './background-process';
+import { backgroundEnv } from './environment';
+import { freePort } from './ports';
+import { logFile, readRecord, writeRecord, type ServiceName, type ServiceRecord } from './record';
+
+/** How each background process is started. Called under the stack's lock. */
+
+export interface Launch {
+  readonly home: HomePaths;
+  readonly env: Env;
+}
+
+const program = path.resolve(__dirname, '..', 'cli', 'main.js');
+
+/** Workspace id of the local platform that the stack runs. */
+export const localWorkspace = 'local';
+
+export async function startTemporal({ home, env, binary }: Launch & { binary: string }): Promise<ServiceRecord> {
+  const before = await readRecord(home, 'temporal');
+  const grpc = await freePort([before?.ports['grpc'], defaultPorts.grpc]);
+  const ui = await freePort([before?.ports['ui'], defaultPorts.ui], [grpc]);
+  return start({
+    home,
+    name: 'temporal',
+    file: binary,
+    args: devServerArguments({ database: home.temporalDatabase, port: grpc, uiPort: ui }),
+    env: backgroundEnv({ env }),
+    ports: { grpc, ui },
+    setup: binary,
+  });
+}
+
+export async function startPlatformService({ home, env, setup }: Launch & { setup: string }): Promise<ServiceRecord> {
+  const before = await readRecord(home, 'platform');
+  const http = await freePort([before?.ports['http']]);
+  return start({
+    home,
+    name: 'platform',
+    file: process.execPath,
+    args: [program, 'platform', `--port=${http}`, `--state=${home.platform}`, `--workspace=${localWorkspace}`],
+    env: backgroundEnv({ env, extra: { EVALSAGA_HOME: home.root } }),
+    ports: { http },
+    setup,
+  });
+}
+
+export interface WorkerLaunch extends Launch {
+  readonly target: TemporalTarget;
+  /** Of the server to work for: the embedded server's or the cluster's. */
+  readonly address: string;
+  readonly taskQueue: string;
+  readonly setup: string;
+}
+
+export async function startWorkerService(launch: WorkerLaunch): Promise<ServiceRecord> {
+  const { home, env, target, address, taskQueue, setup } = launch;
+  const embedded = target.kind === 'embedded';
+  const extra = {
+    EVALSAGA_HOME: home.root,
+    EVALSAGA_TASK_QUEUE: taskQueue,
+    ...(embedded ? embeddedEnv(address) : {}),
+  };
+  return start({
+    home,
+    name: 'worker',
+    file: process.execPath,
+    args: [program, 'worker'],
+    env: backgroundEnv({ env, keepTemporal: !embedded, extra }),
+    ports: {},
+    setup,
+  });
+}
+
+interface Start {
+  readonly home: HomePaths;
+  readonly name: ServiceName;
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly ports: Readonly<Record<string, number>>;
+  readonly setup: string;
+}
+
+async function start({ home, name, file, args, env, ports, setup }: Start): Promise<ServiceRecord> {
+  const process = await startInBackground({ file, args, env, cwd: home.root, log: logFile(home, name) });
+  const record = { ...process, startedAt: new Date().toISOString(), ports, setup };
+  await writeRecord(home, name, record);
+  return record;
+}

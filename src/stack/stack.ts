@@ -1,0 +1,166 @@
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Client } from '@temporalio/client';
+import type { NativeConnectionOptions } from '@temporalio/worker';
+import type { HomePaths } from '../home/paths';
+import type { Report } from '../provision/once';
+import { connectClient } from '../temporal/connect';
+import { findServerBinary } from '../temporal/server-binary';
+import { temporalTarget, type Env, type TemporalTarget } from '../temporal/target';
+import { endProcess } from './background-process';
+import { codeVersion } from './code-version';
+import { untilHealthy, whileAlive } from './health';
+import { withStackLock } from './lock';
+import { hasLivePoller } from './pollers';
+import { isRunning, readRecord, type ServiceName, type ServiceRecord } from './record';
+import { startPlatformService, startTemporal, startWorkerService } from './services';
+
+export interface StackRequest {
+  readonly home: HomePaths;
+  readonly env: Env;
+  /** Runs go to the local platform: have it up. One that was up before and died is restarted in any case. */
+  readonly localPlatform: boolean;
+  readonly report?: Report | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How to reach the Temporal server of a command. */
+export interface TemporalReach {
+  readonly address: string;
+  readonly namespace: string;
+  readonly connection: NativeConnectionOptions;
+  /** Base URL of the Web UI, where known. */
+  readonly uiBase: string | undefined;
+}
+
+/** A stack that is up: the client is connected, and is the caller's to close. */
+export interface Stack {
+  readonly client: Client;
+  readonly temporal: TemporalReach;
+  readonly taskQueue: string;
+  /** What was started just now. */
+  readonly started: readonly ServiceName[];
+}
+
+/** How long a worker that is to be replaced may take to end what it does. */
+export const WORKER_GRACE_MS = 75_000;
+export const SERVICE_GRACE_MS = 15_000;
+const START_WITHIN_MS = 60_000;
+const ANSWER_WITHIN_MS = 10_000;
+
+/**
+ * Brings up what is not running of this home's background processes, all at once, and leaves the rest alone; a worker
+ * or platform of an older build is replaced. Two callers at a time start nothing twice. Throws `InfrastructureError`.
+ */
+export async function ensureStack(request: StackRequest): Promise<Stack> {
+  return withStackLock(request, async () => {
+    const target = temporalTarget(request.env);
+    const started: ServiceName[] = [];
+    const version = codeVersion();
+    const platform = ensurePlatform({ ...request, version, started });
+    const serving = ensureTemporal({ ...request, target, started });
+    const taskQueue = taskQueueOf({ target, request });
+    const connecting = serving.then((server) => connect(server, request));
+    const worker = serving.then(({ temporal }) =>
+      ensureWorker({ ...request, target, temporal, taskQueue, version, started, connecting }),
+    );
+    const failure = (await Promise.allSettled([connecting, worker, platform])).find(
+      (part) => part.status === 'rejected',
+    );
+    if (failure) {
+      await connecting.then((client) => client.connection.close()).catch(() => undefined);
+      throw failure.reason;
+    }
+    return { client: await connecting, temporal: (await serving).temporal, taskQueue, started };
+  });
+}
+
+/** Where the running Temporal is, without starting anything; `undefined` when the embedded server does not run. */
+export async function findTemporal(home: HomePaths, env: Env): Promise<TemporalReach | undefined> {
+  const target = temporalTarget(env);
+  if (target.kind === 'cluster') return clusterReach(target, env);
+  const record = await readRecord(home, 'temporal');
+  return isRunning(record) ? embeddedReach(record) : undefined;
+}
+
+function clusterReach(target: Extract<TemporalTarget, { kind: 'cluster' }>, env: Env): TemporalReach {
+  const { address, namespace, connection } = target;
+  return { address, namespace, connection, uiBase: env['TEMPORAL_UI_URL'] };
+}
+
+function embeddedReach({ ports }: ServiceRecord): TemporalReach {
+  const address = `127.0.0.1:${ports['grpc']}`;
+  return { address, namespace: 'default', connection: { address }, uiBase: `http://127.0.0.1:${ports['ui']}` };
+}
+
+type Ensure = StackRequest & { readonly started: ServiceName[] };
+
+/** A server that this home's stack runs has a record; a cluster has none. */
+interface Server {
+  readonly temporal: TemporalReach;
+  readonly record: ServiceRecord | undefined;
+  readonly isNew: boolean;
+}
+
+async function ensureTemporal(request: Ensure & { target: TemporalTarget }): Promise<Server> {
+  const { home, env, target, report, signal, started } = request;
+  if (target.kind === 'cluster') return { temporal: clusterReach(target, env), record: undefined, isNew: false };
+  const running = await readRecord(home, 'temporal');
+  if (isRunning(running)) return { temporal: embeddedReach(running), record: running, isNew: false };
+  const binary = await findServerBinary({ home, env, report, signal });
+  const record = await startTemporal({ home, env, binary });
+  started.push('temporal');
+  return { temporal: embeddedReach(record), record, isNew: true };
+}
+
+async function connect({ temporal, record, isNew }: Server, { home, signal }: StackRequest): Promise<Client> {
+  const timeoutMs = isNew ? START_WITHIN_MS : ANSWER_WITHIN_MS;
+  return whileAlive({ name: 'temporal', home, record }, connectClient({ ...temporal, timeoutMs, signal }));
+}
+
+async function ensurePlatform({ home, env, localPlatform, signal, version, started }: Ensure & { version: string }) {
+  const before = await readRecord(home, 'platform');
+  if (!localPlatform && (before === undefined || before.stopped)) return;
+  let record = before;
+  if (!isRunning(record) || record.setup !== version) {
+    if (isRunning(record)) await endProcess(record, SERVICE_GRACE_MS);
+    record = await startPlatformService({ home, env, setup: version });
+    started.push('platform');
+  }
+  const health = `http://127.0.0.1:${record.ports['http']}/healthz`;
+  await whileAlive({ name: 'platform', home, record }, untilHealthy(health, { withinMs: START_WITHIN_MS, signal }));
+}
+
+interface EnsureWorker extends Ensure {
+  readonly target: TemporalTarget;
+  readonly temporal: TemporalReach;
+  readonly taskQueue: string;
+  readonly version: string;
+  readonly connecting: Promise<Client>;
+}
+
+async function ensureWorker(request: EnsureWorker): Promise<void> {
+  const { home, env, target, temporal, taskQueue, version, started, connecting } = request;
+  const { address, namespace } = temporal;
+  const setup = [version, address, namespace, taskQueue].join(' ');
+  const record = await readRecord(home, 'worker');
+  if (isRunning(record)) {
+    if (record.setup === setup) return;
+    request.report?.('replacing the background worker, which runs another build or serves another address');
+    await endProcess(record, WORKER_GRACE_MS);
+  } else if (target.kind === 'cluster' && (await hasLivePoller(await connecting, taskQueue))) {
+    return;
+  }
+  await startWorkerService({ home, env, target, address, taskQueue, setup });
+  started.push('worker');
+}
+
+/**
+ * On a shared cluster, work for the local platform must not go to workers on other machines, which cannot reach it:
+ * this home has a task queue of its own then.
+ */
+function taskQueueOf({ target, request }: { target: TemporalTarget; request: StackRequest }): string {
+  if (target.kind === 'embedded' || !request.localPlatform) return target.taskQueue;
+  const digest = createHash('sha256').update(`${hostname()} ${request.home.root}`).digest('hex');
+  return `${target.taskQueue}-${digest.slice(0, 12)}`;
+}

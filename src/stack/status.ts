@@ -1,0 +1,31 @@
+import type { HomePaths } from '../home/paths';
+import { isRunning, logFile, readRecord, serviceNames, type ServiceName } from './record';
+
+export interface ServiceStatus {
+  readonly name: ServiceName;
+  /** `died`: it was started and not stopped, yet it does not run. */
+  readonly state: 'running' | 'died' | 'stopped';
+  readonly pid: number | null;
+  /** ISO 8601. */
+  readonly since: string | null;
+  /** Ports by use, while it runs. */
+  readonly ports: Readonly<Record<string, number>>;
+  readonly log: string;
+}
+
+/** What runs of this home's background processes; looks at this machine only, asks no server. */
+export async function stackStatus(home: HomePaths): Promise<readonly ServiceStatus[]> {
+  return Promise.all(
+    serviceNames.map(async (name) => {
+      const record = await readRecord(home, name);
+      const log = logFile(home, name);
+      const wasStopped = record?.stopped ?? record === undefined;
+      if (isRunning(record)) {
+        const { pid, startedAt, ports } = record;
+        return { name, state: 'running', pid, since: startedAt, ports, log } as const;
+      }
+      const state = wasStopped ? 'stopped' : 'died';
+      return { name, state, pid: null, since: null, ports: {}, log } as const;
+    }),
+  );
+}
