@@ -20,7 +20,8 @@ export function readDeploymentState(deployment: Deployment | undefined): Deploym
   const state = (status?.state ?? '').toLowerCase();
   const phase = (status?.phase ?? '').toLowerCase();
   const failed = [state, phase].find((name) => failedStates.has(name));
-  if (failed !== undefined) return { kind: 'failed', name: status?.phase ?? status?.state ?? failed, message: status?.message };
+  if (failed !== undefined)
+    return { kind: 'failed', name: status?.phase ?? status?.state ?? failed, message: status?.message };
   const url = status?.endpoint?.external_endpoint ?? '';
   const replicas = status?.ready_replicas;
   if (state === 'ready' && url !== '' && (replicas === undefined || replicas > 0)) {
@@ -35,7 +36,8 @@ export function describeDeployment(deployment: Deployment | undefined): string {
   const { status } = deployment;
   const state = status?.phase ?? status?.state ?? 'no state yet';
   const parts = [state];
-  if (status?.ready_replicas !== undefined && state !== 'Starting') parts.push(`${status.ready_replicas} replicas ready`);
+  if (status?.ready_replicas !== undefined && state !== 'Starting')
+    parts.push(`${status.ready_replicas} replicas ready`);
   if (state === 'Ready' && !status?.endpoint?.external_endpoint) parts.push('no URL yet');
   return `${parts.join(', ')}${status?.message ? `: ${status.message}` : ''}`;
 }
@@ -44,7 +46,9 @@ export function describeDeployment(deployment: Deployment | undefined): string {
 export async function explainDeployment(client: LeptonClient, name: string, options: CallOptions): Promise<string> {
   try {
     const issues = await client.deploymentIssues(name, options);
-    const texts = issues.filter(({ reason }) => reason !== 'Ready').map(({ reason, message }) => (message ? `${reason}: ${message}` : reason));
+    const texts = issues
+      .filter(({ reason }) => reason !== 'Ready')
+      .map(({ reason, message }) => (message ? `${reason}: ${message}` : reason));
     return [...new Set(texts)].slice(0, 3).join('; ');
   } catch {
     return '';

@@ -1,5 +1,11 @@
 import { failureTypes } from '../contract/errors';
-import type { AwaitReadyInput, CreateEndpointInput, NamedEndpoint, Owner, ProbeExistingInput } from '../contract/inputs';
+import type {
+  AwaitReadyInput,
+  CreateEndpointInput,
+  NamedEndpoint,
+  Owner,
+  ProbeExistingInput,
+} from '../contract/inputs';
 import { LeptonError } from '../lepton/errors';
 import { isMarkedWith, renderDeployment } from '../lepton/render';
 import { pollDelayMs } from '../lepton/retry-timing';
@@ -15,7 +21,6 @@ import { probeModel, type ProbeVerdict } from './probe';
 const goneDelayMs = { local: 300, lepton: 3_000 } as const;
 
 /** Creating, awaiting and removing the endpoints of tasks. Every one is safe to repeat: names are deterministic. */
-// eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types
 export function createEndpointActivities(dependencies: ActivityDependencies) {
   const subjectOf = ({ name, index }: { name: string; index: number }) => `endpoint ${name} of task ${index}`;
 
@@ -50,7 +55,12 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
         const state = readDeploymentState(deployment);
         switch (state.kind) {
           case 'ready': {
-            const verdict = await probeModel({ url: state.url, probe: input.probe, signal, key: await probeKey(input) });
+            const verdict = await probeModel({
+              url: state.url,
+              probe: input.probe,
+              signal,
+              key: await probeKey(input),
+            });
             await reportObservation(verdict.kind === 'ready' ? 'Ready' : `Ready, but ${verdict.message}`);
             return settleProbe(verdict, state.url, again);
           }
@@ -64,7 +74,9 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
           case 'absent': {
             const why = await explainDeployment(client, input.name, { signal });
             const said = state.message ?? '';
-            const reason = [said, why].filter((text) => text !== '' && !(text === why && said.includes(why))).join('; ');
+            const reason = [said, why]
+              .filter((text) => text !== '' && !(text === why && said.includes(why)))
+              .join('; ');
             throw finalFailure(
               failureTypes.endpointFailed,
               `endpoint ${input.name} ${state.kind === 'absent' ? 'is gone: something outside this run removed it' : `went to ${state.name}`}` +
@@ -77,15 +89,18 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
 
     /** Probes an endpoint of the user's own: the same questions as for a dedicated one, and never more than questions. */
     async probeExistingEndpoint(input: ProbeExistingInput): Promise<void> {
-      await attempt({ subject: `existing endpoint of task ${input.index}`, purpose: 'step' }, async ({ signal, elapsedMs }) => {
-        const verdict = await probeModel({
-          url: input.url,
-          probe: input.probe,
-          signal,
-          key: await probeKey(input),
-        });
-        settleProbe(verdict, input.url, pollDelayMs({ elapsedMs, platform: 'lepton' }));
-      });
+      await attempt(
+        { subject: `existing endpoint of task ${input.index}`, purpose: 'step' },
+        async ({ signal, elapsedMs }) => {
+          const verdict = await probeModel({
+            url: input.url,
+            probe: input.probe,
+            signal,
+            key: await probeKey(input),
+          });
+          settleProbe(verdict, input.url, pollDelayMs({ elapsedMs, platform: 'lepton' }));
+        },
+      );
     },
 
     /** The endpoint's state in words, for the report of a wait that timed out. */
@@ -127,7 +142,10 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
         const state = deployment.status?.phase ?? deployment.status?.state;
         if (state !== 'Deleting') await client.deleteDeployment(input.name);
         if (!(await client.getDeployment(input.name))) return;
-        throw notReady(`endpoint ${input.name} is being deleted (${state ?? 'unknown state'})`, goneDelayMs[input.platform.kind]);
+        throw notReady(
+          `endpoint ${input.name} is being deleted (${state ?? 'unknown state'})`,
+          goneDelayMs[input.platform.kind],
+        );
       });
     },
   };

@@ -4,7 +4,6 @@ import { createJobActivities } from './jobs';
 import { createResultActivities } from './results';
 
 /** Everything a workflow may have done for it. */
-// eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types
 export function createActivities(dependencies: ActivityDependencies) {
   return {
     ...createEndpointActivities(dependencies),

@@ -13,7 +13,6 @@ import { resolveNodeGroup } from './node-groups';
 const goneDelayMs = { local: 300, lepton: 3_000 } as const;
 
 /** Submitting, awaiting, stopping and removing evaluation jobs. Every one is safe to repeat. */
-// eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types
 export function createJobActivities(dependencies: ActivityDependencies) {
   const subjectOf = ({ name, index }: { name: string; index: number }) => `job ${name} of task ${index}`;
 
@@ -53,11 +52,19 @@ export function createJobActivities(dependencies: ActivityDependencies) {
           }
           case 'failed': {
             const last = await lastLogLine(client, input.id, signal);
-            const said = [job?.status?.message ?? '', last === '' ? '' : `last log line: ${last}`].filter((text) => text !== '');
-            throw finalFailure(failureTypes.jobFailed, `job ${input.name} ended as ${state.name}${said.length === 0 ? '' : `: ${said.join('; ')}`}`);
+            const said = [job?.status?.message ?? '', last === '' ? '' : `last log line: ${last}`].filter(
+              (text) => text !== '',
+            );
+            throw finalFailure(
+              failureTypes.jobFailed,
+              `job ${input.name} ended as ${state.name}${said.length === 0 ? '' : `: ${said.join('; ')}`}`,
+            );
           }
           case 'absent':
-            throw finalFailure(failureTypes.jobLost, `job ${input.name} is gone from the platform without a final state: something outside this run removed it`);
+            throw finalFailure(
+              failureTypes.jobLost,
+              `job ${input.name} is gone from the platform without a final state: something outside this run removed it`,
+            );
         }
       });
     },

@@ -18,6 +18,14 @@ export async function lastLogLine(client: LeptonClient, jobId: string, signal: A
   } catch {
     // What came until then is still worth showing.
   }
-  const lines = tail.toString('utf8').split(/\r?\n/).map((line) => line.trim());
-  return lines.filter((line) => line !== '').at(-1)?.slice(-300) ?? '';
+  const lines = tail
+    .toString('utf8')
+    .split(/\r?\n/)
+    .map((line) => line.trim());
+  return (
+    lines
+      .filter((line) => line !== '')
+      .at(-1)
+      ?.slice(-300) ?? ''
+  );
 }

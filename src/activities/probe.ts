@@ -25,7 +25,11 @@ export async function probeModel(options: {
   const base = baseUrl(options.url);
   const headers = key === null ? {} : { authorization: `Bearer ${key}` };
   const ask = (path: string, init: RequestInit = {}, timeoutMs = questionTimeoutMs) =>
-    question(`${base}${path}`, { ...init, headers: { ...headers, 'content-type': 'application/json' } }, { timeoutMs, signal: options.signal });
+    question(
+      `${base}${path}`,
+      { ...init, headers: { ...headers, 'content-type': 'application/json' } },
+      { timeoutMs, signal: options.signal },
+    );
 
   if (probe.healthPath !== null) {
     const health = await ask(probe.healthPath);
@@ -37,7 +41,8 @@ export async function probeModel(options: {
   if (verdict) return verdict;
   if (models.kind !== 'answer' || models.status !== 200) return { kind: 'ready' };
   const served = servedModels(models.body);
-  if (served === undefined) return { kind: 'not yet', message: `GET /v1/models answers something that is not a list of models` };
+  if (served === undefined)
+    return { kind: 'not yet', message: `GET /v1/models answers something that is not a list of models` };
   if (!served.includes(probe.servedModel)) {
     return {
       kind: 'mismatch',
@@ -55,7 +60,11 @@ async function warmUp(
   const chat = probe.warmUp === 'chat';
   const path = chat ? '/v1/chat/completions' : '/v1/completions';
   const body = chat ? { messages: [{ role: 'user', content: 'Hi' }] } : { prompt: 'Hi' };
-  const answer = await ask(path, { method: 'POST', body: JSON.stringify({ model: probe.servedModel, max_tokens: 1, ...body }) }, warmUpTimeoutMs);
+  const answer = await ask(
+    path,
+    { method: 'POST', body: JSON.stringify({ model: probe.servedModel, max_tokens: 1, ...body }) },
+    warmUpTimeoutMs,
+  );
   return judge(answer, path, { key: null, tolerate404: false }) ?? { kind: 'ready' };
 }
 
@@ -64,19 +73,30 @@ type Answer =
   | { readonly kind: 'silence'; readonly reason: string };
 
 /** `undefined`: fine so far. */
-function judge(answer: Answer, path: string, options: { key: string | null; tolerate404: boolean }): ProbeVerdict | undefined {
+function judge(
+  answer: Answer,
+  path: string,
+  options: { key: string | null; tolerate404: boolean },
+): ProbeVerdict | undefined {
   if (answer.kind === 'silence') return { kind: 'not yet', message: `${path} does not answer (${answer.reason})` };
   const { status } = answer;
   if (status < 300) return undefined;
   if (status === 401 || status === 403) {
     if (options.key === null) return undefined;
-    return { kind: 'mismatch', message: `${path} refuses the key (${status}): check that deployment.lepton_config.api_tokens and target.api_endpoint.api_key_name name the same token` };
+    return {
+      kind: 'mismatch',
+      message: `${path} refuses the key (${status}): check that deployment.lepton_config.api_tokens and target.api_endpoint.api_key_name name the same token`,
+    };
   }
   if (status === 404 && options.tolerate404) return undefined;
   return { kind: 'not yet', message: `${path} answers ${status}` };
 }
 
-async function question(url: string, init: RequestInit, bounds: { timeoutMs: number; signal: AbortSignal }): Promise<Answer> {
+async function question(
+  url: string,
+  init: RequestInit,
+  bounds: { timeoutMs: number; signal: AbortSignal },
+): Promise<Answer> {
   const signal = AbortSignal.any([bounds.signal, AbortSignal.timeout(bounds.timeoutMs)]);
   try {
     const response = await fetch(url, { ...init, signal, redirect: 'manual' });

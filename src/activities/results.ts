@@ -2,7 +2,13 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Context } from '@temporalio/activity';
 import { failureTypes } from '../contract/errors';
-import type { FetchedResults, FetchResultsInput, RecordRunInput, RemoveStorageInput, SaveLogInput } from '../contract/inputs';
+import type {
+  FetchedResults,
+  FetchResultsInput,
+  RecordRunInput,
+  RemoveStorageInput,
+  SaveLogInput,
+} from '../contract/inputs';
 import type { Metrics } from '../contract/state';
 import { fetchTaskResults, ResultsTooLarge } from '../results/fetch';
 import { saveLog } from '../results/logs';
@@ -21,7 +27,6 @@ const maxLogBytes = 64 * 1024 * 1024;
 const goneDelayMs = { local: 300, lepton: 3_000 } as const;
 
 /** Bringing results and logs home, and removing what they lay in. */
-// eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types
 export function createResultActivities(dependencies: ActivityDependencies) {
   return {
     /** Fetches the task's storage folder, checked and resumable, and reads its scores. `metrics: null`: no results.yml. */
@@ -38,7 +43,8 @@ export function createResultActivities(dependencies: ActivityDependencies) {
           signal,
           onProgress: (progress) => Context.current().heartbeat(progress),
         }).catch((error: unknown) => {
-          if (error instanceof ResultsTooLarge) throw finalFailure(failureTypes.resultsTooLarge, `${subject}: ${error.message}`);
+          if (error instanceof ResultsTooLarge)
+            throw finalFailure(failureTypes.resultsTooLarge, `${subject}: ${error.message}`);
           throw error;
         });
         if (!fetched) return { files: 0, bytes: 0, metrics: null, notes: [] };
@@ -76,7 +82,10 @@ export function createResultActivities(dependencies: ActivityDependencies) {
       await attempt({ subject: `storage ${folder}`, purpose: 'teardown' }, async () => {
         // Last line of defence for the user's own data: only what carries this run's id is ever removed.
         if (!folder.split('/').includes(input.invocation)) {
-          throw finalFailure(failureTypes.requestRefused, `storage ${folder} does not carry the run's id and is left alone`);
+          throw finalFailure(
+            failureTypes.requestRefused,
+            `storage ${folder} does not carry the run's id and is left alone`,
+          );
         }
         const { client } = await dependencies.platform(input.platform);
         const { fileSystem } = input.storage;
@@ -109,7 +118,10 @@ async function readMetrics(input: FetchResultsInput): Promise<Metrics | null> {
   try {
     return Object.fromEntries(Object.entries(parseResults(text).metrics).slice(0, maxMetrics));
   } catch (error) {
-    throw finalFailure(failureTypes.resultsInvalid, `results of task ${input.index}: ${file} can't be read: ${(error as Error).message}`);
+    throw finalFailure(
+      failureTypes.resultsInvalid,
+      `results of task ${input.index}: ${file} can't be read: ${(error as Error).message}`,
+    );
   }
 }
 

@@ -16,7 +16,11 @@ export async function buildRunRecord(input: RecordRunInput, runsFolder: string):
     endedAt: new Date().toISOString(),
     versions: { evalsaga: productVersion(), node: process.version },
     command: run.provenance.command,
-    policies: { startPolicy: run.startPolicy, onTaskFailure: run.onTaskFailure, maxParallelEndpoints: run.maxParallelEndpoints },
+    policies: {
+      startPolicy: run.startPolicy,
+      onTaskFailure: run.onTaskFailure,
+      maxParallelEndpoints: run.maxParallelEndpoints,
+    },
     limits: run.limits,
     tasks: input.tasks,
     teardown: { left: input.left, kept: input.kept },

@@ -10,13 +10,11 @@ export type PlatformRef =
 
 /** A value that is known only where it is used. `host` names a variable of the launching host; `workspace` a platform secret. */
 export type SecretRef =
-  | { readonly kind: 'host'; readonly name: string }
-  | { readonly kind: 'workspace'; readonly name: string };
+  { readonly kind: 'host'; readonly name: string } | { readonly kind: 'workspace'; readonly name: string };
 
 /** One container variable: a literal, a workspace secret (`secret_name_ref`), or a variable of the launching host. */
 export type EnvEntry =
-  | { readonly name: string; readonly value: string }
-  | { readonly name: string; readonly secret: SecretRef };
+  { readonly name: string; readonly value: string } | { readonly name: string; readonly secret: SecretRef };
 
 /** One token that callers of an endpoint must present: literal values never appear, only references. */
 export type TokenEntry = SecretRef;

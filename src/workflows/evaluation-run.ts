@@ -1,0 +1,262 @@
+import {
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  ChildWorkflowCancellationType,
+  condition,
+  isCancellation,
+  ParentClosePolicy,
+  setWorkflowOptions,
+  sleep,
+  startChild,
+  type ChildWorkflowHandle,
+} from '@temporalio/workflow';
+import { failureTypes } from '../contract/errors';
+import { taskWorkflowId } from '../contract/identity';
+import type { RunHeader, RunInput } from '../contract/inputs';
+import { startJob } from '../contract/messages';
+import type { TaskPlan } from '../contract/plan';
+import type { RunSnapshot, TaskError, TaskSnapshot } from '../contract/state';
+import { teardown } from './activity-groups';
+import { evaluationTask } from './evaluation-task';
+import { describeError, rootMessage, snapshotOf } from './failures';
+import { RunProgress } from './run-progress';
+import { now } from './task-progress';
+import { TaskTeardown, type WoundUp } from './task-teardown';
+
+/**
+ * A run: one task workflow per task, the Ready barrier, the verdict. Completed means every task has an outcome (in the
+ * snapshot that it returns); Cancelled: cancelled, and nothing left; Failed: the type says why.
+ */
+export async function evaluationRun(input: RunInput): Promise<RunSnapshot> {
+  const run = new EvaluationRun(input, new RunProgress(input));
+  const root = CancellationScope.current();
+  let fault: unknown;
+  try {
+    await run.evaluate();
+  } catch (error) {
+    // Cancels are told by their reason, not by who threw: a task may swallow one, a barrier may throw for another.
+    if (!isCancellation(error)) fault = error;
+  }
+  return CancellationScope.nonCancellable(() => run.conclude({ cancelled: root.consideredCancelled, fault }));
+}
+setWorkflowOptions({ failureExceptionTypes: [Error] }, evaluationRun);
+
+/** Why the run itself, not its user, cancelled its tasks. */
+type Interruption =
+  { readonly kind: 'deadline'; readonly seconds: number } | { readonly kind: 'sibling'; readonly index: number };
+
+class EvaluationRun {
+  private readonly header: RunHeader;
+  private readonly tasks: readonly TaskPlan[];
+  private readonly scope = new CancellationScope();
+  private interruption: Interruption | undefined;
+
+  constructor(
+    input: RunInput,
+    private readonly progress: RunProgress,
+  ) {
+    const { tasks, ...header } = input.plan;
+    this.tasks = tasks;
+    this.header = header;
+  }
+
+  /** Ends when every task has ended, by itself or by a cancel. */
+  async evaluate(): Promise<void> {
+    const timer = new CancellationScope();
+    const seconds = this.header.limits.runSeconds;
+    if (seconds !== null) {
+      const ticking = timer.run(async () => {
+        await sleep(seconds * 1000, { summary: 'execution.max_run_time' });
+        this.interrupt({ kind: 'deadline', seconds });
+      });
+      ticking.catch(() => undefined);
+    }
+    try {
+      await this.scope.run(() => this.runTasks());
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** Records the run and closes it with its verdict. Called in a non-cancellable scope. */
+  async conclude({ cancelled, fault }: { readonly cancelled: boolean; readonly fault: unknown }): Promise<RunSnapshot> {
+    this.endUnstarted();
+    await this.removeRunStorage();
+    const allSucceeded = this.progress.snapshot.tasks.every(({ outcome }) => outcome === 'succeeded');
+    const outcome = allSucceeded ? 'succeeded' : cancelled ? 'cancelled' : 'failed';
+    this.progress.enter('done', outcome);
+    const { snapshot } = this.progress;
+    try {
+      const { tasks, left, kept } = snapshot;
+      await teardown('write run.json', 120).recordRun({ run: this.header, snapshot, outcome, tasks, left, kept });
+    } catch {
+      // The record is for people; every result is home already, and history has the verdict.
+    }
+    if (snapshot.left.length > 0) {
+      const names = snapshot.left.map(({ kind, name, reason }) => `${kind} ${name} (${reason})`).join('; ');
+      const advice = `Finish with: evalsaga cleanup ${this.header.invocation}`;
+      throw failed(failureTypes.teardownIncomplete, `left behind: ${names}. ${advice}`, snapshot);
+    }
+    if (outcome === 'succeeded') return snapshot;
+    if (cancelled) throw new CancelledFailure('the run was cancelled and left nothing behind');
+    if (this.interruption?.kind === 'deadline') {
+      const text = `the run took longer than execution.max_run_time (${this.interruption.seconds} s) and was torn down`;
+      throw failed(failureTypes.runTimeout, text, snapshot);
+    }
+    if (fault !== undefined) {
+      const { type, message } = describeError(fault);
+      throw failed(type, message, snapshot);
+    }
+    return snapshot;
+  }
+
+  private interrupt(interruption: Interruption): void {
+    if (this.interruption) return;
+    this.interruption = interruption;
+    this.scope.cancel();
+  }
+
+  /** `all_ready` goes in waves of `max_parallel_endpoints`, each with its own barrier; `as_ready` keeps the window full. */
+  private async runTasks(): Promise<void> {
+    const width = this.header.maxParallelEndpoints ?? this.tasks.length;
+    this.progress.enter('deploying');
+    if (this.header.startPolicy === 'as_ready') return this.rolling(width);
+    for (let from = 0; from < this.tasks.length; from += width) await this.wave(this.tasks.slice(from, from + width));
+  }
+
+  private async wave(tasks: readonly TaskPlan[]): Promise<void> {
+    let open = false;
+    const running = tasks.map((task) => this.runTask(task, () => open));
+    const decided = ({ index }: TaskPlan) => this.progress.isReady(index) || this.progress.task(index).outcome !== null;
+    const barrier = condition(() => tasks.every(decided)).then(() => {
+      open = true;
+      this.progress.enter('evaluating');
+    });
+    await settleAll([...running, barrier]);
+  }
+
+  private async rolling(width: number): Promise<void> {
+    const queue = [...this.tasks];
+    const lane = async (): Promise<void> => {
+      for (let task = queue.shift(); task; task = queue.shift()) {
+        const { index } = task;
+        await this.runTask(task, () => this.progress.isReady(index));
+      }
+    };
+    await settleAll(Array.from({ length: Math.min(width, queue.length) }, lane));
+  }
+
+  /** Runs one task to its end, whatever that is. */
+  private async runTask(task: TaskPlan, mayStart: () => boolean): Promise<void> {
+    try {
+      this.progress.put(await this.runChild(task, mayStart));
+    } catch (error) {
+      await CancellationScope.nonCancellable(() => this.account(task, error));
+    }
+    const { outcome } = this.progress.task(task.index);
+    if (outcome === 'failed' && this.header.onTaskFailure === 'abort')
+      this.interrupt({ kind: 'sibling', index: task.index });
+  }
+
+  private async runChild(task: TaskPlan, mayStart: () => boolean): Promise<TaskSnapshot> {
+    const child = await startChild(evaluationTask, {
+      workflowId: taskWorkflowId(this.header.invocation, task.index),
+      args: [{ run: this.header, task }],
+      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+      staticSummary: `Task ${task.index}: ${task.name}`,
+    });
+    const opening = this.openWhen(child, () => mayStart() && this.progress.isReady(task.index));
+    try {
+      return await child.result();
+    } finally {
+      opening.cancel();
+    }
+  }
+
+  /** Tells the task to submit its job once `open` holds. The scope returned ends the wait. */
+  private openWhen(child: ChildWorkflowHandle<typeof evaluationTask>, open: () => boolean): CancellationScope {
+    const scope = new CancellationScope();
+    void scope
+      .run(async () => {
+        await condition(open);
+        if (this.header.startPolicy === 'as_ready') this.progress.enter('evaluating');
+        await child.signal(startJob);
+      })
+      .catch(() => undefined);
+    return scope;
+  }
+
+  /** Takes over what a task that did not succeed has to say; for one that died without a word, tears down in its place. */
+  private async account(task: TaskPlan, error: unknown): Promise<void> {
+    const { index } = task;
+    const reported = snapshotOf(error);
+    if (reported) return this.progress.put(reported);
+    if (isCancellation(error)) {
+      return this.progress.change(index, {
+        phase: 'done',
+        outcome: 'cancelled',
+        endedAt: this.progress.task(index).endedAt ?? now(),
+      });
+    }
+    this.progress.change(index, { phase: 'tearing down', outcome: 'failed', error: describeError(error) });
+    const { left, kept } = await this.tearDownFor(task);
+    this.progress.change(index, { phase: 'done', endedAt: now(), left, kept });
+  }
+
+  /** A task workflow was terminated, or could not be started: its names are known, so the run removes what it made. */
+  private async tearDownFor(task: TaskPlan): Promise<WoundUp> {
+    const stand = new TaskTeardown({ run: this.header, task });
+    if (task.endpointName !== null) stand.coverEndpoint(task.endpointName);
+    stand.coverJob();
+    return stand.windUp();
+  }
+
+  /** Tasks that never began, and why the cancelled ones were. */
+  private endUnstarted(): void {
+    const error = this.interruption?.kind === 'sibling' ? this.abortedBy(this.interruption.index) : null;
+    for (const task of this.progress.snapshot.tasks) {
+      if (task.outcome === null)
+        this.progress.change(task.index, { phase: 'done', outcome: 'cancelled', endedAt: now(), error });
+      else if (task.outcome === 'cancelled' && task.error === null) this.progress.change(task.index, { error });
+    }
+  }
+
+  private abortedBy(index: number): TaskError {
+    const { name } = this.progress.task(index);
+    return {
+      type: failureTypes.aborted,
+      message: `ended because task ${index} (${name}) failed and execution.on_task_failure is abort`,
+    };
+  }
+
+  /** The tasks' folders are gone by now: their parent goes too, unless one of them was kept. */
+  private async removeRunStorage(): Promise<void> {
+    const { left, kept, tasks } = this.progress.snapshot;
+    const clear = kept.length === 0 && !left.some(({ kind }) => kind === 'storage');
+    if (!clear || tasks.every(({ job }) => job === null)) return;
+    const { platform, invocation, storage, limits } = this.header;
+    try {
+      const owner = { platform, invocation, index: 0 };
+      await teardown('remove storage of the run', limits.teardownSeconds).removeStorage({
+        ...owner,
+        storage,
+        folder: null,
+      });
+    } catch (error) {
+      this.progress.leave({ kind: 'storage', name: storage.path, reason: rootMessage(error) });
+    }
+  }
+}
+
+function failed(type: string, message: string, snapshot: RunSnapshot): ApplicationFailure {
+  return ApplicationFailure.create({ type, message, details: [snapshot], nonRetryable: true });
+}
+
+/** Waits for all to settle before the first rejection is passed on: nothing may still be under way behind a compensation. */
+async function settleAll(running: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(running);
+  const rejected = results.find((result): result is PromiseRejectedResult => result.status === 'rejected');
+  if (rejected) throw rejected.reason;
+}

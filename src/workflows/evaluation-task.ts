@@ -1,0 +1,219 @@
+import {
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  getExternalWorkflowHandle,
+  setHandler,
+  setWorkflowOptions,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { failureTypes } from '../contract/errors';
+import type { Owner, TaskInput } from '../contract/inputs';
+import { endpointReady, startJob } from '../contract/messages';
+import type { TaskSnapshot } from '../contract/state';
+import { look, step } from './activity-groups';
+import { guardedBy, withDeadline } from './deadline';
+import { judge, mayHaveCreated, type Verdict } from './failures';
+import { now, TaskProgress } from './task-progress';
+import { TaskTeardown, type WoundUp } from './task-teardown';
+
+/**
+ * One task: its own endpoint, its job, its results, and the removal of all it made, on every way out. Returns the
+ * snapshot of a task that succeeded; fails with `TaskFailed` or `TeardownIncomplete`, whose details hold it.
+ */
+export async function evaluationTask(input: TaskInput): Promise<TaskSnapshot> {
+  const progress = new TaskProgress(input);
+  const teardown = new TaskTeardown(input);
+  const barrier = openedByRun();
+
+  let verdict: Verdict;
+  try {
+    await evaluate({ input, progress, teardown, barrier });
+    verdict = { outcome: 'succeeded', error: null };
+  } catch (error) {
+    verdict = judge(error);
+  }
+
+  return CancellationScope.nonCancellable(async () => {
+    progress.update({ phase: verdict.outcome === 'succeeded' ? 'fetching results' : 'tearing down', ...verdict });
+    const woundUp = await teardown.windUp();
+    progress.update({ phase: 'done', endedAt: now(), ...settle(input, progress.snapshot, verdict, woundUp) });
+    await progress.flush();
+    return close(progress.snapshot);
+  });
+}
+setWorkflowOptions({ failureExceptionTypes: [Error] }, evaluationTask);
+
+interface Evaluation {
+  readonly input: TaskInput;
+  readonly progress: TaskProgress;
+  readonly teardown: TaskTeardown;
+  readonly barrier: { readonly open: () => boolean };
+}
+
+async function evaluate(evaluation: Evaluation): Promise<void> {
+  const { input, progress, barrier } = evaluation;
+  const modelUrl = await bringUpEndpoint(evaluation);
+  progress.update({ phase: 'ready', endpointUrl: modelUrl, message: null });
+  await tellRunReady(input.task.index);
+  await condition(barrier.open);
+  await runJob(evaluation, modelUrl);
+}
+
+/** Resolves to the full request URL of an endpoint that is Ready. */
+async function bringUpEndpoint({ input, progress, teardown }: Evaluation): Promise<string> {
+  const { run, task } = input;
+  const owner = ownerOf(input);
+  if (run.endpoint.kind === 'existing') {
+    progress.update({ phase: 'awaiting ready' });
+    const { url, probe } = run.endpoint;
+    await look(`probe the existing endpoint`, 120).probeExistingEndpoint({ ...owner, url, probe });
+    return url;
+  }
+  const name = task.endpointName ?? '';
+  const { spec, probe } = run.endpoint;
+  progress.update({ phase: 'creating endpoint' });
+  teardown.coverEndpoint(name);
+  try {
+    await step(`create endpoint ${name}`).createEndpoint({ ...owner, name, spec });
+    teardown.settle('endpoint');
+  } catch (error) {
+    if (!mayHaveCreated(error)) teardown.settle('endpoint');
+    throw error;
+  }
+  progress.update({ phase: 'awaiting ready' });
+  const seconds = run.limits.endpointReadySeconds;
+  const { url } = await withDeadline({
+    seconds,
+    summary: `readiness timeout of endpoint ${name}`,
+    work: () =>
+      look(`await Ready of endpoint ${name}`, seconds).awaitEndpointReady({
+        ...owner,
+        name,
+        probe,
+        deadlineSeconds: seconds,
+      }),
+    onExpiry: async () => {
+      const state = await lastWords(() =>
+        look(`last look at endpoint ${name}`, 30).describeEndpoint({ ...owner, name }),
+      );
+      return ApplicationFailure.nonRetryable(
+        `endpoint ${name} was not Ready after ${seconds} s: ${progress.snapshot.message ?? state} (last state: ${state}). Raise execution.lepton_platform.deployment.endpoint_readiness_timeout if it only needs longer.`,
+        failureTypes.endpointTimeout,
+      );
+    },
+  });
+  return `${url}${task.endpointPath}`;
+}
+
+async function runJob({ input, progress, teardown }: Evaluation, modelUrl: string): Promise<void> {
+  const { run, task } = input;
+  const owner = ownerOf(input);
+  const name = task.jobName;
+  progress.update({ phase: 'submitting job', job: name });
+  teardown.coverJob();
+  let id: string;
+  try {
+    ({ id } = await step(`submit job ${name}`).submitJob({ ...owner, name, spec: task.job, modelUrl }));
+    teardown.jobSubmitted(id);
+  } catch (error) {
+    if (!mayHaveCreated(error)) teardown.settle('job');
+    throw error;
+  }
+  progress.update({ phase: 'running job' });
+  const seconds = run.limits.jobSeconds;
+  const awaitJob = () => look(`await end of job ${name}`, seconds).awaitJobCompleted({ ...owner, name, id });
+  await withDeadline({
+    seconds,
+    summary: `time limit of job ${name}`,
+    work: () =>
+      task.endpointName === null
+        ? awaitJob()
+        : guardedBy(awaitJob, () =>
+            look(`watch endpoint during job`, seconds).watchEndpoint({ ...owner, name: task.endpointName ?? '' }),
+          ),
+    onExpiry: async () => {
+      const state = await lastWords(() => look(`last look at job ${name}`, 30).describeJob({ ...owner, name, id }));
+      return ApplicationFailure.nonRetryable(
+        `job ${name} did not finish within ${seconds} s (last state: ${state}). Raise execution.evaluation_tasks.timeout if it only needs longer.`,
+        failureTypes.jobTimeout,
+      );
+    },
+  });
+  teardown.jobEnded();
+}
+
+/** Folds what came home into the task's last snapshot: a completed job without results has not succeeded. */
+function settle(input: TaskInput, snapshot: TaskSnapshot, verdict: Verdict, woundUp: WoundUp): Partial<TaskSnapshot> {
+  const { results, left, kept } = woundUp;
+  const outputDir = snapshot.job === null ? null : `${input.run.outputDir}/${input.task.folder}`;
+  const common = { left, kept, outputDir, metrics: results?.metrics ?? {}, message: results?.notes.join(' ') || null };
+  if (verdict.outcome !== 'succeeded') return common;
+  if (woundUp.error) return { ...common, outcome: 'failed', error: woundUp.error };
+  if (!results?.metrics) {
+    const message = `job ${input.task.jobName} completed but wrote no results.yml; what it wrote is in ${outputDir ?? 'no folder'}, its log in logs/job.log there`;
+    return { ...common, outcome: 'failed', error: { type: failureTypes.resultsMissing, message } };
+  }
+  return common;
+}
+
+function close(snapshot: TaskSnapshot): TaskSnapshot {
+  if (snapshot.left.length > 0) {
+    const names = snapshot.left.map(({ kind, name, reason }) => `${kind} ${name} (${reason})`).join('; ');
+    throw ApplicationFailure.create({
+      type: failureTypes.teardownIncomplete,
+      message: `left behind: ${names}`,
+      details: [snapshot],
+      nonRetryable: true,
+    });
+  }
+  switch (snapshot.outcome) {
+    case 'succeeded':
+      return snapshot;
+    case 'cancelled':
+      throw new CancelledFailure(`task ${snapshot.index} was cancelled and left nothing behind`);
+    case 'failed':
+    case null:
+      throw ApplicationFailure.create({
+        type: failureTypes.taskFailed,
+        message: snapshot.error?.message ?? 'failed',
+        details: [snapshot],
+        nonRetryable: true,
+      });
+  }
+}
+
+function openedByRun(): { readonly open: () => boolean } {
+  let opened = false;
+  setHandler(startJob, () => {
+    opened = true;
+  });
+  return { open: () => opened };
+}
+
+async function tellRunReady(index: number): Promise<void> {
+  const { parent } = workflowInfo();
+  if (!parent) return;
+  await getExternalWorkflowHandle(parent.workflowId, parent.runId).signal(endpointReady, { index });
+}
+
+/** A bounded last question for a report; its failure must not replace the report. */
+async function lastWords(ask: () => Promise<string>): Promise<string> {
+  try {
+    return await withDeadline({
+      seconds: 20,
+      summary: 'last look',
+      work: ask,
+      onExpiry: () => Promise.resolve(new Error('no answer')),
+    });
+  } catch {
+    return 'unknown';
+  }
+}
+
+const ownerOf = ({ run, task }: TaskInput): Owner => ({
+  platform: run.platform,
+  invocation: run.invocation,
+  index: task.index,
+});

@@ -1,0 +1,67 @@
+import { ActivityFailure, ApplicationFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
+import { failureTypes } from '../contract/errors';
+import type { TaskError, TaskOutcome, TaskSnapshot } from '../contract/state';
+
+export interface Verdict {
+  readonly outcome: TaskOutcome;
+  readonly error: TaskError | null;
+}
+
+/** What a task's error means. Matches types, never texts. */
+export function judge(error: unknown): Verdict {
+  if (isCancellation(error)) return { outcome: 'cancelled', error: null };
+  return { outcome: 'failed', error: describeError(error) };
+}
+
+/** Type and message of the innermost failure that has something to say. */
+export function describeError(error: unknown): TaskError {
+  const application = find(
+    error,
+    (candidate): candidate is ApplicationFailure => candidate instanceof ApplicationFailure,
+  );
+  if (application) return { type: application.type ?? 'Error', message: application.message };
+  const timeout = find(error, (candidate): candidate is TimeoutFailure => candidate instanceof TimeoutFailure);
+  if (timeout) {
+    const activity = find(error, (candidate): candidate is ActivityFailure => candidate instanceof ActivityFailure);
+    return {
+      type: failureTypes.platformUnavailable,
+      message: `${activity?.activityType ?? 'a step'} did not finish in its time (${timeout.timeoutType})`,
+    };
+  }
+  return { type: error instanceof Error ? error.name : 'Error', message: rootMessage(error) };
+}
+
+/** Whether a create that ended so can have left something behind: only a refusal says that it has not. */
+export function mayHaveCreated(error: unknown): boolean {
+  const { type } = describeError(error);
+  return (
+    type !== failureTypes.requestRefused &&
+    type !== failureTypes.credentialsRefused &&
+    type !== failureTypes.secretMissing
+  );
+}
+
+/** The text of the innermost cause. */
+export function rootMessage(error: unknown): string {
+  let current: unknown = error;
+  while (current instanceof Error && current.cause instanceof Error) current = current.cause;
+  return current instanceof Error ? current.message : String(current);
+}
+
+/** The snapshot that a failed task workflow attached to its failure. */
+export function snapshotOf(error: unknown): TaskSnapshot | undefined {
+  const failure = find(
+    error,
+    (candidate): candidate is ApplicationFailure => candidate instanceof ApplicationFailure && isTaskFailure(candidate),
+  );
+  return failure?.details?.[0] as TaskSnapshot | undefined;
+}
+
+const isTaskFailure = ({ type }: ApplicationFailure): boolean =>
+  type === failureTypes.taskFailed || type === failureTypes.teardownIncomplete;
+
+function find<T extends Error>(error: unknown, matches: (candidate: unknown) => candidate is T): T | undefined {
+  for (let current: unknown = error; current instanceof Error; current = current.cause)
+    if (matches(current)) return current;
+  return undefined;
+}

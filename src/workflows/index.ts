@@ -1,0 +1,3 @@
+/** What the worker registers. */
+export { evaluationRun } from './evaluation-run';
+export { evaluationTask } from './evaluation-task';

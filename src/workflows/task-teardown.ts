@@ -1,0 +1,171 @@
+import { sleep } from '@temporalio/workflow';
+import { failureTypes } from '../contract/errors';
+import type { FetchedResults, Owner, TaskInput } from '../contract/inputs';
+import type { KeptStorage, LeftResource, TaskError } from '../contract/state';
+import { bestEffort, teardown, transfer } from './activity-groups';
+import { describeError } from './failures';
+import { Saga, type Compensation } from './saga';
+
+/** What came home when a task was wound up. */
+export interface WoundUp {
+  readonly results: FetchedResults | null;
+  /** Why results are not home although there may be some. */
+  readonly error: TaskError | null;
+  readonly left: readonly LeftResource[];
+  readonly kept: readonly KeptStorage[];
+}
+
+/**
+ * Seconds after which an endpoint or job whose creation has an unknown outcome is looked for again: a request that was
+ * under way when its answer was lost may land after the first look said "gone".
+ */
+const lateArrivalSeconds = [3, 12];
+
+/** Everything a task may have to undo, and in which order: stop the job, free the endpoint, bring results home, clear up. */
+export class TaskTeardown {
+  private readonly saga = new Saga();
+  private readonly owner: Owner;
+  private endpoint: Compensation | undefined;
+  private job: { readonly compensation: Compensation; id: string | null; ended: boolean } | undefined;
+  private storage: Compensation | undefined;
+  /** Creates whose outcome is not known yet. */
+  private readonly unsettled = { endpoint: false, job: false };
+
+  constructor(private readonly input: TaskInput) {
+    const { run, task } = input;
+    this.owner = { platform: run.platform, invocation: run.invocation, index: task.index };
+  }
+
+  /** Before the endpoint is created. */
+  coverEndpoint(name: string): void {
+    this.unsettled.endpoint = true;
+    this.endpoint = this.saga.add({ kind: 'endpoint', name }, async () => {
+      await this.saveEndpointLog(name);
+      await this.untilSettled('endpoint', () =>
+        teardown(`delete endpoint ${name}`, this.budget).removeEndpoint({ ...this.owner, name }),
+      );
+    });
+  }
+
+  /** Before the job is submitted: it writes into the task's storage folder. */
+  coverJob(): void {
+    const { run, task } = this.input;
+    const name = task.jobName;
+    this.unsettled.job = true;
+    this.storage = this.saga.add({ kind: 'storage', name: `${run.storage.path}/${task.folder}` }, () =>
+      teardown(`remove storage of task ${task.index}`, this.budget).removeStorage({
+        ...this.owner,
+        storage: run.storage,
+        folder: task.folder,
+      }),
+    );
+    const compensation = this.saga.add({ kind: 'job', name }, () =>
+      this.untilSettled('job', () =>
+        teardown(`delete job ${name}`, this.budget).removeJob({ ...this.owner, name, id: this.job?.id ?? null }),
+      ),
+    );
+    this.job = { compensation, id: null, ended: false };
+  }
+
+  /** A create's outcome is known: it is there, or it was refused. */
+  settle(what: 'endpoint' | 'job'): void {
+    this.unsettled[what] = false;
+  }
+
+  jobSubmitted(id: string): void {
+    this.settle('job');
+    if (this.job) this.job.id = id;
+  }
+
+  jobEnded(): void {
+    if (this.job) this.job.ended = true;
+  }
+
+  /** Winds the task up. Never rejects, and is called in a non-cancellable scope. */
+  async windUp(): Promise<WoundUp> {
+    await this.stopJob();
+    const endpointGone = this.endpoint?.run();
+    const { results, error, kept } = await this.bringHome();
+    await this.saga.compensate();
+    await endpointGone;
+    return { results, error, left: this.saga.left, kept };
+  }
+
+  private get budget(): number {
+    return this.input.run.limits.teardownSeconds;
+  }
+
+  /** Lets a running job end by itself, so that it writes what it has; one that does not is deleted later all the same. */
+  private async stopJob(): Promise<void> {
+    if (!this.job || this.job.ended) return;
+    const name = this.input.task.jobName;
+    try {
+      await teardown(`stop job ${name}`, Math.min(120, this.budget)).stopJob({ ...this.owner, name, id: this.job.id });
+    } catch {
+      // Deleting it is the next step, and says whether it worked.
+    }
+  }
+
+  private async bringHome(): Promise<Pick<WoundUp, 'results' | 'error' | 'kept'>> {
+    if (!this.job) return { results: null, error: null, kept: [] };
+    await this.saveJobLog(this.job.id);
+    const { run, task } = this.input;
+    try {
+      const results = await transfer(`fetch results of task ${task.index}`, this.budget).fetchResults({
+        ...this.owner,
+        storage: run.storage,
+        folder: task.folder,
+        target: this.outputDir,
+        maxBytes: run.limits.resultBytes,
+      });
+      return { results, error: null, kept: run.keepStorage ? [this.keep('execution.keep_storage is set')] : [] };
+    } catch (failure) {
+      const error = describeError(failure);
+      // Files are home when only their content was refused: then nothing needs to stay behind.
+      const home = error.type === failureTypes.resultsInvalid && !run.keepStorage;
+      return { results: null, error, kept: home ? [] : [this.keep(error.message)] };
+    }
+  }
+
+  private keep(reason: string): KeptStorage {
+    const { run, task } = this.input;
+    this.storage?.drop();
+    return {
+      path: `${run.storage.path}/${task.folder}`,
+      reason,
+      command: `evalsaga cleanup ${run.invocation}`,
+    };
+  }
+
+  private get outputDir(): string {
+    return `${this.input.run.outputDir}/${this.input.task.folder}`;
+  }
+
+  private async saveEndpointLog(name: string): Promise<void> {
+    try {
+      const target = `${this.outputDir}/logs/endpoint.log`;
+      await bestEffort(`save log of endpoint ${name}`).saveEndpointLog({ ...this.owner, name, id: null, target });
+    } catch {
+      // A log never holds up a deletion.
+    }
+  }
+
+  private async saveJobLog(id: string | null): Promise<void> {
+    const name = this.input.task.jobName;
+    try {
+      const target = `${this.outputDir}/logs/job.log`;
+      await bestEffort(`save log of job ${name}`).saveJobLog({ ...this.owner, name, id, target });
+    } catch {
+      // Results matter more; the job's state has been reported already.
+    }
+  }
+
+  private async untilSettled(what: 'endpoint' | 'job', remove: () => Promise<void>): Promise<void> {
+    await remove();
+    if (!this.unsettled[what]) return;
+    for (const seconds of lateArrivalSeconds) {
+      await sleep(seconds * 1000, { summary: `look again for a late ${what}` });
+      await remove();
+    }
+  }
+}
