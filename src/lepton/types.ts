@@ -91,6 +91,8 @@ export interface PlatformAccess {
   readonly token: string;
   /** Sent as `origin` header where the real clients send one. */
   readonly origin?: string | undefined;
+  /** Where the token was found, for messages: `LEPTON_WORKSPACE_TOKEN`, `lep login (<file>)`, … */
+  readonly source?: string | undefined;
 }
 
 /** Every call of the platform that evalsaga makes. All reject with `LeptonError` (see errors.ts); 404 is named per call. */
@@ -111,7 +113,8 @@ export interface LeptonClient {
   deploymentLog(name: string, replica: string, options?: CallOptions): AsyncIterable<Uint8Array>;
   /** All pages. `name`: substring filter of the server (`q`); `mode` default `alive_and_archive`. */
   listJobs(filter?: { name?: string; mode?: JobQueryMode }, options?: CallOptions): Promise<Job[]>;
-  getJob(id: string, options?: CallOptions): Promise<Job | undefined>;
+  /** `mode` default `alive_and_archive`: a deleted job may still be found in the archive; `alive_only` tells. */
+  getJob(id: string, options?: CallOptions & { readonly mode?: JobQueryMode | undefined }): Promise<Job | undefined>;
   /** Resolves to the job with its assigned `metadata.id`. */
   createJob(job: { name: string; spec: Record<string, unknown> }, options?: CallOptions): Promise<Job>;
   stopJob(id: string, options?: CallOptions): Promise<void>;

@@ -1,0 +1,46 @@
+import { nodeGroupSchema, nodeSchema, secretSchema, workspaceSchema } from './answers';
+import { deploymentCalls } from './deployments';
+import { createHttp, type Fetch } from './http';
+import { jobCalls } from './jobs';
+import { createRequests, segment } from './requests';
+import { storageCalls } from './storage';
+import type { LeptonClient, PlatformAccess } from './types';
+
+export interface LeptonClientOptions {
+  /** Default: undici's, with the proxies of the environment and kept-alive connections. */
+  readonly fetch?: Fetch | undefined;
+  /** Per request, milliseconds, where the call does not say; default 30 000. */
+  readonly timeoutMs?: number | undefined;
+  /** Told about items of listings that were left out because they are not what the API promises. Default: nobody. */
+  readonly onNote?: ((note: string) => void) | undefined;
+}
+
+/**
+ * A client of one workspace, Lepton's or the local platform's. Every call is one request (listings of jobs: one per page;
+ * the first call about endpoints also reads `GET /workspace`, which says which dialect to speak). Nothing is retried here.
+ * Calls reject with `LeptonError`, or with the reason of their own abort signal.
+ */
+export function createLeptonClient(access: PlatformAccess, options: LeptonClientOptions = {}): LeptonClient {
+  const http = createHttp(access, options);
+  const requests = createRequests(http, access, options.onNote ?? (() => undefined));
+  const { url, workspace, origin, source } = access;
+  return {
+    access: { url, workspace, origin, source },
+    getWorkspace: (call) => requests.one({ method: 'GET', path: '/workspace', options: call }, workspaceSchema),
+    ...deploymentCalls(requests),
+    ...jobCalls(requests),
+    async listNodeGroups(call) {
+      return requests.list({ method: 'GET', path: '/dedicated-node-groups', options: call }, nodeGroupSchema);
+    },
+    async listNodeIds(nodeGroupId, call) {
+      const path = `/dedicated-node-groups/${segment(nodeGroupId)}/nodes`;
+      const nodes = await requests.list({ method: 'GET', path, options: call }, nodeSchema);
+      return nodes.map((node) => node.metadata.id);
+    },
+    async listSecretNames(call) {
+      const secrets = await requests.list({ method: 'GET', path: '/usersecrets', options: call }, secretSchema);
+      return secrets.map((secret) => secret.name);
+    },
+    storage: storageCalls(requests),
+  };
+}

@@ -1,0 +1,38 @@
+import { EnvHttpProxyAgent, type Dispatcher } from 'undici';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+const loopback = ['localhost', '127.0.0.1', '[::1]'];
+
+const dispatchers = new Map<string, Dispatcher>();
+
+/**
+ * Connections for the platform: kept alive and shared by all clients of this process; through `HTTPS_PROXY` / `HTTP_PROXY`
+ * but for `NO_PROXY` and this machine (the local platform is never behind a proxy). Extra certificate authorities come from
+ * `NODE_EXTRA_CA_CERTS`, which Node reads itself.
+ */
+export function sharedDispatcher(env: Env = process.env): Dispatcher {
+  const settings = proxySettings(env);
+  const key = JSON.stringify(settings);
+  const existing = dispatchers.get(key);
+  if (existing) return existing;
+  // Timeouts are the request's own business: a log may well be silent for longer than undici's five minutes.
+  const created = new EnvHttpProxyAgent({ ...settings, headersTimeout: 0, bodyTimeout: 0 });
+  dispatchers.set(key, created);
+  return created;
+}
+
+/** What the usual variables say, lower case first as curl and Python do. Empty text means: no proxy. */
+export function proxySettings(env: Env): { httpProxy: string; httpsProxy: string; noProxy: string } {
+  const read = (name: string) => env[name.toLowerCase()] ?? env[name] ?? '';
+  const exceptions = read('NO_PROXY')
+    .split(/[,\s]+/)
+    .filter((entry) => entry !== '');
+  return {
+    httpProxy: withScheme(read('HTTP_PROXY')),
+    httpsProxy: withScheme(read('HTTPS_PROXY')),
+    noProxy: exceptions.includes('*') ? '*' : [...exceptions, ...loopback].join(','),
+  };
+}
+
+const withScheme = (proxy: string): string => (proxy === '' || proxy.includes('://') ? proxy : `http://${proxy}`);

@@ -1,0 +1,96 @@
+import { networkError, type FailedCall } from './failures';
+
+/** The part of a fetch answer that is used. */
+export interface FetchResponse {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: { get(name: string): string | null };
+  readonly body: AsyncIterable<Uint8Array> | null;
+}
+
+/** One request and its answer: the caller's abort and our own deadline on one signal, and errors that tell them apart. */
+export class Exchange {
+  readonly signal: AbortSignal;
+  private readonly controller = new AbortController();
+  private timer: NodeJS.Timeout | undefined;
+  private timedOutAfterMs: number | undefined;
+  private readonly onAbort = () => this.controller.abort(this.outer?.reason);
+
+  constructor(
+    readonly call: FailedCall,
+    timeoutMs: number,
+    private readonly outer: AbortSignal | undefined,
+  ) {
+    this.signal = this.controller.signal;
+    if (outer?.aborted) this.onAbort();
+    outer?.addEventListener('abort', this.onAbort, { once: true });
+    this.expectWithin(timeoutMs);
+  }
+
+  /** Starts the clock anew; `null` stops it. */
+  expectWithin(timeoutMs: number | null): void {
+    clearTimeout(this.timer);
+    if (timeoutMs === null) return;
+    this.timer = setTimeout(() => {
+      this.timedOutAfterMs = timeoutMs;
+      this.controller.abort();
+    }, timeoutMs);
+  }
+
+  async guard<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw this.explain(error);
+    }
+  }
+
+  async *pieces(body: AsyncIterable<Uint8Array> | null): AsyncGenerator<Uint8Array, void, undefined> {
+    if (body === null) return;
+    const iterator = body[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await this.guard(() => iterator.next());
+        if (next.done) return;
+        yield next.value;
+      }
+    } finally {
+      // Lets go of the connection; when it is already broken, that has been said.
+      await iterator.return?.().catch(() => undefined);
+    }
+  }
+
+  end(): void {
+    clearTimeout(this.timer);
+    this.outer?.removeEventListener('abort', this.onAbort);
+  }
+
+  private explain(error: unknown): unknown {
+    if (this.outer?.aborted) return this.outer.reason;
+    return networkError(this.call, error, this.timedOutAfterMs);
+  }
+}
+
+/** At most `limit` bytes of the body as text. */
+export async function readText(
+  exchange: Exchange,
+  response: FetchResponse,
+  limit: number,
+): Promise<{ text: string; whole: boolean }> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of exchange.pieces(response.body)) {
+    pieces.push(piece);
+    size += piece.byteLength;
+    if (size > limit) break;
+  }
+  return { text: Buffer.concat(pieces).subarray(0, limit).toString('utf8'), whole: size <= limit };
+}
+
+/** An unread body would hold its connection. */
+export async function discard(response: FetchResponse): Promise<undefined> {
+  await response.body?.[Symbol.asyncIterator]()
+    .return?.()
+    .catch(() => undefined);
+  return undefined;
+}

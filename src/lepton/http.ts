@@ -1,0 +1,200 @@
+import { fetch as undiciFetch } from 'undici';
+import { sharedDispatcher } from './dispatcher';
+import type { LeptonError } from './errors';
+import { discard, Exchange, readText, type FetchResponse } from './exchange';
+import { invalidResponse, statusError } from './failures';
+import { secretsOfBody } from './masking';
+import type { CallOptions, PlatformAccess } from './types';
+
+/** One HTTP call each: bounded in time and size, abortable, and failing with `LeptonError` only (or the abort's reason). */
+
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+export interface HttpCall {
+  readonly method: Method;
+  /** Below the workspace, percent-encoded, e.g. `/deployments/a`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
+  readonly json?: unknown;
+  /** Statuses beyond 399 that are an answer, not a failure. */
+  readonly alsoFine?: readonly number[];
+  readonly options?: CallOptions | undefined;
+}
+
+/** The part of `fetch` that is used; tests and embedders may bring their own. */
+export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>;
+
+export interface FetchInit {
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+  readonly redirect: 'follow' | 'manual';
+}
+
+export type LookUp = { readonly kind: 'found'; readonly value: unknown } | { readonly kind: 'absent' | 'doubtful' };
+
+export interface Http {
+  /** The answer's JSON; `undefined` for a status of `alsoFine`. */
+  json(call: HttpCall): Promise<unknown>;
+  /** As `json`, where 404 is an answer: `absent` when the service says so, `doubtful` when a proxy before it may have. */
+  lookUp(call: HttpCall): Promise<LookUp>;
+  /** The status; the answer's body is not read. */
+  send(call: HttpCall): Promise<number>;
+  /** The body as it arrives. `quietMs`: longest silence between two pieces before the connection counts as cut; `null`: any. */
+  stream(call: HttpCall, bounds: { quietMs: number | null }): AsyncGenerator<Uint8Array, void, undefined>;
+}
+
+export const defaultTimeoutMs = 30_000;
+
+/** Largest JSON answer that is read: a listing of many thousand jobs is far below it. */
+const largestJsonBytes = 64 * 1024 * 1024;
+const largestErrorBytes = 64 * 1024;
+
+const defaultFetch: Fetch = (url, init) => undiciFetch(url, { ...init, dispatcher: sharedDispatcher() });
+
+export interface HttpSettings {
+  readonly fetch?: Fetch | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+export function createHttp(access: PlatformAccess, settings: HttpSettings): Http {
+  const open = opener(access, settings.fetch ?? defaultFetch);
+
+  const exchangeFor = (call: HttpCall): Exchange =>
+    new Exchange(
+      { request: `${call.method} ${call.path}`, access, secrets: [access.token, ...secretsOfBody(call.json)] },
+      call.options?.timeoutMs ?? settings.timeoutMs ?? defaultTimeoutMs,
+      call.options?.signal,
+    );
+
+  const within = async <T>(
+    call: HttpCall,
+    read: (response: FetchResponse, exchange: Exchange) => Promise<T>,
+  ): Promise<T> => {
+    const exchange = exchangeFor(call);
+    try {
+      return await read(await open(call, exchange), exchange);
+    } finally {
+      exchange.end();
+    }
+  };
+
+  return {
+    json: (call) =>
+      within(call, (response, exchange) =>
+        call.alsoFine?.includes(response.status) ? discard(response) : readJson(exchange, response),
+      ),
+    lookUp: (call) =>
+      within({ ...call, alsoFine: [404] }, async (response, exchange): Promise<LookUp> => {
+        if (response.status !== 404) return { kind: 'found', value: await readJson(exchange, response) };
+        const { text } = await readText(exchange, response, largestErrorBytes);
+        return { kind: isJsonObject(text) ? 'absent' : 'doubtful' };
+      }),
+    send: (call) =>
+      within(call, async (response) => {
+        await discard(response);
+        return response.status;
+      }),
+    async *stream(call, { quietMs }) {
+      const exchange = exchangeFor(call);
+      try {
+        const response = await open(call, exchange);
+        exchange.expectWithin(quietMs);
+        for await (const chunk of exchange.pieces(response.body)) {
+          exchange.expectWithin(null); // the reader may take its time
+          yield chunk;
+          exchange.expectWithin(quietMs);
+        }
+      } finally {
+        exchange.end();
+      }
+    },
+  };
+}
+
+/** Sends a call and refuses what is not a success. */
+function opener(access: PlatformAccess, fetch: Fetch): (call: HttpCall, exchange: Exchange) => Promise<FetchResponse> {
+  const base = access.url.replace(/\/+$/, '');
+  const origin = access.origin ?? derivedOrigin(base);
+  const headers = {
+    authorization: `Bearer ${access.token}`,
+    'user-agent': 'evalsaga',
+    ...(origin === undefined ? {} : { origin }),
+  };
+  return async (call, exchange) => {
+    const query = call.query === undefined ? '' : `?${new URLSearchParams(call.query).toString()}`;
+    const reading = call.method === 'GET' || call.method === 'HEAD';
+    const payload =
+      call.json === undefined
+        ? { headers }
+        : { headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(call.json) };
+    const response = await exchange.guard(() =>
+      fetch(`${base}${call.path}${query}`, {
+        method: call.method,
+        ...payload,
+        signal: exchange.signal,
+        // A redirected POST becomes a GET: it would look like a success and have done nothing.
+        redirect: reading ? 'follow' : 'manual',
+      }),
+    );
+    await refuseFailures(call, exchange, response);
+    return response;
+  };
+}
+
+/** The real clients send `origin` to DGX Cloud only, and derive it from the workspace's address. */
+function derivedOrigin(base: string): string | undefined {
+  return base.includes('dgxc') && URL.canParse(base) ? new URL(base).origin : undefined;
+}
+
+async function refuseFailures(call: HttpCall, exchange: Exchange, response: FetchResponse): Promise<void> {
+  if (call.alsoFine?.includes(response.status)) return;
+  if (response.status >= 300 && response.status < 400) {
+    await discard(response);
+    const target = response.headers.get('location') ?? 'nowhere';
+    throw invalidResponse(exchange.call, {
+      problem: `redirected to ${target}: use that address as workspace URL`,
+      status: response.status,
+    });
+  }
+  if (response.status < 400) return;
+  throw await describeFailure(exchange, response);
+}
+
+async function describeFailure(exchange: Exchange, response: FetchResponse): Promise<LeptonError> {
+  // The status says what matters: a body that breaks off must not turn a refusal into a network failure.
+  const { text } = await readText(exchange, response, largestErrorBytes).catch((error: unknown) => {
+    if (exchange.signal.aborted && !(error instanceof Error && error.name === 'LeptonError')) throw error;
+    return { text: '' };
+  });
+  return statusError(exchange.call, {
+    status: response.status,
+    statusText: response.statusText,
+    retryAfter: response.headers.get('retry-after'),
+    body: text,
+  });
+}
+
+async function readJson(exchange: Exchange, response: FetchResponse): Promise<unknown> {
+  const { text, whole } = await readText(exchange, response, largestJsonBytes);
+  const { status } = response;
+  if (!whole)
+    throw invalidResponse(exchange.call, { problem: `${status} with more than ${largestJsonBytes} bytes`, status });
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw invalidResponse(exchange.call, { problem: `${status}, but the answer is not JSON`, status, body: text });
+  }
+}
+
+/** The service words its errors in JSON; a gateway without a route to it answers a page, or nothing. */
+function isJsonObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { eventSchema, jobSchema, replicaSchema } from './answers';
+import { segment, type Requests } from './requests';
+import type { CallOptions, Job, JobQueryMode, LeptonClient } from './types';
+
+type JobCalls = Pick<
+  LeptonClient,
+  'listJobs' | 'getJob' | 'createJob' | 'stopJob' | 'deleteJob' | 'jobEvents' | 'jobReplicas' | 'jobLog'
+>;
+
+/** What the service's own client asks for. A server may give less per page. */
+const pageSize = 500;
+
+/** No workspace has half a million jobs: a server that gives more pages than this invents them. */
+const mostPages = 1_000;
+
+const jobsPageSchema = z.union([
+  z.array(z.unknown()),
+  z.looseObject({ jobs: z.array(z.unknown()).nullish() }),
+  z.null(),
+]);
+
+export function jobCalls(requests: Requests): JobCalls {
+  const everywhere = { job_query_mode: 'alive_and_archive' } satisfies { job_query_mode: JobQueryMode };
+  const pathOf = (id: string, rest = '') => `/jobs/${segment(id)}${rest}`;
+
+  const readPage = async (page: number, filter: { name?: string; mode?: JobQueryMode }, options?: CallOptions) => {
+    const query = {
+      job_query_mode: filter.mode ?? everywhere.job_query_mode,
+      ...(filter.name === undefined ? {} : { q: filter.name }),
+      page: String(page),
+      page_size: String(pageSize),
+    };
+    const call = { method: 'GET', path: '/jobs', query, options } as const;
+    const answer = requests.check(call, await requests.json(call), jobsPageSchema);
+    return requests.items(call, Array.isArray(answer) ? answer : (answer?.jobs ?? []), jobSchema);
+  };
+
+  const listJobs: JobCalls['listJobs'] = async (filter = {}, options) => {
+    const byId = new Map<string, Job>();
+    for (let page = 1; page <= mostPages; page += 1) {
+      const jobs = await readPage(page, filter, options);
+      const fresh = jobs.filter((job) => !byId.has(job.metadata.id ?? ''));
+      // Past the end, or a server that ignores `page` and repeats itself.
+      if (fresh.length === 0) return [...byId.values()];
+      for (const job of fresh) byId.set(job.metadata.id ?? '', job);
+    }
+    throw requests.invalid({ method: 'GET', path: '/jobs' }, `more than ${mostPages} pages of jobs`);
+  };
+
+  return {
+    listJobs,
+    async getJob(id, options) {
+      const query = { job_query_mode: options?.mode ?? everywhere.job_query_mode };
+      const call = { method: 'GET', path: pathOf(id), query, options } as const;
+      const answer = await requests.lookUp(call);
+      switch (answer.kind) {
+        case 'found':
+          return requests.check(call, answer.value, jobSchema);
+        case 'absent':
+          return undefined;
+        case 'doubtful':
+          return (await listJobs({ mode: query.job_query_mode }, options)).find((job) => job.metadata.id === id);
+      }
+    },
+    async createJob({ name, spec }, options) {
+      const json = { metadata: { id: name, name }, spec };
+      return requests.one({ method: 'POST', path: '/jobs', json, options }, jobSchema);
+    },
+    async stopJob(id, options) {
+      await requests.send({ method: 'PATCH', path: pathOf(id), json: { spec: { stopped: true } }, options });
+    },
+    async deleteJob(id, options) {
+      const query = { job_query_mode: 'alive_only' satisfies JobQueryMode };
+      await requests.send({ method: 'DELETE', path: pathOf(id), query, alsoFine: [404], options });
+    },
+    jobEvents: (id, options) => requests.list({ method: 'GET', path: pathOf(id, '/events'), options }, eventSchema),
+    jobReplicas: (id, options) =>
+      requests.list({ method: 'GET', path: pathOf(id, '/replicas'), query: everywhere, options }, replicaSchema),
+    jobLog: (id, replica, options) =>
+      requests.stream(
+        { method: 'GET', path: pathOf(id, `/replicas/${segment(replica)}/log`), options },
+        { quietMs: null },
+      ),
+  };
+}

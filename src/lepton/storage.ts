@@ -1,0 +1,41 @@
+import { storageEntrySchema } from './answers';
+import { defaultTimeoutMs } from './http';
+import { segment, type Requests } from './requests';
+import type { LeptonStorage } from './types';
+
+/** Workspace storage, for workspaces whose API has it. */
+export function storageCalls(requests: Requests): LeptonStorage {
+  const pathOf = (fileSystem: string, path: string) => {
+    const segments = path.split('/').filter((part) => part !== '');
+    if (segments.some((part) => part === '.' || part === '..')) throw new Error(`not a storage path: ${path}`);
+    return `/storage/${[fileSystem, ...segments].map(segment).join('/')}${segments.length === 0 ? '/' : ''}`;
+  };
+
+  const exists: LeptonStorage['exists'] = async (fileSystem, path, options) => {
+    const call = { method: 'HEAD', path: pathOf(fileSystem, path), alsoFine: [404], options } as const;
+    return (await requests.send(call)) === 200;
+  };
+
+  return {
+    exists,
+    async list(fileSystem, path, options) {
+      // What a GET of an absent folder answers is not documented; the service's own client asks HEAD first.
+      if (!(await exists(fileSystem, path, options))) return undefined;
+      const call = { method: 'GET', path: pathOf(fileSystem, path), alsoFine: [404], options } as const;
+      const answer = await requests.json(call);
+      return answer === undefined ? undefined : requests.items(call, answer, storageEntrySchema);
+    },
+    read: (fileSystem, path, options) =>
+      requests.stream(
+        { method: 'GET', path: pathOf(fileSystem, path), options },
+        { quietMs: options?.timeoutMs ?? defaultTimeoutMs },
+      ),
+    async mkdir(fileSystem, path, options) {
+      await requests.send({ method: 'PUT', path: pathOf(fileSystem, path), alsoFine: [409], options });
+    },
+    async remove(fileSystem, path, options) {
+      const query = { removeall: 'true' };
+      await requests.send({ method: 'DELETE', path: pathOf(fileSystem, path), query, alsoFine: [404], options });
+    },
+  };
+}
