@@ -1,5 +1,7 @@
 /** What a run looks like from outside. One snapshot type behind the query, the Web UI table, the CLI and its JSON. */
 
+import type { RunPlan, TaskPlan } from './plan';
+
 export type TaskPhase =
   | 'pending'
   | 'creating endpoint'
@@ -69,4 +71,39 @@ export interface RunSnapshot {
   readonly tasks: readonly TaskSnapshot[];
   readonly left: readonly LeftResource[];
   readonly kept: readonly KeptStorage[];
+}
+
+/** A task before anything was done for it. Pure. */
+export function pendingTask(task: Pick<TaskPlan, 'index' | 'name' | 'endpointName'>): TaskSnapshot {
+  return {
+    index: task.index,
+    name: task.name,
+    phase: 'pending',
+    outcome: null,
+    endpoint: task.endpointName,
+    endpointUrl: null,
+    job: null,
+    message: null,
+    startedAt: null,
+    endedAt: null,
+    metrics: {},
+    outputDir: null,
+    error: null,
+    left: [],
+    kept: [],
+  };
+}
+
+/** A run before anything was done for it. Pure. */
+export function startingRun(plan: RunPlan, startedAt: string): RunSnapshot {
+  return {
+    invocation: plan.invocation,
+    phase: 'starting',
+    platform: plan.platform.kind,
+    model: plan.model,
+    startedAt,
+    tasks: plan.tasks.map(pendingTask),
+    left: [],
+    kept: [],
+  };
 }

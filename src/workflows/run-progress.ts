@@ -2,7 +2,7 @@ import { setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporal
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { RunInput } from '../contract/inputs';
 import { endpointReady, runStatus, taskChanged } from '../contract/messages';
-import type { LeftResource, RunPhase, RunSnapshot, TaskSnapshot } from '../contract/state';
+import { startingRun, type LeftResource, type RunPhase, type RunSnapshot, type TaskSnapshot } from '../contract/state';
 import { runDetails } from './details';
 import { now } from './task-progress';
 
@@ -17,32 +17,7 @@ export class RunProgress {
 
   constructor({ plan, searchAttributes }: RunInput) {
     this.searchable = searchAttributes;
-    this.current = {
-      invocation: plan.invocation,
-      phase: 'starting',
-      platform: plan.platform.kind,
-      model: plan.model,
-      startedAt: now(),
-      tasks: plan.tasks.map((task) => ({
-        index: task.index,
-        name: task.name,
-        phase: 'pending',
-        outcome: null,
-        endpoint: task.endpointName,
-        endpointUrl: null,
-        job: null,
-        message: null,
-        startedAt: null,
-        endedAt: null,
-        metrics: {},
-        outputDir: null,
-        error: null,
-        left: [],
-        kept: [],
-      })),
-      left: [],
-      kept: [],
-    };
+    this.current = startingRun(plan, now());
     setHandler(runStatus, () => this.current);
     setHandler(taskChanged, (snapshot) => this.put(snapshot));
     setHandler(endpointReady, ({ index }) => {

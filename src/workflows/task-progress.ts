@@ -7,7 +7,7 @@ import {
 } from '@temporalio/workflow';
 import type { TaskInput } from '../contract/inputs';
 import { observed, taskChanged, taskStatus } from '../contract/messages';
-import type { TaskSnapshot } from '../contract/state';
+import { pendingTask, type TaskSnapshot } from '../contract/state';
 import { taskDetails } from './details';
 
 /** The task's one snapshot: answers the query, shows in the Web UI, and goes to the run on every change. */
@@ -17,23 +17,7 @@ export class TaskProgress {
   private sending: Promise<void> = Promise.resolve();
 
   constructor({ task }: TaskInput) {
-    this.current = {
-      index: task.index,
-      name: task.name,
-      phase: 'pending',
-      outcome: null,
-      endpoint: task.endpointName,
-      endpointUrl: null,
-      job: null,
-      message: null,
-      startedAt: now(),
-      endedAt: null,
-      metrics: {},
-      outputDir: null,
-      error: null,
-      left: [],
-      kept: [],
-    };
+    this.current = { ...pendingTask(task), startedAt: now() };
     setHandler(taskStatus, () => this.current);
     setHandler(observed, ({ message }) => {
       if (this.current.phase === 'awaiting ready' || this.current.phase === 'running job') this.update({ message });

@@ -1,0 +1,35 @@
+import { randomUUID } from 'node:crypto';
+import { devNull } from 'node:os';
+import path from 'node:path';
+import type { NativeConnection } from '@temporalio/worker';
+import type { HomePaths } from '../home/paths';
+import { readJsonFile, writePrivateJson } from '../home/private-file';
+import type { Env } from './target';
+
+/**
+ * Names the Temporal installation that owns a run: written into everything that runs create, so that a sweeper never
+ * touches what belongs to another. A home's embedded server goes by the home's own id, which outlives its database; a
+ * cluster by its id and namespace.
+ */
+export async function originOf(options: {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+  readonly home: HomePaths;
+  readonly env: Env;
+}): Promise<string> {
+  if (isEmbedded(options.env)) return `home:${await homeId(options.home)}`;
+  const { clusterId } = await options.connection.workflowService.getClusterInfo({});
+  return `cluster:${clusterId}/${options.namespace}`;
+}
+
+/** Whether the environment was made for a home's embedded server (see `embeddedEnv`). */
+export const isEmbedded = (env: Env): boolean => env['TEMPORAL_CONFIG_FILE'] === devNull;
+
+async function homeId(home: HomePaths): Promise<string> {
+  const file = path.join(home.root, 'id.json');
+  const stored = (await readJsonFile(file)) as { id?: string } | undefined;
+  if (stored?.id) return stored.id;
+  const id = randomUUID();
+  await writePrivateJson(file, { id });
+  return id;
+}

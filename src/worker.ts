@@ -1,0 +1,79 @@
+/** The worker process: workflow bundle, activities, graceful shutdown. Any number may serve one task queue. */
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { DefaultLogger, NativeConnection, Runtime, Worker, type LogLevel } from '@temporalio/worker';
+import { createActivities } from './activities';
+import { createWorkerDependencies } from './activities/worker-dependencies';
+import type { HomePaths } from './home/paths';
+import { originOf } from './temporal/origin';
+import { temporalTarget, type Env } from './temporal/target';
+import { InfrastructureError } from './temporal/errors';
+
+export interface WorkerRequest {
+  readonly home: HomePaths;
+  /** `TEMPORAL_*` (address and credentials; required), `EVALSAGA_TASK_QUEUE`, `EVALSAGA_LOG_LEVEL`. */
+  readonly env: Env;
+}
+
+/** Ms that activities under way get to end by themselves after SIGTERM, and then to notice the abort. */
+const grace = { shutdownGraceTime: 20_000, shutdownForceTime: 60_000 } as const;
+
+/** Runs until SIGINT or SIGTERM. Throws `InfrastructureError` when Temporal can't be reached. */
+export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
+  const target = temporalTarget(env);
+  if (target.kind === 'embedded') {
+    throw new InfrastructureError(
+      'A worker needs TEMPORAL_ADDRESS or a temporal.toml profile. For a local stack with everything, use: evalsaga up',
+    );
+  }
+  const level = (env['EVALSAGA_LOG_LEVEL']?.toUpperCase() ?? 'INFO') as LogLevel;
+  Runtime.install({ logger: new DefaultLogger(level), telemetryOptions: {} });
+  const connection = await NativeConnection.connect(target.connection).catch((error: Error) => {
+    throw new InfrastructureError(
+      `Temporal at ${target.address} cannot be reached (${error.message.split('\n')[0]}).`,
+      { cause: error },
+    );
+  });
+  try {
+    const origin = await originOf({ connection, namespace: target.namespace, home, env });
+    const worker = await Worker.create({
+      connection,
+      namespace: target.namespace,
+      taskQueue: target.taskQueue,
+      identity: `evalsaga@${hostname()}:${process.pid}`,
+      ...workflowSource(),
+      activities: createActivities(createWorkerDependencies({ home, env, origin })),
+      // Looks are short and many; what they cost the platform is bounded by sharing them, not here.
+      maxConcurrentActivityTaskExecutions: 200,
+      ...grace,
+      ...versioning(env),
+    });
+    await worker.run();
+  } finally {
+    await connection.close();
+  }
+}
+
+/** The bundle that the build made; from sources (tests) it is bundled anew. */
+function workflowSource(): { workflowBundle: { codePath: string } } | { workflowsPath: string } {
+  const codePath = path.join(__dirname, 'workflow-bundle.js');
+  return existsSync(codePath) ? { workflowBundle: { codePath } } : { workflowsPath: require.resolve('./workflows') };
+}
+
+/**
+ * Worker versioning, off unless `EVALSAGA_DEPLOYMENT_NAME` and `EVALSAGA_BUILD_ID` are set: runs then stay on the
+ * build that began them.
+ */
+function versioning(env: Env): object {
+  const deploymentName = env['EVALSAGA_DEPLOYMENT_NAME'];
+  const buildId = env['EVALSAGA_BUILD_ID'];
+  if (!deploymentName || !buildId) return {};
+  return {
+    workerDeploymentOptions: {
+      version: { deploymentName, buildId },
+      useWorkerVersioning: true,
+      defaultVersioningBehavior: 'PINNED',
+    },
+  };
+}
