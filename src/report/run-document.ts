@@ -1,0 +1,58 @@
+import type { RunDescription } from '../client';
+import type { KeptStorage, LeftResource, Metrics, TaskError } from '../contract/state';
+
+/** What `--json` prints of a run. */
+export interface RunDocument {
+  readonly invocation: string;
+  readonly status: RunDescription['status'];
+  readonly platform: 'lepton' | 'local';
+  readonly model: string;
+  /** `null` where the Web UI's address is not known. */
+  readonly webUi: string | null;
+  readonly tasks: readonly TaskDocument[];
+  readonly teardown: { readonly left: readonly LeftResource[]; readonly kept: readonly KeptStorage[] };
+}
+
+export interface TaskDocument {
+  readonly index: number;
+  readonly name: string;
+  readonly status: 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled';
+  readonly endpoint: string | null;
+  readonly job: string | null;
+  readonly metrics: Metrics;
+  readonly outputDir: string | null;
+  readonly error: TaskError | null;
+}
+
+/** Pure. A failure of the run as a whole shows as the error of those tasks that have none of their own and no success. */
+export function runDocument(run: RunDescription, webUi: string | null): RunDocument {
+  const { invocation, platform, model, tasks, left, kept } = run.snapshot;
+  return {
+    invocation,
+    status: run.status,
+    platform,
+    model,
+    webUi,
+    tasks: tasks.map(({ index, name, phase, outcome, endpoint, job, metrics, outputDir, error }) => ({
+      index,
+      name,
+      status: outcome ?? (phase === 'pending' ? 'pending' : 'running'),
+      endpoint,
+      job,
+      metrics: finiteMetrics(metrics),
+      outputDir,
+      error: error ?? (outcome === 'succeeded' ? null : run.failure),
+    })),
+    teardown: { left, kept },
+  };
+}
+
+/** JSON has no NaN: it is named, never turned into 0 or null. */
+function finiteMetrics(metrics: Metrics): Metrics {
+  return Object.fromEntries(
+    Object.entries(metrics).map(([name, value]) => [
+      name,
+      typeof value === 'number' && !Number.isFinite(value) ? String(value) : value,
+    ]),
+  );
+}

@@ -1,0 +1,21 @@
+import pc from 'picocolors';
+
+/** Colours by meaning. */
+export interface Style {
+  good(text: string): string;
+  bad(text: string): string;
+  warn(text: string): string;
+  dim(text: string): string;
+  strong(text: string): string;
+}
+
+const same = (text: string): string => text;
+
+export const plainStyle: Style = { good: same, bad: same, warn: same, dim: same, strong: same };
+
+/** Colours for a terminal, unless `NO_COLOR` is set (to anything but nothing) or `TERM` is dumb. */
+export function terminalStyle(isTerminal: boolean, env: Readonly<Record<string, string | undefined>>): Style {
+  if (!isTerminal || env['NO_COLOR'] || env['TERM'] === 'dumb') return plainStyle;
+  const colors = pc.createColors(true);
+  return { good: colors.green, bad: colors.red, warn: colors.yellow, dim: colors.dim, strong: colors.bold };
+}
