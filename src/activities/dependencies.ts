@@ -9,10 +9,18 @@ export interface Lookups {
   job(id: string): Promise<Job | undefined>;
 }
 
+/** A run's platform, as activities reach it. */
+export interface Platform {
+  readonly client: LeptonClient;
+  readonly lookups: Lookups;
+  /** How often it may be asked: one on this machine often, one across the internet rarely. */
+  readonly pace: 'local' | 'lepton';
+}
+
 /** What activities need of the worker around them; tests put their own in. */
 export interface ActivityDependencies {
   /** The client for a run's platform, with credentials looked up on this machine. */
-  platform(ref: PlatformRef): Promise<{ readonly client: LeptonClient; readonly lookups: Lookups }>;
+  platform(ref: PlatformRef): Promise<Platform>;
   /** Values of the host variables that a run's plan references. */
   hostSecrets(invocation: string): Promise<ResolveHostSecret>;
   /** Drops the stored values of a run's host variables. */

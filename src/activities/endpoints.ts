@@ -49,8 +49,8 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
     /** Looks once: resolves to the endpoint's base URL when it is Ready (platform's word and probe), else NotReady. */
     async awaitEndpointReady(input: AwaitReadyInput): Promise<{ url: string }> {
       return attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal, elapsedMs }) => {
-        const { client, lookups } = await dependencies.platform(input.platform);
-        const again = pollDelayMs({ elapsedMs, platform: input.platform.kind });
+        const { client, lookups, pace } = await dependencies.platform(input.platform);
+        const again = pollDelayMs({ elapsedMs, platform: pace });
         const deployment = await lookups.deployment(input.name);
         const state = readDeploymentState(deployment);
         switch (state.kind) {
@@ -116,10 +116,10 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
     /** Resolves never while the endpoint lives; fails when it dies under its job. One look per attempt. */
     async watchEndpoint(input: NamedEndpoint): Promise<never> {
       return attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal, elapsedMs }) => {
-        const { client, lookups } = await dependencies.platform(input.platform);
+        const { client, lookups, pace } = await dependencies.platform(input.platform);
         const state = readDeploymentState(await lookups.deployment(input.name));
         if (state.kind !== 'failed' && state.kind !== 'absent') {
-          throw notReady(`endpoint ${input.name} is up`, pollDelayMs({ elapsedMs, platform: input.platform.kind }));
+          throw notReady(`endpoint ${input.name} is up`, pollDelayMs({ elapsedMs, platform: pace }));
         }
         const why = await explainDeployment(client, input.name, { signal });
         const reason = [state.message ?? '', why].filter((text) => text !== '').join('; ');
@@ -136,7 +136,7 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
      */
     async removeEndpoint(input: NamedEndpoint): Promise<void> {
       await attempt({ subject: subjectOf(input), purpose: 'teardown' }, async () => {
-        const { client } = await dependencies.platform(input.platform);
+        const { client, pace } = await dependencies.platform(input.platform);
         const deployment = await client.getDeployment(input.name);
         if (!deployment || !isMarkedWith(deployment.spec.envs, input)) return;
         const state = deployment.status?.phase ?? deployment.status?.state;
@@ -144,7 +144,7 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
         if (!(await client.getDeployment(input.name))) return;
         throw notReady(
           `endpoint ${input.name} is being deleted (${state ?? 'unknown state'})`,
-          goneDelayMs[input.platform.kind],
+          goneDelayMs[pace],
         );
       });
     },

@@ -39,7 +39,7 @@ export function createJobActivities(dependencies: ActivityDependencies) {
     /** Looks once: resolves when the job is Completed, fails finally when it ended otherwise, else throws NotReady. */
     async awaitJobCompleted(input: NamedJob & { readonly id: string }): Promise<void> {
       await attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal, elapsedMs }) => {
-        const { client, lookups } = await dependencies.platform(input.platform);
+        const { client, lookups, pace } = await dependencies.platform(input.platform);
         const job = await lookups.job(input.id);
         const state = readJobState(job);
         switch (state.kind) {
@@ -48,7 +48,7 @@ export function createJobActivities(dependencies: ActivityDependencies) {
           case 'pending': {
             const message = describeJob(job);
             await reportObservation(message);
-            throw notReady(`job ${input.name}: ${message}`, pollDelayMs({ elapsedMs, platform: input.platform.kind }));
+            throw notReady(`job ${input.name}: ${message}`, pollDelayMs({ elapsedMs, platform: pace }));
           }
           case 'failed': {
             const last = await lastLogLine(client, input.id, signal);
@@ -80,25 +80,25 @@ export function createJobActivities(dependencies: ActivityDependencies) {
     /** Asks the job to stop and resolves when it has ended (or never was): it then has written what it has. */
     async stopJob(input: NamedJob): Promise<void> {
       await attempt({ subject: subjectOf(input), purpose: 'teardown' }, async () => {
-        const { client } = await dependencies.platform(input.platform);
+        const { client, pace } = await dependencies.platform(input.platform);
         const running = (await ownJobs(client, input)).filter((job) => readJobState(job).kind === 'pending');
         if (running.length === 0) return;
         const toStop = running.filter((job) => job.status?.state !== 'Stopping');
         await Promise.all(toStop.map((job) => client.stopJob(idOf(job))));
-        throw notReady(`job ${input.name} is stopping`, goneDelayMs[input.platform.kind]);
+        throw notReady(`job ${input.name} is stopping`, goneDelayMs[pace]);
       });
     },
 
     /** Looks once and resolves when no job of this task is left; until then deletes, and throws NotReady. */
     async removeJob(input: NamedJob): Promise<void> {
       await attempt({ subject: subjectOf(input), purpose: 'teardown' }, async () => {
-        const { client } = await dependencies.platform(input.platform);
+        const { client, pace } = await dependencies.platform(input.platform);
         const left = await ownJobs(client, input);
         if (left.length === 0) return;
         const toDelete = left.filter((job) => job.status?.state !== 'Deleting');
         await Promise.all(toDelete.map((job) => client.deleteJob(idOf(job))));
         if ((await ownJobs(client, input)).length === 0) return;
-        throw notReady(`job ${input.name} is being deleted`, goneDelayMs[input.platform.kind]);
+        throw notReady(`job ${input.name} is being deleted`, goneDelayMs[pace]);
       });
     },
   };

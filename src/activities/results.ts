@@ -87,12 +87,12 @@ export function createResultActivities(dependencies: ActivityDependencies) {
             `storage ${folder} does not carry the run's id and is left alone`,
           );
         }
-        const { client } = await dependencies.platform(input.platform);
+        const { client, pace } = await dependencies.platform(input.platform);
         const { fileSystem } = input.storage;
         if (!(await client.storage.exists(fileSystem, folder))) return;
         await client.storage.remove(fileSystem, folder);
         if (!(await client.storage.exists(fileSystem, folder))) return;
-        throw notReady(`storage ${folder} is being removed`, goneDelayMs[input.platform.kind]);
+        throw notReady(`storage ${folder} is being removed`, goneDelayMs[pace]);
       });
     },
 

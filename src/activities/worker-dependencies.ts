@@ -7,10 +7,8 @@ import { createLeptonClient } from '../lepton/client';
 import { createLookups } from '../lepton/coalesced';
 import { findCredentials } from '../lepton/credentials';
 import type { PlatformAccess } from '../lepton/types';
-import type { ActivityDependencies } from './dependencies';
+import type { ActivityDependencies, Platform } from './dependencies';
 import { finalFailure } from './failures';
-
-type Platform = Awaited<ReturnType<ActivityDependencies['platform']>>;
 
 /** Ms in which look-ups of waiting tasks share one listing. */
 const shareMs = { local: 500, lepton: 5_000 } as const;
@@ -34,7 +32,8 @@ export function createWorkerDependencies(options: {
       const known = clients.get(key);
       if (known) return known;
       const client = createLeptonClient(access);
-      const made = { client, lookups: createLookups(client, { shareMs: shareMs[ref.kind] }) };
+      const pace = paceOf(access.url);
+      const made: Platform = { client, pace, lookups: createLookups(client, { shareMs: shareMs[pace] }) };
       clients.set(key, made);
       return made;
     },
@@ -65,4 +64,10 @@ export function createWorkerDependencies(options: {
       `this worker has no credentials for Lepton workspace ${ref.workspace} at ${ref.url}. Give it LEPTON_WORKSPACE_ID, LEPTON_WORKSPACE_TOKEN and LEPTON_WORKSPACE_URL, or run lep login on its machine.`,
     );
   }
+}
+
+/** A platform on loopback (the local one, a simulated one) is asked more often than one that others share. */
+function paceOf(url: string): Platform['pace'] {
+  const host = new URL(url).hostname;
+  return host === 'localhost' || host === '[::1]' || host.startsWith('127.') ? 'local' : 'lepton';
 }
