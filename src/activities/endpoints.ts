@@ -142,10 +142,7 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
         const state = deployment.status?.phase ?? deployment.status?.state;
         if (state !== 'Deleting') await client.deleteDeployment(input.name);
         if (!(await client.getDeployment(input.name))) return;
-        throw notReady(
-          `endpoint ${input.name} is being deleted (${state ?? 'unknown state'})`,
-          goneDelayMs[pace],
-        );
+        throw notReady(`endpoint ${input.name} is being deleted (${state ?? 'unknown state'})`, goneDelayMs[pace]);
       });
     },
   };
