@@ -37,3 +37,8 @@ export class LeptonError extends Error {
     this.retryAfterMs = details.retryAfterMs;
   }
 }
+
+/** Credentials that are incomplete, malformed, expired or nowhere to be found. The message says what to set or run. */
+export class CredentialsError extends Error {
+  override readonly name = 'CredentialsError';
+}

@@ -52,7 +52,7 @@ function escapedForms(secret: string): string[] {
 
 /** An echoed request body: whatever stands as `"value": "…"` in it, however short, and however often it was escaped. */
 function maskEchoedValues(text: string): string {
-  return text.replace(/((\\*)(["'])value\2\3\s*:\s*\2\3)(?:(?!(?<!\\)\2\3)[^])*/g, `$1${mask}`);
+  return text.replace(/((\\{0,15})(["'])value\2\3\s*:\s*\2\3)(?:(?!(?<!\\)\2\3)[^])*/g, `$1${mask}`);
 }
 
 function maskUrlCredentials(text: string): string {

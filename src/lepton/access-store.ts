@@ -1,0 +1,87 @@
+import type { PlatformRef } from '../contract/plan';
+import { credentialsFile, loadPlatformAccess, storeCredentials } from '../home/credentials';
+import type { HomePaths } from '../home/paths';
+import { findCredentials, findLogin } from './credentials';
+import { CredentialsError } from './errors';
+import type { PlatformAccess } from './types';
+
+/** How a worker, which may have none of the launching user's environment, gets at a workspace. */
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Where else than in `home` to look; default: this process. */
+export interface AccessSurroundings {
+  readonly env?: Env;
+  readonly homeFolder?: string;
+}
+
+/** Keeps the access for the workers of this home, one private file (0600) per workspace and address. */
+export async function saveAccess(home: HomePaths, access: PlatformAccess): Promise<void> {
+  await storeCredentials(home, { ...access, url: withoutSlash(access.url) });
+}
+
+/**
+ * Access to the platform that a plan names. Read anew each time: the local platform may have moved to another port, a
+ * token may have been renewed. Local: what the platform wrote when it started. Lepton: the environment when it means the
+ * same workspace and address, then what `saveAccess` kept, then the `lep login` record.
+ * Throws `CredentialsError` when there is none.
+ */
+export async function loadAccess(
+  home: HomePaths,
+  ref: PlatformRef,
+  surroundings: AccessSurroundings = {},
+): Promise<PlatformAccess> {
+  switch (ref.kind) {
+    case 'local':
+      return loadLocal(home, ref);
+    case 'lepton':
+      return loadLepton(home, { ...ref, url: withoutSlash(ref.url) }, surroundings);
+  }
+}
+
+async function loadLocal(home: HomePaths, ref: PlatformRef): Promise<PlatformAccess> {
+  const access = await loadPlatformAccess(home, ref);
+  if (!access) {
+    throw new CredentialsError(
+      `the local platform has left no address in ${home.platformAccess}: start it with evalsaga up.`,
+    );
+  }
+  if (access.workspace !== ref.workspace) {
+    throw new CredentialsError(
+      `the local platform of ${home.root} is workspace ${access.workspace}, this run was started on ${ref.workspace}: use the EVALSAGA_HOME that it was started with.`,
+    );
+  }
+  return { ...access, source: home.platformAccess };
+}
+
+async function loadLepton(
+  home: HomePaths,
+  ref: Extract<PlatformRef, { kind: 'lepton' }>,
+  { env = process.env, homeFolder }: AccessSurroundings,
+): Promise<PlatformAccess> {
+  const at = { env, ...(homeFolder === undefined ? {} : { homeFolder }) };
+  const isMeant = (access: PlatformAccess | undefined): access is PlatformAccess =>
+    access?.workspace === ref.workspace && withoutSlash(access.url) === ref.url;
+
+  const fromEnv = env['LEPTON_WORKSPACE_ID'] ? quietly(() => findCredentials(at))?.access : undefined;
+  if (isMeant(fromEnv)) return fromEnv;
+  const stored = await loadPlatformAccess(home, ref);
+  if (isMeant(stored)) return { ...stored, source: stored.source ?? credentialsFile(home, ref) };
+  const login = quietly(() => findLogin({ ...at, workspace: ref.workspace }))?.access;
+  if (isMeant(login)) return login;
+  throw new CredentialsError(
+    `no credentials for workspace ${ref.workspace} at ${ref.url} on this machine: set LEPTON_WORKSPACE_ID, LEPTON_WORKSPACE_TOKEN and LEPTON_WORKSPACE_URL for the worker, or run lep login as its user.`,
+  );
+}
+
+const withoutSlash = (url: string): string => url.replace(/\/+$/, '');
+
+/** Half a set of variables, or a broken file, is one place less to look in. */
+function quietly<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (error instanceof CredentialsError) return undefined;
+    throw error;
+  }
+}

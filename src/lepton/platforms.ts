@@ -1,0 +1,44 @@
+import type { PlatformRef } from '../contract/plan';
+import type { HomePaths } from '../home/paths';
+import { loadAccess, type AccessSurroundings } from './access-store';
+import { createLeptonClient, type LeptonClientOptions } from './client';
+import { createLookups, sharedForMs, type Lookups } from './coalesced';
+import type { LeptonClient } from './types';
+
+export interface Platform {
+  readonly client: LeptonClient;
+  readonly lookups: Lookups;
+  /** How often it may be asked: one on this machine often, one across the internet rarely. */
+  readonly pace: Pace;
+}
+
+export type Pace = 'local' | 'lepton';
+
+/** A platform on loopback (the local one, a simulated one) is asked more often than one that others share. */
+export function paceOf(url: string): Pace {
+  const host = new URL(url).hostname;
+  return host === 'localhost' || host === '[::1]' || host.startsWith('127.') ? 'local' : 'lepton';
+}
+
+/**
+ * One client, and with it one set of shared look-ups, per platform that a worker's runs use; a new one as soon as the
+ * platform's address or token changed. Rejects with `CredentialsError` when this machine has no access.
+ */
+export function createPlatforms(
+  home: HomePaths,
+  options: LeptonClientOptions & AccessSurroundings = {},
+): (ref: PlatformRef) => Promise<Platform> {
+  const known = new Map<string, { readonly access: string; readonly platform: Platform }>();
+  return async (ref) => {
+    const access = await loadAccess(home, ref, options);
+    const key = JSON.stringify(ref);
+    const current = JSON.stringify(access);
+    const existing = known.get(key);
+    if (existing?.access === current) return existing.platform;
+    const client = createLeptonClient(access, options);
+    const pace = paceOf(access.url);
+    const platform = { client, pace, lookups: createLookups(client, { sharedForMs: sharedForMs[pace] }) };
+    known.set(key, { access: current, platform });
+    return platform;
+  };
+}
