@@ -1,0 +1,93 @@
+import { randomInt } from 'node:crypto';
+import type { Engine, GeneratedToken } from '../engine';
+import type { Opinion } from '../logprobs';
+import type { LoadedModel } from '../native';
+import { StopFilter, TextStream } from '../text';
+import type { Turns } from '../turn';
+import { badRequest, contextOverflow } from './errors';
+
+/** What every endpoint works with. */
+export interface Serving {
+  readonly engine: Engine;
+  readonly loaded: LoadedModel;
+  readonly turns: Turns;
+  readonly servedModel: string;
+  /** Seconds since the epoch. */
+  readonly startedAt: number;
+}
+
+export interface GenerationRequest {
+  readonly prompt: readonly number[];
+  readonly maxTokens: number;
+  readonly temperature: number;
+  readonly topP: number;
+  readonly topK: number;
+  readonly seed: number | undefined;
+  readonly stop: readonly string[];
+  readonly logprobs: number | undefined;
+  readonly scorePrompt: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface Generation {
+  /** One for each prompt token but the first. */
+  promptOpinions: readonly (Opinion | undefined)[];
+  readonly generated: GeneratedToken[];
+  text: string;
+  finishReason: 'stop' | 'length';
+}
+
+/** Refuses what can't be computed, before it waits for its turn. */
+export function checkLength(
+  { engine }: Serving,
+  { prompt, maxTokens }: Pick<GenerationRequest, 'prompt' | 'maxTokens'>,
+): void {
+  if (prompt.length === 0) throw badRequest('The prompt is empty.');
+  if (prompt.length + maxTokens > engine.maxLength) {
+    throw contextOverflow({ limit: engine.maxLength, prompt: prompt.length, completion: maxTokens });
+  }
+}
+
+/** Runs one prompt when its turn comes. `onText` is told the text as it grows. */
+export async function generate(
+  serving: Serving,
+  request: GenerationRequest,
+  onText: (text: string) => Promise<void> = () => Promise.resolve(),
+): Promise<Generation> {
+  checkLength(serving, request);
+  const { temperature, topP, topK, signal } = request;
+  const sampling = { temperature, topP, topK, seed: request.seed ?? randomInt(2 ** 31) };
+  const generation: Generation = { promptOpinions: [], generated: [], text: '', finishReason: 'stop' };
+  const stream = new TextStream(serving.loaded.model);
+  const stops = new StopFilter(request.stop);
+  const tell = async (text: string): Promise<void> => {
+    generation.text += text;
+    if (text) await onText(text);
+  };
+  const release = await serving.turns.take(signal);
+  try {
+    for await (const step of serving.engine.run({ ...request, sampling })) {
+      if ('prompt' in step) {
+        generation.promptOpinions = step.prompt;
+        continue;
+      }
+      generation.generated.push(step);
+      const { text, stopped } = stops.push(stream.push(step.token));
+      await tell(text);
+      if (stopped) return generation;
+    }
+  } finally {
+    release();
+  }
+  if (generation.generated.length === request.maxTokens) generation.finishReason = 'length';
+  await tell(stops.push(stream.end()).text + stops.end());
+  return generation;
+}
+
+export function usage(promptTokens: number, completionTokens: number): Record<string, number> {
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+  };
+}

@@ -1,0 +1,56 @@
+import { serve } from '@hono/node-server';
+import { parseArgs } from 'node:util';
+import { createApp } from './api/app';
+import { Engine } from './engine';
+import { loadModel } from './native';
+import { Turns } from './turn';
+
+/** Context length unless asked otherwise: as much as keeps a small model's memory below 700 MB. */
+const DEFAULT_LENGTH = 4096;
+/** Variable with a JSON list of the bearer tokens that callers may present; absent or empty: none needed. */
+const TOKENS_VARIABLE = 'EVALSAGA_MODEL_SERVER_TOKENS';
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      model: { type: 'string' },
+      runtime: { type: 'string' },
+      'served-model-name': { type: 'string' },
+      port: { type: 'string', default: '0' },
+      threads: { type: 'string', default: '2' },
+      'max-model-len': { type: 'string' },
+    },
+  });
+  const { model: file, runtime: runtimeFolder, 'served-model-name': servedModel } = values;
+  if (!file || !runtimeFolder || !servedModel)
+    throw new Error('--model, --runtime and --served-model-name are required.');
+  const tokens = readTokens(process.env[TOKENS_VARIABLE]);
+  Reflect.deleteProperty(process.env, TOKENS_VARIABLE);
+
+  const loaded = await loadModel({ runtimeFolder, file, threads: Number(values.threads) });
+  const asked = values['max-model-len'] === undefined ? DEFAULT_LENGTH : Number(values['max-model-len']);
+  const engine = new Engine({ loaded, maxLength: Math.min(asked, loaded.model.trainContextSize) });
+  const startedAt = Math.floor(Date.now() / 1000);
+  const app = createApp({ serving: { engine, loaded, turns: new Turns(), servedModel, startedAt }, tokens });
+  const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: Number(values.port) }, ({ port }) => {
+    console.log(`Serving ${servedModel} from ${file} at http://127.0.0.1:${port}, context ${engine.maxLength} tokens`);
+  });
+  server.on('error', (error: Error) => {
+    console.error(`Can't listen: ${error.message}`);
+    process.exit(1);
+  });
+}
+
+function readTokens(variable: string | undefined): string[] {
+  const parsed: unknown = variable ? JSON.parse(variable) : [];
+  if (!Array.isArray(parsed)) throw new Error(`${TOKENS_VARIABLE} is not a JSON list.`);
+  return parsed.filter((token): token is string => typeof token === 'string' && token !== '');
+}
+
+// Nothing of this process needs saving: what it computes belongs to a caller who is told by the cut connection.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => process.exit(0));
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+});

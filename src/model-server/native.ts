@@ -1,0 +1,168 @@
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+/**
+ * The part of node-llama-cpp that is used, as typed by its version 3.22. Models, contexts and tokenisation are its public
+ * API; batches and sampling go to its native binding, because the public `controlledEvaluate` hands every token's whole
+ * distribution to JavaScript (17 ms per token for a vocabulary of 49 152, against 4 ms here). The package is therefore
+ * pinned to an exact version, see provision/model-server.ts.
+ */
+export interface NativeSampler {
+  applyConfig(config: SamplerConfig): void;
+  dispose(): void;
+}
+
+export interface SamplerConfig {
+  /** Absent: greedy. */
+  readonly temperature?: number;
+  /** 0: the whole vocabulary. Without effect on greedy sampling, as are `topP` and `minP`. */
+  readonly topK?: number;
+  readonly topP?: number;
+  readonly minP?: number;
+  readonly seed?: number;
+  /** Added to these tokens' logits before anything else. */
+  readonly tokenBiasKeys?: Uint32Array;
+  readonly tokenBiasValues?: Float32Array;
+}
+
+/** `[token, [token, probability, …] by falling probability, probability of the sampled token]` */
+export type Sample = readonly [
+  token: number,
+  probabilities: readonly number[] | undefined,
+  confidence: number | undefined,
+];
+
+export interface NativeContext {
+  initBatch(size: number): void;
+  /** Resolves logit indexes for `sampleToken`, one for each of `logitIndexes` (positions within `tokens`). */
+  addToBatch(sequence: number, firstPosition: number, tokens: Uint32Array, logitIndexes: Uint32Array): Uint32Array;
+  decodeBatch(): Promise<void>;
+  sampleToken(logitIndex: number, sampler: NativeSampler, probabilities: boolean, confidence: boolean): Promise<Sample>;
+  /** Positions from `start` up to, not including, `end`; -1: to the end. */
+  removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean;
+}
+
+interface LlamaContext {
+  readonly contextSize: number;
+  readonly _ctx: NativeContext;
+  dispose(): Promise<void>;
+}
+
+export interface LlamaModel {
+  readonly trainContextSize: number;
+  readonly fileInfo: { readonly metadata?: { readonly tokenizer?: { readonly chat_template?: string } } };
+  readonly tokens: {
+    readonly bos: number | null;
+    readonly eos: number | null;
+    readonly bosString: string | null;
+    readonly eosString: string | null;
+    readonly shouldPrependBosToken: boolean;
+  };
+  tokenize(text: string, specialTokens: boolean): number[];
+  detokenize(tokens: readonly number[], specialTokens: boolean): string;
+  isEogToken(token: number): boolean;
+  createContext(options: {
+    contextSize: number;
+    sequences: number;
+    batchSize: number;
+    threads: number;
+    flashAttention: boolean;
+  }): Promise<LlamaContext>;
+  readonly _model: object;
+}
+
+interface Llama {
+  loadModel(options: {
+    modelPath: string;
+    gpuLayers: number;
+    defaultContextFlashAttention: boolean;
+  }): Promise<LlamaModel>;
+  dispose(): Promise<void>;
+  readonly _bindings: { readonly AddonSampler: new (model: object) => NativeSampler };
+}
+
+interface LlamaModule {
+  getLlama(options: {
+    gpu: false;
+    build: 'never';
+    skipDownload: true;
+    progressLogs: false;
+    logLevel: 'error';
+    maxThreads: number;
+  }): Promise<Llama>;
+}
+
+/** Tokens decoded at once. Small, as logits for each of them are kept: 128 × 49 152 × 4 bytes = 25 MB. */
+export const BATCH_SIZE = 128;
+
+export interface LoadedModel {
+  readonly model: LlamaModel;
+  /** Renders chat messages by the model's own template; `undefined` where the weights hold none. */
+  readonly renderChat: ((messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string) | undefined;
+  createContext(options: { sequences: number; length: number }): Promise<NativeContext>;
+  createSampler(): NativeSampler;
+}
+
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string;
+}
+
+/**
+ * Loads GGUF weights on the CPU with the node-llama-cpp installed in `runtimeFolder`. Flash attention is off: with it, a
+ * token's probability depends on how its prompt was split into batches.
+ */
+export async function loadModel({
+  runtimeFolder,
+  file,
+  threads,
+}: {
+  runtimeFolder: string;
+  file: string;
+  threads: number;
+}): Promise<LoadedModel> {
+  const require = createRequire(path.join(runtimeFolder, 'package.json'));
+  const llamaModule = (await importFrom(require, 'node-llama-cpp')) as LlamaModule;
+  const { Template } = (await importFrom(require, '@huggingface/jinja')) as {
+    Template: new (source: string) => { render(values: Record<string, unknown>): string };
+  };
+  const llama = await llamaModule.getLlama({
+    gpu: false,
+    build: 'never',
+    skipDownload: true,
+    progressLogs: false,
+    logLevel: 'error',
+    maxThreads: threads,
+  });
+  const model = await llama.loadModel({ modelPath: file, gpuLayers: 0, defaultContextFlashAttention: false });
+  const source = model.fileInfo.metadata?.tokenizer?.chat_template;
+  const template = source ? new Template(source) : undefined;
+  return {
+    model,
+    renderChat: template
+      ? (messages, addGenerationPrompt) =>
+          template.render({
+            messages,
+            add_generation_prompt: addGenerationPrompt,
+            bos_token: model.tokens.bosString ?? '',
+            eos_token: model.tokens.eosString ?? '',
+          })
+      : undefined,
+    async createContext({ sequences, length }) {
+      const context = await model.createContext({
+        contextSize: length,
+        sequences,
+        batchSize: BATCH_SIZE,
+        threads,
+        flashAttention: false,
+      });
+      return context._ctx;
+    },
+    createSampler: () => new llama._bindings.AddonSampler(model._model),
+  };
+}
+
+function importFrom(require: NodeJS.Require, name: string): Promise<unknown> {
+  return import(pathToFileURL(require.resolve(name)).href);
+}
