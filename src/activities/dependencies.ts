@@ -1,21 +1,6 @@
 import type { PlatformRef } from '../contract/plan';
 import type { ResolveHostSecret } from '../lepton/render';
-import type { Deployment, Job, LeptonClient } from '../lepton/types';
-
-/** Look-ups shared by all tasks that wait at the same time: many callers, one listing per interval. */
-export interface Lookups {
-  deployment(name: string): Promise<Deployment | undefined>;
-  /** By the platform's id. */
-  job(id: string): Promise<Job | undefined>;
-}
-
-/** A run's platform, as activities reach it. */
-export interface Platform {
-  readonly client: LeptonClient;
-  readonly lookups: Lookups;
-  /** How often it may be asked: one on this machine often, one across the internet rarely. */
-  readonly pace: 'local' | 'lepton';
-}
+import type { Platform } from '../lepton/platforms';
 
 /** What activities need of the worker around them; tests put their own in. */
 export interface ActivityDependencies {

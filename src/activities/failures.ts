@@ -1,7 +1,7 @@
 import { CancelledFailure } from '@temporalio/common';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { failureTypes, type FailureType } from '../contract/errors';
-import { LeptonError } from '../lepton/errors';
+import { CredentialsError, LeptonError } from '../lepton/errors';
 import { retryDelayMs } from '../lepton/retry-timing';
 
 /** Attempts that a refused teardown call gets: permissions have been seen to come back, but not by asking for hours. */
@@ -21,6 +21,14 @@ export interface FailureContext {
  */
 export function toFailure(error: unknown, context: FailureContext): Error {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
+  if (error instanceof CredentialsError) {
+    const final = context.purpose === 'step' || context.attempt >= refusedTeardownAttempts;
+    return ApplicationFailure.create({
+      type: failureTypes.credentialsRefused,
+      message: `${context.subject}: ${error.message}`,
+      nonRetryable: final,
+    });
+  }
   if (!(error instanceof LeptonError)) return error instanceof Error ? error : new Error(String(error));
   const { type, final } = classify(error, context);
   return ApplicationFailure.create({

@@ -1,0 +1,137 @@
+import type { Client } from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker, type WorkerOptions } from '@temporalio/worker';
+import path from 'node:path';
+import { createActivities } from '../../src/activities';
+import { createWorkerDependencies } from '../../src/activities/worker-dependencies';
+import { cancelRun, describeRun, startRun, watchRun, type RunDescription } from '../../src/client';
+import type { RunPlan } from '../../src/contract/plan';
+import type { RunSnapshot } from '../../src/contract/state';
+import { homePaths, type HomePaths } from '../../src/home/paths';
+import { freshFolder } from './folders';
+import { emptyInventory, startSimulated, type SimulatedPlan, type SimulatedPlatform } from './simulated';
+import { startTemporal } from './temporal';
+
+/** A real Temporal server and a worker in this process; each scenario gets its own home, platform and task queue. */
+export interface Bench {
+  readonly env: TestWorkflowEnvironment;
+  readonly client: Client;
+  scenario(plan?: SimulatedPlan): Promise<Scenario>;
+  close(): Promise<void>;
+}
+
+export interface Scenario {
+  readonly home: HomePaths;
+  readonly client: Client;
+  readonly platform: SimulatedPlatform;
+  readonly outputRoot: string;
+  start(plan: RunPlan): Promise<void>;
+  cancel(plan: RunPlan): Promise<unknown>;
+  /** The last description of a run, once it has closed. */
+  closed(plan: RunPlan): Promise<RunDescription>;
+  /** Resolves with the snapshot as soon as it fulfils the condition. */
+  until(plan: RunPlan, condition: (snapshot: RunSnapshot) => boolean): Promise<RunSnapshot>;
+  describe(plan: RunPlan): Promise<RunDescription>;
+  startWorker(): Promise<() => Promise<void>>;
+  close(): Promise<void>;
+}
+
+const codePath = path.resolve(__dirname, '..', '..', 'dist', 'workflow-bundle.js');
+
+export async function startBench(): Promise<Bench> {
+  const env = await startTemporal();
+  const scenarios = new Set<Scenario>();
+  return {
+    env,
+    client: env.client,
+    async scenario(plan = {}) {
+      const scenario = await openScenario(env, plan);
+      scenarios.add(scenario);
+      return scenario;
+    },
+    async close() {
+      for (const scenario of scenarios) await scenario.close();
+      await env.teardown();
+    },
+  };
+}
+
+async function openScenario(env: TestWorkflowEnvironment, simulated: SimulatedPlan): Promise<Scenario> {
+  const folder = await freshFolder('scenario');
+  const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'home') });
+  const platform = await startSimulatedIn(home, simulated);
+  const taskQueue = path.basename(folder.path);
+  const startWorker = () => runWorker(env, { taskQueue, home });
+  let stopWorker = await startWorker();
+  let open = true;
+  const { client } = env;
+
+  return {
+    home,
+    client,
+    platform,
+    outputRoot: path.join(folder.path, 'results'),
+    async start(plan) {
+      await startRun(client, { plan, taskQueue, hostSecrets: {}, configYaml: 'a: 1\n', home, searchAttributes: true });
+    },
+    cancel: (plan) => cancelRun(client, plan.invocation),
+    describe: (plan) => describeRun(client, plan.invocation, home),
+    async closed(plan) {
+      let last: RunDescription | undefined;
+      for await (last of watchRun(client, plan.invocation, home, { intervalMs: 100, signal: AbortSignal.timeout(110_000) }));
+      if (last === undefined || last.status === 'running') throw new Error(`run ${plan.invocation} did not close: ${JSON.stringify(last)}`);
+      return last;
+    },
+    async until(plan, condition) {
+      const signal = AbortSignal.timeout(60_000);
+      for await (const { snapshot, status } of watchRun(client, plan.invocation, home, { intervalMs: 50, signal })) {
+        if (condition(snapshot)) return snapshot;
+        if (status !== 'running') throw new Error(`run ${plan.invocation} closed before: ${JSON.stringify(snapshot)}`);
+      }
+      throw new Error('the condition was not fulfilled in time');
+    },
+    async startWorker() {
+      await stopWorker();
+      stopWorker = await startWorker();
+      return stopWorker;
+    },
+    async close() {
+      if (!open) return;
+      open = false;
+      await stopWorker();
+      await platform.close();
+      await folder.dispose();
+    },
+  };
+}
+
+async function startSimulatedIn(home: HomePaths, plan: SimulatedPlan): Promise<SimulatedPlatform> {
+  const { mkdir } = await import('node:fs/promises');
+  await mkdir(home.root, { recursive: true });
+  return startSimulated(home, plan);
+}
+
+async function runWorker(env: TestWorkflowEnvironment, options: { taskQueue: string; home: HomePaths }): Promise<() => Promise<void>> {
+  const settings: WorkerOptions = {
+    connection: env.nativeConnection,
+    namespace: env.namespace ?? 'default',
+    taskQueue: options.taskQueue,
+    workflowBundle: { codePath },
+    activities: createActivities(createWorkerDependencies({ home: options.home, env: {}, origin: 'tests' })),
+    shutdownGraceTime: '1s',
+  };
+  const worker = await Worker.create(settings);
+  const running = worker.run();
+  return async () => {
+    if (worker.getState() === 'RUNNING') worker.shutdown();
+    await running;
+  };
+}
+
+/** Successful creations of one kind: answered below 400, or done and then cut off (status 0). */
+export async function creations(platform: SimulatedPlatform, kind: '/deployments' | '/jobs'): Promise<number> {
+  const requests = await platform.requests();
+  return requests.filter(({ method, path: route, status }) => method === 'POST' && route === kind && status < 400).length;
+}
+
+export { emptyInventory };

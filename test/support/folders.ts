@@ -1,0 +1,12 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import path from 'node:path';
+
+/** Downloads that tests share between runs: server binary, Python environments of real clients. */
+export const testCache = process.env['EVALSAGA_TEST_CACHE'] ?? path.join(homedir(), '.cache', 'evalsaga-test');
+
+/** A fresh folder; remove it with `dispose`. */
+export async function freshFolder(label: string): Promise<{ path: string; dispose: () => Promise<void> }> {
+  const folder = await mkdtemp(path.join(tmpdir(), `evalsaga-${label}-`));
+  return { path: folder, dispose: () => rm(folder, { recursive: true, force: true }) };
+}

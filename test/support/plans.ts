@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import type { EndpointPlan, RunPlan, TaskPlan } from '../../src/contract/plan';
+
+export interface PlanOptions {
+  readonly outputRoot: string;
+  readonly tasks?: readonly string[];
+  readonly change?: Partial<RunPlan>;
+  readonly limits?: Partial<RunPlan['limits']>;
+  readonly invocation?: string;
+}
+
+const mountPath = '/workspace';
+const storageRoot = '/shared/evalsaga';
+
+/** A small run of named tasks, with bounds that suit tests. */
+export function runPlan(options: PlanOptions): RunPlan {
+  const invocation = options.invocation ?? randomBytes(8).toString('hex');
+  const names = options.tasks ?? ['hellaswag', 'arc_challenge', 'winogrande'];
+  return {
+    version: 1,
+    invocation,
+    platform: { kind: 'local', workspace: 'local' },
+    owner: 'tests',
+    model: 'test/model',
+    outputDir: path.join(options.outputRoot, invocation),
+    startPolicy: 'all_ready',
+    onTaskFailure: 'continue',
+    maxParallelEndpoints: null,
+    keepStorage: false,
+    limits: { endpointReadySeconds: 30, jobSeconds: 30, teardownSeconds: 30, runSeconds: null, resultBytes: 1e8, ...options.limits },
+    endpoint: dedicated,
+    storage: storageOf(invocation),
+    tasks: names.map((name, index) => taskPlan(name, index, invocation)),
+    provenance: { configDigest: 'none', command: 'test' },
+    ...options.change,
+  };
+}
+
+const dedicated: EndpointPlan = {
+  kind: 'dedicated',
+  spec: {
+    container: { image: 'vllm/vllm-openai:latest', command: ['vllm', 'serve', 'test/model'], ports: [{ container_port: 8000 }] },
+    envs: [{ name: 'SERVED_MODEL_NAME', value: 'test/model' }],
+    apiTokens: [],
+    mounts: [],
+    nodeGroup: null,
+    body: { resource_requirement: { resource_shape: 'gpu.1xh200', min_replicas: 1, max_replicas: 1 } },
+  },
+  probe: { servedModel: 'test/model', healthPath: '/health', warmUp: 'completions', token: null },
+};
+
+const storageOf = (invocation: string): RunPlan['storage'] => ({
+  fileSystem: 'default',
+  path: `${storageRoot}/${invocation}`,
+  mount: { path: `${storageRoot}/${invocation}`, from: 'node-local', mount_path: mountPath },
+});
+
+function taskPlan(name: string, index: number, invocation: string): TaskPlan {
+  const slug = name.replace(/[^a-z0-9]+/g, '-').slice(0, 14);
+  const folder = `${index}-${slug}`;
+  return {
+    index,
+    name,
+    task: `lm-evaluation-harness.${name}`,
+    endpointName: `vllm-${slug}-${index}-${invocation.slice(0, 8)}`,
+    jobName: `eval-${slug}-${index}-${invocation.slice(0, 8)}`,
+    endpointPath: '/v1/completions',
+    folder,
+    job: {
+      container: { image: 'eval:1', command: ['/bin/bash', '-c', 'true'] },
+      envs: [{ name: 'EVALSAGA_OUTPUT_DIR', value: `${mountPath}/${folder}` }],
+      mounts: [storageOf(invocation).mount],
+      nodeGroup: null,
+      body: { resource_shape: 'cpu.small', completions: 1, parallelism: 1, ttl_seconds_after_finished: 3600 },
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { stringify } from 'yaml';
+import type { HomePaths } from '../../src/home/paths';
+import { startPlatform } from '../../src/platform';
+
+/** A plan file as an object (design §5). */
+export interface SimulatedPlan {
+  endpoints?: { default?: object; match?: object[] };
+  jobs?: { default?: object; match?: object[] };
+  faults?: object[];
+}
+
+/** Quick states, so that a test takes seconds. */
+export const quickPlan: SimulatedPlan = {
+  endpoints: { default: { states: [['Starting', '200ms'], ['Ready']] } },
+  jobs: { default: { states: [['Queueing', '100ms'], ['Running', '300ms'], ['Completed']] } },
+};
+
+export interface RecordedRequest {
+  readonly at: string;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+}
+
+export interface SimulatedPlatform {
+  readonly url: string;
+  readonly workspace: string;
+  readonly token: string;
+  inventory(): Promise<{ deployments: string[]; jobs: string[]; storage: string[] }>;
+  requests(): Promise<RecordedRequest[]>;
+  /** How many requests of this kind were answered with success or conflict free (status < 400) or cut after being done. */
+  close(): Promise<void>;
+}
+
+/** The simulated platform in this process, standing in for the home's local platform (its access file is the home's). */
+export async function startSimulated(home: HomePaths, plan: SimulatedPlan, port = 0): Promise<SimulatedPlatform> {
+  const file = path.join(home.root, `plan-${Date.now()}.yaml`);
+  await writeFile(file, stringify({ ...quickPlan, ...plan }));
+  const platform = await startPlatform({ runtime: 'simulated', plan: file, port, home, stateFolder: home.platform });
+  const root = new URL(platform.url).origin;
+  const ask = async (route: string): Promise<unknown> => {
+    const response = await fetch(`${root}${route}`, { headers: { authorization: `Bearer ${platform.token}` } });
+    if (!response.ok) throw new Error(`${route} answered ${response.status}`);
+    return response.json();
+  };
+  return {
+    url: platform.url,
+    workspace: platform.workspace,
+    token: platform.token,
+    inventory: () => ask('/__sim/inventory') as ReturnType<SimulatedPlatform['inventory']>,
+    requests: () => ask('/__sim/requests') as ReturnType<SimulatedPlatform['requests']>,
+    close: () => platform.close(),
+  };
+}
+
+export const emptyInventory = { deployments: [], jobs: [], storage: [] };

@@ -1,0 +1,18 @@
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { searchAttributeNames } from '../../src/contract/identity';
+import { homePaths } from '../../src/home/paths';
+import { findServerBinary } from '../../src/temporal/server-binary';
+import { testCache } from './folders';
+
+/** A real Temporal dev server on a free port, in memory, with our search attributes. End it with `teardown()`. */
+export async function startTemporal(): Promise<TestWorkflowEnvironment> {
+  const path = await findServerBinary({ home: homePaths({ EVALSAGA_HOME: testCache }), env: process.env });
+  return TestWorkflowEnvironment.createLocal({
+    server: {
+      executable: { type: 'existing-path', path },
+      searchAttributes: searchAttributeNames.map((name) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD)),
+      log: { format: 'json', level: 'error' },
+    },
+  });
+}

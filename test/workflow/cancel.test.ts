@@ -1,0 +1,135 @@
+import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
+import type { RunSnapshot, TaskPhase } from '../../src/contract/state';
+import { creations, emptyInventory, startBench, type Bench } from '../support/bench';
+import { runPlan } from '../support/plans';
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await startBench();
+});
+afterAll(() => bench.close());
+
+const slowPlan = {
+  endpoints: { default: { states: [['Starting', '1500ms'], ['Ready']] } },
+  jobs: { default: { states: [['Queueing', '200ms'], ['Running', '20s'], ['Completed']] } },
+};
+
+const anyIn = (phase: TaskPhase) => (snapshot: RunSnapshot) => snapshot.tasks.some((task) => task.phase === phase);
+
+describe('cancel tears down', () => {
+  test.each<[string, (snapshot: RunSnapshot) => boolean]>([
+    ['at once', () => true],
+    ['while endpoints start', anyIn('awaiting ready')],
+    ['while jobs run', anyIn('running job')],
+  ])('%s', async (_, moment) => {
+    const scenario = await bench.scenario(slowPlan);
+    const plan = runPlan({ outputRoot: scenario.outputRoot });
+    await scenario.start(plan);
+    await scenario.until(plan, moment);
+    await scenario.cancel(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect(status).toBe('cancelled');
+    expect(snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['cancelled', 'cancelled', 'cancelled']);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+    expect(await creations(scenario.platform, '/deployments')).toBeLessThanOrEqual(3);
+  });
+
+  test('while a create is in flight: its outcome is awaited, then removed', async () => {
+    const scenario = await bench.scenario({ ...slowPlan, faults: [{ on: 'POST /deployments', delay: '3s', times: 3 }] });
+    const plan = runPlan({ outputRoot: scenario.outputRoot });
+    await scenario.start(plan);
+    await scenario.until(plan, anyIn('creating endpoint'));
+    await scenario.cancel(plan);
+    expect((await scenario.closed(plan)).status).toBe('cancelled');
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+
+  test('while a create is being retried: no new create after the cancel', async () => {
+    const scenario = await bench.scenario({ ...slowPlan, faults: [{ on: 'POST /deployments', times: 'inf', respond: 503 }] });
+    const plan = runPlan({ outputRoot: scenario.outputRoot });
+    await scenario.start(plan);
+    await scenario.until(plan, anyIn('creating endpoint'));
+    await scenario.cancel(plan);
+    expect((await scenario.closed(plan)).status).toBe('cancelled');
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+    expect(await creations(scenario.platform, '/deployments')).toBe(0);
+  });
+
+  test('twice: the second cancel changes nothing', async () => {
+    const scenario = await bench.scenario({ ...slowPlan, faults: [{ on: 'DELETE /deployments/*', delay: '1s', times: 6 }] });
+    const plan = runPlan({ outputRoot: scenario.outputRoot });
+    await scenario.start(plan);
+    await scenario.until(plan, anyIn('running job'));
+    await scenario.cancel(plan);
+    await scenario.until(plan, anyIn('tearing down'));
+    await scenario.cancel(plan);
+    expect((await scenario.closed(plan)).status).toBe('cancelled');
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+
+  test('of one task from the Web UI: the others go on', async () => {
+    const scenario = await bench.scenario({
+      ...slowPlan,
+      jobs: { default: { states: [['Running', '3s'], ['Completed']] } },
+    });
+    const plan = runPlan({ outputRoot: scenario.outputRoot });
+    await scenario.start(plan);
+    await scenario.until(plan, anyIn('running job'));
+    await scenario.client.workflow.getHandle(taskWorkflowId(plan.invocation, 1)).cancel();
+    const { status, snapshot } = await scenario.closed(plan);
+    expect(status).toBe('failed');
+    expect(snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['succeeded', 'cancelled', 'succeeded']);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+});
+
+describe('terminate', () => {
+  test('of the run: its tasks are cancelled and tear down by themselves', async () => {
+    const scenario = await bench.scenario(slowPlan);
+    const plan = runPlan({ outputRoot: scenario.outputRoot });
+    await scenario.start(plan);
+    await scenario.until(plan, anyIn('running job'));
+    await scenario.client.workflow.getHandle(runWorkflowId(plan.invocation)).terminate();
+    for (const { index } of plan.tasks) {
+      const handle = scenario.client.workflow.getHandle(taskWorkflowId(plan.invocation, index));
+      await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
+    }
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+
+  test('of a task: the run tears down in its place', async () => {
+    const scenario = await bench.scenario({ ...slowPlan, jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
+    const plan = runPlan({ outputRoot: scenario.outputRoot });
+    await scenario.start(plan);
+    await scenario.until(plan, anyIn('running job'));
+    await scenario.client.workflow.getHandle(taskWorkflowId(plan.invocation, 0)).terminate();
+    const { status, snapshot } = await scenario.closed(plan);
+    expect(status).toBe('failed');
+    expect(snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['failed', 'succeeded', 'succeeded']);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+});
+
+test('max_run_time ends the run with everything torn down', async () => {
+  const scenario = await bench.scenario(slowPlan);
+  const plan = runPlan({ outputRoot: scenario.outputRoot, limits: { runSeconds: 4 } });
+  await scenario.start(plan);
+  const { status, failure } = await scenario.closed(plan);
+  expect({ status, type: failure?.type }).toEqual({ status: 'failed', type: 'RunTimeout' });
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
+
+test('the worker goes and comes back: the run goes on, nothing is created twice', async () => {
+  const scenario = await bench.scenario(slowPlan);
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag', 'arc_challenge'] });
+  await scenario.start(plan);
+  await scenario.until(plan, anyIn('awaiting ready'));
+  await scenario.startWorker();
+  await scenario.until(plan, anyIn('running job'));
+  await scenario.startWorker();
+  await scenario.cancel(plan);
+  expect((await scenario.closed(plan)).status).toBe('cancelled');
+  expect(await creations(scenario.platform, '/deployments')).toBe(2);
+  expect(await creations(scenario.platform, '/jobs')).toBe(2);
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
