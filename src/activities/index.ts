@@ -2,6 +2,7 @@ import type { ActivityDependencies } from './dependencies';
 import { createEndpointActivities } from './endpoints';
 import { createJobActivities } from './jobs';
 import { createResultActivities } from './results';
+import { createSweepActivities } from './sweep';
 
 /** Everything a workflow may have done for it. */
 export function createActivities(dependencies: ActivityDependencies) {
@@ -9,6 +10,7 @@ export function createActivities(dependencies: ActivityDependencies) {
     ...createEndpointActivities(dependencies),
     ...createJobActivities(dependencies),
     ...createResultActivities(dependencies),
+    ...createSweepActivities(dependencies),
   };
 }
 

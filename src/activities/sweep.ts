@@ -1,0 +1,27 @@
+import { getClient } from '@temporalio/activity';
+import type { PlatformRef } from '../contract/plan';
+import { sweep, type SweepReport } from '../sweeper/sweep';
+import { attempt } from './attempt';
+import type { ActivityDependencies } from './dependencies';
+
+export function createSweepActivities(dependencies: ActivityDependencies) {
+  return {
+    /** Removes from one platform what outlived its task. Fails, having removed nothing, when Temporal can't be asked. */
+    async sweepPlatform(input: {
+      readonly platform: PlatformRef;
+      readonly graceSeconds: number;
+    }): Promise<SweepReport> {
+      return attempt({ subject: `sweep of ${input.platform.workspace}`, purpose: 'teardown' }, async ({ signal }) => {
+        const { client } = await dependencies.platform(input.platform);
+        return sweep({
+          temporal: getClient(),
+          platform: client,
+          origin: dependencies.origin,
+          graceSeconds: input.graceSeconds,
+          dryRun: false,
+          signal,
+        });
+      });
+    },
+  };
+}

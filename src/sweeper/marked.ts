@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { marksOf } from '../lepton/render';
+import type { Deployment, Job, LeptonClient } from '../lepton/types';
+
+/** An endpoint or job that carries evalsaga's marks. */
+export interface MarkedResource {
+  readonly kind: 'endpoint' | 'job';
+  /** What the platform's calls take: an endpoint's name, a job's id. */
+  readonly id: string;
+  readonly name: string;
+  readonly invocation: string;
+  readonly index: number;
+  readonly origin: string;
+  /** Milliseconds since the epoch; 0 where the platform does not say. */
+  readonly createdAt: number;
+}
+
+/** Everything on the platform that a run made, of whichever run. What carries no marks is the user's own and not listed. */
+export async function findMarked(client: LeptonClient): Promise<MarkedResource[]> {
+  const [deployments, jobs] = await Promise.all([client.listDeployments(), client.listJobs({ mode: 'alive_only' })]);
+  return [...deployments.flatMap((deployment) => markedEndpoint(deployment)), ...jobs.flatMap((job) => markedJob(job))];
+}
+
+function markedEndpoint({ metadata, spec }: Deployment): MarkedResource[] {
+  const marks = marksOf(spec.envs);
+  const name = metadata.name ?? metadata.id;
+  if (!marks || name === undefined) return [];
+  return [{ kind: 'endpoint', id: name, name, createdAt: metadata.created_at ?? 0, ...marks }];
+}
+
+function markedJob({ metadata, spec, status }: Job): MarkedResource[] {
+  const marks = marksOf(spec?.envs);
+  if (!marks || metadata.id === undefined || status?.state === 'Deleted') return [];
+  return [
+    { kind: 'job', id: metadata.id, name: metadata.name ?? metadata.id, createdAt: metadata.created_at ?? 0, ...marks },
+  ];
+}
+
+/** Deletes it and waits until the platform no longer has it. Rejects when that takes longer than `timeoutMs`. */
+export async function removeMarked(
+  client: LeptonClient,
+  resource: MarkedResource,
+  options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
+): Promise<void> {
+  const deadline = Date.now() + options.timeoutMs;
+  await remove(client, resource);
+  while (await exists(client, resource)) {
+    if (Date.now() > deadline) throw new Error(`${resource.kind} ${resource.name} was told to go, but is still there`);
+    await sleep(500, undefined, { signal: options.signal });
+  }
+}
+
+async function remove(client: LeptonClient, resource: MarkedResource): Promise<void> {
+  switch (resource.kind) {
+    case 'endpoint':
+      return client.deleteDeployment(resource.id);
+    case 'job':
+      return client.deleteJob(resource.id);
+  }
+}
+
+async function exists(client: LeptonClient, resource: MarkedResource): Promise<boolean> {
+  switch (resource.kind) {
+    case 'endpoint':
+      return (await client.getDeployment(resource.id)) !== undefined;
+    case 'job': {
+      const jobs = await client.listJobs({ name: resource.name, mode: 'alive_only' });
+      return jobs.some(({ metadata, status }) => metadata.id === resource.id && status?.state !== 'Deleted');
+    }
+  }
+}

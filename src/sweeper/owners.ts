@@ -1,0 +1,26 @@
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { runWorkflowId, taskWorkflowId } from '../contract/identity';
+import type { OwnerState } from './orphans';
+
+/** Asks Temporal about the owner of one task's resources. Any doubt (Temporal unreachable) rejects: nothing is swept then. */
+export async function ownerOf(
+  client: Client,
+  task: { readonly invocation: string; readonly index: number },
+): Promise<OwnerState> {
+  const ids = [runWorkflowId(task.invocation), taskWorkflowId(task.invocation, task.index)];
+  const found = (await Promise.all(ids.map((id) => closeTime(client, id)))).filter((state) => state !== undefined);
+  if (found.some((state) => state === 'running')) return { kind: 'live' };
+  const closed = found.filter((state): state is number => typeof state === 'number');
+  return closed.length === 0 ? { kind: 'unknown' } : { kind: 'closed', closedAt: Math.max(...closed) };
+}
+
+async function closeTime(client: Client, workflowId: string): Promise<number | 'running' | undefined> {
+  try {
+    const { status, closeTime: closed } = await client.workflow.getHandle(workflowId).describe();
+    if (status.name === 'RUNNING' || closed === undefined) return 'running';
+    return closed.getTime();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
