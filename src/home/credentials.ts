@@ -16,6 +16,7 @@ const accessSchema = z.object({
   workspace: z.string().min(1),
   token: z.string(),
   origin: z.string().optional(),
+  source: z.string().optional(),
 });
 
 type LeptonRef = Extract<PlatformRef, { kind: 'lepton' }>;

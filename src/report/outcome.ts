@@ -18,3 +18,12 @@ export function runVerdict({ status, snapshot, failure }: RunDescription): RunVe
   if (failure && types.length === 0) types.push(failure.type);
   return types.length > 0 && types.every((type) => infrastructureTypes.includes(type)) ? 'infrastructure' : 'failed';
 }
+
+/** What came of one task, whatever the others do. Pure. */
+export function taskVerdict({ tasks }: Pick<RunDescription['snapshot'], 'tasks'>, index: number): RunVerdict {
+  const task = tasks.find((candidate) => candidate.index === index);
+  if (task === undefined || task.phase !== 'done') return 'running';
+  if (task.left.length > 0) return 'teardown incomplete';
+  if (task.outcome === 'failed' && task.error && infrastructureTypes.includes(task.error.type)) return 'infrastructure';
+  return task.outcome ?? 'running';
+}

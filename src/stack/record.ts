@@ -42,3 +42,7 @@ export async function writeRecord(home: HomePaths, name: ServiceName, record: Se
 /** Whether the recorded process, and no other under its pid, runs. */
 export const isRunning = (record: ServiceRecord | undefined): record is ServiceRecord =>
   record !== undefined && processIdentity(record.pid) === record.identity;
+
+/** It was started and not stopped, yet it does not run. */
+export const isMissing = (record: ServiceRecord | undefined): boolean =>
+  record !== undefined && !record.stopped && processIdentity(record.pid) !== record.identity;

@@ -1,5 +1,5 @@
 import type { HomePaths } from '../home/paths';
-import { isRunning, logFile, readRecord, serviceNames, type ServiceName } from './record';
+import { isMissing, isRunning, logFile, readRecord, serviceNames, type ServiceName } from './record';
 
 export interface ServiceStatus {
   readonly name: ServiceName;
@@ -19,12 +19,11 @@ export async function stackStatus(home: HomePaths): Promise<readonly ServiceStat
     serviceNames.map(async (name) => {
       const record = await readRecord(home, name);
       const log = logFile(home, name);
-      const wasStopped = record?.stopped ?? record === undefined;
+      const state = isMissing(record) ? 'died' : 'stopped';
       if (isRunning(record)) {
         const { pid, startedAt, ports } = record;
         return { name, state: 'running', pid, since: startedAt, ports, log } as const;
       }
-      const state = wasStopped ? 'stopped' : 'died';
       return { name, state, pid: null, since: null, ports: {}, log } as const;
     }),
   );

@@ -1,4 +1,4 @@
-import type { Connection } from '@temporalio/client';
+import type { Client, Connection } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import { searchAttributeNames } from '../contract/identity';
 
@@ -10,13 +10,15 @@ export type SearchAttributes =
   | { readonly usable: false; readonly warning: string };
 
 /** Registers what is missing of evalsaga's search attributes. Never throws: a cluster that refuses makes them unusable. */
-export async function ensureSearchAttributes(connection: Connection, namespace: string): Promise<SearchAttributes> {
+export async function ensureSearchAttributes(client: Client): Promise<SearchAttributes> {
+  const { namespace } = client.options;
   try {
-    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+    const { operatorService } = client.connection as Connection;
+    const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
     const missing = searchAttributeNames.filter((name) => customAttributes[name] !== keyword);
     if (missing.length > 0) {
       const searchAttributes = Object.fromEntries(missing.map((name) => [name, keyword]));
-      await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
+      await operatorService.addSearchAttributes({ namespace, searchAttributes });
     }
     return { usable: true };
   } catch (error) {

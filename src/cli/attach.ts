@@ -1,0 +1,128 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cancelRun, watchRun, type RunDescription } from '../client';
+import { harmlessLine } from '../report/terminal-text';
+import { describeDeath } from '../stack/health';
+import { hasLivePoller } from '../stack/pollers';
+import { isMissing, isRunning, readRecord, type ServiceName } from '../stack/record';
+import { InfrastructureError } from '../temporal/errors';
+import type { CommandContext } from './command';
+import { onInterrupts } from './interrupts';
+import { createView, type RunView } from './live-view';
+import { programName } from './program-name';
+import type { Session } from './session';
+
+export interface Attachment {
+  readonly session: Session;
+  readonly context: CommandContext;
+  readonly invocation: string;
+  /** Where the run's work waits for workers. */
+  readonly taskQueue: string;
+  /** What the first Ctrl-C does: cancel the run, or leave at once (where a cancel was asked for already). */
+  readonly onInterrupt: 'cancel' | 'detach';
+  /** Ends the wait before the run does, e.g. when the one task of interest is done. */
+  readonly until?: (run: RunDescription) => boolean;
+}
+
+export type Attached = { readonly kind: 'ended'; readonly run: RunDescription } | { readonly kind: 'detached' };
+
+const LOOK_MS = 500;
+
+/** Shows the run until it has ended and all is torn down, or until the user leaves. */
+export async function attach(attachment: Attachment): Promise<Attached> {
+  const { context, session, invocation, onInterrupt } = attachment;
+  const view = createView(context.output);
+  const leaving = new AbortController();
+  const leave = (): void => leaving.abort();
+  const cancel = (): void => {
+    view.say(
+      'cancelling: jobs are stopped, endpoints and storage removed, results so far brought home. Ctrl-C again leaves that to the background.',
+    );
+    cancelRun(session.client, invocation).catch((error: unknown) =>
+      view.say(
+        `the cancel did not reach Temporal: ${error instanceof Error ? harmlessLine(error.message) : String(error)}`,
+      ),
+    );
+  };
+  const interrupts = onInterrupts({ first: onInterrupt === 'cancel' ? cancel : leave, second: leave });
+  const done = new AbortController();
+  const guard = watchBackground({ attachment, view, signal: AbortSignal.any([leaving.signal, done.signal]) });
+  try {
+    const run = await follow(attachment, view, leaving.signal);
+    return run === undefined ? { kind: 'detached' } : { kind: 'ended', run };
+  } finally {
+    done.abort();
+    interrupts.stop();
+    view.end();
+    await guard;
+  }
+}
+
+/** Resolves to the last look, or to nothing when the user left. Outlives a Temporal server that is away for a while. */
+async function follow(attachment: Attachment, view: RunView, signal: AbortSignal): Promise<RunDescription | undefined> {
+  const { session, context, invocation, until } = attachment;
+  let lostAt: number | undefined;
+  for (;;) {
+    try {
+      for await (const run of watchRun(session.client, invocation, context.home, { intervalMs: LOOK_MS, signal })) {
+        if (lostAt !== undefined) view.say('Temporal answers again');
+        lostAt = undefined;
+        view.show(run);
+        if (run.status !== 'running' || until?.(run)) return run;
+      }
+      return undefined;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (!isOutage(error)) throw error;
+      if (lostAt === undefined)
+        view.say(
+          `Temporal does not answer; the run is safe and goes on with it. If it does not come back: ${programName(context.env)} up`,
+        );
+      lostAt ??= Date.now();
+      if (Date.now() - lostAt > PATIENCE_MS) throw lost(attachment, error);
+    }
+    await sleep(2_000, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+const PATIENCE_MS = 180_000;
+
+/** gRPC: unavailable, deadline exceeded, cancelled by a closing connection. */
+function isOutage(error: unknown): boolean {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    if ('code' in at && typeof at.code === 'number') return [1, 4, 14].includes(at.code);
+  }
+  return false;
+}
+
+function lost({ context, invocation }: Attachment, cause: unknown): InfrastructureError {
+  const program = programName(context.env);
+  return new InfrastructureError(
+    `Temporal has not answered for ${PATIENCE_MS / 60_000} minutes. The run ${invocation} is safe in it and goes on when it is back: ${program} up, then ${program} status ${invocation}`,
+    { cause },
+  );
+}
+
+const GUARD_MS = 5_000;
+
+/** Says so, once each, when nobody does the run's work, or the local platform is gone. */
+async function watchBackground(watch: { attachment: Attachment; view: RunView; signal: AbortSignal }): Promise<void> {
+  const { attachment, view, signal } = watch;
+  const { home, env } = attachment.context;
+  const told = new Set<ServiceName>();
+  const tell = (name: ServiceName, why: string): void => {
+    if (!told.has(name)) view.say(`${why}\nThe run waits; it goes on with: ${programName(env)} up`);
+    told.add(name);
+  };
+  for (;;) {
+    await sleep(GUARD_MS, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    const [worker, platform] = await Promise.all([readRecord(home, 'worker'), readRecord(home, 'platform')]);
+    if (isMissing(platform)) tell('platform', describeDeath('platform', home));
+    if (isRunning(worker)) told.delete('worker');
+    else if (isMissing(worker)) tell('worker', describeDeath('worker', home));
+    else if (!(await isServed(attachment))) tell('worker', `Nobody serves task queue "${attachment.taskQueue}".`);
+  }
+}
+
+const isServed = ({ session, taskQueue }: Attachment): Promise<boolean> =>
+  hasLivePoller(session.client, taskQueue).catch(() => true);

@@ -1,0 +1,138 @@
+import type { Command, CommandOption } from './command';
+
+const json: CommandOption = { form: '--json', meaning: 'print one JSON document on stdout' };
+const platform: CommandOption = {
+  form: '--platform <platform>',
+  meaning: 'where endpoints and jobs run; auto: Lepton when credentials are found, else this machine',
+  choices: ['auto', 'lepton', 'local'],
+  default: 'auto',
+};
+const configOptions: readonly CommandOption[] = [
+  { form: '--config-dir <folder>', meaning: 'folder of the config and of its own groups' },
+  { form: '--config-name <name>', meaning: 'name of the config in --config-dir, without .yaml' },
+  { form: '-o, --override <key=value>', meaning: 'Hydra-style override: a.b=c, +a=b, ~a', repeated: true },
+  { form: '-t, --task <name>', meaning: 'only this task of the config', repeated: true },
+  { form: '--env-file <file>', meaning: 'variables for ${oc.env:…} and secrets (default: .env here, if any)' },
+];
+const config = ['[config]', 'YAML file of the run'] as const;
+const id = ['<id>', "the run's id, or its first digits"] as const;
+const taskId = ['<id>', "the run's id or its first digits; with .N, its task N"] as const;
+
+export const commands: readonly Command[] = [
+  {
+    name: 'start',
+    arguments: [config],
+    summary: 'evaluate: deploy endpoints, run the tasks, bring the scores home, tear everything down',
+    options: [
+      ...configOptions,
+      platform,
+      { form: '--dry-run', meaning: 'print the endpoints and jobs that would be created; create nothing' },
+      { form: '--detach', meaning: 'return once the run is started' },
+      json,
+    ],
+    examples: ['start examples/lepton_vllm.yaml', 'start run.yaml -o execution.output_dir=/tmp/results -t hellaswag'],
+    load: async () => (await import('./commands/start.js')).start,
+  },
+  {
+    name: 'status',
+    arguments: [['[id]', "the run's id or its first digits; without it: background processes and recent runs"]],
+    summary: 'show a run, or what runs on this machine',
+    options: [json],
+    examples: ['status', 'status 3f2a'],
+    load: async () => (await import('./commands/status.js')).status,
+  },
+  {
+    name: 'logs',
+    arguments: [taskId],
+    summary: "print the jobs' logs, live or after the end",
+    options: [
+      { form: '--endpoint', meaning: "the endpoints' logs instead" },
+      { form: '-f, --follow', meaning: 'go on until the job or endpoint ends' },
+      { form: '--tail <lines>', meaning: 'only the last lines' },
+    ],
+    examples: ['logs 3f2a.0 -f', 'logs 3f2a --tail 50'],
+    load: async () => (await import('./commands/logs.js')).logs,
+  },
+  {
+    name: 'cancel',
+    arguments: [taskId],
+    summary: 'end a run or one task of it, and wait until everything is torn down',
+    options: [{ form: '--no-wait', meaning: 'return at once; teardown goes on' }, json],
+    examples: ['cancel 3f2a', 'cancel 3f2a.1'],
+    load: async () => (await import('./commands/cancel.js')).cancel,
+  },
+  {
+    name: 'ls',
+    arguments: [
+      ['[what]', 'runs (default), tasks, or task'],
+      ['[name]', 'with task: its name'],
+    ],
+    summary: 'list runs, or the tasks that can be evaluated',
+    options: [{ form: '--limit <count>', meaning: 'at most so many runs', default: '20' }, json],
+    examples: ['ls runs', 'ls tasks', 'ls task hellaswag'],
+    load: async () => (await import('./commands/ls.js')).ls,
+  },
+  {
+    name: 'results',
+    arguments: [id],
+    summary: 'print the scores of a run',
+    options: [json],
+    examples: ['results 3f2a', 'results 3f2a --json'],
+    load: async () => (await import('./commands/results.js')).results,
+  },
+  {
+    name: 'config show',
+    arguments: [config],
+    summary: 'print the resolved config, secrets masked, and where each value came from',
+    options: configOptions,
+    examples: ['config show examples/lepton_vllm.yaml'],
+    load: async () => (await import('./commands/config-show.js')).configShow,
+  },
+  {
+    name: 'up',
+    arguments: [],
+    summary: 'start what is missing of the background processes: Temporal, worker, local platform',
+    options: [platform, json],
+    examples: ['up'],
+    load: async () => (await import('./commands/up.js')).up,
+  },
+  {
+    name: 'down',
+    arguments: [],
+    summary: 'stop the background processes of this home',
+    options: [{ form: '--force', meaning: 'also while runs are open; they go on at the next `up`' }],
+    examples: ['down'],
+    load: async () => (await import('./commands/down.js')).down,
+  },
+  {
+    name: 'platform',
+    arguments: [],
+    summary: "serve Lepton's workspace API on this machine until interrupted",
+    options: [
+      {
+        form: '--runtime <runtime>',
+        meaning: 'what things run with',
+        choices: ['process', 'simulated'],
+        default: 'process',
+      },
+      { form: '--plan <file>', meaning: 'simulated: states and faults to play' },
+      { form: '--port <port>', meaning: '0: any free one', default: '0' },
+      {
+        form: '--state <folder>',
+        meaning: 'kept over restarts (default: below EVALSAGA_HOME)',
+      },
+      { form: '--workspace <id>', meaning: "the workspace's id" },
+      { form: '--dialect <dialect>', meaning: "how Lepton's deployment API is spoken", choices: ['classic', 'new'] },
+    ],
+    examples: ['platform --runtime simulated --plan plan.yaml --port 0'],
+    load: async () => (await import('./commands/platform.js')).platform,
+  },
+  {
+    name: 'worker',
+    arguments: [],
+    summary: 'do the work of runs, for any Temporal cluster (TEMPORAL_ADDRESS or a profile), until interrupted',
+    options: [],
+    examples: ['worker'],
+    load: async () => (await import('./commands/worker.js')).worker,
+  },
+];

@@ -1,0 +1,93 @@
+import { cancelRun, describeRun, resolveInvocation, type RunDescription } from '../../client';
+import { closingLines } from '../../report/closing';
+import { runVerdict, taskVerdict } from '../../report/outcome';
+import { runDocument } from '../../report/run-document';
+import { ensureStack } from '../../stack/stack';
+import { cancelTask } from '../../temporal/cancel-task';
+import { attach } from '../attach';
+import type { CommandBody, CommandContext } from '../command';
+import { wantsJson } from '../config-input';
+import { UsageError } from '../errors';
+import { done, type CommandOutcome } from '../exit-code';
+import { programName } from '../program-name';
+import { checkIndex, runAddress, runUrl, type Session } from '../session';
+
+interface Target {
+  readonly invocation: string;
+  /** `undefined`: the run as a whole. */
+  readonly index: number | undefined;
+}
+
+/**
+ * `cancel ID[.N]`: asks the run (or one task) to end and waits until it has torn down; exits with what came of it. Brings
+ * the background processes up when they are down: teardown needs them.
+ */
+export const cancel: CommandBody = async (input, context) => {
+  const { prefix, index } = runAddress(input.arguments[0]);
+  const { home, env, output } = context;
+  const session = await ensureStack({ home, env, localPlatform: false, report: (line) => output.note(line) });
+  const invocation = await resolveInvocation(session.client, prefix, home);
+  const before = await describeRun(session.client, invocation, home);
+  checkIndex(index, before.snapshot.tasks);
+  const target = { invocation, index };
+  const waits = input.options['wait'] !== false;
+  const run = (await ask(session, target)) ? await wait({ session, target, before, waits, context }) : before;
+  if (run === before && waits) output.note(alreadyOver(target, before));
+  if (run === 'detached') return { kind: 'detached' };
+  return conclude({ run, target, session, context, json: wantsJson(input), waits });
+};
+
+/** Whether there was something to ask. */
+async function ask({ client }: Session, { invocation, index }: Target): Promise<boolean> {
+  if (index === undefined) return (await cancelRun(client, invocation)) === 'requested';
+  return (await cancelTask(client, { invocation, index })) === 'requested';
+}
+
+async function wait(waiting: {
+  session: Session;
+  target: Target;
+  before: RunDescription;
+  waits: boolean;
+  context: CommandContext;
+}): Promise<RunDescription | 'detached'> {
+  const { session, target, before, waits, context } = waiting;
+  const { invocation, index } = target;
+  const what = index === undefined ? `run ${invocation}` : `task ${invocation}.${index}`;
+  context.output.note(`cancel of ${what} requested; its job is stopped, its endpoint and storage are removed`);
+  if (!waits) return describeRun(session.client, invocation, context.home);
+  const isOver = ({ snapshot }: RunDescription): boolean =>
+    index !== undefined && snapshot.tasks.some((task) => task.index === index && task.phase === 'done');
+  const { taskQueue } = before;
+  const attached = await attach({ session, context, invocation, taskQueue, onInterrupt: 'detach', until: isOver });
+  return attached.kind === 'detached' ? 'detached' : attached.run;
+}
+
+function alreadyOver({ invocation, index }: Target, { status, snapshot }: RunDescription): string {
+  if (index === undefined) return `run ${invocation} is over already (${status}); there is nothing to cancel`;
+  const task = snapshot.tasks.find((candidate) => candidate.index === index);
+  if (task?.outcome == null) {
+    throw new UsageError(
+      `Task ${index} has not begun yet, so it cannot be cancelled by itself. Cancel the whole run: evalsaga cancel ${invocation}`,
+    );
+  }
+  return `task ${invocation}.${index} is over already (${task.outcome}); there is nothing to cancel`;
+}
+
+function conclude(end: {
+  run: RunDescription;
+  target: Target;
+  session: Session;
+  context: CommandContext;
+  json: boolean;
+  waits: boolean;
+}): CommandOutcome {
+  const { run, target, session, context, json, waits } = end;
+  const { output, env } = context;
+  if (json) output.json(runDocument(run, runUrl(session, target.invocation)));
+  if (!waits) return done;
+  const verdict = target.index === undefined ? runVerdict(run) : taskVerdict(run.snapshot, target.index);
+  const closing = { run, verdict, outputDir: null, program: programName(env), now: Date.now(), style: output.style };
+  if (target.index === undefined) output.note(closingLines(closing).join('\n'));
+  else output.note(`task ${target.invocation}.${target.index}: ${verdict}`);
+  return { kind: 'run', verdict };
+}

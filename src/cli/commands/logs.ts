@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describeRun, resolveInvocation } from '../../client';
+import type { RunPlan, TaskPlan } from '../../contract/plan';
+import type { TaskSnapshot } from '../../contract/state';
+import { loadPlatformAccess } from '../../home/credentials';
+import { storedPlan, storedSecrets } from '../../home/run-store';
+import { createLeptonClient } from '../../lepton/client';
+import type { LeptonClient } from '../../lepton/types';
+import { harmlessLine } from '../../report/terminal-text';
+import { InfrastructureError } from '../../temporal/errors';
+import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
+import { UsageError } from '../errors';
+import { done } from '../exit-code';
+import { fileBytes, linesOf, liveLines } from '../log-lines';
+import { logSources, type LogKind, type LogSource } from '../log-sources';
+import { checkIndex, openSession, runAddress, type Session } from '../session';
+
+/** What all tasks' logs are read with. */
+interface Reading {
+  readonly session: Session;
+  readonly context: CommandContext;
+  readonly plan: RunPlan;
+  readonly client: LeptonClient | undefined;
+  readonly kind: LogKind;
+  readonly follow: boolean;
+  readonly tail: number | undefined;
+  /** Lines are marked with their task. */
+  readonly marked: boolean;
+  readonly mask: (line: string) => string;
+}
+
+/** `logs ID[.N]`: from the platform while there is something, else from what was brought home. */
+export const logs: CommandBody = async (input, context) => {
+  const { prefix, index } = runAddress(input.arguments[0]);
+  const session = await openSession(context);
+  const invocation = await resolveInvocation(session.client, prefix, context.home);
+  const plan = await storedPlan(context.home, invocation);
+  if (!plan)
+    throw new InfrastructureError(
+      `Run ${invocation} was not started on this host, so it is not known here where its logs are.`,
+    );
+  checkIndex(index, plan.tasks);
+  const tasks = plan.tasks.filter((task) => index === undefined || task.index === index);
+  const access = await loadPlatformAccess(context.home, plan.platform);
+  const secrets = Object.values(await storedSecrets(context.home, invocation)).filter((secret) => secret.length >= 6);
+  const reading: Reading = {
+    session,
+    context,
+    plan,
+    client: access && createLeptonClient(access),
+    kind: flag(input, 'endpoint') ? 'endpoint' : 'job',
+    follow: flag(input, 'follow'),
+    tail: tailOf(input),
+    marked: tasks.length > 1,
+    mask: (line) => secrets.reduce((text, secret) => text.replaceAll(secret, '***'), line),
+  };
+  // Side by side only where they grow: what is finished reads better one after the other.
+  if (reading.follow) await Promise.all(tasks.map((task) => printTask(task, reading)));
+  else for (const task of tasks) await printTask(task, reading);
+  return done;
+};
+
+function tailOf(input: CommandInput): number | undefined {
+  const text = textOption(input, 'tail');
+  if (text === undefined) return undefined;
+  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--tail wants a number of lines, got "${text}".`);
+  return Number(text);
+}
+
+const WAIT_MS = 1_000;
+
+async function printTask(task: TaskPlan, reading: Reading): Promise<void> {
+  const { session, context, plan, client, kind, follow } = reading;
+  for (let told = false; ; told = true) {
+    const { snapshot } = await describeRun(session.client, plan.invocation, context.home);
+    const state = snapshot.tasks.find(({ index }) => index === task.index);
+    if (!state) return;
+    const { signal } = new AbortController();
+    const sources = await logSources({ plan, task, snapshot: state, kind, client, signal });
+    for (const source of sources) await printSource(source, task, reading);
+    if (sources.length > 0) return;
+    const isOver = state.phase === 'done';
+    if (!told || isOver) context.output.note(whyNone(task, state, kind));
+    if (isOver || !follow) return;
+    await sleep(WAIT_MS);
+  }
+}
+
+async function printSource(source: LogSource, task: TaskPlan, reading: Reading): Promise<void> {
+  const { context, follow, tail, marked, mask } = reading;
+  const mark = marked ? `[${task.index} ${harmlessLine(task.name)}] ` : '';
+  const closing = new AbortController();
+  const lines =
+    source.kind === 'file'
+      ? linesOf(fileBytes(source.file, tail))
+      : liveLines(linesOf(source.bytes(closing.signal)), { follow, tail });
+  try {
+    for await (const line of lines) await context.output.write(`${mark}${mask(line)}\n`);
+  } finally {
+    closing.abort();
+  }
+}
+
+function whyNone(task: TaskPlan, { phase, outcome }: TaskSnapshot, kind: LogKind): string {
+  const name = `task ${task.index} (${harmlessLine(task.name)})`;
+  if (kind === 'endpoint' && task.endpointName === null)
+    return `${name} uses an endpoint of yours: its log is not evalsaga's to read`;
+  if (phase !== 'done') return `${name} has no ${kind} log yet (${phase})`;
+  return `${name} left no ${kind} log (${outcome ?? 'not run'}${kind === 'job' ? ', its job may never have started' : ''})`;
+}

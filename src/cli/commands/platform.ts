@@ -1,0 +1,42 @@
+import path from 'node:path';
+import { startPlatform } from '../../platform';
+import { textOption, type CommandBody } from '../command';
+import { UsageError } from '../errors';
+import { done } from '../exit-code';
+
+/** `platform`: serves until SIGINT or SIGTERM; what runs on it goes on and is picked up by the next start. */
+export const platform: CommandBody = async (input, { home, env, cwd, output }) => {
+  const inCwd = (name: string): string | undefined => {
+    const value = textOption(input, name);
+    return value === undefined ? undefined : path.resolve(cwd, value);
+  };
+  const running = await startPlatform({
+    runtime: textOption(input, 'runtime') === 'simulated' ? 'simulated' : 'process',
+    plan: inCwd('plan'),
+    port: portOf(textOption(input, 'port') ?? '0'),
+    home,
+    stateFolder: inCwd('state'),
+    workspace: textOption(input, 'workspace'),
+    token: env['EVALSAGA_PLATFORM_TOKEN'] || undefined,
+    dialect: textOption(input, 'dialect') === 'new' ? 'new' : 'classic',
+    log: (message, fields) => output.note(JSON.stringify({ at: new Date().toISOString(), message, ...fields })),
+  });
+  const { url, workspace, token } = running;
+  output.answer(JSON.stringify({ url, workspace, token }));
+  await untilSignalled();
+  await running.close();
+  return done;
+};
+
+function portOf(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port > 65_535)
+    throw new UsageError(`--port wants a number from 0 to 65535, got "${text}".`);
+  return port;
+}
+
+async function untilSignalled(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+}

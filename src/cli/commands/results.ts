@@ -1,0 +1,35 @@
+import { describeRun, resolveInvocation } from '../../client';
+import { storedPlan } from '../../home/run-store';
+import { runDocument } from '../../report/run-document';
+import { scoresTable } from '../../report/scores';
+import { verdict } from '../../report/progress-lines';
+import { harmlessLine } from '../../report/terminal-text';
+import type { CommandBody } from '../command';
+import { wantsJson } from '../config-input';
+import { done } from '../exit-code';
+import { checkIndex, openSession, runAddress, runUrl } from '../session';
+
+/** `results ID[.N]`: the scores so far; tasks without any say why. */
+export const results: CommandBody = async (input, context) => {
+  const { prefix, index } = runAddress(input.arguments[0]);
+  const { home, output } = context;
+  const session = await openSession(context);
+  const invocation = await resolveInvocation(session.client, prefix, home);
+  const described = await describeRun(session.client, invocation, home);
+  checkIndex(index, described.snapshot.tasks);
+  const tasks = described.snapshot.tasks.filter((task) => index === undefined || task.index === index);
+  const run = { ...described, snapshot: { ...described.snapshot, tasks } };
+  if (wantsJson(input)) {
+    output.json(runDocument(run, runUrl(session, invocation)));
+    return done;
+  }
+  const scores = scoresTable(run.snapshot, output.width());
+  output.answer(scores === '' ? `run ${invocation} has no scores (${run.status})` : scores);
+  for (const task of tasks) {
+    if (Object.keys(task.metrics).length === 0)
+      output.note(`${task.index} ${harmlessLine(task.name)}: no scores: ${verdict(task)}`);
+  }
+  const outputDir = (await storedPlan(home, invocation))?.outputDir;
+  if (outputDir !== undefined && tasks.some((task) => task.outputDir !== null)) output.note(`results: ${outputDir}`);
+  return done;
+};

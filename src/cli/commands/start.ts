@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto';
+import { userInfo } from 'node:os';
+import { stringify } from 'yaml';
+import { loadConfig, planRun } from '../../config';
+import type { RunPlan } from '../../contract/plan';
+import { dryRunDocument } from '../../report/dry-run';
+import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
+import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
+import { configRequest, wantsJson } from '../config-input';
+import { done, type CommandOutcome } from '../exit-code';
+import { hostSecretValues } from '../host-secrets';
+
+/** `start CONFIG`: everything is checked before anything is created; the run outlives the command. */
+export const start: CommandBody = async (input, context) => {
+  const loaded = await loadConfig(configRequest(input, context));
+  const choice = choosePlatform({ wish: (textOption(input, 'platform') ?? 'auto') as PlatformWish, env: loaded.env });
+  const { plan, hostSecrets } = planRun(loaded, {
+    invocation: randomBytes(8).toString('hex'),
+    platform: choice.ref,
+    owner: owner(context),
+    command: context.commandLine,
+    cwd: context.cwd,
+  });
+  if (flag(input, 'dryRun')) return dryRun(plan, input, context);
+  const secrets = hostSecretValues(hostSecrets, loaded.env);
+  // What follows needs Temporal's client, a third of a second that a dry run does without.
+  const { launch } = await import('../launch.js');
+  return launch(
+    { plan, secrets, choice, configYaml: loaded.yaml, detach: flag(input, 'detach'), json: wantsJson(input) },
+    context,
+  );
+};
+
+function dryRun(plan: RunPlan, input: CommandInput, { output }: CommandContext): CommandOutcome {
+  const document = dryRunDocument(plan);
+  if (wantsJson(input)) output.json(document);
+  else output.answer(stringify(document, { lineWidth: 0, aliasDuplicateObjects: false }).trimEnd());
+  output.note('dry run: nothing was created');
+  return done;
+}
+
+function owner({ env }: CommandContext): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return env['USER'] ?? env['USERNAME'] ?? 'unknown';
+  }
+}

@@ -1,0 +1,71 @@
+import { describeRun, listRuns, resolveInvocation } from '../../client';
+import { runsTable, stackTable } from '../../report/overview';
+import { runDocument } from '../../report/run-document';
+import { statusText } from '../../report/run-status';
+import { findTemporal } from '../../stack/stack';
+import { stackStatus } from '../../stack/status';
+import { connectClient } from '../../temporal/connect';
+import { webUiUrl } from '../../temporal/web-ui';
+import type { CommandBody, CommandContext, CommandInput } from '../command';
+import { wantsJson } from '../config-input';
+import { done, type CommandOutcome } from '../exit-code';
+import { programName } from '../program-name';
+import { checkIndex, openSession, runAddress, runUrl } from '../session';
+
+/** `status`: what runs on this machine; `status ID`: one run. A question that could be answered exits 0. */
+export const status: CommandBody = async (input, context) =>
+  input.arguments[0] === undefined ? overview(input, context) : oneRun(input, context);
+
+async function oneRun(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
+  const { prefix, index } = runAddress(input.arguments[0]);
+  const session = await openSession(context);
+  const invocation = await resolveInvocation(session.client, prefix, context.home);
+  const described = await describeRun(session.client, invocation, context.home);
+  checkIndex(index, described.snapshot.tasks);
+  const tasks = described.snapshot.tasks.filter((task) => index === undefined || task.index === index);
+  const run = { ...described, snapshot: { ...described.snapshot, tasks } };
+  const url = runUrl(session, invocation);
+  const { output } = context;
+  if (wantsJson(input)) {
+    output.json(runDocument(run, url));
+    return done;
+  }
+  output.answer(statusText({ run, now: Date.now(), width: output.width(), style: output.answerStyle }));
+  if (url !== null) output.note(`Web UI: ${url}`);
+  const program = programName(context.env);
+  const next = run.status === 'running' ? ['logs', 'cancel'] : ['results', 'logs'];
+  output.note(`next: ${next.map((command) => `${program} ${command} ${invocation}`).join(', ')}`);
+  return done;
+}
+
+const RECENT = 10;
+
+async function overview(input: CommandInput, { home, env, output }: CommandContext): Promise<CommandOutcome> {
+  const services = await stackStatus(home);
+  const temporal = await findTemporal(home, env);
+  const client = temporal && (await connectClient({ ...temporal, timeoutMs: 3_000 }));
+  const runs = client ? await listRuns(client, { limit: RECENT }) : [];
+  const webUi = temporal ? webUiUrl({ ...temporal, base: temporal.uiBase }) : null;
+  if (wantsJson(input)) {
+    output.json({
+      home: home.root,
+      temporal: temporal ? { address: temporal.address, namespace: temporal.namespace, webUi } : null,
+      services,
+      runs,
+    });
+    return done;
+  }
+  output.answer(`home: ${home.root}`);
+  output.answer(stackTable(services, Date.now(), output.answerStyle));
+  if (temporal)
+    output.answer(
+      `Temporal: ${temporal.address}, namespace ${temporal.namespace}${webUi === null ? '' : `, Web UI ${webUi}`}`,
+    );
+  if (runs.length > 0) output.answer(runsTable(runs, Date.now()));
+  const program = programName(env);
+  if (services.some(({ state }) => state === 'died')) output.note(`next: ${program} up starts what died`);
+  else if (!temporal) output.note(`next: ${program} start CONFIG, or ${program} up`);
+  else
+    output.note(runs.length > 0 ? `next: ${program} status ${runs[0]?.invocation}` : `next: ${program} start CONFIG`);
+  return done;
+}

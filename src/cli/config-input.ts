@@ -1,0 +1,28 @@
+import { flag, listOption, textOption, type CommandContext, type CommandInput } from './command';
+import { UsageError } from './errors';
+
+/** The part of the command line that says which config: the request of `loadConfig`. Throws `UsageError`. */
+export function configRequest(input: CommandInput, { env, cwd }: CommandContext) {
+  const [config] = input.arguments;
+  const configDir = textOption(input, 'configDir');
+  const configName = textOption(input, 'configName');
+  const envFile = textOption(input, 'envFile');
+  if (config !== undefined && configName !== undefined) {
+    throw new UsageError('Give either the path of a config or --config-name (with --config-dir), not both.');
+  }
+  if (config === undefined && configName === undefined) {
+    throw new UsageError('Say which config to run, e.g. evalsaga start examples/lepton_vllm.yaml');
+  }
+  return {
+    ...(config === undefined ? {} : { config }),
+    ...(configDir === undefined ? {} : { configDir }),
+    ...(configName === undefined ? {} : { configName }),
+    ...(envFile === undefined ? {} : { envFile }),
+    overrides: listOption(input, 'override'),
+    tasks: listOption(input, 'task'),
+    env,
+    cwd,
+  };
+}
+
+export const wantsJson = (input: CommandInput): boolean => flag(input, 'json');

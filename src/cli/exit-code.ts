@@ -1,0 +1,54 @@
+import type { RunVerdict } from '../report/outcome';
+
+/** The one place that decides exit codes. Pure. */
+
+/** How a command ended that did not throw. */
+export type CommandOutcome =
+  /** It answered or did what was asked. */
+  | { readonly kind: 'done' }
+  /** It waited for a run (or one task of it), and this is what came of that. */
+  | { readonly kind: 'run'; readonly verdict: RunVerdict }
+  /** The user left; the run goes on. */
+  | { readonly kind: 'detached' };
+
+export const done: CommandOutcome = { kind: 'done' };
+
+const exitCodes = {
+  ok: 0,
+  taskFailed: 1,
+  usage: 2,
+  infrastructure: 3,
+  cancelled: 4,
+  teardown: 5,
+  interrupted: 130,
+} as const;
+
+export function exitCodeOf(outcome: CommandOutcome): number {
+  switch (outcome.kind) {
+    case 'done':
+      return exitCodes.ok;
+    case 'detached':
+      return exitCodes.interrupted;
+    case 'run':
+      return verdictCodes[outcome.verdict];
+  }
+}
+
+const verdictCodes: Readonly<Record<RunVerdict, number>> = {
+  running: exitCodes.ok,
+  succeeded: exitCodes.ok,
+  failed: exitCodes.taskFailed,
+  infrastructure: exitCodes.infrastructure,
+  cancelled: exitCodes.cancelled,
+  'teardown incomplete': exitCodes.teardown,
+};
+
+/** By name, as the classes live in modules that are loaded only by those commands that need them. */
+const usageErrors = ['ConfigError', 'UsageError', 'MalformedId', 'AmbiguousRun', 'PlanTooLarge'];
+
+/** Everything else that a command may throw is of the surroundings: Temporal, the platform, the machine. */
+export function exitCodeOfError(error: unknown): number {
+  const name = error instanceof Error ? error.name : '';
+  if (name === 'Interrupted') return exitCodes.interrupted;
+  return usageErrors.includes(name) ? exitCodes.usage : exitCodes.infrastructure;
+}

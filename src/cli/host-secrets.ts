@@ -1,0 +1,13 @@
+import type { Env } from '../temporal/target';
+import { UsageError } from './errors';
+
+/** Values of the host variables that a plan references. Throws `UsageError` that names every one that is not set. */
+export function hostSecretValues(names: readonly string[], env: Env): Record<string, string> {
+  const missing = names.filter((name) => !env[name]);
+  if (missing.length > 0) {
+    throw new UsageError(
+      `The config references ${missing.length === 1 ? 'a variable that is' : 'variables that are'} not set, or empty: ${missing.join(', ')}. Set ${missing.length === 1 ? 'it' : 'them'} in your shell or in a .env file (--env-file). Nothing was created.`,
+    );
+  }
+  return Object.fromEntries(names.map((name) => [name, env[name] ?? '']));
+}

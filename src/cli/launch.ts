@@ -1,0 +1,128 @@
+import { describeRun, startRun, type RunDescription } from '../client';
+import type { RunPlan } from '../contract/plan';
+import { closingLines } from '../report/closing';
+import { runVerdict } from '../report/outcome';
+import { runDocument } from '../report/run-document';
+import { scoresTable } from '../report/scores';
+import { admitPlatform, type PlatformChoice } from '../stack/platform-choice';
+import { ensureStack, type Stack } from '../stack/stack';
+import { ensureSearchAttributes } from '../temporal/search-attributes';
+import { attach } from './attach';
+import type { CommandContext } from './command';
+import { Interrupted } from './errors';
+import { done, type CommandOutcome } from './exit-code';
+import { onInterrupts } from './interrupts';
+import { programName } from './program-name';
+import { runUrl, type Session } from './session';
+
+export interface Launch {
+  readonly plan: RunPlan;
+  /** Values of the host variables that the plan references. */
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly choice: PlatformChoice;
+  readonly configYaml: string;
+  readonly detach: boolean;
+  readonly json: boolean;
+}
+
+/** Brings up what is missing, starts the run, and stays with it until it has ended, unless the user leaves. */
+export async function launch(launch: Launch, context: CommandContext): Promise<CommandOutcome> {
+  const { plan, choice, detach, json } = launch;
+  const { output } = context;
+  output.note(`platform: ${choice.statement}`);
+  const stack = await startIt(launch, context);
+  const session: Session = stack;
+  announce(plan, session, context);
+  if (detach) {
+    if (json)
+      output.json(
+        runDocument(await describeRun(stack.client, plan.invocation, context.home), runUrl(session, plan.invocation)),
+      );
+    return done;
+  }
+  const { invocation } = plan;
+  const attached = await attach({ session, context, invocation, taskQueue: stack.taskQueue, onInterrupt: 'cancel' });
+  if (attached.kind === 'detached') return sayDetached(plan, context);
+  return conclude({ run: attached.run, plan, session, context, json });
+}
+
+/** Up to here Ctrl-C leaves nothing behind but background processes; from the start of the run on, it cancels. */
+async function startIt({ plan, secrets, choice, configYaml }: Launch, context: CommandContext): Promise<Stack> {
+  const { home, env, output } = context;
+  const leaving = new AbortController();
+  const leave = (): void => leaving.abort(new Interrupted('Interrupted; nothing was created.'));
+  const interrupts = onInterrupts({ first: leave, second: () => process.exit(130) });
+  try {
+    await admitPlatform(choice, home);
+    leaving.signal.throwIfAborted();
+    const report = (line: string): void => output.note(output.style.dim(line));
+    const localPlatform = choice.ref.kind === 'local';
+    const stack = await ensureStack({ home, env, localPlatform, report, signal: leaving.signal });
+    const attributes = await ensureSearchAttributes(stack.client);
+    if (!attributes.usable) output.warn(attributes.warning);
+    leaving.signal.throwIfAborted();
+    const { client, taskQueue } = stack;
+    await startRun(client, {
+      plan,
+      taskQueue,
+      hostSecrets: secrets,
+      configYaml,
+      home,
+      searchAttributes: attributes.usable,
+    });
+    return stack;
+  } finally {
+    interrupts.stop();
+  }
+}
+
+function announce({ invocation }: RunPlan, session: Session, { output, env }: CommandContext): void {
+  const program = programName(env);
+  const url = runUrl(session, invocation);
+  output.note(
+    [
+      `run ${output.style.strong(invocation)} started; it goes on whatever becomes of this command`,
+      ...(url === null ? [] : [`  Web UI:  ${url}`]),
+      `  status:  ${program} status ${invocation}`,
+      `  logs:    ${program} logs ${invocation} -f`,
+      `  cancel:  ${program} cancel ${invocation}`,
+    ].join('\n'),
+  );
+}
+
+function sayDetached({ invocation }: RunPlan, { output, env }: CommandContext): CommandOutcome {
+  const program = programName(env);
+  output.note(
+    `Detached. The run goes on in the background, teardown too if it was cancelled. Look at it with: ${program} status ${invocation}`,
+  );
+  return { kind: 'detached' };
+}
+
+/** The end: scores to stdout, the rest to stderr, and the verdict. */
+function conclude(end: {
+  run: RunDescription;
+  plan: Pick<RunPlan, 'outputDir'>;
+  session: Session;
+  context: CommandContext;
+  json: boolean;
+}): CommandOutcome {
+  const { run, plan, session, context, json } = end;
+  const { output, env } = context;
+  const verdict = runVerdict(run);
+  const { invocation } = run.snapshot;
+  if (json) output.json(runDocument(run, runUrl(session, invocation)));
+  else {
+    const scores = scoresTable(run.snapshot, output.width());
+    if (scores !== '') output.answer(scores);
+  }
+  const closing = {
+    run,
+    verdict,
+    outputDir: plan.outputDir,
+    program: programName(env),
+    now: Date.now(),
+    style: output.style,
+  };
+  output.note(closingLines(closing).join('\n'));
+  return { kind: 'run', verdict };
+}

@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+import path from 'node:path';
+import { homePaths } from '../home/paths';
+import type { CommandContext } from './command';
+import { commandLineOf } from './command-line';
+import { commands } from './commands';
+import { exitCodeOf, exitCodeOfError } from './exit-code';
+import { createOutput, endQuietlyOnBrokenPipe, type Output } from './output';
+import { parseArguments } from './program';
+import { viaNpmScript } from './program-name';
+import { errorDocument, errorText } from './render-error';
+
+async function main(argv: readonly string[]): Promise<number> {
+  endQuietlyOnBrokenPipe(process);
+  const output = createOutput(process, process.env);
+  try {
+    const parsed = parseArguments(commands, argv);
+    if (parsed.kind === 'printed') return 0;
+    const context: CommandContext = {
+      env: process.env,
+      cwd: standingIn(process.env),
+      home: homePaths(process.env),
+      output,
+      commandLine: commandLineOf(argv),
+    };
+    const run = await parsed.load();
+    return exitCodeOf(await run(parsed.input, context));
+  } catch (error) {
+    report(error, { output, asJson: argv.includes('--json') });
+    return exitCodeOfError(error);
+  }
+}
+
+function report(error: unknown, { output, asJson }: { output: Output; asJson: boolean }): void {
+  output.note(errorText(error, output.style));
+  if (asJson) output.json(errorDocument(error));
+}
+
+/** `npm run` changes to the package's folder: relative paths are meant from where the user called it. */
+function standingIn(env: NodeJS.ProcessEnv): string {
+  return path.resolve(viaNpmScript(env) ? (env['INIT_CWD'] ?? '.') : '.');
+}
+
+/** Ends by itself once all is written; what might still hold the process (sockets, timers) does not keep the user waiting. */
+async function end(code: number): Promise<void> {
+  process.exitCode = code;
+  await Promise.all(
+    [process.stdout, process.stderr].map((stream) => new Promise<void>((flushed) => stream.write('', () => flushed()))),
+  );
+  process.exit(code);
+}
+
+void main(process.argv.slice(2)).then(end);

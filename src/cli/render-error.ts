@@ -1,0 +1,34 @@
+import type { ConfigProblem } from '../config/problems';
+import type { Style } from '../report/style';
+import { harmlessText } from '../report/terminal-text';
+import { renderProblem } from '../config/problems';
+
+/** An error for a person: what failed, what was seen, what to do. Never a stack trace. Pure. */
+export function errorText(error: unknown, style: Style): string {
+  const problems = problemsOf(error);
+  if (problems !== undefined) {
+    const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
+    return [style.bad(`The configuration has ${count}; nothing was created.`), ...problems.map(renderProblem)].join(
+      '\n',
+    );
+  }
+  return `${style.bad('error:')} ${harmlessText(messageOf(error))}`;
+}
+
+/** What `--json` prints in place of the answer. */
+export function errorDocument(error: unknown): object {
+  const type = error instanceof Error ? error.name : 'Error';
+  const problems = problemsOf(error);
+  return { error: { type, message: messageOf(error), ...(problems ? { problems } : {}) } };
+}
+
+function problemsOf(error: unknown): readonly ConfigProblem[] | undefined {
+  if (!(error instanceof Error) || error.name !== 'ConfigError' || !('problems' in error)) return undefined;
+  return error.problems as readonly ConfigProblem[];
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return 'an answer took too long';
+  return error.message === '' ? error.name : error.message;
+}

@@ -1,0 +1,64 @@
+import type { RunDescription } from '../client';
+import type { RunVerdict } from './outcome';
+import { verdict as taskVerdict } from './progress-lines';
+import { elapsed } from './elapsed';
+import { leftAndKept } from './run-status';
+import { plainStyle, type Style } from './style';
+import { harmlessLine, harmlessText } from './terminal-text';
+
+export interface Closing {
+  readonly run: RunDescription;
+  readonly verdict: RunVerdict;
+  /** Folder of the run's results, absolute. */
+  readonly outputDir: string | null;
+  /** How the user calls us: `evalsaga`, `npm run evalsaga --`. */
+  readonly program: string;
+  readonly now: number;
+  readonly style?: Style;
+}
+
+/** What is said at the end of a run, apart from the scores: verdict, tasks that did not succeed, what is left, what next. Pure. */
+export function closingLines({ run, verdict, outputDir, program, now, style = plainStyle }: Closing): string[] {
+  const { snapshot, failure } = run;
+  const count = (outcome: string): number => snapshot.tasks.filter((task) => task.outcome === outcome).length;
+  const took = elapsed({ startedAt: snapshot.startedAt, endedAt: lastEnd(run) }, now);
+  const counts = ['succeeded', 'failed', 'cancelled'].flatMap((name) =>
+    count(name) > 0 ? [`${count(name)} ${name}`] : [],
+  );
+  const paint = verdict === 'succeeded' ? style.good : verdict === 'cancelled' ? style.warn : style.bad;
+  const lines = [
+    `${paint(`run ${snapshot.invocation}: ${verdict}`)} (${counts.join(', ') || 'no task ended'}; ${took})`,
+  ];
+  for (const task of snapshot.tasks) {
+    if (task.outcome === 'succeeded') continue;
+    lines.push(`  ${task.index} ${harmlessLine(task.name)}: ${taskVerdict(task)}`);
+  }
+  if (failure)
+    lines.push(
+      ...harmlessText(failure.message)
+        .split('\n')
+        .map((line) => `  ${line}`),
+    );
+  lines.push(...leftAndKept(snapshot).map((line) => style.bad(`  ${line}`)));
+  if (outputDir !== null && snapshot.tasks.some((task) => task.outputDir !== null)) lines.push(`results: ${outputDir}`);
+  return [...lines, ...nextCommands(run, program)];
+}
+
+function lastEnd({ snapshot }: RunDescription): string | null {
+  const ends = snapshot.tasks.flatMap(({ endedAt }) => (endedAt === null ? [] : [endedAt])).sort();
+  return ends.at(-1) ?? null;
+}
+
+function nextCommands({ snapshot }: RunDescription, program: string): string[] {
+  const { invocation } = snapshot;
+  const failed = snapshot.tasks.find(({ outcome, job }) => outcome === 'failed' && job !== null);
+  const commands = [
+    ...(snapshot.left.length > 0 ? [`${program} cleanup ${invocation}`] : []),
+    ...(failed ? [`${program} logs ${invocation}.${failed.index}`] : []),
+    ...(snapshot.tasks.some(({ metrics }) => Object.keys(metrics).length > 0)
+      ? [`${program} results ${invocation}`]
+      : []),
+    `${program} status ${invocation}`,
+  ];
+  return ['next:', ...commands.map((command) => `  ${command}`)];
+}

@@ -1,0 +1,45 @@
+import type { RunDescription } from '../client';
+import { elapsed } from './elapsed';
+import { runTable, type RunTable } from './run-table';
+import { scoresTable } from './scores';
+import { plainStyle } from './style';
+import { harmlessLine, harmlessText } from './terminal-text';
+import { verdict } from './progress-lines';
+
+export interface RunStatus extends Omit<RunTable, 'snapshot'> {
+  readonly run: RunDescription;
+}
+
+/** Everything that can be said of a run at this moment. Pure. */
+export function statusText({ run, now, width, style = plainStyle }: RunStatus): string {
+  const { snapshot, failure } = run;
+  const scores = scoresTable(snapshot, width);
+  return [
+    headline(run, now),
+    runTable({ snapshot, now, width, style }),
+    ...snapshot.tasks.flatMap((task) =>
+      task.error ? [`${task.index} ${harmlessLine(task.name)}: ${verdict(task)}`] : [],
+    ),
+    ...(failure ? [harmlessText(failure.message)] : []),
+    ...leftAndKept(snapshot).map((line) => style.warn(line)),
+    ...(scores === '' ? [] : [scores]),
+  ].join('\n');
+}
+
+function headline({ status, cancelRequested, snapshot }: RunDescription, now: number): string {
+  const { invocation, phase, platform, model, startedAt } = snapshot;
+  const state = status === 'running' ? `${phase}${cancelRequested ? ' (cancel requested)' : ''}` : status;
+  const where = platform === 'local' ? 'the local platform' : 'Lepton';
+  return `run ${invocation}: ${state}; ${harmlessLine(model)} on ${where}, started ${elapsed({ startedAt, endedAt: null }, now)} ago`;
+}
+
+/** What still exists on the platform, unwanted or wanted. Pure. */
+export function leftAndKept({ left, kept }: Pick<RunDescription['snapshot'], 'left' | 'kept'>): string[] {
+  return [
+    ...left.map(({ kind, name, reason }) => `still exists: ${kind} ${harmlessLine(name)}: ${harmlessLine(reason)}`),
+    ...kept.map(
+      ({ path, reason, command }) =>
+        `storage kept: ${harmlessLine(path)}: ${harmlessLine(reason)}: ${harmlessLine(command)}`,
+    ),
+  ];
+}

@@ -1,0 +1,19 @@
+import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { taskWorkflowId } from '../contract/identity';
+
+/** Asks one task of a run to end; the others go on. `not running`: it has not begun, or is over. */
+export async function cancelTask(
+  client: Client,
+  { invocation, index }: { invocation: string; index: number },
+): Promise<'requested' | 'not running'> {
+  const handle = client.workflow.getHandle(taskWorkflowId(invocation, index));
+  try {
+    if ((await handle.describe()).status.name !== 'RUNNING') return 'not running';
+    await handle.cancel();
+    return 'requested';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return 'not running';
+    throw error;
+  }
+}
