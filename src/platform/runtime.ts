@@ -11,10 +11,22 @@ export interface RuntimeDeployment {
 
 /** A posted deployment spec, as far as a runtime reads it. */
 export interface DeploymentSpecBody {
-  readonly container?: { readonly image?: string; readonly command?: readonly string[]; readonly ports?: readonly { readonly container_port: number }[] };
-  readonly resource_requirement?: { readonly min_replicas?: number; readonly cpu?: number; readonly memory?: number; readonly resource_shape?: string };
+  readonly container?: {
+    readonly image?: string;
+    readonly command?: readonly string[];
+    readonly ports?: readonly { readonly container_port: number }[];
+  };
+  readonly resource_requirement?: {
+    readonly min_replicas?: number;
+    readonly cpu?: number;
+    readonly memory?: number;
+    readonly resource_shape?: string;
+  };
   readonly envs?: readonly SpecEnv[];
-  readonly api_tokens?: readonly { readonly value?: string; readonly value_from?: { readonly token_name_ref?: string } }[];
+  readonly api_tokens?: readonly {
+    readonly value?: string;
+    readonly value_from?: { readonly token_name_ref?: string };
+  }[];
   readonly mounts?: readonly SpecMount[];
   readonly [key: string]: unknown;
 }

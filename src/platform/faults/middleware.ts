@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import type { Context, MiddlewareHandler } from 'hono';
+import type { PlatformEnv } from '../routes/env';
+import { isObject, objectAt } from '../json';
+import type { FaultRule, Faults } from './faults';
+
+export interface FaultSettings {
+  readonly faults: Faults;
+  /** Base path of the workspace. */
+  readonly base: string;
+  /** Other names of the resource with this id (a job's name). */
+  aliases(id: string): readonly string[];
+  readonly closing: AbortSignal;
+}
+
+/** Plays the plan's faults on requests below the workspace. */
+export function injectFaults(settings: FaultSettings): MiddlewareHandler<PlatformEnv> {
+  return async (context, next) => {
+    const path = belowBase(context.req.path, settings.base);
+    const rule = settings.faults.take({
+      method: context.req.method,
+      path,
+      names: await namesOf(context, path, settings),
+    });
+    if (rule === undefined) return next();
+    if (rule.apply) await next();
+    if (rule.delay !== undefined)
+      await sleep(rule.delay, undefined, { signal: settings.closing }).catch(() => undefined);
+    if (rule.respond === undefined) return rule.apply ? undefined : next();
+    const answer = rule.respond === 'drop' ? cut(context) : failure(rule, rule.respond);
+    if (rule.apply) context.res = undefined; // Hono would merge the headers of the answer that is thrown away
+    context.res = answer;
+    return undefined;
+  };
+}
+
+export const belowBase = (path: string, base: string): string => path.slice(base.length) || '/';
+
+function cut(context: Context<PlatformEnv>): Response {
+  const request = context.get('logged');
+  if (request !== undefined) request.status = 0;
+  context.env.incoming.socket.destroy();
+  return RESPONSE_ALREADY_SENT;
+}
+
+function failure(rule: FaultRule, status: number): Response {
+  const headers: Record<string, string> =
+    rule.retry_after === undefined ? {} : { 'retry-after': String(rule.retry_after) };
+  if ([204, 205, 304].includes(status)) return new Response(null, { status, headers });
+  if (typeof rule.body === 'string') {
+    return new Response(rule.body, { status, headers: { ...headers, 'content-type': 'text/html; charset=utf-8' } });
+  }
+  const body = rule.body ?? { code: 'SimulatedFault', message: `a fault of the plan answers ${status}` };
+  return Response.json(body, { status, headers });
+}
+
+async function namesOf(context: Context<PlatformEnv>, path: string, settings: FaultSettings): Promise<string[]> {
+  const parts = path.split('/').filter((part) => part !== '');
+  const named = parts[0] === 'storage' ? parts.at(-1) : parts[1];
+  if (named !== undefined) {
+    const id = decode(named);
+    return [id, ...settings.aliases(id)];
+  }
+  if (!context.req.header('content-type')?.startsWith('application/json')) return [];
+  const body: unknown = await context.req.json().catch(() => undefined);
+  const entries: unknown[] = Array.isArray(body) ? body : [body];
+  return entries.flatMap((entry) => {
+    const metadata = objectAt(entry, 'metadata');
+    const own = isObject(entry) ? entry['name'] : undefined;
+    return [metadata['name'], metadata['id'], own].filter((name) => typeof name === 'string');
+  });
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

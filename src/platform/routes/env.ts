@@ -1,0 +1,30 @@
+import type { HttpBindings } from '@hono/node-server';
+import type { Context } from 'hono';
+import { invalid } from '../api-error';
+import type { LoggedRequest } from '../faults/request-log';
+import { isObject, type JsonObject } from '../json';
+
+/** What the routes find in Hono's context. */
+export interface PlatformEnv {
+  Bindings: HttpBindings;
+  Variables: { logged: LoggedRequest | undefined };
+}
+
+export type PlatformRequest = Context<PlatformEnv>;
+
+/** The JSON object that was posted. Throws 400 for anything else. */
+export async function jsonBody(context: Context): Promise<JsonObject> {
+  const body = await anyJsonBody(context);
+  if (!isObject(body)) throw invalid('the body must be a JSON object');
+  return body;
+}
+
+export async function anyJsonBody(context: Context): Promise<unknown> {
+  try {
+    return (await context.req.json()) as unknown;
+  } catch {
+    throw invalid('the body must be JSON');
+  }
+}
+
+export const ok = (): Response => Response.json({});

@@ -1,0 +1,75 @@
+import { Hono } from 'hono';
+import { invalid } from '../api-error';
+import { replicaId } from '../dialects/deployment';
+import { queryLog, type LogQuery } from '../logs/log-query';
+import type { Workspace } from '../workspace/workspace';
+import type { PlatformEnv, PlatformRequest } from './env';
+
+const defaultLimit = 1_000;
+const largestLimit = 10_000;
+
+/** `/logs`: lines of one deployment or job in the shape of Loki. */
+export function logRoutes(workspace: Workspace, closing: AbortSignal): Hono<PlatformEnv> {
+  return new Hono<PlatformEnv>().get('/', async (c) => {
+    const query = queryOf(c);
+    const subject = subjectOf(c, workspace);
+    const replica = replicaId(subject.resource);
+    const wanted = c.req.query('replica');
+    if (wanted !== undefined && wanted !== replica) return c.json({ data: { result: [] } });
+    const lines = await queryLog(subject.open(closing), subject.createdAt, query);
+    const stream = { [subject.label]: subject.resource, replica };
+    const values = lines.map((line) => [line.at.toString(), line.text]);
+    return c.json({ data: { result: values.length === 0 ? [] : [{ stream, values }] } });
+  });
+}
+
+interface LogSubject {
+  readonly label: string;
+  readonly resource: string;
+  readonly createdAt: number;
+  open(signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+function subjectOf(context: PlatformRequest, { deployments, jobs, runtime }: Workspace): LogSubject {
+  for (const label of ['deployment', 'endpoint']) {
+    const name = context.req.query(label);
+    if (name === undefined) continue;
+    const { record } = deployments.get(name);
+    const open = (signal: AbortSignal) => runtime.deploymentLog(name, { follow: false, signal });
+    return { label, resource: name, createdAt: record.createdAt, open };
+  }
+  for (const label of ['job', 'job_history_name']) {
+    const id = context.req.query(label);
+    if (id === undefined) continue;
+    const { record } = jobs.get(id, 'alive_only');
+    const open = (signal: AbortSignal) => runtime.jobLog(id, { follow: false, signal });
+    return { label, resource: id, createdAt: record.createdAt, open };
+  }
+  throw invalid('name what the log is of: deployment, endpoint, job or job_history_name');
+}
+
+function queryOf(context: PlatformRequest): LogQuery {
+  const from = nanoseconds(context, 'start');
+  const until = nanoseconds(context, 'end');
+  if ((from === undefined) !== (until === undefined)) throw invalid('start and end go together');
+  const limit = Number(context.req.query('limit') ?? defaultLimit);
+  if (!Number.isInteger(limit) || limit < 1 || limit > largestLimit) {
+    throw invalid(`limit: must be a whole number from 1 to ${largestLimit}`);
+  }
+  const direction = context.req.query('direction') ?? 'backward';
+  if (direction !== 'forward' && direction !== 'backward') throw invalid('direction: must be forward or backward');
+  return {
+    from: from ?? 0n,
+    until: until ?? BigInt(Number.MAX_SAFE_INTEGER) * 1_000_000n,
+    limit,
+    backward: direction === 'backward',
+    text: context.req.query('q') ?? '',
+  };
+}
+
+function nanoseconds(context: PlatformRequest, key: string): bigint | undefined {
+  const text = context.req.query(key);
+  if (text === undefined) return undefined;
+  if (!/^\d{1,20}$/.test(text)) throw invalid(`${key}: must be nanoseconds since the epoch`);
+  return BigInt(text);
+}

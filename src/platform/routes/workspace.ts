@@ -1,0 +1,66 @@
+import { Hono } from 'hono';
+import { nodeGroupOf, nodesOf, shapeOf, workspaceOf } from '../dialects/workspace';
+import { shapes } from '../workspace/shapes';
+import type { Workspace } from '../workspace/workspace';
+import { anyJsonBody, ok, type PlatformEnv } from './env';
+
+/** The local token does not run out; clients that ask get a time this far after the state folder was made. */
+const tokenLifeMs = 10 * 365 * 24 * 3_600_000;
+
+/** The workspace itself: `/`, `/workspace`, `/tokens`, `/shapes`, `/usersecrets`, `/dedicated-node-groups`. */
+export function workspaceRoutes(workspace: Workspace, token: string): Hono<PlatformEnv> {
+  const { secrets, nodeGroups, storage } = workspace;
+  const info = async () => {
+    const deployments = workspace.deployments.list();
+    const pods = deployments.filter(({ record }) => record.spec['is_pod'] === true).length;
+    return workspaceOf({
+      name: workspace.name,
+      newDialect: workspace.newDialect,
+      usedBytes: await storage.usedBytes(),
+      deployments: deployments.length - pods,
+      pods,
+      jobs: workspace.jobs.list('alive_only').length,
+      secrets: secrets.list().length,
+    });
+  };
+  return new Hono<PlatformEnv>()
+    .get('/', (c) => c.json({ id: workspace.name, display_name: `${workspace.name} (evalsaga local platform)` }))
+    .get('/workspace', async (c) => c.json(await info()))
+    .get('/info', async (c) => c.json(await info()))
+    .get('/tokens', (c) =>
+      c.json([
+        { masked_value: `${token.slice(0, 3)}...${token.slice(-3)}`, expires_at: workspace.createdAt + tokenLifeMs },
+      ]),
+    )
+    .get('/shapes', (c) => c.json(shapes.map(shapeOf)))
+    .get('/usersecrets', (c) =>
+      c.json(
+        secrets
+          .list()
+          .map(({ name, visibility, tags }) => ({ name, visibility: visibility ?? 'public', tags: tags ?? [] })),
+      ),
+    )
+    .post('/usersecrets', async (c) => {
+      await secrets.create(await anyJsonBody(c));
+      return ok();
+    })
+    .delete('/usersecrets/:name', async (c) => {
+      await secrets.delete(c.req.param('name'));
+      return ok();
+    })
+    .get('/dedicated-node-groups', async (c) => {
+      const volumes = await storage.names();
+      return c.json(nodeGroups.list().map((group) => nodeGroupOf(group, volumes)));
+    })
+    .get('/dedicated-node-groups/:id', async (c) =>
+      c.json(nodeGroupOf(nodeGroups.get(c.req.param('id')), await storage.names())),
+    )
+    .get('/dedicated-node-groups/:id/nodes', (c) => c.json(nodesOf(nodeGroups.get(c.req.param('id')))))
+    .get('/dedicated-node-groups/:id/machines', (c) => c.json({ items: [], id: nodeGroups.get(c.req.param('id')).id }))
+    .get('/dedicated-node-groups/:id/reservations', (c) =>
+      c.json({ items: [], id: nodeGroups.get(c.req.param('id')).id }),
+    )
+    .get('/dedicated-node-groups/:id/datasources', (c) =>
+      c.json({ items: [], id: nodeGroups.get(c.req.param('id')).id }),
+    );
+}

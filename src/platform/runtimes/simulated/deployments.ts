@@ -1,0 +1,121 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DeploymentObservation, RuntimeDeployment } from '../../runtime';
+import { streamGrowingText } from './growing-text';
+import { Journal, type JournalEntry } from './journal';
+import { ruleFor, type EndpointRule, type Plan } from './plan';
+import { momentAt, momentsUntil, type Moment } from './timeline';
+
+interface Simulated {
+  readonly deployment: RuntimeDeployment;
+  readonly rule: EndpointRule;
+  minReplicas: number;
+  entry: JournalEntry;
+}
+
+/** A deployment as its HTTP side needs it. */
+export interface Served {
+  readonly deployment: RuntimeDeployment;
+  readonly rule: EndpointRule;
+  readonly ready: boolean;
+  /** Milliseconds since it got Ready. */
+  readonly readyFor: number;
+}
+
+/** Simulated deployments: their state follows from the time since their creation alone, so a restart changes nothing. */
+export class SimulatedDeployments {
+  readonly #all = new Map<string, Simulated>();
+  readonly #journal: Journal;
+  readonly #plan: Plan;
+  readonly #urlOf: (name: string) => string | undefined;
+
+  constructor(options: { folder: string; plan: Plan; urlOf: (name: string) => string | undefined }) {
+    this.#journal = new Journal(options.folder);
+    this.#plan = options.plan;
+    this.#urlOf = options.urlOf;
+  }
+
+  create(deployment: RuntimeDeployment): void {
+    const entry = this.#journal.read(deployment.name) ?? { bornAt: Date.now() };
+    this.#journal.write(deployment.name, entry);
+    const rule = ruleFor(this.#plan.endpoints, deployment.name);
+    const minReplicas = deployment.spec.resource_requirement?.min_replicas ?? 1;
+    this.#all.set(deployment.name, { deployment, rule, minReplicas, entry });
+  }
+
+  observe(name: string): DeploymentObservation {
+    const found = this.#all.get(name);
+    if (found === undefined) return { state: 'Stopped', url: undefined, readyReplicas: 0, message: undefined };
+    const url = this.#urlOf(name);
+    if (found.entry.stoppedAt !== undefined) return { state: 'Stopped', url, readyReplicas: 0, message: undefined };
+    const { step, isLast } = momentAt(found.rule.states, Date.now() - found.entry.bornAt);
+    return {
+      state: step.state,
+      url,
+      readyReplicas: step.state === 'Ready' ? found.minReplicas : 0,
+      message: step.message ?? (isLast ? found.rule.message : undefined),
+    };
+  }
+
+  scale(name: string, minReplicas: number): void {
+    const found = this.#all.get(name);
+    if (found === undefined) return;
+    found.minReplicas = minReplicas;
+    if (minReplicas === 0) this.#keep(found, { ...found.entry, stoppedAt: found.entry.stoppedAt ?? Date.now() });
+    else if (found.entry.stoppedAt !== undefined) this.#keep(found, { bornAt: Date.now() });
+  }
+
+  restart(name: string): void {
+    const found = this.#all.get(name);
+    if (found !== undefined && found.entry.stoppedAt === undefined) this.#keep(found, { bornAt: Date.now() });
+  }
+
+  async delete(name: string): Promise<void> {
+    const found = this.#all.get(name);
+    if (found?.rule.deleting !== undefined) await sleep(found.rule.deleting, undefined, { ref: false });
+    this.#all.delete(name);
+    this.#journal.remove(name);
+  }
+
+  log(name: string, options: { follow: boolean; signal: AbortSignal }): AsyncIterable<Uint8Array> {
+    let text = '';
+    return streamGrowingText(() => {
+      const found = this.#all.get(name);
+      // A text that was sent stays sent: a restart of the deployment begins its log anew for new readers only.
+      const now = found === undefined ? text : logOf(found);
+      text = now.length >= text.length ? now : text;
+      return { text, ended: found === undefined || found.entry.stoppedAt !== undefined };
+    }, options);
+  }
+
+  served(name: string): Served | undefined {
+    const found = this.#all.get(name);
+    if (found === undefined) return undefined;
+    const elapsed = Date.now() - found.entry.bornAt;
+    const { step, since } = momentAt(found.rule.states, elapsed);
+    const ready = found.entry.stoppedAt === undefined && step.state === 'Ready';
+    return { deployment: found.deployment, rule: found.rule, ready, readyFor: elapsed - since };
+  }
+
+  #keep(found: Simulated, entry: JournalEntry): void {
+    this.#journal.write(found.deployment.name, entry);
+    found.entry = entry;
+  }
+}
+
+function logOf({ deployment, rule, entry }: Simulated): string {
+  const moments = momentsUntil(rule.states, (entry.stoppedAt ?? Date.now()) - entry.bornAt);
+  return moments.map((moment) => logLine({ subject: deployment.name, moment, bornAt: entry.bornAt, rule })).join('');
+}
+
+/** A line for each state, and what the plan has to say at the last one. */
+export function logLine(parts: {
+  readonly subject: string;
+  readonly moment: Moment;
+  readonly bornAt: number;
+  readonly rule: { readonly log?: string | undefined };
+}): string {
+  const { moment, rule, subject } = parts;
+  const line = `${new Date(parts.bornAt + moment.since).toISOString()} ${subject} ${moment.step.state}\n`;
+  if (!moment.isLast || rule.log === undefined) return line;
+  return `${line}${rule.log.endsWith('\n') ? rule.log : `${rule.log}\n`}`;
+}

@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { JobObservation, RuntimeHost, RuntimeJob } from '../../runtime';
+import { logLine } from './deployments';
+import { streamGrowingText } from './growing-text';
+import { Journal, type JournalEntry } from './journal';
+import { ruleFor, type JobRule, type Plan } from './plan';
+import { writeResults } from './results';
+import { lengthOf, momentAt, momentsUntil } from './timeline';
+
+interface Simulated {
+  readonly job: RuntimeJob;
+  readonly rule: JobRule;
+  entry: JournalEntry;
+  /** Waits for the end of the timeline. */
+  timer: NodeJS.Timeout | undefined;
+  /** Results being written. */
+  writing: Promise<void> | undefined;
+}
+
+const terminalStates = new Set(['Completed', 'Failed', 'Stopped']);
+/** Longest delay that a timer takes. */
+const longestTimerMs = 2 ** 31 - 1;
+
+/** Simulated jobs. One is Completed once its results are written, never before. */
+export class SimulatedJobs {
+  readonly #all = new Map<string, Simulated>();
+  readonly #journal: Journal;
+  readonly #plan: Plan;
+  readonly #host: RuntimeHost;
+
+  constructor(options: { folder: string; plan: Plan; host: RuntimeHost }) {
+    this.#journal = new Journal(options.folder);
+    this.#plan = options.plan;
+    this.#host = options.host;
+  }
+
+  create(job: RuntimeJob): void {
+    const entry = this.#journal.read(job.id) ?? { bornAt: Date.now() };
+    this.#journal.write(job.id, entry);
+    const simulated: Simulated = {
+      job,
+      rule: ruleFor(this.#plan.jobs, job.name),
+      entry,
+      timer: undefined,
+      writing: undefined,
+    };
+    this.#all.set(job.id, simulated);
+    this.#awaitEnd(simulated);
+  }
+
+  observe(id: string): JobObservation {
+    const found = this.#all.get(id);
+    if (found === undefined) return { state: 'Stopped', message: undefined, completedAt: undefined };
+    const { rule, entry } = found;
+    if (entry.stoppedAt !== undefined) {
+      return { state: 'Stopped', message: 'stopped on request', completedAt: entry.stoppedAt };
+    }
+    const { step, since, isLast } = this.#moment(found);
+    return {
+      state: step.state,
+      message: step.message ?? (isLast ? rule.message : undefined),
+      completedAt: terminalStates.has(step.state) ? entry.bornAt + since : undefined,
+    };
+  }
+
+  stop(id: string): void {
+    const found = this.#all.get(id);
+    if (found === undefined || terminalStates.has(this.observe(id).state)) return;
+    clearTimeout(found.timer);
+    this.#keep(found, { ...found.entry, stoppedAt: Date.now() });
+  }
+
+  async delete(id: string): Promise<void> {
+    const found = this.#all.get(id);
+    if (found === undefined) return;
+    clearTimeout(found.timer);
+    if (found.rule.deleting !== undefined) await sleep(found.rule.deleting, undefined, { ref: false });
+    await found.writing;
+    this.#all.delete(id);
+    this.#journal.remove(id);
+  }
+
+  log(id: string, options: { follow: boolean; signal: AbortSignal }): AsyncIterable<Uint8Array> {
+    let text = '';
+    return streamGrowingText(() => {
+      const found = this.#all.get(id);
+      if (found === undefined) return { text, ended: true };
+      text = this.#logOf(found);
+      return { text, ended: terminalStates.has(this.observe(id).state) };
+    }, options);
+  }
+
+  async detach(): Promise<void> {
+    for (const { timer } of this.#all.values()) clearTimeout(timer);
+    await Promise.allSettled([...this.#all.values()].map(({ writing }) => writing));
+  }
+
+  /** The planned moment, but Completed only with the results written. */
+  #moment({ rule, entry }: Simulated) {
+    const moments = momentsUntil(rule.states, Date.now() - entry.bornAt);
+    const now = moments.at(-1) ?? moments[0];
+    if (now.step.state !== 'Completed' || entry.resultsAt !== undefined || rule.results === false) return now;
+    return moments.at(-2) ?? { ...now, step: { ...now.step, state: 'Running' } };
+  }
+
+  #logOf(found: Simulated): string {
+    const { rule, entry, job } = found;
+    const shown = momentsUntil(rule.states, (entry.stoppedAt ?? Date.now()) - entry.bornAt);
+    const until = entry.stoppedAt === undefined ? this.#moment(found).since : Infinity;
+    return shown
+      .filter((moment) => moment.since <= until)
+      .map((moment) => logLine({ subject: job.name, moment, bornAt: entry.bornAt, rule }))
+      .join('');
+  }
+
+  /** Results are due when the plan comes to Completed: now, when that was while the platform was down. */
+  #awaitEnd(simulated: Simulated): void {
+    const { rule, entry } = simulated;
+    const last = momentAt(rule.states, Infinity).step.state;
+    if (last !== 'Completed' || rule.results === false) return;
+    if (entry.resultsAt !== undefined || entry.stoppedAt !== undefined) return;
+    const left = entry.bornAt + lengthOf(rule.states) - Date.now();
+    simulated.timer = setTimeout(
+      () => {
+        if (left > longestTimerMs) this.#awaitEnd(simulated);
+        else simulated.writing = this.#complete(simulated);
+      },
+      Math.min(Math.max(left, 0), longestTimerMs),
+    );
+    simulated.timer.unref();
+  }
+
+  async #complete(simulated: Simulated): Promise<void> {
+    const { job, rule, entry } = simulated;
+    const endedAt = entry.bornAt + lengthOf(rule.states);
+    try {
+      await writeResults(job, this.#host, { metrics: rule.metrics, startedAt: entry.bornAt, endedAt });
+    } catch (error) {
+      this.#host.log('a simulated job could not write its results', { job: job.id, error: String(error) });
+    }
+    if (simulated.entry.stoppedAt === undefined) this.#keep(simulated, { ...simulated.entry, resultsAt: Date.now() });
+  }
+
+  #keep(found: Simulated, entry: JournalEntry): void {
+    this.#journal.write(found.job.id, entry);
+    found.entry = entry;
+  }
+}

@@ -1,0 +1,49 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+
+const schema = z.object({
+  /** When its timeline began, milliseconds since the epoch. */
+  bornAt: z.number(),
+  stoppedAt: z.number().optional(),
+  /** Set once the results have been written: they are never written again. */
+  resultsAt: z.number().optional(),
+});
+
+export type JournalEntry = z.infer<typeof schema>;
+
+/**
+ * What a simulated resource has to remember over a restart. Written synchronously, so that it is on disk before the
+ * platform answers the request that caused it.
+ */
+export class Journal {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+
+  /** `undefined` when there is none, or when it can't be read: the timeline then begins anew. */
+  read(key: string): JournalEntry | undefined {
+    try {
+      return schema.parse(JSON.parse(readFileSync(this.#file(key), 'utf8')));
+    } catch {
+      return undefined;
+    }
+  }
+
+  write(key: string, entry: JournalEntry): void {
+    const draft = `${this.#file(key)}.draft`;
+    writeFileSync(draft, JSON.stringify(entry), { mode: 0o600 });
+    renameSync(draft, this.#file(key));
+  }
+
+  remove(key: string): void {
+    rmSync(this.#file(key), { force: true });
+  }
+
+  #file(key: string): string {
+    return path.join(this.#folder, `${key}.json`);
+  }
+}

@@ -1,0 +1,103 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { stringify } from 'yaml';
+import type { RuntimeHost, RuntimeJob, SpecMount } from '../../runtime';
+
+/** The variable by which a job says where, as its container sees it, its results belong. */
+const outputVariable = 'EVALSAGA_OUTPUT_DIR';
+const sampleCount = 10;
+
+/** The mount path in storage of a job's results; `undefined` when the job has no mount. Pure. */
+export function resultsMount(job: RuntimeJob): Pick<SpecMount, 'from' | 'path'> | undefined {
+  const mounts = job.spec.mounts ?? [];
+  const output = job.spec.envs?.find((env) => env.name === outputVariable)?.value;
+  const holding = mounts
+    .filter((mount) => output !== undefined && isBelow(output, mount.mount_path))
+    .sort((a, b) => b.mount_path.length - a.mount_path.length)[0];
+  if (output === undefined || holding === undefined) return mounts[0];
+  const below = path.posix.relative(path.posix.normalize(holding.mount_path), path.posix.normalize(output));
+  return { from: holding.from, path: path.posix.join(holding.path ?? '', below) };
+}
+
+const isBelow = (inner: string, outer: string): boolean => {
+  const relative = path.posix.relative(path.posix.normalize(outer), path.posix.normalize(inner));
+  return relative === '' || !relative.startsWith('..');
+};
+
+/** Writes what a harness leaves behind: `results.yml`, `eval_factory_metrics.json`, `run_config.yml`. */
+export async function writeResults(
+  job: RuntimeJob,
+  host: Pick<RuntimeHost, 'mountFolder'>,
+  details: { metrics: Readonly<Record<string, number>> | undefined; startedAt: number; endedAt: number },
+): Promise<void> {
+  const mount = resultsMount(job);
+  if (mount === undefined) return;
+  const folder = await host.mountFolder(mount);
+  await mkdir(folder, { recursive: true });
+  const run = runOf(job);
+  const config = { output_dir: folder, type: run.task, params: { limit_samples: sampleCount, parallelism: 1 } };
+  const target = { api_endpoint: { model_id: run.model, url: run.url, type: 'completions' } };
+  const files: Record<string, string> = {
+    'run_config.yml': stringify({ config, target, framework_name: 'simulated' }),
+    'eval_factory_metrics.json': `${JSON.stringify(harnessMetrics(details), null, 2)}\n`,
+    // Last, as it is what readers look for.
+    'results.yml': stringify({
+      git_hash: '',
+      command: `simulated --tasks ${run.task}`,
+      config,
+      target,
+      results: resultsOf(run.task, details.metrics ?? { acc: scoreOf(job.name, 1), acc_norm: scoreOf(job.name, 2) }),
+      metadata: { versioning: { simulated: '1' } },
+    }),
+  };
+  for (const [name, text] of Object.entries(files)) await writeFile(path.join(folder, name), text);
+}
+
+function runOf(job: RuntimeJob): { task: string; model: string; url: string } {
+  const value = (name: string): string | undefined => job.spec.envs?.find((env) => env.name === name)?.value;
+  const command = (job.spec.container?.command ?? []).join(' ');
+  const asked = /--eval_type[ =]+['"]?([\w.-]+)/.exec(command)?.[1];
+  // Job names are `eval-<part of the invocation>-<task>-<index>`, `_` written as `-`.
+  const named = /^eval-[0-9a-f]+-(.+?)-\d+$/.exec(job.name)?.[1]?.replaceAll('-', '_');
+  return {
+    task: asked ?? named ?? job.name,
+    model: value('SERVED_MODEL_NAME') ?? 'simulated',
+    url: value('EVALSAGA_MODEL_URL') ?? '',
+  };
+}
+
+/** `results`: tasks and groups, each `{metrics: {name: {scores: {name: {value, stats}}}}}`. */
+function resultsOf(task: string, metrics: Readonly<Record<string, number>>): Record<string, unknown> {
+  const scored = Object.entries(metrics).map(([name, value]) => {
+    const stats = { count: sampleCount, stderr: Math.sqrt(Math.max(0, value * (1 - value)) / (sampleCount - 1)) };
+    return [name, { scores: { [name]: { value, stats } } }];
+  });
+  const body = { metrics: Object.fromEntries(scored) as Record<string, unknown> };
+  return { tasks: { [task]: body }, groups: { [task]: body } };
+}
+
+function harnessMetrics({ startedAt, endedAt }: { startedAt: number; endedAt: number }): Record<string, unknown> {
+  return {
+    evaluation: {
+      runtime_seconds: (endedAt - startedAt) / 1000,
+      start_time: new Date(startedAt).toISOString(),
+      end_time: new Date(endedAt).toISOString(),
+      peak_memory_bytes: 0,
+      peak_tree_memory_bytes: 0,
+      total_runs: 1,
+    },
+    response_stats: {
+      count: sampleCount,
+      successful_count: sampleCount,
+      avg_latency_ms: 1,
+      status_codes: { 200: sampleCount },
+    },
+  };
+}
+
+/** A score between 0 and 1 in hundredths, the same for the same name: FNV-1a, as a simulation needs no real dice. */
+export function scoreOf(name: string, salt: number): number {
+  let hash = 0x811c9dc5 ^ salt;
+  for (const character of name) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  return (hash % 101) / 100;
+}

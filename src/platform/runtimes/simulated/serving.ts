@@ -1,0 +1,79 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { Hono, type Context } from 'hono';
+import { z } from 'zod';
+import type { RuntimeDeployment, RuntimeHost } from '../../runtime';
+import { chatAnswer, chatChunks, completionAnswer } from './completions';
+import type { Served } from './deployments';
+
+/** Below this path each deployment answers at its name. */
+export const servingPath = '/e';
+
+/** The OpenAI-compatible side of every simulated deployment: 404 for none, 503 until Ready, 401 without its token. */
+export function createServingApp(find: (name: string) => Served | undefined, host: RuntimeHost): Hono {
+  const app = new Hono();
+  app.onError((error, c) => failure(c, 400, error instanceof z.ZodError ? z.prettifyError(error) : error.message));
+  app.use(`${servingPath}/:name/*`, async (c, next) => {
+    const served = find(c.req.param('name'));
+    if (served === undefined) return failure(c, 404, 'there is no such deployment');
+    if (!served.ready) return failure(c, 503, 'the deployment is not ready');
+    if (served.readyFor < (served.rule.unhealthy ?? 0)) return failure(c, 503, 'the model is still loading');
+    if (!isAdmitted(c, served.deployment, host)) return failure(c, 401, 'a valid token of this endpoint is needed');
+    return next();
+  });
+  const modelOf = (c: Context): string[] => {
+    const served = find(c.req.param('name') ?? '');
+    return served === undefined ? [] : servedModels(served);
+  };
+  const at = (path: string): string => `${servingPath}/:name${path}`;
+  app.get(at('/health'), (c) => c.json({ status: 'ok' }));
+  app.get(at('/v1/models'), (c) =>
+    c.json({
+      object: 'list',
+      data: modelOf(c).map((id) => ({ id, object: 'model', created: 0, owned_by: 'simulated' })),
+    }),
+  );
+  app.post(at('/v1/completions'), async (c) => {
+    const body: unknown = await c.req.json();
+    return wrongModel(c, body, modelOf(c)) ?? c.json(completionAnswer(body));
+  });
+  app.post(at('/v1/chat/completions'), async (c) => {
+    const body: unknown = await c.req.json();
+    const refusal = wrongModel(c, body, modelOf(c));
+    if (refusal !== undefined) return refusal;
+    if (!z.object({ stream: z.literal(true) }).safeParse(body).success) return c.json(chatAnswer(body));
+    return c.body(chatChunks(body).join(''), 200, { 'content-type': 'text/event-stream' });
+  });
+  return app;
+}
+
+/** Names under which the model is served: what the plan says, the environment, the command line, or the deployment's name. */
+export function servedModels({ deployment, rule }: Pick<Served, 'deployment' | 'rule'>): string[] {
+  const variable = deployment.spec.envs?.find((env) => env.name === 'SERVED_MODEL_NAME')?.value;
+  const command = (deployment.spec.container?.command ?? []).join(' ');
+  const [, double, single, bare] =
+    /--served[-_]model[-_]name[ =]+(?:"([^"]+)"|'([^']+)'|([^\s"']+))/.exec(command) ?? [];
+  return [rule.serves ?? variable ?? double ?? single ?? bare ?? deployment.name];
+}
+
+function wrongModel(c: Context, body: unknown, served: readonly string[]): Response | undefined {
+  const asked = z.object({ model: z.string() }).safeParse(body);
+  if (!asked.success || served.includes(asked.data.model)) return undefined;
+  return failure(c, 404, `the model ${asked.data.model} does not exist; served: ${served.join(', ')}`);
+}
+
+/** A deployment whose tokens can't be resolved admits nobody. */
+function isAdmitted(c: Context, { spec }: RuntimeDeployment, host: RuntimeHost): boolean {
+  const tokens = spec.api_tokens ?? [];
+  if (tokens.length === 0) return true;
+  const [, given = ''] = /^Bearer\s+(\S+)\s*$/i.exec(c.req.header('authorization') ?? '') ?? [];
+  return tokens.some((token) => {
+    const reference = token.value_from?.token_name_ref;
+    const wanted = token.value ?? (reference === undefined ? undefined : host.secret(reference));
+    return wanted !== undefined && wanted !== '' && timingSafeEqual(digest(given), digest(wanted));
+  });
+}
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+const failure = (c: Context, status: 400 | 401 | 404 | 503, message: string): Response =>
+  c.json({ error: { message, type: 'simulated', code: status } }, status);

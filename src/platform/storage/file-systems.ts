@@ -1,0 +1,263 @@
+import { randomBytes } from 'node:crypto';
+import type { Dirent, Stats } from 'node:fs';
+import { lstat, mkdir, opendir, readdir, realpath, rename, rm, rmdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createWriteStream } from 'node:fs';
+import { ApiError, invalid, notFound } from '../api-error';
+import type { SpecMount } from '../runtime';
+import type { FolderMarks } from './folder-marks';
+
+export interface StorageEntry {
+  readonly type: 'dir' | 'file';
+  readonly name: string;
+  /** Absolute in the file system. */
+  readonly path: string;
+}
+
+export type StorageNode =
+  { readonly kind: 'dir' } | { readonly kind: 'file'; readonly file: string; readonly size: number };
+
+const defaultFileSystem = 'default';
+
+/** `node-nfs:NAME` and its like name a file system; anything else (`node-local`, …) is the default one. */
+export function fileSystemOf(from: string): string {
+  const name = /^node-nfs:(.+)$/.exec(from)?.[1];
+  return name !== undefined && isFileSystemName(name) ? name : defaultFileSystem;
+}
+
+const isFileSystemName = (name: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/.test(name);
+
+/**
+ * The workspace's storage: a plain folder per file system. Every path is checked part by part, and links that lead out
+ * of the file system are not followed: jobs write here as they like.
+ */
+export class FileSystems {
+  readonly #root: string;
+  readonly #uploads: string;
+  readonly #marks: FolderMarks;
+  /** Mounts of what lives: their folders stay, also empty ones. */
+  readonly #mountsInUse: () => readonly SpecMount[];
+  #changes: Promise<unknown> = Promise.resolve();
+
+  constructor(options: { root: string; uploads: string; marks: FolderMarks; mountsInUse: () => readonly SpecMount[] }) {
+    this.#root = options.root;
+    this.#uploads = options.uploads;
+    this.#marks = options.marks;
+    this.#mountsInUse = options.mountsInUse;
+  }
+
+  /** Makes the folders that all else relies on, and drops uploads that a kill cut short. Called once, first. */
+  async prepare(): Promise<void> {
+    await rm(this.#uploads, { recursive: true, force: true });
+    await mkdir(this.#root, { recursive: true });
+  }
+
+  async names(): Promise<string[]> {
+    const entries = await readdir(this.#root, { withFileTypes: true });
+    const found = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    return [...new Set([defaultFileSystem, ...found])].sort();
+  }
+
+  /** The folder that stands for a mount; made when missing. */
+  async mountFolder({ from, path: source }: Pick<SpecMount, 'from' | 'path'>): Promise<string> {
+    return this.#alone(() => this.#makeFolder(fileSystemOf(from), partsOf(source ?? '')));
+  }
+
+  /** `undefined` when there is nothing at that path. */
+  async look(fileSystem: string, at: string): Promise<StorageNode | undefined> {
+    const parts = partsOf(at);
+    const real = await this.#existing(fileSystem, parts);
+    if (real === undefined) return parts.length === 0 ? { kind: 'dir' } : undefined;
+    const found = await stat(real);
+    if (found.isDirectory()) return { kind: 'dir' };
+    return found.isFile() ? { kind: 'file', file: real, size: found.size } : undefined;
+  }
+
+  /** Throws 404 when there is no such folder. */
+  async list(fileSystem: string, at: string): Promise<StorageEntry[]> {
+    const parts = partsOf(at);
+    const folder = await this.#existing(fileSystem, parts);
+    if (folder === undefined) {
+      if (parts.length === 0) return [];
+      throw notFound(`storage ${fileSystem}:/${parts.join('/')} was not found`);
+    }
+    const listed: StorageEntry[] = [];
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      const type = await this.#typeOf(fileSystem, path.join(folder, entry.name), entry);
+      if (type !== undefined) listed.push({ type, name: entry.name, path: `/${[...parts, entry.name].join('/')}` });
+    }
+    return listed.sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  /** Makes a folder that stays until it is deleted, even when it is empty. */
+  async makeFolder(fileSystem: string, at: string): Promise<void> {
+    const parts = partsOf(at);
+    await this.#marks.add(fileSystem, parts.join('/'));
+    await this.#alone(() => this.#makeFolder(fileSystem, parts));
+  }
+
+  /** Stores what `content` yields as a file; readers see the old file or the whole new one. */
+  async write(fileSystem: string, at: string, content: Readable): Promise<void> {
+    const parts = partsOf(at);
+    const name = parts.at(-1);
+    if (name === undefined) throw invalid('a file needs a name below /');
+    await mkdir(this.#uploads, { recursive: true });
+    const draft = path.join(this.#uploads, randomBytes(8).toString('hex'));
+    try {
+      await pipeline(content, createWriteStream(draft, { flush: true }));
+      await this.#alone(async () => {
+        const target = path.join(await this.#makeFolder(fileSystem, parts.slice(0, -1)), name);
+        if ((await lstat(target).catch(() => undefined))?.isDirectory())
+          throw invalid(`/${parts.join('/')} is a folder`);
+        await rename(draft, target);
+      });
+    } finally {
+      await rm(draft, { force: true });
+    }
+  }
+
+  /** Throws 404, and 400 for a folder that is not empty unless `all`. Folders above that nobody made on purpose go when empty. */
+  async remove(fileSystem: string, at: string, { all }: { all: boolean }): Promise<void> {
+    const parts = partsOf(at);
+    const name = parts.at(-1);
+    if (name === undefined) throw invalid('the root of a file system can not be removed');
+    const folder = await this.#existing(fileSystem, parts.slice(0, -1));
+    const target = path.join(folder ?? '', name);
+    const found = folder === undefined ? undefined : await lstat(target).catch(() => undefined);
+    if (found === undefined) throw notFound(`storage ${fileSystem}:/${parts.join('/')} was not found`);
+    if (found.isDirectory() && !all && (await readdir(target)).length > 0) {
+      throw invalid(`/${parts.join('/')} is a folder that is not empty: ask with removeall=true to remove all of it`);
+    }
+    await rm(target, { recursive: true, force: true });
+    await this.#marks.removeBelow(fileSystem, parts.join('/'));
+    await this.#alone(() => this.#prune(fileSystem, parts.slice(0, -1)));
+  }
+
+  /** What ended may have been the only reason for its mounts' folders: empty ones that nobody made on purpose go. */
+  async releaseMounts(mounts: readonly SpecMount[]): Promise<void> {
+    for (const mount of mounts) {
+      await this.#alone(() => this.#prune(fileSystemOf(mount.from), partsOf(mount.path ?? '')));
+    }
+  }
+
+  /** Files and empty folders, as `fs:/path`. */
+  async leaves(): Promise<string[]> {
+    const found: string[] = [];
+    for (const name of await this.names()) {
+      const root = path.join(this.#root, name);
+      for await (const leaf of leavesBelow(root))
+        found.push(`${name}:/${path.relative(root, leaf).split(path.sep).join('/')}`);
+    }
+    return found.sort();
+  }
+
+  async usedBytes(): Promise<number> {
+    let total = 0;
+    for (const name of await this.names()) {
+      for await (const leaf of leavesBelow(path.join(this.#root, name))) {
+        total += (await lstat(leaf).catch((): Pick<Stats, 'size'> => ({ size: 0 }))).size;
+      }
+    }
+    return total;
+  }
+
+  /** One change of the tree at a time: a folder must not be pruned while another is being made in it. */
+  #alone<T>(change: () => Promise<T>): Promise<T> {
+    const next = this.#changes.then(change);
+    this.#changes = next.catch(() => undefined);
+    return next;
+  }
+
+  async #prune(fileSystem: string, parts: readonly string[]): Promise<void> {
+    const inUse = new Set(
+      this.#mountsInUse().map((mount) => [fileSystemOf(mount.from), ...partsOf(mount.path ?? '')].join('/')),
+    );
+    for (let depth = parts.length; depth > 0; depth--) {
+      const part = parts.slice(0, depth);
+      if (this.#marks.has(fileSystem, part.join('/')) || inUse.has([fileSystem, ...part].join('/'))) return;
+      const gone = await rmdir(path.join(this.#root, fileSystem, ...part)).then(
+        () => true,
+        (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
+      );
+      if (!gone) return;
+    }
+  }
+
+  async #makeFolder(fileSystem: string, parts: readonly string[]): Promise<string> {
+    const root = await this.#ensureRoot(fileSystem);
+    let folder = root;
+    for (const part of parts) {
+      const next = path.join(folder, part);
+      await mkdir(next).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EEXIST') throw error;
+      });
+      folder = await this.#inside(root, next);
+      if (!(await stat(folder)).isDirectory()) throw invalid(`/${parts.join('/')}: ${part} is a file`);
+    }
+    return folder;
+  }
+
+  async #ensureRoot(fileSystem: string): Promise<string> {
+    checkFileSystem(fileSystem);
+    const root = path.join(this.#root, fileSystem);
+    await mkdir(root, { recursive: true });
+    return realpath(root);
+  }
+
+  async #existing(fileSystem: string, parts: readonly string[]): Promise<string | undefined> {
+    checkFileSystem(fileSystem);
+    try {
+      const root = await realpath(path.join(this.#root, fileSystem));
+      return await this.#inside(root, path.join(root, ...parts));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG' || code === 'ELOOP') return undefined;
+      throw error;
+    }
+  }
+
+  async #inside(root: string, candidate: string): Promise<string> {
+    const real = await realpath(candidate);
+    if (real !== root && !real.startsWith(root + path.sep)) {
+      throw new ApiError(403, `${path.relative(root, candidate)} is a link that leads out of the file system`);
+    }
+    return real;
+  }
+
+  async #typeOf(fileSystem: string, full: string, entry: Dirent): Promise<StorageEntry['type'] | undefined> {
+    if (entry.isDirectory()) return 'dir';
+    if (entry.isFile()) return 'file';
+    if (!entry.isSymbolicLink()) return undefined;
+    try {
+      const found = await stat(await this.#inside(await realpath(path.join(this.#root, fileSystem)), full));
+      return found.isDirectory() ? 'dir' : 'file';
+    } catch {
+      return undefined; // leads nowhere, or out
+    }
+  }
+}
+
+function checkFileSystem(name: string): void {
+  if (!isFileSystemName(name)) throw invalid(`${JSON.stringify(name)} is not the name of a file system`);
+}
+
+/** The parts of a path below the root. Throws 400 for what could lead out of it. */
+export function partsOf(at: string): string[] {
+  const parts = at.split('/').filter((part) => part !== '' && part !== '.');
+  const bad = parts.find((part) => part === '..' || part.includes('\0') || part.includes('\\'));
+  if (bad !== undefined) throw invalid(`${JSON.stringify(at)} is not a path below the file system`);
+  return parts;
+}
+
+async function* leavesBelow(folder: string): AsyncGenerator<string> {
+  const entries = await opendir(folder).catch(() => undefined);
+  if (entries === undefined) return;
+  for await (const entry of entries) {
+    const full = path.join(folder, entry.name);
+    if (!entry.isDirectory()) yield full;
+    else if ((await readdir(full).catch(() => [])).length === 0) yield full;
+    else yield* leavesBelow(full);
+  }
+}

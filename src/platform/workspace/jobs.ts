@@ -1,0 +1,216 @@
+import { randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { conflict, invalid, notFound } from '../api-error';
+import { isObject, numberAt, objectAt, textAt, withoutNulls, type JsonObject } from '../json';
+import type { JobSpecBody, RuntimeJob, SpecMount } from '../runtime';
+import type { JobRecord, JobStatus } from '../state/records';
+import type { WorkspaceContext } from './context';
+import { withState } from './history';
+import { checkJobSpec, checkName } from './spec-rules';
+
+export interface JobView {
+  readonly record: JobRecord;
+  readonly status: JobStatus;
+}
+
+/** Which jobs a listing or look-up means, as the service's clients name it. */
+export type JobQueryMode = 'alive_only' | 'archive_only' | 'alive_and_archive';
+
+const platformKeys = ['id', 'name', 'created_at', 'version', 'last_modified_at'];
+const finishedStates = new Set(['Completed', 'Failed', 'Stopped']);
+const retryMs = 2_000;
+/** Deleted jobs that `archive_only` still lists; older ones are forgotten. */
+const longestArchive = 1_000;
+
+export const isFinished = (state: string): boolean => finishedStates.has(state);
+
+export const asJobSpec = (spec: JsonObject): JobSpecBody => spec as JobSpecBody;
+
+export const runtimeJob = ({ id, name, spec }: JobRecord): RuntimeJob => ({ id, name, spec: asJobSpec(spec) });
+
+export class Jobs {
+  readonly #context: WorkspaceContext;
+  readonly #archiving = new Set<string>();
+
+  constructor(context: WorkspaceContext) {
+    this.#context = context;
+  }
+
+  /** Goes on with what a kill interrupted: deletions and stops. Called once, after the runtime has started. */
+  resume(): void {
+    for (const record of this.#context.state.jobs.values()) {
+      if (record.archived !== undefined) continue;
+      if (record.deletedAt !== undefined) this.#archiveInBackground(record.id, 'deleted');
+      else if (record.spec['stopped'] === true && !isFinished(this.#view(record).status.state)) this.#stop(record.id);
+    }
+  }
+
+  /** In order of creation, so that pages do not shift while jobs are added. */
+  list(mode: JobQueryMode): JobView[] {
+    return this.#context.state.jobs
+      .values()
+      .filter((record) => isListed(record, mode))
+      .sort((a, b) => a.createdAt - b.createdAt || a.id.localeCompare(b.id))
+      .map((record) => this.#view(record));
+  }
+
+  /** Throws 404, also for a job that `mode` leaves out. */
+  get(id: string, mode: JobQueryMode = 'alive_and_archive'): JobView {
+    const record = this.#context.state.jobs.get(id);
+    if (record === undefined || !isListed(record, mode)) throw notFound(`job ${id} was not found`);
+    return this.#view(record);
+  }
+
+  /** The name of the job with this id, if there is one. */
+  namesOf(id: string): string[] {
+    const record = this.#context.state.jobs.get(id);
+    return record === undefined ? [] : [record.name];
+  }
+
+  /** Throws 400. Several living jobs may have one name, as on the service; the id tells them apart. */
+  async create(posted: JsonObject): Promise<JobView> {
+    const metadata = withoutNulls(objectAt(posted, 'metadata'));
+    const name = textAt(metadata, 'name') ?? textAt(metadata, 'id');
+    if (name === undefined) throw invalid('metadata.name: a job needs a name');
+    checkName('job', name);
+    if (!isObject(posted['spec'])) throw invalid('spec: a job needs a spec');
+    const spec = withoutNulls(posted['spec']);
+    checkJobSpec(spec);
+    const at = this.#context.now();
+    const record: JobRecord = {
+      id: this.#newId(name),
+      name,
+      metadata: Object.fromEntries(Object.entries(metadata).filter(([key]) => !platformKeys.includes(key))),
+      spec,
+      createdAt: at,
+      version: 1,
+      events: [{ at, type: 'Normal', reason: 'Created' }],
+    };
+    await this.#context.state.jobs.put(record.id, record);
+    this.#context.runtime.createJob(runtimeJob(record));
+    return this.#view(record);
+  }
+
+  /** Only `spec.stopped` can change: `true` ends the job, `false` runs a stopped one anew. */
+  async patch(id: string, patch: JsonObject): Promise<JobView> {
+    const { record, status } = this.get(id, 'alive_only');
+    if (record.deletedAt !== undefined) throw conflict(`job ${id} is being deleted`);
+    const stopped = objectAt(patch, 'spec')['stopped'];
+    if (typeof stopped !== 'boolean') throw invalid('no valid field to update: only spec.stopped of a job can change');
+    await this.#context.state.jobs.put(id, {
+      ...record,
+      spec: { ...record.spec, stopped },
+      version: record.version + 1,
+    });
+    if (stopped && !isFinished(status.state)) this.#stop(id);
+    if (!stopped && status.state === 'Stopped') await this.#runAnew(id);
+    return this.get(id);
+  }
+
+  /** A living job ends in the background and stays listed until then; an archived one is forgotten. */
+  async delete(id: string, mode: JobQueryMode): Promise<void> {
+    const { record } = this.get(id, mode);
+    if (record.archived !== undefined) return this.#context.state.jobs.remove(id);
+    if (record.deletedAt !== undefined) return;
+    await this.#context.state.jobs.put(id, { ...record, deletedAt: this.#context.now() });
+    this.#archiveInBackground(id, 'deleted');
+  }
+
+  /** Writes state changes into the histories and archives what has outlived its ttl. Called every moment. */
+  observe(): void {
+    const at = this.#context.now();
+    for (const { record, status } of this.list('alive_only')) {
+      const events = withState(record.events, { at, state: status.state, message: status.message });
+      if (events !== record.events) {
+        this.#context.background(this.#context.state.jobs.put(record.id, { ...record, events: [...events] }));
+      }
+      const ttl = numberAt(record.spec, 'ttl_seconds_after_finished');
+      if (ttl === undefined || !isFinished(status.state) || status.completedAt === undefined) continue;
+      if (at >= status.completedAt + ttl * 1000) this.#archiveInBackground(record.id, 'ttl');
+    }
+  }
+
+  mounts(): readonly SpecMount[] {
+    const living = this.#context.state.jobs.values().filter((record) => record.archived === undefined);
+    return living.flatMap((record) => asJobSpec(record.spec).mounts ?? []);
+  }
+
+  #view(record: JobRecord): JobView {
+    if (record.archived !== undefined) return { record, status: record.archived.status };
+    const { state, message, completedAt } = this.#context.runtime.observeJob(record.id);
+    const shown = record.deletedAt === undefined ? state : 'Deleting';
+    return {
+      record,
+      status: {
+        state: shown,
+        ...(message === undefined ? {} : { message }),
+        ...(completedAt === undefined ? {} : { completedAt }),
+      },
+    };
+  }
+
+  #newId(name: string): string {
+    for (;;) {
+      const id = `${name}-${randomInt(36 ** 4)
+        .toString(36)
+        .padStart(4, '0')}`;
+      if (this.#context.state.jobs.get(id) === undefined) return id;
+    }
+  }
+
+  #stop(id: string): void {
+    this.#context.background(this.#context.runtime.stopJob(id));
+  }
+
+  async #runAnew(id: string): Promise<void> {
+    await this.#context.runtime.deleteJob(id);
+    const record = this.#context.state.jobs.get(id);
+    if (record !== undefined) this.#context.runtime.createJob(runtimeJob(record));
+  }
+
+  #archiveInBackground(id: string, reason: 'deleted' | 'ttl'): void {
+    if (this.#archiving.has(id)) return;
+    this.#archiving.add(id);
+    this.#context.background(this.#archive(id, reason).finally(() => this.#archiving.delete(id)));
+  }
+
+  async #archive(id: string, reason: 'deleted' | 'ttl'): Promise<void> {
+    const { runtime, state, log, closing, now, releaseMounts } = this.#context;
+    while (!closing.aborted) {
+      try {
+        const final = state.jobs.get(id);
+        if (final === undefined) return;
+        const { status } = this.#view(final);
+        await runtime.deleteJob(id);
+        if (closing.aborted) return; // the next start ends it again, which is then quick
+        const record = state.jobs.get(id) ?? final;
+        const archivedStatus = reason === 'deleted' ? { ...status, state: 'Deleted' } : status;
+        await state.jobs.put(id, { ...record, archived: { at: now(), reason, status: archivedStatus } });
+        await releaseMounts(asJobSpec(record.spec).mounts ?? []);
+        await this.#trimArchive();
+        return;
+      } catch (error) {
+        log(`job ${id} could not be ended yet`, { error: String(error) });
+        await sleep(retryMs, undefined, { signal: closing }).catch(() => undefined);
+      }
+    }
+  }
+
+  async #trimArchive(): Promise<void> {
+    const archived = this.#context.state.jobs.values().filter((record) => record.archived !== undefined);
+    const excess = archived.sort((a, b) => a.createdAt - b.createdAt).slice(0, -longestArchive);
+    for (const record of excess) await this.#context.state.jobs.remove(record.id);
+  }
+}
+
+/** Deleted jobs show in the archive alone; finished ones that outlived their ttl in both views that include it. */
+function isListed(record: JobRecord, mode: JobQueryMode): boolean {
+  switch (mode) {
+    case 'alive_only':
+      return record.archived === undefined;
+    case 'archive_only':
+      return record.archived !== undefined;
+    case 'alive_and_archive':
+      return record.archived?.reason !== 'deleted';
+  }
+}

@@ -1,0 +1,49 @@
+import type { FileSystems } from '../storage/file-systems';
+import type { Runtime } from '../runtime';
+import type { WorkspaceContext } from './context';
+import { asDeploymentSpec, Deployments } from './deployments';
+import { Jobs, runtimeJob } from './jobs';
+import type { NodeGroups } from './node-groups';
+import { Secrets } from './secrets';
+
+/** How often state changes are looked for, to be written into histories; reads always show the present. */
+const observeEveryMs = 200;
+
+/** Everything below `/api/v2/workspaces/<id>`, without HTTP. */
+export interface Workspace {
+  readonly name: string;
+  readonly newDialect: boolean;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly deployments: Deployments;
+  readonly jobs: Jobs;
+  readonly secrets: Secrets;
+  readonly nodeGroups: NodeGroups;
+  readonly storage: FileSystems;
+  readonly runtime: Runtime;
+}
+
+/** Starts the runtime on what was there before, goes on with interrupted work, and begins to watch states. */
+export async function openWorkspace(
+  context: WorkspaceContext,
+  parts: Pick<Workspace, 'name' | 'newDialect' | 'nodeGroups' | 'storage'>,
+): Promise<Workspace> {
+  const { state, runtime } = context;
+  const deployments = new Deployments(context);
+  const jobs = new Jobs(context);
+  await runtime.start({
+    deployments: state.deployments.values().map(({ name, spec }) => ({ name, spec: asDeploymentSpec(spec) })),
+    jobs: state.jobs
+      .values()
+      .filter((record) => record.archived === undefined)
+      .map(runtimeJob),
+  });
+  deployments.resume();
+  jobs.resume();
+  const watch = setInterval(() => {
+    deployments.observe();
+    jobs.observe();
+  }, observeEveryMs);
+  context.closing.addEventListener('abort', () => clearInterval(watch), { once: true });
+  return { ...parts, createdAt: state.createdAt, deployments, jobs, secrets: new Secrets(context), runtime };
+}
