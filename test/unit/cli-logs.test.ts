@@ -1,0 +1,88 @@
+import { appendFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileBytes, linesOf, liveLines } from '../../src/cli/log-lines';
+import { freshFolder } from '../support/folders';
+
+async function* pieces(...parts: (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
+  for (const part of parts) yield typeof part === 'string' ? Buffer.from(part) : part;
+}
+
+async function collect(lines: AsyncIterable<string>): Promise<string[]> {
+  const found: string[] = [];
+  for await (const line of lines) found.push(line);
+  return found;
+}
+
+describe('lines', () => {
+  test('a character split over two pieces stays whole, the last line needs no end', async () => {
+    const bytes = Buffer.from('naïve 李明\nend');
+    const split = Array.from(bytes, (byte) => Uint8Array.of(byte));
+    expect(await collect(linesOf(pieces(...split)))).toEqual(['naïve 李明', 'end']);
+  });
+
+  test('a progress bar leaves its last state; escape sequences go', async () => {
+    expect(await collect(linesOf(pieces('10%\r50%\r100%\r\n\u001b[31mred\u001b[0m\n')))).toEqual(['100%', 'red']);
+  });
+
+  test('a line without end is cut, not collected', async () => {
+    const lines = await collect(linesOf(pieces('x'.repeat(200_000))));
+    expect(lines.join('')).toHaveLength(200_000);
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(64 * 1024);
+  });
+});
+
+describe('the last lines of a file', () => {
+  let folder: Awaited<ReturnType<typeof freshFolder>>;
+  beforeAll(async () => (folder = await freshFolder('logs')));
+  afterAll(() => folder.dispose());
+
+  const tail = async (content: string, count: number | undefined): Promise<string[]> => {
+    const file = path.join(folder.path, 'job.log');
+    writeFileSync(file, content);
+    return collect(linesOf(fileBytes(file, count)));
+  };
+
+  test.each([
+    ['a\nb\nc\n', 2, ['b', 'c']],
+    ['a\nb\nc', 2, ['b', 'c']],
+    ['a\n', 5, ['a']],
+    ['', 5, []],
+    ['a\nb\n', 0, []],
+    ['a\nb\n', undefined, ['a', 'b']],
+  ])('%j, %s', async (content, count, expected) => {
+    expect(await tail(content, count)).toEqual(expected);
+  });
+
+  test('of half a million lines hold the error that came last', async () => {
+    const file = path.join(folder.path, 'big.log');
+    writeFileSync(file, 'Evaluating 李明 sample\n'.repeat(500_000));
+    appendFileSync(file, 'RuntimeError: boom\n');
+    expect(await collect(linesOf(fileBytes(file, 2)))).toEqual(['Evaluating 李明 sample', 'RuntimeError: boom']);
+  });
+});
+
+describe('a live log', () => {
+  async function* endless(...lines: string[]): AsyncGenerator<string> {
+    yield* lines;
+    await new Promise(() => undefined);
+  }
+
+  test('without follow ends when nothing more comes', async () => {
+    expect(await collect(liveLines(endless('a', 'b', 'c'), { follow: false, tail: undefined }))).toEqual([
+      'a',
+      'b',
+      'c',
+    ]);
+    expect(await collect(liveLines(endless('a', 'b', 'c'), { follow: false, tail: 2 }))).toEqual(['b', 'c']);
+  });
+
+  test('followed to its end is complete, with a tail only of what there was at first', async () => {
+    async function* growing(): AsyncGenerator<string> {
+      yield* ['a', 'b', 'c'];
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      yield* ['d', 'e', 'f'];
+    }
+    expect(await collect(liveLines(growing(), { follow: true, tail: 1 }))).toEqual(['c', 'd', 'e', 'f']);
+    expect(await collect(liveLines(growing(), { follow: true, tail: undefined }))).toHaveLength(6);
+  });
+});

@@ -1,0 +1,161 @@
+import { closingLines } from '../../src/report/closing';
+import { duration } from '../../src/report/elapsed';
+import { runsTable, stackTable } from '../../src/report/overview';
+import { runDocument } from '../../src/report/run-document';
+import { statusText } from '../../src/report/run-status';
+import { runTable } from '../../src/report/run-table';
+import { scoreRows, scoresTable } from '../../src/report/scores';
+import { invocation, runOf, snapshotOf, taskOf } from '../support/snapshots';
+
+const now = Date.parse('2026-01-02T03:05:05.000Z');
+const lines = (text: string): string[] => text.split('\n');
+
+describe('table of a run', () => {
+  const tasks = Array.from({ length: 30 }, (_, index) =>
+    taskOf({
+      index,
+      name: `task-${index}`,
+      phase: index < 27 ? 'done' : 'running job',
+      outcome: index < 27 ? 'succeeded' : null,
+    }),
+  );
+
+  test.each([60, 80, 120, 200])('fits in %i columns', (width) => {
+    const message = 'a very long message '.repeat(20);
+    const table = runTable({ snapshot: snapshotOf([taskOf({ message, phase: 'awaiting ready' })]), now, width });
+    expect(Math.max(...lines(table).map((line) => line.length))).toBeLessThanOrEqual(Math.max(width, 72));
+  });
+
+  test('shows what still runs when not all fit, and says how many it hides', () => {
+    const table = runTable({ snapshot: snapshotOf(tasks), now, width: 100, maxRows: 5 });
+    expect(table).toContain('task-29');
+    expect(table).toContain('and 25 more tasks');
+  });
+
+  test('tells elapsed time from the clock while a task runs', () => {
+    const snapshot = snapshotOf([taskOf({ phase: 'running job', startedAt: '2026-01-02T03:04:05.000Z' })]);
+    expect(runTable({ snapshot, now, width: 120 })).toContain('1 min 0 s');
+  });
+});
+
+test.each([
+  [0, '0 s'],
+  [59_400, '59 s'],
+  [61_000, '1 min 1 s'],
+  [3_720_000, '1 h 2 min'],
+  [-5, '0 s'],
+])('duration of %i ms', (milliseconds, text) => {
+  expect(duration(milliseconds)).toBe(text);
+});
+
+describe('scores', () => {
+  test('puts a standard error beside its metric, keeps a lone one', () => {
+    expect(scoreRows({ acc: 0.25, acc_stderr: 0.01, lone_stderr: 0.5 })).toEqual([
+      ['acc', '0.2500', '0.0100'],
+      ['lone_stderr', '0.5000', ''],
+    ]);
+    expect(scoreRows({ 'hellaswag.acc.value': 1, 'hellaswag.acc.stderr': 0.1 })).toHaveLength(2);
+  });
+
+  test('not-a-number is shown as such', () => {
+    expect(scoresTable({ tasks: [taskOf({ metrics: { acc: 'NaN' } })] })).toContain('NaN');
+  });
+
+  test('no scores, no table', () => {
+    expect(scoresTable({ tasks: [taskOf()] })).toBe('');
+  });
+});
+
+describe('JSON document', () => {
+  const task = taskOf({
+    phase: 'done',
+    outcome: 'succeeded',
+    job: 'j',
+    metrics: { acc: Number.NaN, n: 10 },
+    outputDir: '/r/0',
+  });
+
+  test('has the promised keys and is valid JSON whatever the numbers', () => {
+    const document = JSON.parse(JSON.stringify(runDocument(runOf('succeeded', [task]), 'http://ui')));
+    expect(Object.keys(document)).toEqual(['invocation', 'status', 'platform', 'model', 'webUi', 'tasks', 'teardown']);
+    expect(document.tasks[0]).toEqual({
+      index: 0,
+      name: 'hellaswag',
+      status: 'succeeded',
+      endpoint: 'es-01234567-0',
+      job: 'j',
+      metrics: { acc: 'NaN', n: 10 },
+      outputDir: '/r/0',
+      error: null,
+    });
+    expect(document.teardown).toEqual({ left: [], kept: [] });
+  });
+
+  test('a failure of the run shows at the tasks that have no reason of their own', () => {
+    const failure = { type: 'RunTimeout', message: 'too long' };
+    const { tasks } = runDocument(
+      runOf('failed', [task, taskOf({ index: 1, phase: 'done', outcome: 'cancelled' })], { failure }),
+      null,
+    );
+    expect(tasks.map(({ error }) => error)).toEqual([null, failure]);
+  });
+
+  test('while it runs, tasks are pending or running', () => {
+    const { tasks } = runDocument(runOf('running', [taskOf(), taskOf({ index: 1, phase: 'ready' })]), null);
+    expect(tasks.map(({ status }) => status)).toEqual(['pending', 'running']);
+  });
+});
+
+describe('closing words', () => {
+  const failed = taskOf({
+    phase: 'done',
+    outcome: 'failed',
+    job: 'j',
+    error: { type: 'JobFailed', message: 'CUDA out of memory' },
+    endedAt: '2026-01-02T03:05:00.000Z',
+  });
+  const closing = { outputDir: '/results', program: 'evalsaga', now };
+
+  test('name the reason and the command that shows more', () => {
+    const text = closingLines({ run: runOf('failed', [failed]), verdict: 'failed', ...closing });
+    expect(text[0]).toBe(`run ${invocation}: failed (1 failed; 55 s)`);
+    expect(text).toContain('  0 hellaswag: failed (CUDA out of memory)');
+    expect(text).toContain(`  evalsaga logs ${invocation}.0`);
+  });
+
+  test('name what is left and how to remove it, and what was kept', () => {
+    const left = [{ kind: 'endpoint', name: 'es-1', reason: '403' }] as const;
+    const kept = [{ path: '/mnt/x', reason: 'too large', command: 'evalsaga fetch' }];
+    const text = closingLines({
+      run: runOf('failed', [{ ...failed, left, kept }]),
+      verdict: 'teardown incomplete',
+      ...closing,
+    });
+    expect(text).toContain('  still exists: endpoint es-1: 403');
+    expect(text).toContain('  storage kept: /mnt/x: too large: evalsaga fetch');
+    expect(text).toContain(`  evalsaga cleanup ${invocation}`);
+  });
+});
+
+test('status tells a cancel that is under way, and every error', () => {
+  const task = taskOf({ phase: 'tearing down', outcome: 'failed', error: { type: 'X', message: 'platform said no' } });
+  const text = statusText({ run: runOf('running', [task], { cancelRequested: true }), now, width: 120 });
+  expect(lines(text)[0]).toBe(
+    `run ${invocation}: deploying (cancel requested); org/model on the local platform, started 1 min 0 s ago`,
+  );
+  expect(text).toContain('0 hellaswag: failed (platform said no)');
+});
+
+test('overview of processes and runs', () => {
+  const service = { name: 'worker', state: 'died', pid: null, since: null, ports: {}, log: '/l' } as const;
+  expect(stackTable([service], now)).toContain('died');
+  const run = {
+    invocation,
+    status: 'completed',
+    outcome: 'failed',
+    model: 'm',
+    startedAt: new Date(now - 60_000),
+    closedAt: new Date(now),
+  } as const;
+  expect(runsTable([run], now)).toMatch(/failed .*1 min 0 s/);
+});

@@ -1,0 +1,41 @@
+import fc from 'fast-check';
+import { harmlessLine, harmlessText, shortened } from '../../src/report/terminal-text';
+
+// eslint-disable-next-line no-control-regex
+const harmful = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
+
+test.each([
+  ['colour', '\u001b[31mred\u001b[0m', 'red'],
+  ['clear screen', 'a\u001b[2J\u001b[Hb', 'ab'],
+  ['window title', '\u001b]0;owned\u0007text', 'text'],
+  ['hyperlink', '\u001b]8;;http://x\u001b\\link\u001b]8;;\u001b\\', 'link'],
+  ['8-bit sequence', '\u009b31mred', 'red'],
+  ['half a sequence', 'end\u001b', 'end'],
+  ['direction override', 'abc\u202edef', 'abcdef'],
+  ['bell and backspace', 'a\u0007b\u0008c', 'abc'],
+  ['line ends', 'a\r\nb\rc\n', 'a\nb\nc\n'],
+  ['ordinary text', 'naïve 李明 🚀\ttab', 'naïve 李明 🚀\ttab'],
+])('%s', (_case, given, expected) => {
+  expect(harmlessText(given)).toBe(expected);
+});
+
+test('no text can reach the terminal as anything but text', () => {
+  const nasty = fc.string({
+    unit: fc.oneof(
+      fc.constantFrom('\u001b', '[', ']', '\u0007', '\u009b', 'm', ';', '\r', '\n', '\u202e'),
+      fc.string(),
+    ),
+  });
+  fc.assert(
+    fc.property(nasty, (text) => {
+      expect(harmlessText(text)).not.toMatch(harmful);
+      expect(harmlessLine(text)).not.toMatch(/[\n\t]/);
+    }),
+  );
+});
+
+test('shortened marks the cut and never splits a character', () => {
+  expect(shortened('🚀🚀🚀🚀', 3)).toBe('🚀🚀…');
+  expect(shortened('abc', 3)).toBe('abc');
+  expect(shortened('a\n b', 10)).toBe('a b');
+});
