@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { deploymentSchema, eventSchema, readinessSchema, replicaSchema, workspaceSchema } from './answers';
 import { endpointAsDeploymentSchema, toEndpointBody } from './dialect';
 import { LeptonError } from './errors';
-import { segment, type Requests } from './requests';
+import { logQuery, segment, type Requests } from './requests';
 import type { Deployment, LeptonClient } from './types';
 
 type DeploymentCalls = Pick<
@@ -68,7 +68,7 @@ export function deploymentCalls(requests: Requests): DeploymentCalls {
     },
     async *deploymentLog(name, replica, options) {
       const path = `${await inDeployment(name)}/replicas/${segment(replica)}/log`;
-      yield* requests.stream({ method: 'GET', path, options }, { quietMs: null });
+      yield* requests.stream({ method: 'GET', path, query: logQuery(options), options }, { quietMs: null });
     },
   };
 }

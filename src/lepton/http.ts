@@ -19,6 +19,8 @@ export interface HttpCall {
   readonly json?: unknown;
   /** Statuses beyond 399 that are an answer, not a failure. */
   readonly alsoFine?: readonly number[];
+  /** The bytes as they are stored: not compressed for the way. */
+  readonly asStored?: boolean;
   readonly options?: CallOptions | undefined;
 }
 
@@ -40,8 +42,8 @@ export interface Http {
   json(call: HttpCall): Promise<unknown>;
   /** As `json`, where 404 is an answer: `absent` when the service says so, `doubtful` when a proxy before it may have. */
   lookUp(call: HttpCall): Promise<LookUp>;
-  /** The status; the answer's body is not read. */
-  send(call: HttpCall): Promise<number>;
+  /** Status and headers; the answer's body is not read. */
+  send(call: HttpCall): Promise<Pick<FetchResponse, 'status' | 'headers'>>;
   /** The body as it arrives. `quietMs`: longest silence between two pieces before the connection counts as cut; `null`: any. */
   stream(call: HttpCall, bounds: { quietMs: number | null }): AsyncGenerator<Uint8Array, void, undefined>;
 }
@@ -95,7 +97,7 @@ export function createHttp(access: PlatformAccess, settings: HttpSettings): Http
     send: (call) =>
       within(call, async (response) => {
         await discard(response);
-        return response.status;
+        return { status: response.status, headers: response.headers };
       }),
     async *stream(call, { quietMs }) {
       const exchange = exchangeFor(call);
@@ -126,10 +128,11 @@ function opener(access: PlatformAccess, fetch: Fetch): (call: HttpCall, exchange
   return async (call, exchange) => {
     const query = call.query === undefined ? '' : `?${new URLSearchParams(call.query).toString()}`;
     const reading = call.method === 'GET' || call.method === 'HEAD';
+    const wanted = call.asStored ? { ...headers, 'accept-encoding': 'identity' } : headers;
     const payload =
       call.json === undefined
-        ? { headers }
-        : { headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(call.json) };
+        ? { headers: wanted }
+        : { headers: { ...wanted, 'content-type': 'application/json' }, body: JSON.stringify(call.json) };
     const response = await exchange.guard(() =>
       fetch(`${base}${call.path}${query}`, {
         method: call.method,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { eventSchema, jobSchema, replicaSchema } from './answers';
-import { segment, type Requests } from './requests';
+import { logQuery, segment, type Requests } from './requests';
 import type { CallOptions, Job, JobQueryMode, LeptonClient } from './types';
 
 type JobCalls = Pick<
@@ -77,10 +77,9 @@ export function jobCalls(requests: Requests): JobCalls {
     jobEvents: (id, options) => requests.list({ method: 'GET', path: pathOf(id, '/events'), options }, eventSchema),
     jobReplicas: (id, options) =>
       requests.list({ method: 'GET', path: pathOf(id, '/replicas'), query: everywhere, options }, replicaSchema),
-    jobLog: (id, replica, options) =>
-      requests.stream(
-        { method: 'GET', path: pathOf(id, `/replicas/${segment(replica)}/log`), options },
-        { quietMs: null },
-      ),
+    jobLog: (id, replica, options) => {
+      const path = pathOf(id, `/replicas/${segment(replica)}/log`);
+      return requests.stream({ method: 'GET', path, query: logQuery(options), options }, { quietMs: null });
+    },
   };
 }

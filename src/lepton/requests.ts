@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { LeptonError } from './errors';
 import { invalidResponse } from './failures';
 import type { Http, HttpCall } from './http';
-import type { PlatformAccess } from './types';
+import type { LogOptions, PlatformAccess } from './types';
 
 /** Calls of which the answer is checked against what the API promises. */
 export interface Requests extends Http {
@@ -63,3 +63,7 @@ function describeIssues(error: z.ZodError): string {
 export function segment(name: string): string {
   return encodeURIComponent(name).replaceAll('%3A', ':').replaceAll('%40', '@');
 }
+
+/** The local platform ends a log with what there is now when it is told so; Lepton passes over what it does not know. */
+export const logQuery = (options: LogOptions | undefined): Record<string, string> =>
+  options?.follow ? {} : { follow: 'false' };

@@ -1,7 +1,7 @@
 import { storageEntrySchema } from './answers';
 import { defaultTimeoutMs } from './http';
 import { segment, type Requests } from './requests';
-import type { LeptonStorage } from './types';
+import type { CallOptions, LeptonStorage } from './types';
 
 /** Workspace storage, for workspaces whose API has it. */
 export function storageCalls(requests: Requests): LeptonStorage {
@@ -11,13 +11,19 @@ export function storageCalls(requests: Requests): LeptonStorage {
     return `/storage/${[fileSystem, ...segments].map(segment).join('/')}${segments.length === 0 ? '/' : ''}`;
   };
 
-  const exists: LeptonStorage['exists'] = async (fileSystem, path, options) => {
-    const call = { method: 'HEAD', path: pathOf(fileSystem, path), alsoFine: [404], options } as const;
-    return (await requests.send(call)) === 200;
-  };
+  const head = (fileSystem: string, path: string, options?: CallOptions) =>
+    requests.send({ method: 'HEAD', path: pathOf(fileSystem, path), alsoFine: [404], asStored: true, options });
+
+  const exists: LeptonStorage['exists'] = async (fileSystem, path, options) =>
+    (await head(fileSystem, path, options)).status === 200;
 
   return {
     exists,
+    async size(fileSystem, path, options) {
+      const { status, headers } = await head(fileSystem, path, options);
+      const length = headers.get('content-length');
+      return status === 200 && length !== null && /^\d+$/.test(length) ? Number(length) : undefined;
+    },
     async list(fileSystem, path, options) {
       // What a GET of an absent folder answers is not documented; the service's own client asks HEAD first.
       if (!(await exists(fileSystem, path, options))) return undefined;
@@ -27,7 +33,7 @@ export function storageCalls(requests: Requests): LeptonStorage {
     },
     read: (fileSystem, path, options) =>
       requests.stream(
-        { method: 'GET', path: pathOf(fileSystem, path), options },
+        { method: 'GET', path: pathOf(fileSystem, path), asStored: true, options },
         { quietMs: options?.timeoutMs ?? defaultTimeoutMs },
       ),
     async mkdir(fileSystem, path, options) {

@@ -109,8 +109,11 @@ export interface LeptonClient {
   deploymentIssues(name: string, options?: CallOptions): Promise<ReadinessIssue[]>;
   deploymentEvents(name: string, options?: CallOptions): Promise<PlatformEvent[]>;
   deploymentReplicas(name: string, options?: CallOptions): Promise<Replica[]>;
-  /** The replica's log so far, as bytes while they arrive. */
-  deploymentLog(name: string, replica: string, options?: CallOptions): AsyncIterable<Uint8Array>;
+  /**
+   * The replica's log from its beginning, as bytes while they arrive. Without `follow` only what there is so far; Lepton
+   * knows no such wish and goes on while the replica runs: end the reading by `signal` when nothing comes any more.
+   */
+  deploymentLog(name: string, replica: string, options?: LogOptions): AsyncIterable<Uint8Array>;
   /** All pages. `name`: substring filter of the server (`q`); `mode` default `alive_and_archive`. */
   listJobs(filter?: { name?: string; mode?: JobQueryMode }, options?: CallOptions): Promise<Job[]>;
   /** `mode` default `alive_and_archive`: a deleted job may still be found in the archive; `alive_only` tells. */
@@ -122,7 +125,8 @@ export interface LeptonClient {
   deleteJob(id: string, options?: CallOptions): Promise<void>;
   jobEvents(id: string, options?: CallOptions): Promise<PlatformEvent[]>;
   jobReplicas(id: string, options?: CallOptions): Promise<Replica[]>;
-  jobLog(id: string, replica: string, options?: CallOptions): AsyncIterable<Uint8Array>;
+  /** As `deploymentLog`. */
+  jobLog(id: string, replica: string, options?: LogOptions): AsyncIterable<Uint8Array>;
   listNodeGroups(options?: CallOptions): Promise<NodeGroup[]>;
   listNodeIds(nodeGroupId: string, options?: CallOptions): Promise<string[]>;
   listSecretNames(options?: CallOptions): Promise<string[]>;
@@ -133,12 +137,19 @@ export type JobQueryMode = 'alive_only' | 'archive_only' | 'alive_and_archive';
 
 export interface LeptonStorage {
   exists(fileSystem: string, path: string, options?: CallOptions): Promise<boolean>;
+  /** The file's size in bytes; `undefined` when there is no such file, or the server does not say. */
+  size(fileSystem: string, path: string, options?: CallOptions): Promise<number | undefined>;
   /** The folder's entries; `undefined` when there is no such folder. */
   list(fileSystem: string, path: string, options?: CallOptions): Promise<StorageEntry[] | undefined>;
   read(fileSystem: string, path: string, options?: CallOptions): AsyncIterable<Uint8Array>;
   mkdir(fileSystem: string, path: string, options?: CallOptions): Promise<void>;
   /** Removes a file, or a folder with all in it. Resolves for 404 as well. */
   remove(fileSystem: string, path: string, options?: CallOptions): Promise<void>;
+}
+
+export interface LogOptions extends CallOptions {
+  /** Go on while the replica runs. */
+  readonly follow?: boolean | undefined;
 }
 
 export interface CallOptions {

@@ -1,0 +1,111 @@
+import type { FileHandle } from 'node:fs/promises';
+import type { SavedLog } from './logs';
+
+/** Head in one file, the last `half` bytes of the rest in another that is written around and around. */
+export class BoundedLog {
+  private bytes = 0;
+
+  constructor(
+    private readonly head: FileHandle,
+    private readonly tail: FileHandle,
+    private readonly half: number,
+  ) {}
+
+  async add(chunk: Uint8Array): Promise<void> {
+    const forHead = chunk.subarray(0, Math.max(this.half - this.bytes, 0));
+    if (forHead.byteLength > 0) await writeAll(this.head, forHead, this.bytes);
+    let rest = chunk.subarray(forHead.byteLength);
+    this.bytes += forHead.byteLength;
+    while (rest.byteLength > 0) {
+      const position = (this.bytes - this.half) % this.half;
+      const piece = rest.subarray(0, this.half - position);
+      await writeAll(this.tail, piece, position);
+      this.bytes += piece.byteLength;
+      rest = rest.subarray(piece.byteLength);
+    }
+  }
+
+  /** Puts head, a line about what is left out, and tail together in the head's file. */
+  async complete(broken: { error: unknown } | undefined): Promise<SavedLog> {
+    const beyond = Math.max(this.bytes - this.half, 0);
+    let end = Math.min(this.bytes, this.half);
+    let leftOut = 0;
+    if (beyond <= this.half) {
+      end = await this.copyTail(0, beyond, end);
+    } else {
+      // The oldest byte of the ring is where the next one would have gone.
+      const oldest = beyond % this.half;
+      const headEnd = await cutAtLine(this.head, end);
+      const skipped = await this.toLineStart(oldest);
+      leftOut = this.bytes - headEnd - (this.half - skipped);
+      await this.head.truncate(headEnd);
+      end =
+        headEnd + (await this.writeLine(`[evalsaga: ${leftOut} of ${this.bytes} bytes are left out here]`, headEnd));
+      const start = (oldest + skipped) % this.half;
+      end = start >= oldest ? await this.copyTail(start, this.half, end) : end;
+      end = await this.copyTail(start >= oldest ? 0 : start, oldest, end);
+    }
+    if (broken && this.bytes > 0) {
+      await this.writeLine(`[evalsaga: the log broke off here: ${messageOf(broken.error)}]`, end);
+    }
+    return { bytes: this.bytes, leftOut };
+  }
+
+  private async copyTail(from: number, to: number, at: number): Promise<number> {
+    let written = at;
+    for (let position = from; position < to;) {
+      const buffer = Buffer.alloc(Math.min(64 * 1024, to - position));
+      const { bytesRead } = await this.tail.read(buffer, 0, buffer.length, position);
+      if (bytesRead === 0) break;
+      await writeAll(this.head, buffer.subarray(0, bytesRead), written);
+      position += bytesRead;
+      written += bytesRead;
+    }
+    return written;
+  }
+
+  /** Bytes from the oldest on until a line begins, or, where lines are very long, a character. */
+  private async toLineStart(oldest: number): Promise<number> {
+    const window = Buffer.alloc(Math.min(lineWindow, this.half));
+    const first = await this.tail.read(window, 0, Math.min(window.length, this.half - oldest), oldest);
+    if (first.bytesRead < window.length) {
+      await this.tail.read(window, first.bytesRead, window.length - first.bytesRead, 0);
+    }
+    const newline = window.indexOf(0x0a);
+    if (newline >= 0 && newline + 1 < this.half) return newline + 1;
+    const character = window.findIndex((byte) => (byte & 0xc0) !== 0x80);
+    return Math.max(character, 0);
+  }
+
+  private async writeLine(line: string, at: number): Promise<number> {
+    const bytes = Buffer.from(`\n${line}\n`, 'utf8');
+    await writeAll(this.head, bytes, at);
+    return bytes.length;
+  }
+}
+
+/** Longest line that is looked through for its end. */
+const lineWindow = 64 * 1024;
+
+/** The end of the last whole line within the last 64 KiB before `end`; else of the last whole character. */
+async function cutAtLine(file: FileHandle, end: number): Promise<number> {
+  const window = Buffer.alloc(Math.min(lineWindow, end));
+  await file.read(window, 0, window.length, end - window.length);
+  const newline = window.lastIndexOf(0x0a);
+  if (newline >= 0) return end - window.length + newline + 1;
+  let cut = window.length;
+  while (cut > 0 && ((window[cut - 1] ?? 0) & 0xc0) === 0x80) cut -= 1;
+  // Also the first byte of the character that was cut, unless it is whole in itself.
+  if (cut > 0 && (window[cut - 1] ?? 0) >= 0xc0) cut -= 1;
+  return end - window.length + cut;
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.byteLength;) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.byteLength - done, at + done);
+    done += bytesWritten;
+  }
+}
+
+const messageOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';

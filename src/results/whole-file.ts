@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+
+/**
+ * Writes a file so that it is there whole or not at all: `write` fills a draft beside it, which then takes its place.
+ * A draft that fails is removed; one that a killed process left behind is named `.<name>.<random>.draft`.
+ */
+export async function writeWhole<T>(file: string, write: (draft: FileHandle) => Promise<T>): Promise<T> {
+  await mkdir(path.dirname(file), { recursive: true });
+  const draft = draftFor(file);
+  try {
+    const handle = await open(draft, 'wx+');
+    let result: T;
+    try {
+      result = await write(handle);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(draft, file);
+    return result;
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+}
+
+/** A name in the same folder that nobody else uses. */
+export function draftFor(file: string): string {
+  const { dir, base } = path.parse(file);
+  return path.join(dir, `.${base.slice(0, 40)}.${randomBytes(6).toString('hex')}.draft`);
+}
+
+/** Whether a file name is that of a draft. */
+export const isDraft = (name: string): boolean => /^\..*\.[0-9a-f]{12}\.draft$/.test(name);
+
+/** JSON, whole or not at all. */
+export async function writeWholeJson(file: string, value: unknown): Promise<void> {
+  await writeWhole(file, (draft) => draft.writeFile(`${JSON.stringify(value, null, 2)}\n`));
+}
