@@ -1,9 +1,9 @@
-import { LogprobReader, type Opinion } from './logprobs';
-import { BATCH_SIZE, type LoadedModel, type NativeContext, type NativeSampler } from './native';
-import { chooseSlot, type Slot } from './slots';
+import { LogprobReader, readAll, type Opinion } from './logprobs';
+import { type LoadedModel, type NativeContext, type NativeSampler } from './native';
+import { chooseSlot, inBatches, SMALLEST_BATCH, type Slot } from './slots';
 
 /** Sequences that keep earlier prompts, for prompts that begin alike. Two sizes, so that memory stays below 400 MB. */
-const SHORT = { sequences: 12, length: 512 };
+const SHORT = { sequences: 8, length: 512 };
 const LONG_SEQUENCES = 2;
 
 export interface Sampling {
@@ -34,7 +34,17 @@ export interface GeneratedToken {
 interface Pool {
   readonly context: NativeContext;
   readonly slots: Slot[];
-  readonly reader: LogprobReader;
+  /** One for each core in use. */
+  readonly readers: readonly LogprobReader[];
+}
+
+interface AppendOptions {
+  readonly tokens: readonly number[];
+  /** The whole prompt, for the token that follows each. */
+  readonly following?: readonly number[];
+  /** Ask for opinions after each token, with this many alternatives. */
+  readonly topCount?: number | undefined;
+  readonly signal: AbortSignal;
 }
 
 /** Computes with one model, one request after another. Nothing told depends on what was computed before. */
@@ -60,59 +70,55 @@ export class Engine {
     const { slot, reused } = chooseSlot(pool.slots, prompt, topCount);
     slot.usedAt = ++this.#clock;
     truncate(pool.context, slot, reused);
-    let logits = await this.#append(pool, slot, { tokens: prompt.slice(reused), following: prompt, topCount, signal });
-    yield { prompt: request.scorePrompt ? slot.opinions.slice(0, prompt.length - 1) : [] };
     const sampler = this.#sampler(request.sampling);
     try {
+      let logits = await this.#append(pool, slot, {
+        tokens: prompt.slice(reused),
+        following: prompt,
+        topCount,
+        signal,
+      });
+      yield { prompt: request.scorePrompt ? slot.opinions.slice(0, prompt.length - 1) : [] };
       for (let made = 0; made < maxTokens; made++) {
         signal.throwIfAborted();
         const [token] = await pool.context.sampleToken(logits, sampler, false, false);
         const opinion =
           request.logprobs === undefined
             ? undefined
-            : await pool.reader.read(logits, { target: token, topCount: Math.max(request.logprobs, 1) });
+            : (
+                await readAll(pool.readers, [
+                  { logitIndex: logits, target: token, topCount: Math.max(request.logprobs, 1) },
+                ])
+              )[0];
         if (this.#loaded.model.isEogToken(token)) return;
         yield { token, opinion };
         if (made + 1 < maxTokens) logits = await this.#append(pool, slot, { tokens: [token], signal });
       }
     } finally {
       sampler.dispose();
+      // Cells of generated tokens were computed one by one, see `SMALLEST_BATCH`: no prompt may build on them.
+      truncate(pool.context, slot, prompt.length < SMALLEST_BATCH ? 0 : Math.min(prompt.length, slot.tokens.length));
     }
   }
 
   /** Computes `tokens` at the slot's end; resolves to the logit index of the last one. */
-  async #append(
-    pool: Pool,
-    slot: Slot,
-    options: {
-      tokens: readonly number[];
-      following?: readonly number[];
-      topCount?: number | undefined;
-      signal: AbortSignal;
-    },
-  ): Promise<number> {
+  async #append(pool: Pool, slot: Slot, options: AppendOptions): Promise<number> {
     const { tokens, following, topCount, signal } = options;
     let last = -1;
-    for (let start = 0; start < tokens.length; start += BATCH_SIZE) {
+    for (const batch of inBatches(tokens)) {
       signal.throwIfAborted();
-      const batch = tokens.slice(start, start + BATCH_SIZE);
-      const ends = start + batch.length === tokens.length;
-      const wanted = topCount !== undefined ? [...batch.keys()] : ends ? [batch.length - 1] : [];
-      const position = slot.tokens.length;
+      const wanted = topCount !== undefined ? [...batch.keys()] : [batch.length - 1];
+      const first = slot.tokens.length;
       pool.context.initBatch(batch.length);
-      const logits = pool.context.addToBatch(
-        slot.sequence,
-        position,
-        Uint32Array.from(batch),
-        Uint32Array.from(wanted),
-      );
+      const logits = pool.context.addToBatch(slot.sequence, first, Uint32Array.from(batch), Uint32Array.from(wanted));
       await decode(pool.context, slot, batch);
       last = logits.at(-1) ?? -1;
       if (topCount === undefined) continue;
-      for (const [i, index] of logits.entries()) {
-        const target = following?.[position + i + 1];
-        if (target !== undefined) slot.opinions[position + i] = await pool.reader.read(index, { target, topCount });
-      }
+      const questions = [...logits].flatMap((logitIndex, i) => {
+        const target = following?.[first + i + 1];
+        return target === undefined ? [] : [{ logitIndex, target, topCount }];
+      });
+      for (const [i, opinion] of (await readAll(pool.readers, questions)).entries()) slot.opinions[first + i] = opinion;
     }
     return last;
   }
@@ -137,10 +143,11 @@ export class Engine {
       opinions: [],
       usedAt: 0,
     }));
+    const createSampler = (): NativeSampler => this.#loaded.createSampler();
     const pool = {
       context,
       slots,
-      reader: new LogprobReader({ context, createSampler: () => this.#loaded.createSampler() }),
+      readers: Array.from({ length: this.#loaded.threads }, () => new LogprobReader({ context, createSampler })),
     };
     this.#pools.set(kind, pool);
     return pool;

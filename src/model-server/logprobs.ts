@@ -9,8 +9,30 @@ export interface TokenLogprob {
 /** The model's opinion at one position: the most likely tokens, best first (at least one), and the token that follows. */
 export interface Opinion {
   readonly top: readonly TokenLogprob[];
-  /** `undefined` when no token was asked about. */
-  readonly target: TokenLogprob | undefined;
+  readonly target: TokenLogprob;
+}
+
+export interface Question {
+  readonly logitIndex: number;
+  /** Whose probability to tell besides the most likely ones. */
+  readonly target: number;
+  /** ≥ 1: how many of the most likely tokens to tell. */
+  readonly topCount: number;
+}
+
+/** Answers in the order of the questions, by all readers at once. */
+export async function readAll(readers: readonly LogprobReader[], questions: readonly Question[]): Promise<Opinion[]> {
+  const answers: Opinion[] = [];
+  const left = questions.entries();
+  // The first look at a batch's logits puts them in order: nobody else may look meanwhile.
+  const first = left.next();
+  if (!first.done && readers[0]) answers[0] = await readers[0].read(first.value[1]);
+  await Promise.all(
+    readers.map(async (reader) => {
+      for (const [i, question] of left) answers[i] = await reader.read(question);
+    }),
+  );
+  return answers;
 }
 
 /** Lifts two tokens above all others, so that a truncation to two keeps just these. Float32 logits keep 1e-5 at this height. */
@@ -33,14 +55,11 @@ export class LogprobReader {
     this.#truncated = createSampler();
   }
 
-  /** `topCount` ≥ 1: how many of the most likely tokens to tell. */
-  async read(logitIndex: number, options: { target: number | undefined; topCount: number }): Promise<Opinion> {
+  async read({ logitIndex, target, topCount }: Question): Promise<Opinion> {
     const [best, , confidence] = await this.#context.sampleToken(logitIndex, this.#greedy, false, true);
     if (confidence === undefined || best < 0) throw new Error('The model produced no probabilities for a token.');
     const first = { token: best, logprob: Math.log(confidence) };
-    const top = options.topCount > 1 ? await this.#top(logitIndex, first, options.topCount) : [first];
-    const { target } = options;
-    if (target === undefined) return { top, target: undefined };
+    const top = topCount > 1 ? await this.#top(logitIndex, first, topCount) : [first];
     const known = top.find(({ token }) => token === target);
     return { top, target: known ?? (await this.#relativeTo(logitIndex, first, target)) };
   }

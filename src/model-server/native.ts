@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { BATCH_SIZE } from './slots';
 
 /**
  * The part of node-llama-cpp that is used, as typed by its version 3.22. Models, contexts and tokenisation are its public
@@ -93,11 +94,9 @@ interface LlamaModule {
   }): Promise<Llama>;
 }
 
-/** Tokens decoded at once. Small, as logits for each of them are kept: 128 × 49 152 × 4 bytes = 25 MB. */
-export const BATCH_SIZE = 128;
-
 export interface LoadedModel {
   readonly model: LlamaModel;
+  readonly threads: number;
   /** Renders chat messages by the model's own template; `undefined` where the weights hold none. */
   readonly renderChat: ((messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string) | undefined;
   createContext(options: { sequences: number; length: number }): Promise<NativeContext>;
@@ -140,6 +139,7 @@ export async function loadModel({
   const template = source ? new Template(source) : undefined;
   return {
     model,
+    threads,
     renderChat: template
       ? (messages, addGenerationPrompt) =>
           template.render({

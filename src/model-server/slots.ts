@@ -10,21 +10,43 @@ export interface Slot {
   usedAt: number;
 }
 
+/** Tokens decoded at once. Not more, as logits for each of them are kept: 128 × 49 152 × 4 bytes = 25 MB. */
+export const BATCH_SIZE = 128;
+/**
+ * A single token is computed by other kernels than several at once, with results that differ in the third digit. Prompts
+ * are therefore never computed by one token, wherever reuse or a batch's size would come to that; then it makes no
+ * difference how a prompt was split.
+ */
+export const SMALLEST_BATCH = 2;
+
+/** Splits into batches of at most `BATCH_SIZE`, none of them a single token unless that is all there is. */
+export function inBatches(tokens: readonly number[]): readonly (readonly number[])[] {
+  const batches: (readonly number[])[] = [];
+  for (let start = 0; start < tokens.length;) {
+    const left = tokens.length - start;
+    const orphan = left - BATCH_SIZE > 0 && left - BATCH_SIZE < SMALLEST_BATCH;
+    const size = Math.min(left, orphan ? BATCH_SIZE - 1 : BATCH_SIZE);
+    batches.push(tokens.slice(start, start + size));
+    start += size;
+  }
+  return batches;
+}
+
 /** Kept when a prompt shares at least this part of what a slot holds; else the slot longest unused is overwritten. */
 const WORTH_KEEPING = 0.5;
 
 /**
- * How many leading tokens of `tokens` need no computation in this slot. The last token never counts, as its logits are
- * needed; with `topCount`, neither does any from the first position on whose opinion is missing, shorter, or about
+ * How many leading tokens of `tokens` need no computation in this slot. The last tokens never count, as the logits
+ * of the last are needed; with `topCount`, neither does any from the first position on whose opinion is missing, shorter, or about
  * another following token.
  */
 export function reusablePrefix(slot: Slot, tokens: readonly number[], topCount: number | undefined): number {
-  const limit = Math.min(slot.tokens.length, tokens.length - 1);
+  const limit = Math.min(slot.tokens.length, tokens.length - SMALLEST_BATCH);
   for (let i = 0; i < limit; i++) {
     if (slot.tokens[i] !== tokens[i]) return i;
     if (topCount === undefined) continue;
     const opinion = slot.opinions[i];
-    if (!opinion || opinion.top.length < topCount || opinion.target?.token !== tokens[i + 1]) return i;
+    if (!opinion || opinion.top.length < topCount || opinion.target.token !== tokens[i + 1]) return i;
   }
   return Math.max(limit, 0);
 }

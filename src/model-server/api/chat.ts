@@ -86,7 +86,7 @@ function chatLogprobs(model: LlamaModel, { generated }: Generation, count: numbe
   };
   return {
     content: generated.flatMap(({ opinion }) =>
-      opinion?.target ? [{ ...describe(opinion.target), top_logprobs: opinion.top.slice(0, count).map(describe) }] : [],
+      opinion ? [{ ...describe(opinion.target), top_logprobs: opinion.top.slice(0, count).map(describe) }] : [],
     ),
   };
 }

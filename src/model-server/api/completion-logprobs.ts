@@ -24,7 +24,7 @@ export function completionLogprobs(options: {
   for (const [i, token] of tokens.entries()) {
     const opinion = opinions[i];
     result.tokens.push(tokenText(model, token));
-    result.token_logprobs.push(opinion?.target?.logprob ?? null);
+    result.token_logprobs.push(opinion?.target.logprob ?? null);
     result.top_logprobs.push(opinion ? topLogprobs(model, opinion, count) : null);
     result.text_offset.push(offset);
     offset += stream.push(token).length;
@@ -35,6 +35,6 @@ export function completionLogprobs(options: {
 /** The `count` best, and the token itself where it is none of them. */
 function topLogprobs(model: LlamaModel, { top, target }: Opinion, count: number): Record<string, number> {
   const entries = top.slice(0, count);
-  const all = target && !entries.some(({ token }) => token === target.token) ? [...entries, target] : entries;
+  const all = !entries.some(({ token }) => token === target.token) ? [...entries, target] : entries;
   return Object.fromEntries(all.map(({ token, logprob }) => [tokenText(model, token), logprob]));
 }
