@@ -87,9 +87,13 @@ const faultsOf = (parts: AppParts, base: string) =>
     aliases: (id) => parts.workspace.jobs.namesOf(id),
   });
 
-function answerFor(error: Error, context: Context<PlatformEnv>, { log }: AppParts): Response {
+function answerFor(error: Error, context: Context<PlatformEnv>, parts: AppParts): Response {
   if (error instanceof ApiError) return context.json({ code: error.code, message: error.message }, error.status);
-  log('a request failed', { method: context.req.method, path: context.req.path, error: error.stack ?? error.message });
+  parts.log('a request failed', {
+    method: context.req.method,
+    path: context.req.path,
+    error: error.stack ?? error.message,
+  });
   return context.json(
     { code: 'InternalError', message: 'the local platform failed at this request; see its log' },
     500,

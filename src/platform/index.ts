@@ -1,13 +1,12 @@
 import path from 'node:path';
 import { createServer, type Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { getRequestListener } from '@hono/node-server';
 import type { HomePaths } from '../home/paths';
 import { newToken, portOf, readAccess, writeAccess } from './access';
 import { createApp, workspacePath } from './app';
 import { Faults, type FaultRule } from './faults/faults';
 import { RequestLog } from './faults/request-log';
-import { closeServer, listenOnLoopback } from './listen';
+import { closeServer, listenOnLoopback, requestListener } from './listen';
 import type { Runtime, RuntimeHost } from './runtime';
 import { loadPlan, type Plan } from './runtimes/simulated/plan';
 import { createSimulatedRuntime } from './runtimes/simulated/index';
@@ -97,7 +96,7 @@ async function startLocked({ options, workspace: name, plan, stateFolder, lock }
     port: () => port,
     log,
   });
-  const server = createServer(getRequestListener(app.fetch));
+  const server = createServer(requestListener(app));
   try {
     const wanted = options.port === 0 ? [portOf(earlier) ?? 0, 0] : [options.port];
     port = await listenOnLoopback(server, wanted);
@@ -165,7 +164,7 @@ type WorkspaceMounts = () => ReturnType<Workspace['deployments']['mounts']>;
 async function createRuntime(options: PlatformOptions, plan: Plan, host: RuntimeHost): Promise<Runtime> {
   if (options.runtime === 'simulated') return createSimulatedRuntime(host, { plan });
   // Loaded only when wanted: it brings the provisioning of model servers and Python environments with it.
-  const { createProcessRuntime } = await import('./runtimes/process/index');
+  const { createProcessRuntime } = await import('./runtimes/process/index.js');
   return createProcessRuntime(host, { home: options.home });
 }
 

@@ -1,6 +1,13 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+
+/** What `createServer` wants, from what Hono offers. A request that fails there has been answered with 500 by Hono. */
+export function requestListener(app: { fetch: Parameters<typeof getRequestListener>[0] }): RequestListener {
+  const listener = getRequestListener(app.fetch);
+  return (request, response) => void listener(request, response);
+}
 
 /** Listens on loopback. `ports` are tried in order; 0 means any free one. Rejects when the last one is taken too. */
 export async function listenOnLoopback(server: Server, ports: readonly number[]): Promise<number> {

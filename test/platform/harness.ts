@@ -11,8 +11,11 @@ export interface TestPlatform extends RunningPlatform {
   readonly stateFolder: string;
   /** `path` below the workspace. */
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
+  // The tests look at answers as a client in another language would: without types.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
   json(method: string, path: string, body?: unknown): Promise<any>;
   /** `path` below the server's root. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
   sim(path: string): Promise<any>;
   /** Ends it and starts it again on the same state. */
   restarted(): Promise<TestPlatform>;

@@ -14,9 +14,9 @@ export function logResponse(context: Context, source: LogSource, closing: AbortS
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
-        const { done, value } = await pieces.next();
-        if (done === true) controller.close();
-        else controller.enqueue(value);
+        const piece = await pieces.next();
+        if (piece.done === true) controller.close();
+        else controller.enqueue(piece.value);
       } catch (error) {
         if (signal.aborted) controller.close();
         else controller.error(error);

@@ -20,7 +20,7 @@ const deletionRetryMs = 2_000;
 export const minReplicas = (spec: JsonObject): number =>
   numberAt(objectAt(spec, 'resource_requirement'), 'min_replicas') ?? 1;
 
-export const asDeploymentSpec = (spec: JsonObject): DeploymentSpecBody => spec as DeploymentSpecBody;
+export const asDeploymentSpec = (spec: JsonObject): DeploymentSpecBody => spec;
 
 export class Deployments {
   readonly #context: WorkspaceContext;
@@ -147,17 +147,17 @@ export class Deployments {
   }
 
   async #end(name: string): Promise<void> {
-    const { runtime, state, log, closing, releaseMounts } = this.#context;
+    const { runtime, state, closing } = this.#context;
     while (!closing.aborted) {
       try {
         await runtime.deleteDeployment(name);
         if (closing.aborted) return; // the next start ends it again, which is then quick
         const record = state.deployments.get(name);
         await state.deployments.remove(name);
-        await releaseMounts(asDeploymentSpec(record?.spec ?? {}).mounts ?? []);
+        await this.#context.releaseMounts(asDeploymentSpec(record?.spec ?? {}).mounts ?? []);
         return;
       } catch (error) {
-        log(`deployment ${name} could not be ended yet`, { error: String(error) });
+        this.#context.log(`deployment ${name} could not be ended yet`, { error: String(error) });
         await sleep(deletionRetryMs, undefined, { signal: closing }).catch(() => undefined);
       }
     }

@@ -24,7 +24,7 @@ const longestArchive = 1_000;
 
 export const isFinished = (state: string): boolean => finishedStates.has(state);
 
-export const asJobSpec = (spec: JsonObject): JobSpecBody => spec as JobSpecBody;
+export const asJobSpec = (spec: JsonObject): JobSpecBody => spec;
 
 export const runtimeJob = ({ id, name, spec }: JobRecord): RuntimeJob => ({ id, name, spec: asJobSpec(spec) });
 
@@ -175,7 +175,7 @@ export class Jobs {
   }
 
   async #archive(id: string, reason: 'deleted' | 'ttl'): Promise<void> {
-    const { runtime, state, log, closing, now, releaseMounts } = this.#context;
+    const { runtime, state, closing } = this.#context;
     while (!closing.aborted) {
       try {
         const final = state.jobs.get(id);
@@ -185,12 +185,12 @@ export class Jobs {
         if (closing.aborted) return; // the next start ends it again, which is then quick
         const record = state.jobs.get(id) ?? final;
         const archivedStatus = reason === 'deleted' ? { ...status, state: 'Deleted' } : status;
-        await state.jobs.put(id, { ...record, archived: { at: now(), reason, status: archivedStatus } });
-        await releaseMounts(asJobSpec(record.spec).mounts ?? []);
+        await state.jobs.put(id, { ...record, archived: { at: this.#context.now(), reason, status: archivedStatus } });
+        await this.#context.releaseMounts(asJobSpec(record.spec).mounts ?? []);
         await this.#trimArchive();
         return;
       } catch (error) {
-        log(`job ${id} could not be ended yet`, { error: String(error) });
+        this.#context.log(`job ${id} could not be ended yet`, { error: String(error) });
         await sleep(retryMs, undefined, { signal: closing }).catch(() => undefined);
       }
     }

@@ -92,7 +92,7 @@ export class SimulatedJobs {
 
   async detach(): Promise<void> {
     for (const { timer } of this.#all.values()) clearTimeout(timer);
-    await Promise.allSettled([...this.#all.values()].map(({ writing }) => writing));
+    await Promise.allSettled([...this.#all.values()].map(async ({ writing }) => writing));
   }
 
   /** The planned moment, but Completed only with the results written. */

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { Hono, type Context } from 'hono';
+import { Hono } from 'hono';
 import { z } from 'zod';
 import type { RuntimeDeployment, RuntimeHost } from '../../runtime';
 import { chatAnswer, chatChunks, completionAnswer } from './completions';
@@ -8,37 +8,43 @@ import type { Served } from './deployments';
 /** Below this path each deployment answers at its name. */
 export const servingPath = '/e';
 
+interface ServingEnv {
+  Variables: { served: Served };
+}
+
 /** The OpenAI-compatible side of every simulated deployment: 404 for none, 503 until Ready, 401 without its token. */
-export function createServingApp(find: (name: string) => Served | undefined, host: RuntimeHost): Hono {
-  const app = new Hono();
-  app.onError((error, c) => failure(c, 400, error instanceof z.ZodError ? z.prettifyError(error) : error.message));
+export function createServingApp(find: (name: string) => Served | undefined, host: RuntimeHost): Hono<ServingEnv> {
+  const app = new Hono<ServingEnv>();
+  app.onError((error) => failure(400, error instanceof z.ZodError ? z.prettifyError(error) : error.message));
   app.use(`${servingPath}/:name/*`, async (c, next) => {
     const served = find(c.req.param('name'));
-    if (served === undefined) return failure(c, 404, 'there is no such deployment');
-    if (!served.ready) return failure(c, 503, 'the deployment is not ready');
-    if (served.readyFor < (served.rule.unhealthy ?? 0)) return failure(c, 503, 'the model is still loading');
-    if (!isAdmitted(c, served.deployment, host)) return failure(c, 401, 'a valid token of this endpoint is needed');
+    if (served === undefined) return failure(404, 'there is no such deployment');
+    if (!served.ready) return failure(503, 'the deployment is not ready');
+    if (served.readyFor < (served.rule.unhealthy ?? 0)) return failure(503, 'the model is still loading');
+    if (!isAdmitted(c.req.header('authorization') ?? '', served.deployment, host)) {
+      return failure(401, 'a valid token of this endpoint is needed');
+    }
+    c.set('served', served);
     return next();
   });
-  const modelOf = (c: Context): string[] => {
-    const served = find(c.req.param('name') ?? '');
-    return served === undefined ? [] : servedModels(served);
-  };
   const at = (path: string): string => `${servingPath}/:name${path}`;
   app.get(at('/health'), (c) => c.json({ status: 'ok' }));
-  app.get(at('/v1/models'), (c) =>
-    c.json({
-      object: 'list',
-      data: modelOf(c).map((id) => ({ id, object: 'model', created: 0, owned_by: 'simulated' })),
-    }),
-  );
+  app.get(at('/v1/models'), (c) => {
+    const data = servedModels(c.get('served')).map((id) => ({
+      id,
+      object: 'model',
+      created: 0,
+      owned_by: 'simulated',
+    }));
+    return c.json({ object: 'list', data });
+  });
   app.post(at('/v1/completions'), async (c) => {
     const body: unknown = await c.req.json();
-    return wrongModel(c, body, modelOf(c)) ?? c.json(completionAnswer(body));
+    return wrongModel(body, c.get('served')) ?? c.json(completionAnswer(body));
   });
   app.post(at('/v1/chat/completions'), async (c) => {
     const body: unknown = await c.req.json();
-    const refusal = wrongModel(c, body, modelOf(c));
+    const refusal = wrongModel(body, c.get('served'));
     if (refusal !== undefined) return refusal;
     if (!z.object({ stream: z.literal(true) }).safeParse(body).success) return c.json(chatAnswer(body));
     return c.body(chatChunks(body).join(''), 200, { 'content-type': 'text/event-stream' });
@@ -55,17 +61,18 @@ export function servedModels({ deployment, rule }: Pick<Served, 'deployment' | '
   return [rule.serves ?? variable ?? double ?? single ?? bare ?? deployment.name];
 }
 
-function wrongModel(c: Context, body: unknown, served: readonly string[]): Response | undefined {
+function wrongModel(body: unknown, from: Served): Response | undefined {
   const asked = z.object({ model: z.string() }).safeParse(body);
+  const served = servedModels(from);
   if (!asked.success || served.includes(asked.data.model)) return undefined;
-  return failure(c, 404, `the model ${asked.data.model} does not exist; served: ${served.join(', ')}`);
+  return failure(404, `the model ${asked.data.model} does not exist; served: ${served.join(', ')}`);
 }
 
 /** A deployment whose tokens can't be resolved admits nobody. */
-function isAdmitted(c: Context, { spec }: RuntimeDeployment, host: RuntimeHost): boolean {
+function isAdmitted(authorization: string, { spec }: RuntimeDeployment, host: RuntimeHost): boolean {
   const tokens = spec.api_tokens ?? [];
   if (tokens.length === 0) return true;
-  const [, given = ''] = /^Bearer\s+(\S+)\s*$/i.exec(c.req.header('authorization') ?? '') ?? [];
+  const [, given = ''] = /^Bearer\s+(\S+)\s*$/i.exec(authorization) ?? [];
   return tokens.some((token) => {
     const reference = token.value_from?.token_name_ref;
     const wanted = token.value ?? (reference === undefined ? undefined : host.secret(reference));
@@ -75,5 +82,5 @@ function isAdmitted(c: Context, { spec }: RuntimeDeployment, host: RuntimeHost):
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-const failure = (c: Context, status: 400 | 401 | 404 | 503, message: string): Response =>
-  c.json({ error: { message, type: 'simulated', code: status } }, status);
+const failure = (status: 400 | 401 | 404 | 503, message: string): Response =>
+  Response.json({ error: { message, type: 'simulated', code: status } }, { status });
