@@ -24,6 +24,8 @@ export const asDeploymentSpec = (spec: JsonObject): DeploymentSpecBody => spec;
 
 export class Deployments {
   readonly #context: WorkspaceContext;
+  /** On their way to disk: reserved and visible, but the runtime has not heard of them. */
+  readonly #beginning = new Set<string>();
 
   constructor(context: WorkspaceContext) {
     this.#context = context;
@@ -69,8 +71,13 @@ export class Deployments {
       version: 1,
       events: [{ at, type: 'Normal', reason: 'Created' }],
     };
-    await this.#context.state.deployments.put(name, record);
-    this.#context.runtime.createDeployment({ name, spec: asDeploymentSpec(spec) });
+    this.#beginning.add(name);
+    try {
+      await this.#context.state.deployments.put(name, record);
+      this.#context.runtime.createDeployment({ name, spec: asDeploymentSpec(spec) });
+    } finally {
+      this.#beginning.delete(name);
+    }
     return this.get(name);
   }
 
@@ -137,7 +144,9 @@ export class Deployments {
   }
 
   #view(record: DeploymentRecord): DeploymentView {
-    const observed = this.#context.runtime.observeDeployment(record.name);
+    const observed: DeploymentObservation = this.#beginning.has(record.name)
+      ? { state: 'Starting', url: undefined, readyReplicas: 0, message: undefined }
+      : this.#context.runtime.observeDeployment(record.name);
     if (record.deletedAt === undefined) return { record, observed };
     return { record, observed: { ...observed, state: 'Deleting', readyReplicas: 0 } };
   }

@@ -31,6 +31,8 @@ export const runtimeJob = ({ id, name, spec }: JobRecord): RuntimeJob => ({ id, 
 export class Jobs {
   readonly #context: WorkspaceContext;
   readonly #archiving = new Set<string>();
+  /** On their way to disk: visible, but the runtime has not heard of them. */
+  readonly #beginning = new Set<string>();
 
   constructor(context: WorkspaceContext) {
     this.#context = context;
@@ -86,8 +88,13 @@ export class Jobs {
       version: 1,
       events: [{ at, type: 'Normal', reason: 'Created' }],
     };
-    await this.#context.state.jobs.put(record.id, record);
-    this.#context.runtime.createJob(runtimeJob(record));
+    this.#beginning.add(record.id);
+    try {
+      await this.#context.state.jobs.put(record.id, record);
+      this.#context.runtime.createJob(runtimeJob(record));
+    } finally {
+      this.#beginning.delete(record.id);
+    }
     return this.#view(record);
   }
 
@@ -137,6 +144,8 @@ export class Jobs {
 
   #view(record: JobRecord): JobView {
     if (record.archived !== undefined) return { record, status: record.archived.status };
+    if (record.archived === undefined && this.#beginning.has(record.id))
+      return { record, status: { state: 'Queueing' } };
     const { state, message, completedAt } = this.#context.runtime.observeJob(record.id);
     const shown = record.deletedAt === undefined ? state : 'Deleting';
     return {
