@@ -33,7 +33,7 @@ export interface SavedLog {
 export async function saveLog(request: SaveLogRequest): Promise<SavedLog> {
   const { file, maxBytes } = request;
   await mkdir(path.dirname(file), { recursive: true });
-  const half = Math.max(Math.floor(maxBytes / 2), 1);
+  const half = Math.max(Math.floor(maxBytes / 2), smallestHalf);
   const draft = draftFor(file);
   const ring = draftFor(file);
   const head = await open(draft, 'wx+');
@@ -55,6 +55,9 @@ export async function saveLog(request: SaveLogRequest): Promise<SavedLog> {
 }
 
 const defaultQuietMs = 10_000;
+
+/** Holds the beginning of a character, wherever it is cut. */
+const smallestHalf = 16;
 
 /** Reads to the end, or until it has been quiet for too long; `broken` when it ended otherwise. */
 async function readInto(log: BoundedLog, request: SaveLogRequest): Promise<{ error: unknown } | undefined> {
@@ -84,6 +87,7 @@ async function readInto(log: BoundedLog, request: SaveLogRequest): Promise<{ err
 /** `quiet` when the promise takes too long; rejects with the signal's reason when that comes first. */
 async function within<T>(promise: Promise<T>, quietMs: number, signal: AbortSignal | undefined): Promise<T | 'quiet'> {
   promise.catch(() => undefined); // a source that is given up may still fail
+  signal?.throwIfAborted();
   let timer: NodeJS.Timeout | undefined;
   let onAbort: (() => void) | undefined;
   const quiet = new Promise<'quiet'>((resolve, reject) => {
