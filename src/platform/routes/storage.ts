@@ -79,6 +79,7 @@ async function receiveFile(context: PlatformRequest, store: (content: Readable) 
     };
     const parser = new Busboy({ headers: { 'content-type': type }, limits: { files: 1 } });
     parser.on('file', (field, content) => {
+      content.on('error', fail);
       if (field !== 'file' || stored !== undefined) content.resume();
       else (stored = store(content)).catch(fail);
     });

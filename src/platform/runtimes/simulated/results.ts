@@ -38,10 +38,10 @@ export async function writeResults(
   const config = { output_dir: folder, type: run.task, params: { limit_samples: sampleCount, parallelism: 1 } };
   const target = { api_endpoint: { model_id: run.model, url: run.url, type: 'completions' } };
   const files: Record<string, string> = {
-    'run_config.yml': stringify({ config, target, framework_name: 'simulated' }),
+    'run_config.yml': toYaml({ config, target, framework_name: 'simulated' }),
     'eval_factory_metrics.json': `${JSON.stringify(harnessMetrics(details), null, 2)}\n`,
     // Last, as it is what readers look for.
-    'results.yml': stringify({
+    'results.yml': toYaml({
       git_hash: '',
       command: `simulated --tasks ${run.task}`,
       config,
@@ -101,3 +101,6 @@ export function scoreOf(name: string, salt: number): number {
   for (const character of name) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
   return (hash % 101) / 100;
 }
+
+/** Without aliases: the readers of these files are not all ours. */
+const toYaml = (value: unknown): string => stringify(value, { aliasDuplicateObjects: false });

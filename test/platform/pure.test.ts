@@ -1,0 +1,95 @@
+import fc from 'fast-check';
+import { parseDuration } from '../../src/platform/duration';
+import { queryLog } from '../../src/platform/logs/log-query';
+import { wholeCharacters } from '../../src/platform/logs/whole-characters';
+import { mergePatch } from '../../src/platform/merge-patch';
+import { fileSystemOf } from '../../src/platform/storage/file-systems';
+import { resultsMount } from '../../src/platform/runtimes/simulated/results';
+
+async function* pieces(bytes: Uint8Array, cuts: readonly number[]): AsyncGenerator<Uint8Array> {
+  let from = 0;
+  for (const cut of [...cuts, bytes.length]) {
+    const to = Math.min(Math.max(cut, from), bytes.length);
+    yield bytes.subarray(from, to);
+    from = to;
+  }
+}
+
+test('however a text is cut, every piece that is passed on is whole characters', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.string({ unit: 'binary' }), fc.array(fc.nat(80)), async (text, cuts) => {
+      const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+      let seen = '';
+      const sorted = [...cuts].sort((a, b) => a - b);
+      for await (const piece of wholeCharacters(pieces(Buffer.from(text), sorted))) seen += strict.decode(piece);
+      expect(seen).toBe(text.toWellFormed());
+    }),
+  );
+});
+
+test('bytes that are no text pass unchanged', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 60 }), fc.array(fc.nat(60)), async (bytes, cuts) => {
+      const seen = [];
+      for await (const piece of wholeCharacters(
+        pieces(
+          bytes,
+          [...cuts].sort((a, b) => a - b),
+        ),
+      ))
+        seen.push(piece);
+      expect(Buffer.concat(seen).equals(Buffer.from(bytes))).toBe(true);
+    }),
+  );
+});
+
+test('log lines have times of their own, whatever the pieces and the page', async () => {
+  const text = Array.from({ length: 50 }, (_, index) => `lïne ${index}`).join('\n');
+  const query = { from: 0n, until: 1n << 62n, limit: 1_000, backward: false, text: '' };
+  const all = await queryLog(pieces(Buffer.from(text), [3, 4, 30]), 1_000, query);
+  expect(all.map((line) => line.text)).toEqual(text.split('\n'));
+  expect(new Set(all.map((line) => line.at)).size).toBe(50);
+  const page = await queryLog(pieces(Buffer.from(text), []), 1_000, { ...query, from: all[10]?.at ?? 0n, limit: 5 });
+  expect(page).toEqual(all.slice(10, 15));
+  const tail = await queryLog(pieces(Buffer.from(text), []), 1_000, { ...query, backward: true, limit: 7 });
+  expect(tail).toEqual(all.slice(-7).reverse());
+});
+
+test('merge patch follows the examples of its RFC', () => {
+  expect(mergePatch({ a: 'b' }, { a: 'c' })).toEqual({ a: 'c' });
+  expect(mergePatch({ a: 'b', b: 'c' }, { a: null })).toEqual({ b: 'c' });
+  expect(mergePatch({ a: ['b'] }, { a: 'c' })).toEqual({ a: 'c' });
+  expect(mergePatch({ a: { b: 'c' } }, { a: { b: 'd', c: null } })).toEqual({ a: { b: 'd' } });
+  expect(mergePatch({ a: [{ b: 'c' }] }, { a: [1] })).toEqual({ a: [1] });
+  expect(mergePatch({ e: null }, { a: 1 })).toEqual({ e: null, a: 1 });
+  expect(mergePatch({}, { a: { bb: { ccc: null } } })).toEqual({ a: { bb: {} } });
+});
+
+test.each([
+  ['200ms', 200],
+  ['2s', 2_000],
+  ['1.5m', 90_000],
+  ['1h', 3_600_000],
+  ['2', undefined],
+  ['s', undefined],
+  ['-1s', undefined],
+])('the duration %s is %s ms', (text, ms) => expect(parseDuration(text)).toBe(ms));
+
+test.each([
+  ['node-nfs:lepton-shared-fs', 'lepton-shared-fs'],
+  ['node-local', 'default'],
+  ['node-nfs:../x', 'default'],
+  ['', 'default'],
+])('mounts from %j are in the file system %s', (from, name) => expect(fileSystemOf(from)).toBe(name));
+
+test('results go through the innermost mount that holds the output folder', () => {
+  const mounts = [
+    { path: '/all', from: 'node-nfs:a', mount_path: '/data' },
+    { path: '/run', from: 'node-nfs:b', mount_path: '/data/run/' },
+  ];
+  const at = (value: string) =>
+    resultsMount({ id: 'j', name: 'j', spec: { mounts, envs: [{ name: 'EVALSAGA_OUTPUT_DIR', value }] } });
+  expect(at('/data/run/0')).toEqual({ from: 'node-nfs:b', path: '/run/0' });
+  expect(at('/data/runner')).toEqual({ from: 'node-nfs:a', path: '/all/runner' });
+  expect(at('/elsewhere')).toEqual(mounts[0]);
+});

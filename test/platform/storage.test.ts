@@ -1,0 +1,152 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { deployment, eventually, quickPlan, testPlatform, type TestPlatform } from './harness';
+
+let platform: TestPlatform;
+beforeEach(async () => {
+  platform = await testPlatform({ plan: quickPlan });
+});
+afterEach(() => platform.dispose());
+
+async function upload(at: string, content: string | Uint8Array<ArrayBuffer>, field = 'file'): Promise<Response> {
+  const form = new FormData();
+  form.set(field, new Blob([content]), 'up.bin');
+  const headers = { authorization: `Bearer ${platform.token}` };
+  return fetch(`${platform.url}/storage${at}`, { method: 'POST', headers, body: form });
+}
+const leaves = async (): Promise<string[]> => (await platform.sim('/inventory')).storage;
+const status = async (method: string, at: string) => (await platform.call(method, `/storage${at}`)).status;
+
+test('a file goes up, is listed, is there, comes down, and goes', async () => {
+  expect((await upload('/default/d1/d%202/ü.txt', 'größe')).status).toBe(200);
+  expect(await platform.json('GET', '/storage/default/d1')).toEqual([{ type: 'dir', name: 'd 2', path: '/d1/d 2' }]);
+  expect(await platform.json('GET', '/storage/default/d1/d%202/')).toEqual([
+    { type: 'file', name: 'ü.txt', path: '/d1/d 2/ü.txt' },
+  ]);
+  const head = await platform.call('HEAD', '/storage/default/d1/d%202/ü.txt');
+  expect([head.status, head.headers.get('content-length')]).toEqual([200, '7']);
+  expect(await status('HEAD', '/default/d1')).toBe(200);
+  expect(await status('HEAD', '/default/d9')).toBe(404);
+  expect(await (await platform.call('GET', '/storage/default/d1/d%202/ü.txt')).text()).toBe('größe');
+  expect(await status('DELETE', '/default/d1/d%202/ü.txt')).toBe(200);
+  expect(await status('HEAD', '/default/d1')).toBe(404);
+  expect(await leaves()).toEqual([]);
+});
+
+test('a large file is the same when it comes back, and an empty one too', async () => {
+  const large = new Uint8Array(24 * 1024 * 1024).map((_, index) => (index * 31) % 251);
+  expect((await upload('/data/large.bin', large)).status).toBe(200);
+  const back = new Uint8Array(await (await platform.call('GET', '/storage/data/large.bin')).arrayBuffer());
+  expect(Buffer.compare(back, large)).toBe(0);
+  expect((await upload('/data/empty', '')).status).toBe(200);
+  expect(await (await platform.call('GET', '/storage/data/empty')).text()).toBe('');
+});
+
+test('what is no upload is refused and leaves nothing', async () => {
+  expect((await upload('/default/a', 'x', 'other')).status).toBe(400);
+  expect((await platform.call('POST', '/storage/default/a', { a: 1 })).status).toBe(400);
+  expect((await upload('/default/', 'x')).status).toBe(400);
+  const headers = { authorization: `Bearer ${platform.token}`, 'content-type': 'multipart/form-data; boundary=B' };
+  const body = '--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nhalf of it';
+  const cut = await fetch(`${platform.url}/storage/default/a`, { method: 'POST', headers, body });
+  expect(cut.status).toBe(400);
+  expect(await leaves()).toEqual([]);
+});
+
+test('a file replaces a file, but neither takes the place of the other kind', async () => {
+  await upload('/default/a', 'one');
+  await upload('/default/a', 'two');
+  expect(await (await platform.call('GET', '/storage/default/a')).text()).toBe('two');
+  expect((await upload('/default/a/b', 'x')).status).toBe(400);
+  expect(await status('PUT', '/default/d')).toBe(200);
+  expect((await upload('/default/d', 'x')).status).toBe(400);
+});
+
+test('a folder made on purpose stays when it is empty; others go with what was in them', async () => {
+  expect(await status('PUT', '/default/kept')).toBe(200);
+  await upload('/default/kept/run/0/a', 'x');
+  expect(await status('DELETE', '/default/kept/run')).toBe(400);
+  expect(await status('DELETE', '/default/kept/run?removeall=true')).toBe(200);
+  expect(await leaves()).toEqual(['default:/kept']);
+  expect(await status('PUT', '/default/kept/inner/deep')).toBe(200);
+  expect(await status('DELETE', '/default/kept?removeall=true')).toBe(200);
+  expect(await leaves()).toEqual([]);
+  await upload('/default/kept/inner/deep/a', 'x');
+  expect(await status('DELETE', '/default/kept/inner/deep/a')).toBe(200);
+  expect(await leaves()).toEqual([]); // the marks of what was deleted are forgotten
+  expect(await status('DELETE', '/default/kept')).toBe(404);
+});
+
+test('the folder of a mount lives as long as what mounts it, when nothing is in it', async () => {
+  const mounts = [{ path: '/a/b', from: 'node-nfs:shared', mount_path: '/data' }];
+  await platform.json('POST', '/deployments', deployment('ep1', { mounts }));
+  mkdirSync(path.join(platform.stateFolder, 'storage/shared/a/b'), { recursive: true });
+  await upload('/shared/a/b/c', 'x');
+  await status('DELETE', '/shared/a/b/c');
+  expect(await leaves()).toEqual(['shared:/a/b']);
+  await platform.json('DELETE', '/deployments/ep1');
+  await eventually(async () => (await leaves()).length === 0);
+});
+
+test('many changes side by side in one folder do not trip over its removal', async () => {
+  const round = async (index: number) => {
+    expect((await upload(`/default/runs/${index}/a`, 'x')).status).toBe(200);
+    expect(await status('DELETE', `/default/runs/${index}?removeall=true`)).toBe(200);
+  };
+  await Promise.all(Array.from({ length: 20 }, (_, index) => round(index)));
+  expect(await leaves()).toEqual([]);
+});
+
+test.each(['/default/../../secret', '/default/%2e%2e/x', '/default/a%2f..%2f..%2fx', '/default/a%00b', '/../default'])(
+  '%s does not lead out',
+  async (at) => {
+    writeFileSync(path.join(platform.root, 'secret'), 'content of it');
+    // fetch() resolves dots by itself; a raw request does not.
+    const { request } = await import('node:http');
+    const options = { port: platform.port, path: `/api/v2/workspaces/local/storage${at}` };
+    const answer = await new Promise<{ status: number; text: string }>((resolve, reject) => {
+      request({ ...options, headers: { authorization: `Bearer ${platform.token}` } }, (response) => {
+        let text = '';
+        response.on('data', (bytes: Buffer) => (text += bytes.toString()));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+      })
+        .on('error', reject)
+        .end();
+    });
+    // Dots may be resolved before routing; what is left names a file system of its own, which is empty.
+    expect([400, 404, 200]).toContain(answer.status);
+    if (answer.status === 200) expect(answer.text).toBe('[]');
+    expect(answer.text).not.toContain('content of it');
+  },
+);
+
+test('links are followed inside of a file system only', async () => {
+  const root = path.join(platform.stateFolder, 'storage/default');
+  mkdirSync(path.join(root, 'run'), { recursive: true });
+  writeFileSync(path.join(root, 'run/real'), 'inside');
+  writeFileSync(path.join(platform.root, 'outside'), 'outside');
+  symlinkSync('real', path.join(root, 'run/good'));
+  symlinkSync(path.join(platform.root, 'outside'), path.join(root, 'run/bad'));
+  symlinkSync(platform.root, path.join(root, 'run/way-out'));
+  const listed = await platform.json('GET', '/storage/default/run');
+  expect(listed.map((entry: { name: string }) => entry.name)).toEqual(['good', 'real']);
+  expect(await (await platform.call('GET', '/storage/default/run/good')).text()).toBe('inside');
+  expect(await status('GET', '/default/run/bad')).toBe(403);
+  expect(await status('GET', '/default/run/way-out/outside')).toBe(403);
+  expect((await upload('/default/run/way-out/planted', 'x')).status).toBe(403);
+  expect(await status('DELETE', '/default/run/way-out/outside')).toBe(403);
+  expect(await status('DELETE', '/default/run/bad')).toBe(200); // the link itself
+  expect(await status('DELETE', '/default/run?removeall=true')).toBe(200);
+  const { readFileSync } = await import('node:fs');
+  expect(readFileSync(path.join(platform.root, 'outside'), 'utf8')).toBe('outside');
+});
+
+test('file systems are named, and du sums up', async () => {
+  await upload('/shared/a', '12345');
+  expect(await platform.json('GET', '/storage')).toEqual([
+    { metadata: { name: 'default' }, status: { total_usage_bytes: 5 } },
+    { metadata: { name: 'shared' }, status: { total_usage_bytes: 5 } },
+  ]);
+  expect((await platform.json('GET', '/storage/du')).status.total_usage_bytes).toBe(5);
+  expect(await platform.json('GET', '/storage/default/')).toEqual([]);
+});
