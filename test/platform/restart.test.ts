@@ -145,8 +145,8 @@ const kill = async (child: ChildProcess): Promise<void> => {
 
 const caller =
   (access: { url: string; token: string }) =>
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
   async (method: string, at: string, body?: unknown): Promise<any> => {
-    // eslint-disable-line @typescript-eslint/no-explicit-any
     const headers = { authorization: `Bearer ${access.token}`, 'content-type': 'application/json' };
     const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
     const response = await fetch(`${access.url}${at}`, init);

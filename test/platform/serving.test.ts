@@ -62,6 +62,13 @@ test('the plan can serve another name, and 503 for a while though Ready', async 
   ).toEqual(['other']);
 });
 
+interface Logprobs {
+  tokens: string[];
+  token_logprobs: (number | null)[];
+  top_logprobs: (Record<string, number> | null)[];
+  text_offset: number[];
+}
+
 test('completions are well-formed: echo, logprobs, batches, token ids', async () => {
   const url = await serve();
   const response = await post(`${url}/v1/completions`, {
@@ -72,19 +79,17 @@ test('completions are well-formed: echo, logprobs, batches, token ids', async ()
     max_tokens: 1,
   });
   const { choices, usage } = (await response.json()) as {
-    choices: { text: string; logprobs: Record<string, (string | number | null | Record<string, number>)[]> }[];
+    choices: { text: string; logprobs: Logprobs }[];
     usage: Record<string, number>;
   };
   expect(choices).toHaveLength(2);
   for (const { text, logprobs } of choices) {
-    const { tokens = [], token_logprobs: values = [], top_logprobs: top = [], text_offset: offsets = [] } = logprobs;
+    const { tokens, token_logprobs: values, top_logprobs: top, text_offset: offsets } = logprobs;
     expect(tokens.join('')).toBe(text);
     expect(new Set([tokens.length, values.length, top.length, offsets.length]).size).toBe(1);
     expect(values[0]).toBeNull();
     expect(values.slice(1).every((value) => typeof value === 'number' && value < 0)).toBe(true);
-    tokens.forEach((token, index) =>
-      expect(text.slice(Number(offsets[index]))).toMatch(new RegExp(`^${String(token)}`)),
-    );
+    tokens.forEach((token, index) => expect(text.slice(offsets[index])).toMatch(new RegExp(`^${token}`)));
   }
   expect(choices[0]?.text.startsWith('The cat  sat')).toBe(true);
   expect(usage).toEqual({ prompt_tokens: 6, completion_tokens: 2, total_tokens: 8 });

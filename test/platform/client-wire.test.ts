@@ -1,0 +1,362 @@
+import { readFileSync } from 'node:fs';
+import { createServer as createTlsServer } from 'node:https';
+import { connect as connectSocket, type AddressInfo, type Socket } from 'node:net';
+import { createServer, type ServerResponse } from 'node:http';
+import path from 'node:path';
+import { execa } from 'execa';
+import { createLeptonClient } from '../../src/lepton/client';
+import { proxySettings } from '../../src/lepton/dispatcher';
+import { askTokenExpiry } from '../../src/lepton/token-expiry';
+import { sendJson, startServer, type SeenRequest, type TestServer } from '../support/http-server';
+
+/** What goes over the wire, where the local platform cannot show it: the other dialect, odd answers, proxies, certificates. */
+
+let server: TestServer;
+let answer: (request: SeenRequest, response: ServerResponse) => void;
+const notes: string[] = [];
+
+beforeEach(async () => {
+  notes.length = 0;
+  server = await startServer((request, response) => answer(request, response));
+});
+afterEach(() => server.close());
+
+const connect = (url = server.url, origin?: string) =>
+  createLeptonClient(
+    { url: `${url}/w`, workspace: 'w', token: 'tok-abcdef', origin },
+    { onNote: (note) => notes.push(note) },
+  );
+
+const features = (enabled: unknown) => ({ workspace_name: 'w', features: { enable_new_deployment_api: enabled } });
+
+describe('the newer dialect', () => {
+  test('a classic spec as the service spells it there, and back', async () => {
+    const endpoint = {
+      metadata: { name: 'ep1', created_at: 5, lepton_metadata: { owner: 'me' } },
+      spec: {
+        components: [
+          { name: 'side', image: 'other' },
+          {
+            name: 'default',
+            frontend: true,
+            image: 'img:1',
+            resource_shape: 'gpu.h100',
+            min_replicas: 1,
+            envs: [{ name: 'A', value: '1' }],
+          },
+        ],
+        api_tokens: [{ value: '***' }],
+      },
+      status: { state: 'NotReady', external_url: 'https://w-ep1.example', auto_scaler_status: { desired_replicas: 1 } },
+    };
+    answer = ({ url, method }, response) => {
+      if (url === '/w/workspace') return sendJson(response, features(true));
+      if (method === 'POST') return sendJson(response, endpoint, 201);
+      return sendJson(response, url === '/w/endpoints' ? [endpoint] : endpoint);
+    };
+    const client = connect();
+    await client.createDeployment({
+      name: 'ep1',
+      spec: {
+        container: { image: 'img:1', command: ['/bin/bash', '-c', 'x'] },
+        resource_requirement: {
+          resource_shape: 'gpu.h100',
+          affinity: { allowed_dedicated_node_groups: ['ng'] },
+          shared_memory_size: 64,
+        },
+        auto_scaler: { scale_down: { no_traffic_timeout: 3600 } },
+        auth_config: {},
+        load_balance_config: { maglev: {} },
+        envs: [{ name: 'A', value: '1' }],
+        mounts: [{ path: '/p', from: 'node-nfs:fs1', mount_path: '/data' }],
+        api_tokens: [{ value_from: { token_name_ref: 'KEY' } }],
+        image_pull_secrets: ['ips'],
+        queue_config: { priority_class: 'mid-4000' },
+        health: {},
+      },
+    });
+    const posted = server.seen.find(({ method }) => method === 'POST');
+    expect(posted?.url).toBe('/w/endpoints');
+    expect(JSON.parse(posted?.body ?? '')).toEqual({
+      metadata: { name: 'ep1' },
+      spec: {
+        components: [
+          {
+            name: 'default',
+            image: 'img:1',
+            command: ['/bin/bash', '-c', 'x'],
+            ports: [{ container_port: 40000 }],
+            resource_shape: 'gpu.h100',
+            affinity: { allowed_dedicated_node_groups: ['ng'] },
+            shared_memory_size: 64,
+            min_replicas: 1,
+            autoscaling: { scale_down: { no_traffic_timeout: 3600 } },
+            envs: [{ name: 'A', value: '1' }],
+            mounts: [{ path: '/p', from: 'node-nfs:fs1', mount_path: '/data' }],
+            queue_config: { priority_class: 'mid-4000' },
+            health: {},
+          },
+        ],
+        access_config: {},
+        load_balancing: { maglev: {} },
+        api_tokens: [{ value_from: { token_name_ref: 'KEY' } }],
+        image_pull_secrets: ['ips'],
+      },
+    });
+    const [listed] = await client.listDeployments();
+    const single = await client.getDeployment('ep1');
+    expect(single).toEqual(listed);
+    expect(single).toMatchObject({
+      metadata: { id: 'ep1', name: 'ep1', created_at: 5 },
+      spec: { container: { image: 'img:1' }, envs: [{ name: 'A', value: '1' }], api_tokens: [{ value: '***' }] },
+      status: {
+        state: 'Not Ready',
+        phase: 'Not Ready',
+        ready_replicas: 0,
+        endpoint: { external_endpoint: 'https://w-ep1.example' },
+      },
+    });
+    await client.deleteDeployment('ep1');
+    expect(await client.deploymentIssues('ep1')).toEqual([]);
+    expect(server.seen.filter(({ url }) => url === '/w/workspace')).toHaveLength(1);
+  });
+
+  test('what it cannot say is refused before anything is sent', async () => {
+    answer = (_, response) => sendJson(response, features(true));
+    const create = connect().createDeployment({
+      name: 'a',
+      spec: { resource_requirement: { cpu: 2, accelerator_num: 1 } },
+    });
+    await expect(create).rejects.toThrow(
+      'no resource_requirement.cpu, resource_requirement.accelerator_num: say resource_shape',
+    );
+    expect(server.seen.some(({ method }) => method === 'POST')).toBe(false);
+  });
+
+  test('Stopping, Stopped and deleted read as in the classic dialect', async () => {
+    const at = (state: string, deleted?: number) => ({
+      metadata: { name: 'a', deleted_at: deleted },
+      spec: {},
+      status: { state },
+    });
+    answer = ({ url }, response) =>
+      sendJson(response, url === '/w/workspace' ? features(true) : [at('Stopped'), at('Ready', 7), at('Brand New')]);
+    const states = (await connect().listDeployments()).map(({ status }) => [status?.state, status?.phase]);
+    expect(states).toEqual([
+      ['Not Ready', 'Stopped'],
+      ['Deleting', 'Deleting'],
+      ['Brand New', 'Brand New'],
+    ]);
+  });
+
+  test.each([false, 'true', 1, undefined])('%p as flag means classic', async (flag) => {
+    answer = ({ url }, response) => sendJson(response, url === '/w/workspace' ? features(flag) : []);
+    await connect().listDeployments();
+    expect(server.seen.at(-1)?.url).toBe('/w/deployments');
+  });
+
+  test('a workspace that does not say: three tries, then classic; jobs never ask', async () => {
+    answer = ({ url }, response) => sendJson(response, [], url === '/w/workspace' ? 503 : 200);
+    const client = connect();
+    await Promise.all([client.listDeployments(), client.listDeployments()]);
+    expect(server.seen.map(({ url }) => url)).toEqual([
+      ...Array<string>(3).fill('/w/workspace'),
+      '/w/deployments',
+      '/w/deployments',
+    ]);
+    await client.listJobs();
+    expect(server.seen).toHaveLength(6);
+  });
+});
+
+describe('answers that are odd but fine', () => {
+  test('bad items are left out with a note; unknown states, unknown keys and nulls pass', async () => {
+    answer = ({ url }, response) => {
+      if (url === '/w/workspace') return sendJson(response, {});
+      return sendJson(response, [
+        {
+          metadata: { name: 'a', labels: null },
+          spec: { envs: null, brand: 'new' },
+          status: { state: 'Migrating', endpoint: { external_endpoint: null } },
+        },
+        { metadata: { name: 7 }, spec: {} },
+        {},
+      ]);
+    };
+    const deployments = await connect().listDeployments();
+    expect(deployments).toHaveLength(2);
+    expect(deployments[0]).toMatchObject({
+      metadata: { id: 'a' },
+      spec: { brand: 'new' },
+      status: { state: 'Migrating' },
+    });
+    expect(notes).toEqual([
+      expect.stringContaining('GET /deployments: left out: item 1 is not what the API promises: metadata.name'),
+    ]);
+  });
+
+  test('only bad items, or no list at all, is no answer', async () => {
+    answer = (_, response) => sendJson(response, [{ metadata: 7 }]);
+    await expect(connect().listNodeGroups()).rejects.toMatchObject({ kind: 'invalid_response' });
+    answer = (_, response) => sendJson(response, { items: [] });
+    await expect(connect().listSecretNames()).rejects.toMatchObject({ kind: 'invalid_response' });
+    answer = (_, response) => sendJson(response, null);
+    expect(await connect().listSecretNames()).toEqual([]);
+  });
+
+  test.each([
+    ['a bare array', (jobs: unknown[]) => jobs],
+    ['an object', (jobs: unknown[]) => ({ jobs, total: 3 })],
+  ])('jobs as %s, over pages of the size the server likes', async (_, wrap) => {
+    const all = ['a', 'b', 'c'].map((id) => ({ metadata: { id: `${id}-1`, name: id } }));
+    answer = ({ url }, response) => {
+      const page = Number(new URL(url, 'http://x').searchParams.get('page'));
+      sendJson(response, wrap(all.slice(page - 1, page)));
+    };
+    expect((await connect().listJobs()).map(({ metadata }) => metadata.id)).toEqual(['a-1', 'b-1', 'c-1']);
+    expect(server.seen).toHaveLength(4);
+    expect(server.seen[0]?.url).toBe('/w/jobs?job_query_mode=alive_and_archive&page=1&page_size=500');
+  });
+
+  test('a server that ignores pages is asked twice, not for ever; empty objects are empty lists', async () => {
+    answer = (_, response) => sendJson(response, { jobs: [{ metadata: { id: 'a-1', name: 'a' } }] });
+    expect(await connect().listJobs({ name: 'a', mode: 'alive_only' })).toHaveLength(1);
+    expect(server.seen.map(({ url }) => url)).toEqual(
+      [1, 2].map((page) => `/w/jobs?job_query_mode=alive_only&q=a&page=${page}&page_size=500`),
+    );
+    for (const empty of [{}, { jobs: null }, null]) {
+      answer = (_, response) => sendJson(response, empty);
+      expect(await connect().listJobs()).toEqual([]);
+    }
+  });
+
+  test('replicas by the id that addresses use; events without times; readiness without what is ready', async () => {
+    answer = ({ url }, response) => {
+      if (url === '/w/workspace') return sendJson(response, {});
+      if (url.includes('/replicas'))
+        return sendJson(response, [{ id: 'old', metadata: { id: 'new' } }, { id: 'only' }, {}]);
+      if (url.endsWith('/events'))
+        return sendJson(response, [
+          { type: 'Normal', reason: 'Pulled', count: 2, last_observed_time: '2025-11-25T00:00:00Z' },
+          {},
+        ]);
+      return sendJson(response, {
+        r0: [{ reason: 'InProgress', message: 'pulling image', creationTimestamp: 'x' }],
+        r1: [{ reason: 'Ready', message: '' }],
+        r2: null,
+      });
+    };
+    const client = connect();
+    expect(await client.jobReplicas('j-1')).toEqual([{ id: 'new' }, { id: 'only' }]);
+    expect(await client.jobEvents('j-1')).toHaveLength(2);
+    expect(await client.deploymentIssues('a')).toEqual([
+      expect.objectContaining({ reason: 'InProgress', message: 'pulling image' }),
+    ]);
+  });
+});
+
+test('names and paths are one address each, whatever they hold', async () => {
+  answer = ({ url }, response) => sendJson(response, url === '/w/workspace' ? {} : []);
+  const client = connect();
+  await client.jobReplicas('a/../b?x#y');
+  expect(server.seen.at(-1)?.url).toBe('/w/jobs/a%2F..%2Fb%3Fx%23y/replicas?job_query_mode=alive_and_archive');
+  await client.storage.mkdir('node-nfs:fs1', '/a b//ü/');
+  expect(server.seen.at(-1)).toMatchObject({ method: 'PUT', url: '/w/storage/node-nfs:fs1/a%20b/%C3%BC' });
+  await client.storage.remove('fs', '/d');
+  expect(server.seen.at(-1)).toMatchObject({ method: 'DELETE', url: '/w/storage/fs/d?removeall=true' });
+  await client.storage.list('fs', '/');
+  expect(server.seen.slice(-2).map(({ method, url }) => `${method} ${url}`)).toEqual([
+    'HEAD /w/storage/fs/',
+    'GET /w/storage/fs/',
+  ]);
+  await expect(client.storage.exists('fs', '/a/../b')).rejects.toThrow('not a storage path');
+});
+
+test('the expiry of one token among many: the earliest whose visible ends fit', async () => {
+  const at = Date.UTC(2026, 0, 1);
+  answer = (_, response) =>
+    sendJson(response, [
+      { masked_value: 'tok...def', expires_at: at + 5 },
+      { masked_value: 'tok...def', expires_at: at },
+      { masked_value: 'tok...xyz', expires_at: 1 },
+      { masked_value: '...', expires_at: 2 },
+      { masked_value: 'tok-abcdef...tok-abcdef', expires_at: 3 },
+    ]);
+  const access = { url: `${server.url}/w`, workspace: 'w', token: 'tok-abcdef' };
+  expect(await askTokenExpiry(access)).toEqual(new Date(at));
+  expect(await askTokenExpiry({ ...access, token: 'other' })).toBeUndefined();
+});
+
+test('the address of DGX Cloud gets its origin, a given origin wins', async () => {
+  const origins: (string | undefined)[] = [];
+  const fetch = (_: string, init: { headers: Record<string, string> }) => {
+    origins.push(init.headers['origin']);
+    return Promise.resolve({ status: 200, statusText: '', headers: new Headers(), body: new Response('[]').body });
+  };
+  const at = { url: 'https://gateway.dgxc-lepton.nvidia.com/api/v2/workspaces/w', workspace: 'w', token: 't' };
+  await createLeptonClient(at, { fetch }).listSecretNames();
+  await createLeptonClient({ ...at, origin: 'https://dashboard.example' }, { fetch }).listSecretNames();
+  expect(origins).toEqual(['https://gateway.dgxc-lepton.nvidia.com', 'https://dashboard.example']);
+});
+
+describe('on the way', () => {
+  const before = { ...process.env };
+  afterEach(() => {
+    for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']) delete process.env[name];
+    Object.assign(process.env, before);
+  });
+
+  test('through the proxy of the environment, but never to this machine', async () => {
+    const asked: string[] = [];
+    const sockets = new Set<Socket>();
+    const proxy = createServer().on('connect', (request: { url?: string }, client: Socket) => {
+      asked.push(request.url ?? '');
+      const target = connectSocket(Number(new URL(server.url).port), '127.0.0.1', () => {
+        client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+        target.pipe(client).pipe(target);
+      });
+      for (const socket of [client, target]) sockets.add(socket.on('error', () => undefined));
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    answer = (_, response) => sendJson(response, [{ name: 'S' }]);
+    process.env['HTTP_PROXY'] = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    try {
+      expect(await connect('http://workspace.invalid').listSecretNames()).toEqual(['S']);
+      expect(asked).toEqual(['workspace.invalid:80']);
+      expect(await connect().listSecretNames()).toEqual(['S']);
+      expect(asked).toHaveLength(1);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => proxy.close(resolve));
+    }
+  });
+
+  test('proxy variables as other tools read them', () => {
+    expect(proxySettings({ https_proxy: 'http://low', HTTPS_PROXY: 'http://up', NO_PROXY: 'a.example, .b' })).toEqual({
+      httpProxy: '',
+      httpsProxy: 'http://low',
+      noProxy: 'a.example,.b,localhost,127.0.0.1,[::1]',
+    });
+    expect(proxySettings({ no_proxy: '*' }).noProxy).toBe('*');
+  });
+
+  test('an unknown certificate is refused in words that help, and accepted through NODE_EXTRA_CA_CERTS', async () => {
+    const tls = path.join(__dirname, '..', 'fixtures', 'tls');
+    const pair = { key: readFileSync(path.join(tls, 'key.pem')), cert: readFileSync(path.join(tls, 'cert.pem')) };
+    const secure = createTlsServer(pair, (_, response) => sendJson(response, [{ name: 'S' }]));
+    await new Promise<void>((resolve) => secure.listen(0, '127.0.0.1', resolve));
+    const url = `https://127.0.0.1:${(secure.address() as AddressInfo).port}`;
+    try {
+      const refused = connect(url).listSecretNames();
+      await expect(refused).rejects.toMatchObject({ kind: 'network' });
+      await expect(refused).rejects.toThrow(/certificate is not trusted \(\w+\).*NODE_EXTRA_CA_CERTS/);
+      const client = JSON.stringify(path.join(__dirname, '..', '..', 'dist', 'lepton', 'client.js'));
+      const script = `require(${client}).createLeptonClient({url:${JSON.stringify(url)},workspace:'w',token:'t'}).listSecretNames().then((names)=>console.log(names.join()))`;
+      const env = { NODE_EXTRA_CA_CERTS: path.join(tls, 'cert.pem') };
+      expect((await execa(process.execPath, ['-e', script], { env })).stdout).toBe('S');
+    } finally {
+      secure.closeAllConnections();
+      await new Promise((resolve) => secure.close(resolve));
+    }
+  });
+});
