@@ -6,7 +6,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker, type LogLevel } from 
 import { createActivities } from './activities';
 import { createWorkerDependencies } from './activities/worker-dependencies';
 import type { HomePaths } from './home/paths';
-import { originOf } from './temporal/origin';
+import { isEmbedded, originOf } from './temporal/origin';
 import { temporalTarget, type Env } from './temporal/target';
 import { InfrastructureError } from './temporal/errors';
 
@@ -36,7 +36,7 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
     );
   });
   try {
-    const origin = await originOf({ connection, namespace: target.namespace, home, env });
+    const origin = await originOf({ connection, namespace: target.namespace, home, embedded: isEmbedded(env) });
     const worker = await Worker.create({
       connection,
       namespace: target.namespace,

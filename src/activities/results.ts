@@ -14,6 +14,7 @@ import { fetchTaskResults, ResultsTooLarge } from '../results/fetch';
 import { saveLog } from '../results/logs';
 import { readNotes } from '../results/notes';
 import { parseResults } from '../results/parse';
+import { UnusableFolder } from '../results/remote-tree';
 import { writeRunRecord } from '../results/run-record';
 import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
@@ -45,6 +46,8 @@ export function createResultActivities(dependencies: ActivityDependencies) {
         }).catch((error: unknown) => {
           if (error instanceof ResultsTooLarge)
             throw finalFailure(failureTypes.resultsTooLarge, `${subject}: ${error.message}`);
+          if (error instanceof UnusableFolder)
+            throw finalFailure(failureTypes.resultsUnusable, `${subject}: ${error.message}`);
           throw error;
         });
         if (!fetched) return { files: 0, bytes: 0, metrics: null, notes: [] };

@@ -81,6 +81,36 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./commands/results.js')).results,
   },
   {
+    name: 'cleanup',
+    arguments: [id],
+    summary: 'remove what is left of a run that has ended: endpoints, jobs, and storage once it is home',
+    options: [
+      { form: '--discard', meaning: 'storage goes without being brought home' },
+      {
+        form: '--output-dir <folder>',
+        meaning: 'for results of a run that this host does not know',
+        default: 'results',
+      },
+      platform,
+      json,
+    ],
+    examples: ['cleanup 3f2a', 'cleanup 3f2a9c0b1d2e4f56 --platform lepton --discard'],
+    load: async () => (await import('./commands/cleanup.js')).cleanup,
+  },
+  {
+    name: 'sweep',
+    arguments: [],
+    summary: 'remove what outlived its task, of all runs of this Temporal server',
+    options: [
+      { form: '--dry-run', meaning: 'only say what would be removed' },
+      { form: '--grace <seconds>', meaning: 'spare what lost its owner less than so long ago (default: 180)' },
+      platform,
+      json,
+    ],
+    examples: ['sweep --dry-run'],
+    load: async () => (await import('./commands/sweep.js')).sweep,
+  },
+  {
     name: 'config show',
     arguments: [config],
     summary: 'print the resolved config, secrets masked, and where each value came from',

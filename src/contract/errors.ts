@@ -23,6 +23,8 @@ export const failureTypes = {
   resultsMissing: 'ResultsMissing',
   resultsInvalid: 'ResultsInvalid',
   resultsTooLarge: 'ResultsTooLarge',
+  /** The folder holds names or shapes that are not safe to bring home. */
+  resultsUnusable: 'ResultsUnusable',
   /** A secret that the plan references is not set on the worker. */
   secretMissing: 'SecretMissing',
   taskFailed: 'TaskFailed',

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { devNull } from 'node:os';
 import path from 'node:path';
-import type { NativeConnection } from '@temporalio/worker';
+import type { ConnectionLike } from '@temporalio/client';
 import type { HomePaths } from '../home/paths';
 import { readJsonFile, writePrivateJson } from '../home/private-file';
 import type { Env } from './target';
@@ -12,12 +12,13 @@ import type { Env } from './target';
  * cluster by its id and namespace.
  */
 export async function originOf(options: {
-  readonly connection: NativeConnection;
+  readonly connection: Pick<ConnectionLike, 'workflowService'>;
   readonly namespace: string;
   readonly home: HomePaths;
-  readonly env: Env;
+  /** Whether the server is the home's own. */
+  readonly embedded: boolean;
 }): Promise<string> {
-  if (isEmbedded(options.env)) return `home:${await homeId(options.home)}`;
+  if (options.embedded) return `home:${await homeId(options.home)}`;
   const { clusterId } = await options.connection.workflowService.getClusterInfo({});
   return `cluster:${clusterId}/${options.namespace}`;
 }

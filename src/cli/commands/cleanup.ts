@@ -1,0 +1,98 @@
+import path from 'node:path';
+import { describeRun, RunNotFound } from '../../client';
+import type { RunPlan } from '../../contract/plan';
+import { storedInvocations, storedPlan } from '../../home/run-store';
+import { loadAccess } from '../../lepton/access-store';
+import { createLeptonClient } from '../../lepton/client';
+import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
+import { ensureStack } from '../../stack/stack';
+import { cleanUp } from '../../sweeper/cleanup';
+import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
+import { wantsJson } from '../config-input';
+import { UsageError } from '../errors';
+import { done, type CommandOutcome } from '../exit-code';
+import { openSession, runAddress } from '../session';
+
+/**
+ * `cleanup ID`: tears down whatever is left of a run that has ended (or that Temporal no longer knows): endpoints, jobs,
+ * and storage, whose results are brought home first unless `--discard` is given.
+ */
+export const cleanup: CommandBody = async (input, context) => {
+  const { home, output } = context;
+  const invocation = await fullId(input, context);
+  const plan = await storedPlan(home, invocation);
+  await refuseLiveRun(invocation, context);
+  const platform = createLeptonClient(await platformAccess({ plan, input, context }));
+  const report = await cleanUp({
+    platform,
+    invocation,
+    plan,
+    outputDir: path.resolve(context.cwd, textOption(input, 'outputDir') ?? 'results', invocation),
+    discard: flag(input, 'discard'),
+    report: (line) => output.note(line),
+  });
+  if (wantsJson(input))
+    output.json({ invocation, removed: report.removed, teardown: { left: report.left, kept: report.kept } });
+  else output.answer(summary(invocation, report));
+  return outcomeOf(report);
+};
+
+function summary(invocation: string, { removed, left, kept }: Awaited<ReturnType<typeof cleanUp>>): string {
+  const lines = [
+    ...left.map(({ kind, name, reason }) => `left: ${kind} ${name} (${reason})`),
+    ...kept.map(
+      ({ path: folder, reason, command }) => `kept: ${folder} (${reason}); to remove it all the same: ${command}`,
+    ),
+  ];
+  const head =
+    removed.length === 0 && lines.length === 0
+      ? `nothing is left of run ${invocation}`
+      : `removed ${removed.length} of run ${invocation}`;
+  return [head, ...lines].join('\n');
+}
+
+const outcomeOf = ({ left, kept }: Awaited<ReturnType<typeof cleanUp>>): CommandOutcome =>
+  left.length + kept.length === 0 ? done : { kind: 'run', verdict: 'teardown incomplete' };
+
+/** On another host, or when all history is gone, only the whole id says which run is meant. */
+async function fullId(input: CommandInput, { home }: CommandContext): Promise<string> {
+  const { prefix, index } = runAddress(input.arguments[0]);
+  if (index !== undefined) throw new UsageError('A run is cleaned up as a whole: give its id without a task number.');
+  if (/^[0-9a-f]{16}$/.test(prefix)) return prefix;
+  const known = await storedInvocations(home, prefix);
+  if (known.length === 1 && known[0] !== undefined) return known[0];
+  throw new UsageError(
+    known.length === 0
+      ? `No run of this host begins with ${prefix}. For a run of another host give all 16 digits of its id.`
+      : `${prefix} fits ${known.length} runs: ${known.join(', ')}. Give more digits.`,
+  );
+}
+
+/** A run that lives tears down by itself; pulling its endpoints away would only make its tasks fail. */
+async function refuseLiveRun(invocation: string, context: CommandContext): Promise<void> {
+  try {
+    const { client } = await openSession(context);
+    const { status } = await describeRun(client, invocation, context.home);
+    if (status !== 'running') return;
+  } catch (error) {
+    if (error instanceof RunNotFound) return;
+    context.output.warn(`Temporal could not be asked whether the run still lives: ${(error as Error).message}`);
+    return;
+  }
+  throw new UsageError(
+    `Run ${invocation} is still going on. Cancel it, and it tears down by itself: evalsaga cancel ${invocation}`,
+  );
+}
+
+async function platformAccess(options: {
+  plan: RunPlan | undefined;
+  input: CommandInput;
+  context: CommandContext;
+}): ReturnType<typeof loadAccess> {
+  const { plan, input, context } = options;
+  const { home, env, output } = context;
+  const wish = (textOption(input, 'platform') ?? 'auto') as PlatformWish;
+  const ref = plan?.platform ?? choosePlatform({ wish, env }).ref;
+  if (ref.kind === 'local') await ensureStack({ home, env, localPlatform: true, report: (line) => output.note(line) });
+  return loadAccess(home, ref, { env });
+}

@@ -1,0 +1,54 @@
+import { loadAccess } from '../../lepton/access-store';
+import { createLeptonClient } from '../../lepton/client';
+import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
+import { ensureStack } from '../../stack/stack';
+import { defaultGraceSeconds, sweep as sweepOnce } from '../../sweeper/sweep';
+import { originOf } from '../../temporal/origin';
+import { temporalTarget } from '../../temporal/target';
+import { flag, textOption, type CommandBody } from '../command';
+import { wantsJson } from '../config-input';
+import { UsageError } from '../errors';
+import { done } from '../exit-code';
+
+/** `sweep`: removes, now, what outlived its task on one platform; the schedule does the same every ten minutes. */
+export const sweep: CommandBody = async (input, context) => {
+  const { home, env, output } = context;
+  const { ref, statement } = choosePlatform({ wish: (textOption(input, 'platform') ?? 'auto') as PlatformWish, env });
+  output.note(`platform: ${statement}`);
+  const stack = await ensureStack({
+    home,
+    env,
+    localPlatform: ref.kind === 'local',
+    report: (line) => output.note(line),
+  });
+  const embedded = temporalTarget(env).kind === 'embedded';
+  const dryRun = flag(input, 'dryRun');
+  const report = await sweepOnce({
+    temporal: stack.client,
+    platform: createLeptonClient(await loadAccess(home, ref, { env })),
+    origin: await originOf({
+      connection: stack.client.connection,
+      namespace: stack.client.options.namespace,
+      home,
+      embedded,
+    }),
+    graceSeconds: graceSeconds(textOption(input, 'grace')),
+    dryRun,
+  });
+  if (wantsJson(input)) output.json(report);
+  else {
+    const verb = dryRun ? 'would remove' : 'removed';
+    const lines = report.removed.map(({ kind, name, invocation }) => `${verb} ${kind} ${name} of run ${invocation}`);
+    const failures = report.failed.map(({ kind, name, reason }) => `could not remove ${kind} ${name}: ${reason}`);
+    output.answer([...lines, ...failures, `${verb} ${report.removed.length}, spared ${report.spared}`].join('\n'));
+  }
+  return report.failed.length === 0 ? done : { kind: 'run', verdict: 'teardown incomplete' };
+};
+
+function graceSeconds(text: string | undefined): number {
+  if (text === undefined) return defaultGraceSeconds;
+  const seconds = Number(text);
+  if (!Number.isFinite(seconds) || seconds < 0)
+    throw new UsageError(`--grace takes a number of seconds, not "${text}".`);
+  return seconds;
+}
