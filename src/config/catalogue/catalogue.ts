@@ -1,0 +1,96 @@
+/** The harnesses and tasks of the evaluation images, read once when first asked for. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { nearestNames } from '../nearest';
+
+export interface CatalogueHarness {
+  readonly name: string;
+  readonly title: string;
+  readonly url: string;
+  readonly image: string;
+  /** Digest of the image the index was made from. */
+  readonly digest: string;
+  /** `multiarch`, `amd` or `arm`. */
+  readonly arch: string;
+  /** Its package on the public index, when there is one. */
+  readonly package?: string;
+}
+
+export interface CatalogueTask {
+  readonly name: string;
+  readonly harness: string;
+  /** Kinds of endpoint it can use: chat, completions, embedding, vlm. */
+  readonly endpoints: readonly string[];
+  /** What the endpoint must be able to do beyond that, e.g. `logprobs`. */
+  readonly capabilities?: readonly string[];
+  /** Default parameters. */
+  readonly params?: Readonly<Record<string, unknown>>;
+  readonly stream?: boolean;
+  /** Variables the task reads: keys of judges, HF_TOKEN for gated data. */
+  readonly variables?: readonly string[];
+}
+
+interface Catalogue {
+  readonly release: string;
+  readonly harnesses: readonly CatalogueHarness[];
+  readonly tasks: readonly CatalogueTask[];
+}
+
+let loaded:
+  { data: Catalogue; byName: Map<string, CatalogueTask[]>; harnesses: Map<string, CatalogueHarness> } | undefined;
+
+function catalogue() {
+  if (loaded !== undefined) return loaded;
+  const data = JSON.parse(readFileSync(path.join(__dirname, 'catalogue.json'), 'utf8')) as Catalogue;
+  const byName = new Map<string, CatalogueTask[]>();
+  for (const task of data.tasks) {
+    for (const key of [task.name, `${task.harness}.${task.name}`])
+      byName.set(key.toLowerCase(), [...(byName.get(key.toLowerCase()) ?? []), task]);
+  }
+  loaded = { data, byName, harnesses: new Map(data.harnesses.map((harness) => [harness.name, harness])) };
+  return loaded;
+}
+
+/** All tasks, by harness and name. */
+export const listTasks = (): readonly CatalogueTask[] => catalogue().data.tasks;
+
+/** All harnesses, by name. */
+export const listHarnesses = (): readonly CatalogueHarness[] => catalogue().data.harnesses;
+
+export const harnessNamed = (name: string): CatalogueHarness | undefined => catalogue().harnesses.get(name);
+
+/** Tasks of that name, `task` or `harness.task`, in any case: more than one when a bare name is ambiguous. */
+export const describeTask = (name: string): readonly CatalogueTask[] =>
+  catalogue().byName.get(name.toLowerCase()) ?? [];
+
+export type TaskLookup =
+  | { readonly kind: 'found'; readonly task: CatalogueTask; readonly harness: CatalogueHarness }
+  | { readonly kind: 'ambiguous'; readonly candidates: readonly string[] }
+  | { readonly kind: 'unknown'; readonly near: readonly string[] };
+
+/** What a config means by a task's name. Names must be written as they are, but for a hint. */
+export function findTask(name: string): TaskLookup {
+  const { byName, harnesses } = catalogue();
+  const matches = (byName.get(name.toLowerCase()) ?? []).filter(
+    (task) => task.name === name || `${task.harness}.${task.name}` === name,
+  );
+  const [task, second] = matches;
+  if (second !== undefined)
+    return { kind: 'ambiguous', candidates: matches.map((match) => `${match.harness}.${match.name}`) };
+  const harness = task === undefined ? undefined : harnesses.get(task.harness);
+  return task !== undefined && harness !== undefined
+    ? { kind: 'found', task, harness }
+    : { kind: 'unknown', near: nearestTasks(name) };
+}
+
+function nearestTasks(name: string): string[] {
+  const bare = nearestNames(
+    name.split('.').at(-1) ?? name,
+    listTasks().map((task) => task.name),
+  );
+  const whole = nearestNames(
+    name,
+    listTasks().map((task) => `${task.harness}.${task.name}`),
+  );
+  return [...new Set(name.includes('.') ? [...whole, ...bare] : bare)].slice(0, 3);
+}

@@ -1,0 +1,76 @@
+/** Values that follow from others, filled in before interpolation so that templates see them too. */
+import { resolveOne } from './interpolation/resolve';
+import type { Environment } from './environment';
+import { isNull, nodeAt, withNodeAt } from './tree';
+import type { ConfigNode } from './tree';
+
+/** GPUs of a resource shape by its name: `gpu.8xh200` 8, `gpu.h100-sxm` 1, `cpu.small` 0; `undefined` when it says nothing. */
+export function gpusOfShape(shape: string): number | undefined {
+  const counted = /(?:^|\.)(\d+)x/i.exec(shape)?.[1];
+  if (counted !== undefined) return Number(counted);
+  if (/^gpu(?:\.|$)/i.test(shape)) return 1;
+  return /^cpu(?:\.|$)/i.test(shape) ? 0 : undefined;
+}
+
+/** The last part of a checkpoint's path; a hub handle stays whole. */
+export const modelNameOf = (reference: string): string =>
+  reference.startsWith('/') || reference.startsWith('.')
+    ? (reference.replace(/\/+$/, '').split('/').at(-1) ?? reference)
+    : reference;
+
+/** `root` with `served_model_name` and `tensor_parallel_size` where they were left to us. */
+export function fillDerived(root: ConfigNode, env: Environment): ConfigNode {
+  const read = (...path: string[]): string | undefined => {
+    const node = resolveOne(root, path, env);
+    if (node?.kind !== 'scalar' || node.value === null || node.value === '???') return undefined;
+    return node.text ?? String(node.value);
+  };
+  const type = read('deployment', 'type');
+  if (type === undefined || type === 'none') return root;
+  return fillParallel(fillServedName(root, read), read);
+}
+
+type Read = (...path: string[]) => string | undefined;
+
+function fillServedName(root: ConfigNode, read: Read): ConfigNode {
+  const path = ['deployment', 'served_model_name'];
+  if (!isLeftToUs(root, path)) return root;
+  const sources = [
+    ['target', 'api_endpoint', 'model_id'],
+    ['deployment', 'model_id'],
+    ['deployment', 'hf_model_handle'],
+    ['deployment', 'checkpoint_path'],
+  ];
+  for (const source of sources) {
+    const found = read(...source);
+    if (found !== undefined && found !== '' && found !== 'None')
+      return withNodeAt(root, path, derived(modelNameOf(found), source.join('.')));
+  }
+  return root;
+}
+
+function fillParallel(root: ConfigNode, read: Read): ConfigNode {
+  const path = ['deployment', 'tensor_parallel_size'];
+  const type = read('deployment', 'type') ?? '';
+  if (!['vllm', 'sglang', 'trtllm'].includes(type) || !isLeftToUs(root, path)) return root;
+  const shape = read('deployment', 'lepton_config', 'resource_shape') ?? 'gpu.1xh200';
+  const others = ['pipeline_parallel_size', 'data_parallel_size'].map((key) => Number(read('deployment', key) ?? 1));
+  const size = Math.floor(
+    (gpusOfShape(shape) ?? 1) / others.reduce((product, value) => product * (value > 0 ? value : 1), 1),
+  );
+  return withNodeAt(root, path, derived(Math.max(1, size), 'deployment.lepton_config.resource_shape'));
+}
+
+/** Absent or null; `???` is left to the user when nothing offers a value. */
+function isLeftToUs(root: ConfigNode, path: string[]): boolean {
+  const node = nodeAt(root, path);
+  if (nodeAt(root, path.slice(0, -1))?.kind !== 'map') return false;
+  return node === undefined || isNull(node) || (node.kind === 'scalar' && node.value === '???');
+}
+
+const derived = (value: string | number, from: string): ConfigNode => ({
+  kind: 'scalar',
+  value,
+  verbatim: true,
+  origin: { derived: from },
+});

@@ -1,0 +1,28 @@
+/** The variables a config may name: those of the caller, and behind them those of a `.env` file. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parse } from 'dotenv';
+import { ConfigError } from './problems';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** `envFile` must exist when it is given; `.env` in `cwd` is read when it is there. A variable that is set already stays. */
+export function loadEnvironment(request: { env: Environment; envFile?: string; cwd: string }): Environment {
+  const file = path.resolve(request.cwd, request.envFile ?? '.env');
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    if (request.envFile === undefined && (code === 'ENOENT' || code === 'EISDIR')) return request.env;
+    throw new ConfigError([
+      {
+        file,
+        path: '',
+        message: code === 'ENOENT' ? 'there is no such env file' : `the env file cannot be read (${code})`,
+      },
+    ]);
+  }
+  const set = Object.fromEntries(Object.entries(request.env).filter(([, value]) => value !== undefined));
+  return { ...parse(text.replace(/^\ufeff/, '')), ...set };
+}

@@ -1,0 +1,12 @@
+/** Configuration: reading, validating, planning. What the CLI and the client use. */
+export { loadConfig } from './load';
+export type { ConfigRequest, LoadedConfig } from './load';
+export { planRun } from './plan/plan-run';
+export type { PlanContext } from './plan/plan-run';
+export { ConfigError, renderProblem } from './problems';
+export type { ConfigProblem } from './problems';
+export type { ResolvedConfig } from './schema/config';
+export { showConfig } from './show';
+export { describeTask, listHarnesses, listTasks } from './catalogue/catalogue';
+export type { CatalogueHarness, CatalogueTask } from './catalogue/catalogue';
+export { maskTokens, maskValues } from './secrecy';

@@ -1,0 +1,167 @@
+/** From what the user gave (file, overrides, variables) to a typed and validated config. */
+import path from 'node:path';
+import { checkSecrets } from './check-secrets';
+import { compose } from './compose/compose';
+import { ConfigSources, loadFile } from './compose/sources';
+import { fillDerived } from './derive';
+import { loadEnvironment } from './environment';
+import type { Environment } from './environment';
+import { resolveInterpolations } from './interpolation/resolve';
+import { applyOverrides } from './overrides/apply';
+import { OverrideFailure, parseOverride } from './overrides/grammar';
+import type { Override } from './overrides/grammar';
+import { applyTaskOverrides, isTaskOverride } from './overrides/task-names';
+import type { TaskOverride } from './overrides/task-names';
+import { ConfigError } from './problems';
+import type { ConfigProblem } from './problems';
+import { renderConfig } from './render-config';
+import type { ResolvedConfig } from './schema/config';
+import { maskOverride } from './secrecy';
+import { selectTasks } from './select-tasks';
+import type { ConfigNode } from './tree';
+import { validate } from './validate';
+
+export interface ConfigRequest {
+  /** Path of the config file. */
+  config?: string;
+  /** Folder and name (without `.yaml`) instead of a path. */
+  configDir?: string;
+  configName?: string;
+  /** `-o` arguments, in order. */
+  overrides: readonly string[];
+  /** `-t` arguments: only these tasks. */
+  tasks: readonly string[];
+  /** Instead of `.env` in `cwd`. */
+  envFile?: string;
+  env: Readonly<Record<string, string | undefined>>;
+  cwd: string;
+}
+
+export interface LoadedConfig {
+  /** Typed and validated. */
+  readonly resolved: ResolvedConfig;
+  /** The resolved config with secrets masked, as YAML. */
+  readonly yaml: string;
+  /** Absolute path of the config file. */
+  readonly file: string;
+  /** The variables the config was read with: the caller's, and those of the env file behind them. Holds secrets. */
+  readonly env: Environment;
+  /** The resolved tree: each value with the place it came from. Holds secrets from the environment. */
+  readonly root: ConfigNode;
+  /** What the caller's own environment (not the env file) allows. */
+  readonly trust: {
+    /** `NEMO_EVALUATOR_TRUST_PRE_CMD=1`: shell lines of the config may run. */
+    readonly commands: boolean;
+    /** `NEMO_EVALUATOR_TRUST_UNLISTED_TASKS=1`: tasks outside the catalogue may run. */
+    readonly unlistedTasks: boolean;
+  };
+}
+
+/** Everything up to the resolved tree; also what the conformance test compares with Hydra. */
+export interface ComposedConfig {
+  readonly root: ConfigNode;
+  readonly file: string;
+  readonly env: Environment;
+  readonly problems: readonly ConfigProblem[];
+}
+
+/** Reads, composes and validates. Rejects with `ConfigError`, which holds every problem found. */
+export async function loadConfig(request: ConfigRequest): Promise<LoadedConfig> {
+  await Promise.resolve();
+  const composed = composeConfig(request);
+  if (composed.problems.length > 0) throw new ConfigError(composed.problems);
+  const derived = fillDerived(composed.root, composed.env);
+  const resolution = resolveInterpolations(derived, composed.env);
+  const { config, problems } = validate(resolution);
+  const all = dedupe([...resolution.problems, ...problems, ...checkSecrets(resolution.root)]);
+  if (all.length > 0 || config === undefined) throw new ConfigError(all);
+  const selected = selectTasks({ config, root: resolution.root, tasks: request.tasks });
+  const { root } = selected;
+  const trust = {
+    commands: request.env['NEMO_EVALUATOR_TRUST_PRE_CMD'] === '1',
+    unlistedTasks: request.env['NEMO_EVALUATOR_TRUST_UNLISTED_TASKS'] === '1',
+  };
+  return {
+    resolved: selected.config,
+    root,
+    yaml: renderConfig(root, composed.env),
+    file: composed.file,
+    env: composed.env,
+    trust,
+  };
+}
+
+/** Composition and overrides, interpolations not yet resolved. Problems of the files themselves are thrown. */
+export function composeConfig(request: ConfigRequest): ComposedConfig {
+  const env = loadEnvironment({
+    env: request.env,
+    cwd: request.cwd,
+    ...(request.envFile === undefined ? {} : { envFile: request.envFile }),
+  });
+  const file = configFile(request);
+  const { overrides, taskOverrides, problems } = readOverrides(request.overrides);
+  const primary = loadFile(file);
+  const composition = compose({ primary, sources: new ConfigSources(path.dirname(file)), overrides, env });
+  const applied = applyOverrides(composition.root, composition.valueOverrides);
+  const named = applyTaskOverrides(applied.root, taskOverrides);
+  return {
+    root: named.root,
+    file,
+    env,
+    problems: [...problems, ...composition.problems, ...applied.problems, ...named.problems],
+  };
+}
+
+function configFile({ config, configDir, configName, cwd }: ConfigRequest): string {
+  const fail = (message: string, hint: string): never => {
+    throw new ConfigError([{ path: '', message, hint }]);
+  };
+  if (config !== undefined && (configDir !== undefined || configName !== undefined))
+    fail('a config path and --config-dir/--config-name exclude each other', 'give one of the two');
+  if (config !== undefined) return path.resolve(cwd, config);
+  if (configName === undefined)
+    return fail('no config was named', 'give the path of a YAML file, or --config-dir DIR --config-name NAME');
+  const name = /\.ya?ml$/.test(configName) ? configName : `${configName}.yaml`;
+  return path.resolve(cwd, configDir ?? '.', name);
+}
+
+function readOverrides(texts: readonly string[]): {
+  overrides: Override[];
+  taskOverrides: TaskOverride[];
+  problems: ConfigProblem[];
+} {
+  const overrides: Override[] = [];
+  const taskOverrides: TaskOverride[] = [];
+  const problems: ConfigProblem[] = [];
+  for (const text of texts) {
+    const origin = { override: maskOverride(text) };
+    if (isTaskOverride(text)) {
+      taskOverrides.push({ text, origin });
+      continue;
+    }
+    try {
+      overrides.push(parseOverride(text, origin));
+    } catch (error) {
+      if (!(error instanceof OverrideFailure)) throw error;
+      const key = text.split('=')[0]?.replace(/^[+~]+/, '') ?? '';
+      problems.push({
+        ...origin,
+        path: key,
+        message: error.message,
+        ...(error.hint === undefined ? {} : { hint: maskOverride(error.hint) }),
+      });
+    }
+  }
+  return { overrides, taskOverrides, problems };
+}
+
+/** The same value may be at fault for several reasons; the same words are said once. */
+function dedupe(problems: readonly ConfigProblem[]): ConfigProblem[] {
+  const seen = new Set<string>();
+  return problems.filter((problem) => {
+    const key = `${problem.path}\0${problem.message}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}

@@ -1,0 +1,134 @@
+/** Lays value overrides over a composed config, with OmegaConf's rules for existing and new keys. */
+import { mergeNodes } from '../compose/merge';
+import { nearestNames } from '../nearest';
+import { placeOf } from '../problems';
+import type { ConfigProblem } from '../problems';
+import { pythonText } from '../python-text';
+import { childOf, isMissing, isNull, nodeAt, withNodeAt, withoutNodeAt } from '../tree';
+import type { ConfigNode, Path } from '../tree';
+import type { Override } from './grammar';
+
+export interface Applied {
+  readonly root: ConfigNode;
+  readonly problems: readonly ConfigProblem[];
+}
+
+/** In order; one that can't be applied becomes a problem and changes nothing. */
+export function applyOverrides(root: ConfigNode, overrides: readonly Override[]): Applied {
+  const problems: ConfigProblem[] = [];
+  let current = root;
+  for (const override of overrides) {
+    const outcome = applyOne(current, override);
+    if ('root' in outcome) current = outcome.root;
+    else problems.push({ ...placeOf(override.origin), path: override.key, ...outcome });
+  }
+  return { root: current, problems };
+}
+
+type Outcome = { root: ConfigNode } | { message: string; hint?: string };
+
+function applyOne(root: ConfigNode, override: Override): Outcome {
+  const path = override.key.split('.');
+  if (override.kind === 'delete' || override.value === undefined) return remove(root, path, override);
+  const existing = nodeAt(root, path);
+  if (override.kind === 'add' && isPresent(existing) && override.value.kind === 'scalar') {
+    return {
+      message: 'is in the config already',
+      hint: `to change it: ${override.key}=VALUE; to add or change it: ++${override.key}=VALUE`,
+    };
+  }
+  return update(root, path, override.value, { force: override.kind !== 'change' });
+}
+
+/** What `OmegaConf.update(merge=True)` does; `force` allows keys that are not there yet. */
+export function update(root: ConfigNode, path: Path, value: ConfigNode, { force }: { force: boolean }): Outcome {
+  const obstacle = findObstacle(root, path, force);
+  if (obstacle !== undefined) return obstacle;
+  const existing = nodeAt(root, path);
+  if (existing === undefined || existing.kind === 'scalar' || value.kind === 'scalar')
+    return { root: withNodeAt(root, path, keepKey(value, existing)) };
+  if (existing.kind !== value.kind) {
+    return {
+      message: `is a ${existing.kind === 'map' ? 'mapping' : 'list'}, and a ${value.kind === 'map' ? 'mapping' : 'list'} cannot be laid over it`,
+    };
+  }
+  const unknown = force ? undefined : firstUnknown(existing, value, path);
+  if (unknown !== undefined) return unknown;
+  return { root: withNodeAt(root, path, mergeNodes(existing, value)) };
+}
+
+/** The first place on the way where the path leaves the config. */
+function findObstacle(root: ConfigNode, path: Path, force: boolean): { message: string; hint?: string } | undefined {
+  let node: ConfigNode | undefined = root;
+  for (const [depth, key] of path.entries()) {
+    if (node.kind === 'list') {
+      if (!/^\d+$/.test(String(key)))
+        return { message: `\`${path.slice(0, depth).join('.')}\` is a list: expected an index, found \`${key}\`` };
+      if (Number(key) >= node.items.length)
+        return {
+          message: `index ${key} is out of range: \`${path.slice(0, depth).join('.')}\` has ${node.items.length} items`,
+        };
+    }
+    const child = childOf(node, key);
+    if (child === undefined) return force ? undefined : unknownKey(node, path, depth);
+    node = child;
+  }
+  return undefined;
+}
+
+function unknownKey(node: ConfigNode, path: Path, depth: number): { message: string; hint: string } {
+  const key = String(path[depth]);
+  const where = depth === 0 ? 'the config' : `\`${path.slice(0, depth).join('.')}\``;
+  const near = node.kind === 'map' ? nearestNames(key, node.entries.keys()) : [];
+  const full = path.join('.');
+  const meant = near
+    .map((name) => `\`${[...path.slice(0, depth), name, ...path.slice(depth + 1)].join('.')}\``)
+    .join(' or ');
+  return {
+    message: `${where} has no key \`${key}\``,
+    hint: meant === '' ? `to add it: +${full}=VALUE` : `did you mean ${meant}? To add a new key: +${full}=VALUE`,
+  };
+}
+
+function firstUnknown(
+  existing: ConfigNode,
+  value: ConfigNode,
+  path: Path,
+): { message: string; hint: string } | undefined {
+  if (existing.kind !== 'map' || value.kind !== 'map') return undefined;
+  for (const [key, node] of value.entries) {
+    const child = existing.entries.get(key);
+    if (child === undefined) return unknownKey(existing, [...path, key], path.length);
+    const inner = firstUnknown(child, node, [...path, key]);
+    if (inner !== undefined) return inner;
+  }
+  return undefined;
+}
+
+function remove(root: ConfigNode, path: Path, override: Override): Outcome {
+  const existing = nodeAt(root, path);
+  if (!isPresent(existing) || existing === undefined) {
+    const parent = nodeAt(root, path.slice(0, -1));
+    const near = parent?.kind === 'map' ? nearestNames(String(path.at(-1)), parent.entries.keys()) : [];
+    return {
+      message: 'cannot be deleted: it is not in the config',
+      ...(near.length === 0 ? {} : { hint: `did you mean \`${[...path.slice(0, -1), near[0] ?? ''].join('.')}\`?` }),
+    };
+  }
+  const wanted = override.value;
+  if (wanted !== undefined && !isNull(wanted) && !sameValue(existing, wanted)) {
+    return {
+      message: `is not deleted: its value is not ${wanted.kind === 'scalar' ? `\`${pythonText(wanted)}\`` : 'the one given'}`,
+    };
+  }
+  return { root: withoutNodeAt(root, path) };
+}
+
+const isPresent = (node: ConfigNode | undefined): boolean => node !== undefined && !isNull(node) && !isMissing(node);
+
+const sameValue = (a: ConfigNode, b: ConfigNode): boolean =>
+  a.kind === 'scalar' && b.kind === 'scalar' && a.value === b.value;
+
+/** The key's own place stays that of the file; the value's is the override. */
+const keepKey = (value: ConfigNode, existing: ConfigNode | undefined): ConfigNode =>
+  existing?.keyOrigin === undefined ? value : { ...value, keyOrigin: value.origin };

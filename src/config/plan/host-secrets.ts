@@ -1,0 +1,48 @@
+/** Variables of the launching host that a plan refers to. */
+import type { EnvEntry, RunPlan, SecretRef } from '../../contract/plan';
+import type { Environment } from '../environment';
+import { scalarsOf } from '../tree';
+import type { Report } from './report';
+
+/** Their names, sorted; one that is not set, or empty, is a problem: the run would fail when it asks for it. */
+export function checkHostSecrets(plan: RunPlan, env: Environment, report: Report): readonly string[] {
+  const names = hostSecretsOf(plan);
+  for (const name of names) {
+    const value = Object.hasOwn(env, name) ? env[name] : undefined;
+    if (value !== undefined && value !== '') continue;
+    const reason = value === undefined ? 'is not set' : 'is empty';
+    report.add(
+      placeOf(name, report),
+      `the environment variable ${name} ${reason}`,
+      `set it, or put it into .env; a secret of the workspace is named with {value_from: {secret_name_ref: NAME}}`,
+    );
+  }
+  return names;
+}
+
+export function hostSecretsOf({ endpoint, tasks }: RunPlan): readonly string[] {
+  const names = new Set<string>();
+  const add = (secret: SecretRef | null) => {
+    if (secret?.kind === 'host') names.add(secret.name);
+  };
+  const addAll = (envs: readonly EnvEntry[]) => {
+    for (const entry of envs) if ('secret' in entry) add(entry.secret);
+  };
+  add(endpoint.probe.token);
+  if (endpoint.kind === 'dedicated') {
+    endpoint.spec.apiTokens.forEach(add);
+    addAll(endpoint.spec.envs);
+  }
+  for (const task of tasks) addAll(task.job.envs);
+  return [...names].sort();
+}
+
+/** Where the config refers to the variable. */
+function placeOf(name: string, report: Report): string {
+  for (const { path, node } of scalarsOf(report.root)) {
+    const refers = node.value === `host:${name}` || node.env?.names.includes(name) === true;
+    const names = node.value === name && (path.includes('api_key_name') || path.includes('env_var_names'));
+    if (refers || names) return path.join('.');
+  }
+  return '';
+}

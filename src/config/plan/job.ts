@@ -1,0 +1,177 @@
+/** The evaluation job of one task. */
+import path from 'node:path';
+import type { EnvEntry, JobSpec, MountSpec, SecretRef, StoragePlan } from '../../contract/plan';
+import { outputDirVariable } from '../../contract/identity';
+import type { ResolvedConfig } from '../schema/config';
+import type { EnvSources } from '../schema/secrets';
+import { tokensOf } from './endpoint';
+import { jobCommand, maxCommandBytes } from './job-script';
+import type { Report } from './report';
+import type { ResolvedTask } from './resolve-task';
+import { runConfig, userText } from './run-config';
+import { isHubHandle, modelReference } from './server-command';
+import { furtherMounts } from './storage';
+import { hasVariable, mergeVariables, secretOf } from './variables';
+import type { Variables } from './variables';
+
+/** Variable of the endpoint's key in jobs whose config does not name one. */
+const ownKeyVariable = 'EVALSAGA_API_KEY';
+
+export interface JobRequest {
+  readonly config: ResolvedConfig;
+  readonly task: ResolvedTask;
+  readonly folder: string;
+  readonly model: string;
+  readonly storage: StoragePlan;
+  readonly trustCommands: boolean;
+  /** The full request URL when it is not the run's common one. */
+  readonly modelUrl: string | null;
+  readonly report: Report;
+}
+
+export function jobSpec(request: JobRequest): JobSpec {
+  const { config, task, folder, storage, report } = request;
+  const { evaluation_tasks: tasks, lepton_platform: lepton } = config.execution;
+  const variables = jobVariables(config, task);
+  const key = endpointKey(config, task, variables);
+  const command = jobCommand(jobScriptOf(request, variables, key?.name ?? null));
+  const bytes = Buffer.byteLength(command[2]);
+  if (bytes > maxCommandBytes)
+    report.add(
+      `evaluation.tasks.${task.index}`,
+      `the job's command is ${kilobytes(bytes)}, more than the ${kilobytes(maxCommandBytes)} that one argument may have`,
+      'put large data into a file on a mount, and name the file',
+    );
+  const dataset = datasetMount(config, task);
+  return {
+    container: { image: task.image, command },
+    envs: unique([
+      ...variables.entries,
+      ...(key === undefined || hasVariable(variables, key.name) ? [] : [{ name: key.name, secret: key.secret }]),
+      ...(dataset === undefined ? [] : [{ name: 'NEMO_EVALUATOR_DATASET_DIR', value: dataset.mount_path }]),
+      { name: 'NEMO_EVALUATOR_TELEMETRY_LEVEL', value: '0' },
+      { name: outputDirVariable, value: path.posix.join(storage.mount.mount_path, folder) },
+    ]),
+    mounts: [storage.mount, ...furtherMounts(config), ...(dataset === undefined ? [] : [dataset])],
+    nodeGroup: lepton.tasks.node_group,
+    body: {
+      resource_shape: tasks.resource_shape,
+      ...(lepton.tasks.image_pull_secrets.length === 0 ? {} : { image_pull_secrets: lepton.tasks.image_pull_secrets }),
+      ...(lepton.tasks.queue_config === undefined ? {} : { queue_config: lepton.tasks.queue_config }),
+      ...(lepton.tasks.log === undefined ? {} : { log: lepton.tasks.log }),
+      shared_memory_size: tasks.shared_memory_size,
+      completions: 1,
+      parallelism: 1,
+      intra_job_communication: false,
+      ttl_seconds_after_finished: tasks.ttl_after_finished,
+    },
+  };
+}
+
+/** Variables of a job, from the most general map to the task's own. */
+export function jobVariables(config: ResolvedConfig, task: ResolvedTask): Variables {
+  const byName: EnvSources = Object.fromEntries(
+    config.execution.env_var_names.map((name) => [name, { kind: 'secret', secret: { kind: 'host', name } }]),
+  );
+  return mergeVariables([
+    byName,
+    config.env_vars,
+    config.execution.lepton_platform.tasks.env_vars,
+    config.evaluation.env_vars,
+    task.config.env_vars,
+  ]);
+}
+
+/** The variable that holds the endpoint's key in the job, and the key when no map gives it. */
+export function endpointKey(
+  config: ResolvedConfig,
+  task: ResolvedTask,
+  variables: Variables,
+): { name: string; secret: SecretRef } | undefined {
+  const asked = userText(config.evaluation.nemo_evaluator_config, task.config.nemo_evaluator_config, [
+    'target',
+    'api_endpoint',
+    'api_key_name',
+  ]);
+  const name = asked ?? config.target.api_endpoint.api_key_name ?? undefined;
+  const tokens = config.deployment.type === 'none' ? [] : tokensOf(config.deployment.lepton_config);
+  const token = config.execution.lepton_platform.tasks.api_tokens[0] ?? tokens[0];
+  if (name === undefined) return token === undefined ? undefined : { name: ownKeyVariable, secret: token };
+  return { name, secret: secretOf(variables, name) ?? token ?? { kind: 'host', name } };
+}
+
+function jobScriptOf(
+  { config, task, model, trustCommands, modelUrl, report }: JobRequest,
+  variables: Variables,
+  apiKeyName: string | null,
+) {
+  const { yaml, ownUrl } = runConfig({
+    common: config.evaluation.nemo_evaluator_config,
+    own: task.config.nemo_evaluator_config,
+    evaluationType: task.evaluationType,
+    model,
+    endpointType: task.kind,
+    apiKeyName,
+    extra: tokenizerFor(config, task),
+  });
+  return {
+    task: task.task,
+    runConfig: yaml,
+    preCmd: shellLines('pre_cmd', request(config, task), trustCommands, report),
+    postCmd: shellLines('post_cmd', request(config, task), trustCommands, report),
+    timeoutSeconds: config.execution.evaluation_tasks.timeout,
+    modelUrl,
+    ownUrl,
+    runtimeVariables: variables.runtime,
+  };
+}
+
+const request = (config: ResolvedConfig, task: ResolvedTask) => ({ config, task });
+
+/** The evaluation's lines, then the task's. */
+function shellLines(
+  key: 'pre_cmd' | 'post_cmd',
+  { config, task }: { config: ResolvedConfig; task: ResolvedTask },
+  trusted: boolean,
+  report: Report,
+): string | null {
+  const given = [
+    { at: `evaluation.${key}`, lines: config.evaluation[key] },
+    { at: `evaluation.tasks.${task.index}.${key}`, lines: task.config[key] },
+  ].filter(({ lines }) => lines !== null && lines.trim() !== '');
+  if (!trusted)
+    for (const { at } of given)
+      if (at.startsWith('evaluation.tasks') || task.index === 0)
+        report.add(
+          at,
+          'runs shell lines in the container',
+          'set NEMO_EVALUATOR_TRUST_PRE_CMD=1 when you trust this file',
+        );
+  return given.length === 0 ? null : `${given.map(({ lines }) => lines ?? '').join('\n')}\n`;
+}
+
+/** The language-model harness scores texts by their tokens: it needs the model's own tokenizer. */
+function tokenizerFor({ deployment }: ResolvedConfig, task: ResolvedTask): Record<string, string> {
+  if (
+    task.harness !== 'lm-evaluation-harness' ||
+    task.listed?.capabilities?.includes('logprobs') !== true ||
+    deployment.type === 'none'
+  )
+    return {};
+  const reference = modelReference(deployment);
+  return reference !== undefined && isHubHandle(reference)
+    ? { tokenizer: reference, tokenizer_backend: 'huggingface' }
+    : {};
+}
+
+function datasetMount(config: ResolvedConfig, { config: task }: ResolvedTask): MountSpec | undefined {
+  const from = config.execution.lepton_platform.tasks.mounts[0]?.from;
+  if (task.dataset_dir === null || from === undefined) return undefined;
+  return { path: task.dataset_dir, from, mount_path: task.dataset_mount_path };
+}
+
+const unique = (entries: readonly EnvEntry[]): EnvEntry[] => [
+  ...new Map(entries.map((entry) => [entry.name, entry])).values(),
+];
+
+const kilobytes = (bytes: number): string => `${Math.ceil(bytes / 1024)} KiB`;

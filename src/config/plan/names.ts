@@ -1,0 +1,50 @@
+/** Names of endpoints, jobs and folders. Pure, deterministic. */
+import { createHash } from 'node:crypto';
+
+/** The platform's limit on names of endpoints and jobs. */
+const maxName = 36;
+const maxSlug = 14;
+
+const hashOf = (text: string, length: number): string =>
+  createHash('sha256').update(text).digest('hex').slice(0, length);
+
+/** Lower case, digits and single hyphens; nothing else reaches a name or a path. */
+const clean = (text: string): string =>
+  text
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '');
+
+/** A task's short name: the part behind the last dot, at most 14 characters. A cut one ends in a hash of the whole. */
+export function taskSlug(name: string): string {
+  const short = name.split('.').at(-1) ?? name;
+  const slug = clean(short);
+  if (slug !== '' && slug.length <= maxSlug) return slug;
+  const hash = hashOf(name, 4);
+  const head = slug.slice(0, maxSlug - 1 - hash.length).replace(/-+$/, '');
+  return head === '' ? `task-${hash}` : `${head}-${hash}`;
+}
+
+interface NameParts {
+  readonly slug: string;
+  readonly index: number;
+  readonly invocation: string;
+}
+
+/** `<prefix>-<slug>-<index>-<first 8 of the invocation>`, within the limit: the prefix gives way. */
+function nameOf(prefix: string, { slug, index, invocation }: NameParts): string {
+  const rest = `${slug}-${index}-${invocation.slice(0, 8)}`;
+  const head = clean(prefix)
+    .replace(/^[^a-z]+/, '')
+    .slice(0, maxName - rest.length - 1)
+    .replace(/-+$/, '');
+  return `${head === '' ? 'e' : head}-${rest}`;
+}
+
+/** Of the endpoint of a task; `prefix` is the deployment's type or the user's `endpoint_name`. */
+export const endpointName = (prefix: string, parts: NameParts): string => nameOf(prefix, parts);
+
+export const jobName = (parts: NameParts): string => nameOf('eval', parts);
+
+/** A task's folder in the run's storage and in the local output folder. */
+export const taskFolder = ({ slug, index }: Omit<NameParts, 'invocation'>): string => `${index}-${slug}`;

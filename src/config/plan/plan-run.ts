@@ -1,0 +1,250 @@
+/** From a loaded config to the plan of a run: everything decided, nothing created. */
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import type { EndpointPlan, PlatformRef, ProbeSpec, RunPlan, SecretRef, TaskPlan } from '../../contract/plan';
+import type { LoadedConfig } from '../load';
+import type { ResolvedConfig } from '../schema/config';
+import { dedicatedEndpoint, servedModelOf } from './endpoint';
+import { readExistingUrl, requestUrl } from './existing-url';
+import type { ExistingUrl } from './existing-url';
+import { checkHostSecrets } from './host-secrets';
+import { endpointKey, jobSpec, jobVariables } from './job';
+import { endpointName, jobName, taskFolder, taskSlug } from './names';
+import { Report } from './report';
+import { resolveTask } from './resolve-task';
+import type { ResolvedTask } from './resolve-task';
+import { storagePlan } from './storage';
+import { secretOf } from './variables';
+
+/** Children that one run may have: below Temporal's 2,000 pending ones. */
+const maxTasks = 1_500;
+
+/** Temporal takes 2 MiB in one payload. */
+const maxPlanBytes = 1_500_000;
+
+export interface PlanContext {
+  readonly invocation: string;
+  readonly platform: PlatformRef;
+  readonly owner: string;
+  /** The command line, for the record. */
+  readonly command: string;
+  readonly cwd: string;
+}
+
+/** Throws `ConfigError` with every problem. `hostSecrets`: variables of this host whose values the run will ask for. */
+export function planRun(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; hostSecrets: readonly string[] } {
+  const { resolved: config, root } = loaded;
+  const report = new Report(root);
+  if (config.evaluation.tasks.length > maxTasks)
+    report.add(
+      'evaluation.tasks',
+      `${config.evaluation.tasks.length} tasks are more than one run may have (${maxTasks})`,
+      'split them with -t over several runs',
+    );
+  report.throwIfAny();
+  const tasks = config.evaluation.tasks.flatMap((task, index): ResolvedTask[] => {
+    const resolved = resolveTask({ config: task, index, trustUnlisted: loaded.trust.unlistedTasks, report });
+    return resolved === undefined ? [] : [resolved];
+  });
+  const { endpoint, urls } = planEndpoint({ loaded, tasks, report });
+  const storage = storagePlan(config, context.invocation, report);
+  const plans =
+    storage === null
+      ? []
+      : tasks.map((task) =>
+          planTask({ loaded, task, storage, context, report, modelUrl: urls?.get(task.index) ?? null }),
+        );
+  report.throwIfAny();
+  if (storage === null || endpoint === undefined) throw new Error('a problem was not reported');
+  const plan: RunPlan = { version: 1, ...runFields(loaded, context), endpoint, storage, tasks: plans };
+  const hostSecrets = checkHostSecrets(plan, loaded.env, report);
+  checkSize(plan, report);
+  report.throwIfAny();
+  return { plan, hostSecrets };
+}
+
+function runFields(
+  { resolved: config, yaml }: LoadedConfig,
+  context: PlanContext,
+): Omit<RunPlan, 'version' | 'endpoint' | 'storage' | 'tasks'> {
+  const { execution } = config;
+  return {
+    invocation: context.invocation,
+    platform: context.platform,
+    owner: context.owner,
+    model: servedModelOf(config),
+    outputDir: path.resolve(context.cwd, execution.output_dir, context.invocation),
+    startPolicy: execution.start_policy,
+    onTaskFailure: execution.on_task_failure,
+    maxParallelEndpoints: execution.max_parallel_endpoints,
+    keepStorage: execution.keep_storage,
+    limits: {
+      endpointReadySeconds: execution.lepton_platform.deployment.endpoint_readiness_timeout,
+      jobSeconds: execution.evaluation_tasks.timeout,
+      teardownSeconds: execution.teardown_timeout,
+      runSeconds: execution.max_run_time,
+      resultBytes: execution.max_result_size,
+    },
+    provenance: { configDigest: createHash('sha256').update(yaml).digest('hex'), command: context.command },
+  };
+}
+
+interface EndpointRequest {
+  readonly loaded: LoadedConfig;
+  readonly tasks: readonly ResolvedTask[];
+  readonly report: Report;
+}
+
+/** `urls`: for an existing endpoint, the request URL of tasks that do not use the common one. */
+function planEndpoint(request: EndpointRequest): {
+  endpoint: EndpointPlan | undefined;
+  urls?: ReadonlyMap<number, string>;
+} {
+  const { loaded, tasks, report } = request;
+  const { deployment } = loaded.resolved;
+  if (deployment.type === 'none') return existingEndpoint(request);
+  for (const task of tasks) {
+    if (pathFor(loaded.resolved, task) !== undefined) continue;
+    const known = Object.keys(deployment.endpoints)
+      .filter((key) => key !== 'health')
+      .join(', ');
+    report.add(
+      `evaluation.tasks.${task.index}.name`,
+      `needs a ${task.endpoint} endpoint, and \`deployment.endpoints\` has no path for it`,
+      `it has: ${known}; add deployment.endpoints.${task.endpoint}, or choose another task`,
+    );
+  }
+  const endpoint = dedicatedEndpoint(
+    { config: loaded.resolved, deployment, trustCommands: loaded.trust.commands, report },
+    warmUpOf(tasks),
+  );
+  return { endpoint };
+}
+
+function existingEndpoint({ loaded, tasks, report }: EndpointRequest): {
+  endpoint: EndpointPlan | undefined;
+  urls?: ReadonlyMap<number, string>;
+} {
+  const { resolved: config } = loaded;
+  const { url, model_id: model } = config.target.api_endpoint;
+  if (model === null)
+    report.add(
+      'target.api_endpoint.model_id',
+      'is required with `deployment: none`',
+      'the name the endpoint serves the model under',
+    );
+  if (url === null) {
+    report.add(
+      'target.api_endpoint.url',
+      'is required with `deployment: none`: it says which endpoint to evaluate',
+      'e.g. -o target.api_endpoint.url=https://host/v1',
+    );
+    return { endpoint: undefined };
+  }
+  const existing = readExistingUrl(url);
+  if (existing.kind === 'invalid') {
+    report.add('target.api_endpoint.url', existing.message, existing.hint);
+    return { endpoint: undefined };
+  }
+  const [first] = tasks;
+  if (first === undefined) return { endpoint: undefined };
+  checkKinds(existing, tasks, report);
+  const common = requestUrl(existing, first.kind);
+  const urls = new Map(
+    tasks
+      .filter((task) => requestUrl(existing, task.kind) !== common)
+      .map((task) => [task.index, requestUrl(existing, task.kind)]),
+  );
+  const variables = jobVariables(config, first);
+  const key = endpointKey(config, first, variables);
+  const token: SecretRef | null = key === undefined ? null : (secretOf(variables, key.name) ?? key.secret);
+  return {
+    endpoint: {
+      kind: 'existing',
+      url: common,
+      probe: { servedModel: model ?? '', healthPath: null, warmUp: warmUpOf(tasks), token },
+    },
+    urls,
+  };
+}
+
+function checkKinds(
+  existing: Exclude<ExistingUrl, { kind: 'invalid' }>,
+  tasks: readonly ResolvedTask[],
+  report: Report,
+): void {
+  if (existing.kind !== 'full' || existing.takes === undefined) return;
+  for (const task of tasks) {
+    if (task.kind === existing.takes) continue;
+    const needs = task.listed?.capabilities === undefined ? '' : ` with ${task.listed.capabilities.join(', ')}`;
+    report.add(
+      `evaluation.tasks.${task.index}.name`,
+      `needs a ${task.kind} endpoint${needs}, but target.api_endpoint.url takes ${existing.takes} requests`,
+      'give the base URL (…/v1), and each task uses the path it needs, or choose the variant of the task for this kind of endpoint',
+    );
+  }
+}
+
+/** One tiny request of the kind the tasks make. */
+function warmUpOf(tasks: readonly ResolvedTask[]): ProbeSpec['warmUp'] {
+  const kinds = new Set(tasks.map(({ kind }) => kind));
+  return kinds.has('completions') ? 'completions' : kinds.has('chat') ? 'chat' : 'none';
+}
+
+function pathFor({ deployment }: ResolvedConfig, task: ResolvedTask): string | undefined {
+  if (deployment.type === 'none') return '';
+  return deployment.endpoints[task.endpoint] ?? deployment.endpoints[task.kind] ?? undefined;
+}
+
+function planTask({
+  loaded,
+  task,
+  storage,
+  context,
+  report,
+  modelUrl,
+}: {
+  loaded: LoadedConfig;
+  task: ResolvedTask;
+  storage: NonNullable<ReturnType<typeof storagePlan>>;
+  context: PlanContext;
+  report: Report;
+  modelUrl: string | null;
+}): TaskPlan {
+  const { resolved: config } = loaded;
+  const { deployment } = config;
+  const parts = { slug: taskSlug(task.task), index: task.index, invocation: context.invocation };
+  const folder = taskFolder(parts);
+  return {
+    index: task.index,
+    name: task.config.name,
+    task: task.task,
+    endpointName:
+      deployment.type === 'none'
+        ? null
+        : endpointName(deployment.lepton_config.endpoint_name ?? deployment.type, parts),
+    jobName: jobName(parts),
+    endpointPath: pathFor(config, task) ?? '',
+    folder,
+    job: jobSpec({
+      config,
+      task,
+      folder,
+      model: servedModelOf(config),
+      storage,
+      trustCommands: loaded.trust.commands,
+      modelUrl,
+      report,
+    }),
+  };
+}
+
+function checkSize(plan: RunPlan, report: Report): void {
+  const bytes = Buffer.byteLength(JSON.stringify(plan));
+  if (bytes <= maxPlanBytes) return;
+  report.add(
+    'evaluation',
+    `the plan of the run is ${bytes.toLocaleString('en')} bytes, more than the ${maxPlanBytes.toLocaleString('en')} that fit into a run's history`,
+    'split the tasks with -t over several runs, or put large parameters into files on a mount',
+  );
+}

@@ -1,0 +1,126 @@
+/** What a task of the config is: harness, image, kind of endpoint. */
+import { findTask, harnessNamed, listHarnesses } from '../catalogue/catalogue';
+import type { CatalogueTask } from '../catalogue/catalogue';
+import type { TaskConfig } from '../schema/evaluation';
+import type { RequestKind } from './existing-url';
+import type { Report } from './report';
+
+export interface ResolvedTask {
+  readonly index: number;
+  readonly config: TaskConfig;
+  /** `harness.task`. */
+  readonly task: string;
+  /** What the evaluator is asked for. */
+  readonly evaluationType: string;
+  readonly harness: string;
+  readonly image: string;
+  /** Key of `deployment.endpoints`. */
+  readonly endpoint: string;
+  readonly kind: RequestKind;
+  readonly listed: CatalogueTask | undefined;
+}
+
+export function resolveTask({
+  config,
+  index,
+  trustUnlisted,
+  report,
+}: {
+  config: TaskConfig;
+  index: number;
+  trustUnlisted: boolean;
+  report: Report;
+}): ResolvedTask | undefined {
+  const at = `evaluation.tasks.${index}`;
+  const lookup = findTask(config.name);
+  if (lookup.kind === 'ambiguous') {
+    report.add(
+      `${at}.name`,
+      `\`${config.name}\` is a task of several harnesses`,
+      `write one of: ${lookup.candidates.join(', ')}`,
+    );
+    return undefined;
+  }
+  if (lookup.kind === 'unknown') return unlisted({ config, index, trustUnlisted, near: lookup.near, report });
+  const { task, harness } = lookup;
+  const endpoint = config.endpoint_type ?? task.endpoints[0] ?? 'chat';
+  if (!task.endpoints.some((type) => kindOf(type) === kindOf(endpoint))) {
+    const needs = task.capabilities === undefined ? '' : ` (it needs ${task.capabilities.join(', ')})`;
+    report.add(
+      `${at}.endpoint_type`,
+      `\`${config.name}\` works on ${task.endpoints.join(' or ')} endpoints only${needs}, found ${endpoint}`,
+      'remove endpoint_type, or choose the variant of the task for this kind of endpoint',
+    );
+    return undefined;
+  }
+  return {
+    index,
+    config,
+    task: `${task.harness}.${task.name}`,
+    evaluationType: task.name,
+    harness: harness.name,
+    image: config.container ?? harness.image,
+    endpoint,
+    kind: kindOf(endpoint),
+    listed: task,
+  };
+}
+
+/** A task that the catalogue does not know: its image must be named, and trusted. */
+function unlisted({
+  config,
+  index,
+  trustUnlisted,
+  near,
+  report,
+}: {
+  config: TaskConfig;
+  index: number;
+  trustUnlisted: boolean;
+  near: readonly string[];
+  report: Report;
+}): ResolvedTask | undefined {
+  const at = `evaluation.tasks.${index}.name`;
+  const [harness = '', ...rest] = config.name.split('.');
+  const known = rest.length > 0 ? harnessNamed(harness) : undefined;
+  const image = config.container ?? known?.image;
+  const meant = near.length > 0 ? `did you mean ${near.map((name) => `\`${name}\``).join(' or ')}?` : undefined;
+  if (image === undefined) {
+    const harnesses = listHarnesses()
+      .map(({ name }) => name)
+      .join(', ');
+    report.add(
+      at,
+      `no task is named \`${config.name}\``,
+      meant ??
+        (rest.length > 0
+          ? `harnesses: ${harnesses}`
+          : 'see `evalsaga ls tasks`; a task outside the list needs its `container`'),
+    );
+    return undefined;
+  }
+  if (!trustUnlisted) {
+    report.add(
+      at,
+      `\`${config.name}\` is not in the task list`,
+      `${meant === undefined ? '' : `${meant} `}To run an unlisted task of ${image}, set NEMO_EVALUATOR_TRUST_UNLISTED_TASKS=1`,
+    );
+    return undefined;
+  }
+  const endpoint = config.endpoint_type ?? 'chat';
+  return {
+    index,
+    config,
+    task: config.name,
+    evaluationType: config.name,
+    harness,
+    image,
+    endpoint,
+    kind: kindOf(endpoint),
+    listed: undefined,
+  };
+}
+
+/** Vision models are asked through the chat API. */
+const kindOf = (endpoint: string): RequestKind =>
+  endpoint === 'embedding' || endpoint === 'completions' ? endpoint : 'chat';

@@ -1,0 +1,102 @@
+/** The run config that the evaluator gets: the user's, completed by what the run knows. Pure. */
+import { Leaf } from '../schema/fields';
+import type { RawMap, RawValue } from '../schema/fields';
+import { writeYaml } from '../yaml-writer';
+import type { Writable } from '../yaml-writer';
+
+export interface RunConfigRequest {
+  /** `evaluation.nemo_evaluator_config`, then the task's own, which wins key by key. */
+  readonly common: RawMap;
+  readonly own: RawMap;
+  readonly evaluationType: string;
+  readonly model: string;
+  readonly endpointType: string;
+  readonly apiKeyName: string | null;
+  /** Parameters of the harness that a run of it can't do without. */
+  readonly extra: Readonly<Record<string, string>>;
+}
+
+export interface RunConfig {
+  readonly yaml: string;
+  /** The user's config names a URL, which wins over the run's. */
+  readonly ownUrl: boolean;
+}
+
+export function runConfig(request: RunConfigRequest): RunConfig {
+  const user = mergeRaw(request.common, request.own) as RawMap;
+  const known: Record<string, RawValue> = {
+    config: {
+      type: leaf(request.evaluationType),
+      ...(Object.keys(request.extra).length === 0 ? {} : { params: { extra: leaves(request.extra) } }),
+    },
+    target: {
+      api_endpoint: {
+        model_id: leaf(request.model),
+        type: leaf(request.endpointType),
+        ...(request.apiKeyName === null ? {} : { api_key_name: leaf(request.apiKeyName) }),
+      },
+    },
+  };
+  const merged = mergeRaw(known, withoutNulls(user));
+  return {
+    yaml: writeYaml(toWritable(merged)),
+    ownUrl: valueAt(user, ['target', 'api_endpoint', 'url']) instanceof Leaf,
+  };
+}
+
+/** A text of the merged user config, e.g. `target.api_endpoint.api_key_name`. */
+export function userText(common: RawMap, own: RawMap, path: readonly string[]): string | undefined {
+  const value = valueAt(mergeRaw(common, own), path);
+  return value instanceof Leaf ? value.text : undefined;
+}
+
+const leaf = (value: string): Leaf => new Leaf({ kind: 'scalar', value, verbatim: true, origin: {} });
+
+const leaves = (values: Readonly<Record<string, string>>): RawMap =>
+  Object.fromEntries(Object.entries(values).map(([key, value]) => [key, leaf(value)]));
+
+const isMap = (value: RawValue | undefined): value is RawMap =>
+  typeof value === 'object' && value !== null && !(value instanceof Leaf) && !Array.isArray(value);
+
+/** Mappings deeply, everything else replaced. */
+function mergeRaw(base: RawValue, over: RawValue): RawValue {
+  if (!isMap(base) || !isMap(over)) return over;
+  const result: Record<string, RawValue> = { ...base };
+  for (const [key, value] of Object.entries(over))
+    result[key] = Object.hasOwn(base, key) ? mergeRaw(base[key] ?? null, value) : value;
+  return result;
+}
+
+/** In `target` and `config` a null says "not set": what the run knows takes its place. Below `params` it is a value. */
+function withoutNulls(user: RawMap): RawMap {
+  const strip = (map: RawMap): RawMap => Object.fromEntries(Object.entries(map).filter(([, value]) => value !== null));
+  return Object.fromEntries(
+    Object.entries(strip(user)).map(([key, value]) => {
+      if (!isMap(value)) return [key, value];
+      const inner = strip(value);
+      return [
+        key,
+        key === 'target' && isMap(inner['api_endpoint'])
+          ? { ...inner, api_endpoint: strip(inner['api_endpoint']) }
+          : inner,
+      ];
+    }),
+  );
+}
+
+function valueAt(root: RawValue, path: readonly string[]): RawValue | undefined {
+  return path.reduce<RawValue | undefined>(
+    (value, key) => (isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined),
+    root,
+  );
+}
+
+function toWritable(raw: RawValue): Writable {
+  if (raw === null) return { kind: 'scalar', value: null };
+  if (raw instanceof Leaf) return raw.node;
+  if (Array.isArray(raw)) return { kind: 'list', items: (raw as readonly RawValue[]).map(toWritable) };
+  return {
+    kind: 'map',
+    entries: Object.entries(raw as RawMap).map(([key, value]) => [key, toWritable(value)] as const),
+  };
+}

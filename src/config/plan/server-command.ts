@@ -1,0 +1,134 @@
+/** The command line of a model server. Pure. */
+import type { DedicatedDeployment } from '../schema/deployment';
+import type { Report } from './report';
+import { shellWords } from './shell-words';
+
+/** What is served: a path in the container, or a hub handle. */
+export function modelReference(deployment: DedicatedDeployment): string | undefined {
+  const weights = 'checkpoint_path' in deployment ? (deployment.checkpoint_path ?? deployment.hf_model_handle) : null;
+  return weights ?? deployment.model_id ?? undefined;
+}
+
+/** Whether a reference is a handle on the hub, `org/name`. */
+export const isHubHandle = (reference: string): boolean => /^[A-Za-z0-9][\w.-]*\/[\w.-]+$/.test(reference);
+
+/** The container's command; `undefined` leaves the image's own entry point. */
+export function serverCommand({
+  deployment,
+  model,
+  servedModel,
+  report,
+}: {
+  deployment: DedicatedDeployment;
+  model: string;
+  servedModel: string;
+  report: Report;
+}): readonly string[] | undefined {
+  if (isCustom(deployment, report)) return ['/bin/bash', '-c', customCommand(deployment, report)];
+  const extra = 'extra_args' in deployment ? (deployment.extra_args ?? '') : '';
+  const words = shellWords(extra);
+  if (words === undefined)
+    report.add('deployment.extra_args', 'a quote is not closed', 'the arguments are split as a shell would');
+  const args = standardCommand(deployment, model, servedModel);
+  return args === undefined ? undefined : [...args, ...(words ?? [])];
+}
+
+/** `command` or `base_command` were written by the user, not by a preset. */
+function isCustom(deployment: DedicatedDeployment, report: Report): boolean {
+  if (deployment.type === 'generic') return true;
+  const keys = deployment.type === 'vllm' ? ['command', 'base_command'] : ['command'];
+  return keys.some((key) => {
+    const node = report.node(['deployment', key]);
+    return node?.kind === 'scalar' && node.value !== null && node.origin.preset !== true;
+  });
+}
+
+function customCommand(deployment: DedicatedDeployment, report: Report): string {
+  const command = deployment.command ?? '';
+  if (
+    'extra_args' in deployment &&
+    deployment.extra_args !== null &&
+    deployment.extra_args.trim() !== '' &&
+    !command.includes(deployment.extra_args.trim())
+  ) {
+    report.add(
+      'deployment.extra_args',
+      'has no effect with a `command` of your own',
+      'put ${deployment.extra_args} into the command',
+    );
+  }
+  return command;
+}
+
+function standardCommand(deployment: DedicatedDeployment, model: string, servedModel: string): string[] | undefined {
+  const port = String(deployment.port);
+  switch (deployment.type) {
+    case 'vllm':
+      return [
+        'vllm',
+        'serve',
+        model,
+        `--tensor-parallel-size=${deployment.tensor_parallel_size ?? 1}`,
+        `--pipeline-parallel-size=${deployment.pipeline_parallel_size}`,
+        `--data-parallel-size=${deployment.data_parallel_size}`,
+        `--port=${port}`,
+        `--served-model-name=${servedModel}`,
+        ...(deployment.gpu_memory_utilization === null
+          ? []
+          : [`--gpu-memory-utilization=${deployment.gpu_memory_utilization}`]),
+      ];
+    case 'sglang':
+      return [
+        'python3',
+        '-m',
+        'sglang.launch_server',
+        `--model-path=${model}`,
+        '--host=0.0.0.0',
+        `--port=${port}`,
+        `--served-model-name=${servedModel}`,
+        `--tp=${deployment.tensor_parallel_size ?? 1}`,
+        `--dp=${deployment.data_parallel_size}`,
+        ...(deployment.pipeline_parallel_size === 1 ? [] : [`--pp-size=${deployment.pipeline_parallel_size}`]),
+      ];
+    case 'trtllm':
+      return [
+        'mpirun',
+        '--allow-run-as-root',
+        '--oversubscribe',
+        'trtllm-serve',
+        'serve',
+        model,
+        `--tp_size=${deployment.tensor_parallel_size ?? 1}`,
+        `--pp_size=${deployment.pipeline_parallel_size}`,
+        '--host',
+        '0.0.0.0',
+        '--port',
+        port,
+        '--backend',
+        'pytorch',
+        '--trust_remote_code',
+      ];
+    case 'nim':
+    case 'generic':
+      return undefined;
+  }
+}
+
+/** `command` behind a shell that first runs `preCmd` and copies variables, both as data. */
+export function wrapCommand({
+  command,
+  preCmd,
+  runtime,
+}: {
+  command: readonly string[];
+  preCmd: string | null;
+  runtime: readonly { readonly name: string; readonly from: string }[];
+}): readonly string[] {
+  if (preCmd === null && runtime.length === 0) return command;
+  const exports = runtime.map(({ name, from }) => `export ${name}="\${${from}-}"; `).join('');
+  const source =
+    preCmd === null
+      ? ''
+      : `pre="$(mktemp)"; printf %s '${Buffer.from(preCmd, 'utf8').toString('base64')}' | base64 -d > "$pre"; . "$pre"; rm -f "$pre"; `;
+  return ['/bin/bash', '-c', `set -e; ${exports}${source}exec "$@"`, 'evalsaga', ...command];
+}

@@ -1,0 +1,31 @@
+/** Container variables from the maps of a config, later maps over earlier ones. Pure. */
+import type { EnvEntry, SecretRef } from '../../contract/plan';
+import type { EnvSource, EnvSources } from '../schema/secrets';
+
+export interface Variables {
+  readonly entries: readonly EnvEntry[];
+  /** Variables that copy another one inside the container. */
+  readonly runtime: readonly { readonly name: string; readonly from: string }[];
+}
+
+export function mergeVariables(maps: readonly EnvSources[]): Variables {
+  const merged = new Map<string, EnvSource>();
+  for (const map of maps) for (const [name, source] of Object.entries(map)) merged.set(name, source);
+  const entries: EnvEntry[] = [];
+  const runtime: { name: string; from: string }[] = [];
+  for (const [name, source] of merged) {
+    if (source.kind === 'literal') entries.push({ name, value: source.value });
+    else if (source.kind === 'secret') entries.push({ name, secret: source.secret });
+    else if (source.name !== name) runtime.push({ name, from: source.name });
+  }
+  return { entries, runtime };
+}
+
+/** The secret behind a variable, when it is one. */
+export const secretOf = (variables: Variables, name: string): SecretRef | undefined => {
+  const entry = variables.entries.find((candidate) => candidate.name === name);
+  return entry !== undefined && 'secret' in entry ? entry.secret : undefined;
+};
+
+export const hasVariable = (variables: Variables, name: string): boolean =>
+  variables.entries.some((entry) => entry.name === name) || variables.runtime.some((entry) => entry.name === name);

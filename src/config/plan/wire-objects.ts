@@ -1,0 +1,16 @@
+/** Plain objects of the platform's specs. Pure. */
+
+type Plain = Readonly<Record<string, unknown>>;
+
+const isPlain = (value: unknown): value is Plain =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** `over` laid over `base`, key by key at every level; lists are replaced. */
+export function mergeObjects(base: Plain, over: Plain): Record<string, unknown> {
+  const result: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const existing = result[key];
+    result[key] = isPlain(existing) && isPlain(value) ? mergeObjects(existing, value) : value;
+  }
+  return result;
+}

@@ -1,0 +1,45 @@
+/** The resolved config as YAML, with secrets masked. */
+import type { Environment } from './environment';
+import { isSecretName, maskTokens, maskValues } from './secrecy';
+import type { ConfigNode, ScalarNode } from './tree';
+import { writeYaml } from './yaml-writer';
+import type { WritableScalar } from './yaml-writer';
+
+/** `annotate`: a comment to put behind a value. */
+export function renderConfig(
+  root: ConfigNode,
+  env: Environment,
+  annotate?: (node: ScalarNode) => string | undefined,
+): string {
+  const masked = maskTree(root, secretValues(env), '');
+  return writeYaml(masked, annotate as ((scalar: WritableScalar) => string | undefined) | undefined);
+}
+
+/** Values of the variables that are named like secrets, longest first. */
+export function secretValues(env: Environment): string[] {
+  const values = Object.entries(env).flatMap(([name, value]) =>
+    value !== undefined && isSecretName(name) ? [value] : [],
+  );
+  return [...new Set(values)].sort((a, b) => b.length - a.length);
+}
+
+function maskTree(node: ConfigNode, secrets: readonly string[], key: string): ConfigNode {
+  switch (node.kind) {
+    case 'map':
+      return {
+        ...node,
+        entries: new Map([...node.entries].map(([name, child]) => [name, maskTree(child, secrets, name)])),
+      };
+    case 'list':
+      return { ...node, items: node.items.map((item) => maskTree(item, secrets, key)) };
+    case 'scalar':
+      return typeof node.value === 'string' ? { ...node, value: maskText(node, node.value, secrets, key) } : node;
+  }
+}
+
+function maskText(node: ScalarNode, text: string, secrets: readonly string[], key: string): string {
+  const names = node.env?.names ?? [];
+  const secret = names.some(isSecretName) || (names.length > 0 && isSecretName(key));
+  if (secret) return node.env?.whole === true ? `host:${names[0] ?? ''}` : '***';
+  return maskTokens(maskValues(text, secrets));
+}

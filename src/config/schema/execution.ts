@@ -1,0 +1,96 @@
+/** `execution`: where and how a run is carried out. Defaults here and in presets/execution/lepton.yaml are the same. */
+import { z } from 'zod';
+import { choice, duration, flag, integer, listOf, orNull, section, text } from './fields';
+import { envMap, token } from './secrets';
+import { imagePullSecrets, log, platformDefaults, queueConfig } from './wire';
+
+/** A folder of a volume, mounted into a container. */
+const mount = section({
+  /** Volume: `node-nfs:NAME`, `node-local`, … */
+  from: text(),
+  /** Folder in the volume. */
+  path: text({ pattern: /^\//, expected: 'an absolute path' }),
+  /** Where the container sees it. */
+  mount_path: text({ pattern: /^\/./, expected: 'an absolute path other than /' }),
+  mount_options: section({
+    local_cache_size_mib: integer({ min: 0 }).optional(),
+    read_only: flag().optional(),
+  }).optional(),
+});
+
+const evaluationTasks = section({
+  /** Shape of the evaluation jobs; a CPU shape does, as the model runs in the endpoint. */
+  resource_shape: text().default('cpu.small'),
+  /** How long one evaluation may run. */
+  timeout: duration().default(3600),
+  /** Results go through workspace storage; there is no other way. */
+  use_shared_storage: flag()
+    .refine((value) => value, 'results travel through workspace storage: only true is possible')
+    .default(true),
+  /** How long the platform keeps a finished job when nobody removes it. */
+  ttl_after_finished: duration().default(86_400),
+  /** MiB of /dev/shm in the job. */
+  shared_memory_size: integer({ min: 0, unit: 'MiB' }).default(1024),
+});
+
+const tasks = section({
+  /** Node group of the jobs, by name or id; null: any. */
+  node_group: orNull(text()),
+  /** Variables of every job. */
+  env_vars: envMap('literal'),
+  /** The first is the run's storage: each run gets its own folder below `path`. Others are mounted as they are. */
+  mounts: listOf(mount),
+  image_pull_secrets: imagePullSecrets,
+  queue_config: queueConfig.optional(),
+  log: log.optional(),
+  /** The key with which jobs call the endpoint, when it is not the endpoint's own first token. */
+  api_tokens: listOf(token()),
+});
+
+export const execution = section(
+  {
+    type: choice('lepton'),
+    /** Folder on this machine: results arrive in `<output_dir>/<invocation>`. */
+    output_dir: text(),
+    /** Variables of this host that every job gets. */
+    env_var_names: listOf(text({ pattern: /^[A-Za-z_][A-Za-z0-9_]*$/, expected: 'the name of a variable' })),
+    evaluation_tasks: evaluationTasks,
+    lepton_platform: section({
+      deployment: section({
+        /** Node group of the endpoints, by name or id; null: any. */
+        node_group: orNull(text()),
+        /** How long an endpoint may take to get Ready. */
+        endpoint_readiness_timeout: duration().default(1200),
+        platform_defaults: platformDefaults,
+      }),
+      tasks,
+    }),
+    /** `all_ready`: jobs start when every endpoint is Ready; `as_ready`: each with its own endpoint. */
+    start_policy: choice('all_ready', 'as_ready').default('all_ready'),
+    /** Whether one failed task ends the others. */
+    on_task_failure: choice('continue', 'abort').default('continue'),
+    /** How many endpoints exist at once; null: one per task, all at once. */
+    max_parallel_endpoints: orNull(integer({ min: 1 })),
+    /** Keep the run's folder in workspace storage when its results are home. */
+    keep_storage: flag().default(false),
+    /** Bound on the whole run, teardown not included; null: none. */
+    max_run_time: orNull(duration()),
+    /** How long teardown tries before it reports what is left. */
+    teardown_timeout: duration().default(1800),
+    /** Bytes of the largest result folder that is brought home per task. */
+    max_result_size: integer({ min: 1, unit: 'bytes' }).default(2_147_483_648),
+  },
+  {
+    env_vars: "variables of the jobs go to `env_vars`, `evaluation.env_vars`, or a task's `env_vars`",
+    auto_export: 'use `evalsaga export ID` when the run is over',
+    mounts:
+      'mounts of the jobs go to `execution.lepton_platform.tasks.mounts`, those of endpoints to `deployment.lepton_config.mounts`',
+    hostname: 'a setting of the Slurm executor',
+    account: 'a setting of the Slurm executor',
+    partition: 'a setting of the Slurm executor',
+    walltime: 'the bound on one evaluation is `execution.evaluation_tasks.timeout`',
+    num_nodes: 'set the size of the endpoint with `deployment.lepton_config.resource_shape`',
+    mode: 'tasks always run in parallel; `execution.max_parallel_endpoints` bounds it',
+    extra_docker_args: 'a setting of the local executor',
+  },
+);

@@ -1,0 +1,214 @@
+/** Building blocks of the schema: they read values as they were written, and say what was found and what is allowed. */
+import { z } from 'zod';
+import { pythonText } from '../python-text';
+import type { ConfigNode, ScalarNode } from '../tree';
+
+/** A scalar on its way into the schema: with its text as written and where it came from. `null` and absence stay plain. */
+export class Leaf {
+  constructor(readonly node: ScalarNode) {}
+
+  get value() {
+    return this.node.value;
+  }
+
+  /** As it was written: `1.10` stays `1.10`. */
+  get text(): string {
+    return this.node.text ?? pythonText(this.node);
+  }
+}
+
+/** A part of the config that passes through as it is. */
+export type RawValue = null | Leaf | readonly RawValue[] | { readonly [key: string]: RawValue };
+export type RawMap = { readonly [key: string]: RawValue };
+
+export function toRaw(node: ConfigNode): RawValue {
+  switch (node.kind) {
+    case 'scalar':
+      return node.value === null ? null : new Leaf(node);
+    case 'list':
+      return node.items.map(toRaw);
+    case 'map':
+      return Object.fromEntries([...node.entries].map(([key, child]) => [key, toRaw(child)]));
+  }
+}
+
+/** Plain JSON of a raw value; big integers become numbers. For the platform's wire objects. */
+export function toPlain(raw: RawValue): unknown {
+  if (raw === null) return null;
+  if (raw instanceof Leaf) return typeof raw.value === 'bigint' ? Number(raw.value) : raw.value;
+  if (Array.isArray(raw)) return (raw as readonly RawValue[]).map(toPlain);
+  return Object.fromEntries(Object.entries(raw as RawMap).map(([key, value]) => [key, toPlain(value)]));
+}
+
+type Context = z.core.$RefinementCtx;
+
+/** Reports a problem with the value at hand. */
+export function refuse(context: Context, message: string, hint?: string, path: (string | number)[] = []): never {
+  context.issues.push({
+    code: 'custom',
+    message,
+    input: context.value,
+    path,
+    ...(hint === undefined ? {} : { params: { hint } }),
+  });
+  return z.NEVER;
+}
+
+/** What a value is, for a message; secrets don't belong here, so only short single values are quoted. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (value === undefined) return 'nothing';
+  if (value instanceof Leaf) {
+    const kind = typeof value.value === 'string' ? 'text' : typeof value.value === 'boolean' ? 'boolean' : 'number';
+    if (value.node.env !== undefined) return `a ${kind} from the environment`;
+    return `the ${kind} \`${value.text.length > 60 ? `${value.text.slice(0, 57)}…` : value.text}\``;
+  }
+  return Array.isArray(value) ? 'a list' : 'a mapping';
+}
+
+const unset = (value: unknown): boolean => value === null || value === undefined;
+
+/** Text; a number or a boolean is taken as it was written. */
+export const text = (options: { pattern?: RegExp; expected?: string; empty?: boolean } = {}) =>
+  z.transform((value, context): string => {
+    if (!(value instanceof Leaf))
+      return refuse(context, `expected ${options.expected ?? 'text'}, found ${describe(value)}`);
+    const found = value.text;
+    if (found === '' && options.empty !== true)
+      return refuse(context, `expected ${options.expected ?? 'text'}, found empty text`);
+    if (found.includes('\0')) return refuse(context, 'a NUL character is not allowed');
+    if (options.pattern !== undefined && !options.pattern.test(found))
+      return refuse(context, `expected ${options.expected ?? String(options.pattern)}, found ${describe(value)}`);
+    return found;
+  });
+
+/** Text that keeps its origin, where a secret may stand. */
+export const leaf = () =>
+  z.transform((value, context): Leaf =>
+    value instanceof Leaf ? value : refuse(context, `expected a single value, found ${describe(value)}`),
+  );
+
+export const flag = () =>
+  z.transform((value, context): boolean => {
+    if (value instanceof Leaf && typeof value.value === 'boolean') return value.value;
+    if (value instanceof Leaf && value.node.env !== undefined && /^(?:true|false)$/i.test(value.text))
+      return value.text.toLowerCase() === 'true';
+    return refuse(context, `expected true or false, found ${describe(value)}`);
+  });
+
+/** A whole number; text from an environment variable that is one counts. */
+export const integer = (range: { min: number; max?: number; unit?: string }) =>
+  z.transform((value, context): number => {
+    const wanted = `a whole number${range.unit === undefined ? '' : ` of ${range.unit}`} ${range.max === undefined ? `of at least ${range.min}` : `from ${range.min} to ${range.max}`}`;
+    const found = value instanceof Leaf ? numberOf(value) : undefined;
+    if (found === undefined || !Number.isSafeInteger(found) || found < range.min || found > (range.max ?? Infinity)) {
+      return refuse(context, `expected ${wanted}, found ${describe(value)}`);
+    }
+    return found;
+  });
+
+export const decimal = (range: { min: number; max?: number }) =>
+  z.transform((value, context): number => {
+    const found = value instanceof Leaf ? numberOf(value) : undefined;
+    if (found === undefined || !Number.isFinite(found) || found < range.min || found > (range.max ?? Infinity)) {
+      return refuse(
+        context,
+        `expected a number ${range.max === undefined ? `of at least ${range.min}` : `from ${range.min} to ${range.max}`}, found ${describe(value)}`,
+      );
+    }
+    return found;
+  });
+
+const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** A duration above zero: seconds (`1200`), or with a unit (`90s`, `30m`, `2h`, `1d`). Gives whole seconds. */
+export const duration = () =>
+  z.transform((value, context): number => {
+    const seconds = value instanceof Leaf ? secondsOf(value) : undefined;
+    if (seconds !== undefined && seconds > 0 && seconds <= 365 * 86_400) return Math.ceil(seconds);
+    return refuse(
+      context,
+      `expected a duration above zero and up to a year, found ${describe(value)}`,
+      'seconds (1200), or with a unit: 90s, 30m, 2h, 1d',
+    );
+  });
+
+export const choice = <const T extends string>(...allowed: readonly T[]) =>
+  z.transform((value, context): T => {
+    const found = value instanceof Leaf ? allowed.find((option) => option === value.text) : undefined;
+    return (
+      found ??
+      refuse(
+        context,
+        `expected one of ${allowed.map((option) => `\`${option}\``).join(', ')}, found ${describe(value)}`,
+      )
+    );
+  });
+
+/** Anything; checked, if at all, by whoever it is for. */
+export const anything = () => z.transform((value): RawValue => (value === undefined ? null : (value as RawValue)));
+
+export const mapping = () =>
+  z.transform((value, context): RawMap => {
+    if (unset(value)) return {};
+    if (value instanceof Leaf || Array.isArray(value))
+      return refuse(context, `expected a mapping, found ${describe(value)}`);
+    return value as RawMap;
+  });
+
+/** The setting is optional, and null says the same as leaving it out. */
+export const orNull = <T extends z.ZodType>(schema: T) =>
+  z
+    .preprocess((value) => (value === undefined ? null : value), z.union([z.null(), schema]))
+    .transform((value): z.output<T> | null => value as z.output<T> | null);
+
+export const listOf = <T extends z.ZodType>(schema: T) =>
+  z.preprocess(
+    (value) => (unset(value) ? [] : value),
+    z.array(schema, { error: (issue) => `expected a list, found ${describe(issue.input)}` }),
+  );
+
+export const recordOf = <T extends z.ZodType>(schema: T) =>
+  z.preprocess(
+    (value) => (unset(value) ? {} : value),
+    z.record(z.string(), schema, { error: (issue) => `expected a mapping, found ${describe(issue.input)}` }),
+  );
+
+export interface SectionInfo {
+  readonly allowed: readonly string[];
+  /** Keys that are known elsewhere, with what to do instead. */
+  readonly advice: Readonly<Record<string, string>>;
+}
+
+const sections: SectionInfo[] = [];
+const marker = 'unknown-keys:';
+
+/** A mapping with exactly these keys. Absent and null are an empty one. */
+export function section<S extends z.ZodRawShape>(shape: S, advice: Readonly<Record<string, string>> = {}) {
+  const id = sections.push({ allowed: Object.keys(shape), advice }) - 1;
+  const object = z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys' ? `${marker}${id}` : `expected a mapping, found ${describe(issue.input)}`,
+  });
+  return z.preprocess((value) => (unset(value) ? {} : value instanceof Leaf ? value.text : value), object);
+}
+
+/** The section an unknown-keys issue is about. */
+export function sectionOf(message: string): SectionInfo | undefined {
+  return message.startsWith(marker) ? sections[Number(message.slice(marker.length))] : undefined;
+}
+
+function numberOf(value: Leaf): number | undefined {
+  if (typeof value.value === 'number') return value.value;
+  if (typeof value.value === 'bigint') return Number(value.value);
+  const numeric =
+    value.node.env !== undefined && typeof value.value === 'string' && /^[+-]?\d+(?:\.\d+)?$/.test(value.value.trim());
+  return numeric ? Number(value.value) : undefined;
+}
+
+function secondsOf(value: Leaf): number | undefined {
+  const number = numberOf(value);
+  if (number !== undefined) return number;
+  const match = typeof value.value === 'string' ? /^(\d+(?:\.\d+)?)\s*([smhd])$/.exec(value.value.trim()) : null;
+  return match === null ? undefined : Number(match[1]) * (units[match[2] ?? ''] ?? Number.NaN);
+}

@@ -1,0 +1,155 @@
+/** Environment variables and tokens of a config: literals, or references to where the value is. */
+import { z } from 'zod';
+import type { SecretRef } from '../../contract/plan';
+import { isSecretName, looksRandom, looksLikeToken } from '../secrecy';
+import { describe, Leaf, refuse } from './fields';
+import type { RawMap } from './fields';
+
+export type EnvSource =
+  | { readonly kind: 'literal'; readonly value: string }
+  | { readonly kind: 'secret'; readonly secret: SecretRef }
+  /** Another variable of the container itself (`runtime:NAME`). */
+  | { readonly kind: 'runtime'; readonly name: string };
+
+export type EnvSources = Readonly<Record<string, EnvSource>>;
+
+/** How a map reads a text without a prefix: Lepton's maps take it literally; NeMo's own demand `lit:`, `host:` or `runtime:`. */
+export type Unprefixed = 'literal' | 'refused';
+
+type Context = z.core.$RefinementCtx;
+
+const variable = /^[A-Za-z_][A-Za-z0-9._-]*$/;
+const reserved = new Set([
+  'LEPTON_WORKSPACE_ID',
+  'LEPTON_DEPLOYMENT_NAME',
+  'LEPTON_JOB_NAME',
+  'LEPTON_RESOURCE_ACCELERATOR_TYPE',
+  'LEPTON_WORKSPACE_ORIGIN_URL',
+]);
+
+/** A map of container variables. */
+export const envMap = (unprefixed: Unprefixed) =>
+  z.transform((value, context): EnvSources => {
+    if (value === null || value === undefined) return {};
+    if (value instanceof Leaf || Array.isArray(value))
+      return refuse(context, `expected a mapping of variables, found ${describe(value)}`, 'NAME: VALUE');
+    const result: Record<string, EnvSource> = {};
+    for (const [name, entry] of Object.entries(value as RawMap)) {
+      const report = (message: string, hint?: string) => void refuse(context, message, hint, [name]);
+      if (!variable.test(name) || reserved.has(name)) {
+        report(
+          reserved.has(name)
+            ? 'the platform sets this variable itself'
+            : 'not a name for a variable: letters, digits, `_`, `.`, `-`, not beginning with a digit',
+        );
+        continue;
+      }
+      const source = readEnvValue(name, entry, unprefixed, report);
+      if (source !== undefined) result[name] = source;
+    }
+    return result;
+  });
+
+function readEnvValue(
+  name: string,
+  entry: unknown,
+  unprefixed: Unprefixed,
+  report: (message: string, hint?: string) => void,
+): EnvSource | undefined {
+  if (entry === null || entry === undefined) {
+    report('the variable has no value', `give one, or take it from the host: ${name}: host:${name}`);
+    return undefined;
+  }
+  if (!(entry instanceof Leaf)) {
+    const secret = readReference(entry);
+    if (secret === undefined)
+      report(`expected a value or {value_from: {secret_name_ref: NAME}}, found ${describe(entry)}`);
+    return secret === undefined ? undefined : { kind: 'secret', secret };
+  }
+  const { text } = entry;
+  const prefix = /^(host|runtime|lit):/.exec(text)?.[1];
+  const rest = prefix === undefined ? text : text.slice(prefix.length + 1);
+  if (prefix === 'host' || prefix === 'runtime') {
+    if (!variable.test(rest)) {
+      report(`\`${prefix}:\` is followed by the name of a variable, found ${describe(entry)}`);
+      return undefined;
+    }
+    return prefix === 'host'
+      ? { kind: 'secret', secret: { kind: 'host', name: rest } }
+      : { kind: 'runtime', name: rest };
+  }
+  return literal(name, entry, rest, prefix === undefined && unprefixed === 'refused', report);
+}
+
+function literal(
+  name: string,
+  entry: Leaf,
+  value: string,
+  needsPrefix: boolean,
+  report: (message: string, hint?: string) => void,
+): EnvSource | undefined {
+  const { env } = entry.node;
+  const secretSource = env?.names.find(isSecretName);
+  const secret = isSecretName(name) || secretSource !== undefined;
+  if (secret && env !== undefined) {
+    const [only, second] = env.names;
+    if (env.whole && only !== undefined && second === undefined)
+      return { kind: 'secret', secret: { kind: 'host', name: only } };
+    report(
+      'a secret from the environment must stand alone, not inside other text',
+      `${name}: host:${secretSource ?? env.names[0] ?? name}`,
+    );
+    return undefined;
+  }
+  if (looksLikeToken(value) || (isSecretName(name) && looksRandom(value))) {
+    report(
+      'the value looks like a secret, and a secret does not belong into a config',
+      `from a variable of this host: ${name}: host:${name}; from the workspace: ${name}: {value_from: {secret_name_ref: NAME}}`,
+    );
+    return undefined;
+  }
+  if (needsPrefix && env === undefined && typeof entry.value === 'string') {
+    const hint =
+      variable.test(value) && value === value.toUpperCase()
+        ? `host:${value} for the host's variable, lit:${value} for the text`
+        : `lit:${value}`;
+    report('a text here must say where it comes from', `${name}: ${hint}`);
+    return undefined;
+  }
+  return { kind: 'literal', value };
+}
+
+/** `{value_from: {secret_name_ref: X}}` or `{value_from: {token_name_ref: X}}`: both name a secret of the workspace. */
+function readReference(entry: unknown): SecretRef | undefined {
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return undefined;
+  const keys = Object.keys(entry);
+  const from = (entry as RawMap)['value_from'];
+  if (keys.length !== 1 || typeof from !== 'object' || from === null || from instanceof Leaf || Array.isArray(from))
+    return undefined;
+  const [entries, more] = Object.entries(from as RawMap);
+  const [kind, name] = entries ?? [];
+  if (more !== undefined || (kind !== 'secret_name_ref' && kind !== 'token_name_ref')) return undefined;
+  return name instanceof Leaf && name.text !== '' ? { kind: 'workspace', name: name.text } : undefined;
+}
+
+/** One token that an endpoint accepts: only ever a reference. */
+export const token = () => z.transform((value, context): SecretRef => readToken(value, context));
+
+function readToken(value: unknown, context: Context): SecretRef {
+  const hint = 'from a variable of this host: host:NAME; from the workspace: {value_from: {token_name_ref: NAME}}';
+  if (value instanceof Leaf) {
+    const host = /^host:([A-Za-z_][A-Za-z0-9._-]*)$/.exec(value.text)?.[1];
+    if (host !== undefined) return { kind: 'host', name: host };
+    const { env } = value.node;
+    const [only] = env?.names ?? [];
+    if (env?.whole === true && only !== undefined) return { kind: 'host', name: only };
+    return refuse(context, 'a token must be a reference, since literals end up in logs and histories', hint);
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    const inner = (value as RawMap)['value'];
+    if (Object.keys(value).length === 1 && inner instanceof Leaf) return readToken(inner, context);
+    const reference = readReference(value);
+    if (reference !== undefined) return reference;
+  }
+  return refuse(context, `expected a token by reference, found ${describe(value)}`, hint);
+}

@@ -1,0 +1,127 @@
+/** From the composed tree to the typed config, with every problem at once. */
+import type { z } from 'zod';
+import { nearestNames } from './nearest';
+import { placeOf } from './problems';
+import type { ConfigProblem } from './problems';
+import { configSchema } from './schema/config';
+import type { ResolvedConfig } from './schema/config';
+import { deploymentTypes } from './schema/deployment';
+import type { DeploymentType } from './schema/deployment';
+import { sectionOf, toRaw } from './schema/fields';
+import type { Resolution } from './interpolation/resolve';
+import { isMissing, nearestNodeAt, nodeAt, placeOfNode, scalarsOf } from './tree';
+import type { ConfigNode, Path } from './tree';
+
+export interface Validation {
+  readonly config: ResolvedConfig | undefined;
+  readonly problems: readonly ConfigProblem[];
+}
+
+export function validate(resolution: Resolution): Validation {
+  const { root, broken } = resolution;
+  const missing = missingValues(root);
+  const silent = new Set([...broken, ...missing.map(({ path }) => path)]);
+  const groups = missingGroups(root);
+  if (groups.length > 0) return { config: undefined, problems: [...missing, ...groups] };
+  const type = deploymentType(root);
+  const chosen = type ?? 'none';
+  const result = configSchema(chosen).safeParse(toRaw(root));
+  const issues = (result.error?.issues ?? []).flatMap((issue) => toProblems(issue, root));
+  const relevant = issues.filter(
+    ({ path }) => !silent.has(path) && (type !== undefined || !path.startsWith('deployment.')),
+  );
+  const problems = [...missing, ...(type === undefined ? [unknownType(root)] : []), ...relevant];
+  return { config: result.success ? result.data : undefined, problems };
+}
+
+/** Every `???` that nothing has filled. */
+function missingValues(root: ConfigNode): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  for (const { path, node } of scalarsOf(root)) {
+    if (!isMissing(node)) continue;
+    const name = path.join('.');
+    problems.push({
+      ...placeOf(placeOfNode(node)),
+      path: name,
+      message: 'a value is required here (`???`)',
+      hint: `write it in the file, or give it: -o ${name}=VALUE`,
+    });
+  }
+  return problems;
+}
+
+/** No executor or deployment was chosen: everything else would only be noise. */
+function missingGroups(root: ConfigNode): ConfigProblem[] {
+  return (['execution', 'deployment'] as const).flatMap((group) => {
+    const node = nodeAt(root, [group]);
+    if (node?.kind === 'map' && node.entries.size > 0) return [];
+    const example = group === 'execution' ? 'lepton' : 'vllm';
+    const place = placeOf(placeOfNode(node ?? root));
+    return [
+      {
+        ...place,
+        path: group,
+        message: `nothing is chosen for \`${group}\``,
+        hint: `add \`- ${group}: ${example}\` to the \`defaults\` list`,
+      },
+    ];
+  });
+}
+
+function deploymentType(root: ConfigNode): DeploymentType | undefined {
+  const node = nodeAt(root, ['deployment', 'type']);
+  const found = node?.kind === 'scalar' ? node.value : undefined;
+  return deploymentTypes.find((type) => type === found);
+}
+
+function unknownType(root: ConfigNode): ConfigProblem {
+  const node = nodeAt(root, ['deployment', 'type']);
+  const shown =
+    node === undefined ? 'nothing' : node.kind === 'scalar' ? `\`${String(node.value)}\`` : `a ${node.kind}`;
+  const place = placeOf(placeOfNode(node ?? nearestNodeAt(root, ['deployment', 'type'])));
+  return {
+    ...place,
+    path: 'deployment.type',
+    message: `expected one of ${deploymentTypes.map((type) => `\`${type}\``).join(', ')}, found ${shown}`,
+  };
+}
+
+function toProblems(issue: z.core.$ZodIssue, root: ConfigNode): ConfigProblem[] {
+  const path = issue.path.map((key) => (typeof key === 'number' ? key : String(key)));
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => unknownKey({ key, path, message: issue.message, root }));
+  if (issue.code === 'invalid_union') return unionProblems(issue, root);
+  const hint =
+    issue.code === 'custom' && typeof issue.params?.['hint'] === 'string' ? { hint: issue.params['hint'] } : {};
+  return [{ ...placeAt(root, path), path: path.join('.'), message: issue.message, ...hint }];
+}
+
+/** A union here is always "null or this": what is said about "this" is what matters. */
+function unionProblems(issue: z.core.$ZodIssueInvalidUnion, root: ConfigNode): ConfigProblem[] {
+  const branch = issue.errors.at(-1) ?? [];
+  return branch.flatMap((inner) => toProblems({ ...inner, path: [...issue.path, ...inner.path] }, root));
+}
+
+function unknownKey({
+  key,
+  path,
+  message,
+  root,
+}: {
+  key: string;
+  path: (string | number)[];
+  message: string;
+  root: ConfigNode;
+}): ConfigProblem {
+  const info = sectionOf(message);
+  const full = [...path, key];
+  const where = path.length === 0 ? 'the config' : `\`${path.join('.')}\``;
+  const advice = info !== undefined && Object.hasOwn(info.advice, key) ? info.advice[key] : undefined;
+  const near = nearestNames(key, info?.allowed ?? []);
+  const meant = near.length > 0 ? `did you mean ${near.map((name) => `\`${name}\``).join(' or ')}?` : undefined;
+  const hint = advice ?? meant ?? `allowed: ${(info?.allowed ?? []).join(', ')}`;
+  const text = advice === undefined ? `${where} has no key \`${key}\`` : 'has no effect here';
+  return { ...placeAt(root, full), path: full.join('.'), message: text, hint };
+}
+
+const placeAt = (root: ConfigNode, path: Path) => placeOf(placeOfNode(nearestNodeAt(root, path)));

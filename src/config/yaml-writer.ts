@@ -1,0 +1,86 @@
+/**
+ * Writes YAML that PyYAML, OmegaConf and YAML 1.2 parsers all read as the same values. Numbers are written by hand, since
+ * what others write (`1e-7`) is text to PyYAML; text is quoted wherever any of them could take it for something else. Pure.
+ */
+import { pythonFloat } from './python-text';
+import { resolvePlain } from './yaml-scalars';
+
+export interface WritableScalar {
+  readonly kind: 'scalar';
+  readonly value: string | number | bigint | boolean | null;
+  readonly float?: boolean;
+}
+
+export type Writable =
+  | WritableScalar
+  | { readonly kind: 'map'; readonly entries: Iterable<readonly [string, Writable]> }
+  | { readonly kind: 'list'; readonly items: Iterable<Writable> };
+
+/** Block style; `annotate` may add a comment behind a scalar. */
+export function writeYaml(
+  root: Writable,
+  annotate: (scalar: WritableScalar) => string | undefined = () => undefined,
+): string {
+  const lines: string[] = [];
+  write(root, '', '', { lines, annotate });
+  return `${lines.join('\n')}\n`;
+}
+
+interface Output {
+  readonly lines: string[];
+  readonly annotate: (scalar: WritableScalar) => string | undefined;
+}
+
+/** `lead` is what stands before the value on its first line: the indent with `key:` or `-`. */
+function write(node: Writable, indent: string, lead: string, output: Output): void {
+  const gap = lead === '' ? '' : ' ';
+  if (node.kind === 'scalar') {
+    const comment = output.annotate(node);
+    output.lines.push(
+      `${lead}${gap}${scalarText(node)}${comment === undefined ? '' : `  # ${comment.replaceAll(/\s+/g, ' ')}`}`,
+    );
+    return;
+  }
+  const children: (readonly [string, Writable])[] =
+    node.kind === 'map'
+      ? [...node.entries].map(([key, child]) => [`${quoteText(key)}:`, child])
+      : [...node.items].map((item) => ['-', item]);
+  if (children.length === 0) {
+    output.lines.push(`${lead}${gap}${node.kind === 'map' ? '{}' : '[]'}`);
+    return;
+  }
+  if (lead !== '') output.lines.push(lead);
+  for (const [head, child] of children) write(child, `${indent}  `, `${indent}${head}`, output);
+}
+
+function scalarText({ value, float }: WritableScalar): string {
+  if (value === null) return 'null';
+  if (typeof value === 'string') return quoteText(value);
+  if (typeof value === 'number' && (float === true || !Number.isInteger(value))) return floatText(value);
+  return String(value);
+}
+
+/** A float with the point and the exponent's sign that PyYAML insists on. */
+export function floatText(value: number): string {
+  if (Number.isNaN(value)) return '.nan';
+  if (!Number.isFinite(value)) return value < 0 ? '-.inf' : '.inf';
+  const text = pythonFloat(value);
+  return text.includes('e') && !text.includes('.') ? text.replace('e', '.0e') : text;
+}
+
+/** Plain where every parser agrees that it is this text, else in double quotes. */
+export function quoteText(text: string): string {
+  const plain =
+    /^[A-Za-z_/][A-Za-z0-9_./@+-]*$/.test(text) &&
+    typeof resolvePlain(text).value === 'string' &&
+    !/^(?:y|n|inf|nan)$/i.test(text);
+  if (plain) return text;
+  const escaped = JSON.stringify(text).replaceAll(
+    /[\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return escaped.replaceAll(
+    /(?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})/g,
+    (pair) => JSON.parse(`"${pair}"`) as string,
+  );
+}
