@@ -150,5 +150,12 @@ export const workspaceSchema: z.ZodType<WorkspaceInfo> = z.looseObject({
     .record(z.string(), z.unknown())
     .nullish()
     .transform((shapes) => shapes ?? {}),
-  features: absent(z.looseObject({ enable_new_deployment_api: z.unknown().transform((flag) => flag === true) })),
+  features: absent(
+    z.looseObject({
+      enable_new_deployment_api: z
+        .unknown()
+        .optional()
+        .transform((flag) => flag === true),
+    }),
+  ),
 });

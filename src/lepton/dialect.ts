@@ -88,7 +88,7 @@ function refuseKeys(object: Json, keys: readonly string[], where: string, advice
 }
 
 const endpointSchema = z.looseObject({
-  metadata: z.looseObject({ name: z.string().nullish(), id: z.string().nullish(), deleted_at: z.unknown() }),
+  metadata: z.looseObject({ name: z.string().nullish(), id: z.string().nullish(), deleted_at: z.unknown().optional() }),
   spec: z.looseObject({ components: z.array(z.looseObject({})).nullish() }).nullish(),
   status: z
     .looseObject({
