@@ -40,7 +40,13 @@ function readProfile(env: Env): {
   connection: NativeConnectionOptions;
 } {
   try {
-    const profile = loadClientConfigProfile({ overrideEnvVars: definedOnly(env) });
+    const { TEMPORAL_CONFIG_FILE: file, ...others } = definedOnly(env);
+    // An empty file is more than the SDK's reader can take.
+    const named = file === undefined || file === devNull ? {} : { TEMPORAL_CONFIG_FILE: file };
+    const profile = loadClientConfigProfile({
+      overrideEnvVars: { ...others, ...named },
+      disableFile: file === devNull,
+    });
     const { connectionOptions } = toClientOptions(profile);
     return { address: profile.address, namespace: profile.namespace, connection: connectionOptions };
   } catch (error) {

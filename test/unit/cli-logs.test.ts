@@ -4,7 +4,7 @@ import { fileBytes, linesOf, liveLines } from '../../src/cli/log-lines';
 import { freshFolder } from '../support/folders';
 
 async function* pieces(...parts: (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
-  for (const part of parts) yield typeof part === 'string' ? Buffer.from(part) : part;
+  for (const part of await Promise.resolve(parts)) yield typeof part === 'string' ? Buffer.from(part) : part;
 }
 
 async function collect(lines: AsyncIterable<string>): Promise<string[]> {

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { harmlessLine, harmlessText, shortened } from '../../src/report/terminal-text';
 
-// eslint-disable-next-line no-control-regex
 const harmful = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 
 test.each([
