@@ -61,7 +61,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
       await attempt({ subject: `log of endpoint ${input.name}`, purpose: 'step' }, async ({ signal }) => {
         const { client } = await dependencies.platform(input.platform);
         for (const [position, replica] of (await client.deploymentReplicas(input.name, { signal })).entries()) {
-          const source = client.deploymentLog(input.name, replica.id, { signal });
+          const source = (ended: AbortSignal) => client.deploymentLog(input.name, replica.id, { signal: ended });
           await saveLog({ source, file: numbered(input.target, position), maxBytes: maxLogBytes, signal });
         }
       });
@@ -70,10 +70,11 @@ export function createResultActivities(dependencies: ActivityDependencies) {
     /** Saves the job's log so far. */
     async saveJobLog(input: SaveLogInput): Promise<void> {
       await attempt({ subject: `log of job ${input.name}`, purpose: 'step' }, async ({ signal }) => {
-        if (input.id === null) return;
+        const { id } = input;
+        if (id === null) return;
         const { client } = await dependencies.platform(input.platform);
-        for (const [position, replica] of (await client.jobReplicas(input.id, { signal })).entries()) {
-          const source = client.jobLog(input.id, replica.id, { signal });
+        for (const [position, replica] of (await client.jobReplicas(id, { signal })).entries()) {
+          const source = (ended: AbortSignal) => client.jobLog(id, replica.id, { signal: ended });
           await saveLog({ source, file: numbered(input.target, position), maxBytes: maxLogBytes, signal });
         }
       });
