@@ -1,4 +1,5 @@
 import { serve } from '@hono/node-server';
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { createApp } from './api/app';
 import { Engine } from './engine';
@@ -10,6 +11,11 @@ const DEFAULT_LENGTH = 4096;
 /** Variable with a JSON list of the bearer tokens that callers may present; absent or empty: none needed. */
 const TOKENS_VARIABLE = 'EVALSAGA_MODEL_SERVER_TOKENS';
 
+/**
+ * Serves GGUF weights on loopback. Options: `--model FILE`, `--runtime FOLDER` (see provision/model-server.ts),
+ * `--served-model-name`, `--port` (0: any free one), `--port-file` (told the port once it listens), `--threads`,
+ * `--max-model-len` (tokens).
+ */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -17,6 +23,7 @@ async function main(): Promise<void> {
       runtime: { type: 'string' },
       'served-model-name': { type: 'string' },
       port: { type: 'string', default: '0' },
+      'port-file': { type: 'string' },
       threads: { type: 'string', default: '2' },
       'max-model-len': { type: 'string' },
     },
@@ -34,6 +41,7 @@ async function main(): Promise<void> {
   const app = createApp({ serving: { engine, loaded, turns: new Turns(), servedModel, startedAt }, tokens });
   const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: Number(values.port) }, ({ port }) => {
     console.log(`Serving ${servedModel} from ${file} at http://127.0.0.1:${port}, context ${engine.maxLength} tokens`);
+    if (values['port-file']) writeFileSync(values['port-file'], String(port));
   });
   server.on('error', (error: Error) => {
     console.error(`Can't listen: ${error.message}`);

@@ -1,0 +1,19 @@
+/** A container's folder and the folder on this machine that stands for it. Both absolute, without a trailing slash. */
+export interface PathMapping {
+  readonly container: string;
+  readonly host: string;
+}
+
+/**
+ * Rewrites absolute container paths in a text (a command's word, a variable's value) to this machine's. Only whole path
+ * segments count: with `/data` mapped, `/data/x` and `--in=/data` change, `/database` and `/my/data` do not. Pure.
+ */
+export function translatePaths(text: string, mappings: readonly PathMapping[]): string {
+  const longestFirst = mappings
+    .filter(({ container }) => container.length > 1)
+    .toSorted((a, b) => b.container.length - a.container.length);
+  if (longestFirst.length === 0) return text;
+  const alternatives = longestFirst.map(({ container }) => container.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|');
+  const pattern = new RegExp(`(?<![\\w.\\-/])(?:${alternatives})(?![\\w.\\-])`, 'g');
+  return text.replace(pattern, (found) => longestFirst.find(({ container }) => container === found)?.host ?? found);
+}

@@ -1,0 +1,243 @@
+import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import type { HomePaths } from '../../../home/paths';
+import { readJsonFile, writePrivateJson } from '../../../home/private-file';
+import type { DeploymentObservation, DeploymentSpecBody, RuntimeDeployment, RuntimeHost } from '../../runtime';
+import { Lifeline } from './lifeline';
+import { readLog, type LogOptions } from './log-file';
+import { describeEnd, lastLines } from './outcome';
+import { bearerTokens, planServer } from './servers';
+import { endUnit, launchUnit, sweepGroup, unitEnd, unitStatus, type UnitStatus } from './unit';
+
+/** Between SIGTERM and SIGKILL. */
+const GRACE_MS = 10_000;
+const READY_POLL_MS = 250;
+const PROBE_TIMEOUT_MS = 5_000;
+const LOG_LINES_TOLD = 3;
+
+const recordSchema = z.object({
+  /** Name of the unit's folder. */
+  unit: z.string(),
+  port: z.number().optional(),
+  weights: z.string().optional(),
+  servedModel: z.string().optional(),
+});
+type ServerRecord = z.infer<typeof recordSchema>;
+
+interface Entry {
+  readonly name: string;
+  readonly spec: DeploymentSpecBody;
+  readonly folder: string;
+  readonly log: string;
+  readonly lifeline: Lifeline;
+  observation: DeploymentObservation;
+  record: ServerRecord | undefined;
+}
+
+/** What is served where, for the jobs that need its tokenizer. */
+export interface ServedWeights {
+  readonly url: string;
+  readonly model: string;
+  readonly weights: string;
+}
+
+/** Deployments as process groups on this machine, one replica each. */
+export class ProcessDeployments {
+  readonly #host: RuntimeHost;
+  readonly #home: HomePaths;
+  readonly #folder: string;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor({ host, home }: { host: RuntimeHost; home: HomePaths }) {
+    this.#host = host;
+    this.#home = home;
+    this.#folder = path.join(host.stateFolder, 'deployments');
+  }
+
+  /** Takes over what runs since before; starts what never ran. */
+  async adopt(deployment: RuntimeDeployment): Promise<void> {
+    const entry = this.#add(deployment);
+    const parsed = recordSchema.safeParse(await readJsonFile(recordFile(entry)).catch(() => undefined));
+    entry.record = parsed.data;
+    const status: UnitStatus = entry.record ? await unitStatus(unitFolder(entry, entry.record)) : { kind: 'absent' };
+    if (!wantsReplicas(entry.spec)) return void (await this.#takeDown(entry));
+    if (status.kind === 'absent') return this.#bringUp(entry);
+    void entry.lifeline.next((signal) => this.#watch(entry, signal));
+  }
+
+  create(deployment: RuntimeDeployment): void {
+    const entry = this.#add(deployment);
+    if (wantsReplicas(entry.spec)) this.#bringUp(entry);
+    else observe(entry, { state: 'Stopped', message: undefined });
+  }
+
+  observe(name: string): DeploymentObservation {
+    return (
+      this.#entries.get(name)?.observation ?? { state: 'Stopped', url: undefined, readyReplicas: 0, message: undefined }
+    );
+  }
+
+  async delete(name: string): Promise<void> {
+    const entry = this.#entries.get(name);
+    if (!entry) return;
+    await this.#takeDown(entry);
+    await rm(entry.folder, { recursive: true, force: true });
+    if (this.#entries.get(name) === entry) this.#entries.delete(name);
+  }
+
+  scale(name: string, minReplicas: number): void {
+    const entry = this.#entries.get(name);
+    if (!entry) return;
+    const stopped = entry.observation.state === 'Stopped' || entry.observation.state === 'Stopping';
+    if (minReplicas === 0) void this.#takeDown(entry);
+    else if (stopped) this.#bringUp(entry);
+  }
+
+  restart(name: string): void {
+    const entry = this.#entries.get(name);
+    if (!entry) return;
+    this.#bringUp(entry);
+  }
+
+  async detach(): Promise<void> {
+    await Promise.all([...this.#entries.values()].map(({ lifeline }) => lifeline.stop()));
+  }
+
+  log(name: string, options: Omit<LogOptions, 'ended'>): AsyncIterable<Uint8Array> {
+    const entry = this.#entries.get(name);
+    const file = entry?.log ?? path.join(this.#folder, name, 'log');
+    const ended = (): boolean => this.#entries.get(name) !== entry || !isUp(entry?.observation.state);
+    return readLog(file, { ...options, ended });
+  }
+
+  served(): ServedWeights[] {
+    return [...this.#entries.values()].flatMap(({ observation: { url }, record }) =>
+      url && record?.weights && record.servedModel ? [{ url, model: record.servedModel, weights: record.weights }] : [],
+    );
+  }
+
+  #add({ name, spec }: RuntimeDeployment): Entry {
+    const folder = path.join(this.#folder, name);
+    const entry: Entry = {
+      name,
+      spec,
+      folder,
+      log: path.join(folder, 'log'),
+      lifeline: new Lifeline((error) => {
+        const message = error instanceof Error ? error.message : String(error);
+        this.#host.log('deployment failed', { deployment: name, message });
+        observe(entry, { state: 'Error', message });
+      }),
+      observation: { state: 'Starting', url: undefined, readyReplicas: 0, message: undefined },
+      record: undefined,
+    };
+    this.#entries.set(name, entry);
+    return entry;
+  }
+
+  #bringUp(entry: Entry): void {
+    observe(entry, { state: 'Starting', message: 'preparing' });
+    void entry.lifeline.next(async (signal) => {
+      await endServer(entry);
+      await mkdir(entry.folder, { recursive: true, mode: 0o700 });
+      const unit = `unit-${Date.now()}`;
+      const plan = await planServer({
+        spec: entry.spec,
+        host: this.#host,
+        home: this.#home,
+        portFile: path.join(entry.folder, unit, 'port'),
+        report: (line) => this.#progress(entry, line),
+        signal,
+      });
+      const { port, weights, servedModel } = plan;
+      entry.record = recordSchema.parse({ unit, port, weights, servedModel });
+      await writePrivateJson(recordFile(entry), entry.record);
+      const folder = unitFolder(entry, entry.record);
+      await launchUnit({ folder, command: plan.command, env: plan.env, cwd: entry.folder, log: entry.log });
+      observe(entry, { state: 'Starting', message: 'the server is loading' });
+      await this.#watch(entry, signal);
+    });
+  }
+
+  /** Follows the running unit: not Ready, Ready, over. */
+  async #watch(entry: Entry, signal: AbortSignal): Promise<void> {
+    if (!entry.record) return;
+    const folder = unitFolder(entry, entry.record);
+    const before = await unitStatus(folder);
+    const over = new AbortController();
+    const ready = this.#awaitReady(entry, folder, AbortSignal.any([signal, over.signal]));
+    ready.catch(() => undefined);
+    const end = await unitEnd(folder, signal).finally(() => over.abort());
+    if (before.kind === 'running' && end.kind === 'ended') await sweepGroup(before.pid);
+    const tail = await lastLines(entry.log, LOG_LINES_TOLD);
+    throw new Error(`The server ended by itself: ${describeEnd(end)}.${tail ? ` Its last words: ${tail}` : ''}`);
+  }
+
+  async #awaitReady(entry: Entry, folder: string, signal: AbortSignal): Promise<void> {
+    const [token] = bearerTokens(entry.spec, this.#host);
+    for (; ; await sleep(READY_POLL_MS, undefined, { signal })) {
+      const port = entry.record?.port ?? Number(await readFile(path.join(folder, 'port'), 'utf8').catch(() => 0));
+      if (!port) continue;
+      const url = `http://127.0.0.1:${port}`;
+      if (!(await answers(`${url}/health`, token, signal))) continue;
+      signal.throwIfAborted();
+      entry.observation = { state: 'Ready', url, readyReplicas: 1, message: undefined };
+      return;
+    }
+  }
+
+  #takeDown(entry: Entry): Promise<void> {
+    observe(entry, { state: 'Stopping', message: undefined });
+    return entry.lifeline.next(async () => {
+      await endServer(entry);
+      observe(entry, { state: 'Stopped', message: undefined });
+    });
+  }
+
+  #progress(entry: Entry, line: string): void {
+    observe(entry, { state: 'Starting', message: line });
+    void appendFile(entry.log, `${line}\n`).catch(() => undefined);
+  }
+}
+
+async function endServer(entry: Entry): Promise<void> {
+  if (entry.record) await endUnit(unitFolder(entry, entry.record), GRACE_MS);
+  await rm(recordFile(entry), { force: true });
+  entry.record = undefined;
+}
+
+/** Any answer but a server error: what the server says to whom is not for this to judge. */
+async function answers(url: string, token: string | undefined, signal: AbortSignal): Promise<boolean> {
+  try {
+    const response = await fetch(url, {
+      headers: token ? { authorization: `Bearer ${token}` } : {},
+      signal: AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]),
+    });
+    await response.body?.cancel();
+    return response.status < 500;
+  } catch {
+    return false;
+  }
+}
+
+function observe(entry: Entry, { state, message }: Pick<DeploymentObservation, 'state' | 'message'>): void {
+  entry.observation = { state, url: undefined, readyReplicas: 0, message };
+}
+
+function isUp(state: string | undefined): boolean {
+  return state === 'Starting' || state === 'Ready';
+}
+
+function wantsReplicas({ resource_requirement: resources }: DeploymentSpecBody): boolean {
+  return (resources?.min_replicas ?? 1) > 0;
+}
+
+function recordFile(entry: Entry): string {
+  return path.join(entry.folder, 'server.json');
+}
+
+function unitFolder(entry: Entry, record: ServerRecord): string {
+  return path.join(entry.folder, record.unit);
+}

@@ -1,0 +1,37 @@
+import type { HomePaths } from '../../../home/paths';
+import type { Runtime, RuntimeHost } from '../../runtime';
+import { ProcessDeployments } from './deployments';
+import { ProcessJobs } from './jobs';
+
+/**
+ * The runtime that does what containers would, with processes of this machine. A deployment runs its own server when that
+ * is on PATH, else the model server of this package for the model it names; a job runs its container's command with the
+ * evaluation harness on PATH. Both run in process groups of their own, outlive this process and are found again by it.
+ */
+export function createProcessRuntime(host: RuntimeHost, { home }: { home: HomePaths }): Runtime {
+  const deployments = new ProcessDeployments({ host, home });
+  const jobs = new ProcessJobs({ host, home, served: () => deployments.served() });
+  return {
+    kind: 'process',
+    async start(existing) {
+      await Promise.all([
+        ...existing.deployments.map((deployment) => deployments.adopt(deployment)),
+        ...existing.jobs.map((job) => jobs.adopt(job)),
+      ]);
+    },
+    async detach() {
+      await Promise.all([deployments.detach(), jobs.detach()]);
+    },
+    createDeployment: (deployment) => deployments.create(deployment),
+    observeDeployment: (name) => deployments.observe(name),
+    deleteDeployment: (name) => deployments.delete(name),
+    scaleDeployment: (name, minReplicas) => deployments.scale(name, minReplicas),
+    restartDeployment: (name) => deployments.restart(name),
+    deploymentLog: (name, options) => deployments.log(name, options),
+    createJob: (job) => jobs.create(job),
+    observeJob: (id) => jobs.observe(id),
+    stopJob: (id) => jobs.stop(id),
+    deleteJob: (id) => jobs.delete(id),
+    jobLog: (id, options) => jobs.log(id, options),
+  };
+}

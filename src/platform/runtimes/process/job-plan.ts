@@ -1,0 +1,131 @@
+import path from 'node:path';
+import type { HomePaths } from '../../../home/paths';
+import { writePrivateJson } from '../../../home/private-file';
+import { harnessFile, provisionHarness, quiet, type Harness } from '../../../harness/environment';
+import { provisionTokenizer } from '../../../harness/tokenizer';
+import { BUILT_IN_MODEL, builtInWeights } from '../../../model-server/weights';
+import { provisionDatasets } from '../../../provision/local-runtime';
+import type { Report } from '../../../provision/once';
+import type { JobSpecBody, RuntimeHost } from '../../runtime';
+import { translatePaths, type PathMapping } from './container-paths';
+import type { ServedWeights } from './deployments';
+import { cleanEnvironment, specEnvironment } from './environment';
+import { mountMappings } from './servers';
+
+/** A job ready to be started. */
+export interface JobPlan {
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+export interface PlanJobOptions {
+  readonly spec: JobSpecBody;
+  readonly host: RuntimeHost;
+  readonly home: HomePaths;
+  /** The job's own folder. */
+  readonly folder: string;
+  readonly served: readonly ServedWeights[];
+  readonly report: Report;
+  readonly signal: AbortSignal;
+}
+
+/** Folders that evaluation containers have, for commands that name them without a mount. */
+const SCRATCH = { '/workspace': 'work', '/results': 'results' } as const;
+const EVALUATION_IMAGE = /\/eval-factory\/([^:@]+)/;
+const HARNESS_IMAGE = 'lm-evaluation-harness';
+const HARNESS_COMMAND = /nemo-evaluator|eval-factory|lm-eval/;
+
+/** Where the job works: absolute paths below its own folder. */
+export function jobFolders(folder: string): { work: string; results: string; temporary: string } {
+  return {
+    work: path.join(folder, 'work'),
+    results: path.join(folder, 'results'),
+    temporary: path.join(folder, 'tmp'),
+  };
+}
+
+/**
+ * The container's command as it runs on this machine: container paths rewritten, the harness first on PATH. Fetches what
+ * it needs. Rejects with the reason when the job can't run here.
+ */
+export async function planJob(options: PlanJobOptions): Promise<JobPlan> {
+  const { spec, host, folder } = options;
+  const mappings = [...(await mountMappings(spec, host)), ...scratchMappings(spec, folder)];
+  const own = specEnvironment(spec.envs, { host, mappings });
+  const harness = needsHarness(spec)
+    ? await harnessEnvironment({ ...options, ownHubCache: 'HF_HOME' in own })
+    : undefined;
+  const base = cleanEnvironment(process.env);
+  const search = [...(harness?.path ?? []), own['PATH'] ?? base['PATH'] ?? ''].join(path.delimiter);
+  const { work, temporary } = jobFolders(folder);
+  return {
+    command: (spec.container?.command ?? []).map((word) => translatePaths(word, mappings)),
+    env: { ...base, TMPDIR: temporary, ...harness?.env, ...own, PATH: search, ...quiet },
+    cwd: work,
+  };
+}
+
+function scratchMappings({ mounts }: JobSpecBody, folder: string): PathMapping[] {
+  const mounted = (mounts ?? []).map(({ mount_path: mountPath }) => mountPath.replace(/\/+$/, ''));
+  return Object.entries(SCRATCH)
+    .filter(([container]) => !mounted.includes(container))
+    .map(([container, name]) => ({ container, host: path.join(folder, name) }));
+}
+
+/** Pure, but for refusing images whose harness is not installed here. */
+function needsHarness({ container, envs }: JobSpecBody): boolean {
+  const image = EVALUATION_IMAGE.exec(container?.image ?? '')?.[1];
+  if (image !== undefined && image !== HARNESS_IMAGE) {
+    throw new Error(
+      `The local platform has the harness ${HARNESS_IMAGE} only, not ${image} (image ${container?.image}). ` +
+        'Choose tasks of that harness, or run these on Lepton (--platform lepton).',
+    );
+  }
+  return (
+    image !== undefined ||
+    (envs ?? []).some(({ name }) => name === 'EVALSAGA_OUTPUT_DIR') ||
+    (container?.command ?? []).some((word) => HARNESS_COMMAND.test(word))
+  );
+}
+
+async function harnessEnvironment(
+  options: PlanJobOptions & { ownHubCache: boolean },
+): Promise<{ path: string[]; env: Record<string, string> }> {
+  const harness = await provisionHarness(options);
+  const [offline, tokenizers] = await Promise.all([
+    options.ownHubCache ? undefined : provisionDatasets({ ...options, harness }),
+    findTokenizers(options, harness),
+  ]);
+  const settings = path.join(options.folder, 'local-harness.json');
+  await writePrivateJson(settings, {
+    nemoEvaluator: path.join(harness.bin, 'nemo-evaluator'),
+    offlineData: offline ? path.join(offline, 'offline-data.json') : null,
+    tokenizers,
+  });
+  return {
+    path: [harnessFile('bin'), harness.bin],
+    env: {
+      EVALSAGA_HARNESS_PYTHON: harness.python,
+      EVALSAGA_LOCAL_HARNESS: settings,
+      // The job's own work is to wait for the endpoint, which needs the cores.
+      ...{ OMP_NUM_THREADS: '1', TOKENIZERS_PARALLELISM: 'false', PYTHONUNBUFFERED: '1' },
+      ...(offline ? { HF_HOME: offline, HF_HUB_OFFLINE: '1' } : {}),
+    },
+  };
+}
+
+/** Tokenizer folders of what is served on this machine, and of the built-in model wherever it is served. */
+async function findTokenizers(
+  options: PlanJobOptions,
+  harness: Harness,
+): Promise<{ url: string | null; model: string; folder: string }[]> {
+  const builtIn = { url: null, model: BUILT_IN_MODEL, weights: await builtInWeights(options) };
+  const found = await Promise.all(
+    [...options.served, builtIn].map(async ({ url, model, weights }) => {
+      const folder = await provisionTokenizer({ ...options, harness, weights });
+      return folder === undefined ? [] : [{ url, model, folder }];
+    }),
+  );
+  return found.flat();
+}

@@ -1,0 +1,161 @@
+import { appendFile, mkdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import type { HomePaths } from '../../../home/paths';
+import { readJsonFile, writePrivateJson } from '../../../home/private-file';
+import type { JobObservation, RuntimeHost, RuntimeJob } from '../../runtime';
+import type { ServedWeights } from './deployments';
+import { jobFolders, planJob } from './job-plan';
+import { Lifeline } from './lifeline';
+import { readLog, type LogOptions } from './log-file';
+import { describeEnd, lastLines } from './outcome';
+import { endUnit, launchUnit, sweepGroup, unitEnd, unitStatus } from './unit';
+
+/** Between SIGTERM and SIGKILL: time to leave a marker and partial results. */
+const GRACE_MS = 10_000;
+
+const outcomeSchema = z.object({ state: z.string(), message: z.string().optional(), completedAt: z.number() });
+
+interface Entry {
+  readonly job: RuntimeJob;
+  readonly folder: string;
+  readonly unit: string;
+  readonly log: string;
+  readonly lifeline: Lifeline;
+  observation: JobObservation;
+}
+
+/** Jobs as process groups on this machine. All that are submitted run at the same time. */
+export class ProcessJobs {
+  readonly #host: RuntimeHost;
+  readonly #home: HomePaths;
+  readonly #folder: string;
+  readonly #served: () => readonly ServedWeights[];
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: { host: RuntimeHost; home: HomePaths; served: () => readonly ServedWeights[] }) {
+    this.#host = options.host;
+    this.#home = options.home;
+    this.#folder = path.join(options.host.stateFolder, 'jobs');
+    this.#served = options.served;
+  }
+
+  /** Takes over what runs or ended since before; starts what never ran. */
+  async adopt(job: RuntimeJob): Promise<void> {
+    const entry = this.#add(job);
+    const outcome = outcomeSchema.safeParse(await readJsonFile(outcomeFile(entry)).catch(() => undefined));
+    if (outcome.success) {
+      const { state, message, completedAt } = outcome.data;
+      entry.observation = { state, message, completedAt };
+    } else if ((await unitStatus(entry.unit)).kind === 'absent') this.#begin(entry);
+    else void entry.lifeline.next((signal) => this.#watch(entry, signal));
+  }
+
+  create(job: RuntimeJob): void {
+    this.#begin(this.#add(job));
+  }
+
+  observe(id: string): JobObservation {
+    return this.#entries.get(id)?.observation ?? { state: 'Stopped', message: undefined, completedAt: undefined };
+  }
+
+  async stop(id: string): Promise<void> {
+    const entry = this.#entries.get(id);
+    if (!entry || isOver(entry)) return;
+    entry.observation = { state: 'Stopping', message: undefined, completedAt: undefined };
+    await entry.lifeline.next(async () => {
+      await endUnit(entry.unit, GRACE_MS);
+      await this.#conclude(entry, { state: 'Stopped', message: 'stopped on request', completedAt: Date.now() });
+    });
+  }
+
+  async delete(id: string): Promise<void> {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    await this.stop(id);
+    await entry.lifeline.stop();
+    await rm(entry.folder, { recursive: true, force: true });
+    if (this.#entries.get(id) === entry) this.#entries.delete(id);
+  }
+
+  async detach(): Promise<void> {
+    await Promise.all([...this.#entries.values()].map(({ lifeline }) => lifeline.stop()));
+  }
+
+  log(id: string, options: Omit<LogOptions, 'ended'>): AsyncIterable<Uint8Array> {
+    const entry = this.#entries.get(id);
+    const ended = (): boolean => !entry || this.#entries.get(id) !== entry || isOver(entry);
+    return readLog(entry?.log ?? path.join(this.#folder, id, 'log'), { ...options, ended });
+  }
+
+  #add(job: RuntimeJob): Entry {
+    const folder = path.join(this.#folder, job.id);
+    const entry: Entry = {
+      job,
+      folder,
+      unit: path.join(folder, 'unit'),
+      log: path.join(folder, 'log'),
+      lifeline: new Lifeline(async (error) => {
+        const message = error instanceof Error ? error.message : String(error);
+        this.#host.log('job failed', { job: job.id, message });
+        await appendFile(entry.log, `${message}\n`).catch(() => undefined);
+        await this.#conclude(entry, { state: 'Failed', message, completedAt: Date.now() });
+      }),
+      observation: { state: 'Queueing', message: undefined, completedAt: undefined },
+    };
+    this.#entries.set(job.id, entry);
+    return entry;
+  }
+
+  #begin(entry: Entry): void {
+    entry.observation = { state: 'Queueing', message: 'preparing', completedAt: undefined };
+    void entry.lifeline.next(async (signal) => {
+      const folders = jobFolders(entry.folder);
+      for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 });
+      const plan = await planJob({
+        spec: entry.job.spec,
+        host: this.#host,
+        home: this.#home,
+        folder: entry.folder,
+        served: this.#served(),
+        report: (line) => this.#progress(entry, line),
+        signal,
+      });
+      if (plan.command.length === 0) throw new Error('The job has no container command, and no images run here.');
+      entry.observation = { state: 'Starting', message: undefined, completedAt: undefined };
+      await launchUnit({ folder: entry.unit, ...plan, log: entry.log });
+      await this.#watch(entry, signal);
+    });
+  }
+
+  async #watch(entry: Entry, signal: AbortSignal): Promise<void> {
+    const before = await unitStatus(entry.unit);
+    if (before.kind === 'running') entry.observation = { state: 'Running', message: undefined, completedAt: undefined };
+    const end = await unitEnd(entry.unit, signal);
+    if (before.kind === 'running' && end.kind === 'ended') await sweepGroup(before.pid);
+    const completedAt = end.kind === 'ended' ? Math.round(end.at) : Date.now();
+    if (end.kind === 'ended' && end.code === 0)
+      return this.#conclude(entry, { state: 'Completed', message: undefined, completedAt });
+    const tail = await lastLines(entry.log, 1);
+    const message = `${describeEnd(end)}${tail ? `: ${tail}` : ''}`;
+    return this.#conclude(entry, { state: 'Failed', message, completedAt });
+  }
+
+  async #conclude(entry: Entry, outcome: JobObservation): Promise<void> {
+    await writePrivateJson(outcomeFile(entry), outcome);
+    entry.observation = outcome;
+  }
+
+  #progress(entry: Entry, line: string): void {
+    entry.observation = { state: 'Queueing', message: line, completedAt: undefined };
+    void appendFile(entry.log, `${line}\n`).catch(() => undefined);
+  }
+}
+
+function isOver({ observation }: Entry): boolean {
+  return ['Completed', 'Failed', 'Stopped'].includes(observation.state);
+}
+
+function outcomeFile(entry: Entry): string {
+  return path.join(entry.folder, 'outcome.json');
+}

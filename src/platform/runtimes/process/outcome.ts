@@ -1,0 +1,48 @@
+import { constants } from 'node:os';
+import { open } from 'node:fs/promises';
+import type { UnitStatus } from './unit';
+
+/** Bytes of a log that are looked at for its last lines. */
+const TAIL_BYTES = 16_384;
+const MOST_CHARACTERS = 1_000;
+
+/** How a command ended, in words. Pure. */
+export function describeEnd(status: UnitStatus): string {
+  switch (status.kind) {
+    case 'ended':
+      return describeExit(status.code);
+    case 'lost':
+      return 'killed together with its supervisor (SIGKILL), or this machine was restarted';
+    case 'absent':
+      return 'never started';
+    case 'running':
+      return 'still running';
+  }
+}
+
+function describeExit(code: number): string {
+  if (code === 127) return 'exit code 127 (command not found)';
+  if (code <= 128) return `exit code ${code}`;
+  const name = Object.entries(constants.signals).find(([, number]) => number === code - 128)?.[0];
+  if (name === 'SIGKILL') return 'killed by SIGKILL (exit code 137), as the system does when memory runs out';
+  return name ? `ended by ${name} (exit code ${code})` : `exit code ${code}`;
+}
+
+/** The last `count` lines of a log that hold anything; empty when it has none. */
+export async function lastLines(file: string, count: number): Promise<string> {
+  const handle = await open(file).catch(() => undefined);
+  if (!handle) return '';
+  try {
+    const { size } = await handle.stat();
+    const start = Math.max(0, size - TAIL_BYTES);
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(TAIL_BYTES), 0, TAIL_BYTES, start);
+    const lines = buffer
+      .subarray(0, bytesRead)
+      .toString('utf8')
+      .split(/[\r\n]+/);
+    const told = lines.map((line) => line.trimEnd()).filter((line) => line.trim() !== '');
+    return told.slice(-count).join('\n').slice(-MOST_CHARACTERS);
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,44 @@
+import { execa } from 'execa';
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+
+const SHELLS = ['sh', 'bash', 'dash', 'zsh'];
+const PYTHONS = /^python(3(\.\d+)?)?$/;
+
+/**
+ * Whether this machine can run the deployment's own server: its program is on PATH and, for `python -m MODULE`, the module
+ * can be imported. Shell scripts are the container's affair, they never count.
+ */
+export async function canRunOwnServer(words: readonly string[], env: NodeJS.ProcessEnv): Promise<boolean> {
+  const [program] = words;
+  if (!program || SHELLS.includes(path.basename(program)) || !(await isOnPath(program, env))) return false;
+  if (!PYTHONS.test(path.basename(program))) return true;
+  const at = words.indexOf('-m');
+  const module = at < 0 ? undefined : words[at + 1];
+  if (module === undefined) return true;
+  const probe = `import importlib.util as u, sys; sys.exit(0 if u.find_spec(${JSON.stringify(module.split('.')[0])}) else 1)`;
+  const found = await execa(program, ['-c', probe], {
+    env,
+    extendEnv: false,
+    reject: false,
+    stdin: 'ignore',
+    timeout: 20_000,
+  });
+  return !found.failed;
+}
+
+async function isOnPath(program: string, env: NodeJS.ProcessEnv): Promise<boolean> {
+  const folders = program.includes('/') ? [''] : (env['PATH'] ?? '').split(path.delimiter);
+  for (const folder of folders) {
+    const file = folder ? path.join(folder, program) : program;
+    if (
+      await access(file, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return true;
+  }
+  return false;
+}

@@ -1,0 +1,135 @@
+import { createServer } from 'node:net';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import type { HomePaths } from '../../../home/paths';
+import { resolveWeights, ModelUnavailable } from '../../../model-server/weights';
+import { provisionModelServer } from '../../../provision/model-server';
+import type { Report } from '../../../provision/once';
+import type { DeploymentSpecBody, RuntimeHost } from '../../runtime';
+import { translatePaths, type PathMapping } from './container-paths';
+import { cleanEnvironment, specEnvironment } from './environment';
+import { canRunOwnServer } from './own-server';
+import { namesPort, readServerRequest, withPort } from './server-command';
+
+/** A server ready to be started. */
+export interface ServerPlan {
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** `undefined`: the server takes a free one and writes it to its `--port-file`. */
+  readonly port: number | undefined;
+  /** GGUF file that is served; `undefined` for a deployment's own server. */
+  readonly weights: string | undefined;
+  readonly servedModel: string | undefined;
+}
+
+export interface PlanServerOptions {
+  readonly spec: DeploymentSpecBody;
+  readonly host: RuntimeHost;
+  readonly home: HomePaths;
+  /** Where the model server is to write its port. */
+  readonly portFile: string;
+  readonly report: Report;
+  readonly signal: AbortSignal;
+}
+
+/** The compiled entry point: also when this file runs uncompiled, in tests. */
+const MODEL_SERVER = path.resolve(__dirname, '..', '..', '..', '..', 'dist', 'model-server', 'main.js');
+
+/** Decides how to serve what the deployment asks for, and fetches what that needs. Rejects with what can be served instead. */
+export async function planServer(options: PlanServerOptions): Promise<ServerPlan> {
+  const { spec, host } = options;
+  const mappings = await mountMappings(spec, host);
+  const words = (spec.container?.command ?? []).map((word) => translatePaths(word, mappings));
+  const variables = specEnvironment(spec.envs, { host, mappings });
+  const tokens = bearerTokens(spec, host);
+  const base = cleanEnvironment(process.env, { server: true });
+  if (await canRunOwnServer(words, base)) return ownServer({ spec, words, env: { ...base, ...variables }, tokens });
+  return modelServer({ options, mappings, tokens });
+}
+
+/** What a caller of the deployment must present; none when empty. Throws for a token that does not exist. */
+export function bearerTokens(spec: DeploymentSpecBody, host: Pick<RuntimeHost, 'secret'>): string[] {
+  return (spec.api_tokens ?? []).flatMap(({ value, value_from: reference }) => {
+    const name = reference?.token_name_ref;
+    if (name === undefined) return value ? [value] : [];
+    const found = host.secret(name);
+    if (found === undefined)
+      throw new Error(`api_tokens refers to secret "${name}", which this workspace does not have.`);
+    return [found];
+  });
+}
+
+async function modelServer(context: {
+  options: PlanServerOptions;
+  mappings: readonly PathMapping[];
+  tokens: readonly string[];
+}): Promise<ServerPlan> {
+  const { options, mappings, tokens } = context;
+  const { spec, home, report, signal, portFile } = options;
+  const request = readServerRequest(spec);
+  if (!request)
+    throw new ModelUnavailable(
+      '(none)',
+      'neither its command nor its variables (MODEL_PATH, NIM_MODEL_NAME) name a model',
+    );
+  const model = translatePaths(request.model, mappings);
+  const weights = await resolveWeights({ home, report, signal, model });
+  const runtimeFolder = await provisionModelServer({ home, report, signal });
+  return {
+    command: [
+      ...[process.execPath, MODEL_SERVER, '--model', weights, '--runtime', runtimeFolder],
+      ...['--served-model-name', request.servedModel, '--port-file', portFile, '--threads', String(threads())],
+      ...(request.maxModelLength === undefined ? [] : ['--max-model-len', String(request.maxModelLength)]),
+    ],
+    env: { ...cleanEnvironment(process.env), EVALSAGA_MODEL_SERVER_TOKENS: JSON.stringify(tokens) },
+    port: undefined,
+    weights,
+    servedModel: request.servedModel,
+  };
+}
+
+async function ownServer(context: {
+  spec: DeploymentSpecBody;
+  words: readonly string[];
+  env: Readonly<Record<string, string>>;
+  tokens: readonly string[];
+}): Promise<ServerPlan> {
+  const { spec, words, env, tokens } = context;
+  const fixed = namesPort(words) ? undefined : spec.container?.ports?.[0]?.container_port;
+  const port = fixed ?? (await freePort());
+  const key = tokens[0] === undefined ? {} : { VLLM_API_KEY: tokens[0] };
+  return {
+    command: withPort(words, port),
+    env: { ...env, ...key, MODEL_PORT: String(port), PORT: String(port) },
+    port,
+    weights: undefined,
+    servedModel: readServerRequest(spec)?.servedModel,
+  };
+}
+
+/** Host folders of a spec's mounts. */
+export async function mountMappings(
+  { mounts }: Pick<DeploymentSpecBody, 'mounts'>,
+  host: Pick<RuntimeHost, 'mountFolder'>,
+): Promise<PathMapping[]> {
+  return Promise.all(
+    (mounts ?? []).map(async (mount) => ({
+      container: mount.mount_path.replace(/\/+$/, ''),
+      host: await host.mountFolder({ from: mount.from, path: mount.path }),
+    })),
+  );
+}
+
+/** Half the cores: several endpoints run at a time, and threads that wait for a busy core cost more than they give. */
+function threads(): number {
+  return Math.max(1, Math.floor(availableParallelism() / 2));
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve, reject) => probe.once('error', reject).listen(0, '127.0.0.1', resolve));
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('No free port was found on loopback.');
+  return address.port;
+}
