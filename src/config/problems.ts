@@ -66,5 +66,4 @@ export function placeOf(origin: Origin | undefined): Pick<ConfigProblem, 'file' 
 }
 
 /** A user's text in a message must not move the cursor or colour the terminal. */
-// eslint-disable-next-line no-control-regex
 const printable = (text: string): string => text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');

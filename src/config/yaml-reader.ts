@@ -131,11 +131,11 @@ class YamlReader {
   }
 
   private merge(into: Map<string, ConfigNode>, value: ConfigNode, at: number): void {
-    // Within one `<<: [a, b]` the first wins; of several `<<` the last does: what PyYAML does.
-    const sources = value.kind === 'list' ? [...value.items].reverse() : [value];
+    // The first one that has a key wins, in one `<<: [a, b]` and among several `<<`: what PyYAML does.
+    const sources = value.kind === 'list' ? value.items : [value];
     for (const source of sources) {
       if (source.kind !== 'map') this.fail(at, 'a merge key `<<` takes a mapping or a list of mappings');
-      for (const [key, child] of source.entries) into.set(key, child);
+      for (const [key, child] of source.entries) if (!into.has(key)) into.set(key, child);
     }
   }
 
@@ -147,6 +147,7 @@ class YamlReader {
     if (node === null || !isScalar(node))
       return this.fail(node === null ? 0 : startOf(node), 'a key must be plain text');
     const { value, text } = this.scalar(node);
+    if (value === '__proto__') return this.fail(startOf(node), '`__proto__` is not allowed as a key');
     if (typeof value === 'string') return value;
     if (typeof value === 'number' || typeof value === 'bigint') return String(value);
     return this.fail(
@@ -156,9 +157,9 @@ class YamlReader {
     );
   }
 
-  private scalar(node: Scalar): ScalarNode {
+  private scalar(node: Scalar<unknown>): ScalarNode {
     const origin = this.originAt(startOf(node));
-    const text = String(node.value ?? '');
+    const text = typeof node.value === 'string' ? node.value : '';
     const tag = node.tag ?? '';
     if (tag === 'tag:yaml.org,2002:str' || tag === '!') return { kind: 'scalar', value: text, origin };
     const coreTags = ['int', 'float', 'bool', 'null'].map((name) => `tag:yaml.org,2002:${name}`);
@@ -169,7 +170,8 @@ class YamlReader {
       this.report(startOf(node), 'a lone `=` is not a value in YAML 1.1: put it in quotes');
     const { value, float } = resolvePlain(text);
     if (typeof value === 'string') return { kind: 'scalar', value, origin };
-    return { kind: 'scalar', value, text, ...(float === true ? { float } : {}), origin };
+    const isFloat = float === true || (tag.endsWith(':float') && typeof value === 'number');
+    return { kind: 'scalar', value, text, ...(isFloat ? { float: true } : {}), origin };
   }
 
   private absent(near: Node): ScalarNode {

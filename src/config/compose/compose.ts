@@ -9,6 +9,7 @@ import { emptyMap, isNull, scalar, withNodeAt } from '../tree';
 import type { ConfigNode, MapNode } from '../tree';
 import { readDefaultsList } from './defaults-list';
 import type { DefaultsEntry } from './defaults-list';
+import { choiceKey, GroupChoices } from './group-choices';
 import { mergeMaps } from './merge';
 import type { ConfigSources, LoadedFile } from './sources';
 
@@ -19,10 +20,11 @@ export interface Composition {
   readonly problems: readonly ConfigProblem[];
 }
 
+/** Where a file stands, and where its content goes. */
 interface Place {
-  /** Folder of the file in the search path, e.g. `deployment`. */
+  /** Folder in the search path, e.g. `deployment`; empty at the top. */
   readonly base: string;
-  /** Where its content goes in the config, e.g. `deployment`. */
+  /** Dotted path in the config, e.g. `deployment`; empty at the top. */
   readonly package: string;
 }
 
@@ -35,85 +37,62 @@ export function compose(request: {
   overrides: readonly Override[];
   env: Readonly<Record<string, string | undefined>>;
 }): Composition {
-  return new Composer(request.sources, request.overrides, request.env).run(request.primary);
+  return new Composer(request.sources, new GroupChoices(request.sources, request.overrides), request.env).run(
+    request.primary,
+  );
 }
 
 class Composer {
   private readonly problems: ConfigProblem[] = [];
-  private readonly choices = new Map<string, Override>();
-  private readonly appended: Override[] = [];
-  private readonly deleted = new Map<string, Override>();
-  private readonly valueOverrides: Override[] = [];
-  private readonly unused = new Set<Override>();
-  /** Choices made by `override group: choice` entries of files. */
-  private readonly fileChoices = new Map<string, ConfigNode>();
   private readonly seenGroups = new Set<string>();
-  private readonly known: Record<string, string | null> = {};
+  /** Choices so far, for `${group}` in a later entry. */
+  private known: ConfigNode = emptyMap({});
 
   constructor(
     private readonly sources: ConfigSources,
-    overrides: readonly Override[],
+    private readonly choices: GroupChoices,
     private readonly env: Readonly<Record<string, string | undefined>>,
-  ) {
-    for (const override of overrides) this.sort(override);
-  }
+  ) {}
 
   run(primary: LoadedFile): Composition {
-    const root = this.expand(
-      primary,
-      { base: '', package: primary.packageHeader === '_global_' ? '' : (primary.packageHeader ?? '') },
-      0,
-      true,
-    );
-    for (const override of this.unused) this.reportUnused(override);
-    return { root: root ?? emptyMap({}), valueOverrides: this.valueOverrides, problems: this.problems };
-  }
-
-  /** Which overrides choose from a group, and which set a value. */
-  private sort(override: Override): void {
-    const group = override.key;
-    const isChoice =
-      override.value === undefined ||
-      override.value.kind === 'scalar' ||
-      (override.value.kind === 'list' && this.sources.isGroup(group));
-    if (!isChoice || !this.sources.isGroup(group)) {
-      if (group.includes('/') || override.package !== undefined)
-        this.report(override.origin, group, `there is no config group \`${group}\``);
-      else this.valueOverrides.push(override);
-      return;
-    }
-    if (override.kind === 'force') {
-      this.report(override.origin, group, 'a group choice is added with one `+`', `+${group}=NAME`);
-      return;
-    }
-    if (override.kind === 'add') this.appended.push(override);
-    else {
-      (override.kind === 'delete' ? this.deleted : this.choices).set(keyOf(group, override.package), override);
-      this.unused.add(override);
-    }
+    const place = {
+      base: '',
+      package: packageOf(
+        { override: undefined, header: primary.packageHeader, written: '' },
+        { base: '', package: '' },
+      ),
+    };
+    const root = this.expand(primary, place, { depth: 0, appended: this.choices.appended });
+    this.choices.reportUnused();
+    return {
+      root: root ?? emptyMap({}),
+      valueOverrides: this.choices.valueOverrides,
+      problems: [...this.choices.problems, ...this.problems],
+    };
   }
 
   /** A file with all that its `defaults` bring, laid at its package. */
-  private expand(file: LoadedFile, place: Place, depth: number, isPrimary = false): MapNode | undefined {
+  private expand(
+    file: LoadedFile,
+    place: Place,
+    { depth, appended = [] }: { depth: number; appended?: readonly Override[] },
+  ): MapNode | undefined {
     if (depth > maxDepth)
       throw new ConfigError([
         { file: file.file, path: 'defaults', message: 'the defaults lists include each other in a circle' },
       ]);
     const { entries, problems } = readDefaultsList(file.content.entries.get('defaults'));
     this.problems.push(...problems);
-    const own = withoutDefaults(file.content);
     const list = withSelf(entries);
-    for (const entry of list) {
-      if (entry.kind === 'group' && entry.override)
-        this.fileChoices.set(keyOf(absolute(entry.group, place.base), entry.package), entry.choice);
-    }
+    for (const entry of list)
+      if (entry.kind === 'group' && entry.override) this.choices.addFromFile(entryKey(entry, place), entry.choice);
     const parts: MapNode[] = [];
     for (const entry of list) {
-      if (entry.kind === 'self') parts.push(atPackage(own, place.package));
+      if (entry.kind === 'self') parts.push(atPackage(withoutDefaults(file.content), place.package));
       else if (entry.kind === 'config') parts.push(...this.config(entry, place, depth));
       else if (!entry.override) parts.push(...this.group(entry, place, depth));
     }
-    if (isPrimary) for (const override of this.appended) parts.push(...this.appendedGroup(override, depth));
+    for (const override of appended) parts.push(...this.appendedGroup(override, depth));
     const [first, ...rest] = parts;
     return first === undefined ? undefined : rest.reduce((base, over) => mergeMaps(base, over), first);
   }
@@ -125,126 +104,96 @@ class Composer {
       if (!entry.optional) this.report(entry.origin, 'defaults', `there is no config \`${configPath}\``);
       return [];
     }
-    const folder = path.posix.dirname(configPath);
-    const base = folder === '.' ? '' : folder;
+    const written = folderOf(entry.path.replace(/^\//, '')).replaceAll('/', '.');
     const inner = {
-      base,
-      package: packageOf({ override: entry.package, header: found.packageHeader, group: base, parent: place }),
+      base: folderOf(configPath),
+      package: packageOf({ override: entry.package, header: found.packageHeader, written }, place),
     };
-    return present(this.expand(found, inner, depth + 1));
+    return present(this.expand(found, inner, { depth: depth + 1 }));
   }
 
   private group(entry: Extract<DefaultsEntry, { kind: 'group' }>, place: Place, depth: number): MapNode[] {
     const group = absolute(entry.group, place.base);
-    const key = keyOf(group, entry.package);
-    if (this.takeDeletion(key)) return [];
-    const override = this.choices.get(key);
-    if (override !== undefined) this.unused.delete(override);
-    const choice = override?.value ?? this.fileChoices.get(key) ?? entry.choice;
+    const key = entryKey(entry, place);
+    const taken = this.choices.take(key, entry);
+    if (taken === undefined) return [];
     if (this.seenGroups.has(key)) {
-      this.report(entry.origin, `defaults.${entry.group}`, `the group \`${group}\` is listed twice`);
+      this.report(entry.origin, `defaults.${entry.group}`, `the group \`${key}\` is listed twice`);
       return [];
     }
     this.seenGroups.add(key);
     const names =
-      choice.kind === 'list' ? choice.items.map((item) => this.name(item, group)) : [this.name(choice, group)];
-    const origin = override?.origin ?? entry.origin;
+      taken.choice.kind === 'list'
+        ? taken.choice.items.map((item) => this.name(item, group))
+        : [this.name(taken.choice, group)];
     return names.flatMap((name) =>
       name === null
         ? []
-        : this.choose({ group, name, package: entry.package, optional: entry.optional, origin, place, depth }),
+        : this.choose({ ...entry, group, name, origin: taken.origin, written: asPackage(entry.group) }, place, depth),
     );
   }
 
-  private appendedGroup(override: Override, depth: number): MapNode[] {
-    const name = override.value === undefined ? null : this.name(override.value, override.key);
+  private appendedGroup({ key: group, package: packageName, value, origin }: Override, depth: number): MapNode[] {
+    const name = value === undefined ? null : this.name(value, group);
     if (name === null) return [];
-    if (this.seenGroups.has(keyOf(override.key, override.package))) {
-      this.report(
-        override.origin,
-        override.key,
-        `the group \`${override.key}\` is in the defaults list already`,
-        `${override.key}=${name}`,
-      );
+    if (this.seenGroups.has(choiceKey(group, packageName))) {
+      this.report(origin, group, `the group \`${group}\` is in the defaults list already`, `${group}=${name}`);
       return [];
     }
-    const place = { base: '', package: '' };
-    return this.choose({
-      group: override.key,
-      name,
-      package: override.package,
-      optional: false,
-      origin: override.origin,
-      place,
+    return this.choose(
+      { group, name, package: packageName, optional: false, origin, written: asPackage(group) },
+      { base: '', package: '' },
       depth,
-    });
+    );
   }
 
-  private choose(choice: {
-    group: string;
-    name: string;
-    package: string | undefined;
-    optional: boolean;
-    origin: Origin;
-    place: Place;
-    depth: number;
-  }): MapNode[] {
+  private choose(
+    choice: {
+      group: string;
+      name: string;
+      package: string | undefined;
+      optional: boolean;
+      origin: Origin;
+      written: string;
+    },
+    place: Place,
+    depth: number,
+  ): MapNode[] {
     const { group, name, origin } = choice;
-    this.known[group.replaceAll('/', '.')] = name;
-    const found =
-      /^[\w./-]+$/.test(name) && !name.split('/').includes('..') ? this.sources.find(`${group}/${name}`) : undefined;
+    this.known = withNodeAt(this.known, group.split('/'), scalar(name, origin));
+    const safe = /^[\w./-]+$/.test(name) && !name.split('/').includes('..');
+    const found = safe ? this.sources.find(`${group}/${name}`) : undefined;
     if (found === undefined) {
       if (!choice.optional) this.reportUnknownChoice(group, name, origin);
       return [];
     }
-    const inner: Place = {
+    const inner = {
       base: group,
-      package: packageOf({ override: choice.package, header: found.packageHeader, group, parent: choice.place }),
+      package: packageOf({ override: choice.package, header: found.packageHeader, written: choice.written }, place),
     };
-    return present(this.expand(found, inner, choice.depth + 1));
+    return present(this.expand(found, inner, { depth: depth + 1 }));
   }
 
   /** The chosen name; `null` for none, also when it is unusable (which is then a problem). */
   private name(node: ConfigNode, group: string): string | null {
     if (isNull(node)) return null;
-    const root = withNodeAt(this.knownAsTree(node.origin), ['_choice_'], node);
-    const value = resolveOne(root, ['_choice_'], this.env);
+    const value = resolveOne(withNodeAt(this.known, ['_choice_'], node), ['_choice_'], this.env);
     if (value?.kind === 'scalar' && typeof value.value === 'string' && value.value !== '???') return value.value;
     const shown = node.kind === 'scalar' ? `\`${String(node.value)}\`` : `a ${node.kind}`;
-    const [reason, hint] =
-      value === undefined
-        ? [`${shown} cannot be resolved: a variable or a group it names is not set`, undefined]
-        : [`${shown} is not a choice`, `one of: ${this.sources.options(group).join(', ')}`];
-    this.report(node.keyOrigin ?? node.origin, `defaults.${group}`, reason, hint);
-    return null;
-  }
-
-  private knownAsTree(origin: Origin): ConfigNode {
-    return Object.entries(this.known).reduce<ConfigNode>(
-      (tree, [key, value]) => withNodeAt(tree, key.split('.'), scalar(value, origin)),
-      emptyMap(origin),
-    );
-  }
-
-  private takeDeletion(key: string): boolean {
-    const deletion = this.deleted.get(key);
-    if (deletion === undefined) return false;
-    this.unused.delete(deletion);
-    return true;
-  }
-
-  private reportUnused(override: Override): void {
-    const { key } = override;
-    const name = override.value?.kind === 'scalar' ? String(override.value.value) : '';
-    if (override.kind === 'delete')
-      this.report(override.origin, key, `the group \`${key}\` is not in the defaults list, so it cannot be taken out`);
+    if (value === undefined)
+      this.report(
+        node.keyOrigin ?? node.origin,
+        `defaults.${group}`,
+        `${shown} cannot be resolved: a variable or a group it names is not set`,
+      );
     else
       this.report(
-        override.origin,
-        key,
-        `the group \`${key}\` is not in the defaults list of the config`,
-        `to add it: +${key}=${name}`,
+        node.keyOrigin ?? node.origin,
+        `defaults.${group}`,
+        `${shown} is not a choice`,
+        `one of: ${this.sources.options(group).join(', ')}`,
       );
+    return null;
   }
 
   private reportUnknownChoice(group: string, name: string, origin: Origin): void {
@@ -266,11 +215,10 @@ class Composer {
 
 const present = (node: MapNode | undefined): MapNode[] => (node === undefined ? [] : [node]);
 
-const keyOf = (group: string, packageName: string | undefined): string =>
-  packageName === undefined ? group : `${group}@${packageName}`;
-
 const absolute = (name: string, base: string): string =>
   name.startsWith('/') ? name.slice(1) : base === '' ? name : `${base}/${name}`;
+
+const folderOf = (name: string): string => path.posix.dirname(name).replace(/^\.$/, '');
 
 /** Without `_self_` the file itself comes last. */
 const withSelf = (entries: readonly DefaultsEntry[]): readonly DefaultsEntry[] =>
@@ -286,34 +234,22 @@ function atPackage(content: MapNode, packageName: string): MapNode {
   return withNodeAt(emptyMap(content.origin), packageName.split('.'), content) as MapNode;
 }
 
-/** `@package` in the defaults list wins over the file's header, which wins over the group's own name. */
-function packageOf({
-  override,
-  header,
-  group,
-  parent,
-}: {
-  override: string | undefined;
-  header: string | undefined;
-  group: string;
-  parent: Place;
-}): string {
-  const wanted = override ?? header ?? '_group_';
-  const name = wanted === '_group_' ? group.replaceAll('/', '.') : wanted;
-  if (override === '_here_') return parent.package;
-  if (name.startsWith('_global_')) return name === '_global_' ? '' : name.slice('_global_.'.length);
-  if (override !== undefined && parent.package !== '') return `${parent.package}.${name}`;
-  if (
-    override === undefined &&
-    header === undefined &&
-    parent.base !== '' &&
-    parent.package !== parent.base.replaceAll('/', '.')
-  ) {
-    // The parent was laid elsewhere than its folder: what it brings follows it.
-    const below = group.startsWith(parent.base)
-      ? group.slice(parent.base.length).replace(/^\//, '').replaceAll('/', '.')
-      : name;
-    return [parent.package, below].filter((piece) => piece !== '').join('.');
-  }
-  return name;
+/** `@package` in the defaults list wins over the file's header, which wins over the name; all are relative to the parent's. */
+function packageOf(
+  { override, header, written }: { override: string | undefined; header?: string | undefined; written: string },
+  parent: Place,
+): string {
+  const name = override ?? (header === undefined || header === '_group_' ? written : header);
+  if (name === '_here_') return parent.package;
+  if (name.startsWith('_global_')) return name.slice('_global_'.length).replace(/^\./, '');
+  return [parent.package, name].filter((piece) => piece !== '').join('.');
+}
+
+const asPackage = (name: string): string => name.replace(/^\//, '').replaceAll('/', '.');
+
+/** What an override names a group's entry by: the group, with its package when that is not the usual one. */
+function entryKey(entry: { group: string; package: string | undefined }, place: Place): string {
+  const group = absolute(entry.group, place.base);
+  const at = packageOf({ override: entry.package, written: asPackage(entry.group) }, place);
+  return choiceKey(group, at === asPackage(group) ? undefined : at);
 }

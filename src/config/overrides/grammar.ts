@@ -82,7 +82,7 @@ class ValueParser {
   whole(): ConfigNode {
     if (this.text === '') return scalar('', this.origin);
     const value = this.element();
-    if (this.at >= this.text.length) return value;
+    if (this.peek(/[ \t]*$/y)) return value;
     if (this.peek(/[ \t]*,/y)) throw this.sweep();
     return this.unexpected();
   }

@@ -7,7 +7,7 @@ import { mergeVariables } from './variables';
 import type { Variables } from './variables';
 import type { Report } from './report';
 import { modelReference, serverCommand, wrapCommand } from './server-command';
-import { mergeObjects } from './wire-objects';
+import { mergeObjects, without } from './wire-objects';
 
 export interface EndpointRequest {
   readonly config: ResolvedConfig;
@@ -242,9 +242,9 @@ function cacheMount(config: ResolvedConfig, { mounts }: LeptonConfig, report: Re
 }
 
 function endpointBody(config: ResolvedConfig, lepton: LeptonConfig): Record<string, unknown> {
-  const { enable_rdma: _rdma, ...defaults } = config.execution.lepton_platform.deployment.platform_defaults;
+  const defaults = without(config.execution.lepton_platform.deployment.platform_defaults, 'enable_rdma');
   const { scale_down: scaleDown, ...autoScaler } = lepton.auto_scaler;
-  const { scale_from_zero: _zero, ...down } = scaleDown ?? {};
+  const down = without(scaleDown ?? {}, 'scale_from_zero');
   const own = {
     resource_requirement: {
       resource_shape: lepton.resource_shape,

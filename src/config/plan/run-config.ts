@@ -70,18 +70,14 @@ function mergeRaw(base: RawValue, over: RawValue): RawValue {
 /** In `target` and `config` a null says "not set": what the run knows takes its place. Below `params` it is a value. */
 function withoutNulls(user: RawMap): RawMap {
   const strip = (map: RawMap): RawMap => Object.fromEntries(Object.entries(map).filter(([, value]) => value !== null));
-  return Object.fromEntries(
-    Object.entries(strip(user)).map(([key, value]) => {
-      if (!isMap(value)) return [key, value];
-      const inner = strip(value);
-      return [
-        key,
-        key === 'target' && isMap(inner['api_endpoint'])
-          ? { ...inner, api_endpoint: strip(inner['api_endpoint']) }
-          : inner,
-      ];
-    }),
-  );
+  const stripped: Record<string, RawValue> = { ...strip(user) };
+  for (const [key, value] of Object.entries(stripped)) {
+    if (!isMap(value)) continue;
+    const inner = strip(value);
+    const endpoint = inner['api_endpoint'];
+    stripped[key] = key === 'target' && isMap(endpoint) ? { ...inner, api_endpoint: strip(endpoint) } : inner;
+  }
+  return stripped;
 }
 
 function valueAt(root: RawValue, path: readonly string[]): RawValue | undefined {

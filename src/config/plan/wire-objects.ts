@@ -14,3 +14,7 @@ export function mergeObjects(base: Plain, over: Plain): Record<string, unknown> 
   }
   return result;
 }
+
+/** A copy without one key: ours, or one that the platform does not know. */
+export const without = (object: Plain, key: string): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(object).filter(([name]) => name !== key));

@@ -1,5 +1,5 @@
 /** The whole configuration. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { deploymentSchema } from './deployment';
 import type { Deployment, DeploymentType } from './deployment';
 import { evaluation, target } from './evaluation';

@@ -1,5 +1,5 @@
 /** `deployment`: what serves the model. One schema per type, so that a key is accepted only where it has an effect. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { choice, decimal, flag, integer, orNull, recordOf, section, text } from './fields';
 import { envMap, token } from './secrets';
 import { autoScaler, health, imagePullSecrets } from './wire';

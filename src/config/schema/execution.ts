@@ -1,5 +1,4 @@
 /** `execution`: where and how a run is carried out. Defaults here and in presets/execution/lepton.yaml are the same. */
-import { z } from 'zod';
 import { choice, duration, flag, integer, listOf, orNull, section, text } from './fields';
 import { envMap, token } from './secrets';
 import { imagePullSecrets, log, platformDefaults, queueConfig } from './wire';

@@ -1,5 +1,4 @@
 /** Parts of the platform's own specs that a config may set; limits as its SDK has them (leptonai 0.47). */
-import { z } from 'zod';
 import { choice, decimal, flag, integer, listOf, orNull, section, text } from './fields';
 
 export const priorityClasses = [
