@@ -12,6 +12,7 @@ export function errorText(error: unknown, style: Style): string {
       '\n',
     );
   }
+  if (error instanceof Error && error.name === 'Interrupted') return error.message;
   return `${style.bad('error:')} ${harmlessText(messageOf(error))}`;
 }
 

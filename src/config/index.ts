@@ -7,6 +7,6 @@ export { ConfigError, renderProblem } from './problems';
 export type { ConfigProblem } from './problems';
 export type { ResolvedConfig } from './schema/config';
 export { showConfig } from './show';
-export { describeTask, listHarnesses, listTasks } from './catalogue/catalogue';
+export { describeTask, findTask, listHarnesses, listTasks } from './catalogue/catalogue';
 export type { CatalogueHarness, CatalogueTask } from './catalogue/catalogue';
 export { maskTokens, maskValues } from './secrecy';

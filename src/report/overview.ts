@@ -5,7 +5,8 @@ import { duration, elapsed } from './elapsed';
 import { plainStyle, type Style } from './style';
 import { shortened } from './terminal-text';
 
-const bare = {
+/** A table without lines between its rows, and without colours. */
+export const bare = {
   style: { head: [], border: [] },
   chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
 };

@@ -39,9 +39,19 @@ async function listTheTasks(
   { output }: CommandContext,
   name: string | undefined,
 ): Promise<CommandOutcome> {
-  const { listTasks, describeTask } = await import('../../config/index.js');
+  const [{ listTasks, describeTask, findTask }, { taskTable, taskDetails }] = await Promise.all([
+    import('../../config/index.js'),
+    import('../../report/task-catalogue.js'),
+  ]);
   if (name === '') throw new UsageError('Say which task: evalsaga ls task NAME');
   const found = name === undefined ? listTasks() : describeTask(name);
-  output.json(found);
+  if (name !== undefined && found.length === 0) {
+    const lookup = findTask(name);
+    const near = lookup.kind === 'unknown' ? lookup.near : [];
+    const hint = near.length > 0 ? ` Did you mean ${near.join(' or ')}?` : ' All of them: evalsaga ls tasks';
+    throw new UsageError(`There is no task "${name}" in the catalogue.${hint}`);
+  }
+  if (wantsJson(input)) output.json(found);
+  else output.answer(name === undefined ? taskTable(found) : taskDetails(found));
   return done;
 }

@@ -1,7 +1,9 @@
-import { describeRun, listRuns, resolveInvocation } from '../../client';
+import { describeRun, listRuns, resolveInvocation, type RunDescription } from '../../client';
 import { runsTable, stackTable } from '../../report/overview';
 import { runDocument } from '../../report/run-document';
 import { statusText } from '../../report/run-status';
+import { hasLivePoller } from '../../stack/pollers';
+import { isMissing, isRunning, readRecord } from '../../stack/record';
 import { findTemporal } from '../../stack/stack';
 import { stackStatus } from '../../stack/status';
 import { connectClient } from '../../temporal/connect';
@@ -10,7 +12,7 @@ import type { CommandBody, CommandContext, CommandInput } from '../command';
 import { wantsJson } from '../config-input';
 import { done, type CommandOutcome } from '../exit-code';
 import { programName } from '../program-name';
-import { checkIndex, openSession, runAddress, runUrl } from '../session';
+import { checkIndex, openSession, runAddress, runUrl, type Session } from '../session';
 
 /** `status`: what runs on this machine; `status ID`: one run. A question that could be answered exits 0. */
 export const status: CommandBody = async (input, context) =>
@@ -28,14 +30,28 @@ async function oneRun(input: CommandInput, context: CommandContext): Promise<Com
   const { output } = context;
   if (wantsJson(input)) {
     output.json(runDocument(run, url));
+    await warnWithoutWorker(run, session, context);
     return done;
   }
   output.answer(statusText({ run, now: Date.now(), width: output.width(), style: output.answerStyle }));
+  await warnWithoutWorker(run, session, context);
   if (url !== null) output.note(`Web UI: ${url}`);
   const program = programName(context.env);
   const next = run.status === 'running' ? ['logs', 'cancel'] : ['results', 'logs'];
   output.note(`next: ${next.map((command) => `${program} ${command} ${invocation}`).join(', ')}`);
   return done;
+}
+
+/** A run without a worker looks as if nothing happened in it, and what is shown of it is old. */
+async function warnWithoutWorker(run: RunDescription, { client }: Session, context: CommandContext): Promise<void> {
+  if (run.status !== 'running') return;
+  const record = await readRecord(context.home, 'worker');
+  const isServed = isMissing(record) ? false : isRunning(record) || (await hasLivePoller(client, run.taskQueue));
+  if (isServed) return;
+  const why = isMissing(record) ? 'the background worker has ended' : `nobody serves task queue "${run.taskQueue}"`;
+  context.output.warn(
+    `${why}, so this may be out of date and the run waits; it goes on with: ${programName(context.env)} up`,
+  );
 }
 
 const RECENT = 10;
