@@ -3,6 +3,9 @@ import { defaultTimeoutMs } from './http';
 import { segment, type Requests } from './requests';
 import type { CallOptions, LeptonStorage } from './types';
 
+/** How a server without these routes answers. */
+const noSuchApi: readonly number[] = [404, 405, 410, 501];
+
 /** Workspace storage, for workspaces whose API has it. */
 export function storageCalls(requests: Requests): LeptonStorage {
   const pathOf = (fileSystem: string, path: string) => {
@@ -18,6 +21,14 @@ export function storageCalls(requests: Requests): LeptonStorage {
     (await head(fileSystem, path, options)).status === 200;
 
   return {
+    async available(options) {
+      // The root of the default file system is there on every workspace that has the API, the listing of file systems too.
+      const answers = await Promise.all([
+        requests.send({ method: 'GET', path: '/storage', alsoFine: noSuchApi, options }),
+        requests.send({ method: 'HEAD', path: pathOf('default', '/'), alsoFine: noSuchApi, options }),
+      ]);
+      return answers.every(({ status }) => !noSuchApi.includes(status));
+    },
     exists,
     async size(fileSystem, path, options) {
       const { status, headers } = await head(fileSystem, path, options);

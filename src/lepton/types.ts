@@ -136,6 +136,11 @@ export interface LeptonClient {
 export type JobQueryMode = 'alive_only' | 'archive_only' | 'alive_and_archive';
 
 export interface LeptonStorage {
+  /**
+   * Whether the workspace has a storage API at all. Where it has not, every path looks absent: ask first, before an absent
+   * folder is taken for removed or a result for missing.
+   */
+  available(options?: CallOptions): Promise<boolean>;
   exists(fileSystem: string, path: string, options?: CallOptions): Promise<boolean>;
   /** The file's size in bytes; `undefined` when there is no such file, or the server does not say. */
   size(fileSystem: string, path: string, options?: CallOptions): Promise<number | undefined>;

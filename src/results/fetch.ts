@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { LeptonClient } from '../lepton/types';
 import { openJournal, type HomeFile, type Journal } from './journal';
 import { readRemoteTree, UnusableFolder, type RemoteFile, type RemoteTree } from './remote-tree';
-import { draftFor, isDraft, writeWholeJson } from './whole-file';
+import { finishFolder, makeFolder } from './target-folder';
+import { draftFor } from './whole-file';
 
 export interface FetchRequest {
   readonly client: Pick<LeptonClient, 'storage'>;
@@ -132,20 +133,9 @@ class FetchRun {
   async finish(tree: RemoteTree): Promise<FetchedFolder> {
     const { fileSystem, path: folder, target } = this.request;
     const files = tree.files.flatMap(({ local }) => this.home.get(local) ?? []);
-    const bytes = files.reduce((sum, { size }) => sum + size, 0);
-    const manifest = path.join(target, 'manifest.json');
-    const source = { fileSystem, path: folder };
-    await writeWholeJson(manifest, {
-      version: 1,
-      source,
-      fetchedAt: new Date().toISOString(),
-      bytes,
-      files,
-      skipped: tree.skipped,
-    });
+    const fetched = await finishFolder(target, { source: { fileSystem, path: folder }, files, skipped: tree.skipped });
     await this.journal?.close();
-    await removeDrafts(target);
-    return { files: files.length, bytes, manifest };
+    return fetched;
   }
 
   private async bringHome(file: RemoteFile): Promise<void> {
@@ -218,25 +208,4 @@ async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<void>)
   const results = await Promise.allSettled(Array.from({ length: lanes }, lane));
   const broken = results.find((result) => result.status === 'rejected');
   if (broken) throw broken.reason;
-}
-
-/** What killed calls left half-written. */
-async function removeDrafts(target: string): Promise<void> {
-  for (const entry of await readdir(target, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile() && isDraft(entry.name)) await rm(path.join(entry.parentPath, entry.name), { force: true });
-  }
-}
-
-/** Makes each missing folder; one that is a link would lead out of the target, and is refused. */
-async function makeFolder(target: string, relative: string): Promise<void> {
-  await mkdir(target, { recursive: true });
-  let folder = target;
-  for (const part of relative.split('/').filter((name) => name !== '' && name !== '.')) {
-    folder = path.join(folder, part);
-    await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    });
-    if (!(await lstat(folder)).isDirectory())
-      throw new UnusableFolder(`${folder}: is in the way: a folder belongs there`);
-  }
 }

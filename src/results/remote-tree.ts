@@ -18,7 +18,7 @@ export interface RemoteTree {
 
 /** Bounds on what a job may have left: beyond them it is no result folder. */
 const deepest = 32;
-const mostFiles = 50_000;
+export const mostFiles = 50_000;
 
 /** Names at the top that the fetch itself writes. */
 const ownNames = new Set(['manifest.json', '.fetched.jsonl']);
@@ -92,13 +92,21 @@ function checkName(name: string, folder: string): string {
   return name;
 }
 
+/** Where a file with this path below the task's folder goes at home; refuses a path that leads out of it. */
+export function localPath(relative: string, folder: string): string {
+  return relative
+    .split('/')
+    .map((name, depth) => localName(checkName(name, folder), depth))
+    .join('/');
+}
+
 /** Control characters and backslashes, legal in a container, come home as `%0A`: visible, and safe on every system. */
 function localName(name: string, depth: number): string {
   const safe = name.replace(/[\u0000-\u001f\u007f-\u009f\\]/g, (character) => encodeURIComponent(character));
   return depth === 0 && ownNames.has(safe) ? `${safe}.remote` : safe;
 }
 
-function refuseClashes(files: RemoteFile[], folder: string): RemoteFile[] {
+export function refuseClashes<T extends { readonly local: string }>(files: T[], folder: string): T[] {
   const seen = new Set<string>();
   for (const { local } of files) {
     if (seen.has(local)) throw new UnusableFolder(`${folder}: two files would both come home as ${local}`);

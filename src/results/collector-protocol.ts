@@ -1,0 +1,106 @@
+/**
+ * What the collector job writes, one line each, between whatever else a log may hold:
+ *
+ *     @evalsaga1 missing                                  there is no such folder
+ *     @evalsaga1 file INDEX SIZE SHA256 PATH              one per file, in the order of sending; PATH in base64
+ *     @evalsaga1 skipped REASON PATH
+ *     @evalsaga1 total FILES BYTES                        the index is complete
+ *     @evalsaga1 piece INDEX OFFSET CRC32 DATA            zlib stream of the file, cut in pieces; DATA in base64
+ *     @evalsaga1 done INDEX PACKED                        length of that stream
+ *     @evalsaga1 beyond INDEX BYTES                       from this file on, all of it would be more than the limit
+ *     @evalsaga1 end
+ *
+ * Pure.
+ */
+
+export type CollectorLine =
+  | { readonly kind: 'missing' }
+  | {
+      readonly kind: 'file';
+      readonly index: number;
+      readonly size: number;
+      readonly sha256: string;
+      readonly path: string;
+    }
+  | { readonly kind: 'skipped'; readonly reason: string; readonly path: string }
+  | { readonly kind: 'total'; readonly files: number; readonly bytes: number }
+  | {
+      readonly kind: 'piece';
+      readonly index: number;
+      readonly offset: number;
+      readonly crc: string;
+      readonly data: Buffer;
+    }
+  | { readonly kind: 'done'; readonly index: number; readonly packed: number }
+  | { readonly kind: 'beyond'; readonly index: number; readonly bytes: number }
+  | { readonly kind: 'end' };
+
+const mark = '@evalsaga1 ';
+
+/** A line of the log as a line of the protocol; `undefined` for everything else, also for what is damaged. */
+export function parseCollectorLine(line: string): CollectorLine | undefined {
+  const at = line.indexOf(mark);
+  if (at < 0) return undefined;
+  // Log systems put times before a line, and carriage returns behind it.
+  const [kind, ...words] = line
+    .slice(at + mark.length)
+    .trim()
+    .split(' ');
+  switch (kind) {
+    case 'missing':
+    case 'end':
+      return words.length === 0 ? { kind } : undefined;
+    case 'file': {
+      const [index, size] = numbers(words, 2, 4);
+      const [, , sha256 = '', path] = words;
+      if (index === undefined || size === undefined || !/^[0-9a-f]{64}$/.test(sha256)) return undefined;
+      return { kind, index, size, sha256, path: textOf(path) };
+    }
+    case 'skipped':
+      return words.length === 2
+        ? { kind, reason: (words[0] ?? '').replaceAll('-', ' '), path: textOf(words[1]) }
+        : undefined;
+    case 'total': {
+      const [files, bytes] = numbers(words, 2, 2);
+      return files === undefined || bytes === undefined ? undefined : { kind, files, bytes };
+    }
+    case 'piece': {
+      const [index, offset] = numbers(words, 2, 4);
+      const [, , crc = '', data = ''] = words;
+      if (index === undefined || offset === undefined || !/^[0-9a-f]{8}$/.test(crc)) return undefined;
+      return { kind, index, offset, crc, data: Buffer.from(data, 'base64') };
+    }
+    case 'done': {
+      const [index, packed] = numbers(words, 2, 2);
+      return index === undefined || packed === undefined ? undefined : { kind, index, packed };
+    }
+    case 'beyond': {
+      const [index, bytes] = numbers(words, 2, 2);
+      return index === undefined || bytes === undefined ? undefined : { kind, index, bytes };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** The first `count` of exactly `length` words as whole numbers; none of them when one is not. */
+function numbers(words: readonly string[], count: number, length: number): (number | undefined)[] {
+  if (words.length !== length || !words.slice(0, count).every((word) => /^\d{1,15}$/.test(word))) return [];
+  return words.slice(0, count).map(Number);
+}
+
+const textOf = (base64: string | undefined): string => Buffer.from(base64 ?? '', 'base64').toString('utf8');
+
+/** Longest line that is kept together; no line of the protocol is as long. */
+const longestLine = 64 * 1024;
+
+/** Cuts a stream of bytes into lines; of a longer line only the beginning is kept. The last line counts only with its end. */
+export async function* linesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of source) {
+    const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = (parts.pop() ?? '').slice(0, longestLine);
+    yield* parts;
+  }
+}
