@@ -6,8 +6,8 @@ import { DefaultLogger, NativeConnection, Runtime, Worker, type LogLevel } from 
 import { createActivities } from './activities';
 import { createWorkerDependencies } from './activities/worker-dependencies';
 import type { HomePaths } from './home/paths';
-import { isEmbedded, originOf } from './temporal/origin';
-import { temporalTarget, type Env } from './temporal/target';
+import { originOf } from './temporal/origin';
+import { isEmbedded, temporalTarget, type Env } from './temporal/target';
 import { InfrastructureError } from './temporal/errors';
 
 export interface WorkerRequest {

@@ -34,7 +34,10 @@ export function renderDeployment(spec: EndpointSpec, context: RenderContext): Re
 }
 
 /** The job spec as it goes over the wire, pointed at `modelUrl` (full request URL). */
-export function renderJob(spec: JobSpec, context: RenderContext & { readonly modelUrl: string }): Record<string, unknown> {
+export function renderJob(
+  spec: JobSpec,
+  context: RenderContext & { readonly modelUrl: string },
+): Record<string, unknown> {
   const envs = [...spec.envs, { name: modelUrlVariable, value: context.modelUrl }];
   return {
     ...spec.body,
@@ -46,7 +49,10 @@ export function renderJob(spec: JobSpec, context: RenderContext & { readonly mod
 }
 
 /** Whether a resource carries the marks of this run's task. */
-export function isMarkedWith(envs: readonly WireEnv[] | undefined, marks: Pick<Marks, 'invocation' | 'index'>): boolean {
+export function isMarkedWith(
+  envs: readonly WireEnv[] | undefined,
+  marks: Pick<Marks, 'invocation' | 'index'>,
+): boolean {
   const found = marksOf(envs);
   return found?.invocation === marks.invocation && found.index === marks.index;
 }
@@ -77,9 +83,7 @@ function renderEnvs(entries: readonly EnvEntry[], { marks, resolve }: RenderCont
 }
 
 function renderToken(token: SecretRef, { resolve }: RenderContext): Record<string, unknown> {
-  return token.kind === 'host'
-    ? { value: resolve(token.name) }
-    : { value_from: { token_name_ref: token.name } };
+  return token.kind === 'host' ? { value: resolve(token.name) } : { value_from: { token_name_ref: token.name } };
 }
 
 function affinity(nodeGroupId: string | null): Record<string, unknown> {

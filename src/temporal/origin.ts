@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { devNull } from 'node:os';
 import path from 'node:path';
 import type { ConnectionLike } from '@temporalio/client';
 import type { HomePaths } from '../home/paths';
 import { readJsonFile, writePrivateJson } from '../home/private-file';
-import type { Env } from './target';
 
 /**
  * Names the Temporal installation that owns a run: written into everything that runs create, so that a sweeper never
@@ -22,9 +20,6 @@ export async function originOf(options: {
   const { clusterId } = await options.connection.workflowService.getClusterInfo({});
   return `cluster:${clusterId}/${options.namespace}`;
 }
-
-/** Whether the environment was made for a home's embedded server (see `embeddedEnv`). */
-export const isEmbedded = (env: Env): boolean => env['TEMPORAL_CONFIG_FILE'] === devNull;
 
 async function homeId(home: HomePaths): Promise<string> {
   const file = path.join(home.root, 'id.json');

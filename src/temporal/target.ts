@@ -63,6 +63,9 @@ function definedOnly(env: Env): Record<string, string> {
   return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
+/** Whether the environment was made by `embeddedEnv`: the null device stands for "no file", and is not read. */
+export const isEmbedded = (env: Env): boolean => env['TEMPORAL_CONFIG_FILE'] === devNull;
+
 /**
  * `TEMPORAL_*` variables for a process that must talk to exactly this embedded server, whatever profile the user has:
  * to be laid over an environment from which other `TEMPORAL_*` variables were taken.

@@ -22,7 +22,9 @@ export class Saga {
     let running: Promise<void> | undefined;
     const compensation: Compensation = {
       run: () => (running ??= this.undoOne(resource, undo)),
-      drop: () => (running ??= Promise.resolve()),
+      drop: () => {
+        running ??= Promise.resolve();
+      },
     };
     this.compensations.push(compensation);
     return compensation;
