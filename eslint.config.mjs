@@ -7,7 +7,7 @@ const importX = require('eslint-plugin-import-x');
 const nodeModules = [...builtinModules, ...builtinModules.map((name) => `node:${name}`)].filter((name) => !['assert', 'node:assert'].includes(name));
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'node_modules/**', '**/*.cjs', '**/*.mjs'] },
+  { ignores: ['dist/**', '.dist-*/**', 'node_modules/**', '**/*.cjs', '**/*.mjs'] },
   ...tseslint.configs.recommendedTypeChecked,
   {
     files: ['**/*.ts'],

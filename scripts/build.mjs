@@ -1,6 +1,6 @@
 /** Builds dist/: compiled sources, YAML presets and data beside them, and the prebuilt workflow bundle. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,13 +8,23 @@ import { fileURLToPath } from 'node:url';
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(import.meta.url);
 const dist = path.join(root, 'dist');
+/** Built aside and swapped in at the end: commands and background processes of the last build go on meanwhile. */
+const draft = path.join(root, `.dist-${process.pid}`);
 
-rmSync(dist, { recursive: true, force: true });
-execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
-copyData(path.join(root, 'src'), dist);
-await bundleWorkflows();
+try {
+  const tsc = [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--outDir', draft];
+  execFileSync(process.execPath, tsc, { cwd: root, stdio: 'inherit' });
+  copyData(path.join(root, 'src'), draft);
+  await bundleWorkflows();
+  const old = path.join(root, `.dist-old-${process.pid}`);
+  if (existsSync(dist)) renameSync(dist, old);
+  renameSync(draft, dist);
+  rmSync(old, { recursive: true, force: true });
+} finally {
+  rmSync(draft, { recursive: true, force: true });
+}
 
-/** Copies every file that is not TypeScript (presets, catalogue, Python and shell data) to the same place in dist. */
+/** Copies every file that is not TypeScript (presets, catalogue, Python and shell data) to the same place in the build. */
 function copyData(from, to) {
   for (const entry of readdirSync(from, { withFileTypes: true })) {
     const source = path.join(from, entry.name);
@@ -24,10 +34,9 @@ function copyData(from, to) {
 }
 
 async function bundleWorkflows() {
-  const workflowsPath = path.join(dist, 'workflows', 'index.js');
-  if (!existsSync(workflowsPath)) return;
+  const workflowsPath = path.join(draft, 'workflows', 'index.js');
   const { bundleWorkflowCode } = require('@temporalio/worker');
   const quiet = { trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error, log() {} };
   const { code } = await bundleWorkflowCode({ workflowsPath, logger: quiet });
-  writeFileSync(path.join(dist, 'workflow-bundle.js'), code);
+  writeFileSync(path.join(draft, 'workflow-bundle.js'), code);
 }
