@@ -1,6 +1,7 @@
 /** From what the user gave (file, overrides, variables) to a typed and validated config. */
 import path from 'node:path';
 import { checkSecrets } from './check-secrets';
+import { checkTaskNames } from './check-task-names';
 import { compose } from './compose/compose';
 import { ConfigSources, loadFile } from './compose/sources';
 import { fillDerived } from './derive';
@@ -63,18 +64,21 @@ export interface ComposedConfig {
   readonly file: string;
   readonly env: Environment;
   readonly problems: readonly ConfigProblem[];
+  /** A file or a group's choice is missing: what follows from that is not worth saying. */
+  readonly unusable: boolean;
 }
 
 /** Reads, composes and validates. Rejects with `ConfigError`, which holds every problem found. */
 export async function loadConfig(request: ConfigRequest): Promise<LoadedConfig> {
   await Promise.resolve();
   const composed = composeConfig(request);
-  if (composed.problems.length > 0) throw new ConfigError(composed.problems);
+  if (composed.unusable) throw new ConfigError(composed.problems);
   const derived = fillDerived(composed.root, composed.env);
   const resolution = resolveInterpolations(derived, composed.env);
   const { config, problems } = validate(resolution);
-  const all = dedupe([...resolution.problems, ...problems, ...checkSecrets(resolution.root)]);
-  if (all.length > 0 || config === undefined) throw new ConfigError(all);
+  const all = dedupe([...composed.problems, ...resolution.problems, ...problems, ...checkSecrets(resolution.root)]);
+  if (all.length > 0 || config === undefined)
+    throw new ConfigError(dedupe([...all, ...checkTaskNames(resolution.root)]));
   const selected = selectTasks({ config, root: resolution.root, tasks: request.tasks });
   const { root } = selected;
   const trust = {
@@ -109,6 +113,7 @@ export function composeConfig(request: ConfigRequest): ComposedConfig {
     file,
     env,
     problems: [...problems, ...composition.problems, ...applied.problems, ...named.problems],
+    unusable: composition.problems.length > 0,
   };
 }
 

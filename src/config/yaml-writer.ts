@@ -16,41 +16,34 @@ export type Writable =
   | { readonly kind: 'map'; readonly entries: Iterable<readonly [string, Writable]> }
   | { readonly kind: 'list'; readonly items: Iterable<Writable> };
 
+type Annotate = (scalar: WritableScalar) => string | undefined;
+
 /** Block style; `annotate` may add a comment behind a scalar. */
-export function writeYaml(
-  root: Writable,
-  annotate: (scalar: WritableScalar) => string | undefined = () => undefined,
-): string {
-  const lines: string[] = [];
-  write(root, '', '', { lines, annotate });
-  return `${lines.join('\n')}\n`;
+export const writeYaml = (root: Writable, annotate: Annotate = () => undefined): string =>
+  `${linesOf(root, annotate).join('\n')}\n`;
+
+/** The lines of a value that stands on its own. */
+function linesOf(node: Writable, annotate: Annotate): string[] {
+  if (node.kind === 'scalar') return [scalarText(node) + comment(node, annotate)];
+  if (node.kind === 'list') {
+    const items = [...node.items];
+    if (items.length === 0) return ['[]'];
+    return items.flatMap((item) => linesOf(item, annotate).map((line, index) => `${index === 0 ? '- ' : '  '}${line}`));
+  }
+  const entries = [...node.entries];
+  if (entries.length === 0) return ['{}'];
+  return entries.flatMap(([key, value]) => {
+    const lines = linesOf(value, annotate);
+    const inline = value.kind === 'scalar' || lines[0] === '{}' || lines[0] === '[]';
+    return inline
+      ? [`${quoteText(key)}: ${lines[0] ?? ''}`]
+      : [`${quoteText(key)}:`, ...lines.map((line) => `  ${line}`)];
+  });
 }
 
-interface Output {
-  readonly lines: string[];
-  readonly annotate: (scalar: WritableScalar) => string | undefined;
-}
-
-/** `lead` is what stands before the value on its first line: the indent with `key:` or `-`. */
-function write(node: Writable, indent: string, lead: string, output: Output): void {
-  const gap = lead === '' ? '' : ' ';
-  if (node.kind === 'scalar') {
-    const comment = output.annotate(node);
-    output.lines.push(
-      `${lead}${gap}${scalarText(node)}${comment === undefined ? '' : `  # ${comment.replaceAll(/\s+/g, ' ')}`}`,
-    );
-    return;
-  }
-  const children: (readonly [string, Writable])[] =
-    node.kind === 'map'
-      ? [...node.entries].map(([key, child]) => [`${quoteText(key)}:`, child])
-      : [...node.items].map((item) => ['-', item]);
-  if (children.length === 0) {
-    output.lines.push(`${lead}${gap}${node.kind === 'map' ? '{}' : '[]'}`);
-    return;
-  }
-  if (lead !== '') output.lines.push(lead);
-  for (const [head, child] of children) write(child, `${indent}  `, `${indent}${head}`, output);
+function comment(node: WritableScalar, annotate: Annotate): string {
+  const text = annotate(node);
+  return text === undefined ? '' : `  # ${text.replaceAll(/\s+/g, ' ')}`;
 }
 
 function scalarText({ value, float }: WritableScalar): string {

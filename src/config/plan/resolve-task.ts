@@ -1,5 +1,6 @@
 /** What a task of the config is: harness, image, kind of endpoint. */
 import { findTask, harnessNamed, listHarnesses } from '../catalogue/catalogue';
+import { ambiguousTask, didYouMean, unknownTask } from '../check-task-names';
 import type { CatalogueTask } from '../catalogue/catalogue';
 import type { TaskConfig } from '../schema/evaluation';
 import type { RequestKind } from './existing-url';
@@ -34,11 +35,7 @@ export function resolveTask({
   const at = `evaluation.tasks.${index}`;
   const lookup = findTask(config.name);
   if (lookup.kind === 'ambiguous') {
-    report.add(
-      `${at}.name`,
-      `\`${config.name}\` is a task of several harnesses`,
-      `write one of: ${lookup.candidates.join(', ')}`,
-    );
+    report.add(`${at}.name`, ambiguousTask(config.name), `write one of: ${lookup.candidates.join(', ')}`);
     return undefined;
   }
   if (lookup.kind === 'unknown') return unlisted({ config, index, trustUnlisted, near: lookup.near, report });
@@ -84,14 +81,14 @@ function unlisted({
   const [harness = '', ...rest] = config.name.split('.');
   const known = rest.length > 0 ? harnessNamed(harness) : undefined;
   const image = config.container ?? known?.image;
-  const meant = near.length > 0 ? `did you mean ${near.map((name) => `\`${name}\``).join(' or ')}?` : undefined;
+  const meant = near.length > 0 ? didYouMean(near) : undefined;
   if (image === undefined) {
     const harnesses = listHarnesses()
       .map(({ name }) => name)
       .join(', ');
     report.add(
       at,
-      `no task is named \`${config.name}\``,
+      unknownTask(config.name),
       meant ??
         (rest.length > 0
           ? `harnesses: ${harnesses}`

@@ -1,0 +1,57 @@
+/** Config files for tests: written to a folder of their own, loaded, planned. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import type { RunPlan } from '../../../src/contract/plan';
+import { ConfigError, loadConfig, planRun } from '../../../src/config';
+import type { ConfigProblem, LoadedConfig } from '../../../src/config';
+
+export interface Setup {
+  readonly overrides?: readonly string[];
+  readonly tasks?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string>>;
+  readonly envFile?: string;
+}
+
+export const invocation = '843b6c12a0b1c2d3';
+
+/** Lines of a config that runs: deployment vllm of a hub model, one task. */
+export const runnable = (more = ''): string =>
+  `defaults:\n  - execution: lepton\n  - deployment: vllm\n  - _self_\nexecution:\n  output_dir: ./out\ndeployment:\n  hf_model_handle: org/model\n${more}evaluation:\n  tasks:\n    - name: hellaswag\n`;
+
+export async function load(text: string, { overrides = [], tasks = [], env = {}, files = {}, envFile }: Setup = {}): Promise<LoadedConfig> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'evalsaga-config-'));
+  try {
+    for (const [name, content] of Object.entries({ ...files, 'config.yaml': text })) {
+      mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+      writeFileSync(path.join(folder, name), content);
+    }
+    return await loadConfig({ config: 'config.yaml', overrides, tasks, env, cwd: folder, ...(envFile === undefined ? {} : { envFile }) });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+export async function plan(text: string, setup: Setup = {}): Promise<{ plan: RunPlan; hostSecrets: readonly string[] }> {
+  const loaded = await load(text, setup);
+  return planRun(loaded, { invocation, platform: { kind: 'local', workspace: 'local' }, owner: 'me', command: 'start', cwd: '/work' });
+}
+
+/** The problems of a config that can't work, without the folder in their file names. */
+export async function problems(text: string, setup: Setup = {}): Promise<ConfigProblem[]> {
+  try {
+    await plan(text, setup);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map((problem) => ({ ...problem, ...(problem.file === undefined ? {} : { file: path.basename(problem.file) }) }));
+    throw error;
+  }
+  throw new Error('the config was accepted');
+}
+
+/** The script that a job's command unpacks. */
+export function scriptOf(command: readonly string[] | undefined): string {
+  const packed = /printf %s '([A-Za-z0-9+/=]+)'/.exec(command?.[2] ?? '')?.[1] ?? '';
+  return gunzipSync(Buffer.from(packed, 'base64')).toString('utf8');
+}
