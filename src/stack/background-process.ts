@@ -16,6 +16,8 @@ export interface BackgroundCommand {
   readonly cwd: string;
   /** Absolute path; appended to, mode 0600. */
   readonly log: string;
+  /** What it writes is nobody else's to read. */
+  readonly isPrivate?: boolean;
 }
 
 /**
@@ -26,6 +28,7 @@ export async function startInBackground(command: BackgroundCommand): Promise<Pic
   mkdirSync(path.dirname(command.log), { recursive: true, mode: 0o700 });
   rotate(command.log);
   const log = openSync(command.log, 'a', 0o600);
+  const umask = command.isPrivate ? process.umask(0o077) : process.umask();
   try {
     const child = spawn(command.file, [...command.args], {
       cwd: command.cwd,
@@ -47,6 +50,7 @@ export async function startInBackground(command: BackgroundCommand): Promise<Pic
       cause: error,
     });
   } finally {
+    process.umask(umask);
     closeSync(log);
   }
 }

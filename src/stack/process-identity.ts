@@ -19,8 +19,10 @@ function linuxIdentity(pid: number): string | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The command in parentheses may hold spaces and parentheses itself.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const [state, startTime] = [fields[0], fields[19]];
-    if (state === 'Z' || state === 'X' || startTime === undefined) return undefined;
+    const [state, threads, startTime] = [fields[0], Number(fields[17]), fields[19]];
+    // The main thread of a process that is ending may be a zombie while others still hold its files and ports.
+    const isRemains = state === 'X' || (state === 'Z' && threads <= 1);
+    if (isRemains || startTime === undefined) return undefined;
     return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${startTime}`;
   } catch {
     return undefined;

@@ -31,6 +31,8 @@ export async function startTemporal({ home, env, binary }: Launch & { binary: st
     env: backgroundEnv({ env }),
     ports: { grpc, ui },
     setup: binary,
+    // Its database.
+    isPrivate: true,
   });
 }
 
@@ -83,10 +85,11 @@ interface Start {
   readonly env: Readonly<Record<string, string>>;
   readonly ports: Readonly<Record<string, number>>;
   readonly setup: string;
+  readonly isPrivate?: boolean;
 }
 
-async function start({ home, name, file, args, env, ports, setup }: Start): Promise<ServiceRecord> {
-  const process = await startInBackground({ file, args, env, cwd: home.root, log: logFile(home, name) });
+async function start({ home, name, file, args, env, ports, setup, isPrivate = false }: Start): Promise<ServiceRecord> {
+  const process = await startInBackground({ file, args, env, cwd: home.root, log: logFile(home, name), isPrivate });
   const record = { ...process, startedAt: new Date().toISOString(), ports, setup };
   await writeRecord(home, name, record);
   return record;

@@ -1,11 +1,11 @@
-import { describeRun, listRuns, resolveInvocation, type RunDescription } from '../../client';
+import { describeRun, listRuns, resolveInvocation, type RunDescription, type RunSummary } from '../../client';
 import { runsTable, stackTable } from '../../report/overview';
 import { runDocument } from '../../report/run-document';
 import { statusText } from '../../report/run-status';
 import { hasLivePoller } from '../../stack/pollers';
 import { isMissing, isRunning, readRecord } from '../../stack/record';
-import { findTemporal } from '../../stack/stack';
-import { stackStatus } from '../../stack/status';
+import { findTemporal, type TemporalReach } from '../../stack/stack';
+import { stackStatus, type ServiceStatus } from '../../stack/status';
 import { connectClient } from '../../temporal/connect';
 import { webUiUrl } from '../../temporal/web-ui';
 import type { CommandBody, CommandContext, CommandInput } from '../command';
@@ -59,29 +59,28 @@ const RECENT = 10;
 async function overview(input: CommandInput, { home, env, output }: CommandContext): Promise<CommandOutcome> {
   const services = await stackStatus(home);
   const temporal = await findTemporal(home, env);
-  const client = temporal && (await connectClient({ ...temporal, timeoutMs: 3_000 }));
-  const runs = client ? await listRuns(client, { limit: RECENT }) : [];
   const webUi = temporal ? webUiUrl({ ...temporal, base: temporal.uiBase }) : null;
-  if (wantsJson(input)) {
-    output.json({
-      home: home.root,
-      temporal: temporal ? { address: temporal.address, namespace: temporal.namespace, webUi } : null,
-      services,
-      runs,
-    });
-    return done;
+  const server = temporal ? { address: temporal.address, namespace: temporal.namespace, webUi } : null;
+  // What can be said without Temporal is said before it is asked: it may not answer.
+  if (!wantsJson(input)) {
+    output.answer(`home: ${home.root}`);
+    output.answer(stackTable(services, Date.now(), output.answerStyle));
+    if (server)
+      output.answer(`Temporal: ${server.address}, namespace ${server.namespace}${webUi ? `, Web UI ${webUi}` : ''}`);
   }
-  output.answer(`home: ${home.root}`);
-  output.answer(stackTable(services, Date.now(), output.answerStyle));
-  if (temporal)
-    output.answer(
-      `Temporal: ${temporal.address}, namespace ${temporal.namespace}${webUi === null ? '' : `, Web UI ${webUi}`}`,
-    );
-  if (runs.length > 0) output.answer(runsTable(runs, Date.now()));
-  const program = programName(env);
-  if (services.some(({ state }) => state === 'died')) output.note(`next: ${program} up starts what died`);
-  else if (!temporal) output.note(`next: ${program} start CONFIG, or ${program} up`);
-  else
-    output.note(runs.length > 0 ? `next: ${program} status ${runs[0]?.invocation}` : `next: ${program} start CONFIG`);
+  const runs = temporal ? await recentRuns(temporal) : [];
+  if (wantsJson(input)) output.json({ home: home.root, temporal: server, services, runs });
+  else if (runs.length > 0) output.answer(runsTable(runs, Date.now()));
+  output.note(`next: ${nextStep(services, runs, programName(env))}`);
   return done;
+}
+
+async function recentRuns(temporal: TemporalReach): Promise<RunSummary[]> {
+  const client = await connectClient({ ...temporal, timeoutMs: 3_000 });
+  return listRuns(client, { limit: RECENT });
+}
+
+function nextStep(services: readonly ServiceStatus[], runs: readonly RunSummary[], program: string): string {
+  if (services.some(({ state }) => state === 'died')) return `${program} up starts what died`;
+  return runs[0] ? `${program} status ${runs[0].invocation}` : `${program} start CONFIG`;
 }
