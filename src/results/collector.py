@@ -96,7 +96,7 @@ def send(index, path):
 
 
 def collect():
-    root = os.fsencode(os.environ["EVALSAGA_OUTPUT_DIR"])
+    root = os.fsencode(os.environ["EVALSAGA_COLLECT_FOLDER"])
     begin, limit = int(os.environ["EVALSAGA_COLLECT_FROM"]), int(os.environ["EVALSAGA_COLLECT_MAX_BYTES"])
     if not os.path.isdir(root):
         say("missing")
@@ -122,7 +122,7 @@ def collect():
 
 
 def remove():
-    root, name = os.environ["EVALSAGA_OUTPUT_DIR"], os.environ["EVALSAGA_REMOVE"]
+    root, name = os.environ["EVALSAGA_COLLECT_FOLDER"], os.environ["EVALSAGA_REMOVE"]
     if not re.fullmatch(r"[0-9a-f]{16}(/[A-Za-z0-9][A-Za-z0-9._-]*)?", name):
         sys.exit("refused: %r is not the folder of a run" % name)
     run, path = os.path.join(root, name.split("/")[0]), os.path.join(root, name)

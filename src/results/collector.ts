@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { outputDirVariable } from '../contract/identity';
 import type { EnvEntry, JobSpec, MountSpec, StoragePlan } from '../contract/plan';
 
 /**
@@ -14,6 +13,9 @@ import type { EnvEntry, JobSpec, MountSpec, StoragePlan } from '../contract/plan
 export const largestCollectedBytes = 64 * 1024 * 1024;
 
 const mountPath = '/evalsaga-storage';
+
+/** Not the variable that evaluation jobs have: the local platform would make a harness ready for it. */
+const folderVariable = 'EVALSAGA_COLLECT_FOLDER';
 
 interface CollectorPlacement {
   /** With bash and Python 3, e.g. the image of the evaluation job. */
@@ -48,7 +50,7 @@ export function collectorJob(request: CollectorRequest): JobSpec {
   };
   return scriptJob(request, mount, [
     { name: 'EVALSAGA_COLLECTOR', value: 'collect' },
-    { name: outputDirVariable, value: path.posix.join(mountPath, folder) },
+    { name: folderVariable, value: path.posix.join(mountPath, folder) },
     { name: 'EVALSAGA_COLLECT_FROM', value: String(from) },
     { name: 'EVALSAGA_COLLECT_MAX_BYTES', value: String(Math.min(maxBytes, largestCollectedBytes)) },
   ]);
@@ -74,7 +76,7 @@ export function storageRemovalJob(request: RemovalRequest): JobSpec {
   const run = path.posix.basename(storage.path);
   return scriptJob(request, mount, [
     { name: 'EVALSAGA_COLLECTOR', value: 'remove' },
-    { name: outputDirVariable, value: mountPath },
+    { name: folderVariable, value: mountPath },
     { name: 'EVALSAGA_REMOVE', value: folder === null ? run : `${run}/${folder}` },
   ]);
 }

@@ -52,7 +52,7 @@ async function collect(options: { from?: number; maxBytes?: number; folder?: str
     maxBytes: options.maxBytes ?? 10_000_000,
     from: options.from ?? 0,
   });
-  return run(container.command, { ...literals(envs), EVALSAGA_OUTPUT_DIR: options.folder ?? remote });
+  return run(container.command, { ...literals(envs), EVALSAGA_COLLECT_FOLDER: options.folder ?? remote });
 }
 
 const literals = (envs: readonly object[]) =>
@@ -190,7 +190,7 @@ test('a log that lies leads nowhere', async () => {
 describe('removal', () => {
   const remove = (plan: StoragePlan, which: string | null) => {
     const { container, envs } = storageRemovalJob({ image: 'img:1', nodeGroup: null, storage: plan, folder: which });
-    return run(container.command, { ...literals(envs), EVALSAGA_OUTPUT_DIR: path.join(folder.path, 'runs') });
+    return run(container.command, { ...literals(envs), EVALSAGA_COLLECT_FOLDER: path.join(folder.path, 'runs') });
   };
 
   test('of a task, of a run, of what is gone already, and never of anything else', async () => {
