@@ -1,10 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
 import { readNotes } from '../../src/results/notes';
 import { MalformedResults, parseResults } from '../../src/results/parse';
+import { readSampleCounts } from '../../src/results/samples';
 
 const real = `
 git_hash: ''
@@ -123,6 +124,25 @@ test('notes: of our form, of none, and absent', async () => {
     expect(await readNotes(folder)).toEqual([expect.stringContaining('passed over')]);
     await write('{');
     expect(await readNotes(folder)).toEqual([expect.stringContaining('passed over')]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('sample counts from the harness own summary: newest first, damaged ones passed over', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'evalsaga-samples-'));
+  try {
+    expect(await readSampleCounts(path.join(folder, 'none'))).toEqual({});
+    await mkdir(path.join(folder, 'smol'));
+    const write = (name: string, text: string) => writeFile(path.join(folder, 'smol', name), text);
+    await write('results_2025-01-01T00-00-00.json', '{"n-samples": {"arc": {"original": 2344, "effective": 5}}}');
+    await write(
+      'results_2025-01-02T00-00-00.json',
+      '{"results": {"arc": {"acc_stderr,none": NaN}}, "n-samples": {"arc": {"original": 2344, "effective": 10}}}',
+    );
+    await write('results_2025-01-03T00-00-00.json', '{"n-samples": {"arc"');
+    await write('samples_arc.jsonl', '{}');
+    expect(await readSampleCounts(folder)).toEqual({ arc: { original: 2344, effective: 10 } });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
