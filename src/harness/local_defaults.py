@@ -75,7 +75,7 @@ def complete(command: Command, settings: dict) -> tuple:
     endpoint_type = command.first(command.flags.model_type, "target.api_endpoint.type")
     folder = tokenizer_folder(command, settings["tokenizers"])
     if endpoint_type == "completions" and folder:
-        if command.get(f"{params}.extra.tokenizer") is None:
+        if is_out_of_reach(command.get(f"{params}.extra.tokenizer"), settings):
             additions[f"{params}.extra.tokenizer"] = folder
         if command.get(f"{params}.extra.tokenizer_backend") is None:
             additions[f"{params}.extra.tokenizer_backend"] = "huggingface"
@@ -83,6 +83,13 @@ def complete(command: Command, settings: dict) -> tuple:
         return additions, []
     shots, notes = offline_shots(command, definition, json.loads(Path(settings["offlineData"]).read_text(encoding="utf-8")))
     return {**additions, **shots}, notes
+
+
+def is_out_of_reach(tokenizer, settings: dict) -> bool:
+    """None was asked for, or, without a hub, the hub's name of a model whose own tokenizer is at hand."""
+    if tokenizer is None:
+        return True
+    return bool(settings["offlineData"]) and any(tokenizer == entry["model"] for entry in settings["tokenizers"])
 
 
 def offline_shots(command: Command, definition: dict, data: dict) -> tuple:

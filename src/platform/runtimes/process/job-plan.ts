@@ -10,7 +10,7 @@ import type { JobSpecBody, RuntimeHost } from '../../runtime';
 import { translatePaths, type PathMapping } from './container-paths';
 import type { ServedWeights } from './deployments';
 import { cleanEnvironment, specEnvironment } from './environment';
-import { mountMappings } from './servers';
+import { freePort, mountMappings } from './servers';
 
 /** A job ready to be started. */
 export interface JobPlan {
@@ -108,6 +108,8 @@ async function harnessEnvironment(
     env: {
       EVALSAGA_HARNESS_PYTHON: harness.python,
       EVALSAGA_LOCAL_HARNESS: settings,
+      // Without one of its own each harness looks for the first free port, and two at once may end up behind one adapter.
+      ADAPTER_PORT: String(await freePort()),
       // The job's own work is to wait for the endpoint, which needs the cores.
       ...{ OMP_NUM_THREADS: '1', TOKENIZERS_PARALLELISM: 'false', PYTHONUNBUFFERED: '1' },
       ...(offline ? { HF_HOME: offline, HF_HUB_OFFLINE: '1' } : {}),
