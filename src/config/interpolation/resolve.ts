@@ -2,7 +2,7 @@
 import { placeOf } from '../problems';
 import type { ConfigProblem } from '../problems';
 import { pythonText } from '../python-text';
-import { childOf, dotted, isMissing, isNull, placeOfNode } from '../tree';
+import { childOf, dotted, emptyMap, expandedSize, isMissing, isNull, placeOfNode } from '../tree';
 import type { ConfigNode, Path, ScalarNode } from '../tree';
 import { nearestNames } from '../nearest';
 import { GrammarFailure, parseText } from './grammar';
@@ -12,6 +12,9 @@ import type { ResolverScope } from './resolvers';
 
 /** References through references. */
 const maxChain = 200;
+
+/** Values of the whole config, written out. */
+const maxNodes = 500_000;
 
 /** Characters of one resolved text. */
 const maxText = 1024 * 1024;
@@ -50,6 +53,10 @@ class Interpolator implements ResolverScope {
 
   all(): Resolution {
     const root = this.collect(this.root, []);
+    if (expandedSize(root) > maxNodes) {
+      const message = `the config grows to more than ${maxNodes} values through its interpolations`;
+      return { root: emptyMap({}), problems: [{ ...placeOf(this.root.origin), path: '', message }], broken: this.broken };
+    }
     return { root, problems: this.problems, broken: this.broken };
   }
 

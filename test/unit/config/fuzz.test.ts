@@ -1,0 +1,145 @@
+/** Whatever is in a config or an override: a config or a `ConfigError`, in bounded time, and nothing else. */
+import fc from 'fast-check';
+import { ConfigError } from '../../../src/config';
+import { resolvePlain } from '../../../src/config/yaml-scalars';
+import { readYamlMap } from '../../../src/config/yaml-reader';
+import { writeYaml } from '../../../src/config/yaml-writer';
+import { parseText } from '../../../src/config/interpolation/grammar';
+import { GrammarFailure } from '../../../src/config/interpolation/grammar';
+import { parseOverride, OverrideFailure } from '../../../src/config/overrides/grammar';
+import { taskSlug, endpointName, jobName } from '../../../src/config/plan/names';
+import { shellWords, shellQuote } from '../../../src/config/plan/shell-words';
+import { plan, runnable } from './configs';
+
+async function outcome(text: string, overrides: readonly string[]): Promise<'plan' | 'problems'> {
+  try {
+    await plan(text, { overrides, env: { A: '1', HF_TOKEN: 'nvapi-CANARY0123456789abcdef' } });
+    return 'plan';
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    expect(error.problems.length).toBeGreaterThan(0);
+    expect(error.message).not.toMatch(/CANARY|\n\s+at .*\.[tj]s:\d+/);
+    return 'problems';
+  }
+}
+
+const fragment = fc.oneof(
+  fc.constantFrom('defaults:', '- deployment: vllm', '- execution: lepton', '_self_', 'deployment:', 'execution:', 'evaluation:', 'tasks:', '- name: hellaswag', 'envs: {HF_TOKEN: host:HF_TOKEN}', '${a.b}', '${oc.env:A}', '${oc.env:A,', '${..x}', '&a', '*a', '<<: *a', '???', '!!int', '|', '>-', '"', "'", '{', '}', '[', ']', ': ', '- ', '\n', '\n  ', '\n    ', '\t', '#', '---', '__proto__:', 'constructor: 1', '${oc.decode:"${oc.env:A}"}', '\u0000', '\ufeff', '🚀'),
+  fc.string({ unit: 'grapheme', maxLength: 12 }),
+);
+
+const documents = fc.oneof(
+  fc.array(fragment, { maxLength: 40 }).map((parts) => parts.join('')),
+  fc.array(fragment, { maxLength: 8 }).map((parts) => runnable(`  extra_args: ${parts.join('')}\n`)),
+  fc.array(fragment, { maxLength: 8 }).map((parts) => `${runnable()}${parts.join('')}`),
+  fc.json().map((value) => `${runnable().replace('evaluation:', `name: ${value.replaceAll('\n', ' ')}\nevaluation:`)}`),
+);
+
+const keys = fc.oneof(
+  fc.constantFrom('deployment.image', 'deployment.envs', 'deployment.envs.X', 'deployment', 'execution', 'evaluation.tasks', 'evaluation.tasks.0', 'evaluation.tasks.0.name', 'evaluation.tasks.hellaswag.container', 'evaluation.tasks.9', 'execution.output_dir', 'deployment.lepton_config', 'env_vars', 'target.api_endpoint.url', '', '.', 'a..b', '__proto__', '__proto__.x', 'constructor.prototype.x', 'a/b', 'a@b', 'deployment@x'),
+  fc.string({ maxLength: 10 }),
+);
+const values = fc.oneof(
+  fc.constantFrom('1', 'null', '[1,{a: b}]', '{a: 1}', '"x"', "'x", 'a,b', '${deployment.image}', '${', '\\', 'int(5)', 'choice(1,2)', '[', '{a', '[[[[', 'x y', '${oc.env:HF_TOKEN}', '???', '{name: hellaswag}', '[{name: hellaswag}]', '${deployment}', '${.a}', '${execution.output_dir}'),
+  fc.string({ unit: 'grapheme', maxLength: 12 }),
+);
+const overrides = fc.array(
+  fc.oneof(
+    fc.tuple(fc.constantFrom('', '+', '++', '~'), keys, values).map(([prefix, key, value]) => `${prefix}${key}=${value}`),
+    fc.tuple(fc.constantFrom('~', '+', ''), keys).map(([prefix, key]) => prefix + key),
+    fc.string({ maxLength: 20 }),
+  ),
+  { maxLength: 4 },
+);
+
+test('configs', async () => {
+  const seen = new Set<string>();
+  await fc.assert(fc.asyncProperty(documents, async (text) => void seen.add(await outcome(text, []))), { numRuns: 600 });
+  expect([...seen].sort()).toEqual(['plan', 'problems']);
+});
+
+test('overrides', async () => {
+  const seen = new Set<string>();
+  await fc.assert(fc.asyncProperty(overrides, async (given) => void seen.add(await outcome(runnable(), given))), { numRuns: 600 });
+  expect([...seen].sort()).toEqual(['plan', 'problems']);
+  expect(({} as Record<string, unknown>)['x']).toBeUndefined();
+});
+
+test('grammars end in a tree or their own failure', () => {
+  const pieces = fc.array(fc.oneof(fc.constantFrom('${', '}', '{', '[', ']', '\\', "'", '"', ',', ':', '.', ' ', '$', 'a', 'oc.env:', '1e5', '(', ')', '=', '+', '~'), fc.string({ maxLength: 3 })), { maxLength: 25 });
+  fc.assert(
+    fc.property(pieces, (parts) => {
+      const text = parts.join('');
+      try {
+        parseText(text);
+      } catch (error) {
+        expect(error).toBeInstanceOf(GrammarFailure);
+      }
+      try {
+        parseOverride(`a=${text}`, {});
+      } catch (error) {
+        expect(error).toBeInstanceOf(OverrideFailure);
+      }
+    }),
+    { numRuns: 5000 },
+  );
+});
+
+test('deep nesting is refused, not a stack overflow', async () => {
+  for (const value of ['['.repeat(5000), '{a: '.repeat(5000), '${'.repeat(5000), `\${oc.decode:${"'".repeat(5000)}}`]) {
+    expect(await outcome(runnable(`  extra_args: ${value}\n`), [])).toBe('problems');
+    expect(await outcome(runnable(), [`deployment.extra_args=${value}`])).toBe('problems');
+  }
+  const chain = Array.from({ length: 3000 }, (_value, index) => `x${index}: \${x${index + 1}}\n`).join('');
+  expect(await outcome(`${runnable()}${chain}x3000: 1\n`, [])).toBe('problems');
+  const bomb = Array.from({ length: 40 }, (_value, index) => `x${index}: "\${x${index + 1}}\${x${index + 1}}"\n`).join('');
+  expect(await outcome(`${runnable()}${bomb}x40: abcdefgh\n`, [])).toBe('problems');
+  const containers = Array.from({ length: 40 }, (_value, index) => `y${index}: ["\${y${index + 1}}", "\${y${index + 1}}"]\n`).join('');
+  expect(await outcome(`${runnable()}${containers}y40: 1\n`, [])).toBe('problems');
+});
+
+test('what is written as YAML is read back the same', () => {
+  const scalar = fc.oneof(
+    fc.string({ unit: 'grapheme' }).map((value) => ({ value })),
+    fc.constantFrom('yes', 'no', '1', '0666', '12:30', '1e5', '~', '', ' a', 'a: b', '- a', '#x', 'a #b', '\n', 'a\nb', "'", '"', '\u2028', '\ufeff', '???', '${a}', '=', '<<', '1_0', '.5', 'null').map((value) => ({ value })),
+    fc.boolean().map((value) => ({ value })),
+    fc.bigInt().map((value) => ({ value })),
+    fc.double().map((value) => ({ value, float: true })),
+    fc.constant({ value: null }),
+  );
+  fc.assert(
+    fc.property(fc.dictionary(fc.string({ minLength: 1 }).filter((key) => key !== '__proto__'), scalar), (record) => {
+      const entries = Object.entries(record).map(([key, node]) => [key, { kind: 'scalar' as const, ...node }] as const);
+      const read = readYamlMap(writeYaml({ kind: 'map', entries }), { file: 'f' });
+      const found = Object.fromEntries([...read.entries].map(([key, node]) => [key, node.kind === 'scalar' ? plain(node.value) : node.kind]));
+      expect(found).toEqual(Object.fromEntries(entries.map(([key, { value }]) => [key, plain(value)])));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+const plain = (value: unknown): unknown => (typeof value === 'bigint' ? `${value}` : typeof value === 'number' && Number.isInteger(value) ? `${value}` : value);
+
+test('names are within the limits of the platform, and differ where tasks do', () => {
+  const allowed = /^[a-z]([a-z0-9-]*[a-z0-9])?$/;
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' }), fc.nat(1499), (prefix, name, index) => {
+      const parts = { slug: taskSlug(name), index, invocation: '843b6c12a0b1c2d3' };
+      for (const made of [endpointName(prefix, parts), jobName(parts)]) {
+        expect(made).toMatch(allowed);
+        expect(made.length).toBeLessThanOrEqual(36);
+        expect(made).toContain(`-${index}-843b6c12`);
+      }
+      expect(parts.slug.length).toBeLessThanOrEqual(14);
+    }),
+  );
+  expect(taskSlug('lm-evaluation-harness.MMLU_Pro_Chat_Very_Long_Name')).not.toBe(taskSlug('lm-evaluation-harness.MMLU_Pro_Chat_Very_Long_Nome'));
+});
+
+test('words are split as bash splits them', () => {
+  fc.assert(fc.property(fc.array(fc.string()), (words) => expect(shellWords(words.map(shellQuote).join(' '))).toEqual(words)));
+});
+
+test('plain scalars have one value', () => {
+  fc.assert(fc.property(fc.bigInt(), (value) => expect(String(resolvePlain(String(value)).value)).toBe(String(value))));
+});
