@@ -1,10 +1,12 @@
-import { withoutNulls, type JsonObject } from '../json';
+import { numberAt, withoutNulls, type JsonObject } from '../json';
 import type { JobView } from '../workspace/jobs';
 
 /** Jobs on the wire. Pure. */
 export function jobOf({ record, status }: JobView): JsonObject {
   const { state } = status;
-  const count = (yes: boolean): number => (yes ? 1 : 0);
+  // Workers are not told apart here: all of them are in the state of the job.
+  const workers = numberAt(record.spec, 'completions') ?? 1;
+  const count = (yes: boolean): number => (yes ? workers : 0);
   return {
     metadata: {
       ...record.metadata,

@@ -15,9 +15,11 @@ export interface WorkspaceFacts {
   readonly secrets: number;
 }
 
+const memoryInMib = (): number => Math.floor(totalmem() / 2 ** 20);
+
 /** What both `leptonai` 0.27.3 and 0.47.1 require, in one object. */
 export function workspaceOf(facts: WorkspaceFacts): JsonObject {
-  const machine = { cpu: cpus().length, memory: Math.floor(totalmem() / 2 ** 20), accelerator_num: 0 };
+  const machine = { cpu: cpus().length, memory: memoryInMib(), accelerator_num: 0 };
   return {
     build_time: '2026-01-01T00:00:00Z',
     git_commit: 'evalsaga-local-platform',
@@ -79,7 +81,7 @@ export const nodesOf = (group: NodeGroupRecord): JsonObject[] =>
       dedicated_node_group: group.id,
       resource: {
         cpu: { type: cpus()[0]?.model ?? 'unknown', allocated: 0, total: cpus().length },
-        memory: { allocated: 0, total: totalmem() },
+        memory: { allocated: 0, total: memoryInMib() },
         gpu: { product: '', allocated: 0, total: 0 },
       },
     },

@@ -116,19 +116,17 @@ export class Deployments {
 
   /** Writes state changes into the histories. Called every moment. */
   observe(): void {
-    for (const { record, observed } of this.list()) {
-      const events = withState(record.events, {
-        at: this.#context.now(),
-        state: observed.state,
-        message: observed.message,
-      });
-      if (events === record.events) continue;
-      this.#context.background(this.#context.state.deployments.put(record.name, { ...record, events: [...events] }));
-    }
+    for (const view of this.list()) this.#note(view);
   }
 
   mounts(): readonly SpecMount[] {
     return this.#context.state.deployments.values().flatMap((record) => asDeploymentSpec(record.spec).mounts ?? []);
+  }
+
+  #note({ record, observed: { state, message } }: DeploymentView): void {
+    const events = withState(record.events, { at: this.#context.now(), state, message });
+    if (events === record.events) return;
+    this.#context.background(this.#context.state.deployments.put(record.name, { ...record, events: [...events] }));
   }
 
   #record(name: string): DeploymentRecord {

@@ -125,21 +125,28 @@ export class Jobs {
 
   /** Writes state changes into the histories and archives what has outlived its ttl. Called every moment. */
   observe(): void {
-    const at = this.#context.now();
-    for (const { record, status } of this.list('alive_only')) {
-      const events = withState(record.events, { at, state: status.state, message: status.message });
-      if (events !== record.events) {
-        this.#context.background(this.#context.state.jobs.put(record.id, { ...record, events: [...events] }));
-      }
+    for (const view of this.list('alive_only')) {
+      this.#note(view);
+      const { record, status } = view;
       const ttl = numberAt(record.spec, 'ttl_seconds_after_finished');
       if (ttl === undefined || !isFinished(status.state) || status.completedAt === undefined) continue;
-      if (at >= status.completedAt + ttl * 1000) this.#archiveInBackground(record.id, 'ttl');
+      if (this.#context.now() >= status.completedAt + ttl * 1000) this.#archiveInBackground(record.id, 'ttl');
     }
   }
 
   mounts(): readonly SpecMount[] {
     const living = this.#context.state.jobs.values().filter((record) => record.archived === undefined);
     return living.flatMap((record) => asJobSpec(record.spec).mounts ?? []);
+  }
+
+  #note({ record, status }: JobView): void {
+    const events = withState(record.events, {
+      at: this.#context.now(),
+      state: status.state,
+      message: status.message,
+    });
+    if (events === record.events) return;
+    this.#context.background(this.#context.state.jobs.put(record.id, { ...record, events: [...events] }));
   }
 
   #view(record: JobRecord): JobView {

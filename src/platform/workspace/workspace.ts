@@ -7,7 +7,7 @@ import type { NodeGroups } from './node-groups';
 import { Secrets } from './secrets';
 
 /** How often state changes are looked for, to be written into histories; reads always show the present. */
-const observeEveryMs = 200;
+const observeEveryMs = 100;
 
 /** Everything below `/api/v2/workspaces/<id>`, without HTTP. */
 export interface Workspace {
