@@ -5,6 +5,7 @@ import { webUiUrl } from '../temporal/web-ui';
 import { runWorkflowId } from '../contract/identity';
 import { findTemporal, type TemporalReach } from '../stack/stack';
 import type { CommandContext } from './command';
+import { harmlessLine } from '../report/terminal-text';
 import { UsageError } from './errors';
 import { programName } from './program-name';
 
@@ -34,15 +35,17 @@ export interface RunAddress {
   readonly index: number | undefined;
 }
 
-/** Throws `UsageError` for something that is neither; whether the id itself is one is decided by who resolves it. */
+/** Throws `UsageError` for something that is neither. */
 export function runAddress(text: string | undefined): RunAddress {
   if (text === undefined) throw new UsageError('Say which run: its id or the first digits of it.');
   const [prefix = '', index, ...rest] = text
     .toLowerCase()
     .replace(/^eval-/, '')
     .split('.');
-  if (rest.length > 0 || (index !== undefined && !/^\d{1,6}$/.test(index))) {
-    throw new UsageError(`"${text}" is neither a run (3f2a…) nor a task of one (3f2a….0).`);
+  if (rest.length > 0 || !/^[0-9a-f]{1,16}$/.test(prefix) || (index !== undefined && !/^\d{1,6}$/.test(index))) {
+    throw new UsageError(
+      `"${harmlessLine(text)}" is neither a run's id (16 hexadecimal digits, or the first few of them) nor that of a task (3f2a….0).`,
+    );
   }
   return { prefix, index: index === undefined ? undefined : Number(index) };
 }

@@ -1,6 +1,7 @@
 import { execa } from 'execa';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { stringify } from 'yaml';
 import { homePaths, type HomePaths } from '../../src/home/paths';
 import { readRecord, type ServiceName } from '../../src/stack/record';
 import { stopStack } from '../../src/stack/stop';
@@ -9,7 +10,7 @@ import { freshFolder, testCache } from './folders';
 import { startSimulated, type SimulatedPlan, type SimulatedPlatform } from './simulated';
 
 /** The built program, run as users run it: as a process of its own, in a home of its own. */
-const program = process.env['EVALSAGA_TEST_PROGRAM'] ?? path.resolve(__dirname, '..', '..', 'dist', 'cli', 'main.js');
+export const program = process.env['EVALSAGA_TEST_PROGRAM'] ?? path.resolve(__dirname, '..', '..', 'dist', 'cli', 'main.js');
 
 export interface Finished {
   readonly code: number | undefined;
@@ -113,6 +114,47 @@ export async function simulatedLepton(folder: string, plan: SimulatedPlan): Prom
   };
   return { ...platform, env };
 }
+
+/** A home with a config of three tasks, and stand-ins for Lepton that end with it. */
+export interface CommandBench extends TestHome {
+  /** Path of the config. */
+  readonly config: string;
+  lepton(plan?: SimulatedPlan): Promise<LeptonStandIn>;
+}
+
+export async function commandBench(label: string): Promise<CommandBench> {
+  const home = await testHome(label);
+  const config = path.join(home.folder, 'run.yaml');
+  await writeFile(config, stringify(runConfig()));
+  const platforms: LeptonStandIn[] = [];
+  return {
+    ...home,
+    config,
+    async lepton(plan = {}) {
+      const platform = await simulatedLepton(home.folder, plan);
+      platforms.push(platform);
+      return platform;
+    },
+    async dispose() {
+      await home.dispose();
+      await Promise.all(platforms.map((platform) => platform.close()));
+    },
+  };
+}
+
+/** A config of three tasks; `change` replaces whole sections. */
+export const runConfig = (change: object = {}): object => ({
+  defaults: [{ execution: 'lepton' }, { deployment: 'vllm' }, '_self_'],
+  execution: { output_dir: './results' },
+  deployment: { hf_model_handle: 'org/model', served_model_name: 'org/model' },
+  evaluation: {
+    nemo_evaluator_config: {
+      config: { params: { extra: { tokenizer: 'org/model', tokenizer_backend: 'huggingface' } } },
+    },
+    tasks: [{ name: 'hellaswag' }, { name: 'arc_challenge' }, { name: 'winogrande' }],
+  },
+  ...change,
+});
 
 /** How often each deployment was created, by the answers. */
 export async function createdDeployments(platform: SimulatedPlatform): Promise<number> {

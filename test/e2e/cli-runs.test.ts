@@ -1,0 +1,197 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { commandBench, createdDeployments, until, type CommandBench } from '../support/command';
+import { emptyInventory, type SimulatedPlan } from '../support/simulated';
+
+let bench: CommandBench;
+beforeAll(async () => (bench = await commandBench('runs')));
+afterAll(() => bench.dispose());
+
+/** Jobs that run until somebody ends them. */
+const longJobs: SimulatedPlan = { jobs: { default: { states: [['Running', '10m'], ['Completed']] } } };
+
+const startedId = /run ([0-9a-f]{16}) started/;
+
+describe('a run', () => {
+  test('that succeeds exits 0 with one JSON document, everything at home and nothing left', async () => {
+    const platform = await bench.lepton();
+    const { code, stdout, stderr } = await bench.run(['start', bench.config, '--json'], platform.env);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stderr.split('\n')[0]).toContain('platform: Lepton workspace');
+    const document = JSON.parse(stdout);
+    expect(Object.keys(document)).toEqual(['invocation', 'status', 'platform', 'model', 'webUi', 'tasks', 'teardown']);
+    expect(document).toMatchObject({
+      status: 'succeeded',
+      platform: 'lepton',
+      model: 'org/model',
+      teardown: { left: [], kept: [] },
+    });
+    expect(await (await fetch(document.webUi)).text()).toContain('<');
+    for (const task of document.tasks) {
+      expect(task).toMatchObject({ status: 'succeeded', error: null });
+      expect(Object.keys(task.metrics).length).toBeGreaterThan(0);
+      expect((await stat(path.join(task.outputDir, 'results.yml'))).isFile()).toBe(true);
+    }
+    expect(await createdDeployments(platform)).toBe(3);
+    expect(await platform.inventory()).toEqual(emptyInventory);
+
+    const id = document.invocation.slice(0, 12);
+    const results = await bench.run(['results', id, '--json']);
+    expect(JSON.parse(results.stdout)).toEqual(document);
+    const status = await bench.run(['status', id]);
+    expect(status).toMatchObject({ code: 0, stdout: expect.stringContaining(`run ${document.invocation}: succeeded`) });
+    const logs = await bench.run(['logs', id]);
+    expect(logs.code).toBe(0);
+    for (const name of ['0 hellaswag', '1 arc_challenge', '2 winogrande']) expect(logs.stdout).toContain(`[${name}] `);
+    expect((await bench.run(['logs', `${id}.0`, '--endpoint'])).stdout).toContain('Ready');
+    expect((await bench.run(['ls', 'runs'])).stdout).toContain(document.invocation);
+    // What is over cannot be cancelled, and says so.
+    const late = await bench.run(['cancel', id]);
+    expect(late).toMatchObject({ code: 0, stderr: expect.stringContaining('over already (succeeded)') });
+  });
+
+  test('with a failed task exits 1 and shows the reason, harmless for the terminal', async () => {
+    const platform = await bench.lepton({
+      jobs: {
+        match: [
+          {
+            name: '*arc*',
+            states: [['Running', '300ms'], ['Failed']],
+            log: 'CUDA \u001b[31mout of memory\u001b[0m \u0007',
+          },
+        ],
+      },
+    });
+    const { code, stdout, stderr } = await bench.run(['start', bench.config], platform.env);
+    expect(code).toBe(1);
+    expect(stderr).toContain('CUDA out of memory');
+    expect(stdout + stderr).not.toMatch(/[\u001b\u0007]/);
+    expect(stdout).toContain('hellaswag');
+    expect(await platform.inventory()).toEqual(emptyInventory);
+    const id = startedId.exec(stderr)?.[1] ?? '';
+    expect((await bench.run(['logs', `${id}.1`, '--tail', '1'])).stdout).not.toContain('\u001b');
+  });
+
+  test('that cannot tear down exits 5 and names what is left', async () => {
+    const platform = await bench.lepton({
+      faults: [{ on: 'DELETE /deployments/*', name: '*wino*', times: 'inf', respond: 403 }],
+    });
+    const args = ['start', bench.config, '--json', '-o', '++execution.teardown_timeout=5', '-t', 'winogrande'];
+    const { code, stdout, stderr } = await bench.run(args, platform.env);
+    expect(code).toBe(5);
+    const { teardown, invocation } = JSON.parse(stdout);
+    expect(teardown.left).toEqual([
+      { kind: 'endpoint', name: expect.stringContaining('wino'), reason: expect.stringContaining('403') },
+    ]);
+    expect(stderr).toContain(`cleanup ${invocation}`);
+  });
+});
+
+describe('Ctrl-C while attached', () => {
+  test('cancels and waits for teardown: exit 4', async () => {
+    const platform = await bench.lepton(longJobs);
+    const command = bench.start(['start', bench.config, '--json'], platform.env);
+    await command.untilSaid(/running job/);
+    command.signal('SIGINT');
+    const { code, stdout } = await command.finished;
+    expect(code).toBe(4);
+    expect(JSON.parse(stdout)).toMatchObject({ status: 'cancelled', teardown: { left: [] } });
+    expect(await platform.inventory()).toEqual(emptyInventory);
+  });
+
+  test('twice detaches: exit 130, and teardown goes on', async () => {
+    const platform = await bench.lepton({
+      ...longJobs,
+      faults: [{ on: 'DELETE /deployments/*', delay: '2s', times: 6 }],
+    });
+    const command = bench.start(['start', bench.config], platform.env);
+    const [, id = ''] = await command.untilSaid(startedId);
+    await command.untilSaid(/running job/);
+    command.signal('SIGINT');
+    await command.untilSaid(/tearing down/);
+    command.signal('SIGINT');
+    const { code, stderr } = await command.finished;
+    expect(code).toBe(130);
+    expect(stderr).toContain(`status ${id}`);
+    expect((await bench.run(['cancel', id])).code).toBe(4);
+    expect(await platform.inventory()).toEqual(emptyInventory);
+  });
+
+  test('before the run has begun leaves nothing: exit 130', async () => {
+    const platform = await bench.lepton({ faults: [{ on: 'GET /workspace', delay: '3s', times: 1 }] });
+    const command = bench.start(['start', bench.config], platform.env);
+    await command.untilSaid(/platform:/);
+    command.signal('SIGINT');
+    expect(await command.finished).toMatchObject({ code: 130, stderr: expect.stringContaining('nothing was created') });
+    expect(await createdDeployments(platform)).toBe(0);
+  });
+});
+
+describe('the run outlives', () => {
+  test('kill -9 of the command; one task and then the run are cancelled by id', async () => {
+    const platform = await bench.lepton(longJobs);
+    const command = bench.start(['start', bench.config], platform.env);
+    const [, id = ''] = await command.untilSaid(startedId);
+    await command.untilSaid(/running job/);
+    command.signal('SIGKILL');
+    await command.finished;
+    const status = await bench.run(['status', id.slice(0, 10), '--json']);
+    expect(JSON.parse(status.stdout)).toMatchObject({ invocation: id, status: 'running' });
+    expect((await bench.run(['logs', `${id}.2`])).stdout).toContain('Running');
+
+    expect((await bench.run(['cancel', `${id}.1`])).code).toBe(4);
+    const { deployments } = await platform.inventory();
+    expect(deployments).toHaveLength(2);
+    const cancelled = await bench.run(['cancel', id, '--json']);
+    expect(cancelled.code).toBe(4);
+    expect(JSON.parse(cancelled.stdout)).toMatchObject({ status: 'cancelled' });
+    expect(await platform.inventory()).toEqual(emptyInventory);
+    expect(await createdDeployments(platform)).toBe(3);
+  });
+
+  test('kill -9 of the worker: `up` brings it on, and no second endpoint is created', async () => {
+    const platform = await bench.lepton({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
+    const command = bench.start(['start', bench.config, '--json'], platform.env);
+    const [, id = ''] = await command.untilSaid(startedId);
+    await command.untilSaid(/running job/);
+    process.kill(await bench.pidOf('worker'), 'SIGKILL');
+    await command.untilSaid(/"worker" has ended/);
+    expect((await bench.run(['status', id])).stderr).toContain('the background worker has ended');
+    expect(await bench.run(['up'], platform.env)).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('started: worker'),
+    });
+    const { code, stdout } = await command.finished;
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ invocation: id, status: 'succeeded' });
+    expect(await createdDeployments(platform)).toBe(3);
+    expect(await platform.inventory()).toEqual(emptyInventory);
+  });
+
+  test('kill -9 of the Temporal server: `up` brings it back with its database', async () => {
+    const platform = await bench.lepton({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
+    const command = bench.start(['start', bench.config], platform.env);
+    await command.untilSaid(/running job/);
+    process.kill(await bench.pidOf('temporal'), 'SIGKILL');
+    await command.untilSaid(/Temporal does not answer/);
+    expect((await bench.run(['up'], platform.env)).stderr).toContain('started: temporal');
+    expect((await command.finished).code).toBe(0);
+    expect(await createdDeployments(platform)).toBe(3);
+    expect(await platform.inventory()).toEqual(emptyInventory);
+  });
+
+  test('the command by wish (--detach), and keeps the stack up until it is over', async () => {
+    const platform = await bench.lepton(longJobs);
+    const { code, stdout } = await bench.run(['start', bench.config, '--detach', '--json'], platform.env);
+    expect(code).toBe(0);
+    const { invocation, status } = JSON.parse(stdout);
+    expect(status).toBe('running');
+    const down = await bench.run(['down']);
+    expect(down).toMatchObject({ code: 2, stderr: expect.stringContaining(invocation) });
+    expect((await bench.run(['cancel', invocation, '--no-wait'])).code).toBe(0);
+    await until('the run is cancelled', async () =>
+      (await bench.run(['status', invocation])).stdout.includes('cancelled;'),
+    );
+    expect(await platform.inventory()).toEqual(emptyInventory);
+  });
+});
