@@ -5,12 +5,13 @@ import { failureTypes } from '../contract/errors';
 import type {
   FetchedResults,
   FetchResultsInput,
+  Owner,
   RecordRunInput,
   RemoveStorageInput,
   SaveLogInput,
 } from '../contract/inputs';
 import type { Metrics } from '../contract/state';
-import { fetchTaskResults, ResultsTooLarge } from '../results/fetch';
+import { ResultsTooLarge, type FetchProgress } from '../results/fetch';
 import { saveLog } from '../results/logs';
 import { readNotes } from '../results/notes';
 import { parseResults } from '../results/parse';
@@ -20,39 +21,43 @@ import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, notReady } from './failures';
 import { buildRunRecord } from './run-record';
+import { fetchFolder, removeFolder } from './task-storage';
 
 /** Metrics beyond this many stay in `results.yml` only: workflow history is no place for thousands of numbers. */
 export const maxMetrics = 200;
 /** Bytes of one log that are brought home; beyond it the middle is left out. */
 const maxLogBytes = 64 * 1024 * 1024;
+/** Attempts at a folder whose content changes, or has names that are not safe, before its storage is kept instead. */
+const unusableAttempts = 4;
 const goneDelayMs = { local: 300, lepton: 3_000 } as const;
 
 /** Bringing results and logs home, and removing what they lay in. */
 export function createResultActivities(dependencies: ActivityDependencies) {
+  const marksFor = ({ invocation, index }: Owner) => ({ invocation, index, origin: dependencies.origin });
+
   return {
-    /** Fetches the task's storage folder, checked and resumable, and reads its scores. `metrics: null`: no results.yml. */
+    /**
+     * Brings the task's storage folder home, checked and resumable, and reads its scores. `metrics: null`: there is no
+     * results.yml. Beyond the size limit what fits is home, and `incomplete` says so.
+     */
     async fetchResults(input: FetchResultsInput): Promise<FetchedResults> {
       const subject = `results of task ${input.index}`;
-      return attempt({ subject, purpose: 'step' }, async ({ signal }) => {
-        const { client } = await dependencies.platform(input.platform);
-        const fetched = await fetchTaskResults({
-          client,
-          fileSystem: input.storage.fileSystem,
-          path: path.posix.join(input.storage.path, input.folder),
-          target: input.target,
-          maxBytes: input.maxBytes,
-          signal,
-          onProgress: (progress) => Context.current().heartbeat(progress),
-        }).catch((error: unknown) => {
-          if (error instanceof ResultsTooLarge)
-            throw finalFailure(failureTypes.resultsTooLarge, `${subject}: ${error.message}`);
-          if (error instanceof UnusableFolder)
-            throw finalFailure(failureTypes.resultsUnusable, `${subject}: ${error.message}`);
-          throw error;
-        });
-        if (!fetched) return { files: 0, bytes: 0, metrics: null, notes: [] };
-        const { files, bytes } = fetched;
-        return { files, bytes, metrics: await readMetrics(input), notes: await readNotes(input.target) };
+      return attempt({ subject, purpose: 'step' }, async ({ signal, attempt: number }) => {
+        const platform = await dependencies.platform(input.platform);
+        const onProgress = (progress: FetchProgress) => Context.current().heartbeat(progress);
+        const fetched = await fetchFolder(input, { platform, marks: marksFor(input), signal, onProgress }).catch(
+          (error: unknown) => {
+            if (error instanceof ResultsTooLarge) return error;
+            // Something may still be writing there; a folder that stays unusable is given up.
+            if (error instanceof UnusableFolder && number >= unusableAttempts)
+              throw finalFailure(failureTypes.resultsUnusable, `${subject}: ${error.message}`);
+            throw error;
+          },
+        );
+        if (!fetched) return { files: 0, bytes: 0, metrics: null, notes: [], incomplete: null };
+        const home = { metrics: await readMetrics(input), notes: await readNotes(input.target) };
+        if (fetched instanceof ResultsTooLarge) return { ...home, files: 0, bytes: 0, incomplete: fetched.message };
+        return { ...home, files: fetched.files, bytes: fetched.bytes, incomplete: null };
       });
     },
 
@@ -83,7 +88,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
     /** Looks once and resolves when the folder is gone; until then removes it, and throws NotReady. */
     async removeStorage(input: RemoveStorageInput): Promise<void> {
       const folder = input.folder === null ? input.storage.path : path.posix.join(input.storage.path, input.folder);
-      await attempt({ subject: `storage ${folder}`, purpose: 'teardown' }, async () => {
+      await attempt({ subject: `storage ${folder}`, purpose: 'teardown' }, async ({ signal }) => {
         // Last line of defence for the user's own data: only what carries this run's id is ever removed.
         if (!folder.split('/').includes(input.invocation)) {
           throw finalFailure(
@@ -91,12 +96,10 @@ export function createResultActivities(dependencies: ActivityDependencies) {
             `storage ${folder} does not carry the run's id and is left alone`,
           );
         }
-        const { client, pace } = await dependencies.platform(input.platform);
-        const { fileSystem } = input.storage;
-        if (!(await client.storage.exists(fileSystem, folder))) return;
-        await client.storage.remove(fileSystem, folder);
-        if (!(await client.storage.exists(fileSystem, folder))) return;
-        throw notReady(`storage ${folder} is being removed`, goneDelayMs[pace]);
+        const platform = await dependencies.platform(input.platform);
+        const onProgress = (progress: FetchProgress) => Context.current().heartbeat(progress);
+        if (await removeFolder(input, { platform, marks: marksFor(input), signal, onProgress })) return;
+        throw notReady(`storage ${folder} is being removed`, goneDelayMs[platform.pace]);
       });
     },
 

@@ -55,8 +55,15 @@ export interface NamedJob extends Owner {
   readonly id: string | null;
 }
 
+/** The evaluation job of a task: where its storage can only be reached by jobs, ours look like it. */
+export interface BesideJob {
+  readonly name: string;
+  readonly spec: JobSpec;
+}
+
 export interface FetchResultsInput extends Owner {
   readonly storage: StoragePlan;
+  readonly job: BesideJob;
   readonly folder: string;
   /** Absolute, on the worker's machine. */
   readonly target: string;
@@ -69,6 +76,8 @@ export interface FetchedResults {
   /** `null`: there is no `results.yml`. */
   readonly metrics: Metrics | null;
   readonly notes: readonly string[];
+  /** Why not everything is home (beyond the size limit); `null`: everything is. */
+  readonly incomplete: string | null;
 }
 
 export interface SaveLogInput extends Owner {
@@ -80,6 +89,7 @@ export interface SaveLogInput extends Owner {
 
 export interface RemoveStorageInput extends Owner {
   readonly storage: StoragePlan;
+  readonly job: BesideJob;
   /** Folder below the storage path; `null`: the run's whole folder. */
   readonly folder: string | null;
 }

@@ -235,7 +235,8 @@ class EvaluationRun {
   private async removeRunStorage(): Promise<void> {
     const { left, kept, tasks } = this.progress.snapshot;
     const clear = kept.length === 0 && !left.some(({ kind }) => kind === 'storage');
-    if (!clear || tasks.every(({ job }) => job === null)) return;
+    const first = this.tasks[0];
+    if (!clear || !first || tasks.every(({ job }) => job === null)) return;
     const { platform, invocation, storage, limits } = this.header;
     try {
       const owner = { platform, invocation, index: 0 };
@@ -243,6 +244,7 @@ class EvaluationRun {
         ...owner,
         storage,
         folder: null,
+        job: { name: first.jobName, spec: first.job },
       });
     } catch (error) {
       this.progress.leave({ kind: 'storage', name: storage.path, reason: rootMessage(error) });

@@ -57,6 +57,7 @@ export class TaskTeardown {
         ...this.owner,
         storage: run.storage,
         folder: task.folder,
+        job: { name: task.jobName, spec: task.job },
       }),
     );
     const compensation = this.saga.add({ kind: 'job', name }, () =>
@@ -115,10 +116,12 @@ export class TaskTeardown {
         ...this.owner,
         storage: run.storage,
         folder: task.folder,
+        job: { name: task.jobName, spec: task.job },
         target: this.outputDir,
         maxBytes: run.limits.resultBytes,
       });
-      return { results, error: null, kept: run.keepStorage ? [this.keep('execution.keep_storage is set')] : [] };
+      const reason = run.keepStorage ? 'execution.keep_storage is set' : results.incomplete;
+      return { results, error: null, kept: reason === null ? [] : [this.keep(reason)] };
     } catch (failure) {
       const error = describeError(failure);
       // Files are home when only their content was refused: then nothing needs to stay behind.

@@ -1,0 +1,101 @@
+import path from 'node:path';
+import type { BesideJob, FetchResultsInput, RemoveStorageInput } from '../contract/inputs';
+import type { Platform } from '../lepton/platforms';
+import { renderJob, type Marks } from '../lepton/render';
+import type { LeptonClient } from '../lepton/types';
+import { fetchTaskResults, type FetchedFolder, type FetchProgress } from '../results/fetch';
+import { collectThroughJob, removeThroughJob, type JobSurroundings } from '../results/through-job';
+import { readJobState } from './job-state';
+import { resolveNodeGroup } from './node-groups';
+
+/** Milliseconds between looks at a job that stands in for the storage API. */
+const lookMs = { local: 500, lepton: 5_000 } as const;
+
+export interface StorageContext {
+  readonly platform: Platform;
+  readonly marks: Marks;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: FetchProgress) => void;
+}
+
+/**
+ * A task's storage, whichever way the workspace gives access to it: by its storage API, else by small jobs that mount the
+ * run's folder. Without the API every path looks absent, so that is asked first.
+ */
+export async function fetchFolder(
+  input: FetchResultsInput,
+  context: StorageContext,
+): Promise<FetchedFolder | undefined> {
+  const { storage, folder, target, maxBytes } = input;
+  const { client } = context.platform;
+  if (await hasStorageApi(client)) {
+    const { signal, onProgress } = context;
+    const remote = path.posix.join(storage.path, folder);
+    return fetchTaskResults({
+      client,
+      fileSystem: storage.fileSystem,
+      path: remote,
+      target,
+      maxBytes,
+      signal,
+      onProgress,
+    });
+  }
+  return collectThroughJob(
+    { storage, folder, target, maxBytes, ...placement(input.job) },
+    await surroundings(input.job, context),
+  );
+}
+
+/** Removes the folder; whether it is gone. */
+export async function removeFolder(input: RemoveStorageInput, context: StorageContext): Promise<boolean> {
+  const { storage, folder } = input;
+  const { client } = context.platform;
+  if (!(await hasStorageApi(client))) {
+    await removeThroughJob({ storage, folder, ...placement(input.job) }, await surroundings(input.job, context));
+    return true;
+  }
+  const remote = folder === null ? storage.path : path.posix.join(storage.path, folder);
+  if (!(await client.storage.exists(storage.fileSystem, remote))) return true;
+  await client.storage.remove(storage.fileSystem, remote);
+  return !(await client.storage.exists(storage.fileSystem, remote));
+}
+
+const known = new WeakMap<LeptonClient, boolean>();
+
+async function hasStorageApi(client: LeptonClient): Promise<boolean> {
+  const answer = known.get(client) ?? (await client.storage.available());
+  known.set(client, answer);
+  return answer;
+}
+
+/** Where the evaluation job may run and pull its image, ours may too. */
+function placement({ spec }: BesideJob): {
+  image: string;
+  nodeGroup: string | null;
+  imagePullSecrets: readonly string[];
+} {
+  const secrets = spec.body['image_pull_secrets'];
+  return {
+    image: spec.container.image,
+    nodeGroup: spec.nodeGroup,
+    imagePullSecrets: Array.isArray(secrets) ? secrets.map(String) : [],
+  };
+}
+
+async function surroundings(job: BesideJob, context: StorageContext): Promise<JobSurroundings> {
+  const { platform, marks, signal, onProgress } = context;
+  const nodeGroupId = await resolveNodeGroup(platform.client, job.spec.nodeGroup);
+  const noSecrets = (name: string): string => {
+    throw new Error(`a job that only moves files refers to ${name}`);
+  };
+  return {
+    client: platform.client,
+    render: (spec) => renderJob(spec, { marks, nodeGroupId, resolve: noSecrets, modelUrl: '' }),
+    readState: readJobState,
+    jobName: job.name,
+    pollMs: lookMs[platform.pace],
+    signal,
+    onProgress,
+  };
+}
