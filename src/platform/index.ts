@@ -1,12 +1,12 @@
 import path from 'node:path';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HomePaths } from '../home/paths';
 import { newToken, portOf, readAccess, writeAccess } from './access';
 import { createApp, workspacePath } from './app';
 import { Faults, type FaultRule } from './faults/faults';
 import { RequestLog } from './faults/request-log';
-import { closeServer, listenOnLoopback, requestListener } from './listen';
+import { closeServer, listenOnLoopback, serverFor } from './listen';
 import type { Runtime, RuntimeHost } from './runtime';
 import { loadPlan, type Plan } from './runtimes/simulated/plan';
 import { createSimulatedRuntime } from './runtimes/simulated/index';
@@ -96,7 +96,7 @@ async function startLocked({ options, workspace: name, plan, stateFolder, lock }
     port: () => port,
     log,
   });
-  const server = createServer(requestListener(app));
+  const server = serverFor(app);
   try {
     const wanted = options.port === 0 ? [portOf(earlier) ?? 0, 0] : [options.port];
     port = await listenOnLoopback(server, wanted);

@@ -1,12 +1,17 @@
 import { once } from 'node:events';
-import type { RequestListener, Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 
-/** What `createServer` wants, from what Hono offers. A request that fails there has been answered with 500 by Hono. */
-export function requestListener(app: { fetch: Parameters<typeof getRequestListener>[0] }): RequestListener {
+/** Idle connections are kept this long, so that clients seldom send on one that is just being closed. */
+const keepAliveMs = 60_000;
+
+/** An HTTP server, not listening yet, for a Hono app. */
+export function serverFor(app: { fetch: Parameters<typeof getRequestListener>[0] }): Server {
   const listener = getRequestListener(app.fetch);
-  return (request, response) => void listener(request, response);
+  // Uploads may take as long as they need: nobody but this machine can hold a connection open.
+  const options = { keepAliveTimeout: keepAliveMs, requestTimeout: 0 };
+  return createServer(options, (request, response) => void listener(request, response));
 }
 
 /** Listens on loopback. `ports` are tried in order; 0 means any free one. Rejects when the last one is taken too. */

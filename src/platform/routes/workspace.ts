@@ -7,16 +7,20 @@ import { anyJsonBody, ok, type PlatformEnv } from './env';
 /** The local token does not run out; clients that ask get a time this far after the state folder was made. */
 const tokenLifeMs = 10 * 365 * 24 * 3_600_000;
 
+/** Clients ask for the workspace before every call; what its storage holds is summed up this often at most. */
+const usageFreshMs = 10_000;
+
 /** The workspace itself: `/`, `/workspace`, `/tokens`, `/shapes`, `/usersecrets`, `/dedicated-node-groups`. */
 export function workspaceRoutes(workspace: Workspace, token: string): Hono<PlatformEnv> {
   const { secrets, nodeGroups, storage } = workspace;
+  const usedBytes = remembered(() => storage.usedBytes(), usageFreshMs);
   const info = async () => {
     const deployments = workspace.deployments.list();
     const pods = deployments.filter(({ record }) => record.spec['is_pod'] === true).length;
     return workspaceOf({
       name: workspace.name,
       newDialect: workspace.newDialect,
-      usedBytes: await storage.usedBytes(),
+      usedBytes: await usedBytes(),
       deployments: deployments.length - pods,
       pods,
       jobs: workspace.jobs.list('alive_only').length,
@@ -63,4 +67,12 @@ export function workspaceRoutes(workspace: Workspace, token: string): Hono<Platf
     .get('/dedicated-node-groups/:id/datasources', (c) =>
       c.json({ items: [], id: nodeGroups.get(c.req.param('id')).id }),
     );
+}
+
+function remembered<T>(compute: () => Promise<T>, freshMs: number): () => Promise<T> {
+  let last: { readonly at: number; readonly value: Promise<T> } | undefined;
+  return () => {
+    if (last === undefined || Date.now() - last.at > freshMs) last = { at: Date.now(), value: compute() };
+    return last.value;
+  };
 }

@@ -51,7 +51,7 @@ export class SimulatedDeployments {
     return {
       state: step.state,
       url,
-      readyReplicas: step.state === 'Ready' ? found.minReplicas : 0,
+      readyReplicas: step.state === 'Ready' ? (found.rule.replicas ?? found.minReplicas) : 0,
       message: step.message ?? (isLast ? found.rule.message : undefined),
     };
   }

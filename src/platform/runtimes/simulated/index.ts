@@ -1,9 +1,9 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { readJsonFile, writePrivateJson } from '../../../home/private-file';
-import { closeServer, listenOnLoopback, requestListener } from '../../listen';
+import { closeServer, listenOnLoopback, serverFor } from '../../listen';
 import type { Runtime, RuntimeHost } from '../../runtime';
 import { SimulatedDeployments } from './deployments';
 import { SimulatedJobs } from './jobs';
@@ -22,7 +22,7 @@ export function createSimulatedRuntime(host: RuntimeHost, { plan }: { plan: Plan
     urlOf: (name) => (port === undefined ? undefined : `http://127.0.0.1:${port}${servingPath}/${name}`),
   });
   const jobs = new SimulatedJobs({ folder: path.join(host.stateFolder, 'jobs'), plan, host });
-  const server = createServer(requestListener(createServingApp((name) => deployments.served(name), host)));
+  const server = serverFor(createServingApp((name) => deployments.served(name), host));
   return {
     kind: 'simulated',
     async start(existing) {

@@ -46,6 +46,10 @@ const endpointRule = z.strictObject({
   unhealthy: durationSchema.optional(),
   /** Model name that is served instead of the right one. */
   serves: z.string().optional(),
+  /** Completions are never answered, all else is. */
+  hangs: z.boolean().optional(),
+  /** Ready replicas that the platform shows while Ready. Default: those that were asked for. */
+  replicas: z.number().int().min(0).optional(),
 });
 
 const jobRule = z.strictObject({

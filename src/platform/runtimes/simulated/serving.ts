@@ -38,6 +38,10 @@ export function createServingApp(find: (name: string) => Served | undefined, hos
     }));
     return c.json({ object: 'list', data });
   });
+  app.use(at('/v1/*'), async (c, next) => {
+    if (c.req.method === 'POST' && c.get('served').rule.hangs === true) await callerLeaves(c.req.raw.signal);
+    return next();
+  });
   app.post(at('/v1/completions'), async (c) => {
     const body: unknown = await c.req.json();
     return wrongModel(body, c.get('served')) ?? c.json(completionAnswer(body));
@@ -51,6 +55,12 @@ export function createServingApp(find: (name: string) => Served | undefined, hos
   });
   return app;
 }
+
+const callerLeaves = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 
 /** Names under which the model is served: what the plan says, the environment, the command line, or the deployment's name. */
 export function servedModels({ deployment, rule }: Pick<Served, 'deployment' | 'rule'>): string[] {
