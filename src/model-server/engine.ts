@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { LogprobReader, readAll, type Opinion } from './logprobs';
 import { type LoadedModel, type NativeContext, type NativeSampler } from './native';
 import { chooseSlot, inBatches, SMALLEST_BATCH, type Slot } from './slots';
@@ -5,6 +6,8 @@ import { chooseSlot, inBatches, SMALLEST_BATCH, type Slot } from './slots';
 /** Sequences that keep earlier prompts, for prompts that begin alike. Two sizes, so that memory stays below 400 MB. */
 const SHORT = { sequences: 8, length: 512 };
 const LONG_SEQUENCES = 2;
+/** Reading probabilities is independent work for each token, which waits for nobody. */
+const MOST_READERS = 4;
 
 export interface Sampling {
   /** 0: always the most likely token. */
@@ -34,7 +37,6 @@ export interface GeneratedToken {
 interface Pool {
   readonly context: NativeContext;
   readonly slots: Slot[];
-  /** One for each core in use. */
   readonly readers: readonly LogprobReader[];
 }
 
@@ -147,7 +149,10 @@ export class Engine {
     const pool = {
       context,
       slots,
-      readers: Array.from({ length: this.#loaded.threads }, () => new LogprobReader({ context, createSampler })),
+      readers: Array.from(
+        { length: Math.min(availableParallelism(), MOST_READERS) },
+        () => new LogprobReader({ context, createSampler }),
+      ),
     };
     this.#pools.set(kind, pool);
     return pool;

@@ -24,7 +24,7 @@ async function main(): Promise<void> {
       'served-model-name': { type: 'string' },
       port: { type: 'string', default: '0' },
       'port-file': { type: 'string' },
-      threads: { type: 'string', default: '2' },
+      threads: { type: 'string', default: '1' },
       'max-model-len': { type: 'string' },
     },
   });

@@ -52,7 +52,11 @@ interface LlamaContext {
 
 export interface LlamaModel {
   readonly trainContextSize: number;
-  readonly fileInfo: { readonly metadata?: { readonly tokenizer?: { readonly chat_template?: string } } };
+  readonly fileInfo: {
+    readonly metadata?: {
+      readonly tokenizer?: { readonly chat_template?: string; readonly ggml?: { readonly tokens?: readonly string[] } };
+    };
+  };
   readonly tokens: {
     readonly bos: number | null;
     readonly eos: number | null;
@@ -96,7 +100,6 @@ interface LlamaModule {
 
 export interface LoadedModel {
   readonly model: LlamaModel;
-  readonly threads: number;
   /** Renders chat messages by the model's own template; `undefined` where the weights hold none. */
   readonly renderChat: ((messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string) | undefined;
   createContext(options: { sequences: number; length: number }): Promise<NativeContext>;
@@ -139,7 +142,6 @@ export async function loadModel({
   const template = source ? new Template(source) : undefined;
   return {
     model,
-    threads,
     renderChat: template
       ? (messages, addGenerationPrompt) =>
           template.render({

@@ -7,3 +7,9 @@ export function encode(model: LlamaModel, text: string, addSpecialTokens = true)
   if (addSpecialTokens && shouldPrependBosToken && bos !== null && tokens[0] !== bos) tokens.unshift(bos);
   return tokens;
 }
+
+/** The first id that the vocabulary does not have; `undefined` when all are known. */
+export function unknownToken(model: LlamaModel, tokens: readonly number[]): number | undefined {
+  const size = model.fileInfo.metadata?.tokenizer?.ggml?.tokens?.length ?? Infinity;
+  return tokens.find((token) => token >= size);
+}

@@ -5,7 +5,7 @@ import type { TokenLogprob } from '../logprobs';
 import type { ChatMessage, LlamaModel } from '../native';
 import { tokenText } from '../text';
 import { badRequest } from './errors';
-import { checkLength, generate, usage, type Generation, type GenerationRequest, type Serving } from './generation';
+import { checkPrompt, generate, usage, type Generation, type GenerationRequest, type Serving } from './generation';
 import type { ChatRequest } from './requests';
 
 /** `POST /v1/chat/completions`. */
@@ -25,7 +25,7 @@ export async function answerChat(context: Context, serving: Serving, body: ChatR
     scorePrompt: false,
     signal: context.req.raw.signal,
   };
-  checkLength(serving, request);
+  checkPrompt(serving, request);
   const head = { id: `chatcmpl-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model: serving.servedModel };
   if (body.stream) return streamChat(context, serving, { request, head });
   const generation = await generate(serving, request);

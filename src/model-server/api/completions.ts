@@ -4,13 +4,13 @@ import { streamSSE } from 'hono/streaming';
 import { encode } from '../tokens';
 import { completionLogprobs } from './completion-logprobs';
 import { badRequest } from './errors';
-import { checkLength, generate, usage, type Generation, type GenerationRequest, type Serving } from './generation';
+import { checkPrompt, generate, usage, type Generation, type GenerationRequest, type Serving } from './generation';
 import type { CompletionRequest } from './requests';
 
 /** `POST /v1/completions`. */
 export async function answerCompletion(context: Context, serving: Serving, body: CompletionRequest): Promise<Response> {
   const prompts = readPrompts(serving, body);
-  for (const prompt of prompts) checkLength(serving, { prompt, maxTokens: body.max_tokens });
+  for (const prompt of prompts) checkPrompt(serving, { prompt, maxTokens: body.max_tokens });
   const head = {
     id: `cmpl-${randomUUID()}`,
     object: 'text_completion',

@@ -3,6 +3,7 @@ import type { Engine, GeneratedToken } from '../engine';
 import type { Opinion } from '../logprobs';
 import type { LoadedModel } from '../native';
 import { StopFilter, TextStream } from '../text';
+import { unknownToken } from '../tokens';
 import type { Turns } from '../turn';
 import { badRequest, contextOverflow } from './errors';
 
@@ -38,11 +39,13 @@ export interface Generation {
 }
 
 /** Refuses what can't be computed, before it waits for its turn. */
-export function checkLength(
-  { engine }: Serving,
+export function checkPrompt(
+  { engine, loaded }: Serving,
   { prompt, maxTokens }: Pick<GenerationRequest, 'prompt' | 'maxTokens'>,
 ): void {
   if (prompt.length === 0) throw badRequest('The prompt is empty.');
+  const unknown = unknownToken(loaded.model, prompt);
+  if (unknown !== undefined) throw badRequest(`prompt: the vocabulary has no token ${unknown}.`);
   if (prompt.length + maxTokens > engine.maxLength) {
     throw contextOverflow({ limit: engine.maxLength, prompt: prompt.length, completion: maxTokens });
   }
@@ -54,7 +57,7 @@ export async function generate(
   request: GenerationRequest,
   onText: (text: string) => Promise<void> = () => Promise.resolve(),
 ): Promise<Generation> {
-  checkLength(serving, request);
+  checkPrompt(serving, request);
   const { temperature, topP, topK, signal } = request;
   const sampling = { temperature, topP, topK, seed: request.seed ?? randomInt(2 ** 31) };
   const generation: Generation = { promptOpinions: [], generated: [], text: '', finishReason: 'stop' };

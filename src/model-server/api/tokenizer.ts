@@ -1,6 +1,7 @@
 import type { Hono } from 'hono';
-import { encode } from '../tokens';
+import { encode, unknownToken } from '../tokens';
 import { encodeChat } from './chat';
+import { badRequest } from './errors';
 import type { Serving } from './generation';
 import { readBody, requestSchemas } from './requests';
 
@@ -19,6 +20,8 @@ export function addTokenizerRoutes(app: Hono, serving: Serving, checkModel: (ask
   app.post('/detokenize', async (context) => {
     const body = await readBody(context.req.raw, requestSchemas.detokenize);
     checkModel(body.model);
+    const unknown = unknownToken(loaded.model, body.tokens);
+    if (unknown !== undefined) throw badRequest(`tokens: the vocabulary has no token ${unknown}.`);
     return context.json({ prompt: loaded.model.detokenize(body.tokens, true) });
   });
   app.get('/tokenizer_info', (context) =>

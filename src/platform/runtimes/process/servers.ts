@@ -120,12 +120,16 @@ export async function mountMappings(
   );
 }
 
-/** Half the cores: several endpoints run at a time, and threads that wait for a busy core cost more than they give. */
+/**
+ * A quarter of the cores, unless the platform's environment says otherwise: several endpoints and their jobs share them, and
+ * llama.cpp's threads wait for each other by spinning (two on two busy cores: 20 times slower than one).
+ */
 function threads(): number {
-  return Math.max(1, Math.floor(availableParallelism() / 2));
+  const asked = Number(process.env['EVALSAGA_MODEL_SERVER_THREADS']);
+  return asked >= 1 ? Math.floor(asked) : Math.max(1, Math.floor(availableParallelism() / 4));
 }
 
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve, reject) => probe.once('error', reject).listen(0, '127.0.0.1', resolve));
   const address = probe.address();
