@@ -17,34 +17,48 @@ export type Encoded =
 
 export type Answer = { value: Encoded } | { error: string };
 
-export class HydraReference {
+/** A Python script that answers one JSON line with one JSON line. */
+export class JsonLines {
+  private readonly process: ChildProcessWithoutNullStreams;
   private readonly answers: AsyncIterator<string>;
+  private errors = '';
 
-  private constructor(
-    private readonly process: ChildProcessWithoutNullStreams,
-    private readonly presets: string,
-  ) {
-    this.answers = createInterface({ input: process.stdout })[Symbol.asyncIterator]();
+  constructor(python: string, script: string) {
+    this.process = spawn(python, [path.join(__dirname, script)], { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.process.stderr.on('data', (chunk: Buffer) => (this.errors = (this.errors + chunk.toString()).slice(-4000)));
+    this.answers = createInterface({ input: this.process.stdout })[Symbol.asyncIterator]();
   }
 
-  static async start(presets: string): Promise<HydraReference> {
-    const python = await pythonWith(['hydra-core==1.3.8', 'omegaconf==2.3.1']);
-    return new HydraReference(
-      spawn(python, [path.join(__dirname, 'compose.py')], { stdio: ['pipe', 'pipe', 'pipe'] }),
-      presets,
-    );
-  }
-
-  async compose({ files, overrides, env = {} }: HydraCase): Promise<Answer> {
-    this.process.stdin.write(`${JSON.stringify({ files, name: 'config', overrides, env, presets: this.presets })}\n`);
+  async ask(question: unknown): Promise<unknown> {
+    this.process.stdin.write(`${JSON.stringify(question)}\n`);
     const { value, done } = await this.answers.next();
-    if (done === true) throw new Error('the reference ended');
-    return JSON.parse(value) as Answer;
+    if (done === true) throw new Error(`the reference ended: ${this.errors}`);
+    return JSON.parse(value);
   }
 
   async stop(): Promise<void> {
     const ended = new Promise((resolve) => this.process.once('close', resolve));
     this.process.stdin.end();
     await ended;
+  }
+}
+
+export class HydraReference {
+  private constructor(
+    private readonly lines: JsonLines,
+    private readonly presets: string,
+  ) {}
+
+  static async start(presets: string): Promise<HydraReference> {
+    const python = await pythonWith(['hydra-core==1.3.8', 'omegaconf==2.3.1']);
+    return new HydraReference(new JsonLines(python, 'compose.py'), presets);
+  }
+
+  async compose({ files, overrides, env = {} }: HydraCase): Promise<Answer> {
+    return (await this.lines.ask({ files, name: 'config', overrides, env, presets: this.presets })) as Answer;
+  }
+
+  async stop(): Promise<void> {
+    await this.lines.stop();
   }
 }
