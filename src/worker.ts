@@ -12,7 +12,7 @@ import { InfrastructureError } from './temporal/errors';
 
 export interface WorkerRequest {
   readonly home: HomePaths;
-  /** `TEMPORAL_*` (address and credentials; required), `EVALSAGA_TASK_QUEUE`, `EVALSAGA_LOG_LEVEL`. */
+  /** `TEMPORAL_*` (address and credentials; required), `EVALSAGA_TASK_QUEUE`, `EVALSAGA_LOG_LEVEL`, `EVALSAGA_REQUEST_TIMEOUT` (seconds). */
   readonly env: Env;
 }
 
@@ -43,7 +43,7 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
       taskQueue: target.taskQueue,
       identity: `evalsaga@${hostname()}:${process.pid}`,
       ...workflowSource(),
-      activities: createActivities(createWorkerDependencies({ home, env, origin })),
+      activities: createActivities(createWorkerDependencies({ home, env, origin, requestTimeoutMs: requestTimeoutMs(env) })),
       // Looks are short and many; what they cost the platform is bounded by sharing them, not here.
       maxConcurrentActivityTaskExecutions: 200,
       ...grace,
@@ -53,6 +53,15 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
   } finally {
     await connection.close();
   }
+}
+
+/** Milliseconds that a platform may take to answer one request; `undefined` leaves the client's default. */
+function requestTimeoutMs({ EVALSAGA_REQUEST_TIMEOUT: text }: Env): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  const seconds = Number(text);
+  // Beyond that a request would outlive the attempt of the activity that sent it.
+  if (Number.isFinite(seconds) && seconds > 0 && seconds <= 60) return seconds * 1000;
+  throw new InfrastructureError(`EVALSAGA_REQUEST_TIMEOUT takes seconds from 0 to 60, not "${text}".`);
 }
 
 /** The bundle that the build made; from sources (tests) it is bundled anew. */

@@ -10,12 +10,14 @@ export function createWorkerDependencies(options: {
   readonly home: HomePaths;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly origin: string;
+  /** Per request to a platform, milliseconds; default: the client's own (30 s). */
+  readonly requestTimeoutMs?: number | undefined;
 }): ActivityDependencies {
-  const { home, env, origin } = options;
+  const { home, env, origin, requestTimeoutMs } = options;
   return {
     origin,
     runsFolder: home.runs,
-    platform: createPlatforms(home, { env }),
+    platform: createPlatforms(home, { env, timeoutMs: requestTimeoutMs }),
     async hostSecrets(invocation) {
       const stored = await storedSecrets(home, invocation);
       return (name) => {

@@ -30,6 +30,8 @@ export const faultSchema = z
     respond: z.union([z.literal('drop'), z.number().int().min(200).max(599)]).optional(),
     /** Do what was asked first. Default false. */
     apply: z.boolean().default(false),
+    /** Do what was asked this long after the answer: a request that lands late. Needs `respond`. */
+    apply_after: durationSchema.optional(),
     /** Wait before answering. */
     delay: durationSchema.optional(),
     /** Sent as `Retry-After`, in seconds. */
@@ -39,6 +41,9 @@ export const faultSchema = z
   })
   .refine((fault) => fault.respond !== undefined || fault.delay !== undefined, {
     message: 'a fault needs respond (a status or drop) or delay',
+  })
+  .refine((fault) => fault.apply_after === undefined || (fault.respond !== undefined && !fault.apply), {
+    message: 'apply_after needs respond, and no apply: it says when the work is done after the answer',
   });
 
 const isMethod = (text: string): boolean => (methods as readonly string[]).includes(text);

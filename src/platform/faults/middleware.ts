@@ -29,10 +29,18 @@ export function injectFaults(settings: FaultSettings): MiddlewareHandler<Platfor
       await sleep(rule.delay, undefined, { signal: settings.closing }).catch(() => undefined);
     if (rule.respond === undefined) return rule.apply ? undefined : next();
     const answer = rule.respond === 'drop' ? cut(context) : failure(rule, rule.respond);
+    if (rule.apply_after !== undefined) applyLate(rule.apply_after, next, settings.closing);
     if (rule.apply) context.res = undefined; // Hono would merge the headers of the answer that is thrown away
     context.res = answer;
     return undefined;
   };
+}
+
+/** What was asked is done when its answer has long been given; the request's body was read to find its names. */
+function applyLate(afterMs: number, work: () => Promise<void>, closing: AbortSignal): void {
+  void sleep(afterMs, undefined, { signal: closing })
+    .then(work)
+    .catch(() => undefined);
 }
 
 export const belowBase = (path: string, base: string): string => path.slice(base.length) || '/';
