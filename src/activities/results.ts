@@ -14,7 +14,7 @@ import type { Metrics } from '../contract/state';
 import { ResultsTooLarge, type FetchProgress } from '../results/fetch';
 import { saveLog } from '../results/logs';
 import { readNotes } from '../results/notes';
-import { parseResults } from '../results/parse';
+import { metricsWithErrors, parseResults } from '../results/parse';
 import { UnusableFolder } from '../results/remote-tree';
 import { writeRunRecord } from '../results/run-record';
 import { attempt } from './attempt';
@@ -123,7 +123,7 @@ async function readMetrics(input: FetchResultsInput): Promise<Metrics | null> {
     throw error;
   }
   try {
-    return Object.fromEntries(Object.entries(parseResults(text).metrics).slice(0, maxMetrics));
+    return Object.fromEntries(Object.entries(metricsWithErrors(parseResults(text))).slice(0, maxMetrics));
   } catch (error) {
     throw finalFailure(
       failureTypes.resultsInvalid,

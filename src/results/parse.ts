@@ -48,6 +48,30 @@ export function parseResults(text: string): ParsedResults {
   return { metrics, tasks };
 }
 
+/** The metrics, each followed by its standard error as `<metric>_stderr` where the harness gives one. */
+export function metricsWithErrors({ metrics, tasks }: ParsedResults): Metrics {
+  const errors = new Map<string, number | string>();
+  for (const { name, scores } of tasks) {
+    for (const { metric, score, stats } of scores) {
+      if (stats['stderr'] !== undefined) errors.set(keyOf(name, metric, score), stats['stderr']);
+    }
+  }
+  const entries = Object.entries(metrics).flatMap(([key, value]): [string, number | string][] => {
+    const error = errors.get(key);
+    const errorKey = `${key}_stderr`;
+    return error === undefined || errorKey in metrics
+      ? [[key, value]]
+      : [
+          [key, value],
+          [errorKey, error],
+        ];
+  });
+  return Object.fromEntries(entries);
+}
+
+const keyOf = (name: string, metric: string, score: string): string =>
+  metric === score ? `${name}_${metric}` : `${name}_${metric}_${score}`;
+
 function readDocument(text: string): unknown {
   if (text.trim() === '') throw new MalformedResults('it is empty');
   if (text.length > longestText) throw new MalformedResults(`it is longer than ${longestText} characters`);
@@ -97,7 +121,7 @@ function flatten(entries: readonly ResultEntry[]): Metrics {
   const metrics = new Map<string, number | string>();
   for (const { name, scores } of entries) {
     for (const { metric, score, value } of scores) {
-      const key = metric === score ? `${name}_${metric}` : `${name}_${metric}_${score}`;
+      const key = keyOf(name, metric, score);
       const earlier = metrics.get(key);
       if (earlier !== undefined && earlier !== value) {
         throw new MalformedResults(`two scores are called ${key}, with the values ${earlier} and ${value}`);

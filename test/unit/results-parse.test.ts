@@ -4,7 +4,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
 import { readNotes } from '../../src/results/notes';
-import { MalformedResults, parseResults } from '../../src/results/parse';
+import { MalformedResults, metricsWithErrors, parseResults } from '../../src/results/parse';
 import { readSampleCounts } from '../../src/results/samples';
 
 const real = `
@@ -146,4 +146,14 @@ test('sample counts from the harness own summary: newest first, damaged ones pas
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+});
+
+test('standard errors follow their metric', () => {
+  const text =
+    'results:\n  tasks:\n    hellaswag:\n      metrics:\n        acc: { scores: { acc: { value: 0.3, stats: { stderr: 0.15 } } } }\n        f1: { scores: { micro: { value: 0.5 } } }\n';
+  expect(Object.entries(metricsWithErrors(parseResults(text)))).toEqual([
+    ['hellaswag_acc', 0.3],
+    ['hellaswag_acc_stderr', 0.15],
+    ['hellaswag_f1_micro', 0.5],
+  ]);
 });
