@@ -129,7 +129,7 @@ function threads(): number {
   return asked >= 1 ? Math.floor(asked) : Math.max(1, Math.floor(availableParallelism() / 4));
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve, reject) => probe.once('error', reject).listen(0, '127.0.0.1', resolve));
   const address = probe.address();
