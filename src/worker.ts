@@ -43,7 +43,9 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
       taskQueue: target.taskQueue,
       identity: `evalsaga@${hostname()}:${process.pid}`,
       ...workflowSource(),
-      activities: createActivities(createWorkerDependencies({ home, env, origin, requestTimeoutMs: requestTimeoutMs(env) })),
+      activities: createActivities(
+        createWorkerDependencies({ home, env, origin, requestTimeoutMs: requestTimeoutMs(env) }),
+      ),
       // Looks are short and many; what they cost the platform is bounded by sharing them, not here.
       maxConcurrentActivityTaskExecutions: 200,
       ...grace,
