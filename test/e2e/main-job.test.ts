@@ -1,0 +1,148 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parse } from 'yaml';
+import { readJsonFile } from '../../src/home/private-file';
+import { createLeptonClient } from '../../src/lepton/client';
+import type { PlatformAccess } from '../../src/lepton/types';
+import { readSampleCounts } from '../../src/results/samples';
+import { testHome, type Finished, type TestHome } from '../support/command';
+import { emptyInventory } from '../support/simulated';
+
+/** The main job as a new user runs it: a home with nothing in it, the shipped examples, real model and harness. */
+
+const examples = path.resolve(__dirname, '..', '..', 'examples');
+const minutes = 60_000;
+const model = 'HuggingFaceTB/SmolLM2-135M-Instruct';
+
+let user: TestHome;
+beforeAll(async () => (user = await testHome('main-job')));
+afterAll(() => user.dispose());
+
+/** Starts an example and waits for its end; Temporal is found as a new user's is, not handed over. */
+const evaluate = (example: string, ...args: string[]): Promise<Finished> =>
+  user.run(['start', path.join(examples, example), '--platform', 'local', '--json', ...args], {
+    TEMPORAL_CLI_PATH: '',
+  });
+
+async function platform(): Promise<{ access: PlatformAccess; inventory: () => Promise<unknown> }> {
+  const access = (await readJsonFile(user.home.platformAccess)) as PlatformAccess;
+  const inventory = async (): Promise<unknown> => {
+    const headers = { authorization: `Bearer ${access.token}` };
+    return (await fetch(new URL('/__sim/inventory', access.url), { headers })).json();
+  };
+  return { access, inventory };
+}
+
+interface Task {
+  readonly name: string;
+  readonly status: string;
+  readonly metrics: Record<string, number>;
+  readonly outputDir: string;
+  readonly error: string | { message: string } | null;
+}
+
+const tasksOf = ({ stdout }: Finished): Task[] => (JSON.parse(stdout) as { tasks: Task[] }).tasks;
+
+test(
+  'three benchmarks, each on its own endpoint: real scores at home, nothing left',
+  async () => {
+    const run = await evaluate('lepton_vllm.yaml');
+    expect({ code: run.code, stderr: run.stderr }).toMatchObject({ code: 0 });
+    const document = JSON.parse(run.stdout);
+    expect(document).toMatchObject({ status: 'succeeded', platform: 'local', model, teardown: { left: [], kept: [] } });
+    for (const { name, metrics, outputDir } of tasksOf(run)) {
+      const { results } = parse(await readFile(path.join(outputDir, 'results.yml'), 'utf8'));
+      const { acc } = results.tasks[name].metrics;
+      expect(metrics[`${name}_acc`]).toBe(acc.scores.acc.value);
+      expect(metrics[`${name}_acc_stderr`]).toBe(acc.scores.acc.stats.stderr);
+      expect((await readSampleCounts(outputDir))[name]?.effective).toBe(10);
+    }
+    expect(await (await platform()).inventory()).toEqual(emptyInventory);
+  },
+  8 * minutes,
+);
+
+test(
+  'hellaswag on 20 samples repeats exactly, also beside itself',
+  async () => {
+    const run = await evaluate(
+      'lepton_vllm.yaml',
+      ...['-o', 'evaluation.tasks=[{name:hellaswag},{name:hellaswag}]'],
+      ...['-o', 'evaluation.nemo_evaluator_config.config.params.limit_samples=20'],
+    );
+    expect({ code: run.code, stderr: run.stderr }).toMatchObject({ code: 0 });
+    const [first, second] = tasksOf(run);
+    expect(Object.keys(first?.metrics ?? {})).toContain('hellaswag_acc_norm');
+    expect(second?.metrics).toEqual(first?.metrics);
+    expect(second?.outputDir).not.toBe(first?.outputDir);
+    expect(await sampleScores(second)).toEqual(await sampleScores(first));
+  },
+  8 * minutes,
+);
+
+/** Every log probability that the harness got, in order. */
+async function sampleScores(task: Task | undefined): Promise<unknown[]> {
+  const manifest = JSON.parse(await readFile(path.join(task?.outputDir ?? '', 'manifest.json'), 'utf8'));
+  const file = (manifest.files as { path: string }[]).find(({ path: name }) => /samples_.*\.jsonl$/.test(name));
+  const lines = (await readFile(path.join(task?.outputDir ?? '', file?.path ?? ''), 'utf8')).trim().split('\n');
+  const scores = lines.map((line) => JSON.parse(line).resps as unknown);
+  expect(scores).toHaveLength(20);
+  return scores;
+}
+
+test(
+  'a model without weights here ends in an honest failure, with everything torn down',
+  async () => {
+    const run = await evaluate('lepton_vllm_llama_3_1_8b_instruct.yaml');
+    expect(run.code).toBe(1);
+    for (const { error } of tasksOf(run)) {
+      expect(JSON.stringify(error)).toContain('meta-llama/Llama-3.1-8B-Instruct');
+      expect(JSON.stringify(error)).toContain(model);
+    }
+    expect(await (await platform()).inventory()).toEqual(emptyInventory);
+  },
+  5 * minutes,
+);
+
+test(
+  'an endpoint of the user’s own is used, and never touched',
+  async () => {
+    const { access, inventory } = await platform();
+    const client = createLeptonClient(access);
+    const name = 'mine';
+    await client.createDeployment({
+      name,
+      spec: {
+        container: {
+          image: 'vllm/vllm-openai:latest',
+          command: ['vllm', 'serve', model, '--served-model-name', model],
+        },
+        resource_requirement: { resource_shape: 'cpu.small', min_replicas: 1 },
+      },
+    });
+    const before = await readyDeployment(client, name);
+    const url = `${before.status?.endpoint?.external_endpoint ?? ''}/v1`;
+    const run = await evaluate(
+      'lepton_none.yaml',
+      ...['-o', `target.api_endpoint.url=${url}`, '-t', 'winogrande'],
+      ...['-o', 'evaluation.nemo_evaluator_config.config.params.limit_samples=5'],
+    );
+    expect({ code: run.code, stderr: run.stderr }).toMatchObject({ code: 0 });
+    expect(await inventory()).toEqual({ ...emptyInventory, deployments: [name] });
+    const after = await client.getDeployment(name);
+    expect(after?.status?.state).toBe('Ready');
+    expect(after?.metadata).toEqual(before.metadata);
+    await client.deleteDeployment(name);
+  },
+  5 * minutes,
+);
+
+async function readyDeployment(client: ReturnType<typeof createLeptonClient>, name: string) {
+  const deadline = Date.now() + minutes;
+  while (Date.now() < deadline) {
+    const deployment = await client.getDeployment(name);
+    if (deployment?.status?.state === 'Ready') return deployment;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  throw new Error(`deployment ${name} did not get Ready`);
+}
