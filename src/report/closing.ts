@@ -39,9 +39,23 @@ export function closingLines({ run, verdict, outputDir, program, now, style = pl
         .split('\n')
         .map((line) => `  ${line}`),
     );
+  lines.push(...resultNotes(snapshot).map((note) => `  ${note}`));
   lines.push(...leftAndKept(snapshot).map((line) => style.bad(`  ${line}`)));
   if (outputDir !== null && snapshot.tasks.some((task) => task.outputDir !== null)) lines.push(`results: ${outputDir}`);
   return [...lines, ...nextCommands(run, program)];
+}
+
+/** What must be known to read the scores, as the tasks' last words say it; once for all tasks that say the same. Pure. */
+export function resultNotes({ tasks }: Pick<RunDescription['snapshot'], 'tasks'>): string[] {
+  const byNote = new Map<string, number[]>();
+  for (const { index, outcome, phase, message } of tasks) {
+    if (outcome !== 'succeeded' || phase !== 'done' || !message) continue;
+    const note = harmlessLine(message);
+    byNote.set(note, [...(byNote.get(note) ?? []), index]);
+  }
+  return [...byNote].map(
+    ([note, indices]) => `note on ${indices.length === 1 ? 'task' : 'tasks'} ${indices.join(', ')}: ${note}`,
+  );
 }
 
 function lastEnd({ snapshot }: RunDescription): string | null {

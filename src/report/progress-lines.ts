@@ -23,15 +23,16 @@ export function progressLines(before: RunSnapshot | undefined, after: RunSnapsho
 function taskChange(before: TaskSnapshot | undefined, after: TaskSnapshot): string | undefined {
   if (before === undefined && after.phase === 'pending') return undefined;
   const outcome = after.outcome !== null && before?.outcome !== after.outcome ? verdict(after) : undefined;
-  const phase = before?.phase !== after.phase && after.phase !== 'done' ? phaseText(after) : undefined;
+  const phase = before?.phase !== after.phase ? phaseText(after, outcome !== undefined) : undefined;
   const message = before?.message !== after.message && after.message ? harmlessLine(after.message) : undefined;
   const parts = [phase, outcome, message].filter((part) => part !== undefined);
-  if (parts.length > 0) return parts.join(': ');
-  return before?.phase !== after.phase ? 'torn down' : undefined;
+  return parts.length > 0 ? parts.join(': ') : undefined;
 }
 
-function phaseText(task: TaskSnapshot): string {
+function phaseText(task: TaskSnapshot, saysOutcome: boolean): string | undefined {
   switch (task.phase) {
+    case 'done':
+      return saysOutcome ? undefined : 'torn down';
     case 'creating endpoint':
       return `creating endpoint ${task.endpoint ?? ''}`.trim();
     case 'running job':

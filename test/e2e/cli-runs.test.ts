@@ -87,6 +87,16 @@ describe('a run', () => {
   });
 });
 
+test('a log is followed from before its job exists to its end', async () => {
+  const platform = await bench.lepton({ jobs: { default: { states: [['Running', '4s'], ['Completed']] } } });
+  const command = bench.start(['start', bench.config, '-t', 'hellaswag'], platform.env);
+  const [, id = ''] = await command.untilSaid(startedId);
+  const logs = await bench.run(['logs', id, '--follow']);
+  expect(logs.code).toBe(0);
+  expect(logs.stdout).toContain('Running');
+  expect((await command.finished).code).toBe(0);
+});
+
 describe('Ctrl-C while attached', () => {
   test('cancels and waits for teardown: exit 4', async () => {
     const platform = await bench.lepton(longJobs);

@@ -34,6 +34,12 @@ test.each([
     'tearing down: failed (CUDA out of memory)',
   ],
   ['the end', { phase: 'tearing down', outcome: 'succeeded' }, { phase: 'done', outcome: 'succeeded' }, 'torn down'],
+  [
+    'the end with a note',
+    { phase: 'tearing down', outcome: 'succeeded' },
+    { phase: 'done', outcome: 'succeeded', message: '0-shot' },
+    'torn down: 0-shot',
+  ],
   ['a cancel before the start', { phase: 'pending' }, { phase: 'done', outcome: 'cancelled' }, 'cancelled'],
 ] as const)('%s', (_case, before, after, expected) => {
   expect(step(before, after)).toEqual([`0 hellaswag: ${expected}`]);

@@ -1,4 +1,4 @@
-import { closingLines } from '../../src/report/closing';
+import { closingLines, resultNotes } from '../../src/report/closing';
 import { duration } from '../../src/report/elapsed';
 import { runsTable, stackTable } from '../../src/report/overview';
 import { runDocument } from '../../src/report/run-document';
@@ -135,6 +135,15 @@ describe('closing words', () => {
     expect(text).toContain('  storage kept: /mnt/x: too large: evalsaga fetch');
     expect(text).toContain(`  evalsaga cleanup ${invocation}`);
   });
+});
+
+test('what must be known to read the scores is said once for all tasks it holds for', () => {
+  const done = (index: number, message: string | null) =>
+    taskOf({ index, phase: 'done', outcome: 'succeeded', message });
+  expect(resultNotes({ tasks: [done(0, '0-shot'), done(1, null), done(2, '0-shot'), done(3, 'other')] })).toEqual([
+    'note on tasks 0, 2: 0-shot',
+    'note on task 3: other',
+  ]);
 });
 
 test('status tells a cancel that is under way, and every error', () => {

@@ -96,9 +96,17 @@ async function printSource(source: LogSource, task: TaskPlan, reading: Reading):
       : liveLines(linesOf(source.bytes(closing.signal)), { follow, tail });
   try {
     for await (const line of lines) await context.output.write(`${mark}${mask(line)}\n`);
+  } catch (error) {
+    // A job that has ended is removed while its log is still being read: what was read is what there is.
+    if (source.kind === 'file' || !(await hasMovedOn(task, reading))) throw error;
   } finally {
     closing.abort();
   }
+}
+
+async function hasMovedOn({ index }: TaskPlan, { session, plan, context }: Reading): Promise<boolean> {
+  const { snapshot } = await describeRun(session.client, plan.invocation, context.home);
+  return snapshot.tasks.some((task) => task.index === index && task.outcome !== null);
 }
 
 function whyNone(task: TaskPlan, { phase, outcome }: TaskSnapshot, kind: LogKind): string {
