@@ -12,7 +12,7 @@ import { pollDelayMs } from '../lepton/retry-timing';
 import type { Deployment, LeptonClient } from '../lepton/types';
 import { attempt, reportObservation } from './attempt';
 import type { ActivityDependencies } from './dependencies';
-import { describeDeployment, explainDeployment, readDeploymentState } from './endpoint-state';
+import { circumstancesOf, describeDeployment, readDeploymentState, reasonsOf } from './endpoint-state';
 import { finalFailure, notReady } from './failures';
 import { resolveNodeGroup } from './node-groups';
 import { probeModel, type ProbeVerdict } from './probe';
@@ -57,26 +57,23 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
           case 'ready': {
             const verdict = await probeModel({
               url: state.url,
+              kind: 'dedicated',
               probe: input.probe,
               signal,
               key: await probeKey(input),
+              onSlow: (message) => void reportObservation(`Ready, but ${message}`),
             });
             await reportObservation(verdict.kind === 'ready' ? 'Ready' : `Ready, but ${verdict.message}`);
             return settleProbe(verdict, state.url, again);
           }
           case 'pending': {
-            const why = await explainDeployment(client, input.name, { signal });
-            const message = `${describeDeployment(deployment)}${why === '' ? '' : `: ${why}`}`;
+            const message = describeDeployment(deployment, await circumstancesOf(client, deployment, { signal }));
             await reportObservation(message);
             throw notReady(`endpoint ${input.name}: ${message}`, again);
           }
           case 'failed':
           case 'absent': {
-            const why = await explainDeployment(client, input.name, { signal });
-            const said = state.message ?? '';
-            const reason = [said, why]
-              .filter((text) => text !== '' && !(text === why && said.includes(why)))
-              .join('; ');
+            const reason = reasonsOf(deployment, await circumstancesOf(client, deployment, { signal }));
             throw finalFailure(
               failureTypes.endpointFailed,
               `endpoint ${input.name} ${state.kind === 'absent' ? 'is gone: something outside this run removed it' : `went to ${state.name}`}` +
@@ -94,6 +91,7 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
         async ({ signal, elapsedMs }) => {
           const verdict = await probeModel({
             url: input.url,
+            kind: 'existing',
             probe: input.probe,
             signal,
             key: await probeKey(input),
@@ -108,8 +106,7 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
       return attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal }) => {
         const { client } = await dependencies.platform(input.platform);
         const deployment = await client.getDeployment(input.name, { signal });
-        const why = await explainDeployment(client, input.name, { signal });
-        return `${describeDeployment(deployment)}${why === '' ? '' : `: ${why}`}`;
+        return describeDeployment(deployment, await circumstancesOf(client, deployment, { signal }));
       });
     },
 
@@ -117,12 +114,12 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
     async watchEndpoint(input: NamedEndpoint): Promise<never> {
       return attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal, elapsedMs }) => {
         const { client, lookups, pace } = await dependencies.platform(input.platform);
-        const state = readDeploymentState(await lookups.deployment(input.name));
+        const deployment = await lookups.deployment(input.name);
+        const state = readDeploymentState(deployment);
         if (state.kind !== 'failed' && state.kind !== 'absent') {
           throw notReady(`endpoint ${input.name} is up`, pollDelayMs({ elapsedMs, platform: pace }));
         }
-        const why = await explainDeployment(client, input.name, { signal });
-        const reason = [state.message ?? '', why].filter((text) => text !== '').join('; ');
+        const reason = reasonsOf(deployment, await circumstancesOf(client, deployment, { signal }));
         throw finalFailure(
           failureTypes.endpointFailed,
           `endpoint ${input.name} died while its job ran: ${state.kind === 'absent' ? 'it is gone' : state.name}${reason === '' ? '' : `: ${reason}`}`,

@@ -1,4 +1,5 @@
-import type { Job } from '../lepton/types';
+import type { CallOptions, Job, LeptonClient, PlatformEvent } from '../lepton/types';
+import { latestOf } from './endpoint-state';
 
 export type JobState =
   | { readonly kind: 'completed' }
@@ -25,9 +26,16 @@ export function readJobState(job: Job | undefined): JobState {
   return { kind: 'pending' };
 }
 
-/** One line: `Queueing: no capacity`. Pure. */
-export function describeJob(job: Job | undefined): string {
+/** One line: `Queueing: no capacity`. `events`: what the platform noted, for a state that does not say why. Pure. */
+export function describeJob(job: Job | undefined, events: readonly PlatformEvent[] = []): string {
   if (!job) return 'not on the platform';
-  const { status } = job;
-  return `${status?.state ?? 'no state yet'}${status?.message ? `: ${status.message}` : ''}`;
+  const state = job.status?.state ?? 'no state yet';
+  const why = job.status?.message || latestOf(events, state);
+  return why === '' ? state : `${state}: ${why}`;
+}
+
+/** The job's history, where its state raises the question why it does not run; empty when it can't be had. */
+export async function waitingEvents(client: LeptonClient, job: Job, options: CallOptions): Promise<PlatformEvent[]> {
+  if (job.status?.state === 'Running' || job.status?.message) return [];
+  return client.jobEvents(job.metadata.id ?? '', options).catch(() => []);
 }

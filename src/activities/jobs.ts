@@ -6,7 +6,7 @@ import type { Job, LeptonClient } from '../lepton/types';
 import { attempt, reportObservation } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, notReady } from './failures';
-import { describeJob, readJobState } from './job-state';
+import { describeJob, readJobState, waitingEvents } from './job-state';
 import { lastLogLine } from './log-tail';
 import { resolveNodeGroup } from './node-groups';
 
@@ -46,7 +46,8 @@ export function createJobActivities(dependencies: ActivityDependencies) {
           case 'completed':
             return;
           case 'pending': {
-            const message = describeJob(job);
+            const events = job === undefined ? [] : await waitingEvents(client, job, { signal });
+            const message = describeJob(job, events);
             await reportObservation(message);
             throw notReady(`job ${input.name}: ${message}`, pollDelayMs({ elapsedMs, platform: pace }));
           }
@@ -73,7 +74,8 @@ export function createJobActivities(dependencies: ActivityDependencies) {
     async describeJob(input: NamedJob & { readonly id: string }): Promise<string> {
       return attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal }) => {
         const { client } = await dependencies.platform(input.platform);
-        return describeJob(await client.getJob(input.id, { signal }));
+        const job = await client.getJob(input.id, { signal });
+        return describeJob(job, job === undefined ? [] : await waitingEvents(client, job, { signal }));
       });
     },
 

@@ -9,87 +9,129 @@ export type ProbeVerdict =
 const questionTimeoutMs = 10_000;
 /** Milliseconds for the warm-up: the first request compiles and loads. */
 const warmUpTimeoutMs = 60_000;
+/** Milliseconds after which an unanswered warm-up is told, while it still goes on. */
+const slowAfterMs = 5_000;
 
-/**
- * Whether the server at `url` (base URL, or a full request URL of an existing endpoint) serves the model: health path,
- * `GET /v1/models`, the served name, one tiny request. `key` is sent as bearer where it is known; without it a 401 means
- * "up, and protected", which is all that can be known.
- */
-export async function probeModel(options: {
+export interface ProbeRequest {
+  /** Base URL of a dedicated endpoint, full request URL of an existing one. */
   readonly url: string;
+  /**
+   * `dedicated`: a server of the run's own, which must list the model; what it does not answer yet, it will. `existing`: a
+   * server of any make, which may know no listing (404): then one real request says whether it serves the model.
+   */
+  readonly kind: 'dedicated' | 'existing';
   readonly probe: ProbeSpec;
+  /** Sent as bearer; `null`: not known here. */
   readonly key: string | null;
   readonly signal: AbortSignal;
-}): Promise<ProbeVerdict> {
-  const { probe, key } = options;
-  const base = baseUrl(options.url);
-  const headers = key === null ? {} : { authorization: `Bearer ${key}` };
-  const ask = (path: string, init: RequestInit = {}, timeoutMs = questionTimeoutMs) =>
-    question(
-      `${base}${path}`,
-      { ...init, headers: { ...headers, 'content-type': 'application/json' } },
-      { timeoutMs, signal: options.signal },
-    );
-
-  if (probe.healthPath !== null) {
-    const health = await ask(probe.healthPath);
-    const verdict = judge(health, probe.healthPath, { key, tolerate404: true });
-    if (verdict) return verdict;
-  }
-  const models = await ask('/v1/models');
-  const verdict = judge(models, '/v1/models', { key, tolerate404: false });
-  if (verdict) return verdict;
-  if (models.kind !== 'answer' || models.status !== 200) return { kind: 'ready' };
-  const served = servedModels(models.body);
-  if (served === undefined)
-    return { kind: 'not yet', message: `GET /v1/models answers something that is not a list of models` };
-  if (!served.includes(probe.servedModel)) {
-    return {
-      kind: 'mismatch',
-      message: `the endpoint serves ${served.map((name) => `"${name}"`).join(', ') || 'no model'}, the run asks for "${probe.servedModel}". Set the same name on both sides (deployment.served_model_name, or target.api_endpoint.model_id for an existing endpoint).`,
-    };
-  }
-  return warmUp(probe, ask);
+  /** Told once when the warm-up takes long: a server that hangs must not look like one that was never asked. */
+  readonly onSlow?: (message: string) => void;
 }
 
-async function warmUp(
-  probe: ProbeSpec,
-  ask: (path: string, init: RequestInit, timeoutMs: number) => Promise<Answer>,
-): Promise<ProbeVerdict> {
+/**
+ * Whether the server serves the model: health path, the listing of models with the served name in it, one tiny request.
+ * Without the key, where the run has one (a secret of the workspace), a 401 means "up, and protected", which is all that
+ * can be known; where the run has none, it means that the run's jobs would be refused too.
+ */
+export async function probeModel(request: ProbeRequest): Promise<ProbeVerdict> {
+  const { probe, key } = request;
+  const ask: Ask = (url, init = {}, timeoutMs = questionTimeoutMs) => {
+    const authorization = key === null ? {} : { authorization: `Bearer ${key}` };
+    const headers = { ...authorization, 'content-type': 'application/json' };
+    return question(url, { ...init, headers }, { timeoutMs, signal: request.signal });
+  };
+  const { root, models } = placesOf(request.url);
+  if (probe.healthPath !== null) {
+    const health = await ask(`${root}${probe.healthPath}`);
+    const verdict = judge(health, probe.healthPath, request, [404]);
+    if (verdict) return verdict;
+  }
+  const listing = await ask(models);
+  const verdict = judge(listing, '/v1/models', request, request.kind === 'existing' ? noListing : []);
+  return verdict ?? judgeListing(listing, request) ?? warmUp(request, ask);
+}
+
+/** How servers answer that have no listing of models. */
+const noListing: readonly number[] = [400, 404, 405, 410, 501];
+
+type Ask = (url: string, init?: RequestInit, timeoutMs?: number) => Promise<Answer>;
+
+/** `undefined`: the model is there, or only a request can tell. */
+function judgeListing(listing: Answer, { kind, probe }: ProbeRequest): ProbeVerdict | undefined {
+  if (listing.kind !== 'answer' || listing.status >= 300) return undefined;
+  const served = servedModels(listing.body);
+  if (kind === 'existing' && (served === undefined || served.length === 0)) return undefined;
+  if (served === undefined)
+    return { kind: 'not yet', message: `GET /v1/models answers something that is not a list of models` };
+  if (served.includes(probe.servedModel)) return undefined;
+  const shown = served.slice(0, 10).map((name) => `"${name}"`);
+  const names = `${shown.join(', ') || 'no model'}${served.length > shown.length ? ', …' : ''}`;
+  return {
+    kind: 'mismatch',
+    message: `the endpoint serves ${names}, the run asks for "${probe.servedModel}". Set the same name on both sides (deployment.served_model_name, or target.api_endpoint.model_id for an existing endpoint).`,
+  };
+}
+
+const warmUps = {
+  chat: { path: '/v1/chat/completions', body: { messages: [{ role: 'user', content: 'Hi' }] } },
+  completions: { path: '/v1/completions', body: { prompt: 'Hi' } },
+} as const;
+
+async function warmUp(request: ProbeRequest, ask: Ask): Promise<ProbeVerdict> {
+  const { probe, kind } = request;
   if (probe.warmUp === 'none') return { kind: 'ready' };
-  const chat = probe.warmUp === 'chat';
-  const path = chat ? '/v1/chat/completions' : '/v1/completions';
-  const body = chat ? { messages: [{ role: 'user', content: 'Hi' }] } : { prompt: 'Hi' };
-  const answer = await ask(
-    path,
-    { method: 'POST', body: JSON.stringify({ model: probe.servedModel, max_tokens: 1, ...body }) },
-    warmUpTimeoutMs,
-  );
-  return judge(answer, path, { key: null, tolerate404: false }) ?? { kind: 'ready' };
+  const { path, body } = warmUps[probe.warmUp];
+  const url = warmUpUrl(request, path);
+  const payload = JSON.stringify({ model: probe.servedModel, max_tokens: 1, ...body });
+  const silent = `${path} does not answer, although /v1/models does: the server is up, but generates nothing`;
+  const slow = setTimeout(() => request.onSlow?.(silent), slowAfterMs);
+  const answer = await ask(url, { method: 'POST', body: payload }, warmUpTimeoutMs).finally(() => clearTimeout(slow));
+  if (answer.kind === 'silence' && answer.reason === 'TimeoutError') return { kind: 'not yet', message: silent };
+  if (kind === 'existing' && answer.kind === 'answer' && answer.status === 404) {
+    const said = answer.body.replace(/\s+/g, ' ').trim().slice(0, 200);
+    return {
+      kind: 'mismatch',
+      message: `POST ${path} answers 404${said === '' ? '' : ` (${said})`}: the endpoint does not serve "${probe.servedModel}" there. Check target.api_endpoint.url and target.api_endpoint.model_id.`,
+    };
+  }
+  // A server that finds fault with so small a request is up: the evaluation's own requests are better made.
+  return judge(answer, path, request, [400, 413, 422]) ?? { kind: 'ready' };
+}
+
+/** An existing endpoint is asked where its jobs will ask, whatever that path is; one of another kind, beside it. */
+function warmUpUrl({ kind, url }: ProbeRequest, path: string): string {
+  const { root, takes } = placesOf(url);
+  if (kind === 'existing' && (takes === undefined || path === `/v1${takes}`)) return url;
+  return takes === undefined ? `${root}${path}` : `${requestRoot(url)}${path.replace('/v1', '')}`;
 }
 
 type Answer =
   | { readonly kind: 'answer'; readonly status: number; readonly body: string }
   | { readonly kind: 'silence'; readonly reason: string };
 
-/** `undefined`: fine so far. */
+/** `undefined`: fine so far. `fine`: statuses beyond 299 that are no obstacle. */
 function judge(
   answer: Answer,
   path: string,
-  options: { key: string | null; tolerate404: boolean },
+  { key, probe, kind }: ProbeRequest,
+  fine: readonly number[],
 ): ProbeVerdict | undefined {
   if (answer.kind === 'silence') return { kind: 'not yet', message: `${path} does not answer (${answer.reason})` };
   const { status } = answer;
-  if (status < 300) return undefined;
-  if (status === 401 || status === 403) {
-    if (options.key === null) return undefined;
-    return {
-      kind: 'mismatch',
-      message: `${path} refuses the key (${status}): check that deployment.lepton_config.api_tokens and target.api_endpoint.api_key_name name the same token`,
-    };
+  if (status < 300 || fine.includes(status)) return undefined;
+  if (status !== 401 && status !== 403) return { kind: 'not yet', message: `${path} answers ${status}` };
+  if (key !== null) {
+    const where =
+      kind === 'existing'
+        ? 'the variable that target.api_endpoint.api_key_name names holds the key of this endpoint'
+        : 'deployment.lepton_config.api_tokens and target.api_endpoint.api_key_name name the same token';
+    return { kind: 'mismatch', message: `${path} refuses the key (${status}): check that ${where}` };
   }
-  if (status === 404 && options.tolerate404) return undefined;
-  return { kind: 'not yet', message: `${path} answers ${status}` };
+  if (probe.token !== null) return undefined;
+  return {
+    kind: 'mismatch',
+    message: `${path} wants a key (${status}), and the run has none: name the variable that holds it in target.api_endpoint.api_key_name`,
+  };
 }
 
 async function question(
@@ -119,10 +161,20 @@ function servedModels(body: string): string[] | undefined {
   }
 }
 
-/** `http://h:80/v1/chat/completions?x=1` → `http://h:80`: what stands before `/v1`, without a trailing slash. Pure. */
-export function baseUrl(url: string): string {
-  const parsed = new URL(url);
-  const path = parsed.pathname.replace(/\/+$/, '');
+const requestPaths = ['/chat/completions', '/completions', '/embeddings'] as const;
+
+/** Where a server has what: `root` is what stands before `/v1`, `models` its listing, `takes` the kind of request of the URL. Pure. */
+export function placesOf(url: string): { root: string; models: string; takes: string | undefined } {
+  const { origin, pathname } = new URL(url);
+  const path = pathname.replace(/\/+$/, '');
   const cut = path.search(/\/v1(\/|$)/);
-  return `${parsed.protocol}//${parsed.host}${cut === -1 ? path : path.slice(0, cut)}`;
+  const root = `${origin}${cut === -1 ? path : path.slice(0, cut)}`;
+  const takes = requestPaths.find((request) => path.endsWith(request));
+  return { root, takes, models: takes === undefined ? `${root}/v1/models` : `${requestRoot(url)}/models` };
+}
+
+/** `https://h/v2/chat/completions?x=1` → `https://h/v2`. */
+function requestRoot(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname.replace(/\/+$/, '').replace(/\/(chat\/completions|completions|embeddings)$/, '')}`;
 }
