@@ -1,0 +1,142 @@
+/**
+ * Speed and memory of the built product, each measured against a plain Node start in the same run: ratios compare machines
+ * and days, the absolute figures stand beside the budget. Nothing here fails a test.
+ *
+ *   npm run bench             commands, a run on the simulated platform
+ *   npm run bench -- --full   also the shipped example with real model and harness, warm
+ */
+import { execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const program = path.join(root, 'dist', 'cli', 'main.js');
+const example = path.join(root, 'examples', 'lepton_vllm.yaml');
+const folder = mkdtempSync(path.join(tmpdir(), 'evalsaga-bench-'));
+const env = { ...process.env, EVALSAGA_HOME: path.join(folder, 'home'), NO_COLOR: '1' };
+for (const name of Object.keys(env)) if (/^(LEPTON_|TEMPORAL_)/.test(name)) delete env[name];
+
+const rows = [];
+
+try {
+  const baseline = await median(5, () => run(process.execPath, ['-e', '0']));
+  row('node -e 0', baseline, { baseline });
+  row('evalsaga --help', await median(5, () => evalsaga(['--help'])), { baseline });
+  row('start --dry-run, 3 tasks', await median(5, () => evalsaga(['start', example, '--dry-run'])), { baseline, budget: 1_500 });
+  const many = path.join(folder, 'many.yaml');
+  writeFileSync(many, manyTasks(300));
+  row('start --dry-run, 300 tasks', await median(3, () => evalsaga(['start', many, '--dry-run'])), { baseline, budget: 2_000 });
+  await simulatedRun(baseline);
+  if (process.argv.includes('--full')) await fullExample(baseline);
+  print();
+} finally {
+  await evalsaga(['down', '--force']).catch(() => undefined);
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function evalsaga(args, extra = {}) {
+  return run(process.execPath, [program, ...args], { env: { ...env, ...extra }, cwd: folder, maxBuffer: 1 << 28 });
+}
+
+/** How soon create requests leave, and how far apart, on a platform that only plays. */
+async function simulatedRun(baseline) {
+  const plan = path.join(folder, 'plan.yaml');
+  writeFileSync(plan, 'endpoints:\n  default: { states: [[Starting, 500ms], [Ready]] }\n');
+  const platform = spawn(process.execPath, [program, 'platform', '--runtime', 'simulated', '--plan', plan], { env });
+  const access = JSON.parse(await firstLine(platform.stdout));
+  const lepton = { LEPTON_WORKSPACE_ID: access.workspace, LEPTON_WORKSPACE_TOKEN: access.token, LEPTON_WORKSPACE_URL: access.url };
+  try {
+    for (const label of ['cold stack', 'warm stack']) {
+      const begun = Date.now();
+      await evalsaga(['start', example, '-o', `execution.output_dir=${path.join(folder, 'out')}`], lepton);
+      const whole = Date.now() - begun;
+      const creates = (await requests(access)).filter(({ method, path: route }) => method === 'POST' && route === '/deployments');
+      const times = creates.map(({ at }) => Date.parse(at)).filter((at) => at >= begun);
+      row(`first create, ${label}`, Math.min(...times) - begun, { baseline, budget: 8_000 });
+      row(`spread of 3 creates, ${label}`, Math.max(...times) - Math.min(...times), { baseline, budget: 1_000 });
+      row(`whole simulated run, ${label}`, whole, { baseline });
+    }
+    const id = JSON.parse((await evalsaga(['ls', 'runs', '--json'])).stdout);
+    const invocation = (Array.isArray(id) ? id : id.runs)[0].invocation;
+    row('status ID', await median(5, () => evalsaga(['status', invocation])), { baseline, budget: 1_500 });
+    const worker = JSON.parse(readFileSync(path.join(env.EVALSAGA_HOME, 'stack', 'worker.json'), 'utf8'));
+    memory('worker', worker.pid, 300);
+  } finally {
+    platform.kill();
+  }
+}
+
+async function fullExample(baseline) {
+  const args = ['start', example, '--platform', 'local', '-o', `execution.output_dir=${path.join(folder, 'full')}`];
+  row('example, all provisioning', await timed(() => evalsaga(args)), { baseline, budget: 360_000 });
+  const peaks = new Map();
+  const watch = setInterval(() => void modelServers(peaks), 1_000);
+  row('example, warm', await timed(() => evalsaga(args)), { baseline, budget: 150_000 });
+  clearInterval(watch);
+  const peak = Math.max(0, ...peaks.values());
+  rows.push({ what: 'largest model server, peak RSS', value: `${Math.round(peak)} MB`, ratio: '', budget: '700 MB' });
+}
+
+async function modelServers(peaks) {
+  const { stdout } = await run('ps', ['-eo', 'pid=,rss=,args=']);
+  for (const line of stdout.split('\n')) {
+    const [, pid, rss] = /^\s*(\d+)\s+(\d+)\s.*model-server\/main\.js/.exec(line) ?? [];
+    if (pid) peaks.set(pid, Math.max(peaks.get(pid) ?? 0, Number(rss) / 1024));
+  }
+}
+
+function memory(what, pid, budget) {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const megabytes = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? Number.NaN) / 1024;
+  rows.push({ what: `${what}, peak RSS`, value: `${Math.round(megabytes)} MB`, ratio: '', budget: `${budget} MB` });
+}
+
+async function requests({ url, token }) {
+  const answer = await fetch(new URL('/__sim/requests', url), { headers: { authorization: `Bearer ${token}` } });
+  return answer.json();
+}
+
+function firstLine(stream) {
+  return new Promise((resolve) => {
+    let text = '';
+    stream.on('data', (chunk) => {
+      text += chunk;
+      if (text.includes('\n')) resolve(text.split('\n')[0]);
+    });
+  });
+}
+
+async function timed(work) {
+  const begun = performance.now();
+  await work();
+  return performance.now() - begun;
+}
+
+async function median(times, work) {
+  const taken = [];
+  for (let i = 0; i < times; i += 1) taken.push(await timed(work));
+  return taken.sort((a, b) => a - b)[Math.floor(times / 2)];
+}
+
+function row(what, ms, { baseline, budget }) {
+  const shown = (value) => (value >= 10_000 ? `${(value / 1000).toFixed(1)} s` : `${Math.round(value)} ms`);
+  rows.push({ what, value: shown(ms), ratio: (ms / baseline).toFixed(1), budget: budget ? shown(budget) : '' });
+}
+
+function print() {
+  const columns = ['what', 'value', 'ratio', 'budget'];
+  const width = (column) => Math.max(column.length, ...rows.map((entry) => String(entry[column]).length));
+  const line = (entry) => columns.map((column) => String(entry[column]).padEnd(width(column))).join('  ');
+  console.log(line({ what: 'what', value: 'value', ratio: '× node', budget: 'budget' }));
+  for (const entry of rows) console.log(line(entry));
+}
+
+function manyTasks(count) {
+  const text = readFileSync(example, 'utf8');
+  const head = text.slice(0, text.indexOf('  tasks:'));
+  return `${head}  tasks:\n${Array.from({ length: count }, () => '    - name: hellaswag\n').join('')}`;
+}
