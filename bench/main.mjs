@@ -26,10 +26,16 @@ try {
   const baseline = await median(5, () => run(process.execPath, ['-e', '0']));
   row('node -e 0', baseline, { baseline });
   row('evalsaga --help', await median(5, () => evalsaga(['--help'])), { baseline });
-  row('start --dry-run, 3 tasks', await median(5, () => evalsaga(['start', example, '--dry-run'])), { baseline, budget: 1_500 });
+  row('start --dry-run, 3 tasks', await median(5, () => evalsaga(['start', example, '--dry-run'])), {
+    baseline,
+    budget: 1_500,
+  });
   const many = path.join(folder, 'many.yaml');
   writeFileSync(many, manyTasks(300));
-  row('start --dry-run, 300 tasks', await median(3, () => evalsaga(['start', many, '--dry-run'])), { baseline, budget: 2_000 });
+  row('start --dry-run, 300 tasks', await median(3, () => evalsaga(['start', many, '--dry-run'])), {
+    baseline,
+    budget: 2_000,
+  });
   await simulatedRun(baseline);
   if (process.argv.includes('--full')) await fullExample(baseline);
   print();
@@ -48,13 +54,19 @@ async function simulatedRun(baseline) {
   writeFileSync(plan, 'endpoints:\n  default: { states: [[Starting, 500ms], [Ready]] }\n');
   const platform = spawn(process.execPath, [program, 'platform', '--runtime', 'simulated', '--plan', plan], { env });
   const access = JSON.parse(await firstLine(platform.stdout));
-  const lepton = { LEPTON_WORKSPACE_ID: access.workspace, LEPTON_WORKSPACE_TOKEN: access.token, LEPTON_WORKSPACE_URL: access.url };
+  const lepton = {
+    LEPTON_WORKSPACE_ID: access.workspace,
+    LEPTON_WORKSPACE_TOKEN: access.token,
+    LEPTON_WORKSPACE_URL: access.url,
+  };
   try {
     for (const label of ['cold stack', 'warm stack']) {
       const begun = Date.now();
       await evalsaga(['start', example, '-o', `execution.output_dir=${path.join(folder, 'out')}`], lepton);
       const whole = Date.now() - begun;
-      const creates = (await requests(access)).filter(({ method, path: route }) => method === 'POST' && route === '/deployments');
+      const creates = (await requests(access)).filter(
+        ({ method, path: route }) => method === 'POST' && route === '/deployments',
+      );
       const times = creates.map(({ at }) => Date.parse(at)).filter((at) => at >= begun);
       row(`first create, ${label}`, Math.min(...times) - begun, { baseline, budget: 8_000 });
       row(`spread of 3 creates, ${label}`, Math.max(...times) - Math.min(...times), { baseline, budget: 1_000 });
