@@ -10,7 +10,8 @@ import { freshFolder, testCache } from './folders';
 import { startSimulated, type SimulatedPlan, type SimulatedPlatform } from './simulated';
 
 /** The built program, run as users run it: as a process of its own, in a home of its own. */
-export const program = process.env['EVALSAGA_TEST_PROGRAM'] ?? path.resolve(__dirname, '..', '..', 'dist', 'cli', 'main.js');
+export const program =
+  process.env['EVALSAGA_TEST_PROGRAM'] ?? path.resolve(__dirname, '..', '..', 'dist', 'cli', 'main.js');
 
 export interface Finished {
   readonly code: number | undefined;
