@@ -74,6 +74,8 @@ export interface StartRequest {
   /** The resolved config with secrets masked: becomes part of `run.json`. */
   readonly configYaml: string;
   readonly home: HomePaths;
+  /** Of the Temporal installation, as `originOf` says it: lets a sweep judge the run when Temporal has forgotten it. */
+  readonly origin?: string | undefined;
   /** Whether the cluster has our search attributes. */
   readonly searchAttributes: boolean;
 }
@@ -87,7 +89,8 @@ export async function startRun(client: Client, request: StartRequest): Promise<{
       `the run's plan has ${bytes} bytes, Temporal takes ${maxPlanBytes}: split the config into several runs, or make the tasks' parameters smaller`,
     );
   }
-  await storeRun(request.home, { plan, configYaml: request.configYaml, secrets: request.hostSecrets });
+  const { configYaml, hostSecrets: secrets, origin } = request;
+  await storeRun(request.home, { plan, configYaml, secrets, origin });
   const workflowId = runWorkflowId(plan.invocation);
   const input: RunInput = { plan, searchAttributes: request.searchAttributes };
   try {

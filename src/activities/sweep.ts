@@ -16,6 +16,8 @@ export function createSweepActivities(dependencies: ActivityDependencies) {
         return sweep({
           temporal: getClient(),
           platform: client,
+          ref: input.platform,
+          home: { runs: dependencies.runsFolder },
           origin: dependencies.origin,
           graceSeconds: input.graceSeconds,
           dryRun: false,

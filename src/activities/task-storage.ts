@@ -12,7 +12,7 @@ import { resolveNodeGroup } from './node-groups';
 const lookMs = { local: 500, lepton: 5_000 } as const;
 
 export interface StorageContext {
-  readonly platform: Platform;
+  readonly platform: Pick<Platform, 'client' | 'pace'>;
   readonly marks: Marks;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: FetchProgress) => void;
@@ -63,7 +63,8 @@ export async function removeFolder(input: RemoveStorageInput, context: StorageCo
 
 const known = new WeakMap<LeptonClient, boolean>();
 
-async function hasStorageApi(client: LeptonClient): Promise<boolean> {
+/** Asked once per client: it is a property of the workspace. */
+export async function hasStorageApi(client: LeptonClient): Promise<boolean> {
   const answer = known.get(client) ?? (await client.storage.available());
   known.set(client, answer);
   return answer;

@@ -1,3 +1,4 @@
+import type { Client } from '@temporalio/client';
 import { describeRun, startRun, type RunDescription } from '../client';
 import type { RunPlan } from '../contract/plan';
 import { closingLines } from '../report/closing';
@@ -6,7 +7,9 @@ import { runDocument } from '../report/run-document';
 import { scoresTable } from '../report/scores';
 import { admitPlatform, type PlatformChoice } from '../stack/platform-choice';
 import { ensureStack, type Stack } from '../stack/stack';
+import { originOf } from '../temporal/origin';
 import { ensureSearchAttributes } from '../temporal/search-attributes';
+import { temporalTarget } from '../temporal/target';
 import { attach } from './attach';
 import type { CommandContext } from './command';
 import { Interrupted } from './errors';
@@ -14,6 +17,7 @@ import { done, type CommandOutcome } from './exit-code';
 import { onInterrupts } from './interrupts';
 import { programName } from './program-name';
 import { runUrl, type Session } from './session';
+import { keepSwept } from './sweeping';
 
 export interface Launch {
   readonly plan: RunPlan;
@@ -62,12 +66,15 @@ async function startIt({ plan, secrets, choice, configYaml }: Launch, context: C
     if (!attributes.usable) output.warn(attributes.warning);
     leaving.signal.throwIfAborted();
     const { client, taskQueue } = stack;
+    await keepSwept(stack, choice.ref, context);
+    const origin = await originOf({ ...clientOf(client), home, embedded: temporalTarget(env).kind === 'embedded' });
     await startRun(client, {
       plan,
       taskQueue,
       hostSecrets: secrets,
       configYaml,
       home,
+      origin,
       searchAttributes: attributes.usable,
     });
     return stack;
@@ -75,6 +82,8 @@ async function startIt({ plan, secrets, choice, configYaml }: Launch, context: C
     interrupts.stop();
   }
 }
+
+const clientOf = ({ connection, options: { namespace } }: Client) => ({ connection, namespace });
 
 function announce({ invocation }: RunPlan, session: Session, { output, env }: CommandContext): void {
   const program = programName(env);

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { RunPlan } from '../contract/plan';
@@ -12,11 +12,18 @@ const secretsSchema = z.record(z.string(), z.string());
 /** Stores a run before it is started. `secrets` by variable name; mode 0600. */
 export async function storeRun(
   home: HomePaths,
-  run: { readonly plan: RunPlan; readonly configYaml: string; readonly secrets: Readonly<Record<string, string>> },
+  run: {
+    readonly plan: RunPlan;
+    readonly configYaml: string;
+    readonly secrets: Readonly<Record<string, string>>;
+    /** Of the Temporal installation that will own the run. */
+    readonly origin?: string | undefined;
+  },
 ): Promise<void> {
   const folder = path.join(home.runs, run.plan.invocation);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await writeFile(path.join(folder, 'config.yaml'), run.configYaml, { mode: 0o600 });
+  if (run.origin !== undefined) await writePrivateJson(path.join(folder, 'origin.json'), { origin: run.origin });
   await writePrivateJson(path.join(folder, 'plan.json'), run.plan);
   if (Object.keys(run.secrets).length > 0) await writePrivateJson(secretsFile(home, run.plan.invocation), run.secrets);
 }
@@ -43,3 +50,37 @@ export async function forgetSecrets(home: HomePaths, invocation: string): Promis
 }
 
 const secretsFile = (home: HomePaths, invocation: string): string => path.join(home.secrets, `${invocation}.json`);
+
+/** A run of this host whose storage nobody has accounted for yet. */
+export interface StoredRun {
+  readonly plan: RunPlan;
+  /** Milliseconds since the epoch. */
+  readonly storedAt: number;
+  /** `undefined`: not known; then only a Temporal that knows the run may judge it. */
+  readonly origin: string | undefined;
+}
+
+/** Runs that were started on this host, without those whose storage is known to be gone. */
+export async function openRuns(home: Pick<HomePaths, 'runs'>): Promise<StoredRun[]> {
+  const names = (await readdir(home.runs).catch(() => [])).filter((name) => /^[0-9a-f]{16}$/.test(name));
+  const runs = await Promise.all(names.map((name) => openRun(path.join(home.runs, name)).catch(() => undefined)));
+  return runs.filter((run) => run !== undefined);
+}
+
+async function openRun(folder: string): Promise<StoredRun | undefined> {
+  if ((await readJsonFile(path.join(folder, 'storage-gone.json'))) !== undefined) return undefined;
+  const file = path.join(folder, 'plan.json');
+  const plan = (await readJsonFile(file)) as RunPlan | undefined;
+  if (!plan) return undefined;
+  const owner = originSchema.safeParse(await readJsonFile(path.join(folder, 'origin.json')));
+  return { plan, storedAt: (await stat(file)).mtimeMs, origin: owner.success ? owner.data.origin : undefined };
+}
+
+const originSchema = z.object({ origin: z.string() });
+
+/** From now on nobody needs to look for the run's storage. */
+export async function noteStorageGone(home: Pick<HomePaths, 'runs'>, invocation: string): Promise<void> {
+  const folder = path.join(home.runs, invocation);
+  const known = await stat(folder).catch(() => undefined);
+  if (known) await writePrivateJson(path.join(folder, 'storage-gone.json'), { at: new Date().toISOString() });
+}

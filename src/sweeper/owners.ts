@@ -7,7 +7,12 @@ export async function ownerOf(
   client: Client,
   task: { readonly invocation: string; readonly index: number },
 ): Promise<OwnerState> {
-  const ids = [runWorkflowId(task.invocation), taskWorkflowId(task.invocation, task.index)];
+  return ownerAmong(client, task.invocation, [task.index]);
+}
+
+/** The same for what belongs to a run and any of its tasks. */
+export async function ownerAmong(client: Client, invocation: string, indices: readonly number[]): Promise<OwnerState> {
+  const ids = [runWorkflowId(invocation), ...indices.map((index) => taskWorkflowId(invocation, index))];
   const found = (await Promise.all(ids.map((id) => closeTime(client, id)))).filter((state) => state !== undefined);
   if (found.some((state) => state === 'running')) return { kind: 'live' };
   const closed = found.filter((state): state is number => typeof state === 'number');

@@ -26,6 +26,8 @@ export const sweep: CommandBody = async (input, context) => {
   const report = await sweepOnce({
     temporal: stack.client,
     platform: createLeptonClient(await loadAccess(home, ref, { env })),
+    ref,
+    home,
     origin: await originOf({
       connection: stack.client.connection,
       namespace: stack.client.options.namespace,

@@ -7,6 +7,7 @@ import { webUiUrl } from '../../temporal/web-ui';
 import { textOption, type CommandBody } from '../command';
 import { wantsJson } from '../config-input';
 import { done } from '../exit-code';
+import { keepSwept } from '../sweeping';
 
 /** `up`: starts what is missing, restarts what died, leaves the rest. */
 export const up: CommandBody = async (input, { home, env, output }) => {
@@ -14,6 +15,7 @@ export const up: CommandBody = async (input, { home, env, output }) => {
   if (choice.access) await storeCredentials(home, choice.access);
   const report = (line: string): void => output.note(output.style.dim(line));
   const stack = await ensureStack({ home, env, localPlatform: choice.ref.kind === 'local', report });
+  await keepSwept(stack, choice.ref, { output, env });
   await stack.client.connection.close();
   const services = await stackStatus(home);
   const { address, namespace, uiBase } = stack.temporal;

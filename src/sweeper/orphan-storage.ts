@@ -1,0 +1,68 @@
+import type { Client } from '@temporalio/client';
+import { isDeepStrictEqual } from 'node:util';
+import type { PlatformRef } from '../contract/plan';
+import type { HomePaths } from '../home/paths';
+import { noteStorageGone, openRuns, type StoredRun } from '../home/run-store';
+import type { LeptonClient } from '../lepton/types';
+import { recordedTeardown } from '../results/recorded';
+import type { OwnerState, SweepRule } from './orphans';
+import { ownerAmong } from './owners';
+import { clearStorage, hasStorage } from './run-storage';
+
+/** Storage of a run of this host that ended without clearing it: it was terminated, or Temporal lost it. */
+export interface OrphanStorage {
+  readonly run: StoredRun;
+}
+
+export interface StorageSurroundings {
+  readonly temporal: Client;
+  readonly platform: LeptonClient;
+  readonly ref: PlatformRef;
+  readonly home: Pick<HomePaths, 'runs'>;
+  readonly rule: SweepRule;
+}
+
+/**
+ * Looks through the runs that this host knows. One that ended by itself has accounted for its storage in `run.json`: what
+ * it kept, it kept on purpose. Rejects when Temporal or the platform can't be asked.
+ */
+export async function findOrphanStorage(around: StorageSurroundings): Promise<OrphanStorage[]> {
+  const { temporal, platform, ref, home, rule } = around;
+  const found: OrphanStorage[] = [];
+  for (const run of await openRuns(home)) {
+    const { plan } = run;
+    if (!isDeepStrictEqual(plan.platform, ref) || plan.keepStorage) continue;
+    const teardown = await recordedTeardown(plan);
+    if (teardown && !teardown.left.some(({ kind }) => kind === 'storage')) {
+      if (teardown.kept.length === 0) await noteStorageGone(home, plan.invocation);
+      continue;
+    }
+    const indices = plan.tasks.map(({ index }) => index);
+    if (!outlived(run, await ownerAmong(temporal, plan.invocation, indices), rule)) continue;
+    if (await hasStorage(platform, plan)) found.push({ run });
+    else await noteStorageGone(home, plan.invocation);
+  }
+  return found;
+}
+
+/** Brings home what is there, then removes it. Rejects, having removed nothing, when not all came home. */
+export async function removeOrphanStorage(
+  { run: { plan } }: OrphanStorage,
+  { platform, home, rule, signal }: StorageSurroundings & { readonly signal?: AbortSignal | undefined },
+): Promise<void> {
+  await clearStorage({ platform, plan, origin: rule.origin, discard: false, signal });
+  await noteStorageGone(home, plan.invocation);
+}
+
+/** Whether nobody is left who would clear the run's storage. Pure. */
+export function outlived(run: Pick<StoredRun, 'storedAt' | 'origin'>, owner: OwnerState, rule: SweepRule): boolean {
+  switch (owner.kind) {
+    case 'live':
+      return false;
+    case 'closed':
+      return rule.nowMs - owner.closedAt > rule.graceMs;
+    case 'unknown':
+      // It may live in another Temporal installation: only its own one may say that it is forgotten.
+      return run.origin === rule.origin && rule.nowMs - run.storedAt > rule.graceMs;
+  }
+}
