@@ -11,6 +11,15 @@ const dist = path.join(root, 'dist');
 /** Built aside and swapped in at the end: commands and background processes of the last build go on meanwhile. */
 const draft = path.join(root, `.dist-${process.pid}`);
 
+/** An installation without development packages (`npm ci --omit=dev`) runs what was built before. */
+if (!canResolve('typescript/bin/tsc')) {
+  if (existsSync(path.join(dist, 'workflow-bundle.js'))) process.exit(0);
+  console.error(
+    'The TypeScript compiler is not installed, and there is no dist/ yet: run npm ci without --omit=dev once.',
+  );
+  process.exit(1);
+}
+
 try {
   const tsc = [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--outDir', draft];
   execFileSync(process.execPath, tsc, { cwd: root, stdio: 'inherit' });
@@ -22,6 +31,14 @@ try {
   rmSync(old, { recursive: true, force: true });
 } finally {
   rmSync(draft, { recursive: true, force: true });
+}
+
+function canResolve(name) {
+  try {
+    return Boolean(require.resolve(name));
+  } catch {
+    return false;
+  }
 }
 
 /** Copies every file that is not TypeScript (presets, catalogue, Python and shell data) to the same place in the build. */

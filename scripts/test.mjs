@@ -8,9 +8,20 @@ import path from 'node:path';
 const require = createRequire(import.meta.url);
 const folder = mkdtempSync(path.join(tmpdir(), 'evalsaga-test-'));
 const report = path.join(folder, 'report.json');
-const args = [require.resolve('jest/bin/jest'), '--json', `--outputFile=${report}`, '--testLocationInResults=false', ...process.argv.slice(2)];
+const args = [
+  require.resolve('jest/bin/jest'),
+  '--json',
+  `--outputFile=${report}`,
+  '--maxWorkers=2',
+  ...process.argv.slice(2),
+];
 const { status } = spawnSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-const { numPassedTests: passed, numFailedTests: failed, numRuntimeErrorTestSuites: broken, numTotalTests: total } = JSON.parse(readFileSync(report, 'utf8'));
+const {
+  numPassedTests: passed,
+  numFailedTests: failed,
+  numRuntimeErrorTestSuites: broken,
+  numTotalTests: total,
+} = JSON.parse(readFileSync(report, 'utf8'));
 rmSync(folder, { recursive: true, force: true });
 console.log(`${passed} passed, ${failed + broken} failed`);
 process.exitCode = status === 0 && total > 0 ? 0 : 1;
