@@ -1,0 +1,144 @@
+import { readFile, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { homePaths } from '../../src/home/paths';
+import type { JobObservation, JobSpecBody, Runtime, RuntimeHost } from '../../src/platform/runtime';
+import { parse } from 'yaml';
+import { provisionHarness } from '../../src/harness/environment';
+import { hubReachable } from '../../src/harness/data';
+import { freshFolder, testCache } from '../support/folders';
+import { hostIn, startRuntime, stateOf, textOf } from '../support/process-runtime';
+
+/** The real harness against the real model server, as deployments and jobs of the process runtime. */
+
+const MODEL = 'HuggingFaceTB/SmolLM2-135M-Instruct';
+const IMAGE = 'nvcr.io/nvidia/eval-factory/lm-evaluation-harness:26.03';
+const home = homePaths({ EVALSAGA_HOME: testCache });
+const never = new AbortController().signal;
+
+let root: string;
+let dispose: () => Promise<void>;
+let host: RuntimeHost;
+let runtime: Runtime;
+let url: string;
+let online: boolean;
+
+beforeAll(async () => {
+  ({ path: root, dispose } = await freshFolder('harness'));
+  host = hostIn(root);
+  runtime = await startRuntime(host, home);
+  online = await hubReachable(await provisionHarness({ home }));
+  const command = ['vllm', 'serve', MODEL, '--port=8000', '--served-model-name=smol'];
+  const spec = {
+    container: { image: 'vllm/vllm-openai:latest', command },
+    api_tokens: [{ value_from: { token_name_ref: 'KEY' } }],
+  };
+  runtime.createDeployment({ name: 'served', spec });
+  url = (await stateOf(() => runtime.observeDeployment('served'), 'Ready')).url ?? '';
+}, 300_000);
+
+afterAll(async () => {
+  await runtime.deleteDeployment('served');
+  for (const id of await readdir(path.join(host.stateFolder, 'jobs'))) await runtime.deleteJob(id);
+  await runtime.detach();
+  await dispose();
+}, 60_000);
+
+/** The container's command: a script that travels as data and knows its place by variables alone. */
+function evaluation(task: string, params: Record<string, unknown>, folder: string): JobSpecBody {
+  const config = {
+    config: { type: task, params },
+    target: { api_endpoint: { model_id: 'smol', type: 'completions', api_key_name: 'KEY' } },
+  };
+  const script = `set -e
+    mkdir -p "$EVALSAGA_OUTPUT_DIR"
+    echo '${JSON.stringify(config)}' > run_config.yml
+    nemo-evaluator run_eval --eval_type ${task} --model_id smol --model_type completions --model_url "$EVALSAGA_MODEL_URL" \\
+      --output_dir "$EVALSAGA_OUTPUT_DIR" --run_config run_config.yml`;
+  return {
+    container: {
+      image: IMAGE,
+      command: ['/bin/bash', '-c', `echo ${Buffer.from(script).toString('base64')} | base64 -d | bash`],
+    },
+    mounts: [{ from: 'node-nfs:fs', path: '/run', mount_path: '/workspace' }],
+    envs: [
+      { name: 'EVALSAGA_OUTPUT_DIR', value: `/workspace/${folder}` },
+      { name: 'EVALSAGA_MODEL_URL', value: `${url}/v1/completions` },
+      { name: 'KEY', value_from: { secret_name_ref: 'KEY' } },
+    ],
+  };
+}
+
+async function runJob(id: string, spec: JobSpecBody): Promise<JobObservation> {
+  runtime.createJob({ id, name: id, spec });
+  const isOver = (state: string): boolean => ['Completed', 'Failed'].includes(state);
+  const observe = () => ({ ...runtime.observeJob(id), over: isOver(runtime.observeJob(id).state) });
+  await stateOf(() => ({ state: observe().over ? 'over' : 'going on', message: undefined }), 'over');
+  return runtime.observeJob(id);
+}
+
+async function output(folder: string): Promise<string> {
+  return path.join(await host.mountFolder({ from: 'node-nfs:fs', path: '/run' }), folder);
+}
+
+async function samples(folder: string): Promise<unknown[]> {
+  const results = await output(folder);
+  const file =
+    (await readdir(results, { recursive: true })).find((name) => /samples_hellaswag_.*\.jsonl$/.test(name)) ?? '';
+  const lines = (await readFile(path.join(results, file), 'utf8')).trim().split('\n');
+  return lines.map((line) => (JSON.parse(line) as { resps: unknown }).resps);
+}
+
+test('hellaswag on 20 samples repeats exactly', async () => {
+  const params = { limit_samples: 20, extra: { num_fewshot: 0 } };
+  for (const id of ['first', 'second']) {
+    expect(await runJob(id, evaluation('hellaswag', params, id))).toMatchObject({
+      state: 'Completed',
+      message: undefined,
+    });
+  }
+  const [first, second] = [await samples('first'), await samples('second')];
+  expect(first).toHaveLength(20);
+  expect(second).toEqual(first);
+  const scores = await Promise.all(
+    ['first', 'second'].map(async (id) => {
+      const parsed = parse(await readFile(path.join(await output(id), 'results.yml'), 'utf8')) as {
+        results: { tasks: unknown };
+      };
+      return parsed.results.tasks;
+    }),
+  );
+  expect(scores[0]).toHaveProperty('hellaswag.metrics');
+  expect(scores[1]).toEqual(scores[0]);
+}, 600_000);
+
+test('few-shot prompts that only the hub has examples for are refused where there is no hub', async () => {
+  const seen = await runJob(
+    'few-shot',
+    evaluation('hellaswag', { limit_samples: 1, extra: { num_fewshot: 3 } }, 'few-shot'),
+  );
+  const log = await textOf(runtime.jobLog('few-shot', { follow: false, signal: never }));
+  if (online) expect(seen.state).toBe('Completed');
+  else {
+    expect(seen.state).toBe('Failed');
+    expect(log).toContain('3-shot prompts for hellaswag need its train split');
+  }
+}, 300_000);
+
+test('left to itself, the task runs 0-shot where there is no hub, and its results say so', async () => {
+  const seen = await runJob('default', evaluation('winogrande', { limit_samples: 2 }, 'default'));
+  expect(seen).toMatchObject({ state: 'Completed' });
+  const notes = await readFile(path.join(await output('default'), 'evalsaga_notes.json'), 'utf8').catch(() => '');
+  if (online) expect(notes).toBe('');
+  else expect(notes).toContain('0-shot, not 5-shot');
+}, 300_000);
+
+test('a model without weights here ends in Error at once, and says what can be served', async () => {
+  const asked = Date.now();
+  const command = ['vllm', 'serve', 'meta-llama/Llama-3.1-8B-Instruct', '--served-model-name=llama'];
+  runtime.createDeployment({ name: 'llama', spec: { container: { command } } });
+  const state = () => (runtime.observeDeployment('llama').state === 'Error' ? 'over' : 'going on');
+  await stateOf(() => ({ state: state(), message: undefined }), 'over');
+  expect(Date.now() - asked).toBeLessThan(30_000);
+  expect(runtime.observeDeployment('llama').message).toContain(MODEL);
+  await runtime.deleteDeployment('llama');
+}, 60_000);
