@@ -168,7 +168,8 @@ class YamlReader {
     if (node.type !== 'PLAIN' && tag === '') return { kind: 'scalar', value: text, origin };
     if (text === '=' && tag === '')
       this.report(startOf(node), 'a lone `=` is not a value in YAML 1.1: put it in quotes');
-    const { value, float } = resolvePlain(text);
+    const { value, float, invalid } = resolvePlain(text);
+    if (invalid === true) this.report(startOf(node), `\`${text}\` is not a number: put it in quotes`);
     if (typeof value === 'string') return { kind: 'scalar', value, origin };
     const isFloat = float === true || (tag.endsWith(':float') && typeof value === 'number');
     return { kind: 'scalar', value, text, ...(isFloat ? { float: true } : {}), origin };

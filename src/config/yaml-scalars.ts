@@ -7,6 +7,8 @@ import type { ScalarValue } from './tree';
 export interface PlainScalar {
   readonly value: ScalarValue;
   readonly float?: boolean;
+  /** It has the form of a number and none of its digits (`0x_`): PyYAML fails on it. */
+  readonly invalid?: boolean;
 }
 
 const booleans = /^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$/;
@@ -24,6 +26,7 @@ export function resolvePlain(text: string): PlainScalar {
   if (booleans.test(text)) return { value: truths.test(text) };
   if (nulls.test(text)) return { value: null };
   if (pyyamlFloats.test(text)) return { value: parseFloatText(text), float: true };
+  if (/^[-+]?0[bx]_+$/.test(text)) return { value: text, invalid: true };
   if (integers.test(text)) return { value: narrow(parseInteger(text)) };
   if (omegaFloats.test(text)) return { value: parseFloatText(text), float: true };
   return { value: text };
@@ -49,6 +52,11 @@ function parseFloatText(text: string): number {
   const digits = plain.replace(/^[-+]/, '');
   if (digits === '.inf') return sign * Infinity;
   if (digits === '.nan') return Number.NaN;
-  if (digits.includes(':')) return sign * digits.split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
+  // Summed from the last part up, as PyYAML does: the rounding is the same.
+  if (digits.includes(':'))
+    return (
+      sign *
+      digits.split(':').reduceRight((sum, part, at, { length }) => sum + Number(part) * 60 ** (length - 1 - at), 0)
+    );
   return sign * Number(digits);
 }

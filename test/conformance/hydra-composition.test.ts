@@ -1,6 +1,8 @@
 /** The same inputs composed by the real Hydra/OmegaConf and by us. */
+import fc from 'fast-check';
 import { presetsFolder } from '../../src/config/compose/sources';
 import { acceptedOnlyByUs, composedAlike, refusedByBoth, refusedOnlyByUs } from './hydra/cases';
+import { configs, overrideLists, yamlScalars } from './hydra/generated';
 import { composeOurs, sorted } from './hydra/ours';
 import { HydraReference } from './hydra/reference';
 import type { HydraCase } from './hydra/reference';
@@ -45,3 +47,43 @@ test.each(Object.entries(acceptedOnlyByUs))('accepted by us on purpose: %s', asy
   expect(theirs).toHaveProperty('error');
   expect(ours).toHaveProperty('value');
 });
+
+/** Either both refuse, or both give the same. */
+async function alike(input: HydraCase): Promise<void> {
+  const theirs = await reference.compose(input);
+  const ours = composeOurs(input);
+  const shown = {
+    input,
+    theirs: 'value' in theirs ? sorted(theirs.value) : 'refused',
+    ours: 'value' in ours ? sorted(ours.value) : 'refused',
+  };
+  expect({ input, result: shown.ours }).toEqual({ input, result: shown.theirs });
+}
+
+test('generated overrides', async () => {
+  await fc.assert(
+    fc.asyncProperty(overrideLists, (overrides) => alike({ files: { 'config.yaml': generatedBase }, overrides })),
+    { numRuns: 120 },
+  );
+}, 300_000);
+
+test('generated scalars, many to a file', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(yamlScalars, { minLength: 30, maxLength: 60 }), (scalars) => {
+      const text = scalars.map((scalar, index) => `k${index}: ${scalar}\n`).join('');
+      return alike({ files: { 'config.yaml': text }, overrides: [] });
+    }),
+    { numRuns: 40 },
+  );
+}, 300_000);
+
+test('generated configs with interpolations', async () => {
+  await fc.assert(
+    fc.asyncProperty(configs, (text) =>
+      alike({ files: { 'config.yaml': text }, overrides: [], env: { SET: 'a ${x} b', EMPTY: '' } }),
+    ),
+    { numRuns: 80 },
+  );
+}, 300_000);
+
+const generatedBase = 'a: 1\nb:\n  x: 1\n  y: [1, {z: 2}]\nc: null\nd: text\nm: ???\n';

@@ -55,7 +55,11 @@ class Interpolator implements ResolverScope {
     const root = this.collect(this.root, []);
     if (expandedSize(root) > maxNodes) {
       const message = `the config grows to more than ${maxNodes} values through its interpolations`;
-      return { root: emptyMap({}), problems: [{ ...placeOf(this.root.origin), path: '', message }], broken: this.broken };
+      return {
+        root: emptyMap({}),
+        problems: [{ ...placeOf(this.root.origin), path: '', message }],
+        broken: this.broken,
+      };
     }
     return { root, problems: this.problems, broken: this.broken };
   }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { EndpointPlan, PlatformRef, ProbeSpec, RunPlan, SecretRef, TaskPlan } from '../../contract/plan';
 import type { LoadedConfig } from '../load';
 import type { ResolvedConfig } from '../schema/config';
+import { budgetPlan } from './budget';
 import { dedicatedEndpoint, servedModelOf } from './endpoint';
 import { readExistingUrl, requestUrl } from './existing-url';
 import type { ExistingUrl } from './existing-url';
@@ -16,8 +17,8 @@ import type { ResolvedTask } from './resolve-task';
 import { storagePlan } from './storage';
 import { secretOf } from './variables';
 
-/** Children that one run may have: below Temporal's 2,000 pending ones. */
-const maxTasks = 1_500;
+/** Children that one run may have: below Temporal's 2,000 pending ones, and 51,200 events with some forty for each. */
+const maxTasks = 1_000;
 
 /** Temporal takes 2 MiB in one payload. */
 const maxPlanBytes = 1_500_000;
@@ -48,6 +49,7 @@ export function planRun(loaded: LoadedConfig, context: PlanContext): { plan: Run
   });
   const { endpoint, urls } = planEndpoint({ loaded, tasks, report });
   const storage = storagePlan(config, context.invocation, report);
+  const budget = budgetPlan(config, report);
   const plans =
     storage === null
       ? []
@@ -56,7 +58,7 @@ export function planRun(loaded: LoadedConfig, context: PlanContext): { plan: Run
         );
   report.throwIfAny();
   if (storage === null || endpoint === undefined) throw new Error('a problem was not reported');
-  const plan: RunPlan = { version: 1, ...runFields(loaded, context), endpoint, storage, tasks: plans };
+  const plan: RunPlan = { version: 1, ...runFields(loaded, context), budget, endpoint, storage, tasks: plans };
   const hostSecrets = checkHostSecrets(plan, loaded.env, report);
   checkSize(plan, report);
   report.throwIfAny();

@@ -1,5 +1,5 @@
 /** `execution`: where and how a run is carried out. Defaults here and in presets/execution/lepton.yaml are the same. */
-import { choice, duration, flag, integer, listOf, orNull, section, text } from './fields';
+import { choice, decimal, duration, flag, integer, listOf, orNull, recordOf, section, text } from './fields';
 import { envMap, token } from './secrets';
 import { imagePullSecrets, log, platformDefaults, queueConfig } from './wire';
 
@@ -46,6 +46,16 @@ const tasks = section({
   api_tokens: listOf(token()),
 });
 
+/** Prices are per hour and replica of a shape; the run's endpoints are counted, and its jobs where their shape has a price. */
+const budget = section({
+  /** The run is cancelled, with teardown, when it has cost this much. */
+  limit: decimal({ min: 0 }).refine((value) => value > 0, 'a limit is above zero'),
+  /** Only shown. */
+  currency: text({ pattern: /^[\w€$£¥]{1,12}$/, expected: 'a currency such as USD' }).default('USD'),
+  /** Price per hour of one replica, by resource shape: `gpu.1xh200: 3.5`. */
+  prices: recordOf(decimal({ min: 0 })),
+});
+
 export const execution = section(
   {
     type: choice('lepton'),
@@ -74,6 +84,8 @@ export const execution = section(
     keep_storage: flag().default(false),
     /** Bound on the whole run, teardown not included; null: none. */
     max_run_time: orNull(duration()),
+    /** Bound on what the run may cost; null: nothing is counted. */
+    budget: orNull(budget),
     /** How long teardown tries before it reports what is left. */
     teardown_timeout: duration().default(1800),
     /** Bytes of the largest result folder that is brought home per task. */

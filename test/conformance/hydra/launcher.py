@@ -18,6 +18,11 @@ home = tempfile.mkdtemp(prefix="launcher-home-")
 os.environ["HOME"] = home
 os.environ["NEMO_EVALUATOR_EXEC_DB_FILE"] = f"{home}/exec.jsonl"
 
+import yaml  # noqa: E402
+
+# The same loader in C: the launcher reads its 700 kB task index several times per run.
+yaml.safe_load = lambda text: yaml.load(text, yaml.CSafeLoader)
+
 import leptonai.api.v2.client as lepton  # noqa: E402
 from omegaconf import OmegaConf  # noqa: E402
 from nemo_evaluator_launcher.api.functional import run_eval  # noqa: E402

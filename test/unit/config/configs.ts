@@ -21,22 +21,41 @@ export const invocation = '843b6c12a0b1c2d3';
 export const runnable = (more = ''): string =>
   `defaults:\n  - execution: lepton\n  - deployment: vllm\n  - _self_\nexecution:\n  output_dir: ./out\ndeployment:\n  hf_model_handle: org/model\n${more}evaluation:\n  tasks:\n    - name: hellaswag\n`;
 
-export async function load(text: string, { overrides = [], tasks = [], env = {}, files = {}, envFile }: Setup = {}): Promise<LoadedConfig> {
+export async function load(
+  text: string,
+  { overrides = [], tasks = [], env = {}, files = {}, envFile }: Setup = {},
+): Promise<LoadedConfig> {
   const folder = mkdtempSync(path.join(tmpdir(), 'evalsaga-config-'));
   try {
     for (const [name, content] of Object.entries({ ...files, 'config.yaml': text })) {
       mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
       writeFileSync(path.join(folder, name), content);
     }
-    return await loadConfig({ config: 'config.yaml', overrides, tasks, env, cwd: folder, ...(envFile === undefined ? {} : { envFile }) });
+    return await loadConfig({
+      config: 'config.yaml',
+      overrides,
+      tasks,
+      env,
+      cwd: folder,
+      ...(envFile === undefined ? {} : { envFile }),
+    });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-export async function plan(text: string, setup: Setup = {}): Promise<{ plan: RunPlan; hostSecrets: readonly string[] }> {
+export async function plan(
+  text: string,
+  setup: Setup = {},
+): Promise<{ plan: RunPlan; hostSecrets: readonly string[] }> {
   const loaded = await load(text, setup);
-  return planRun(loaded, { invocation, platform: { kind: 'local', workspace: 'local' }, owner: 'me', command: 'start', cwd: '/work' });
+  return planRun(loaded, {
+    invocation,
+    platform: { kind: 'local', workspace: 'local' },
+    owner: 'me',
+    command: 'start',
+    cwd: '/work',
+  });
 }
 
 /** The problems of a config that can't work, without the folder in their file names. */
@@ -44,7 +63,11 @@ export async function problems(text: string, setup: Setup = {}): Promise<ConfigP
   try {
     await plan(text, setup);
   } catch (error) {
-    if (error instanceof ConfigError) return error.problems.map((problem) => ({ ...problem, ...(problem.file === undefined ? {} : { file: path.basename(problem.file) }) }));
+    if (error instanceof ConfigError)
+      return error.problems.map((problem) => ({
+        ...problem,
+        ...(problem.file === undefined ? {} : { file: path.basename(problem.file) }),
+      }));
     throw error;
   }
   throw new Error('the config was accepted');

@@ -24,7 +24,49 @@ async function outcome(text: string, overrides: readonly string[]): Promise<'pla
 }
 
 const fragment = fc.oneof(
-  fc.constantFrom('defaults:', '- deployment: vllm', '- execution: lepton', '_self_', 'deployment:', 'execution:', 'evaluation:', 'tasks:', '- name: hellaswag', 'envs: {HF_TOKEN: host:HF_TOKEN}', '${a.b}', '${oc.env:A}', '${oc.env:A,', '${..x}', '&a', '*a', '<<: *a', '???', '!!int', '|', '>-', '"', "'", '{', '}', '[', ']', ': ', '- ', '\n', '\n  ', '\n    ', '\t', '#', '---', '__proto__:', 'constructor: 1', '${oc.decode:"${oc.env:A}"}', '\u0000', '\ufeff', '🚀'),
+  fc.constantFrom(
+    'defaults:',
+    '- deployment: vllm',
+    '- execution: lepton',
+    '_self_',
+    'deployment:',
+    'execution:',
+    'evaluation:',
+    'tasks:',
+    '- name: hellaswag',
+    'envs: {HF_TOKEN: host:HF_TOKEN}',
+    '${a.b}',
+    '${oc.env:A}',
+    '${oc.env:A,',
+    '${..x}',
+    '&a',
+    '*a',
+    '<<: *a',
+    '???',
+    '!!int',
+    '|',
+    '>-',
+    '"',
+    "'",
+    '{',
+    '}',
+    '[',
+    ']',
+    ': ',
+    '- ',
+    '\n',
+    '\n  ',
+    '\n    ',
+    '\t',
+    '#',
+    '---',
+    '__proto__:',
+    'constructor: 1',
+    '${oc.decode:"${oc.env:A}"}',
+    '\u0000',
+    '\ufeff',
+    '🚀',
+  ),
   fc.string({ unit: 'grapheme', maxLength: 12 }),
 );
 
@@ -36,16 +78,66 @@ const documents = fc.oneof(
 );
 
 const keys = fc.oneof(
-  fc.constantFrom('deployment.image', 'deployment.envs', 'deployment.envs.X', 'deployment', 'execution', 'evaluation.tasks', 'evaluation.tasks.0', 'evaluation.tasks.0.name', 'evaluation.tasks.hellaswag.container', 'evaluation.tasks.9', 'execution.output_dir', 'deployment.lepton_config', 'env_vars', 'target.api_endpoint.url', '', '.', 'a..b', '__proto__', '__proto__.x', 'constructor.prototype.x', 'a/b', 'a@b', 'deployment@x'),
+  fc.constantFrom(
+    'deployment.image',
+    'deployment.envs',
+    'deployment.envs.X',
+    'deployment',
+    'execution',
+    'evaluation.tasks',
+    'evaluation.tasks.0',
+    'evaluation.tasks.0.name',
+    'evaluation.tasks.hellaswag.container',
+    'evaluation.tasks.9',
+    'execution.output_dir',
+    'deployment.lepton_config',
+    'env_vars',
+    'target.api_endpoint.url',
+    '',
+    '.',
+    'a..b',
+    '__proto__',
+    '__proto__.x',
+    'constructor.prototype.x',
+    'a/b',
+    'a@b',
+    'deployment@x',
+  ),
   fc.string({ maxLength: 10 }),
 );
 const values = fc.oneof(
-  fc.constantFrom('1', 'null', '[1,{a: b}]', '{a: 1}', '"x"', "'x", 'a,b', '${deployment.image}', '${', '\\', 'int(5)', 'choice(1,2)', '[', '{a', '[[[[', 'x y', '${oc.env:HF_TOKEN}', '???', '{name: hellaswag}', '[{name: hellaswag}]', '${deployment}', '${.a}', '${execution.output_dir}'),
+  fc.constantFrom(
+    '1',
+    'null',
+    '[1,{a: b}]',
+    '{a: 1}',
+    '"x"',
+    "'x",
+    'a,b',
+    '${deployment.image}',
+    '${',
+    '\\',
+    'int(5)',
+    'choice(1,2)',
+    '[',
+    '{a',
+    '[[[[',
+    'x y',
+    '${oc.env:HF_TOKEN}',
+    '???',
+    '{name: hellaswag}',
+    '[{name: hellaswag}]',
+    '${deployment}',
+    '${.a}',
+    '${execution.output_dir}',
+  ),
   fc.string({ unit: 'grapheme', maxLength: 12 }),
 );
 const overrides = fc.array(
   fc.oneof(
-    fc.tuple(fc.constantFrom('', '+', '++', '~'), keys, values).map(([prefix, key, value]) => `${prefix}${key}=${value}`),
+    fc
+      .tuple(fc.constantFrom('', '+', '++', '~'), keys, values)
+      .map(([prefix, key, value]) => `${prefix}${key}=${value}`),
     fc.tuple(fc.constantFrom('~', '+', ''), keys).map(([prefix, key]) => prefix + key),
     fc.string({ maxLength: 20 }),
   ),
@@ -54,19 +146,53 @@ const overrides = fc.array(
 
 test('configs', async () => {
   const seen = new Set<string>();
-  await fc.assert(fc.asyncProperty(documents, async (text) => void seen.add(await outcome(text, []))), { numRuns: 600 });
+  await fc.assert(
+    fc.asyncProperty(documents, async (text) => void seen.add(await outcome(text, []))),
+    { numRuns: 300 },
+  );
   expect([...seen].sort()).toEqual(['plan', 'problems']);
 });
 
 test('overrides', async () => {
   const seen = new Set<string>();
-  await fc.assert(fc.asyncProperty(overrides, async (given) => void seen.add(await outcome(runnable(), given))), { numRuns: 600 });
+  await fc.assert(
+    fc.asyncProperty(overrides, async (given) => void seen.add(await outcome(runnable(), given))),
+    { numRuns: 300 },
+  );
   expect([...seen].sort()).toEqual(['plan', 'problems']);
   expect(({} as Record<string, unknown>)['x']).toBeUndefined();
 });
 
 test('grammars end in a tree or their own failure', () => {
-  const pieces = fc.array(fc.oneof(fc.constantFrom('${', '}', '{', '[', ']', '\\', "'", '"', ',', ':', '.', ' ', '$', 'a', 'oc.env:', '1e5', '(', ')', '=', '+', '~'), fc.string({ maxLength: 3 })), { maxLength: 25 });
+  const pieces = fc.array(
+    fc.oneof(
+      fc.constantFrom(
+        '${',
+        '}',
+        '{',
+        '[',
+        ']',
+        '\\',
+        "'",
+        '"',
+        ',',
+        ':',
+        '.',
+        ' ',
+        '$',
+        'a',
+        'oc.env:',
+        '1e5',
+        '(',
+        ')',
+        '=',
+        '+',
+        '~',
+      ),
+      fc.string({ maxLength: 3 }),
+    ),
+    { maxLength: 25 },
+  );
   fc.assert(
     fc.property(pieces, (parts) => {
       const text = parts.join('');
@@ -92,52 +218,106 @@ test('deep nesting is refused, not a stack overflow', async () => {
   }
   const chain = Array.from({ length: 3000 }, (_value, index) => `x${index}: \${x${index + 1}}\n`).join('');
   expect(await outcome(`${runnable()}${chain}x3000: 1\n`, [])).toBe('problems');
-  const bomb = Array.from({ length: 40 }, (_value, index) => `x${index}: "\${x${index + 1}}\${x${index + 1}}"\n`).join('');
+  const bomb = Array.from({ length: 40 }, (_value, index) => `x${index}: "\${x${index + 1}}\${x${index + 1}}"\n`).join(
+    '',
+  );
   expect(await outcome(`${runnable()}${bomb}x40: abcdefgh\n`, [])).toBe('problems');
-  const containers = Array.from({ length: 40 }, (_value, index) => `y${index}: ["\${y${index + 1}}", "\${y${index + 1}}"]\n`).join('');
+  const containers = Array.from(
+    { length: 40 },
+    (_value, index) => `y${index}: ["\${y${index + 1}}", "\${y${index + 1}}"]\n`,
+  ).join('');
   expect(await outcome(`${runnable()}${containers}y40: 1\n`, [])).toBe('problems');
 });
 
 test('what is written as YAML is read back the same', () => {
   const scalar = fc.oneof(
     fc.string({ unit: 'grapheme' }).map((value) => ({ value })),
-    fc.constantFrom('yes', 'no', '1', '0666', '12:30', '1e5', '~', '', ' a', 'a: b', '- a', '#x', 'a #b', '\n', 'a\nb', "'", '"', '\u2028', '\ufeff', '???', '${a}', '=', '<<', '1_0', '.5', 'null').map((value) => ({ value })),
+    fc
+      .constantFrom(
+        'yes',
+        'no',
+        '1',
+        '0666',
+        '12:30',
+        '1e5',
+        '~',
+        '',
+        ' a',
+        'a: b',
+        '- a',
+        '#x',
+        'a #b',
+        '\n',
+        'a\nb',
+        "'",
+        '"',
+        '\u2028',
+        '\ufeff',
+        '???',
+        '${a}',
+        '=',
+        '<<',
+        '1_0',
+        '.5',
+        'null',
+      )
+      .map((value) => ({ value })),
     fc.boolean().map((value) => ({ value })),
     fc.bigInt().map((value) => ({ value })),
     fc.double().map((value) => ({ value, float: true })),
     fc.constant({ value: null }),
   );
   fc.assert(
-    fc.property(fc.dictionary(fc.string({ minLength: 1 }).filter((key) => key !== '__proto__'), scalar), (record) => {
-      const entries = Object.entries(record).map(([key, node]) => [key, { kind: 'scalar' as const, ...node }] as const);
-      const read = readYamlMap(writeYaml({ kind: 'map', entries }), { file: 'f' });
-      const found = Object.fromEntries([...read.entries].map(([key, node]) => [key, node.kind === 'scalar' ? plain(node.value) : node.kind]));
-      expect(found).toEqual(Object.fromEntries(entries.map(([key, { value }]) => [key, plain(value)])));
-    }),
+    fc.property(
+      fc.dictionary(
+        fc.string({ minLength: 1 }).filter((key) => key !== '__proto__'),
+        scalar,
+      ),
+      (record) => {
+        const entries = Object.entries(record).map(
+          ([key, node]) => [key, { kind: 'scalar' as const, ...node }] as const,
+        );
+        const read = readYamlMap(writeYaml({ kind: 'map', entries }), { file: 'f' });
+        const found = Object.fromEntries(
+          [...read.entries].map(([key, node]) => [key, node.kind === 'scalar' ? plain(node.value) : node.kind]),
+        );
+        expect(found).toEqual(Object.fromEntries(entries.map(([key, { value }]) => [key, plain(value)])));
+      },
+    ),
     { numRuns: 2000 },
   );
 });
 
-const plain = (value: unknown): unknown => (typeof value === 'bigint' ? `${value}` : typeof value === 'number' && Number.isInteger(value) ? `${value}` : value);
+const plain = (value: unknown): unknown =>
+  typeof value === 'bigint' ? `${value}` : typeof value === 'number' && Number.isInteger(value) ? `${value}` : value;
 
 test('names are within the limits of the platform, and differ where tasks do', () => {
   const allowed = /^[a-z]([a-z0-9-]*[a-z0-9])?$/;
   fc.assert(
-    fc.property(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' }), fc.nat(1499), (prefix, name, index) => {
-      const parts = { slug: taskSlug(name), index, invocation: '843b6c12a0b1c2d3' };
-      for (const made of [endpointName(prefix, parts), jobName(parts)]) {
-        expect(made).toMatch(allowed);
-        expect(made.length).toBeLessThanOrEqual(36);
-        expect(made).toContain(`-${index}-843b6c12`);
-      }
-      expect(parts.slug.length).toBeLessThanOrEqual(14);
-    }),
+    fc.property(
+      fc.string({ unit: 'grapheme' }),
+      fc.string({ unit: 'grapheme' }),
+      fc.nat(1499),
+      (prefix, name, index) => {
+        const parts = { slug: taskSlug(name), index, invocation: '843b6c12a0b1c2d3' };
+        for (const made of [endpointName(prefix, parts), jobName(parts)]) {
+          expect(made).toMatch(allowed);
+          expect(made.length).toBeLessThanOrEqual(36);
+          expect(made).toContain(`-${index}-843b6c12`);
+        }
+        expect(parts.slug.length).toBeLessThanOrEqual(14);
+      },
+    ),
   );
-  expect(taskSlug('lm-evaluation-harness.MMLU_Pro_Chat_Very_Long_Name')).not.toBe(taskSlug('lm-evaluation-harness.MMLU_Pro_Chat_Very_Long_Nome'));
+  expect(taskSlug('lm-evaluation-harness.MMLU_Pro_Chat_Very_Long_Name')).not.toBe(
+    taskSlug('lm-evaluation-harness.MMLU_Pro_Chat_Very_Long_Nome'),
+  );
 });
 
 test('words are split as bash splits them', () => {
-  fc.assert(fc.property(fc.array(fc.string()), (words) => expect(shellWords(words.map(shellQuote).join(' '))).toEqual(words)));
+  fc.assert(
+    fc.property(fc.array(fc.string()), (words) => expect(shellWords(words.map(shellQuote).join(' '))).toEqual(words)),
+  );
 });
 
 test('plain scalars have one value', () => {

@@ -1,6 +1,15 @@
 /** The job's command, run for real with a stand-in evaluator on PATH. */
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { jobCommand } from '../../../src/config/plan/job-script';
@@ -32,19 +41,30 @@ const usual: JobScript = {
 
 /** A stand-in evaluator: keeps its arguments and its run config, then does `work`. */
 function evaluator(work: string, name = 'nemo-evaluator'): void {
-  writeFileSync(inside('bin', name), `#!/bin/bash\nprintf '%s\\n' "$@" > ${inside('args')}\ncp "$3" ${inside('run_config')}\n${work}\n`);
+  writeFileSync(
+    inside('bin', name),
+    `#!/bin/bash\nprintf '%s\\n' "$@" > ${inside('args')}\ncp "$3" ${inside('run_config')}\n${work}\n`,
+  );
   chmodSync(inside('bin', name), 0o755);
 }
 
 function run(script: Partial<JobScript>, env: Record<string, string> = {}) {
   const [command, ...args] = jobCommand({ ...usual, ...script });
   const child = spawn(command, args, {
-    env: { PATH: `${inside('bin')}:${process.env['PATH'] ?? ''}`, TMPDIR: inside('tmp'), EVALSAGA_OUTPUT_DIR: inside('out dir'), EVALSAGA_MODEL_URL: 'http://h/v1/completions', ...env },
+    env: {
+      PATH: `${inside('bin')}:${process.env['PATH'] ?? ''}`,
+      TMPDIR: inside('tmp'),
+      EVALSAGA_OUTPUT_DIR: inside('out dir'),
+      EVALSAGA_MODEL_URL: 'http://h/v1/completions',
+      ...env,
+    },
     cwd: folder,
   });
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-  const ended = new Promise<{ code: number | null; errors: string }>((resolve) => child.once('close', (code) => resolve({ code, errors })));
+  const ended = new Promise<{ code: number | null; errors: string }>((resolve) =>
+    child.once('close', (code) => resolve({ code, errors })),
+  );
   return { child, ended };
 }
 
@@ -59,7 +79,16 @@ test('runs the evaluator on the run config, and leaves nothing behind', async ()
   const { code } = await run({}).ended;
   expect(code).toBe(0);
   expect(read('run_config')).toBe(usual.runConfig);
-  expect(read('args').split('\n')).toEqual(['run_eval', '--run_config', expect.stringContaining('run_config.yml'), '--output_dir', inside('out dir'), '--model_url', 'http://h/v1/completions', '']);
+  expect(read('args').split('\n')).toEqual([
+    'run_eval',
+    '--run_config',
+    expect.stringContaining('run_config.yml'),
+    '--output_dir',
+    inside('out dir'),
+    '--model_url',
+    'http://h/v1/completions',
+    '',
+  ]);
   expect(readdirSync(inside('out dir'))).toEqual(['results.yml']);
   expect(readdirSync(inside('tmp'))).toEqual([]);
 });
@@ -94,14 +123,19 @@ test('content is data: quotes, variables, backticks and the end mark pass unchan
 
 test('pre_cmd and post_cmd run around the evaluation, also around a failed one', async () => {
   evaluator(`echo "$FROM_PRE" > ${inside('seen')}; exit 4`);
-  const { code } = await run({ preCmd: `export FROM_PRE="it's set"\n`, postCmd: `echo post > ${inside('post')}\n` }).ended;
+  const { code } = await run({ preCmd: `export FROM_PRE="it's set"\n`, postCmd: `echo post > ${inside('post')}\n` })
+    .ended;
   expect([code, read('seen'), read('post')]).toEqual([4, "it's set\n", 'post\n']);
 });
 
 test('a pre_cmd that fails ends the job with its code', async () => {
   evaluator(`touch ${inside('ran')}`);
   const { code, errors } = await run({ preCmd: '(exit 9)\n' }).ended;
-  expect([code, errors, existsSync(inside('ran'))]).toEqual([9, expect.stringContaining('pre_cmd ended with code 9'), false]);
+  expect([code, errors, existsSync(inside('ran'))]).toEqual([
+    9,
+    expect.stringContaining('pre_cmd ended with code 9'),
+    false,
+  ]);
 });
 
 test('variables are copied inside the container', async () => {
@@ -111,7 +145,9 @@ test('variables are copied inside the container', async () => {
 });
 
 test('SIGTERM is passed on, waited for, and leaves a marker with the partial results', async () => {
-  evaluator(`trap 'echo partial > "$5/partial"; exit 0' TERM\ntouch ${inside('started')}\nwhile :; do sleep 0.05; done`);
+  evaluator(
+    `trap 'echo partial > "$5/partial"; exit 0' TERM\ntouch ${inside('started')}\nwhile :; do sleep 0.05; done`,
+  );
   const { child, ended } = run({});
   await until(() => existsSync(inside('started')));
   child.kill('SIGTERM');

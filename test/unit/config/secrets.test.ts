@@ -7,7 +7,9 @@ const canary = 'nvapi-CANARY0123456789abcdef';
 const env = { HF_TOKEN: canary, ENDPOINT_KEY: `${canary}2` };
 
 test('a variable of the host in a place for secrets becomes a reference', async () => {
-  const text = runnable('  envs: {HF_TOKEN: "${oc.env:HF_TOKEN}", MODE: "${oc.env:MODE,fast}"}\n  lepton_config: {api_tokens: [{value: "${oc.env:ENDPOINT_KEY}"}]}\n');
+  const text = runnable(
+    '  envs: {HF_TOKEN: "${oc.env:HF_TOKEN}", MODE: "${oc.env:MODE,fast}"}\n  lepton_config: {api_tokens: [{value: "${oc.env:ENDPOINT_KEY}"}]}\n',
+  );
   const { plan: run, hostSecrets } = await plan(text, { env });
   expect(hostSecrets).toEqual(['ENDPOINT_KEY', 'HF_TOKEN']);
   expect(run.endpoint).toMatchObject({ spec: { apiTokens: [{ kind: 'host', name: 'ENDPOINT_KEY' }] } });
@@ -24,7 +26,11 @@ test('the shown config names the variable, never its value', async () => {
 const places: readonly (readonly [string, string, readonly string[]])[] = [
   ['a server argument', runnable('  extra_args: "--api-key ${oc.env:HF_TOKEN}"\n'), []],
   ['a literal argument', runnable(`  extra_args: "--api-key ${canary}"\n`), []],
-  ['an evaluator parameter', runnable(), ["+evaluation.nemo_evaluator_config={config: {params: {extra: {judge: {api_key: '${oc.env:HF_TOKEN}'}}}}}"]],
+  [
+    'an evaluator parameter',
+    runnable(),
+    ["+evaluation.nemo_evaluator_config={config: {params: {extra: {judge: {api_key: '${oc.env:HF_TOKEN}'}}}}}"],
+  ],
   ['a literal variable', runnable(`  envs: {HF_TOKEN: ${canary}}\n`), []],
   ['a literal variable of another name', runnable(`  envs: {X: ${canary}}\n`), []],
   ['a literal token', runnable(`  lepton_config: {api_tokens: [${canary}]}\n`), []],
@@ -41,9 +47,16 @@ test.each(places)('%s is refused without repeating the secret', async (_name, te
   expect(new ConfigError(found).message).not.toContain('CANARY');
 });
 
-test.each([[{}, 'is not set'], [{ HF_TOKEN: '' }, 'is empty']])('C15 a secret that is missing is flagged with its place', async (given, message) => {
+test.each([
+  [{}, 'is not set'],
+  [{ HF_TOKEN: '' }, 'is empty'],
+])('C15 a secret that is missing is flagged with its place', async (given, message) => {
   const [problem] = await problems(runnable('  envs: {HF_TOKEN: host:HF_TOKEN}\n'), { env: given });
-  expect(problem).toMatchObject({ line: 9, path: 'deployment.envs.HF_TOKEN', message: expect.stringContaining(message) });
+  expect(problem).toMatchObject({
+    line: 9,
+    path: 'deployment.envs.HF_TOKEN',
+    message: expect.stringContaining(message),
+  });
 });
 
 test('C26 a variable without a value is refused', async () => {
@@ -57,20 +70,45 @@ test("a text in NeMo's own maps must say where it comes from", async () => {
 });
 
 test('C19 a value of the environment is never interpolated', async () => {
-  const { plan: run } = await plan(runnable('  envs: {A: "${oc.env:A}"}\n'), { env: { A: 'x ${deployment.port} $(id)' } });
+  const { plan: run } = await plan(runnable('  envs: {A: "${oc.env:A}"}\n'), {
+    env: { A: 'x ${deployment.port} $(id)' },
+  });
   expect(JSON.stringify(run)).toContain('x ${deployment.port} $(id)');
 });
 
-test.each(['HF_TOKEN', 'API_KEY', 'JUDGE_API_KEY', 'DB_PASSWORD', 'CLIENT_SECRET', 'AWS_SECRET_ACCESS_KEY', 'GOOGLE_CREDENTIALS', 'TOKEN', 'OPENAI_API_KEY'])('%s holds a secret', (name) => {
+test.each([
+  'HF_TOKEN',
+  'API_KEY',
+  'JUDGE_API_KEY',
+  'DB_PASSWORD',
+  'CLIENT_SECRET',
+  'AWS_SECRET_ACCESS_KEY',
+  'GOOGLE_CREDENTIALS',
+  'TOKEN',
+  'OPENAI_API_KEY',
+])('%s holds a secret', (name) => {
   expect(isSecretName(name)).toBe(true);
 });
 
-test.each(['MAX_TOKENS', 'MAX_NEW_TOKENS', 'TOKENIZER', 'TOKENIZERS_PARALLELISM', 'MODE', 'KEYBOARD', 'API_KEY_NAME', 'EOS_TOKEN', 'MONKEY', 'HOME'])('S05 %s does not', (name) => {
+test.each([
+  'MAX_TOKENS',
+  'MAX_NEW_TOKENS',
+  'TOKENIZER',
+  'TOKENIZERS_PARALLELISM',
+  'MODE',
+  'KEYBOARD',
+  'API_KEY_NAME',
+  'EOS_TOKEN',
+  'MONKEY',
+  'HOME',
+])('S05 %s does not', (name) => {
   expect(isSecretName(name)).toBe(false);
 });
 
 test('masking leaves ordinary text alone', () => {
-  expect(maskTokens('https://user:pw@h/v1 nvapi-abcdefghijklmnop 0.123456789012345')).toBe('https://***@h/v1 *** 0.123456789012345');
+  expect(maskTokens('https://user:pw@h/v1 nvapi-abcdefghijklmnop 0.123456789012345')).toBe(
+    'https://***@h/v1 *** 0.123456789012345',
+  );
   expect(maskOverride('a.b.HF_TOKEN=abc')).toBe('a.b.HF_TOKEN=***');
   expect(maskOverride('a.b.HF_TOKEN=host:X')).toBe('a.b.HF_TOKEN=host:X');
   expect(maskOverride('deployment.revision=123123')).toBe('deployment.revision=123123');

@@ -3,15 +3,35 @@ import { load, problems, runnable } from './configs';
 
 test('an unknown key is named with its place and the nearest valid one', async () => {
   const [problem] = await problems(runnable('  lepton_config:\n    resource_shap: gpu.1xh100\n'));
-  expect(problem).toMatchObject({ file: 'config.yaml', line: 10, column: 5, path: 'deployment.lepton_config.resource_shap' });
+  expect(problem).toMatchObject({
+    file: 'config.yaml',
+    line: 10,
+    column: 5,
+    path: 'deployment.lepton_config.resource_shap',
+  });
   expect(problem?.hint).toContain('`resource_shape`');
 });
 
 test.each([
-  ['C24 pre_cmd', 'evaluation:\n  tasks:\n    - {name: hellaswag, precmd: x}\n', 'evaluation.tasks.0.precmd', 'pre_cmd'],
-  ['C24 temperature', 'evaluation:\n  nemo_evaluator_config: {config: {params: {temprature: 0}}}\n  tasks: [{name: hellaswag}]\n', 'evaluation.nemo_evaluator_config.config.params.temprature', 'temperature'],
+  [
+    'C24 pre_cmd',
+    'evaluation:\n  tasks:\n    - {name: hellaswag, precmd: x}\n',
+    'evaluation.tasks.0.precmd',
+    'pre_cmd',
+  ],
+  [
+    'C24 temperature',
+    'evaluation:\n  nemo_evaluator_config: {config: {params: {temprature: 0}}}\n  tasks: [{name: hellaswag}]\n',
+    'evaluation.nemo_evaluator_config.config.params.temprature',
+    'temperature',
+  ],
   ['C24 tasks', 'evaluation:\n  task: [{name: hellaswag}]\n', 'evaluation.task', 'tasks'],
-  ['C25 node group', 'evaluation: {tasks: [{name: hellaswag}]}\nexecution: {output_dir: x, lepton_platform: {tasks: {node_gruop: x}}}\n', 'execution.lepton_platform.tasks.node_gruop', 'node_group'],
+  [
+    'C25 node group',
+    'evaluation: {tasks: [{name: hellaswag}]}\nexecution: {output_dir: x, lepton_platform: {tasks: {node_gruop: x}}}\n',
+    'execution.lepton_platform.tasks.node_gruop',
+    'node_group',
+  ],
 ])('%s', async (_name, text, path, hint) => {
   const config = `defaults:\n  - execution: lepton\n  - deployment: vllm\n  - _self_\ndeployment: {hf_model_handle: a/b}\n${text}`;
   const found = await problems(config);
@@ -22,31 +42,63 @@ test('every problem is reported at once', async () => {
   const config = `defaults:\n  - execution: lepton\n  - deployment: vllm\n  - _self_\nexecution:\n  start_polcy: x\n  evaluation_tasks: {timeout: -3}\ndeployment:\n  port: 99999\nevaluation:\n  tasks:\n    - name: hellaswagg\n    - name: \${oc.env:TASK}\n`;
   const found = await problems(config, { overrides: ['deploymnt.port=1'] });
   expect(found.map(({ path }) => path).sort()).toEqual(
-    ['deployment.port', 'deploymnt.port', 'evaluation.tasks.0.name', 'evaluation.tasks.1.name', 'execution.evaluation_tasks.timeout', 'execution.output_dir', 'execution.start_polcy'].sort(),
+    [
+      'deployment.port',
+      'deploymnt.port',
+      'evaluation.tasks.0.name',
+      'evaluation.tasks.1.name',
+      'execution.evaluation_tasks.timeout',
+      'execution.output_dir',
+      'execution.start_polcy',
+    ].sort(),
   );
   expect(found.every(({ file, override }) => file !== undefined || override !== undefined)).toBe(true);
 });
 
 test('a missing value is named with its path and how to give it', async () => {
   const [problem] = await problems(runnable().replace('  output_dir: ./out', '  output_dir: ???'));
-  expect(problem).toMatchObject({ line: 6, path: 'execution.output_dir', hint: expect.stringContaining('-o execution.output_dir=VALUE') });
+  expect(problem).toMatchObject({
+    line: 6,
+    path: 'execution.output_dir',
+    hint: expect.stringContaining('-o execution.output_dir=VALUE'),
+  });
 });
 
-test.each([['1200', 1200], ['30m', 1800], ['2h', 7200], ['90s', 90], ['1.5h', 5400], ['0.5', 1]])('the duration %s is %d seconds', async (text, seconds) => {
+test.each([
+  ['1200', 1200],
+  ['30m', 1800],
+  ['2h', 7200],
+  ['90s', 90],
+  ['1.5h', 5400],
+  ['0.5', 1],
+])('the duration %s is %d seconds', async (text, seconds) => {
   const loaded = await load(runnable(), { overrides: [`execution.evaluation_tasks.timeout=${text}`] });
   expect(loaded.resolved.execution.evaluation_tasks.timeout).toBe(seconds);
 });
 
-test.each(['0', '-1', 'soon', '30 fortnights', 'null', 'true', '[1]', '400d', 'inf', 'nan'])('R01 the duration %s is refused', async (text) => {
-  const found = await problems(runnable(), { overrides: [`execution.lepton_platform.deployment.endpoint_readiness_timeout=${text}`] });
-  expect(found).toHaveLength(1);
-  expect(found[0]).toMatchObject({ path: 'execution.lepton_platform.deployment.endpoint_readiness_timeout', override: expect.anything(), message: expect.stringContaining('duration') });
-});
+test.each(['0', '-1', 'soon', '30 fortnights', 'null', 'true', '[1]', '400d', 'inf', 'nan'])(
+  'R01 the duration %s is refused',
+  async (text) => {
+    const found = await problems(runnable(), {
+      overrides: [`execution.lepton_platform.deployment.endpoint_readiness_timeout=${text}`],
+    });
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatchObject({
+      path: 'execution.lepton_platform.deployment.endpoint_readiness_timeout',
+      override: expect.anything(),
+      message: expect.stringContaining('duration'),
+    });
+  },
+);
 
 test('C18 a number from the environment is a number where one is needed', async () => {
-  const loaded = await load(runnable('  lepton_config: {min_replicas: "${oc.env:N}", max_replicas: 5}\n'), { env: { N: '5' } });
+  const loaded = await load(runnable('  lepton_config: {min_replicas: "${oc.env:N}", max_replicas: 5}\n'), {
+    env: { N: '5' },
+  });
   expect(loaded.resolved.deployment).toMatchObject({ lepton_config: { min_replicas: 5 } });
-  const [problem] = await problems(runnable('  lepton_config: {min_replicas: "${oc.env:N}"}\n'), { env: { N: 'many' } });
+  const [problem] = await problems(runnable('  lepton_config: {min_replicas: "${oc.env:N}"}\n'), {
+    env: { N: 'many' },
+  });
   expect(problem?.message).toContain('whole number');
 });
 
@@ -57,13 +109,17 @@ test('C05 text is not a boolean', async () => {
   expect(problem?.message).toBe('expected true or false, found the text `no`');
 });
 
-test.each([['1.10', '1.10'], ['0666', '0666'], ['123456789012345678901', '123456789012345678901'], ['1e3', '1e3'], ['yes', 'yes'], ['12:30', '12:30']])(
-  'a name that looks like a number, %s, stays as it was written',
-  async (text, expected) => {
-    const loaded = await load(runnable(`  served_model_name: ${text}\n`));
-    expect(loaded.resolved.deployment).toMatchObject({ served_model_name: expected });
-  },
-);
+test.each([
+  ['1.10', '1.10'],
+  ['0666', '0666'],
+  ['123456789012345678901', '123456789012345678901'],
+  ['1e3', '1e3'],
+  ['yes', 'yes'],
+  ['12:30', '12:30'],
+])('a name that looks like a number, %s, stays as it was written', async (text, expected) => {
+  const loaded = await load(runnable(`  served_model_name: ${text}\n`));
+  expect(loaded.resolved.deployment).toMatchObject({ served_model_name: expected });
+});
 
 test('C13 the text None is refused for a checkpoint', async () => {
   const [problem] = await problems(runnable('  checkpoint_path: None\n'));
@@ -77,20 +133,31 @@ test('C14 a blank key is null, and said to be', async () => {
 
 test('C23 without a deployment the defaults list is pointed at', async () => {
   for (const choice of ['  - deployment: null\n', '']) {
-    const [problem] = await problems(`defaults:\n  - execution: lepton\n${choice}  - _self_\nexecution: {output_dir: x}\nevaluation: {tasks: [{name: hellaswag}]}\n`);
+    const [problem] = await problems(
+      `defaults:\n  - execution: lepton\n${choice}  - _self_\nexecution: {output_dir: x}\nevaluation: {tasks: [{name: hellaswag}]}\n`,
+    );
     expect(problem).toMatchObject({ path: 'deployment', hint: expect.stringContaining('- deployment: vllm') });
   }
   const [unknown] = await problems('defaults:\n  - execution: lepton\n  - deployment: vlm\n  - _self_\n');
   expect(unknown?.hint).toContain('did you mean `vllm`');
 });
 
-test.each([['L11 empty', 'tasks: []'], ['L11 null', 'tasks:'], ['L11 absent', 'pre_cmd: null']])('%s: no task is refused', async (_name, tasks) => {
-  const [problem] = await problems(`defaults:\n  - execution: lepton\n  - deployment: vllm\n  - _self_\nexecution: {output_dir: x}\ndeployment: {hf_model_handle: a/b}\nevaluation:\n  ${tasks}\n`);
+test.each([
+  ['L11 empty', 'tasks: []'],
+  ['L11 null', 'tasks:'],
+  ['L11 absent', 'pre_cmd: null'],
+])('%s: no task is refused', async (_name, tasks) => {
+  const [problem] = await problems(
+    `defaults:\n  - execution: lepton\n  - deployment: vllm\n  - _self_\nexecution: {output_dir: x}\ndeployment: {hf_model_handle: a/b}\nevaluation:\n  ${tasks}\n`,
+  );
   expect(problem).toMatchObject({ path: 'evaluation.tasks', message: 'there is no task to run' });
 });
 
 test('C10 an alias bomb is refused fast', async () => {
-  const levels = Array.from({ length: 20 }, (_value, index) => `a${index + 1}: &a${index + 1} [${`*a${index}, `.repeat(9)}]`);
+  const levels = Array.from(
+    { length: 20 },
+    (_value, index) => `a${index + 1}: &a${index + 1} [${`*a${index}, `.repeat(9)}]`,
+  );
   const started = performance.now();
   const [problem] = await problems(`a0: &a0 [x, y]\n${levels.join('\n')}\n`);
   expect(problem?.message).toContain('aliases');
@@ -112,8 +179,12 @@ test('C03 a key given twice names both lines', async () => {
 });
 
 test('-t keeps some tasks; an unknown one is refused with the list', async () => {
-  const config = runnable().replace('    - name: hellaswag\n', '    - name: hellaswag\n    - name: lm-evaluation-harness.ifeval\n    - name: hellaswag\n');
-  const names = async (...tasks: string[]) => (await load(config, { tasks })).resolved.evaluation.tasks.map(({ name }) => name);
+  const config = runnable().replace(
+    '    - name: hellaswag\n',
+    '    - name: hellaswag\n    - name: lm-evaluation-harness.ifeval\n    - name: hellaswag\n',
+  );
+  const names = async (...tasks: string[]) =>
+    (await load(config, { tasks })).resolved.evaluation.tasks.map(({ name }) => name);
   expect(await names('hellaswag')).toEqual(['hellaswag', 'hellaswag']);
   expect(await names('hellaswag.2')).toEqual(['hellaswag']);
   expect(await names('ifeval')).toEqual(['lm-evaluation-harness.ifeval']);
@@ -122,7 +193,12 @@ test('-t keeps some tasks; an unknown one is refused with the list', async () =>
 });
 
 test('keys that upstream ignores are refused with what to do instead', async () => {
-  const found = await problems(`${runnable()}auxiliary_deployments: {judge: {}}\n`.replace('  output_dir: ./out', '  output_dir: ./out\n  auto_export: {destinations: [local]}\n  env_vars: {A: b}'));
+  const found = await problems(
+    `${runnable()}auxiliary_deployments: {judge: {}}\n`.replace(
+      '  output_dir: ./out',
+      '  output_dir: ./out\n  auto_export: {destinations: [local]}\n  env_vars: {A: b}',
+    ),
+  );
   expect(found.map(({ path, message }) => [path, message])).toEqual([
     ['execution.auto_export', 'has no effect here'],
     ['execution.env_vars', 'has no effect here'],
@@ -132,7 +208,8 @@ test('keys that upstream ignores are refused with what to do instead', async () 
 
 test('.env fills in what is not set; --env-file must exist', async () => {
   const config = runnable('  served_model_name: ${oc.env:NAME}\n');
-  const served = async (env: Record<string, string>) => (await load(config, { env, files: { '.env': 'NAME="from file"\n' } })).resolved.deployment;
+  const served = async (env: Record<string, string>) =>
+    (await load(config, { env, files: { '.env': 'NAME="from file"\n' } })).resolved.deployment;
   expect(await served({})).toMatchObject({ served_model_name: 'from file' });
   expect(await served({ NAME: 'set' })).toMatchObject({ served_model_name: 'set' });
   const [problem] = await problems(config, { envFile: 'nope.env' });

@@ -1,0 +1,28 @@
+/** The run's budget, with what its endpoints and jobs cost per hour. */
+import type { BudgetPlan } from '../../contract/plan';
+import type { ResolvedConfig } from '../schema/config';
+import type { Report } from './report';
+
+const path = 'execution.budget.prices';
+
+/** `null`: none is set. A shape without a price would make the limit meaningless, and is refused. */
+export function budgetPlan({ execution, deployment }: ResolvedConfig, report: Report): BudgetPlan | null {
+  const { budget } = execution;
+  if (budget === null) return null;
+  const { limit, currency, prices } = budget;
+  const priceOf = (shape: string, must: boolean): number => {
+    const price = Object.hasOwn(prices, shape) ? prices[shape] : undefined;
+    if (price === undefined && must)
+      report.add(
+        path,
+        `has no price for the shape ${shape}, which this run uses`,
+        `add what an hour of it costs, as your contract says: prices: {${shape}: 3.5}`,
+      );
+    return price ?? 0;
+  };
+  const jobShape = execution.evaluation_tasks.resource_shape;
+  const jobPerHour = priceOf(jobShape, deployment.type === 'none' || !/^cpu(?:\.|$)/i.test(jobShape));
+  if (deployment.type === 'none') return { limit, currency, endpointPerHour: 0, jobPerHour };
+  const { resource_shape: shape, max_replicas: replicas } = deployment.lepton_config;
+  return { limit, currency, endpointPerHour: priceOf(shape, true) * replicas, jobPerHour };
+}
