@@ -1,0 +1,215 @@
+import type { Client } from '@temporalio/client';
+import { execa } from 'execa';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer, connect, type Server, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { stringify } from 'yaml';
+import { homePaths } from '../../src/home/paths';
+import { readJsonFile } from '../../src/home/private-file';
+import type { PlatformAccess } from '../../src/lepton/types';
+import { freePort } from '../../src/stack/ports';
+import { connectClient } from '../../src/temporal/connect';
+import { devServerArguments } from '../../src/temporal/dev-server';
+import { originOf } from '../../src/temporal/origin';
+import { findServerBinary } from '../../src/temporal/server-binary';
+import { embeddedEnv } from '../../src/temporal/target';
+import { freshFolder, testCache } from '../support/folders';
+import { simulatedPlan } from './courses';
+import { requestTimeoutMs, type Stand } from './stand';
+
+const program = process.env['EVALSAGA_TEST_PROGRAM'] ?? path.resolve(__dirname, '..', '..', 'dist', 'cli', 'main.js');
+const apartMs = 3_000;
+
+/** Server, worker and platform are processes of their own, as in a real stack: they can be killed. Cases share them. */
+export async function processStand(): Promise<Stand> {
+  const folder = await freshFolder('chaos-kill');
+  const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'home') });
+  await mkdir(home.root, { recursive: true });
+  const grpc = await freePort([]);
+  const ui = await freePort([], [grpc]);
+  const server = await service(await serverCommand({ database: home.temporalDatabase, port: grpc, uiPort: ui }));
+  const client: Client = await connectClient({
+    connection: { address: `127.0.0.1:${grpc}` },
+    namespace: 'default',
+    timeoutMs: 60_000,
+  });
+  const wire = await openWire(grpc);
+  const env = { ...bareEnvironment(), EVALSAGA_HOME: home.root };
+  const platform = await service(await platformCommand(folder.path, env));
+  const access = await accessOf(path.join(folder.path, 'platform'));
+  const taskQueue = 'chaos';
+  const worker = await service({
+    file: process.execPath,
+    args: [program, 'worker'],
+    env: {
+      ...env,
+      ...embeddedEnv(`127.0.0.1:${wire.port}`),
+      EVALSAGA_TASK_QUEUE: taskQueue,
+      EVALSAGA_REQUEST_TIMEOUT: String(requestTimeoutMs / 1000),
+      EVALSAGA_LOG_LEVEL: 'error',
+    },
+  });
+  const services = { server, worker, platform };
+  return {
+    client,
+    home,
+    taskQueue,
+    origin: await originOf({ connection: client.connection, namespace: 'default', home, embedded: true }),
+    folder: folder.path,
+    platform: async () => ({ access, release: async () => undefined }),
+    kill: (what) => services[what].kill(),
+    cutFromServer: () => wire.cut(),
+    async close() {
+      await worker.stop();
+      await platform.stop();
+      await client.connection.close();
+      await wire.close();
+      await server.stop();
+      await folder.dispose();
+    },
+  };
+}
+
+interface Command {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Record<string, string>;
+}
+
+interface Service {
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Kept running: a new one follows each that was killed, or that ended by itself (which it never should). */
+async function service({ file, args, env }: Command): Promise<Service> {
+  let stopping = false;
+  let startedAt = Date.now();
+  const launch = () =>
+    execa(file, args, {
+      env,
+      extendEnv: false,
+      reject: false,
+      stdin: 'ignore',
+      stdout: 'ignore',
+      stderr: 'inherit',
+      cleanup: true,
+    });
+  let child: ReturnType<typeof launch>;
+  const spawn = (): void => {
+    startedAt = Date.now();
+    child = launch();
+    void child.then(({ isTerminated, exitCode }) => {
+      if (stopping) return;
+      if (!isTerminated) process.stderr.write(`ended by itself (${exitCode}): ${args.join(' ')}\n`);
+      setTimeout(spawn, isTerminated ? 0 : apartMs);
+    });
+  };
+  spawn();
+  return {
+    async kill() {
+      // Several cases want it killed; a process that never gets to work proves nothing.
+      if (stopping || Date.now() - startedAt < apartMs) return;
+      startedAt = Date.now();
+      child.kill('SIGKILL');
+      await child;
+    },
+    async stop() {
+      stopping = true;
+      child.kill('SIGTERM');
+      const hard = setTimeout(() => child.kill('SIGKILL'), 5_000);
+      await child;
+      clearTimeout(hard);
+    },
+  };
+}
+
+async function serverCommand(server: Parameters<typeof devServerArguments>[0]): Promise<Command> {
+  const file = await findServerBinary({ home: homePaths({ EVALSAGA_HOME: testCache }), env: process.env });
+  return {
+    file,
+    args: [...devServerArguments(server), '--log-level=never'].filter((arg) => arg !== '--log-level=warn'),
+    env: bareEnvironment(),
+  };
+}
+
+async function platformCommand(folder: string, env: Record<string, string>): Promise<Command> {
+  const plan = path.join(folder, 'plan.yaml');
+  await writeFile(plan, stringify(simulatedPlan));
+  const port = await freePort([]);
+  const args = [
+    program,
+    'platform',
+    '--runtime=simulated',
+    `--plan=${plan}`,
+    `--port=${port}`,
+    `--state=${path.join(folder, 'platform')}`,
+  ];
+  return { file: process.execPath, args, env };
+}
+
+async function accessOf(folder: string): Promise<PlatformAccess> {
+  for (;;) {
+    const access = (await readJsonFile(path.join(folder, 'access.json')).catch(() => undefined)) as
+      PlatformAccess | undefined;
+    if (access && (await answers(access))) return access;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+const answers = ({ url }: PlatformAccess): Promise<boolean> =>
+  fetch(new URL('/healthz', url)).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+
+function bareEnvironment(): Record<string, string> {
+  const kept = Object.entries(process.env).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && !/^(LEPTON_|TEMPORAL_|EVALSAGA_)/.test(entry[0]),
+  );
+  return Object.fromEntries(kept);
+}
+
+interface Wire {
+  readonly port: number;
+  cut(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const cutForMs = 3_000;
+
+/** The only way from the worker to the server. */
+async function openWire(target: number): Promise<Wire> {
+  const pairs = new Set<readonly [Socket, Socket]>();
+  let brokenUntil = 0;
+  const server: Server = createServer((near) => {
+    if (Date.now() < brokenUntil) return void near.destroy();
+    const far = connect(target, '127.0.0.1');
+    const pair = [near, far] as const;
+    pairs.add(pair);
+    for (const socket of pair) {
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        near.destroy();
+        far.destroy();
+        pairs.delete(pair);
+      });
+    }
+    near.pipe(far);
+    far.pipe(near);
+  });
+  const breakAll = (): void => pairs.forEach((pair) => pair.forEach((socket) => socket.destroy()));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    async cut() {
+      brokenUntil = Date.now() + cutForMs;
+      breakAll();
+    },
+    async close() {
+      breakAll();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import type { Client } from '@temporalio/client';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { createActivities } from '../../src/activities';
+import { createWorkerDependencies } from '../../src/activities/worker-dependencies';
+import { homePaths, type HomePaths } from '../../src/home/paths';
+import type { PlatformAccess } from '../../src/lepton/types';
+import { freshFolder } from '../support/folders';
+import { startSimulated } from '../support/simulated';
+import { startTemporal } from '../support/temporal';
+import { simulatedPlan } from './courses';
+
+/** What a case runs on: a Temporal server, a worker, a platform. */
+export interface Stand {
+  readonly client: Client;
+  readonly home: HomePaths;
+  readonly taskQueue: string;
+  readonly origin: string;
+  readonly folder: string;
+  /** A platform for one case, straight, with nothing in between. */
+  platform(): Promise<StandPlatform>;
+  /** SIGKILL, and a new one in its place on the same state; resolves as soon as the old one is dead. */
+  kill(what: 'worker' | 'server' | 'platform'): Promise<void>;
+  /** Breaks the worker's connections to the server, and keeps new ones from being made for some seconds. */
+  cutFromServer(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface StandPlatform {
+  readonly access: PlatformAccess;
+  release(): Promise<void>;
+}
+
+/** Shorter than the product's own, which suits a service across the internet. */
+export const requestTimeoutMs = 2_000;
+
+export const bundle =
+  process.env['EVALSAGA_TEST_BUNDLE'] ?? path.resolve(__dirname, '..', '..', 'dist', 'workflow-bundle.js');
+
+/** All in this process: many cases at once, a platform each, nothing can be killed. */
+export async function inProcessStand(): Promise<Stand> {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const env = await startTemporal();
+  const folder = await freshFolder('chaos');
+  const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'home') });
+  const taskQueue = 'chaos';
+  const origin = 'chaos';
+  const dependencies = createWorkerDependencies({ home, env: {}, origin, requestTimeoutMs });
+  const worker = await Worker.create({
+    connection: env.nativeConnection,
+    taskQueue,
+    workflowBundle: { codePath: bundle },
+    activities: createActivities(dependencies),
+    maxConcurrentActivityTaskExecutions: 400,
+    shutdownGraceTime: '1s',
+  });
+  const running = worker.run();
+  let platforms = 0;
+  return {
+    client: env.client,
+    home,
+    taskQueue,
+    origin,
+    folder: folder.path,
+    async platform() {
+      const root = path.join(folder.path, `platform-${(platforms += 1)}`);
+      await mkdir(root, { recursive: true });
+      const platform = await startSimulated(homePaths({ EVALSAGA_HOME: root }), simulatedPlan);
+      const { url, workspace, token } = platform;
+      return { access: { url, workspace, token }, release: () => platform.close() };
+    },
+    kill: (what) => Promise.reject(new Error(`the ${what} is part of this process`)),
+    cutFromServer: () => Promise.reject(new Error('the worker is part of this process')),
+    async close() {
+      worker.shutdown();
+      await running;
+      await env.teardown();
+      await folder.dispose();
+    },
+  };
+}

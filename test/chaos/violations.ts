@@ -1,0 +1,74 @@
+import { failureTypes } from '../../src/contract/errors';
+import type { ChaosCase } from './cases';
+import type { Course } from './courses';
+import type { Facts } from './run-case';
+
+/** What must be true of a run, whatever was done to it. Returns what is not, in words. Pure. */
+export function violations(facts: Facts, course: Course, one: ChaosCase | undefined): string[] {
+  const { run } = facts;
+  if (!run) return ['did not end in time', ...leaks(facts)];
+  const rules = [
+    ...leftovers(facts, one),
+    ...leaks(facts),
+    ...facts.creates.flatMap((count, index) =>
+      count > 1 ? [`endpoint of task ${index} was created ${count} times`] : [],
+    ),
+    ...facts.lost.map((file) => `removed from storage without being at home: ${file}`),
+    ...run.snapshot.tasks.flatMap(({ outcome, index }) =>
+      outcome === 'succeeded' && !facts.home[index] ? [`task ${index} succeeded, but its results are not at home`] : [],
+    ),
+    ...verdict(facts, course, one),
+  ];
+  return rules;
+}
+
+/** Nothing may outlive its task, but where run and task both were terminated: nobody is left then but the sweeper. */
+function leftovers({ left, happening }: Facts, one: ChaosCase | undefined): string[] {
+  if (one?.event === 'terminate both' && happening.taken) return [];
+  return left.map((item) => `left behind: ${item}`);
+}
+
+const leaks = ({ leftAfterSweep }: Facts): string[] =>
+  leftAfterSweep.map((item) => `left even after the sweep: ${item}`);
+
+function verdict(facts: Facts, course: Course, one: ChaosCase | undefined): string[] {
+  const { happening, exitCode } = facts;
+  const run = facts.run;
+  if (!run) return [];
+  const outcomes = run.snapshot.tasks.map(({ outcome }) => outcome);
+  const seen = `${run.status}${run.failure ? ` (${run.failure.type}: ${run.failure.message})` : ''}, exit ${exitCode}, tasks ${outcomes.join(' ')}: ${run.snapshot.tasks.map(({ error }) => (error ? `${error.type}: ${error.message}` : '-')).join(' | ')}`;
+  const wrong = (expected: string): string[] => [`expected ${expected}, got ${seen}`];
+  const event = happening.taken ? one?.event : undefined;
+
+  if (event === 'terminate run' || event === 'terminate both') {
+    return run.failure?.type === 'Terminated' && exitCode === 1 ? [] : wrong('a run that was terminated');
+  }
+  const isRefused = (type: string | undefined): boolean =>
+    one?.fault.name === '401' && type === failureTypes.credentialsRefused;
+  const acceptable = run.snapshot.tasks.every(({ outcome, error, index }) => {
+    if (event === 'terminate task' && index === happening.terminatedTask) return true;
+    if (outcome === course.outcomes[index]) return true;
+    return outcome === 'failed' && isRefused(error?.type);
+  });
+  const isCancelled = course.cancelAfterJobs !== undefined || event === 'cancel' || event === 'second cancel';
+  if (isCancelled) {
+    const known = run.snapshot.tasks.every(
+      ({ outcome, error, index }) =>
+        outcome === 'cancelled' ||
+        outcome === course.outcomes[index] ||
+        isRefused(error?.type) ||
+        index === happening.terminatedTask,
+    );
+    const allSucceeded = outcomes.every((outcome) => outcome === 'succeeded');
+    if (!known) return wrong('tasks that are cancelled or over');
+    if (allSucceeded)
+      return run.status === 'succeeded' && exitCode === 0 ? [] : wrong('success: the cancel came too late');
+    // A cancel that Temporal took when the last task was over may find the verdict made.
+    const late = event !== undefined && acceptable && run.status === 'failed';
+    return (run.status === 'cancelled' && exitCode === 4) || late ? [] : wrong('a cancelled run');
+  }
+  if (!acceptable) return wrong(`outcomes ${course.outcomes.join(' ')}`);
+  const allSucceeded = outcomes.every((outcome) => outcome === 'succeeded');
+  if (allSucceeded) return run.status === 'succeeded' && exitCode === 0 ? [] : wrong('success');
+  return run.status === 'failed' && (exitCode === 1 || exitCode === 3) ? [] : wrong('a failed run');
+}
