@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { LogprobReader, readAll, type Opinion } from './logprobs';
 import { type LoadedModel, type NativeContext, type NativeSampler } from './native';
-import { chooseSlot, inBatches, SMALLEST_BATCH, type Slot } from './slots';
+import { chooseSlot, type Slot } from './slots';
+import { inBatches, SMALLEST_BATCH } from './batches';
 
 /** Sequences that keep earlier prompts, for prompts that begin alike. Two sizes, so that memory stays below 400 MB. */
 const SHORT = { sequences: 8, length: 512 };

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { BATCH_SIZE } from './slots';
+import { BATCH_SIZE } from './batches';
 
 /**
  * The part of node-llama-cpp that is used, as typed by its version 3.22. Models, contexts and tokenisation are its public

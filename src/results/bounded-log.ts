@@ -1,5 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { SavedLog } from './logs';
+
+export interface SavedLog {
+  /** Bytes of the whole log as far as it was read. */
+  readonly bytes: number;
+  /** Bytes in the middle that were left out; 0: all of it is in the file. */
+  readonly leftOut: number;
+}
 
 /** Head in one file, the last `half` bytes of the rest in another that is written around and around. */
 export class BoundedLog {

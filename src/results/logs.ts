@@ -1,8 +1,9 @@
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { BoundedLog } from './bounded-log';
+import { BoundedLog, type SavedLog } from './bounded-log';
 import { draftFor } from './whole-file';
 
+export type { SavedLog } from './bounded-log';
 export { followLog, type FollowLogRequest } from './follow-log';
 
 export interface SaveLogRequest {
@@ -17,13 +18,6 @@ export interface SaveLogRequest {
    * runs. Default 10 000.
    */
   readonly quietMs?: number | undefined;
-}
-
-export interface SavedLog {
-  /** Bytes of the whole log as far as it was read. */
-  readonly bytes: number;
-  /** Bytes in the middle that were left out; 0: all of it is in the file. */
-  readonly leftOut: number;
 }
 
 /**

@@ -18,7 +18,8 @@ export async function recordedSnapshot(home: HomePaths, invocation: string): Pro
   const record = await readRecord(plan);
   if (!record) return undefined;
   const { startedAt, tasks, teardown } = record;
-  return { invocation, phase: 'done', platform: plan.platform.kind, model: plan.model, startedAt, tasks, ...teardown };
+  const { platform, model, budget = null } = plan;
+  return { invocation, phase: 'done', platform: platform.kind, model, startedAt, tasks, budget, ...teardown };
 }
 
 /** What a run that ended by itself says it left or kept; `undefined`: it did not get to say. */

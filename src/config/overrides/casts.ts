@@ -2,7 +2,7 @@
 import type { Origin } from '../problems';
 import { pythonText } from '../python-text';
 import type { ConfigNode, ScalarNode } from '../tree';
-import { OverrideFailure } from './grammar';
+import { OverrideFailure } from './failure';
 
 const casts = ['int', 'float', 'str', 'bool'] as const;
 type Cast = (typeof casts)[number];

@@ -1,4 +1,5 @@
 /** Hydra's override grammar: `key=value`, `+key=value`, `++key=value`, `~key`, with its value language. Pure. */
+import { OverrideFailure } from './failure';
 import { tokenAt, tokenText, tokenValue } from '../tokens';
 import { scalar } from '../tree';
 import type { ConfigNode, ScalarNode } from '../tree';
@@ -13,15 +14,6 @@ export interface Override {
   /** Absent only for `~key`. */
   readonly value?: ConfigNode;
   readonly origin: Origin;
-}
-
-export class OverrideFailure extends Error {
-  constructor(
-    message: string,
-    readonly hint?: string,
-  ) {
-    super(message);
-  }
 }
 
 const maxDepth = 50;

@@ -1,0 +1,124 @@
+import {
+  type Client,
+  type WorkflowExecutionDescription,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runWorkflowId } from '../contract/identity';
+import { runStatus } from '../contract/messages';
+import { startingRun, type RunSnapshot, type TaskError } from '../contract/state';
+import type { HomePaths } from '../home/paths';
+import { storedPlan } from '../home/run-store';
+import { recordedSnapshot } from '../results/recorded';
+import { RunNotFound } from './errors';
+import { executionStatus } from './list';
+
+export interface RunDescription {
+  readonly status: 'running' | 'succeeded' | 'failed' | 'cancelled';
+  /** A cancel was asked for; while `status` is running, teardown is under way. */
+  readonly cancelRequested: boolean;
+  readonly snapshot: RunSnapshot;
+  /** Why the run as a whole ended badly; `null` when only its tasks have something to say. */
+  readonly failure: TaskError | null;
+  readonly taskQueue: string;
+}
+
+/** One look at a run, open or closed. Throws `RunNotFound`. */
+export async function describeRun(client: Client, invocation: string, home: HomePaths): Promise<RunDescription> {
+  const handle = client.workflow.getHandle(runWorkflowId(invocation));
+  const description = await handle.describe().catch((error: unknown) => {
+    if (error instanceof WorkflowNotFoundError)
+      throw new RunNotFound(`Temporal knows no run ${invocation}; list runs with: evalsaga ls`);
+    throw error;
+  });
+  const closing = description.status.name === 'RUNNING' ? undefined : await closingOf(client, invocation);
+  const snapshot =
+    closing?.snapshot ?? (await currentSnapshot(client, { invocation, home, startedAt: description.startTime }));
+  return {
+    status: statusOf(description, snapshot),
+    cancelRequested: description.raw.workflowExtendedInfo?.cancelRequested ?? false,
+    snapshot,
+    failure: closing?.failure ?? null,
+    taskQueue: description.taskQueue,
+  };
+}
+
+/** A description whenever it changed, and a last one when the run has closed. Ends early, quietly, when aborted. */
+export async function* watchRun(
+  client: Client,
+  invocation: string,
+  home: HomePaths,
+  options: { readonly intervalMs: number; readonly signal: AbortSignal },
+): AsyncGenerator<RunDescription> {
+  let last = '';
+  while (!options.signal.aborted) {
+    const description = await describeRun(client, invocation, home);
+    const current = JSON.stringify(description);
+    if (current !== last) yield description;
+    if (description.status !== 'running') return;
+    last = current;
+    await sleep(options.intervalMs, undefined, { signal: options.signal }).catch(() => undefined);
+  }
+}
+
+function statusOf(description: WorkflowExecutionDescription, snapshot: RunSnapshot): RunDescription['status'] {
+  switch (executionStatus(description.status.name)) {
+    case 'running':
+      return 'running';
+    case 'cancelled':
+      return 'cancelled';
+    case 'completed':
+      return snapshot.tasks.every(({ outcome }) => outcome === 'succeeded') ? 'succeeded' : 'failed';
+    case 'failed':
+    case 'terminated':
+      return 'failed';
+  }
+}
+
+interface Closing {
+  readonly snapshot: RunSnapshot | undefined;
+  readonly failure: TaskError | null;
+}
+
+/** What a closed run's own result says: no worker is needed for it. */
+async function closingOf(client: Client, invocation: string): Promise<Closing> {
+  try {
+    const snapshot = (await client.workflow.getHandle(runWorkflowId(invocation)).result()) as RunSnapshot;
+    return { snapshot, failure: null };
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    const { cause } = error;
+    if (cause instanceof ApplicationFailure) {
+      return {
+        snapshot: cause.details?.[0] as RunSnapshot | undefined,
+        failure: { type: cause.type ?? 'Error', message: cause.message },
+      };
+    }
+    if (cause?.name === 'CancelledFailure') return { snapshot: undefined, failure: null };
+    const message = `the run was terminated, so it could not tear down itself; its tasks do. See what is left with: evalsaga cleanup ${invocation}`;
+    return { snapshot: undefined, failure: { type: 'Terminated', message } };
+  }
+}
+
+/** Asks the run itself; without a worker that answers, what this host has recorded of it. */
+async function currentSnapshot(
+  client: Client,
+  run: { readonly invocation: string; readonly home: HomePaths; readonly startedAt: Date },
+): Promise<RunSnapshot> {
+  const { invocation, home } = run;
+  const recorded = await recordedSnapshot(home, invocation);
+  if (recorded) return recorded;
+  try {
+    return await client.withDeadline(Date.now() + 4_000, () =>
+      client.workflow.getHandle(runWorkflowId(invocation)).query(runStatus),
+    );
+  } catch {
+    const plan = await storedPlan(home, invocation);
+    if (plan) return startingRun(plan, run.startedAt.toISOString());
+    throw new RunNotFound(
+      `run ${invocation} has no worker that could tell its state, and was not started on this host. Start a worker with: evalsaga up`,
+    );
+  }
+}

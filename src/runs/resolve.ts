@@ -1,0 +1,26 @@
+import type { Client } from '@temporalio/client';
+import { invocationOf, runWorkflowId, runWorkflowType } from '../contract/identity';
+import type { HomePaths } from '../home/paths';
+import { storedInvocations } from '../home/run-store';
+import { AmbiguousRun, MalformedId, RunNotFound } from './errors';
+
+/** The full id of the one run that `prefix` fits: on this host, else in Temporal. */
+export async function resolveInvocation(client: Client, prefix: string, home: HomePaths): Promise<string> {
+  if (!/^[0-9a-f]{1,16}$/.test(prefix)) {
+    throw new MalformedId(`"${prefix}" is not a run's id: an id is 16 hexadecimal digits, or the first few of them`);
+  }
+  const candidates = new Set(await storedInvocations(home, prefix));
+  if (prefix.length === 16) candidates.add(prefix);
+  else {
+    const query = `WorkflowType = '${runWorkflowType}' AND WorkflowId STARTS_WITH '${runWorkflowId(prefix)}'`;
+    for await (const { workflowId } of client.workflow.list({ query, pageSize: 20 })) {
+      const invocation = invocationOf(workflowId);
+      if (invocation !== undefined) candidates.add(invocation);
+      if (candidates.size > 20) break;
+    }
+  }
+  const found = [...candidates].sort();
+  if (found.length > 1) throw new AmbiguousRun(prefix, found);
+  if (found[0] === undefined) throw new RunNotFound(`no run begins with ${prefix}; list runs with: evalsaga ls`);
+  return found[0];
+}

@@ -1,0 +1,80 @@
+import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
+import { runWorkflowId, runWorkflowType } from '../contract/identity';
+import type { RunInput } from '../contract/inputs';
+import type { RunPlan } from '../contract/plan';
+import type { HomePaths } from '../home/paths';
+import { storeRun } from '../home/run-store';
+import { PlanTooLarge, RunExists } from './errors';
+
+/** Largest plan that is put into workflow history, bytes of JSON: Temporal refuses payloads of 2 MiB. */
+export const maxPlanBytes = 1_500_000;
+
+export interface StartRequest {
+  readonly plan: RunPlan;
+  readonly taskQueue: string;
+  /** Values of the host variables that the plan references, by name. Kept in a private file, never in history. */
+  readonly hostSecrets: Readonly<Record<string, string>>;
+  /** The resolved config with secrets masked: becomes part of `run.json`. */
+  readonly configYaml: string;
+  readonly home: HomePaths;
+  /** Of the Temporal installation, as `originOf` says it: lets a sweep judge the run when Temporal has forgotten it. */
+  readonly origin?: string | undefined;
+  /** Whether the cluster has our search attributes. */
+  readonly searchAttributes: boolean;
+}
+
+/** Starts a run. Throws `RunExists` for an id that was used before, `PlanTooLarge`. */
+export async function startRun(client: Client, request: StartRequest): Promise<{ workflowId: string; runId: string }> {
+  const { plan } = request;
+  const bytes = Buffer.byteLength(JSON.stringify(plan));
+  if (bytes > maxPlanBytes) {
+    throw new PlanTooLarge(
+      `the run's plan has ${bytes} bytes, Temporal takes ${maxPlanBytes}: split the config into several runs, or make the tasks' parameters smaller`,
+    );
+  }
+  const { configYaml, hostSecrets: secrets, origin } = request;
+  await storeRun(request.home, { plan, configYaml, secrets, origin });
+  const workflowId = runWorkflowId(plan.invocation);
+  const input: RunInput = { plan, searchAttributes: request.searchAttributes };
+  try {
+    const handle = await client.workflow.start(runWorkflowType, {
+      workflowId,
+      taskQueue: request.taskQueue,
+      args: [input],
+      workflowIdConflictPolicy: 'FAIL',
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      memo: {
+        model: plan.model,
+        tasks: plan.tasks.length,
+        outputDir: plan.outputDir,
+        configDigest: plan.provenance.configDigest,
+      },
+      staticSummary: `${plan.model}: ${plan.tasks.map(({ name }) => name).join(', ')}`.slice(0, 200),
+      staticDetails: describePlan(plan),
+      ...(request.searchAttributes ? { typedSearchAttributes: searchAttributesOf(plan) } : {}),
+    });
+    return { workflowId, runId: handle.firstExecutionRunId };
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) {
+      throw new RunExists(
+        `a run ${plan.invocation} exists already; look at it with: evalsaga status ${plan.invocation}`,
+      );
+    }
+    throw error;
+  }
+}
+
+function searchAttributesOf(plan: RunPlan): TypedSearchAttributes {
+  return new TypedSearchAttributes([
+    { key: defineSearchAttributeKey('EvalModel', 'KEYWORD'), value: plan.model.slice(0, 200) },
+    { key: defineSearchAttributeKey('EvalPhase', 'KEYWORD'), value: 'starting' },
+    { key: defineSearchAttributeKey('EvalOwner', 'KEYWORD'), value: plan.owner.slice(0, 200) },
+  ]);
+}
+
+function describePlan(plan: RunPlan): string {
+  const where = plan.platform.kind === 'local' ? 'the local platform' : `Lepton workspace ${plan.platform.workspace}`;
+  const how = plan.endpoint.kind === 'existing' ? 'an existing endpoint' : 'one dedicated endpoint per task';
+  return `Evaluates **${plan.model.replace(/[^\w ./:-]/g, ' ')}** on ${where}: ${plan.tasks.length} tasks, ${how}. Cancel this workflow to tear everything down. Results: \`${plan.outputDir.replace(/`/g, '')}\``;
+}
