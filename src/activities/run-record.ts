@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { RecordRunInput } from '../contract/inputs';
 import { productVersion } from '../home/version';
+import { costDocument } from '../report/cost';
 
 /** The content of `run.json`: what was asked for, with which versions, and what came of it. No secrets: the config is masked. */
 export async function buildRunRecord(input: RecordRunInput, runsFolder: string): Promise<Record<string, unknown>> {
@@ -22,8 +23,9 @@ export async function buildRunRecord(input: RecordRunInput, runsFolder: string):
       maxParallelEndpoints: run.maxParallelEndpoints,
     },
     limits: run.limits,
-    tasks: input.tasks,
-    teardown: { left: input.left, kept: input.kept },
+    cost: costDocument(snapshot, Date.now()),
+    tasks: snapshot.tasks,
+    teardown: { left: snapshot.left, kept: snapshot.kept },
     config: await readConfig(path.join(runsFolder, run.invocation, 'config.yaml')),
   };
 }

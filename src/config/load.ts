@@ -9,13 +9,14 @@ import { loadEnvironment } from './environment';
 import type { Environment } from './environment';
 import { resolveInterpolations } from './interpolation/resolve';
 import { applyOverrides } from './overrides/apply';
-import { OverrideFailure, parseOverride } from './overrides/grammar';
+import { parseOverride } from './overrides/grammar';
+import { OverrideFailure } from './overrides/failure';
 import type { Override } from './overrides/grammar';
 import { applyTaskOverrides, isTaskOverride } from './overrides/task-names';
 import type { TaskOverride } from './overrides/task-names';
 import { ConfigError } from './problems';
 import type { ConfigProblem } from './problems';
-import { renderConfig } from './render-config';
+import { renderConfig, withoutSecrets } from './render-config';
 import type { ResolvedConfig } from './schema/config';
 import { maskOverride } from './secrecy';
 import { selectTasks } from './select-tasks';
@@ -71,7 +72,11 @@ export interface ComposedConfig {
 /** Reads, composes and validates. Rejects with `ConfigError`, which holds every problem found. */
 export async function loadConfig(request: ConfigRequest): Promise<LoadedConfig> {
   await Promise.resolve();
-  const composed = composeConfig(request);
+  const env = environmentOf(request);
+  return withoutSecrets(env, () => validated(request, composeConfig(request)));
+}
+
+function validated(request: ConfigRequest, composed: ComposedConfig): LoadedConfig {
   if (composed.unusable) throw new ConfigError(composed.problems);
   const derived = fillDerived(composed.root, composed.env);
   const resolution = resolveInterpolations(derived, composed.env);
@@ -97,11 +102,7 @@ export async function loadConfig(request: ConfigRequest): Promise<LoadedConfig> 
 
 /** Composition and overrides, interpolations not yet resolved. Problems of the files themselves are thrown. */
 export function composeConfig(request: ConfigRequest): ComposedConfig {
-  const env = loadEnvironment({
-    env: request.env,
-    cwd: request.cwd,
-    ...(request.envFile === undefined ? {} : { envFile: request.envFile }),
-  });
+  const env = environmentOf(request);
   const file = configFile(request);
   const { overrides, taskOverrides, problems } = readOverrides(request.overrides);
   const primary = loadFile(file);
@@ -116,6 +117,9 @@ export function composeConfig(request: ConfigRequest): ComposedConfig {
     unusable: composition.problems.length > 0,
   };
 }
+
+const environmentOf = ({ env, cwd, envFile }: ConfigRequest): Environment =>
+  loadEnvironment({ env, cwd, ...(envFile === undefined ? {} : { envFile }) });
 
 function configFile({ config, configDir, configName, cwd }: ConfigRequest): string {
   const fail = (message: string, hint: string): never => {

@@ -1,6 +1,7 @@
 /** The resolved config as YAML, with secrets masked. */
 import type { Environment } from './environment';
 import { isSecretName, maskTokens, maskValues } from './secrecy';
+import { ConfigError } from './problems';
 import type { ConfigNode, ScalarNode } from './tree';
 import { writeYaml } from './yaml-writer';
 import type { WritableScalar } from './yaml-writer';
@@ -21,6 +22,25 @@ export function secretValues(env: Environment): string[] {
     value !== undefined && isSecretName(name) ? [value] : [],
   );
   return [...new Set(values)].sort((a, b) => b.length - a.length);
+}
+
+/** Whatever `work` finds wrong, its words never repeat the value of a secret variable. */
+export function withoutSecrets<T>(env: Environment, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const secrets = secretValues(env);
+    const clean = (text: string): string => maskValues(text, secrets);
+    throw new ConfigError(
+      error.problems.map(({ message, hint, ...problem }) => ({
+        ...problem,
+        path: clean(problem.path),
+        message: clean(message),
+        ...(hint === undefined ? {} : { hint: clean(hint) }),
+      })),
+    );
+  }
 }
 
 function maskTree(node: ConfigNode, secrets: readonly string[], key: string): ConfigNode {

@@ -29,6 +29,8 @@ export const failureTypes = {
   secretMissing: 'SecretMissing',
   taskFailed: 'TaskFailed',
   runTimeout: 'RunTimeout',
+  /** The run reached execution.budget.limit. */
+  budgetExceeded: 'BudgetExceeded',
   aborted: 'AbortedBySibling',
   teardownIncomplete: 'TeardownIncomplete',
 } as const;

@@ -1,5 +1,5 @@
 import type { EndpointPlan, JobSpec, PlatformRef, ProbeSpec, RunPlan, StoragePlan, TaskPlan } from './plan';
-import type { KeptStorage, LeftResource, Metrics, RunSnapshot, TaskSnapshot } from './state';
+import type { Metrics, RunSnapshot } from './state';
 
 /** What all tasks of a run share. */
 export type RunHeader = Omit<RunPlan, 'tasks'>;
@@ -96,10 +96,7 @@ export interface RemoveStorageInput extends Owner {
 
 /** What `run.json` is made of when a run ends. */
 export interface RecordRunInput {
-  readonly run: RunHeader;
+  readonly run: Omit<RunHeader, 'endpoint'>;
   readonly snapshot: RunSnapshot;
   readonly outcome: 'succeeded' | 'failed' | 'cancelled';
-  readonly tasks: readonly TaskSnapshot[];
-  readonly left: readonly LeftResource[];
-  readonly kept: readonly KeptStorage[];
 }

@@ -112,6 +112,18 @@ export interface RunLimits {
   readonly resultBytes: number;
 }
 
+/** What a run may cost and what its parts do: prices per hour, all in `currency`. Teardown is never cut short for it. */
+export interface BudgetPlan {
+  /** At this sum the run is cancelled, with teardown. */
+  readonly limit: number;
+  /** Only shown, e.g. `USD`. */
+  readonly currency: string;
+  /** Of one task's endpoint with all its replicas; 0 for an endpoint that is not the run's. */
+  readonly endpointPerHour: number;
+  /** Of one evaluation job; 0 where its shape has no price. */
+  readonly jobPerHour: number;
+}
+
 export interface RunPlan {
   readonly version: 1;
   /** 16 hexadecimal digits. */
@@ -128,6 +140,8 @@ export interface RunPlan {
   readonly maxParallelEndpoints: number | null;
   readonly keepStorage: boolean;
   readonly limits: RunLimits;
+  /** `null` or absent: nothing is counted. */
+  readonly budget?: BudgetPlan | null;
   /** Shared by all tasks: each gets its own endpoint of this shape. */
   readonly endpoint: EndpointPlan;
   readonly storage: StoragePlan;

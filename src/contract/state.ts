@@ -1,6 +1,6 @@
 /** What a run looks like from outside. One snapshot type behind the query, the Web UI table, the CLI and its JSON. */
 
-import type { RunPlan, TaskPlan } from './plan';
+import type { BudgetPlan, RunPlan, TaskPlan } from './plan';
 
 export type TaskPhase =
   | 'pending'
@@ -40,6 +40,18 @@ export interface KeptStorage {
   readonly command: string;
 }
 
+/** From when to when something existed on the platform, ISO 8601; `until: null`: it still does. */
+export interface Span {
+  readonly from: string;
+  readonly until: string | null;
+}
+
+/** What a task has used so far: the base of its cost. Begins with the request to create, ends when it is verified gone. */
+export interface Usage {
+  readonly endpoint: Span | null;
+  readonly job: Span | null;
+}
+
 export interface TaskSnapshot {
   readonly index: number;
   readonly name: string;
@@ -60,6 +72,8 @@ export interface TaskSnapshot {
   readonly error: TaskError | null;
   readonly left: readonly LeftResource[];
   readonly kept: readonly KeptStorage[];
+  /** Absent in records of older versions. */
+  readonly usage?: Usage;
 }
 
 export interface RunSnapshot {
@@ -71,6 +85,8 @@ export interface RunSnapshot {
   readonly tasks: readonly TaskSnapshot[];
   readonly left: readonly LeftResource[];
   readonly kept: readonly KeptStorage[];
+  /** As planned; `null` or absent: costs are not counted. */
+  readonly budget?: BudgetPlan | null;
 }
 
 /** A task before anything was done for it. Pure. */
@@ -91,6 +107,7 @@ export function pendingTask(task: Pick<TaskPlan, 'index' | 'name' | 'endpointNam
     error: null,
     left: [],
     kept: [],
+    usage: { endpoint: null, job: null },
   };
 }
 
@@ -105,5 +122,6 @@ export function startingRun(plan: RunPlan, startedAt: string): RunSnapshot {
     tasks: plan.tasks.map(pendingTask),
     left: [],
     kept: [],
+    budget: plan.budget ?? null,
   };
 }

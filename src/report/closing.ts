@@ -1,6 +1,7 @@
 import type { RunDescription } from '../client';
 import type { RunVerdict } from './outcome';
 import { verdict as taskVerdict } from './progress-lines';
+import { costLine } from './cost';
 import { elapsed } from './elapsed';
 import { leftAndKept } from './run-status';
 import { plainStyle, type Style } from './style';
@@ -39,6 +40,7 @@ export function closingLines({ run, verdict, outputDir, program, now, style = pl
         .split('\n')
         .map((line) => `  ${line}`),
     );
+  lines.push(...costLine(snapshot, now).map((line) => `  ${line}`));
   lines.push(...resultNotes(snapshot).map((note) => `  ${note}`));
   lines.push(...leftAndKept(snapshot).map((line) => style.bad(`  ${line}`)));
   if (outputDir !== null && snapshot.tasks.some((task) => task.outputDir !== null)) lines.push(`results: ${outputDir}`);

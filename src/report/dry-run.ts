@@ -1,9 +1,11 @@
 import type { EndpointPlan, RunPlan } from '../contract/plan';
+import { costEstimate } from './cost';
 import { renderDeployment, renderJob } from '../lepton/render';
 
 /** What a run would create, as it would go over the wire but for what is known only then; secrets masked. Pure. */
 export function dryRunDocument(plan: RunPlan): object {
   const { invocation, platform, model, owner, outputDir, startPolicy, onTaskFailure, maxParallelEndpoints } = plan;
+  const cost = costEstimate(plan);
   return {
     invocation,
     platform: platform.kind === 'local' ? 'local' : { workspace: platform.workspace, url: platform.url },
@@ -17,6 +19,7 @@ export function dryRunDocument(plan: RunPlan): object {
       keep_storage: plan.keepStorage,
     },
     limits: plan.limits,
+    ...(cost === undefined ? {} : { cost }),
     storage: plan.storage,
     ready_means: plan.endpoint.probe,
     ...(plan.endpoint.kind === 'existing' ? { existing_endpoint: withoutCredentials(plan.endpoint.url) } : {}),

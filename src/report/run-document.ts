@@ -1,5 +1,6 @@
 import type { RunDescription } from '../client';
 import type { KeptStorage, LeftResource, Metrics, TaskError } from '../contract/state';
+import { costDocument, type CostDocument } from './cost';
 
 /** What `--json` prints of a run. */
 export interface RunDocument {
@@ -10,6 +11,8 @@ export interface RunDocument {
   /** `null` where the Web UI's address is not known. */
   readonly webUi: string | null;
   readonly tasks: readonly TaskDocument[];
+  /** `null` for a run without `execution.budget`. */
+  readonly cost: CostDocument | null;
   readonly teardown: { readonly left: readonly LeftResource[]; readonly kept: readonly KeptStorage[] };
 }
 
@@ -24,8 +27,8 @@ export interface TaskDocument {
   readonly error: TaskError | null;
 }
 
-/** Pure. A failure of the run as a whole shows as the error of those tasks that have none of their own and no success. */
-export function runDocument(run: RunDescription, webUi: string | null): RunDocument {
+/** Pure but for the time, on which a running total depends. A failure of the run as a whole shows as the error of those tasks that have none of their own and no success. */
+export function runDocument(run: RunDescription, webUi: string | null, nowMs = Date.now()): RunDocument {
   const { invocation, platform, model, tasks, left, kept } = run.snapshot;
   return {
     invocation,
@@ -43,6 +46,7 @@ export function runDocument(run: RunDescription, webUi: string | null): RunDocum
       outputDir,
       error: error ?? (outcome === 'succeeded' ? null : run.failure),
     })),
+    cost: costDocument(run.snapshot, nowMs),
     teardown: { left, kept },
   };
 }

@@ -1,4 +1,5 @@
 import type { RunDescription } from '../client';
+import { costLine } from './cost';
 import { elapsed } from './elapsed';
 import { runTable, type RunTable } from './run-table';
 import { scoresTable } from './scores';
@@ -17,6 +18,7 @@ export function statusText({ run, now, width, style = plainStyle }: RunStatus): 
   return [
     headline(run, now),
     runTable({ snapshot, now, width, style }),
+    ...costLine(snapshot, now),
     ...snapshot.tasks.flatMap((task) =>
       task.error ? [`${task.index} ${harmlessLine(task.name)}: ${verdict(task)}`] : [],
     ),

@@ -7,7 +7,6 @@ import {
   isCancellation,
   ParentClosePolicy,
   setWorkflowOptions,
-  sleep,
   startChild,
   type ChildWorkflowHandle,
 } from '@temporalio/workflow';
@@ -16,12 +15,15 @@ import { taskWorkflowId } from '../contract/identity';
 import type { RunHeader, RunInput } from '../contract/inputs';
 import { startJob } from '../contract/messages';
 import type { TaskPlan } from '../contract/plan';
-import type { RunSnapshot, TaskError, TaskSnapshot } from '../contract/state';
+import type { LeftResource, RunSnapshot, TaskError, TaskSnapshot } from '../contract/state';
 import { teardown } from './activity-groups';
 import { evaluationTask } from './evaluation-task';
 import { describeError, rootMessage, snapshotOf } from './failures';
+import { fitRun, leftText } from './fitting';
+import { guardRun, whyInterrupted, type Interruption } from './guards';
 import { RunProgress } from './run-progress';
-import { now } from './task-progress';
+import { StartWindow } from './start-window';
+import { endSpan, now } from './task-progress';
 import { TaskTeardown, type WoundUp } from './task-teardown';
 
 /**
@@ -42,14 +44,11 @@ export async function evaluationRun(input: RunInput): Promise<RunSnapshot> {
 }
 setWorkflowOptions({ failureExceptionTypes: [Error] }, evaluationRun);
 
-/** Why the run itself, not its user, cancelled its tasks. */
-type Interruption =
-  { readonly kind: 'deadline'; readonly seconds: number } | { readonly kind: 'sibling'; readonly index: number };
-
 class EvaluationRun {
   private readonly header: RunHeader;
   private readonly tasks: readonly TaskPlan[];
   private readonly scope = new CancellationScope();
+  private readonly starts: StartWindow;
   private interruption: Interruption | undefined;
 
   constructor(
@@ -59,23 +58,19 @@ class EvaluationRun {
     const { tasks, ...header } = input.plan;
     this.tasks = tasks;
     this.header = header;
+    this.starts = new StartWindow(header, tasks);
   }
 
   /** Ends when every task has ended, by itself or by a cancel. */
   async evaluate(): Promise<void> {
-    const timer = new CancellationScope();
-    const seconds = this.header.limits.runSeconds;
-    if (seconds !== null) {
-      const ticking = timer.run(async () => {
-        await sleep(seconds * 1000, { summary: 'execution.max_run_time' });
-        this.interrupt({ kind: 'deadline', seconds });
-      });
-      ticking.catch(() => undefined);
-    }
+    const guards = new CancellationScope();
+    const tasks = () => this.progress.snapshot.tasks;
+    const interrupt = (reason: Interruption) => this.interrupt(reason);
+    guards.run(() => guardRun({ header: this.header, tasks, interrupt })).catch(() => undefined);
     try {
       await this.scope.run(() => this.runTasks());
     } finally {
-      timer.cancel();
+      guards.cancel();
     }
   }
 
@@ -86,24 +81,20 @@ class EvaluationRun {
     const allSucceeded = this.progress.snapshot.tasks.every(({ outcome }) => outcome === 'succeeded');
     const outcome = allSucceeded ? 'succeeded' : cancelled ? 'cancelled' : 'failed';
     this.progress.enter('done', outcome);
-    const { snapshot } = this.progress;
+    const snapshot = fitRun(this.progress.snapshot);
     try {
-      const { tasks, left, kept } = snapshot;
-      await teardown('write run.json', 120).recordRun({ run: this.header, snapshot, outcome, tasks, left, kept });
+      await teardown('write run.json', 120).recordRun({ run: withoutEndpoint(this.header), snapshot, outcome });
     } catch {
       // The record is for people; every result is home already, and history has the verdict.
     }
     if (snapshot.left.length > 0) {
-      const names = snapshot.left.map(({ kind, name, reason }) => `${kind} ${name} (${reason})`).join('; ');
       const advice = `Finish with: evalsaga cleanup ${this.header.invocation}`;
-      throw failed(failureTypes.teardownIncomplete, `left behind: ${names}. ${advice}`, snapshot);
+      throw failed(failureTypes.teardownIncomplete, `left behind: ${leftText(snapshot.left)}. ${advice}`, snapshot);
     }
     if (outcome === 'succeeded') return snapshot;
     if (cancelled) throw new CancelledFailure('the run was cancelled and left nothing behind');
-    if (this.interruption?.kind === 'deadline') {
-      const text = `the run took longer than execution.max_run_time (${this.interruption.seconds} s) and was torn down`;
-      throw failed(failureTypes.runTimeout, text, snapshot);
-    }
+    const reason = this.interruption && whyInterrupted(this.interruption, snapshot.tasks);
+    if (reason) throw failed(reason.type, reason.message, snapshot);
     if (fault !== undefined) {
       const { type, message } = describeError(fault);
       throw failed(type, message, snapshot);
@@ -160,13 +151,15 @@ class EvaluationRun {
   }
 
   private async runChild(task: TaskPlan, mayStart: () => boolean): Promise<TaskSnapshot> {
-    const child = await startChild(evaluationTask, {
-      workflowId: taskWorkflowId(this.header.invocation, task.index),
-      args: [{ run: this.header, task }],
-      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-      staticSummary: `Task ${task.index}: ${task.name}`,
-    });
+    const child = await this.starts.during(() =>
+      startChild(evaluationTask, {
+        workflowId: taskWorkflowId(this.header.invocation, task.index),
+        args: [{ run: this.header, task }],
+        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+        cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+        staticSummary: `Task ${task.index}: ${task.name}`.slice(0, maxSummary),
+      }),
+    );
     const opening = this.openWhen(child, () => mayStart() && this.progress.isReady(task.index));
     try {
       return await child.result();
@@ -202,7 +195,14 @@ class EvaluationRun {
     }
     this.progress.change(index, { phase: 'tearing down', outcome: 'failed', error: describeError(error) });
     const { left, kept } = await this.tearDownFor(task);
-    this.progress.change(index, { phase: 'done', endedAt: now(), left, kept });
+    this.progress.change(index, { phase: 'done', endedAt: now(), left, kept, ...this.usageWithout(index, left) });
+  }
+
+  private usageWithout(index: number, left: readonly LeftResource[]): Pick<TaskSnapshot, 'usage'> {
+    const { usage } = this.progress.task(index);
+    if (!usage) return {};
+    const gone = (['endpoint', 'job'] as const).filter((what) => !left.some(({ kind }) => kind === what));
+    return { usage: gone.reduce(endSpan, usage) };
   }
 
   /** A task workflow was terminated, or could not be started: its names are known, so the run removes what it made. */
@@ -251,6 +251,14 @@ class EvaluationRun {
     }
   }
 }
+
+/** The largest part of a plan is none of the record's. */
+function withoutEndpoint(header: RunHeader): Omit<RunHeader, 'endpoint'> {
+  return Object.fromEntries(Object.entries(header).filter(([key]) => key !== 'endpoint')) as unknown as RunHeader;
+}
+
+/** Temporal takes 400 bytes; a UTF-16 unit is three at most. */
+const maxSummary = 130;
 
 function failed(type: string, message: string, snapshot: RunSnapshot): ApplicationFailure {
   return ApplicationFailure.create({ type, message, details: [snapshot], nonRetryable: true });

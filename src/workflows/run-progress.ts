@@ -4,6 +4,7 @@ import type { RunInput } from '../contract/inputs';
 import { endpointReady, runStatus, taskChanged } from '../contract/messages';
 import { startingRun, type LeftResource, type RunPhase, type RunSnapshot, type TaskSnapshot } from '../contract/state';
 import { runDetails } from './details';
+import { fitRun } from './fitting';
 import { now } from './task-progress';
 
 const evalPhase = defineSearchAttributeKey('EvalPhase', 'KEYWORD');
@@ -18,7 +19,7 @@ export class RunProgress {
   constructor({ plan, searchAttributes }: RunInput) {
     this.searchable = searchAttributes;
     this.current = startingRun(plan, now());
-    setHandler(runStatus, () => this.current);
+    setHandler(runStatus, () => fitRun(this.current));
     setHandler(taskChanged, (snapshot) => this.put(snapshot));
     setHandler(endpointReady, ({ index }) => {
       this.ready.add(index);

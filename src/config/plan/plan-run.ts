@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { EndpointPlan, PlatformRef, ProbeSpec, RunPlan, SecretRef, TaskPlan } from '../../contract/plan';
 import type { LoadedConfig } from '../load';
+import { withoutSecrets } from '../render-config';
 import type { ResolvedConfig } from '../schema/config';
 import { budgetPlan } from './budget';
 import { dedicatedEndpoint, servedModelOf } from './endpoint';
@@ -34,6 +35,10 @@ export interface PlanContext {
 
 /** Throws `ConfigError` with every problem. `hostSecrets`: variables of this host whose values the run will ask for. */
 export function planRun(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; hostSecrets: readonly string[] } {
+  return withoutSecrets(loaded.env, () => planned(loaded, context));
+}
+
+function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; hostSecrets: readonly string[] } {
   const { resolved: config, root } = loaded;
   const report = new Report(root);
   if (config.evaluation.tasks.length > maxTasks)

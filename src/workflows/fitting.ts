@@ -1,0 +1,65 @@
+import type { LeftResource, RunSnapshot, TaskSnapshot } from '../contract/state';
+
+/** A run's snapshot travels as one payload, of which Temporal takes 2 MiB: what is too long for that is shortened. Pure. */
+
+/** Bytes of JSON, with room for what goes with it. */
+export const maxSnapshotBytes = 1_500_000;
+
+/** What is kept of each task, tried in turn: texts in characters, scores by number. All of them are in the results at home. */
+const levels = [
+  { metrics: 100, text: 500 },
+  { metrics: 25, text: 200 },
+  { metrics: 6, text: 100 },
+  { metrics: 2, text: 40 },
+  { metrics: 0, text: 20 },
+] as const;
+
+type Level = (typeof levels)[number];
+
+/** The snapshot itself where it fits, else the longest version that does. */
+export function fitRun(snapshot: RunSnapshot, maxBytes = maxSnapshotBytes): RunSnapshot {
+  if (jsonBytes(snapshot) <= maxBytes) return snapshot;
+  const fits = levels.map((level) => shortened(snapshot, level));
+  return fits.find((version) => jsonBytes(version) <= maxBytes) ?? { ...snapshot, tasks: [], left: [], kept: [] };
+}
+
+function shortened(run: RunSnapshot, level: Level): RunSnapshot {
+  const tasks = run.tasks.map((task) => shortenTask(task, level));
+  // The run's lists are those of its tasks, and what is its own.
+  const left = run.left.map((resource) => ({ ...resource, reason: cut(resource.reason, level.text) }));
+  const kept = run.kept.map((storage) => ({ ...storage, reason: cut(storage.reason, level.text) }));
+  return { ...run, tasks, left, kept };
+}
+
+function shortenTask(task: TaskSnapshot, { metrics, text }: Level): TaskSnapshot {
+  return {
+    ...task,
+    name: cut(task.name, Math.max(text, 40)),
+    message: task.message === null ? null : cut(task.message, text),
+    error: task.error === null ? null : { ...task.error, message: cut(task.error.message, text) },
+    metrics: Object.fromEntries(Object.entries(task.metrics).slice(0, metrics)),
+    left: task.left.map((resource) => ({ ...resource, reason: cut(resource.reason, text) })),
+    kept: task.kept.map((storage) => ({ ...storage, reason: cut(storage.reason, text) })),
+  };
+}
+
+/** What is left behind, in words for a failure: the first ones with their reasons. */
+export function leftText(left: readonly LeftResource[]): string {
+  const shown = left.slice(0, 20).map(({ kind, name, reason }) => `${kind} ${name} (${cut(reason, 300)})`);
+  return `${shown.join('; ')}${left.length > shown.length ? ` and ${left.length - shown.length} more` : ''}`;
+}
+
+const cut = (text: string, characters: number): string =>
+  text.length <= characters ? text : `${text.slice(0, characters - 1)}…`;
+
+/** UTF-8 bytes of the value's JSON; the sandbox has no Buffer. */
+export function jsonBytes(value: unknown): number {
+  const text = JSON.stringify(value);
+  let bytes = text.length;
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    if (unit > 0x7ff) bytes += 2;
+    else if (unit > 0x7f) bytes += 1;
+  }
+  return bytes;
+}
