@@ -27,10 +27,11 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
   return {
     /**
      * Creates the endpoint, or adopts it when an earlier attempt did (the answer was lost, the worker died). The request
-     * is never aborted half-way: a cancelled task waits for its outcome and then removes what came of it.
+     * is never aborted half-way: a cancelled task waits for its outcome and then removes what came of it. `lost`: earlier
+     * attempts had no answer, and what they asked for may still be carried out.
      */
-    async createEndpoint(input: CreateEndpointInput): Promise<void> {
-      await attempt({ subject: subjectOf(input), purpose: 'step' }, async () => {
+    async createEndpoint(input: CreateEndpointInput): Promise<{ lost: boolean }> {
+      return attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ attempt: count }) => {
         const { client } = await dependencies.platform(input.platform);
         const spec = renderDeployment(input.spec, {
           marks: { invocation: input.invocation, index: input.index, origin: dependencies.origin },
@@ -43,6 +44,7 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
           if (!(error instanceof LeptonError && error.kind === 'conflict')) throw error;
           await adopt(client, input);
         }
+        return { lost: count > 1 };
       });
     },
 

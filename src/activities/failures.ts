@@ -36,7 +36,7 @@ export function toFailure(error: unknown, context: FailureContext): Error {
     message: `${context.subject}: ${error.message}`,
     nonRetryable: final,
     ...(final
-      ? {}
+      ? { details: [{ attempt: context.attempt }] }
       : {
           nextRetryDelay: retryDelayMs({
             kind: error.kind,

@@ -19,20 +19,21 @@ export function createJobActivities(dependencies: ActivityDependencies) {
   return {
     /**
      * Submits the job, or adopts the one that an earlier attempt submitted: job names are not unique on the platform, so
-     * each attempt looks for the run's own mark first. Never aborted half-way.
+     * each attempt looks for the run's own mark first. Never aborted half-way. `lost` as for `createEndpoint`.
      */
-    async submitJob(input: SubmitJobInput): Promise<{ id: string }> {
-      return attempt({ subject: subjectOf(input), purpose: 'step' }, async () => {
+    async submitJob(input: SubmitJobInput): Promise<{ id: string; lost: boolean }> {
+      return attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ attempt: count }) => {
+        const lost = count > 1;
         const { client } = await dependencies.platform(input.platform);
         const adopted = (await findOwnJobs(client, input))[0];
-        if (adopted) return { id: idOf(adopted) };
+        if (adopted) return { id: idOf(adopted), lost };
         const spec = renderJob(input.spec, {
           marks: { invocation: input.invocation, index: input.index, origin: dependencies.origin },
           nodeGroupId: await resolveNodeGroup(client, input.spec.nodeGroup),
           resolve: await dependencies.hostSecrets(input.invocation),
           modelUrl: input.modelUrl,
         });
-        return { id: idOf(await client.createJob({ name: input.name, spec })) };
+        return { id: idOf(await client.createJob({ name: input.name, spec })), lost };
       });
     },
 

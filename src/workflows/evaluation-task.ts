@@ -14,7 +14,7 @@ import { endpointReady, startJob } from '../contract/messages';
 import type { TaskSnapshot } from '../contract/state';
 import { look, step } from './activity-groups';
 import { guardedBy, withDeadline } from './deadline';
-import { judge, mayHaveCreated, type Verdict } from './failures';
+import { judge, lostBefore, mayHaveCreated, type Verdict } from './failures';
 import { now, TaskProgress } from './task-progress';
 import { TaskTeardown, type WoundUp } from './task-teardown';
 
@@ -26,13 +26,14 @@ export async function evaluationTask(input: TaskInput): Promise<TaskSnapshot> {
   const progress = new TaskProgress(input);
   const teardown = new TaskTeardown(input);
   const barrier = openedByRun();
+  const root = CancellationScope.current();
 
   let verdict: Verdict;
   try {
     await evaluate({ input, progress, teardown, barrier });
     verdict = { outcome: 'succeeded', error: null };
   } catch (error) {
-    verdict = judge(error);
+    verdict = judge(error, { cancelled: root.consideredCancelled });
   }
 
   return CancellationScope.nonCancellable(async () => {
@@ -76,10 +77,10 @@ async function bringUpEndpoint({ input, progress, teardown }: Evaluation): Promi
   progress.update({ phase: 'creating endpoint' });
   teardown.coverEndpoint(name);
   try {
-    await step(`create endpoint ${name}`).createEndpoint({ ...owner, name, spec });
-    teardown.settle('endpoint');
+    const created = await step(`create endpoint ${name}`).createEndpoint({ ...owner, name, spec });
+    teardown.settle('endpoint', created);
   } catch (error) {
-    if (!mayHaveCreated(error)) teardown.settle('endpoint');
+    if (!mayHaveCreated(error)) teardown.settle('endpoint', { lost: lostBefore(error) });
     throw error;
   }
   progress.update({ phase: 'awaiting ready' });
@@ -115,10 +116,11 @@ async function runJob({ input, progress, teardown }: Evaluation, modelUrl: strin
   teardown.coverJob();
   let id: string;
   try {
-    ({ id } = await step(`submit job ${name}`).submitJob({ ...owner, name, spec: task.job, modelUrl }));
-    teardown.jobSubmitted(id);
+    const submitted = await step(`submit job ${name}`).submitJob({ ...owner, name, spec: task.job, modelUrl });
+    teardown.jobSubmitted(submitted);
+    ({ id } = submitted);
   } catch (error) {
-    if (!mayHaveCreated(error)) teardown.settle('job');
+    if (!mayHaveCreated(error)) teardown.settle('job', { lost: lostBefore(error) });
     throw error;
   }
   progress.update({ phase: 'running job' });

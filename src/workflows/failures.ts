@@ -7,18 +7,22 @@ export interface Verdict {
   readonly error: TaskError | null;
 }
 
-/** What a task's error means. Matches types, never texts. */
-export function judge(error: unknown): Verdict {
-  if (isCancellation(error)) return { outcome: 'cancelled', error: null };
+/** What a task's error means. Matches types, never texts. `cancelled`: the task was asked to end. */
+export function judge(error: unknown, { cancelled }: { readonly cancelled: boolean }): Verdict {
+  // A step under way when the cancel came may end with a failure that would have been tried again: the cancel ended it.
+  if (isCancellation(error) || (cancelled && wouldBeRetried(error))) return { outcome: 'cancelled', error: null };
   return { outcome: 'failed', error: describeError(error) };
 }
 
+const wouldBeRetried = (error: unknown): boolean =>
+  error instanceof ActivityFailure && find(error, isApplicationFailure)?.nonRetryable !== true;
+
+const isApplicationFailure = (candidate: unknown): candidate is ApplicationFailure =>
+  candidate instanceof ApplicationFailure;
+
 /** Type and message of the innermost failure that has something to say. */
 export function describeError(error: unknown): TaskError {
-  const application = find(
-    error,
-    (candidate): candidate is ApplicationFailure => candidate instanceof ApplicationFailure,
-  );
+  const application = find(error, isApplicationFailure);
   if (application) return { type: application.type ?? 'Error', message: application.message };
   const timeout = find(error, (candidate): candidate is TimeoutFailure => candidate instanceof TimeoutFailure);
   if (timeout) {
@@ -39,6 +43,12 @@ export function mayHaveCreated(error: unknown): boolean {
     type !== failureTypes.credentialsRefused &&
     type !== failureTypes.secretMissing
   );
+}
+
+/** Whether an earlier attempt of the step that was refused in the end had no answer: it may have been carried out. */
+export function lostBefore(error: unknown): boolean {
+  const details = find(error, isApplicationFailure)?.details?.[0] as { attempt?: number } | undefined;
+  return (details?.attempt ?? 1) > 1;
 }
 
 /** The text of the innermost cause. */

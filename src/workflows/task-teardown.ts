@@ -16,10 +16,12 @@ export interface WoundUp {
 }
 
 /**
- * Seconds after which an endpoint or job whose creation has an unknown outcome is looked for again: a request that was
- * under way when its answer was lost may land after the first look said "gone".
+ * Milliseconds for which a create whose answer was lost may still land: so long after the last such request what it makes
+ * is looked for again, although it was gone before. What comes later still is the sweeper's.
  */
-const lateArrivalSeconds = [3, 12];
+const landsWithinMs = 15_000;
+/** The first look again comes sooner: most of what lands late lands at once. */
+const firstLookAgainMs = 3_000;
 
 /** Everything a task may have to undo, and in which order: stop the job, free the endpoint, bring results home, clear up. */
 export class TaskTeardown {
@@ -28,8 +30,8 @@ export class TaskTeardown {
   private endpoint: Compensation | undefined;
   private job: { readonly compensation: Compensation; id: string | null; ended: boolean } | undefined;
   private storage: Compensation | undefined;
-  /** Creates whose outcome is not known yet. */
-  private readonly unsettled = { endpoint: false, job: false };
+  /** Until when a create may still land, milliseconds since the epoch; `undefined`: its outcome is not known. */
+  private readonly landsUntil: { endpoint: number | undefined; job: number | undefined } = { endpoint: 0, job: 0 };
 
   constructor(private readonly input: TaskInput) {
     const { run, task } = input;
@@ -38,7 +40,7 @@ export class TaskTeardown {
 
   /** Before the endpoint is created. */
   coverEndpoint(name: string): void {
-    this.unsettled.endpoint = true;
+    this.landsUntil.endpoint = undefined;
     this.endpoint = this.saga.add({ kind: 'endpoint', name }, async () => {
       await this.saveEndpointLog(name);
       await this.untilSettled('endpoint', () =>
@@ -51,7 +53,7 @@ export class TaskTeardown {
   coverJob(): void {
     const { run, task } = this.input;
     const name = task.jobName;
-    this.unsettled.job = true;
+    this.landsUntil.job = undefined;
     this.storage = this.saga.add({ kind: 'storage', name: `${run.storage.path}/${task.folder}` }, () =>
       teardown(`remove storage of task ${task.index}`, this.budget).removeStorage({
         ...this.owner,
@@ -68,13 +70,13 @@ export class TaskTeardown {
     this.job = { compensation, id: null, ended: false };
   }
 
-  /** A create's outcome is known: it is there, or it was refused. */
-  settle(what: 'endpoint' | 'job'): void {
-    this.unsettled[what] = false;
+  /** A create's outcome is known: it is there, or it was refused. `lost`: the answer to an earlier try was not heard. */
+  settle(what: 'endpoint' | 'job', { lost }: { readonly lost: boolean }): void {
+    this.landsUntil[what] = lost ? Date.now() + landsWithinMs : 0;
   }
 
-  jobSubmitted(id: string): void {
-    this.settle('job');
+  jobSubmitted({ id, lost }: { readonly id: string; readonly lost: boolean }): void {
+    this.settle('job', { lost });
     if (this.job) this.job.id = id;
   }
 
@@ -164,11 +166,13 @@ export class TaskTeardown {
   }
 
   private async untilSettled(what: 'endpoint' | 'job', remove: () => Promise<void>): Promise<void> {
+    const until = this.landsUntil[what] ?? Date.now() + landsWithinMs;
+    let pauseMs = firstLookAgainMs;
     await remove();
-    if (!this.unsettled[what]) return;
-    for (const seconds of lateArrivalSeconds) {
-      await sleep(seconds * 1000, { summary: `look again for a late ${what}` });
+    for (let leftMs = until - Date.now(); leftMs > 0; leftMs = until - Date.now()) {
+      await sleep(Math.min(pauseMs, leftMs), { summary: `look again for a late ${what}` });
       await remove();
+      pauseMs = landsWithinMs;
     }
   }
 }

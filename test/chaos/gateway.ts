@@ -50,7 +50,7 @@ export async function openGateway(options: {
   const passed: Passed[] = [];
   const counts = new Map<string, number>();
   let interference: Interference = () => undefined;
-  let watcher: (passage: Passage) => Promise<void> = async () => undefined;
+  let watcher: (passage: Passage) => Promise<void> = () => Promise.resolve();
 
   const server = createServer((request, response) => {
     void handle(request, response).catch(() => response.destroy());
@@ -74,17 +74,16 @@ export async function openGateway(options: {
     passed.push(entry);
     const forward = async (): Promise<Answer> => {
       await watcher(entry);
-      const { host: _host, connection: _connection, 'transfer-encoding': _encoding, ...headers } = request.headers;
       const answer = await pool.request({
-        method: method as 'GET',
+        method,
         path: url,
-        headers: headers as Record<string, string>,
+        headers: forwarded(request.headers),
         body: body.length > 0 ? body : null,
       });
       entry.done = answer.statusCode;
       return {
         status: answer.statusCode,
-        headers: plainHeaders(answer.headers),
+        headers: forwarded(answer.headers),
         body: Buffer.from(await answer.body.arrayBuffer()),
       };
     };
@@ -118,9 +117,9 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
-/** The body is passed on whole: what described its way here does not. */
-function plainHeaders(headers: NodeJS.Dict<string | string[]>): Record<string, string> {
-  const left = ['connection', 'keep-alive', 'transfer-encoding'];
+/** What belongs to the connection is not passed on. */
+function forwarded(headers: NodeJS.Dict<string | string[]>): Record<string, string> {
+  const left = ['host', 'connection', 'keep-alive', 'transfer-encoding'];
   return Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) =>
       value === undefined || left.includes(name) ? [] : [[name, String(value)]],

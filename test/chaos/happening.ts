@@ -23,7 +23,7 @@ export function disturb(
   gateway: Gateway,
   parts: { readonly stand: Stand; readonly invocation: string; readonly one: ChaosCase },
 ): Happening {
-  const { one, stand } = parts;
+  const { one } = parts;
   const { point, fault, times } = one;
   const happening: Happening = { hits: 0, taken: false, terminatedTask: undefined, pending: [] };
   const event = new EventOf(parts, happening);
@@ -72,7 +72,6 @@ export function disturb(
       }
     }
   };
-  void stand;
   gateway.interfere(interference);
   return happening;
 }

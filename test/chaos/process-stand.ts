@@ -28,7 +28,7 @@ export async function processStand(): Promise<Stand> {
   await mkdir(home.root, { recursive: true });
   const grpc = await freePort([]);
   const ui = await freePort([], [grpc]);
-  const server = await service(await serverCommand({ database: home.temporalDatabase, port: grpc, uiPort: ui }));
+  const server = service(await serverCommand({ database: home.temporalDatabase, port: grpc, uiPort: ui }));
   const client: Client = await connectClient({
     connection: { address: `127.0.0.1:${grpc}` },
     namespace: 'default',
@@ -36,10 +36,10 @@ export async function processStand(): Promise<Stand> {
   });
   const wire = await openWire(grpc);
   const env = { ...bareEnvironment(), EVALSAGA_HOME: home.root };
-  const platform = await service(await platformCommand(folder.path, env));
+  const platform = service(await platformCommand(folder.path, env));
   const access = await accessOf(path.join(folder.path, 'platform'));
   const taskQueue = 'chaos';
-  const worker = await service({
+  const worker = service({
     file: process.execPath,
     args: [program, 'worker'],
     env: {
@@ -57,7 +57,7 @@ export async function processStand(): Promise<Stand> {
     taskQueue,
     origin: await originOf({ connection: client.connection, namespace: 'default', home, embedded: true }),
     folder: folder.path,
-    platform: async () => ({ access, release: async () => undefined }),
+    platform: () => Promise.resolve({ access, release: () => Promise.resolve() }),
     kill: (what) => services[what].kill(),
     cutFromServer: () => wire.cut(),
     async close() {
@@ -83,7 +83,7 @@ interface Service {
 }
 
 /** Kept running: a new one follows each that was killed, or that ended by itself (which it never should). */
-async function service({ file, args, env }: Command): Promise<Service> {
+function service({ file, args, env }: Command): Service {
   let stopping = false;
   let startedAt = Date.now();
   const launch = () =>
@@ -203,9 +203,10 @@ async function openWire(target: number): Promise<Wire> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
-    async cut() {
+    cut() {
       brokenUntil = Date.now() + cutForMs;
       breakAll();
+      return Promise.resolve();
     },
     async close() {
       breakAll();

@@ -17,7 +17,7 @@ import { cleanUp } from '../../src/sweeper/cleanup';
 import { sweep } from '../../src/sweeper/sweep';
 import { runPlan } from '../support/plans';
 import type { ChaosCase } from './cases';
-import { courseOf, type Course } from './courses';
+import type { Course } from './courses';
 import { openGateway, type Gateway, type Passage } from './gateway';
 import { disturb, patiently, type Happening } from './happening';
 import type { Stand } from './stand';

@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { createActivities } from '../../src/activities';
@@ -40,7 +40,10 @@ export const bundle =
 
 /** All in this process: many cases at once, a platform each, nothing can be killed. */
 export async function inProcessStand(): Promise<Stand> {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  Runtime.install({
+    logger: new DefaultLogger('ERROR'),
+    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
+  });
   const env = await startTemporal();
   const folder = await freshFolder('chaos');
   const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'home') });
