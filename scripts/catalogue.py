@@ -121,10 +121,9 @@ def build(index):
 
 
 def framework_tasks(framework):
-    return {
-        evaluation["name"]: (evaluation.get("defaults", {}).get("config", {}) or {})
-        for evaluation in framework.get("evaluations", [])
-    }
+    configs = [(one["name"], one.get("defaults", {}).get("config", {}) or {}) for one in framework.get("evaluations", [])]
+    # `name` is for people; what the evaluator is asked for is the type.
+    return {config.get("type") or name: config for name, config in configs}
 
 
 def compare_wheels(catalogue, folder):

@@ -64,7 +64,7 @@ export function floatText(value: number): string {
 /** Plain where every parser agrees that it is this text, else in double quotes. */
 export function quoteText(text: string): string {
   const plain =
-    /^[A-Za-z_/][A-Za-z0-9_./@+-]*$/.test(text) &&
+    /^[A-Za-z_/.](?:[A-Za-z0-9_./@+-]|:(?=[A-Za-z0-9_./@+-]))*$/.test(text) &&
     typeof resolvePlain(text).value === 'string' &&
     !/^(?:y|n|inf|nan)$/i.test(text);
   if (plain) return text;

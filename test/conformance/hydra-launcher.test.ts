@@ -106,24 +106,21 @@ const configs: Readonly<Record<string, { text: string; overrides?: readonly stri
 
 /** Deliberate differences of endpoints: what the API does not know is not sent, and a NIM is told the name it serves. */
 function expectedEndpoint(theirs: Spec): Spec {
-  const {
-    enable_rdma: _unknownToTheApi,
-    auto_scaler: scaler,
-    envs,
-    ...rest
-  } = theirs as Spec & { auto_scaler: { scale_down: Spec }; envs: { name: string; value?: string }[] };
-  const { scale_from_zero: _alsoUnknown, ...down } = scaler.scale_down;
+  const { auto_scaler: scaler, envs } = theirs as {
+    auto_scaler: { scale_down: Spec };
+    envs: { name: string; value?: string }[];
+  };
   const nim = envs.find(({ name }) => name === 'NIM_MODEL_NAME');
+  const served = nim === undefined ? [] : [{ name: 'NIM_SERVED_MODEL_NAME', value: nim.value }];
   return {
-    ...rest,
-    auto_scaler: { ...scaler, scale_down: down },
-    envs: byName([
-      ...envs,
-      ...(nim === undefined ? [] : [{ name: 'NIM_SERVED_MODEL_NAME', value: nim.value }]),
-      ...marks,
-    ]),
+    ...without(theirs, 'enable_rdma'),
+    auto_scaler: { ...scaler, scale_down: without(scaler.scale_down, 'scale_from_zero') },
+    envs: byName([...envs, ...served, ...marks]),
   };
 }
+
+const without = (spec: Spec, key: string): Spec =>
+  Object.fromEntries(Object.entries(spec).filter(([name]) => name !== key));
 
 const marks = [
   { name: 'EVALSAGA_INVOCATION', value: '843b6c12a0b1c2d3' },

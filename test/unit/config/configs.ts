@@ -78,3 +78,18 @@ export function scriptOf(command: readonly string[] | undefined): string {
   const packed = /printf %s '([A-Za-z0-9+/=]+)'/.exec(command?.[2] ?? '')?.[1] ?? '';
   return gunzipSync(Buffer.from(packed, 'base64')).toString('utf8');
 }
+
+/** A config of this deployment type. */
+export const deploying = (type: string, body: string, tasks = '[{name: lm-evaluation-harness.ifeval}]'): string =>
+  `defaults:\n  - execution: lepton\n  - deployment: ${type}\n  - _self_\nexecution: {output_dir: out}\ndeployment: ${body}\nevaluation: {tasks: ${tasks}}\n`;
+
+/** A config for an endpoint that is there already. */
+export const against = (target: string, tasks = '[{name: hellaswag}]'): string =>
+  `defaults:\n  - execution: lepton\n  - deployment: none\n  - _self_\nexecution: {output_dir: out}\ntarget: {api_endpoint: ${target}}\nevaluation: {tasks: ${tasks}}\n`;
+
+/** The plan of a config that deploys, with its endpoint at hand. */
+export const dedicated = async (text: string, setup = {}) => {
+  const { plan: run, hostSecrets } = await plan(text, setup);
+  if (run.endpoint.kind !== 'dedicated') throw new Error('expected a dedicated endpoint');
+  return { run, hostSecrets, spec: run.endpoint.spec, probe: run.endpoint.probe };
+};

@@ -19,7 +19,7 @@ test('a variable of the host in a place for secrets becomes a reference', async 
 
 test('the shown config names the variable, never its value', async () => {
   const loaded = await load(runnable('  envs: {HF_TOKEN: "${oc.env:HF_TOKEN}"}\n'), { env });
-  expect(loaded.yaml).toContain('HF_TOKEN: "host:HF_TOKEN"');
+  expect(loaded.yaml).toContain('HF_TOKEN: host:HF_TOKEN');
   expect(loaded.yaml + showConfig(loaded)).not.toContain('CANARY');
 });
 

@@ -1,0 +1,185 @@
+/** Tasks and their jobs. */
+import { dedicated, deploying, invocation, plan, problems, runnable, scriptOf } from './configs';
+
+test('names, folders and storage follow from the invocation', async () => {
+  const { plan: run } = await plan(
+    deploying(
+      'vllm',
+      '{hf_model_handle: a/b}',
+      '[{name: arc_challenge}, {name: hellaswag}, {name: winogrande}, {name: hellaswag}]',
+    ),
+  );
+  expect(run.tasks.map(({ endpointName, jobName, folder, index }) => [index, endpointName, jobName, folder])).toEqual([
+    [0, 'vllm-arc-challenge-0-843b6c12', 'eval-arc-challenge-0-843b6c12', '0-arc-challenge'],
+    [1, 'vllm-hellaswag-1-843b6c12', 'eval-hellaswag-1-843b6c12', '1-hellaswag'],
+    [2, 'vllm-winogrande-2-843b6c12', 'eval-winogrande-2-843b6c12', '2-winogrande'],
+    [3, 'vllm-hellaswag-3-843b6c12', 'eval-hellaswag-3-843b6c12', '3-hellaswag'],
+  ]);
+  const path = `/shared/nemo-evaluator-launcher-workspace/${invocation}`;
+  expect(run.storage).toEqual({
+    fileSystem: 'lepton-shared-fs',
+    path,
+    mount: { path, from: 'node-nfs:lepton-shared-fs', mount_path: '/workspace' },
+  });
+  expect(run.outputDir).toBe(`/work/out/${invocation}`);
+  expect(run.tasks[1]?.job.envs).toContainEqual({ name: 'EVALSAGA_OUTPUT_DIR', value: '/workspace/1-hellaswag' });
+});
+
+test('the job of a task', async () => {
+  const { plan: run } = await plan(runnable(), {
+    overrides: [
+      'execution.evaluation_tasks.timeout=2h',
+      'execution.lepton_platform.tasks.image_pull_secrets=[nvcr]',
+      'execution.lepton_platform.tasks.node_group=ng',
+    ],
+  });
+  const job = run.tasks[0]?.job;
+  expect(job?.container.image).toBe('nvcr.io/nvidia/eval-factory/lm-evaluation-harness:26.03');
+  expect(job?.nodeGroup).toBe('ng');
+  expect(job?.body).toEqual({
+    resource_shape: 'cpu.small',
+    image_pull_secrets: ['nvcr'],
+    queue_config: { priority_class: 'mid-4000' },
+    log: { enable_collection: true },
+    shared_memory_size: 1024,
+    completions: 1,
+    parallelism: 1,
+    intra_job_communication: false,
+    ttl_seconds_after_finished: 86_400,
+  });
+  expect(scriptOf(job?.container.command)).toContain('timeout -k 60 7200');
+});
+
+test('parameters of the run and of the task reach the evaluator, as numbers that PyYAML reads', async () => {
+  const { plan: run } = await plan(
+    deploying(
+      'vllm',
+      '{hf_model_handle: a/b}',
+      '[{name: lm-evaluation-harness.ifeval, nemo_evaluator_config: {config: {params: {temperature: 1e-7, extra: {a: [3], s: "0666"}}}}}]',
+    ),
+    {
+      overrides: [
+        '+evaluation.nemo_evaluator_config={config: {params: {temperature: 1, top_p: 0.9, extra: {a: [1,2], b: 8421999999999995999}}}, target: {api_endpoint: {adapter_config: {use_caching: false}}}}',
+      ],
+    },
+  );
+  const script = scriptOf(run.tasks[0]?.job.container.command);
+  const config = /<<'EVALSAGA_END'\n([\s\S]*?)\nEVALSAGA_END/.exec(script)?.[1];
+  expect(config).toBe(
+    [
+      'config:',
+      '  type: ifeval',
+      '  params:',
+      '    temperature: 1.0e-07',
+      '    top_p: 0.9',
+      '    extra:',
+      '      a:',
+      '        - 3',
+      '      b: 8421999999999995999',
+      '      s: "0666"',
+      'target:',
+      '  api_endpoint:',
+      '    model_id: a/b',
+      '    type: chat',
+      '    adapter_config:',
+      '      use_caching: false',
+    ].join('\n'),
+  );
+});
+
+test('variables of all levels, later ones over earlier ones', async () => {
+  const text = `${runnable().replace('    - name: hellaswag\n', '    - name: hellaswag\n      env_vars: {D: "lit:task", R: "runtime:HOME"}\n')}`;
+  const { plan: run, hostSecrets } = await plan(text, {
+    overrides: [
+      '+env_vars={A: "lit:top", B: "lit:top"}',
+      '+evaluation.env_vars={B: "host:FROM_HOST", D: "lit:run"}',
+      '+execution.lepton_platform.tasks.env_vars={C: plain, T: {value_from: {secret_name_ref: S}}}',
+      'execution.env_var_names=[BY_NAME]',
+    ],
+    env: { FROM_HOST: 'x1', BY_NAME: 'x2' },
+  });
+  expect(run.tasks[0]?.job.envs.slice(0, 6)).toEqual([
+    { name: 'BY_NAME', secret: { kind: 'host', name: 'BY_NAME' } },
+    { name: 'A', value: 'top' },
+    { name: 'B', secret: { kind: 'host', name: 'FROM_HOST' } },
+    { name: 'C', value: 'plain' },
+    { name: 'T', secret: { kind: 'workspace', name: 'S' } },
+    { name: 'D', value: 'task' },
+  ]);
+  expect(hostSecrets).toEqual(['BY_NAME', 'FROM_HOST']);
+  expect(scriptOf(run.tasks[0]?.job.container.command)).toContain('export R="${HOME-}"');
+});
+
+test("a protected endpoint's key reaches the job without being told", async () => {
+  const { run, hostSecrets, spec, probe } = await dedicated(
+    runnable('  lepton_config: {api_tokens: ["host:ENDPOINT_KEY"]}\n'),
+    { env: { ENDPOINT_KEY: 'abc' } },
+  );
+  expect(spec.apiTokens).toEqual([{ kind: 'host', name: 'ENDPOINT_KEY' }]);
+  expect(probe.token).toEqual({ kind: 'host', name: 'ENDPOINT_KEY' });
+  expect(run.tasks[0]?.job.envs).toContainEqual({
+    name: 'EVALSAGA_API_KEY',
+    secret: { kind: 'host', name: 'ENDPOINT_KEY' },
+  });
+  expect(scriptOf(run.tasks[0]?.job.container.command)).toContain('api_key_name: EVALSAGA_API_KEY');
+  expect(hostSecrets).toEqual(['ENDPOINT_KEY']);
+});
+
+test('a data set folder becomes a mount and a variable', async () => {
+  const { plan: run } = await plan(
+    runnable().replace('    - name: hellaswag', '    - name: hellaswag\n      dataset_dir: /data/hs'),
+  );
+  expect(run.tasks[0]?.job.mounts).toContainEqual({
+    path: '/data/hs',
+    from: 'node-nfs:lepton-shared-fs',
+    mount_path: '/datasets',
+  });
+  expect(run.tasks[0]?.job.envs).toContainEqual({ name: 'NEMO_EVALUATOR_DATASET_DIR', value: '/datasets' });
+});
+
+test('L12 an unknown or ambiguous task is refused with candidates', async () => {
+  const found = await problems(
+    deploying('vllm', '{hf_model_handle: a/b}', '[{name: ifevl}, {name: ifeval}, {name: arc-challenge}]'),
+  );
+  expect(found.map(({ message, hint }) => [message, hint])).toEqual([
+    ['no task is named `ifevl`', 'did you mean `ifeval`?'],
+    ['`ifeval` is a task of several harnesses', 'write one of: codec.ifeval, lm-evaluation-harness.ifeval'],
+    ['no task is named `arc-challenge`', expect.stringContaining('`arc_challenge`')],
+  ]);
+});
+
+test('an unlisted task needs its container and the trust switch', async () => {
+  const text = deploying('vllm', '{hf_model_handle: a/b}', '[{name: mine.task, container: "reg/mine:1"}]');
+  const [problem] = await problems(text);
+  expect(problem?.hint).toContain('NEMO_EVALUATOR_TRUST_UNLISTED_TASKS=1');
+  const { plan: run } = await plan(text, { env: { NEMO_EVALUATOR_TRUST_UNLISTED_TASKS: '1' } });
+  expect(run.tasks[0]).toMatchObject({
+    task: 'mine.task',
+    endpointPath: '/v1/chat/completions',
+    job: { container: { image: 'reg/mine:1' } },
+  });
+});
+
+test('the trust switch does not come from a file beside the config', async () => {
+  const text = deploying('vllm', '{hf_model_handle: a/b}', '[{name: mine.task, container: "reg/mine:1"}]');
+  const [problem] = await problems(text, { files: { '.env': 'NEMO_EVALUATOR_TRUST_UNLISTED_TASKS=1\n' } });
+  expect(problem?.path).toBe('evaluation.tasks.0.name');
+});
+
+test.each(['/etc', '/usr/lib/', '/'])('results are not mounted over %s', async (mount) => {
+  const found = await problems(runnable(), {
+    overrides: [`execution.lepton_platform.tasks.mounts=[{from: node-nfs:x, path: /p, mount_path: "${mount}"}]`],
+  });
+  expect(found[0]?.path).toBe('execution.lepton_platform.tasks.mounts.0.mount_path');
+});
+
+test('another volume is found by its name, a nameless one is the default', async () => {
+  const fileSystem = async (from: string) =>
+    (
+      await plan(runnable(), {
+        overrides: [`execution.lepton_platform.tasks.mounts=[{from: "${from}", path: /p/, mount_path: /w}]`],
+      })
+    ).plan.storage;
+  expect(await fileSystem('node-nfs:other')).toMatchObject({ fileSystem: 'other', path: `/p/${invocation}` });
+  expect((await fileSystem('node-local')).fileSystem).toBe('default');
+});
