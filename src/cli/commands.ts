@@ -91,6 +91,7 @@ export const commands: readonly Command[] = [
         meaning: 'for results of a run that this host does not know',
         default: 'results',
       },
+      { form: '--storage <path>', meaning: "the run's folder, where neither this host nor Temporal knows it" },
       platform,
       json,
     ],
@@ -109,6 +110,14 @@ export const commands: readonly Command[] = [
     ],
     examples: ['sweep --dry-run'],
     load: async () => (await import('./commands/sweep.js')).sweep,
+  },
+  {
+    name: 'doctor',
+    arguments: [config],
+    summary: 'look at all that a run needs, and say what to do about what is missing; changes nothing',
+    options: [...configOptions, platform, json],
+    examples: ['doctor', 'doctor examples/lepton_vllm.yaml --platform lepton'],
+    load: async () => (await import('./commands/doctor.js')).doctor,
   },
   {
     name: 'config show',

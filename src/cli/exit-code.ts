@@ -9,7 +9,9 @@ export type CommandOutcome =
   /** It waited for a run (or one task of it), and this is what came of that. */
   | { readonly kind: 'run'; readonly verdict: RunVerdict }
   /** The user left; the run goes on. */
-  | { readonly kind: 'detached' };
+  | { readonly kind: 'detached' }
+  /** It looked for faults and found some, all in the config or also around it. */
+  | { readonly kind: 'faults'; readonly blame: 'config' | 'surroundings' };
 
 export const done: CommandOutcome = { kind: 'done' };
 
@@ -29,6 +31,8 @@ export function exitCodeOf(outcome: CommandOutcome): number {
       return exitCodes.ok;
     case 'detached':
       return exitCodes.interrupted;
+    case 'faults':
+      return outcome.blame === 'config' ? exitCodes.usage : exitCodes.infrastructure;
     case 'run':
       return verdictCodes[outcome.verdict];
   }
@@ -44,7 +48,7 @@ const verdictCodes: Readonly<Record<RunVerdict, number>> = {
 };
 
 /** By name, as the classes live in modules that are loaded only by those commands that need them. */
-const usageErrors = ['ConfigError', 'UsageError', 'MalformedId', 'AmbiguousRun', 'PlanTooLarge'];
+const usageErrors = ['ConfigError', 'UsageError', 'MalformedId', 'AmbiguousRun', 'PlanTooLarge', 'RunNotAdmitted'];
 
 /** Everything else that a command may throw is of the surroundings: Temporal, the platform, the machine. */
 export function exitCodeOfError(error: unknown): number {

@@ -1,6 +1,10 @@
 import type { Client } from '@temporalio/client';
 import { describeRun, startRun, type RunDescription } from '../client';
 import type { RunPlan } from '../contract/plan';
+import { admitRun } from '../doctor/admission';
+import { loadPlatformAccess } from '../home/credentials';
+import { createLeptonClient } from '../lepton/client';
+import type { PlatformAccess } from '../lepton/types';
 import { closingLines } from '../report/closing';
 import { runVerdict } from '../report/outcome';
 import { runDocument } from '../report/run-document';
@@ -57,13 +61,15 @@ async function startIt({ plan, secrets, choice, configYaml }: Launch, context: C
   const leave = (): void => leaving.abort(new Interrupted('Interrupted; nothing was created.'));
   const interrupts = onInterrupts({ first: leave, second: () => process.exit(130) });
   try {
-    await admitPlatform(choice, home);
+    if (choice.access) await Promise.all([admitPlatform(choice, home), admit(plan, choice, choice.access, context)]);
     leaving.signal.throwIfAborted();
     const report = (line: string): void => output.note(output.style.dim(line));
     const localPlatform = choice.ref.kind === 'local';
     const stack = await ensureStack({ home, env, localPlatform, report, signal: leaving.signal });
     const attributes = await ensureSearchAttributes(stack.client);
     if (!attributes.usable) output.warn(attributes.warning);
+    const local = localPlatform ? await loadPlatformAccess(home, choice.ref) : undefined;
+    if (local) await admit(plan, choice, local, context);
     leaving.signal.throwIfAborted();
     const { client, taskQueue } = stack;
     await keepSwept(stack, choice.ref, context);
@@ -84,6 +90,18 @@ async function startIt({ plan, secrets, choice, configYaml }: Launch, context: C
 }
 
 const clientOf = ({ connection, options: { namespace } }: Client) => ({ connection, namespace });
+
+/** Refuses a run whose workspace lacks what it names, before anything is created. */
+async function admit(
+  plan: RunPlan,
+  { ref, expiresAt }: PlatformChoice,
+  access: PlatformAccess,
+  { output }: CommandContext,
+): Promise<void> {
+  const client = createLeptonClient(access);
+  const warnings = await admitRun({ plan, client, access, expiresAt, binding: ref.kind === 'lepton' });
+  for (const warning of warnings) output.warn(warning);
+}
 
 function announce({ invocation }: RunPlan, session: Session, { output, env }: CommandContext): void {
   const program = programName(env);

@@ -124,15 +124,32 @@ export const storageEntrySchema: z.ZodType<StorageEntry> = z.looseObject({
 
 const named = z.looseObject({ id: absent(z.string()), name: absent(z.string()) });
 
+const volumes = listOf(z.looseObject({ from: absent(z.string()), name: absent(z.string()) }));
+
 export const nodeGroupSchema: z.ZodType<NodeGroup> = z
-  .looseObject({ metadata: named })
-  .transform(({ metadata: data }, context) => {
-    if (data.id !== undefined) return { id: data.id, name: data.name ?? data.id };
+  .looseObject({ metadata: named, spec: absent(z.looseObject({ volumes: volumes.catch(undefined) })) })
+  .transform(({ metadata: data, spec }, context) => {
+    const known = (spec?.volumes ?? []).flatMap(({ from, name }) =>
+      from === undefined || name === undefined ? [] : [{ from, name }],
+    );
+    if (data.id !== undefined) return { id: data.id, name: data.name ?? data.id, volumes: known };
     context.addIssue({ code: 'custom', message: 'has no id' });
     return z.NEVER;
   });
 
 export const nodeSchema = z.looseObject({ metadata: z.looseObject({ id: z.string() }) });
+
+/** Shapes are named in `spec`, or by their metadata. */
+export const shapeSchema = z
+  .looseObject({ metadata: absent(named), spec: absent(z.looseObject({ name: absent(z.string()) })) })
+  .transform(({ metadata: data, spec }) => spec?.name ?? data?.name ?? data?.id ?? '');
+
+const logValue = z.tuple([z.string().regex(/^\d{1,20}$/), z.string()], z.unknown());
+
+/** As Loki answers: streams, each with its lines. */
+export const logAnswerSchema = z.looseObject({
+  data: z.looseObject({ result: listOf(z.looseObject({ values: listOf(logValue) })) }),
+});
 
 export const secretSchema = z.looseObject({ name: z.string() });
 

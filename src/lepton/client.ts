@@ -1,10 +1,14 @@
-import { nodeGroupSchema, nodeSchema, secretSchema, workspaceSchema } from './answers';
-import { deploymentCalls } from './deployments';
+import { nodeGroupSchema, nodeSchema, secretSchema, shapeSchema, workspaceSchema } from './answers';
+import { deploymentCalls, dialectOf } from './deployments';
 import { createHttp, type Fetch } from './http';
 import { jobCalls } from './jobs';
 import { createRequests, segment } from './requests';
 import { storageCalls } from './storage';
+import { timedLogCalls } from './timed-logs';
 import type { LeptonClient, PlatformAccess } from './types';
+
+/** How a server without a route answers. */
+const noSuchRoute: readonly number[] = [404, 405, 501];
 
 export interface LeptonClientOptions {
   /** Default: undici's, with the proxies of the environment and kept-alive connections. */
@@ -23,11 +27,12 @@ export interface LeptonClientOptions {
 export function createLeptonClient(access: PlatformAccess, options: LeptonClientOptions = {}): LeptonClient {
   const http = createHttp(access, options);
   const requests = createRequests(http, access, options.onNote ?? (() => undefined));
+  const dialect = dialectOf(requests);
   const { url, workspace, origin, source } = access;
   return {
     access: { url, workspace, origin, source },
     getWorkspace: (call) => requests.one({ method: 'GET', path: '/workspace', options: call }, workspaceSchema),
-    ...deploymentCalls(requests),
+    ...deploymentCalls(requests, dialect),
     ...jobCalls(requests),
     async listNodeGroups(call) {
       return requests.list({ method: 'GET', path: '/dedicated-node-groups', options: call }, nodeGroupSchema);
@@ -41,6 +46,16 @@ export function createLeptonClient(access: PlatformAccess, options: LeptonClient
       const secrets = await requests.list({ method: 'GET', path: '/usersecrets', options: call }, secretSchema);
       return secrets.map((secret) => secret.name);
     },
+    async listShapeNames(call) {
+      const groups = call?.nodeGroups ?? [];
+      const query = groups.length === 0 ? {} : { query: { node_groups: groups.join(',') } };
+      const question = { method: 'GET', path: '/shapes', ...query, alsoFine: noSuchRoute, options: call } as const;
+      const answer = await requests.json(question);
+      if (answer === undefined) return [];
+      const names = requests.items({ method: 'GET', path: '/shapes' }, answer, shapeSchema);
+      return names.filter((name) => name !== '');
+    },
+    ...timedLogCalls(requests, dialect),
     storage: storageCalls(requests),
   };
 }

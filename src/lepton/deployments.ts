@@ -18,9 +18,7 @@ type DeploymentCalls = Pick<
 >;
 
 /** Endpoints, in whichever of its two wire forms the workspace speaks. */
-export function deploymentCalls(requests: Requests): DeploymentCalls {
-  const dialect = dialectOf(requests);
-
+export function deploymentCalls(requests: Requests, dialect: AskDialect): DeploymentCalls {
   const listDeployments: DeploymentCalls['listDeployments'] = async (options) => {
     const { base, schema } = await dialect();
     return requests.list({ method: 'GET', path: base, options }, schema);
@@ -73,7 +71,7 @@ export function deploymentCalls(requests: Requests): DeploymentCalls {
   };
 }
 
-interface Dialect {
+export interface Dialect {
   readonly kind: 'deployments' | 'endpoints';
   readonly base: string;
   readonly schema: z.ZodType<Deployment>;
@@ -100,8 +98,10 @@ const dialectTries = { count: 3, timeoutMs: 5_000, pauseMs: 250 } as const;
 /** A dialect taken for want of an answer is asked for again after this time: a worker lives long. */
 const unsureForMs = 60_000;
 
+export type AskDialect = () => Promise<Dialect>;
+
 /** The workspace's dialect, read once. Callers that come at the same time share one reading. */
-function dialectOf(requests: Requests): () => Promise<Dialect> {
+export function dialectOf(requests: Requests): AskDialect {
   let current: Promise<Dialect> | undefined;
   return () => (current ??= read());
 

@@ -3,7 +3,7 @@
 const mask = '***';
 
 /** Shorter values are words and numbers of everyday use: masking them would garble the text and protect nothing. */
-const shortestSecret = 6;
+const shortestSecret = 8;
 
 /** Variables that evalsaga sets itself: names and addresses, wanted in messages. */
 const ownVariable = /^EVALSAGA_/;
@@ -31,16 +31,23 @@ function collect(node: unknown, inside: boolean, found: string[]): void {
   for (const [key, value] of Object.entries(entry)) collect(value, key === 'envs' || key === 'api_tokens', found);
 }
 
-/** `text` without the secrets, in plain and in JSON-, URL- and base64-escaped form, and without credentials in URLs. */
+/** `text` without the secrets, without values of an echoed request, and without credentials in URLs. */
 export function maskSecrets(text: string, secrets: readonly string[]): string {
+  return maskUrlCredentials(maskEchoedValues(maskKnown(text, secrets)));
+}
+
+/** `text` without the secrets, in plain and in JSON-, URL- and base64-escaped form; all else stays as it is. */
+export function maskKnown(text: string, secrets: readonly string[]): string {
+  return secretForms(secrets).reduce((result, form) => result.replaceAll(form, mask), text);
+}
+
+/** Every way in which the secrets may stand in a text, longest first: one that contains another is masked whole. */
+export function secretForms(secrets: readonly string[]): string[] {
   const forms = secrets
     .flatMap((secret) => [secret, secret.trim()])
     .filter((secret) => secret.length >= shortestSecret)
     .flatMap(escapedForms);
-  // Longest first: a secret that contains another is masked whole.
-  const ordered = [...new Set(forms)].sort((a, b) => b.length - a.length);
-  const masked = ordered.reduce((result, form) => result.replaceAll(form, mask), text);
-  return maskUrlCredentials(maskEchoedValues(masked));
+  return [...new Set(forms)].sort((a, b) => b.length - a.length);
 }
 
 function escapedForms(secret: string): string[] {

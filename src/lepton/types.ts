@@ -74,6 +74,31 @@ export interface StorageEntry {
 export interface NodeGroup {
   readonly id: string;
   readonly name: string;
+  /** Volumes that its nodes can mount; empty where the workspace does not say. */
+  readonly volumes: readonly Volume[];
+}
+
+/** `from` (`nfs`, `local`, …) and `name` make a mount's `from`: `node-nfs:lepton-shared-fs`. */
+export interface Volume {
+  readonly from: string;
+  readonly name: string;
+}
+
+/** One line of a log with the time it was written. */
+export interface TimedLine {
+  /** Nanoseconds since the epoch. */
+  readonly at: bigint;
+  readonly text: string;
+}
+
+export interface LogRange {
+  /** The log of which job (its id) or deployment (its name). */
+  readonly of: { readonly job: string } | { readonly deployment: string };
+  /** Nanoseconds since the epoch: `from` is in, `until` is out. */
+  readonly from: bigint;
+  readonly until: bigint;
+  /** At most so many lines, the oldest of the range. */
+  readonly limit: number;
 }
 
 export interface WorkspaceInfo {
@@ -130,6 +155,10 @@ export interface LeptonClient {
   listNodeGroups(options?: CallOptions): Promise<NodeGroup[]>;
   listNodeIds(nodeGroupId: string, options?: CallOptions): Promise<string[]>;
   listSecretNames(options?: CallOptions): Promise<string[]>;
+  /** Names of the resource shapes that the workspace (or these node groups) list; empty where there is no such listing. */
+  listShapeNames(options?: CallOptions & { readonly nodeGroups?: readonly string[] | undefined }): Promise<string[]>;
+  /** Lines of a log by time, oldest first (`GET /logs`); `undefined` where the platform keeps no times. */
+  logLines(range: LogRange, options?: CallOptions): Promise<TimedLine[] | undefined>;
   readonly storage: LeptonStorage;
 }
 

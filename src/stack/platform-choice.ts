@@ -16,6 +16,8 @@ export interface PlatformChoice {
   readonly ref: PlatformRef;
   /** Of Lepton; the local platform's is known once it runs. */
   readonly access: PlatformAccess | undefined;
+  /** When the token expires, where the login record knows it. */
+  readonly expiresAt?: Date | undefined;
   /** One line for a person: which platform, and why that one. */
   readonly statement: string;
 }
@@ -27,8 +29,9 @@ export function choosePlatform({ wish, env }: { wish: PlatformWish; env: Env }):
     return { ref, access: undefined, statement: 'local platform on this machine (--platform local)' };
   const found = findCredentials({ env });
   if (found) {
-    const { access, source } = found;
+    const { access, source, expiresAt } = found;
     return {
+      expiresAt,
       ref: { kind: 'lepton', workspace: access.workspace, url: access.url },
       access,
       statement: `Lepton workspace ${access.workspace} at ${access.url} (credentials: ${source})`,

@@ -43,6 +43,11 @@ export async function findServerBinary(request: ServerBinaryRequest): Promise<st
   );
 }
 
+/** The `temporal` command that is on this machine already, of the same sources; throws when the one that is named does not do. */
+export async function presentServerBinary(request: ServerBinaryRequest): Promise<string | undefined> {
+  return (await named(request.env['TEMPORAL_CLI_PATH'])) ?? (await onPath(request.env)) ?? (await cached(request.home));
+}
+
 type Source = (request: ServerBinaryRequest) => Promise<string | undefined>;
 
 const sources: readonly (readonly [string, Source])[] = [

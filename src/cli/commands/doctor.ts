@@ -1,0 +1,90 @@
+import { loadConfig, planRun, type LoadedConfig } from '../../config';
+import { ConfigError, renderProblem } from '../../config/problems';
+import type { RunPlan } from '../../contract/plan';
+import { examine } from '../../doctor/doctor';
+import { findingText, misfit, ok, type Finding } from '../../doctor/finding';
+import { harmlessText } from '../../report/terminal-text';
+import type { Style } from '../../report/style';
+import type { PlatformWish } from '../../stack/platform-choice';
+import type { Env } from '../../temporal/target';
+import { textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
+import { configRequest, wantsJson } from '../config-input';
+import { done, type CommandOutcome } from '../exit-code';
+
+/** `doctor [CONFIG]`: a line for each check. 0 without a FAIL; else 2 when all of them are the config's, 3 otherwise. */
+export const doctor: CommandBody = async (input, context) => {
+  const { home, output } = context;
+  const config = await readConfig(input, context);
+  const wish = (textOption(input, 'platform') ?? 'auto') as PlatformWish;
+  const found = await examine({ home, wish, env: config.env, plan: config.plan, secrets: config.secrets });
+  const findings = [...config.findings, ...found];
+  if (wantsJson(input)) output.json(documentOf(findings));
+  else for (const finding of findings) output.answer(harmlessText(painted(finding, output.answerStyle)));
+  const outcome = outcomeOf(findings);
+  if (!wantsJson(input)) output.note(summary(findings));
+  return outcome;
+};
+
+interface ReadConfig {
+  readonly findings: readonly Finding[];
+  readonly plan: RunPlan | undefined;
+  readonly env: Env;
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/** A config that is wrong is a finding like others: the rest is worth knowing too. */
+async function readConfig(input: CommandInput, context: CommandContext): Promise<ReadConfig> {
+  const { env } = context;
+  const isNamed = input.arguments[0] !== undefined || textOption(input, 'configName') !== undefined;
+  if (!isNamed) return { findings: [], plan: undefined, env, secrets: {} };
+  let loaded: LoadedConfig | undefined;
+  try {
+    loaded = await loadConfig(configRequest(input, context));
+    const { plan, hostSecrets } = planRun(loaded, planContext(context));
+    const secrets = Object.fromEntries(hostSecrets.map((name) => [name, loaded?.env[name] ?? '']));
+    const tasks = plan.tasks.length === 1 ? '1 task' : `${plan.tasks.length} tasks`;
+    return { findings: [ok('config', `${loaded.file}: ${tasks} for ${plan.model}`)], plan, env: loaded.env, secrets };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const findings = error.problems.map(({ hint, ...problem }) => misfit('config', renderProblem(problem), hint ?? ''));
+    return { findings, plan: undefined, env: loaded?.env ?? env, secrets: {} };
+  }
+}
+
+/** A plan to look at: it is never started, so which run and platform it names does not matter. */
+const planContext = ({ commandLine, cwd }: CommandContext) => ({
+  invocation: '0'.repeat(16),
+  platform: { kind: 'local', workspace: 'local' } as const,
+  owner: 'doctor',
+  command: commandLine,
+  cwd,
+});
+
+function painted(finding: Finding, style: Style): string {
+  const text = findingText(finding);
+  const paint = { ok: style.good, warn: style.warn, FAIL: style.bad }[finding.level];
+  return paint(text.slice(0, 4)) + text.slice(4);
+}
+
+const documentOf = (findings: readonly Finding[]): object => ({
+  ok: findings.every(({ level }) => level !== 'FAIL'),
+  checks: findings.map(({ about, level, message, advice }) => ({ about, level, message, advice: advice || null })),
+});
+
+function outcomeOf(findings: readonly Finding[]): CommandOutcome {
+  const failures = findings.filter(({ level }) => level === 'FAIL');
+  if (failures.length === 0) return done;
+  const isConfigs = failures.every(({ blame }) => blame === 'config');
+  return { kind: 'faults', blame: isConfigs ? 'config' : 'surroundings' };
+}
+
+function summary(findings: readonly Finding[]): string {
+  const count = (level: Finding['level']): number => findings.filter((finding) => finding.level === level).length;
+  const failures = count('FAIL');
+  const warnings = count('warn');
+  const words = [
+    ...(failures > 0 ? [`${failures} of ${findings.length} checks failed`] : []),
+    ...(warnings > 0 ? [`${warnings} warning${warnings === 1 ? '' : 's'}`] : []),
+  ];
+  return words.length === 0 ? 'all is well' : words.join(', ');
+}

@@ -1,0 +1,54 @@
+import type { RunPlan } from '../contract/plan';
+import { CredentialsError } from '../lepton/errors';
+import type { LeptonClient, PlatformAccess } from '../lepton/types';
+import { checkTokenExpiry } from './check-credentials';
+import type { Finding } from './finding';
+import { wantedBy } from './wanted';
+import { askWorkspace } from './workspace-answers';
+import { checkNodeGroups, checkSecrets, checkShapes } from './workspace-checks';
+
+/** The run names what its workspace has not: it would fail after its endpoints were rented. Exit code 2. */
+export class RunNotAdmitted extends Error {
+  override readonly name = 'RunNotAdmitted';
+}
+
+/** Milliseconds that a question may take before the run is admitted without its answer. */
+const patienceMs = 3_000;
+
+/**
+ * The quick part of the doctor, before anything is created: the token's expiry, and whether the workspace has the node
+ * groups, secrets and shapes that the plan names. All is asked at the same time; what is not answered holds nothing up.
+ * Resolves to warnings. Throws `RunNotAdmitted` with everything that is missing, or `CredentialsError` for an expired
+ * token.
+ */
+export async function admitRun(request: {
+  readonly plan: RunPlan;
+  readonly client: LeptonClient;
+  readonly access: PlatformAccess;
+  /** When the login record says that the token expires. */
+  readonly expiresAt: Date | undefined;
+  /** Whether the platform refuses shapes that it does not list. */
+  readonly binding: boolean;
+}): Promise<readonly string[]> {
+  const { plan, client, access, expiresAt, binding } = request;
+  const wanted = wantedBy(plan);
+  const shapes = wanted.shapes.map(({ name }) => name);
+  const [expiry, answers] = await Promise.all([
+    checkTokenExpiry(access, { recorded: expiresAt, now: new Date(), timeoutMs: patienceMs }),
+    askWorkspace(client, { timeoutMs: patienceMs, shapes }),
+  ]);
+  const expired = expiry.find(({ level }) => level === 'FAIL');
+  if (expired) throw new CredentialsError(`${expired.message} Nothing was created.`);
+  const missing = [
+    ...checkNodeGroups(wanted, answers),
+    ...checkSecrets(wanted, answers),
+    ...checkShapes(wanted, answers, { binding }),
+  ].filter(({ level }) => level === 'FAIL');
+  if (missing.length > 0) throw new RunNotAdmitted(refusal(missing));
+  return expiry.filter(({ level }) => level === 'warn').map(({ message }) => message);
+}
+
+function refusal(missing: readonly Finding[]): string {
+  const lines = missing.map(({ about, message, advice }) => `  - ${about}: ${message}\n    ${advice}`);
+  return `The workspace does not have what the config names; nothing was created.\n${lines.join('\n')}`;
+}

@@ -1,0 +1,44 @@
+import { CredentialsError } from '../lepton/errors';
+import { askTokenExpiry, checkExpiry } from '../lepton/token-expiry';
+import type { PlatformAccess, WorkspaceInfo } from '../lepton/types';
+import { answerOf, fail, ok, warn, type Answer, type Finding } from './finding';
+
+/** The workspace's states in which it takes work; others are said. */
+const workingStates = ['normal', 'unknown', ''];
+
+/** Which workspace, and whether it takes the token. Pure. */
+export function checkWorkspace(access: PlatformAccess, info: Answer<WorkspaceInfo>): Finding {
+  const where = `workspace ${access.workspace} at ${access.url}`;
+  if (info.kind === 'unknown') return fail('credentials', `${where}: ${info.reason}`, '');
+  const { workspace_name: name, workspace_state: state } = info.value;
+  if (!workingStates.includes(state)) {
+    return warn('credentials', `${where} is ${state}`, 'nothing starts there until that is changed');
+  }
+  const called = name === '' || name === access.workspace ? '' : ` ("${name}")`;
+  return ok('credentials', `${where}${called}, from ${access.source ?? 'an unnamed place'}`);
+}
+
+/** When the token expires: what the login record says, and what the workspace says. Never rejects. */
+export async function checkTokenExpiry(
+  access: PlatformAccess,
+  options: { readonly recorded: Date | undefined; readonly now: Date; readonly timeoutMs: number },
+): Promise<Finding[]> {
+  const asked = await answerOf(askTokenExpiry(access, { timeoutMs: options.timeoutMs }));
+  const told = asked.kind === 'known' ? asked.value : undefined;
+  const expiry = { expiresAt: told ?? options.recorded, source: access.source ?? 'an unnamed place', now: options.now };
+  return [expiryFinding(expiry)];
+}
+
+/** Pure. */
+export function expiryFinding(expiry: Parameters<typeof checkExpiry>[0]): Finding {
+  const about = 'token';
+  try {
+    const warning = checkExpiry(expiry);
+    if (warning !== undefined) return warn(about, warning, 'issue a new one and log in again (lep login)');
+    if (expiry.expiresAt === undefined) return ok(about, 'nobody says when it expires');
+    return ok(about, `valid until ${expiry.expiresAt.toISOString()}`);
+  } catch (error) {
+    if (!(error instanceof CredentialsError)) throw error;
+    return fail(about, error.message, '');
+  }
+}

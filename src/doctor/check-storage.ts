@@ -1,0 +1,50 @@
+import type { LeptonClient } from '../lepton/types';
+import { answerOf, misfit, ok, warn, type Answer, type Finding } from './finding';
+import type { Wanted } from './wanted';
+import type { WorkspaceAnswers } from './workspace-answers';
+
+/** Whether the mounts of a run name volumes that there are. Pure. */
+export function checkMounts({ mounts }: Wanted, { nodeGroups }: Pick<WorkspaceAnswers, 'nodeGroups'>): Finding[] {
+  const about = 'mount';
+  const groups = nodeGroups.kind === 'known' ? nodeGroups.value : [];
+  const volumes = new Set(groups.flatMap((group) => group.volumes.map(({ name }) => name)));
+  return mounts.map(({ mount, by }) => {
+    const what = `${mount.from}:${mount.path} at ${mount.mount_path} (${by})`;
+    const name = /^node-[a-z0-9]+:(.+)$/.exec(mount.from)?.[1];
+    if (mount.from !== 'node-local' && name === undefined) {
+      return misfit(
+        about,
+        `${what}: "${mount.from}" names no volume`,
+        'write node-local, or node-<type>:<volume>, e.g. node-nfs:lepton-shared-fs',
+      );
+    }
+    if (name === undefined || volumes.size === 0 || volumes.has(name)) return ok(about, what);
+    return warn(
+      about,
+      `${what}: no node group lists a volume "${name}"; listed: ${[...volumes].sort().join(', ')}`,
+      'check `from` of the mount',
+    );
+  });
+}
+
+/** How results come home. */
+export async function checkStorage(
+  client: LeptonClient,
+  { timeoutMs }: { readonly timeoutMs: number },
+): Promise<Finding[]> {
+  return [storageFinding(await answerOf(client.storage.available({ timeoutMs })))];
+}
+
+function storageFinding(available: Answer<boolean>): Finding {
+  const about = 'storage';
+  if (available.kind === 'unknown') {
+    return warn(
+      about,
+      `the storage API does not answer (${available.reason})`,
+      'results are brought home once it does; until then they stay in storage',
+    );
+  }
+  return available.value
+    ? ok(about, 'results come home through the storage API')
+    : ok(about, 'the workspace has no storage API: results come home through a small job');
+}

@@ -1,0 +1,65 @@
+import { stackStatus, type ServiceStatus } from '../stack/status';
+import { findTemporal } from '../stack/stack';
+import type { HomePaths } from '../home/paths';
+import { connectClient } from '../temporal/connect';
+import { presentServerBinary } from '../temporal/server-binary';
+import { temporalTarget, type Env } from '../temporal/target';
+import { fail, ok, warn, type Finding } from './finding';
+
+/** Milliseconds that a server which runs may take to answer. */
+const answerWithinMs = 5_000;
+
+/** Whether Temporal answers, or can be started. Starts and fetches nothing. */
+export async function checkTemporal({
+  home,
+  env,
+}: {
+  readonly home: HomePaths;
+  readonly env: Env;
+}): Promise<Finding[]> {
+  const about = 'temporal';
+  const reach = await findTemporal(home, env);
+  if (!reach) return [await startable({ home, env })];
+  const isCluster = temporalTarget(env).kind === 'cluster';
+  const where = `${isCluster ? 'cluster' : 'embedded server'} at ${reach.address}, namespace ${reach.namespace}`;
+  try {
+    const client = await connectClient({ ...reach, timeoutMs: answerWithinMs });
+    await client.connection.close();
+  } catch (error) {
+    const advice = isCluster
+      ? 'check TEMPORAL_ADDRESS (or your temporal.toml profile), or unset it to use the embedded server'
+      : 'restart it: evalsaga down, then evalsaga up';
+    return [fail(about, `${where}: ${messageOf(error)}`, advice)];
+  }
+  return [ok(about, `${where} answers`), ...(isCluster ? [] : deadServices(await stackStatus(home)))];
+}
+
+async function startable(options: { readonly home: HomePaths; readonly env: Env }): Promise<Finding> {
+  const about = 'temporal';
+  try {
+    const file = await presentServerBinary(options);
+    if (file !== undefined) return ok(about, `does not run; will be started from ${file}`);
+    return warn(
+      about,
+      'no server is on this machine yet',
+      'the first start fetches it; offline, put `temporal` on PATH or set TEMPORAL_CLI_PATH or TEMPORAL_ADDRESS',
+    );
+  } catch (error) {
+    return fail(about, messageOf(error), 'set TEMPORAL_CLI_PATH to a `temporal` command, or unset it');
+  }
+}
+
+/** Pure. */
+export function deadServices(services: readonly ServiceStatus[]): Finding[] {
+  return services
+    .filter(({ state }) => state === 'died')
+    .map(({ name, log }) =>
+      warn(
+        'background',
+        `the process "${name}" has died; its log: ${log}`,
+        'the next start, or evalsaga up, starts it again',
+      ),
+    );
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,108 @@
+import type { RunPlan } from '../contract/plan';
+import type { HomePaths } from '../home/paths';
+import { loadPlatformAccess } from '../home/credentials';
+import { createLeptonClient } from '../lepton/client';
+import { CredentialsError } from '../lepton/errors';
+import type { LeptonClient, PlatformAccess } from '../lepton/types';
+import { choosePlatform, type PlatformChoice, type PlatformWish } from '../stack/platform-choice';
+import { stackStatus } from '../stack/status';
+import type { Env } from '../temporal/target';
+import { checkTokenExpiry, checkWorkspace } from './check-credentials';
+import { checkEndpoint } from './check-endpoint';
+import { checkImages } from './check-images';
+import { checkMachine } from './check-machine';
+import { checkQuota } from './check-quota';
+import { checkMounts, checkStorage } from './check-storage';
+import { checkTemporal } from './check-temporal';
+import { fail, ok, type Finding } from './finding';
+import { wantedBy } from './wanted';
+import { askWorkspace } from './workspace-answers';
+import { checkNodeGroups, checkSecrets, checkShapes } from './workspace-checks';
+
+export interface DoctorRequest {
+  readonly home: HomePaths;
+  readonly env: Env;
+  readonly wish: PlatformWish;
+  /** Without one, only what every run needs is looked at. */
+  readonly plan: RunPlan | undefined;
+  /** Values of the host variables that the plan references. */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/** Milliseconds that one question may take. */
+const timeoutMs = 15_000;
+/** Milliseconds for the questions to an existing endpoint: the first request may load the model. */
+const endpointMs = 90_000;
+
+/** Looks at all that a run would need; changes, starts and fetches nothing. Never rejects for what it finds. */
+export async function examine(request: DoctorRequest): Promise<Finding[]> {
+  const choice = platformChoice(request);
+  const [temporal, platform, endpoint] = await Promise.all([
+    checkTemporal(request),
+    'level' in choice ? [choice] : examinePlatform(choice, request),
+    request.plan === undefined
+      ? []
+      : checkEndpoint(request.plan, { secrets: request.secrets, signal: AbortSignal.timeout(endpointMs) }),
+  ]);
+  return [...temporal, ...platform, ...endpoint];
+}
+
+function platformChoice({ wish, env }: DoctorRequest): PlatformChoice | Finding {
+  try {
+    return choosePlatform({ wish, env });
+  } catch (error) {
+    if (!(error instanceof CredentialsError)) throw error;
+    return fail('credentials', error.message, '');
+  }
+}
+
+async function examinePlatform(choice: PlatformChoice, request: DoctorRequest): Promise<Finding[]> {
+  const said = ok('platform', choice.statement);
+  if (choice.access) return [said, ...(await examineLepton(choice, choice.access, request))];
+  const machine = await checkMachine(request.home);
+  const running = (await stackStatus(request.home)).find(({ name }) => name === 'platform')?.state === 'running';
+  const access = running ? await loadPlatformAccess(request.home, choice.ref) : undefined;
+  if (!access) return [said, ...machine, ok('local platform', 'does not run; the first run starts it')];
+  const client = createLeptonClient(access, { timeoutMs });
+  return [said, ...machine, ...(await examineWorkspace(client, { request, access, binding: false }))];
+}
+
+async function examineLepton(
+  choice: PlatformChoice,
+  access: PlatformAccess,
+  request: DoctorRequest,
+): Promise<Finding[]> {
+  const client = createLeptonClient(access, { timeoutMs });
+  const [expiry, workspace] = await Promise.all([
+    checkTokenExpiry(access, { recorded: choice.expiresAt, now: new Date(), timeoutMs }),
+    examineWorkspace(client, { request, access, binding: true }),
+  ]);
+  return [...workspace.slice(0, 1), ...expiry, ...workspace.slice(1)];
+}
+
+/** The first finding is about the workspace itself. */
+async function examineWorkspace(
+  client: LeptonClient,
+  { request, access, binding }: { request: DoctorRequest; access: PlatformAccess; binding: boolean },
+): Promise<Finding[]> {
+  const wanted = request.plan && wantedBy(request.plan);
+  const shapes = wanted?.shapes.map(({ name }) => name) ?? [];
+  const [answers, storage] = await Promise.all([
+    askWorkspace(client, { timeoutMs, shapes }),
+    checkStorage(client, { timeoutMs }),
+  ]);
+  const workspace = checkWorkspace(access, answers.info);
+  // What nobody can be asked about has one cause, which is said already.
+  if (workspace.level === 'FAIL') return [workspace];
+  if (wanted === undefined) return [workspace, ...storage];
+  return [
+    workspace,
+    ...checkShapes(wanted, answers, { binding }),
+    ...checkNodeGroups(wanted, answers),
+    ...(binding ? checkQuota(wanted, answers.info) : []),
+    ...checkSecrets(wanted, answers),
+    ...(binding ? checkImages(wanted, answers.info) : []),
+    ...checkMounts(wanted, binding ? answers : { nodeGroups: { kind: 'unknown', reason: '' } }),
+    ...storage,
+  ];
+}

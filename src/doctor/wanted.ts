@@ -1,0 +1,85 @@
+import type { EnvEntry, MountSpec, RunPlan, SecretRef } from '../contract/plan';
+
+/** What a run's plan asks of a workspace. Pure: read off the plan. */
+export interface Wanted {
+  readonly shapes: readonly Named[];
+  readonly nodeGroups: readonly Named[];
+  /** Secrets by `secret_name_ref`. */
+  readonly secrets: readonly Named[];
+  /** Tokens by `token_name_ref`. */
+  readonly tokens: readonly Named[];
+  readonly images: readonly Named[];
+  readonly pullSecrets: readonly Named[];
+  readonly mounts: readonly { readonly mount: MountSpec; readonly by: string }[];
+  /** Endpoints and jobs that exist at the same time. */
+  readonly endpoints: { readonly count: number; readonly shape: string | null; readonly replicas: number };
+  readonly jobs: { readonly count: number; readonly shape: string | null };
+}
+
+export interface Named {
+  readonly name: string;
+  /** Who asks for it: `endpoints`, `jobs`, `job of task 2`. */
+  readonly by: string;
+}
+
+export function wantedBy(plan: RunPlan): Wanted {
+  const endpoint = plan.endpoint.kind === 'dedicated' ? plan.endpoint.spec : undefined;
+  const jobs = plan.tasks.map(({ job, index }) => ({
+    job,
+    by: plan.tasks.length === 1 ? 'job' : `job of task ${index}`,
+  }));
+  const requirement = (endpoint?.body['resource_requirement'] ?? {}) as Record<string, unknown>;
+  const shape = textOrNull(requirement['resource_shape']);
+  const jobShape = textOrNull(jobs[0]?.job.body['resource_shape']);
+  const ofEndpoint = <T>(read: (spec: NonNullable<typeof endpoint>) => readonly T[]): { value: T; by: string }[] =>
+    endpoint === undefined ? [] : read(endpoint).map((value) => ({ value, by: 'endpoints' }));
+  const ofJobs = <T>(read: (job: (typeof jobs)[number]['job']) => readonly T[]): { value: T; by: string }[] =>
+    jobs.flatMap(({ job, by }) => read(job).map((value) => ({ value, by })));
+  const count = plan.maxParallelEndpoints ?? plan.tasks.length;
+  return {
+    shapes: named([
+      ...ofEndpoint(() => given(shape)),
+      ...ofJobs(({ body }) => given(textOrNull(body['resource_shape']))),
+    ]),
+    nodeGroups: named([...ofEndpoint((spec) => given(spec.nodeGroup)), ...ofJobs((job) => given(job.nodeGroup))]),
+    secrets: named([...ofEndpoint((spec) => secretNames(spec.envs)), ...ofJobs((job) => secretNames(job.envs))]),
+    tokens: named(ofEndpoint((spec) => spec.apiTokens.flatMap(workspaceName))),
+    images: named([...ofEndpoint((spec) => [spec.container.image]), ...ofJobs((job) => [job.container.image])]),
+    pullSecrets: named([...ofEndpoint((spec) => pullSecrets(spec.body)), ...ofJobs((job) => pullSecrets(job.body))]),
+    mounts: distinct([...ofEndpoint((spec) => spec.mounts), ...ofJobs((job) => job.mounts)]),
+    endpoints: {
+      count: endpoint === undefined ? 0 : Math.min(count, plan.tasks.length),
+      shape,
+      replicas: numberOr(requirement['min_replicas'], 1),
+    },
+    jobs: { count: Math.min(count, plan.tasks.length), shape: jobShape },
+  };
+}
+
+const textOrNull = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
+const numberOr = (value: unknown, otherwise: number): number => (typeof value === 'number' ? value : otherwise);
+const given = (name: string | null): string[] => (name === null ? [] : [name]);
+
+const workspaceName = (secret: SecretRef): string[] => (secret.kind === 'workspace' ? [secret.name] : []);
+const secretNames = (envs: readonly EnvEntry[]): string[] =>
+  envs.flatMap((entry) => ('secret' in entry ? workspaceName(entry.secret) : []));
+
+function pullSecrets(body: Readonly<Record<string, unknown>>): string[] {
+  const names = body['image_pull_secrets'];
+  return Array.isArray(names) ? names.filter((name): name is string => typeof name === 'string') : [];
+}
+
+/** Each name once, with who asks for it. */
+function named(asked: readonly { value: string; by: string }[]): Named[] {
+  const by = new Map<string, Set<string>>();
+  for (const { value, by: who } of asked) by.set(value, (by.get(value) ?? new Set()).add(who));
+  return [...by].map(([name, who]) => ({ name, by: briefly([...who]) }));
+}
+
+function distinct(asked: readonly { value: MountSpec; by: string }[]): { mount: MountSpec; by: string }[] {
+  const texts = named(asked.map(({ value, by }) => ({ value: JSON.stringify(value), by })));
+  return texts.map(({ name, by }) => ({ mount: JSON.parse(name) as MountSpec, by }));
+}
+
+const briefly = (who: readonly string[]): string =>
+  who.length <= 3 ? who.join(', ') : `${who.slice(0, 2).join(', ')} and ${who.length - 2} more`;

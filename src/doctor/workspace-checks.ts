@@ -1,0 +1,82 @@
+import { nearestNames } from '../config/nearest';
+import { misfit, ok, warn, type Answer, type Finding } from './finding';
+import type { Named, Wanted } from './wanted';
+import { shapesOf, type WorkspaceAnswers } from './workspace-answers';
+
+/** Whether a workspace has what a run names. Pure. What the workspace does not tell is a warning at most. */
+
+/** Names that a listing shows in a message. */
+const mostShown = 12;
+
+export function checkNodeGroups({ nodeGroups: wanted }: Wanted, { nodeGroups }: WorkspaceAnswers): Finding[] {
+  const about = 'node group';
+  if (wanted.length === 0) return [ok(about, 'any (none is named)')];
+  if (nodeGroups.kind === 'unknown') return [notTold(about, wanted, nodeGroups)];
+  const known = nodeGroups.value;
+  return wanted.map(({ name, by }) => {
+    const found = known.find(({ id }) => id === name) ?? known.find((group) => group.name === name);
+    if (found) return ok(about, `${name} (${by})`);
+    const listed = known.map(({ id, name: called }) => (id === called ? id : `${called} (${id})`));
+    return misfit(
+      about,
+      `"${name}" (${by}) is not in this workspace; it has: ${shown(listed)}`,
+      'set node_group below execution.lepton_platform to one of them, or to null for any',
+    );
+  });
+}
+
+/** A secret that is named and missing keeps the container from starting. */
+export function checkSecrets({ secrets, tokens }: Wanted, { secretNames }: WorkspaceAnswers): Finding[] {
+  const about = 'secret';
+  const wanted = [...secrets, ...tokens.filter(({ name }) => !secrets.some((secret) => secret.name === name))];
+  if (wanted.length === 0) return [ok(about, 'the config names none of the workspace')];
+  if (secretNames.kind === 'unknown') return [notTold(about, wanted, secretNames)];
+  const known = secretNames.value;
+  return wanted.map(({ name, by }) => {
+    if (known.includes(name)) return ok(about, `${name} (${by})`);
+    const [close] = nearestNames(name, known, 1);
+    return misfit(
+      about,
+      `the workspace has no secret "${name}", which ${by} use${close === undefined ? '' : `; it has "${close}"`}`,
+      `create it (lep secret create -n ${name} -v …), or name another one`,
+    );
+  });
+}
+
+/** `binding`: whether the platform refuses shapes that it does not list (the local one takes any). */
+export function checkShapes(
+  { shapes: wanted }: Wanted,
+  { info, shapeNames }: WorkspaceAnswers,
+  { binding }: { readonly binding: boolean },
+): Finding[] {
+  const about = 'shape';
+  const known = shapesOf({ info, shapeNames });
+  if (known.size === 0) return [ok(about, `${wanted.map(({ name }) => name).join(', ')} (the workspace lists none)`)];
+  return wanted.map(({ name, by }) => {
+    if (known.has(name.toLowerCase())) return ok(about, `${name} (${by})`);
+    const kind = `${name.split('.')[0] ?? ''}.`;
+    const alike = [...known].filter((other) => other.startsWith(kind));
+    const [close] = nearestNames(name, known, 1);
+    const judge = binding ? misfit : warn;
+    return judge(
+      about,
+      `the workspace has no shape "${name}" (${by})${close === undefined ? '' : `; the nearest is "${close}"`}`,
+      `choose one of: ${shown(alike.length > 0 ? alike : [...known])}`,
+    );
+  });
+}
+
+function notTold(
+  about: string,
+  wanted: readonly Named[],
+  { reason }: Extract<Answer<unknown>, { kind: 'unknown' }>,
+): Finding {
+  const names = wanted.map(({ name }) => name).join(', ');
+  return warn(about, `the workspace does not tell what it has (${reason})`, `make sure that it has ${names}`);
+}
+
+function shown(names: readonly string[]): string {
+  if (names.length === 0) return 'none';
+  const listed = names.toSorted().slice(0, mostShown);
+  return `${listed.join(', ')}${names.length > listed.length ? `, … (${names.length})` : ''}`;
+}

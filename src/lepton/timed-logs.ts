@@ -1,0 +1,48 @@
+import { logAnswerSchema } from './answers';
+import type { AskDialect } from './deployments';
+import type { Requests } from './requests';
+import type { LeptonClient, LogRange, TimedLine } from './types';
+
+/** How a server without `GET /logs` answers; it also says 404 for a job or deployment that is gone. */
+const noSuchRoute: readonly number[] = [404, 405, 501];
+
+/** Logs by time. */
+export function timedLogCalls(requests: Requests, dialect: AskDialect): Pick<LeptonClient, 'logLines'> {
+  return {
+    async logLines(range, options) {
+      const call = {
+        method: 'GET',
+        path: '/logs',
+        query: { ...queryOf(range), ...(await subjectOf(range, dialect)) },
+        alsoFine: noSuchRoute,
+        options,
+      } as const;
+      const answer = await requests.json(call);
+      if (answer === undefined) return undefined;
+      const { data } = requests.check(call, answer, logAnswerSchema);
+      const lines = (data.result ?? [])
+        .flatMap(({ values }) => values ?? [])
+        .map(([at, text]): TimedLine => ({ at: BigInt(at), text }));
+      const strays = lines.some(({ at }) => at < range.from || at >= range.until);
+      if (strays) throw requests.invalid(call, 'lines of another time than was asked for');
+      // Several replicas come as several streams.
+      return lines.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+    },
+  };
+}
+
+/** As the service's own client asks. */
+const queryOf = ({ from, until, limit }: LogRange): Record<string, string> => ({
+  start: from.toString(),
+  end: until.toString(),
+  timestamps: 'True',
+  direction: 'forward',
+  limit: String(limit),
+  q: '',
+  job_query_mode: 'alive_and_archive',
+});
+
+async function subjectOf({ of }: LogRange, dialect: AskDialect): Promise<Record<string, string>> {
+  if ('job' in of) return { job: of.job };
+  return (await dialect()).kind === 'endpoints' ? { endpoint: of.deployment } : { deployment: of.deployment };
+}
