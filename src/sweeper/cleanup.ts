@@ -1,9 +1,11 @@
 import path from 'node:path';
-import type { RunPlan, StoragePlan } from '../contract/plan';
+import type { RunPlan } from '../contract/plan';
 import type { KeptStorage, LeftResource } from '../contract/state';
 import type { LeptonClient } from '../lepton/types';
 import { fetchTaskResults } from '../results/fetch';
-import { findMarked, removeMarked, type MarkedResource } from './marked';
+import { findRunFolder, type StoragePlace } from './find-storage';
+import { findMarked, removeMarked } from './marked';
+import { bringStorageHome, carriesId, hasStorage, removeStorage } from './run-storage';
 
 /** Milliseconds that one deletion may take before it counts as failed. */
 const removalTimeoutMs = 300_000;
@@ -11,14 +13,20 @@ const removalTimeoutMs = 300_000;
 export interface CleanupRequest {
   readonly platform: LeptonClient;
   readonly invocation: string;
-  /** What this host knows of the run; without it, storage is found through what is left of the run's jobs. */
+  /** What is known of the run; without it, storage is found through what is left of its jobs, or by its name. */
   readonly plan: RunPlan | undefined;
+  /** The run's folder, where neither a plan nor a search finds it. */
+  readonly storage?: StoragePlace | undefined;
+  /** Of this Temporal installation: marks the jobs that stand in for a missing storage API. */
+  readonly origin: string;
   /** Absolute folder for results that are not home yet, when the plan does not name one. */
   readonly outputDir: string;
   /** Storage goes without being brought home first. */
   readonly discard: boolean;
   readonly report: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
+  /** Default: five minutes per deletion. */
+  readonly removalTimeoutMs?: number | undefined;
 }
 
 export interface CleanupReport {
@@ -29,80 +37,102 @@ export interface CleanupReport {
 
 /** Tears down whatever is left of a run: jobs, endpoints, and storage once it is home. Asks only the platform. */
 export async function cleanUp(request: CleanupRequest): Promise<CleanupReport> {
-  const { platform, invocation, report } = request;
+  const { platform, invocation, signal } = request;
   const marked = (await findMarked(platform)).filter((resource) => resource.invocation === invocation);
-  const storage = request.plan?.storage ?? (await storageOfJobs(platform, marked, invocation));
-  const removed: { kind: LeftResource['kind']; name: string }[] = [];
-  const left: LeftResource[] = [];
-  const remove = async (kind: LeftResource['kind'], name: string, work: () => Promise<void>): Promise<void> => {
-    try {
-      await work();
-      removed.push({ kind, name });
-      report(`removed ${kind} ${name}`);
-    } catch (error) {
-      left.push({ kind, name, reason: (error as Error).message });
-      report(`could not remove ${kind} ${name}: ${(error as Error).message}`);
-    }
-  };
-  const options = { timeoutMs: removalTimeoutMs, signal: request.signal };
+  const storage = await findStorage(request, marked);
+  const outcome = new Outcome(request.report);
+  const options = { timeoutMs: request.removalTimeoutMs ?? removalTimeoutMs, signal };
   await Promise.all(
-    marked.map((resource) => remove(resource.kind, resource.name, () => removeMarked(platform, resource, options))),
+    marked.map((one) => outcome.remove(one.kind, one.name, () => removeMarked(platform, one, options))),
   );
-
-  const kept: KeptStorage[] = [];
-  if (storage && (await platform.storage.exists(storage.fileSystem, storage.path))) {
-    const reason = request.discard ? undefined : await bringHome(request, storage);
-    if (reason === undefined) {
-      await remove('storage', storage.path, () => platform.storage.remove(storage.fileSystem, storage.path));
-    } else {
-      kept.push({ path: storage.path, reason, command: `evalsaga cleanup ${invocation} --discard` });
-    }
-  }
-  return { removed, left, kept };
+  if (storage) await settleStorage(request, storage, outcome);
+  return outcome;
 }
 
-/** Fetches every task folder of the run's storage; why it can't be removed, or `undefined` when all is home. */
-async function bringHome(
-  request: CleanupRequest,
-  storage: Pick<StoragePlan, 'fileSystem' | 'path'>,
-): Promise<string | undefined> {
-  const { platform, plan, report } = request;
-  const outputDir = plan?.outputDir ?? request.outputDir;
-  const entries = (await platform.storage.list(storage.fileSystem, storage.path)) ?? [];
-  try {
-    for (const { name, type } of entries) {
-      if (type !== 'dir') continue;
-      const fetched = await fetchTaskResults({
-        client: platform,
-        fileSystem: storage.fileSystem,
-        path: path.posix.join(storage.path, name),
-        target: path.join(outputDir, path.basename(name)),
-        maxBytes: plan?.limits.resultBytes ?? Number.MAX_SAFE_INTEGER,
-        signal: request.signal,
-      });
-      if (fetched) report(`${fetched.files} files of ${name} are in ${path.join(outputDir, path.basename(name))}`);
+class Outcome implements CleanupReport {
+  readonly removed: { kind: LeftResource['kind']; name: string }[] = [];
+  readonly left: LeftResource[] = [];
+  readonly kept: KeptStorage[] = [];
+
+  constructor(private readonly report: (line: string) => void) {}
+
+  async remove(kind: LeftResource['kind'], name: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      this.removed.push({ kind, name });
+      this.report(`removed ${kind} ${name}`);
+    } catch (error) {
+      const reason = (error as Error).message;
+      this.left.push({ kind, name, reason });
+      this.report(`could not remove ${kind} ${name}: ${reason}`);
     }
+  }
+}
+
+async function findStorage(
+  { platform, invocation, plan, storage }: CleanupRequest,
+  marked: Awaited<ReturnType<typeof findMarked>>,
+): Promise<StoragePlace | undefined> {
+  if (plan) return (await hasStorage(platform, plan)) ? plan.storage : undefined;
+  const place = storage ?? (await findRunFolder(platform, { invocation, marked }));
+  return place && (await platform.storage.exists(place.fileSystem, place.path)) ? place : undefined;
+}
+
+async function settleStorage(request: CleanupRequest, place: StoragePlace, outcome: Outcome): Promise<void> {
+  const { invocation, discard } = request;
+  const access = request.plan ? accessByPlan(request, request.plan) : accessByPlace(request, place);
+  const reason = discard ? undefined : await whyNot(access.bringHome, request.signal);
+  if (reason === undefined) return outcome.remove('storage', place.path, access.remove);
+  outcome.kept.push({ path: place.path, reason, command: `evalsaga cleanup ${invocation} --discard` });
+}
+
+interface StorageAccess {
+  readonly bringHome: () => Promise<void>;
+  readonly remove: () => Promise<void>;
+}
+
+/** Whichever way the workspace gives access to storage. */
+function accessByPlan({ platform, origin, report, signal }: CleanupRequest, plan: RunPlan): StorageAccess {
+  const storage = { platform, plan, origin, report, signal };
+  return { bringHome: () => bringStorageHome(storage), remove: () => removeStorage(storage) };
+}
+
+/** By the storage API alone: jobs need a plan. */
+function accessByPlace(request: CleanupRequest, { fileSystem, path: folder }: StoragePlace): StorageAccess {
+  const { platform, invocation, outputDir, report, signal } = request;
+  return {
+    async bringHome() {
+      const entries = (await platform.storage.list(fileSystem, folder, { signal })) ?? [];
+      for (const { name } of entries.filter(({ type }) => type === 'dir')) {
+        const target = path.join(outputDir, path.basename(name));
+        const from = path.posix.join(folder, name);
+        const limit = Number.MAX_SAFE_INTEGER;
+        const fetched = await fetchTaskResults({
+          client: platform,
+          fileSystem,
+          path: from,
+          target,
+          maxBytes: limit,
+          signal,
+        });
+        if (fetched) report(`${fetched.files} files of ${name} are in ${target}`);
+      }
+    },
+    async remove() {
+      if (!carriesId(folder, invocation))
+        throw new Error(`storage ${folder} does not carry the run's id and is left alone`);
+      await platform.storage.remove(fileSystem, folder, { signal });
+    },
+  };
+}
+
+/** Why the folder can't be removed: not all of it came home. `undefined`: it did. */
+async function whyNot(bringHome: () => Promise<void>, signal: AbortSignal | undefined): Promise<string | undefined> {
+  try {
+    await bringHome();
     return undefined;
   } catch (error) {
+    signal?.throwIfAborted();
     return (error as Error).message;
   }
 }
-
-/** Where a run wrote, told by the mounts of its jobs: the one whose path carries the run's id. */
-async function storageOfJobs(
-  platform: LeptonClient,
-  marked: readonly MarkedResource[],
-  invocation: string,
-): Promise<Pick<StoragePlan, 'fileSystem' | 'path'> | undefined> {
-  for (const { kind, id } of marked) {
-    if (kind !== 'job') continue;
-    const job = await platform.getJob(id);
-    const mounts = (job?.spec?.['mounts'] ?? []) as readonly { readonly path?: string; readonly from?: string }[];
-    const mount = mounts.find((candidate) => candidate.path?.split('/').includes(invocation));
-    if (mount?.path !== undefined) return { fileSystem: fileSystemOf(mount.from ?? ''), path: mount.path };
-  }
-  return undefined;
-}
-
-/** The storage API's name for a mount's volume: `node-nfs:NAME` → `NAME`, anything else is the default one. Pure. */
-const fileSystemOf = (from: string): string => /^node-nfs:(.+)$/.exec(from)?.[1] ?? 'default';

@@ -7,7 +7,7 @@ import type { LeptonClient } from '../lepton/types';
 import { recordedTeardown } from '../results/recorded';
 import type { OwnerState, SweepRule } from './orphans';
 import { ownerAmong } from './owners';
-import { clearStorage, hasStorage } from './run-storage';
+import { bringStorageHome, hasStorage, removeStorage } from './run-storage';
 
 /** Storage of a run of this host that ended without clearing it: it was terminated, or Temporal lost it. */
 export interface OrphanStorage {
@@ -50,7 +50,9 @@ export async function removeOrphanStorage(
   { run: { plan } }: OrphanStorage,
   { platform, home, rule, signal }: StorageSurroundings & { readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
-  await clearStorage({ platform, plan, origin: rule.origin, discard: false, signal });
+  const storage = { platform, plan, origin: rule.origin, signal };
+  await bringStorageHome(storage);
+  await removeStorage(storage);
   await noteStorageGone(home, plan.invocation);
 }
 

@@ -11,8 +11,6 @@ export interface RunStorageRequest {
   readonly plan: RunPlan;
   /** Written into the helper jobs that stand in for a missing storage API. */
   readonly origin: string;
-  /** Nothing is brought home first. */
-  readonly discard: boolean;
   /** Told what came home. */
   readonly report?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -24,22 +22,29 @@ export async function hasStorage(platform: LeptonClient, { storage }: RunPlan): 
   return platform.storage.exists(storage.fileSystem, storage.path);
 }
 
-/** Brings home what the run's folder holds, then removes it. Rejects, having removed nothing, when not all of it is home. */
-export async function clearStorage(request: RunStorageRequest): Promise<void> {
-  const { plan, discard } = request;
-  // The user's own data is never ours to remove: only what carries the run's id is.
-  if (!plan.storage.path.split('/').includes(plan.invocation)) {
-    throw new Error(`storage ${plan.storage.path} does not carry the run's id and is left alone`);
-  }
-  if (!discard) for (const task of plan.tasks) await bringHome(request, task);
-  const [first] = plan.tasks;
-  if (!first) return;
-  const { storage } = plan;
-  const input = { ...ownerOf(plan, first), storage, folder: null, job: { name: first.jobName, spec: first.job } };
-  if (!(await removeFolder(input, contextOf(request, first)))) {
-    throw new Error(`storage ${storage.path} was told to go, but is still there`);
-  }
+/** Brings home what the run's folder holds. Rejects when not all of it is home then. */
+export async function bringStorageHome(request: RunStorageRequest): Promise<void> {
+  for (const task of request.plan.tasks) await bringHome(request, task);
 }
+
+/** Removes the run's folder. The user's own data is never ours to remove: only what carries the run's id is. */
+export async function removeStorage(request: RunStorageRequest): Promise<void> {
+  const { storage, invocation, tasks } = request.plan;
+  if (!carriesId(storage.path, invocation)) {
+    throw new Error(`storage ${storage.path} does not carry the run's id and is left alone`);
+  }
+  const [first] = tasks;
+  if (!first) return;
+  const job = { name: first.jobName, spec: first.job };
+  const isGone = await removeFolder(
+    { ...ownerOf(request.plan, first), storage, folder: null, job },
+    contextOf(request, first),
+  );
+  if (!isGone) throw new Error(`storage ${storage.path} was told to go, but is still there`);
+}
+
+/** Pure. */
+export const carriesId = (folder: string, invocation: string): boolean => folder.split('/').includes(invocation);
 
 async function bringHome(request: RunStorageRequest, task: TaskPlan): Promise<void> {
   const { plan, report } = request;

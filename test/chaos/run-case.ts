@@ -1,4 +1,5 @@
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { stat } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
@@ -8,6 +9,7 @@ import { exitCodeOf } from '../../src/cli/exit-code';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import { homePaths, type HomePaths } from '../../src/home/paths';
+import type { KeptStorage, TaskSnapshot } from '../../src/contract/state';
 import { saveAccess } from '../../src/lepton/access-store';
 import { createLeptonClient } from '../../src/lepton/client';
 import type { LeptonClient } from '../../src/lepton/types';
@@ -82,7 +84,7 @@ export async function runCase(
     await platformAnswers(direct);
     const run = ended ? await patiently(() => describeRun(stand.client, invocation, launch)) : undefined;
     const seen = await inventory(direct, plan);
-    const kept = run?.snapshot.kept ?? [];
+    const kept = [...(run?.snapshot.kept ?? []), ...(await keptByTasks(stand, plan))];
     const left = seen.filter(
       (item) => !kept.some((storage) => item === `storage ${storage.path}` || item === `storage ${plan.storage.path}`),
     );
@@ -177,6 +179,20 @@ async function platformAnswers(direct: LeptonClient): Promise<void> {
   }
 }
 
+/** What tasks kept by themselves: a run that was terminated can't tell. */
+async function keptByTasks(stand: Stand, plan: RunPlan): Promise<readonly KeptStorage[]> {
+  const told = plan.tasks.map(async ({ index }): Promise<readonly KeptStorage[]> => {
+    try {
+      const handle = stand.client.workflow.getHandle(taskWorkflowId(plan.invocation, index));
+      return ((await handle.result()) as TaskSnapshot).kept;
+    } catch (error) {
+      const cause = error instanceof WorkflowFailedError ? error.cause : undefined;
+      return cause instanceof ApplicationFailure ? ((cause.details?.[0] as TaskSnapshot | undefined)?.kept ?? []) : [];
+    }
+  });
+  return (await Promise.all(told)).flat();
+}
+
 async function inventory(direct: LeptonClient, plan: RunPlan): Promise<string[]> {
   const ours = plan.invocation.slice(0, 8);
   const [deployments, jobs] = await Promise.all([direct.listDeployments(), direct.listJobs({ mode: 'alive_only' })]);
@@ -217,6 +233,7 @@ async function tidy(
   if (kept > 0) {
     await cleanUp({
       platform: direct,
+      origin: stand.origin,
       invocation: plan.invocation,
       plan,
       outputDir: plan.outputDir,

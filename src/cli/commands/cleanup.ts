@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { describeRun, RunNotFound } from '../../client';
+import type { Client } from '@temporalio/client';
 import type { RunPlan } from '../../contract/plan';
 import { storedInvocations, storedPlan } from '../../home/run-store';
 import { loadAccess } from '../../lepton/access-store';
@@ -7,10 +7,16 @@ import { createLeptonClient } from '../../lepton/client';
 import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
 import { ensureStack } from '../../stack/stack';
 import { cleanUp } from '../../sweeper/cleanup';
+import type { StoragePlace } from '../../sweeper/find-storage';
+import { ownerAmong } from '../../sweeper/owners';
+import { originOf } from '../../temporal/origin';
+import { planInHistory } from '../../temporal/run-input';
+import { temporalTarget } from '../../temporal/target';
 import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
 import { wantsJson } from '../config-input';
 import { UsageError } from '../errors';
 import { done, type CommandOutcome } from '../exit-code';
+import { programName } from '../program-name';
 import { openSession, runAddress } from '../session';
 
 /**
@@ -20,14 +26,17 @@ import { openSession, runAddress } from '../session';
 export const cleanup: CommandBody = async (input, context) => {
   const { home, output } = context;
   const invocation = await fullId(input, context);
-  const plan = await storedPlan(home, invocation);
-  await refuseLiveRun(invocation, context);
+  const outputDir = path.resolve(context.cwd, textOption(input, 'outputDir') ?? 'results', invocation);
+  const known = await askTemporal(invocation, context);
+  const plan = (await storedPlan(home, invocation)) ?? (known.plan && { ...known.plan, outputDir });
   const platform = createLeptonClient(await platformAccess({ plan, input, context }));
   const report = await cleanUp({
     platform,
     invocation,
     plan,
-    outputDir: path.resolve(context.cwd, textOption(input, 'outputDir') ?? 'results', invocation),
+    storage: storagePlace(textOption(input, 'storage')),
+    origin: known.origin,
+    outputDir,
     discard: flag(input, 'discard'),
     report: (line) => output.note(line),
   });
@@ -68,20 +77,51 @@ async function fullId(input: CommandInput, { home }: CommandContext): Promise<st
   );
 }
 
-/** A run that lives tears down by itself; pulling its endpoints away would only make its tasks fail. */
-async function refuseLiveRun(invocation: string, context: CommandContext): Promise<void> {
+/**
+ * What Temporal, where it can be asked, knows of the run: the plan that it was started with. A run that lives tears down
+ * by itself; pulling its endpoints away would only make its tasks fail: refused.
+ */
+async function askTemporal(invocation: string, context: CommandContext): Promise<Knowledge> {
+  const { home, env, output } = context;
   try {
     const { client } = await openSession(context);
-    const { status } = await describeRun(client, invocation, context.home);
-    if (status !== 'running') return;
+    try {
+      const plan = await planInHistory(client, invocation);
+      if (!(await isLive(client, invocation, plan))) {
+        const { connection, options } = client;
+        const embedded = temporalTarget(env).kind === 'embedded';
+        return { plan, origin: await originOf({ connection, namespace: options.namespace, home, embedded }) };
+      }
+    } finally {
+      await client.connection.close();
+    }
   } catch (error) {
-    if (error instanceof RunNotFound) return;
-    context.output.warn(`Temporal could not be asked whether the run still lives: ${(error as Error).message}`);
-    return;
+    output.warn(`Temporal could not be asked whether the run still lives: ${(error as Error).message}`);
+    return { plan: undefined, origin: 'unknown' };
   }
   throw new UsageError(
-    `Run ${invocation} is still going on. Cancel it, and it tears down by itself: evalsaga cancel ${invocation}`,
+    `Run ${invocation} is still going on. Cancel it, and it tears down by itself: ${programName(env)} cancel ${invocation}`,
   );
+}
+
+interface Knowledge {
+  /** As the run was started, where its history is still there. */
+  readonly plan: RunPlan | undefined;
+  readonly origin: string;
+}
+
+/** Also when only one of its tasks still tears down. */
+async function isLive(client: Client, invocation: string, plan: RunPlan | undefined): Promise<boolean> {
+  const indices = plan?.tasks.map(({ index }) => index) ?? [];
+  return (await ownerAmong(client, invocation, indices)).kind === 'live';
+}
+
+/** `FILE SYSTEM:/path`, or a path in the default one. */
+function storagePlace(text: string | undefined): StoragePlace | undefined {
+  if (text === undefined) return undefined;
+  const [, fileSystem = 'default', folder = ''] = /^(?:([^:/]+):)?(\/.*)$/.exec(text) ?? [];
+  if (folder === '') throw new UsageError(`--storage takes a path such as /shared/evalsaga/ID, not "${text}".`);
+  return { fileSystem, path: path.posix.normalize(folder).replace(/(.)\/$/, '$1') };
 }
 
 async function platformAccess(options: {
