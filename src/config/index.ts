@@ -1,6 +1,7 @@
 /** Configuration: reading, validating, planning. What the CLI and the client use. */
 export { loadConfig } from './load';
-export type { ConfigRequest, LoadedConfig } from './load';
+export type { ConfigRequest } from './load';
+export type { LoadedConfig } from './loaded';
 export { planRun } from './plan/plan-run';
 export type { PlanContext } from './plan/plan-run';
 export { ConfigError, renderProblem } from './problems';

@@ -17,7 +17,8 @@ import type { TaskOverride } from './overrides/task-names';
 import { ConfigError } from './problems';
 import type { ConfigProblem } from './problems';
 import { renderConfig, withoutSecrets } from './render-config';
-import type { ResolvedConfig } from './schema/config';
+import { problemsBehind } from './look-ahead';
+import type { LoadedConfig } from './loaded';
 import { maskOverride } from './secrecy';
 import { selectTasks } from './select-tasks';
 import type { ConfigNode } from './tree';
@@ -37,26 +38,6 @@ export interface ConfigRequest {
   envFile?: string;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
-}
-
-export interface LoadedConfig {
-  /** Typed and validated. */
-  readonly resolved: ResolvedConfig;
-  /** The resolved config with secrets masked, as YAML. */
-  readonly yaml: string;
-  /** Absolute path of the config file. */
-  readonly file: string;
-  /** The variables the config was read with: the caller's, and those of the env file behind them. Holds secrets. */
-  readonly env: Environment;
-  /** The resolved tree: each value with the place it came from. Holds secrets from the environment. */
-  readonly root: ConfigNode;
-  /** What the caller's own environment (not the env file) allows. */
-  readonly trust: {
-    /** `NEMO_EVALUATOR_TRUST_PRE_CMD=1`: shell lines of the config may run. */
-    readonly commands: boolean;
-    /** `NEMO_EVALUATOR_TRUST_UNLISTED_TASKS=1`: tasks outside the catalogue may run. */
-    readonly unlistedTasks: boolean;
-  };
 }
 
 /** Everything up to the resolved tree; also what the conformance test compares with Hydra. */
@@ -82,22 +63,18 @@ function validated(request: ConfigRequest, composed: ComposedConfig): LoadedConf
   const resolution = resolveInterpolations(derived, composed.env);
   const { config, problems } = validate(resolution);
   const all = dedupe([...composed.problems, ...resolution.problems, ...problems, ...checkSecrets(resolution.root)]);
-  if (all.length > 0 || config === undefined)
-    throw new ConfigError(dedupe([...all, ...checkTaskNames(resolution.root)]));
-  const selected = selectTasks({ config, root: resolution.root, tasks: request.tasks });
-  const { root } = selected;
   const trust = {
     commands: request.env['NEMO_EVALUATOR_TRUST_PRE_CMD'] === '1',
     unlistedTasks: request.env['NEMO_EVALUATOR_TRUST_UNLISTED_TASKS'] === '1',
   };
-  return {
-    resolved: selected.config,
-    root,
-    yaml: renderConfig(root, composed.env),
-    file: composed.file,
-    env: composed.env,
-    trust,
-  };
+  const { file, env } = composed;
+  if (all.length > 0 || config === undefined) {
+    const names = checkTaskNames(resolution.root);
+    const behind = problemsBehind({ root: resolution.root, problems: [...all, ...names], file, env, trust });
+    throw new ConfigError(dedupe([...all, ...names, ...behind]));
+  }
+  const { config: resolved, root } = selectTasks({ config, root: resolution.root, tasks: request.tasks });
+  return { resolved, root, yaml: renderConfig(root, env), file, env, trust };
 }
 
 /** Composition and overrides, interpolations not yet resolved. Problems of the files themselves are thrown. */

@@ -1,6 +1,6 @@
 /** `config show`: each value, and where it came from. */
 import path from 'node:path';
-import type { LoadedConfig } from './load';
+import type { LoadedConfig } from './loaded';
 import { presetsFolder } from './compose/sources';
 import { renderConfig } from './render-config';
 import type { ScalarNode } from './tree';

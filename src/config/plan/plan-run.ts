@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { EndpointPlan, PlatformRef, ProbeSpec, RunPlan, SecretRef, TaskPlan } from '../../contract/plan';
-import type { LoadedConfig } from '../load';
+import type { LoadedConfig } from '../loaded';
 import { withoutSecrets } from '../render-config';
 import type { ResolvedConfig } from '../schema/config';
 import { budgetPlan } from './budget';

@@ -1,0 +1,30 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { ConfigError, loadConfig } from '../../../src/config';
+
+let folder: string;
+beforeAll(async () => (folder = await mkdtemp(path.join(tmpdir(), 'evalsaga-look-ahead-'))));
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function problemPaths(deployment: string, execution: string): Promise<string[]> {
+  const config = path.join(folder, 'c.yaml');
+  const text = `defaults: [{execution: lepton}, {deployment: vllm}, _self_]\nexecution: ${execution}\ndeployment: ${deployment}\nevaluation: {tasks: [{name: hellaswag}]}\n`;
+  await writeFile(config, text);
+  const error: unknown = await loadConfig({ config, overrides: [], tasks: [], env: {}, cwd: folder }).catch(
+    (caught: unknown) => caught,
+  );
+  if (!(error instanceof ConfigError)) throw new Error('the config was accepted');
+  return error.problems.map((problem) => problem.path);
+}
+
+test('what only planning finds is said together with a typo elsewhere', async () => {
+  const tooWide = '{hf_model_handle: a/b, tensor_parallel_size: 8, lepton_config: {resource_shape: gpu.1xh200}}';
+  const paths = await problemPaths(tooWide, '{output_dir: ./r, start_polcy: as_ready}');
+  expect(paths[0]).toBe('execution.start_polcy');
+  expect(paths.slice(1).some((found) => found.startsWith('deployment.'))).toBe(true);
+});
+
+test('nothing is said that may only follow from a problem already named', async () => {
+  expect(await problemPaths('{hf_model_handel: a/b}', '{output_dir: ./r}')).toEqual(['deployment.hf_model_handel']);
+});
