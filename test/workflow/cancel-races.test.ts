@@ -1,0 +1,157 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { RunSnapshot, TaskPhase } from '../../src/contract/state';
+import { creations, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
+import { runPlan } from '../support/plans';
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await startBench();
+});
+afterAll(() => bench.close());
+
+const anyIn = (phase: TaskPhase) => (snapshot: RunSnapshot) => snapshot.tasks.some((task) => task.phase === phase);
+
+/** Resolves once the platform was asked that. */
+async function asked(scenario: Scenario, method: string, route: RegExp, times = 1): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    const requests = await scenario.platform.requests();
+    if (requests.filter((request) => request.method === method && route.test(request.path)).length >= times) return;
+    if (Date.now() > deadline) throw new Error(`the platform was never asked ${method} ${route}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+describe('a create that lands late', () => {
+  test('after the delete said that there is nothing: found and removed all the same', async () => {
+    const scenario = await bench.scenario({
+      faults: [
+        { on: 'POST /deployments', times: 1, respond: 'drop', apply_after: '6s' },
+        { on: 'POST /deployments', times: 'inf', respond: 503 },
+      ],
+    });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+    await scenario.start(plan);
+    await asked(scenario, 'POST', /^\/deployments$/);
+    await scenario.cancel(plan);
+    const { status } = await scenario.closed(plan);
+    const requests = await scenario.platform.requests();
+    const landed = requests.filter(
+      ({ method, path: route, status: code }) =>
+        method === 'DELETE' && route.startsWith('/deployments/') && code === 200,
+    );
+    expect(landed).toHaveLength(1);
+    expect(status).toBe('cancelled');
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+
+  test('when the next try had been quicker and all is over: no second endpoint, no second job stays', async () => {
+    const scenario = await bench.scenario({
+      faults: [
+        { on: 'POST /deployments', times: 1, respond: 'drop', apply_after: '5s' },
+        { on: 'POST /jobs', times: 1, respond: 'drop', apply_after: '5s' },
+      ],
+    });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+    await scenario.start(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect({ status, error: snapshot.tasks[0]?.error }).toEqual({ status: 'succeeded', error: null });
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+
+  test('although a later try was refused: an unheard earlier one may have been carried out', async () => {
+    const scenario = await bench.scenario({
+      faults: [
+        { on: 'POST /deployments', times: 1, respond: 'drop', apply_after: '5s' },
+        { on: 'POST /deployments', times: 'inf', respond: 401 },
+      ],
+    });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+    await scenario.start(plan);
+    const { snapshot } = await scenario.closed(plan);
+    expect(snapshot.tasks[0]?.error?.type).toBe('CredentialsRefused');
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+});
+
+describe('cancel', () => {
+  test('while a create is under way that then fails: the task is cancelled, not failed', async () => {
+    const scenario = await bench.scenario({
+      faults: [{ on: 'POST /deployments', times: 'inf', delay: '2s', respond: 500 }],
+    });
+    const plan = runPlan({ outputRoot: scenario.outputRoot });
+    await scenario.start(plan);
+    await asked(scenario, 'POST', /^\/deployments$/, 3);
+    await scenario.cancel(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect(status).toBe('cancelled');
+    expect(snapshot.tasks.map(({ outcome, error }) => [outcome, error])).toEqual(Array(3).fill(['cancelled', null]));
+    expect(await creations(scenario.platform, '/deployments')).toBe(0);
+  });
+
+  test('while results come home: they come home, then all goes', async () => {
+    const scenario = await bench.scenario({ faults: [{ on: 'GET /storage/**', times: 'inf', delay: '300ms' }] });
+    const plan = runPlan({ outputRoot: scenario.outputRoot });
+    await scenario.start(plan);
+    await asked(scenario, 'GET', /\/results\.yml/);
+    await scenario.cancel(plan);
+    const { snapshot } = await scenario.closed(plan);
+    const fetching = snapshot.tasks.filter(({ outcome }) => outcome === 'succeeded');
+    expect(fetching.length).toBeGreaterThan(0);
+    for (const { outputDir } of fetching)
+      expect(await readFile(path.join(outputDir ?? '', 'results.yml'), 'utf8')).toContain('results');
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+
+  test('while teardown waits for an endpoint that dies slowly: it waits on', async () => {
+    const scenario = await bench.scenario({
+      endpoints: { default: { states: [['Starting', '100ms'], ['Ready']], deleting: '3s' } },
+    });
+    const plan = runPlan({ outputRoot: scenario.outputRoot });
+    await scenario.start(plan);
+    await asked(scenario, 'DELETE', /^\/deployments\//);
+    await scenario.cancel(plan);
+    await scenario.cancel(plan);
+    await scenario.closed(plan);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+
+  test('of a hundred tasks: their endpoints go in parallel', async () => {
+    const scenario = await bench.scenario({
+      endpoints: { default: { states: [['Starting', '1h'], ['Ready']], deleting: '4s' } },
+    });
+    const tasks = Array.from({ length: 100 }, (_, index) => `task-${index}`);
+    const plan = runPlan({
+      outputRoot: scenario.outputRoot,
+      tasks,
+      limits: { endpointReadySeconds: 300, teardownSeconds: 300 },
+    });
+    await scenario.start(plan);
+    await scenario.until(plan, ({ tasks: all }) => all.every(({ phase }) => phase === 'awaiting ready'));
+    expect((await scenario.platform.inventory()).deployments).toHaveLength(100);
+    const begin = Date.now();
+    await scenario.cancel(plan);
+    const { status } = await scenario.closed(plan);
+    expect(status).toBe('cancelled');
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+    // One after another would take 400 s by the platform's own time alone.
+    expect(Date.now() - begin).toBeLessThan(90_000);
+  });
+});
+
+test('what never began is cancelled at once: nothing was created for it', async () => {
+  const scenario = await bench.scenario({ endpoints: { default: { states: [['Starting', '1h'], ['Ready']] } } });
+  const plan = runPlan({
+    outputRoot: scenario.outputRoot,
+    tasks: ['t-one', 't-two', 't-three'],
+    change: { maxParallelEndpoints: 1 },
+  });
+  await scenario.start(plan);
+  await scenario.until(plan, anyIn('awaiting ready'));
+  await scenario.cancel(plan);
+  const { snapshot } = await scenario.closed(plan);
+  expect(snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['cancelled', 'cancelled', 'cancelled']);
+  expect(await creations(scenario.platform, '/deployments')).toBe(1);
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
