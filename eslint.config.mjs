@@ -4,7 +4,9 @@ import { createRequire, builtinModules } from 'node:module';
 const require = createRequire(import.meta.url);
 const importX = require('eslint-plugin-import-x');
 
-const nodeModules = [...builtinModules, ...builtinModules.map((name) => `node:${name}`)].filter((name) => !['assert', 'node:assert'].includes(name));
+const nodeModules = [...builtinModules, ...builtinModules.map((name) => `node:${name}`)].filter(
+  (name) => !['assert', 'node:assert'].includes(name),
+);
 
 export default tseslint.config(
   { ignores: ['dist/**', '.dist-*/**', 'node_modules/**', '**/*.cjs', '**/*.mjs'] },
@@ -34,8 +36,25 @@ export default tseslint.config(
         {
           paths: nodeModules.map((name) => ({ name, message: 'Workflow code runs in a sandbox without Node.' })),
           patterns: [
-            { group: ['@temporalio/client', '@temporalio/worker', '@temporalio/activity', '@temporalio/testing'], message: 'Not available in the workflow sandbox.', allowTypeImports: true },
-            { group: ['../activities/**', '../config/**', '../lepton/**', '../platform/**', '../temporal/**', '../cli/**', '../home/**', '../report/**'], message: 'Workflow code takes only types from elsewhere.', allowTypeImports: true },
+            {
+              group: ['@temporalio/client', '@temporalio/worker', '@temporalio/activity', '@temporalio/testing'],
+              message: 'Not available in the workflow sandbox.',
+              allowTypeImports: true,
+            },
+            {
+              group: [
+                '../activities/**',
+                '../config/**',
+                '../lepton/**',
+                '../platform/**',
+                '../temporal/**',
+                '../cli/**',
+                '../home/**',
+                '../report/**',
+              ],
+              message: 'Workflow code takes only types from elsewhere.',
+              allowTypeImports: true,
+            },
           ],
         },
       ],

@@ -5,7 +5,13 @@ const { existsSync } = require('node:fs');
 const { transformFileSync } = require('@swc/core');
 
 const root = path.resolve(__dirname, '..');
-const options = { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs', ignoreDynamic: false }, sourceMaps: 'inline', configFile: false, swcrc: false };
+const options = {
+  jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+  module: { type: 'commonjs', ignoreDynamic: false },
+  sourceMaps: 'inline',
+  configFile: false,
+  swcrc: false,
+};
 
 Module._extensions['.ts'] = (module, file) => module._compile(transformFileSync(file, options).code, file);
 

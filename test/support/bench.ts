@@ -36,7 +36,8 @@ export interface Scenario {
   close(): Promise<void>;
 }
 
-const codePath = process.env['EVALSAGA_TEST_BUNDLE'] ?? path.resolve(__dirname, '..', '..', 'dist', 'workflow-bundle.js');
+const codePath =
+  process.env['EVALSAGA_TEST_BUNDLE'] ?? path.resolve(__dirname, '..', '..', 'dist', 'workflow-bundle.js');
 
 export async function startBench(): Promise<Bench> {
   // Failing activities are what these tests are about: their warnings would bury everything else.
@@ -80,8 +81,12 @@ async function openScenario(env: TestWorkflowEnvironment, simulated: SimulatedPl
     describe: (plan) => describeRun(client, plan.invocation, home),
     async closed(plan) {
       let last: RunDescription | undefined;
-      for await (last of watchRun(client, plan.invocation, home, { intervalMs: 100, signal: AbortSignal.timeout(110_000) }));
-      if (last === undefined || last.status === 'running') throw new Error(`run ${plan.invocation} did not close: ${JSON.stringify(last)}`);
+      for await (last of watchRun(client, plan.invocation, home, {
+        intervalMs: 100,
+        signal: AbortSignal.timeout(110_000),
+      }));
+      if (last === undefined || last.status === 'running')
+        throw new Error(`run ${plan.invocation} did not close: ${JSON.stringify(last)}`);
       return last;
     },
     async until(plan, condition) {
@@ -113,7 +118,10 @@ async function startSimulatedIn(home: HomePaths, plan: SimulatedPlan): Promise<S
   return startSimulated(home, plan);
 }
 
-async function runWorker(env: TestWorkflowEnvironment, options: { taskQueue: string; home: HomePaths }): Promise<() => Promise<void>> {
+async function runWorker(
+  env: TestWorkflowEnvironment,
+  options: { taskQueue: string; home: HomePaths },
+): Promise<() => Promise<void>> {
   const settings: WorkerOptions = {
     connection: env.nativeConnection,
     namespace: env.namespace ?? 'default',
@@ -131,9 +139,14 @@ async function runWorker(env: TestWorkflowEnvironment, options: { taskQueue: str
 }
 
 /** How many resources of one kind the platform really made: answered with success, or `cutOff` after being done. */
-export async function creations(platform: SimulatedPlatform, kind: '/deployments' | '/jobs', options: { cutOff?: boolean } = {}): Promise<number> {
+export async function creations(
+  platform: SimulatedPlatform,
+  kind: '/deployments' | '/jobs',
+  options: { cutOff?: boolean } = {},
+): Promise<number> {
   const requests = (await platform.requests()).filter(({ method, path: route }) => method === 'POST' && route === kind);
-  return requests.filter(({ status }) => (status >= 200 && status < 300) || (status === 0 && options.cutOff === true)).length;
+  return requests.filter(({ status }) => (status >= 200 && status < 300) || (status === 0 && options.cutOff === true))
+    .length;
 }
 
 export { emptyInventory };

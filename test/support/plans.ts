@@ -28,7 +28,14 @@ export function runPlan(options: PlanOptions): RunPlan {
     onTaskFailure: 'continue',
     maxParallelEndpoints: null,
     keepStorage: false,
-    limits: { endpointReadySeconds: 30, jobSeconds: 30, teardownSeconds: 30, runSeconds: null, resultBytes: 1e8, ...options.limits },
+    limits: {
+      endpointReadySeconds: 30,
+      jobSeconds: 30,
+      teardownSeconds: 30,
+      runSeconds: null,
+      resultBytes: 1e8,
+      ...options.limits,
+    },
     endpoint: dedicated,
     storage: storageOf(invocation),
     tasks: names.map((name, index) => taskPlan(name, index, invocation)),
@@ -40,7 +47,11 @@ export function runPlan(options: PlanOptions): RunPlan {
 const dedicated: EndpointPlan = {
   kind: 'dedicated',
   spec: {
-    container: { image: 'vllm/vllm-openai:latest', command: ['vllm', 'serve', 'test/model'], ports: [{ container_port: 8000 }] },
+    container: {
+      image: 'vllm/vllm-openai:latest',
+      command: ['vllm', 'serve', 'test/model'],
+      ports: [{ container_port: 8000 }],
+    },
     envs: [{ name: 'SERVED_MODEL_NAME', value: 'test/model' }],
     apiTokens: [],
     mounts: [],

@@ -35,7 +35,10 @@ describe('cancel tears down', () => {
   });
 
   test('while a create is in flight: its outcome is awaited, then removed', async () => {
-    const scenario = await bench.scenario({ ...slowPlan, faults: [{ on: 'POST /deployments', delay: '3s', times: 3 }] });
+    const scenario = await bench.scenario({
+      ...slowPlan,
+      faults: [{ on: 'POST /deployments', delay: '3s', times: 3 }],
+    });
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
     await scenario.until(plan, anyIn('creating endpoint'));
@@ -45,7 +48,10 @@ describe('cancel tears down', () => {
   });
 
   test('while a create is being retried: no new create after the cancel', async () => {
-    const scenario = await bench.scenario({ ...slowPlan, faults: [{ on: 'POST /deployments', times: 'inf', respond: 503 }] });
+    const scenario = await bench.scenario({
+      ...slowPlan,
+      faults: [{ on: 'POST /deployments', times: 'inf', respond: 503 }],
+    });
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
     await scenario.until(plan, anyIn('creating endpoint'));
@@ -56,7 +62,10 @@ describe('cancel tears down', () => {
   });
 
   test('twice: the second cancel changes nothing', async () => {
-    const scenario = await bench.scenario({ ...slowPlan, faults: [{ on: 'DELETE /deployments/*', delay: '1s', times: 6 }] });
+    const scenario = await bench.scenario({
+      ...slowPlan,
+      faults: [{ on: 'DELETE /deployments/*', delay: '1s', times: 6 }],
+    });
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
     await scenario.until(plan, anyIn('running job'));
@@ -98,7 +107,10 @@ describe('terminate', () => {
   });
 
   test('of a task: the run tears down in its place', async () => {
-    const scenario = await bench.scenario({ ...slowPlan, jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
+    const scenario = await bench.scenario({
+      ...slowPlan,
+      jobs: { default: { states: [['Running', '2s'], ['Completed']] } },
+    });
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
     await scenario.until(plan, anyIn('running job'));

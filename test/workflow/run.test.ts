@@ -61,20 +61,27 @@ describe('a run', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test.each(['all_ready', 'as_ready'] as const)('%s: never more endpoints at once than max_parallel_endpoints', async (startPolicy) => {
-    const scenario = await bench.scenario();
-    const tasks = ['t-one', 't-two', 't-three', 't-four', 't-five'];
-    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks, change: { startPolicy, maxParallelEndpoints: 2 } });
-    let most = 0;
-    await scenario.start(plan);
-    const closed = scenario.closed(plan);
-    let over = false;
-    void closed.finally(() => (over = true));
-    while (!over) most = Math.max(most, (await scenario.platform.inventory()).deployments.length);
-    expect((await closed).status).toBe('succeeded');
-    expect(most).toBe(2);
-    expect(await creations(scenario.platform, '/deployments')).toBe(5);
-  });
+  test.each(['all_ready', 'as_ready'] as const)(
+    '%s: never more endpoints at once than max_parallel_endpoints',
+    async (startPolicy) => {
+      const scenario = await bench.scenario();
+      const tasks = ['t-one', 't-two', 't-three', 't-four', 't-five'];
+      const plan = runPlan({
+        outputRoot: scenario.outputRoot,
+        tasks,
+        change: { startPolicy, maxParallelEndpoints: 2 },
+      });
+      let most = 0;
+      await scenario.start(plan);
+      const closed = scenario.closed(plan);
+      let over = false;
+      void closed.finally(() => (over = true));
+      while (!over) most = Math.max(most, (await scenario.platform.inventory()).deployments.length);
+      expect((await closed).status).toBe('succeeded');
+      expect(most).toBe(2);
+      expect(await creations(scenario.platform, '/deployments')).toBe(5);
+    },
+  );
 });
 
 describe('what can go wrong on the platform', () => {
@@ -90,7 +97,10 @@ describe('what can go wrong on the platform', () => {
     const { status, snapshot } = await scenario.closed(plan);
     expect(status).toBe('failed');
     expect(snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['succeeded', 'failed', 'succeeded']);
-    expect(snapshot.tasks[1]?.error).toMatchObject({ type: 'EndpointFailed', message: expect.stringContaining('image pull failed') });
+    expect(snapshot.tasks[1]?.error).toMatchObject({
+      type: 'EndpointFailed',
+      message: expect.stringContaining('image pull failed'),
+    });
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
@@ -112,24 +122,41 @@ describe('what can go wrong on the platform', () => {
   });
 
   test('an endpoint that never gets Ready is given up at the readiness timeout', async () => {
-    const scenario = await bench.scenario({ endpoints: { default: { states: [['Starting', '1h'], ['Ready']], message: 'pulling image' } } });
-    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'], limits: { endpointReadySeconds: 2 } });
+    const scenario = await bench.scenario({
+      endpoints: { default: { states: [['Starting', '1h'], ['Ready']], message: 'pulling image' } },
+    });
+    const plan = runPlan({
+      outputRoot: scenario.outputRoot,
+      tasks: ['hellaswag'],
+      limits: { endpointReadySeconds: 2 },
+    });
     await scenario.start(plan);
     const { snapshot } = await scenario.closed(plan);
-    expect(snapshot.tasks[0]?.error).toMatchObject({ type: 'EndpointReadinessTimeout', message: expect.stringContaining('after 2 s') });
+    expect(snapshot.tasks[0]?.error).toMatchObject({
+      type: 'EndpointReadinessTimeout',
+      message: expect.stringContaining('after 2 s'),
+    });
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
   test('a job that fails: the reason and its last log line are shown, its log is home', async () => {
     const scenario = await bench.scenario({
-      jobs: { default: quickJob, match: [{ name: '*wino*', states: [['Running', '300ms'], ['Failed']], log: 'CUDA out of memory' }] },
+      jobs: {
+        default: quickJob,
+        match: [{ name: '*wino*', states: [['Running', '300ms'], ['Failed']], log: 'CUDA out of memory' }],
+      },
     });
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
     const { status, snapshot } = await scenario.closed(plan);
     expect(status).toBe('failed');
-    expect(snapshot.tasks[2]?.error).toMatchObject({ type: 'JobFailed', message: expect.stringContaining('CUDA out of memory') });
-    expect(await readFile(path.join(snapshot.tasks[2]?.outputDir ?? '', 'logs', 'job.log'), 'utf8')).toContain('CUDA out of memory');
+    expect(snapshot.tasks[2]?.error).toMatchObject({
+      type: 'JobFailed',
+      message: expect.stringContaining('CUDA out of memory'),
+    });
+    expect(await readFile(path.join(snapshot.tasks[2]?.outputDir ?? '', 'logs', 'job.log'), 'utf8')).toContain(
+      'CUDA out of memory',
+    );
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
@@ -138,14 +165,20 @@ describe('what can go wrong on the platform', () => {
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'], limits: { jobSeconds: 2 } });
     await scenario.start(plan);
     const { snapshot } = await scenario.closed(plan);
-    expect(snapshot.tasks[0]?.error).toMatchObject({ type: 'JobTimeout', message: expect.stringContaining('Queueing') });
+    expect(snapshot.tasks[0]?.error).toMatchObject({
+      type: 'JobTimeout',
+      message: expect.stringContaining('Queueing'),
+    });
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
   test.each([
     ['503 for a while on create', { on: 'POST /deployments', times: 4, respond: 503 }],
     ['503 for a while on look-ups', { on: 'GET /deployments', times: 6, respond: 503 }],
-    ['a create that is done and then cut off', { on: 'POST /deployments', name: '*hella*', times: 1, respond: 'drop', apply: true }],
+    [
+      'a create that is done and then cut off',
+      { on: 'POST /deployments', name: '*hella*', times: 1, respond: 'drop', apply: true },
+    ],
     ['a create that is cut off undone', { on: 'POST /deployments', times: 2, respond: 'drop' }],
     ['a job that is submitted and then cut off', { on: 'POST /jobs', times: 3, respond: 'drop', apply: true }],
     ['a delete answered 404', { on: 'DELETE /deployments/*', times: 3, respond: 404, apply: true }],
@@ -157,7 +190,10 @@ describe('what can go wrong on the platform', () => {
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
     const { status, snapshot } = await scenario.closed(plan);
-    expect({ status, errors: snapshot.tasks.map(({ error }) => error) }).toEqual({ status: 'succeeded', errors: [null, null, null] });
+    expect({ status, errors: snapshot.tasks.map(({ error }) => error) }).toEqual({
+      status: 'succeeded',
+      errors: [null, null, null],
+    });
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
     const cutOff = 'apply' in fault && fault.respond === 'drop';
     expect(await creations(scenario.platform, '/deployments', { cutOff })).toBe(3);
@@ -165,7 +201,9 @@ describe('what can go wrong on the platform', () => {
   });
 
   test('a refused create fails its task at once with the platform\u2019s reason', async () => {
-    const scenario = await bench.scenario({ faults: [{ on: 'POST /deployments', name: '*hella*', times: 'inf', respond: 422 }] });
+    const scenario = await bench.scenario({
+      faults: [{ on: 'POST /deployments', name: '*hella*', times: 'inf', respond: 422 }],
+    });
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
     const { snapshot } = await scenario.closed(plan);
@@ -184,7 +222,9 @@ describe('what can go wrong on the platform', () => {
   });
 
   test('a teardown that is refused for ever ends as TeardownIncomplete and names what is left', async () => {
-    const scenario = await bench.scenario({ faults: [{ on: 'DELETE /deployments/*hella*', times: 'inf', respond: 403 }] });
+    const scenario = await bench.scenario({
+      faults: [{ on: 'DELETE /deployments/*hella*', times: 'inf', respond: 403 }],
+    });
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
     const { status, failure, snapshot } = await scenario.closed(plan);
