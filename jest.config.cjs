@@ -35,12 +35,6 @@ const esm = [
   'fast-check',
   'pure-rand',
   'path-key',
-  'tar',
-  'minizlib',
-  'minipass',
-  'chownr',
-  'yallist',
-  '@isaacs/fs-minipass',
 ];
 
 /** @type {import('jest').Config} */
