@@ -9,7 +9,7 @@ export function checkMounts({ mounts }: Wanted, { nodeGroups }: Pick<WorkspaceAn
   const groups = nodeGroups.kind === 'known' ? nodeGroups.value : [];
   const volumes = new Set(groups.flatMap((group) => group.volumes.map(({ name }) => name)));
   return mounts.map(({ mount, by }) => {
-    const what = `${mount.from}:${mount.path} at ${mount.mount_path} (${by})`;
+    const what = `${mount.from} at ${mount.mount_path} (${by})`;
     const name = /^node-[a-z0-9]+:(.+)$/.exec(mount.from)?.[1];
     if (mount.from !== 'node-local' && name === undefined) {
       return misfit(

@@ -77,7 +77,10 @@ async function examineLepton(
     checkTokenExpiry(access, { recorded: choice.expiresAt, now: new Date(), timeoutMs }),
     examineWorkspace(client, { request, access, binding: true }),
   ]);
-  return [...workspace.slice(0, 1), ...expiry, ...workspace.slice(1)];
+  const [first, ...rest] = workspace;
+  // A token that the workspace refuses may be so because it expired; otherwise its time is of no interest.
+  const told = first?.level === 'FAIL' ? expiry.filter(({ level }) => level !== 'ok') : expiry;
+  return [...(first ? [first] : []), ...told, ...rest];
 }
 
 /** The first finding is about the workspace itself. */

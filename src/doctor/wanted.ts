@@ -24,10 +24,7 @@ export interface Named {
 
 export function wantedBy(plan: RunPlan): Wanted {
   const endpoint = plan.endpoint.kind === 'dedicated' ? plan.endpoint.spec : undefined;
-  const jobs = plan.tasks.map(({ job, index }) => ({
-    job,
-    by: plan.tasks.length === 1 ? 'job' : `job of task ${index}`,
-  }));
+  const jobs = plan.tasks.map(({ job, index }) => ({ job, by: `job of task ${index}` }));
   const requirement = (endpoint?.body['resource_requirement'] ?? {}) as Record<string, unknown>;
   const shape = textOrNull(requirement['resource_shape']);
   const jobShape = textOrNull(jobs[0]?.job.body['resource_shape']);
@@ -35,18 +32,19 @@ export function wantedBy(plan: RunPlan): Wanted {
     endpoint === undefined ? [] : read(endpoint).map((value) => ({ value, by: 'endpoints' }));
   const ofJobs = <T>(read: (job: (typeof jobs)[number]['job']) => readonly T[]): { value: T; by: string }[] =>
     jobs.flatMap(({ job, by }) => read(job).map((value) => ({ value, by })));
+  const listed = (asked: Parameters<typeof named>[0]): Named[] => named(asked, plan.tasks.length);
   const count = plan.maxParallelEndpoints ?? plan.tasks.length;
   return {
-    shapes: named([
+    shapes: listed([
       ...ofEndpoint(() => given(shape)),
       ...ofJobs(({ body }) => given(textOrNull(body['resource_shape']))),
     ]),
-    nodeGroups: named([...ofEndpoint((spec) => given(spec.nodeGroup)), ...ofJobs((job) => given(job.nodeGroup))]),
-    secrets: named([...ofEndpoint((spec) => secretNames(spec.envs)), ...ofJobs((job) => secretNames(job.envs))]),
-    tokens: named(ofEndpoint((spec) => spec.apiTokens.flatMap(workspaceName))),
-    images: named([...ofEndpoint((spec) => [spec.container.image]), ...ofJobs((job) => [job.container.image])]),
-    pullSecrets: named([...ofEndpoint((spec) => pullSecrets(spec.body)), ...ofJobs((job) => pullSecrets(job.body))]),
-    mounts: distinct([...ofEndpoint((spec) => spec.mounts), ...ofJobs((job) => job.mounts)]),
+    nodeGroups: listed([...ofEndpoint((spec) => given(spec.nodeGroup)), ...ofJobs((job) => given(job.nodeGroup))]),
+    secrets: listed([...ofEndpoint((spec) => secretNames(spec.envs)), ...ofJobs((job) => secretNames(job.envs))]),
+    tokens: listed(ofEndpoint((spec) => spec.apiTokens.flatMap(workspaceName))),
+    images: listed([...ofEndpoint((spec) => [spec.container.image]), ...ofJobs((job) => [job.container.image])]),
+    pullSecrets: listed([...ofEndpoint((spec) => pullSecrets(spec.body)), ...ofJobs((job) => pullSecrets(job.body))]),
+    mounts: distinct([...ofEndpoint((spec) => spec.mounts), ...ofJobs((job) => job.mounts)], plan.tasks.length),
     endpoints: {
       count: endpoint === undefined ? 0 : Math.min(count, plan.tasks.length),
       shape,
@@ -70,16 +68,27 @@ function pullSecrets(body: Readonly<Record<string, unknown>>): string[] {
 }
 
 /** Each name once, with who asks for it. */
-function named(asked: readonly { value: string; by: string }[]): Named[] {
+function named(asked: readonly { value: string; by: string }[], tasks: number): Named[] {
   const by = new Map<string, Set<string>>();
   for (const { value, by: who } of asked) by.set(value, (by.get(value) ?? new Set()).add(who));
-  return [...by].map(([name, who]) => ({ name, by: briefly([...who]) }));
+  return [...by].map(([name, who]) => ({ name, by: briefly([...who], tasks) }));
 }
 
-function distinct(asked: readonly { value: MountSpec; by: string }[]): { mount: MountSpec; by: string }[] {
-  const texts = named(asked.map(({ value, by }) => ({ value: JSON.stringify(value), by })));
+function distinct(
+  asked: readonly { value: MountSpec; by: string }[],
+  tasks: number,
+): { mount: MountSpec; by: string }[] {
+  const texts = named(
+    asked.map(({ value, by }) => ({ value: JSON.stringify(value), by })),
+    tasks,
+  );
   return texts.map(({ name, by }) => ({ mount: JSON.parse(name) as MountSpec, by }));
 }
 
-const briefly = (who: readonly string[]): string =>
-  who.length <= 3 ? who.join(', ') : `${who.slice(0, 2).join(', ')} and ${who.length - 2} more`;
+/** `endpoints and jobs` where all of the run's jobs are meant. */
+function briefly(who: readonly string[], tasks: number): string {
+  const jobs = who.filter((name) => name !== 'endpoints');
+  const all = jobs.length === tasks ? [tasks === 1 ? 'job' : 'jobs'] : jobs;
+  const named = [...who.filter((name) => name === 'endpoints'), ...all];
+  return named.length <= 3 ? named.join(' and ') : `${named.slice(0, 2).join(', ')} and ${named.length - 2} more`;
+}

@@ -55,7 +55,7 @@ export function statusError(
 }
 
 function hint(kind: LeptonErrorKind, access: PlatformAccess): string {
-  const token = `the token for workspace ${access.workspace} at ${hostOf(access.url)}${access.source ? `, from ${access.source},` : ''}`;
+  const token = `the token for workspace ${access.workspace} at ${hostOf(access.url)}${access.source ? ` (from ${access.source})` : ''}`;
   if (kind === 'unauthorized')
     return `. The platform does not accept ${token}: log in again (lep login) or renew LEPTON_WORKSPACE_TOKEN`;
   if (kind === 'forbidden')

@@ -1,0 +1,166 @@
+import { admitRun, RunNotAdmitted } from '../../src/doctor/admission';
+import { examine } from '../../src/doctor/doctor';
+import type { Finding } from '../../src/doctor/finding';
+import type { RunPlan } from '../../src/contract/plan';
+import { homePaths } from '../../src/home/paths';
+import { createLeptonClient } from '../../src/lepton/client';
+import { sendJson, startServer, type TestServer } from '../support/http-server';
+import { runPlan } from '../support/plans';
+import { testPlatform, type TestPlatform } from './harness';
+
+/** The doctor and its quick part against the local platform, taken for a Lepton workspace. */
+
+let platform: TestPlatform;
+afterEach(() => platform.dispose());
+
+const planWith = (job: Partial<RunPlan['tasks'][number]['job']> = {}): RunPlan => {
+  const bare = runPlan({ outputRoot: '/out', tasks: ['one'] });
+  return { ...bare, tasks: bare.tasks.map((task) => ({ ...task, job: { ...task.job, ...job } })) };
+};
+const secret = { envs: [{ name: 'HF_TOKEN', secret: { kind: 'workspace', name: 'HUB' } }] } as const;
+
+const admit = async (plan: RunPlan, expiresAt?: Date) => {
+  const access = { url: platform.url, workspace: platform.workspace, token: platform.token, source: 'the test' };
+  return admitRun({ plan, access, expiresAt, client: createLeptonClient(access), binding: true });
+};
+
+describe('before anything is created', () => {
+  test('a run that the workspace has all for is admitted, quickly', async () => {
+    platform = await testPlatform();
+    await platform.json('POST', '/usersecrets', [{ name: 'HUB', value: 'x' }]);
+    const before = Date.now();
+    expect(await admit(planWith({ ...secret, nodeGroup: 'local' }))).toEqual([]);
+    expect(Date.now() - before).toBeLessThan(1_000);
+  });
+
+  test('everything that is missing is said at once', async () => {
+    platform = await testPlatform();
+    const refused = admit(planWith({ ...secret, nodeGroup: 'nowhere', body: { resource_shape: 'cpu.smal' } }));
+    await expect(refused).rejects.toThrow(RunNotAdmitted);
+    await expect(refused).rejects.toThrow(
+      /nothing was created[^]*"nowhere" \(job\)[^]*no secret "HUB"[^]*no shape "cpu.smal" \(job\); the nearest is "cpu.small"/,
+    );
+    const requests: { method: string }[] = await platform.sim('/requests');
+    expect(requests.filter(({ method }) => method !== 'GET')).toEqual([]);
+  });
+
+  test.each([
+    ['GET /usersecrets', 403],
+    ['GET /dedicated-node-groups', 404],
+    ['GET /tokens', 500],
+    ['GET /shapes', 501],
+  ])('a workspace that answers %s with %d holds nothing up', async (on, respond) => {
+    platform = await testPlatform({ plan: `faults: [{ on: '${on}', times: inf, respond: ${respond} }]` });
+    const missing = on.includes('secrets') ? secret : on.includes('groups') ? { nodeGroup: 'nowhere' } : {};
+    expect(await admit(planWith(missing))).toEqual([]);
+  });
+
+  test('nor does one that does not answer at all', async () => {
+    platform = await testPlatform({ plan: "faults: [{ on: 'GET /usersecrets', times: inf, delay: 20s }]" });
+    expect(await admit(planWith(secret))).toEqual([]);
+  });
+
+  const inDays = (days: number) => new Date(Date.now() + days * 86_400_000);
+
+  test('a token that expires soon is a warning, an expired one a refusal', async () => {
+    platform = await testPlatform({ plan: "faults: [{ on: 'GET /tokens', times: inf, respond: 404 }]" });
+    expect(await admit(planWith(), inDays(2.5))).toEqual([expect.stringMatching(/from the test expires in 2 days/)]);
+    await expect(admit(planWith(), inDays(-1))).rejects.toThrow(/from the test expired at .* Nothing was created/);
+  });
+});
+
+describe('the doctor', () => {
+  const look = async (plan: RunPlan | undefined, env: Record<string, string> = {}): Promise<Finding[]> => {
+    const access = {
+      LEPTON_WORKSPACE_ID: platform.workspace,
+      LEPTON_WORKSPACE_TOKEN: platform.token,
+      LEPTON_WORKSPACE_URL: platform.url,
+    };
+    const home = homePaths({ EVALSAGA_HOME: `${platform.root}/home` });
+    return examine({ home, env: { ...access, ...env }, wish: 'auto', plan, secrets: {} });
+  };
+  const said = (findings: readonly Finding[], about: string) => findings.filter((finding) => finding.about === about);
+
+  test('looks at all of a workspace, and creates nothing', async () => {
+    platform = await testPlatform();
+    const findings = await look(planWith(secret));
+    expect([...new Set(findings.map(({ about }) => about))]).toEqual([
+      ...[
+        'temporal',
+        'platform',
+        'credentials',
+        'token',
+        'shape',
+        'node group',
+        'quota',
+        'secret',
+        'image',
+        'mount',
+        'storage',
+      ],
+    ]);
+    expect(said(findings, 'credentials')[0]?.message).toMatch(/^workspace local at http.*from LEPTON_WORKSPACE_TOKEN$/);
+    expect(said(findings, 'storage')).toMatchObject([{ level: 'ok', message: expect.stringContaining('storage API') }]);
+    expect(findings.filter(({ level }) => level === 'FAIL')).toMatchObject([{ about: 'secret', blame: 'config' }]);
+    const requests: { method: string }[] = await platform.sim('/requests');
+    expect(requests.every(({ method }) => method === 'GET' || method === 'HEAD')).toBe(true);
+  });
+
+  test('a refused token and an address where nothing is: one FAIL, with what to do', async () => {
+    platform = await testPlatform();
+    const gone = await startServer(() => undefined);
+    await gone.close();
+    for (const [env, message] of [
+      [{ LEPTON_WORKSPACE_TOKEN: 'wrong' }, /401.*log in again/],
+      [{ LEPTON_WORKSPACE_URL: `${gone.url}/api/v2/workspaces/local` }, /connection refused/],
+    ] as const) {
+      const failures = (await look(planWith(), env)).filter(({ level }) => level === 'FAIL');
+      expect(failures).toMatchObject([{ about: 'credentials', message: expect.stringMatching(message) }]);
+    }
+  });
+
+  test('half a set of credentials', async () => {
+    platform = await testPlatform();
+    const findings = await look(undefined, { LEPTON_WORKSPACE_ID: '' });
+    expect(said(findings, 'credentials')).toMatchObject([
+      { level: 'FAIL', message: expect.stringContaining('LEPTON_WORKSPACE_ID is not') },
+    ]);
+  });
+
+  test('this machine, when runs happen on it', async () => {
+    platform = await testPlatform();
+    const none = { LEPTON_WORKSPACE_ID: '', LEPTON_WORKSPACE_TOKEN: '', LEPTON_WORKSPACE_URL: '', HOME: platform.root };
+    const findings = await look(undefined, { ...none, LEPTON_CACHE_DIR: platform.root });
+    expect(said(findings, 'python')).toMatchObject([{ level: 'ok' }]);
+    expect(said(findings, 'disk')).toMatchObject([{ message: expect.stringContaining('GB free') }]);
+    expect(said(findings, 'local software')).toMatchObject([
+      { level: 'warn', message: expect.stringContaining('evaluation harness') },
+    ]);
+    expect(said(findings, 'local platform')).toMatchObject([{ level: 'ok' }]);
+  });
+
+  describe('an existing endpoint', () => {
+    let server: TestServer;
+    afterEach(() => server.close());
+    const at = (url: string): RunPlan => {
+      const bare = planWith();
+      const probe = { ...bare.endpoint.probe, healthPath: null };
+      return { ...bare, endpoint: { kind: 'existing', url, probe } };
+    };
+
+    test('that serves the model, and one that serves another', async () => {
+      platform = await testPlatform();
+      server = await startServer((_, response) => sendJson(response, { data: [{ id: 'test/model' }] }));
+      const found = await look(at(`${server.url}/v1/completions`));
+      expect(said(found, 'endpoint')).toMatchObject([
+        { level: 'ok', message: expect.stringContaining('serves test/model') },
+      ]);
+      await server.close();
+      server = await startServer((_, response) => sendJson(response, { data: [{ id: 'other' }] }));
+      const other = await look(at(`${server.url}/v1/completions`));
+      expect(said(other, 'endpoint')).toMatchObject([
+        { level: 'FAIL', message: expect.stringContaining('serves "other"') },
+      ]);
+    });
+  });
+});
