@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { observed } from '../contract/messages';
 import { toFailure } from './failures';
+import { fitWords } from './wording';
 
 /** Well below the heartbeat timeout (workflows/activity-groups.ts): a missing one means that this worker is gone. */
 const heartbeatIntervalMs = 4_000;
@@ -24,23 +25,32 @@ export async function attempt<T>(
   }
 }
 
-const lastObserved = new Map<string, string>();
+interface Told {
+  readonly message: string;
+  readonly atMs: number;
+}
+const told = new Map<string, Told>();
 
 /**
  * Tells the task's workflow what the platform shows, when it changed since this worker last told it. Best effort: the
- * message is for people, and the next look comes soon.
+ * message is for people, and the next look comes soon. The longer the wait has lasted, the rarer the news (gaps of a tenth
+ * of it): a state whose text changes with every look would fill the history within days.
  */
-export async function reportObservation(message: string): Promise<void> {
+export async function reportObservation(text: string): Promise<void> {
   const { info, client } = Context.current();
   const execution = info.workflowExecution;
   if (!execution) return;
+  const message = fitWords(text);
   const key = `${execution.workflowId}/${execution.runId}/${info.activityType}`;
-  if (lastObserved.get(key) === message) return;
-  if (lastObserved.size > 10_000) lastObserved.clear();
-  lastObserved.set(key, message);
+  const nowMs = Date.now();
+  const last = told.get(key);
+  const gapMs = (nowMs - info.scheduledTimestampMs) / 10;
+  if (last && (last.message === message || nowMs - last.atMs < gapMs)) return;
+  if (told.size > 10_000) told.clear();
+  told.set(key, { message, atMs: nowMs });
   try {
     await client.workflow.getHandle(execution.workflowId, execution.runId).signal(observed, { message });
   } catch {
-    lastObserved.delete(key);
+    told.delete(key);
   }
 }

@@ -1,5 +1,6 @@
 import type { PlatformRef } from '../contract/plan';
 import type { ResolveHostSecret } from '../lepton/render';
+import type { SecretOwner } from './wording';
 import type { Platform } from '../lepton/platforms';
 
 /** What activities need of the worker around them; tests put their own in. */
@@ -8,6 +9,8 @@ export interface ActivityDependencies {
   platform(ref: PlatformRef): Promise<Platform>;
   /** Values of the host variables that a run's plan references. */
   hostSecrets(invocation: string): Promise<ResolveHostSecret>;
+  /** Values that must not be said anywhere: those of the run's host variables, and the platform's token. */
+  secretsOf(owner: SecretOwner): Promise<readonly string[]>;
   /** Drops the stored values of a run's host variables. */
   forgetHostSecrets(invocation: string): Promise<void>;
   /** Marks resources as belonging to this Temporal installation. */

@@ -3,15 +3,17 @@ import { createEndpointActivities } from './endpoints';
 import { createJobActivities } from './jobs';
 import { createResultActivities } from './results';
 import { createSweepActivities } from './sweep';
+import { withFitWords } from './wording';
 
 /** Everything a workflow may have done for it. */
 export function createActivities(dependencies: ActivityDependencies) {
-  return {
+  const activities = {
     ...createEndpointActivities(dependencies),
     ...createJobActivities(dependencies),
     ...createResultActivities(dependencies),
     ...createSweepActivities(dependencies),
   };
+  return withFitWords(activities, dependencies);
 }
 
 export type Activities = ReturnType<typeof createActivities>;

@@ -22,9 +22,12 @@ import type { ActivityDependencies } from './dependencies';
 import { finalFailure, notReady } from './failures';
 import { buildRunRecord } from './run-record';
 import { fetchFolder, removeFolder } from './task-storage';
+import { fitWords, unspeakable } from './wording';
 
 /** Metrics beyond this many stay in `results.yml` only: workflow history is no place for thousands of numbers. */
 export const maxMetrics = 200;
+/** Characters of a metric's name; one that is longer is no name, and stays in `results.yml` too. */
+const longestMetric = 200;
 /** Bytes of one log that are brought home; beyond it the middle is left out. */
 const maxLogBytes = 64 * 1024 * 1024;
 /** Attempts at a folder whose content changes, or has names that are not safe, before its storage is kept instead. */
@@ -55,7 +58,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
           },
         );
         if (!fetched) return { files: 0, bytes: 0, metrics: null, notes: [], incomplete: null };
-        const home = { metrics: await readMetrics(input), notes: await readNotes(input.target) };
+        const home = { metrics: await readMetrics(input), notes: (await readNotes(input.target)).map(fitWords) };
         if (fetched instanceof ResultsTooLarge) return { ...home, files: 0, bytes: 0, incomplete: fetched.message };
         return { ...home, files: fetched.files, bytes: fetched.bytes, incomplete: null };
       });
@@ -67,7 +70,13 @@ export function createResultActivities(dependencies: ActivityDependencies) {
         const { client } = await dependencies.platform(input.platform);
         for (const [position, replica] of (await client.deploymentReplicas(input.name, { signal })).entries()) {
           const source = (ended: AbortSignal) => client.deploymentLog(input.name, replica.id, { signal: ended });
-          await saveLog({ source, file: numbered(input.target, position), maxBytes: maxLogBytes, signal });
+          await saveLog({
+            source,
+            file: numbered(input.target, position),
+            maxBytes: maxLogBytes,
+            signal,
+            secrets: unspeakable(),
+          });
         }
       });
     },
@@ -80,7 +89,13 @@ export function createResultActivities(dependencies: ActivityDependencies) {
         const { client } = await dependencies.platform(input.platform);
         for (const [position, replica] of (await client.jobReplicas(id, { signal })).entries()) {
           const source = (ended: AbortSignal) => client.jobLog(id, replica.id, { signal: ended });
-          await saveLog({ source, file: numbered(input.target, position), maxBytes: maxLogBytes, signal });
+          await saveLog({
+            source,
+            file: numbered(input.target, position),
+            maxBytes: maxLogBytes,
+            signal,
+            secrets: unspeakable(),
+          });
         }
       });
     },
@@ -123,7 +138,8 @@ async function readMetrics(input: FetchResultsInput): Promise<Metrics | null> {
     throw error;
   }
   try {
-    return Object.fromEntries(Object.entries(metricsWithErrors(parseResults(text))).slice(0, maxMetrics));
+    const all = Object.entries(metricsWithErrors(parseResults(text)));
+    return Object.fromEntries(all.filter(([name]) => name.length <= longestMetric).slice(0, maxMetrics));
   } catch (error) {
     throw finalFailure(
       failureTypes.resultsInvalid,

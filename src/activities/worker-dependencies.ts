@@ -1,6 +1,7 @@
 import { failureTypes } from '../contract/errors';
 import type { HomePaths } from '../home/paths';
 import { forgetSecrets, storedSecrets } from '../home/run-store';
+import { loadAccess } from '../lepton/access-store';
 import { createPlatforms } from '../lepton/platforms';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure } from './failures';
@@ -28,6 +29,11 @@ export function createWorkerDependencies(options: {
           `variable ${name}, which the config refers to, is set neither where run ${invocation} was started nor on this worker. Set it there and start the run again.`,
         );
       };
+    },
+    secretsOf: async ({ invocation, platform }) => {
+      const access = await loadAccess(home, platform, { env }).catch(() => undefined);
+      const stored = invocation === undefined ? {} : await storedSecrets(home, invocation);
+      return [...Object.values(stored), ...(access ? [access.token] : [])];
     },
     forgetHostSecrets: (invocation) => forgetSecrets(home, invocation),
   };

@@ -1,6 +1,7 @@
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { BoundedLog, type SavedLog } from './bounded-log';
+import { ByteMask } from './byte-mask';
 import { draftFor } from './whole-file';
 
 export type { SavedLog } from './bounded-log';
@@ -13,6 +14,8 @@ export interface SaveLogRequest {
   /** Largest size of the file, but for the line that says what is left out. Beyond it the middle goes: half head, half tail. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
+  /** Values that are written as `***`. Default: none. */
+  readonly secrets?: readonly string[] | undefined;
   /**
    * Milliseconds of silence after which the log so far is taken for all there is: Lepton's logs go on while the replica
    * runs. Default 10 000.
@@ -56,6 +59,7 @@ const smallestHalf = 16;
 /** Reads to the end, or until it has been quiet for too long; `broken` when it ended otherwise. */
 async function readInto(log: BoundedLog, request: SaveLogRequest): Promise<{ error: unknown } | undefined> {
   const { signal, quietMs = defaultQuietMs } = request;
+  const mask = new ByteMask(request.secrets ?? []);
   const ended = new AbortController();
   const onAbort = () => ended.abort(signal?.reason);
   if (signal?.aborted) return { error: signal.reason };
@@ -66,11 +70,12 @@ async function readInto(log: BoundedLog, request: SaveLogRequest): Promise<{ err
     for (;;) {
       const next = await within(iterator.next(), quietMs, signal);
       if (next === 'quiet' || next.done) return undefined;
-      await log.add(next.value);
+      await log.add(mask.push(next.value));
     }
   } catch (error) {
     return { error };
   } finally {
+    await log.add(mask.end());
     signal?.removeEventListener('abort', onAbort);
     ended.abort();
     // Not awaited: a source that waits for its next piece only returns when that comes.

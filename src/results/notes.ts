@@ -5,12 +5,18 @@ import { z } from 'zod';
 /** Written by a job about its own results, e.g. that few-shot examples came from the evaluated rows. */
 const notesSchema = z.object({ notes: z.array(z.string()) });
 
+/** Notes are shown with the scores: beyond this they are no notes. All of them are in the file. */
+const mostNotes = 10;
+const longestNote = 500;
+
 /** What `evalsaga_notes.json` in a task's result folder says; none when there is no such file, or it is not one of ours. */
 export async function readNotes(folder: string): Promise<string[]> {
   try {
     const parsed = notesSchema.safeParse(JSON.parse(await readFile(path.join(folder, 'evalsaga_notes.json'), 'utf8')));
     return parsed.success
       ? parsed.data.notes
+          .slice(0, mostNotes)
+          .map((note) => (note.length > longestNote ? `${note.slice(0, longestNote - 1)}…` : note))
       : ['evalsaga_notes.json is not of the form {"notes": ["…"]} and was passed over'];
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];

@@ -5,6 +5,7 @@ import type { TaskSnapshot } from '../../contract/state';
 import { loadPlatformAccess } from '../../home/credentials';
 import { storedPlan, storedSecrets } from '../../home/run-store';
 import { createLeptonClient } from '../../lepton/client';
+import { maskKnown } from '../../lepton/masking';
 import type { LeptonClient } from '../../lepton/types';
 import { harmlessLine } from '../../report/terminal-text';
 import { InfrastructureError } from '../../temporal/errors';
@@ -42,7 +43,7 @@ export const logs: CommandBody = async (input, context) => {
   checkIndex(index, plan.tasks);
   const tasks = plan.tasks.filter((task) => index === undefined || task.index === index);
   const access = await loadPlatformAccess(context.home, plan.platform);
-  const secrets = Object.values(await storedSecrets(context.home, invocation)).filter((secret) => secret.length >= 6);
+  const secrets = Object.values(await storedSecrets(context.home, invocation));
   const reading: Reading = {
     session,
     context,
@@ -52,7 +53,7 @@ export const logs: CommandBody = async (input, context) => {
     follow: flag(input, 'follow'),
     tail: tailOf(input),
     marked: tasks.length > 1,
-    mask: (line) => secrets.reduce((text, secret) => text.replaceAll(secret, '***'), line),
+    mask: (line) => maskKnown(line, secrets),
   };
   // Side by side only where they grow: what is finished reads better one after the other.
   if (reading.follow) await Promise.all(tasks.map((task) => printTask(task, reading)));

@@ -1,0 +1,45 @@
+import { secretForms } from '../lepton/masking';
+
+/** Replaces secrets in bytes that come in pieces, wherever they are cut; what is no secret passes unchanged, text or not. */
+export class ByteMask {
+  private readonly forms: RegExp | undefined;
+  /** Bytes at the end of a piece that might begin a secret. */
+  private readonly heldBack: number;
+  private carry = '';
+
+  constructor(secrets: readonly string[]) {
+    // Latin-1 holds any byte in one character, so that searching text is searching bytes.
+    const forms = secretForms(secrets).map((form) => Buffer.from(form, 'utf8').toString('latin1'));
+    this.heldBack = Math.max(0, ...forms.map((form) => form.length - 1));
+    const longestFirst = forms.sort((a, b) => b.length - a.length).map(literally);
+    this.forms = forms.length === 0 ? undefined : new RegExp(longestFirst.join('|'), 'g');
+  }
+
+  /** What can be passed on by now. */
+  push(piece: Uint8Array): Uint8Array {
+    if (this.forms === undefined) return piece;
+    const text = this.carry + Buffer.from(piece).toString('latin1');
+    return this.mask(text, this.forms, Math.max(0, text.length - this.heldBack));
+  }
+
+  /** The rest. */
+  end(): Uint8Array {
+    return this.forms === undefined ? Buffer.alloc(0) : this.mask(this.carry, this.forms, this.carry.length);
+  }
+
+  /** Masks what begins before `until`; a secret that begins there ends within the text. */
+  private mask(text: string, forms: RegExp, until: number): Uint8Array {
+    let out = '';
+    let done = 0;
+    forms.lastIndex = 0;
+    for (let found = forms.exec(text); found !== null && found.index < until; found = forms.exec(text)) {
+      out += `${text.slice(done, found.index)}***`;
+      done = found.index + found[0].length;
+    }
+    const end = Math.max(done, until);
+    this.carry = text.slice(end);
+    return Buffer.from(out + text.slice(done, end), 'latin1');
+  }
+}
+
+const literally = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
