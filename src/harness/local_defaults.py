@@ -6,7 +6,8 @@ added as an override, only where neither the run config nor the command says any
 meaning is told on standard error and in `evalsaga_notes.json` in the output folder.
 
 Reads the file named by EVALSAGA_LOCAL_HARNESS:
-  {"nemoEvaluator": path, "offlineData": path of offline-data.json or null, "tokenizers": [{"url", "model", "folder"}]}
+  {"nemoEvaluator": path, "offlineData": path of offline-data.json or null, "tokenizers": [{"url", "model", "folder"}],
+   "folders": [{"container", "host"}]}
 """
 
 import argparse
@@ -58,6 +59,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments[:1] == ["run_eval"] and not {"-h", "--help"} & set(arguments):
         command = Command(arguments[1:])
+        arguments = with_output_here(arguments, command, settings.get("folders", []))
         additions, notes = complete(command, settings)
         arguments = with_overrides(arguments, command, additions)
         write_notes(command, notes)
@@ -137,6 +139,23 @@ def tokenizer_folder(command: Command, tokenizers: list):
     matches = [entry for entry in tokenizers if entry["url"] and url.startswith(entry["url"] + "/")]
     matches += [entry for entry in tokenizers if entry["model"] == model]
     return matches[0]["folder"] if matches else None
+
+
+def with_output_here(arguments: list, command: Command, folders: list) -> list:
+    """A container's folder, named in a run config that came as data, becomes the one that stands for it here."""
+    folder = command.first(command.flags.output_dir, "config.output_dir")
+    here = folder_here(str(folder or ""), folders)
+    if here == (folder or ""):
+        return arguments
+    command.flags.output_dir = here
+    return [*without_flag(arguments, "--output_dir"), "--output_dir", here]
+
+
+def folder_here(folder: str, folders: list) -> str:
+    for entry in sorted(folders, key=lambda entry: -len(entry["container"])):
+        if folder == entry["container"] or folder.startswith(entry["container"] + "/"):
+            return entry["host"] + folder[len(entry["container"]) :]
+    return folder
 
 
 def with_overrides(arguments: list, command: Command, additions: dict) -> list:

@@ -54,7 +54,7 @@ export async function planJob(options: PlanJobOptions): Promise<JobPlan> {
   const mappings = [...(await mountMappings(spec, host)), ...scratchMappings(spec, folder)];
   const own = specEnvironment(spec.envs, { host, mappings });
   const harness = needsHarness(spec)
-    ? await harnessEnvironment({ ...options, ownHubCache: 'HF_HOME' in own })
+    ? await harnessEnvironment({ ...options, ownHubCache: 'HF_HOME' in own, mappings })
     : undefined;
   const base = cleanEnvironment(process.env);
   const search = [...(harness?.path ?? []), own['PATH'] ?? base['PATH'] ?? ''].join(path.delimiter);
@@ -90,7 +90,7 @@ function needsHarness({ container, envs }: JobSpecBody): boolean {
 }
 
 async function harnessEnvironment(
-  options: PlanJobOptions & { ownHubCache: boolean },
+  options: PlanJobOptions & { ownHubCache: boolean; mappings: readonly PathMapping[] },
 ): Promise<{ path: string[]; env: Record<string, string> }> {
   const harness = await provisionHarness(options);
   const [offline, tokenizers] = await Promise.all([
@@ -102,6 +102,8 @@ async function harnessEnvironment(
     nemoEvaluator: path.join(harness.bin, 'nemo-evaluator'),
     offlineData: offline ? path.join(offline, 'offline-data.json') : null,
     tokenizers,
+    // A run config may come as data, in which the command's words can't be rewritten.
+    folders: options.mappings,
   });
   return {
     path: [harnessFile('bin'), harness.bin],
