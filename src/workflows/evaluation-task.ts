@@ -15,6 +15,7 @@ import type { TaskSnapshot } from '../contract/state';
 import { look, step } from './activity-groups';
 import { guardedBy, withDeadline } from './deadline';
 import { judge, lostBefore, mayHaveCreated, type Verdict } from './failures';
+import { leftText } from './fitting';
 import { now, TaskProgress } from './task-progress';
 import { TaskTeardown, type WoundUp } from './task-teardown';
 
@@ -24,7 +25,7 @@ import { TaskTeardown, type WoundUp } from './task-teardown';
  */
 export async function evaluationTask(input: TaskInput): Promise<TaskSnapshot> {
   const progress = new TaskProgress(input);
-  const teardown = new TaskTeardown(input);
+  const teardown = new TaskTeardown(input, (what) => progress.end(what));
   const barrier = openedByRun();
   const root = CancellationScope.current();
 
@@ -74,7 +75,7 @@ async function bringUpEndpoint({ input, progress, teardown }: Evaluation): Promi
   }
   const name = task.endpointName ?? '';
   const { spec, probe } = run.endpoint;
-  progress.update({ phase: 'creating endpoint' });
+  progress.begin('endpoint', { phase: 'creating endpoint' });
   teardown.coverEndpoint(name);
   try {
     const created = await step(`create endpoint ${name}`).createEndpoint({ ...owner, name, spec });
@@ -112,7 +113,7 @@ async function runJob({ input, progress, teardown }: Evaluation, modelUrl: strin
   const { run, task } = input;
   const owner = ownerOf(input);
   const name = task.jobName;
-  progress.update({ phase: 'submitting job', job: name });
+  progress.begin('job', { phase: 'submitting job', job: name });
   teardown.coverJob();
   let id: string;
   try {
@@ -162,10 +163,9 @@ function settle(input: TaskInput, snapshot: TaskSnapshot, verdict: Verdict, woun
 
 function close(snapshot: TaskSnapshot): TaskSnapshot {
   if (snapshot.left.length > 0) {
-    const names = snapshot.left.map(({ kind, name, reason }) => `${kind} ${name} (${reason})`).join('; ');
     throw ApplicationFailure.create({
       type: failureTypes.teardownIncomplete,
-      message: `left behind: ${names}`,
+      message: `left behind: ${leftText(snapshot.left)}`,
       details: [snapshot],
       nonRetryable: true,
     });

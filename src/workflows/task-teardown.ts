@@ -33,7 +33,11 @@ export class TaskTeardown {
   /** Until when a create may still land, milliseconds since the epoch; `undefined`: its outcome is not known. */
   private readonly landsUntil: { endpoint: number | undefined; job: number | undefined } = { endpoint: 0, job: 0 };
 
-  constructor(private readonly input: TaskInput) {
+  /** `onGone`: told when an endpoint or job is verified to exist no more. */
+  constructor(
+    private readonly input: TaskInput,
+    private readonly onGone: (what: 'endpoint' | 'job') => void = () => undefined,
+  ) {
     const { run, task } = input;
     this.owner = { platform: run.platform, invocation: run.invocation, index: task.index };
   }
@@ -46,6 +50,7 @@ export class TaskTeardown {
       await this.untilSettled('endpoint', () =>
         teardown(`delete endpoint ${name}`, this.budget).removeEndpoint({ ...this.owner, name }),
       );
+      this.onGone('endpoint');
     });
   }
 
@@ -62,11 +67,12 @@ export class TaskTeardown {
         job: { name: task.jobName, spec: task.job },
       }),
     );
-    const compensation = this.saga.add({ kind: 'job', name }, () =>
-      this.untilSettled('job', () =>
+    const compensation = this.saga.add({ kind: 'job', name }, async () => {
+      await this.untilSettled('job', () =>
         teardown(`delete job ${name}`, this.budget).removeJob({ ...this.owner, name, id: this.job?.id ?? null }),
-      ),
-    );
+      );
+      this.onGone('job');
+    });
     this.job = { compensation, id: null, ended: false };
   }
 
@@ -82,6 +88,7 @@ export class TaskTeardown {
 
   jobEnded(): void {
     if (this.job) this.job.ended = true;
+    this.onGone('job');
   }
 
   /** Winds the task up. Never rejects, and is called in a non-cancellable scope. */
