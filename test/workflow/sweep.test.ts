@@ -1,0 +1,238 @@
+import { Client, Connection } from '@temporalio/client';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
+import type { RunPlan } from '../../src/contract/plan';
+import { openRuns, storeRun } from '../../src/home/run-store';
+import { createLeptonClient } from '../../src/lepton/client';
+import { renderDeployment } from '../../src/lepton/render';
+import type { LeptonClient } from '../../src/lepton/types';
+import { sweep } from '../../src/sweeper/sweep';
+import { ensureSweepSchedule } from '../../src/temporal/sweep-schedule';
+import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
+import { runPlan } from '../support/plans';
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await startBench();
+});
+afterAll(() => bench.close());
+
+const clientOf = ({ platform }: Scenario): LeptonClient => createLeptonClient(platform);
+
+interface Way {
+  readonly graceSeconds?: number;
+  readonly dryRun?: boolean;
+  readonly temporal?: Client;
+  readonly origin?: string;
+}
+
+const sweepNow = (scenario: Scenario, way: Way = {}) =>
+  sweep({
+    temporal: way.temporal ?? scenario.client,
+    platform: clientOf(scenario),
+    ref: { kind: 'local', workspace: 'local' },
+    home: scenario.home,
+    origin: way.origin ?? 'tests',
+    graceSeconds: way.graceSeconds ?? -60,
+    dryRun: way.dryRun ?? false,
+  });
+
+/** Terminates a run and its tasks: nobody is left who would tear down. */
+async function terminateAll(scenario: Scenario, plan: RunPlan): Promise<void> {
+  const ids = [
+    runWorkflowId(plan.invocation),
+    ...plan.tasks.map(({ index }) => taskWorkflowId(plan.invocation, index)),
+  ];
+  for (const id of ids)
+    await scenario.client.workflow
+      .getHandle(id)
+      .terminate()
+      .catch(() => undefined);
+}
+
+const longJobs = { jobs: { default: { states: [['Running', '1h'], ['Completed']] } } };
+
+/** Three endpoints and jobs that nobody owns any more. */
+async function orphaned(simulated: object = longJobs): Promise<{ scenario: Scenario; plan: RunPlan }> {
+  const scenario = await bench.scenario(simulated);
+  const plan = runPlan({ outputRoot: scenario.outputRoot });
+  await scenario.start(plan);
+  await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
+  await terminateAll(scenario, plan);
+  return { scenario, plan };
+}
+
+test('what a terminated run and its terminated tasks left goes, named', async () => {
+  const { scenario, plan } = await orphaned();
+  expect((await scenario.platform.inventory()).deployments).toHaveLength(3);
+  const dry = await sweepNow(scenario, { dryRun: true });
+  expect((await scenario.platform.inventory()).deployments).toHaveLength(3);
+  const report = await sweepNow(scenario);
+  const names = plan.tasks
+    .flatMap(({ endpointName, jobName }) => [`endpoint ${endpointName}`, `job ${jobName}`])
+    .sort();
+  const told = (removed: typeof report.removed): string[] =>
+    removed.flatMap(({ kind, name }) => (kind === 'storage' ? [] : [`${kind} ${name}`])).sort();
+  expect(told(report.removed)).toEqual(names);
+  expect(told(dry.removed)).toEqual(names);
+  expect(report.failed).toEqual([]);
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
+
+test('within the grace period nothing is touched', async () => {
+  const { scenario } = await orphaned();
+  const report = await sweepNow(scenario, { graceSeconds: 600 });
+  expect(report).toEqual({ removed: [], failed: [], spared: 6 });
+  expect((await scenario.platform.inventory()).deployments).toHaveLength(3);
+});
+
+test('Temporal can\u2019t be asked: nothing is touched', async () => {
+  const { scenario } = await orphaned();
+  // Without the SDK's interceptors, which would ask again for a while.
+  const connection = Connection.lazy({ address: '127.0.0.1:1', interceptors: [] });
+  const before = await scenario.platform.inventory();
+  await expect(sweepNow(scenario, { temporal: new Client({ connection }) })).rejects.toThrow();
+  expect(await scenario.platform.inventory()).toEqual(before);
+  expect((await scenario.platform.requests()).filter(({ method }) => method === 'DELETE')).toEqual([]);
+  await connection.close();
+});
+
+test('the platform answers half of the question: nothing is touched', async () => {
+  const { scenario } = await orphaned({ ...longJobs, faults: [] });
+  await setFaults(scenario, [{ on: 'GET /jobs', times: 'inf', respond: 500 }]);
+  await expect(sweepNow(scenario)).rejects.toThrow('500');
+  expect((await scenario.platform.inventory()).deployments).toHaveLength(3);
+});
+
+test('what is not ours, another installation\u2019s, or a living run\u2019s stays', async () => {
+  const { scenario } = await orphaned();
+  const client = clientOf(scenario);
+  const spec = {
+    container: { image: 'x', command: ['x'] },
+    resource_requirement: { resource_shape: 'gpu.1xh200', min_replicas: 1 },
+  };
+  await client.createDeployment({ name: 'the-users-own', spec });
+  const marks = { invocation: '00000000000000aa', index: 0, origin: 'another installation' };
+  const { endpoint } = runPlan({ outputRoot: '/' });
+  if (endpoint.kind !== 'dedicated') throw new Error('a dedicated endpoint is wanted');
+  const context = { marks, nodeGroupId: null, resolve: (name: string) => name };
+  await client.createDeployment({ name: 'another-installations', spec: renderDeployment(endpoint.spec, context) });
+  await client.storage.mkdir('default', '/shared/the-users-data');
+  const living = runPlan({ outputRoot: scenario.outputRoot, tasks: ['alive'] });
+  await scenario.start(living);
+  await scenario.until(living, ({ tasks }) => tasks[0]?.phase === 'running job');
+
+  const report = await sweepNow(scenario);
+  expect(report.removed.some(({ invocation }) => invocation === living.invocation)).toBe(false);
+  const { deployments, jobs, storage } = await scenario.platform.inventory();
+  expect(deployments.sort()).toEqual(['another-installations', 'the-users-own', living.tasks[0]?.endpointName].sort());
+  expect(jobs).toHaveLength(1);
+  expect(storage).toContain('default:/shared/the-users-data');
+  await scenario.cancel(living);
+  await scenario.closed(living);
+});
+
+describe('storage of a run that could not clear it', () => {
+  const heldBack = { on: 'GET /storage/**', times: 'inf', respond: 503 };
+
+  /** Jobs are done and results lie in storage, but the run was terminated before they came home. */
+  async function unfetched(change: Partial<RunPlan> = {}): Promise<{ scenario: Scenario; plan: RunPlan }> {
+    const scenario = await bench.scenario({ faults: [heldBack] });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, change });
+    await scenario.start(plan);
+    await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'fetching results'));
+    await terminateAll(scenario, plan);
+    return { scenario, plan };
+  }
+
+  test('comes home, then goes, and is not looked for again', async () => {
+    const { scenario, plan } = await unfetched();
+    await setFaults(scenario, []);
+    const report = await sweepNow(scenario);
+    expect(report.removed).toContainEqual({ kind: 'storage', name: plan.storage.path, invocation: plan.invocation });
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+    for (const { folder } of plan.tasks)
+      expect(await readFile(path.join(plan.outputDir, folder, 'results.yml'), 'utf8')).toContain('results');
+    expect(await openRuns(scenario.home)).toEqual([]);
+  });
+
+  test('stays when it can\u2019t come home, and is told; endpoints and jobs go all the same', async () => {
+    const { scenario, plan } = await unfetched();
+    await setFaults(scenario, [{ on: 'GET /storage/**/results.yml', times: 'inf', respond: 403 }]);
+    const report = await sweepNow(scenario);
+    expect(report.failed).toEqual([
+      { kind: 'storage', name: plan.storage.path, invocation: plan.invocation, reason: expect.stringContaining('403') },
+    ]);
+    const { deployments, jobs, storage } = await scenario.platform.inventory();
+    expect({ deployments, jobs }).toEqual({ deployments: [], jobs: [] });
+    expect(storage.length).toBeGreaterThan(0);
+    await setFaults(scenario, []);
+    expect((await sweepNow(scenario)).failed).toEqual([]);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+
+  test('stays with execution.keep_storage', async () => {
+    const { scenario } = await unfetched({ keepStorage: true });
+    await setFaults(scenario, []);
+    const report = await sweepNow(scenario);
+    expect(report.removed.filter(({ kind }) => kind === 'storage')).toEqual([]);
+    expect((await scenario.platform.inventory()).storage.length).toBeGreaterThan(0);
+  });
+
+  test('that ended by itself and kept it on purpose stays', async () => {
+    const scenario = await bench.scenario();
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'], limits: { resultBytes: 10 } });
+    await scenario.start(plan);
+    const { snapshot } = await scenario.closed(plan);
+    expect(snapshot.kept).toHaveLength(1);
+    expect(await sweepNow(scenario)).toEqual({ removed: [], failed: [], spared: 0 });
+    expect((await scenario.platform.inventory()).storage.length).toBeGreaterThan(0);
+  });
+
+  test('that Temporal does not know goes only if it was this installation\u2019s', async () => {
+    const scenario = await bench.scenario();
+    const client = clientOf(scenario);
+    const plans = ['tests', 'another', undefined].map((origin) => ({
+      origin,
+      plan: runPlan({ outputRoot: scenario.outputRoot }),
+    }));
+    for (const { plan, origin } of plans) {
+      await storeRun(scenario.home, { plan, configYaml: '', secrets: {}, origin });
+      await client.storage.mkdir('default', plan.storage.path);
+    }
+    const report = await sweepNow(scenario);
+    expect(report.removed.map(({ name }) => name)).toEqual([plans[0]?.plan.storage.path]);
+    for (const { plan, origin } of plans)
+      expect(await client.storage.exists('default', plan.storage.path)).toBe(origin !== 'tests');
+  });
+});
+
+test('the schedule is there once, and what it starts sweeps', async () => {
+  const { scenario, plan } = await orphaned();
+  const options = { platform: plan.platform, taskQueue: path.basename(path.dirname(scenario.home.root)) };
+  await ensureSweepSchedule(scenario.client, options);
+  await ensureSweepSchedule(scenario.client, options);
+  const ids: string[] = [];
+  for await (const { scheduleId } of scenario.client.schedule.list()) ids.push(scheduleId);
+  const ours = ids.filter((id) => id.startsWith('eval-sweep-local-'));
+  expect(ours).toHaveLength(1);
+  // The schedule's own grace would spare what a test has just made.
+  const swept = await scenario.client.workflow.execute('sweepPlatform', {
+    workflowId: 'sweep-now',
+    taskQueue: options.taskQueue,
+    args: [{ platform: plan.platform, graceSeconds: -60 }],
+  });
+  expect(swept).toMatchObject({ failed: [], spared: 0 });
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
+
+async function setFaults({ platform }: Scenario, faults: readonly object[]): Promise<void> {
+  const { url, token } = platform;
+  const answer = await fetch(new URL('/__sim/plan', url), {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ faults }),
+  });
+  if (!answer.ok) throw new Error(`/__sim/plan answered ${answer.status}`);
+}
