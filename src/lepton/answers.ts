@@ -113,6 +113,8 @@ const readinessIssue: z.ZodType<ReadinessIssue> = z.looseObject({
 /** By replica id. */
 export const readinessSchema = z.record(z.string(), listOf(readinessIssue));
 
+export const fileSystemSchema = z.looseObject({ metadata: z.looseObject({ name: z.string().nullish() }).nullish() });
+
 export const storageEntrySchema: z.ZodType<StorageEntry> = z.looseObject({
   type: z.enum(['dir', 'file']),
   name: z.string(),

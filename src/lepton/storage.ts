@@ -1,4 +1,4 @@
-import { storageEntrySchema } from './answers';
+import { fileSystemSchema, storageEntrySchema } from './answers';
 import { defaultTimeoutMs } from './http';
 import { segment, type Requests } from './requests';
 import type { CallOptions, LeptonStorage } from './types';
@@ -28,6 +28,11 @@ export function storageCalls(requests: Requests): LeptonStorage {
         requests.send({ method: 'HEAD', path: pathOf('default', '/'), alsoFine: noSuchApi, options }),
       ]);
       return answers.every(({ status }) => !noSuchApi.includes(status));
+    },
+    async fileSystems(options) {
+      const call = { method: 'GET', path: '/storage', alsoFine: noSuchApi, options } as const;
+      const listed = (await requests.json(call)) ?? [];
+      return requests.items(call, listed, fileSystemSchema).flatMap(({ metadata }) => metadata?.name ?? []);
     },
     exists,
     async size(fileSystem, path, options) {

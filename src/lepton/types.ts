@@ -170,6 +170,8 @@ export interface LeptonStorage {
    * folder is taken for removed or a result for missing.
    */
   available(options?: CallOptions): Promise<boolean>;
+  /** Names of the workspace's file systems; empty where the server does not say. */
+  fileSystems(options?: CallOptions): Promise<string[]>;
   exists(fileSystem: string, path: string, options?: CallOptions): Promise<boolean>;
   /** The file's size in bytes; `undefined` when there is no such file, or the server does not say. */
   size(fileSystem: string, path: string, options?: CallOptions): Promise<number | undefined>;

@@ -38,16 +38,24 @@ const search = { deepest: 4, mostFolders: 400 } as const;
 
 async function searchFolder(platform: LeptonClient, invocation: string): Promise<StoragePlace | undefined> {
   if (!(await platform.storage.available())) return undefined;
-  const open: { readonly folder: string; readonly depth: number }[] = [{ folder: '/', depth: 0 }];
+  const names = new Set([...(await platform.storage.fileSystems()), 'default']);
+  for (const fileSystem of names) {
+    const found = await searchIn(platform, fileSystem, invocation);
+    if (found !== undefined) return { fileSystem, path: found };
+  }
+  return undefined;
+}
+
+async function searchIn(platform: LeptonClient, fileSystem: string, invocation: string): Promise<string | undefined> {
+  const open: { readonly folder: string; readonly depth: number }[] = [{ folder: '/', depth: 1 }];
   for (let looked = 0; looked < search.mostFolders; looked += 1) {
     const next = open.shift();
     if (!next) return undefined;
-    const entries = (await platform.storage.list('default', next.folder)) ?? [];
-    const folders = entries.filter(({ type }) => type === 'dir');
-    const found = folders.find(({ name }) => name === invocation);
-    if (found) return { fileSystem: 'default', path: path.posix.join(next.folder, invocation) };
-    if (next.depth + 1 >= search.deepest) continue;
-    open.push(...folders.map(({ name }) => ({ folder: path.posix.join(next.folder, name), depth: next.depth + 1 })));
+    const entries = (await platform.storage.list(fileSystem, next.folder)) ?? [];
+    const folders = entries.filter(({ type }) => type === 'dir').map(({ name }) => path.posix.join(next.folder, name));
+    const found = folders.find((folder) => path.posix.basename(folder) === invocation);
+    if (found !== undefined) return found;
+    if (next.depth < search.deepest) open.push(...folders.map((folder) => ({ folder, depth: next.depth + 1 })));
   }
   return undefined;
 }

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { homePaths } from '../../src/home/paths';
 import { readJsonFile } from '../../src/home/private-file';
@@ -86,6 +87,7 @@ interface Service {
 function service({ file, args, env }: Command): Service {
   let stopping = false;
   let startedAt = Date.now();
+  let queue = Promise.resolve();
   const launch = () =>
     execa(file, args, {
       env,
@@ -110,10 +112,14 @@ function service({ file, args, env }: Command): Service {
   return {
     async kill() {
       // Several cases want it killed; a process that never gets to work proves nothing.
-      if (stopping || Date.now() - startedAt < apartMs) return;
-      startedAt = Date.now();
+      const turn = queue;
+      let done = (): void => undefined;
+      queue = new Promise((resolve) => (done = resolve));
+      await turn;
+      await sleep(Math.max(0, startedAt + apartMs - Date.now()));
       child.kill('SIGKILL');
       await child;
+      done();
     },
     async stop() {
       stopping = true;

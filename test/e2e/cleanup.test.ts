@@ -1,0 +1,124 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { connectClient } from '../../src/temporal/connect';
+import { readRecord } from '../../src/stack/record';
+import { commandBench, testHome, until, type CommandBench, type LeptonStandIn } from '../support/command';
+import { emptyInventory } from '../support/simulated';
+
+let bench: CommandBench;
+beforeAll(async () => (bench = await commandBench('cleanup')));
+afterAll(() => bench.dispose());
+
+async function setFaults({ url, token }: LeptonStandIn, faults: readonly object[]): Promise<void> {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const answer = await fetch(new URL('/__sim/plan', url), {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ faults }),
+  });
+  if (!answer.ok) throw new Error(`/__sim/plan answered ${answer.status}`);
+}
+
+const refused = (name: string): object => ({ on: `DELETE ${name}`, times: 'inf', respond: 403 });
+
+/** A run whose teardown is refused in one place; the others are gone when it ends. */
+async function incomplete(platform: LeptonStandIn): Promise<string> {
+  const { code, stdout, stderr } = await bench.run(['start', bench.config, '--json'], platform.env);
+  const { invocation, teardown, tasks } = JSON.parse(stdout);
+  expect({ code, stderr }).toMatchObject({ code: 5, stderr: expect.stringContaining(`cleanup ${invocation}`) });
+  expect(teardown.left).toHaveLength(1);
+  expect(tasks.map(({ status }: { status: string }) => status)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+  return invocation;
+}
+
+test('a teardown that was refused is finished by the command that was named', async () => {
+  const platform = await bench.lepton({ faults: [refused('/deployments/*-0-*')] });
+  const invocation = await incomplete(platform);
+  expect((await platform.inventory()).deployments).toHaveLength(1);
+  const still = await bench.run(['cleanup', invocation.slice(0, 8), '--json'], platform.env);
+  expect(still.code).toBe(5);
+  expect(JSON.parse(still.stdout).teardown.left).toEqual([
+    { kind: 'endpoint', name: expect.any(String), reason: expect.stringContaining('403') },
+  ]);
+  await setFaults(platform, []);
+  const { code, stdout } = await bench.run(['cleanup', invocation.slice(0, 8)], platform.env);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining(`removed 1 of run ${invocation}`) });
+  expect(await platform.inventory()).toEqual(emptyInventory);
+  const again = await bench.run(['cleanup', invocation], platform.env);
+  expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing is left') });
+});
+
+test('from another machine, where nobody knows the run: endpoint, job and storage go, results come there', async () => {
+  const held = [
+    refused('/deployments/*-0-*'),
+    refused('/jobs/*-0-*'),
+    { on: 'GET /storage/**/results.yml', times: 'inf', respond: 403 },
+  ];
+  const platform = await bench.lepton({ faults: held });
+  const run = await bench.run(['start', bench.config, '--json'], platform.env);
+  expect(run.code).toBe(5);
+  const { invocation } = JSON.parse(run.stdout);
+  await setFaults(platform, []);
+  const before = await platform.inventory();
+  expect([before.deployments.length, before.jobs.length, before.storage.length > 0]).toEqual([1, 1, true]);
+  const elsewhere = await testHome('elsewhere');
+  try {
+    const { code, stderr } = await elsewhere.run(['cleanup', invocation, '--output-dir', 'saved'], platform.env);
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('Temporal could not be asked') });
+    expect(await platform.inventory()).toEqual(emptyInventory);
+    for (const folder of ['0-hellaswag', '1-arc-challenge', '2-winogrande']) {
+      const file = path.join(elsewhere.folder, 'saved', invocation, folder, 'results.yml');
+      expect(await readFile(file, 'utf8')).toContain('results');
+    }
+  } finally {
+    await elsewhere.dispose();
+  }
+});
+
+test('storage alone, known to nobody, is found by its name; --discard brings nothing home', async () => {
+  const platform = await bench.lepton({ faults: [{ on: 'GET /storage/**/results.yml', times: 'inf', respond: 403 }] });
+  const run = await bench.run(['start', bench.config, '--json'], platform.env);
+  const { invocation, teardown } = JSON.parse(run.stdout);
+  expect(teardown.kept).toHaveLength(3);
+  const elsewhere = await testHome('elsewhere');
+  try {
+    const kept = await elsewhere.run(['cleanup', invocation, '--json'], platform.env);
+    expect(kept.code).toBe(5);
+    expect(JSON.parse(kept.stdout).teardown.kept[0].reason).toContain('403');
+    expect((await platform.inventory()).storage.length).toBeGreaterThan(0);
+    expect((await elsewhere.run(['cleanup', invocation, '--discard'], platform.env)).code).toBe(0);
+    expect(await platform.inventory()).toEqual(emptyInventory);
+  } finally {
+    await elsewhere.dispose();
+  }
+});
+
+test('a run that lives is left alone; once it is terminated with its tasks, sweep takes what it left', async () => {
+  const platform = await bench.lepton({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
+  const started = await bench.run(['start', bench.config, '--detach', '--json'], platform.env);
+  const { invocation } = JSON.parse(started.stdout);
+  await until('three jobs run', async () => (await platform.inventory()).jobs.length === 3);
+  const refusal = await bench.run(['cleanup', invocation], platform.env);
+  expect(refusal).toMatchObject({ code: 2, stderr: expect.stringContaining('still going on') });
+
+  const { ports } = (await readRecord(bench.home, 'temporal')) ?? { ports: {} };
+  const client = await connectClient({ connection: { address: `127.0.0.1:${ports['grpc']}` }, namespace: 'default' });
+  try {
+    const schedules: string[] = [];
+    await until('the sweep is scheduled', async () => {
+      for await (const { scheduleId } of client.schedule.list()) schedules.push(scheduleId);
+      return schedules.some((id) => id.startsWith(`eval-sweep-${platform.workspace}-`));
+    });
+    for (const id of [`eval-${invocation}`, ...[0, 1, 2].map((index) => `eval-${invocation}.${index}`)])
+      await client.workflow.getHandle(id).terminate();
+  } finally {
+    await client.connection.close();
+  }
+  const young = await bench.run(['sweep', '--json'], platform.env);
+  expect({ code: young.code, ...JSON.parse(young.stdout) }).toEqual({ code: 0, removed: [], failed: [], spared: 6 });
+  const dry = await bench.run(['sweep', '--grace', '0', '--dry-run', '--json'], platform.env);
+  expect(JSON.parse(dry.stdout).removed.length).toBeGreaterThanOrEqual(6);
+  expect((await platform.inventory()).deployments).toHaveLength(3);
+  expect((await bench.run(['sweep', '--grace', '0'], platform.env)).code).toBe(0);
+  expect(await platform.inventory()).toEqual(emptyInventory);
+});
