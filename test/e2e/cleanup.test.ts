@@ -101,7 +101,7 @@ test('a run that lives is left alone; once it is terminated with its tasks, swee
   const refusal = await bench.run(['cleanup', invocation], platform.env);
   expect(refusal).toMatchObject({ code: 2, stderr: expect.stringContaining('still going on') });
 
-  const { ports } = (await readRecord(bench.home, 'temporal')) ?? { ports: {} };
+  const ports = (await readRecord(bench.home, 'temporal'))?.ports ?? {};
   const client = await connectClient({ connection: { address: `127.0.0.1:${ports['grpc']}` }, namespace: 'default' });
   try {
     const schedules: string[] = [];
