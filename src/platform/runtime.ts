@@ -2,6 +2,7 @@
  * What the local platform runs things with. The HTTP side keeps specs and names; a runtime brings them to life and says
  * what became of them. A runtime persists what it needs to pick its work up again after a restart of the platform.
  */
+import type { LogMark } from './logs/log-marks';
 
 export interface RuntimeDeployment {
   readonly name: string;
@@ -97,12 +98,17 @@ export interface Runtime {
   /** Log of the one replica so far, then, with `follow`, as it grows until the end. Never splits a UTF-8 character. */
   deploymentLog(name: string, options: { follow: boolean; signal: AbortSignal }): AsyncIterable<Uint8Array>;
 
+  /** When the deployment's log grew, up to now. */
+  deploymentLogMarks(name: string): Promise<readonly LogMark[]>;
+
   createJob(job: RuntimeJob): void;
   observeJob(id: string): JobObservation;
   /** SIGTERM, then SIGKILL after a grace period, to the whole process group. Resolves when it is over. */
   stopJob(id: string): Promise<void>;
   deleteJob(id: string): Promise<void>;
   jobLog(id: string, options: { follow: boolean; signal: AbortSignal }): AsyncIterable<Uint8Array>;
+  /** When the job's log grew, up to now. */
+  jobLogMarks(id: string): Promise<readonly LogMark[]>;
 }
 
 export interface RuntimeJob {

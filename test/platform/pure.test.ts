@@ -39,16 +39,53 @@ test('bytes that are no text pass unchanged', async () => {
   );
 });
 
-test('log lines have times of their own, whatever the pieces and the page', async () => {
+describe('log lines', () => {
   const text = Array.from({ length: 50 }, (_, index) => `lïne ${index}`).join('\n');
+  const bytes = Buffer.from(text);
   const query = { from: 0n, until: 1n << 62n, limit: 1_000, backward: false, text: '' };
-  const all = await queryLog(pieces(Buffer.from(text), [3, 4, 30]), 1_000, query);
-  expect(all.map((line) => line.text)).toEqual(text.split('\n'));
-  expect(new Set(all.map((line) => line.at)).size).toBe(50);
-  const page = await queryLog(pieces(Buffer.from(text), []), 1_000, { ...query, from: all[10]?.at ?? 0n, limit: 5 });
-  expect(page).toEqual(all.slice(10, 15));
-  const tail = await queryLog(pieces(Buffer.from(text), []), 1_000, { ...query, backward: true, limit: 7 });
-  expect(tail).toEqual(all.slice(-7).reverse());
+  const log = (cuts: number[], marks = [{ at: 1_000, size: bytes.length }], isOver = true) => ({
+    bytes: pieces(bytes, cuts),
+    marks,
+    isOver,
+  });
+
+  test('have times of their own, whatever the pieces and the page', async () => {
+    const all = await queryLog(log([3, 4, 30]), query);
+    expect(all.map((line) => line.text)).toEqual(text.split('\n'));
+    expect(new Set(all.map((line) => line.at)).size).toBe(50);
+    const page = await queryLog(log([]), { ...query, from: all[10]?.at ?? 0n, limit: 5 });
+    expect(page).toEqual(all.slice(10, 15));
+    const tail = await queryLog(log([]), { ...query, backward: true, limit: 7 });
+    expect(tail).toEqual(all.slice(-7).reverse());
+  });
+
+  test('have the time at which their beginning was first seen; what nobody has seen yet is left out', async () => {
+    const size = (lines: number) => Buffer.byteLength(text.split('\n').slice(0, lines).join('\n')) + 1;
+    const marks = [
+      { at: 1_000, size: size(10) },
+      { at: 5_000, size: size(20) - 3 },
+      { at: 9_000, size: size(30) },
+    ];
+    const all = await queryLog(log([7], marks), query);
+    const seconds = all.map(({ at }) => Number(at / 1_000_000_000n));
+    expect(seconds).toEqual([...Array(10).fill(1), ...Array(10).fill(5), ...Array(10).fill(9)]);
+    const since = await queryLog(log([], marks), { ...query, from: 5_000_000_000n });
+    expect(since.map((line) => line.text)).toEqual(text.split('\n').slice(10, 30));
+  });
+
+  test('a line that is being written counts once it has its end', async () => {
+    expect(await queryLog(log([], undefined, false), query)).toHaveLength(49);
+  });
+
+  test('a line without end is cut between two characters', async () => {
+    const long = Buffer.from('ä'.repeat(400_000));
+    const cut = await queryLog(
+      { bytes: pieces(long, [100_001]), marks: [{ at: 1, size: long.length }], isOver: true },
+      query,
+    );
+    expect(cut.length).toBeGreaterThan(1);
+    expect(cut.map((line) => line.text).join('')).toBe(long.toString());
+  });
 });
 
 test('merge patch follows the examples of its RFC', () => {

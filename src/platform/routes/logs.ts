@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { invalid } from '../api-error';
 import { replicaId } from '../dialects/deployment';
+import type { LogMark } from '../logs/log-marks';
 import { queryLog, type LogQuery } from '../logs/log-query';
 import type { Workspace } from '../workspace/workspace';
 import type { PlatformEnv, PlatformRequest } from './env';
@@ -16,17 +17,23 @@ export function logRoutes(workspace: Workspace, closing: AbortSignal): Hono<Plat
     const replica = replicaId(subject.resource);
     const wanted = c.req.query('replica');
     if (wanted !== undefined && wanted !== replica) return c.json({ data: { result: [] } });
-    const lines = await queryLog(subject.open(closing), subject.createdAt, query);
+    // Marks first: what is written after them is left for the next look.
+    const marks = await subject.marks();
+    const lines = await queryLog({ bytes: subject.open(closing), marks, isOver: subject.isOver }, query);
     const stream = { [subject.label]: subject.resource, replica };
     const values = lines.map((line) => [line.at.toString(), line.text]);
     return c.json({ data: { result: values.length === 0 ? [] : [{ stream, values }] } });
   });
 }
 
+/** States in which nothing is written any more. */
+const overStates: readonly string[] = ['Completed', 'Failed', 'Stopped', 'Error'];
+
 interface LogSubject {
   readonly label: string;
   readonly resource: string;
-  readonly createdAt: number;
+  readonly isOver: boolean;
+  marks(): Promise<readonly LogMark[]>;
   open(signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
@@ -34,16 +41,18 @@ function subjectOf(context: PlatformRequest, { deployments, jobs, runtime }: Wor
   for (const label of ['deployment', 'endpoint']) {
     const name = context.req.query(label);
     if (name === undefined) continue;
-    const { record } = deployments.get(name);
+    const { observed } = deployments.get(name);
     const open = (signal: AbortSignal) => runtime.deploymentLog(name, { follow: false, signal });
-    return { label, resource: name, createdAt: record.createdAt, open };
+    const isOver = overStates.includes(observed.state);
+    return { label, resource: name, isOver, open, marks: () => runtime.deploymentLogMarks(name) };
   }
   for (const label of ['job', 'job_history_name']) {
     const id = context.req.query(label);
     if (id === undefined) continue;
-    const { record } = jobs.get(id, 'alive_only');
+    const { status } = jobs.get(id, 'alive_only');
     const open = (signal: AbortSignal) => runtime.jobLog(id, { follow: false, signal });
-    return { label, resource: id, createdAt: record.createdAt, open };
+    const isOver = overStates.includes(status.state);
+    return { label, resource: id, isOver, open, marks: () => runtime.jobLogMarks(id) };
   }
   throw invalid('name what the log is of: deployment, endpoint, job or job_history_name');
 }

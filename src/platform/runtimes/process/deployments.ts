@@ -6,7 +6,9 @@ import type { HomePaths } from '../../../home/paths';
 import { readJsonFile, writePrivateJson } from '../../../home/private-file';
 import type { DeploymentObservation, DeploymentSpecBody, RuntimeDeployment, RuntimeHost } from '../../runtime';
 import { Lifeline } from './lifeline';
+import type { LogMark } from '../../logs/log-marks';
 import { readLog, type LogOptions } from './log-file';
+import { LogGrowth } from './log-growth';
 import { describeEnd, lastLines } from './outcome';
 import { bearerTokens, planServer } from './servers';
 import { endUnit, launchUnit, sweepGroup, unitEnd, unitStatus, type UnitStatus } from './unit';
@@ -49,6 +51,7 @@ export class ProcessDeployments {
   readonly #home: HomePaths;
   readonly #folder: string;
   readonly #entries = new Map<string, Entry>();
+  readonly #growth = new LogGrowth();
 
   constructor({ host, home }: { host: RuntimeHost; home: HomePaths }) {
     this.#host = host;
@@ -83,6 +86,7 @@ export class ProcessDeployments {
     const entry = this.#entries.get(name);
     if (!entry) return;
     await this.#takeDown(entry);
+    await this.#growth.forget(entry.log);
     await rm(entry.folder, { recursive: true, force: true });
     if (this.#entries.get(name) === entry) this.#entries.delete(name);
   }
@@ -103,6 +107,12 @@ export class ProcessDeployments {
 
   async detach(): Promise<void> {
     await Promise.all([...this.#entries.values()].map(({ lifeline }) => lifeline.stop()));
+    await this.#growth.close();
+  }
+
+  /** When the log grew. */
+  async logMarks(name: string): Promise<LogMark[]> {
+    return this.#growth.marks(this.#entries.get(name)?.log ?? '');
   }
 
   log(name: string, options: Omit<LogOptions, 'ended'>): AsyncIterable<Uint8Array> {
@@ -134,6 +144,7 @@ export class ProcessDeployments {
       record: undefined,
     };
     this.#entries.set(name, entry);
+    this.#growth.watch(entry.log);
     return entry;
   }
 

@@ -28,10 +28,12 @@ export function createProcessRuntime(host: RuntimeHost, { home }: { home: HomePa
     scaleDeployment: (name, minReplicas) => deployments.scale(name, minReplicas),
     restartDeployment: (name) => deployments.restart(name),
     deploymentLog: (name, options) => deployments.log(name, options),
+    deploymentLogMarks: (name) => deployments.logMarks(name),
     createJob: (job) => jobs.create(job),
     observeJob: (id) => jobs.observe(id),
     stopJob: (id) => jobs.stop(id),
     deleteJob: (id) => jobs.delete(id),
     jobLog: (id, options) => jobs.log(id, options),
+    jobLogMarks: (id) => jobs.logMarks(id),
   };
 }

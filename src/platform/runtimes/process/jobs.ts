@@ -7,7 +7,9 @@ import type { JobObservation, RuntimeHost, RuntimeJob } from '../../runtime';
 import type { ServedWeights } from './deployments';
 import { jobFolders, planJob } from './job-plan';
 import { Lifeline } from './lifeline';
+import type { LogMark } from '../../logs/log-marks';
 import { readLog, type LogOptions } from './log-file';
+import { LogGrowth } from './log-growth';
 import { describeEnd, lastLines } from './outcome';
 import { endUnit, launchUnit, sweepGroup, unitEnd, unitStatus } from './unit';
 
@@ -32,6 +34,7 @@ export class ProcessJobs {
   readonly #folder: string;
   readonly #served: () => readonly ServedWeights[];
   readonly #entries = new Map<string, Entry>();
+  readonly #growth = new LogGrowth();
 
   constructor(options: { host: RuntimeHost; home: HomePaths; served: () => readonly ServedWeights[] }) {
     this.#host = options.host;
@@ -74,12 +77,19 @@ export class ProcessJobs {
     if (!entry) return;
     await this.stop(id);
     await entry.lifeline.stop();
+    await this.#growth.forget(entry.log);
     await rm(entry.folder, { recursive: true, force: true });
     if (this.#entries.get(id) === entry) this.#entries.delete(id);
   }
 
   async detach(): Promise<void> {
     await Promise.all([...this.#entries.values()].map(({ lifeline }) => lifeline.stop()));
+    await this.#growth.close();
+  }
+
+  /** When the log grew. */
+  async logMarks(id: string): Promise<LogMark[]> {
+    return this.#growth.marks(this.#entries.get(id)?.log ?? '');
   }
 
   log(id: string, options: Omit<LogOptions, 'ended'>): AsyncIterable<Uint8Array> {
@@ -104,6 +114,7 @@ export class ProcessJobs {
       observation: { state: 'Queueing', message: undefined, completedAt: undefined },
     };
     this.#entries.set(job.id, entry);
+    this.#growth.watch(entry.log);
     return entry;
   }
 

@@ -1,3 +1,4 @@
+import type { LogMark } from '../../logs/log-marks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeploymentObservation, RuntimeDeployment } from '../../runtime';
 import { streamGrowingText } from './growing-text';
@@ -87,6 +88,11 @@ export class SimulatedDeployments {
     }, options);
   }
 
+  logMarks(name: string): LogMark[] {
+    const found = this.#all.get(name);
+    return found === undefined ? [] : marksOf(logPieces(found));
+  }
+
   served(name: string): Served | undefined {
     const found = this.#all.get(name);
     if (found === undefined) return undefined;
@@ -102,9 +108,30 @@ export class SimulatedDeployments {
   }
 }
 
-function logOf({ deployment, rule, entry }: Simulated): string {
+const logOf = (found: Simulated): string =>
+  logPieces(found)
+    .map(({ text }) => text)
+    .join('');
+
+function logPieces({ deployment, rule, entry }: Simulated): LogPiece[] {
   const moments = momentsUntil(rule.states, (entry.stoppedAt ?? Date.now()) - entry.bornAt);
-  return moments.map((moment) => logLine({ subject: deployment.name, moment, bornAt: entry.bornAt, rule })).join('');
+  return moments.map((moment) => ({
+    at: entry.bornAt + moment.since,
+    text: logLine({ subject: deployment.name, moment, bornAt: entry.bornAt, rule }),
+  }));
+}
+
+/** What the log got at a time. */
+export interface LogPiece {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly text: string;
+}
+
+/** Pure. */
+export function marksOf(pieces: readonly LogPiece[]): LogMark[] {
+  let size = 0;
+  return pieces.map(({ at, text }) => ({ at, size: (size += Buffer.byteLength(text)) }));
 }
 
 /** A line for each state, and what the plan has to say at the last one. */

@@ -40,11 +40,13 @@ export function createSimulatedRuntime(host: RuntimeHost, { plan }: { plan: Plan
     scaleDeployment: (name, minReplicas) => deployments.scale(name, minReplicas),
     restartDeployment: (name) => deployments.restart(name),
     deploymentLog: (name, options) => deployments.log(name, options),
+    deploymentLogMarks: (name) => Promise.resolve(deployments.logMarks(name)),
     createJob: (job) => jobs.create(job),
     observeJob: (id) => jobs.observe(id),
     stopJob: (id) => Promise.resolve(jobs.stop(id)),
     deleteJob: (id) => jobs.delete(id),
     jobLog: (id, options) => jobs.log(id, options),
+    jobLogMarks: (id) => Promise.resolve(jobs.logMarks(id)),
   };
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobObservation, RuntimeHost, RuntimeJob } from '../../runtime';
-import { logLine } from './deployments';
+import type { LogMark } from '../../logs/log-marks';
+import { logLine, marksOf, type LogPiece } from './deployments';
 import { streamGrowingText } from './growing-text';
 import { Journal, type JournalEntry } from './journal';
 import { ruleFor, type JobRule, type Plan } from './plan';
@@ -90,6 +91,11 @@ export class SimulatedJobs {
     }, options);
   }
 
+  logMarks(id: string): LogMark[] {
+    const found = this.#all.get(id);
+    return found === undefined ? [] : marksOf(this.#logPieces(found));
+  }
+
   async detach(): Promise<void> {
     for (const { timer } of this.#all.values()) clearTimeout(timer);
     await Promise.allSettled([...this.#all.values()].map(async ({ writing }) => writing));
@@ -104,13 +110,21 @@ export class SimulatedJobs {
   }
 
   #logOf(found: Simulated): string {
+    return this.#logPieces(found)
+      .map(({ text }) => text)
+      .join('');
+  }
+
+  #logPieces(found: Simulated): LogPiece[] {
     const { rule, entry, job } = found;
     const shown = momentsUntil(rule.states, (entry.stoppedAt ?? Date.now()) - entry.bornAt);
     const until = entry.stoppedAt === undefined ? this.#moment(found).since : Infinity;
     return shown
       .filter((moment) => moment.since <= until)
-      .map((moment) => logLine({ subject: job.name, moment, bornAt: entry.bornAt, rule }))
-      .join('');
+      .map((moment) => ({
+        at: entry.bornAt + moment.since,
+        text: logLine({ subject: job.name, moment, bornAt: entry.bornAt, rule }),
+      }));
   }
 
   /** Results are due when the plan comes to Completed: now, when that was while the platform was down. */
