@@ -1,12 +1,6 @@
 import fc from 'fast-check';
-import {
-  BATCH_SIZE,
-  chooseSlot,
-  inBatches,
-  reusablePrefix,
-  SMALLEST_BATCH,
-  type Slot,
-} from '../../src/model-server/slots';
+import { chooseSlot, reusablePrefix, type Slot } from '../../src/model-server/slots';
+import { BATCH_SIZE, inBatches, SMALLEST_BATCH } from '../../src/model-server/batches';
 import { StopFilter } from '../../src/model-server/text';
 import { Turns } from '../../src/model-server/turn';
 import { LogprobReader, readAll } from '../../src/model-server/logprobs';
