@@ -95,6 +95,9 @@ export class TaskTeardown {
   async windUp(): Promise<WoundUp> {
     await this.stopJob();
     const endpointGone = this.endpoint?.run();
+    if (this.job) await this.saveJobLog(this.job.id);
+    // A job that lands late may yet write results: what is to come home is settled only when it is gone.
+    if (this.mayLand('job')) await this.job?.compensation.run();
     const { results, error, kept } = await this.bringHome();
     await this.saga.compensate();
     await endpointGone;
@@ -118,7 +121,6 @@ export class TaskTeardown {
 
   private async bringHome(): Promise<Pick<WoundUp, 'results' | 'error' | 'kept'>> {
     if (!this.job) return { results: null, error: null, kept: [] };
-    await this.saveJobLog(this.job.id);
     const { run, task } = this.input;
     try {
       const results = await transfer(`fetch results of task ${task.index}`, this.budget).fetchResults({
@@ -172,8 +174,16 @@ export class TaskTeardown {
     }
   }
 
+  private mayLand(what: 'endpoint' | 'job'): boolean {
+    return this.settledAt(what) > Date.now();
+  }
+
+  private settledAt(what: 'endpoint' | 'job'): number {
+    return this.landsUntil[what] ?? Date.now() + landsWithinMs;
+  }
+
   private async untilSettled(what: 'endpoint' | 'job', remove: () => Promise<void>): Promise<void> {
-    const until = this.landsUntil[what] ?? Date.now() + landsWithinMs;
+    const until = this.settledAt(what);
     let pauseMs = firstLookAgainMs;
     await remove();
     for (let leftMs = until - Date.now(); leftMs > 0; leftMs = until - Date.now()) {

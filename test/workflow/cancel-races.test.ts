@@ -60,6 +60,28 @@ describe('a create that lands late', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
+  test('a job, after the cancel: what it wrote meanwhile comes home before it goes', async () => {
+    const scenario = await bench.scenario({
+      faults: [
+        { on: 'POST /jobs', times: 1, respond: 'drop', apply_after: '5s' },
+        { on: 'POST /jobs', times: 'inf', respond: 503 },
+      ],
+      jobs: { default: { states: [['Running', '100ms'], ['Completed']] } },
+    });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+    await scenario.start(plan);
+    await asked(scenario, 'POST', /^\/jobs$/);
+    await scenario.cancel(plan);
+    expect((await scenario.closed(plan)).status).toBe('cancelled');
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+    const folder = path.join(plan.outputDir, plan.tasks[0]?.folder ?? '');
+    const removed = (await scenario.platform.requests()).filter(
+      ({ method, path: route, status }) => method === 'DELETE' && route.startsWith('/storage/') && status === 200,
+    );
+    // Nothing was written, or it is here.
+    if (removed.length > 0) expect(await readFile(path.join(folder, 'results.yml'), 'utf8')).toContain('results');
+  });
+
   test('although a later try was refused: an unheard earlier one may have been carried out', async () => {
     const scenario = await bench.scenario({
       faults: [
