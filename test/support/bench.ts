@@ -25,6 +25,7 @@ export interface Scenario {
   readonly client: Client;
   readonly platform: SimulatedPlatform;
   readonly outputRoot: string;
+  readonly taskQueue: string;
   start(plan: RunPlan): Promise<void>;
   cancel(plan: RunPlan): Promise<unknown>;
   /** The last description of a run, once it has closed. */
@@ -74,6 +75,7 @@ async function openScenario(env: TestWorkflowEnvironment, simulated: SimulatedPl
     client,
     platform,
     outputRoot: path.join(folder.path, 'results'),
+    taskQueue,
     async start(plan) {
       await startRun(client, { plan, taskQueue, hostSecrets: {}, configYaml: 'a: 1\n', home, searchAttributes: true });
     },

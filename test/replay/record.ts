@@ -1,0 +1,61 @@
+/** Records one history per workflow and course into histories/: `npm run record-histories`. See docs/changing-workflows.md. */
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { taskWorkflowId, runWorkflowId } from '../../src/contract/identity';
+import type { RunPlan } from '../../src/contract/plan';
+import { startBench, type Bench, type Scenario } from '../support/bench';
+import { runPlan } from '../support/plans';
+import { historiesFolder, historyText } from './history-file';
+import { courses, type Course } from './scenarios';
+
+async function main(only: readonly string[]): Promise<void> {
+  await mkdir(historiesFolder, { recursive: true });
+  const chosen = courses.filter(({ name }) => only.length === 0 || only.includes(name));
+  if (only.length === 0) for (const file of await readdir(historiesFolder)) await rm(path.join(historiesFolder, file));
+  const bench = await startBench();
+  try {
+    for (const course of chosen) await recordCourse(bench, course);
+  } finally {
+    await bench.close();
+  }
+}
+
+async function recordCourse(bench: Bench, course: Course): Promise<void> {
+  const scenario = await bench.scenario(course.platform);
+  const invocation = `c0ffee${String(courses.indexOf(course)).padStart(10, '0')}`;
+  const plan = runPlan({ outputRoot: scenario.outputRoot, invocation, ...course.plan });
+  await scenario.start(plan);
+  await course.meanwhile?.(scenario, plan);
+  const { status } = await scenario.closed(plan);
+  // A task outlives a run that was terminated.
+  for (const { index } of plan.tasks)
+    await bench.client.workflow
+      .getHandle(taskWorkflowId(invocation, index))
+      .result()
+      .catch(() => undefined);
+  await save(scenario, { course, plan, id: runWorkflowId(invocation), suffix: 'run' });
+  for (const { index } of plan.tasks)
+    await save(scenario, { course, plan, id: taskWorkflowId(invocation, index), suffix: `task-${index}` });
+  await scenario.close();
+  console.log(`${course.name}: ${status}`);
+}
+
+async function save(
+  scenario: Scenario,
+  { course, plan, id, suffix }: { course: Course; plan: RunPlan; id: string; suffix: string },
+): Promise<void> {
+  const history = await scenario.client.workflow.getHandle(id).fetchHistory();
+  const folder = path.dirname(path.dirname(plan.outputDir));
+  const text = historyText(id, history, [
+    [folder, '/home/evalsaga'],
+    [path.basename(folder), 'evalsaga'],
+    [/127\.0\.0\.1:\d+/g, '127.0.0.1:1'],
+    [/\b\d+@[\w.-]+/g, 'worker'],
+  ]);
+  await writeFile(path.join(historiesFolder, `${course.name}.${suffix}.json`), text);
+}
+
+void main(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});

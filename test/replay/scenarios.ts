@@ -1,0 +1,127 @@
+import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
+import type { RunPlan } from '../../src/contract/plan';
+import type { RunSnapshot, TaskPhase } from '../../src/contract/state';
+import type { Scenario } from '../support/bench';
+import type { PlanOptions } from '../support/plans';
+import type { SimulatedPlan } from '../support/simulated';
+
+/** One course that a run can take, whose history every later version of the workflow code must be able to follow. */
+export interface Course {
+  readonly name: string;
+  readonly platform: SimulatedPlan;
+  readonly plan: Omit<PlanOptions, 'outputRoot'>;
+  /** What happens to the run from outside once it is started. */
+  readonly meanwhile?: (scenario: Scenario, plan: RunPlan) => Promise<void>;
+}
+
+const two = ['hellaswag', 'arc_challenge'];
+const one = ['hellaswag'];
+const endless = { default: { states: [['Running', '1h'], ['Completed']] } };
+const neverReady = { default: { states: [['Starting', '1h'], ['Ready']], message: 'pulling image' } };
+
+const anyIn =
+  (phase: TaskPhase) =>
+  ({ tasks }: RunSnapshot): boolean =>
+    tasks.some((task) => task.phase === phase);
+
+const when =
+  (phase: TaskPhase, act: (scenario: Scenario, plan: RunPlan) => Promise<unknown>) =>
+  async (scenario: Scenario, plan: RunPlan): Promise<void> => {
+    await scenario.until(plan, anyIn(phase));
+    await act(scenario, plan);
+  };
+
+const cancel = (scenario: Scenario, plan: RunPlan): Promise<unknown> => scenario.cancel(plan);
+const terminate = (id: (plan: RunPlan) => string) => (scenario: Scenario, plan: RunPlan) =>
+  scenario.client.workflow.getHandle(id(plan)).terminate();
+
+const budget = { limit: 0.001, currency: 'USD', endpointPerHour: 2, jobPerHour: 0.5 };
+
+/** The file names of the histories are made of these names: renaming one means recording anew. */
+export const courses: readonly Course[] = [
+  { name: 'success-all-ready', platform: {}, plan: { tasks: two } },
+  {
+    name: 'success-as-ready-window',
+    platform: {},
+    plan: { tasks: [...two, 'winogrande'], change: { startPolicy: 'as_ready', maxParallelEndpoints: 2 } },
+  },
+  {
+    name: 'endpoint-error',
+    platform: {
+      endpoints: {
+        default: { states: [['Starting', '100ms'], ['Ready']] },
+        match: [{ name: '*arc*', states: [['Starting', '200ms'], ['Error']], message: 'image pull failed' }],
+      },
+    },
+    plan: { tasks: two },
+  },
+  {
+    name: 'abort-on-failure',
+    platform: {
+      endpoints: {
+        default: { states: [['Starting', '10s'], ['Ready']] },
+        match: [{ name: '*arc*', states: [['Starting', '200ms'], ['Error']], message: 'no such image' }],
+      },
+    },
+    plan: { tasks: two, change: { onTaskFailure: 'abort' } },
+  },
+  {
+    name: 'readiness-timeout',
+    platform: { endpoints: neverReady },
+    plan: { tasks: one, limits: { endpointReadySeconds: 2 } },
+  },
+  { name: 'job-timeout', platform: { jobs: endless }, plan: { tasks: one, limits: { jobSeconds: 2 } } },
+  {
+    name: 'job-failed',
+    platform: { jobs: { default: { states: [['Running', '300ms'], ['Failed']], log: 'CUDA out of memory' } } },
+    plan: { tasks: one },
+  },
+  {
+    name: 'create-refused',
+    platform: { faults: [{ on: 'POST /deployments', times: 'inf', respond: 422 }] },
+    plan: { tasks: one },
+  },
+  {
+    name: 'create-answer-lost',
+    platform: { faults: [{ on: 'POST /deployments', times: 1, respond: 'drop', apply: true }] },
+    plan: { tasks: one },
+  },
+  {
+    name: 'cancel-while-waiting',
+    platform: { endpoints: neverReady },
+    plan: { tasks: two },
+    meanwhile: when('awaiting ready', cancel),
+  },
+  {
+    name: 'cancel-while-running',
+    platform: { jobs: endless },
+    plan: { tasks: two },
+    meanwhile: when('running job', cancel),
+  },
+  {
+    name: 'task-terminated',
+    platform: { jobs: endless },
+    plan: { tasks: one },
+    meanwhile: when(
+      'running job',
+      terminate(({ invocation }) => taskWorkflowId(invocation, 0)),
+    ),
+  },
+  {
+    name: 'run-terminated',
+    platform: { jobs: endless },
+    plan: { tasks: one },
+    meanwhile: when(
+      'running job',
+      terminate(({ invocation }) => runWorkflowId(invocation)),
+    ),
+  },
+  { name: 'max-run-time', platform: { jobs: endless }, plan: { tasks: one, limits: { runSeconds: 3 } } },
+  { name: 'budget-exceeded', platform: { jobs: endless }, plan: { tasks: one, change: { budget } } },
+  {
+    name: 'teardown-incomplete',
+    platform: { faults: [{ on: 'DELETE /deployments/*', times: 'inf', respond: 403 }] },
+    plan: { tasks: one },
+  },
+  { name: 'storage-kept', platform: {}, plan: { tasks: one, change: { keepStorage: true } } },
+];

@@ -1,0 +1,139 @@
+import { stringify } from 'yaml';
+import { maxPlanBytes, startRun } from '../../src/client';
+import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
+import type { EndpointPlan } from '../../src/contract/plan';
+import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
+import { runPlan } from '../support/plans';
+
+/** What Temporal bounds (events, payloads, messages) is bounded before it gets there, whatever the platform says. */
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await startBench();
+});
+afterAll(() => bench.close());
+
+async function eventsOf(scenario: Scenario, id: string): Promise<{ count: number; bytes: number }> {
+  const history = await scenario.client.workflow.getHandle(id).fetchHistory();
+  const { raw } = await scenario.client.workflow.getHandle(id).describe();
+  return { count: history.events?.length ?? 0, bytes: Number(raw.workflowExecutionInfo?.historySizeBytes ?? 0) };
+}
+
+test('T04 a wait of many looks at a state that keeps changing adds next to nothing to the history', async () => {
+  const states = Array.from({ length: 60 }, (_, step) => ['Running', '300ms', `step ${step} of 60`]);
+  const scenario = await bench.scenario({ jobs: { default: { states: [...states, ['Completed']] } } });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+  await scenario.start(plan);
+  expect((await scenario.closed(plan)).status).toBe('succeeded');
+  const looks = (await scenario.platform.requests()).filter(({ path: route }) => route.startsWith('/jobs')).length;
+  expect(looks).toBeGreaterThan(15);
+  const task = await eventsOf(scenario, taskWorkflowId(plan.invocation, 0));
+  const run = await eventsOf(scenario, runWorkflowId(plan.invocation));
+  expect(task.count).toBeLessThan(400);
+  expect(run.count).toBeLessThan(250);
+});
+
+test('T04 a long wait for a state that stays costs no events at all', async () => {
+  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '12s'], ['Completed']] } } });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+  await scenario.start(plan);
+  expect((await scenario.closed(plan)).status).toBe('succeeded');
+  const looks = (await scenario.platform.requests()).filter(({ path: route }) => route.startsWith('/jobs')).length;
+  expect(looks).toBeGreaterThan(12);
+  expect((await eventsOf(scenario, taskWorkflowId(plan.invocation, 0))).count).toBeLessThan(200);
+});
+
+test('T02 a platform that answers with 5 MB of text: its task fails with the beginning and the end of it', async () => {
+  const essay = `denied because ${'x'.repeat(5_000_000)} that is why`;
+  const body = { code: 'Denied', message: essay };
+  const scenario = await bench.scenario({
+    endpoints: {
+      default: { states: [['Starting', '100ms'], ['Ready']] },
+      match: [{ name: '*arc*', states: [['Starting', '500ms', essay], ['Error']], message: essay }],
+    },
+    jobs: {
+      default: { states: [['Running', '300ms'], ['Failed']], log: essay, message: essay },
+    },
+    faults: [{ on: 'POST /deployments', name: '*hella*', times: 'inf', respond: 422, body }],
+  });
+  const plan = runPlan({ outputRoot: scenario.outputRoot });
+  await scenario.start(plan);
+  const { snapshot } = await scenario.closed(plan);
+  const errors = snapshot.tasks.map(({ error }) => error);
+  expect(errors.map((error) => error?.type)).toEqual(['RequestRefused', 'EndpointFailed', 'JobFailed']);
+  for (const error of errors) {
+    expect(error?.message.length).toBeLessThan(2_200);
+    expect(error?.message).toContain('denied because');
+  }
+  for (const { index } of plan.tasks)
+    expect((await eventsOf(scenario, taskWorkflowId(plan.invocation, index))).bytes).toBeLessThan(400_000);
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
+
+test('10,000 metrics: 200 of them are in history, all are at home', async () => {
+  const metrics = Object.fromEntries(Array.from({ length: 10_000 }, (_, at) => [`m${at}`, at / 10_000]));
+  const scenario = await bench.scenario({
+    jobs: { default: { states: [['Running', '300ms'], ['Completed']], metrics } },
+  });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+  await scenario.start(plan);
+  const { status, snapshot } = await scenario.closed(plan);
+  expect(status).toBe('succeeded');
+  expect(Object.keys(snapshot.tasks[0]?.metrics ?? {})).toHaveLength(200);
+});
+
+test('T02, T03 a plan beyond the limit is refused with its size, and nothing is started', async () => {
+  const scenario = await bench.scenario();
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: Array.from({ length: 300 }, (_, at) => `t-${at}`) });
+  const params = stringify({ text: 'x'.repeat(50_000) });
+  const tasks = plan.tasks.map((task) => ({
+    ...task,
+    job: { ...task.job, container: { ...task.job.container, command: ['/bin/bash', '-c', params] } },
+  }));
+  const { client, home, taskQueue } = scenario;
+  const request = {
+    plan: { ...plan, tasks },
+    taskQueue,
+    hostSecrets: {},
+    configYaml: '',
+    home,
+    searchAttributes: true,
+  };
+  await expect(startRun(client, request)).rejects.toMatchObject({
+    name: 'PlanTooLarge',
+    message: expect.stringContaining(String(maxPlanBytes)),
+  });
+  await expect(client.workflow.getHandle(runWorkflowId(plan.invocation)).describe()).rejects.toThrow();
+});
+
+test('a large endpoint spec goes to every task although all together are more than one message may hold', async () => {
+  const scenario = await bench.scenario();
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: Array.from({ length: 6 }, (_, at) => `t-${at}`) });
+  if (plan.endpoint.kind !== 'dedicated') throw new Error('the plan deploys endpoints');
+  const { spec } = plan.endpoint;
+  const endpoint: EndpointPlan = {
+    ...plan.endpoint,
+    spec: { ...spec, envs: [...spec.envs, { name: 'LARGE', value: 'x'.repeat(900_000) }] },
+  };
+  await scenario.start({ ...plan, endpoint });
+  const { status, snapshot } = await scenario.closed(plan);
+  expect({ status, errors: snapshot.tasks.map(({ error }) => error) }).toEqual({
+    status: 'succeeded',
+    errors: Array(6).fill(null),
+  });
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
+
+test('the budget ends the run with everything torn down, and says what it cost', async () => {
+  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
+  // 2 endpoints at 1.80 an hour are 0.001 a second.
+  const budget = { limit: 0.006, currency: 'USD', endpointPerHour: 1.8, jobPerHour: 0 };
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['a-one', 'b-two'], change: { budget } });
+  await scenario.start(plan);
+  const { status, failure, snapshot } = await scenario.closed(plan);
+  expect({ status, type: failure?.type }).toEqual({ status: 'failed', type: 'BudgetExceeded' });
+  expect(failure?.message).toContain('0.006 USD');
+  expect(snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['cancelled', 'cancelled']);
+  for (const { usage } of snapshot.tasks) expect(usage?.endpoint?.until).not.toBeNull();
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});

@@ -1,0 +1,171 @@
+import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
+import type { EndpointPlan, RunPlan } from '../../src/contract/plan';
+import { startRun, type RunDescription } from '../../src/client';
+import { renderDeployment } from '../../src/lepton/render';
+import { statusText } from '../../src/report/run-status';
+import { runDocument } from '../../src/report/run-document';
+import { startBench, type Bench, type Scenario } from '../support/bench';
+import { canariesIn, everythingOf, filesBelow } from '../support/canaries';
+import { runPlan } from '../support/plans';
+import type { SimulatedPlan } from '../support/simulated';
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await startBench();
+});
+afterAll(() => bench.close());
+
+/** Values as users have them: with what shells, JSON and URLs would change. */
+const secrets = {
+  HF_TOKEN: 'hf_CANARYhub0123456789abcdefghijkl',
+  NGC_API_KEY: 'nvapi-CANARYngc"quoted\\and$(id)0123456789',
+  ENDPOINT_KEY: 'CANARY:endpoint/key+with=signs&more-0123',
+  MODE: 'staging',
+};
+const canaries = [secrets.HF_TOKEN, secrets.NGC_API_KEY, secrets.ENDPOINT_KEY];
+
+/** What a careless container prints at its start. */
+const printedEnv = `${Object.entries(secrets)
+  .map(([name, value]) => `${name}=${value}`)
+  .join(
+    '\n',
+  )}\n${JSON.stringify(secrets)}\nheader ${Buffer.from(secrets.ENDPOINT_KEY).toString('base64')}\nmode staging, acc 0.123456\n`;
+
+function secretPlan(scenario: Scenario, change: Partial<RunPlan> = {}): RunPlan {
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag', 'arc_challenge'], change });
+  const host = (name: string) => ({ kind: 'host', name }) as const;
+  const variables = Object.keys(secrets).map((name) => ({ name, secret: host(name) }));
+  const { endpoint } = plan;
+  if (endpoint.kind !== 'dedicated') throw new Error('the plan deploys endpoints');
+  const guarded: EndpointPlan = {
+    ...endpoint,
+    spec: { ...endpoint.spec, envs: [...endpoint.spec.envs, ...variables], apiTokens: [host('ENDPOINT_KEY')] },
+    probe: { ...endpoint.probe, token: host('ENDPOINT_KEY') },
+  };
+  const tasks = plan.tasks.map((task) => ({ ...task, job: { ...task.job, envs: [...task.job.envs, ...variables] } }));
+  return { ...plan, endpoint: guarded, tasks };
+}
+
+async function start(scenario: Scenario, plan: RunPlan): Promise<void> {
+  await startRun(scenario.client, {
+    plan,
+    taskQueue: scenario.taskQueue,
+    hostSecrets: secrets,
+    configYaml: 'a: 1\n',
+    home: scenario.home,
+    searchAttributes: true,
+  });
+}
+
+/** Nowhere but on the platform, which was given them, is any of the secrets to be found. */
+async function expectNoCanary(scenario: Scenario, plan: RunPlan, run: RunDescription): Promise<void> {
+  const all = [...canaries, scenario.platform.token];
+  const ids = [
+    runWorkflowId(plan.invocation),
+    ...plan.tasks.map(({ index }) => taskWorkflowId(plan.invocation, index)),
+  ];
+  for (const id of ids)
+    expect({ id, found: canariesIn(await everythingOf(scenario.client, id), all) }).toEqual({ id, found: [] });
+  const said = statusText({ run, now: Date.now(), width: 200 }) + JSON.stringify(runDocument(run, null));
+  expect(canariesIn(said, all)).toEqual([]);
+  for (const { file, text } of await filesBelow(scenario.outputRoot))
+    expect({ file, found: canariesIn(Buffer.from(text, 'latin1').toString('utf8'), all) }).toEqual({ file, found: [] });
+  const private_ = (await filesBelow(scenario.home.root)).filter(
+    ({ file }) => !file.startsWith('platform/') && !file.startsWith('plan-'),
+  );
+  for (const { file, text, forOthers } of private_) {
+    expect({ file, forOthers }).toEqual({ file, forOthers: false });
+    expect({ file, found: canariesIn(Buffer.from(text, 'latin1').toString('utf8'), all) }).toEqual({ file, found: [] });
+  }
+}
+
+const talkative: SimulatedPlan = {
+  endpoints: { default: { states: [['Starting', '200ms'], ['Ready']], log: printedEnv } },
+  jobs: { default: { states: [['Running', '400ms'], ['Completed']], log: printedEnv } },
+};
+
+test('a run that succeeds, whose endpoints and jobs print their environment', async () => {
+  const scenario = await bench.scenario(talkative);
+  const plan = secretPlan(scenario);
+  await start(scenario, plan);
+  const stored = (await filesBelow(scenario.home.secrets))[0];
+  expect(stored).toMatchObject({ file: `${plan.invocation}.json`, forOthers: false });
+  const run = await scenario.closed(plan);
+  expect(run.status).toBe('succeeded');
+  await expectNoCanary(scenario, plan, run);
+  const logs = (await filesBelow(scenario.outputRoot)).filter(({ file }) => file.endsWith('.log'));
+  expect(logs.length).toBeGreaterThanOrEqual(4);
+  for (const { text } of logs) {
+    expect(text).toContain('HF_TOKEN=***');
+    // S05: what everybody may know stays readable.
+    expect(text).toContain('mode staging, acc 0.123456');
+  }
+});
+
+test('a job that fails with a secret in its last words', async () => {
+  const words = `Traceback: refused key ${secrets.NGC_API_KEY} for ${encodeURIComponent(secrets.ENDPOINT_KEY)}`;
+  const scenario = await bench.scenario({
+    ...talkative,
+    jobs: {
+      default: { states: [['Running', '300ms'], ['Failed']], log: words, message: `exit 1: ${secrets.HF_TOKEN}` },
+    },
+  });
+  const plan = secretPlan(scenario);
+  await start(scenario, plan);
+  const run = await scenario.closed(plan);
+  expect(run.snapshot.tasks[0]?.error?.message).toContain('refused key *** for ***');
+  await expectNoCanary(scenario, plan, run);
+});
+
+test('an endpoint whose state tells a secret while it starts, and when it breaks', async () => {
+  const scenario = await bench.scenario({
+    endpoints: {
+      default: {
+        states: [['Starting', '1s', `pulling with ${secrets.HF_TOKEN}`], ['Error']],
+        message: `denied: ${secrets.NGC_API_KEY}`,
+      },
+    },
+  });
+  const plan = secretPlan(scenario);
+  await start(scenario, plan);
+  const run = await scenario.closed(plan);
+  expect(run.snapshot.tasks[0]?.error).toMatchObject({
+    type: 'EndpointFailed',
+    message: expect.stringContaining('denied: ***'),
+  });
+  await expectNoCanary(scenario, plan, run);
+});
+
+test('S06 a platform that refuses with an echo of the request', async () => {
+  const probe = await bench.scenario();
+  const { endpoint } = secretPlan(probe);
+  if (endpoint.kind !== 'dedicated') throw new Error('the plan deploys endpoints');
+  const sent = renderDeployment(endpoint.spec, {
+    marks: { invocation: '0123456789abcdef', index: 0, origin: 'x' },
+    nodeGroupId: null,
+    resolve: (name) => secrets[name as keyof typeof secrets],
+  });
+  const echo = { code: 'InvalidParameter', message: `cannot read ${JSON.stringify(sent)}` };
+  const scenario = await bench.scenario({
+    faults: [{ on: 'POST /deployments', times: 'inf', respond: 422, body: echo }],
+  });
+  const plan = secretPlan(scenario);
+  await start(scenario, plan);
+  const run = await scenario.closed(plan);
+  expect(run.snapshot.tasks[0]?.error?.message).toContain('422');
+  await expectNoCanary(scenario, plan, run);
+});
+
+test('a run that is cancelled', async () => {
+  const scenario = await bench.scenario({
+    ...talkative,
+    jobs: { default: { states: [['Running', '1h'], ['Completed']], log: printedEnv } },
+  });
+  const plan = secretPlan(scenario);
+  await start(scenario, plan);
+  await scenario.until(plan, ({ tasks }) => tasks.some(({ phase }) => phase === 'running job'));
+  await scenario.cancel(plan);
+  const run = await scenario.closed(plan);
+  expect(run.status).toBe('cancelled');
+  await expectNoCanary(scenario, plan, run);
+});
