@@ -49,8 +49,9 @@ export const commands: readonly Command[] = [
       { form: '--endpoint', meaning: "the endpoints' logs instead" },
       { form: '-f, --follow', meaning: 'go on until the job or endpoint ends' },
       { form: '--tail <lines>', meaning: 'only the last lines' },
+      { form: '--since <time>', meaning: 'only what was written since: so long ago (90s, 10m, 2h, 1d), or ISO 8601' },
     ],
-    examples: ['logs 3f2a.0 -f', 'logs 3f2a --tail 50'],
+    examples: ['logs 3f2a.0 -f', 'logs 3f2a --tail 50', 'logs 3f2a --endpoint --since 10m'],
     load: async () => (await import('./commands/logs.js')).logs,
   },
   {

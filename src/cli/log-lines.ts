@@ -8,6 +8,8 @@ import { harmlessText } from '../report/terminal-text';
 const LONGEST_LINE = 64 * 1024;
 /** A burst is over when nothing has come for this long: what there is of a live log has been seen. */
 const QUIET_MS = 700;
+/** How long the first line may take: a platform far away, a log that is large or empty. */
+const FIRST_MS = 10_000;
 
 /** Lines of a stream of bytes; a character that is split over two pieces stays whole. */
 export async function* linesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
@@ -78,8 +80,8 @@ export async function* liveLines(source: AsyncIterable<string>, { follow, tail }
   let isHolding = tail !== undefined;
   let next = iterator.next();
   try {
-    for (;;) {
-      const step = isHolding || !follow ? await Promise.race([next, quiet()]) : await next;
+    for (let patience = FIRST_MS; ; patience = QUIET_MS) {
+      const step = isHolding || !follow ? await Promise.race([next, quiet(patience)]) : await next;
       if (step === 'quiet') {
         yield* held.splice(0);
         if (!follow) return;
@@ -98,6 +100,16 @@ export async function* liveLines(source: AsyncIterable<string>, { follow, tail }
   }
 }
 
-async function quiet(): Promise<'quiet'> {
-  return new Promise((resolve) => setTimeout(() => resolve('quiet'), QUIET_MS).unref());
+async function quiet(ms: number): Promise<'quiet'> {
+  return new Promise((resolve) => setTimeout(() => resolve('quiet'), ms).unref());
+}
+
+/** The last `count` lines of a source that ends; all of them without a count. */
+export async function* lastLines(source: AsyncIterable<string>, count: number | undefined): AsyncGenerator<string> {
+  const held: string[] = [];
+  for await (const line of source) {
+    if (count === undefined) yield line;
+    else if (held.push(line) > count) held.shift();
+  }
+  yield* held;
 }

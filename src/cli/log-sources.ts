@@ -3,12 +3,22 @@ import path from 'node:path';
 import type { RunPlan, TaskPlan } from '../contract/plan';
 import type { TaskSnapshot } from '../contract/state';
 import { isMarkedWith } from '../lepton/render';
-import type { LeptonClient } from '../lepton/types';
+import type { LeptonClient, LogRange } from '../lepton/types';
+import { readDeploymentState } from '../activities/endpoint-state';
+import { readJobState } from '../activities/job-state';
 
 /** Where the log of a task's job or endpoint is at this moment. */
-export type LogSource =
-  | { readonly kind: 'file'; readonly file: string }
-  | { readonly kind: 'live'; readonly replica: string; bytes(signal: AbortSignal): AsyncIterable<Uint8Array> };
+export type LogSource = { readonly kind: 'file'; readonly file: string } | LiveSource;
+
+export interface LiveSource {
+  readonly kind: 'live';
+  readonly replica: string;
+  readonly of: LogRange['of'];
+  /** The log from its beginning; with `follow`, as it grows. */
+  open(options: { readonly follow: boolean; readonly signal: AbortSignal }): AsyncIterable<Uint8Array>;
+  /** Whether what writes it has ended. */
+  isOver(): Promise<boolean>;
+}
 
 export type LogKind = 'job' | 'endpoint';
 
@@ -48,9 +58,13 @@ async function jobLogs({ plan, task, snapshot, client, signal }: LogRequest): Pr
   const jobs = await client.listJobs({ name: task.jobName, mode: 'alive_only' }, { signal });
   const own = jobs.filter((job) => isMarkedWith(job.spec?.envs, marks));
   const replicas = own.map(async ({ metadata: { id = '' } }) =>
-    (await client.jobReplicas(id, { signal })).map((replica) =>
-      liveSource(replica.id, (options) => client.jobLog(id, replica.id, options)),
-    ),
+    (await client.jobReplicas(id, { signal })).map((replica): LiveSource => ({
+      kind: 'live',
+      replica: replica.id,
+      of: { job: id },
+      open: (options) => client.jobLog(id, replica.id, options),
+      isOver: async () => readJobState(await client.getJob(id, { mode: 'alive_only' })).kind !== 'pending',
+    })),
   );
   return (await Promise.all(replicas)).flat();
 }
@@ -59,9 +73,11 @@ async function endpointLogs({ task, client, signal }: LogRequest): Promise<LogSo
   const name = task.endpointName;
   if (!client || name === null || (await client.getDeployment(name, { signal })) === undefined) return [];
   const replicas = await client.deploymentReplicas(name, { signal });
-  return replicas.map(({ id }) => liveSource(id, (options) => client.deploymentLog(name, id, options)));
-}
-
-function liveSource(replica: string, read: (options: { signal: AbortSignal }) => AsyncIterable<Uint8Array>): LogSource {
-  return { kind: 'live', replica, bytes: (signal) => read({ signal }) };
+  return replicas.map(({ id }): LiveSource => ({
+    kind: 'live',
+    replica: id,
+    of: { deployment: name },
+    open: (options) => client.deploymentLog(name, id, options),
+    isOver: async () => ['failed', 'absent'].includes(readDeploymentState(await client.getDeployment(name)).kind),
+  }));
 }

@@ -1,3 +1,4 @@
+import { sinceTime } from '../../src/cli/since';
 import { commands } from '../../src/cli/commands';
 import { commandLineOf } from '../../src/cli/command-line';
 import { UsageError } from '../../src/cli/errors';
@@ -73,5 +74,21 @@ describe('host secrets', () => {
   test('all that are missing or empty are named at once, values never', () => {
     expect(hostSecretValues(['A'], { A: 'x', B: 'y' })).toEqual({ A: 'x' });
     expect(() => hostSecretValues(['A', 'B', 'C'], { A: 'value-of-a', B: '' })).toThrow(/not set, or empty: B, C/);
+  });
+});
+
+describe('--since', () => {
+  const now = new Date('2026-01-31T12:00:00Z');
+
+  test.each([
+    ['90s', '2026-01-31T11:58:30.000Z'],
+    ['1.5h', '2026-01-31T10:30:00.000Z'],
+    ['2d', '2026-01-29T12:00:00.000Z'],
+    ['2026-01-30T00:00:00Z', '2026-01-30T00:00:00.000Z'],
+    ['2026-01-30', '2026-01-30T00:00:00.000Z'],
+  ])('%s', (text, time) => expect(sinceTime(text, now).toISOString()).toBe(time));
+
+  test.each(['', 'yesterday', '10', '-5m', '5 min', '2026-13-01'])('"%s" is refused', (text) => {
+    expect(() => sinceTime(text, now)).toThrow(/--since wants/);
   });
 });

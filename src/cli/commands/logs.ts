@@ -7,14 +7,17 @@ import { storedPlan, storedSecrets } from '../../home/run-store';
 import { createLeptonClient } from '../../lepton/client';
 import { maskKnown } from '../../lepton/masking';
 import type { LeptonClient } from '../../lepton/types';
-import { harmlessLine } from '../../report/terminal-text';
+import { harmlessLine, harmlessText } from '../../report/terminal-text';
+import { followLog } from '../../results/follow-log';
+import { NoTimedLogs, timedLog } from '../../results/timed-log';
 import { InfrastructureError } from '../../temporal/errors';
 import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
 import { UsageError } from '../errors';
 import { done } from '../exit-code';
-import { fileBytes, linesOf, liveLines } from '../log-lines';
-import { logSources, type LogKind, type LogSource } from '../log-sources';
+import { fileBytes, lastLines, linesOf, liveLines } from '../log-lines';
+import { logSources, type LiveSource, type LogKind, type LogSource } from '../log-sources';
 import { checkIndex, openSession, runAddress, type Session } from '../session';
+import { sinceTime } from '../since';
 
 /** What all tasks' logs are read with. */
 interface Reading {
@@ -25,6 +28,7 @@ interface Reading {
   readonly kind: LogKind;
   readonly follow: boolean;
   readonly tail: number | undefined;
+  readonly since: Date | undefined;
   /** Lines are marked with their task. */
   readonly marked: boolean;
   readonly mask: (line: string) => string;
@@ -52,6 +56,7 @@ export const logs: CommandBody = async (input, context) => {
     kind: flag(input, 'endpoint') ? 'endpoint' : 'job',
     follow: flag(input, 'follow'),
     tail: tailOf(input),
+    since: sinceOf(input),
     marked: tasks.length > 1,
     mask: (line) => maskKnown(line, secrets),
   };
@@ -66,6 +71,11 @@ function tailOf(input: CommandInput): number | undefined {
   if (text === undefined) return undefined;
   if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--tail wants a number of lines, got "${text}".`);
   return Number(text);
+}
+
+function sinceOf(input: CommandInput): Date | undefined {
+  const text = textOption(input, 'since');
+  return text === undefined ? undefined : sinceTime(text, new Date());
 }
 
 const WAIT_MS = 1_000;
@@ -88,13 +98,10 @@ async function printTask(task: TaskPlan, reading: Reading): Promise<void> {
 }
 
 async function printSource(source: LogSource, task: TaskPlan, reading: Reading): Promise<void> {
-  const { context, follow, tail, marked, mask } = reading;
+  const { context, marked, mask } = reading;
   const mark = marked ? `[${task.index} ${harmlessLine(task.name)}] ` : '';
   const closing = new AbortController();
-  const lines =
-    source.kind === 'file'
-      ? linesOf(fileBytes(source.file, tail))
-      : liveLines(linesOf(source.bytes(closing.signal)), { follow, tail });
+  const lines = source.kind === 'file' ? savedLines(source.file, reading) : grownLines(source, reading, closing.signal);
   try {
     for await (const line of lines) await context.output.write(`${mark}${mask(line)}\n`);
   } catch (error) {
@@ -103,6 +110,39 @@ async function printSource(source: LogSource, task: TaskPlan, reading: Reading):
   } finally {
     closing.abort();
   }
+}
+
+function savedLines(file: string, { tail, since, context }: Reading): AsyncIterable<string> {
+  if (since !== undefined) context.output.warn(`--since: a saved log has no times; this is all of ${file}`);
+  return linesOf(fileBytes(file, tail));
+}
+
+/** From the platform: by time where that is asked for, else from the beginning; after a cut connection it goes on. */
+async function* grownLines(source: LiveSource, reading: Reading, signal: AbortSignal): AsyncGenerator<string> {
+  const { context, client, follow, tail, since } = reading;
+  const onNote = (note: string): void => context.output.note(context.output.style.dim(note));
+  const isOver = () => source.isOver();
+  if (since !== undefined && client) {
+    try {
+      const lines = timedLog({ client, of: source.of, since, follow, isOver, signal, onNote });
+      yield* follow ? liveLines(harmless(lines), { follow, tail }) : lastLines(harmless(lines), tail);
+      return;
+    } catch (error) {
+      if (!(error instanceof NoTimedLogs)) throw error;
+      context.output.warn(`--since: ${error.message}; this is all of the log`);
+    }
+  }
+  const open = (signal: AbortSignal) => source.open({ follow, signal });
+  const bytes = follow ? encoded(followLog({ open, isOver, signal, onNote })) : open(signal);
+  yield* liveLines(linesOf(bytes), { follow, tail });
+}
+
+async function* encoded(texts: AsyncIterable<string>): AsyncGenerator<Uint8Array> {
+  for await (const text of texts) yield Buffer.from(text);
+}
+
+async function* harmless(lines: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const line of lines) yield harmlessText(line);
 }
 
 async function hasMovedOn({ index }: TaskPlan, { session, plan, context }: Reading): Promise<boolean> {
