@@ -95,7 +95,7 @@ function service({ file, args, env }: Command): Service {
       reject: false,
       stdin: 'ignore',
       stdout: 'ignore',
-      stderr: 'inherit',
+      stderr: 'ignore',
       cleanup: true,
     });
   let child: ReturnType<typeof launch>;
