@@ -52,9 +52,18 @@ function subjectOf(context: PlatformRequest, { deployments, jobs, runtime }: Wor
     const { status } = jobs.get(id, 'alive_only');
     const open = (signal: AbortSignal) => runtime.jobLog(id, { follow: false, signal });
     const isOver = overStates.includes(status.state);
-    return { label, resource: id, isOver, open, marks: () => runtime.jobLogMarks(id) };
+    const marks = async () => writtenBefore(status.completedAt, await runtime.jobLogMarks(id));
+    return { label, resource: id, isOver, open, marks };
   }
   throw invalid('name what the log is of: deployment, endpoint, job or job_history_name');
+}
+
+/**
+ * A job's lines are older than its end, whenever they were noticed: clients ask for the time between its creation and its
+ * completion, which they leave out.
+ */
+function writtenBefore(end: number | undefined, marks: readonly LogMark[]): readonly LogMark[] {
+  return end === undefined ? marks : marks.map((mark) => ({ ...mark, at: Math.min(mark.at, end - 1) }));
 }
 
 function queryOf(context: PlatformRequest): LogQuery {
