@@ -13,6 +13,7 @@ import type { HomePaths } from '../home/paths';
 import { storedPlan } from '../home/run-store';
 import { recordedSnapshot } from '../results/recorded';
 import { RunNotFound } from './errors';
+import { withTasksSince } from './left-tasks';
 import { executionStatus } from './list';
 
 export interface RunDescription {
@@ -34,8 +35,9 @@ export async function describeRun(client: Client, invocation: string, home: Home
     throw error;
   });
   const closing = description.status.name === 'RUNNING' ? undefined : await closingOf(client, invocation);
-  const snapshot =
+  const known =
     closing?.snapshot ?? (await currentSnapshot(client, { invocation, home, startedAt: description.startTime }));
+  const snapshot = closing?.failure?.type === terminated ? await withTasksSince(client, known) : known;
   return {
     status: statusOf(description, snapshot),
     cancelRequested: description.raw.workflowExtendedInfo?.cancelRequested ?? false,
@@ -77,6 +79,9 @@ function statusOf(description: WorkflowExecutionDescription, snapshot: RunSnapsh
   }
 }
 
+/** Failure type of a run that Temporal ended without asking it. */
+const terminated = 'Terminated';
+
 interface Closing {
   readonly snapshot: RunSnapshot | undefined;
   readonly failure: TaskError | null;
@@ -98,7 +103,7 @@ async function closingOf(client: Client, invocation: string): Promise<Closing> {
     }
     if (cause?.name === 'CancelledFailure') return { snapshot: undefined, failure: null };
     const message = `the run was terminated, so it could not tear down itself; its tasks do. See what is left with: evalsaga cleanup ${invocation}`;
-    return { snapshot: undefined, failure: { type: 'Terminated', message } };
+    return { snapshot: undefined, failure: { type: terminated, message } };
   }
 }
 

@@ -22,6 +22,7 @@ import type { ChaosCase } from './cases';
 import type { Course } from './courses';
 import { openGateway, type Gateway, type Passage } from './gateway';
 import { disturb, patiently, type Happening } from './happening';
+import { patient } from './patient';
 import type { Stand } from './stand';
 
 /** Everything that is known of a run when it is over. */
@@ -59,7 +60,7 @@ export async function runCase(
   // A home per case, so that a sweep sees this run only; the worker has another, as on a machine of its own.
   const launch = homePaths({ EVALSAGA_HOME: path.join(stand.folder, `launch-${invocation}`) });
   const gateway = await openGateway({ platform: () => platform.access.url, names: { invocation } });
-  const direct = createLeptonClient(platform.access);
+  const direct = patient(createLeptonClient(platform.access));
   try {
     const plan = planFor(course, { stand, invocation, url: gateway.url, workspace: platform.access.workspace });
     await saveAccess(stand.home, { ...platform.access, url: gateway.url });
@@ -81,7 +82,6 @@ export async function runCase(
     const disturbedFrom = await bringToPoint(course, { gateway, stand, invocation });
     const ended = await closed(stand, plan);
     await Promise.all(happening.pending);
-    await platformAnswers(direct);
     const run = ended ? await patiently(() => describeRun(stand.client, invocation, launch)) : undefined;
     const seen = await inventory(direct, plan);
     const kept = [...(run?.snapshot.kept ?? []), ...(await keptByTasks(stand, plan))];
@@ -164,18 +164,6 @@ async function isOpen(stand: Stand, id: string): Promise<boolean> {
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;
     throw error;
-  }
-}
-
-/** It may have been killed a moment ago. */
-async function platformAnswers(direct: LeptonClient): Promise<void> {
-  for (const deadline = Date.now() + 30_000; ; await sleep(200)) {
-    try {
-      await direct.getWorkspace();
-      return;
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-    }
   }
 }
 

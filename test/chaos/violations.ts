@@ -41,7 +41,9 @@ function verdict(facts: Facts, course: Course, one: ChaosCase | undefined): stri
   const event = happening.taken ? one?.event : undefined;
 
   if (event === 'terminate run' || event === 'terminate both') {
-    return run.failure?.type === 'Terminated' && exitCode === 1 ? [] : wrong('a run that was terminated');
+    return run.failure?.type === 'Terminated' && (exitCode === 1 || exitCode === 3)
+      ? []
+      : wrong('a run that was terminated');
   }
   const isRefused = (type: string | undefined): boolean =>
     one?.fault.name === '401' && type === failureTypes.credentialsRefused;

@@ -103,6 +103,10 @@ describe('terminate', () => {
       const handle = scenario.client.workflow.getHandle(taskWorkflowId(plan.invocation, index));
       await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
     }
+    // The run can't tell any more what became of them, but its description does.
+    const { failure, snapshot } = await scenario.describe(plan);
+    expect(failure?.type).toBe('Terminated');
+    expect(snapshot.tasks.map(({ phase, outcome }) => [phase, outcome])).toEqual(Array(3).fill(['done', 'cancelled']));
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 

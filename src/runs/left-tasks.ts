@@ -1,0 +1,46 @@
+import { type Client, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { taskWorkflowId } from '../contract/identity';
+import { taskStatus } from '../contract/messages';
+import type { RunSnapshot, TaskSnapshot } from '../contract/state';
+
+/** Milliseconds that a worker may take to tell a task's state. */
+const answerWithinMs = 4_000;
+
+/**
+ * The snapshot of a run that was terminated, brought up to date: its tasks were told to end and tear down by themselves,
+ * and only they know what came of it.
+ */
+export async function withTasksSince(client: Client, snapshot: RunSnapshot): Promise<RunSnapshot> {
+  const tasks = await Promise.all(snapshot.tasks.map((task) => taskSince(client, snapshot.invocation, task)));
+  return {
+    ...snapshot,
+    tasks,
+    left: tasks.flatMap(({ left }) => left),
+    kept: tasks.flatMap(({ kept }) => kept),
+  };
+}
+
+async function taskSince(client: Client, invocation: string, last: TaskSnapshot): Promise<TaskSnapshot> {
+  const handle = client.workflow.getHandle(taskWorkflowId(invocation, last.index));
+  try {
+    const { status } = await handle.describe();
+    if (status.name === 'RUNNING') {
+      return await client.withDeadline(Date.now() + answerWithinMs, () => handle.query(taskStatus)).catch(() => last);
+    }
+    return (await handle.result()) as TaskSnapshot;
+  } catch (error) {
+    // It was never started.
+    if (error instanceof WorkflowNotFoundError) return { ...last, phase: 'done', outcome: 'cancelled' };
+    if (error instanceof WorkflowFailedError) return endOf(last, error.cause);
+    throw error;
+  }
+}
+
+function endOf(last: TaskSnapshot, cause: Error | undefined): TaskSnapshot {
+  if (cause instanceof ApplicationFailure && cause.details?.[0]) return cause.details[0] as TaskSnapshot;
+  if (cause instanceof CancelledFailure) return { ...last, phase: 'done', outcome: 'cancelled' };
+  const message =
+    'the task was terminated too, so nothing of it was torn down: evalsaga sweep and evalsaga cleanup do that';
+  return { ...last, phase: 'done', outcome: 'failed', error: { type: 'Terminated', message } };
+}

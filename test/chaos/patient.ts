@@ -1,0 +1,32 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LeptonError } from '../../src/lepton/errors';
+
+const withinMs = 30_000;
+
+/** The same object, whose calls wait for a platform that was killed a moment ago. For those who look, not for the run. */
+export function patient<T extends object>(target: T): T {
+  return new Proxy(target, {
+    get(_, key) {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value === 'object' && value !== null) return patient(value);
+      if (typeof value !== 'function') return value;
+      const call = (...args: readonly unknown[]): unknown => Reflect.apply(value as () => unknown, target, args);
+      return (...args: readonly unknown[]) => {
+        const result = call(...args);
+        return result instanceof Promise ? again(result, () => call(...args) as Promise<unknown>) : result;
+      };
+    },
+  });
+}
+
+async function again(first: Promise<unknown>, ask: () => Promise<unknown>): Promise<unknown> {
+  const deadline = Date.now() + withinMs;
+  for (let result = first; ; result = ask()) {
+    try {
+      return await result;
+    } catch (error) {
+      if (!(error instanceof LeptonError && error.kind === 'network') || Date.now() > deadline) throw error;
+      await sleep(200);
+    }
+  }
+}
