@@ -1,3 +1,4 @@
+import type { Client } from '@temporalio/client';
 import type { PlatformRef } from '../contract/plan';
 import type { ResolveHostSecret } from '../lepton/render';
 import type { SecretOwner } from './wording';
@@ -13,6 +14,8 @@ export interface ActivityDependencies {
   secretsOf(owner: SecretOwner): Promise<readonly string[]>;
   /** Drops the stored values of a run's host variables. */
   forgetHostSecrets(invocation: string): Promise<void>;
+  /** Drops those of runs that ended without doing so themselves. */
+  forgetStaleSecrets(client: Client): Promise<unknown>;
   /** Marks resources as belonging to this Temporal installation. */
   readonly origin: string;
   /** Folder with what is known of each run on this host (see HomePaths.runs). */

@@ -13,6 +13,7 @@ export function createSweepActivities(dependencies: ActivityDependencies) {
     }): Promise<SweepReport> {
       return attempt({ subject: `sweep of ${input.platform.workspace}`, purpose: 'teardown' }, async ({ signal }) => {
         const { client } = await dependencies.platform(input.platform);
+        await dependencies.forgetStaleSecrets(getClient());
         return sweep({
           temporal: getClient(),
           platform: client,

@@ -3,6 +3,7 @@ import type { HomePaths } from '../home/paths';
 import { forgetSecrets, storedSecrets } from '../home/run-store';
 import { loadAccess } from '../lepton/access-store';
 import { createPlatforms } from '../lepton/platforms';
+import { forgetStaleSecrets } from '../temporal/stale-secrets';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure } from './failures';
 
@@ -35,6 +36,7 @@ export function createWorkerDependencies(options: {
       const stored = invocation === undefined ? {} : await storedSecrets(home, invocation);
       return [...Object.values(stored), ...(access ? [access.token] : [])];
     },
+    forgetStaleSecrets: (client) => forgetStaleSecrets(client, home),
     forgetHostSecrets: (invocation) => forgetSecrets(home, invocation),
   };
 }

@@ -33,8 +33,9 @@ export function withoutSecrets<T>(env: Environment, work: () => T): T {
     const secrets = secretValues(env);
     const clean = (text: string): string => maskValues(text, secrets);
     throw new ConfigError(
-      error.problems.map(({ message, hint, ...problem }) => ({
+      error.problems.map(({ message, hint, override, ...problem }) => ({
         ...problem,
+        ...(override === undefined ? {} : { override: clean(override) }),
         path: clean(problem.path),
         message: clean(message),
         ...(hint === undefined ? {} : { hint: clean(hint) }),

@@ -34,9 +34,11 @@ export function looksRandom(text: string): boolean {
   return /[0-9]/.test(text) && /[A-Za-z]/.test(text) && new Set(text).size >= 12;
 }
 
-/** `text` with everything that looks like a token, and every password in a URL, masked. */
+/** `text` with everything that looks like a token, and every password or key in a URL, masked. */
 export function maskTokens(text: string): string {
-  let masked = text.replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@:]*:[^\s/@]+@/gi, '$1***@');
+  let masked = text
+    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@:]*:[^\s/@]+@/gi, '$1***@')
+    .replaceAll(/([?&][\w.-]*(?:key|token|secret|sig|signature|password)=)[^&\s"'#]+/gi, '$1***');
   for (const shape of tokenShapes) masked = masked.replaceAll(new RegExp(shape.source, `${shape.flags}g`), '***');
   return masked;
 }

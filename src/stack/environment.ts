@@ -1,3 +1,4 @@
+import { isSecretName } from '../config/secrecy';
 import type { Env } from '../temporal/target';
 
 /** What a background process gets of the environment of the command that happens to start it. Pure. */
@@ -27,7 +28,7 @@ export function backgroundEnv({ env, keepTemporal = false, extra = {} }: Backgro
     // A debugger's port cannot be shared.
     if (name === 'NODE_OPTIONS') return !value.includes('--inspect');
     if (name.startsWith('TEMPORAL_')) return keepTemporal;
-    return packageSource.test(name) || !secretName.test(name);
+    return packageSource.test(name) || !(secretName.test(name) || isSecretName(name));
   });
   return { ...Object.fromEntries(kept), NO_COLOR: '1', ...extra };
 }

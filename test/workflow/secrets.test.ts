@@ -1,9 +1,11 @@
+import { readdir } from 'node:fs/promises';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { EndpointPlan, RunPlan } from '../../src/contract/plan';
 import { startRun, type RunDescription } from '../../src/client';
 import { renderDeployment } from '../../src/lepton/render';
 import { statusText } from '../../src/report/run-status';
 import { runDocument } from '../../src/report/run-document';
+import { forgetStaleSecrets } from '../../src/temporal/stale-secrets';
 import { startBench, type Bench, type Scenario } from '../support/bench';
 import { canariesIn, everythingOf, filesBelow } from '../support/canaries';
 import { runPlan } from '../support/plans';
@@ -168,4 +170,24 @@ test('a run that is cancelled', async () => {
   const run = await scenario.closed(plan);
   expect(run.status).toBe('cancelled');
   await expectNoCanary(scenario, plan, run);
+});
+
+test('a run that was terminated: its secrets go once its tasks have ended, those of a run that lives stay', async () => {
+  const endless: SimulatedPlan = { jobs: { default: { states: [['Running', '1h'], ['Completed']] } } };
+  const scenario = await bench.scenario(endless);
+  const [ended, living] = [secretPlan(scenario), secretPlan(scenario)];
+  for (const plan of [ended, living]) {
+    await start(scenario, plan);
+    await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
+  }
+  await bench.client.workflow.getHandle(runWorkflowId(ended.invocation)).terminate();
+  for (const { index } of ended.tasks)
+    await expect(
+      bench.client.workflow.getHandle(taskWorkflowId(ended.invocation, index)).result(),
+    ).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
+  expect(await forgetStaleSecrets(bench.client, scenario.home)).toEqual([ended.invocation]);
+  expect(await readdir(scenario.home.secrets)).toEqual([`${living.invocation}.json`]);
+  await scenario.cancel(living);
+  await scenario.closed(living);
+  expect(await readdir(scenario.home.secrets)).toEqual([]);
 });

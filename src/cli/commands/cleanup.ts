@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { RunPlan } from '../../contract/plan';
-import { storedInvocations, storedPlan } from '../../home/run-store';
+import { forgetSecrets, storedInvocations, storedPlan } from '../../home/run-store';
 import { loadAccess } from '../../lepton/access-store';
 import { createLeptonClient } from '../../lepton/client';
 import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
@@ -40,6 +40,7 @@ export const cleanup: CommandBody = async (input, context) => {
     discard: flag(input, 'discard'),
     report: (line) => output.note(line),
   });
+  if (report.left.length === 0) await forgetSecrets(home, invocation);
   if (wantsJson(input))
     output.json({ invocation, removed: report.removed, teardown: { left: report.left, kept: report.kept } });
   else output.answer(summary(invocation, report));
