@@ -1,14 +1,17 @@
 import { setCurrentDetails, setWorkflowOptions } from '@temporalio/workflow';
 import type { PlatformRef } from '../contract/plan';
-import { teardown } from './activity-groups';
+import { transfer } from './activity-groups';
 import { cell } from './details';
+
+/** Bound on one sweep, below the schedule's interval: results of terminated runs may have to come home; the next goes on. */
+const sweepSeconds = 540;
 
 /** One sweep of one platform, started by a schedule (overlap SKIP): what outlived its task goes. */
 export async function sweepPlatform(input: {
   readonly platform: PlatformRef;
   readonly graceSeconds: number;
 }): Promise<unknown> {
-  const report = await teardown(`sweep ${input.platform.workspace}`, 540).sweepPlatform(input);
+  const report = await transfer(`sweep ${input.platform.workspace}`, sweepSeconds).sweepPlatform(input);
   const lines = [
     `removed ${report.removed.length}, failed ${report.failed.length}, spared ${report.spared}`,
     ...report.removed.map(({ kind, name }) => `- removed ${kind} ${cell(name)}`),
