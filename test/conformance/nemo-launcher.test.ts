@@ -15,7 +15,14 @@ import { nemoConfig, nemoFor, type NemoResult } from './nemo';
 jest.setTimeout(600_000);
 
 let platform: TestPlatform;
-afterEach(() => platform.dispose());
+afterEach(async () => {
+  // Processes outlive the platform: a test that failed half-way must not leave them.
+  for (const { metadata } of await jobs()) await platform.call('DELETE', `/jobs/${metadata.id}`);
+  for (const { metadata } of await platform.json('GET', '/deployments'))
+    await platform.call('DELETE', `/deployments/${metadata.id}`);
+  await until('nothing runs any more', isEmpty);
+  await platform.dispose();
+});
 
 const ifeval = 'lm-evaluation-harness.ifeval';
 
