@@ -25,7 +25,10 @@ export function checkNodeGroups({ nodeGroups: wanted }: Wanted, { nodeGroups }: 
   });
 }
 
-/** A secret that is named and missing keeps the container from starting. */
+/**
+ * A secret that is named and missing keeps the container from starting. A token is only asked after: that tokens live among
+ * the secrets is how the local platform has it, and a guess about the service.
+ */
 export function checkSecrets({ secrets, tokens }: Wanted, { secretNames }: WorkspaceAnswers): Finding[] {
   const about = 'secret';
   const wanted = [...secrets, ...tokens.filter(({ name }) => !secrets.some((secret) => secret.name === name))];
@@ -35,7 +38,8 @@ export function checkSecrets({ secrets, tokens }: Wanted, { secretNames }: Works
   return wanted.map(({ name, by }) => {
     if (known.includes(name)) return ok(about, `${name} (${by})`);
     const [close] = nearestNames(name, known, 1);
-    return misfit(
+    const judge = secrets.some((secret) => secret.name === name) ? misfit : warn;
+    return judge(
       about,
       `the workspace has no secret "${name}", which ${by} use${close === undefined ? '' : `; it has "${close}"`}`,
       `create it (lep secret create -n ${name} -v …), or name another one`,
