@@ -6,6 +6,7 @@ import type { RunPlan } from '../contract/plan';
 import type { HomePaths } from '../home/paths';
 import { storeRun } from '../home/run-store';
 import { PlanTooLarge, RunExists } from './errors';
+import { plainWords } from '../workflows/details';
 
 /** Largest plan that is put into workflow history, bytes of JSON: Temporal refuses payloads of 2 MiB. */
 export const maxPlanBytes = 1_500_000;
@@ -45,12 +46,12 @@ export async function startRun(client: Client, request: StartRequest): Promise<{
       workflowIdConflictPolicy: 'FAIL',
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       memo: {
-        model: plan.model,
+        model: plan.model.slice(0, 200),
         tasks: plan.tasks.length,
         outputDir: plan.outputDir,
         configDigest: plan.provenance.configDigest,
       },
-      staticSummary: `${plan.model}: ${plan.tasks.map(({ name }) => name).join(', ')}`.slice(0, 200),
+      staticSummary: plainWords(`${plan.model}: ${plan.tasks.map(({ name }) => name).join(', ')}`),
       staticDetails: describePlan(plan),
       ...(request.searchAttributes ? { typedSearchAttributes: searchAttributesOf(plan) } : {}),
     });
@@ -76,5 +77,5 @@ function searchAttributesOf(plan: RunPlan): TypedSearchAttributes {
 function describePlan(plan: RunPlan): string {
   const where = plan.platform.kind === 'local' ? 'the local platform' : `Lepton workspace ${plan.platform.workspace}`;
   const how = plan.endpoint.kind === 'existing' ? 'an existing endpoint' : 'one dedicated endpoint per task';
-  return `Evaluates **${plan.model.replace(/[^\w ./:-]/g, ' ')}** on ${where}: ${plan.tasks.length} tasks, ${how}. Cancel this workflow to tear everything down. Results: \`${plan.outputDir.replace(/`/g, '')}\``;
+  return `Evaluates **${plainWords(plan.model)}** on ${where}: ${plan.tasks.length} tasks, ${how}. Cancel this workflow to tear everything down. Results: \`${plainWords(plan.outputDir)}\``;
 }

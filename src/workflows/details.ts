@@ -1,12 +1,24 @@
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';
 
-/** Text from configs and platforms, made harmless inside a Markdown table cell. Pure. */
+const invisible = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+/g;
+
+/** Text from configs and platforms, made harmless inside a Markdown table cell; at most 400 characters of it. Pure. */
 export function cell(text: string): string {
   return text
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
-    .replace(/[\\`*_{}[\]()#+!|<>~&]/g, (character) => `&#${character.charCodeAt(0)};`)
-    .slice(0, 400);
+    .slice(0, 400)
+    .replace(invisible, ' ')
+    .replace(/[\\`*_{}[\]()#+!|<>~&]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
+
+/**
+ * Text for a summary line of the Web UI, without what could be markup. At most 130 characters: Temporal takes 400 bytes, and
+ * a UTF-16 unit is three of them at most. Pure.
+ */
+export const plainWords = (text: string): string =>
+  text
+    .replace(invisible, ' ')
+    .replace(/[\\`*{}[\]()#+!|<>~&]/g, ' ')
+    .slice(0, 130);
 
 /** The Web UI's "current details" of one task. Pure. */
 export function taskDetails(task: TaskSnapshot): string {

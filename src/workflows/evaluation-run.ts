@@ -18,6 +18,7 @@ import type { TaskPlan } from '../contract/plan';
 import type { LeftResource, RunSnapshot, TaskError, TaskSnapshot } from '../contract/state';
 import { teardown } from './activity-groups';
 import { evaluationTask } from './evaluation-task';
+import { plainWords } from './details';
 import { describeError, rootMessage, snapshotOf } from './failures';
 import { fitRun, leftText } from './fitting';
 import { guardRun, whyInterrupted, type Interruption } from './guards';
@@ -157,7 +158,7 @@ class EvaluationRun {
         args: [{ run: this.header, task }],
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
         cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-        staticSummary: `Task ${task.index}: ${task.name}`.slice(0, maxSummary),
+        staticSummary: plainWords(`Task ${task.index}: ${task.name}`),
       }),
     );
     const opening = this.openWhen(child, () => mayStart() && this.progress.isReady(task.index));
@@ -256,9 +257,6 @@ class EvaluationRun {
 function withoutEndpoint(header: RunHeader): Omit<RunHeader, 'endpoint'> {
   return Object.fromEntries(Object.entries(header).filter(([key]) => key !== 'endpoint')) as unknown as RunHeader;
 }
-
-/** Temporal takes 400 bytes; a UTF-16 unit is three at most. */
-const maxSummary = 130;
 
 function failed(type: string, message: string, snapshot: RunSnapshot): ApplicationFailure {
   return ApplicationFailure.create({ type, message, details: [snapshot], nonRetryable: true });

@@ -1,0 +1,157 @@
+import fc from 'fast-check';
+import path from 'node:path';
+import { endpointName, jobName, taskFolder, taskSlug } from '../../src/config/plan/names';
+import { pendingTask } from '../../src/contract/state';
+import { harmlessLine } from '../../src/report/terminal-text';
+import { localPath, UnusableFolder } from '../../src/results/remote-tree';
+import { boundedText } from '../../src/activities/wording';
+import { cell, plainWords, runDetails, taskDetails } from '../../src/workflows/details';
+import { fitRun, jsonBytes, maxSnapshotBytes } from '../../src/workflows/fitting';
+import { snapshotOf, taskOf } from '../support/snapshots';
+
+/** Names and texts of others never become paths, code or markup. */
+
+const nasty = fc.oneof(
+  fc.string({ unit: 'grapheme', maxLength: 600 }),
+  fc.string({ unit: 'binary', maxLength: 60 }),
+  fc
+    .array(
+      fc.constantFrom(
+        '../',
+        '/',
+        '\\',
+        '..',
+        '.',
+        '\0',
+        '\n',
+        '\r',
+        '|',
+        '`',
+        '$(id)',
+        '"',
+        "'",
+        ';',
+        '<img src=x onerror=alert(1)>',
+        '[a](javascript:b)',
+        '\u001b[2J',
+        '\u202e',
+        '*',
+        '_',
+        '&',
+        '李',
+        '🚀',
+        ' ',
+        'a',
+        '-',
+      ),
+    )
+    .map((parts) => parts.join('')),
+  fc.constantFrom('../../etc/passwd', '', '-rf', '--help', 'con', 'x'.repeat(500), 'ÄÖÜ'.repeat(200)),
+);
+const invocation = fc.stringMatching(/^[0-9a-f]{16}$/);
+const index = fc.integer({ min: 0, max: 999 });
+
+test('N01 N04 N08 whatever a task or deployment is called, its names are legal, short and its own', () => {
+  fc.assert(
+    fc.property(nasty, nasty, index, invocation, (task, prefix, position, id) => {
+      const parts = { slug: taskSlug(task), index: position, invocation: id };
+      for (const name of [endpointName(prefix, parts), jobName(parts)]) {
+        expect(name).toMatch(/^[a-z][a-z0-9-]*[a-z0-9]$/);
+        expect(name.length).toBeLessThanOrEqual(36);
+        expect(name).toContain(`-${position}-${id.slice(0, 8)}`);
+      }
+      expect(taskFolder(parts)).toMatch(/^\d+-[a-z0-9-]{1,14}$/);
+    }),
+  );
+});
+
+test('two long names that begin alike do not become one', () => {
+  const head = 'a_very_long_benchmark_name_';
+  expect(taskSlug(`${head}one`)).not.toBe(taskSlug(`${head}two`));
+});
+
+test('a file of the results stays below its folder, or is refused', () => {
+  const target = '/results/0-task';
+  fc.assert(
+    fc.property(nasty, (name) => {
+      let relative: string;
+      try {
+        relative = localPath(name, '/shared/run');
+      } catch (error) {
+        expect(error).toBeInstanceOf(UnusableFolder);
+        return;
+      }
+      const full = path.resolve(target, relative);
+      expect(full.startsWith(`${target}/`)).toBe(true);
+      expect(relative).not.toMatch(/[\u0000-\u001f\\]/);
+    }),
+  );
+});
+
+test('a cell is one line of text: no column, tag, link, code or entity of somebody else', () => {
+  fc.assert(
+    fc.property(nasty, (text) => {
+      const shown = cell(text);
+      expect(shown).not.toMatch(/[\n\r|<>`*[\]()\\\u0000-\u001f\u202a-\u202e]/);
+      // Every entity is whole, and one of ours.
+      expect(shown.replace(/&#\d{2,3};/g, '')).not.toMatch(/[&#]/);
+    }),
+  );
+});
+
+test('details keep their shape: one row per task, seven columns', () => {
+  fc.assert(
+    fc.property(nasty, nasty, nasty, (name, message, model) => {
+      const task = taskOf({ name, message, endpoint: name, job: message, error: { type: 'X', message } });
+      const rows = runDetails(snapshotOf([task, task], { model }), 0)
+        .split('\n')
+        .slice(2);
+      expect(rows).toHaveLength(4);
+      for (const row of rows) expect(row.split('|')).toHaveLength(9);
+      const lines = taskDetails(task).split('\n');
+      for (const line of lines) expect(line.split('|')).toHaveLength(4);
+    }),
+  );
+});
+
+test('a summary is short plain text, whatever bytes it takes', () => {
+  fc.assert(
+    fc.property(nasty, (text) => {
+      const words = plainWords(text);
+      expect(Buffer.byteLength(words)).toBeLessThanOrEqual(400);
+      expect(words).not.toMatch(/[\n<>`*[\]()|\u001b\u202e]/);
+    }),
+  );
+});
+
+test('a message is bounded, says how much is missing, and never ends in half a character', () => {
+  fc.assert(
+    fc.property(nasty, fc.integer({ min: 100, max: 2_000 }), (text, max) => {
+      const long = text.repeat(20);
+      const bounded = boundedText(long, max);
+      expect(bounded.length).toBeLessThanOrEqual(max + 40);
+      expect(bounded).not.toMatch(/\p{Surrogate}/u);
+      if (long.length > max) expect(bounded).toMatch(/\[… \d+ characters …\]/);
+    }),
+  );
+  expect(harmlessLine(boundedText('a\u001b[2Jb'))).toBe('ab');
+});
+
+test.each([1, 10, 100, 1_000])('a run of %s tasks with all that can be said fits into one payload', (count) => {
+  const metrics = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`${'metric'.repeat(8)}_${at}`, at / 7]));
+  const text = '李'.repeat(2_000);
+  const left = [{ kind: 'endpoint', name: 'e'.repeat(36), reason: text }] as const;
+  const tasks = Array.from({ length: count }, (_, position) => ({
+    ...pendingTask({ index: position, name: 'x'.repeat(100), endpointName: 'e'.repeat(36) }),
+    message: text,
+    error: { type: 'EndpointFailed', message: text },
+    outputDir: `/home/user/results/0123456789abcdef/${position}-task`,
+    metrics,
+    left,
+  }));
+  const fitted = fitRun(snapshotOf(tasks));
+  expect(jsonBytes(fitted)).toBeLessThanOrEqual(maxSnapshotBytes);
+  expect(Buffer.byteLength(JSON.stringify(fitted))).toBeLessThanOrEqual(jsonBytes(fitted));
+  expect(fitted.tasks).toHaveLength(count);
+  expect(fitted.tasks.at(-1)).toMatchObject({ index: count - 1, error: { type: 'EndpointFailed' } });
+});
