@@ -58,7 +58,12 @@ export async function inProcessStand(): Promise<Stand> {
     maxConcurrentActivityTaskExecutions: 400,
     shutdownGraceTime: '1s',
   });
-  const running = worker.run();
+  let closing = false;
+  // Whoever stops it (a signal, a fatal error of its pollers) must not be taken for a run that hangs.
+  const running = worker.run().finally(() => {
+    if (!closing) process.stderr.write(`the worker stopped by itself at ${new Date().toISOString()}\n`);
+  });
+  running.catch((error: unknown) => process.stderr.write(`the worker failed: ${String(error)}\n`));
   let platforms = 0;
   return {
     client: env.client,
@@ -67,6 +72,8 @@ export async function inProcessStand(): Promise<Stand> {
     origin,
     folder: folder.path,
     async platform() {
+      const state = worker.getState();
+      if (state !== 'RUNNING') throw new Error(`the worker is ${state}`);
       const root = path.join(folder.path, `platform-${(platforms += 1)}`);
       await mkdir(root, { recursive: true });
       const platform = await startSimulated(homePaths({ EVALSAGA_HOME: root }), simulatedPlan);
@@ -76,7 +83,8 @@ export async function inProcessStand(): Promise<Stand> {
     kill: (what) => Promise.reject(new Error(`the ${what} is part of this process`)),
     cutFromServer: () => Promise.reject(new Error('the worker is part of this process')),
     async close() {
-      worker.shutdown();
+      closing = true;
+      if (worker.getState() === 'RUNNING') worker.shutdown();
       await running;
       await env.teardown();
       await folder.dispose();
