@@ -166,14 +166,15 @@ export class ProcessDeployments {
       entry.record = recordSchema.parse({ unit, port, weights, servedModel });
       await writePrivateJson(recordFile(entry), entry.record);
       const folder = unitFolder(entry, entry.record);
-      await launchUnit({ folder, command: plan.command, env: plan.env, cwd: entry.folder, log: entry.log });
+      const { command, env } = plan;
+      const group = await launchUnit({ folder, command, env, cwd: entry.folder, log: entry.log });
       observe(entry, { state: 'Starting', message: 'the server is loading' });
-      await this.#watch(entry, signal);
+      await this.#watch(entry, signal, group);
     });
   }
 
-  /** Follows the running unit: not Ready, Ready, over. */
-  async #watch(entry: Entry, signal: AbortSignal): Promise<void> {
+  /** Follows the running unit: not Ready, Ready, over. `launched`: its group, when it was started just now. */
+  async #watch(entry: Entry, signal: AbortSignal, launched?: number): Promise<void> {
     if (!entry.record) return;
     const folder = unitFolder(entry, entry.record);
     const before = await unitStatus(folder);
@@ -181,7 +182,8 @@ export class ProcessDeployments {
     const ready = this.#awaitReady(entry, folder, AbortSignal.any([signal, over.signal]));
     ready.catch(() => undefined);
     const end = await unitEnd(folder, signal).finally(() => over.abort());
-    if (before.kind === 'running' && end.kind === 'ended') await sweepGroup(before.pid);
+    const group = launched ?? (before.kind === 'running' ? before.pid : undefined);
+    if (group !== undefined && end.kind === 'ended') await sweepGroup(group);
     const tail = await lastLines(entry.log, LOG_LINES_TOLD);
     throw new Error(`The server ended by itself: ${describeEnd(end)}.${tail ? ` Its last words: ${tail}` : ''}`);
   }

@@ -134,16 +134,18 @@ export class ProcessJobs {
       });
       if (plan.command.length === 0) throw new Error('The job has no container command, and no images run here.');
       entry.observation = { state: 'Starting', message: undefined, completedAt: undefined };
-      await launchUnit({ folder: entry.unit, ...plan, log: entry.log });
-      await this.#watch(entry, signal);
+      const group = await launchUnit({ folder: entry.unit, ...plan, log: entry.log });
+      await this.#watch(entry, signal, group);
     });
   }
 
-  async #watch(entry: Entry, signal: AbortSignal): Promise<void> {
+  /** `launched`: the group that was started just now; one taken over from an earlier platform is known only while it runs. */
+  async #watch(entry: Entry, signal: AbortSignal, launched?: number): Promise<void> {
     const before = await unitStatus(entry.unit);
     if (before.kind === 'running') entry.observation = { state: 'Running', message: undefined, completedAt: undefined };
     const end = await unitEnd(entry.unit, signal);
-    if (before.kind === 'running' && end.kind === 'ended') await sweepGroup(before.pid);
+    const group = launched ?? (before.kind === 'running' ? before.pid : undefined);
+    if (group !== undefined && end.kind === 'ended') await sweepGroup(group);
     const completedAt = end.kind === 'ended' ? Math.round(end.at) : Date.now();
     if (end.kind === 'ended' && end.code === 0)
       return this.#conclude(entry, { state: 'Completed', message: undefined, completedAt });

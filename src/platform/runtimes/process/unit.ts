@@ -30,11 +30,12 @@ const POLL_MS = 150;
 /** How long a killed group may take to disappear. */
 const KILLED_MS = 5_000;
 
-/** Starts the command. Resolves once the unit can be found again by its folder. */
-export async function launchUnit({ folder, command, env, cwd, log }: UnitCommand): Promise<void> {
+/** Starts the command. Resolves, with the number of its process group, once the unit can be found again by its folder. */
+export async function launchUnit({ folder, command, env, cwd, log }: UnitCommand): Promise<number> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const output = await open(log, 'a', 0o600);
+  let group: number;
   try {
     const child = spawn('/bin/sh', [path.join(__dirname, 'supervise.sh'), folder, ...command], {
       cwd,
@@ -47,10 +48,12 @@ export async function launchUnit({ folder, command, env, cwd, log }: UnitCommand
       child.once('error', reject);
     });
     child.unref();
+    group = child.pid ?? NaN;
   } finally {
     await output.close();
   }
   while ((await unitStatus(folder)).kind === 'absent') await sleep(10);
+  return group;
 }
 
 export async function unitStatus(folder: string): Promise<UnitStatus> {
