@@ -11,8 +11,8 @@ export interface RunDocument {
   /** `null` where the Web UI's address is not known. */
   readonly webUi: string | null;
   readonly tasks: readonly TaskDocument[];
-  /** `null` for a run without `execution.budget`. */
-  readonly cost: CostDocument | null;
+  /** Only of a run with `execution.budget`. */
+  readonly cost?: CostDocument;
   readonly teardown: { readonly left: readonly LeftResource[]; readonly kept: readonly KeptStorage[] };
 }
 
@@ -30,6 +30,7 @@ export interface TaskDocument {
 /** Pure but for the time, on which a running total depends. A failure of the run as a whole shows as the error of those tasks that have none of their own and no success. */
 export function runDocument(run: RunDescription, webUi: string | null, nowMs = Date.now()): RunDocument {
   const { invocation, platform, model, tasks, left, kept } = run.snapshot;
+  const cost = costDocument(run.snapshot, nowMs);
   return {
     invocation,
     status: run.status,
@@ -46,7 +47,7 @@ export function runDocument(run: RunDescription, webUi: string | null, nowMs = D
       outputDir,
       error: error ?? (outcome === 'succeeded' ? null : run.failure),
     })),
-    cost: costDocument(run.snapshot, nowMs),
+    ...(cost === null ? {} : { cost }),
     teardown: { left, kept },
   };
 }

@@ -77,16 +77,7 @@ describe('JSON document', () => {
 
   test('has the promised keys and is valid JSON whatever the numbers', () => {
     const document = JSON.parse(JSON.stringify(runDocument(runOf('succeeded', [task]), 'http://ui')));
-    expect(Object.keys(document)).toEqual([
-      'invocation',
-      'status',
-      'platform',
-      'model',
-      'webUi',
-      'tasks',
-      'cost',
-      'teardown',
-    ]);
+    expect(Object.keys(document)).toEqual(['invocation', 'status', 'platform', 'model', 'webUi', 'tasks', 'teardown']);
     expect(document.tasks[0]).toEqual({
       index: 0,
       name: 'hellaswag',
