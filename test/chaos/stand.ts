@@ -42,6 +42,8 @@ export const bundle =
 export async function inProcessStand(): Promise<Stand> {
   Runtime.install({
     logger: new DefaultLogger('ERROR'),
+    // A signal ends the whole process, and is not to stop the worker under the cases.
+    shutdownSignals: [],
     telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
   });
   const env = await startTemporal();
