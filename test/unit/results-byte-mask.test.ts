@@ -26,7 +26,9 @@ test('S05 short everyday values stay', () => {
 
 test('cut at random, the outcome is that of the whole', () => {
   const pieces = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'd') }), { maxLength: 30 });
-  const secrets = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 8, maxLength: 10 }), { maxLength: 3 });
+  const secrets = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 8, maxLength: 10 }), {
+    maxLength: 3,
+  });
   fc.assert(
     fc.property(pieces, secrets, (parts, hidden) => {
       const whole = text(hidden, [parts.join('')]);
