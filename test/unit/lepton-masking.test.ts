@@ -19,7 +19,9 @@ test('finds literals of variables and tokens at any depth, not our own marks and
 });
 
 test('short everyday values stay readable outside of an echoed body', () => {
-  expect(maskSecrets('LIVE: 1 of 21 replicas, mode staging', ['LIVE', '1', 'staging'])).toBe('LIVE: 1 of 21 replicas, mode staging');
+  expect(maskSecrets('LIVE: 1 of 21 replicas, mode staging', ['LIVE', '1', 'staging'])).toBe(
+    'LIVE: 1 of 21 replicas, mode staging',
+  );
   expect(maskSecrets('got {"name":"N","value":"1"}', ['1'])).toBe('got {"name":"N","value":"***"}');
 });
 
