@@ -13,12 +13,9 @@ import type { Deployment, LeptonClient } from '../lepton/types';
 import { attempt, reportObservation } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { circumstancesOf, describeDeployment, readDeploymentState, reasonsOf } from './endpoint-state';
-import { finalFailure, notReady } from './failures';
+import { finalFailure, goneDelayMs, notReady } from './failures';
 import { resolveNodeGroup } from './node-groups';
 import { probeModel, type ProbeVerdict } from './probe';
-
-/** Milliseconds between looks at something that is being deleted. */
-const goneDelayMs = { local: 300, lepton: 3_000 } as const;
 
 /** Creating, awaiting and removing the endpoints of tasks. Every one is safe to repeat: names are deterministic. */
 export function createEndpointActivities(dependencies: ActivityDependencies) {

@@ -66,6 +66,9 @@ function classify(error: LeptonError, context: FailureContext): { type: FailureT
   }
 }
 
+/** Milliseconds between looks at something that is being deleted, by the platform's pace. */
+export const goneDelayMs = { local: 300, lepton: 3_000 } as const;
+
 /** Not there yet: expected, retried after `delayMs`, and no alarm in logs and metrics. */
 export function notReady(message: string, delayMs: number): ApplicationFailure {
   return ApplicationFailure.create({

@@ -5,12 +5,10 @@ import { pollDelayMs } from '../lepton/retry-timing';
 import type { Job, LeptonClient } from '../lepton/types';
 import { attempt, reportObservation } from './attempt';
 import type { ActivityDependencies } from './dependencies';
-import { finalFailure, notReady } from './failures';
+import { finalFailure, goneDelayMs, notReady } from './failures';
 import { describeJob, readJobState, waitingEvents } from './job-state';
 import { lastLogLine } from './log-tail';
 import { resolveNodeGroup } from './node-groups';
-
-const goneDelayMs = { local: 300, lepton: 3_000 } as const;
 
 /** Submitting, awaiting, stopping and removing evaluation jobs. Every one is safe to repeat. */
 export function createJobActivities(dependencies: ActivityDependencies) {

@@ -19,7 +19,7 @@ import { UnusableFolder } from '../results/remote-tree';
 import { writeRunRecord } from '../results/run-record';
 import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
-import { finalFailure, notReady } from './failures';
+import { finalFailure, goneDelayMs, notReady } from './failures';
 import { buildRunRecord } from './run-record';
 import { fetchFolder, removeFolder } from './task-storage';
 import { fitWords, unspeakable } from './wording';
@@ -32,7 +32,6 @@ const longestMetric = 200;
 const maxLogBytes = 64 * 1024 * 1024;
 /** Attempts at a folder whose content changes, or has names that are not safe, before its storage is kept instead. */
 const unusableAttempts = 4;
-const goneDelayMs = { local: 300, lepton: 3_000 } as const;
 
 /** Bringing results and logs home, and removing what they lay in. */
 export function createResultActivities(dependencies: ActivityDependencies) {
@@ -70,13 +69,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
         const { client } = await dependencies.platform(input.platform);
         for (const [position, replica] of (await client.deploymentReplicas(input.name, { signal })).entries()) {
           const source = (ended: AbortSignal) => client.deploymentLog(input.name, replica.id, { signal: ended });
-          await saveLog({
-            source,
-            file: numbered(input.target, position),
-            maxBytes: maxLogBytes,
-            signal,
-            secrets: unspeakable(),
-          });
+          await saveReplicaLog({ source, target: input.target, position, signal });
         }
       });
     },
@@ -89,13 +82,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
         const { client } = await dependencies.platform(input.platform);
         for (const [position, replica] of (await client.jobReplicas(id, { signal })).entries()) {
           const source = (ended: AbortSignal) => client.jobLog(id, replica.id, { signal: ended });
-          await saveLog({
-            source,
-            file: numbered(input.target, position),
-            maxBytes: maxLogBytes,
-            signal,
-            secrets: unspeakable(),
-          });
+          await saveReplicaLog({ source, target: input.target, position, signal });
         }
       });
     },
@@ -146,6 +133,17 @@ async function readMetrics(input: FetchResultsInput): Promise<Metrics | null> {
       `results of task ${input.index}: ${file} can't be read: ${(error as Error).message}`,
     );
   }
+}
+
+async function saveReplicaLog(replica: {
+  readonly source: (ended: AbortSignal) => AsyncIterable<Uint8Array>;
+  readonly target: string;
+  readonly position: number;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { source, target, position, signal } = replica;
+  const file = numbered(target, position);
+  await saveLog({ source, file, maxBytes: maxLogBytes, signal, secrets: unspeakable() });
 }
 
 /** `logs/job.log`, and for further replicas `logs/job.1.log`. */

@@ -1,26 +1,12 @@
 import type { RunDescription } from '../../src/client';
-import type { RunSnapshot, TaskSnapshot } from '../../src/contract/state';
+import { pendingTask, type RunSnapshot, type TaskSnapshot } from '../../src/contract/state';
 
 /** Snapshots as a run would give them, with what a test cares about. */
 export const invocation = '0123456789abcdef';
 
 export function taskOf(change: Partial<TaskSnapshot> = {}): TaskSnapshot {
   return {
-    index: 0,
-    name: 'hellaswag',
-    phase: 'pending',
-    outcome: null,
-    endpoint: 'es-01234567-0',
-    endpointUrl: null,
-    job: null,
-    message: null,
-    startedAt: null,
-    endedAt: null,
-    metrics: {},
-    outputDir: null,
-    error: null,
-    left: [],
-    kept: [],
+    ...pendingTask({ index: 0, name: 'hellaswag', endpointName: 'es-01234567-0' }),
     ...change,
   };
 }

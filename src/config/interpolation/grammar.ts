@@ -1,4 +1,5 @@
 /** OmegaConf's interpolation grammar: text with `${…}` in it, as a tree. Pure. */
+import { Scanner } from '../scanner';
 import { tokenAt, tokenText, tokenValue } from '../tokens';
 import type { ScalarValue } from '../tree';
 
@@ -38,11 +39,8 @@ export const parseText = (text: string): readonly TextPart[] => new Parser(text)
 /** One element, e.g. the argument of `oc.decode`. Throws `GrammarFailure`. */
 export const parseElement = (text: string): Element => new Parser(text).wholeElement();
 
-class Parser {
-  private at = 0;
+class Parser extends Scanner {
   private depth = 0;
-
-  constructor(private readonly text: string) {}
 
   wholeText(): readonly TextPart[] {
     return this.parts(undefined);
@@ -226,18 +224,6 @@ class Parser {
     if (count === 1 && only !== undefined) return only;
     if (isKey) return { kind: 'scalar', value: parts.map((part) => (part.kind === 'text' ? part.text : '')).join('') };
     return { kind: 'parts', parts };
-  }
-
-  private match(pattern: RegExp): string {
-    pattern.lastIndex = this.at;
-    const found = pattern.exec(this.text)?.[0] ?? '';
-    this.at += found.length;
-    return found;
-  }
-
-  private peek(pattern: RegExp): boolean {
-    pattern.lastIndex = this.at;
-    return pattern.test(this.text);
   }
 
   private fail(message: string): never {

@@ -1,5 +1,6 @@
 /** Hydra's override grammar: `key=value`, `+key=value`, `++key=value`, `~key`, with its value language. Pure. */
 import { OverrideFailure } from './failure';
+import { Scanner } from '../scanner';
 import { tokenAt, tokenText, tokenValue } from '../tokens';
 import { scalar } from '../tree';
 import type { ConfigNode, ScalarNode } from '../tree';
@@ -61,15 +62,16 @@ function keyAdvice(text: string): string {
   return 'a key is made of letters, digits, `_`, `-`, with dots between its parts';
 }
 
-class ValueParser {
-  private at = 0;
+class ValueParser extends Scanner {
   private depth = 0;
 
   constructor(
-    private readonly text: string,
+    text: string,
     private readonly origin: Origin,
     private readonly key: string,
-  ) {}
+  ) {
+    super(text);
+  }
 
   whole(): ConfigNode {
     if (this.text === '') return scalar('', this.origin);
@@ -203,17 +205,5 @@ class ValueParser {
       found,
       `put the value in quotes, and the whole argument too for the shell: '${this.key}="…"'`,
     );
-  }
-
-  private match(pattern: RegExp): string {
-    pattern.lastIndex = this.at;
-    const found = pattern.exec(this.text)?.[0] ?? '';
-    this.at += found.length;
-    return found;
-  }
-
-  private peek(pattern: RegExp): boolean {
-    pattern.lastIndex = this.at;
-    return pattern.test(this.text);
   }
 }
