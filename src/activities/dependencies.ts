@@ -1,8 +1,13 @@
 import type { Client } from '@temporalio/client';
 import type { PlatformRef } from '../contract/plan';
 import type { ResolveHostSecret } from '../lepton/render';
-import type { SecretOwner } from './wording';
 import type { Platform } from '../lepton/platforms';
+
+/** Whose secrets may not be said: those of a run, where one is concerned, and of its platform. */
+export interface SecretOwner {
+  readonly invocation: string | undefined;
+  readonly platform: PlatformRef;
+}
 
 /** What activities need of the worker around them; tests put their own in. */
 export interface ActivityDependencies {

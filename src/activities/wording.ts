@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { CancelledFailure } from '@temporalio/common';
 import type { PlatformRef } from '../contract/plan';
 import { maskSecrets } from '../lepton/masking';
-import type { ActivityDependencies } from './dependencies';
+import type { ActivityDependencies, SecretOwner } from './dependencies';
 
 /**
  * Everything an activity says goes into workflow history, logs and the Web UI: no value of the run's secrets may be in it,
@@ -58,11 +58,6 @@ export function withFitWords<T extends Readonly<Record<string, Activity>>>(
     return [name, run] as const;
   });
   return Object.fromEntries(guarded) as unknown as T;
-}
-
-export interface SecretOwner {
-  readonly invocation: string | undefined;
-  readonly platform: PlatformRef;
 }
 
 /** Every activity's input names its run and platform, some below `run`. */
