@@ -187,6 +187,61 @@ describe('generation', () => {
   });
 });
 
+describe('streamed log probabilities', () => {
+  interface Chunk<T> {
+    choices: (T & { index: number; finish_reason: string | null })[];
+    usage?: Record<string, number>;
+  }
+
+  async function streamed<T>(route: string, body: Record<string, unknown>): Promise<Chunk<T>[]> {
+    const response = await post(route, { model: 'smol', ...body, stream: true });
+    expect(response.status).toBe(200);
+    const lines = (await response.text()).split('\n').filter((line) => line.startsWith('data: '));
+    expect(lines.pop()).toBe('data: [DONE]');
+    return lines.map((line) => JSON.parse(line.slice(6)) as Chunk<T>);
+  }
+
+  test.each([
+    ['plain', { prompt: 'Once upon a time', max_tokens: 12, logprobs: 2 }],
+    ['with echo', { prompt: TEXTS[2], max_tokens: 5, logprobs: 1, echo: true }],
+    ['the prompt alone', { prompt: TEXTS[1], max_tokens: 0, logprobs: 0, echo: true }],
+    ['up to a stop text', { prompt: 'Once upon a time', max_tokens: 12, logprobs: 0, stop: 'e' }],
+    ['of several prompts', { prompt: ['One', 'Two three'], max_tokens: 3, logprobs: 0, echo: true }],
+  ])('of completions are those of the whole answer: %s', async (_, body) => {
+    const whole = await complete(body);
+    const chunks = await streamed<Choice>('/v1/completions', { temperature: 0, ...body });
+    for (const [index, expected] of whole.entries()) {
+      const parts = chunks.flatMap(({ choices }) => choices).filter((choice) => choice.index === index);
+      expect(parts.map(({ text }) => text).join('')).toBe(expected.text);
+      expect(parts.at(-1)?.finish_reason).toBe(expected.finish_reason);
+      for (const key of ['tokens', 'token_logprobs', 'top_logprobs', 'text_offset'] as const)
+        expect(parts.flatMap(({ logprobs }) => logprobs?.[key] ?? [])).toEqual(expected.logprobs[key]);
+    }
+  });
+
+  test('of a chat are those of the whole answer, with the usage at the end when asked for', async () => {
+    const body = {
+      ...{ model: 'smol', messages: [{ role: 'user', content: 'Say hello.' }], max_tokens: 10, temperature: 0 },
+      ...{ logprobs: true, top_logprobs: 2, stream_options: { include_usage: true } },
+    };
+    const whole = (await (await post('/v1/chat/completions', body)).json()) as {
+      choices: { message: { content: string }; logprobs: { content: { top_logprobs: unknown[] }[] } }[];
+      usage: unknown;
+    };
+    const chunks = await streamed<{
+      delta: { content?: string };
+      logprobs: { content: unknown[] } | null;
+    }>('/v1/chat/completions', body);
+    expect(chunks.pop()).toMatchObject({ choices: [], usage: whole.usage });
+    const parts = chunks.flatMap(({ choices }) => choices);
+    expect(parts.map(({ delta }) => delta.content ?? '').join('')).toBe(whole.choices[0]?.message.content);
+    const told = parts.flatMap(({ logprobs }) => logprobs?.content ?? []);
+    expect(told).toHaveLength(10);
+    expect(told).toEqual(whole.choices[0]?.logprobs.content);
+    expect(whole.choices[0]?.logprobs.content[0]?.top_logprobs).toHaveLength(2);
+  });
+});
+
 describe('around it', () => {
   test('the tokenizer folder for the harness counts as the server does', async () => {
     const harness = await provisionHarness({ home });

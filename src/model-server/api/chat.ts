@@ -4,8 +4,9 @@ import { streamSSE } from 'hono/streaming';
 import type { TokenLogprob } from '../logprobs';
 import type { ChatMessage, LlamaModel } from '../native';
 import { tokenText } from '../text';
+import type { GeneratedToken } from '../engine';
 import { badRequest } from './errors';
-import { checkPrompt, generate, usage, type Generation, type GenerationRequest, type Serving } from './generation';
+import { checkPrompt, generate, usage, type GenerationRequest, type Serving } from './generation';
 import type { ChatRequest } from './requests';
 
 /** `POST /v1/chat/completions`. */
@@ -27,9 +28,10 @@ export async function answerChat(context: Context, serving: Serving, body: ChatR
   };
   checkPrompt(serving, request);
   const head = { id: `chatcmpl-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model: serving.servedModel };
-  if (body.stream) return streamChat(context, serving, { request, head });
+  if (body.stream)
+    return streamChat(context, serving, { request, head, withUsage: body.stream_options?.include_usage === true });
   const generation = await generate(serving, request);
-  const logprobs = body.logprobs ? chatLogprobs(serving.loaded.model, generation, body.top_logprobs) : null;
+  const logprobs = body.logprobs ? chatLogprobs(serving.loaded.model, generation.generated, body.top_logprobs) : null;
   const message = { role: 'assistant', content: generation.text };
   return context.json({
     ...head,
@@ -60,26 +62,33 @@ export function encodeChat(
 function streamChat(
   context: Context,
   serving: Serving,
-  { request, head }: { request: GenerationRequest; head: Record<string, unknown> },
+  { request, head, withUsage }: { request: GenerationRequest; head: Record<string, unknown>; withUsage: boolean },
 ): Response {
-  if (request.logprobs !== undefined) throw badRequest('logprobs are not supported together with stream.');
+  const { model } = serving.loaded;
   return streamSSE(context, async (events) => {
-    const send = (delta: Record<string, string>, reason: string | null = null): Promise<void> =>
-      events.writeSSE({
-        data: JSON.stringify({
-          ...head,
-          object: 'chat.completion.chunk',
-          choices: [{ index: 0, delta, logprobs: null, finish_reason: reason }],
-        }),
-      });
+    const write = (rest: Record<string, unknown>): Promise<void> =>
+      events.writeSSE({ data: JSON.stringify({ ...head, object: 'chat.completion.chunk', ...rest }) });
+    const send = (delta: Record<string, string>, more: Record<string, unknown> = {}): Promise<void> =>
+      write({ choices: [{ index: 0, delta, logprobs: null, finish_reason: null, ...more }] });
     await send({ role: 'assistant', content: '' });
-    const { finishReason } = await generate(serving, request, (content) => send({ content }));
-    await send({}, finishReason);
+    const { finishReason, generated } = await generate(serving, request, async (piece) => {
+      if ('promptOpinions' in piece) return;
+      const { text: content, tokens } = piece;
+      if (request.logprobs !== undefined)
+        await send({ content }, { logprobs: chatLogprobs(model, tokens, request.logprobs) });
+      else if (content) await send({ content });
+    });
+    await send({}, { finish_reason: finishReason });
+    if (withUsage) await write({ choices: [], usage: usage(request.prompt.length, generated.length) });
     await events.writeSSE({ data: '[DONE]' });
   });
 }
 
-function chatLogprobs(model: LlamaModel, { generated }: Generation, count: number): { content: unknown[] } {
+function chatLogprobs(
+  model: LlamaModel,
+  generated: readonly GeneratedToken[],
+  count: number,
+): { content: Record<string, unknown>[] } {
   const describe = ({ token, logprob }: TokenLogprob): Record<string, unknown> => {
     const text = tokenText(model, token);
     return { token: text, logprob, bytes: [...Buffer.from(text)] };

@@ -10,26 +10,36 @@ export interface CompletionLogprobs {
   readonly text_offset: number[];
 }
 
-/** `opinions[i]` is what the model held of token `i` before seeing it, `undefined` for a text's first. */
-export function completionLogprobs(options: {
-  model: LlamaModel;
-  tokens: readonly number[];
-  opinions: readonly (Opinion | undefined)[];
-  count: number;
-}): CompletionLogprobs {
-  const { model, tokens, opinions, count } = options;
-  const stream = new TextStream(model);
-  const result: CompletionLogprobs = { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] };
-  let offset = 0;
-  for (const [i, token] of tokens.entries()) {
-    const opinion = opinions[i];
-    result.tokens.push(tokenText(model, token));
-    result.token_logprobs.push(opinion?.target.logprob ?? null);
-    result.top_logprobs.push(opinion ? topLogprobs(model, opinion, count) : null);
-    result.text_offset.push(offset);
-    offset += stream.push(token).length;
+/** A token, and what the model held of it before seeing it: `undefined` for a text's first. */
+export interface JudgedToken {
+  readonly token: number;
+  readonly opinion: Opinion | undefined;
+}
+
+/** The logprobs of a text that is told in one piece or in many: offsets go on from piece to piece. */
+export class CompletionLogprobWriter {
+  readonly #model: LlamaModel;
+  readonly #count: number;
+  readonly #stream: TextStream;
+  #offset = 0;
+
+  constructor({ model, count }: { model: LlamaModel; count: number }) {
+    this.#model = model;
+    this.#count = count;
+    this.#stream = new TextStream(model);
   }
-  return result;
+
+  next(tokens: readonly JudgedToken[]): CompletionLogprobs {
+    const result: CompletionLogprobs = { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] };
+    for (const { token, opinion } of tokens) {
+      result.tokens.push(tokenText(this.#model, token));
+      result.token_logprobs.push(opinion?.target.logprob ?? null);
+      result.top_logprobs.push(opinion ? topLogprobs(this.#model, opinion, this.#count) : null);
+      result.text_offset.push(this.#offset);
+      this.#offset += this.#stream.push(token).length;
+    }
+    return result;
+  }
 }
 
 /** The `count` best, and the token itself where it is none of them. */

@@ -2,9 +2,18 @@ import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import { encode } from '../tokens';
-import { completionLogprobs } from './completion-logprobs';
-import { badRequest } from './errors';
-import { checkPrompt, generate, usage, type Generation, type GenerationRequest, type Serving } from './generation';
+import type { Opinion } from '../logprobs';
+import type { LlamaModel } from '../native';
+import { CompletionLogprobWriter, type JudgedToken } from './completion-logprobs';
+import {
+  checkPrompt,
+  generate,
+  usage,
+  type Generation,
+  type GenerationRequest,
+  type Piece,
+  type Serving,
+} from './generation';
 import type { CompletionRequest } from './requests';
 
 /** `POST /v1/completions`. */
@@ -61,17 +70,22 @@ function choice(
   body: CompletionRequest,
   { generation, index, prompt }: { generation: Generation; index: number; prompt: readonly number[] },
 ): Record<string, unknown> {
-  const echoed = body.echo ? prompt : [];
-  const tokens = [...echoed, ...generation.generated.map(({ token }) => token)];
-  const before = body.echo ? [undefined, ...generation.promptOpinions] : [];
-  const opinions = [...before, ...generation.generated.map(({ opinion }) => opinion)];
+  const echoed = body.echo ? judgedPrompt(prompt, generation.promptOpinions) : [];
   return {
     index,
     text: (body.echo ? model.detokenize(prompt, true) : '') + generation.text,
-    logprobs:
-      body.logprobs === undefined ? null : completionLogprobs({ model, tokens, opinions, count: body.logprobs }),
+    logprobs: logprobWriter(model, body)?.next([...echoed, ...generation.generated]) ?? null,
     finish_reason: generation.finishReason,
   };
+}
+
+function logprobWriter(model: LlamaModel, { logprobs }: CompletionRequest): CompletionLogprobWriter | undefined {
+  return logprobs === undefined ? undefined : new CompletionLogprobWriter({ model, count: logprobs });
+}
+
+/** `opinions[i]` is about what follows token `i`. */
+function judgedPrompt(prompt: readonly number[], opinions: readonly (Opinion | undefined)[]): JudgedToken[] {
+  return prompt.map((token, i) => ({ token, opinion: i === 0 ? undefined : opinions[i - 1] }));
 }
 
 function streamCompletion(
@@ -79,18 +93,40 @@ function streamCompletion(
   serving: Serving,
   { body, prompts, head }: { body: CompletionRequest; prompts: number[][]; head: Record<string, unknown> },
 ): Response {
-  if (body.echo || body.logprobs !== undefined)
-    throw badRequest('echo and logprobs are not supported together with stream.');
   return streamSSE(context, async (events) => {
-    const send = (index: number, text: string, reason: string | null): Promise<void> =>
-      events.writeSSE({
-        data: JSON.stringify({ ...head, choices: [{ index, text, logprobs: null, finish_reason: reason }] }),
-      });
+    const write = (rest: Record<string, unknown>): Promise<void> =>
+      events.writeSSE({ data: JSON.stringify({ ...head, ...rest }) });
+    let completionTokens = 0;
     for (const [index, prompt] of prompts.entries()) {
+      const send = (text: string, more: Record<string, unknown> = {}): Promise<void> =>
+        write({ choices: [{ index, text, logprobs: null, finish_reason: null, ...more }] });
       const request = generationRequest(body, prompt, context.req.raw.signal);
-      const { finishReason } = await generate(serving, request, (text) => send(index, text, null));
-      await send(index, '', finishReason);
+      const tell = pieceTeller({ model: serving.loaded.model, body, prompt, send });
+      const { finishReason, generated } = await generate(serving, request, tell);
+      completionTokens += generated.length;
+      await send('', { finish_reason: finishReason });
     }
+    const promptTokens = prompts.reduce((sum, prompt) => sum + prompt.length, 0);
+    if (body.stream_options?.include_usage) await write({ choices: [], usage: usage(promptTokens, completionTokens) });
     await events.writeSSE({ data: '[DONE]' });
   });
+}
+
+/** Sends the pieces of one prompt's answer: with `echo` the prompt first, in one piece. */
+function pieceTeller(stream: {
+  model: LlamaModel;
+  body: CompletionRequest;
+  prompt: readonly number[];
+  send: (text: string, more: Record<string, unknown>) => Promise<void>;
+}): (piece: Piece) => Promise<void> {
+  const { model, body, prompt, send } = stream;
+  const writer = logprobWriter(model, body);
+  return async (piece) => {
+    if (!('promptOpinions' in piece)) {
+      if (writer || piece.text) await send(piece.text, { logprobs: writer?.next(piece.tokens) ?? null });
+    } else if (body.echo) {
+      const logprobs = writer?.next(judgedPrompt(prompt, piece.promptOpinions)) ?? null;
+      await send(model.detokenize(prompt, true), { logprobs });
+    }
+  };
 }

@@ -38,6 +38,16 @@ export interface Generation {
   finishReason: 'stop' | 'length';
 }
 
+/** A part of a generation as it grows: first what the model held of the prompt, then text with the tokens that it is made of. */
+export type Piece =
+  | { readonly promptOpinions: readonly (Opinion | undefined)[] }
+  | {
+      /** Empty for tokens that leave no text: those of a stop text, or of a character that never became complete. */
+      readonly text: string;
+      /** All since the last piece: text is held back until its characters are whole and it is no beginning of a stop text. */
+      readonly tokens: readonly GeneratedToken[];
+    };
+
 /** Refuses what can't be computed, before it waits for its turn. */
 export function checkPrompt(
   { engine, loaded }: Serving,
@@ -51,11 +61,11 @@ export function checkPrompt(
   }
 }
 
-/** Runs one prompt when its turn comes. `onText` is told the text as it grows. */
+/** Runs one prompt when its turn comes. `onPiece` is told what comes of it as it grows. */
 export async function generate(
   serving: Serving,
   request: GenerationRequest,
-  onText: (text: string) => Promise<void> = () => Promise.resolve(),
+  onPiece: (piece: Piece) => Promise<void> = () => Promise.resolve(),
 ): Promise<Generation> {
   checkPrompt(serving, request);
   const { temperature, topP, topK, signal } = request;
@@ -63,27 +73,32 @@ export async function generate(
   const generation: Generation = { promptOpinions: [], generated: [], text: '', finishReason: 'stop' };
   const stream = new TextStream(serving.loaded.model);
   const stops = new StopFilter(request.stop);
-  const tell = async (text: string): Promise<void> => {
+  let told = 0;
+  const tell = async (text: string, { last = false } = {}): Promise<void> => {
     generation.text += text;
-    if (text) await onText(text);
+    const tokens = generation.generated.slice(told);
+    if (text === '' && !(last && tokens.length > 0)) return;
+    told += tokens.length;
+    await onPiece({ text, tokens });
   };
   const release = await serving.turns.take(signal);
   try {
     for await (const step of serving.engine.run({ ...request, sampling })) {
       if ('prompt' in step) {
         generation.promptOpinions = step.prompt;
+        await onPiece({ promptOpinions: step.prompt });
         continue;
       }
       generation.generated.push(step);
       const { text, stopped } = stops.push(stream.push(step.token));
-      await tell(text);
+      await tell(text, { last: stopped });
       if (stopped) return generation;
     }
   } finally {
     release();
   }
   if (generation.generated.length === request.maxTokens) generation.finishReason = 'length';
-  await tell(stops.push(stream.end()).text + stops.end());
+  await tell(stops.push(stream.end()).text + stops.end(), { last: true });
   return generation;
 }
 

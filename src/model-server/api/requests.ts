@@ -37,6 +37,7 @@ const sampling = {
   n: z.literal(1, 'Only n=1 is supported.').nullish(),
   stop,
   stream: z.boolean().nullish().transform(Boolean),
+  stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
 };
 
 const completionRequest = z.object({
