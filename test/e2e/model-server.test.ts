@@ -215,7 +215,7 @@ describe('streamed log probabilities', () => {
       expect(parts.map(({ text }) => text).join('')).toBe(expected.text);
       expect(parts.at(-1)?.finish_reason).toBe(expected.finish_reason);
       for (const key of ['tokens', 'token_logprobs', 'top_logprobs', 'text_offset'] as const)
-        expect(parts.flatMap(({ logprobs }) => logprobs?.[key] ?? [])).toEqual(expected.logprobs[key]);
+        expect(parts.flatMap<unknown>(({ logprobs }) => logprobs?.[key] ?? [])).toEqual(expected.logprobs[key]);
     }
   });
 
