@@ -6,6 +6,7 @@ import type {
   Owner,
   ProbeExistingInput,
 } from '../contract/inputs';
+import { revealed } from '../contract/secret-url';
 import { LeptonError } from '../lepton/errors';
 import { isMarkedWith, renderDeployment } from '../lepton/render';
 import { pollDelayMs } from '../lepton/retry-timing';
@@ -89,7 +90,7 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
         { subject: `existing endpoint of task ${input.index}`, purpose: 'step' },
         async ({ signal, elapsedMs }) => {
           const verdict = await probeModel({
-            url: input.url,
+            url: revealed(input.url, await dependencies.hostSecrets(input.invocation)),
             kind: 'existing',
             probe: input.probe,
             signal,

@@ -1,4 +1,5 @@
 import type { ProbeSpec } from '../contract/plan';
+import { isSecretParameter, splitUrl, unescaped } from '../contract/secret-url';
 
 export type ProbeVerdict =
   | { readonly kind: 'ready' }
@@ -36,8 +37,9 @@ export interface ProbeRequest {
 export async function probeModel(request: ProbeRequest): Promise<ProbeVerdict> {
   const { probe, key } = request;
   const ask: Ask = (url, init = {}, timeoutMs = questionTimeoutMs) => {
-    const authorization = key === null ? {} : { authorization: `Bearer ${key}` };
-    const headers = { ...authorization, 'content-type': 'application/json' };
+    const user = userOf(request.url);
+    const authorization = user === null ? (key === null ? null : `Bearer ${key}`) : `Basic ${user}`;
+    const headers = { ...(authorization === null ? {} : { authorization }), 'content-type': 'application/json' };
     return question(url, { ...init, headers }, { timeoutMs, signal: request.signal });
   };
   const { root, models } = placesOf(request.url);
@@ -47,12 +49,36 @@ export async function probeModel(request: ProbeRequest): Promise<ProbeVerdict> {
     if (verdict) return verdict;
   }
   const listing = await ask(models);
-  const verdict = judge(listing, '/v1/models', request, request.kind === 'existing' ? noListing : []);
+  const verdict = judge(listing, '/v1/models', request, fineListings(request));
   return verdict ?? judgeListing(listing, request) ?? warmUp(request, ask);
 }
 
 /** How servers answer that have no listing of models. */
 const noListing: readonly number[] = [400, 404, 405, 410, 501];
+
+/** A signature in the query may be good for the request alone: then that has the last word. */
+function fineListings({ kind, url, probe }: ProbeRequest): readonly number[] {
+  if (kind !== 'existing') return [];
+  return isSigned(url) && probe.warmUp !== 'none' ? [...noListing, 401, 403] : noListing;
+}
+
+/** The query holds a key or a signature. */
+const isSigned = (url: string): boolean => splitUrl(url)?.query.some(({ name }) => isSecretParameter(name)) === true;
+
+/** User and password of a URL, as the header says them; `null`: it has none. */
+function userOf(url: string): string | null {
+  const { username, password } = new URL(url);
+  if (username === '' && password === '') return null;
+  return Buffer.from(`${unescaped(username)}:${unescaped(password)}`, 'utf8').toString('base64');
+}
+
+/** As it is asked: `fetch` refuses a URL with user and password, which go into a header. */
+function withoutUser(text: string): string {
+  const url = new URL(text);
+  url.username = '';
+  url.password = '';
+  return url.toString();
+}
 
 type Ask = (url: string, init?: RequestInit, timeoutMs?: number) => Promise<Answer>;
 
@@ -101,8 +127,9 @@ async function warmUp(request: ProbeRequest, ask: Ask): Promise<ProbeVerdict> {
 /** An existing endpoint is asked where its jobs will ask, whatever that path is; one of another kind, beside it. */
 function warmUpUrl({ kind, url }: ProbeRequest, path: string): string {
   const { root, takes } = placesOf(url);
-  if (kind === 'existing' && (takes === undefined || path === `/v1${takes}`)) return url;
-  return takes === undefined ? `${root}${path}` : `${requestRoot(url)}${path.replace('/v1', '')}`;
+  if (kind === 'existing' && (takes === undefined || path === `/v1${takes}`)) return withoutUser(url);
+  const { search } = new URL(url);
+  return takes === undefined ? `${root}${path}${search}` : `${requestRoot(url)}${path.replace('/v1', '')}${search}`;
 }
 
 type Answer =
@@ -113,13 +140,18 @@ type Answer =
 function judge(
   answer: Answer,
   path: string,
-  { key, probe, kind }: ProbeRequest,
+  { url, key, probe, kind }: ProbeRequest,
   fine: readonly number[],
 ): ProbeVerdict | undefined {
   if (answer.kind === 'silence') return { kind: 'not yet', message: `${path} does not answer (${answer.reason})` };
   const { status } = answer;
   if (status < 300 || fine.includes(status)) return undefined;
   if (status !== 401 && status !== 403) return { kind: 'not yet', message: `${path} answers ${status}` };
+  if (new URL(url).username !== '')
+    return {
+      kind: 'mismatch',
+      message: `${path} refuses the user and password (${status}): check those in target.api_endpoint.url`,
+    };
   if (key !== null) {
     const where =
       kind === 'existing'
@@ -128,6 +160,11 @@ function judge(
     return { kind: 'mismatch', message: `${path} refuses the key (${status}): check that ${where}` };
   }
   if (probe.token !== null) return undefined;
+  if (isSigned(url))
+    return {
+      kind: 'mismatch',
+      message: `${path} refuses the request (${status}): check the query of target.api_endpoint.url, and whether a signature in it is still good`,
+    };
   return {
     kind: 'mismatch',
     message: `${path} wants a key (${status}), and the run has none: name the variable that holds it in target.api_endpoint.api_key_name`,
@@ -165,12 +202,12 @@ const requestPaths = ['/chat/completions', '/completions', '/embeddings'] as con
 
 /** Where a server has what: `root` is what stands before `/v1`, `models` its listing, `takes` the kind of request of the URL. Pure. */
 export function placesOf(url: string): { root: string; models: string; takes: string | undefined } {
-  const { origin, pathname } = new URL(url);
+  const { origin, pathname, search } = new URL(url);
   const path = pathname.replace(/\/+$/, '');
   const cut = path.search(/\/v1(\/|$)/);
   const root = `${origin}${cut === -1 ? path : path.slice(0, cut)}`;
   const takes = requestPaths.find((request) => path.endsWith(request));
-  return { root, takes, models: takes === undefined ? `${root}/v1/models` : `${requestRoot(url)}/models` };
+  return { root, takes, models: `${takes === undefined ? `${root}/v1` : requestRoot(url)}/models${search}` };
 }
 
 /** `https://h/v2/chat/completions?x=1` → `https://h/v2`. */

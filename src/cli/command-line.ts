@@ -1,3 +1,5 @@
+import { maskTokens } from '../config/secrecy';
+
 /** Keys whose literal value has no place in a record. */
 const secretKey = /(token|secret|password|api_?key|credential)/i;
 
@@ -8,10 +10,10 @@ export function commandLineOf(argv: readonly string[]): string {
 
 function masked(argument: string): string {
   const [, option = '', key = '', value] = /^((?:--override=|-o)?)([^=]*)=([^]*)$/.exec(argument) ?? [];
-  if (value === undefined) return argument;
+  if (value === undefined) return maskTokens(argument);
   // References and names of variables are no secrets, and are what a reader looks for.
   const isReference = /_name$/.test(key) || value.includes('${') || /^(host|runtime|lit):/.test(value);
-  return secretKey.test(key) && !isReference ? `${option}${key}=***` : argument;
+  return secretKey.test(key) && !isReference ? `${option}${key}=***` : maskTokens(argument);
 }
 
 const quoted = (argument: string): string =>

@@ -20,6 +20,7 @@ import { renderConfig, withoutSecrets } from './render-config';
 import { problemsBehind } from './look-ahead';
 import type { LoadedConfig } from './loaded';
 import { maskOverride } from './secrecy';
+import { takeUrlSecrets } from './secret-urls';
 import { selectTasks } from './select-tasks';
 import type { ConfigNode } from './tree';
 import { validate } from './validate';
@@ -61,19 +62,27 @@ function validated(request: ConfigRequest, composed: ComposedConfig): LoadedConf
   if (composed.unusable) throw new ConfigError(composed.problems);
   const derived = fillDerived(composed.root, composed.env);
   const resolution = resolveInterpolations(derived, composed.env);
-  const { config, problems } = validate(resolution);
-  const all = dedupe([...composed.problems, ...resolution.problems, ...problems, ...checkSecrets(resolution.root)]);
+  const secret = takeUrlSecrets(resolution.root, composed.env);
+  const { config, problems } = validate({ ...resolution, root: secret.root });
+  const all = dedupe([
+    ...composed.problems,
+    ...resolution.problems,
+    ...secret.problems,
+    ...problems,
+    ...checkSecrets(secret.root),
+  ]);
   const trust = {
     commands: request.env['NEMO_EVALUATOR_TRUST_PRE_CMD'] === '1',
     unlistedTasks: request.env['NEMO_EVALUATOR_TRUST_UNLISTED_TASKS'] === '1',
   };
-  const { file, env } = composed;
+  const { file } = composed;
+  const { env } = secret;
   if (all.length > 0 || config === undefined) {
-    const names = checkTaskNames(resolution.root);
-    const behind = problemsBehind({ root: resolution.root, problems: [...all, ...names], file, env, trust });
+    const names = checkTaskNames(secret.root);
+    const behind = problemsBehind({ root: secret.root, problems: [...all, ...names], file, env, trust });
     throw new ConfigError(dedupe([...all, ...names, ...behind]));
   }
-  const { config: resolved, root } = selectTasks({ config, root: resolution.root, tasks: request.tasks });
+  const { config: resolved, root } = selectTasks({ config, root: secret.root, tasks: request.tasks });
   return { resolved, root, yaml: renderConfig(root, env), file, env, trust };
 }
 

@@ -10,7 +10,10 @@ export interface LoadedConfig {
   readonly yaml: string;
   /** Absolute path of the config file. */
   readonly file: string;
-  /** The variables the config was read with: the caller's, and those of the env file behind them. Holds secrets. */
+  /**
+   * The variables the config was read with: the caller's, those of the env file behind them, and the secret parts of URLs
+   * (`EVALSAGA_URL_SECRET_N`). Holds secrets.
+   */
   readonly env: Environment;
   /** The resolved tree: each value with the place it came from. Holds secrets from the environment. */
   readonly root: ConfigNode;

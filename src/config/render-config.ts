@@ -1,4 +1,5 @@
 /** The resolved config as YAML, with secrets masked. */
+import { variablesIn } from '../contract/secret-url';
 import type { Environment } from './environment';
 import { isSecretName, maskTokens, maskValues } from './secrecy';
 import { ConfigError } from './problems';
@@ -31,7 +32,7 @@ export function withoutSecrets<T>(env: Environment, work: () => T): T {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const secrets = secretValues(env);
-    const clean = (text: string): string => maskValues(text, secrets);
+    const clean = (text: string): string => maskTokens(maskValues(text, secrets));
     throw new ConfigError(
       error.problems.map(({ message, hint, override, ...problem }) => ({
         ...problem,
@@ -60,6 +61,7 @@ function maskTree(node: ConfigNode, secrets: readonly string[], key: string): Co
 
 function maskText(node: ScalarNode, text: string, secrets: readonly string[], key: string): string {
   const names = node.env?.names ?? [];
+  if (variablesIn(text).length > 0) return maskTokens(text);
   const secret = names.some(isSecretName) || (names.length > 0 && isSecretName(key));
   if (secret) return node.env?.whole === true ? `host:${names[0] ?? ''}` : '***';
   return maskTokens(maskValues(text, secrets));

@@ -1,4 +1,5 @@
 /** What counts as a secret: by a variable's name, and by the look of a value. Pure. */
+import { isSecretParameter, masked as withoutPlaceholders } from '../contract/secret-url';
 
 const secretWords =
   /(?:^|_)(?:TOKEN|TOKENS|KEY|KEYS|APIKEY|SECRET|SECRETS|PASSWORD|PASSWD|PWD|CREDENTIAL|CREDENTIALS)(?:_|$)|(?:TOKEN|SECRET|PASSWORD|CREDENTIALS?|APIKEY|API_KEY)$/i;
@@ -36,9 +37,11 @@ export function looksRandom(text: string): boolean {
 
 /** `text` with everything that looks like a token, and every password or key in a URL, masked. */
 export function maskTokens(text: string): string {
-  let masked = text
-    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@:]*:[^\s/@]+@/gi, '$1***@')
-    .replaceAll(/([?&][\w.-]*(?:key|token|secret|sig|signature|password)=)[^&\s"'#]+/gi, '$1***');
+  let masked = withoutPlaceholders(text)
+    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/"'<>?#]*@/gi, '$1***@')
+    .replaceAll(/([?&])([\w.%-]+)=([^&\s"'#]+)/g, (pair: string, mark: string, name: string) =>
+      isSecretParameter(name) ? `${mark}${name}=***` : pair,
+    );
   for (const shape of tokenShapes) masked = masked.replaceAll(new RegExp(shape.source, `${shape.flags}g`), '***');
   return masked;
 }

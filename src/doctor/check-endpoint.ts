@@ -1,5 +1,6 @@
 import { probeModel } from '../activities/probe';
 import type { RunPlan } from '../contract/plan';
+import { masked, revealed } from '../contract/secret-url';
 import { fail, ok, warn, type Finding } from './finding';
 
 /** Whether the endpoint of `deployment: none` answers and serves the model; nothing for runs that deploy their own. */
@@ -9,10 +10,18 @@ export async function checkEndpoint(
 ): Promise<Finding[]> {
   if (endpoint.kind !== 'existing') return [];
   const about = 'endpoint';
-  const { url, probe } = endpoint;
+  const { probe } = endpoint;
+  const url = masked(endpoint.url);
+  const reveal = (name: string): string => options.secrets[name] ?? '';
   const key = probe.token?.kind === 'host' ? (options.secrets[probe.token.name] ?? null) : null;
   try {
-    const verdict = await probeModel({ url, kind: 'existing', probe, key, signal: options.signal });
+    const verdict = await probeModel({
+      url: revealed(endpoint.url, reveal),
+      kind: 'existing',
+      probe,
+      key,
+      signal: options.signal,
+    });
     switch (verdict.kind) {
       case 'ready': {
         const served = ok(about, `${url} serves ${probe.servedModel}`);

@@ -1,4 +1,5 @@
 /** Keeps secrets out of texts that quote what a server said. Pure. */
+import { secretsInUrl } from '../contract/secret-url';
 
 const mask = '***';
 
@@ -6,7 +7,7 @@ const mask = '***';
 const shortestSecret = 8;
 
 /** Variables that evalsaga sets itself: names and addresses, wanted in messages. */
-const ownVariable = /^EVALSAGA_/;
+const ownVariable = /^EVALSAGA_(?!URL_SECRET_)/;
 
 /**
  * Every literal that a request body hides in `envs[].value` and `api_tokens[].value`, at any depth: what an answer that
@@ -44,7 +45,7 @@ export function maskKnown(text: string, secrets: readonly string[]): string {
 /** Every way in which the secrets may stand in a text, longest first: one that contains another is masked whole. */
 export function secretForms(secrets: readonly string[]): string[] {
   const forms = secrets
-    .flatMap((secret) => [secret, secret.trim()])
+    .flatMap((secret) => [secret, secret.trim(), ...secretsInUrl(secret.trim())])
     .filter((secret) => secret.length >= shortestSecret)
     .flatMap(escapedForms);
   return [...new Set(forms)].sort((a, b) => b.length - a.length);
@@ -63,5 +64,5 @@ function maskEchoedValues(text: string): string {
 }
 
 function maskUrlCredentials(text: string): string {
-  return text.replace(/([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/@"']+@/gi, `$1${mask}@`);
+  return text.replace(/([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/"'<>?#]+@/gi, `$1${mask}@`);
 }

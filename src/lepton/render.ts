@@ -1,5 +1,6 @@
 import { invocationVariable, taskVariable, modelUrlVariable, originVariable } from '../contract/identity';
 import type { EndpointSpec, EnvEntry, JobSpec, SecretRef } from '../contract/plan';
+import { masked } from '../contract/secret-url';
 import type { WireEnv } from './types';
 
 /** Turns a reference to a variable of the launching host into its value; throws when it is not set. */
@@ -33,12 +34,12 @@ export function renderDeployment(spec: EndpointSpec, context: RenderContext): Re
   };
 }
 
-/** The job spec as it goes over the wire, pointed at `modelUrl` (full request URL). */
+/** The job spec as it goes over the wire, pointed at `modelUrl` (full request URL; of one with a secret, only what may be seen). */
 export function renderJob(
   spec: JobSpec,
   context: RenderContext & { readonly modelUrl: string },
 ): Record<string, unknown> {
-  const envs = [...spec.envs, { name: modelUrlVariable, value: context.modelUrl }];
+  const envs = [...spec.envs, { name: modelUrlVariable, value: masked(context.modelUrl) }];
   return {
     ...spec.body,
     ...affinity(context.nodeGroupId),

@@ -1,4 +1,5 @@
 import type { EndpointPlan, RunPlan } from '../contract/plan';
+import { masked } from '../contract/secret-url';
 import { costEstimate } from './cost';
 import { renderDeployment, renderJob } from '../lepton/render';
 
@@ -22,7 +23,7 @@ export function dryRunDocument(plan: RunPlan): object {
     ...(cost === undefined ? {} : { cost }),
     storage: plan.storage,
     ready_means: plan.endpoint.probe,
-    ...(plan.endpoint.kind === 'existing' ? { existing_endpoint: withoutCredentials(plan.endpoint.url) } : {}),
+    ...(plan.endpoint.kind === 'existing' ? { existing_endpoint: masked(plan.endpoint.url) } : {}),
     tasks: plan.tasks.map((task) => ({
       index: task.index,
       name: task.name,
@@ -57,17 +58,5 @@ function contextOf(plan: RunPlan, index: number, nodeGroup: string | null) {
 }
 
 function modelUrl(endpoint: EndpointPlan, endpointPath: string): string {
-  return endpoint.kind === 'existing' ? withoutCredentials(endpoint.url) : `<endpoint's URL>${endpointPath}`;
-}
-
-/** An address without user, password and query values, which may be keys. */
-export function withoutCredentials(url: string): string {
-  if (!URL.canParse(url)) return url;
-  const parsed = new URL(url);
-  if (parsed.password !== '' || parsed.username !== '') {
-    parsed.username = '***';
-    parsed.password = '';
-  }
-  for (const name of new Set(parsed.searchParams.keys())) parsed.searchParams.set(name, '***');
-  return parsed.toString();
+  return endpoint.kind === 'existing' ? masked(endpoint.url) : `<endpoint's URL>${endpointPath}`;
 }

@@ -11,6 +11,7 @@ import {
 import { failureTypes } from '../contract/errors';
 import type { Owner, TaskInput } from '../contract/inputs';
 import { endpointReady, startJob } from '../contract/messages';
+import { masked } from '../contract/secret-url';
 import type { TaskSnapshot } from '../contract/state';
 import { look, step } from './activity-groups';
 import { guardedBy, withDeadline } from './deadline';
@@ -57,7 +58,7 @@ interface Evaluation {
 async function evaluate(evaluation: Evaluation): Promise<void> {
   const { input, progress, barrier } = evaluation;
   const modelUrl = await bringUpEndpoint(evaluation);
-  progress.update({ phase: 'ready', endpointUrl: modelUrl, message: null });
+  progress.update({ phase: 'ready', endpointUrl: masked(modelUrl), message: null });
   await tellRunReady(input.task.index);
   await condition(barrier.open);
   await runJob(evaluation, modelUrl);

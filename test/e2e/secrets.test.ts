@@ -4,6 +4,7 @@ import path from 'node:path';
 import { stringify } from 'yaml';
 import { canariesIn, filesBelow } from '../support/canaries';
 import { commandBench, runConfig, type CommandBench } from '../support/command';
+import { sendJson, startServer } from '../support/http-server';
 
 /** Secrets in every place where a user can put one, through the whole program: nobody gets to see them. */
 
@@ -49,20 +50,77 @@ test('dry run and config show name the variables only', async () => {
   }
 });
 
-test.each([
-  [
-    'user and password in the URL of an existing endpoint',
-    '+target.api_endpoint.url="https://user:CANARY-endpoint-key+with=signs@host/v1"',
-  ],
-  ['a key in its query', '+target.api_endpoint.url="https://host/v1?api_key=CANARY-endpoint-key+with=signs"'],
-])('S04 %s is refused, and not repeated', async (_case, override) => {
+/** URLs in every place that takes one, each with a secret of its own. */
+const urlSecrets = {
+  EVAL_URL: (host: string) => `http://CANARYuser:CANARY-url-pass%40w0rd@${host}/v1?sig=CANARYsignature012`,
+  JUDGE_URL: () => 'https://judge.example/v1?api_key=CANARYjudgekey012',
+  PROXY: () => 'http://CANARYproxy:CANARY-proxy-pass@127.0.0.1:1',
+};
+const urlCanaries = ['CANARYuser', 'CANARY-url-pass', 'CANARYsignature', 'CANARYjudgekey', 'CANARY-proxy-pass'];
+const basic = Buffer.from('CANARYuser:CANARY-url-pass@w0rd').toString('base64');
+
+const urlLeaks = (text: string): string[] => [...urlCanaries, basic].filter((canary) => text.includes(canary));
+
+test('S04 a URL with a password and a signature: the request works, and nobody gets to see them', async () => {
+  const server = await startServer((request, response) => {
+    const known = request.headers.authorization === `Basic ${basic}` && request.url.endsWith('?sig=CANARYsignature012');
+    sendJson(response, request.method === 'GET' ? { data: [{ id: 'm' }] } : { choices: [] }, known ? 200 : 401);
+  });
+  const values = Object.fromEntries(
+    Object.entries(urlSecrets).map(([name, value]) => [name, value(new URL(server.url).host)]),
+  );
   const none = path.join(bench.folder, 'none.yaml');
-  const existing = { defaults: [{ execution: 'lepton' }, { deployment: 'none' }, '_self_'], deployment: undefined };
-  await writeFile(none, stringify(runConfig({ ...existing, target: { api_endpoint: { model_id: 'm' } } })));
-  const { code, stdout, stderr } = await bench.run(['start', none, '--platform', 'local', '-o', override], secrets);
-  expect(code).toBe(2);
-  expect(stderr).toMatch(/user or password|secret/);
-  expect(leaks(stdout + stderr)).toEqual([]);
+  const existing = {
+    defaults: [{ execution: 'lepton' }, { deployment: 'none' }, '_self_'],
+    deployment: undefined,
+    target: { api_endpoint: { model_id: 'm', url: 'host:EVAL_URL' } },
+    evaluation: {
+      nemo_evaluator_config: { config: { params: { extra: { judge: { url: '${oc.env:JUDGE_URL}' } } } } },
+      env_vars: { HTTPS_PROXY: '${oc.env:PROXY}' },
+      tasks: [{ name: 'lm-evaluation-harness.ifeval' }],
+    },
+  };
+  await writeFile(none, stringify(runConfig(existing)));
+  const override = `target.api_endpoint.url="${values['EVAL_URL'] ?? ''}"`;
+  const printed = `asked ${values['EVAL_URL'] ?? ''} and ${values['JUDGE_URL'] ?? ''} by ${values['PROXY'] ?? ''}, authorization: Basic ${basic}\nacc 0.5\n`;
+  const platform = await bench.lepton({
+    jobs: { default: { states: [['Running', '1s'], ['Completed']], log: printed } },
+  });
+  const env = { ...values, ...platform.env };
+  try {
+    for (const args of [
+      ['config', 'show', none],
+      ['start', none, '--dry-run', '--json'],
+      ['start', none, '--dry-run', '-o', override],
+      ['doctor', none],
+    ]) {
+      const { code, stdout, stderr } = await bench.run(args, env);
+      expect({ args: args[0], code, leaks: urlLeaks(stdout + stderr) }).toEqual({
+        args: args[0],
+        code: args[0] === 'doctor' ? expect.any(Number) : 0,
+        leaks: [],
+      });
+      if (args[0] === 'doctor') expect(stdout).toContain('serves m');
+    }
+    const running = bench.start(['start', none, '--json'], env);
+    await running.untilSaid(/running job/);
+    const { stdout: processes } = await execa('ps', ['-eww', '-o', 'args']);
+    expect(urlLeaks(processes)).toEqual([]);
+    const { code, stdout, stderr } = await running.finished;
+    expect({ code, leaks: urlLeaks(stdout + stderr) }).toEqual({ code: 0, leaks: [] });
+    expect(server.seen.some(({ url }) => url === '/v1/chat/completions?sig=CANARYsignature012')).toBe(true);
+    const { invocation } = JSON.parse(stdout) as { invocation: string };
+    for (const command of ['status', 'results', 'logs']) {
+      const said = await bench.run([command, invocation], platform.env);
+      expect({ command, leaks: urlLeaks(said.stdout + said.stderr) }).toEqual({ command, leaks: [] });
+      if (command === 'logs') expect(said.stdout).toContain('acc 0.5');
+    }
+    for (const folder of [path.join(bench.folder, 'results'), bench.home.root])
+      for (const { file, text } of await filesBelow(folder))
+        expect({ file, leaks: urlLeaks(text) }).toEqual({ file, leaks: [] });
+  } finally {
+    await server.close();
+  }
 });
 
 test('a run that succeeds and one that fails, whose containers print their environment', async () => {

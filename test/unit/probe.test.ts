@@ -128,7 +128,7 @@ describe('an existing endpoint', () => {
     await serve({ 'POST /serve/v1/completions?api-version=2': [200, {}] });
     const url = `${server.url}/serve/v1/completions?api-version=2`;
     expect(await ask({ kind: 'existing', url })).toEqual({ kind: 'ready' });
-    expect(asked()).toEqual(['GET /serve/v1/models', 'POST /serve/v1/completions?api-version=2']);
+    expect(asked()).toEqual(['GET /serve/v1/models?api-version=2', 'POST /serve/v1/completions?api-version=2']);
   });
 
   test('that has another path for the kind of request is asked beside it', async () => {
@@ -169,7 +169,7 @@ describe('an existing endpoint', () => {
 test.each([
   ['http://h:80/', 'http://h', 'http://h/v1/models', undefined],
   ['https://h/v1/chat/completions', 'https://h', 'https://h/v1/models', '/chat/completions'],
-  ['https://h/a/v1/completions/?x=1', 'https://h/a', 'https://h/a/v1/models', '/completions'],
+  ['https://h/a/v1/completions/?x=1', 'https://h/a', 'https://h/a/v1/models?x=1', '/completions'],
   ['https://h/v2/embeddings', 'https://h/v2/embeddings', 'https://h/v2/models', '/embeddings'],
 ])('places of %s', async (url, root, models, takes) => {
   await serve({});

@@ -8,6 +8,7 @@ import { runDocument } from '../../src/report/run-document';
 import { forgetStaleSecrets } from '../../src/temporal/stale-secrets';
 import { startBench, type Bench, type Scenario } from '../support/bench';
 import { canariesIn, everythingOf, filesBelow } from '../support/canaries';
+import { sendJson, startServer } from '../support/http-server';
 import { runPlan } from '../support/plans';
 import type { SimulatedPlan } from '../support/simulated';
 
@@ -190,4 +191,66 @@ test('a run that was terminated: its secrets go once its tasks have ended, those
   await scenario.cancel(living);
   await scenario.closed(living);
   expect(await readdir(scenario.home.secrets)).toEqual([]);
+});
+
+test('S04 an existing endpoint whose URL holds a password and a key', async () => {
+  const parts = { EVALSAGA_URL_SECRET_1: 'CANARYme:CANARY-url-pass', EVALSAGA_URL_SECRET_2: 'CANARYsignature012' };
+  const server = await startServer((request, response) => {
+    const basic = `Basic ${Buffer.from(parts.EVALSAGA_URL_SECRET_1).toString('base64')}`;
+    const known =
+      request.headers.authorization === basic && request.url.endsWith(`?sig=${parts.EVALSAGA_URL_SECRET_2}`);
+    const body = request.method === 'GET' ? { data: [{ id: 'test/model' }] } : { choices: [] };
+    sendJson(response, known ? body : { error: `refused ${request.url}` }, known ? 200 : 401);
+  });
+  try {
+    const { host } = new URL(server.url);
+    const url = (signature: string) => `http://***EVALSAGA_URL_SECRET_1***@${host}/v1/completions?sig=${signature}`;
+    const scenario = await bench.scenario({
+      jobs: {
+        default: {
+          states: [['Running', '300ms'], ['Completed']],
+          log: `asked http://${parts.EVALSAGA_URL_SECRET_1}@${host}/?sig=${parts.EVALSAGA_URL_SECRET_2}\n`,
+        },
+      },
+    });
+    const existing = (signature: string): RunPlan => {
+      const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+      const probe = { ...plan.endpoint.probe, healthPath: null, token: null };
+      const variables = Object.keys(parts).map((name) => ({ name, secret: { kind: 'host', name } as const }));
+      const tasks = plan.tasks.map((task) => ({
+        ...task,
+        endpointName: null,
+        job: { ...task.job, envs: [...task.job.envs, ...variables] },
+      }));
+      return { ...plan, endpoint: { kind: 'existing', url: url(signature), probe }, tasks };
+    };
+    for (const [signature, status] of [
+      ['***EVALSAGA_URL_SECRET_2***', 'succeeded'],
+      ['wrong', 'failed'],
+    ] as const) {
+      const plan = existing(signature);
+      await startRun(scenario.client, {
+        plan,
+        taskQueue: scenario.taskQueue,
+        hostSecrets: parts,
+        configYaml: 'a: 1\n',
+        home: scenario.home,
+        searchAttributes: true,
+      });
+      const run = await scenario.closed(plan);
+      expect(run.status).toBe(status);
+      if (status === 'succeeded')
+        expect(run.snapshot.tasks[0]?.endpointUrl).toBe(`http://***@${host}/v1/completions?sig=***`);
+      const said =
+        JSON.stringify(runDocument(run, null)) +
+        (await everythingOf(scenario.client, runWorkflowId(plan.invocation))) +
+        (await everythingOf(scenario.client, taskWorkflowId(plan.invocation, 0)));
+      expect(canariesIn(said, Object.values(parts))).toEqual([]);
+      for (const folder of [scenario.outputRoot, scenario.home.runs])
+        for (const { file, text } of await filesBelow(folder))
+          expect({ file, found: canariesIn(text, Object.values(parts)) }).toEqual({ file, found: [] });
+    }
+  } finally {
+    await server.close();
+  }
 });

@@ -1,4 +1,4 @@
-/** The URL of an endpoint that is there already, in whatever form it was given. Pure. */
+/** The URL of an endpoint that is there already, in whatever form it was given; secrets in it are placeholders. Pure. */
 
 export type RequestKind = 'chat' | 'completions' | 'embedding';
 
@@ -16,30 +16,19 @@ export type ExistingUrl =
   | { readonly kind: 'invalid'; readonly message: string; readonly hint: string };
 
 export function readExistingUrl(text: string): ExistingUrl {
-  const hint = 'e.g. https://host/v1, or the full request URL https://host/v1/chat/completions';
+  const hint = text.includes('@')
+    ? 'in a user and password, write / ? # @ : as %2F %3F %23 %40 %3A'
+    : 'e.g. https://host/v1, or the full request URL https://host/v1/chat/completions';
   if (!/^https?:\/\//i.test(text) || !URL.canParse(text))
     return { kind: 'invalid', message: 'expected an http(s) URL', hint };
   const url = new URL(text);
-  if (url.username !== '' || url.password !== '') {
-    return {
-      kind: 'invalid',
-      message: 'the URL holds a user or password, which would end up in histories and logs',
-      hint: 'set target.api_endpoint.api_key_name to the name of a variable that holds the key',
-    };
-  }
-  const secret = [...url.searchParams.keys()].find((name) => /key|token|secret|signature|^sig$|password/i.test(name));
-  if (secret !== undefined) {
-    return {
-      kind: 'invalid',
-      message: `the URL holds a secret in its query (\`${secret}\`), which would end up in histories and logs`,
-      hint: 'set target.api_endpoint.api_key_name to the name of a variable that holds the key',
-    };
-  }
   const path = url.pathname.replaceAll(/\/{2,}/g, '/').replace(/\/+$/, '');
-  const base = `${url.origin}${path}`;
+  const user = url.username === '' ? '' : `${url.username}${url.password === '' ? '' : `:${url.password}`}@`;
+  const server = `${url.protocol}//${user}${url.host}`;
+  const base = `${server}${path}`;
   const takes = (Object.keys(paths) as RequestKind[]).find((kind) => path.endsWith(paths[kind]));
   if (takes !== undefined) return { kind: 'full', url: `${base}${url.search}`, takes };
-  if (path === '') return { kind: 'base', url: `${url.origin}/v1`, query: url.search };
+  if (path === '') return { kind: 'base', url: `${server}/v1`, query: url.search };
   if (/\/v\d+$/.test(path)) return { kind: 'base', url: base, query: url.search };
   return { kind: 'full', url: `${base}${url.search}`, takes: undefined };
 }

@@ -1,6 +1,8 @@
 /** Variables of the launching host that a plan refers to. */
 import type { EnvEntry, RunPlan, SecretRef } from '../../contract/plan';
+import { isUrlSecretVariable } from '../../contract/secret-url';
 import type { Environment } from '../environment';
+import { urlSecretNames } from '../secret-urls';
 import { scalarsOf } from '../tree';
 import type { Report } from './report';
 
@@ -8,6 +10,7 @@ import type { Report } from './report';
 export function checkHostSecrets(plan: RunPlan, env: Environment, report: Report): readonly string[] {
   const names = hostSecretsOf(plan);
   for (const name of names) {
+    if (isUrlSecretVariable(name)) continue;
     const value = Object.hasOwn(env, name) ? env[name] : undefined;
     if (value !== undefined && value !== '') continue;
     const reason = value === undefined ? 'is not set' : 'is empty';
@@ -17,7 +20,8 @@ export function checkHostSecrets(plan: RunPlan, env: Environment, report: Report
       `set it, or put it into .env; a secret of the workspace is named with {value_from: {secret_name_ref: NAME}}`,
     );
   }
-  return names;
+  // What more is masked wherever it turns up, and goes nowhere.
+  return [...new Set([...names, ...urlSecretNames(env)])].sort();
 }
 
 export function hostSecretsOf({ endpoint, tasks }: RunPlan): readonly string[] {

@@ -1,6 +1,7 @@
 /** The script of an evaluation job: what runs in the container, and unchanged in the local process runtime. Pure. */
 import { gzipSync } from 'node:zlib';
 import { outputDirVariable, modelUrlVariable } from '../../contract/identity';
+import { variablesIn } from '../../contract/secret-url';
 import { shellQuote } from './shell-words';
 
 export interface JobScript {
@@ -14,7 +15,7 @@ export interface JobScript {
   readonly timeoutSeconds: number;
   /** The full request URL when the run's own (`EVALSAGA_MODEL_URL`) is not the one to use. */
   readonly modelUrl: string | null;
-  /** Whether the run config names a URL of its own, which then wins. */
+  /** Whether the run config names the URL, which then wins. */
   readonly ownUrl: boolean;
   /** Variables taken from others of the container. */
   readonly runtimeVariables: readonly { readonly name: string; readonly from: string }[];
@@ -48,19 +49,25 @@ export function jobScript(script: JobScript): string {
     'mkdir -p "$out" || exit 73',
     'rm -f "$out/.evalsaga_interrupted" "$out/.nemo_evaluator_interrupted"',
     ...script.runtimeVariables.map(({ name, from }) => `export ${name}="\${${from}-}"`),
-    ...heredoc('run_config.yml', runConfig),
-    ...(preCmd === null ? [] : heredoc('pre_cmd.sh', preCmd)),
-    ...(postCmd === null ? [] : heredoc('post_cmd.sh', postCmd)),
+    ...file('run_config.yml', runConfig),
+    ...(preCmd === null ? [] : file('pre_cmd.sh', preCmd)),
+    ...(postCmd === null ? [] : file('post_cmd.sh', postCmd)),
     ...body(script),
     '',
   ].join('\n');
 }
 
-function body({ preCmd, postCmd, timeoutSeconds, modelUrl, ownUrl }: JobScript): string[] {
+/** Variables with secret parts of URLs that the job's files have placeholders for. */
+export const urlSecretsOf = ({ runConfig, preCmd, postCmd }: JobScript): readonly string[] =>
+  variablesIn([runConfig, preCmd ?? '', postCmd ?? ''].join('\n'));
+
+function body(script: JobScript): string[] {
+  const { preCmd, postCmd, timeoutSeconds, modelUrl, ownUrl } = script;
   const url = modelUrl === null ? `"\${${modelUrlVariable}:?}"` : shellQuote(modelUrl);
   return [
     'finish() {',
     ...(postCmd === null ? [] : ['  . "$work/post_cmd.sh" || echo "post_cmd ended with code $?" >&2']),
+    ...hiding(urlSecretsOf(script)),
     '  rm -rf "$work"',
     '}',
     // The evaluator saves what it has on SIGTERM; the marker tells those results from finished ones.
@@ -93,9 +100,61 @@ function body({ preCmd, postCmd, timeoutSeconds, modelUrl, ownUrl }: JobScript):
   ];
 }
 
-/** A file's content as data: the shell reads nothing in it. */
-function heredoc(name: string, content: string): string[] {
+/** A file's content as data: the shell reads nothing in it. Placeholders are filled in from the container's variables. */
+function file(name: string, content: string): string[] {
+  if (variablesIn(content).length > 0) return pieces(name, content);
   let mark = 'EVALSAGA_END';
   while (content.includes(mark)) mark += '_';
   return [`cat > "$work/${name}" <<'${mark}'`, content.replace(/\n$/, ''), mark];
 }
+
+function pieces(name: string, content: string): string[] {
+  const texts = content.split(/(\*{3}EVALSAGA_URL_SECRET_\d+\*{3})/);
+  const lines = texts.map((text) => {
+    const [variable] = variablesIn(text);
+    return variable === undefined ? `printf %s ${shellQuote(text)}` : `printf %s "\${${variable}:?}"`;
+  });
+  return ['{', ...lines, `} > "$work/${name}"`];
+}
+
+/** What the evaluator wrote names the URL it asked: the secret parts are taken out before anybody reads it. */
+function hiding(variables: readonly string[]): string[] {
+  if (variables.length === 0) return [];
+  return [
+    `  python3 - "$out" ${variables.join(' ')} <<'EVALSAGA_HIDE' || echo "the secret parts of URLs could not be taken out of the results" >&2`,
+    hideScript.trim(),
+    'EVALSAGA_HIDE',
+  ];
+}
+
+/** A file keeps its size where it is not text. A short user and password is only looked for in its URL. */
+const hideScript = `
+import base64, os, sys, urllib.parse
+forms = {}
+for name in sys.argv[2:]:
+    value = os.environ[name]
+    plain = urllib.parse.unquote(value)
+    for text in (value, plain):
+        forms["//" + text + "@"] = "//***@"
+        if len(text) >= 8:
+            for form in (text, urllib.parse.quote(text, safe=""), base64.b64encode(text.encode()).decode().rstrip("=")):
+                forms[form] = "***"
+    password = plain.partition(":")[2]
+    if len(password) >= 8:
+        forms[password] = "***"
+forms = [(form.encode(), mask.encode()) for form, mask in sorted(forms.items(), key=lambda pair: -len(pair[0]))]
+for folder, _, files in os.walk(sys.argv[1]):
+    for name in files:
+        path = os.path.join(folder, name)
+        if os.path.islink(path) or os.path.getsize(path) > 1 << 28:
+            continue
+        with open(path, "rb") as file:
+            before = after = file.read()
+        binary = b"\\0" in before[:8192]
+        for form, mask in forms:
+            after = after.replace(form, b"*" * len(form) if binary else mask)
+        if after != before:
+            with open(path, "r+b") as file:
+                file.write(after)
+                file.truncate()
+`;

@@ -5,7 +5,9 @@ import { outputDirVariable } from '../../contract/identity';
 import type { ResolvedConfig } from '../schema/config';
 import type { EnvSources } from '../schema/secrets';
 import { tokensOf } from './endpoint';
-import { jobCommand, maxCommandBytes } from './job-script';
+import { variablesIn } from '../../contract/secret-url';
+import { jobCommand, maxCommandBytes, urlSecretsOf } from './job-script';
+import type { JobScript } from './job-script';
 import type { Report } from './report';
 import type { ResolvedTask } from './resolve-task';
 import { runConfig, userText } from './run-config';
@@ -34,7 +36,8 @@ export function jobSpec(request: JobRequest): JobSpec {
   const { evaluation_tasks: tasks, lepton_platform: lepton } = config.execution;
   const variables = jobVariables(config, task);
   const key = endpointKey(config, task, variables);
-  const command = jobCommand(jobScriptOf(request, variables, key?.name ?? null));
+  const script = jobScriptOf(request, variables, key?.name ?? null);
+  const command = jobCommand(script);
   const bytes = Buffer.byteLength(command[2]);
   if (bytes > maxCommandBytes)
     report.add(
@@ -49,6 +52,7 @@ export function jobSpec(request: JobRequest): JobSpec {
       ...variables.entries,
       ...(key === undefined || hasVariable(variables, key.name) ? [] : [{ name: key.name, secret: key.secret }]),
       ...(dataset === undefined ? [] : [{ name: 'NEMO_EVALUATOR_DATASET_DIR', value: dataset.mount_path }]),
+      ...urlSecretsOf(script).map((name): EnvEntry => ({ name, secret: { kind: 'host', name } })),
       { name: 'NEMO_EVALUATOR_TELEMETRY_LEVEL', value: '0' },
       { name: outputDirVariable, value: path.posix.join(storage.mount.mount_path, folder) },
     ]),
@@ -104,7 +108,7 @@ function jobScriptOf(
   { config, task, model, trustCommands, modelUrl, report }: JobRequest,
   variables: Variables,
   apiKeyName: string | null,
-) {
+): JobScript {
   const { yaml, ownUrl } = runConfig({
     common: config.evaluation.nemo_evaluator_config,
     own: task.config.nemo_evaluator_config,
@@ -112,6 +116,7 @@ function jobScriptOf(
     model,
     endpointType: task.kind,
     apiKeyName,
+    url: modelUrl !== null && variablesIn(modelUrl).length > 0 ? modelUrl : null,
     extra: tokenizerFor(config, task),
   });
   return {

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { EndpointPlan, PlatformRef, ProbeSpec, RunPlan, SecretRef, TaskPlan } from '../../contract/plan';
+import { variablesIn } from '../../contract/secret-url';
 import type { LoadedConfig } from '../loaded';
 import { withoutSecrets } from '../render-config';
 import type { ResolvedConfig } from '../schema/config';
@@ -157,13 +158,21 @@ function existingEndpoint({ loaded, tasks, report }: EndpointRequest): {
   if (first === undefined) return { endpoint: undefined };
   checkKinds(existing, tasks, report);
   const common = requestUrl(existing, first.kind);
+  // One with a secret in it is put together in the job: it may not be in the spec's own variables either.
+  const isSecret = variablesIn(common).length > 0;
   const urls = new Map(
     tasks
-      .filter((task) => requestUrl(existing, task.kind) !== common)
+      .filter((task) => isSecret || requestUrl(existing, task.kind) !== common)
       .map((task) => [task.index, requestUrl(existing, task.kind)]),
   );
   const variables = jobVariables(config, first);
   const key = endpointKey(config, first, variables);
+  if (key !== undefined && new URL(common).username !== '')
+    report.add(
+      'target.api_endpoint.url',
+      `the URL holds a user, and ${key.name} a key: a request can carry only one of them`,
+      'leave the user and password out of the URL, or the key out of the config (target.api_endpoint.api_key_name)',
+    );
   const token: SecretRef | null = key === undefined ? null : (secretOf(variables, key.name) ?? key.secret);
   return {
     endpoint: {

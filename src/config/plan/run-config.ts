@@ -12,13 +12,15 @@ export interface RunConfigRequest {
   readonly model: string;
   readonly endpointType: string;
   readonly apiKeyName: string | null;
+  /** The full request URL, where it may not be an argument of a process: it holds a secret. The user's own wins. */
+  readonly url: string | null;
   /** Parameters of the harness that a run of it can't do without. */
   readonly extra: Readonly<Record<string, string>>;
 }
 
 export interface RunConfig {
   readonly yaml: string;
-  /** The user's config names a URL, which wins over the run's. */
+  /** It names a URL, which wins over the run's. */
   readonly ownUrl: boolean;
 }
 
@@ -33,6 +35,7 @@ export function runConfig(request: RunConfigRequest): RunConfig {
       api_endpoint: {
         model_id: leaf(request.model),
         type: leaf(request.endpointType),
+        ...(request.url === null ? {} : { url: leaf(request.url) }),
         ...(request.apiKeyName === null ? {} : { api_key_name: leaf(request.apiKeyName) }),
       },
     },
@@ -40,7 +43,7 @@ export function runConfig(request: RunConfigRequest): RunConfig {
   const merged = mergeRaw(known, withoutNulls(user));
   return {
     yaml: writeYaml(toWritable(merged)),
-    ownUrl: valueAt(user, ['target', 'api_endpoint', 'url']) instanceof Leaf,
+    ownUrl: valueAt(merged, ['target', 'api_endpoint', 'url']) instanceof Leaf,
   };
 }
 

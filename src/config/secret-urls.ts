@@ -1,0 +1,217 @@
+/** Takes the secret parts of URLs out of a resolved config: placeholders stay, their values go to variables of the run. */
+import {
+  isSecretParameter,
+  joinUrl,
+  placeholderOf,
+  secretsInUrl,
+  splitUrl,
+  unescaped,
+  urlSecretVariable,
+  variablesIn,
+} from '../contract/secret-url';
+import type { UrlParts } from '../contract/secret-url';
+import type { Environment } from './environment';
+import { placeOf } from './problems';
+import type { ConfigProblem } from './problems';
+import { isSecretName, looksLikeToken, looksRandom } from './secrecy';
+import { placeOfNode } from './tree';
+import type { ConfigNode, Path, ScalarNode } from './tree';
+
+export interface WithoutUrlSecrets {
+  readonly root: ConfigNode;
+  /** `env`, and behind it the variables that placeholders name, with what else must not be shown. */
+  readonly env: Environment;
+  readonly problems: readonly ConfigProblem[];
+}
+
+export function takeUrlSecrets(root: ConfigNode, env: Environment): WithoutUrlSecrets {
+  const taking = new Taking(env);
+  const taken = taking.walk(root, []);
+  const own = Object.entries(env).filter(([name]) => !name.startsWith(urlSecretPrefix));
+  return { root: taken, env: { ...Object.fromEntries(own), ...taking.variables }, problems: taking.problems };
+}
+
+const urlSecretPrefix = 'EVALSAGA_URL_SECRET_';
+
+/** Variables that `takeUrlSecrets` made. */
+export const urlSecretNames = (env: Environment): readonly string[] =>
+  Object.keys(env).filter((name) => name.startsWith(urlSecretPrefix));
+
+/** Shorter ones are words of everyday use, and only masked where they stand in their URL. */
+const shortest = 8;
+
+/** In a text. Quotes and the like end a URL. */
+const urlsInText = /[a-z][a-z0-9+.-]*:\/\/[^\s"'<>`\\]+/gi;
+
+type Place = 'url' | 'evaluator' | 'variable' | 'script' | 'other';
+
+function placeAt(path: Path): Place {
+  const [top] = path;
+  const key = String(path.at(-1) ?? '');
+  const parent = path.at(-2);
+  if (path.join('.') === 'target.api_endpoint.url') return 'url';
+  if (top === 'evaluation' && path.includes('nemo_evaluator_config'))
+    return /(?:^|_)ur[il]$/.test(key) ? 'url' : 'evaluator';
+  if (parent === 'env_vars' || parent === 'envs') return 'variable';
+  if (top === 'evaluation' && (key === 'pre_cmd' || key === 'post_cmd')) return 'script';
+  return 'other';
+}
+
+class Taking {
+  readonly problems: ConfigProblem[] = [];
+  readonly variables: Record<string, string> = {};
+  private readonly known = new Map<string, string>();
+
+  constructor(private readonly env: Environment) {}
+
+  walk(node: ConfigNode, path: Path): ConfigNode {
+    switch (node.kind) {
+      case 'map':
+        return {
+          ...node,
+          entries: new Map([...node.entries].map(([key, child]) => [key, this.walk(child, [...path, key])])),
+        };
+      case 'list':
+        return { ...node, items: node.items.map((item, index) => this.walk(item, [...path, index])) };
+      case 'scalar':
+        return typeof node.value === 'string' ? this.scalar(node, node.value, path) : node;
+    }
+  }
+
+  private scalar(node: ScalarNode, text: string, path: Path): ScalarNode {
+    const place = placeAt(path);
+    const host = place === 'url' ? /^host:([A-Za-z_][A-Za-z0-9_]*)$/.exec(text)?.[1] : undefined;
+    if (host !== undefined) return this.fromHost(node, host, path);
+    if (!text.includes('://')) return node;
+    switch (place) {
+      case 'url':
+        return changed(node, text, this.urlIn(text.trim(), node, { all: false }));
+      case 'evaluator':
+      case 'script':
+        return changed(
+          node,
+          text,
+          text.replaceAll(urlsInText, (url) => this.urlIn(url, node, { all: false })),
+        );
+      case 'variable':
+        return this.variable(node, text);
+      case 'other':
+        if (hasUrlSecret(text)) this.refuse(node, path);
+        return node;
+    }
+  }
+
+  private fromHost(node: ScalarNode, name: string, path: Path): ScalarNode {
+    const value = (Object.hasOwn(this.env, name) ? this.env[name] : undefined)?.trim() ?? '';
+    if (value === '') {
+      this.problems.push({
+        ...placeOf(placeOfNode(node)),
+        path: path.join('.'),
+        message: `the environment variable ${name} is not set, or empty`,
+        hint: 'set it to the URL, or put it into .env',
+      });
+      return { ...node, value: null };
+    }
+    const url = this.urlIn(value, node, { all: true });
+    return { ...settled(node, url), env: { names: [name], whole: true } };
+  }
+
+  /** A variable of a container is taken from the host as a whole: its value is no text of the config any more. */
+  private variable(node: ScalarNode, text: string): ScalarNode {
+    if (/^(?:host|runtime):/.test(text) || !hasUrlSecret(text)) return node;
+    const value = text.replace(/^lit:/, '');
+    for (const [url] of value.matchAll(urlsInText)) this.urlIn(url, node, { all: false });
+    const [only, second] = node.env?.whole === true ? node.env.names : [];
+    if (only !== undefined && second === undefined) return settled(node, `host:${only}`);
+    return settled(node, `host:${this.variableFor(value)}`);
+  }
+
+  /** `all`: the whole URL is meant to be a secret, so whatever may be one in it is. */
+  private urlIn(url: string, node: ScalarNode, { all }: { all: boolean }): string {
+    const parts = splitUrl(url);
+    if (parts === undefined) return url;
+    const take = (value: string): string => placeholderOf(this.variableFor(harmlessIn(value)));
+    const secret = (text: string): boolean => looksLikeToken(text) || (all && looksRandom(text));
+    const taken: UrlParts = {
+      ...parts,
+      user: parts.user === null ? null : take(escapedUser(parts.user)),
+      path: parts.path
+        .split('/')
+        .map((piece) => (secret(piece) ? take(piece) : piece))
+        .join('/'),
+      query: parts.query.map(({ name, value }) => ({
+        name,
+        value: value !== null && value !== '' && (all || isSecretQuery(name, value)) ? take(value) : value,
+      })),
+    };
+    if (parts.user !== null) this.remember(parts.user, parts.host);
+    return this.withoutEnvironment(joinUrl(taken), node);
+  }
+
+  /** What of a URL came from a variable that holds a secret is one, wherever it stands. */
+  private withoutEnvironment(url: string, node: ScalarNode): string {
+    const secrets = (node.env?.whole === true ? [] : (node.env?.names ?? [])).filter(isSecretName);
+    return secrets.reduce((text, name) => {
+      const value = this.env[name];
+      return value === undefined || value === ''
+        ? text
+        : text.replaceAll(value, placeholderOf(this.variableFor(value)));
+    }, url);
+  }
+
+  private variableFor(value: string): string {
+    const known = this.known.get(value);
+    if (known !== undefined) return known;
+    const name = urlSecretVariable(this.known.size + 1);
+    this.known.set(value, name);
+    this.variables[name] = value;
+    return name;
+  }
+
+  /** More forms to mask in logs: the password alone; a short user and password together with their host. */
+  private remember(user: string, host: string): void {
+    const name = this.variableFor(harmlessIn(escapedUser(user)));
+    const password = user.includes(':') ? user.slice(user.indexOf(':') + 1) : '';
+    for (const [suffix, value] of [
+      ['PASSWORD', unescaped(password)],
+      ['PASSWORD_ESCAPED', password],
+      ['PLAIN', unescaped(user)],
+    ] as const)
+      if (value.length >= shortest) this.variables[`${name}_${suffix}`] = value;
+    if (user.length < shortest) this.variables[`${name}_AT`] = `//${user}@${host}`;
+  }
+
+  private refuse(node: ScalarNode, path: Path): void {
+    const server = path[0] === 'deployment';
+    this.problems.push({
+      ...placeOf(placeOfNode(node)),
+      path: path.join('.'),
+      message: 'the URL holds a secret, which would be readable in histories, logs and lists of processes',
+      hint: server
+        ? 'give it to the server as a variable, deployment.envs: {NAME: host:NAME}, and let its command read $NAME'
+        : 'leave the user, password or key out',
+    });
+  }
+}
+
+const changed = (node: ScalarNode, before: string, after: string): ScalarNode =>
+  after === before ? node : settled(node, after);
+
+/** The node with another text, which is final; where it came from stays known. */
+function settled({ kind, origin, keyOrigin, env }: ScalarNode, value: string): ScalarNode {
+  const place = keyOrigin === undefined ? { origin } : { origin, keyOrigin };
+  return { kind, value, verbatim: true, ...(env === undefined ? {} : { env }), ...place };
+}
+
+const isSecretQuery = (name: string, value: string): boolean =>
+  isSecretParameter(name) || looksLikeToken(value) || looksRandom(value);
+
+const hasUrlSecret = (text: string): boolean =>
+  [...text.matchAll(urlsInText)].some(([url]) => variablesIn(url).length === 0 && secretsInUrl(url).length > 0);
+
+/** What would end the user part of a URL. */
+const escapedUser = (user: string): string => user.replaceAll(/[/?#@]/g, encodeURIComponent);
+
+/** Fits between double quotes in YAML, as it is: what a URL may not hold is escaped. */
+const harmlessIn = (text: string): string =>
+  text.replaceAll(/[^\x21-\x7e]|["\\<>`]/gu, (char) => (/^\p{Surrogate}$/u.test(char) ? '' : encodeURIComponent(char)));
