@@ -5,6 +5,7 @@ import path from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type LogLevel } from '@temporalio/worker';
 import { createActivities } from './activities';
 import { createWorkerDependencies } from './activities/worker-dependencies';
+import { encryptionOf, type Encryption } from './encryption/data-converter';
 import type { HomePaths } from './home/paths';
 import { originOf } from './temporal/origin';
 import { isEmbedded, temporalTarget, type Env } from './temporal/target';
@@ -12,14 +13,17 @@ import { InfrastructureError } from './temporal/errors';
 
 export interface WorkerRequest {
   readonly home: HomePaths;
-  /** `TEMPORAL_*` (address and credentials; required), `EVALSAGA_TASK_QUEUE`, `EVALSAGA_LOG_LEVEL`, `EVALSAGA_REQUEST_TIMEOUT` (seconds). */
+  /**
+   * `TEMPORAL_*` (address and credentials; required), `EVALSAGA_TASK_QUEUE`, `EVALSAGA_LOG_LEVEL`,
+   * `EVALSAGA_REQUEST_TIMEOUT` (seconds), `EVALSAGA_ENCRYPTION_KEY_FILE`.
+   */
   readonly env: Env;
 }
 
 /** Ms that activities under way get to end by themselves after SIGTERM, and then to notice the abort. */
 const grace = { shutdownGraceTime: 20_000, shutdownForceTime: 60_000 } as const;
 
-/** Runs until SIGINT or SIGTERM. Throws `InfrastructureError` when Temporal can't be reached. */
+/** Runs until SIGINT or SIGTERM. Throws `InfrastructureError` when Temporal can't be reached, `EncryptionKeyError`. */
 export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
   const target = temporalTarget(env);
   if (target.kind === 'embedded') {
@@ -27,6 +31,7 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
       'A worker needs TEMPORAL_ADDRESS or a temporal.toml profile. For a local stack with everything, use: evalsaga up',
     );
   }
+  const encryption = encryptionOf(env);
   const level = (env['EVALSAGA_LOG_LEVEL']?.toUpperCase() ?? 'INFO') as LogLevel;
   Runtime.install({ logger: new DefaultLogger(level), telemetryOptions: {} });
   const connection = await NativeConnection.connect(target.connection).catch((error: Error) => {
@@ -42,7 +47,8 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
       namespace: target.namespace,
       taskQueue: target.taskQueue,
       identity: `evalsaga@${hostname()}:${process.pid}`,
-      ...workflowSource(),
+      dataConverter: encryption.dataConverter,
+      ...workflowSource(encryption),
       activities: createActivities(
         createWorkerDependencies({ home, env, origin, requestTimeoutMs: requestTimeoutMs(env) }),
       ),
@@ -66,9 +72,9 @@ function requestTimeoutMs({ EVALSAGA_REQUEST_TIMEOUT: text }: Env): number | und
   throw new InfrastructureError(`EVALSAGA_REQUEST_TIMEOUT takes seconds from 0 to 60, not "${text}".`);
 }
 
-/** The bundle that the build made; from sources (tests) it is bundled anew. */
-function workflowSource(): { workflowBundle: { codePath: string } } | { workflowsPath: string } {
-  const codePath = path.join(__dirname, 'workflow-bundle.js');
+/** The bundle that the build made, of which there is one that has failures encrypted; from sources it is bundled anew. */
+function workflowSource({ isOn }: Encryption): { workflowBundle: { codePath: string } } | { workflowsPath: string } {
+  const codePath = path.join(__dirname, isOn ? 'workflow-bundle.encrypted.js' : 'workflow-bundle.js');
   return existsSync(codePath) ? { workflowBundle: { codePath } } : { workflowsPath: require.resolve('./workflows') };
 }
 

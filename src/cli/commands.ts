@@ -168,6 +168,25 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./commands/platform.js')).platform,
   },
   {
+    name: 'key',
+    arguments: [['[file]', 'where the key is to be']],
+    summary: 'make a key that encrypts all that Temporal keeps of runs',
+    options: [{ form: '--rotate', meaning: 'add a new key to the file, which encrypts from then on' }],
+    examples: ['key ~/.config/evalsaga.key'],
+    load: async () => (await import('./commands/key.js')).key,
+  },
+  {
+    name: 'codec-server',
+    arguments: [],
+    summary: "decrypt for Temporal's Web UI on this machine, until interrupted",
+    options: [
+      { form: '--port <port>', meaning: '0: any free one', default: '0' },
+      { form: '--origin <url>', meaning: "the Web UI's address, where it is not known", repeated: true },
+    ],
+    examples: ['codec-server --port 8081', 'codec-server --origin https://temporal.example'],
+    load: async () => (await import('./commands/codec-server.js')).codecServer,
+  },
+  {
     name: 'worker',
     arguments: [],
     summary: 'do the work of runs, for any Temporal cluster (TEMPORAL_ADDRESS or a profile), until interrupted',

@@ -48,7 +48,15 @@ const verdictCodes: Readonly<Record<RunVerdict, number>> = {
 };
 
 /** By name, as the classes live in modules that are loaded only by those commands that need them. */
-const usageErrors = ['ConfigError', 'UsageError', 'MalformedId', 'AmbiguousRun', 'PlanTooLarge', 'RunNotAdmitted'];
+const usageErrors = [
+  'ConfigError',
+  'EncryptionKeyError',
+  'UsageError',
+  'MalformedId',
+  'AmbiguousRun',
+  'PlanTooLarge',
+  'RunNotAdmitted',
+];
 
 /** Everything else that a command may throw is of the surroundings: Temporal, the platform, the machine. */
 export function exitCodeOfError(error: unknown): number {

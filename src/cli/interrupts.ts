@@ -1,3 +1,10 @@
+/** Resolves when the process is asked to end. */
+export async function untilSignalled(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+}
+
 /** npm passes a Ctrl-C on that the terminal has sent us already: signals this close to each other are one key press. */
 const SAME_PRESS_MS = 400;
 

@@ -11,6 +11,7 @@ import { runDocument } from '../report/run-document';
 import { scoresTable } from '../report/scores';
 import { admitPlatform, type PlatformChoice } from '../stack/platform-choice';
 import { ensureStack, type Stack } from '../stack/stack';
+import { stackStatus } from '../stack/status';
 import { originOf } from '../temporal/origin';
 import { forgetStaleSecrets } from '../temporal/stale-secrets';
 import { ensureSearchAttributes } from '../temporal/search-attributes';
@@ -20,6 +21,7 @@ import type { CommandContext } from './command';
 import { Interrupted } from './errors';
 import { done, type CommandOutcome } from './exit-code';
 import { onInterrupts } from './interrupts';
+import { encryptionHint } from './encryption-hint';
 import { programName } from './program-name';
 import { runUrl, type Session } from './session';
 import { keepSwept } from './sweeping';
@@ -41,7 +43,7 @@ export async function launch(launch: Launch, context: CommandContext): Promise<C
   output.note(`platform: ${choice.statement}`);
   const stack = await startIt(launch, context);
   const session: Session = stack;
-  announce(plan, session, context);
+  await announce(plan, session, context);
   if (detach) {
     if (json)
       output.json(
@@ -85,6 +87,7 @@ async function startIt({ plan, secrets, choice, configYaml }: Launch, context: C
       home,
       origin,
       searchAttributes: attributes.usable,
+      isEncrypted: stack.temporal.isEncrypted,
     });
     return stack;
   } finally {
@@ -106,13 +109,19 @@ async function admit(
   for (const warning of warnings) output.warn(warning);
 }
 
-function announce({ invocation }: RunPlan, session: Session, { output, env }: CommandContext): void {
+async function announce(
+  { invocation }: RunPlan,
+  session: Session,
+  { output, env, home }: CommandContext,
+): Promise<void> {
   const program = programName(env);
   const url = runUrl(session, invocation);
+  const encrypted = encryptionHint({ temporal: session.temporal, services: await stackStatus(home), program });
   output.note(
     [
       `run ${output.style.strong(invocation)} started; it goes on whatever becomes of this command`,
       ...(url === null ? [] : [`  Web UI:  ${url}`]),
+      ...(encrypted === undefined ? [] : [`  ${encrypted}`]),
       `  status:  ${program} status ${invocation}`,
       `  logs:    ${program} logs ${invocation} -f`,
       `  cancel:  ${program} cancel ${invocation}`,

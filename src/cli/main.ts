@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import path from 'node:path';
+import { keyFileVariable } from '../encryption/key-file';
 import { homePaths } from '../home/paths';
 import type { CommandContext } from './command';
 import { commandLineOf } from './command-line';
@@ -16,9 +17,10 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     const parsed = parseArguments(commands, argv);
     if (parsed.kind === 'printed') return 0;
+    const cwd = standingIn(process.env);
     const context: CommandContext = {
-      env: process.env,
-      cwd: standingIn(process.env),
+      env: withAbsoluteKeyFile(process.env, cwd),
+      cwd,
       home: homePaths(process.env),
       output,
       commandLine: commandLineOf(argv),
@@ -34,6 +36,12 @@ async function main(argv: readonly string[]): Promise<number> {
 function report(error: unknown, { output, asJson }: { output: Output; asJson: boolean }): void {
   output.note(errorText(error, output.style));
   if (asJson) output.json(errorDocument(error));
+}
+
+/** Background processes stand elsewhere. */
+function withAbsoluteKeyFile(env: NodeJS.ProcessEnv, cwd: string): NodeJS.ProcessEnv {
+  const file = env[keyFileVariable];
+  return file ? { ...env, [keyFileVariable]: path.resolve(cwd, file) } : env;
 }
 
 /** `npm run` changes to the package's folder: relative paths are meant from where the user called it. */

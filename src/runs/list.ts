@@ -1,5 +1,6 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
+import { indifferent } from '../encryption/unreadable';
 import { invocationOf, runWorkflowType } from '../contract/identity';
 
 export interface RunSummary {
@@ -15,7 +16,7 @@ export interface RunSummary {
 /** Runs, newest first. Temporal's listing lags by a second or two: nothing may be decided on it. */
 export async function listRuns(client: Client, options: { readonly limit: number }): Promise<RunSummary[]> {
   const runs: RunSummary[] = [];
-  for await (const info of client.workflow.list({
+  for await (const info of indifferent(client).list({
     query: `WorkflowType = '${runWorkflowType}'`,
     pageSize: Math.min(options.limit, 200),
   })) {

@@ -23,6 +23,8 @@ export interface StartRequest {
   readonly origin?: string | undefined;
   /** Whether the cluster has our search attributes. */
   readonly searchAttributes: boolean;
+  /** Payloads are encrypted. Search attributes never are, so that those which tell what is evaluated are left out. */
+  readonly isEncrypted?: boolean;
 }
 
 /** Starts a run. Throws `RunExists` for an id that was used before, `PlanTooLarge`. */
@@ -53,7 +55,7 @@ export async function startRun(client: Client, request: StartRequest): Promise<{
       },
       staticSummary: plainWords(`${plan.model}: ${plan.tasks.map(({ name }) => name).join(', ')}`),
       staticDetails: describePlan(plan),
-      ...(request.searchAttributes ? { typedSearchAttributes: searchAttributesOf(plan) } : {}),
+      ...(request.searchAttributes ? { typedSearchAttributes: searchAttributesOf(plan, request) } : {}),
     });
     return { workflowId, runId: handle.firstExecutionRunId };
   } catch (error) {
@@ -66,10 +68,12 @@ export async function startRun(client: Client, request: StartRequest): Promise<{
   }
 }
 
-function searchAttributesOf(plan: RunPlan): TypedSearchAttributes {
+function searchAttributesOf(plan: RunPlan, { isEncrypted = false }: StartRequest): TypedSearchAttributes {
+  const phase = { key: defineSearchAttributeKey('EvalPhase', 'KEYWORD'), value: 'starting' };
+  if (isEncrypted) return new TypedSearchAttributes([phase]);
   return new TypedSearchAttributes([
     { key: defineSearchAttributeKey('EvalModel', 'KEYWORD'), value: plan.model.slice(0, 200) },
-    { key: defineSearchAttributeKey('EvalPhase', 'KEYWORD'), value: 'starting' },
+    phase,
     { key: defineSearchAttributeKey('EvalOwner', 'KEYWORD'), value: plan.owner.slice(0, 200) },
   ]);
 }

@@ -1,3 +1,4 @@
+import { keyFileVariable } from '../encryption/key-file';
 import { isSecretName } from '../config/secrecy';
 import type { Env } from '../temporal/target';
 
@@ -27,6 +28,8 @@ export function backgroundEnv({ env, keepTemporal = false, extra = {} }: Backgro
     if (value === undefined || npmNoise.test(name) || terminalOnly.test(name)) return false;
     // A debugger's port cannot be shared.
     if (name === 'NODE_OPTIONS') return !value.includes('--inspect');
+    // The path of the encryption key is for those who need it: they get it as an extra.
+    if (name === keyFileVariable) return false;
     if (name.startsWith('TEMPORAL_')) return keepTemporal;
     return packageSource.test(name) || !(secretName.test(name) || isSecretName(name));
   });

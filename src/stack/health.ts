@@ -13,7 +13,7 @@ export async function untilHealthy(
   for (;;) {
     signal?.throwIfAborted();
     if (await answers(url)) return;
-    if (Date.now() > deadline) throw new InfrastructureError(`The local platform does not answer at ${url}.`);
+    if (Date.now() > deadline) throw new InfrastructureError(`The background process does not answer at ${url}.`);
     await sleep(50);
   }
 }

@@ -5,7 +5,7 @@ import { readJsonFile, writePrivateJson } from '../home/private-file';
 import { processIdentity } from './process-identity';
 
 /** Background processes of a home. */
-export const serviceNames = ['temporal', 'platform', 'worker'] as const;
+export const serviceNames = ['temporal', 'platform', 'worker', 'codec'] as const;
 export type ServiceName = (typeof serviceNames)[number];
 
 const recordSchema = z.object({

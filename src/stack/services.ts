@@ -1,4 +1,6 @@
 import path from 'node:path';
+import { encryptionOf } from '../encryption/data-converter';
+import { keyFileVariable } from '../encryption/key-file';
 import type { HomePaths } from '../home/paths';
 import { defaultPorts, devServerArguments } from '../temporal/dev-server';
 import { embeddedEnv, type Env, type TemporalTarget } from '../temporal/target';
@@ -23,13 +25,14 @@ export async function startTemporal({ home, env, binary }: Launch & { binary: st
   const before = await readRecord(home, 'temporal');
   const grpc = await freePort([before?.ports['grpc'], defaultPorts.grpc]);
   const ui = await freePort([before?.ports['ui'], defaultPorts.ui], [grpc]);
+  const codec = encryptionOf(env).isOn ? await freePort([before?.ports['codec']], [grpc, ui]) : undefined;
   return start({
     home,
     name: 'temporal',
     file: binary,
-    args: devServerArguments({ database: home.temporalDatabase, port: grpc, uiPort: ui }),
+    args: devServerArguments({ database: home.temporalDatabase, port: grpc, uiPort: ui, codecPort: codec }),
     env: backgroundEnv({ env }),
-    ports: { grpc, ui },
+    ports: { grpc, ui, ...(codec === undefined ? {} : { codec }) },
     setup: binary,
     // Its database.
     isPrivate: true,
@@ -50,6 +53,29 @@ export async function startPlatformService({ home, env, setup }: Launch & { setu
   });
 }
 
+/** Serves pages of the embedded server's Web UI only. */
+export async function startCodecService(
+  launch: Launch & { readonly setup: string; readonly port: number; readonly uiPort: number },
+): Promise<ServiceRecord> {
+  const { home, env, setup, port, uiPort } = launch;
+  const origins = ['127.0.0.1', 'localhost'].map((host) => `--origin=http://${host}:${uiPort}`);
+  return start({
+    home,
+    name: 'codec',
+    file: process.execPath,
+    args: [program, 'codec-server', `--port=${port}`, ...origins],
+    env: backgroundEnv({ env, extra: { EVALSAGA_HOME: home.root, ...keyFileOf(env) } }),
+    ports: { http: port },
+    setup,
+  });
+}
+
+/** The path is no secret; only those get it that have to do with payloads. */
+const keyFileOf = (env: Env): Record<string, string> => {
+  const file = env[keyFileVariable];
+  return file ? { [keyFileVariable]: file } : {};
+};
+
 export interface WorkerLaunch extends Launch {
   readonly target: TemporalTarget;
   /** Of the server to work for: the embedded server's or the cluster's. */
@@ -64,6 +90,7 @@ export async function startWorkerService(launch: WorkerLaunch): Promise<ServiceR
   const extra = {
     EVALSAGA_HOME: home.root,
     EVALSAGA_TASK_QUEUE: taskQueue,
+    ...keyFileOf(env),
     ...(embedded ? embeddedEnv(address) : {}),
   };
   return start({

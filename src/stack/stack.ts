@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Client } from '@temporalio/client';
 import type { NativeConnectionOptions } from '@temporalio/worker';
+import type { DataConverter } from '@temporalio/common';
+import { encryptionOf } from '../encryption/data-converter';
 import type { HomePaths } from '../home/paths';
 import type { Report } from '../provision/once';
 import { connectClient } from '../temporal/connect';
@@ -9,11 +11,12 @@ import { findServerBinary } from '../temporal/server-binary';
 import { temporalTarget, type Env, type TemporalTarget } from '../temporal/target';
 import { endProcess } from './background-process';
 import { codeVersion } from './code-version';
+import { refuseLosingTheKey, withKeyMark } from './encryption';
 import { untilHealthy, whileAlive } from './health';
 import { withStackLock } from './lock';
 import { hasLivePoller } from './pollers';
 import { isRunning, readRecord, type ServiceName, type ServiceRecord } from './record';
-import { startPlatformService, startTemporal, startWorkerService } from './services';
+import { startCodecService, startPlatformService, startTemporal, startWorkerService } from './services';
 
 export interface StackRequest {
   readonly home: HomePaths;
@@ -29,6 +32,9 @@ export interface TemporalReach {
   readonly address: string;
   readonly namespace: string;
   readonly connection: NativeConnectionOptions;
+  /** Encrypts and decrypts, with the user's key where one is set. */
+  readonly dataConverter: DataConverter;
+  readonly isEncrypted: boolean;
   /** Base URL of the Web UI, where known. */
   readonly uiBase: string | undefined;
 }
@@ -55,6 +61,8 @@ const ANSWER_WITHIN_MS = 10_000;
 export async function ensureStack(request: StackRequest): Promise<Stack> {
   return withStackLock(request, async () => {
     const target = temporalTarget(request.env);
+    // A key that does not do is to be known before anything is started.
+    encryptionOf(request.env);
     const started: ServiceName[] = [];
     const version = codeVersion();
     const platform = ensurePlatform({ ...request, version, started });
@@ -64,7 +72,8 @@ export async function ensureStack(request: StackRequest): Promise<Stack> {
     const worker = serving.then(({ temporal }) =>
       ensureWorker({ ...request, target, temporal, taskQueue, version, started, connecting }),
     );
-    const failure = (await Promise.allSettled([connecting, worker, platform])).find(
+    const codec = serving.then((server) => ensureCodec(server, { ...request, version, started }));
+    const failure = (await Promise.allSettled([connecting, worker, platform, codec])).find(
       (part) => part.status === 'rejected',
     );
     if (failure) {
@@ -80,17 +89,23 @@ export async function findTemporal(home: HomePaths, env: Env): Promise<TemporalR
   const target = temporalTarget(env);
   if (target.kind === 'cluster') return clusterReach(target, env);
   const record = await readRecord(home, 'temporal');
-  return isRunning(record) ? embeddedReach(record) : undefined;
+  return isRunning(record) ? embeddedReach(record, env) : undefined;
 }
 
 function clusterReach(target: Extract<TemporalTarget, { kind: 'cluster' }>, env: Env): TemporalReach {
   const { address, namespace, connection } = target;
-  return { address, namespace, connection, uiBase: env['TEMPORAL_UI_URL'] };
+  return { address, namespace, connection, ...encrypting(env), uiBase: env['TEMPORAL_UI_URL'] };
 }
 
-function embeddedReach({ ports }: ServiceRecord): TemporalReach {
+function embeddedReach({ ports }: ServiceRecord, env: Env): TemporalReach {
   const address = `127.0.0.1:${ports['grpc']}`;
-  return { address, namespace: 'default', connection: { address }, uiBase: `http://127.0.0.1:${ports['ui']}` };
+  const uiBase = `http://127.0.0.1:${ports['ui']}`;
+  return { address, namespace: 'default', connection: { address }, ...encrypting(env), uiBase };
+}
+
+function encrypting(env: Env): Pick<TemporalReach, 'dataConverter' | 'isEncrypted'> {
+  const { dataConverter, isOn } = encryptionOf(env);
+  return { dataConverter, isEncrypted: isOn };
 }
 
 type Ensure = StackRequest & { readonly started: ServiceName[] };
@@ -106,11 +121,11 @@ async function ensureTemporal(request: Ensure & { target: TemporalTarget }): Pro
   const { home, env, target, report, signal, started } = request;
   if (target.kind === 'cluster') return { temporal: clusterReach(target, env), record: undefined, isNew: false };
   const running = await readRecord(home, 'temporal');
-  if (isRunning(running)) return { temporal: embeddedReach(running), record: running, isNew: false };
+  if (isRunning(running)) return { temporal: embeddedReach(running, env), record: running, isNew: false };
   const binary = await findServerBinary({ home, env, report, signal });
   const record = await startTemporal({ home, env, binary });
   started.push('temporal');
-  return { temporal: embeddedReach(record), record, isNew: true };
+  return { temporal: embeddedReach(record, env), record, isNew: true };
 }
 
 async function connect({ temporal, record, isNew }: Server, { home, signal }: StackRequest): Promise<Client> {
@@ -131,6 +146,28 @@ async function ensurePlatform({ home, env, localPlatform, signal, version, start
   await whileAlive({ name: 'platform', home, record }, untilHealthy(health, { withinMs: START_WITHIN_MS, signal }));
 }
 
+/** Decrypts for the embedded server's Web UI, at the address which that server was told when it was started. */
+async function ensureCodec(
+  { record: server }: Server,
+  { home, env, report, signal, version, started }: Ensure & { version: string },
+): Promise<void> {
+  if (server === undefined || !encryptionOf(env).isOn) return;
+  const { ui, codec } = server.ports;
+  if (codec === undefined || ui === undefined) {
+    report?.("Temporal's Web UI shows what is encrypted once it was started anew: evalsaga down, then evalsaga up");
+    return;
+  }
+  const setup = withKeyMark([version, String(ui), String(codec)], env);
+  let record = await readRecord(home, 'codec');
+  if (!isRunning(record) || record.setup !== setup) {
+    if (isRunning(record)) await endProcess(record, SERVICE_GRACE_MS);
+    record = await startCodecService({ home, env, setup, port: codec, uiPort: ui });
+    started.push('codec');
+  }
+  const health = `http://127.0.0.1:${codec}/healthz`;
+  await whileAlive({ name: 'codec', home, record }, untilHealthy(health, { withinMs: START_WITHIN_MS, signal }));
+}
+
 interface EnsureWorker extends Ensure {
   readonly target: TemporalTarget;
   readonly temporal: TemporalReach;
@@ -142,10 +179,11 @@ interface EnsureWorker extends Ensure {
 async function ensureWorker(request: EnsureWorker): Promise<void> {
   const { home, env, target, temporal, taskQueue, version, started, connecting } = request;
   const { address, namespace } = temporal;
-  const setup = [version, address, namespace, taskQueue].join(' ');
+  const setup = withKeyMark([version, address, namespace, taskQueue], env);
   const record = await readRecord(home, 'worker');
   if (isRunning(record)) {
     if (record.setup === setup) return;
+    refuseLosingTheKey(record, env);
     request.report?.('replacing the background worker, which runs another build or serves another address');
     await endProcess(record, WORKER_GRACE_MS);
   } else if (target.kind === 'cluster' && (await hasLivePoller(await connecting, taskQueue))) {

@@ -15,7 +15,7 @@ export interface ServiceStatus {
 
 /** What runs of this home's background processes; looks at this machine only, asks no server. */
 export async function stackStatus(home: HomePaths): Promise<readonly ServiceStatus[]> {
-  return Promise.all(
+  const statuses = await Promise.all(
     serviceNames.map(async (name) => {
       const record = await readRecord(home, name);
       const log = logFile(home, name);
@@ -24,7 +24,10 @@ export async function stackStatus(home: HomePaths): Promise<readonly ServiceStat
         const { pid, startedAt, ports } = record;
         return { name, state: 'running', pid, since: startedAt, ports, log } as const;
       }
+      // Most homes never have one.
+      if (record === undefined && name === 'codec') return undefined;
       return { name, state, pid: null, since: null, ports: {}, log } as const;
     }),
   );
+  return statuses.filter((status) => status !== undefined);
 }

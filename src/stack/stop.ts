@@ -9,6 +9,7 @@ import { SERVICE_GRACE_MS, WORKER_GRACE_MS } from './stack';
 const order: readonly (readonly [ServiceName, number])[] = [
   ['worker', WORKER_GRACE_MS],
   ['platform', SERVICE_GRACE_MS],
+  ['codec', SERVICE_GRACE_MS],
   ['temporal', SERVICE_GRACE_MS],
 ];
 

@@ -1,4 +1,5 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { indifferent } from '../encryption/unreadable';
 import { runWorkflowId, taskWorkflowId } from '../contract/identity';
 import type { OwnerState } from './orphans';
 
@@ -21,7 +22,7 @@ export async function ownerAmong(client: Client, invocation: string, indices: re
 
 async function closeTime(client: Client, workflowId: string): Promise<number | 'running' | undefined> {
   try {
-    const { status, closeTime: closed } = await client.workflow.getHandle(workflowId).describe();
+    const { status, closeTime: closed } = await indifferent(client).getHandle(workflowId).describe();
     if (status.name === 'RUNNING' || closed === undefined) return 'running';
     return closed.getTime();
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InfrastructureError } from './errors';
@@ -6,6 +7,8 @@ import { InfrastructureError } from './errors';
 export interface ConnectRequest {
   readonly connection: NativeConnectionOptions;
   readonly namespace: string;
+  /** As `encryptionOf` makes it: nothing that talks to Temporal may go without. */
+  readonly dataConverter: DataConverter;
   /** How long the server may take to answer, milliseconds; covers a server that is just starting. Default 10 000. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
@@ -24,7 +27,7 @@ export async function connectClient(request: ConnectRequest): Promise<Client> {
         await connection.withDeadline(Date.now() + 5_000, () =>
           connection.workflowService.describeNamespace({ namespace: request.namespace }),
         );
-        return new TemporalClient({ connection, namespace: request.namespace });
+        return new TemporalClient({ connection, namespace: request.namespace, dataConverter: request.dataConverter });
       } catch (error) {
         await connection.close();
         throw error;

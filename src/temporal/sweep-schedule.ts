@@ -1,5 +1,7 @@
 import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import { encodeToPayload } from '@temporalio/common/lib/internal-non-workflow';
 import { createHash } from 'node:crypto';
+import { keyIdOf } from '../encryption/codec';
 import type { PlatformRef } from '../contract/plan';
 import { defaultGraceSeconds } from '../sweeper/sweep';
 
@@ -14,21 +16,39 @@ export async function ensureSweepSchedule(
   const { platform, taskQueue } = options;
   const digest = createHash('sha256').update(JSON.stringify(platform)).digest('hex').slice(0, 8);
   const workspace = platform.workspace.replace(/[^A-Za-z0-9_-]/g, '-').slice(0, 60);
-  try {
-    await client.schedule.create({
-      scheduleId: `eval-sweep-${workspace}-${digest}`,
-      spec: { intervals: [{ every }] },
-      action: {
-        type: 'startWorkflow',
-        workflowType: 'sweepPlatform',
-        workflowId: `eval-sweep-${workspace}-${digest}`,
-        args: [{ platform, graceSeconds: defaultGraceSeconds }],
-        taskQueue,
-        staticSummary: `Sweep of ${platform.workspace}`,
-      },
-      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
-    });
-  } catch (error) {
-    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-  }
+  const scheduleId = `eval-sweep-${workspace}-${digest}`;
+  const create = async (): Promise<boolean> => {
+    try {
+      await client.schedule.create({
+        scheduleId,
+        spec: { intervals: [{ every }] },
+        action: {
+          type: 'startWorkflow',
+          workflowType: 'sweepPlatform',
+          workflowId: scheduleId,
+          args: [{ platform, graceSeconds: defaultGraceSeconds }],
+          taskQueue,
+          staticSummary: `Sweep of ${platform.workspace}`,
+        },
+        policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof ScheduleAlreadyRunning) return false;
+      throw error;
+    }
+  };
+  if ((await create()) || (await hasCurrentKey(client, scheduleId))) return;
+  // It would go on with a key that may be withdrawn, or in the clear.
+  await client.schedule.getHandle(scheduleId).delete();
+  await create();
+}
+
+/** Whether what a schedule starts its workflow with is encrypted as this client encrypts by now. */
+async function hasCurrentKey({ options, workflowService }: Client, scheduleId: string): Promise<boolean> {
+  const { namespace, loadedDataConverter } = options;
+  const { schedule } = await workflowService.describeSchedule({ namespace, scheduleId });
+  const [before] = schedule?.action?.startWorkflow?.input?.payloads ?? [];
+  const now = await encodeToPayload(loadedDataConverter, null);
+  return before !== undefined && keyIdOf(before) === keyIdOf(now);
 }

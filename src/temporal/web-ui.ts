@@ -10,10 +10,23 @@ export interface WebUiRequest {
   readonly workflowId?: string | undefined;
 }
 
+/** Base URL of the Web UI, where it can be known. */
+function rootOf({ address, base }: Pick<WebUiRequest, 'address' | 'base'>): string | undefined {
+  const isCloud = /\.(tmprl\.cloud|api\.temporal\.io)(:\d+)?$/.test(address);
+  return base ?? (isCloud ? 'https://cloud.temporal.io' : undefined);
+}
+
+/** Origins that pages of the Web UI may have; a server on loopback goes by two names. None where it cannot be known. */
+export function webUiOrigins(request: Pick<WebUiRequest, 'address' | 'base'>): string[] {
+  const root = rootOf(request);
+  if (root === undefined || !URL.canParse(root)) return [];
+  const { origin, hostname, protocol, port } = new URL(root);
+  return hostname === '127.0.0.1' ? [origin, `${protocol}//localhost:${port}`] : [origin];
+}
+
 /** The Web UI's address, or `null` where it cannot be known (a self-hosted cluster without `TEMPORAL_UI_URL`). */
 export function webUiUrl({ address, namespace, base, workflowId }: WebUiRequest): string | null {
-  const isCloud = /\.(tmprl\.cloud|api\.temporal\.io)(:\d+)?$/.test(address);
-  const root = base ?? (isCloud ? 'https://cloud.temporal.io' : undefined);
+  const root = rootOf({ address, base });
   if (root === undefined) return null;
   const list = `${root.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(namespace)}/workflows`;
   return workflowId === undefined ? list : `${list}/${encodeURIComponent(workflowId)}`;

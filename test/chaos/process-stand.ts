@@ -33,6 +33,7 @@ export async function processStand(): Promise<Stand> {
   const client: Client = await connectClient({
     connection: { address: `127.0.0.1:${grpc}` },
     namespace: 'default',
+    dataConverter: {},
     timeoutMs: 60_000,
   });
   const wire = await openWire(grpc);

@@ -102,7 +102,11 @@ test('a run that lives is left alone; once it is terminated with its tasks, swee
   expect(refusal).toMatchObject({ code: 2, stderr: expect.stringContaining('still going on') });
 
   const ports = (await readRecord(bench.home, 'temporal'))?.ports ?? {};
-  const client = await connectClient({ connection: { address: `127.0.0.1:${ports['grpc']}` }, namespace: 'default' });
+  const client = await connectClient({
+    connection: { address: `127.0.0.1:${ports['grpc']}` },
+    namespace: 'default',
+    dataConverter: {},
+  });
   try {
     const schedules: string[] = [];
     await until('the sweep is scheduled', async () => {

@@ -5,7 +5,12 @@ import { processIdentity } from '../../src/stack/process-identity';
 import { testHome, type TestHome } from '../support/command';
 
 let home: TestHome;
-beforeAll(async () => (home = await testHome('stack')));
+beforeAll(async () => {
+  home = await testHome('stack');
+  // With a key there is one process more: all of them are under test.
+  home.env['EVALSAGA_ENCRYPTION_KEY_FILE'] = `${home.folder}/evalsaga.key`;
+  await home.run(['key', 'evalsaga.key']);
+});
 afterAll(() => home.dispose());
 
 interface Overview {
@@ -28,7 +33,7 @@ test('two `up` at once start everything once', async () => {
   const said = both.map(({ stderr }) => stderr).join('');
   expect(said.match(/started: .*/g)).toHaveLength(1);
   expect(said).toContain('everything was running already');
-  expect((await overview()).services.map(({ state }) => state)).toEqual(['running', 'running', 'running']);
+  expect((await overview()).services.map(({ state }) => state)).toEqual(Array(4).fill('running'));
 });
 
 test('nothing private of the starting shell, its terminal or its folder goes along', async () => {
@@ -55,7 +60,7 @@ test.each(serviceNames)('kill -9 of %s: `up` restarts it on its ports and leaves
   expect({ code, started: /started: (.*)/.exec(stderr)?.[1] }).toEqual({ code: 0, started: name });
   const after = await overview();
   expect(after.services.map(({ ports }) => ports)).toEqual(before.services.map(({ ports }) => ports));
-  expect((await pids()).filter((pid) => others.includes(pid))).toHaveLength(2);
+  expect((await pids()).filter((pid) => others.includes(pid))).toHaveLength(3);
 });
 
 test('a worker of another build is replaced, the rest is left', async () => {

@@ -1,4 +1,4 @@
-import type { Client } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import path from 'node:path';
@@ -6,6 +6,7 @@ import { createActivities } from '../../src/activities';
 import { createWorkerDependencies } from '../../src/activities/worker-dependencies';
 import { cancelRun, describeRun, startRun, watchRun, type RunDescription } from '../../src/client';
 import type { RunPlan } from '../../src/contract/plan';
+import { encryptionOf } from '../../src/encryption/data-converter';
 import type { RunSnapshot } from '../../src/contract/state';
 import { homePaths, type HomePaths } from '../../src/home/paths';
 import { freshFolder } from './folders';
@@ -16,7 +17,8 @@ import { startTemporal } from './temporal';
 export interface Bench {
   readonly env: TestWorkflowEnvironment;
   readonly client: Client;
-  scenario(plan?: SimulatedPlan): Promise<Scenario>;
+  /** `keys`: others than the bench's own. */
+  scenario(plan?: SimulatedPlan, keys?: BenchOptions): Promise<Scenario>;
   close(): Promise<void>;
 }
 
@@ -33,23 +35,34 @@ export interface Scenario {
   /** Resolves with the snapshot as soon as it fulfils the condition. */
   until(plan: RunPlan, condition: (snapshot: RunSnapshot) => boolean): Promise<RunSnapshot>;
   describe(plan: RunPlan): Promise<RunDescription>;
-  startWorker(): Promise<() => Promise<void>>;
+  /** Ends the worker that there is, and starts another, with other keys where they are given. */
+  startWorker(keys?: BenchOptions): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
 
-const codePath =
+const plainBundle =
   process.env['EVALSAGA_TEST_BUNDLE'] ?? path.resolve(__dirname, '..', '..', 'dist', 'workflow-bundle.js');
+export const encryptedBundle = plainBundle.replace(/\.js$/, '.encrypted.js');
 
-export async function startBench(): Promise<Bench> {
+/** Everything of a bench has the key of `keyFile`, where there is one. */
+export interface BenchOptions {
+  readonly keyFile?: string;
+}
+
+export async function startBench(options: BenchOptions = {}): Promise<Bench> {
   // Failing activities are what these tests are about: their warnings would bury everything else.
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const env = await startTemporal();
+  const client = clientWith(env, options);
   const scenarios = new Set<Scenario>();
   return {
     env,
-    client: env.client,
-    async scenario(plan = {}) {
-      const scenario = await openScenario(env, plan);
+    client,
+    async scenario(plan = {}, keys = options) {
+      const scenario = await openScenario(
+        { env, client: keys === options ? client : clientWith(env, keys), options: keys },
+        plan,
+      );
       scenarios.add(scenario);
       return scenario;
     },
@@ -60,15 +73,30 @@ export async function startBench(): Promise<Bench> {
   };
 }
 
-async function openScenario(env: TestWorkflowEnvironment, simulated: SimulatedPlan): Promise<Scenario> {
+export const clientWith = (env: TestWorkflowEnvironment, keys: BenchOptions): Client =>
+  new Client({
+    connection: env.connection,
+    namespace: env.namespace ?? 'default',
+    dataConverter: converterOf(keys),
+  });
+
+const converterOf = ({ keyFile }: BenchOptions) =>
+  encryptionOf({ EVALSAGA_ENCRYPTION_KEY_FILE: keyFile }).dataConverter;
+
+interface OpenBench {
+  readonly env: TestWorkflowEnvironment;
+  readonly client: Client;
+  readonly options: BenchOptions;
+}
+
+async function openScenario({ env, client, options }: OpenBench, simulated: SimulatedPlan): Promise<Scenario> {
   const folder = await freshFolder('scenario');
   const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'home') });
   const platform = await startSimulatedIn(home, simulated);
   const taskQueue = path.basename(folder.path);
-  const startWorker = () => runWorker(env, { taskQueue, home });
+  const startWorker = (keys = options) => runWorker(env, { taskQueue, home, ...keys });
   let stopWorker = await startWorker();
   let open = true;
-  const { client } = env;
 
   return {
     home,
@@ -77,7 +105,15 @@ async function openScenario(env: TestWorkflowEnvironment, simulated: SimulatedPl
     outputRoot: path.join(folder.path, 'results'),
     taskQueue,
     async start(plan) {
-      await startRun(client, { plan, taskQueue, hostSecrets: {}, configYaml: 'a: 1\n', home, searchAttributes: true });
+      await startRun(client, {
+        plan,
+        taskQueue,
+        hostSecrets: {},
+        configYaml: 'a: 1\n',
+        home,
+        searchAttributes: true,
+        isEncrypted: options.keyFile !== undefined,
+      });
     },
     cancel: (plan) => cancelRun(client, plan.invocation),
     describe: (plan) => describeRun(client, plan.invocation, home),
@@ -99,9 +135,9 @@ async function openScenario(env: TestWorkflowEnvironment, simulated: SimulatedPl
       }
       throw new Error('the condition was not fulfilled in time');
     },
-    async startWorker() {
+    async startWorker(keys = options) {
       await stopWorker();
-      stopWorker = await startWorker();
+      stopWorker = await startWorker(keys);
       return stopWorker;
     },
     async close() {
@@ -122,13 +158,14 @@ async function startSimulatedIn(home: HomePaths, plan: SimulatedPlan): Promise<S
 
 async function runWorker(
   env: TestWorkflowEnvironment,
-  options: { taskQueue: string; home: HomePaths },
+  options: BenchOptions & { taskQueue: string; home: HomePaths },
 ): Promise<() => Promise<void>> {
   const settings: WorkerOptions = {
     connection: env.nativeConnection,
     namespace: env.namespace ?? 'default',
     taskQueue: options.taskQueue,
-    workflowBundle: { codePath },
+    dataConverter: converterOf(options),
+    workflowBundle: { codePath: options.keyFile === undefined ? plainBundle : encryptedBundle },
     activities: createActivities(createWorkerDependencies({ home: options.home, env: {}, origin: 'tests' })),
     shutdownGraceTime: '1s',
   };

@@ -14,23 +14,34 @@ export function formsOf(secret: string): string[] {
 export const canariesIn = (text: string, canaries: readonly string[]): string[] =>
   canaries.filter((canary) => formsOf(canary).some((form) => text.includes(form)));
 
-/** A workflow's whole history and what the Web UI shows beside it, as text; payloads decoded. */
+/** Everything that anybody with access to Temporal can see of a workflow, as text, payloads also decoded where they are encrypted. */
 export async function everythingOf(client: Client, workflowId: string): Promise<string> {
   const handle = client.workflow.getHandle(workflowId);
-  const shown = (value: unknown): unknown =>
-    value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value;
-  const text = (value: unknown): string =>
-    JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : shown(inner)));
   const description = await handle.describe();
   const details = await handle.query('__temporal_workflow_metadata').catch(() => null);
-  const summary = [await description.staticSummary(), await description.staticDetails()];
-  return [
-    text(await handle.fetchHistory()),
-    text(description.raw),
-    text(description.memo),
-    text(details),
-    text(summary),
-  ].join('\n');
+  const decoded = [description.memo, details, await description.staticSummary(), await description.staticDetails()];
+  return [await rawOf(client, workflowId), ...decoded.map(textOf)].join('\n');
+}
+
+/** What Temporal itself has of a workflow: history, description, and the answer to the Web UI's question. */
+export async function rawOf(client: Client, workflowId: string): Promise<string> {
+  const { namespace } = client.options;
+  const execution = { workflowId };
+  const { workflowService } = client;
+  const query = { queryType: '__temporal_workflow_metadata' };
+  const parts = [
+    await client.workflow.getHandle(workflowId).fetchHistory(),
+    await workflowService.describeWorkflowExecution({ namespace, execution }),
+    await workflowService.queryWorkflow({ namespace, execution, query }).catch(() => null),
+  ];
+  return parts.map(textOf).join('\n');
+}
+
+/** Protobuf messages print their bytes in base64, where nothing can be found: these follow as text. */
+function textOf(value: unknown): string {
+  const text = JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner)) ?? '';
+  const encoded = [...text.matchAll(/"((?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)"/g)];
+  return [text, ...encoded.map(([, part = '']) => Buffer.from(part, 'base64').toString('utf8'))].join('\n');
 }
 
 /** Every file below a folder, with its text and the rights of others on it. */

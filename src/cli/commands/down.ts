@@ -27,7 +27,7 @@ export const down: CommandBody = async (input, context) => {
 /** Of this home's embedded server; a cluster goes on without us. */
 async function openRuns({ home, env }: CommandContext): Promise<string[]> {
   const services = await stackStatus(home);
-  if (!services.some(({ name, state }) => name !== 'platform' && state === 'running')) return [];
+  if (!services.some(({ name, state }) => name !== 'platform' && name !== 'codec' && state === 'running')) return [];
   const temporal = await findTemporal(home, env);
   if (!temporal) return [];
   const client = await connectClient({ ...temporal, timeoutMs: 5_000 });

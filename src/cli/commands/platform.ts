@@ -1,8 +1,9 @@
 import path from 'node:path';
 import { startPlatform } from '../../platform';
 import { textOption, type CommandBody } from '../command';
-import { UsageError } from '../errors';
 import { done } from '../exit-code';
+import { untilSignalled } from '../interrupts';
+import { portOf } from '../port-option';
 
 /** `platform`: serves until SIGINT or SIGTERM; what runs on it goes on and is picked up by the next start. */
 export const platform: CommandBody = async (input, { home, env, cwd, output }) => {
@@ -27,16 +28,3 @@ export const platform: CommandBody = async (input, { home, env, cwd, output }) =
   await running.close();
   return done;
 };
-
-function portOf(text: string): number {
-  const port = Number(text);
-  if (!/^\d{1,5}$/.test(text) || port > 65_535)
-    throw new UsageError(`--port wants a number from 0 to 65535, got "${text}".`);
-  return port;
-}
-
-async function untilSignalled(): Promise<void> {
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
-  });
-}

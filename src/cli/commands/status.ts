@@ -11,6 +11,7 @@ import { webUiUrl } from '../../temporal/web-ui';
 import type { CommandBody, CommandContext, CommandInput } from '../command';
 import { wantsJson } from '../config-input';
 import { done, type CommandOutcome } from '../exit-code';
+import { encryptionHint } from '../encryption-hint';
 import { programName } from '../program-name';
 import { checkIndex, openSession, runAddress, runUrl, type Session } from '../session';
 
@@ -69,6 +70,8 @@ async function overview(input: CommandInput, { home, env, output }: CommandConte
       output.answer(`Temporal: ${server.address}, namespace ${server.namespace}${webUi ? `, Web UI ${webUi}` : ''}`);
   }
   const runs = temporal ? await recentRuns(temporal) : [];
+  const hint = temporal && encryptionHint({ temporal, services, program: programName(env) });
+  if (hint !== undefined) output.note(hint);
   if (wantsJson(input)) output.json({ home: home.root, temporal: server, services, runs });
   else if (runs.length > 0) output.answer(runsTable(runs, Date.now()));
   output.note(`next: ${nextStep(services, runs, programName(env))}`);

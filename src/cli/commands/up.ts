@@ -7,6 +7,8 @@ import { webUiUrl } from '../../temporal/web-ui';
 import { textOption, type CommandBody } from '../command';
 import { wantsJson } from '../config-input';
 import { done } from '../exit-code';
+import { encryptionHint } from '../encryption-hint';
+import { programName } from '../program-name';
 import { keepSwept } from '../sweeping';
 
 /** `up`: starts what is missing, restarts what died, leaves the rest. */
@@ -27,5 +29,7 @@ export const up: CommandBody = async (input, { home, env, output }) => {
   }
   output.answer(stackTable(services, Date.now(), output.answerStyle));
   if (webUi !== null) output.note(`Temporal's Web UI: ${webUi}`);
+  const hint = encryptionHint({ temporal: stack.temporal, services, program: programName(env) });
+  if (hint !== undefined) output.note(hint);
   return done;
 };

@@ -1,3 +1,4 @@
+import { encryptionOf } from '../../encryption/data-converter';
 import { connectClient } from '../../temporal/connect';
 import { temporalTarget } from '../../temporal/target';
 import type { CommandBody } from '../command';
@@ -11,7 +12,11 @@ export const worker: CommandBody = async (_input, { home, env, output }) => {
   const { runWorker } = await import('../../worker.js');
   const target = temporalTarget(env);
   if (target.kind === 'cluster') {
-    const client = await connectClient({ ...target, timeoutMs: SERVER_WITHIN_MS });
+    const client = await connectClient({
+      ...target,
+      dataConverter: encryptionOf(env).dataConverter,
+      timeoutMs: SERVER_WITHIN_MS,
+    });
     await client.connection.close();
     output.note(`worker for task queue ${target.taskQueue} in namespace ${target.namespace} at ${target.address}`);
   }

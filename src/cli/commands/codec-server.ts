@@ -1,0 +1,50 @@
+import { keyFileVariable } from '../../encryption/key-file';
+import { encryptionOf } from '../../encryption/data-converter';
+import { startCodecServer } from '../../encryption/codec-server';
+import { webUiOrigins } from '../../temporal/web-ui';
+import { temporalTarget } from '../../temporal/target';
+import { findTemporal } from '../../stack/stack';
+import { listOption, textOption, type CommandBody, type CommandContext } from '../command';
+import { UsageError } from '../errors';
+import { done } from '../exit-code';
+import { untilSignalled } from '../interrupts';
+import { portOf } from '../port-option';
+
+/** `codec-server`: decrypts for Temporal's Web UI until SIGINT or SIGTERM. */
+export const codecServer: CommandBody = async (input, context) => {
+  const { env, output } = context;
+  const { dataConverter, isOn } = encryptionOf(env);
+  const [codec] = dataConverter.payloadCodecs ?? [];
+  if (!isOn || codec === undefined) {
+    throw new UsageError(`A codec server needs a key: set ${keyFileVariable}, or make one with: evalsaga key FILE`);
+  }
+  const given = listOption(input, 'origin').map(originIn);
+  const origins = given.length > 0 ? given : await knownOrigins(context);
+  const server = await startCodecServer({ codec, origins, port: portOf(textOption(input, 'port') ?? '0') });
+  output.answer(`http://127.0.0.1:${server.port}`);
+  output.note(
+    `Decrypts for pages of ${origins.join(', ')}. In the Web UI, at the top right: the glasses or "Data encoder", then this address.`,
+  );
+  await untilSignalled();
+  await server.close();
+  return done;
+};
+
+function originIn(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url && /^https?:$/.test(url.protocol)) return url.origin;
+  throw new UsageError(
+    `--origin takes the address of Temporal's Web UI, such as https://ui.example:8080, not "${text}".`,
+  );
+}
+
+async function knownOrigins({ home, env }: CommandContext): Promise<readonly string[]> {
+  const temporal = await findTemporal(home, env);
+  const origins = temporal ? webUiOrigins({ ...temporal, base: temporal.uiBase }) : [];
+  if (origins.length > 0) return origins;
+  throw new UsageError(
+    temporalTarget(env).kind === 'cluster'
+      ? "Where this cluster's Web UI is cannot be known: say so with --origin, or TEMPORAL_UI_URL."
+      : 'No Temporal server of this home runs: start it with evalsaga up, or give the Web UI with --origin.',
+  );
+}
