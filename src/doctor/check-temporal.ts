@@ -1,5 +1,7 @@
 import { stackStatus, type ServiceStatus } from '../stack/status';
 import { findTemporal } from '../stack/stack';
+import { encryptionOf } from '../encryption/data-converter';
+import { keyFileVariable } from '../encryption/key-file';
 import type { HomePaths } from '../home/paths';
 import { connectClient } from '../temporal/connect';
 import { presentServerBinary } from '../temporal/server-binary';
@@ -18,8 +20,10 @@ export async function checkTemporal({
   readonly env: Env;
 }): Promise<Finding[]> {
   const about = 'temporal';
+  const { broken, findings } = checkKey(env);
+  if (broken) return findings;
   const reach = await findTemporal(home, env);
-  if (!reach) return [await startable({ home, env })];
+  if (!reach) return [...findings, await startable({ home, env })];
   const isCluster = temporalTarget(env).kind === 'cluster';
   const where = `${isCluster ? 'cluster' : 'embedded server'} at ${reach.address}, namespace ${reach.namespace}`;
   try {
@@ -31,7 +35,22 @@ export async function checkTemporal({
       : 'restart it: evalsaga down, then evalsaga up';
     return [fail(about, `${where}: ${messageOf(error)}`, advice)];
   }
-  return [ok(about, `${where} answers`), ...(isCluster ? [] : deadServices(await stackStatus(home)))];
+  return [...findings, ok(about, `${where} answers`), ...(isCluster ? [] : deadServices(await stackStatus(home)))];
+}
+
+/** Whether payloads are encrypted; without a key that does, nothing of Temporal can be looked at. */
+function checkKey(env: Env): { readonly broken: boolean; readonly findings: Finding[] } {
+  const about = 'encryption';
+  try {
+    const { ring } = encryptionOf(env);
+    const id = ring.newest?.id;
+    return {
+      broken: false,
+      findings: id === undefined ? [] : [ok(about, `payloads are encrypted with the key ${id}`)],
+    };
+  } catch (error) {
+    return { broken: true, findings: [fail(about, messageOf(error), `mend the file, or unset ${keyFileVariable}`)] };
+  }
 }
 
 async function startable(options: { readonly home: HomePaths; readonly env: Env }): Promise<Finding> {

@@ -7,7 +7,7 @@ import { embeddedEnv, type Env, type TemporalTarget } from '../temporal/target';
 import { startInBackground } from './background-process';
 import { backgroundEnv } from './environment';
 import { freePort } from './ports';
-import { logFile, readRecord, writeRecord, type ServiceName, type ServiceRecord } from './record';
+import { isRunning, logFile, readRecord, writeRecord, type ServiceName, type ServiceRecord } from './record';
 
 /** How each background process is started. Called under the stack's lock. */
 
@@ -25,7 +25,7 @@ export async function startTemporal({ home, env, binary }: Launch & { binary: st
   const before = await readRecord(home, 'temporal');
   const grpc = await freePort([before?.ports['grpc'], defaultPorts.grpc]);
   const ui = await freePort([before?.ports['ui'], defaultPorts.ui], [grpc]);
-  const codec = encryptionOf(env).isOn ? await freePort([before?.ports['codec']], [grpc, ui]) : undefined;
+  const codec = encryptionOf(env).isOn ? await codecPort(home, [grpc, ui]) : undefined;
   return start({
     home,
     name: 'temporal',
@@ -37,6 +37,13 @@ export async function startTemporal({ home, env, binary }: Launch & { binary: st
     // Its database.
     isPrivate: true,
   });
+}
+
+/** Where the codec server is, or will be: the Web UI is told before it is started. */
+async function codecPort(home: HomePaths, taken: readonly number[]): Promise<number> {
+  const before = await readRecord(home, 'codec');
+  const port = before?.ports['http'];
+  return isRunning(before) && port !== undefined ? port : freePort([port], taken);
 }
 
 export async function startPlatformService({ home, env, setup }: Launch & { setup: string }): Promise<ServiceRecord> {

@@ -96,9 +96,9 @@ test('`down` ends all, `up` is back on the same addresses', async () => {
   await home.run(['up']);
   const before = await overview();
   const running = await pids();
-  expect((await home.run(['down'])).stdout).toContain('stopped: worker, platform, temporal');
-  expect(running.map((pid) => processIdentity(pid))).toEqual([undefined, undefined, undefined]);
-  expect((await overview()).services.map(({ state }) => state)).toEqual(['stopped', 'stopped', 'stopped']);
+  expect((await home.run(['down'])).stdout).toContain('stopped: worker, platform, codec, temporal');
+  expect(running.map((pid) => processIdentity(pid))).toEqual(Array(4).fill(undefined));
+  expect((await overview()).services.map(({ state }) => state)).toEqual(Array(4).fill('stopped'));
   expect((await home.run(['up'])).code).toBe(0);
   expect((await overview()).services.map(({ ports }) => ports)).toEqual(before.services.map(({ ports }) => ports));
 });

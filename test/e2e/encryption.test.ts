@@ -1,0 +1,116 @@
+import { execa } from 'execa';
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { filesBelow } from '../support/canaries';
+import { commandBench, type CommandBench } from '../support/command';
+
+/** A key of the user's, through the whole program: relative path, background processes, Web UI, other shells. */
+
+let bench: CommandBench;
+let env: Record<string, string>;
+beforeAll(async () => {
+  bench = await commandBench('encryption');
+  const made = await bench.run(['key', 'evalsaga.key']);
+  expect({ code: made.code, made: /^key [0-9a-f]{16} is in /.test(made.stdout) }).toEqual({ code: 0, made: true });
+  expect((await stat(path.join(bench.folder, 'evalsaga.key'))).mode & 0o777).toBe(0o600);
+  env = { EVALSAGA_ENCRYPTION_KEY_FILE: 'evalsaga.key' };
+});
+afterAll(() => bench.dispose());
+
+let invocation = '';
+
+test('a run of the program: scores as without a key, and no task, model or address in the server’s files', async () => {
+  const platform = await bench.lepton({ jobs: { default: { states: [['Running', '1s'], ['Completed']] } } });
+  const { code, stdout, stderr } = await bench.run(['start', bench.config, '--json'], { ...env, ...platform.env });
+  expect({ code, said: stderr.includes('Payloads are encrypted') }).toEqual({ code: 0, said: true });
+  ({ invocation } = JSON.parse(stdout) as { invocation: string });
+  const database = (await filesBelow(bench.home.root)).filter(({ file }) =>
+    /^temporal\.db|^stack\/temporal/.test(file),
+  );
+  expect(database.length).toBeGreaterThan(1);
+  const words = ['winogrande', 'org/model', platform.url, 'gpu.', 'vllm'];
+  for (const { file, text } of database)
+    expect({ file, readable: words.filter((word) => text.includes(word)) }).toEqual({ file, readable: [] });
+});
+
+interface Overview {
+  readonly services: readonly { name: string; state: string; ports: Record<string, number> }[];
+}
+
+test('the Web UI shows plain text, without anybody having to set it up', async () => {
+  const { services } = JSON.parse((await bench.run(['status', '--json'], env)).stdout) as Overview;
+  const portOf = (service: string, use: string): number | undefined =>
+    services.find(({ name }) => name === service)?.ports[use];
+  const ui = `http://127.0.0.1:${portOf('temporal', 'ui')}`;
+  const codec = `http://127.0.0.1:${portOf('codec', 'http')}`;
+  const settings = (await (await fetch(`${ui}/api/v1/settings`)).json()) as { Codec?: { Endpoint?: string } };
+  expect(settings.Codec?.Endpoint).toBe(codec);
+
+  const history = `${ui}/api/v1/namespaces/default/workflows/eval-${invocation}/history`;
+  const { history: answer } = (await (await fetch(history)).json()) as {
+    history: { events: [{ workflowExecutionStartedEventAttributes: { input: { payloads: object[] } } }] };
+  };
+  const { payloads } = answer.events[0].workflowExecutionStartedEventAttributes.input;
+  const decoded = await fetch(`${codec}/decode`, {
+    method: 'POST',
+    body: JSON.stringify({ payloads }),
+    headers: { 'content-type': 'application/json', 'x-namespace': 'default', origin: ui },
+  });
+  const { payloads: [plain] = [] } = (await decoded.json()) as { payloads?: { data: string }[] };
+  expect(Buffer.from(plain?.data ?? '', 'base64').toString()).toContain('"winogrande"');
+});
+
+test('a shell without the key is told so, and changes nothing; one with another key too', async () => {
+  const worker = await bench.pidOf('worker');
+  const status = await bench.run(['status', invocation]);
+  expect({ code: status.code, said: status.stderr.includes('EVALSAGA_ENCRYPTION_KEY_FILE') }).toEqual({
+    code: 2,
+    said: true,
+  });
+  expect((await bench.run(['ls'])).stdout).toContain(invocation);
+  expect((await bench.run(['up'])).code).toBe(2);
+  expect(await bench.pidOf('worker')).toBe(worker);
+  await bench.run(['key', 'other.key']);
+  const other = await bench.run(['results', invocation], { EVALSAGA_ENCRYPTION_KEY_FILE: 'other.key' });
+  expect({ code: other.code, said: other.stderr.includes('other.key does not have it') }).toEqual({
+    code: 2,
+    said: true,
+  });
+  const doctor = await bench.run(['doctor'], { EVALSAGA_ENCRYPTION_KEY_FILE: 'missing.key' });
+  expect(doctor.stdout).toMatch(/encryption.*missing\.key can't be read \(ENOENT\)/);
+});
+
+test('after a rotation older runs are read, and new ones go with the new key', async () => {
+  const { stdout } = await bench.run(['key', 'evalsaga.key', '--rotate']);
+  const [, id = '?'] = /^key ([0-9a-f]{16})/.exec(stdout) ?? [];
+  const platform = await bench.lepton();
+  const before = await bench.pidOf('worker');
+  const run = await bench.run(['start', bench.config, '--json'], { ...env, ...platform.env });
+  expect(run.code).toBe(0);
+  expect(await bench.pidOf('worker')).not.toBe(before);
+  const history = await execa(bench.env['TEMPORAL_CLI_PATH'] ?? 'temporal', [
+    'workflow',
+    'show',
+    `--workflow-id=eval-${(JSON.parse(run.stdout) as { invocation: string }).invocation}`,
+    `--address=127.0.0.1:${(await grpcPort()) ?? ''}`,
+    '--output=json',
+  ]);
+  expect(history.stdout).toContain(Buffer.from(id).toString('base64'));
+  expect((await bench.run(['results', invocation], env)).code).toBe(0);
+});
+
+async function grpcPort(): Promise<number | undefined> {
+  const text = await readFile(path.join(bench.home.stack, 'temporal.json'), 'utf8');
+  return (JSON.parse(text) as { ports: Record<string, number> }).ports['grpc'];
+}
+
+test('a codec server needs a key, and to know whose pages it serves', async () => {
+  const without = await bench.run(['codec-server']);
+  expect({ code: without.code, said: without.stderr.includes('evalsaga key') }).toEqual({ code: 2, said: true });
+  const odd = await bench.run(['codec-server', '--origin', 'ui.example'], env);
+  expect(odd.code).toBe(2);
+  const serving = bench.start(['codec-server', '--origin', 'https://ui.example/temporal'], env);
+  await serving.untilSaid(/pages of https:\/\/ui\.example\./);
+  serving.signal('SIGTERM');
+  expect((await serving.finished).code).toBe(0);
+});
