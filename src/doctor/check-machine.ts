@@ -1,6 +1,7 @@
 import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { HomePaths } from '../home/paths';
+import { describeMechanism, findMechanism } from '../platform/runtimes/process/limits/mechanism';
 import { findPython } from '../provision/python';
 import { freePort } from '../stack/ports';
 import { stackStatus } from '../stack/status';
@@ -33,7 +34,13 @@ export async function checkMachine(home: HomePaths): Promise<Finding[]> {
         ),
     ...(await checkDisk(home, missing.length > 0 ? runtimeBytes : runBytes)),
     ...(await checkPorts(home)),
+    await checkLimits(),
   ];
+}
+
+/** What local deployments and jobs are limited by. Without it they may take all that the machine has. */
+async function checkLimits(): Promise<Finding> {
+  return ok('CPU and memory limits', describeMechanism(await findMechanism()));
 }
 
 /** Labels of what is not there. */

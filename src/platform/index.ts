@@ -103,7 +103,11 @@ async function startLocked({ options, workspace: name, plan, stateFolder, lock }
     const url = `http://127.0.0.1:${port}${workspacePath(name)}`;
     await writeAccess(stateFolder, { url, workspace: name, token });
     await lock.announce(url);
-    log('the local platform answers', { url, runtime: options.runtime, state: stateFolder });
+    const limits = core.runtime.limits();
+    log('the local platform answers', {
+      ...{ url, runtime: options.runtime, state: stateFolder },
+      ...(limits === undefined ? {} : { limits }),
+    });
     return { url, workspace: name, token, port, close: once(() => shutDown({ server, core, lock })) };
   } catch (error) {
     await shutDown({ server, core, lock });

@@ -53,6 +53,22 @@ export interface SpecMount {
   readonly mount_path: string;
 }
 
+/** Something worth an event of its own, once: what was done in place of what was asked for, or how it came to its end. */
+export interface RuntimeNote {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** How the processes of a replica ended. */
+export interface Termination {
+  /** As a shell tells it: 128 + signal for one that a signal ended. */
+  readonly exitCode: number;
+  readonly reason: 'OOMKilled' | 'Error';
+  /** Milliseconds since the epoch. */
+  readonly finishedAt: number;
+}
+
 /** A deployment's state as a runtime sees it. `url` is set as soon as it is known; it is only served when `Ready`. */
 export interface DeploymentObservation {
   readonly state: 'Starting' | 'Ready' | 'Not Ready' | 'Stopping' | 'Stopped' | 'Error' | (string & {});
@@ -60,6 +76,9 @@ export interface DeploymentObservation {
   readonly readyReplicas: number;
   /** Why: shown in status, readiness and events. */
   readonly message: string | undefined;
+  readonly notes?: readonly RuntimeNote[] | undefined;
+  /** Of the last replica, when it ended by itself. */
+  readonly termination?: Termination | undefined;
 }
 
 export interface JobObservation {
@@ -67,6 +86,7 @@ export interface JobObservation {
   readonly message: string | undefined;
   /** Milliseconds since the epoch. */
   readonly completedAt: number | undefined;
+  readonly notes?: readonly RuntimeNote[] | undefined;
 }
 
 /** What a runtime may ask of the platform around it. */
@@ -81,7 +101,9 @@ export interface RuntimeHost {
 }
 
 export interface Runtime {
-  readonly kind: 'process' | 'simulated';
+  readonly kind: 'process' | 'docker' | 'simulated';
+  /** How CPU and memory are limited here, in words; `undefined` where nothing runs. Known once it has started. */
+  limits(): string | undefined;
   /** Picks up what ran before a restart. Called once, before any request is answered. */
   start(existing: { deployments: readonly RuntimeDeployment[]; jobs: readonly RuntimeJob[] }): Promise<void>;
   /** Lets go of everything in this process without stopping what runs (the platform process ends, the work goes on). */

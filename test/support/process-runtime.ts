@@ -24,7 +24,7 @@ export async function startRuntime(
   home: HomePaths,
   existing: Parameters<Runtime['start']>[0] = { deployments: [], jobs: [] },
 ): Promise<Runtime> {
-  const runtime = createProcessRuntime(host, { home });
+  const runtime = await createProcessRuntime(host, { home });
   await runtime.start(existing);
   return runtime;
 }

@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { translatePaths } from '../../src/platform/runtimes/process/container-paths';
 import { cleanEnvironment, specEnvironment } from '../../src/platform/runtimes/process/environment';
 import { describeEnd } from '../../src/platform/runtimes/process/outcome';
-import { namesPort, readServerRequest, withPort } from '../../src/platform/runtimes/process/server-command';
+import { findServer, namesPort, readServerRequest, withPort } from '../../src/platform/runtimes/process/server-command';
+import { standInNote } from '../../src/platform/runtimes/process/servers';
+import { commandsOf } from '../../src/platform/runtimes/process/shell-wrapped';
+import { wrapCommand } from '../../src/config/plan/server-command';
 
 describe('container paths', () => {
   const mappings = [
@@ -47,8 +50,26 @@ describe('what a deployment asks to be served', () => {
     [['trtllm-serve', 'serve', 'o/m'], { model: 'o/m' }],
     [['bash', '-c', 'exec something'], { model: 'owner/from-env', servedModel: 'served-env' }],
     [[], { model: 'owner/from-env' }],
+    [['bash', '-c', 'vllm serve o/m --max-model-len 512'], { model: 'o/m', maxModelLength: 512 }],
+    [['bash', '-lc', 'pip install x && exec vllm serve "o/m" --port 80'], { model: 'o/m' }],
+    [['bash', '-c', 'vllm serve ${MODEL_PATH} --served-model-name $SERVED_MODEL_NAME'], { model: 'owner/from-env' }],
+    [['bash', '-c', 'vllm serve o/m & wait'], { model: 'o/m' }],
   ])('%j', (command, expected) => {
     expect(readServerRequest({ container: { command }, envs })).toMatchObject(expected);
+  });
+
+  test.each([null, 'apt-get update\nexport A=1'])('behind what evalsaga itself wraps it in: pre_cmd %j', (preCmd) => {
+    const words = ['vllm', 'serve', 'o/m', '--port=8000'];
+    const command = wrapCommand({ command: words, preCmd, runtime: [{ name: 'A', from: 'B' }] });
+    expect(findServer(command).words).toEqual(words);
+    expect(findServer(command).script).toContain('export A=');
+    expect(readServerRequest({ container: { command } })).toMatchObject({ model: 'o/m' });
+    expect(withPort(command, 4711).slice(-4)).toEqual(['vllm', 'serve', 'o/m', '--port=4711']);
+    const note = standInNote({ container: { command } }, 'o/m');
+    expect(note).toMatchObject({ type: 'Warning', reason: 'StandIn' });
+    expect(note.message).toContain('vllm is not on this machine');
+    expect(note.message).toContain('pre_cmd) were not run');
+    expect(standInNote({ container: { command: words } }, 'o/m')).toMatchObject({ type: 'Normal' });
   });
 
   test('a NIM is known by its variable alone', () => {
@@ -65,7 +86,28 @@ describe('what a deployment asks to be served', () => {
     expect(namesPort(words)).toBe(true);
     expect(withPort(words, 4711)).toEqual(['vllm', 'serve', 'm', '--port=4711', '--host', '127.0.0.1']);
     expect(withPort(['serve', '--port', '80'], 4711)).toEqual(['serve', '--port', '4711']);
+    const script = ['bash', '-c', 'echo --ports; vllm serve m --port "8000" --host=0.0.0.0 && echo 8000'];
+    expect(namesPort(script)).toBe(true);
+    expect(withPort(script, 4711)[2]).toBe('echo --ports; vllm serve m --port 4711 --host=127.0.0.1 && echo 8000');
+    expect(namesPort(['bash', '-c', 'start.sh --port-range 80'])).toBe(false);
   });
+});
+
+test.each([
+  ['a b; c', [['a', 'b'], ['c']]],
+  ['a \'b; c\' "d && e" f\\ g', [['a', 'b; c', 'd && e', 'f g']]],
+  [
+    'set -e\n# a comment; x\nA=1 B=2 exec run it | tee log',
+    [
+      ['set', '-e'],
+      ['run', 'it'],
+      ['tee', 'log'],
+    ],
+  ],
+  ['long \\\n  line', [['long', 'line']]],
+  ['', []],
+])('the commands of the script %j', (script, expected) => {
+  expect(commandsOf(script)).toEqual(expected);
 });
 
 describe('environment of a process', () => {
@@ -98,11 +140,15 @@ describe('environment of a process', () => {
   });
 });
 
+const ended = (code: number, outOfMemory = false) => ({ kind: 'ended', code, at: 1_000, outOfMemory }) as const;
+
 test.each([
-  [{ kind: 'ended', code: 3, at: 0 } as const, 'exit code 3'],
-  [{ kind: 'ended', code: 127, at: 0 } as const, 'command not found'],
-  [{ kind: 'ended', code: 137, at: 0 } as const, 'memory'],
-  [{ kind: 'ended', code: 143, at: 0 } as const, 'SIGTERM'],
+  [ended(3), 'exit code 3'],
+  [ended(127), 'command not found'],
+  [ended(137), 'memory'],
+  [ended(143), 'SIGTERM'],
+  [ended(137, true), 'OOMKilled (exit code 137)'],
+  [ended(1, true), 'OOMKilled (exit code 1): one of its processes'],
   [{ kind: 'lost' } as const, 'SIGKILL'],
 ])('the end %j is told as …%s…', (status, expected) => {
   expect(describeEnd(status)).toContain(expected);

@@ -1,7 +1,9 @@
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { homePaths } from '../../src/home/paths';
 import type { DeploymentSpecBody, Runtime, RuntimeHost } from '../../src/platform/runtime';
+import { wrapCommand } from '../../src/config/plan/server-command';
 import { freshFolder } from '../support/folders';
 import { hostIn, isRunning, script, startRuntime, stateOf, textOf } from '../support/process-runtime';
 
@@ -11,6 +13,10 @@ let host: RuntimeHost;
 let runtime: Runtime;
 const home = () => homePaths({ EVALSAGA_HOME: path.join(root, 'home') });
 const never = new AbortController().signal;
+
+async function eventually(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await sleep(20);
+}
 
 beforeEach(async () => {
   ({ path: root, dispose } = await freshFolder('process'));
@@ -108,6 +114,85 @@ describe('deployments', () => {
     const seen = await stateOf(() => ({ ...runtime.observeDeployment('dies'), state: state('dies') }), 'over');
     expect(seen.message).toContain('SIGTERM');
   });
+
+  test('a server behind a shell and its pre_cmd is run when it is on this machine, and that is told', async () => {
+    const [, ...words] = server('').container?.command ?? [];
+    const preCmd = 'export GREETING=hello; echo "pre: $GREETING"';
+    const command = wrapCommand({ command: ['node', ...words], preCmd, runtime: [] });
+    runtime.createDeployment({ name: 'wrapped', spec: { container: { image: 'any', command } } });
+    const ready = await stateOf(observe('wrapped'), 'Ready');
+    expect(await pidAt(ready.url)).toBeGreaterThan(0);
+    const log = await textOf(runtime.deploymentLog('wrapped', { follow: false, signal: never }));
+    expect(log).toContain('pre: hello');
+    expect(log).toContain('node of this machine is run, with the shell lines around it (pre_cmd)');
+    const notes = runtime.observeDeployment('wrapped').notes ?? [];
+    expect(notes.map(({ reason }) => reason)).toEqual(['OwnServer', 'Limits']);
+  });
+
+  test('many at once get a port each, and keep it over a restart of the platform', async () => {
+    const names = Array.from({ length: 12 }, (_, i) => `many-${i}`);
+    const deployments = names.map((name) => ({ name, spec: server('') }));
+    for (const deployment of deployments) runtime.createDeployment(deployment);
+    const urls = async (): Promise<(string | undefined)[]> =>
+      (await Promise.all(names.map((name) => stateOf(observe(name), 'Ready')))).map(({ url }) => url);
+    const before = await urls();
+    expect(new Set(before).size).toBe(names.length);
+    const pids = await Promise.all(before.map(pidAt));
+    expect(new Set(pids).size).toBe(names.length);
+
+    await runtime.detach();
+    runtime = await startRuntime(host, home(), { deployments, jobs: [] });
+    expect(await urls()).toEqual(before);
+    runtime.createDeployment({ name: 'later', spec: server('') });
+    const later = await stateOf(observe('later'), 'Ready');
+    expect(before).not.toContain(later.url);
+    expect(pids).not.toContain(await pidAt(later.url));
+  }, 60_000);
+
+  test('a fixed port that is taken is an Error, not somebody else’s answer', async () => {
+    runtime.createDeployment({ name: 'first', spec: server('') });
+    const port = Number(new URL((await stateOf(observe('first'), 'Ready')).url ?? '').port);
+    const spec = { container: { image: 'any', command: ['node', '-e', ''], ports: [{ container_port: port }] } };
+    runtime.createDeployment({ name: 'second', spec });
+    const seen = await stateOf(() => ({ ...runtime.observeDeployment('second'), state: state('second') }), 'over');
+    expect(seen.message).toContain(`Port ${port} of this machine is taken`);
+  });
+
+  test('a server that became a daemon is found and ended, also by a platform that was started anew', async () => {
+    // It leaves its group and session, gives up its parent and its output, and writes its pid where the test finds it.
+    const daemon = (name: string): DeploymentSpecBody => ({
+      container: {
+        image: 'any',
+        command: [
+          'setsid',
+          ...['bash', '-c', `(setsid sleep 1000 >/dev/null 2>&1 & echo $! >"${root}/${name}"); exec node -e "$0"`],
+          `require('http').createServer((q, a) => a.end('{}')).listen(Number(process.env.PORT), '127.0.0.1')`,
+        ],
+      },
+    });
+    const names = ['here', 'anew', 'orphan'];
+    for (const name of names) runtime.createDeployment({ name, spec: daemon(name) });
+    for (const name of names) await stateOf(observe(name), 'Ready');
+    const pids = await Promise.all(names.map(async (name) => Number(await readFile(path.join(root, name), 'utf8'))));
+    expect(pids.map(isRunning)).toEqual([true, true, true]);
+    await runtime.deleteDeployment('here');
+    expect(pids.map(isRunning)).toEqual([false, true, true]);
+
+    await runtime.detach();
+    const supervisor = (await readdir(path.join(host.stateFolder, 'deployments', 'orphan'))).find((entry) =>
+      entry.startsWith('unit-'),
+    );
+    const pidFile = path.join(host.stateFolder, 'deployments', 'orphan', supervisor ?? '', 'pid');
+    process.kill(Number(await readFile(pidFile, 'utf8')), 'SIGKILL');
+    const deployments = ['anew', 'orphan'].map((name) => ({ name, spec: daemon(name) }));
+    runtime = await startRuntime(host, home(), { deployments, jobs: [] });
+    const orphan = await stateOf(() => ({ ...runtime.observeDeployment('orphan'), state: state('orphan') }), 'over');
+    expect(orphan.termination).toMatchObject({ exitCode: 137 });
+    await eventually(() => !isRunning(pids[2] ?? 0));
+    expect(isRunning(pids[1] ?? 0)).toBe(true);
+    await runtime.deleteDeployment('anew');
+    expect(pids.map(isRunning)).toEqual([false, false, false]);
+  }, 60_000);
 
   test('a model that is not here ends in Error that says what can be served', async () => {
     const command = ['no-such-server', 'serve', '/models/llama.bin'];

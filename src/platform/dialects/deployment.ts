@@ -68,12 +68,13 @@ export function readinessOf({ record, observed }: DeploymentView): JsonObject {
 /** How replicas ended: only one that failed has. Times in seconds. */
 export function terminationOf({ record, observed }: DeploymentView): JsonObject {
   if (observed.state !== 'Error') return {};
-  const ended = Math.floor((record.events.at(-1)?.at ?? record.createdAt) / 1000);
+  const { termination: told } = observed;
+  const endedAt = told?.finishedAt ?? record.events.at(-1)?.at ?? record.createdAt;
   const termination = {
     started_at: Math.floor(record.createdAt / 1000),
-    finished_at: ended,
-    exit_code: 1,
-    reason: 'Error',
+    finished_at: Math.floor(endedAt / 1000),
+    exit_code: told?.exitCode ?? 1,
+    reason: told?.reason ?? 'Error',
     message: observed.message ?? '',
   };
   return { [replicaId(record.name)]: [termination] };

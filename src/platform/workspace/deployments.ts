@@ -5,7 +5,7 @@ import { mergePatch } from '../merge-patch';
 import type { DeploymentObservation, DeploymentSpecBody, SpecMount } from '../runtime';
 import type { DeploymentRecord } from '../state/records';
 import type { WorkspaceContext } from './context';
-import { withState } from './history';
+import { withNotes, withState } from './history';
 import { checkDeploymentSpec, checkName } from './spec-rules';
 
 /** A deployment as it is now: what was posted, and what the runtime says of it. */
@@ -123,8 +123,9 @@ export class Deployments {
     return this.#context.state.deployments.values().flatMap((record) => asDeploymentSpec(record.spec).mounts ?? []);
   }
 
-  #note({ record, observed: { state, message } }: DeploymentView): void {
-    const events = withState(record.events, { at: this.#context.now(), state, message });
+  #note({ record, observed: { state, message, notes } }: DeploymentView): void {
+    const at = this.#context.now();
+    const events = withState(withNotes(record.events, { at, notes }), { at, state, message });
     if (events === record.events) return;
     this.#context.background(this.#context.state.deployments.put(record.name, { ...record, events: [...events] }));
   }

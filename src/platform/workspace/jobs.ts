@@ -5,7 +5,7 @@ import { isObject, numberAt, objectAt, textAt, withoutNulls, type JsonObject } f
 import type { JobSpecBody, RuntimeJob, SpecMount } from '../runtime';
 import type { JobRecord, JobStatus } from '../state/records';
 import type { WorkspaceContext } from './context';
-import { withState } from './history';
+import { withNotes, withState } from './history';
 import { checkJobSpec, checkName } from './spec-rules';
 
 export interface JobView {
@@ -140,11 +140,9 @@ export class Jobs {
   }
 
   #note({ record, status }: JobView): void {
-    const events = withState(record.events, {
-      at: this.#context.now(),
-      state: status.state,
-      message: status.message,
-    });
+    const at = this.#context.now();
+    const noted = withNotes(record.events, { at, notes: this.#context.runtime.observeJob(record.id).notes });
+    const events = withState(noted, { at, state: status.state, message: status.message });
     if (events === record.events) return;
     this.#context.background(this.#context.state.jobs.put(record.id, { ...record, events: [...events] }));
   }

@@ -2,16 +2,23 @@ import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import type { HomePaths } from '../../../home/paths';
 import { readJsonFile, writePrivateJson } from '../../../home/private-file';
-import type { DeploymentObservation, DeploymentSpecBody, RuntimeDeployment, RuntimeHost } from '../../runtime';
+import type {
+  DeploymentObservation,
+  DeploymentSpecBody,
+  RuntimeDeployment,
+  RuntimeHost,
+  RuntimeNote,
+} from '../../runtime';
 import { Lifeline } from './lifeline';
 import type { LogMark } from '../../logs/log-marks';
 import { readLog, type LogOptions } from './log-file';
 import { LogGrowth } from './log-growth';
-import { describeEnd, lastLines } from './outcome';
-import { bearerTokens, planServer } from './servers';
-import { endUnit, launchUnit, sweepGroup, unitEnd, unitStatus, type UnitStatus } from './unit';
+import { limitsFor, type Limits } from './limits/rule';
+import { describeEnd, lastLines, outOfMemoryNote, terminationOf } from './outcome';
+import { bearerTokens, type PlanServerOptions, type ServerPlan } from './servers';
+import type { UnitStatus } from './unit';
+import type { Units } from './units';
 
 /** Between SIGTERM and SIGKILL. */
 const GRACE_MS = 10_000;
@@ -34,9 +41,14 @@ interface Entry {
   readonly folder: string;
   readonly log: string;
   readonly lifeline: Lifeline;
+  readonly limits: Limits;
   observation: DeploymentObservation;
+  notes: readonly RuntimeNote[];
   record: ServerRecord | undefined;
 }
+
+/** Decides how to serve what a deployment asks for, and fetches what that needs. Rejects with what can be done instead. */
+export type PlanServer = (options: Omit<PlanServerOptions, 'home'> & { readonly name: string }) => Promise<ServerPlan>;
 
 /** What is served where, for the jobs that need its tokenizer. */
 export interface ServedWeights {
@@ -48,14 +60,16 @@ export interface ServedWeights {
 /** Deployments as process groups on this machine, one replica each. */
 export class ProcessDeployments {
   readonly #host: RuntimeHost;
-  readonly #home: HomePaths;
+  readonly #units: Units;
+  readonly #plan: PlanServer;
   readonly #folder: string;
   readonly #entries = new Map<string, Entry>();
   readonly #growth = new LogGrowth();
 
-  constructor({ host, home }: { host: RuntimeHost; home: HomePaths }) {
+  constructor({ host, units, plan }: { host: RuntimeHost; units: Units; plan: PlanServer }) {
     this.#host = host;
-    this.#home = home;
+    this.#units = units;
+    this.#plan = plan;
     this.#folder = path.join(host.stateFolder, 'deployments');
   }
 
@@ -64,7 +78,9 @@ export class ProcessDeployments {
     const entry = this.#add(deployment);
     const parsed = recordSchema.safeParse(await readJsonFile(recordFile(entry)).catch(() => undefined));
     entry.record = parsed.data;
-    const status: UnitStatus = entry.record ? await unitStatus(unitFolder(entry, entry.record)) : { kind: 'absent' };
+    const status: UnitStatus = entry.record
+      ? await this.#units.status(unitFolder(entry, entry.record))
+      : { kind: 'absent' };
     if (!wantsReplicas(entry.spec)) return void (await this.#takeDown(entry));
     if (status.kind === 'absent') return this.#bringUp(entry);
     void entry.lifeline.next((signal) => this.#watch(entry, signal));
@@ -77,9 +93,9 @@ export class ProcessDeployments {
   }
 
   observe(name: string): DeploymentObservation {
-    return (
-      this.#entries.get(name)?.observation ?? { state: 'Stopped', url: undefined, readyReplicas: 0, message: undefined }
-    );
+    const entry = this.#entries.get(name);
+    if (!entry) return { state: 'Stopped', url: undefined, readyReplicas: 0, message: undefined };
+    return { ...entry.observation, notes: entry.notes };
   }
 
   async delete(name: string): Promise<void> {
@@ -136,11 +152,11 @@ export class ProcessDeployments {
       folder,
       log: path.join(folder, 'log'),
       lifeline: new Lifeline((error) => {
-        const message = error instanceof Error ? error.message : String(error);
-        this.#host.log('deployment failed', { deployment: name, message });
-        observe(entry, { state: 'Error', message });
+        this.#fail(entry, error instanceof Error ? error.message : String(error));
       }),
       observation: { state: 'Starting', url: undefined, readyReplicas: 0, message: undefined },
+      limits: limitsOf(spec),
+      notes: [],
       record: undefined,
     };
     this.#entries.set(name, entry);
@@ -151,13 +167,13 @@ export class ProcessDeployments {
   #bringUp(entry: Entry): void {
     observe(entry, { state: 'Starting', message: 'preparing' });
     void entry.lifeline.next(async (signal) => {
-      await endServer(entry);
+      await this.#endServer(entry);
       await mkdir(entry.folder, { recursive: true, mode: 0o700 });
       const unit = `unit-${Date.now()}`;
-      const plan = await planServer({
+      const plan = await this.#plan({
+        name: entry.name,
         spec: entry.spec,
         host: this.#host,
-        home: this.#home,
         portFile: path.join(entry.folder, unit, 'port'),
         report: (line) => this.#progress(entry, line),
         signal,
@@ -166,8 +182,9 @@ export class ProcessDeployments {
       entry.record = recordSchema.parse({ unit, port, weights, servedModel });
       await writePrivateJson(recordFile(entry), entry.record);
       const folder = unitFolder(entry, entry.record);
+      await this.#tellNotes(entry, plan.notes);
       const { command, env } = plan;
-      const group = await launchUnit({ folder, command, env, cwd: entry.folder, log: entry.log });
+      const group = await this.#units.launch({ folder, command, env, cwd: entry.folder, log: entry.log }, entry.limits);
       observe(entry, { state: 'Starting', message: 'the server is loading' });
       await this.#watch(entry, signal, group);
     });
@@ -177,15 +194,31 @@ export class ProcessDeployments {
   async #watch(entry: Entry, signal: AbortSignal, launched?: number): Promise<void> {
     if (!entry.record) return;
     const folder = unitFolder(entry, entry.record);
-    const before = await unitStatus(folder);
+    const before = await this.#units.status(folder);
     const over = new AbortController();
     const ready = this.#awaitReady(entry, folder, AbortSignal.any([signal, over.signal]));
     ready.catch(() => undefined);
-    const end = await unitEnd(folder, signal).finally(() => over.abort());
+    const end = await this.#units.ended(folder, signal).finally(() => over.abort());
     const group = launched ?? (before.kind === 'running' ? before.pid : undefined);
-    if (group !== undefined && end.kind === 'ended') await sweepGroup(group);
+    await this.#units.sweep(folder, end.kind === 'ended' ? group : undefined);
     const tail = await lastLines(entry.log, LOG_LINES_TOLD);
-    throw new Error(`The server ended by itself: ${describeEnd(end)}.${tail ? ` Its last words: ${tail}` : ''}`);
+    const message = `The server ended by itself: ${describeEnd(end)}.${tail ? ` Its last words: ${tail}` : ''}`;
+    this.#fail(entry, message);
+    entry.observation = { ...entry.observation, termination: terminationOf(end, Date.now()) };
+    const note = outOfMemoryNote(end, this.#units.describe(entry.limits));
+    if (note) entry.notes = [...entry.notes, note];
+  }
+
+  #fail(entry: Entry, message: string): void {
+    this.#host.log('deployment failed', { deployment: entry.name, message });
+    observe(entry, { state: 'Error', message });
+  }
+
+  /** What is done otherwise than on the service, and how the unit is limited: in the log and as events. */
+  async #tellNotes(entry: Entry, notes: readonly RuntimeNote[]): Promise<void> {
+    const limits: RuntimeNote = { type: 'Normal', reason: 'Limits', message: this.#units.describe(entry.limits) };
+    entry.notes = [...entry.notes, ...notes, limits];
+    await appendFile(entry.log, [...notes, limits].map(({ message }) => `[local platform] ${message}\n`).join(''));
   }
 
   async #awaitReady(entry: Entry, folder: string, signal: AbortSignal): Promise<void> {
@@ -204,7 +237,7 @@ export class ProcessDeployments {
   #takeDown(entry: Entry): Promise<void> {
     observe(entry, { state: 'Stopping', message: undefined });
     return entry.lifeline.next(async () => {
-      await endServer(entry);
+      await this.#endServer(entry);
       observe(entry, { state: 'Stopped', message: undefined });
     });
   }
@@ -213,12 +246,16 @@ export class ProcessDeployments {
     observe(entry, { state: 'Starting', message: line });
     void appendFile(entry.log, `${line}\n`).catch(() => undefined);
   }
+
+  async #endServer(entry: Entry): Promise<void> {
+    if (entry.record) await this.#units.end(unitFolder(entry, entry.record), GRACE_MS);
+    await rm(recordFile(entry), { force: true });
+    entry.record = undefined;
+  }
 }
 
-async function endServer(entry: Entry): Promise<void> {
-  if (entry.record) await endUnit(unitFolder(entry, entry.record), GRACE_MS);
-  await rm(recordFile(entry), { force: true });
-  entry.record = undefined;
+function limitsOf({ resource_requirement: resources }: DeploymentSpecBody): Limits {
+  return limitsFor({ shape: resources?.resource_shape, cpu: resources?.cpu, memory: resources?.memory });
 }
 
 /** Any answer but a server error: what the server says to whom is not for this to judge. */

@@ -1,18 +1,40 @@
 import type { HomePaths } from '../../../home/paths';
 import type { Runtime, RuntimeHost } from '../../runtime';
 import { ProcessDeployments } from './deployments';
+import { planJob } from './job-plan';
+import { planServer } from './servers';
 import { ProcessJobs } from './jobs';
+import { describeMechanism, findMechanism } from './limits/mechanism';
+import { ProcessUnits } from './units';
 
 /**
  * The runtime that does what containers would, with processes of this machine. A deployment runs its own server when that
  * is on PATH, else the model server of this package for the model it names; a job runs its container's command with the
  * evaluation harness on PATH. Both run in process groups of their own, outlive this process and are found again by it.
  */
-export function createProcessRuntime(host: RuntimeHost, { home }: { home: HomePaths }): Runtime {
-  const deployments = new ProcessDeployments({ host, home });
-  const jobs = new ProcessJobs({ host, home, served: () => deployments.served() });
+export async function createProcessRuntime(host: RuntimeHost, { home }: { home: HomePaths }): Promise<Runtime> {
+  const mechanism = await findMechanism();
+  const units = new ProcessUnits(mechanism);
+  const deployments = new ProcessDeployments({ host, units, plan: (options) => planServer({ ...options, home }) });
+  const jobs = new ProcessJobs({
+    host,
+    units,
+    plan: (options) => planJob({ ...options, home, served: deployments.served() }),
+  });
+  return runtimeOf({ kind: 'process', limits: describeMechanism(mechanism), deployments, jobs });
+}
+
+/** A runtime whose deployments and jobs are units. */
+export function runtimeOf(parts: {
+  kind: 'process' | 'docker';
+  limits: string;
+  deployments: ProcessDeployments;
+  jobs: ProcessJobs;
+}): Runtime {
+  const { kind, limits, deployments, jobs } = parts;
   return {
-    kind: 'process',
+    kind,
+    limits: () => limits,
     async start(existing) {
       await Promise.all([
         ...existing.deployments.map((deployment) => deployments.adopt(deployment)),

@@ -10,7 +10,8 @@ import type { JobSpecBody, RuntimeHost } from '../../runtime';
 import { translatePaths, type PathMapping } from './container-paths';
 import type { ServedWeights } from './deployments';
 import { cleanEnvironment, specEnvironment } from './environment';
-import { freePort, mountMappings } from './servers';
+import { freePort } from './ports';
+import { mountMappings } from './servers';
 
 /** A job ready to be started. */
 export interface JobPlan {

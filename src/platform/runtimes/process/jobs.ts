@@ -1,17 +1,16 @@
 import { appendFile, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import type { HomePaths } from '../../../home/paths';
 import { readJsonFile, writePrivateJson } from '../../../home/private-file';
-import type { JobObservation, RuntimeHost, RuntimeJob } from '../../runtime';
-import type { ServedWeights } from './deployments';
-import { jobFolders, planJob } from './job-plan';
+import type { JobObservation, RuntimeHost, RuntimeJob, RuntimeNote } from '../../runtime';
+import { jobFolders, type JobPlan, type PlanJobOptions } from './job-plan';
 import { Lifeline } from './lifeline';
 import type { LogMark } from '../../logs/log-marks';
 import { readLog, type LogOptions } from './log-file';
 import { LogGrowth } from './log-growth';
-import { describeEnd, lastLines } from './outcome';
-import { endUnit, launchUnit, sweepGroup, unitEnd, unitStatus } from './unit';
+import { limitsFor, type Limits } from './limits/rule';
+import { describeEnd, lastLines, outOfMemoryNote } from './outcome';
+import type { Units } from './units';
 
 /** Between SIGTERM and SIGKILL: time to leave a marker and partial results. */
 const GRACE_MS = 10_000;
@@ -24,23 +23,28 @@ interface Entry {
   readonly unit: string;
   readonly log: string;
   readonly lifeline: Lifeline;
+  readonly limits: Limits;
   observation: JobObservation;
+  notes: readonly RuntimeNote[];
 }
+
+/** Makes a job ready to be started. Rejects with the reason when it can't run here. */
+export type PlanJob = (options: Omit<PlanJobOptions, 'home' | 'served'> & { readonly id: string }) => Promise<JobPlan>;
 
 /** Jobs as process groups on this machine. All that are submitted run at the same time. */
 export class ProcessJobs {
   readonly #host: RuntimeHost;
-  readonly #home: HomePaths;
+  readonly #units: Units;
+  readonly #plan: PlanJob;
   readonly #folder: string;
-  readonly #served: () => readonly ServedWeights[];
   readonly #entries = new Map<string, Entry>();
   readonly #growth = new LogGrowth();
 
-  constructor(options: { host: RuntimeHost; home: HomePaths; served: () => readonly ServedWeights[] }) {
-    this.#host = options.host;
-    this.#home = options.home;
-    this.#folder = path.join(options.host.stateFolder, 'jobs');
-    this.#served = options.served;
+  constructor({ host, units, plan }: { host: RuntimeHost; units: Units; plan: PlanJob }) {
+    this.#host = host;
+    this.#units = units;
+    this.#plan = plan;
+    this.#folder = path.join(host.stateFolder, 'jobs');
   }
 
   /** Takes over what runs or ended since before; starts what never ran. */
@@ -50,7 +54,7 @@ export class ProcessJobs {
     if (outcome.success) {
       const { state, message, completedAt } = outcome.data;
       entry.observation = { state, message, completedAt };
-    } else if ((await unitStatus(entry.unit)).kind === 'absent') this.#begin(entry);
+    } else if ((await this.#units.status(entry.unit)).kind === 'absent') this.#begin(entry);
     else void entry.lifeline.next((signal) => this.#watch(entry, signal));
   }
 
@@ -59,7 +63,9 @@ export class ProcessJobs {
   }
 
   observe(id: string): JobObservation {
-    return this.#entries.get(id)?.observation ?? { state: 'Stopped', message: undefined, completedAt: undefined };
+    const entry = this.#entries.get(id);
+    if (!entry) return { state: 'Stopped', message: undefined, completedAt: undefined };
+    return { ...entry.observation, notes: entry.notes };
   }
 
   async stop(id: string): Promise<void> {
@@ -67,7 +73,7 @@ export class ProcessJobs {
     if (!entry || isOver(entry)) return;
     entry.observation = { state: 'Stopping', message: undefined, completedAt: undefined };
     await entry.lifeline.next(async () => {
-      await endUnit(entry.unit, GRACE_MS);
+      await this.#units.end(entry.unit, GRACE_MS);
       await this.#conclude(entry, { state: 'Stopped', message: 'stopped on request', completedAt: Date.now() });
     });
   }
@@ -111,7 +117,9 @@ export class ProcessJobs {
         await appendFile(entry.log, `${message}\n`).catch(() => undefined);
         await this.#conclude(entry, { state: 'Failed', message, completedAt: Date.now() });
       }),
+      limits: limitsFor({ shape: job.spec.resource_shape }),
       observation: { state: 'Queueing', message: undefined, completedAt: undefined },
+      notes: [],
     };
     this.#entries.set(job.id, entry);
     this.#growth.watch(entry.log);
@@ -123,29 +131,31 @@ export class ProcessJobs {
     void entry.lifeline.next(async (signal) => {
       const folders = jobFolders(entry.folder);
       for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 });
-      const plan = await planJob({
+      const plan = await this.#plan({
+        id: entry.job.id,
         spec: entry.job.spec,
         host: this.#host,
-        home: this.#home,
         folder: entry.folder,
-        served: this.#served(),
         report: (line) => this.#progress(entry, line),
         signal,
       });
       if (plan.command.length === 0) throw new Error('The job has no container command, and no images run here.');
       entry.observation = { state: 'Starting', message: undefined, completedAt: undefined };
-      const group = await launchUnit({ folder: entry.unit, ...plan, log: entry.log });
+      entry.notes = [{ type: 'Normal', reason: 'Limits', message: this.#units.describe(entry.limits) }];
+      const group = await this.#units.launch({ folder: entry.unit, ...plan, log: entry.log }, entry.limits);
       await this.#watch(entry, signal, group);
     });
   }
 
   /** `launched`: the group that was started just now; one taken over from an earlier platform is known only while it runs. */
   async #watch(entry: Entry, signal: AbortSignal, launched?: number): Promise<void> {
-    const before = await unitStatus(entry.unit);
+    const before = await this.#units.status(entry.unit);
     if (before.kind === 'running') entry.observation = { state: 'Running', message: undefined, completedAt: undefined };
-    const end = await unitEnd(entry.unit, signal);
+    const end = await this.#units.ended(entry.unit, signal);
     const group = launched ?? (before.kind === 'running' ? before.pid : undefined);
-    if (group !== undefined && end.kind === 'ended') await sweepGroup(group);
+    await this.#units.sweep(entry.unit, end.kind === 'ended' ? group : undefined);
+    const note = outOfMemoryNote(end, this.#units.describe(entry.limits));
+    if (note) entry.notes = [...entry.notes, note];
     const completedAt = end.kind === 'ended' ? Math.round(end.at) : Date.now();
     if (end.kind === 'ended' && end.code === 0)
       return this.#conclude(entry, { state: 'Completed', message: undefined, completedAt });

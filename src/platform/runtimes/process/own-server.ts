@@ -2,17 +2,17 @@ import { execa } from 'execa';
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import path from 'node:path';
+import { isShell } from './shell-wrapped';
 
-const SHELLS = ['sh', 'bash', 'dash', 'zsh'];
 const PYTHONS = /^python(3(\.\d+)?)?$/;
 
 /**
  * Whether this machine can run the deployment's own server: its program is on PATH and, for `python -m MODULE`, the module
- * can be imported. Shell scripts are the container's affair, they never count.
+ * can be imported. `words`: the server's own, without a shell around them; a script file is the container's affair.
  */
 export async function canRunOwnServer(words: readonly string[], env: NodeJS.ProcessEnv): Promise<boolean> {
   const [program] = words;
-  if (!program || SHELLS.includes(path.basename(program)) || !(await isOnPath(program, env))) return false;
+  if (!program || isShell(program) || isRelativePath(program) || !(await isOnPath(program, env))) return false;
   if (!PYTHONS.test(path.basename(program))) return true;
   const at = words.indexOf('-m');
   const module = at < 0 ? undefined : words[at + 1];
@@ -27,6 +27,9 @@ export async function canRunOwnServer(words: readonly string[], env: NodeJS.Proc
   });
   return !found.failed;
 }
+
+/** Relative to a folder in the container. */
+const isRelativePath = (program: string): boolean => program.includes('/') && !path.isAbsolute(program);
 
 async function isOnPath(program: string, env: NodeJS.ProcessEnv): Promise<boolean> {
   const folders = program.includes('/') ? [''] : (env['PATH'] ?? '').split(path.delimiter);

@@ -1,4 +1,5 @@
 import type { DeploymentSpecBody } from '../../runtime';
+import { serverCommand, type ServerCommand } from './shell-wrapped';
 
 /** What a deployment asks to be served, read from its command and its variables. */
 export interface ServerRequest {
@@ -18,11 +19,12 @@ const HOST_FLAGS = ['--host'];
 const MODEL_FOLLOWS = ['serve', 'trtllm-serve'];
 
 /**
- * The model that the deployment names: in its command (`vllm serve MODEL`, `--model-path MODEL`), else in the variables that
- * every deployment gets (`MODEL_PATH`, `NIM_MODEL_NAME`, `SERVED_MODEL_NAME`). `undefined` when nowhere. Pure.
+ * The model that the deployment names: in its server's command (`vllm serve MODEL`, `--model-path MODEL`; also behind a
+ * shell), else in the variables that every deployment gets (`MODEL_PATH`, `NIM_MODEL_NAME`, `SERVED_MODEL_NAME`). `undefined` when nowhere. Pure.
  */
 export function readServerRequest({ container, envs }: DeploymentSpecBody): ServerRequest | undefined {
-  const words = container?.command ?? [];
+  const { words: literal } = findServer(container?.command ?? []);
+  const words = literal.map((word) => expand(word, envs));
   const variable = (name: string): string | undefined => envs?.find((env) => env.name === name)?.value || undefined;
   const named = flag(words, NAME_FLAGS) ?? variable('SERVED_MODEL_NAME') ?? variable('NIM_MODEL_NAME');
   const model =
@@ -36,15 +38,41 @@ export function readServerRequest({ container, envs }: DeploymentSpecBody): Serv
   };
 }
 
+/** The server in the deployment's command, which may be wrapped in a shell. Pure. */
+export function findServer(command: readonly string[]): ServerCommand {
+  return serverCommand(command, (words) => flag(words, MODEL_FLAGS) !== undefined || positional(words) !== undefined);
+}
+
+/** Variables of the spec in a word of a script; one that the spec does not have stays as it is. */
+function expand(word: string, envs: DeploymentSpecBody['envs']): string {
+  return word.replace(
+    /\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))/g,
+    (found: string, braced?: string, otherwise?: string, plain?: string) =>
+      envs?.find(({ name }) => name === (braced ?? plain))?.value ?? otherwise ?? found,
+  );
+}
+
 /** The same command, listening on loopback at `port` whatever it said. Pure. */
 export function withPort(words: readonly string[], port: number): readonly string[] {
   const moved = replaceFlag(words, PORT_FLAGS, String(port));
-  return replaceFlag(moved, HOST_FLAGS, '127.0.0.1');
+  const bound = replaceFlag(moved, HOST_FLAGS, '127.0.0.1');
+  return isScript(words) ? bound.map((word) => replaceInScript(word, port)) : bound;
 }
 
 /** Whether the command says a port that `withPort` can change. */
 export function namesPort(words: readonly string[]): boolean {
-  return flag(words, PORT_FLAGS) !== undefined;
+  return flag(words, PORT_FLAGS) !== undefined || (isScript(words) && words.some((word) => SCRIPT_PORT.test(word)));
+}
+
+const isScript = (words: readonly string[]): boolean => findServer(words).script !== undefined;
+
+/** A port in a script: a number, or the variable that is set to the chosen one anyway. */
+const SCRIPT_PORT = /(--(?:http-)?port(?:=|\s+))(["']?)(?:\d+|\$\{?(?:MODEL_PORT|PORT)\}?)\2(?=[\s;&|)"']|$)/;
+const SCRIPT_HOST = /(--host(?:=|\s+))(["']?)[\w.:*]+\2(?=[\s;&|)"']|$)/;
+
+function replaceInScript(script: string, port: number): string {
+  const all = (pattern: RegExp): RegExp => new RegExp(pattern.source, 'g');
+  return script.replace(all(SCRIPT_PORT), `$1${port}`).replace(all(SCRIPT_HOST), '$1127.0.0.1');
 }
 
 function flag(words: readonly string[], names: readonly string[]): string | undefined {

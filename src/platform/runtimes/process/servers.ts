@@ -1,15 +1,15 @@
-import { createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { HomePaths } from '../../../home/paths';
 import { resolveWeights, ModelUnavailable } from '../../../model-server/weights';
 import { provisionModelServer } from '../../../provision/model-server';
 import type { Report } from '../../../provision/once';
-import type { DeploymentSpecBody, RuntimeHost } from '../../runtime';
+import type { DeploymentSpecBody, RuntimeHost, RuntimeNote } from '../../runtime';
 import { translatePaths, type PathMapping } from './container-paths';
 import { cleanEnvironment, specEnvironment } from './environment';
 import { canRunOwnServer } from './own-server';
-import { namesPort, readServerRequest, withPort } from './server-command';
+import { freePort, isFree } from './ports';
+import { findServer, namesPort, readServerRequest, withPort } from './server-command';
 
 /** A server ready to be started. */
 export interface ServerPlan {
@@ -20,6 +20,8 @@ export interface ServerPlan {
   /** GGUF file that is served; `undefined` for a deployment's own server. */
   readonly weights: string | undefined;
   readonly servedModel: string | undefined;
+  /** What is done otherwise than on the service. */
+  readonly notes: readonly RuntimeNote[];
 }
 
 export interface PlanServerOptions {
@@ -43,9 +45,12 @@ export async function planServer(options: PlanServerOptions): Promise<ServerPlan
   const variables = specEnvironment(spec.envs, { host, mappings });
   const tokens = bearerTokens(spec, host);
   const base = cleanEnvironment(process.env, { server: true });
-  if (await canRunOwnServer(words, base)) return ownServer({ spec, words, env: { ...base, ...variables }, tokens });
+  if (await canRunOwnServer(findServer(words).words, { ...base, ...pathOf(variables) }))
+    return ownServer({ spec, words, env: { ...base, ...variables }, tokens });
   return modelServer({ options, mappings, tokens });
 }
+
+const pathOf = ({ PATH }: Record<string, string>): Record<string, string> => (PATH === undefined ? {} : { PATH });
 
 /** What a caller of the deployment must present; none when empty. Throws for a token that does not exist. */
 export function bearerTokens(spec: DeploymentSpecBody, host: Pick<RuntimeHost, 'secret'>): string[] {
@@ -85,6 +90,7 @@ async function modelServer(context: {
     port: undefined,
     weights,
     servedModel: request.servedModel,
+    notes: [standInNote(spec, request.servedModel)],
   };
 }
 
@@ -96,6 +102,11 @@ async function ownServer(context: {
 }): Promise<ServerPlan> {
   const { spec, words, env, tokens } = context;
   const fixed = namesPort(words) ? undefined : spec.container?.ports?.[0]?.container_port;
+  if (fixed !== undefined && !(await isFree(fixed)))
+    throw new Error(
+      `Port ${fixed} of this machine is taken, and the command names none that could be changed: ` +
+        'give it a --port, or let it listen at the one in $PORT.',
+    );
   const port = fixed ?? (await freePort());
   const key = tokens[0] === undefined ? {} : { VLLM_API_KEY: tokens[0] };
   return {
@@ -104,6 +115,31 @@ async function ownServer(context: {
     port,
     weights: undefined,
     servedModel: readServerRequest(spec)?.servedModel,
+    notes: [ownServerNote(spec)],
+  };
+}
+
+/** What the model server stands in for, and what of the deployment has no effect with it. Pure. */
+export function standInNote({ container }: DeploymentSpecBody, servedModel: string): RuntimeNote {
+  const { words, script } = findServer(container?.command ?? []);
+  const why = words[0] === undefined ? 'images are not run here' : `${words[0]} is not on this machine`;
+  return {
+    type: script === undefined ? 'Normal' : 'Warning',
+    reason: 'StandIn',
+    message:
+      `${servedModel} is served by the local platform's own model server: ${why}. ` +
+      (script === undefined ? '' : 'The shell lines around the command (pre_cmd) were not run. ') +
+      'Of its arguments only the model, its name and the context length have an effect.',
+  };
+}
+
+function ownServerNote({ container }: DeploymentSpecBody): RuntimeNote {
+  const { words, script } = findServer(container?.command ?? []);
+  const wrapped = script === undefined ? '' : ', with the shell lines around it (pre_cmd)';
+  return {
+    type: 'Normal',
+    reason: 'OwnServer',
+    message: `${words[0] ?? ''} of this machine is run${wrapped}, without the image ${container?.image ?? '(none)'}.`,
   };
 }
 
@@ -127,13 +163,4 @@ export async function mountMappings(
 function threads(): number {
   const asked = Number(process.env['EVALSAGA_MODEL_SERVER_THREADS']);
   return asked >= 1 ? Math.floor(asked) : Math.max(1, Math.floor(availableParallelism() / 4));
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve, reject) => probe.once('error', reject).listen(0, '127.0.0.1', resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('No free port was found on loopback.');
-  return address.port;
 }

@@ -25,6 +25,7 @@ export function createSimulatedRuntime(host: RuntimeHost, { plan }: { plan: Plan
   const server = serverFor(createServingApp((name) => deployments.served(name), host));
   return {
     kind: 'simulated',
+    limits: () => undefined,
     async start(existing) {
       port = await listenAsBefore(server, host.stateFolder);
       for (const deployment of existing.deployments) deployments.create(deployment);
