@@ -38,7 +38,7 @@ export function looksRandom(text: string): boolean {
 /** `text` with everything that looks like a token, and every password or key in a URL, masked. */
 export function maskTokens(text: string): string {
   let masked = withoutPlaceholders(text)
-    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/"'<>?#]*@/gi, '$1***@')
+    .replaceAll(/([a-z][a-z0-9+.-]*:\/{2,})[^\s/"'<>?#]*@/gi, '$1***@')
     .replaceAll(/([?&])([\w.%-]+)=([^&\s"'#]+)/g, (pair: string, mark: string, name: string) =>
       isSecretParameter(name) ? `${mark}${name}=***` : pair,
     );

@@ -128,21 +128,27 @@ class Taking {
 
   /** `all`: the whole URL is meant to be a secret, so whatever may be one in it is. */
   private urlIn(url: string, node: ScalarNode, { all }: { all: boolean }): string {
-    const parts = splitUrl(url);
+    const parts = splitUrl(asParsed(url));
     if (parts === undefined) return url;
     const take = (value: string): string => placeholderOf(this.variableFor(harmlessIn(value)));
-    const secret = (text: string): boolean => looksLikeToken(text) || (all && looksRandom(text));
+    const isSecret = (text: string): boolean => looksLikeToken(text) || (all && looksRandom(text));
+    const isKey = ({ name, value }: UrlParts['query'][number]): boolean =>
+      value !== null && value !== '' && (all || isSecretQuery(name, value));
+    // What lies behind a secret may be the rest of it, that somebody did not escape.
+    const some =
+      parts.user !== null || parts.query.some(({ name }) => isSecretParameter(name)) || parts.query.some(isKey);
     const taken: UrlParts = {
       ...parts,
       user: parts.user === null ? null : take(escapedUser(parts.user)),
       path: parts.path
         .split('/')
-        .map((piece) => (secret(piece) ? take(piece) : piece))
+        .map((piece) => (isSecret(piece) ? take(piece) : piece))
         .join('/'),
-      query: parts.query.map(({ name, value }) => ({
-        name,
-        value: value !== null && value !== '' && (all || isSecretQuery(name, value)) ? take(value) : value,
-      })),
+      query: parts.query.map((pair) => {
+        if (isKey(pair)) return { name: pair.name, value: take(pair.value ?? '') };
+        return some && pair.value === null && pair.name !== '' ? { name: take(pair.name), value: null } : pair;
+      }),
+      fragment: some && parts.fragment.length > 1 ? `#${take(parts.fragment.slice(1))}` : parts.fragment,
     };
     if (parts.user !== null) this.remember(parts.user, parts.host);
     return this.withoutEnvironment(joinUrl(taken), node);
@@ -204,10 +210,21 @@ function settled({ kind, origin, keyOrigin, env }: ScalarNode, value: string): S
 }
 
 const isSecretQuery = (name: string, value: string): boolean =>
-  isSecretParameter(name) || looksLikeToken(value) || looksRandom(value);
+  // A value may hold a query of its own, well or badly escaped.
+  isSecretParameter(name) || looksLikeToken(value) || looksRandom(value) || isSecretParameter(namesIn(value));
+
+const namesIn = (value: string): string => unescaped(value).split('=').slice(0, -1).join('=');
 
 const hasUrlSecret = (text: string): boolean =>
   [...text.matchAll(urlsInText)].some(([url]) => variablesIn(url).length === 0 && secretsInUrl(url).length > 0);
+
+/** Parsers of URLs forgive much: where that is how they find a user (`https:///me:pw@host`), the text as they read it. */
+function asParsed(text: string): string {
+  const plain = text.replaceAll(/[\t\r\n]/g, '');
+  if (splitUrl(plain)?.user !== null || !URL.canParse(plain)) return plain;
+  const url = new URL(plain);
+  return url.username === '' && url.password === '' ? plain : url.href;
+}
 
 /** What would end the user part of a URL. */
 const escapedUser = (user: string): string => user.replaceAll(/[/?#@]/g, encodeURIComponent);

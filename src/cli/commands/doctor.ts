@@ -1,11 +1,12 @@
 import { loadConfig, planRun, type LoadedConfig } from '../../config';
 import { ConfigError, renderProblem } from '../../config/problems';
-import type { RunPlan } from '../../contract/plan';
+import type { PlatformRef, RunPlan } from '../../contract/plan';
 import { examine } from '../../doctor/doctor';
 import { findingText, misfit, ok, type Finding } from '../../doctor/finding';
 import { harmlessText } from '../../report/terminal-text';
 import type { Style } from '../../report/style';
-import type { PlatformWish } from '../../stack/platform-choice';
+import { CredentialsError } from '../../lepton/errors';
+import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
 import type { Env } from '../../temporal/target';
 import { textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
 import { configRequest, wantsJson } from '../config-input';
@@ -40,7 +41,7 @@ async function readConfig(input: CommandInput, context: CommandContext): Promise
   let loaded: LoadedConfig | undefined;
   try {
     loaded = await loadConfig(configRequest(input, context));
-    const { plan, hostSecrets } = planRun(loaded, planContext(context));
+    const { plan, hostSecrets } = planRun(loaded, planContext(context, platformOf(input, loaded.env)));
     const secrets = Object.fromEntries(hostSecrets.map((name) => [name, loaded?.env[name] ?? '']));
     const tasks = plan.tasks.length === 1 ? '1 task' : `${plan.tasks.length} tasks`;
     return { findings: [ok('config', `${loaded.file}: ${tasks} for ${plan.model}`)], plan, env: loaded.env, secrets };
@@ -51,10 +52,20 @@ async function readConfig(input: CommandInput, context: CommandContext): Promise
   }
 }
 
-/** A plan to look at: it is never started, so which run and platform it names does not matter. */
-const planContext = ({ commandLine, cwd }: CommandContext) => ({
+/** Where the run would go; without usable credentials, which are a finding of their own, it does not matter. */
+function platformOf(input: CommandInput, env: Env): PlatformRef {
+  try {
+    return choosePlatform({ wish: (textOption(input, 'platform') ?? 'auto') as PlatformWish, env }).ref;
+  } catch (error) {
+    if (!(error instanceof CredentialsError)) throw error;
+    return { kind: 'local', workspace: 'local' };
+  }
+}
+
+/** A plan to look at: it is never started, so which run it names does not matter. */
+const planContext = ({ commandLine, cwd }: CommandContext, platform: PlatformRef) => ({
   invocation: '0'.repeat(16),
-  platform: { kind: 'local', workspace: 'local' } as const,
+  platform,
   owner: 'doctor',
   command: commandLine,
   cwd,

@@ -2,7 +2,7 @@
 import { isMissing } from '../tree';
 import type { ConfigNode, MapNode } from '../tree';
 
-/** `over` wins; its `???` says "still missing" and leaves a value that is already there. Lists are replaced whole. */
+/** `over` wins; its `???` says "still missing" and leaves a value that is already there, but for another `???`. Lists are replaced whole. */
 export function mergeNodes(base: ConfigNode, over: ConfigNode): ConfigNode {
   if (base.kind !== 'map' || over.kind !== 'map') return over;
   return mergeMaps(base, over);
@@ -13,7 +13,7 @@ export function mergeMaps(base: MapNode, over: MapNode): MapNode {
   for (const [key, node] of over.entries) {
     const existing = entries.get(key);
     if (existing === undefined) entries.set(key, node);
-    else if (!isMissing(node)) entries.set(key, mergeNodes(existing, node));
+    else if (!isMissing(node) || isMissing(existing)) entries.set(key, mergeNodes(existing, node));
   }
   const place = over.keyOrigin ?? base.keyOrigin;
   return { kind: 'map', entries, origin: over.origin, ...(place === undefined ? {} : { keyOrigin: place }) };

@@ -40,6 +40,9 @@ export function resolveOne(
   return new Interpolator(root, env).tryAt(path);
 }
 
+/** Of values that refer to each other: each of them is as much at fault as the others. */
+class ChainFailure extends ResolutionFailure {}
+
 class Interpolator implements ResolverScope {
   private readonly problems: ConfigProblem[] = [];
   private readonly broken = new Set<string>();
@@ -89,6 +92,8 @@ class Interpolator implements ResolverScope {
       if (!(error instanceof ResolutionFailure)) throw error;
       this.chain.length = 0;
       this.broken.add(dotted(path));
+      // It is said at the value that is at fault, which is collected like this one.
+      if (error.at !== undefined && error.at !== dotted(path)) return { ...node, value: null };
       const hint = error.hint === undefined ? {} : { hint: error.hint };
       this.problems.push({ ...placeOf(placeOfNode(node)), path: dotted(path), message: error.message, ...hint });
       return { ...node, value: null };
@@ -108,20 +113,28 @@ class Interpolator implements ResolverScope {
         };
       if (node.kind === 'list')
         return { ...node, items: node.items.map((child, index) => this.deep(child, [...path, index])) };
-      return this.text(node, path);
+      return this.blaming(key, () => this.text(node, path));
     });
     this.memo.set(key, result);
     return result;
   }
 
+  /** Notes where a failure comes from, unless it is one of references among each other. */
+  private blaming<T>(key: string, work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof ResolutionFailure && !(error instanceof ChainFailure)) error.at ??= key;
+      throw error;
+    }
+  }
+
   private guarded<T>(key: string, work: () => T): T {
     if (this.chain.includes(key)) {
       const from = this.chain.indexOf(key);
-      throw new ResolutionFailure(
-        `the interpolation refers to itself: ${[...this.chain.slice(from), key].join(' → ')}`,
-      );
+      throw new ChainFailure(`the interpolation refers to itself: ${[...this.chain.slice(from), key].join(' → ')}`);
     }
-    if (this.chain.length >= maxChain) throw new ResolutionFailure(`more than ${maxChain} references in a chain`);
+    if (this.chain.length >= maxChain) throw new ChainFailure(`more than ${maxChain} references in a chain`);
     this.chain.push(key);
     const result = work();
     this.chain.pop();

@@ -8,6 +8,9 @@ import type { Element } from './grammar';
 
 /** Why an interpolation has no value; made a problem by the caller, who knows the place. */
 export class ResolutionFailure extends Error {
+  /** Dotted path of the value whose own text is at fault; others only refer to it. */
+  at: string | undefined;
+
   constructor(
     message: string,
     readonly hint?: string,

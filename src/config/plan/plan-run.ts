@@ -12,6 +12,7 @@ import { readExistingUrl, requestUrl } from './existing-url';
 import type { ExistingUrl } from './existing-url';
 import { checkHostSecrets } from './host-secrets';
 import { endpointKey, jobSpec, jobVariables } from './job';
+import { checkNeededVariables } from './needed-variables';
 import { endpointName, jobName, taskFolder, taskSlug } from './names';
 import { Report } from './report';
 import { resolveTask } from './resolve-task';
@@ -53,6 +54,7 @@ function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; h
     const resolved = resolveTask({ config: task, index, trustUnlisted: loaded.trust.unlistedTasks, report });
     return resolved === undefined ? [] : [resolved];
   });
+  checkNeededVariables({ config, tasks, platform: context.platform.kind, report });
   const { endpoint, urls } = planEndpoint({ loaded, tasks, report });
   const storage = storagePlan(config, context.invocation, report);
   const budget = budgetPlan(config, report);

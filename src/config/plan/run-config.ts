@@ -1,5 +1,5 @@
 /** The run config that the evaluator gets: the user's, completed by what the run knows. Pure. */
-import { Leaf } from '../schema/fields';
+import { Leaf, toPlain } from '../schema/fields';
 import type { RawMap, RawValue } from '../schema/fields';
 import { writeYaml } from '../yaml-writer';
 import type { Writable } from '../yaml-writer';
@@ -51,6 +51,12 @@ export function runConfig(request: RunConfigRequest): RunConfig {
 export function userText(common: RawMap, own: RawMap, path: readonly string[]): string | undefined {
   const value = valueAt(mergeRaw(common, own), path);
   return value instanceof Leaf ? value.text : undefined;
+}
+
+/** A part of the merged user config, plain; `undefined`: it has none. */
+export function userValue(common: RawMap, own: RawMap, path: readonly string[]): unknown {
+  const value = valueAt(mergeRaw(common, own), path);
+  return value === undefined ? undefined : toPlain(value);
 }
 
 const leaf = (value: string): Leaf => new Leaf({ kind: 'scalar', value, verbatim: true, origin: {} });

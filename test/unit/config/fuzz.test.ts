@@ -4,11 +4,22 @@ import { ConfigError } from '../../../src/config';
 import { GrammarFailure, parseText } from '../../../src/config/interpolation/grammar';
 import { parseOverride } from '../../../src/config/overrides/grammar';
 import { OverrideFailure } from '../../../src/config/overrides/failure';
-import { plan, runnable } from './configs';
+import { against, plan, runnable } from './configs';
+
+/** For a long run by hand: EVALSAGA_FUZZ_FACTOR=20. */
+const factor = Number(process.env['EVALSAGA_FUZZ_FACTOR'] ?? '1');
+jest.setTimeout(120_000 * factor);
+
+const env = {
+  A: '1',
+  HF_TOKEN: 'nvapi-CANARY0123456789abcdef',
+  URL: 'https://me:CANARY-pass@h/v1?sig=CANARYsignature',
+};
 
 async function outcome(text: string, overrides: readonly string[]): Promise<'plan' | 'problems'> {
   try {
-    await plan(text, { overrides, env: { A: '1', HF_TOKEN: 'nvapi-CANARY0123456789abcdef' } });
+    const planned = await plan(text, { overrides, env });
+    expect(JSON.stringify(planned)).not.toContain('CANARY');
     return 'plan';
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -119,6 +130,8 @@ const values = fc.oneof(
     '[[[[',
     'x y',
     '${oc.env:HF_TOKEN}',
+    '${oc.env:URL}',
+    'host:URL',
     '???',
     '{name: hellaswag}',
     '[{name: hellaswag}]',
@@ -143,7 +156,55 @@ test('configs', async () => {
   const seen = new Set<string>();
   await fc.assert(
     fc.asyncProperty(documents, async (text) => void seen.add(await outcome(text, []))),
-    { numRuns: 300 },
+    { numRuns: 400 * factor },
+  );
+  expect([...seen].sort()).toEqual(['plan', 'problems']);
+});
+
+test('configs with overrides', async () => {
+  const both = fc.tuple(documents, overrides);
+  await fc.assert(
+    fc.asyncProperty(both, async ([text, given]) => void (await outcome(text, given))),
+    { numRuns: 200 * factor },
+  );
+});
+
+test('URLs with secrets, well written or not', async () => {
+  const odd = fc.oneof(
+    fc.constantFrom('/', '?', '#', '@', ':', '%', '%40', '&', '=', '"', "'", ' ', '\\', '$', '${', 'é', '***'),
+    fc.string({ maxLength: 4 }),
+  );
+  const around = fc.tuple(odd, odd).map(([before, after]) => `${before}CANARY${after}`);
+  const urls = fc
+    .tuple(
+      fc.constantFrom('https://', 'http://', 'HTTP://', ' https://'),
+      around,
+      around,
+      fc.constantFrom('h', 'h:80', '[::1]:8', ''),
+      odd,
+      around,
+    )
+    .map(
+      ([scheme, user, password, host, path, key]) =>
+        `${scheme}${user}:${password}@${host}/v1${path}?token=${key.replaceAll('&', '%26')}`,
+    );
+  const seen = new Set<string>();
+  await fc.assert(
+    fc.asyncProperty(urls, fc.boolean(), async (url, isVariable) => {
+      // As a URL is read, an unescaped `/` may end what was meant as a user and password: then the user is a host.
+      if (URL.canParse(url) && new URL(url).password === '') return;
+      const target = isVariable ? '"${oc.env:URL}"' : JSON.stringify(url.replaceAll('${', ''));
+      const config = against(`{url: ${target}, model_id: m}`);
+      try {
+        expect(JSON.stringify((await plan(config, { env: { URL: url } })).plan)).not.toContain('CANARY');
+        seen.add('plan');
+      } catch (error) {
+        if (!(error instanceof ConfigError)) throw error;
+        expect(error.message).not.toContain('CANARY');
+        seen.add('problems');
+      }
+    }),
+    { numRuns: 1000 * factor },
   );
   expect([...seen].sort()).toEqual(['plan', 'problems']);
 });
@@ -152,7 +213,7 @@ test('overrides', async () => {
   const seen = new Set<string>();
   await fc.assert(
     fc.asyncProperty(overrides, async (given) => void seen.add(await outcome(runnable(), given))),
-    { numRuns: 300 },
+    { numRuns: 400 * factor },
   );
   expect([...seen].sort()).toEqual(['plan', 'problems']);
   expect(({} as Record<string, unknown>)['x']).toBeUndefined();
@@ -202,7 +263,7 @@ test('grammars end in a tree or their own failure', () => {
         expect(error).toBeInstanceOf(OverrideFailure);
       }
     }),
-    { numRuns: 5000 },
+    { numRuns: 5000 * factor },
   );
 });
 

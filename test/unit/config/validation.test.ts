@@ -1,5 +1,5 @@
 /** What a config that can't work is answered with. */
-import { load, problems, runnable } from './configs';
+import { deploying, load, problems, runnable } from './configs';
 
 test('an unknown key is named with its place and the nearest valid one', async () => {
   const [problem] = await problems(runnable('  lepton_config:\n    resource_shap: gpu.1xh100\n'));
@@ -214,4 +214,33 @@ test('.env fills in what is not set; --env-file must exist', async () => {
   expect(await served({ NAME: 'set' })).toMatchObject({ served_model_name: 'set' });
   const [problem] = await problems(config, { envFile: 'nope.env' });
   expect(problem?.message).toBe('there is no such env file');
+});
+
+test('a variable that is not set is said once, where it was written', async () => {
+  const found = await problems(runnable('  tensor_parallel_size: 1\n  port: ${oc.env:MY_PORT}\n'));
+  expect(found).toMatchObject([
+    { path: 'deployment.port', message: expect.stringContaining('MY_PORT'), file: 'config.yaml' },
+  ]);
+  const model = await problems(
+    deploying(
+      'vllm',
+      '{hf_model_handle: "${oc.env:MODEL}", served_model_name: "${.hf_model_handle}", extra_args: "--a ${deployment.hf_model_handle}"}',
+    ),
+  );
+  expect(model.map(({ path }) => path)).toEqual(['deployment.hf_model_handle']);
+});
+
+test('values that refer to each other are each said', async () => {
+  const found = await problems(
+    deploying(
+      'vllm',
+      '{hf_model_handle: "${deployment.served_model_name}", served_model_name: "${deployment.hf_model_handle}"}',
+    ),
+  );
+  expect(found.map(({ path }) => path)).toEqual(expect.arrayContaining(['deployment.hf_model_handle']));
+});
+
+test('a required value is reported where the user wrote ???', async () => {
+  const found = await problems(runnable().replace('./out', '???'));
+  expect(found).toMatchObject([{ path: 'execution.output_dir', file: 'config.yaml', line: 6 }]);
 });
