@@ -47,15 +47,19 @@ export function createResultActivities(dependencies: ActivityDependencies) {
       return attempt({ subject, purpose: 'step' }, async ({ signal, attempt: number }) => {
         const platform = await dependencies.platform(input.platform);
         const onProgress = (progress: FetchProgress) => Context.current().heartbeat(progress);
-        const fetched = await fetchFolder(input, { platform, marks: marksFor(input), signal, onProgress }).catch(
-          (error: unknown) => {
-            if (error instanceof ResultsTooLarge) return error;
-            // Something may still be writing there; a folder that stays unusable is given up.
-            if (error instanceof UnusableFolder && number >= unusableAttempts)
-              throw finalFailure(failureTypes.resultsUnusable, `${subject}: ${error.message}`);
-            throw error;
-          },
-        );
+        const fetched = await fetchFolder(input, {
+          platform,
+          marks: marksFor(input),
+          secrets: unspeakable(),
+          signal,
+          onProgress,
+        }).catch((error: unknown) => {
+          if (error instanceof ResultsTooLarge) return error;
+          // Something may still be writing there; a folder that stays unusable is given up.
+          if (error instanceof UnusableFolder && number >= unusableAttempts)
+            throw finalFailure(failureTypes.resultsUnusable, `${subject}: ${error.message}`);
+          throw error;
+        });
         if (!fetched) return { files: 0, bytes: 0, metrics: null, notes: [], incomplete: null };
         const home = { metrics: await readMetrics(input), notes: (await readNotes(input.target)).map(fitWords) };
         if (fetched instanceof ResultsTooLarge) return { ...home, files: 0, bytes: 0, incomplete: fetched.message };
@@ -100,7 +104,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
         }
         const platform = await dependencies.platform(input.platform);
         const onProgress = (progress: FetchProgress) => Context.current().heartbeat(progress);
-        if (await removeFolder(input, { platform, marks: marksFor(input), signal, onProgress })) return;
+        if (await removeFolder(input, { platform, marks: marksFor(input), secrets: [], signal, onProgress })) return;
         throw notReady(`storage ${folder} is being removed`, goneDelayMs[platform.pace]);
       });
     },

@@ -13,17 +13,20 @@ export function createSweepActivities(dependencies: ActivityDependencies) {
     }): Promise<SweepReport> {
       return attempt({ subject: `sweep of ${input.platform.workspace}`, purpose: 'teardown' }, async ({ signal }) => {
         const { client } = await dependencies.platform(input.platform);
-        await dependencies.forgetStaleSecrets(getClient());
-        return sweep({
+        const report = await sweep({
           temporal: getClient(),
           platform: client,
           ref: input.platform,
           home: { runs: dependencies.runsFolder },
           origin: dependencies.origin,
+          secretsOf: (invocation) => dependencies.secretsOf({ invocation, platform: input.platform }),
           graceSeconds: input.graceSeconds,
           dryRun: false,
           signal,
         });
+        // Not before: they are masked in what a sweep brings home.
+        await dependencies.forgetStaleSecrets(getClient());
+        return report;
       });
     },
   };

@@ -14,6 +14,8 @@ const lookMs = { local: 500, lepton: 5_000 } as const;
 export interface StorageContext {
   readonly platform: Pick<Platform, 'client' | 'pace'>;
   readonly marks: Marks;
+  /** Masked in what comes home. */
+  readonly secrets: readonly string[];
   readonly signal: AbortSignal;
   readonly onProgress: (progress: FetchProgress) => void;
 }
@@ -29,20 +31,21 @@ export async function fetchFolder(
   const { storage, folder, target, maxBytes } = input;
   const { client } = context.platform;
   if (await hasStorageApi(client)) {
-    const { signal, onProgress } = context;
+    const { signal, secrets, onProgress } = context;
     const remote = path.posix.join(storage.path, folder);
     return fetchTaskResults({
       client,
       fileSystem: storage.fileSystem,
       path: remote,
       target,
+      secrets,
       maxBytes,
       signal,
       onProgress,
     });
   }
   return collectThroughJob(
-    { storage, folder, target, maxBytes, ...placement(input.job) },
+    { storage, folder, target, maxBytes, secrets: context.secrets, ...placement(input.job) },
     await surroundings(input.job, context),
   );
 }

@@ -1,6 +1,7 @@
 import { failureTypes } from '../contract/errors';
 import type { HomePaths } from '../home/paths';
 import { forgetSecrets, storedSecrets } from '../home/run-store';
+import { secretsOfReferences, secretsOfRun } from '../home/secret-values';
 import { loadAccess } from '../lepton/access-store';
 import { createPlatforms } from '../lepton/platforms';
 import { forgetStaleSecrets } from '../temporal/stale-secrets';
@@ -16,6 +17,8 @@ export function createWorkerDependencies(options: {
   readonly requestTimeoutMs?: number | undefined;
 }): ActivityDependencies {
   const { home, env, origin, requestTimeoutMs } = options;
+  /** By run: values of its variables that this worker's environment had to give. */
+  const own = new Map<string, Readonly<Record<string, string>>>();
   return {
     origin,
     runsFolder: home.runs,
@@ -24,7 +27,11 @@ export function createWorkerDependencies(options: {
       const stored = await storedSecrets(home, invocation);
       return (name) => {
         const value = stored[name] ?? env[name];
-        if (value !== undefined) return value;
+        if (value !== undefined) {
+          // What only this worker knows of must not be said either.
+          if (stored[name] === undefined) own.set(invocation, { ...own.get(invocation), [name]: value });
+          return value;
+        }
         throw finalFailure(
           failureTypes.secretMissing,
           `variable ${name}, which the config refers to, is set neither where run ${invocation} was started nor on this worker. Set it there and start the run again.`,
@@ -33,10 +40,13 @@ export function createWorkerDependencies(options: {
     },
     secretsOf: async ({ invocation, platform }) => {
       const access = await loadAccess(home, platform, { env }).catch(() => undefined);
-      const stored = invocation === undefined ? {} : await storedSecrets(home, invocation);
-      return [...Object.values(stored), ...(access ? [access.token] : [])];
+      const known = await secretsOfRun(home, { invocation, env, token: access?.token });
+      return [...known, ...secretsOfReferences(own.get(invocation ?? '') ?? {})];
     },
     forgetStaleSecrets: (client) => forgetStaleSecrets(client, home),
-    forgetHostSecrets: (invocation) => forgetSecrets(home, invocation),
+    forgetHostSecrets: async (invocation) => {
+      own.delete(invocation);
+      await forgetSecrets(home, invocation);
+    },
   };
 }

@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import path from 'node:path';
 import { keyFileVariable } from '../encryption/key-file';
+import { secretsOfEnv } from '../home/secret-values';
 import { homePaths } from '../home/paths';
+import { maskKnown } from '../lepton/masking';
 import type { CommandContext } from './command';
 import { commandLineOf } from './command-line';
 import { commands } from './commands';
@@ -33,9 +35,11 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** Libraries quote what they were given: an address with a proxy's password, a header with a key. */
 function report(error: unknown, { output, asJson }: { output: Output; asJson: boolean }): void {
-  output.note(errorText(error, output.style));
-  if (asJson) output.json(errorDocument(error));
+  const masked = (text: string): string => maskKnown(text, secretsOfEnv(process.env));
+  output.note(masked(errorText(error, output.style)));
+  if (asJson) output.json(JSON.parse(masked(JSON.stringify(errorDocument(error)))));
 }
 
 /** Background processes stand elsewhere. */

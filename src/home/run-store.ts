@@ -40,7 +40,10 @@ export async function storedInvocations(home: HomePaths, prefix: string): Promis
 }
 
 /** Values of the host variables that a run's plan references, as far as this host was given them. */
-export async function storedSecrets(home: HomePaths, invocation: string): Promise<Readonly<Record<string, string>>> {
+export async function storedSecrets(
+  home: Pick<HomePaths, 'secrets'>,
+  invocation: string,
+): Promise<Readonly<Record<string, string>>> {
   const parsed = secretsSchema.safeParse(await readJsonFile(secretsFile(home, invocation)));
   return parsed.success ? parsed.data : {};
 }
@@ -49,7 +52,8 @@ export async function forgetSecrets(home: HomePaths, invocation: string): Promis
   await rm(secretsFile(home, invocation), { force: true });
 }
 
-const secretsFile = (home: HomePaths, invocation: string): string => path.join(home.secrets, `${invocation}.json`);
+const secretsFile = (home: Pick<HomePaths, 'secrets'>, invocation: string): string =>
+  path.join(home.secrets, `${invocation}.json`);
 
 /** A run of this host whose storage nobody has accounted for yet. */
 export interface StoredRun {

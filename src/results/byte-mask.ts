@@ -6,13 +6,24 @@ export class ByteMask {
   /** Bytes at the end of a piece that might begin a secret. */
   private readonly heldBack: number;
   private carry = '';
+  /** Secrets that were replaced so far. */
+  found = 0;
 
-  constructor(secrets: readonly string[]) {
+  /** `keepLength`: as many characters stand for a secret as it had. */
+  constructor(
+    secrets: readonly string[],
+    private readonly options: { readonly keepLength?: boolean } = {},
+  ) {
     // Latin-1 holds any byte in one character, so that searching text is searching bytes.
     const forms = secretForms(secrets).map((form) => Buffer.from(form, 'utf8').toString('latin1'));
     this.heldBack = Math.max(0, ...forms.map((form) => form.length - 1));
     const longestFirst = forms.sort((a, b) => b.length - a.length).map(literally);
     this.forms = forms.length === 0 ? undefined : new RegExp(longestFirst.join('|'), 'g');
+  }
+
+  /** There is nothing to replace. */
+  get isEmpty(): boolean {
+    return this.forms === undefined;
   }
 
   /** What can be passed on by now. */
@@ -33,7 +44,8 @@ export class ByteMask {
     let done = 0;
     forms.lastIndex = 0;
     for (let found = forms.exec(text); found !== null && found.index < until; found = forms.exec(text)) {
-      out += `${text.slice(done, found.index)}***`;
+      this.found += 1;
+      out += text.slice(done, found.index) + (this.options.keepLength ? '*'.repeat(found[0].length) : '***');
       done = found.index + found[0].length;
     }
     const end = Math.max(done, until);

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { createInflate, crc32, type Inflate } from 'node:zlib';
 import { linesOf, parseCollectorLine, type CollectorLine } from './collector-protocol';
 import { ResultsTooLarge, type FetchedFolder, type FetchProgress } from './fetch';
-import { openJournal, type HomeFile, type Journal } from './journal';
+import { maskFile, type FileContent } from './mask-file';
+import { openJournal, originalOf, type HomeFile, type Journal } from './journal';
 import { localPath, mostFiles, refuseClashes, UnusableFolder } from './remote-tree';
 import { finishFolder, makeFolder } from './target-folder';
 import { draftFor } from './whole-file';
@@ -17,6 +18,8 @@ export interface ReceiveRequest {
   readonly path: string;
   /** Absolute local folder. */
   readonly target: string;
+  /** Masked in what comes home. */
+  readonly secrets: readonly string[];
   /** What the job was told. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
@@ -140,7 +143,9 @@ class Receiver {
     this.total = total;
     for (const file of this.files) {
       const record = await this.journal.intact(file.local);
-      if (record?.size === file.size && record.sha256 === file.sha256) this.home.set(file.index, record);
+      if (record === undefined) continue;
+      const original = originalOf(record);
+      if (original.size === file.size && original.sha256 === file.sha256) this.home.set(file.index, record);
     }
     this.progress();
   }
@@ -161,10 +166,11 @@ class Receiver {
 
   private async complete({ index, packed }: Extract<CollectorLine, { kind: 'done' }>): Promise<void> {
     if (this.current?.index !== index) return;
-    const whole = await this.current.complete(packed);
+    const whole = await this.current.complete(packed, this.request.secrets);
     const file = this.files[index];
     if (whole && file) {
-      const record = { path: file.local, size: file.size, sha256: file.sha256 };
+      const original = { size: file.size, sha256: file.sha256 };
+      const record = { path: file.local, ...(whole.masked ? { ...whole.masked, original } : original) };
       await this.journal?.add(record);
       this.home.set(index, record);
       this.progress();
@@ -217,17 +223,21 @@ class IncomingFile {
     return data.length;
   }
 
-  /** Moves the file to its place when it is whole and what was announced. */
-  async complete(packed: number): Promise<boolean> {
-    if (this.damaged || packed !== this.packed) return false;
+  /** Moves the file to its place, secrets masked, when it is whole and what was announced; else `undefined`. */
+  async complete(
+    packed: number,
+    secrets: readonly string[],
+  ): Promise<{ readonly masked: FileContent | undefined } | undefined> {
+    if (this.damaged || packed !== this.packed) return undefined;
     this.inflate.end();
     await this.writing.catch(() => (this.damaged = true));
     const whole =
       !this.damaged && this.size === this.announced.size && this.hash.digest('hex') === this.announced.sha256;
-    if (!whole) return false;
+    if (!whole) return undefined;
     await this.handle.sync();
+    const masked = await maskFile(this.draft, secrets);
     await rename(this.draft, this.file);
-    return true;
+    return { masked };
   }
 
   async discard(): Promise<void> {

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { LeptonClient } from '../lepton/types';
-import { openJournal, type HomeFile, type Journal } from './journal';
+import { maskFile } from './mask-file';
+import { openJournal, originalOf, type HomeFile, type Journal } from './journal';
 import { readRemoteTree, UnusableFolder, type RemoteFile, type RemoteTree } from './remote-tree';
 import { finishFolder, makeFolder } from './target-folder';
 import { draftFor } from './whole-file';
@@ -14,6 +15,8 @@ export interface FetchRequest {
   readonly path: string;
   /** Absolute local folder. */
   readonly target: string;
+  /** Masked in what comes home. */
+  readonly secrets: readonly string[];
   /** Largest sum of file sizes that is fetched. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
@@ -57,7 +60,7 @@ const mostRounds = 4;
 
 /**
  * Brings a task's storage folder home, whole and checked: lists it, streams each file to a draft that takes its place when
- * the size is right, lists again until nothing new shows up, and writes `manifest.json`. Files that an earlier, interrupted
+ * the size is right and its secrets are masked, lists again until nothing new shows up, and writes `manifest.json`. Files that an earlier, interrupted
  * call brought home unchanged are not fetched again. Caches, databases of caches and lock files stay behind.
  * `undefined` when there is no such folder. Rejects with `LeptonError`, `ResultsTooLarge`, `UnusableFolder`, or the
  * signal's reason.
@@ -113,10 +116,10 @@ class FetchRun {
       const size = await client.storage.size(fileSystem, remote, { signal });
       this.progress();
       const record = this.home.get(local);
-      if (record === undefined || size === undefined || size === record.size) return;
+      if (record === undefined || size === undefined || size === originalOf(record).size) return;
       this.home.delete(local);
       this.journal?.forget(local);
-      this.bytes -= record.size;
+      this.bytes -= originalOf(record).size;
       stale += 1;
     });
     return stale;
@@ -148,18 +151,19 @@ class FetchRun {
   /** What an earlier call brought home. Whether it is still the same on the platform is asked in the end, as for all. */
   private async reuse({ local }: RemoteFile): Promise<HomeFile | undefined> {
     const record = await this.journal?.intact(local);
-    if (record) this.count(record.size);
+    if (record) this.count(originalOf(record).size);
     return record;
   }
 
   private async download({ local, remote }: RemoteFile): Promise<HomeFile> {
-    const { client, fileSystem, target, signal } = this.request;
+    const { client, fileSystem, target, secrets, signal } = this.request;
     await makeFolder(target, path.posix.dirname(local));
     const file = path.join(target, local);
     const draft = draftFor(file);
     try {
-      const { size, sha256 } = await this.stream(client.storage.read(fileSystem, remote, { signal }), draft);
-      const record = { path: local, size, sha256 };
+      const original = await this.stream(client.storage.read(fileSystem, remote, { signal }), draft);
+      const masked = await maskFile(draft, secrets);
+      const record = { path: local, ...(masked ? { ...masked, original } : original) };
       await rename(draft, file);
       await this.journal?.add(record);
       return record;

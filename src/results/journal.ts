@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { appendFile, lstat, open, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import type { FileContent } from './mask-file';
 
 /** What came home so far, one line per file: an interrupted fetch goes on from there. */
 
@@ -11,15 +12,21 @@ export interface HomeFile {
   readonly size: number;
   /** Hexadecimal. */
   readonly sha256: string;
+  /** As it is on the platform, where secrets were masked on the way home. */
+  readonly original?: FileContent | undefined;
 }
 
 const homeFileSchema: z.ZodType<HomeFile> = z.object({
   path: z.string(),
   size: z.number(),
   sha256: z.string(),
+  original: z.object({ size: z.number(), sha256: z.string() }).optional(),
 });
 
 const manifestSchema = z.looseObject({ files: z.array(homeFileSchema) });
+
+/** What the platform has: what was checked when the file came. */
+export const originalOf = ({ size, sha256, original }: HomeFile): FileContent => original ?? { size, sha256 };
 
 export interface Journal {
   /** The record of a file that still lies at home exactly as it was fetched. */

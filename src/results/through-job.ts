@@ -44,7 +44,7 @@ const mostReadings = 3;
  * Rejects as `receiveCollected`, with `HelperJobFailed`, `LeptonError`, or the signal's reason.
  */
 export async function collectThroughJob(
-  request: Omit<CollectorRequest, 'from'> & { readonly target: string },
+  request: CollectRequest,
   surroundings: JobSurroundings,
 ): Promise<FetchedFolder | undefined> {
   let from = 0;
@@ -59,6 +59,12 @@ export async function collectThroughJob(
     from = outcome.error.from;
   }
 }
+
+type CollectRequest = Omit<CollectorRequest, 'from'> & {
+  readonly target: string;
+  /** Masked in what comes home. */
+  readonly secrets: readonly string[];
+};
 
 /** Removes a run's folder, or one task's in it, through a job; resolves when it is gone. Rejects as `collectThroughJob`. */
 export async function removeThroughJob(request: RemovalRequest, surroundings: JobSurroundings): Promise<void> {
@@ -116,11 +122,7 @@ type Reading =
   | { readonly kind: 'read'; readonly fetched: FetchedFolder | undefined }
   | { readonly kind: 'incomplete'; readonly error: IncompleteCollection };
 
-async function readLog(
-  request: Omit<CollectorRequest, 'from'> & { readonly target: string },
-  surroundings: JobSurroundings,
-  id: string,
-): Promise<Reading> {
+async function readLog(request: CollectRequest, surroundings: JobSurroundings, id: string): Promise<Reading> {
   const { client, signal, pollMs, onProgress } = surroundings;
   let error = new IncompleteCollection(`${request.folder}: job ${id} has no log`, 0);
   for (let reading = 1; reading <= mostReadings; reading += 1) {

@@ -21,6 +21,8 @@ export interface CleanupRequest {
   readonly origin: string;
   /** Absolute folder for results that are not home yet, when the plan does not name one. */
   readonly outputDir: string;
+  /** Masked in what comes home. */
+  readonly secrets: readonly string[];
   /** Storage goes without being brought home first. */
   readonly discard: boolean;
   readonly report: (line: string) => void;
@@ -92,14 +94,14 @@ interface StorageAccess {
 }
 
 /** Whichever way the workspace gives access to storage. */
-function accessByPlan({ platform, origin, report, signal }: CleanupRequest, plan: RunPlan): StorageAccess {
-  const storage = { platform, plan, origin, report, signal };
+function accessByPlan({ platform, origin, secrets, report, signal }: CleanupRequest, plan: RunPlan): StorageAccess {
+  const storage = { platform, plan, origin, secrets, report, signal };
   return { bringHome: () => bringStorageHome(storage), remove: () => removeStorage(storage) };
 }
 
 /** By the storage API alone: jobs need a plan. */
 function accessByPlace(request: CleanupRequest, { fileSystem, path: folder }: StoragePlace): StorageAccess {
-  const { platform, invocation, outputDir, report, signal } = request;
+  const { platform, invocation, outputDir, secrets, report, signal } = request;
   return {
     async bringHome() {
       const entries = (await platform.storage.list(fileSystem, folder, { signal })) ?? [];
@@ -112,6 +114,7 @@ function accessByPlace(request: CleanupRequest, { fileSystem, path: folder }: St
           fileSystem,
           path: from,
           target,
+          secrets,
           maxBytes: limit,
           signal,
         });

@@ -20,6 +20,8 @@ export interface StorageSurroundings {
   readonly ref: PlatformRef;
   readonly home: Pick<HomePaths, 'runs'>;
   readonly rule: SweepRule;
+  /** Values of a run that must not come home in the clear. */
+  secretsOf(invocation: string): Promise<readonly string[]>;
 }
 
 /**
@@ -48,9 +50,10 @@ export async function findOrphanStorage(around: StorageSurroundings): Promise<Or
 /** Brings home what is there, then removes it. Rejects, having removed nothing, when not all came home. */
 export async function removeOrphanStorage(
   { run: { plan } }: OrphanStorage,
-  { platform, home, rule, signal }: StorageSurroundings & { readonly signal?: AbortSignal | undefined },
+  { platform, home, rule, secretsOf, signal }: StorageSurroundings & { readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
-  const storage = { platform, plan, origin: rule.origin, signal };
+  const secrets = await secretsOf(plan.invocation);
+  const storage = { platform, plan, origin: rule.origin, secrets, signal };
   await bringStorageHome(storage);
   await removeStorage(storage);
   await noteStorageGone(home, plan.invocation);

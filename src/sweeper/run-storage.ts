@@ -11,6 +11,8 @@ export interface RunStorageRequest {
   readonly plan: RunPlan;
   /** Written into the helper jobs that stand in for a missing storage API. */
   readonly origin: string;
+  /** Masked in what comes home. */
+  readonly secrets: readonly string[];
   /** Told what came home. */
   readonly report?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -66,10 +68,14 @@ async function bringHome(request: RunStorageRequest, task: TaskPlan): Promise<vo
 
 const ownerOf = ({ platform, invocation }: RunPlan, { index }: TaskPlan) => ({ platform, invocation, index });
 
-function contextOf({ platform, plan, origin, signal }: RunStorageRequest, { index }: TaskPlan): StorageContext {
+function contextOf(
+  { platform, plan, origin, secrets, signal }: RunStorageRequest,
+  { index }: TaskPlan,
+): StorageContext {
   return {
     platform: { client: platform, pace: paceOf(platform.access.url) },
     marks: { invocation: plan.invocation, index, origin },
+    secrets,
     signal: signal ?? new AbortController().signal,
     onProgress: () => undefined,
   };

@@ -21,6 +21,8 @@ export interface SweepRequest {
   readonly home: Pick<HomePaths, 'runs'>;
   readonly origin: string;
   readonly graceSeconds: number;
+  /** Values of a run that must not come home in the clear. */
+  secretsOf(invocation: string): Promise<readonly string[]>;
   /** Finds and names, deletes nothing. */
   readonly dryRun: boolean;
   readonly signal?: AbortSignal | undefined;

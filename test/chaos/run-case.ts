@@ -214,6 +214,7 @@ async function tidy(
       ref: plan.platform,
       home: launch,
       origin: stand.origin,
+      secretsOf: () => Promise.resolve([]),
       graceSeconds: -60,
       dryRun: false,
     }),
@@ -226,6 +227,7 @@ async function tidy(
       plan,
       outputDir: plan.outputDir,
       discard: false,
+      secrets: [],
       report: () => undefined,
     });
   }

@@ -55,7 +55,7 @@ test('collected, then removed; no job is left', async () => {
 
   const target = path.join(folder.path, 'home');
   const placement = { image: 'python:3', nodeGroup: null, storage };
-  const request = { ...placement, folder: '0-arc', maxBytes: 10_000_000, target };
+  const request = { ...placement, folder: '0-arc', maxBytes: 10_000_000, target, secrets: [] };
   expect(await collectThroughJob(request, { client, ...rest })).toMatchObject({ files: 2, bytes: 360_011 });
   expect(await readFile(path.join(target, 'results.yml'), 'utf8')).toBe('results: {}');
 

@@ -131,6 +131,7 @@ test('jobs: submitted, followed to the end, results and log home, removed', asyn
     fileSystem: 'fs1',
     path: `/runs/0123456789abcdef/${inside?.name}`,
     target,
+    secrets: [],
     maxBytes: 1_000_000,
   };
   const fetched = await fetchTaskResults(request);

@@ -72,7 +72,15 @@ async function* arriving(log: string): AsyncGenerator<Uint8Array> {
 }
 
 const receive = (log: string, more: Partial<ReceiveRequest> = {}) =>
-  receiveCollected({ source: arriving(log), fileSystem: 'fs1', path: '/0-arc', target, maxBytes: 10_000_000, ...more });
+  receiveCollected({
+    source: arriving(log),
+    fileSystem: 'fs1',
+    path: '/0-arc',
+    target,
+    secrets: [],
+    maxBytes: 10_000_000,
+    ...more,
+  });
 
 const atHome = async () =>
   (await readdir(target, { recursive: true, withFileTypes: true }))

@@ -23,7 +23,15 @@ afterEach(async () => {
 });
 
 const fetchAll = (more: Partial<FetchRequest> = {}) =>
-  fetchTaskResults({ client: storage.client, fileSystem: 'fs', path: '/out', target, maxBytes: 10_000_000, ...more });
+  fetchTaskResults({
+    client: storage.client,
+    fileSystem: 'fs',
+    path: '/out',
+    target,
+    secrets: [],
+    maxBytes: 10_000_000,
+    ...more,
+  });
 
 const atHome = async () =>
   (await readdir(target, { recursive: true, withFileTypes: true }))

@@ -120,6 +120,7 @@ test('cancel, and terminate of everything with a sweep, work as without a key', 
     ref: { kind: 'local', workspace: 'local' },
     home: scenario.home,
     origin: 'tests',
+    secretsOf: () => Promise.resolve([]),
     graceSeconds: -60,
     dryRun: false,
   });

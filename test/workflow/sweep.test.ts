@@ -34,6 +34,7 @@ const sweepNow = (scenario: Scenario, way: Way = {}) =>
     ref: { kind: 'local', workspace: 'local' },
     home: scenario.home,
     origin: way.origin ?? 'tests',
+    secretsOf: () => Promise.resolve([]),
     graceSeconds: way.graceSeconds ?? -60,
     dryRun: way.dryRun ?? false,
   });

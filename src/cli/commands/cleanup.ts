@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { RunPlan } from '../../contract/plan';
 import { forgetSecrets, storedInvocations, storedPlan } from '../../home/run-store';
+import { secretsOfRun } from '../../home/secret-values';
 import { loadAccess } from '../../lepton/access-store';
 import { createLeptonClient } from '../../lepton/client';
 import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
@@ -29,13 +30,15 @@ export const cleanup: CommandBody = async (input, context) => {
   const outputDir = path.resolve(context.cwd, textOption(input, 'outputDir') ?? 'results', invocation);
   const known = await askTemporal(invocation, context);
   const plan = (await storedPlan(home, invocation)) ?? (known.plan && { ...known.plan, outputDir });
-  const platform = createLeptonClient(await platformAccess({ plan, input, context }));
+  const access = await platformAccess({ plan, input, context });
+  const platform = createLeptonClient(access);
   const report = await cleanUp({
     platform,
     invocation,
     plan,
     storage: storagePlace(textOption(input, 'storage')),
     origin: known.origin,
+    secrets: await secretsOfRun(home, { invocation, env: context.env, token: access.token }),
     outputDir,
     discard: flag(input, 'discard'),
     report: (line) => output.note(line),

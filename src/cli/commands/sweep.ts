@@ -1,3 +1,4 @@
+import { secretsOfRun } from '../../home/secret-values';
 import { loadAccess } from '../../lepton/access-store';
 import { createLeptonClient } from '../../lepton/client';
 import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
@@ -23,9 +24,11 @@ export const sweep: CommandBody = async (input, context) => {
   });
   const embedded = temporalTarget(env).kind === 'embedded';
   const dryRun = flag(input, 'dryRun');
+  const access = await loadAccess(home, ref, { env });
   const report = await sweepOnce({
     temporal: stack.client,
-    platform: createLeptonClient(await loadAccess(home, ref, { env })),
+    platform: createLeptonClient(access),
+    secretsOf: (invocation) => secretsOfRun(home, { invocation, env, token: access.token }),
     ref,
     home,
     origin: await originOf({

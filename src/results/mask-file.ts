@@ -1,0 +1,112 @@
+import { createReadStream } from 'node:fs';
+import { open, rename, rm, stat } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip, createGzip } from 'node:zlib';
+import { ByteMask } from './byte-mask';
+import { draftFor } from './whole-file';
+
+/**
+ * Secrets in files that a job wrote: a harness may put its environment, or a request with its headers, into its artefacts.
+ * They are masked before a file takes its place at home, after its content was checked against the original. A file
+ * without a secret stays as it is, byte for byte.
+ */
+
+export interface FileContent {
+  readonly size: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
+/** Bytes that a compressed file may unpack to; one that is larger (a bomb, most likely) is not looked into. */
+const mostUnpacked = 4 * 1024 ** 3;
+
+/** Masks the file in place; what it holds now, or `undefined` when nothing had to be masked. */
+export async function maskFile(file: string, secrets: readonly string[]): Promise<FileContent | undefined> {
+  if (new ByteMask(secrets).isEmpty) return undefined;
+  const packed = await isGzip(file);
+  const look = await lookInto(file, { packed, secrets });
+  if (look === undefined || look.found === 0) return undefined;
+  return rewrite(file, { packed, secrets, isBinary: look.isBinary });
+}
+
+interface Look {
+  readonly found: number;
+  /** It has zero bytes: in archives, databases and the like positions and lengths must stay what they are. */
+  readonly isBinary: boolean;
+}
+
+/** `undefined`: it can't be unpacked, or would be too large. */
+async function lookInto(
+  file: string,
+  { packed, secrets }: { readonly packed: boolean; readonly secrets: readonly string[] },
+): Promise<Look | undefined> {
+  const mask = new ByteMask(secrets);
+  let isBinary = false;
+  let bytes = 0;
+  try {
+    for await (const chunk of contentOf(file, packed)) {
+      bytes += chunk.length;
+      if (packed && bytes > mostUnpacked) return undefined;
+      isBinary ||= chunk.includes(0);
+      mask.push(chunk);
+    }
+  } catch (error) {
+    // No gzip after all, or a damaged one: looked at as the bytes that it is.
+    if (packed && isZlibError(error)) return undefined;
+    throw error;
+  }
+  mask.end();
+  return { found: mask.found, isBinary };
+}
+
+const isZlibError = (error: unknown): boolean => String((error as NodeJS.ErrnoException).code).startsWith('Z_');
+
+function contentOf(file: string, packed: boolean): AsyncIterable<Buffer> {
+  const source = createReadStream(file);
+  if (!packed) return source as AsyncIterable<Buffer>;
+  const unpacked = createGunzip();
+  source.on('error', (error) => unpacked.destroy(error));
+  return source.pipe(unpacked) as AsyncIterable<Buffer>;
+}
+
+async function isGzip(file: string): Promise<boolean> {
+  const handle = await open(file, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(3), 0, 3, 0);
+    return bytesRead === 3 && buffer[0] === 0x1f && buffer[1] === 0x8b && buffer[2] === 8;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function rewrite(
+  file: string,
+  { packed, secrets, isBinary }: { packed: boolean; secrets: readonly string[]; isBinary: boolean },
+): Promise<FileContent> {
+  const draft = draftFor(file);
+  const handle = await open(draft, 'wx');
+  try {
+    const hash = createHash('sha256');
+    const masked = async function* (): AsyncGenerator<Uint8Array> {
+      const mask = new ByteMask(secrets, { keepLength: isBinary });
+      for await (const chunk of contentOf(file, packed)) yield mask.push(chunk);
+      yield mask.end();
+    };
+    const save = async (source: AsyncIterable<Uint8Array>): Promise<void> => {
+      for await (const chunk of source) {
+        hash.update(chunk);
+        await handle.writeFile(chunk);
+      }
+    };
+    if (packed) await pipeline(masked, createGzip(), save);
+    else await save(masked());
+    await handle.sync();
+    const { size } = await stat(draft);
+    await rename(draft, file);
+    return { size, sha256: hash.digest('hex') };
+  } finally {
+    await handle.close();
+    await rm(draft, { force: true });
+  }
+}
