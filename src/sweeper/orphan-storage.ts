@@ -21,7 +21,7 @@ export interface StorageSurroundings {
   readonly home: Pick<HomePaths, 'runs'>;
   readonly rule: SweepRule;
   /** Values of a run that must not come home in the clear. */
-  secretsOf(invocation: string): Promise<readonly string[]>;
+  readonly secretsOf: (invocation: string) => Promise<readonly string[]>;
 }
 
 /**

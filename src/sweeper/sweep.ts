@@ -22,7 +22,7 @@ export interface SweepRequest {
   readonly origin: string;
   readonly graceSeconds: number;
   /** Values of a run that must not come home in the clear. */
-  secretsOf(invocation: string): Promise<readonly string[]>;
+  readonly secretsOf: (invocation: string) => Promise<readonly string[]>;
   /** Finds and names, deletes nothing. */
   readonly dryRun: boolean;
   readonly signal?: AbortSignal | undefined;

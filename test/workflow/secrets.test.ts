@@ -1,4 +1,8 @@
-import { readdir } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import type { HomeFile } from '../../src/results/journal';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { EndpointPlan, RunPlan } from '../../src/contract/plan';
 import { startRun, type RunDescription } from '../../src/client';
@@ -103,6 +107,34 @@ test('a run that succeeds, whose endpoints and jobs print their environment', as
     // S05: what everybody may know stays readable.
     expect(text).toContain('mode staging, acc 0.123456');
   }
+});
+
+test('S02 what a harness writes into its artefacts comes home masked, checked, and otherwise as it was', async () => {
+  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '3s'], ['Completed']] } } });
+  const plan = secretPlan(scenario);
+  await start(scenario, plan);
+  await scenario.until(plan, ({ tasks }) => tasks[0]?.phase === 'running job');
+  const { fileSystem, path: run } = plan.storage;
+  const taskFolder = plan.tasks[0]?.folder ?? '';
+  const folder = path.join(scenario.home.platform, 'storage', fileSystem, run, taskFolder);
+  await mkdir(folder, { recursive: true });
+  const request = `{"headers":{"authorization":"Bearer ${secrets.ENDPOINT_KEY}"},"acc":0.1234567890123}\n`;
+  await writeFile(path.join(folder, 'requests.jsonl'), request);
+  await writeFile(path.join(folder, 'requests.jsonl.gz'), gzipSync(request.repeat(1_000)));
+  await writeFile(path.join(folder, 'samples.jsonl'), '{"mode":"staging","acc":0.5}\n');
+  const closed = await scenario.closed(plan);
+  expect(closed.status).toBe('succeeded');
+  await expectNoCanary(scenario, plan, closed);
+  const home = (name: string): Promise<Buffer> => readFile(path.join(plan.outputDir, taskFolder, name));
+  const masked = '{"headers":{"authorization":"Bearer ***"},"acc":0.1234567890123}\n';
+  expect((await home('requests.jsonl')).toString()).toBe(masked);
+  expect(gunzipSync(await home('requests.jsonl.gz')).toString()).toBe(masked.repeat(1_000));
+  expect((await home('samples.jsonl')).toString()).toBe('{"mode":"staging","acc":0.5}\n');
+  const { files } = JSON.parse((await home('manifest.json')).toString()) as { files: HomeFile[] };
+  const digest = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
+  const record = files.find(({ path: name }) => name === 'requests.jsonl');
+  expect(record).toMatchObject({ sha256: digest(masked), original: { sha256: digest(request) } });
+  expect(files.find(({ path: name }) => name === 'samples.jsonl')?.original).toBeUndefined();
 });
 
 test('a job that fails with a secret in its last words', async () => {
