@@ -47,6 +47,7 @@ export interface ComposedConfig {
   readonly file: string;
   readonly env: Environment;
   readonly problems: readonly ConfigProblem[];
+  readonly doubts: readonly ConfigProblem[];
   /** A file or a group's choice is missing: what follows from that is not worth saying. */
   readonly unusable: boolean;
 }
@@ -83,7 +84,7 @@ function validated(request: ConfigRequest, composed: ComposedConfig): LoadedConf
     throw new ConfigError(dedupe([...all, ...names, ...behind]));
   }
   const { config: resolved, root } = selectTasks({ config, root: secret.root, tasks: request.tasks });
-  return { resolved, root, yaml: renderConfig(root, env), file, env, trust };
+  return { resolved, root, yaml: renderConfig(root, env), file, env, trust, doubts: composed.doubts };
 }
 
 /** Composition and overrides, interpolations not yet resolved. Problems of the files themselves are thrown. */
@@ -99,6 +100,7 @@ export function composeConfig(request: ConfigRequest): ComposedConfig {
     root: named.root,
     file,
     env,
+    doubts: composition.doubts,
     problems: [...problems, ...composition.problems, ...applied.problems, ...named.problems],
     unusable: composition.problems.length > 0,
   };

@@ -1,4 +1,5 @@
 import type { Environment } from './environment';
+import type { ConfigProblem } from './problems';
 import type { ResolvedConfig } from './schema/config';
 import type { ConfigNode } from './tree';
 
@@ -17,6 +18,8 @@ export interface LoadedConfig {
   readonly env: Environment;
   /** The resolved tree: each value with the place it came from. Holds secrets from the environment. */
   readonly root: ConfigNode;
+  /** What works, and is perhaps not what was meant. */
+  readonly doubts: readonly ConfigProblem[];
   /** What the caller's own environment (not the env file) allows. */
   readonly trust: {
     /** `NEMO_EVALUATOR_TRUST_PRE_CMD=1`: shell lines of the config may run. */

@@ -31,7 +31,7 @@ export function problemsBehind(broken: {
   const { config: resolved } = validate({ root, broken: new Set(), problems: [] });
   if (resolved === undefined || resolved.evaluation.tasks.length === 0) return [];
   const cut = new Set(problems.map(({ path }) => sectionOf(path)));
-  return planningProblems({ resolved, root, yaml: '', file, env, trust }).filter(
+  return planningProblems({ resolved, root, yaml: '', file, env, trust, doubts: [] }).filter(
     ({ path }) => !cut.has(sectionOf(path)),
   );
 }

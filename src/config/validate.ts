@@ -52,6 +52,15 @@ function missingValues(root: ConfigNode): ConfigProblem[] {
 
 /** No executor or deployment was chosen: everything else would only be noise. */
 function missingGroups(root: ConfigNode): ConfigProblem[] {
+  if (root.kind === 'map' && root.entries.size === 0)
+    return [
+      {
+        ...placeOf(placeOfNode(root)),
+        path: '',
+        message: 'the config is empty',
+        hint: 'it begins with `defaults: [execution: lepton, deployment: vllm, _self_]`; examples/ has whole ones',
+      },
+    ];
   return (['execution', 'deployment'] as const).flatMap((group) => {
     const node = nodeAt(root, [group]);
     if (node?.kind === 'map' && node.entries.size > 0) return [];

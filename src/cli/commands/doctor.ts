@@ -2,7 +2,7 @@ import { loadConfig, planRun, type LoadedConfig } from '../../config';
 import { ConfigError, renderProblem } from '../../config/problems';
 import type { PlatformRef, RunPlan } from '../../contract/plan';
 import { examine } from '../../doctor/doctor';
-import { findingText, misfit, ok, type Finding } from '../../doctor/finding';
+import { findingText, misfit, ok, warn, type Finding } from '../../doctor/finding';
 import { harmlessText } from '../../report/terminal-text';
 import type { Style } from '../../report/style';
 import { CredentialsError } from '../../lepton/errors';
@@ -44,7 +44,9 @@ async function readConfig(input: CommandInput, context: CommandContext): Promise
     const { plan, hostSecrets } = planRun(loaded, planContext(context, platformOf(input, loaded.env)));
     const secrets = Object.fromEntries(hostSecrets.map((name) => [name, loaded?.env[name] ?? '']));
     const tasks = plan.tasks.length === 1 ? '1 task' : `${plan.tasks.length} tasks`;
-    return { findings: [ok('config', `${loaded.file}: ${tasks} for ${plan.model}`)], plan, env: loaded.env, secrets };
+    const doubts = loaded.doubts.map(({ hint, ...doubt }) => warn('config', renderProblem(doubt), hint ?? ''));
+    const read = ok('config', `${loaded.file}: ${tasks} for ${plan.model}`);
+    return { findings: [read, ...doubts], plan, env: loaded.env, secrets };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const findings = error.problems.map(({ hint, ...problem }) => misfit('config', renderProblem(problem), hint ?? ''));

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { stringify } from 'yaml';
-import { loadConfig, planRun } from '../../config';
+import { loadConfig, planRun, renderProblem } from '../../config';
 import type { RunPlan } from '../../contract/plan';
 import { dryRunDocument } from '../../report/dry-run';
 import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
@@ -13,6 +13,7 @@ import { hostSecretValues } from '../host-secrets';
 /** `start CONFIG`: everything is checked before anything is created; the run outlives the command. */
 export const start: CommandBody = async (input, context) => {
   const loaded = await loadConfig(configRequest(input, context));
+  for (const doubt of loaded.doubts) context.output.warn(renderProblem(doubt));
   const choice = choosePlatform({ wish: (textOption(input, 'platform') ?? 'auto') as PlatformWish, env: loaded.env });
   const { plan, hostSecrets } = planRun(loaded, {
     invocation: randomBytes(8).toString('hex'),

@@ -18,6 +18,8 @@ export interface Composition {
   /** Overrides that chose a group's file are used up; these are left. */
   readonly valueOverrides: readonly Override[];
   readonly problems: readonly ConfigProblem[];
+  /** What works, and is perhaps not what was meant. */
+  readonly doubts: readonly ConfigProblem[];
 }
 
 /** Where a file stands, and where its content goes. */
@@ -40,6 +42,17 @@ export function compose(request: {
   return new Composer(request.sources, new GroupChoices(request.sources, request.overrides), request.env).run(
     request.primary,
   );
+}
+
+/** Hydra warns of it as well: whether a file or what its list names wins, is nothing to be guessed. */
+function withoutSelf({ file, content }: LoadedFile): ConfigProblem[] {
+  const defaults = content.entries.get('defaults');
+  const { entries } = readDefaultsList(defaults);
+  if (entries.length === 0 || content.entries.size < 2 || entries.some(({ kind }) => kind === 'self')) return [];
+  const message = '`_self_` is not in the list: this file wins over what the list names';
+  return [
+    { ...placeOf(defaults?.keyOrigin ?? { file }), path: 'defaults', message, hint: 'add `- _self_` at its end' },
+  ];
 }
 
 class Composer {
@@ -68,6 +81,7 @@ class Composer {
       root: root ?? emptyMap({}),
       valueOverrides: this.choices.valueOverrides,
       problems: [...this.choices.problems, ...this.problems],
+      doubts: withoutSelf(primary),
     };
   }
 

@@ -41,7 +41,20 @@ export function resolveOne(
 }
 
 /** Of values that refer to each other: each of them is as much at fault as the others. */
-class ChainFailure extends ResolutionFailure {}
+class ChainFailure extends ResolutionFailure {
+  constructor(
+    message: string,
+    /** Dotted paths; empty: not known. */
+    readonly members: readonly string[] = [],
+  ) {
+    super(message);
+  }
+}
+
+const isSaidElsewhere = (error: ResolutionFailure, path: string): boolean =>
+  error instanceof ChainFailure
+    ? error.members.length > 0 && !error.members.includes(path)
+    : error.at !== undefined && error.at !== path;
 
 class Interpolator implements ResolverScope {
   private readonly problems: ConfigProblem[] = [];
@@ -93,7 +106,7 @@ class Interpolator implements ResolverScope {
       this.chain.length = 0;
       this.broken.add(dotted(path));
       // It is said at the value that is at fault, which is collected like this one.
-      if (error.at !== undefined && error.at !== dotted(path)) return { ...node, value: null };
+      if (isSaidElsewhere(error, dotted(path))) return { ...node, value: null };
       const hint = error.hint === undefined ? {} : { hint: error.hint };
       this.problems.push({ ...placeOf(placeOfNode(node)), path: dotted(path), message: error.message, ...hint });
       return { ...node, value: null };
@@ -132,7 +145,8 @@ class Interpolator implements ResolverScope {
   private guarded<T>(key: string, work: () => T): T {
     if (this.chain.includes(key)) {
       const from = this.chain.indexOf(key);
-      throw new ChainFailure(`the interpolation refers to itself: ${[...this.chain.slice(from), key].join(' → ')}`);
+      const members = this.chain.slice(from);
+      throw new ChainFailure(`the interpolation refers to itself: ${[...members, key].join(' → ')}`, members);
     }
     if (this.chain.length >= maxChain) throw new ChainFailure(`more than ${maxChain} references in a chain`);
     this.chain.push(key);

@@ -84,10 +84,28 @@ function unknownKey(node: ConfigNode, path: Path, depth: number): { message: str
   const meant = near
     .map((name) => `\`${[...path.slice(0, depth), name, ...path.slice(depth + 1)].join('.')}\``)
     .join(' or ');
+  const elsewhere = meant === '' && depth === 0 ? placesOf(node, key) : '';
+  if (elsewhere !== '') return { message: `${where} has no key \`${key}\``, hint: `did you mean ${elsewhere}?` };
   return {
     message: `${where} has no key \`${key}\``,
     hint: meant === '' ? `to add it: +${full}=VALUE` : `did you mean ${meant}? To add a new key: +${full}=VALUE`,
   };
+}
+
+/** Where in the config a key of about this name is: its path was perhaps left out. */
+function placesOf(root: ConfigNode, key: string): string {
+  const paths = [...keyPaths(root, [])];
+  const near = nearestNames(key, new Set(paths.map((keys) => keys.at(-1) ?? '')));
+  const found = paths.filter((keys) => keys.at(-1) === near[0]).map((keys) => `\`${keys.join('.')}\``);
+  return found.length > 3 ? '' : found.join(' or ');
+}
+
+function* keyPaths(node: ConfigNode, path: readonly string[]): Generator<readonly string[]> {
+  if (node.kind !== 'map') return;
+  for (const [key, child] of node.entries) {
+    yield [...path, key];
+    yield* keyPaths(child, [...path, key]);
+  }
 }
 
 function firstUnknown(

@@ -4,7 +4,7 @@ import { deploymentSchema } from './deployment';
 import type { Deployment, DeploymentType } from './deployment';
 import { evaluation, target } from './evaluation';
 import { execution } from './execution';
-import { orNull, section, text } from './fields';
+import { none, orNull, section, text } from './fields';
 import { envMap } from './secrets';
 
 const topLevelAdvice = {
@@ -27,6 +27,8 @@ const build = (type: DeploymentType) =>
       evaluation,
       /** Variables of every job. */
       env_vars: envMap('refused'),
+      /** Upstream's own default file has it, empty. */
+      auxiliary_deployments: none(topLevelAdvice.auxiliary_deployments),
     },
     topLevelAdvice,
   );

@@ -174,6 +174,14 @@ export const recordOf = <T extends z.ZodType>(schema: T) =>
     z.record(z.string(), schema, { error: (issue) => `expected a mapping, found ${describe(issue.input)}` }),
   );
 
+/** Nothing, or an empty mapping or list: whatever is in it has no effect. */
+export const none = (advice: string) =>
+  z.transform((value, context): null => {
+    const isEmpty = unset(value) || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
+    if (isEmpty && !(value instanceof Leaf)) return null;
+    return refuse(context, 'has no effect here', advice);
+  });
+
 export interface SectionInfo {
   readonly allowed: readonly string[];
   /** Keys that are known elsewhere, with what to do instead. */

@@ -244,3 +244,40 @@ test('a required value is reported where the user wrote ???', async () => {
   const found = await problems(runnable().replace('./out', '???'));
   expect(found).toMatchObject([{ path: 'execution.output_dir', file: 'config.yaml', line: 6 }]);
 });
+
+test('C21 a defaults list without _self_ works, with a doubt that says who wins', async () => {
+  const loaded = await load(runnable().replace('  - _self_\n', ''));
+  expect(loaded.doubts).toMatchObject([
+    { path: 'defaults', line: 1, message: expect.stringContaining('this file wins') },
+  ]);
+  expect((await load(runnable())).doubts).toEqual([]);
+});
+
+test.each(['', '# nothing yet\n'])('C11 an empty config is called empty', async (text) => {
+  expect(await problems(text)).toMatchObject([{ file: 'config.yaml', message: 'the config is empty' }]);
+});
+
+test('in a circle of references, only its members are said', async () => {
+  const found = await problems(
+    runnable('  image: ${deployment.model}\n  model: ${deployment.image}\n').replace(
+      'org/model',
+      '${deployment.image}',
+    ),
+  );
+  expect(found.filter(({ message }) => message.includes('itself')).map(({ path }) => path)).toEqual([
+    'deployment.image',
+    'deployment.model',
+  ]);
+});
+
+test('V07 a key given without its path is found', async () => {
+  const [problem] = await problems(runnable(), { overrides: ['ouput_dir=y'] });
+  expect(problem?.hint).toBe('did you mean `execution.output_dir`?');
+});
+
+test('auxiliary deployments are refused, unless there are none', async () => {
+  await load(`${runnable()}auxiliary_deployments: {}\n`);
+  expect(await problems(`${runnable()}auxiliary_deployments: {judge: {type: vllm}}\n`)).toMatchObject([
+    { path: 'auxiliary_deployments', message: 'has no effect here', hint: expect.stringContaining('elsewhere') },
+  ]);
+});
