@@ -1,5 +1,4 @@
 /** Secrets where they do not belong: they would end up in histories, logs and results. */
-import { variablesIn } from '../contract/secret-url';
 import { placeOf } from './problems';
 import type { ConfigProblem } from './problems';
 import { isSecretName, looksLikeToken } from './secrecy';
@@ -13,8 +12,6 @@ export function checkSecrets(root: ConfigNode): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   for (const { path, node } of scalarsOf(root)) {
     if (typeof node.value !== 'string' || ownChecks.test(path.join('.'))) continue;
-    // What was secret in a URL has been taken out of it.
-    if (variablesIn(node.value).length > 0) continue;
     const report = (message: string) =>
       problems.push({ ...placeOf(placeOfNode(node)), path: path.join('.'), message, hint: adviceFor(path) });
     const secret = node.env?.names.find(isSecretName);

@@ -40,6 +40,9 @@ export const urlSecretNames = (env: Environment): readonly string[] =>
 /** Shorter ones are words of everyday use, and only masked where they stand in their URL. */
 const shortest = 8;
 
+/** Characters of a variable's secret value that is looked for in other text. */
+const least = 4;
+
 /** In a text. Quotes and the like end a URL. */
 const urlsInText = /[a-z][a-z0-9+.-]*:\/\/[^\s"'<>`\\]+/gi;
 
@@ -85,10 +88,10 @@ class Taking {
     if (!text.includes('://')) return node;
     switch (place) {
       case 'url':
-        return changed(node, text, this.urlIn(text.trim(), node, { all: false }));
+        return this.changed(node, text, this.urlIn(text.trim(), node, { all: false }));
       case 'evaluator':
       case 'script':
-        return changed(
+        return this.changed(
           node,
           text,
           text.replaceAll(urlsInText, (url) => this.urlIn(url, node, { all: false })),
@@ -113,7 +116,7 @@ class Taking {
       return { ...node, value: null };
     }
     const url = this.urlIn(value, node, { all: true });
-    return { ...settled(node, url), env: { names: [name], whole: true } };
+    return { ...this.settled(node, url), ...(isSecretName(name) ? {} : { env: { names: [name], whole: true } }) };
   }
 
   /** A variable of a container is taken from the host as a whole: its value is no text of the config any more. */
@@ -122,8 +125,8 @@ class Taking {
     const value = text.replace(/^lit:/, '');
     for (const [url] of value.matchAll(urlsInText)) this.urlIn(url, node, { all: false });
     const [only, second] = node.env?.whole === true ? node.env.names : [];
-    if (only !== undefined && second === undefined) return settled(node, `host:${only}`);
-    return settled(node, `host:${this.variableFor(value)}`);
+    if (only !== undefined && second === undefined) return this.settled(node, `host:${only}`);
+    return this.settled(node, `host:${this.variableFor(value)}`);
   }
 
   /** `all`: the whole URL is meant to be a secret, so whatever may be one in it is. */
@@ -156,13 +159,35 @@ class Taking {
 
   /** What of a URL came from a variable that holds a secret is one, wherever it stands. */
   private withoutEnvironment(url: string, node: ScalarNode): string {
-    const secrets = (node.env?.whole === true ? [] : (node.env?.names ?? [])).filter(isSecretName);
-    return secrets.reduce((text, name) => {
-      const value = this.env[name];
-      return value === undefined || value === ''
-        ? text
-        : text.replaceAll(value, placeholderOf(this.variableFor(value)));
+    const values = this.secretsOf(node).filter((value) => node.env?.whole !== true && value.length >= least);
+    return values.reduce((text, value) => {
+      const pieces = text.split(/(\*{3}EVALSAGA_URL_SECRET_\d+\*{3})/);
+      return pieces
+        .map((piece, index) =>
+          index % 2 === 1 ? piece : piece.replaceAll(value, () => placeholderOf(this.variableFor(harmlessIn(value)))),
+        )
+        .join('');
     }, url);
+  }
+
+  private secretsOf(node: ScalarNode): string[] {
+    return (node.env?.names ?? []).filter(isSecretName).map((name) => this.env[name] ?? '');
+  }
+
+  /** The node with another text, which is final. Variables with secrets that are no longer in it are not named any more. */
+  private settled({ kind, origin, keyOrigin, env }: ScalarNode, value: string): ScalarNode {
+    const place = keyOrigin === undefined ? { origin } : { origin, keyOrigin };
+    const rest = value.split(/\*{3}EVALSAGA_URL_SECRET_\d+\*{3}/).join(' ');
+    const names = (env?.names ?? []).filter((name) => {
+      const secret = this.env[name] ?? '';
+      return !isSecretName(name) || (secret.length >= least && rest.includes(secret));
+    });
+    const from = env === undefined || names.length === 0 ? {} : { env: { names, whole: env.whole } };
+    return { kind, value, verbatim: true, ...from, ...place };
+  }
+
+  private changed(node: ScalarNode, before: string, after: string): ScalarNode {
+    return after === before ? node : this.settled(node, after);
   }
 
   private variableFor(value: string): string {
@@ -198,15 +223,6 @@ class Taking {
         : 'leave the user, password or key out',
     });
   }
-}
-
-const changed = (node: ScalarNode, before: string, after: string): ScalarNode =>
-  after === before ? node : settled(node, after);
-
-/** The node with another text, which is final; where it came from stays known. */
-function settled({ kind, origin, keyOrigin, env }: ScalarNode, value: string): ScalarNode {
-  const place = keyOrigin === undefined ? { origin } : { origin, keyOrigin };
-  return { kind, value, verbatim: true, ...(env === undefined ? {} : { env }), ...place };
 }
 
 const isSecretQuery = (name: string, value: string): boolean =>

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { parse } from 'yaml';
 import { planRun, showConfig, type LoadedConfig } from '../../../src/config';
 import type { RunPlan } from '../../../src/contract/plan';
+import { revealed } from '../../../src/contract/secret-url';
 import { checkEndpoint } from '../../../src/doctor/check-endpoint';
 import { renderJob } from '../../../src/lepton/render';
 import { maskKnown } from '../../../src/lepton/masking';
@@ -118,6 +119,30 @@ test('what should have been escaped in a password is, so that a request can be m
   const loaded = await load(against("{url: 'https://me:a/b?c#d@e\"f g@h/v1', model_id: m}"));
   const { hostSecrets } = planOf(loaded);
   expect(loaded.env[hostSecrets[0] ?? '']).toBe('me:a%2Fb%3Fc%23d%40e%22f%20g');
+});
+
+test.each([
+  ['a secret beside the URL', 'X-Key ${oc.env:A_KEY} https://me:pw@h/v1'],
+  ['a token beside the URL', 'nvapi-CANARY0123456789abcdef https://me:pw@h/v1'],
+])('%s is no part of it', async (_what, text) => {
+  const config = against(
+    '{url: "https://h/v1", model_id: m}',
+    `[{name: hellaswag, nemo_evaluator_config: {config: {params: {extra: {a: "${text}"}}}}}]`,
+  );
+  const [problem] = await problems(config, { env: { A_KEY: key } });
+  expect(problem).toMatchObject({ path: 'evaluation.tasks.0.nemo_evaluator_config.config.params.extra.a' });
+  expect(problem?.message).toMatch(/secret/);
+});
+
+test('a password that is a word of its URL, or of a placeholder, leaves both whole', async () => {
+  for (const PW of ['host', 'URL_SECRET', 'v1', '1']) {
+    const loaded = await load(against('{url: "https://me:${oc.env:PW}@myhost/v1", model_id: m}'), { env: { PW } });
+    const { plan } = planOf(loaded);
+    const { endpoint } = plan;
+    expect(revealed(endpoint.kind === 'existing' ? endpoint.url : '', (name) => loaded.env[name] ?? '')).toBe(
+      `https://me:${PW}@myhost/v1/completions`,
+    );
+  }
 });
 
 test('a user in the URL and a key beside it are one too many', async () => {
