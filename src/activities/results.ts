@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Context } from '@temporalio/activity';
 import { failureTypes } from '../contract/errors';
@@ -14,7 +14,7 @@ import type { Metrics } from '../contract/state';
 import { ResultsTooLarge, type FetchProgress } from '../results/fetch';
 import { saveLog } from '../results/logs';
 import { readNotes } from '../results/notes';
-import { metricsWithErrors, parseResults } from '../results/parse';
+import { longestText, metricsWithErrors, parseResults } from '../results/parse';
 import { UnusableFolder } from '../results/remote-tree';
 import { writeRunRecord } from '../results/run-record';
 import { attempt } from './attempt';
@@ -123,6 +123,12 @@ async function readMetrics(input: FetchResultsInput): Promise<Metrics | null> {
   const file = path.join(input.target, 'results.yml');
   let text: string;
   try {
+    const { size } = await stat(file);
+    if (size > longestText)
+      throw finalFailure(
+        failureTypes.resultsInvalid,
+        `results of task ${input.index}: ${file} has ${size} bytes, and no results.yml has more than ${longestText}`,
+      );
     text = await readFile(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;

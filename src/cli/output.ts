@@ -1,5 +1,5 @@
 import { plainStyle, terminalStyle, type Style } from '../report/style';
-import { harmlessText } from '../report/terminal-text';
+import { harmlessText, printable, printableJson } from '../report/terminal-text';
 
 /** Where a command's words go: the answer to stdout, all else to stderr. */
 export interface Output {
@@ -32,9 +32,9 @@ export function createOutput({ stdout, stderr }: Streams, env: Readonly<Record<s
   const drawable = stderr.isTTY && env['TERM'] !== 'dumb' && !env['CI'];
   const style = terminalStyle(stderr.isTTY, env);
   return {
-    answer: (text) => void stdout.write(`${text}\n`),
-    json: (document) => void stdout.write(`${JSON.stringify(document, null, 2)}\n`),
-    note: (text) => void stderr.write(`${text}\n`),
+    answer: (text) => void stdout.write(`${printable(text)}\n`),
+    json: (document) => void stdout.write(`${printableJson(JSON.stringify(document, null, 2))}\n`),
+    note: (text) => void stderr.write(`${printable(text)}\n`),
     warn: (text) => void stderr.write(`${style.warn('warning:')} ${harmlessText(text)}\n`),
     write: async (text) => {
       if (!stdout.write(text)) await new Promise<void>((resolve) => stdout.once('drain', resolve));

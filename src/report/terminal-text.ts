@@ -13,6 +13,31 @@ export function harmlessText(text: string): string {
   return text.replace(/\r\n?/g, '\n').replace(escapeSequence, '').replace(control, '');
 }
 
+const colour = /\u001b\[[0-9;]{0,20}m/g;
+const overriding = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
+
+/**
+ * The last look at what goes to a terminal: our own colours and lines pass, and nothing else that is more than text, whoever
+ * forgot to make it harmless.
+ */
+export function printable(text: string): string {
+  const parts = text.split(colour);
+  const colours = text.match(colour) ?? [];
+  return parts
+    .map(
+      (part, at) =>
+        part.replace(/\r\n/g, '\n').replace(escapeSequence, '').replace(overriding, '') + (colours[at] ?? ''),
+    )
+    .join('');
+}
+
+/** JSON is the same with escapes, and then nothing in it is more than text to a terminal. */
+export const printableJson = (json: string): string =>
+  json.replace(
+    /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+
 /** One line: runs of white space become one blank. */
 export function harmlessLine(text: string): string {
   return harmlessText(text).replace(/\s+/g, ' ').trim();

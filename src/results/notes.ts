@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 
@@ -8,11 +8,15 @@ const notesSchema = z.object({ notes: z.array(z.string()) });
 /** Notes are shown with the scores: beyond this they are no notes. All of them are in the file. */
 const mostNotes = 10;
 const longestNote = 500;
+/** Bytes of a file that is read at all. */
+const longestFile = 1024 * 1024;
 
 /** What `evalsaga_notes.json` in a task's result folder says; none when there is no such file, or it is not one of ours. */
 export async function readNotes(folder: string): Promise<string[]> {
+  const file = path.join(folder, 'evalsaga_notes.json');
   try {
-    const parsed = notesSchema.safeParse(JSON.parse(await readFile(path.join(folder, 'evalsaga_notes.json'), 'utf8')));
+    if ((await stat(file)).size > longestFile) return ['evalsaga_notes.json is too large and was passed over'];
+    const parsed = notesSchema.safeParse(JSON.parse(await readFile(file, 'utf8')));
     return parsed.success
       ? parsed.data.notes
           .slice(0, mostNotes)

@@ -26,8 +26,8 @@ export interface Score {
   readonly stats: Metrics;
 }
 
-/** Far beyond any real one; a job can write what it likes. */
-const longestText = 32 * 1024 * 1024;
+/** Bytes; far beyond any real one: a job can write what it likes. */
+export const longestText = 32 * 1024 * 1024;
 
 /** What is wrong with a `results.yml`, and where in it. */
 export class MalformedResults extends Error {

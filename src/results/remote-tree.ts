@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { CallOptions, LeptonStorage } from '../lepton/types';
 
@@ -15,6 +16,11 @@ export interface RemoteTree {
   /** Left where it is on purpose, with the reason. */
   readonly skipped: readonly { readonly path: string; readonly reason: string }[];
 }
+
+/** Bytes that every file system takes for a name, with room for what is put before it. */
+const longestName = 240;
+/** Bytes of a whole path below the target; systems take 4096 with everything. */
+const longestPath = 2_000;
 
 /** Bounds on what a job may have left: beyond them it is no result folder. */
 const deepest = 32;
@@ -103,14 +109,35 @@ export function localPath(relative: string, folder: string): string {
 /** Control characters and backslashes, legal in a container, come home as `%0A`: visible, and safe on every system. */
 function localName(name: string, depth: number): string {
   const safe = name.replace(/[\u0000-\u001f\u007f-\u009f\\]/g, (character) => encodeURIComponent(character));
-  return depth === 0 && ownNames.has(safe) ? `${safe}.remote` : safe;
+  return depth === 0 && ownNames.has(safe) ? `${safe}.remote` : short(safe);
 }
 
-export function refuseClashes<T extends { readonly local: string }>(files: T[], folder: string): T[] {
+/** Escapes make names longer, and other file systems than ours take longer ones: a digest stands for the middle then. */
+function short(name: string): string {
+  if (Buffer.byteLength(name) <= longestName) return name;
+  const digest = createHash('sha256').update(name).digest('hex').slice(0, 12);
+  const { name: stem, ext } = path.posix.parse(name);
+  const extension = Buffer.byteLength(ext) <= 20 ? ext : '';
+  return `${Buffer.from(stem)
+    .subarray(0, 150)
+    .toString('utf8')
+    .replace(/\ufffd+$/, '')}~${digest}${extension}`;
+}
+
+/** Whether two names that differ in case only are the same file here. */
+const caseless = process.platform === 'darwin' || process.platform === 'win32';
+
+export function refuseClashes<T extends { readonly local: string }>(
+  files: T[],
+  folder: string,
+  foldsCase = caseless,
+): T[] {
   const seen = new Set<string>();
   for (const { local } of files) {
-    if (seen.has(local)) throw new UnusableFolder(`${folder}: two files would both come home as ${local}`);
-    seen.add(local);
+    const place = foldsCase ? local.normalize('NFC').toLowerCase() : local;
+    if (seen.has(place)) throw new UnusableFolder(`${folder}: two files would both come home as ${local}`);
+    if (Buffer.byteLength(local) > longestPath) throw new UnusableFolder(`${folder}: the path ${local} is too long`);
+    seen.add(place);
   }
   return files;
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { endpointName, jobName, taskFolder, taskSlug } from '../../src/config/plan/names';
 import { pendingTask } from '../../src/contract/state';
 import { harmlessLine } from '../../src/report/terminal-text';
-import { localPath, UnusableFolder } from '../../src/results/remote-tree';
+import { localPath, refuseClashes, UnusableFolder } from '../../src/results/remote-tree';
 import { boundedText } from '../../src/activities/wording';
 import { cell, plainWords, runDetails, taskDetails } from '../../src/workflows/details';
 import { fitRun, jsonBytes, maxSnapshotBytes } from '../../src/workflows/fitting';
@@ -84,8 +84,19 @@ test('a file of the results stays below its folder, or is refused', () => {
       const full = path.resolve(target, relative);
       expect(full.startsWith(`${target}/`)).toBe(true);
       expect(relative).not.toMatch(/[\u0000-\u001f\\]/);
+      for (const part of relative.split('/')) expect(Buffer.byteLength(part)).toBeLessThanOrEqual(255);
     }),
   );
+});
+
+test('long names stay apart and keep their ending; names that are one on this file system, and endless paths, are refused', () => {
+  const [one, two] = ['a', 'b'].map((end) => localPath(`${'\u0001'.repeat(200)}${end}.jsonl`, '/run'));
+  expect(one).not.toBe(two);
+  expect(one).toMatch(/~[0-9a-f]{12}\.jsonl$/);
+  const files = ['Dir/a', 'dir/A'].map((local) => ({ local }));
+  expect(refuseClashes(files, '/run', false)).toEqual(files);
+  expect(() => refuseClashes(files, '/run', true)).toThrow(UnusableFolder);
+  expect(() => refuseClashes([{ local: 'd/'.repeat(2_000) }], '/run')).toThrow(UnusableFolder);
 });
 
 test('a cell is one line of text: no column, tag, link, code or entity of somebody else', () => {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { harmlessLine, harmlessText, shortened } from '../../src/report/terminal-text';
+import { harmlessLine, harmlessText, printable, printableJson, shortened } from '../../src/report/terminal-text';
 
 const harmful = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 
@@ -37,4 +37,29 @@ test('shortened marks the cut and never splits a character', () => {
   expect(shortened('🚀🚀🚀🚀', 3)).toBe('🚀🚀…');
   expect(shortened('abc', 3)).toBe('abc');
   expect(shortened('a\n b', 10)).toBe('a b');
+});
+
+test('the last look lets our colours pass, and nothing else that is more than text', () => {
+  expect(
+    printable('\u001b[31mred\u001b[0m a\u001b[2J\u001b]8;;http://x\u0007link\u001b]8;;\u0007\r\n\u009b1mb\u202e\tc'),
+  ).toBe('\u001b[31mred\u001b[0m alink\nb\tc');
+  const colour = /\u001b\[[0-9;]*m/g;
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom('\u001b', '[', ']', '8;;', '31m', 'm', '\u0007', '\u009b', '\u202e', 'a', '\n', '2J')),
+      (parts) => {
+        expect(printable(parts.join('')).replace(colour, '')).not.toMatch(harmful);
+      },
+    ),
+  );
+});
+
+test('JSON stays the same document, without anything a terminal would act on', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      const json = printableJson(JSON.stringify({ text }));
+      expect(JSON.parse(json)).toEqual({ text });
+      expect(json).not.toMatch(harmful);
+    }),
+  );
 });

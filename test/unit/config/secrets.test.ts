@@ -114,3 +114,59 @@ test('masking leaves ordinary text alone', () => {
   expect(maskOverride('deployment.revision=123123')).toBe('deployment.revision=123123');
   expect(looksLikeToken('HuggingFaceTB/SmolLM2-135M-Instruct')).toBe(false);
 });
+
+test.each([
+  'hf_AbCdEfGhIjKlMnOpQrStUvWx',
+  'nvapi-0123456789abcdefghij',
+  'sk-abcdefghij0123456789',
+  'sk-ant-api03-abcdefghijklmnop',
+  'sk-proj-abc_def-0123456789',
+  'ghp_abcdefghijklmnopqrst0123',
+  'github_pat_11ABCDEFG0abcdefghijkl',
+  'AKIAIOSFODNN7EXAMPLE',
+  'ASIAIOSFODNN7EXAMPLE',
+  'xoxb-123456789012-abcdef',
+  'glpat-abcdefghij0123456789',
+  'npm_abcdefghijklmnopqrstuvwxyz0123456789',
+  'AIzaSyA0123456789abcdefghijklmnopqrstuv',
+  'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc',
+  '-----BEGIN RSA PRIVATE KEY-----\nMIIE',
+  '-----BEGIN PRIVATE KEY-----',
+  'Authorization: Bearer abcdefghij0123456789',
+])('%s has the form of a token, and is refused with the way to reference it', async (token) => {
+  expect(looksLikeToken(token)).toBe(true);
+  expect(looksLikeToken(`--api-key=${token}`)).toBe(true);
+  const [problem] = await problems(runnable(`  extra_args: ${JSON.stringify(`--api-key '${token}'`)}\n`));
+  expect(problem).toMatchObject({ message: expect.stringContaining('secret'), hint: expect.stringContaining('host:') });
+  expect(JSON.stringify(problem)).not.toContain(token.slice(-12));
+});
+
+test.each([
+  'meta-llama/Llama-3.1-8B-Instruct',
+  'nvidia/nvidia-nemotron-nano-9b-v2',
+  'sk-learn-style-benchmark-names',
+  'hf_transformers_backend',
+  'hf_lowercasewordsonlyhere',
+  'risk-assessment-benchmark-2024',
+  '0123456789abcdef0123456789abcdef01234567',
+  'sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+  'nvcr.io/nvidia/eval-factory/lm-evaluation-harness:26.03',
+  '550e8400-e29b-41d4-a716-446655440000',
+  's3://bucket/key-material/2024-01-01/part-00001.parquet',
+  'Basic arithmetic',
+  'Bearer of bad news, 2024',
+])('%s is ordinary', async (text) => {
+  expect(looksLikeToken(text)).toBe(false);
+  const params = `{config: {params: {extra: {note: ${JSON.stringify(text)}}}}}`;
+  await plan(runnable(), { overrides: [`+evaluation.nemo_evaluator_config=${params}`] });
+});
+
+test('a key in its place is refused whatever its form; the name of a variable is not', async () => {
+  const given = (value: string) =>
+    problems(runnable(), {
+      overrides: [`+evaluation.nemo_evaluator_config={config: {params: {extra: {judge: {api_key: '${value}'}}}}}`],
+    });
+  expect((await given('0a1B2c3D4e5F6g7H8i9J0k1L'))[0]?.message).toContain('secret');
+  // What is wrong then is that nothing gives the job this variable.
+  expect((await given('JUDGE_API_KEY_2024_PRODUCTION'))[0]?.message).toContain('needs the variable');
+});
