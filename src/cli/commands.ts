@@ -152,7 +152,7 @@ export const commands: readonly Command[] = [
       {
         form: '--runtime <runtime>',
         meaning: 'what things run with',
-        choices: ['process', 'simulated'],
+        choices: ['process', 'docker', 'simulated'],
         default: 'process',
       },
       { form: '--plan <file>', meaning: 'simulated: states and faults to play' },

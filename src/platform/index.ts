@@ -12,6 +12,7 @@ import { loadPlan, type Plan } from './runtimes/simulated/plan';
 import { createSimulatedRuntime } from './runtimes/simulated/index';
 import { lockFolder, type FolderLock } from './state/folder-lock';
 import { openState, type PlatformState } from './state/records';
+import { claimFor } from './state/runtime-claim';
 import { FileSystems } from './storage/file-systems';
 import { FolderMarks } from './storage/folder-marks';
 import type { WorkspaceContext } from './workspace/context';
@@ -21,13 +22,13 @@ import { openWorkspace, type Workspace } from './workspace/workspace';
 export type PlatformLog = (message: string, fields?: Record<string, unknown>) => void;
 
 export interface PlatformOptions {
-  readonly runtime: 'process' | 'simulated';
+  readonly runtime: Runtime['kind'];
   /** Plan file of the simulated runtime; without one everything succeeds within moments. */
   readonly plan?: string | undefined;
   /** 0: the port of the last start when it is free, else any. */
   readonly port: number;
   readonly home: HomePaths;
-  /** Default: `home.platform` for `process`, `<home>/platform-simulated` for `simulated`. */
+  /** Default: `<home>/platform-simulated` for `simulated`, else `home.platform`. */
   readonly stateFolder?: string | undefined;
   /** Workspace id, part of the URL. Default `local`. */
   readonly workspace?: string | undefined;
@@ -49,7 +50,7 @@ export interface RunningPlatform {
 }
 
 /** Requests that `/__sim/requests` keeps, where real work runs for days. */
-const requestsKept = { simulated: Infinity, process: 10_000 };
+const requestsKept = { simulated: Infinity, process: 10_000, docker: 10_000 };
 
 /**
  * Starts the local platform: the HTTP API of a Lepton workspace over a runtime, on 127.0.0.1. Rejects when the plan is
@@ -62,7 +63,7 @@ export async function startPlatform(options: PlatformOptions): Promise<RunningPl
     throw new Error(`"${workspace}" is not a workspace id: letters, digits and "-" only`);
   }
   const plan = await loadPlan(kind === 'simulated' ? options.plan : undefined);
-  const fallback = kind === 'process' ? home.platform : path.join(home.root, 'platform-simulated');
+  const fallback = kind === 'simulated' ? path.join(home.root, 'platform-simulated') : home.platform;
   const stateFolder = path.resolve(options.stateFolder ?? fallback);
   const lock = await lockFolder(stateFolder);
   try {
@@ -132,6 +133,7 @@ async function openCore(parts: {
 }): Promise<Core> {
   const { options, name, plan, stateFolder, log } = parts;
   const state = await openState(stateFolder, Date.now);
+  await claimFor(options.runtime, { stateFolder, state });
   const closing = new AbortController();
   const inUse: { mounts: WorkspaceMounts } = { mounts: () => [] };
   const storage = new FileSystems({
@@ -167,6 +169,10 @@ type WorkspaceMounts = () => ReturnType<Workspace['deployments']['mounts']>;
 
 async function createRuntime(options: PlatformOptions, plan: Plan, host: RuntimeHost): Promise<Runtime> {
   if (options.runtime === 'simulated') return createSimulatedRuntime(host, { plan });
+  if (options.runtime === 'docker') {
+    const { createDockerRuntime } = await import('./runtimes/docker/index.js');
+    return createDockerRuntime(host);
+  }
   // Loaded only when wanted: it brings the provisioning of model servers and Python environments with it.
   const { createProcessRuntime } = await import('./runtimes/process/index.js');
   return createProcessRuntime(host, { home: options.home });

@@ -46,6 +46,13 @@ async function codecPort(home: HomePaths, taken: readonly number[]): Promise<num
   return isRunning(before) && port !== undefined ? port : freePort([port], taken);
 }
 
+/** What the local platform runs things with: `EVALSAGA_LOCAL_RUNTIME`, `process` (default) or `docker`. Throws for another. */
+export function localRuntime(env: Env): 'process' | 'docker' {
+  const wanted = env['EVALSAGA_LOCAL_RUNTIME'] || 'process';
+  if (wanted === 'process' || wanted === 'docker') return wanted;
+  throw new Error(`EVALSAGA_LOCAL_RUNTIME is "${wanted}": it can be process or docker.`);
+}
+
 export async function startPlatformService({ home, env, setup }: Launch & { setup: string }): Promise<ServiceRecord> {
   const before = await readRecord(home, 'platform');
   const http = await freePort([before?.ports['http']]);
@@ -53,7 +60,10 @@ export async function startPlatformService({ home, env, setup }: Launch & { setu
     home,
     name: 'platform',
     file: process.execPath,
-    args: [program, 'platform', `--port=${http}`, `--state=${home.platform}`, `--workspace=${localWorkspace}`],
+    args: [
+      ...[program, 'platform', `--port=${http}`, `--state=${home.platform}`, `--workspace=${localWorkspace}`],
+      `--runtime=${localRuntime(env)}`,
+    ],
     env: backgroundEnv({ env, extra: { EVALSAGA_HOME: home.root } }),
     ports: { http },
     setup,

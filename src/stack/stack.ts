@@ -16,7 +16,7 @@ import { untilHealthy, whileAlive } from './health';
 import { withStackLock } from './lock';
 import { hasLivePoller } from './pollers';
 import { isRunning, readRecord, type ServiceName, type ServiceRecord } from './record';
-import { startCodecService, startPlatformService, startTemporal, startWorkerService } from './services';
+import { localRuntime, startCodecService, startPlatformService, startTemporal, startWorkerService } from './services';
 
 export interface StackRequest {
   readonly home: HomePaths;
@@ -137,9 +137,11 @@ async function ensurePlatform({ home, env, localPlatform, signal, version, start
   const before = await readRecord(home, 'platform');
   if (!localPlatform && (before === undefined || before.stopped)) return;
   let record = before;
-  if (!isRunning(record) || record.setup !== version) {
+  const runtime = localRuntime(env);
+  const setup = runtime === 'process' ? version : `${version} ${runtime}`;
+  if (!isRunning(record) || record.setup !== setup) {
     if (isRunning(record)) await endProcess(record, SERVICE_GRACE_MS);
-    record = await startPlatformService({ home, env, setup: version });
+    record = await startPlatformService({ home, env, setup });
     started.push('platform');
   }
   const health = `http://127.0.0.1:${record.ports['http']}/healthz`;

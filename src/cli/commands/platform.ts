@@ -1,9 +1,15 @@
 import path from 'node:path';
 import { startPlatform } from '../../platform';
+import type { Runtime } from '../../platform/runtime';
 import { textOption, type CommandBody } from '../command';
 import { done } from '../exit-code';
 import { untilSignalled } from '../interrupts';
 import { portOf } from '../port-option';
+
+/** The program refuses other words before this is asked. */
+function runtimeOf(text: string | undefined): Runtime['kind'] {
+  return text === 'simulated' || text === 'docker' ? text : 'process';
+}
 
 /** `platform`: serves until SIGINT or SIGTERM; what runs on it goes on and is picked up by the next start. */
 export const platform: CommandBody = async (input, { home, env, cwd, output }) => {
@@ -12,7 +18,7 @@ export const platform: CommandBody = async (input, { home, env, cwd, output }) =
     return value === undefined ? undefined : path.resolve(cwd, value);
   };
   const running = await startPlatform({
-    runtime: textOption(input, 'runtime') === 'simulated' ? 'simulated' : 'process',
+    runtime: runtimeOf(textOption(input, 'runtime')),
     plan: inCwd('plan'),
     port: portOf(textOption(input, 'port') ?? '0'),
     home,

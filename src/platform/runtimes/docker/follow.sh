@@ -1,0 +1,17 @@
+#!/bin/sh
+# Runs a container, or follows one that runs already, tells its output, and ends with its exit status.
+# Usage: follow.sh FOLDER NAME [ARGUMENT OF `docker run`]...     SINCE: follow the output from then on only
+folder=$1
+name=$2
+shift 2
+# Signals are the container's affair; this waits for its end.
+trap : HUP INT TERM
+if [ $# -gt 0 ]; then
+  docker run --detach --name "$name" "$@" >/dev/null || exit 125
+fi
+docker logs --follow ${SINCE:+--since "$SINCE"} "$name" 2>&1 &
+logs=$!
+status=$(docker wait "$name") || exit 125
+wait "$logs"
+if [ "$(docker inspect --format '{{.State.OOMKilled}}' "$name")" = true ]; then echo 1 >"$folder/oom"; fi
+exit "$status"
