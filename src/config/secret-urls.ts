@@ -64,6 +64,7 @@ class Taking {
   readonly problems: ConfigProblem[] = [];
   readonly variables: Record<string, string> = {};
   private readonly known = new Map<string, string>();
+  private at: Path = [];
 
   constructor(private readonly env: Environment) {}
 
@@ -83,6 +84,7 @@ class Taking {
 
   private scalar(node: ScalarNode, text: string, path: Path): ScalarNode {
     const place = placeAt(path);
+    this.at = path;
     const host = place === 'url' ? /^host:([A-Za-z_][A-Za-z0-9_]*)$/.exec(text)?.[1] : undefined;
     if (host !== undefined) return this.fromHost(node, host, path);
     if (!text.includes('://')) return node;
@@ -131,6 +133,7 @@ class Taking {
 
   /** `all`: the whole URL is meant to be a secret, so whatever may be one in it is. */
   private urlIn(url: string, node: ScalarNode, { all }: { all: boolean }): string {
+    if (!URL.canParse(url) && url.split('@').length > 2) return this.unclear(node);
     const parts = splitUrl(asParsed(url));
     if (parts === undefined) return url;
     const take = (value: string): string => placeholderOf(this.variableFor(harmlessIn(value)));
@@ -210,6 +213,17 @@ class Taking {
     ] as const)
       if (value.length >= shortest) this.variables[`${name}_${suffix}`] = value;
     if (user.length < shortest) this.variables[`${name}_AT`] = `//${user}@${host}`;
+  }
+
+  /** Where its user and password end can only be guessed. */
+  private unclear(node: ScalarNode): string {
+    this.problems.push({
+      ...placeOf(placeOfNode(node)),
+      path: this.at.join('.'),
+      message: 'cannot be read as a URL',
+      hint: 'in a user and password, write / ? # @ : as %2F %3F %23 %40 %3A',
+    });
+    return 'https://***';
   }
 
   private refuse(node: ScalarNode, path: Path): void {
