@@ -116,9 +116,15 @@ test.each([
 });
 
 test('what should have been escaped in a password is, so that a request can be made', async () => {
-  const loaded = await load(against("{url: 'https://me:a/b?c#d@e\"f g@h/v1', model_id: m}"));
+  const loaded = await load(against("{url: 'https://me:a/b?c#d-e\"f g@h/v1', model_id: m}"));
   const { hostSecrets } = planOf(loaded);
-  expect(loaded.env[hostSecrets[0] ?? '']).toBe('me:a%2Fb%3Fc%23d%40e%22f%20g');
+  expect(loaded.env[hostSecrets[0] ?? '']).toBe('me:a%2Fb%3Fc%23d-e%22f%20g');
+});
+
+test('where a user part ends must not be a guess', async () => {
+  const found = await problems(against('{url: "https://me:a/b@CANARY@h/v1", model_id: m}'));
+  expect(found).toMatchObject([{ path: 'target.api_endpoint.url', hint: expect.stringContaining('%40') }]);
+  expect(JSON.stringify(found)).not.toContain('CANARY');
 });
 
 test.each([
