@@ -76,11 +76,12 @@ function reporter(say: (text: string) => void, cases: readonly ChaosCase[]): (re
 
 function conclude(results: readonly CaseResult[], seed: number, say: (text: string) => void): number {
   const broken = results.filter(({ violations }) => violations.length > 0);
-  const missed = results.filter(({ reached }) => !reached).length;
+  const held = results.filter(({ reached, violations }) => reached && violations.length === 0).length;
+  const missed = results.length - held - broken.length;
   const swept = results.filter(({ facts }) => facts?.sweptSomething).length;
   say(resultTable(results));
   say(
-    `${results.length} cases: ${results.length - broken.length} held, ${broken.length} broken; ${missed} did not come to their point, ${swept} needed the sweeper`,
+    `${results.length} cases: ${held} held, ${broken.length} broken, ${missed} did not come to their point and say nothing; ${swept} needed the sweeper`,
   );
   for (const { one } of broken) say(`repeat with: npm run chaos -- --seed ${seed} --filter '${one.id}'`);
   return broken.length === 0 && results.length > 0 ? 0 : 1;

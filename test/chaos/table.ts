@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import type { CaseResult } from './matrix';
 
-/** Route × event: how many cases held, how many did not. */
+/** Route × event: how many cases held, how many did not, and how many missed their point, which proves nothing. */
 export function resultTable(results: readonly CaseResult[]): string {
   const events = [...new Set(results.map(({ one }) => one.event))].sort();
   const rows = [...new Set(results.map(({ one }) => `${one.point.method} ${one.point.shape}`))].sort();
@@ -11,9 +11,15 @@ export function resultTable(results: readonly CaseResult[]): string {
       const cases = results.filter(
         ({ one }) => `${one.point.method} ${one.point.shape}` === row && one.event === event,
       );
-      const broken = cases.filter((result) => result.violations.length > 0).length;
-      if (cases.length === 0) return '';
-      return broken === 0 ? `${cases.length} ok` : `${cases.length - broken} ok, ${broken} BROKEN`;
+      const broken = cases.filter(({ violations }) => violations.length > 0).length;
+      const held = cases.filter(({ violations, reached }) => reached && violations.length === 0).length;
+      const missed = cases.length - held - broken;
+      const parts = [
+        [held, 'ok'],
+        [broken, 'BROKEN'],
+        [missed, 'missed'],
+      ] as const;
+      return parts.flatMap(([count, word]) => (count === 0 ? [] : [`${count} ${word}`])).join(', ');
     });
     table.push([row, ...cells]);
   }
