@@ -88,6 +88,10 @@ export const commands: readonly Command[] = [
     options: [
       { form: '--discard', meaning: 'storage goes without being brought home' },
       {
+        form: '--force',
+        meaning: 'also when it is not certain that the run is over: its Temporal cannot be asked here',
+      },
+      {
         form: '--output-dir <folder>',
         meaning: 'for results of a run that this host does not know',
         default: 'results',
@@ -163,6 +167,7 @@ export const commands: readonly Command[] = [
       },
       { form: '--workspace <id>', meaning: "the workspace's id" },
       { form: '--dialect <dialect>', meaning: "how Lepton's deployment API is spoken", choices: ['classic', 'new'] },
+      { form: '--no-storage-api', meaning: 'a workspace whose API has no /storage, as newer ones of Lepton' },
     ],
     examples: ['platform --runtime simulated --plan plan.yaml --port 0'],
     load: async () => (await import('./commands/platform.js')).platform,

@@ -80,6 +80,12 @@ async function openRun(folder: string): Promise<StoredRun | undefined> {
   return { plan, storedAt: (await stat(file)).mtimeMs, origin: owner.success ? owner.data.origin : undefined };
 }
 
+/** The Temporal installation that owns a run of this host, where that is recorded. */
+export async function storedOrigin(home: HomePaths, invocation: string): Promise<string | undefined> {
+  const owner = originSchema.safeParse(await readJsonFile(path.join(home.runs, invocation, 'origin.json')));
+  return owner.success ? owner.data.origin : undefined;
+}
+
 const originSchema = z.object({ origin: z.string() });
 
 /** From now on nobody needs to look for the run's storage. */

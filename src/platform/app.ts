@@ -23,6 +23,8 @@ export interface AppParts {
   readonly faults: Faults;
   readonly requests: RequestLog;
   readonly closing: AbortSignal;
+  /** `false`: a workspace without a storage API, as the newest ones are. */
+  readonly storageApi: boolean;
   /** The port that is listened on. */
   port(): number;
   log(message: string, fields?: Record<string, unknown>): void;
@@ -61,7 +63,7 @@ function mountWorkspace(app: Hono<PlatformEnv>, base: string, parts: AppParts): 
   if (workspace.newDialect) app.route(`${base}/endpoints`, endpointRoutes(workspace, closing));
   app.route(`${base}/jobs`, jobRoutes(workspace, closing));
   app.route(`${base}/logs`, logRoutes(workspace, closing));
-  app.route(`${base}/storage`, storageRoutes(workspace, `${base}/storage`));
+  if (parts.storageApi) app.route(`${base}/storage`, storageRoutes(workspace, `${base}/storage`));
   app.route(base, workspaceRoutes(workspace, parts.token));
   return app;
 }

@@ -36,6 +36,8 @@ export interface PlatformOptions {
   readonly token?: string | undefined;
   /** `new` switches `features.enable_new_deployment_api` on, and `/endpoints` with it. Default `classic`. */
   readonly dialect?: 'classic' | 'new' | undefined;
+  /** `false`: `/storage` is not part of the API, whatever the runtime; jobs still mount it. Default `true`. */
+  readonly storageApi?: boolean | undefined;
   readonly log?: PlatformLog | undefined;
 }
 
@@ -94,6 +96,7 @@ async function startLocked({ options, workspace: name, plan, stateFolder, lock }
     faults: new Faults(plan.faults satisfies readonly FaultRule[]),
     requests: new RequestLog(requestsKept[options.runtime]),
     closing: core.closing.signal,
+    storageApi: options.storageApi ?? true,
     port: () => port,
     log,
   });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { createInflate, crc32, type Inflate } from 'node:zlib';
+import { largestCollectedBytes } from './collector';
 import { linesOf, parseCollectorLine, type CollectorLine } from './collector-protocol';
 import { ResultsTooLarge, type FetchedFolder, type FetchProgress } from './fetch';
 import { maskFile, type FileContent } from './mask-file';
@@ -60,6 +61,18 @@ export async function receiveCollected(request: ReceiveRequest): Promise<Fetched
   }
 }
 
+/** Where the log is the limit, and not what the user set, it says so: raising `execution.max_result_size` would not help. */
+function tooLarge(folder: string, maxBytes: number, homeFiles: number): ResultsTooLarge {
+  if (maxBytes < largestCollectedBytes) return new ResultsTooLarge(folder, maxBytes, homeFiles);
+  const size = `${largestCollectedBytes / 1024 / 1024} MiB`;
+  return new ResultsTooLarge(
+    folder,
+    maxBytes,
+    homeFiles,
+    `more than ${size}, which is all that comes home through a job's log where the workspace has no storage API`,
+  );
+}
+
 type Announced = Extract<CollectorLine, { kind: 'file' }> & {
   readonly local: string;
   /** Bytes of this file and all before it. */
@@ -106,7 +119,7 @@ class Receiver {
     const { target, fileSystem, path: folder, maxBytes } = this.request;
     if (this.total === undefined)
       throw new IncompleteCollection(`${folder}: the collector's log holds no complete list of files`, 0);
-    if (this.beyond) throw new ResultsTooLarge(folder, maxBytes, this.home.size);
+    if (this.beyond) throw tooLarge(folder, maxBytes, this.home.size);
     const missing = this.files.findIndex(({ index }) => !this.home.has(index));
     if (missing >= 0) {
       const { local } = this.files[missing] as Announced;

@@ -45,10 +45,9 @@ export class ResultsTooLarge extends Error {
     readonly folder: string,
     readonly maxBytes: number,
     homeFiles: number,
+    what = `more than the limit of ${maxBytes} bytes`,
   ) {
-    super(
-      `${folder} holds more than the limit of ${maxBytes} bytes; ${homeFiles} files are home, the rest stays in storage`,
-    );
+    super(`${folder} holds ${what}; ${homeFiles} files are home, the rest stays in storage`);
   }
 }
 

@@ -6,6 +6,7 @@ import { IncompleteCollection, receiveCollected } from './collected';
 import {
   collectorJob,
   collectorJobName,
+  largestCollectedBytes,
   storageRemovalJob,
   type CollectorRequest,
   type RemovalRequest,
@@ -131,7 +132,8 @@ async function readLog(request: CollectRequest, surroundings: JobSurroundings, i
       if (replica) {
         const source = client.jobLog(id, replica.id, { signal, follow: true });
         const { fileSystem, path } = request.storage;
-        const received = { source, fileSystem, path: `${path}/${request.folder}`, onProgress, signal };
+        const maxBytes = Math.min(request.maxBytes, largestCollectedBytes);
+        const received = { source, fileSystem, path: `${path}/${request.folder}`, maxBytes, onProgress, signal };
         return { kind: 'read', fetched: await receiveCollected({ ...request, ...received }) };
       }
     } catch (broken) {

@@ -18,6 +18,9 @@ export interface Launch {
 
 const program = path.resolve(__dirname, '..', 'cli', 'main.js');
 
+/** Set to anything: the local platform that is started is a workspace without a storage API (`platform --no-storage-api`). */
+export const noStorageApiVariable = 'EVALSAGA_NO_STORAGE_API';
+
 /** Workspace id of the local platform that the stack runs. */
 export const localWorkspace = 'local';
 

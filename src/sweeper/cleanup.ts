@@ -25,6 +25,11 @@ export interface CleanupRequest {
   readonly secrets: readonly string[];
   /** Storage goes without being brought home first. */
   readonly discard: boolean;
+  /**
+   * Asked before anything is removed, when there is something: `owners` are the Temporal installations whose marks it
+   * carries. Throws when it is not certain that the run is over. Default: the caller is certain.
+   */
+  readonly admit?: ((owners: readonly string[]) => void) | undefined;
   readonly report: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
   /** Default: five minutes per deletion. */
@@ -42,6 +47,7 @@ export async function cleanUp(request: CleanupRequest): Promise<CleanupReport> {
   const { platform, invocation, signal } = request;
   const marked = (await findMarked(platform)).filter((resource) => resource.invocation === invocation);
   const storage = await findStorage(request, marked);
+  if (marked.length > 0 || storage) request.admit?.([...new Set(marked.map(({ origin }) => origin))]);
   const outcome = new Outcome(request.report);
   const options = { timeoutMs: request.removalTimeoutMs ?? removalTimeoutMs, signal };
   await Promise.all(

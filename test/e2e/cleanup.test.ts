@@ -63,7 +63,14 @@ test('from another machine, where nobody knows the run: endpoint, job and storag
   expect([before.deployments.length, before.jobs.length, before.storage.length > 0]).toEqual([1, 1, true]);
   const elsewhere = await testHome('elsewhere');
   try {
-    const { code, stderr } = await elsewhere.run(['cleanup', invocation, '--output-dir', 'saved'], platform.env);
+    const refused = await elsewhere.run(['cleanup', invocation, '--output-dir', 'saved'], platform.env);
+    expect(refused).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/may still be going on[^]*home:[^]*--force/),
+    });
+    expect(await platform.inventory()).toEqual(before);
+    const forced = ['cleanup', invocation, '--output-dir', 'saved', '--force'];
+    const { code, stderr } = await elsewhere.run(forced, platform.env);
     expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('Temporal could not be asked') });
     expect(await platform.inventory()).toEqual(emptyInventory);
     for (const folder of ['0-hellaswag', '1-arc-challenge', '2-winogrande']) {
@@ -82,11 +89,11 @@ test('storage alone, known to nobody, is found by its name; --discard brings not
   expect(teardown.kept).toHaveLength(3);
   const elsewhere = await testHome('elsewhere');
   try {
-    const kept = await elsewhere.run(['cleanup', invocation, '--json'], platform.env);
+    const kept = await elsewhere.run(['cleanup', invocation, '--force', '--json'], platform.env);
     expect(kept.code).toBe(5);
     expect(JSON.parse(kept.stdout).teardown.kept[0].reason).toContain('403');
     expect((await platform.inventory()).storage.length).toBeGreaterThan(0);
-    expect((await elsewhere.run(['cleanup', invocation, '--discard'], platform.env)).code).toBe(0);
+    expect((await elsewhere.run(['cleanup', invocation, '--force', '--discard'], platform.env)).code).toBe(0);
     expect(await platform.inventory()).toEqual(emptyInventory);
   } finally {
     await elsewhere.dispose();

@@ -1,7 +1,6 @@
 import path from 'node:path';
-import type { Client } from '@temporalio/client';
 import type { RunPlan } from '../../contract/plan';
-import { forgetSecrets, storedInvocations, storedPlan } from '../../home/run-store';
+import { forgetSecrets, storedInvocations, storedOrigin, storedPlan } from '../../home/run-store';
 import { secretsOfRun } from '../../home/secret-values';
 import { loadAccess } from '../../lepton/access-store';
 import { createLeptonClient } from '../../lepton/client';
@@ -16,6 +15,8 @@ import { temporalTarget } from '../../temporal/target';
 import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
 import { wantsJson } from '../config-input';
 import { UsageError } from '../errors';
+import { whyDoubtful, ownersInWords, type Asked } from '../../sweeper/certainty';
+import { InfrastructureError } from '../../temporal/errors';
 import { done, type CommandOutcome } from '../exit-code';
 import { programName } from '../program-name';
 import { openSession, runAddress } from '../session';
@@ -32,6 +33,7 @@ export const cleanup: CommandBody = async (input, context) => {
   const plan = (await storedPlan(home, invocation)) ?? (known.plan && { ...known.plan, outputDir });
   const access = await platformAccess({ plan, input, context });
   const platform = createLeptonClient(access);
+  const recorded = await storedOrigin(home, invocation);
   const report = await cleanUp({
     platform,
     invocation,
@@ -39,6 +41,8 @@ export const cleanup: CommandBody = async (input, context) => {
     storage: storagePlace(textOption(input, 'storage')),
     origin: known.origin,
     secrets: await secretsOfRun(home, { invocation, env: context.env, token: access.token }),
+    admit: (marks) =>
+      admit({ invocation, known, owners: ownersOf(marks, recorded), force: flag(input, 'force'), context }),
     outputDir,
     discard: flag(input, 'discard'),
     report: (line) => output.note(line),
@@ -86,22 +90,25 @@ async function fullId(input: CommandInput, { home }: CommandContext): Promise<st
  * by itself; pulling its endpoints away would only make its tasks fail: refused.
  */
 async function askTemporal(invocation: string, context: CommandContext): Promise<Knowledge> {
-  const { home, env, output } = context;
+  const { home, env } = context;
   try {
     const { client } = await openSession(context);
     try {
       const plan = await planInHistory(client, invocation);
-      if (!(await isLive(client, invocation, plan))) {
+      const indices = plan?.tasks.map(({ index }) => index) ?? [];
+      // Also when only one of its tasks still tears down.
+      const { kind } = await ownerAmong(client, invocation, indices);
+      if (kind !== 'live') {
         const { connection, options } = client;
         const embedded = temporalTarget(env).kind === 'embedded';
-        return { plan, origin: await originOf({ connection, namespace: options.namespace, home, embedded }) };
+        const origin = await originOf({ connection, namespace: options.namespace, home, embedded });
+        return { plan, origin, asked: { kind, origin } };
       }
     } finally {
       await client.connection.close();
     }
   } catch (error) {
-    output.warn(`Temporal could not be asked whether the run still lives: ${(error as Error).message}`);
-    return { plan: undefined, origin: 'unknown' };
+    return { plan: undefined, origin: 'unknown', asked: { kind: 'not asked', reason: (error as Error).message } };
   }
   throw new UsageError(
     `Run ${invocation} is still going on. Cancel it, and it tears down by itself: ${programName(env)} cancel ${invocation}`,
@@ -112,12 +119,31 @@ interface Knowledge {
   /** As the run was started, where its history is still there. */
   readonly plan: RunPlan | undefined;
   readonly origin: string;
+  readonly asked: Asked;
 }
 
-/** Also when only one of its tasks still tears down. */
-async function isLive(client: Client, invocation: string, plan: RunPlan | undefined): Promise<boolean> {
-  const indices = plan?.tasks.map(({ index }) => index) ?? [];
-  return (await ownerAmong(client, invocation, indices)).kind === 'live';
+const ownersOf = (marks: readonly string[], recorded: string | undefined): string[] => [
+  ...new Set([...marks, ...(recorded === undefined ? [] : [recorded])]),
+];
+
+/** Without Temporal's word that the run is over, nothing is taken from it unless the user says so. */
+function admit(request: {
+  readonly invocation: string;
+  readonly known: Knowledge;
+  readonly owners: readonly string[];
+  readonly force: boolean;
+  readonly context: CommandContext;
+}): void {
+  const { invocation, known, owners, force, context } = request;
+  const doubt = whyDoubtful(known.asked, owners);
+  if (doubt === undefined) return;
+  if (force) return context.output.warn(`${doubt}; going on because of --force`);
+  const message = [
+    `Run ${invocation} may still be going on: ${doubt}. Nothing was removed.`,
+    ownersInWords(owners),
+    `When you know that it is over: ${programName(context.env)} cleanup ${invocation} --force`,
+  ].join('\n');
+  throw known.asked.kind === 'not asked' ? new InfrastructureError(message) : new UsageError(message);
 }
 
 /** `FILE SYSTEM:/path`, or a path in the default one. */

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { startPlatform } from '../../platform';
 import type { Runtime } from '../../platform/runtime';
+import { noStorageApiVariable } from '../../stack/services';
 import { textOption, type CommandBody } from '../command';
 import { done } from '../exit-code';
 import { untilSignalled } from '../interrupts';
@@ -26,6 +27,7 @@ export const platform: CommandBody = async (input, { home, env, cwd, output }) =
     workspace: textOption(input, 'workspace'),
     token: env['EVALSAGA_PLATFORM_TOKEN'] || undefined,
     dialect: textOption(input, 'dialect') === 'new' ? 'new' : 'classic',
+    storageApi: input.options['storageApi'] !== false && !env[noStorageApiVariable],
     log: (message, fields) => output.note(JSON.stringify({ at: new Date().toISOString(), message, ...fields })),
   });
   const { url, workspace, token } = running;

@@ -1,0 +1,37 @@
+/** Whether it is certain that a run is over, before what is left of it is removed by hand. Pure. */
+
+/** What the Temporal server of this command said of the run. */
+export type Asked =
+  | { readonly kind: 'not asked'; readonly reason: string }
+  | {
+      /** `unknown`: its history is gone, or it never ran there. */
+      readonly kind: 'closed' | 'unknown';
+      /** Of the server that was asked. */
+      readonly origin: string;
+    };
+
+/** Why the run may still live; `undefined`: it does not. `owners`: whose marks its resources carry. */
+export function whyDoubtful(asked: Asked, owners: readonly string[]): string | undefined {
+  switch (asked.kind) {
+    case 'closed':
+      return undefined;
+    case 'not asked':
+      return `Temporal could not be asked (${asked.reason})`;
+    case 'unknown': {
+      // The server that owns it no longer knows it: retention is over, or the database is new.
+      if (owners.length > 0 && owners.every((owner) => owner === asked.origin)) return undefined;
+      return `the Temporal server that was asked (${asked.origin}) does not know it`;
+    }
+  }
+}
+
+/** How to ask the right server. */
+export function ownersInWords(owners: readonly string[]): string {
+  const [owner] = owners;
+  if (owner === undefined) return 'What is left does not say which Temporal server it belongs to.';
+  const cluster = /^cluster:.*\/([^/]+)$/.exec(owner);
+  const how = cluster
+    ? `set TEMPORAL_ADDRESS to that cluster and TEMPORAL_NAMESPACE to ${cluster[1]}`
+    : 'run this command on the machine, and with the EVALSAGA_HOME, that the run was started with';
+  return `It belongs to ${owner}: ${how}.`;
+}
