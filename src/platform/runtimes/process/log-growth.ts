@@ -13,7 +13,8 @@ interface Watched {
 
 /**
  * Notes when log files grow, as processes write them without times: beside each file in `<file>.times`, a line per look at
- * which it had grown. Kept over restarts; what was written meanwhile counts as written when the file was last changed.
+ * which it had grown. Kept over restarts; what was written meanwhile counts as written when the file was last changed, less a
+ * millisecond: a line is older than the end of its writer in the same millisecond, and its time must not move when that comes.
  */
 export class LogGrowth {
   readonly #watched = new Map<string, Watched>();
@@ -63,7 +64,7 @@ async function note(file: string, watched: Watched): Promise<void> {
   const known = (watched.size ??= marks.at(-1)?.size ?? 0);
   if (size <= known) return;
   watched.size = size;
-  await appendFile(timesOf(file), `${Math.round(mtimeMs)} ${size}\n`, { mode: 0o600 });
+  await appendFile(timesOf(file), `${Math.floor(mtimeMs) - 1} ${size}\n`, { mode: 0o600 });
 }
 
 async function readMarks(file: string): Promise<LogMark[]> {
