@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { observed } from '../contract/messages';
-import { toFailure } from './failures';
+import { delayAfterRefusal, toFailure } from './failures';
 import { fitWords } from './wording';
 
 /** Well below the heartbeat timeout (workflows/activity-groups.ts): a missing one means that this worker is gone. */
@@ -15,13 +16,26 @@ export async function attempt<T>(
   const pulse = setInterval(() => heartbeat(), heartbeatIntervalMs);
   const elapsedMs = Date.now() - info.scheduledTimestampMs;
   try {
-    return await work({ signal, attempt: info.attempt, elapsedMs });
+    const once = (): Promise<T> => work({ signal, attempt: info.attempt, elapsedMs });
+    return await (options.purpose === 'teardown' ? pastRefusals(once, signal) : once());
   } catch (error) {
     // An aborted request is how a cancelled activity ends; the abort's own reason tells cancel and shutdown apart.
     if (signal.aborted) throw signal.reason;
-    throw toFailure(error, { ...options, attempt: info.attempt });
+    throw toFailure(error, { subject: options.subject, attempt: info.attempt });
   } finally {
     clearInterval(pulse);
+  }
+}
+
+async function pastRefusals<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let refusals = 1; ; refusals += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const delayMs = delayAfterRefusal(error, refusals);
+      if (signal.aborted || delayMs === undefined) throw error;
+      await sleep(delayMs, undefined, { signal });
+    }
   }
 }
 

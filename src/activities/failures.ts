@@ -1,18 +1,28 @@
 import { CancelledFailure } from '@temporalio/common';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { failureTypes, type FailureType } from '../contract/errors';
-import { CredentialsError, LeptonError } from '../lepton/errors';
+import { CredentialsError, LeptonError, type LeptonErrorKind } from '../lepton/errors';
 import { retryDelayMs } from '../lepton/retry-timing';
 
-/** Attempts that a refused teardown call gets: permissions have been seen to come back, but not by asking for hours. */
-export const refusedTeardownAttempts = 4;
+/** Refusals in a row that end a teardown call: permissions have been seen to come back, but not by asking for hours. */
+const refusalsOfTeardown = 4;
+
+/**
+ * Milliseconds after which a refused teardown call is made again; `undefined`: not at all. Counted here, not by the activity's
+ * attempts: most of those are looks at what is not gone yet.
+ */
+export function delayAfterRefusal(error: unknown, refusals: number): number | undefined {
+  const kind =
+    error instanceof CredentialsError ? 'unauthorized' : error instanceof LeptonError ? error.kind : undefined;
+  if (kind === undefined || !isRefusal(kind) || refusals >= refusalsOfTeardown) return undefined;
+  return retryDelayMs({ kind, attempt: refusals, retryAfterMs: undefined, random: Math.random });
+}
 
 export interface FailureContext {
   /** What the activity works on, e.g. `endpoint vllm-hellaswag-0-1234abcd of task 0`. */
   readonly subject: string;
   /** From 1. */
   readonly attempt: number;
-  readonly purpose: 'step' | 'teardown';
 }
 
 /**
@@ -22,17 +32,12 @@ export interface FailureContext {
 export function toFailure(error: unknown, context: FailureContext): Error {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   if (error instanceof CredentialsError) {
-    const final = context.purpose === 'step' || context.attempt >= refusedTeardownAttempts;
-    return ApplicationFailure.create({
-      type: failureTypes.credentialsRefused,
-      message: `${context.subject}: ${error.message}`,
-      nonRetryable: final,
-    });
+    return finalFailure(failureTypes.credentialsRefused, `${context.subject}: ${error.message}`);
   }
   if (!(error instanceof LeptonError)) return error instanceof Error ? error : new Error(String(error));
-  const { type, final } = classify(error, context);
+  const final = isRefusal(error.kind);
   return ApplicationFailure.create({
-    type,
+    type: typeOf(error.kind),
     message: `${context.subject}: ${error.message}`,
     nonRetryable: final,
     ...(final
@@ -48,23 +53,25 @@ export function toFailure(error: unknown, context: FailureContext): Error {
   });
 }
 
-function classify(error: LeptonError, context: FailureContext): { type: FailureType; final: boolean } {
-  const lastTry = context.purpose === 'step' || context.attempt >= refusedTeardownAttempts;
-  switch (error.kind) {
+function typeOf(kind: LeptonErrorKind): FailureType {
+  switch (kind) {
     case 'unauthorized':
     case 'forbidden':
-      return { type: failureTypes.credentialsRefused, final: lastTry };
+      return failureTypes.credentialsRefused;
     case 'invalid_request':
     case 'not_found':
     case 'conflict':
-      return { type: failureTypes.requestRefused, final: lastTry };
+      return failureTypes.requestRefused;
     case 'rate_limited':
     case 'server':
     case 'network':
     case 'invalid_response':
-      return { type: failureTypes.platformUnavailable, final: false };
+      return failureTypes.platformUnavailable;
   }
 }
+
+/** The platform has understood and does not want to: asking on does not help. */
+const isRefusal = (kind: LeptonErrorKind): boolean => typeOf(kind) !== failureTypes.platformUnavailable;
 
 /** Milliseconds between looks at something that is being deleted, by the platform's pace. */
 export const goneDelayMs = { local: 300, lepton: 3_000 } as const;

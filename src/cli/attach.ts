@@ -86,10 +86,10 @@ async function follow(attachment: Attachment, view: RunView, signal: AbortSignal
 
 const PATIENCE_MS = 180_000;
 
-/** gRPC: unavailable, deadline exceeded, cancelled by a closing connection. */
+/** gRPC: cancelled by a closing connection, deadline exceeded, resources exhausted, internal error, unavailable. */
 function isOutage(error: unknown): boolean {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    if ('code' in at && typeof at.code === 'number') return [1, 4, 14].includes(at.code);
+    if ('code' in at && typeof at.code === 'number') return [1, 4, 8, 13, 14].includes(at.code);
   }
   return false;
 }

@@ -13,7 +13,6 @@ import { admitPlatform, type PlatformChoice } from '../stack/platform-choice';
 import { ensureStack, type Stack } from '../stack/stack';
 import { stackStatus } from '../stack/status';
 import { originOf } from '../temporal/origin';
-import { forgetStaleSecrets } from '../temporal/stale-secrets';
 import { ensureSearchAttributes } from '../temporal/search-attributes';
 import { temporalTarget } from '../temporal/target';
 import { attach } from './attach';
@@ -75,8 +74,6 @@ async function startIt({ plan, secrets, choice, configYaml }: Launch, context: C
     if (local) await admit(plan, choice, local, context);
     leaving.signal.throwIfAborted();
     const { client, taskQueue } = stack;
-    // Tidying up: what fails here succeeds at the next start or sweep.
-    await forgetStaleSecrets(client, home).catch(() => []);
     await keepSwept(stack, choice.ref, context);
     const origin = await originOf({ ...clientOf(client), home, embedded: temporalTarget(env).kind === 'embedded' });
     await startRun(client, {

@@ -2,8 +2,10 @@
 import {
   isSecretParameter,
   joinUrl,
+  masked,
   placeholderOf,
   secretsInUrl,
+  splitAtPlaceholders,
   splitUrl,
   unescaped,
   urlSecretVariable,
@@ -164,8 +166,7 @@ class Taking {
   private withoutEnvironment(url: string, node: ScalarNode): string {
     const values = this.secretsOf(node).filter((value) => node.env?.whole !== true && value.length >= least);
     return values.reduce((text, value) => {
-      const pieces = text.split(/(\*{3}EVALSAGA_URL_SECRET_\d+\*{3})/);
-      return pieces
+      return splitAtPlaceholders(text)
         .map((piece, index) =>
           index % 2 === 1 ? piece : piece.replaceAll(value, () => placeholderOf(this.variableFor(harmlessIn(value)))),
         )
@@ -180,7 +181,7 @@ class Taking {
   /** The node with another text, which is final. Variables with secrets that are no longer in it are not named any more. */
   private settled({ kind, origin, keyOrigin, env }: ScalarNode, value: string): ScalarNode {
     const place = keyOrigin === undefined ? { origin } : { origin, keyOrigin };
-    const rest = value.split(/\*{3}EVALSAGA_URL_SECRET_\d+\*{3}/).join(' ');
+    const rest = masked(value);
     const names = (env?.names ?? []).filter((name) => {
       const secret = this.env[name] ?? '';
       return !isSecretName(name) || (secret.length >= least && rest.includes(secret));

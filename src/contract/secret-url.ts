@@ -12,6 +12,9 @@ export const placeholderOf = (variable: string): string => `***${variable}***`;
 
 const placeholder = /\*{3}(EVALSAGA_URL_SECRET_\d+)\*{3}/g;
 
+/** The text cut at its placeholders, which are every second piece. */
+export const splitAtPlaceholders = (text: string): string[] => text.split(/(\*{3}EVALSAGA_URL_SECRET_\d+\*{3})/);
+
 /** Variables that a text has placeholders for, each once. */
 export const variablesIn = (text: string): readonly string[] => [
   ...new Set([...text.matchAll(placeholder)].map(([, name = '']) => name)),

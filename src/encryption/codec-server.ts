@@ -4,6 +4,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
 import { z } from 'zod';
 import { closeServer, listenOnLoopback, serverFor } from '../platform/listen';
+import { ownHosts } from '../platform/routes/guard';
 import { EncryptionKeyError } from './errors';
 
 /**
@@ -100,10 +101,9 @@ const toWire = ({ metadata, data }: Payload): WirePayload => ({
   data: Buffer.from(data ?? new Uint8Array()).toString('base64'),
 });
 
-/** A page that made its own name point at this machine (DNS rebinding) sends that name. */
 function ownHostOnly(port: () => number): MiddlewareHandler {
   return async (context, next) => {
-    const hosts = ['127.0.0.1', 'localhost', '[::1]'].map((host) => `${host}:${port()}`);
+    const hosts = ownHosts(port());
     if (!hosts.includes(context.req.header('host')?.toLowerCase() ?? ''))
       return context.json({ error: `the Host header must be one of ${hosts.join(', ')}` }, 403);
     return next();

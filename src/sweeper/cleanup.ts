@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { hasStorageApi } from '../activities/task-storage';
 import type { RunPlan } from '../contract/plan';
 import type { KeptStorage, LeftResource } from '../contract/state';
 import type { LeptonClient } from '../lepton/types';
@@ -83,11 +84,18 @@ async function findStorage(
 ): Promise<StoragePlace | undefined> {
   if (plan) return (await hasStorage(platform, plan)) ? plan.storage : undefined;
   const place = storage ?? (await findRunFolder(platform, { invocation, marked }));
-  return place && (await platform.storage.exists(place.fileSystem, place.path)) ? place : undefined;
+  if (!place || !(await hasStorageApi(platform))) return place;
+  return (await platform.storage.exists(place.fileSystem, place.path)) ? place : undefined;
 }
 
 async function settleStorage(request: CleanupRequest, place: StoragePlace, outcome: Outcome): Promise<void> {
-  const { invocation, discard } = request;
+  const { invocation, discard, platform, plan } = request;
+  if (!plan && !(await hasStorageApi(platform))) {
+    const reason =
+      "the workspace has no storage API, and without the run's plan no job can stand in for it: only the host that started the run can, or Lepton's own pages";
+    outcome.kept.push({ path: place.path, reason, command: `evalsaga cleanup ${invocation} --discard` });
+    return;
+  }
   const access = request.plan ? accessByPlan(request, request.plan) : accessByPlace(request, place);
   const reason = discard ? undefined : await whyNot(access.bringHome, request.signal);
   if (reason === undefined) return outcome.remove('storage', place.path, access.remove);

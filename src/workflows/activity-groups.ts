@@ -48,7 +48,7 @@ export const transfer = (summary: string, budgetSeconds: number): Activities =>
   proxyActivities<Activities>({
     startToCloseTimeout: budgetSeconds * 1000,
     scheduleToCloseTimeout: budgetSeconds * 1000,
-    heartbeatTimeout: '60s',
+    heartbeatTimeout,
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     summary,

@@ -1,7 +1,7 @@
 /** The script of an evaluation job: what runs in the container, and unchanged in the local process runtime. Pure. */
 import { gzipSync } from 'node:zlib';
 import { outputDirVariable, modelUrlVariable } from '../../contract/identity';
-import { variablesIn } from '../../contract/secret-url';
+import { splitAtPlaceholders, variablesIn } from '../../contract/secret-url';
 import { shellQuote } from './shell-words';
 
 export interface JobScript {
@@ -109,7 +109,7 @@ function file(name: string, content: string): string[] {
 }
 
 function pieces(name: string, content: string): string[] {
-  const texts = content.split(/(\*{3}EVALSAGA_URL_SECRET_\d+\*{3})/);
+  const texts = splitAtPlaceholders(content);
   const lines = texts.map((text) => {
     const [variable] = variablesIn(text);
     return variable === undefined ? `printf %s ${shellQuote(text)}` : `printf %s "\${${variable}:?}"`;

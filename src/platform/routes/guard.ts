@@ -2,13 +2,17 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { MiddlewareHandler } from 'hono';
 import { ApiError } from '../api-error';
 
+/** What the `Host` header of a server on loopback may say: a page that made a name of its own point here (DNS rebinding) sends that. */
+export const ownHosts = (port: number): string[] =>
+  ['127.0.0.1', 'localhost', '[::1]'].map((host) => `${host}:${port}`);
+
 /**
  * Refuses what a web page in a browser on this machine could send: a foreign `Host` (DNS rebinding) or a foreign `Origin`
  * (cross-site requests). The platform runs commands, so it answers to its own address only.
  */
 export function ownAddressOnly(port: () => number): MiddlewareHandler {
   return async (context, next) => {
-    const hosts = ['127.0.0.1', 'localhost', '[::1]'].map((host) => `${host}:${port()}`);
+    const hosts = ownHosts(port());
     const host = context.req.header('host')?.toLowerCase();
     if (host === undefined || !hosts.includes(host)) {
       throw new ApiError(403, `the Host header must be one of ${hosts.join(', ')}`);
