@@ -1,7 +1,6 @@
-import { Context } from '@temporalio/activity';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { Context, type Info } from '@temporalio/activity';
 import { observed } from '../contract/messages';
-import { delayAfterRefusal, toFailure } from './failures';
+import { isRefusal, toFailure } from './failures';
 import { fitWords } from './wording';
 
 /** Well below the heartbeat timeout (workflows/activity-groups.ts): a missing one means that this worker is gone. */
@@ -16,27 +15,26 @@ export async function attempt<T>(
   const pulse = setInterval(() => heartbeat(), heartbeatIntervalMs);
   const elapsedMs = Date.now() - info.scheduledTimestampMs;
   try {
-    const once = (): Promise<T> => work({ signal, attempt: info.attempt, elapsedMs });
-    return await (options.purpose === 'teardown' ? pastRefusals(once, signal) : once());
+    return await work({ signal, attempt: info.attempt, elapsedMs });
   } catch (error) {
     // An aborted request is how a cancelled activity ends; the abort's own reason tells cancel and shutdown apart.
     if (signal.aborted) throw signal.reason;
-    throw toFailure(error, { subject: options.subject, attempt: info.attempt });
+    throw toFailure(error, { ...options, attempt: info.attempt, refusals: refusalsOf(info, error) });
   } finally {
     clearInterval(pulse);
   }
 }
 
-async function pastRefusals<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  for (let refusals = 1; ; refusals += 1) {
-    try {
-      return await work();
-    } catch (error) {
-      const delayMs = delayAfterRefusal(error, refusals);
-      if (signal.aborted || delayMs === undefined) throw error;
-      await sleep(delayMs, undefined, { signal });
-    }
-  }
+/** Refusals in a row, by activity, as far as this worker saw them: another one counts anew, within the same budget. */
+const refused = new Map<string, number>();
+
+function refusalsOf({ workflowExecution, activityId }: Info, error: unknown): number {
+  const key = `${workflowExecution?.runId}/${activityId}`;
+  const count = isRefusal(error) ? (refused.get(key) ?? 0) + 1 : 0;
+  if (refused.size > 10_000) refused.clear();
+  if (count === 0) refused.delete(key);
+  else refused.set(key, count);
+  return count;
 }
 
 interface Told {

@@ -7,50 +7,41 @@ import { retryDelayMs } from '../lepton/retry-timing';
 /** Refusals in a row that end a teardown call: permissions have been seen to come back, but not by asking for hours. */
 const refusalsOfTeardown = 4;
 
-/**
- * Milliseconds after which a refused teardown call is made again; `undefined`: not at all. Counted here, not by the activity's
- * attempts: most of those are looks at what is not gone yet.
- */
-export function delayAfterRefusal(error: unknown, refusals: number): number | undefined {
-  const kind =
-    error instanceof CredentialsError ? 'unauthorized' : error instanceof LeptonError ? error.kind : undefined;
-  if (kind === undefined || !isRefusal(kind) || refusals >= refusalsOfTeardown) return undefined;
-  return retryDelayMs({ kind, attempt: refusals, retryAfterMs: undefined, random: Math.random });
-}
-
 export interface FailureContext {
   /** What the activity works on, e.g. `endpoint vllm-hellaswag-0-1234abcd of task 0`. */
   readonly subject: string;
   /** From 1. */
   readonly attempt: number;
+  /** Of these, how many in a row were refused, this one included. Most attempts of a deletion are looks that see it under way. */
+  readonly refusals: number;
+  readonly purpose: 'step' | 'teardown';
 }
 
 /**
  * The one place that decides whether an activity's error is retried, and when. Workflows see the `type` it sets.
  * Anything unknown is taken for a bug or a passing fault of this worker: retried within the activity's own bounds.
  */
-export function toFailure(error: unknown, context: FailureContext): Error {
+export function toFailure(error: unknown, { subject, attempt, refusals, purpose }: FailureContext): Error {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
-  if (error instanceof CredentialsError) {
-    return finalFailure(failureTypes.credentialsRefused, `${context.subject}: ${error.message}`);
-  }
-  if (!(error instanceof LeptonError)) return error instanceof Error ? error : new Error(String(error));
-  const final = isRefusal(error.kind);
+  const kind = kindOf(error);
+  if (kind === undefined) return error instanceof Error ? error : new Error(String(error));
+  const final = isRefusal(error) && (purpose === 'step' || refusals >= refusalsOfTeardown);
+  const retryAfterMs = error instanceof LeptonError ? error.retryAfterMs : undefined;
+  const count = isRefusal(error) ? refusals : attempt;
   return ApplicationFailure.create({
-    type: typeOf(error.kind),
-    message: `${context.subject}: ${error.message}`,
+    type: typeOf(kind),
+    message: `${subject}: ${(error as Error).message}`,
     nonRetryable: final,
     ...(final
-      ? { details: [{ attempt: context.attempt }] }
-      : {
-          nextRetryDelay: retryDelayMs({
-            kind: error.kind,
-            attempt: context.attempt,
-            retryAfterMs: error.retryAfterMs,
-            random: Math.random,
-          }),
-        }),
+      ? { details: [{ attempt }] }
+      : { nextRetryDelay: retryDelayMs({ kind, attempt: count, retryAfterMs, random: Math.random }) }),
   });
+}
+
+/** Credentials that this host does not have are as good as refused. */
+function kindOf(error: unknown): LeptonErrorKind | undefined {
+  if (error instanceof CredentialsError) return 'unauthorized';
+  return error instanceof LeptonError ? error.kind : undefined;
 }
 
 function typeOf(kind: LeptonErrorKind): FailureType {
@@ -71,7 +62,10 @@ function typeOf(kind: LeptonErrorKind): FailureType {
 }
 
 /** The platform has understood and does not want to: asking on does not help. */
-const isRefusal = (kind: LeptonErrorKind): boolean => typeOf(kind) !== failureTypes.platformUnavailable;
+export function isRefusal(error: unknown): boolean {
+  const kind = kindOf(error);
+  return kind !== undefined && typeOf(kind) !== failureTypes.platformUnavailable;
+}
 
 /** Milliseconds between looks at something that is being deleted, by the platform's pace. */
 export const goneDelayMs = { local: 300, lepton: 3_000 } as const;

@@ -1,55 +1,59 @@
-import { ApplicationFailure } from '@temporalio/common';
+import type { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { attempt } from '../../src/activities/attempt';
-import { delayAfterRefusal } from '../../src/activities/failures';
+import { notReady } from '../../src/activities/failures';
 import { CredentialsError, LeptonError, type LeptonErrorKind } from '../../src/lepton/errors';
 
 /** How often a refused call is made again. */
 
 const refused = (kind: LeptonErrorKind): LeptonError => new LeptonError(kind, { kind, request: 'GET /deployments/x' });
+const look = () => notReady('still there', 1);
 
-/** Runs one attempt of an activity, the `number`th, whose work fails with `errors` one after the other. */
-async function run(number: number, purpose: 'step' | 'teardown', errors: Error[]): Promise<number> {
-  let calls = 0;
-  const environment = new MockActivityEnvironment({ attempt: number });
-  await environment.run(() =>
-    attempt({ subject: 'endpoint x', purpose }, () => {
-      const error = errors[calls++];
-      return error ? Promise.reject(error) : Promise.resolve();
-    }),
-  );
-  return calls;
+/** The failures with which the attempts of one activity end whose work fails with these errors, one after the other. */
+async function failuresOf(
+  activityId: string,
+  purpose: 'step' | 'teardown',
+  errors: Error[],
+): Promise<ApplicationFailure[]> {
+  const failures: ApplicationFailure[] = [];
+  for (const [index, error] of errors.entries()) {
+    const environment = new MockActivityEnvironment({ activityId, attempt: index + 1 });
+    const work = () => attempt({ subject: 'endpoint x', purpose }, () => Promise.reject(error));
+    failures.push((await environment.run(work).catch((failure: unknown) => failure)) as ApplicationFailure);
+  }
+  return failures;
 }
 
-test('a teardown that has looked many times already outlives a refusal', async () => {
-  expect(await run(17, 'teardown', [refused('unauthorized')])).toBe(2);
-}, 20_000);
+const finals = (failures: readonly ApplicationFailure[]) => failures.map(({ nonRetryable }) => nonRetryable === true);
+
+test('a teardown that has looked many times already outlives refusals', async () => {
+  const errors = [look(), look(), look(), look(), look(), refused('unauthorized'), refused('forbidden'), look()];
+  expect(finals(await failuresOf('looks', 'teardown', errors))).toEqual(Array(8).fill(false));
+});
+
+test('four refusals in a row are final, and say what was refused', async () => {
+  for (const error of [refused('unauthorized'), refused('conflict'), new CredentialsError('expired')]) {
+    const failures = await failuresOf(`four ${error.message}`, 'teardown', [
+      look(),
+      error,
+      error,
+      look(),
+      ...Array(4).fill(error),
+    ]);
+    expect(finals(failures)).toEqual([...Array(7).fill(false), true]);
+    expect(failures.at(-1)?.message).toContain(error.message);
+  }
+});
 
 test('a step that is refused fails at once, and for good', async () => {
-  for (const error of [refused('forbidden'), new CredentialsError('expired')])
-    await expect(run(1, 'step', [error])).rejects.toMatchObject({ type: 'CredentialsRefused', nonRetryable: true });
+  const errors = [refused('forbidden'), new CredentialsError('expired')];
+  expect(await failuresOf('step', 'step', errors)).toMatchObject(
+    Array(2).fill({ type: 'CredentialsRefused', nonRetryable: true }),
+  );
 });
 
-test('an outage is a matter of the next attempt', async () => {
-  const failure = await run(1, 'teardown', [refused('server')]).catch((error: unknown) => error);
-  expect(failure).toBeInstanceOf(ApplicationFailure);
-  expect(failure).toMatchObject({ type: 'PlatformUnavailable', nonRetryable: false });
-});
-
-test('four refusals in a row are final', () => {
-  for (const error of [
-    refused('unauthorized'),
-    refused('forbidden'),
-    refused('conflict'),
-    new CredentialsError('no'),
-  ]) {
-    expect([1, 2, 3, 4].map((count) => delayAfterRefusal(error, count) !== undefined)).toEqual([
-      true,
-      true,
-      true,
-      false,
-    ]);
-  }
-  expect(delayAfterRefusal(refused('network'), 1)).toBeUndefined();
-  expect(delayAfterRefusal(new Error('a bug'), 1)).toBeUndefined();
+test('an outage is a matter of the next attempt, however long it lasts', async () => {
+  const failures = await failuresOf('outage', 'teardown', Array(9).fill(refused('server')));
+  expect(finals(failures)).toEqual(Array(9).fill(false));
+  expect(failures[0]?.type).toBe('PlatformUnavailable');
 });
