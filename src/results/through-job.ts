@@ -78,10 +78,11 @@ export async function removeThroughJob(request: RemovalRequest, surroundings: Jo
 
 /** Runs `work` over the job of that name, created unless an earlier call did; the job is deleted whatever happens. */
 async function withJob<T>(
-  { client, render, readState, signal }: JobSurroundings,
+  surroundings: JobSurroundings,
   { name, spec }: { readonly name: string; readonly spec: JobSpec },
   work: (id: string) => Promise<T>,
 ): Promise<T> {
+  const { client, render, readState, signal } = surroundings;
   const listed = await client.listJobs({ name, mode: 'alive_only' }, { signal });
   // One that failed, or is being deleted, is of no use: names are not unique on the platform.
   const earlier = listed.find((job) => job.metadata.name === name && isUsable(readState(job).kind));
@@ -91,9 +92,34 @@ async function withJob<T>(
   try {
     return await work(id);
   } finally {
-    // Also when cancelled, hence without the signal. What can't be deleted carries our marks, and is swept.
-    await client.deleteJob(id).catch(() => undefined);
+    await discard(surroundings, { name, id });
   }
+}
+
+/** Milliseconds that a job of ours may take to be gone; what takes longer carries our marks, and is swept. */
+const goneWithinMs = 30_000;
+
+/**
+ * Deletes the job and looks until it is gone: until then it holds its mount, and whoever asks for what is left finds it. Also
+ * when cancelled, but then nothing is waited for. Never rejects.
+ */
+async function discard(
+  { client, pollMs, signal }: JobSurroundings,
+  { name, id }: { readonly name: string; readonly id: string },
+): Promise<void> {
+  const isThere = async (): Promise<boolean> => {
+    const jobs = await client.listJobs({ name, mode: 'alive_only' });
+    return jobs.some(({ metadata, status }) => metadata.id === id && status?.state !== 'Deleted');
+  };
+  const deadline = Date.now() + goneWithinMs;
+  do {
+    const isGone = await client
+      .deleteJob(id)
+      .then(async () => signal.aborted || !(await isThere()))
+      .catch(() => false);
+    if (isGone) return;
+    await delay(pollMs, undefined, { signal }).catch(() => undefined);
+  } while (!signal.aborted && Date.now() < deadline);
 }
 
 const isUsable = (kind: ReturnType<JobSurroundings['readState']>['kind']): boolean =>

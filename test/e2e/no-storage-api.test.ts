@@ -146,8 +146,7 @@ test(
     expect(await filesOnVolumes()).not.toEqual([]);
     expect(await user.run(['cleanup', invocation, '--discard'])).toMatchObject({ code: 0 });
     expect(await filesOnVolumes()).toEqual([]);
-    // The user's mount path itself may stay, empty: it is not the run's to remove.
-    expect(await inventory()).toMatchObject({ deployments: [], jobs: [] });
+    expect(await inventory()).toEqual(emptyInventory);
   },
   6 * minutes,
 );
