@@ -42,6 +42,8 @@ interface Told {
   readonly atMs: number;
 }
 const told = new Map<string, Told>();
+/** The next look must not wait for people's news. */
+const tellWithinMs = 5_000;
 
 /**
  * Tells the task's workflow what the platform shows, when it changed since this worker last told it. Best effort: the
@@ -61,7 +63,8 @@ export async function reportObservation(text: string): Promise<void> {
   if (told.size > 10_000) told.clear();
   told.set(key, { message, atMs: nowMs });
   try {
-    await client.workflow.getHandle(execution.workflowId, execution.runId).signal(observed, { message });
+    const task = client.workflow.getHandle(execution.workflowId, execution.runId);
+    await client.withDeadline(nowMs + tellWithinMs, () => task.signal(observed, { message }));
   } catch {
     told.delete(key);
   }

@@ -1,8 +1,11 @@
-import { getClient } from '@temporalio/activity';
+import { Context, getClient } from '@temporalio/activity';
 import type { PlatformRef } from '../contract/plan';
 import { sweep, type SweepReport } from '../sweeper/sweep';
 import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
+
+/** Of an attempt's time, what is for work: the rest is for its report. */
+const workMs = (attemptMs: number): number => Math.max(attemptMs - 30_000, attemptMs / 2);
 
 export function createSweepActivities(dependencies: ActivityDependencies) {
   return {
@@ -13,6 +16,7 @@ export function createSweepActivities(dependencies: ActivityDependencies) {
     }): Promise<SweepReport> {
       return attempt({ subject: `sweep of ${input.platform.workspace}`, purpose: 'teardown' }, async ({ signal }) => {
         const { client } = await dependencies.platform(input.platform);
+        const outOfTime = AbortSignal.timeout(workMs(Context.current().info.startToCloseTimeoutMs));
         const report = await sweep({
           temporal: getClient(),
           platform: client,
@@ -23,6 +27,7 @@ export function createSweepActivities(dependencies: ActivityDependencies) {
           graceSeconds: input.graceSeconds,
           dryRun: false,
           signal,
+          outOfTime,
         });
         // Not before: they are masked in what a sweep brings home.
         await dependencies.forgetStaleSecrets(getClient());

@@ -5,6 +5,7 @@ import { describeDeath } from '../stack/health';
 import { hasLivePoller } from '../stack/pollers';
 import { isMissing, isRunning, readRecord, type ServiceName } from '../stack/record';
 import { InfrastructureError } from '../temporal/errors';
+import { isOutage } from '../temporal/grpc';
 import type { CommandContext } from './command';
 import { onInterrupts } from './interrupts';
 import { createView, type RunView } from './live-view';
@@ -29,7 +30,7 @@ const LOOK_MS = 500;
 
 /** Shows the run until it has ended and all is torn down, or until the user leaves. */
 export async function attach(attachment: Attachment): Promise<Attached> {
-  const { context, session, invocation, onInterrupt } = attachment;
+  const { context, onInterrupt } = attachment;
   const view = createView(context.output);
   const leaving = new AbortController();
   const leave = (): void => leaving.abort();
@@ -37,7 +38,7 @@ export async function attach(attachment: Attachment): Promise<Attached> {
     view.say(
       'cancelling: jobs are stopped, endpoints and storage removed, results so far brought home. Ctrl-C again leaves that to the background.',
     );
-    cancelRun(session.client, invocation).catch((error: unknown) =>
+    cancelUntilHeard({ attachment, view, signal: leaving.signal }).catch((error: unknown) =>
       view.say(
         `the cancel did not reach Temporal: ${error instanceof Error ? harmlessLine(error.message) : String(error)}`,
       ),
@@ -54,6 +55,22 @@ export async function attach(attachment: Attachment): Promise<Attached> {
     interrupts.stop();
     view.end();
     await guard;
+  }
+}
+
+/** A cancel that Temporal did not hear is asked for again, until the user leaves: it must not be lost unseen. */
+async function cancelUntilHeard(cancel: { attachment: Attachment; view: RunView; signal: AbortSignal }): Promise<void> {
+  const { attachment, view, signal } = cancel;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await cancelRun(attachment.session.client, attachment.invocation);
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!isOutage(error)) throw error;
+      if (tries === 1) view.say('Temporal does not answer; the cancel is asked for again until it does');
+    }
+    await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 
@@ -80,19 +97,12 @@ async function follow(attachment: Attachment, view: RunView, signal: AbortSignal
       lostAt ??= Date.now();
       if (Date.now() - lostAt > PATIENCE_MS) throw lost(attachment, error);
     }
-    await sleep(2_000, undefined, { signal }).catch(() => undefined);
+    await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 
+const RETRY_MS = 2_000;
 const PATIENCE_MS = 180_000;
-
-/** gRPC: cancelled by a closing connection, deadline exceeded, resources exhausted, internal error, unavailable. */
-function isOutage(error: unknown): boolean {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    if ('code' in at && typeof at.code === 'number') return [1, 4, 8, 13, 14].includes(at.code);
-  }
-  return false;
-}
 
 function lost({ context, invocation }: Attachment, cause: unknown): InfrastructureError {
   const program = programName(context.env);

@@ -4,6 +4,7 @@ import { keyFileVariable } from '../encryption/key-file';
 import { secretsOfEnv } from '../home/secret-values';
 import { homePaths } from '../home/paths';
 import { maskKnown } from '../lepton/masking';
+import { explainFault, isTemporalFault } from '../temporal/grpc';
 import type { CommandContext } from './command';
 import { commandLineOf } from './command-line';
 import { commands } from './commands';
@@ -29,10 +30,20 @@ async function main(argv: readonly string[]): Promise<number> {
     };
     const run = await parsed.load();
     return exitCodeOf(await run(parsed.input, context));
-  } catch (error) {
+  } catch (thrown) {
+    const error = await explained(thrown);
     report(error, { output, asJson: argv.includes('--json') });
     return exitCodeOfError(error);
   }
+}
+
+/** What Temporal's client throws says neither which server nor what to do. */
+async function explained(error: unknown): Promise<unknown> {
+  if (!isTemporalFault(error)) return error;
+  const { findTemporal } = await import('../stack/stack.js');
+  const reach = await findTemporal(homePaths(process.env), process.env).catch(() => undefined);
+  const name = reach ? `Temporal at ${reach.address}` : 'The embedded Temporal server';
+  return explainFault(error, { name, namespace: reach?.namespace ?? '', isEmbedded: reach?.isEmbedded ?? true });
 }
 
 /** Libraries quote what they were given: an address with a proxy's password, a header with a key. */

@@ -32,7 +32,7 @@ export async function checkTemporal({
   } catch (error) {
     const advice = isCluster
       ? 'check TEMPORAL_ADDRESS (or your temporal.toml profile), or unset it to use the embedded server'
-      : 'restart it: evalsaga down, then evalsaga up';
+      : 'restart it: evalsaga down --force, then evalsaga up';
     return [fail(about, `${where}: ${messageOf(error)}`, advice)];
   }
   return [...findings, ok(about, `${where} answers`), ...(isCluster ? [] : deadServices(await stackStatus(home)))];

@@ -28,6 +28,12 @@ export async function storeRun(
   if (Object.keys(run.secrets).length > 0) await writePrivateJson(secretsFile(home, run.plan.invocation), run.secrets);
 }
 
+/** Takes back what was stored of a run that did not begin. */
+export async function forgetRun(home: HomePaths, invocation: string): Promise<void> {
+  await forgetSecrets(home, invocation);
+  await rm(path.join(home.runs, invocation), { recursive: true, force: true });
+}
+
 /** The plan of a run that was started on this host. */
 export async function storedPlan(home: HomePaths, invocation: string): Promise<RunPlan | undefined> {
   return (await readJsonFile(path.join(home.runs, invocation, 'plan.json'))) as RunPlan | undefined;

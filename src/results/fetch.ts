@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { inLanes } from '../home/lanes';
 import type { LeptonClient } from '../lepton/types';
 import { maskFile } from './mask-file';
 import { openJournal, originalOf, type HomeFile, type Journal } from './journal';
@@ -110,7 +111,7 @@ class FetchRun {
   async forgetStale(files: readonly RemoteFile[]): Promise<number> {
     const { client, fileSystem, signal } = this.request;
     let stale = 0;
-    await inLanes(files, async ({ local, remote }) => {
+    await inLanes(files, lanes, async ({ local, remote }) => {
       signal?.throwIfAborted();
       const size = await client.storage.size(fileSystem, remote, { signal });
       this.progress();
@@ -129,7 +130,7 @@ class FetchRun {
     const queue = files.filter(({ local }) => !this.home.has(local));
     const first = queue.shift();
     if (first) await this.bringHome(first);
-    await inLanes(queue, (file) => this.bringHome(file));
+    await inLanes(queue, lanes, (file) => this.bringHome(file));
   }
 
   async finish(tree: RemoteTree): Promise<FetchedFolder> {
@@ -195,20 +196,4 @@ class FetchRun {
     const { path: folder, maxBytes } = this.request;
     if (this.bytes > maxBytes) throw new ResultsTooLarge(folder, maxBytes, this.home.size);
   }
-}
-
-/** Runs `work` for all items, a few at a time; after a failure no more are begun. */
-async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const queue = [...items];
-  const lane = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
-      await work(item).catch((error: unknown) => {
-        queue.length = 0;
-        throw error;
-      });
-    }
-  };
-  const results = await Promise.allSettled(Array.from({ length: lanes }, lane));
-  const broken = results.find((result) => result.status === 'rejected');
-  if (broken) throw broken.reason;
 }

@@ -12,6 +12,8 @@ import { startingRun, type RunSnapshot, type TaskError } from '../contract/state
 import type { HomePaths } from '../home/paths';
 import { storedPlan } from '../home/run-store';
 import { recordedSnapshot } from '../results/recorded';
+import { answerWithinMs } from '../temporal/deadlines';
+import { grpcCodeOf, grpcCodes, isOutage } from '../temporal/grpc';
 import { RunNotFound } from './errors';
 import { withTasksSince } from './left-tasks';
 import { executionStatus } from './list';
@@ -90,7 +92,8 @@ interface Closing {
 /** What a closed run's own result says: no worker is needed for it. */
 async function closingOf(client: Client, invocation: string): Promise<Closing> {
   try {
-    const snapshot = (await client.workflow.getHandle(runWorkflowId(invocation)).result()) as RunSnapshot;
+    const run = client.workflow.getHandle(runWorkflowId(invocation));
+    const snapshot = (await client.withDeadline(Date.now() + answerWithinMs, () => run.result())) as RunSnapshot;
     return { snapshot, failure: null };
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
@@ -119,7 +122,9 @@ async function currentSnapshot(
     return await client.withDeadline(Date.now() + 4_000, () =>
       client.workflow.getHandle(runWorkflowId(invocation)).query(runStatus),
     );
-  } catch {
+  } catch (error) {
+    // A worker that does not answer looks like a deadline; anything else of the kind is Temporal itself.
+    if (isOutage(error) && grpcCodeOf(error) !== grpcCodes.deadlineExceeded) throw error;
     const plan = await storedPlan(home, invocation);
     if (plan) return startingRun(plan, run.startedAt.toISOString());
     throw new RunNotFound(

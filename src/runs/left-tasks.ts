@@ -1,21 +1,25 @@
 import { type Client, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { taskWorkflowId } from '../contract/identity';
+import { inLanes } from '../home/lanes';
 import { taskStatus } from '../contract/messages';
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';
+import { answerWithinMs } from '../temporal/deadlines';
 
 /** Milliseconds that a worker may take to tell a task's state. */
-const answerWithinMs = 4_000;
+const workerWithinMs = 4_000;
+/** Tasks asked at once. */
+const lanes = 20;
 
 /**
  * The snapshot of a run that was terminated, brought up to date: its tasks were told to end and tear down by themselves,
  * and only they know what came of it.
  */
 export async function withTasksSince(client: Client, snapshot: RunSnapshot): Promise<RunSnapshot> {
-  const tasks = await Promise.all(snapshot.tasks.map((task) => taskSince(client, snapshot.invocation, task)));
+  const tasks = await inLanes(snapshot.tasks, lanes, (task) => taskSince(client, snapshot.invocation, task));
   return {
     ...snapshot,
-    tasks,
+    tasks: [...tasks],
     left: tasks.flatMap(({ left }) => left),
     kept: tasks.flatMap(({ kept }) => kept),
   };
@@ -26,9 +30,9 @@ async function taskSince(client: Client, invocation: string, last: TaskSnapshot)
   try {
     const { status } = await handle.describe();
     if (status.name === 'RUNNING') {
-      return await client.withDeadline(Date.now() + answerWithinMs, () => handle.query(taskStatus)).catch(() => last);
+      return await client.withDeadline(Date.now() + workerWithinMs, () => handle.query(taskStatus)).catch(() => last);
     }
-    return (await handle.result()) as TaskSnapshot;
+    return (await client.withDeadline(Date.now() + answerWithinMs, () => handle.result())) as TaskSnapshot;
   } catch (error) {
     // It was never started.
     if (error instanceof WorkflowNotFoundError) return { ...last, phase: 'done', outcome: 'cancelled' };

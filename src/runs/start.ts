@@ -1,11 +1,12 @@
-import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
 import { runWorkflowId, runWorkflowType } from '../contract/identity';
 import type { RunInput } from '../contract/inputs';
 import type { RunPlan } from '../contract/plan';
 import type { HomePaths } from '../home/paths';
 import { storeRun } from '../home/run-store';
-import { PlanTooLarge, RunExists } from './errors';
+import { beginUntilHeard } from './begin';
+import { PlanTooLarge } from './errors';
 import { plainWords } from '../workflows/details';
 
 /** Largest plan that is put into workflow history, bytes of JSON: Temporal refuses payloads of 2 MiB. */
@@ -27,7 +28,10 @@ export interface StartRequest {
   readonly isEncrypted?: boolean;
 }
 
-/** Starts a run. Throws `RunExists` for an id that was used before, `PlanTooLarge`. */
+/**
+ * Starts a run, once, also when Temporal's answer gets lost. Throws `RunExists` for an id that was used before, `PlanTooLarge`,
+ * `InfrastructureError` when Temporal was not heard in time.
+ */
 export async function startRun(client: Client, request: StartRequest): Promise<{ workflowId: string; runId: string }> {
   const { plan } = request;
   const bytes = Buffer.byteLength(JSON.stringify(plan));
@@ -40,8 +44,8 @@ export async function startRun(client: Client, request: StartRequest): Promise<{
   await storeRun(request.home, { plan, configYaml, secrets, origin });
   const workflowId = runWorkflowId(plan.invocation);
   const input: RunInput = { plan, searchAttributes: request.searchAttributes };
-  try {
-    const handle = await client.workflow.start(runWorkflowType, {
+  const runId = await beginUntilHeard(client, { plan, home: request.home }, () =>
+    client.workflow.start(runWorkflowType, {
       workflowId,
       taskQueue: request.taskQueue,
       args: [input],
@@ -56,16 +60,9 @@ export async function startRun(client: Client, request: StartRequest): Promise<{
       staticSummary: plainWords(`${plan.model}: ${plan.tasks.map(({ name }) => name).join(', ')}`),
       staticDetails: describePlan(plan),
       ...(request.searchAttributes ? { typedSearchAttributes: searchAttributesOf(plan, request) } : {}),
-    });
-    return { workflowId, runId: handle.firstExecutionRunId };
-  } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) {
-      throw new RunExists(
-        `a run ${plan.invocation} exists already; look at it with: evalsaga status ${plan.invocation}`,
-      );
-    }
-    throw error;
-  }
+    }),
+  );
+  return { workflowId, runId };
 }
 
 function searchAttributesOf(plan: RunPlan, { isEncrypted = false }: StartRequest): TypedSearchAttributes {

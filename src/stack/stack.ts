@@ -37,6 +37,8 @@ export interface TemporalReach {
   readonly isEncrypted: boolean;
   /** Base URL of the Web UI, where known. */
   readonly uiBase: string | undefined;
+  /** The home's own server. */
+  readonly isEmbedded: boolean;
 }
 
 /** A stack that is up: the client is connected, and is the caller's to close. */
@@ -94,13 +96,13 @@ export async function findTemporal(home: HomePaths, env: Env): Promise<TemporalR
 
 function clusterReach(target: Extract<TemporalTarget, { kind: 'cluster' }>, env: Env): TemporalReach {
   const { address, namespace, connection } = target;
-  return { address, namespace, connection, ...encrypting(env), uiBase: env['TEMPORAL_UI_URL'] };
+  return { address, namespace, connection, ...encrypting(env), uiBase: env['TEMPORAL_UI_URL'], isEmbedded: false };
 }
 
 function embeddedReach({ ports }: ServiceRecord, env: Env): TemporalReach {
   const address = `127.0.0.1:${ports['grpc']}`;
   const uiBase = `http://127.0.0.1:${ports['ui']}`;
-  return { address, namespace: 'default', connection: { address }, ...encrypting(env), uiBase };
+  return { address, namespace: 'default', connection: { address }, ...encrypting(env), uiBase, isEmbedded: true };
 }
 
 function encrypting(env: Env): Pick<TemporalReach, 'dataConverter' | 'isEncrypted'> {

@@ -1,17 +1,21 @@
 import type { Client } from '@temporalio/client';
 import type { PlatformRef } from '../contract/plan';
 import type { LeftResource } from '../contract/state';
+import { inLanes } from '../home/lanes';
 import type { HomePaths } from '../home/paths';
 import type { LeptonClient } from '../lepton/types';
-import { findMarked, removeMarked } from './marked';
+import { findMarked, removeMarked, type MarkedResource } from './marked';
 import { findOrphanStorage, removeOrphanStorage } from './orphan-storage';
-import { isOrphan, type SweepRule } from './orphans';
+import { isOrphan, type OwnerState, type SweepRule } from './orphans';
 import { ownerOf } from './owners';
 
 /** Seconds for which a resource without a living owner is left alone: twice the longest a create can be under way. */
 export const defaultGraceSeconds = 180;
 /** Milliseconds that one deletion may take before it counts as failed; the next sweep tries again. */
 const removalTimeoutMs = 120_000;
+const judgedAtOnce = 20;
+/** Deletions at once: a run of a thousand tasks that was terminated must not flood the platform. */
+const removedAtOnce = 100;
 
 export interface SweepRequest {
   readonly temporal: Client;
@@ -25,7 +29,10 @@ export interface SweepRequest {
   readonly secretsOf: (invocation: string) => Promise<readonly string[]>;
   /** Finds and names, deletes nothing. */
   readonly dryRun: boolean;
+  /** Ends it with an error. */
   readonly signal?: AbortSignal | undefined;
+  /** Ends it with a report: what was not reached is the next sweep's. */
+  readonly outOfTime?: AbortSignal | undefined;
 }
 
 /** `name` of storage is its path. */
@@ -47,7 +54,9 @@ interface Orphan extends SweptResource {
  * Removes what outlived its task: endpoints and jobs first, then storage, whose content is brought home before. Rejects,
  * having deleted nothing, when Temporal or the platform can't be asked.
  */
-export async function sweep(request: SweepRequest): Promise<SweepReport> {
+export async function sweep(asked: SweepRequest): Promise<SweepReport> {
+  const { outOfTime } = asked;
+  const request = { ...asked, signal: eitherOf(asked.signal, outOfTime) };
   const rule = { origin: request.origin, nowMs: Date.now(), graceMs: request.graceSeconds * 1000 };
   const { orphans, spared } = await markedOrphans(request, rule);
   const storage = await storageOrphans(request, rule);
@@ -55,15 +64,24 @@ export async function sweep(request: SweepRequest): Promise<SweepReport> {
   const failed: SweepReport['failed'][number][] = [];
   const removeOne = async ({ remove, ...resource }: Orphan): Promise<void> => {
     try {
+      request.signal?.throwIfAborted();
       if (!request.dryRun) await remove();
       removed.push(resource);
     } catch (error) {
-      failed.push({ ...resource, reason: (error as Error).message });
+      asked.signal?.throwIfAborted();
+      failed.push({ ...resource, reason: outOfTime?.aborted ? notReached : (error as Error).message });
     }
   };
-  await Promise.all(orphans.map(removeOne));
+  await inLanes(orphans, removedAtOnce, removeOne);
   for (const orphan of storage) await removeOne(orphan);
   return { removed, failed, spared };
+}
+
+const notReached = 'this sweep had no time left for it; the next one goes on';
+
+function eitherOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal | undefined {
+  const given = signals.filter((signal) => signal !== undefined);
+  return given.length === 0 ? undefined : AbortSignal.any(given);
 }
 
 async function markedOrphans(
@@ -71,9 +89,13 @@ async function markedOrphans(
   rule: SweepRule,
 ): Promise<{ orphans: Orphan[]; spared: number }> {
   const marked = await findMarked(platform);
-  const judged = await Promise.all(
-    marked.map(async (resource) => ({ resource, orphan: isOrphan(resource, await ownerOf(temporal, resource), rule) })),
-  );
+  // Of another installation's this one knows nothing: there can be thousands, and nobody is asked about them.
+  const ours = marked.filter(({ origin }) => origin === rule.origin);
+  const ownerOnce = remembering((resource) => ownerOf(temporal, resource));
+  const judged = await inLanes(ours, judgedAtOnce, async (resource) => ({
+    resource,
+    orphan: isOrphan(resource, await ownerOnce(resource), rule),
+  }));
   const orphans = judged
     .filter(({ orphan }) => orphan)
     .map(({ resource }) => {
@@ -82,6 +104,17 @@ async function markedOrphans(
       return { kind, name, invocation, remove };
     });
   return { orphans, spared: marked.length - orphans.length };
+}
+
+/** A task's endpoint and job have one owner. */
+function remembering(ask: (resource: MarkedResource) => Promise<OwnerState>): typeof ask {
+  const known = new Map<string, Promise<OwnerState>>();
+  return (resource) => {
+    const key = `${resource.invocation}.${resource.index}`;
+    const answer = known.get(key) ?? ask(resource);
+    known.set(key, answer);
+    return answer;
+  };
 }
 
 async function storageOrphans(request: SweepRequest, rule: SweepRule): Promise<Orphan[]> {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { ConnectionLike } from '@temporalio/client';
 import type { HomePaths } from '../home/paths';
 import { readJsonFile, writePrivateJson } from '../home/private-file';
+import { answerWithinMs } from './deadlines';
 
 /**
  * Names the Temporal installation that owns a run: written into everything that runs create, so that a sweeper never
@@ -10,15 +11,17 @@ import { readJsonFile, writePrivateJson } from '../home/private-file';
  * cluster by its id and namespace.
  */
 export async function originOf(options: {
-  readonly connection: Pick<ConnectionLike, 'workflowService'>;
+  readonly connection: Pick<ConnectionLike, 'workflowService' | 'withDeadline'>;
   readonly namespace: string;
   readonly home: HomePaths;
   /** Whether the server is the home's own. */
   readonly embedded: boolean;
 }): Promise<string> {
   if (options.embedded) return `home:${await homeId(options.home)}`;
-  const { clusterId } = await options.connection.workflowService.getClusterInfo({});
-  return `cluster:${clusterId}/${options.namespace}`;
+  const { connection, namespace } = options;
+  const ask = () => connection.workflowService.getClusterInfo({});
+  const { clusterId } = await connection.withDeadline(Date.now() + answerWithinMs, ask);
+  return `cluster:${clusterId}/${namespace}`;
 }
 
 async function homeId(home: HomePaths): Promise<string> {

@@ -10,8 +10,11 @@ const sweepSeconds = 540;
 export async function sweepPlatform(input: {
   readonly platform: PlatformRef;
   readonly graceSeconds: number;
+  /** Bound on the sweep; default 540. */
+  readonly limitSeconds?: number;
 }): Promise<unknown> {
-  const report = await transfer(`sweep ${input.platform.workspace}`, sweepSeconds).sweepPlatform(input);
+  const { platform, graceSeconds, limitSeconds = sweepSeconds } = input;
+  const report = await transfer(`sweep ${platform.workspace}`, limitSeconds).sweepPlatform({ platform, graceSeconds });
   const lines = [
     `removed ${report.removed.length}, failed ${report.failed.length}, spared ${report.spared}`,
     ...report.removed.map(({ kind, name }) => `- removed ${kind} ${cell(name)}`),

@@ -1,4 +1,8 @@
 import { listRuns } from '../../client';
+import { inLanes } from '../../home/lanes';
+import { openRuns as storedRuns } from '../../home/run-store';
+import { recordedTeardown } from '../../results/recorded';
+import { ownerAmong } from '../../sweeper/owners';
 import { findTemporal } from '../../stack/stack';
 import { stackStatus } from '../../stack/status';
 import { stopStack } from '../../stack/stop';
@@ -31,6 +35,22 @@ async function openRuns({ home, env }: CommandContext): Promise<string[]> {
   const temporal = await findTemporal(home, env);
   if (!temporal) return [];
   const client = await connectClient({ ...temporal, timeoutMs: 5_000 });
-  const runs = await listRuns(client, { limit: 200 });
-  return runs.filter(({ status }) => status === 'running').map(({ invocation }) => invocation);
+  // Temporal's list lags: this host knows of a run that began a moment ago, and each run itself says whether it is over.
+  const listed = (await listRuns(client, { limit: 200 })).filter(({ status }) => status === 'running');
+  const candidates = new Map(listed.map(({ invocation }) => [invocation, [] as readonly number[]]));
+  for (const { plan } of await storedRuns(home)) {
+    if (!(await recordedTeardown(plan)))
+      candidates.set(
+        plan.invocation,
+        plan.tasks.map(({ index }) => index),
+      );
+  }
+  const states = await inLanes([...candidates], lanes, async ([invocation, indices]) => ({
+    invocation,
+    owner: await ownerAmong(client, invocation, indices),
+  }));
+  return states.filter(({ owner }) => owner.kind === 'live').map(({ invocation }) => invocation);
 }
+
+/** Runs asked at once. */
+const lanes = 4;

@@ -1,0 +1,158 @@
+import type { Client } from '@temporalio/client';
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+import { cancelRun, describeRun, listRuns, resolveInvocation, startRun } from '../../src/client';
+import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
+import type { RunPlan } from '../../src/contract/plan';
+import { hasLivePoller } from '../../src/stack/pollers';
+import { ownerAmong } from '../../src/sweeper/owners';
+import { cancelTask } from '../../src/temporal/cancel-task';
+import { connectClient } from '../../src/temporal/connect';
+import { isOutage } from '../../src/temporal/grpc';
+import { originOf } from '../../src/temporal/origin';
+import { planInHistory } from '../../src/temporal/run-input';
+import { ensureSearchAttributes } from '../../src/temporal/search-attributes';
+import { ensureSweepSchedule } from '../../src/temporal/sweep-schedule';
+import { startBench, type Bench, type Scenario } from '../support/bench';
+import { runPlan } from '../support/plans';
+import { openWire, type Wire } from '../support/wire';
+
+/** What a command does when Temporal does not answer, or when it did and the answer got lost. */
+
+let bench: Bench;
+let scenario: Scenario;
+let wire: Wire;
+let client: Client;
+beforeAll(async () => {
+  bench = await startBench();
+  scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
+});
+afterAll(() => bench.close());
+
+beforeEach(async () => {
+  wire = await openWire(Number(bench.env.address.split(':')[1]));
+  client = await connectClient({
+    connection: { address: `127.0.0.1:${wire.port}` },
+    namespace: 'default',
+    dataConverter: {},
+    callTimeoutMs: 1_500,
+  });
+});
+afterEach(async () => {
+  await client.connection.close();
+  await wire.close();
+});
+
+const start = (plan: RunPlan) =>
+  startRun(client, {
+    plan,
+    taskQueue: scenario.taskQueue,
+    hostSecrets: { TOKEN: 'x' },
+    configYaml: '',
+    home: scenario.home,
+    searchAttributes: true,
+  });
+
+const calls: readonly (readonly [string, (plan: RunPlan) => Promise<unknown>])[] = [
+  ['describe', ({ invocation }) => describeRun(client, invocation, scenario.home)],
+  ['cancel', ({ invocation }) => cancelRun(client, invocation)],
+  ['cancel of a task', ({ invocation }) => cancelTask(client, { invocation, index: 0 })],
+  ['list', () => listRuns(client, { limit: 10 })],
+  ['search by prefix', () => resolveInvocation(client, 'abcdef', scenario.home)],
+  ['history', ({ invocation }) => planInHistory(client, invocation)],
+  ['query', ({ invocation }) => client.workflow.getHandle(runWorkflowId(invocation)).query('status')],
+  ['signal', ({ invocation }) => client.workflow.getHandle(taskWorkflowId(invocation, 0)).signal('startJob')],
+  ['owner', ({ invocation }) => ownerAmong(client, invocation, [0])],
+  ['pollers', () => hasLivePoller(client, scenario.taskQueue)],
+  [
+    'origin',
+    () => originOf({ connection: client.connection, namespace: 'default', home: scenario.home, embedded: false }),
+  ],
+  [
+    'schedule',
+    () => ensureSweepSchedule(client, { platform: { kind: 'local', workspace: 'w' }, taskQueue: scenario.taskQueue }),
+  ],
+];
+
+test('a server that has gone silent: every call ends by itself, and is told to be an outage', async () => {
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+  await start(plan);
+  wire.mute();
+  const ends = await Promise.all(
+    calls.map(async ([name, call]) => {
+      const error: unknown = await call(plan).then(
+        () => 'an answer',
+        (reason: unknown) => reason,
+      );
+      return [name, isOutage(error) ? 'outage' : error];
+    }),
+  );
+  expect(ends).toEqual(calls.map(([name]) => [name, 'outage']));
+  expect(await ensureSearchAttributes(client)).toMatchObject({ usable: false });
+  wire.renew();
+  expect(await cancelRun(client, plan.invocation)).toBe('requested');
+  await scenario.closed(plan);
+});
+
+describe('a start whose answer was lost', () => {
+  test('is asked for again, found to be ours, and there is one run', async () => {
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+    wire.mute();
+    const starting = start(plan);
+    const handle = bench.client.workflow.getHandle(runWorkflowId(plan.invocation));
+    for (;;) if (await handle.describe().catch(() => undefined)) break;
+    wire.renew();
+    const { runId } = await starting;
+    expect(runId).toBe((await handle.describe()).runId);
+    await scenario.cancel(plan);
+    expect((await scenario.closed(plan)).status).toBe('cancelled');
+  });
+
+  test('and whose id another plan has by then, is refused', async () => {
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+    await scenario.start(plan);
+    wire.mute();
+    const starting = start({ ...plan, model: 'another' });
+    const refused = expect(starting).rejects.toMatchObject({ name: 'RunExists' });
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    wire.renew();
+    await refused;
+    await scenario.cancel(plan);
+    await scenario.closed(plan);
+  });
+
+  test('and never comes: the user is told how to find out', async () => {
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+    wire.mute();
+    await expect(start(plan)).rejects.toMatchObject({
+      name: 'InfrastructureError',
+      message: expect.stringMatching(new RegExp(`status ${plan.invocation}[^]*cancel ${plan.invocation}`)),
+    });
+    // It has begun for all that is known: its secrets must be there for it.
+    await access(path.join(scenario.home.secrets, `${plan.invocation}.json`));
+    await scenario.cancel(plan);
+    await scenario.closed(plan);
+  });
+});
+
+test('a start that Temporal refuses leaves no record and no secrets on this host', async () => {
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+  const far: Client = await connectClient({
+    connection: { address: `127.0.0.1:${wire.port}` },
+    namespace: 'default',
+    dataConverter: {},
+  });
+  const refusing = startRun(far, {
+    plan,
+    taskQueue: 'x'.repeat(2_000),
+    hostSecrets: { TOKEN: 'x' },
+    configYaml: '',
+    home: scenario.home,
+    searchAttributes: true,
+  });
+  await expect(refusing).rejects.toThrow();
+  for (const left of [scenario.home.secrets, scenario.home.runs])
+    await expect(access(path.join(left, `${plan.invocation}.json`))).rejects.toThrow('ENOENT');
+  await expect(access(path.join(scenario.home.runs, plan.invocation))).rejects.toThrow('ENOENT');
+  await far.connection.close();
+});
