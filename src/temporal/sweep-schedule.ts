@@ -8,15 +8,20 @@ import { defaultGraceSeconds } from '../sweeper/sweep';
 /** How often a platform is swept. */
 const every = '10 minutes';
 
+/** Of the schedule that sweeps a platform. Pure. */
+export function sweepScheduleId(platform: PlatformRef): string {
+  const digest = createHash('sha256').update(JSON.stringify(platform)).digest('hex').slice(0, 8);
+  const workspace = platform.workspace.replace(/[^A-Za-z0-9_-]/g, '-').slice(0, 60);
+  return `eval-sweep-${workspace}-${digest}`;
+}
+
 /** Makes sure that a platform is swept regularly, as long as any worker of ours lives; safe to call before each run. */
 export async function ensureSweepSchedule(
   client: Client,
   options: { readonly platform: PlatformRef; readonly taskQueue: string },
 ): Promise<void> {
   const { platform, taskQueue } = options;
-  const digest = createHash('sha256').update(JSON.stringify(platform)).digest('hex').slice(0, 8);
-  const workspace = platform.workspace.replace(/[^A-Za-z0-9_-]/g, '-').slice(0, 60);
-  const scheduleId = `eval-sweep-${workspace}-${digest}`;
+  const scheduleId = sweepScheduleId(platform);
   const create = async (): Promise<boolean> => {
     try {
       await client.schedule.create({

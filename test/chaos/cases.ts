@@ -1,25 +1,58 @@
-import { courses, type CourseName } from './courses';
-import { applies, faults, type Fault } from './faults';
-import { pointName, type Point } from './points';
+import { setupNames, setups, type Course, type Setup } from './courses';
+import { faultsAt, timesOf, type Fault } from './faults';
+import type { Border } from './ledger';
+import { kindOf, pointName, type Point } from './points';
 
 /** The matrix: points × faults × events, and a seeded choice of it. Pure. */
 
 /** What happens at the very moment of the request, beside what happens to the request. */
-export const quickEvents = [
-  'nothing',
-  'cancel',
-  'second cancel',
-  'terminate run',
-  'terminate task',
-  'terminate both',
-] as const;
-export const killEvents = ['kill worker', 'kill server', 'kill platform', 'cut from server'] as const;
+export type ChaosEvent =
+  | 'nothing'
+  | 'cancel'
+  | 'second cancel'
+  | 'terminate run'
+  | 'terminate task'
+  | 'terminate both'
+  | 'kill command'
+  | 'kill worker'
+  | 'kill server'
+  | 'kill platform'
+  | 'cut from server';
 
-export type ChaosEvent = (typeof quickEvents)[number] | (typeof killEvents)[number];
+const userEvents = ['nothing', 'cancel', 'second cancel', 'terminate run', 'terminate task', 'terminate both'] as const;
+
+/** What needs no processes of its own but the command that is disturbed. */
+export function quickEvents(border: Border): readonly ChaosEvent[] {
+  switch (border) {
+    case 'platform':
+    case 'model':
+      return userEvents;
+    case 'worker':
+      return [...userEvents, 'cut from server'];
+    case 'client':
+      return [...userEvents, 'cut from server', 'kill command'];
+  }
+}
+
+/** What kills the processes of a stack. */
+export const killEvents = (): readonly ChaosEvent[] => [
+  'kill worker',
+  'kill server',
+  'kill platform',
+  'cut from server',
+];
+
+/** The points of one course, as one setup goes through it. */
+export interface Recording {
+  readonly setup: Setup;
+  readonly course: Course;
+  readonly points: readonly Point[];
+}
 
 export interface ChaosCase {
   readonly id: string;
-  readonly course: CourseName;
+  readonly setup: Setup;
+  readonly course: Course;
   readonly point: Point;
   readonly fault: Fault;
   /** How many requests of that kind in a row it happens to. The event comes with the first. */
@@ -29,39 +62,40 @@ export interface ChaosCase {
 
 /** Every case there is, over the points of each course. */
 export function allCases(
-  points: Readonly<Record<CourseName, readonly Point[]>>,
-  events: readonly ChaosEvent[],
+  recordings: readonly Recording[],
+  eventsAt: (border: Border) => readonly ChaosEvent[],
 ): ChaosCase[] {
-  return courses.flatMap(({ name: course }) =>
-    points[course].flatMap((point) =>
-      faults
-        .filter((fault) => applies(fault, point.method))
-        .flatMap((fault) =>
-          (fault.answer.kind === 'pass' ? ([1] as const) : ([1, 3] as const)).flatMap((times) =>
-            events
-              .filter((event) => event !== 'nothing' || fault.answer.kind !== 'pass')
-              .map((event) => ({
-                id: [course, pointName(point), `${fault.name}${times === 1 ? '' : ` x${times}`}`, event].join(' | '),
-                course,
-                point,
-                fault,
-                times,
-                event,
-              })),
-          ),
+  return recordings.flatMap(({ setup, course, points }) =>
+    points.flatMap((point) =>
+      faultsAt(point).flatMap((fault) =>
+        timesOf(fault, point).flatMap((times) =>
+          eventsAt(point.border)
+            .filter((event) => event !== 'nothing' || fault.answer.kind !== 'pass')
+            .map((event) => {
+              const what = `${fault.name}${times === 1 ? '' : ` x${times}`}`;
+              const id = [course.name, pointName(point), what, event].join(' | ');
+              return { id, setup, course, point, fault, times, event };
+            }),
         ),
+      ),
     ),
   );
 }
 
-/** `count` cases, the same for the same seed. Every kind of (route, event) comes before one comes twice. */
+/** Which setups can hold a case whose name has all of these texts: only these need be recorded. Pure. */
+export function setupsFor(texts: readonly string[]): readonly Setup[] {
+  const named = texts.flatMap((text) => /(?:^|\| )(platform|model|worker|client)(?: |$)/.exec(text)?.[1] ?? []);
+  return setupNames.filter((name) => named.every((border) => setups[name].borders.some((own) => own === border)));
+}
+
+/** `count` cases, the same for the same seed. Every kind of (request, event) comes before one comes twice. */
 export function sample(cases: readonly ChaosCase[], { count, seed }: { count: number; seed: number }): ChaosCase[] {
   const random = randomOf(seed);
   const shuffled = cases.map((one) => ({ one, key: random() })).sort((a, b) => a.key - b.key);
   const seen = new Map<string, number>();
   return shuffled
     .map(({ one, key }) => {
-      const kind = `${one.point.method} ${one.point.shape} ${one.event}`;
+      const kind = `${kindOf(one.point)} ${one.event}`;
       const round = seen.get(kind) ?? 0;
       seen.set(kind, round + 1);
       return { one, round, key };

@@ -1,4 +1,5 @@
-import { allCases, killEvents, quickEvents, sample, type ChaosEvent } from './cases';
+import { allCases, killEvents, quickEvents, sample } from './cases';
+import { setupNames } from './courses';
 import { recordPoints, runMatrix, type CaseResult } from './matrix';
 import { processStand } from './process-stand';
 import { inProcessStand, type Stand } from './stand';
@@ -12,12 +13,13 @@ const boundMs = 80_000;
 
 async function part(
   stand: Stand,
-  events: readonly ChaosEvent[],
+  events: Parameters<typeof allCases>[1],
   size: { count: number; atOnce: number },
 ): Promise<void> {
   const results: CaseResult[] = [];
   try {
-    const cases = sample(allCases(await recordPoints(stand), events), { count: size.count, seed });
+    const recordings = await recordPoints(stand, { setups: setupNames, times: 1, atOnce: size.atOnce });
+    const cases = sample(allCases(recordings, events), { count: size.count, seed });
     const until = Date.now() + boundMs;
     await runMatrix(stand, { cases, atOnce: size.atOnce, until, report: (result) => results.push(result) });
   } finally {

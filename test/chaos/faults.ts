@@ -1,41 +1,85 @@
+import type { Border, Refusal } from './ledger';
+import { isDelivery, isQuestion, type Point } from './points';
+
 /** What can happen to one request. Pure. */
 
 export interface Fault {
   readonly name: string;
   /**
-   * When the platform does what it was asked: after the answer it gives here is decided (`before`: not at all, unless the
-   * request passes), before it (`after`), or seconds after it (`late`).
+   * When what was asked is done: after what is seen is decided (`before`: not at all, unless the request passes), before it
+   * (`after`), at the same time (`during`), or seconds after it (`late`).
    */
-  readonly moment: 'before' | 'after' | 'late';
+  readonly moment: 'before' | 'during' | 'after' | 'late';
   readonly answer:
-    /** The platform's own. */
+    /** The other side's own. */
     | { readonly kind: 'pass' }
-    | { readonly kind: 'status'; readonly status: number; readonly retryAfter?: number }
+    | Refusal
+    /** The connection breaks, with all else that is on it. */
     | { readonly kind: 'cut' }
+    /** The stream breaks, the connection stays. */
+    | { readonly kind: 'reset' }
     /** None, for longer than anybody waits. */
     | { readonly kind: 'silence' };
+  /** Of whoever asks, the right to do so is denied: going on is not expected of it. */
+  readonly denies?: true;
 }
 
 export const lateAfterMs = 2_000;
 
-const refused = (status: number): Fault['answer'] => ({ kind: 'status', status });
-
-export const faults: readonly Fault[] = [
+const refused = (status: number): Refusal => ({ kind: 'refuse', status });
+const cut = { kind: 'cut' } as const;
+const silence = { kind: 'silence' } as const;
+const events: readonly Fault[] = [
   { name: 'none, before', moment: 'before', answer: { kind: 'pass' } },
   { name: 'none, after', moment: 'after', answer: { kind: 'pass' } },
-  { name: '500', moment: 'before', answer: refused(500) },
-  { name: '500 but done', moment: 'after', answer: refused(500) },
-  { name: '429', moment: 'before', answer: { kind: 'status', status: 429, retryAfter: 1 } },
-  { name: '401', moment: 'before', answer: refused(401) },
-  { name: 'cut', moment: 'before', answer: { kind: 'cut' } },
-  { name: 'cut but done', moment: 'after', answer: { kind: 'cut' } },
-  { name: 'cut and done late', moment: 'late', answer: { kind: 'cut' } },
-  { name: 'silence', moment: 'before', answer: { kind: 'silence' } },
-  { name: 'silence but done', moment: 'after', answer: { kind: 'silence' } },
 ];
 
-/** Whether it makes a difference there: for a question, it does not matter when it was answered. */
-export function applies(fault: Fault, method: string): boolean {
-  const isQuestion = method === 'GET' || method === 'HEAD';
-  return !isQuestion || fault.moment === 'before' || fault.name === 'none, after';
+const httpFaults: readonly Fault[] = [
+  ...events,
+  { name: '500', moment: 'before', answer: refused(500) },
+  { name: '500 but done', moment: 'after', answer: refused(500) },
+  { name: '429', moment: 'before', answer: { ...refused(429), retryAfter: 1 } },
+  { name: '401', moment: 'before', answer: refused(401), denies: true },
+  { name: 'cut', moment: 'before', answer: cut },
+  { name: 'cut but done', moment: 'after', answer: cut },
+  { name: 'cut and done late', moment: 'late', answer: cut },
+  { name: 'silence', moment: 'before', answer: silence },
+  { name: 'silence but done', moment: 'after', answer: silence },
+];
+
+/** By their codes in gRPC. */
+const grpc = { permissionDenied: 7, resourceExhausted: 8, unavailable: 14, unauthenticated: 16 } as const;
+
+const temporalFaults: readonly Fault[] = [
+  ...events,
+  { name: 'unavailable', moment: 'before', answer: refused(grpc.unavailable) },
+  { name: 'unavailable but done', moment: 'after', answer: refused(grpc.unavailable) },
+  { name: 'exhausted', moment: 'before', answer: refused(grpc.resourceExhausted) },
+  { name: 'unauthenticated', moment: 'before', answer: refused(grpc.unauthenticated), denies: true },
+  { name: 'denied', moment: 'before', answer: refused(grpc.permissionDenied), denies: true },
+  { name: 'cut', moment: 'before', answer: cut },
+  { name: 'cut under way', moment: 'during', answer: cut },
+  { name: 'cut but done', moment: 'after', answer: cut },
+  { name: 'cut and done late', moment: 'late', answer: cut },
+  { name: 'reset but done', moment: 'after', answer: { kind: 'reset' } },
+  { name: 'silence', moment: 'before', answer: silence },
+  { name: 'silence but done', moment: 'after', answer: silence },
+];
+
+const faultsOf = (border: Border): readonly Fault[] =>
+  border === 'platform' || border === 'model' ? httpFaults : temporalFaults;
+
+export const faultsAt = (point: Point): readonly Fault[] =>
+  faultsOf(point.border).filter((fault) => makesDifference(fault, point));
+
+/** For a question, it does not matter when it was answered; of a task that was handed over, only that it is lost. */
+function makesDifference(fault: Fault, point: Point): boolean {
+  if (isDelivery(point)) return fault.moment === 'after';
+  const isIdempotent = isQuestion(point) || point.method.startsWith('Poll') || point.border === 'model';
+  return !isIdempotent || fault.moment === 'before' || fault.name === 'none, after';
+}
+
+/** How many requests of the kind in a row it happens to. A silence before the model is a minute of waiting each. */
+export function timesOf({ answer }: Fault, { border }: Point): readonly (1 | 3)[] {
+  return answer.kind === 'pass' || (answer.kind === 'silence' && border === 'model') ? [1] : [1, 3];
 }

@@ -1,17 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Pool } from 'undici';
-import { shapeOf, taskOf, type Names } from './points';
-
-/** One request of a run, on its way to the platform. */
-export interface Passage {
-  readonly method: string;
-  readonly path: string;
-  readonly shape: string;
-  /** Which one of its method and shape, from 1. */
-  readonly nth: number;
-  readonly task: number | undefined;
-}
+import { isRefusal, type Ledger, type Passage, type Refusal } from './ledger';
+import { routeOf, taskOf, type Names } from './points';
 
 export interface Answer {
   readonly status: number;
@@ -19,61 +10,37 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-/** What the run gets to see: an answer, a cut connection, or nothing. */
-export type Seen = Answer | 'cut' | 'silence';
-
-export type Interference = (passage: Passage, forward: () => Promise<Answer>) => Promise<Seen> | undefined;
-
-/** A request with what became of it: `done` is what the platform answered, also when the run was not told. */
-export interface Passed extends Passage {
-  done: number | undefined;
-}
-
-/** Stands between one run and the platform: counts, and lets something interfere with, every request. */
+/** Stands between one run and the platform, model servers of its endpoints included: all that passes is in the ledger. */
 export interface Gateway {
   /** Of the workspace as the run reaches it. */
   readonly url: string;
-  readonly passed: readonly Passed[];
-  interfere(with_: Interference): void;
   /** Called with every request before it is forwarded. */
-  watch(watcher: (passage: Passage) => Promise<void>): void;
+  watch(watcher: (request: Passage & { readonly path: string }) => Promise<void>): void;
   close(): Promise<void>;
 }
 
 export async function openGateway(options: {
-  readonly platform: () => string;
+  readonly platform: string;
   readonly names: Names;
+  readonly ledger: Ledger;
 }): Promise<Gateway> {
-  const { names } = options;
-  const { origin, pathname: base } = new URL(options.platform());
+  const { names, ledger } = options;
+  const { origin, pathname: base } = new URL(options.platform);
   const pool = new Pool(origin, { connections: 32 });
-  const passed: Passed[] = [];
-  const counts = new Map<string, number>();
-  let interference: Interference = () => undefined;
-  let watcher: (passage: Passage) => Promise<void> = () => Promise.resolve();
-
+  let watcher: (request: Passage & { readonly path: string }) => Promise<void> = () => Promise.resolve();
   const server = createServer((request, response) => {
     void handle(request, response).catch(() => response.destroy());
   });
+  const own = await listen(server);
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await bodyOf(request);
     const { method = 'GET', url = '/' } = request;
     const path = url.startsWith(base) ? url.slice(base.length) || '/' : url;
-    const shape = shapeOf(path, names);
-    const nth = (counts.get(`${method} ${shape}`) ?? 0) + 1;
-    counts.set(`${method} ${shape}`, nth);
-    const entry: Passed = {
-      method,
-      path,
-      shape,
-      nth,
-      task: taskOf(`${path} ${body.toString('latin1')}`, names),
-      done: undefined,
-    };
-    passed.push(entry);
+    const task = taskOf(`${path} ${body.toString('latin1')}`, names);
+    const entry = ledger.enter({ ...routeOf(path, names), method, task });
     const forward = async (): Promise<Answer> => {
-      await watcher(entry);
+      await watcher({ ...entry, path });
       const answer = await pool.request({
         method,
         path: url,
@@ -81,22 +48,26 @@ export async function openGateway(options: {
         body: body.length > 0 ? body : null,
       });
       entry.done = answer.statusCode;
-      return {
-        status: answer.statusCode,
-        headers: forwarded(answer.headers),
-        body: Buffer.from(await answer.body.arrayBuffer()),
-      };
+      const headers = forwarded(answer.headers);
+      return { status: answer.statusCode, headers, body: rewritten(headers, await answer.body.bytes()) };
     };
-    const seen = await (interference(entry, forward) ?? forward());
+    const seen = await ledger.pass(entry, forward);
     if (seen === 'silence') return; // the caller gives up, or the gateway closes
-    if (seen === 'cut') return void response.destroy();
-    response.writeHead(seen.status, seen.headers).end(method === 'HEAD' ? undefined : seen.body);
+    if (seen === 'cut' || seen === 'reset') return void response.destroy();
+    const { status, headers, body: text } = isRefusal(seen) ? madeUp(seen) : seen;
+    response.writeHead(status, headers).end(method === 'HEAD' ? undefined : text);
+  }
+
+  /** Endpoints are told by URLs of the platform: what the run asks there shall pass here as well. */
+  function rewritten(headers: Record<string, string>, bytes: Uint8Array): Buffer {
+    const body = Buffer.from(bytes);
+    if (!headers['content-type']?.includes('json') || !body.includes(`${origin}/`)) return body;
+    delete headers['content-length'];
+    return Buffer.from(body.toString('utf8').replaceAll(`${origin}/`, `${own}/`));
   }
 
   return {
-    url: `${await listen(server)}${base}`,
-    passed,
-    interfere: (with_) => (interference = with_),
+    url: `${own}${base}`,
     watch: (next) => (watcher = next),
     async close() {
       server.closeAllConnections();
@@ -104,6 +75,14 @@ export async function openGateway(options: {
       await pool.destroy();
     },
   };
+}
+
+function madeUp({ status, retryAfter }: Refusal): Answer {
+  const headers = {
+    'content-type': 'application/json',
+    ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+  };
+  return { status, headers, body: Buffer.from(JSON.stringify({ code: 'Chaos', message: `made up: ${status}` })) };
 }
 
 async function listen(server: Server): Promise<string> {

@@ -3,85 +3,90 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { cancelRun } from '../../src/client';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { ChaosCase, ChaosEvent } from './cases';
-import { lateAfterMs } from './faults';
-import type { Answer, Gateway, Interference, Passage, Seen } from './gateway';
+import { lateAfterMs, type Fault } from './faults';
+import type { Interference, Ledger, Passage, Seen } from './ledger';
 import type { Stand } from './stand';
 
 /** What was done to a run, and whether it arrived. */
 export interface Happening {
   /** Requests that the fault happened to. */
   hits: number;
-  /** Whether Temporal took the event; `false`: the run or task was over already. */
+  /** Whether the event took place; `false`: the run or task was over already. */
   taken: boolean;
   terminatedTask: number | undefined;
   /** Requests that are still to land. */
   pending: Promise<unknown>[];
 }
 
+export const nothingHappened = (): Happening => ({ hits: 0, taken: false, terminatedTask: undefined, pending: [] });
+
+/** What a case can be struck at, beside its requests. */
+export interface Targets {
+  readonly stand: Stand;
+  /** `undefined`: not chosen yet. */
+  readonly invocation: () => string | undefined;
+  /** As the user of this case does it; resolves to whether there was something to cancel. */
+  readonly cancel: () => Promise<boolean>;
+  readonly killWorker: () => Promise<void>;
+  readonly killCommand: () => Promise<boolean>;
+  /** Breaks the connections to Temporal of what the case is about, for some seconds. */
+  readonly sever: () => Promise<void>;
+}
+
 /** Interferes as the case says, from the point on. */
-export function disturb(
-  gateway: Gateway,
-  parts: { readonly stand: Stand; readonly invocation: string; readonly one: ChaosCase },
-): Happening {
-  const { one } = parts;
-  const { point, fault, times } = one;
-  const happening: Happening = { hits: 0, taken: false, terminatedTask: undefined, pending: [] };
+export function disturb(ledger: Ledger, parts: { readonly targets: Targets; readonly one: ChaosCase }): Happening {
+  const { point, fault, times } = parts.one;
+  const happening = nothingHappened();
   const event = new EventOf(parts, happening);
   const interference: Interference = (passage, forward) => {
-    if (passage.method !== point.method || passage.shape !== point.shape) return event.later(passage, forward);
-    if (passage.nth < point.nth || passage.nth >= point.nth + times) return event.later(passage, forward);
+    const isOfKind =
+      passage.border === point.border && passage.method === point.method && passage.shape === point.shape;
+    if (!isOfKind || passage.nth < point.nth || passage.nth >= point.nth + times) return event.later(passage, forward);
     happening.hits += 1;
-    const first = passage.nth === point.nth;
-    return carryOut(fault.moment, {
-      forward,
-      event: () => (first ? event.now(passage) : Promise.resolve()),
-      happening,
-    }).then((done): Seen => {
-      switch (fault.answer.kind) {
-        case 'pass':
-          return done ?? 'cut';
-        case 'status':
-          return answerOf(fault.answer);
-        case 'cut':
-        case 'silence':
-          return fault.answer.kind;
-      }
-    });
-
-    async function carryOut(
-      moment: typeof fault.moment,
-      what: { forward: () => Promise<Answer>; event: () => Promise<void>; happening: Happening },
-    ): Promise<Answer | undefined> {
-      switch (moment) {
-        case 'before':
-          await what.event();
-          return fault.answer.kind === 'pass' ? what.forward() : undefined;
-        case 'after': {
-          const answer = await what.forward();
-          await what.event();
-          return answer;
-        }
-        case 'late':
-          what.happening.pending.push(
-            sleep(lateAfterMs)
-              .then(what.forward)
-              .catch(() => undefined),
-          );
-          await what.event();
-          return undefined;
-      }
-    }
+    const meanwhile = (): Promise<void> => (passage.nth === point.nth ? event.now(passage) : Promise.resolve());
+    return strike(fault, { forward, meanwhile, happening });
   };
-  gateway.interfere(interference);
+  ledger.interfere(interference);
   return happening;
 }
 
-function answerOf({ status, retryAfter }: { status: number; retryAfter?: number }): Answer {
-  const headers = {
-    'content-type': 'application/json',
-    ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+/** Lets the fault happen to one request, and the event at its moment; resolves to what the run sees. */
+async function strike<A extends object>(
+  { moment, answer }: Fault,
+  at: { forward: () => Promise<A>; meanwhile: () => Promise<void>; happening: Happening },
+): Promise<Seen<A>> {
+  const { forward, meanwhile, happening } = at;
+  const seen = (done: A | undefined): Seen<A> => {
+    switch (answer.kind) {
+      case 'pass':
+        return done ?? 'cut';
+      case 'refuse':
+        return answer;
+      case 'cut':
+      case 'reset':
+      case 'silence':
+        return answer.kind;
+    }
   };
-  return { status, headers, body: Buffer.from(JSON.stringify({ code: 'Chaos', message: `made up: ${status}` })) };
+  const unheard = (request: Promise<A>): number => happening.pending.push(request.catch(() => undefined));
+  switch (moment) {
+    case 'before':
+      await meanwhile();
+      return seen(answer.kind === 'pass' ? await forward() : undefined);
+    case 'during':
+      unheard(forward());
+      await meanwhile();
+      return seen(undefined);
+    case 'after': {
+      const done = await forward();
+      await meanwhile();
+      return seen(done);
+    }
+    case 'late':
+      unheard(sleep(lateAfterMs).then(forward));
+      await meanwhile();
+      return seen(undefined);
+  }
 }
 
 /** The case's event: at the moment, and, for a second cancel, once more while teardown is under way. */
@@ -89,7 +94,7 @@ class EventOf {
   private cancelAgain = false;
 
   constructor(
-    private readonly parts: { readonly stand: Stand; readonly invocation: string; readonly one: ChaosCase },
+    private readonly parts: { readonly targets: Targets; readonly one: ChaosCase },
     private readonly happening: Happening,
   ) {}
 
@@ -99,20 +104,21 @@ class EventOf {
     this.cancelAgain = one.event === 'second cancel';
   }
 
-  later(passage: Passage, forward: () => Promise<Answer>): Promise<Seen> | undefined {
+  later<A extends object>(passage: Passage, forward: () => Promise<A>): Promise<Seen<A>> | undefined {
     if (!this.cancelAgain || passage.method !== 'DELETE') return undefined;
     this.cancelAgain = false;
-    return this.cancel().then(forward);
+    const { stand, invocation } = this.parts.targets;
+    return patiently(() => cancelRun(stand.client, invocation() ?? '')).then(forward);
   }
 
   private async perform(event: ChaosEvent, { task = 1 }: Passage): Promise<boolean> {
-    const { stand } = this.parts;
+    const { stand, cancel, killWorker, killCommand, sever } = this.parts.targets;
     switch (event) {
       case 'nothing':
         return false;
       case 'cancel':
       case 'second cancel':
-        return this.cancel();
+        return cancel();
       case 'terminate run':
         return this.terminate(undefined);
       case 'terminate task':
@@ -121,28 +127,25 @@ class EventOf {
         const [run, one] = [await this.terminate(undefined), await this.terminate(task)];
         return run || one;
       }
+      case 'kill command':
+        return killCommand();
       case 'kill worker':
-        await stand.kill('worker');
+        await killWorker();
         return true;
       case 'kill server':
-        await stand.kill('server');
-        return true;
       case 'kill platform':
-        await stand.kill('platform');
+        await stand.kill(event === 'kill server' ? 'server' : 'platform');
         return true;
       case 'cut from server':
-        await stand.cutFromServer();
+        await sever();
         return true;
     }
   }
 
-  private async cancel(): Promise<boolean> {
-    const { stand, invocation } = this.parts;
-    return (await patiently(() => cancelRun(stand.client, invocation))) === 'requested';
-  }
-
   private async terminate(task: number | undefined): Promise<boolean> {
-    const { stand, invocation } = this.parts;
+    const { stand, invocation: idOf } = this.parts.targets;
+    const invocation = idOf();
+    if (invocation === undefined) return false;
     const id = task === undefined ? runWorkflowId(invocation) : taskWorkflowId(invocation, task);
     try {
       await patiently(() => stand.client.workflow.getHandle(id).terminate('chaos'));

@@ -1,6 +1,6 @@
 /** `npm run chaos`: tries to break the guarantee. Exits 1 when it did. */
 import { Command } from 'commander';
-import { allCases, killEvents, quickEvents, sample, type ChaosCase } from './cases';
+import { allCases, killEvents, quickEvents, sample, setupsFor, type ChaosCase } from './cases';
 import { recordPoints, runMatrix, type CaseResult } from './matrix';
 import { processStand } from './process-stand';
 import { inProcessStand, type Stand } from './stand';
@@ -38,27 +38,31 @@ async function main(options: Options): Promise<number> {
   const say = (text: string): void => void process.stdout.write(`${text}\n`);
   const phase = async (
     open: () => Promise<Stand>,
-    phaseOf: { events: Parameters<typeof allCases>[1]; count: number; atOnce: number },
+    phaseOf: { what: string; events: Parameters<typeof allCases>[1]; count: number; atOnce: number },
   ): Promise<void> => {
-    if (phaseOf.count === 0) return;
+    const { what, events, count, atOnce } = phaseOf;
+    if (count === 0) return;
     const stand = await open();
     try {
-      const matching = allCases(await recordPoints(stand), phaseOf.events).filter(({ id }) =>
+      const recordings = await recordPoints(stand, { setups: setupsFor(options.filter), times: 3, atOnce });
+      const matching = allCases(recordings, events).filter(({ id }) =>
         options.filter.every((text) => id.includes(text)),
       );
-      const cases = sample(matching, { count: phaseOf.count, seed });
-      say(`${matching.length} cases (${phaseOf.events.join(', ')}), ${cases.length} of them now; seed ${seed}`);
+      const cases = sample(matching, { count, seed });
+      say(`${matching.length} cases ${what}, ${cases.length} of them now; seed ${seed}`);
       if (options.list) return cases.forEach(({ id }) => say(id));
-      results.push(...(await runMatrix(stand, { cases, atOnce: phaseOf.atOnce, until, report: reporter(say, cases) })));
+      results.push(...(await runMatrix(stand, { cases, atOnce, until, report: reporter(say, cases) })));
     } finally {
       await stand.close();
     }
   };
-  await phase(inProcessStand, { events: quickEvents, count: Number(options.cases), atOnce: Number(options.atOnce) });
+  const atOnce = Number(options.atOnce);
+  await phase(inProcessStand, { what: 'without kills', events: quickEvents, count: Number(options.cases), atOnce });
   await phase(processStand, {
+    what: 'with kills',
     events: killEvents,
     count: Number(options.kills),
-    atOnce: Math.min(3, Number(options.atOnce)),
+    atOnce: Math.min(3, atOnce),
   });
   if (options.list) return 0;
   return conclude(results, seed, say);

@@ -1,6 +1,6 @@
-import { courses, type Course, type CourseName, courseOf } from './courses';
-import type { ChaosCase } from './cases';
-import { pointsOf, type Point } from './points';
+import type { ChaosCase, Recording } from './cases';
+import { setups, type Setup } from './courses';
+import { pointsOf } from './points';
 import { runCase, type Facts } from './run-case';
 import type { Stand } from './stand';
 import { violations } from './violations';
@@ -13,17 +13,30 @@ export interface CaseResult {
   readonly facts: Facts | undefined;
 }
 
-/** Runs each course undisturbed and takes its request log apart. Rejects when that alone goes wrong. */
-export async function recordPoints(stand: Stand): Promise<Record<CourseName, Point[]>> {
-  const recorded = await Promise.all(
-    courses.map(async (course): Promise<[CourseName, Point[]]> => {
-      const facts = await runCase(stand, course, undefined);
-      const wrong = violations(facts, course, undefined);
-      if (wrong.length > 0) throw new Error(`course ${course.name}, undisturbed: ${wrong.join('; ')}`);
-      return [course.name, pointsOf(facts.log, facts.disturbedFrom)];
-    }),
-  );
-  return Object.fromEntries(recorded) as Record<CourseName, Point[]>;
+/**
+ * Runs each course undisturbed, `times` times, and takes from the logs the points that came every time. Rejects when that
+ * alone goes wrong.
+ */
+export async function recordPoints(
+  stand: Stand,
+  options: { readonly setups: readonly Setup[]; readonly times: number; readonly atOnce: number },
+): Promise<Recording[]> {
+  const wanted = options.setups.flatMap((setup) => setups[setup].courses.map((course) => ({ setup, course })));
+  const repeated = wanted.flatMap((one) => Array.from({ length: options.times }, () => one));
+  const logs = new Map<string, Facts['log'][]>();
+  await inLanes(repeated, options.atOnce, async ({ setup, course }) => {
+    const facts = await runCase(stand, { setup, course });
+    const wrong = violations(facts, course, undefined);
+    if (wrong.length > 0) throw new Error(`course ${course.name} (${setup}), undisturbed: ${wrong.join('; ')}`);
+    const log = facts.log.filter(({ border }) => setups[setup].borders.includes(border));
+    const key = `${setup} ${course.name}`;
+    logs.set(key, [...(logs.get(key) ?? []), log]);
+  });
+  return wanted.map(({ setup, course }) => ({
+    setup,
+    course,
+    points: pointsOf(logs.get(`${setup} ${course.name}`) ?? []),
+  }));
 }
 
 /** Runs the cases, some at a time, until they or the time are used up. */
@@ -37,28 +50,29 @@ export async function runMatrix(
   },
 ): Promise<CaseResult[]> {
   const results: CaseResult[] = [];
-  const queue = [...options.cases];
-  const lane = async (): Promise<void> => {
-    for (let one = queue.shift(); one && Date.now() < options.until; one = queue.shift()) {
-      const result = await judge(stand, courseOf(one.course), one);
-      results.push(result);
-      options.report(result);
-    }
-  };
-  await Promise.all(Array.from({ length: options.atOnce }, lane));
+  await inLanes(options.cases, options.atOnce, async (one) => {
+    if (Date.now() > options.until) return;
+    const result = await judge(stand, one);
+    results.push(result);
+    options.report(result);
+  });
   return results;
 }
 
-async function judge(stand: Stand, course: Course, one: ChaosCase): Promise<CaseResult> {
+async function inLanes<T>(items: readonly T[], lanes: number, work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const lane = async (): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+}
+
+async function judge(stand: Stand, one: ChaosCase): Promise<CaseResult> {
   try {
-    const facts = await runCase(stand, course, one);
-    return { one, facts, violations: violations(facts, course, one), reached: facts.happening.hits > 0 };
+    const facts = await runCase(stand, { setup: one.setup, course: one.course, one });
+    return { one, facts, violations: violations(facts, one.course, one), reached: facts.happening.hits > 0 };
   } catch (error) {
-    return {
-      one,
-      facts: undefined,
-      violations: [`the case itself failed: ${(error as Error).stack ?? String(error)}`],
-      reached: true,
-    };
+    const failure = `the case itself failed: ${(error as Error).stack ?? String(error)}`;
+    return { one, facts: undefined, violations: [failure], reached: true };
   }
 }

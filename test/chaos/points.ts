@@ -1,7 +1,10 @@
-/** Where a run talks to the platform, derived from the request log of one that went undisturbed. Pure. */
+import type { Border } from './ledger';
 
-/** A place to disturb a run at: the `nth` request (from 1) of one method and route shape. */
+/** Where a run talks to what is around it, derived from the logs of runs that went undisturbed. Pure. */
+
+/** A place to disturb a run at: the `nth` request (from 1) of one kind. */
 export interface Point {
+  readonly border: Border;
   readonly method: string;
   /** The route with names and ids replaced: `/deployments/:name`, `/storage/default/shared/evalsaga/:run/:task/results.yml`. */
   readonly shape: string;
@@ -10,45 +13,66 @@ export interface Point {
 
 /** What a run's own names look like in a request. */
 export interface Names {
-  /** 16 hexadecimal digits. */
-  readonly invocation: string;
+  /** 16 hexadecimal digits; `undefined` while a command has not chosen it yet. */
+  invocation: string | undefined;
 }
 
-/** The route of a request without what differs from run to run. A listing by name is another question than one of all. */
-export function shapeOf(path: string, { invocation }: Names): string {
+/** Below it the simulated platform answers as the model servers of its endpoints. */
+const servingRoute = /^\/e\/[^/]+/;
+
+/** The border that an HTTP request crosses, and its route without what differs from run to run. A listing by name is another question than one of all. */
+export function routeOf(path: string, { invocation }: Names): { border: 'platform' | 'model'; shape: string } {
   const [route = '', query = ''] = path.split('?');
-  const short = invocation.slice(0, 8);
+  if (servingRoute.test(route)) return { border: 'model', shape: route.replace(servingRoute, '') };
   const shape = route
     .split('/')
     .map((part) => {
       if (part === invocation) return ':run';
-      if (part.includes(short)) return ':name';
+      if (invocation !== undefined && part.includes(invocation.slice(0, 8))) return ':name';
       return /^\d+-/.test(part) ? ':task' : part;
     })
     .join('/');
-  return new URLSearchParams(query).has('q') ? `${shape}?q` : shape;
+  return { border: 'platform', shape: new URLSearchParams(query).has('q') ? `${shape}?q` : shape };
 }
 
 /** The index of the task that a request is about, told by the names in its path and body. */
 export function taskOf(text: string, { invocation }: Names): number | undefined {
-  const found = new RegExp(`-(\\d+)-${invocation.slice(0, 8)}|${invocation}/(\\d+)-`).exec(text);
-  const index = found?.[1] ?? found?.[2];
+  if (invocation === undefined) return undefined;
+  const short = invocation.slice(0, 8);
+  const found = new RegExp(`-(\\d+)-${short}|${invocation}/(\\d+)-|eval-${invocation}\\.(\\d+)`).exec(text);
+  const index = found?.slice(1).find((digits) => digits !== undefined);
   return index === undefined ? undefined : Number(index);
 }
+
+/** Asks and changes nothing: it does not matter whether it was answered before or after it was lost. */
+export const isQuestion = ({ method }: Pick<Point, 'method'>): boolean =>
+  method === 'GET' || method === 'HEAD' || /^(Describe|Get|List|Query)/.test(method);
+
+/** A task that Temporal hands to a worker: it is taken already when something happens to it. */
+export const isDelivery = ({ method, shape }: Pick<Point, 'method' | 'shape'>): boolean =>
+  method.startsWith('Poll') && shape !== '';
 
 /** Looks repeat for as long as one waits: of these only the first few and some later ones are places of their own. */
 const looksTaken = new Set([1, 2, 3, 4, 5, 6, 8, 11, 15, 20]);
 
-/** Every point of a log, in its order. `from`: requests before that one only bring the run to where it shall be disturbed. */
-export function pointsOf(log: readonly { readonly method: string; readonly shape: string }[], from = 0): Point[] {
-  const counts = new Map<string, number>();
-  return log.flatMap(({ method, shape }, position) => {
-    const key = `${method} ${shape}`;
-    const nth = (counts.get(key) ?? 0) + 1;
-    counts.set(key, nth);
-    const isTaken = position >= from && (method !== 'GET' || looksTaken.has(nth));
-    return isTaken ? [{ method, shape, nth }] : [];
-  });
+const repeats = (point: Point): boolean => isQuestion(point) || (point.method.startsWith('Poll') && !isDelivery(point));
+
+/**
+ * The points that came in every one of the logs, in the order of the first: what comes now and then only (one look more on
+ * a slow machine) can't be aimed at.
+ */
+export function pointsOf(logs: readonly (readonly Point[])[]): Point[] {
+  const [first = new Map<string, Point>(), ...others] = logs.map(
+    (log) => new Map(log.map((point) => [pointName(point), point])),
+  );
+  return [...first]
+    .filter(([name]) => others.every((log) => log.has(name)))
+    .map(([, { border, method, shape, nth }]) => ({ border, method, shape, nth }))
+    .filter((point) => !repeats(point) || looksTaken.has(point.nth));
 }
 
-export const pointName = ({ method, shape, nth }: Point): string => `${method} ${shape} #${nth}`;
+/** `platform POST /deployments`. */
+export const kindOf = ({ border, method, shape }: Point): string =>
+  `${border} ${method}${shape === '' ? '' : ` ${shape}`}`;
+
+export const pointName = (point: Point): string => `${kindOf(point)} #${point.nth}`;

@@ -15,11 +15,11 @@ import { devServerArguments } from '../../src/temporal/dev-server';
 import { originOf } from '../../src/temporal/origin';
 import { findServerBinary } from '../../src/temporal/server-binary';
 import { embeddedEnv } from '../../src/temporal/target';
+import { bareEnvironment, program } from '../support/command';
 import { freshFolder, testCache } from '../support/folders';
 import { simulatedPlan } from './courses';
-import { requestTimeoutMs, type Stand } from './stand';
+import { requestTimeoutMs, type Stand, type WorkerPlace } from './stand';
 
-const program = process.env['EVALSAGA_TEST_PROGRAM'] ?? path.resolve(__dirname, '..', '..', 'dist', 'cli', 'main.js');
 const apartMs = 3_000;
 
 /** Server, worker and platform are processes of their own, as in a real stack: they can be killed. Cases share them. */
@@ -41,17 +41,19 @@ export async function processStand(): Promise<Stand> {
   const platform = service(await platformCommand(folder.path, env));
   const access = await accessOf(path.join(folder.path, 'platform'));
   const taskQueue = 'chaos';
-  const worker = service({
-    file: process.execPath,
-    args: [program, 'worker'],
-    env: {
-      ...env,
-      ...embeddedEnv(`127.0.0.1:${wire.port}`),
-      EVALSAGA_TASK_QUEUE: taskQueue,
-      EVALSAGA_REQUEST_TIMEOUT: String(requestTimeoutMs / 1000),
-      EVALSAGA_LOG_LEVEL: 'error',
-    },
-  });
+  const workerAt = ({ address, taskQueue: queue }: WorkerPlace): Service =>
+    service({
+      file: process.execPath,
+      args: [program, 'worker'],
+      env: {
+        ...env,
+        ...embeddedEnv(address),
+        EVALSAGA_TASK_QUEUE: queue,
+        EVALSAGA_REQUEST_TIMEOUT: String(requestTimeoutMs / 1000),
+        EVALSAGA_LOG_LEVEL: 'error',
+      },
+    });
+  const worker = workerAt({ address: `127.0.0.1:${wire.port}`, taskQueue });
   const services = { server, worker, platform };
   return {
     client,
@@ -59,6 +61,11 @@ export async function processStand(): Promise<Stand> {
     taskQueue,
     origin: await originOf({ connection: client.connection, namespace: 'default', home, embedded: true }),
     folder: folder.path,
+    address: `127.0.0.1:${grpc}`,
+    worker: (place) => {
+      const { kill, stop, deaths } = workerAt(place);
+      return Promise.resolve({ kill, deaths, close: stop });
+    },
     platform: () => Promise.resolve({ access, release: () => Promise.resolve() }),
     kill: (what) => services[what].kill(),
     cutFromServer: () => wire.cut(),
@@ -81,6 +88,8 @@ interface Command {
 
 interface Service {
   kill(): Promise<void>;
+  /** How often it ended by itself. */
+  deaths(): number;
   stop(): Promise<void>;
 }
 
@@ -89,6 +98,7 @@ function service({ file, args, env }: Command): Service {
   let stopping = false;
   let startedAt = Date.now();
   let queue = Promise.resolve();
+  let deaths = 0;
   const launch = () =>
     execa(file, args, {
       env,
@@ -105,12 +115,16 @@ function service({ file, args, env }: Command): Service {
     child = launch();
     void child.then(({ isTerminated, exitCode }) => {
       if (stopping) return;
-      if (!isTerminated) process.stderr.write(`ended by itself (${exitCode}): ${args.join(' ')}\n`);
+      if (!isTerminated) {
+        deaths += 1;
+        process.stderr.write(`ended by itself (${exitCode}): ${args.join(' ')}\n`);
+      }
       setTimeout(spawn, isTerminated ? 0 : apartMs);
     });
   };
   spawn();
   return {
+    deaths: () => deaths,
     async kill() {
       // Several cases want it killed; a process that never gets to work proves nothing.
       const turn = queue;
@@ -170,13 +184,6 @@ const answers = ({ url }: PlatformAccess): Promise<boolean> =>
     ({ ok }) => ok,
     () => false,
   );
-
-function bareEnvironment(): Record<string, string> {
-  const kept = Object.entries(process.env).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined && !/^(LEPTON_|TEMPORAL_|EVALSAGA_)/.test(entry[0]),
-  );
-  return Object.fromEntries(kept);
-}
 
 interface Wire {
   readonly port: number;

@@ -1,36 +1,34 @@
-import { WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
-import { stat } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cancelRun, describeRun, startRun, type RunDescription } from '../../src/client';
+import { describeRun, type RunDescription } from '../../src/client';
 import { exitCodeOf } from '../../src/cli/exit-code';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
-import { homePaths, type HomePaths } from '../../src/home/paths';
-import type { KeptStorage, TaskSnapshot } from '../../src/contract/state';
-import { saveAccess } from '../../src/lepton/access-store';
-import { createLeptonClient } from '../../src/lepton/client';
-import type { LeptonClient } from '../../src/lepton/types';
+import { storedInvocations, storedPlan } from '../../src/home/run-store';
 import { runVerdict } from '../../src/report/outcome';
-import { readRemoteTree } from '../../src/results/remote-tree';
-import { cleanUp } from '../../src/sweeper/cleanup';
-import { sweep } from '../../src/sweeper/sweep';
-import { runPlan } from '../support/plans';
+import { stopStack } from '../../src/stack/stop';
+import { sweepScheduleId } from '../../src/temporal/sweep-schedule';
 import type { ChaosCase } from './cases';
-import type { Course } from './courses';
-import { openGateway, type Gateway, type Passage } from './gateway';
-import { disturb, patiently, type Happening } from './happening';
-import { patient } from './patient';
+import { commandDriver } from './command-driver';
+import type { Course, Setup } from './courses';
+import { libraryDriver, type CommandEnd, type Driver } from './driver';
+import { disturb, nothingHappened, patiently, type Happening } from './happening';
+import { createsOf, exists, inventory, keptByTasks, tidy, watchRemovals } from './inspect';
+import type { Passed } from './ledger';
 import type { Stand } from './stand';
+import { surround, type Surroundings } from './surroundings';
 
-/** Everything that is known of a run when it is over. */
+/** Everything that is known of a case when it is over. */
 export interface Facts {
   readonly happening: Happening;
-  /** `undefined`: it did not end in time. */
+  /** `started`: whether Temporal ever had the run. */
+  readonly started: boolean;
+  /** `undefined`: there was none, or it did not end in time. */
   readonly run: RunDescription | undefined;
+  /** What a command that watched to the end has to exit with. */
   readonly exitCode: number | undefined;
+  readonly command: CommandEnd | undefined;
   /** What the platform still had when run and tasks had closed, without storage that was kept on purpose. */
   readonly left: readonly string[];
   readonly kept: number;
@@ -43,103 +41,111 @@ export interface Facts {
   readonly home: readonly boolean[];
   /** Storage that was removed although files of it were not at home. */
   readonly lost: readonly string[];
+  /** Whether the user's own endpoint is gone. */
+  readonly touchedOwn: boolean;
+  /** How often the case's own worker ended by itself. */
+  readonly workerDeaths: number;
   readonly ms: number;
+  /** What passed at the borders since counting began. */
+  readonly log: readonly Passed[];
 }
 
 const endsWithinMs = 150_000;
 
-/** Runs one case to its end, and looks at what came of it. `undefined` as the case: undisturbed. */
+/** Runs one case to its end, and looks at what came of it. Without a case: the course, undisturbed. */
 export async function runCase(
   stand: Stand,
-  course: Course,
-  one: ChaosCase | undefined,
-): Promise<Facts & { readonly log: Gateway['passed']; readonly disturbedFrom: number }> {
+  how: { readonly setup: Setup; readonly course: Course; readonly one?: ChaosCase },
+): Promise<Facts> {
   const begunAt = Date.now();
-  const platform = await stand.platform();
-  const invocation = randomBytes(8).toString('hex');
-  // A home per case, so that a sweep sees this run only; the worker has another, as on a machine of its own.
-  const launch = homePaths({ EVALSAGA_HOME: path.join(stand.folder, `launch-${invocation}`) });
-  const gateway = await openGateway({ platform: () => platform.access.url, names: { invocation } });
-  const direct = patient(createLeptonClient(platform.access));
+  const surroundings = await surround(stand, how);
   try {
-    const plan = planFor(course, { stand, invocation, url: gateway.url, workspace: platform.access.workspace });
-    await saveAccess(stand.home, { ...platform.access, url: gateway.url });
-    const lost = watchRemovals(gateway, { direct, plan });
-    const happening: Happening = one
-      ? disturb(gateway, { stand, invocation, one })
-      : { hits: 0, taken: false, terminatedTask: undefined, pending: [] };
-    await patiently(() =>
-      startRun(stand.client, {
-        plan,
-        taskQueue: stand.taskQueue,
-        hostSecrets: {},
-        configYaml: 'a: 1\n',
-        home: launch,
-        origin: stand.origin,
-        searchAttributes: true,
-      }),
-    );
-    const disturbedFrom = await bringToPoint(course, { gateway, stand, invocation });
-    const ended = await closed(stand, plan);
-    await Promise.all(happening.pending);
-    const run = ended ? await patiently(() => describeRun(stand.client, invocation, launch)) : undefined;
-    const seen = await inventory(direct, plan);
-    const kept = [...(run?.snapshot.kept ?? []), ...(await keptByTasks(stand, plan))];
-    const left = seen.filter(
-      (item) => !kept.some((storage) => item === `storage ${storage.path}` || item === `storage ${plan.storage.path}`),
-    );
-    const tidied = await tidy(stand, { plan, direct, launch, ended, kept: kept.length });
-    const leftAfterSweep = await inventory(direct, plan);
-    return {
-      happening,
-      run,
-      exitCode: run && exitCodeOf({ kind: 'run', verdict: runVerdict(run) }),
-      left,
-      kept: kept.length,
-      leftAfterSweep,
-      sweptSomething: tidied,
-      creates: plan.tasks.map(({ index }) => createsOf(gateway, index)),
-      home: await Promise.all(plan.tasks.map(({ folder }) => exists(path.join(plan.outputDir, folder, 'results.yml')))),
-      lost: lost(),
-      ms: Date.now() - begunAt,
-      log: gateway.passed,
-      disturbedFrom,
+    const { course, setup, one } = how;
+    const driver = setup === 'command' ? commandDriver(course, surroundings) : libraryDriver(course, surroundings);
+    const planned = async (): Promise<RunPlan | undefined> => {
+      const [invocation] = await storedInvocations(surroundings.launch, '');
+      return invocation === undefined ? undefined : storedPlan(surroundings.launch, invocation);
     };
+    const lost = watchRemovals(surroundings.gateway, { direct: surroundings.direct, planned });
+    let happening = nothingHappened();
+    const plan = await driver.start(() => {
+      if (one) happening = disturb(surroundings.ledger, { targets: targetsOf(surroundings, driver), one });
+    });
+    await driver.untilStarted();
+    const facts = await observe(surroundings, { plan: plan ?? (await planned()), driver, happening });
+    return { ...facts, lost: lost(), ms: Date.now() - begunAt, log: surroundings.ledger.counted };
   } finally {
-    await gateway.close();
-    await platform.release();
+    await clearUp(surroundings);
   }
 }
 
-function planFor(course: Course, at: { stand: Stand; invocation: string; url: string; workspace: string }): RunPlan {
-  const { stand, invocation, url, workspace } = at;
-  return runPlan({
-    outputRoot: path.join(stand.folder, 'results'),
-    invocation,
-    tasks: course.tasks,
-    limits: { endpointReadySeconds: 90, jobSeconds: 90, teardownSeconds: 100 },
-    change: { platform: { kind: 'lepton', workspace, url }, startPolicy: course.startPolicy },
-  });
+function targetsOf(
+  { stand, names, worker, temporal }: Surroundings,
+  driver: Driver,
+): Parameters<typeof disturb>[1]['targets'] {
+  return {
+    stand,
+    invocation: () => names.invocation,
+    cancel: () => driver.cancel(),
+    killCommand: () => driver.kill(),
+    killWorker: () => (worker ? worker.kill() : stand.kill('worker')),
+    sever: () => (temporal ? Promise.resolve(temporal.sever(severedForMs)) : stand.cutFromServer()),
+  };
 }
 
-/** Some courses have an event of their own; the request from which on they count, as a position in the log. */
-async function bringToPoint(
-  course: Course,
-  at: { gateway: Gateway; stand: Stand; invocation: string },
-): Promise<number> {
-  const { cancelAfterJobs } = course;
-  if (cancelAfterJobs === undefined) return 0;
-  const { gateway, stand, invocation } = at;
-  const submitted = (): number =>
-    gateway.passed.filter(({ method, shape, done }) => method === 'POST' && shape === '/jobs' && done === 201).length;
-  const deadline = Date.now() + 60_000;
-  const running = async (): Promise<boolean> =>
-    (await patiently(() => stand.client.workflow.getHandle(runWorkflowId(invocation)).describe())).status.name ===
-    'RUNNING';
-  while (submitted() < cancelAfterJobs && Date.now() < deadline && (await running())) await sleep(100);
-  const from = gateway.passed.length;
-  await patiently(() => cancelRun(stand.client, invocation));
-  return from;
+const severedForMs = 3_000;
+
+async function observe(
+  surroundings: Surroundings,
+  at: { plan: RunPlan | undefined; driver: Driver; happening: Happening },
+): Promise<Omit<Facts, 'lost' | 'ms' | 'log'>> {
+  const { stand, launch, direct, ledger, worker, ownEndpoint } = surroundings;
+  const { plan, driver, happening } = at;
+  const nothing = { left: [], kept: 0, leftAfterSweep: [], sweptSomething: false, creates: [], home: [] };
+  const ended = plan ? await closed(stand, plan) : true;
+  await Promise.all(happening.pending);
+  // What landed late may have begun only now.
+  const endedNow = ended && plan ? await closed(stand, plan) : ended;
+  const started = plan !== undefined && (await isKnown(stand, plan));
+  const command = await driver.finish();
+  const common = {
+    happening,
+    started,
+    command,
+    touchedOwn: ownEndpoint !== undefined && !(await direct.getDeployment(ownEndpoint.name)),
+    workerDeaths: worker?.deaths() ?? 0,
+  };
+  if (!plan) return { ...common, ...nothing, run: undefined, exitCode: undefined };
+  const run =
+    started && endedNow ? await patiently(() => describeRun(stand.client, plan.invocation, launch)) : undefined;
+  const seen = await inventory(direct, plan);
+  const kept = [...(run?.snapshot.kept ?? []), ...(started ? await keptByTasks(stand, plan) : [])];
+  const left = seen.filter(
+    (item) => !kept.some((storage) => item === `storage ${storage.path}` || item === `storage ${plan.storage.path}`),
+  );
+  const sweptSomething = await tidy(stand, { plan, direct, launch, ended: endedNow, kept: kept.length });
+  return {
+    ...common,
+    run,
+    exitCode: run && exitCodeOf({ kind: 'run', verdict: runVerdict(run) }),
+    left,
+    kept: kept.length,
+    leftAfterSweep: await inventory(direct, plan),
+    sweptSomething,
+    creates: plan.tasks.map(({ index }) => createsOf(ledger, index)),
+    home: await Promise.all(plan.tasks.map(({ folder }) => exists(path.join(plan.outputDir, folder, 'results.yml')))),
+  };
+}
+
+/** What a command leaves on purpose for runs to come: background processes, and the schedule that sweeps. */
+async function clearUp({ stand, launch, access, temporal, worker, ...rest }: Surroundings): Promise<void> {
+  if (temporal && !worker) {
+    await stopStack({ home: launch });
+    const { workspace, url } = access;
+    const handle = stand.client.schedule.getHandle(sweepScheduleId({ kind: 'lepton', workspace, url }));
+    await handle.delete().catch(() => undefined);
+  }
+  await rest.close();
 }
 
 /** Whether run and tasks closed in time. */
@@ -167,118 +173,12 @@ async function isOpen(stand: Stand, id: string): Promise<boolean> {
   }
 }
 
-/** What tasks kept by themselves: a run that was terminated can't tell. */
-async function keptByTasks(stand: Stand, plan: RunPlan): Promise<readonly KeptStorage[]> {
-  const told = plan.tasks.map(async ({ index }): Promise<readonly KeptStorage[]> => {
-    try {
-      const handle = stand.client.workflow.getHandle(taskWorkflowId(plan.invocation, index));
-      return ((await handle.result()) as TaskSnapshot).kept;
-    } catch (error) {
-      const cause = error instanceof WorkflowFailedError ? error.cause : undefined;
-      return cause instanceof ApplicationFailure ? ((cause.details?.[0] as TaskSnapshot | undefined)?.kept ?? []) : [];
-    }
-  });
-  return (await Promise.all(told)).flat();
-}
-
-async function inventory(direct: LeptonClient, plan: RunPlan): Promise<string[]> {
-  const ours = plan.invocation.slice(0, 8);
-  const [deployments, jobs] = await Promise.all([direct.listDeployments(), direct.listJobs({ mode: 'alive_only' })]);
-  const { fileSystem, path: root } = plan.storage;
-  const folders = (await direct.storage.list(fileSystem, root)) ?? [];
-  const names = [
-    ...deployments.map(({ metadata }) => `endpoint ${metadata.name}`),
-    ...jobs.map(({ metadata }) => `job ${metadata.name}`),
-  ].filter((name) => name.includes(ours));
-  const storage = folders.map(({ name }) => `storage ${root}/${name}`);
-  return [
-    ...names,
-    ...(storage.length === 0 && (await direct.storage.exists(fileSystem, root)) ? [`storage ${root}`] : storage),
-  ];
-}
-
-/** What the design offers when a run could not tear down by itself; whether anything was there to do. */
-async function tidy(
-  stand: Stand,
-  at: { plan: RunPlan; direct: LeptonClient; launch: HomePaths; ended: boolean; kept: number },
-): Promise<boolean> {
-  const { plan, direct, launch, ended, kept } = at;
-  if (!ended)
-    await Promise.all(
-      [undefined, ...plan.tasks.map(({ index }) => index)].map((index) => terminateQuietly(stand, plan, index)),
-    );
-  const report = await patiently(() =>
-    sweep({
-      temporal: stand.client,
-      platform: only(direct, plan),
-      ref: plan.platform,
-      home: launch,
-      origin: stand.origin,
-      secretsOf: () => Promise.resolve([]),
-      graceSeconds: -60,
-      dryRun: false,
-    }),
-  );
-  if (kept > 0) {
-    await cleanUp({
-      platform: direct,
-      origin: stand.origin,
-      invocation: plan.invocation,
-      plan,
-      outputDir: plan.outputDir,
-      discard: false,
-      secrets: [],
-      report: () => undefined,
-    });
+async function isKnown(stand: Stand, { invocation }: RunPlan): Promise<boolean> {
+  try {
+    await patiently(() => stand.client.workflow.getHandle(runWorkflowId(invocation)).describe());
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
   }
-  return report.removed.length > 0;
-}
-
-async function terminateQuietly(stand: Stand, plan: RunPlan, index: number | undefined): Promise<void> {
-  const id = index === undefined ? runWorkflowId(plan.invocation) : taskWorkflowId(plan.invocation, index);
-  await patiently(() => stand.client.workflow.getHandle(id).terminate('chaos: did not end')).catch(() => undefined);
-}
-
-const createsOf = (gateway: Gateway, index: number): number =>
-  gateway.passed.filter(
-    ({ method, shape, task, done }) =>
-      method === 'POST' && shape === '/deployments' && task === index && done !== undefined && done < 300,
-  ).length;
-
-/** Looks, before storage is removed, whether all of it is at home: what is not is lost. */
-function watchRemovals(
-  gateway: Gateway,
-  { direct, plan }: { direct: LeptonClient; plan: RunPlan },
-): () => readonly string[] {
-  const lost: string[] = [];
-  gateway.watch(async ({ method, path: route }: Passage) => {
-    if (method !== 'DELETE' || !route.startsWith('/storage/')) return;
-    for (const task of plan.tasks) {
-      const folder = path.posix.join(plan.storage.path, task.folder);
-      if (!`${route.split('?')[0]}/`.includes(`/${task.folder}/`) && !route.split('?')[0]?.endsWith(plan.invocation))
-        continue;
-      const tree = await readRemoteTree(direct.storage, { fileSystem: plan.storage.fileSystem, folder, options: {} });
-      for (const { local } of tree?.files ?? []) {
-        if (!(await exists(path.join(plan.outputDir, task.folder, local)))) lost.push(`${task.folder}/${local}`);
-      }
-    }
-  });
-  return () => lost;
-}
-
-const exists = (file: string): Promise<boolean> =>
-  stat(file).then(
-    () => true,
-    () => false,
-  );
-
-/** The platform as a sweep of this run alone sees it: others share it. */
-function only(direct: LeptonClient, plan: RunPlan): LeptonClient {
-  const isOurs = ({ metadata }: { metadata: { name?: string | undefined } }): boolean =>
-    metadata.name?.includes(plan.invocation.slice(0, 8)) ?? false;
-  return {
-    ...direct,
-    listDeployments: async (options) => (await direct.listDeployments(options)).filter(isOurs),
-    listJobs: async (filter, options) => (await direct.listJobs(filter, options)).filter(isOurs),
-  };
 }

@@ -1,5 +1,12 @@
 import type { Client } from '@temporalio/client';
-import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
+import {
+  DefaultLogger,
+  makeTelemetryFilterString,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkerOptions,
+} from '@temporalio/worker';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { createActivities } from '../../src/activities';
@@ -18,12 +25,29 @@ export interface Stand {
   readonly taskQueue: string;
   readonly origin: string;
   readonly folder: string;
+  /** `host:port` of the Temporal server. */
+  readonly address: string;
+  /** A worker for one case, which reaches the server through `address` only. */
+  worker(at: WorkerPlace): Promise<StandWorker>;
   /** A platform for one case, straight, with nothing in between. */
   platform(): Promise<StandPlatform>;
   /** SIGKILL, and a new one in its place on the same state; resolves as soon as the old one is dead. */
   kill(what: 'worker' | 'server' | 'platform'): Promise<void>;
   /** Breaks the worker's connections to the server, and keeps new ones from being made for some seconds. */
   cutFromServer(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface WorkerPlace {
+  readonly address: string;
+  readonly taskQueue: string;
+}
+
+export interface StandWorker {
+  /** SIGKILL, and a new one in its place. */
+  kill(): Promise<void>;
+  /** How often it ended by itself, which it never should; another took its place. */
+  deaths(): number;
   close(): Promise<void>;
 }
 
@@ -51,14 +75,13 @@ export async function inProcessStand(): Promise<Stand> {
   const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'home') });
   const taskQueue = 'chaos';
   const origin = 'chaos';
-  const dependencies = createWorkerDependencies({ home, env: {}, origin, requestTimeoutMs });
+  const activities = createActivities(createWorkerDependencies({ home, env: {}, origin, requestTimeoutMs }));
+  const common = { workflowBundle: { codePath: bundle }, activities, shutdownGraceTime: '1s' } as const;
   const worker = await Worker.create({
+    ...common,
     connection: env.nativeConnection,
     taskQueue,
-    workflowBundle: { codePath: bundle },
-    activities: createActivities(dependencies),
     maxConcurrentActivityTaskExecutions: 400,
-    shutdownGraceTime: '1s',
   });
   let closing = false;
   // Whoever stops it (a signal, a fatal error of its pollers) must not be taken for a run that hangs.
@@ -73,6 +96,8 @@ export async function inProcessStand(): Promise<Stand> {
     taskQueue,
     origin,
     folder: folder.path,
+    address: env.address,
+    worker: (place) => ownWorker(place, common),
     async platform() {
       const state = worker.getState();
       if (state !== 'RUNNING') throw new Error(`the worker is ${state}`);
@@ -90,6 +115,36 @@ export async function inProcessStand(): Promise<Stand> {
       await running;
       await env.teardown();
       await folder.dispose();
+    },
+  };
+}
+
+/** A worker in this process, on a connection of its own; another follows one that ends by itself. */
+async function ownWorker(
+  { address, taskQueue }: WorkerPlace,
+  common: Omit<WorkerOptions, 'taskQueue' | 'connection'>,
+): Promise<StandWorker> {
+  const connection = await NativeConnection.connect({ address });
+  let closing = false;
+  let deaths = 0;
+  let worker = await Worker.create({ ...common, connection, taskQueue });
+  const serve = async (): Promise<void> => {
+    while (!closing) {
+      await worker.run().catch(() => undefined);
+      if (closing) return;
+      deaths += 1;
+      worker = await Worker.create({ ...common, connection, taskQueue });
+    }
+  };
+  const serving = serve();
+  return {
+    kill: () => Promise.reject(new Error('the worker is part of this process')),
+    deaths: () => deaths,
+    async close() {
+      closing = true;
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await serving;
+      await connection.close();
     },
   };
 }

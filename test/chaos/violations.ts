@@ -1,25 +1,31 @@
 import { failureTypes } from '../../src/contract/errors';
 import type { ChaosCase } from './cases';
+import { commandRules } from './command-rules';
 import type { Course } from './courses';
 import type { Facts } from './run-case';
 
 /** What must be true of a run, whatever was done to it. Returns what is not, in words. Pure. */
 export function violations(facts: Facts, course: Course, one: ChaosCase | undefined): string[] {
-  const { run } = facts;
-  if (!run) return ['did not end in time', ...leaks(facts)];
   const rules = [
-    ...leftovers(facts, one),
     ...leaks(facts),
+    ...commandRules(facts, one),
+    ...(facts.touchedOwn ? ['an endpoint that is not ours was removed'] : []),
+    ...(facts.workerDeaths > 0 ? [`the worker ended by itself (${facts.workerDeaths} times)`] : []),
     ...facts.creates.flatMap((count, index) =>
       count > 1 ? [`endpoint of task ${index} was created ${count} times`] : [],
     ),
     ...facts.lost.map((file) => `removed from storage without being at home: ${file}`),
-    ...run.snapshot.tasks.flatMap(({ outcome, index }) =>
+  ];
+  if (!facts.started) return rules;
+  if (!facts.run) return ['did not end in time', ...rules];
+  return [
+    ...rules,
+    ...leftovers(facts, one),
+    ...facts.run.snapshot.tasks.flatMap(({ outcome, index }) =>
       outcome === 'succeeded' && !facts.home[index] ? [`task ${index} succeeded, but its results are not at home`] : [],
     ),
     ...verdict(facts, course, one),
   ];
-  return rules;
 }
 
 /** Nothing may outlive its task, but where run and task both were terminated: nobody is left then but the sweeper. */
@@ -45,8 +51,7 @@ function verdict(facts: Facts, course: Course, one: ChaosCase | undefined): stri
       ? []
       : wrong('a run that was terminated');
   }
-  const isRefused = (type: string | undefined): boolean =>
-    one?.fault.name === '401' && type === failureTypes.credentialsRefused;
+  const isRefused = (type: string | undefined): boolean => type !== undefined && type === refusalAt(one);
   const acceptable = run.snapshot.tasks.every(({ outcome, error, index }) => {
     if (event === 'terminate task' && index === happening.terminatedTask) return true;
     if (outcome === course.outcomes[index]) return true;
@@ -73,4 +78,18 @@ function verdict(facts: Facts, course: Course, one: ChaosCase | undefined): stri
   const allSucceeded = outcomes.every((outcome) => outcome === 'succeeded');
   if (allSucceeded) return run.status === 'succeeded' && exitCode === 0 ? [] : wrong('success');
   return run.status === 'failed' && (exitCode === 1 || exitCode === 3) ? [] : wrong('a failed run');
+}
+
+/** How a task may fail when platform or model server deny it the right to ask: at once, as asking again does not help. */
+function refusalAt(one: ChaosCase | undefined): string | undefined {
+  if (!one?.fault.denies) return undefined;
+  switch (one.point.border) {
+    case 'platform':
+      return failureTypes.credentialsRefused;
+    case 'model':
+      return failureTypes.endpointMismatch;
+    case 'worker':
+    case 'client':
+      return undefined;
+  }
 }

@@ -61,7 +61,8 @@ export async function testHome(label: string): Promise<TestHome> {
   };
 }
 
-function bareEnvironment(): Record<string, string> {
+/** This process' own, without what would lead a command to somebody else's Temporal, platform or home. */
+export function bareEnvironment(): Record<string, string> {
   const kept = Object.entries(process.env).filter(
     (entry): entry is [string, string] =>
       entry[1] !== undefined && !/^(LEPTON_|TEMPORAL_|EVALSAGA_|npm_|INIT_CWD|CI$)/.test(entry[0]),

@@ -1,0 +1,37 @@
+import type { ChaosCase } from './cases';
+import type { Facts } from './run-case';
+
+/**
+ * What must be true of the command that started or cancelled a run: it ends, with the code that the run's end asks for. It
+ * may give up where it is denied the right to ask, and then has to say which run goes on without it. Pure.
+ */
+export function commandRules(facts: Facts, one: ChaosCase | undefined): string[] {
+  const { command, happening, started } = facts;
+  if (!command) return [];
+  if (command.hung) return [`the command did not end: ${lastWords(command.stderr)}`];
+  const { event } = one ?? {};
+  if (event === 'kill command' && happening.taken) return [];
+  const denied = one?.fault.denies === true && happening.hits > 0;
+  const seen = `exit ${command.code ?? command.signal}: ${lastWords(command.stderr)}`;
+  const interrupted = (event === 'cancel' || event === 'second cancel') && happening.taken;
+  if (!started) {
+    if (interrupted && wasInterrupted(command)) return [];
+    return denied && command.code === 3 ? [] : [`no run was started, ${seen}`];
+  }
+  if (denied && command.code === 3) {
+    const named = facts.log.length === 0 || new RegExp(/[0-9a-f]{16}/).test(command.stderr);
+    return named ? [] : [`gave up without naming its run, ${seen}`];
+  }
+  if (interrupted && one?.course.cancelAfterJobs === undefined) {
+    const heeded = /cancelling:|Interrupted/.test(command.stderr) || wasInterrupted(command);
+    if (!heeded) return [`Ctrl-C was not heeded, ${seen}`];
+    // Ended by Ctrl-C when the run was over already, and only the last words were missing.
+    if (command.signal === 'SIGINT' && facts.run?.cancelRequested === false) return [];
+  }
+  return command.code === facts.exitCode ? [] : [`the command had to exit with ${facts.exitCode}, ${seen}`];
+}
+
+const wasInterrupted = ({ code, signal }: NonNullable<Facts['command']>): boolean =>
+  code === 130 || signal === 'SIGINT';
+
+const lastWords = (stderr: string): string => stderr.trim().split('\n').slice(-4).join(' / ').slice(-600);

@@ -1,0 +1,193 @@
+import {
+  connect,
+  constants,
+  createServer,
+  type ClientHttp2Session,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { isRefusal, type Ledger, type Passed, type Seen } from './ledger';
+import { taskOf, type Names } from './points';
+import { messageIn, Tasks } from './temporal-calls';
+
+/** Stands between a worker or a command and Temporal: all calls are unary, and each is in the ledger. */
+export interface TemporalGateway {
+  /** `host:port` for those who are to be disturbed. */
+  readonly address: string;
+  /** Breaks all connections, and lets no new one live for so long. */
+  sever(forMs: number): void;
+  close(): Promise<void>;
+}
+
+interface Reply {
+  readonly headers: OutgoingHttpHeaders;
+  readonly body: Buffer;
+  /** `undefined`: the headers say it all. */
+  readonly trailers: OutgoingHttpHeaders | undefined;
+}
+
+interface Call {
+  readonly stream: ServerHttp2Stream;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  /** It was broken on purpose: what was asked goes on all the same. */
+  broken: boolean;
+}
+
+export async function openTemporalGateway(options: {
+  /** `host:port` of the server. */
+  readonly target: string;
+  readonly side: 'worker' | 'client';
+  readonly ledger: Ledger;
+  readonly names: Names;
+}): Promise<TemporalGateway> {
+  const { ledger, names, side } = options;
+  const upstream = reconnecting(options.target);
+  const tasks = new Tasks();
+  const sessions = new Set<ServerHttp2Session>();
+  let severedUntil = 0;
+  const server = createServer();
+  server.on('session', (session) => {
+    session.on('error', () => undefined);
+    if (Date.now() < severedUntil) return session.destroy();
+    sessions.add(session);
+    session.on('close', () => sessions.delete(session));
+  });
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => undefined);
+    void handle(stream, headers).catch(() => breakConnection(stream));
+  });
+
+  async function handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+    const call: Call = { stream, headers, body: await bodyOf(stream), broken: false };
+    const method = (headers[':path'] ?? '').split('/').at(-1) ?? '';
+    const request = messageIn(call.body);
+    const text = request.toString('latin1');
+    if (side === 'client') names.invocation ??= /eval-([0-9a-f]{16})/.exec(text)?.[1];
+    const of = tasks.of(method, request);
+    const task = taskOf(of?.workflowId ?? text, names);
+    const entry = ledger.enter({ border: side, method, shape: of?.about ?? '', task });
+    const seen = await ledger.pass(entry, () => forward(call, entry));
+    if (typeof seen === 'string' || isRefusal(seen)) return show(call, seen);
+    const delivered = tasks.delivered(method, messageIn(seen.body));
+    if (!delivered) return show(call, seen);
+    const of_ = taskOf(delivered.workflowId, names);
+    const delivery = ledger.enter({ border: side, method, shape: delivered.about, task: of_ });
+    delivery.done = entry.done;
+    return show(call, await ledger.pass(delivery, () => Promise.resolve(seen)));
+  }
+
+  async function forward(call: Call, entry: Passed): Promise<Reply> {
+    if (call.stream.destroyed && !call.broken) throw new Error('the caller is gone');
+    const reply = await exchange(await upstream.session(), call);
+    entry.done = Number((reply.trailers ?? reply.headers)['grpc-status'] ?? 2);
+    return reply;
+  }
+
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    sever(forMs) {
+      severedUntil = Date.now() + forMs;
+      for (const session of sessions) session.destroy();
+    },
+    async close() {
+      severedUntil = Infinity;
+      for (const session of sessions) session.destroy();
+      await new Promise((resolve) => server.close(resolve));
+      upstream.close();
+    },
+  };
+}
+
+function show(call: Call, seen: Seen<Reply>): void {
+  const { stream } = call;
+  if (seen === 'silence' || stream.destroyed) return;
+  if (seen === 'cut' || seen === 'reset') {
+    call.broken = true;
+    if (seen === 'cut') return breakConnection(stream);
+    return stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
+  if (isRefusal(seen)) {
+    const headers = { 'grpc-status': String(seen.status), 'grpc-message': 'made up by chaos' };
+    return stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...headers }, { endStream: true });
+  }
+  const { headers, body, trailers } = seen;
+  if (!trailers) return stream.respond(headers, { endStream: true });
+  stream.respond(headers, { waitForTrailers: true });
+  stream.on('wantTrailers', () => stream.sendTrailers(trailers));
+  stream.end(body);
+}
+
+const breakConnection = ({ session }: ServerHttp2Stream): void => session?.destroy();
+
+/** One connection to the server, made anew when it broke: the server may be killed and come back. */
+function reconnecting(target: string): { session(): Promise<ClientHttp2Session>; close(): void } {
+  let current: Promise<ClientHttp2Session> | undefined;
+  const open = (): Promise<ClientHttp2Session> =>
+    new Promise((resolve, reject) => {
+      const session = connect(`http://${target}`);
+      const forget = (): void => {
+        if (current === opened) current = undefined;
+      };
+      session.on('connect', () => resolve(session));
+      session.on('error', reject);
+      session.on('close', forget);
+      session.on('goaway', forget);
+    });
+  let opened: Promise<ClientHttp2Session> | undefined;
+  return {
+    session() {
+      current ??= opened = open();
+      const asked = current;
+      asked.catch(() => {
+        if (current === asked) current = undefined;
+      });
+      return asked;
+    },
+    close: () => void current?.then((session) => session.destroy()).catch(() => undefined),
+  };
+}
+
+/** Names the connection, or asks for answers that can't be read here. */
+const ownHeaders = new Set([':scheme', ':authority', 'host', 'connection', 'grpc-accept-encoding', 'accept-encoding']);
+
+/** One call to the server. Ends when whoever asked is gone, unless the connection was broken on purpose. */
+function exchange(session: ClientHttp2Session, call: Call): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const asked = Object.entries(call.headers).filter(([name]) => !ownHeaders.has(name));
+    const request = session.request(Object.fromEntries(asked));
+    const pieces: Buffer[] = [];
+    let headers: OutgoingHttpHeaders = {};
+    let trailers: OutgoingHttpHeaders | undefined;
+    call.stream.once('close', () => {
+      if (!call.broken) request.close(constants.NGHTTP2_CANCEL);
+    });
+    request.on('response', (received) => (headers = plain(received)));
+    request.on('trailers', (received) => (trailers = plain(received)));
+    request.on('data', (piece: Buffer) => pieces.push(piece));
+    request.on('error', reject);
+    request.on('close', () => reject(new Error('the call ended without an answer')));
+    request.on('end', () => {
+      if (trailers ?? headers['grpc-status']) resolve({ headers, body: Buffer.concat(pieces), trailers });
+    });
+    request.end(call.body);
+  });
+}
+
+const plain = (headers: IncomingHttpHeaders): OutgoingHttpHeaders =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'date'));
+
+async function bodyOf(stream: ServerHttp2Stream): Promise<Buffer> {
+  // Not by iteration, which ends the stream along with its request.
+  const pieces: Buffer[] = [];
+  await new Promise((resolve, reject) => {
+    stream.on('data', (piece: Buffer) => pieces.push(piece));
+    stream.on('end', resolve);
+    stream.on('close', () => reject(new Error('the caller is gone')));
+  });
+  return Buffer.concat(pieces);
+}
