@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Pool } from 'undici';
+import { Agent } from 'undici';
 import { isRefusal, type Ledger, type Passage, type Refusal } from './ledger';
 import { routeOf, taskOf, type Names } from './points';
 
@@ -26,7 +26,9 @@ export async function openGateway(options: {
 }): Promise<Gateway> {
   const { names, ledger } = options;
   const { origin, pathname: base } = new URL(options.platform);
-  const pool = new Pool(origin, { connections: 32 });
+  const agent = new Agent({ connections: 32 });
+  /** Where the platform says that its endpoints are: changes when it is started anew. */
+  let serving = origin;
   let watcher: (request: Passage & { readonly path: string }) => Promise<void> = () => Promise.resolve();
   const server = createServer((request, response) => {
     void handle(request, response).catch(() => response.destroy());
@@ -41,7 +43,8 @@ export async function openGateway(options: {
     const entry = ledger.enter({ ...routeOf(path, names), method, task });
     const forward = async (): Promise<Answer> => {
       await watcher({ ...entry, path });
-      const answer = await pool.request({
+      const answer = await agent.request({
+        origin: entry.border === 'model' ? serving : origin,
         method,
         path: url,
         headers: forwarded(request.headers),
@@ -58,12 +61,16 @@ export async function openGateway(options: {
     response.writeHead(status, headers).end(method === 'HEAD' ? undefined : text);
   }
 
-  /** Endpoints are told by URLs of the platform: what the run asks there shall pass here as well. */
+  /** What the run asks its endpoints shall pass here as well. */
   function rewritten(headers: Record<string, string>, bytes: Uint8Array): Buffer {
     const body = Buffer.from(bytes);
-    if (!headers['content-type']?.includes('json') || !body.includes(`${origin}/`)) return body;
+    if (!headers['content-type']?.includes('json') || !body.includes('/e/')) return body;
+    const text = body.toString('utf8').replace(/(http:\/\/127\.0\.0\.1:\d+)(?=\/e\/)/g, (found) => {
+      if (found !== own) serving = found;
+      return own;
+    });
     delete headers['content-length'];
-    return Buffer.from(body.toString('utf8').replaceAll(`${origin}/`, `${own}/`));
+    return Buffer.from(text);
   }
 
   return {
@@ -72,7 +79,7 @@ export async function openGateway(options: {
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
-      await pool.destroy();
+      await agent.destroy();
     },
   };
 }

@@ -59,12 +59,16 @@ export async function runMatrix(
   return results;
 }
 
+/** Rejects with the first failure, when nothing is under way any more. */
 async function inLanes<T>(items: readonly T[], lanes: number, work: (item: T) => Promise<void>): Promise<void> {
   const queue = [...items];
+  const failures: unknown[] = [];
   const lane = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+    for (let item = queue.shift(); item !== undefined && failures.length === 0; item = queue.shift())
+      await work(item).catch((error: unknown) => failures.push(error));
   };
   await Promise.all(Array.from({ length: lanes }, lane));
+  if (failures.length > 0) throw failures[0];
 }
 
 async function judge(stand: Stand, one: ChaosCase): Promise<CaseResult> {

@@ -64,9 +64,10 @@ export async function surround(
     if (worker) closers.push(() => worker.close());
     const name = `mine-${id.slice(8)}`;
     const ownEndpoint = course.existingEndpoint
-      ? { name, url: `${await bringUp(direct, name).then((url) => viaGateway(url, gateway))}/v1/completions` }
+      ? { name, url: `${await bringUp(patient(createLeptonClient(access)), name)}/v1/completions` }
       : undefined;
     if (ownEndpoint) closers.push(() => direct.deleteDeployment(name).then(() => undefined));
+    ledger.restart();
     const launch = homePaths({ EVALSAGA_HOME: path.join(stand.folder, `launch-${id}`) });
     return { stand, names, ledger, gateway, temporal, worker, taskQueue, launch, access, direct, ownEndpoint, close };
   } catch (error) {
@@ -93,5 +94,3 @@ async function bringUp(direct: LeptonClient, name: string): Promise<string> {
     await sleep(100);
   }
 }
-
-const viaGateway = (url: string, gateway: Gateway): string => `${new URL(gateway.url).origin}${new URL(url).pathname}`;
