@@ -1,6 +1,7 @@
 import type { ActivityDependencies } from './dependencies';
 import { createEndpointActivities } from './endpoints';
 import { createJobActivities } from './jobs';
+import { createLogActivities } from './logs';
 import { createResultActivities } from './results';
 import { createSweepActivities } from './sweep';
 import { withFitWords } from './wording';
@@ -10,6 +11,7 @@ export function createActivities(dependencies: ActivityDependencies) {
   const activities = {
     ...createEndpointActivities(dependencies),
     ...createJobActivities(dependencies),
+    ...createLogActivities(dependencies),
     ...createResultActivities(dependencies),
     ...createSweepActivities(dependencies),
   };

@@ -2,17 +2,10 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Context } from '@temporalio/activity';
 import { failureTypes } from '../contract/errors';
-import type {
-  FetchedResults,
-  FetchResultsInput,
-  Owner,
-  RecordRunInput,
-  RemoveStorageInput,
-  SaveLogInput,
-} from '../contract/inputs';
+import type { FetchedResults, FetchResultsInput, Owner, RecordRunInput, RemoveStorageInput } from '../contract/inputs';
 import type { Metrics } from '../contract/state';
 import { ResultsTooLarge, type FetchProgress } from '../results/fetch';
-import { saveLog } from '../results/logs';
+import { localFault } from '../results/local-fault';
 import { readNotes } from '../results/notes';
 import { longestText, metricsWithErrors, parseResults } from '../results/parse';
 import { UnusableFolder } from '../results/remote-tree';
@@ -28,12 +21,10 @@ import { fitWords, unspeakable } from './wording';
 export const maxMetrics = 200;
 /** Characters of a metric's name; one that is longer is no name, and stays in `results.yml` too. */
 const longestMetric = 200;
-/** Bytes of one log that are brought home; beyond it the middle is left out. */
-const maxLogBytes = 64 * 1024 * 1024;
 /** Attempts at a folder whose content changes, or has names that are not safe, before its storage is kept instead. */
 const unusableAttempts = 4;
 
-/** Bringing results and logs home, and removing what they lay in. */
+/** Bringing results home, and removing what they lay in. */
 export function createResultActivities(dependencies: ActivityDependencies) {
   const marksFor = ({ invocation, index }: Owner) => ({ invocation, index, origin: dependencies.origin });
 
@@ -55,39 +46,16 @@ export function createResultActivities(dependencies: ActivityDependencies) {
           onProgress,
         }).catch((error: unknown) => {
           if (error instanceof ResultsTooLarge) return error;
-          // Something may still be writing there; a folder that stays unusable is given up.
-          if (error instanceof UnusableFolder && number >= unusableAttempts)
-            throw finalFailure(failureTypes.resultsUnusable, `${subject}: ${error.message}`);
+          // Something may still be writing there, or room be made; what stays unusable is given up.
+          const why = error instanceof UnusableFolder ? error.message : whyNotWritable(error, input.target);
+          if (why !== undefined && number >= unusableAttempts)
+            throw finalFailure(failureTypes.resultsUnusable, `${subject}: ${why}`);
           throw error;
         });
         if (!fetched) return { files: 0, bytes: 0, metrics: null, notes: [], incomplete: null };
         const home = { metrics: await readMetrics(input), notes: (await readNotes(input.target)).map(fitWords) };
         if (fetched instanceof ResultsTooLarge) return { ...home, files: 0, bytes: 0, incomplete: fetched.message };
         return { ...home, files: fetched.files, bytes: fetched.bytes, incomplete: null };
-      });
-    },
-
-    /** Saves the endpoint's log so far. */
-    async saveEndpointLog(input: SaveLogInput): Promise<void> {
-      await attempt({ subject: `log of endpoint ${input.name}`, purpose: 'step' }, async ({ signal }) => {
-        const { client } = await dependencies.platform(input.platform);
-        for (const [position, replica] of (await client.deploymentReplicas(input.name, { signal })).entries()) {
-          const source = (ended: AbortSignal) => client.deploymentLog(input.name, replica.id, { signal: ended });
-          await saveReplicaLog({ source, target: input.target, position, signal });
-        }
-      });
-    },
-
-    /** Saves the job's log so far. */
-    async saveJobLog(input: SaveLogInput): Promise<void> {
-      await attempt({ subject: `log of job ${input.name}`, purpose: 'step' }, async ({ signal }) => {
-        const { id } = input;
-        if (id === null) return;
-        const { client } = await dependencies.platform(input.platform);
-        for (const [position, replica] of (await client.jobReplicas(id, { signal })).entries()) {
-          const source = (ended: AbortSignal) => client.jobLog(id, replica.id, { signal: ended });
-          await saveReplicaLog({ source, target: input.target, position, signal });
-        }
       });
     },
 
@@ -109,14 +77,26 @@ export function createResultActivities(dependencies: ActivityDependencies) {
       });
     },
 
-    /** Writes `run.json` beside the results, and forgets the run's secrets: the last activity of every run. */
+    /** Writes `run.json` beside the results, or, where that can't be, into this host's home, and forgets the run's secrets: the last activity of every run. */
     async recordRun(input: RecordRunInput): Promise<void> {
       await attempt({ subject: `record of run ${input.run.invocation}`, purpose: 'teardown' }, async () => {
-        await writeRunRecord(input.run.outputDir, await buildRunRecord(input, dependencies.runsFolder));
-        await dependencies.forgetHostSecrets(input.run.invocation);
+        const record = await buildRunRecord(input, dependencies.runsFolder);
+        try {
+          await writeRunRecord(input.run.outputDir, record).catch(async (error: unknown) => {
+            if (localFault(error) === undefined) throw error;
+            await writeRunRecord(path.join(dependencies.runsFolder, input.run.invocation), record);
+          });
+        } finally {
+          await dependencies.forgetHostSecrets(input.run.invocation);
+        }
       });
     },
   };
+}
+
+function whyNotWritable(error: unknown, target: string): string | undefined {
+  const fault = localFault(error);
+  return fault && `${fault.path ?? target} can't be written: ${fault.reason}; what the job wrote is kept in storage`;
 }
 
 async function readMetrics(input: FetchResultsInput): Promise<Metrics | null> {
@@ -143,22 +123,4 @@ async function readMetrics(input: FetchResultsInput): Promise<Metrics | null> {
       `results of task ${input.index}: ${file} can't be read: ${(error as Error).message}`,
     );
   }
-}
-
-async function saveReplicaLog(replica: {
-  readonly source: (ended: AbortSignal) => AsyncIterable<Uint8Array>;
-  readonly target: string;
-  readonly position: number;
-  readonly signal: AbortSignal;
-}): Promise<void> {
-  const { source, target, position, signal } = replica;
-  const file = numbered(target, position);
-  await saveLog({ source, file, maxBytes: maxLogBytes, signal, secrets: unspeakable() });
-}
-
-/** `logs/job.log`, and for further replicas `logs/job.1.log`. */
-function numbered(file: string, position: number): string {
-  if (position === 0) return file;
-  const { dir, name, ext } = path.parse(file);
-  return path.join(dir, `${name}.${position}${ext}`);
 }

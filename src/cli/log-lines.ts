@@ -7,7 +7,7 @@ import { harmlessText } from '../report/terminal-text';
 /** A longer line is cut into several. */
 const LONGEST_LINE = 64 * 1024;
 /** A burst is over when nothing has come for this long: what there is of a live log has been seen. */
-const QUIET_MS = 700;
+const QUIET_MS = 2_000;
 /** How long the first line may take: a platform far away, a log that is large or empty. */
 const FIRST_MS = 10_000;
 
@@ -20,13 +20,18 @@ export async function* linesOf(source: AsyncIterable<Uint8Array>): AsyncGenerato
     rest = pieces.pop() ?? '';
     yield* pieces.map(clean);
     while (rest.length > LONGEST_LINE) {
-      yield clean(rest.slice(0, LONGEST_LINE));
-      rest = rest.slice(LONGEST_LINE);
+      const cut = wholeUntil(rest, LONGEST_LINE);
+      yield clean(rest.slice(0, cut));
+      rest = rest.slice(cut);
     }
   }
   rest += decoder.decode();
   if (rest !== '') yield clean(rest);
 }
+
+/** The position, or the one before where it lies within a character of two code units. */
+const wholeUntil = (text: string, position: number): number =>
+  /[\ud800-\udbff]/.test(text.charAt(position - 1)) ? position - 1 : position;
 
 /** A progress bar that draws over itself leaves its last state. */
 function clean(line: string): string {
@@ -66,24 +71,34 @@ async function startOfLastLines(file: string, lines: number): Promise<number> {
   }
 }
 
+/** How long the last lines are waited for while many more come before them. */
+const backlog = { windowMs: 3_000, lines: 300 } as const;
+
 export interface LiveReading {
   /** Go on until the source ends; otherwise until it is quiet. */
   readonly follow: boolean;
   /** Of what there is at the beginning, only so many lines. */
   readonly tail: number | undefined;
+  /** Milliseconds of silence after which what there is has been seen; default 2 000. */
+  readonly quietMs?: number | undefined;
 }
 
-/** Lines of a live log. The source is closed when the reading ends. */
-export async function* liveLines(source: AsyncIterable<string>, { follow, tail }: LiveReading): AsyncGenerator<string> {
+/**
+ * Lines of a live log. With `tail`, what there is at the beginning is over when the log is quiet, or no longer comes faster
+ * than anything is written that a person would follow. The source is closed when the reading ends.
+ */
+export async function* liveLines(source: AsyncIterable<string>, reading: LiveReading): AsyncGenerator<string> {
+  const { follow, tail, quietMs = QUIET_MS } = reading;
   const iterator = source[Symbol.asyncIterator]();
-  const held: string[] = [];
+  const held = new LastLines(tail ?? 0);
   let isHolding = tail !== undefined;
+  let seen = { since: Date.now(), lines: 0 };
   let next = iterator.next();
   try {
-    for (let patience = FIRST_MS; ; patience = QUIET_MS) {
+    for (let patience = FIRST_MS; ; patience = quietMs) {
       const step = isHolding || !follow ? await Promise.race([next, quiet(patience)]) : await next;
       if (step === 'quiet') {
-        yield* held.splice(0);
+        yield* held.take();
         if (!follow) return;
         isHolding = false;
         continue;
@@ -91,9 +106,14 @@ export async function* liveLines(source: AsyncIterable<string>, { follow, tail }
       if (step.done) break;
       next = iterator.next();
       if (!isHolding) yield step.value;
-      else if (held.push(step.value) > (tail ?? 0)) held.shift();
+      else held.add(step.value);
+      seen.lines += 1;
+      if (!isHolding || !follow || Date.now() - seen.since < backlog.windowMs) continue;
+      isHolding = seen.lines > backlog.lines;
+      if (!isHolding) yield* held.take();
+      seen = { since: Date.now(), lines: 0 };
     }
-    yield* held;
+    yield* held.take();
   } finally {
     next.catch(() => undefined);
     void iterator.return?.(undefined)?.catch(() => undefined);
@@ -106,10 +126,33 @@ async function quiet(ms: number): Promise<'quiet'> {
 
 /** The last `count` lines of a source that ends; all of them without a count. */
 export async function* lastLines(source: AsyncIterable<string>, count: number | undefined): AsyncGenerator<string> {
-  const held: string[] = [];
-  for await (const line of source) {
-    if (count === undefined) yield line;
-    else if (held.push(line) > count) held.shift();
+  if (count === undefined) {
+    yield* source;
+    return;
   }
-  yield* held;
+  const held = new LastLines(count);
+  for await (const line of source) held.add(line);
+  yield* held.take();
+}
+
+class LastLines {
+  private lines: string[] = [];
+
+  constructor(private readonly count: number) {}
+
+  add(line: string): void {
+    this.lines.push(line);
+    // Not at every line: moving them all is dear.
+    if (this.lines.length > 2 * this.count) this.lines = this.newest();
+  }
+
+  take(): string[] {
+    const taken = this.newest();
+    this.lines = [];
+    return taken;
+  }
+
+  private newest(): string[] {
+    return this.count === 0 ? [] : this.lines.slice(-this.count);
+  }
 }

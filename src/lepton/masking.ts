@@ -38,8 +38,12 @@ export function maskSecrets(text: string, secrets: readonly string[]): string {
 }
 
 /** `text` without the secrets, in plain and in JSON-, URL- and base64-escaped form; all else stays as it is. */
-export function maskKnown(text: string, secrets: readonly string[]): string {
-  return secretForms(secrets).reduce((result, form) => result.replaceAll(form, mask), text);
+export const maskKnown = (text: string, secrets: readonly string[]): string => maskOf(secrets)(text);
+
+/** As `maskKnown`, for many texts. */
+export function maskOf(secrets: readonly string[]): (text: string) => string {
+  const forms = secretForms(secrets);
+  return (text) => forms.reduce((result, form) => result.replaceAll(form, mask), text);
 }
 
 /** Every way in which the secrets may stand in a text, longest first: one that contains another is masked whole. */

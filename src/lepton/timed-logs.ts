@@ -20,9 +20,9 @@ export function timedLogCalls(requests: Requests, dialect: AskDialect): Pick<Lep
       const answer = await requests.json(call);
       if (answer === undefined) return undefined;
       const { data } = requests.check(call, answer, logAnswerSchema);
-      const lines = (data.result ?? [])
-        .flatMap(({ values }) => values ?? [])
-        .map(([at, text]): TimedLine => ({ at: BigInt(at), text }));
+      const streams = (data.result ?? []).map(({ values }) => (values ?? []).map(lineOf));
+      // Newest first as they come; lines of one time keep the order in which they were written.
+      const lines = streams.flatMap((stream) => (range.newest ? stream.reverse() : stream));
       const strays = lines.some(({ at }) => at < range.from || at >= range.until);
       if (strays) throw requests.invalid(call, 'lines of another time than was asked for');
       // Several replicas come as several streams.
@@ -31,15 +31,18 @@ export function timedLogCalls(requests: Requests, dialect: AskDialect): Pick<Lep
   };
 }
 
+const lineOf = ([at, text]: readonly [string, string, ...unknown[]]): TimedLine => ({ at: BigInt(at), text });
+
 /** As the service's own client asks. */
-const queryOf = ({ from, until, limit }: LogRange): Record<string, string> => ({
+const queryOf = ({ from, until, limit, newest, replica }: LogRange): Record<string, string> => ({
   start: from.toString(),
   end: until.toString(),
   timestamps: 'True',
-  direction: 'forward',
+  direction: newest ? 'backward' : 'forward',
   limit: String(limit),
   q: '',
   job_query_mode: 'alive_and_archive',
+  ...(replica === undefined ? {} : { replica }),
 });
 
 async function subjectOf({ of }: LogRange, dialect: AskDialect): Promise<Record<string, string>> {

@@ -97,8 +97,11 @@ export interface LogRange {
   /** Nanoseconds since the epoch: `from` is in, `until` is out. */
   readonly from: bigint;
   readonly until: bigint;
-  /** At most so many lines, the oldest of the range. */
+  /** At most so many lines: the oldest of the range, or, with `newest`, the newest. */
   readonly limit: number;
+  readonly newest?: boolean | undefined;
+  /** Of one replica only. */
+  readonly replica?: string | undefined;
 }
 
 export interface WorkspaceInfo {

@@ -8,6 +8,7 @@ import { Faults, type FaultRule } from './faults/faults';
 import { RequestLog } from './faults/request-log';
 import { closeServer, listenOnLoopback, serverFor } from './listen';
 import type { Runtime, RuntimeHost } from './runtime';
+import { LogArchive } from './logs/log-archive';
 import { loadPlan, type Plan } from './runtimes/simulated/plan';
 import { createSimulatedRuntime } from './runtimes/simulated/index';
 import { lockFolder, type FolderLock } from './state/folder-lock';
@@ -156,6 +157,7 @@ async function openCore(parts: {
   const context: WorkspaceContext = {
     state,
     runtime,
+    archivedLogs: new LogArchive(path.join(stateFolder, 'archived-logs')),
     now: Date.now,
     log,
     closing: closing.signal,

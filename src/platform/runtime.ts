@@ -100,6 +100,14 @@ export interface RuntimeHost {
   log(message: string, fields?: Record<string, unknown>): void;
 }
 
+/** A log so far, then, with `follow`, as it grows until the end. No piece ends within a UTF-8 character. */
+export interface LogOptions {
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+  /** Bytes at the beginning that are passed over. Default 0. */
+  readonly from?: number | undefined;
+}
+
 export interface Runtime {
   readonly kind: 'process' | 'docker' | 'simulated';
   /** How CPU and memory are limited here, in words; `undefined` where nothing runs. Known once it has started. */
@@ -117,8 +125,8 @@ export interface Runtime {
   /** `min_replicas` went to 0 (stop) or came back (start), or a restart was asked for. */
   scaleDeployment(name: string, minReplicas: number): void;
   restartDeployment(name: string): void;
-  /** Log of the one replica so far, then, with `follow`, as it grows until the end. Never splits a UTF-8 character. */
-  deploymentLog(name: string, options: { follow: boolean; signal: AbortSignal }): AsyncIterable<Uint8Array>;
+  /** Log of the one replica. */
+  deploymentLog(name: string, options: LogOptions): AsyncIterable<Uint8Array>;
 
   /** When the deployment's log grew, up to now. */
   deploymentLogMarks(name: string): Promise<readonly LogMark[]>;
@@ -128,7 +136,8 @@ export interface Runtime {
   /** SIGTERM, then SIGKILL after a grace period, to the whole process group. Resolves when it is over. */
   stopJob(id: string): Promise<void>;
   deleteJob(id: string): Promise<void>;
-  jobLog(id: string, options: { follow: boolean; signal: AbortSignal }): AsyncIterable<Uint8Array>;
+  /** What is written after the job's end is not part of it. */
+  jobLog(id: string, options: LogOptions): AsyncIterable<Uint8Array>;
   /** When the job's log grew, up to now. */
   jobLogMarks(id: string): Promise<readonly LogMark[]>;
 }

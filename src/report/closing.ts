@@ -47,11 +47,11 @@ export function closingLines({ run, verdict, outputDir, program, now, style = pl
   return [...lines, ...nextCommands(run, program)];
 }
 
-/** What must be known to read the scores, as the tasks' last words say it; once for all tasks that say the same. Pure. */
+/** What must be known to read the scores and to find the logs, as the tasks' last words say it; once for all tasks that say the same. Pure. */
 export function resultNotes({ tasks }: Pick<RunDescription['snapshot'], 'tasks'>): string[] {
   const byNote = new Map<string, number[]>();
-  for (const { index, outcome, phase, message } of tasks) {
-    if (outcome !== 'succeeded' || phase !== 'done' || !message) continue;
+  for (const { index, phase, message } of tasks) {
+    if (phase !== 'done' || !message) continue;
     const note = harmlessLine(message);
     byNote.set(note, [...(byNote.get(note) ?? []), index]);
   }

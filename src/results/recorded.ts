@@ -15,7 +15,7 @@ interface Recorded {
 export async function recordedSnapshot(home: HomePaths, invocation: string): Promise<RunSnapshot | undefined> {
   const plan = await storedPlan(home, invocation);
   if (!plan) return undefined;
-  const record = await readRecord(plan);
+  const record = await readRecord(plan, home);
   if (!record) return undefined;
   const { startedAt, tasks, teardown } = record;
   const { platform, model, budget = null } = plan;
@@ -24,11 +24,20 @@ export async function recordedSnapshot(home: HomePaths, invocation: string): Pro
 
 /** What a run that ended by itself says it left or kept; `undefined`: it did not get to say. */
 export async function recordedTeardown(
-  plan: Pick<RunPlan, 'outputDir'>,
+  plan: Pick<RunPlan, 'outputDir' | 'invocation'>,
+  home: Pick<HomePaths, 'runs'>,
 ): Promise<Pick<RunSnapshot, 'left' | 'kept'> | undefined> {
-  return (await readRecord(plan))?.teardown;
+  return (await readRecord(plan, home))?.teardown;
 }
 
-async function readRecord({ outputDir }: Pick<RunPlan, 'outputDir'>): Promise<Recorded | undefined> {
-  return (await readJsonFile(path.join(outputDir, 'run.json')).catch(() => undefined)) as Recorded | undefined;
+/** Beside the results; where these could not be written, in the home. */
+async function readRecord(
+  { outputDir, invocation }: Pick<RunPlan, 'outputDir' | 'invocation'>,
+  { runs }: Pick<HomePaths, 'runs'>,
+): Promise<Recorded | undefined> {
+  for (const folder of [outputDir, path.join(runs, invocation)]) {
+    const record = await readJsonFile(path.join(folder, 'run.json')).catch(() => undefined);
+    if (record !== undefined) return record as Recorded;
+  }
+  return undefined;
 }

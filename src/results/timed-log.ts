@@ -6,7 +6,11 @@ import type { LeptonClient, LogRange, TimedLine } from '../lepton/types';
 export interface TimedLogRequest {
   readonly client: Pick<LeptonClient, 'logLines'>;
   readonly of: LogRange['of'];
+  /** Of one replica only. */
+  readonly replica?: string | undefined;
   readonly since: Date;
+  /** The last lines that were read already: the log goes on behind them. Default: none. */
+  readonly after?: readonly TimedLine[] | undefined;
   /** Go on until what writes the log has ended. */
   readonly follow: boolean;
   /** Whether what writes the log has ended. */
@@ -34,8 +38,9 @@ export class NoTimedLogs extends Error {
  */
 export async function* timedLog(request: TimedLogRequest): AsyncGenerator<string, void, undefined> {
   const { signal, follow } = request;
-  let from = BigInt(request.since.getTime()) * 1_000_000n;
-  let given: readonly TimedLine[] = [];
+  const last = request.after?.at(-1);
+  let from = last?.at ?? BigInt(request.since.getTime()) * 1_000_000n;
+  let given: readonly TimedLine[] = request.after?.filter(({ at }) => at === from) ?? [];
   while (!signal.aborted) {
     // Asked first: what was written until the end is read after it.
     const over = !follow || (await request.isOver());
@@ -57,12 +62,12 @@ export async function* timedLog(request: TimedLogRequest): AsyncGenerator<string
 }
 
 async function readPage(request: TimedLogRequest, from: bigint): Promise<TimedLine[]> {
-  const { client, of, signal, onNote } = request;
+  const { client, of, replica, signal, onNote } = request;
   for (let attempt = 1; ; attempt += 1) {
     try {
       // The clocks of platform and reader differ: lines of the near future are of now.
       const until = BigInt(Date.now() + 3_600_000) * 1_000_000n;
-      const lines = await client.logLines({ of, from, until, limit: pageLines }, { signal });
+      const lines = await client.logLines({ of, replica, from, until, limit: pageLines }, { signal });
       if (lines === undefined) throw new NoTimedLogs('the platform keeps no times of log lines');
       return lines;
     } catch (error) {

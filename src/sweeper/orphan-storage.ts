@@ -34,7 +34,7 @@ export async function findOrphanStorage(around: StorageSurroundings): Promise<Or
   for (const run of await openRuns(home)) {
     const { plan } = run;
     if (!isDeepStrictEqual(plan.platform, ref) || plan.keepStorage) continue;
-    const teardown = await recordedTeardown(plan);
+    const teardown = await recordedTeardown(plan, home);
     if (teardown && !teardown.left.some(({ kind }) => kind === 'storage')) {
       if (teardown.kept.length === 0) await noteStorageGone(home, plan.invocation);
       continue;

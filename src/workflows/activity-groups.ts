@@ -54,6 +54,17 @@ export const transfer = (summary: string, budgetSeconds: number): Activities =>
     summary,
   });
 
+/** A finished job's log, however long: nothing that costs money waits for it. */
+export const longLog = (summary: string): Activities =>
+  proxyActivities<Activities>({
+    startToCloseTimeout: '8m',
+    scheduleToCloseTimeout: '10m',
+    heartbeatTimeout,
+    retry: { initialInterval: '1s', maximumAttempts: 2 },
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    summary,
+  });
+
 /** Nice to have: a few quick tries, so that nothing waits for it. */
 export const bestEffort = (summary: string): Activities =>
   proxyActivities<Activities>({

@@ -152,12 +152,13 @@ async function runJob({ input, progress, teardown }: Evaluation, modelUrl: strin
 function settle(input: TaskInput, snapshot: TaskSnapshot, verdict: Verdict, woundUp: WoundUp): Partial<TaskSnapshot> {
   const { results, left, kept } = woundUp;
   const outputDir = snapshot.job === null ? null : `${input.run.outputDir}/${input.task.folder}`;
-  const common = { left, kept, outputDir, metrics: results?.metrics ?? {}, message: results?.notes.join(' ') || null };
+  const message = [...(results?.notes ?? []), ...woundUp.notes].join(' ') || null;
+  const common = { left, kept, outputDir, metrics: results?.metrics ?? {}, message };
   if (verdict.outcome !== 'succeeded') return common;
   if (woundUp.error) return { ...common, outcome: 'failed', error: woundUp.error };
   if (!results?.metrics) {
-    const message = `job ${input.task.jobName} completed but wrote no results.yml; what it wrote is in ${outputDir ?? 'no folder'}, its log in logs/job.log there`;
-    return { ...common, outcome: 'failed', error: { type: failureTypes.resultsMissing, message } };
+    const why = `job ${input.task.jobName} completed but wrote no results.yml; what it wrote is in ${outputDir ?? 'no folder'}, its log in logs/job.log there`;
+    return { ...common, outcome: 'failed', error: { type: failureTypes.resultsMissing, message: why } };
   }
   return common;
 }

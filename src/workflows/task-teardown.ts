@@ -2,7 +2,7 @@ import { sleep } from '@temporalio/workflow';
 import { failureTypes } from '../contract/errors';
 import type { FetchedResults, Owner, TaskInput } from '../contract/inputs';
 import type { KeptStorage, LeftResource, TaskError } from '../contract/state';
-import { bestEffort, teardown, transfer } from './activity-groups';
+import { bestEffort, longLog, teardown, transfer } from './activity-groups';
 import { describeError } from './failures';
 import { Saga, type Compensation } from './saga';
 
@@ -13,6 +13,8 @@ export interface WoundUp {
   readonly error: TaskError | null;
   readonly left: readonly LeftResource[];
   readonly kept: readonly KeptStorage[];
+  /** What else a person should know: where a log is, or why it is not home. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -30,6 +32,7 @@ export class TaskTeardown {
   private endpoint: Compensation | undefined;
   private job: { readonly compensation: Compensation; id: string | null; ended: boolean } | undefined;
   private storage: Compensation | undefined;
+  private readonly notes: string[] = [];
   /** Until when a create may still land, milliseconds since the epoch; `undefined`: its outcome is not known. */
   private readonly landsUntil: { endpoint: number | undefined; job: number | undefined } = { endpoint: 0, job: 0 };
 
@@ -101,7 +104,7 @@ export class TaskTeardown {
     const { results, error, kept } = await this.bringHome();
     await this.saga.compensate();
     await endpointGone;
-    return { results, error, left: this.saga.left, kept };
+    return { results, error, left: this.saga.left, kept, notes: this.notes };
   }
 
   private get budget(): number {
@@ -156,21 +159,30 @@ export class TaskTeardown {
   }
 
   private async saveEndpointLog(name: string): Promise<void> {
-    try {
-      const target = `${this.outputDir}/logs/endpoint.log`;
-      await bestEffort(`save log of endpoint ${name}`).saveEndpointLog({ ...this.owner, name, id: null, target });
-    } catch {
-      // A log never holds up a deletion.
-    }
+    const target = `${this.outputDir}/logs/endpoint.log`;
+    const activities = bestEffort(`save log of endpoint ${name}`);
+    await this.noting(`endpoint ${name}`, activities.saveEndpointLog({ ...this.owner, name, id: null, target }));
   }
 
   private async saveJobLog(id: string | null): Promise<void> {
     const name = this.input.task.jobName;
+    const target = `${this.outputDir}/logs/job.log`;
+    await this.noting(
+      `job ${name}`,
+      longLog(`save log of job ${name}`).saveJobLog({ ...this.owner, name, id, target }),
+    );
+  }
+
+  /** A log never holds up a deletion, and results matter more; but that one is lost is not kept quiet. */
+  private async noting(subject: string, saving: Promise<string | null>): Promise<void> {
     try {
-      const target = `${this.outputDir}/logs/job.log`;
-      await bestEffort(`save log of job ${name}`).saveJobLog({ ...this.owner, name, id, target });
-    } catch {
-      // Results matter more; the job's state has been reported already.
+      const said = await saving;
+      if (said) this.notes.push(said);
+    } catch (failure) {
+      const { type, message } = describeError(failure);
+      // There is no log, or none any more.
+      if (type === failureTypes.requestRefused) return;
+      this.notes.push(`The log of ${subject} could not be saved: ${message}.`);
     }
   }
 

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { parseDuration } from '../../src/platform/duration';
-import { queryLog } from '../../src/platform/logs/log-query';
+import { leastSpanMs, type LogMark } from '../../src/platform/logs/log-marks';
+import { queryLog, type LogLine } from '../../src/platform/logs/log-query';
 import { wholeCharacters } from '../../src/platform/logs/whole-characters';
 import { mergePatch } from '../../src/platform/merge-patch';
 import { fileSystemOf } from '../../src/platform/storage/file-systems';
@@ -43,11 +44,13 @@ describe('log lines', () => {
   const text = Array.from({ length: 50 }, (_, index) => `lïne ${index}`).join('\n');
   const bytes = Buffer.from(text);
   const query = { from: 0n, until: 1n << 62n, limit: 1_000, backward: false, text: '' };
-  const log = (cuts: number[], marks = [{ at: 1_000, size: bytes.length }], isOver = true) => ({
-    bytes: pieces(bytes, cuts),
+  const logOf = (content: Buffer, cuts: number[], marks: LogMark[], isOver = true) => ({
+    open: (from: number) => pieces(content.subarray(from), cuts),
     marks,
     isOver,
   });
+  const log = (cuts: number[], marks = [{ from: 0, at: 1_000, size: bytes.length }], isOver = true) =>
+    logOf(bytes, cuts, marks, isOver);
 
   test('have times of their own, whatever the pieces and the page', async () => {
     const all = await queryLog(log([3, 4, 30]), query);
@@ -59,18 +62,20 @@ describe('log lines', () => {
     expect(tail).toEqual(all.slice(-7).reverse());
   });
 
-  test('have the time at which their beginning was first seen; what nobody has seen yet is left out', async () => {
+  test('lie within the time in which their end was written; what nobody has seen yet is left out', async () => {
     const size = (lines: number) => Buffer.byteLength(text.split('\n').slice(0, lines).join('\n')) + 1;
     const marks = [
-      { at: 1_000, size: size(10) },
-      { at: 5_000, size: size(20) - 3 },
-      { at: 9_000, size: size(30) },
+      { from: 500, at: 1_000, size: size(10) },
+      { from: 4_000, at: 5_000, size: size(20) - 3 },
+      { from: 8_000, at: 9_000, size: size(30) },
     ];
     const all = await queryLog(log([7], marks), query);
-    const seconds = all.map(({ at }) => Number(at / 1_000_000_000n));
-    expect(seconds).toEqual([...Array(10).fill(1), ...Array(10).fill(5), ...Array(10).fill(9)]);
-    const since = await queryLog(log([], marks), { ...query, from: 5_000_000_000n });
-    expect(since.map((line) => line.text)).toEqual(text.split('\n').slice(10, 30));
+    const within = (from: number, to: number) =>
+      all.filter(({ at }) => at > BigInt(from) * 1_000_000n && at <= BigInt(to) * 1_000_000n).length;
+    expect([within(500, 1_000), within(4_000, 5_000), within(8_000, 9_000), all.length]).toEqual([10, 9, 11, 30]);
+    expect(all[9]?.at).toBe(1_000_000_000n);
+    const since = await queryLog(log([], marks), { ...query, from: 5_000_000_001n });
+    expect(since.map((line) => line.text)).toEqual(text.split('\n').slice(19, 30));
   });
 
   test('a line that is being written counts once it has its end', async () => {
@@ -79,14 +84,56 @@ describe('log lines', () => {
 
   test('a line without end is cut between two characters', async () => {
     const long = Buffer.from('ä'.repeat(400_000));
-    const cut = await queryLog(
-      { bytes: pieces(long, [100_001]), marks: [{ at: 1, size: long.length }], isOver: true },
-      query,
-    );
+    const cut = await queryLog(logOf(long, [100_001], [{ from: 0, at: 1, size: long.length }]), query);
     expect(cut.length).toBeGreaterThan(1);
     expect(cut.map((line) => line.text).join('')).toBe(long.toString());
   });
+
+  test('page by page, from either end, each line comes once and in order', async () => {
+    const line = fc.oneof(fc.string({ maxLength: 12 }), fc.constant('x'.repeat(40_000)));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(line, { minLength: 1, maxLength: 40 }),
+        fc.array(fc.nat(200_000), { maxLength: 6 }),
+        fc.integer({ min: 1, max: 7 }),
+        async (lines, cuts, limit) => {
+          const content = Buffer.from(lines.map((one) => `${one.replaceAll(/[\n\r]/g, ' ')}\n`).join(''));
+          const marks = marksAt([...cuts.map((cut) => cut % content.length), content.length]);
+          const of = logOf(content, cuts, marks);
+          const all = await queryLog(of, query);
+          expect(all.map((one) => one.text).join('')).toBe(content.toString().replaceAll('\n', ''));
+          expect(all.every(({ at }, index) => index === 0 || at > (all[index - 1]?.at ?? 0n))).toBe(true);
+          const forward: LogLine[] = [];
+          for (let from = 0n; ; from = (forward.at(-1)?.at ?? 0n) + 1n) {
+            const page = await queryLog(of, { ...query, from, limit });
+            forward.push(...page);
+            if (page.length < limit) break;
+          }
+          const backward: LogLine[] = [];
+          for (let until = query.until; ; until = backward.at(-1)?.at ?? 0n) {
+            const page = await queryLog(of, { ...query, until, limit, backward: true });
+            backward.push(...page);
+            if (page.length < limit) break;
+          }
+          expect(forward).toEqual(all);
+          expect(backward.reverse()).toEqual(all);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
 });
+
+/** Marks as they are noted: ascending, and with time for every byte. */
+function marksAt(sizes: readonly number[]): LogMark[] {
+  const ascending = [...new Set(sizes)].filter((size) => size > 0).sort((a, b) => a - b);
+  let last = 1_000;
+  return ascending.map((size, index) => {
+    const from = last;
+    last = from + leastSpanMs(size - (ascending[index - 1] ?? 0));
+    return { from, at: last, size };
+  });
+}
 
 test('merge patch follows the examples of its RFC', () => {
   expect(mergePatch({ a: 'b' }, { a: 'c' })).toEqual({ a: 'c' });

@@ -29,6 +29,19 @@ describe('lines', () => {
     expect(lines.join('')).toHaveLength(200_000);
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(64 * 1024);
   });
+
+  test('a line without end is cut between two characters, whatever the pieces', async () => {
+    const bytes = Buffer.from(`a${'😀'.repeat(70_000)}`);
+    for (const size of [1_000, 65_536, 100_001]) {
+      const parts = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
+        bytes.subarray(at * size, (at + 1) * size),
+      );
+      const lines = await collect(linesOf(pieces(...parts)));
+      expect(lines.length).toBeGreaterThan(1);
+      expect(lines.every((line) => !/\p{Surrogate}/u.test(line))).toBe(true);
+      expect(lines.join('')).toBe(bytes.toString());
+    }
+  });
 });
 
 describe('the last lines of a file', () => {
@@ -79,10 +92,24 @@ describe('a live log', () => {
   test('followed to its end is complete, with a tail only of what there was at first', async () => {
     async function* growing(): AsyncGenerator<string> {
       yield* ['a', 'b', 'c'];
-      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
       yield* ['d', 'e', 'f'];
     }
-    expect(await collect(liveLines(growing(), { follow: true, tail: 1 }))).toEqual(['c', 'd', 'e', 'f']);
+    expect(await collect(liveLines(growing(), { follow: true, tail: 1, quietMs: 200 }))).toEqual(['c', 'd', 'e', 'f']);
     expect(await collect(liveLines(growing(), { follow: true, tail: undefined }))).toHaveLength(6);
+  });
+
+  test('that never falls silent is followed all the same', async () => {
+    let isRead = false;
+    async function* busy(): AsyncGenerator<string> {
+      for (let line = 0; !isRead; line += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        yield String(line);
+      }
+    }
+    const first = liveLines(busy(), { follow: true, tail: 1 })[Symbol.asyncIterator]();
+    expect(Number((await first.next()).value)).toBeGreaterThan(10);
+    isRead = true;
+    await first.return?.(undefined);
   });
 });

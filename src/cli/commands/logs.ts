@@ -1,70 +1,107 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { describeRun, resolveInvocation } from '../../client';
+import { describeRun, resolveInvocation, type RunDescription } from '../../client';
 import type { RunPlan, TaskPlan } from '../../contract/plan';
 import type { TaskSnapshot } from '../../contract/state';
 import { loadPlatformAccess } from '../../home/credentials';
-import { storedPlan, storedSecrets } from '../../home/run-store';
+import { storedInvocations, storedPlan, storedSecrets } from '../../home/run-store';
 import { createLeptonClient } from '../../lepton/client';
-import { maskKnown } from '../../lepton/masking';
+import { CredentialsError } from '../../lepton/errors';
 import type { LeptonClient } from '../../lepton/types';
-import { harmlessLine, harmlessText } from '../../report/terminal-text';
-import { followLog } from '../../results/follow-log';
-import { NoTimedLogs, timedLog } from '../../results/timed-log';
+import { harmlessLine } from '../../report/terminal-text';
+import { RunNotFound } from '../../runs/errors';
 import { InfrastructureError } from '../../temporal/errors';
 import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
 import { UsageError } from '../errors';
 import { done } from '../exit-code';
-import { fileBytes, lastLines, linesOf, liveLines } from '../log-lines';
-import { logSources, type LiveSource, type LogKind, type LogSource } from '../log-sources';
-import { checkIndex, openSession, runAddress, type Session } from '../session';
+import { logFolders, logSources, type LogKind, type LogSource } from '../log-sources';
+import { LogPrinter, type Reading } from '../log-printer';
+import { checkIndex, openSession, runAddress, type RunAddress, type Session } from '../session';
 import { sinceTime } from '../since';
 
-/** What all tasks' logs are read with. */
-interface Reading {
-  readonly session: Session;
-  readonly context: CommandContext;
-  readonly plan: RunPlan;
-  readonly client: LeptonClient | undefined;
-  readonly kind: LogKind;
-  readonly follow: boolean;
-  readonly tail: number | undefined;
-  readonly since: Date | undefined;
-  /** Lines are marked with their task. */
-  readonly marked: boolean;
-  readonly mask: (line: string) => string;
-}
-
-/** `logs ID[.N]`: from the platform while there is something, else from what was brought home. */
+/** `logs ID[.N]`: what was brought home, else from the platform while there is something. */
 export const logs: CommandBody = async (input, context) => {
   const { prefix, index } = runAddress(input.arguments[0]);
-  const session = await openSession(context);
-  const invocation = await resolveInvocation(session.client, prefix, context.home);
+  const { session, invocation } = await findRun(prefix, context);
   const plan = await storedPlan(context.home, invocation);
-  if (!plan)
-    throw new InfrastructureError(
-      `Run ${invocation} was not started on this host, so it is not known here where its logs are.`,
-    );
+  if (!plan) throw await startedElsewhere(invocation, { session, context });
   checkIndex(index, plan.tasks);
   const tasks = plan.tasks.filter((task) => index === undefined || task.index === index);
-  const access = await loadPlatformAccess(context.home, plan.platform);
-  const secrets = Object.values(await storedSecrets(context.home, invocation));
   const reading: Reading = {
-    session,
     context,
     plan,
-    client: access && createLeptonClient(access),
     kind: flag(input, 'endpoint') ? 'endpoint' : 'job',
-    follow: flag(input, 'follow'),
-    tail: tailOf(input),
-    since: sinceOf(input),
     marked: tasks.length > 1,
-    mask: (line) => maskKnown(line, secrets),
+    wish: {
+      client: await platformClient(plan, context),
+      follow: flag(input, 'follow'),
+      tail: tailOf(input),
+      since: sinceOf(input),
+      secrets: Object.values(await storedSecrets(context.home, invocation)),
+      note: (text) => context.output.note(context.output.style.dim(text)),
+      warn: (text) => context.output.warn(text),
+    },
+    snapshotOf: (task) => snapshotOf(task, { plan, session, context }),
   };
   // Side by side only where they grow: what is finished reads better one after the other.
-  if (reading.follow) await Promise.all(tasks.map((task) => printTask(task, reading)));
-  else for (const task of tasks) await printTask(task, reading);
+  const lost: string[] = [];
+  const print = async (task: TaskPlan): Promise<void> => void lost.push(...(await printTask(task, reading)));
+  if (reading.wish.follow) await Promise.all(tasks.map(print));
+  else for (const task of tasks) await print(task);
+  if (lost.length > 0) throw new InfrastructureError(lost.join('\n'));
   return done;
 };
+
+/** By Temporal, where it answers; what was started on this host is found without it. */
+async function findRun(
+  prefix: RunAddress['prefix'],
+  context: CommandContext,
+): Promise<{ session: Session | undefined; invocation: string }> {
+  try {
+    const session = await openSession(context);
+    return { session, invocation: await resolveInvocation(session.client, prefix, context.home) };
+  } catch (error) {
+    const [known, another] = await storedInvocations(context.home, prefix);
+    if (!(error instanceof InfrastructureError) || known === undefined || another !== undefined) throw error;
+    context.output.note(`Temporal does not answer: only what is known without it is shown.`);
+    return { session: undefined, invocation: known };
+  }
+}
+
+async function startedElsewhere(
+  invocation: string,
+  { session, context }: { session: Session | undefined; context: CommandContext },
+): Promise<InfrastructureError> {
+  const described = session && (await describeRun(session.client, invocation, context.home));
+  const folders = (described?.snapshot.tasks ?? []).flatMap(({ outputDir }) => outputDir ?? []);
+  const where =
+    folders[0] === undefined
+      ? 'so it is not known here where its logs are'
+      : `its logs are on the machine of the worker that ran it, in ${folders[0]}/logs${folders.length > 1 ? ' and beside' : ''}`;
+  return new InfrastructureError(`Run ${invocation} was not started on this host: ${where}.`);
+}
+
+/** Without credentials there is still what was saved. */
+async function platformClient(plan: RunPlan, { home }: CommandContext): Promise<LeptonClient | undefined> {
+  const access = await loadPlatformAccess(home, plan.platform).catch((error: unknown) => {
+    if (error instanceof CredentialsError) return undefined;
+    throw error;
+  });
+  return access && createLeptonClient(access);
+}
+
+/** `undefined`: nobody knows, or remembers, the run's state. */
+async function snapshotOf(
+  { index }: TaskPlan,
+  { plan, session, context }: { plan: RunPlan; session: Session | undefined; context: CommandContext },
+): Promise<TaskSnapshot | undefined> {
+  if (!session) return undefined;
+  const described = await describeRun(session.client, plan.invocation, context.home).catch(
+    (error: unknown): RunDescription | undefined => {
+      if (error instanceof RunNotFound) return undefined;
+      throw error;
+    },
+  );
+  return described?.snapshot.tasks.find((task) => task.index === index);
+}
 
 function tailOf(input: CommandInput): number | undefined {
   const text = textOption(input, 'tail');
@@ -78,82 +115,54 @@ function sinceOf(input: CommandInput): Date | undefined {
   return text === undefined ? undefined : sinceTime(text, new Date());
 }
 
-const WAIT_MS = 1_000;
+/** Milliseconds between looks for a log that is not there yet, and for further replicas of one that is followed. */
+const waitMs = { first: 1_000, more: 3_000 } as const;
 
-async function printTask(task: TaskPlan, reading: Reading): Promise<void> {
-  const { session, context, plan, client, kind, follow } = reading;
-  for (let told = false; ; told = true) {
-    const { snapshot } = await describeRun(session.client, plan.invocation, context.home);
-    const state = snapshot.tasks.find(({ index }) => index === task.index);
-    if (!state) return;
-    const { signal } = new AbortController();
-    const sources = await logSources({ plan, task, snapshot: state, kind, client, signal });
-    for (const source of sources) await printSource(source, task, reading);
-    if (sources.length > 0) return;
-    const isOver = state.phase === 'done';
-    if (!told || isOver) context.output.note(whyNone(task, state, kind));
-    if (isOver || !follow) return;
-    await sleep(WAIT_MS);
-  }
-}
-
-async function printSource(source: LogSource, task: TaskPlan, reading: Reading): Promise<void> {
-  const { context, marked, mask } = reading;
-  const mark = marked ? `[${task.index} ${harmlessLine(task.name)}] ` : '';
-  const closing = new AbortController();
-  const lines = source.kind === 'file' ? savedLines(source.file, reading) : grownLines(source, reading, closing.signal);
-  try {
-    for await (const line of lines) await context.output.write(`${mark}${mask(line)}\n`);
-  } catch (error) {
-    // A job that has ended is removed while its log is still being read: what was read is what there is.
-    if (source.kind === 'file' || !(await hasMovedOn(task, reading))) throw error;
-  } finally {
-    closing.abort();
-  }
-}
-
-function savedLines(file: string, { tail, since, context }: Reading): AsyncIterable<string> {
-  if (since !== undefined) context.output.warn(`--since: a saved log has no times; this is all of ${file}`);
-  return linesOf(fileBytes(file, tail));
-}
-
-/** From the platform: by time where that is asked for, else from the beginning; after a cut connection it goes on. */
-async function* grownLines(source: LiveSource, reading: Reading, signal: AbortSignal): AsyncGenerator<string> {
-  const { context, client, follow, tail, since } = reading;
-  const onNote = (note: string): void => context.output.note(context.output.style.dim(note));
-  const isOver = () => source.isOver();
-  if (since !== undefined && client) {
-    try {
-      const lines = timedLog({ client, of: source.of, since, follow, isOver, signal, onNote });
-      yield* follow ? liveLines(harmless(lines), { follow, tail }) : lastLines(harmless(lines), tail);
-      return;
-    } catch (error) {
-      if (!(error instanceof NoTimedLogs)) throw error;
-      context.output.warn(`--since: ${error.message}; this is all of the log`);
+/** Prints all there is of one task's log; what to say when it is lost. */
+async function printTask(task: TaskPlan, reading: Reading): Promise<string[]> {
+  const { context, plan, kind, wish } = reading;
+  const printer = new LogPrinter(task, reading);
+  const request = { plan, task, kind, client: wish.client, runsFolder: context.home.runs };
+  for (let isTold = false; ;) {
+    const state = await reading.snapshotOf(task);
+    const isOver = state === undefined || state.phase === 'done';
+    const signal = new AbortController().signal;
+    const sources = await logSources({ ...request, signal }).catch((error: unknown): LogSource[] => {
+      // A platform that does not answer for now is asked again.
+      if (!wish.follow || !printer.hasBegun) throw error;
+      return [];
+    });
+    await printer.begin(sources);
+    if (printer.hasBegun && (!wish.follow || (await printer.isAtEnd(sources)))) return [];
+    if (!printer.hasBegun) {
+      const isLost = isOver && wasWritten(task, state, kind);
+      if (isLost) return [whereLost(task, reading)];
+      if (!isTold || isOver) context.output.note(whyNone(task, state, kind));
+      isTold = true;
+      if (isOver || !wish.follow) return [];
     }
+    await printer.wait(printer.hasBegun ? waitMs.more : waitMs.first);
   }
-  const open = (signal: AbortSignal) => source.open({ follow, signal });
-  const bytes = follow ? encoded(followLog({ open, isOver, signal, onNote })) : open(signal);
-  yield* liveLines(linesOf(bytes), { follow, tail });
 }
 
-async function* encoded(texts: AsyncIterable<string>): AsyncGenerator<Uint8Array> {
-  for await (const text of texts) yield Buffer.from(text);
+/** Whether a log must have been: its writer ran, as far as is known. */
+const wasWritten = (task: TaskPlan, state: TaskSnapshot | undefined, kind: LogKind): boolean =>
+  kind === 'job' ? state?.job != null : task.endpointName !== null && state !== undefined && state.outcome !== null;
+
+function whereLost(task: TaskPlan, { plan, kind, context }: Reading): string {
+  const [folder] = logFolders({ plan, task, runsFolder: context.home.runs });
+  return (
+    `The ${kind} log of task ${task.index} (${harmlessLine(task.name)}) is neither in ${folder} on this host nor on the platform. ` +
+    `Logs are saved there by the worker that ran the task, on its machine, before the ${kind} is removed.`
+  );
 }
 
-async function* harmless(lines: AsyncIterable<string>): AsyncGenerator<string> {
-  for await (const line of lines) yield harmlessText(line);
-}
-
-async function hasMovedOn({ index }: TaskPlan, { session, plan, context }: Reading): Promise<boolean> {
-  const { snapshot } = await describeRun(session.client, plan.invocation, context.home);
-  return snapshot.tasks.some((task) => task.index === index && task.outcome !== null);
-}
-
-function whyNone(task: TaskPlan, { phase, outcome }: TaskSnapshot, kind: LogKind): string {
+function whyNone(task: TaskPlan, state: TaskSnapshot | undefined, kind: LogKind): string {
   const name = `task ${task.index} (${harmlessLine(task.name)})`;
   if (kind === 'endpoint' && task.endpointName === null)
     return `${name} uses an endpoint of yours: its log is not evalsaga's to read`;
+  if (state === undefined) return `no ${kind} log of ${name} is saved on this host, and the platform has none`;
+  const { phase, outcome } = state;
   if (phase !== 'done') return `${name} has no ${kind} log yet (${phase})`;
   return `${name} left no ${kind} log (${outcome ?? 'not run'}${kind === 'job' ? ', its job may never have started' : ''})`;
 }

@@ -13,7 +13,7 @@ const largestPage = 10_000;
 
 /** `/jobs`. */
 export function jobRoutes(workspace: Workspace, closing: AbortSignal): Hono<PlatformEnv> {
-  const { jobs, runtime } = workspace;
+  const { jobs } = workspace;
   return new Hono<PlatformEnv>()
     .get('/', (c) => c.json(pageOf(c, jobs.list(modeOf(c, 'alive_only')).filter(filterOf(c)))))
     .post('/', async (c) => c.json(jobOf(await jobs.create(await jsonBody(c))), 201))
@@ -28,15 +28,16 @@ export function jobRoutes(workspace: Workspace, closing: AbortSignal): Hono<Plat
       const regarding = { kind: 'LeptonJob', name: record.id };
       return c.json(record.events.map((event) => eventOf(event, regarding)));
     })
-    .get('/:id/replicas', (c) => {
-      const { record } = jobs.get(c.req.param('id'), modeOf(c, 'alive_and_archive'));
-      const replica = { createdAt: record.createdAt, node: nodeName(workspace) };
-      return c.json(record.archived === undefined ? [replicaOf(record.id, replica)] : []);
+    .get('/:id/replicas', async (c) => {
+      const view = jobs.get(c.req.param('id'), modeOf(c, 'alive_and_archive'));
+      const { id, createdAt } = view.record;
+      return c.json((await jobs.hasLog(view)) ? [replicaOf(id, { createdAt, node: nodeName(workspace) })] : []);
     })
-    .get('/:id/replicas/:replica/log', (c) => {
-      const { record } = jobs.get(c.req.param('id'), 'alive_only');
-      checkReplica(record.id, c.req.param('replica'));
-      return logResponse(c, (options) => runtime.jobLog(record.id, options), closing);
+    .get('/:id/replicas/:replica/log', async (c) => {
+      const view = jobs.get(c.req.param('id'), 'alive_and_archive');
+      checkReplica(view.record.id, c.req.param('replica'));
+      const log = await jobs.log(view);
+      return logResponse(c, (options) => log.open(options), closing);
     });
 }
 

@@ -1,7 +1,8 @@
 import type { Context } from 'hono';
 import { wholeCharacters } from '../logs/whole-characters';
+import type { LogOptions } from '../runtime';
 
-export type LogSource = (options: { follow: boolean; signal: AbortSignal }) => AsyncIterable<Uint8Array>;
+export type LogSource = (options: LogOptions) => AsyncIterable<Uint8Array>;
 
 /**
  * Streams a replica's log. As on the service, it goes on while the replica runs; `?follow=false` (our own addition) ends

@@ -1,8 +1,9 @@
 import { Hono } from 'hono';
 import { invalid } from '../api-error';
 import { replicaId } from '../dialects/deployment';
-import type { LogMark } from '../logs/log-marks';
 import { queryLog, type LogQuery } from '../logs/log-query';
+import type { LogOptions } from '../runtime';
+import type { JobLog } from '../workspace/jobs';
 import type { Workspace } from '../workspace/workspace';
 import type { PlatformEnv, PlatformRequest } from './env';
 
@@ -13,13 +14,15 @@ const largestLimit = 10_000;
 export function logRoutes(workspace: Workspace, closing: AbortSignal): Hono<PlatformEnv> {
   return new Hono<PlatformEnv>().get('/', async (c) => {
     const query = queryOf(c);
-    const subject = subjectOf(c, workspace);
+    const subject = await subjectOf(c, workspace);
     const replica = replicaId(subject.resource);
     const wanted = c.req.query('replica');
     if (wanted !== undefined && wanted !== replica) return c.json({ data: { result: [] } });
     // Marks first: what is written after them is left for the next look.
     const marks = await subject.marks();
-    const lines = await queryLog({ bytes: subject.open(closing), marks, isOver: subject.isOver }, query);
+    const signal = AbortSignal.any([c.req.raw.signal, closing]);
+    const open = (from: number) => subject.open({ follow: false, signal, from });
+    const lines = await queryLog({ open, marks, isOver: subject.isOver }, query);
     const stream = { [subject.label]: subject.resource, replica };
     const values = lines.map((line) => [line.at.toString(), line.text]);
     return c.json({ data: { result: values.length === 0 ? [] : [{ stream, values }] } });
@@ -29,41 +32,29 @@ export function logRoutes(workspace: Workspace, closing: AbortSignal): Hono<Plat
 /** States in which nothing is written any more. */
 const overStates: readonly string[] = ['Completed', 'Failed', 'Stopped', 'Error'];
 
-interface LogSubject {
+interface LogSubject extends JobLog {
   readonly label: string;
   readonly resource: string;
   readonly isOver: boolean;
-  marks(): Promise<readonly LogMark[]>;
-  open(signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
-function subjectOf(context: PlatformRequest, { deployments, jobs, runtime }: Workspace): LogSubject {
+async function subjectOf(context: PlatformRequest, { deployments, jobs, runtime }: Workspace): Promise<LogSubject> {
   for (const label of ['deployment', 'endpoint']) {
     const name = context.req.query(label);
     if (name === undefined) continue;
     const { observed } = deployments.get(name);
-    const open = (signal: AbortSignal) => runtime.deploymentLog(name, { follow: false, signal });
+    const open = (options: LogOptions) => runtime.deploymentLog(name, options);
     const isOver = overStates.includes(observed.state);
     return { label, resource: name, isOver, open, marks: () => runtime.deploymentLogMarks(name) };
   }
   for (const label of ['job', 'job_history_name']) {
     const id = context.req.query(label);
     if (id === undefined) continue;
-    const { status } = jobs.get(id, 'alive_only');
-    const open = (signal: AbortSignal) => runtime.jobLog(id, { follow: false, signal });
-    const isOver = overStates.includes(status.state);
-    const marks = async () => writtenBefore(status.completedAt, await runtime.jobLogMarks(id));
-    return { label, resource: id, isOver, open, marks };
+    const view = jobs.get(id, 'alive_and_archive');
+    const isOver = overStates.includes(view.status.state);
+    return { label, resource: id, isOver, ...(await jobs.log(view)) };
   }
   throw invalid('name what the log is of: deployment, endpoint, job or job_history_name');
-}
-
-/**
- * A job's lines are older than its end, whenever they were noticed: clients ask for the time between its creation and its
- * completion, which they leave out.
- */
-function writtenBefore(end: number | undefined, marks: readonly LogMark[]): readonly LogMark[] {
-  return end === undefined ? marks : marks.map((mark) => ({ ...mark, at: Math.min(mark.at, end - 1) }));
 }
 
 function queryOf(context: PlatformRequest): LogQuery {

@@ -1,3 +1,4 @@
+import type { LogArchive } from '../logs/log-archive';
 import type { Runtime, SpecMount } from '../runtime';
 import type { PlatformState } from '../state/records';
 
@@ -5,6 +6,7 @@ import type { PlatformState } from '../state/records';
 export interface WorkspaceContext {
   readonly state: PlatformState;
   readonly runtime: Runtime;
+  readonly archivedLogs: LogArchive;
   /** Milliseconds since the epoch. */
   now(): number;
   log(message: string, fields?: Record<string, unknown>): void;

@@ -2,7 +2,8 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { conflict, invalid, notFound } from '../api-error';
 import { isObject, numberAt, objectAt, textAt, withoutNulls, type JsonObject } from '../json';
-import type { JobSpecBody, RuntimeJob, SpecMount } from '../runtime';
+import type { LogMark } from '../logs/log-marks';
+import type { JobSpecBody, LogOptions, RuntimeJob, SpecMount } from '../runtime';
 import type { JobRecord, JobStatus } from '../state/records';
 import type { WorkspaceContext } from './context';
 import { withNotes, withState } from './history';
@@ -11,6 +12,12 @@ import { checkJobSpec, checkName } from './spec-rules';
 export interface JobView {
   readonly record: JobRecord;
   readonly status: JobStatus;
+}
+
+export interface JobLog {
+  open(options: LogOptions): AsyncIterable<Uint8Array>;
+  /** When it grew, up to now. */
+  marks(): Promise<readonly LogMark[]>;
 }
 
 /** Which jobs a listing or look-up means, as the service's clients name it. */
@@ -40,6 +47,8 @@ export class Jobs {
 
   /** Goes on with what a kill interrupted: deletions and stops. Called once, after the runtime has started. */
   resume(): void {
+    const archived = this.#context.state.jobs.values().filter((record) => record.archived !== undefined);
+    this.#context.background(this.#context.archivedLogs.retain(new Set(archived.map(({ id }) => id))));
     for (const record of this.#context.state.jobs.values()) {
       if (record.archived !== undefined) continue;
       if (record.deletedAt !== undefined) this.#archiveInBackground(record.id, 'deleted');
@@ -61,6 +70,21 @@ export class Jobs {
     const record = this.#context.state.jobs.get(id);
     if (record === undefined || !isListed(record, mode)) throw notFound(`job ${id} was not found`);
     return this.#view(record);
+  }
+
+  /** Whether there is a log: what was deleted has none. */
+  async hasLog({ record }: JobView): Promise<boolean> {
+    return record.archived === undefined || this.#context.archivedLogs.has(record.id);
+  }
+
+  /** Throws 404 where there is none any more. */
+  async log({ record }: JobView): Promise<JobLog> {
+    const { id, archived } = record;
+    const { runtime, archivedLogs } = this.#context;
+    if (archived === undefined)
+      return { open: (options) => runtime.jobLog(id, options), marks: () => runtime.jobLogMarks(id) };
+    if (!(await archivedLogs.has(id))) throw notFound(`the log of job ${id} is gone with it`);
+    return { open: (options) => archivedLogs.open(id, options), marks: () => archivedLogs.marks(id) };
   }
 
   /** The name of the job with this id, if there is one. */
@@ -117,7 +141,7 @@ export class Jobs {
   /** A living job ends in the background and stays listed until then; an archived one is forgotten. */
   async delete(id: string, mode: JobQueryMode): Promise<void> {
     const { record } = this.get(id, mode);
-    if (record.archived !== undefined) return this.#context.state.jobs.remove(id);
+    if (record.archived !== undefined) return this.#forget(id);
     if (record.deletedAt !== undefined) return;
     await this.#context.state.jobs.put(id, { ...record, deletedAt: this.#context.now() });
     this.#archiveInBackground(id, 'deleted');
@@ -189,12 +213,13 @@ export class Jobs {
   }
 
   async #archive(id: string, reason: 'deleted' | 'ttl'): Promise<void> {
-    const { runtime, state, closing } = this.#context;
+    const { runtime, state, archivedLogs, closing } = this.#context;
     while (!closing.aborted) {
       try {
         const final = state.jobs.get(id);
         if (final === undefined) return;
         const { status } = this.#view(final);
+        if (reason === 'ttl') await archivedLogs.keep(id, runtime, closing);
         await runtime.deleteJob(id);
         if (closing.aborted) return; // the next start ends it again, which is then quick
         const record = state.jobs.get(id) ?? final;
@@ -213,7 +238,12 @@ export class Jobs {
   async #trimArchive(): Promise<void> {
     const archived = this.#context.state.jobs.values().filter((record) => record.archived !== undefined);
     const excess = archived.sort((a, b) => a.createdAt - b.createdAt).slice(0, -longestArchive);
-    for (const record of excess) await this.#context.state.jobs.remove(record.id);
+    for (const record of excess) await this.#forget(record.id);
+  }
+
+  async #forget(id: string): Promise<void> {
+    await this.#context.archivedLogs.remove(id);
+    await this.#context.state.jobs.remove(id);
   }
 }
 

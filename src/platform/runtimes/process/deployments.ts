@@ -6,13 +6,14 @@ import { readJsonFile, writePrivateJson } from '../../../home/private-file';
 import type {
   DeploymentObservation,
   DeploymentSpecBody,
+  LogOptions,
   RuntimeDeployment,
   RuntimeHost,
   RuntimeNote,
 } from '../../runtime';
 import { Lifeline } from './lifeline';
 import type { LogMark } from '../../logs/log-marks';
-import { readLog, type LogOptions } from './log-file';
+import { readLog } from './log-file';
 import { LogGrowth } from './log-growth';
 import { limitsFor, type Limits } from './limits/rule';
 import { describeEnd, lastLines, outOfMemoryNote, terminationOf } from './outcome';
@@ -131,7 +132,7 @@ export class ProcessDeployments {
     return this.#growth.marks(this.#entries.get(name)?.log ?? '');
   }
 
-  log(name: string, options: Omit<LogOptions, 'ended'>): AsyncIterable<Uint8Array> {
+  log(name: string, options: LogOptions): AsyncIterable<Uint8Array> {
     const entry = this.#entries.get(name);
     const file = entry?.log ?? path.join(this.#folder, name, 'log');
     const ended = (): boolean => this.#entries.get(name) !== entry || !isUp(entry?.observation.state);

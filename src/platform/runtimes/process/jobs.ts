@@ -2,11 +2,11 @@ import { appendFile, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { readJsonFile, writePrivateJson } from '../../../home/private-file';
-import type { JobObservation, RuntimeHost, RuntimeJob, RuntimeNote } from '../../runtime';
+import type { JobObservation, LogOptions, RuntimeHost, RuntimeJob, RuntimeNote } from '../../runtime';
 import { jobFolders, type JobPlan, type PlanJobOptions } from './job-plan';
 import { Lifeline } from './lifeline';
 import type { LogMark } from '../../logs/log-marks';
-import { readLog, type LogOptions } from './log-file';
+import { readLog } from './log-file';
 import { LogGrowth } from './log-growth';
 import { limitsFor, type Limits } from './limits/rule';
 import { describeEnd, lastLines, outOfMemoryNote } from './outcome';
@@ -15,7 +15,13 @@ import type { Units } from './units';
 /** Between SIGTERM and SIGKILL: time to leave a marker and partial results. */
 const GRACE_MS = 10_000;
 
-const outcomeSchema = z.object({ state: z.string(), message: z.string().optional(), completedAt: z.number() });
+const outcomeSchema = z.object({
+  state: z.string(),
+  message: z.string().optional(),
+  completedAt: z.number(),
+  /** Bytes of the log at the end. */
+  logSize: z.number().optional(),
+});
 
 interface Entry {
   readonly job: RuntimeJob;
@@ -26,6 +32,8 @@ interface Entry {
   readonly limits: Limits;
   observation: JobObservation;
   notes: readonly RuntimeNote[];
+  /** Bytes of the log, once the job is over: what a process that escaped writes later is not the job's. */
+  logSize: number | undefined;
 }
 
 /** Makes a job ready to be started. Rejects with the reason when it can't run here. */
@@ -52,7 +60,9 @@ export class ProcessJobs {
     const entry = this.#add(job);
     const outcome = outcomeSchema.safeParse(await readJsonFile(outcomeFile(entry)).catch(() => undefined));
     if (outcome.success) {
-      const { state, message, completedAt } = outcome.data;
+      const { state, message, completedAt, logSize } = outcome.data;
+      await this.#growth.forget(entry.log);
+      entry.logSize = logSize;
       entry.observation = { state, message, completedAt };
     } else if ((await this.#units.status(entry.unit)).kind === 'absent') this.#begin(entry);
     else void entry.lifeline.next((signal) => this.#watch(entry, signal));
@@ -74,7 +84,7 @@ export class ProcessJobs {
     entry.observation = { state: 'Stopping', message: undefined, completedAt: undefined };
     await entry.lifeline.next(async () => {
       await this.#units.end(entry.unit, GRACE_MS);
-      await this.#conclude(entry, { state: 'Stopped', message: 'stopped on request', completedAt: Date.now() });
+      await this.#conclude(entry, { state: 'Stopped', message: 'stopped on request', endedAt: Date.now() });
     });
   }
 
@@ -98,10 +108,11 @@ export class ProcessJobs {
     return this.#growth.marks(this.#entries.get(id)?.log ?? '');
   }
 
-  log(id: string, options: Omit<LogOptions, 'ended'>): AsyncIterable<Uint8Array> {
+  log(id: string, options: LogOptions): AsyncIterable<Uint8Array> {
     const entry = this.#entries.get(id);
     const ended = (): boolean => !entry || this.#entries.get(id) !== entry || isOver(entry);
-    return readLog(entry?.log ?? path.join(this.#folder, id, 'log'), { ...options, ended });
+    const file = entry?.log ?? path.join(this.#folder, id, 'log');
+    return readLog(file, { ...options, ended, end: () => entry?.logSize });
   }
 
   #add(job: RuntimeJob): Entry {
@@ -115,11 +126,12 @@ export class ProcessJobs {
         const message = error instanceof Error ? error.message : String(error);
         this.#host.log('job failed', { job: job.id, message });
         await appendFile(entry.log, `${message}\n`).catch(() => undefined);
-        await this.#conclude(entry, { state: 'Failed', message, completedAt: Date.now() });
+        await this.#conclude(entry, { state: 'Failed', message, endedAt: Date.now() });
       }),
       limits: limitsFor({ shape: job.spec.resource_shape }),
       observation: { state: 'Queueing', message: undefined, completedAt: undefined },
       notes: [],
+      logSize: undefined,
     };
     this.#entries.set(job.id, entry);
     this.#growth.watch(entry.log);
@@ -156,17 +168,25 @@ export class ProcessJobs {
     await this.#units.sweep(entry.unit, end.kind === 'ended' ? group : undefined);
     const note = outOfMemoryNote(end, this.#units.describe(entry.limits));
     if (note) entry.notes = [...entry.notes, note];
-    const completedAt = end.kind === 'ended' ? Math.round(end.at) : Date.now();
+    const endedAt = end.kind === 'ended' ? Math.round(end.at) : Date.now();
     if (end.kind === 'ended' && end.code === 0)
-      return this.#conclude(entry, { state: 'Completed', message: undefined, completedAt });
+      return this.#conclude(entry, { state: 'Completed', message: undefined, endedAt });
     const tail = await lastLines(entry.log, 1);
     const message = `${describeEnd(end)}${tail ? `: ${tail}` : ''}`;
-    return this.#conclude(entry, { state: 'Failed', message, completedAt });
+    return this.#conclude(entry, { state: 'Failed', message, endedAt });
   }
 
-  async #conclude(entry: Entry, outcome: JobObservation): Promise<void> {
-    await writePrivateJson(outcomeFile(entry), outcome);
-    entry.observation = outcome;
+  /**
+   * The job is over, and with it its log. What its command left running may have written until just now: a job ends after
+   * the last line of its log.
+   */
+  async #conclude(entry: Entry, end: { state: string; message: string | undefined; endedAt: number }): Promise<void> {
+    const last = await this.#growth.finish(entry.log);
+    entry.logSize ??= last?.size;
+    const completedAt = Math.max(end.endedAt, (last?.at ?? 0) + 1);
+    const { state, message } = end;
+    await writePrivateJson(outcomeFile(entry), { state, message, completedAt, logSize: entry.logSize });
+    entry.observation = { state, message, completedAt };
   }
 
   #progress(entry: Entry, line: string): void {

@@ -1,6 +1,6 @@
-import type { LogMark } from '../../logs/log-marks';
+import { leastSpanMs, type LogMark } from '../../logs/log-marks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DeploymentObservation, RuntimeDeployment } from '../../runtime';
+import type { DeploymentObservation, LogOptions, RuntimeDeployment } from '../../runtime';
 import { streamGrowingText } from './growing-text';
 import { Journal, type JournalEntry } from './journal';
 import { ruleFor, type EndpointRule, type Plan } from './plan';
@@ -77,7 +77,7 @@ export class SimulatedDeployments {
     this.#journal.remove(name);
   }
 
-  log(name: string, options: { follow: boolean; signal: AbortSignal }): AsyncIterable<Uint8Array> {
+  log(name: string, options: LogOptions): AsyncIterable<Uint8Array> {
     let text = '';
     return streamGrowingText(() => {
       const found = this.#all.get(name);
@@ -128,10 +128,20 @@ export interface LogPiece {
   readonly text: string;
 }
 
-/** Pure. */
-export function marksOf(pieces: readonly LogPiece[]): LogMark[] {
+/**
+ * Each piece is written from its time on; one that comes with the end, before it: clients ask for the time until then, which
+ * they leave out. Pure.
+ */
+export function marksOf(pieces: readonly LogPiece[], end = Infinity): LogMark[] {
   let size = 0;
-  return pieces.map(({ at, text }) => ({ at, size: (size += Buffer.byteLength(text)) }));
+  let last = -Infinity;
+  return pieces.map(({ at, text }) => {
+    const bytes = Buffer.byteLength(text);
+    const span = leastSpanMs(bytes);
+    const from = Math.max(last, Math.min(at, end - 1 - span));
+    last = from + span;
+    return { from, at: last, size: (size += bytes) };
+  });
 }
 
 /** A line for each state, and what the plan has to say at the last one. */

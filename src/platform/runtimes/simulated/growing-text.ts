@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { LogOptions } from '../../runtime';
 
 const lookEveryMs = 50;
 
@@ -8,12 +9,15 @@ const lookEveryMs = 50;
  */
 export async function* streamGrowingText(
   look: () => { text: string; ended: boolean },
-  { follow, signal }: { follow: boolean; signal: AbortSignal },
+  { follow, signal, from = 0 }: LogOptions,
 ): AsyncGenerator<Uint8Array> {
   let sent = 0;
+  let skip = from;
   for (;;) {
     const { text, ended } = look();
-    if (text.length > sent) yield Buffer.from(text.slice(sent), 'utf8');
+    const added = Buffer.from(text.slice(sent), 'utf8');
+    if (added.length > skip) yield added.subarray(skip);
+    skip = Math.max(0, skip - added.length);
     sent = text.length;
     if (!follow || ended || signal.aborted) return;
     await sleep(lookEveryMs, undefined, { signal }).catch(() => undefined);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JobObservation, RuntimeHost, RuntimeJob } from '../../runtime';
+import type { JobObservation, LogOptions, RuntimeHost, RuntimeJob } from '../../runtime';
 import type { LogMark } from '../../logs/log-marks';
 import { logLine, marksOf, type LogPiece } from './deployments';
 import { streamGrowingText } from './growing-text';
@@ -81,7 +81,7 @@ export class SimulatedJobs {
     this.#journal.remove(id);
   }
 
-  log(id: string, options: { follow: boolean; signal: AbortSignal }): AsyncIterable<Uint8Array> {
+  log(id: string, options: LogOptions): AsyncIterable<Uint8Array> {
     let text = '';
     return streamGrowingText(() => {
       const found = this.#all.get(id);
@@ -93,7 +93,7 @@ export class SimulatedJobs {
 
   logMarks(id: string): LogMark[] {
     const found = this.#all.get(id);
-    return found === undefined ? [] : marksOf(this.#logPieces(found));
+    return found === undefined ? [] : marksOf(this.#logPieces(found), this.observe(id).completedAt);
   }
 
   async detach(): Promise<void> {

@@ -1,0 +1,26 @@
+/** Faults of this machine's file system that do not pass by themselves within a run, in words. */
+const faults: Readonly<Record<string, string>> = {
+  ENOSPC: 'no space is left on the disk',
+  EDQUOT: 'the disk quota is used up',
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  EROFS: 'the file system is read-only',
+  ENOTDIR: 'a file is where a folder should be',
+  EISDIR: 'a folder is where a file should be',
+  EFBIG: 'the file is larger than the file system takes',
+  ENAMETOOLONG: 'the path is too long',
+};
+
+export interface LocalFault {
+  /** What could not be written; `undefined`: not told. */
+  readonly path: string | undefined;
+  readonly reason: string;
+}
+
+/** What of it concerns files at home; `undefined` for everything else. Pure. */
+export function localFault(error: unknown): LocalFault | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, path } = error as NodeJS.ErrnoException;
+  const words = code === undefined ? undefined : faults[code];
+  return words === undefined ? undefined : { path, reason: `${words} (${code})` };
+}
