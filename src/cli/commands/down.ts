@@ -39,7 +39,7 @@ async function openRuns({ home, env }: CommandContext): Promise<string[]> {
   const listed = (await listRuns(client, { limit: 200 })).filter(({ status }) => status === 'running');
   const candidates = new Map(listed.map(({ invocation }) => [invocation, [] as readonly number[]]));
   for (const { plan } of await storedRuns(home)) {
-    if (!(await recordedTeardown(plan)))
+    if (!(await recordedTeardown(plan, home)))
       candidates.set(
         plan.invocation,
         plan.tasks.map(({ index }) => index),
