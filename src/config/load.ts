@@ -1,6 +1,6 @@
 /** From what the user gave (file, overrides, variables) to a typed and validated config. */
 import path from 'node:path';
-import { checkSecrets } from './check-secrets';
+import { checkSecrets, literalSecrets } from './check-secrets';
 import { checkTaskNames } from './check-task-names';
 import { compose } from './compose/compose';
 import { ConfigSources, loadFile } from './compose/sources';
@@ -16,7 +16,7 @@ import { applyTaskOverrides, isTaskOverride } from './overrides/task-names';
 import type { TaskOverride } from './overrides/task-names';
 import { ConfigError } from './problems';
 import type { ConfigProblem } from './problems';
-import { renderConfig, withoutSecrets } from './render-config';
+import { renderConfig, withoutSecrets, withoutValues } from './render-config';
 import { problemsBehind } from './look-ahead';
 import type { LoadedConfig } from './loaded';
 import { maskOverride } from './secrecy';
@@ -81,7 +81,7 @@ function validated(request: ConfigRequest, composed: ComposedConfig): LoadedConf
   if (all.length > 0 || config === undefined) {
     const names = checkTaskNames(secret.root);
     const behind = problemsBehind({ root: secret.root, problems: [...all, ...names], file, env, trust });
-    throw new ConfigError(dedupe([...all, ...names, ...behind]));
+    throw new ConfigError(withoutValues(dedupe([...all, ...names, ...behind]), literalSecrets(secret.root)));
   }
   const { config: resolved, root } = selectTasks({ config, root: secret.root, tasks: request.tasks });
   return { resolved, root, yaml: renderConfig(root, env), file, env, trust, doubts: composed.doubts };

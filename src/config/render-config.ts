@@ -3,6 +3,7 @@ import { variablesIn } from '../contract/secret-url';
 import type { Environment } from './environment';
 import { isSecretName, maskTokens, maskValues } from './secrecy';
 import { ConfigError } from './problems';
+import type { ConfigProblem } from './problems';
 import type { ConfigNode, ScalarNode } from './tree';
 import { writeYaml } from './yaml-writer';
 import type { WritableScalar } from './yaml-writer';
@@ -31,18 +32,20 @@ export function withoutSecrets<T>(env: Environment, work: () => T): T {
     return work();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const secrets = secretValues(env);
-    const clean = (text: string): string => maskTokens(maskValues(text, secrets));
-    throw new ConfigError(
-      error.problems.map(({ message, hint, override, ...problem }) => ({
-        ...problem,
-        ...(override === undefined ? {} : { override: clean(override) }),
-        path: clean(problem.path),
-        message: clean(message),
-        ...(hint === undefined ? {} : { hint: clean(hint) }),
-      })),
-    );
+    throw new ConfigError(withoutValues(error.problems, secretValues(env)));
   }
+}
+
+/** The problems in words that repeat none of the values, and nothing that looks like a token. */
+export function withoutValues(problems: readonly ConfigProblem[], secrets: readonly string[]): ConfigProblem[] {
+  const clean = (text: string): string => maskTokens(maskValues(text, secrets));
+  return problems.map(({ message, hint, override, ...problem }) => ({
+    ...problem,
+    ...(override === undefined ? {} : { override: clean(override) }),
+    path: clean(problem.path),
+    message: clean(message),
+    ...(hint === undefined ? {} : { hint: clean(hint) }),
+  }));
 }
 
 function maskTree(node: ConfigNode, secrets: readonly string[], key: string): ConfigNode {

@@ -2,32 +2,41 @@
 import { isSecretParameter, masked as withoutPlaceholders } from '../contract/secret-url';
 
 const secretWords =
-  /(?:^|_)(?:TOKEN|TOKENS|KEY|KEYS|APIKEY|SECRET|SECRETS|PASSWORD|PASSWD|PWD|CREDENTIAL|CREDENTIALS)(?:_|$)|(?:TOKEN|SECRET|PASSWORD|CREDENTIALS?|APIKEY|API_KEY)$/i;
+  /(?:^|_)(?:TOKEN|TOKENS|KEY|KEYS|APIKEY|SECRET|SECRETS|PASSWORD|PASSWD|PASSPHRASE|PWD|CREDENTIAL|CREDENTIALS|AUTHORIZATION|COOKIE)(?:_|$)|(?:TOKEN|SECRET|PASSWORD|CREDENTIALS?|APIKEY|API_KEY)$/i;
 
 /** Names that contain a secret word but never hold one. */
 const harmless =
   /(?:_NAME|_PATH|_FILE|_DIR|_ID|_URL|_COUNT|_LIMIT|^MAX_.*TOKENS?.*|_TOKENS)$|^PWD$|^OLDPWD$|TOKENIZER|^(?:PAD|EOS|BOS|UNK|START|END)_.*TOKEN$|NUM_.*TOKENS?/i;
 
-/** Whether a variable of this name is taken to hold a secret: `HF_TOKEN`, `JUDGE_API_KEY`, `DB_PASSWORD`. */
-export const isSecretName = (name: string): boolean => secretWords.test(name) && !harmless.test(name);
+/** Whether what has this name is taken to hold a secret: `HF_TOKEN`, `JUDGE_API_KEY`, `X-Api-Key`, `apiKey`, `Authorization`. */
+export function isSecretName(name: string): boolean {
+  const words = name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').replaceAll('-', '_');
+  return secretWords.test(words) && !harmless.test(words);
+}
 
 const tokenShapes = [
   /\bnvapi-[A-Za-z0-9_-]{10,}/,
   /\bhf_(?=[A-Za-z0-9]*[A-Z0-9])[A-Za-z0-9]{16,}/,
   /\bsk-(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{16,}/,
   /\bgh[pousr]_[A-Za-z0-9]{20,}/,
+  /\b(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,}/,
+  /\bapi_org_[A-Za-z0-9]{16,}/,
   /\bgithub_pat_[A-Za-z0-9_]{20,}/,
-  /\bxox[abprs]-[A-Za-z0-9-]{10,}/,
-  /\bglpat-[A-Za-z0-9_-]{16,}/,
+  /\bxox[abeoprs]-[A-Za-z0-9-]{10,}/,
+  /\bxapp-\d[A-Za-z0-9-]{16,}/,
+  /\bgl(?:pat|ptt|dt|rt|agent)-[A-Za-z0-9_-]{16,}/,
   /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/,
   /\b(?:npm|gsk|dckr_pat|dckr_oat)_[A-Za-z0-9_-]{20,}/,
+  /\b(?:tvly|pplx|lsv2_pt|dop_v1|dapi|r8|SG)[-_.](?=[A-Za-z0-9._-]*\d)[A-Za-z0-9._-]{20,}/,
   /\bxai-(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{20,}/,
   /\bpypi-AgE[A-Za-z0-9_-]{20,}/,
   /\bya29\.[A-Za-z0-9_-]{20,}/,
   /\b(?:Bearer|Basic)\s+(?=\S*\d)[A-Za-z0-9._~+/=-]{16,}/i,
   /\bAIza[0-9A-Za-z_-]{30,}/,
   /\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\./,
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
+  /-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----/,
+  /\bAGE-SECRET-KEY-1[A-Z0-9]{20,}/,
+  /\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{20,}/,
 ];
 
 /** Whether a literal has the form of a well-known token. */
@@ -39,6 +48,32 @@ export function looksRandom(text: string): boolean {
   if (text.length < 20 || /[\s/]/.test(text)) return false;
   return /[0-9]/.test(text) && /[A-Za-z]/.test(text) && new Set(text).size >= 12;
 }
+
+/** Names that can mean nothing else; a bare `key` is as often one to sort or look up by. */
+const surelySecret =
+  /(?:API|ACCESS|SECRET|PRIVATE|SIGNING|ENCRYPTION|MASTER)_?KEYS?$|TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|AUTHORIZATION|COOKIE/i;
+
+/** Whether the literal `value` of something called `name` may be a secret: neither words, a path, nor the name of a variable. */
+export function holdsKey(name: string, value: string): boolean {
+  if (!isSecretName(name)) return false;
+  if (looksRandom(value)) return true;
+  const key = value.replace(/^(?:Bearer|Basic|Token|Digest)\s+/i, '');
+  // Whatever follows the scheme of such a header is the secret, however short.
+  if (key !== value && /^(?:proxy-)?authorization$/i.test(name)) return true;
+  if (!surelySecret.test(name.replaceAll('-', '_')) || key.length < 12) return false;
+  if (/\s|:\/\/|^[./~$<]|^[A-Z][A-Z0-9_]*$/.test(key)) return false;
+  return /[0-9]/.test(key) && /[A-Za-z]/.test(key) && new Set(key).size >= 8;
+}
+
+/** `--api-key VALUE`, `TOKEN=VALUE`, `X-Api-Key: VALUE` within a longer text. */
+const assignments =
+  /(?:--([A-Za-z][\w-]{0,63})(?:\s*=\s*|\s+)|\b([A-Za-z][\w-]{0,63})\s*[=:]\s*)(?=(["']?)((?:(?:Bearer|Basic|Token) )?[^\s"']{1,512})\3)/g;
+
+/** Values in a text that look like secrets, given to something that is named like one. Pure. */
+export const assignedKeys = (text: string): string[] =>
+  [...text.matchAll(assignments)].flatMap(([, option, variable, , value = '']) =>
+    holdsKey(option ?? variable ?? '', value) ? [value] : [],
+  );
 
 /** `text` with everything that looks like a token, and every password or key in a URL, masked. */
 export function maskTokens(text: string): string {

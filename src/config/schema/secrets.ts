@@ -1,7 +1,7 @@
 /** Environment variables and tokens of a config: literals, or references to where the value is. */
 import { z } from 'zod';
 import type { SecretRef } from '../../contract/plan';
-import { isSecretName, looksRandom, looksLikeToken } from '../secrecy';
+import { assignedKeys, holdsKey, isSecretName, looksLikeToken } from '../secrecy';
 import { describe, Leaf, refuse } from './fields';
 import type { RawMap } from './fields';
 
@@ -62,6 +62,13 @@ function readEnvValue(
   }
   if (!(entry instanceof Leaf)) {
     const secret = readReference(entry);
+    if (secret !== undefined && looksLikeToken(secret.name)) {
+      report(
+        `expected the name of a secret, found what looks like a secret itself`,
+        `store it in the workspace, and name it here; or take it from the host: ${name}: host:${name}`,
+      );
+      return undefined;
+    }
     if (secret === undefined)
       report(`expected a value or {value_from: {secret_name_ref: NAME}}, found ${describe(entry)}`);
     return secret === undefined ? undefined : { kind: 'secret', secret };
@@ -101,7 +108,7 @@ function literal(
     );
     return undefined;
   }
-  if (looksLikeToken(value) || (isSecretName(name) && looksRandom(value))) {
+  if (looksLikeToken(value) || holdsKey(name, value) || assignedKeys(value).length > 0) {
     report(
       'the value looks like a secret, and a secret does not belong into a config',
       `from a variable of this host: ${name}: host:${name}; from the workspace: ${name}: {value_from: {secret_name_ref: NAME}}`,
@@ -149,6 +156,8 @@ function readToken(value: unknown, context: Context): SecretRef {
     const inner = (value as RawMap)['value'];
     if (Object.keys(value).length === 1 && inner instanceof Leaf) return readToken(inner, context);
     const reference = readReference(value);
+    if (reference !== undefined && looksLikeToken(reference.name))
+      return refuse(context, 'expected the name of a token, found what looks like a token itself', hint);
     if (reference !== undefined) return reference;
   }
   return refuse(context, `expected a token by reference, found ${describe(value)}`, hint);

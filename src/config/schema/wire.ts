@@ -33,7 +33,13 @@ export const log = section({ enable_collection: flag().optional(), save_terminat
 
 export const userSecurityContext = section({ no_specific_user: flag().optional(), privileged: flag().optional() });
 
-export const imagePullSecrets = listOf(text());
+/** By name: what they hold stays in the workspace. What is no name may be that, and is not repeated. */
+export const imagePullSecrets = listOf(
+  text().refine(
+    (name) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(name),
+    'expected the name of an image pull secret of the workspace',
+  ),
+);
 
 export const autoScaler = section({
   scale_down: section({

@@ -133,6 +133,15 @@ test.each([
   '-----BEGIN RSA PRIVATE KEY-----\nMIIE',
   '-----BEGIN PRIVATE KEY-----',
   'Authorization: Bearer abcdefghij0123456789',
+  'sk_live_abcdefghij0123456789',
+  'xapp-1-A012345-6789-abcdef0123',
+  'gldt-abcdefghij0123456789',
+  'api_org_AbCdEfGhIjKlMnOpQrSt',
+  'r8_0123456789abcdefghijABCDEFGHIJ',
+  'SG.abcdefghij0123456789.ABCDEFGHIJ0123456789',
+  'AccountKey=abcdefghij0123456789ABCDEFGHIJ0123456789==',
+  '-----BEGIN PGP PRIVATE KEY BLOCK-----',
+  'AGE-SECRET-KEY-1QQPQQQZZZRRRYYYXXX8888',
 ])('%s has the form of a token, and is refused with the way to reference it', async (token) => {
   expect(looksLikeToken(token)).toBe(true);
   expect(looksLikeToken(`--api-key=${token}`)).toBe(true);
@@ -159,6 +168,51 @@ test.each([
   expect(looksLikeToken(text)).toBe(false);
   const params = `{config: {params: {extra: {note: ${JSON.stringify(text)}}}}}`;
   await plan(runnable(), { overrides: [`+evaluation.nemo_evaluator_config=${params}`] });
+});
+
+const extra = (text: string): readonly string[] => [
+  `+evaluation.nemo_evaluator_config={config: {params: {extra: {judge: ${text}}}}}`,
+];
+const adapter = (text: string): readonly string[] => [
+  `+evaluation.nemo_evaluator_config={target: {api_endpoint: {adapter_config: ${text}}}}`,
+];
+
+/** Secrets without a well-known form, by the place they stand in. */
+const formless: readonly (readonly [string, string, readonly string[]])[] = [
+  ['a header', runnable(), adapter("{headers_to_add: {X-Api-Key: 'CANARY-0123456789-pass'}}")],
+  ['a header with scheme', runnable(), adapter("{headers_to_add: {Authorization: 'Basic CANARY=='}}")],
+  ['a cookie', runnable(), adapter("{headers_to_add: {Cookie: 'CANARYsession-0123456789abc'}}")],
+  ['a name in camel case', runnable(), extra("{apiKey: 'CANARY-pass-2024'}")],
+  ['a list of keys', runnable(), extra("{api_keys: ['CANARY-pass-2024', 'CANARY-pass-2025']}")],
+  ['an argument', runnable('  extra_args: "--port 1 --api-key CANARY-pass-2024"\n'), []],
+  ['an argument with =', runnable('  extra_args: "--api-key=\'CANARY-pass-2024\'"\n'), []],
+  ['a nested argument', runnable('  extra_args: "--header X-Api-Key=CANARY-pass-2024"\n'), []],
+  ['a command', runnable('  command: "API_KEY=CANARY-pass-2024 vllm serve org/model"\n'), []],
+  ['a variable', runnable('  envs: {DB_PASSWORD: CANARY-pass-2024}\n'), []],
+  ['a variable with arguments', runnable('  envs: {ARGS: "--token CANARY-pass-2024"}\n'), []],
+  ['a task’s lines', runnable(), ["+evaluation.tasks.0.pre_cmd='export HF_TOKEN=CANARY-pass-2024'"]],
+  ['a task’s variable', runnable(), ['+evaluation.tasks.0.env_vars={API_TOKEN: "lit:CANARY-pass-2024"}']],
+  ['the name of a secret', runnable(`  envs: {X: {value_from: {secret_name_ref: ${canary}}}}\n`), []],
+  ['the name of a token', runnable(`  lepton_config: {api_tokens: [{value_from: {token_name_ref: ${canary}}}]}\n`), []],
+  ['an image pull secret', runnable('  lepton_config: {image_pull_secrets: [\'{"auths":{"CANARY":1}}\']}\n'), []],
+  ['what a variable without a telling name holds', runnable('  extra_args: "--api-key ${oc.env:PLAIN}"\n'), []],
+  ['the name of a variable', runnable('  envs: {X: "host:nvapi-CANARY0123456789abcdef"}\n'), []],
+];
+
+test.each(formless)('a secret in %s is refused without repeating it', async (_place, text, overrides) => {
+  const found = await problems(text, { overrides, env: { PLAIN: canary } });
+  expect(found.length).toBeGreaterThan(0);
+  const said = JSON.stringify(found) + new ConfigError(found).message;
+  expect(said).not.toContain('CANARY');
+});
+
+test.each([
+  ["{sort_key: 'answer_choice_1'}"],
+  ["{tokenizer: 'org/model-2024-instruct'}"],
+  ["{note: 'Your password: at least 8 letters'}"],
+  ["{token_limit: '128k-2024'}"],
+])('%s is ordinary', async (text) => {
+  await plan(runnable(), { overrides: extra(text) });
 });
 
 test('a key in its place is refused whatever its form; the name of a variable is not', async () => {
