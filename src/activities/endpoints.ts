@@ -1,11 +1,5 @@
 import { failureTypes } from '../contract/errors';
-import type {
-  AwaitReadyInput,
-  CreateEndpointInput,
-  NamedEndpoint,
-  Owner,
-  ProbeExistingInput,
-} from '../contract/inputs';
+import type { AwaitReadyInput, CreateEndpointInput, NamedEndpoint, ProbeExistingInput } from '../contract/inputs';
 import { revealed } from '../contract/secret-url';
 import { LeptonError } from '../lepton/errors';
 import { isMarkedWith, renderDeployment } from '../lepton/render';
@@ -17,6 +11,7 @@ import { circumstancesOf, describeDeployment, readDeploymentState, reasonsOf } f
 import { finalFailure, goneDelayMs, notReady } from './failures';
 import { resolveNodeGroup } from './node-groups';
 import { probeModel, type ProbeVerdict } from './probe';
+import { probeKeyOf } from './probe-key';
 
 /** Creating, awaiting and removing the endpoints of tasks. Every one is safe to repeat: names are deterministic. */
 export function createEndpointActivities(dependencies: ActivityDependencies) {
@@ -60,7 +55,7 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
               kind: 'dedicated',
               probe: input.probe,
               signal,
-              key: await probeKey(input),
+              key: await probeKeyOf(dependencies, input),
               onSlow: (message) => void reportObservation(`Ready, but ${message}`),
             });
             await reportObservation(verdict.kind === 'ready' ? 'Ready' : `Ready, but ${verdict.message}`);
@@ -94,7 +89,7 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
             kind: 'existing',
             probe: input.probe,
             signal,
-            key: await probeKey(input),
+            key: await probeKeyOf(dependencies, input),
           });
           settleProbe(verdict, input.url, pollDelayMs({ elapsedMs, platform: 'lepton' }));
         },
@@ -107,23 +102,6 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
         const { client } = await dependencies.platform(input.platform);
         const deployment = await client.getDeployment(input.name, { signal });
         return describeDeployment(deployment, await circumstancesOf(client, deployment, { signal }));
-      });
-    },
-
-    /** Resolves never while the endpoint lives; fails when it dies under its job. One look per attempt. */
-    async watchEndpoint(input: NamedEndpoint): Promise<never> {
-      return attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal, elapsedMs }) => {
-        const { client, lookups, pace } = await dependencies.platform(input.platform);
-        const deployment = await lookups.deployment(input.name);
-        const state = readDeploymentState(deployment);
-        if (state.kind !== 'failed' && state.kind !== 'absent') {
-          throw notReady(`endpoint ${input.name} is up`, pollDelayMs({ elapsedMs, platform: pace }));
-        }
-        const reason = reasonsOf(deployment, await circumstancesOf(client, deployment, { signal }));
-        throw finalFailure(
-          failureTypes.endpointFailed,
-          `endpoint ${input.name} died while its job ran: ${state.kind === 'absent' ? 'it is gone' : state.name}${reason === '' ? '' : `: ${reason}`}`,
-        );
       });
     },
 
@@ -143,12 +121,6 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
       });
     },
   };
-
-  async function probeKey(input: Owner & { probe: AwaitReadyInput['probe'] }): Promise<string | null> {
-    if (input.probe.token?.kind !== 'host') return null;
-    const resolve = await dependencies.hostSecrets(input.invocation);
-    return resolve(input.probe.token.name);
-  }
 }
 
 async function adopt(client: LeptonClient, input: CreateEndpointInput): Promise<void> {

@@ -4,12 +4,14 @@ import { createJobActivities } from './jobs';
 import { createLogActivities } from './logs';
 import { createResultActivities } from './results';
 import { createSweepActivities } from './sweep';
+import { createWatchActivities } from './watch';
 import { withFitWords } from './wording';
 
 /** Everything a workflow may have done for it. */
 export function createActivities(dependencies: ActivityDependencies) {
   const activities = {
     ...createEndpointActivities(dependencies),
+    ...createWatchActivities(dependencies),
     ...createJobActivities(dependencies),
     ...createLogActivities(dependencies),
     ...createResultActivities(dependencies),

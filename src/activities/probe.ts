@@ -27,6 +27,8 @@ export interface ProbeRequest {
   readonly signal: AbortSignal;
   /** Told once when the warm-up takes long: a server that hangs must not look like one that was never asked. */
   readonly onSlow?: (message: string) => void;
+  /** Milliseconds for the warm-up instead of a generous default. */
+  readonly warmUpTimeoutMs?: number;
 }
 
 /**
@@ -51,6 +53,12 @@ export async function probeModel(request: ProbeRequest): Promise<ProbeVerdict> {
   const listing = await ask(models);
   const verdict = judge(listing, '/v1/models', request, fineListings(request));
   return verdict ?? judgeListing(listing, request) ?? warmUp(request, ask);
+}
+
+/** One question to an endpoint of the run's own that is up: traffic, whatever the answer. */
+export async function askForModels({ url, key, signal }: Pick<ProbeRequest, 'url' | 'key' | 'signal'>): Promise<void> {
+  const headers: Record<string, string> = key === null ? {} : { authorization: `Bearer ${key}` };
+  await question(placesOf(url).models, { headers }, { timeoutMs: questionTimeoutMs, signal });
 }
 
 /** How servers answer that have no listing of models. */
@@ -111,7 +119,9 @@ async function warmUp(request: ProbeRequest, ask: Ask): Promise<ProbeVerdict> {
   const payload = JSON.stringify({ model: probe.servedModel, max_tokens: 1, ...body });
   const silent = `${path} does not answer, although /v1/models does: the server is up, but generates nothing`;
   const slow = setTimeout(() => request.onSlow?.(silent), slowAfterMs);
-  const answer = await ask(url, { method: 'POST', body: payload }, warmUpTimeoutMs).finally(() => clearTimeout(slow));
+  const answer = await ask(url, { method: 'POST', body: payload }, request.warmUpTimeoutMs ?? warmUpTimeoutMs).finally(
+    () => clearTimeout(slow),
+  );
   if (answer.kind === 'silence' && answer.reason === 'TimeoutError') return { kind: 'not yet', message: silent };
   if (kind === 'existing' && answer.kind === 'answer' && answer.status === 404) {
     const said = answer.body.replace(/\s+/g, ' ').trim().slice(0, 200);

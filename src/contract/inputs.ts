@@ -43,6 +43,24 @@ export interface NamedEndpoint extends Owner {
   readonly name: string;
 }
 
+export interface WatchEndpointInput extends NamedEndpoint {
+  readonly probe: ProbeSpec;
+  /** Seconds without a request after which the platform scales it to zero; `null`: it does not. */
+  readonly noTrafficSeconds: number | null;
+  /** Seconds for which it may be away at a stretch before it counts as dead. */
+  readonly awaySeconds: number;
+  /** What goes on meanwhile, for messages: `while its job ran`. */
+  readonly during: string;
+}
+
+export interface ServingInput extends Owner {
+  /** `null`: an endpoint of the user's. */
+  readonly name: string | null;
+  /** Full request URL. */
+  readonly url: string;
+  readonly probe: ProbeSpec;
+}
+
 export interface SubmitJobInput extends Owner {
   readonly name: string;
   readonly spec: JobSpec;

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { createApp } from './api/app';
 import { Engine } from './engine';
 import { loadModel } from './native';
+import { trafficNote } from './traffic-note';
 import { Turns } from './turn';
 
 /** Context length unless asked otherwise: as much as keeps a small model's memory below 700 MB. */
@@ -13,7 +14,8 @@ const TOKENS_VARIABLE = 'EVALSAGA_MODEL_SERVER_TOKENS';
 
 /**
  * Serves GGUF weights on loopback. Options: `--model FILE`, `--runtime FOLDER` (see provision/model-server.ts),
- * `--served-model-name`, `--port` (0: any free one), `--port-file` (told the port once it listens), `--threads`,
+ * `--served-model-name`, `--port` (0: any free one), `--port-file` (told the port once it listens), `--traffic-file` (touched by
+ * requests), `--threads`,
  * `--max-model-len` (tokens).
  */
 async function main(): Promise<void> {
@@ -24,6 +26,7 @@ async function main(): Promise<void> {
       'served-model-name': { type: 'string' },
       port: { type: 'string', default: '0' },
       'port-file': { type: 'string' },
+      'traffic-file': { type: 'string' },
       threads: { type: 'string', default: '1' },
       'max-model-len': { type: 'string' },
     },
@@ -38,7 +41,9 @@ async function main(): Promise<void> {
   const asked = values['max-model-len'] === undefined ? DEFAULT_LENGTH : Number(values['max-model-len']);
   const engine = new Engine({ loaded, maxLength: Math.min(asked, loaded.model.trainContextSize) });
   const startedAt = Math.floor(Date.now() / 1000);
-  const app = createApp({ serving: { engine, loaded, turns: new Turns(), servedModel, startedAt }, tokens });
+  const noted = values['traffic-file'];
+  const onRequest = noted === undefined ? undefined : trafficNote(noted);
+  const app = createApp({ serving: { engine, loaded, turns: new Turns(), servedModel, startedAt }, tokens, onRequest });
   const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: Number(values.port) }, ({ port }) => {
     console.log(`Serving ${servedModel} from ${file} at http://127.0.0.1:${port}, context ${engine.maxLength} tokens`);
     if (values['port-file']) writeFileSync(values['port-file'], String(port));

@@ -131,6 +131,9 @@ export interface Runtime {
   /** When the deployment's log grew, up to now. */
   deploymentLogMarks(name: string): Promise<readonly LogMark[]>;
 
+  /** Milliseconds since the epoch of the last request it answered, 0 for none yet; `undefined`: that can't be told. */
+  lastRequestAt(name: string): Promise<number | undefined>;
+
   createJob(job: RuntimeJob): void;
   observeJob(id: string): JobObservation;
   /** SIGTERM, then SIGKILL after a grace period, to the whole process group. Resolves when it is over. */

@@ -2,7 +2,6 @@ import {
   ApplicationFailure,
   CancellationScope,
   CancelledFailure,
-  condition,
   getExternalWorkflowHandle,
   setHandler,
   setWorkflowOptions,
@@ -15,6 +14,7 @@ import { masked } from '../contract/secret-url';
 import type { TaskSnapshot } from '../contract/state';
 import { look, step } from './activity-groups';
 import { guardedBy, withDeadline } from './deadline';
+import { awaitOpen, watchEndpoint } from './endpoint-watch';
 import { judge, lostBefore, mayHaveCreated, type Verdict } from './failures';
 import { leftText } from './fitting';
 import { now, TaskProgress } from './task-progress';
@@ -56,11 +56,11 @@ interface Evaluation {
 }
 
 async function evaluate(evaluation: Evaluation): Promise<void> {
-  const { input, progress, barrier } = evaluation;
+  const { input, progress } = evaluation;
   const modelUrl = await bringUpEndpoint(evaluation);
   progress.update({ phase: 'ready', endpointUrl: masked(modelUrl), message: null });
   await tellRunReady(input.task.index);
-  await condition(barrier.open);
+  await awaitOpen(input, evaluation.barrier.open);
   await runJob(evaluation, modelUrl);
 }
 
@@ -134,13 +134,14 @@ async function runJob({ input, progress, teardown }: Evaluation, modelUrl: strin
     work: () =>
       task.endpointName === null
         ? awaitJob()
-        : guardedBy(awaitJob, () =>
-            look(`watch endpoint during job`, seconds).watchEndpoint({ ...owner, name: task.endpointName ?? '' }),
-          ),
+        : guardedBy(awaitJob, () => watchEndpoint(input, { seconds, during: 'while its job ran' })),
     onExpiry: async () => {
-      const state = await lastWords(() => look(`last look at job ${name}`, 30).describeJob({ ...owner, name, id }));
+      const [state, serving] = await Promise.all([
+        lastWords(() => look(`last look at job ${name}`, 30).describeJob({ ...owner, name, id })),
+        lastWords(() => lastQuestion(input, modelUrl)),
+      ]);
       return ApplicationFailure.nonRetryable(
-        `job ${name} did not finish within ${seconds} s (last state: ${state}). Raise execution.evaluation_tasks.timeout if it only needs longer.`,
+        `job ${name} did not finish within ${seconds} s (last state: ${state}; its endpoint: ${serving}). Raise execution.evaluation_tasks.timeout if it only needs longer.`,
         failureTypes.jobTimeout,
       );
     },
@@ -201,6 +202,15 @@ async function tellRunReady(index: number): Promise<void> {
   if (!parent) return;
   await getExternalWorkflowHandle(parent.workflowId, parent.runId).signal(endpointReady, { index });
 }
+
+/** What a job that got nowhere may have waited for. */
+const lastQuestion = (input: TaskInput, url: string): Promise<string> =>
+  look('last question to the endpoint', 30).describeServing({
+    ...ownerOf(input),
+    name: input.task.endpointName,
+    url,
+    probe: input.run.endpoint.probe,
+  });
 
 /** A bounded last question for a report; its failure must not replace the report. */
 async function lastWords(ask: () => Promise<string>): Promise<string> {

@@ -7,8 +7,11 @@ import {
 } from '@temporalio/workflow';
 import type { TaskInput } from '../contract/inputs';
 import { observed, taskChanged, taskStatus } from '../contract/messages';
-import { pendingTask, type TaskSnapshot, type Usage } from '../contract/state';
+import { pendingTask, type TaskPhase, type TaskSnapshot, type Usage } from '../contract/state';
 import { taskDetails } from './details';
+
+/** Phases in which something is looked at again and again. */
+const observedPhases: readonly TaskPhase[] = ['awaiting ready', 'ready', 'running job'];
 
 /** Messages that the run hears of at once. */
 const freeNotes = 20;
@@ -27,7 +30,7 @@ export class TaskProgress {
     this.current = { ...pendingTask(task), startedAt: now() };
     setHandler(taskStatus, () => this.current);
     setHandler(observed, ({ message }) => {
-      if (this.current.phase === 'awaiting ready' || this.current.phase === 'running job') this.note(message);
+      if (observedPhases.includes(this.current.phase)) this.note(message);
     });
   }
 

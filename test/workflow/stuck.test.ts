@@ -1,6 +1,7 @@
-import { emptyInventory, startBench, type Bench } from '../support/bench';
+import type { RunPlan, TaskPlan } from '../../src/contract/plan';
+import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
+import { until } from '../support/command';
 import { runPlan } from '../support/plans';
-import type { SimulatedPlan } from '../support/simulated';
 
 let bench: Bench;
 beforeAll(async () => {
@@ -10,72 +11,167 @@ afterAll(() => bench.close());
 
 const upSoon = { states: [['Starting', '100ms'], ['Ready']] };
 const jobSoon = { states: [['Running', '300ms'], ['Completed']] };
+const endless = { states: [['Running', '1h'], ['Completed']] };
 
-/** Runs three tasks of which the second is stuck: it must end in bounded time, with the reason, and harm no other. */
-async function stuck(simulated: SimulatedPlan, limits: object) {
-  const scenario = await bench.scenario(simulated);
-  const plan = runPlan({ outputRoot: scenario.outputRoot, limits });
+interface Stuck {
+  /** Of the task; part of its names on the platform. */
+  readonly name: string;
+  readonly endpoint?: object;
+  readonly job?: object;
+  readonly error: { readonly type: string; readonly message: RegExp };
+}
+
+const ways: readonly Stuck[] = [
+  {
+    // Its model server lists the model, and never answers a completion.
+    name: 'hangs',
+    endpoint: { ...upSoon, hangs: true },
+    error: { type: 'EndpointReadinessTimeout', message: /after 9 s.*\/v1\/completions does not answer/ },
+  },
+  {
+    // Ready by name.
+    name: 'no-replica',
+    endpoint: { ...upSoon, replicas: 0 },
+    error: { type: 'EndpointReadinessTimeout', message: /after 9 s.*no replica is up/ },
+  },
+  {
+    name: 'queued',
+    job: { states: [['Queueing', '1h', 'no shape cpu.small is free'], ['Completed']] },
+    error: { type: 'JobTimeout', message: /within 20 s.*Queueing: no shape cpu.small is free; its endpoint: answers/ },
+  },
+  {
+    name: 'flaps',
+    endpoint: {
+      states: [['Starting', '100ms'], ['Ready', '6s'], ['Error', '3s', 'CUDA error: device lost'], ['Ready']],
+    },
+    job: endless,
+    error: { type: 'EndpointFailed', message: /died while its job ran: Error.*device lost/ },
+  },
+  {
+    name: 'stays-away',
+    endpoint: {
+      states: [['Starting', '100ms'], ['Ready', '4s'], ['Not Ready', '1h', 'engine core died, restarting'], ['Ready']],
+    },
+    job: endless,
+    error: { type: 'EndpointFailed', message: /was not Ready for 9 s while its job ran: Not Ready.*engine core died/ },
+  },
+  {
+    // Under its job.
+    name: 'hangs-later',
+    endpoint: { ...upSoon, hangs: '5s' },
+    job: endless,
+    error: {
+      type: 'JobTimeout',
+      message: /within 20 s \(last state: Running; its endpoint: \/v1\/completions does not answer/,
+    },
+  },
+];
+
+/** What comes back in time does no harm. */
+const harmless = {
+  name: 'comes-back',
+  endpoint: {
+    states: [['Starting', '100ms'], ['Ready', '4s'], ['Not Ready', '2s', 'routes settle'], ['Ready']],
+  },
+  job: { states: [['Running', '10s'], ['Completed']] },
+};
+
+test('every way of being stuck ends in bounded time, with its reason, and harms no other task', async () => {
+  const all = [...ways, harmless];
+  const matching = (what: 'endpoint' | 'job', rules: readonly (Partial<Stuck> & { name: string })[]): object[] =>
+    rules.flatMap(({ name, ...rule }) => (rule[what] ? [{ name: `*-${name}-?-*`, ...rule[what] }] : []));
+  const scenario = await bench.scenario({
+    endpoints: { default: upSoon, match: matching('endpoint', all) },
+    jobs: { default: jobSoon, match: matching('job', all) },
+  });
+  const plan = runPlan({
+    outputRoot: scenario.outputRoot,
+    tasks: ['first', ...all.map(({ name }) => name), 'last'],
+    limits: { endpointReadySeconds: 9, jobSeconds: 20 },
+    change: { startPolicy: 'as_ready' },
+  });
   const begin = Date.now();
   await scenario.start(plan);
   const { status, snapshot } = await scenario.closed(plan);
-  expect(Date.now() - begin).toBeLessThan(60_000);
+  expect(Date.now() - begin).toBeLessThan(100_000);
   expect(status).toBe('failed');
-  expect(snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['succeeded', 'failed', 'succeeded']);
+  const errors = snapshot.tasks.map(({ name, error }) => [name, error]);
+  expect(errors).toEqual([
+    ['first', null],
+    ...ways.map(({ name, error }) => [name, { ...error, message: expect.stringMatching(error.message) }]),
+    [harmless.name, null],
+    ['last', null],
+  ]);
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-  return snapshot.tasks[1]?.error;
+});
+
+test('an endpoint that dies while it waits for the others: its task ends then, not after they are up', async () => {
+  const scenario = await bench.scenario({
+    endpoints: {
+      default: { states: [['Starting', '1h'], ['Ready']] },
+      match: [{ name: '*arc*', states: [['Ready', '2s'], ['Error', '1h', 'node lost'], ['Ready']] }],
+    },
+  });
+  const plan = sleepless(runPlan({ outputRoot: scenario.outputRoot, limits: { endpointReadySeconds: 600 } }), 2);
+  await scenario.start(plan);
+  const { tasks } = await scenario.until(plan, ({ tasks: all }) => all[1]?.phase === 'done');
+  expect(tasks[1]?.error).toEqual({
+    type: 'EndpointFailed',
+    message: expect.stringMatching(/died while it waited for the others: Error: node lost/),
+  });
+  expect(tasks.filter(({ phase }) => phase === 'awaiting ready')).toHaveLength(2);
+  await scenario.cancel(plan);
+  await scenario.closed(plan);
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
+
+async function phaseOf({ platform }: Scenario, task: TaskPlan | undefined): Promise<unknown> {
+  const headers = { authorization: `Bearer ${platform.token}` };
+  const response = await fetch(`${platform.url}/deployments/${task?.endpointName ?? ''}`, { headers });
+  return ((await response.json()) as { status?: { phase?: string } }).status?.phase;
 }
 
-test('a model server that lists its model but never answers a completion', async () => {
-  const error = await stuck(
-    { endpoints: { default: upSoon, match: [{ name: '*arc*', ...upSoon, hangs: true }] } },
-    { endpointReadySeconds: 9 },
-  );
-  expect(error).toEqual({
-    type: 'EndpointReadinessTimeout',
-    message: expect.stringMatching(/after 9 s.*\/v1\/completions does not answer/),
-  });
-});
+/** The plan with endpoints that the platform scales to zero after so many seconds without a request. */
+function sleepless(plan: RunPlan, seconds: number): RunPlan {
+  const { endpoint } = plan;
+  if (endpoint.kind !== 'dedicated') throw new Error('the plan deploys endpoints');
+  const body = { ...endpoint.spec.body, auto_scaler: { scale_down: { no_traffic_timeout: seconds } } };
+  return { ...plan, endpoint: { ...endpoint, spec: { ...endpoint.spec, body } } };
+}
 
-test('a job that never leaves the queue', async () => {
-  const error = await stuck(
-    {
-      jobs: {
-        default: jobSoon,
-        match: [{ name: '*arc*', states: [['Queueing', '1h', 'no shape cpu.small is free'], ['Completed']] }],
+describe('endpoints that are scaled to zero after 6 s without a request', () => {
+  test('stay up while they wait for the slowest, and while jobs ask nothing; nobody keeps them when all is over', async () => {
+    const scenario = await bench.scenario({
+      endpoints: {
+        default: { states: [['Starting', '100ms'], ['Ready']] },
+        match: [{ name: '*wino*', states: [['Starting', '14s'], ['Ready']] }],
       },
-    },
-    { jobSeconds: 6 },
-  );
-  expect(error).toEqual({
-    type: 'JobTimeout',
-    message: expect.stringMatching(/within 6 s.*Queueing.*no shape cpu.small is free/),
+      jobs: { default: { states: [['Running', '14s'], ['Completed']] } },
+    });
+    const plan = sleepless(runPlan({ outputRoot: scenario.outputRoot }), 6);
+    await scenario.start(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect({ status, errors: snapshot.tasks.map(({ error }) => error) }).toEqual({
+      status: 'succeeded',
+      errors: [null, null, null],
+    });
   });
-});
 
-test('an endpoint that flaps while its job runs', async () => {
-  const flapping = {
-    states: [['Starting', '100ms'], ['Ready', '4s'], ['Error', '3s', 'CUDA error: device lost'], ['Ready']],
-  };
-  const error = await stuck(
-    {
-      endpoints: { default: upSoon, match: [{ name: '*arc*', ...flapping }] },
-      jobs: { default: jobSoon, match: [{ name: '*arc*', states: [['Running', '20s'], ['Completed']] }] },
-    },
-    {},
-  );
-  expect(error).toEqual({
-    type: 'EndpointFailed',
-    message: expect.stringMatching(/died while its job ran: Error.*device lost/),
-  });
-});
-
-test('an endpoint that is Ready by name, with no replica', async () => {
-  const error = await stuck(
-    { endpoints: { default: upSoon, match: [{ name: '*arc*', ...upSoon, replicas: 0 }] } },
-    { endpointReadySeconds: 4 },
-  );
-  expect(error).toEqual({
-    type: 'EndpointReadinessTimeout',
-    message: expect.stringMatching(/after 4 s.*no replica is up/),
+  test('are scaled down by the platform when nothing of ours is left to ask', async () => {
+    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
+    const plan = sleepless(runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] }), 6);
+    await scenario.start(plan);
+    await scenario.until(plan, ({ tasks }) => tasks[0]?.phase === 'running job');
+    const stopped = await scenario.startWorker();
+    await stopped();
+    await until('it is scaled to zero', async () => (await phaseOf(scenario, plan.tasks[0])) === 'Stopped');
+    // When somebody is back, the task ends with the reason.
+    await scenario.startWorker();
+    const { snapshot } = await scenario.closed(plan);
+    expect(snapshot.tasks[0]?.error).toEqual({
+      type: 'EndpointFailed',
+      message: expect.stringMatching(/died while its job ran: Stopped: scaled to zero: no request came for 6 s/),
+    });
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 });

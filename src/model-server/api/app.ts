@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { Hono } from 'hono';
+import { Hono, type MiddlewareHandler } from 'hono';
 import { answerChat } from './chat';
 import { answerCompletion } from './completions';
 import { ApiFailure, badRequest, modelNotFound } from './errors';
@@ -7,13 +7,25 @@ import type { Serving } from './generation';
 import { readBody, requestSchemas } from './requests';
 import { addTokenizerRoutes } from './tokenizer';
 
-/** The HTTP API: OpenAI's completions and chat, and vLLM's tokenizer endpoints. With `tokens`, every path wants one of them. */
-export function createApp({ serving, tokens }: { serving: Serving; tokens: readonly string[] }): Hono {
+/**
+ * The HTTP API: OpenAI's completions and chat, and vLLM's tokenizer endpoints. With `tokens`, every path wants one of them.
+ * `onRequest`: told of every request when it comes and when it is answered, those for health apart.
+ */
+export function createApp({
+  serving,
+  tokens,
+  onRequest,
+}: {
+  serving: Serving;
+  tokens: readonly string[];
+  onRequest?: (() => void) | undefined;
+}): Hono {
   const app = new Hono();
   const { engine, servedModel } = serving;
   const checkModel = (asked: string | undefined): void => {
     if (asked !== undefined && asked !== servedModel) throw modelNotFound(asked, servedModel);
   };
+  if (onRequest !== undefined) app.use(telling(onRequest));
   if (tokens.length > 0)
     app.use(async (context, next) => (authorize(context.req.header('authorization'), tokens), next()));
 
@@ -62,6 +74,15 @@ export function createApp({ serving, tokens }: { serving: Serving; tokens: reado
   });
   return app;
 }
+
+/** Health is asked by whoever looks after the server, and is no traffic. */
+const telling =
+  (onRequest: () => void): MiddlewareHandler =>
+  async (context, next) => {
+    if (context.req.path === '/health') return next();
+    onRequest();
+    return next().finally(onRequest);
+  };
 
 function authorize(header: string | undefined, tokens: readonly string[]): void {
   const given = digest(/^Bearer (.+)$/.exec(header ?? '')?.[1] ?? '');

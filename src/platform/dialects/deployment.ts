@@ -1,11 +1,11 @@
 import { withoutNulls, type JsonObject } from '../json';
 import type { StoredEvent } from '../state/records';
-import { minReplicas, type DeploymentView } from '../workspace/deployments';
+import { desiredReplicas, type DeploymentView } from '../workspace/deployments';
 
 /** Deployments on the wire, in the classic dialect (`/deployments`). Pure. */
 
 export function deploymentOf({ record, observed }: DeploymentView): JsonObject {
-  const stopped = minReplicas(record.spec) === 0 && (observed.state === 'Stopped' || observed.state === 'Stopping');
+  const stopped = desiredReplicas(record) === 0 && (observed.state === 'Stopped' || observed.state === 'Stopping');
   return {
     metadata: {
       ...record.metadata,
@@ -22,7 +22,7 @@ export function deploymentOf({ record, observed }: DeploymentView): JsonObject {
       phase: observed.state,
       endpoint: { internal_endpoint: observed.url ?? '', external_endpoint: observed.url ?? '' },
       ready_replicas: observed.readyReplicas,
-      autoscaler_status: { desired_replicas: minReplicas(record.spec) },
+      autoscaler_status: { desired_replicas: desiredReplicas(record) },
       message: observed.message,
     }),
   };

@@ -1,6 +1,6 @@
 import { invalid } from '../api-error';
 import { isObject, objectAt, textAt, withoutNulls, type JsonObject } from '../json';
-import { minReplicas, type DeploymentView } from '../workspace/deployments';
+import { desiredReplicas, minReplicas, type DeploymentView } from '../workspace/deployments';
 
 /**
  * The new dialect (`/endpoints`): a spec is a list of components. The store keeps the classic shape, with one component;
@@ -104,7 +104,7 @@ export function endpointOf({ record, observed }: DeploymentView): JsonObject {
       state: observed.state === 'Not Ready' ? 'NotReady' : observed.state,
       external_url: observed.url ?? '',
       ready_replicas: observed.readyReplicas,
-      auto_scaler_status: { desired_replicas: minReplicas(record.spec) },
+      auto_scaler_status: { desired_replicas: desiredReplicas(record) },
       message: observed.message,
     }),
   };

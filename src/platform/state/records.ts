@@ -23,6 +23,8 @@ const deploymentSchema = z.object({
   modifiedAt: z.number(),
   version: z.number(),
   deletedAt: z.number().optional(),
+  /** When it was scaled to zero for want of traffic, unless it was scaled up since. */
+  idleAt: z.number().optional(),
   events: z.array(eventSchema),
 });
 

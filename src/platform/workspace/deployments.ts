@@ -6,6 +6,7 @@ import type { DeploymentObservation, DeploymentSpecBody, SpecMount } from '../ru
 import type { DeploymentRecord } from '../state/records';
 import type { WorkspaceContext } from './context';
 import { withNotes, withState } from './history';
+import { IdleWatch, idleMessage } from './idle';
 import { checkDeploymentSpec, checkName } from './spec-rules';
 
 /** A deployment as it is now: what was posted, and what the runtime says of it. */
@@ -20,22 +21,28 @@ const deletionRetryMs = 2_000;
 export const minReplicas = (spec: JsonObject): number =>
   numberAt(objectAt(spec, 'resource_requirement'), 'min_replicas') ?? 1;
 
+/** Replicas that it has or is on its way to. */
+export const desiredReplicas = ({ spec, idleAt }: DeploymentRecord): number =>
+  idleAt === undefined ? minReplicas(spec) : 0;
+
 export const asDeploymentSpec = (spec: JsonObject): DeploymentSpecBody => spec;
 
 export class Deployments {
   readonly #context: WorkspaceContext;
   /** On their way to disk: reserved and visible, but the runtime has not heard of them. */
   readonly #beginning = new Set<string>();
+  readonly #idle: IdleWatch;
 
   constructor(context: WorkspaceContext) {
     this.#context = context;
+    this.#idle = new IdleWatch((name) => context.runtime.lastRequestAt(name));
   }
 
   /** Goes on with what a kill interrupted: deletions and stops. Called once, after the runtime has started. */
   resume(): void {
     for (const record of this.#context.state.deployments.values()) {
       if (record.deletedAt !== undefined) this.#endInBackground(record.name);
-      else if (minReplicas(record.spec) === 0) this.#context.runtime.scaleDeployment(record.name, 0);
+      else if (desiredReplicas(record) === 0) this.#context.runtime.scaleDeployment(record.name, 0);
     }
   }
 
@@ -89,19 +96,24 @@ export class Deployments {
     checkDeploymentSpec(spec);
     const metadata = mergePatch(before.metadata, objectAt(patch, 'metadata'));
     for (const key of platformKeys) delete metadata[key];
-    const after = { ...before, spec, metadata, version: before.version + 1, modifiedAt: this.#context.now() };
+    const { idleAt, ...awake } = before;
+    const scaled = 'min_replicas' in objectAt(objectAt(patch, 'spec'), 'resource_requirement');
+    const kept = scaled || idleAt === undefined ? awake : before;
+    const after = { ...kept, spec, metadata, version: before.version + 1, modifiedAt: this.#context.now() };
     if (dryRun) return { ...this.#view(before), record: after };
     await this.#context.state.deployments.put(name, after);
-    if (minReplicas(spec) !== minReplicas(before.spec)) this.#context.runtime.scaleDeployment(name, minReplicas(spec));
+    if (desiredReplicas(after) !== desiredReplicas(before))
+      this.#context.runtime.scaleDeployment(name, desiredReplicas(after));
     return this.get(name);
   }
 
   async restart(name: string): Promise<DeploymentView> {
-    const record = this.#living(name);
+    const { idleAt, ...record } = this.#living(name);
     await this.#context.state.deployments.put(name, {
       ...record,
       events: [...withState(record.events, { at: this.#context.now(), state: 'Restarted', message: undefined })],
     });
+    if (idleAt !== undefined) this.#context.runtime.scaleDeployment(name, minReplicas(record.spec));
     this.#context.runtime.restartDeployment(name);
     return this.get(name);
   }
@@ -117,6 +129,18 @@ export class Deployments {
   /** Writes state changes into the histories. Called every moment. */
   observe(): void {
     for (const view of this.list()) this.#note(view);
+  }
+
+  /** Scales to zero what has been without traffic for too long. Called every moment. */
+  async scaleDownIdle(): Promise<void> {
+    const at = this.#context.now();
+    for (const { record } of await this.#idle.overdue(this.list(), at)) {
+      const now = this.#context.state.deployments.get(record.name);
+      if (now === undefined || now.deletedAt !== undefined || now.version !== record.version) continue;
+      await this.#context.state.deployments.put(record.name, { ...now, idleAt: at });
+      this.#context.log('deployment scaled to zero', { deployment: record.name, message: idleMessage(record.spec) });
+      this.#context.runtime.scaleDeployment(record.name, 0);
+    }
   }
 
   mounts(): readonly SpecMount[] {
@@ -146,6 +170,8 @@ export class Deployments {
     const observed: DeploymentObservation = this.#beginning.has(record.name)
       ? { state: 'Starting', url: undefined, readyReplicas: 0, message: undefined }
       : this.#context.runtime.observeDeployment(record.name);
+    if (record.deletedAt === undefined && record.idleAt !== undefined)
+      return { record, observed: { ...observed, message: idleMessage(record.spec) } };
     if (record.deletedAt === undefined) return { record, observed };
     return { record, observed: { ...observed, state: 'Deleting', readyReplicas: 0 } };
   }

@@ -40,9 +40,14 @@ export async function openWorkspace(
   });
   deployments.resume();
   jobs.resume();
+  let scaling = false;
   const watch = setInterval(() => {
     deployments.observe();
     jobs.observe();
+    if (!scaling) {
+      scaling = true;
+      context.background(deployments.scaleDownIdle().finally(() => (scaling = false)));
+    }
   }, observeEveryMs);
   context.closing.addEventListener('abort', () => clearInterval(watch), { once: true });
   return { ...parts, createdAt: state.createdAt, deployments, jobs, secrets: new Secrets(context), runtime };

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -26,6 +26,8 @@ const GRACE_MS = 10_000;
 const READY_POLL_MS = 250;
 const PROBE_TIMEOUT_MS = 5_000;
 const LOG_LINES_TOLD = 3;
+/** In the unit's folder; its time is that of the last request. */
+const trafficFile = 'traffic';
 
 const recordSchema = z.object({
   /** Name of the unit's folder. */
@@ -139,6 +141,14 @@ export class ProcessDeployments {
     return readLog(file, { ...options, ended });
   }
 
+  /** Told by the model server, in a file; a server of the deployment's own tells nobody. */
+  async lastRequestAt(name: string): Promise<number | undefined> {
+    const entry = this.#entries.get(name);
+    if (!entry?.record) return undefined;
+    const told = await stat(path.join(unitFolder(entry, entry.record), trafficFile)).catch(() => undefined);
+    return told?.mtimeMs;
+  }
+
   served(): ServedWeights[] {
     return [...this.#entries.values()].flatMap(({ observation: { url }, record }) =>
       url && record?.weights && record.servedModel ? [{ url, model: record.servedModel, weights: record.weights }] : [],
@@ -176,6 +186,7 @@ export class ProcessDeployments {
         spec: entry.spec,
         host: this.#host,
         portFile: path.join(entry.folder, unit, 'port'),
+        trafficFile: path.join(entry.folder, unit, trafficFile),
         report: (line) => this.#progress(entry, line),
         signal,
       });

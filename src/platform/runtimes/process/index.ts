@@ -51,6 +51,7 @@ export function runtimeOf(parts: {
     restartDeployment: (name) => deployments.restart(name),
     deploymentLog: (name, options) => deployments.log(name, options),
     deploymentLogMarks: (name) => deployments.logMarks(name),
+    lastRequestAt: (name) => deployments.lastRequestAt(name),
     createJob: (job) => jobs.create(job),
     observeJob: (id) => jobs.observe(id),
     stopJob: (id) => jobs.stop(id),

@@ -30,6 +30,8 @@ export interface PlanServerOptions {
   readonly home: HomePaths;
   /** Where the model server is to write its port. */
   readonly portFile: string;
+  /** Where it is to note when it was asked last. */
+  readonly trafficFile: string;
   readonly report: Report;
   readonly signal: AbortSignal;
 }
@@ -70,7 +72,7 @@ async function modelServer(context: {
   tokens: readonly string[];
 }): Promise<ServerPlan> {
   const { options, mappings, tokens } = context;
-  const { spec, home, report, signal, portFile } = options;
+  const { spec, home, report, signal, portFile, trafficFile } = options;
   const request = readServerRequest(spec);
   if (!request)
     throw new ModelUnavailable(
@@ -83,7 +85,8 @@ async function modelServer(context: {
   return {
     command: [
       ...[process.execPath, MODEL_SERVER, '--model', weights, '--runtime', runtimeFolder],
-      ...['--served-model-name', request.servedModel, '--port-file', portFile, '--threads', String(threads())],
+      ...['--served-model-name', request.servedModel, '--port-file', portFile],
+      ...['--traffic-file', trafficFile, '--threads', String(threads())],
       ...(request.maxModelLength === undefined ? [] : ['--max-model-len', String(request.maxModelLength)]),
     ],
     env: { ...cleanEnvironment(process.env), EVALSAGA_MODEL_SERVER_TOKENS: JSON.stringify(tokens) },

@@ -25,6 +25,7 @@ export interface Served {
 /** Simulated deployments: their state follows from the time since their creation alone, so a restart changes nothing. */
 export class SimulatedDeployments {
   readonly #all = new Map<string, Simulated>();
+  readonly #askedAt = new Map<string, number>();
   readonly #journal: Journal;
   readonly #plan: Plan;
   readonly #urlOf: (name: string) => string | undefined;
@@ -74,6 +75,7 @@ export class SimulatedDeployments {
     const found = this.#all.get(name);
     if (found?.rule.deleting !== undefined) await sleep(found.rule.deleting, undefined, { ref: false });
     this.#all.delete(name);
+    this.#askedAt.delete(name);
     this.#journal.remove(name);
   }
 
@@ -93,9 +95,15 @@ export class SimulatedDeployments {
     return found === undefined ? [] : marksOf(logPieces(found));
   }
 
-  served(name: string): Served | undefined {
+  lastRequestAt(name: string): number {
+    return this.#askedAt.get(name) ?? 0;
+  }
+
+  /** For a request that came in. */
+  asked(name: string): Served | undefined {
     const found = this.#all.get(name);
     if (found === undefined) return undefined;
+    this.#askedAt.set(name, Date.now());
     const elapsed = Date.now() - found.entry.bornAt;
     const { step, since } = momentAt(found.rule.states, elapsed);
     const ready = found.entry.stoppedAt === undefined && step.state === 'Ready';

@@ -22,7 +22,7 @@ export function createSimulatedRuntime(host: RuntimeHost, { plan }: { plan: Plan
     urlOf: (name) => (port === undefined ? undefined : `http://127.0.0.1:${port}${servingPath}/${name}`),
   });
   const jobs = new SimulatedJobs({ folder: path.join(host.stateFolder, 'jobs'), plan, host });
-  const server = serverFor(createServingApp((name) => deployments.served(name), host));
+  const server = serverFor(createServingApp((name) => deployments.asked(name), host));
   return {
     kind: 'simulated',
     limits: () => undefined,
@@ -42,6 +42,7 @@ export function createSimulatedRuntime(host: RuntimeHost, { plan }: { plan: Plan
     restartDeployment: (name) => deployments.restart(name),
     deploymentLog: (name, options) => deployments.log(name, options),
     deploymentLogMarks: (name) => Promise.resolve(deployments.logMarks(name)),
+    lastRequestAt: (name) => Promise.resolve(deployments.lastRequestAt(name)),
     createJob: (job) => jobs.create(job),
     observeJob: (id) => jobs.observe(id),
     stopJob: (id) => Promise.resolve(jobs.stop(id)),

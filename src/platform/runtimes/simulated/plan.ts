@@ -46,8 +46,8 @@ const endpointRule = z.strictObject({
   unhealthy: durationSchema.optional(),
   /** Model name that is served instead of the right one. */
   serves: z.string().optional(),
-  /** Completions are never answered, all else is. */
-  hangs: z.boolean().optional(),
+  /** Completions are never answered, all else is: always, or once it has been Ready for so long. */
+  hangs: z.union([z.boolean(), durationSchema]).optional(),
   /** Ready replicas that the platform shows while Ready. Default: those that were asked for. */
   replicas: z.number().int().min(0).optional(),
 });

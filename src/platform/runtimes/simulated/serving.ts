@@ -39,7 +39,7 @@ export function createServingApp(find: (name: string) => Served | undefined, hos
     return c.json({ object: 'list', data });
   });
   app.use(at('/v1/*'), async (c, next) => {
-    if (c.req.method === 'POST' && c.get('served').rule.hangs === true) await callerLeaves(c.req.raw.signal);
+    if (c.req.method === 'POST' && isHanging(c.get('served'))) await callerLeaves(c.req.raw.signal);
     return next();
   });
   app.post(at('/v1/completions'), async (c) => {
@@ -55,6 +55,9 @@ export function createServingApp(find: (name: string) => Served | undefined, hos
   });
   return app;
 }
+
+const isHanging = ({ rule: { hangs = false }, readyFor }: Served): boolean =>
+  typeof hangs === 'boolean' ? hangs : readyFor >= hangs;
 
 const callerLeaves = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

@@ -1,0 +1,48 @@
+import { condition } from '@temporalio/workflow';
+import type { TaskInput } from '../contract/inputs';
+import type { EndpointPlan } from '../contract/plan';
+import { look } from './activity-groups';
+import { guardedBy } from './deadline';
+
+/** Bound on the wait for the run's word, which comes when the slowest endpoint is Ready or given up: a backstop only. */
+const longestBarrierSeconds = 7 * 24 * 3600;
+
+/** Most waits for the run's word are short: a watch is worth its events beyond this, milliseconds. */
+const longestQuietMs = 30_000;
+
+/** Seconds without a request after which the platform scales the endpoint to zero; `null`: it does not. Pure. */
+export function noTrafficSecondsOf(endpoint: EndpointPlan): number | null {
+  if (endpoint.kind !== 'dedicated') return null;
+  const scaler = endpoint.spec.body['auto_scaler'] as { scale_down?: { no_traffic_timeout?: number } } | undefined;
+  const seconds = scaler?.scale_down?.no_traffic_timeout ?? 0;
+  return seconds > 0 ? seconds : null;
+}
+
+/** Fails when the task's endpoint dies, or stays away for as long as it had to get Ready; else goes on until it is cancelled. */
+export async function watchEndpoint(
+  { run, task }: TaskInput,
+  { seconds, during }: { readonly seconds: number; readonly during: string },
+): Promise<never> {
+  return look(`watch endpoint ${during}`, seconds).watchEndpoint({
+    platform: run.platform,
+    invocation: run.invocation,
+    index: task.index,
+    name: task.endpointName ?? '',
+    probe: run.endpoint.probe,
+    noTrafficSeconds: noTrafficSecondsOf(run.endpoint),
+    awaySeconds: run.limits.endpointReadySeconds,
+    during,
+  });
+}
+
+/** Waits until `open`. An endpoint that waits long for its siblings is looked after: it may die, or fall asleep. */
+export async function awaitOpen(input: TaskInput, open: () => boolean): Promise<void> {
+  if (input.task.endpointName === null) return condition(open);
+  const sleepy = noTrafficSecondsOf(input.run.endpoint) ?? Infinity;
+  if (await condition(open, Math.min(longestQuietMs, sleepy * 250))) return;
+  const during = 'while it waited for the others';
+  await guardedBy(
+    () => condition(open),
+    () => watchEndpoint(input, { seconds: longestBarrierSeconds, during }),
+  );
+}
