@@ -1,6 +1,7 @@
 import { createLogUpdate } from 'log-update';
 import type { RunDescription } from '../client';
 import type { RunSnapshot } from '../contract/state';
+import { costLine } from '../report/cost';
 import { clock } from '../report/elapsed';
 import { progressLines } from '../report/progress-lines';
 import { runTable } from '../report/run-table';
@@ -67,7 +68,9 @@ function tableView(output: Output): RunView {
 
 function footer({ status, cancelRequested, snapshot }: RunDescription): string {
   const hint = cancelRequested ? 'cancelling; Ctrl-C leaves it to the background' : 'Ctrl-C cancels and tears down';
+  const [cost] = costLine(snapshot, Date.now());
+  const soFar = cost === undefined ? '' : `\n${cost}`;
   return status === 'running'
-    ? `run ${snapshot.invocation}: ${snapshot.phase} (${hint})`
-    : `run ${snapshot.invocation}: ${status}`;
+    ? `run ${snapshot.invocation}: ${snapshot.phase} (${hint})${soFar}`
+    : `run ${snapshot.invocation}: ${status}${soFar}`;
 }

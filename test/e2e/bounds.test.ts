@@ -1,0 +1,63 @@
+import { commandBench, type CommandBench } from '../support/command';
+import { emptyInventory, type SimulatedPlan } from '../support/simulated';
+
+/** Bounds in time and money, as a user sees them reached. */
+
+let bench: CommandBench;
+beforeAll(async () => (bench = await commandBench('bounds')));
+afterAll(() => bench.dispose());
+
+const endless: SimulatedPlan = { jobs: { default: { states: [['Running', '10m'], ['Completed']] } } };
+/** 3,600 an hour and endpoint: one a second. */
+const budget = 'execution.budget={limit: 12, currency: EUR, prices: {gpu.1xh200: 3600}}';
+
+test('a budget: estimated by the dry run, counted by status, and at its limit the run is torn down (exit 1)', async () => {
+  const platform = await bench.lepton(endless);
+  const dry = await bench.run(['start', bench.config, '--dry-run', '--json', '-o', budget], platform.env);
+  expect(dry.code).toBe(0);
+  const { cost } = JSON.parse(dry.stdout) as { cost: object };
+  // Three endpoints of 1,200 s to get Ready and 3,600 s of evaluation.
+  expect(cost).toMatchObject({ currency: 'EUR', limit: 12, per_hour: 10_800, upper_bound: 14_400 });
+  expect(cost).toMatchObject({ note: expect.stringContaining('cancelled, with teardown') });
+
+  const running = bench.start(['start', bench.config, '-o', budget], platform.env);
+  const [, id = ''] = await running.untilSaid(/run ([0-9a-f]{16}) started/);
+  await running.untilSaid(/(?:awaiting ready|running job)/);
+  const status = await bench.run(['status', id], platform.env);
+  expect(status.stdout).toMatch(/cost: [\d.]+ of 12 EUR/);
+  const { code, stderr } = await running.finished;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/reached execution\.budget\.limit \(12 EUR\) and was torn down; it cost [\d.]+ EUR/);
+  expect(await platform.inventory()).toEqual(emptyInventory);
+
+  const after = await bench.run(['status', id, '--json'], platform.env);
+  const document = JSON.parse(after.stdout) as { cost: { spent: number; perHour: number } };
+  // Teardown costs too, and then nothing more does.
+  expect(document.cost.spent).toBeGreaterThanOrEqual(12);
+  expect(document.cost.perHour).toBe(0);
+});
+
+test('execution.max_run_time: the run is torn down (exit 1), and says why', async () => {
+  const platform = await bench.lepton(endless);
+  const { code, stderr } = await bench.run(
+    ['start', bench.config, '-t', 'hellaswag', '-o', 'execution.max_run_time=4s'],
+    platform.env,
+  );
+  expect(code).toBe(1);
+  expect(stderr).toContain('the run took longer than execution.max_run_time (4 s) and was torn down');
+  expect(await platform.inventory()).toEqual(emptyInventory);
+});
+
+test.each([
+  [
+    'a shape without a price',
+    'execution.budget={limit: 12, prices: {gpu.8xh200: 3}}',
+    /no price for the shape gpu\.1xh200/,
+  ],
+  ['a time that is none', 'execution.max_run_time=soon', /max_run_time/],
+])('%s is refused (exit 2), nothing is created', async (_case, override, said) => {
+  const platform = await bench.lepton();
+  const { code, stderr } = await bench.run(['start', bench.config, '-o', override], platform.env);
+  expect({ code, said: said.test(stderr) }).toEqual({ code: 2, said: true });
+  expect(await platform.inventory()).toEqual(emptyInventory);
+});
