@@ -93,6 +93,13 @@ test('a finished job outlives its ttl in the archive only', async () => {
   expect((await platform.call('GET', `/jobs/${metadata.id}?job_query_mode=alive_only`)).status).toBe(404);
   expect(await names('job_query_mode=archive_only')).toEqual(['eval-1']);
   expect((await platform.sim('/inventory')).jobs).toEqual([]);
+  const [replica] = await platform.json('GET', `/jobs/${metadata.id}/replicas`);
+  const log = `/jobs/${metadata.id}/replicas/${replica.metadata.id}/log`;
+  expect(await (await platform.call('GET', log)).text()).toMatch(/eval-1 Completed\n$/);
+  const [stream] = (await platform.json('GET', `/logs?job=${metadata.id}`)).data.result;
+  expect(stream.values[0][1]).toMatch(/eval-1 Completed$/);
+  await platform.json('DELETE', `/jobs/${metadata.id}?job_query_mode=archive_only`);
+  expect((await platform.call('GET', log)).status).toBe(404);
 });
 
 const outcome = `

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLeptonClient } from '../../src/lepton/client';
 import { NoTimedLogs, timedLog } from '../../src/results/timed-log';
@@ -57,6 +58,29 @@ test('more lines than a page holds, each once', async () => {
     }),
   );
   expect(all).toEqual(Array.from({ length: 2_500 }, (_, index) => String(index + 1)));
+  await platform.json('DELETE', `/jobs/${id}`);
+});
+
+test('a process that escapes its job and goes on writing moves no time, and adds no line to the log', async () => {
+  platform = await testPlatform({ runtime: 'process' });
+  const daemon = `env -i setsid bash -c 'for i in {1..400}; do echo daemon; sleep 0.01; done' &`;
+  const id = (await platform.json('POST', '/jobs', bash(`${daemon} seq 1 3000; sleep 0.2; echo last`))).metadata.id;
+  const status = async () => (await platform.json('GET', `/jobs/${id}`)).status;
+  await eventually(async () => (await status()).state === 'Completed', 'Completed');
+  const values = async () => {
+    const answer = await platform.json('GET', `/logs?job=${id}&direction=forward&limit=10000`);
+    return answer.data.result[0].values as [string, string][];
+  };
+  const before = await values();
+  const { completion_time: end } = await status();
+  expect(before.every(([at]) => BigInt(at) < BigInt(end) * 1_000_000n)).toBe(true);
+  expect(before.filter(([, line]) => line !== 'daemon')).toHaveLength(3_001);
+  const file = `${platform.root}/platform/runtime/jobs/${id}/log`;
+  const { size } = await stat(file);
+  await eventually(async () => (await stat(file)).size > size, 'the escaped process writes on');
+  expect(await values()).toEqual(before);
+  platform = await platform.restarted();
+  expect(await values()).toEqual(before);
   await platform.json('DELETE', `/jobs/${id}`);
 });
 
