@@ -71,7 +71,8 @@ const assignments =
 
 /** Values in a text that look like secrets, given to something that is named like one. Pure. */
 export const assignedKeys = (text: string): string[] =>
-  [...text.matchAll(assignments)].flatMap(([, option, variable, , value = '']) =>
+  // The place of a secret that was taken out is none.
+  [...withoutPlaceholders(text).matchAll(assignments)].flatMap(([, option, variable, , value = '']) =>
     holdsKey(option ?? variable ?? '', value) ? [value] : [],
   );
 
