@@ -4,4 +4,4 @@ export { describeRun, watchRun, type RunDescription } from './runs/describe';
 export { AmbiguousRun, MalformedId, PlanTooLarge, RunExists, RunNotFound } from './runs/errors';
 export { listRuns, type RunSummary } from './runs/list';
 export { resolveInvocation } from './runs/resolve';
-export { maxPlanBytes, startRun, type StartRequest } from './runs/start';
+export { startRun, type StartRequest } from './runs/start';

@@ -37,7 +37,7 @@ function refusalsOf({ workflowExecution, activityId }: Info, error: unknown): nu
   return count;
 }
 
-interface Told {
+export interface Told {
   readonly message: string;
   readonly atMs: number;
 }
@@ -46,9 +46,20 @@ const told = new Map<string, Told>();
 const tellWithinMs = 5_000;
 
 /**
+ * Whether a look is worth a signal: it differs from the last one told, and the longer the wait has lasted, the rarer the
+ * news (gaps of a tenth of it). A state whose text changes with every look would fill the history within days. Pure.
+ */
+export function isNews(
+  look: { readonly message: string; readonly nowMs: number; readonly sinceMs: number },
+  last: Told | undefined,
+): boolean {
+  if (!last) return true;
+  return last.message !== look.message && look.nowMs - last.atMs >= (look.nowMs - look.sinceMs) / 10;
+}
+
+/**
  * Tells the task's workflow what the platform shows, when it changed since this worker last told it. Best effort: the
- * message is for people, and the next look comes soon. The longer the wait has lasted, the rarer the news (gaps of a tenth
- * of it): a state whose text changes with every look would fill the history within days.
+ * message is for people, and the next look comes soon.
  */
 export async function reportObservation(text: string): Promise<void> {
   const { info, client } = Context.current();
@@ -57,9 +68,7 @@ export async function reportObservation(text: string): Promise<void> {
   const message = fitWords(text);
   const key = `${execution.workflowId}/${execution.runId}/${info.activityType}`;
   const nowMs = Date.now();
-  const last = told.get(key);
-  const gapMs = (nowMs - info.scheduledTimestampMs) / 10;
-  if (last && (last.message === message || nowMs - last.atMs < gapMs)) return;
+  if (!isNews({ message, nowMs, sinceMs: info.scheduledTimestampMs }, told.get(key))) return;
   if (told.size > 10_000) told.clear();
   told.set(key, { message, atMs: nowMs });
   try {

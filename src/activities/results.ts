@@ -21,6 +21,8 @@ import { fitWords, unspeakable } from './wording';
 export const maxMetrics = 200;
 /** Characters of a metric's name; one that is longer is no name, and stays in `results.yml` too. */
 const longestMetric = 200;
+/** Bytes of JSON that one task's metrics may take in its history and its run's: those of a thousand tasks must fit there. */
+const maxMetricBytes = 12_000;
 /** Attempts at a folder whose content changes, or has names that are not safe, before its storage is kept instead. */
 const unusableAttempts = 4;
 
@@ -116,11 +118,24 @@ async function readMetrics(input: FetchResultsInput): Promise<Metrics | null> {
   }
   try {
     const all = Object.entries(metricsWithErrors(parseResults(text)));
-    return Object.fromEntries(all.filter(([name]) => name.length <= longestMetric).slice(0, maxMetrics));
+    return fitMetrics(all);
   } catch (error) {
     throw finalFailure(
       failureTypes.resultsInvalid,
       `results of task ${input.index}: ${file} can't be read: ${(error as Error).message}`,
     );
   }
+}
+
+/** The first ones, as many as history takes. Pure. */
+export function fitMetrics(all: readonly (readonly [string, number | string])[]): Record<string, number | string> {
+  const kept: (readonly [string, number | string])[] = [];
+  let bytes = 0;
+  for (const [name, value] of all) {
+    if (name.length > longestMetric) continue;
+    bytes += Buffer.byteLength(JSON.stringify([name, value]));
+    if (kept.length === maxMetrics || bytes > maxMetricBytes) break;
+    kept.push([name, value]);
+  }
+  return Object.fromEntries(kept);
 }

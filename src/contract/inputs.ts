@@ -13,6 +13,8 @@ export interface RunInput {
 export interface TaskInput {
   readonly run: RunHeader;
   readonly task: TaskPlan;
+  /** How many changes the run may be told of, besides those that are never left out; see workflows/news.ts. */
+  readonly news?: number;
 }
 
 /** Whose resources an activity works on. */

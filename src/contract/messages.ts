@@ -2,8 +2,10 @@
 import type { QueryDefinition, SignalDefinition } from '@temporalio/common';
 import type { RunSnapshot, TaskSnapshot } from './state';
 
-/** Task → run: this task's endpoint is Ready. */
-export const endpointReady = { type: 'signal', name: 'endpointReady' } as SignalDefinition<[{ index: number }]>;
+/** Task → run: this task's endpoint is Ready, and this is what the task looks like by now. */
+export const endpointReady = { type: 'signal', name: 'endpointReady' } as SignalDefinition<
+  [{ index: number; snapshot: TaskSnapshot }]
+>;
 
 /** Task → run: the task's snapshot changed. */
 export const taskChanged = { type: 'signal', name: 'taskChanged' } as SignalDefinition<[TaskSnapshot]>;

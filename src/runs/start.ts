@@ -3,14 +3,12 @@ import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/com
 import { runWorkflowId, runWorkflowType } from '../contract/identity';
 import type { RunInput } from '../contract/inputs';
 import type { RunPlan } from '../contract/plan';
+import { oversizeInWords, sizeOfPlan } from '../contract/plan-size';
 import type { HomePaths } from '../home/paths';
 import { storeRun } from '../home/run-store';
 import { beginUntilHeard } from './begin';
 import { PlanTooLarge } from './errors';
 import { plainWords } from '../workflows/details';
-
-/** Largest plan that is put into workflow history, bytes of JSON: Temporal refuses payloads of 2 MiB. */
-export const maxPlanBytes = 1_500_000;
 
 export interface StartRequest {
   readonly plan: RunPlan;
@@ -34,11 +32,10 @@ export interface StartRequest {
  */
 export async function startRun(client: Client, request: StartRequest): Promise<{ workflowId: string; runId: string }> {
   const { plan } = request;
-  const bytes = Buffer.byteLength(JSON.stringify(plan));
-  if (bytes > maxPlanBytes) {
-    throw new PlanTooLarge(
-      `the run's plan has ${bytes} bytes, Temporal takes ${maxPlanBytes}: split the config into several runs, or make the tasks' parameters smaller`,
-    );
+  const size = sizeOfPlan(plan, (text) => Buffer.byteLength(text));
+  if (size.kind !== 'fits') {
+    const { problem, advice } = oversizeInWords(size, plan.tasks.length);
+    throw new PlanTooLarge(`${problem}: ${advice}`);
   }
   const { configYaml, hostSecrets: secrets, origin } = request;
   await storeRun(request.home, { plan, configYaml, secrets, origin });

@@ -22,6 +22,7 @@ import { plainWords } from './details';
 import { describeError, rootMessage, snapshotOf } from './failures';
 import { fitRun, leftText } from './fitting';
 import { guardRun, whyInterrupted, type Interruption } from './guards';
+import { newsOfTask } from './news';
 import { RunProgress } from './run-progress';
 import { StartWindow } from './start-window';
 import { endSpan, now } from './task-progress';
@@ -50,6 +51,7 @@ class EvaluationRun {
   private readonly tasks: readonly TaskPlan[];
   private readonly scope = new CancellationScope();
   private readonly starts: StartWindow;
+  private readonly news: number;
   private interruption: Interruption | undefined;
 
   constructor(
@@ -60,6 +62,7 @@ class EvaluationRun {
     this.tasks = tasks;
     this.header = header;
     this.starts = new StartWindow(header, tasks);
+    this.news = newsOfTask({ tasks: tasks.length, isCounted: Boolean(header.budget) });
   }
 
   /** Ends when every task has ended, by itself or by a cancel. */
@@ -155,7 +158,7 @@ class EvaluationRun {
     const child = await this.starts.during(() =>
       startChild(evaluationTask, {
         workflowId: taskWorkflowId(this.header.invocation, task.index),
-        args: [{ run: this.header, task }],
+        args: [{ run: this.header, task, news: this.news }],
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
         cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
         staticSummary: plainWords(`Task ${task.index}: ${task.name}`),

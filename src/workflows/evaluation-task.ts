@@ -2,14 +2,12 @@ import {
   ApplicationFailure,
   CancellationScope,
   CancelledFailure,
-  getExternalWorkflowHandle,
   setHandler,
   setWorkflowOptions,
-  workflowInfo,
 } from '@temporalio/workflow';
 import { failureTypes } from '../contract/errors';
 import type { Owner, TaskInput } from '../contract/inputs';
-import { endpointReady, startJob } from '../contract/messages';
+import { startJob } from '../contract/messages';
 import { masked } from '../contract/secret-url';
 import type { TaskSnapshot } from '../contract/state';
 import { look, step } from './activity-groups';
@@ -41,8 +39,7 @@ export async function evaluationTask(input: TaskInput): Promise<TaskSnapshot> {
   return CancellationScope.nonCancellable(async () => {
     progress.update({ phase: verdict.outcome === 'succeeded' ? 'fetching results' : 'tearing down', ...verdict });
     const woundUp = await teardown.windUp();
-    progress.update({ phase: 'done', endedAt: now(), ...settle(input, progress.snapshot, verdict, woundUp) });
-    await progress.flush();
+    await progress.finish({ phase: 'done', endedAt: now(), ...settle(input, progress.snapshot, verdict, woundUp) });
     return close(progress.snapshot);
   });
 }
@@ -58,8 +55,7 @@ interface Evaluation {
 async function evaluate(evaluation: Evaluation): Promise<void> {
   const { input, progress } = evaluation;
   const modelUrl = await bringUpEndpoint(evaluation);
-  progress.update({ phase: 'ready', endpointUrl: masked(modelUrl), message: null });
-  await tellRunReady(input.task.index);
+  await progress.ready({ phase: 'ready', endpointUrl: masked(modelUrl), message: null });
   await awaitOpen(input, evaluation.barrier.open);
   await runJob(evaluation, modelUrl);
 }
@@ -195,12 +191,6 @@ function openedByRun(): { readonly open: () => boolean } {
     opened = true;
   });
   return { open: () => opened };
-}
-
-async function tellRunReady(index: number): Promise<void> {
-  const { parent } = workflowInfo();
-  if (!parent) return;
-  await getExternalWorkflowHandle(parent.workflowId, parent.runId).signal(endpointReady, { index });
 }
 
 /** What a job that got nowhere may have waited for. */

@@ -5,13 +5,17 @@ import type { LeftResource, RunSnapshot, TaskSnapshot } from '../contract/state'
 /** Bytes of JSON, with room for what goes with it. */
 export const maxSnapshotBytes = 1_500_000;
 
-/** What is kept of each task, tried in turn: texts in characters, scores by number. All of them are in the results at home. */
+/**
+ * What is kept of each task, tried in turn: texts in characters, scores by number, where it is to be found. All of it is in the
+ * results at home; outcomes are never left out.
+ */
 const levels = [
-  { metrics: 100, text: 500 },
-  { metrics: 25, text: 200 },
-  { metrics: 6, text: 100 },
-  { metrics: 2, text: 40 },
-  { metrics: 0, text: 20 },
+  { metrics: 100, text: 500, places: true },
+  { metrics: 25, text: 200, places: true },
+  { metrics: 6, text: 100, places: true },
+  { metrics: 2, text: 40, places: true },
+  { metrics: 0, text: 20, places: true },
+  { metrics: 0, text: 20, places: false },
 ] as const;
 
 type Level = (typeof levels)[number];
@@ -19,8 +23,11 @@ type Level = (typeof levels)[number];
 /** The snapshot itself where it fits, else the longest version that does. */
 export function fitRun(snapshot: RunSnapshot, maxBytes = maxSnapshotBytes): RunSnapshot {
   if (jsonBytes(snapshot) <= maxBytes) return snapshot;
-  const fits = levels.map((level) => shortened(snapshot, level));
-  return fits.find((version) => jsonBytes(version) <= maxBytes) ?? { ...snapshot, tasks: [], left: [], kept: [] };
+  for (const level of levels) {
+    const version = shortened(snapshot, level);
+    if (jsonBytes(version) <= maxBytes) return version;
+  }
+  return { ...snapshot, tasks: [], left: [], kept: [] };
 }
 
 function shortened(run: RunSnapshot, level: Level): RunSnapshot {
@@ -31,9 +38,10 @@ function shortened(run: RunSnapshot, level: Level): RunSnapshot {
   return { ...run, tasks, left, kept };
 }
 
-function shortenTask(task: TaskSnapshot, { metrics, text }: Level): TaskSnapshot {
+function shortenTask(task: TaskSnapshot, { metrics, text, places }: Level): TaskSnapshot {
   return {
     ...task,
+    ...(places ? {} : { endpointUrl: null, outputDir: null }),
     name: cut(task.name, Math.max(text, 40)),
     message: task.message === null ? null : cut(task.message, text),
     error: task.error === null ? null : { ...task.error, message: cut(task.error.message, text) },
@@ -49,7 +57,7 @@ export function leftText(left: readonly LeftResource[]): string {
   return `${shown.join('; ')}${left.length > shown.length ? ` and ${left.length - shown.length} more` : ''}`;
 }
 
-const cut = (text: string, characters: number): string =>
+export const cut = (text: string, characters: number): string =>
   text.length <= characters ? text : `${text.slice(0, characters - 1)}…`;
 
 /** UTF-8 bytes of the value's JSON; the sandbox has no Buffer. */

@@ -15,14 +15,16 @@ export class RunProgress {
   private current: RunSnapshot;
   private readonly ready = new Set<number>();
   private readonly searchable: boolean;
+  private isShowing = false;
 
   constructor({ plan, searchAttributes }: RunInput) {
     this.searchable = searchAttributes;
     this.current = startingRun(plan, now());
     setHandler(runStatus, () => fitRun(this.current));
     setHandler(taskChanged, (snapshot) => this.put(snapshot));
-    setHandler(endpointReady, ({ index }) => {
+    setHandler(endpointReady, ({ index, snapshot }) => {
       this.ready.add(index);
+      this.put(snapshot);
     });
     this.show();
   }
@@ -73,7 +75,13 @@ export class RunProgress {
     ]);
   }
 
+  /** Once for all that comes at the same time: of many tasks, the table costs more than the news. */
   private show(): void {
-    setCurrentDetails(runDetails(this.current, Date.now()));
+    if (this.isShowing) return;
+    this.isShowing = true;
+    void Promise.resolve().then(() => {
+      this.isShowing = false;
+      setCurrentDetails(runDetails(this.current, Date.now()));
+    });
   }
 }

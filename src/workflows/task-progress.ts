@@ -4,29 +4,36 @@ import {
   setCurrentDetails,
   setHandler,
   workflowInfo,
+  type ExternalWorkflowHandle,
 } from '@temporalio/workflow';
 import type { TaskInput } from '../contract/inputs';
-import { observed, taskChanged, taskStatus } from '../contract/messages';
+import { endpointReady, observed, taskChanged, taskStatus } from '../contract/messages';
 import { pendingTask, type TaskPhase, type TaskSnapshot, type Usage } from '../contract/state';
 import { taskDetails } from './details';
+import { cut } from './fitting';
+import { isWorthTelling, newsForPhases } from './news';
 
 /** Phases in which something is looked at again and again. */
 const observedPhases: readonly TaskPhase[] = ['awaiting ready', 'ready', 'running job'];
 
-/** Messages that the run hears of at once. */
-const freeNotes = 20;
+/** With fewer than that, phases that pass within seconds are not told by themselves. */
+const passing: readonly TaskPhase[] = ['creating endpoint', 'submitting job'];
+/** Of a text on its way: the whole of it comes with the task's end. */
+const longestOnTheWay = 300;
 
-/** The task's one snapshot: answers the query, shows in the Web UI, and goes to the run on every change. */
+/** The task's one snapshot: answers the query, shows in the Web UI, and goes to the run when it changes. */
 export class TaskProgress {
   private current: TaskSnapshot;
   private sent: TaskSnapshot | undefined;
   private sending: Promise<void> = Promise.resolve();
   private readonly isCounted: boolean;
-  private notes = 0;
+  private readonly news: number;
+  private told = 0;
   private notedAt = 0;
 
-  constructor({ run, task }: TaskInput) {
+  constructor({ run, task, news = newsForPhases }: TaskInput) {
     this.isCounted = Boolean(run.budget);
+    this.news = news;
     this.current = { ...pendingTask(task), startedAt: now() };
     setHandler(taskStatus, () => this.current);
     setHandler(observed, ({ message }) => {
@@ -39,29 +46,26 @@ export class TaskProgress {
   }
 
   update(change: Partial<TaskSnapshot>): void {
-    this.current = { ...this.current, ...change };
-    setCurrentDetails(taskDetails(this.current));
-    this.sending = this.sending.then(() => this.send());
+    this.set(change);
+    const isPassing = this.news < newsForPhases && passing.includes(this.current.phase);
+    if (!isPassing && this.told < this.news) this.tell();
   }
 
-  /**
-   * A message alone: the run hears of it while there were few, then ever more rarely (the next phase tells it anyway), so
-   * that days of changing messages don't fill its history.
-   */
   private note(message: string): void {
-    this.current = { ...this.current, message };
-    setCurrentDetails(taskDetails(this.current));
-    const age = Date.now() - Date.parse(this.current.startedAt ?? now());
-    const isDue = this.notes < freeNotes || Date.now() - this.notedAt > age / 4;
-    if (!isDue) return;
-    this.notes += 1;
+    this.set({ message });
+    const { told, news, notedAt } = this;
+    const startedAt = Date.parse(this.current.startedAt ?? now());
+    if (!isWorthTelling({ told, news, startedAt, notedAt }, Date.now())) return;
     this.notedAt = Date.now();
-    this.update({});
+    this.tell();
   }
 
   /** An endpoint or job begins to exist, as far as can be known; its cost counts from here. */
   begin(what: keyof Usage, change: Partial<TaskSnapshot>): void {
-    this.update({ ...change, usage: { ...usageOf(this.current), [what]: { from: now(), until: null } } });
+    const begun = { ...change, usage: { ...usageOf(this.current), [what]: { from: now(), until: null } } };
+    if (!this.isCounted) return this.update(begun);
+    this.set(begun);
+    this.tell();
   }
 
   /** It is gone. The run hears so at once where it counts costs, else with the next change. */
@@ -69,26 +73,64 @@ export class TaskProgress {
     const before = usageOf(this.current);
     const usage = endSpan(before, what);
     if (usage === before) return;
-    if (this.isCounted) this.update({ usage });
-    else this.current = { ...this.current, usage };
+    this.set({ usage });
+    if (this.isCounted) this.tell();
   }
 
-  /** Waits until the run has heard the last change (or can't hear any more). */
-  async flush(): Promise<void> {
+  /** The endpoint is Ready, which the run waits for. Rejects when there is no run any more. */
+  async ready(change: Partial<TaskSnapshot>): Promise<void> {
+    this.set(change);
+    await this.sending;
+    this.sent = this.current;
+    const { index } = this.current;
+    await this.run()?.signal(endpointReady, { index, snapshot: onTheWay(this.current) });
+  }
+
+  /**
+   * The last change. The workflow's result or failure tells it, except a cancel's, which carries nothing. Resolves when the
+   * run has heard all that it is told (or can't hear any more).
+   */
+  async finish(change: Partial<TaskSnapshot>): Promise<void> {
+    this.set(change);
+    if (this.current.outcome === 'cancelled') this.tell();
     await this.sending;
   }
 
+  private set(change: Partial<TaskSnapshot>): void {
+    this.current = { ...this.current, ...change };
+    setCurrentDetails(taskDetails(this.current));
+  }
+
+  private tell(): void {
+    this.told += 1;
+    this.sending = this.sending.then(() => this.send());
+  }
+
   private async send(): Promise<void> {
-    const { parent } = workflowInfo();
-    if (!parent || this.sent === this.current) return;
+    const run = this.run();
+    if (!run || this.sent === this.current) return;
     this.sent = this.current;
+    const news = this.current.phase === 'done' ? this.current : onTheWay(this.current);
     try {
-      const run = getExternalWorkflowHandle(parent.workflowId, parent.runId);
-      await CancellationScope.nonCancellable(() => run.signal(taskChanged, this.current));
+      await CancellationScope.nonCancellable(() => run.signal(taskChanged, news));
     } catch {
       // The run is closed: this task goes on and tears down by itself.
     }
   }
+
+  private run(): ExternalWorkflowHandle | undefined {
+    const { parent } = workflowInfo();
+    return parent && getExternalWorkflowHandle(parent.workflowId, parent.runId);
+  }
+}
+
+function onTheWay(task: TaskSnapshot): TaskSnapshot {
+  const { message, error } = task;
+  return {
+    ...task,
+    message: message === null ? null : cut(message, longestOnTheWay),
+    error: error === null ? null : { ...error, message: cut(error.message, longestOnTheWay) },
+  };
 }
 
 const usageOf = ({ usage }: TaskSnapshot): Usage => usage ?? { endpoint: null, job: null };

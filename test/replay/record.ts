@@ -1,9 +1,11 @@
 /** Records one history per workflow and course into histories/: `npm run record-histories`. See docs/changing-workflows.md. */
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import path from 'node:path';
 import { taskWorkflowId, runWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import { startBench, type Bench, type Scenario } from '../support/bench';
+import { sendJson, startServer, type SeenRequest } from '../support/http-server';
 import { runPlan } from '../support/plans';
 import { historiesFolder, historyText } from './history-file';
 import { courses, type Course } from './scenarios';
@@ -23,7 +25,9 @@ async function main(only: readonly string[]): Promise<void> {
 async function recordCourse(bench: Bench, course: Course): Promise<void> {
   const scenario = await bench.scenario(course.platform);
   const invocation = `c0ffee${String(courses.indexOf(course)).padStart(10, '0')}`;
-  const plan = runPlan({ outputRoot: scenario.outputRoot, invocation, ...course.plan });
+  const planned = runPlan({ outputRoot: scenario.outputRoot, invocation, ...course.plan });
+  const server = course.endpoint === 'existing' ? await startServer(answerAsModel) : undefined;
+  const plan = server ? onExisting(planned, `${server.url}/v1/completions`) : planned;
   await scenario.start(plan);
   await course.meanwhile?.(scenario, plan);
   const { status } = await scenario.closed(plan);
@@ -36,8 +40,30 @@ async function recordCourse(bench: Bench, course: Course): Promise<void> {
   await save(scenario, { course, plan, id: runWorkflowId(invocation), suffix: 'run' });
   for (const { index } of plan.tasks)
     await save(scenario, { course, plan, id: taskWorkflowId(invocation, index), suffix: `task-${index}` });
+  if (course.swept) {
+    const id = `eval-sweep-${invocation}`;
+    const input = { platform: plan.platform, graceSeconds: -60 };
+    await scenario.client.workflow.execute('sweepPlatform', {
+      workflowId: id,
+      taskQueue: scenario.taskQueue,
+      args: [input],
+    });
+    await save(scenario, { course, plan, id, suffix: 'sweep' });
+  }
   await scenario.close();
+  await server?.close();
   console.log(`${course.name}: ${status}`);
+}
+
+function answerAsModel({ url }: SeenRequest, response: ServerResponse): void {
+  sendJson(response, url.endsWith('/models') ? { data: [{ id: 'test/model' }] } : {});
+}
+
+function onExisting(plan: RunPlan, url: string): RunPlan {
+  if (plan.endpoint.kind !== 'dedicated') throw new Error('the plan deploys endpoints');
+  const probe = { ...plan.endpoint.probe, healthPath: null };
+  const tasks = plan.tasks.map((task) => ({ ...task, endpointName: null, endpointPath: '' }));
+  return { ...plan, endpoint: { kind: 'existing', url, probe }, tasks };
 }
 
 async function save(

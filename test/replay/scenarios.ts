@@ -12,6 +12,10 @@ export interface Course {
   readonly plan: Omit<PlanOptions, 'outputRoot'>;
   /** What happens to the run from outside once it is started. */
   readonly meanwhile?: (scenario: Scenario, plan: RunPlan) => Promise<void>;
+  /** The tasks use one endpoint of the user's, which answers. */
+  readonly endpoint?: 'existing';
+  /** What the run left is swept up after it: a workflow of its own. */
+  readonly swept?: true;
 }
 
 const two = ['hellaswag', 'arc_challenge'];
@@ -28,6 +32,16 @@ const when =
   (phase: TaskPhase, act: (scenario: Scenario, plan: RunPlan) => Promise<unknown>) =>
   async (scenario: Scenario, plan: RunPlan): Promise<void> => {
     await scenario.until(plan, anyIn(phase));
+    await act(scenario, plan);
+  };
+
+/** Temporal's "running" is all that a create or a fetch under way shows: the platform has been asked. */
+const whenAsked =
+  (method: string, route: RegExp, act: (scenario: Scenario, plan: RunPlan) => Promise<unknown>) =>
+  async (scenario: Scenario, plan: RunPlan): Promise<void> => {
+    const wasAsked = async (): Promise<boolean> =>
+      (await scenario.platform.requests()).some((request) => request.method === method && route.test(request.path));
+    while (!(await wasAsked())) await new Promise((resolve) => setTimeout(resolve, 20));
     await act(scenario, plan);
   };
 
@@ -122,6 +136,71 @@ export const courses: readonly Course[] = [
     name: 'teardown-incomplete',
     platform: { faults: [{ on: 'DELETE /deployments/*', times: 'inf', respond: 403 }] },
     plan: { tasks: one },
+  },
+  { name: 'success-waves', platform: {}, plan: { tasks: two, change: { maxParallelEndpoints: 1 } } },
+  { name: 'existing-endpoint', platform: {}, plan: { tasks: two }, endpoint: 'existing' },
+  {
+    name: 'job-answer-lost',
+    platform: { faults: [{ on: 'POST /jobs', times: 1, respond: 'drop', apply: true }] },
+    plan: { tasks: one },
+  },
+  {
+    name: 'results-missing',
+    platform: { jobs: { default: { states: [['Running', '300ms'], ['Completed']], results: false } } },
+    plan: { tasks: one },
+  },
+  {
+    name: 'endpoint-lost-during-job',
+    platform: {
+      endpoints: { default: { states: [['Ready', '3s'], ['Error']], message: 'CUDA error: uncorrectable ECC' } },
+      jobs: endless,
+    },
+    plan: { tasks: one },
+  },
+  {
+    name: 'cancel-while-creating',
+    platform: { faults: [{ on: 'POST /deployments', times: 'inf', delay: '1s' }] },
+    plan: { tasks: one },
+    meanwhile: whenAsked('POST', /^\/deployments$/, cancel),
+  },
+  {
+    name: 'cancel-while-submitting',
+    platform: { faults: [{ on: 'POST /jobs', times: 'inf', delay: '1s' }] },
+    plan: { tasks: one },
+    meanwhile: whenAsked('POST', /^\/jobs$/, cancel),
+  },
+  {
+    name: 'cancel-while-fetching',
+    platform: { faults: [{ on: 'GET /storage/**', times: 'inf', delay: '300ms' }] },
+    plan: { tasks: one },
+    meanwhile: whenAsked('GET', /results\.yml/, cancel),
+  },
+  {
+    name: 'cancel-while-tearing-down',
+    platform: { endpoints: { default: { states: [['Starting', '100ms'], ['Ready']], deleting: '3s' } }, jobs: endless },
+    plan: { tasks: one },
+    meanwhile: async (scenario, plan) => {
+      await when('running job', cancel)(scenario, plan);
+      await whenAsked('DELETE', /^\/deployments\//, cancel)(scenario, plan);
+    },
+  },
+  {
+    name: 'task-cancelled',
+    platform: { jobs: endless },
+    plan: { tasks: one },
+    meanwhile: when('running job', (scenario, plan) =>
+      scenario.client.workflow.getHandle(taskWorkflowId(plan.invocation, 0)).cancel(),
+    ),
+  },
+  {
+    name: 'both-terminated',
+    platform: { jobs: endless },
+    plan: { tasks: one },
+    swept: true,
+    meanwhile: when('running job', async (scenario, plan) => {
+      await terminate(({ invocation }) => taskWorkflowId(invocation, 0))(scenario, plan);
+      await terminate(({ invocation }) => runWorkflowId(invocation))(scenario, plan);
+    }),
   },
   { name: 'storage-kept', platform: {}, plan: { tasks: one, change: { keepStorage: true } } },
 ];

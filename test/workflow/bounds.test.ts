@@ -1,7 +1,8 @@
 import { stringify } from 'yaml';
-import { maxPlanBytes, startRun } from '../../src/client';
+import { startRun } from '../../src/client';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
-import type { EndpointPlan } from '../../src/contract/plan';
+import type { EndpointPlan, RunPlan } from '../../src/contract/plan';
+import { maxPlanBytes } from '../../src/contract/plan-size';
 import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
@@ -101,9 +102,31 @@ test('T02, T03 a plan beyond the limit is refused with its size, and nothing is 
   };
   await expect(startRun(client, request)).rejects.toMatchObject({
     name: 'PlanTooLarge',
-    message: expect.stringContaining(String(maxPlanBytes)),
+    message: expect.stringContaining(maxPlanBytes.toLocaleString('en')),
   });
   await expect(client.workflow.getHandle(runWorkflowId(plan.invocation)).describe()).rejects.toThrow();
+});
+
+/** Its job script is made so long that the plan has `bytes` bytes. */
+function planOf(bytes: number, plan: RunPlan): RunPlan {
+  const [task] = plan.tasks;
+  if (!task) throw new Error('no task');
+  const withScript = (length: number): RunPlan => {
+    const container = { ...task.job.container, command: ['/bin/bash', '-c', 'x'.repeat(length)] };
+    return { ...plan, tasks: [{ ...task, job: { ...task.job, container } }] };
+  };
+  return withScript(bytes - Buffer.byteLength(JSON.stringify(withScript(0))));
+}
+
+test('a plan of exactly the limit goes through all of Temporal, one byte more is refused', async () => {
+  const scenario = await bench.scenario();
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+  await expect(scenario.start(planOf(maxPlanBytes + 1, plan))).rejects.toMatchObject({ name: 'PlanTooLarge' });
+  await scenario.start(planOf(maxPlanBytes, plan));
+  const { status, snapshot } = await scenario.closed(plan);
+  expect({ status, error: snapshot.tasks[0]?.error }).toEqual({ status: 'succeeded', error: null });
+  expect((await eventsOf(scenario, taskWorkflowId(plan.invocation, 0))).bytes).toBeLessThan(25e6);
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
 test('a large endpoint spec goes to every task although all together are more than one message may hold', async () => {

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { EndpointPlan, PlatformRef, ProbeSpec, RunPlan, SecretRef, TaskPlan } from '../../contract/plan';
+import { oversizeInWords, sizeOfPlan } from '../../contract/plan-size';
 import { variablesIn } from '../../contract/secret-url';
 import type { LoadedConfig } from '../loaded';
 import { withoutSecrets } from '../render-config';
@@ -20,11 +21,8 @@ import type { ResolvedTask } from './resolve-task';
 import { storagePlan } from './storage';
 import { secretOf } from './variables';
 
-/** Children that one run may have: below Temporal's 2,000 pending ones, and 51,200 events with some forty for each. */
+/** Children that one run may have: below Temporal's 2,000 pending ones; see workflows/news.ts for its events. */
 const maxTasks = 1_000;
-
-/** Temporal takes 2 MiB in one payload. */
-const maxPlanBytes = 1_500_000;
 
 export interface PlanContext {
   readonly invocation: string;
@@ -258,11 +256,8 @@ function planTask({
 }
 
 function checkSize(plan: RunPlan, report: Report): void {
-  const bytes = Buffer.byteLength(JSON.stringify(plan));
-  if (bytes <= maxPlanBytes) return;
-  report.add(
-    'evaluation',
-    `the plan of the run is ${bytes.toLocaleString('en')} bytes, more than the ${maxPlanBytes.toLocaleString('en')} that fit into a run's history`,
-    'split the tasks with -t over several runs, or put large parameters into files on a mount',
-  );
+  const size = sizeOfPlan(plan, (text) => Buffer.byteLength(text));
+  if (size.kind === 'fits') return;
+  const { problem, advice } = oversizeInWords(size, plan.tasks.length);
+  report.add(size.kind === 'plan' ? 'evaluation' : 'deployment', problem, advice);
 }
