@@ -1,5 +1,8 @@
+import { fetch, type RequestInit } from 'undici';
 import type { ProbeSpec } from '../contract/plan';
 import { isSecretParameter, splitUrl, unescaped } from '../contract/secret-url';
+import { probingDispatcher } from '../lepton/dispatcher';
+import { explainCause } from '../lepton/failures';
 
 export type ProbeVerdict =
   | { readonly kind: 'ready' }
@@ -122,7 +125,7 @@ async function warmUp(request: ProbeRequest, ask: Ask): Promise<ProbeVerdict> {
   const answer = await ask(url, { method: 'POST', body: payload }, request.warmUpTimeoutMs ?? warmUpTimeoutMs).finally(
     () => clearTimeout(slow),
   );
-  if (answer.kind === 'silence' && answer.reason === 'TimeoutError') return { kind: 'not yet', message: silent };
+  if (answer.kind === 'silence' && answer.timedOut) return { kind: 'not yet', message: silent };
   if (kind === 'existing' && answer.kind === 'answer' && answer.status === 404) {
     const said = answer.body.replace(/\s+/g, ' ').trim().slice(0, 200);
     return {
@@ -144,7 +147,7 @@ function warmUpUrl({ kind, url }: ProbeRequest, path: string): string {
 
 type Answer =
   | { readonly kind: 'answer'; readonly status: number; readonly body: string }
-  | { readonly kind: 'silence'; readonly reason: string };
+  | { readonly kind: 'silence'; readonly reason: string; readonly timedOut: boolean };
 
 /** `undefined`: fine so far. `fine`: statuses beyond 299 that are no obstacle. */
 function judge(
@@ -188,13 +191,15 @@ async function question(
 ): Promise<Answer> {
   const signal = AbortSignal.any([bounds.signal, AbortSignal.timeout(bounds.timeoutMs)]);
   try {
-    const response = await fetch(url, { ...init, signal, redirect: 'manual' });
+    // An endpoint of the service is as far away as the service itself: the same proxies lead to both.
+    const response = await fetch(url, { ...init, signal, redirect: 'manual', dispatcher: probingDispatcher() });
     const body = await response.text();
     return { kind: 'answer', status: response.status, body: body.slice(0, 1_000_000) };
   } catch (error) {
     if (bounds.signal.aborted) throw error;
-    const cause = (error as { cause?: { code?: string } }).cause?.code;
-    return { kind: 'silence', reason: cause ?? (error as Error).name };
+    const timedOut = signal.aborted;
+    const reason = timedOut ? `nothing within ${bounds.timeoutMs / 1_000} s` : explainCause(error);
+    return { kind: 'silence', reason, timedOut };
   }
 }
 

@@ -1,7 +1,9 @@
 import type { RunPlan } from '../contract/plan';
 import { CredentialsError } from '../lepton/errors';
 import type { LeptonClient, PlatformAccess } from '../lepton/types';
-import { checkTokenExpiry } from './check-credentials';
+import { checkTokenExpiry, checkWorkspace } from './check-credentials';
+import { checkImages } from './check-images';
+import { checkMounts } from './check-storage';
 import type { Finding } from './finding';
 import { wantedBy } from './wanted';
 import { askWorkspace } from './workspace-answers';
@@ -16,9 +18,9 @@ export class RunNotAdmitted extends Error {
 const patienceMs = 3_000;
 
 /**
- * The quick part of the doctor, before anything is created: the token's expiry, and whether the workspace has the node
- * groups, secrets and shapes that the plan names. All is asked at the same time; what is not answered holds nothing up.
- * Resolves to warnings. Throws `RunNotAdmitted` with everything that is missing, or `CredentialsError` for an expired
+ * The quick part of the doctor, before anything is created: the token's expiry, whether the workspace is at work and has
+ * the node groups, secrets and shapes that the plan names, and whether images and volumes can be named so. All is asked at
+ * the same time; what is not answered holds nothing up. Resolves to warnings. Throws `RunNotAdmitted` with everything that is missing, or `CredentialsError` for an expired
  * token.
  */
 export async function admitRun(request: {
@@ -27,7 +29,7 @@ export async function admitRun(request: {
   readonly access: PlatformAccess;
   /** When the login record says that the token expires. */
   readonly expiresAt: Date | undefined;
-  /** Whether the platform refuses shapes that it does not list. */
+  /** Whether the platform refuses shapes that it does not list, and pulls images. */
   readonly binding: boolean;
 }): Promise<readonly string[]> {
   const { plan, client, access, expiresAt, binding } = request;
@@ -43,9 +45,11 @@ export async function admitRun(request: {
     ...checkNodeGroups(wanted, answers),
     ...checkSecrets(wanted, answers),
     ...checkShapes(wanted, answers, { binding }),
+    ...(binding ? [...checkImages(wanted, answers.info), ...checkMounts(wanted, answers)] : []),
   ].filter(({ level }) => level === 'FAIL');
   if (missing.length > 0) throw new RunNotAdmitted(refusal(missing));
-  return expiry.filter(({ level }) => level === 'warn').map(({ message }) => message);
+  const doubts = [...expiry, checkWorkspace(access, answers.info)].filter(({ level }) => level === 'warn');
+  return doubts.map(({ message }) => message);
 }
 
 function refusal(missing: readonly Finding[]): string {

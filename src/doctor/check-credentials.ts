@@ -12,7 +12,11 @@ export function checkWorkspace(access: PlatformAccess, info: Answer<WorkspaceInf
   if (info.kind === 'unknown') return fail('credentials', `${where}: ${info.reason}`, '');
   const { workspace_name: name, workspace_state: state } = info.value;
   if (!workingStates.includes(state)) {
-    return warn('credentials', `${where} is ${state}`, 'nothing starts there until that is changed');
+    return warn(
+      'credentials',
+      `${where} is ${state}: nothing starts there until that is changed`,
+      "ask the workspace's admin",
+    );
   }
   const called = name === '' || name === access.workspace ? '' : ` ("${name}")`;
   return ok('credentials', `${where}${called}, from ${access.source ?? 'an unnamed place'}`);

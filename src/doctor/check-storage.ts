@@ -35,7 +35,8 @@ export async function checkStorage(
   return [storageFinding(await answerOf(client.storage.available({ timeoutMs })))];
 }
 
-function storageFinding(available: Answer<boolean>): Finding {
+/** Pure. */
+export function storageFinding(available: Answer<boolean>): Finding {
   const about = 'storage';
   if (available.kind === 'unknown') {
     return warn(

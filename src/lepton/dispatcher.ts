@@ -12,7 +12,18 @@ const dispatchers = new Map<string, Dispatcher>();
  * `NODE_EXTRA_CA_CERTS`, which Node reads itself.
  */
 export function sharedDispatcher(env: Env = process.env): Dispatcher {
-  const settings = proxySettings(env);
+  return dispatcherWith(proxySettings(env));
+}
+
+/**
+ * The same way, with a new connection for each request: whether a server can be reached is not answered by one that was
+ * opened earlier.
+ */
+export function probingDispatcher(env: Env = process.env): Dispatcher {
+  return dispatcherWith({ ...proxySettings(env), pipelining: 0 });
+}
+
+function dispatcherWith(settings: ProxySettings & { readonly pipelining?: number }): Dispatcher {
   const key = JSON.stringify(settings);
   const existing = dispatchers.get(key);
   if (existing) return existing;
@@ -22,8 +33,14 @@ export function sharedDispatcher(env: Env = process.env): Dispatcher {
   return created;
 }
 
+interface ProxySettings {
+  readonly httpProxy: string;
+  readonly httpsProxy: string;
+  readonly noProxy: string;
+}
+
 /** What the usual variables say, lower case first as curl and Python do. Empty text means: no proxy. */
-export function proxySettings(env: Env): { httpProxy: string; httpsProxy: string; noProxy: string } {
+export function proxySettings(env: Env): ProxySettings {
   const read = (name: string) => env[name.toLowerCase()] ?? env[name] ?? '';
   const exceptions = read('NO_PROXY')
     .split(/[,\s]+/)

@@ -125,7 +125,8 @@ const networkCodes: Readonly<Record<string, string>> = {
 
 const certificateCode = /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/;
 
-function explainCause(error: unknown): string {
+/** Why a request got no answer, in words: what its error, or one that caused it, is known by. Pure. */
+export function explainCause(error: unknown): string {
   const chain = causes(error);
   for (const { code = '' } of chain) {
     const known = networkCodes[code];

@@ -1,12 +1,11 @@
-import path from 'node:path';
 import { hasStorageApi } from '../activities/task-storage';
 import type { RunPlan } from '../contract/plan';
 import type { KeptStorage, LeftResource } from '../contract/state';
 import type { LeptonClient } from '../lepton/types';
-import { fetchTaskResults } from '../results/fetch';
-import { findRunFolder, type StoragePlace } from './find-storage';
+import { findTrace, searchFolder, type JobTrace, type StoragePlace } from './find-storage';
 import { findMarked, removeMarked } from './marked';
-import { bringStorageHome, carriesId, hasStorage, removeStorage } from './run-storage';
+import { hasStorage } from './run-storage';
+import { accessTo } from './storage-access';
 
 /** Milliseconds that one deletion may take before it counts as failed. */
 const removalTimeoutMs = 300_000;
@@ -14,7 +13,7 @@ const removalTimeoutMs = 300_000;
 export interface CleanupRequest {
   readonly platform: LeptonClient;
   readonly invocation: string;
-  /** What is known of the run; without it, storage is found through what is left of its jobs, or by its name. */
+  /** What is known of the run; without it, storage is found through its jobs, also archived ones, or by its name. */
   readonly plan: RunPlan | undefined;
   /** The run's folder, where neither a plan nor a search finds it. */
   readonly storage?: StoragePlace | undefined;
@@ -41,20 +40,26 @@ export interface CleanupReport {
   readonly removed: readonly { readonly kind: LeftResource['kind']; readonly name: string }[];
   readonly left: readonly LeftResource[];
   readonly kept: readonly KeptStorage[];
+  /** Why nobody can say from here whether storage is left; `null`: it is known. */
+  readonly unseen: string | null;
 }
 
 /** Tears down whatever is left of a run: jobs, endpoints, and storage once it is home. Asks only the platform. */
 export async function cleanUp(request: CleanupRequest): Promise<CleanupReport> {
-  const { platform, invocation, signal } = request;
+  const { platform, invocation, plan, signal } = request;
   const marked = (await findMarked(platform)).filter((resource) => resource.invocation === invocation);
-  const storage = await findStorage(request, marked);
-  if (marked.length > 0 || storage) request.admit?.([...new Set(marked.map(({ origin }) => origin))]);
+  // Before they go: they tell where the storage is.
+  const trace = plan ? undefined : await findTrace(platform, invocation);
+  const storage = await findStorage(request, trace);
+  const owners = [...marked, ...(storage.kind === 'there' && trace ? [trace] : [])].map(({ origin }) => origin);
+  if (marked.length > 0 || storage.kind === 'there') request.admit?.([...new Set(owners)]);
   const outcome = new Outcome(request.report);
   const options = { timeoutMs: request.removalTimeoutMs ?? removalTimeoutMs, signal };
   await Promise.all(
     marked.map((one) => outcome.remove(one.kind, one.name, () => removeMarked(platform, one, options))),
   );
-  if (storage) await settleStorage(request, storage, outcome);
+  if (storage.kind === 'there') await settleStorage(request, { place: storage.place, trace }, outcome);
+  if (storage.kind === 'unseen') outcome.unseen = storage.reason;
   return outcome;
 }
 
@@ -62,6 +67,7 @@ class Outcome implements CleanupReport {
   readonly removed: { kind: LeftResource['kind']; name: string }[] = [];
   readonly left: LeftResource[] = [];
   readonly kept: KeptStorage[] = [];
+  unseen: string | null = null;
 
   constructor(private readonly report: (line: string) => void) {}
 
@@ -78,69 +84,42 @@ class Outcome implements CleanupReport {
   }
 }
 
+type Storage =
+  | { readonly kind: 'there'; readonly place: StoragePlace }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'unseen'; readonly reason: string };
+
 async function findStorage(
   { platform, invocation, plan, storage }: CleanupRequest,
-  marked: Awaited<ReturnType<typeof findMarked>>,
-): Promise<StoragePlace | undefined> {
-  if (plan) return (await hasStorage(platform, plan)) ? plan.storage : undefined;
-  const place = storage ?? (await findRunFolder(platform, { invocation, marked }));
-  if (!place || !(await hasStorageApi(platform))) return place;
-  return (await platform.storage.exists(place.fileSystem, place.path)) ? place : undefined;
+  trace: JobTrace | undefined,
+): Promise<Storage> {
+  if (plan) return (await hasStorage(platform, plan)) ? { kind: 'there', place: plan.storage } : { kind: 'none' };
+  const place = storage ?? trace?.storage ?? (await searchFolder(platform, invocation));
+  if (!(await hasStorageApi(platform))) return place ? { kind: 'there', place } : { kind: 'unseen', reason: unseen };
+  if (!place || !(await platform.storage.exists(place.fileSystem, place.path))) return { kind: 'none' };
+  return { kind: 'there', place };
 }
 
-async function settleStorage(request: CleanupRequest, place: StoragePlace, outcome: Outcome): Promise<void> {
-  const { invocation, discard, platform, plan } = request;
-  if (!plan && !(await hasStorageApi(platform))) {
+const unseen =
+  "the workspace has no storage API and remembers no job of the run, so a folder that the run left can't be seen from here: run this on the host that started the run, or look on Lepton's own pages for a folder of that id";
+
+async function settleStorage(
+  request: CleanupRequest,
+  { place, trace }: { readonly place: StoragePlace; readonly trace: JobTrace | undefined },
+  outcome: Outcome,
+): Promise<void> {
+  const { invocation, discard } = request;
+  const access = await accessTo(place, { ...request, trace });
+  if (!access) {
     const reason =
-      "the workspace has no storage API, and without the run's plan no job can stand in for it: only the host that started the run can, or Lepton's own pages";
-    outcome.kept.push({ path: place.path, reason, command: `evalsaga cleanup ${invocation} --discard` });
+      "the workspace has no storage API and remembers no job of the run: only the host that started the run can get at it, or Lepton's own pages";
+    const command = `evalsaga cleanup ${invocation} (on the host that started the run)`;
+    outcome.kept.push({ path: place.path, reason, command });
     return;
   }
-  const access = request.plan ? accessByPlan(request, request.plan) : accessByPlace(request, place);
   const reason = discard ? undefined : await whyNot(access.bringHome, request.signal);
   if (reason === undefined) return outcome.remove('storage', place.path, access.remove);
   outcome.kept.push({ path: place.path, reason, command: `evalsaga cleanup ${invocation} --discard` });
-}
-
-interface StorageAccess {
-  readonly bringHome: () => Promise<void>;
-  readonly remove: () => Promise<void>;
-}
-
-/** Whichever way the workspace gives access to storage. */
-function accessByPlan({ platform, origin, secrets, report, signal }: CleanupRequest, plan: RunPlan): StorageAccess {
-  const storage = { platform, plan, origin, secrets, report, signal };
-  return { bringHome: () => bringStorageHome(storage), remove: () => removeStorage(storage) };
-}
-
-/** By the storage API alone: jobs need a plan. */
-function accessByPlace(request: CleanupRequest, { fileSystem, path: folder }: StoragePlace): StorageAccess {
-  const { platform, invocation, outputDir, secrets, report, signal } = request;
-  return {
-    async bringHome() {
-      const entries = (await platform.storage.list(fileSystem, folder, { signal })) ?? [];
-      for (const { name } of entries.filter(({ type }) => type === 'dir')) {
-        const target = path.join(outputDir, path.basename(name));
-        const from = path.posix.join(folder, name);
-        const limit = Number.MAX_SAFE_INTEGER;
-        const fetched = await fetchTaskResults({
-          client: platform,
-          fileSystem,
-          path: from,
-          target,
-          secrets,
-          maxBytes: limit,
-          signal,
-        });
-        if (fetched) report(`${fetched.files} files of ${name} are in ${target}`);
-      }
-    },
-    async remove() {
-      if (!carriesId(folder, invocation))
-        throw new Error(`storage ${folder} does not carry the run's id and is left alone`);
-      await platform.storage.remove(fileSystem, folder, { signal });
-    },
-  };
 }
 
 /** Why the folder can't be removed: not all of it came home. `undefined`: it did. */

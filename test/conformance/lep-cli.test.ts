@@ -216,20 +216,4 @@ describe.each(lepVersions)('leptonai %s', (version) => {
     expect(bad.code).toBe(1);
     expect(bad.text).toMatch(/lower-?case letter/);
   });
-
-  test('the SDK pages through all jobs and knows their states', async () => {
-    const lep = await setUp(version);
-    for (let index = 0; index < 7; index++) {
-      await platform.json('POST', '/jobs', { metadata: { name: `slow${index}` }, spec: {} });
-    }
-    const listed = await lep.python(`
-from leptonai.api.v2.client import APIClient
-jobs = APIClient().job.list_all()
-print(sorted((job.metadata.name, job.status.state.value) for job in jobs))`);
-    expect(listed.code).toBe(0);
-    expect(listed.stdout.trim()).toBe(
-      `[${[0, 1, 2, 3, 4, 5, 6].map((index) => `('slow${index}', 'Running')`).join(', ')}]`,
-    );
-    expect(listed.requests).toEqual(['GET /jobs', 'GET /jobs']);
-  });
 });

@@ -1,9 +1,12 @@
 import { admitRun, RunNotAdmitted } from '../../src/doctor/admission';
+import { checkDisk } from '../../src/doctor/check-machine';
 import { examine } from '../../src/doctor/doctor';
 import type { Finding } from '../../src/doctor/finding';
 import type { RunPlan } from '../../src/contract/plan';
 import { homePaths } from '../../src/home/paths';
 import { createLeptonClient } from '../../src/lepton/client';
+import { findServerBinary } from '../../src/temporal/server-binary';
+import { testCache } from '../support/folders';
 import { sendJson, startServer, type TestServer } from '../support/http-server';
 import { runPlan } from '../support/plans';
 import { testPlatform, type TestPlatform } from './harness';
@@ -42,6 +45,22 @@ describe('before anything is created', () => {
     );
     const requests: { method: string }[] = await platform.sim('/requests');
     expect(requests.filter(({ method }) => method !== 'GET')).toEqual([]);
+  });
+
+  test('an image and a volume that can be named by nobody are refused too', async () => {
+    platform = await testPlatform();
+    const mounts = [{ from: 'shared-fs', path: '/p', mount_path: '/m' }];
+    const refused = admit(planWith({ container: { image: 'a//b', command: ['true'] }, mounts }));
+    await expect(refused).rejects.toThrow(
+      /nothing was created[^]*image: "a\/\/b" \(job\) is not the name of an image[^]*"shared-fs" names no volume/,
+    );
+  });
+
+  test('a paused workspace is a warning', async () => {
+    platform = await testPlatform({
+      plan: `faults: [{ on: 'GET /workspace', times: inf, respond: 200, body: { workspace_state: paused } }]`,
+    });
+    expect(await admit(planWith())).toEqual([expect.stringMatching(/is paused: nothing starts there/)]);
   });
 
   test.each([
@@ -119,6 +138,50 @@ describe('the doctor', () => {
     }
   });
 
+  test('a token that has run out is one FAIL, one that soon does a warning, both with what to do', async () => {
+    const tokens = (days: number) => {
+      const at = Date.now() + days * 86_400_000;
+      return `faults: [{ on: 'GET /tokens', times: inf, respond: 200, body: [{ masked_value: 'given...token', expires_at: ${at} }] }]`;
+    };
+    const withToken = async (days: number) => {
+      platform = await testPlatform({ plan: tokens(days), token: 'given-long-token' });
+      return said(await look(planWith()), 'token');
+    };
+    expect(await withToken(-1)).toMatchObject([
+      { level: 'FAIL', message: expect.stringMatching(/expired at.*lep login/) },
+    ]);
+    await platform.dispose();
+    expect(await withToken(3.5)).toMatchObject([
+      {
+        level: 'warn',
+        message: expect.stringContaining('expires in 3 days'),
+        advice: expect.stringContaining('lep login'),
+      },
+    ]);
+    await platform.dispose();
+    expect(await withToken(400)).toMatchObject([{ level: 'ok', message: expect.stringContaining('valid until') }]);
+  });
+
+  test('Temporal: none yet, one that does not answer, a command that is none', async () => {
+    platform = await testPlatform();
+    const gone = await startServer(() => undefined);
+    await gone.close();
+    const address = { TEMPORAL_ADDRESS: new URL(gone.url).host };
+    expect(said(await look(undefined, address), 'temporal')).toMatchObject([
+      { level: 'FAIL', advice: expect.stringContaining('check TEMPORAL_ADDRESS') },
+    ]);
+    const command = { TEMPORAL_CLI_PATH: `${platform.root}/nowhere` };
+    expect(said(await look(undefined, command), 'temporal')).toMatchObject([
+      { level: 'FAIL', message: expect.stringContaining('nowhere'), advice: expect.stringContaining('unset it') },
+    ]);
+    const real = {
+      TEMPORAL_CLI_PATH: await findServerBinary({ home: homePaths({ EVALSAGA_HOME: testCache }), env: process.env }),
+    };
+    expect(said(await look(undefined, real), 'temporal')).toMatchObject([
+      { level: 'ok', message: expect.stringContaining('will be started from') },
+    ]);
+  });
+
   test('half a set of credentials', async () => {
     platform = await testPlatform();
     const findings = await look(undefined, { LEPTON_WORKSPACE_ID: '' });
@@ -137,6 +200,25 @@ describe('the doctor', () => {
       { level: 'warn', message: expect.stringContaining('evaluation harness') },
     ]);
     expect(said(findings, 'local platform')).toMatchObject([{ level: 'ok' }]);
+  });
+
+  test('a home on a full disk, or where nothing can be written', async () => {
+    platform = await testPlatform();
+    expect(await checkDisk({ root: platform.root }, 1)).toMatchObject([{ level: 'ok' }]);
+    expect(await checkDisk({ root: platform.root }, 1e18)).toMatchObject([
+      {
+        level: 'warn',
+        message: expect.stringContaining('may be needed'),
+        advice: expect.stringContaining('make room'),
+      },
+    ]);
+    expect(await checkDisk({ root: '/dev/null/home' }, 1)).toMatchObject([
+      {
+        level: 'FAIL',
+        message: expect.stringContaining("can't be used"),
+        advice: expect.stringContaining('EVALSAGA_HOME'),
+      },
+    ]);
   });
 
   describe('an existing endpoint', () => {
@@ -160,6 +242,28 @@ describe('the doctor', () => {
       const other = await look(at(`${server.url}/v1/completions`));
       expect(said(other, 'endpoint')).toMatchObject([
         { level: 'FAIL', message: expect.stringContaining('serves "other"') },
+      ]);
+    });
+
+    test('that is down, and one whose key only the workspace knows', async () => {
+      platform = await testPlatform();
+      server = await startServer((_, response) => sendJson(response, {}, 401));
+      const plan = at(`${server.url}/v1/completions`);
+      const token = { kind: 'workspace', name: 'KEY' } as const;
+      const guarded = { ...plan, endpoint: { ...plan.endpoint, probe: { ...plan.endpoint.probe, token } } } as RunPlan;
+      expect(said(await look(guarded), 'endpoint')).toMatchObject([
+        { level: 'ok', message: expect.stringMatching(/answers; its key is a secret of the workspace/) },
+      ]);
+      expect(said(await look(plan), 'endpoint')).toMatchObject([
+        { level: 'FAIL', message: expect.stringMatching(/wants a key \(401\).*api_key_name/) },
+      ]);
+      await server.close();
+      expect(said(await look(plan), 'endpoint')).toMatchObject([
+        {
+          level: 'FAIL',
+          message: expect.stringContaining('connection refused'),
+          advice: expect.stringContaining('start it'),
+        },
       ]);
     });
   });

@@ -1,13 +1,12 @@
-import { readFileSync } from 'node:fs';
-import { createServer as createTlsServer } from 'node:https';
-import { connect as connectSocket, type AddressInfo, type Socket } from 'node:net';
-import { createServer, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import path from 'node:path';
 import { execa } from 'execa';
 import { createLeptonClient } from '../../src/lepton/client';
 import { proxySettings } from '../../src/lepton/dispatcher';
 import { askTokenExpiry } from '../../src/lepton/token-expiry';
+import { connectProxy } from '../support/connect-proxy';
 import { sendJson, startServer, type SeenRequest, type TestServer } from '../support/http-server';
+import { certificateFile, tlsGateway } from '../support/tls-gateway';
 
 /** What goes over the wire, where the local platform cannot show it: odd answers, proxies, certificates. */
 
@@ -165,27 +164,16 @@ describe('on the way', () => {
   });
 
   test('through the proxy of the environment, but never to this machine', async () => {
-    const asked: string[] = [];
-    const sockets = new Set<Socket>();
-    const proxy = createServer().on('connect', (request: { url?: string }, client: Socket) => {
-      asked.push(request.url ?? '');
-      const target = connectSocket(Number(new URL(server.url).port), '127.0.0.1', () => {
-        client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
-        target.pipe(client).pipe(target);
-      });
-      for (const socket of [client, target]) sockets.add(socket.on('error', () => undefined));
-    });
-    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const proxy = await connectProxy(Number(new URL(server.url).port));
     answer = (_, response) => sendJson(response, [{ name: 'S' }]);
-    process.env['HTTP_PROXY'] = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    process.env['HTTP_PROXY'] = new URL(proxy.url).host;
     try {
       expect(await connect('http://workspace.invalid').listSecretNames()).toEqual(['S']);
-      expect(asked).toEqual(['workspace.invalid:80']);
+      expect(proxy.asked).toEqual(['workspace.invalid:80']);
       expect(await connect().listSecretNames()).toEqual(['S']);
-      expect(asked).toHaveLength(1);
+      expect(proxy.asked).toHaveLength(1);
     } finally {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => proxy.close(resolve));
+      await proxy.close();
     }
   });
 
@@ -198,23 +186,55 @@ describe('on the way', () => {
     expect(proxySettings({ no_proxy: '*' }).noProxy).toBe('*');
   });
 
+  /** In a process of its own: Node reads NODE_EXTRA_CA_CERTS when it starts. Resolves to what the script prints. */
+  const elsewhere = async (env: Record<string, string>, script: string): Promise<string> => {
+    const dist = JSON.stringify(path.join(__dirname, '..', '..', 'dist'));
+    const prelude = `const {createLeptonClient}=require(${dist}+'/lepton/client.js');const {probeModel}=require(${dist}+'/activities/probe.js');`;
+    const say = `.then((it)=>console.log(JSON.stringify(it)),(error)=>console.log(error.message)).then(()=>process.exit())`;
+    return (await execa(process.execPath, ['-e', `${prelude}(async()=>${script})()${say}`], { env })).stdout;
+  };
+
   test('an unknown certificate is refused in words that help, and accepted through NODE_EXTRA_CA_CERTS', async () => {
-    const tls = path.join(__dirname, '..', 'fixtures', 'tls');
-    const pair = { key: readFileSync(path.join(tls, 'key.pem')), cert: readFileSync(path.join(tls, 'cert.pem')) };
-    const secure = createTlsServer(pair, (_, response) => sendJson(response, [{ name: 'S' }]));
-    await new Promise<void>((resolve) => secure.listen(0, '127.0.0.1', resolve));
-    const url = `https://127.0.0.1:${(secure.address() as AddressInfo).port}`;
+    answer = (_, response) => sendJson(response, [{ name: 'S' }]);
+    const gateway = await tlsGateway(server.url);
+    const url = `https://127.0.0.1:${gateway.port}`;
     try {
       const refused = connect(url).listSecretNames();
       await expect(refused).rejects.toMatchObject({ kind: 'network' });
       await expect(refused).rejects.toThrow(/certificate is not trusted \(\w+\).*NODE_EXTRA_CA_CERTS/);
-      const client = JSON.stringify(path.join(__dirname, '..', '..', 'dist', 'lepton', 'client.js'));
-      const script = `require(${client}).createLeptonClient({url:${JSON.stringify(url)},workspace:'w',token:'t'}).listSecretNames().then((names)=>console.log(names.join()))`;
-      const env = { NODE_EXTRA_CA_CERTS: path.join(tls, 'cert.pem') };
-      expect((await execa(process.execPath, ['-e', script], { env })).stdout).toBe('S');
+      const script = `createLeptonClient({url:${JSON.stringify(url)},workspace:'w',token:'t'}).listSecretNames()`;
+      expect(await elsewhere({ NODE_EXTRA_CA_CERTS: certificateFile }, script)).toBe('["S"]');
     } finally {
-      secure.closeAllConnections();
-      await new Promise((resolve) => secure.close(resolve));
+      await gateway.close();
+    }
+  });
+
+  test('platform and endpoint by TLS through HTTPS_PROXY, with a certificate of our own; NO_PROXY goes round it', async () => {
+    answer = ({ url }, response) =>
+      sendJson(response, url.endsWith('/models') ? { data: [{ id: 'm' }] } : [{ name: 'S' }]);
+    const gateway = await tlsGateway(server.url);
+    const proxy = await connectProxy(gateway.port);
+    const settings = { NODE_EXTRA_CA_CERTS: certificateFile, HTTPS_PROXY: proxy.url };
+    const secrets = `createLeptonClient({url:'https://gateway.lepton.test/w',workspace:'w',token:'t'}).listSecretNames()`;
+    const probe = `{servedModel:'m',healthPath:null,warmUp:'chat',token:null}`;
+    const ready = `probeModel({url:'https://ws-ep.lepton.test:8443',kind:'dedicated',probe:${probe},key:'k',signal:AbortSignal.timeout(20000)})`;
+    try {
+      expect(await elsewhere(settings, secrets)).toBe('["S"]');
+      expect(proxy.asked).toEqual(['gateway.lepton.test:443']);
+      expect(await elsewhere(settings, ready)).toBe('{"kind":"ready"}');
+      expect(proxy.asked.slice(1)).toContain('ws-ep.lepton.test:8443');
+      expect(gateway.seen.map(({ method, host, url }) => `${method} ${host}${url}`)).toEqual([
+        'GET gateway.lepton.test/w/usersecrets',
+        'GET ws-ep.lepton.test:8443/v1/models',
+        'POST ws-ep.lepton.test:8443/v1/chat/completions',
+      ]);
+      const through = proxy.asked.length;
+      expect(await elsewhere({ ...settings, NO_PROXY: '.lepton.test' }, secrets)).toMatch(/host name/);
+      expect(await elsewhere({ HTTPS_PROXY: proxy.url }, ready)).toMatch(/not yet.*certificate is not trusted/);
+      expect(proxy.asked.length).toBeGreaterThan(through);
+    } finally {
+      await proxy.close();
+      await gateway.close();
     }
   });
 });

@@ -1,7 +1,7 @@
-import { expiryFinding } from '../../src/doctor/check-credentials';
+import { checkWorkspace, expiryFinding } from '../../src/doctor/check-credentials';
 import { checkImages, readImage } from '../../src/doctor/check-images';
 import { checkQuota } from '../../src/doctor/check-quota';
-import { checkMounts } from '../../src/doctor/check-storage';
+import { checkMounts, storageFinding } from '../../src/doctor/check-storage';
 import { deadServices } from '../../src/doctor/check-temporal';
 import { findingText, misfit, ok, type Answer } from '../../src/doctor/finding';
 import { wantedBy } from '../../src/doctor/wanted';
@@ -35,6 +35,30 @@ test('who asks for what is said briefly', () => {
     { name: 'cpu.small', by: 'jobs' },
   ]);
   expect(wantedBy(plan()).mounts).toMatchObject([{ by: 'jobs', mount: { from: 'node-local' } }]);
+});
+
+describe('credentials', () => {
+  const access = { url: 'https://gw/w', workspace: 'ws1', token: 't', source: 'lep login' };
+
+  test('which workspace, and from where', () => {
+    expect(checkWorkspace(access, info({ workspace_name: 'Team One' }))).toEqual(
+      ok('credentials', 'workspace ws1 at https://gw/w ("Team One"), from lep login'),
+    );
+    expect(checkWorkspace(access, info({ workspace_state: 'brand new' })).level).toBe('warn');
+  });
+
+  test('a workspace that is paused, and one that does not answer', () => {
+    expect(checkWorkspace(access, info({ workspace_state: 'paused' }))).toMatchObject({
+      level: 'warn',
+      message: expect.stringContaining('is paused: nothing starts there'),
+      advice: expect.stringContaining('admin'),
+    });
+    expect(checkWorkspace(access, unknown)).toMatchObject({
+      level: 'FAIL',
+      blame: 'surroundings',
+      message: 'workspace ws1 at https://gw/w: 403 Forbidden',
+    });
+  });
 });
 
 describe('secrets', () => {
@@ -143,6 +167,17 @@ describe('images', () => {
     (text) => expect(readImage(text)).toBeUndefined(),
   );
 
+  test('a name that is none is refused, as the config is to blame', () => {
+    const container = { image: 'Not An Image', command: ['true'] };
+    const [endpoints, jobs] = checkImages(wantedBy(ofJobs({ container })), info());
+    expect(endpoints).toEqual(ok('image', 'vllm/vllm-openai:latest (endpoints)'));
+    expect(jobs).toMatchObject({
+      level: 'FAIL',
+      blame: 'config',
+      advice: expect.stringContaining('registry/path:tag'),
+    });
+  });
+
   test('a registry that wants a login, and pull secrets that nobody has', () => {
     const container = { image: 'nvcr.io/my-org/private:1', command: ['true'] };
     const [, finding] = checkImages(wantedBy(ofJobs({ container })), info());
@@ -163,6 +198,16 @@ test('mounts name a volume, and one that there is', () => {
   expect(levels(checkMounts(mount('node-nfs:other'), nodeGroups))).toEqual(['warn']);
   expect(levels(checkMounts(mount('node-nfs:other'), { nodeGroups: unknown }))).toEqual(['ok']);
   expect(levels(checkMounts(mount('lepton-shared-fs'), nodeGroups))).toEqual(['FAIL']);
+});
+
+test('how results come home', () => {
+  expect(storageFinding(known(true))).toEqual(ok('storage', 'results come home through the storage API'));
+  expect(storageFinding(known(false))).toMatchObject({ level: 'ok', message: expect.stringContaining('a small job') });
+  expect(storageFinding(unknown)).toMatchObject({
+    level: 'warn',
+    message: expect.stringContaining('403 Forbidden'),
+    advice: expect.stringContaining('stay in storage'),
+  });
 });
 
 test.each([

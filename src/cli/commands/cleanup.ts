@@ -49,17 +49,22 @@ export const cleanup: CommandBody = async (input, context) => {
   });
   if (report.left.length === 0) await forgetSecrets(home, invocation);
   if (wantsJson(input))
-    output.json({ invocation, removed: report.removed, teardown: { left: report.left, kept: report.kept } });
+    output.json({
+      invocation,
+      removed: report.removed,
+      teardown: { left: report.left, kept: report.kept, unseen: report.unseen },
+    });
   else output.answer(summary(invocation, report));
   return outcomeOf(report);
 };
 
-function summary(invocation: string, { removed, left, kept }: Awaited<ReturnType<typeof cleanUp>>): string {
+function summary(invocation: string, { removed, left, kept, unseen }: Awaited<ReturnType<typeof cleanUp>>): string {
   const lines = [
     ...left.map(({ kind, name, reason }) => `left: ${kind} ${name} (${reason})`),
     ...kept.map(
       ({ path: folder, reason, command }) => `kept: ${folder} (${reason}); to remove it all the same: ${command}`,
     ),
+    ...(unseen === null ? [] : [`storage: ${unseen}`]),
   ];
   const head =
     removed.length === 0 && lines.length === 0

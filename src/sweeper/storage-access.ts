@@ -1,0 +1,113 @@
+import path from 'node:path';
+import { fetchFolder, hasStorageApi, removeFolder, type StorageContext } from '../activities/task-storage';
+import type { RunPlan } from '../contract/plan';
+import { paceOf } from '../lepton/platforms';
+import type { LeptonClient } from '../lepton/types';
+import { largestCollectedBytes } from '../results/collector';
+import { fetchTaskResults } from '../results/fetch';
+import type { JobTrace, StoragePlace } from './find-storage';
+import { bringStorageHome, carriesId, removeStorage } from './run-storage';
+
+/** How `cleanup` gets at the folder of a run: by what is known of the run, and by what the workspace offers. */
+
+export interface StorageAccess {
+  /** Rejects when not all that there is came home. */
+  readonly bringHome: () => Promise<void>;
+  readonly remove: () => Promise<void>;
+}
+
+export interface AccessRequest {
+  readonly platform: LeptonClient;
+  readonly invocation: string;
+  readonly plan: RunPlan | undefined;
+  /** A job that the run had, where there is no plan. */
+  readonly trace: JobTrace | undefined;
+  /** Written into the jobs that stand in for a missing storage API. */
+  readonly origin: string;
+  readonly outputDir: string;
+  readonly secrets: readonly string[];
+  readonly report: (line: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** `undefined`: neither the storage API nor a job can be used; only a host that knows the run's plan can do it. */
+export async function accessTo(place: StoragePlace, request: AccessRequest): Promise<StorageAccess | undefined> {
+  const { plan, trace } = request;
+  if (plan) return accessByPlan(request, plan);
+  if (await hasStorageApi(request.platform)) return accessByPlace(request, place);
+  return trace && accessByJob(request, place, trace);
+}
+
+/** Whichever way the workspace gives access to storage. */
+function accessByPlan(request: AccessRequest, plan: RunPlan): StorageAccess {
+  const storage = { ...request, plan };
+  return { bringHome: () => bringStorageHome(storage), remove: () => removeStorage(storage) };
+}
+
+/** By the storage API. */
+function accessByPlace(request: AccessRequest, { fileSystem, path: folder }: StoragePlace): StorageAccess {
+  const { platform, outputDir, secrets, report, signal } = request;
+  return {
+    async bringHome() {
+      const entries = (await platform.storage.list(fileSystem, folder, { signal })) ?? [];
+      for (const { name } of entries.filter(({ type }) => type === 'dir')) {
+        const target = path.join(outputDir, path.basename(name));
+        const from = path.posix.join(folder, name);
+        const limit = Number.MAX_SAFE_INTEGER;
+        const fetched = await fetchTaskResults({
+          client: platform,
+          fileSystem,
+          path: from,
+          target,
+          secrets,
+          maxBytes: limit,
+          signal,
+        });
+        if (fetched) report(`${fetched.files} files of ${name} are in ${target}`);
+      }
+    },
+    async remove() {
+      refuseForeign(folder, request);
+      await platform.storage.remove(fileSystem, folder, { signal });
+    },
+  };
+}
+
+/** By jobs made after one that the run had: same image, place and mount. Its whole folder comes as one. */
+function accessByJob(request: AccessRequest, place: StoragePlace, trace: JobTrace): StorageAccess {
+  const { platform, invocation, outputDir, secrets, report, origin, signal } = request;
+  const { index, job } = trace;
+  const from =
+    place.fileSystem === trace.storage.fileSystem ? trace.storage.mount.from : `node-nfs:${place.fileSystem}`;
+  const storage = { ...place, mount: { ...trace.storage.mount, path: place.path, from } };
+  const context: StorageContext = {
+    platform: { client: platform, pace: paceOf(platform.access.url) },
+    marks: { invocation, index, origin },
+    secrets,
+    signal: signal ?? new AbortController().signal,
+    onProgress: () => undefined,
+  };
+  const owner = {
+    platform: { kind: 'lepton', workspace: platform.access.workspace, url: platform.access.url },
+    invocation,
+    index,
+  } as const;
+  return {
+    async bringHome() {
+      const wanted = { ...owner, storage, job, folder: '.', target: outputDir, maxBytes: largestCollectedBytes };
+      const fetched = await fetchFolder(wanted, context);
+      if (fetched) report(`${fetched.files} files of the run are in ${outputDir}`);
+    },
+    async remove() {
+      refuseForeign(place.path, request);
+      const isGone = await removeFolder({ ...owner, storage, job, folder: null }, context);
+      if (!isGone) throw new Error(`storage ${place.path} was told to go, but is still there`);
+    },
+  };
+}
+
+/** The user's own data is never ours to remove: only what carries the run's id is. */
+function refuseForeign(folder: string, { invocation }: AccessRequest): void {
+  if (!carriesId(folder, invocation))
+    throw new Error(`storage ${folder} does not carry the run's id and is left alone`);
+}

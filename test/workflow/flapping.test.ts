@@ -1,0 +1,64 @@
+import type { TaskSnapshot } from '../../src/contract/state';
+import { creations, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
+import { runPlan } from '../support/plans';
+
+/** Ready is what an endpoint is now, not what it was once: R08 and the like. */
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await startBench();
+});
+afterAll(() => bench.close());
+
+type Step = readonly [state: string, lasts?: string, message?: string];
+
+/** Ready, but for requests, and then not; so many times. */
+const flaps = (times: number): Step[] =>
+  Array.from({ length: times }, (): Step[] => [
+    ['Ready', '700ms'],
+    ['Not Ready', '700ms', 'the server is reloading'],
+  ]).flat();
+
+/** What `status` showed of the first task. */
+async function messagesUntil(
+  scenario: Scenario,
+  plan: ReturnType<typeof runPlan>,
+  enough: (task: TaskSnapshot, seen: ReadonlySet<string>) => boolean,
+): Promise<ReadonlySet<string>> {
+  const seen = new Set<string>();
+  await scenario.until(plan, ({ tasks: [task] }) => {
+    if (task?.message) seen.add(task.message);
+    return task !== undefined && enough(task, seen);
+  });
+  return seen;
+}
+
+test('an endpoint that flaps while it is waited for is waited for, and both states are seen', async () => {
+  const scenario = await bench.scenario({
+    endpoints: { default: { states: [...flaps(3), ['Ready']], unhealthy: '900ms' } },
+  });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+  await scenario.start(plan);
+  const seen = await messagesUntil(scenario, plan, ({ phase }) => phase === 'running job');
+  expect([...seen]).toEqual(
+    expect.arrayContaining(['Ready, but /health answers 503', 'Not Ready: the server is reloading']),
+  );
+  expect((await scenario.closed(plan)).status).toBe('succeeded');
+  expect(await creations(scenario.platform, '/deployments')).toBe(1);
+});
+
+test('one that flaps for ever is given up at the readiness timeout, with what it said, and goes', async () => {
+  const scenario = await bench.scenario({
+    endpoints: { default: { states: [...flaps(60), ['Ready']], unhealthy: '900ms' } },
+  });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'], limits: { endpointReadySeconds: 5 } });
+  await scenario.start(plan);
+  const { status, snapshot } = await scenario.closed(plan);
+  expect(status).toBe('failed');
+  expect(snapshot.tasks[0]?.error).toEqual({
+    type: 'EndpointReadinessTimeout',
+    message: expect.stringMatching(/after 5 s: .*(\/health answers 503|Not Ready).*endpoint_readiness_timeout/),
+  });
+  expect(await creations(scenario.platform, '/jobs')).toBe(0);
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});

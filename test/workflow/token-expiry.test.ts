@@ -1,0 +1,64 @@
+import { createLeptonClient } from '../../src/lepton/client';
+import { cleanUp } from '../../src/sweeper/cleanup';
+import { creations, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
+import { runPlan } from '../support/plans';
+
+/** P05: the token runs out, or is revoked, in the middle of a run. */
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await startBench();
+});
+afterAll(() => bench.close());
+
+/** From now on the platform takes no token, or, without faults, takes it again. */
+async function setFaults({ platform: { url, token } }: Scenario, faults: readonly object[]): Promise<void> {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const answer = await fetch(new URL('/__sim/plan', url), {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ faults }),
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+}
+const body = { code: 'Unauthorized', message: 'token expired' };
+const refused = [{ on: '* /**', times: 'inf', respond: 401, body }];
+
+test('nothing is asked for hours: the task says what is wrong with the token, what is left is named, and can be removed later', async () => {
+  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
+  const plan = runPlan({
+    outputRoot: scenario.outputRoot,
+    tasks: ['hellaswag'],
+    limits: { jobSeconds: 3_600, teardownSeconds: 1_800 },
+  });
+  await scenario.start(plan);
+  await scenario.until(plan, ({ tasks: [task] }) => task?.phase === 'running job');
+  await setFaults(scenario, refused);
+  const { snapshot } = await scenario.closed(plan);
+  expect(snapshot.tasks[0]?.error).toEqual({
+    type: 'CredentialsRefused',
+    message: expect.stringMatching(/401.*token expired.*does not accept the token for workspace local.*log in again/),
+  });
+  const names = [snapshot.tasks[0]?.endpoint, snapshot.tasks[0]?.job];
+  expect(snapshot.left.map(({ name }) => name)).toEqual(expect.arrayContaining(names));
+  for (const { reason } of snapshot.left) expect(reason).toMatch(/401/);
+  const requests = await scenario.platform.requests();
+  expect(requests.filter(({ status }) => status === 401).length).toBeLessThan(60);
+  expect(JSON.stringify(snapshot)).not.toContain(scenario.platform.token);
+
+  await setFaults(scenario, []);
+  const { url, workspace, token } = scenario.platform;
+  const report = await cleanUp({
+    platform: createLeptonClient({ url, workspace, token }),
+    invocation: plan.invocation,
+    plan,
+    origin: 'tests',
+    outputDir: plan.outputDir,
+    secrets: [],
+    discard: false,
+    report: () => undefined,
+  });
+  expect(report).toMatchObject({ left: [], kept: [] });
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  expect(await creations(scenario.platform, '/deployments')).toBe(1);
+});
