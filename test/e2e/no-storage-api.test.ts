@@ -1,4 +1,4 @@
-import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse, stringify } from 'yaml';
 import { readJsonFile } from '../../src/home/private-file';
@@ -85,6 +85,58 @@ test(
     expect(await user.run(['status', invocation])).toMatchObject({ code: 0 });
     const again = await user.run(['cleanup', invocation]);
     expect(again).toMatchObject({ code: 0 });
+    expect(await inventory()).toEqual(emptyInventory);
+  },
+  6 * minutes,
+);
+
+/** A run that leaves its storage behind on purpose; its id. */
+async function keptRun(): Promise<string> {
+  const config = await configWith('kept.bin', 100_000);
+  const run = await user.run([...start, config, '-o', 'execution.keep_storage=true'], trusted);
+  expect({ code: run.code, stderr: run.stderr }).toMatchObject({ code: 0 });
+  expect((await filesOnVolumes()).filter((file) => file.endsWith('kept.bin'))).toHaveLength(1);
+  return (JSON.parse(run.stdout) as { invocation: string }).invocation;
+}
+
+test(
+  'cleanup from another machine, which knows nothing of the run, goes by what the platform remembers of its jobs',
+  async () => {
+    const invocation = await keptRun();
+    const { url, workspace, token } = await access();
+    const env = { LEPTON_WORKSPACE_ID: workspace, LEPTON_WORKSPACE_TOKEN: token, LEPTON_WORKSPACE_URL: url };
+    const elsewhere = await testHome('elsewhere-no-storage');
+    try {
+      const wanted = ['cleanup', invocation, '--output-dir', 'saved'];
+      expect(await elsewhere.run(wanted, env)).toMatchObject({
+        code: 3,
+        stderr: expect.stringMatching(/may still be going on[^]*--force/),
+      });
+      expect(await filesOnVolumes()).not.toEqual([]);
+      const { code, stderr } = await elsewhere.run([...wanted, '--force'], env);
+      expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('files of the run are in') });
+      const saved = path.join(elsewhere.folder, 'saved', invocation, '0-hellaswag');
+      expect(parse(await readFile(path.join(saved, 'results.yml'), 'utf8'))).toHaveProperty('results');
+      expect((await stat(path.join(saved, 'kept.bin'))).size).toBe(100_000);
+      expect(await filesOnVolumes()).toEqual([]);
+      expect(await inventory()).toEqual(emptyInventory);
+    } finally {
+      await elsewhere.dispose();
+    }
+  },
+  6 * minutes,
+);
+
+test(
+  'cleanup against a Temporal database that is new: this host still knows the plan',
+  async () => {
+    const invocation = await keptRun();
+    await user.run(['down']);
+    for (const suffix of ['', '-wal', '-shm']) await rm(user.home.temporalDatabase + suffix, { force: true });
+    await user.run(['up', '--platform', 'local'], withoutStorage);
+    const { code, stdout, stderr } = await user.run(['cleanup', invocation]);
+    expect({ code, stdout, stderr }).toMatchObject({ code: 0, stdout: expect.stringContaining('removed 1 of run') });
+    expect(await filesOnVolumes()).toEqual([]);
     expect(await inventory()).toEqual(emptyInventory);
   },
   6 * minutes,
