@@ -43,7 +43,9 @@ async function explained(error: unknown): Promise<unknown> {
   const { findTemporal } = await import('../stack/stack.js');
   const reach = await findTemporal(homePaths(process.env), process.env).catch(() => undefined);
   const name = reach ? `Temporal at ${reach.address}` : 'The embedded Temporal server';
-  return explainFault(error, { name, namespace: reach?.namespace ?? '', isEmbedded: reach?.isEmbedded ?? true });
+  return (
+    explainFault(error, { name, namespace: reach?.namespace ?? '', isEmbedded: reach?.isEmbedded ?? true }) ?? error
+  );
 }
 
 /** Libraries quote what they were given: an address with a proxy's password, a header with a key. */

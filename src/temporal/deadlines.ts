@@ -1,4 +1,4 @@
-import { type Interceptor, InterceptingCall } from '@grpc/grpc-js';
+import { type Interceptor, status } from '@grpc/grpc-js';
 import { defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 
 /** No call to Temporal waits for ever: a server that has accepted it may be stopped, or behind a wire that is cut. */
@@ -9,18 +9,36 @@ export const answerWithinMs = 10_000;
 /** These wait at the server, for news or for a worker: it answers by itself after some 20 s. */
 const waiting = /\/(GetWorkflowExecutionHistory|PollWorkflowExecutionUpdate|UpdateWorkflowExecution)$/;
 const newsWithinMs = 40_000;
+/** Carries a whole plan, which takes its time on a slow line; who sends it asks again by himself. */
+const large = /\/StartWorkflowExecution$/;
 
 /** What the SDK repeats (connections refused or cut) is over in half of the time: then the cause is told, not the deadline. */
 const attempts = 7;
 
-/** For `Connection.connect`: a deadline for each call that has none, around the SDK's own repetitions. */
+/**
+ * For `Connection.connect`: a deadline for each call that has none, around the SDK's own repetitions. An answer that alone
+ * is lost does not use it up: after half of it the call is made again, which the SDK's request ids make safe.
+ */
 export function boundedCalls(withinMs = answerWithinMs): Interceptor[] {
-  return [deadlineOf(withinMs), makeGrpcRetryInterceptor(defaultGrpcRetryOptions({ maxAttempts: attempts }))];
+  return [
+    (options, nextCall) => {
+      const { path } = options.method_definition;
+      const limitMs = waiting.test(path) ? Math.max(withinMs, newsWithinMs) : withinMs;
+      const deadline = Number(options.deadline ?? Date.now() + limitMs);
+      const attemptMs = waiting.test(path) || large.test(path) ? limitMs : withinMs / 2;
+      const attempt: typeof nextCall = (each) =>
+        nextCall({ ...each, deadline: Math.min(deadline, Date.now() + attemptMs) });
+      return repeatedUntil(deadline)(options, attempt);
+    },
+  ];
 }
 
-const deadlineOf =
-  (withinMs: number): Interceptor =>
-  (options, nextCall) => {
-    const limitMs = waiting.test(options.method_definition.path) ? Math.max(withinMs, newsWithinMs) : withinMs;
-    return new InterceptingCall(nextCall({ ...options, deadline: options.deadline ?? Date.now() + limitMs }));
-  };
+function repeatedUntil(deadline: number): Interceptor {
+  const { delayFunction, retryableDecider } = defaultGrpcRetryOptions({ maxAttempts: attempts });
+  return makeGrpcRetryInterceptor({
+    delayFunction,
+    retryableDecider: (attempt, reply) =>
+      retryableDecider(attempt, reply) ||
+      (reply.code === status.DEADLINE_EXCEEDED && attempt < attempts && Date.now() < deadline),
+  });
+}

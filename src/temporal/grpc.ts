@@ -84,9 +84,9 @@ export interface AskedServer {
   readonly isEmbedded: boolean;
 }
 
-/** What to tell a user of an error of Temporal's client; `undefined`: it is none. Pure. */
+/** What to tell a user of an error of Temporal's client; `undefined`: it is none, or says so itself. Pure. */
 export function explainFault(error: unknown, server: AskedServer): InfrastructureError | undefined {
-  if (!isTemporalFault(error)) return undefined;
+  if (error instanceof InfrastructureError || !isTemporalFault(error)) return undefined;
   const fault = faultIn(error);
   const seen = firstLine(fault?.details || (error as Error).message);
   return new InfrastructureError(textOf({ error, code: fault?.code, seen, server }), { cause: error });

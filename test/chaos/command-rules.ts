@@ -3,7 +3,7 @@ import type { Facts } from './run-case';
 
 /**
  * What must be true of the command that started or cancelled a run: it ends, with the code that the run's end asks for. It
- * may give up where it is denied the right to ask, and then has to say which run goes on without it. Pure.
+ * may give up where it is denied the right to ask, or not answered again and again, and then has to say which run goes on without it. Pure.
  */
 export function commandRules(facts: Facts, one: ChaosCase | undefined): string[] {
   const { command, happening, started } = facts;
@@ -11,7 +11,8 @@ export function commandRules(facts: Facts, one: ChaosCase | undefined): string[]
   if (command.hung) return [`the command did not end: ${lastWords(command.stderr)}`];
   const { event } = one ?? {};
   if (event === 'kill command' && happening.taken) return [];
-  const denied = one?.fault.denies === true && happening.hits > 0;
+  const silent = one?.fault.answer.kind === 'silence' && one.times > 1;
+  const denied = (one?.fault.denies === true || silent) && happening.hits > 0;
   const seen = `exit ${command.code ?? command.signal}: ${lastWords(command.stderr)}`;
   const interrupted = (event === 'cancel' || event === 'second cancel') && happening.taken;
   if (!started) {
@@ -19,7 +20,7 @@ export function commandRules(facts: Facts, one: ChaosCase | undefined): string[]
     return denied && command.code === 3 ? [] : [`no run was started, ${seen}`];
   }
   if (denied && command.code === 3) {
-    const named = facts.log.length === 0 || new RegExp(/[0-9a-f]{16}/).test(command.stderr);
+    const named = one?.course.cancelAfterJobs !== undefined || /[0-9a-f]{16}/.test(command.stderr);
     return named ? [] : [`gave up without naming its run, ${seen}`];
   }
   if (interrupted && one?.course.cancelAfterJobs === undefined) {

@@ -1,3 +1,4 @@
+import { InfrastructureError } from '../../src/temporal/errors';
 import { explainFault, grpcCodeOf, isOutage, isRefusedAccess } from '../../src/temporal/grpc';
 
 const fault = (code: number, details = 'said so'): Error =>
@@ -40,6 +41,12 @@ test('errors of others are not taken for Temporal\u2019s', () => {
     expect(isOutage(error)).toBe(false);
     expect(explainFault(error, cluster)).toBeUndefined();
   }
+});
+
+test('an error that says already what to do keeps its words, whatever caused it', () => {
+  const told = new InfrastructureError('run 0123 may have begun: evalsaga status 0123', { cause: fault(4) });
+  expect(explainFault(told, cluster)).toBeUndefined();
+  expect(isOutage(told)).toBe(true);
 });
 
 test('each kind says which server, what was seen, and what to do', () => {

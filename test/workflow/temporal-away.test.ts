@@ -16,6 +16,8 @@ import { ensureSweepSchedule } from '../../src/temporal/sweep-schedule';
 import { startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 import { openWire, type Wire } from '../support/wire';
+import { Ledger } from '../chaos/ledger';
+import { openTemporalGateway } from '../chaos/temporal-gateway';
 
 /** What a command does when Temporal does not answer, or when it did and the answer got lost. */
 
@@ -91,6 +93,40 @@ test('a server that has gone silent: every call ends by itself, and is told to b
   expect(await ensureSearchAttributes(client)).toMatchObject({ usable: false });
   wire.renew();
   expect(await cancelRun(client, plan.invocation)).toBe('requested');
+  await scenario.closed(plan);
+});
+
+test('an answer that alone is lost costs each call one repetition, and nobody sees it', async () => {
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+  await start(plan);
+  const near = client;
+  const ledger = new Ledger();
+  const gateway = await openTemporalGateway({ target: bench.env.address, side: 'client', ledger, names: plan });
+  client = await connectClient({
+    connection: { address: gateway.address },
+    namespace: 'default',
+    dataConverter: {},
+    callTimeoutMs: 2_000,
+  });
+  const lost: string[] = [];
+  ledger.restart();
+  // The history is what commands wait at: there the deadline of a whole wait holds.
+  ledger.interfere(({ method, nth }, forward) => {
+    if (nth > 1 || method === 'GetWorkflowExecutionHistory') return undefined;
+    lost.push(method);
+    return forward().then(() => 'silence' as const);
+  });
+  try {
+    const ends = await Promise.allSettled(calls.map(([, call]) => call(plan)));
+    const failures = ends.flatMap((end) => (end.status === 'rejected' ? [(end.reason as Error).name] : []));
+    // Nobody has a run that begins with what is searched for.
+    expect(failures).toEqual(['RunNotFound']);
+    expect(new Set(lost).size).toBeGreaterThanOrEqual(8);
+  } finally {
+    await client.connection.close();
+    await gateway.close();
+    client = near;
+  }
   await scenario.closed(plan);
 });
 
