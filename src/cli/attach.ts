@@ -7,7 +7,7 @@ import { isMissing, isRunning, readRecord, type ServiceName } from '../stack/rec
 import { InfrastructureError } from '../temporal/errors';
 import { isOutage } from '../temporal/grpc';
 import type { CommandContext } from './command';
-import { onInterrupts } from './interrupts';
+import { onInterrupts, type Interrupts } from './interrupts';
 import { createView, type RunView } from './live-view';
 import { programName } from './program-name';
 import type { Session } from './session';
@@ -20,6 +20,8 @@ export interface Attachment {
   readonly taskQueue: string;
   /** What the first Ctrl-C does: cancel the run, or leave at once (where a cancel was asked for already). */
   readonly onInterrupt: 'cancel' | 'detach';
+  /** Who listened to Ctrl-C until now; default: nobody did. */
+  readonly interrupts?: Interrupts;
   /** Ends the wait before the run does, e.g. when the one task of interest is done. */
   readonly until?: (run: RunDescription) => boolean;
 }
@@ -44,7 +46,9 @@ export async function attach(attachment: Attachment): Promise<Attached> {
       ),
     );
   };
-  const interrupts = onInterrupts({ first: onInterrupt === 'cancel' ? cancel : leave, second: leave });
+  const presses = { first: onInterrupt === 'cancel' ? cancel : leave, second: leave };
+  const interrupts = attachment.interrupts ?? onInterrupts(presses);
+  attachment.interrupts?.become(presses);
   const done = new AbortController();
   const guard = watchBackground({ attachment, view, signal: AbortSignal.any([leaving.signal, done.signal]) });
   try {

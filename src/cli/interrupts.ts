@@ -8,13 +8,24 @@ export async function untilSignalled(): Promise<void> {
 /** npm passes a Ctrl-C on that the terminal has sent us already: signals this close to each other are one key press. */
 const SAME_PRESS_MS = 400;
 
+/** What Ctrl-C does: the first time, and again. */
+export interface Presses {
+  readonly first: () => void;
+  readonly second: () => void;
+}
+
 export interface Interrupts {
+  /** Whether Ctrl-C was pressed. */
+  pressed(): boolean;
+  /** From now on Ctrl-C does this. A first press that was there before is passed on at once: it must not be lost in between. */
+  become(next: Presses): void;
   /** Stops listening: Ctrl-C ends the process again. */
   stop(): void;
 }
 
 /** Calls `first`, then `second`, as the user presses Ctrl-C; a held key or a repeated delivery counts once. */
-export function onInterrupts({ first, second }: { first: () => void; second: () => void }): Interrupts {
+export function onInterrupts(begin: Presses): Interrupts {
+  let current = begin;
   let presses = 0;
   let last = -Infinity;
   const listener = (): void => {
@@ -23,9 +34,16 @@ export function onInterrupts({ first, second }: { first: () => void; second: () 
     last = now;
     if (isRepeat) return;
     presses += 1;
-    if (presses === 1) first();
-    else second();
+    if (presses === 1) current.first();
+    else current.second();
   };
   process.on('SIGINT', listener);
-  return { stop: () => void process.off('SIGINT', listener) };
+  return {
+    pressed: () => presses > 0,
+    become(next) {
+      current = next;
+      if (presses > 0) next.first();
+    },
+    stop: () => void process.off('SIGINT', listener),
+  };
 }

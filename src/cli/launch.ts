@@ -19,7 +19,7 @@ import { attach } from './attach';
 import type { CommandContext } from './command';
 import { Interrupted } from './errors';
 import { done, type CommandOutcome } from './exit-code';
-import { onInterrupts } from './interrupts';
+import { onInterrupts, type Interrupts } from './interrupts';
 import { encryptionHint } from './encryption-hint';
 import { programName } from './program-name';
 import { runUrl, type Session } from './session';
@@ -37,59 +37,100 @@ export interface Launch {
 
 /** Brings up what is missing, starts the run, and stays with it until it has ended, unless the user leaves. */
 export async function launch(launch: Launch, context: CommandContext): Promise<CommandOutcome> {
-  const { plan, choice, detach, json } = launch;
-  const { output } = context;
-  output.note(`platform: ${choice.statement}`);
-  const stack = await startIt(launch, context);
-  const session: Session = stack;
-  await announce(plan, session, context);
-  if (detach) {
-    if (json)
-      output.json(
-        runDocument(await describeRun(stack.client, plan.invocation, context.home), runUrl(session, plan.invocation)),
-      );
-    return done;
-  }
-  const { invocation } = plan;
-  const attached = await attach({ session, context, invocation, taskQueue: stack.taskQueue, onInterrupt: 'cancel' });
-  if (attached.kind === 'detached') return sayDetached(plan, context);
-  return conclude({ run: attached.run, plan, session, context, json });
-}
-
-/** Up to here Ctrl-C leaves nothing behind but background processes; from the start of the run on, it cancels. */
-async function startIt({ plan, secrets, choice, configYaml }: Launch, context: CommandContext): Promise<Stack> {
-  const { home, env, output } = context;
+  const { choice } = launch;
+  context.output.note(`platform: ${choice.statement}`);
   const leaving = new AbortController();
   const leave = (): void => leaving.abort(new Interrupted('Interrupted; nothing was created.'));
   const interrupts = onInterrupts({ first: leave, second: () => process.exit(130) });
   try {
-    if (choice.access) await Promise.all([admitPlatform(choice, home), admit(plan, choice, choice.access, context)]);
-    leaving.signal.throwIfAborted();
-    const report = (line: string): void => output.note(output.style.dim(line));
-    const localPlatform = choice.ref.kind === 'local';
-    const stack = await ensureStack({ home, env, localPlatform, report, signal: leaving.signal });
-    const attributes = await ensureSearchAttributes(stack.client);
-    if (!attributes.usable) output.warn(attributes.warning);
-    const local = localPlatform ? await loadPlatformAccess(home, choice.ref) : undefined;
-    if (local) await admit(plan, choice, local, context);
-    leaving.signal.throwIfAborted();
-    const { client, taskQueue } = stack;
-    await keepSwept(stack, choice.ref, context);
-    const origin = await originOf({ ...clientOf(client), home, embedded: temporalTarget(env).kind === 'embedded' });
-    await startRun(client, {
-      plan,
-      taskQueue,
-      hostSecrets: secrets,
-      configYaml,
-      home,
-      origin,
-      searchAttributes: attributes.usable,
-      isEncrypted: stack.temporal.isEncrypted,
-    });
-    return stack;
+    const stack = await prepare(launch, context, leaving.signal);
+    await begin({ launch, stack, interrupts, signal: leaving.signal }, context);
+    return await stay({ launch, stack, interrupts }, context);
   } finally {
     interrupts.stop();
   }
+}
+
+/** All that is needed, before anything is created: Ctrl-C leaves nothing behind but background processes. */
+async function prepare(
+  { plan, choice }: Launch,
+  context: CommandContext,
+  signal: AbortSignal,
+): Promise<Stack & { readonly searchAttributes: boolean }> {
+  const { home, env, output } = context;
+  if (choice.access) await Promise.all([admitPlatform(choice, home), admit(plan, choice, choice.access, context)]);
+  signal.throwIfAborted();
+  const report = (line: string): void => output.note(output.style.dim(line));
+  const localPlatform = choice.ref.kind === 'local';
+  const stack = await ensureStack({ home, env, localPlatform, report, signal });
+  const attributes = await ensureSearchAttributes(stack.client);
+  if (!attributes.usable) output.warn(attributes.warning);
+  const local = localPlatform ? await loadPlatformAccess(home, choice.ref) : undefined;
+  if (local) await admit(plan, choice, local, context);
+  signal.throwIfAborted();
+  await keepSwept(stack, choice.ref, context);
+  return { ...stack, searchAttributes: attributes.usable };
+}
+
+interface Begun {
+  readonly launch: Launch;
+  readonly stack: Stack & { readonly searchAttributes: boolean };
+  readonly interrupts: Interrupts;
+}
+
+/** From here on the run may exist, so that a Ctrl-C has to cancel it, once it is known to. */
+async function begin(
+  { launch, stack, interrupts, signal }: Begun & { readonly signal: AbortSignal },
+  { home, env, output }: CommandContext,
+): Promise<void> {
+  const { plan, secrets, configYaml } = launch;
+  const { client, taskQueue } = stack;
+  const origin = await originOf({ ...clientOf(client), home, embedded: temporalTarget(env).kind === 'embedded' });
+  signal.throwIfAborted();
+  const { invocation } = plan;
+  interrupts.become({
+    first: () => output.note(`run ${invocation} is just beginning; it is cancelled as soon as it has`),
+    second: () => {
+      const program = programName(env);
+      output.note(`Run ${invocation} may have begun: ${program} status ${invocation}, ${program} cancel ${invocation}`);
+      process.exit(130);
+    },
+  });
+  await startRun(client, {
+    plan,
+    taskQueue,
+    hostSecrets: secrets,
+    configYaml,
+    home,
+    origin,
+    searchAttributes: stack.searchAttributes,
+    isEncrypted: stack.temporal.isEncrypted,
+  });
+}
+
+/** The run has begun: stays with it, or leaves it to itself where that was asked for. */
+async function stay({ launch, stack, interrupts }: Begun, context: CommandContext): Promise<CommandOutcome> {
+  const { plan, detach, json } = launch;
+  const { invocation } = plan;
+  await announce(plan, stack, context);
+  if (detach && !interrupts.pressed()) {
+    if (json)
+      context.output.json(
+        runDocument(await describeRun(stack.client, invocation, context.home), runUrl(stack, invocation)),
+      );
+    return done;
+  }
+  const { taskQueue } = stack;
+  const attached = await attach({
+    session: stack,
+    context,
+    invocation,
+    taskQueue,
+    onInterrupt: 'cancel',
+    interrupts,
+  });
+  if (attached.kind === 'detached') return sayDetached(plan, context);
+  return conclude({ run: attached.run, plan, session: stack, context, json });
 }
 
 const clientOf = ({ connection, options: { namespace } }: Client) => ({ connection, namespace });

@@ -1,6 +1,9 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { commandBench, createdDeployments, until, type CommandBench } from '../support/command';
+import { readRecord } from '../../src/stack/record';
+import { Ledger } from '../chaos/ledger';
+import { openTemporalGateway } from '../chaos/temporal-gateway';
+import { commandBench, createdDeployments, testHome, until, type CommandBench } from '../support/command';
 import { emptyInventory, type SimulatedPlan } from '../support/simulated';
 
 let bench: CommandBench;
@@ -135,6 +138,35 @@ describe('Ctrl-C while attached', () => {
     expect(await command.finished).toMatchObject({ code: 130, stderr: expect.stringContaining('nothing was created') });
     expect(await createdDeployments(platform)).toBe(0);
   });
+});
+
+test('Ctrl-C while Temporal is asked to begin the run cancels it once it has: exit 4', async () => {
+  const platform = await bench.lepton(longJobs);
+  await bench.run(['up']);
+  const target = `127.0.0.1:${(await readRecord(bench.home, 'temporal'))?.ports['grpc']}`;
+  const ledger = new Ledger();
+  const gateway = await openTemporalGateway({ target, side: 'client', ledger, names: { invocation: undefined } });
+  const other = await testHome('beginning');
+  try {
+    const env = { ...platform.env, TEMPORAL_ADDRESS: gateway.address, EVALSAGA_TASK_QUEUE: 'beginning' };
+    const beginning = new Promise<void>((resolve) =>
+      ledger.interfere(({ method }, forward) => {
+        if (method !== 'StartWorkflowExecution') return undefined;
+        resolve();
+        return command.untilSaid(/is just beginning/).then(forward);
+      }),
+    );
+    const command = other.start(['start', bench.config, '--json'], env);
+    await beginning;
+    command.signal('SIGINT');
+    const { code, stdout } = await command.finished;
+    expect(code).toBe(4);
+    expect(JSON.parse(stdout)).toMatchObject({ status: 'cancelled', teardown: { left: [] } });
+    expect(await platform.inventory()).toEqual(emptyInventory);
+  } finally {
+    await other.dispose();
+    await gateway.close();
+  }
 });
 
 describe('the run outlives', () => {
