@@ -15,14 +15,22 @@ export async function* inTime(
   const end = (): void => given.abort();
   options.signal.addEventListener('abort', end, { once: true });
   const iterator = source(AbortSignal.any([options.signal, given.signal]))[Symbol.asyncIterator]();
-  let timer: NodeJS.Timeout | undefined;
-  let isLate = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), options.withinMs);
-  });
+  let phase: 'in time' | 'late' | 'reading on' = 'in time';
+  let wake = (): void => undefined;
+  const timer = setTimeout(() => {
+    phase = 'late';
+    wake();
+  }, options.withinMs);
+  // A promise of each step's own: one that outlives the steps would keep all that they were raced with.
+  const lateness = (): Promise<'late'> =>
+    new Promise((resolve) => {
+      wake = () => resolve('late');
+      if (phase === 'late') wake();
+    });
   try {
     for (;;) {
       const next = iterator.next();
-      const step = await Promise.race([next, isLate]);
+      const step = await Promise.race([next, lateness()]);
       if (step !== 'late') {
         if (step.done) return;
         yield step.value;
@@ -36,7 +44,7 @@ export async function* inTime(
         yield Buffer.from(`\n${[said, ...lines].join('\n')}\n`);
         return;
       }
-      isLate = new Promise<'late'>(() => undefined);
+      phase = 'reading on';
       const rest = await next;
       if (rest.done) return;
       yield rest.value;
