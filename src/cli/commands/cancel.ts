@@ -31,9 +31,13 @@ export const cancel: CommandBody = async (input, context) => {
   checkIndex(index, before.snapshot.tasks);
   const target = { invocation, index };
   const waits = input.options['wait'] !== false;
-  const run = (await ask(session, target)) ? await wait({ session, target, before, waits, context }) : before;
-  if (run === before && waits) output.note(alreadyOver(target, before));
+  const isAsked = await ask(session, target);
+  // It may have ended, or been terminated, since it was looked at.
+  const run = isAsked
+    ? await wait({ session, target, before, waits, context })
+    : await describeRun(session.client, invocation, home);
   if (run === 'detached') return { kind: 'detached' };
+  if (!isAsked && waits) output.note(alreadyOver(target, run));
   return conclude({ run, target, session, context, json: wantsJson(input), waits });
 };
 
