@@ -4,10 +4,8 @@ import { taskWorkflowId } from '../contract/identity';
 import { inLanes } from '../home/lanes';
 import { taskStatus } from '../contract/messages';
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';
-import { answerWithinMs } from '../temporal/deadlines';
+import { answerWithinMs, workerWithinMs } from '../temporal/deadlines';
 
-/** Milliseconds that a worker may take to tell a task's state. */
-const workerWithinMs = 4_000;
 /** Tasks asked at once. */
 const lanes = 20;
 

@@ -6,6 +6,9 @@ import { defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/c
 /** Milliseconds that a call may take, its repetitions included, where its caller has not said otherwise. */
 export const answerWithinMs = 10_000;
 
+/** Milliseconds that a worker may take to tell the state of a run or task. */
+export const workerWithinMs = 4_000;
+
 /** These wait at the server, for news or for a worker: it answers by itself after some 20 s. */
 const waiting = /\/(GetWorkflowExecutionHistory|PollWorkflowExecutionUpdate|UpdateWorkflowExecution)$/;
 const newsWithinMs = 40_000;
