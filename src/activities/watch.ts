@@ -12,7 +12,7 @@ import { askForModels, probeModel } from './probe';
 import { probeKeyOf } from './probe-key';
 
 /** How long the last question to a model server may take, milliseconds: a report waits for it. */
-const lastQuestionMs = 12_000;
+const lastQuestionMs = 10_000;
 
 /** Looking after endpoints that are up: whether they stay so, and that they do. */
 export function createWatchActivities(dependencies: ActivityDependencies) {

@@ -206,7 +206,7 @@ const lastQuestion = (input: TaskInput, url: string): Promise<string> =>
 async function lastWords(ask: () => Promise<string>): Promise<string> {
   try {
     return await withDeadline({
-      seconds: 20,
+      seconds: 30,
       summary: 'last look',
       work: ask,
       onExpiry: () => Promise.resolve(new Error('no answer')),
