@@ -36,9 +36,9 @@ async function part(
 }
 
 test('faults crossed with cancels and terminations leave nothing and lose nothing', async () => {
-  await part(await inProcessStand(), quickEvents, { count: 32, atOnce: 8 });
+  await part(await inProcessStand(), quickEvents, { count: 24, atOnce: 8 });
 }, 240_000);
 
 test('nor do processes that are killed at those moments', async () => {
-  await part(await processStand(), killEvents, { count: 6, atOnce: 3 });
+  await part(await processStand(), killEvents, { count: 4, atOnce: 3 });
 }, 300_000);
