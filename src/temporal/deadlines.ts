@@ -36,12 +36,15 @@ export function boundedCalls(withinMs = answerWithinMs): Interceptor[] {
   ];
 }
 
+/** Repeats what is worth it, unless the pause before would outlast the deadline: then the cause is told, and at once. */
 function repeatedUntil(deadline: number): Interceptor {
   const { delayFunction, retryableDecider } = defaultGrpcRetryOptions({ maxAttempts: attempts });
   return makeGrpcRetryInterceptor({
     delayFunction,
-    retryableDecider: (attempt, reply) =>
-      retryableDecider(attempt, reply) ||
-      (reply.code === status.DEADLINE_EXCEEDED && attempt < attempts && Date.now() < deadline),
+    retryableDecider: (attempt, reply) => {
+      const isWorthIt =
+        retryableDecider(attempt, reply) || (reply.code === status.DEADLINE_EXCEEDED && attempt < attempts);
+      return isWorthIt && Date.now() + delayFunction(attempt, reply) < deadline;
+    },
   });
 }
