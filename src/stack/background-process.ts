@@ -60,6 +60,10 @@ function rotate(log: string): void {
   if (size > LOG_BYTES) renameSync(log, `${log}.1`);
 }
 
+/** Without the stack that Go or Node prints after a message, which would push the message out. Pure. */
+export const withoutStack = (log: string): string =>
+  log.replace(/\n+goroutine \d+ [^]*$/, '').replace(/\n\s+at [^\n]*/g, '');
+
 /** The last lines of a log, for an error message; bounded in memory. */
 export function lastLines(log: string, count = 5): string {
   try {
@@ -71,7 +75,7 @@ export function lastLines(log: string, count = 5): string {
     } finally {
       closeSync(file);
     }
-    return buffer.toString('utf8').trimEnd().split('\n').slice(-count).join('\n');
+    return withoutStack(buffer.toString('utf8')).trimEnd().split('\n').slice(-count).join('\n');
   } catch {
     return '';
   }

@@ -14,6 +14,8 @@ import { isRunning, logFile, readRecord, writeRecord, type ServiceName, type Ser
 export interface Launch {
   readonly home: HomePaths;
   readonly env: Env;
+  /** Ports that turned out to be another process's. */
+  readonly taken?: readonly number[];
 }
 
 const program = path.resolve(__dirname, '..', 'cli', 'main.js');
@@ -24,11 +26,12 @@ export const noStorageApiVariable = 'EVALSAGA_NO_STORAGE_API';
 /** Workspace id of the local platform that the stack runs. */
 export const localWorkspace = 'local';
 
-export async function startTemporal({ home, env, binary }: Launch & { binary: string }): Promise<ServiceRecord> {
+export async function startTemporal(launch: Launch & { binary: string }): Promise<ServiceRecord> {
+  const { home, env, binary, taken = [] } = launch;
   const before = await readRecord(home, 'temporal');
-  const grpc = await freePort([before?.ports['grpc'], defaultPorts.grpc]);
-  const ui = await freePort([before?.ports['ui'], defaultPorts.ui], [grpc]);
-  const codec = encryptionOf(env).isOn ? await codecPort(home, [grpc, ui]) : undefined;
+  const grpc = await freePort([before?.ports['grpc'], defaultPorts.grpc], taken);
+  const ui = await freePort([before?.ports['ui'], defaultPorts.ui], [...taken, grpc]);
+  const codec = encryptionOf(env).isOn ? await codecPort(home, [...taken, grpc, ui]) : undefined;
   return start({
     home,
     name: 'temporal',
@@ -56,9 +59,10 @@ export function localRuntime(env: Env): 'process' | 'docker' {
   throw new Error(`EVALSAGA_LOCAL_RUNTIME is "${wanted}": it can be process or docker.`);
 }
 
-export async function startPlatformService({ home, env, setup }: Launch & { setup: string }): Promise<ServiceRecord> {
+export async function startPlatformService(launch: Launch & { setup: string }): Promise<ServiceRecord> {
+  const { home, env, setup, taken } = launch;
   const before = await readRecord(home, 'platform');
-  const http = await freePort([before?.ports['http']]);
+  const http = await freePort([before?.ports['http']], taken);
   return start({
     home,
     name: 'platform',

@@ -12,6 +12,7 @@ import { temporalTarget, type Env, type TemporalTarget } from '../temporal/targe
 import { endProcess } from './background-process';
 import { codeVersion } from './code-version';
 import { refuseLosingTheKey, withKeyMark } from './encryption';
+import { startOnFreePorts } from './free-port-start';
 import { untilHealthy, whileAlive } from './health';
 import { withStackLock } from './lock';
 import { hasLivePoller } from './pollers';
@@ -70,7 +71,7 @@ export async function ensureStack(request: StackRequest): Promise<Stack> {
     const platform = ensurePlatform({ ...request, version, started });
     const serving = ensureTemporal({ ...request, target, started });
     const taskQueue = taskQueueOf({ target, request });
-    const connecting = serving.then((server) => connect(server, request));
+    const connecting = serving.then((server) => server.client ?? connect(server, request));
     const worker = serving.then(({ temporal }) =>
       ensureWorker({ ...request, target, temporal, taskQueue, version, started, connecting }),
     );
@@ -116,38 +117,45 @@ type Ensure = StackRequest & { readonly started: ServiceName[] };
 interface Server {
   readonly temporal: TemporalReach;
   readonly record: ServiceRecord | undefined;
-  readonly isNew: boolean;
+  /** Of a server that was started just now. */
+  readonly client?: Client;
 }
 
 async function ensureTemporal(request: Ensure & { target: TemporalTarget }): Promise<Server> {
   const { home, env, target, report, signal, started } = request;
-  if (target.kind === 'cluster') return { temporal: clusterReach(target, env), record: undefined, isNew: false };
+  if (target.kind === 'cluster') return { temporal: clusterReach(target, env), record: undefined };
   const running = await readRecord(home, 'temporal');
-  if (isRunning(running)) return { temporal: embeddedReach(running, env), record: running, isNew: false };
+  if (isRunning(running)) return { temporal: embeddedReach(running, env), record: running };
   const binary = await findServerBinary({ home, env, report, signal });
-  const record = await startTemporal({ home, env, binary });
   started.push('temporal');
-  return { temporal: embeddedReach(record, env), record, isNew: true };
+  const { record, answer } = await startOnFreePorts({
+    name: 'temporal',
+    home,
+    start: (taken) => startTemporal({ home, env, binary, taken }),
+    answers: (record) => connectClient({ ...embeddedReach(record, env), timeoutMs: START_WITHIN_MS, signal }),
+  });
+  return { temporal: embeddedReach(record, env), record, client: answer };
 }
 
-async function connect({ temporal, record, isNew }: Server, { home, signal }: StackRequest): Promise<Client> {
-  const timeoutMs = isNew ? START_WITHIN_MS : ANSWER_WITHIN_MS;
-  return whileAlive({ name: 'temporal', home, record }, connectClient({ ...temporal, timeoutMs, signal }));
+async function connect({ temporal, record }: Server, { home, signal }: StackRequest): Promise<Client> {
+  const connecting = connectClient({ ...temporal, timeoutMs: ANSWER_WITHIN_MS, signal });
+  return whileAlive({ name: 'temporal', home, record }, connecting);
 }
 
 async function ensurePlatform({ home, env, localPlatform, signal, version, started }: Ensure & { version: string }) {
   const before = await readRecord(home, 'platform');
   if (!localPlatform && (before === undefined || before.stopped)) return;
-  let record = before;
   const runtime = localRuntime(env);
   const setup = runtime === 'process' ? version : `${version} ${runtime}`;
-  if (!isRunning(record) || record.setup !== setup) {
-    if (isRunning(record)) await endProcess(record, SERVICE_GRACE_MS);
-    record = await startPlatformService({ home, env, setup });
-    started.push('platform');
+  const answers = ({ ports }: ServiceRecord) =>
+    untilHealthy(`http://127.0.0.1:${ports['http']}/healthz`, { withinMs: START_WITHIN_MS, signal });
+  if (isRunning(before) && before.setup === setup) {
+    return whileAlive({ name: 'platform', home, record: before }, answers(before));
   }
-  const health = `http://127.0.0.1:${record.ports['http']}/healthz`;
-  await whileAlive({ name: 'platform', home, record }, untilHealthy(health, { withinMs: START_WITHIN_MS, signal }));
+  if (isRunning(before)) await endProcess(before, SERVICE_GRACE_MS);
+  started.push('platform');
+  const start = (taken: readonly number[]) => startPlatformService({ home, env, setup, taken });
+  await startOnFreePorts({ name: 'platform', home, start, answers });
 }
 
 /** Decrypts for the embedded server's Web UI, at the address which that server was told when it was started. */

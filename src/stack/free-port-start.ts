@@ -1,0 +1,57 @@
+import { statSync, openSync, readSync, closeSync } from 'node:fs';
+import type { HomePaths } from '../home/paths';
+import { whileAlive } from './health';
+import { isRunning, logFile, type ServiceName, type ServiceRecord } from './record';
+
+/** Ports are looked for, then left to the service: in between, any other process may take one. */
+const ATTEMPTS = 4;
+
+export interface FreePortStart<T> {
+  readonly name: ServiceName;
+  readonly home: HomePaths;
+  /** Starts the service on ports that are free and not among `taken`. */
+  readonly start: (taken: readonly number[]) => Promise<ServiceRecord>;
+  /** Resolves once it answers. */
+  readonly answers: (record: ServiceRecord) => Promise<T>;
+}
+
+/**
+ * Starts a service and waits until it answers; anew, on other ports, when it ended because another process had taken one of
+ * its ports meanwhile (two homes that are brought up at the same time both find Temporal's default port free).
+ * Throws `InfrastructureError` with the end of its log when it ended for another reason.
+ */
+export async function startOnFreePorts<T>(
+  service: FreePortStart<T>,
+): Promise<{ readonly record: ServiceRecord; readonly answer: T }> {
+  const { name, home, start, answers } = service;
+  const log = logFile(home, name);
+  for (let attempt = 1, taken: readonly number[] = []; ; attempt += 1) {
+    const written = sizeOf(log);
+    const record = await start(taken);
+    const ports = Object.values(record.ports);
+    try {
+      return { record, answer: await whileAlive({ name, home, record }, answers(record)) };
+    } catch (error) {
+      if (attempt === ATTEMPTS || isRunning(record) || !saysPortIsTaken(textAfter(log, written))) throw error;
+      taken = [...taken, ...ports];
+    }
+  }
+}
+
+/** How Go and Node name EADDRINUSE. Pure. */
+export const saysPortIsTaken = (log: string): boolean => /address already in use|EADDRINUSE/.test(log);
+
+const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+
+/** What was written since the file had this size; all of it when it was begun anew. At most 64 KiB. */
+function textAfter(file: string, before: number): string {
+  const size = sizeOf(file);
+  const from = size < before ? 0 : before;
+  const buffer = Buffer.alloc(Math.min(size - from, 64 * 1024));
+  const opened = openSync(file, 'r');
+  try {
+    return buffer.toString('utf8', 0, readSync(opened, buffer, 0, buffer.length, from));
+  } finally {
+    closeSync(opened);
+  }
+}
