@@ -50,14 +50,17 @@ describe('a run', () => {
     const scenario = await bench.scenario({
       endpoints: {
         default: { states: [['Starting', '100ms'], ['Ready']] },
-        match: [{ name: '*wino*', states: [['Starting', '4s'], ['Ready']] }],
+        match: [{ name: '*wino*', states: [['Starting', '1h'], ['Ready']] }],
       },
     });
     const plan = runPlan({ outputRoot: scenario.outputRoot, change: { startPolicy: 'as_ready' } });
     await scenario.start(plan);
     await scenario.until(plan, ({ tasks }) => tasks[0]?.phase === 'done' && tasks[2]?.phase === 'awaiting ready');
     expect((await scenario.platform.inventory()).deployments).not.toContain(plan.tasks[0]?.endpointName);
-    expect((await scenario.closed(plan)).status).toBe('succeeded');
+    await scenario.cancel(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect(status).toBe('cancelled');
+    expect(snapshot.tasks[0]?.outcome).toBe('succeeded');
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
