@@ -60,6 +60,8 @@ module.exports = {
     '^(\\.{1,2}/.+)\\.js$': ['$1.js', '$1'],
   },
   testTimeout: 120_000,
+  // Of the tests of one file that are said to be concurrent: they wait for timers most of their time.
+  maxConcurrency: 4,
   globalSetup: '<rootDir>/test/setup/build-once.cjs',
   slowTestThreshold: 60,
 };

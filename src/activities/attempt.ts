@@ -1,6 +1,6 @@
 import { Context, type Info } from '@temporalio/activity';
 import { observed } from '../contract/messages';
-import { isRefusal, toFailure } from './failures';
+import { isRefusal, lastInTime, toFailure } from './failures';
 import { fitWords } from './wording';
 
 /** Well below the heartbeat timeout (workflows/activity-groups.ts): a missing one means that this worker is gone. */
@@ -19,7 +19,9 @@ export async function attempt<T>(
   } catch (error) {
     // An aborted request is how a cancelled activity ends; the abort's own reason tells cancel and shutdown apart.
     if (signal.aborted) throw signal.reason;
-    throw toFailure(error, { ...options, attempt: info.attempt, refusals: refusalsOf(info, error) });
+    const failure = toFailure(error, { ...options, attempt: info.attempt, refusals: refusalsOf(info, error) });
+    const spentMs = Date.now() - info.scheduledTimestampMs;
+    throw lastInTime(failure, { elapsedMs: spentMs, budgetMs: info.scheduleToCloseTimeoutMs });
   } finally {
     clearInterval(pulse);
   }

@@ -1,5 +1,6 @@
 import { CancelledFailure } from '@temporalio/common';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
+import { msToNumber } from '@temporalio/common/lib/time';
 import { failureTypes, type FailureType } from '../contract/errors';
 import { CredentialsError, LeptonError, type LeptonErrorKind } from '../lepton/errors';
 import { retryDelayMs } from '../lepton/retry-timing';
@@ -35,6 +36,28 @@ export function toFailure(error: unknown, { subject, attempt, refusals, purpose 
     ...(final
       ? { details: [{ attempt }] }
       : { nextRetryDelay: retryDelayMs({ kind, attempt: count, retryAfterMs, random: Math.random }) }),
+  });
+}
+
+/**
+ * The failure as the activity's last one, when its time ends before a next attempt would have its say: of an attempt that
+ * Temporal cuts off, people only learn that there was no time, not what stood in the way. Pure. Milliseconds.
+ */
+export function lastInTime(
+  failure: unknown,
+  { elapsedMs, budgetMs }: { readonly elapsedMs: number; readonly budgetMs: number },
+): unknown {
+  if (!(failure instanceof ApplicationFailure) || failure.nonRetryable || budgetMs <= 0) return failure;
+  const delayMs = failure.nextRetryDelay === undefined ? 0 : msToNumber(failure.nextRetryDelay);
+  const attemptMs = Math.min(15_000, budgetMs / 4);
+  if (elapsedMs + delayMs + attemptMs < budgetMs) return failure;
+  const { message, type, details, category } = failure;
+  return ApplicationFailure.create({
+    message,
+    nonRetryable: true,
+    ...(type ? { type } : {}),
+    ...(details ? { details } : {}),
+    ...(category ? { category } : {}),
   });
 }
 

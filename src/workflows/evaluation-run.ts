@@ -19,7 +19,7 @@ import type { LeftResource, RunSnapshot, TaskError, TaskSnapshot } from '../cont
 import { teardown } from './activity-groups';
 import { evaluationTask } from './evaluation-task';
 import { plainWords } from './details';
-import { describeError, rootMessage, snapshotOf } from './failures';
+import { describeError, snapshotOf } from './failures';
 import { fitRun, leftText } from './fitting';
 import { guardRun, whyInterrupted, type Interruption } from './guards';
 import { newsOfTask } from './news';
@@ -251,7 +251,7 @@ class EvaluationRun {
         job: { name: first.jobName, spec: first.job },
       });
     } catch (error) {
-      this.progress.leave({ kind: 'storage', name: storage.path, reason: rootMessage(error) });
+      this.progress.leave({ kind: 'storage', name: storage.path, reason: describeError(error).message });
     }
   }
 }

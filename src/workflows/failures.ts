@@ -52,7 +52,7 @@ export function lostBefore(error: unknown): boolean {
 }
 
 /** The text of the innermost cause. */
-export function rootMessage(error: unknown): string {
+function rootMessage(error: unknown): string {
   let current: unknown = error;
   while (current instanceof Error && current.cause instanceof Error) current = current.cause;
   return current instanceof Error ? current.message : String(current);

@@ -1,6 +1,6 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { LeftResource } from '../contract/state';
-import { rootMessage } from './failures';
+import { describeError } from './failures';
 
 /** Undoes one step. Runs at most once, whoever asks for it. */
 export interface Compensation {
@@ -44,7 +44,7 @@ export class Saga {
     try {
       await CancellationScope.nonCancellable(undo);
     } catch (error) {
-      this.unfinished.push({ ...resource, reason: rootMessage(error) });
+      this.unfinished.push({ ...resource, reason: describeError(error).message });
     }
   }
 }

@@ -29,8 +29,8 @@ export function runPlan(options: PlanOptions): RunPlan {
     maxParallelEndpoints: null,
     keepStorage: false,
     limits: {
-      endpointReadySeconds: 30,
-      jobSeconds: 30,
+      endpointReadySeconds: 90,
+      jobSeconds: 90,
       teardownSeconds: 30,
       runSeconds: null,
       resultBytes: 1e8,

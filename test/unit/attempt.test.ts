@@ -1,7 +1,7 @@
 import type { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { attempt } from '../../src/activities/attempt';
-import { notReady } from '../../src/activities/failures';
+import { lastInTime, notReady } from '../../src/activities/failures';
 import { CredentialsError, LeptonError, type LeptonErrorKind } from '../../src/lepton/errors';
 
 /** How often a refused call is made again. */
@@ -17,7 +17,12 @@ async function failuresOf(
 ): Promise<ApplicationFailure[]> {
   const failures: ApplicationFailure[] = [];
   for (const [index, error] of errors.entries()) {
-    const environment = new MockActivityEnvironment({ activityId, attempt: index + 1 });
+    const environment = new MockActivityEnvironment({
+      activityId,
+      attempt: index + 1,
+      scheduledTimestampMs: Date.now(),
+      scheduleToCloseTimeoutMs: 3_600_000,
+    });
     const work = () => attempt({ subject: 'endpoint x', purpose }, () => Promise.reject(error));
     failures.push((await environment.run(work).catch((failure: unknown) => failure)) as ApplicationFailure);
   }
@@ -56,4 +61,17 @@ test('an outage is a matter of the next attempt, however long it lasts', async (
   const failures = await failuresOf('outage', 'teardown', Array(9).fill(refused('server')));
   expect(finals(failures)).toEqual(Array(9).fill(false));
   expect(failures[0]?.type).toBe('PlatformUnavailable');
+});
+
+test('the last attempt that has time to say what it saw ends the activity with it', () => {
+  const failure = notReady('still being deleted', 3_000);
+  const after = (elapsedMs: number, budgetMs = 60_000): unknown => lastInTime(failure, { elapsedMs, budgetMs });
+  expect(after(41_000)).toBe(failure);
+  expect(after(42_000)).toMatchObject({ message: 'still being deleted', type: failure.type, nonRetryable: true });
+  // A short budget keeps most of its time; none at all is no bound.
+  expect(after(4_000, 10_000)).toBe(failure);
+  expect(after(5_000, 10_000)).toMatchObject({ nonRetryable: true });
+  expect(after(5_000, 0)).toBe(failure);
+  const other = new Error('a bug');
+  expect(lastInTime(other, { elapsedMs: 60_000, budgetMs: 60_000 })).toBe(other);
 });

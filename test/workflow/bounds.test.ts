@@ -19,21 +19,24 @@ async function eventsOf(scenario: Scenario, id: string): Promise<{ count: number
   return { count: historyLength, bytes: historySize ?? 0 };
 }
 
-test('T04 a wait of many looks at a state that keeps changing adds next to nothing to the history', async () => {
-  const states = Array.from({ length: 60 }, (_, step) => ['Running', '300ms', `step ${step} of 60`]);
-  const scenario = await bench.scenario({ jobs: { default: { states: [...states, ['Completed']] } } });
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
-  await scenario.start(plan);
-  expect((await scenario.closed(plan)).status).toBe('succeeded');
-  const looks = (await scenario.platform.requests()).filter(({ path: route }) => route.startsWith('/jobs')).length;
-  expect(looks).toBeGreaterThan(15);
-  const task = await eventsOf(scenario, taskWorkflowId(plan.invocation, 0));
-  const run = await eventsOf(scenario, runWorkflowId(plan.invocation));
-  expect(task.count).toBeLessThan(400);
-  expect(run.count).toBeLessThan(250);
-});
+test.concurrent(
+  'T04 a wait of many looks at a state that keeps changing adds next to nothing to the history',
+  async () => {
+    const states = Array.from({ length: 60 }, (_, step) => ['Running', '300ms', `step ${step} of 60`]);
+    const scenario = await bench.scenario({ jobs: { default: { states: [...states, ['Completed']] } } });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+    await scenario.start(plan);
+    expect((await scenario.closed(plan)).status).toBe('succeeded');
+    const looks = (await scenario.platform.requests()).filter(({ path: route }) => route.startsWith('/jobs')).length;
+    expect(looks).toBeGreaterThan(15);
+    const task = await eventsOf(scenario, taskWorkflowId(plan.invocation, 0));
+    const run = await eventsOf(scenario, runWorkflowId(plan.invocation));
+    expect(task.count).toBeLessThan(400);
+    expect(run.count).toBeLessThan(250);
+  },
+);
 
-test('T04 a long wait for a state that stays costs no events at all', async () => {
+test.concurrent('T04 a long wait for a state that stays costs no events at all', async () => {
   const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '12s'], ['Completed']] } } });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
   await scenario.start(plan);
@@ -43,34 +46,37 @@ test('T04 a long wait for a state that stays costs no events at all', async () =
   expect((await eventsOf(scenario, taskWorkflowId(plan.invocation, 0))).count).toBeLessThan(200);
 });
 
-test('T02 a platform that answers with 5 MB of text: its task fails with the beginning and the end of it', async () => {
-  const essay = `denied because ${'x'.repeat(5_000_000)} that is why`;
-  const body = { code: 'Denied', message: essay };
-  const scenario = await bench.scenario({
-    endpoints: {
-      default: { states: [['Starting', '100ms'], ['Ready']] },
-      match: [{ name: '*arc*', states: [['Starting', '500ms', essay], ['Error']], message: essay }],
-    },
-    jobs: {
-      default: { states: [['Running', '300ms'], ['Failed']], log: essay, message: essay },
-    },
-    faults: [{ on: 'POST /deployments', name: '*hella*', times: 'inf', respond: 422, body }],
-  });
-  const plan = runPlan({ outputRoot: scenario.outputRoot });
-  await scenario.start(plan);
-  const { snapshot } = await scenario.closed(plan);
-  const errors = snapshot.tasks.map(({ error }) => error);
-  expect(errors.map((error) => error?.type)).toEqual(['RequestRefused', 'EndpointFailed', 'JobFailed']);
-  for (const error of errors) {
-    expect(error?.message.length).toBeLessThan(2_200);
-    expect(error?.message).toContain('denied because');
-  }
-  for (const { index } of plan.tasks)
-    expect((await eventsOf(scenario, taskWorkflowId(plan.invocation, index))).bytes).toBeLessThan(400_000);
-  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-});
+test.concurrent(
+  'T02 a platform that answers with 5 MB of text: its task fails with the beginning and the end of it',
+  async () => {
+    const essay = `denied because ${'x'.repeat(5_000_000)} that is why`;
+    const body = { code: 'Denied', message: essay };
+    const scenario = await bench.scenario({
+      endpoints: {
+        default: { states: [['Starting', '100ms'], ['Ready']] },
+        match: [{ name: '*arc*', states: [['Starting', '500ms', essay], ['Error']], message: essay }],
+      },
+      jobs: {
+        default: { states: [['Running', '300ms'], ['Failed']], log: essay, message: essay },
+      },
+      faults: [{ on: 'POST /deployments', name: '*hella*', times: 'inf', respond: 422, body }],
+    });
+    const plan = runPlan({ outputRoot: scenario.outputRoot });
+    await scenario.start(plan);
+    const { snapshot } = await scenario.closed(plan);
+    const errors = snapshot.tasks.map(({ error }) => error);
+    expect(errors.map((error) => error?.type)).toEqual(['RequestRefused', 'EndpointFailed', 'JobFailed']);
+    for (const error of errors) {
+      expect(error?.message.length).toBeLessThan(2_200);
+      expect(error?.message).toContain('denied because');
+    }
+    for (const { index } of plan.tasks)
+      expect((await eventsOf(scenario, taskWorkflowId(plan.invocation, index))).bytes).toBeLessThan(400_000);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  },
+);
 
-test('10,000 metrics: 200 of them are in history, all are at home', async () => {
+test.concurrent('10,000 metrics: 200 of them are in history, all are at home', async () => {
   const metrics = Object.fromEntries(Array.from({ length: 10_000 }, (_, at) => [`m${at}`, at / 10_000]));
   const scenario = await bench.scenario({
     jobs: { default: { states: [['Running', '300ms'], ['Completed']], metrics } },
@@ -82,7 +88,7 @@ test('10,000 metrics: 200 of them are in history, all are at home', async () => 
   expect(Object.keys(snapshot.tasks[0]?.metrics ?? {})).toHaveLength(200);
 });
 
-test('T02, T03 a plan beyond the limit is refused with its size, and nothing is started', async () => {
+test.concurrent('T02, T03 a plan beyond the limit is refused with its size, and nothing is started', async () => {
   const scenario = await bench.scenario();
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: Array.from({ length: 300 }, (_, at) => `t-${at}`) });
   const params = stringify({ text: 'x'.repeat(50_000) });
@@ -117,7 +123,7 @@ function planOf(bytes: number, plan: RunPlan): RunPlan {
   return withScript(bytes - Buffer.byteLength(JSON.stringify(withScript(0))));
 }
 
-test('a plan of exactly the limit goes through all of Temporal, one byte more is refused', async () => {
+test.concurrent('a plan of exactly the limit goes through all of Temporal, one byte more is refused', async () => {
   const scenario = await bench.scenario();
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
   await expect(scenario.start(planOf(maxPlanBytes + 1, plan))).rejects.toMatchObject({ name: 'PlanTooLarge' });
@@ -128,25 +134,28 @@ test('a plan of exactly the limit goes through all of Temporal, one byte more is
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
-test('a large endpoint spec goes to every task although all together are more than one message may hold', async () => {
-  const scenario = await bench.scenario();
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: Array.from({ length: 6 }, (_, at) => `t-${at}`) });
-  if (plan.endpoint.kind !== 'dedicated') throw new Error('the plan deploys endpoints');
-  const { spec } = plan.endpoint;
-  const endpoint: EndpointPlan = {
-    ...plan.endpoint,
-    spec: { ...spec, envs: [...spec.envs, { name: 'LARGE', value: 'x'.repeat(900_000) }] },
-  };
-  await scenario.start({ ...plan, endpoint });
-  const { status, snapshot } = await scenario.closed(plan);
-  expect({ status, errors: snapshot.tasks.map(({ error }) => error) }).toEqual({
-    status: 'succeeded',
-    errors: Array(6).fill(null),
-  });
-  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-});
+test.concurrent(
+  'a large endpoint spec goes to every task although all together are more than one message may hold',
+  async () => {
+    const scenario = await bench.scenario();
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: Array.from({ length: 6 }, (_, at) => `t-${at}`) });
+    if (plan.endpoint.kind !== 'dedicated') throw new Error('the plan deploys endpoints');
+    const { spec } = plan.endpoint;
+    const endpoint: EndpointPlan = {
+      ...plan.endpoint,
+      spec: { ...spec, envs: [...spec.envs, { name: 'LARGE', value: 'x'.repeat(900_000) }] },
+    };
+    await scenario.start({ ...plan, endpoint });
+    const { status, snapshot } = await scenario.closed(plan);
+    expect({ status, errors: snapshot.tasks.map(({ error }) => error) }).toEqual({
+      status: 'succeeded',
+      errors: Array(6).fill(null),
+    });
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  },
+);
 
-test('the budget ends the run with everything torn down, and says what it cost', async () => {
+test.concurrent('the budget ends the run with everything torn down, and says what it cost', async () => {
   const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
   // 2 endpoints at 1.80 an hour are 0.001 a second.
   const budget = { limit: 0.006, currency: 'USD', endpointPerHour: 1.8, jobPerHour: 0 };

@@ -14,7 +14,7 @@ const anyIn = (phase: TaskPhase) => (snapshot: RunSnapshot) => snapshot.tasks.so
 
 /** Resolves once the platform was asked that. */
 async function asked(scenario: Scenario, method: string, route: RegExp, times = 1): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     const requests = await scenario.platform.requests();
     if (requests.filter((request) => request.method === method && route.test(request.path)).length >= times) return;
@@ -24,7 +24,7 @@ async function asked(scenario: Scenario, method: string, route: RegExp, times = 
 }
 
 describe('a create that lands late', () => {
-  test('after the delete said that there is nothing: found and removed all the same', async () => {
+  test.concurrent('after the delete said that there is nothing: found and removed all the same', async () => {
     const scenario = await bench.scenario({
       faults: [
         { on: 'POST /deployments', times: 1, respond: 'drop', apply_after: '6s' },
@@ -46,21 +46,24 @@ describe('a create that lands late', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test('when the next try had been quicker and all is over: no second endpoint, no second job stays', async () => {
-    const scenario = await bench.scenario({
-      faults: [
-        { on: 'POST /deployments', times: 1, respond: 'drop', apply_after: '5s' },
-        { on: 'POST /jobs', times: 1, respond: 'drop', apply_after: '5s' },
-      ],
-    });
-    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
-    await scenario.start(plan);
-    const { status, snapshot } = await scenario.closed(plan);
-    expect({ status, error: snapshot.tasks[0]?.error }).toEqual({ status: 'succeeded', error: null });
-    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-  });
+  test.concurrent(
+    'when the next try had been quicker and all is over: no second endpoint, no second job stays',
+    async () => {
+      const scenario = await bench.scenario({
+        faults: [
+          { on: 'POST /deployments', times: 1, respond: 'drop', apply_after: '5s' },
+          { on: 'POST /jobs', times: 1, respond: 'drop', apply_after: '5s' },
+        ],
+      });
+      const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+      await scenario.start(plan);
+      const { status, snapshot } = await scenario.closed(plan);
+      expect({ status, error: snapshot.tasks[0]?.error }).toEqual({ status: 'succeeded', error: null });
+      expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+    },
+  );
 
-  test('a job, after the cancel: what it wrote meanwhile comes home before it goes', async () => {
+  test.concurrent('a job, after the cancel: what it wrote meanwhile comes home before it goes', async () => {
     const scenario = await bench.scenario({
       faults: [
         { on: 'POST /jobs', times: 1, respond: 'drop', apply_after: '5s' },
@@ -78,7 +81,7 @@ describe('a create that lands late', () => {
     expect(await readFile(path.join(folder, 'results.yml'), 'utf8')).toContain('results');
   });
 
-  test('although a later try was refused: an unheard earlier one may have been carried out', async () => {
+  test.concurrent('although a later try was refused: an unheard earlier one may have been carried out', async () => {
     const scenario = await bench.scenario({
       faults: [
         { on: 'POST /deployments', times: 1, respond: 'drop', apply_after: '5s' },
@@ -94,7 +97,7 @@ describe('a create that lands late', () => {
 });
 
 describe('cancel', () => {
-  test('while a create is under way that then fails: the task is cancelled, not failed', async () => {
+  test.concurrent('while a create is under way that then fails: the task is cancelled, not failed', async () => {
     const scenario = await bench.scenario({
       faults: [{ on: 'POST /deployments', times: 'inf', delay: '2s', respond: 500 }],
     });
@@ -108,7 +111,7 @@ describe('cancel', () => {
     expect(await creations(scenario.platform, '/deployments')).toBe(0);
   });
 
-  test('while results come home: they come home, then all goes', async () => {
+  test.concurrent('while results come home: they come home, then all goes', async () => {
     const scenario = await bench.scenario({ faults: [{ on: 'GET /storage/**', times: 'inf', delay: '300ms' }] });
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
@@ -122,7 +125,7 @@ describe('cancel', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test('while teardown waits for an endpoint that dies slowly: it waits on', async () => {
+  test.concurrent('while teardown waits for an endpoint that dies slowly: it waits on', async () => {
     const scenario = await bench.scenario({
       endpoints: { default: { states: [['Starting', '100ms'], ['Ready']], deleting: '3s' } },
     });
@@ -135,7 +138,7 @@ describe('cancel', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test('of a hundred tasks: their endpoints go in parallel', async () => {
+  test.concurrent('of a hundred tasks: their endpoints go in parallel', async () => {
     const scenario = await bench.scenario({
       endpoints: { default: { states: [['Starting', '1h'], ['Ready']], deleting: '4s' } },
     });
@@ -158,7 +161,7 @@ describe('cancel', () => {
   });
 });
 
-test('what never began is cancelled at once: nothing was created for it', async () => {
+test.concurrent('what never began is cancelled at once: nothing was created for it', async () => {
   const scenario = await bench.scenario({ endpoints: { default: { states: [['Starting', '1h'], ['Ready']] } } });
   const plan = runPlan({
     outputRoot: scenario.outputRoot,

@@ -17,7 +17,7 @@ const slowPlan = {
 const anyIn = (phase: TaskPhase) => (snapshot: RunSnapshot) => snapshot.tasks.some((task) => task.phase === phase);
 
 describe('cancel tears down', () => {
-  test.each<[string, (snapshot: RunSnapshot) => boolean]>([
+  test.concurrent.each<[string, (snapshot: RunSnapshot) => boolean]>([
     ['at once', () => true],
     ['while endpoints start', anyIn('awaiting ready')],
     ['while jobs run', anyIn('running job')],
@@ -34,7 +34,7 @@ describe('cancel tears down', () => {
     expect(await creations(scenario.platform, '/deployments')).toBeLessThanOrEqual(3);
   });
 
-  test('while a create is in flight: its outcome is awaited, then removed', async () => {
+  test.concurrent('while a create is in flight: its outcome is awaited, then removed', async () => {
     const scenario = await bench.scenario({
       ...slowPlan,
       faults: [{ on: 'POST /deployments', delay: '3s', times: 3 }],
@@ -47,7 +47,7 @@ describe('cancel tears down', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test('while a create is being retried: no new create after the cancel', async () => {
+  test.concurrent('while a create is being retried: no new create after the cancel', async () => {
     const scenario = await bench.scenario({
       ...slowPlan,
       faults: [{ on: 'POST /deployments', times: 'inf', respond: 503 }],
@@ -61,7 +61,7 @@ describe('cancel tears down', () => {
     expect(await creations(scenario.platform, '/deployments')).toBe(0);
   });
 
-  test('twice: the second cancel changes nothing', async () => {
+  test.concurrent('twice: the second cancel changes nothing', async () => {
     const scenario = await bench.scenario({
       ...slowPlan,
       faults: [{ on: 'DELETE /deployments/*', delay: '1s', times: 6 }],
@@ -76,7 +76,7 @@ describe('cancel tears down', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test('of one task from the Web UI: the others go on', async () => {
+  test.concurrent('of one task from the Web UI: the others go on', async () => {
     const scenario = await bench.scenario({
       ...slowPlan,
       jobs: { default: { states: [['Running', '3s'], ['Completed']] } },
@@ -93,7 +93,7 @@ describe('cancel tears down', () => {
 });
 
 describe('terminate', () => {
-  test('of the run: its tasks are cancelled and tear down by themselves', async () => {
+  test.concurrent('of the run: its tasks are cancelled and tear down by themselves', async () => {
     const scenario = await bench.scenario(slowPlan);
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
@@ -110,7 +110,7 @@ describe('terminate', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test('of a task: the run tears down in its place', async () => {
+  test.concurrent('of a task: the run tears down in its place', async () => {
     const scenario = await bench.scenario({
       ...slowPlan,
       jobs: { default: { states: [['Running', '2s'], ['Completed']] } },
@@ -126,7 +126,7 @@ describe('terminate', () => {
   });
 });
 
-test('max_run_time ends the run with everything torn down', async () => {
+test.concurrent('max_run_time ends the run with everything torn down', async () => {
   const scenario = await bench.scenario(slowPlan);
   const plan = runPlan({ outputRoot: scenario.outputRoot, limits: { runSeconds: 4 } });
   await scenario.start(plan);
@@ -135,7 +135,7 @@ test('max_run_time ends the run with everything torn down', async () => {
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
-test('the worker goes and comes back: the run goes on, nothing is created twice', async () => {
+test.concurrent('the worker goes and comes back: the run goes on, nothing is created twice', async () => {
   const scenario = await bench.scenario(slowPlan);
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag', 'arc_challenge'] });
   await scenario.start(plan);

@@ -67,28 +67,31 @@ const twoTasks = (scenario: Scenario): RunPlan =>
 /** A client of this bench's server with other keys, or none. */
 const clientOf = (file?: string): Client => clientWith(bench.env, file === undefined ? {} : { keyFile: file });
 
-test('a run that succeeds leaves nothing readable, and is read with the key; its history replays', async () => {
-  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1s'], ['Completed']] } } });
-  const plan = twoTasks(scenario);
-  await scenario.start(plan);
-  await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
-  // While it runs, pending activities and what the Web UI is told are to be looked at too.
-  await expectCiphertext(plan);
-  const run = await scenario.closed(plan);
-  expect(run.status).toBe('succeeded');
-  expect(run.snapshot.tasks.map(({ metrics }) => Object.keys(metrics).length > 0)).toEqual([true, true]);
-  await expectCiphertext(plan);
-  expect(await planInHistory(bench.client, plan.invocation)).toEqual(plan);
+test.concurrent(
+  'a run that succeeds leaves nothing readable, and is read with the key; its history replays',
+  async () => {
+    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1s'], ['Completed']] } } });
+    const plan = twoTasks(scenario);
+    await scenario.start(plan);
+    await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
+    // While it runs, pending activities and what the Web UI is told are to be looked at too.
+    await expectCiphertext(plan);
+    const run = await scenario.closed(plan);
+    expect(run.status).toBe('succeeded');
+    expect(run.snapshot.tasks.map(({ metrics }) => Object.keys(metrics).length > 0)).toEqual([true, true]);
+    await expectCiphertext(plan);
+    expect(await planInHistory(bench.client, plan.invocation)).toEqual(plan);
 
-  const { dataConverter } = encryptionOf({ EVALSAGA_ENCRYPTION_KEY_FILE: keyFile });
-  for (const id of idsOf(plan)) {
-    const history = await bench.client.workflow.getHandle(id).fetchHistory();
-    const options = { workflowBundle: { codePath: encryptedBundle }, dataConverter };
-    await expect(Worker.runReplayHistory(options, history, id)).resolves.toBeUndefined();
-  }
-});
+    const { dataConverter } = encryptionOf({ EVALSAGA_ENCRYPTION_KEY_FILE: keyFile });
+    for (const id of idsOf(plan)) {
+      const history = await bench.client.workflow.getHandle(id).fetchHistory();
+      const options = { workflowBundle: { codePath: encryptedBundle }, dataConverter };
+      await expect(Worker.runReplayHistory(options, history, id)).resolves.toBeUndefined();
+    }
+  },
+);
 
-test('errors and messages of the platform are encrypted, and told to who has the key', async () => {
+test.concurrent('errors and messages of the platform are encrypted, and told to who has the key', async () => {
   const scenario = await bench.scenario({
     endpoints: { default: { states: [['Starting', '600ms', 'MARKER pulling'], ['Ready']] } },
     jobs: { default: { states: [['Running', '300ms'], ['Failed']], log: 'MARKER log', message: 'MARKER message' } },
@@ -103,7 +106,7 @@ test('errors and messages of the platform are encrypted, and told to who has the
   await expectCiphertext(plan, [...privateWords, 'MARKER']);
 });
 
-test('cancel, and terminate of everything with a sweep, work as without a key', async () => {
+test.concurrent('cancel, and terminate of everything with a sweep, work as without a key', async () => {
   const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
   const [cancelled, terminated] = [twoTasks(scenario), twoTasks(scenario)];
   for (const plan of [cancelled, terminated]) {
@@ -129,49 +132,55 @@ test('cancel, and terminate of everything with a sweep, work as without a key', 
   for (const plan of [cancelled, terminated]) await expectCiphertext(plan);
 });
 
-test('without the key a run is named, listed, and its state is refused with what to do; nothing else suffers', async () => {
-  const scenario = await bench.scenario();
-  const plan = twoTasks(scenario);
-  await scenario.start(plan);
-  await scenario.closed(plan);
-  const other = path.join(folder.path, 'other.key');
-  await createKeyFile(other);
-  const [{ id } = { id: '' }] = [encryptionOf({ EVALSAGA_ENCRYPTION_KEY_FILE: keyFile }).ring.newest];
-  for (const [file, advice] of [
-    [undefined, 'Set EVALSAGA_ENCRYPTION_KEY_FILE'],
-    [other, `The key file ${other} does not have it`],
-  ] as const) {
-    const client = clientOf(file);
-    const asked = planInHistory(client, plan.invocation);
-    await expect(asked).rejects.toMatchObject({ name: 'EncryptionKeyError', message: expect.stringContaining(id) });
-    await expect(asked).rejects.toThrow(advice);
-    await expect(client.workflow.getHandle(runWorkflowId(plan.invocation)).result()).rejects.toThrow(advice);
-    const runs = await listRuns(client, { limit: 100 });
-    expect(runs.find(({ invocation }) => invocation === plan.invocation)?.model).toBe('(encrypted)');
-    expect(await resolveInvocation(client, plan.invocation.slice(0, 12), scenario.home)).toBe(plan.invocation);
-  }
-});
+test.concurrent(
+  'without the key a run is named, listed, and its state is refused with what to do; nothing else suffers',
+  async () => {
+    const scenario = await bench.scenario();
+    const plan = twoTasks(scenario);
+    await scenario.start(plan);
+    await scenario.closed(plan);
+    const other = path.join(folder.path, 'other.key');
+    await createKeyFile(other);
+    const [{ id } = { id: '' }] = [encryptionOf({ EVALSAGA_ENCRYPTION_KEY_FILE: keyFile }).ring.newest];
+    for (const [file, advice] of [
+      [undefined, 'Set EVALSAGA_ENCRYPTION_KEY_FILE'],
+      [other, `The key file ${other} does not have it`],
+    ] as const) {
+      const client = clientOf(file);
+      const asked = planInHistory(client, plan.invocation);
+      await expect(asked).rejects.toMatchObject({ name: 'EncryptionKeyError', message: expect.stringContaining(id) });
+      await expect(asked).rejects.toThrow(advice);
+      await expect(client.workflow.getHandle(runWorkflowId(plan.invocation)).result()).rejects.toThrow(advice);
+      const runs = await listRuns(client, { limit: 100 });
+      expect(runs.find(({ invocation }) => invocation === plan.invocation)?.model).toBe('(encrypted)');
+      expect(await resolveInvocation(client, plan.invocation.slice(0, 12), scenario.home)).toBe(plan.invocation);
+    }
+  },
+);
 
-test('rotation: what the older key encrypted is read, the newer one encrypts, and a process that runs on learns it', async () => {
-  const file = path.join(folder.path, 'rotated.key');
-  const older = await createKeyFile(file);
-  const before = encryptionOf({ EVALSAGA_ENCRYPTION_KEY_FILE: file });
-  const newer = await rotateKeyFile(file);
-  const after = encryptionOf({ EVALSAGA_ENCRYPTION_KEY_FILE: file });
-  expect([before.ring.newest?.id, after.ring.newest?.id]).toEqual([older.id, newer.id]);
-  const [old] = before.dataConverter.payloadCodecs ?? [];
-  const [fresh] = after.dataConverter.payloadCodecs ?? [];
-  const payload = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"text"') };
-  for (const [from, to] of [
-    [old, fresh],
-    [fresh, old],
-  ]) {
-    const [decoded] = (await to?.decode((await from?.encode([payload])) ?? [])) ?? [];
-    expect(Buffer.from(decoded?.data ?? []).toString()).toBe('"text"');
-  }
-});
+test.concurrent(
+  'rotation: what the older key encrypted is read, the newer one encrypts, and a process that runs on learns it',
+  async () => {
+    const file = path.join(folder.path, 'rotated.key');
+    const older = await createKeyFile(file);
+    const before = encryptionOf({ EVALSAGA_ENCRYPTION_KEY_FILE: file });
+    const newer = await rotateKeyFile(file);
+    const after = encryptionOf({ EVALSAGA_ENCRYPTION_KEY_FILE: file });
+    expect([before.ring.newest?.id, after.ring.newest?.id]).toEqual([older.id, newer.id]);
+    const [old] = before.dataConverter.payloadCodecs ?? [];
+    const [fresh] = after.dataConverter.payloadCodecs ?? [];
+    const payload = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"text"') };
+    for (const [from, to] of [
+      [old, fresh],
+      [fresh, old],
+    ]) {
+      const [decoded] = (await to?.decode((await from?.encode([payload])) ?? [])) ?? [];
+      expect(Buffer.from(decoded?.data ?? []).toString()).toBe('"text"');
+    }
+  },
+);
 
-test('a run begun in the clear is read with a key, and goes on with a worker that has one', async () => {
+test.concurrent('a run begun in the clear is read with a key, and goes on with a worker that has one', async () => {
   const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } }, {});
   const plan = twoTasks(scenario);
   await scenario.start(plan);
@@ -186,7 +195,7 @@ test('a run begun in the clear is read with a key, and goes on with a worker tha
   expect([raw.includes('hellaswag'), raw.includes('binary/encrypted')]).toEqual([true, true]);
 });
 
-test('a worker without the key fails no run: it goes on with one that has it', async () => {
+test.concurrent('a worker without the key fails no run: it goes on with one that has it', async () => {
   const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
   const plan = twoTasks(scenario);
   await scenario.start(plan);
@@ -198,7 +207,7 @@ test('a worker without the key fails no run: it goes on with one that has it', a
   expect((await scenario.closed(plan)).status).toBe('succeeded');
 });
 
-test("a schedule's arguments follow the key", async () => {
+test.concurrent("a schedule's arguments follow the key", async () => {
   const scenario = await bench.scenario();
   const platform = { kind: 'local', workspace: 'keyed' } as const;
   const argumentsOf = async (): Promise<string> => {

@@ -33,7 +33,7 @@ async function messagesUntil(
   return seen;
 }
 
-test('an endpoint that flaps while it is waited for is waited for, and both states are seen', async () => {
+test.concurrent('an endpoint that flaps while it is waited for is waited for, and both states are seen', async () => {
   const scenario = await bench.scenario({
     endpoints: { default: { states: [...flaps(3), ['Ready']], unhealthy: '900ms' } },
   });
@@ -47,18 +47,25 @@ test('an endpoint that flaps while it is waited for is waited for, and both stat
   expect(await creations(scenario.platform, '/deployments')).toBe(1);
 });
 
-test('one that flaps for ever is given up at the readiness timeout, with what it said, and goes', async () => {
-  const scenario = await bench.scenario({
-    endpoints: { default: { states: [...flaps(60), ['Ready']], unhealthy: '900ms' } },
-  });
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'], limits: { endpointReadySeconds: 5 } });
-  await scenario.start(plan);
-  const { status, snapshot } = await scenario.closed(plan);
-  expect(status).toBe('failed');
-  expect(snapshot.tasks[0]?.error).toEqual({
-    type: 'EndpointReadinessTimeout',
-    message: expect.stringMatching(/after 5 s: .*(\/health answers 503|Not Ready).*endpoint_readiness_timeout/),
-  });
-  expect(await creations(scenario.platform, '/jobs')).toBe(0);
-  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-});
+test.concurrent(
+  'one that flaps for ever is given up at the readiness timeout, with what it said, and goes',
+  async () => {
+    const scenario = await bench.scenario({
+      endpoints: { default: { states: [...flaps(60), ['Ready']], unhealthy: '900ms' } },
+    });
+    const plan = runPlan({
+      outputRoot: scenario.outputRoot,
+      tasks: ['hellaswag'],
+      limits: { endpointReadySeconds: 5 },
+    });
+    await scenario.start(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect(status).toBe('failed');
+    expect(snapshot.tasks[0]?.error).toEqual({
+      type: 'EndpointReadinessTimeout',
+      message: expect.stringMatching(/after 5 s: .*(\/health answers 503|Not Ready).*endpoint_readiness_timeout/),
+    });
+    expect(await creations(scenario.platform, '/jobs')).toBe(0);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  },
+);

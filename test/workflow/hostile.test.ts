@@ -22,45 +22,48 @@ const names = [
 const markup =
   '\u001b]0;owned\u0007\u001b[31m**bold** | cell | <script>alert(1)</script> [x](javascript:y) `z`\r\nnext\u202eline';
 
-test('names and texts that are code, markup or control sequences: the run goes its way, and shows them as text', async () => {
-  const scenario = await bench.scenario({
-    endpoints: { default: { states: [['Starting', '700ms', markup], ['Ready']] } },
-    jobs: { default: { states: [['Running', '500ms', markup], ['Failed']], log: `log: ${markup}`, message: markup } },
-  });
-  const base = runPlan({
-    outputRoot: scenario.outputRoot,
-    tasks: ['a', 'b', 'c', 'd'],
-    change: { model: 'test/model' },
-  });
-  const tasks = base.tasks.map((task, index) => ({
-    ...task,
-    name: names[index] ?? '',
-    folder: taskFolder({ slug: taskSlug(names[index] ?? ''), index }),
-  }));
-  const plan = { ...base, tasks };
-  await scenario.start(plan);
-  const run = await scenario.closed(plan);
-  expect(run.snapshot.tasks.map(({ error }) => error?.type)).toEqual(Array(4).fill('JobFailed'));
-  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+test.concurrent(
+  'names and texts that are code, markup or control sequences: the run goes its way, and shows them as text',
+  async () => {
+    const scenario = await bench.scenario({
+      endpoints: { default: { states: [['Starting', '700ms', markup], ['Ready']] } },
+      jobs: { default: { states: [['Running', '500ms', markup], ['Failed']], log: `log: ${markup}`, message: markup } },
+    });
+    const base = runPlan({
+      outputRoot: scenario.outputRoot,
+      tasks: ['a', 'b', 'c', 'd'],
+      change: { model: 'test/model' },
+    });
+    const tasks = base.tasks.map((task, index) => ({
+      ...task,
+      name: names[index] ?? '',
+      folder: taskFolder({ slug: taskSlug(names[index] ?? ''), index }),
+    }));
+    const plan = { ...base, tasks };
+    await scenario.start(plan);
+    const run = await scenario.closed(plan);
+    expect(run.snapshot.tasks.map(({ error }) => error?.type)).toEqual(Array(4).fill('JobFailed'));
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 
-  const files = await filesBelow(scenario.outputRoot);
-  expect(files.map(({ file }) => file.split('/')[1]).filter((name) => name !== 'run.json')).toEqual(
-    expect.arrayContaining(tasks.map(({ folder }) => folder)),
-  );
-  expect(statusText({ run, now: Date.now(), width: 120 })).not.toMatch(
-    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/,
-  );
-  for (const id of [runWorkflowId(plan.invocation), taskWorkflowId(plan.invocation, 2)]) {
-    const description = await bench.client.workflow.getHandle(id).describe();
-    expect(await description.staticSummary()).not.toMatch(/[<>|`\n\u001b]/);
-  }
-  const metadata = await everythingOf(bench.client, taskWorkflowId(plan.invocation, 2));
-  const details = /"currentDetails":"((?:[^"\\]|\\.)*)"/.exec(metadata)?.[1] ?? '';
-  expect(details).toContain('| **Error** | job');
-  expect(details).not.toMatch(/<script|<img|\*\*bold|\[x\]/);
-});
+    const files = await filesBelow(scenario.outputRoot);
+    expect(files.map(({ file }) => file.split('/')[1]).filter((name) => name !== 'run.json')).toEqual(
+      expect.arrayContaining(tasks.map(({ folder }) => folder)),
+    );
+    expect(statusText({ run, now: Date.now(), width: 120 })).not.toMatch(
+      /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/,
+    );
+    for (const id of [runWorkflowId(plan.invocation), taskWorkflowId(plan.invocation, 2)]) {
+      const description = await bench.client.workflow.getHandle(id).describe();
+      expect(await description.staticSummary()).not.toMatch(/[<>|`\n\u001b]/);
+    }
+    const metadata = await everythingOf(bench.client, taskWorkflowId(plan.invocation, 2));
+    const details = /"currentDetails":"((?:[^"\\]|\\.)*)"/.exec(metadata)?.[1] ?? '';
+    expect(details).toContain('| **Error** | job');
+    expect(details).not.toMatch(/<script|<img|\*\*bold|\[x\]/);
+  },
+);
 
-test('links in a results folder that lead out of it: nothing from outside comes home', async () => {
+test.concurrent('links in a results folder that lead out of it: nothing from outside comes home', async () => {
   const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '3s'], ['Completed']] } } });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
   const outside = path.join(scenario.home.root, 'outside.txt');

@@ -35,7 +35,7 @@ const ask = async (scenario: Scenario, method: string, path: string, body?: unkn
   return response.json().catch(() => undefined);
 };
 
-test('phase of start-up and reason of queueing are seen, each said once', async () => {
+test.concurrent('phase of start-up and reason of queueing are seen, each said once', async () => {
   const scenario = await bench.scenario({
     endpoints: {
       default: {
@@ -57,7 +57,7 @@ test('phase of start-up and reason of queueing are seen, each said once', async 
   expect((await scenario.closed(plan)).status).toBe('succeeded');
 });
 
-test('R06: 503 just after Ready: the job waits, and status says for what', async () => {
+test.concurrent('R06: 503 just after Ready: the job waits, and status says for what', async () => {
   const scenario = await bench.scenario({
     endpoints: { default: { states: [['Starting', '100ms'], ['Ready']], unhealthy: '2s' } },
   });
@@ -68,7 +68,7 @@ test('R06: 503 just after Ready: the job waits, and status says for what', async
   expect((await scenario.closed(plan)).status).toBe('succeeded');
 });
 
-test('R14: an endpoint that serves another model fails its task at once, and goes', async () => {
+test.concurrent('R14: an endpoint that serves another model fails its task at once, and goes', async () => {
   const scenario = await bench.scenario({ endpoints: { default: { states: [['Ready']], serves: 'other/model' } } });
   const plan = one(scenario, { limits: { endpointReadySeconds: 3_600 } });
   await scenario.start(plan);
@@ -81,7 +81,7 @@ test('R14: an endpoint that serves another model fails its task at once, and goe
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
-test('P08: Ready with no replica up is not Ready', async () => {
+test.concurrent('P08: Ready with no replica up is not Ready', async () => {
   const scenario = await bench.scenario({ endpoints: { default: { states: [['Ready']] } } });
   const body = { resource_requirement: { resource_shape: 'gpu.1xh200', min_replicas: 0, max_replicas: 1 } };
   const plan = withSpec(one(scenario, { limits: { endpointReadySeconds: 2 } }), { body });
@@ -94,39 +94,42 @@ test('P08: Ready with no replica up is not Ready', async () => {
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
-test('P05: a protected endpoint: its token reaches endpoint and job by reference, and a 401 counts as up', async () => {
-  const scenario = await bench.scenario({
-    jobs: { default: { states: [['Running', '2s'], ['Completed']] } },
-  });
-  await ask(scenario, 'POST', '/usersecrets', [{ name: 'ENDPOINT_KEY', value: 'the-value' }]);
-  const secret = { kind: 'workspace', name: 'ENDPOINT_KEY' } as const;
-  const bare = withSpec(one(scenario), { apiTokens: [secret] });
-  const plan: RunPlan = {
-    ...bare,
-    endpoint: { ...dedicated(bare), probe: { ...dedicated(bare).probe, token: secret, healthPath: null } },
-    tasks: bare.tasks.map((task) => ({
-      ...task,
-      job: { ...task.job, envs: [...task.job.envs, { name: 'API_KEY', secret }] },
-    })),
-  };
-  await scenario.start(plan);
-  const { tasks } = await scenario.until(plan, ({ tasks: [task] }) => task?.phase === 'running job');
-  const name = tasks[0]?.endpoint ?? '';
-  const deployment = (await ask(scenario, 'GET', `/deployments/${name}`)) as {
-    spec: object;
-    status: { endpoint: { external_endpoint: string } };
-  };
-  expect(deployment.spec).toMatchObject({ api_tokens: [{ value_from: { token_name_ref: 'ENDPOINT_KEY' } }] });
-  const models = `${deployment.status.endpoint.external_endpoint}/v1/models`;
-  expect((await fetch(models)).status).toBe(401);
-  const { jobs } = (await ask(scenario, 'GET', '/jobs?page=1&page_size=10')) as {
-    jobs: { spec: { envs: object[] } }[];
-  };
-  expect(jobs[0]?.spec.envs).toContainEqual({ name: 'API_KEY', value_from: { secret_name_ref: 'ENDPOINT_KEY' } });
-  expect((await scenario.closed(plan)).status).toBe('succeeded');
-});
+test.concurrent(
+  'P05: a protected endpoint: its token reaches endpoint and job by reference, and a 401 counts as up',
+  async () => {
+    const scenario = await bench.scenario({
+      jobs: { default: { states: [['Running', '2s'], ['Completed']] } },
+    });
+    await ask(scenario, 'POST', '/usersecrets', [{ name: 'ENDPOINT_KEY', value: 'the-value' }]);
+    const secret = { kind: 'workspace', name: 'ENDPOINT_KEY' } as const;
+    const bare = withSpec(one(scenario), { apiTokens: [secret] });
+    const plan: RunPlan = {
+      ...bare,
+      endpoint: { ...dedicated(bare), probe: { ...dedicated(bare).probe, token: secret, healthPath: null } },
+      tasks: bare.tasks.map((task) => ({
+        ...task,
+        job: { ...task.job, envs: [...task.job.envs, { name: 'API_KEY', secret }] },
+      })),
+    };
+    await scenario.start(plan);
+    const { tasks } = await scenario.until(plan, ({ tasks: [task] }) => task?.phase === 'running job');
+    const name = tasks[0]?.endpoint ?? '';
+    const deployment = (await ask(scenario, 'GET', `/deployments/${name}`)) as {
+      spec: object;
+      status: { endpoint: { external_endpoint: string } };
+    };
+    expect(deployment.spec).toMatchObject({ api_tokens: [{ value_from: { token_name_ref: 'ENDPOINT_KEY' } }] });
+    const models = `${deployment.status.endpoint.external_endpoint}/v1/models`;
+    expect((await fetch(models)).status).toBe(401);
+    const { jobs } = (await ask(scenario, 'GET', '/jobs?page=1&page_size=10')) as {
+      jobs: { spec: { envs: object[] } }[];
+    };
+    expect(jobs[0]?.spec.envs).toContainEqual({ name: 'API_KEY', value_from: { secret_name_ref: 'ENDPOINT_KEY' } });
+    expect((await scenario.closed(plan)).status).toBe('succeeded');
+  },
+);
 
-test.each(['endpoint', 'job'] as const)(
+test.concurrent.each(['endpoint', 'job'] as const)(
   'an unknown node group of the %s is refused, with those there are',
   async (kind) => {
     const scenario = await bench.scenario();
@@ -145,7 +148,7 @@ test.each(['endpoint', 'job'] as const)(
   },
 );
 
-test.each([
+test.concurrent.each([
   ['by name', 'name'],
   ['by id', 'id'],
 ] as const)('a node group %s becomes its id in both specs', async (_, key) => {

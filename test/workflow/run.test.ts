@@ -10,27 +10,30 @@ beforeAll(async () => {
 afterAll(() => bench.close());
 
 describe('a run', () => {
-  test('creates all endpoints at once, runs a job each, brings results home and leaves nothing', async () => {
-    const scenario = await bench.scenario();
-    const plan = runPlan({ outputRoot: scenario.outputRoot });
-    await scenario.start(plan);
-    const { status, snapshot } = await scenario.closed(plan);
+  test.concurrent(
+    'creates all endpoints at once, runs a job each, brings results home and leaves nothing',
+    async () => {
+      const scenario = await bench.scenario();
+      const plan = runPlan({ outputRoot: scenario.outputRoot });
+      await scenario.start(plan);
+      const { status, snapshot } = await scenario.closed(plan);
 
-    expect(status).toBe('succeeded');
-    expect(snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded', 'succeeded']);
-    for (const task of snapshot.tasks) {
-      expect(Object.keys(task.metrics)).not.toHaveLength(0);
-      expect(await readFile(path.join(task.outputDir ?? '', 'results.yml'), 'utf8')).toContain('results');
-      expect(task.left).toEqual([]);
-    }
-    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-    expect(await creations(scenario.platform, '/deployments')).toBe(3);
-    expect(await creations(scenario.platform, '/jobs')).toBe(3);
-    const record = JSON.parse(await readFile(path.join(plan.outputDir, 'run.json'), 'utf8'));
-    expect(record).toMatchObject({ outcome: 'succeeded', model: 'test/model', teardown: { left: [], kept: [] } });
-  });
+      expect(status).toBe('succeeded');
+      expect(snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+      for (const task of snapshot.tasks) {
+        expect(Object.keys(task.metrics)).not.toHaveLength(0);
+        expect(await readFile(path.join(task.outputDir ?? '', 'results.yml'), 'utf8')).toContain('results');
+        expect(task.left).toEqual([]);
+      }
+      expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+      expect(await creations(scenario.platform, '/deployments')).toBe(3);
+      expect(await creations(scenario.platform, '/jobs')).toBe(3);
+      const record = JSON.parse(await readFile(path.join(plan.outputDir, 'run.json'), 'utf8'));
+      expect(record).toMatchObject({ outcome: 'succeeded', model: 'test/model', teardown: { left: [], kept: [] } });
+    },
+  );
 
-  test('all_ready: no job is submitted before the slowest endpoint is Ready', async () => {
+  test.concurrent('all_ready: no job is submitted before the slowest endpoint is Ready', async () => {
     const scenario = await bench.scenario({
       endpoints: {
         default: { states: [['Starting', '100ms'], ['Ready']] },
@@ -46,25 +49,28 @@ describe('a run', () => {
     expect(Date.parse(firstJob?.at ?? '') - Date.parse(firstCreate?.at ?? '')).toBeGreaterThanOrEqual(1_900);
   });
 
-  test('as_ready: a job starts as soon as its own endpoint is Ready, and its endpoint goes when the job is over', async () => {
-    const scenario = await bench.scenario({
-      endpoints: {
-        default: { states: [['Starting', '100ms'], ['Ready']] },
-        match: [{ name: '*wino*', states: [['Starting', '1h'], ['Ready']] }],
-      },
-    });
-    const plan = runPlan({ outputRoot: scenario.outputRoot, change: { startPolicy: 'as_ready' } });
-    await scenario.start(plan);
-    await scenario.until(plan, ({ tasks }) => tasks[0]?.phase === 'done' && tasks[2]?.phase === 'awaiting ready');
-    expect((await scenario.platform.inventory()).deployments).not.toContain(plan.tasks[0]?.endpointName);
-    await scenario.cancel(plan);
-    const { status, snapshot } = await scenario.closed(plan);
-    expect(status).toBe('cancelled');
-    expect(snapshot.tasks[0]?.outcome).toBe('succeeded');
-    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-  });
+  test.concurrent(
+    'as_ready: a job starts as soon as its own endpoint is Ready, and its endpoint goes when the job is over',
+    async () => {
+      const scenario = await bench.scenario({
+        endpoints: {
+          default: { states: [['Starting', '100ms'], ['Ready']] },
+          match: [{ name: '*wino*', states: [['Starting', '1h'], ['Ready']] }],
+        },
+      });
+      const plan = runPlan({ outputRoot: scenario.outputRoot, change: { startPolicy: 'as_ready' } });
+      await scenario.start(plan);
+      await scenario.until(plan, ({ tasks }) => tasks[0]?.phase === 'done' && tasks[2]?.phase === 'awaiting ready');
+      expect((await scenario.platform.inventory()).deployments).not.toContain(plan.tasks[0]?.endpointName);
+      await scenario.cancel(plan);
+      const { status, snapshot } = await scenario.closed(plan);
+      expect(status).toBe('cancelled');
+      expect(snapshot.tasks[0]?.outcome).toBe('succeeded');
+      expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+    },
+  );
 
-  test.each(['all_ready', 'as_ready'] as const)(
+  test.concurrent.each(['all_ready', 'as_ready'] as const)(
     '%s: never more endpoints at once than max_parallel_endpoints',
     async (startPolicy) => {
       const scenario = await bench.scenario();
@@ -88,7 +94,7 @@ describe('a run', () => {
 });
 
 describe('what can go wrong on the platform', () => {
-  test('an endpoint in Error: its task fails with the reason, the others go on', async () => {
+  test.concurrent('an endpoint in Error: its task fails with the reason, the others go on', async () => {
     const scenario = await bench.scenario({
       endpoints: {
         default: { states: [['Starting', '100ms'], ['Ready']] },
@@ -107,7 +113,7 @@ describe('what can go wrong on the platform', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test('on_task_failure abort: an endpoint that fails before the barrier ends the run', async () => {
+  test.concurrent('on_task_failure abort: an endpoint that fails before the barrier ends the run', async () => {
     const scenario = await bench.scenario({
       endpoints: {
         default: { states: [['Starting', '10s'], ['Ready']] },
@@ -124,7 +130,7 @@ describe('what can go wrong on the platform', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test('an endpoint that never gets Ready is given up at the readiness timeout', async () => {
+  test.concurrent('an endpoint that never gets Ready is given up at the readiness timeout', async () => {
     const scenario = await bench.scenario({
       endpoints: { default: { states: [['Starting', '1h'], ['Ready']], message: 'pulling image' } },
     });
@@ -142,7 +148,7 @@ describe('what can go wrong on the platform', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test('a job that fails: the reason and its last log line are shown, its log is home', async () => {
+  test.concurrent('a job that fails: the reason and its last log line are shown, its log is home', async () => {
     const scenario = await bench.scenario({
       jobs: {
         default: quickJob,
@@ -163,7 +169,7 @@ describe('what can go wrong on the platform', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test('a job that never ends is given up at its time limit', async () => {
+  test.concurrent('a job that never ends is given up at its time limit', async () => {
     const scenario = await bench.scenario({ jobs: { default: { states: [['Queueing', '1h'], ['Completed']] } } });
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'], limits: { jobSeconds: 2 } });
     await scenario.start(plan);
@@ -175,7 +181,7 @@ describe('what can go wrong on the platform', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test.each([
+  test.concurrent.each([
     ['503 for a while on create', { on: 'POST /deployments', times: 4, respond: 503 }],
     ['503 for a while on look-ups', { on: 'GET /deployments', times: 6, respond: 503 }],
     [
@@ -203,7 +209,7 @@ describe('what can go wrong on the platform', () => {
     expect(await creations(scenario.platform, '/jobs', { cutOff })).toBe(3);
   });
 
-  test('a refused create fails its task at once with the platform\u2019s reason', async () => {
+  test.concurrent('a refused create fails its task at once with the platform\u2019s reason', async () => {
     const scenario = await bench.scenario({
       faults: [{ on: 'POST /deployments', name: '*hella*', times: 'inf', respond: 422 }],
     });
@@ -215,7 +221,7 @@ describe('what can go wrong on the platform', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test('refused credentials: no retry for hours', async () => {
+  test.concurrent('refused credentials: no retry for hours', async () => {
     const scenario = await bench.scenario({ faults: [{ on: 'POST /deployments', times: 'inf', respond: 401 }] });
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
@@ -224,11 +230,11 @@ describe('what can go wrong on the platform', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test('a teardown that is refused for ever ends as TeardownIncomplete and names what is left', async () => {
+  test.concurrent('a teardown that is refused for ever ends as TeardownIncomplete and names what is left', async () => {
     const scenario = await bench.scenario({
       faults: [{ on: 'DELETE /deployments/*hella*', times: 'inf', respond: 403 }],
     });
-    const plan = runPlan({ outputRoot: scenario.outputRoot });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, limits: { teardownSeconds: 15 } });
     await scenario.start(plan);
     const { status, failure, snapshot } = await scenario.closed(plan);
     expect(status).toBe('failed');

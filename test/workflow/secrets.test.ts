@@ -91,7 +91,7 @@ const talkative: SimulatedPlan = {
   jobs: { default: { states: [['Running', '400ms'], ['Completed']], log: printedEnv } },
 };
 
-test('a run that succeeds, whose endpoints and jobs print their environment', async () => {
+test.concurrent('a run that succeeds, whose endpoints and jobs print their environment', async () => {
   const scenario = await bench.scenario(talkative);
   const plan = secretPlan(scenario);
   await start(scenario, plan);
@@ -109,35 +109,38 @@ test('a run that succeeds, whose endpoints and jobs print their environment', as
   }
 });
 
-test('S02 what a harness writes into its artefacts comes home masked, checked, and otherwise as it was', async () => {
-  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '3s'], ['Completed']] } } });
-  const plan = secretPlan(scenario);
-  await start(scenario, plan);
-  await scenario.until(plan, ({ tasks }) => tasks[0]?.phase === 'running job');
-  const { fileSystem, path: run } = plan.storage;
-  const taskFolder = plan.tasks[0]?.folder ?? '';
-  const folder = path.join(scenario.home.platform, 'storage', fileSystem, run, taskFolder);
-  await mkdir(folder, { recursive: true });
-  const request = `{"headers":{"authorization":"Bearer ${secrets.ENDPOINT_KEY}"},"acc":0.1234567890123}\n`;
-  await writeFile(path.join(folder, 'requests.jsonl'), request);
-  await writeFile(path.join(folder, 'requests.jsonl.gz'), gzipSync(request.repeat(1_000)));
-  await writeFile(path.join(folder, 'samples.jsonl'), '{"mode":"staging","acc":0.5}\n');
-  const closed = await scenario.closed(plan);
-  expect(closed.status).toBe('succeeded');
-  await expectNoCanary(scenario, plan, closed);
-  const home = (name: string): Promise<Buffer> => readFile(path.join(plan.outputDir, taskFolder, name));
-  const masked = '{"headers":{"authorization":"Bearer ***"},"acc":0.1234567890123}\n';
-  expect((await home('requests.jsonl')).toString()).toBe(masked);
-  expect(gunzipSync(await home('requests.jsonl.gz')).toString()).toBe(masked.repeat(1_000));
-  expect((await home('samples.jsonl')).toString()).toBe('{"mode":"staging","acc":0.5}\n');
-  const { files } = JSON.parse((await home('manifest.json')).toString()) as { files: HomeFile[] };
-  const digest = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
-  const record = files.find(({ path: name }) => name === 'requests.jsonl');
-  expect(record).toMatchObject({ sha256: digest(masked), original: { sha256: digest(request) } });
-  expect(files.find(({ path: name }) => name === 'samples.jsonl')?.original).toBeUndefined();
-});
+test.concurrent(
+  'S02 what a harness writes into its artefacts comes home masked, checked, and otherwise as it was',
+  async () => {
+    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '3s'], ['Completed']] } } });
+    const plan = secretPlan(scenario);
+    await start(scenario, plan);
+    await scenario.until(plan, ({ tasks }) => tasks[0]?.phase === 'running job');
+    const { fileSystem, path: run } = plan.storage;
+    const taskFolder = plan.tasks[0]?.folder ?? '';
+    const folder = path.join(scenario.home.platform, 'storage', fileSystem, run, taskFolder);
+    await mkdir(folder, { recursive: true });
+    const request = `{"headers":{"authorization":"Bearer ${secrets.ENDPOINT_KEY}"},"acc":0.1234567890123}\n`;
+    await writeFile(path.join(folder, 'requests.jsonl'), request);
+    await writeFile(path.join(folder, 'requests.jsonl.gz'), gzipSync(request.repeat(1_000)));
+    await writeFile(path.join(folder, 'samples.jsonl'), '{"mode":"staging","acc":0.5}\n');
+    const closed = await scenario.closed(plan);
+    expect(closed.status).toBe('succeeded');
+    await expectNoCanary(scenario, plan, closed);
+    const home = (name: string): Promise<Buffer> => readFile(path.join(plan.outputDir, taskFolder, name));
+    const masked = '{"headers":{"authorization":"Bearer ***"},"acc":0.1234567890123}\n';
+    expect((await home('requests.jsonl')).toString()).toBe(masked);
+    expect(gunzipSync(await home('requests.jsonl.gz')).toString()).toBe(masked.repeat(1_000));
+    expect((await home('samples.jsonl')).toString()).toBe('{"mode":"staging","acc":0.5}\n');
+    const { files } = JSON.parse((await home('manifest.json')).toString()) as { files: HomeFile[] };
+    const digest = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
+    const record = files.find(({ path: name }) => name === 'requests.jsonl');
+    expect(record).toMatchObject({ sha256: digest(masked), original: { sha256: digest(request) } });
+    expect(files.find(({ path: name }) => name === 'samples.jsonl')?.original).toBeUndefined();
+  },
+);
 
-test('a job that fails with a secret in its last words', async () => {
+test.concurrent('a job that fails with a secret in its last words', async () => {
   const words = `Traceback: refused key ${secrets.NGC_API_KEY} for ${encodeURIComponent(secrets.ENDPOINT_KEY)}`;
   const scenario = await bench.scenario({
     ...talkative,
@@ -152,7 +155,7 @@ test('a job that fails with a secret in its last words', async () => {
   await expectNoCanary(scenario, plan, run);
 });
 
-test('an endpoint whose state tells a secret while it starts, and when it breaks', async () => {
+test.concurrent('an endpoint whose state tells a secret while it starts, and when it breaks', async () => {
   const scenario = await bench.scenario({
     endpoints: {
       default: {
@@ -171,7 +174,7 @@ test('an endpoint whose state tells a secret while it starts, and when it breaks
   await expectNoCanary(scenario, plan, run);
 });
 
-test('S06 a platform that refuses with an echo of the request', async () => {
+test.concurrent('S06 a platform that refuses with an echo of the request', async () => {
   const probe = await bench.scenario();
   const { endpoint } = secretPlan(probe);
   if (endpoint.kind !== 'dedicated') throw new Error('the plan deploys endpoints');
@@ -191,7 +194,7 @@ test('S06 a platform that refuses with an echo of the request', async () => {
   await expectNoCanary(scenario, plan, run);
 });
 
-test('a run that is cancelled', async () => {
+test.concurrent('a run that is cancelled', async () => {
   const scenario = await bench.scenario({
     ...talkative,
     jobs: { default: { states: [['Running', '1h'], ['Completed']], log: printedEnv } },
@@ -205,27 +208,30 @@ test('a run that is cancelled', async () => {
   await expectNoCanary(scenario, plan, run);
 });
 
-test('a run that was terminated: its secrets go once its tasks have ended, those of a run that lives stay', async () => {
-  const endless: SimulatedPlan = { jobs: { default: { states: [['Running', '1h'], ['Completed']] } } };
-  const scenario = await bench.scenario(endless);
-  const [ended, living] = [secretPlan(scenario), secretPlan(scenario)];
-  for (const plan of [ended, living]) {
-    await start(scenario, plan);
-    await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
-  }
-  await bench.client.workflow.getHandle(runWorkflowId(ended.invocation)).terminate();
-  for (const { index } of ended.tasks)
-    await expect(
-      bench.client.workflow.getHandle(taskWorkflowId(ended.invocation, index)).result(),
-    ).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
-  expect(await forgetStaleSecrets(bench.client, scenario.home)).toEqual([ended.invocation]);
-  expect(await readdir(scenario.home.secrets)).toEqual([`${living.invocation}.json`]);
-  await scenario.cancel(living);
-  await scenario.closed(living);
-  expect(await readdir(scenario.home.secrets)).toEqual([]);
-});
+test.concurrent(
+  'a run that was terminated: its secrets go once its tasks have ended, those of a run that lives stay',
+  async () => {
+    const endless: SimulatedPlan = { jobs: { default: { states: [['Running', '1h'], ['Completed']] } } };
+    const scenario = await bench.scenario(endless);
+    const [ended, living] = [secretPlan(scenario), secretPlan(scenario)];
+    for (const plan of [ended, living]) {
+      await start(scenario, plan);
+      await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
+    }
+    await bench.client.workflow.getHandle(runWorkflowId(ended.invocation)).terminate();
+    for (const { index } of ended.tasks)
+      await expect(
+        bench.client.workflow.getHandle(taskWorkflowId(ended.invocation, index)).result(),
+      ).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
+    expect(await forgetStaleSecrets(bench.client, scenario.home)).toEqual([ended.invocation]);
+    expect(await readdir(scenario.home.secrets)).toEqual([`${living.invocation}.json`]);
+    await scenario.cancel(living);
+    await scenario.closed(living);
+    expect(await readdir(scenario.home.secrets)).toEqual([]);
+  },
+);
 
-test('S04 an existing endpoint whose URL holds a password and a key', async () => {
+test.concurrent('S04 an existing endpoint whose URL holds a password and a key', async () => {
   const parts = { EVALSAGA_URL_SECRET_1: 'CANARYme:CANARY-url-pass', EVALSAGA_URL_SECRET_2: 'CANARYsignature012' };
   const server = await startServer((request, response) => {
     const basic = `Basic ${Buffer.from(parts.EVALSAGA_URL_SECRET_1).toString('base64')}`;

@@ -76,7 +76,7 @@ const harmless = {
   job: { states: [['Running', '10s'], ['Completed']] },
 };
 
-test('every way of being stuck ends in bounded time, with its reason, and harms no other task', async () => {
+test.concurrent('every way of being stuck ends in bounded time, with its reason, and harms no other task', async () => {
   const all = [...ways, harmless];
   const matching = (what: 'endpoint' | 'job', rules: readonly (Partial<Stuck> & { name: string })[]): object[] =>
     rules.flatMap(({ name, ...rule }) => (rule[what] ? [{ name: `*-${name}-?-*`, ...rule[what] }] : []));
@@ -105,25 +105,28 @@ test('every way of being stuck ends in bounded time, with its reason, and harms 
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
-test('an endpoint that dies while it waits for the others: its task ends then, not after they are up', async () => {
-  const scenario = await bench.scenario({
-    endpoints: {
-      default: { states: [['Starting', '1h'], ['Ready']] },
-      match: [{ name: '*arc*', states: [['Ready', '2s'], ['Error', '1h', 'node lost'], ['Ready']] }],
-    },
-  });
-  const plan = sleepless(runPlan({ outputRoot: scenario.outputRoot, limits: { endpointReadySeconds: 600 } }), 2);
-  await scenario.start(plan);
-  const { tasks } = await scenario.until(plan, ({ tasks: all }) => all[1]?.phase === 'done');
-  expect(tasks[1]?.error).toEqual({
-    type: 'EndpointFailed',
-    message: expect.stringMatching(/died while it waited for the others: Error: node lost/),
-  });
-  expect(tasks.filter(({ phase }) => phase === 'awaiting ready')).toHaveLength(2);
-  await scenario.cancel(plan);
-  await scenario.closed(plan);
-  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-});
+test.concurrent(
+  'an endpoint that dies while it waits for the others: its task ends then, not after they are up',
+  async () => {
+    const scenario = await bench.scenario({
+      endpoints: {
+        default: { states: [['Starting', '1h'], ['Ready']] },
+        match: [{ name: '*arc*', states: [['Ready', '2s'], ['Error', '1h', 'node lost'], ['Ready']] }],
+      },
+    });
+    const plan = sleepless(runPlan({ outputRoot: scenario.outputRoot, limits: { endpointReadySeconds: 600 } }), 2);
+    await scenario.start(plan);
+    const { tasks } = await scenario.until(plan, ({ tasks: all }) => all[1]?.phase === 'done');
+    expect(tasks[1]?.error).toEqual({
+      type: 'EndpointFailed',
+      message: expect.stringMatching(/died while it waited for the others: Error: node lost/),
+    });
+    expect(tasks.filter(({ phase }) => phase === 'awaiting ready')).toHaveLength(2);
+    await scenario.cancel(plan);
+    await scenario.closed(plan);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  },
+);
 
 async function phaseOf({ platform }: Scenario, task: TaskPlan | undefined): Promise<unknown> {
   const headers = { authorization: `Bearer ${platform.token}` };
@@ -140,24 +143,27 @@ function sleepless(plan: RunPlan, seconds: number): RunPlan {
 }
 
 describe('endpoints that are scaled to zero after 6 s without a request', () => {
-  test('stay up while they wait for the slowest, and while jobs ask nothing; nobody keeps them when all is over', async () => {
-    const scenario = await bench.scenario({
-      endpoints: {
-        default: { states: [['Starting', '100ms'], ['Ready']] },
-        match: [{ name: '*wino*', states: [['Starting', '14s'], ['Ready']] }],
-      },
-      jobs: { default: { states: [['Running', '14s'], ['Completed']] } },
-    });
-    const plan = sleepless(runPlan({ outputRoot: scenario.outputRoot }), 6);
-    await scenario.start(plan);
-    const { status, snapshot } = await scenario.closed(plan);
-    expect({ status, errors: snapshot.tasks.map(({ error }) => error) }).toEqual({
-      status: 'succeeded',
-      errors: [null, null, null],
-    });
-  });
+  test.concurrent(
+    'stay up while they wait for the slowest, and while jobs ask nothing; nobody keeps them when all is over',
+    async () => {
+      const scenario = await bench.scenario({
+        endpoints: {
+          default: { states: [['Starting', '100ms'], ['Ready']] },
+          match: [{ name: '*wino*', states: [['Starting', '14s'], ['Ready']] }],
+        },
+        jobs: { default: { states: [['Running', '14s'], ['Completed']] } },
+      });
+      const plan = sleepless(runPlan({ outputRoot: scenario.outputRoot }), 6);
+      await scenario.start(plan);
+      const { status, snapshot } = await scenario.closed(plan);
+      expect({ status, errors: snapshot.tasks.map(({ error }) => error) }).toEqual({
+        status: 'succeeded',
+        errors: [null, null, null],
+      });
+    },
+  );
 
-  test('are scaled down by the platform when nothing of ours is left to ask', async () => {
+  test.concurrent('are scaled down by the platform when nothing of ours is left to ask', async () => {
     const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
     const plan = sleepless(runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] }), 6);
     await scenario.start(plan);

@@ -23,22 +23,25 @@ async function onPlatform({ platform }: Scenario, method: string, route: string)
 const running = (scenario: Scenario, plan: RunPlan) =>
   scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
 
-test('X09 an endpoint that somebody removed by hand: its task says so, and its teardown is complete', async () => {
-  const scenario = await bench.scenario({ jobs: endless });
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
-  await scenario.start(plan);
-  await running(scenario, plan);
-  await onPlatform(scenario, 'DELETE', `/deployments/${plan.tasks[0]?.endpointName ?? ''}`);
-  const { status, snapshot } = await scenario.closed(plan);
-  expect({ status, left: snapshot.left }).toEqual({ status: 'failed', left: [] });
-  expect(snapshot.tasks[0]?.error).toEqual({
-    type: 'EndpointFailed',
-    message: expect.stringMatching(/died while its job ran: (it is gone|Deleting)/),
-  });
-  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-});
+test.concurrent(
+  'X09 an endpoint that somebody removed by hand: its task says so, and its teardown is complete',
+  async () => {
+    const scenario = await bench.scenario({ jobs: endless });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
+    await scenario.start(plan);
+    await running(scenario, plan);
+    await onPlatform(scenario, 'DELETE', `/deployments/${plan.tasks[0]?.endpointName ?? ''}`);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect({ status, left: snapshot.left }).toEqual({ status: 'failed', left: [] });
+    expect(snapshot.tasks[0]?.error).toEqual({
+      type: 'EndpointFailed',
+      message: expect.stringMatching(/died while its job ran: (it is gone|Deleting)/),
+    });
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  },
+);
 
-test('X09 a job and its storage that somebody removed by hand', async () => {
+test.concurrent('X09 a job and its storage that somebody removed by hand', async () => {
   const scenario = await bench.scenario({ jobs: endless });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
   await scenario.start(plan);
@@ -52,11 +55,11 @@ test('X09 a job and its storage that somebody removed by hand', async () => {
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
-test('X10 an endpoint whose deletion is accepted and never ends is reported, not believed', async () => {
+test.concurrent('X10 an endpoint whose deletion is accepted and never ends is reported, not believed', async () => {
   const scenario = await bench.scenario({
     endpoints: { default: { states: [['Starting', '100ms'], ['Ready']], deleting: '1h' } },
   });
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one, limits: { teardownSeconds: 4 } });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one, limits: { teardownSeconds: 10 } });
   await scenario.start(plan);
   const { status, failure, snapshot } = await scenario.closed(plan);
   expect({ status, type: failure?.type }).toEqual({ status: 'failed', type: 'TeardownIncomplete' });
@@ -66,7 +69,7 @@ test('X10 an endpoint whose deletion is accepted and never ends is reported, not
   ]);
 });
 
-test('X11 a job that the platform refuses: its endpoint and its storage go', async () => {
+test.concurrent('X11 a job that the platform refuses: its endpoint and its storage go', async () => {
   const body = { code: 'InvalidParameter', message: 'no such shape: cpu.small' };
   const scenario = await bench.scenario({ faults: [{ on: 'POST /jobs', times: 'inf', respond: 422, body }] });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
@@ -79,65 +82,74 @@ test('X11 a job that the platform refuses: its endpoint and its storage go', asy
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
-test('X12 what else lies beside the run’s folder stays, and what the user removed is not made again', async () => {
-  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
-  const root = path.join(scenario.home.platform, 'storage', plan.storage.fileSystem, path.dirname(plan.storage.path));
-  await mkdir(path.join(root, 'mine'), { recursive: true });
-  await writeFile(path.join(root, 'mine', 'weights.bin'), 'x');
-  await scenario.start(plan);
-  await running(scenario, plan);
-  await onPlatform(scenario, 'DELETE', `/storage/default${plan.storage.path}`);
-  await scenario.closed(plan);
-  expect(await readdir(root)).toEqual(['mine']);
-  expect(await readdir(path.join(root, 'mine'))).toEqual(['weights.bin']);
-});
+test.concurrent(
+  'X12 what else lies beside the run’s folder stays, and what the user removed is not made again',
+  async () => {
+    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
+    const root = path.join(scenario.home.platform, 'storage', plan.storage.fileSystem, path.dirname(plan.storage.path));
+    await mkdir(path.join(root, 'mine'), { recursive: true });
+    await writeFile(path.join(root, 'mine', 'weights.bin'), 'x');
+    await scenario.start(plan);
+    await running(scenario, plan);
+    await onPlatform(scenario, 'DELETE', `/storage/default${plan.storage.path}`);
+    await scenario.closed(plan);
+    expect(await readdir(root)).toEqual(['mine']);
+    expect(await readdir(path.join(root, 'mine'))).toEqual(['weights.bin']);
+  },
+);
 
-test('X13 results are home, and storage can’t be removed: the scores stand, and the storage is named', async () => {
-  const scenario = await bench.scenario({ faults: [{ on: 'DELETE /storage/**', times: 'inf', respond: 500 }] });
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one, limits: { teardownSeconds: 4 } });
-  await scenario.start(plan);
-  const { failure, snapshot } = await scenario.closed(plan);
-  expect(failure).toEqual({
-    type: 'TeardownIncomplete',
-    message: expect.stringContaining(`evalsaga cleanup ${plan.invocation}`),
-  });
-  const [task] = snapshot.tasks;
-  expect({ outcome: task?.outcome, error: task?.error }).toEqual({ outcome: 'succeeded', error: null });
-  expect(task?.metrics).not.toEqual({});
-  expect(await readdir(task?.outputDir ?? '')).toContain('results.yml');
-  expect(snapshot.left).toEqual([expect.objectContaining({ kind: 'storage' })]);
-});
+test.concurrent(
+  'X13 results are home, and storage can’t be removed: the scores stand, and the storage is named',
+  async () => {
+    const scenario = await bench.scenario({ faults: [{ on: 'DELETE /storage/**', times: 'inf', respond: 500 }] });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one, limits: { teardownSeconds: 10 } });
+    await scenario.start(plan);
+    const { failure, snapshot } = await scenario.closed(plan);
+    expect(failure).toEqual({
+      type: 'TeardownIncomplete',
+      message: expect.stringContaining(`evalsaga cleanup ${plan.invocation}`),
+    });
+    const [task] = snapshot.tasks;
+    expect({ outcome: task?.outcome, error: task?.error }).toEqual({ outcome: 'succeeded', error: null });
+    expect(task?.metrics).not.toEqual({});
+    expect(await readdir(task?.outputDir ?? '')).toContain('results.yml');
+    expect(snapshot.left).toEqual([expect.objectContaining({ kind: 'storage' })]);
+  },
+);
 
 describe('X14 an endpoint of the user’s', () => {
-  test.each(['whose evaluation fails', 'whose run is cancelled'])('%s is asked, and nothing else', async (course) => {
-    const asked: string[] = [];
-    const server = await startServer((request, response) => {
-      asked.push(`${request.method} ${request.url}`);
-      sendJson(response, request.method === 'GET' ? { data: [{ id: 'test/model' }] } : { choices: [] });
-    });
-    try {
-      const fails = course.endsWith('fails');
-      const scenario = await bench.scenario({
-        jobs: fails ? { default: { states: [['Running', '300ms'], ['Failed']] } } : endless,
+  test.concurrent.each(['whose evaluation fails', 'whose run is cancelled'])(
+    '%s is asked, and nothing else',
+    async (course) => {
+      const asked: string[] = [];
+      const server = await startServer((request, response) => {
+        asked.push(`${request.method} ${request.url}`);
+        sendJson(response, request.method === 'GET' ? { data: [{ id: 'test/model' }] } : { choices: [] });
       });
-      const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
-      const tasks = plan.tasks.map((task) => ({ ...task, endpointName: null }));
-      const probe = { ...plan.endpoint.probe, healthPath: null };
-      const url = `${server.url}/v1/completions`;
-      const existing: RunPlan = { ...plan, tasks, endpoint: { kind: 'existing', url, probe } };
-      await scenario.start(existing);
-      if (!fails) {
-        await running(scenario, existing);
-        await scenario.cancel(existing);
+      try {
+        const fails = course.endsWith('fails');
+        const scenario = await bench.scenario({
+          jobs: fails ? { default: { states: [['Running', '300ms'], ['Failed']] } } : endless,
+        });
+        const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
+        const tasks = plan.tasks.map((task) => ({ ...task, endpointName: null }));
+        const probe = { ...plan.endpoint.probe, healthPath: null };
+        const url = `${server.url}/v1/completions`;
+        const existing: RunPlan = { ...plan, tasks, endpoint: { kind: 'existing', url, probe } };
+        await scenario.start(existing);
+        if (!fails) {
+          await running(scenario, existing);
+          await scenario.cancel(existing);
+        }
+        expect((await scenario.closed(existing)).status).toBe(fails ? 'failed' : 'cancelled');
+        expect(new Set(asked)).toEqual(new Set(['GET /v1/models', 'POST /v1/completions']));
+        const requests = await scenario.platform.requests();
+        expect(requests.filter(({ path: route }) => route.startsWith('/deployments'))).toEqual([]);
+        expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+      } finally {
+        await server.close();
       }
-      expect((await scenario.closed(existing)).status).toBe(fails ? 'failed' : 'cancelled');
-      expect(new Set(asked)).toEqual(new Set(['GET /v1/models', 'POST /v1/completions']));
-      const requests = await scenario.platform.requests();
-      expect(requests.filter(({ path: route }) => route.startsWith('/deployments'))).toEqual([]);
-      expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-    } finally {
-      await server.close();
-    }
-  });
+    },
+  );
 });
