@@ -15,7 +15,7 @@ export type CommandOutcome =
 
 export const done: CommandOutcome = { kind: 'done' };
 
-const exitCodes = {
+export const exitCodes = {
   ok: 0,
   taskFailed: 1,
   usage: 2,

@@ -96,7 +96,7 @@ export async function* liveLines(source: AsyncIterable<string>, reading: LiveRea
   let next = iterator.next();
   try {
     for (let patience = FIRST_MS; ; patience = quietMs) {
-      const step = isHolding || !follow ? await Promise.race([next, quiet(patience)]) : await next;
+      const step = isHolding || !follow ? await orQuiet(next, patience) : await next;
       if (step === 'quiet') {
         yield* held.take();
         if (!follow) return;
@@ -120,8 +120,17 @@ export async function* liveLines(source: AsyncIterable<string>, reading: LiveRea
   }
 }
 
-async function quiet(ms: number): Promise<'quiet'> {
-  return new Promise((resolve) => setTimeout(() => resolve('quiet'), ms).unref());
+/** The step, or `quiet` when it takes longer. Its timer goes with it: one that lived on would keep the step's line. */
+async function orQuiet<T>(step: Promise<T>, ms: number): Promise<T | 'quiet'> {
+  let timer: NodeJS.Timeout | undefined;
+  const quiet = new Promise<'quiet'>((resolve) => {
+    timer = setTimeout(() => resolve('quiet'), ms);
+  });
+  try {
+    return await Promise.race([step, quiet]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** The last `count` lines of a source that ends; all of them without a count. */

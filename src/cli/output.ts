@@ -1,5 +1,6 @@
 import { plainStyle, terminalStyle, type Style } from '../report/style';
 import { harmlessText, printable, printableJson } from '../report/terminal-text';
+import { exitCodes } from './exit-code';
 
 /** Where a command's words go: the answer to stdout, all else to stderr. */
 export interface Output {
@@ -47,12 +48,16 @@ export function createOutput({ stdout, stderr }: Streams, env: Readonly<Record<s
   };
 }
 
-/** A reader that went away (`| head`) ends the command without a word; the run, if there is one, goes on. */
-export function endQuietlyOnBrokenPipe({ stdout, stderr }: Streams): void {
+/**
+ * A reader that went away (`| head`) ends the command without a word; the run, if there is one, goes on. What else keeps the
+ * answer from being written (a full disk behind `>`) is said.
+ */
+export function endOnBrokenOutput({ stdout, stderr }: Streams): void {
   for (const stream of [stdout, stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
-      process.exit(0);
+      if (error.code === 'EPIPE' || error.code === 'EIO') process.exit(0);
+      if (stream === stdout) stderr.write(`error: the output can't be written: ${error.message}\n`);
+      process.exit(exitCodes.infrastructure);
     });
   }
 }

@@ -1,7 +1,11 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileBytes, linesOf, liveLines } from '../../src/cli/log-lines';
+import { LogPrinter, type Reading } from '../../src/cli/log-printer';
+import type { LiveSource } from '../../src/cli/log-sources';
+import { LeptonError } from '../../src/lepton/errors';
 import { freshFolder } from '../support/folders';
+import { runPlan } from '../support/plans';
 
 async function* pieces(...parts: (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
   for (const part of await Promise.resolve(parts)) yield typeof part === 'string' ? Buffer.from(part) : part;
@@ -111,5 +115,59 @@ describe('a live log', () => {
     expect(Number((await first.next()).value)).toBeGreaterThan(10);
     isRead = true;
     await first.return?.(undefined);
+  });
+});
+
+describe('replicas of what is followed', () => {
+  const ended = () => Promise.resolve(true);
+  const replica = (name: string, open: () => AsyncIterable<Uint8Array>): LiveSource => ({
+    ...{ kind: 'live', replica: name, of: { deployment: 'd' }, createdAt: 1, open },
+    ...{ isOver: ended, hasEnded: ended },
+  });
+
+  function printer(): { printer: LogPrinter; written: string[]; notes: string[] } {
+    const plan = runPlan({ outputRoot: '/nowhere' });
+    const [task] = plan.tasks;
+    const written: string[] = [];
+    const notes: string[] = [];
+    const output = { write: (text: string) => Promise.resolve(void written.push(text)) };
+    const reading = {
+      ...{ context: { output }, plan, kind: 'endpoint', marked: false },
+      wish: {
+        client: undefined,
+        follow: true,
+        tail: undefined,
+        since: undefined,
+        secrets: [],
+        note: (text: string) => notes.push(text),
+      },
+      snapshotOf: () => Promise.resolve(undefined),
+    } as unknown as Reading;
+    if (!task) throw new Error('no task');
+    return { printer: new LogPrinter(task, reading), written, notes };
+  }
+
+  test('one that comes later is followed too, each is printed once and marked where there are several', async () => {
+    const { printer: logs, written } = printer();
+    const [first, second] = [replica('r0', () => pieces('one\n')), replica('r1', () => pieces('two\n'))];
+    await logs.begin([first]);
+    await logs.wait(5_000);
+    await logs.begin([first, second]);
+    await logs.wait(5_000);
+    expect(written).toEqual(['one\n', '[r1] two\n']);
+    expect(await logs.isAtEnd([first, second])).toBe(true);
+  });
+
+  test('one that goes while it is read is told, and the others are read on', async () => {
+    const { printer: logs, written, notes } = printer();
+    async function* gone(): AsyncGenerator<Uint8Array> {
+      yield* pieces('begun\n');
+      throw new LeptonError('404', { kind: 'not_found', request: 'GET /log' });
+    }
+    const sources = [replica('r0', gone), replica('r1', () => pieces('two\n'))];
+    await logs.begin(sources);
+    while (!(await logs.isAtEnd(sources))) await logs.wait(5_000);
+    expect(written.sort()).toEqual(['[r0] begun\n', '[r1] two\n']);
+    expect(notes).toEqual(['replica r0 is gone from the platform']);
   });
 });

@@ -1,6 +1,6 @@
-import { describeRun, resolveInvocation, type RunDescription } from '../../client';
+import { describeRun, resolveInvocation } from '../../client';
 import type { RunPlan, TaskPlan } from '../../contract/plan';
-import type { TaskSnapshot } from '../../contract/state';
+import type { RunSnapshot, TaskSnapshot } from '../../contract/state';
 import { loadPlatformAccess } from '../../home/credentials';
 import { storedInvocations, storedPlan, storedSecrets } from '../../home/run-store';
 import { createLeptonClient } from '../../lepton/client';
@@ -9,6 +9,7 @@ import type { LeptonClient } from '../../lepton/types';
 import { harmlessLine } from '../../report/terminal-text';
 import { RunNotFound } from '../../runs/errors';
 import { InfrastructureError } from '../../temporal/errors';
+import { isOutage } from '../../temporal/grpc';
 import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
 import { UsageError } from '../errors';
 import { done } from '../exit-code';
@@ -39,7 +40,7 @@ export const logs: CommandBody = async (input, context) => {
       note: (text) => context.output.note(context.output.style.dim(text)),
       warn: (text) => context.output.warn(text),
     },
-    snapshotOf: (task) => snapshotOf(task, { plan, session, context }),
+    snapshotOf: stateReader({ plan, session, context }),
   };
   // Side by side only where they grow: what is finished reads better one after the other.
   const lost: string[] = [];
@@ -60,8 +61,9 @@ async function findRun(
     return { session, invocation: await resolveInvocation(session.client, prefix, context.home) };
   } catch (error) {
     const [known, another] = await storedInvocations(context.home, prefix);
-    if (!(error instanceof InfrastructureError) || known === undefined || another !== undefined) throw error;
-    context.output.note(`Temporal does not answer: only what is known without it is shown.`);
+    const isAway = error instanceof InfrastructureError || isOutage(error);
+    if (!isAway || known === undefined || another !== undefined) throw error;
+    context.output.note(withoutTemporal);
     return { session: undefined, invocation: known };
   }
 }
@@ -88,19 +90,29 @@ async function platformClient(plan: RunPlan, { home }: CommandContext): Promise<
   return access && createLeptonClient(access);
 }
 
-/** `undefined`: nobody knows, or remembers, the run's state. */
-async function snapshotOf(
-  { index }: TaskPlan,
-  { plan, session, context }: { plan: RunPlan; session: Session | undefined; context: CommandContext },
-): Promise<TaskSnapshot | undefined> {
-  if (!session) return undefined;
-  const described = await describeRun(session.client, plan.invocation, context.home).catch(
-    (error: unknown): RunDescription | undefined => {
+const withoutTemporal = 'Temporal does not answer: only what is known without it is shown.';
+
+/** Tells a task's state; while Temporal is away, as it was last. `undefined`: nobody knows, or remembers, it. */
+function stateReader(of: {
+  readonly plan: RunPlan;
+  readonly session: Session | undefined;
+  readonly context: CommandContext;
+}): Reading['snapshotOf'] {
+  const { plan, session, context } = of;
+  let last: RunSnapshot | undefined;
+  let isTold = false;
+  return async ({ index }) => {
+    if (!session) return undefined;
+    try {
+      last = (await describeRun(session.client, plan.invocation, context.home)).snapshot;
+    } catch (error) {
       if (error instanceof RunNotFound) return undefined;
-      throw error;
-    },
-  );
-  return described?.snapshot.tasks.find((task) => task.index === index);
+      if (!isOutage(error)) throw error;
+      if (!isTold) context.output.note(withoutTemporal);
+      isTold = true;
+    }
+    return last?.tasks.find((task) => task.index === index);
+  };
 }
 
 function tailOf(input: CommandInput): number | undefined {
