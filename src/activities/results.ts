@@ -1,4 +1,3 @@
-import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Context } from '@temporalio/activity';
 import { failureTypes } from '../contract/errors';
@@ -7,9 +6,9 @@ import type { Metrics } from '../contract/state';
 import { ResultsTooLarge, type FetchProgress } from '../results/fetch';
 import { localFault } from '../results/local-fault';
 import { readNotes } from '../results/notes';
-import { longestText, metricsWithErrors, parseResults } from '../results/parse';
 import { UnusableFolder } from '../results/remote-tree';
 import { writeRunRecord } from '../results/run-record';
+import { readScores } from '../results/scores-file';
 import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, goneDelayMs, notReady } from './failures';
@@ -102,27 +101,16 @@ function whyNotWritable(error: unknown, target: string): string | undefined {
 }
 
 async function readMetrics(input: FetchResultsInput): Promise<Metrics | null> {
-  const file = path.join(input.target, 'results.yml');
-  let text: string;
   try {
-    const { size } = await stat(file);
-    if (size > longestText)
-      throw finalFailure(
-        failureTypes.resultsInvalid,
-        `results of task ${input.index}: ${file} has ${size} bytes, and no results.yml has more than ${longestText}`,
-      );
-    text = await readFile(file, 'utf8');
+    const scores = await readScores(input.target);
+    return scores ? fitMetrics(Object.entries(scores.metrics)) : null;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
-  try {
-    const all = Object.entries(metricsWithErrors(parseResults(text)));
-    return fitMetrics(all);
-  } catch (error) {
+    const { syscall, message } = error as NodeJS.ErrnoException;
+    if (syscall !== undefined) throw error;
+    const file = path.join(input.target, 'results.yml');
     throw finalFailure(
       failureTypes.resultsInvalid,
-      `results of task ${input.index}: ${file} can't be read: ${(error as Error).message}`,
+      `results of task ${input.index}: ${file} can't be read: ${message}`,
     );
   }
 }

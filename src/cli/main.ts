@@ -4,25 +4,26 @@ import { keyFileVariable } from '../encryption/key-file';
 import { secretsOfEnv } from '../home/secret-values';
 import { homePaths } from '../home/paths';
 import { maskKnown } from '../lepton/masking';
+import { extraAuthorities } from '../stack/environment';
 import { explainFault, isTemporalFault } from '../temporal/grpc';
 import type { CommandContext } from './command';
 import { commandLineOf } from './command-line';
 import { commands } from './commands';
 import { exitCodeOf, exitCodeOfError } from './exit-code';
-import { createOutput, endQuietlyOnBrokenPipe, type Output } from './output';
+import { createOutput, endOnBrokenOutput, type Output } from './output';
 import { parseArguments } from './program';
 import { viaNpmScript } from './program-name';
 import { errorDocument, errorText } from './render-error';
 
 async function main(argv: readonly string[]): Promise<number> {
-  endQuietlyOnBrokenPipe(process);
+  endOnBrokenOutput(process);
   const output = createOutput(process, process.env);
   try {
     const parsed = parseArguments(commands, argv);
     if (parsed.kind === 'printed') return 0;
     const cwd = standingIn(process.env);
     const context: CommandContext = {
-      env: withAbsoluteKeyFile(process.env, cwd),
+      env: withAbsolutePaths(process.env, cwd),
       cwd,
       home: homePaths(process.env),
       output,
@@ -56,9 +57,15 @@ function report(error: unknown, { output, asJson }: { output: Output; asJson: bo
 }
 
 /** Background processes stand elsewhere. */
-function withAbsoluteKeyFile(env: NodeJS.ProcessEnv, cwd: string): NodeJS.ProcessEnv {
-  const file = env[keyFileVariable];
-  return file ? { ...env, [keyFileVariable]: path.resolve(cwd, file) } : env;
+function withAbsolutePaths(env: NodeJS.ProcessEnv, cwd: string): NodeJS.ProcessEnv {
+  const key = env[keyFileVariable];
+  // Node has read these itself, from where this process stands.
+  const authorities = env[extraAuthorities];
+  return {
+    ...env,
+    ...(key ? { [keyFileVariable]: path.resolve(cwd, key) } : {}),
+    ...(authorities ? { [extraAuthorities]: path.resolve(authorities) } : {}),
+  };
 }
 
 /** `npm run` changes to the package's folder: relative paths are meant from where the user called it. */

@@ -24,7 +24,9 @@ function taskChange(before: TaskSnapshot | undefined, after: TaskSnapshot): stri
   if (before === undefined && after.phase === 'pending') return undefined;
   const outcome = after.outcome !== null && before?.outcome !== after.outcome ? verdict(after) : undefined;
   const phase = before?.phase !== after.phase ? phaseText(after, outcome !== undefined) : undefined;
-  const message = before?.message !== after.message && after.message ? harmlessLine(after.message) : undefined;
+  // A task's last words are about its results: they are said with these, once.
+  const isNews = before?.message !== after.message && after.phase !== 'done';
+  const message = isNews && after.message ? harmlessLine(after.message) : undefined;
   const parts = [phase, outcome, message].filter((part) => part !== undefined);
   return parts.length > 0 ? parts.join(': ') : undefined;
 }

@@ -23,6 +23,8 @@ export interface TaskDocument {
   readonly endpoint: string | null;
   readonly job: string | null;
   readonly metrics: Metrics;
+  /** Only where the metrics are not the run's own: the file, which came home after its end. */
+  readonly metricsFrom?: string;
   readonly outputDir: string | null;
   readonly error: TaskError | null;
 }
@@ -44,12 +46,18 @@ export function runDocument(run: RunDescription, webUi: string | null, nowMs = D
       endpoint,
       job,
       metrics: finiteMetrics(metrics),
+      ...metricsFrom(run, index),
       outputDir,
       error: error ?? (outcome === 'succeeded' ? null : run.failure),
     })),
     ...(cost === null ? {} : { cost }),
     teardown: { left, kept },
   };
+}
+
+function metricsFrom({ since }: RunDescription, index: number): Pick<TaskDocument, 'metricsFrom'> {
+  const scores = since?.scores.find((candidate) => candidate.index === index);
+  return scores ? { metricsFrom: scores.file } : {};
 }
 
 /** JSON has no NaN: it is named, never turned into 0 or null. */

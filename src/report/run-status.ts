@@ -24,7 +24,9 @@ export function statusText({ run, now, width, style = plainStyle }: RunStatus): 
     ),
     ...(failure ? [harmlessText(failure.message)] : []),
     ...leftAndKept(snapshot).map((line) => style.warn(line)),
+    ...goneSince(run),
     ...(scores === '' ? [] : [scores]),
+    ...scoresSince(run),
   ].join('\n');
 }
 
@@ -44,4 +46,22 @@ export function leftAndKept({ left, kept }: Pick<RunDescription['snapshot'], 'le
         `storage kept: ${harmlessLine(path)}: ${harmlessLine(reason)}: ${harmlessLine(command)}`,
     ),
   ];
+}
+
+/** What the run had left or kept, and has gone since. Pure. */
+export function goneSince({ since }: Pick<RunDescription, 'since'>): string[] {
+  return (since?.gone ?? []).map(
+    ({ kind, name, at }) => `gone since the run's end: ${kind} ${harmlessLine(name)} (${at})`,
+  );
+}
+
+/** Where those scores are from that the run itself did not get. Pure. */
+export function scoresSince({ since, snapshot }: Pick<RunDescription, 'since' | 'snapshot'>): string[] {
+  const shown = new Set(snapshot.tasks.map(({ index }) => index));
+  return (since?.scores ?? [])
+    .filter(({ index }) => shown.has(index))
+    .map(
+      ({ index, file }) =>
+        `scores of task ${index} are from ${harmlessLine(file)}: they came home after the run had ended`,
+    );
 }

@@ -17,6 +17,7 @@ import { grpcCodeOf, grpcCodes, isOutage } from '../temporal/grpc';
 import { RunNotFound } from './errors';
 import { withTasksSince } from './left-tasks';
 import { executionStatus } from './list';
+import { broughtUpToDate, lookSince, type Since } from './since';
 
 export interface RunDescription {
   readonly status: 'running' | 'succeeded' | 'failed' | 'cancelled';
@@ -26,6 +27,8 @@ export interface RunDescription {
   /** Why the run as a whole ended badly; `null` when only its tasks have something to say. */
   readonly failure: TaskError | null;
   readonly taskQueue: string;
+  /** What came after the run's end, and is in `snapshot` already; absent: nothing did, as far as this host knows. */
+  readonly since?: Since;
 }
 
 /** One look at a run, open or closed. Throws `RunNotFound`. */
@@ -39,13 +42,15 @@ export async function describeRun(client: Client, invocation: string, home: Home
   const closing = description.status.name === 'RUNNING' ? undefined : await closingOf(client, invocation);
   const known =
     closing?.snapshot ?? (await currentSnapshot(client, { invocation, home, startedAt: description.startTime }));
-  const snapshot = closing?.failure?.type === terminated ? await withTasksSince(client, known) : known;
+  const last = closing?.failure?.type === terminated ? await withTasksSince(client, known) : known;
+  const since = closing && (await lookSince(last, home));
   return {
-    status: statusOf(description, snapshot),
+    status: statusOf(description, last),
     cancelRequested: description.raw.workflowExtendedInfo?.cancelRequested ?? false,
-    snapshot,
+    snapshot: since ? broughtUpToDate(last, since) : last,
     failure: closing?.failure ?? null,
     taskQueue: description.taskQueue,
+    ...(since ? { since } : {}),
   };
 }
 

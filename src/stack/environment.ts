@@ -4,6 +4,9 @@ import type { Env } from '../temporal/target';
 
 /** What a background process gets of the environment of the command that happens to start it. Pure. */
 
+/** Where Node reads further certificate authorities from, when it starts. */
+export const extraAuthorities = 'NODE_EXTRA_CA_CERTS';
+
 /** Secrets reach the background through private files, by reference: it has no use for those of somebody's shell. */
 const secretName =
   /(TOKEN(?!IZER)|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|_PAT$|^LEPTON_WORKSPACE)/i;

@@ -18,6 +18,8 @@ const recordSchema = z.object({
   ports: z.record(z.string(), z.number().int()),
   /** What it was started with (code version, server address, task queue): when that changes, it is started anew. */
   setup: z.string(),
+  /** See network.ts. */
+  network: z.string().optional(),
   /** Ended by `down`; the record stays for its ports. */
   stopped: z.boolean().optional(),
 });

@@ -6,6 +6,7 @@ import { defaultPorts, devServerArguments } from '../temporal/dev-server';
 import { embeddedEnv, type Env, type TemporalTarget } from '../temporal/target';
 import { startInBackground } from './background-process';
 import { backgroundEnv } from './environment';
+import { networkMark } from './network';
 import { freePort } from './ports';
 import { isRunning, logFile, readRecord, writeRecord, type ServiceName, type ServiceRecord } from './record';
 
@@ -141,7 +142,7 @@ interface Start {
 
 async function start({ home, name, file, args, env, ports, setup, isPrivate = false }: Start): Promise<ServiceRecord> {
   const process = await startInBackground({ file, args, env, cwd: home.root, log: logFile(home, name), isPrivate });
-  const record = { ...process, startedAt: new Date().toISOString(), ports, setup };
+  const record = { ...process, startedAt: new Date().toISOString(), ports, setup, network: networkMark(env) };
   await writeRecord(home, name, record);
   return record;
 }

@@ -15,6 +15,7 @@ import { refuseLosingTheKey, withKeyMark } from './encryption';
 import { startOnFreePorts } from './free-port-start';
 import { untilHealthy, whileAlive } from './health';
 import { withStackLock } from './lock';
+import { networkMark } from './network';
 import { hasLivePoller } from './pollers';
 import { isRunning, readRecord, type ServiceName, type ServiceRecord } from './record';
 import { localRuntime, startCodecService, startPlatformService, startTemporal, startWorkerService } from './services';
@@ -194,9 +195,14 @@ async function ensureWorker(request: EnsureWorker): Promise<void> {
   const setup = withKeyMark([version, address, namespace, taskQueue], env);
   const record = await readRecord(home, 'worker');
   if (isRunning(record)) {
-    if (record.setup === setup) return;
+    const network = networkMark(env);
+    const reaches = network === undefined || network === record.network;
+    if (record.setup === setup && reaches) return;
     refuseLosingTheKey(record, env);
-    request.report?.('replacing the background worker, which runs another build or serves another address');
+    const why = reaches
+      ? 'runs another build or serves another address'
+      : 'was started without the proxy or certificates that are set here';
+    request.report?.(`replacing the background worker, which ${why}`);
     await endProcess(record, WORKER_GRACE_MS);
   } else if (target.kind === 'cluster' && (await hasLivePoller(await connecting, taskQueue))) {
     return;

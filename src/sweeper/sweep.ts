@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { PlatformRef } from '../contract/plan';
 import type { LeftResource } from '../contract/state';
+import { noteGone } from '../home/gone';
 import { inLanes } from '../home/lanes';
 import type { HomePaths } from '../home/paths';
 import type { LeptonClient } from '../lepton/types';
@@ -74,7 +75,18 @@ export async function sweep(asked: SweepRequest): Promise<SweepReport> {
   };
   await inLanes(orphans, removedAtOnce, removeOne);
   for (const orphan of storage) await removeOne(orphan);
+  if (!request.dryRun) await remember(request.home, removed);
   return { removed, failed, spared };
+}
+
+/** So that what is said of a run no longer counts what is gone. */
+async function remember(home: SweepRequest['home'], removed: readonly SweptResource[]): Promise<void> {
+  for (const invocation of new Set(removed.map((resource) => resource.invocation)))
+    await noteGone(
+      home,
+      invocation,
+      removed.filter((resource) => resource.invocation === invocation),
+    );
 }
 
 const notReached = 'this sweep had no time left for it; the next one goes on';

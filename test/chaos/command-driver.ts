@@ -1,5 +1,4 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { execa } from 'execa';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,9 +7,10 @@ import { cancelRun } from '../../src/client';
 import { runWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import { storedInvocations, storedPlan } from '../../src/home/run-store';
-import { bareEnvironment, program, runConfig } from '../support/command';
+import { runConfig } from '../support/command';
+import { bareEnvironment, startProgram, type Running } from '../support/program';
 import type { Course } from './courses';
-import { jobsRun, limits, type CommandEnd, type Driver } from './driver';
+import { jobsRun, limits, type Driver } from './driver';
 import { patiently } from './happening';
 import type { Surroundings } from './surroundings';
 
@@ -24,10 +24,10 @@ const endsWithinMs = 45_000;
 export function commandDriver(course: Course, surroundings: Surroundings): Driver {
   const { stand, temporal, ledger, launch, names } = surroundings;
   const isCancelled = course.cancelAfterJobs !== undefined;
-  let command: Command | undefined;
-  const through = (address: string, args: readonly string[]): Command =>
-    runCommand(args, { cwd: launch.root, env: environment(surroundings, address) });
-  const disturbed = (args: readonly string[]): Command => (command = through(temporal?.address ?? '', args));
+  let command: Running | undefined;
+  const through = (address: string, args: readonly string[]): Running =>
+    startProgram(args, { cwd: launch.root, env: environment(surroundings, address) });
+  const disturbed = (args: readonly string[]): Running => (command = through(temporal?.address ?? '', args));
   const plan = async (): Promise<RunPlan | undefined> => {
     const [invocation] = await storedInvocations(launch, '');
     return invocation === undefined ? undefined : storedPlan(launch, invocation);
@@ -45,7 +45,7 @@ export function commandDriver(course: Course, surroundings: Surroundings): Drive
         await sleep(100);
       }
     }
-    const { code, stderr } = await through(stand.address, ['start', config, '--detach']).ended;
+    const { code, stderr } = await through(stand.address, ['start', config, '--detach']).finished;
     const begun = await plan();
     if (code !== 0 || !begun) throw new Error(`start --detach, undisturbed, ended with ${code}: ${stderr}`);
     names.invocation = begun.invocation;
@@ -54,7 +54,9 @@ export function commandDriver(course: Course, surroundings: Surroundings): Drive
     arm();
     const cancelling = disturbed(['cancel', begun.invocation]);
     // Where it was killed or refused, its user asks again.
-    void cancelling.ended.then(() => patiently(() => cancelRun(stand.client, begun.invocation)).catch(() => undefined));
+    void cancelling.finished.then(() =>
+      patiently(() => cancelRun(stand.client, begun.invocation)).catch(() => undefined),
+    );
     return begun;
   }
 
@@ -66,7 +68,7 @@ export function commandDriver(course: Course, surroundings: Surroundings): Drive
     },
     kill: async () => {
       const wasAlive = command?.signal('SIGKILL') ?? false;
-      await command?.ended;
+      await command?.finished;
       return wasAlive;
     },
     async untilStarted() {
@@ -74,8 +76,8 @@ export function commandDriver(course: Course, surroundings: Surroundings): Drive
     },
     async finish() {
       const hung = await command?.endWithin(endsWithinMs);
-      const end = await command?.ended;
-      return end && { ...end, hung: hung === true };
+      const end = await command?.finished;
+      return end && { code: end.code, signal: end.signal, stderr: end.stderr, hung: hung === true };
     },
   };
 }
@@ -119,44 +121,5 @@ function environment({ launch, access, taskQueue }: Surroundings, address: strin
     LEPTON_WORKSPACE_ID: access.workspace,
     LEPTON_WORKSPACE_TOKEN: access.token,
     LEPTON_WORKSPACE_URL: access.url,
-  };
-}
-
-interface Command {
-  readonly ended: Promise<Omit<CommandEnd, 'hung'>>;
-  isOver(): boolean;
-  /** Resolves to whether it was still alive. */
-  signal(signal: NodeJS.Signals): boolean;
-  /** Resolves to whether it had to be ended. */
-  endWithin(ms: number): Promise<boolean>;
-}
-
-function runCommand(args: readonly string[], { cwd, env }: { cwd: string; env: Record<string, string> }): Command {
-  const child = execa(process.execPath, [program, ...args], {
-    cwd,
-    env,
-    extendEnv: false,
-    reject: false,
-    stdin: 'ignore',
-    stdout: 'ignore',
-    cleanup: true,
-  });
-  let over = false;
-  const ended = child.then(({ exitCode: code, signal, stderr }) => {
-    over = true;
-    return { code, signal, stderr };
-  });
-  return {
-    ended,
-    isOver: () => over,
-    signal: (signal) => !over && child.kill(signal),
-    async endWithin(ms) {
-      const patience = new AbortController();
-      const given = sleep(ms, 'given up' as const, { signal: patience.signal }).catch(() => 'over' as const);
-      const result = await Promise.race([ended.then(() => 'over' as const), given]);
-      patience.abort();
-      if (result === 'given up') child.kill('SIGKILL');
-      return result === 'given up';
-    },
   };
 }

@@ -15,7 +15,7 @@ import { devServerArguments } from '../../src/temporal/dev-server';
 import { originOf } from '../../src/temporal/origin';
 import { findServerBinary } from '../../src/temporal/server-binary';
 import { embeddedEnv } from '../../src/temporal/target';
-import { bareEnvironment, program } from '../support/command';
+import { bareEnvironment, program } from '../support/program';
 import { freshFolder, testCache } from '../support/folders';
 import { simulatedPlan } from './courses';
 import { requestTimeoutMs, type Stand, type WorkerPlace } from './stand';

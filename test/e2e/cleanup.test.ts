@@ -19,21 +19,25 @@ async function setFaults({ url, token }: LeptonStandIn, faults: readonly object[
   if (!answer.ok) throw new Error(`/__sim/plan answered ${answer.status}`);
 }
 
+/** What is refused stays so: nobody needs to wait for it. */
+const impatient = ['-o', 'execution.teardown_timeout=5'];
 const refused = (name: string): object => ({ on: `DELETE ${name}`, times: 'inf', respond: 403 });
 
-/** A run whose teardown is refused in one place; the others are gone when it ends. */
-async function incomplete(platform: LeptonStandIn): Promise<string> {
-  const { code, stdout, stderr } = await bench.run(['start', bench.config, '--json'], platform.env);
-  const { invocation, teardown, tasks } = JSON.parse(stdout);
-  expect({ code, stderr }).toMatchObject({ code: 5, stderr: expect.stringContaining(`cleanup ${invocation}`) });
-  expect(teardown.left).toHaveLength(1);
-  expect(tasks.map(({ status }: { status: string }) => status)).toEqual(['succeeded', 'succeeded', 'succeeded']);
-  return invocation;
-}
-
-test('a teardown that was refused is finished by the command that was named', async () => {
-  const platform = await bench.lepton({ faults: [refused('/deployments/*-0-*')] });
-  const invocation = await incomplete(platform);
+test('a teardown that was refused is finished by the command that was named, and is over for all others then', async () => {
+  const platform = await bench.lepton({
+    faults: [refused('/deployments/*-0-*'), { on: 'GET /storage/**/1-*/results.yml', times: 'inf', respond: 403 }],
+  });
+  const budget = 'execution.budget={limit: 100, prices: {gpu.1xh200: 7}}';
+  const wanted = [...impatient, '-o', budget, '-t', 'hellaswag', '-t', 'arc_challenge'];
+  const run = await bench.run(['start', bench.config, '--json', ...wanted], platform.env);
+  const { invocation, teardown } = JSON.parse(run.stdout);
+  expect({ code: run.code, left: teardown.left.length, kept: teardown.kept.length }).toEqual({
+    code: 5,
+    left: 1,
+    kept: 1,
+  });
+  const told = async () => JSON.parse((await bench.run(['status', invocation, '--json'])).stdout);
+  expect(JSON.parse(run.stdout).cost.perHour).toBe(7);
   expect((await platform.inventory()).deployments).toHaveLength(1);
   const still = await bench.run(['cleanup', invocation.slice(0, 8), '--json'], platform.env);
   expect(still.code).toBe(5);
@@ -42,10 +46,16 @@ test('a teardown that was refused is finished by the command that was named', as
   ]);
   await setFaults(platform, []);
   const { code, stdout } = await bench.run(['cleanup', invocation.slice(0, 8)], platform.env);
-  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining(`removed 1 of run ${invocation}`) });
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining(`removed 2 of run ${invocation}`) });
   expect(await platform.inventory()).toEqual(emptyInventory);
   const again = await bench.run(['cleanup', invocation], platform.env);
   expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing is left') });
+
+  const since = await told();
+  expect([since.cost.perHour, since.teardown]).toEqual([0, { left: [], kept: [] }]);
+  const scores = await bench.run(['results', `${invocation}.1`]);
+  expect(scores.stdout).toContain('arc_challenge');
+  expect(scores.stderr).toMatch(/scores of task 1 are from .*1-arc-challenge\/results.yml: they came home after/);
 });
 
 test('from another machine, where nobody knows the run: endpoint, job and storage go, results come there', async () => {
@@ -55,7 +65,7 @@ test('from another machine, where nobody knows the run: endpoint, job and storag
     { on: 'GET /storage/**/results.yml', times: 'inf', respond: 403 },
   ];
   const platform = await bench.lepton({ faults: held });
-  const run = await bench.run(['start', bench.config, '--json'], platform.env);
+  const run = await bench.run(['start', bench.config, '--json', ...impatient], platform.env);
   expect(run.code).toBe(5);
   const { invocation } = JSON.parse(run.stdout);
   await setFaults(platform, []);
@@ -84,7 +94,7 @@ test('from another machine, where nobody knows the run: endpoint, job and storag
 
 test('storage alone, known to nobody, is found by its name; --discard brings nothing home', async () => {
   const platform = await bench.lepton({ faults: [{ on: 'GET /storage/**/results.yml', times: 'inf', respond: 403 }] });
-  const run = await bench.run(['start', bench.config, '--json'], platform.env);
+  const run = await bench.run(['start', bench.config, '--json', ...impatient], platform.env);
   const { invocation, teardown } = JSON.parse(run.stdout);
   expect(teardown.kept).toHaveLength(3);
   const elsewhere = await testHome('elsewhere');

@@ -1,9 +1,13 @@
-import { writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
-import { commandBench, runConfig, until, type CommandBench } from '../support/command';
+import { commandBench, program, runConfig, until, type CommandBench, type LeptonStandIn } from '../support/command';
+import { connectProxy } from '../support/connect-proxy';
+import { emptyInventory } from '../support/simulated';
+import { certificateFile, tlsGateway } from '../support/tls-gateway';
 
-/** `doctor`, the refusal of `start` by its quick part, and `logs` by time and over a cut connection: the built program. */
+/** `doctor`, the refusal of `start` by its quick part, `logs` whatever is there or away, and all through proxy and TLS. */
 
 let bench: CommandBench;
 beforeAll(async () => {
@@ -78,4 +82,111 @@ test('logs --since of a job that runs', async () => {
   const asked = (await lepton.requests()).filter(({ path: route }) => route.startsWith('/logs?'));
   expect(asked.map(({ status }) => status)).toEqual([200, 200]);
   await bench.run(['cancel', invocation], lepton.env);
+});
+
+describe('logs of a run that is over', () => {
+  let lepton: LeptonStandIn;
+  let invocation: string;
+  let folder: string;
+  const log = (...args: string[]) => bench.run(['logs', `${invocation}.0`, ...args], lepton.env);
+
+  beforeAll(async () => {
+    const states = [['Running', '2s'], ['Completed']];
+    // Its job outlives the run: after its time it is only in the platform's archive.
+    const faults = [{ on: 'DELETE /jobs/*', times: 'inf', respond: 403 }];
+    lepton = await bench.lepton({ jobs: { default: { states, log: 'naïve 李明 😀' } }, faults });
+    const limits = ['teardown_timeout=5', 'evaluation_tasks.ttl_after_finished=1'].flatMap((limit) => [
+      '-o',
+      `++execution.${limit}`,
+    ]);
+    const run = await bench.run(['start', bench.config, '-t', 'hellaswag', '--json', ...limits], lepton.env);
+    expect(run.code).toBe(5);
+    const document = JSON.parse(run.stdout) as { invocation: string; tasks: { outputDir: string }[] };
+    invocation = document.invocation;
+    folder = path.join(document.tasks[0]?.outputDir ?? '', 'logs');
+  });
+
+  test('--since is answered from what is saved; without Temporal it is still there', async () => {
+    const asked = (await lepton.requests()).length;
+    const all = await log();
+    expect([all.code, all.stdout]).toEqual([0, expect.stringMatching(/ Running\n.* Completed\nnaïve 李明 😀\n$/)]);
+    const completedAt = Date.parse(/^(\S+) \S+ Completed$/m.exec(all.stdout)?.[1] ?? '');
+    const late = await log('--since', new Date(completedAt - 500).toISOString());
+    expect(late.stdout).toMatch(/^\S+ \S+ Completed\nnaïve 李明 😀\n$/);
+    expect((await log('--since', new Date(completedAt + 60_000).toISOString())).stdout).toBe('');
+    const away = await bench.run(['logs', `${invocation.slice(0, 8)}.0`, '-f'], {
+      ...lepton.env,
+      TEMPORAL_ADDRESS: '127.0.0.1:1',
+    });
+    expect(away).toMatchObject({ code: 0, stdout: all.stdout, stderr: expect.stringContaining('Temporal') });
+    expect((await lepton.requests()).length).toBe(asked);
+  });
+
+  test('of a log of 50 MB, a reader that goes away ends it without a word, a full disk with one', async () => {
+    const file = path.join(folder, 'job.log');
+    const saved = await readFile(file);
+    await writeFile(file, `first line\n${'李明 '.repeat(7_500_000)}`);
+    const shell = (rest: string) =>
+      spawn(
+        'bash',
+        ['-c', `"$0" "$1" logs ${invocation}.0 ${rest}; echo "\${PIPESTATUS[0]}"`, process.execPath, program],
+        {
+          env: bench.env,
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      );
+    const heard = async ({ stdout, stderr }: ReturnType<typeof shell>) =>
+      Promise.all([stdout, stderr].map(async (stream) => Buffer.concat(await stream.toArray()).toString()));
+    expect(await heard(shell('| head -1'))).toEqual(['first line\n0\n', '']);
+    expect(await heard(shell('> /dev/full'))).toEqual(['3\n', expect.stringMatching(/^error: .*ENOSPC.*\n$/)]);
+    await writeFile(file, saved);
+  });
+
+  test('what is no longer saved comes from the platform while that remembers; then the error says where it should be', async () => {
+    const saved = await log();
+    await rm(folder, { recursive: true });
+    await until('the job is archived', async () => (await lepton.inventory()).jobs.length === 0);
+    expect(await log()).toMatchObject({ code: 0, stdout: saved.stdout });
+    const lost = await log('--endpoint');
+    expect([lost.code, lost.stdout]).toEqual([3, '']);
+    expect(lost.stderr).toContain(`neither in ${folder} on this host nor on the platform`);
+    await lepton.close();
+    const away = await log();
+    expect([away.code, away.stdout]).toEqual([3, '']);
+    expect(away.stderr).toMatch(/ECONNREFUSED|refused/);
+    expect(away.stderr).not.toMatch(/^\s+at /m);
+  });
+});
+
+test('start, doctor, results and teardown by TLS through a proxy, with a certificate of our own', async () => {
+  const lepton = await bench.lepton();
+  const gateway = await tlsGateway(new URL(lepton.url).origin);
+  const proxy = await connectProxy(gateway.port);
+  const env = {
+    ...lepton.env,
+    LEPTON_WORKSPACE_URL: `https://gateway.lepton.test${new URL(lepton.url).pathname}`,
+    HTTPS_PROXY: proxy.url,
+    NODE_EXTRA_CA_CERTS: certificateFile,
+  };
+  try {
+    const untrusted = await bench.run(['start', bench.config], { ...env, NODE_EXTRA_CA_CERTS: '' });
+    expect([untrusted.code, untrusted.stderr]).toEqual([3, expect.stringContaining('NODE_EXTRA_CA_CERTS')]);
+    expect(await bench.run(['doctor', bench.config], env)).toMatchObject({ code: 0 });
+    const run = await bench.run(['start', bench.config, '-t', 'hellaswag', '--json'], env);
+    expect({ code: run.code, stderr: run.stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringMatching(/without the proxy/),
+    });
+    const [task] = (JSON.parse(run.stdout) as { tasks: { outputDir: string }[] }).tasks;
+    expect(await readFile(path.join(task?.outputDir ?? '', 'results.yml'), 'utf8')).toContain('results');
+    expect(await lepton.inventory()).toEqual(emptyInventory);
+    const probes = gateway.seen
+      .filter(({ host }) => host.startsWith('ep-'))
+      .map(({ method, url }) => `${method} ${url}`);
+    expect(probes.join('\n')).toMatch(/GET .*\/v1\/models\n(.*\n)*POST .*\/v1\/(chat\/)?completions/);
+    expect(gateway.seen.some(({ method, url }) => method === 'DELETE' && url.includes('/deployments/'))).toBe(true);
+  } finally {
+    await proxy.close();
+    await gateway.close();
+  }
 });

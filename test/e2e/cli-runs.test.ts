@@ -90,13 +90,20 @@ describe('a run', () => {
   });
 });
 
-test('a log is followed from before its job exists to its end', async () => {
-  const platform = await bench.lepton({ jobs: { default: { states: [['Running', '4s'], ['Completed']] } } });
+test('logs are followed from before their job and endpoint exist to their end', async () => {
+  const platform = await bench.lepton({
+    jobs: { default: { states: [['Running', '4s'], ['Completed']] } },
+    faults: [{ on: 'POST /deployments', delay: '3s', times: 1 }],
+  });
   const command = bench.start(['start', bench.config, '-t', 'hellaswag'], platform.env);
   const [, id = ''] = await command.untilSaid(startedId);
-  const logs = await bench.run(['logs', id, '--follow']);
-  expect(logs.code).toBe(0);
-  expect(logs.stdout).toContain('Running');
+  const [logs, endpoint] = await Promise.all([
+    bench.run(['logs', id, '--follow'], platform.env),
+    bench.run(['logs', id, '--follow', '--endpoint'], platform.env),
+  ]);
+  expect([logs.code, logs.stdout]).toEqual([0, expect.stringContaining('Running')]);
+  expect(endpoint).toMatchObject({ code: 0, stderr: expect.stringContaining('no endpoint log yet') });
+  expect(endpoint.stdout).toMatch(/ Starting\n.* Ready\n$/);
   expect((await command.finished).code).toBe(0);
 });
 

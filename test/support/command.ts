@@ -1,4 +1,3 @@
-import { execa } from 'execa';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
@@ -7,25 +6,10 @@ import { readRecord, type ServiceName } from '../../src/stack/record';
 import { stopStack } from '../../src/stack/stop';
 import { findServerBinary } from '../../src/temporal/server-binary';
 import { freshFolder, testCache } from './folders';
+import { bareEnvironment, startProgram, type Finished, type Running } from './program';
 import { startSimulated, type SimulatedPlan, type SimulatedPlatform } from './simulated';
 
-/** The built program, run as users run it: as a process of its own, in a home of its own. */
-export const program =
-  process.env['EVALSAGA_TEST_PROGRAM'] ?? path.resolve(__dirname, '..', '..', 'dist', 'cli', 'main.js');
-
-export interface Finished {
-  readonly code: number | undefined;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-export interface Running {
-  readonly pid: number;
-  /** Resolves once stderr has it; rejects when the command ends without. */
-  untilSaid(what: RegExp): Promise<RegExpExecArray>;
-  signal(signal: NodeJS.Signals): void;
-  readonly finished: Promise<Finished>;
-}
+export { program, type Finished, type Running } from './program';
 
 export interface TestHome {
   readonly home: HomePaths;
@@ -46,7 +30,7 @@ export async function testHome(label: string): Promise<TestHome> {
   const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'home') });
   const env = { ...bareEnvironment(), EVALSAGA_HOME: home.root, TEMPORAL_CLI_PATH: binary, HOME: folder.path };
   const start = (args: readonly string[], extra: Record<string, string> = {}): Running =>
-    startCommand(args, { cwd: folder.path, env: { ...env, ...extra } });
+    startProgram(args, { cwd: folder.path, env: { ...env, ...extra } });
   return {
     home,
     folder: folder.path,
@@ -58,44 +42,6 @@ export async function testHome(label: string): Promise<TestHome> {
       await stopStack({ home });
       await folder.dispose();
     },
-  };
-}
-
-/** This process' own, without what would lead a command to somebody else's Temporal, platform or home. */
-export function bareEnvironment(): Record<string, string> {
-  const kept = Object.entries(process.env).filter(
-    (entry): entry is [string, string] =>
-      entry[1] !== undefined && !/^(LEPTON_|TEMPORAL_|EVALSAGA_|npm_|INIT_CWD|CI$)/.test(entry[0]),
-  );
-  return Object.fromEntries(kept);
-}
-
-function startCommand(args: readonly string[], { cwd, env }: { cwd: string; env: Record<string, string> }): Running {
-  const child = execa(process.execPath, [program, ...args], {
-    cwd,
-    env,
-    extendEnv: false,
-    reject: false,
-    stdin: 'ignore',
-    stripFinalNewline: false,
-  });
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
-  const finished = child.then(({ exitCode, stdout, stderr }) => ({ code: exitCode, stdout, stderr }));
-  return {
-    pid: child.pid ?? NaN,
-    signal: (signal) => void child.kill(signal),
-    finished,
-    untilSaid: (what) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          const match = what.exec(said);
-          if (match) resolve(match);
-        };
-        child.stderr.on('data', look);
-        look();
-        void finished.then(({ code }) => reject(new Error(`ended (${code}) without ${what}:\n${said}`)));
-      }),
   };
 }
 

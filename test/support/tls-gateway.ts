@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { request as forward } from 'node:http';
+import { request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -24,18 +24,28 @@ export interface TlsGateway {
   close(): Promise<void>;
 }
 
-/** Serves on TLS what `target` (`http://127.0.0.1:<port>`) serves in the clear, under whatever name it is asked. */
+/** `https://ep-<port>.lepton.test` is `http://127.0.0.1:<port>`: where a platform behind a gateway shows its endpoints. */
+const endpointHost = /^ep-(\d+)\.lepton\.test(?::|$)/;
+const shownOutside = (json: string): string =>
+  json.replace(/http:\/\/127\.0\.0\.1:(\d+)/g, 'https://ep-$1.lepton.test');
+
+/**
+ * Serves on TLS what `target` (`http://127.0.0.1:<port>`) serves in the clear, under whatever name it is asked; so too the
+ * servers on this machine that its answers name.
+ */
 export async function tlsGateway(target: string): Promise<TlsGateway> {
-  const { hostname, port, host } = new URL(target);
+  const { hostname, port: targetPort } = new URL(target);
   const seen: Seen[] = [];
   const pair = { key: readFileSync(path.join(folder, 'key.pem')), cert: readFileSync(certificateFile) };
   const server = createServer(pair, (incoming, outgoing) => {
     const { method = '', url = '', headers } = incoming;
     seen.push({ method, url, host: headers.host ?? '', origin: headers.origin ?? '' });
-    const kept = { ...headers, host };
+    const port = endpointHost.exec(headers.host ?? '')?.[1] ?? targetPort;
+    const kept: typeof headers = { ...headers, host: `${hostname}:${port}` };
     // The platform refuses what comes from a foreign page.
     delete kept.origin;
     const onward = forward({ hostname, port, method, path: url, headers: kept }, (answer) => {
+      if (answer.headers['content-type']?.startsWith('application/json')) return void passJson(answer, outgoing);
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(outgoing);
     });
@@ -52,4 +62,17 @@ export async function tlsGateway(target: string): Promise<TlsGateway> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+async function passJson(answer: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  const pieces: Buffer[] = [];
+  try {
+    for await (const piece of answer) pieces.push(piece as Buffer);
+  } catch {
+    return void outgoing.destroy();
+  }
+  const body = Buffer.from(shownOutside(Buffer.concat(pieces).toString('utf8')));
+  const headers = { ...answer.headers, 'content-length': body.byteLength };
+  delete headers['transfer-encoding'];
+  outgoing.writeHead(answer.statusCode ?? 502, headers).end(body);
 }

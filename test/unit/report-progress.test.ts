@@ -35,10 +35,10 @@ test.each([
   ],
   ['the end', { phase: 'tearing down', outcome: 'succeeded' }, { phase: 'done', outcome: 'succeeded' }, 'torn down'],
   [
-    'the end with a note',
+    'the end, whose notes come with the results',
     { phase: 'tearing down', outcome: 'succeeded' },
     { phase: 'done', outcome: 'succeeded', message: '0-shot' },
-    'torn down: 0-shot',
+    'torn down',
   ],
   ['a cancel before the start', { phase: 'pending' }, { phase: 'done', outcome: 'cancelled' }, 'cancelled'],
 ] as const)('%s', (_case, before, after, expected) => {

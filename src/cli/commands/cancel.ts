@@ -1,5 +1,5 @@
 import { cancelRun, describeRun, resolveInvocation, type RunDescription } from '../../client';
-import { closingLines } from '../../report/closing';
+import { closingLines, resultNotes } from '../../report/closing';
 import { runVerdict, taskVerdict } from '../../report/outcome';
 import { runDocument } from '../../report/run-document';
 import { ensureStack } from '../../stack/stack';
@@ -92,6 +92,9 @@ function conclude(end: {
   const verdict = target.index === undefined ? runVerdict(run) : taskVerdict(run.snapshot, target.index);
   const closing = { run, verdict, outputDir: null, program: programName(env), now: Date.now(), style: output.style };
   if (target.index === undefined) output.note(closingLines(closing).join('\n'));
-  else output.note(`task ${target.invocation}.${target.index}: ${verdict}`);
+  else output.note([`task ${target.invocation}.${target.index}: ${verdict}`, ...notesOf(run, target.index)].join('\n'));
   return { kind: 'run', verdict };
 }
+
+const notesOf = ({ snapshot }: RunDescription, index: number): string[] =>
+  resultNotes({ tasks: snapshot.tasks.filter((task) => task.index === index) });

@@ -1,12 +1,13 @@
 import path from 'node:path';
 import type { RunPlan } from '../../contract/plan';
+import { noteGone } from '../../home/gone';
 import { forgetSecrets, storedInvocations, storedOrigin, storedPlan } from '../../home/run-store';
 import { secretsOfRun } from '../../home/secret-values';
 import { loadAccess } from '../../lepton/access-store';
 import { createLeptonClient } from '../../lepton/client';
 import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
 import { ensureStack } from '../../stack/stack';
-import { cleanUp } from '../../sweeper/cleanup';
+import { cleanUp, type CleanupReport } from '../../sweeper/cleanup';
 import type { StoragePlace } from '../../sweeper/find-storage';
 import { ownerAmong } from '../../sweeper/owners';
 import { originOf } from '../../temporal/origin';
@@ -48,6 +49,7 @@ export const cleanup: CommandBody = async (input, context) => {
     report: (line) => output.note(line),
   });
   if (report.left.length === 0) await forgetSecrets(home, invocation);
+  await noteGone(home, invocation, goneNow(plan, report));
   if (wantsJson(input))
     output.json({
       invocation,
@@ -58,7 +60,20 @@ export const cleanup: CommandBody = async (input, context) => {
   return outcomeOf(report);
 };
 
-function summary(invocation: string, { removed, left, kept, unseen }: Awaited<ReturnType<typeof cleanUp>>): string {
+/** Of all that the run can have made, what a cleanup did not find, or removed: also what somebody else had removed. */
+function goneNow(plan: RunPlan | undefined, { removed, left, kept, unseen }: CleanupReport): CleanupReport['removed'] {
+  const isLeft = ({ kind, name }: CleanupReport['removed'][number]): boolean =>
+    left.some((one) => one.kind === kind && one.name === name);
+  const made = (plan?.tasks ?? []).flatMap(({ endpointName, jobName }) => [
+    ...(endpointName === null ? [] : [{ kind: 'endpoint', name: endpointName } as const]),
+    { kind: 'job', name: jobName } as const,
+  ]);
+  const storage = plan && ({ kind: 'storage', name: plan.storage.path } as const);
+  const isStorageGone = storage && kept.length === 0 && unseen === null;
+  return [...removed, ...made, ...(isStorageGone ? [storage] : [])].filter((one) => !isLeft(one));
+}
+
+function summary(invocation: string, { removed, left, kept, unseen }: CleanupReport): string {
   const lines = [
     ...left.map(({ kind, name, reason }) => `left: ${kind} ${name} (${reason})`),
     ...kept.map(
@@ -73,7 +88,7 @@ function summary(invocation: string, { removed, left, kept, unseen }: Awaited<Re
   return [head, ...lines].join('\n');
 }
 
-const outcomeOf = ({ left, kept }: Awaited<ReturnType<typeof cleanUp>>): CommandOutcome =>
+const outcomeOf = ({ left, kept }: CleanupReport): CommandOutcome =>
   left.length + kept.length === 0 ? done : { kind: 'run', verdict: 'teardown incomplete' };
 
 /** On another host, or when all history is gone, only the whole id says which run is meant. */

@@ -1,0 +1,96 @@
+import path from 'node:path';
+import type { Metrics, RunSnapshot, Span, TaskSnapshot } from '../contract/state';
+import { goneResources, type GoneResource } from '../home/gone';
+import { inLanes } from '../home/lanes';
+import type { HomePaths } from '../home/paths';
+import { storedPlan } from '../home/run-store';
+import { readScores } from '../results/scores-file';
+
+/** What came of a run after its own end: by `cleanup`, a sweep, or a person. */
+export interface Since {
+  /** What the run had left or kept, and is gone now. */
+  readonly gone: readonly GoneResource[];
+  /** Where scores are from that the run itself did not get. */
+  readonly scores: readonly ScoresAtHome[];
+}
+
+export interface ScoresAtHome {
+  readonly index: number;
+  readonly file: string;
+  readonly metrics: Metrics;
+}
+
+/** Files looked for at once. */
+const lanes = 20;
+
+/** What this host knows of a closed run beyond the run's last words; `undefined`: nothing. */
+export async function lookSince(snapshot: RunSnapshot, home: HomePaths): Promise<Since | undefined> {
+  const { invocation } = snapshot;
+  const gone = missed(snapshot, await goneResources(home, invocation));
+  const scores = await scoresAtHome(snapshot, home);
+  return gone.length + scores.length === 0 ? undefined : { gone, scores };
+}
+
+async function scoresAtHome({ invocation, tasks }: RunSnapshot, home: HomePaths): Promise<ScoresAtHome[]> {
+  const plan = await storedPlan(home, invocation);
+  const without = tasks.filter(({ metrics }) => Object.keys(metrics).length === 0);
+  if (!plan || without.length === 0) return [];
+  const folders = new Map(plan.tasks.map(({ index, folder }) => [index, path.join(plan.outputDir, folder)]));
+  const found = await inLanes(without, lanes, async ({ index }) => {
+    const scores = await readScores(folders.get(index) ?? plan.outputDir).catch(() => undefined);
+    return scores && { index, ...scores };
+  });
+  return found.filter((scores) => scores !== undefined);
+}
+
+/** Of what is gone, that which the run's last words are still about. Pure. */
+function missed({ left, kept, tasks }: RunSnapshot, gone: readonly GoneResource[]): GoneResource[] {
+  return gone.filter(
+    (resource) =>
+      left.some((one) => isOf(resource, one)) ||
+      (resource.kind === 'storage' && kept.some(({ path: folder }) => isWithin(folder, resource.name))) ||
+      tasks.some((task) => openSpan(task, resource) !== undefined),
+  );
+}
+
+/** The run's last words, brought up to date. Pure. */
+export function broughtUpToDate(snapshot: RunSnapshot, { gone, scores }: Since): RunSnapshot {
+  const update = <T extends Pick<RunSnapshot, 'left' | 'kept'>>(of: T): T => ({
+    ...of,
+    left: of.left.filter((one) => !gone.some((resource) => isOf(resource, one))),
+    kept: of.kept.filter(
+      ({ path: folder }) => !gone.some(({ kind, name }) => kind === 'storage' && isWithin(folder, name)),
+    ),
+  });
+  return update({
+    ...snapshot,
+    tasks: snapshot.tasks.map((task) => ({
+      ...update(ended(task, gone)),
+      metrics: scores.find(({ index }) => index === task.index)?.metrics ?? task.metrics,
+    })),
+  });
+}
+
+/** A span that was still open when the task ended is over when what it is of is gone: cost no longer grows. */
+function ended(task: TaskSnapshot, gone: readonly GoneResource[]): TaskSnapshot {
+  return gone.reduce((current, resource) => {
+    const span = openSpan(current, resource);
+    if (span === undefined || resource.kind === 'storage' || current.usage === undefined) return current;
+    return { ...current, usage: { ...current.usage, [resource.kind]: { from: span.from, until: resource.at } } };
+  }, task);
+}
+
+function openSpan({ usage, endpoint, job }: TaskSnapshot, { kind, name }: GoneResource): Span | undefined {
+  if (kind === 'storage' || name !== { endpoint, job }[kind]) return undefined;
+  const span = usage?.[kind];
+  return span?.until === null ? span : undefined;
+}
+
+type Named = Pick<GoneResource, 'kind' | 'name'>;
+
+/** A task's folder is gone with the run's. */
+const isOf = (resource: Named, left: Named): boolean =>
+  resource.kind === left.kind &&
+  (resource.kind === 'storage' ? isWithin(left.name, resource.name) : resource.name === left.name);
+
+const isWithin = (folder: string, parent: string): boolean => folder === parent || folder.startsWith(`${parent}/`);
