@@ -1,6 +1,6 @@
 import { Context, type Info } from '@temporalio/activity';
 import { observed } from '../contract/messages';
-import { isRefusal, lastInTime, toFailure } from './failures';
+import { isRefusal, lastInTime, toFailure, type Purpose } from './failures';
 import { fitWords } from './wording';
 
 /** Well below the heartbeat timeout (workflows/activity-groups.ts): a missing one means that this worker is gone. */
@@ -8,7 +8,7 @@ const heartbeatIntervalMs = 4_000;
 
 /** Runs one attempt of an activity: whatever it throws leaves as a failure that says whether to retry. */
 export async function attempt<T>(
-  options: { readonly subject: string; readonly purpose: 'step' | 'teardown' },
+  options: { readonly subject: string; readonly purpose: Purpose },
   work: (context: { readonly signal: AbortSignal; readonly attempt: number; readonly elapsedMs: number }) => Promise<T>,
 ): Promise<T> {
   const { info, cancellationSignal: signal, heartbeat } = Context.current();
@@ -20,6 +20,8 @@ export async function attempt<T>(
     // An aborted request is how a cancelled activity ends; the abort's own reason tells cancel and shutdown apart.
     if (signal.aborted) throw signal.reason;
     const failure = toFailure(error, { ...options, attempt: info.attempt, refusals: refusalsOf(info, error) });
+    // The wait goes on for a while: whoever can mend the token should see it now, not in the verdict.
+    if (options.purpose === 'reading' && isRefusal(error)) await reportObservation(failure.message);
     const spentMs = Date.now() - info.scheduledTimestampMs;
     throw lastInTime(failure, { elapsedMs: spentMs, budgetMs: info.scheduleToCloseTimeoutMs });
   } finally {

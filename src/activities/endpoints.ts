@@ -43,7 +43,7 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
 
     /** Looks once: resolves to the endpoint's base URL when it is Ready (platform's word and probe), else NotReady. */
     async awaitEndpointReady(input: AwaitReadyInput): Promise<{ url: string }> {
-      return attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal, elapsedMs }) => {
+      return attempt({ subject: subjectOf(input), purpose: 'reading' }, async ({ signal, elapsedMs }) => {
         const { client, lookups, pace } = await dependencies.platform(input.platform);
         const again = pollDelayMs({ elapsedMs, platform: pace });
         const deployment = await lookups.deployment(input.name);

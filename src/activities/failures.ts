@@ -5,8 +5,21 @@ import { failureTypes, type FailureType } from '../contract/errors';
 import { CredentialsError, LeptonError, type LeptonErrorKind } from '../lepton/errors';
 import { retryDelayMs } from '../lepton/retry-timing';
 
-/** Refusals in a row that end a teardown call: permissions have been seen to come back, but not by asking for hours. */
-const refusalsOfTeardown = 4;
+/**
+ * What a call is for, which decides how a refusal is taken. `step`: it makes something. `reading`: it looks at, or brings home,
+ * what is there already. `teardown`: it removes.
+ */
+export type Purpose = 'step' | 'reading' | 'teardown';
+
+/**
+ * Refusals in a row that end a call. A step is given up at once: nothing is lost by it, and whoever waits for a run to begin
+ * learns what to mend. Behind a reading there is an endpoint that took half an hour to load, or a job that has run for days; a
+ * token that is being rotated, an authentication service that restarts or an ingress without its backend (which says 404) must not
+ * end it. With the pauses between (lepton/retry-timing.ts) five are about a minute: longer than a hiccup, and far too short to
+ * matter for a token that was revoked. A teardown has as much patience: permissions have been seen to come back, but not by
+ * asking for hours. All refusals count alike, 403 as 401: which of them a hiccup looks like depends on what stands before the platform.
+ */
+const refusalsThatEnd: Readonly<Record<Purpose, number>> = { step: 1, reading: 5, teardown: 5 };
 
 export interface FailureContext {
   /** What the activity works on, e.g. `endpoint vllm-hellaswag-0-1234abcd of task 0`. */
@@ -15,7 +28,7 @@ export interface FailureContext {
   readonly attempt: number;
   /** Of these, how many in a row were refused, this one included. Most attempts of a deletion are looks that see it under way. */
   readonly refusals: number;
-  readonly purpose: 'step' | 'teardown';
+  readonly purpose: Purpose;
 }
 
 /**
@@ -26,8 +39,8 @@ export function toFailure(error: unknown, { subject, attempt, refusals, purpose 
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   const kind = kindOf(error);
   if (kind === undefined) return error instanceof Error ? error : new Error(String(error));
-  const final = isRefusal(error) && (purpose === 'step' || refusals >= refusalsOfTeardown);
-  const retryAfterMs = error instanceof LeptonError ? error.retryAfterMs : undefined;
+  const final = isRefusal(error) && refusals >= refusalsThatEnd[purpose];
+  const { retryAfterMs, pace } = error instanceof LeptonError ? error : {};
   const count = isRefusal(error) ? refusals : attempt;
   return ApplicationFailure.create({
     type: typeOf(kind),
@@ -35,7 +48,7 @@ export function toFailure(error: unknown, { subject, attempt, refusals, purpose 
     nonRetryable: final,
     ...(final
       ? { details: [{ attempt }] }
-      : { nextRetryDelay: retryDelayMs({ kind, attempt: count, retryAfterMs, random: Math.random }) }),
+      : { nextRetryDelay: retryDelayMs({ kind, attempt: count, retryAfterMs, pace, random: Math.random }) }),
   });
 }
 

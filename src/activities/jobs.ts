@@ -37,7 +37,7 @@ export function createJobActivities(dependencies: ActivityDependencies) {
 
     /** Looks once: resolves when the job is Completed, fails finally when it ended otherwise, else throws NotReady. */
     async awaitJobCompleted(input: NamedJob & { readonly id: string }): Promise<void> {
-      await attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal, elapsedMs }) => {
+      await attempt({ subject: subjectOf(input), purpose: 'reading' }, async ({ signal, elapsedMs }) => {
         const { client, lookups, pace } = await dependencies.platform(input.platform);
         const job = await lookups.job(input.id);
         const state = readJobState(job);

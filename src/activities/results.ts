@@ -36,7 +36,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
      */
     async fetchResults(input: FetchResultsInput): Promise<FetchedResults> {
       const subject = `results of task ${input.index}`;
-      return attempt({ subject, purpose: 'step' }, async ({ signal, attempt: number }) => {
+      return attempt({ subject, purpose: 'reading' }, async ({ signal, attempt: number }) => {
         const platform = await dependencies.platform(input.platform);
         const onProgress = (progress: FetchProgress) => Context.current().heartbeat(progress);
         const fetched = await fetchFolder(input, {

@@ -24,7 +24,7 @@ export function createWatchActivities(dependencies: ActivityDependencies) {
      */
     async watchEndpoint(input: WatchEndpointInput): Promise<never> {
       const subject = `endpoint ${input.name} of task ${input.index}`;
-      return attempt({ subject, purpose: 'step' }, async ({ signal, elapsedMs }) => {
+      return attempt({ subject, purpose: 'reading' }, async ({ signal, elapsedMs }) => {
         const { client, lookups, pace } = await dependencies.platform(input.platform);
         const deployment = await lookups.deployment(input.name);
         const again = pollDelayMs({ elapsedMs, platform: pace });

@@ -1,3 +1,5 @@
+import type { Pace } from './pace';
+
 /** Why a call of the platform failed. Whether to retry is decided at the activity border (activities/failures.ts), not here. */
 export type LeptonErrorKind =
   | 'unauthorized' // 401
@@ -19,6 +21,8 @@ export class LeptonError extends Error {
   readonly request: string;
   /** The server's own wish, milliseconds, from `Retry-After`. */
   readonly retryAfterMs: number | undefined;
+  /** Of the platform that was asked, where known. */
+  readonly pace: Pace | undefined;
 
   constructor(
     message: string,
@@ -27,6 +31,7 @@ export class LeptonError extends Error {
       request: string;
       status?: number | undefined;
       retryAfterMs?: number | undefined;
+      pace?: Pace | undefined;
       cause?: unknown;
     },
   ) {
@@ -35,6 +40,7 @@ export class LeptonError extends Error {
     this.status = details.status;
     this.request = details.request;
     this.retryAfterMs = details.retryAfterMs;
+    this.pace = details.pace;
   }
 }
 

@@ -1,5 +1,6 @@
 import { LeptonError, type LeptonErrorKind } from './errors';
 import { maskSecrets } from './masking';
+import { paceOf } from './pace';
 import { parseRetryAfter } from './retry-timing';
 import type { PlatformAccess } from './types';
 
@@ -51,6 +52,7 @@ export function statusError(
     request: call.request,
     status: response.status,
     retryAfterMs: parseRetryAfter(response.retryAfter, Date.now()),
+    pace: paceOf(call.access.url),
   });
 }
 

@@ -3,21 +3,14 @@ import type { HomePaths } from '../home/paths';
 import { loadAccess, type AccessSurroundings } from './access-store';
 import { createLeptonClient, type LeptonClientOptions } from './client';
 import { createLookups, sharedForMs, type Lookups } from './coalesced';
+import { paceOf, type Pace } from './pace';
 import type { LeptonClient } from './types';
 
 export interface Platform {
   readonly client: LeptonClient;
   readonly lookups: Lookups;
-  /** How often it may be asked: one on this machine often, one across the internet rarely. */
+  /** How often it may be asked. */
   readonly pace: Pace;
-}
-
-export type Pace = 'local' | 'lepton';
-
-/** A platform on loopback (the local one, a simulated one) is asked more often than one that others share. */
-export function paceOf(url: string): Pace {
-  const host = new URL(url).hostname;
-  return host === 'localhost' || host === '[::1]' || host.startsWith('127.') ? 'local' : 'lepton';
 }
 
 /**

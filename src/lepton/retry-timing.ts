@@ -1,4 +1,5 @@
 import type { LeptonErrorKind } from './errors';
+import type { Pace } from './pace';
 
 /** When to try again and when to look again. Pure: what is random comes in as a function. Milliseconds throughout. */
 
@@ -23,12 +24,21 @@ const backoffs: Readonly<Record<LeptonErrorKind, Backoff>> = {
   invalid_request: { firstMs: 5_000, longestMs: 60_000 },
 };
 
+/**
+ * What a platform on this machine refuses it decides by itself: no token is handed around, no service for them recovers. Only
+ * its own restart, with another token, has to be waited out.
+ */
+const refusedHere: Backoff = { firstMs: 500, longestMs: 6_000 };
+const refusals: readonly LeptonErrorKind[] = ['unauthorized', 'forbidden', 'invalid_request'];
+
 export interface RetryQuestion {
   readonly kind: LeptonErrorKind;
   /** The attempt that just failed, from 1. */
   readonly attempt: number;
   /** From `LeptonError.retryAfterMs`. */
   readonly retryAfterMs: number | undefined;
+  /** From `LeptonError.pace`; default: of a service across the internet. */
+  readonly pace?: Pace | undefined;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
@@ -38,8 +48,8 @@ export interface RetryQuestion {
  * so that many tasks failing together do not come back together. A `Retry-After` is a lower bound (at most 5 min),
  * stretched by up to a tenth for the same reason.
  */
-export function retryDelayMs({ kind, attempt, retryAfterMs, random }: RetryQuestion): number {
-  const { firstMs, longestMs } = backoffs[kind];
+export function retryDelayMs({ kind, attempt, retryAfterMs, pace, random }: RetryQuestion): number {
+  const { firstMs, longestMs } = pace === 'local' && refusals.includes(kind) ? refusedHere : backoffs[kind];
   const doublings = Math.min(Math.max(attempt - 1, 0), 30);
   const ceiling = Math.min(firstMs * 2 ** doublings, longestMs);
   const backoff = ceiling * (0.5 + random() / 2);
@@ -51,13 +61,13 @@ export function retryDelayMs({ kind, attempt, retryAfterMs, random }: RetryQuest
 const polling = {
   local: { firstMs: 300, longestMs: 2_000, growth: 0.02 },
   lepton: { firstMs: 3_000, longestMs: 15_000, growth: 0.02 },
-} as const;
+} as const satisfies Readonly<Record<Pace, object>>;
 
 /**
  * Delay before the next look at an endpoint or job that has been waited for since `elapsedMs`. Grows by a fiftieth of the
  * time waited (a model that took ten minutes so far is not missed by a few seconds): local 300 ms to 2 s, Lepton 3 s to 15 s.
  */
-export function pollDelayMs({ elapsedMs, platform }: { elapsedMs: number; platform: 'lepton' | 'local' }): number {
+export function pollDelayMs({ elapsedMs, platform }: { elapsedMs: number; platform: Pace }): number {
   const { firstMs, longestMs, growth } = polling[platform];
   return Math.round(Math.min(firstMs + Math.max(elapsedMs, 0) * growth, longestMs));
 }

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { fetchFolder, hasStorageApi, removeFolder, type StorageContext } from '../activities/task-storage';
 import type { RunPlan, TaskPlan } from '../contract/plan';
-import { paceOf } from '../lepton/platforms';
+import { paceOf } from '../lepton/pace';
 import type { LeptonClient } from '../lepton/types';
 
 /** What a run left in workspace storage, dealt with from outside of its workflows. */

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { fetchFolder, hasStorageApi, removeFolder, type StorageContext } from '../activities/task-storage';
 import type { RunPlan } from '../contract/plan';
-import { paceOf } from '../lepton/platforms';
+import { paceOf } from '../lepton/pace';
 import type { LeptonClient } from '../lepton/types';
 import { largestCollectedBytes } from '../results/collector';
 import { fetchTaskResults } from '../results/fetch';

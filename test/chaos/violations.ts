@@ -80,12 +80,12 @@ function verdict(facts: Facts, course: Course, one: ChaosCase | undefined): stri
   return run.status === 'failed' && (exitCode === 1 || exitCode === 3) ? [] : wrong('a failed run');
 }
 
-/** How a task may fail when platform or model server deny it the right to ask: at once, as asking again does not help. */
+/** How a task may fail when platform or model server deny it the right to ask for what it needs. */
 function refusalAt(one: ChaosCase | undefined): string | undefined {
   if (!one?.fault.denies) return undefined;
   switch (one.point.border) {
     case 'platform':
-      return failureTypes.credentialsRefused;
+      return outlivesRefusals(one.point) ? undefined : failureTypes.credentialsRefused;
     case 'model':
       return failureTypes.endpointMismatch;
     case 'worker':
@@ -93,3 +93,6 @@ function refusalAt(one: ChaosCase | undefined): string | undefined {
       return undefined;
   }
 }
+
+/** Looks at endpoints and jobs, and the way home of results, bear a few refusals; what a step asks before it makes something does not. */
+const outlivesRefusals = ({ method, shape }: ChaosCase['point']): boolean => method === 'GET' && !shape.endsWith('?q');

@@ -3,7 +3,7 @@ import { cleanUp } from '../../src/sweeper/cleanup';
 import { creations, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
-/** P05: the token runs out, or is revoked, in the middle of a run. */
+/** P05: the token runs out, is revoked or replaced in the middle of a run. */
 
 let bench: Bench;
 beforeAll(async () => {
@@ -23,6 +23,23 @@ async function setFaults({ platform: { url, token } }: Scenario, faults: readonl
 }
 const body = { code: 'Unauthorized', message: 'token expired' };
 const refused = [{ on: '* /**', times: 'inf', respond: 401, body }];
+
+test('a refusal that passes (a token that is being rotated, a service that restarts) ends no job', async () => {
+  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+  await scenario.start(plan);
+  await scenario.until(plan, ({ tasks: [task] }) => task?.phase === 'running job');
+  await setFaults(scenario, [
+    { on: 'GET /jobs', times: 2, respond: 401, body },
+    { on: 'GET /deployments', times: 2, respond: 403 },
+    { on: 'GET /storage/**', times: 2, respond: 401, body },
+  ]);
+  const { status } = await scenario.closed(plan);
+  expect(status).toBe('succeeded');
+  const refusals = (await scenario.platform.requests()).filter(({ status: code }) => code === 401 || code === 403);
+  expect(refusals.length).toBeGreaterThanOrEqual(4);
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
 
 test('nothing is asked for hours: the task says what is wrong with the token, what is left is named, and can be removed later', async () => {
   const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
