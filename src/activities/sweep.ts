@@ -4,8 +4,29 @@ import { sweep, type SweepReport } from '../sweeper/sweep';
 import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 
-/** Of an attempt's time, what is for work: the rest is for its report. */
-const workMs = (attemptMs: number): number => Math.max(attemptMs - 30_000, attemptMs / 2);
+/** Of an attempt's time, what is for work: the rest is for its report. Pure. */
+export const workMs = (attemptMs: number): number => Math.max(attemptMs - 30_000, attemptMs / 2);
+
+/** Resources that a report names, of each kind of end: history is no place for those of ten terminated runs. */
+const mostNamed = 1_000;
+
+/** What history keeps of a sweep. */
+export interface RecordedSweep extends SweepReport {
+  /** How many more there were. */
+  readonly unnamed: { readonly removed: number; readonly failed: number };
+}
+
+/** Pure. */
+export function recordable(report: SweepReport): RecordedSweep {
+  const { removed, failed } = report;
+  const more = (all: readonly unknown[]): number => Math.max(0, all.length - mostNamed);
+  return {
+    ...report,
+    removed: removed.slice(0, mostNamed),
+    failed: failed.slice(0, mostNamed),
+    unnamed: { removed: more(removed), failed: more(failed) },
+  };
+}
 
 export function createSweepActivities(dependencies: ActivityDependencies) {
   return {
@@ -13,7 +34,7 @@ export function createSweepActivities(dependencies: ActivityDependencies) {
     async sweepPlatform(input: {
       readonly platform: PlatformRef;
       readonly graceSeconds: number;
-    }): Promise<SweepReport> {
+    }): Promise<RecordedSweep> {
       return attempt({ subject: `sweep of ${input.platform.workspace}`, purpose: 'teardown' }, async ({ signal }) => {
         const { client } = await dependencies.platform(input.platform);
         const outOfTime = AbortSignal.timeout(workMs(Context.current().info.startToCloseTimeoutMs));
@@ -30,8 +51,8 @@ export function createSweepActivities(dependencies: ActivityDependencies) {
           outOfTime,
         });
         // Not before: they are masked in what a sweep brings home.
-        await dependencies.forgetStaleSecrets(getClient());
-        return report;
+        if (!outOfTime.aborted) await dependencies.forgetStaleSecrets(getClient());
+        return recordable(report);
       });
     },
   };

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { eventSchema, jobSchema, replicaSchema } from './answers';
 import { logQuery, segment, type Requests } from './requests';
-import type { CallOptions, Job, JobQueryMode, LeptonClient } from './types';
+import type { CallOptions, Job, JobFilter, JobQueryMode, LeptonClient } from './types';
 
 type JobCalls = Pick<
   LeptonClient,
-  'listJobs' | 'getJob' | 'createJob' | 'stopJob' | 'deleteJob' | 'jobEvents' | 'jobReplicas' | 'jobLog'
+  'listJobs' | 'jobPages' | 'getJob' | 'createJob' | 'stopJob' | 'deleteJob' | 'jobEvents' | 'jobReplicas' | 'jobLog'
 >;
 
 /** What the service's own client asks for. A server may give less per page. */
@@ -20,11 +20,11 @@ const jobsPageSchema = z.union([
   z.null(),
 ]);
 
-export function jobCalls(requests: Requests): JobCalls {
-  const everywhere = { job_query_mode: 'alive_and_archive' } satisfies { job_query_mode: JobQueryMode };
-  const pathOf = (id: string, rest = '') => `/jobs/${segment(id)}${rest}`;
+const everywhere = { job_query_mode: 'alive_and_archive' } satisfies { job_query_mode: JobQueryMode };
 
-  const readPage = async (page: number, filter: { name?: string; mode?: JobQueryMode }, options?: CallOptions) => {
+/** Pages of jobs, each job once. */
+function pagesOf(requests: Requests) {
+  const readPage = async (page: number, filter: JobFilter, options?: CallOptions) => {
     const query = {
       job_query_mode: filter.mode ?? everywhere.job_query_mode,
       ...(filter.name === undefined ? {} : { q: filter.name }),
@@ -36,20 +36,33 @@ export function jobCalls(requests: Requests): JobCalls {
     return requests.items(call, Array.isArray(answer) ? answer : (answer?.jobs ?? []), jobSchema);
   };
 
-  const listJobs: JobCalls['listJobs'] = async (filter = {}, options) => {
-    const byId = new Map<string, Job>();
+  return async function* jobPages(filter: JobFilter = {}, options?: CallOptions): AsyncGenerator<readonly Job[]> {
+    const seen = new Set<string | undefined>();
     for (let page = 1; page <= mostPages; page += 1) {
       const jobs = await readPage(page, filter, options);
-      const fresh = jobs.filter((job) => !byId.has(job.metadata.id ?? ''));
+      const fresh = jobs.filter(({ metadata: { id } }) => !seen.has(id) && seen.add(id));
       // Past the end, or a server that ignores `page` and repeats itself.
-      if (fresh.length === 0) return [...byId.values()];
-      for (const job of fresh) byId.set(job.metadata.id ?? '', job);
+      if (fresh.length === 0) return;
+      yield fresh;
     }
     throw requests.invalid({ method: 'GET', path: '/jobs' }, `more than ${mostPages} pages of jobs`);
+  };
+}
+
+export function jobCalls(requests: Requests): JobCalls {
+  const pathOf = (id: string, rest = '') => `/jobs/${segment(id)}${rest}`;
+
+  const jobPages = pagesOf(requests);
+
+  const listJobs: JobCalls['listJobs'] = async (filter, options) => {
+    const all: Job[] = [];
+    for await (const page of jobPages(filter, options)) all.push(...page);
+    return all;
   };
 
   return {
     listJobs,
+    jobPages,
     async getJob(id, options) {
       const query = { job_query_mode: options?.mode ?? everywhere.job_query_mode };
       const call = { method: 'GET', path: pathOf(id), query, options } as const;

@@ -123,6 +123,11 @@ export interface PlatformAccess {
   readonly source?: string | undefined;
 }
 
+export interface JobFilter {
+  readonly name?: string;
+  readonly mode?: JobQueryMode;
+}
+
 /** Every call of the platform that evalsaga makes. All reject with `LeptonError` (see errors.ts); 404 is named per call. */
 export interface LeptonClient {
   readonly access: Omit<PlatformAccess, 'token'>;
@@ -143,7 +148,9 @@ export interface LeptonClient {
    */
   deploymentLog(name: string, replica: string, options?: LogOptions): AsyncIterable<Uint8Array>;
   /** All pages. `name`: substring filter of the server (`q`); `mode` default `alive_and_archive`. */
-  listJobs(filter?: { name?: string; mode?: JobQueryMode }, options?: CallOptions): Promise<Job[]>;
+  listJobs(filter?: JobFilter, options?: CallOptions): Promise<Job[]>;
+  /** The same page by page, for who needs little of each: the jobs of a whole workspace, with all that they carry, are large. */
+  jobPages(filter?: JobFilter, options?: CallOptions): AsyncIterable<readonly Job[]>;
   /** `mode` default `alive_and_archive`: a deleted job may still be found in the archive; `alive_only` tells. */
   getJob(id: string, options?: CallOptions & { readonly mode?: JobQueryMode | undefined }): Promise<Job | undefined>;
   /** Resolves to the job with its assigned `metadata.id`. */

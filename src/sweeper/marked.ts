@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { marksOf } from '../lepton/render';
-import type { Deployment, Job, LeptonClient } from '../lepton/types';
+import type { CallOptions, Deployment, Job, LeptonClient } from '../lepton/types';
 
 /** An endpoint or job that carries evalsaga's marks. */
 export interface MarkedResource {
@@ -15,10 +15,23 @@ export interface MarkedResource {
   readonly createdAt: number;
 }
 
-/** Everything on the platform that a run made, of whichever run. What carries no marks is the user's own and not listed. */
-export async function findMarked(client: LeptonClient): Promise<MarkedResource[]> {
-  const [deployments, jobs] = await Promise.all([client.listDeployments(), client.listJobs({ mode: 'alive_only' })]);
-  return [...deployments.flatMap((deployment) => markedEndpoint(deployment)), ...jobs.flatMap((job) => markedJob(job))];
+/**
+ * Everything on the platform that a run made, of whichever run. What carries no marks is the user's own and not listed. Of a
+ * workspace's jobs, one page at a time is held.
+ */
+export async function findMarked(client: LeptonClient, options: CallOptions = {}): Promise<MarkedResource[]> {
+  const [endpoints, jobs] = await Promise.all([markedEndpoints(client, options), markedJobs(client, options)]);
+  return [...endpoints, ...jobs];
+}
+
+const markedEndpoints = async (client: LeptonClient, options: CallOptions): Promise<MarkedResource[]> =>
+  (await client.listDeployments(options)).flatMap((deployment) => markedEndpoint(deployment));
+
+async function markedJobs(client: LeptonClient, options: CallOptions): Promise<MarkedResource[]> {
+  const marked: MarkedResource[] = [];
+  for await (const page of client.jobPages({ mode: 'alive_only' }, options))
+    marked.push(...page.flatMap((job) => markedJob(job)));
+  return marked;
 }
 
 function markedEndpoint({ metadata, spec }: Deployment): MarkedResource[] {

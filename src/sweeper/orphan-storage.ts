@@ -22,6 +22,7 @@ export interface StorageSurroundings {
   readonly rule: SweepRule;
   /** Values of a run that must not come home in the clear. */
   readonly secretsOf: (invocation: string) => Promise<readonly string[]>;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -29,9 +30,10 @@ export interface StorageSurroundings {
  * it kept, it kept on purpose. Rejects when Temporal or the platform can't be asked.
  */
 export async function findOrphanStorage(around: StorageSurroundings): Promise<OrphanStorage[]> {
-  const { temporal, platform, ref, home, rule } = around;
+  const { temporal, platform, ref, home, rule, signal } = around;
   const found: OrphanStorage[] = [];
   for (const run of await openRuns(home)) {
+    signal?.throwIfAborted();
     const { plan } = run;
     if (!isDeepStrictEqual(plan.platform, ref) || plan.keepStorage) continue;
     const teardown = await recordedTeardown(plan, home);
@@ -50,7 +52,7 @@ export async function findOrphanStorage(around: StorageSurroundings): Promise<Or
 /** Brings home what is there, then removes it. Rejects, having removed nothing, when not all came home. */
 export async function removeOrphanStorage(
   { run: { plan } }: OrphanStorage,
-  { platform, home, rule, secretsOf, signal }: StorageSurroundings & { readonly signal?: AbortSignal | undefined },
+  { platform, home, rule, secretsOf, signal }: StorageSurroundings,
 ): Promise<void> {
   const secrets = await secretsOf(plan.invocation);
   const storage = { platform, plan, origin: rule.origin, secrets, signal };

@@ -5,28 +5,42 @@ import { answerWithinMs } from '../temporal/deadlines';
 import { runWorkflowId, taskWorkflowId } from '../contract/identity';
 import type { OwnerState } from './orphans';
 
-/** Asks Temporal about the owner of one task's resources. Any doubt (Temporal unreachable) rejects: nothing is swept then. */
-export async function ownerOf(
-  client: Client,
-  task: { readonly invocation: string; readonly index: number },
-): Promise<OwnerState> {
-  return ownerAmong(client, task.invocation, [task.index]);
+/** Asks Temporal about the owners of resources. Any doubt (Temporal unreachable) rejects: nothing is swept then. */
+export interface Owners {
+  /** Of what belongs to a run and any of these tasks: while the run lives, one question tells. */
+  of(invocation: string, indices: readonly number[]): Promise<OwnerState>;
 }
 
 /** Questions to Temporal at once. */
 const lanes = 20;
 
-/** The same for what belongs to a run and any of its tasks: while the run lives, one question tells. */
-export async function ownerAmong(client: Client, invocation: string, indices: readonly number[]): Promise<OwnerState> {
-  const run = await closeTime(client, runWorkflowId(invocation));
-  if (run === 'running') return { kind: 'live' };
-  const tasks = await inLanes(indices, lanes, (index) => closeTime(client, taskWorkflowId(invocation, index)));
-  if (tasks.includes('running')) return { kind: 'live' };
-  const closed = [run, ...tasks].filter((state) => typeof state === 'number');
-  return closed.length === 0 ? { kind: 'unknown' } : { kind: 'closed', closedAt: Math.max(...closed) };
+/** No workflow is asked about twice: the tasks of a run have one run, and a task's endpoint and job one task. */
+export function ownersOf(client: Client): Owners {
+  const known = new Map<string, Promise<Closed>>();
+  const ask = (workflowId: string): Promise<Closed> => {
+    const answer = known.get(workflowId) ?? closeTime(client, workflowId);
+    known.set(workflowId, answer);
+    return answer;
+  };
+  return {
+    async of(invocation, indices) {
+      const run = await ask(runWorkflowId(invocation));
+      if (run === 'running') return { kind: 'live' };
+      const tasks = await inLanes(indices, lanes, (index) => ask(taskWorkflowId(invocation, index)));
+      if (tasks.includes('running')) return { kind: 'live' };
+      const closed = [run, ...tasks].filter((state) => typeof state === 'number');
+      return closed.length === 0 ? { kind: 'unknown' } : { kind: 'closed', closedAt: Math.max(...closed) };
+    },
+  };
 }
 
-async function closeTime(client: Client, workflowId: string): Promise<number | 'running' | undefined> {
+export const ownerAmong = (client: Client, invocation: string, indices: readonly number[]): Promise<OwnerState> =>
+  ownersOf(client).of(invocation, indices);
+
+/** When it closed, milliseconds since the epoch; `undefined`: Temporal does not know it. */
+type Closed = number | 'running' | undefined;
+
+async function closeTime(client: Client, workflowId: string): Promise<Closed> {
   try {
     const handle = indifferent(client).getHandle(workflowId);
     const deadline = Date.now() + answerWithinMs;

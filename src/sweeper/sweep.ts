@@ -5,10 +5,10 @@ import { noteGone } from '../home/gone';
 import { inLanes } from '../home/lanes';
 import type { HomePaths } from '../home/paths';
 import type { LeptonClient } from '../lepton/types';
-import { findMarked, removeMarked, type MarkedResource } from './marked';
+import { findMarked, removeMarked } from './marked';
 import { findOrphanStorage, removeOrphanStorage } from './orphan-storage';
-import { isOrphan, type OwnerState, type SweepRule } from './orphans';
-import { ownerOf } from './owners';
+import { isOrphan, type SweepRule } from './orphans';
+import { ownersOf } from './owners';
 
 /** Seconds for which a resource without a living owner is left alone: twice the longest a create can be under way. */
 export const defaultGraceSeconds = 180;
@@ -45,6 +45,8 @@ export interface SweepReport {
   readonly failed: readonly (SweptResource & { readonly reason: string })[];
   /** Endpoints and jobs of runs that live, or too young to judge. */
   readonly spared: number;
+  /** Only when time was up before all had been looked at; then nothing was removed. */
+  readonly unfinished?: string;
 }
 
 interface Orphan extends SweptResource {
@@ -53,14 +55,20 @@ interface Orphan extends SweptResource {
 
 /**
  * Removes what outlived its task: endpoints and jobs first, then storage, whose content is brought home before. Rejects,
- * having deleted nothing, when Temporal or the platform can't be asked.
+ * having deleted nothing, when Temporal or the platform can't be asked: all is judged before anything goes.
  */
 export async function sweep(asked: SweepRequest): Promise<SweepReport> {
   const { outOfTime } = asked;
   const request = { ...asked, signal: eitherOf(asked.signal, outOfTime) };
-  const rule = { origin: request.origin, nowMs: Date.now(), graceMs: request.graceSeconds * 1000 };
-  const { orphans, spared } = await markedOrphans(request, rule);
-  const storage = await storageOrphans(request, rule);
+  let found: Found;
+  try {
+    found = await judgeAll(request);
+  } catch (error) {
+    asked.signal?.throwIfAborted();
+    if (!outOfTime?.aborted) throw error;
+    return { removed: [], failed: [], spared: 0, unfinished: notAllSeen };
+  }
+  const { orphans, storage, spared } = found;
   const removed: SweptResource[] = [];
   const failed: SweepReport['failed'][number][] = [];
   const removeOne = async ({ remove, ...resource }: Orphan): Promise<void> => {
@@ -90,6 +98,19 @@ async function remember(home: SweepRequest['home'], removed: readonly SweptResou
 }
 
 const notReached = 'this sweep had no time left for it; the next one goes on';
+const notAllSeen = 'there was no time to look at everything, so nothing was removed; the next sweep begins anew';
+
+interface Found {
+  readonly orphans: readonly Orphan[];
+  readonly storage: readonly Orphan[];
+  readonly spared: number;
+}
+
+async function judgeAll(request: SweepRequest): Promise<Found> {
+  const rule = { origin: request.origin, nowMs: Date.now(), graceMs: request.graceSeconds * 1000 };
+  const { orphans, spared } = await markedOrphans(request, rule);
+  return { orphans, spared, storage: await storageOrphans(request, rule) };
+}
 
 function eitherOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal | undefined {
   const given = signals.filter((signal) => signal !== undefined);
@@ -100,14 +121,14 @@ async function markedOrphans(
   { platform, temporal, signal }: SweepRequest,
   rule: SweepRule,
 ): Promise<{ orphans: Orphan[]; spared: number }> {
-  const marked = await findMarked(platform);
+  const marked = await findMarked(platform, { signal });
   // Of another installation's this one knows nothing: there can be thousands, and nobody is asked about them.
   const ours = marked.filter(({ origin }) => origin === rule.origin);
-  const ownerOnce = remembering((resource) => ownerOf(temporal, resource));
-  const judged = await inLanes(ours, judgedAtOnce, async (resource) => ({
-    resource,
-    orphan: isOrphan(resource, await ownerOnce(resource), rule),
-  }));
+  const owners = ownersOf(temporal);
+  const judged = await inLanes(ours, judgedAtOnce, async (resource) => {
+    signal?.throwIfAborted();
+    return { resource, orphan: isOrphan(resource, await owners.of(resource.invocation, [resource.index]), rule) };
+  });
   const orphans = judged
     .filter(({ orphan }) => orphan)
     .map(({ resource }) => {
@@ -116,17 +137,6 @@ async function markedOrphans(
       return { kind, name, invocation, remove };
     });
   return { orphans, spared: marked.length - orphans.length };
-}
-
-/** A task's endpoint and job have one owner. */
-function remembering(ask: (resource: MarkedResource) => Promise<OwnerState>): typeof ask {
-  const known = new Map<string, Promise<OwnerState>>();
-  return (resource) => {
-    const key = `${resource.invocation}.${resource.index}`;
-    const answer = known.get(key) ?? ask(resource);
-    known.set(key, answer);
-    return answer;
-  };
 }
 
 async function storageOrphans(request: SweepRequest, rule: SweepRule): Promise<Orphan[]> {

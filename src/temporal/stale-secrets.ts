@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { HomePaths } from '../home/paths';
 import { forgetSecrets, storedPlan } from '../home/run-store';
-import { ownerOf } from '../sweeper/owners';
+import { ownerAmong } from '../sweeper/owners';
 
 /**
  * A run's last activity removes the values of its host variables. One that was terminated has no last activity: its file is
@@ -28,13 +28,9 @@ export async function forgetStaleSecrets(client: Client, home: HomePaths): Promi
 
 async function isStale(client: Client, home: HomePaths, invocation: string): Promise<boolean> {
   const tasks = (await storedPlan(home, invocation))?.tasks ?? [{ index: 0 }];
-  let isKnown = false;
-  for (const { index } of tasks) {
-    const owner = await ownerOf(client, { invocation, index });
-    if (owner.kind === 'live') return false;
-    isKnown ||= owner.kind === 'closed';
-  }
-  if (isKnown) return true;
+  const indices = tasks.map(({ index }) => index);
+  const { kind } = await ownerAmong(client, invocation, indices);
+  if (kind !== 'unknown') return kind === 'closed';
   const { mtimeMs } = await stat(path.join(home.secrets, `${invocation}.json`));
   return Date.now() - mtimeMs > unknownForMs;
 }

@@ -15,8 +15,12 @@ export async function sweepPlatform(input: {
 }): Promise<unknown> {
   const { platform, graceSeconds, limitSeconds = sweepSeconds } = input;
   const report = await transfer(`sweep ${platform.workspace}`, limitSeconds).sweepPlatform({ platform, graceSeconds });
+  const { unnamed = { removed: 0, failed: 0 } } = report;
+  const removed = report.removed.length + unnamed.removed;
+  const failed = report.failed.length + unnamed.failed;
   const lines = [
-    `removed ${report.removed.length}, failed ${report.failed.length}, spared ${report.spared}`,
+    `removed ${removed}, failed ${failed}, spared ${report.spared}`,
+    ...(report.unfinished === undefined ? [] : [report.unfinished]),
     ...report.removed.map(({ kind, name }) => `- removed ${kind} ${cell(name)}`),
     ...report.failed.map(({ kind, name, reason }) => `- could not remove ${kind} ${cell(name)}: ${cell(reason)}`),
   ];

@@ -136,6 +136,8 @@ function only(direct: LeptonClient, plan: RunPlan): LeptonClient {
   return {
     ...direct,
     listDeployments: async (options) => (await direct.listDeployments(options)).filter(isOurs),
-    listJobs: async (filter, options) => (await direct.listJobs(filter, options)).filter(isOurs),
+    async *jobPages(filter, options) {
+      for await (const page of direct.jobPages(filter, options)) yield page.filter(isOurs);
+    },
   };
 }
