@@ -5,4 +5,6 @@ export { AmbiguousRun, MalformedId, PlanTooLarge, RunExists, RunNotFound } from 
 export type { ScoresAtHome, Since } from './runs/since';
 export { listRuns, type RunSummary } from './runs/list';
 export { resolveInvocation } from './runs/resolve';
+export { stallsOf, type Stall } from './runs/stalled';
 export { startRun, type StartRequest } from './runs/start';
+export { terminateRun } from './runs/terminate';

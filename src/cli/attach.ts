@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cancelRun, watchRun, type RunDescription } from '../client';
+import { cancelRun, stallsOf, watchRun, type RunDescription } from '../client';
+import { stallText } from '../report/stalls';
 import { harmlessLine } from '../report/terminal-text';
 import { describeDeath } from '../stack/health';
 import { hasLivePoller } from '../stack/pollers';
@@ -50,9 +51,10 @@ export async function attach(attachment: Attachment): Promise<Attached> {
   const interrupts = attachment.interrupts ?? onInterrupts(presses);
   attachment.interrupts?.become(presses);
   const done = new AbortController();
-  const guard = watchBackground({ attachment, view, signal: AbortSignal.any([leaving.signal, done.signal]) });
+  const seen: Seen = { run: undefined };
+  const guard = watchBackground({ attachment, view, seen, signal: AbortSignal.any([leaving.signal, done.signal]) });
   try {
-    const run = await follow(attachment, view, leaving.signal);
+    const run = await follow(attachment, { view, seen, signal: leaving.signal });
     return run === undefined ? { kind: 'detached' } : { kind: 'ended', run };
   } finally {
     done.abort();
@@ -78,8 +80,16 @@ async function cancelUntilHeard(cancel: { attachment: Attachment; view: RunView;
   }
 }
 
+/** The last look. */
+interface Seen {
+  run: RunDescription | undefined;
+}
+
 /** Resolves to the last look, or to nothing when the user left. Outlives a Temporal server that is away for a while. */
-async function follow(attachment: Attachment, view: RunView, signal: AbortSignal): Promise<RunDescription | undefined> {
+async function follow(
+  attachment: Attachment,
+  { view, seen, signal }: { view: RunView; seen: Seen; signal: AbortSignal },
+): Promise<RunDescription | undefined> {
   const { session, context, invocation, until } = attachment;
   let lostAt: number | undefined;
   for (;;) {
@@ -87,6 +97,7 @@ async function follow(attachment: Attachment, view: RunView, signal: AbortSignal
       for await (const run of watchRun(session.client, invocation, context.home, { intervalMs: LOOK_MS, signal })) {
         if (lostAt !== undefined) view.say('Temporal answers again');
         lostAt = undefined;
+        seen.run = run;
         view.show(run);
         if (run.status !== 'running' || until?.(run)) return run;
       }
@@ -117,9 +128,18 @@ function lost({ context, invocation }: Attachment, cause: unknown): Infrastructu
 }
 
 const GUARD_MS = 5_000;
+/** Looks for workflows that can't go on cost a question per task: every so many rounds. */
+const STALL_ROUNDS = 6;
 
-/** Says so, once each, when nobody does the run's work, or the local platform is gone. */
-async function watchBackground(watch: { attachment: Attachment; view: RunView; signal: AbortSignal }): Promise<void> {
+interface Watch {
+  readonly attachment: Attachment;
+  readonly view: RunView;
+  readonly seen: Seen;
+  readonly signal: AbortSignal;
+}
+
+/** Says so, once each, when nobody does the run's work or can, or the local platform is gone. */
+async function watchBackground(watch: Watch): Promise<void> {
   const { attachment, view, signal } = watch;
   const { home, env } = attachment.context;
   const told = new Set<ServiceName>();
@@ -127,7 +147,8 @@ async function watchBackground(watch: { attachment: Attachment; view: RunView; s
     if (!told.has(name)) view.say(`${why}\nThe run waits; it goes on with: ${programName(env)} up`);
     told.add(name);
   };
-  for (;;) {
+  let stalled: string | undefined;
+  for (let round = 1; ; round += 1) {
     await sleep(GUARD_MS, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
     const [worker, platform] = await Promise.all([readRecord(home, 'worker'), readRecord(home, 'platform')]);
@@ -135,8 +156,18 @@ async function watchBackground(watch: { attachment: Attachment; view: RunView; s
     if (isRunning(worker)) told.delete('worker');
     else if (isMissing(worker)) tell('worker', describeDeath('worker', home));
     else if (!(await isServed(attachment))) tell('worker', `Nobody serves task queue "${attachment.taskQueue}".`);
+    if (stalled !== undefined || round % STALL_ROUNDS !== 0) continue;
+    stalled = await whyStalled(watch);
+    if (stalled !== undefined) view.say(stalled);
   }
 }
 
 const isServed = ({ session, taskQueue }: Attachment): Promise<boolean> =>
   hasLivePoller(session.client, taskQueue).catch(() => true);
+
+async function whyStalled({ attachment, seen }: Watch): Promise<string | undefined> {
+  const { session, context, invocation } = attachment;
+  const open = seen.run?.snapshot.tasks.filter(({ phase }) => phase !== 'done').map(({ index }) => index);
+  const stalls = await stallsOf(session.client, invocation, open ?? []).catch(() => []);
+  return stallText(stalls, { invocation, program: programName(context.env) });
+}

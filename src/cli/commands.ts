@@ -91,6 +91,7 @@ export const commands: readonly Command[] = [
         form: '--force',
         meaning: 'also when it is not certain that the run is over: its Temporal cannot be asked here',
       },
+      { form: '--terminate', meaning: 'also a run that is open but cannot go on: it is ended without being asked' },
       {
         form: '--output-dir <folder>',
         meaning: 'for results of a run that this host does not know',

@@ -15,7 +15,8 @@ import { recordedSnapshot } from '../results/recorded';
 import { answerWithinMs, workerWithinMs } from '../temporal/deadlines';
 import { grpcCodeOf, grpcCodes, isOutage } from '../temporal/grpc';
 import { RunNotFound } from './errors';
-import { withTasksSince } from './left-tasks';
+import { stallsOf } from './stalled';
+import { withTasksSince, withTasksSoFar } from './left-tasks';
 import { executionStatus } from './list';
 import { broughtUpToDate, lookSince, type Since } from './since';
 
@@ -133,9 +134,21 @@ async function currentSnapshot(
     const isLate = Date.now() >= deadline - 100 || grpcCodeOf(error) === grpcCodes.deadlineExceeded;
     if (isOutage(error) && !isLate) throw error;
     const plan = await storedPlan(home, invocation);
-    if (plan) return startingRun(plan, run.startedAt.toISOString());
+    if (plan) {
+      const begun = startingRun(plan, run.startedAt.toISOString());
+      // Without a worker nobody answers. A worker that can't carry on the run itself may well know of its tasks.
+      return (await stallsOf(client, invocation, [])).length === 0 ? begun : asItsTasksTell(client, begun);
+    }
     throw new RunNotFound(
       `run ${invocation} has no worker that could tell its state, and was not started on this host. Start a worker with: evalsaga up`,
     );
   }
+}
+
+/** Milliseconds for the question: a task that can't be carried on either lets it wait. */
+const tasksWithinMs = 2 * workerWithinMs;
+
+async function asItsTasksTell(client: Client, begun: RunSnapshot): Promise<RunSnapshot> {
+  const known = await withTasksSoFar(client, begun, tasksWithinMs);
+  return known.tasks.every(({ phase }) => phase === 'pending') ? known : { ...known, phase: 'evaluating' };
 }

@@ -14,7 +14,30 @@ const lanes = 20;
  * and only they know what came of it.
  */
 export async function withTasksSince(client: Client, snapshot: RunSnapshot): Promise<RunSnapshot> {
-  const tasks = await inLanes(snapshot.tasks, lanes, (task) => taskSince(client, snapshot.invocation, task));
+  return withTasks(snapshot, (task) => taskSince(client, snapshot.invocation, task));
+}
+
+/** The same of a run that is open and can't tell by itself: tasks that have begun do, those that are heard within `withinMs`. */
+export async function withTasksSoFar(client: Client, snapshot: RunSnapshot, withinMs: number): Promise<RunSnapshot> {
+  const until = Date.now() + withinMs;
+  const isBegun = async ({ index }: TaskSnapshot): Promise<boolean> =>
+    client.workflow
+      .getHandle(taskWorkflowId(snapshot.invocation, index))
+      .describe()
+      .then(
+        () => true,
+        () => false,
+      );
+  return withTasks(snapshot, async (task) =>
+    Date.now() < until && (await isBegun(task)) ? taskSince(client, snapshot.invocation, task) : task,
+  );
+}
+
+async function withTasks(
+  snapshot: RunSnapshot,
+  look: (task: TaskSnapshot) => Promise<TaskSnapshot>,
+): Promise<RunSnapshot> {
+  const tasks = await inLanes(snapshot.tasks, lanes, look);
   return {
     ...snapshot,
     tasks: [...tasks],

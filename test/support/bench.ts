@@ -40,13 +40,15 @@ export interface Scenario {
   close(): Promise<void>;
 }
 
-const plainBundle =
+export const plainBundle =
   process.env['EVALSAGA_TEST_BUNDLE'] ?? path.resolve(__dirname, '..', '..', 'dist', 'workflow-bundle.js');
 export const encryptedBundle = plainBundle.replace(/\.js$/, '.encrypted.js');
 
-/** Everything of a bench has the key of `keyFile`, where there is one. */
+/** Everything of a bench has the key of `keyFile`, where there is one; its workers, the workflow code. */
 export interface BenchOptions {
   readonly keyFile?: string;
+  /** Workflow code other than the build's. */
+  readonly workflows?: { readonly code: string };
 }
 
 export async function startBench(options: BenchOptions = {}): Promise<Bench> {
@@ -165,7 +167,7 @@ async function runWorker(
     namespace: env.namespace ?? 'default',
     taskQueue: options.taskQueue,
     dataConverter: converterOf(options),
-    workflowBundle: { codePath: options.keyFile === undefined ? plainBundle : encryptedBundle },
+    workflowBundle: options.workflows ?? { codePath: options.keyFile === undefined ? plainBundle : encryptedBundle },
     activities: createActivities(createWorkerDependencies({ home: options.home, env: {}, origin: 'tests' })),
     shutdownGraceTime: '1s',
   };

@@ -6,6 +6,7 @@ import { secretsOfRun } from '../../home/secret-values';
 import { loadAccess } from '../../lepton/access-store';
 import { createLeptonClient } from '../../lepton/client';
 import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
+import { terminateRun } from '../../runs/terminate';
 import { ensureStack } from '../../stack/stack';
 import { cleanUp, type CleanupReport } from '../../sweeper/cleanup';
 import type { StoragePlace } from '../../sweeper/find-storage';
@@ -30,7 +31,7 @@ export const cleanup: CommandBody = async (input, context) => {
   const { home, output } = context;
   const invocation = await fullId(input, context);
   const outputDir = path.resolve(context.cwd, textOption(input, 'outputDir') ?? 'results', invocation);
-  const known = await askTemporal(invocation, context);
+  const known = await askTemporal(invocation, { context, terminate: flag(input, 'terminate') });
   const plan = (await storedPlan(home, invocation)) ?? (known.plan && { ...known.plan, outputDir });
   const access = await platformAccess({ plan, input, context });
   const platform = createLeptonClient(access);
@@ -107,9 +108,12 @@ async function fullId(input: CommandInput, { home }: CommandContext): Promise<st
 
 /**
  * What Temporal, where it can be asked, knows of the run: the plan that it was started with. A run that lives tears down
- * by itself; pulling its endpoints away would only make its tasks fail: refused.
+ * by itself; pulling its endpoints away would only make its tasks fail: refused, unless it is to be ended.
  */
-async function askTemporal(invocation: string, context: CommandContext): Promise<Knowledge> {
+async function askTemporal(
+  invocation: string,
+  { context, terminate }: { readonly context: CommandContext; readonly terminate: boolean },
+): Promise<Knowledge> {
   const { home, env } = context;
   try {
     const { client } = await openSession(context);
@@ -118,11 +122,12 @@ async function askTemporal(invocation: string, context: CommandContext): Promise
       const indices = plan?.tasks.map(({ index }) => index) ?? [];
       // Also when only one of its tasks still tears down.
       const { kind } = await ownerAmong(client, invocation, indices);
-      if (kind !== 'live') {
+      if (kind === 'live' && terminate) await terminateRun(client, invocation, indices);
+      if (kind !== 'live' || terminate) {
         const { connection, options } = client;
         const embedded = temporalTarget(env).kind === 'embedded';
         const origin = await originOf({ connection, namespace: options.namespace, home, embedded });
-        return { plan, origin, asked: { kind, origin } };
+        return { plan, origin, asked: { kind: kind === 'live' ? 'closed' : kind, origin } };
       }
     } finally {
       await client.connection.close();
@@ -131,7 +136,7 @@ async function askTemporal(invocation: string, context: CommandContext): Promise
     return { plan: undefined, origin: 'unknown', asked: { kind: 'not asked', reason: (error as Error).message } };
   }
   throw new UsageError(
-    `Run ${invocation} is still going on. Cancel it, and it tears down by itself: ${programName(env)} cancel ${invocation}`,
+    `Run ${invocation} is still going on. Cancel it, and it tears down by itself: ${programName(env)} cancel ${invocation}\nOnly where that can't go on (${programName(env)} status ${invocation} says so): ${programName(env)} cleanup ${invocation} --terminate`,
   );
 }
 

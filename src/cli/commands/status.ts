@@ -1,7 +1,8 @@
-import { describeRun, listRuns, resolveInvocation, type RunDescription, type RunSummary } from '../../client';
+import { describeRun, listRuns, resolveInvocation, stallsOf, type RunDescription, type RunSummary } from '../../client';
 import { runsTable, stackTable } from '../../report/overview';
 import { runDocument } from '../../report/run-document';
 import { statusText } from '../../report/run-status';
+import { stallText } from '../../report/stalls';
 import { hasLivePoller } from '../../stack/pollers';
 import { isMissing, isRunning, readRecord } from '../../stack/record';
 import { findTemporal, type TemporalReach } from '../../stack/stack';
@@ -31,11 +32,11 @@ async function oneRun(input: CommandInput, context: CommandContext): Promise<Com
   const { output } = context;
   if (wantsJson(input)) {
     output.json(runDocument(run, url));
-    await warnWithoutWorker(run, session, context);
+    await warnWhereNothingGoesOn(run, session, context);
     return done;
   }
   output.answer(statusText({ run, now: Date.now(), width: output.width(), style: output.answerStyle }));
-  await warnWithoutWorker(run, session, context);
+  await warnWhereNothingGoesOn(run, session, context);
   if (url !== null) output.note(`Web UI: ${url}`);
   const program = programName(context.env);
   const next = run.status === 'running' ? ['logs', 'cancel'] : ['results', 'logs'];
@@ -43,9 +44,18 @@ async function oneRun(input: CommandInput, context: CommandContext): Promise<Com
   return done;
 }
 
-/** A run without a worker looks as if nothing happened in it, and what is shown of it is old. */
-async function warnWithoutWorker(run: RunDescription, { client }: Session, context: CommandContext): Promise<void> {
+/** A run that nobody can carry on looks as if nothing happened in it, and what is shown of it is old. */
+async function warnWhereNothingGoesOn(run: RunDescription, session: Session, context: CommandContext): Promise<void> {
   if (run.status !== 'running') return;
+  await warnWithoutWorker(run, session, context);
+  const { invocation, tasks } = run.snapshot;
+  const open = tasks.filter(({ phase }) => phase !== 'done').map(({ index }) => index);
+  const stalls = await stallsOf(session.client, invocation, open);
+  const text = stallText(stalls, { invocation, program: programName(context.env) });
+  if (text !== undefined) context.output.warn(text);
+}
+
+async function warnWithoutWorker(run: RunDescription, { client }: Session, context: CommandContext): Promise<void> {
   const record = await readRecord(context.home, 'worker');
   const isServed = isMissing(record) ? false : isRunning(record) || (await hasLivePoller(client, run.taskQueue));
   if (isServed) return;
