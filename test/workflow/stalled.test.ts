@@ -44,40 +44,46 @@ const command = ({ home }: Scenario, args: readonly string[]): Promise<Finished>
     env: { PATH: process.env['PATH'] ?? '', EVALSAGA_HOME: home.root, TEMPORAL_ADDRESS: bench.env.address },
   }).finished;
 
-test('status says that tasks can\u2019t go on, why, and what to do; the run goes on with the right build', async () => {
-  const scenario = await bench.scenario(longJobs);
-  const plan = await running(scenario);
-  expect(await stallsOf(bench.client, plan.invocation, [0, 1])).toEqual([]);
-  await scenario.startWorker({ workflows: await otherCode(otherTasks) });
-  // What wakes them.
-  await scenario.cancel(plan);
-  const seen = () => stallsOf(bench.client, plan.invocation, [0, 1]);
-  await until('both tasks fail', async () => (await seen()).length === 2);
-  expect(await seen()).toMatchObject(
-    [0, 1].map((who) => ({ who, isOtherCode: true, cause: expect.stringContaining('createEndpoint') })),
-  );
-  const { code, stdout, stderr } = await command(scenario, ['status', plan.invocation]);
-  expect([code, stdout]).toEqual([0, expect.stringContaining('cancel requested')]);
-  expect(stderr).toMatch(/tasks 0, 1 can't go on: .* \d+ times since .*[Nn]ondeterminism/);
-  expect(stderr).toMatch(/[Aa]nother build.*up\.[^]*cleanup [0-9a-f]{16} --terminate/);
-  await scenario.startWorker();
-  expect((await scenario.closed(plan)).status).toBe('cancelled');
-  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-});
+test.concurrent(
+  'status says that tasks can\u2019t go on, why, and what to do; the run goes on with the right build',
+  async () => {
+    const scenario = await bench.scenario(longJobs);
+    const plan = await running(scenario);
+    expect(await stallsOf(bench.client, plan.invocation, [0, 1])).toEqual([]);
+    await scenario.startWorker({ workflows: await otherCode(otherTasks) });
+    // What wakes them.
+    await scenario.cancel(plan);
+    const seen = () => stallsOf(bench.client, plan.invocation, [0, 1]);
+    await until('both tasks fail', async () => (await seen()).length === 2);
+    expect(await seen()).toMatchObject(
+      [0, 1].map((who) => ({ who, isOtherCode: true, cause: expect.stringContaining('createEndpoint') })),
+    );
+    const { code, stdout, stderr } = await command(scenario, ['status', plan.invocation]);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('cancel requested')]);
+    expect(stderr).toMatch(/tasks 0, 1 can't go on: .* \d+ times since .*[Nn]ondeterminism/);
+    expect(stderr).toMatch(/[Aa]nother build.*up\.[^]*cleanup [0-9a-f]{16} --terminate/);
+    await scenario.startWorker();
+    expect((await scenario.closed(plan)).status).toBe('cancelled');
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  },
+);
 
-test('a run that itself can\u2019t go on: its tasks are shown as they are, and cleanup --terminate leaves nothing', async () => {
-  const scenario = await bench.scenario(longJobs);
-  const plan = await running(scenario);
-  await scenario.startWorker({ workflows: await otherCode(otherRuns) });
-  await scenario.cancel(plan);
-  await until('the run fails', async () => (await stallsOf(bench.client, plan.invocation, [])).length === 1);
-  const { code, stdout, stderr } = await command(scenario, ['status', plan.invocation]);
-  expect(code).toBe(0);
-  expect(stdout).toContain('running job');
-  expect(stderr).toContain("the run itself can't go on");
-  const refused = await command(scenario, ['cleanup', plan.invocation]);
-  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('--terminate')]);
-  const ended = await command(scenario, ['cleanup', plan.invocation, '--terminate']);
-  expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining('removed') });
-  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-});
+test.concurrent(
+  'a run that itself can\u2019t go on: its tasks are shown as they are, and cleanup --terminate leaves nothing',
+  async () => {
+    const scenario = await bench.scenario(longJobs);
+    const plan = await running(scenario);
+    await scenario.startWorker({ workflows: await otherCode(otherRuns) });
+    await scenario.cancel(plan);
+    await until('the run fails', async () => (await stallsOf(bench.client, plan.invocation, [])).length === 1);
+    const { code, stdout, stderr } = await command(scenario, ['status', plan.invocation]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('running job');
+    expect(stderr).toContain("the run itself can't go on");
+    const refused = await command(scenario, ['cleanup', plan.invocation]);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('--terminate')]);
+    const ended = await command(scenario, ['cleanup', plan.invocation, '--terminate']);
+    expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining('removed') });
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  },
+);

@@ -24,58 +24,64 @@ async function setFaults({ platform: { url, token } }: Scenario, faults: readonl
 const body = { code: 'Unauthorized', message: 'token expired' };
 const refused = [{ on: '* /**', times: 'inf', respond: 401, body }];
 
-test('a refusal that passes (a token that is being rotated, a service that restarts) ends no job', async () => {
-  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
-  await scenario.start(plan);
-  await scenario.until(plan, ({ tasks: [task] }) => task?.phase === 'running job');
-  await setFaults(scenario, [
-    { on: 'GET /jobs', times: 2, respond: 401, body },
-    { on: 'GET /deployments', times: 2, respond: 403 },
-    { on: 'GET /storage/**', times: 2, respond: 401, body },
-  ]);
-  const { status } = await scenario.closed(plan);
-  expect(status).toBe('succeeded');
-  const refusals = (await scenario.platform.requests()).filter(({ status: code }) => code === 401 || code === 403);
-  expect(refusals.length).toBeGreaterThanOrEqual(4);
-  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-});
+test.concurrent(
+  'a refusal that passes (a token that is being rotated, a service that restarts) ends no job',
+  async () => {
+    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+    await scenario.start(plan);
+    await scenario.until(plan, ({ tasks: [task] }) => task?.phase === 'running job');
+    await setFaults(scenario, [
+      { on: 'GET /jobs', times: 2, respond: 401, body },
+      { on: 'GET /deployments', times: 2, respond: 403 },
+      { on: 'GET /storage/**', times: 2, respond: 401, body },
+    ]);
+    const { status } = await scenario.closed(plan);
+    expect(status).toBe('succeeded');
+    const refusals = (await scenario.platform.requests()).filter(({ status: code }) => code === 401 || code === 403);
+    expect(refusals.length).toBeGreaterThanOrEqual(4);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  },
+);
 
-test('nothing is asked for hours: the task says what is wrong with the token, what is left is named, and can be removed later', async () => {
-  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
-  const plan = runPlan({
-    outputRoot: scenario.outputRoot,
-    tasks: ['hellaswag'],
-    limits: { jobSeconds: 3_600, teardownSeconds: 1_800 },
-  });
-  await scenario.start(plan);
-  await scenario.until(plan, ({ tasks: [task] }) => task?.phase === 'running job');
-  await setFaults(scenario, refused);
-  const { snapshot } = await scenario.closed(plan);
-  expect(snapshot.tasks[0]?.error).toEqual({
-    type: 'CredentialsRefused',
-    message: expect.stringMatching(/401.*token expired.*does not accept the token for workspace local.*log in again/),
-  });
-  const names = [snapshot.tasks[0]?.endpoint, snapshot.tasks[0]?.job];
-  expect(snapshot.left.map(({ name }) => name)).toEqual(expect.arrayContaining(names));
-  for (const { reason } of snapshot.left) expect(reason).toMatch(/401/);
-  const requests = await scenario.platform.requests();
-  expect(requests.filter(({ status }) => status === 401).length).toBeLessThan(60);
-  expect(JSON.stringify(snapshot)).not.toContain(scenario.platform.token);
+test.concurrent(
+  'nothing is asked for hours: the task says what is wrong with the token, what is left is named, and can be removed later',
+  async () => {
+    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
+    const plan = runPlan({
+      outputRoot: scenario.outputRoot,
+      tasks: ['hellaswag'],
+      limits: { jobSeconds: 3_600, teardownSeconds: 1_800 },
+    });
+    await scenario.start(plan);
+    await scenario.until(plan, ({ tasks: [task] }) => task?.phase === 'running job');
+    await setFaults(scenario, refused);
+    const { snapshot } = await scenario.closed(plan);
+    expect(snapshot.tasks[0]?.error).toEqual({
+      type: 'CredentialsRefused',
+      message: expect.stringMatching(/401.*token expired.*does not accept the token for workspace local.*log in again/),
+    });
+    const names = [snapshot.tasks[0]?.endpoint, snapshot.tasks[0]?.job];
+    expect(snapshot.left.map(({ name }) => name)).toEqual(expect.arrayContaining(names));
+    for (const { reason } of snapshot.left) expect(reason).toMatch(/401/);
+    const requests = await scenario.platform.requests();
+    expect(requests.filter(({ status }) => status === 401).length).toBeLessThan(60);
+    expect(JSON.stringify(snapshot)).not.toContain(scenario.platform.token);
 
-  await setFaults(scenario, []);
-  const { url, workspace, token } = scenario.platform;
-  const report = await cleanUp({
-    platform: createLeptonClient({ url, workspace, token }),
-    invocation: plan.invocation,
-    plan,
-    origin: 'tests',
-    outputDir: plan.outputDir,
-    secrets: [],
-    discard: false,
-    report: () => undefined,
-  });
-  expect(report).toMatchObject({ left: [], kept: [] });
-  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-  expect(await creations(scenario.platform, '/deployments')).toBe(1);
-});
+    await setFaults(scenario, []);
+    const { url, workspace, token } = scenario.platform;
+    const report = await cleanUp({
+      platform: createLeptonClient({ url, workspace, token }),
+      invocation: plan.invocation,
+      plan,
+      origin: 'tests',
+      outputDir: plan.outputDir,
+      secrets: [],
+      discard: false,
+      report: () => undefined,
+    });
+    expect(report).toMatchObject({ left: [], kept: [] });
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+    expect(await creations(scenario.platform, '/deployments')).toBe(1);
+  },
+);
