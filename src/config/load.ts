@@ -22,8 +22,11 @@ import type { LoadedConfig } from './loaded';
 import { maskOverride } from './secrecy';
 import { takeUrlSecrets } from './secret-urls';
 import { selectTasks } from './select-tasks';
+import { respelt, withoutConsequences } from './slips';
+import type { Slip } from './slips';
 import type { ConfigNode } from './tree';
 import { validate } from './validate';
+import type { ResolvedConfig } from './schema/config';
 
 export interface ConfigRequest {
   /** Path of the config file. */
@@ -48,6 +51,8 @@ export interface ComposedConfig {
   readonly env: Environment;
   readonly problems: readonly ConfigProblem[];
   readonly doubts: readonly ConfigProblem[];
+  /** Overrides whose keys were plausibly misspelt. */
+  readonly slips: readonly Slip[];
   /** A file or a group's choice is missing: what follows from that is not worth saying. */
   readonly unusable: boolean;
 }
@@ -61,30 +66,54 @@ export async function loadConfig(request: ConfigRequest): Promise<LoadedConfig> 
 
 function validated(request: ConfigRequest, composed: ComposedConfig): LoadedConfig {
   if (composed.unusable) throw new ConfigError(composed.problems);
-  const derived = fillDerived(composed.root, composed.env);
-  const resolution = resolveInterpolations(derived, composed.env);
-  const secret = takeUrlSecrets(resolution.root, composed.env);
-  const { config, problems } = validate({ ...resolution, root: secret.root });
-  const all = dedupe([
-    ...composed.problems,
-    ...resolution.problems,
-    ...secret.problems,
-    ...problems,
-    ...checkSecrets(secret.root),
-  ]);
+  const examined = examine(composed.root, composed.env);
+  const { config, root: whole, env } = examined;
   const trust = {
     commands: request.env['NEMO_EVALUATOR_TRUST_PRE_CMD'] === '1',
     unlistedTasks: request.env['NEMO_EVALUATOR_TRUST_UNLISTED_TASKS'] === '1',
   };
   const { file } = composed;
-  const { env } = secret;
-  if (all.length > 0 || config === undefined) {
-    const names = checkTaskNames(secret.root);
-    const behind = problemsBehind({ root: secret.root, problems: [...all, ...names], file, env, trust });
-    throw new ConfigError(withoutValues(dedupe([...all, ...names, ...behind]), literalSecrets(secret.root)));
+  if (composed.problems.length > 0 || examined.problems.length > 0 || config === undefined) {
+    const mended = mendedOf(composed, examined);
+    const slips = [...composed.slips, ...examined.slips];
+    const found = withoutConsequences(examined.problems, { slips, mended: mended.problems });
+    const all = dedupe([...composed.problems, ...found]);
+    const names = checkTaskNames(whole);
+    const known = [...all, ...mended.problems, ...names];
+    const behind = problemsBehind({ root: mended.root, problems: known, file, env, trust });
+    throw new ConfigError(withoutValues(dedupe([...all, ...names, ...behind]), literalSecrets(whole)));
   }
-  const { config: resolved, root } = selectTasks({ config, root: secret.root, tasks: request.tasks });
+  const { config: resolved, root } = selectTasks({ config, root: whole, tasks: request.tasks });
   return { resolved, root, yaml: renderConfig(root, env), file, env, trust, doubts: composed.doubts };
+}
+
+/** A composed tree with its references resolved, typed, and all that is wrong with it. */
+interface Examined {
+  readonly root: ConfigNode;
+  readonly env: Environment;
+  readonly config: ResolvedConfig | undefined;
+  readonly problems: readonly ConfigProblem[];
+  readonly slips: readonly Slip[];
+}
+
+function examine(composed: ConfigNode, environment: Environment): Examined {
+  const resolution = resolveInterpolations(fillDerived(composed, environment), environment);
+  const { root, env, problems: ofUrls } = takeUrlSecrets(resolution.root, environment);
+  const { config, problems, slips } = validate({ ...resolution, root });
+  return {
+    root,
+    env,
+    config,
+    slips,
+    problems: [...resolution.problems, ...ofUrls, ...problems, ...checkSecrets(root)],
+  };
+}
+
+/** The same for what was plausibly meant, where keys are misspelt. */
+function mendedOf(composed: ComposedConfig, examined: Examined): Examined {
+  const slips = [...composed.slips, ...examined.slips];
+  const isPlain = slips.every(({ meant }) => meant.length === 0);
+  return isPlain ? examined : examine(respelt(composed.root, slips), composed.env);
 }
 
 /** Composition and overrides, interpolations not yet resolved. Problems of the files themselves are thrown. */
@@ -102,6 +131,7 @@ export function composeConfig(request: ConfigRequest): ComposedConfig {
     env,
     doubts: composition.doubts,
     problems: [...problems, ...composition.problems, ...applied.problems, ...named.problems],
+    slips: applied.slips,
     unusable: composition.problems.length > 0,
   };
 }

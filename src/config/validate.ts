@@ -8,6 +8,7 @@ import type { ResolvedConfig } from './schema/config';
 import { deploymentTypes } from './schema/deployment';
 import type { DeploymentType } from './schema/deployment';
 import { sectionOf, toRaw } from './schema/fields';
+import type { Slip } from './slips';
 import type { Resolution } from './interpolation/resolve';
 import { isMissing, nearestNodeAt, nodeAt, placeOfNode, scalarsOf } from './tree';
 import type { ConfigNode, Path } from './tree';
@@ -15,6 +16,8 @@ import type { ConfigNode, Path } from './tree';
 export interface Validation {
   readonly config: ResolvedConfig | undefined;
   readonly problems: readonly ConfigProblem[];
+  /** Keys among the problems that were plausibly misspelt. */
+  readonly slips: readonly Slip[];
 }
 
 export function validate(resolution: Resolution): Validation {
@@ -22,16 +25,17 @@ export function validate(resolution: Resolution): Validation {
   const missing = missingValues(root);
   const silent = new Set([...broken, ...missing.map(({ path }) => path)]);
   const groups = missingGroups(root);
-  if (groups.length > 0) return { config: undefined, problems: [...missing, ...groups] };
+  if (groups.length > 0) return { config: undefined, problems: [...missing, ...groups], slips: [] };
   const type = deploymentType(root);
   const chosen = type ?? 'none';
   const result = configSchema(chosen).safeParse(toRaw(root));
-  const issues = (result.error?.issues ?? []).flatMap((issue) => toProblems(issue, root));
+  const slips: Slip[] = [];
+  const issues = (result.error?.issues ?? []).flatMap((issue) => toProblems(issue, { root, slips }));
   const relevant = issues.filter(
     ({ path }) => !silent.has(path) && (type !== undefined || !path.startsWith('deployment.')),
   );
   const problems = [...missing, ...(type === undefined ? [unknownType(root)] : []), ...relevant];
-  return { config: result.success ? result.data : undefined, problems };
+  return { config: result.success ? result.data : undefined, problems, slips };
 }
 
 /** Every `???` that nothing has filled. */
@@ -95,38 +99,38 @@ function unknownType(root: ConfigNode): ConfigProblem {
   };
 }
 
-function toProblems(issue: z.core.$ZodIssue, root: ConfigNode): ConfigProblem[] {
+/** What issues are about, and where misspelt keys are noted. */
+interface Surroundings {
+  readonly root: ConfigNode;
+  readonly slips: Slip[];
+}
+
+function toProblems(issue: z.core.$ZodIssue, around: Surroundings): ConfigProblem[] {
   const path = issue.path.map((key) => (typeof key === 'number' ? key : String(key)));
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => unknownKey({ key, path, message: issue.message, root }));
-  if (issue.code === 'invalid_union') return unionProblems(issue, root);
+    return issue.keys.map((key) => unknownKey({ key, path, message: issue.message }, around));
+  if (issue.code === 'invalid_union') return unionProblems(issue, around);
   const hint =
     issue.code === 'custom' && typeof issue.params?.['hint'] === 'string' ? { hint: issue.params['hint'] } : {};
-  return [{ ...placeAt(root, path), path: path.join('.'), message: issue.message, ...hint }];
+  return [{ ...placeAt(around.root, path), path: path.join('.'), message: issue.message, ...hint }];
 }
 
 /** A union here is always "null or this": what is said about "this" is what matters. */
-function unionProblems(issue: z.core.$ZodIssueInvalidUnion, root: ConfigNode): ConfigProblem[] {
+function unionProblems(issue: z.core.$ZodIssueInvalidUnion, around: Surroundings): ConfigProblem[] {
   const branch = issue.errors.at(-1) ?? [];
-  return branch.flatMap((inner) => toProblems({ ...inner, path: [...issue.path, ...inner.path] }, root));
+  return branch.flatMap((inner) => toProblems({ ...inner, path: [...issue.path, ...inner.path] }, around));
 }
 
-function unknownKey({
-  key,
-  path,
-  message,
-  root,
-}: {
-  key: string;
-  path: (string | number)[];
-  message: string;
-  root: ConfigNode;
-}): ConfigProblem {
+function unknownKey(
+  { key, path, message }: { key: string; path: (string | number)[]; message: string },
+  { root, slips }: Surroundings,
+): ConfigProblem {
   const info = sectionOf(message);
   const full = [...path, key];
   const where = path.length === 0 ? 'the config' : `\`${path.join('.')}\``;
   const advice = info !== undefined && Object.hasOwn(info.advice, key) ? info.advice[key] : undefined;
   const near = nearestNames(key, info?.allowed ?? []);
+  if (advice === undefined) slips.push({ written: full, meant: near.map((name) => [...path, name]) });
   const meant = near.length > 0 ? `did you mean ${near.map((name) => `\`${name}\``).join(' or ')}?` : undefined;
   const hint = advice ?? meant ?? `allowed: ${(info?.allowed ?? []).join(', ')}`;
   const text = advice === undefined ? `${where} has no key \`${key}\`` : 'has no effect here';

@@ -4,6 +4,7 @@ import { nearestNames } from '../nearest';
 import { placeOf } from '../problems';
 import type { ConfigProblem } from '../problems';
 import { pythonText } from '../python-text';
+import type { Slip } from '../slips';
 import { childOf, isMissing, isNull, nodeAt, withNodeAt, withoutNodeAt } from '../tree';
 import type { ConfigNode, Path } from '../tree';
 import type { Override } from './grammar';
@@ -11,21 +12,39 @@ import type { Override } from './grammar';
 export interface Applied {
   readonly root: ConfigNode;
   readonly problems: readonly ConfigProblem[];
+  /** Keys that were plausibly misspelt. */
+  readonly slips: readonly Slip[];
 }
 
 /** In order; one that can't be applied becomes a problem and changes nothing. */
 export function applyOverrides(root: ConfigNode, overrides: readonly Override[]): Applied {
   const problems: ConfigProblem[] = [];
+  const slips: Slip[] = [];
   let current = root;
   for (const override of overrides) {
     const outcome = applyOne(current, override);
-    if ('root' in outcome) current = outcome.root;
-    else problems.push({ ...placeOf(override.origin), path: override.key, ...outcome });
+    if ('root' in outcome) {
+      current = outcome.root;
+      continue;
+    }
+    const { meant = [], value = override.value, ...words } = outcome;
+    problems.push({ ...placeOf(override.origin), path: override.key, ...words });
+    if (value !== undefined) slips.push({ written: override.key.split('.'), meant, value });
   }
-  return { root: current, problems };
+  return { root: current, problems, slips };
 }
 
-type Outcome = { root: ConfigNode } | { message: string; hint?: string };
+/** Why it can't be applied. */
+interface Obstacle {
+  readonly message: string;
+  readonly hint?: string;
+  /** Where the value would fit, nearest first. */
+  readonly meant?: readonly Path[];
+  /** What would fit there, where it is only a part of the override's value. */
+  readonly value?: ConfigNode;
+}
+
+type Outcome = { root: ConfigNode } | Obstacle;
 
 function applyOne(root: ConfigNode, override: Override): Outcome {
   const path = override.key.split('.');
@@ -58,7 +77,7 @@ export function update(root: ConfigNode, path: Path, value: ConfigNode, { force 
 }
 
 /** The first place on the way where the path leaves the config. */
-function findObstacle(root: ConfigNode, path: Path, force: boolean): { message: string; hint?: string } | undefined {
+function findObstacle(root: ConfigNode, path: Path, force: boolean): Obstacle | undefined {
   let node: ConfigNode | undefined = root;
   for (const [depth, key] of path.entries()) {
     if (node.kind === 'list') {
@@ -76,28 +95,31 @@ function findObstacle(root: ConfigNode, path: Path, force: boolean): { message: 
   return undefined;
 }
 
-function unknownKey(node: ConfigNode, path: Path, depth: number): { message: string; hint: string } {
+function unknownKey(node: ConfigNode, path: Path, depth: number): Obstacle {
   const key = String(path[depth]);
-  const where = depth === 0 ? 'the config' : `\`${path.slice(0, depth).join('.')}\``;
+  const message = `${depth === 0 ? 'the config' : `\`${path.slice(0, depth).join('.')}\``} has no key \`${key}\``;
   const near = node.kind === 'map' ? nearestNames(key, node.entries.keys()) : [];
-  const full = path.join('.');
-  const meant = near
-    .map((name) => `\`${[...path.slice(0, depth), name, ...path.slice(depth + 1)].join('.')}\``)
-    .join(' or ');
-  const elsewhere = meant === '' && depth === 0 ? placesOf(node, key) : '';
-  if (elsewhere !== '') return { message: `${where} has no key \`${key}\``, hint: `did you mean ${elsewhere}?` };
-  return {
-    message: `${where} has no key \`${key}\``,
-    hint: meant === '' ? `to add it: +${full}=VALUE` : `did you mean ${meant}? To add a new key: +${full}=VALUE`,
-  };
+  const meant = near.map((name) => [...path.slice(0, depth), name, ...path.slice(depth + 1)]);
+  const elsewhere = near.length === 0 && depth === 0 ? placesOf(node, key) : [];
+  if (elsewhere.length > 0)
+    return {
+      message,
+      hint: `did you mean ${alternatives(elsewhere)}?`,
+      meant: elsewhere.map((place) => [...place, ...path.slice(1)]),
+    };
+  const adding = `+${path.join('.')}=VALUE`;
+  if (near.length === 0) return { message, hint: `to add it: ${adding}` };
+  return { message, hint: `did you mean ${alternatives(meant)}? To add a new key: ${adding}`, meant };
 }
 
+const alternatives = (paths: readonly Path[]): string => paths.map((path) => `\`${path.join('.')}\``).join(' or ');
+
 /** Where in the config a key of about this name is: its path was perhaps left out. */
-function placesOf(root: ConfigNode, key: string): string {
+function placesOf(root: ConfigNode, key: string): readonly Path[] {
   const paths = [...keyPaths(root, [])];
   const near = nearestNames(key, new Set(paths.map((keys) => keys.at(-1) ?? '')));
-  const found = paths.filter((keys) => keys.at(-1) === near[0]).map((keys) => `\`${keys.join('.')}\``);
-  return found.length > 3 ? '' : found.join(' or ');
+  const found = paths.filter((keys) => keys.at(-1) === near[0]);
+  return found.length > 3 ? [] : found;
 }
 
 function* keyPaths(node: ConfigNode, path: readonly string[]): Generator<readonly string[]> {
@@ -108,15 +130,11 @@ function* keyPaths(node: ConfigNode, path: readonly string[]): Generator<readonl
   }
 }
 
-function firstUnknown(
-  existing: ConfigNode,
-  value: ConfigNode,
-  path: Path,
-): { message: string; hint: string } | undefined {
+function firstUnknown(existing: ConfigNode, value: ConfigNode, path: Path): Obstacle | undefined {
   if (existing.kind !== 'map' || value.kind !== 'map') return undefined;
   for (const [key, node] of value.entries) {
     const child = existing.entries.get(key);
-    if (child === undefined) return unknownKey(existing, [...path, key], path.length);
+    if (child === undefined) return { ...unknownKey(existing, [...path, key], path.length), value: node };
     const inner = firstUnknown(child, node, [...path, key]);
     if (inner !== undefined) return inner;
   }

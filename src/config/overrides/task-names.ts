@@ -22,7 +22,7 @@ export function isTaskOverride(text: string): boolean {
 }
 
 /** Applied after everything else, as the values refer to tasks of the composed config. Values are YAML. */
-export function applyTaskOverrides(root: ConfigNode, overrides: readonly TaskOverride[]): Applied {
+export function applyTaskOverrides(root: ConfigNode, overrides: readonly TaskOverride[]): Omit<Applied, 'slips'> {
   const problems: ConfigProblem[] = [];
   let current = root;
   for (const override of overrides) {

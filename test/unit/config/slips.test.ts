@@ -1,0 +1,53 @@
+/** One slip is one problem, also where the misspelt key was a required one. */
+import { against, deploying, problems, runnable, type Setup } from './configs';
+
+const execution = (body: string) => runnable().replace('  output_dir: ./out', body);
+const endpoint = '{url: "http://h/v1/completions", model_id: m}';
+const bare = execution('  keep_storage: false');
+
+test.each<[path: string, text: string, setup: Setup]>([
+  ['execution.ouput_dir', execution('  ouput_dir: ./out'), {}],
+  ['executoin', runnable().replace('execution:\n', 'executoin:\n'), {}],
+  ['execution.ouput_dir', bare, { overrides: ['execution.ouput_dir=y'] }],
+  ['ouput_dir', bare, { overrides: ['ouput_dir=y'] }],
+  ['executoin.output_dir', bare, { overrides: ['executoin.output_dir=y'] }],
+  ['execution', bare, { overrides: ['execution={ouput_dir: y}'] }],
+  ['execution.ouput_dir', `${execution('  ouput_dir: ./out')}name: "\${execution.output_dir}"\n`, {}],
+  ['execution.budget.limt', execution('  output_dir: o\n  budget: {limt: 5, prices: {gpu.1xh200: 1}}'), {}],
+  [
+    'execution.lepton_platform.tasks.mounts.0.mount_pth',
+    execution('  output_dir: o\n  lepton_platform: {tasks: {mounts: [{from: node-local, path: /p, mount_pth: /m}]}}'),
+    {},
+  ],
+  ['deployment.hf_model_hndle', runnable().replace('hf_model_handle', 'hf_model_hndle'), {}],
+  ['deploymnt', runnable().replace('\ndeployment:', '\ndeploymnt:'), {}],
+  ['deployment.imgae', deploying('nim', '{imgae: nvcr.io/nim/a/b:1, served_model_name: a/b}'), {}],
+  ['deployment.served_model_nmae', deploying('nim', '{image: nvcr.io/nim/a/b:1, served_model_nmae: a/b}'), {}],
+  ['deployment.comand', deploying('generic', '{image: a/b:1, served_model_name: a/b, comand: "serve x"}'), {}],
+  ['target.api_endpoint.ulr', against(endpoint.replace('url', 'ulr')), {}],
+  ['target.api_endpoint.model_di', against(endpoint.replace('model_id', 'model_di')), {}],
+  ['target.api_endpont', against(endpoint).replace('api_endpoint', 'api_endpont'), {}],
+  ['taget', against(endpoint).replace('target:', 'taget:'), {}],
+  ['evaluation.tasks.0.nmae', runnable().replace('- name:', '- nmae:'), {}],
+  ['evaluation.taks', runnable().replace('  tasks:', '  taks:'), {}],
+  ['evalution', runnable().replace('evaluation:', 'evalution:'), {}],
+])('%s', async (path, text, setup) => {
+  expect(await problems(text, setup)).toMatchObject([{ path, hint: expect.stringContaining('did you mean') }]);
+});
+
+test('what was missing anyway is still said, and what is wrong elsewhere', async () => {
+  const section = runnable().replace('execution:\n  output_dir: ./out', 'executoin:\n  keep_storage: true');
+  expect((await problems(section)).map(({ path }) => path)).toEqual(['execution.output_dir', 'executoin']);
+  const two = runnable('  prt: 80\n  port: 99999\n').replace('output_dir', 'ouput_dir');
+  expect((await problems(two)).map(({ path }) => path).sort()).toEqual([
+    'deployment.port',
+    'deployment.prt',
+    'execution.ouput_dir',
+  ]);
+  const behind = execution('  ouput_dir: ./out').replace('hf_model_handle: org/model', 'port: 80');
+  expect((await problems(behind)).map(({ path }) => path)).toEqual([
+    'execution.ouput_dir',
+    'deployment.checkpoint_path',
+    'deployment.served_model_name',
+  ]);
+});
