@@ -5,7 +5,7 @@ import type { DeploymentSpecBody, JobSpecBody, RuntimeHost, RuntimeNote } from '
 import { shapes } from '../../workspace/shapes';
 import { numberAt, objectAt } from '../../json';
 import type { PlanJob } from '../process/jobs';
-import type { PlanServer } from '../process/deployments';
+import type { PlanServer } from '../process/served-deployment';
 import { specEnvironment } from '../process/environment';
 import { jobFolders } from '../process/job-plan';
 import { limitsFor, type Limits } from '../process/limits/rule';

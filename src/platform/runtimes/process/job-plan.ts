@@ -8,7 +8,7 @@ import { provisionDatasets } from '../../../provision/local-runtime';
 import type { Report } from '../../../provision/once';
 import type { JobSpecBody, RuntimeHost } from '../../runtime';
 import { translatePaths, type PathMapping } from './container-paths';
-import type { ServedWeights } from './deployments';
+import type { ServedWeights } from './served-deployment';
 import { cleanEnvironment, specEnvironment } from './environment';
 import { freePort } from './ports';
 import { mountMappings } from './servers';
