@@ -9,7 +9,7 @@ const workingStates = ['normal', 'unknown', ''];
 /** Which workspace, and whether it takes the token. Pure. */
 export function checkWorkspace(access: PlatformAccess, info: Answer<WorkspaceInfo>): Finding {
   const where = `workspace ${access.workspace} at ${access.url}`;
-  if (info.kind === 'unknown') return fail('credentials', `${where}: ${info.reason}`, '');
+  if (info.kind === 'unknown') return fail('credentials', `${where}: ${info.reason}`, info.advice);
   const { workspace_name: name, workspace_state: state } = info.value;
   if (!workingStates.includes(state)) {
     return warn(
@@ -33,16 +33,18 @@ export async function checkTokenExpiry(
   return [expiryFinding(expiry)];
 }
 
+const newToken = "issue a new one in the workspace's settings, then: lep login -c <workspace>:<token>";
+
 /** Pure. */
 export function expiryFinding(expiry: Parameters<typeof checkExpiry>[0]): Finding {
   const about = 'token';
   try {
     const warning = checkExpiry(expiry);
-    if (warning !== undefined) return warn(about, warning, 'issue a new one and log in again (lep login)');
+    if (warning !== undefined) return warn(about, warning, newToken);
     if (expiry.expiresAt === undefined) return ok(about, 'nobody says when it expires');
     return ok(about, `valid until ${expiry.expiresAt.toISOString()}`);
   } catch (error) {
     if (!(error instanceof CredentialsError)) throw error;
-    return fail(about, error.message, '');
+    return fail(about, error.message, newToken);
   }
 }

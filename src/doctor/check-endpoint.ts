@@ -33,7 +33,7 @@ export async function checkEndpoint(
       case 'not yet':
         return [fail(about, `${url}: ${verdict.message}`, 'start it, or check target.api_endpoint.url')];
       case 'mismatch':
-        return [fail(about, `${url}: ${verdict.message}`, '')];
+        return [fail(about, `${url}: ${verdict.message}`, 'mend target.api_endpoint in the config')];
     }
   } catch (error) {
     if (!options.signal.aborted) throw error;

@@ -2,10 +2,8 @@ import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { HomePaths } from '../home/paths';
 import { describeMechanism, findMechanism } from '../platform/runtimes/process/limits/mechanism';
-import { findPython } from '../provision/python';
-import { freePort } from '../stack/ports';
-import { stackStatus } from '../stack/status';
-import { defaultPorts } from '../temporal/dev-server';
+import type { Env } from '../temporal/target';
+import { checkPython } from './check-python';
 import { fail, ok, warn, type Finding } from './finding';
 
 /** Bytes that the local platform's software takes: model server, weights, harness, datasets. */
@@ -21,10 +19,10 @@ const parts = {
 } as const;
 
 /** What the local platform needs of this machine. */
-export async function checkMachine(home: HomePaths): Promise<Finding[]> {
+export async function checkMachine({ home, env }: { home: HomePaths; env: Env }): Promise<Finding[]> {
   const missing = await missingParts(home);
   return [
-    await checkPython(missing.length > 0),
+    ...(await checkPython({ home, env, isNeeded: missing.length > 0 })),
     missing.length === 0
       ? ok('local software', 'all is installed')
       : warn(
@@ -33,7 +31,6 @@ export async function checkMachine(home: HomePaths): Promise<Finding[]> {
           'the first run installs it (some minutes, once); it needs the npm and Python package registries',
         ),
     ...(await checkDisk(home, missing.length > 0 ? runtimeBytes : runBytes)),
-    ...(await checkPorts(home)),
     await checkLimits(),
   ];
 }
@@ -65,17 +62,6 @@ export async function missingParts({ runtimes }: Pick<HomePaths, 'runtimes'>): P
   return found.flat();
 }
 
-async function checkPython(isNeeded: boolean): Promise<Finding> {
-  try {
-    return ok('python', await findPython());
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return isNeeded
-      ? fail('python', message, '')
-      : warn('python', message, 'what is installed already works without it');
-  }
-}
-
 /** Room where the home is (or will be). */
 export async function checkDisk(home: Pick<HomePaths, 'root'>, wanted: number): Promise<Finding[]> {
   const about = 'disk';
@@ -98,18 +84,6 @@ export async function checkDisk(home: Pick<HomePaths, 'root'>, wanted: number): 
       fail(about, `${home.root} can't be used (${reason})`, 'set EVALSAGA_HOME to a folder that you may write to'),
     ];
   }
-}
-
-/** Busy ports are no obstacle, but worth knowing: links that people saved lead elsewhere. */
-async function checkPorts(home: HomePaths): Promise<Finding[]> {
-  const temporal = (await stackStatus(home)).find(({ name }) => name === 'temporal');
-  if (temporal?.state === 'running') return [];
-  const busy: number[] = [];
-  for (const port of Object.values(defaultPorts)) if ((await freePort([port])) !== port) busy.push(port);
-  const about = 'ports';
-  return busy.length === 0
-    ? [ok(about, `${Object.values(defaultPorts).join(', ')} are free`)]
-    : [ok(about, `${busy.join(', ')} ${busy.length === 1 ? 'is' : 'are'} in use: other free ones will be taken`)];
 }
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

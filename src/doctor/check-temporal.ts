@@ -4,8 +4,10 @@ import { encryptionOf } from '../encryption/data-converter';
 import { keyFileVariable } from '../encryption/key-file';
 import type { HomePaths } from '../home/paths';
 import { connectClient } from '../temporal/connect';
+import { InfrastructureError } from '../temporal/errors';
 import { presentServerBinary } from '../temporal/server-binary';
 import { temporalTarget, type Env } from '../temporal/target';
+import { checkPorts } from './check-ports';
 import { fail, ok, warn, type Finding } from './finding';
 
 /** Milliseconds that a server which runs may take to answer. */
@@ -22,8 +24,13 @@ export async function checkTemporal({
   const about = 'temporal';
   const { broken, findings } = checkKey(env);
   if (broken) return findings;
-  const reach = await findTemporal(home, env);
-  if (!reach) return [...findings, await startable({ home, env })];
+  const reach = await findTemporal(home, env).catch(unusableProfile);
+  if (reach instanceof InfrastructureError)
+    return [
+      ...findings,
+      fail(about, reach.message, 'mend the profile, or unset TEMPORAL_CONFIG_FILE and TEMPORAL_PROFILE'),
+    ];
+  if (!reach) return [...findings, await startable({ home, env }), ...(await checkPorts())];
   const isCluster = temporalTarget(env).kind === 'cluster';
   const where = `${isCluster ? 'cluster' : 'embedded server'} at ${reach.address}, namespace ${reach.namespace}`;
   try {
@@ -79,6 +86,11 @@ export function deadServices(services: readonly ServiceStatus[]): Finding[] {
         'the next start, or evalsaga up, starts it again',
       ),
     );
+}
+
+function unusableProfile(error: unknown): InfrastructureError {
+  if (error instanceof InfrastructureError) return error;
+  throw error;
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -52,14 +52,14 @@ function platformChoice({ wish, env }: DoctorRequest): PlatformChoice | Finding 
     return choosePlatform({ wish, env });
   } catch (error) {
     if (!(error instanceof CredentialsError)) throw error;
-    return fail('credentials', error.message, '');
+    return fail('credentials', error.message, 'or run on this machine, without credentials: --platform local');
   }
 }
 
 async function examinePlatform(choice: PlatformChoice, request: DoctorRequest): Promise<Finding[]> {
   const said = ok('platform', choice.statement);
   if (choice.access) return [said, ...(await examineLepton(choice, choice.access, request))];
-  const machine = await checkMachine(request.home);
+  const machine = await checkMachine(request);
   const running = (await stackStatus(request.home)).find(({ name }) => name === 'platform')?.state === 'running';
   const access = running ? await loadPlatformAccess(request.home, choice.ref) : undefined;
   if (!access) return [said, ...machine, ok('local platform', 'does not run; the first run starts it')];
@@ -105,7 +105,7 @@ async function examineWorkspace(
     ...(binding ? checkQuota(wanted, answers.info) : []),
     ...checkSecrets(wanted, answers),
     ...(binding ? checkImages(wanted, answers.info) : []),
-    ...checkMounts(wanted, binding ? answers : { nodeGroups: { kind: 'unknown', reason: '' } }),
+    ...checkMounts(wanted, binding ? answers : { nodeGroups: { kind: 'unknown', reason: '', advice: '' } }),
     ...storage,
   ];
 }

@@ -1,3 +1,6 @@
+import { adviceOn } from '../lepton/advice';
+import { LeptonError } from '../lepton/errors';
+
 /** What one check has to say: one line each. */
 export interface Finding {
   /** What was looked at: `credentials`, `node group`, … */
@@ -5,7 +8,7 @@ export interface Finding {
   readonly level: Level;
   /** What was seen. */
   readonly message: string;
-  /** What to do; empty when there is nothing to do. */
+  /** What to do; empty when there is nothing to do, never empty of a FAIL. */
   readonly advice: string;
   /** Where a FAIL is mended: in the config (exit code 2), or around it (3). */
   readonly blame: 'config' | 'surroundings';
@@ -45,12 +48,19 @@ export const findingText = ({ about, level, message, advice }: Finding): string 
 
 /** What was asked of a workspace: an answer, or why there is none. A missing answer is never held against a run. */
 export type Answer<T> =
-  { readonly kind: 'known'; readonly value: T } | { readonly kind: 'unknown'; readonly reason: string };
+  | { readonly kind: 'known'; readonly value: T }
+  /** `advice`: what to do about it. */
+  | { readonly kind: 'unknown'; readonly reason: string; readonly advice: string };
 
 export async function answerOf<T>(ask: Promise<T>): Promise<Answer<T>> {
   try {
     return { kind: 'known', value: await ask };
   } catch (error) {
-    return { kind: 'unknown', reason: error instanceof Error ? error.message : String(error) };
+    const reason = error instanceof Error ? error.message : String(error);
+    return {
+      kind: 'unknown',
+      reason,
+      advice: error instanceof LeptonError ? adviceOn(error) : 'Try again in a while.',
+    };
   }
 }

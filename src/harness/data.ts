@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isComplete, provisionOnce } from '../provision/once';
-import { fetchWheel, run, type Provisioning } from '../provision/python';
+import { run, type Provisioning } from '../provision/python';
+import { fetchWheel } from '../provision/wheel';
 import { harnessFile, quiet, type Harness } from './environment';
 
 const DATA_WHEEL = {

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { provisionOnce } from '../provision/once';
-import { ensureUv, findPython, run, type Provisioning } from '../provision/python';
+import { findPython, run, type Provisioning } from '../provision/python';
+import { ensureUv } from '../provision/uv';
 
 /** What the evaluation container of release 26.03 holds; all versions and digests are in requirements.lock. */
 export const HARNESS = 'nvidia-lm-eval 26.3, nemo-evaluator 0.2.8';

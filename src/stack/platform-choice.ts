@@ -1,6 +1,7 @@
 import type { PlatformRef } from '../contract/plan';
 import { storeCredentials } from '../home/credentials';
 import type { HomePaths } from '../home/paths';
+import { adviceOn } from '../lepton/advice';
 import { createLeptonClient } from '../lepton/client';
 import { findCredentials } from '../lepton/credentials';
 import { CredentialsError, LeptonError } from '../lepton/errors';
@@ -58,22 +59,4 @@ export async function admitPlatform(choice: PlatformChoice, home: HomePaths): Pr
     throw new InfrastructureError(`${error.message}\nNothing was created. ${adviceOn(error)}`, { cause: error });
   }
   await storeCredentials(home, choice.access);
-}
-
-function adviceOn({ kind }: LeptonError): string {
-  switch (kind) {
-    case 'unauthorized':
-    case 'forbidden':
-      return 'Check that the token is valid and belongs to this workspace (lep login, or LEPTON_WORKSPACE_ID and LEPTON_WORKSPACE_TOKEN).';
-    case 'not_found':
-    case 'invalid_request':
-    case 'invalid_response':
-      return "Check the workspace's id and address (LEPTON_WORKSPACE_ID, LEPTON_WORKSPACE_URL).";
-    case 'network':
-      return 'Check the address (LEPTON_WORKSPACE_URL) and your network or proxy; --platform local runs on this machine.';
-    case 'conflict':
-    case 'rate_limited':
-    case 'server':
-      return 'Try again in a while.';
-  }
 }

@@ -3,7 +3,7 @@ import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import type { HomePaths } from '../home/paths';
 import type { Report } from '../provision/once';
-import { fetchWheel } from '../provision/python';
+import { fetchWheel } from '../provision/wheel';
 import { InfrastructureError } from './errors';
 import { downloadServer } from './server-download';
 import type { Env } from './target';

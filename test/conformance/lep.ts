@@ -4,7 +4,8 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { homePaths, type HomePaths } from '../../src/home/paths';
 import { provisionOnce } from '../../src/provision/once';
-import { ensureUv, findPython, run } from '../../src/provision/python';
+import { findPython, run } from '../../src/provision/python';
+import { ensureUv } from '../../src/provision/uv';
 import { eventually, type TestPlatform } from '../platform/harness';
 
 /** Real clients of the service, in Python environments that are made once per machine. */

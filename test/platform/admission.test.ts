@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { admitRun, RunNotAdmitted } from '../../src/doctor/admission';
 import { checkDisk } from '../../src/doctor/check-machine';
 import { examine } from '../../src/doctor/doctor';
@@ -96,7 +97,11 @@ describe('the doctor', () => {
       LEPTON_WORKSPACE_URL: platform.url,
     };
     const home = homePaths({ EVALSAGA_HOME: `${platform.root}/home` });
-    return examine({ home, env: { ...access, ...env }, wish: 'auto', plan, secrets: {} });
+    const around = { PATH: process.env['PATH'], ...access, ...env };
+    const findings = await examine({ home, env: around, wish: 'auto', plan, secrets: {} });
+    // Whatever is looked for: a FAIL says what to do.
+    expect(findings.filter(({ level, advice }) => level === 'FAIL' && advice === '')).toEqual([]);
+    return findings;
   };
   const said = (findings: readonly Finding[], about: string) => findings.filter((finding) => finding.about === about);
 
@@ -106,6 +111,7 @@ describe('the doctor', () => {
     expect([...new Set(findings.map(({ about }) => about))]).toEqual([
       ...[
         'temporal',
+        'ports',
         'platform',
         'credentials',
         'token',
@@ -129,12 +135,14 @@ describe('the doctor', () => {
     platform = await testPlatform();
     const gone = await startServer(() => undefined);
     await gone.close();
-    for (const [env, message] of [
-      [{ LEPTON_WORKSPACE_TOKEN: 'wrong' }, /401.*log in again/],
-      [{ LEPTON_WORKSPACE_URL: `${gone.url}/api/v2/workspaces/local` }, /connection refused/],
+    for (const [env, message, advice] of [
+      [{ LEPTON_WORKSPACE_TOKEN: 'wrong' }, /401.*log in again/, /token is valid/],
+      [{ LEPTON_WORKSPACE_URL: `${gone.url}/api/v2/workspaces/local` }, /connection refused/, /LEPTON_WORKSPACE_URL/],
     ] as const) {
       const failures = (await look(planWith(), env)).filter(({ level }) => level === 'FAIL');
-      expect(failures).toMatchObject([{ about: 'credentials', message: expect.stringMatching(message) }]);
+      expect(failures).toMatchObject([
+        { about: 'credentials', message: expect.stringMatching(message), advice: expect.stringMatching(advice) },
+      ]);
     }
   });
 
@@ -148,7 +156,7 @@ describe('the doctor', () => {
       return said(await look(planWith()), 'token');
     };
     expect(await withToken(-1)).toMatchObject([
-      { level: 'FAIL', message: expect.stringMatching(/expired at.*lep login/) },
+      { level: 'FAIL', message: expect.stringMatching(/expired at/), advice: expect.stringContaining('lep login') },
     ]);
     await platform.dispose();
     expect(await withToken(3.5)).toMatchObject([
@@ -174,6 +182,11 @@ describe('the doctor', () => {
     expect(said(await look(undefined, command), 'temporal')).toMatchObject([
       { level: 'FAIL', message: expect.stringContaining('nowhere'), advice: expect.stringContaining('unset it') },
     ]);
+    const profile = { TEMPORAL_CONFIG_FILE: `${platform.root}/temporal.toml` };
+    await writeFile(profile.TEMPORAL_CONFIG_FILE, '[profile.default\n');
+    expect(said(await look(undefined, profile), 'temporal')).toMatchObject([
+      { level: 'FAIL', message: expect.stringContaining('temporal.toml'), advice: expect.stringContaining('unset') },
+    ]);
     const real = {
       TEMPORAL_CLI_PATH: await findServerBinary({ home: homePaths({ EVALSAGA_HOME: testCache }), env: process.env }),
     };
@@ -186,7 +199,19 @@ describe('the doctor', () => {
     platform = await testPlatform();
     const findings = await look(undefined, { LEPTON_WORKSPACE_ID: '' });
     expect(said(findings, 'credentials')).toMatchObject([
-      { level: 'FAIL', message: expect.stringContaining('LEPTON_WORKSPACE_ID is not') },
+      {
+        level: 'FAIL',
+        message: expect.stringContaining('LEPTON_WORKSPACE_ID is not'),
+        advice: expect.stringContaining('--platform local'),
+      },
+    ]);
+  });
+
+  test('a key file that is none', async () => {
+    platform = await testPlatform();
+    const findings = await look(undefined, { EVALSAGA_ENCRYPTION_KEY_FILE: `${platform.root}/nowhere` });
+    expect(said(findings, 'encryption')).toMatchObject([
+      { level: 'FAIL', message: expect.stringContaining('nowhere'), advice: expect.stringContaining('unset') },
     ]);
   });
 

@@ -14,7 +14,7 @@ import { runPlan } from '../support/plans';
 const plan = (change: (plan: RunPlan) => RunPlan = (same) => same): RunPlan =>
   change(runPlan({ outputRoot: '/out', tasks: ['one', 'two'] }));
 const known = <T>(value: T): Answer<T> => ({ kind: 'known', value });
-const unknown = { kind: 'unknown', reason: '403 Forbidden' } as const;
+const unknown = { kind: 'unknown', reason: '403 Forbidden', advice: 'use another token' } as const;
 const info = (more: Record<string, unknown> = {}): Answer<WorkspaceInfo> =>
   known({ workspace_name: 'w', workspace_state: 'normal', supported_shapes: {}, ...more });
 const answers = (change: Partial<WorkspaceAnswers> = {}): WorkspaceAnswers => ({
