@@ -1,14 +1,16 @@
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { jobCommand } from '../../src/config/plan/job-script';
 import { homePaths } from '../../src/home/paths';
 import type { JobObservation, JobSpecBody, Runtime, RuntimeHost } from '../../src/platform/runtime';
-import { parse } from 'yaml';
 import { provisionHarness } from '../../src/harness/environment';
 import { hubReachable } from '../../src/harness/data';
 import { freshFolder, testCache } from '../support/folders';
+import { startServer } from '../support/http-server';
 import { hostIn, startRuntime, stateOf, textOf } from '../support/process-runtime';
 
-/** The real harness against the real model server, as deployments and jobs of the process runtime. */
+/** The real harness against the real model server, as deployments and jobs of the process runtime; scores: main-job.test.ts. */
 
 const MODEL = 'HuggingFaceTB/SmolLM2-135M-Instruct';
 const IMAGE = 'nvcr.io/nvidia/eval-factory/lm-evaluation-harness:26.03';
@@ -80,37 +82,6 @@ async function output(folder: string): Promise<string> {
   return path.join(await host.mountFolder({ from: 'node-nfs:fs', path: '/run' }), folder);
 }
 
-async function samples(folder: string): Promise<unknown[]> {
-  const results = await output(folder);
-  const file =
-    (await readdir(results, { recursive: true })).find((name) => /samples_hellaswag_.*\.jsonl$/.test(name)) ?? '';
-  const lines = (await readFile(path.join(results, file), 'utf8')).trim().split('\n');
-  return lines.map((line) => (JSON.parse(line) as { resps: unknown }).resps);
-}
-
-test('hellaswag on 20 samples repeats exactly', async () => {
-  const params = { limit_samples: 20, extra: { num_fewshot: 0 } };
-  for (const id of ['first', 'second']) {
-    expect(await runJob(id, evaluation('hellaswag', params, id))).toMatchObject({
-      state: 'Completed',
-      message: undefined,
-    });
-  }
-  const [first, second] = [await samples('first'), await samples('second')];
-  expect(first).toHaveLength(20);
-  expect(second).toEqual(first);
-  const scores = await Promise.all(
-    ['first', 'second'].map(async (id) => {
-      const parsed = parse(await readFile(path.join(await output(id), 'results.yml'), 'utf8')) as {
-        results: { tasks: unknown };
-      };
-      return parsed.results.tasks;
-    }),
-  );
-  expect(scores[0]).toHaveProperty('hellaswag.metrics');
-  expect(scores[1]).toEqual(scores[0]);
-}, 600_000);
-
 test('few-shot prompts that only the hub has examples for are refused where there is no hub', async () => {
   const seen = await runJob(
     'few-shot',
@@ -130,6 +101,41 @@ test('left to itself, the task runs 0-shot where there is no hub, and its result
   const notes = await readFile(path.join(await output('default'), 'evalsaga_notes.json'), 'utf8').catch(() => '');
   if (online) expect(notes).toBe('');
   else expect(notes).toContain('0-shot, not 5-shot');
+}, 300_000);
+
+test('a job that is stopped while it asks leaves a marker and what it has', async () => {
+  const { container, ...rest } = evaluation('hellaswag', {}, 'stopped');
+  const config = { params: { limit_samples: 100, parallelism: 1, extra: { num_fewshot: 0 } }, type: 'hellaswag' };
+  const target = { api_endpoint: { model_id: 'smol', type: 'completions', api_key_name: 'KEY' } };
+  const command = jobCommand({
+    ...{ task: 'lm-evaluation-harness.hellaswag', runConfig: JSON.stringify({ config, target }) },
+    ...{ preCmd: null, postCmd: null, timeoutSeconds: 600, modelUrl: null, ownUrl: false, runtimeVariables: [] },
+  });
+  let answered = 0;
+  const way = await startServer(async ({ method, url: asked, headers, body }, response) => {
+    const { authorization = '', 'content-type': type = '' } = headers;
+    const answer = await fetch(url + asked, { method, headers: { authorization, 'content-type': type }, body });
+    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text());
+    answered += 1;
+  });
+  try {
+    const envs = (rest.envs ?? []).map((env) =>
+      env.name === 'EVALSAGA_MODEL_URL' ? { name: env.name, value: `${way.url}/v1/completions` } : env,
+    );
+    const spec = { ...rest, envs, container: { ...container, command: [...command] } };
+    runtime.createJob({ id: 'stopped', name: 'stopped', spec });
+    // It asks one at a time: at the second answer it has the first.
+    while (answered < 2) await sleep(50);
+    await runtime.stopJob('stopped');
+  } finally {
+    await way.close();
+  }
+  expect(runtime.observeJob('stopped')).toMatchObject({ state: 'Stopped' });
+  const left = await output('stopped');
+  expect(await readdir(left)).toEqual(expect.arrayContaining(['.evalsaga_interrupted', 'report.json']));
+  const report = JSON.parse(await readFile(path.join(left, 'report.json'), 'utf8')) as object[];
+  expect(report[0]).toHaveProperty('response');
+  expect(await readdir(left)).not.toContain('results.yml');
 }, 300_000);
 
 test('a model without weights here ends in Error at once, and says what can be served', async () => {
