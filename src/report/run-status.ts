@@ -38,12 +38,18 @@ function headline({ status, cancelRequested, snapshot }: RunDescription, now: nu
 }
 
 /** What still exists on the platform, unwanted or wanted. Pure. */
-export function leftAndKept({ left, kept }: Pick<RunDescription['snapshot'], 'left' | 'kept'>): string[] {
+export function leftAndKept({
+  left,
+  kept,
+  tasks,
+}: Pick<RunDescription['snapshot'], 'left' | 'kept' | 'tasks'>): string[] {
+  // A task that failed for it has said so.
+  const said = new Set(tasks.flatMap(({ error }) => (error ? [error.message] : [])));
   return [
     ...left.map(({ kind, name, reason }) => `still exists: ${kind} ${harmlessLine(name)}: ${harmlessLine(reason)}`),
     ...kept.map(
       ({ path, reason, command }) =>
-        `storage kept: ${harmlessLine(path)}: ${harmlessLine(reason)}: ${harmlessLine(command)}`,
+        `storage kept: ${harmlessLine(path)}: ${said.has(reason) ? '' : `${harmlessLine(reason)}: `}${harmlessLine(command)}`,
     ),
   ];
 }
@@ -62,6 +68,6 @@ export function scoresSince({ since, snapshot }: Pick<RunDescription, 'since' | 
     .filter(({ index }) => shown.has(index))
     .map(
       ({ index, file }) =>
-        `scores of task ${index} are from ${harmlessLine(file)}: they came home after the run had ended`,
+        `scores of task ${index} are from ${harmlessLine(file)}, which is home though the run itself ended without it`,
     );
 }

@@ -125,7 +125,10 @@ describe('closing words', () => {
 
   test('name what is left and how to remove it, and what was kept', () => {
     const left = [{ kind: 'endpoint', name: 'es-1', reason: '403' }] as const;
-    const kept = [{ path: '/mnt/x', reason: 'too large', command: 'evalsaga fetch' }];
+    const kept = [
+      { path: '/mnt/x', reason: 'too large', command: 'evalsaga fetch' },
+      { path: '/mnt/y', reason: 'CUDA out of memory', command: 'evalsaga fetch' },
+    ];
     const text = closingLines({
       run: runOf('failed', [{ ...failed, left, kept }]),
       verdict: 'teardown incomplete',
@@ -133,6 +136,8 @@ describe('closing words', () => {
     });
     expect(text).toContain('  still exists: endpoint es-1: 403');
     expect(text).toContain('  storage kept: /mnt/x: too large: evalsaga fetch');
+    // That is why the task failed, and was said with it.
+    expect(text).toContain('  storage kept: /mnt/y: evalsaga fetch');
     expect(text).toContain(`  evalsaga cleanup ${invocation}`);
   });
 });
