@@ -126,14 +126,15 @@ export function createEndpointActivities(dependencies: ActivityDependencies) {
 async function adopt(client: LeptonClient, input: CreateEndpointInput): Promise<void> {
   const existing: Deployment | undefined = await client.getDeployment(input.name);
   if (!existing) throw notReady(`endpoint ${input.name}: the name was taken and is free again`, 1_000);
+  // Whose it is does not matter: the name is about to be free.
+  if ((existing.status?.phase ?? existing.status?.state) === 'Deleting') {
+    throw notReady(`endpoint ${input.name}: an earlier one of this name is still being deleted`, 2_000);
+  }
   if (!isMarkedWith(existing.spec.envs, input)) {
     throw finalFailure(
       failureTypes.requestRefused,
       `endpoint ${input.name} of task ${input.index}: an endpoint of this name exists and is not of this run. Remove it, or start the run again: it gets new names.`,
     );
-  }
-  if ((existing.status?.phase ?? existing.status?.state) === 'Deleting') {
-    throw notReady(`endpoint ${input.name}: an earlier one of this name is still being deleted`, 2_000);
   }
 }
 

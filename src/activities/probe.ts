@@ -14,7 +14,7 @@ const questionTimeoutMs = 10_000;
 /** Milliseconds for the warm-up: the first request compiles and loads. */
 const warmUpTimeoutMs = 60_000;
 /** Milliseconds after which an unanswered warm-up is told, while it still goes on. */
-const slowAfterMs = 5_000;
+const tellAfterMs = 5_000;
 
 export interface ProbeRequest {
   /** Base URL of a dedicated endpoint, full request URL of an existing one. */
@@ -32,6 +32,8 @@ export interface ProbeRequest {
   readonly onSlow?: (message: string) => void;
   /** Milliseconds for the warm-up instead of a generous default. */
   readonly warmUpTimeoutMs?: number;
+  /** Milliseconds after which a warm-up takes long. */
+  readonly slowAfterMs?: number;
 }
 
 /**
@@ -121,7 +123,7 @@ async function warmUp(request: ProbeRequest, ask: Ask): Promise<ProbeVerdict> {
   const url = warmUpUrl(request, path);
   const payload = JSON.stringify({ model: probe.servedModel, max_tokens: 1, ...body });
   const silent = `${path} does not answer, although /v1/models does: the server is up, but generates nothing`;
-  const slow = setTimeout(() => request.onSlow?.(silent), slowAfterMs);
+  const slow = setTimeout(() => request.onSlow?.(silent), request.slowAfterMs ?? tellAfterMs);
   const answer = await ask(url, { method: 'POST', body: payload }, request.warmUpTimeoutMs ?? warmUpTimeoutMs).finally(
     () => clearTimeout(slow),
   );

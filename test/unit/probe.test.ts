@@ -1,5 +1,6 @@
 import { placesOf, probeModel, type ProbeRequest } from '../../src/activities/probe';
 import { sendJson, startServer, type SeenRequest, type TestServer } from '../support/http-server';
+import { against, dedicated, deploying, plan } from './config/configs';
 
 /** A server of any make: what it answers, by method and path. */
 type Answers = Readonly<Record<string, readonly [status: number, body: unknown]>>;
@@ -85,6 +86,72 @@ describe('an endpoint of the run', () => {
     await server.close();
     await serve({ 'GET /v1/models': [200, listing], 'POST /v1/completions': [500, {}] });
     expect(await ask()).toEqual({ kind: 'not yet', message: '/v1/completions answers 500' });
+  });
+});
+
+describe('R03: health is green, and the first completion takes long', () => {
+  const start = (completion: (request: number, answer: () => void) => void) =>
+    startServer(({ method }, response) => {
+      const posts = server.seen.filter((request) => request.method === 'POST').length;
+      if (method === 'POST') completion(posts, () => sendJson(response, {}));
+      else sendJson(response, listing);
+    });
+  const slow = { probe: { healthPath: '/health' } } as const;
+
+  test('it is waited for, and told meanwhile', async () => {
+    let answer = (): void => undefined;
+    server = await start((_, send) => (answer = send));
+    const told: string[] = [];
+    const verdict = ask({ ...slow, slowAfterMs: 20, onSlow: (message) => (told.push(message), answer()) });
+    expect(await verdict).toEqual({ kind: 'ready' });
+    expect(told).toEqual([expect.stringContaining('/v1/completions does not answer')]);
+  });
+
+  test('one that outlasts a try is "not yet", never a failure; the try that is answered is Ready', async () => {
+    server = await start((request, send) => (request > 2 ? send() : undefined));
+    const tries = [
+      await ask({ ...slow, warmUpTimeoutMs: 50 }),
+      await ask({ ...slow, warmUpTimeoutMs: 50 }),
+      await ask(slow),
+    ];
+    expect(tries.map(({ kind }) => kind)).toEqual(['not yet', 'not yet', 'ready']);
+  });
+});
+
+describe('each type of deployment is asked at its own health path', () => {
+  const served = 'served_model_name: org/model';
+  const ofModel = `{hf_model_handle: org/model, ${served}}`;
+  const rest = { 'GET /v1/models': [200, listing], 'POST /v1/chat/completions': [200, {}] } as const;
+
+  test.each([
+    ['vllm', ofModel, '/health'],
+    ['sglang', ofModel, '/health'],
+    ['trtllm', ofModel, '/health'],
+    ['nim', `{image: nvcr.io/nim/org/model:1, ${served}}`, '/v1/health/ready'],
+    ['generic', `{image: org/server:1, command: serve, ${served}}`, '/health'],
+    ['generic', `{image: org/server:1, command: serve, ${served}, endpoints: {health: /up}}`, '/up'],
+  ])('%s', async (type, body, healthPath) => {
+    const { probe: planned } = await dedicated(deploying(type, body));
+    await serve({ ...rest, [`GET ${healthPath}`]: [200, {}] });
+    expect(await ask({ probe: planned })).toEqual({ kind: 'ready' });
+    expect(asked()).toEqual([`GET ${healthPath}`, 'GET /v1/models', 'POST /v1/chat/completions']);
+    await server.close();
+    await serve({ ...rest, [`GET ${healthPath}`]: [503, {}] });
+    expect(await ask({ probe: planned })).toEqual({ kind: 'not yet', message: `${healthPath} answers 503` });
+  });
+
+  test('none, and no path at all: the listing and a request decide', async () => {
+    const { probe: planned } = await dedicated(
+      deploying('vllm', `{hf_model_handle: org/model, ${served}, endpoints: {health: null}}`),
+    );
+    await serve(rest);
+    expect(await ask({ probe: planned })).toEqual({ kind: 'ready' });
+    const { plan: existing } = await plan(against(`{url: "${server.url}", model_id: org/model}`));
+    if (existing.endpoint.kind !== 'existing') throw new Error('expected an existing endpoint');
+    const { probe: ofExisting, url } = existing.endpoint;
+    expect(await ask({ kind: 'existing', url, probe: { ...ofExisting, warmUp: 'chat' } })).toEqual({ kind: 'ready' });
+    const questions = ['GET /v1/models', 'POST /v1/chat/completions'];
+    expect(asked()).toEqual([...questions, ...questions]);
   });
 });
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { invocationVariable, taskVariable } from '../../src/contract/identity';
 import type { RunSnapshot, TaskPhase } from '../../src/contract/state';
 import { creations, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
@@ -92,6 +93,101 @@ describe('a create that lands late', () => {
     await scenario.start(plan);
     const { snapshot } = await scenario.closed(plan);
     expect(snapshot.tasks[0]?.error?.type).toBe('CredentialsRefused');
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+});
+
+describe('a create with an answer that does not say what came of it', () => {
+  test.concurrent('R10: no body, no name, no id: what was made is found by its name, and used', async () => {
+    const scenario = await bench.scenario({
+      faults: [
+        { on: 'POST /deployments', times: 'inf', respond: 201, body: '', apply: true },
+        { on: 'POST /jobs', times: 'inf', respond: 201, body: {}, apply: true },
+      ],
+    });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+    await scenario.start(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect({ status, error: snapshot.tasks[0]?.error }).toEqual({ status: 'succeeded', error: null });
+    expect([await creations(scenario.platform, '/deployments'), await creations(scenario.platform, '/jobs')]).toEqual([
+      1, 1,
+    ]);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+
+  test.concurrent('R11: made, although its second step failed and every later try is refused: removed', async () => {
+    const scenario = await bench.scenario({
+      faults: [
+        { on: 'POST /deployments', times: 1, respond: 500, apply: true },
+        { on: 'POST /deployments', times: 'inf', respond: 422 },
+      ],
+    });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+    await scenario.start(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect([status, snapshot.tasks[0]?.error?.type]).toEqual(['failed', 'RequestRefused']);
+    expect(await removals(scenario)).toEqual([200]);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+
+  test.concurrent('R11: made, and the step after it (the job) fails for good: removed', async () => {
+    const scenario = await bench.scenario({
+      faults: [{ on: 'POST /jobs', times: 'inf', respond: 422, body: { code: 'Invalid', message: 'no such shape' } }],
+    });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+    await scenario.start(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect([status, snapshot.tasks[0]?.error]).toEqual([
+      'failed',
+      { type: 'RequestRefused', message: expect.stringContaining('no such shape') },
+    ]);
+    expect(await removals(scenario)).toEqual([200]);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+});
+
+/** Statuses of the deletions that met an endpoint. */
+async function removals({ platform }: Scenario): Promise<number[]> {
+  const requests = await platform.requests();
+  return requests
+    .filter(
+      ({ method, path: route, status }) => method === 'DELETE' && /^\/deployments\//.test(route) && status !== 404,
+    )
+    .map(({ status }) => status);
+}
+
+describe('N10: an endpoint of the same name that is still being deleted', () => {
+  test.concurrent.each([
+    ['of this very task', true],
+    ['of somebody else', false],
+  ] as const)('%s is waited for, not adopted', async (_, isOurs) => {
+    const scenario = await bench.scenario({ endpoints: { default: { states: [['Ready']], deleting: '4s' } } });
+    const { url, token } = scenario.platform;
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+    const name = plan.tasks[0]?.endpointName ?? '';
+    const marks = { [invocationVariable]: isOurs ? plan.invocation : '0'.repeat(16), [taskVariable]: '0' };
+    const spec = {
+      container: { image: 'earlier' },
+      envs: Object.entries(marks).map(([variable, value]) => ({ name: variable, value })),
+    };
+    const call = (method: string, route: string, body?: object) =>
+      fetch(`${url}${route}`, {
+        method,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    expect((await call('POST', '/deployments', { metadata: { name }, spec })).ok).toBe(true);
+    expect((await call('DELETE', `/deployments/${name}`)).ok).toBe(true);
+    await scenario.start(plan);
+    await scenario.until(plan, ({ tasks }) => tasks[0]?.phase === 'awaiting ready');
+    expect(await (await call('GET', `/deployments/${name}`)).text()).not.toContain('earlier');
+    const { status, snapshot } = await scenario.closed(plan);
+    expect({ status, error: snapshot.tasks[0]?.error }).toEqual({ status: 'succeeded', error: null });
+    const posts = (await scenario.platform.requests()).filter(
+      ({ method, path: route }) => method === 'POST' && route === '/deployments',
+    );
+    expect(posts.map((post) => post.status)).toEqual(expect.arrayContaining([201, 409]));
+    expect(await creations(scenario.platform, '/deployments')).toBe(2);
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 });

@@ -48,6 +48,8 @@ const endpointRule = z.strictObject({
   serves: z.string().optional(),
   /** Completions are never answered, all else is: always, or once it has been Ready for so long. */
   hangs: z.union([z.boolean(), durationSchema]).optional(),
+  /** Completions asked for within this time after Ready are answered when it is over: a server that warms up with its first ones. */
+  warms: durationSchema.optional(),
   /** Ready replicas that the platform shows while Ready. Default: those that were asked for. */
   replicas: z.number().int().min(0).optional(),
 });

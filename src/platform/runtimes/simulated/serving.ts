@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
 import { z } from 'zod';
 import type { RuntimeDeployment, RuntimeHost } from '../../runtime';
@@ -39,7 +40,7 @@ export function createServingApp(find: (name: string) => Served | undefined, hos
     return c.json({ object: 'list', data });
   });
   app.use(at('/v1/*'), async (c, next) => {
-    if (c.req.method === 'POST' && isHanging(c.get('served'))) await callerLeaves(c.req.raw.signal);
+    if (c.req.method === 'POST') await warmedUp(c.get('served'), c.req.raw.signal);
     return next();
   });
   app.post(at('/v1/completions'), async (c) => {
@@ -54,6 +55,13 @@ export function createServingApp(find: (name: string) => Served | undefined, hos
     return c.body(chatChunks(body).join(''), 200, { 'content-type': 'text/event-stream' });
   });
   return app;
+}
+
+/** Resolves when completions are answered, or nobody waits for the answer any more. */
+async function warmedUp(served: Served, signal: AbortSignal): Promise<void> {
+  if (isHanging(served)) return callerLeaves(signal);
+  const leftMs = (served.rule.warms ?? 0) - served.readyFor;
+  if (leftMs > 0) await sleep(leftMs, undefined, { signal, ref: false }).catch(() => undefined);
 }
 
 const isHanging = ({ rule: { hangs = false }, readyFor }: Served): boolean =>
