@@ -2,12 +2,13 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { DefaultLogger, NativeConnection, Runtime, Worker, type LogLevel } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker, type LogLevel, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from './activities';
 import { createWorkerDependencies } from './activities/worker-dependencies';
 import { encryptionOf, type Encryption } from './encryption/data-converter';
 import type { HomePaths } from './home/paths';
 import { originOf } from './temporal/origin';
+import { buildOf } from './temporal/build';
 import { isEmbedded, temporalTarget, type Env } from './temporal/target';
 import { InfrastructureError } from './temporal/errors';
 
@@ -79,18 +80,13 @@ function workflowSource({ isOn }: Encryption): { workflowBundle: { codePath: str
 }
 
 /**
- * Worker versioning, off unless `EVALSAGA_DEPLOYMENT_NAME` and `EVALSAGA_BUILD_ID` are set: runs then stay on the
- * build that began them.
+ * Worker versioning, off unless the worker's environment names its build: runs then stay on the build that began them. See
+ * docs/changing-workflows.md. Pure.
  */
-function versioning(env: Env): object {
-  const deploymentName = env['EVALSAGA_DEPLOYMENT_NAME'];
-  const buildId = env['EVALSAGA_BUILD_ID'];
-  if (!deploymentName || !buildId) return {};
+export function versioning(env: Env): Pick<WorkerOptions, 'workerDeploymentOptions'> {
+  const version = buildOf(env);
+  if (!version) return {};
   return {
-    workerDeploymentOptions: {
-      version: { deploymentName, buildId },
-      useWorkerVersioning: true,
-      defaultVersioningBehavior: 'PINNED',
-    },
+    workerDeploymentOptions: { version, useWorkerVersioning: true, defaultVersioningBehavior: 'PINNED' },
   };
 }

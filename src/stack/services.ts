@@ -117,6 +117,9 @@ export async function startWorkerService(launch: WorkerLaunch): Promise<ServiceR
     EVALSAGA_TASK_QUEUE: taskQueue,
     ...keyFileOf(env),
     ...(embedded ? embeddedEnv(address) : {}),
+    // It follows whatever is installed: a worker of one build is for who looks after builds.
+    EVALSAGA_DEPLOYMENT_NAME: '',
+    EVALSAGA_BUILD_ID: '',
   };
   return start({
     home,

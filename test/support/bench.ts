@@ -9,6 +9,7 @@ import type { RunPlan } from '../../src/contract/plan';
 import { encryptionOf } from '../../src/encryption/data-converter';
 import type { RunSnapshot } from '../../src/contract/state';
 import { homePaths, type HomePaths } from '../../src/home/paths';
+import { versioning } from '../../src/worker';
 import { freshFolder } from './folders';
 import { emptyInventory, startSimulated, type SimulatedPlan, type SimulatedPlatform } from './simulated';
 import { startTemporal } from './temporal';
@@ -96,7 +97,7 @@ async function openScenario({ env, client, options }: OpenBench, simulated: Simu
   const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'home') });
   const platform = await startSimulatedIn(home, simulated);
   const taskQueue = path.basename(folder.path);
-  const startWorker = (keys = options) => runWorker(env, { taskQueue, home, ...keys });
+  const startWorker = (keys = options) => benchWorker(env, { taskQueue, home, ...keys });
   let stopWorker = await startWorker();
   let open = true;
 
@@ -158,10 +159,16 @@ async function startSimulatedIn(home: HomePaths, plan: SimulatedPlan): Promise<S
   return startSimulated(home, plan);
 }
 
-async function runWorker(
-  env: TestWorkflowEnvironment,
-  options: BenchOptions & { taskQueue: string; home: HomePaths },
-): Promise<() => Promise<void>> {
+export interface BenchWorker extends BenchOptions {
+  readonly taskQueue: string;
+  readonly home: HomePaths;
+  readonly identity?: string;
+  /** `EVALSAGA_DEPLOYMENT_NAME` and `EVALSAGA_BUILD_ID`. */
+  readonly build?: Readonly<Record<string, string>>;
+}
+
+/** A worker in this process; what is returned ends it. */
+export async function benchWorker(env: TestWorkflowEnvironment, options: BenchWorker): Promise<() => Promise<void>> {
   const settings: WorkerOptions = {
     connection: env.nativeConnection,
     namespace: env.namespace ?? 'default',
@@ -170,6 +177,8 @@ async function runWorker(
     workflowBundle: options.workflows ?? { codePath: options.keyFile === undefined ? plainBundle : encryptedBundle },
     activities: createActivities(createWorkerDependencies({ home: options.home, env: {}, origin: 'tests' })),
     shutdownGraceTime: '1s',
+    ...(options.identity === undefined ? {} : { identity: options.identity }),
+    ...versioning(options.build ?? {}),
   };
   const worker = await Worker.create(settings);
   const running = worker.run();

@@ -36,6 +36,8 @@ export function startProgram(
     env,
     extendEnv: false,
     reject: false,
+    // A SIGTERM is a SIGTERM: how long an end may take is the test's to say.
+    forceKillAfterDelay: false,
     stdin: 'ignore',
     stripFinalNewline: false,
   });

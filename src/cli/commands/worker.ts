@@ -1,5 +1,6 @@
 import { encryptionOf } from '../../encryption/data-converter';
 import { connectClient } from '../../temporal/connect';
+import { buildOf, type WorkerBuild } from '../../temporal/build';
 import { temporalTarget } from '../../temporal/target';
 import type { CommandBody } from '../command';
 import { done } from '../exit-code';
@@ -19,7 +20,13 @@ export const worker: CommandBody = async (_input, { home, env, output }) => {
     });
     await client.connection.close();
     output.note(`worker for task queue ${target.taskQueue} in namespace ${target.namespace} at ${target.address}`);
+    const build = buildOf(env);
+    if (build) output.note(aboutBuild(build));
   }
   await runWorker({ home, env });
   return done;
 };
+
+/** Without it a first build waits for ever, and looks well while it does. */
+const aboutBuild = ({ deploymentName, buildId }: WorkerBuild): string =>
+  `build ${buildId} of deployment ${deploymentName}: runs begin on it once it is current (temporal worker deployment set-current-version --deployment-name ${deploymentName} --build-id ${buildId})`;

@@ -1,0 +1,170 @@
+import { temporal } from '@temporalio/proto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
+import type { RunPlan } from '../../src/contract/plan';
+import type { TaskPhase } from '../../src/contract/state';
+import { benchWorker, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
+import { until } from '../support/command';
+import { runPlan } from '../support/plans';
+import { bareEnvironment, startProgram, type Running } from '../support/program';
+import type { SimulatedPlan } from '../support/simulated';
+
+/** Several workers serve one task queue: one of them dies, or they are of different builds. */
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await startBench();
+});
+afterAll(() => bench.close());
+
+describe('the only one that was there dies in the middle of everything, another one is left', () => {
+  /** What the run of that name is about when it happens. */
+  const phases = ['creating', 'waiting', 'running', 'fetching', 'removing'] as const;
+  type Phase = (typeof phases)[number];
+
+  /** The platform holds back the answers to a create, to a delete and to a transfer; the rest takes its time by itself. */
+  const platform = (held: string, folder: string): SimulatedPlan => ({
+    endpoints: {
+      default: { states: [['Starting', '100ms'], ['Ready']] },
+      match: [{ name: '*waiting*', states: [['Starting', '4s'], ['Ready']] }],
+    },
+    jobs: {
+      default: { states: [['Running', '300ms'], ['Completed']] },
+      match: [{ name: '*running*', states: [['Running', '4s'], ['Completed']] }],
+    },
+    faults: [
+      { on: 'POST /deployments', name: '*creating*', times: 1, apply: true, delay: held },
+      { on: 'DELETE /deployments/*', name: '*removing*', times: 1, apply: true, delay: held },
+      { on: `GET /storage/default${folder}/**`, times: 1, delay: held },
+    ],
+  });
+
+  /** Its runs, brought to where it happens by one worker, a process of its own; then there is a second one in this process. */
+  async function atTheMoment(held: string): Promise<{ scenario: Scenario; plans: RunPlan[]; dying: Running }> {
+    const plans = phases.map((phase) => runPlan({ outputRoot: '/', tasks: [phase] }));
+    const planOf = (phase: Phase): RunPlan => plans[phases.indexOf(phase)] as RunPlan;
+    const scenario = await bench.scenario(platform(held, planOf('fetching').storage.path));
+    await (
+      await scenario.startWorker()
+    )();
+    const dying = startProgram(['worker'], {
+      cwd: scenario.home.root,
+      env: {
+        ...bareEnvironment(),
+        EVALSAGA_HOME: scenario.home.root,
+        EVALSAGA_TASK_QUEUE: scenario.taskQueue,
+        EVALSAGA_LOG_LEVEL: 'error',
+        TEMPORAL_ADDRESS: bench.env.address,
+      },
+    });
+    const start = async (phase: Phase): Promise<void> => {
+      const plan = planOf(phase);
+      await scenario.start({ ...plan, outputDir: path.join(scenario.outputRoot, plan.invocation) });
+    };
+    await Promise.all((['creating', 'fetching', 'removing'] as const).map(start));
+    const asked = async (what: RegExp): Promise<boolean> =>
+      (await scenario.platform.requests()).some((request) => what.test(`${request.method} ${request.path}`));
+    await until('a create, a transfer and a delete are under way', async () => {
+      const { deployments } = await scenario.platform.inventory();
+      const isCreated = deployments.some((name) => name.includes('creating'));
+      return (
+        isCreated &&
+        (await asked(/^DELETE .*removing/)) &&
+        asked(new RegExp(`^GET /storage/.*${planOf('fetching').invocation}`))
+      );
+    });
+    await Promise.all((['waiting', 'running'] as const).map(start));
+    const isIn = (phase: Phase, wanted: TaskPhase) =>
+      scenario.until(planOf(phase), ({ tasks: [task] }) => task?.phase === wanted);
+    await Promise.all([isIn('waiting', 'awaiting ready'), isIn('running', 'running job')]);
+    await scenario.startWorker();
+    return { scenario, plans, dying };
+  }
+
+  async function expectAllWell(scenario: Scenario, plans: readonly RunPlan[]): Promise<void> {
+    const ends = await Promise.all(plans.map((plan) => scenario.closed(plan)));
+    expect(ends.map(({ status, snapshot }) => [status, snapshot.tasks[0]?.error])).toEqual(
+      plans.map(() => ['succeeded', null]),
+    );
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+    for (const { snapshot } of ends)
+      expect(await readFile(path.join(snapshot.tasks[0]?.outputDir ?? '', 'results.yml'), 'utf8')).toContain('results');
+    for (const route of ['/deployments', '/jobs']) {
+      const creates = (await scenario.platform.requests()).filter(
+        ({ method, path: at }) => method === 'POST' && at === route,
+      );
+      // One whose answer is held back for ever has been done; a second one for the same is a conflict.
+      expect(creates.filter(({ status }) => status !== 409)).toHaveLength(plans.length);
+    }
+  }
+
+  test.concurrent('by kill -9: what it held is taken up when its heartbeats are missed', async () => {
+    const { scenario, plans, dying } = await atTheMoment('10m');
+    dying.signal('SIGKILL');
+    await expectAllWell(scenario, plans);
+  });
+
+  test.concurrent('by SIGTERM: it hands over what it can, and goes', async () => {
+    const { scenario, plans, dying } = await atTheMoment('10s');
+    dying.signal('SIGTERM');
+    await expectAllWell(scenario, plans);
+    expect(await dying.finished).toMatchObject({ code: 0 });
+  });
+});
+
+test.concurrent('of two builds, each run stays with the one that began it', async () => {
+  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '3s'], ['Completed']] } } });
+  await (
+    await scenario.startWorker()
+  )();
+  const deploymentName = scenario.taskQueue;
+  const workerOf = (buildId: string) =>
+    benchWorker(bench.env, {
+      taskQueue: scenario.taskQueue,
+      home: scenario.home,
+      identity: buildId,
+      build: { EVALSAGA_DEPLOYMENT_NAME: deploymentName, EVALSAGA_BUILD_ID: buildId },
+    });
+  const { workflowService, options } = bench.client;
+  /** `temporal worker deployment set-current-version`; refused until the worker has shown itself. */
+  const makeCurrent = (buildId: string) =>
+    until(`build ${buildId} is current`, () =>
+      workflowService
+        .setWorkerDeploymentCurrentVersion({ namespace: options.namespace, deploymentName, buildId, identity: 'test' })
+        .then(
+          () => true,
+          () => false,
+        ),
+    );
+  const one = runPlan({ outputRoot: scenario.outputRoot, tasks: ['begun-before', 'with-it'] });
+  const two = runPlan({ outputRoot: scenario.outputRoot, tasks: ['begun-after'] });
+
+  const stopOld = await workerOf('old');
+  await makeCurrent('old');
+  await scenario.start(one);
+  await scenario.until(one, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
+  const stopNew = await workerOf('new');
+  await makeCurrent('new');
+  await scenario.start(two);
+  expect((await scenario.closed(one)).status).toBe('succeeded');
+  expect((await scenario.closed(two)).status).toBe('succeeded');
+  expect(await workersOf(one)).toEqual(['old']);
+  expect(await workersOf(two)).toEqual(['new']);
+  await Promise.all([stopOld(), stopNew()]);
+});
+
+/** Who has carried on a run and its tasks, and done their activities. */
+async function workersOf({ invocation, tasks }: RunPlan): Promise<string[]> {
+  const ids = [runWorkflowId(invocation), ...tasks.map(({ index }) => taskWorkflowId(invocation, index))];
+  const histories = await Promise.all(ids.map((id) => bench.client.workflow.getHandle(id).fetchHistory()));
+  const { EventType } = temporal.api.enums.v1;
+  const identities = histories.flatMap(({ events }) =>
+    (events ?? []).flatMap((event) => {
+      const isDone = event.eventType === EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED;
+      const done = isDone ? event.workflowTaskCompletedEventAttributes : event.activityTaskCompletedEventAttributes;
+      return done?.identity ?? [];
+    }),
+  );
+  return [...new Set(identities)];
+}
