@@ -2,7 +2,7 @@ import path from 'node:path';
 import { Context } from '@temporalio/activity';
 import { failureTypes } from '../contract/errors';
 import type { FetchedResults, FetchResultsInput, Owner, RecordRunInput, RemoveStorageInput } from '../contract/inputs';
-import type { Metrics } from '../contract/state';
+import { mayComeHome, type Metrics } from '../contract/state';
 import { ResultsTooLarge, type FetchProgress } from '../results/fetch';
 import { localFault } from '../results/local-fault';
 import { readNotes } from '../results/notes';
@@ -78,7 +78,10 @@ export function createResultActivities(dependencies: ActivityDependencies) {
       });
     },
 
-    /** Writes `run.json` beside the results, or, where that can't be, into this host's home, and forgets the run's secrets: the last activity of every run. */
+    /**
+     * Writes `run.json` beside the results, or, where that can't be, into this host's home, and forgets the run's secrets,
+     * unless they are to be masked in what comes home later: the last activity of every run.
+     */
     async recordRun(input: RecordRunInput): Promise<void> {
       await attempt({ subject: `record of run ${input.run.invocation}`, purpose: 'teardown' }, async () => {
         const record = await buildRunRecord(input, dependencies.runsFolder);
@@ -88,7 +91,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
             await writeRunRecord(path.join(dependencies.runsFolder, input.run.invocation), record);
           });
         } finally {
-          await dependencies.forgetHostSecrets(input.run.invocation);
+          if (!mayComeHome(input.snapshot)) await dependencies.forgetHostSecrets(input.run.invocation);
         }
       });
     },

@@ -5,7 +5,7 @@ const secretKey = /(token|secret|password|api_?key|credential)/i;
 
 /** The command as it was given, for the run's record; values of secret-looking overrides masked. Pure. */
 export function commandLineOf(argv: readonly string[]): string {
-  return ['evalsaga', ...argv.map((argument) => quoted(masked(argument)))].join(' ');
+  return ['evalsaga', ...argv.map((argument) => shellWord(masked(argument)))].join(' ');
 }
 
 function masked(argument: string): string {
@@ -16,5 +16,6 @@ function masked(argument: string): string {
   return secretKey.test(key) && !isReference ? `${option}${key}=***` : maskTokens(argument);
 }
 
-const quoted = (argument: string): string =>
+/** One word of a POSIX shell, whatever it holds. Pure. */
+export const shellWord = (argument: string): string =>
   /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", `'\\''`)}'`;

@@ -10,6 +10,7 @@ import { runVerdict } from '../report/outcome';
 import { runDocument } from '../report/run-document';
 import { scoresTable } from '../report/scores';
 import { admitPlatform, type PlatformChoice } from '../stack/platform-choice';
+import { withoutSecretsOf } from '../stack/environment';
 import { ensureStack, type Stack } from '../stack/stack';
 import { stackStatus } from '../stack/status';
 import { originOf } from '../temporal/origin';
@@ -53,11 +54,12 @@ export async function launch(launch: Launch, context: CommandContext): Promise<C
 
 /** All that is needed, before anything is created: Ctrl-C leaves nothing behind but background processes. */
 async function prepare(
-  { plan, choice }: Launch,
+  { plan, choice, secrets }: Launch,
   context: CommandContext,
   signal: AbortSignal,
 ): Promise<Stack & { readonly searchAttributes: boolean }> {
-  const { home, env, output } = context;
+  const { home, output } = context;
+  const env = withoutSecretsOf(context.env, secrets);
   if (choice.access) await Promise.all([admitPlatform(choice, home), admit(plan, choice, choice.access, context)]);
   signal.throwIfAborted();
   const report = (line: string): void => output.note(output.style.dim(line));

@@ -1,6 +1,7 @@
 import { plainStyle, terminalStyle, type Style } from '../report/style';
 import { harmlessText, printable, printableJson } from '../report/terminal-text';
 import { exitCodes } from './exit-code';
+import { asCalled } from './program-name';
 
 /** Where a command's words go: the answer to stdout, all else to stderr. */
 export interface Output {
@@ -8,7 +9,7 @@ export interface Output {
   answer(text: string): void;
   /** A machine's answer: one JSON document. */
   json(document: unknown): void;
-  /** Progress and advice for a person. */
+  /** Progress and advice for a person; commands in it are shown as this user calls them. */
   note(text: string): void;
   warn(text: string): void;
   /** Raw bytes of a log that were made harmless already; resolves when there is room for more. */
@@ -35,8 +36,8 @@ export function createOutput({ stdout, stderr }: Streams, env: Readonly<Record<s
   return {
     answer: (text) => void stdout.write(`${printable(text)}\n`),
     json: (document) => void stdout.write(`${printableJson(JSON.stringify(document, null, 2))}\n`),
-    note: (text) => void stderr.write(`${printable(text)}\n`),
-    warn: (text) => void stderr.write(`${style.warn('warning:')} ${harmlessText(text)}\n`),
+    note: (text) => void stderr.write(`${printable(asCalled(text, env))}\n`),
+    warn: (text) => void stderr.write(`${style.warn('warning:')} ${harmlessText(asCalled(text, env))}\n`),
     write: async (text) => {
       if (!stdout.write(text)) await new Promise<void>((resolve) => stdout.once('drain', resolve));
     },

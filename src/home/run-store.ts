@@ -78,7 +78,7 @@ export async function openRuns(home: Pick<HomePaths, 'runs'>): Promise<StoredRun
 }
 
 async function openRun(folder: string): Promise<StoredRun | undefined> {
-  if ((await readJsonFile(path.join(folder, 'storage-gone.json'))) !== undefined) return undefined;
+  if (await isMarkedGone(folder)) return undefined;
   const file = path.join(folder, 'plan.json');
   const plan = (await readJsonFile(file)) as RunPlan | undefined;
   if (!plan) return undefined;
@@ -93,6 +93,13 @@ export async function storedOrigin(home: HomePaths, invocation: string): Promise
 }
 
 const originSchema = z.object({ origin: z.string() });
+
+const isMarkedGone = async (folder: string): Promise<boolean> =>
+  (await readJsonFile(path.join(folder, 'storage-gone.json'))) !== undefined;
+
+/** Whether the run's storage is known to be gone. */
+export const isStorageGone = (home: Pick<HomePaths, 'runs'>, invocation: string): Promise<boolean> =>
+  isMarkedGone(path.join(home.runs, invocation));
 
 /** From now on nobody needs to look for the run's storage. */
 export async function noteStorageGone(home: Pick<HomePaths, 'runs'>, invocation: string): Promise<void> {

@@ -1,15 +1,11 @@
-import { createHash } from 'node:crypto';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { createInflate, crc32, type Inflate } from 'node:zlib';
 import { largestCollectedBytes } from './collector';
 import { linesOf, parseCollectorLine, type CollectorLine } from './collector-protocol';
 import { ResultsTooLarge, type FetchedFolder, type FetchProgress } from './fetch';
-import { maskFile, type FileContent } from './mask-file';
+import { IncomingFile } from './incoming-file';
 import { openJournal, originalOf, type HomeFile, type Journal } from './journal';
-import { localPath, mostFiles, refuseClashes, UnusableFolder } from './remote-tree';
+import { deepest, localPath, mostFiles, refuseClashes, UnusableFolder } from './remote-tree';
 import { finishFolder, makeFolder } from './target-folder';
-import { draftFor } from './whole-file';
 
 export interface ReceiveRequest {
   /** The collector job's log, from its beginning. */
@@ -73,6 +69,8 @@ function tooLarge(folder: string, maxBytes: number, homeFiles: number): ResultsT
   );
 }
 
+const tooDeep = 'nested too deep';
+
 type Announced = Extract<CollectorLine, { kind: 'file' }> & {
   readonly local: string;
   /** Bytes of this file and all before it. */
@@ -98,7 +96,7 @@ class Receiver {
         if (line.index === this.files.length) this.files.push(this.announce(line));
         return;
       case 'skipped':
-        this.skipped.push({ path: line.path, reason: line.reason });
+        this.skip(line);
         return;
       case 'total':
         return this.begin(line.files);
@@ -147,6 +145,13 @@ class Receiver {
     return { ...line, local: localPath(line.path, folder), upTo: (before?.upTo ?? 0) + line.size };
   }
 
+  /** What is too deep might be results: then the folder is not home, and must not go. */
+  private skip({ path: relative, reason }: Extract<CollectorLine, { kind: 'skipped' }>): void {
+    const { path: folder } = this.request;
+    if (reason === tooDeep) throw new UnusableFolder(`${folder}: folders are nested more than ${deepest} deep`);
+    if (this.skipped.length < mostFiles) this.skipped.push({ path: relative, reason });
+  }
+
   private async begin(total: number): Promise<void> {
     if (this.total !== undefined || this.files.length !== total) return;
     const { target, path: folder } = this.request;
@@ -193,90 +198,5 @@ class Receiver {
 
   private progress(): void {
     this.request.onProgress?.({ files: this.home.size, bytes: this.bytes });
-  }
-}
-
-/** A file that is being put together in a draft. Damage makes it unusable, and is not an error: it comes again. */
-class IncomingFile {
-  private readonly hash = createHash('sha256');
-  private packed = 0;
-  private size = 0;
-  private damaged = false;
-  private readonly writing: Promise<void>;
-
-  private constructor(
-    private readonly file: string,
-    private readonly draft: string,
-    private readonly handle: FileHandle,
-    private readonly announced: Announced,
-    private readonly inflate: Inflate,
-  ) {
-    this.writing = this.unpack();
-    this.writing.catch(() => undefined);
-  }
-
-  static async begin(file: string, announced: Announced): Promise<IncomingFile> {
-    const draft = draftFor(file);
-    return new IncomingFile(file, draft, await open(draft, 'wx'), announced, createInflate());
-  }
-
-  get index(): number {
-    return this.announced.index;
-  }
-
-  /** The number of bytes that were of use. */
-  async add({ offset, crc, data }: Extract<CollectorLine, { kind: 'piece' }>): Promise<number> {
-    if (this.damaged || offset < this.packed) return 0; // a line that came twice does no harm
-    if (offset > this.packed || crc32(data).toString(16).padStart(8, '0') !== crc) {
-      this.damaged = true;
-      return 0;
-    }
-    this.packed += data.length;
-    if (!this.inflate.write(data)) await this.drained();
-    return data.length;
-  }
-
-  /** Moves the file to its place, secrets masked, when it is whole and what was announced; else `undefined`. */
-  async complete(
-    packed: number,
-    secrets: readonly string[],
-  ): Promise<{ readonly masked: FileContent | undefined } | undefined> {
-    if (this.damaged || packed !== this.packed) return undefined;
-    this.inflate.end();
-    await this.writing.catch(() => (this.damaged = true));
-    const whole =
-      !this.damaged && this.size === this.announced.size && this.hash.digest('hex') === this.announced.sha256;
-    if (!whole) return undefined;
-    await this.handle.sync();
-    const masked = await maskFile(this.draft, secrets);
-    await rename(this.draft, this.file);
-    return { masked };
-  }
-
-  async discard(): Promise<void> {
-    this.inflate.destroy();
-    await this.writing.catch(() => undefined);
-    await this.handle.close();
-    await rm(this.draft, { force: true });
-  }
-
-  private drained(): Promise<void> {
-    return new Promise((resolve) => {
-      const settle = () => {
-        this.inflate.off('drain', settle).off('close', settle);
-        resolve();
-      };
-      this.inflate.on('drain', settle).on('close', settle);
-    });
-  }
-
-  private async unpack(): Promise<void> {
-    for await (const chunk of this.inflate as AsyncIterable<Buffer>) {
-      this.size += chunk.length;
-      // No more than was announced: a small piece can unpack to a great deal.
-      if (this.size > this.announced.size) throw new UnusableFolder(`${this.file}: larger than announced`);
-      this.hash.update(chunk);
-      await this.handle.writeFile(chunk);
-    }
   }
 }

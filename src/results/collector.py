@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import stat
+import subprocess
 import sys
 import zlib
 
@@ -129,7 +130,10 @@ def remove():
     if os.path.islink(run) or os.path.islink(path):
         sys.exit("refused: %r is a link" % name)
     if os.path.lexists(path):
-        shutil.rmtree(path)
+        try:
+            shutil.rmtree(path)
+        except RecursionError:  # nested deeper than Python's stack
+            subprocess.run(["rm", "-rf", "--", path], check=True)
     say("removed")
 
 

@@ -29,6 +29,9 @@ interface CollectorPlacement {
 /** Seconds that an ended job stays on the platform: its log must outlive a worker that is away for a while. */
 const keptForSeconds = 24 * 3_600;
 
+/** However slow its mount is, and whoever is gone by then: it ends, and so does what it costs. */
+const longestSeconds = 4 * 3_600;
+
 export interface CollectorRequest extends CollectorPlacement {
   readonly storage: StoragePlan;
   /** The task's folder below the storage path. */
@@ -90,7 +93,7 @@ export function collectorJobName(jobName: string, purpose: 'collect' | 'remove',
 function scriptJob(placement: CollectorPlacement, mount: MountSpec, envs: readonly EnvEntry[]): JobSpec {
   const script = readFileSync(path.join(__dirname, 'collector.py')).toString('base64');
   // Base64 holds nothing that a shell, or the platform's own $(VARIABLE) replacement, could take for its own.
-  const command = `exec python3 -c "import base64; exec(base64.b64decode('${script}'))"`;
+  const command = `exec timeout -k 60 ${longestSeconds} python3 -c "import base64; exec(base64.b64decode('${script}'))"`;
   return {
     container: { image: placement.image, command: ['/bin/bash', '-c', command] },
     envs,

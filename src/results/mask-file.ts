@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { ByteMask } from './byte-mask';
+import { maskZip } from './mask-zip';
 import { draftFor } from './whole-file';
 
 /**
@@ -24,7 +25,13 @@ const mostUnpacked = 4 * 1024 ** 3;
 /** Masks the file in place; what it holds now, or `undefined` when nothing had to be masked. */
 export async function maskFile(file: string, secrets: readonly string[]): Promise<FileContent | undefined> {
   if (new ByteMask(secrets).isEmpty) return undefined;
-  const packed = await isGzip(file);
+  const kind = await kindOf(file);
+  if (kind === 'zip') {
+    const zip = await maskZip(file, secrets);
+    // An archive that can't be read as one is looked at as the bytes that it is.
+    if (zip.kind !== 'unreadable') return zip.kind === 'masked' ? zip.content : undefined;
+  }
+  const packed = kind === 'gzip';
   const look = await lookInto(file, { packed, secrets });
   if (look === undefined || look.found === 0) return undefined;
   return rewrite(file, { packed, secrets, isBinary: look.isBinary });
@@ -70,11 +77,12 @@ function contentOf(file: string, packed: boolean): AsyncIterable<Buffer> {
   return source.pipe(unpacked) as AsyncIterable<Buffer>;
 }
 
-async function isGzip(file: string): Promise<boolean> {
+async function kindOf(file: string): Promise<'gzip' | 'zip' | 'plain'> {
   const handle = await open(file, 'r');
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(3), 0, 3, 0);
-    return bytesRead === 3 && buffer[0] === 0x1f && buffer[1] === 0x8b && buffer[2] === 8;
+    const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0);
+    const begins = (...bytes: number[]): boolean => bytes.every((byte, at) => buffer[at] === byte);
+    return begins(0x1f, 0x8b, 8) ? 'gzip' : begins(0x50, 0x4b, 3, 4) ? 'zip' : 'plain';
   } finally {
     await handle.close();
   }

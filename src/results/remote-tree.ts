@@ -23,8 +23,10 @@ const longestName = 240;
 const longestPath = 2_000;
 
 /** Bounds on what a job may have left: beyond them it is no result folder. */
-const deepest = 32;
+export const deepest = 32;
 export const mostFiles = 50_000;
+/** Each costs a request. */
+const mostFolders = 10_000;
 
 /** Names at the top that the fetch itself writes. */
 const ownNames = new Set(['manifest.json', '.fetched.jsonl']);
@@ -56,7 +58,9 @@ export async function readRemoteTree(
   const files: RemoteFile[] = [];
   const skipped: { path: string; reason: string }[] = [];
   const open: { remote: string; local: string; depth: number }[] = [{ remote: folder, local: '', depth: 0 }];
+  let folders = 0;
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    folders += 1;
     const entries = await storage.list(fileSystem, next.remote, options);
     onFolder?.();
     if (entries === undefined && next.depth === 0) return undefined;
@@ -70,6 +74,7 @@ export async function readRemoteTree(
     }
     if (next.depth > deepest) throw new UnusableFolder(`${next.remote}: folders are nested more than ${deepest} deep`);
     if (files.length > mostFiles) throw new UnusableFolder(`${folder}: more than ${mostFiles} files`);
+    if (folders + open.length > mostFolders) throw new UnusableFolder(`${folder}: more than ${mostFolders} folders`);
   }
   return { files: inOrder(refuseClashes(files, folder)), skipped: skipped.sort((a, b) => compare(a.path, b.path)) };
 }

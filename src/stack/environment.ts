@@ -1,5 +1,6 @@
 import { keyFileVariable } from '../encryption/key-file';
-import { isSecretName } from '../config/secrecy';
+import { isSecretName, looksLikeToken } from '../config/secrecy';
+import { secretsOfReferences } from '../home/secret-values';
 import type { Env } from '../temporal/target';
 
 /** What a background process gets of the environment of the command that happens to start it. Pure. */
@@ -34,7 +35,18 @@ export function backgroundEnv({ env, keepTemporal = false, extra = {} }: Backgro
     // The path of the encryption key is for those who need it: they get it as an extra.
     if (name === keyFileVariable) return false;
     if (name.startsWith('TEMPORAL_')) return keepTemporal;
-    return packageSource.test(name) || !(secretName.test(name) || isSecretName(name));
+    return packageSource.test(name) || !(secretName.test(name) || isSecretName(name) || looksLikeToken(value));
   });
   return { ...Object.fromEntries(kept), NO_COLOR: '1', ...extra };
+}
+
+/** What a process cannot do its work without, also where a run hands it to its containers. */
+const systemName =
+  /(PROXY|PATH|HOME|_DIR|_FILE|CERTS?)$|^(USER|LOGNAME|SHELL|LANG|TZ|TERM|TMPDIR|PWD)$|^(LC|XDG|NODE|SSL|UV|PIP|CUDA|OMP)_/i;
+
+/** An environment without the secrets that a run refers to, whatever they are called: its worker gets them in a private file. Pure. */
+export function withoutSecretsOf(env: Env, secrets: Readonly<Record<string, string>>): Env {
+  const isSecret = (name: string): boolean =>
+    secrets[name] !== undefined && !systemName.test(name) && secretsOfReferences({ [name]: secrets[name] }).length > 0;
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !isSecret(name)));
 }

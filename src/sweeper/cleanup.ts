@@ -30,6 +30,8 @@ export interface CleanupRequest {
    * carries. Throws when it is not certain that the run is over. Default: the caller is certain.
    */
   readonly admit?: ((owners: readonly string[]) => void) | undefined;
+  /** Called before anything is brought home. */
+  readonly onBringHome?: (() => unknown) | undefined;
   readonly report: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
   /** Default: five minutes per deletion. */
@@ -113,10 +115,10 @@ async function settleStorage(
   if (!access) {
     const reason =
       "the workspace has no storage API and remembers no job of the run: only the host that started the run can get at it, or Lepton's own pages";
-    const command = `evalsaga cleanup ${invocation} (on the host that started the run)`;
-    outcome.kept.push({ path: place.path, reason, command });
+    outcome.kept.push({ path: place.path, reason, command: `evalsaga cleanup ${invocation}` });
     return;
   }
+  if (!discard) request.onBringHome?.();
   const reason = discard ? undefined : await whyNot(access.bringHome, request.signal);
   if (reason === undefined) return outcome.remove('storage', place.path, access.remove);
   outcome.kept.push({ path: place.path, reason, command: `evalsaga cleanup ${invocation} --discard` });

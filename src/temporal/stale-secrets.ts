@@ -1,17 +1,21 @@
 import type { Client } from '@temporalio/client';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import type { RunPlan } from '../contract/plan';
+import { mayComeHome } from '../contract/state';
 import type { HomePaths } from '../home/paths';
-import { forgetSecrets, storedPlan } from '../home/run-store';
+import { forgetSecrets, isStorageGone, storedPlan } from '../home/run-store';
+import { recordedTeardown } from '../results/recorded';
 import { ownerAmong } from '../sweeper/owners';
 
 /**
- * A run's last activity removes the values of its host variables. One that was terminated has no last activity: its file is
- * found here, when neither the run nor any of its tasks lives any more.
+ * A run's last activity removes the values of its host variables. One that was terminated has no last activity, and where
+ * storage stayed they are still needed, to be masked in what comes home from it: the file is found here when neither the run
+ * nor any of its tasks lives any more, and its storage is accounted for.
  */
 
-/** Milliseconds after which a file goes although this Temporal server does not know its run: another one may. */
-const unknownForMs = 30 * 86_400_000;
+/** Milliseconds after which a file goes in any case: nobody came for the storage, or another Temporal server knows the run. */
+const longestMs = 30 * 86_400_000;
 
 /** Removes secrets that no run needs any more; the invocations they were of. Rejects when Temporal can't be asked. */
 export async function forgetStaleSecrets(client: Client, home: HomePaths): Promise<string[]> {
@@ -27,10 +31,18 @@ export async function forgetStaleSecrets(client: Client, home: HomePaths): Promi
 }
 
 async function isStale(client: Client, home: HomePaths, invocation: string): Promise<boolean> {
-  const tasks = (await storedPlan(home, invocation))?.tasks ?? [{ index: 0 }];
-  const indices = tasks.map(({ index }) => index);
+  const plan = await storedPlan(home, invocation);
+  const indices = (plan?.tasks ?? [{ index: 0 }]).map(({ index }) => index);
   const { kind } = await ownerAmong(client, invocation, indices);
-  if (kind !== 'unknown') return kind === 'closed';
+  if (kind === 'live') return false;
+  if (kind === 'closed' && (!plan || (await isAccountedFor(home, plan)))) return true;
   const { mtimeMs } = await stat(path.join(home.secrets, `${invocation}.json`));
-  return Date.now() - mtimeMs > unknownForMs;
+  return Date.now() - mtimeMs > longestMs;
+}
+
+/** Whether nothing of the run will come home any more. */
+async function isAccountedFor(home: HomePaths, plan: RunPlan): Promise<boolean> {
+  if (await isStorageGone(home, plan.invocation)) return true;
+  const recorded = await recordedTeardown(plan, home);
+  return recorded !== undefined && !mayComeHome(recorded);
 }

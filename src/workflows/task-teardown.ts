@@ -1,7 +1,7 @@
 import { sleep } from '@temporalio/workflow';
 import { failureTypes } from '../contract/errors';
 import type { FetchedResults, Owner, TaskInput } from '../contract/inputs';
-import type { KeptStorage, LeftResource, TaskError } from '../contract/state';
+import { keptByWish, type KeptStorage, type LeftResource, type TaskError } from '../contract/state';
 import { bestEffort, longLog, teardown, transfer } from './activity-groups';
 import { describeError } from './failures';
 import { Saga, type Compensation } from './saga';
@@ -134,7 +134,7 @@ export class TaskTeardown {
         target: this.outputDir,
         maxBytes: run.limits.resultBytes,
       });
-      const reason = run.keepStorage ? 'execution.keep_storage is set' : results.incomplete;
+      const reason = run.keepStorage ? keptByWish : results.incomplete;
       return { results, error: null, kept: reason === null ? [] : [this.keep(reason)] };
     } catch (failure) {
       const error = describeError(failure);

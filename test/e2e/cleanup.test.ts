@@ -1,23 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { connectClient } from '../../src/temporal/connect';
-import { readRecord } from '../../src/stack/record';
-import { commandBench, testHome, until, type CommandBench, type LeptonStandIn } from '../support/command';
+import {
+  commandBench,
+  setFaults,
+  temporalOf,
+  terminateAll,
+  testHome,
+  until,
+  type CommandBench,
+  type LeptonStandIn,
+} from '../support/command';
 import { emptyInventory } from '../support/simulated';
 
 let bench: CommandBench;
 beforeAll(async () => (bench = await commandBench('cleanup')));
 afterAll(() => bench.dispose());
-
-async function setFaults({ url, token }: LeptonStandIn, faults: readonly object[]): Promise<void> {
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  const answer = await fetch(new URL('/__sim/plan', url), {
-    method: 'POST',
-    headers,
-    body: JSON.stringify({ faults }),
-  });
-  if (!answer.ok) throw new Error(`/__sim/plan answered ${answer.status}`);
-}
 
 /** What is refused stays so: nobody needs to wait for it. */
 const impatient = ['-o', 'execution.teardown_timeout=5'];
@@ -118,20 +115,14 @@ test('a run that lives is left alone; once it is terminated with its tasks, swee
   const refusal = await bench.run(['cleanup', invocation], platform.env);
   expect(refusal).toMatchObject({ code: 2, stderr: expect.stringContaining('still going on') });
 
-  const ports = (await readRecord(bench.home, 'temporal'))?.ports ?? {};
-  const client = await connectClient({
-    connection: { address: `127.0.0.1:${ports['grpc']}` },
-    namespace: 'default',
-    dataConverter: {},
-  });
+  const client = await temporalOf(bench);
   try {
     const schedules: string[] = [];
     await until('the sweep is scheduled', async () => {
       for await (const { scheduleId } of client.schedule.list()) schedules.push(scheduleId);
       return schedules.some((id) => id.startsWith(`eval-sweep-${platform.workspace}-`));
     });
-    for (const id of [`eval-${invocation}`, ...[0, 1, 2].map((index) => `eval-${invocation}.${index}`)])
-      await client.workflow.getHandle(id).terminate();
+    await terminateAll(client, invocation);
   } finally {
     await client.connection.close();
   }

@@ -2,7 +2,17 @@ import { execa } from 'execa';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { filesBelow } from '../support/canaries';
-import { commandBench, type CommandBench } from '../support/command';
+import {
+  commandBench,
+  setFaults,
+  temporalAddress,
+  temporalOf,
+  terminateAll,
+  testHome,
+  until,
+  type CommandBench,
+} from '../support/command';
+import { emptyInventory } from '../support/simulated';
 
 /** A key of the user's, through the whole program: relative path, background processes, Web UI, other shells. */
 
@@ -78,6 +88,43 @@ test('a shell without the key is told so, and changes nothing; one with another 
   });
   const doctor = await bench.run(['doctor'], { EVALSAGA_ENCRYPTION_KEY_FILE: 'missing.key' });
   expect(doctor.stdout).toMatch(/encryption.*missing\.key can't be read \(ENOENT\)/);
+});
+
+test('cleanup of a run that was terminated: elsewhere only with the key, on the host that started it without', async () => {
+  const platform = await bench.lepton({
+    jobs: { default: { states: [['Running', '1h'], ['Completed']] } },
+    faults: [{ on: 'DELETE /deployments/*-0-*', times: 'inf', respond: 403 }],
+  });
+  const started = await bench.run(['start', bench.config, '--detach', '--json'], { ...env, ...platform.env });
+  const { invocation: terminated } = JSON.parse(started.stdout) as { invocation: string };
+  await until('three jobs run', async () => (await platform.inventory()).jobs.length === 3);
+  const client = await temporalOf(bench);
+  await terminateAll(client, terminated).finally(() => client.connection.close());
+  const before = await platform.inventory();
+
+  const elsewhere = await testHome('elsewhere');
+  try {
+    const asked = { ...platform.env, TEMPORAL_ADDRESS: await temporalAddress(bench) };
+    const clean = (more: Record<string, string>, ...options: string[]) =>
+      elsewhere.run(['cleanup', terminated, ...options], { ...asked, ...more });
+    const keyed = (name: string) => ({ EVALSAGA_ENCRYPTION_KEY_FILE: path.join(bench.folder, name) });
+    for (const [key, said] of [
+      [{}, /Set EVALSAGA_ENCRYPTION_KEY_FILE[^]*Nothing was removed[^]* cleanup [0-9a-f]{16} --force/],
+      [keyed('other.key'), /other\.key does not have it[^]*Nothing was removed/],
+      [keyed('missing.key'), /missing\.key can't be read/],
+    ] as const) {
+      const { code, stderr } = await clean(key);
+      expect({ key, code, stderr }).toMatchObject({ code: 2, stderr: expect.stringMatching(said) });
+    }
+    expect(await platform.inventory()).toEqual(before);
+    expect((await clean(keyed('evalsaga.key'))).code).toBe(5);
+    expect(await platform.inventory()).toMatchObject({ deployments: [expect.any(String)], jobs: [], storage: [] });
+  } finally {
+    await elsewhere.dispose();
+  }
+  await setFaults(platform, []);
+  expect((await bench.run(['cleanup', terminated.slice(0, 6)], platform.env)).code).toBe(0);
+  expect(await platform.inventory()).toEqual(emptyInventory);
 });
 
 test('after a rotation older runs are read, and new ones go with the new key', async () => {

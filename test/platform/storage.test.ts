@@ -1,5 +1,7 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { nestDeeply } from '../support/folders';
 import { deployment, eventually, quickPlan, testPlatform, type TestPlatform } from './harness';
 
 let platform: TestPlatform;
@@ -139,6 +141,29 @@ test('links are followed inside of a file system only', async () => {
   expect(await status('DELETE', '/default/run?removeall=true')).toBe(200);
   const { readFileSync } = await import('node:fs');
   expect(readFileSync(path.join(platform.root, 'outside'), 'utf8')).toBe('outside');
+});
+
+test('pipes and devices are nobody’s files, a folder within itself has no end, and what is deeper than a path is long can go', async () => {
+  const run = path.join(platform.stateFolder, 'storage/default/odd');
+  mkdirSync(path.join(run, 'a/b'), { recursive: true });
+  writeFileSync(path.join(run, 'real'), 'inside');
+  linkSync(path.join(run, 'real'), path.join(run, 'hard'));
+  execFileSync('mkfifo', [path.join(run, 'pipe')]);
+  symlinkSync('pipe', path.join(run, 'to-pipe'));
+  symlinkSync('/dev/zero', path.join(run, 'zero'));
+  symlinkSync('.', path.join(run, 'self'));
+  symlinkSync('../..', path.join(run, 'a/b/up'));
+  symlinkSync('a', path.join(run, 'to-a'));
+  const names = async (at: string): Promise<string[]> =>
+    (await platform.json('GET', `/storage/default/${at}`)).map(({ name }: { name: string }) => name);
+  expect(await names('odd')).toEqual(['a', 'hard', 'real', 'to-a']);
+  expect(await names('odd/a/b')).toEqual([]);
+  expect(await status('GET', '/default/odd/to-pipe')).toBe(404);
+  expect(await status('GET', '/default/odd/zero')).toBe(403);
+  await nestDeeply(run);
+  expect((await platform.json('GET', '/storage/du')).status.total_usage_bytes).toBeGreaterThan(0);
+  expect(await status('DELETE', '/default/odd?removeall=true')).toBe(200);
+  expect(await leaves()).toEqual([]);
 });
 
 test('file systems are named, and du sums up', async () => {

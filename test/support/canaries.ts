@@ -56,3 +56,15 @@ export async function filesBelow(folder: string): Promise<{ file: string; text: 
     })),
   );
 }
+
+/** Values as users have them: with what shells, JSON and URLs would change. */
+export const secrets = {
+  HF_TOKEN: 'hf_CANARYhub0123456789abcdefghijkl',
+  NGC_API_KEY: 'nvapi-CANARYngc"quoted\\and$(id)0123456789',
+  ENDPOINT_KEY: 'CANARY:endpoint/key+with=signs&more-0123',
+  MODE: 'staging',
+};
+/** What a careless container prints at its start. */
+const inLines = Object.entries(secrets).map(([name, value]) => `${name}=${value}`);
+const header = `header ${Buffer.from(secrets.ENDPOINT_KEY).toString('base64')}`;
+export const printedEnv = [...inLines, JSON.stringify(secrets), header, 'mode staging, acc 0.123456\n'].join('\n');

@@ -1,9 +1,11 @@
+import type { Client } from '@temporalio/client';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { homePaths, type HomePaths } from '../../src/home/paths';
 import { readRecord, type ServiceName } from '../../src/stack/record';
 import { stopStack } from '../../src/stack/stop';
+import { connectClient } from '../../src/temporal/connect';
 import { findServerBinary } from '../../src/temporal/server-binary';
 import { freshFolder, testCache } from './folders';
 import { bareEnvironment, startProgram, type Finished, type Running } from './program';
@@ -110,6 +112,36 @@ export async function createdDeployments(platform: SimulatedPlatform): Promise<n
   return requests.filter(
     ({ method, path: route, status }) => method === 'POST' && route === '/deployments' && status < 300,
   ).length;
+}
+
+/** Replaces the faults of a simulated platform. */
+export async function setFaults({ url, token }: SimulatedPlatform, faults: readonly object[]): Promise<void> {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const answer = await fetch(new URL('/__sim/plan', url), {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ faults }),
+  });
+  if (!answer.ok) throw new Error(`/__sim/plan answered ${answer.status}`);
+}
+
+/** Address of the Temporal server of a home. */
+export const temporalAddress = async ({ home }: Pick<TestHome, 'home'>): Promise<string> =>
+  `127.0.0.1:${(await readRecord(home, 'temporal'))?.ports['grpc'] ?? ''}`;
+
+/** A client of it, without any key. */
+export async function temporalOf(home: Pick<TestHome, 'home'>): Promise<Client> {
+  return connectClient({
+    connection: { address: await temporalAddress(home) },
+    namespace: 'default',
+    dataConverter: {},
+  });
+}
+
+/** Ends a run of three tasks so that none of them cleans up. */
+export async function terminateAll(client: Client, invocation: string): Promise<void> {
+  for (const id of [`eval-${invocation}`, ...[0, 1, 2].map((index) => `eval-${invocation}.${index}`)])
+    await client.workflow.getHandle(id).terminate();
 }
 
 /** Waits for a condition that this process cannot be told about. */

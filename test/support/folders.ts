@@ -1,3 +1,4 @@
+import { execa } from 'execa';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -9,4 +10,10 @@ export const testCache = process.env['EVALSAGA_TEST_CACHE'] ?? path.join(homedir
 export async function freshFolder(label: string): Promise<{ path: string; dispose: () => Promise<void> }> {
   const folder = await mkdtemp(path.join(tmpdir(), `evalsaga-${label}-`));
   return { path: folder, dispose: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** Folders within each other, longer together than a path may be: 1,200 of them, which only a process that walks in can make. */
+export async function nestDeeply(folder: string): Promise<void> {
+  const walk = "import os, sys\nos.chdir(sys.argv[1])\nfor _ in range(1200):\n  os.mkdir('deep'); os.chdir('deep')";
+  await execa('python3', ['-c', walk, folder]);
 }

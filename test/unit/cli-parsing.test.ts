@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { asCalled } from '../../src/cli/program-name';
 import { sinceTime } from '../../src/cli/since';
 import { commands } from '../../src/cli/commands';
 import { commandLineOf } from '../../src/cli/command-line';
@@ -91,4 +93,29 @@ describe('--since', () => {
   test.each(['', 'yesterday', '10', '-5m', '5 min', '2026-13-01'])('"%s" is refused', (text) => {
     expect(() => sinceTime(text, now)).toThrow(/--since wants/);
   });
+});
+
+describe('commands that a text names', () => {
+  const text =
+    'left behind: endpoint es-1. Finish with: evalsaga cleanup 3f2a, or evalsaga sweep; evalsaga is not evalsaga cleanups';
+  const npm = { npm_package_name: 'evalsaga', npm_lifecycle_script: 'node dist/cli/main.js' };
+
+  test('are those that this user can paste', () => {
+    expect(asCalled(text, {})).toBe(text);
+    expect(asCalled(text, npm)).toBe(
+      text
+        .replace('evalsaga cleanup 3', 'npm run evalsaga -- cleanup 3')
+        .replace('evalsaga sweep', 'npm run evalsaga -- sweep'),
+    );
+    expect(asCalled(asCalled(text, npm), npm)).toBe(asCalled(text, npm));
+  });
+
+  test.each(['/tmp/my home', "/tmp/it's $(touch x)`", '/tmp/plain'])(
+    'the one that finishes a teardown carries its home, %s',
+    (home) => {
+      const line = asCalled('evalsaga cleanup 3f2a', { EVALSAGA_HOME: home });
+      const script = `evalsaga() { printf '%s|' "$EVALSAGA_HOME" "$@"; }; ${line}`;
+      expect(execFileSync('/bin/sh', ['-c', script], { env: {}, encoding: 'utf8' })).toBe(`${home}|cleanup|3f2a|`);
+    },
+  );
 });

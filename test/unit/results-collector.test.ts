@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { execa } from 'execa';
 import type { StoragePlan } from '../../src/contract/plan';
@@ -7,7 +7,7 @@ import { IncompleteCollection, receiveCollected, type ReceiveRequest } from '../
 import { parseCollectorLine } from '../../src/results/collector-protocol';
 import { ResultsTooLarge } from '../../src/results/fetch';
 import { UnusableFolder } from '../../src/results/remote-tree';
-import { freshFolder } from '../support/folders';
+import { freshFolder, nestDeeply } from '../support/folders';
 
 /** The job's real command, run as a process over a real folder; what it writes is what its log would hold. */
 
@@ -120,6 +120,21 @@ test('a folder through a log, byte for byte, scores first, without caches and li
   expect((await atHome()).filter((name) => name.startsWith('.'))).toEqual([]);
 });
 
+test('pipes, sockets, devices and loops are left where they are and named; folders without end keep the whole folder', async () => {
+  await place({ 'results.yml': 'results: {}' });
+  await execa('mkfifo', [path.join(remote, 'pipe')]);
+  await symlink('.', path.join(remote, 'loop'));
+  await link(path.join(remote, 'results.yml'), path.join(remote, 'hard.yml'));
+  expect((await receive(await collect()))?.files).toBe(2);
+  const manifest = JSON.parse(await readFile(path.join(target, 'manifest.json'), 'utf8'));
+  expect(manifest.skipped).toEqual([
+    { path: 'loop', reason: 'link' },
+    { path: 'pipe', reason: 'not a file' },
+  ]);
+  await place({ [`${'d/'.repeat(33)}x`]: 'deep' });
+  await expect(receive(await collect())).rejects.toThrow(/0-arc: folders are nested more than 32 deep/);
+});
+
 test('no folder is no result; an empty one is empty', async () => {
   expect(await receive(await collect({ folder: path.join(folder.path, 'none') }))).toBeUndefined();
   expect(await receive(await collect())).toMatchObject({ files: 0, bytes: 0 });
@@ -214,6 +229,13 @@ describe('removal', () => {
     await symlink(path.join(folder.path, 'runs', 'precious'), path.join(folder.path, 'runs', invocation));
     await expect(remove(storage, null)).rejects.toThrow('is a link');
     expect(await readdir(path.join(folder.path, 'runs'))).toContain('precious');
+  });
+
+  test('of what is nested deeper than a path may be long', async () => {
+    await place({ 'a.txt': 'x' });
+    await nestDeeply(remote);
+    expect(await remove(storage, '0-arc')).toContain('@evalsaga1 removed');
+    expect(await readdir(path.join(folder.path, 'runs', invocation))).toEqual([]);
   });
 
   test('mounts the folder above; collecting mounts the run read-only', () => {

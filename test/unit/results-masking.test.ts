@@ -2,7 +2,11 @@ import fc from 'fast-check';
 import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { fromBufferPromise } from 'yauzl';
+import { ZipFile } from 'yazl';
 import { secretsOfEnv, secretsOfReferences } from '../../src/home/secret-values';
 import { maskFile } from '../../src/results/mask-file';
 import { freshFolder } from '../support/folders';
@@ -73,6 +77,70 @@ test('what only looks compressed, and a damaged archive, are no errors', async (
   for (const content of [Buffer.from([0x1f, 0x8b, 8, 1, 2, 3]), whole.subarray(0, whole.length - 9)]) {
     const { told } = await masked(content);
     expect(told).toBeUndefined();
+  }
+});
+
+/** Contents by name; packed unless the name ends in `.npy`. */
+async function zipOf(contents: Readonly<Record<string, Uint8Array | string>>): Promise<Buffer> {
+  const written = new ZipFile();
+  for (const [name, content] of Object.entries(contents)) {
+    const about = { mtime: new Date(2026, 1, 2, 3, 4, 6), mode: 0o100640, compress: !name.endsWith('.npy') };
+    if (name.endsWith('/')) written.addEmptyDirectory(name);
+    else written.addBuffer(Buffer.from(content), name, about);
+  }
+  written.end();
+  return buffer(written.outputStream as Readable);
+}
+
+async function unzipped(archive: Buffer): Promise<Record<string, { text: string; method: number; mode: number }>> {
+  const found: Record<string, { text: string; method: number; mode: number }> = {};
+  for await (const entry of (await fromBufferPromise(archive)).eachEntry()) {
+    const content = entry.fileName.endsWith('/')
+      ? Buffer.alloc(0)
+      : await buffer(await (await fromBufferPromise(archive)).openReadStreamPromise(entry));
+    const mode = entry.externalFileAttributes >>> 16;
+    found[entry.fileName] = { text: content.toString('latin1'), method: entry.compressionMethod, mode };
+  }
+  return found;
+}
+
+test('a zip archive is masked within: same entries, order, modes and ways of packing; without a secret it is not touched', async () => {
+  const clean = { 'a/': '', 'a/samples.jsonl': '{"acc":0.5}\n'.repeat(5_000), 'x.npy': Buffer.from([0, 1, 2, 0xff]) };
+  const untouched = await zipOf(clean);
+  expect(await masked(untouched)).toEqual({ told: undefined, after: untouched });
+  const binary = Buffer.concat([Buffer.from([0, 1]), Buffer.from(secret), Buffer.from([0, 0xfe])]);
+  const { told, after } = await masked(
+    await zipOf({ ...clean, 'env.txt': `HF_TOKEN=${secret}\n`.repeat(9_000), 'y.npy': binary }),
+  );
+  expect(told).toBeDefined();
+  const entries = await unzipped(after);
+  expect(Object.keys(entries)).toEqual([...Object.keys(clean), 'env.txt', 'y.npy']);
+  expect(entries['env.txt']).toEqual({ text: 'HF_TOKEN=***\n'.repeat(9_000), method: 8, mode: 0o100640 });
+  expect(entries['a/samples.jsonl']?.text).toBe(clean['a/samples.jsonl']);
+  expect(entries['y.npy']).toEqual({
+    text: binary.toString('latin1').replace(secret, '*'.repeat(secret.length)),
+    method: 0,
+    mode: 0o100640,
+  });
+});
+
+test('what only looks like a zip, a damaged one, one that leads out of its folder, and one of too many entries are no errors', async () => {
+  const whole = await zipOf({ 'a.txt': secret.repeat(2_000) });
+  const outside = Buffer.from(
+    (await zipOf({ 'aa/a.txt': secret.repeat(2_000) })).toString('latin1').replaceAll('aa/a.txt', '../a.txt'),
+    'latin1',
+  );
+  const many = await zipOf(Object.fromEntries(Array.from({ length: 10_001 }, (_, at) => [`${at}`, ''])));
+  for (const content of [
+    Buffer.from('PK\u0003\u0004 and no more'),
+    whole.subarray(0, 60),
+    whole.subarray(0, -9),
+    outside,
+    many,
+  ]) {
+    const { told, after } = await masked(content);
+    expect(told).toBeUndefined();
+    expect(after.equals(content)).toBe(true);
   }
 });
 

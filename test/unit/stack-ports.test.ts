@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { homePaths } from '../../src/home/paths';
 import { endProcess, startInBackground, withoutStack } from '../../src/stack/background-process';
+import { backgroundEnv, withoutSecretsOf } from '../../src/stack/environment';
 import { saysPortIsTaken, startOnFreePorts } from '../../src/stack/free-port-start';
 import { freePort } from '../../src/stack/ports';
 import { logFile, type ServiceRecord } from '../../src/stack/record';
@@ -89,4 +90,20 @@ test('last words are those before a stack', () => {
   );
   expect([go, "Port 1 of 127.0.0.1 can't be listened on (EADDRINUSE)."].map(saysPortIsTaken)).toEqual([true, true]);
   expect(saysPortIsTaken('no such database')).toBe(false);
+});
+
+describe('the environment of background processes', () => {
+  const token = 'hf_CANARYhub0123456789abcdefghijkl';
+  const harmless = { PATH: '/bin', HF_HOME: '/data/hub', MODE: 'staging', HTTPS_PROXY: 'http://me:pass-word1@proxy:1' };
+  const env = { ...harmless, HF_TOKEN: token, ODDLY_NAMED: token, JUDGE_LOGIN: 'correct-horse-battery-7' };
+
+  test('has no secret, told by its name or by its look', () => {
+    const kept = { ...harmless, JUDGE_LOGIN: 'correct-horse-battery-7', NO_COLOR: '1' };
+    expect(backgroundEnv({ env })).toEqual(kept);
+  });
+
+  test('nor what the run refers to as one, but all that a process needs', () => {
+    expect(withoutSecretsOf(env, env)).toEqual(harmless);
+    expect(withoutSecretsOf(env, {})).toEqual(env);
+  });
 });

@@ -1,8 +1,9 @@
+import type { Client } from '@temporalio/client';
 import path from 'node:path';
 import type { RunPlan } from '../../contract/plan';
+import { EncryptionKeyError } from '../../encryption/errors';
 import { noteGone } from '../../home/gone';
-import { forgetSecrets, storedInvocations, storedOrigin, storedPlan } from '../../home/run-store';
-import { secretsOfRun } from '../../home/secret-values';
+import { forgetSecrets, noteStorageGone, storedInvocations, storedOrigin, storedPlan } from '../../home/run-store';
 import { loadAccess } from '../../lepton/access-store';
 import { createLeptonClient } from '../../lepton/client';
 import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
@@ -16,11 +17,12 @@ import { planInHistory } from '../../temporal/run-input';
 import { temporalTarget } from '../../temporal/target';
 import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
 import { wantsJson } from '../config-input';
+import { secretsOfCleanup } from '../cleanup-secrets';
 import { UsageError } from '../errors';
 import { whyDoubtful, ownersInWords, type Asked } from '../../sweeper/certainty';
 import { InfrastructureError } from '../../temporal/errors';
 import { done, type CommandOutcome } from '../exit-code';
-import { programName } from '../program-name';
+import { asCalled, programName } from '../program-name';
 import { openSession, runAddress } from '../session';
 
 /**
@@ -31,25 +33,32 @@ export const cleanup: CommandBody = async (input, context) => {
   const { home, output } = context;
   const invocation = await fullId(input, context);
   const outputDir = path.resolve(context.cwd, textOption(input, 'outputDir') ?? 'results', invocation);
-  const known = await askTemporal(invocation, { context, terminate: flag(input, 'terminate') });
-  const plan = (await storedPlan(home, invocation)) ?? (known.plan && { ...known.plan, outputDir });
+  const stored = await storedPlan(home, invocation);
+  const question = { invocation, stored, force: flag(input, 'force'), terminate: flag(input, 'terminate') };
+  const known = await askTemporal(question, context);
+  const plan = stored ?? (known.plan && { ...known.plan, outputDir });
   const access = await platformAccess({ plan, input, context });
   const platform = createLeptonClient(access);
   const recorded = await storedOrigin(home, invocation);
+  const secrets = await secretsOfCleanup(home, { invocation, plan, env: context.env, token: access.token });
   const report = await cleanUp({
     platform,
     invocation,
     plan,
     storage: storagePlace(textOption(input, 'storage')),
     origin: known.origin,
-    secrets: await secretsOfRun(home, { invocation, env: context.env, token: access.token }),
+    secrets: secrets.values,
     admit: (marks) =>
       admit({ invocation, known, owners: ownersOf(marks, recorded), force: flag(input, 'force'), context }),
+    onBringHome: () => secrets.unknown.length > 0 && output.warn(unmasked(secrets.unknown)),
     outputDir,
     discard: flag(input, 'discard'),
     report: (line) => output.note(line),
   });
-  if (report.left.length === 0) await forgetSecrets(home, invocation);
+  if (report.left.length + report.kept.length === 0) {
+    await forgetSecrets(home, invocation);
+    if (report.unseen === null) await noteStorageGone(home, invocation);
+  }
   await noteGone(home, invocation, goneNow(plan, report));
   if (wantsJson(input))
     output.json({
@@ -57,9 +66,12 @@ export const cleanup: CommandBody = async (input, context) => {
       removed: report.removed,
       teardown: { left: report.left, kept: report.kept, unseen: report.unseen },
     });
-  else output.answer(summary(invocation, report));
+  else output.answer(asCalled(summary(invocation, report), context.env));
   return outcomeOf(report);
 };
+
+const unmasked = (names: readonly string[]): string =>
+  `nobody knows here what ${names.join(', ')} held in this run, so it can't be masked in what comes home; set it, as it was, to have that done`;
 
 /** Of all that the run can have made, what a cleanup did not find, or removed: also what somebody else had removed. */
 function goneNow(plan: RunPlan | undefined, { removed, left, kept, unseen }: CleanupReport): CleanupReport['removed'] {
@@ -106,19 +118,25 @@ async function fullId(input: CommandInput, { home }: CommandContext): Promise<st
   );
 }
 
+interface Question {
+  readonly invocation: string;
+  /** The run's plan, where this host has it: nothing needs to be read from the history then, nor a key to decrypt it. */
+  readonly stored: RunPlan | undefined;
+  readonly force: boolean;
+  readonly terminate: boolean;
+}
+
 /**
  * What Temporal, where it can be asked, knows of the run: the plan that it was started with. A run that lives tears down
  * by itself; pulling its endpoints away would only make its tasks fail: refused, unless it is to be ended.
  */
-async function askTemporal(
-  invocation: string,
-  { context, terminate }: { readonly context: CommandContext; readonly terminate: boolean },
-): Promise<Knowledge> {
+async function askTemporal(question: Question, context: CommandContext): Promise<Knowledge> {
+  const { invocation, stored, force, terminate } = question;
   const { home, env } = context;
   try {
     const { client } = await openSession(context);
     try {
-      const plan = await planInHistory(client, invocation);
+      const plan = stored ?? (await readPlan(client, { invocation, force }));
       const indices = plan?.tasks.map(({ index }) => index) ?? [];
       // Also when only one of its tasks still tears down.
       const { kind } = await ownerAmong(client, invocation, indices);
@@ -133,12 +151,32 @@ async function askTemporal(
       await client.connection.close();
     }
   } catch (error) {
+    if (error instanceof EncryptionKeyError && !force) throw withoutKey(error, invocation);
     return { plan: undefined, origin: 'unknown', asked: { kind: 'not asked', reason: (error as Error).message } };
   }
   throw new UsageError(
     `Run ${invocation} is still going on. Cancel it, and it tears down by itself: ${programName(env)} cancel ${invocation}\nOnly where that can't go on (${programName(env)} status ${invocation} says so): ${programName(env)} cleanup ${invocation} --terminate`,
   );
 }
+
+/** With `--force` it is enough that the run itself is known to have ended: its key may be lost. */
+async function readPlan(
+  client: Client,
+  { invocation, force }: Pick<Question, 'invocation' | 'force'>,
+): Promise<RunPlan | undefined> {
+  try {
+    return await planInHistory(client, invocation);
+  } catch (error) {
+    if (force && error instanceof EncryptionKeyError) return undefined;
+    throw error;
+  }
+}
+
+/** The history says which tasks may still live, and where results belong. */
+const withoutKey = ({ message }: EncryptionKeyError, invocation: string): EncryptionKeyError =>
+  new EncryptionKeyError(
+    `${message} Nothing was removed. When the key is lost, and you know that the run is over: evalsaga cleanup ${invocation} --force`,
+  );
 
 interface Knowledge {
   /** As the run was started, where its history is still there. */

@@ -13,7 +13,7 @@ import type { CommandBody, CommandContext, CommandInput } from '../command';
 import { wantsJson } from '../config-input';
 import { done, type CommandOutcome } from '../exit-code';
 import { encryptionHint } from '../encryption-hint';
-import { programName } from '../program-name';
+import { asCalled, programName } from '../program-name';
 import { checkIndex, openSession, runAddress, runUrl, type Session } from '../session';
 
 /** `status`: what runs on this machine; `status ID`: one run. A question that could be answered exits 0. */
@@ -35,11 +35,13 @@ async function oneRun(input: CommandInput, context: CommandContext): Promise<Com
     await warnWhereNothingGoesOn(run, session, context);
     return done;
   }
-  output.answer(statusText({ run, now: Date.now(), width: output.width(), style: output.answerStyle }));
+  const text = statusText({ run, now: Date.now(), width: output.width(), style: output.answerStyle });
+  output.answer(asCalled(text, context.env));
   await warnWhereNothingGoesOn(run, session, context);
   if (url !== null) output.note(`Web UI: ${url}`);
   const program = programName(context.env);
-  const next = run.status === 'running' ? ['logs', 'cancel'] : ['results', 'logs'];
+  const finish = run.snapshot.left.length + run.snapshot.kept.length > 0 ? ['cleanup'] : [];
+  const next = run.status === 'running' ? ['logs', 'cancel'] : [...finish, 'results', 'logs'];
   output.note(`next: ${next.map((command) => `${program} ${command} ${invocation}`).join(', ')}`);
   return done;
 }

@@ -8,6 +8,7 @@ import { createWriteStream } from 'node:fs';
 import { ApiError, invalid, notFound } from '../api-error';
 import type { SpecMount } from '../runtime';
 import type { FolderMarks } from './folder-marks';
+import { removeTree } from './remove-tree';
 
 export interface StorageEntry {
   readonly type: 'dir' | 'file';
@@ -130,7 +131,7 @@ export class FileSystems {
     if (found.isDirectory() && !all && (await readdir(target)).length > 0) {
       throw invalid(`/${parts.join('/')} is a folder that is not empty: ask with removeall=true to remove all of it`);
     }
-    await rm(target, { recursive: true, force: true });
+    await removeTree(target);
     await this.#marks.removeBelow(fileSystem, parts.join('/'));
     await this.#alone(() => this.#prune(fileSystem, parts.slice(0, -1)));
   }
@@ -231,8 +232,11 @@ export class FileSystems {
     if (entry.isFile()) return 'file';
     if (!entry.isSymbolicLink()) return undefined;
     try {
-      const found = await stat(await this.#inside(await realpath(path.join(this.#root, fileSystem)), full));
-      return found.isDirectory() ? 'dir' : 'file';
+      const real = await this.#inside(await realpath(path.join(this.#root, fileSystem)), full);
+      const found = await stat(real);
+      // A folder within itself has no end.
+      if (found.isDirectory()) return `${path.dirname(full)}/`.startsWith(`${real}/`) ? undefined : 'dir';
+      return found.isFile() ? 'file' : undefined;
     } catch {
       return undefined; // leads nowhere, or out
     }

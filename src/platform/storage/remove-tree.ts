@@ -1,0 +1,12 @@
+import { execa } from 'execa';
+import { rm } from 'node:fs/promises';
+
+/** Removes a file or folder, also one that is nested deeper than a path may be long: a process can make such with `chdir`. */
+export async function removeTree(target: string): Promise<void> {
+  try {
+    await rm(target, { recursive: true, force: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENAMETOOLONG') throw error;
+    await execa('rm', ['-rf', '--', target]);
+  }
+}
