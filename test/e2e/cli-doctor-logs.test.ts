@@ -52,7 +52,7 @@ test('logs -f goes on after cuts and ends with the job; --since asks by time', a
   const lepton = await bench.lepton({
     jobs: {
       default: {
-        states: [['Running', '8s'], ['Running', '8s'], ['Completed']],
+        states: [['Running', '5s'], ['Running', '5s'], ['Completed']],
       },
     },
     faults: [{ on: 'GET /jobs/*/replicas/*/log', times: 2, respond: 'drop' }],

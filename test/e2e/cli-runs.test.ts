@@ -220,11 +220,15 @@ describe('the run outlives', () => {
   test('kill -9 of the Temporal server: `up` brings it back with its database', async () => {
     const platform = await bench.lepton({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
     const command = bench.start(['start', bench.config], platform.env);
+    const [, id = ''] = await command.untilSaid(startedId);
     await command.untilSaid(/running job/);
+    const logs = bench.start(['logs', `${id}.0`, '-f'], platform.env);
+    await logs.untilPrinted(/ Running\n/);
     process.kill(await bench.pidOf('temporal'), 'SIGKILL');
     await command.untilSaid(/Temporal does not answer/);
     expect((await bench.run(['up'], platform.env)).stderr).toContain('started: temporal');
     expect((await command.finished).code).toBe(0);
+    expect(await logs.finished).toMatchObject({ code: 0, stdout: expect.stringMatching(/ Running\n.* Completed\n$/) });
     expect(await createdDeployments(platform)).toBe(3);
     expect(await platform.inventory()).toEqual(emptyInventory);
   });

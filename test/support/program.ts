@@ -1,5 +1,6 @@
 import { execa } from 'execa';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The built program. */
@@ -18,6 +19,8 @@ export interface Running {
   readonly pid: number;
   /** Resolves once stderr has it; rejects when the command ends without. */
   untilSaid(what: RegExp): Promise<RegExpExecArray>;
+  /** The same for stdout. */
+  untilPrinted(what: RegExp): Promise<RegExpExecArray>;
   /** Whether it was still alive. */
   signal(signal: NodeJS.Signals): boolean;
   isOver(): boolean;
@@ -41,9 +44,7 @@ export function startProgram(
     stdin: 'ignore',
     stripFinalNewline: false,
   });
-  let said = '';
   let over = false;
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   const finished = child.then(({ exitCode: code, signal, stdout, stderr }): Finished => {
     over = true;
     return { code, signal, stdout, stderr };
@@ -53,16 +54,8 @@ export function startProgram(
     signal: (signal) => !over && child.kill(signal),
     isOver: () => over,
     finished,
-    untilSaid: (what) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          const match = what.exec(said);
-          if (match) resolve(match);
-        };
-        child.stderr.on('data', look);
-        look();
-        void finished.then(({ code }) => reject(new Error(`ended (${code}) without ${what}:\n${said}`)));
-      }),
+    untilSaid: heard(child.stderr, finished),
+    untilPrinted: heard(child.stdout, finished),
     async endWithin(ms) {
       const patience = new AbortController();
       const given = sleep(ms, 'given up' as const, { signal: patience.signal }).catch(() => 'over' as const);
@@ -72,6 +65,22 @@ export function startProgram(
       return result === 'given up';
     },
   };
+}
+
+/** Waits for what comes from a stream, or has come. */
+function heard(stream: Readable, finished: Promise<Finished>): Running['untilSaid'] {
+  let text = '';
+  stream.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+  return (what) =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        const match = what.exec(text);
+        if (match) resolve(match);
+      };
+      stream.on('data', look);
+      look();
+      void finished.then(({ code }) => reject(new Error(`ended (${code}) without ${what}:\n${text}`)));
+    });
 }
 
 /** This process' own, without what would lead a command to somebody else's Temporal, platform or home. */
