@@ -2,14 +2,23 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { DefaultLogger, NativeConnection, Runtime, Worker, type LogLevel, type WorkerOptions } from '@temporalio/worker';
+import {
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type LogLevel,
+  type WorkerOptions,
+} from '@temporalio/worker';
 import { createActivities } from './activities';
 import { createWorkerDependencies } from './activities/worker-dependencies';
 import { encryptionOf, type Encryption } from './encryption/data-converter';
 import type { HomePaths } from './home/paths';
 import { originOf } from './temporal/origin';
 import { buildOf } from './temporal/build';
-import { isEmbedded, temporalTarget, type Env } from './temporal/target';
+import { isEmbedded, temporalTarget, type Env, type TemporalTarget } from './temporal/target';
+import { throughOutages } from './temporal/through-outages';
+import { isTemporalFault } from './temporal/grpc';
 import { InfrastructureError } from './temporal/errors';
 
 export interface WorkerRequest {
@@ -24,6 +33,9 @@ export interface WorkerRequest {
 /** Ms that activities under way get to end by themselves after SIGTERM, and then to notice the abort. */
 const grace = { shutdownGraceTime: 20_000, shutdownForceTime: 60_000 } as const;
 
+/** How long Temporal may be away while the worker starts. */
+const SERVER_WITHIN_MS = 60_000;
+
 /** Runs until SIGINT or SIGTERM. Throws `InfrastructureError` when Temporal can't be reached, `EncryptionKeyError`. */
 export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
   const target = temporalTarget(env);
@@ -35,12 +47,30 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
   const encryption = encryptionOf(env);
   const level = (env['EVALSAGA_LOG_LEVEL']?.toUpperCase() ?? 'INFO') as LogLevel;
   Runtime.install({ logger: new DefaultLogger(level), telemetryOptions: {} });
-  const connection = await NativeConnection.connect(target.connection).catch((error: Error) => {
+  const open = () => openWorker({ home, env }, target, encryption);
+  const { connection, worker } = await throughOutages(open, { withinMs: SERVER_WITHIN_MS }).catch((error: Error) => {
+    if (!isTemporalFault(error) && error.name !== 'TransportError') throw error;
     throw new InfrastructureError(
       `Temporal at ${target.address} cannot be reached (${error.message.split('\n')[0]}).`,
       { cause: error },
     );
   });
+  try {
+    await worker.run();
+  } finally {
+    await connection.close();
+  }
+}
+
+type ClusterTarget = Extract<TemporalTarget, { kind: 'cluster' }>;
+
+/** Asks the server several things, in the middle of which it may go away. */
+async function openWorker(
+  { home, env }: WorkerRequest,
+  target: ClusterTarget,
+  encryption: Encryption,
+): Promise<{ readonly connection: NativeConnection; readonly worker: Worker }> {
+  const connection = await NativeConnection.connect(target.connection);
   try {
     const origin = await originOf({ connection, namespace: target.namespace, home, embedded: isEmbedded(env) });
     const worker = await Worker.create({
@@ -58,9 +88,10 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
       ...grace,
       ...versioning(env),
     });
-    await worker.run();
-  } finally {
+    return { connection, worker };
+  } catch (error) {
     await connection.close();
+    throw error;
   }
 }
 

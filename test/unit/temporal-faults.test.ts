@@ -1,4 +1,5 @@
 import { InfrastructureError } from '../../src/temporal/errors';
+import { throughOutages } from '../../src/temporal/through-outages';
 import { explainFault, grpcCodeOf, isOutage, isRefusedAccess } from '../../src/temporal/grpc';
 
 const fault = (code: number, details = 'said so'): Error =>
@@ -62,4 +63,29 @@ test('each kind says which server, what was seen, and what to do', () => {
   expect(text(fault(3, 'bad\nsecond line'))).toBe('Temporal at far:7233 refused the call (bad).');
   expect(explainFault(fault(14), cluster)?.name).toBe('InfrastructureError');
   expect(text(new Error('Failed to connect before the deadline'))).toContain('cannot be reached');
+});
+
+describe('a start while Temporal is away', () => {
+  const transport = Object.assign(new Error('Failed to connect'), { name: 'TransportError' });
+  const failing = (...errors: Error[]) => {
+    const left = [...errors];
+    const attempt = (): Promise<string> => {
+      const error = left.shift();
+      return error ? Promise.reject(error) : Promise.resolve('open');
+    };
+    return { attempt, left };
+  };
+
+  test('goes on when it is back, whichever of its questions was not answered', async () => {
+    const { attempt } = failing(transport, fault(14), fault(1));
+    expect(await throughOutages(attempt, { withinMs: 60_000, pauseMs: 1 })).toBe('open');
+  });
+
+  test('tells the cause when that lasts, and a refusal at once', async () => {
+    await expect(throughOutages(failing(transport).attempt, { withinMs: 0 })).rejects.toBe(transport);
+    const denied = fault(7);
+    const { attempt, left } = failing(denied, transport);
+    await expect(throughOutages(attempt, { withinMs: 60_000 })).rejects.toBe(denied);
+    expect(left).toEqual([transport]);
+  });
 });
