@@ -30,7 +30,8 @@ export interface SimulatedPlatform {
   readonly token: string;
   inventory(): Promise<{ deployments: string[]; jobs: string[]; storage: string[] }>;
   requests(): Promise<RecordedRequest[]>;
-  /** How many requests of this kind were answered with success or conflict free (status < 400) or cut after being done. */
+  /** Carries out what a fault of the plan holds back (`apply_after: told`); how many requests that were. */
+  land(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -51,6 +52,11 @@ export async function startSimulated(home: HomePaths, plan: SimulatedPlan, port 
     token: platform.token,
     inventory: () => ask('/__sim/inventory') as ReturnType<SimulatedPlatform['inventory']>,
     requests: () => ask('/__sim/requests') as ReturnType<SimulatedPlatform['requests']>,
+    land: async () => {
+      const headers = { authorization: `Bearer ${platform.token}` };
+      const answer = await fetch(`${root}/__sim/land`, { method: 'POST', headers });
+      return ((await answer.json()) as { landed: number }).landed;
+    },
     close: () => platform.close(),
   };
 }

@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { invocationVariable, taskVariable } from '../../src/contract/identity';
+import type { RunPlan } from '../../src/contract/plan';
 import type { RunSnapshot, TaskPhase } from '../../src/contract/state';
+import { createLeptonClient } from '../../src/lepton/client';
+import { sweep } from '../../src/sweeper/sweep';
 import { creations, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
@@ -29,12 +32,13 @@ describe('a create that lands late', () => {
     const scenario = await bench.scenario({
       faults: [
         { on: 'POST /deployments', times: 1, respond: 'drop', apply_after: '6s' },
+        { on: 'POST /deployments', times: 1, respond: 'drop', apply_after: 'told' },
         { on: 'POST /deployments', times: 'inf', respond: 503 },
       ],
     });
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
     await scenario.start(plan);
-    await asked(scenario, 'POST', /^\/deployments$/);
+    await asked(scenario, 'POST', /^\/deployments$/, 2);
     await scenario.cancel(plan);
     const { status } = await scenario.closed(plan);
     const requests = await scenario.platform.requests();
@@ -45,7 +49,30 @@ describe('a create that lands late', () => {
     expect(landed).toHaveLength(1);
     expect(status).toBe('cancelled');
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+    await landsWhenAllIsOver(scenario, plan);
   });
+
+  /** What comes later than any run can wait for is left to the sweep. */
+  async function landsWhenAllIsOver(scenario: Scenario, plan: RunPlan): Promise<void> {
+    const sweepWith = (graceSeconds: number) =>
+      sweep({
+        temporal: scenario.client,
+        platform: createLeptonClient(scenario.platform),
+        ref: plan.platform,
+        home: scenario.home,
+        origin: 'tests',
+        secretsOf: () => Promise.resolve([]),
+        graceSeconds,
+        dryRun: false,
+      });
+    expect(await sweepWith(-60)).toMatchObject({ removed: [], spared: 0 });
+    expect(await scenario.platform.land()).toBe(1);
+    expect((await scenario.platform.inventory()).deployments).toEqual([plan.tasks[0]?.endpointName]);
+    // It may be one that is only just being created.
+    expect(await sweepWith(180)).toMatchObject({ removed: [], spared: 1 });
+    expect(await sweepWith(-60)).toMatchObject({ removed: [{ kind: 'endpoint' }], failed: [] });
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  }
 
   test.concurrent(
     'when the next try had been quicker and all is over: no second endpoint, no second job stays',

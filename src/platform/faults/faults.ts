@@ -30,8 +30,8 @@ export const faultSchema = z
     respond: z.union([z.literal('drop'), z.number().int().min(200).max(599)]).optional(),
     /** Do what was asked first. Default false. */
     apply: z.boolean().default(false),
-    /** Do what was asked this long after the answer: a request that lands late. Needs `respond`. */
-    apply_after: durationSchema.optional(),
+    /** Do what was asked this long after the answer, or when told (`POST /__sim/land`): a request that lands late. Needs `respond`. */
+    apply_after: z.union([z.literal('told'), durationSchema]).optional(),
     /** Wait before answering. */
     delay: durationSchema.optional(),
     /** Sent as `Retry-After`, in seconds. */
@@ -60,6 +60,7 @@ export interface FaultSubject {
 
 /** The plan's faults with their remaining uses. The first one that matches and is not spent fires, and is used up by one. */
 export class Faults {
+  readonly #held: (() => Promise<void>)[] = [];
   #rules: { readonly rule: FaultRule; readonly matches: (subject: FaultSubject) => boolean; left: number }[] = [];
 
   constructor(rules: readonly FaultRule[]) {
@@ -68,6 +69,18 @@ export class Faults {
 
   replace(rules: readonly FaultRule[]): void {
     this.#rules = rules.map((rule) => ({ rule, matches: matcher(rule), left: rule.times }));
+  }
+
+  /** Keeps what is to be done when told. */
+  hold(work: () => Promise<void>): void {
+    this.#held.push(work);
+  }
+
+  /** Does all that was kept; resolves to how many requests that were. */
+  async land(): Promise<number> {
+    const held = this.#held.splice(0);
+    await Promise.allSettled(held.map((work) => work()));
+    return held.length;
   }
 
   take(subject: FaultSubject): FaultRule | undefined {

@@ -29,7 +29,8 @@ export function injectFaults(settings: FaultSettings): MiddlewareHandler<Platfor
       await sleep(rule.delay, undefined, { signal: settings.closing }).catch(() => undefined);
     if (rule.respond === undefined) return rule.apply ? undefined : next();
     const answer = rule.respond === 'drop' ? cut(context) : failure(rule, rule.respond);
-    if (rule.apply_after !== undefined) applyLate(rule.apply_after, next, settings.closing);
+    if (rule.apply_after === 'told') settings.faults.hold(next);
+    else if (rule.apply_after !== undefined) applyLate(rule.apply_after, next, settings.closing);
     if (rule.apply) context.res = undefined; // Hono would merge the headers of the answer that is thrown away
     context.res = answer;
     return undefined;

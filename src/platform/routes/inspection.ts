@@ -8,7 +8,7 @@ import { jsonBody, type PlatformEnv } from './env';
 
 const planSchema = z.object({ faults: z.array(faultSchema) });
 
-/** `/__sim`: what exists, what was asked, and the faults in force. */
+/** `/__sim`: what exists, what was asked, the faults in force, and requests that land when told. */
 export function inspectionRoutes(parts: {
   readonly workspace: Workspace;
   readonly requests: RequestLog;
@@ -24,6 +24,7 @@ export function inspectionRoutes(parts: {
       }),
     )
     .get('/requests', (c) => c.json(requests.all()))
+    .post('/land', async (c) => c.json({ landed: await faults.land() }))
     .post('/plan', async (c) => {
       const plan = planSchema.safeParse(await jsonBody(c));
       if (!plan.success) throw invalid(z.prettifyError(plan.error));
