@@ -66,7 +66,7 @@ export async function missingParts({ runtimes }: Pick<HomePaths, 'runtimes'>): P
 export async function checkDisk(home: Pick<HomePaths, 'root'>, wanted: number): Promise<Finding[]> {
   const about = 'disk';
   try {
-    await mkdir(home.root, { recursive: true });
+    await mkdir(home.root, { recursive: true, mode: 0o700 });
     const { bavail, bsize } = await statfs(home.root);
     const free = bavail * bsize;
     const message = `${gigabytes(free)} free at ${home.root}`;

@@ -23,10 +23,13 @@ export interface BackgroundEnv {
   readonly env: Env;
   /** `TEMPORAL_*` is passed on: the process talks to the user's cluster with it. */
   readonly keepTemporal?: boolean;
+  /** It fetches nothing: proxies and package sources, which may hold a password, are none of its business. */
+  readonly isLocal?: boolean;
   readonly extra?: Readonly<Record<string, string>>;
 }
 
-export function backgroundEnv({ env, keepTemporal = false, extra = {} }: BackgroundEnv): Record<string, string> {
+export function backgroundEnv(request: BackgroundEnv): Record<string, string> {
+  const { env, keepTemporal = false, isLocal = false, extra = {} } = request;
   const kept = Object.entries(env).filter((entry): entry is [string, string] => {
     const [name, value] = entry;
     if (value === undefined || npmNoise.test(name) || terminalOnly.test(name)) return false;
@@ -35,7 +38,9 @@ export function backgroundEnv({ env, keepTemporal = false, extra = {} }: Backgro
     // The path of the encryption key is for those who need it: they get it as an extra.
     if (name === keyFileVariable) return false;
     if (name.startsWith('TEMPORAL_')) return keepTemporal;
-    return packageSource.test(name) || !(secretName.test(name) || isSecretName(name) || looksLikeToken(value));
+    if (packageSource.test(name)) return !isLocal;
+    if (isLocal && /_PROXY$/i.test(name)) return false;
+    return !(secretName.test(name) || isSecretName(name) || looksLikeToken(value));
   });
   return { ...Object.fromEntries(kept), NO_COLOR: '1', ...extra };
 }

@@ -38,7 +38,7 @@ export async function startTemporal(launch: Launch & { binary: string }): Promis
     name: 'temporal',
     file: binary,
     args: devServerArguments({ database: home.temporalDatabase, port: grpc, uiPort: ui, codecPort: codec }),
-    env: backgroundEnv({ env }),
+    env: backgroundEnv({ env, isLocal: true }),
     ports: { grpc, ui, ...(codec === undefined ? {} : { codec }) },
     setup: binary,
     // Its database.
@@ -89,7 +89,7 @@ export async function startCodecService(
     name: 'codec',
     file: process.execPath,
     args: [program, 'codec-server', `--port=${port}`, ...origins],
-    env: backgroundEnv({ env, extra: { EVALSAGA_HOME: home.root, ...keyFileOf(env) } }),
+    env: backgroundEnv({ env, isLocal: true, extra: { EVALSAGA_HOME: home.root, ...keyFileOf(env) } }),
     ports: { http: port },
     setup,
   });

@@ -16,6 +16,10 @@ let bench: CommandBench;
 beforeAll(async () => (bench = await commandBench('hostile')));
 afterAll(() => bench.dispose());
 
+/** Commands that only look do so side by side: each is a process that mostly waits. */
+const sayAll = (all: readonly (readonly string[])[], env: Record<string, string>): Promise<string[]> =>
+  Promise.all(all.map((args) => say(args, env)));
+
 async function say(args: readonly string[], env: Record<string, string>): Promise<string> {
   const { stdout, stderr } = await bench.run(args, env);
   const found = commanding.exec(stdout + stderr)?.[0];
@@ -35,7 +39,7 @@ test('states, messages and logs of a platform: no command shows more than text, 
   const { env } = platform;
   const document = JSON.parse(await say(['start', bench.config, '--json'], env)) as { invocation: string };
   const { invocation } = document;
-  for (const args of [
+  const looks = [
     ['status', invocation],
     ['status', invocation, '--json'],
     ['status'],
@@ -46,8 +50,8 @@ test('states, messages and logs of a platform: no command shows more than text, 
     ['cleanup', invocation],
     ['sweep'],
     ['doctor', bench.config],
-  ])
-    await say(args, env);
+  ];
+  await sayAll(looks, env);
   const files = [...(await filesBelow(bench.folder))].map(({ file }) => path.basename(file));
   expect(files).not.toContain('pwned');
 });
@@ -55,15 +59,15 @@ test('states, messages and logs of a platform: no command shows more than text, 
 test('a platform that refuses everything with such words', async () => {
   const body = { code: nasty, message: nasty };
   const platform = await bench.lepton({ faults: [{ on: 'GET /*', times: 'inf', respond: 422, body }] });
-  for (const args of [['start', bench.config], ['start', bench.config, '--json'], ['sweep'], ['doctor', bench.config]])
-    await say(args, platform.env);
+  const start = ['start', bench.config];
+  await sayAll([start, [...start, '--json'], ['sweep'], ['doctor', bench.config]], platform.env);
 });
 
 test('a config full of them: refused or shown as text', async () => {
   const file = path.join(bench.folder, 'nasty.yaml');
   const deployment = { hf_model_handle: `org/${nasty}`, served_model_name: nasty, [nasty]: nasty };
   await writeFile(file, stringify(runConfig({ deployment, execution: { output_dir: `./${nasty}` } })));
-  for (const args of [
+  const commands = [
     ['config', 'show', file],
     ['start', file, '--dry-run', '--platform', 'local'],
     ['start', file, '--dry-run', '--json', '--platform', 'local'],
@@ -71,6 +75,6 @@ test('a config full of them: refused or shown as text', async () => {
     ['start', bench.config, '-t', nasty.replaceAll('\0', '')],
     ['status', nasty.replaceAll('\0', '')],
     ['ls', 'task', nasty.replaceAll('\0', '')],
-  ])
-    await say(args, {});
+  ];
+  await sayAll(commands, {});
 });

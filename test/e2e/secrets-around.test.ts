@@ -56,23 +56,30 @@ test('a run that is cancelled, with the login of `lep`: nothing of the surroundi
     return stdout;
   };
   const withEnv = ['--env-file', 'run.env'];
-  await say(['start', bench.config, '--dry-run', ...withEnv]);
-  await say(['config', 'show', bench.config, ...withEnv]);
-  await say(['doctor', bench.config, ...withEnv]);
+  const looks = [
+    ['start', bench.config, '--dry-run'],
+    ['config', 'show', bench.config],
+    ['doctor', bench.config],
+  ];
+  await Promise.all(looks.map((args) => say([...args, ...withEnv])));
 
   const running = bench.start(['start', bench.config, '--json', ...withEnv], surroundings);
   await running.untilSaid(/running job/);
   const { stdout: processes } = await execa('ps', ['-eww', '-o', 'args']);
   expect(canariesIn(processes, all)).toEqual([]);
   const [invocation = ''] = /[0-9a-f]{16}/.exec(await say(['ls', '--json'])) ?? [];
-  await say(['status', invocation, '--json']);
-  await say(['status', '--json']);
-  await say(['logs', invocation]);
+  await Promise.all(
+    [
+      ['status', invocation, '--json'],
+      ['status', '--json'],
+      ['logs', invocation],
+    ].map(say),
+  );
   await say(['cancel', invocation]);
   const { code, stdout, stderr } = await running.finished;
   expect({ code, leaks: canariesIn(stdout + stderr, all) }).toEqual({ code: 4, leaks: [] });
-  for (const args of [['logs', invocation], ['logs', invocation, '--endpoint'], ['cleanup', invocation], ['sweep']])
-    await say(args);
+  const after = [['logs', invocation], ['logs', invocation, '--endpoint'], ['cleanup', invocation], ['sweep']];
+  await Promise.all(after.map(say));
 
   const results = await filesBelow(path.join(bench.folder, 'results'));
   expect(results.some(({ file }) => file.endsWith('.log'))).toBe(true);
@@ -88,18 +95,12 @@ test('a run that is cancelled, with the login of `lep`: nothing of the surroundi
 
 test('an error that quotes what it was given says nothing of the surroundings', async () => {
   const env = { ...surroundings, TEMPORAL_ADDRESS: `127.0.0.1:1`, LEPTON_WORKSPACE_URL: `http://${canaries.proxy}` };
-  for (const args of [
-    ['status', 'abc'],
-    ['ls'],
-    ['start', bench.config, '--env-file', 'run.env'],
-    ['sweep'],
-    ['doctor'],
-  ]) {
-    const { code, stdout, stderr } = await bench.run(args, {
-      ...env,
-      TEMPORAL_TLS_CLIENT_KEY_DATA: `-----BEGIN PRIVATE KEY-----\n${canaries.temporal}\n-----END PRIVATE KEY-----`,
-    });
+  const commands = [['status', 'abc'], ['ls'], ['start', bench.config, '--env-file', 'run.env'], ['sweep'], ['doctor']];
+  const key = `-----BEGIN PRIVATE KEY-----\n${canaries.temporal}\n-----END PRIVATE KEY-----`;
+  const told = commands.map(async (args) => {
+    const { code, stdout, stderr } = await bench.run(args, { ...env, TEMPORAL_TLS_CLIENT_KEY_DATA: key });
     const leaks = canariesIn(stdout + stderr, [canaries.temporal, canaries.shell, canaries.envFile]);
     expect({ args, failed: code !== 0, leaks }).toEqual({ args, failed: true, leaks: [] });
-  }
+  });
+  await Promise.all(told);
 });

@@ -100,6 +100,10 @@ describe('the environment of background processes', () => {
   test('has no secret, told by its name or by its look', () => {
     const kept = { ...harmless, JUDGE_LOGIN: 'correct-horse-battery-7', NO_COLOR: '1' };
     expect(backgroundEnv({ env })).toEqual(kept);
+    // Temporal's server and the codec fetch nothing.
+    const { HTTPS_PROXY, ...local } = kept;
+    expect(HTTPS_PROXY).toBeDefined();
+    expect(backgroundEnv({ env: { ...env, UV_INDEX_URL: 'https://me:pw@x' }, isLocal: true })).toEqual(local);
   });
 
   test('nor what the run refers to as one, but all that a process needs', () => {
