@@ -18,6 +18,7 @@ export const plainWords = (text: string): string =>
   text
     .replace(invisible, ' ')
     .replace(/[\\`*{}[\]()#+!|<>~&]/g, ' ')
+    .trim()
     .slice(0, 130);
 
 /** The Web UI's "current details" of one task. Pure. */

@@ -91,7 +91,8 @@ test('a file that others may read, and one that is not there, are refused with w
 });
 
 const ui = 'http://127.0.0.1:8233';
-const app = () => codecApp({ codec, origins: [ui], port: () => 4000 });
+const cloud = 'https://ui.example';
+const app = () => codecApp({ codec, origins: [ui, cloud], port: () => 4000 });
 const wire = ({ metadata, data }: Payload): object => ({
   metadata: Object.fromEntries(
     Object.entries(metadata ?? {}).map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
@@ -131,23 +132,29 @@ test.each<[string, Record<string, string>]>([
   expect(await answer.text()).not.toContain('payloads');
 });
 
-test('the codec server lets the browser ask first, and refuses nonsense', async () => {
-  const preflight = await app().request('http://127.0.0.1:4000/decode', {
-    method: 'OPTIONS',
-    headers: {
-      host: '127.0.0.1:4000',
-      origin: ui,
-      'access-control-request-method': 'POST',
-      'access-control-request-headers': 'content-type,x-namespace',
-      'access-control-request-private-network': 'true',
-    },
-  });
-  expect(preflight.status).toBe(204);
-  expect(preflight.headers.get('access-control-allow-headers')?.toLowerCase()).toContain('x-namespace');
-  expect(preflight.headers.get('access-control-allow-private-network')).toBe('true');
-  expect((await ask('/decode', 'no json')).status).toBe(400);
-  expect((await ask('/decode', { payloads: 'x' })).status).toBe(400);
-});
+test.each([ui, cloud])(
+  'the codec server lets the browser of a page of %s ask first, and refuses nonsense',
+  async (origin) => {
+    const preflight = await app().request('http://127.0.0.1:4000/decode', {
+      method: 'OPTIONS',
+      headers: {
+        host: '127.0.0.1:4000',
+        origin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'content-type,x-namespace',
+        'access-control-request-private-network': 'true',
+      },
+    });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers.get('access-control-allow-origin')).toBe(origin);
+    // The Web UI sends its cookies along where it is told to.
+    expect(preflight.headers.get('access-control-allow-credentials')).toBe('true');
+    expect(preflight.headers.get('access-control-allow-headers')?.toLowerCase()).toContain('x-namespace');
+    expect(preflight.headers.get('access-control-allow-private-network')).toBe('true');
+    expect((await ask('/decode', 'no json')).status).toBe(400);
+    expect((await ask('/decode', { payloads: 'x' })).status).toBe(400);
+  },
+);
 
 test('where the Web UI may be', () => {
   expect(webUiOrigins({ address: 'x:7233', base: 'http://127.0.0.1:8233' })).toEqual([ui, 'http://localhost:8233']);
