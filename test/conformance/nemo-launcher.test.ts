@@ -5,7 +5,7 @@ import { BUILT_IN_MODEL } from '../../src/model-server/weights';
 import { eventually, testPlatform, type TestPlatform } from '../platform/harness';
 import { until } from '../support/command';
 import { testCache } from './lep';
-import { nemoConfig, nemoFor, type NemoResult } from './nemo';
+import { documentedConfig, nemoConfig, nemoFor, type NemoResult } from './nemo';
 
 /**
  * The real NeMo Evaluator Launcher 0.2.6 with its own Lepton executor, unchanged, against the local platform: it deploys,
@@ -139,15 +139,14 @@ jobs: { default: { states: [[Running, 1h], [Completed]] } }`);
 });
 
 describe('process runtime', () => {
-  test('the endpoint serves a real model, the job evaluates it on this machine, kill removes both', async () => {
+  test('the config of the manual: the endpoint serves a real model, the job evaluates it on this machine, kill removes both', async () => {
     const root = mkdtempSync(path.join(tmpdir(), 'evalsaga-nemo-'));
     symlinkSync(testCache().runtimes, path.join(root, 'runtimes'));
     platform = await testPlatform({ runtime: 'process', root });
     await platform.json('POST', '/usersecrets', [{ name: 'HUB', value: 'hub-token' }]);
     const nemo = await nemoFor(platform);
-    const extra = { tokenizer: BUILT_IN_MODEL, tokenizer_backend: 'huggingface', num_fewshot: 0 };
-    const config = nemoConfig(platform, { tasks: ['lm-evaluation-harness.hellaswag'], model: BUILT_IN_MODEL, extra });
-    const run = await nemo('run', '--config', config);
+    const fewer = 'evaluation.nemo_evaluator_config.config.params.limit_samples=2';
+    const run = await nemo('run', '--config', documentedConfig(platform), '-o', fewer);
     expect([run.code, run.all]).toEqual([0, expect.stringContaining('Job submission successful')]);
     const id = invocationOf(run);
 

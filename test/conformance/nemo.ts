@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
 import { stringify } from 'yaml';
@@ -52,15 +52,18 @@ export async function nemoFor(platform: TestPlatform): Promise<Nemo> {
   };
 }
 
-export interface NemoConfig {
-  readonly tasks: readonly string[];
-  readonly model?: string;
-  /** `params.extra` of all tasks. */
-  readonly extra?: Record<string, unknown>;
+/** The config that the manual shows whole, as it is written there; resolves to its path. */
+export function documentedConfig(platform: TestPlatform): string {
+  const manual = readFileSync(path.resolve('docs', 'developing-on-a-laptop.md'), 'utf8');
+  const config = /^```yaml\n(defaults:\n[^]*?)^```$/m.exec(manual)?.[1];
+  if (config === undefined) throw new Error('the manual shows no config that begins with `defaults:`');
+  const file = path.join(platform.root, 'run.yaml');
+  writeFileSync(file, config);
+  return file;
 }
 
 /** Writes a config of the launcher's own form; resolves to its path. */
-export function nemoConfig(platform: TestPlatform, { tasks, model = 'org/model', extra }: NemoConfig): string {
+export function nemoConfig(platform: TestPlatform, { tasks }: { readonly tasks: readonly string[] }): string {
   const file = path.join(platform.root, 'nemo.yaml');
   const config = {
     defaults: [{ execution: 'lepton/default' }, { deployment: 'vllm' }, '_self_'],
@@ -72,8 +75,8 @@ export function nemoConfig(platform: TestPlatform, { tasks, model = 'org/model',
       },
     },
     deployment: {
-      checkpoint_path: model,
-      served_model_name: model,
+      checkpoint_path: 'org/model',
+      served_model_name: 'org/model',
       tensor_parallel_size: 1,
       data_parallel_size: 1,
       lepton_config: {
@@ -86,7 +89,7 @@ export function nemoConfig(platform: TestPlatform, { tasks, model = 'org/model',
       },
     },
     evaluation: {
-      nemo_evaluator_config: { config: { params: { limit_samples: 2, parallelism: 1, ...(extra && { extra }) } } },
+      nemo_evaluator_config: { config: { params: { limit_samples: 2, parallelism: 1 } } },
       tasks: tasks.map((name) => ({ name })),
     },
   };

@@ -57,7 +57,10 @@ export function outOfMemoryNote(status: UnitStatus, detail: string): RuntimeNote
   return { type: 'Warning', reason: 'OOMKilled', message: `exit code ${status.code} at ${at}; ${detail}` };
 }
 
-/** The last `count` lines of a log that hold anything; empty when it has none. */
+/** What this platform adds to a log begins so: no words of what runs. */
+export const OWN_LINE = '[local platform] ';
+
+/** The last `count` lines of a log that hold anything and are not this platform's; empty when it has none. */
 export async function lastLines(file: string, count: number): Promise<string> {
   const handle = await open(file).catch(() => undefined);
   if (!handle) return '';
@@ -69,7 +72,7 @@ export async function lastLines(file: string, count: number): Promise<string> {
       .subarray(0, bytesRead)
       .toString('utf8')
       .split(/[\r\n]+/);
-    const told = lines.map((line) => line.trimEnd()).filter((line) => line.trim() !== '');
+    const told = lines.map((line) => line.trimEnd()).filter((line) => line.trim() !== '' && !line.startsWith(OWN_LINE));
     return told.slice(-count).join('\n').slice(-MOST_CHARACTERS);
   } finally {
     await handle.close();

@@ -10,7 +10,7 @@ import type {
 } from '../../runtime';
 import { Lifeline } from './lifeline';
 import { limitsFor, type Limits } from './limits/rule';
-import { describeEnd, lastLines, outOfMemoryNote, terminationOf } from './outcome';
+import { describeEnd, lastLines, outOfMemoryNote, OWN_LINE, terminationOf } from './outcome';
 import { readServerRecord, removeServerRecord, writeServerRecord, type ServerRecord } from './server-record';
 import { bearerTokens, type PlanServerOptions, type ServerPlan } from './servers';
 import type { UnitStatus } from './unit';
@@ -216,7 +216,7 @@ export class ServedDeployment {
     const message = this.#around.units.describe(this.#limits);
     const told: readonly RuntimeNote[] = [...notes, { type: 'Normal', reason: 'Limits', message }];
     this.#notes = [...this.#notes, ...told];
-    await appendFile(this.log, told.map((note) => `[local platform] ${note.message}\n`).join(''));
+    await appendFile(this.log, told.map((note) => `${OWN_LINE}${note.message}\n`).join(''));
   }
 
   async #endServer(): Promise<void> {
