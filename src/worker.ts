@@ -18,6 +18,7 @@ import { originOf } from './temporal/origin';
 import { buildOf } from './temporal/build';
 import { isEmbedded, temporalTarget, type Env, type TemporalTarget } from './temporal/target';
 import { throughOutages } from './temporal/through-outages';
+import { serve, whyFailed } from './temporal/worker-end';
 import { isTemporalFault } from './temporal/grpc';
 import { InfrastructureError } from './temporal/errors';
 
@@ -36,7 +37,7 @@ const grace = { shutdownGraceTime: 20_000, shutdownForceTime: 60_000 } as const;
 /** How long Temporal may be away while the worker starts. */
 const SERVER_WITHIN_MS = 60_000;
 
-/** Runs until SIGINT or SIGTERM. Throws `InfrastructureError` when Temporal can't be reached, `EncryptionKeyError`. */
+/** Runs until SIGINT or SIGTERM. Throws `InfrastructureError` when Temporal can't be reached or refuses it, `EncryptionKeyError`. */
 export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
   const target = temporalTarget(env);
   if (target.kind === 'embedded') {
@@ -55,11 +56,8 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
       { cause: error },
     );
   });
-  try {
-    await worker.run();
-  } finally {
-    await connection.close();
-  }
+  if ((await serve(worker)) === 'failed') throw await whyFailed(connection, target);
+  await connection.close();
 }
 
 type ClusterTarget = Extract<TemporalTarget, { kind: 'cluster' }>;
