@@ -46,7 +46,5 @@ export async function whyFailed(
     );
   const server = { name: `Temporal at ${address}`, namespace, isEmbedded: false };
   const why = explainFault(fault, server)?.message ?? `${server.name} has refused it for a minute; it answers again.`;
-  return new InfrastructureError(
-    `The worker gets no more tasks and ends; what it was doing waits for another. ${why}`,
-  );
+  return new InfrastructureError(`The worker gets no more tasks and ends; what it was doing waits for another. ${why}`);
 }
