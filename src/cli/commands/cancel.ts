@@ -4,6 +4,7 @@ import { runVerdict, taskVerdict } from '../../report/outcome';
 import { runDocument } from '../../report/run-document';
 import { ensureStack } from '../../stack/stack';
 import { cancelTask } from '../../temporal/cancel-task';
+import { throughOutages } from '../../temporal/through-outages';
 import { attach } from '../attach';
 import type { CommandBody, CommandContext } from '../command';
 import { wantsJson } from '../config-input';
@@ -11,6 +12,9 @@ import { UsageError } from '../errors';
 import { done, type CommandOutcome } from '../exit-code';
 import { programName } from '../program-name';
 import { checkIndex, runAddress, runUrl, type Session } from '../session';
+
+/** A wish to end what costs money is not given up for one outage. */
+const askedWithinMs = 30_000;
 
 interface Target {
   readonly invocation: string;
@@ -31,7 +35,7 @@ export const cancel: CommandBody = async (input, context) => {
   checkIndex(index, before.snapshot.tasks);
   const target = { invocation, index };
   const waits = input.options['wait'] !== false;
-  const isAsked = await ask(session, target);
+  const isAsked = await throughOutages(() => ask(session, target), { withinMs: askedWithinMs });
   // It may have ended, or been terminated, since it was looked at.
   const run = isAsked
     ? await wait({ session, target, before, waits, context })
