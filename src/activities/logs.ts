@@ -7,6 +7,7 @@ import { recordLogTimes } from '../results/log-times';
 import { saveLog } from '../results/logs';
 import { newestLines } from '../results/newest-lines';
 import { NoTimedLogs, timedLog } from '../results/timed-log';
+import { within } from '../timing/within';
 import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { unspeakable } from './wording';
@@ -118,8 +119,9 @@ async function saveTo(file: string, saving: Saving, { source, replica }: OneLog)
   const secrets = unspeakable();
   const { bytes } = await saveLog({ source, file, maxBytes: maxLogBytes, signal, secrets });
   if (bytes === 0) return;
-  const bounded = AbortSignal.any([signal, AbortSignal.timeout(budget.timesMs)]);
-  await recordLogTimes({ client, of, replica, createdAt, file, secrets, signal: bounded });
+  await within({ ms: budget.timesMs, signal }, (bounded) =>
+    recordLogTimes({ client, of, replica, createdAt, file, secrets, signal: bounded }),
+  );
 }
 
 /** The log's lines with their times left out; nothing where the platform keeps none. */
@@ -138,14 +140,13 @@ async function lastLines(
   { client, of, createdAt, signal }: Saving,
   replica: string,
 ): Promise<readonly string[] | undefined> {
-  const bounded = AbortSignal.any([signal, AbortSignal.timeout(5_000)]);
-  try {
+  const read = async (bounded: AbortSignal): Promise<readonly string[] | undefined> => {
     for await (const page of newestLines({ client, of, replica, createdAt, signal: bounded }))
       return page.map(({ text }) => text).reverse();
-  } catch {
-    // Then the log is read on as far as it goes.
-  }
-  return undefined;
+    return undefined;
+  };
+  // Otherwise the log is read on as far as it goes.
+  return within({ ms: 5_000, signal }, read).catch(() => undefined);
 }
 
 /** `logs/job.log`, and for further replicas `logs/job.1.log`. */

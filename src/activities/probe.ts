@@ -3,6 +3,7 @@ import type { ProbeSpec } from '../contract/plan';
 import { isSecretParameter, splitUrl, unescaped } from '../contract/secret-url';
 import { probingDispatcher } from '../lepton/dispatcher';
 import { explainCause } from '../lepton/failures';
+import { within } from '../timing/within';
 
 export type ProbeVerdict =
   | { readonly kind: 'ready' }
@@ -191,15 +192,18 @@ async function question(
   init: RequestInit,
   bounds: { timeoutMs: number; signal: AbortSignal },
 ): Promise<Answer> {
-  const signal = AbortSignal.any([bounds.signal, AbortSignal.timeout(bounds.timeoutMs)]);
-  try {
+  let timedOut = false;
+  const ask = async (signal: AbortSignal): Promise<Answer> => {
+    signal.addEventListener('abort', () => (timedOut = !bounds.signal.aborted));
     // An endpoint of the service is as far away as the service itself: the same proxies lead to both.
     const response = await fetch(url, { ...init, signal, redirect: 'manual', dispatcher: probingDispatcher() });
     const body = await response.text();
     return { kind: 'answer', status: response.status, body: body.slice(0, 1_000_000) };
+  };
+  try {
+    return await within({ ms: bounds.timeoutMs, signal: bounds.signal }, ask);
   } catch (error) {
     if (bounds.signal.aborted) throw error;
-    const timedOut = signal.aborted;
     const reason = timedOut ? `nothing within ${bounds.timeoutMs / 1_000} s` : explainCause(error);
     return { kind: 'silence', reason, timedOut };
   }

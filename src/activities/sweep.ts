@@ -1,6 +1,7 @@
 import { Context, getClient } from '@temporalio/activity';
 import type { PlatformRef } from '../contract/plan';
 import { sweep, type SweepReport } from '../sweeper/sweep';
+import { within } from '../timing/within';
 import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 
@@ -37,22 +38,24 @@ export function createSweepActivities(dependencies: ActivityDependencies) {
     }): Promise<RecordedSweep> {
       return attempt({ subject: `sweep of ${input.platform.workspace}`, purpose: 'teardown' }, async ({ signal }) => {
         const { client } = await dependencies.platform(input.platform);
-        const outOfTime = AbortSignal.timeout(workMs(Context.current().info.startToCloseTimeoutMs));
-        const report = await sweep({
-          temporal: getClient(),
-          platform: client,
-          ref: input.platform,
-          home: { runs: dependencies.runsFolder },
-          origin: dependencies.origin,
-          secretsOf: (invocation) => dependencies.secretsOf({ invocation, platform: input.platform }),
-          graceSeconds: input.graceSeconds,
-          dryRun: false,
-          signal,
-          outOfTime,
+        const ms = workMs(Context.current().info.startToCloseTimeoutMs);
+        return within({ ms }, async (outOfTime) => {
+          const report = await sweep({
+            temporal: getClient(),
+            platform: client,
+            ref: input.platform,
+            home: { runs: dependencies.runsFolder },
+            origin: dependencies.origin,
+            secretsOf: (invocation) => dependencies.secretsOf({ invocation, platform: input.platform }),
+            graceSeconds: input.graceSeconds,
+            dryRun: false,
+            signal,
+            outOfTime,
+          });
+          // Not before: they are masked in what a sweep brings home.
+          if (!outOfTime.aborted) await dependencies.forgetStaleSecrets(getClient());
+          return recordable(report);
         });
-        // Not before: they are masked in what a sweep brings home.
-        if (!outOfTime.aborted) await dependencies.forgetStaleSecrets(getClient());
-        return recordable(report);
       });
     },
   };

@@ -8,6 +8,7 @@ import type {
   RuntimeHost,
   RuntimeNote,
 } from '../../runtime';
+import { within } from '../../../timing/within';
 import { Lifeline } from './lifeline';
 import { limitsFor, type Limits } from './limits/rule';
 import { describeEnd, lastLines, outOfMemoryNote, OWN_LINE, terminationOf } from './outcome';
@@ -241,12 +242,12 @@ function limitsOf({ resource_requirement: resources }: DeploymentSpecBody): Limi
 /** Any answer but a server error: what the server says to whom is not for this to judge. */
 async function answers(url: string, token: string | undefined, signal: AbortSignal): Promise<boolean> {
   try {
-    const response = await fetch(url, {
-      headers: token ? { authorization: `Bearer ${token}` } : {},
-      signal: AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]),
+    const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+    return await within({ ms: PROBE_TIMEOUT_MS, signal }, async (bounded) => {
+      const response = await fetch(url, { headers, signal: bounded });
+      await response.body?.cancel();
+      return response.status < 500;
     });
-    await response.body?.cancel();
-    return response.status < 500;
   } catch {
     return false;
   }
