@@ -8,7 +8,6 @@ import {
   testHome,
   until,
   type CommandBench,
-  type LeptonStandIn,
 } from '../support/command';
 import { emptyInventory } from '../support/simulated';
 
