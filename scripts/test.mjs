@@ -12,7 +12,8 @@ const args = [
   require.resolve('jest/bin/jest'),
   '--json',
   `--outputFile=${report}`,
-  '--maxWorkers=2',
+  // More than the two cores of a small machine: much of what tests do is wait.
+  '--maxWorkers=3',
   ...process.argv.slice(2),
 ];
 const { status } = spawnSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });

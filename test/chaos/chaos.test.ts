@@ -36,7 +36,7 @@ async function part(
 }
 
 test('faults crossed with cancels and terminations leave nothing and lose nothing', async () => {
-  await part(await inProcessStand(), quickEvents, { count: 24, atOnce: 8 });
+  await part(await inProcessStand(), quickEvents, { count: 18, atOnce: 6 });
 }, 240_000);
 
 test('nor do processes that are killed at those moments', async () => {
