@@ -24,7 +24,7 @@ test('a budget: estimated by the dry run, counted by status, and at its limit th
   const [, id = ''] = await running.untilSaid(/run ([0-9a-f]{16}) started/);
   await running.untilSaid(/(?:awaiting ready|running job)/);
   const status = await bench.run(['status', id], platform.env);
-  expect(status.stdout).toMatch(/cost: [\d.]+ of 12 EUR/);
+  expect(status).toMatchObject({ code: 0, stdout: expect.stringMatching(/cost: [\d.]+ of 12 EUR/) });
   const { code, stderr } = await running.finished;
   expect(code).toBe(1);
   expect(stderr).toMatch(/reached execution\.budget\.limit \(12 EUR\) and was torn down; it cost [\d.]+ EUR/);

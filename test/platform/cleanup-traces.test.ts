@@ -93,7 +93,7 @@ test('without API and without a job nobody can say whether a folder is left: it 
     {
       path: `/x/${invocation}`,
       reason: expect.stringMatching(/no storage API.*only the host that started the run/),
-      command: expect.stringMatching(new RegExp(`^evalsaga cleanup ${invocation} \\(on the host`)),
+      command: `evalsaga cleanup ${invocation}`,
     },
   ]);
 });
