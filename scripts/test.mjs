@@ -12,8 +12,7 @@ const args = [
   require.resolve('jest/bin/jest'),
   '--json',
   `--outputFile=${report}`,
-  // More than the two cores of a small machine: much of what tests do is wait.
-  '--maxWorkers=3',
+  '--maxWorkers=2',
   ...process.argv.slice(2),
 ];
 const { status } = spawnSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
