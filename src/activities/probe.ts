@@ -192,9 +192,7 @@ async function question(
   init: RequestInit,
   bounds: { timeoutMs: number; signal: AbortSignal },
 ): Promise<Answer> {
-  let timedOut = false;
   const ask = async (signal: AbortSignal): Promise<Answer> => {
-    signal.addEventListener('abort', () => (timedOut = !bounds.signal.aborted));
     // An endpoint of the service is as far away as the service itself: the same proxies lead to both.
     const response = await fetch(url, { ...init, signal, redirect: 'manual', dispatcher: probingDispatcher() });
     const body = await response.text();
@@ -204,6 +202,7 @@ async function question(
     return await within({ ms: bounds.timeoutMs, signal: bounds.signal }, ask);
   } catch (error) {
     if (bounds.signal.aborted) throw error;
+    const timedOut = (error as Error).name === 'TimeoutError';
     const reason = timedOut ? `nothing within ${bounds.timeoutMs / 1_000} s` : explainCause(error);
     return { kind: 'silence', reason, timedOut };
   }

@@ -7,6 +7,7 @@ import { hasLivePoller } from '../stack/pollers';
 import { isMissing, isRunning, readRecord, type ServiceName } from '../stack/record';
 import { InfrastructureError } from '../temporal/errors';
 import { isOutage } from '../temporal/grpc';
+import { throughOutages } from '../temporal/through-outages';
 import type { CommandContext } from './command';
 import { onInterrupts, type Interrupts } from './interrupts';
 import { createView, type RunView } from './live-view';
@@ -67,16 +68,15 @@ export async function attach(attachment: Attachment): Promise<Attached> {
 /** A cancel that Temporal did not hear is asked for again, until the user leaves: it must not be lost unseen. */
 async function cancelUntilHeard(cancel: { attachment: Attachment; view: RunView; signal: AbortSignal }): Promise<void> {
   const { attachment, view, signal } = cancel;
-  for (let tries = 1; ; tries += 1) {
-    try {
-      await cancelRun(attachment.session.client, attachment.invocation);
-      return;
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!isOutage(error)) throw error;
-      if (tries === 1) view.say('Temporal does not answer; the cancel is asked for again until it does');
-    }
-    await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+  try {
+    await throughOutages(() => cancelRun(attachment.session.client, attachment.invocation), {
+      withinMs: Infinity,
+      pauseMs: RETRY_MS,
+      onAway: () => view.say('Temporal does not answer; the cancel is asked for again until it does'),
+      signal,
+    });
+  } catch (error) {
+    if (!signal.aborted) throw error;
   }
 }
 

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { createInflate, crc32, type Inflate } from 'node:zlib';
 import type { CollectorLine } from './collector-protocol';
-import { maskFile, type FileContent } from './mask-file';
+import { maskFile } from './mask-file';
 import { UnusableFolder } from './remote-tree';
-import { draftFor } from './whole-file';
+import { draftFor, type FileContent } from './whole-file';
 
 /** What the log said of a file before its pieces. */
 type Announced = Pick<Extract<CollectorLine, { kind: 'file' }>, 'index' | 'size' | 'sha256'>;

@@ -1,26 +1,16 @@
 import { createReadStream } from 'node:fs';
-import { open, rename, rm, stat } from 'node:fs/promises';
-import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { ByteMask } from './byte-mask';
-import { maskZip } from './mask-zip';
-import { draftFor } from './whole-file';
+import { maskZip, mostUnpacked } from './mask-zip';
+import { writeWholeFrom, type FileContent } from './whole-file';
 
 /**
  * Secrets in files that a job wrote: a harness may put its environment, or a request with its headers, into its artefacts.
  * They are masked before a file takes its place at home, after its content was checked against the original. A file
  * without a secret stays as it is, byte for byte.
  */
-
-export interface FileContent {
-  readonly size: number;
-  /** Hexadecimal. */
-  readonly sha256: string;
-}
-
-/** Bytes that a compressed file may unpack to; one that is larger (a bomb, most likely) is not looked into. */
-const mostUnpacked = 4 * 1024 ** 3;
 
 /** Masks the file in place; what it holds now, or `undefined` when nothing had to be masked. */
 export async function maskFile(file: string, secrets: readonly string[]): Promise<FileContent | undefined> {
@@ -92,29 +82,10 @@ async function rewrite(
   file: string,
   { packed, secrets, isBinary }: { packed: boolean; secrets: readonly string[]; isBinary: boolean },
 ): Promise<FileContent> {
-  const draft = draftFor(file);
-  const handle = await open(draft, 'wx');
-  try {
-    const hash = createHash('sha256');
-    const masked = async function* (): AsyncGenerator<Uint8Array> {
-      const mask = new ByteMask(secrets, { keepLength: isBinary });
-      for await (const chunk of contentOf(file, packed)) yield mask.push(chunk);
-      yield mask.end();
-    };
-    const save = async (source: AsyncIterable<Uint8Array>): Promise<void> => {
-      for await (const chunk of source) {
-        hash.update(chunk);
-        await handle.writeFile(chunk);
-      }
-    };
-    if (packed) await pipeline(masked, createGzip(), save);
-    else await save(masked());
-    await handle.sync();
-    const { size } = await stat(draft);
-    await rename(draft, file);
-    return { size, sha256: hash.digest('hex') };
-  } finally {
-    await handle.close();
-    await rm(draft, { force: true });
-  }
+  const masked = async function* (): AsyncGenerator<Uint8Array> {
+    const mask = new ByteMask(secrets, { keepLength: isBinary });
+    for await (const chunk of contentOf(file, packed)) yield mask.push(chunk);
+    yield mask.end();
+  };
+  return writeWholeFrom(file, (save) => (packed ? pipeline(masked, createGzip(), save) : save(masked())));
 }

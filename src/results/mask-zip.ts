@@ -1,11 +1,8 @@
-import { createHash } from 'node:crypto';
-import { open, rename, rm, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { openPromise, type Entry, type ZipFile as ZipReader } from 'yauzl';
 import { ZipFile as ZipWriter } from 'yazl';
 import { ByteMask } from './byte-mask';
-import type { FileContent } from './mask-file';
-import { draftFor } from './whole-file';
+import { writeWholeFrom, type FileContent } from './whole-file';
 
 /** Secrets in what a zip archive holds (also `.npz`, `.pt`, `.xlsx`): it is written anew when there are any. */
 
@@ -15,8 +12,9 @@ export type MaskedZip =
   /** No archive after all, a damaged, an encrypted or a too large one. */
   | { readonly kind: 'unreadable' };
 
-/** Bytes that all entries together may unpack to, and their number: what is beyond is a bomb, most likely. */
-const mostUnpacked = 4 * 1024 ** 3;
+/** Bytes that a packed file may unpack to; one that is larger (a bomb, most likely) is not looked into. */
+export const mostUnpacked = 4 * 1024 ** 3;
+/** The same for an archive's entries. */
 const mostEntries = 10_000;
 
 /** Masks the archive in place. Streams: memory does not grow with what it holds. */
@@ -80,29 +78,16 @@ async function lookInto(file: string, secrets: readonly string[]): Promise<reado
 
 /** The same entries in the same order, with their times, modes and ways of packing. */
 async function rewrite(file: string, members: readonly Member[], secrets: readonly string[]): Promise<FileContent> {
-  const draft = draftFor(file);
-  const handle = await open(draft, 'wx');
-  try {
-    const hash = createHash('sha256');
-    await withArchive(file, async (archive) => {
+  return withArchive(file, (archive) =>
+    writeWholeFrom(file, (save) => {
       const written = new ZipWriter();
       for (const member of members) add(written, member, { archive, secrets });
       const output = written.outputStream as Readable;
       written.on('error', (error: Error) => output.destroy(error));
       written.end();
-      for await (const chunk of output) {
-        hash.update(chunk as Buffer);
-        await handle.writeFile(chunk as Buffer);
-      }
-    });
-    await handle.sync();
-    const { size } = await stat(draft);
-    await rename(draft, file);
-    return { size, sha256: hash.digest('hex') };
-  } finally {
-    await handle.close();
-    await rm(draft, { force: true });
-  }
+      return save(output as AsyncIterable<Uint8Array>);
+    }),
+  );
 }
 
 function add(

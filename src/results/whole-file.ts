@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -24,6 +24,31 @@ export async function writeWhole<T>(file: string, write: (draft: FileHandle) => 
     await rm(draft, { force: true });
     throw error;
   }
+}
+
+/** What a file holds. */
+export interface FileContent {
+  readonly size: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
+export type Save = (source: AsyncIterable<Uint8Array>) => Promise<void>;
+
+/** The same for content that streams: `write` gives it all to `save`. Resolves to what the file holds then. */
+export async function writeWholeFrom(file: string, write: (save: Save) => Promise<void>): Promise<FileContent> {
+  return writeWhole(file, async (draft) => {
+    const hash = createHash('sha256');
+    let size = 0;
+    await write(async (source) => {
+      for await (const chunk of source) {
+        hash.update(chunk);
+        size += chunk.length;
+        await draft.writeFile(chunk);
+      }
+    });
+    return { size, sha256: hash.digest('hex') };
+  });
 }
 
 /** A name in the same folder that nobody else uses. */

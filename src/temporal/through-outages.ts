@@ -6,21 +6,26 @@ export interface OutagePatience {
   readonly withinMs: number;
   /** Between two attempts. Default 500. */
   readonly pauseMs?: number;
+  /** Called once, when Temporal is found to be away. */
+  readonly onAway?: () => void;
+  /** Ends the patience: the last error is thrown. */
+  readonly signal?: AbortSignal;
 }
 
 /** What `attempt` comes to, made again while Temporal is away. Throws its error when that lasts, and any other at once. */
 export async function throughOutages<T>(
   attempt: () => Promise<T>,
-  { withinMs, pauseMs = 500 }: OutagePatience,
+  { withinMs, pauseMs = 500, onAway, signal }: OutagePatience,
 ): Promise<T> {
   const deadline = Date.now() + withinMs;
-  for (;;) {
+  for (let tries = 1; ; tries += 1) {
     try {
       return await attempt();
     } catch (error) {
-      if (!isAway(error) || Date.now() + pauseMs > deadline) throw error;
-      await sleep(pauseMs);
+      if (!isAway(error) || signal?.aborted || Date.now() + pauseMs > deadline) throw error;
+      if (tries === 1) onAway?.();
     }
+    await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
   }
 }
 

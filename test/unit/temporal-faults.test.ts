@@ -88,4 +88,21 @@ describe('a start while Temporal is away', () => {
     await expect(throughOutages(attempt, { withinMs: 60_000 })).rejects.toBe(denied);
     expect(left).toEqual([transport]);
   });
+
+  test('it is said once that Temporal is away; who leaves waits no longer', async () => {
+    const said: string[] = [];
+    const leaving = new AbortController();
+    const { attempt, left } = failing(transport, fault(14), transport, transport);
+    const onAway = (): void => void said.push('away');
+    const trying = throughOutages(
+      () => {
+        if (left.length === 2) leaving.abort();
+        return attempt();
+      },
+      { withinMs: Infinity, pauseMs: 1, onAway, signal: leaving.signal },
+    );
+    await expect(trying).rejects.toBe(transport);
+    expect(said).toEqual(['away']);
+    expect(left).toHaveLength(1);
+  });
 });

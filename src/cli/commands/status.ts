@@ -52,14 +52,17 @@ async function warnWhereNothingGoesOn(run: RunDescription, session: Session, con
   await warnWithoutWorker(run, session, context);
   const { invocation, tasks } = run.snapshot;
   const open = tasks.filter(({ phase }) => phase !== 'done').map(({ index }) => index);
-  const stalls = await stallsOf(session.client, invocation, open);
+  // The question itself has been answered: a Temporal that goes away just now takes nothing from it.
+  const stalls = await stallsOf(session.client, invocation, open).catch(() => []);
   const text = stallText(stalls, { invocation, program: programName(context.env) });
   if (text !== undefined) context.output.warn(text);
 }
 
 async function warnWithoutWorker(run: RunDescription, { client }: Session, context: CommandContext): Promise<void> {
   const record = await readRecord(context.home, 'worker');
-  const isServed = isMissing(record) ? false : isRunning(record) || (await hasLivePoller(client, run.taskQueue));
+  const isServed = isMissing(record)
+    ? false
+    : isRunning(record) || (await hasLivePoller(client, run.taskQueue).catch(() => true));
   if (isServed) return;
   const why = isMissing(record) ? 'the background worker has ended' : `nobody serves task queue "${run.taskQueue}"`;
   context.output.warn(
