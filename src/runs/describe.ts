@@ -130,7 +130,7 @@ async function currentSnapshot(
       client.workflow.getHandle(runWorkflowId(invocation)).query(runStatus),
     );
   } catch (error) {
-    // A worker that does not answer: the deadline passes, and which end notices first names it. All else is Temporal itself.
+    // A worker that does not answer: the deadline passes, and which end notices first names it. An outage is Temporal itself.
     const isLate = Date.now() >= deadline - 100 || grpcCodeOf(error) === grpcCodes.deadlineExceeded;
     if (isOutage(error) && !isLate) throw error;
     const plan = await storedPlan(home, invocation);

@@ -55,12 +55,16 @@ export const grpcCodeOf = (error: unknown): number | undefined => faultIn(error)
 export function isOutage(error: unknown): boolean {
   if (isConnectTimeout(error)) return true;
   const fault = faultIn(error);
-  return fault !== undefined && outages.has(fault.code) && !isOversized(fault);
+  return fault !== undefined && outages.has(fault.code) && !isOversized(fault) && !isOfWorker(fault);
 }
 
 /** gRPC's bound on one message has the code of an exhausted quota, but no wait makes the message smaller. */
 const isOversized = ({ code, details }: GrpcFault): boolean =>
   code === grpcCodes.resourceExhausted && /larger than max/i.test(details);
+
+/** Temporal itself answers: it holds few questions for a worker that has not answered the ones before. */
+const isOfWorker = ({ code, details }: GrpcFault): boolean =>
+  code === grpcCodes.resourceExhausted && /query buffer is full/i.test(details);
 
 /** Whether it is an error of Temporal's client that carries gRPC's status. Pure. */
 export const isTemporalFault = (error: unknown): boolean => isConnectTimeout(error) || faultIn(error) !== undefined;

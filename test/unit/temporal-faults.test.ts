@@ -37,6 +37,12 @@ test('a message beyond gRPC\u2019s bound is none, although its code is that of a
   expect(explainFault(tooLarge, cluster)?.message).toContain('larger than max');
 });
 
+test('questions that wait for a worker are none, although they have the code of a quota too', () => {
+  const waiting =
+    'consistent query buffer is full, this may be caused by too many queries and workflow not able to process query fast enough';
+  expect(isOutage(fault(8, waiting))).toBe(false);
+});
+
 test('errors of others are not taken for Temporal\u2019s', () => {
   for (const error of [new Error('x'), Object.assign(new Error('x'), { code: 14 }), 'x', undefined]) {
     expect(isOutage(error)).toBe(false);
