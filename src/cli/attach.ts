@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancelRun, stallsOf, watchRun, type RunDescription } from '../client';
+import { servingText } from '../report/serving';
 import { stallText } from '../report/stalls';
 import { harmlessLine } from '../report/terminal-text';
 import { describeDeath } from '../stack/health';
-import { hasLivePoller } from '../stack/pollers';
+import { servingOf, type Serving } from '../stack/pollers';
 import { isMissing, isRunning, readRecord, type ServiceName } from '../stack/record';
 import { InfrastructureError } from '../temporal/errors';
 import { isOutage } from '../temporal/grpc';
@@ -155,18 +156,23 @@ async function watchBackground(watch: Watch): Promise<void> {
     if (isMissing(platform)) tell('platform', describeDeath('platform', home));
     if (isRunning(worker)) told.delete('worker');
     else if (isMissing(worker)) tell('worker', describeDeath('worker', home));
-    else if (!(await isServed(attachment))) tell('worker', `Nobody serves task queue "${attachment.taskQueue}".`);
+    else if ((await serving(attachment)).kind === 'nobody')
+      tell('worker', `Nobody serves task queue "${attachment.taskQueue}".`);
     if (stalled !== undefined || round % STALL_ROUNDS !== 0) continue;
     stalled = await whyStalled(watch);
     if (stalled !== undefined) view.say(stalled);
   }
 }
 
-const isServed = ({ session, taskQueue }: Attachment): Promise<boolean> =>
-  hasLivePoller(session.client, taskQueue).catch(() => true);
+/** Where Temporal does not say, it is taken for served. */
+const serving = ({ session, taskQueue, invocation }: Attachment): Promise<Serving> =>
+  servingOf(session.client, { taskQueue, invocation }).catch(() => ({ kind: 'served' }));
 
+/** Workers are there, but none that may carry it on, or can. */
 async function whyStalled({ attachment, seen }: Watch): Promise<string | undefined> {
-  const { session, context, invocation } = attachment;
+  const { session, context, invocation, taskQueue } = attachment;
+  const served = await serving(attachment);
+  if (served.kind === 'other builds') return servingText(served, { taskQueue, program: programName(context.env) });
   const open = seen.run?.snapshot.tasks.filter(({ phase }) => phase !== 'done').map(({ index }) => index);
   const stalls = await stallsOf(session.client, invocation, open ?? []).catch(() => []);
   return stallText(stalls, { invocation, program: programName(context.env) });

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import type { TaskPhase } from '../../src/contract/state';
+import { servingOf } from '../../src/stack/pollers';
 import { benchWorker, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { until } from '../support/command';
 import { runPlan } from '../support/plans';
@@ -141,11 +142,17 @@ test.concurrent('of two builds, each run stays with the one that began it', asyn
   const two = runPlan({ outputRoot: scenario.outputRoot, tasks: ['begun-after'] });
 
   const stopOld = await workerOf('old');
-  await makeCurrent('old');
   await scenario.start(one);
+  // A worker is there, and yet nobody carries it on: whoever asks is told.
+  const whoServes = () => servingOf(bench.client, { taskQueue: scenario.taskQueue, invocation: one.invocation });
+  const old = { deploymentName, buildId: 'old' };
+  await until('the worker of a build is seen', async () => (await whoServes()).kind === 'other builds');
+  expect(await whoServes()).toEqual({ kind: 'other builds', builds: [old], wanted: ['unversioned'], hasBegun: false });
+  await makeCurrent('old');
   await scenario.until(one, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
   const stopNew = await workerOf('new');
   await makeCurrent('new');
+  expect(await whoServes()).toEqual({ kind: 'served' });
   await scenario.start(two);
   expect((await scenario.closed(one)).status).toBe('succeeded');
   expect((await scenario.closed(two)).status).toBe('succeeded');

@@ -2,8 +2,9 @@ import { describeRun, listRuns, resolveInvocation, stallsOf, type RunDescription
 import { runsTable, stackTable } from '../../report/overview';
 import { runDocument } from '../../report/run-document';
 import { statusText } from '../../report/run-status';
+import { servingText } from '../../report/serving';
 import { stallText } from '../../report/stalls';
-import { hasLivePoller } from '../../stack/pollers';
+import { servingOf } from '../../stack/pollers';
 import { isMissing, isRunning, readRecord } from '../../stack/record';
 import { findTemporal, type TemporalReach } from '../../stack/stack';
 import { stackStatus, type ServiceStatus } from '../../stack/status';
@@ -59,15 +60,18 @@ async function warnWhereNothingGoesOn(run: RunDescription, session: Session, con
 }
 
 async function warnWithoutWorker(run: RunDescription, { client }: Session, context: CommandContext): Promise<void> {
+  const program = programName(context.env);
   const record = await readRecord(context.home, 'worker');
-  const isServed = isMissing(record)
-    ? false
-    : isRunning(record) || (await hasLivePoller(client, run.taskQueue).catch(() => true));
-  if (isServed) return;
-  const why = isMissing(record) ? 'the background worker has ended' : `nobody serves task queue "${run.taskQueue}"`;
-  context.output.warn(
-    `${why}, so this may be out of date and the run waits; it goes on with: ${programName(context.env)} up`,
-  );
+  if (isMissing(record)) {
+    const why = 'the background worker has ended, so this may be out of date and the run waits';
+    return context.output.warn(`${why}; it goes on with: ${program} up`);
+  }
+  const { taskQueue, snapshot } = run;
+  const serving = await servingOf(client, { taskQueue, invocation: snapshot.invocation }).catch(() => undefined);
+  // One of this home that has just begun may not have asked Temporal for work yet.
+  if (serving === undefined || (serving.kind === 'nobody' && isRunning(record))) return;
+  const text = servingText(serving, { taskQueue, program });
+  if (text !== undefined) context.output.warn(text);
 }
 
 const RECENT = 10;

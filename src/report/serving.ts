@@ -1,0 +1,42 @@
+import type { Build, Serving } from '../stack/pollers';
+import { harmlessLine } from './terminal-text';
+
+/** Why nobody carries a run on although Temporal has it, and what to do; `undefined`: somebody does. Pure. */
+export function servingText(
+  serving: Serving,
+  { taskQueue, program }: { readonly taskQueue: string; readonly program: string },
+): string | undefined {
+  switch (serving.kind) {
+    case 'served':
+      return undefined;
+    case 'nobody':
+      return `nobody serves task queue "${taskQueue}", so the run waits; it goes on with: ${program} up`;
+    case 'other builds':
+      return ofOtherBuilds(serving, { taskQueue, program });
+  }
+}
+
+function ofOtherBuilds(
+  { builds, wanted, hasBegun }: Extract<Serving, { kind: 'other builds' }>,
+  { taskQueue, program }: { readonly taskQueue: string; readonly program: string },
+): string {
+  const there = `task queue "${taskQueue}" is served by workers of ${list(builds)} only`;
+  const [first] = wanted;
+  if (hasBegun && first !== undefined && first !== 'unversioned') {
+    return `${there}, but the run has begun on ${name(first)}, so it waits; it goes on with a worker of that build: EVALSAGA_DEPLOYMENT_NAME=${harmlessLine(first.deploymentName)} EVALSAGA_BUILD_ID=${harmlessLine(first.buildId)} ${program} worker`;
+  }
+  const [build] = builds.filter((one) => one !== 'unversioned');
+  if (build === undefined)
+    return `${there}, but Temporal gives what begins to ${list(wanted)}, so the run waits; it goes on with a worker of that.`;
+  const current = wanted.every((one) => one === 'unversioned')
+    ? 'and no build is current'
+    : `but current is ${list(wanted)}`;
+  return `${there}, ${current}, so the run waits; it goes on with: temporal worker deployment set-current-version --deployment-name ${harmlessLine(build.deploymentName)} --build-id ${harmlessLine(build.buildId)}`;
+}
+
+const list = (builds: readonly Build[]): string => builds.map(name).join(' and ');
+
+const name = (build: Build): string =>
+  build === 'unversioned'
+    ? 'no build'
+    : `build "${harmlessLine(build.buildId)}" of deployment "${harmlessLine(build.deploymentName)}"`;
