@@ -6,10 +6,19 @@ import { fitWords } from './wording';
 /** Well below the heartbeat timeout (workflows/activity-groups.ts): a missing one means that this worker is gone. */
 const heartbeatIntervalMs = 4_000;
 
+export interface Attempt {
+  /** Aborted when the activity is cancelled or its worker ends. */
+  readonly signal: AbortSignal;
+  /** From 1. */
+  readonly attempt: number;
+  /** Milliseconds since the activity was scheduled, earlier attempts included. */
+  readonly elapsedMs: number;
+}
+
 /** Runs one attempt of an activity: whatever it throws leaves as a failure that says whether to retry. */
 export async function attempt<T>(
   options: { readonly subject: string; readonly purpose: Purpose },
-  work: (context: { readonly signal: AbortSignal; readonly attempt: number; readonly elapsedMs: number }) => Promise<T>,
+  work: (context: Attempt) => Promise<T>,
 ): Promise<T> {
   const { info, cancellationSignal: signal, heartbeat } = Context.current();
   const pulse = setInterval(() => heartbeat(), heartbeatIntervalMs);

@@ -5,7 +5,7 @@ import { LeptonError } from '../lepton/errors';
 import { isMarkedWith, renderDeployment } from '../lepton/render';
 import { pollDelayMs } from '../lepton/retry-timing';
 import type { Deployment, LeptonClient } from '../lepton/types';
-import { attempt, reportObservation } from './attempt';
+import { attempt, reportObservation, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { circumstancesOf, describeDeployment, readDeploymentState, reasonsOf } from './endpoint-state';
 import { finalFailure, goneDelayMs, notReady } from './failures';
@@ -14,113 +14,59 @@ import { probeModel, type ProbeVerdict } from './probe';
 import { probeKeyOf } from './probe-key';
 
 /** Creating, awaiting and removing the endpoints of tasks. Every one is safe to repeat: names are deterministic. */
-export function createEndpointActivities(dependencies: ActivityDependencies) {
-  const subjectOf = ({ name, index }: { name: string; index: number }) => `endpoint ${name} of task ${index}`;
+export const createEndpointActivities = (dependencies: ActivityDependencies) => ({
+  /**
+   * Creates the endpoint, or adopts it when an earlier attempt did (the answer was lost, the worker died). The request
+   * is never aborted half-way: a cancelled task waits for its outcome and then removes what came of it. `lost`: earlier
+   * attempts had no answer, and what they asked for may still be carried out.
+   */
+  createEndpoint: (input: CreateEndpointInput): Promise<{ lost: boolean }> =>
+    attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ attempt: count }) => {
+      await create(dependencies, input);
+      return { lost: count > 1 };
+    }),
 
-  return {
-    /**
-     * Creates the endpoint, or adopts it when an earlier attempt did (the answer was lost, the worker died). The request
-     * is never aborted half-way: a cancelled task waits for its outcome and then removes what came of it. `lost`: earlier
-     * attempts had no answer, and what they asked for may still be carried out.
-     */
-    async createEndpoint(input: CreateEndpointInput): Promise<{ lost: boolean }> {
-      return attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ attempt: count }) => {
-        const { client } = await dependencies.platform(input.platform);
-        const spec = renderDeployment(input.spec, {
-          marks: { invocation: input.invocation, index: input.index, origin: dependencies.origin },
-          nodeGroupId: await resolveNodeGroup(client, input.spec.nodeGroup),
-          resolve: await dependencies.hostSecrets(input.invocation),
-        });
-        try {
-          await client.createDeployment({ name: input.name, spec });
-        } catch (error) {
-          if (!(error instanceof LeptonError && error.kind === 'conflict')) throw error;
-          await adopt(client, input);
-        }
-        return { lost: count > 1 };
-      });
-    },
+  /** Looks once: resolves to the endpoint's base URL when it is Ready (platform's word and probe), else NotReady. */
+  awaitEndpointReady: (input: AwaitReadyInput): Promise<{ url: string }> =>
+    attempt({ subject: subjectOf(input), purpose: 'reading' }, (look) => lookWhetherReady(dependencies, input, look)),
 
-    /** Looks once: resolves to the endpoint's base URL when it is Ready (platform's word and probe), else NotReady. */
-    async awaitEndpointReady(input: AwaitReadyInput): Promise<{ url: string }> {
-      return attempt({ subject: subjectOf(input), purpose: 'reading' }, async ({ signal, elapsedMs }) => {
-        const { client, lookups, pace } = await dependencies.platform(input.platform);
-        const again = pollDelayMs({ elapsedMs, platform: pace });
-        const deployment = await lookups.deployment(input.name);
-        const state = readDeploymentState(deployment);
-        switch (state.kind) {
-          case 'ready': {
-            const verdict = await probeModel({
-              url: state.url,
-              kind: 'dedicated',
-              probe: input.probe,
-              signal,
-              key: await probeKeyOf(dependencies, input),
-              onSlow: (message) => void reportObservation(`Ready, but ${message}`),
-            });
-            await reportObservation(verdict.kind === 'ready' ? 'Ready' : `Ready, but ${verdict.message}`);
-            return settleProbe(verdict, state.url, again);
-          }
-          case 'pending': {
-            const message = describeDeployment(deployment, await circumstancesOf(client, deployment, { signal }));
-            await reportObservation(message);
-            throw notReady(`endpoint ${input.name}: ${message}`, again);
-          }
-          case 'failed':
-          case 'absent': {
-            const reason = reasonsOf(deployment, await circumstancesOf(client, deployment, { signal }));
-            throw finalFailure(
-              failureTypes.endpointFailed,
-              `endpoint ${input.name} ${state.kind === 'absent' ? 'is gone: something outside this run removed it' : `went to ${state.name}`}` +
-                (reason === '' ? '' : `: ${reason}`),
-            );
-          }
-        }
-      });
-    },
+  /** Probes an endpoint of the user's own: the same questions as for a dedicated one, and never more than questions. */
+  probeExistingEndpoint: (input: ProbeExistingInput): Promise<void> =>
+    attempt({ subject: `existing endpoint of task ${input.index}`, purpose: 'step' }, (look) =>
+      probeExisting(dependencies, input, look),
+    ),
 
-    /** Probes an endpoint of the user's own: the same questions as for a dedicated one, and never more than questions. */
-    async probeExistingEndpoint(input: ProbeExistingInput): Promise<void> {
-      await attempt(
-        { subject: `existing endpoint of task ${input.index}`, purpose: 'step' },
-        async ({ signal, elapsedMs }) => {
-          const verdict = await probeModel({
-            url: revealed(input.url, await dependencies.hostSecrets(input.invocation)),
-            kind: 'existing',
-            probe: input.probe,
-            signal,
-            key: await probeKeyOf(dependencies, input),
-          });
-          settleProbe(verdict, input.url, pollDelayMs({ elapsedMs, platform: 'lepton' }));
-        },
-      );
-    },
+  /** The endpoint's state in words, for the report of a wait that timed out. */
+  describeEndpoint: (input: NamedEndpoint): Promise<string> =>
+    attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal }) => {
+      const { client } = await dependencies.platform(input.platform);
+      const deployment = await client.getDeployment(input.name, { signal });
+      return describeDeployment(deployment, await circumstancesOf(client, deployment, { signal }));
+    }),
 
-    /** The endpoint's state in words, for the report of a wait that timed out. */
-    async describeEndpoint(input: NamedEndpoint): Promise<string> {
-      return attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal }) => {
-        const { client } = await dependencies.platform(input.platform);
-        const deployment = await client.getDeployment(input.name, { signal });
-        return describeDeployment(deployment, await circumstancesOf(client, deployment, { signal }));
-      });
-    },
+  /**
+   * Looks once and resolves when the endpoint is gone (404). Until then deletes it, again if need be, and throws
+   * NotReady. An endpoint of the same name that is not this task's is somebody else's, and left alone.
+   */
+  removeEndpoint: (input: NamedEndpoint): Promise<void> =>
+    attempt({ subject: subjectOf(input), purpose: 'teardown' }, () => remove(dependencies, input)),
+});
 
-    /**
-     * Looks once and resolves when the endpoint is gone (404). Until then deletes it, again if need be, and throws
-     * NotReady. An endpoint of the same name that is not this task's is somebody else's, and left alone.
-     */
-    async removeEndpoint(input: NamedEndpoint): Promise<void> {
-      await attempt({ subject: subjectOf(input), purpose: 'teardown' }, async () => {
-        const { client, pace } = await dependencies.platform(input.platform);
-        const deployment = await client.getDeployment(input.name);
-        if (!deployment || !isMarkedWith(deployment.spec.envs, input)) return;
-        const state = deployment.status?.phase ?? deployment.status?.state;
-        if (state !== 'Deleting') await client.deleteDeployment(input.name);
-        if (!(await client.getDeployment(input.name))) return;
-        throw notReady(`endpoint ${input.name} is being deleted (${state ?? 'unknown state'})`, goneDelayMs[pace]);
-      });
-    },
-  };
+const subjectOf = ({ name, index }: { name: string; index: number }) => `endpoint ${name} of task ${index}`;
+
+async function create(dependencies: ActivityDependencies, input: CreateEndpointInput): Promise<void> {
+  const { client } = await dependencies.platform(input.platform);
+  const spec = renderDeployment(input.spec, {
+    marks: { invocation: input.invocation, index: input.index, origin: dependencies.origin },
+    nodeGroupId: await resolveNodeGroup(client, input.spec.nodeGroup),
+    resolve: await dependencies.hostSecrets(input.invocation),
+  });
+  try {
+    await client.createDeployment({ name: input.name, spec });
+  } catch (error) {
+    if (!(error instanceof LeptonError && error.kind === 'conflict')) throw error;
+    await adopt(client, input);
+  }
 }
 
 async function adopt(client: LeptonClient, input: CreateEndpointInput): Promise<void> {
@@ -138,6 +84,60 @@ async function adopt(client: LeptonClient, input: CreateEndpointInput): Promise<
   }
 }
 
+async function lookWhetherReady(
+  dependencies: ActivityDependencies,
+  input: AwaitReadyInput,
+  { signal, elapsedMs }: Attempt,
+): Promise<{ url: string }> {
+  const { client, lookups, pace } = await dependencies.platform(input.platform);
+  const again = pollDelayMs({ elapsedMs, platform: pace });
+  const deployment = await lookups.deployment(input.name);
+  const state = readDeploymentState(deployment);
+  switch (state.kind) {
+    case 'ready': {
+      const verdict = await probeModel({
+        url: state.url,
+        kind: 'dedicated',
+        probe: input.probe,
+        signal,
+        key: await probeKeyOf(dependencies, input),
+        onSlow: (message) => void reportObservation(`Ready, but ${message}`),
+      });
+      await reportObservation(verdict.kind === 'ready' ? 'Ready' : `Ready, but ${verdict.message}`);
+      return settleProbe(verdict, state.url, again);
+    }
+    case 'pending': {
+      const message = describeDeployment(deployment, await circumstancesOf(client, deployment, { signal }));
+      await reportObservation(message);
+      throw notReady(`endpoint ${input.name}: ${message}`, again);
+    }
+    case 'failed':
+    case 'absent': {
+      const reason = reasonsOf(deployment, await circumstancesOf(client, deployment, { signal }));
+      throw finalFailure(
+        failureTypes.endpointFailed,
+        `endpoint ${input.name} ${state.kind === 'absent' ? 'is gone: something outside this run removed it' : `went to ${state.name}`}` +
+          (reason === '' ? '' : `: ${reason}`),
+      );
+    }
+  }
+}
+
+async function probeExisting(
+  dependencies: ActivityDependencies,
+  input: ProbeExistingInput,
+  { signal, elapsedMs }: Attempt,
+): Promise<void> {
+  const verdict = await probeModel({
+    url: revealed(input.url, await dependencies.hostSecrets(input.invocation)),
+    kind: 'existing',
+    probe: input.probe,
+    signal,
+    key: await probeKeyOf(dependencies, input),
+  });
+  settleProbe(verdict, input.url, pollDelayMs({ elapsedMs, platform: 'lepton' }));
+}
+
 function settleProbe(verdict: ProbeVerdict, url: string, againMs: number): { url: string } {
   switch (verdict.kind) {
     case 'ready':
@@ -147,4 +147,14 @@ function settleProbe(verdict: ProbeVerdict, url: string, againMs: number): { url
     case 'mismatch':
       throw finalFailure(failureTypes.endpointMismatch, verdict.message);
   }
+}
+
+async function remove(dependencies: ActivityDependencies, input: NamedEndpoint): Promise<void> {
+  const { client, pace } = await dependencies.platform(input.platform);
+  const deployment = await client.getDeployment(input.name);
+  if (!deployment || !isMarkedWith(deployment.spec.envs, input)) return;
+  const state = deployment.status?.phase ?? deployment.status?.state;
+  if (state !== 'Deleting') await client.deleteDeployment(input.name);
+  if (!(await client.getDeployment(input.name))) return;
+  throw notReady(`endpoint ${input.name} is being deleted (${state ?? 'unknown state'})`, goneDelayMs[pace]);
 }

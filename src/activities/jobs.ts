@@ -3,7 +3,7 @@ import type { NamedJob, SubmitJobInput } from '../contract/inputs';
 import { isMarkedWith, renderJob } from '../lepton/render';
 import { pollDelayMs } from '../lepton/retry-timing';
 import type { Job, LeptonClient } from '../lepton/types';
-import { attempt, reportObservation } from './attempt';
+import { attempt, reportObservation, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, goneDelayMs, notReady } from './failures';
 import { describeJob, readJobState, waitingEvents } from './job-state';
@@ -11,98 +11,107 @@ import { lastLogLine } from './log-tail';
 import { resolveNodeGroup } from './node-groups';
 
 /** Submitting, awaiting, stopping and removing evaluation jobs. Every one is safe to repeat. */
-export function createJobActivities(dependencies: ActivityDependencies) {
-  const subjectOf = ({ name, index }: { name: string; index: number }) => `job ${name} of task ${index}`;
+export const createJobActivities = (dependencies: ActivityDependencies) => ({
+  /**
+   * Submits the job, or adopts the one that an earlier attempt submitted: job names are not unique on the platform, so
+   * each attempt looks for the run's own mark first. Never aborted half-way. `lost` as for `createEndpoint`.
+   */
+  submitJob: (input: SubmitJobInput): Promise<{ id: string; lost: boolean }> =>
+    attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ attempt: count }) => ({
+      id: await submit(dependencies, input),
+      lost: count > 1,
+    })),
 
-  return {
-    /**
-     * Submits the job, or adopts the one that an earlier attempt submitted: job names are not unique on the platform, so
-     * each attempt looks for the run's own mark first. Never aborted half-way. `lost` as for `createEndpoint`.
-     */
-    async submitJob(input: SubmitJobInput): Promise<{ id: string; lost: boolean }> {
-      return attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ attempt: count }) => {
-        const lost = count > 1;
-        const { client } = await dependencies.platform(input.platform);
-        const adopted = (await findOwnJobs(client, input))[0];
-        if (adopted) return { id: idOf(adopted), lost };
-        const spec = renderJob(input.spec, {
-          marks: { invocation: input.invocation, index: input.index, origin: dependencies.origin },
-          nodeGroupId: await resolveNodeGroup(client, input.spec.nodeGroup),
-          resolve: await dependencies.hostSecrets(input.invocation),
-          modelUrl: input.modelUrl,
-        });
-        return { id: idOf(await client.createJob({ name: input.name, spec })), lost };
-      });
-    },
+  /** Looks once: resolves when the job is Completed, fails finally when it ended otherwise, else throws NotReady. */
+  awaitJobCompleted: (input: NamedJob & { readonly id: string }): Promise<void> =>
+    attempt({ subject: subjectOf(input), purpose: 'reading' }, (look) =>
+      lookWhetherCompleted(dependencies, input, look),
+    ),
 
-    /** Looks once: resolves when the job is Completed, fails finally when it ended otherwise, else throws NotReady. */
-    async awaitJobCompleted(input: NamedJob & { readonly id: string }): Promise<void> {
-      await attempt({ subject: subjectOf(input), purpose: 'reading' }, async ({ signal, elapsedMs }) => {
-        const { client, lookups, pace } = await dependencies.platform(input.platform);
-        const job = await lookups.job(input.id);
-        const state = readJobState(job);
-        switch (state.kind) {
-          case 'completed':
-            return;
-          case 'pending': {
-            const events = job === undefined ? [] : await waitingEvents(client, job, { signal });
-            const message = describeJob(job, events);
-            await reportObservation(message);
-            throw notReady(`job ${input.name}: ${message}`, pollDelayMs({ elapsedMs, platform: pace }));
-          }
-          case 'failed': {
-            const last = await lastLogLine(client, input.id, signal);
-            const said = [job?.status?.message ?? '', last === '' ? '' : `last log line: ${last}`].filter(
-              (text) => text !== '',
-            );
-            throw finalFailure(
-              failureTypes.jobFailed,
-              `job ${input.name} ended as ${state.name}${said.length === 0 ? '' : `: ${said.join('; ')}`}`,
-            );
-          }
-          case 'absent':
-            throw finalFailure(
-              failureTypes.jobLost,
-              `job ${input.name} is gone from the platform without a final state: something outside this run removed it`,
-            );
-        }
-      });
-    },
+  /** The job's state in words, for the report of a wait that timed out. */
+  describeJob: (input: NamedJob & { readonly id: string }): Promise<string> =>
+    attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal }) => {
+      const { client } = await dependencies.platform(input.platform);
+      const job = await client.getJob(input.id, { signal });
+      return describeJob(job, job === undefined ? [] : await waitingEvents(client, job, { signal }));
+    }),
 
-    /** The job's state in words, for the report of a wait that timed out. */
-    async describeJob(input: NamedJob & { readonly id: string }): Promise<string> {
-      return attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal }) => {
-        const { client } = await dependencies.platform(input.platform);
-        const job = await client.getJob(input.id, { signal });
-        return describeJob(job, job === undefined ? [] : await waitingEvents(client, job, { signal }));
-      });
-    },
+  /** Asks the job to stop and resolves when it has ended (or never was): it then has written what it has. */
+  stopJob: (input: NamedJob): Promise<void> =>
+    attempt({ subject: subjectOf(input), purpose: 'teardown' }, () => stop(dependencies, input)),
 
-    /** Asks the job to stop and resolves when it has ended (or never was): it then has written what it has. */
-    async stopJob(input: NamedJob): Promise<void> {
-      await attempt({ subject: subjectOf(input), purpose: 'teardown' }, async () => {
-        const { client, pace } = await dependencies.platform(input.platform);
-        const running = (await ownJobs(client, input)).filter((job) => readJobState(job).kind === 'pending');
-        if (running.length === 0) return;
-        const toStop = running.filter((job) => job.status?.state !== 'Stopping');
-        await Promise.all(toStop.map((job) => client.stopJob(idOf(job))));
-        throw notReady(`job ${input.name} is stopping`, goneDelayMs[pace]);
-      });
-    },
+  /** Looks once and resolves when no job of this task is left; until then deletes, and throws NotReady. */
+  removeJob: (input: NamedJob): Promise<void> =>
+    attempt({ subject: subjectOf(input), purpose: 'teardown' }, () => remove(dependencies, input)),
+});
 
-    /** Looks once and resolves when no job of this task is left; until then deletes, and throws NotReady. */
-    async removeJob(input: NamedJob): Promise<void> {
-      await attempt({ subject: subjectOf(input), purpose: 'teardown' }, async () => {
-        const { client, pace } = await dependencies.platform(input.platform);
-        const left = await ownJobs(client, input);
-        if (left.length === 0) return;
-        const toDelete = left.filter((job) => job.status?.state !== 'Deleting');
-        await Promise.all(toDelete.map((job) => client.deleteJob(idOf(job))));
-        if ((await ownJobs(client, input)).length === 0) return;
-        throw notReady(`job ${input.name} is being deleted`, goneDelayMs[pace]);
-      });
-    },
-  };
+const subjectOf = ({ name, index }: { name: string; index: number }) => `job ${name} of task ${index}`;
+
+async function submit(dependencies: ActivityDependencies, input: SubmitJobInput): Promise<string> {
+  const { client } = await dependencies.platform(input.platform);
+  const adopted = (await findOwnJobs(client, input))[0];
+  if (adopted) return idOf(adopted);
+  const spec = renderJob(input.spec, {
+    marks: { invocation: input.invocation, index: input.index, origin: dependencies.origin },
+    nodeGroupId: await resolveNodeGroup(client, input.spec.nodeGroup),
+    resolve: await dependencies.hostSecrets(input.invocation),
+    modelUrl: input.modelUrl,
+  });
+  return idOf(await client.createJob({ name: input.name, spec }));
+}
+
+async function lookWhetherCompleted(
+  dependencies: ActivityDependencies,
+  input: NamedJob & { readonly id: string },
+  { signal, elapsedMs }: Attempt,
+): Promise<void> {
+  const { client, lookups, pace } = await dependencies.platform(input.platform);
+  const job = await lookups.job(input.id);
+  const state = readJobState(job);
+  switch (state.kind) {
+    case 'completed':
+      return;
+    case 'pending': {
+      const events = job === undefined ? [] : await waitingEvents(client, job, { signal });
+      const message = describeJob(job, events);
+      await reportObservation(message);
+      throw notReady(`job ${input.name}: ${message}`, pollDelayMs({ elapsedMs, platform: pace }));
+    }
+    case 'failed': {
+      const last = await lastLogLine(client, input.id, signal);
+      const said = [job?.status?.message ?? '', last === '' ? '' : `last log line: ${last}`].filter(
+        (text) => text !== '',
+      );
+      throw finalFailure(
+        failureTypes.jobFailed,
+        `job ${input.name} ended as ${state.name}${said.length === 0 ? '' : `: ${said.join('; ')}`}`,
+      );
+    }
+    case 'absent':
+      throw finalFailure(
+        failureTypes.jobLost,
+        `job ${input.name} is gone from the platform without a final state: something outside this run removed it`,
+      );
+  }
+}
+
+async function stop(dependencies: ActivityDependencies, input: NamedJob): Promise<void> {
+  const { client, pace } = await dependencies.platform(input.platform);
+  const running = (await ownJobs(client, input)).filter((job) => readJobState(job).kind === 'pending');
+  if (running.length === 0) return;
+  const toStop = running.filter((job) => job.status?.state !== 'Stopping');
+  await Promise.all(toStop.map((job) => client.stopJob(idOf(job))));
+  throw notReady(`job ${input.name} is stopping`, goneDelayMs[pace]);
+}
+
+async function remove(dependencies: ActivityDependencies, input: NamedJob): Promise<void> {
+  const { client, pace } = await dependencies.platform(input.platform);
+  const left = await ownJobs(client, input);
+  if (left.length === 0) return;
+  const toDelete = left.filter((job) => job.status?.state !== 'Deleting');
+  await Promise.all(toDelete.map((job) => client.deleteJob(idOf(job))));
+  if ((await ownJobs(client, input)).length === 0) return;
+  throw notReady(`job ${input.name} is being deleted`, goneDelayMs[pace]);
 }
 
 /** This task's jobs that are still alive on the platform: by id where it is known, and by name and marks. */
