@@ -123,7 +123,7 @@ export function composeConfig(request: ConfigRequest): ComposedConfig {
   const { overrides, taskOverrides, problems } = readOverrides(request.overrides);
   const primary = loadFile(file);
   const composition = compose({ primary, sources: new ConfigSources(path.dirname(file)), overrides, env });
-  const applied = applyOverrides(composition.root, composition.valueOverrides);
+  const applied = applyOverrides(composition.root, composition.valueOverrides, env);
   const named = applyTaskOverrides(applied.root, taskOverrides);
   return {
     root: named.root,

@@ -6,12 +6,13 @@ import { configs, overrideLists, yamlScalars } from './hydra/generated';
 import { composeOurs, sorted } from './hydra/ours';
 import { HydraReference } from './hydra/reference';
 import type { HydraCase } from './hydra/reference';
+import { fuzzFactor, holds } from '../support/fuzz';
 
 let reference: HydraReference;
 
 beforeAll(async () => {
   reference = await HydraReference.start(presetsFolder);
-}, 300_000);
+}, 300_000 * fuzzFactor);
 
 afterAll(async () => {
   await reference.stop();
@@ -60,30 +61,42 @@ async function alike(input: HydraCase): Promise<void> {
   expect({ input, result: shown.ours }).toEqual({ input, result: shown.theirs });
 }
 
-test('generated overrides', async () => {
-  await fc.assert(
-    fc.asyncProperty(overrideLists, (overrides) => alike({ files: { 'config.yaml': generatedBase }, overrides })),
-    { numRuns: 120 },
-  );
-}, 300_000);
+test(
+  'generated overrides',
+  async () => {
+    await holds(
+      fc.asyncProperty(overrideLists, (overrides) => alike({ files: { 'config.yaml': generatedBase }, overrides })),
+      { numRuns: 120 },
+    );
+  },
+  300_000 * fuzzFactor,
+);
 
-test('generated scalars, many to a file', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(yamlScalars, { minLength: 30, maxLength: 60 }), (scalars) => {
-      const text = scalars.map((scalar, index) => `k${index}: ${scalar}\n`).join('');
-      return alike({ files: { 'config.yaml': text }, overrides: [] });
-    }),
-    { numRuns: 40 },
-  );
-}, 300_000);
+test(
+  'generated scalars, many to a file',
+  async () => {
+    await holds(
+      fc.asyncProperty(fc.array(yamlScalars, { minLength: 30, maxLength: 60 }), (scalars) => {
+        const text = scalars.map((scalar, index) => `k${index}: ${scalar}\n`).join('');
+        return alike({ files: { 'config.yaml': text }, overrides: [] });
+      }),
+      { numRuns: 40 },
+    );
+  },
+  300_000 * fuzzFactor,
+);
 
-test('generated configs with interpolations', async () => {
-  await fc.assert(
-    fc.asyncProperty(configs, (text) =>
-      alike({ files: { 'config.yaml': text }, overrides: [], env: { SET: 'a ${x} b', EMPTY: '' } }),
-    ),
-    { numRuns: 80 },
-  );
-}, 300_000);
+test(
+  'generated configs with interpolations',
+  async () => {
+    await holds(
+      fc.asyncProperty(configs, (text) =>
+        alike({ files: { 'config.yaml': text }, overrides: [], env: { SET: 'a ${x} b', EMPTY: '' } }),
+      ),
+      { numRuns: 80 },
+    );
+  },
+  300_000 * fuzzFactor,
+);
 
 const generatedBase = 'a: 1\nb:\n  x: 1\n  y: [1, {z: 2}]\nc: null\nd: text\nm: ???\n';

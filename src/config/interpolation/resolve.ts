@@ -261,7 +261,8 @@ class Interpolator implements ResolverScope {
   }
 }
 
-const isInterpolated = (node: ConfigNode): boolean =>
+/** Whether a value is still to be worked out. Pure. */
+export const isInterpolated = (node: ConfigNode): boolean =>
   node.kind === 'scalar' && typeof node.value === 'string' && node.verbatim !== true && node.value.includes('${');
 
 /** A resolved value is final: what came from elsewhere is never interpolated again (but a missing one stays missing). */

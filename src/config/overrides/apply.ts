@@ -1,5 +1,6 @@
 /** Lays value overrides over a composed config, with OmegaConf's rules for existing and new keys. */
 import { mergeNodes } from '../compose/merge';
+import { isInterpolated, resolveOne } from '../interpolation/resolve';
 import { nearestNames } from '../nearest';
 import { placeOf } from '../problems';
 import type { ConfigProblem } from '../problems';
@@ -16,13 +17,15 @@ export interface Applied {
   readonly slips: readonly Slip[];
 }
 
-/** In order; one that can't be applied becomes a problem and changes nothing. */
-export function applyOverrides(root: ConfigNode, overrides: readonly Override[]): Applied {
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** In order; one that can't be applied becomes a problem and changes nothing. `env`: what `oc.env` reads. Pure. */
+export function applyOverrides(root: ConfigNode, overrides: readonly Override[], env: Variables): Applied {
   const problems: ConfigProblem[] = [];
   const slips: Slip[] = [];
   let current = root;
   for (const override of overrides) {
-    const outcome = applyOne(current, override);
+    const outcome = applyOne(current, override, env);
     if ('root' in outcome) {
       current = outcome.root;
       continue;
@@ -46,9 +49,9 @@ interface Obstacle {
 
 type Outcome = { root: ConfigNode } | Obstacle;
 
-function applyOne(root: ConfigNode, override: Override): Outcome {
+function applyOne(root: ConfigNode, override: Override, env: Variables): Outcome {
   const path = override.key.split('.');
-  if (override.kind === 'delete' || override.value === undefined) return remove(root, path, override);
+  if (override.kind === 'delete' || override.value === undefined) return remove(root, path, { override, env });
   const existing = nodeAt(root, path);
   if (override.kind === 'add' && isPresent(existing) && override.value.kind === 'scalar') {
     return {
@@ -141,8 +144,15 @@ function firstUnknown(existing: ConfigNode, value: ConfigNode, path: Path): Obst
   return undefined;
 }
 
-function remove(root: ConfigNode, path: Path, override: Override): Outcome {
-  const existing = nodeAt(root, path);
+function remove(root: ConfigNode, path: Path, { override, env }: { override: Override; env: Variables }): Outcome {
+  const written = nodeAt(root, path);
+  // Hydra compares, and looks for, what a reference comes to.
+  const existing = written && isInterpolated(written) ? resolveOne(root, path, env) : written;
+  if (written !== undefined && existing === undefined)
+    return {
+      message: `cannot be deleted: its value can't be worked out`,
+      hint: `replace it first: ${override.key}=VALUE`,
+    };
   if (!isPresent(existing) || existing === undefined) {
     const parent = nodeAt(root, path.slice(0, -1));
     const near = parent?.kind === 'map' ? nearestNames(String(path.at(-1)), parent.entries.keys()) : [];
