@@ -7,6 +7,7 @@ import { wholeCharacters } from '../../src/platform/logs/whole-characters';
 import { mergePatch } from '../../src/platform/merge-patch';
 import { fileSystemOf } from '../../src/platform/storage/file-systems';
 import { resultsMount } from '../../src/platform/runtimes/simulated/results';
+import { holds } from '../support/fuzz';
 
 function pieces(bytes: Uint8Array, cuts: readonly number[]): AsyncIterable<Uint8Array> {
   const ends = [...cuts, bytes.length].map((cut) => Math.min(cut, bytes.length)).sort((a, b) => a - b);
@@ -14,7 +15,7 @@ function pieces(bytes: Uint8Array, cuts: readonly number[]): AsyncIterable<Uint8
 }
 
 test('however a text is cut, every piece that is passed on is whole characters', async () => {
-  await fc.assert(
+  await holds(
     fc.asyncProperty(fc.string({ unit: 'binary' }), fc.array(fc.nat(80)), async (text, cuts) => {
       const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
       let seen = '';
@@ -25,7 +26,7 @@ test('however a text is cut, every piece that is passed on is whole characters',
 });
 
 test('bytes that are no text pass unchanged', async () => {
-  await fc.assert(
+  await holds(
     fc.asyncProperty(fc.uint8Array({ maxLength: 60 }), fc.array(fc.nat(60)), async (bytes, cuts) => {
       const seen = [];
       for await (const piece of wholeCharacters(
@@ -91,7 +92,7 @@ describe('log lines', () => {
 
   test('page by page, from either end, each line comes once and in order', async () => {
     const line = fc.oneof(fc.string({ maxLength: 12 }), fc.constant('x'.repeat(40_000)));
-    await fc.assert(
+    await holds(
       fc.asyncProperty(
         fc.array(line, { minLength: 1, maxLength: 40 }),
         fc.array(fc.nat(200_000), { maxLength: 6 }),

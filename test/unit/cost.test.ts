@@ -5,6 +5,7 @@ import type { Span, Usage } from '../../src/contract/state';
 import { costDocument, costEstimate, costLine } from '../../src/report/cost';
 import { runPlan } from '../support/plans';
 import { snapshotOf, taskOf } from '../support/snapshots';
+import { holds } from '../support/fuzz';
 
 const budget: BudgetPlan = { limit: 25, currency: 'USD', endpointPerHour: 3.5, jobPerHour: 0.5 };
 const at = (minutes: number): number => Date.parse('2026-01-02T03:00:00Z') + minutes * 60_000;
@@ -30,7 +31,7 @@ test('the limit is reached when the rest is spent at the present rate', () => {
 test('after the time it gave, the limit is reached indeed, and not a second sooner', () => {
   const minutes = fc.integer({ min: 0, max: 10_000 });
   const price = fc.integer({ min: 1, max: 100_000 }).map((cents) => cents / 100);
-  fc.assert(
+  holds(
     fc.property(fc.array(minutes, { minLength: 1, maxLength: 20 }), price, price, (begins, endpointPerHour, limit) => {
       const tasks = begins.map((from) => used({ endpoint: span(from, null) }));
       const plan = { ...budget, endpointPerHour, limit };

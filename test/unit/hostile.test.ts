@@ -8,6 +8,7 @@ import { boundedText } from '../../src/activities/wording';
 import { cell, plainWords, runDetails, taskDetails } from '../../src/workflows/details';
 import { fitRun, jsonBytes, maxSnapshotBytes } from '../../src/workflows/fitting';
 import { snapshotOf, taskOf } from '../support/snapshots';
+import { holds } from '../support/fuzz';
 
 /** Names and texts of others never become paths, code or markup. */
 
@@ -52,7 +53,7 @@ const invocation = fc.stringMatching(/^[0-9a-f]{16}$/);
 const index = fc.integer({ min: 0, max: 999 });
 
 test('N01 N04 N08 whatever a task or deployment is called, its names are legal, short and its own', () => {
-  fc.assert(
+  holds(
     fc.property(nasty, nasty, index, invocation, (task, prefix, position, id) => {
       const parts = { slug: taskSlug(task), index: position, invocation: id };
       for (const name of [endpointName(prefix, parts), jobName(parts)]) {
@@ -72,7 +73,7 @@ test('two long names that begin alike do not become one', () => {
 
 test('a file of the results stays below its folder, or is refused', () => {
   const target = '/results/0-task';
-  fc.assert(
+  holds(
     fc.property(nasty, (name) => {
       let relative: string;
       try {
@@ -100,7 +101,7 @@ test('long names stay apart and keep their ending; names that are one on this fi
 });
 
 test('a cell is one line of text: no column, tag, link, code or entity of somebody else', () => {
-  fc.assert(
+  holds(
     fc.property(nasty, (text) => {
       const shown = cell(text);
       expect(shown).not.toMatch(/[\n\r|<>`*[\]()\\\u0000-\u001f\u202a-\u202e]/);
@@ -111,7 +112,7 @@ test('a cell is one line of text: no column, tag, link, code or entity of somebo
 });
 
 test('details keep their shape: one row per task, seven columns', () => {
-  fc.assert(
+  holds(
     fc.property(nasty, nasty, nasty, (name, message, model) => {
       const task = taskOf({ name, message, endpoint: name, job: message, error: { type: 'X', message } });
       const rows = runDetails(snapshotOf([task, task], { model }), 0)
@@ -126,7 +127,7 @@ test('details keep their shape: one row per task, seven columns', () => {
 });
 
 test('a summary is short plain text, whatever bytes it takes', () => {
-  fc.assert(
+  holds(
     fc.property(nasty, (text) => {
       const words = plainWords(text);
       expect(Buffer.byteLength(words)).toBeLessThanOrEqual(400);
@@ -136,7 +137,7 @@ test('a summary is short plain text, whatever bytes it takes', () => {
 });
 
 test('a message is bounded, says how much is missing, and never ends in half a character', () => {
-  fc.assert(
+  holds(
     fc.property(nasty, fc.integer({ min: 100, max: 2_000 }), (text, max) => {
       const long = text.repeat(20);
       const bounded = boundedText(long, max);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { LeptonErrorKind } from '../../src/lepton/errors';
 import { parseRetryAfter, pollDelayMs, retryDelayMs } from '../../src/lepton/retry-timing';
+import { holds } from '../support/fuzz';
 
 const kinds: LeptonErrorKind[] = ['network', 'server', 'rate_limited', 'invalid_response', 'conflict', 'forbidden'];
 const fiveMinutes = 300_000;
@@ -14,7 +15,7 @@ test('doubles with each attempt up to its cap, and spreads over the upper half',
 });
 
 test('whatever is asked, the delay is positive, bounded, and never below what the server wished', () => {
-  fc.assert(
+  holds(
     fc.property(
       fc.constantFrom(...kinds),
       fc.integer({ min: 0, max: 100_000 }),

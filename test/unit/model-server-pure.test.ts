@@ -5,6 +5,7 @@ import { StopFilter } from '../../src/model-server/text';
 import { Turns } from '../../src/model-server/turn';
 import { LogprobReader, readAll } from '../../src/model-server/logprobs';
 import type { NativeContext, NativeSampler, SamplerConfig } from '../../src/model-server/native';
+import { holds } from '../support/fuzz';
 
 const tokens = (text: string): number[] => [...text].map((character) => character.charCodeAt(0));
 
@@ -44,7 +45,7 @@ describe('what earlier prompts are good for', () => {
 });
 
 test('batches cover the tokens in order, and none is a single token unless that is all', () => {
-  fc.assert(
+  holds(
     fc.property(fc.integer({ min: 1, max: 5 * BATCH_SIZE }), (count) => {
       const all = Array.from({ length: count }, (_, i) => i);
       const batches = inBatches(all);
@@ -90,7 +91,7 @@ describe('log probabilities from samples', () => {
   test('equal the softmax of the logits, for the best tokens and for any other', async () => {
     const logit = fc.double({ min: -25, max: 25, noNaN: true });
     const cases = fc.record({ logits: fc.uniqueArray(logit, { minLength: 4, maxLength: 40 }), pick: fc.nat() });
-    await fc.assert(
+    await holds(
       fc.asyncProperty(cases, async ({ logits, pick }) => {
         const target = pick % logits.length;
         const highest = Math.max(...logits);
@@ -110,7 +111,7 @@ describe('log probabilities from samples', () => {
 
 describe('stop texts', () => {
   test('cut wherever the pieces fall', () => {
-    fc.assert(
+    holds(
       fc.property(fc.array(fc.constantFrom('a', 'b', 'ST', 'S', 'TOP', '\n')), (pieces) => {
         const filter = new StopFilter(['STOP', '\n\n']);
         let seen = '';

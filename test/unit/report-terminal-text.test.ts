@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { harmlessLine, harmlessText, printable, printableJson, shortened } from '../../src/report/terminal-text';
+import { holds } from '../support/fuzz';
 
 const harmful = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 
@@ -25,7 +26,7 @@ test('no text can reach the terminal as anything but text', () => {
       fc.string(),
     ),
   });
-  fc.assert(
+  holds(
     fc.property(nasty, (text) => {
       expect(harmlessText(text)).not.toMatch(harmful);
       expect(harmlessLine(text)).not.toMatch(/[\n\t]/);
@@ -44,7 +45,7 @@ test('the last look lets our colours pass, and nothing else that is more than te
     printable('\u001b[31mred\u001b[0m a\u001b[2J\u001b]8;;http://x\u0007link\u001b]8;;\u0007\r\n\u009b1mb\u202e\tc'),
   ).toBe('\u001b[31mred\u001b[0m alink\nb\tc');
   const colour = /\u001b\[[0-9;]*m/g;
-  fc.assert(
+  holds(
     fc.property(
       fc.array(fc.constantFrom('\u001b', '[', ']', '8;;', '31m', 'm', '\u0007', '\u009b', '\u202e', 'a', '\n', '2J')),
       (parts) => {
@@ -55,7 +56,7 @@ test('the last look lets our colours pass, and nothing else that is more than te
 });
 
 test('JSON stays the same document, without anything a terminal would act on', () => {
-  fc.assert(
+  holds(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       const json = printableJson(JSON.stringify({ text }));
       expect(JSON.parse(json)).toEqual({ text });

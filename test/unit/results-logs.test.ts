@@ -5,6 +5,7 @@ import { LeptonError } from '../../src/lepton/errors';
 import { inTime } from '../../src/results/in-time';
 import { followLog, saveLog } from '../../src/results/logs';
 import { freshFolder } from '../support/folders';
+import { holds } from '../support/fuzz';
 
 let folder: { path: string; dispose: () => Promise<void> };
 let file: string;
@@ -51,7 +52,7 @@ describe('saveLog', () => {
   });
 
   test('for any log and any bound: nothing invented, nothing miscounted, no character split', async () => {
-    await fc.assert(
+    await holds(
       fc.asyncProperty(
         fc.array(fc.string({ unit: fc.constantFrom('a', 'é', '€', '😀', '\n'), maxLength: 40 }), { maxLength: 30 }),
         fc.integer({ min: 32, max: 400 }),

@@ -42,7 +42,8 @@ const privateWords = [
   'arc_challenge',
   'arc-challenge',
   'test/model',
-  'vllm',
+  // Four letters alone are bound to come up in so much ciphertext one day.
+  '"vllm',
   'http://',
   '/shared/evalsaga',
   'gpu.1xh200',

@@ -5,6 +5,7 @@ import { shellQuote, shellWords } from '../../../src/config/plan/shell-words';
 import { readYamlMap } from '../../../src/config/yaml-reader';
 import { resolvePlain } from '../../../src/config/yaml-scalars';
 import { writeYaml } from '../../../src/config/yaml-writer';
+import { holds } from '../../support/fuzz';
 
 test('what is written as YAML is read back the same', () => {
   const scalar = fc.oneof(
@@ -44,7 +45,7 @@ test('what is written as YAML is read back the same', () => {
     fc.double().map((value) => ({ value, float: true })),
     fc.constant({ value: null }),
   );
-  fc.assert(
+  holds(
     fc.property(
       fc.dictionary(
         fc.string({ minLength: 1 }).filter((key) => key !== '__proto__'),
@@ -70,7 +71,7 @@ const plain = (value: unknown): unknown =>
 
 test('names are within the limits of the platform, and differ where tasks do', () => {
   const allowed = /^[a-z]([a-z0-9-]*[a-z0-9])?$/;
-  fc.assert(
+  holds(
     fc.property(
       fc.string({ unit: 'grapheme' }),
       fc.string({ unit: 'grapheme' }),
@@ -92,11 +93,11 @@ test('names are within the limits of the platform, and differ where tasks do', (
 });
 
 test('words are split as bash splits them', () => {
-  fc.assert(
+  holds(
     fc.property(fc.array(fc.string()), (words) => expect(shellWords(words.map(shellQuote).join(' '))).toEqual(words)),
   );
 });
 
 test('plain scalars have one value', () => {
-  fc.assert(fc.property(fc.bigInt(), (value) => expect(String(resolvePlain(String(value)).value)).toBe(String(value))));
+  holds(fc.property(fc.bigInt(), (value) => expect(String(resolvePlain(String(value)).value)).toBe(String(value))));
 });
