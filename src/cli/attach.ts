@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancelRun, stallsOf, watchRun, type RunDescription } from '../client';
-import { servingText } from '../report/serving';
+import { servingText, unheardText } from '../report/serving';
 import { stallText } from '../report/stalls';
 import { harmlessLine } from '../report/terminal-text';
 import { describeDeath } from '../stack/health';
@@ -175,5 +175,6 @@ async function whyStalled({ attachment, seen }: Watch): Promise<string | undefin
   if (served.kind === 'other builds') return servingText(served, { taskQueue, program: programName(context.env) });
   const open = seen.run?.snapshot.tasks.filter(({ phase }) => phase !== 'done').map(({ index }) => index);
   const stalls = await stallsOf(session.client, invocation, open ?? []).catch(() => []);
-  return stallText(stalls, { invocation, program: programName(context.env) });
+  const text = stallText(stalls, { invocation, program: programName(context.env) });
+  return text ?? (seen.run?.isUnheard ? unheardText(programName(context.env)) : undefined);
 }

@@ -3,7 +3,6 @@ import type { RunPlan } from '../contract/plan';
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';
 import type { HomePaths } from '../home/paths';
 import { readJsonFile } from '../home/private-file';
-import { storedPlan } from '../home/run-store';
 
 interface Recorded {
   readonly startedAt: string;
@@ -12,13 +11,11 @@ interface Recorded {
 }
 
 /** The last snapshot of a run that ended and whose `run.json` is on this host. */
-export async function recordedSnapshot(home: HomePaths, invocation: string): Promise<RunSnapshot | undefined> {
-  const plan = await storedPlan(home, invocation);
-  if (!plan) return undefined;
+export async function recordedSnapshot(plan: RunPlan, home: HomePaths): Promise<RunSnapshot | undefined> {
   const record = await readRecord(plan, home);
   if (!record) return undefined;
   const { startedAt, tasks, teardown } = record;
-  const { platform, model, budget = null } = plan;
+  const { invocation, platform, model, budget = null } = plan;
   return { invocation, phase: 'done', platform: platform.kind, model, startedAt, tasks, budget, ...teardown };
 }
 

@@ -12,6 +12,7 @@ import { startingRun, type RunSnapshot, type TaskError } from '../contract/state
 import type { HomePaths } from '../home/paths';
 import { storedPlan } from '../home/run-store';
 import { recordedSnapshot } from '../results/recorded';
+import { planInHistory } from '../temporal/run-input';
 import { answerWithinMs, workerWithinMs } from '../temporal/deadlines';
 import { grpcCodeOf, grpcCodes, isOutage } from '../temporal/grpc';
 import { RunNotFound } from './errors';
@@ -28,6 +29,8 @@ export interface RunDescription {
   /** Why the run as a whole ended badly; `null` when only its tasks have something to say. */
   readonly failure: TaskError | null;
   readonly taskQueue: string;
+  /** No worker told the state of the open run: `snapshot` is what Temporal itself knows of its tasks. */
+  readonly isUnheard: boolean;
   /** What came after the run's end, and is in `snapshot` already; absent: nothing did, as far as this host knows. */
   readonly since?: Since;
 }
@@ -41,8 +44,9 @@ export async function describeRun(client: Client, invocation: string, home: Home
     throw error;
   });
   const closing = description.status.name === 'RUNNING' ? undefined : await closingOf(client, invocation);
-  const known =
-    closing?.snapshot ?? (await currentSnapshot(client, { invocation, home, startedAt: description.startTime }));
+  const { snapshot: known, isUnheard } = closing?.snapshot
+    ? { snapshot: closing.snapshot, isUnheard: false }
+    : await currentSnapshot(client, { invocation, home, startedAt: description.startTime });
   const last = closing?.failure?.type === terminated ? await withTasksSince(client, known) : known;
   const since = closing && (await lookSince(last, home));
   return {
@@ -51,6 +55,7 @@ export async function describeRun(client: Client, invocation: string, home: Home
     snapshot: since ? broughtUpToDate(last, since) : last,
     failure: closing?.failure ?? null,
     taskQueue: description.taskQueue,
+    isUnheard: isUnheard && closing === undefined,
     ...(since ? { since } : {}),
   };
 }
@@ -63,8 +68,12 @@ export async function* watchRun(
   options: { readonly intervalMs: number; readonly signal: AbortSignal },
 ): AsyncGenerator<RunDescription> {
   let last = '';
+  let heard: RunSnapshot | undefined;
   while (!options.signal.aborted) {
-    const description = await describeRun(client, invocation, home);
+    const seen = await describeRun(client, invocation, home);
+    if (!seen.isUnheard) heard = seen.snapshot;
+    // What Temporal knows is less than what the run has told before.
+    const description = heard ? { ...seen, snapshot: heard } : seen;
     const current = JSON.stringify(description);
     if (current !== last) yield description;
     if (description.status !== 'running') return;
@@ -116,39 +125,54 @@ async function closingOf(client: Client, invocation: string): Promise<Closing> {
   }
 }
 
-/** Asks the run itself; without a worker that answers, what this host has recorded of it. */
+interface Current {
+  readonly snapshot: RunSnapshot;
+  readonly isUnheard: boolean;
+}
+
+/** Asks the run itself; without a worker that answers, what this host has recorded of it, or Temporal knows. */
 async function currentSnapshot(
   client: Client,
   run: { readonly invocation: string; readonly home: HomePaths; readonly startedAt: Date },
-): Promise<RunSnapshot> {
+): Promise<Current> {
   const { invocation, home } = run;
-  const recorded = await recordedSnapshot(home, invocation);
-  if (recorded) return recorded;
-  const deadline = Date.now() + workerWithinMs;
+  const plan = await storedPlan(home, invocation);
+  const recorded = plan && (await recordedSnapshot(plan, home));
+  if (recorded) return { snapshot: recorded, isUnheard: false };
+  const deadline = Date.now() + workerWithinMs + perTaskMs * (plan?.tasks.length ?? 0);
   try {
-    return await client.withDeadline(deadline, () =>
+    const snapshot = await client.withDeadline(deadline, () =>
       client.workflow.getHandle(runWorkflowId(invocation)).query(runStatus),
     );
+    return { snapshot, isUnheard: false };
   } catch (error) {
-    // A worker that does not answer: the deadline passes, and which end notices first names it. An outage is Temporal itself.
-    const isLate = Date.now() >= deadline - 100 || grpcCodeOf(error) === grpcCodes.deadlineExceeded;
-    if (isOutage(error) && !isLate) throw error;
-    const plan = await storedPlan(home, invocation);
-    if (plan) {
-      const begun = startingRun(plan, run.startedAt.toISOString());
-      // Without a worker nobody answers. A worker that can't carry on the run itself may well know of its tasks.
-      return (await stallsOf(client, invocation, [])).length === 0 ? begun : asItsTasksTell(client, begun);
-    }
-    throw new RunNotFound(
-      `run ${invocation} has no worker that could tell its state, and was not started on this host. Start a worker with: evalsaga up`,
-    );
+    const isLate = Date.now() >= deadline - 100;
+    if (isOutage(error) && !isLate && !isOfWorker(error)) throw error;
+    const started = plan ?? (await planInHistory(client, invocation));
+    if (started)
+      return { snapshot: await unheard(client, startingRun(started, run.startedAt.toISOString())), isUnheard: true };
+    throw new RunNotFound(`Temporal knows no run ${invocation} any more; list runs with: evalsaga ls`);
   }
 }
 
-/** Milliseconds for the question: a task that can't be carried on either lets it wait. */
+/**
+ * A worker that does not answer: the deadline passes, and which end notices first names it; where the worker ends meanwhile, the
+ * server cancels the question. Any other outage is Temporal itself.
+ */
+function isOfWorker(error: unknown): boolean {
+  const code = grpcCodeOf(error);
+  return code === grpcCodes.deadlineExceeded || code === grpcCodes.cancelled;
+}
+
+/** Milliseconds more that a worker may take for each task: a thousand of them have been seen to take 4.5 s on a busy machine. */
+const perTaskMs = 10;
+
+/** Milliseconds for the question to tasks: one that can't be carried on either lets it wait. */
 const tasksWithinMs = 2 * workerWithinMs;
 
-async function asItsTasksTell(client: Client, begun: RunSnapshot): Promise<RunSnapshot> {
-  const known = await withTasksSoFar(client, begun, tasksWithinMs);
+/** Without a worker nobody answers. A worker that can't carry on the run itself may well know of its tasks. */
+async function unheard(client: Client, begun: RunSnapshot): Promise<RunSnapshot> {
+  const isStalled = (await stallsOf(client, begun.invocation, [])).length > 0;
+  const known = await withTasksSoFar(client, begun, isStalled ? tasksWithinMs : 0);
   return known.tasks.every(({ phase }) => phase === 'pending') ? known : { ...known, phase: 'evaluating' };
 }

@@ -4,7 +4,9 @@ import { taskWorkflowId } from '../contract/identity';
 import { inLanes } from '../home/lanes';
 import { taskStatus } from '../contract/messages';
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';
+import { indifferent } from '../encryption/unreadable';
 import { answerWithinMs, workerWithinMs } from '../temporal/deadlines';
+import { seenFromOutside } from './seen-from-outside';
 
 /** Tasks asked at once. */
 const lanes = 20;
@@ -14,22 +16,19 @@ const lanes = 20;
  * and only they know what came of it.
  */
 export async function withTasksSince(client: Client, snapshot: RunSnapshot): Promise<RunSnapshot> {
-  return withTasks(snapshot, (task) => taskSince(client, snapshot.invocation, task));
+  return withTasks(snapshot, (task) =>
+    taskSince(client, snapshot.invocation, task, { asks: true, unbegun: { phase: 'done', outcome: 'cancelled' } }),
+  );
 }
 
-/** The same of a run that is open and can't tell by itself: tasks that have begun do, those that are heard within `withinMs`. */
-export async function withTasksSoFar(client: Client, snapshot: RunSnapshot, withinMs: number): Promise<RunSnapshot> {
-  const until = Date.now() + withinMs;
-  const isBegun = async ({ index }: TaskSnapshot): Promise<boolean> =>
-    client.workflow
-      .getHandle(taskWorkflowId(snapshot.invocation, index))
-      .describe()
-      .then(
-        () => true,
-        () => false,
-      );
-  return withTasks(snapshot, async (task) =>
-    Date.now() < until && (await isBegun(task)) ? taskSince(client, snapshot.invocation, task) : task,
+/**
+ * The same of a run that is open and does not tell by itself, as far as Temporal knows. `askMs`: for so long its tasks are asked
+ * too, for where the run can't be carried on they may well be; else nobody is there who could answer.
+ */
+export async function withTasksSoFar(client: Client, snapshot: RunSnapshot, askMs: number): Promise<RunSnapshot> {
+  const until = Date.now() + askMs;
+  return withTasks(snapshot, (task) =>
+    taskSince(client, snapshot.invocation, task, { asks: Date.now() < until, unbegun: {} }),
   );
 }
 
@@ -46,17 +45,23 @@ async function withTasks(
   };
 }
 
-async function taskSince(client: Client, invocation: string, last: TaskSnapshot): Promise<TaskSnapshot> {
+async function taskSince(
+  client: Client,
+  invocation: string,
+  last: TaskSnapshot,
+  how: { readonly asks: boolean; readonly unbegun: Partial<TaskSnapshot> },
+): Promise<TaskSnapshot> {
   const handle = client.workflow.getHandle(taskWorkflowId(invocation, last.index));
   try {
-    const { status } = await handle.describe();
+    const { status, raw } = await indifferent(client).getHandle(handle.workflowId).describe();
     if (status.name === 'RUNNING') {
-      return await client.withDeadline(Date.now() + workerWithinMs, () => handle.query(taskStatus)).catch(() => last);
+      const seen = seenFromOutside(last, raw);
+      if (!how.asks) return seen;
+      return await client.withDeadline(Date.now() + workerWithinMs, () => handle.query(taskStatus)).catch(() => seen);
     }
     return (await client.withDeadline(Date.now() + answerWithinMs, () => handle.result())) as TaskSnapshot;
   } catch (error) {
-    // It was never started.
-    if (error instanceof WorkflowNotFoundError) return { ...last, phase: 'done', outcome: 'cancelled' };
+    if (error instanceof WorkflowNotFoundError) return { ...last, ...how.unbegun };
     if (error instanceof WorkflowFailedError) return endOf(last, error.cause);
     throw error;
   }

@@ -198,14 +198,23 @@ describe('the run outlives', () => {
     expect(await createdDeployments(platform)).toBe(3);
   });
 
-  test('kill -9 of the worker: `up` brings it on, and no second endpoint is created', async () => {
+  test('a worker that hangs, and its kill -9: `status` tells what goes on, `up` brings it on, and no second endpoint is created', async () => {
     const platform = await bench.lepton({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
     const command = bench.start(['start', bench.config, '--json'], platform.env);
     const [, id = ''] = await command.untilSaid(startedId);
     await command.untilSaid(/running job/);
-    process.kill(await bench.pidOf('worker'), 'SIGKILL');
+    const worker = await bench.pidOf('worker');
+    process.kill(worker, 'SIGSTOP');
+    expect(await bench.run(['status', id])).toMatchObject({
+      stdout: expect.stringContaining('running job'),
+      stderr: expect.stringMatching(/worker does not answer, so this is what Temporal itself knows[^]*down --force/),
+    });
+    process.kill(worker, 'SIGKILL');
     await command.untilSaid(/"worker" has ended/);
-    expect((await bench.run(['status', id])).stderr).toContain('the background worker has ended');
+    expect(await bench.run(['status', id])).toMatchObject({
+      stdout: expect.stringContaining('running job'),
+      stderr: expect.stringContaining('the background worker has ended'),
+    });
     expect(await bench.run(['up'], platform.env)).toMatchObject({
       code: 0,
       stderr: expect.stringContaining('started: worker'),

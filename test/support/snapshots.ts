@@ -31,5 +31,13 @@ export function runOf(
   change: Partial<RunDescription> = {},
 ): RunDescription {
   const snapshot = snapshotOf(tasks, status === 'running' ? {} : { phase: 'done' });
-  return { status, cancelRequested: false, snapshot, failure: null, taskQueue: 'evalsaga', ...change };
+  return {
+    status,
+    cancelRequested: false,
+    snapshot,
+    failure: null,
+    taskQueue: 'evalsaga',
+    isUnheard: false,
+    ...change,
+  };
 }

@@ -2,7 +2,7 @@ import { describeRun, listRuns, resolveInvocation, stallsOf, type RunDescription
 import { runsTable, stackTable } from '../../report/overview';
 import { runDocument } from '../../report/run-document';
 import { statusText } from '../../report/run-status';
-import { servingText } from '../../report/serving';
+import { servingText, unheardText } from '../../report/serving';
 import { stallText } from '../../report/stalls';
 import { servingOf } from '../../stack/pollers';
 import { isMissing, isRunning, readRecord } from '../../stack/record';
@@ -50,28 +50,31 @@ async function oneRun(input: CommandInput, context: CommandContext): Promise<Com
 /** A run that nobody can carry on looks as if nothing happened in it, and what is shown of it is old. */
 async function warnWhereNothingGoesOn(run: RunDescription, session: Session, context: CommandContext): Promise<void> {
   if (run.status !== 'running') return;
-  await warnWithoutWorker(run, session, context);
+  const without = await whyWithoutWorker(run, session, context);
+  if (without !== undefined) context.output.warn(without);
   const { invocation, tasks } = run.snapshot;
   const open = tasks.filter(({ phase }) => phase !== 'done').map(({ index }) => index);
   // The question itself has been answered: a Temporal that goes away just now takes nothing from it.
   const stalls = await stallsOf(session.client, invocation, open).catch(() => []);
   const text = stallText(stalls, { invocation, program: programName(context.env) });
   if (text !== undefined) context.output.warn(text);
+  if (run.isUnheard && (without ?? text) === undefined) context.output.warn(unheardText(programName(context.env)));
 }
 
-async function warnWithoutWorker(run: RunDescription, { client }: Session, context: CommandContext): Promise<void> {
+async function whyWithoutWorker(
+  run: RunDescription,
+  { client }: Session,
+  context: CommandContext,
+): Promise<string | undefined> {
   const program = programName(context.env);
   const record = await readRecord(context.home, 'worker');
-  if (isMissing(record)) {
-    const why = 'the background worker has ended, so this may be out of date and the run waits';
-    return context.output.warn(`${why}; it goes on with: ${program} up`);
-  }
+  if (isMissing(record))
+    return `the background worker has ended, so this may be out of date and the run waits; it goes on with: ${program} up`;
   const { taskQueue, snapshot } = run;
   const serving = await servingOf(client, { taskQueue, invocation: snapshot.invocation }).catch(() => undefined);
   // One of this home that has just begun may not have asked Temporal for work yet.
-  if (serving === undefined || (serving.kind === 'nobody' && isRunning(record))) return;
-  const text = servingText(serving, { taskQueue, program });
-  if (text !== undefined) context.output.warn(text);
+  if (serving === undefined || (serving.kind === 'nobody' && isRunning(record))) return undefined;
+  return servingText(serving, { taskQueue, program });
 }
 
 const RECENT = 10;
