@@ -2,6 +2,7 @@ import { nodeGroupSchema, nodeSchema, secretSchema, shapeSchema, workspaceSchema
 import { deploymentCalls, dialectOf } from './deployments';
 import { createHttp, type Fetch } from './http';
 import { jobCalls } from './jobs';
+import type { Patience } from './patience';
 import { createRequests, segment } from './requests';
 import { storageCalls } from './storage';
 import { timedLogCalls } from './timed-logs';
@@ -15,13 +16,15 @@ export interface LeptonClientOptions {
   readonly fetch?: Fetch | undefined;
   /** Per request, milliseconds, where the call does not say; default 30 000. */
   readonly timeoutMs?: number | undefined;
+  /** Has calls that are safe to repeat made again while the platform fails in passing. Default: nothing is repeated here. */
+  readonly patience?: Patience | undefined;
   /** Told about items of listings that were left out because they are not what the API promises. Default: nobody. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
 /**
  * A client of one workspace, Lepton's or the local platform's. Every call is one request (listings of jobs: one per page;
- * the first call about endpoints also reads `GET /workspace`, which says which dialect to speak). Nothing is retried here.
+ * the first call about endpoints also reads `GET /workspace`, which says which dialect to speak). Nothing is retried here but by `patience`.
  * Calls reject with `LeptonError`, or with the reason of their own abort signal.
  */
 export function createLeptonClient(access: PlatformAccess, options: LeptonClientOptions = {}): LeptonClient {

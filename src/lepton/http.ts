@@ -4,6 +4,7 @@ import type { LeptonError } from './errors';
 import { discard, Exchange, readText, type FetchResponse } from './exchange';
 import { invalidResponse, statusError } from './failures';
 import { secretsOfBody } from './masking';
+import { patiently, type Patience } from './patience';
 import type { CallOptions, PlatformAccess } from './types';
 
 /** One HTTP call each: bounded in time and size, abortable, and failing with `LeptonError` only (or the abort's reason). */
@@ -59,7 +60,11 @@ const defaultFetch: Fetch = (url, init) => undiciFetch(url, { ...init, dispatche
 export interface HttpSettings {
   readonly fetch?: Fetch | undefined;
   readonly timeoutMs?: number | undefined;
+  readonly patience?: Patience | undefined;
 }
+
+/** What may have been done already, and is the same when it is done again. */
+const repeatable: ReadonlySet<Method> = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
 
 export function createHttp(access: PlatformAccess, settings: HttpSettings): Http {
   const open = opener(access, settings.fetch ?? defaultFetch);
@@ -71,7 +76,7 @@ export function createHttp(access: PlatformAccess, settings: HttpSettings): Http
       call.options?.signal,
     );
 
-  const within = async <T>(
+  const once = async <T>(
     call: HttpCall,
     read: (response: FetchResponse, exchange: Exchange) => Promise<T>,
   ): Promise<T> => {
@@ -82,6 +87,11 @@ export function createHttp(access: PlatformAccess, settings: HttpSettings): Http
       exchange.end();
     }
   };
+
+  const within: typeof once = (call, read) =>
+    settings.patience && repeatable.has(call.method)
+      ? patiently(() => once(call, read), { ...settings.patience, signal: call.options?.signal })
+      : once(call, read);
 
   return {
     json: (call) =>

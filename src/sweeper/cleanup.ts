@@ -2,6 +2,7 @@ import { hasStorageApi } from '../activities/task-storage';
 import type { RunPlan } from '../contract/plan';
 import type { KeptStorage, LeftResource } from '../contract/state';
 import type { LeptonClient } from '../lepton/types';
+import { patiently, type Patience } from '../lepton/patience';
 import { findTrace, searchFolder, type JobTrace, type StoragePlace } from './find-storage';
 import { findMarked, removeMarked } from './marked';
 import { hasStorage } from './run-storage';
@@ -34,6 +35,8 @@ export interface CleanupRequest {
   readonly onBringHome?: (() => unknown) | undefined;
   readonly report: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
+  /** With a platform that fails in passing while results come home, which go on where they were. Default: none. */
+  readonly patience?: Patience | undefined;
   /** Default: five minutes per deletion. */
   readonly removalTimeoutMs?: number | undefined;
 }
@@ -119,15 +122,18 @@ async function settleStorage(
     return;
   }
   if (!discard) request.onBringHome?.();
-  const reason = discard ? undefined : await whyNot(access.bringHome, request.signal);
+  const reason = discard ? undefined : await whyNot(access.bringHome, request);
   if (reason === undefined) return outcome.remove('storage', place.path, access.remove);
   outcome.kept.push({ path: place.path, reason, command: `evalsaga cleanup ${invocation} --discard` });
 }
 
 /** Why the folder can't be removed: not all of it came home. `undefined`: it did. */
-async function whyNot(bringHome: () => Promise<void>, signal: AbortSignal | undefined): Promise<string | undefined> {
+async function whyNot(
+  bringHome: () => Promise<void>,
+  { patience = { withinMs: 0 }, signal }: CleanupRequest,
+): Promise<string | undefined> {
   try {
-    await bringHome();
+    await patiently(bringHome, { ...patience, signal });
     return undefined;
   } catch (error) {
     signal?.throwIfAborted();

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { goneDelayMs } from '../activities/failures';
+import { paceOf } from '../lepton/pace';
 import { marksOf } from '../lepton/render';
 import type { CallOptions, Deployment, Job, LeptonClient } from '../lepton/types';
 
@@ -59,7 +61,7 @@ export async function removeMarked(
   await remove(client, resource);
   while (await exists(client, resource)) {
     if (Date.now() > deadline) throw new Error(`${resource.kind} ${resource.name} was told to go, but is still there`);
-    await sleep(500, undefined, { signal: options.signal });
+    await sleep(goneDelayMs[paceOf(client.access.url)], undefined, { signal: options.signal });
   }
 }
 

@@ -22,6 +22,7 @@ import { UsageError } from '../errors';
 import { whyDoubtful, ownersInWords, type Asked } from '../../sweeper/certainty';
 import { InfrastructureError } from '../../temporal/errors';
 import { done, type CommandOutcome } from '../exit-code';
+import { patienceOf } from '../patience';
 import { asCalled, programName } from '../program-name';
 import { openSession, runAddress } from '../session';
 
@@ -38,7 +39,8 @@ export const cleanup: CommandBody = async (input, context) => {
   const known = await askTemporal(question, context);
   const plan = stored ?? (known.plan && { ...known.plan, outputDir });
   const access = await platformAccess({ plan, input, context });
-  const platform = createLeptonClient(access);
+  const patience = patienceOf(output);
+  const platform = createLeptonClient(access, { patience });
   const recorded = await storedOrigin(home, invocation);
   const secrets = await secretsOfCleanup(home, { invocation, plan, env: context.env, token: access.token });
   const report = await cleanUp({
@@ -54,6 +56,7 @@ export const cleanup: CommandBody = async (input, context) => {
     outputDir,
     discard: flag(input, 'discard'),
     report: (line) => output.note(line),
+    patience,
   });
   if (report.left.length + report.kept.length === 0) {
     await forgetSecrets(home, invocation);

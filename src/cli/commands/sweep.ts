@@ -10,6 +10,7 @@ import { flag, textOption, type CommandBody } from '../command';
 import { wantsJson } from '../config-input';
 import { UsageError } from '../errors';
 import { done } from '../exit-code';
+import { patienceOf } from '../patience';
 
 /** `sweep`: removes, now, what outlived its task on one platform; the schedule does the same every ten minutes. */
 export const sweep: CommandBody = async (input, context) => {
@@ -27,7 +28,7 @@ export const sweep: CommandBody = async (input, context) => {
   const access = await loadAccess(home, ref, { env });
   const report = await sweepOnce({
     temporal: stack.client,
-    platform: createLeptonClient(access),
+    platform: createLeptonClient(access, { patience: patienceOf(output) }),
     secretsOf: (invocation) => secretsOfRun(home, { invocation, env, token: access.token }),
     ref,
     home,
