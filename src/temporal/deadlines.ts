@@ -1,4 +1,4 @@
-import { type Interceptor, status } from '@grpc/grpc-js';
+import { type Interceptor, Metadata, status } from '@grpc/grpc-js';
 import { defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 
 /** No call to Temporal waits for ever: a server that has accepted it may be stopped, or behind a wire that is cut. */
@@ -29,11 +29,40 @@ export function boundedCalls(withinMs = answerWithinMs): Interceptor[] {
       const limitMs = waiting.test(path) ? Math.max(withinMs, newsWithinMs) : withinMs;
       const deadline = Number(options.deadline ?? Date.now() + limitMs);
       const attemptMs = waiting.test(path) || large.test(path) ? limitMs : withinMs / 2;
-      const attempt: typeof nextCall = (each) =>
-        nextCall({ ...each, deadline: Math.min(deadline, Date.now() + attemptMs) });
+      let isFirst = true;
+      const attempt: typeof nextCall = (each) => {
+        const bounded = { ...each, deadline: Math.min(deadline, Date.now() + attemptMs) };
+        if (!isFirst) return orEnded(() => nextCall(bounded));
+        isFirst = false;
+        return nextCall(bounded);
+      };
       return repeatedUntil(deadline)(options, attempt);
     },
   ];
+}
+
+type Call = ReturnType<Parameters<Interceptor>[1]>;
+
+/**
+ * A repetition comes from a timer, where gRPC's "channel has been shut down" would end the whole process: a connection that was
+ * closed meanwhile ends the call instead.
+ */
+function orEnded(call: () => Call): Call {
+  try {
+    return call();
+  } catch (error) {
+    const ended = { code: status.CANCELLED, details: (error as Error).message, metadata: new Metadata() };
+    return {
+      start: (_metadata, listener) => void setImmediate(() => listener?.onReceiveStatus?.(ended)),
+      cancelWithStatus: () => undefined,
+      getPeer: () => 'closed',
+      sendMessage: () => undefined,
+      sendMessageWithContext: () => undefined,
+      startRead: () => undefined,
+      halfClose: () => undefined,
+      getAuthContext: () => null,
+    };
+  }
 }
 
 /** Repeats what is worth it, unless the pause before would outlast the deadline: then the cause is told, and at once. */

@@ -138,6 +138,21 @@ test('an answer that alone is lost costs each call one repetition, and nobody se
   await scenario.closed(plan);
 });
 
+test('a connection that is closed while a call is being repeated ends the call, and not the process', async () => {
+  const leaving = await connectClient({
+    connection: { address: `127.0.0.1:${wire.port}` },
+    namespace: 'default',
+    dataConverter: {},
+    callTimeoutMs: 20_000,
+  });
+  await wire.close();
+  const asked = leaving.workflow.getHandle('eval-0123456789abcdef').describe();
+  const ended = expect(asked).rejects.toThrow();
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  await leaving.connection.close();
+  await ended;
+});
+
 describe('a start whose answer was lost', () => {
   test('is asked for again, found to be ours, and there is one run', async () => {
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
