@@ -3,12 +3,12 @@ import type { AwaitReadyInput, CreateEndpointInput, NamedEndpoint, ProbeExisting
 import { revealed } from '../contract/secret-url';
 import { LeptonError } from '../lepton/errors';
 import { isMarkedWith, renderDeployment } from '../lepton/render';
-import { pollDelayMs } from '../lepton/retry-timing';
+import { goneDelayMs, pollDelayMs } from '../lepton/retry-timing';
 import type { Deployment, LeptonClient } from '../lepton/types';
 import { attempt, reportObservation, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { circumstancesOf, describeDeployment, readDeploymentState, reasonsOf } from './endpoint-state';
-import { finalFailure, goneDelayMs, notReady } from './failures';
+import { finalFailure, notReady } from './failures';
 import { resolveNodeGroup } from './node-groups';
 import { probeModel, type ProbeVerdict } from './probe';
 import { probeKeyOf } from './probe-key';

@@ -103,9 +103,6 @@ export function isRefusal(error: unknown): boolean {
   return kind !== undefined && typeOf(kind) !== failureTypes.platformUnavailable;
 }
 
-/** Milliseconds between looks at something that is being deleted, by the platform's pace. */
-export const goneDelayMs = { local: 300, lepton: 3_000 } as const;
-
 /** Not there yet: expected, retried after `delayMs`, and no alarm in logs and metrics. */
 export function notReady(message: string, delayMs: number): ApplicationFailure {
   return ApplicationFailure.create({

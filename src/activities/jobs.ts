@@ -1,11 +1,11 @@
 import { failureTypes } from '../contract/errors';
 import type { NamedJob, SubmitJobInput } from '../contract/inputs';
 import { isMarkedWith, renderJob } from '../lepton/render';
-import { pollDelayMs } from '../lepton/retry-timing';
+import { goneDelayMs, pollDelayMs } from '../lepton/retry-timing';
 import type { Job, LeptonClient } from '../lepton/types';
 import { attempt, reportObservation, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
-import { finalFailure, goneDelayMs, notReady } from './failures';
+import { finalFailure, notReady } from './failures';
 import { describeJob, readJobState, waitingEvents } from './job-state';
 import { lastLogLine } from './log-tail';
 import { resolveNodeGroup } from './node-groups';

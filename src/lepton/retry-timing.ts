@@ -72,6 +72,9 @@ export function pollDelayMs({ elapsedMs, platform }: { elapsedMs: number; platfo
   return Math.round(Math.min(firstMs + Math.max(elapsedMs, 0) * growth, longestMs));
 }
 
+/** Milliseconds between looks at something that is being deleted. */
+export const goneDelayMs = { local: 300, lepton: 3_000 } as const satisfies Readonly<Record<Pace, number>>;
+
 /** `Retry-After` in milliseconds from `nowMs`: seconds or an HTTP date; `undefined` when absent or neither. */
 export function parseRetryAfter(header: string | null, nowMs: number): number | undefined {
   const text = header?.trim() ?? '';

@@ -14,7 +14,7 @@ import { storedPlan } from '../home/run-store';
 import { recordedSnapshot } from '../results/recorded';
 import { planInHistory } from '../temporal/run-input';
 import { answerWithinMs, workerWithinMs } from '../temporal/deadlines';
-import { grpcCodeOf, grpcCodes, isOutage } from '../temporal/grpc';
+import { isOutage, isUnanswered } from '../temporal/grpc';
 import { RunNotFound } from './errors';
 import { stallsOf } from './stalled';
 import { withTasksSince, withTasksSoFar } from './left-tasks';
@@ -36,7 +36,17 @@ export interface RunDescription {
 }
 
 /** One look at a run, open or closed. Throws `RunNotFound`. */
-export async function describeRun(client: Client, invocation: string, home: HomePaths): Promise<RunDescription> {
+export const describeRun = (client: Client, invocation: string, home: HomePaths): Promise<RunDescription> =>
+  look(client, { invocation, home, heard: undefined });
+
+interface Look {
+  readonly invocation: string;
+  readonly home: HomePaths;
+  /** What the run told last: more than what Temporal knows of it while it is open. */
+  readonly heard: RunSnapshot | undefined;
+}
+
+async function look(client: Client, { invocation, home, heard }: Look): Promise<RunDescription> {
   const handle = client.workflow.getHandle(runWorkflowId(invocation));
   const description = await handle.describe().catch((error: unknown) => {
     if (error instanceof WorkflowNotFoundError)
@@ -46,7 +56,12 @@ export async function describeRun(client: Client, invocation: string, home: Home
   const closing = description.status.name === 'RUNNING' ? undefined : await closingOf(client, invocation);
   const { snapshot: known, isUnheard } = closing?.snapshot
     ? { snapshot: closing.snapshot, isUnheard: false }
-    : await currentSnapshot(client, { invocation, home, startedAt: description.startTime });
+    : await currentSnapshot(client, {
+        invocation,
+        home,
+        startedAt: description.startTime,
+        heard: closing ? undefined : heard,
+      });
   const last = closing?.failure?.type === terminated ? await withTasksSince(client, known) : known;
   const since = closing && (await lookSince(last, home));
   return {
@@ -70,10 +85,8 @@ export async function* watchRun(
   let last = '';
   let heard: RunSnapshot | undefined;
   while (!options.signal.aborted) {
-    const seen = await describeRun(client, invocation, home);
-    if (!seen.isUnheard) heard = seen.snapshot;
-    // What Temporal knows is less than what the run has told before.
-    const description = heard ? { ...seen, snapshot: heard } : seen;
+    const description = await look(client, { invocation, home, heard });
+    if (!description.isUnheard) heard = description.snapshot;
     const current = JSON.stringify(description);
     if (current !== last) yield description;
     if (description.status !== 'running') return;
@@ -131,11 +144,8 @@ interface Current {
 }
 
 /** Asks the run itself; without a worker that answers, what this host has recorded of it, or Temporal knows. */
-async function currentSnapshot(
-  client: Client,
-  run: { readonly invocation: string; readonly home: HomePaths; readonly startedAt: Date },
-): Promise<Current> {
-  const { invocation, home } = run;
+async function currentSnapshot(client: Client, run: Look & { readonly startedAt: Date }): Promise<Current> {
+  const { invocation, home, heard } = run;
   const plan = await storedPlan(home, invocation);
   const recorded = plan && (await recordedSnapshot(plan, home));
   if (recorded) return { snapshot: recorded, isUnheard: false };
@@ -147,21 +157,13 @@ async function currentSnapshot(
     return { snapshot, isUnheard: false };
   } catch (error) {
     const isLate = Date.now() >= deadline - 100;
-    if (isOutage(error) && !isLate && !isOfWorker(error)) throw error;
+    if (isOutage(error) && !isLate && !isUnanswered(error)) throw error;
+    if (heard) return { snapshot: heard, isUnheard: true };
     const started = plan ?? (await planInHistory(client, invocation));
     if (started)
       return { snapshot: await unheard(client, startingRun(started, run.startedAt.toISOString())), isUnheard: true };
     throw new RunNotFound(`Temporal knows no run ${invocation} any more; list runs with: evalsaga ls`);
   }
-}
-
-/**
- * A worker that does not answer: the deadline passes, and which end notices first names it; where the worker ends meanwhile, the
- * server cancels the question. Any other outage is Temporal itself.
- */
-function isOfWorker(error: unknown): boolean {
-  const code = grpcCodeOf(error);
-  return code === grpcCodes.deadlineExceeded || code === grpcCodes.cancelled;
 }
 
 /** Milliseconds more that a worker may take for each task: a thousand of them have been seen to take 4.5 s on a busy machine. */

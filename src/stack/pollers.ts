@@ -14,7 +14,7 @@ export type Build = WorkerBuild | 'unversioned';
 
 /**
  * Whether the workers on a task queue may carry a run on. `builds`: those that are there. `wanted`: those that Temporal gives the
- * run to; it is on one of them if it has `begun`, and on whichever is current when it begins if not.
+ * run to; the one that it `hasBegun` on, else whichever is current when it begins.
  */
 export type Serving =
   | { readonly kind: 'served' }

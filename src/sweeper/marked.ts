@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { goneDelayMs } from '../activities/failures';
 import { paceOf } from '../lepton/pace';
 import { marksOf } from '../lepton/render';
+import { goneDelayMs } from '../lepton/retry-timing';
 import type { CallOptions, Deployment, Job, LeptonClient } from '../lepton/types';
 
 /** An endpoint or job that carries evalsaga's marks. */

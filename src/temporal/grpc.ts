@@ -62,6 +62,16 @@ export function isOutage(error: unknown): boolean {
 const isOversized = ({ code, details }: GrpcFault): boolean =>
   code === grpcCodes.resourceExhausted && /larger than max/i.test(details);
 
+/**
+ * A question to a workflow that its worker did not answer: the deadline passes, and which end notices first names it; where the
+ * worker ends meanwhile, the server cancels the question. Pure.
+ */
+export function isUnanswered(error: unknown): boolean {
+  const fault = faultIn(error);
+  if (fault === undefined) return false;
+  return fault.code === grpcCodes.deadlineExceeded || fault.code === grpcCodes.cancelled || isOfWorker(fault);
+}
+
 /** Temporal itself answers: it holds few questions for a worker that has not answered the ones before. */
 const isOfWorker = ({ code, details }: GrpcFault): boolean =>
   code === grpcCodes.resourceExhausted && /query buffer is full/i.test(details);
