@@ -1,41 +1,18 @@
-// ESM-only packages are compiled to CommonJS for Jest, which cannot require(esm) on Node 20 (plain Node can).
-const esm = [
-  'execa',
-  '@sindresorhus/.*',
-  '@sec-ant/.*',
-  'figures',
-  'get-stream',
-  'human-signals',
-  'is-plain-obj',
-  'is-stream',
-  'is-unicode-supported',
-  'npm-run-path',
-  'parse-ms',
-  'pretty-ms',
-  'strip-final-newline',
-  'unicorn-magic',
-  'yoctocolors',
-  'log-update',
-  'ansi-escapes',
-  'ansi-regex',
-  'ansi-styles',
-  'cli-cursor',
-  'environment',
-  'get-east-asian-width',
-  'is-fullwidth-code-point',
-  'mimic-function',
-  'onetime',
-  'restore-cursor',
-  'slice-ansi',
-  'strip-ansi',
-  'wrap-ansi',
-  'string-width',
-  '@hono/node-server',
-  'hono',
-  'fast-check',
-  'pure-rand',
-  'path-key',
-];
+const { existsSync, readFileSync } = require('node:fs');
+const path = require('node:path');
+const { packages } = require('./package-lock.json');
+
+/** Names of the installed packages that hold ES modules: Jest cannot require() those, so they are compiled to CommonJS. */
+function esModulePackages() {
+  const isEsModule = (folder) => {
+    const manifest = path.join(__dirname, folder, 'package.json');
+    return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).type === 'module';
+  };
+  const folders = Object.keys(packages).filter((folder) => folder !== '' && isEsModule(folder));
+  return [
+    ...new Set(folders.map((folder) => folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length))),
+  ];
+}
 
 /** @type {import('jest').Config} */
 module.exports = {
@@ -52,7 +29,7 @@ module.exports = {
       },
     ],
   },
-  transformIgnorePatterns: [`/node_modules/(?!(${esm.join('|')})/)`],
+  transformIgnorePatterns: [`/node_modules/(?!(${esModulePackages().join('|')})/)`],
   // unicorn-magic exports only an `import` condition, which Jest does not take for a require. Dynamic imports in src/ carry
   // the extension that Node wants; Jest runs the .ts files.
   moduleNameMapper: {
