@@ -1,5 +1,7 @@
+import { UsageFault } from '../support/usage-fault';
+
 /** The command line itself was wrong: exit code 2. */
-export class UsageError extends Error {
+export class UsageError extends UsageFault {
   override readonly name = 'UsageError';
 }
 

@@ -1,4 +1,6 @@
 import type { RunVerdict } from '../report/outcome';
+import { UsageFault } from '../support/usage-fault';
+import { Interrupted } from './errors';
 
 /** The one place that decides exit codes. Pure. */
 
@@ -47,20 +49,8 @@ const verdictCodes: Readonly<Record<RunVerdict, number>> = {
   'teardown incomplete': exitCodes.teardown,
 };
 
-/** By name, as the classes live in modules that are loaded only by those commands that need them. */
-const usageErrors = [
-  'ConfigError',
-  'EncryptionKeyError',
-  'UsageError',
-  'MalformedId',
-  'AmbiguousRun',
-  'PlanTooLarge',
-  'RunNotAdmitted',
-];
-
-/** Everything else that a command may throw is of the surroundings: Temporal, the platform, the machine. */
+/** Everything that is not the user's to mend in what was asked is of the surroundings: Temporal, the platform, the machine. */
 export function exitCodeOfError(error: unknown): number {
-  const name = error instanceof Error ? error.name : '';
-  if (name === 'Interrupted') return exitCodes.interrupted;
-  return usageErrors.includes(name) ? exitCodes.usage : exitCodes.infrastructure;
+  if (error instanceof Interrupted) return exitCodes.interrupted;
+  return error instanceof UsageFault ? exitCodes.usage : exitCodes.infrastructure;
 }

@@ -83,13 +83,16 @@ export class LogPrinter {
     const { context, wish } = this.reading;
     const mark = this.markOf(source, isOneOfSeveral);
     const closing = new AbortController();
-    const lines =
-      source.kind === 'file'
-        ? savedLines(source, wish)
-        : platformLines(source, wish, { isFirst, signal: closing.signal });
+    const { readerGone } = context.output;
+    const signal = AbortSignal.any([closing.signal, readerGone]);
+    const lines = source.kind === 'file' ? savedLines(source, wish) : platformLines(source, wish, { isFirst, signal });
     try {
-      for await (const line of lines) await context.output.write(`${mark}${line}\n`);
+      for await (const line of lines) {
+        await context.output.write(`${mark}${line}\n`);
+        if (readerGone.aborted) return;
+      }
     } catch (error) {
+      if (readerGone.aborted) return;
       if (source.kind === 'file') throw error;
       await this.explain(source, error);
     } finally {

@@ -1,4 +1,5 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
+import './check-node';
 import path from 'node:path';
 import { keyFileVariable } from '../encryption/key-file';
 import { secretsOfEnv } from '../home/secret-values';
@@ -10,14 +11,18 @@ import type { CommandContext } from './command';
 import { commandLineOf } from './command-line';
 import { commands } from './commands';
 import { exitCodeOf, exitCodeOfError } from './exit-code';
-import { createOutput, endOnBrokenOutput, type Output } from './output';
+import { createOutput, type Output } from './output';
 import { parseArguments } from './program';
 import { viaNpmScript } from './program-name';
 import { errorDocument, errorText } from './render-error';
 
 async function main(argv: readonly string[]): Promise<number> {
-  endOnBrokenOutput(process);
   const output = createOutput(process, process.env);
+  return output.exitCode(await codeOf(argv, output));
+}
+
+/** Runs the command; whatever it throws is said here. */
+async function codeOf(argv: readonly string[], output: Output): Promise<number> {
   try {
     const parsed = parseArguments(commands, argv);
     if (parsed.kind === 'printed') return 0;

@@ -1,6 +1,7 @@
+import { once } from 'node:events';
 import { plainStyle, terminalStyle, type Style } from '../report/style';
 import { harmlessText, printable, printableJson } from '../report/terminal-text';
-import { exitCodes } from './exit-code';
+import { watchLostOutput } from './lost-output';
 import { asCalled } from './program-name';
 
 /** Where a command's words go: the answer to stdout, all else to stderr. */
@@ -12,7 +13,7 @@ export interface Output {
   /** Progress and advice for a person; commands in it are shown as this user calls them. */
   note(text: string): void;
   warn(text: string): void;
-  /** Raw bytes of a log that were made harmless already; resolves when there is room for more. */
+  /** Raw bytes of a log that were made harmless already; resolves when there is room for more, or nobody reads them. */
   write(text: string): Promise<void>;
   /** Of stderr. */
   readonly style: Style;
@@ -23,6 +24,10 @@ export interface Output {
   /** Characters in a line. */
   width(): number;
   height(): number;
+  /** Aborted once nobody reads stdout any more: what only prints may end then. */
+  readonly readerGone: AbortSignal;
+  /** What a command that would end with `code` ends with, given what became of its output. */
+  exitCode(code: number): number;
 }
 
 export interface Streams {
@@ -31,34 +36,31 @@ export interface Streams {
 }
 
 export function createOutput({ stdout, stderr }: Streams, env: Readonly<Record<string, string | undefined>>): Output {
-  const drawable = stderr.isTTY && env['TERM'] !== 'dumb' && !env['CI'];
+  // A terminal without a size (a container's, a recorder's) can't be drawn on.
+  const hasSize = stderr.columns > 0 && stderr.rows > 0;
+  const drawable = stderr.isTTY && hasSize && env['TERM'] !== 'dumb' && !env['CI'];
+  const lost = watchLostOutput({ stdout, stderr });
+  const print = (text: string): boolean => lost.answer.aborted || stdout.write(text);
   const style = terminalStyle(stderr.isTTY, env);
   return {
-    answer: (text) => void stdout.write(`${printable(text)}\n`),
-    json: (document) => void stdout.write(`${printableJson(JSON.stringify(document, null, 2))}\n`),
+    answer: (text) => void print(`${printable(text)}\n`),
+    json: (document) => void print(`${printableJson(JSON.stringify(document, null, 2))}\n`),
     note: (text) => void stderr.write(`${printable(asCalled(text, env))}\n`),
     warn: (text) => void stderr.write(`${style.warn('warning:')} ${harmlessText(asCalled(text, env))}\n`),
     write: async (text) => {
-      if (!stdout.write(text)) await new Promise<void>((resolve) => stdout.once('drain', resolve));
+      if (print(text)) return;
+      const room = new AbortController();
+      await Promise.race([
+        once(stdout, 'drain', { signal: room.signal }),
+        once(lost.answer, 'abort', { signal: room.signal }),
+      ]).finally(() => room.abort());
     },
     style,
     answerStyle: stdout.isTTY ? terminalStyle(true, env) : plainStyle,
     isLive: drawable,
     width: () => (stderr.columns || stdout.columns || Number(env['COLUMNS']) || 120) - 1,
     height: () => stderr.rows || 40,
+    readerGone: lost.answer,
+    exitCode: (code) => lost.exitCode(code),
   };
-}
-
-/**
- * A reader that went away (`| head`) ends the command without a word; the run, if there is one, goes on. What else keeps the
- * answer from being written (a full disk behind `>`) is said.
- */
-export function endOnBrokenOutput({ stdout, stderr }: Streams): void {
-  for (const stream of [stdout, stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE' || error.code === 'EIO') process.exit(0);
-      if (stream === stdout) stderr.write(`error: the output can't be written: ${error.message}\n`);
-      process.exit(exitCodes.infrastructure);
-    });
-  }
 }

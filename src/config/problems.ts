@@ -1,3 +1,5 @@
+import { UsageFault } from '../support/usage-fault';
+
 /** What is wrong with a configuration, as data and as text. */
 
 export interface ConfigProblem {
@@ -30,7 +32,7 @@ export interface Origin {
 }
 
 /** Every problem of a configuration at once. Nothing has been created when it is thrown. */
-export class ConfigError extends Error {
+export class ConfigError extends UsageFault {
   override readonly name = 'ConfigError';
   readonly problems: readonly ConfigProblem[];
 

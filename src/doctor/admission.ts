@@ -1,4 +1,5 @@
 import type { RunPlan } from '../contract/plan';
+import { UsageFault } from '../support/usage-fault';
 import { CredentialsError } from '../lepton/errors';
 import type { LeptonClient, PlatformAccess } from '../lepton/types';
 import { checkTokenExpiry, checkWorkspace } from './check-credentials';
@@ -10,7 +11,7 @@ import { askWorkspace } from './workspace-answers';
 import { checkNodeGroups, checkSecrets, checkShapes } from './workspace-checks';
 
 /** The run names what its workspace has not: it would fail after its endpoints were rented. Exit code 2. */
-export class RunNotAdmitted extends Error {
+export class RunNotAdmitted extends UsageFault {
   override readonly name = 'RunNotAdmitted';
 }
 

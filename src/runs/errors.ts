@@ -1,9 +1,11 @@
+import { UsageFault } from '../support/usage-fault';
+
 /** What can be wrong with the run that somebody asks for. */
 
 export class RunNotFound extends Error {
   override readonly name = 'RunNotFound';
 }
-export class AmbiguousRun extends Error {
+export class AmbiguousRun extends UsageFault {
   override readonly name = 'AmbiguousRun';
   constructor(
     prefix: string,
@@ -14,13 +16,13 @@ export class AmbiguousRun extends Error {
     );
   }
 }
-export class MalformedId extends Error {
+export class MalformedId extends UsageFault {
   override readonly name = 'MalformedId';
 }
 /** A run with this id exists already, running or closed. */
 export class RunExists extends Error {
   override readonly name = 'RunExists';
 }
-export class PlanTooLarge extends Error {
+export class PlanTooLarge extends UsageFault {
   override readonly name = 'PlanTooLarge';
 }

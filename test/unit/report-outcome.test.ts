@@ -1,6 +1,9 @@
 import { exitCodeOf, exitCodeOfError } from '../../src/cli/exit-code';
 import { Interrupted, UsageError } from '../../src/cli/errors';
 import { AmbiguousRun, MalformedId, RunNotFound } from '../../src/client';
+import { PlanTooLarge } from '../../src/runs/errors';
+import { RunNotAdmitted } from '../../src/doctor/admission';
+import { EncryptionKeyError } from '../../src/encryption/errors';
 import { ConfigError } from '../../src/config/problems';
 import { failureTypes } from '../../src/contract/errors';
 import { runVerdict, taskVerdict } from '../../src/report/outcome';
@@ -68,6 +71,9 @@ describe('exit code of an error', () => {
     [new UsageError(''), 2],
     [new MalformedId(''), 2],
     [new AmbiguousRun('a', ['aa', 'ab']), 2],
+    [new PlanTooLarge(''), 2],
+    [new RunNotAdmitted(''), 2],
+    [new EncryptionKeyError(''), 2],
     [new RunNotFound(''), 3],
     [new InfrastructureError(''), 3],
     [new Interrupted(''), 130],

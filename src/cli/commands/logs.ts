@@ -134,17 +134,19 @@ const waitMs = { first: 1_000, more: 3_000 } as const;
 async function printTask(task: TaskPlan, reading: Reading): Promise<string[]> {
   const { context, plan, kind, wish } = reading;
   const printer = new LogPrinter(task, reading);
-  const request = { plan, task, kind, client: wish.client, runsFolder: context.home.runs };
+  const signal = context.output.readerGone;
+  const request = { plan, task, kind, client: wish.client, runsFolder: context.home.runs, signal };
   for (let isTold = false; ;) {
     const state = await reading.snapshotOf(task);
     const isOver = state === undefined || state.phase === 'done';
-    const signal = new AbortController().signal;
-    const sources = await logSources({ ...request, signal }).catch((error: unknown): LogSource[] => {
+    const sources = await logSources(request).catch((error: unknown): LogSource[] => {
+      if (signal.aborted) return [];
       // A platform that does not answer for now is asked again.
       if (!wish.follow || !printer.hasBegun) throw error;
       return [];
     });
     await printer.begin(sources);
+    if (signal.aborted) return [];
     if (printer.hasBegun && (!wish.follow || (await printer.isAtEnd(sources)))) return [];
     if (!printer.hasBegun) {
       const isLost = isOver && wasWritten(task, state, kind);
