@@ -64,12 +64,19 @@ export async function removeFolder(input: RemoveStorageInput, context: StorageCo
   return !(await client.storage.exists(storage.fileSystem, remote));
 }
 
-const known = new WeakMap<LeptonClient, boolean>();
+const withApi = new WeakSet<LeptonClient>();
+/** When a workspace was last seen without the API, by a monotonic clock, milliseconds. */
+const withoutApi = new WeakMap<LeptonClient, number>();
+/** A gateway may answer 404 for a while: that there is no API is asked again after this time, that there is one never. */
+const believedForMs = 60_000;
 
-/** Asked once per client: it is a property of the workspace. */
+/** Whether the workspace has a storage API. */
 export async function hasStorageApi(client: LeptonClient): Promise<boolean> {
-  const answer = known.get(client) ?? (await client.storage.available());
-  known.set(client, answer);
+  if (withApi.has(client)) return true;
+  if (performance.now() - (withoutApi.get(client) ?? -Infinity) < believedForMs) return false;
+  const answer = await client.storage.available();
+  if (answer) withApi.add(client);
+  else withoutApi.set(client, performance.now());
   return answer;
 }
 

@@ -4,8 +4,10 @@ import type { Deployment, Job, LeptonClient } from './types';
 export interface Lookups {
   /** `undefined` only when the listing and a single get both say so. */
   deployment(name: string): Promise<Deployment | undefined>;
-  /** By the platform's id, or by name: then the newest of that name. */
-  job(idOrName: string): Promise<Job | undefined>;
+  /** By the platform's id, or by name: then the newest of that name. `name`, beside an id: where else to look for it. */
+  job(idOrName: string, name?: string): Promise<Job | undefined>;
+  /** Living jobs of exactly that name, as the shared listing shows them. */
+  jobsNamed(name: string): Promise<readonly Job[]>;
 }
 
 /** How long one listing serves all callers, milliseconds. */
@@ -22,16 +24,20 @@ export function createLookups(client: LeptonClient, options: { readonly sharedFo
   });
   const jobs = shared(options.sharedForMs, async () => {
     const listed = await client.listJobs({ mode: 'alive_only' });
-    return { byId: new Map(listed.map((job) => [job.metadata.id, job])), newestByName: newestByName(listed) };
+    const byId = new Map(listed.map((job) => [job.metadata.id, job]));
+    return { listed, byId, newestByName: newestByName(listed) };
   });
 
   return {
     async deployment(name) {
       return (await deployments()).get(name) ?? (await client.getDeployment(name));
     },
-    async job(idOrName) {
+    async job(idOrName, name) {
       const { byId, newestByName: named } = await jobs();
-      return byId.get(idOrName) ?? named.get(idOrName) ?? (await findJob(client, idOrName));
+      return byId.get(idOrName) ?? named.get(idOrName) ?? (await findJob(client, idOrName, name));
+    },
+    async jobsNamed(name) {
+      return (await jobs()).listed.filter(({ metadata }) => metadata.name === name);
     },
   };
 }
@@ -46,9 +52,9 @@ function shared<T>(intervalMs: number, read: () => Promise<T>): () => Promise<T>
   };
 }
 
-async function findJob(client: LeptonClient, idOrName: string): Promise<Job | undefined> {
-  const byId = await client.getJob(idOrName);
-  if (byId) return byId;
+async function findJob(client: LeptonClient, idOrName: string, name: string | undefined): Promise<Job | undefined> {
+  const byId = await client.getJob(idOrName, { name });
+  if (byId || name !== undefined) return byId;
   return newestByName(await client.listJobs({ name: idOrName })).get(idOrName);
 }
 

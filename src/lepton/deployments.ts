@@ -21,7 +21,7 @@ type DeploymentCalls = Pick<
 export function deploymentCalls(requests: Requests, dialect: AskDialect): DeploymentCalls {
   const listDeployments: DeploymentCalls['listDeployments'] = async (options) => {
     const { base, schema } = await dialect();
-    return requests.list({ method: 'GET', path: base, options }, schema);
+    return requests.list({ method: 'GET', path: base, isAlwaysThere: true, options }, schema);
   };
 
   const inDeployment = async (name: string) => `${(await dialect()).base}/${segment(name)}`;
@@ -32,14 +32,8 @@ export function deploymentCalls(requests: Requests, dialect: AskDialect): Deploy
       const { schema } = await dialect();
       const call = { method: 'GET', path: await inDeployment(name), options } as const;
       const answer = await requests.lookUp(call);
-      switch (answer.kind) {
-        case 'found':
-          return requests.check(call, answer.value, schema);
-        case 'absent':
-          return undefined;
-        case 'doubtful':
-          return (await listDeployments(options)).find((deployment) => deployment.metadata.name === name);
-      }
+      if (answer.kind === 'found') return requests.check(call, answer.value, schema);
+      return (await listDeployments(options)).find((deployment) => deployment.metadata.name === name);
     },
     async createDeployment({ name, spec }, options) {
       const { base, body } = await dialect();
@@ -92,39 +86,42 @@ const newer: Dialect = {
   body: toEndpointBody,
 };
 
-/** As in the service's own client: this many tries, this long each, these pauses between; then the classic dialect. */
+/** As in the service's own client: this many tries, this long each, these pauses between. */
 const dialectTries = { count: 3, timeoutMs: 5_000, pauseMs: 250 } as const;
-
-/** A dialect taken for want of an answer is asked for again after this time: a worker lives long. */
-const unsureForMs = 60_000;
 
 export type AskDialect = () => Promise<Dialect>;
 
-/** The workspace's dialect, read once. Callers that come at the same time share one reading. */
+/**
+ * The workspace's dialect, read once. Callers that come at the same time share one reading. While the workspace doesn't say,
+ * every call about endpoints fails as that question did: in the wrong dialect everything looks absent.
+ */
 export function dialectOf(requests: Requests): AskDialect {
   let current: Promise<Dialect> | undefined;
   return () => (current ??= read());
 
   async function read(): Promise<Dialect> {
-    const answer = await readFlag(requests);
-    if (answer === undefined) setTimeout(() => (current = undefined), unsureForMs).unref();
-    return answer === true ? newer : classic;
+    try {
+      return (await readFlag(requests)) ? newer : classic;
+    } catch (error) {
+      current = undefined;
+      throw error;
+    }
   }
 }
 
-/** `undefined`: the workspace did not say. */
-async function readFlag(requests: Requests): Promise<boolean | undefined> {
-  for (let attempt = 1; attempt <= dialectTries.count; attempt += 1) {
+async function readFlag(requests: Requests): Promise<boolean> {
+  for (let attempt = 1; ; attempt += 1) {
     try {
       const options = { timeoutMs: dialectTries.timeoutMs };
-      const workspace = await requests.one({ method: 'GET', path: '/workspace', options }, workspaceSchema);
+      const call = { method: 'GET', path: '/workspace', isAlwaysThere: true, options } as const;
+      const workspace = await requests.one(call, workspaceSchema);
       return workspace.features?.enable_new_deployment_api === true;
     } catch (error) {
-      if (!(error instanceof LeptonError) || !isPassing(error)) return undefined;
+      if (attempt === dialectTries.count || !(error instanceof LeptonError) || !isPassing(error)) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, dialectTries.pauseMs * attempt));
   }
-  return undefined;
 }
 
-const isPassing = (error: LeptonError): boolean => ['network', 'server', 'rate_limited'].includes(error.kind);
+const isPassing = ({ kind }: LeptonError): boolean =>
+  kind === 'network' || kind === 'server' || kind === 'rate_limited' || kind === 'invalid_response';

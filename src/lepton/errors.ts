@@ -4,13 +4,13 @@ import type { Pace } from './pace';
 export type LeptonErrorKind =
   | 'unauthorized' // 401
   | 'forbidden' // 403
-  | 'not_found' // 404
+  | 'not_found' // 404 in the service's own words
   | 'conflict' // 409
   | 'rate_limited' // 429
   | 'invalid_request' // any other 4xx
   | 'server' // 5xx
   | 'network' // no answer: refused, cut, timed out
-  | 'invalid_response'; // a success that is not what the API promises
+  | 'invalid_response'; // not what the API promises: a success of another form, or a 404 that is not the service's
 
 export class LeptonError extends Error {
   override readonly name = 'LeptonError';

@@ -42,18 +42,25 @@ export function statusError(
     readonly statusText: string;
     readonly retryAfter: string | null;
     readonly body: string;
+    /** The route exists in every workspace. */
+    readonly isAlwaysThere?: boolean;
   },
 ): LeptonError {
-  const kind = kindOfStatus(response.status);
+  const isMisrouted = response.status === 404 && (response.isAlwaysThere === true || !hasServiceCode(response.body));
+  const kind = isMisrouted ? 'invalid_response' : kindOfStatus(response.status);
   const said = excerpt(response.body, call);
   const status = `${response.status} ${response.statusText}`.trim();
-  return new LeptonError(`${call.request}: ${status}${said === '' ? '' : ` (${said})`}${hint(kind, call.access)}`, {
-    kind,
-    request: call.request,
-    status: response.status,
-    retryAfterMs: parseRetryAfter(response.retryAfter, Date.now()),
-    pace: paceOf(call.access.url),
-  });
+  const doubt = isMisrouted ? '. The service itself does not answer this: a proxy or gateway in front of it may' : '';
+  return new LeptonError(
+    `${call.request}: ${status}${said === '' ? '' : ` (${said})`}${doubt}${hint(kind, call.access)}`,
+    {
+      kind,
+      request: call.request,
+      status: response.status,
+      retryAfterMs: parseRetryAfter(response.retryAfter, Date.now()),
+      pace: paceOf(call.access.url),
+    },
+  );
 }
 
 function hint(kind: LeptonErrorKind, access: PlatformAccess): string {
@@ -109,6 +116,16 @@ function errorText(body: string): string {
     return typeof parsed.code === 'string' ? `${parsed.code}: ${parsed.message}` : parsed.message;
   } catch {
     return body;
+  }
+}
+
+/** Whether an error's body has the service's own shape, `{code, message}`: a gateway answers a page, nothing, or its own JSON. */
+function hasServiceCode(body: string): boolean {
+  try {
+    const parsed = JSON.parse(body) as { code?: unknown } | null;
+    return typeof parsed?.code === 'string' && parsed.code !== '';
+  } catch {
+    return false;
   }
 }
 

@@ -18,6 +18,8 @@ export interface HttpCall {
   readonly query?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   readonly json?: unknown;
+  /** The route is there in every workspace: a 404 comes from something in front of the service, or from a service in trouble. */
+  readonly isAlwaysThere?: boolean;
   /** Statuses beyond 399 that are an answer, not a failure. */
   readonly alsoFine?: readonly number[];
   /** The bytes as they are stored: not compressed for the way. */
@@ -36,12 +38,13 @@ export interface FetchInit {
   readonly redirect: 'follow' | 'manual';
 }
 
-export type LookUp = { readonly kind: 'found'; readonly value: unknown } | { readonly kind: 'absent' | 'doubtful' };
+/** `not found` is one witness only: whoever acts on absence also asks the listing. */
+export type LookUp = { readonly kind: 'found'; readonly value: unknown } | { readonly kind: 'not found' };
 
 export interface Http {
   /** The answer's JSON; `undefined` for a status of `alsoFine`. */
   json(call: HttpCall): Promise<unknown>;
-  /** As `json`, where 404 is an answer: `absent` when the service says so, `doubtful` when a proxy before it may have. */
+  /** As `json`, where 404 is an answer. */
   lookUp(call: HttpCall): Promise<LookUp>;
   /** Status and headers; the answer's body is not read. */
   send(call: HttpCall): Promise<Pick<FetchResponse, 'status' | 'headers'>>;
@@ -101,8 +104,8 @@ export function createHttp(access: PlatformAccess, settings: HttpSettings): Http
     lookUp: (call) =>
       within({ ...call, alsoFine: [404] }, async (response, exchange): Promise<LookUp> => {
         if (response.status !== 404) return { kind: 'found', value: await readJson(exchange, response) };
-        const { text } = await readText(exchange, response, largestErrorBytes);
-        return { kind: isJsonObject(text) ? 'absent' : 'doubtful' };
+        await discard(response);
+        return { kind: 'not found' };
       }),
     send: (call) =>
       within(call, async (response) => {
@@ -173,10 +176,14 @@ async function refuseFailures(call: HttpCall, exchange: Exchange, response: Fetc
     });
   }
   if (response.status < 400) return;
-  throw await describeFailure(exchange, response);
+  throw await describeFailure(exchange, response, call.isAlwaysThere ?? false);
 }
 
-async function describeFailure(exchange: Exchange, response: FetchResponse): Promise<LeptonError> {
+async function describeFailure(
+  exchange: Exchange,
+  response: FetchResponse,
+  isAlwaysThere: boolean,
+): Promise<LeptonError> {
   // The status says what matters: a body that breaks off must not turn a refusal into a network failure.
   const { text } = await readText(exchange, response, largestErrorBytes).catch((error: unknown) => {
     if (exchange.signal.aborted && !(error instanceof Error && error.name === 'LeptonError')) throw error;
@@ -187,6 +194,7 @@ async function describeFailure(exchange: Exchange, response: FetchResponse): Pro
     statusText: response.statusText,
     retryAfter: response.headers.get('retry-after'),
     body: text,
+    isAlwaysThere,
   });
 }
 
@@ -199,15 +207,5 @@ async function readJson(exchange: Exchange, response: FetchResponse): Promise<un
     return JSON.parse(text);
   } catch {
     throw invalidResponse(exchange.call, { problem: `${status}, but the answer is not JSON`, status, body: text });
-  }
-}
-
-/** The service words its errors in JSON; a gateway without a route to it answers a page, or nothing. */
-function isJsonObject(text: string): boolean {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null;
-  } catch {
-    return false;
   }
 }

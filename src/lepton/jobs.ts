@@ -31,7 +31,9 @@ function pagesOf(requests: Requests) {
       page: String(page),
       page_size: String(pageSize),
     };
-    const call = { method: 'GET', path: '/jobs', query, options } as const;
+    // A platform that keeps no archive may say so.
+    const isAlwaysThere = filter.mode !== 'archive_only';
+    const call = { method: 'GET', path: '/jobs', query, isAlwaysThere, options } as const;
     const answer = requests.check(call, await requests.json(call), jobsPageSchema);
     return requests.items(call, Array.isArray(answer) ? answer : (answer?.jobs ?? []), jobSchema);
   };
@@ -67,14 +69,9 @@ export function jobCalls(requests: Requests): JobCalls {
       const query = { job_query_mode: options?.mode ?? everywhere.job_query_mode };
       const call = { method: 'GET', path: pathOf(id), query, options } as const;
       const answer = await requests.lookUp(call);
-      switch (answer.kind) {
-        case 'found':
-          return requests.check(call, answer.value, jobSchema);
-        case 'absent':
-          return undefined;
-        case 'doubtful':
-          return (await listJobs({ mode: query.job_query_mode }, options)).find((job) => job.metadata.id === id);
-      }
+      if (answer.kind === 'found') return requests.check(call, answer.value, jobSchema);
+      const filter = { mode: query.job_query_mode, ...(options?.name === undefined ? {} : { name: options.name }) };
+      return (await listJobs(filter, options)).find((job) => job.metadata.id === id);
     },
     async createJob({ name, spec }, options) {
       const json = { metadata: { id: name, name }, spec };

@@ -1,3 +1,5 @@
+import { posix } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileSystemSchema, storageEntrySchema } from './answers';
 import { defaultTimeoutMs } from './http';
 import { segment, type Requests } from './requests';
@@ -5,6 +7,9 @@ import type { CallOptions, LeptonStorage } from './types';
 
 /** How a server without these routes answers. */
 const noSuchApi: readonly number[] = [404, 405, 410, 501];
+
+/** Milliseconds between looks for a storage API that does not show: one wrong answer must not send results another way. */
+const looksAgainAfterMs = [1_000, 2_000];
 
 /** Workspace storage, for workspaces whose API has it. */
 export function storageCalls(requests: Requests): LeptonStorage {
@@ -17,17 +22,47 @@ export function storageCalls(requests: Requests): LeptonStorage {
   const head = (fileSystem: string, path: string, options?: CallOptions) =>
     requests.send({ method: 'HEAD', path: pathOf(fileSystem, path), alsoFine: [404], asStored: true, options });
 
-  const exists: LeptonStorage['exists'] = async (fileSystem, path, options) =>
+  const answersHead = async (fileSystem: string, path: string, options?: CallOptions) =>
     (await head(fileSystem, path, options)).status === 200;
+
+  const entriesOf = (fileSystem: string, path: string, options?: CallOptions) =>
+    requests.list({ method: 'GET', path: pathOf(fileSystem, path), isAlwaysThere: true, options }, storageEntrySchema);
+
+  /** Whether the listing above names the path; where the folder above is missing too, its own absence is asked the same way. */
+  const isListed = async (fileSystem: string, path: string, options?: CallOptions): Promise<boolean> => {
+    const { dir, base } = posix.parse(posix.join('/', path));
+    if (base === '') throw contradiction(fileSystem, path);
+    if (dir === '/' || (await answersHead(fileSystem, dir, options)))
+      return (await entriesOf(fileSystem, dir, options)).some(({ name }) => name === base);
+    if (await isListed(fileSystem, dir, options)) throw contradiction(fileSystem, dir);
+    return false;
+  };
+
+  const contradiction = (fileSystem: string, path: string) =>
+    requests.invalid(
+      { method: 'HEAD', path: pathOf(fileSystem, path) },
+      '404, but the folder is there: what lies in it cannot be told at the moment',
+    );
+
+  const exists: LeptonStorage['exists'] = async (fileSystem, path, options) =>
+    (await answersHead(fileSystem, path, options)) || (await isListed(fileSystem, path, options));
+
+  const looksAvailable = async (options?: CallOptions): Promise<boolean> => {
+    // The root of the default file system is there on every workspace that has the API, the listing of file systems too.
+    const answers = await Promise.all([
+      requests.send({ method: 'GET', path: '/storage', alsoFine: noSuchApi, options }),
+      requests.send({ method: 'HEAD', path: pathOf('default', '/'), alsoFine: noSuchApi, options }),
+    ]);
+    return answers.every(({ status }) => !noSuchApi.includes(status));
+  };
 
   return {
     async available(options) {
-      // The root of the default file system is there on every workspace that has the API, the listing of file systems too.
-      const answers = await Promise.all([
-        requests.send({ method: 'GET', path: '/storage', alsoFine: noSuchApi, options }),
-        requests.send({ method: 'HEAD', path: pathOf('default', '/'), alsoFine: noSuchApi, options }),
-      ]);
-      return answers.every(({ status }) => !noSuchApi.includes(status));
+      for (const pauseMs of looksAgainAfterMs) {
+        if (await looksAvailable(options)) return true;
+        await sleep(pauseMs, undefined, { signal: options?.signal });
+      }
+      return looksAvailable(options);
     },
     async fileSystems(options) {
       const call = { method: 'GET', path: '/storage', alsoFine: noSuchApi, options } as const;
@@ -43,9 +78,7 @@ export function storageCalls(requests: Requests): LeptonStorage {
     async list(fileSystem, path, options) {
       // What a GET of an absent folder answers is not documented; the service's own client asks HEAD first.
       if (!(await exists(fileSystem, path, options))) return undefined;
-      const call = { method: 'GET', path: pathOf(fileSystem, path), alsoFine: [404], options } as const;
-      const answer = await requests.json(call);
-      return answer === undefined ? undefined : requests.items(call, answer, storageEntrySchema);
+      return entriesOf(fileSystem, path, options);
     },
     read: (fileSystem, path, options) =>
       requests.stream(

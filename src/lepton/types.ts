@@ -133,7 +133,7 @@ export interface LeptonClient {
   readonly access: Omit<PlatformAccess, 'token'>;
   getWorkspace(options?: CallOptions): Promise<WorkspaceInfo>;
   listDeployments(options?: CallOptions): Promise<Deployment[]>;
-  /** `undefined` when there is none of that name. */
+  /** `undefined` when there is none of that name: a get and the listing must both say so. */
   getDeployment(name: string, options?: CallOptions): Promise<Deployment | undefined>;
   createDeployment(deployment: { name: string; spec: Record<string, unknown> }, options?: CallOptions): Promise<void>;
   /** Resolves for 404 as well: what is absent is deleted. */
@@ -151,8 +151,14 @@ export interface LeptonClient {
   listJobs(filter?: JobFilter, options?: CallOptions): Promise<Job[]>;
   /** The same page by page, for who needs little of each: the jobs of a whole workspace, with all that they carry, are large. */
   jobPages(filter?: JobFilter, options?: CallOptions): AsyncIterable<readonly Job[]>;
-  /** `mode` default `alive_and_archive`: a deleted job may still be found in the archive; `alive_only` tells. */
-  getJob(id: string, options?: CallOptions & { readonly mode?: JobQueryMode | undefined }): Promise<Job | undefined>;
+  /**
+   * `undefined` when a get and the listing both say that there is none. `mode` default `alive_and_archive`: a deleted job may still
+   * be found in the archive; `alive_only` tells. `name`, where it is known, makes that listing short.
+   */
+  getJob(
+    id: string,
+    options?: CallOptions & { readonly mode?: JobQueryMode | undefined; readonly name?: string | undefined },
+  ): Promise<Job | undefined>;
   /** Resolves to the job with its assigned `metadata.id`. */
   createJob(job: { name: string; spec: Record<string, unknown> }, options?: CallOptions): Promise<Job>;
   stopJob(id: string, options?: CallOptions): Promise<void>;
@@ -176,16 +182,16 @@ export type JobQueryMode = 'alive_only' | 'archive_only' | 'alive_and_archive';
 
 export interface LeptonStorage {
   /**
-   * Whether the workspace has a storage API at all. Where it has not, every path looks absent: ask first, before an absent
-   * folder is taken for removed or a result for missing.
+   * Whether the workspace has a storage API at all. `false` only after three looks within seconds that all say so.
    */
   available(options?: CallOptions): Promise<boolean>;
   /** Names of the workspace's file systems; empty where the server does not say. */
   fileSystems(options?: CallOptions): Promise<string[]>;
+  /** `false` when neither the path itself (HEAD) nor the listing of the folder above it knows of it. */
   exists(fileSystem: string, path: string, options?: CallOptions): Promise<boolean>;
   /** The file's size in bytes; `undefined` when there is no such file, or the server does not say. */
   size(fileSystem: string, path: string, options?: CallOptions): Promise<number | undefined>;
-  /** The folder's entries; `undefined` when there is no such folder. */
+  /** The folder's entries; `undefined` when there is no such folder (see `exists`). */
   list(fileSystem: string, path: string, options?: CallOptions): Promise<StorageEntry[] | undefined>;
   read(fileSystem: string, path: string, options?: CallOptions): AsyncIterable<Uint8Array>;
   mkdir(fileSystem: string, path: string, options?: CallOptions): Promise<void>;

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { hasStorageApi } from '../activities/task-storage';
 import type { BesideJob } from '../contract/inputs';
 import { outputDirVariable } from '../contract/identity';
 import type { MountSpec, StoragePlan } from '../contract/plan';
@@ -84,7 +85,7 @@ const search = { deepest: 4, mostFolders: 400 } as const;
 
 /** Looks for the folder by its name, through the storage API; `undefined` where there is none. */
 export async function searchFolder(platform: LeptonClient, invocation: string): Promise<StoragePlace | undefined> {
-  if (!(await platform.storage.available())) return undefined;
+  if (!(await hasStorageApi(platform))) return undefined;
   const names = new Set([...(await platform.storage.fileSystems()), 'default']);
   for (const fileSystem of names) {
     const found = await searchIn(platform, fileSystem, invocation);

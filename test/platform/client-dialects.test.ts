@@ -142,16 +142,27 @@ describe('the newer dialect', () => {
     expect(server.seen.at(-1)?.url).toBe('/w/deployments');
   });
 
-  test('a workspace that does not say: three tries, then classic; jobs never ask', async () => {
-    answer = ({ url }, response) => sendJson(response, [], url === '/w/workspace' ? 503 : 200);
-    const client = connect();
-    await Promise.all([client.listDeployments(), client.listDeployments()]);
-    expect(server.seen.map(({ url }) => url)).toEqual([
-      ...Array<string>(3).fill('/w/workspace'),
-      '/w/deployments',
-      '/w/deployments',
-    ]);
-    await client.listJobs();
-    expect(server.seen).toHaveLength(6);
-  });
+  test.each([503, 404])(
+    'a workspace that answers %i instead of saying so: an outage, asked again; jobs never ask',
+    async (status) => {
+      let isAway = true;
+      answer = ({ url }, response) =>
+        url === '/w/workspace' && isAway
+          ? sendJson(response, [], status)
+          : sendJson(response, url === '/w/workspace' ? features(true) : []);
+      const client = connect();
+      const kind = status === 503 ? 'server' : 'invalid_response';
+      await Promise.all(
+        [client.listDeployments(), client.getDeployment('a'), client.deleteDeployment('a')].map((asked) =>
+          expect(asked).rejects.toMatchObject({ kind }),
+        ),
+      );
+      expect(server.seen.map(({ url }) => url)).toEqual(Array<string>(3).fill('/w/workspace'));
+      await client.listJobs();
+      expect(server.seen).toHaveLength(4);
+      isAway = false;
+      await client.listDeployments();
+      expect(server.seen.slice(4).map(({ url }) => url)).toEqual(['/w/workspace', '/w/endpoints']);
+    },
+  );
 });

@@ -182,28 +182,113 @@ test('a redirected write is refused, a redirected read is followed', async () =>
   expect(await connect().listDeployments()).toEqual([]);
 });
 
-test('404: absent in the words of the service; in those of a gateway only when the listing agrees', async () => {
+/** As a gateway without a route answers. */
+const wrong404s: readonly (readonly [string, string, string])[] = [
+  ['a page', 'text/html', '<html>default backend - 404</html>'],
+  ['nothing', 'text/plain', ''],
+  ['JSON of its own', 'application/json', '{"message":"no Route matched with those values"}'],
+];
+
+describe('absence takes two witnesses', () => {
   const deployment = { metadata: { id: 'a', name: 'a' }, spec: {}, status: { state: 'Ready', endpoint: {} } };
-  answer = (_, response) => sendJson(response, { code: 'ResourceNotFound', message: 'no such deployment' }, 404);
-  expect(await connect().getDeployment('a')).toBeUndefined();
-  expect(await connect().getJob('a')).toBeUndefined();
-  await connect().deleteDeployment('a');
-  await connect().deleteJob('a');
-  expect(await connect().deploymentIssues('a')).toEqual([]);
-  expect(await connect().storage.list('default', '/x')).toBeUndefined();
-  await connect().storage.remove('default', '/x');
+  const job = { metadata: { id: 'a-1', name: 'a' }, spec: {}, status: { state: 'Running' } };
+  const own404 = JSON.stringify({ code: 'ResourceNotFound', message: 'no such thing' });
 
-  answer = ({ url }, response) =>
-    url.endsWith('/deployments')
-      ? sendJson(response, [deployment])
-      : (response.writeHead(404).end('default backend - 404') as unknown as void);
-  expect(await connect().getDeployment('a')).toMatchObject({ status: { state: 'Ready' } });
-  expect(await connect().getDeployment('b')).toBeUndefined();
+  test.each([['the service', 'application/json', own404] as const, ...wrong404s])(
+    'a 404 of %s for one resource: the listing decides',
+    async (_, type, body) => {
+      answer = ({ url }, response) => {
+        const route = url.split('?')[0] ?? '';
+        if (route.endsWith('/deployments')) return sendJson(response, [deployment]);
+        if (route.endsWith('/jobs')) return sendJson(response, url.includes('page=1') ? { jobs: [job] } : { jobs: [] });
+        return void response.writeHead(404, { 'content-type': type }).end(body);
+      };
+      expect(await connect().getDeployment('a')).toMatchObject({ status: { state: 'Ready' } });
+      expect(await connect().getDeployment('b')).toBeUndefined();
+      expect(await connect().getJob('a-1', { name: 'a' })).toMatchObject({ status: { state: 'Running' } });
+      expect(await connect().getJob('b-1')).toBeUndefined();
+      await connect().deleteDeployment('b');
+      await connect().deleteJob('b-1');
+    },
+  );
 
-  answer = (_, response) => response.writeHead(404).end('default backend - 404') as unknown as void;
-  expect((await failure(connect().getDeployment('a'))).kind).toBe('not_found');
-  expect((await failure(connect().getJob('a-1'))).kind).toBe('not_found');
+  test.each([['the service', 'application/json', own404] as const, ...wrong404s])(
+    'a 404 of %s for everything is an outage, not an empty workspace',
+    async (_, type, body) => {
+      answer = (_, response) => void response.writeHead(404, { 'content-type': type }).end(body);
+      for (const ask of [
+        connect().getDeployment('a'),
+        connect().listDeployments(),
+        connect().getJob('a-1'),
+        connect().listJobs(),
+        connect().storage.exists('default', '/runs/1'),
+        connect().storage.list('default', '/runs/1'),
+      ])
+        expect(await failure(ask)).toMatchObject({ kind: 'invalid_response', status: 404 });
+    },
+  );
+
+  test.each(wrong404s)(
+    'a create that %s answers with 404 may yet have been done: no refusal',
+    async (_, type, body) => {
+      answer = (_, response) => void response.writeHead(404, { 'content-type': type }).end(body);
+      const error = await failure(connect().createDeployment({ name: 'a', spec: {} }));
+      expect(error.kind).toBe('invalid_response');
+      expect(error.message).toContain('a proxy or gateway in front of it may');
+    },
+  );
 });
+
+describe('storage: a HEAD that says 404 is checked against the listing above', () => {
+  /** Paths that HEAD denies although they are there. */
+  let denied: readonly string[];
+  const tree: Readonly<Record<string, readonly object[]>> = {
+    '/': [{ type: 'dir', name: 'runs' }],
+    '/runs': [{ type: 'dir', name: '1' }],
+    '/runs/1': [{ type: 'file', name: 'results.yml' }],
+  };
+  beforeEach(() => {
+    denied = [];
+    answer = ({ url, method }, response) => {
+      const at = url.replace(/^.*\/storage\/default/, '').replace(/(.)\/$/, '$1');
+      const entries = tree[at];
+      if (!entries || (method === 'HEAD' && denied.includes(at))) return void response.writeHead(404).end();
+      return sendJson(response, entries);
+    };
+  });
+
+  test('it is there, and is read', async () => {
+    denied = ['/runs/1'];
+    const { storage } = connect();
+    expect(await storage.exists('default', '/runs/1')).toBe(true);
+    expect(await storage.list('default', '/runs/1')).toEqual([expect.objectContaining({ name: 'results.yml' })]);
+  });
+
+  test('it is not there, nor is anything above it', async () => {
+    const { storage } = connect();
+    expect(await storage.exists('default', '/runs/2')).toBe(false);
+    expect(await storage.exists('default', '/elsewhere/deep/down')).toBe(false);
+    expect(await storage.list('default', '/runs/2')).toBeUndefined();
+  });
+
+  test('what is denied above it is no proof either', async () => {
+    denied = ['/runs', '/runs/1'];
+    const { storage } = connect();
+    const error = await failure(storage.exists('default', '/runs/1'));
+    expect(error).toMatchObject({ kind: 'invalid_response', message: expect.stringContaining('the folder is there') });
+  });
+});
+
+test('no storage API is believed after three looks, not after one', async () => {
+  let wrong = 1;
+  answer = (_, response) =>
+    wrong-- > 0 ? void response.writeHead(404).end('<html>404</html>') : sendJson(response, []);
+  expect(await connect().storage.available()).toBe(true);
+  wrong = Infinity;
+  const before = server.seen.length;
+  expect(await connect().storage.available()).toBe(false);
+  expect(server.seen).toHaveLength(before + 6);
+}, 15_000);
 
 test('the token as bearer, no origin here, and base addresses with and without a slash', async () => {
   answer = (_, response) => sendJson(response, []);

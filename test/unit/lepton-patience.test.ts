@@ -21,7 +21,7 @@ afterEach(() => server.close());
 const client = (patience?: Patience) =>
   createLeptonClient({ url: `${server.url}/w`, workspace: 'w', token: 't' }, { patience });
 
-test.each([[503], [429], [0]])('%i: asked again, and told so', async (status) => {
+test.each([[503], [429], [404], [0]])('%i: asked again, and told so', async (status) => {
   next = [status];
   const told: string[] = [];
   const onWait = (reason: string): void => void told.push(reason);
@@ -30,7 +30,7 @@ test.each([[503], [429], [0]])('%i: asked again, and told so', async (status) =>
   expect(told).toEqual([expect.stringContaining(status === 0 ? 'cut' : String(status))]);
 });
 
-test.each([[401], [403], [404], [422]])('%i: refused at once', async (status) => {
+test.each([[401], [403], [422]])('%i: refused at once', async (status) => {
   next = [status];
   await expect(client({ withinMs: 20_000 }).listSecretNames()).rejects.toMatchObject({ status });
   expect(server.seen).toHaveLength(1);
