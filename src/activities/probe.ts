@@ -1,8 +1,9 @@
 import { fetch, type RequestInit } from 'undici';
 import type { ProbeSpec } from '../contract/plan';
-import { isSecretParameter, splitUrl, unescaped } from '../contract/secret-url';
+import { splitUrl, unescaped } from '../contract/secret-url';
 import { probingDispatcher } from '../lepton/dispatcher';
 import { explainCause } from '../lepton/failures';
+import { isSecretParameter } from '../secrets/names';
 import { within } from '../timing/within';
 
 export type ProbeVerdict =

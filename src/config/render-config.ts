@@ -1,7 +1,8 @@
 /** The resolved config as YAML, with secrets masked. */
 import { variablesIn } from '../contract/secret-url';
 import type { Environment } from './environment';
-import { isSecretName, maskTokens, maskValues } from './secrecy';
+import { isSecretName } from '../secrets/names';
+import { maskTokens, maskValues } from './secrecy';
 import { ConfigError } from './problems';
 import type { ConfigProblem } from './problems';
 import type { ConfigNode, ScalarNode } from './tree';

@@ -1,18 +1,7 @@
-/** What counts as a secret: by a variable's name, and by the look of a value. Pure. */
-import { isSecretParameter, masked as withoutPlaceholders } from '../contract/secret-url';
-
-const secretWords =
-  /(?:^|_)(?:TOKEN|TOKENS|KEY|KEYS|APIKEY|SECRET|SECRETS|PASSWORD|PASSWD|PASSPHRASE|PWD|CREDENTIAL|CREDENTIALS|AUTHORIZATION|COOKIE)(?:_|$)|(?:TOKEN|SECRET|PASSWORD|CREDENTIALS?|APIKEY|API_KEY)$/i;
-
-/** Names that contain a secret word but never hold one. */
-const harmless =
-  /(?:_NAME|_PATH|_FILE|_DIR|_ID|_URL|_COUNT|_LIMIT|^MAX_.*TOKENS?.*|_TOKENS)$|^PWD$|^OLDPWD$|TOKENIZER|^(?:PAD|EOS|BOS|UNK|START|END)_.*TOKEN$|NUM_.*TOKENS?/i;
-
-/** Whether what has this name is taken to hold a secret: `HF_TOKEN`, `JUDGE_API_KEY`, `X-Api-Key`, `apiKey`, `Authorization`. */
-export function isSecretName(name: string): boolean {
-  const words = name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').replaceAll('-', '_');
-  return secretWords.test(words) && !harmless.test(words);
-}
+/** What counts as a secret by the look of a value, and how texts are masked. Names are judged in `secrets/names`. Pure. */
+import { masked as withoutPlaceholders } from '../contract/secret-url';
+import { shortestMasked } from '../secrets/limits';
+import { isSecretParameter, judgeName } from '../secrets/names';
 
 const tokenShapes = [
   /\bnvapi-[A-Za-z0-9_-]{10,}/,
@@ -34,6 +23,7 @@ const tokenShapes = [
   /\b(?:Bearer|Basic)\s+(?=\S*\d)[A-Za-z0-9._~+/=-]{16,}/i,
   /\bAIza[0-9A-Za-z_-]{30,}/,
   /\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\./,
+  /^sk-(?=[A-Za-z]*\d)[A-Za-z0-9]{6,}$/,
   /-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----/,
   /\bAGE-SECRET-KEY-1[A-Z0-9]{20,}/,
   /\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{20,}/,
@@ -49,32 +39,64 @@ export function looksRandom(text: string): boolean {
   return /[0-9]/.test(text) && /[A-Za-z]/.test(text) && new Set(text).size >= 12;
 }
 
-/** Names that can mean nothing else; a bare `key` is as often one to sort or look up by. */
-const surelySecret =
-  /(?:API|ACCESS|SECRET|PRIVATE|SIGNING|ENCRYPTION|MASTER)_?KEYS?$|TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|AUTHORIZATION|COOKIE/i;
+/** Where a value is to be had, instead of the value. */
+export const isReference = (value: string): boolean => /^['"]?(?:(?:host|runtime):|\$)/.test(value);
 
-/** Whether the literal `value` of something called `name` may be a secret: neither words, a path, nor the name of a variable. */
+/** What servers without a key are given for one. */
+const standIn = /^(?:|EMPTY|NONE|NULL|DUMMY|UNUSED|NOT-NEEDED|TRUE|FALSE)$/i;
+
+/** A harness is told the name of the variable with the key: `api_key: JUDGE_API_KEY`. */
+const namesVariable = (name: string, value: string): boolean =>
+  /^[A-Z][A-Z0-9_]{3,}$/.test(value) &&
+  (value.includes('_') || /keys?$|tokens?$/i.test(name)) &&
+  !looksLikeToken(value);
+
+/** Whether a literal may stand under a name that says "secret": it refers to the secret, or evidently is none. */
+function isHarmless(name: string, value: string): boolean {
+  if (standIn.test(value) || isReference(value) || /^<.*>$/.test(value)) return true;
+  if (/credentials?$/i.test(name) && /^(?:~|\.{1,2})?\/[\w./-]+$/.test(value)) return true;
+  return namesVariable(name, value);
+}
+
+/** Whether the literal `value` of something called `name` is taken for a secret: by the name alone where that is sure, else by its look too. */
 export function holdsKey(name: string, value: string): boolean {
-  if (!isSecretName(name)) return false;
-  if (looksRandom(value)) return true;
+  switch (judgeName(name)) {
+    case 'no':
+      return false;
+    case 'perhaps':
+      return looksRandom(value);
+    case 'sure':
+      return !isHarmless(name, value);
+  }
+}
+
+/** Whether it looks like a key, also where the words around it are prose. */
+function looksLikeKey(name: string, value: string): boolean {
   const key = value.replace(/^(?:Bearer|Basic|Token|Digest)\s+/i, '');
   // Whatever follows the scheme of such a header is the secret, however short.
   if (key !== value && /^(?:proxy-)?authorization$/i.test(name)) return true;
-  if (!surelySecret.test(name.replaceAll('-', '_')) || key.length < 12) return false;
-  if (/\s|:\/\/|^[./~$<]|^[A-Z][A-Z0-9_]*$/.test(key)) return false;
+  if (looksRandom(value)) return true;
+  if (key.length < 12 || /\s|:\/\/|^[./~$<]/.test(key) || namesVariable(name, key)) return false;
   return /[0-9]/.test(key) && /[A-Za-z]/.test(key) && new Set(key).size >= 8;
 }
 
 /** `--api-key VALUE`, `TOKEN=VALUE`, `X-Api-Key: VALUE` within a longer text. */
 const assignments =
-  /(?:--([A-Za-z][\w-]{0,63})(?:\s*=\s*|\s+)|\b([A-Za-z][\w-]{0,63})\s*[=:]\s*)(?=(["']?)((?:(?:Bearer|Basic|Token) )?[^\s"']{1,512})\3)/g;
+  /(?:--([A-Za-z][\w-]{0,63})(?:\s*=\s*|\s+)|\b([A-Za-z][\w-]{0,63})\s*([=:])\s*)(?=(["']?)((?:(?:Bearer|Basic|Token) )?[^\s"']{1,512})\4)/g;
 
-/** Values in a text that look like secrets, given to something that is named like one. Pure. */
+/** What a program computes, or the next option: no literal. */
+const isExpression = (value: string): boolean => /^[-`(]|[([]/.test(value);
+
+/** Values in a text that are given to something that is named like a secret. Pure. */
 export const assignedKeys = (text: string): string[] =>
   // The place of a secret that was taken out is none.
-  [...withoutPlaceholders(text).matchAll(assignments)].flatMap(([, option, variable, , value = '']) =>
-    holdsKey(option ?? variable ?? '', value) ? [value] : [],
-  );
+  [...withoutPlaceholders(text).matchAll(assignments)].flatMap(([, option, variable, sign, , value = '']) => {
+    const name = option ?? variable ?? '';
+    if (judgeName(name) !== 'sure' || isExpression(value) || value.startsWith('***'))
+      return holdsKey(name, value) && looksRandom(value) ? [value] : [];
+    const found = sign === ':' ? looksLikeKey(name, value) : holdsKey(name, value);
+    return found ? [value] : [];
+  });
 
 /** `text` with everything that looks like a token, and every password or key in a URL, masked. */
 export function maskTokens(text: string): string {
@@ -89,19 +111,34 @@ export function maskTokens(text: string): string {
 
 /** `text` with each of `values` masked; very short ones are left, since masking them garbles everything. */
 export function maskValues(text: string, values: readonly string[]): string {
-  return values.filter((value) => value.length >= 6).reduce((masked, value) => masked.replaceAll(value, '***'), text);
+  return values
+    .filter((value) => value.length >= shortestMasked)
+    .reduce((masked, value) => masked.replaceAll(value, '***'), text);
 }
 
-/** An `-o` argument fit for messages: the value of a key that is named like a secret is masked. */
+/** An argument of a command line, fit for messages and records: what is given to something named like a secret is masked. */
 export function maskOverride(text: string): string {
   const equal = text.indexOf('=');
-  const last =
-    text
-      .slice(0, equal === -1 ? undefined : equal)
-      .split('.')
-      .at(-1) ?? '';
-  const value = text.slice(equal + 1);
-  const reference = /^(?:host:|runtime:|\$\{|['"]?host:)/.test(value);
-  if (equal !== -1 && isSecretName(last) && !reference && value !== '') return `${text.slice(0, equal)}=***`;
-  return maskTokens(text);
+  if (equal === -1) return maskTokens(text);
+  const key = text.slice(0, equal);
+  const name = key.split('.').findLast((part) => !/^\d+$/.test(part)) ?? '';
+  return `${key}=${maskedValue(name, text.slice(equal + 1))}`;
 }
+
+function maskedValue(name: string, value: string): string {
+  const plain = value.replaceAll(/^(["'])(.*)\1$/gs, '$2');
+  if (/^\s*\{|^\s*\[.*\{/s.test(plain)) return maskTokens(maskPairs(value));
+  if (/^\s*\[/.test(plain))
+    return maskTokens(value.replaceAll(/[^\s,[\]"']+/g, (item) => (holdsKey(name, item) ? '***' : item)));
+  return holdsKey(name, plain) ? '***' : maskTokens(maskPairs(value));
+}
+
+/** `{NAME: VALUE}` and `NAME=VALUE` within an argument. */
+const maskPairs = (text: string): string =>
+  text.replaceAll(
+    /(["']?)([A-Za-z][\w.-]{0,63})\1(\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s,{}[\]"']+)/g,
+    (pair: string, quote: string, name: string, sign: string, value: string) =>
+      holdsKey(name.split('.').at(-1) ?? '', value.replaceAll(/^(["'])(.*)\1$/gs, '$2'))
+        ? `${quote}${name}${quote}${sign}***`
+        : pair,
+  );

@@ -1,6 +1,5 @@
 /** Takes the secret parts of URLs out of a resolved config: placeholders stay, their values go to variables of the run. */
 import {
-  isSecretParameter,
   joinUrl,
   masked,
   placeholderOf,
@@ -15,7 +14,9 @@ import type { UrlParts } from '../contract/secret-url';
 import type { Environment } from './environment';
 import { placeOf } from './problems';
 import type { ConfigProblem } from './problems';
-import { isSecretName, looksLikeToken, looksRandom } from './secrecy';
+import { shortestMasked } from '../secrets/limits';
+import { isSecretName, isSecretParameter } from '../secrets/names';
+import { looksLikeToken, looksRandom } from './secrecy';
 import { placeOfNode } from './tree';
 import type { ConfigNode, Path, ScalarNode } from './tree';
 
@@ -38,12 +39,6 @@ const urlSecretPrefix = 'EVALSAGA_URL_SECRET_';
 /** Variables that `takeUrlSecrets` made. */
 export const urlSecretNames = (env: Environment): readonly string[] =>
   Object.keys(env).filter((name) => name.startsWith(urlSecretPrefix));
-
-/** Shorter ones are words of everyday use, and only masked where they stand in their URL. */
-const shortest = 8;
-
-/** Characters of a variable's secret value that is looked for in other text. */
-const least = 4;
 
 /** In a text. Quotes and the like end a URL. */
 const urlsInText = /[a-z][a-z0-9+.-]*:\/\/[^\s"'<>`\\]+/gi;
@@ -162,9 +157,12 @@ class Taking {
     return this.withoutEnvironment(joinUrl(taken), node);
   }
 
-  /** What of a URL came from a variable that holds a secret is one, wherever it stands. */
+  /** What of a URL came from a variable that holds a secret is one, wherever it stands. A short one that was taken already may be a word elsewhere. */
   private withoutEnvironment(url: string, node: ScalarNode): string {
-    const values = this.secretsOf(node).filter((value) => node.env?.whole !== true && value.length >= least);
+    const taken = variablesIn(url).map((name) => this.variables[name] ?? '');
+    const isOpen = (value: string): boolean =>
+      value.length >= shortestMasked || (value !== '' && !taken.some((part) => part.includes(value)));
+    const values = this.secretsOf(node).filter((value) => node.env?.whole !== true && isOpen(value));
     return values.reduce((text, value) => {
       return splitAtPlaceholders(text)
         .map((piece, index) =>
@@ -184,7 +182,7 @@ class Taking {
     const rest = masked(value);
     const names = (env?.names ?? []).filter((name) => {
       const secret = this.env[name] ?? '';
-      return !isSecretName(name) || (secret.length >= least && rest.includes(secret));
+      return !isSecretName(name) || (secret.length >= shortestMasked && rest.includes(secret));
     });
     const from = env === undefined || names.length === 0 ? {} : { env: { names, whole: env.whole } };
     return { kind, value, verbatim: true, ...from, ...place };
@@ -212,8 +210,8 @@ class Taking {
       ['PASSWORD_ESCAPED', password],
       ['PLAIN', unescaped(user)],
     ] as const)
-      if (value.length >= shortest) this.variables[`${name}_${suffix}`] = value;
-    if (user.length < shortest) this.variables[`${name}_AT`] = `//${user}@${host}`;
+      if (value.length >= shortestMasked) this.variables[`${name}_${suffix}`] = value;
+    if (user.length < shortestMasked) this.variables[`${name}_AT`] = `//${user}@${host}`;
   }
 
   /** Where its user and password end can only be guessed. */

@@ -2,6 +2,7 @@
  * URLs that hold a secret: a user and password, or a key in the query. In plans, and in all that is shown, a placeholder
  * stands for it that names the variable with the value: `https://***EVALSAGA_URL_SECRET_1***@host/v1`. Pure.
  */
+import { isSecretParameter } from '../secrets/names';
 
 /** Variables that hold the secret parts of URLs; their values lie in the run's private file. */
 export const urlSecretVariable = (number: number): string => `EVALSAGA_URL_SECRET_${number}`;
@@ -65,11 +66,6 @@ const pairsOf = (query: string | undefined): UrlParts['query'] =>
           ? { name: pair, value: null }
           : { name: pair.slice(0, equal), value: pair.slice(equal + 1) };
       });
-
-/** Names of query parameters that hold keys, signatures and the like. */
-const secretParameter = /key|token|secret|sign|sig$|^sig|passw|pwd|^pw$|auth|credential|^code$|jwt|session/i;
-
-export const isSecretParameter = (name: string): boolean => secretParameter.test(name);
 
 /** What must not be seen of a URL's text: user and password, the password alone, keys in the query. */
 export function secretsInUrl(text: string): readonly string[] {

@@ -1,5 +1,6 @@
-import { isSecretName, looksLikeToken } from '../config/secrecy';
+import { looksLikeToken } from '../config/secrecy';
 import { isUrlSecretVariable, secretsInUrl } from '../contract/secret-url';
+import { isSecretName } from '../secrets/names';
 import type { HomePaths } from './paths';
 import { storedSecrets } from './run-store';
 

@@ -1,10 +1,8 @@
 /** Keeps secrets out of texts that quote what a server said. Pure. */
 import { secretsInUrl } from '../contract/secret-url';
+import { shortestMasked } from '../secrets/limits';
 
 const mask = '***';
-
-/** Shorter values are words and numbers of everyday use: masking them would garble the text and protect nothing. */
-const shortestSecret = 8;
 
 /** Variables that evalsaga sets itself: names and addresses, wanted in messages. */
 const ownVariable = /^EVALSAGA_(?!URL_SECRET_)/;
@@ -50,7 +48,7 @@ export function maskOf(secrets: readonly string[]): (text: string) => string {
 export function secretForms(secrets: readonly string[]): string[] {
   const forms = secrets
     .flatMap((secret) => [secret, secret.trim(), ...secretsInUrl(secret.trim())])
-    .filter((secret) => secret.length >= shortestSecret)
+    .filter((secret) => secret.length >= shortestMasked)
     .flatMap(escapedForms);
   return [...new Set(forms)].sort((a, b) => b.length - a.length);
 }

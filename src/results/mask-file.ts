@@ -3,7 +3,8 @@ import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { ByteMask } from './byte-mask';
-import { maskZip, mostUnpacked } from './mask-zip';
+import { mostUnpacked } from '../secrets/limits';
+import { maskZip } from './mask-zip';
 import { writeWholeFrom, type FileContent } from './whole-file';
 
 /**

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { openPromise, type Entry, type ZipFile as ZipReader } from 'yauzl';
 import { ZipFile as ZipWriter } from 'yazl';
+import { mostEntries, mostUnpacked } from '../secrets/limits';
 import { ByteMask } from './byte-mask';
 import { writeWholeFrom, type FileContent } from './whole-file';
 
@@ -11,11 +12,6 @@ export type MaskedZip =
   | { readonly kind: 'masked'; readonly content: FileContent }
   /** No archive after all, a damaged, an encrypted or a too large one. */
   | { readonly kind: 'unreadable' };
-
-/** Bytes that a packed file may unpack to; one that is larger (a bomb, most likely) is not looked into. */
-export const mostUnpacked = 4 * 1024 ** 3;
-/** The same for an archive's entries. */
-const mostEntries = 10_000;
 
 /** Masks the archive in place. Streams: memory does not grow with what it holds. */
 export async function maskZip(file: string, secrets: readonly string[]): Promise<MaskedZip> {

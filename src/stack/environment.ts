@@ -1,6 +1,7 @@
 import { keyFileVariable } from '../encryption/key-file';
-import { isSecretName, looksLikeToken } from '../config/secrecy';
+import { looksLikeToken } from '../config/secrecy';
 import { secretsOfReferences } from '../home/secret-values';
+import { isSecretName } from '../secrets/names';
 import type { Env } from '../temporal/target';
 
 /** What a background process gets of the environment of the command that happens to start it. Pure. */
@@ -8,9 +9,8 @@ import type { Env } from '../temporal/target';
 /** Where Node reads further certificate authorities from, when it starts. */
 export const extraAuthorities = 'NODE_EXTRA_CA_CERTS';
 
-/** Secrets reach the background through private files, by reference: it has no use for those of somebody's shell. */
-const secretName =
-  /(TOKEN(?!IZER)|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|_PAT$|^LEPTON_WORKSPACE)/i;
+/** The login of the platform, its name and address included: the background gets it through a private file. */
+const platformLogin = /^LEPTON_WORKSPACE/;
 /** Package sources may hold a password, but nothing can be fetched without them. */
 const packageSource = /^(PIP_|UV_|npm_config_)/i;
 /** How npm ran us is no business of those we run; its prefixes would redirect what they install. */
@@ -40,7 +40,8 @@ export function backgroundEnv(request: BackgroundEnv): Record<string, string> {
     if (name.startsWith('TEMPORAL_')) return keepTemporal;
     if (packageSource.test(name)) return !isLocal;
     if (isLocal && /_PROXY$/i.test(name)) return false;
-    return !(secretName.test(name) || isSecretName(name) || looksLikeToken(value));
+    // Secrets reach the background through private files, by reference: it has no use for those of somebody's shell.
+    return !(platformLogin.test(name) || isSecretName(name) || looksLikeToken(value));
   });
   return { ...Object.fromEntries(kept), NO_COLOR: '1', ...extra };
 }

@@ -2,6 +2,7 @@
 import { gzipSync } from 'node:zlib';
 import { outputDirVariable, modelUrlVariable } from '../../contract/identity';
 import { splitAtPlaceholders, variablesIn } from '../../contract/secret-url';
+import { shortestMasked } from '../../secrets/limits';
 import { shellQuote } from './shell-words';
 
 export interface JobScript {
@@ -136,11 +137,11 @@ for name in sys.argv[2:]:
     plain = urllib.parse.unquote(value)
     for text in (value, plain):
         forms["//" + text + "@"] = "//***@"
-        if len(text) >= 8:
+        if len(text) >= ${shortestMasked}:
             for form in (text, urllib.parse.quote(text, safe=""), base64.b64encode(text.encode()).decode().rstrip("=")):
                 forms[form] = "***"
     password = plain.partition(":")[2]
-    if len(password) >= 8:
+    if len(password) >= ${shortestMasked}:
         forms[password] = "***"
 forms = [(form.encode(), mask.encode()) for form, mask in sorted(forms.items(), key=lambda pair: -len(pair[0]))]
 for folder, _, files in os.walk(sys.argv[1]):

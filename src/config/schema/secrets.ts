@@ -1,7 +1,8 @@
 /** Environment variables and tokens of a config: literals, or references to where the value is. */
 import { z } from 'zod';
 import type { SecretRef } from '../../contract/plan';
-import { assignedKeys, holdsKey, isSecretName, looksLikeToken } from '../secrecy';
+import { isSecretName, isSurelySecretName } from '../../secrets/names';
+import { assignedKeys, holdsKey, looksLikeToken } from '../secrecy';
 import { describe, Leaf, refuse } from './fields';
 import type { RawMap } from './fields';
 
@@ -108,10 +109,14 @@ function literal(
     );
     return undefined;
   }
-  if (looksLikeToken(value) || holdsKey(name, value) || assignedKeys(value).length > 0) {
+  const looks = looksLikeToken(value) || holdsKey(name, value) || assignedKeys(value).length > 0;
+  if (looks || namesHostVariable(name, value)) {
+    const from = namesHostVariable(name, value) ? value : name;
     report(
-      'the value looks like a secret, and a secret does not belong into a config',
-      `from a variable of this host: ${name}: host:${name}; from the workspace: ${name}: {value_from: {secret_name_ref: NAME}}`,
+      isSurelySecretName(name)
+        ? 'a variable of this name holds a secret, and a secret does not belong into a config'
+        : 'the value looks like a secret, and a secret does not belong into a config',
+      `from a variable of this host: ${name}: host:${from}; from the workspace: ${name}: {value_from: {secret_name_ref: NAME}}`,
     );
     return undefined;
   }
@@ -125,6 +130,10 @@ function literal(
   }
   return { kind: 'literal', value };
 }
+
+/** `HF_TOKEN: MY_HF_TOKEN`: the name of the host's variable, as configs of version 0.1 have it. As a literal it is of no use. */
+const namesHostVariable = (name: string, value: string): boolean =>
+  isSurelySecretName(name) && /^[A-Z][A-Z0-9_]*_[A-Z0-9_]*$/.test(value) && !looksLikeToken(value);
 
 /** `{value_from: {secret_name_ref: X}}` or `{value_from: {token_name_ref: X}}`: both name a secret of the workspace. */
 function readReference(entry: unknown): SecretRef | undefined {

@@ -51,7 +51,7 @@ test.each([
   ],
   ['of all jobs', '', { overrides: ['+env_vars.JUDGE_API_KEY=host:K'] }],
   ['of the container', 'env_vars: {JUDGE_API_KEY: runtime:OTHER}, ', {}],
-  ['set by pre_cmd', 'pre_cmd: "export JUDGE_API_KEY=x", ', { env: { NEMO_EVALUATOR_TRUST_PRE_CMD: '1' } }],
+  ['set by pre_cmd', 'pre_cmd: "export JUDGE_API_KEY=$OTHER", ', { env: { NEMO_EVALUATOR_TRUST_PRE_CMD: '1' } }],
 ])("a judge's key %s is one", async (_where, evaluation, setup) => {
   expect(await found(`[{name: ${judged}}]`, { evaluation, env: { K: 'k' }, ...setup })).toEqual([]);
 });

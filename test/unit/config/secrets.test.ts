@@ -1,6 +1,7 @@
 /** Secrets stay references, wherever a user puts them. */
 import { ConfigError, showConfig } from '../../../src/config';
-import { isSecretName, looksLikeToken, maskOverride, maskTokens } from '../../../src/config/secrecy';
+import { looksLikeToken, maskOverride, maskTokens } from '../../../src/config/secrecy';
+import { isSecretName } from '../../../src/secrets/names';
 import { load, plan, problems, runnable } from './configs';
 
 const canary = 'nvapi-CANARY0123456789abcdef';
@@ -223,4 +224,64 @@ test('a key in its place is refused whatever its form; the name of a variable is
   expect((await given('0a1B2c3D4e5F6g7H8i9J0k1L'))[0]?.message).toContain('secret');
   // What is wrong then is that nothing gives the job this variable.
   expect((await given('JUDGE_API_KEY_2024_PRODUCTION'))[0]?.message).toContain('needs the variable');
+});
+
+/** Short and plain: nothing but the name tells. */
+const plain = ['hunter2', 'abc', '123456', 'hf_abc', 'two words', 'lit:hunter2'];
+const secretNames = ['HF_TOKEN', 'PASSWORD', 'AWS_SECRET_ACCESS_KEY', 'DB_PASSWORD', 'MY_PWD'];
+
+const byName: readonly (readonly [string, (name: string, value: string) => readonly [string, readonly string[]]])[] = [
+  ['deployment.envs', (name, value) => [runnable(`  envs: {${name}: ${value}}\n`), []]],
+  ['deployment.env_vars', (name, value) => [runnable(`  env_vars: {${name}: ${value}}\n`), []]],
+  ['lepton_config.envs', (name, value) => [runnable(`  lepton_config: {envs: {${name}: ${value}}}\n`), []]],
+  ['env_vars', (name, value) => [`${runnable()}env_vars: {${name}: ${value}}\n`, []]],
+  ['evaluation.env_vars', (name, value) => [runnable(), [`+evaluation.env_vars.${name}='${value}'`]]],
+  ['tasks.N.env_vars', (name, value) => [runnable(), [`+evaluation.tasks.0.env_vars={${name}: '${value}'}`]]],
+  ['platform tasks', (name, value) => [runnable(), [`+execution.lepton_platform.tasks.env_vars.${name}='${value}'`]]],
+  ['extra', (name, value) => [runnable(), extra(`{${name}: '${value}'}`)]],
+  ['headers', (name, value) => [runnable(), adapter(`{headers_to_add: {${name}: '${value}'}}`)]],
+  ['an argument', (name, value) => [runnable(`  extra_args: "--x ${name}=${value.replace(/\s.*/, '')}"\n`), []]],
+];
+
+test.each(byName)('a literal in %s is refused by the name alone, and not repeated', async (place, configOf) => {
+  for (const name of secretNames)
+    for (const value of plain) {
+      const [text, overrides] = configOf(name, value);
+      const found = await problems(text, { overrides });
+      expect(found.length).toBeGreaterThan(0);
+      expect(found[0]?.message).toContain('secret');
+      if (place.includes('env')) expect(found[0]?.hint).toContain(`${name}: host:${name}`);
+      const said = (JSON.stringify(found) + new ConfigError(found).message).replaceAll(name, '');
+      expect(said).not.toContain(value.replace('lit:', ''));
+    }
+});
+
+test('a variable name where the key belongs, as version 0.1 had it, is answered with its reference', async () => {
+  for (const overrides of [
+    ['+evaluation.env_vars.JUDGE_API_KEY=MY_JUDGE_KEY'],
+    ['+execution.lepton_platform.tasks.env_vars.JUDGE_API_KEY=MY_JUDGE_KEY'],
+  ]) {
+    const [problem] = await problems(runnable(), { overrides });
+    expect(problem?.hint).toContain('JUDGE_API_KEY: host:MY_JUDGE_KEY');
+  }
+});
+
+test.each([
+  '{TOKENIZERS_PARALLELISM: lit:false, MAX_TOKENS: lit:12}',
+  '{OPENAI_API_KEY: lit:EMPTY}',
+  '{HF_HUB_DISABLE_IMPLICIT_TOKEN: "1"}',
+  '{GOOGLE_APPLICATION_CREDENTIALS: /secrets/gcp.json}',
+])('%s may stand in clear', async (variables) => {
+  await plan(runnable(`  lepton_config: {envs: ${variables}}\n`));
+});
+
+test.each([
+  '--api-key $KEY --port 1',
+  '--api-key "$KEY"',
+  '--api-key EMPTY',
+  '--max-num-batched-tokens 8192 --tokenizer org/m',
+  '--enable-auto-tool-choice --tool-call-parser hermes',
+  '--api-key',
+])('the arguments %s are ordinary', async (text) => {
+  await plan(runnable(`  extra_args: '${text}'\n`));
 });
