@@ -2,13 +2,15 @@ import path from 'node:path';
 import { Context } from '@temporalio/activity';
 import { failureTypes } from '../contract/errors';
 import type { FetchedResults, FetchResultsInput, Owner, RecordRunInput, RemoveStorageInput } from '../contract/inputs';
-import { mayComeHome, type Metrics } from '../contract/state';
+import { mayComeHome } from '../contract/state';
 import { goneDelayMs } from '../lepton/retry-timing';
 import { ResultsTooLarge, type FetchProgress } from '../results/fetch';
 import { localFault } from '../results/local-fault';
-import { readNotes } from '../results/notes';
+import { isInterrupted, readNotes } from '../results/notes';
+import { MalformedResults } from '../results/parse';
 import { UnusableFolder } from '../results/remote-tree';
 import { writeRunRecord } from '../results/run-record';
+import { flatMetrics } from '../results/scores/metric';
 import { readScores } from '../results/scores-file';
 import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
@@ -55,7 +57,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
           throw error;
         });
         if (!fetched) return { files: 0, bytes: 0, metrics: null, notes: [], incomplete: null };
-        const home = { metrics: await readMetrics(input), notes: (await readNotes(input.target)).map(fitWords) };
+        const home = await readHome(input);
         if (fetched instanceof ResultsTooLarge) return { ...home, files: 0, bytes: 0, incomplete: fetched.message };
         return { ...home, files: fetched.files, bytes: fetched.bytes, incomplete: null };
       });
@@ -104,17 +106,30 @@ function whyNotWritable(error: unknown, target: string): string | undefined {
   return fault && `${fault.path ?? target} can't be written: ${fault.reason}; what the job wrote is kept in storage`;
 }
 
-async function readMetrics(input: FetchResultsInput): Promise<Metrics | null> {
+/** What the files at home say. */
+async function readHome(
+  input: FetchResultsInput,
+): Promise<Pick<FetchedResults, 'metrics' | 'metricsTotal' | 'interrupted' | 'notes'>> {
+  const scores = await readScoresOf(input);
+  const ownNotes = await readNotes(input.target);
+  const all = scores && Object.entries(flatMetrics(scores.metrics));
+  return {
+    metrics: all ? fitMetrics(all) : null,
+    ...(all ? { metricsTotal: all.length } : {}),
+    ...((await isInterrupted(input.target)) ? { interrupted: true } : {}),
+    notes: [...(scores?.notes ?? []), ...ownNotes].map(fitWords),
+  };
+}
+
+async function readScoresOf(input: FetchResultsInput): ReturnType<typeof readScores> {
   try {
-    const scores = await readScores(input.target);
-    return scores ? fitMetrics(Object.entries(scores.metrics)) : null;
+    return await readScores(input.target);
   } catch (error) {
-    const { syscall, message } = error as NodeJS.ErrnoException;
-    if (syscall !== undefined) throw error;
+    if (!(error instanceof MalformedResults)) throw error;
     const file = path.join(input.target, 'results.yml');
     throw finalFailure(
       failureTypes.resultsInvalid,
-      `results of task ${input.index}: ${file} can't be read: ${message}`,
+      `results of task ${input.index}: ${file} can't be read: ${error.message}`,
     );
   }
 }

@@ -20,6 +20,8 @@ export const failureTypes = {
   jobTimeout: 'JobTimeout',
   /** The job disappeared from the platform without a final state. */
   jobLost: 'JobLost',
+  /** The job completed, but says that it was interrupted before it had evaluated everything. */
+  jobInterrupted: 'JobInterrupted',
   resultsMissing: 'ResultsMissing',
   resultsInvalid: 'ResultsInvalid',
   resultsTooLarge: 'ResultsTooLarge',

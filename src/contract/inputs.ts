@@ -95,6 +95,10 @@ export interface FetchedResults {
   readonly bytes: number;
   /** `null`: there is no `results.yml`. */
   readonly metrics: Metrics | null;
+  /** Of `results.yml`; of more than a history takes, `metrics` holds the first ones. Absent: of an older worker. */
+  readonly metricsTotal?: number;
+  /** The job's marker says that it was interrupted: the results are those of some samples. Absent: no. */
+  readonly interrupted?: boolean;
   readonly notes: readonly string[];
   /** Why not everything is home (beyond the size limit); `null`: everything is. */
   readonly incomplete: string | null;

@@ -20,6 +20,10 @@ export type RunPhase = 'starting' | 'deploying' | 'evaluating' | 'tearing down' 
 /** Flat metric name to value; NaN and infinities are the strings `NaN`, `Infinity`, `-Infinity` (JSON has no other way). */
 export type Metrics = Readonly<Record<string, number | string>>;
 
+/** How many metrics of a task are not in its snapshot. `undefined`: nobody noted how many there are. Pure. */
+export const metricsLeftOut = ({ metrics, metricsTotal }: Pick<TaskSnapshot, 'metrics' | 'metricsTotal'>) =>
+  metricsTotal === undefined ? undefined : Math.max(0, metricsTotal - Object.keys(metrics).length);
+
 /** Why a task failed: `type` is the contract (see contract/errors), `message` is for people. */
 export interface TaskError {
   readonly type: string;
@@ -74,6 +78,13 @@ export interface TaskSnapshot {
   readonly startedAt: string | null;
   readonly endedAt: string | null;
   readonly metrics: Metrics;
+  /**
+   * How many metrics `results.yml` holds. More than there are in `metrics`: these are the first ones, as many as a history
+   * takes. Absent: not known, in records of older versions and before there are results.
+   */
+  readonly metricsTotal?: number;
+  /** The job was interrupted: the metrics are of the samples that it had evaluated until then. */
+  readonly partial?: boolean;
   /** Absolute folder with this task's results, once anything is home. */
   readonly outputDir: string | null;
   readonly error: TaskError | null;

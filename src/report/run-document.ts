@@ -1,5 +1,12 @@
 import type { RunDescription } from '../client';
-import type { KeptStorage, LeftResource, Metrics, TaskError } from '../contract/state';
+import {
+  metricsLeftOut,
+  type KeptStorage,
+  type LeftResource,
+  type Metrics,
+  type TaskError,
+  type TaskSnapshot,
+} from '../contract/state';
 import { costDocument, type CostDocument } from './cost';
 
 /** What `--json` prints of a run. */
@@ -23,6 +30,12 @@ export interface TaskDocument {
   readonly endpoint: string | null;
   readonly job: string | null;
   readonly metrics: Metrics;
+  /** How many metrics the task's `results.yml` holds, standard errors included. */
+  readonly metricsTotal: number;
+  /** Only where `metrics` holds fewer than these: the file with all of them is not on this machine. */
+  readonly metricsTruncated?: true;
+  /** Only where the job was interrupted: the metrics are of the samples that it had evaluated until then. */
+  readonly partial?: true;
   /** Only where the metrics are not the run's own: the file, which came home after its end. */
   readonly metricsFrom?: string;
   readonly outputDir: string | null;
@@ -39,19 +52,27 @@ export function runDocument(run: RunDescription, webUi: string | null, nowMs = D
     platform,
     model,
     webUi,
-    tasks: tasks.map(({ index, name, phase, outcome, endpoint, job, metrics, outputDir, error }) => ({
-      index,
-      name,
-      status: outcome ?? (phase === 'pending' ? 'pending' : 'running'),
-      endpoint,
-      job,
-      metrics: finiteMetrics(metrics),
-      ...metricsFrom(run, index),
-      outputDir,
-      error: error ?? (outcome === 'succeeded' ? null : run.failure),
-    })),
+    tasks: tasks.map((task) => taskDocument(run, task)),
     ...(cost === null ? {} : { cost }),
     teardown: { left, kept },
+  };
+}
+
+function taskDocument(run: RunDescription, task: TaskSnapshot): TaskDocument {
+  const { index, name, phase, outcome, endpoint, job, metrics, outputDir, error } = task;
+  return {
+    index,
+    name,
+    status: outcome ?? (phase === 'pending' ? 'pending' : 'running'),
+    endpoint,
+    job,
+    metrics: finiteMetrics(metrics),
+    metricsTotal: task.metricsTotal ?? Object.keys(metrics).length,
+    ...((metricsLeftOut(task) ?? 0) > 0 ? { metricsTruncated: true } : {}),
+    ...(task.partial ? { partial: true } : {}),
+    ...metricsFrom(run, index),
+    outputDir,
+    error: error ?? (outcome === 'succeeded' ? null : run.failure),
   };
 }
 

@@ -2,7 +2,7 @@ import type { RunDescription } from '../client';
 import { costLine } from './cost';
 import { elapsed } from './elapsed';
 import { runTable, type RunTable } from './run-table';
-import { scoresTable } from './scores';
+import { scoresCaveats, scoresTable } from './scores';
 import { plainStyle } from './style';
 import { harmlessLine, harmlessText } from './terminal-text';
 import { verdict } from './progress-lines';
@@ -26,6 +26,7 @@ export function statusText({ run, now, width, style = plainStyle }: RunStatus): 
     ...leftAndKept(snapshot).map((line) => style.warn(line)),
     ...goneSince(run),
     ...(scores === '' ? [] : [scores]),
+    ...scoresCaveats(snapshot),
     ...scoresSince(run),
   ].join('\n');
 }

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
-import type { Metrics, RunSnapshot } from '../contract/state';
-import { shortened } from './terminal-text';
+import { metricsLeftOut, type Metrics, type RunSnapshot } from '../contract/state';
+import { harmlessLine, shortened } from './terminal-text';
 
 /** The scores of a run, one row per task and metric; standard errors beside their metric. Pure. `''`: there are none. */
 export function scoresTable(snapshot: Pick<RunSnapshot, 'tasks'>, width = 100): string {
@@ -11,23 +11,46 @@ export function scoresTable(snapshot: Pick<RunSnapshot, 'tasks'>, width = 100): 
     chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
   });
   let rows = 0;
-  for (const { index, name, metrics } of snapshot.tasks) {
+  for (const { index, name, metrics, partial } of snapshot.tasks) {
     for (const [metric, value, error] of scoreRows(metrics)) {
       const fit = Math.max(16, Math.floor((width - 40) / 2));
-      table.push([String(index), shortened(name, fit), shortened(metric, fit), value, error]);
+      table.push([
+        String(index),
+        `${shortened(name, fit)}${partial ? ' (partial)' : ''}`,
+        shortened(metric, fit),
+        value,
+        error,
+      ]);
       rows += 1;
     }
   }
   return rows === 0 ? '' : table.toString();
 }
 
+/** What can't be seen from a table: that scores are missing in it, or are of some samples only. Pure. */
+export function scoresCaveats({ tasks }: Pick<RunSnapshot, 'tasks'>): string[] {
+  return tasks.flatMap((task) => {
+    const { index, metrics, metricsTotal, outputDir, partial } = task;
+    const file = outputDir === null ? 'its results.yml' : `${harmlessLine(outputDir)}/results.yml`;
+    const shown = Object.keys(metrics).length;
+    const leftOut = metricsLeftOut(task) ?? 0;
+    return [
+      ...(partial ? [`scores of task ${index} are partial: its job was interrupted`] : []),
+      ...(leftOut > 0
+        ? [`task ${index} has ${metricsTotal} metrics, of which ${shown} are shown: all are in ${file}`]
+        : []),
+    ];
+  });
+}
+
 /** `[metric, value, standard error or '']`, in the order of the results. */
 export function scoreRows(metrics: Metrics): [string, string, string][] {
   const names = Object.keys(metrics);
+  const known = new Set(names);
   const errors = new Map(names.flatMap((name) => (isError(name) ? [[subjectOf(name), name] as const] : [])));
   return names.flatMap((name): [string, string, string][] => {
     const error = errors.get(name);
-    if (isError(name) && names.includes(subjectOf(name))) return [];
+    if (isError(name) && known.has(subjectOf(name))) return [];
     return [[name, score(metrics[name]), error === undefined ? '' : score(metrics[error])]];
   });
 }

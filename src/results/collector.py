@@ -15,7 +15,15 @@ import zlib
 MARK = "@evalsaga1"
 PIECE = 6144  # bytes before base64: a line stays below what log systems split
 DEEPEST = 32
-FIRST = [b"results.yml", b"evalsaga_notes.json", b"eval_factory_metrics.json", b"run_config.yml", b"metadata.yaml"]
+FIRST = [
+    b"results.yml",
+    b".evalsaga_interrupted",
+    b".nemo_evaluator_interrupted",
+    b"evalsaga_notes.json",
+    b"eval_factory_metrics.json",
+    b"run_config.yml",
+    b"metadata.yaml",
+]
 
 
 def say(*words):

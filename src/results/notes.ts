@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 
@@ -27,4 +27,18 @@ export async function readNotes(folder: string): Promise<string[]> {
     if (error instanceof SyntaxError) return ['evalsaga_notes.json is not JSON and was passed over'];
     throw error;
   }
+}
+
+/** Written by the job's script, and by the evaluator, when they are told to stop before they are through. */
+export const interruptedMarkers = ['.evalsaga_interrupted', '.nemo_evaluator_interrupted'] as const;
+
+/** Whether the job says in its result folder that it was interrupted: what it wrote is not about all samples. */
+export async function isInterrupted(folder: string): Promise<boolean> {
+  const found = interruptedMarkers.map((name) =>
+    access(path.join(folder, name)).then(
+      () => true,
+      () => false,
+    ),
+  );
+  return (await Promise.all(found)).includes(true);
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { CallOptions, LeptonStorage } from '../lepton/types';
+import { interruptedMarkers } from './notes';
 
 /** What lies in a task's storage folder, and where each file goes at home. */
 
@@ -34,6 +35,7 @@ const ownNames = new Set(['manifest.json', '.fetched.jsonl']);
 /** What is shown first when a fetch ends early: the scores, then what explains them. */
 const firstNames = [
   'results.yml',
+  ...interruptedMarkers,
   'evalsaga_notes.json',
   'eval_factory_metrics.json',
   'run_config.yml',

@@ -19,7 +19,7 @@ import { RunNotFound } from './errors';
 import { stallsOf } from './stalled';
 import { withTasksSince, withTasksSoFar } from './left-tasks';
 import { executionStatus } from './list';
-import { broughtUpToDate, lookSince, type Since } from './since';
+import { broughtUpToDate, lookSince, madeWhole, type Since } from './since';
 
 export interface RunDescription {
   readonly status: 'running' | 'succeeded' | 'failed' | 'cancelled';
@@ -37,16 +37,18 @@ export interface RunDescription {
 
 /** One look at a run, open or closed. Throws `RunNotFound`. */
 export const describeRun = (client: Client, invocation: string, home: HomePaths): Promise<RunDescription> =>
-  look(client, { invocation, home, heard: undefined });
+  look(client, { invocation, home, heard: undefined, isLast: true });
 
 interface Look {
   readonly invocation: string;
   readonly home: HomePaths;
   /** What the run told last: more than what Temporal knows of it while it is open. */
   readonly heard: RunSnapshot | undefined;
+  /** No other look follows: what a history leaves out is read from the files at home, also while the run is open. */
+  readonly isLast: boolean;
 }
 
-async function look(client: Client, { invocation, home, heard }: Look): Promise<RunDescription> {
+async function look(client: Client, { invocation, home, heard, isLast }: Look): Promise<RunDescription> {
   const handle = client.workflow.getHandle(runWorkflowId(invocation));
   const description = await handle.describe().catch((error: unknown) => {
     if (error instanceof WorkflowNotFoundError)
@@ -62,7 +64,8 @@ async function look(client: Client, { invocation, home, heard }: Look): Promise<
         startedAt: description.startTime,
         heard: closing ? undefined : heard,
       });
-  const last = closing?.failure?.type === terminated ? await withTasksSince(client, known) : known;
+  const told = closing?.failure?.type === terminated ? await withTasksSince(client, known) : known;
+  const last = closing || isLast ? await madeWhole(told, home) : told;
   const since = closing && (await lookSince(last, home));
   return {
     status: statusOf(description, last),
@@ -85,7 +88,7 @@ export async function* watchRun(
   let last = '';
   let heard: RunSnapshot | undefined;
   while (!options.signal.aborted) {
-    const description = await look(client, { invocation, home, heard });
+    const description = await look(client, { invocation, home, heard, isLast: false });
     if (!description.isUnheard) heard = description.snapshot;
     const current = JSON.stringify(description);
     if (current !== last) yield description;
@@ -144,7 +147,10 @@ interface Current {
 }
 
 /** Asks the run itself; without a worker that answers, what this host has recorded of it, or Temporal knows. */
-async function currentSnapshot(client: Client, run: Look & { readonly startedAt: Date }): Promise<Current> {
+async function currentSnapshot(
+  client: Client,
+  run: Omit<Look, 'isLast'> & { readonly startedAt: Date },
+): Promise<Current> {
   const { invocation, home, heard } = run;
   const plan = await storedPlan(home, invocation);
   const recorded = plan && (await recordedSnapshot(plan, home));

@@ -1,9 +1,11 @@
 import path from 'node:path';
-import type { Metrics, RunSnapshot, Span, TaskSnapshot } from '../contract/state';
+import { metricsLeftOut, type Metrics, type RunSnapshot, type Span, type TaskSnapshot } from '../contract/state';
 import { goneResources, type GoneResource } from '../home/gone';
 import { inLanes } from '../home/lanes';
 import type { HomePaths } from '../home/paths';
 import { storedPlan } from '../home/run-store';
+import { flatMetrics } from '../results/scores/metric';
+import { withWholeMetrics } from '../results/scores/whole';
 import { readScores } from '../results/scores-file';
 
 /** What came of a run after its own end: by `cleanup`, a sweep, or a person. */
@@ -31,14 +33,30 @@ export async function lookSince(snapshot: RunSnapshot, home: HomePaths): Promise
   return gone.length + scores.length === 0 ? undefined : { gone, scores };
 }
 
+/** The snapshot with what was left out of it to fit into a history, as far as this host has it: names, places, all metrics. */
+export async function madeWhole(snapshot: RunSnapshot, home: HomePaths): Promise<RunSnapshot> {
+  const plan = await storedPlan(home, snapshot.invocation);
+  if (!plan)
+    return { ...snapshot, tasks: await withWholeMetrics(snapshot.tasks, ({ outputDir }) => outputDir ?? undefined) };
+  const planned = new Map(plan.tasks.map((task) => [task.index, task]));
+  const folderOf = ({ index, outputDir }: TaskSnapshot): string | undefined =>
+    outputDir ?? (planned.has(index) ? path.join(plan.outputDir, planned.get(index)?.folder ?? '') : undefined);
+  const tasks = snapshot.tasks.map((task) => ({
+    ...task,
+    name: planned.get(task.index)?.name ?? task.name,
+    outputDir: task.phase === 'done' && task.job !== null ? (folderOf(task) ?? null) : task.outputDir,
+  }));
+  return { ...snapshot, tasks: await withWholeMetrics(tasks, folderOf) };
+}
+
 async function scoresAtHome({ invocation, tasks }: RunSnapshot, home: HomePaths): Promise<ScoresAtHome[]> {
   const plan = await storedPlan(home, invocation);
-  const without = tasks.filter(({ metrics }) => Object.keys(metrics).length === 0);
+  const without = tasks.filter((task) => Object.keys(task.metrics).length === 0 && (metricsLeftOut(task) ?? 0) === 0);
   if (!plan || without.length === 0) return [];
   const folders = new Map(plan.tasks.map(({ index, folder }) => [index, path.join(plan.outputDir, folder)]));
   const found = await inLanes(without, lanes, async ({ index }) => {
     const scores = await readScores(folders.get(index) ?? plan.outputDir).catch(() => undefined);
-    return scores && { index, ...scores };
+    return scores && { index, file: scores.file, metrics: flatMetrics(scores.metrics) };
   });
   return found.filter((scores) => scores !== undefined);
 }
@@ -66,10 +84,13 @@ export function broughtUpToDate(snapshot: RunSnapshot, { gone, scores }: Since):
     ...snapshot,
     tasks: snapshot.tasks.map((task) => ({
       ...update(ended(task, gone)),
-      metrics: scores.find(({ index }) => index === task.index)?.metrics ?? task.metrics,
+      ...metricsOf(scores.find(({ index }) => index === task.index)),
     })),
   });
 }
+
+const metricsOf = (scores: ScoresAtHome | undefined): Partial<Pick<TaskSnapshot, 'metrics' | 'metricsTotal'>> =>
+  scores ? { metrics: scores.metrics, metricsTotal: Object.keys(scores.metrics).length } : {};
 
 /** A span that was still open when the task ended is over when what it is of is gone: cost no longer grows. */
 function ended(task: TaskSnapshot, gone: readonly GoneResource[]): TaskSnapshot {

@@ -74,12 +74,14 @@ export function runDetails(run: RunSnapshot, nowMs: number): string {
 }
 
 function scores(task: TaskSnapshot): string | null {
-  const text = Object.entries(task.metrics)
-    .filter(([name]) => !name.includes('stderr'))
+  const all = Object.entries(task.metrics).filter(([name]) => !name.includes('stderr'));
+  const text = all
     .slice(0, 4)
     .map(([name, value]) => `${name} ${typeof value === 'number' ? Number(value.toFixed(4)) : value}`)
     .join(', ');
-  return text === '' ? null : text;
+  if (text === '') return null;
+  const more = all.length > 4 || (task.metricsTotal ?? 0) > Object.keys(task.metrics).length ? ', …' : '';
+  return `${task.partial ? 'partial: ' : ''}${text}${more}`;
 }
 
 function elapsed(task: TaskSnapshot, nowMs: number): string {

@@ -6,7 +6,7 @@ import {
   setWorkflowOptions,
 } from '@temporalio/workflow';
 import { failureTypes } from '../contract/errors';
-import type { Owner, TaskInput } from '../contract/inputs';
+import type { FetchedResults, Owner, TaskInput } from '../contract/inputs';
 import { startJob } from '../contract/messages';
 import { masked } from '../contract/secret-url';
 import type { TaskSnapshot } from '../contract/state';
@@ -150,14 +150,26 @@ function settle(input: TaskInput, snapshot: TaskSnapshot, verdict: Verdict, woun
   const { results, left, kept } = woundUp;
   const outputDir = snapshot.job === null ? null : `${input.run.outputDir}/${input.task.folder}`;
   const message = [...(results?.notes ?? []), ...woundUp.notes].join(' ') || null;
-  const common = { left, kept, outputDir, metrics: results?.metrics ?? {}, message };
+  const common = { left, kept, outputDir, message, ...scoresOf(results) };
   if (verdict.outcome !== 'succeeded') return common;
   if (woundUp.error) return { ...common, outcome: 'failed', error: woundUp.error };
+  if (results?.interrupted) {
+    const why = `job ${input.task.jobName} was interrupted before it had evaluated everything (preempted, or stopped from outside)${results.metrics ? '; its scores are those of the samples until then' : ''}. Run the task again`;
+    return { ...common, outcome: 'failed', error: { type: failureTypes.jobInterrupted, message: why } };
+  }
   if (!results?.metrics) {
     const why = `job ${input.task.jobName} completed but wrote no results.yml; what it wrote is in ${outputDir ?? 'no folder'}, its log in logs/job.log there`;
     return { ...common, outcome: 'failed', error: { type: failureTypes.resultsMissing, message: why } };
   }
   return common;
+}
+
+function scoresOf(results: FetchedResults | null): Pick<TaskSnapshot, 'metrics' | 'metricsTotal' | 'partial'> {
+  return {
+    metrics: results?.metrics ?? {},
+    ...(results?.metricsTotal === undefined ? {} : { metricsTotal: results.metricsTotal }),
+    ...(results?.interrupted && results.metrics ? { partial: true } : {}),
+  };
 }
 
 function close(snapshot: TaskSnapshot): TaskSnapshot {

@@ -45,10 +45,17 @@ function shortenTask(task: TaskSnapshot, { metrics, text, places }: Level): Task
     name: cut(task.name, Math.max(text, 40)),
     message: task.message === null ? null : cut(task.message, text),
     error: task.error === null ? null : { ...task.error, message: cut(task.error.message, text) },
-    metrics: Object.fromEntries(Object.entries(task.metrics).slice(0, metrics)),
+    ...firstMetrics(task, metrics),
     left: task.left.map((resource) => ({ ...resource, reason: cut(resource.reason, text) })),
     kept: task.kept.map((storage) => ({ ...storage, reason: cut(storage.reason, text) })),
   };
+}
+
+/** How many there are in all is never left out: a reader must know that these are not all. */
+function firstMetrics(task: TaskSnapshot, count: number): Pick<TaskSnapshot, 'metrics' | 'metricsTotal'> {
+  const entries = Object.entries(task.metrics);
+  if (entries.length <= count) return { metrics: task.metrics };
+  return { metrics: Object.fromEntries(entries.slice(0, count)), metricsTotal: task.metricsTotal ?? entries.length };
 }
 
 /** What is left behind, in words for a failure: the first ones with their reasons. */

@@ -85,6 +85,7 @@ describe('JSON document', () => {
       endpoint: 'es-01234567-0',
       job: 'j',
       metrics: { acc: 'NaN', n: 10 },
+      metricsTotal: 2,
       outputDir: '/r/0',
       error: null,
     });

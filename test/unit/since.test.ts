@@ -6,7 +6,8 @@ import { storeRun } from '../../src/home/run-store';
 import { costDocument } from '../../src/report/cost';
 import { runDocument } from '../../src/report/run-document';
 import { statusText } from '../../src/report/run-status';
-import { broughtUpToDate, lookSince } from '../../src/runs/since';
+import { scoresCaveats } from '../../src/report/scores';
+import { broughtUpToDate, lookSince, madeWhole } from '../../src/runs/since';
 import { freshFolder } from '../support/folders';
 import { runPlan } from '../support/plans';
 import { invocation, runOf, snapshotOf, taskOf } from '../support/snapshots';
@@ -73,6 +74,41 @@ test('this host remembers what went after the end, and looks for scores in the f
     });
     writeFileSync(path.join(results, 'results.yml'), 'results: 7');
     expect((await lookSince(snapshot, home))?.scores).toEqual([]);
+  } finally {
+    await folder.dispose();
+  }
+});
+
+test('what a history left out is read from the files, and what is not here is said to be missing', async () => {
+  const folder = await freshFolder('whole');
+  try {
+    const home = homePaths({ EVALSAGA_HOME: folder.path });
+    const plan = runPlan({ outputRoot: path.join(folder.path, 'results'), invocation });
+    const short = snapshotOf([
+      taskOf({ name: 'hella…', phase: 'done', outcome: 'succeeded', job: 'j', metrics: { t_a: 1 }, metricsTotal: 3 }),
+    ]);
+    const said = 'task 0 has 3 metrics, of which 1 are shown: all are in its results.yml';
+    expect(scoresCaveats(await madeWhole(short, home))).toEqual([said]);
+    expect(runDocument({ ...runOf('succeeded', []), snapshot: short }, null).tasks).toMatchObject([
+      { metrics: { t_a: 1 }, metricsTotal: 3, metricsTruncated: true },
+    ]);
+
+    await storeRun(home, { plan, configYaml: '', secrets: {} });
+    const results = path.join(plan.outputDir, plan.tasks[0]?.folder ?? '');
+    mkdirSync(results, { recursive: true });
+    const scores = 'a: 1, b: 2, c: {scores: {c: {value: 3, stats: {stderr: 0.5}}}}';
+    writeFileSync(path.join(results, 'results.yml'), `results: {tasks: {t: {metrics: {${scores}}}}}`);
+    const whole = await madeWhole(short, home);
+    expect(whole.tasks[0]).toMatchObject({
+      name: 'hellaswag',
+      outputDir: results,
+      metrics: { t_a: 1, t_b: 2, t_c: 3, t_c_stderr: 0.5 },
+      metricsTotal: 4,
+    });
+    expect(scoresCaveats(whole)).toEqual([]);
+    expect(runDocument({ ...runOf('succeeded', []), snapshot: whole }, null).tasks[0]).not.toHaveProperty(
+      'metricsTruncated',
+    );
   } finally {
     await folder.dispose();
   }

@@ -3,7 +3,7 @@ import { storedPlan } from '../../home/run-store';
 import { resultNotes } from '../../report/closing';
 import { runDocument } from '../../report/run-document';
 import { scoresSince } from '../../report/run-status';
-import { scoresTable } from '../../report/scores';
+import { scoresCaveats, scoresTable } from '../../report/scores';
 import { verdict } from '../../report/progress-lines';
 import { harmlessLine } from '../../report/terminal-text';
 import type { CommandBody } from '../command';
@@ -31,7 +31,7 @@ export const results: CommandBody = async (input, context) => {
     if (Object.keys(task.metrics).length === 0)
       output.note(`${task.index} ${harmlessLine(task.name)}: no scores: ${verdict(task)}`);
   }
-  for (const line of scoresSince(run)) output.note(line);
+  for (const line of [...scoresCaveats(run.snapshot), ...scoresSince(run)]) output.note(line);
   for (const note of resultNotes(run.snapshot)) output.note(note);
   const outputDir = (await storedPlan(home, invocation))?.outputDir;
   if (outputDir !== undefined && tasks.some((task) => task.outputDir !== null)) output.note(`results: ${outputDir}`);

@@ -148,7 +148,12 @@ export class SimulatedJobs {
     const { job, rule, entry } = simulated;
     const endedAt = entry.bornAt + lengthOf(rule.states);
     try {
-      await writeResults(job, this.#host, { metrics: rule.metrics, startedAt: entry.bornAt, endedAt });
+      await writeResults(job, this.#host, {
+        metrics: rule.metrics,
+        files: rule.files ?? {},
+        startedAt: entry.bornAt,
+        endedAt,
+      });
     } catch (error) {
       this.#host.log('a simulated job could not write its results', { job: job.id, error: String(error) });
     }

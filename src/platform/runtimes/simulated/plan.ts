@@ -60,6 +60,8 @@ const jobRule = z.strictObject({
   results: z.boolean().optional(),
   /** Values of the metrics in `results.yml`. Default: `acc` and `acc_norm`. */
   metrics: z.record(z.string(), z.number()).optional(),
+  /** Files that it leaves beside its results, or in their place: text by path below its folder. */
+  files: z.record(z.string(), z.string()).optional(),
 });
 
 const named = { name: z.string() };

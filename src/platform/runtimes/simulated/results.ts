@@ -28,7 +28,13 @@ const isBelow = (inner: string, outer: string): boolean => {
 export async function writeResults(
   job: RuntimeJob,
   host: Pick<RuntimeHost, 'mountFolder'>,
-  details: { metrics: Readonly<Record<string, number>> | undefined; startedAt: number; endedAt: number },
+  details: {
+    metrics: Readonly<Record<string, number>> | undefined;
+    /** Besides, or in place of these, by path below the folder. */
+    files: Readonly<Record<string, string>>;
+    startedAt: number;
+    endedAt: number;
+  },
 ): Promise<void> {
   const mount = resultsMount(job);
   if (mount === undefined) return;
@@ -37,20 +43,28 @@ export async function writeResults(
   const run = runOf(job);
   const config = { output_dir: folder, type: run.task, params: { limit_samples: sampleCount, parallelism: 1 } };
   const target = { api_endpoint: { model_id: run.model, url: run.url, type: 'completions' } };
+  const { 'results.yml': scores, ...others } = details.files;
   const files: Record<string, string> = {
     'run_config.yml': toYaml({ config, target, framework_name: 'simulated' }),
     'eval_factory_metrics.json': `${JSON.stringify(harnessMetrics(details), null, 2)}\n`,
+    ...others,
     // Last, as it is what readers look for.
-    'results.yml': toYaml({
-      git_hash: '',
-      command: `simulated --tasks ${run.task}`,
-      config,
-      target,
-      results: resultsOf(run.task, details.metrics ?? { acc: scoreOf(job.name, 1), acc_norm: scoreOf(job.name, 2) }),
-      metadata: { versioning: { simulated: '1' } },
-    }),
+    'results.yml':
+      scores ??
+      toYaml({
+        git_hash: '',
+        command: `simulated --tasks ${run.task}`,
+        config,
+        target,
+        results: resultsOf(run.task, details.metrics ?? { acc: scoreOf(job.name, 1), acc_norm: scoreOf(job.name, 2) }),
+        metadata: { versioning: { simulated: '1' } },
+      }),
   };
-  for (const [name, text] of Object.entries(files)) await writeFile(path.join(folder, name), text);
+  for (const [name, text] of Object.entries(files)) {
+    const file = path.join(folder, path.posix.join('/', name));
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, text);
+  }
 }
 
 function runOf(job: RuntimeJob): { task: string; model: string; url: string } {

@@ -1,0 +1,107 @@
+import { describe, numberOf } from './number';
+
+/** Walks the section `results` of a `results.yml` and collects the scores in it. Pure. */
+
+export interface FoundScore {
+  readonly kind: 'task' | 'group';
+  /** The groups around it, outermost first, and its own task or group. */
+  readonly path: readonly string[];
+  readonly metric: string;
+  readonly score: string;
+  readonly value: number | string;
+  readonly stderr: number | string | null;
+  readonly count: number | null;
+}
+
+export interface Found {
+  readonly scores: readonly FoundScore[];
+  /** What stands where a score belongs and is none, as `task.metric.score ("n/a")`. */
+  readonly unreadable: readonly string[];
+  /** Tasks and groups that hold no score, neither of their own nor in a group of theirs, as `group mmlu`. */
+  readonly empty: readonly string[];
+}
+
+/** Scores and groups beyond this many are no results: anchors can make a small file mean millions. */
+const mostNodes = 3_000_000;
+/** Groups within groups. */
+const deepest = 50;
+
+export class TooManyScores extends Error {
+  override readonly name = 'TooManyScores';
+}
+
+/** Throws `TooManyScores`. */
+export function findScores(sections: Readonly<Record<string, unknown>>): Found {
+  const walk = new Walk();
+  walk.entries(sections['groups'], [], 'group');
+  walk.entries(sections['tasks'], [], 'task');
+  return walk;
+}
+
+class Walk implements Found {
+  readonly scores: FoundScore[] = [];
+  readonly unreadable: string[] = [];
+  readonly empty: string[] = [];
+  private nodes = 0;
+
+  entries(value: unknown, path: readonly string[], kind: FoundScore['kind']): void {
+    for (const [name, body] of this.pairs(value, path.length === 0 ? [`${kind}s`] : [...path, 'groups']))
+      this.entry(body, [...path, name], kind);
+  }
+
+  private entry(body: unknown, path: readonly string[], kind: FoundScore['kind']): void {
+    const before = this.scores.length + this.unreadable.length + this.empty.length;
+    if (path.length > deepest) return void this.unreadable.push(`${dotted(path)} (nested more than ${deepest} deep)`);
+    if (!isMapping(body)) return void this.unreadable.push(`${dotted(path)} (${describe(body)})`);
+    for (const [metric, content] of this.pairs(body['metrics'], [...path, 'metrics']))
+      this.metric(content, { kind, path, metric });
+    this.entries(body['groups'], path, 'group');
+    if (this.scores.length + this.unreadable.length + this.empty.length === before)
+      this.empty.push(`${kind} ${path.join('_')}`);
+  }
+
+  private metric(content: unknown, at: Pick<FoundScore, 'kind' | 'path' | 'metric'>): void {
+    const { path, metric } = at;
+    if (!isMapping(content) || !('scores' in content)) return this.score(content, { ...at, score: metric });
+    for (const [score, value] of this.pairs(content['scores'], [...path, metric, 'scores']))
+      this.score(value, { ...at, score });
+  }
+
+  /** `{value, stats}`; a bare number is taken for its value. */
+  private score(content: unknown, at: Pick<FoundScore, 'kind' | 'path' | 'metric' | 'score'>): void {
+    this.count();
+    const value = isMapping(content) ? content['value'] : content;
+    const number = numberOf(value);
+    if (number === undefined) {
+      const names = at.metric === at.score ? [at.metric] : [at.metric, at.score];
+      return void this.unreadable.push(`${dotted([...at.path, ...names])} (${describe(value)})`);
+    }
+    const stats = isMapping(content) && isMapping(content['stats']) ? content['stats'] : {};
+    const stderr = stats['stderr'] === null ? undefined : numberOf(stats['stderr']);
+    const count = numberOf(stats['count']);
+    this.scores.push({
+      ...at,
+      value: number,
+      stderr: stderr ?? null,
+      count: typeof count === 'number' ? count : null,
+    });
+  }
+
+  private pairs(value: unknown, where: readonly string[]): [string, unknown][] {
+    this.count();
+    if (value === undefined || value === null) return [];
+    if (isMapping(value)) return Object.entries(value);
+    this.unreadable.push(`${dotted(where)} (${describe(value)})`);
+    return [];
+  }
+
+  private count(): void {
+    this.nodes += 1;
+    if (this.nodes > mostNodes) throw new TooManyScores(`it holds more than ${mostNodes} scores and groups`);
+  }
+}
+
+const dotted = (path: readonly string[]): string => path.join('.');
+
+export const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

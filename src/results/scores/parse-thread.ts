@@ -1,0 +1,19 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { MalformedResults, parseResults } from '../parse';
+import type { Scores } from './metric';
+
+/** What the thread answers. */
+export type ThreadAnswer =
+  { readonly kind: 'scores'; readonly scores: Scores } | { readonly kind: 'malformed'; readonly message: string };
+
+/** Body of the thread that `parse-aside.ts` starts: parses the text that it was given. */
+function answer(text: string): ThreadAnswer {
+  try {
+    return { kind: 'scores', scores: parseResults(text) };
+  } catch (error) {
+    if (error instanceof MalformedResults) return { kind: 'malformed', message: error.message };
+    throw error;
+  }
+}
+
+parentPort?.postMessage(answer(workerData as string));

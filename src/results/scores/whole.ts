@@ -1,0 +1,35 @@
+import path from 'node:path';
+import { metricsLeftOut, type TaskSnapshot } from '../../contract/state';
+import { inLanes } from '../../home/lanes';
+import { readScores } from '../scores-file';
+import { flatMetrics } from './metric';
+
+/** Files read at once. */
+const lanes = 20;
+
+/**
+ * The tasks with all their metrics, where a history holds the first ones only and `folderOf` names the folder with the
+ * task's results. What is not on this machine, or can't be read, stays as it is, and says how much is missing; so does what is not begun
+ * within `withinMs`.
+ */
+export async function withWholeMetrics(
+  tasks: readonly TaskSnapshot[],
+  folderOf: (task: TaskSnapshot) => string | undefined,
+  withinMs = Infinity,
+): Promise<readonly TaskSnapshot[]> {
+  const deadline = Date.now() + withinMs;
+  return inLanes(tasks, lanes, async (task) => {
+    const folder = folderOf(task);
+    if (folder === undefined || !mayBeShortened(task) || Date.now() > deadline) return task;
+    const scores = await readScores(path.resolve(folder)).catch(() => undefined);
+    if (!scores) return task;
+    const metrics = flatMetrics(scores.metrics);
+    return { ...task, metrics, metricsTotal: Object.keys(metrics).length };
+  });
+}
+
+/** Records of older versions don't say how many there are. */
+function mayBeShortened(task: TaskSnapshot): boolean {
+  const leftOut = metricsLeftOut(task);
+  return leftOut === undefined ? Object.keys(task.metrics).length > 0 : leftOut > 0;
+}
