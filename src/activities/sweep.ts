@@ -1,6 +1,6 @@
 import { Context, getClient } from '@temporalio/activity';
 import type { PlatformRef } from '../contract/plan';
-import { sweep, type SweepReport } from '../sweeper/sweep';
+import { replacedGraceSeconds, sweep, type SweepReport } from '../sweeper/sweep';
 import { within } from '../timing/within';
 import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
@@ -38,7 +38,9 @@ export function createSweepActivities(dependencies: ActivityDependencies) {
     }): Promise<RecordedSweep> {
       return attempt({ subject: `sweep of ${input.platform.workspace}`, purpose: 'teardown' }, async ({ signal }) => {
         const { client } = await dependencies.platform(input.platform);
-        const ms = workMs(Context.current().info.startToCloseTimeoutMs);
+        const { startToCloseTimeoutMs, currentAttemptScheduledTimestampMs: scheduledAt } = Context.current().info;
+        const ms = workMs(startToCloseTimeoutMs);
+        const began = performance.now();
         return within({ ms }, async (outOfTime) => {
           const report = await sweep({
             temporal: getClient(),
@@ -48,6 +50,8 @@ export function createSweepActivities(dependencies: ActivityDependencies) {
             origin: dependencies.origin,
             secretsOf: (invocation) => dependencies.secretsOf({ invocation, platform: input.platform }),
             graceSeconds: input.graceSeconds,
+            replacedGraceSeconds,
+            temporalNow: () => scheduledAt + performance.now() - began,
             dryRun: false,
             signal,
             outOfTime,

@@ -4,6 +4,7 @@ import { createHttp, type Fetch } from './http';
 import { jobCalls } from './jobs';
 import type { Patience } from './patience';
 import { createRequests, segment } from './requests';
+import { ServerClock } from './server-clock';
 import { storageCalls } from './storage';
 import { timedLogCalls } from './timed-logs';
 import type { LeptonClient, PlatformAccess } from './types';
@@ -28,12 +29,14 @@ export interface LeptonClientOptions {
  * Calls reject with `LeptonError`, or with the reason of their own abort signal.
  */
 export function createLeptonClient(access: PlatformAccess, options: LeptonClientOptions = {}): LeptonClient {
-  const http = createHttp(access, options);
+  const clock = new ServerClock();
+  const http = createHttp(access, { ...options, clock });
   const requests = createRequests(http, access, options.onNote ?? (() => undefined));
   const dialect = dialectOf(requests);
   const { url, workspace, origin, source } = access;
   return {
     access: { url, workspace, origin, source },
+    clock,
     getWorkspace: (call) => requests.one({ method: 'GET', path: '/workspace', options: call }, workspaceSchema),
     ...deploymentCalls(requests, dialect),
     ...jobCalls(requests),

@@ -6,6 +6,7 @@ import { invalidResponse, statusError } from './failures';
 import { secretsOfBody } from './masking';
 import { patiently, type Patience } from './patience';
 import type { CallOptions, PlatformAccess } from './types';
+import type { ServerClock } from './server-clock';
 
 /** One HTTP call each: bounded in time and size, abortable, and failing with `LeptonError` only (or the abort's reason). */
 
@@ -61,6 +62,8 @@ const largestErrorBytes = 64 * 1024;
 const defaultFetch: Fetch = (url, init) => undiciFetch(url, { ...init, dispatcher: sharedDispatcher() });
 
 export interface HttpSettings {
+  /** Told the date of every answer. */
+  readonly clock?: ServerClock | undefined;
   readonly fetch?: Fetch | undefined;
   readonly timeoutMs?: number | undefined;
   readonly patience?: Patience | undefined;
@@ -70,7 +73,7 @@ export interface HttpSettings {
 const repeatable: ReadonlySet<Method> = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
 
 export function createHttp(access: PlatformAccess, settings: HttpSettings): Http {
-  const open = opener(access, settings.fetch ?? defaultFetch);
+  const open = opener(access, settings);
 
   const exchangeFor = (call: HttpCall): Exchange =>
     new Exchange(
@@ -130,7 +133,10 @@ export function createHttp(access: PlatformAccess, settings: HttpSettings): Http
 }
 
 /** Sends a call and refuses what is not a success. */
-function opener(access: PlatformAccess, fetch: Fetch): (call: HttpCall, exchange: Exchange) => Promise<FetchResponse> {
+function opener(
+  access: PlatformAccess,
+  { fetch = defaultFetch, clock }: HttpSettings,
+): (call: HttpCall, exchange: Exchange) => Promise<FetchResponse> {
   const base = access.url.replace(/\/+$/, '');
   const origin = access.origin ?? derivedOrigin(base);
   const headers = {
@@ -155,6 +161,7 @@ function opener(access: PlatformAccess, fetch: Fetch): (call: HttpCall, exchange
         redirect: reading ? 'follow' : 'manual',
       }),
     );
+    clock?.note(response.headers.get('date'));
     await refuseFailures(call, exchange, response);
     return response;
   };

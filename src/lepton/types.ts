@@ -1,3 +1,5 @@
+import type { ServerClock } from './server-clock';
+
 /** The platform's wire objects, as far as evalsaga reads them. Unknown keys pass through; unknown states are kept as text. */
 
 export interface Metadata {
@@ -131,6 +133,8 @@ export interface JobFilter {
 /** Every call of the platform that evalsaga makes. All reject with `LeptonError` (see errors.ts); 404 is named per call. */
 export interface LeptonClient {
   readonly access: Omit<PlatformAccess, 'token'>;
+  /** The platform's, as its answers tell it. */
+  readonly clock: Pick<ServerClock, 'now' | 'aheadMs'>;
   getWorkspace(options?: CallOptions): Promise<WorkspaceInfo>;
   listDeployments(options?: CallOptions): Promise<Deployment[]>;
   /** `undefined` when there is none of that name: a get and the listing must both say so. */

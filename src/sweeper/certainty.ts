@@ -1,3 +1,5 @@
+import { kinshipOf, namespaceIn } from '../temporal/origin';
+
 /** Whether it is certain that a run is over, before what is left of it is removed by hand. Pure. */
 
 /** What the Temporal server of this command said of the run. */
@@ -18,9 +20,11 @@ export function whyDoubtful(asked: Asked, owners: readonly string[]): string | u
     case 'not asked':
       return `Temporal could not be asked (${asked.reason})`;
     case 'unknown': {
-      // The server that owns it no longer knows it: retention is over, or the database is new.
-      if (owners.length > 0 && owners.every((owner) => owner === asked.origin)) return undefined;
-      return `the Temporal server that was asked (${asked.origin}) does not know it`;
+      // The database that owned it no longer knows it: retention is over.
+      const kinships = owners.map((owner) => kinshipOf(owner, asked.origin));
+      if (kinships.length > 0 && kinships.every((kinship) => kinship === 'own')) return undefined;
+      const database = kinships.includes('replaced') ? ', whose database is not the one that the run began in,' : '';
+      return `the Temporal server that was asked (${asked.origin})${database} does not know it`;
     }
   }
 }
@@ -29,9 +33,10 @@ export function whyDoubtful(asked: Asked, owners: readonly string[]): string | u
 export function ownersInWords(owners: readonly string[]): string {
   const [owner] = owners;
   if (owner === undefined) return 'What is left does not say which Temporal server it belongs to.';
-  const cluster = /^cluster:.*\/([^/]+)$/.exec(owner);
-  const how = cluster
-    ? `set TEMPORAL_ADDRESS to that cluster and TEMPORAL_NAMESPACE to ${cluster[1]}`
-    : 'run this command on the machine, and with the EVALSAGA_HOME, that the run was started with';
+  const namespace = namespaceIn(owner);
+  const how =
+    namespace !== undefined
+      ? `set TEMPORAL_ADDRESS to that cluster and TEMPORAL_NAMESPACE to ${namespace}`
+      : 'run this command on the machine, and with the EVALSAGA_HOME, that the run was started with';
   return `It belongs to ${owner}: ${how}.`;
 }

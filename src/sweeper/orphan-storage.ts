@@ -5,7 +5,7 @@ import type { HomePaths } from '../home/paths';
 import { noteStorageGone, openRuns, type StoredRun } from '../home/run-store';
 import type { LeptonClient } from '../lepton/types';
 import { recordedTeardown } from '../results/recorded';
-import type { OwnerState, SweepRule } from './orphans';
+import { forgottenGraceMs, type OwnerState, type SweepRule } from './orphans';
 import { ownerAmong } from './owners';
 import { bringStorageHome, hasStorage, removeStorage } from './run-storage';
 
@@ -67,9 +67,8 @@ export function outlived(run: Pick<StoredRun, 'storedAt' | 'origin'>, owner: Own
     case 'live':
       return false;
     case 'closed':
-      return rule.nowMs - owner.closedAt > rule.graceMs;
+      return rule.now.temporal - owner.closedAt > rule.graceMs;
     case 'unknown':
-      // It may live in another Temporal installation: only its own one may say that it is forgotten.
-      return run.origin === rule.origin && rule.nowMs - run.storedAt > rule.graceMs;
+      return run.origin !== undefined && rule.now.host - run.storedAt > forgottenGraceMs(run.origin, rule);
   }
 }

@@ -9,9 +9,12 @@ import { findMarked, removeMarked } from './marked';
 import { findOrphanStorage, removeOrphanStorage } from './orphan-storage';
 import { isOrphan, type SweepRule } from './orphans';
 import { ownersOf } from './owners';
+import { kinshipOf } from '../temporal/origin';
 
 /** Seconds for which a resource without a living owner is left alone: twice the longest a create can be under way. */
 export const defaultGraceSeconds = 180;
+/** Seconds that a scheduled sweep leaves what is marked with a replaced database: somebody may put the old one back. */
+export const replacedGraceSeconds = 6 * 3600;
 /** Milliseconds that one deletion may take before it counts as failed; the next sweep tries again. */
 const removalTimeoutMs = 120_000;
 const judgedAtOnce = 20;
@@ -26,6 +29,10 @@ export interface SweepRequest {
   readonly home: Pick<HomePaths, 'runs'>;
   readonly origin: string;
   readonly graceSeconds: number;
+  /** The same for what this home marked when its Temporal had another database. Default: as `graceSeconds`. */
+  readonly replacedGraceSeconds?: number | undefined;
+  /** Now by Temporal's clock, milliseconds since the epoch. Default: this host's, or later where Temporal told later times. */
+  readonly temporalNow?: (() => number) | undefined;
   /** Values of a run that must not come home in the clear. */
   readonly secretsOf: (invocation: string) => Promise<readonly string[]>;
   /** Finds and names, deletes nothing. */
@@ -107,9 +114,21 @@ interface Found {
 }
 
 async function judgeAll(request: SweepRequest): Promise<Found> {
-  const rule = { origin: request.origin, nowMs: Date.now(), graceMs: request.graceSeconds * 1000 };
-  const { orphans, spared } = await markedOrphans(request, rule);
+  const { orphans, spared, rule } = await markedOrphans(request);
   return { orphans, spared, storage: await storageOrphans(request, rule) };
+}
+
+/** To be called when the platform has answered, so that its clock is known. `closedAt`: what Temporal told of its own. */
+function ruleOf(request: SweepRequest, closedAt: readonly number[]): SweepRule {
+  const { origin, platform, graceSeconds, replacedGraceSeconds = graceSeconds } = request;
+  const host = Date.now();
+  const temporal = request.temporalNow?.() ?? closedAt.reduce((latest, at) => Math.max(latest, at), host);
+  return {
+    origin,
+    now: { host, temporal, platform: platform.clock.now() },
+    graceMs: graceSeconds * 1000,
+    replacedGraceMs: replacedGraceSeconds * 1000,
+  };
 }
 
 function eitherOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal | undefined {
@@ -117,26 +136,26 @@ function eitherOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal
   return given.length === 0 ? undefined : AbortSignal.any(given);
 }
 
-async function markedOrphans(
-  { platform, temporal, signal }: SweepRequest,
-  rule: SweepRule,
-): Promise<{ orphans: Orphan[]; spared: number }> {
+async function markedOrphans(request: SweepRequest): Promise<{ orphans: Orphan[]; spared: number; rule: SweepRule }> {
+  const { platform, temporal, signal, origin } = request;
   const marked = await findMarked(platform, { signal });
   // Of another installation's this one knows nothing: there can be thousands, and nobody is asked about them.
-  const ours = marked.filter(({ origin }) => origin === rule.origin);
+  const ours = marked.filter((resource) => kinshipOf(resource.origin, origin) !== 'foreign');
   const owners = ownersOf(temporal);
-  const judged = await inLanes(ours, judgedAtOnce, async (resource) => {
+  const known = await inLanes(ours, judgedAtOnce, async (resource) => {
     signal?.throwIfAborted();
-    return { resource, orphan: isOrphan(resource, await owners.of(resource.invocation, [resource.index]), rule) };
+    return { resource, owner: await owners.of(resource.invocation, [resource.index]) };
   });
-  const orphans = judged
-    .filter(({ orphan }) => orphan)
+  const closedAt = known.flatMap(({ owner }) => (owner.kind === 'closed' ? [owner.closedAt] : []));
+  const rule = ruleOf(request, closedAt);
+  const orphans = known
+    .filter(({ resource, owner }) => isOrphan(resource, owner, rule))
     .map(({ resource }) => {
       const { kind, name, invocation } = resource;
       const remove = () => removeMarked(platform, resource, { timeoutMs: removalTimeoutMs, signal });
       return { kind, name, invocation, remove };
     });
-  return { orphans, spared: marked.length - orphans.length };
+  return { orphans, spared: marked.length - orphans.length, rule };
 }
 
 async function storageOrphans(request: SweepRequest, rule: SweepRule): Promise<Orphan[]> {

@@ -17,7 +17,7 @@ export const up: CommandBody = async (input, { home, env, output }) => {
   if (choice.access) await storeCredentials(home, choice.access);
   const report = (line: string): void => output.note(output.style.dim(line));
   const stack = await ensureStack({ home, env, localPlatform: choice.ref.kind === 'local', report });
-  await keepSwept(stack, choice.ref, { output, env });
+  await keepSwept(stack, choice.ref, { output, env, home });
   await stack.client.connection.close();
   const services = await stackStatus(home);
   const { address, namespace, uiBase } = stack.temporal;
