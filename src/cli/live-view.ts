@@ -4,7 +4,7 @@ import type { RunSnapshot } from '../contract/state';
 import { costLine } from '../report/cost';
 import { clock } from '../report/elapsed';
 import { progressLines } from '../report/progress-lines';
-import { runTable } from '../report/run-table';
+import { linesBelow, runTable } from '../report/run-table';
 import type { Output } from './output';
 
 /** Shows a run as it goes on. */
@@ -42,7 +42,7 @@ function tableView(output: Output): RunView {
   const redraw = (): void => {
     if (!current) return;
     const { snapshot } = current;
-    const maxRows = Math.max(3, output.height() - 8);
+    const maxRows = Math.max(3, output.height() - 8 - linesBelow(output.width()));
     const table = runTable({ snapshot, now: Date.now(), width: output.width(), maxRows, style: output.style });
     draw(`${table}\n${footer(current)}`);
   };

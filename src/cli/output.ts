@@ -21,8 +21,10 @@ export interface Output {
   readonly answerStyle: Style;
   /** stderr is a terminal that can be drawn on. */
   readonly isLive: boolean;
-  /** Characters in a line. */
+  /** Characters in a line of stderr. */
   width(): number;
+  /** Characters in a line of stdout; `Infinity` where it is no terminal: in files and pipes nothing is cut. */
+  answerWidth(): number;
   height(): number;
   /** Aborted once nobody reads stdout any more: what only prints may end then. */
   readonly readerGone: AbortSignal;
@@ -59,6 +61,7 @@ export function createOutput({ stdout, stderr }: Streams, env: Readonly<Record<s
     answerStyle: stdout.isTTY ? terminalStyle(true, env) : plainStyle,
     isLive: drawable,
     width: () => (stderr.columns || stdout.columns || Number(env['COLUMNS']) || 120) - 1,
+    answerWidth: () => (stdout.isTTY && stdout.columns > 0 ? stdout.columns - 1 : Infinity),
     height: () => stderr.rows || 40,
     readerGone: lost.answer,
     exitCode: (code) => lost.exitCode(code),

@@ -3,7 +3,7 @@ import type { RunSummary } from '../client';
 import type { ServiceStatus } from '../stack/status';
 import { duration, elapsed } from './elapsed';
 import { plainStyle, type Style } from './style';
-import { shortened } from './terminal-text';
+import { shortenedInside } from './terminal-text';
 
 /** A table without lines between its rows, and without colours. */
 export const bare = {
@@ -29,12 +29,21 @@ export function stackTable(services: readonly ServiceStatus[], now: number, styl
   return table.toString();
 }
 
-/** Runs, newest first. Pure. */
-export function runsTable(runs: readonly RunSummary[], now: number): string {
+/** Columns of the table of runs that are not the model, their borders included. */
+const besideModel = 70;
+
+/** Runs, newest first. Models are cut only to fit a terminal of `width` characters. Pure. */
+export function runsTable(runs: readonly RunSummary[], now: number, width = Infinity): string {
   const table = new Table({ head: ['Run', 'Status', 'Model', 'Started', 'Took'], ...bare });
   for (const { invocation, status, outcome, model, startedAt, closedAt } of runs) {
     const took = duration((closedAt?.getTime() ?? now) - startedAt.getTime());
-    table.push([invocation, statusText(status, outcome), shortened(model, 48), localTime(startedAt), took]);
+    table.push([
+      invocation,
+      statusText(status, outcome),
+      shortenedInside(model, Math.max(20, width - besideModel)),
+      localTime(startedAt),
+      took,
+    ]);
   }
   return table.toString();
 }

@@ -17,7 +17,7 @@ export function statusText({ run, now, width, style = plainStyle }: RunStatus): 
   const scores = scoresTable(snapshot, width);
   return [
     headline(run, now),
-    runTable({ snapshot, now, width, style }),
+    runTable({ snapshot, now, width, style, saysErrors: true }),
     ...costLine(snapshot, now),
     ...snapshot.tasks.flatMap((task) =>
       task.error ? [`${task.index} ${harmlessLine(task.name)}: ${verdict(task)}`] : [],

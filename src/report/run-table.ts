@@ -1,48 +1,104 @@
 import Table from 'cli-table3';
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';
 import { elapsed } from './elapsed';
+import { bare } from './overview';
 import { plainStyle, type Style } from './style';
-import { shortened } from './terminal-text';
+import { harmlessLine, shortened, shortenedInside } from './terminal-text';
 
 export interface RunTable {
   readonly snapshot: RunSnapshot;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** Characters that fit in a line. */
+  /** Characters that fit in a line; `Infinity`: a file or a pipe. */
   readonly width: number;
   /** Rows of tasks that fit on the screen; those that changed last are worth less than those that still run. */
   readonly maxRows?: number;
   readonly style?: Style;
+  /** Whoever prints the table says errors by himself. */
+  readonly saysErrors?: boolean;
 }
 
-const fixedColumns = { index: 4, phase: 18, elapsed: 13 } as const;
+/** Characters of the columns that have the same width in every layout, their padding included. */
+const fixed = { index: 4, phase: 18, elapsed: 13 } as const;
+/** From here on endpoints and messages fit beside the tasks. */
+const wideEnough = 110;
+/** Messages below the table; more of them would push it off the screen. */
+const mostMessages = 6;
 
-/** The table of tasks that a terminal shows while a run goes on. Pure. */
-export function runTable({ snapshot, now, width, maxRows = Infinity, style = plainStyle }: RunTable): string {
-  const flexible = Math.max(30, width - fixedColumns.index - fixedColumns.phase - fixedColumns.elapsed - 7);
-  const name = Math.min(longest(snapshot.tasks) + 2, Math.floor(flexible * 0.3));
+/** Lines below the table that messages may take in a terminal of this width. Pure. */
+export const linesBelow = (width: number): number => (width >= wideEnough ? 0 : mostMessages + 1);
+
+/**
+ * The table of tasks, as a terminal shows it while a run goes on. A narrow terminal has no column for endpoints, and messages
+ * stand below; so they do in files and pipes (`width: Infinity`), where nothing is cut. Pure.
+ */
+export function runTable(request: RunTable): string {
+  const { snapshot, maxRows = Infinity } = request;
+  const shown = mostTelling(snapshot.tasks, maxRows);
+  const hidden = snapshot.tasks.length - shown.length;
+  const isWide = request.width >= wideEnough && request.width !== Infinity;
+  return [
+    isWide ? wideTable(shown, request) : plainTable(shown, request),
+    ...(hidden > 0 ? [`  and ${hidden} more tasks`] : []),
+    ...(isWide ? [] : messagesBelow(shown, request)),
+  ].join('\n');
+}
+
+function wideTable(tasks: readonly TaskSnapshot[], { now, width, style = plainStyle }: RunTable): string {
+  const flexible = width - fixed.index - fixed.phase - fixed.elapsed - 7;
+  const name = Math.min(longest(tasks) + 2, Math.floor(flexible * 0.3));
   const endpoint = Math.min(38, Math.floor(flexible * 0.35));
   const message = flexible - name - endpoint;
   const table = new Table({
     head: ['#', 'Task', 'Phase', 'Endpoint', 'Elapsed', 'Last message'],
-    colWidths: [fixedColumns.index, name, fixedColumns.phase, endpoint, fixedColumns.elapsed, message],
-    style: { head: [], border: [] },
-    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+    colWidths: [fixed.index, name, fixed.phase, endpoint, fixed.elapsed, message],
+    ...bare,
   });
-  const shown = mostTelling(snapshot.tasks, maxRows);
-  for (const task of shown) {
+  for (const task of tasks) {
     table.push([
       String(task.index),
-      shortened(task.name, name - 2),
+      shortenedInside(task.name, name - 2),
       phaseCell(task, style),
-      shortened(task.endpoint ?? 'existing', endpoint - 2),
+      shortenedInside(endpointOf(task), endpoint - 2),
       elapsed(task, now),
-      shortened(task.error?.message ?? task.message ?? '', message - 2),
+      shortened(lastWords(task), message - 2),
     ]);
   }
-  const hidden = snapshot.tasks.length - shown.length;
-  return `${table.toString()}${hidden > 0 ? `\n  and ${hidden} more tasks` : ''}`;
+  return table.toString();
 }
+
+function plainTable(tasks: readonly TaskSnapshot[], { now, width, style = plainStyle }: RunTable): string {
+  const isFile = width === Infinity;
+  const table = new Table({ head: ['#', 'Task', 'Phase', ...(isFile ? ['Endpoint'] : []), 'Elapsed'], ...bare });
+  const name = Math.max(16, width - fixed.index - fixed.phase - fixed.elapsed - 7);
+  for (const task of tasks) {
+    table.push([
+      String(task.index),
+      shortenedInside(task.name, name),
+      phaseCell(task, style),
+      ...(isFile ? [harmlessLine(endpointOf(task))] : []),
+      elapsed(task, now),
+    ]);
+  }
+  return table.toString();
+}
+
+/** Each message once, with the tasks that show it; what is over says it elsewhere. */
+function messagesBelow(tasks: readonly TaskSnapshot[], { width, saysErrors = false }: RunTable): string[] {
+  const byText = new Map<string, number[]>();
+  for (const task of tasks) {
+    const text = task.error !== null && saysErrors ? '' : harmlessLine(lastWords(task));
+    const isOver = task.phase === 'done' && task.error === null;
+    if (text !== '' && !isOver) byText.set(text, [...(byText.get(text) ?? []), task.index]);
+  }
+  const lines = [...byText].map(([text, indices]) => shortened(`${indices.join(', ')}: ${text}`, width - 2));
+  const most = width === Infinity ? Infinity : mostMessages;
+  const more = lines.length > most ? [`and ${lines.length - most} more messages`] : [];
+  return [...lines.slice(0, most), ...more].map((line) => `  ${line}`);
+}
+
+const endpointOf = ({ endpoint }: TaskSnapshot): string => endpoint ?? 'existing';
+const lastWords = ({ error, message }: TaskSnapshot): string => error?.message ?? message ?? '';
 
 function phaseCell(task: TaskSnapshot, style: Style): string {
   const finished = task.phase === 'done' || task.phase === 'pending';

@@ -1,30 +1,52 @@
 import Table from 'cli-table3';
 import { metricsLeftOut, type Metrics, type RunSnapshot } from '../contract/state';
-import { harmlessLine, shortened } from './terminal-text';
+import { bare } from './overview';
+import { harmlessLine, shortenedInside } from './terminal-text';
 
-/** The scores of a run, one row per task and metric; standard errors beside their metric. Pure. `''`: there are none. */
-export function scoresTable(snapshot: Pick<RunSnapshot, 'tasks'>, width = 100): string {
+/** Borders and padding of five columns. */
+const frame = 16;
+/** Behind the name of a task whose job was interrupted. */
+const partialMark = ' (partial)';
+/** A name is not cut to less. */
+const leastName = 16;
+
+/**
+ * The scores of a run, one row per task and metric; standard errors beside their metric. Names are cut only to fit a terminal of
+ * `width` characters (default: files and pipes, which take any), and never so that two of a task's read the same. Pure. `''`: there
+ * are none.
+ */
+export function scoresTable(snapshot: Pick<RunSnapshot, 'tasks'>, width = Infinity): string {
   const table = new Table({
     head: ['#', 'Task', 'Metric', 'Value', '± stderr'],
     colAligns: ['right', 'left', 'left', 'right', 'right'],
-    style: { head: [], border: [] },
-    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+    ...bare,
   });
-  let rows = 0;
-  for (const { index, name, metrics, partial } of snapshot.tasks) {
-    for (const [metric, value, error] of scoreRows(metrics)) {
-      const fit = Math.max(16, Math.floor((width - 40) / 2));
-      table.push([
-        String(index),
-        `${shortened(name, fit)}${partial ? ' (partial)' : ''}`,
-        shortened(metric, fit),
-        value,
-        error,
-      ]);
-      rows += 1;
+  const tasks = snapshot.tasks.map(({ index, name, metrics, partial }) => ({
+    index,
+    name,
+    mark: partial ? partialMark : '',
+    rows: scoreRows(metrics),
+  }));
+  const isAnyPartial = tasks.some(({ mark }) => mark !== '');
+  const longest = (texts: readonly string[]): number => texts.reduce((most, { length }) => Math.max(most, length), 0);
+  const rowsOfAll = tasks.flatMap(({ rows }) => rows);
+  const numbers =
+    longest(tasks.map(({ index }) => String(index))) +
+    longest(['Value', ...rowsOfAll.map(([, value]) => value)]) +
+    longest(['± stderr', ...rowsOfAll.map(([, , error]) => error)]);
+  const room = Math.max(2 * leastName, width - frame - numbers - (isAnyPartial ? partialMark.length : 0));
+  // The task's name is worth less than the metric's: its number is there too.
+  const nameFit = Math.min(longest(tasks.map(({ name }) => name)), Math.max(leastName, Math.floor(room / 3)));
+  let count = 0;
+  for (const { index, name, mark, rows } of tasks) {
+    const shown = namesToShow(name, rows, room - nameFit);
+    const task = shortenedInside(name.length > nameFit ? withoutHarness(name) : name, nameFit);
+    for (const [at, [, value, error]] of rows.entries()) {
+      table.push([String(index), `${task}${mark}`, shown[at], value, error]);
+      count += 1;
     }
   }
-  return rows === 0 ? '' : table.toString();
+  return count === 0 ? '' : table.toString();
 }
 
 /** What can't be seen from a table: that scores are missing in it, or are of some samples only. Pure. */
@@ -43,6 +65,20 @@ export function scoresCaveats({ tasks }: Pick<RunSnapshot, 'tasks'>): string[] {
   });
 }
 
+/** The metrics' names as they fit. Where not all do, what stands in the column beside them goes first, then their middle. */
+function namesToShow(task: string, rows: readonly (readonly [string, string, string])[], fit: number): string[] {
+  const whole = rows.map(([name]) => harmlessLine(name));
+  const fits = (names: readonly string[]): boolean => names.every((name) => name.length <= fit);
+  if (fits(whole)) return whole;
+  const prefix = `${withoutHarness(task)}_`;
+  const own = whole.every((name) => name.startsWith(prefix)) ? whole.map((name) => name.slice(prefix.length)) : whole;
+  if (fits(own)) return own;
+  const cut = own.map((name) => shortenedInside(name, fit));
+  return new Set(cut).size === new Set(own).size ? cut : own;
+}
+
+const withoutHarness = (task: string): string => task.split('.').at(-1) ?? task;
+
 /** `[metric, value, standard error or '']`, in the order of the results. */
 export function scoreRows(metrics: Metrics): [string, string, string][] {
   const names = Object.keys(metrics);
@@ -60,7 +96,12 @@ const isError = (name: string): boolean => /(?:^|[._,/-])std_?err(?:$|[._,/-])/.
 /** `acc_stderr` → `acc`, `hellaswag.acc.stderr` → `hellaswag.acc`. */
 const subjectOf = (name: string): string => name.replace(/[._,/-]?std_?err/, '');
 
-function score(value: number | string | undefined): string {
-  if (typeof value !== 'number') return shortened(String(value ?? ''), 16);
-  return Number.isInteger(value) ? String(value) : value.toFixed(4);
+/** Below this, four decimals would say little or nothing. */
+const small = 0.01;
+
+/** Four decimals, and of small numbers four digits that tell something. Pure. */
+export function score(value: number | string | undefined): string {
+  if (typeof value !== 'number') return harmlessLine(String(value ?? ''));
+  if (Number.isInteger(value)) return String(value);
+  return Math.abs(value) < small ? String(Number(value.toPrecision(4))) : value.toFixed(4);
 }

@@ -43,6 +43,15 @@ export function harmlessLine(text: string): string {
   return harmlessText(text).replace(/\s+/g, ' ').trim();
 }
 
+/** At most `width` characters of one line, the middle cut out and marked: names are told apart by their ends. */
+export function shortenedInside(text: string, width: number): string {
+  const characters = [...harmlessLine(text)];
+  if (characters.length <= width) return characters.join('');
+  const kept = Math.max(0, width - 1);
+  const end = Math.floor(kept / 2);
+  return `${characters.slice(0, kept - end).join('')}…${end === 0 ? '' : characters.slice(-end).join('')}`;
+}
+
 /** At most `width` characters of one line, the cut marked. */
 export function shortened(text: string, width: number): string {
   const characters = [...harmlessLine(text)];

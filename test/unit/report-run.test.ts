@@ -4,7 +4,7 @@ import { runsTable, stackTable } from '../../src/report/overview';
 import { runDocument } from '../../src/report/run-document';
 import { statusText } from '../../src/report/run-status';
 import { runTable } from '../../src/report/run-table';
-import { scoreRows, scoresTable } from '../../src/report/scores';
+import { score, scoreRows, scoresTable } from '../../src/report/scores';
 import { invocation, runOf, snapshotOf, taskOf } from '../support/snapshots';
 
 const now = Date.parse('2026-01-02T03:05:05.000Z');
@@ -23,7 +23,33 @@ describe('table of a run', () => {
   test.each([60, 80, 120, 200])('fits in %i columns', (width) => {
     const message = 'a very long message '.repeat(20);
     const table = runTable({ snapshot: snapshotOf([taskOf({ message, phase: 'awaiting ready' })]), now, width });
-    expect(Math.max(...lines(table).map((line) => line.length))).toBeLessThanOrEqual(Math.max(width, 72));
+    expect(Math.max(...lines(table).map((line) => line.length))).toBeLessThanOrEqual(width);
+  });
+
+  const waiting = [0, 1].map((index) =>
+    taskOf({
+      index,
+      name: 'lm-evaluation-harness.arc_challenge',
+      endpoint: 'vllm-arc-challenge-1-53cb6d0f',
+      phase: 'running job',
+      message: 'Queueing: tokenizer: reading it from gemma-3-270m.gguf',
+    }),
+  );
+
+  test('in 80 columns task and message can be read; who shows the same message stands beside it', () => {
+    const table = runTable({ snapshot: snapshotOf(waiting), now, width: 79 });
+    expect(table).toContain('lm-evaluation-harness.arc_challenge');
+    expect(table).toContain('\n  0, 1: Queueing: tokenizer: reading it from gemma-3-270m.gguf');
+    expect(table).not.toContain('vllm-arc');
+    expect(lines(table).filter((line) => line.includes('Queueing'))).toHaveLength(1);
+  });
+
+  test('in a pipe nothing is cut', () => {
+    const message = 'a very long message '.repeat(20).trim();
+    const snapshot = snapshotOf([{ ...(waiting[0] ?? taskOf()), name: 'n'.repeat(300), message }]);
+    const table = runTable({ snapshot, now, width: Infinity });
+    for (const whole of ['n'.repeat(300), message, 'vllm-arc-challenge-1-53cb6d0f']) expect(table).toContain(whole);
+    expect(table).not.toContain('…');
   });
 
   test('shows what still runs when not all fit, and says how many it hides', () => {
@@ -55,6 +81,46 @@ describe('scores', () => {
       ['lone_stderr', '0.5000', ''],
     ]);
     expect(scoreRows({ 'hellaswag.acc.value': 1, 'hellaswag.acc.stderr': 0.1 })).toHaveLength(2);
+  });
+
+  test.each([
+    [0.00001, '0.00001'],
+    [-0.00004, '-0.00004'],
+    [0.0012345678, '0.001235'],
+    [1e-9, '1e-9'],
+    [-0, '0'],
+    [0.5, '0.5000'],
+    [12.345678, '12.3457'],
+    [42, '42'],
+    ['Infinity', 'Infinity'],
+  ])('%p is shown as %s', (value, text) => {
+    expect(score(value)).toBe(text);
+  });
+
+  const similar = {
+    gsm8k_cot_zeroshot_exact_match__flexible_extract: 0.25,
+    gsm8k_cot_zeroshot_exact_match__strict_match: 0.5,
+  };
+
+  test('in a pipe no name is cut', () => {
+    const table = scoresTable({ tasks: [taskOf({ name: 'gsm8k_cot_zeroshot', metrics: similar })] });
+    for (const name of Object.keys(similar)) expect(table).toContain(name);
+  });
+
+  test.each([79, 119])('in %i columns two metrics never read the same, and no line is too long', (width) => {
+    const tasks = [taskOf({ name: 'lm-evaluation-harness.gsm8k_cot_zeroshot', metrics: similar })];
+    const table = scoresTable({ tasks }, width);
+    const rows = lines(table).filter((line) => /0\.\d{4}/.test(line));
+    expect(new Set(rows.map((row) => row.split('│')[3])).size).toBe(2);
+    expect(table).toMatch(/flexible/);
+    expect(table).toMatch(/strict/);
+    expect(Math.max(...lines(table).map((line) => line.length))).toBeLessThanOrEqual(width);
+  });
+
+  test('names that would be the same when cut stay whole', () => {
+    const long = (middle: string): string => `${'a'.repeat(40)}${middle}${'b'.repeat(40)}`;
+    const tasks = [taskOf({ metrics: { [long('1')]: 0.1, [long('2')]: 0.2 } })];
+    expect(scoresTable({ tasks }, 79)).toContain(long('1'));
   });
 
   test('not-a-number is shown as such', () => {

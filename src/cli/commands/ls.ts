@@ -29,7 +29,10 @@ async function listTheRuns(input: CommandInput, context: CommandContext): Promis
   const { client } = await openSession(context);
   const runs = await listRuns(client, { limit });
   if (wantsJson(input)) context.output.json(runs);
-  else context.output.answer(runs.length === 0 ? 'no runs yet' : runsTable(runs, Date.now()));
+  else
+    context.output.answer(
+      runs.length === 0 ? 'no runs yet' : runsTable(runs, Date.now(), context.output.answerWidth()),
+    );
   context.output.note("Temporal's list lags by a second or two; `status ID` is exact.");
   return done;
 }

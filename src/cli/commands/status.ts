@@ -36,7 +36,7 @@ async function oneRun(input: CommandInput, context: CommandContext): Promise<Com
     await warnWhereNothingGoesOn(run, session, context);
     return done;
   }
-  const text = statusText({ run, now: Date.now(), width: output.width(), style: output.answerStyle });
+  const text = statusText({ run, now: Date.now(), width: output.answerWidth(), style: output.answerStyle });
   output.answer(asCalled(text, context.env));
   await warnWhereNothingGoesOn(run, session, context);
   if (url !== null) output.note(`Web UI: ${url}`);
@@ -95,7 +95,7 @@ async function overview(input: CommandInput, { home, env, output }: CommandConte
   const hint = temporal && encryptionHint({ temporal, services, program: programName(env) });
   if (hint !== undefined) output.note(hint);
   if (wantsJson(input)) output.json({ home: home.root, temporal: server, services, runs });
-  else if (runs.length > 0) output.answer(runsTable(runs, Date.now()));
+  else if (runs.length > 0) output.answer(runsTable(runs, Date.now(), output.answerWidth()));
   output.note(`next: ${nextStep(services, runs, programName(env))}`);
   return done;
 }
