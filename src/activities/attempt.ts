@@ -7,6 +7,8 @@ import { fitWords } from './wording';
 const heartbeatIntervalMs = 4_000;
 
 export interface Attempt {
+  /** The same for all attempts of the activity, on every worker. */
+  readonly activity: string;
   /** Aborted when the activity is cancelled or its worker ends. */
   readonly signal: AbortSignal;
   /** From 1. */
@@ -24,7 +26,7 @@ export async function attempt<T>(
   const pulse = setInterval(() => heartbeat(), heartbeatIntervalMs);
   const elapsedMs = Date.now() - info.scheduledTimestampMs;
   try {
-    return await work({ signal, attempt: info.attempt, elapsedMs });
+    return await work({ activity: keyOf(info), signal, attempt: info.attempt, elapsedMs });
   } catch (error) {
     // An aborted request is how a cancelled activity ends; the abort's own reason tells cancel and shutdown apart.
     if (signal.aborted) throw signal.reason;
@@ -41,8 +43,10 @@ export async function attempt<T>(
 /** Refusals in a row, by activity, as far as this worker saw them: another one counts anew, within the same budget. */
 const refused = new Map<string, number>();
 
-function refusalsOf({ workflowExecution, activityId }: Info, error: unknown): number {
-  const key = `${workflowExecution?.runId}/${activityId}`;
+const keyOf = ({ workflowExecution, activityId }: Info): string => `${workflowExecution?.runId}/${activityId}`;
+
+function refusalsOf(info: Info, error: unknown): number {
+  const key = keyOf(info);
   const count = isRefusal(error) ? (refused.get(key) ?? 0) + 1 : 0;
   if (refused.size > 10_000) refused.clear();
   if (count === 0) refused.delete(key);

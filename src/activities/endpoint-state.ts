@@ -20,7 +20,7 @@ export function readDeploymentState(deployment: Deployment | undefined): Deploym
   const state = (status?.state ?? '').toLowerCase();
   const phase = (status?.phase ?? '').toLowerCase();
   const failed = [state, phase].find((name) => failedStates.has(name));
-  if (failed !== undefined) return { kind: 'failed', name: status?.phase ?? status?.state ?? failed };
+  if (failed !== undefined) return { kind: 'failed', name: status?.phase || status?.state || failed };
   const url = status?.endpoint?.external_endpoint ?? '';
   const replicas = status?.ready_replicas;
   if (state === 'ready' && url !== '' && (replicas === undefined || replicas > 0)) {
@@ -28,6 +28,10 @@ export function readDeploymentState(deployment: Deployment | undefined): Deploym
   }
   return { kind: 'pending' };
 }
+
+/** Whether it was told to go already. Pure. */
+export const isDeleting = ({ status }: Deployment): boolean =>
+  (status?.phase || status?.state || '').toLowerCase() === 'deleting';
 
 /** What the platform says beside the status: per replica why it is not ready, and the history. */
 export interface Circumstances {
@@ -45,9 +49,9 @@ const emptyReasons = new Set(['ready', 'inprogress', 'systemerror', 'unknown', '
 export function describeDeployment(deployment: Deployment | undefined, circumstances?: Circumstances): string {
   if (!deployment) return 'not on the platform';
   const { status } = deployment;
-  const state = status?.phase ?? status?.state ?? 'no state yet';
+  const state = status?.phase || status?.state || 'no state yet';
   const parts = [state, ...replicasOf(deployment)];
-  if (state === 'Ready' && !status?.endpoint?.external_endpoint) parts.push('no URL yet');
+  if (state.toLowerCase() === 'ready' && !status?.endpoint?.external_endpoint) parts.push('no URL yet');
   const why = reasonsOf(deployment, circumstances);
   return `${parts.join(', ')}${why === '' ? '' : `: ${why}`}`;
 }
@@ -58,7 +62,7 @@ function replicasOf({ spec, status }: Deployment): string[] {
   if (ready === undefined) return [];
   const wanted = desiredReplicas(spec, status ?? {});
   if (wanted !== undefined && wanted > 1) return [`${ready} of ${wanted} replicas ready`];
-  return ready === 0 && status?.state === 'Ready' ? ['but no replica is up'] : [];
+  return ready === 0 && status?.state.toLowerCase() === 'ready' ? ['but no replica is up'] : [];
 }
 
 /** As the service's own client counts them: the autoscaler's word first, then what was asked for. */

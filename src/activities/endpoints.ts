@@ -7,7 +7,8 @@ import { goneDelayMs, pollDelayMs } from '../lepton/retry-timing';
 import type { Deployment, LeptonClient } from '../lepton/types';
 import { attempt, reportObservation, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
-import { circumstancesOf, describeDeployment, readDeploymentState, reasonsOf } from './endpoint-state';
+import { Absences, DoneOnce } from './absences';
+import { circumstancesOf, describeDeployment, isDeleting, readDeploymentState, reasonsOf } from './endpoint-state';
 import { finalFailure, notReady } from './failures';
 import { resolveNodeGroup } from './node-groups';
 import { probeModel, type ProbeVerdict } from './probe';
@@ -45,12 +46,17 @@ export const createEndpointActivities = (dependencies: ActivityDependencies) => 
     }),
 
   /**
-   * Looks once and resolves when the endpoint is gone (404). Until then deletes it, again if need be, and throws
-   * NotReady. An endpoint of the same name that is not this task's is somebody else's, and left alone.
+   * Deletes the endpoint, whatever is seen of it, and resolves when neither a get nor the listing knows it any more. Until
+   * then throws NotReady, and deletes again what is not being deleted. An endpoint of the same name that is not this task's is
+   * somebody else's, and left alone.
    */
   removeEndpoint: (input: NamedEndpoint): Promise<void> =>
-    attempt({ subject: subjectOf(input), purpose: 'teardown' }, () => remove(dependencies, input)),
+    attempt({ subject: subjectOf(input), purpose: 'teardown' }, (look) => remove(dependencies, input, look)),
 });
+
+/** Removals that have sent their DELETE. */
+const told = new DoneOnce();
+const missing = new Absences();
 
 const subjectOf = ({ name, index }: { name: string; index: number }) => `endpoint ${name} of task ${index}`;
 
@@ -73,7 +79,7 @@ async function adopt(client: LeptonClient, input: CreateEndpointInput): Promise<
   const existing: Deployment | undefined = await client.getDeployment(input.name);
   if (!existing) throw notReady(`endpoint ${input.name}: the name was taken and is free again`, 1_000);
   // Whose it is does not matter: the name is about to be free.
-  if ((existing.status?.phase ?? existing.status?.state) === 'Deleting') {
+  if (isDeleting(existing)) {
     throw notReady(`endpoint ${input.name}: an earlier one of this name is still being deleted`, 2_000);
   }
   if (!isMarkedWith(existing.spec.envs, input)) {
@@ -93,6 +99,8 @@ async function lookWhetherReady(
   const again = pollDelayMs({ elapsedMs, platform: pace });
   const deployment = await lookups.deployment(input.name);
   const state = readDeploymentState(deployment);
+  const isGone = missing.isCertain(`${client.access.url} ${input.name}`, state.kind === 'absent');
+  if (state.kind === 'absent' && !isGone) throw notReady(`endpoint ${input.name} is not to be seen just now`, again);
   switch (state.kind) {
     case 'ready': {
       const verdict = await probeModel({
@@ -149,12 +157,21 @@ function settleProbe(verdict: ProbeVerdict, url: string, againMs: number): { url
   }
 }
 
-async function remove(dependencies: ActivityDependencies, input: NamedEndpoint): Promise<void> {
+async function remove(
+  dependencies: ActivityDependencies,
+  input: NamedEndpoint,
+  { activity, elapsedMs }: Attempt,
+): Promise<void> {
   const { client, pace } = await dependencies.platform(input.platform);
   const deployment = await client.getDeployment(input.name);
-  if (!deployment || !isMarkedWith(deployment.spec.envs, input)) return;
-  const state = deployment.status?.phase ?? deployment.status?.state;
-  if (state !== 'Deleting') await client.deleteDeployment(input.name);
-  if (!(await client.getDeployment(input.name))) return;
-  throw notReady(`endpoint ${input.name} is being deleted (${state ?? 'unknown state'})`, goneDelayMs[pace]);
+  if (deployment && !isMarkedWith(deployment.spec.envs, input)) return;
+  const wasTold = told.has(activity);
+  if (!deployment && wasTold) return;
+  if (!wasTold || (deployment && !isDeleting(deployment))) {
+    await client.deleteDeployment(input.name);
+    told.add(activity);
+    if (!(await client.getDeployment(input.name))) return;
+  }
+  const state = deployment?.status?.phase ?? deployment?.status?.state ?? 'unknown state';
+  throw notReady(`endpoint ${input.name} is being deleted (${state})`, goneDelayMs({ elapsedMs, platform: pace }));
 }

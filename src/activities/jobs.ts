@@ -3,26 +3,32 @@ import type { NamedJob, SubmitJobInput } from '../contract/inputs';
 import { isMarkedWith, renderJob } from '../lepton/render';
 import { goneDelayMs, pollDelayMs } from '../lepton/retry-timing';
 import type { Job, LeptonClient } from '../lepton/types';
+import { Absences, DoneOnce } from './absences';
 import { attempt, reportObservation, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, notReady } from './failures';
-import { describeJob, readJobState, waitingEvents } from './job-state';
+import { describeJob, readJobState, stateOf, waitingEvents } from './job-state';
 import { lastLogLine } from './log-tail';
 import { resolveNodeGroup } from './node-groups';
+import { Submissions } from './submissions';
 
 /** Submitting, awaiting, stopping and removing evaluation jobs. Every one is safe to repeat. */
 export const createJobActivities = (dependencies: ActivityDependencies) => ({
   /**
-   * Submits the job, or adopts the one that an earlier attempt submitted: job names are not unique on the platform, so
-   * each attempt looks for the run's own mark first. Never aborted half-way. `lost` as for `createEndpoint`.
+   * Submits the job, or adopts the one that an earlier attempt submitted. Job names are not unique on the platform, so each
+   * attempt looks for the run's own mark first, and posts nothing while an earlier request may still be carried out; where two
+   * were made all the same, one is kept. Never aborted half-way. `lost` as for `createEndpoint`.
    */
   submitJob: (input: SubmitJobInput): Promise<{ id: string; lost: boolean }> =>
-    attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ attempt: count }) => ({
-      id: await submit(dependencies, input),
-      lost: count > 1,
+    attempt({ subject: subjectOf(input), purpose: 'step' }, async (look) => ({
+      id: await submit(dependencies, input, look),
+      lost: look.attempt > 1,
     })),
 
-  /** Looks once: resolves when the job is Completed, fails finally when it ended otherwise, else throws NotReady. */
+  /**
+   * Looks once: resolves when the job is Completed, fails finally when it ended otherwise, else throws NotReady. Deletes other
+   * jobs of the task: they would write into the same folder.
+   */
   awaitJobCompleted: (input: NamedJob & { readonly id: string }): Promise<void> =>
     attempt({ subject: subjectOf(input), purpose: 'reading' }, (look) =>
       lookWhetherCompleted(dependencies, input, look),
@@ -32,32 +38,75 @@ export const createJobActivities = (dependencies: ActivityDependencies) => ({
   describeJob: (input: NamedJob & { readonly id: string }): Promise<string> =>
     attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal }) => {
       const { client } = await dependencies.platform(input.platform);
-      const job = await client.getJob(input.id, { signal });
+      const job = await client.getJob(input.id, { signal, name: input.name });
       return describeJob(job, job === undefined ? [] : await waitingEvents(client, job, { signal }));
     }),
 
   /** Asks the job to stop and resolves when it has ended (or never was): it then has written what it has. */
   stopJob: (input: NamedJob): Promise<void> =>
-    attempt({ subject: subjectOf(input), purpose: 'teardown' }, () => stop(dependencies, input)),
+    attempt({ subject: subjectOf(input), purpose: 'teardown' }, (look) => stop(dependencies, input, look)),
 
-  /** Looks once and resolves when no job of this task is left; until then deletes, and throws NotReady. */
+  /**
+   * Deletes all jobs of this task, and the known one whatever is seen of it; resolves when neither gets nor the listing know
+   * any. Until then throws NotReady.
+   */
   removeJob: (input: NamedJob): Promise<void> =>
-    attempt({ subject: subjectOf(input), purpose: 'teardown' }, () => remove(dependencies, input)),
+    attempt({ subject: subjectOf(input), purpose: 'teardown' }, (look) => remove(dependencies, input, look)),
 });
+
+const submissions = new Submissions();
+const missing = new Absences();
+/** Jobs that a removal has sent its DELETE for. */
+const told = new DoneOnce();
 
 const subjectOf = ({ name, index }: { name: string; index: number }) => `job ${name} of task ${index}`;
 
-async function submit(dependencies: ActivityDependencies, input: SubmitJobInput): Promise<string> {
+async function submit(
+  dependencies: ActivityDependencies,
+  input: SubmitJobInput,
+  { activity, attempt: number }: Attempt,
+): Promise<string> {
+  const { client, pace } = await dependencies.platform(input.platform);
+  const waitMs = submissions.waitMs({ activity, attempt: number, nowMs: performance.now() });
+  const earlier = await findOwnJobs(client, input);
+  if (earlier.length === 0 && waitMs > 0) {
+    const pauseMs = Math.min(waitMs, goneDelayMs({ elapsedMs: 0, platform: pace }) * 3);
+    throw notReady(`job ${input.name}: an earlier request may still be carried out: looking for it`, pauseMs);
+  }
+  const own = earlier.length > 0 ? earlier : await post(dependencies, input, activity);
+  const [kept, ...others] = inOrderOfUse(own);
+  if (kept === undefined) throw new Error(`job ${input.name} was submitted, but there is none`);
+  await Promise.all(others.map((job) => client.deleteJob(idOf(job))));
+  submissions.forget(activity);
+  return idOf(kept);
+}
+
+/** All jobs that the task has then: a request that was taken for lost may have landed at the same time. */
+async function post(dependencies: ActivityDependencies, input: SubmitJobInput, activity: string): Promise<Job[]> {
   const { client } = await dependencies.platform(input.platform);
-  const adopted = (await findOwnJobs(client, input))[0];
-  if (adopted) return idOf(adopted);
   const spec = renderJob(input.spec, {
     marks: { invocation: input.invocation, index: input.index, origin: dependencies.origin },
     nodeGroupId: await resolveNodeGroup(client, input.spec.nodeGroup),
     resolve: await dependencies.hostSecrets(input.invocation),
     modelUrl: input.modelUrl,
   });
-  return idOf(await client.createJob({ name: input.name, spec }));
+  let created: Job;
+  try {
+    created = await client.createJob({ name: input.name, spec });
+  } catch (error) {
+    submissions.lost(activity, error, performance.now());
+    throw error;
+  }
+  // A listing may lag behind.
+  const listed = await findOwnJobs(client, input);
+  return listed.some((job) => idOf(job) === idOf(created)) ? listed : [...listed, created];
+}
+
+/** The one to keep first: the oldest that may still come to an end. Pure. */
+function inOrderOfUse(jobs: readonly Job[]): Job[] {
+  const isLost = (job: Job): number => (['pending', 'completed'].includes(readJobState(job).kind) ? 0 : 1);
+  const age = (job: Job): number => job.metadata.created_at ?? 0;
+  return [...jobs].sort((a, b) => isLost(a) - isLost(b) || age(a) - age(b) || (idOf(a) < idOf(b) ? -1 : 1));
 }
 
 async function lookWhetherCompleted(
@@ -66,16 +115,24 @@ async function lookWhetherCompleted(
   { signal, elapsedMs }: Attempt,
 ): Promise<void> {
   const { client, lookups, pace } = await dependencies.platform(input.platform);
-  const job = await lookups.job(input.id);
+  const job = await lookups.job(input.id, input.name);
   const state = readJobState(job);
+  const again = pollDelayMs({ elapsedMs, platform: pace });
+  const isGone = missing.isCertain(`${client.access.url} ${input.id}`, state.kind === 'absent');
+  if (state.kind === 'absent' && !isGone) throw notReady(`job ${input.name} is not to be seen just now`, again);
+  await removeOthers(client, await lookups.jobsNamed(input.name), input);
   switch (state.kind) {
     case 'completed':
       return;
+    case 'ending':
     case 'pending': {
+      // Nothing brings it back then; others may be cut short, or come to their end.
+      if (stateOf(job) === 'deleting')
+        throw finalFailure(failureTypes.jobLost, `job ${input.name} is being deleted by something outside this run`);
       const events = job === undefined ? [] : await waitingEvents(client, job, { signal });
       const message = describeJob(job, events);
       await reportObservation(message);
-      throw notReady(`job ${input.name}: ${message}`, pollDelayMs({ elapsedMs, platform: pace }));
+      throw notReady(`job ${input.name}: ${message}`, again);
     }
     case 'failed': {
       const last = await lastLogLine(client, input.id, signal);
@@ -95,30 +152,50 @@ async function lookWhetherCompleted(
   }
 }
 
-async function stop(dependencies: ActivityDependencies, input: NamedJob): Promise<void> {
-  const { client, pace } = await dependencies.platform(input.platform);
-  const running = (await ownJobs(client, input)).filter((job) => readJobState(job).kind === 'pending');
-  if (running.length === 0) return;
-  const toStop = running.filter((job) => job.status?.state !== 'Stopping');
-  await Promise.all(toStop.map((job) => client.stopJob(idOf(job))));
-  throw notReady(`job ${input.name} is stopping`, goneDelayMs[pace]);
+/** Made by requests that were taken for lost. Best effort: teardown removes all that are left. */
+async function removeOthers(client: LeptonClient, jobs: readonly Job[], input: NamedJob): Promise<void> {
+  const others = jobs.filter(
+    (job) =>
+      job.metadata.id !== input.id &&
+      ['pending', 'ending'].includes(readJobState(job).kind) &&
+      stateOf(job) !== 'deleting' &&
+      isMarkedWith(job.spec?.envs, input),
+  );
+  await Promise.allSettled(others.map((job) => client.deleteJob(idOf(job))));
 }
 
-async function remove(dependencies: ActivityDependencies, input: NamedJob): Promise<void> {
+async function stop(dependencies: ActivityDependencies, input: NamedJob, { elapsedMs }: Attempt): Promise<void> {
+  const { client, pace } = await dependencies.platform(input.platform);
+  const states = (await ownJobs(client, input)).map((job) => ({ id: idOf(job), kind: readJobState(job).kind }));
+  const toStop = states.filter(({ kind }) => kind === 'pending');
+  if (toStop.length === 0 && states.every(({ kind }) => kind !== 'ending')) return;
+  await Promise.all(toStop.map(({ id }) => client.stopJob(id)));
+  throw notReady(`job ${input.name} is stopping`, goneDelayMs({ elapsedMs, platform: pace }));
+}
+
+async function remove(
+  dependencies: ActivityDependencies,
+  input: NamedJob,
+  { activity, elapsedMs }: Attempt,
+): Promise<void> {
   const { client, pace } = await dependencies.platform(input.platform);
   const left = await ownJobs(client, input);
-  if (left.length === 0) return;
-  const toDelete = left.filter((job) => job.status?.state !== 'Deleting');
-  await Promise.all(toDelete.map((job) => client.deleteJob(idOf(job))));
-  if ((await ownJobs(client, input)).length === 0) return;
-  throw notReady(`job ${input.name} is being deleted`, goneDelayMs[pace]);
+  const going = new Set(left.filter((job) => stateOf(job) === 'deleting').map(idOf));
+  const ids = new Set([...left.map(idOf), ...(input.id === null ? [] : [input.id])]);
+  const isThere = (id: string): boolean => left.some((job) => idOf(job) === id);
+  const toDelete = [...ids].filter((id) => !told.has(`${activity} ${id}`) || (isThere(id) && !going.has(id)));
+  await Promise.all(toDelete.map((id) => client.deleteJob(id)));
+  toDelete.forEach((id) => told.add(`${activity} ${id}`));
+  if (left.length === 0 && toDelete.length === 0) return;
+  if (toDelete.length > 0 && (await ownJobs(client, input)).length === 0) return;
+  throw notReady(`job ${input.name} is being deleted`, goneDelayMs({ elapsedMs, platform: pace }));
 }
 
 /** This task's jobs that are still alive on the platform: by id where it is known, and by name and marks. */
 async function ownJobs(client: LeptonClient, input: NamedJob): Promise<Job[]> {
   const found = await findOwnJobs(client, input);
   if (input.id === null || found.some((job) => idOf(job) === input.id)) return found;
-  const byId = await client.getJob(input.id);
+  const byId = await client.getJob(input.id, { mode: 'alive_only', name: input.name });
   return byId && isAlive(byId) && isMarkedWith(byId.spec?.envs, input) ? [...found, byId] : found;
 }
 
@@ -130,7 +207,7 @@ async function findOwnJobs(client: LeptonClient, input: Omit<NamedJob, 'id'>): P
     .sort((a, b) => (b.metadata.created_at ?? 0) - (a.metadata.created_at ?? 0));
 }
 
-const isAlive = (job: Job): boolean => job.status?.state !== 'Deleted' && job.status?.state !== 'Archived';
+const isAlive = (job: Job): boolean => !['deleted', 'archived'].includes(stateOf(job));
 
 function idOf(job: Job): string {
   const id = job.metadata.id;

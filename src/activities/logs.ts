@@ -51,7 +51,7 @@ export function createLogActivities(dependencies: ActivityDependencies) {
         const { id } = input;
         if (id === null) return null;
         const { client } = await dependencies.platform(input.platform);
-        const job = await client.getJob(id, { signal });
+        const job = await client.getJob(id, { signal, name: input.name });
         return saveAll({
           ...{ client, signal, target: input.target, fallback: fallbackOf(input), budget: budgets.job },
           of: { job: id },

@@ -66,7 +66,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
     /** Looks once and resolves when the folder is gone; until then removes it, and throws NotReady. */
     async removeStorage(input: RemoveStorageInput): Promise<void> {
       const folder = input.folder === null ? input.storage.path : path.posix.join(input.storage.path, input.folder);
-      await attempt({ subject: `storage ${folder}`, purpose: 'teardown' }, async ({ signal }) => {
+      await attempt({ subject: `storage ${folder}`, purpose: 'teardown' }, async ({ signal, elapsedMs }) => {
         // Last line of defence for the user's own data: only what carries this run's id is ever removed.
         if (!folder.split('/').includes(input.invocation)) {
           throw finalFailure(
@@ -77,7 +77,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
         const platform = await dependencies.platform(input.platform);
         const onProgress = (progress: FetchProgress) => Context.current().heartbeat(progress);
         if (await removeFolder(input, { platform, marks: marksFor(input), secrets: [], signal, onProgress })) return;
-        throw notReady(`storage ${folder} is being removed`, goneDelayMs[platform.pace]);
+        throw notReady(`storage ${folder} is being removed`, goneDelayMs({ elapsedMs, platform: platform.pace }));
       });
     },
 

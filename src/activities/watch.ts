@@ -3,6 +3,7 @@ import type { ServingInput, WatchEndpointInput } from '../contract/inputs';
 import { revealed } from '../contract/secret-url';
 import { pollDelayMs } from '../lepton/retry-timing';
 import type { Deployment, LeptonClient } from '../lepton/types';
+import { Absences } from './absences';
 import { attempt, reportObservation } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { circumstancesOf, describeDeployment, readDeploymentState, reasonsOf } from './endpoint-state';
@@ -69,12 +70,16 @@ interface Look {
 class Watched {
   private readonly askedAt = new Map<string, number>();
   private readonly awaySince = new Map<string, number>();
+  private readonly missing = new Absences();
 
   constructor(private readonly dependencies: ActivityDependencies) {}
 
   /** How the attempt ends: with NotReady, that is another look, while the endpoint lives. */
   async judge(input: WatchEndpointInput, look: Look): Promise<Error> {
     const state = readDeploymentState(look.deployment);
+    const isGone = this.missing.isCertain(keyOf(input), state.kind === 'absent');
+    if (state.kind === 'absent' && !isGone)
+      return notReady(`endpoint ${input.name} is not to be seen just now`, look.again);
     switch (state.kind) {
       case 'ready':
         if (this.awaySince.delete(keyOf(input))) await reportObservation('its endpoint is Ready again');

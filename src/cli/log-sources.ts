@@ -4,7 +4,7 @@ import type { RunPlan, TaskPlan } from '../contract/plan';
 import { isMarkedWith } from '../lepton/render';
 import type { Job, LeptonClient, LogRange } from '../lepton/types';
 import { readDeploymentState } from '../activities/endpoint-state';
-import { readJobState } from '../activities/job-state';
+import { readJobState, stateOf } from '../activities/job-state';
 
 /** Where the log of a task's job or endpoint is at this moment. */
 export type LogSource = SavedSource | LiveSource;
@@ -74,7 +74,7 @@ async function liveLogs({ plan, task, kind, client, signal }: LogRequest): Promi
   const marks = { invocation: plan.invocation, index: task.index };
   for (const mode of ['alive_only', 'alive_and_archive'] as const) {
     const jobs = await client.listJobs({ name: task.jobName, mode }, { signal });
-    const own = jobs.filter((job) => isMarkedWith(job.spec?.envs, marks) && job.status?.state !== 'Deleted');
+    const own = jobs.filter((job) => isMarkedWith(job.spec?.envs, marks) && stateOf(job) !== 'deleted');
     const sources = await Promise.all(own.map((job) => jobLogs(client, job, signal)));
     if (own.length > 0) return sources.flat();
   }
@@ -83,7 +83,7 @@ async function liveLogs({ plan, task, kind, client, signal }: LogRequest): Promi
 
 async function jobLogs(client: LeptonClient, job: Job, signal: AbortSignal): Promise<LiveSource[]> {
   const { id = '', created_at } = job.metadata;
-  const hasEnded = async (): Promise<boolean> => readJobState(await client.getJob(id)).kind !== 'pending';
+  const hasEnded = async (): Promise<boolean> => !isUnderWay(await client.getJob(id));
   const source = (replica: string | null): LiveSource => ({
     kind: 'live',
     replica,
@@ -96,8 +96,10 @@ async function jobLogs(client: LeptonClient, job: Job, signal: AbortSignal): Pro
   const replicas = await client.jobReplicas(id, { signal });
   if (replicas.length > 0) return replicas.map((replica) => source(replica.id));
   // One that waits has no log yet; one that has ended may have outlived its replicas.
-  return readJobState(job).kind === 'pending' ? [] : [source(null)];
+  return isUnderWay(job) ? [] : [source(null)];
 }
+
+const isUnderWay = (job: Job | undefined): boolean => ['pending', 'ending'].includes(readJobState(job).kind);
 
 async function endpointLogs(client: LeptonClient, name: string, signal: AbortSignal): Promise<LiveSource[]> {
   const deployment = await client.getDeployment(name, { signal });

@@ -72,8 +72,16 @@ export function pollDelayMs({ elapsedMs, platform }: { elapsedMs: number; platfo
   return Math.round(Math.min(firstMs + Math.max(elapsedMs, 0) * growth, longestMs));
 }
 
-/** Milliseconds between looks at something that is being deleted. */
-export const goneDelayMs = { local: 300, lepton: 3_000 } as const satisfies Readonly<Record<Pace, number>>;
+const departing = {
+  local: { firstMs: 300, longestMs: 10_000 },
+  lepton: { firstMs: 3_000, longestMs: 30_000 },
+} as const satisfies Readonly<Record<Pace, object>>;
+
+/** Delay before the next look at something that has been going since `elapsedMs`: a tenth longer than it took so far. */
+export function goneDelayMs({ elapsedMs, platform }: { elapsedMs: number; platform: Pace }): number {
+  const { firstMs, longestMs } = departing[platform];
+  return Math.round(Math.min(firstMs + Math.max(elapsedMs, 0) / 10, longestMs));
+}
 
 /** `Retry-After` in milliseconds from `nowMs`: seconds or an HTTP date; `undefined` when absent or neither. */
 export function parseRetryAfter(header: string | null, nowMs: number): number | undefined {

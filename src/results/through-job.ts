@@ -19,7 +19,9 @@ export interface JobSurroundings {
   readonly client: LeptonClient;
   /** Turns a job's spec into wire form, with the marks that make it ours. */
   readonly render: (spec: JobSpec) => Record<string, unknown>;
-  readonly readState: (job: Job | undefined) => { readonly kind: 'completed' | 'pending' | 'failed' | 'absent' };
+  readonly readState: (job: Job | undefined) => {
+    readonly kind: 'completed' | 'pending' | 'ending' | 'failed' | 'absent';
+  };
   /** Name of the evaluation job whose results these are: ours are named after it. */
   readonly jobName: string;
   /** Milliseconds between looks at the job. */
@@ -52,7 +54,7 @@ export async function collectThroughJob(
   for (let round = 0; ; round += 1) {
     const name = collectorJobName(surroundings.jobName, 'collect', round);
     const outcome = await withJob(surroundings, { name, spec: collectorJob({ ...request, from }) }, async (id) => {
-      await waitFor(surroundings, id, (job) => job?.status?.state === 'Running');
+      await waitFor(surroundings, id, (job) => job?.status?.state?.toLowerCase() === 'running');
       return readLog(request, surroundings, id);
     });
     if (outcome.kind === 'read') return outcome.fetched;
@@ -108,8 +110,8 @@ async function discard(
   { name, id }: { readonly name: string; readonly id: string },
 ): Promise<void> {
   const isThere = async (): Promise<boolean> => {
-    const jobs = await client.listJobs({ name, mode: 'alive_only' });
-    return jobs.some(({ metadata, status }) => metadata.id === id && status?.state !== 'Deleted');
+    const job = await client.getJob(id, { name, mode: 'alive_only' });
+    return job !== undefined && job.status?.state?.toLowerCase() !== 'deleted';
   };
   const deadline = Date.now() + goneWithinMs;
   do {
@@ -121,6 +123,9 @@ async function discard(
     await delay(pollMs, undefined, { signal }).catch(() => undefined);
   } while (!signal.aborted && Date.now() < deadline);
 }
+
+const isOver = (kind: ReturnType<JobSurroundings['readState']>['kind']): boolean =>
+  kind !== 'pending' && kind !== 'ending';
 
 const isUsable = (kind: ReturnType<JobSurroundings['readState']>['kind']): boolean =>
   kind === 'pending' || kind === 'completed';
@@ -135,7 +140,7 @@ async function waitFor(
     try {
       const job = await client.getJob(id, { signal });
       failures = 0;
-      if (readState(job).kind !== 'pending' || enough(job)) return job;
+      if (isOver(readState(job).kind) || enough(job)) return job;
     } catch (error) {
       failures += 1;
       if (!(error instanceof LeptonError) || !isPassing(error) || failures > 10) throw error;

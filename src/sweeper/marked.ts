@@ -45,23 +45,25 @@ function markedEndpoint({ metadata, spec }: Deployment): MarkedResource[] {
 
 function markedJob({ metadata, spec, status }: Job): MarkedResource[] {
   const marks = marksOf(spec?.envs);
-  if (!marks || metadata.id === undefined || status?.state === 'Deleted') return [];
+  if (!marks || metadata.id === undefined || isDeleted(status)) return [];
   return [
     { kind: 'job', id: metadata.id, name: metadata.name ?? metadata.id, createdAt: metadata.created_at ?? 0, ...marks },
   ];
 }
 
-/** Deletes it and waits until the platform no longer has it. Rejects when that takes longer than `timeoutMs`. */
+/** Deletes it and waits until neither a get nor the listing has it any more. Rejects when that takes longer than `timeoutMs`. */
 export async function removeMarked(
   client: LeptonClient,
   resource: MarkedResource,
   options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
-  const deadline = Date.now() + options.timeoutMs;
+  const begunAt = Date.now();
   await remove(client, resource);
   while (await exists(client, resource)) {
-    if (Date.now() > deadline) throw new Error(`${resource.kind} ${resource.name} was told to go, but is still there`);
-    await sleep(goneDelayMs[paceOf(client.access.url)], undefined, { signal: options.signal });
+    const elapsedMs = Date.now() - begunAt;
+    if (elapsedMs > options.timeoutMs)
+      throw new Error(`${resource.kind} ${resource.name} was told to go, but is still there`);
+    await sleep(goneDelayMs({ elapsedMs, platform: paceOf(client.access.url) }), undefined, { signal: options.signal });
   }
 }
 
@@ -79,8 +81,10 @@ async function exists(client: LeptonClient, resource: MarkedResource): Promise<b
     case 'endpoint':
       return (await client.getDeployment(resource.id)) !== undefined;
     case 'job': {
-      const jobs = await client.listJobs({ name: resource.name, mode: 'alive_only' });
-      return jobs.some(({ metadata, status }) => metadata.id === resource.id && status?.state !== 'Deleted');
+      const job = await client.getJob(resource.id, { mode: 'alive_only', name: resource.name });
+      return job !== undefined && !isDeleted(job.status);
     }
   }
 }
+
+const isDeleted = (status: Job['status']): boolean => status?.state?.toLowerCase() === 'deleted';

@@ -24,12 +24,12 @@ export interface JobLog {
 export type JobQueryMode = 'alive_only' | 'archive_only' | 'alive_and_archive';
 
 const platformKeys = ['id', 'name', 'created_at', 'version', 'last_modified_at'];
-const finishedStates = new Set(['Completed', 'Failed', 'Stopped']);
+const finishedStates = new Set(['completed', 'failed', 'stopped']);
 const retryMs = 2_000;
 /** Deleted jobs that `archive_only` still lists; older ones are forgotten. */
 const longestArchive = 1_000;
 
-export const isFinished = (state: string): boolean => finishedStates.has(state);
+export const isFinished = (state: string): boolean => finishedStates.has(state.toLowerCase());
 
 export const asJobSpec = (spec: JsonObject): JobSpecBody => spec;
 

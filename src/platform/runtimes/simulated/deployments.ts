@@ -13,6 +13,9 @@ interface Simulated {
   entry: JournalEntry;
 }
 
+/** A plan may write its states in any case. */
+const isReady = (state: string): boolean => state.toLowerCase() === 'ready';
+
 /** A deployment as its HTTP side needs it. */
 export interface Served {
   readonly deployment: RuntimeDeployment;
@@ -53,7 +56,7 @@ export class SimulatedDeployments {
     return {
       state: step.state,
       url,
-      readyReplicas: step.state === 'Ready' ? (found.rule.replicas ?? found.minReplicas) : 0,
+      readyReplicas: isReady(step.state) ? (found.rule.replicas ?? found.minReplicas) : 0,
       message: step.message ?? (isLast ? found.rule.message : undefined),
     };
   }
@@ -106,7 +109,7 @@ export class SimulatedDeployments {
     this.#askedAt.set(name, Date.now());
     const elapsed = Date.now() - found.entry.bornAt;
     const { step, since } = momentAt(found.rule.states, elapsed);
-    const ready = found.entry.stoppedAt === undefined && step.state === 'Ready';
+    const ready = found.entry.stoppedAt === undefined && isReady(step.state);
     return { deployment: found.deployment, rule: found.rule, ready, readyFor: elapsed - since };
   }
 

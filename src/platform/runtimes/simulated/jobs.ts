@@ -18,7 +18,10 @@ interface Simulated {
   writing: Promise<void> | undefined;
 }
 
-const terminalStates = new Set(['Completed', 'Failed', 'Stopped']);
+const terminalStates = new Set(['completed', 'failed', 'stopped']);
+/** A plan may write its states in any case. */
+const isTerminal = (state: string): boolean => terminalStates.has(state.toLowerCase());
+const isCompleted = (state: string): boolean => state.toLowerCase() === 'completed';
 /** Longest delay that a timer takes. */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -60,13 +63,13 @@ export class SimulatedJobs {
     return {
       state: step.state,
       message: step.message ?? (isLast ? rule.message : undefined),
-      completedAt: terminalStates.has(step.state) ? entry.bornAt + since : undefined,
+      completedAt: isTerminal(step.state) ? entry.bornAt + since : undefined,
     };
   }
 
   stop(id: string): void {
     const found = this.#all.get(id);
-    if (found === undefined || terminalStates.has(this.observe(id).state)) return;
+    if (found === undefined || isTerminal(this.observe(id).state)) return;
     clearTimeout(found.timer);
     this.#keep(found, { ...found.entry, stoppedAt: Date.now() });
   }
@@ -87,7 +90,7 @@ export class SimulatedJobs {
       const found = this.#all.get(id);
       if (found === undefined) return { text, ended: true };
       text = this.#logOf(found);
-      return { text, ended: terminalStates.has(this.observe(id).state) };
+      return { text, ended: isTerminal(this.observe(id).state) };
     }, options);
   }
 
@@ -105,7 +108,7 @@ export class SimulatedJobs {
   #moment({ rule, entry }: Simulated) {
     const moments = momentsUntil(rule.states, Date.now() - entry.bornAt);
     const now = moments.at(-1) ?? moments[0];
-    if (now.step.state !== 'Completed' || entry.resultsAt !== undefined || rule.results === false) return now;
+    if (!isCompleted(now.step.state) || entry.resultsAt !== undefined || rule.results === false) return now;
     return moments.at(-2) ?? { ...now, step: { ...now.step, state: 'Running' } };
   }
 
@@ -131,7 +134,7 @@ export class SimulatedJobs {
   #awaitEnd(simulated: Simulated): void {
     const { rule, entry } = simulated;
     const last = momentAt(rule.states, Infinity).step.state;
-    if (last !== 'Completed' || rule.results === false) return;
+    if (!isCompleted(last) || rule.results === false) return;
     if (entry.resultsAt !== undefined || entry.stoppedAt !== undefined) return;
     const left = entry.bornAt + lengthOf(rule.states) - Date.now();
     simulated.timer = setTimeout(
