@@ -1,92 +1,53 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip, createGzip } from 'node:zlib';
+import { archiveLimits, type ArchiveLimits } from '../secrets/limits';
+import { hasGzipHeader } from '../secrets/gzip-salvage';
+import { maskGzip } from '../secrets/mask-gzip';
+import { search } from '../secrets/search';
 import { ByteMask } from './byte-mask';
-import { mostUnpacked } from '../secrets/limits';
 import { maskZip } from './mask-zip';
 import { writeWholeFrom, type FileContent } from './whole-file';
 
 /**
  * Secrets in files that a job wrote: a harness may put its environment, or a request with its headers, into its artefacts.
  * They are masked before a file takes its place at home, after its content was checked against the original. A file
- * without a secret stays as it is, byte for byte.
+ * without a secret stays as it is, byte for byte; an archive that can't be searched does not come home.
  */
 
 /** Masks the file in place; what it holds now, or `undefined` when nothing had to be masked. */
-export async function maskFile(file: string, secrets: readonly string[]): Promise<FileContent | undefined> {
+export async function maskFile(
+  file: string,
+  secrets: readonly string[],
+  limits: ArchiveLimits = archiveLimits,
+): Promise<FileContent | undefined> {
   if (new ByteMask(secrets).isEmpty) return undefined;
   const kind = await kindOf(file);
-  if (kind === 'zip') {
-    const zip = await maskZip(file, secrets);
-    // An archive that can't be read as one is looked at as the bytes that it is.
-    if (zip.kind !== 'unreadable') return zip.kind === 'masked' ? zip.content : undefined;
+  if (kind !== 'plain') {
+    const outcome = await (kind === 'gzip' ? maskGzip : maskZip)(file, secrets, limits);
+    if (outcome.kind === 'masked') return outcome.content;
+    if (outcome.kind === 'clean') return undefined;
   }
-  const packed = kind === 'gzip';
-  const look = await lookInto(file, { packed, secrets });
-  if (look === undefined || look.found === 0) return undefined;
-  return rewrite(file, { packed, secrets, isBinary: look.isBinary });
+  return maskPlain(file, secrets);
 }
 
-interface Look {
-  readonly found: number;
-  /** It has zero bytes: in archives, databases and the like positions and lengths must stay what they are. */
-  readonly isBinary: boolean;
-}
-
-/** `undefined`: it can't be unpacked, or would be too large. */
-async function lookInto(
-  file: string,
-  { packed, secrets }: { readonly packed: boolean; readonly secrets: readonly string[] },
-): Promise<Look | undefined> {
-  const mask = new ByteMask(secrets);
-  let isBinary = false;
-  let bytes = 0;
-  try {
-    for await (const chunk of contentOf(file, packed)) {
-      bytes += chunk.length;
-      if (packed && bytes > mostUnpacked) return undefined;
-      isBinary ||= chunk.includes(0);
-      mask.push(chunk);
-    }
-  } catch (error) {
-    // No gzip after all, or a damaged one: looked at as the bytes that it is.
-    if (packed && isZlibError(error)) return undefined;
-    throw error;
-  }
-  mask.end();
-  return { found: mask.found, isBinary };
-}
-
-const isZlibError = (error: unknown): boolean => String((error as NodeJS.ErrnoException).code).startsWith('Z_');
-
-function contentOf(file: string, packed: boolean): AsyncIterable<Buffer> {
-  const source = createReadStream(file);
-  if (!packed) return source as AsyncIterable<Buffer>;
-  const unpacked = createGunzip();
-  source.on('error', (error) => unpacked.destroy(error));
-  return source.pipe(unpacked) as AsyncIterable<Buffer>;
+async function maskPlain(file: string, secrets: readonly string[]): Promise<FileContent | undefined> {
+  const { secrets: found, isBinary } = await search(createReadStream(file), secrets);
+  if (found === 0) return undefined;
+  const masked = async function* (): AsyncGenerator<Uint8Array> {
+    const mask = new ByteMask(secrets, { keepLength: isBinary });
+    for await (const chunk of createReadStream(file)) yield mask.push(chunk as Buffer);
+    yield mask.end();
+  };
+  return writeWholeFrom(file, (save) => save(masked()));
 }
 
 async function kindOf(file: string): Promise<'gzip' | 'zip' | 'plain'> {
   const handle = await open(file, 'r');
   try {
-    const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(10), 0, 10, 0);
     const begins = (...bytes: number[]): boolean => bytes.every((byte, at) => buffer[at] === byte);
-    return begins(0x1f, 0x8b, 8) ? 'gzip' : begins(0x50, 0x4b, 3, 4) ? 'zip' : 'plain';
+    return hasGzipHeader(buffer.subarray(0, bytesRead)) ? 'gzip' : begins(0x50, 0x4b, 3, 4) ? 'zip' : 'plain';
   } finally {
     await handle.close();
   }
-}
-
-async function rewrite(
-  file: string,
-  { packed, secrets, isBinary }: { packed: boolean; secrets: readonly string[]; isBinary: boolean },
-): Promise<FileContent> {
-  const masked = async function* (): AsyncGenerator<Uint8Array> {
-    const mask = new ByteMask(secrets, { keepLength: isBinary });
-    for await (const chunk of contentOf(file, packed)) yield mask.push(chunk);
-    yield mask.end();
-  };
-  return writeWholeFrom(file, (save) => (packed ? pipeline(masked, createGzip(), save) : save(masked())));
 }

@@ -10,4 +10,11 @@ export const shortestMasked = 8;
 export const mostUnpacked = 4 * 1024 ** 3;
 
 /** Entries of an archive. One with more is replaced by a note. */
-export const mostEntries = 10_000;
+export const mostEntries = 100_000;
+
+export interface ArchiveLimits {
+  readonly mostUnpacked: number;
+  readonly mostEntries: number;
+}
+
+export const archiveLimits: ArchiveLimits = { mostUnpacked, mostEntries };

@@ -1,0 +1,53 @@
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { ByteMask } from '../results/byte-mask';
+import { writeWholeFrom, type FileContent } from '../results/whole-file';
+import { salvaged, unpacked, type Damage } from './gzip-salvage';
+import type { ArchiveLimits } from './limits';
+import { search, TooLarge } from './search';
+import { withhold, type WithheldBecause } from './withheld';
+
+/** Secrets in a gzip file, also one that was cut while it was written, is damaged, or has more behind it. */
+
+export type MaskedGzip = { readonly kind: 'clean' } | { readonly kind: 'masked'; readonly content: FileContent };
+
+/**
+ * Masks the file in place. One that breaks off is read up to there. What is damaged, or goes on with something else, is
+ * written anew with what can be unpacked, since nobody can tell what the rest holds; a note takes the place of what can't be
+ * unpacked at all, or is too large.
+ */
+export async function maskGzip(file: string, secrets: readonly string[], limits: ArchiveLimits): Promise<MaskedGzip> {
+  const note = async (because: WithheldBecause): Promise<MaskedGzip> => ({
+    kind: 'masked',
+    content: await withhold(file, { packed: 'gzip', because }),
+  });
+  try {
+    const damage: Damage = { isDamaged: false };
+    const whole = await search(unpacked(file, damage), secrets, limits.mostUnpacked);
+    if (!damage.isDamaged) {
+      // The header may hold a name and a comment.
+      const isClean = whole.secrets === 0 && (await search(createReadStream(file), secrets)).secrets === 0;
+      if (isClean) return { kind: 'clean' };
+      return await rewritten(file, unpacked(file, damage), { secrets, isBinary: whole.isBinary });
+    }
+    const { bytes, isBinary } = await search(salvaged(file), secrets, limits.mostUnpacked);
+    return bytes === 0 ? await note('damaged') : await rewritten(file, salvaged(file), { secrets, isBinary });
+  } catch (error) {
+    if (error instanceof TooLarge) return note('too large');
+    throw error;
+  }
+}
+
+async function rewritten(
+  file: string,
+  content: AsyncIterable<Buffer>,
+  { secrets, isBinary }: { readonly secrets: readonly string[]; readonly isBinary: boolean },
+): Promise<MaskedGzip> {
+  const masked = async function* (): AsyncGenerator<Uint8Array> {
+    const mask = new ByteMask(secrets, { keepLength: isBinary });
+    for await (const chunk of content) yield mask.push(chunk);
+    yield mask.end();
+  };
+  return { kind: 'masked', content: await writeWholeFrom(file, (save) => pipeline(masked, createGzip(), save)) };
+}

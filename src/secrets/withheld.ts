@@ -1,0 +1,35 @@
+import { createGzip } from 'node:zlib';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { ZipFile } from 'yazl';
+import { writeWholeFrom, type FileContent } from '../results/whole-file';
+
+/** Notes in the place of what could not be searched for secrets, in a form that whoever opens the file can read. */
+
+export type WithheldBecause = 'too large' | 'too many entries' | 'damaged' | 'packed in an unknown way';
+
+const reasons: Readonly<Record<WithheldBecause, string>> = {
+  'too large': 'it unpacks to more than 4 GiB',
+  'too many entries': 'it has too many entries',
+  damaged: 'it is damaged',
+  'packed in an unknown way': 'it is packed in a way that evalsaga does not know',
+};
+
+export const withheldNote = (what: string, because: WithheldBecause): string =>
+  `evalsaga left ${what} out: ${reasons[because]}, so that it could not be searched for the run's secrets.\n` +
+  'manifest.json has the size and sha256 of the original.\n';
+
+/** Replaces the file by a note: packed like the file itself, so that its tools show it. */
+export async function withhold(
+  file: string,
+  { packed, because }: { readonly packed: 'gzip' | 'zip'; readonly because: WithheldBecause },
+): Promise<FileContent> {
+  const note = withheldNote('what this file held', because);
+  return writeWholeFrom(file, (save) => {
+    if (packed === 'gzip') return pipeline(Readable.from([Buffer.from(note)]), createGzip(), save);
+    const archive = new ZipFile();
+    archive.addBuffer(Buffer.from(note), 'WITHHELD.txt');
+    archive.end();
+    return save(archive.outputStream as AsyncIterable<Uint8Array> & NodeJS.ReadableStream);
+  });
+}
