@@ -95,7 +95,7 @@ describe('a job', () => {
     [{ state: 'Completed' }, 'completed'],
     [{ state: 'Failed' }, 'failed'],
     [{ state: 'Stopped' }, 'failed'],
-    [{ state: 'Terminating' }, 'failed'],
+    [{ state: 'Terminating' }, 'ending'],
     [{ state: 'Archived', succeeded: 1 }, 'completed'],
     [{ state: 'Archived', failed: 1 }, 'failed'],
     [{ state: 'PendingRetry' }, 'pending'],
