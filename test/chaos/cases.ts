@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { setupNames, setups, type Course, type Setup } from './courses';
 import { faultsAt, timesOf, type Fault } from './faults';
 import type { Border } from './ledger';
 import { kindOf, pointName, type Point } from './points';
+import type { World } from './worlds';
 
 /** The matrix: points × faults × events, and a seeded choice of it. Pure. */
 
@@ -17,7 +19,13 @@ export type ChaosEvent =
   | 'kill worker'
   | 'kill server'
   | 'kill platform'
-  | 'cut from server';
+  | 'cut from server'
+  /** The worker reaches neither Temporal nor anything it could report to, for longer than any of the run's budgets. */
+  | 'worker away'
+  /** A sweep of a copy of the home, which has a Temporal server of its own. */
+  | 'twin sweeps'
+  /** A sweep of another home that shares the Temporal server. */
+  | 'other home sweeps';
 
 const userEvents = ['nothing', 'cancel', 'second cancel', 'terminate run', 'terminate task', 'terminate both'] as const;
 
@@ -25,10 +33,11 @@ const userEvents = ['nothing', 'cancel', 'second cancel', 'terminate run', 'term
 export function quickEvents(border: Border): readonly ChaosEvent[] {
   switch (border) {
     case 'platform':
+      return [...userEvents, 'twin sweeps', 'other home sweeps'];
     case 'model':
       return userEvents;
     case 'worker':
-      return [...userEvents, 'cut from server'];
+      return [...userEvents, 'cut from server', 'worker away'];
     case 'client':
       return [...userEvents, 'cut from server', 'kill command'];
   }
@@ -52,6 +61,7 @@ export interface Recording {
 export interface ChaosCase {
   readonly id: string;
   readonly setup: Setup;
+  readonly world: World;
   readonly course: Course;
   readonly point: Point;
   readonly fault: Fault;
@@ -60,58 +70,96 @@ export interface ChaosCase {
   readonly event: ChaosEvent;
 }
 
-/** Every case there is, over the points of each course. */
+/** Every case there is, over the points of each course and the worlds that it may take place in. */
 export function allCases(
   recordings: readonly Recording[],
-  eventsAt: (border: Border) => readonly ChaosEvent[],
+  options: {
+    readonly eventsAt: (border: Border) => readonly ChaosEvent[];
+    readonly worldsIn: (setup: Setup) => readonly World[];
+  },
 ): ChaosCase[] {
   return recordings.flatMap(({ setup, course, points }) =>
-    points.flatMap((point) =>
-      faultsAt(point).flatMap((fault) =>
-        timesOf(fault, point).flatMap((times) =>
-          eventsAt(point.border)
-            .filter((event) => event !== 'nothing' || fault.answer.kind !== 'pass')
-            .map((event) => {
-              const what = `${fault.name}${times === 1 ? '' : ` x${times}`}`;
-              const id = [course.name, pointName(point), what, event].join(' | ');
-              return { id, setup, course, point, fault, times, event };
-            }),
-        ),
+    options
+      .worldsIn(setup)
+      .flatMap((world) =>
+        points.flatMap((point) => casesAt({ setup, course, point, world }, options.eventsAt(point.border))),
       ),
+  );
+}
+
+function casesAt(
+  at: Pick<ChaosCase, 'setup' | 'course' | 'point' | 'world'>,
+  events: readonly ChaosEvent[],
+): ChaosCase[] {
+  const { course, point, world } = at;
+  return faultsAt(point).flatMap((fault) =>
+    timesOf(fault, point).flatMap((times) =>
+      events
+        // In unusual surroundings it is enough that nothing else goes wrong.
+        .filter((event) => event !== 'nothing' || fault.answer.kind !== 'pass' || world !== 'plain')
+        .map((event) => {
+          const what = `${fault.name}${times === 1 ? '' : ` x${times}`}`;
+          const where = world === 'plain' ? [] : [world];
+          return { ...at, id: [course.name, pointName(point), what, event, ...where].join(' | '), fault, times, event };
+        }),
     ),
   );
 }
 
-/** Which setups can hold a case whose name has all of these texts: only these need be recorded. Pure. */
-export function setupsFor(texts: readonly string[]): readonly Setup[] {
-  const named = texts.flatMap((text) => /(?:^|\| )(platform|model|worker|client)(?: |$)/.exec(text)?.[1] ?? []);
-  return setupNames.filter((name) => named.every((border) => setups[name].borders.some((own) => own === border)));
+/** Which courses can hold a case whose name has all of these texts: only these need be recorded. Pure. */
+export function coursesFor(texts: readonly string[]): readonly Omit<Recording, 'points'>[] {
+  const borders = texts.flatMap((text) => /(?:^|\| )(platform|model|worker|client)(?: |$)/.exec(text)?.[1] ?? []);
+  const courses = texts.flatMap((text) => /^(\w+) \|/.exec(text)?.[1] ?? []);
+  return setupNames
+    .filter((setup) => borders.every((border) => setups[setup].borders.some((own) => own === border)))
+    .flatMap((setup) =>
+      setups[setup].courses
+        .filter(({ name }) => courses.every((wanted) => wanted === name))
+        .map((course) => ({ setup, course })),
+    );
 }
 
-/** `count` cases, the same for the same seed. Every kind of (request, event) comes before one comes twice. */
+/** Of a hundred cases, how many are of which setup. Most of what can go wrong lies at the platform's border. */
+const shares: Readonly<Record<Setup, number>> = { library: 0.66, worker: 0.2, command: 0.14 };
+
+/**
+ * `count` cases, the same for the same seed: which ones depends on their names alone, so that parts of a sample can be run
+ * on different days and machines. Within a setup, every kind of (request, event) comes before one comes twice, and half of the cases at the platform are in plain surroundings.
+ */
 export function sample(cases: readonly ChaosCase[], { count, seed }: { count: number; seed: number }): ChaosCase[] {
-  const random = randomOf(seed);
-  const shuffled = cases.map((one) => ({ one, key: random() })).sort((a, b) => a.key - b.key);
+  const bySetup = setupNames.map((setup) => cases.filter((one) => one.setup === setup));
+  const present = setupNames.filter((_, at) => (bySetup[at] ?? []).length > 0);
+  const whole = present.reduce((sum, setup) => sum + shares[setup], 0);
+  const chosen = setupNames.flatMap((setup, at) => {
+    const wanted = Math.ceil((count * shares[setup]) / whole);
+    const all = spread(bySetup[at] ?? [], seed);
+    const unusual = all.filter(({ world }) => world !== 'plain').slice(0, Math.floor(wanted / 2));
+    return [...all.filter(({ world }) => world === 'plain').slice(0, wanted - unusual.length), ...unusual];
+  });
+  return byKey(chosen, seed).slice(0, count);
+}
+
+function spread(cases: readonly ChaosCase[], seed: number): ChaosCase[] {
   const seen = new Map<string, number>();
-  return shuffled
-    .map(({ one, key }) => {
+  return byKey(cases, seed)
+    .map((one, at) => {
       const kind = `${kindOf(one.point)} ${one.event}`;
       const round = seen.get(kind) ?? 0;
       seen.set(kind, round + 1);
-      return { one, round, key };
+      return { one, round, at };
     })
-    .sort((a, b) => a.round - b.round || a.key - b.key)
-    .slice(0, count)
+    .sort((a, b) => a.round - b.round || a.at - b.at)
     .map(({ one }) => one);
 }
 
-/** Mulberry32: small, seeded, and the same on every machine. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+const byKey = (cases: readonly ChaosCase[], seed: number): ChaosCase[] =>
+  cases
+    .map((one) => ({ one, key: keyOf(one.id, seed) }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .map(({ one }) => one);
+
+const keyOf = (id: string, seed: number): string => createHash('sha256').update(`${seed} ${id}`).digest('hex');
+
+/** The `k`th of `n` parts of a sample. Pure. */
+export const partOf = <T>(all: readonly T[], { k, n }: { readonly k: number; readonly n: number }): T[] =>
+  all.filter((_, at) => at % n === k - 1);

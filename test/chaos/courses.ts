@@ -19,16 +19,16 @@ export type CourseName = 'success' | 'cancelled' | 'failing' | 'existing';
 
 const success = {
   name: 'success',
-  tasks: ['hellaswag', 'arc_challenge', 'winogrande'],
-  outcomes: ['succeeded', 'succeeded', 'succeeded'],
+  tasks: ['hellaswag', 'arc_challenge'],
+  outcomes: ['succeeded', 'succeeded'],
   startPolicy: 'all_ready',
 } as const satisfies Course;
 
 const cancelled: Course = {
   name: 'cancelled',
-  tasks: ['gsm8k', 'agieval', 'musr'],
-  outcomes: ['cancelled', 'cancelled', 'cancelled'],
-  cancelAfterJobs: 3,
+  tasks: ['gsm8k', 'agieval'],
+  outcomes: ['cancelled', 'cancelled'],
+  cancelAfterJobs: 2,
   startPolicy: 'all_ready',
 };
 
@@ -66,9 +66,9 @@ export const simulatedPlan: SimulatedPlan = {
     match: [{ name: '*piqa*', states: [['Starting', '300ms'], ['Error']], message: 'image pull failed' }],
   },
   jobs: {
-    default: { states: [['Queueing', '100ms'], ['Running', '500ms'], ['Completed']] },
+    default: { states: [['Queueing', '100ms'], ['Running', '400ms'], ['Completed']] },
     match: [
-      ...['*gsm8k*', '*agieval*', '*musr*'].map((name) => ({
+      ...['*gsm8k*', '*agieval*'].map((name) => ({
         name,
         states: [['Queueing', '100ms'], ['Running', '1h'], ['Completed']],
       })),

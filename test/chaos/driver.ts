@@ -4,6 +4,7 @@ import { runWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import path from 'node:path';
 import { runPlan } from '../support/plans';
+import type { ChaosEvent } from './cases';
 import type { Course } from './courses';
 import { patiently } from './happening';
 import type { Surroundings } from './surroundings';
@@ -36,9 +37,12 @@ export interface Driver {
 }
 
 /** The library, on a way to Temporal that nothing disturbs. */
-export function libraryDriver(course: Course, surroundings: Surroundings): Driver {
+export function libraryDriver(
+  { course, limits: bounds }: { readonly course: Course; readonly limits: Limits },
+  surroundings: Surroundings,
+): Driver {
   const { stand, ledger, launch, taskQueue } = surroundings;
-  const plan = planFor(course, surroundings);
+  const plan = planFor(course, bounds, surroundings);
   const cancel = async (): Promise<boolean> =>
     (await patiently(() => cancelRun(stand.client, plan.invocation))) === 'requested';
   return {
@@ -72,13 +76,20 @@ export function libraryDriver(course: Course, surroundings: Surroundings): Drive
 /** Seconds: long enough for three times whatever is waited for, short enough for a case that goes wrong. */
 export const limits = { endpointReadySeconds: 90, jobSeconds: 90, teardownSeconds: 100 } as const;
 
-function planFor(course: Course, { stand, names, access, ownEndpoint }: Surroundings): RunPlan {
+/** All of them shorter than a worker that goes away stays away. */
+const shortLimits = { endpointReadySeconds: 15, jobSeconds: 15, teardownSeconds: 15 } as const;
+
+export type Limits = Readonly<Record<keyof typeof limits, number>>;
+
+export const limitsFor = (event: ChaosEvent | undefined): Limits => (event === 'worker away' ? shortLimits : limits);
+
+function planFor(course: Course, bounds: Limits, { stand, names, access, ownEndpoint }: Surroundings): RunPlan {
   const { workspace, url } = access;
   const plan = runPlan({
     outputRoot: path.join(stand.folder, 'results'),
     invocation: names.invocation ?? '',
     tasks: course.tasks,
-    limits,
+    limits: bounds,
     change: { platform: { kind: 'lepton', workspace, url }, startPolicy: course.startPolicy },
   });
   if (!ownEndpoint) return plan;

@@ -20,6 +20,8 @@ export interface Fault {
     | { readonly kind: 'reset' }
     /** None, for longer than anybody waits. */
     | { readonly kind: 'silence' };
+  /** Whoever answers does not know what is asked for, and may be wrong. */
+  readonly misleads?: true;
   /** Of whoever asks, the right to do so is denied: going on is not expected of it. */
   readonly denies?: true;
 }
@@ -29,10 +31,34 @@ export const lateAfterMs = 2_000;
 const refused = (status: number): Refusal => ({ kind: 'refuse', status });
 const cut = { kind: 'cut' } as const;
 const silence = { kind: 'silence' } as const;
+/** The service's own words: more than once, nobody could tell them from the truth. */
+const ownWords = 'in its own words';
 const events: readonly Fault[] = [
   { name: 'none, before', moment: 'before', answer: { kind: 'pass' } },
   { name: 'none, after', moment: 'after', answer: { kind: 'pass' } },
 ];
+
+/** As gateways without a route answer; and once as the service itself does, of a thing that is there. */
+const wrong404s: readonly Fault[] = [
+  { name: 'empty', page: { type: 'text/plain', text: '' } },
+  { name: 'of a page', page: { type: 'text/html', text: '<html><body><h1>404 Not Found</h1></body></html>' } },
+  {
+    name: 'of a gateway',
+    page: { type: 'application/json', text: JSON.stringify({ message: 'no Route matched with those values' }) },
+  },
+  {
+    name: ownWords,
+    page: {
+      type: 'application/json',
+      text: JSON.stringify({ code: 'ResourceNotFound', message: 'the requested resource was not found' }),
+    },
+  },
+].map(({ name, page }) => ({
+  name: `404 ${name}`,
+  moment: 'before',
+  answer: { ...refused(404), page },
+  misleads: true,
+}));
 
 const httpFaults: readonly Fault[] = [
   ...events,
@@ -40,11 +66,14 @@ const httpFaults: readonly Fault[] = [
   { name: '500 but done', moment: 'after', answer: refused(500) },
   { name: '429', moment: 'before', answer: { ...refused(429), retryAfter: 1 } },
   { name: '401', moment: 'before', answer: refused(401), denies: true },
+  { name: '500 and done late', moment: 'late', answer: refused(500) },
   { name: 'cut', moment: 'before', answer: cut },
   { name: 'cut but done', moment: 'after', answer: cut },
   { name: 'cut and done late', moment: 'late', answer: cut },
   { name: 'silence', moment: 'before', answer: silence },
   { name: 'silence but done', moment: 'after', answer: silence },
+  { name: 'silence and done late', moment: 'late', answer: silence },
+  ...wrong404s,
 ];
 
 /** By their codes in gRPC. */
@@ -75,11 +104,14 @@ export const faultsAt = (point: Point): readonly Fault[] =>
 /** For a question, it does not matter when it was answered; of a task that was handed over, only that it is lost. */
 function makesDifference(fault: Fault, point: Point): boolean {
   if (isDelivery(point)) return fault.moment === 'after';
+  // A HEAD has no body to tell them apart by.
+  if (point.method === 'HEAD' && fault.misleads) return fault.name === '404 empty';
   const isIdempotent = isQuestion(point) || point.method.startsWith('Poll') || point.border === 'model';
   return !isIdempotent || fault.moment === 'before' || fault.name === 'none, after';
 }
 
 /** How many requests of the kind in a row it happens to. A silence before the model is a minute of waiting each. */
-export function timesOf({ answer }: Fault, { border }: Point): readonly (1 | 3)[] {
+export function timesOf({ name, answer }: Fault, { border, method }: Point): readonly (1 | 3)[] {
+  if (name.endsWith(ownWords) || (method === 'HEAD' && name.startsWith('404'))) return [1];
   return answer.kind === 'pass' || (answer.kind === 'silence' && border === 'model') ? [1] : [1, 3];
 }

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Agent } from 'undici';
+import { Lagging, type Lag } from './lag';
 import { isRefusal, type Ledger, type Passage, type Refusal } from './ledger';
 import { routeOf, taskOf, type Names } from './points';
 
@@ -10,12 +11,22 @@ export interface Answer {
   readonly body: Buffer;
 }
 
+/** Sees every request that is forwarded, and what came of it. The request waits. */
+export interface Watcher {
+  before?(request: Forwarded): Promise<void>;
+  after?(request: Forwarded, answer: Answer): Promise<void>;
+}
+
+export interface Forwarded extends Passage {
+  readonly path: string;
+  readonly body: Buffer;
+}
+
 /** Stands between one run and the platform, model servers of its endpoints included: all that passes is in the ledger. */
 export interface Gateway {
   /** Of the workspace as the run reaches it. */
   readonly url: string;
-  /** Called with every request before it is forwarded. */
-  watch(watcher: (request: Passage & { readonly path: string }) => Promise<void>): void;
+  watch(watcher: Watcher): void;
   close(): Promise<void>;
 }
 
@@ -23,13 +34,15 @@ export async function openGateway(options: {
   readonly platform: string;
   readonly names: Names;
   readonly ledger: Ledger;
+  readonly lag?: Lag;
 }): Promise<Gateway> {
   const { names, ledger } = options;
+  const lagging = options.lag && new Lagging(options.lag);
   const { origin, pathname: base } = new URL(options.platform);
   const agent = new Agent({ connections: 32 });
   /** Where the platform says that its endpoints are: changes when it is started anew. */
   let serving = origin;
-  let watcher: (request: Passage & { readonly path: string }) => Promise<void> = () => Promise.resolve();
+  const watchers: Watcher[] = [];
   const server = createServer((request, response) => {
     void handle(request, response).catch(() => response.destroy());
   });
@@ -42,7 +55,7 @@ export async function openGateway(options: {
     const task = taskOf(`${path} ${body.toString('latin1')}`, names);
     const entry = ledger.enter({ ...routeOf(path, names), method, task });
     const forward = async (): Promise<Answer> => {
-      await watcher({ ...entry, path });
+      await Promise.all(watchers.map(async (watcher) => watcher.before?.({ ...entry, path, body })));
       const answer = await agent.request({
         origin: entry.border === 'model' ? serving : origin,
         method,
@@ -52,7 +65,10 @@ export async function openGateway(options: {
       });
       entry.done = answer.statusCode;
       const headers = forwarded(answer.headers);
-      return { status: answer.statusCode, headers, body: rewritten(headers, await answer.body.bytes()) };
+      const text = rewritten(headers, await answer.body.bytes());
+      const seen = { status: answer.statusCode, headers, body: text };
+      await Promise.all(watchers.map(async (watcher) => watcher.after?.({ ...entry, path, body }, seen)));
+      return entry.border === 'platform' && lagging ? lagging.shown(method, path, seen) : seen;
     };
     const seen = await ledger.pass(entry, forward);
     if (seen === 'silence') return; // the caller gives up, or the gateway closes
@@ -75,7 +91,7 @@ export async function openGateway(options: {
 
   return {
     url: `${own}${base}`,
-    watch: (next) => (watcher = next),
+    watch: (watcher) => void watchers.push(watcher),
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -84,12 +100,13 @@ export async function openGateway(options: {
   };
 }
 
-function madeUp({ status, retryAfter }: Refusal): Answer {
+function madeUp({ status, retryAfter, page }: Refusal): Answer {
   const headers = {
-    'content-type': 'application/json',
+    'content-type': page?.type ?? 'application/json',
     ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
   };
-  return { status, headers, body: Buffer.from(JSON.stringify({ code: 'Chaos', message: `made up: ${status}` })) };
+  const text = page?.text ?? JSON.stringify({ code: 'Chaos', message: `made up: ${status}` });
+  return { status, headers, body: Buffer.from(text) };
 }
 
 async function listen(server: Server): Promise<string> {

@@ -14,11 +14,23 @@ export interface Happening {
   /** Whether the event took place; `false`: the run or task was over already. */
   taken: boolean;
   terminatedTask: number | undefined;
+  /** What a sweep removed, or tried to, while the run was open. */
+  readonly sweptAlive: string[];
   /** Requests that are still to land. */
   pending: Promise<unknown>[];
 }
 
-export const nothingHappened = (): Happening => ({ hits: 0, taken: false, terminatedTask: undefined, pending: [] });
+export const nothingHappened = (): Happening => ({
+  hits: 0,
+  taken: false,
+  terminatedTask: undefined,
+  sweptAlive: [],
+  pending: [],
+});
+
+const severedForMs = 3_000;
+/** Longer than the budgets of a run that is to meet it (`driver.ts`). */
+export const awayForMs = 25_000;
 
 /** What a case can be struck at, beside its requests. */
 export interface Targets {
@@ -29,8 +41,10 @@ export interface Targets {
   readonly cancel: () => Promise<boolean>;
   readonly killWorker: () => Promise<void>;
   readonly killCommand: () => Promise<boolean>;
-  /** Breaks the connections to Temporal of what the case is about, for some seconds. */
-  readonly sever: () => Promise<void>;
+  /** Breaks the connections to Temporal of what the case is about, for so long. */
+  readonly sever: (forMs: number) => Promise<void>;
+  /** A sweep by whom it is none of its business; resolves to what it would not leave alone. */
+  readonly sweepAs: (who: 'twin' | 'other home') => Promise<readonly string[]>;
 }
 
 /** Interferes as the case says, from the point on. */
@@ -112,7 +126,7 @@ class EventOf {
   }
 
   private async perform(event: ChaosEvent, { task = 1 }: Passage): Promise<boolean> {
-    const { stand, cancel, killWorker, killCommand, sever } = this.parts.targets;
+    const { stand, cancel, killWorker, killCommand, sever, sweepAs } = this.parts.targets;
     switch (event) {
       case 'nothing':
         return false;
@@ -137,7 +151,14 @@ class EventOf {
         await stand.kill(event === 'kill server' ? 'server' : 'platform');
         return true;
       case 'cut from server':
-        await sever();
+        await sever(severedForMs);
+        return true;
+      case 'worker away':
+        await sever(awayForMs);
+        return true;
+      case 'twin sweeps':
+      case 'other home sweeps':
+        this.happening.sweptAlive.push(...(await sweepAs(event === 'twin sweeps' ? 'twin' : 'other home')));
         return true;
     }
   }

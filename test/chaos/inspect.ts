@@ -7,10 +7,8 @@ import type { RunPlan } from '../../src/contract/plan';
 import type { KeptStorage, TaskSnapshot } from '../../src/contract/state';
 import type { HomePaths } from '../../src/home/paths';
 import type { LeptonClient } from '../../src/lepton/types';
-import { readRemoteTree } from '../../src/results/remote-tree';
 import { cleanUp } from '../../src/sweeper/cleanup';
 import { sweep } from '../../src/sweeper/sweep';
-import type { Gateway } from './gateway';
 import { patiently } from './happening';
 import type { Ledger } from './ledger';
 import type { Stand } from './stand';
@@ -100,39 +98,37 @@ export const createsOf = (ledger: Ledger, index: number): number =>
       done < 300,
   ).length;
 
-/** Looks, before storage is removed, whether all of it is at home: what is not is lost. */
-export function watchRemovals(
-  gateway: Gateway,
-  { direct, planned }: { direct: LeptonClient; planned: () => Promise<RunPlan | undefined> },
-): () => readonly string[] {
-  const lost: string[] = [];
-  gateway.watch(async ({ method, path: route }) => {
-    if (method !== 'DELETE' || !route.startsWith('/storage/')) return;
-    const plan = await planned();
-    if (!plan) return;
-    for (const task of plan.tasks) {
-      const folder = path.posix.join(plan.storage.path, task.folder);
-      if (!`${route.split('?')[0]}/`.includes(`/${task.folder}/`) && !route.split('?')[0]?.endsWith(plan.invocation))
-        continue;
-      const tree = await readRemoteTree(direct.storage, { fileSystem: plan.storage.fileSystem, folder, options: {} });
-      for (const { local } of tree?.files ?? []) {
-        if (!(await exists(path.join(plan.outputDir, task.folder, local)))) lost.push(`${task.folder}/${local}`);
-      }
-    }
-  });
-  return () => lost;
-}
-
 export const exists = (file: string): Promise<boolean> =>
   stat(file).then(
     () => true,
     () => false,
   );
 
+/** A log that was to come home, by task; `undefined`: there was nothing to keep a log of. */
+export interface LogsAtHome {
+  readonly endpoint: boolean | undefined;
+  readonly job: boolean | undefined;
+}
+
+export async function logsAtHome(
+  plan: RunPlan,
+  made: { endpoints: readonly number[]; jobs: readonly string[] },
+): Promise<LogsAtHome[]> {
+  return Promise.all(
+    plan.tasks.map(async ({ index, folder, jobName }) => {
+      const at = (name: string): Promise<boolean> => exists(path.join(plan.outputDir, folder, 'logs', name));
+      return {
+        endpoint: (made.endpoints[index] ?? 0) > 0 ? await at('endpoint.log') : undefined,
+        job: made.jobs.includes(jobName) ? await at('job.log') : undefined,
+      };
+    }),
+  );
+}
+
 /** The platform as a sweep of this run alone sees it: others share it. */
-function only(direct: LeptonClient, plan: RunPlan): LeptonClient {
+export function only(direct: LeptonClient, { invocation }: Pick<RunPlan, 'invocation'>): LeptonClient {
   const isOurs = ({ metadata }: { metadata: { name?: string | undefined } }): boolean =>
-    metadata.name?.includes(plan.invocation.slice(0, 8)) ?? false;
+    metadata.name?.includes(invocation.slice(0, 8)) ?? false;
   return {
     ...direct,
     listDeployments: async (options) => (await direct.listDeployments(options)).filter(isOurs),

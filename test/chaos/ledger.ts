@@ -28,6 +28,8 @@ export interface Refusal {
   readonly kind: 'refuse';
   readonly status: number;
   readonly retryAfter?: number;
+  /** Of HTTP: what stands in the body instead of the service's own `{code, message}`. */
+  readonly page?: { readonly type: string; readonly text: string };
 }
 
 /** What the run gets to see: an answer, a refusal, a broken connection, a broken stream on a sound one, or nothing. */

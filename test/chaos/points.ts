@@ -53,21 +53,27 @@ export const isDelivery = ({ method, shape }: Pick<Point, 'method' | 'shape'>): 
   method.startsWith('Poll') && shape !== '';
 
 /** Looks repeat for as long as one waits: of these only the first few and some later ones are places of their own. */
-const looksTaken = new Set([1, 2, 3, 4, 5, 6, 8, 11, 15, 20]);
+const looksTaken = new Set([1, 2, 3, 4, 6, 9, 14]);
 
 const repeats = (point: Point): boolean => isQuestion(point) || (point.method.startsWith('Poll') && !isDelivery(point));
 
 /**
  * The points that came in every one of the logs, in the order of the first: what comes now and then only (one look more on
- * a slow machine) can't be aimed at.
+ * a slow machine) can't be aimed at. Of looks that repeat, the last third is left out for the same reason.
  */
 export function pointsOf(logs: readonly (readonly Point[])[]): Point[] {
-  const [first = new Map<string, Point>(), ...others] = logs.map(
-    (log) => new Map(log.map((point) => [pointName(point), point])),
-  );
-  return [...first]
-    .filter(([name]) => others.every((log) => log.has(name)))
-    .map(([, { border, method, shape, nth }]) => ({ border, method, shape, nth }))
+  const counts = logs.map((log) => {
+    const byKind = new Map<string, number>();
+    for (const point of log) byKind.set(kindOf(point), Math.max(byKind.get(kindOf(point)) ?? 0, point.nth));
+    return byKind;
+  });
+  const sure = (point: Point): number => {
+    const least = Math.min(...counts.map((byKind) => byKind.get(kindOf(point)) ?? 0));
+    return repeats(point) ? Math.max(Math.min(least, 1), Math.floor((least * 2) / 3)) : least;
+  };
+  return (logs[0] ?? [])
+    .filter((point) => point.nth <= sure(point))
+    .map(({ border, method, shape, nth }) => ({ border, method, shape, nth }))
     .filter((point) => !repeats(point) || looksTaken.has(point.nth));
 }
 

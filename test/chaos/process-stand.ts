@@ -18,7 +18,8 @@ import { embeddedEnv } from '../../src/temporal/target';
 import { bareEnvironment, program } from '../support/program';
 import { freshFolder, testCache } from '../support/folders';
 import { simulatedPlan } from './courses';
-import { requestTimeoutMs, type Stand, type WorkerPlace } from './stand';
+import { requestTimeoutMs, type Stand } from './stand';
+import { openTemporalGateway } from './temporal-gateway';
 
 const apartMs = 3_000;
 
@@ -41,7 +42,7 @@ export async function processStand(): Promise<Stand> {
   const platform = service(await platformCommand(folder.path, env));
   const access = await accessOf(path.join(folder.path, 'platform'));
   const taskQueue = 'chaos';
-  const workerAt = ({ address, taskQueue: queue }: WorkerPlace): Service =>
+  const workerAt = ({ address, taskQueue: queue }: { address: string; taskQueue: string }): Service =>
     service({
       file: process.execPath,
       args: [program, 'worker'],
@@ -55,6 +56,7 @@ export async function processStand(): Promise<Stand> {
     });
   const worker = workerAt({ address: `127.0.0.1:${wire.port}`, taskQueue });
   const services = { server, worker, platform };
+  let own = 0;
   return {
     client,
     home,
@@ -62,10 +64,18 @@ export async function processStand(): Promise<Stand> {
     origin: await originOf({ connection: client.connection, namespace: 'default', home, embedded: true }),
     folder: folder.path,
     address: `127.0.0.1:${grpc}`,
-    worker: (place) => {
-      const { kill, stop, deaths } = workerAt(place);
-      return Promise.resolve({ kill, deaths, close: stop });
+    async worker(attended) {
+      const temporal = await openTemporalGateway({ target: `127.0.0.1:${grpc}`, side: 'worker', attended });
+      const queue = `chaos-own-${(own += 1)}`;
+      const { kill, stop, deaths } = workerAt({ address: temporal.address, taskQueue: queue });
+      const close = async (): Promise<void> => {
+        await stop();
+        await temporal.close();
+      };
+      return { taskQueue: queue, temporal, kill, deaths, close };
     },
+    twin: () => Promise.reject(new Error('there is one home only')),
+    mixedQueue: () => Promise.reject(new Error('there is one worker only')),
     platform: () => Promise.resolve({ access, release: () => Promise.resolve() }),
     kill: (what) => services[what].kill(),
     cutFromServer: () => wire.cut(),

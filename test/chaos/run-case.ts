@@ -12,12 +12,15 @@ import { sweepScheduleId } from '../../src/temporal/sweep-schedule';
 import type { ChaosCase } from './cases';
 import { commandDriver } from './command-driver';
 import type { Course, Setup } from './courses';
-import { libraryDriver, type CommandEnd, type Driver } from './driver';
+import { libraryDriver, limitsFor, type CommandEnd, type Driver } from './driver';
 import { disturb, nothingHappened, patiently, type Happening } from './happening';
-import { createsOf, exists, inventory, keptByTasks, tidy, watchRemovals } from './inspect';
+import { createsOf, exists, inventory, keptByTasks, logsAtHome, tidy, type LogsAtHome } from './inspect';
 import type { Passed } from './ledger';
 import type { Stand } from './stand';
+import { sweepAsStranger } from './strangers';
 import { surround, type Surroundings } from './surroundings';
+import { watchPlatform, type Witness } from './witness';
+import type { World } from './worlds';
 
 /** Everything that is known of a case when it is over. */
 export interface Facts {
@@ -39,8 +42,16 @@ export interface Facts {
   readonly creates: readonly number[];
   /** Whether `results.yml` is at home, per task. */
   readonly home: readonly boolean[];
-  /** Storage that was removed although files of it were not at home. */
+  /** Evaluation jobs that were created, per task. */
+  readonly jobs: readonly number[];
+  /** Jobs that were begun while another of the same task had not ended. */
+  readonly together: readonly string[];
+  /** Files that were removed although they were not at home as the job wrote them. */
   readonly lost: readonly string[];
+  /** Storage that is said to be kept, and is not there. */
+  readonly keptInVain: readonly string[];
+  /** Per task, after the sweep. */
+  readonly logs: readonly LogsAtHome[];
   /** Whether the user's own endpoint is gone. */
   readonly touchedOwn: boolean;
   /** How often the case's own worker ended by itself. */
@@ -55,53 +66,56 @@ const endsWithinMs = 150_000;
 /** Runs one case to its end, and looks at what came of it. Without a case: the course, undisturbed. */
 export async function runCase(
   stand: Stand,
-  how: { readonly setup: Setup; readonly course: Course; readonly one?: ChaosCase },
+  how: { readonly setup: Setup; readonly course: Course; readonly world: World; readonly one?: ChaosCase },
 ): Promise<Facts> {
-  const begunAt = Date.now();
+  const begunAt = performance.now();
   const surroundings = await surround(stand, how);
   try {
     const { course, setup, one } = how;
-    const driver = setup === 'command' ? commandDriver(course, surroundings) : libraryDriver(course, surroundings);
+    const limits = limitsFor(one?.event);
+    const driver =
+      setup === 'command' ? commandDriver(course, surroundings) : libraryDriver({ course, limits }, surroundings);
     const planned = async (): Promise<RunPlan | undefined> => {
       const [invocation] = await storedInvocations(surroundings.launch, '');
       return invocation === undefined ? undefined : storedPlan(surroundings.launch, invocation);
     };
-    const lost = watchRemovals(surroundings.gateway, { direct: surroundings.direct, planned });
+    const witness = watchPlatform(surroundings.gateway, { direct: surroundings.direct, planned });
     let happening = nothingHappened();
     const plan = await driver.start(() => {
       if (one) happening = disturb(surroundings.ledger, { targets: targetsOf(surroundings, driver), one });
     });
     await driver.untilStarted();
-    const facts = await observe(surroundings, { plan: plan ?? (await planned()), driver, happening });
-    return { ...facts, lost: lost(), ms: Date.now() - begunAt, log: surroundings.ledger.counted };
+    const facts = await observe(surroundings, {
+      plan: plan ?? (await planned()),
+      driver,
+      happening,
+      witness,
+    });
+    return { ...facts, ms: Math.round(performance.now() - begunAt), log: surroundings.ledger.counted };
   } finally {
     await clearUp(surroundings);
   }
 }
 
-function targetsOf(
-  { stand, names, worker, temporal }: Surroundings,
-  driver: Driver,
-): Parameters<typeof disturb>[1]['targets'] {
+function targetsOf(surroundings: Surroundings, driver: Driver): Parameters<typeof disturb>[1]['targets'] {
+  const { stand, names, worker, temporal } = surroundings;
   return {
     stand,
     invocation: () => names.invocation,
     cancel: () => driver.cancel(),
     killCommand: () => driver.kill(),
     killWorker: () => (worker ? worker.kill() : stand.kill('worker')),
-    sever: () => (temporal ? Promise.resolve(temporal.sever(severedForMs)) : stand.cutFromServer()),
+    sever: (forMs) => (temporal ? Promise.resolve(temporal.sever(forMs)) : stand.cutFromServer()),
+    sweepAs: (who) => sweepAsStranger(surroundings, who),
   };
 }
 
-const severedForMs = 3_000;
-
 async function observe(
   surroundings: Surroundings,
-  at: { plan: RunPlan | undefined; driver: Driver; happening: Happening },
-): Promise<Omit<Facts, 'lost' | 'ms' | 'log'>> {
+  at: { plan: RunPlan | undefined; driver: Driver; happening: Happening; witness: Witness },
+): Promise<Omit<Facts, 'ms' | 'log'>> {
   const { stand, launch, direct, ledger, worker, ownEndpoint } = surroundings;
-  const { plan, driver, happening } = at;
-  const nothing = { left: [], kept: 0, leftAfterSweep: [], sweptSomething: false, creates: [], home: [] };
+  const { plan, driver, happening, witness } = at;
   const ended = plan ? await closed(stand, plan) : true;
   await Promise.all(happening.pending);
   // What landed late may have begun only now.
@@ -115,7 +129,7 @@ async function observe(
     touchedOwn: ownEndpoint !== undefined && !(await direct.getDeployment(ownEndpoint.name)),
     workerDeaths: worker?.deaths() ?? 0,
   };
-  if (!plan) return { ...common, ...nothing, run: undefined, exitCode: undefined };
+  if (!plan) return { ...common, ...nothingMade };
   const run =
     started && endedNow ? await patiently(() => describeRun(stand.client, plan.invocation, launch)) : undefined;
   const seen = await inventory(direct, plan);
@@ -123,6 +137,7 @@ async function observe(
   const left = seen.filter(
     (item) => !kept.some((storage) => item === `storage ${storage.path}` || item === `storage ${plan.storage.path}`),
   );
+  const creates = plan.tasks.map(({ index }) => createsOf(ledger, index));
   const sweptSomething = await tidy(stand, { plan, direct, launch, ended: endedNow, kept: kept.length });
   return {
     ...common,
@@ -132,10 +147,35 @@ async function observe(
     kept: kept.length,
     leftAfterSweep: await inventory(direct, plan),
     sweptSomething,
-    creates: plan.tasks.map(({ index }) => createsOf(ledger, index)),
+    creates,
+    jobs: plan.tasks.map(({ jobName }) => witness.seen().jobs.filter((name) => name === jobName).length),
+    together: witness.seen().together,
+    lost: [...witness.seen().lost, ...(await witness.compareAgain())],
+    keptInVain: kept.map((storage) => storage.path).filter((path) => !isThere(seen, path)),
+    logs: await logsAtHome(plan, { endpoints: creates, jobs: witness.seen().jobs }),
     home: await Promise.all(plan.tasks.map(({ folder }) => exists(path.join(plan.outputDir, folder, 'results.yml')))),
   };
 }
+
+/** `seen` names the folders of tasks, or the run's own where it has none. */
+const isThere = (seen: readonly string[], path: string): boolean =>
+  seen.some((item) => item === `storage ${path}` || item.startsWith(`storage ${path}/`));
+
+const nothingMade = {
+  run: undefined,
+  exitCode: undefined,
+  left: [],
+  kept: 0,
+  leftAfterSweep: [],
+  sweptSomething: false,
+  creates: [],
+  home: [],
+  jobs: [],
+  together: [],
+  lost: [],
+  keptInVain: [],
+  logs: [],
+};
 
 /** What a command leaves on purpose for runs to come: background processes, and the schedule that sweeps. */
 async function clearUp({ stand, launch, access, temporal, worker, ...rest }: Surroundings): Promise<void> {
@@ -158,7 +198,7 @@ async function closed(stand: Stand, plan: RunPlan): Promise<boolean> {
   for (const id of ids) {
     while (await isOpen(stand, id)) {
       if (Date.now() > deadline) return false;
-      await sleep(150);
+      await sleep(250);
     }
   }
   return true;

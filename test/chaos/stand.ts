@@ -1,22 +1,19 @@
 import type { Client } from '@temporalio/client';
-import {
-  DefaultLogger,
-  makeTelemetryFilterString,
-  NativeConnection,
-  Runtime,
-  Worker,
-  type WorkerOptions,
-} from '@temporalio/worker';
-import { mkdir } from 'node:fs/promises';
+import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { cp } from 'node:fs/promises';
 import path from 'node:path';
 import { createActivities } from '../../src/activities';
 import { createWorkerDependencies } from '../../src/activities/worker-dependencies';
 import { homePaths, type HomePaths } from '../../src/home/paths';
 import type { PlatformAccess } from '../../src/lepton/types';
+import { originOf } from '../../src/temporal/origin';
 import { freshFolder } from '../support/folders';
-import { startSimulated } from '../support/simulated';
 import { startTemporal } from '../support/temporal';
 import { simulatedPlan } from './courses';
+import { standingWorkers } from './own-workers';
+import { platformsInThread } from './platforms';
+import type { Attended, TemporalGateway } from './temporal-gateway';
+import type { Clocks } from './worlds';
 
 /** What a case runs on: a Temporal server, a worker, a platform. */
 export interface Stand {
@@ -27,8 +24,12 @@ export interface Stand {
   readonly folder: string;
   /** `host:port` of the Temporal server. */
   readonly address: string;
-  /** A worker for one case, which reaches the server through `address` only. */
-  worker(at: WorkerPlace): Promise<StandWorker>;
+  /** A worker for one case, on a task queue of its own, which reaches the server through its gateway only. */
+  worker(attended: Attended): Promise<StandWorker>;
+  /** The queue that a worker of a home without the run's files and credentials serves as well. */
+  mixedQueue(): Promise<string>;
+  /** A copy of the home, as another machine has it, with a Temporal server of its own. */
+  twin(): Promise<Pick<Stand, 'client' | 'home' | 'origin'>>;
   /** A platform for one case, straight, with nothing in between. */
   platform(): Promise<StandPlatform>;
   /** SIGKILL, and a new one in its place on the same state; resolves as soon as the old one is dead. */
@@ -38,12 +39,9 @@ export interface Stand {
   close(): Promise<void>;
 }
 
-export interface WorkerPlace {
-  readonly address: string;
-  readonly taskQueue: string;
-}
-
 export interface StandWorker {
+  readonly taskQueue: string;
+  readonly temporal: TemporalGateway;
   /** SIGKILL, and a new one in its place. */
   kill(): Promise<void>;
   /** How often it ended by itself, which it never should; another took its place. */
@@ -63,7 +61,7 @@ export const bundle =
   process.env['EVALSAGA_TEST_BUNDLE'] ?? path.resolve(__dirname, '..', '..', 'dist', 'workflow-bundle.js');
 
 /** All in this process: many cases at once, a platform each, nothing can be killed. */
-export async function inProcessStand(): Promise<Stand> {
+export async function inProcessStand(clocks: Pick<Clocks, 'platform'> = { platform: 0 }): Promise<Stand> {
   Runtime.install({
     logger: new DefaultLogger('ERROR'),
     // A signal ends the whole process, and is not to stop the worker under the cases.
@@ -74,22 +72,28 @@ export async function inProcessStand(): Promise<Stand> {
   const folder = await freshFolder('chaos');
   const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'home') });
   const taskQueue = 'chaos';
-  const origin = 'chaos';
-  const activities = createActivities(createWorkerDependencies({ home, env: {}, origin, requestTimeoutMs }));
-  const common = { workflowBundle: { codePath: bundle }, activities, shutdownGraceTime: '1s' } as const;
-  const worker = await Worker.create({
-    ...common,
-    connection: env.nativeConnection,
-    taskQueue,
-    maxConcurrentActivityTaskExecutions: 400,
-  });
-  let closing = false;
-  // Whoever stops it (a signal, a fatal error of its pollers) must not be taken for a run that hangs.
-  const running = worker.run().finally(() => {
-    if (!closing) process.stderr.write(`the worker stopped by itself at ${new Date().toISOString()}\n`);
-  });
-  running.catch((error: unknown) => process.stderr.write(`the worker failed: ${String(error)}\n`));
-  let platforms = 0;
+  const origin = await originOf({ connection: env.client.connection, namespace: 'default', home, embedded: true });
+  const activitiesOf = (at: HomePaths) =>
+    createActivities(createWorkerDependencies({ home: at, env: {}, origin, requestTimeoutMs }));
+  const common = {
+    workflowBundle: { codePath: bundle },
+    activities: activitiesOf(home),
+    shutdownGraceTime: '1s',
+  } as const;
+  const serve = (options: WorkerOptions) => serving({ ...options, connection: env.nativeConnection });
+  const worker = await serve({ ...common, taskQueue, maxConcurrentActivityTaskExecutions: 400 });
+  const others: Serving[] = [];
+  const workers = standingWorkers({ target: env.address, common });
+  const platforms = platformsInThread({ clockMs: clocks.platform });
+  let mixed: Promise<string> | undefined;
+  const mix = async (): Promise<string> => {
+    const queue = `${taskQueue}-mixed`;
+    const strange = activitiesOf(homePaths({ EVALSAGA_HOME: path.join(folder.path, 'strange-home') }));
+    others.push(await serve({ ...common, taskQueue: queue }));
+    others.push(await serve({ ...common, taskQueue: queue, activities: strange }));
+    return queue;
+  };
+  let twin: ReturnType<typeof twinOf> | undefined;
   return {
     client: env.client,
     home,
@@ -97,54 +101,62 @@ export async function inProcessStand(): Promise<Stand> {
     origin,
     folder: folder.path,
     address: env.address,
-    worker: (place) => ownWorker(place, common),
-    async platform() {
-      const state = worker.getState();
+    worker: (attended) => workers.borrow(attended),
+    mixedQueue: () => (mixed ??= mix()),
+    twin: () => (twin ??= twinOf(home, path.join(folder.path, 'twin'))),
+    platform() {
+      const state = worker.state();
       if (state !== 'RUNNING') throw new Error(`the worker is ${state}`);
-      const root = path.join(folder.path, `platform-${(platforms += 1)}`);
-      await mkdir(root, { recursive: true });
-      const platform = await startSimulated(homePaths({ EVALSAGA_HOME: root }), simulatedPlan);
-      const { url, workspace, token } = platform;
-      return { access: { url, workspace, token }, release: () => platform.close() };
+      return platforms.open(folder.path, simulatedPlan);
     },
     kill: (what) => Promise.reject(new Error(`the ${what} is part of this process`)),
     cutFromServer: () => Promise.reject(new Error('the worker is part of this process')),
     async close() {
-      closing = true;
-      if (worker.getState() === 'RUNNING') worker.shutdown();
-      await running;
+      await Promise.all([worker, ...others].map((one) => one.stop()));
+      await workers.close();
+      await platforms.close();
+      await (await twin)?.close();
       await env.teardown();
       await folder.dispose();
     },
   };
 }
 
-/** A worker in this process, on a connection of its own; another follows one that ends by itself. */
-async function ownWorker(
-  { address, taskQueue }: WorkerPlace,
-  common: Omit<WorkerOptions, 'taskQueue' | 'connection'>,
-): Promise<StandWorker> {
-  const connection = await NativeConnection.connect({ address });
+async function twinOf(
+  home: HomePaths,
+  root: string,
+): Promise<Pick<Stand, 'client' | 'home' | 'origin'> & { close(): Promise<void> }> {
+  await cp(home.root, root, { recursive: true });
+  const env = await startTemporal();
+  const copy = homePaths({ EVALSAGA_HOME: root });
+  const origin = await originOf({
+    connection: env.client.connection,
+    namespace: 'default',
+    home: copy,
+    embedded: true,
+  });
+  return { client: env.client, home: copy, origin, close: () => env.teardown() };
+}
+
+interface Serving {
+  state(): string;
+  stop(): Promise<void>;
+}
+
+/** A worker until it is stopped. One that stops by itself (a signal, a fatal error of its pollers) must not be taken for a run that hangs. */
+async function serving(options: WorkerOptions): Promise<Serving> {
+  const worker = await Worker.create(options);
   let closing = false;
-  let deaths = 0;
-  let worker = await Worker.create({ ...common, connection, taskQueue });
-  const serve = async (): Promise<void> => {
-    while (!closing) {
-      await worker.run().catch(() => undefined);
-      if (closing) return;
-      deaths += 1;
-      worker = await Worker.create({ ...common, connection, taskQueue });
-    }
-  };
-  const serving = serve();
+  const running = worker.run().finally(() => {
+    if (!closing) process.stderr.write(`the worker stopped by itself at ${new Date().toISOString()}\n`);
+  });
+  running.catch((error: unknown) => process.stderr.write(`the worker failed: ${String(error)}\n`));
   return {
-    kill: () => Promise.reject(new Error('the worker is part of this process')),
-    deaths: () => deaths,
-    async close() {
+    state: () => worker.getState(),
+    async stop() {
       closing = true;
       if (worker.getState() === 'RUNNING') worker.shutdown();
-      await serving;
-      await connection.close();
+      await running;
     },
   };
 }

@@ -7,11 +7,13 @@ import { createLeptonClient } from '../../src/lepton/client';
 import type { LeptonClient, PlatformAccess } from '../../src/lepton/types';
 import type { Course, Setup } from './courses';
 import { openGateway, type Gateway } from './gateway';
+import { lagIn } from './lag';
 import { Ledger } from './ledger';
 import { patient } from './patient';
 import type { Names } from './points';
 import type { Stand, StandWorker } from './stand';
 import { openTemporalGateway, type TemporalGateway } from './temporal-gateway';
+import type { World } from './worlds';
 
 /** What one case runs in: borders that are watched, on a stand that others share. */
 export interface Surroundings {
@@ -36,7 +38,7 @@ export interface Surroundings {
 
 export async function surround(
   stand: Stand,
-  { setup, course }: { setup: Setup; course: Course },
+  { setup, course, world }: { setup: Setup; course: Course; world: World },
 ): Promise<Surroundings> {
   const id = randomBytes(8).toString('hex');
   const closers: (() => Promise<void>)[] = [];
@@ -49,19 +51,20 @@ export async function surround(
     // A command chooses the id by itself; the gateways learn it.
     const names: Names = { invocation: setup === 'command' ? undefined : id };
     const ledger = new Ledger();
-    const gateway = await openGateway({ platform: platform.access.url, names, ledger });
+    const lag = lagIn(world);
+    const gateway = await openGateway({ platform: platform.access.url, names, ledger, ...(lag ? { lag } : {}) });
     closers.push(() => gateway.close());
     const access = { ...platform.access, url: gateway.url };
     const direct = patient(createLeptonClient(platform.access));
     await saveAccess(stand.home, access);
-    const side = setup === 'command' ? 'client' : 'worker';
-    const temporal =
-      setup === 'library' ? undefined : await openTemporalGateway({ target: stand.address, side, ledger, names });
-    if (temporal) closers.push(() => temporal.close());
-    const taskQueue = setup === 'worker' ? `chaos-${id}` : stand.taskQueue;
-    const worker =
-      setup === 'worker' && temporal ? await stand.worker({ address: temporal.address, taskQueue }) : undefined;
+    const worker = setup === 'worker' ? await stand.worker({ ledger, names }) : undefined;
     if (worker) closers.push(() => worker.close());
+    const command =
+      setup === 'command'
+        ? await openTemporalGateway({ target: stand.address, side: 'client', attended: { ledger, names } })
+        : undefined;
+    if (command) closers.push(() => command.close());
+    const taskQueue = worker?.taskQueue ?? (world === 'second worker' ? await stand.mixedQueue() : stand.taskQueue);
     const name = `mine-${id.slice(8)}`;
     const ownEndpoint = course.existingEndpoint
       ? { name, url: `${await bringUp(patient(createLeptonClient(access)), name)}/v1/completions` }
@@ -69,6 +72,7 @@ export async function surround(
     if (ownEndpoint) closers.push(() => direct.deleteDeployment(name).then(() => undefined));
     ledger.restart();
     const launch = homePaths({ EVALSAGA_HOME: path.join(stand.folder, `launch-${id}`) });
+    const temporal = worker?.temporal ?? command;
     return { stand, names, ledger, gateway, temporal, worker, taskQueue, launch, access, direct, ownEndpoint, close };
   } catch (error) {
     await close();

@@ -1,26 +1,29 @@
-import Table from 'cli-table3';
-import type { CaseResult } from './matrix';
-import { kindOf } from './points';
+import { summary, tally, type Outcome } from './outcome';
 
-/** Route × event: how many cases held, how many did not, and how many missed their point, which proves nothing. */
-export function resultTable(results: readonly CaseResult[]): string {
-  const events = [...new Set(results.map(({ one }) => one.event))].sort();
-  const rows = [...new Set(results.map(({ one }) => kindOf(one.point)))].sort();
-  const table = new Table({ head: ['point', ...events], style: { head: [], border: [], compact: true } });
-  for (const row of rows) {
-    const cells = events.map((event) => {
-      const cases = results.filter(({ one }) => kindOf(one.point) === row && one.event === event);
-      const broken = cases.filter(({ violations }) => violations.length > 0).length;
-      const held = cases.filter(({ violations, reached }) => reached && violations.length === 0).length;
-      const missed = cases.length - held - broken;
-      const parts = [
-        [held, 'ok'],
-        [broken, 'BROKEN'],
-        [missed, 'missed'],
-      ] as const;
-      return parts.flatMap(([count, word]) => (count === 0 ? [] : [`${count} ${word}`])).join(', ');
-    });
-    table.push([row, ...cells]);
-  }
-  return table.toString();
+/** Tables in Markdown: cases per dimension, how many held, how many did not, and how many missed their point, which proves nothing. Pure. */
+export function resultTables(outcomes: readonly Outcome[]): string {
+  const dimensions: readonly (readonly [string, (outcome: Outcome) => string])[] = [
+    ['where', ({ point }) => whereOf(point)],
+    ['what happens to the request', ({ fault }) => fault],
+    ['what happens beside it', ({ event }) => event],
+    ['surroundings', ({ world }) => world],
+  ];
+  return [...dimensions.map(([title, of]) => tableOf(title, outcomes, of)), summary(outcomes)].join('\n\n');
+}
+
+/** `platform GET`: the border, and the verb of HTTP. */
+const whereOf = (point: string): string => {
+  const [border = '', method = ''] = point.split(' ');
+  return border === 'platform' || border === 'model' ? `${border}, ${method}` : `Temporal, from the ${border}`;
+};
+
+function tableOf(title: string, outcomes: readonly Outcome[], of: (outcome: Outcome) => string): string {
+  const names = [...new Set(outcomes.map(of))].sort();
+  const rows = names.map((name) => {
+    const { cases, held, broken, missed } = tally(outcomes.filter((outcome) => of(outcome) === name));
+    return `| ${name} | ${cases} | ${held} | ${broken} | ${missed} |`;
+  });
+  return [`| ${title} | cases | held | violations | not reached |`, '| --- | --: | --: | --: | --: |', ...rows].join(
+    '\n',
+  );
 }

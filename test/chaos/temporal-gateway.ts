@@ -9,6 +9,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isRefusal, type Ledger, type Passed, type Seen } from './ledger';
 import { taskOf, type Names } from './points';
 import { messageIn, Tasks } from './temporal-calls';
@@ -19,7 +20,16 @@ export interface TemporalGateway {
   readonly address: string;
   /** Breaks all connections, and lets no new one live for so long. */
   sever(forMs: number): void;
+  /** From now on, what passes belongs to this case; to none without one. Calls about other runs are passed on as they are. */
+  attend(to: Attended | undefined): void;
+  /** Resolves when whoever is behind it has asked for work of both kinds since the last change of case. */
+  untilPolled(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface Attended {
+  readonly ledger: Ledger;
+  readonly names: Names;
 }
 
 interface Reply {
@@ -41,10 +51,11 @@ export async function openTemporalGateway(options: {
   /** `host:port` of the server. */
   readonly target: string;
   readonly side: 'worker' | 'client';
-  readonly ledger: Ledger;
-  readonly names: Names;
+  readonly attended?: Attended;
 }): Promise<TemporalGateway> {
-  const { ledger, names, side } = options;
+  const { side } = options;
+  let attended = options.attended;
+  const polled = new Set<string>();
   const upstream = reconnecting(options.target);
   const tasks = new Tasks();
   const sessions = new Set<ServerHttp2Session>();
@@ -67,21 +78,38 @@ export async function openTemporalGateway(options: {
     const method = (headers[':path'] ?? '').split('/').at(-1) ?? '';
     const request = messageIn(call.body);
     const text = request.toString('latin1');
+    if (method.startsWith('Poll')) polled.add(method);
+    const { ledger, names } = attended ?? {};
+    if (!ledger || !names) return pass(call, method);
     if (side === 'client') names.invocation ??= /eval-([0-9a-f]{16})/.exec(text)?.[1];
     const of = tasks.of(method, request);
+    if (isForeign(of?.workflowId, names)) return pass(call, method);
     const task = taskOf(of?.workflowId ?? text, names);
     const entry = ledger.enter({ border: side, method, shape: of?.about ?? '', task });
     const seen = await ledger.pass(entry, () => forward(call, entry));
     if (typeof seen === 'string' || isRefusal(seen)) return show(call, seen);
+    return deliver(call, { method, seen, done: entry.done });
+  }
+
+  /** A poll that one case began may bring the work of the next. */
+  async function deliver(
+    call: Call,
+    { method, seen, done }: { method: string; seen: Reply; done: number | undefined },
+  ): Promise<void> {
     const delivered = tasks.delivered(method, messageIn(seen.body));
-    if (!delivered) return show(call, seen);
-    const of_ = taskOf(delivered.workflowId, names);
-    const delivery = ledger.enter({ border: side, method, shape: delivered.about, task: of_ });
-    delivery.done = entry.done;
+    const { ledger, names } = attended ?? {};
+    if (!delivered || !ledger || !names || isForeign(delivered.workflowId, names)) return show(call, seen);
+    const task = taskOf(delivered.workflowId, names);
+    const delivery = ledger.enter({ border: side, method, shape: delivered.about, task });
+    delivery.done = done;
     return show(call, await ledger.pass(delivery, () => Promise.resolve(seen)));
   }
 
-  async function forward(call: Call, entry: Passed): Promise<Reply> {
+  async function pass(call: Call, method: string): Promise<void> {
+    return deliver(call, { method, seen: await forward(call, { done: undefined }), done: 0 });
+  }
+
+  async function forward(call: Call, entry: Pick<Passed, 'done'>): Promise<Reply> {
     if (call.stream.destroyed && !call.broken) throw new Error('the caller is gone');
     const reply = await exchange(await upstream.session(), call);
     entry.done = Number((reply.trailers ?? reply.headers)['grpc-status'] ?? 2);
@@ -95,6 +123,16 @@ export async function openTemporalGateway(options: {
       severedUntil = Date.now() + forMs;
       for (const session of sessions) session.destroy();
     },
+    attend(to) {
+      attended = to;
+      polled.clear();
+    },
+    async untilPolled() {
+      for (let tries = 0; polled.size < 2; tries += 1) {
+        if (tries > 400) throw new Error(`a worker does not ask for work (${[...polled].join()})`);
+        await sleep(25);
+      }
+    },
     async close() {
       severedUntil = Infinity;
       for (const session of sessions) session.destroy();
@@ -103,6 +141,10 @@ export async function openTemporalGateway(options: {
     },
   };
 }
+
+/** Of a run that was here before, whose last words come late. */
+const isForeign = (workflowId: string | undefined, { invocation }: Names): boolean =>
+  workflowId !== undefined && invocation !== undefined && !workflowId.includes(invocation);
 
 function show(call: Call, seen: Seen<Reply>): void {
   const { stream } = call;

@@ -14,7 +14,12 @@ export function violations(facts: Facts, course: Course, one: ChaosCase | undefi
     ...facts.creates.flatMap((count, index) =>
       count > 1 ? [`endpoint of task ${index} was created ${count} times`] : [],
     ),
+    ...facts.jobs.flatMap((count, index) => (count > 1 ? [`job of task ${index} was created ${count} times`] : [])),
+    ...facts.together.map((name) => `two jobs ran at the same time: ${name}`),
     ...facts.lost.map((file) => `removed from storage without being at home: ${file}`),
+    ...facts.happening.sweptAlive.map((item) => `removed by a sweep while the run was open: ${item}`),
+    ...facts.keptInVain.map((path) => `said to be kept, and not there: ${path}`),
+    ...logs(facts, one),
   ];
   if (!facts.started) return rules;
   if (!facts.run) return ['did not end in time', ...rules];
@@ -34,6 +39,20 @@ function leftovers({ left, happening }: Facts, one: ChaosCase | undefined): stri
   return left.map((item) => `left behind: ${item}`);
 }
 
+/** Where the question for the log itself is disturbed, or the right to ask is denied, the log may be missing; it is then said. */
+function logs({ logs: all, run }: Facts, one: ChaosCase | undefined): string[] {
+  const disturbed = one !== undefined && (one.fault.denies === true || /\/(log|logs|replicas)\b/.test(one.point.shape));
+  if (disturbed) return [];
+  return all.flatMap(({ endpoint, job }, index) => {
+    const said = run?.snapshot.tasks.find((task) => task.index === index)?.message ?? '';
+    if (/\blog\b/.test(said)) return [];
+    return [
+      ...(endpoint === false ? [`the log of the endpoint of task ${index} is not at home`] : []),
+      ...(job === false ? [`the log of the job of task ${index} is not at home`] : []),
+    ];
+  });
+}
+
 const leaks = ({ leftAfterSweep }: Facts): string[] =>
   leftAfterSweep.map((item) => `left even after the sweep: ${item}`);
 
@@ -51,7 +70,8 @@ function verdict(facts: Facts, course: Course, one: ChaosCase | undefined): stri
       ? []
       : wrong('a run that was terminated');
   }
-  const isRefused = (type: string | undefined): boolean => type !== undefined && type === refusalAt(one);
+  const isRefused = (type: string | undefined): boolean =>
+    type !== undefined && (type === refusalAt(one) || (event === 'worker away' && mayTimeOut.has(type)));
   const acceptable = run.snapshot.tasks.every(({ outcome, error, index }) => {
     if (event === 'terminate task' && index === happening.terminatedTask) return true;
     if (outcome === course.outcomes[index]) return true;
@@ -79,6 +99,9 @@ function verdict(facts: Facts, course: Course, one: ChaosCase | undefined): stri
   if (allSucceeded) return run.status === 'succeeded' && exitCode === 0 ? [] : wrong('success');
   return run.status === 'failed' && (exitCode === 1 || exitCode === 3) ? [] : wrong('a failed run');
 }
+
+/** Deadlines may have passed while nobody could act: whether that is told as a failure or waited out is not the promise. */
+const mayTimeOut = new Set<string>([failureTypes.endpointTimeout, failureTypes.jobTimeout]);
 
 /** How a task may fail when platform or model server deny it the right to ask for what it needs. */
 function refusalAt(one: ChaosCase | undefined): string | undefined {

@@ -152,7 +152,11 @@ test('Ctrl-C while Temporal is asked to begin the run cancels it once it has: ex
   await bench.run(['up']);
   const target = `127.0.0.1:${(await readRecord(bench.home, 'temporal'))?.ports['grpc']}`;
   const ledger = new Ledger();
-  const gateway = await openTemporalGateway({ target, side: 'client', ledger, names: { invocation: undefined } });
+  const gateway = await openTemporalGateway({
+    target,
+    side: 'client',
+    attended: { ledger, names: { invocation: undefined } },
+  });
   const other = await testHome('beginning');
   try {
     const env = { ...platform.env, TEMPORAL_ADDRESS: gateway.address, EVALSAGA_TASK_QUEUE: 'beginning' };

@@ -106,7 +106,11 @@ test('an answer that alone is lost costs each call one repetition, and nobody se
   await scenario.until(plan, ({ tasks: [task] }) => task?.phase === 'running job');
   const near = client;
   const ledger = new Ledger();
-  const gateway = await openTemporalGateway({ target: bench.env.address, side: 'client', ledger, names: plan });
+  const gateway = await openTemporalGateway({
+    target: bench.env.address,
+    side: 'client',
+    attended: { ledger, names: plan },
+  });
   client = await connectClient({
     connection: { address: gateway.address },
     namespace: 'default',

@@ -1,0 +1,129 @@
+import type { Answer } from './gateway';
+import type { World } from './worlds';
+
+/** Makes listings, or looks at one thing, tell what was true some time ago. */
+export interface Lag {
+  readonly of: 'listings' | 'gets';
+  readonly ms: number;
+}
+
+export function lagIn(world: World): Lag | undefined {
+  if (world === 'listings lag') return { of: 'listings', ms: 2_000 };
+  return world === 'gets lag' ? { of: 'gets', ms: 2_000 } : undefined;
+}
+
+interface Known {
+  /** As it was last seen. */
+  item: unknown;
+  readonly firstMs: number;
+  lastMs: number;
+}
+
+/** `/deployments` or `/jobs`, of one of them or of all: nothing below one, and no storage. */
+const route = /^\/(deployments|jobs)(?:\/([^/]+))?$/;
+
+/** What is known of endpoints and jobs by what passed: enough to answer as of a while ago. Times by the monotonic clock. */
+export class Lagging {
+  private readonly known = new Map<string, Known>();
+
+  constructor(private readonly lag: Lag) {}
+
+  /** The answer that is shown instead of the true one. */
+  shown(method: string, path: string, answer: Answer): Answer {
+    const [plain = '', query = ''] = path.split('?');
+    const named = new URLSearchParams(query).get('q') ?? '';
+    const [, kind, key] = route.exec(plain) ?? [];
+    if (kind === undefined || (method !== 'GET' && method !== 'POST')) return answer;
+    const value = parsed(answer);
+    if (method === 'POST' || answer.status >= 300) {
+      if (method === 'POST' && answer.status < 300) itemsOf(value).forEach((item) => this.note(kind, item));
+      return key !== undefined && answer.status === 404 ? this.formerly(kind, decodeURIComponent(key), answer) : answer;
+    }
+    const items = itemsOf(value);
+    items.forEach((item) => this.note(kind, item));
+    if (key !== undefined) return this.lag.of === 'gets' && this.isNew(kind, items[0]) ? notFound : answer;
+    if (this.lag.of === 'gets') return answer;
+    const old = items.filter((item) => !this.isNew(kind, item));
+    const gone = [...this.known].flatMap(([name, { item, lastMs }]) =>
+      name.startsWith(`${kind} `) &&
+      name.includes(named) &&
+      this.isRecent(lastMs) &&
+      !items.some((one) => keysOf(kind, one).includes(name))
+        ? [item]
+        : [],
+    );
+    return withItems(answer, value, [...old, ...new Set(gone)]);
+  }
+
+  private note(kind: string, item: unknown): void {
+    const now = performance.now();
+    for (const key of keysOf(kind, item)) {
+      const before = this.known.get(key);
+      this.known.set(key, { item, firstMs: before?.firstMs ?? now, lastMs: now });
+    }
+  }
+
+  private isNew(kind: string, item: unknown): boolean {
+    const [key = ''] = keysOf(kind, item);
+    return this.isRecent(this.known.get(key)?.firstMs ?? -Infinity);
+  }
+
+  private isRecent(atMs: number): boolean {
+    return performance.now() - atMs < this.lag.ms;
+  }
+
+  private formerly(kind: string, key: string, answer: Answer): Answer {
+    const known = this.known.get(`${kind} ${key}`);
+    if (this.lag.of !== 'gets' || !known || !this.isRecent(known.lastMs)) return answer;
+    return { status: 200, headers: json, body: Buffer.from(JSON.stringify(known.item)) };
+  }
+}
+
+const json = { 'content-type': 'application/json' };
+const notFound: Answer = {
+  status: 404,
+  headers: json,
+  body: Buffer.from(JSON.stringify({ code: 'ResourceNotFound', message: 'not found (yet)' })),
+};
+
+function parsed({ body, headers }: Answer): unknown {
+  if (!headers['content-type']?.includes('json')) return undefined;
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+type Shape = Record<string, unknown>;
+const isObject = (value: unknown): value is Shape =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** A listing is an array, or a page that has one; all else is one thing. */
+function itemsOf(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  const page = pageOf(value);
+  return page?.items ?? (isObject(value) ? [value] : []);
+}
+
+function pageOf(value: unknown): { readonly name: string; readonly items: readonly unknown[] } | undefined {
+  if (!isObject(value) || 'metadata' in value) return undefined;
+  const [name, items] = Object.entries(value).find((entry) => Array.isArray(entry[1])) ?? [];
+  return name === undefined ? undefined : { name, items: items as readonly unknown[] };
+}
+
+function withItems(answer: Answer, value: unknown, items: readonly unknown[]): Answer {
+  const page = pageOf(value);
+  const body = page && isObject(value) ? { ...value, [page.name]: items, total: items.length } : items;
+  const headers = Object.fromEntries(Object.entries(answer.headers).filter(([name]) => name !== 'content-length'));
+  return { ...answer, headers, body: Buffer.from(JSON.stringify(body)) };
+}
+
+/** By id and by name: jobs are asked for by either. */
+function keysOf(kind: string, item: unknown): string[] {
+  const metadata = isObject(item) && isObject(item['metadata']) ? item['metadata'] : {};
+  return ['id', 'name'].flatMap((field) => {
+    const value = metadata[field];
+    return typeof value === 'string' && value !== '' ? [`${kind} ${value}`] : [];
+  });
+}
