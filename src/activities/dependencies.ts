@@ -25,4 +25,6 @@ export interface ActivityDependencies {
   readonly origin: string;
   /** Folder with what is known of each run on this host (see HomePaths.runs). */
   readonly runsFolder: string;
+  /** Folder for logs of runs that this host knows nothing of (see HomePaths.swept). */
+  readonly sweptFolder: string;
 }

@@ -1,19 +1,12 @@
 import path from 'node:path';
-import type { SaveLogInput } from '../contract/inputs';
-import type { LeptonClient, LogRange } from '../lepton/types';
-import { inTime } from '../results/in-time';
-import { localFault } from '../results/local-fault';
-import { recordLogTimes } from '../results/log-times';
-import { saveLog } from '../results/logs';
-import { newestLines } from '../results/newest-lines';
-import { NoTimedLogs, timedLog } from '../results/timed-log';
-import { within } from '../timing/within';
+import type { Owner, SaveLogInput } from '../contract/inputs';
+import { LeptonError } from '../lepton/errors';
+import { isMarkedWith } from '../lepton/render';
+import type { Job, LeptonClient } from '../lepton/types';
+import { saveDeploymentLogs, saveJobLogs } from '../results/saved-logs/replica-logs';
 import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { unspeakable } from './wording';
-
-/** Bytes of one log that are brought home; beyond it the middle is left out. */
-const maxLogBytes = 64 * 1024 * 1024;
 
 /**
  * Milliseconds for one log, and for the times of its lines. Within the activities' own bounds (workflows/activity-groups.ts):
@@ -35,123 +28,56 @@ export function createLogActivities(dependencies: ActivityDependencies) {
         const { client } = await dependencies.platform(input.platform);
         const deployment = await client.getDeployment(input.name, { signal });
         if (deployment === undefined) return null;
-        return saveAll({
-          ...{ client, signal, target: input.target, fallback: fallbackOf(input), budget: budgets.endpoint },
-          of: { deployment: input.name },
-          createdAt: deployment.metadata.created_at,
-          replicas: await client.deploymentReplicas(input.name, { signal }),
-          open: (replica, ended) => client.deploymentLog(input.name, replica, { signal: ended }),
-        });
+        const saving = { client, signal, secrets: unspeakable(), budget: budgets.endpoint };
+        const metadata = { ...deployment.metadata, name: input.name };
+        return saveDeploymentLogs({ ...saving, target: input.target, fallback: fallbackOf(input) }, { metadata });
       });
     },
 
-    /** Saves the job's log so far; what is to be said about that, or `null`. */
+    /**
+     * Saves the job's log so far; what is to be said about that, or `null`. Without an id (its task was terminated, or the
+     * answer to its create was lost) the job is found by name and marks, as its removal finds it.
+     */
     async saveJobLog(input: SaveLogInput): Promise<string | null> {
       return attempt({ subject: `log of job ${input.name}`, purpose: 'step' }, async ({ signal }) => {
-        const { id } = input;
-        if (id === null) return null;
         const { client } = await dependencies.platform(input.platform);
-        const job = await client.getJob(id, { signal, name: input.name });
-        return saveAll({
-          ...{ client, signal, target: input.target, fallback: fallbackOf(input), budget: budgets.job },
-          of: { job: id },
-          createdAt: job?.metadata.created_at ?? job?.status?.creation_time,
-          replicas: await client.jobReplicas(id, { signal }),
-          open: (replica, ended) => client.jobLog(id, replica, { signal: ended }),
-        });
+        const saving = { client, signal, secrets: unspeakable(), budget: budgets.job, fallback: fallbackOf(input) };
+        if (input.id !== null) {
+          const job = await client.getJob(input.id, { signal, name: input.name });
+          return saveJobLogs({ ...saving, target: input.target }, { id: input.id, job });
+        }
+        const said: (string | null)[] = [];
+        for (const [position, { id, job }] of (await jobsOf(client, input, signal)).entries())
+          said.push(await saveJobLogs({ ...saving, target: besides(input.target, position, id) }, { id, job }));
+        return said.filter((text) => text !== null).join(' ') || null;
       });
     },
   };
 }
 
-interface Saving {
-  readonly client: LeptonClient;
-  readonly signal: AbortSignal;
-  readonly target: string;
-  /** Where to when the target can't be written. */
-  readonly fallback: string;
-  readonly budget: { readonly logMs: number; readonly timesMs: number };
-  readonly of: LogRange['of'];
-  readonly createdAt: number | undefined;
-  readonly replicas: readonly { readonly id: string }[];
-  readonly open: (replica: string, signal: AbortSignal) => AsyncIterable<Uint8Array>;
+/** This task's jobs, newest first: those that there are, else those that the archive remembers. */
+async function jobsOf(
+  client: LeptonClient,
+  { name, invocation, index }: Owner & { readonly name: string },
+  signal: AbortSignal,
+): Promise<{ readonly id: string; readonly job: Job }[]> {
+  const find = async (mode: 'alive_only' | 'archive_only') =>
+    (await client.listJobs({ name, mode }, { signal }))
+      .filter(({ metadata, spec }) => metadata.name === name && isMarkedWith(spec?.envs, { invocation, index }))
+      .sort((a, b) => (b.metadata.created_at ?? 0) - (a.metadata.created_at ?? 0))
+      .flatMap((job) => (job.metadata.id === undefined ? [] : [{ id: job.metadata.id, job }]));
+  const alive = await find('alive_only');
+  if (alive.length > 0) return alive;
+  return find('archive_only').catch((error: unknown) => {
+    // A platform that keeps no archive refuses the question.
+    if (error instanceof LeptonError && (error.kind === 'invalid_request' || error.kind === 'not_found')) return [];
+    throw error;
+  });
 }
 
-async function saveAll(saving: Saving): Promise<string | null> {
-  const { replicas, open } = saving;
-  // Replicas go before their log does: what is archived, or crashed, may be known by time alone.
-  if (replicas.length === 0) return saveOne(saving, { position: 0, source: (signal) => byTime(saving, signal) });
-  const said: (string | null)[] = [];
-  for (const [position, { id }] of replicas.entries()) {
-    const source = (signal: AbortSignal) =>
-      inTime((ended) => open(id, ended), {
-        withinMs: saving.budget.logMs,
-        lastLines: () => lastLines(saving, id),
-        signal,
-      });
-    said.push(await saveOne(saving, { position, source, replica: id }));
-  }
-  return said.filter((text) => text !== null).join(' ') || null;
-}
-
-interface OneLog {
-  readonly position: number;
-  readonly source: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
-  readonly replica?: string;
-}
-
-async function saveOne(saving: Saving, log: OneLog): Promise<string | null> {
-  const target = numbered(saving.target, log.position);
-  try {
-    await saveTo(target, saving, log);
-    return null;
-  } catch (error) {
-    const fault = localFault(error);
-    if (!fault) throw error;
-    const file = numbered(saving.fallback, log.position);
-    await saveTo(file, saving, log);
-    return `${target} can't be written: ${fault.reason}; the log is in ${file}.`;
-  }
-}
-
-async function saveTo(file: string, saving: Saving, { source, replica }: OneLog): Promise<void> {
-  const { client, signal, of, createdAt, budget } = saving;
-  const secrets = unspeakable();
-  const { bytes } = await saveLog({ source, file, maxBytes: maxLogBytes, signal, secrets });
-  if (bytes === 0) return;
-  await within({ ms: budget.timesMs, signal }, (bounded) =>
-    recordLogTimes({ client, of, replica, createdAt, file, secrets, signal: bounded }),
-  );
-}
-
-/** The log's lines with their times left out; nothing where the platform keeps none. */
-async function* byTime({ client, of, createdAt }: Saving, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const since = new Date(createdAt ?? Date.now() - 86_400_000);
-  const isOver = () => Promise.resolve(true);
-  try {
-    for await (const line of timedLog({ client, of, since, follow: false, isOver, signal }))
-      yield Buffer.from(`${line}\n`);
-  } catch (error) {
-    if (!(error instanceof NoTimedLogs)) throw error;
-  }
-}
-
-async function lastLines(
-  { client, of, createdAt, signal }: Saving,
-  replica: string,
-): Promise<readonly string[] | undefined> {
-  const read = async (bounded: AbortSignal): Promise<readonly string[] | undefined> => {
-    for await (const page of newestLines({ client, of, replica, createdAt, signal: bounded }))
-      return page.map(({ text }) => text).reverse();
-    return undefined;
-  };
-  // Otherwise the log is read on as far as it goes.
-  return within({ ms: 5_000, signal }, read).catch(() => undefined);
-}
-
-/** `logs/job.log`, and for further replicas `logs/job.1.log`. */
-function numbered(file: string, position: number): string {
-  if (position === 0) return file;
-  const { dir, name, ext } = path.parse(file);
-  return path.join(dir, `${name}.${position}${ext}`);
+/** A task has one job; should it ever have more, each has a log of its own. */
+function besides(target: string, position: number, id: string): string {
+  if (position === 0) return target;
+  const { dir, name, ext } = path.parse(target);
+  return path.join(dir, `${name}-${id.replace(/[^A-Za-z0-9_-]/g, '-')}${ext}`);
 }

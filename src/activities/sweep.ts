@@ -46,7 +46,7 @@ export function createSweepActivities(dependencies: ActivityDependencies) {
             temporal: getClient(),
             platform: client,
             ref: input.platform,
-            home: { runs: dependencies.runsFolder },
+            home: { runs: dependencies.runsFolder, swept: dependencies.sweptFolder },
             origin: dependencies.origin,
             secretsOf: (invocation) => dependencies.secretsOf({ invocation, platform: input.platform }),
             graceSeconds: input.graceSeconds,

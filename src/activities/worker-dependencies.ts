@@ -22,6 +22,7 @@ export function createWorkerDependencies(options: {
   return {
     origin,
     runsFolder: home.runs,
+    sweptFolder: home.swept,
     platform: createPlatforms(home, { env, timeoutMs: requestTimeoutMs }),
     async hostSecrets(invocation) {
       const stored = await storedSecrets(home, invocation);

@@ -18,6 +18,8 @@ export interface HomePaths {
   readonly secrets: string;
   /** What is known of each run on this host: `<invocation>/` with the resolved config, secrets masked. */
   readonly runs: string;
+  /** Logs of what sweeps of this host removed of runs that it knows nothing of: `<invocation>/logs/`. */
+  readonly swept: string;
   /** Provisioned software: Temporal server, model server, harness, weights, data. */
   readonly runtimes: string;
 }
@@ -34,6 +36,7 @@ export function homePaths(env: Readonly<Record<string, string | undefined>> = pr
     credentials: path.join(root, 'credentials'),
     secrets: path.join(root, 'secrets'),
     runs: path.join(root, 'runs'),
+    swept: path.join(root, 'swept'),
     runtimes: path.join(root, 'runtimes'),
   };
 }

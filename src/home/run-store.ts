@@ -35,7 +35,7 @@ export async function forgetRun(home: HomePaths, invocation: string): Promise<vo
 }
 
 /** The plan of a run that was started on this host. */
-export async function storedPlan(home: HomePaths, invocation: string): Promise<RunPlan | undefined> {
+export async function storedPlan(home: Pick<HomePaths, 'runs'>, invocation: string): Promise<RunPlan | undefined> {
   return (await readJsonFile(path.join(home.runs, invocation, 'plan.json'))) as RunPlan | undefined;
 }
 

@@ -4,7 +4,10 @@ import type { KeptStorage, LeftResource } from '../contract/state';
 import type { LeptonClient } from '../lepton/types';
 import { patiently, type Patience } from '../lepton/patience';
 import { findTrace, searchFolder, type JobTrace, type StoragePlace } from './find-storage';
-import { findMarked, removeMarked } from './marked';
+import { maskSecrets } from '../lepton/masking';
+import type { HomePaths } from '../home/paths';
+import { keepLog, logPlaceOf, type KeptLog } from './keep-log';
+import { findMarked, removeMarked, type MarkedResource } from './marked';
 import { hasStorage } from './run-storage';
 import { accessTo } from './storage-access';
 
@@ -22,6 +25,8 @@ export interface CleanupRequest {
   readonly origin: string;
   /** Absolute folder for results that are not home yet, when the plan does not name one. */
   readonly outputDir: string;
+  /** Where logs go that the output folder does not take. Default: nowhere; that they are lost is said. */
+  readonly home?: Pick<HomePaths, 'runs' | 'swept'> | undefined;
   /** Masked in what comes home. */
   readonly secrets: readonly string[];
   /** Storage goes without being brought home first. */
@@ -42,12 +47,14 @@ export interface CleanupRequest {
 }
 
 export interface CleanupReport {
-  readonly removed: readonly { readonly kind: LeftResource['kind']; readonly name: string }[];
+  readonly removed: readonly (Removed & KeptLog)[];
   readonly left: readonly LeftResource[];
   readonly kept: readonly KeptStorage[];
   /** Why nobody can say from here whether storage is left; `null`: it is known. */
   readonly unseen: string | null;
 }
+
+type Removed = Pick<LeftResource, 'kind' | 'name'>;
 
 /** Tears down whatever is left of a run: jobs, endpoints, and storage once it is home. Asks only the platform. */
 export async function cleanUp(request: CleanupRequest): Promise<CleanupReport> {
@@ -58,10 +65,16 @@ export async function cleanUp(request: CleanupRequest): Promise<CleanupReport> {
   const storage = await findStorage(request, trace);
   const owners = [...marked, ...(storage.kind === 'there' && trace ? [trace] : [])].map(({ origin }) => origin);
   if (marked.length > 0 || storage.kind === 'there') request.admit?.([...new Set(owners)]);
-  const outcome = new Outcome(request.report);
+  const outcome = new Outcome(request);
   const options = { timeoutMs: request.removalTimeoutMs ?? removalTimeoutMs, signal };
   await Promise.all(
-    marked.map((one) => outcome.remove(one.kind, one.name, () => removeMarked(platform, one, options))),
+    marked.map((one) =>
+      outcome.remove(one, async () => {
+        const kept = await keepLogOf(one, request);
+        await removeMarked(platform, one, options);
+        return kept;
+      }),
+    ),
   );
   if (storage.kind === 'there') await settleStorage(request, { place: storage.place, trace }, outcome);
   if (storage.kind === 'unseen') outcome.unseen = storage.reason;
@@ -69,24 +82,42 @@ export async function cleanUp(request: CleanupRequest): Promise<CleanupReport> {
 }
 
 class Outcome implements CleanupReport {
-  readonly removed: { kind: LeftResource['kind']; name: string }[] = [];
+  readonly removed: CleanupReport['removed'][number][] = [];
   readonly left: LeftResource[] = [];
   readonly kept: KeptStorage[] = [];
   unseen: string | null = null;
 
-  constructor(private readonly report: (line: string) => void) {}
+  constructor(private readonly request: Pick<CleanupRequest, 'report' | 'secrets'>) {}
 
-  async remove(kind: LeftResource['kind'], name: string, work: () => Promise<void>): Promise<void> {
+  async remove({ kind, name }: Removed, work: () => Promise<KeptLog>): Promise<void> {
+    const { report, secrets } = this.request;
     try {
-      await work();
-      this.removed.push({ kind, name });
-      this.report(`removed ${kind} ${name}`);
+      const { log, logLost } = await work();
+      this.removed.push({
+        kind,
+        name,
+        ...(log === undefined ? {} : { log }),
+        ...(logLost === undefined ? {} : { logLost }),
+      });
+      report(`removed ${kind} ${name}`);
+      if (log !== undefined) report(`its log is in ${log}`);
+      if (logLost !== undefined)
+        report(`its log ${log === undefined ? '' : 'to the end '}could not be saved: ${logLost}`);
     } catch (error) {
-      const reason = (error as Error).message;
+      const reason = maskSecrets((error as Error).message, secrets);
       this.left.push({ kind, name, reason });
-      this.report(`could not remove ${kind} ${name}: ${reason}`);
+      report(`could not remove ${kind} ${name}: ${reason}`);
     }
   }
+}
+
+/** Whoever discards what is left wants none of it at home. */
+async function keepLogOf(resource: MarkedResource, request: CleanupRequest): Promise<KeptLog> {
+  const { platform, plan, home, outputDir, secrets, discard, signal } = request;
+  if (discard) return {};
+  const root = plan?.outputDir ?? outputDir;
+  const place = logPlaceOf(resource, { plan, home: home ?? { runs: root, swept: root }, outputDir: root });
+  return keepLog(resource, { platform, place, plan, secrets, signal });
 }
 
 type Storage =
@@ -123,20 +154,24 @@ async function settleStorage(
   }
   if (!discard) request.onBringHome?.();
   const reason = discard ? undefined : await whyNot(access.bringHome, request);
-  if (reason === undefined) return outcome.remove('storage', place.path, access.remove);
+  if (reason === undefined)
+    return outcome.remove({ kind: 'storage', name: place.path }, async () => {
+      await access.remove();
+      return {};
+    });
   outcome.kept.push({ path: place.path, reason, command: `evalsaga cleanup ${invocation} --discard` });
 }
 
 /** Why the folder can't be removed: not all of it came home. `undefined`: it did. */
 async function whyNot(
   bringHome: () => Promise<void>,
-  { patience = { withinMs: 0 }, signal }: CleanupRequest,
+  { patience = { withinMs: 0 }, secrets, signal }: CleanupRequest,
 ): Promise<string | undefined> {
   try {
     await patiently(bringHome, { ...patience, signal });
     return undefined;
   } catch (error) {
     signal?.throwIfAborted();
-    return (error as Error).message;
+    return maskSecrets((error as Error).message, secrets);
   }
 }

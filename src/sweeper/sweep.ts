@@ -5,7 +5,10 @@ import { noteGone } from '../home/gone';
 import { inLanes } from '../home/lanes';
 import type { HomePaths } from '../home/paths';
 import type { LeptonClient } from '../lepton/types';
-import { findMarked, removeMarked } from './marked';
+import { maskSecrets } from '../lepton/masking';
+import { storedPlan } from '../home/run-store';
+import { keepLog, logPlaceOf, type KeptLog } from './keep-log';
+import { findMarked, removeMarked, type MarkedResource } from './marked';
 import { findOrphanStorage, removeOrphanStorage } from './orphan-storage';
 import { isOrphan, type SweepRule } from './orphans';
 import { ownersOf } from './owners';
@@ -26,7 +29,7 @@ export interface SweepRequest {
   readonly platform: LeptonClient;
   /** The same platform as runs name it: their storage is found in what this host knows of them. */
   readonly ref: PlatformRef;
-  readonly home: Pick<HomePaths, 'runs'>;
+  readonly home: Pick<HomePaths, 'runs' | 'swept'>;
   readonly origin: string;
   readonly graceSeconds: number;
   /** The same for what this home marked when its Temporal had another database. Default: as `graceSeconds`. */
@@ -48,7 +51,7 @@ export type SweptResource = Pick<LeftResource, 'kind' | 'name'> & { readonly inv
 
 export interface SweepReport {
   /** Orphans that are gone now (or, in a dry run, would be). */
-  readonly removed: readonly SweptResource[];
+  readonly removed: readonly (SweptResource & KeptLog)[];
   readonly failed: readonly (SweptResource & { readonly reason: string })[];
   /** Endpoints and jobs of runs that live, or too young to judge. */
   readonly spared: number;
@@ -57,7 +60,7 @@ export interface SweepReport {
 }
 
 interface Orphan extends SweptResource {
-  readonly remove: () => Promise<void>;
+  readonly remove: () => Promise<KeptLog>;
 }
 
 /**
@@ -76,16 +79,19 @@ export async function sweep(asked: SweepRequest): Promise<SweepReport> {
     return { removed: [], failed: [], spared: 0, unfinished: notAllSeen };
   }
   const { orphans, storage, spared } = found;
-  const removed: SweptResource[] = [];
+  const removed: SweepReport['removed'][number][] = [];
   const failed: SweepReport['failed'][number][] = [];
   const removeOne = async ({ remove, ...resource }: Orphan): Promise<void> => {
     try {
       request.signal?.throwIfAborted();
-      if (!request.dryRun) await remove();
-      removed.push(resource);
+      removed.push({ ...resource, ...(request.dryRun ? {} : await remove()) });
     } catch (error) {
       asked.signal?.throwIfAborted();
-      failed.push({ ...resource, reason: outOfTime?.aborted ? notReached : (error as Error).message });
+      const secrets = await request.secretsOf(resource.invocation);
+      failed.push({
+        ...resource,
+        reason: outOfTime?.aborted ? notReached : maskSecrets((error as Error).message, secrets),
+      });
     }
   };
   await inLanes(orphans, removedAtOnce, removeOne);
@@ -152,16 +158,32 @@ async function markedOrphans(request: SweepRequest): Promise<{ orphans: Orphan[]
     .filter(({ resource, owner }) => isOrphan(resource, owner, rule))
     .map(({ resource }) => {
       const { kind, name, invocation } = resource;
-      const remove = () => removeMarked(platform, resource, { timeoutMs: removalTimeoutMs, signal });
-      return { kind, name, invocation, remove };
+      return { kind, name, invocation, remove: () => removeOrphan(resource, request) };
     });
   return { orphans, spared: marked.length - orphans.length, rule };
+}
+
+/** Its log goes first: nobody else is left to save it. */
+async function removeOrphan(
+  resource: MarkedResource,
+  { platform, home, secretsOf, signal }: SweepRequest,
+): Promise<KeptLog> {
+  const { invocation } = resource;
+  const plan = await storedPlan(home, invocation);
+  const place = logPlaceOf(resource, { plan, home });
+  const kept = await keepLog(resource, { platform, place, plan, secrets: await secretsOf(invocation), signal });
+  await removeMarked(platform, resource, { timeoutMs: removalTimeoutMs, signal });
+  return kept;
 }
 
 async function storageOrphans(request: SweepRequest, rule: SweepRule): Promise<Orphan[]> {
   const around = { ...request, rule };
   return (await findOrphanStorage(around)).map((found) => {
     const { invocation, storage } = found.run.plan;
-    return { kind: 'storage', name: storage.path, invocation, remove: () => removeOrphanStorage(found, around) };
+    const remove = async (): Promise<KeptLog> => {
+      await removeOrphanStorage(found, around);
+      return {};
+    };
+    return { kind: 'storage', name: storage.path, invocation, remove };
   });
 }

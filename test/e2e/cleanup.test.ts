@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
   commandBench,
@@ -60,6 +60,41 @@ test('a teardown that was refused is finished by the command that was named, and
   const scores = await bench.run(['results', `${invocation}.1`]);
   expect(scores.stdout).toContain('arc_challenge');
   expect(scores.stderr).toMatch(/scores of task 1 are from .*1-arc-challenge\/results.yml, which is home though/);
+});
+
+test('--output-dir wins for a run that this host knows, also where its own folder can\u2019t be written', async () => {
+  const held = { on: 'GET /storage/**/results.yml', times: 'inf', respond: 403 };
+  const platform = await bench.lepton({ faults: [held, refused('/jobs/*')] });
+  const run = await bench.run(['start', bench.config, '--json', ...impatient, '-t', 'hellaswag'], platform.env);
+  const { invocation, tasks } = JSON.parse(run.stdout);
+  const own = path.dirname(tasks[0].outputDir);
+  await rm(own, { recursive: true, force: true });
+  await writeFile(own, 'a file where a folder should be');
+  await setFaults(platform, []);
+  const stuck = await bench.run(['cleanup', invocation], platform.env);
+  expect(stuck).toMatchObject({
+    code: 5,
+    stdout: expect.stringContaining(`cleanup ${invocation} --output-dir FOLDER`),
+  });
+  const rescue = path.join(bench.folder, 'rescue');
+  const { code } = await bench.run(['cleanup', invocation, '--output-dir', rescue], platform.env);
+  expect(code).toBe(0);
+  const saved = path.join(rescue, invocation, path.basename(tasks[0].outputDir));
+  expect(await readFile(path.join(saved, 'results.yml'), 'utf8')).toContain('results');
+  expect(await platform.inventory()).toEqual(emptyInventory);
+});
+
+test('the log of a job that cleanup removes comes home before it goes', async () => {
+  const platform = await bench.lepton({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
+  const started = await bench.run(['start', bench.config, '--detach', '--json'], platform.env);
+  const { invocation } = JSON.parse(started.stdout);
+  await until('the jobs run', async () => (await platform.inventory()).jobs.length === 3);
+  const client = await temporalOf(bench);
+  await terminateAll(client, invocation).finally(() => client.connection.close());
+  const { code, stdout } = await bench.run(['cleanup', invocation, '--json'], platform.env);
+  const { log } = JSON.parse(stdout).removed.find(({ kind }: { kind: string }) => kind === 'job');
+  expect([code, path.basename(log)]).toEqual([0, 'job.log']);
+  expect(await readFile(log, 'utf8')).toContain('Running');
 });
 
 test('from another machine, where nobody knows the run: endpoint, job and storage go, results come there', async () => {

@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { temporal as wire } from '@temporalio/proto';
+import path from 'node:path';
 import { Readable } from 'node:stream';
 import { recordable, workMs } from '../../src/activities/sweep';
 import { createLeptonClient } from '../../src/lepton/client';
@@ -88,7 +89,7 @@ async function run(
       temporal: client,
       platform: createLeptonClient(access, { fetch }),
       ref: { kind: 'lepton', workspace: 'w', url: access.url },
-      home: { runs: folder.path },
+      home: { runs: path.join(folder.path, 'runs'), swept: path.join(folder.path, 'swept') },
       origin,
       graceSeconds: 60,
       secretsOf: () => Promise.resolve([]),

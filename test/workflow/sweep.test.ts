@@ -25,6 +25,7 @@ interface Way {
   readonly dryRun?: boolean;
   readonly temporal?: Client;
   readonly origin?: string;
+  readonly home?: { readonly runs: string; readonly swept: string };
 }
 
 const sweepNow = (scenario: Scenario, way: Way = {}) =>
@@ -32,7 +33,7 @@ const sweepNow = (scenario: Scenario, way: Way = {}) =>
     temporal: way.temporal ?? scenario.client,
     platform: clientOf(scenario),
     ref: { kind: 'local', workspace: 'local' },
-    home: scenario.home,
+    home: way.home ?? scenario.home,
     origin: way.origin ?? 'tests',
     secretsOf: () => Promise.resolve([]),
     graceSeconds: way.graceSeconds ?? -60,
@@ -78,6 +79,50 @@ test('what a terminated run and its terminated tasks left goes, named', async ()
   expect(told(report.removed)).toEqual(names);
   expect(told(dry.removed)).toEqual(names);
   expect(report.failed).toEqual([]);
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
+
+const logOf = (folder: string) => readFile(folder, 'utf8').catch(() => null);
+
+test('logs of what a sweep removes are saved first: with the results at home, else in the home of the sweeper', async () => {
+  const { scenario, plan } = await orphaned();
+  const elsewhere = {
+    runs: path.join(scenario.outputRoot, 'other', 'runs'),
+    swept: path.join(scenario.outputRoot, 'other', 'swept'),
+  };
+  await setFaults(scenario, [{ on: 'DELETE /jobs/*', times: 'inf', respond: 403 }]);
+  const refused = await sweepNow(scenario, { home: elsewhere });
+  expect(refused.failed).toHaveLength(3);
+  await setFaults(scenario, []);
+  const report = await sweepNow(scenario);
+  for (const { folder, jobName } of plan.tasks) {
+    const file = path.join(plan.outputDir, folder, 'logs', 'job.log');
+    expect(await logOf(file)).toContain('Running');
+    expect(report.removed).toContainEqual({ kind: 'job', name: jobName, invocation: plan.invocation, log: file });
+    const other = path.join(elsewhere.swept, plan.invocation, 'logs', `${jobName}.log`);
+    expect(await logOf(other)).toContain('Running');
+  }
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
+
+test('a log that can\u2019t be had holds up no deletion, and is said to be lost', async () => {
+  const { scenario } = await orphaned();
+  await setFaults(scenario, [{ on: 'GET /jobs/*/replicas/**', times: 'inf', respond: 403 }]);
+  const report = await sweepNow(scenario);
+  const jobs = report.removed.filter(({ kind }) => kind === 'job');
+  expect(jobs.map(({ logLost }) => logLost)).toEqual(jobs.map(() => expect.stringContaining('403')));
+  expect((await scenario.platform.inventory()).jobs).toEqual([]);
+});
+
+test('the log of a terminated task\u2019s job comes home, although nobody knows the job\u2019s id any more', async () => {
+  const scenario = await bench.scenario(longJobs);
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['alone'] });
+  await scenario.start(plan);
+  await scenario.until(plan, ({ tasks }) => tasks[0]?.phase === 'running job');
+  await scenario.client.workflow.getHandle(taskWorkflowId(plan.invocation, 0)).terminate('by an operator');
+  await scenario.closed(plan);
+  const [task] = plan.tasks;
+  expect(await logOf(path.join(plan.outputDir, task?.folder ?? '', 'logs', 'job.log'))).toContain('Running');
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 

@@ -33,11 +33,13 @@ import { openSession, runAddress } from '../session';
 export const cleanup: CommandBody = async (input, context) => {
   const { home, output } = context;
   const invocation = await fullId(input, context);
-  const outputDir = path.resolve(context.cwd, textOption(input, 'outputDir') ?? 'results', invocation);
+  const wanted = textOption(input, 'outputDir');
+  const outputDir = path.resolve(context.cwd, wanted ?? 'results', invocation);
   const stored = await storedPlan(home, invocation);
   const question = { invocation, stored, force: flag(input, 'force'), terminate: flag(input, 'terminate') };
   const known = await askTemporal(question, context);
-  const plan = stored ?? (known.plan && { ...known.plan, outputDir });
+  // A folder that is given wins: the run's own may be the very one that can't be written.
+  const plan = stored && wanted === undefined ? stored : inFolder(stored ?? known.plan, outputDir);
   const access = await platformAccess({ plan, input, context });
   const patience = patienceOf(output);
   const platform = createLeptonClient(access, { patience });
@@ -47,6 +49,7 @@ export const cleanup: CommandBody = async (input, context) => {
     platform,
     invocation,
     plan,
+    home,
     storage: storagePlace(textOption(input, 'storage')),
     origin: known.origin,
     secrets: secrets.values,
@@ -73,13 +76,16 @@ export const cleanup: CommandBody = async (input, context) => {
   return outcomeOf(report);
 };
 
+const inFolder = (plan: RunPlan | undefined, outputDir: string): RunPlan | undefined => plan && { ...plan, outputDir };
+
 const unmasked = (names: readonly string[]): string =>
   `nobody knows here what ${names.join(', ')} held in this run, so it can't be masked in what comes home; set it, as it was, to have that done`;
 
+type Gone = Pick<CleanupReport['removed'][number], 'kind' | 'name'>;
+
 /** Of all that the run can have made, what a cleanup did not find, or removed: also what somebody else had removed. */
-function goneNow(plan: RunPlan | undefined, { removed, left, kept, unseen }: CleanupReport): CleanupReport['removed'] {
-  const isLeft = ({ kind, name }: CleanupReport['removed'][number]): boolean =>
-    left.some((one) => one.kind === kind && one.name === name);
+function goneNow(plan: RunPlan | undefined, { removed, left, kept, unseen }: CleanupReport): readonly Gone[] {
+  const isLeft = ({ kind, name }: Gone): boolean => left.some((one) => one.kind === kind && one.name === name);
   const made = (plan?.tasks ?? []).flatMap(({ endpointName, jobName }) => [
     ...(endpointName === null ? [] : [{ kind: 'endpoint', name: endpointName } as const]),
     { kind: 'job', name: jobName } as const,
@@ -93,7 +99,8 @@ function summary(invocation: string, { removed, left, kept, unseen }: CleanupRep
   const lines = [
     ...left.map(({ kind, name, reason }) => `left: ${kind} ${name} (${reason})`),
     ...kept.map(
-      ({ path: folder, reason, command }) => `kept: ${folder} (${reason}); to remove it all the same: ${command}`,
+      ({ path: folder, reason, command }) =>
+        `kept: ${folder} (${reason}); to bring it to another folder: evalsaga cleanup ${invocation} --output-dir FOLDER; to remove it all the same: ${command}`,
     ),
     ...(unseen === null ? [] : [`storage: ${unseen}`]),
   ];

@@ -44,7 +44,10 @@ export const sweep: CommandBody = async (input, context) => {
   if (wantsJson(input)) output.json(report);
   else {
     const verb = dryRun ? 'would remove' : 'removed';
-    const lines = report.removed.map(({ kind, name, invocation }) => `${verb} ${kind} ${name} of run ${invocation}`);
+    const lines = report.removed.map(
+      ({ kind, name, invocation, log, logLost }) =>
+        `${verb} ${kind} ${name} of run ${invocation}${log === undefined ? '' : `; its log: ${log}`}${logLost === undefined ? '' : `; its log could not be saved: ${logLost}`}`,
+    );
     const failures = report.failed.map(({ kind, name, reason }) => `could not remove ${kind} ${name}: ${reason}`);
     output.answer([...lines, ...failures, `${verb} ${report.removed.length}, spared ${report.spared}`].join('\n'));
   }
