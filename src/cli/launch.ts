@@ -191,7 +191,7 @@ function conclude(end: {
   const { invocation } = run.snapshot;
   if (json) output.json(runDocument(run, runUrl(session, invocation)));
   else {
-    const scores = scoresTable(run.snapshot, output.answerWidth());
+    const scores = scoresTable({ ...run.snapshot, samplings: run.about?.samplings }, output.answerWidth());
     if (scores !== '') output.answer(scores);
   }
   const closing = {

@@ -7,7 +7,7 @@ meaning is told on standard error and in `evalsaga_notes.json` in the output fol
 
 Reads the file named by EVALSAGA_LOCAL_HARNESS:
   {"nemoEvaluator": path, "offlineData": path of offline-data.json or null, "tokenizers": [{"url", "model", "folder"}],
-   "folders": [{"container", "host"}]}
+   "withoutTokenizer": [why the weights that are served have none], "folders": [{"container", "host"}]}
 """
 
 import argparse
@@ -81,10 +81,27 @@ def complete(command: Command, settings: dict) -> tuple:
             additions[f"{params}.extra.tokenizer"] = folder
         if command.get(f"{params}.extra.tokenizer_backend") is None:
             additions[f"{params}.extra.tokenizer_backend"] = "huggingface"
+    elif endpoint_type == "completions":
+        refuse_without_tokenizer(command, definition, settings)
     if not settings["offlineData"]:
         return additions, []
     shots, notes = offline_shots(command, definition, json.loads(Path(settings["offlineData"]).read_text(encoding="utf-8")))
     return {**additions, **shots}, notes
+
+
+def refuse_without_tokenizer(command: Command, definition: dict, settings: dict) -> None:
+    """Before the harness asks a hub, which can't be reached, for the tokenizer of a model that it does not have."""
+    asked, backend = (command.get(f"config.params.extra.{key}") for key in ("tokenizer", "tokenizer_backend"))
+    if backend is None:
+        backend = definition.get("params", {}).get("extra", {}).get("tokenizer_backend")
+    at_hand = asked is not None and Path(str(asked)).exists()
+    reasons = settings.get("withoutTokenizer", [])
+    if at_hand or not reasons or not settings["offlineData"] or backend != "huggingface":
+        return
+    refuse(
+        f"This task needs the model's tokenizer. None can be made of {'; '.join(reasons)}, and the hub can't be reached. "
+        "Give its folder in config.params.extra.tokenizer, or choose tasks for chat endpoints."
+    )
 
 
 def is_out_of_reach(tokenizer, settings: dict) -> bool:

@@ -48,7 +48,9 @@ async function provisionEvaluation(
   const harness = await provisionHarness(options);
   const [offlineData, tokenizer] = await Promise.all([
     provisionDatasets({ ...options, harness }),
-    weightsReady.then((weights) => provisionTokenizer({ ...options, harness, weights })),
+    weightsReady
+      .then((weights) => provisionTokenizer({ ...options, harness, weights }))
+      .then((made) => (made.kind === 'folder' ? made.folder : undefined)),
   ]);
   return { harness, offlineData, tokenizer };
 }

@@ -1,7 +1,8 @@
 import type { RunDescription } from '../client';
 import type { RunVerdict } from './outcome';
-import { verdict as taskVerdict } from './progress-lines';
 import { costLine } from './cost';
+import { failureLines } from './failures';
+import { lastEnd } from './run-document';
 import { elapsed } from './elapsed';
 import { leftAndKept, scoresSince } from './run-status';
 import { scoresCaveats } from './scores';
@@ -23,7 +24,7 @@ export interface Closing {
 export function closingLines({ run, verdict, outputDir, program, now, style = plainStyle }: Closing): string[] {
   const { snapshot, failure } = run;
   const count = (outcome: string): number => snapshot.tasks.filter((task) => task.outcome === outcome).length;
-  const took = elapsed({ startedAt: snapshot.startedAt, endedAt: lastEnd(run) }, now);
+  const took = elapsed({ startedAt: snapshot.startedAt, endedAt: lastEnd(run.snapshot) }, now);
   const counts = ['succeeded', 'failed', 'cancelled'].flatMap((name) =>
     count(name) > 0 ? [`${count(name)} ${name}`] : [],
   );
@@ -31,10 +32,7 @@ export function closingLines({ run, verdict, outputDir, program, now, style = pl
   const lines = [
     `${paint(`run ${snapshot.invocation}: ${verdict}`)} (${counts.join(', ') || 'no task ended'}; ${took})`,
   ];
-  for (const task of snapshot.tasks) {
-    if (task.outcome === 'succeeded') continue;
-    lines.push(`  ${task.index} ${harmlessLine(task.name)}: ${taskVerdict(task)}`);
-  }
+  lines.push(...failureLines(snapshot.tasks).map((line) => `  ${line}`));
   if (failure)
     lines.push(
       ...harmlessText(failure.message)
@@ -61,11 +59,6 @@ export function resultNotes({ tasks }: Pick<RunDescription['snapshot'], 'tasks'>
   return [...byNote].map(
     ([note, indices]) => `note on ${indices.length === 1 ? 'task' : 'tasks'} ${indices.join(', ')}: ${note}`,
   );
-}
-
-function lastEnd({ snapshot }: RunDescription): string | null {
-  const ends = snapshot.tasks.flatMap(({ endedAt }) => (endedAt === null ? [] : [endedAt])).sort();
-  return ends.at(-1) ?? null;
 }
 
 function nextCommands({ snapshot }: RunDescription, program: string): string[] {

@@ -1,5 +1,6 @@
 import type { EndpointPlan, RunPlan } from '../contract/plan';
 import { masked } from '../contract/secret-url';
+import { runConfigIn } from '../config/plan/read-script';
 import { costEstimate } from './cost';
 import { renderDeployment, renderJob } from '../lepton/render';
 
@@ -38,6 +39,8 @@ export function dryRunDocument(plan: RunPlan): object {
         : {}),
       job: {
         name: task.jobName,
+        // Within the spec it is data that nobody can read.
+        run_config: runConfigIn(task.job.container.command) ?? null,
         spec: renderJob(task.job, {
           ...contextOf(plan, task.index, task.job.nodeGroup),
           modelUrl: modelUrl(plan.endpoint, task.endpointPath),

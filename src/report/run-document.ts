@@ -1,10 +1,12 @@
-import type { RunDescription } from '../client';
+import type { RunDescription, Sampling } from '../client';
 import {
   metricsLeftOut,
   type KeptStorage,
   type LeftResource,
   type Metrics,
+  type RunPhase,
   type TaskError,
+  type TaskPhase,
   type TaskSnapshot,
 } from '../contract/state';
 import { costDocument, type CostDocument } from './cost';
@@ -13,11 +15,22 @@ import { costDocument, type CostDocument } from './cost';
 export interface RunDocument {
   readonly invocation: string;
   readonly status: RunDescription['status'];
+  readonly phase: RunPhase;
+  /** While `status` is `running`: teardown is under way. */
+  readonly cancelRequested: boolean;
   readonly platform: 'lepton' | 'local';
   readonly model: string;
   /** `null` where the Web UI's address is not known. */
   readonly webUi: string | null;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  /** When its last task ended; `null` while it runs. */
+  readonly endedAt: string | null;
+  /** Folder of its results; `null`: not known on this machine. */
+  readonly outputDir: string | null;
   readonly tasks: readonly TaskDocument[];
+  /** Why the run as a whole ended badly. */
+  readonly error: TaskError | null;
   /** Only of a run with `execution.budget`. */
   readonly cost?: CostDocument;
   readonly teardown: { readonly left: readonly LeftResource[]; readonly kept: readonly KeptStorage[] };
@@ -27,8 +40,19 @@ export interface TaskDocument {
   readonly index: number;
   readonly name: string;
   readonly status: 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled';
+  readonly phase: TaskPhase;
+  /** What was seen last on the platform; `null` once the task is done. */
+  readonly message: string | null;
+  /** What must be known to read the scores and to find the logs, e.g. that a task was run without examples. */
+  readonly notes: readonly string[];
+  /** ISO 8601. */
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
   readonly endpoint: string | null;
+  readonly endpointUrl: string | null;
   readonly job: string | null;
+  /** How much of the task is evaluated; `null`: not known on this machine. */
+  readonly samples: Omit<Sampling, 'index'> | null;
   readonly metrics: Metrics;
   /** How many metrics the task's `results.yml` holds, standard errors included. */
   readonly metricsTotal: number;
@@ -49,10 +73,16 @@ export function runDocument(run: RunDescription, webUi: string | null, nowMs = D
   return {
     invocation,
     status: run.status,
+    phase: run.snapshot.phase,
+    cancelRequested: run.cancelRequested,
     platform,
     model,
     webUi,
+    startedAt: run.snapshot.startedAt,
+    endedAt: run.status === 'running' ? null : lastEnd(run.snapshot),
+    outputDir: run.about?.outputDir ?? null,
     tasks: tasks.map((task) => taskDocument(run, task)),
+    error: run.failure,
     ...(cost === null ? {} : { cost }),
     teardown: { left, kept },
   };
@@ -64,8 +94,16 @@ function taskDocument(run: RunDescription, task: TaskSnapshot): TaskDocument {
     index,
     name,
     status: outcome ?? (phase === 'pending' ? 'pending' : 'running'),
+    phase,
+    message: phase === 'done' ? null : task.message,
+    // A task's last words are about its results.
+    notes: phase === 'done' && task.message !== null ? [task.message] : [],
+    startedAt: task.startedAt,
+    endedAt: task.endedAt,
     endpoint,
+    endpointUrl: task.endpointUrl,
     job,
+    samples: samplesOf(run, index),
     metrics: finiteMetrics(metrics),
     metricsTotal: task.metricsTotal ?? Object.keys(metrics).length,
     ...((metricsLeftOut(task) ?? 0) > 0 ? { metricsTruncated: true } : {}),
@@ -75,6 +113,20 @@ function taskDocument(run: RunDescription, task: TaskSnapshot): TaskDocument {
     error: error ?? (outcome === 'succeeded' ? null : run.failure),
   };
 }
+
+function samplesOf({ about }: RunDescription, wanted: number): TaskDocument['samples'] {
+  const found = about?.samplings.find(({ index }) => index === wanted);
+  if (!found) return null;
+  const { limit, evaluated, of } = found;
+  return { limit, evaluated, of };
+}
+
+/** When the last of the tasks ended; `null`: none has. Pure. */
+export const lastEnd = ({ tasks }: RunDescription['snapshot']): string | null =>
+  tasks
+    .flatMap(({ endedAt }) => endedAt ?? [])
+    .sort()
+    .at(-1) ?? null;
 
 function metricsFrom({ since }: RunDescription, index: number): Pick<TaskDocument, 'metricsFrom'> {
   const scores = since?.scores.find((candidate) => candidate.index === index);

@@ -1,11 +1,11 @@
 import type { RunDescription } from '../client';
 import { costLine } from './cost';
+import { failureLines } from './failures';
 import { elapsed } from './elapsed';
 import { runTable, type RunTable } from './run-table';
 import { scoresCaveats, scoresTable } from './scores';
 import { plainStyle } from './style';
 import { harmlessLine, harmlessText } from './terminal-text';
-import { verdict } from './progress-lines';
 
 export interface RunStatus extends Omit<RunTable, 'snapshot'> {
   readonly run: RunDescription;
@@ -14,14 +14,12 @@ export interface RunStatus extends Omit<RunTable, 'snapshot'> {
 /** Everything that can be said of a run at this moment. Pure. */
 export function statusText({ run, now, width, style = plainStyle }: RunStatus): string {
   const { snapshot, failure } = run;
-  const scores = scoresTable(snapshot, width);
+  const scores = scoresTable({ ...snapshot, samplings: run.about?.samplings }, width);
   return [
     headline(run, now),
     runTable({ snapshot, now, width, style, saysErrors: true }),
     ...costLine(snapshot, now),
-    ...snapshot.tasks.flatMap((task) =>
-      task.error ? [`${task.index} ${harmlessLine(task.name)}: ${verdict(task)}`] : [],
-    ),
+    ...failureLines(snapshot.tasks.filter(({ error }) => error !== null)),
     ...(failure ? [harmlessText(failure.message)] : []),
     ...leftAndKept(snapshot).map((line) => style.warn(line)),
     ...goneSince(run),

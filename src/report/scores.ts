@@ -1,8 +1,16 @@
 import Table from 'cli-table3';
+import type { Sampling } from '../client';
 import { metricsLeftOut, type Metrics, type RunSnapshot } from '../contract/state';
 import { bare } from './overview';
 import { harmlessLine, shortenedInside } from './terminal-text';
 
+/** What a table of scores is made of. */
+export interface Scored extends Pick<RunSnapshot, 'tasks'> {
+  readonly samplings?: readonly Sampling[] | undefined;
+}
+
+/** Border and padding of a column. */
+const columnFrame = 3;
 /** Borders and padding of five columns. */
 const frame = 16;
 /** Behind the name of a task whose job was interrupted. */
@@ -15,13 +23,15 @@ const leastName = 16;
  * `width` characters (default: files and pipes, which take any), and never so that two of a task's read the same. Pure. `''`: there
  * are none.
  */
-export function scoresTable(snapshot: Pick<RunSnapshot, 'tasks'>, width = Infinity): string {
+export function scoresTable(scored: Scored, width = Infinity): string {
+  const counts = new Map((scored.samplings ?? []).map((sampling) => [sampling.index, sampleCount(sampling)]));
+  const isCounted = [...counts.values()].some((count) => count !== '');
   const table = new Table({
-    head: ['#', 'Task', 'Metric', 'Value', '± stderr'],
-    colAligns: ['right', 'left', 'left', 'right', 'right'],
+    head: ['#', 'Task', 'Metric', 'Value', '± stderr', ...(isCounted ? ['n'] : [])],
+    colAligns: ['right', 'left', 'left', 'right', 'right', 'right'],
     ...bare,
   });
-  const tasks = snapshot.tasks.map(({ index, name, metrics, partial }) => ({
+  const tasks = scored.tasks.map(({ index, name, metrics, partial }) => ({
     index,
     name,
     mark: partial ? partialMark : '',
@@ -33,7 +43,8 @@ export function scoresTable(snapshot: Pick<RunSnapshot, 'tasks'>, width = Infini
   const numbers =
     longest(tasks.map(({ index }) => String(index))) +
     longest(['Value', ...rowsOfAll.map(([, value]) => value)]) +
-    longest(['± stderr', ...rowsOfAll.map(([, , error]) => error)]);
+    longest(['± stderr', ...rowsOfAll.map(([, , error]) => error)]) +
+    (isCounted ? longest([...counts.values()]) + columnFrame : 0);
   const room = Math.max(2 * leastName, width - frame - numbers - (isAnyPartial ? partialMark.length : 0));
   // The task's name is worth less than the metric's: its number is there too.
   const nameFit = Math.min(longest(tasks.map(({ name }) => name)), Math.max(leastName, Math.floor(room / 3)));
@@ -42,7 +53,14 @@ export function scoresTable(snapshot: Pick<RunSnapshot, 'tasks'>, width = Infini
     const shown = namesToShow(name, rows, room - nameFit);
     const task = shortenedInside(name.length > nameFit ? withoutHarness(name) : name, nameFit);
     for (const [at, [, value, error]] of rows.entries()) {
-      table.push([String(index), `${task}${mark}`, shown[at], value, error]);
+      table.push([
+        String(index),
+        `${task}${mark}`,
+        shown[at],
+        value,
+        error,
+        ...(isCounted ? [counts.get(index) ?? ''] : []),
+      ]);
       count += 1;
     }
   }
@@ -63,6 +81,12 @@ export function scoresCaveats({ tasks }: Pick<RunSnapshot, 'tasks'>): string[] {
         : []),
     ];
   });
+}
+
+/** `10 of 10042`, `10042`; `limit 10` where nobody says how many there were; `''`: nothing is known. Pure. */
+export function sampleCount({ limit, evaluated, of }: Sampling): string {
+  if (evaluated === null) return limit === null ? '' : `limit ${limit}`;
+  return of === null || of === evaluated ? String(evaluated) : `${evaluated} of ${of}`;
 }
 
 /** The metrics' names as they fit. Where not all do, what stands in the column beside them goes first, then their middle. */

@@ -15,6 +15,7 @@ import { recordedSnapshot } from '../results/recorded';
 import { planInHistory } from '../temporal/run-input';
 import { answerWithinMs, workerWithinMs } from '../temporal/deadlines';
 import { isOutage, isUnanswered } from '../temporal/grpc';
+import { aboutRun, type About } from './about';
 import { RunNotFound } from './errors';
 import { stallsOf } from './stalled';
 import { withTasksSince, withTasksSoFar } from './left-tasks';
@@ -33,6 +34,8 @@ export interface RunDescription {
   readonly isUnheard: boolean;
   /** What came after the run's end, and is in `snapshot` already; absent: nothing did, as far as this host knows. */
   readonly since?: Since;
+  /** What qualifies its numbers; not in each look at an open run. */
+  readonly about?: About;
 }
 
 /** One look at a run, open or closed. Throws `RunNotFound`. */
@@ -75,6 +78,7 @@ async function look(client: Client, { invocation, home, heard, isLast }: Look): 
     taskQueue: description.taskQueue,
     isUnheard: isUnheard && closing === undefined,
     ...(since ? { since } : {}),
+    ...(closing || isLast ? { about: await aboutRun(client, last, home) } : {}),
   };
 }
 

@@ -245,14 +245,15 @@ describe('streamed log probabilities', () => {
 describe('around it', () => {
   test('the tokenizer folder for the harness counts as the server does', async () => {
     const harness = await provisionHarness({ home });
-    const folder = await provisionTokenizer({ home, harness, weights });
+    const made = await provisionTokenizer({ home, harness, weights });
+    const folder = made.kind === 'folder' ? made.folder : made.reason;
     const code = `
 import json, sys
 from transformers import AutoTokenizer
 tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
 print(json.dumps([tokenizer.encode(text) for text in json.loads(sys.argv[2])]))`;
     const texts = [...TEXTS, ' leading', 'trailing ', '\n\n\t x', "it's we'll 1234567890", 'ÀÉ ñ 한국어 \u00a0', ''];
-    const { stdout } = await execa(harness.python, ['-c', code, folder ?? '', JSON.stringify(texts)]);
+    const { stdout } = await execa(harness.python, ['-c', code, folder, JSON.stringify(texts)]);
     expect(JSON.parse(stdout)).toEqual(await Promise.all(texts.map(tokenize)));
   }, 300_000);
 

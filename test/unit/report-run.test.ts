@@ -117,6 +117,19 @@ describe('scores', () => {
     expect(Math.max(...lines(table).map((line) => line.length))).toBeLessThanOrEqual(width);
   });
 
+  test('how many samples a score is of stands beside it', () => {
+    const tasks = [0, 1, 2].map((index) => taskOf({ index, metrics: { acc: 0.3 } }));
+    const samplings = [
+      { index: 0, limit: 10, evaluated: 10, of: 10_042 },
+      { index: 1, limit: null, evaluated: 500, of: 500 },
+      { index: 2, limit: 10, evaluated: null, of: null },
+    ];
+    const table = scoresTable({ tasks, samplings }, 79);
+    for (const count of [/10 of 10042 │/, / 500 │/, /limit 10 │/]) expect(table).toMatch(count);
+    expect(Math.max(...lines(table).map((line) => line.length))).toBeLessThanOrEqual(79);
+    expect(scoresTable({ tasks })).not.toMatch(/│ +n │/);
+  });
+
   test('names that would be the same when cut stay whole', () => {
     const long = (middle: string): string => `${'a'.repeat(40)}${middle}${'b'.repeat(40)}`;
     const tasks = [taskOf({ metrics: { [long('1')]: 0.1, [long('2')]: 0.2 } })];
@@ -139,17 +152,30 @@ describe('JSON document', () => {
     job: 'j',
     metrics: { acc: Number.NaN, n: 10 },
     outputDir: '/r/0',
+    message: '0-shot',
   });
 
+  const about = { outputDir: '/r', samplings: [{ index: 0, limit: 10, evaluated: 10, of: 10_042 }] };
+
   test('has the promised keys and is valid JSON whatever the numbers', () => {
-    const document = JSON.parse(JSON.stringify(runDocument(runOf('succeeded', [task]), 'http://ui')));
-    expect(Object.keys(document)).toEqual(['invocation', 'status', 'platform', 'model', 'webUi', 'tasks', 'teardown']);
+    const document = JSON.parse(JSON.stringify(runDocument(runOf('succeeded', [task], { about }), 'http://ui')));
+    expect(Object.keys(document)).toEqual([
+      ...['invocation', 'status', 'phase', 'cancelRequested', 'platform', 'model', 'webUi', 'startedAt', 'endedAt'],
+      ...['outputDir', 'tasks', 'error', 'teardown'],
+    ]);
     expect(document.tasks[0]).toEqual({
       index: 0,
       name: 'hellaswag',
       status: 'succeeded',
+      phase: 'done',
+      message: null,
+      notes: ['0-shot'],
+      startedAt: null,
+      endedAt: null,
       endpoint: 'es-01234567-0',
+      endpointUrl: null,
       job: 'j',
+      samples: { limit: 10, evaluated: 10, of: 10042 },
       metrics: { acc: 'NaN', n: 10 },
       metricsTotal: 2,
       outputDir: '/r/0',
@@ -170,6 +196,7 @@ describe('JSON document', () => {
   test('while it runs, tasks are pending or running', () => {
     const { tasks } = runDocument(runOf('running', [taskOf(), taskOf({ index: 1, phase: 'ready' })]), null);
     expect(tasks.map(({ status }) => status)).toEqual(['pending', 'running']);
+    expect(tasks.map(({ phase }) => phase)).toEqual(['pending', 'ready']);
   });
 });
 
@@ -188,6 +215,15 @@ describe('closing words', () => {
     expect(text[0]).toBe(`run ${invocation}: failed (1 failed; 55 s)`);
     expect(text).toContain('  0 hellaswag: failed (CUDA out of memory)');
     expect(text).toContain(`  evalsaga logs ${invocation}.0`);
+  });
+
+  test('say once why several tasks failed', () => {
+    const alike = [0, 1, 2, 3].map((index) => ({ ...failed, index, name: `task-${index}` }));
+    const other = { ...failed, index: 4, name: 'other', error: { type: 'JobFailed', message: 'disk full' } };
+    const text = closingLines({ run: runOf('failed', [...alike, other]), verdict: 'failed', ...closing });
+    expect(text).toContain('  tasks 0, 1, 2, 3: failed (CUDA out of memory)');
+    expect(text).toContain('  4 other: failed (disk full)');
+    expect(text.join('\n').match(/CUDA/g)).toHaveLength(1);
   });
 
   test('name what is left and how to remove it, and what was kept', () => {

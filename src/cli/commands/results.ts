@@ -25,7 +25,7 @@ export const results: CommandBody = async (input, context) => {
     output.json(runDocument(run, runUrl(session, invocation)));
     return done;
   }
-  const scores = scoresTable(run.snapshot, output.answerWidth());
+  const scores = scoresTable({ ...run.snapshot, samplings: run.about?.samplings }, output.answerWidth());
   output.answer(scores === '' ? `run ${invocation} has no scores (${run.status})` : scores);
   for (const task of tasks) {
     if (Object.keys(task.metrics).length === 0)

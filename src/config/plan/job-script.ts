@@ -22,6 +22,9 @@ export interface JobScript {
   readonly runtimeVariables: readonly { readonly name: string; readonly from: string }[];
 }
 
+/** In the job's own work folder. */
+export const runConfigFile = 'run_config.yml';
+
 /** Linux takes at most 128 KiB in one argument; the loader around the script needs a little. */
 export const maxCommandBytes = 120 * 1024;
 
@@ -50,7 +53,7 @@ export function jobScript(script: JobScript): string {
     'mkdir -p "$out" || exit 73',
     'rm -f "$out/.evalsaga_interrupted" "$out/.nemo_evaluator_interrupted"',
     ...script.runtimeVariables.map(({ name, from }) => `export ${name}="\${${from}-}"`),
-    ...file('run_config.yml', runConfig),
+    ...file(runConfigFile, runConfig),
     ...(preCmd === null ? [] : file('pre_cmd.sh', preCmd)),
     ...(postCmd === null ? [] : file('post_cmd.sh', postCmd)),
     ...body(script),
@@ -87,7 +90,7 @@ function body(script: JobScript): string[] {
       ? []
       : ['. "$work/pre_cmd.sh" || { code=$?; echo "pre_cmd ended with code $code" >&2; exit "$code"; }']),
     '[ -z "$interrupted" ] || exit 143',
-    `set -- run_eval --run_config "$work/run_config.yml" --output_dir "$out"${ownUrl ? '' : ` --model_url ${url}`}`,
+    `set -- run_eval --run_config "$work/${runConfigFile}" --output_dir "$out"${ownUrl ? '' : ` --model_url ${url}`}`,
     '$bound "$evaluator" "$@" &',
     'child=$!',
     '[ -z "$interrupted" ] || kill -TERM "$child" 2>/dev/null',

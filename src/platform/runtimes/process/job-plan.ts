@@ -102,7 +102,8 @@ async function harnessEnvironment(
   await writePrivateJson(settings, {
     nemoEvaluator: path.join(harness.bin, 'nemo-evaluator'),
     offlineData: offline ? path.join(offline, 'offline-data.json') : null,
-    tokenizers,
+    tokenizers: tokenizers.found,
+    withoutTokenizer: tokenizers.missing,
     // A run config may come as data, in which the command's words can't be rewritten.
     folders: options.mappings,
   });
@@ -120,17 +121,64 @@ async function harnessEnvironment(
   };
 }
 
-/** Tokenizer folders of what is served on this machine, and of the built-in model wherever it is served. */
+interface TokenizerEntry {
+  /** Of the endpoint; `null`: wherever the model is served. */
+  readonly url: string | null;
+  readonly model: string;
+  readonly folder: string;
+}
+
+/** Tokenizer folders of what this job may ask, and why some of it has none. */
 async function findTokenizers(
   options: PlanJobOptions,
   harness: Harness,
-): Promise<{ url: string | null; model: string; folder: string }[]> {
-  const builtIn = { url: null, model: BUILT_IN_MODEL, weights: await builtInWeights(options) };
-  const found = await Promise.all(
-    [...options.served, builtIn].map(async ({ url, model, weights }) => {
-      const folder = await provisionTokenizer({ ...options, harness, weights });
-      return folder === undefined ? [] : [{ url, model, folder }];
-    }),
+): Promise<{ readonly found: TokenizerEntry[]; readonly missing: string[] }> {
+  const wanted = tokenizersFor(options);
+  const all = [
+    ...wanted.served,
+    ...(wanted.builtIn ? [{ url: null, model: BUILT_IN_MODEL, weights: await builtInWeights(options) }] : []),
+  ];
+  const made = await Promise.all(
+    all.map(async ({ url, model, weights }) => ({
+      url,
+      model,
+      weights,
+      tokenizer: await provisionTokenizer({ ...options, harness, weights }),
+    })),
   );
-  return found.flat();
+  const missing = made.flatMap(({ weights, tokenizer }) =>
+    tokenizer.kind === 'none' ? [`${path.basename(weights)}: ${tokenizer.reason}`] : [],
+  );
+  for (const reason of new Set(missing)) {
+    options.report(
+      `no tokenizer can be made of ${reason}. Tasks that score texts by log-probabilities need one: ` +
+        "give its folder in the task's config.params.extra.tokenizer.",
+    );
+  }
+  return {
+    found: made.flatMap(({ url, model, tokenizer }) =>
+      tokenizer.kind === 'folder' ? [{ url, model, folder: tokenizer.folder }] : [],
+    ),
+    missing: [...new Set(missing)],
+  };
+}
+
+/** Variable of a job with the URL that it asks, as the product sets it. */
+const modelUrlVariable = 'EVALSAGA_MODEL_URL';
+
+/**
+ * Whose tokenizers a job may need: those of the endpoint that it asks. A job that asks an endpoint of somebody else's may still find the
+ * built-in model there. Where it does not say in the clear what it asks, it may be any. Chat endpoints take text, so that none is
+ * needed. Pure.
+ */
+export function tokenizersFor({ spec, served }: Pick<PlanJobOptions, 'spec' | 'served'>): {
+  readonly served: readonly ServedWeights[];
+  readonly builtIn: boolean;
+} {
+  const asked = spec.envs?.find(({ name }) => name === modelUrlVariable)?.value;
+  if (asked?.replace(/[?#].*$/, '').endsWith('/chat/completions')) return { served: [], builtIn: false };
+  const texts = [...(spec.container?.command ?? []), ...(spec.envs ?? []).map(({ value }) => value ?? '')];
+  const named = served.filter(({ url }) => texts.some((text) => text.includes(`${url}/`)));
+  if (named.length > 0) return { served: named, builtIn: false };
+  return { served: asked === undefined ? served : [], builtIn: true };
 }
