@@ -26,7 +26,7 @@ export interface WorkerRequest {
   readonly home: HomePaths;
   /**
    * `TEMPORAL_*` (address and credentials; required), `EVALSAGA_TASK_QUEUE`, `EVALSAGA_LOG_LEVEL`,
-   * `EVALSAGA_REQUEST_TIMEOUT` (seconds), `EVALSAGA_ENCRYPTION_KEY_FILE`.
+   * `EVALSAGA_REQUEST_TIMEOUT`, `EVALSAGA_REFUSAL_PATIENCE` (seconds), `EVALSAGA_ENCRYPTION_KEY_FILE`.
    */
   readonly env: Env;
 }
@@ -78,9 +78,7 @@ async function openWorker(
       identity: `evalsaga@${hostname()}:${process.pid}`,
       dataConverter: encryption.dataConverter,
       ...workflowSource(encryption),
-      activities: createActivities(
-        createWorkerDependencies({ home, env, origin, requestTimeoutMs: requestTimeoutMs(env) }),
-      ),
+      activities: createActivities(createWorkerDependencies({ home, env, origin, ...bounds(env) })),
       // Looks are short and many; what they cost the platform is bounded by sharing them, not here.
       maxConcurrentActivityTaskExecutions: 200,
       ...grace,
@@ -93,13 +91,22 @@ async function openWorker(
   }
 }
 
-/** Milliseconds that a platform may take to answer one request; `undefined` leaves the client's default. */
-function requestTimeoutMs({ EVALSAGA_REQUEST_TIMEOUT: text }: Env): number | undefined {
+/** How patient the worker is with a platform; what is `undefined` is left to the defaults. */
+function bounds(env: Env): { requestTimeoutMs: number | undefined; refusalPatienceMs: number | undefined } {
+  return {
+    // Beyond that a request would outlive the attempt of the activity that sent it.
+    requestTimeoutMs: secondsOf(env, 'EVALSAGA_REQUEST_TIMEOUT', 60),
+    refusalPatienceMs: secondsOf(env, 'EVALSAGA_REFUSAL_PATIENCE', 3_600),
+  };
+}
+
+/** In milliseconds. */
+function secondsOf(env: Env, name: string, most: number): number | undefined {
+  const text = env[name];
   if (text === undefined || text === '') return undefined;
   const seconds = Number(text);
-  // Beyond that a request would outlive the attempt of the activity that sent it.
-  if (Number.isFinite(seconds) && seconds > 0 && seconds <= 60) return seconds * 1000;
-  throw new InfrastructureError(`EVALSAGA_REQUEST_TIMEOUT takes seconds from 0 to 60, not "${text}".`);
+  if (Number.isFinite(seconds) && seconds > 0 && seconds <= most) return seconds * 1000;
+  throw new InfrastructureError(`${name} takes seconds from 0 to ${most}, not "${text}".`);
 }
 
 /** The bundle that the build made, of which there is one that has failures encrypted; from sources it is bundled anew. */

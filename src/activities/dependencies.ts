@@ -23,6 +23,8 @@ export interface ActivityDependencies {
   forgetStaleSecrets(client: Client): Promise<unknown>;
   /** Marks resources as belonging to this Temporal installation. */
   readonly origin: string;
+  /** Milliseconds for which refusals in a row are taken for passing; default: `refusalPatienceMs`. */
+  readonly refusalPatienceMs?: number | undefined;
   /** Folder with what is known of each run on this host (see HomePaths.runs). */
   readonly runsFolder: string;
   /** Folder for logs of runs that this host knows nothing of (see HomePaths.swept). */

@@ -22,9 +22,9 @@ export const createEndpointActivities = (dependencies: ActivityDependencies) => 
    * attempts had no answer, and what they asked for may still be carried out.
    */
   createEndpoint: (input: CreateEndpointInput): Promise<{ lost: boolean }> =>
-    attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ attempt: count }) => {
+    attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ isAnswerMissing }) => {
       await create(dependencies, input);
-      return { lost: count > 1 };
+      return { lost: isAnswerMissing };
     }),
 
   /** Looks once: resolves to the endpoint's base URL when it is Ready (platform's word and probe), else NotReady. */
@@ -143,6 +143,7 @@ async function probeExisting(
     signal,
     key: await probeKeyOf(dependencies, input),
   });
+  if (verdict.kind === 'not yet') await reportObservation(verdict.message);
   settleProbe(verdict, input.url, pollDelayMs({ elapsedMs, platform: 'lepton' }));
 }
 

@@ -1,3 +1,4 @@
+import { withPatience } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { createEndpointActivities } from './endpoints';
 import { createJobActivities } from './jobs';
@@ -17,7 +18,7 @@ export function createActivities(dependencies: ActivityDependencies) {
     ...createResultActivities(dependencies),
     ...createSweepActivities(dependencies),
   };
-  return withFitWords(activities, dependencies);
+  return withPatience(withFitWords(activities, dependencies), dependencies.refusalPatienceMs);
 }
 
 export type Activities = ReturnType<typeof createActivities>;

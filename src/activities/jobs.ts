@@ -22,7 +22,7 @@ export const createJobActivities = (dependencies: ActivityDependencies) => ({
   submitJob: (input: SubmitJobInput): Promise<{ id: string; lost: boolean }> =>
     attempt({ subject: subjectOf(input), purpose: 'step' }, async (look) => ({
       id: await submit(dependencies, input, look),
-      lost: look.attempt > 1,
+      lost: look.isAnswerMissing,
     })),
 
   /**

@@ -24,7 +24,7 @@ export function createLogActivities(dependencies: ActivityDependencies) {
   return {
     /** Saves the endpoint's log so far; what is to be said about that, or `null`. */
     async saveEndpointLog(input: SaveLogInput): Promise<string | null> {
-      return attempt({ subject: `log of endpoint ${input.name}`, purpose: 'step' }, async ({ signal }) => {
+      return attempt({ subject: `log of endpoint ${input.name}`, purpose: 'log' }, async ({ signal }) => {
         const { client } = await dependencies.platform(input.platform);
         const deployment = await client.getDeployment(input.name, { signal });
         if (deployment === undefined) return null;
@@ -39,7 +39,7 @@ export function createLogActivities(dependencies: ActivityDependencies) {
      * answer to its create was lost) the job is found by name and marks, as its removal finds it.
      */
     async saveJobLog(input: SaveLogInput): Promise<string | null> {
-      return attempt({ subject: `log of job ${input.name}`, purpose: 'step' }, async ({ signal }) => {
+      return attempt({ subject: `log of job ${input.name}`, purpose: 'log' }, async ({ signal }) => {
         const { client } = await dependencies.platform(input.platform);
         const saving = { client, signal, secrets: unspeakable(), budget: budgets.job, fallback: fallbackOf(input) };
         if (input.id !== null) {

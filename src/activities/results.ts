@@ -1,10 +1,9 @@
 import path from 'node:path';
-import { Context } from '@temporalio/activity';
 import { failureTypes } from '../contract/errors';
 import type { FetchedResults, FetchResultsInput, Owner, RecordRunInput, RemoveStorageInput } from '../contract/inputs';
 import { mayComeHome } from '../contract/state';
 import { goneDelayMs } from '../lepton/retry-timing';
-import { ResultsTooLarge, type FetchProgress } from '../results/fetch';
+import { ResultsTooLarge } from '../results/fetch';
 import { localFault } from '../results/local-fault';
 import { isInterrupted, readNotes } from '../results/notes';
 import { MalformedResults } from '../results/parse';
@@ -39,9 +38,8 @@ export function createResultActivities(dependencies: ActivityDependencies) {
      */
     async fetchResults(input: FetchResultsInput): Promise<FetchedResults> {
       const subject = `results of task ${input.index}`;
-      return attempt({ subject, purpose: 'reading' }, async ({ signal, attempt: number }) => {
+      return attempt({ subject, purpose: 'reading' }, async ({ signal, attempt: number, progress: onProgress }) => {
         const platform = await dependencies.platform(input.platform);
-        const onProgress = (progress: FetchProgress) => Context.current().heartbeat(progress);
         const fetched = await fetchFolder(input, {
           platform,
           marks: marksFor(input),
@@ -66,7 +64,8 @@ export function createResultActivities(dependencies: ActivityDependencies) {
     /** Looks once and resolves when the folder is gone; until then removes it, and throws NotReady. */
     async removeStorage(input: RemoveStorageInput): Promise<void> {
       const folder = input.folder === null ? input.storage.path : path.posix.join(input.storage.path, input.folder);
-      await attempt({ subject: `storage ${folder}`, purpose: 'teardown' }, async ({ signal, elapsedMs }) => {
+      const subject = `storage ${folder}`;
+      await attempt({ subject, purpose: 'teardown' }, async ({ signal, elapsedMs, progress: onProgress }) => {
         // Last line of defence for the user's own data: only what carries this run's id is ever removed.
         if (!folder.split('/').includes(input.invocation)) {
           throw finalFailure(
@@ -75,7 +74,6 @@ export function createResultActivities(dependencies: ActivityDependencies) {
           );
         }
         const platform = await dependencies.platform(input.platform);
-        const onProgress = (progress: FetchProgress) => Context.current().heartbeat(progress);
         if (await removeFolder(input, { platform, marks: marksFor(input), secrets: [], signal, onProgress })) return;
         throw notReady(`storage ${folder} is being removed`, goneDelayMs({ elapsedMs, platform: platform.pace }));
       });

@@ -15,14 +15,17 @@ export function createWorkerDependencies(options: {
   readonly origin: string;
   /** Per request to a platform, milliseconds; default: the client's own (30 s). */
   readonly requestTimeoutMs?: number | undefined;
+  /** For how long refusals in a row are taken for passing, milliseconds; default: 200 s. */
+  readonly refusalPatienceMs?: number | undefined;
 }): ActivityDependencies {
-  const { home, env, origin, requestTimeoutMs } = options;
+  const { home, env, origin, requestTimeoutMs, refusalPatienceMs } = options;
   /** By run: values of its variables that this worker's environment had to give. */
   const own = new Map<string, Readonly<Record<string, string>>>();
   return {
     origin,
     runsFolder: home.runs,
     sweptFolder: home.swept,
+    refusalPatienceMs,
     platform: createPlatforms(home, { env, timeoutMs: requestTimeoutMs }),
     async hostSecrets(invocation) {
       const stored = await storedSecrets(home, invocation);

@@ -1,14 +1,14 @@
 import { CancellationScope, sleep } from '@temporalio/workflow';
 
 /**
- * Runs `work` for at most `seconds`; beyond that cancels it and rejects with what `onExpiry` makes. A timer, never an
+ * Runs `work` for at most `seconds`; beyond that cancels it, and what `onExpiry` comes to is the outcome. A timer, never an
  * execution timeout: the workflow lives on to tear down. A cancel from outside passes through as such.
  */
 export async function withDeadline<T>(options: {
   readonly seconds: number;
   readonly summary: string;
   readonly work: () => Promise<T>;
-  readonly onExpiry: () => Promise<Error>;
+  readonly onExpiry: () => Promise<T>;
 }): Promise<T> {
   const scope = new CancellationScope();
   const timer = new CancellationScope();
@@ -22,7 +22,7 @@ export async function withDeadline<T>(options: {
   try {
     return await scope.run(options.work);
   } catch (error) {
-    if (expired) throw await options.onExpiry();
+    if (expired) return await options.onExpiry();
     throw error;
   } finally {
     timer.cancel();

@@ -1,7 +1,7 @@
 import { condition } from '@temporalio/workflow';
 import type { TaskInput } from '../contract/inputs';
 import type { EndpointPlan } from '../contract/plan';
-import { look } from './activity-groups';
+import { poll } from './activity-groups';
 import { guardedBy } from './deadline';
 
 /** Bound on the wait for the run's word, which comes when the slowest endpoint is Ready or given up: a backstop only. */
@@ -23,7 +23,7 @@ export async function watchEndpoint(
   { run, task }: TaskInput,
   { seconds, during }: { readonly seconds: number; readonly during: string },
 ): Promise<never> {
-  return look(`watch endpoint ${during}`, seconds).watchEndpoint({
+  return poll(`watch endpoint ${during}`, seconds).watchEndpoint({
     platform: run.platform,
     invocation: run.invocation,
     index: task.index,

@@ -16,7 +16,7 @@ import type { RunHeader, RunInput } from '../contract/inputs';
 import { startJob } from '../contract/messages';
 import type { TaskPlan } from '../contract/plan';
 import type { LeftResource, RunSnapshot, TaskError, TaskSnapshot } from '../contract/state';
-import { teardown } from './activity-groups';
+import { insist, untilHeard } from './activity-groups';
 import { evaluationTask } from './evaluation-task';
 import { plainWords } from './details';
 import { describeError, snapshotOf } from './failures';
@@ -87,7 +87,9 @@ class EvaluationRun {
     this.progress.enter('done', outcome);
     const snapshot = fitRun(this.progress.snapshot);
     try {
-      await teardown('write run.json', 120).recordRun({ run: withoutEndpoint(this.header), snapshot, outcome });
+      await untilHeard(120, (seconds) =>
+        insist('write run.json', seconds).recordRun({ run: withoutEndpoint(this.header), snapshot, outcome }),
+      );
     } catch {
       // The record is for people; every result is home already, and history has the verdict.
     }
@@ -244,12 +246,10 @@ class EvaluationRun {
     const { platform, invocation, storage, limits } = this.header;
     try {
       const owner = { platform, invocation, index: 0 };
-      await teardown('remove storage of the run', limits.teardownSeconds).removeStorage({
-        ...owner,
-        storage,
-        folder: null,
-        job: { name: first.jobName, spec: first.job },
-      });
+      const job = { name: first.jobName, spec: first.job };
+      await untilHeard(limits.teardownSeconds, (seconds) =>
+        insist('remove storage of the run', seconds).removeStorage({ ...owner, storage, folder: null, job }),
+      );
     } catch (error) {
       this.progress.leave({ kind: 'storage', name: storage.path, reason: describeError(error).message });
     }

@@ -6,16 +6,15 @@ import {
   setWorkflowOptions,
 } from '@temporalio/workflow';
 import { failureTypes } from '../contract/errors';
-import type { FetchedResults, Owner, TaskInput } from '../contract/inputs';
+import type { FetchedResults, TaskInput } from '../contract/inputs';
 import { startJob } from '../contract/messages';
 import { masked } from '../contract/secret-url';
 import type { TaskSnapshot } from '../contract/state';
-import { look, step } from './activity-groups';
-import { guardedBy, withDeadline } from './deadline';
-import { awaitOpen, watchEndpoint } from './endpoint-watch';
-import { judge, lostBefore, mayHaveCreated, type Verdict } from './failures';
+import { awaitOpen } from './endpoint-watch';
+import { judge, type Verdict } from './failures';
 import { leftText } from './fitting';
 import { now, TaskProgress } from './task-progress';
+import { bringUpEndpoint, runJob, type Evaluation } from './task-steps';
 import { TaskTeardown, type WoundUp } from './task-teardown';
 
 /**
@@ -30,7 +29,7 @@ export async function evaluationTask(input: TaskInput): Promise<TaskSnapshot> {
 
   let verdict: Verdict;
   try {
-    await evaluate({ input, progress, teardown, barrier });
+    await evaluate({ input, progress, teardown }, barrier);
     verdict = { outcome: 'succeeded', error: null };
   } catch (error) {
     verdict = judge(error, { cancelled: root.consideredCancelled });
@@ -45,104 +44,12 @@ export async function evaluationTask(input: TaskInput): Promise<TaskSnapshot> {
 }
 setWorkflowOptions({ failureExceptionTypes: [Error] }, evaluationTask);
 
-interface Evaluation {
-  readonly input: TaskInput;
-  readonly progress: TaskProgress;
-  readonly teardown: TaskTeardown;
-  readonly barrier: { readonly open: () => boolean };
-}
-
-async function evaluate(evaluation: Evaluation): Promise<void> {
+async function evaluate(evaluation: Evaluation, barrier: { readonly open: () => boolean }): Promise<void> {
   const { input, progress } = evaluation;
   const modelUrl = await bringUpEndpoint(evaluation);
   await progress.ready({ phase: 'ready', endpointUrl: masked(modelUrl), message: null });
-  await awaitOpen(input, evaluation.barrier.open);
+  await awaitOpen(input, barrier.open);
   await runJob(evaluation, modelUrl);
-}
-
-/** Resolves to the full request URL of an endpoint that is Ready. */
-async function bringUpEndpoint({ input, progress, teardown }: Evaluation): Promise<string> {
-  const { run, task } = input;
-  const owner = ownerOf(input);
-  if (run.endpoint.kind === 'existing') {
-    progress.update({ phase: 'awaiting ready' });
-    const { url, probe } = run.endpoint;
-    await look(`probe the existing endpoint`, 120).probeExistingEndpoint({ ...owner, url, probe });
-    return url;
-  }
-  const name = task.endpointName ?? '';
-  const { spec, probe } = run.endpoint;
-  progress.begin('endpoint', { phase: 'creating endpoint' });
-  teardown.coverEndpoint(name);
-  try {
-    const created = await step(`create endpoint ${name}`).createEndpoint({ ...owner, name, spec });
-    teardown.settle('endpoint', created);
-  } catch (error) {
-    if (!mayHaveCreated(error)) teardown.settle('endpoint', { lost: lostBefore(error) });
-    throw error;
-  }
-  progress.update({ phase: 'awaiting ready' });
-  const seconds = run.limits.endpointReadySeconds;
-  const { url } = await withDeadline({
-    seconds,
-    summary: `readiness timeout of endpoint ${name}`,
-    work: () =>
-      look(`await Ready of endpoint ${name}`, seconds).awaitEndpointReady({
-        ...owner,
-        name,
-        probe,
-        deadlineSeconds: seconds,
-      }),
-    onExpiry: async () => {
-      const state = await lastWords(() =>
-        look(`last look at endpoint ${name}`, 30).describeEndpoint({ ...owner, name }),
-      );
-      return ApplicationFailure.nonRetryable(
-        `endpoint ${name} was not Ready after ${seconds} s: ${progress.snapshot.message ?? state} (last state: ${state}). Raise execution.lepton_platform.deployment.endpoint_readiness_timeout if it only needs longer.`,
-        failureTypes.endpointTimeout,
-      );
-    },
-  });
-  return `${url}${task.endpointPath}`;
-}
-
-async function runJob({ input, progress, teardown }: Evaluation, modelUrl: string): Promise<void> {
-  const { run, task } = input;
-  const owner = ownerOf(input);
-  const name = task.jobName;
-  progress.begin('job', { phase: 'submitting job', job: name });
-  teardown.coverJob();
-  let id: string;
-  try {
-    const submitted = await step(`submit job ${name}`).submitJob({ ...owner, name, spec: task.job, modelUrl });
-    teardown.jobSubmitted(submitted);
-    ({ id } = submitted);
-  } catch (error) {
-    if (!mayHaveCreated(error)) teardown.settle('job', { lost: lostBefore(error) });
-    throw error;
-  }
-  progress.update({ phase: 'running job' });
-  const seconds = run.limits.jobSeconds;
-  const awaitJob = () => look(`await end of job ${name}`, seconds).awaitJobCompleted({ ...owner, name, id });
-  await withDeadline({
-    seconds,
-    summary: `time limit of job ${name}`,
-    work: () =>
-      task.endpointName === null
-        ? awaitJob()
-        : guardedBy(awaitJob, () => watchEndpoint(input, { seconds, during: 'while its job ran' })),
-    onExpiry: async () => {
-      const [state, serving] = await Promise.all([
-        lastWords(() => look(`last look at job ${name}`, 30).describeJob({ ...owner, name, id })),
-        lastWords(() => lastQuestion(input, modelUrl)),
-      ]);
-      return ApplicationFailure.nonRetryable(
-        `job ${name} did not finish within ${seconds} s (last state: ${state}; its endpoint: ${serving}). Raise execution.evaluation_tasks.timeout if it only needs longer.`,
-        failureTypes.jobTimeout,
-      );
-    },
-  });
-  teardown.jobEnded();
 }
 
 /** Folds what came home into the task's last snapshot: a completed job without results has not succeeded. */
@@ -204,32 +111,3 @@ function openedByRun(): { readonly open: () => boolean } {
   });
   return { open: () => opened };
 }
-
-/** What a job that got nowhere may have waited for. */
-const lastQuestion = (input: TaskInput, url: string): Promise<string> =>
-  look('last question to the endpoint', 30).describeServing({
-    ...ownerOf(input),
-    name: input.task.endpointName,
-    url,
-    probe: input.run.endpoint.probe,
-  });
-
-/** A bounded last question for a report; its failure must not replace the report. */
-async function lastWords(ask: () => Promise<string>): Promise<string> {
-  try {
-    return await withDeadline({
-      seconds: 30,
-      summary: 'last look',
-      work: ask,
-      onExpiry: () => Promise.resolve(new Error('no answer')),
-    });
-  } catch {
-    return 'unknown';
-  }
-}
-
-const ownerOf = ({ run, task }: TaskInput): Owner => ({
-  platform: run.platform,
-  invocation: run.invocation,
-  index: task.index,
-});

@@ -47,8 +47,30 @@ export function mayHaveCreated(error: unknown): boolean {
 
 /** Whether an earlier attempt of the step that was refused in the end had no answer: it may have been carried out. */
 export function lostBefore(error: unknown): boolean {
-  const details = find(error, isApplicationFailure)?.details?.[0] as { attempt?: number } | undefined;
-  return (details?.attempt ?? 1) > 1;
+  const details = find(error, isApplicationFailure)?.details?.[0] as { lost?: boolean; attempt?: number } | undefined;
+  // Older builds counted attempts.
+  return details?.lost ?? (details?.attempt ?? 1) > 1;
+}
+
+/** Temporal ended the activity when its time was over, and no attempt could say before what stood in the way: nobody could act. */
+export function ranOutUnheard(error: unknown): boolean {
+  const activity = find(error, (candidate): candidate is ActivityFailure => candidate instanceof ActivityFailure);
+  return activity?.retryState === 'TIMEOUT';
+}
+
+/** Failures that say nothing of what was looked at: the question did not get through. */
+const unseen: readonly string[] = [
+  failureTypes.platformUnavailable,
+  failureTypes.credentialsRefused,
+  failureTypes.requestRefused,
+  failureTypes.secretMissing,
+  failureTypes.notReady,
+];
+
+/** Whether a look has seen how what it looked at ended. */
+export function isSeen(error: unknown): boolean {
+  const failure = find(error, isApplicationFailure);
+  return failure?.nonRetryable === true && !unseen.includes(failure.type ?? '');
 }
 
 /** The text of the innermost cause. */

@@ -1,6 +1,6 @@
 import { setCurrentDetails, setWorkflowOptions } from '@temporalio/workflow';
 import type { PlatformRef } from '../contract/plan';
-import { transfer } from './activity-groups';
+import { haul } from './activity-groups';
 import { cell } from './details';
 
 /** Bound on one sweep, below the schedule's interval: results of terminated runs may have to come home; the next goes on. */
@@ -14,7 +14,7 @@ export async function sweepPlatform(input: {
   readonly limitSeconds?: number;
 }): Promise<unknown> {
   const { platform, graceSeconds, limitSeconds = sweepSeconds } = input;
-  const report = await transfer(`sweep ${platform.workspace}`, limitSeconds).sweepPlatform({ platform, graceSeconds });
+  const report = await haul(`sweep ${platform.workspace}`, limitSeconds).sweepPlatform({ platform, graceSeconds });
   const { unnamed = { removed: 0, failed: 0 } } = report;
   const removed = report.removed.length + unnamed.removed;
   const failed = report.failed.length + unnamed.failed;

@@ -1,6 +1,7 @@
 import {
   CancellationScope,
   getExternalWorkflowHandle,
+  patched,
   setCurrentDetails,
   setHandler,
   workflowInfo,
@@ -36,8 +37,10 @@ export class TaskProgress {
     this.news = news;
     this.current = { ...pendingTask(task), startedAt: now() };
     setHandler(taskStatus, () => this.current);
-    setHandler(observed, ({ message }) => {
-      if (observedPhases.includes(this.current.phase)) this.note(message);
+    setHandler(observed, (observation?: { message?: unknown }) => {
+      const message = observation?.message;
+      // Anybody can send a signal by hand, with anything in it or nothing.
+      if (typeof message === 'string' && this.isObserved()) this.note(message);
     });
   }
 
@@ -49,6 +52,13 @@ export class TaskProgress {
     this.set(change);
     const isPassing = this.news < newsForPhases && passing.includes(this.current.phase);
     if (!isPassing && this.told < this.news) this.tell();
+  }
+
+  private isObserved(): boolean {
+    const { phase } = this.current;
+    if (observedPhases.includes(phase)) return true;
+    // 2026-11-28: what holds up a create or a removal is said too.
+    return phase !== 'pending' && phase !== 'done' && patched('all-phases-observed');
   }
 
   private note(message: string): void {

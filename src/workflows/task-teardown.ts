@@ -1,8 +1,8 @@
-import { sleep } from '@temporalio/workflow';
+import { patched, sleep } from '@temporalio/workflow';
 import { failureTypes } from '../contract/errors';
 import type { FetchedResults, Owner, TaskInput } from '../contract/inputs';
 import { keptByWish, type KeptStorage, type LeftResource, type TaskError } from '../contract/state';
-import { bestEffort, longLog, teardown, transfer } from './activity-groups';
+import { atLeisure, briefly, haul, insist, untilHeard } from './activity-groups';
 import { describeError } from './failures';
 import { Saga, type Compensation } from './saga';
 
@@ -24,6 +24,9 @@ export interface WoundUp {
 const landsWithinMs = 15_000;
 /** The first look again comes sooner: most of what lands late lands at once. */
 const firstLookAgainMs = 3_000;
+
+/** Seconds for a job to stop by itself; longer than refusals are borne (activities/failures.ts). */
+const stopSeconds = 300;
 
 /** Everything a task may have to undo, and in which order: stop the job, free the endpoint, bring results home, clear up. */
 export class TaskTeardown {
@@ -51,7 +54,9 @@ export class TaskTeardown {
     this.endpoint = this.saga.add({ kind: 'endpoint', name }, async () => {
       await this.saveEndpointLog(name);
       await this.untilSettled('endpoint', () =>
-        teardown(`delete endpoint ${name}`, this.budget).removeEndpoint({ ...this.owner, name }),
+        untilHeard(this.budget, (seconds) =>
+          insist(`delete endpoint ${name}`, seconds).removeEndpoint({ ...this.owner, name }),
+        ),
       );
       this.onGone('endpoint');
     });
@@ -63,16 +68,20 @@ export class TaskTeardown {
     const name = task.jobName;
     this.landsUntil.job = undefined;
     this.storage = this.saga.add({ kind: 'storage', name: `${run.storage.path}/${task.folder}` }, () =>
-      teardown(`remove storage of task ${task.index}`, this.budget).removeStorage({
-        ...this.owner,
-        storage: run.storage,
-        folder: task.folder,
-        job: { name: task.jobName, spec: task.job },
-      }),
+      untilHeard(this.budget, (seconds) =>
+        insist(`remove storage of task ${task.index}`, seconds).removeStorage({
+          ...this.owner,
+          storage: run.storage,
+          folder: task.folder,
+          job: { name: task.jobName, spec: task.job },
+        }),
+      ),
     );
     const compensation = this.saga.add({ kind: 'job', name }, async () => {
       await this.untilSettled('job', () =>
-        teardown(`delete job ${name}`, this.budget).removeJob({ ...this.owner, name, id: this.job?.id ?? null }),
+        untilHeard(this.budget, (seconds) =>
+          insist(`delete job ${name}`, seconds).removeJob({ ...this.owner, name, id: this.job?.id ?? null }),
+        ),
       );
       this.onGone('job');
     });
@@ -82,6 +91,23 @@ export class TaskTeardown {
   /** A create's outcome is known: it is there, or it was refused. `lost`: the answer to an earlier try was not heard. */
   settle(what: 'endpoint' | 'job', { lost }: { readonly lost: boolean }): void {
     this.landsUntil[what] = lost ? Date.now() + landsWithinMs : 0;
+  }
+
+  /**
+   * The platform did not want to make it. Then there is nothing to undo, unless an earlier try had no answer: what was never made
+   * must not be reported as left behind because its removal is refused too.
+   */
+  refused(what: 'endpoint' | 'job', { lost }: { readonly lost: boolean }): void {
+    this.settle(what, { lost });
+    // 2026-11-28
+    if (lost || !patched('refused-is-never-made')) return;
+    if (what === 'endpoint') this.endpoint?.drop();
+    else {
+      this.job?.compensation.drop();
+      this.storage?.drop();
+      this.job = undefined;
+    }
+    this.onGone(what);
   }
 
   jobSubmitted({ id, lost }: { readonly id: string; readonly lost: boolean }): void {
@@ -115,8 +141,11 @@ export class TaskTeardown {
   private async stopJob(): Promise<void> {
     if (!this.job || this.job.ended) return;
     const name = this.input.task.jobName;
+    const stopped = { ...this.owner, name, id: this.job.id };
     try {
-      await teardown(`stop job ${name}`, Math.min(120, this.budget)).stopJob({ ...this.owner, name, id: this.job.id });
+      await untilHeard(Math.min(stopSeconds, this.budget), (seconds) =>
+        insist(`stop job ${name}`, seconds).stopJob(stopped),
+      );
     } catch {
       // Deleting it is the next step, and says whether it worked.
     }
@@ -126,14 +155,16 @@ export class TaskTeardown {
     if (!this.job) return { results: null, error: null, kept: [] };
     const { run, task } = this.input;
     try {
-      const results = await transfer(`fetch results of task ${task.index}`, this.budget).fetchResults({
-        ...this.owner,
-        storage: run.storage,
-        folder: task.folder,
-        job: { name: task.jobName, spec: task.job },
-        target: this.outputDir,
-        maxBytes: run.limits.resultBytes,
-      });
+      const results = await untilHeard(this.budget, (seconds) =>
+        haul(`fetch results of task ${task.index}`, seconds).fetchResults({
+          ...this.owner,
+          storage: run.storage,
+          folder: task.folder,
+          job: { name: task.jobName, spec: task.job },
+          target: this.outputDir,
+          maxBytes: run.limits.resultBytes,
+        }),
+      );
       const reason = run.keepStorage ? keptByWish : results.incomplete;
       return { results, error: null, kept: reason === null ? [] : [this.keep(reason)] };
     } catch (failure) {
@@ -160,7 +191,7 @@ export class TaskTeardown {
 
   private async saveEndpointLog(name: string): Promise<void> {
     const target = `${this.outputDir}/logs/endpoint.log`;
-    const activities = bestEffort(`save log of endpoint ${name}`);
+    const activities = briefly(`save log of endpoint ${name}`);
     await this.noting(`endpoint ${name}`, activities.saveEndpointLog({ ...this.owner, name, id: null, target }));
   }
 
@@ -169,7 +200,7 @@ export class TaskTeardown {
     const target = `${this.outputDir}/logs/job.log`;
     await this.noting(
       `job ${name}`,
-      longLog(`save log of job ${name}`).saveJobLog({ ...this.owner, name, id, target }),
+      atLeisure(`save log of job ${name}`).saveJobLog({ ...this.owner, name, id, target }),
     );
   }
 

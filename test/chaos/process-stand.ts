@@ -18,7 +18,7 @@ import { embeddedEnv } from '../../src/temporal/target';
 import { bareEnvironment, program } from '../support/program';
 import { freshFolder, testCache } from '../support/folders';
 import { simulatedPlan } from './courses';
-import { requestTimeoutMs, type Stand } from './stand';
+import { refusalPatienceMs, requestTimeoutMs, type Stand } from './stand';
 import { openTemporalGateway } from './temporal-gateway';
 
 const apartMs = 3_000;
@@ -51,6 +51,7 @@ export async function processStand(): Promise<Stand> {
         ...embeddedEnv(address),
         EVALSAGA_TASK_QUEUE: queue,
         EVALSAGA_REQUEST_TIMEOUT: String(requestTimeoutMs / 1000),
+        EVALSAGA_REFUSAL_PATIENCE: String(refusalPatienceMs / 1000),
         EVALSAGA_LOG_LEVEL: 'error',
       },
     });

@@ -57,6 +57,9 @@ export interface StandPlatform {
 /** Shorter than the product's own, which suits a service across the internet. */
 export const requestTimeoutMs = 2_000;
 
+/** Far shorter than the product's: a case whose token is refused for good would last for minutes. */
+export const refusalPatienceMs = 8_000;
+
 export const bundle =
   process.env['EVALSAGA_TEST_BUNDLE'] ?? path.resolve(__dirname, '..', '..', 'dist', 'workflow-bundle.js');
 
@@ -74,7 +77,7 @@ export async function inProcessStand(clocks: Pick<Clocks, 'platform'> = { platfo
   const taskQueue = 'chaos';
   const origin = await originOf({ connection: env.client.connection, namespace: 'default', home, embedded: true });
   const activitiesOf = (at: HomePaths) =>
-    createActivities(createWorkerDependencies({ home: at, env: {}, origin, requestTimeoutMs }));
+    createActivities(createWorkerDependencies({ home: at, env: {}, origin, requestTimeoutMs, refusalPatienceMs }));
   const common = {
     workflowBundle: { codePath: bundle },
     activities: activitiesOf(home),

@@ -48,6 +48,8 @@ export const encryptedBundle = plainBundle.replace(/\.js$/, '.encrypted.js');
 /** Everything of a bench has the key of `keyFile`, where there is one; its workers, the workflow code. */
 export interface BenchOptions {
   readonly keyFile?: string;
+  /** Milliseconds for which its workers take refusals for passing; default 5 s, far less than the product's. */
+  readonly refusalPatienceMs?: number;
   /** Workflow code other than the build's. */
   readonly workflows?: { readonly code: string };
 }
@@ -175,7 +177,14 @@ export async function benchWorker(env: TestWorkflowEnvironment, options: BenchWo
     taskQueue: options.taskQueue,
     dataConverter: converterOf(options),
     workflowBundle: options.workflows ?? { codePath: options.keyFile === undefined ? plainBundle : encryptedBundle },
-    activities: createActivities(createWorkerDependencies({ home: options.home, env: {}, origin: 'tests' })),
+    activities: createActivities(
+      createWorkerDependencies({
+        home: options.home,
+        env: {},
+        origin: 'tests',
+        refusalPatienceMs: options.refusalPatienceMs ?? 5_000,
+      }),
+    ),
     shutdownGraceTime: '1s',
     ...(options.identity === undefined ? {} : { identity: options.identity }),
     ...versioning(options.build ?? {}),

@@ -30,7 +30,14 @@ export async function testHome(label: string): Promise<TestHome> {
   const folder = await freshFolder(label);
   const binary = await findServerBinary({ home: homePaths({ EVALSAGA_HOME: testCache }), env: process.env });
   const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'home') });
-  const env = { ...bareEnvironment(), EVALSAGA_HOME: home.root, TEMPORAL_CLI_PATH: binary, HOME: folder.path };
+  const env = {
+    ...bareEnvironment(),
+    EVALSAGA_HOME: home.root,
+    TEMPORAL_CLI_PATH: binary,
+    HOME: folder.path,
+    // Far less than the product's: a refusal for good would hold up a test for minutes.
+    EVALSAGA_REFUSAL_PATIENCE: '5',
+  };
   const start = (args: readonly string[], extra: Record<string, string> = {}): Running =>
     startProgram(args, { cwd: folder.path, env: { ...env, ...extra } });
   return {

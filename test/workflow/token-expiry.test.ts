@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createLeptonClient } from '../../src/lepton/client';
 import { cleanUp } from '../../src/sweeper/cleanup';
 import { creations, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
@@ -43,6 +45,52 @@ test.concurrent(
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   },
 );
+
+test.concurrent('refusals that pass in time cost nothing, whatever goes on meanwhile', async () => {
+  const scenario = await bench.scenario(
+    {
+      endpoints: { default: { states: [['Starting', '2s'], ['Ready']] } },
+      jobs: { default: { states: [['Running', '2s'], ['Completed']] } },
+    },
+    { refusalPatienceMs: 30_000 },
+  );
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'], limits: { teardownSeconds: 60 } });
+  const phases = ['creating endpoint', 'awaiting ready', 'running job', 'tearing down'];
+  const outage = async (): Promise<void> => {
+    await setFaults(scenario, refused);
+    await sleep(9_000);
+    await setFaults(scenario, []);
+  };
+  await setFaults(scenario, refused);
+  await scenario.start(plan);
+  const said = await scenario.until(plan, ({ tasks: [task] }) => /401/.test(task?.message ?? ''));
+  expect(phases).toContain(said.tasks[0]?.phase);
+  await outage();
+  await scenario.until(plan, ({ tasks: [task] }) => task?.phase === 'awaiting ready');
+  await outage();
+  await scenario.until(plan, ({ tasks: [task] }) => task?.phase === 'running job');
+  await outage();
+  const { status, snapshot } = await scenario.closed(plan);
+  expect({ status, error: snapshot.tasks[0]?.error, left: snapshot.left }).toEqual({
+    status: 'succeeded',
+    error: null,
+    left: [],
+  });
+  expect(await readdir(`${snapshot.tasks[0]?.outputDir ?? ''}/logs`)).toEqual(
+    expect.arrayContaining(['endpoint.log', 'job.log']),
+  );
+  expect(await creations(scenario.platform, '/deployments')).toBe(1);
+});
+
+test.concurrent('an endpoint that was never made is not left behind', async () => {
+  const scenario = await bench.scenario({ faults: refused });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+  await scenario.start(plan);
+  const { snapshot, failure } = await scenario.closed(plan);
+  expect(snapshot.tasks[0]?.error?.type).toBe('CredentialsRefused');
+  expect({ left: snapshot.left, failure: failure?.type }).not.toMatchObject({ failure: 'TeardownIncomplete' });
+  expect(snapshot.left).toEqual([]);
+});
 
 test.concurrent(
   'nothing is asked for hours: the task says what is wrong with the token, what is left is named, and can be removed later',
