@@ -6,7 +6,9 @@ import { ownerAmong } from '../../sweeper/owners';
 import { findTemporal } from '../../stack/stack';
 import { stackStatus } from '../../stack/status';
 import { stopStack } from '../../stack/stop';
+import { runningUnits, type RunningUnit } from '../../platform/runtimes/process/still-running';
 import { connectClient } from '../../temporal/connect';
+import { temporalTarget } from '../../temporal/target';
 import { flag, type CommandBody, type CommandContext } from '../command';
 import { UsageError } from '../errors';
 import { done } from '../exit-code';
@@ -20,13 +22,29 @@ export const down: CommandBody = async (input, context) => {
     const program = programName(env);
     throw new UsageError(
       `${open.length === 1 ? 'A run is' : `${open.length} runs are`} open: ${open.join(', ')}. Their endpoints would stay up with nobody to tear them down. ` +
-        `Wait, or cancel: ${program} cancel ${open[0]}. With --force everything stops now, and the runs go on at the next ${program} up.`,
+        `Wait, or cancel: ${program} cancel ${open[0]}. With --force the background processes stop now, and the runs go on at the next ${program} up.`,
     );
   }
   const stopped = await stopStack({ home, report: (line) => output.note(output.style.dim(line)) });
   output.answer(stopped.length > 0 ? `stopped: ${stopped.join(', ')}` : 'nothing was running');
+  const units = await runningUnits(home.platform);
+  if (units.length > 0) output.answer(goingOn(units, programName(env)));
+  if (temporalTarget(env).kind === 'cluster')
+    output.note(
+      'The cluster goes on sweeping what runs of this home may leave, by any worker that is there; each schedule (eval-sweep-…) ends by itself 90 days after the last start on its platform.',
+    );
   return done;
 };
+
+/** The platform's processes outlive it on purpose, so that runs can go on; but they need memory and processors meanwhile. */
+function goingOn(units: readonly RunningUnit[], program: string): string {
+  const named = units.map(({ kind, name, pid }) => `  ${kind} ${name} (process ${pid})`);
+  return [
+    'still running on this machine, as runs need them to go on:',
+    ...named,
+    `They are taken up again by: ${program} up. To end them: ${program} up, then ${program} cancel ID for a run that is open, ${program} sweep for one that is over.`,
+  ].join('\n');
+}
 
 /** Of this home's embedded server; a cluster goes on without us. */
 async function openRuns({ home, env }: CommandContext): Promise<string[]> {
