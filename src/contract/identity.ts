@@ -15,6 +15,23 @@ export const modelUrlVariable = 'EVALSAGA_MODEL_URL';
 /** Variable of a job: the task's own folder on the mount, as the container sees it. */
 export const outputDirVariable = 'EVALSAGA_OUTPUT_DIR';
 
+const ownVariables = new Set([invocationVariable, taskVariable, originVariable, modelUrlVariable, outputDirVariable]);
+
+/** Whether evalsaga sets this variable of endpoints and jobs itself: a user's own value would be lost, or mislead. */
+export const isOwnVariable = (name: string): boolean =>
+  ownVariables.has(name) || /^EVALSAGA_URL_SECRET_\d+(?:_|$)/.test(name);
+
+const platformVariables = new Set([
+  'LEPTON_WORKSPACE_ID',
+  'LEPTON_DEPLOYMENT_NAME',
+  'LEPTON_JOB_NAME',
+  'LEPTON_RESOURCE_ACCELERATOR_TYPE',
+  'LEPTON_WORKSPACE_ORIGIN_URL',
+]);
+
+/** Whether the platform sets this variable of a container itself, and refuses a spec that does. */
+export const isPlatformVariable = (name: string): boolean => platformVariables.has(name);
+
 export const defaultTaskQueue = 'evalsaga';
 
 export const runWorkflowType = 'evaluationRun';

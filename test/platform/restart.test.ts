@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -188,3 +188,26 @@ test('whatever was acknowledged before a kill in the middle of many requests is 
   expect(acknowledged.length).toBeGreaterThanOrEqual(12);
   rmSync(path.join(root, 'p'), { force: true });
 });
+
+test('values of variables are forgotten with the job that had them, marks are not', async () => {
+  platform = await testPlatform({ plan });
+  const envs = [
+    { name: 'HF_TOKEN', value: 'CANARY-of-a-job' },
+    { name: 'EVALSAGA_INVOCATION', value: '0123456789abcdef' },
+    { name: 'FROM', value_from: { secret_name_ref: 'KEY' } },
+  ];
+  const { metadata } = await platform.json('POST', '/jobs', job('j1', { envs }));
+  expect(stateTexts(platform.stateFolder).some((text) => text.includes('CANARY'))).toBe(true);
+  await platform.json('DELETE', `/jobs/${metadata.id}`);
+  const archived = await eventually(async () => {
+    const { jobs } = await platform.json('GET', '/jobs?job_query_mode=archive_only');
+    return jobs[0];
+  });
+  expect(archived.spec.envs).toEqual([{ ...envs[0], value: '***' }, envs[1], envs[2]]);
+  await eventually(async () => stateTexts(platform.stateFolder).every((text) => !text.includes('CANARY')));
+});
+
+const stateTexts = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(path.join(entry.parentPath, entry.name), 'latin1'));

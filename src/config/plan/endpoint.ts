@@ -238,7 +238,8 @@ function cacheMount(config: ResolvedConfig, { mounts }: LeptonConfig, report: Re
       'where the container sees it',
     );
   const from = config.execution.lepton_platform.tasks.mounts[0]?.from ?? 'node-nfs:lepton-shared-fs';
-  return [{ path: mounts.cache_path ?? '/', from, mount_path: mounts.mount_path ?? '/', mount_options: {} }];
+  if (mounts.cache_path === null || mounts.mount_path === null) return [];
+  return [{ path: mounts.cache_path, from, mount_path: mounts.mount_path, mount_options: {} }];
 }
 
 function endpointBody(config: ResolvedConfig, lepton: LeptonConfig): Record<string, unknown> {

@@ -19,6 +19,12 @@ import type { Variables } from './variables';
 /** Variable of the endpoint's key in jobs whose config does not name one. */
 const ownKeyVariable = 'EVALSAGA_API_KEY';
 
+/** Where the harness finds the data set of `dataset_dir`. */
+const datasetVariable = 'NEMO_EVALUATOR_DATASET_DIR';
+
+/** Off, unless the user wants it. */
+const telemetryVariable = 'NEMO_EVALUATOR_TELEMETRY_LEVEL';
+
 export interface JobRequest {
   readonly config: ResolvedConfig;
   readonly task: ResolvedTask;
@@ -46,14 +52,20 @@ export function jobSpec(request: JobRequest): JobSpec {
       'put large data into a file on a mount, and name the file',
     );
   const dataset = datasetMount(config, task);
+  if (dataset !== undefined && hasVariable(variables, datasetVariable))
+    report.add(
+      `evaluation.tasks.${task.index}.dataset_dir`,
+      `sets ${datasetVariable}, and so do the task's variables`,
+      'leave one of the two out',
+    );
   return {
     container: { image: task.image, command },
     envs: unique([
       ...variables.entries,
       ...(key === undefined || hasVariable(variables, key.name) ? [] : [{ name: key.name, secret: key.secret }]),
-      ...(dataset === undefined ? [] : [{ name: 'NEMO_EVALUATOR_DATASET_DIR', value: dataset.mount_path }]),
+      ...(dataset === undefined ? [] : [{ name: datasetVariable, value: dataset.mount_path }]),
       ...urlSecretsOf(script).map((name): EnvEntry => ({ name, secret: { kind: 'host', name } })),
-      { name: 'NEMO_EVALUATOR_TELEMETRY_LEVEL', value: '0' },
+      ...(hasVariable(variables, telemetryVariable) ? [] : [{ name: telemetryVariable, value: '0' }]),
       { name: outputDirVariable, value: path.posix.join(storage.mount.mount_path, folder) },
     ]),
     mounts: [storage.mount, ...furtherMounts(config), ...(dataset === undefined ? [] : [dataset])],

@@ -15,6 +15,7 @@ import { checkHostSecrets } from './host-secrets';
 import { endpointKey, jobSpec, jobVariables } from './job';
 import { checkNeededVariables } from './needed-variables';
 import { endpointName, jobName, taskFolder, taskSlug } from './names';
+import { checkNamedVariables, checkPlatformRules } from './platform-rules';
 import { Report } from './report';
 import { resolveTask } from './resolve-task';
 import type { ResolvedTask } from './resolve-task';
@@ -62,6 +63,8 @@ function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; h
       : tasks.map((task) =>
           planTask({ loaded, task, storage, context, report, modelUrl: urls?.get(task.index) ?? null }),
         );
+  if (endpoint !== undefined) checkPlatformRules({ endpoint, tasks: plans }, report);
+  checkNamedVariables(report);
   report.throwIfAny();
   if (storage === null || endpoint === undefined) throw new Error('a problem was not reported');
   const plan: RunPlan = { version: 1, ...runFields(loaded, context), budget, endpoint, storage, tasks: plans };

@@ -6,27 +6,9 @@ import type { Report } from './report';
 
 const mountsPath = 'execution.lepton_platform.tasks.mounts';
 
-/** Folders a container cannot do without: nothing is mounted over them (what the platform's own client refuses). */
-const systemFolders = new Set(
-  (
-    '/ /bin /boot /dev /etc /lib /lib64 /media /opt /proc /run /sbin /srv /sys /usr /usr/bin /usr/lib /usr/local /usr/sbin /var ' +
-    '/sys/fs/cgroup /sys/kernel/security /proc/sys /proc/bus'
-  ).split(' '),
-);
-
 /** `<path>/<invocation>` of the first mount; `null` after a problem. */
 export function storagePlan(config: ResolvedConfig, invocation: string, report: Report): StoragePlan | null {
   const { mounts } = config.execution.lepton_platform.tasks;
-  for (const [index, mount] of mounts.entries()) {
-    if (systemFolders.has(path.posix.normalize(mount.mount_path).replace(/(.)\/$/, '$1')))
-      report.add(
-        `${mountsPath}.${index}.mount_path`,
-        `${mount.mount_path} belongs to the container's system`,
-        'e.g. /workspace',
-      );
-    if (mount.path.split('/').includes('..'))
-      report.add(`${mountsPath}.${index}.path`, '`..` is not allowed in a path of a volume');
-  }
   const [first] = mounts;
   if (first === undefined) {
     report.add(
@@ -43,7 +25,15 @@ export function storagePlan(config: ResolvedConfig, invocation: string, report: 
     );
   const folder = path.posix.join(path.posix.normalize(first.path), invocation);
   const volume = /^node-nfs:(.+)$/.exec(first.from)?.[1];
-  return { fileSystem: volume ?? 'default', path: folder, mount: mountOf({ ...first, path: folder }) };
+  if (volume === undefined) {
+    report.add(
+      `${mountsPath}.0.from`,
+      `results can't come home from \`${first.from}\`: the first mount is the run's storage`,
+      'a shared volume: node-nfs:NAME; other volumes go into further mounts',
+    );
+    return null;
+  }
+  return { fileSystem: volume, path: folder, mount: mountOf({ ...first, path: folder }) };
 }
 
 /** The other mounts, as they are. */

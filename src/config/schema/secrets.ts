@@ -1,5 +1,6 @@
 /** Environment variables and tokens of a config: literals, or references to where the value is. */
 import { z } from 'zod';
+import { isOwnVariable, isPlatformVariable } from '../../contract/identity';
 import type { SecretRef } from '../../contract/plan';
 import { isSecretName, isSurelySecretName } from '../../secrets/names';
 import { assignedKeys, holdsKey, looksLikeToken } from '../secrecy';
@@ -20,13 +21,6 @@ export type Unprefixed = 'literal' | 'refused';
 type Context = z.core.$RefinementCtx;
 
 const variable = /^[A-Za-z_][A-Za-z0-9._-]*$/;
-const reserved = new Set([
-  'LEPTON_WORKSPACE_ID',
-  'LEPTON_DEPLOYMENT_NAME',
-  'LEPTON_JOB_NAME',
-  'LEPTON_RESOURCE_ACCELERATOR_TYPE',
-  'LEPTON_WORKSPACE_ORIGIN_URL',
-]);
 
 /** A map of container variables. */
 export const envMap = (unprefixed: Unprefixed) =>
@@ -37,12 +31,9 @@ export const envMap = (unprefixed: Unprefixed) =>
     const result: Record<string, EnvSource> = {};
     for (const [name, entry] of Object.entries(value as RawMap)) {
       const report = (message: string, hint?: string) => void refuse(context, message, hint, [name]);
-      if (!variable.test(name) || reserved.has(name)) {
-        report(
-          reserved.has(name)
-            ? 'the platform sets this variable itself'
-            : 'not a name for a variable: letters, digits, `_`, `.`, `-`, not beginning with a digit',
-        );
+      const obstacle = obstacleOf(name);
+      if (obstacle !== undefined) {
+        report(obstacle);
         continue;
       }
       const source = readEnvValue(name, entry, unprefixed, report);
@@ -50,6 +41,14 @@ export const envMap = (unprefixed: Unprefixed) =>
     }
     return result;
   });
+
+function obstacleOf(name: string): string | undefined {
+  if (isPlatformVariable(name)) return 'the platform sets this variable itself';
+  if (isOwnVariable(name)) return 'evalsaga sets this variable itself';
+  return variable.test(name)
+    ? undefined
+    : 'not a name for a variable: letters, digits, `_`, `.`, `-`, not beginning with a digit';
+}
 
 function readEnvValue(
   name: string,

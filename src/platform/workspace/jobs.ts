@@ -5,6 +5,7 @@ import { isObject, numberAt, objectAt, textAt, withoutNulls, type JsonObject } f
 import type { LogMark } from '../logs/log-marks';
 import type { JobSpecBody, LogOptions, RuntimeJob, SpecMount } from '../runtime';
 import type { JobRecord, JobStatus } from '../state/records';
+import { archivedSpec } from './archived-spec';
 import type { WorkspaceContext } from './context';
 import { withNotes, withState } from './history';
 import { checkJobSpec, checkName } from './spec-rules';
@@ -49,10 +50,20 @@ export class Jobs {
   resume(): void {
     const archived = this.#context.state.jobs.values().filter((record) => record.archived !== undefined);
     this.#context.background(this.#context.archivedLogs.retain(new Set(archived.map(({ id }) => id))));
+    this.#context.background(this.#stripArchive(archived));
     for (const record of this.#context.state.jobs.values()) {
       if (record.archived !== undefined) continue;
       if (record.deletedAt !== undefined) this.#archiveInBackground(record.id, 'deleted');
       else if (record.spec['stopped'] === true && !isFinished(this.#view(record).status.state)) this.#stop(record.id);
+    }
+  }
+
+  /** What earlier versions archived holds the values of variables. */
+  async #stripArchive(archived: readonly JobRecord[]): Promise<void> {
+    for (const record of archived) {
+      const spec = archivedSpec(record.spec);
+      if (JSON.stringify(spec) !== JSON.stringify(record.spec))
+        await this.#context.state.jobs.put(record.id, { ...record, spec });
     }
   }
 
@@ -224,7 +235,8 @@ export class Jobs {
         if (closing.aborted) return; // the next start ends it again, which is then quick
         const record = state.jobs.get(id) ?? final;
         const archivedStatus = reason === 'deleted' ? { ...status, state: 'Deleted' } : status;
-        await state.jobs.put(id, { ...record, archived: { at: this.#context.now(), reason, status: archivedStatus } });
+        const archived = { at: this.#context.now(), reason, status: archivedStatus };
+        await state.jobs.put(id, { ...record, spec: archivedSpec(record.spec), archived });
         await this.#context.releaseMounts(asJobSpec(record.spec).mounts ?? []);
         await this.#trimArchive();
         return;

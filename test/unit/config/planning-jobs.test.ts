@@ -173,7 +173,7 @@ test.each(['/etc', '/usr/lib/', '/'])('results are not mounted over %s', async (
   expect(found[0]?.path).toBe('execution.lepton_platform.tasks.mounts.0.mount_path');
 });
 
-test('another volume is found by its name, a nameless one is the default', async () => {
+test('another volume is found by its name', async () => {
   const fileSystem = async (from: string) =>
     (
       await plan(runnable(), {
@@ -181,5 +181,4 @@ test('another volume is found by its name, a nameless one is the default', async
       })
     ).plan.storage;
   expect(await fileSystem('node-nfs:other')).toMatchObject({ fileSystem: 'other', path: `/p/${invocation}` });
-  expect((await fileSystem('node-local')).fileSystem).toBe('default');
 });

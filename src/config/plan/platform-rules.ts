@@ -1,0 +1,123 @@
+/** The platform's rules, checked once on the finished specs: wherever a mount, a name or a variable came from. */
+import path from 'node:path';
+import { isOwnVariable, isPlatformVariable } from '../../contract/identity';
+import type { EnvEntry, MountSpec, RunPlan, TaskPlan } from '../../contract/plan';
+import { scalarsOf } from '../tree';
+import type { Report } from './report';
+
+const jobMounts = 'execution.lepton_platform.tasks.mounts';
+const cacheMount = 'deployment.lepton_config.mounts';
+
+/** Folders a container cannot do without: nothing is mounted over them (what the platform's own client refuses). */
+const systemFolders = new Set(
+  (
+    '/ /bin /boot /dev /etc /lib /lib64 /media /opt /proc /run /sbin /srv /sys /usr /usr/bin /usr/lib /usr/local /usr/sbin /var ' +
+    '/sys/fs/cgroup /sys/kernel/security /proc/sys /proc/bus'
+  ).split(' '),
+);
+
+export function checkPlatformRules(plan: Pick<RunPlan, 'endpoint' | 'tasks'>, report: Report): void {
+  const once = saidOnce(report);
+  if (plan.endpoint.kind === 'dedicated') {
+    const { spec } = plan.endpoint;
+    checkMounts(spec.mounts, { pathOf: () => cacheMount, add: once });
+    checkVariables(spec.envs, report, once);
+  }
+  for (const task of plan.tasks) {
+    checkMounts(task.job.mounts, { pathOf: (index) => jobMountPath(task, index, report), add: once });
+    checkResultFolder(task, report, once);
+    checkVariables(task.job.envs, report, once);
+  }
+}
+
+type Add = (path: string, message: string, hint?: string) => void;
+
+/** What all tasks share is at fault once. */
+function saidOnce(report: Report): Add {
+  const said = new Set<string>();
+  return (at, message, hint) => {
+    if (said.has(`${at}\0${message}`)) return;
+    said.add(`${at}\0${message}`);
+    report.add(at, message, hint);
+  };
+}
+
+/** The run's storage, further mounts and the data set, in the order of the spec. */
+function jobMountPath(task: TaskPlan, index: number, report: Report): string {
+  const listed = report.node(jobMounts.split('.'));
+  return listed?.kind === 'list' && index < listed.items.length
+    ? `${jobMounts}.${index}`
+    : `evaluation.tasks.${task.index}.dataset_mount_path`;
+}
+
+const normal = (folder: string): string => path.posix.normalize(folder).replace(/(.)\/+$/, '$1');
+
+function checkMounts(
+  mounts: readonly MountSpec[],
+  { pathOf, add }: { readonly pathOf: (index: number) => string; readonly add: Add },
+): void {
+  const seen = new Map<string, number>();
+  for (const [index, mount] of mounts.entries()) {
+    const at = pathOf(index);
+    const keyed = (key: string): string => (at.endsWith('dataset_mount_path') ? at : `${at}.${key}`);
+    const target = normal(mount.mount_path);
+    if (!path.posix.isAbsolute(mount.mount_path))
+      add(keyed('mount_path'), `\`${mount.mount_path}\` is not an absolute path`, 'e.g. /workspace');
+    else if (hasParent(mount.mount_path)) add(keyed('mount_path'), '`..` is not allowed in a mount path');
+    else if (systemFolders.has(target))
+      add(keyed('mount_path'), `${mount.mount_path} belongs to the container's system`, 'e.g. /workspace');
+    const source = at.endsWith('dataset_mount_path')
+      ? at.replace('dataset_mount_path', 'dataset_dir')
+      : at === cacheMount
+        ? `${at}.cache_path`
+        : `${at}.path`;
+    if (hasParent(mount.path)) add(source, '`..` is not allowed in a path of a volume');
+    else if (!path.posix.isAbsolute(mount.path))
+      add(source, `\`${mount.path}\` is not an absolute path`, 'a folder of the volume, from its root: /folder');
+    const before = seen.get(target);
+    if (before !== undefined)
+      add(keyed('mount_path'), `${mount.mount_path} is the mount path of two mounts`, 'choose another for one of them');
+    seen.set(target, index);
+  }
+}
+
+const hasParent = (folder: string): boolean => folder.split('/').includes('..');
+
+/** A mount in or above the task's folder would hide what is written there. */
+function checkResultFolder(task: TaskPlan, report: Report, add: Add): void {
+  const [storage, ...others] = task.job.mounts;
+  if (storage === undefined) return;
+  const root = normal(storage.mount_path);
+  const results = path.posix.join(root, task.folder);
+  for (const [index, { mount_path: target }] of others.entries()) {
+    const folder = normal(target);
+    const isAbove = root !== folder && `${root}/`.startsWith(`${folder}/`);
+    if (!isAbove && !`${folder}/`.startsWith(`${results}/`)) continue;
+    const at = jobMountPath(task, index + 1, report);
+    add(
+      at.endsWith('dataset_mount_path') ? at : `${at}.mount_path`,
+      `a mount at ${target} hides the folder of the results, ${results}`,
+      'choose a path outside of it',
+    );
+  }
+}
+
+function checkVariables(envs: readonly EnvEntry[], report: Report, add: Add): void {
+  for (const { name } of envs)
+    if (isPlatformVariable(name)) add(placeOfName(name, report), `${name}: the platform sets this variable itself`);
+}
+
+/** Names of variables that lists and keys give; maps are checked by their schema. */
+export function checkNamedVariables(report: Report): void {
+  for (const { path: at, node } of scalarsOf(report.root)) {
+    const isName = at.includes('env_var_names') || at.at(-1) === 'api_key_name';
+    if (isName && typeof node.value === 'string' && isOwnVariable(node.value))
+      report.add(at.join('.'), `evalsaga sets ${node.value} itself`, 'choose another name');
+  }
+}
+
+function placeOfName(name: string, report: Report): string {
+  for (const { path: at, node } of scalarsOf(report.root))
+    if (node.value === name && (at.includes('env_var_names') || at.at(-1) === 'api_key_name')) return at.join('.');
+  return '';
+}

@@ -1,0 +1,17 @@
+import { isObject, type JsonObject } from '../json';
+
+/** Variables that say whose a job was: names and numbers, never a secret. */
+const ownVariable = /^EVALSAGA_(?!API_KEY$|URL_SECRET_)/;
+
+/** The spec of a job that is over, without the values of its variables: nothing runs with them any more, and some are secrets. Pure. */
+export function archivedSpec(spec: JsonObject): JsonObject {
+  const envs = spec['envs'];
+  if (!Array.isArray(envs)) return spec;
+  return { ...spec, envs: envs.map((entry: unknown) => withoutValue(entry)) };
+}
+
+function withoutValue(entry: unknown): unknown {
+  if (!isObject(entry) || !('value' in entry)) return entry;
+  const { name } = entry;
+  return typeof name === 'string' && ownVariable.test(name) ? entry : { ...entry, value: '***' };
+}
