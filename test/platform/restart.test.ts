@@ -204,7 +204,7 @@ test('values of variables are forgotten with the job that had them, marks are no
     return jobs[0];
   });
   expect(archived.spec.envs).toEqual([{ ...envs[0], value: '***' }, envs[1], envs[2]]);
-  await eventually(async () => stateTexts(platform.stateFolder).every((text) => !text.includes('CANARY')));
+  await eventually(() => Promise.resolve(stateTexts(platform.stateFolder).every((text) => !text.includes('CANARY'))));
 });
 
 const stateTexts = (folder: string): string[] =>
