@@ -81,6 +81,8 @@ function runBatch(job: BatchJob, hear: (news: BatchNews) => void): Promise<strin
         '--require',
         path.join(root, 'scripts', 'typescript.cjs'),
       ],
+      // A Temporal server greets.
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       env: { ...process.env, EVALSAGA_CHAOS_CLOCK: String(job.clocks.own) },
     });
     children.add(child);
