@@ -1,5 +1,12 @@
 import type { Client } from '@temporalio/client';
-import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import {
+  DefaultLogger,
+  makeTelemetryFilterString,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkerOptions,
+} from '@temporalio/worker';
 import { cp } from 'node:fs/promises';
 import path from 'node:path';
 import { createActivities } from '../../src/activities';
@@ -83,8 +90,8 @@ export async function inProcessStand(clocks: Pick<Clocks, 'platform'> = { platfo
     activities: activitiesOf(home),
     shutdownGraceTime: '1s',
   } as const;
-  const serve = (options: WorkerOptions) => serving({ ...options, connection: env.nativeConnection });
-  const worker = await serve({ ...common, taskQueue, maxConcurrentActivityTaskExecutions: 400 });
+  const serve = (options: WorkerOptions) => serving({ ...common, connection: env.nativeConnection, ...options });
+  const worker = await serve({ taskQueue, maxConcurrentActivityTaskExecutions: 400 });
   const others: Serving[] = [];
   const workers = standingWorkers({ target: env.address, common });
   const platforms = platformsInThread({ clockMs: clocks.platform });
@@ -92,8 +99,10 @@ export async function inProcessStand(clocks: Pick<Clocks, 'platform'> = { platfo
   const mix = async (): Promise<string> => {
     const queue = `${taskQueue}-mixed`;
     const strange = activitiesOf(homePaths({ EVALSAGA_HOME: path.join(folder.path, 'strange-home') }));
-    others.push(await serve({ ...common, taskQueue: queue }));
-    others.push(await serve({ ...common, taskQueue: queue, activities: strange }));
+    others.push(await serve({ taskQueue: queue }));
+    const connection = await NativeConnection.connect({ address: env.address });
+    const stranger = await serve({ taskQueue: queue, activities: strange, connection });
+    others.push({ ...stranger, stop: () => stranger.stop().then(() => connection.close()) });
     return queue;
   };
   let twin: ReturnType<typeof twinOf> | undefined;
