@@ -1,9 +1,11 @@
 import path from 'node:path';
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import { failureTypes } from '../contract/errors';
 import type { FetchedResults, FetchResultsInput, Owner, RecordRunInput, RemoveStorageInput } from '../contract/inputs';
 import { mayComeHome } from '../contract/state';
 import { goneDelayMs } from '../lepton/retry-timing';
-import { ResultsTooLarge } from '../results/fetch';
+import type { FetchedFolder } from '../results/fetch';
 import { localFault } from '../results/local-fault';
 import { isInterrupted, readNotes } from '../results/notes';
 import { MalformedResults } from '../results/parse';
@@ -11,7 +13,8 @@ import { UnusableFolder } from '../results/remote-tree';
 import { writeRunRecord } from '../results/run-record';
 import { flatMetrics } from '../results/scores/metric';
 import { readScores } from '../results/scores-file';
-import { attempt } from './attempt';
+import { within } from '../timing/within';
+import { attempt, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, notReady } from './failures';
 import { buildRunRecord } from './run-record';
@@ -34,31 +37,35 @@ export function createResultActivities(dependencies: ActivityDependencies) {
   return {
     /**
      * Brings the task's storage folder home, checked and resumable, and reads its scores. `metrics: null`: there is no
-     * results.yml. Beyond the size limit what fits is home, and `incomplete` says so.
+     * results.yml. Whatever keeps the rest from coming home (its size, its depth, the time): once the scores are there, that
+     * is no failure, and `incomplete` says so.
      */
     async fetchResults(input: FetchResultsInput): Promise<FetchedResults> {
       const subject = `results of task ${input.index}`;
-      return attempt({ subject, purpose: 'reading' }, async ({ signal, attempt: number, progress: onProgress }) => {
-        const platform = await dependencies.platform(input.platform);
-        const fetched = await fetchFolder(input, {
-          platform,
-          marks: marksFor(input),
-          secrets: unspeakable(),
-          signal,
-          onProgress,
-        }).catch((error: unknown) => {
-          if (error instanceof ResultsTooLarge) return error;
-          // Something may still be writing there, or room be made; what stays unusable is given up.
-          const why = error instanceof UnusableFolder ? error.message : whyNotWritable(error, input.target);
-          if (why !== undefined && number >= unusableAttempts)
-            throw finalFailure(failureTypes.resultsUnusable, `${subject}: ${why}`);
-          throw error;
+      try {
+        return await attempt({ subject, purpose: 'reading' }, async (look) => {
+          const platform = await dependencies.platform(input.platform);
+          const { progress: onProgress } = look;
+          const context = { platform, marks: marksFor(input), secrets: unspeakable(), onProgress };
+          const fetched = await inItsTime(subject, look, (signal) => fetchFolder(input, { ...context, signal })).catch(
+            (error: unknown) => {
+              // Something may still be writing there, or room be made; what stays unusable is given up.
+              const why = error instanceof UnusableFolder ? error.message : whyNotWritable(error, input.target);
+              if (why === undefined || look.attempt < unusableAttempts) throw error;
+              throw finalFailure(failureTypes.resultsUnusable, `${subject}: ${why}`);
+            },
+          );
+          if (!fetched) return { files: 0, bytes: 0, metrics: null, notes: [], incomplete: null };
+          const { files, bytes } = fetched;
+          const incomplete = fetched.incomplete && fitWords(fetched.incomplete);
+          const home = await readHome(input, { mayBeAll: incomplete === null });
+          return { ...home, notes: [...home.notes, ...skippedNote(fetched)], files, bytes, incomplete };
         });
-        if (!fetched) return { files: 0, bytes: 0, metrics: null, notes: [], incomplete: null };
-        const home = await readHome(input);
-        if (fetched instanceof ResultsTooLarge) return { ...home, files: 0, bytes: 0, incomplete: fetched.message };
-        return { ...home, files: fetched.files, bytes: fetched.bytes, incomplete: null };
-      });
+      } catch (failure) {
+        if (!(failure instanceof ApplicationFailure) || failure.nonRetryable !== true) throw failure;
+        const home = await homeInSpite(input, failure);
+        return { ...home, files: 0, bytes: 0, incomplete: fitWords(failure.message) };
+      }
     },
 
     /** Looks once and resolves when the folder is gone; until then removes it, and throws NotReady. */
@@ -104,11 +111,57 @@ function whyNotWritable(error: unknown, target: string): string | undefined {
   return fault && `${fault.path ?? target} can't be written: ${fault.reason}; what the job wrote is kept in storage`;
 }
 
-/** What the files at home say. */
-async function readHome(
-  input: FetchResultsInput,
-): Promise<Pick<FetchedResults, 'metrics' | 'metricsTotal' | 'interrupted' | 'notes'>> {
-  const scores = await readScoresOf(input);
+/** Of the time that an attempt has, the part for bringing files home: the rest is for saying what came of it. */
+const partForFiles = 0.8;
+/** Milliseconds that work whose time is over gets to end by itself; a file system that hangs does not. */
+const graceMs = 3_000;
+
+/** Fails for good, instead of being cut off without a word, when the activity's time is about to end. */
+async function inItsTime<T>(
+  subject: string,
+  { signal, elapsedMs }: Attempt,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { scheduleToCloseTimeoutMs: total, startToCloseTimeoutMs: each } = Context.current().info;
+  const left = Math.min(total > 0 ? total - elapsedMs : Infinity, each > 0 ? each : Infinity, longestTimerMs);
+  const ms = Math.max(0, left * partForFiles);
+  const beginAt = Date.now();
+  const isOver = (): boolean => !signal.aborted && Date.now() - beginAt >= ms;
+  const late = () =>
+    finalFailure(
+      failureTypes.resultsUnusable,
+      `${subject}: not all of it came home in its time (execution.teardown_timeout): it was given up after ${Math.round((Date.now() - beginAt) / 1000)} s`,
+    );
+  try {
+    return await within({ ms, signal }, (bounded) => Promise.race([work(bounded), abandoned(bounded)]));
+  } catch (error) {
+    throw isOver() ? late() : error;
+  }
+}
+
+/** Longest delay that a timer of Node takes, milliseconds. */
+const longestTimerMs = 2_147_483_647;
+
+/** Rejects some time after the signal, for work that does not heed it. */
+function abandoned(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => void setTimeout(() => reject(signal.reason as Error), graceMs).unref(), {
+      once: true,
+    });
+  });
+}
+
+function skippedNote({ skipped }: FetchedFolder): string[] {
+  if (skipped.length === 0) return [];
+  const more = skipped.length > 5 ? ` and ${skipped.length - 5} more` : '';
+  return [fitWords(`Not brought home (execution.skip_results): ${skipped.slice(0, 5).join(', ')}${more}.`)];
+}
+
+type Home = Pick<FetchedResults, 'metrics' | 'metricsTotal' | 'interrupted' | 'notes'>;
+
+/** What the files at home say. `mayBeAll`: nothing else is left in storage. */
+async function readHome(input: FetchResultsInput, { mayBeAll }: { readonly mayBeAll: boolean }): Promise<Home> {
+  const scores = await readScoresOf(input, mayBeAll);
   const ownNotes = await readNotes(input.target);
   const all = scores && Object.entries(flatMetrics(scores.metrics));
   return {
@@ -119,14 +172,22 @@ async function readHome(
   };
 }
 
-async function readScoresOf(input: FetchResultsInput): ReturnType<typeof readScores> {
+/** What is home although the fetch failed; throws that failure when there are no scores. */
+async function homeInSpite(input: FetchResultsInput, failure: ApplicationFailure): Promise<Home> {
+  if (failure.type === failureTypes.resultsInvalid) throw failure;
+  const home = await readHome(input, { mayBeAll: false }).catch(() => undefined);
+  if (!home?.metrics) throw failure;
+  return home;
+}
+
+async function readScoresOf(input: FetchResultsInput, mayBeAll: boolean): ReturnType<typeof readScores> {
   try {
     return await readScores(input.target);
   } catch (error) {
     if (!(error instanceof MalformedResults)) throw error;
     const file = path.join(input.target, 'results.yml');
     throw finalFailure(
-      failureTypes.resultsInvalid,
+      mayBeAll ? failureTypes.resultsInvalid : failureTypes.resultsUnusable,
       `results of task ${input.index}: ${file} can't be read: ${error.message}`,
     );
   }

@@ -4,6 +4,7 @@ import type { Platform } from '../lepton/platforms';
 import { renderJob, type Marks } from '../lepton/render';
 import type { LeptonClient } from '../lepton/types';
 import { fetchTaskResults, type FetchedFolder, type FetchProgress } from '../results/fetch';
+import type { TreeBounds } from '../results/remote-tree';
 import { collectThroughJob, removeThroughJob, type JobSurroundings } from '../results/through-job';
 import { readJobState } from './job-state';
 import { resolveNodeGroup } from './node-groups';
@@ -18,6 +19,8 @@ export interface StorageContext {
   readonly secrets: readonly string[];
   readonly signal: AbortSignal;
   readonly onProgress: (progress: FetchProgress) => void;
+  /** How much of a folder is brought home. Default: as much as a run waits for. */
+  readonly bounds?: TreeBounds | undefined;
 }
 
 /**
@@ -28,7 +31,7 @@ export async function fetchFolder(
   input: FetchResultsInput,
   context: StorageContext,
 ): Promise<FetchedFolder | undefined> {
-  const { storage, folder, target, maxBytes } = input;
+  const { storage, folder, target, maxBytes, skip } = input;
   const { client } = context.platform;
   if (await hasStorageApi(client)) {
     const { signal, secrets, onProgress } = context;
@@ -40,12 +43,14 @@ export async function fetchFolder(
       target,
       secrets,
       maxBytes,
+      skip,
+      bounds: context.bounds,
       signal,
       onProgress,
     });
   }
   return collectThroughJob(
-    { storage, folder, target, maxBytes, secrets: context.secrets, ...placement(input.job) },
+    { storage, folder, target, maxBytes, skip, secrets: context.secrets, ...placement(input.job) },
     await surroundings(input.job, context),
   );
 }

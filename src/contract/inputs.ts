@@ -88,6 +88,8 @@ export interface FetchResultsInput extends Owner {
   /** Absolute, on the worker's machine. */
   readonly target: string;
   readonly maxBytes: number;
+  /** Names that stay behind on purpose; absent: the default ones. */
+  readonly skip?: readonly string[];
 }
 
 export interface FetchedResults {
@@ -100,7 +102,7 @@ export interface FetchedResults {
   /** The job's marker says that it was interrupted: the results are those of some samples. Absent: no. */
   readonly interrupted?: boolean;
   readonly notes: readonly string[];
-  /** Why not everything is home (beyond the size limit); `null`: everything is. */
+  /** Why not everything is home (too large, too deep, no time left, …); `null`: everything is. */
   readonly incomplete: string | null;
 }
 

@@ -139,6 +139,8 @@ export interface RunPlan {
   /** How many tasks hold an endpoint at once; `null`: all of them. */
   readonly maxParallelEndpoints: number | null;
   readonly keepStorage: boolean;
+  /** Names of folders (ending in `/`) and files that are not brought home, `*` for any characters; absent: the default ones. */
+  readonly skipResults?: readonly string[];
   readonly limits: RunLimits;
   /** `null` or absent: nothing is counted. */
   readonly budget?: BudgetPlan | null;

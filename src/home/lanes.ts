@@ -8,14 +8,15 @@ export async function inLanes<T, R>(
   work: (item: T) => Promise<R>,
 ): Promise<readonly R[]> {
   const results: R[] = [];
-  const queue = [...items.entries()];
+  let begun = 0;
   const lane = async (): Promise<void> => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const [at, item] = next;
+    while (begun < items.length) {
+      const at = begun;
+      begun += 1;
       try {
-        results[at] = await work(item);
+        results[at] = await work(items[at] as T);
       } catch (error) {
-        queue.length = 0;
+        begun = items.length;
         throw error;
       }
     }

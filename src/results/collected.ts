@@ -1,10 +1,11 @@
 import path from 'node:path';
 import { largestCollectedBytes } from './collector';
 import { linesOf, parseCollectorLine, type CollectorLine } from './collector-protocol';
-import { ResultsTooLarge, type FetchedFolder, type FetchProgress } from './fetch';
+import type { FetchedFolder, FetchProgress } from './fetch';
 import { IncomingFile } from './incoming-file';
 import { openJournal, originalOf, type HomeFile, type Journal } from './journal';
-import { deepest, localPath, mostFiles, refuseClashes, UnusableFolder } from './remote-tree';
+import { boundsOfRun, localPath, UnusableFolder, withoutClashes } from './remote-tree';
+import { skippedByName, type NotHome } from './skip-rules';
 import { finishFolder, makeFolder } from './target-folder';
 
 export interface ReceiveRequest {
@@ -39,7 +40,8 @@ export class IncompleteCollection extends Error {
  * Receives a folder from a collector job's log: each file is put together from its pieces, checked (crc32 of every piece,
  * size and sha256 of the whole) and then takes its place; `manifest.json` comes last. Reading the same log again, or that of
  * another job, fetches only what is not home yet. `undefined` when the job found no such folder.
- * Rejects with `IncompleteCollection`, `ResultsTooLarge`, `UnusableFolder`, or what the source throws.
+ * What the job leaves out for its size, depth or number stays in storage, and `incomplete` says so.
+ * Rejects with `IncompleteCollection`, `UnusableFolder`, or what the source throws.
  */
 export async function receiveCollected(request: ReceiveRequest): Promise<FetchedFolder | undefined> {
   const receiver = new Receiver(request);
@@ -57,32 +59,30 @@ export async function receiveCollected(request: ReceiveRequest): Promise<Fetched
   }
 }
 
-/** Where the log is the limit, and not what the user set, it says so: raising `execution.max_result_size` would not help. */
-function tooLarge(folder: string, maxBytes: number, homeFiles: number): ResultsTooLarge {
-  if (maxBytes < largestCollectedBytes) return new ResultsTooLarge(folder, maxBytes, homeFiles);
-  const size = `${largestCollectedBytes / 1024 / 1024} MiB`;
-  return new ResultsTooLarge(
-    folder,
-    maxBytes,
-    homeFiles,
-    `more than ${size}, which is all that comes home through a job's log where the workspace has no storage API`,
-  );
-}
+/** What is left out without a loss: nothing of it could come home, or it was not meant to. */
+const harmless: readonly string[] = [skippedByName, 'link', 'not a file'];
 
-const tooDeep = 'nested too deep';
+/** Where the log is the limit, and not what the user set, it says so: raising `execution.max_result_size` would not help. */
+const beyondLimit = (maxBytes: number): string =>
+  maxBytes < largestCollectedBytes
+    ? `beyond the limit of ${maxBytes} bytes`
+    : `beyond the ${largestCollectedBytes / 1024 / 1024} MiB that come home through a job's log where the workspace has no storage API`;
 
 type Announced = Extract<CollectorLine, { kind: 'file' }> & {
-  readonly local: string;
+  /** Where it goes at home; `undefined`: nowhere. */
+  readonly local: string | undefined;
   /** Bytes of this file and all before it. */
   readonly upTo: number;
 };
 
 class Receiver {
   private readonly files: Announced[] = [];
-  private readonly skipped: { path: string; reason: string }[] = [];
+  private readonly skipped: NotHome[] = [];
+  private readonly left: NotHome[] = [];
   private readonly home = new Map<number, HomeFile>();
   private total: number | undefined;
-  private beyond = false;
+  /** From this file on all is beyond the limit. */
+  private beyondFrom: number | undefined;
   private bytes = 0;
   private journal: Journal | undefined;
   private current: IncomingFile | undefined;
@@ -105,7 +105,7 @@ class Receiver {
       case 'done':
         return this.complete(line);
       case 'beyond':
-        this.beyond = true;
+        this.beyondFrom ??= line.index;
         return;
       case 'missing':
       case 'end':
@@ -114,22 +114,34 @@ class Receiver {
   }
 
   async finish(): Promise<FetchedFolder> {
-    const { target, fileSystem, path: folder, maxBytes } = this.request;
+    const { target, fileSystem, path: folder } = this.request;
     if (this.total === undefined)
       throw new IncompleteCollection(`${folder}: the collector's log holds no complete list of files`, 0);
-    if (this.beyond) throw tooLarge(folder, maxBytes, this.home.size);
-    const missing = this.files.findIndex(({ index }) => !this.home.has(index));
-    if (missing >= 0) {
-      const { local } = this.files[missing] as Announced;
+    const missing = this.files.find(({ index, local }) => local !== undefined && !this.isSettled(index));
+    if (missing) {
       throw new IncompleteCollection(
-        `${folder}: ${this.home.size} of ${this.total} files are home; ${local} did not arrive whole`,
-        missing,
+        `${folder}: ${this.home.size} of ${this.total} files are home; ${missing.local} did not arrive whole`,
+        missing.index,
       );
     }
     const files = this.files.flatMap(({ index }) => this.home.get(index) ?? []);
-    const finished = await finishFolder(target, { source: { fileSystem, path: folder }, files, skipped: this.skipped });
+    const reason = beyondLimit(this.request.maxBytes);
+    const beyond = this.files.flatMap(({ index, local }) =>
+      local === undefined || this.home.has(index) ? [] : [{ path: local, reason }],
+    );
+    const finished = await finishFolder(target, {
+      source: { fileSystem, path: folder },
+      files,
+      skipped: this.skipped,
+      left: [...beyond, ...this.left],
+    });
     await this.journal?.close();
     return finished;
+  }
+
+  /** At home, or after the file from which on all is beyond the limit. */
+  private isSettled(index: number): boolean {
+    return this.home.has(index) || (this.beyondFrom !== undefined && index >= this.beyondFrom);
   }
 
   async letGo(): Promise<void> {
@@ -140,27 +152,29 @@ class Receiver {
   /** The job keeps to the limits by itself; they hold also when what it says is not to be trusted. */
   private announce(line: Extract<CollectorLine, { kind: 'file' }>): Announced {
     const { path: folder } = this.request;
-    if (this.files.length >= mostFiles) throw new UnusableFolder(`${folder}: more than ${mostFiles} files`);
-    const before = this.files.at(-1);
-    return { ...line, local: localPath(line.path, folder), upTo: (before?.upTo ?? 0) + line.size };
+    if (this.files.length >= boundsOfRun.files)
+      throw new UnusableFolder(`${folder}: more than ${boundsOfRun.files} files`);
+    const local = localPath(line.path);
+    if (local === undefined)
+      this.left.push({ path: JSON.stringify(line.path.slice(0, 80)), reason: 'not a file name' });
+    return { ...line, local, upTo: (this.files.at(-1)?.upTo ?? 0) + line.size };
   }
 
-  /** What is too deep might be results: then the folder is not home, and must not go. */
   private skip({ path: relative, reason }: Extract<CollectorLine, { kind: 'skipped' }>): void {
-    const { path: folder } = this.request;
-    if (reason === tooDeep) throw new UnusableFolder(`${folder}: folders are nested more than ${deepest} deep`);
-    if (this.skipped.length < mostFiles) this.skipped.push({ path: relative, reason });
+    const list = harmless.includes(reason) ? this.skipped : this.left;
+    const words = reason === 'beyond the limit' ? beyondLimit(this.request.maxBytes) : reason;
+    if (list.length < boundsOfRun.files) list.push({ path: relative, reason: words });
   }
 
   private async begin(total: number): Promise<void> {
     if (this.total !== undefined || this.files.length !== total) return;
-    const { target, path: folder } = this.request;
-    refuseClashes(this.files, folder);
+    const { target } = this.request;
+    this.leaveClashes();
     await makeFolder(target, '');
     this.journal = await openJournal(target);
     this.total = total;
     for (const file of this.files) {
-      const record = await this.journal.intact(file.local);
+      const record = file.local === undefined ? undefined : await this.journal.intact(file.local);
       if (record === undefined) continue;
       const original = originalOf(record);
       if (original.size === file.size && original.sha256 === file.sha256) this.home.set(file.index, record);
@@ -168,15 +182,25 @@ class Receiver {
     this.progress();
   }
 
+  private leaveClashes(): void {
+    const named = this.files.filter((file): file is Announced & { local: string } => file.local !== undefined);
+    const { files, clashes } = withoutClashes(named);
+    const placed = new Set(files.map(({ index }) => index));
+    this.left.push(...clashes);
+    for (const [at, file] of this.files.entries())
+      if (!placed.has(file.index)) this.files[at] = { ...file, local: undefined };
+  }
+
   private async takePiece(piece: Extract<CollectorLine, { kind: 'piece' }>): Promise<void> {
     const file = this.files[piece.index];
-    if (this.total === undefined || file === undefined || this.home.has(piece.index)) return;
+    const local = file?.local;
+    if (this.total === undefined || file === undefined || local === undefined || this.isSettled(piece.index)) return;
     if (this.current?.index !== piece.index) {
       await this.letGo();
-      if (file.upTo > this.request.maxBytes) this.beyond = true;
-      if (this.beyond || piece.offset !== 0) return; // or its beginning was lost
-      await makeFolder(this.request.target, path.posix.dirname(file.local));
-      this.current = await IncomingFile.begin(path.join(this.request.target, file.local), file);
+      if (file.upTo > this.request.maxBytes) this.beyondFrom ??= file.index;
+      if (this.isSettled(piece.index) || piece.offset !== 0) return; // or its beginning was lost
+      await makeFolder(this.request.target, path.posix.dirname(local));
+      this.current = await IncomingFile.begin(path.join(this.request.target, local), file);
     }
     this.bytes += await this.current.add(piece);
     this.progress();
@@ -186,7 +210,7 @@ class Receiver {
     if (this.current?.index !== index) return;
     const whole = await this.current.complete(packed, this.request.secrets);
     const file = this.files[index];
-    if (whole && file) {
+    if (whole && file?.local !== undefined) {
       const original = { size: file.size, sha256: file.sha256 };
       const record = { path: file.local, ...(whole.masked ? { ...whole.masked, original } : original) };
       await this.journal?.add(record);

@@ -3,7 +3,9 @@
 Runs inside the evaluation image, which has Python but nothing of ours. Protocol: see collector-protocol.ts.
 """
 import base64
+import fnmatch
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -15,6 +17,7 @@ import zlib
 MARK = "@evalsaga1"
 PIECE = 6144  # bytes before base64: a line stays below what log systems split
 DEEPEST = 32
+MOST_FILES = 50000
 FIRST = [
     b"results.yml",
     b".evalsaga_interrupted",
@@ -34,37 +37,75 @@ def text(data):
     return base64.b64encode(data).decode("ascii")
 
 
-def reason_to_skip(entry):
-    name = entry.name
+def is_skipped(name, is_folder, patterns):
+    name = name.decode("utf-8", "surrogateescape")
+    return any(
+        pattern.endswith("/") == is_folder and fnmatch.fnmatchcase(name, literal(pattern.rstrip("/")))
+        for pattern in patterns
+    )
+
+
+def literal(pattern):
+    """Only the star means more than itself."""
+    return pattern.replace("[", "[[]").replace("?", "[?]")
+
+
+def reason_to_skip(entry, root, patterns):
     if entry.is_symlink():
-        return "link"
-    if entry.is_dir(follow_symlinks=False):
-        return "cache-folder" if b"cache" in name.lower() else None
-    if not entry.is_file(follow_symlinks=False):
+        # What it leads to comes home by itself, or is not the job's.
+        target = os.path.realpath(entry.path)
+        within = target == root or target.startswith(root + b"/")
+        return "link" if within or not os.path.exists(target) else "link-out-of-the-folder"
+    is_folder = entry.is_dir(follow_symlinks=False)
+    if not is_folder and not entry.is_file(follow_symlinks=False):
         return "not-a-file"
-    if name.endswith(b".db"):
-        return "database-of-a-cache"
-    return "lock-file" if name.endswith(b".lock") else None
+    return "by-execution.skip_results" if is_skipped(entry.name, is_folder, patterns) else None
 
 
-def walk(root):
+def walk(root, patterns):
     files, skipped, pending = [], [], [(b"", 0)]
+    real = os.path.realpath(root)
     while pending:
         folder, depth = pending.pop()
-        with os.scandir(os.path.join(root, folder)) as entries:
-            for entry in entries:
-                path = os.path.join(folder, entry.name)
-                reason = reason_to_skip(entry)
-                if reason is None and entry.is_dir(follow_symlinks=False) and depth >= DEEPEST:
-                    reason = "nested-too-deep"
-                if reason is not None:
-                    skipped.append((path, reason))
-                elif entry.is_dir(follow_symlinks=False):
-                    pending.append((path, depth + 1))
-                else:
-                    files.append(path)
-    files.sort(key=lambda path: (FIRST.index(path) if path in FIRST else len(FIRST), path))
-    return files, sorted(skipped)
+        try:
+            with os.scandir(os.path.join(root, folder)) as found:
+                entries = list(found)
+        except OSError:
+            if folder == b"":
+                raise
+            skipped.append((folder, "unreadable"))
+            continue
+        for entry in entries:
+            path = os.path.join(folder, entry.name)
+            reason = reason_to_skip(entry, real, patterns)
+            if reason is None and entry.is_dir(follow_symlinks=False) and depth >= DEEPEST:
+                reason = "nested-more-than-%d-deep" % DEEPEST
+            if reason is not None:
+                skipped.append((path, reason))
+            elif entry.is_dir(follow_symlinks=False):
+                pending.append((path, depth + 1))
+            else:
+                files.append((path, entry.stat(follow_symlinks=False).st_size))
+    return files, skipped
+
+
+def in_order(files):
+    """Scores first, then small files: what doesn't fit is what is large."""
+    return sorted(files, key=lambda file: (FIRST.index(file[0]) if file[0] in FIRST else len(FIRST), file[1], file[0]))
+
+
+def fitting(files, limit):
+    """The files to send, and those that are left: each before it is read, as they may be huge."""
+    sent, left, total = [], [], 0
+    for path, size in in_order(files):
+        if total + size > limit:
+            left.append((path, "beyond-the-limit"))
+        elif len(sent) >= MOST_FILES:
+            left.append((path, "more-than-%d-files" % MOST_FILES))
+        else:
+            sent.append(path)
+            total += size
+    return sent, left
 
 
 def chunks(path):
@@ -110,13 +151,19 @@ def collect():
     if not os.path.isdir(root):
         say("missing")
         return
-    files, skipped = walk(root)
-    sizes = []
-    for index, path in enumerate(files):
-        size, digest = measure(os.path.join(root, path))
+    found, skipped = walk(root, json.loads(os.environ["EVALSAGA_COLLECT_SKIP"]))
+    fit, left = fitting(found, limit)
+    files, sizes = [], []
+    for path in fit:
+        try:
+            size, digest = measure(os.path.join(root, path))
+        except OSError:
+            left.append((path, "unreadable"))
+            continue
+        say("file", len(files), size, digest, text(path))
+        files.append(path)
         sizes.append(size)
-        say("file", index, size, digest, text(path))
-    for path, reason in skipped:
+    for path, reason in sorted(skipped + left)[:MOST_FILES]:
         say("skipped", reason, text(path))
     say("total", len(files), sum(sizes))
     sent = 0

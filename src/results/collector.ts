@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { EnvEntry, JobSpec, MountSpec, StoragePlan } from '../contract/plan';
+import { defaultSkips } from '../contract/skip-results';
 
 /**
  * Where a workspace has no storage API: a small job that mounts the run's folder and hands its files over through its log,
@@ -38,6 +39,8 @@ export interface CollectorRequest extends CollectorPlacement {
   readonly folder: string;
   /** At most `largestCollectedBytes`. */
   readonly maxBytes: number;
+  /** Names that stay behind on purpose. Default: `defaultSkips`. */
+  readonly skip?: readonly string[] | undefined;
   /** Files before this position (from `IncompleteCollection`) are home already; 0: none. */
   readonly from: number;
 }
@@ -55,6 +58,7 @@ export function collectorJob(request: CollectorRequest): JobSpec {
     { name: 'EVALSAGA_COLLECTOR', value: 'collect' },
     { name: folderVariable, value: path.posix.join(mountPath, folder) },
     { name: 'EVALSAGA_COLLECT_FROM', value: String(from) },
+    { name: 'EVALSAGA_COLLECT_SKIP', value: JSON.stringify(request.skip ?? defaultSkips) },
     { name: 'EVALSAGA_COLLECT_MAX_BYTES', value: String(Math.min(maxBytes, largestCollectedBytes)) },
   ]);
 }

@@ -5,9 +5,16 @@ import { inLanes } from '../home/lanes';
 import type { LeptonClient } from '../lepton/types';
 import { maskFile } from './mask-file';
 import { openJournal, originalOf, type HomeFile, type Journal } from './journal';
-import { readRemoteTree, UnusableFolder, type RemoteFile, type RemoteTree } from './remote-tree';
+import {
+  readFirstFiles,
+  readRemoteTree,
+  UnusableFolder,
+  type RemoteFile,
+  type RemoteTree,
+  type TreeBounds,
+} from './remote-tree';
 import { finishFolder, makeFolder } from './target-folder';
-import { draftFor } from './whole-file';
+import { draftFor, type FileContent } from './whole-file';
 
 export interface FetchRequest {
   readonly client: Pick<LeptonClient, 'storage'>;
@@ -20,6 +27,10 @@ export interface FetchRequest {
   readonly secrets: readonly string[];
   /** Largest sum of file sizes that is fetched. */
   readonly maxBytes: number;
+  /** Default: `boundsOfRun`. */
+  readonly bounds?: TreeBounds | undefined;
+  /** Names that stay behind on purpose. Default: `defaultSkips`. */
+  readonly skip?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called while listings and bytes come in. */
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
@@ -35,57 +46,55 @@ export interface FetchProgress {
 export interface FetchedFolder {
   readonly files: number;
   readonly bytes: number;
-  /** Absolute path of `manifest.json`: each file's size and sha256, and what was left behind on purpose. */
+  /** Absolute path of `manifest.json`: each file's size and sha256, and what was left behind. */
   readonly manifest: string;
+  /** Left behind on purpose, `execution.skip_results`: paths. */
+  readonly skipped: readonly string[];
+  /** Why not everything is home: beyond the size limit, too deep, too many. `null`: everything is. */
+  readonly incomplete: string | null;
 }
 
-/** The folder holds more than may be fetched. Scores come first: `results.yml` is home when it fits at all. */
-export class ResultsTooLarge extends Error {
-  override readonly name = 'ResultsTooLarge';
-  constructor(
-    readonly folder: string,
-    readonly maxBytes: number,
-    homeFiles: number,
-    what = `more than the limit of ${maxBytes} bytes`,
-  ) {
-    super(`${folder} holds ${what}; ${homeFiles} files are home, the rest stays in storage`);
-  }
-}
+/** The scores, however large, come before everything else. */
+const scoresName = 'results.yml';
 
 /** Files under way at once: enough to hide a round trip, few enough for the platform. */
 const lanes = 4;
+
+/** Bytes from which on a file counts as large: it comes after all others, and only when it fits. */
+const largeBytes = 8 * 1024 * 1024;
+/** Files beyond the size limit after which no more are tried: each costs a request. */
+const mostBeyond = 100;
 
 /** Listings that may differ from the one before until the folder counts as still being written. */
 const mostRounds = 4;
 
 /**
- * Brings a task's storage folder home, whole and checked: lists it, streams each file to a draft that takes its place when
- * the size is right and its secrets are masked, lists again until nothing new shows up, and writes `manifest.json`. Files that an earlier, interrupted
- * call brought home unchanged are not fetched again. Caches, databases of caches and lock files stay behind.
- * `undefined` when there is no such folder. Rejects with `LeptonError`, `ResultsTooLarge`, `UnusableFolder`, or the
- * signal's reason.
+ * Brings a task's storage folder home, checked: scores first, then small files, then large ones as long as they fit. Each
+ * file streams to a draft that takes its place when the size is right and its secrets are masked. Lists again until
+ * nothing new shows up, and writes `manifest.json`. Files that an earlier, interrupted call brought home unchanged are not
+ * fetched again. What doesn't fit stays where it is, and `incomplete` says so.
+ * `undefined` when there is no such folder. Rejects with `LeptonError`, `UnusableFolder`, or the signal's reason.
  */
 export async function fetchTaskResults(request: FetchRequest): Promise<FetchedFolder | undefined> {
-  const { client, fileSystem, path: folder, target, signal } = request;
-  const list = () =>
-    readRemoteTree(client.storage, { fileSystem, folder, options: { signal }, onFolder: () => run.progress() });
+  const { client, fileSystem, path: folder, target, signal, bounds, skip } = request;
   const run = new FetchRun(request);
+  const where = { fileSystem, folder, options: { signal }, onFolder: () => run.progress(), bounds, skip };
 
-  let tree = await list();
-  if (tree === undefined) return undefined;
+  const first = await readFirstFiles(client.storage, where);
+  if (first === undefined) return undefined;
   await makeFolder(target, '');
   await run.begin();
-  for (let round = 1; ; round += 1) {
+  await run.fetchAll(first);
+  let tree = await readRemoteTree(client.storage, where);
+  for (let round = 1; tree !== undefined; round += 1) {
     await run.fetchAll(tree.files);
-    const again = await list();
+    const again = await readRemoteTree(client.storage, where);
     const stale = await run.forgetStale(tree.files);
-    if (stale === 0 && again !== undefined && samePaths(tree, again)) break;
-    if (again === undefined || round === mostRounds) {
-      throw new UnusableFolder(`${folder}: its content changes while it is read: something still writes there`);
-    }
+    if (stale === 0 && again !== undefined && samePaths(tree, again)) return run.finish(tree);
+    if (round === mostRounds) break;
     tree = again;
   }
-  return run.finish(tree);
+  throw new UnusableFolder(`${folder}: its content changes while it is read: something still writes there`);
 }
 
 const samePaths = (one: RemoteTree, other: RemoteTree): boolean =>
@@ -94,7 +103,11 @@ const samePaths = (one: RemoteTree, other: RemoteTree): boolean =>
 /** One call of `fetchTaskResults`: what is home, and how much came in. */
 class FetchRun {
   private readonly home = new Map<string, HomeFile>();
+  /** Of the files at home. */
   private bytes = 0;
+  /** That came in so far. */
+  private streamed = 0;
+  private readonly beyond = new Set<string>();
   private journal: Journal | undefined;
 
   constructor(private readonly request: FetchRequest) {}
@@ -104,7 +117,7 @@ class FetchRun {
   }
 
   progress(): void {
-    this.request.onProgress?.({ files: this.home.size, bytes: this.bytes });
+    this.request.onProgress?.({ files: this.home.size, bytes: this.streamed });
   }
 
   /** Drops what has another size on the platform than at home; the number of such files. */
@@ -112,11 +125,12 @@ class FetchRun {
     const { client, fileSystem, signal } = this.request;
     let stale = 0;
     await inLanes(files, lanes, async ({ local, remote }) => {
+      const record = this.home.get(local);
+      if (record === undefined) return;
       signal?.throwIfAborted();
       const size = await client.storage.size(fileSystem, remote, { signal });
       this.progress();
-      const record = this.home.get(local);
-      if (record === undefined || size === undefined || size === originalOf(record).size) return;
+      if (size === undefined || size === originalOf(record).size) return;
       this.home.delete(local);
       this.journal?.forget(local);
       this.bytes -= originalOf(record).size;
@@ -125,43 +139,77 @@ class FetchRun {
     return stale;
   }
 
-  /** The first file alone, then a few at a time: the scores must not race for the last bytes of the limit. */
+  /** The scores alone, then a few at a time: they must not race for the last bytes of the limit. */
   async fetchAll(files: readonly RemoteFile[]): Promise<void> {
+    this.beyond.clear();
     const queue = files.filter(({ local }) => !this.home.has(local));
-    const first = queue.shift();
-    if (first) await this.bringHome(first);
-    await inLanes(queue, lanes, (file) => this.bringHome(file));
+    if (queue[0]?.local === scoresName) await this.bringHome(queue[0], Infinity);
+    const large: RemoteFile[] = [];
+    const others = queue.filter(({ local }) => local !== scoresName);
+    await inLanes(others, lanes, async (file) => {
+      if ((await this.bringHome(file, largeBytes)) === 'large') large.push(file);
+    });
+    for (const { file, size } of await this.bySize(large)) {
+      if (this.bytes + size > this.request.maxBytes) this.beyond.add(file.local);
+      else await this.bringHome(file, Infinity);
+    }
   }
 
   async finish(tree: RemoteTree): Promise<FetchedFolder> {
-    const { fileSystem, path: folder, target } = this.request;
+    const { fileSystem, path: folder, target, maxBytes } = this.request;
     const files = tree.files.flatMap(({ local }) => this.home.get(local) ?? []);
-    const fetched = await finishFolder(target, { source: { fileSystem, path: folder }, files, skipped: tree.skipped });
+    const beyond = tree.files.filter(({ local }) => !this.home.has(local));
+    const reason = `beyond the limit of ${maxBytes} bytes`;
+    const left = [...beyond.map(({ local }) => ({ path: local, reason })), ...tree.left];
+    const fetched = await finishFolder(target, {
+      source: { fileSystem, path: folder },
+      files,
+      skipped: tree.skipped,
+      left,
+    });
     await this.journal?.close();
     return fetched;
   }
 
-  private async bringHome(file: RemoteFile): Promise<void> {
+  private async bySize(files: readonly RemoteFile[]): Promise<{ file: RemoteFile; size: number }[]> {
+    const { client, fileSystem, signal } = this.request;
+    const measured = await inLanes(files, lanes, async (file) => ({
+      file,
+      size: (await client.storage.size(fileSystem, file.remote, { signal })) ?? largeBytes,
+    }));
+    return [...measured].sort((a, b) => a.size - b.size);
+  }
+
+  /** `large`: it has more bytes than `mostBytes`, and is for later. */
+  private async bringHome(file: RemoteFile, mostBytes: number): Promise<'home' | 'large' | 'beyond'> {
     this.request.signal?.throwIfAborted();
-    const record = (await this.reuse(file)) ?? (await this.download(file));
+    if (this.beyond.size >= mostBeyond) return 'beyond';
+    const record = (await this.reuse(file)) ?? (await this.download(file, mostBytes));
+    if (record === 'large') return record;
+    const isBeyond = record === 'beyond' || this.bytes + originalOf(record).size > this.request.maxBytes;
+    if (isBeyond) {
+      this.beyond.add(file.local);
+      return 'beyond';
+    }
+    this.bytes += originalOf(record).size;
     this.home.set(file.local, record);
     this.progress();
+    return 'home';
   }
 
   /** What an earlier call brought home. Whether it is still the same on the platform is asked in the end, as for all. */
   private async reuse({ local }: RemoteFile): Promise<HomeFile | undefined> {
-    const record = await this.journal?.intact(local);
-    if (record) this.count(originalOf(record).size);
-    return record;
+    return this.journal?.intact(local);
   }
 
-  private async download({ local, remote }: RemoteFile): Promise<HomeFile> {
+  private async download({ local, remote }: RemoteFile, mostBytes: number): Promise<HomeFile | 'large' | 'beyond'> {
     const { client, fileSystem, target, secrets, signal } = this.request;
     await makeFolder(target, path.posix.dirname(local));
     const file = path.join(target, local);
     const draft = draftFor(file);
     try {
-      const original = await this.stream(client.storage.read(fileSystem, remote, { signal }), draft);
+      const original = await this.stream(client.storage.read(fileSystem, remote, { signal }), { draft, mostBytes });
+      if (typeof original === 'string') return original;
       const masked = await maskFile(draft, secrets);
       const record = { path: local, ...(masked ? { ...masked, original } : original) };
       await rename(draft, file);
@@ -172,16 +220,21 @@ class FetchRun {
     }
   }
 
-  private async stream(source: AsyncIterable<Uint8Array>, draft: string): Promise<{ size: number; sha256: string }> {
+  private async stream(
+    source: AsyncIterable<Uint8Array>,
+    { draft, mostBytes }: { readonly draft: string; readonly mostBytes: number },
+  ): Promise<FileContent | 'large' | 'beyond'> {
     const handle = await open(draft, 'wx');
     try {
       const hash = createHash('sha256');
       let size = 0;
       for await (const chunk of source) {
-        this.count(chunk.byteLength);
         size += chunk.byteLength;
+        if (this.bytes + size > this.request.maxBytes) return 'beyond';
+        if (size > mostBytes) return 'large';
         hash.update(chunk);
         await handle.writeFile(chunk);
+        this.streamed += chunk.byteLength;
         this.progress();
       }
       await handle.sync();
@@ -189,11 +242,5 @@ class FetchRun {
     } finally {
       await handle.close();
     }
-  }
-
-  private count(bytes: number): void {
-    this.bytes += bytes;
-    const { path: folder, maxBytes } = this.request;
-    if (this.bytes > maxBytes) throw new ResultsTooLarge(folder, maxBytes, this.home.size);
   }
 }

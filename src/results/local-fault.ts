@@ -19,8 +19,9 @@ export interface LocalFault {
 
 /** What of it concerns files at home; `undefined` for everything else. Pure. */
 export function localFault(error: unknown): LocalFault | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const { code, path } = error as NodeJS.ErrnoException;
-  const words = code === undefined ? undefined : faults[code];
+  if (typeof error !== 'object' || error === null) return undefined;
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  // Of files, it may have gone meanwhile; where a folder can't be made, as below /proc, it stays so.
+  const words = code === 'ENOENT' && syscall === 'mkdir' ? 'no folder can be made there' : faults[code ?? ''];
   return words === undefined ? undefined : { path, reason: `${words} (${code})` };
 }

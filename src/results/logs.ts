@@ -1,7 +1,8 @@
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { BoundedLog, type SavedLog } from './bounded-log';
 import { ByteMask } from './byte-mask';
+import { makeFolders } from '../support/make-folders';
 import { draftFor } from './whole-file';
 
 export type { SavedLog } from './bounded-log';
@@ -29,7 +30,7 @@ export interface SaveLogRequest {
  */
 export async function saveLog(request: SaveLogRequest): Promise<SavedLog> {
   const { file, maxBytes } = request;
-  await mkdir(path.dirname(file), { recursive: true });
+  await makeFolders(path.dirname(file));
   const half = Math.max(Math.floor(maxBytes / 2), smallestHalf);
   const draft = draftFor(file);
   const ring = draftFor(file);

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
+import { defaultSkips } from '../contract/skip-results';
 import type { CallOptions, LeptonStorage } from '../lepton/types';
 import { interruptedMarkers } from './notes';
+import { skippedByName, skipRule, type NotHome, type SkipRule } from './skip-rules';
 
 /** What lies in a task's storage folder, and where each file goes at home. */
 
@@ -14,8 +16,10 @@ export interface RemoteFile {
 
 export interface RemoteTree {
   readonly files: readonly RemoteFile[];
-  /** Left where it is on purpose, with the reason. */
-  readonly skipped: readonly { readonly path: string; readonly reason: string }[];
+  /** Left behind on purpose: caches. */
+  readonly skipped: readonly NotHome[];
+  /** What can't come home: it stays in storage, which is kept for it. */
+  readonly left: readonly NotHome[];
 }
 
 /** Bytes that every file system takes for a name, with room for what is put before it. */
@@ -23,11 +27,17 @@ const longestName = 240;
 /** Bytes of a whole path below the target; systems take 4096 with everything. */
 const longestPath = 2_000;
 
-/** Bounds on what a job may have left: beyond them it is no result folder. */
-export const deepest = 32;
-export const mostFiles = 50_000;
-/** Each costs a request. */
-const mostFolders = 10_000;
+/** How much of a folder is brought home. Each file and folder costs a request or two. */
+export interface TreeBounds {
+  readonly depth: number;
+  readonly files: number;
+  readonly folders: number;
+}
+
+/** While a run waits for it. */
+export const boundsOfRun: TreeBounds = { depth: 32, files: 50_000, folders: 10_000 };
+/** When a person asked for it, and can wait. */
+export const boundsOfCleanup: TreeBounds = { depth: 400, files: 2_000_000, folders: 500_000 };
 
 /** Names at the top that the fetch itself writes. */
 const ownNames = new Set(['manifest.json', '.fetched.jsonl']);
@@ -47,70 +57,112 @@ export class UnusableFolder extends Error {
   override readonly name = 'UnusableFolder';
 }
 
+export interface TreeRequest {
+  readonly fileSystem: string;
+  readonly folder: string;
+  readonly options: CallOptions;
+  readonly onFolder?: () => void;
+  /** Default: `boundsOfRun`. */
+  readonly bounds?: TreeBounds | undefined;
+  /** Default: `defaultSkips`. */
+  readonly skip?: readonly string[] | undefined;
+}
+
 /** Walks the folder; `undefined` when there is none. Files in the order in which they should come home. */
-export async function readRemoteTree(
-  storage: LeptonStorage,
-  {
-    fileSystem,
-    folder,
-    options,
-    onFolder,
-  }: { fileSystem: string; folder: string; options: CallOptions; onFolder?: () => void },
-): Promise<RemoteTree | undefined> {
-  const files: RemoteFile[] = [];
-  const skipped: { path: string; reason: string }[] = [];
-  const open: { remote: string; local: string; depth: number }[] = [{ remote: folder, local: '', depth: 0 }];
-  let folders = 0;
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    folders += 1;
-    const entries = await storage.list(fileSystem, next.remote, options);
-    onFolder?.();
+export async function readRemoteTree(storage: LeptonStorage, request: TreeRequest): Promise<RemoteTree | undefined> {
+  const walk = new Walk(request);
+  for (let next = walk.next(); next !== undefined; next = walk.next()) {
+    const entries = await storage.list(request.fileSystem, next.remote, request.options);
+    request.onFolder?.();
     if (entries === undefined && next.depth === 0) return undefined;
-    for (const { type, name } of entries ?? []) {
-      const remote = path.posix.join(next.remote, checkName(name, next.remote));
-      const local = path.posix.join(next.local, localName(name, next.depth));
-      const reason = reasonToSkip(type, name);
-      if (reason !== undefined) skipped.push({ path: local, reason });
-      else if (type === 'dir') open.push({ remote, local, depth: next.depth + 1 });
-      else files.push({ remote, local });
+    for (const entry of entries ?? []) walk.take(next, entry);
+  }
+  return walk.tree();
+}
+
+/** Of the files that come first, those that are there: a walk may take long. `undefined`: there is no folder. */
+export async function readFirstFiles(
+  storage: LeptonStorage,
+  { fileSystem, folder, options }: Pick<TreeRequest, 'fileSystem' | 'folder' | 'options'>,
+): Promise<readonly RemoteFile[] | undefined> {
+  const entries = await storage.list(fileSystem, folder, options);
+  const files = entries?.filter(({ type, name }) => type !== 'dir' && firstNames.includes(name));
+  return files && inOrder(files.map(({ name }) => ({ remote: path.posix.join(folder, name), local: name })));
+}
+
+/** Entries that are named one by one when they can't come home. */
+const mostLeft = 10_000;
+
+interface OpenFolder {
+  readonly remote: string;
+  readonly local: string;
+  readonly depth: number;
+}
+
+class Walk {
+  private readonly files: RemoteFile[] = [];
+  private readonly skipped: NotHome[] = [];
+  private readonly left: NotHome[] = [];
+  private readonly open: OpenFolder[];
+  private readonly bounds: TreeBounds;
+  private readonly isSkipped: SkipRule;
+  private folders = 1;
+
+  constructor(private readonly request: TreeRequest) {
+    this.open = [{ remote: request.folder, local: '', depth: 0 }];
+    this.bounds = request.bounds ?? boundsOfRun;
+    this.isSkipped = skipRule(request.skip ?? defaultSkips);
+  }
+
+  next(): OpenFolder | undefined {
+    return this.open.pop();
+  }
+
+  take(folder: OpenFolder, { type, name }: { readonly type: 'dir' | 'file'; readonly name: string }): void {
+    if (!isName(name)) return this.leave(folder, JSON.stringify(name.slice(0, 80)), 'not a file name');
+    const local = path.posix.join(folder.local, localName(name, folder.depth));
+    if (this.isSkipped(type, name)) return void this.skipped.push({ path: local, reason: skippedByName });
+    const remote = path.posix.join(folder.remote, name);
+    if (type === 'file') {
+      if (this.files.length < this.bounds.files) this.files.push({ remote, local });
+      else this.leave(folder, name, `more than ${this.bounds.files} files`);
+    } else if (folder.depth >= this.bounds.depth) {
+      this.leave(folder, name, `nested more than ${this.bounds.depth} deep`);
+    } else if (this.folders >= this.bounds.folders) {
+      this.leave(folder, name, `more than ${this.bounds.folders} folders`);
+    } else {
+      this.folders += 1;
+      this.open.push({ remote, local, depth: folder.depth + 1 });
     }
-    if (next.depth > deepest) throw new UnusableFolder(`${next.remote}: folders are nested more than ${deepest} deep`);
-    if (files.length > mostFiles) throw new UnusableFolder(`${folder}: more than ${mostFiles} files`);
-    if (folders + open.length > mostFolders) throw new UnusableFolder(`${folder}: more than ${mostFolders} folders`);
   }
-  return { files: inOrder(refuseClashes(files, folder)), skipped: skipped.sort((a, b) => compare(a.path, b.path)) };
-}
 
-/** Caches are made again by the next run, and can be larger than all else. */
-function reasonToSkip(type: 'dir' | 'file', name: string): string | undefined {
-  if (type === 'dir') return /cache/i.test(name) ? 'cache folder' : undefined;
-  if (name.endsWith('.db')) return 'database of a cache';
-  return name.endsWith('.lock') ? 'lock file' : undefined;
-}
-
-/** A name that is no name would lead out of the folder: no file system has such entries, so the server is not to be trusted. */
-function checkName(name: string, folder: string): string {
-  if (
-    name === '' ||
-    name === '.' ||
-    name === '..' ||
-    name.includes('/') ||
-    name.includes('\0') ||
-    /\p{Surrogate}/u.test(name)
-  ) {
-    throw new UnusableFolder(
-      `${folder}: the platform lists an entry called ${JSON.stringify(name.slice(0, 80))}, which is no file name`,
-    );
+  tree(): RemoteTree {
+    const { files, clashes } = withoutClashes(this.files);
+    return {
+      files: inOrder(files),
+      skipped: this.skipped.sort((a, b) => compare(a.path, b.path)),
+      left: [...this.left, ...clashes],
+    };
   }
-  return name;
+
+  private leave(folder: OpenFolder, name: string, reason: string): void {
+    if (this.left.length < mostLeft) this.left.push({ path: path.posix.join(folder.local, name), reason });
+  }
 }
 
-/** Where a file with this path below the task's folder goes at home; refuses a path that leads out of it. */
-export function localPath(relative: string, folder: string): string {
-  return relative
-    .split('/')
-    .map((name, depth) => localName(checkName(name, folder), depth))
-    .join('/');
+/** A name that is no name would lead out of the folder: no file system has such entries. */
+const isName = (name: string): boolean =>
+  name !== '' &&
+  name !== '.' &&
+  name !== '..' &&
+  !name.includes('/') &&
+  !name.includes('\0') &&
+  !/\p{Surrogate}/u.test(name);
+
+/** Where a file with this path below the task's folder goes at home; `undefined` for a path that leads out of it. */
+export function localPath(relative: string): string | undefined {
+  const names = relative.split('/');
+  return names.every(isName) ? names.map(localName).join('/') : undefined;
 }
 
 /** Control characters and backslashes, legal in a container, come home as `%0A`: visible, and safe on every system. */
@@ -134,19 +186,23 @@ function short(name: string): string {
 /** Whether two names that differ in case only are the same file here. */
 const caseless = process.platform === 'darwin' || process.platform === 'win32';
 
-export function refuseClashes<T extends { readonly local: string }>(
-  files: T[],
-  folder: string,
+/** The files that have a place of their own at home; the others, and those with a path that no system takes, apart. */
+export function withoutClashes<T extends { readonly local: string }>(
+  files: readonly T[],
   foldsCase = caseless,
-): T[] {
+): { readonly files: T[]; readonly clashes: readonly NotHome[] } {
   const seen = new Set<string>();
-  for (const { local } of files) {
+  const placed: T[] = [];
+  const clashes: NotHome[] = [];
+  for (const file of files) {
+    const { local } = file;
     const place = foldsCase ? local.normalize('NFC').toLowerCase() : local;
-    if (seen.has(place)) throw new UnusableFolder(`${folder}: two files would both come home as ${local}`);
-    if (Buffer.byteLength(local) > longestPath) throw new UnusableFolder(`${folder}: the path ${local} is too long`);
+    if (seen.has(place)) clashes.push({ path: local, reason: 'another file has this name here' });
+    else if (Buffer.byteLength(local) > longestPath) clashes.push({ path: local, reason: 'its path is too long' });
+    else placed.push(file);
     seen.add(place);
   }
-  return files;
+  return { files: placed, clashes };
 }
 
 function inOrder(files: RemoteFile[]): RemoteFile[] {

@@ -1,13 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolders } from '../support/make-folders';
 
 /**
  * Writes a file so that it is there whole or not at all: `write` fills a draft beside it, which then takes its place.
  * A draft that fails is removed; one that a killed process left behind is named `.<name>.<random>.draft`.
  */
 export async function writeWhole<T>(file: string, write: (draft: FileHandle) => Promise<T>): Promise<T> {
-  await mkdir(path.dirname(file), { recursive: true });
+  await makeFolders(path.dirname(file));
   const draft = draftFor(file);
   try {
     const handle = await open(draft, 'wx+');

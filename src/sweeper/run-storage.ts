@@ -3,6 +3,7 @@ import { fetchFolder, hasStorageApi, removeFolder, type StorageContext } from '.
 import type { RunPlan, TaskPlan } from '../contract/plan';
 import { paceOf } from '../lepton/pace';
 import type { LeptonClient } from '../lepton/types';
+import { boundsOfCleanup } from '../results/remote-tree';
 
 /** What a run left in workspace storage, dealt with from outside of its workflows. */
 
@@ -26,7 +27,9 @@ export async function hasStorage(platform: LeptonClient, { storage }: RunPlan): 
 
 /** Brings home what the run's folder holds. Rejects when not all of it is home then. */
 export async function bringStorageHome(request: RunStorageRequest): Promise<void> {
-  for (const task of request.plan.tasks) await bringHome(request, task);
+  const left: string[] = [];
+  for (const task of request.plan.tasks) left.push(...[(await bringHome(request, task)) ?? []].flat());
+  if (left.length > 0) throw new Error(left.join('; '));
 }
 
 /** Removes the run's folder. The user's own data is never ours to remove: only what carries the run's id is. */
@@ -48,7 +51,8 @@ export async function removeStorage(request: RunStorageRequest): Promise<void> {
 /** Pure. */
 export const carriesId = (folder: string, invocation: string): boolean => folder.split('/').includes(invocation);
 
-async function bringHome(request: RunStorageRequest, task: TaskPlan): Promise<void> {
+/** What of it is not home; `undefined`: nothing. */
+async function bringHome(request: RunStorageRequest, task: TaskPlan): Promise<string | undefined> {
   const { plan, report } = request;
   const target = path.join(plan.outputDir, task.folder);
   const { storage, limits } = plan;
@@ -60,10 +64,12 @@ async function bringHome(request: RunStorageRequest, task: TaskPlan): Promise<vo
       folder: task.folder,
       target,
       maxBytes: limits.resultBytes,
+      ...(plan.skipResults ? { skip: plan.skipResults } : {}),
     },
     contextOf(request, task),
   );
   if (fetched) report?.(`${fetched.files} files of ${task.folder} are in ${target}`);
+  return fetched?.incomplete ?? undefined;
 }
 
 const ownerOf = ({ platform, invocation }: RunPlan, { index }: TaskPlan) => ({ platform, invocation, index });
@@ -78,5 +84,6 @@ function contextOf(
     secrets,
     signal: signal ?? new AbortController().signal,
     onProgress: () => undefined,
+    bounds: boundsOfCleanup,
   };
 }

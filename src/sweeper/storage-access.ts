@@ -5,6 +5,7 @@ import { paceOf } from '../lepton/pace';
 import type { LeptonClient } from '../lepton/types';
 import { largestCollectedBytes } from '../results/collector';
 import { fetchTaskResults } from '../results/fetch';
+import { boundsOfCleanup } from '../results/remote-tree';
 import type { JobTrace, StoragePlace } from './find-storage';
 import { bringStorageHome, carriesId, removeStorage } from './run-storage';
 
@@ -49,6 +50,7 @@ function accessByPlace(request: AccessRequest, { fileSystem, path: folder }: Sto
   const { platform, outputDir, secrets, report, signal } = request;
   return {
     async bringHome() {
+      const left: string[] = [];
       const entries = (await platform.storage.list(fileSystem, folder, { signal })) ?? [];
       for (const { name } of entries.filter(({ type }) => type === 'dir')) {
         const target = path.join(outputDir, path.basename(name));
@@ -61,10 +63,13 @@ function accessByPlace(request: AccessRequest, { fileSystem, path: folder }: Sto
           target,
           secrets,
           maxBytes: limit,
+          bounds: boundsOfCleanup,
           signal,
         });
         if (fetched) report(`${fetched.files} files of ${name} are in ${target}`);
+        if (fetched?.incomplete) left.push(fetched.incomplete);
       }
+      if (left.length > 0) throw new Error(left.join('; '));
     },
     async remove() {
       refuseForeign(folder, request);
@@ -97,6 +102,7 @@ function accessByJob(request: AccessRequest, place: StoragePlace, trace: JobTrac
       const wanted = { ...owner, storage, job, folder: '.', target: outputDir, maxBytes: largestCollectedBytes };
       const fetched = await fetchFolder(wanted, context);
       if (fetched) report(`${fetched.files} files of the run are in ${outputDir}`);
+      if (fetched?.incomplete) throw new Error(fetched.incomplete);
     },
     async remove() {
       refuseForeign(place.path, request);

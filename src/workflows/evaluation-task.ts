@@ -65,7 +65,9 @@ function settle(input: TaskInput, snapshot: TaskSnapshot, verdict: Verdict, woun
     return { ...common, outcome: 'failed', error: { type: failureTypes.jobInterrupted, message: why } };
   }
   if (!results?.metrics) {
-    const why = `job ${input.task.jobName} completed but wrote no results.yml; what it wrote is in ${outputDir ?? 'no folder'}, its log in logs/job.log there`;
+    const where = `what it wrote is in ${outputDir ?? 'no folder'}, its log in logs/job.log there`;
+    const what = results?.incomplete ? `its results.yml is not home: ${results.incomplete}` : 'wrote no results.yml';
+    const why = `job ${input.task.jobName} completed but ${what}; ${where}`;
     return { ...common, outcome: 'failed', error: { type: failureTypes.resultsMissing, message: why } };
   }
   return common;

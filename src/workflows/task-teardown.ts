@@ -163,6 +163,7 @@ export class TaskTeardown {
           job: { name: task.jobName, spec: task.job },
           target: this.outputDir,
           maxBytes: run.limits.resultBytes,
+          ...(run.skipResults ? { skip: run.skipResults } : {}),
         }),
       );
       const reason = run.keepStorage ? keptByWish : results.incomplete;

@@ -23,6 +23,9 @@ export async function startStorage(): Promise<StorageServer> {
     intercept: () => false,
     fetched: () => fetched,
     server: await startServer(({ method, url }, response) => {
+      // The folder above says whether there is one.
+      if (new URL(url, 'http://x').pathname === '/w/storage/fs/')
+        return sendJson(response, files.size === 0 ? [] : [{ type: 'dir', name: 'out', path: '/out' }]);
       const path = decodeURIComponent(new URL(url, 'http://x').pathname.replace('/w/storage/fs/out', '')).replace(
         /^\//,
         '',

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { endpointName, jobName, taskFolder, taskSlug } from '../../src/config/plan/names';
 import { pendingTask } from '../../src/contract/state';
 import { harmlessLine } from '../../src/report/terminal-text';
-import { localPath, refuseClashes, UnusableFolder } from '../../src/results/remote-tree';
+import { localPath, withoutClashes } from '../../src/results/remote-tree';
 import { boundedText } from '../../src/activities/wording';
 import { cell, plainWords, runDetails, taskDetails } from '../../src/workflows/details';
 import { fitRun, jsonBytes, maxSnapshotBytes } from '../../src/workflows/fitting';
@@ -71,17 +71,12 @@ test('two long names that begin alike do not become one', () => {
   expect(taskSlug(`${head}one`)).not.toBe(taskSlug(`${head}two`));
 });
 
-test('a file of the results stays below its folder, or is refused', () => {
+test('a file of the results stays below its folder, or has no place', () => {
   const target = '/results/0-task';
   holds(
     fc.property(nasty, (name) => {
-      let relative: string;
-      try {
-        relative = localPath(name, '/shared/run');
-      } catch (error) {
-        expect(error).toBeInstanceOf(UnusableFolder);
-        return;
-      }
+      const relative = localPath(name);
+      if (relative === undefined) return;
       const full = path.resolve(target, relative);
       expect(full.startsWith(`${target}/`)).toBe(true);
       expect(relative).not.toMatch(/[\u0000-\u001f\\]/);
@@ -90,14 +85,15 @@ test('a file of the results stays below its folder, or is refused', () => {
   );
 });
 
-test('long names stay apart and keep their ending; names that are one on this file system, and endless paths, are refused', () => {
-  const [one, two] = ['a', 'b'].map((end) => localPath(`${'\u0001'.repeat(200)}${end}.jsonl`, '/run'));
+test('long names stay apart and keep their ending; names that are one on this file system, and endless paths, are left', () => {
+  const [one, two] = ['a', 'b'].map((end) => localPath(`${'\u0001'.repeat(200)}${end}.jsonl`));
   expect(one).not.toBe(two);
   expect(one).toMatch(/~[0-9a-f]{12}\.jsonl$/);
   const files = ['Dir/a', 'dir/A'].map((local) => ({ local }));
-  expect(refuseClashes(files, '/run', false)).toEqual(files);
-  expect(() => refuseClashes(files, '/run', true)).toThrow(UnusableFolder);
-  expect(() => refuseClashes([{ local: 'd/'.repeat(2_000) }], '/run')).toThrow(UnusableFolder);
+  expect(withoutClashes(files, false)).toEqual({ files, clashes: [] });
+  const reason = 'another file has this name here';
+  expect(withoutClashes(files, true)).toEqual({ files: [files[0]], clashes: [{ path: 'dir/A', reason }] });
+  expect(withoutClashes([{ local: 'd/'.repeat(2_000) }]).clashes).toMatchObject([{ reason: 'its path is too long' }]);
 });
 
 test('a cell is one line of text: no column, tag, link, code or entity of somebody else', () => {

@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { LeptonError } from '../../src/lepton/errors';
-import { fetchTaskResults, ResultsTooLarge, type FetchRequest } from '../../src/results/fetch';
-import { UnusableFolder } from '../../src/results/remote-tree';
+import { fetchTaskResults, type FetchRequest } from '../../src/results/fetch';
 import { freshFolder } from '../support/folders';
 import { sendJson } from '../support/http-server';
 import { startStorage, type StorageServer } from '../support/storage-server';
@@ -64,11 +63,17 @@ test('brings the tree home byte for byte, scores first, caches not, all of it in
     'manifest.json': '{"theirs": true}',
   };
   for (const [name, bytes] of Object.entries(content)) storage.files.set(name, bytes);
-  for (const name of ['cache/a', 'response_stats_cache/b', 'lm_cache_rank0.db', 'x.lock']) storage.files.set(name, 'c');
+  for (const name of ['cache/a', 'response_stats_cache/b', 'lm_cache_rank0.db']) storage.files.set(name, 'c');
 
   const progress: number[] = [];
   const fetched = await fetchAll({ onProgress: ({ bytes }) => progress.push(bytes) });
-  expect(fetched).toEqual({ files: 6, bytes: 300_031, manifest: path.join(target, 'manifest.json') });
+  expect(fetched).toEqual({
+    files: 6,
+    bytes: 300_031,
+    manifest: path.join(target, 'manifest.json'),
+    skipped: ['cache', 'lm_cache_rank0.db', 'response_stats_cache'],
+    incomplete: null,
+  });
   expect(await atHome()).toEqual([
     'a file with späces & signs#?%.txt',
     'empty.json',
@@ -87,7 +92,7 @@ test('brings the tree home byte for byte, scores first, caches not, all of it in
     size: 300_000,
     sha256: sha256(binary),
   });
-  expect(skipped.map((entry) => entry.path)).toEqual(['cache', 'lm_cache_rank0.db', 'response_stats_cache', 'x.lock']);
+  expect(skipped.map((entry) => entry.path)).toEqual(['cache', 'lm_cache_rank0.db', 'response_stats_cache']);
   expect(Math.max(...progress)).toBe(300_031);
 });
 
@@ -140,15 +145,45 @@ test('a folder that is still being written is not taken as whole', async () => {
   await expect(fetchAll()).rejects.toThrow('something still writes there');
 });
 
-test('beyond the limit: a clear error, with the scores at home', async () => {
+test('only caches by their exact names stay behind: names that are merely like these come home', async () => {
+  const kept = [
+    'Cached_Predictions/p.json',
+    'predictions.db',
+    'sub/kv_cache_benchmark/r.json',
+    'uv.lock',
+    'cache.json',
+  ];
+  for (const name of kept) storage.files.set(name, 'x');
+  storage.files.set('sub/cache/c', 'x');
+  expect(await fetchAll()).toMatchObject({ files: 5, skipped: ['sub/cache'], incomplete: null });
+  expect(await fetchAll({ skip: ['*.lock', 'sub/'] })).toMatchObject({ files: 3, skipped: ['sub', 'uv.lock'] });
+  expect(await fetchAll({ skip: [] })).toMatchObject({ files: 6, skipped: [] });
+});
+
+test('beyond the limit: scores first, then what is small; what is large stays in storage, and is named', async () => {
+  storage.files.set('a-samples.jsonl', 'x'.repeat(5_000));
   storage.files.set('results.yml', 'results: {}');
-  storage.files.set('samples.jsonl', 'x'.repeat(5_000));
-  const error = await fetchAll({ maxBytes: 1_000 }).catch((reason: unknown) => reason);
-  expect(error).toBeInstanceOf(ResultsTooLarge);
-  expect((error as Error).message).toBe(
-    '/out holds more than the limit of 1000 bytes; 1 files are home, the rest stays in storage',
-  );
-  expect(await atHome()).toEqual(['.fetched.jsonl', 'results.yml']);
+  storage.files.set('small.txt', 'small');
+  expect(await fetchAll({ maxBytes: 1_000 })).toMatchObject({
+    files: 2,
+    incomplete:
+      '2 files of /out are home, and the rest stays in storage: a-samples.jsonl (beyond the limit of 1000 bytes)',
+  });
+  expect(await atHome()).toEqual(['manifest.json', 'results.yml', 'small.txt']);
+  expect(storage.fetched()[0]).toBe('results.yml');
+  expect(await fetchAll()).toMatchObject({ files: 3, incomplete: null });
+});
+
+test('large files come after all others, the smaller ones first', async () => {
+  const mib = 1024 * 1024;
+  storage.files.set('a-20', Buffer.alloc(20 * mib));
+  storage.files.set('b-12', Buffer.alloc(12 * mib));
+  storage.files.set('c-small', 'x');
+  expect(await fetchAll({ maxBytes: 14 * mib })).toMatchObject({
+    files: 2,
+    incomplete: expect.stringContaining('storage: a-20 (beyond'),
+  });
+  expect(await atHome()).toEqual(['b-12', 'c-small', 'manifest.json']);
 });
 
 test.each(['..', '.', 'a/b', '../../etc/passwd', ''])('an entry called %j leads nowhere', async (name) => {
@@ -158,7 +193,8 @@ test.each(['..', '.', 'a/b', '../../etc/passwd', ''])('an entry called %j leads 
     return true;
   };
   storage.files.set('x', 'x');
-  await expect(fetchAll()).rejects.toThrow(UnusableFolder);
+  expect(await fetchAll()).toMatchObject({ files: 0, incomplete: expect.stringContaining('(not a file name)') });
+  expect(await readdir(folder.path)).toEqual(['0-arc']);
 });
 
 test('a link at home leads nowhere either', async () => {
@@ -183,7 +219,10 @@ test('endless nesting ends', async () => {
     else sendJson(response, [{ type: 'dir', name: 'again', path: '' }]);
     return true;
   };
-  await expect(fetchAll()).rejects.toThrow('nested more than 32 deep');
+  expect(await fetchAll()).toMatchObject({
+    files: 0,
+    incomplete: expect.stringContaining('(nested more than 32 deep)'),
+  });
 });
 
 test('an abort ends it with its own reason', async () => {

@@ -69,3 +69,64 @@ test.concurrent('a job that says it was interrupted has not succeeded, and its s
   expect((await recordOf(plan)).tasks[0]?.partial).toBe(true);
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
+
+test.concurrent('what is too deep stays in storage, kept and named, and is no failure', async () => {
+  const files = { [`${'d/'.repeat(40)}x.txt`]: 'deep', 'predictions.db': 'rows', 'cache/c': 'c' };
+  const scenario = await bench.scenario({ jobs: { default: { states, files } } });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['mmlu'] });
+  await scenario.start(plan);
+  const { status, snapshot } = await scenario.closed(plan);
+  expect(status).toBe('succeeded');
+  const [task] = snapshot.tasks;
+  expect(Object.keys(task?.metrics ?? {})).not.toHaveLength(0);
+  expect(task?.message).toBe('Not brought home (execution.skip_results): cache.');
+  expect(await readFile(path.join(task?.outputDir ?? '', 'predictions.db'), 'utf8')).toBe('rows');
+  const folder = `${plan.storage.path}/${plan.tasks[0]?.folder}`;
+  expect(snapshot.kept).toMatchObject([
+    { path: folder, reason: expect.stringContaining('(nested more than 32 deep)') },
+  ]);
+  expect((await scenario.platform.inventory()).storage).not.toEqual([]);
+});
+
+test.concurrent(
+  'a storage too slow for all files within teardown_timeout: the scores count, the rest is kept',
+  async () => {
+    const files = Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`samples/${at}.json`, '{}']));
+    const scenario = await bench.scenario({
+      jobs: { default: { states, files } },
+      faults: [{ on: 'GET /storage/**/samples/*', delay: '400ms', times: 'inf' }],
+    });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['slow'], limits: { teardownSeconds: 12 } });
+    await scenario.start(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect(snapshot.tasks[0]?.error).toBeNull();
+    expect(status).toBe('succeeded');
+    expect(snapshot.kept).toMatchObject([{ reason: expect.stringMatching(/not all of it came home in its time/) }]);
+  },
+);
+
+test.concurrent('a refusal that comes when the scores are home costs the rest only, which is kept', async () => {
+  const files = { 'samples/a.json': '{}' };
+  const scenario = await bench.scenario({
+    jobs: { default: { states, files } },
+    faults: [{ on: 'GET /storage/**/samples/*', respond: 403, times: 'inf' }],
+  });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['refused'], limits: { teardownSeconds: 20 } });
+  await scenario.start(plan);
+  const { status, snapshot } = await scenario.closed(plan);
+  expect(status).toBe('succeeded');
+  expect(snapshot.kept).toMatchObject([{ reason: expect.stringContaining('403') }]);
+});
+
+test.concurrent(
+  "an output folder that can't be made is given up in time, and its results stay in storage",
+  async () => {
+    const scenario = await bench.scenario({ jobs: { default: { states } } });
+    const plan = runPlan({ outputRoot: '/proc/evalsaga', tasks: ['nowhere'] });
+    await scenario.start(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect(status).toBe('failed');
+    expect(snapshot.tasks[0]?.error?.message).toMatch(/no folder can be made there/);
+    expect(snapshot.kept).toMatchObject([{ reason: expect.stringContaining('/proc/evalsaga') }]);
+  },
+);

@@ -89,6 +89,7 @@ function runFields(
     onTaskFailure: execution.on_task_failure,
     maxParallelEndpoints: execution.max_parallel_endpoints,
     keepStorage: execution.keep_storage,
+    skipResults: execution.skip_results,
     limits: {
       endpointReadySeconds: execution.lepton_platform.deployment.endpoint_readiness_timeout,
       jobSeconds: execution.evaluation_tasks.timeout,

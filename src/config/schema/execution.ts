@@ -1,4 +1,5 @@
 /** `execution`: where and how a run is carried out. Defaults here and in presets/execution/lepton.yaml are the same. */
+import { defaultSkips } from '../../contract/skip-results';
 import { choice, decimal, duration, flag, integer, listOf, orNull, recordOf, section, text } from './fields';
 import { envMap, token } from './secrets';
 import { imagePullSecrets, log, platformDefaults, queueConfig } from './wire';
@@ -90,6 +91,13 @@ export const execution = section(
     teardown_timeout: duration().default(1800),
     /** Bytes of the largest result folder that is brought home per task. */
     max_result_size: integer({ min: 1, unit: 'bytes' }).default(2_147_483_648),
+    /**
+     * Names of folders (ending in `/`) and files that are not brought home, at any depth, and go with the storage; `*`
+     * stands for any characters. `[]`: everything comes home.
+     */
+    skip_results: listOf(
+      text({ pattern: /^[^/]+\/?$/, expected: 'the name of a file, or of a folder with a / at its end' }),
+    ).default([...defaultSkips]),
   },
   {
     env_vars: "variables of the jobs go to `env_vars`, `evaluation.env_vars`, or a task's `env_vars`",
