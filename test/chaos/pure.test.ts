@@ -1,0 +1,76 @@
+import { allCases, coursesFor, partOf, quickEvents, sample } from './cases';
+import type { Answer } from './gateway';
+import { Lagging } from './lag';
+import { pointsOf } from './points';
+import { resultTables } from './table';
+import type { Outcome } from './outcome';
+import { worldsOf } from './worlds';
+
+const point = (nth: number) => ({ border: 'platform', method: 'GET', shape: '/jobs', nth }) as const;
+const recordings = coursesFor([]).map((one) => ({
+  ...one,
+  points: [1, 2, 3].map((nth) => ({ border: 'platform', method: 'POST', shape: '/jobs', nth }) as const),
+}));
+const all = allCases(recordings, { eventsAt: quickEvents, worldsIn: worldsOf });
+const idsOf = (cases: readonly { readonly id: string }[]): string[] => cases.map(({ id }) => id);
+
+test('a seed chooses the same cases from a list in any order, and another seed others', () => {
+  const chosen = idsOf(sample(all, { count: 50, seed: 7 }));
+  expect(idsOf(sample([...all].reverse(), { count: 50, seed: 7 }))).toEqual(chosen);
+  expect(idsOf(sample(all, { count: 50, seed: 8 }))).not.toEqual(chosen);
+});
+
+test('parts of a sample are the whole of it, each case once', () => {
+  const whole = idsOf(sample(all, { count: 50, seed: 7 }));
+  const parts = [1, 2, 3].flatMap((k) => partOf(whole, { k, n: 3 }));
+  expect(parts).toHaveLength(50);
+  expect(parts.sort()).toEqual(whole.sort());
+});
+
+test('looks are disturbed where they came in every recording, with a third to spare', () => {
+  const log = (count: number) => Array.from({ length: count }, (_, at) => point(at + 1));
+  expect(pointsOf([log(9), log(6), log(12)]).map(({ nth }) => nth)).toEqual([1, 2, 3, 4]);
+});
+
+const answer = (value: unknown, status = 200): Answer => ({
+  status,
+  headers: { 'content-type': 'application/json' },
+  body: Buffer.from(JSON.stringify(value)),
+});
+const item = { metadata: { id: 'a', name: 'a' } };
+const valueOf = ({ body }: Answer): unknown => JSON.parse(body.toString('utf8'));
+
+test('a listing that lags lacks what is new and shows what is gone; a look shows the truth', () => {
+  const lagging = new Lagging({ of: 'listings', ms: 60_000 });
+  lagging.shown('POST', '/deployments', answer(item, 201));
+  expect(valueOf(lagging.shown('GET', '/deployments', answer([item])))).toEqual([]);
+  expect(lagging.shown('GET', '/deployments/a', answer(item)).status).toBe(200);
+  expect(valueOf(lagging.shown('GET', '/deployments', answer([])))).toEqual([item]);
+  expect(valueOf(lagging.shown('GET', '/jobs?q=a', answer({ jobs: [], total: 0 })))).toEqual({ jobs: [], total: 0 });
+});
+
+test('a look that lags denies what is new and shows what is gone; the listing shows the truth', () => {
+  const lagging = new Lagging({ of: 'gets', ms: 60_000 });
+  lagging.shown('POST', '/jobs', answer(item, 201));
+  expect(lagging.shown('GET', '/jobs/a', answer(item)).status).toBe(404);
+  expect(valueOf(lagging.shown('GET', '/jobs', answer({ jobs: [item], total: 1 })))).toMatchObject({ jobs: [item] });
+  expect(lagging.shown('GET', '/jobs/a', answer({}, 404)).status).toBe(200);
+  expect(lagging.shown('GET', '/jobs/b', answer({}, 404)).status).toBe(404);
+});
+
+test('the tables count what held, what did not, and what says nothing', () => {
+  const outcome: Outcome = {
+    id: 'x',
+    point: 'platform GET /jobs',
+    fault: 'cut',
+    event: 'cancel',
+    world: 'plain',
+    violations: [],
+    reached: true,
+    swept: false,
+    ms: 1,
+  };
+  const text = resultTables([outcome, { ...outcome, violations: ['left'] }, { ...outcome, reached: false }]);
+  expect(text).toContain('| platform, GET | 3 | 1 | 1 | 1 |');
+  expect(text).toContain('3 cases: 1 held, 1 violations, 1 not reached (33.3 %)');
+});
