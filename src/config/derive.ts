@@ -21,7 +21,7 @@ export const modelNameOf = (reference: string): string =>
 /** `root` with `served_model_name` and `tensor_parallel_size` where they were left to us. */
 export function fillDerived(root: ConfigNode, env: Environment): ConfigNode {
   const read = (...path: string[]): string | undefined => {
-    const node = resolveOne(root, path, env);
+    const node = resolveOne(root, path, env, 'as written');
     if (node?.kind !== 'scalar' || node.value === null || node.value === '???') return undefined;
     return node.text ?? String(node.value);
   };

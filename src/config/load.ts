@@ -1,5 +1,6 @@
 /** From what the user gave (file, overrides, variables) to a typed and validated config. */
 import path from 'node:path';
+import { checkNumbers } from './check-numbers';
 import { checkSecrets, literalSecrets } from './check-secrets';
 import { checkTaskNames } from './check-task-names';
 import { compose } from './compose/compose';
@@ -97,7 +98,7 @@ interface Examined {
 }
 
 function examine(composed: ConfigNode, environment: Environment): Examined {
-  const resolution = resolveInterpolations(fillDerived(composed, environment), environment);
+  const resolution = resolveInterpolations(fillDerived(composed, environment), environment, 'as written');
   const { root, env, problems: ofUrls } = takeUrlSecrets(resolution.root, environment);
   const { config, problems, slips } = validate({ ...resolution, root });
   return {
@@ -105,7 +106,7 @@ function examine(composed: ConfigNode, environment: Environment): Examined {
     env,
     config,
     slips,
-    problems: [...resolution.problems, ...ofUrls, ...problems, ...checkSecrets(root)],
+    problems: [...resolution.problems, ...ofUrls, ...problems, ...checkSecrets(root), ...checkNumbers(root)],
   };
 }
 

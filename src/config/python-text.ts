@@ -9,6 +9,12 @@ export function pythonText(node: Pick<ScalarNode, 'value' | 'float'>): string {
   return String(value);
 }
 
+/** As `pythonText`, but a number as it was written: `1.50`, and `695e0514`, which is no number to whoever wrote it. */
+export function writtenText(node: Pick<ScalarNode, 'value' | 'float' | 'text'>): string {
+  const isNumber = typeof node.value === 'number' || typeof node.value === 'bigint';
+  return isNumber ? (node.text ?? pythonText(node)) : pythonText(node);
+}
+
 /** `repr` of a Python float: exponents below 1e-4 and from 1e16, at least two exponent digits, always a point or an exponent. */
 export function pythonFloat(value: number): string {
   if (Number.isNaN(value)) return 'nan';

@@ -149,7 +149,8 @@ class YamlReader {
     const { value, text } = this.scalar(node);
     if (value === '__proto__') return this.fail(startOf(node), '`__proto__` is not allowed as a key');
     if (typeof value === 'string') return value;
-    if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+    // A key is text in all that is made of it: `695e0514` is no infinity.
+    if (typeof value === 'number' || typeof value === 'bigint') return text ?? String(value);
     return this.fail(
       startOf(node),
       `the key \`${text ?? 'null'}\` is read as ${value === null ? 'null' : 'a boolean'} in YAML`,

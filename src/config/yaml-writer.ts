@@ -9,6 +9,8 @@ export interface WritableScalar {
   readonly kind: 'scalar';
   readonly value: string | number | bigint | boolean | null;
   readonly float?: boolean;
+  /** As it was written. */
+  readonly text?: string;
 }
 
 export type Writable =
@@ -46,9 +48,11 @@ function comment(node: WritableScalar, annotate: Annotate): string {
   return text === undefined ? '' : `  # ${text.replaceAll(/\s+/g, ' ')}`;
 }
 
-function scalarText({ value, float }: WritableScalar): string {
+function scalarText({ value, float, text }: WritableScalar): string {
   if (value === null) return 'null';
   if (typeof value === 'string') return quoteText(value);
+  // `1.50` is the same number to every reader, and stays what its author knows.
+  if (text !== undefined && /^-?(?:0|[1-9]\d*)\.\d+$/.test(text) && Number(text) === value) return text;
   if (typeof value === 'number' && (float === true || !Number.isInteger(value))) return floatText(value);
   return String(value);
 }

@@ -1,7 +1,7 @@
 /** Resolves every `${…}` of a configuration, lazily and once each. */
 import { placeOf } from '../problems';
 import type { ConfigProblem } from '../problems';
-import { pythonText } from '../python-text';
+import { pythonText, writtenText } from '../python-text';
 import { childOf, dotted, emptyMap, expandedSize, isMissing, isNull, placeOfNode } from '../tree';
 import type { ConfigNode, Path, ScalarNode } from '../tree';
 import { nearestNames } from '../nearest';
@@ -26,9 +26,19 @@ export interface Resolution {
   readonly broken: ReadonlySet<string>;
 }
 
+/**
+ * How a number gets into a text. OmegaConf writes it as Python does: `1.50` becomes `1.5`, and `695e0514`, the beginning of
+ * a commit, `inf`. Runs keep it as it was written; `python` is for comparing with OmegaConf, and for what it compares itself.
+ */
+export type NumbersInText = 'as written' | 'python';
+
 /** The whole configuration with its interpolations resolved. Collects problems, throws nothing. */
-export function resolveInterpolations(root: ConfigNode, env: Readonly<Record<string, string | undefined>>): Resolution {
-  return new Interpolator(root, env).all();
+export function resolveInterpolations(
+  root: ConfigNode,
+  env: Readonly<Record<string, string | undefined>>,
+  numbers: NumbersInText = 'python',
+): Resolution {
+  return new Interpolator(root, env, numbers).all();
 }
 
 /** One value, resolved; `undefined` when it is absent or can't be resolved. */
@@ -36,8 +46,9 @@ export function resolveOne(
   root: ConfigNode,
   path: Path,
   env: Readonly<Record<string, string | undefined>>,
+  numbers: NumbersInText = 'python',
 ): ConfigNode | undefined {
-  return new Interpolator(root, env).tryAt(path);
+  return new Interpolator(root, env, numbers).tryAt(path);
 }
 
 /** Of values that refer to each other: each of them is as much at fault as the others. */
@@ -65,7 +76,12 @@ class Interpolator implements ResolverScope {
   constructor(
     private readonly root: ConfigNode,
     readonly env: Readonly<Record<string, string | undefined>>,
+    private readonly numbers: NumbersInText,
   ) {}
+
+  textOf(node: ScalarNode): string {
+    return this.numbers === 'as written' ? writtenText(node) : pythonText(node);
+  }
 
   all(): Resolution {
     const root = this.collect(this.root, []);
@@ -182,7 +198,7 @@ class Interpolator implements ResolverScope {
         if (value.kind !== 'scalar')
           throw new ResolutionFailure(`a ${value.kind === 'map' ? 'mapping' : 'list'} cannot be put into a text`);
         for (const name of value.env?.names ?? []) names.add(name);
-        text += pythonText(value);
+        text += this.textOf(value);
       }
       if (text.length > maxText) throw new ResolutionFailure(`the text grows beyond ${maxText} characters`);
     }

@@ -1,6 +1,5 @@
 /** The functions of `${name:arguments}`: OmegaConf's own that make sense in a file, and NeMo Evaluator's. */
 import { nearestNames } from '../nearest';
-import { pythonText } from '../python-text';
 import { isMissing, isNull } from '../tree';
 import type { ConfigNode, Path, ScalarNode } from '../tree';
 import { GrammarFailure, parseElement } from './grammar';
@@ -25,6 +24,8 @@ export interface ResolverScope {
   resolve(node: ConfigNode, path: Path): ConfigNode;
   element(element: Element, path: Path): ConfigNode;
   baseOf(up: number, path: Path): Path;
+  /** What a value is within a text. */
+  textOf(node: ScalarNode): string;
 }
 
 interface Call {
@@ -85,7 +86,7 @@ function environment({ args, scope }: Call): ConfigNode {
   if (fallback.value === null) return fallback;
   return {
     ...fallback,
-    value: isMissing({ ...fallback, verbatim: false }) ? '???' : pythonText(fallback),
+    value: isMissing({ ...fallback, verbatim: false }) ? '???' : scope.textOf(fallback),
     float: false,
   };
 }

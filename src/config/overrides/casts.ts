@@ -1,6 +1,6 @@
 /** The cast functions of Hydra's override values: `int(5)`, `str(5)`, `float(5)`, `bool(true)`. Pure. */
 import type { Origin } from '../problems';
-import { pythonText } from '../python-text';
+import { pythonText, writtenText } from '../python-text';
 import type { ConfigNode, ScalarNode } from '../tree';
 import { OverrideFailure } from './failure';
 
@@ -25,7 +25,8 @@ function castScalar(cast: Cast, node: ScalarNode, origin: Origin): ScalarNode {
   const text = typeof value === 'boolean' ? String(value) : pythonText(node);
   switch (cast) {
     case 'str':
-      return { kind: 'scalar', value: value === null ? 'null' : text, origin };
+      // What grew beyond all numbers was none: a commit, say.
+      return { kind: 'scalar', value: value === null ? 'null' : isOverflown(node) ? writtenText(node) : text, origin };
     case 'bool': {
       if (typeof value === 'boolean') return node;
       if (typeof value === 'number' || typeof value === 'bigint')
@@ -47,3 +48,6 @@ function castScalar(cast: Cast, node: ScalarNode, origin: Origin): ScalarNode {
   }
   throw new OverrideFailure(`\`${cast}(…)\` cannot convert \`${text}\``);
 }
+
+const isOverflown = ({ value, text }: ScalarNode): boolean =>
+  typeof value === 'number' && !Number.isFinite(value) && /\d/.test(text ?? '');
