@@ -52,13 +52,19 @@ function copyData(from, to) {
 
 async function bundleWorkflows() {
   const workflowsPath = path.join(draft, 'workflows', 'index.js');
+  const workflowInterceptorModules = [path.join(draft, 'workflows', 'places.js')];
   const { bundleWorkflowCode } = require('@temporalio/worker');
   const quiet = { trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error, log() {} };
   // Workflows make failures too, and how they do is part of their bundle.
   const failureConverterPath = path.join(draft, 'encryption', 'failure-converter.js');
   const bundles = { 'workflow-bundle.js': {}, 'workflow-bundle.encrypted.js': { failureConverterPath } };
   for (const [name, options] of Object.entries(bundles)) {
-    const { code } = await bundleWorkflowCode({ workflowsPath, logger: quiet, ...options });
+    const { code } = await bundleWorkflowCode({
+      workflowsPath,
+      workflowInterceptorModules,
+      logger: quiet,
+      ...options,
+    });
     writeFileSync(path.join(draft, name), code);
   }
 }

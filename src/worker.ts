@@ -110,9 +110,15 @@ function secondsOf(env: Env, name: string, most: number): number | undefined {
 }
 
 /** The bundle that the build made, of which there is one that has failures encrypted; from sources it is bundled anew. */
-function workflowSource({ isOn }: Encryption): { workflowBundle: { codePath: string } } | { workflowsPath: string } {
+function workflowSource({
+  isOn,
+}: Encryption): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'interceptors'> {
   const codePath = path.join(__dirname, isOn ? 'workflow-bundle.encrypted.js' : 'workflow-bundle.js');
-  return existsSync(codePath) ? { workflowBundle: { codePath } } : { workflowsPath: require.resolve('./workflows') };
+  if (existsSync(codePath)) return { workflowBundle: { codePath } };
+  return {
+    workflowsPath: require.resolve('./workflows'),
+    interceptors: { workflowModules: [require.resolve('./workflows/places')] },
+  };
 }
 
 /**

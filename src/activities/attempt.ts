@@ -3,6 +3,7 @@ import { Context, type Info } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { msToNumber } from '@temporalio/common/lib/time';
 import { observed } from '../contract/messages';
+import { isElsewhere, lackingHere } from './elsewhere';
 import { isRefusal, lastInTime, outOfTime, refusalPatienceMs, toFailure, type Purpose } from './failures';
 import { AttemptClock, memoryAfter, remembered, type AttemptEnd, type Heartbeat, type Memory } from './memory';
 import { fitWords } from './wording';
@@ -57,9 +58,9 @@ export async function attempt<T>(options: Attempted, work: (context: Attempt) =>
       isAnswerMissing,
     });
     // The wait goes on for a while: whoever can mend the token should see it now, not in the verdict.
-    if (isRefusal(error) && !isFinal(failure)) await reportObservation(failure.message);
+    if ((isRefusal(error) || isElsewhere(error)) && !isFinal(failure)) await reportObservation(failure.message);
     const last = lastInTime(failure, { elapsedMs: clock.elapsedMs, idleMs: clock.idleMs, budgetMs });
-    if (!isFinal(last)) tell({ memory: memoryAfter(memory, clock, endOf({ error, last, isOver: time.over.aborted })) });
+    if (!isFinal(last)) tell({ memory: memoryAfter(memory, clock, endOf({ error, last, memory, clock, isOver: time.over.aborted })) });
     throw last;
   } finally {
     clearInterval(pulse);
@@ -84,17 +85,28 @@ function failureOf(error: unknown, { options, memory, clock, isAnswerMissing }: 
     refusedForMs: memory.refusedSinceMs === null ? 0 : clock.dueMs - memory.refusedSinceMs,
     patienceMs: patience.getStore() ?? refusalPatienceMs,
     isAnswerMissing,
+    lacking: lackingHere(memory.lacking, clock),
+    dueMs: clock.dueMs,
   });
 }
 
 const isFinal = (failure: unknown): boolean => failure instanceof ApplicationFailure && failure.nonRetryable === true;
 
-function endOf({ error, last, isOver }: { error: unknown; last: unknown; isOver: boolean }): AttemptEnd {
+interface Ending {
+  readonly error: unknown;
+  readonly last: unknown;
+  readonly memory: Memory;
+  readonly clock: AttemptClock;
+  readonly isOver: boolean;
+}
+
+function endOf({ error, last, memory, clock, isOver }: Ending): AttemptEnd {
   const refused = isRefusal(error);
   const isOwn = last instanceof ApplicationFailure;
   const delayMs = isOwn && last.nextRetryDelay !== undefined ? msToNumber(last.nextRetryDelay) : null;
   // What an activity throws of its own accord it has seen on the platform.
-  return { refused, answered: !isOver && (refused || error instanceof ApplicationFailure), delayMs };
+  const answered = !isOver && (refused || isElsewhere(error) || error instanceof ApplicationFailure);
+  return { refused, lacking: isElsewhere(error) ? lackingHere(memory.lacking, clock) : null, answered, delayMs };
 }
 
 /**

@@ -2,8 +2,9 @@ import { CancelledFailure } from '@temporalio/common';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { msToNumber } from '@temporalio/common/lib/time';
 import { failureTypes, type FailureType } from '../contract/errors';
-import { CredentialsError, LeptonError, type LeptonErrorKind } from '../lepton/errors';
+import { LeptonError, type LeptonErrorKind } from '../lepton/errors';
 import { retryDelayMs } from '../lepton/retry-timing';
+import { elsewhereFailure, isElsewhere, type ElsewhereContext } from './elsewhere';
 
 /**
  * What a call is for, which decides how a refusal is taken. `step`: it makes something. `reading`: it looks at, or brings home,
@@ -39,7 +40,7 @@ function mayPass(purpose: Purpose, error: unknown): boolean {
 /** Attempts that were not refused after which a log is given up: an endpoint costs money meanwhile. */
 const triesForLog = 2;
 
-export interface FailureContext {
+export interface FailureContext extends ElsewhereContext {
   /** What the activity works on, e.g. `endpoint vllm-hellaswag-0-1234abcd of task 0`. */
   readonly subject: string;
   /** From 1. */
@@ -62,6 +63,7 @@ export interface FailureContext {
 export function toFailure(error: unknown, context: FailureContext): Error {
   if (error instanceof ApplicationFailure) return withLost(error, context);
   if (error instanceof CancelledFailure) return error;
+  if (isElsewhere(error)) return elsewhereFailure(error, context);
   const { subject, attempt, refusals, purpose } = context;
   const kind = kindOf(error);
   if (kind === undefined) return error instanceof Error ? error : new Error(String(error));
@@ -121,9 +123,7 @@ export function outOfTime(subject: string): ApplicationFailure {
   });
 }
 
-/** Credentials that this host does not have are as good as refused. */
 function kindOf(error: unknown): LeptonErrorKind | undefined {
-  if (error instanceof CredentialsError) return 'unauthorized';
   return error instanceof LeptonError ? error.kind : undefined;
 }
 

@@ -1,4 +1,5 @@
 import type { Info } from '@temporalio/activity';
+import type { Lacking } from './elsewhere';
 import { performance } from 'node:perf_hooks';
 
 /**
@@ -10,6 +11,8 @@ export interface Memory {
   readonly refusals: number;
   /** When the first of these was due, milliseconds since the epoch; `null`: the last attempt was not refused. */
   readonly refusedSinceMs: number | null;
+  /** Workers that could not even begin, in the last attempts; `null`: the last one could. */
+  readonly lacking: Lacking | null;
   /** Earlier attempts whose outcome is known, whatever it was. */
   readonly answered: number;
   /** Milliseconds for which an attempt was due and no worker took it. */
@@ -18,7 +21,7 @@ export interface Memory {
   readonly dueMs: number | null;
 }
 
-const nothing: Memory = { refusals: 0, refusedSinceMs: null, answered: 0, idleMs: 0, dueMs: null };
+const nothing: Memory = { refusals: 0, refusedSinceMs: null, lacking: null, answered: 0, idleMs: 0, dueMs: null };
 
 /** Details of a heartbeat: what people see of a transfer, and what the next attempt goes by. */
 export interface Heartbeat {
@@ -70,6 +73,8 @@ export class AttemptClock {
 /** How an attempt ended that did not succeed. */
 export interface AttemptEnd {
   readonly refused: boolean;
+  /** This worker among them; `null`: it could begin. */
+  readonly lacking: Lacking | null;
   /** The platform's word is known; otherwise what was asked for may have been done. */
   readonly answered: boolean;
   /** Until the next one; `null`: left to the retry policy. */
@@ -81,6 +86,7 @@ export function memoryAfter(before: Memory, clock: AttemptClock, end: AttemptEnd
   return {
     refusals: end.refused ? before.refusals + 1 : 0,
     refusedSinceMs: end.refused ? (before.refusedSinceMs ?? clock.dueMs) : null,
+    lacking: end.lacking,
     answered: before.answered + (end.answered ? 1 : 0),
     idleMs: clock.idleMs,
     dueMs: end.delayMs === null ? null : clock.dueMs + clock.spentMs + end.delayMs,

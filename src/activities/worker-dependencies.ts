@@ -1,4 +1,3 @@
-import { failureTypes } from '../contract/errors';
 import type { HomePaths } from '../home/paths';
 import { forgetSecrets, storedSecrets } from '../home/run-store';
 import { secretsOfReferences, secretsOfRun } from '../home/secret-values';
@@ -6,7 +5,7 @@ import { loadAccess } from '../lepton/access-store';
 import { createPlatforms } from '../lepton/platforms';
 import { forgetStaleSecrets } from '../temporal/stale-secrets';
 import type { ActivityDependencies } from './dependencies';
-import { finalFailure } from './failures';
+import { NotOnThisWorker } from './elsewhere';
 
 /** What a real worker gives its activities: clients by stored credentials, secrets of this host. */
 export function createWorkerDependencies(options: {
@@ -36,9 +35,8 @@ export function createWorkerDependencies(options: {
           if (stored[name] === undefined) own.set(invocation, { ...own.get(invocation), [name]: value });
           return value;
         }
-        throw finalFailure(
-          failureTypes.secretMissing,
-          `variable ${name}, which the config refers to, is set neither where run ${invocation} was started nor on this worker. Set it there and start the run again.`,
+        throw new NotOnThisWorker(
+          `variable ${name}, which the config refers to, is known to this worker neither from the start of run ${invocation} nor from its own environment`,
         );
       };
     },

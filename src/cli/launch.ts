@@ -86,7 +86,7 @@ async function begin(
   { home, env, output }: CommandContext,
 ): Promise<void> {
   const { plan, secrets, configYaml } = launch;
-  const { client, taskQueue } = stack;
+  const { client, taskQueue, homeQueue } = stack;
   const origin = await originOf({ ...clientOf(client), home, embedded: temporalTarget(env).kind === 'embedded' });
   signal.throwIfAborted();
   const { invocation } = plan;
@@ -101,6 +101,7 @@ async function begin(
   await startRun(client, {
     plan,
     taskQueue,
+    homeQueue,
     hostSecrets: secrets,
     configYaml,
     home,

@@ -27,7 +27,9 @@ export const failureTypes = {
   resultsTooLarge: 'ResultsTooLarge',
   /** The folder holds names or shapes that are not safe to bring home. */
   resultsUnusable: 'ResultsUnusable',
-  /** A secret that the plan references is not set on the worker. */
+  /** The worker lacks credentials or a secret that another may have: left to others for minutes before it is final. */
+  notOnThisWorker: 'NotOnThisWorker',
+  /** Of runs that older builds began: a secret that the plan references is not set on the worker. */
   secretMissing: 'SecretMissing',
   taskFailed: 'TaskFailed',
   runTimeout: 'RunTimeout',

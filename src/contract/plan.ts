@@ -124,6 +124,14 @@ export interface BudgetPlan {
   readonly jobPerHour: number;
 }
 
+/** The home that a run was started from, where the workers of the run's task queue are not all its own. */
+export interface LaunchingHome {
+  /** Served by the background worker of that home alone. */
+  readonly taskQueue: string;
+  /** Whether the plan refers to host variables, whose values only that home has. */
+  readonly holdsSecrets: boolean;
+}
+
 export interface RunPlan {
   readonly version: 1;
   /** 16 hexadecimal digits. */
@@ -132,7 +140,7 @@ export interface RunPlan {
   readonly owner: string;
   /** Served model name. */
   readonly model: string;
-  /** Absolute folder `<output_dir>/<invocation>` on the worker's machine. */
+  /** Absolute folder `<output_dir>/<invocation>` on the machine that the run was started on. */
   readonly outputDir: string;
   readonly startPolicy: 'all_ready' | 'as_ready';
   readonly onTaskFailure: 'abort' | 'continue';
@@ -147,6 +155,8 @@ export interface RunPlan {
   /** Shared by all tasks: each gets its own endpoint of this shape. */
   readonly endpoint: EndpointPlan;
   readonly storage: StoragePlan;
+  /** Absent: whoever serves the run's task queue is at home, and does everything. */
+  readonly home?: LaunchingHome;
   readonly tasks: readonly TaskPlan[];
   /** Where to find what does not belong into history, all on the launching host. */
   readonly provenance: {

@@ -13,6 +13,11 @@ import { plainWords } from '../workflows/details';
 export interface StartRequest {
   readonly plan: RunPlan;
   readonly taskQueue: string;
+  /**
+   * Of the worker of `home`, which does what needs the launching machine's files and variables, if others serve `taskQueue`.
+   * Absent: all of `taskQueue`'s workers share `home`.
+   */
+  readonly homeQueue?: string | undefined;
   /** Values of the host variables that the plan references, by name. Kept in a private file, never in history. */
   readonly hostSecrets: Readonly<Record<string, string>>;
   /** The resolved config with secrets masked: becomes part of `run.json`. */
@@ -31,7 +36,7 @@ export interface StartRequest {
  * `InfrastructureError` when Temporal was not heard in time.
  */
 export async function startRun(client: Client, request: StartRequest): Promise<{ workflowId: string; runId: string }> {
-  const { plan } = request;
+  const plan = withHome(request);
   const size = sizeOfPlan(plan, (text) => Buffer.byteLength(text));
   if (size.kind !== 'fits') {
     const { problem, advice } = oversizeInWords(size, plan.tasks.length);
@@ -61,6 +66,11 @@ export async function startRun(client: Client, request: StartRequest): Promise<{
   );
   return { workflowId, runId };
 }
+
+const withHome = ({ plan, homeQueue, hostSecrets }: StartRequest): RunPlan =>
+  homeQueue === undefined
+    ? plan
+    : { ...plan, home: { taskQueue: homeQueue, holdsSecrets: Object.keys(hostSecrets).length > 0 } };
 
 function searchAttributesOf(plan: RunPlan, { isEncrypted = false }: StartRequest): TypedSearchAttributes {
   const phase = { key: defineSearchAttributeKey('EvalPhase', 'KEYWORD'), value: 'starting' };

@@ -18,6 +18,17 @@ const recordSchema = z.object({
   ports: z.record(z.string(), z.number().int()),
   /** What it was started with (code version, server address, task queue): when that changes, it is started anew. */
   setup: z.string(),
+  /** Of a worker: whose work it does. */
+  serves: z
+    .object({
+      /** Of the Temporal server. */
+      address: z.string(),
+      namespace: z.string(),
+      taskQueue: z.string(),
+      /** The home's own server, whose port may change. */
+      isEmbedded: z.boolean(),
+    })
+    .optional(),
   /** See network.ts. */
   network: z.string().optional(),
   /** Ended by `down`; the record stays for its ports. */

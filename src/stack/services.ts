@@ -3,7 +3,7 @@ import { encryptionOf } from '../encryption/data-converter';
 import { keyFileVariable } from '../encryption/key-file';
 import type { HomePaths } from '../home/paths';
 import { defaultPorts, devServerArguments } from '../temporal/dev-server';
-import { embeddedEnv, type Env, type TemporalTarget } from '../temporal/target';
+import { embeddedEnv, type Env } from '../temporal/target';
 import { startInBackground } from './background-process';
 import { backgroundEnv } from './environment';
 import { networkMark } from './network';
@@ -102,16 +102,13 @@ const keyFileOf = (env: Env): Record<string, string> => {
 };
 
 export interface WorkerLaunch extends Launch {
-  readonly target: TemporalTarget;
-  /** Of the server to work for: the embedded server's or the cluster's. */
-  readonly address: string;
-  readonly taskQueue: string;
+  readonly serves: NonNullable<ServiceRecord['serves']>;
   readonly setup: string;
 }
 
 export async function startWorkerService(launch: WorkerLaunch): Promise<ServiceRecord> {
-  const { home, env, target, address, taskQueue, setup } = launch;
-  const embedded = target.kind === 'embedded';
+  const { home, env, serves, setup } = launch;
+  const { address, taskQueue, isEmbedded: embedded } = serves;
   const extra = {
     EVALSAGA_HOME: home.root,
     EVALSAGA_TASK_QUEUE: taskQueue,
@@ -129,6 +126,7 @@ export async function startWorkerService(launch: WorkerLaunch): Promise<ServiceR
     env: backgroundEnv({ env, keepTemporal: !embedded, extra }),
     ports: {},
     setup,
+    serves,
   });
 }
 
@@ -141,11 +139,13 @@ interface Start {
   readonly ports: Readonly<Record<string, number>>;
   readonly setup: string;
   readonly isPrivate?: boolean;
+  readonly serves?: ServiceRecord['serves'];
 }
 
-async function start({ home, name, file, args, env, ports, setup, isPrivate = false }: Start): Promise<ServiceRecord> {
+async function start(service: Start): Promise<ServiceRecord> {
+  const { home, name, file, args, env, ports, setup, isPrivate = false, serves } = service;
   const process = await startInBackground({ file, args, env, cwd: home.root, log: logFile(home, name), isPrivate });
-  const record = { ...process, startedAt: new Date().toISOString(), ports, setup, network: networkMark(env) };
+  const record = { ...process, startedAt: new Date().toISOString(), ports, setup, serves, network: networkMark(env) };
   await writeRecord(home, name, record);
   return record;
 }

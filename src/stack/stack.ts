@@ -1,8 +1,4 @@
-import { createHash } from 'node:crypto';
-import { hostname } from 'node:os';
 import type { Client } from '@temporalio/client';
-import type { NativeConnectionOptions } from '@temporalio/worker';
-import type { DataConverter } from '@temporalio/common';
 import { encryptionOf } from '../encryption/data-converter';
 import type { HomePaths } from '../home/paths';
 import type { Report } from '../provision/once';
@@ -11,14 +7,15 @@ import { findServerBinary } from '../temporal/server-binary';
 import { temporalTarget, type Env, type TemporalTarget } from '../temporal/target';
 import { endProcess } from './background-process';
 import { codeVersion } from './code-version';
-import { refuseLosingTheKey, withKeyMark } from './encryption';
+import { withKeyMark } from './encryption';
 import { startOnFreePorts } from './free-port-start';
 import { untilHealthy, whileAlive } from './health';
 import { withStackLock } from './lock';
-import { networkMark } from './network';
-import { hasLivePoller } from './pollers';
-import { isRunning, readRecord, type ServiceName, type ServiceRecord } from './record';
-import { localRuntime, startCodecService, startPlatformService, startTemporal, startWorkerService } from './services';
+import { isRunning, readRecord, writeRecord, type ServiceName, type ServiceRecord } from './record';
+import { localRuntime, startCodecService, startPlatformService, startTemporal } from './services';
+import { chooseQueues } from './queues';
+import { clusterReach, embeddedReach, type TemporalReach } from './reach';
+import { ensureWorker } from './worker-service';
 
 export interface StackRequest {
   readonly home: HomePaths;
@@ -29,31 +26,20 @@ export interface StackRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How to reach the Temporal server of a command. */
-export interface TemporalReach {
-  readonly address: string;
-  readonly namespace: string;
-  readonly connection: NativeConnectionOptions;
-  /** Encrypts and decrypts, with the user's key where one is set. */
-  readonly dataConverter: DataConverter;
-  readonly isEncrypted: boolean;
-  /** Base URL of the Web UI, where known. */
-  readonly uiBase: string | undefined;
-  /** The home's own server. */
-  readonly isEmbedded: boolean;
-}
+export { findTemporal, type TemporalReach } from './reach';
 
 /** A stack that is up: the client is connected, and is the caller's to close. */
 export interface Stack {
   readonly client: Client;
   readonly temporal: TemporalReach;
+  /** Of new runs. */
   readonly taskQueue: string;
+  /** Of this home's own worker, where that is another one: for what only this machine can do of a run. */
+  readonly homeQueue: string | undefined;
   /** What was started just now. */
   readonly started: readonly ServiceName[];
 }
 
-/** How long a worker that is to be replaced may take to end what it does. */
-export const WORKER_GRACE_MS = 75_000;
 export const SERVICE_GRACE_MS = 15_000;
 const START_WITHIN_MS = 60_000;
 const ANSWER_WITHIN_MS = 10_000;
@@ -71,45 +57,38 @@ export async function ensureStack(request: StackRequest): Promise<Stack> {
     const version = codeVersion();
     const platform = ensurePlatform({ ...request, version, started });
     const serving = ensureTemporal({ ...request, target, started });
-    const taskQueue = taskQueueOf({ target, request });
     const connecting = serving.then((server) => server.client ?? connect(server, request));
-    const worker = serving.then(({ temporal }) =>
-      ensureWorker({ ...request, target, temporal, taskQueue, version, started, connecting }),
-    );
+    // A server that is not there, or another than was meant, must not cost the worker that serves the right one.
+    const worker = Promise.all([serving, connecting]).then(async ([{ temporal }, client]) => {
+      const queues = await chooseQueues({ ...request, target, client });
+      await ensureWorker({ ...request, temporal, taskQueue: queues.own, version, started });
+      return queues;
+    });
     const codec = serving.then((server) => ensureCodec(server, { ...request, version, started }));
     const failure = (await Promise.allSettled([connecting, worker, platform, codec])).find(
       (part) => part.status === 'rejected',
     );
     if (failure) {
       await connecting.then((client) => client.connection.close()).catch(() => undefined);
+      await takeBack(request, started);
       throw failure.reason;
     }
-    return { client: await connecting, temporal: (await serving).temporal, taskQueue, started };
+    const { run: taskQueue, own } = await worker;
+    const homeQueue = own === taskQueue ? undefined : own;
+    return { client: await connecting, temporal: (await serving).temporal, taskQueue, homeQueue, started };
   });
 }
 
-/** Where the running Temporal is, without starting anything; `undefined` when the embedded server does not run. */
-export async function findTemporal(home: HomePaths, env: Env): Promise<TemporalReach | undefined> {
-  const target = temporalTarget(env);
-  if (target.kind === 'cluster') return clusterReach(target, env);
-  const record = await readRecord(home, 'temporal');
-  return isRunning(record) ? embeddedReach(record, env) : undefined;
-}
-
-function clusterReach(target: Extract<TemporalTarget, { kind: 'cluster' }>, env: Env): TemporalReach {
-  const { address, namespace, connection } = target;
-  return { address, namespace, connection, ...encrypting(env), uiBase: env['TEMPORAL_UI_URL'], isEmbedded: false };
-}
-
-function embeddedReach({ ports }: ServiceRecord, env: Env): TemporalReach {
-  const address = `127.0.0.1:${ports['grpc']}`;
-  const uiBase = `http://127.0.0.1:${ports['ui']}`;
-  return { address, namespace: 'default', connection: { address }, ...encrypting(env), uiBase, isEmbedded: true };
-}
-
-function encrypting(env: Env): Pick<TemporalReach, 'dataConverter' | 'isEncrypted'> {
-  const { dataConverter, isOn } = encryptionOf(env);
-  return { dataConverter, isEncrypted: isOn };
+/** What was started for a command that can't go on: nobody would know of it. */
+async function takeBack({ home, report }: StackRequest, started: readonly ServiceName[]): Promise<void> {
+  if (started.length > 0) report?.(`stopping what was started just now: ${started.join(', ')}`);
+  await Promise.all(
+    started.map(async (name) => {
+      const record = await readRecord(home, name);
+      if (isRunning(record)) await endProcess(record, SERVICE_GRACE_MS);
+      if (record) await writeRecord(home, name, { ...record, stopped: true });
+    }),
+  );
 }
 
 type Ensure = StackRequest & { readonly started: ServiceName[] };
@@ -179,44 +158,4 @@ async function ensureCodec(
   }
   const health = `http://127.0.0.1:${codec}/healthz`;
   await whileAlive({ name: 'codec', home, record }, untilHealthy(health, { withinMs: START_WITHIN_MS, signal }));
-}
-
-interface EnsureWorker extends Ensure {
-  readonly target: TemporalTarget;
-  readonly temporal: TemporalReach;
-  readonly taskQueue: string;
-  readonly version: string;
-  readonly connecting: Promise<Client>;
-}
-
-async function ensureWorker(request: EnsureWorker): Promise<void> {
-  const { home, env, target, temporal, taskQueue, version, started, connecting } = request;
-  const { address, namespace } = temporal;
-  const setup = withKeyMark([version, address, namespace, taskQueue], env);
-  const record = await readRecord(home, 'worker');
-  if (isRunning(record)) {
-    const network = networkMark(env);
-    const reaches = network === undefined || network === record.network;
-    if (record.setup === setup && reaches) return;
-    refuseLosingTheKey(record, env);
-    const why = reaches
-      ? 'runs another build or serves another address'
-      : 'was started without the proxy or certificates that are set here';
-    request.report?.(`replacing the background worker, which ${why}`);
-    await endProcess(record, WORKER_GRACE_MS);
-  } else if (target.kind === 'cluster' && (await hasLivePoller(await connecting, taskQueue))) {
-    return;
-  }
-  await startWorkerService({ home, env, target, address, taskQueue, setup });
-  started.push('worker');
-}
-
-/**
- * On a shared cluster, work for the local platform must not go to workers on other machines, which cannot reach it:
- * this home has a task queue of its own then.
- */
-function taskQueueOf({ target, request }: { target: TemporalTarget; request: StackRequest }): string {
-  if (target.kind === 'embedded' || !request.localPlatform) return target.taskQueue;
-  const digest = createHash('sha256').update(`${hostname()} ${request.home.root}`).digest('hex');
-  return `${target.taskQueue}-${digest.slice(0, 12)}`;
 }

@@ -3,7 +3,8 @@ import type { Report } from '../provision/once';
 import { endProcess } from './background-process';
 import { withStackLock } from './lock';
 import { isRunning, readRecord, writeRecord, type ServiceName } from './record';
-import { SERVICE_GRACE_MS, WORKER_GRACE_MS } from './stack';
+import { SERVICE_GRACE_MS } from './stack';
+import { WORKER_GRACE_MS } from './worker-service';
 
 /** The worker first, so that it can hand its work back; Temporal last, so that there is someone to hand it to. */
 const order: readonly (readonly [ServiceName, number])[] = [

@@ -41,6 +41,7 @@ export function mayHaveCreated(error: unknown): boolean {
   return (
     type !== failureTypes.requestRefused &&
     type !== failureTypes.credentialsRefused &&
+    type !== failureTypes.notOnThisWorker &&
     type !== failureTypes.secretMissing
   );
 }

@@ -1,0 +1,115 @@
+import { openRuns, type StoredRun } from '../home/run-store';
+import { inLanes } from '../home/lanes';
+import type { HomePaths } from '../home/paths';
+import type { Report } from '../provision/once';
+import { recordedTeardown } from '../results/recorded';
+import { ownerAmong } from '../sweeper/owners';
+import { connectClient } from '../temporal/connect';
+import type { Env } from '../temporal/target';
+import { endProcess } from './background-process';
+import { refuseLosingTheKey, withKeyMark } from './encryption';
+import { WorkerInUse } from './errors';
+import { networkMark } from './network';
+import { isRunning, readRecord, type ServiceName, type ServiceRecord } from './record';
+import { startWorkerService } from './services';
+import { findEmbedded, type TemporalReach } from './reach';
+
+/** The background worker of a home: one process, for one server and one task queue. */
+
+/** How long a worker that is to be replaced may take to end what it does. */
+export const WORKER_GRACE_MS = 75_000;
+
+export interface EnsureWorker {
+  readonly home: HomePaths;
+  readonly env: Env;
+  readonly report?: Report | undefined;
+  /** A server that has answered. */
+  readonly temporal: TemporalReach;
+  readonly taskQueue: string;
+  /** Of the code. */
+  readonly version: string;
+  /** Gets a `worker` when one was started. */
+  readonly started: ServiceName[];
+}
+
+/** Leaves the worker that fits, and replaces another, unless open runs of another server need it: then `WorkerInUse`. */
+export async function ensureWorker(request: EnsureWorker): Promise<void> {
+  const { home, env, temporal, taskQueue, version, started } = request;
+  const { address, namespace, isEmbedded } = temporal;
+  const serves = { address, namespace, taskQueue, isEmbedded };
+  const setup = withKeyMark([version, address, namespace, taskQueue], env);
+  const record = await readRecord(home, 'worker');
+  if (isRunning(record)) {
+    const network = networkMark(env);
+    const reaches = network === undefined || network === record.network;
+    if (record.setup === setup && reaches) return;
+    refuseLosingTheKey(record, env);
+    if (record.serves && !isSameWork(record.serves, serves)) await refuseToLeaveRuns(record.serves, request);
+    const why = reaches
+      ? 'runs another build or serves another address'
+      : 'was started without the proxy or certificates that are set here';
+    request.report?.(`replacing the background worker, which ${why}`);
+    await endProcess(record, WORKER_GRACE_MS);
+  }
+  await startWorkerService({ home, env, serves, setup });
+  started.push('worker');
+}
+
+type Serves = NonNullable<ServiceRecord['serves']>;
+
+/** The home's own server may be back on another port. Pure. */
+export function isSameWork(one: Serves, other: Serves): boolean {
+  const isSameServer = one.isEmbedded ? other.isEmbedded : one.address === other.address && !other.isEmbedded;
+  return isSameServer && one.namespace === other.namespace && one.taskQueue === other.taskQueue;
+}
+
+async function refuseToLeaveRuns(serves: Serves, { home, env, temporal }: EnsureWorker): Promise<void> {
+  const open = await openRunsOn(serves, { home, env });
+  if (open.length === 0) return;
+  const named = open.slice(0, 5).join(', ') + (open.length > 5 ? ` and ${open.length - 5} more` : '');
+  const which = serves.isEmbedded ? "this home's own Temporal server" : `Temporal at ${serves.address}`;
+  const asked = isSameServer(serves, temporal)
+    ? `namespace "${temporal.namespace}" with the task queue that is set now`
+    : `Temporal at ${temporal.address}`;
+  throw new WorkerInUse(
+    `The background worker of this home (${home.root}) serves ${which}, task queue "${serves.taskQueue}", for ${open.length === 1 ? 'an open run' : 'open runs'}: ${named}. ` +
+      `It stays, as nobody else would tear them down; nothing was created. For ${asked} use another home (EVALSAGA_HOME), ` +
+      `or correct TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE or EVALSAGA_TASK_QUEUE; to leave the open runs without a worker all the same: evalsaga down --force`,
+  );
+}
+
+const isSameServer = (serves: Serves, { address, isEmbedded }: TemporalReach): boolean =>
+  serves.isEmbedded ? isEmbedded : serves.address === address;
+
+/** Questions to Temporal at once. */
+const lanes = 4;
+
+/** Runs of this home that are not known to be over. Only the home's own server can be asked: others have their own settings. */
+async function openRunsOn(
+  { isEmbedded }: Serves,
+  { home, env }: Pick<EnsureWorker, 'home' | 'env'>,
+): Promise<string[]> {
+  const isThere = ({ origin }: StoredRun): boolean => origin === undefined || origin.startsWith('home:') === isEmbedded;
+  const candidates = (await openRuns(home)).filter(isThere);
+  const unrecorded = await inLanes(candidates, lanes, async ({ plan }) =>
+    (await recordedTeardown(plan, home)) ? [] : [plan],
+  );
+  const plans = unrecorded.flat();
+  const embedded = isEmbedded && plans.length > 0 ? await findEmbedded(home, env) : undefined;
+  if (!embedded) return plans.map(({ invocation }) => invocation);
+  const client = await connectClient({ ...embedded, timeoutMs: 5_000 }).catch(() => undefined);
+  if (!client) return plans.map(({ invocation }) => invocation);
+  try {
+    const owned = await inLanes(plans, lanes, async ({ invocation, tasks }) => {
+      const { kind } = await ownerAmong(
+        client,
+        invocation,
+        tasks.map(({ index }) => index),
+      );
+      return kind === 'live' ? [invocation] : [];
+    });
+    return owned.flat();
+  } finally {
+    await client.connection.close();
+  }
+}
