@@ -8,15 +8,19 @@ import {
   Runtime,
   Worker,
   type LogLevel,
+  type NativeConnectionOptions,
   type WorkerOptions,
 } from '@temporalio/worker';
+import { Client } from '@temporalio/client';
 import { createActivities } from './activities';
 import { createWorkerDependencies } from './activities/worker-dependencies';
 import { encryptionOf, type Encryption } from './encryption/data-converter';
 import type { HomePaths } from './home/paths';
 import { originOf } from './temporal/origin';
 import { buildOf } from './temporal/build';
+import { temporalProxy } from './temporal/proxy';
 import { isEmbedded, temporalTarget, type Env, type TemporalTarget } from './temporal/target';
+import { forgetStaleSecrets } from './temporal/stale-secrets';
 import { throughOutages } from './temporal/through-outages';
 import { serve, whyFailed } from './temporal/worker-end';
 import { isTemporalFault } from './temporal/grpc';
@@ -56,8 +60,35 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
       { cause: error },
     );
   });
-  if ((await serve(worker)) === 'failed') throw await whyFailed(connection, target);
-  await connection.close();
+  const forgetting = forgetStaleSecretsRegularly({ connection, target, home, encryption });
+  const end = await serve(worker).finally(() => clearInterval(forgetting));
+  switch (end) {
+    case 'failed':
+      throw await whyFailed(connection, target);
+    case 'cut short':
+      // The worker still holds the connection, and the process ends anyway.
+      return;
+    case 'told to end':
+      await connection.close();
+  }
+}
+
+/** Milliseconds between looks for secrets of runs that are over, whoever recorded their end. */
+const forgetEveryMs = 120_000;
+
+/** Sweeps do so too, but on whichever machine takes them. */
+function forgetStaleSecretsRegularly(options: {
+  readonly connection: NativeConnection;
+  readonly target: ClusterTarget;
+  readonly home: HomePaths;
+  readonly encryption: Encryption;
+}): NodeJS.Timeout {
+  const { connection, target, home, encryption } = options;
+  const { dataConverter } = encryption;
+  const client = new Client({ connection, namespace: target.namespace, dataConverter });
+  const forget = (): void => void forgetStaleSecrets(client, home).catch(() => undefined);
+  forget();
+  return setInterval(forget, forgetEveryMs);
 }
 
 type ClusterTarget = Extract<TemporalTarget, { kind: 'cluster' }>;
@@ -68,7 +99,7 @@ async function openWorker(
   target: ClusterTarget,
   encryption: Encryption,
 ): Promise<{ readonly connection: NativeConnection; readonly worker: Worker }> {
-  const connection = await NativeConnection.connect(target.connection);
+  const connection = await NativeConnection.connect({ ...target.connection, ...throughProxy(target.address, env) });
   try {
     const origin = await originOf({ connection, namespace: target.namespace, home, embedded: isEmbedded(env) });
     const worker = await Worker.create({
@@ -89,6 +120,14 @@ async function openWorker(
     await connection.close();
     throw error;
   }
+}
+
+/** The way that the client takes, too: see temporal/proxy.ts. */
+function throughProxy(address: string, env: Env): Pick<NativeConnectionOptions, 'proxy'> {
+  const proxy = temporalProxy(address, env);
+  if (!proxy) return {};
+  const { target: targetHost, login } = proxy;
+  return { proxy: { type: 'http-connect', targetHost, ...(login ? { basicAuth: login } : {}) } };
 }
 
 /** How patient the worker is with a platform; what is `undefined` is left to the defaults. */

@@ -159,7 +159,8 @@ async function watchBackground(watch: Watch): Promise<void> {
     else if ((await serving(attachment)).kind === 'nobody')
       tell('worker', `Nobody serves task queue "${attachment.taskQueue}".`);
     if (stalled !== undefined || round % STALL_ROUNDS !== 0) continue;
-    stalled = await whyStalled(watch);
+    // A dead worker does not answer either, and how to have it back has been said.
+    stalled = await whyStalled(watch, { isWorkerGone: told.has('worker') });
     if (stalled !== undefined) view.say(stalled);
   }
 }
@@ -169,12 +170,15 @@ const serving = ({ session, taskQueue, invocation }: Attachment): Promise<Servin
   servingOf(session.client, { taskQueue, invocation }).catch(() => ({ kind: 'served' }));
 
 /** Workers are there, but none that may carry it on, or can. */
-async function whyStalled({ attachment, seen }: Watch): Promise<string | undefined> {
+async function whyStalled(
+  { attachment, seen }: Watch,
+  { isWorkerGone }: { readonly isWorkerGone: boolean },
+): Promise<string | undefined> {
   const { session, context, invocation, taskQueue } = attachment;
   const served = await serving(attachment);
   if (served.kind === 'other builds') return servingText(served, { taskQueue, program: programName(context.env) });
   const open = seen.run?.snapshot.tasks.filter(({ phase }) => phase !== 'done').map(({ index }) => index);
   const stalls = await stallsOf(session.client, invocation, open ?? []).catch(() => []);
   const text = stallText(stalls, { invocation, program: programName(context.env) });
-  return text ?? (seen.run?.isUnheard ? unheardText(programName(context.env)) : undefined);
+  return text ?? (seen.run?.isUnheard && !isWorkerGone ? unheardText(programName(context.env)) : undefined);
 }

@@ -60,9 +60,12 @@ async function prepare(
 ): Promise<Stack & { readonly searchAttributes: boolean }> {
   const { home, output } = context;
   const env = withoutSecretsOf(context.env, secrets);
-  if (choice.access) await Promise.all([admitPlatform(choice, home), admit(plan, choice, choice.access, context)]);
-  signal.throwIfAborted();
   const report = (line: string): void => output.note(output.style.dim(line));
+  if (choice.access) {
+    await admitPlatform(choice, home, { env, report, signal });
+    await admit(plan, choice, choice.access, context);
+  }
+  signal.throwIfAborted();
   const localPlatform = choice.ref.kind === 'local';
   const stack = await ensureStack({ home, env, localPlatform, report, signal });
   const attributes = await ensureSearchAttributes(stack.client);

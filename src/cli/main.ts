@@ -8,8 +8,10 @@ import { maskKnown } from '../lepton/masking';
 import { extraAuthorities } from '../stack/environment';
 import { explainFault, isTemporalFault } from '../temporal/grpc';
 import type { CommandContext } from './command';
+import { UsageError } from './errors';
 import { commandLineOf } from './command-line';
 import { commands } from './commands';
+import { withDiskFault } from './disk-fault';
 import { exitCodeOf, exitCodeOfError } from './exit-code';
 import { createOutput, type Output } from './output';
 import { parseArguments } from './program';
@@ -37,7 +39,7 @@ async function codeOf(argv: readonly string[], output: Output): Promise<number> 
     const run = await parsed.load();
     return exitCodeOf(await run(parsed.input, context));
   } catch (thrown) {
-    const error = await explained(thrown);
+    const error = await withDiskFault(await explained(thrown), process.env);
     report(error, { output, asJson: argv.includes('--json') });
     return exitCodeOfError(error);
   }
@@ -75,6 +77,14 @@ function withAbsolutePaths(env: NodeJS.ProcessEnv, cwd: string): NodeJS.ProcessE
 
 /** `npm run` changes to the package's folder: relative paths are meant from where the user called it. */
 function standingIn(env: NodeJS.ProcessEnv): string {
+  try {
+    process.cwd();
+  } catch (error) {
+    throw new UsageError(
+      'The folder that this command was started in is no longer there: cd to one that is, then try again.',
+      { cause: error },
+    );
+  }
   return path.resolve(viaNpmScript(env) ? (env['INIT_CWD'] ?? '.') : '.');
 }
 

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { checkHome } from '../home/usable';
 import { connectClient } from '../temporal/connect';
 import { InfrastructureError } from '../temporal/errors';
 import { webUiUrl } from '../temporal/web-ui';
@@ -17,6 +18,7 @@ export interface Session {
 
 /** Connects to the Temporal server that there is; starts nothing. Throws `InfrastructureError`. */
 export async function openSession({ home, env }: CommandContext): Promise<Session> {
+  await checkHome(home);
   const temporal = await findTemporal(home, env);
   if (!temporal) {
     throw new InfrastructureError(

@@ -1,3 +1,4 @@
+import { databaseAdvice, databaseFault } from '../stack/database';
 import { stackStatus, type ServiceStatus } from '../stack/status';
 import { findTemporal } from '../stack/stack';
 import { encryptionOf } from '../encryption/data-converter';
@@ -30,6 +31,11 @@ export async function checkTemporal({
       ...findings,
       fail(about, reach.message, 'mend the profile, or unset TEMPORAL_CONFIG_FILE and TEMPORAL_PROFILE'),
     ];
+  const damage = reach?.isEmbedded === false ? undefined : await databaseFault(home);
+  if (damage !== undefined) {
+    const [what = '', ...rest] = (await databaseAdvice(home, damage)).split('\n');
+    return [...findings, fail(about, what, rest.join(' ') || 'then: evalsaga up')];
+  }
   if (!reach) return [...findings, await startable({ home, env }), ...(await checkPorts())];
   const isCluster = temporalTarget(env).kind === 'cluster';
   const where = `${isCluster ? 'cluster' : 'embedded server'} at ${reach.address}, namespace ${reach.namespace}`;

@@ -1,12 +1,15 @@
 import type { RunPlan } from '../contract/plan';
 import type { HomePaths } from '../home/paths';
 import { loadPlatformAccess } from '../home/credentials';
+import { aheadInWords, clockAheadMs } from '../lepton/clock';
 import { createLeptonClient } from '../lepton/client';
 import { CredentialsError } from '../lepton/errors';
 import type { LeptonClient, PlatformAccess } from '../lepton/types';
 import { choosePlatform, type PlatformChoice, type PlatformWish } from '../stack/platform-choice';
 import { stackStatus } from '../stack/status';
 import type { Env } from '../temporal/target';
+import { checkHomeFolder } from './check-home';
+import { checkOutput } from './check-output';
 import { checkTokenExpiry, checkWorkspace } from './check-credentials';
 import { checkEndpoint } from './check-endpoint';
 import { checkImages } from './check-images';
@@ -14,7 +17,7 @@ import { checkMachine } from './check-machine';
 import { checkQuota } from './check-quota';
 import { checkMounts, checkStorage } from './check-storage';
 import { checkTemporal } from './check-temporal';
-import { fail, ok, type Finding } from './finding';
+import { fail, ok, warn, type Finding } from './finding';
 import { wantedBy } from './wanted';
 import { askWorkspace } from './workspace-answers';
 import { checkNodeGroups, checkSecrets, checkShapes } from './workspace-checks';
@@ -37,14 +40,16 @@ const endpointMs = 90_000;
 /** Looks at all that a run would need; changes, starts and fetches nothing. Never rejects for what it finds. */
 export async function examine(request: DoctorRequest): Promise<Finding[]> {
   const choice = platformChoice(request);
-  const [temporal, platform, endpoint] = await Promise.all([
+  const [home, temporal, platform, endpoint, output] = await Promise.all([
+    checkHomeFolder(request.home),
     checkTemporal(request),
     'level' in choice ? [choice] : examinePlatform(choice, request),
     request.plan === undefined
       ? []
       : checkEndpoint(request.plan, { secrets: request.secrets, signal: AbortSignal.timeout(endpointMs) }),
+    request.plan === undefined ? [] : checkOutput(request.plan).then((finding) => [finding]),
   ]);
-  return [...temporal, ...platform, ...endpoint];
+  return [home, ...temporal, ...platform, ...endpoint, ...output];
 }
 
 function platformChoice({ wish, env }: DoctorRequest): PlatformChoice | Finding {
@@ -90,16 +95,19 @@ async function examineWorkspace(
 ): Promise<Finding[]> {
   const wanted = request.plan && wantedBy(request.plan);
   const shapes = wanted?.shapes.map(({ name }) => name) ?? [];
-  const [answers, storage] = await Promise.all([
+  const [answers, storage, aheadMs] = await Promise.all([
     askWorkspace(client, { timeoutMs, shapes }),
     checkStorage(client, { timeoutMs }),
+    clockAheadMs(access),
   ]);
+  const clock = checkClock(aheadMs);
   const workspace = checkWorkspace(access, answers.info);
   // What nobody can be asked about has one cause, which is said already.
   if (workspace.level === 'FAIL') return [workspace];
-  if (wanted === undefined) return [workspace, ...storage];
+  if (wanted === undefined) return [workspace, ...clock, ...storage];
   return [
     workspace,
+    ...clock,
     ...checkShapes(wanted, answers, { binding }),
     ...checkNodeGroups(wanted, answers),
     ...(binding ? checkQuota(wanted, answers.info) : []),
@@ -109,3 +117,15 @@ async function examineWorkspace(
     ...storage,
   ];
 }
+
+/** Pure. */
+const checkClock = (aheadMs: number): Finding[] =>
+  aheadMs === 0
+    ? []
+    : [
+        warn(
+          'clock',
+          `this machine's clock is ${aheadInWords(aheadMs)} the platform's`,
+          'set it (NTP): times that are shown, and how long ago something was, are off by that',
+        ),
+      ];

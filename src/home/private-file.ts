@@ -10,6 +10,9 @@ export async function writePrivateJson(file: string, value: unknown): Promise<vo
   try {
     await handle.writeFile(`${JSON.stringify(value, null, 2)}\n`);
     await handle.sync();
+  } catch (error) {
+    // A full disk names no file.
+    throw Object.assign(error as NodeJS.ErrnoException, { path: file });
   } finally {
     await handle.close();
   }

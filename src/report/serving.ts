@@ -16,6 +16,26 @@ export function servingText(
   }
 }
 
+/** Whose work a background worker does. */
+interface Serves {
+  readonly address: string;
+  readonly namespace: string;
+  readonly taskQueue: string;
+}
+
+/** Pure. */
+export const servesText = ({ address, namespace, taskQueue }: Serves): string =>
+  `worker: serves Temporal at ${address}, namespace ${namespace}, task queue "${taskQueue}"`;
+
+/** What to tell when the background worker works for another server than the one that is asked; `undefined`: it does not. Pure. */
+export function otherServerText(
+  serves: Serves | undefined,
+  asked: Pick<Serves, 'address' | 'namespace'> | undefined,
+): string | undefined {
+  if (!serves || !asked || (serves.address === asked.address && serves.namespace === asked.namespace)) return undefined;
+  return `the background worker of this home serves Temporal at ${serves.address}, namespace ${serves.namespace}, not ${asked.address}, namespace ${asked.namespace}, which is asked here: check TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE`;
+}
+
 /** What to tell of a run whose worker is there, and does not say how it stands. Pure. */
 export const unheardText = (program: string): string =>
   `the run's worker does not answer, so this is what Temporal itself knows of its tasks. If it does not come back, it has to be started anew; the background worker of this home: ${program} down --force, then ${program} up`;

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { HomePaths } from '../home/paths';
 import { InfrastructureError } from '../temporal/errors';
 import { lastLines } from './background-process';
+import { databaseAdvice, databaseFault } from './database';
 import { isRunning, logFile, type ServiceName, type ServiceRecord } from './record';
 
 /** Resolves when the URL answers 2xx. Throws `InfrastructureError` when it has not after `withinMs`. */
@@ -48,7 +49,8 @@ export async function whileAlive<T>(watched: Watched, wait: Promise<T>): Promise
 async function untilDead({ name, home, record }: Watched, signal: AbortSignal): Promise<never> {
   do await sleep(200, undefined, { signal });
   while (record === undefined || isRunning(record));
-  throw new InfrastructureError(describeDeath(name, home));
+  const fault = name === 'temporal' ? await databaseFault(home) : undefined;
+  throw new InfrastructureError(fault === undefined ? describeDeath(name, home) : await databaseAdvice(home, fault));
 }
 
 /** One message for a background process that is no more. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlatformRef } from '../contract/plan';
 import { storeCredentials } from '../home/credentials';
 import type { HomePaths } from '../home/paths';
@@ -46,14 +47,56 @@ export function choosePlatform({ wish, env }: { wish: PlatformWish; env: Env }):
   return { ref, access: undefined, statement: 'local platform on this machine (no Lepton credentials were found)' };
 }
 
+export interface TokenWait {
+  readonly env: Env;
+  readonly report: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Seconds for which a refused token may be a new one: the service takes some only after two to three minutes. */
+const newTokenSeconds = 180;
+/** Milliseconds between questions. */
+const askEveryMs = 5_000;
+
+/**
+ * Asks again while the token is refused, for `EVALSAGA_TOKEN_WAIT` seconds (default 180; 0: not at all): whoever is told
+ * to log in again for a new token gets another one, and the wait begins anew.
+ */
+async function untilTokenCounts(ask: () => Promise<unknown>, { env, report, signal }: TokenWait): Promise<void> {
+  const seconds = secondsOf(env['EVALSAGA_TOKEN_WAIT']);
+  const deadline = Date.now() + seconds * 1_000;
+  for (let told = false; ; told = true) {
+    try {
+      await ask();
+      return;
+    } catch (error) {
+      const isRefused = error instanceof LeptonError && error.kind === 'unauthorized';
+      if (!isRefused || Date.now() + askEveryMs > deadline) throw error;
+      if (!told)
+        report(
+          `the platform refuses the token (${error.message}); a new one may take up to 3 minutes to count, so it is asked again for ${seconds} s. Ctrl-C ends the wait; nothing is created meanwhile`,
+        );
+    }
+    await sleep(askEveryMs, undefined, { signal });
+  }
+}
+
+function secondsOf(text: string | undefined): number {
+  if (text === undefined || text === '') return newTokenSeconds;
+  const seconds = Number(text);
+  if (Number.isFinite(seconds) && seconds >= 0) return seconds;
+  throw new InfrastructureError(`EVALSAGA_TOKEN_WAIT takes seconds, not "${text}".`);
+}
+
 /**
  * Makes sure, before anything is created, that Lepton answers and takes the credentials, and hands these to this home's
  * worker. Nothing to do for the local platform. Throws `InfrastructureError`.
  */
-export async function admitPlatform(choice: PlatformChoice, home: HomePaths): Promise<void> {
+export async function admitPlatform(choice: PlatformChoice, home: HomePaths, wait: TokenWait): Promise<void> {
   if (!choice.access) return;
+  const client = createLeptonClient(choice.access, { timeoutMs: 15_000 });
   try {
-    await createLeptonClient(choice.access, { timeoutMs: 15_000 }).getWorkspace();
+    await untilTokenCounts(() => client.getWorkspace(), wait);
   } catch (error) {
     if (!(error instanceof LeptonError)) throw error;
     throw new InfrastructureError(`${error.message}\nNothing was created. ${adviceOn(error)}`, { cause: error });

@@ -9,6 +9,18 @@ import { processIdentity } from './process-identity';
 /** A worker's poll lasts about a minute; one that has not polled for longer is gone. */
 const ALIVE_WITHIN_MS = 75_000;
 
+/** Temporal itself forgets pollers after five minutes. */
+const FORGOTTEN_AFTER_MS = 300_000;
+
+/**
+ * The server's time, as far as pollers tell when it has seen them, by its own clock: what lies in the future, or is older
+ * than anything that it remembers, shows that this machine's clock is wrong, and the newest is then as good as now. Pure.
+ */
+export function serverNow(seenAt: readonly number[], nowMs: number): number {
+  const newest = Math.max(...seenAt, 0);
+  return newest > 0 && (newest > nowMs || nowMs - newest > FORGOTTEN_AFTER_MS + ALIVE_WITHIN_MS) ? newest : nowMs;
+}
+
 /** A build of the worker, or workers that are of none. */
 export type Build = WorkerBuild | 'unversioned';
 
@@ -70,10 +82,12 @@ async function buildsOn(client: Client, taskQueue: string): Promise<{ present: B
     taskQueue: { name: taskQueue },
     taskQueueType: temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
   });
-  const alive = (pollers ?? []).filter(({ lastAccessTime, identity }) => {
-    const seconds = Number(lastAccessTime?.seconds ?? 0);
-    return Date.now() - seconds * 1000 < ALIVE_WITHIN_MS && !isKnownDead(identity ?? '');
-  });
+  const seenAt = ({ lastAccessTime }: { lastAccessTime?: { seconds?: unknown } | null }): number =>
+    Number(lastAccessTime?.seconds ?? 0) * 1000;
+  const now = serverNow((pollers ?? []).map(seenAt), Date.now());
+  const alive = (pollers ?? []).filter(
+    (poller) => now - seenAt(poller) < ALIVE_WITHIN_MS && !isKnownDead(poller.identity ?? ''),
+  );
   const { WORKER_VERSIONING_MODE_VERSIONED: versioned } = temporal.api.enums.v1.WorkerVersioningMode;
   const present = alive.map(({ deploymentOptions: options }) =>
     options?.workerVersioningMode === versioned ? buildIn(options) : 'unversioned',

@@ -1,13 +1,16 @@
 import type { Client } from '@temporalio/client';
 import { encryptionOf } from '../encryption/data-converter';
 import type { HomePaths } from '../home/paths';
+import { checkHome } from '../home/usable';
 import type { Report } from '../provision/once';
 import { connectClient } from '../temporal/connect';
+import { InfrastructureError } from '../temporal/errors';
 import { findServerBinary } from '../temporal/server-binary';
 import { temporalTarget, type Env, type TemporalTarget } from '../temporal/target';
 import { endProcess } from './background-process';
 import { codeVersion } from './code-version';
 import { withKeyMark } from './encryption';
+import { databaseAdvice, faultOfFile } from './database';
 import { startOnFreePorts } from './free-port-start';
 import { untilHealthy, whileAlive } from './health';
 import { withStackLock } from './lock';
@@ -49,6 +52,7 @@ const ANSWER_WITHIN_MS = 10_000;
  * or platform of an older build is replaced. Two callers at a time start nothing twice. Throws `InfrastructureError`.
  */
 export async function ensureStack(request: StackRequest): Promise<Stack> {
+  await checkHome(request.home);
   return withStackLock(request, async () => {
     const target = temporalTarget(request.env);
     // A key that does not do is to be known before anything is started.
@@ -106,6 +110,9 @@ async function ensureTemporal(request: Ensure & { target: TemporalTarget }): Pro
   if (target.kind === 'cluster') return { temporal: clusterReach(target, env), record: undefined };
   const running = await readRecord(home, 'temporal');
   if (isRunning(running)) return { temporal: embeddedReach(running, env), record: running };
+  // A server that is given a damaged file may hang over it, or say so in its own words.
+  const fault = faultOfFile(home.temporalDatabase);
+  if (fault !== undefined) throw new InfrastructureError(await databaseAdvice(home, fault));
   const binary = await findServerBinary({ home, env, report, signal });
   started.push('temporal');
   const { record, answer } = await startOnFreePorts({

@@ -1,5 +1,13 @@
 import type { HomePaths } from '../home/paths';
-import { isMissing, isRunning, logFile, readRecord, serviceNames, type ServiceName } from './record';
+import {
+  isMissing,
+  isRunning,
+  logFile,
+  readRecord,
+  serviceNames,
+  type ServiceName,
+  type ServiceRecord,
+} from './record';
 
 export interface ServiceStatus {
   readonly name: ServiceName;
@@ -11,6 +19,8 @@ export interface ServiceStatus {
   /** Ports by use, while it runs. */
   readonly ports: Readonly<Record<string, number>>;
   readonly log: string;
+  /** Of a worker that runs: whose work it does. */
+  readonly serves?: NonNullable<ServiceRecord['serves']>;
 }
 
 /** What runs of this home's background processes; looks at this machine only, asks no server. */
@@ -21,8 +31,8 @@ export async function stackStatus(home: HomePaths): Promise<readonly ServiceStat
       const log = logFile(home, name);
       const state = isMissing(record) ? 'died' : 'stopped';
       if (isRunning(record)) {
-        const { pid, startedAt, ports } = record;
-        return { name, state: 'running', pid, since: startedAt, ports, log } as const;
+        const { pid, startedAt, ports, serves } = record;
+        return { name, state: 'running', pid, since: startedAt, ports, log, ...(serves ? { serves } : {}) } as const;
       }
       // Most homes never have one.
       if (record === undefined && name === 'codec') return undefined;

@@ -4,6 +4,7 @@ import type { NativeConnectionOptions } from '@temporalio/worker';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InfrastructureError } from './errors';
 import { explainFault, isRefusedAccess } from './grpc';
+import { isLoopback, proxyHint } from './proxy';
 
 export interface ConnectRequest {
   readonly connection: NativeConnectionOptions;
@@ -44,6 +45,8 @@ async function connectOnce(request: ConnectRequest, withinMs: number): Promise<C
     ...clientOptions(request.connection),
     connectTimeout: withinMs,
     interceptors: boundedCalls(request.callTimeoutMs),
+    // A proxy can't reach this machine's own server; gRPC would ask it all the same.
+    ...(isLoopback(addressOf(request)) ? { channelArgs: { 'grpc.enable_http_proxy': 0 } } : {}),
   });
   try {
     await connection.ensureConnected();
@@ -67,13 +70,18 @@ function clientOptions({ address, tls, apiKey, metadata }: NativeConnectionOptio
   };
 }
 
-function explain(error: unknown, { connection, namespace, isEmbedded = false }: ConnectRequest): InfrastructureError {
-  const name = `Temporal at ${connection.address ?? 'localhost:7233'}`;
+const addressOf = ({ connection }: Pick<ConnectRequest, 'connection'>): string =>
+  connection.address ?? 'localhost:7233';
+
+function explain(error: unknown, request: ConnectRequest): InfrastructureError {
+  const { namespace, isEmbedded = false } = request;
+  const name = `Temporal at ${addressOf(request)}`;
+  const proxy = proxyHint(addressOf(request), process.env);
   const explained = explainFault(error, { name, namespace, isEmbedded });
-  if (explained) return explained;
+  if (explained) return proxy === '' ? explained : new InfrastructureError(explained.message + proxy, { cause: error });
   const seen = error instanceof Error ? error.message.split('\n')[0] : String(error);
   return new InfrastructureError(
-    `${name} cannot be reached (${seen}). Check TEMPORAL_ADDRESS or your temporal.toml profile, and that the server runs.`,
+    `${name} cannot be reached (${seen}). Check TEMPORAL_ADDRESS or your temporal.toml profile, and that the server runs.${proxy}`,
     { cause: error },
   );
 }

@@ -2,6 +2,9 @@ import type { NativeConnection, Worker } from '@temporalio/worker';
 import { InfrastructureError } from './errors';
 import { explainFault } from './grpc';
 
+/** A worker gets into these when it is told to end. */
+const ending: ReadonlySet<ReturnType<Worker['getState']>> = new Set(['STOPPING', 'DRAINING', 'DRAINED']);
+
 /** How often a worker is looked at, milliseconds. */
 const lookEveryMs = 1_000;
 /** Milliseconds for the question why it failed. */
@@ -10,23 +13,29 @@ const answerWithinMs = 5_000;
 /**
  * Serves until the worker is told to end. Whom Temporal refuses for a minute (credentials withdrawn, namespace gone), the SDK lets
  * fail; but then its `run` waits for pollers that nobody ends, and the process would stay, looking well and doing nothing.
- * Resolves at once then: whoever started the worker must see it end.
+ * Resolves at once then: whoever started the worker must see it end. `cut short`: it was told to end, and what it was doing
+ * did not end in time; another worker takes that up.
  */
 export async function serve(
   worker: Pick<Worker, 'run' | 'getState'>,
   { everyMs = lookEveryMs }: { readonly everyMs?: number } = {},
-): Promise<'told to end' | 'failed'> {
+): Promise<'told to end' | 'cut short' | 'failed'> {
   const running = worker.run().then(() => 'told to end' as const);
   let timer: NodeJS.Timeout | undefined;
-  const failed = new Promise<'failed'>((resolve) => {
+  let wasToldToEnd = false;
+  const verdict = (): 'cut short' | 'failed' => (wasToldToEnd ? 'cut short' : 'failed');
+  const failed = new Promise<'cut short' | 'failed'>((resolve) => {
     timer = setInterval(() => {
-      if (worker.getState() === 'FAILED') resolve('failed');
+      const state = worker.getState();
+      wasToldToEnd ||= ending.has(state);
+      if (state === 'FAILED') resolve(verdict());
     }, everyMs);
   });
   try {
     return await Promise.race([running, failed]);
   } catch (error) {
-    if (worker.getState() === 'FAILED') return 'failed';
+    if (error instanceof Error && error.name === 'GracefulShutdownPeriodExpiredError') return 'cut short';
+    if (worker.getState() === 'FAILED') return verdict();
     throw error;
   } finally {
     clearInterval(timer);

@@ -9,7 +9,7 @@ import { readJsonFile, writePrivateJson } from '../../src/home/private-file';
 import { benchWorker, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { until } from '../support/command';
 import { runPlan } from '../support/plans';
-import { bareEnvironment, startProgram } from '../support/program';
+import { bareEnvironment, startProgram, type Running } from '../support/program';
 
 /** Workers of one task queue that lack what others have: the launching home's files and variables, or credentials. */
 
@@ -32,6 +32,16 @@ async function otherHome(scenario: Scenario, name: string, credentials: 'has' | 
   if (credentials === 'has')
     await writePrivateJson(home.platformAccess, await readJsonFile(scenario.home.platformAccess));
   return home;
+}
+
+/** A process of its own that serves the scenario's queue without any credentials. */
+async function startPoorWorker(scenario: Scenario, name: string): Promise<Running> {
+  const { root } = await otherHome(scenario, name, 'lacks');
+  const settings = { EVALSAGA_TASK_QUEUE: scenario.taskQueue, EVALSAGA_LOG_LEVEL: 'error' };
+  const env = { ...bareEnvironment(), EVALSAGA_HOME: root, TEMPORAL_ADDRESS: bench.env.address, ...settings };
+  const worker = startProgram(['worker'], { cwd: root, env });
+  stops.push(() => Promise.resolve(worker.signal('SIGTERM')));
+  return worker;
 }
 
 /** Its endpoint and its jobs get a variable of the launching host. */
@@ -111,16 +121,16 @@ test.concurrent.each([
 
 test.concurrent('a worker without credentials leaves every activity to one that has them', async () => {
   const scenario = await bench.scenario();
-  const { taskQueue } = scenario;
-  const poor = await otherHome(scenario, 'poor', 'lacks');
-  stops.push(await benchWorker(bench.env, { taskQueue, home: poor, identity: 'poor' }));
+  const poor = await startPoorWorker(scenario, 'poor');
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['a', 'b', 'c', 'd'] });
   await scenario.start(plan);
   const { status, snapshot } = await scenario.closed(plan);
   expect([status, snapshot.tasks.map(({ error }) => error)]).toEqual(['succeeded', [null, null, null, null]]);
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   // It may write down how a run ended: for that it needs no credentials.
-  const poorest = (await activitiesOf(plan)).filter(({ by }) => by === 'poor').map(({ activity }) => activity);
+  const poorest = (await activitiesOf(plan))
+    .filter(({ by }) => by.endsWith(`:${poor.pid}`))
+    .map(({ activity }) => activity);
   expect(poorest.filter((activity) => activity !== 'recordRun')).toEqual([]);
 });
 
@@ -129,17 +139,7 @@ test.concurrent('while no worker has what it takes, each attempt names all that 
   await (
     await scenario.startWorker()
   )();
-  const { taskQueue } = scenario;
-  const workers = await Promise.all(
-    ['first', 'second'].map(async (name) => {
-      const { root } = await otherHome(scenario, name, 'lacks');
-      const settings = { EVALSAGA_TASK_QUEUE: taskQueue, EVALSAGA_LOG_LEVEL: 'error' };
-      const env = { ...bareEnvironment(), EVALSAGA_HOME: root, TEMPORAL_ADDRESS: bench.env.address, ...settings };
-      const worker = startProgram(['worker'], { cwd: root, env });
-      stops.push(() => Promise.resolve(worker.signal('SIGTERM')));
-      return worker;
-    }),
-  );
+  const workers = await Promise.all(['first', 'second'].map((name) => startPoorWorker(scenario, name)));
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
   await scenario.start(plan);
   const handle = bench.client.workflow.getHandle(taskWorkflowId(plan.invocation, 0));

@@ -3,6 +3,7 @@ import type { RunPlan, TaskPlan } from '../../contract/plan';
 import type { RunSnapshot, TaskSnapshot } from '../../contract/state';
 import { loadPlatformAccess } from '../../home/credentials';
 import { storedInvocations, storedPlan, storedSecrets } from '../../home/run-store';
+import { aheadInWords, clockAheadMs } from '../../lepton/clock';
 import { createLeptonClient } from '../../lepton/client';
 import { CredentialsError } from '../../lepton/errors';
 import type { LeptonClient } from '../../lepton/types';
@@ -35,7 +36,7 @@ export const logs: CommandBody = async (input, context) => {
       client: await platformClient(plan, context),
       follow: flag(input, 'follow'),
       tail: tailOf(input),
-      since: sinceOf(input),
+      since: await sinceOf(input, { plan, context }),
       secrets: Object.values(await storedSecrets(context.home, invocation)),
       note: (text) => context.output.note(context.output.style.dim(text)),
       warn: (text) => context.output.warn(text),
@@ -122,9 +123,23 @@ function tailOf(input: CommandInput): number | undefined {
   return Number(text);
 }
 
-function sinceOf(input: CommandInput): Date | undefined {
+/** Lines are timed by the platform, so that `10m` ago is meant by its clock. */
+async function sinceOf(
+  input: CommandInput,
+  { plan, context }: { readonly plan: RunPlan; readonly context: CommandContext },
+): Promise<Date | undefined> {
   const text = textOption(input, 'since');
-  return text === undefined ? undefined : sinceTime(text, new Date());
+  if (text === undefined) return undefined;
+  const here = new Date();
+  const asked = sinceTime(text, here);
+  if (sinceTime(text, new Date(0)).getTime() === asked.getTime()) return asked;
+  const access = await loadPlatformAccess(context.home, plan.platform);
+  const aheadMs = access ? await clockAheadMs(access) : 0;
+  if (aheadMs !== 0)
+    context.output.warn(
+      `this machine's clock is ${aheadInWords(aheadMs)} the platform's; --since ${text} is counted by the platform's`,
+    );
+  return sinceTime(text, new Date(here.getTime() - aheadMs));
 }
 
 /** Milliseconds between looks for a log that is not there yet, and for further replicas of one that is followed. */

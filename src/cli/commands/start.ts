@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { stringify } from 'yaml';
 import { loadConfig, planRun, renderProblem } from '../../config';
 import type { RunPlan } from '../../contract/plan';
+import { admitOutput } from '../../doctor/check-output';
 import { dryRunDocument } from '../../report/dry-run';
 import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
 import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
@@ -22,6 +23,7 @@ export const start: CommandBody = async (input, context) => {
     command: context.commandLine,
     cwd: context.cwd,
   });
+  await admitOutput(plan);
   if (flag(input, 'dryRun')) return dryRun(plan, input, context);
   const secrets = hostSecretValues(hostSecrets, loaded.env);
   // What follows needs Temporal's client, a third of a second that a dry run does without.

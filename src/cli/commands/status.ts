@@ -1,14 +1,17 @@
 import { describeRun, listRuns, resolveInvocation, stallsOf, type RunDescription, type RunSummary } from '../../client';
+import { checkHome } from '../../home/usable';
 import { runsTable, stackTable } from '../../report/overview';
 import { runDocument } from '../../report/run-document';
 import { statusText } from '../../report/run-status';
-import { servingText, unheardText } from '../../report/serving';
+import { otherServerText, servesText, servingText, unheardText } from '../../report/serving';
 import { stallText } from '../../report/stalls';
+import { databaseAdvice, databaseFault } from '../../stack/database';
 import { servingOf } from '../../stack/pollers';
 import { isMissing, isRunning, readRecord } from '../../stack/record';
 import { findTemporal, type TemporalReach } from '../../stack/stack';
 import { stackStatus, type ServiceStatus } from '../../stack/status';
 import { connectClient } from '../../temporal/connect';
+import { temporalTarget } from '../../temporal/target';
 import { webUiUrl } from '../../temporal/web-ui';
 import type { CommandBody, CommandContext, CommandInput } from '../command';
 import { wantsJson } from '../config-input';
@@ -63,7 +66,7 @@ async function warnWhereNothingGoesOn(run: RunDescription, session: Session, con
 
 async function whyWithoutWorker(
   run: RunDescription,
-  { client }: Session,
+  { client, temporal }: Session,
   context: CommandContext,
 ): Promise<string | undefined> {
   const program = programName(context.env);
@@ -72,25 +75,33 @@ async function whyWithoutWorker(
     return `the background worker has ended, so this may be out of date and the run waits; it goes on with: ${program} up`;
   const { taskQueue, snapshot } = run;
   const serving = await servingOf(client, { taskQueue, invocation: snapshot.invocation }).catch(() => undefined);
-  // One of this home that has just begun may not have asked Temporal for work yet.
-  if (serving === undefined || (serving.kind === 'nobody' && isRunning(record))) return undefined;
+  if (serving === undefined) return undefined;
+  // One of this home that has just begun may not have asked Temporal for work yet, or never will ask this one.
+  if (serving.kind === 'nobody' && isRunning(record)) return otherServerText(record.serves, temporal);
   return servingText(serving, { taskQueue, program });
 }
 
 const RECENT = 10;
 
 async function overview(input: CommandInput, { home, env, output }: CommandContext): Promise<CommandOutcome> {
+  await checkHome(home);
   const services = await stackStatus(home);
   const temporal = await findTemporal(home, env);
   const webUi = temporal ? webUiUrl({ ...temporal, base: temporal.uiBase }) : null;
   const server = temporal ? { address: temporal.address, namespace: temporal.namespace, webUi } : null;
+  const serves = services.find(({ name }) => name === 'worker')?.serves;
   // What can be said without Temporal is said before it is asked: it may not answer.
   if (!wantsJson(input)) {
     output.answer(`home: ${home.root}`);
     output.answer(stackTable(services, Date.now(), output.answerStyle));
+    if (serves) output.answer(servesText(serves));
     if (server)
       output.answer(`Temporal: ${server.address}, namespace ${server.namespace}${webUi ? `, Web UI ${webUi}` : ''}`);
   }
+  const elsewhere = otherServerText(serves, server ?? undefined);
+  if (elsewhere !== undefined) output.warn(elsewhere);
+  const damage = temporalTarget(env).kind === 'embedded' ? await databaseFault(home) : undefined;
+  if (damage !== undefined) output.warn(asCalled(await databaseAdvice(home, damage), env));
   const runs = temporal ? await recentRuns(temporal) : [];
   const hint = temporal && encryptionHint({ temporal, services, program: programName(env) });
   if (hint !== undefined) output.note(hint);

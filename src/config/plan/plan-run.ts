@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { EndpointPlan, PlatformRef, ProbeSpec, RunPlan, SecretRef, TaskPlan } from '../../contract/plan';
 import { oversizeInWords, sizeOfPlan } from '../../contract/plan-size';
 import { variablesIn } from '../../contract/secret-url';
+import { withoutTilde } from '../../support/home-folder';
 import type { LoadedConfig } from '../loaded';
 import { withoutSecrets } from '../render-config';
 import type { ResolvedConfig } from '../schema/config';
@@ -84,7 +85,7 @@ function runFields(
     platform: context.platform,
     owner: context.owner,
     model: servedModelOf(config),
-    outputDir: path.resolve(context.cwd, execution.output_dir, context.invocation),
+    outputDir: path.resolve(context.cwd, withoutTilde(execution.output_dir), context.invocation),
     startPolicy: execution.start_policy,
     onTaskFailure: execution.on_task_failure,
     maxParallelEndpoints: execution.max_parallel_endpoints,

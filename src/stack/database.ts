@@ -1,0 +1,81 @@
+import { openSync, closeSync, readSync, statSync } from 'node:fs';
+import { openRuns } from '../home/run-store';
+import type { HomePaths } from '../home/paths';
+import { recordedTeardown } from '../results/recorded';
+import { lastLines } from './background-process';
+import { isRunning, logFile, readRecord } from './record';
+
+/** The embedded server's database: what is wrong with it, and what that means for runs. */
+
+/** What the server says of its database when it can't go on. */
+const complaints: readonly (readonly [RegExp, string])[] = [
+  [/file is not a database|database disk image is malformed|SQLITE_(NOTADB|CORRUPT)/i, 'is damaged'],
+  [/readonly database|SQLITE_READONLY|unable to open database|SQLITE_CANTOPEN/i, "can't be opened for writing"],
+  [/database or disk is full|SQLITE_FULL|no space left on device/i, 'finds no space on its disk'],
+  [
+    /no such (table|column)|schema version|sql schema version compatibility/i,
+    'was written by another version of Temporal',
+  ],
+];
+
+/** What a server's log says of its database; `undefined`: nothing. Pure. */
+export const complaintIn = (log: string): string | undefined => complaints.find(([text]) => text.test(log))?.[1];
+
+const magic = 'SQLite format 3\0';
+
+/** What the file itself shows, whether or not a server runs; `undefined`: it looks right, or there is none. */
+export function faultOfFile(file: string): string | undefined {
+  const size = statSync(file, { throwIfNoEntry: false })?.size;
+  if (size === undefined || size === 0) return undefined;
+  const header = Buffer.alloc(100);
+  const opened = openSync(file, 'r');
+  try {
+    readSync(opened, header, 0, header.length, 0);
+  } finally {
+    closeSync(opened);
+  }
+  if (header.toString('latin1', 0, magic.length) !== magic) return 'is damaged (it is no SQLite file)';
+  const stored = header.readUInt16BE(16);
+  const pageBytes = stored === 1 ? 65_536 : stored;
+  // Only where both counters agree is the number of pages a true one.
+  const pages = header.readUInt32BE(24) === header.readUInt32BE(92) ? header.readUInt32BE(28) : 0;
+  if (pages * pageBytes > size) return `is damaged (${size} of ${pages * pageBytes} bytes are there)`;
+  return undefined;
+}
+
+/** The fault of this home's database, as far as file and log show; for a server that runs, the file alone counts. */
+export async function databaseFault(home: HomePaths): Promise<string | undefined> {
+  const record = await readRecord(home, 'temporal');
+  const ofFile = unreadable(() => faultOfFile(home.temporalDatabase));
+  if (ofFile !== undefined || record === undefined || record.stopped || isRunning(record)) return ofFile;
+  return complaintIn(lastLines(logFile(home, 'temporal'), 20));
+}
+
+function unreadable(look: () => string | undefined): string | undefined {
+  try {
+    return look();
+  } catch (error) {
+    return `can't be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`;
+  }
+}
+
+/** What is lost with a database, and what helps. `fault`: as above. */
+export async function databaseAdvice(home: HomePaths, fault: string): Promise<string> {
+  const file = home.temporalDatabase;
+  const what = `The database of this home's Temporal server, ${file}, ${fault}.`;
+  if (/no space/.test(fault)) return `${what} Nothing is lost: make room, then evalsaga up.`;
+  if (/opened for writing|can't be read/.test(fault))
+    return `${what} Nothing is lost: mend its permissions, then evalsaga up.`;
+  const runs = await openRuns(home);
+  const open = await Promise.all(
+    runs.map(async ({ plan }) => ((await recordedTeardown(plan, home)) ? [] : [plan.invocation])),
+  );
+  const named = open.flat().slice(0, 10);
+  const cleanUp =
+    named.length > 0 ? named.map((id) => `evalsaga cleanup ${id} --force`).join(', ') : 'evalsaga cleanup ID --force';
+  return [
+    what,
+    `Lost with it: the state and history of this home's runs${named.length > 0 ? `, of which these are not known to be over: ${named.join(', ')}` : ''}. Results that came home are safe.`,
+    `Move it away and begin a new one: mv '${file}' '${file}.damaged', then evalsaga up. Endpoints, jobs and storage that runs have left go with: evalsaga sweep, or ${cleanUp}`,
+  ].join('\n');
+}
