@@ -60,7 +60,8 @@ export async function attempt<T>(options: Attempted, work: (context: Attempt) =>
     // The wait goes on for a while: whoever can mend the token should see it now, not in the verdict.
     if ((isRefusal(error) || isElsewhere(error)) && !isFinal(failure)) await reportObservation(failure.message);
     const last = lastInTime(failure, { elapsedMs: clock.elapsedMs, idleMs: clock.idleMs, budgetMs });
-    if (!isFinal(last)) tell({ memory: memoryAfter(memory, clock, endOf({ error, last, memory, clock, isOver: time.over.aborted })) });
+    if (!isFinal(last))
+      tell({ memory: memoryAfter(memory, clock, endOf({ error, last, memory, clock, isOver: time.over.aborted })) });
     throw last;
   } finally {
     clearInterval(pulse);

@@ -30,7 +30,10 @@ const thisWorker = `${hostname()}:${process.pid}`;
 const mostNamed = 8;
 
 /** Pure but for the default. */
-export function lackingHere(before: Lacking | null, { dueMs, worker = thisWorker }: { dueMs: number; worker?: string }): Lacking {
+export function lackingHere(
+  before: Lacking | null,
+  { dueMs, worker = thisWorker }: { dueMs: number; worker?: string },
+): Lacking {
   const known = before?.workers ?? [];
   return {
     workers: known.includes(worker) ? known : [...known, worker].slice(0, mostNamed),

@@ -64,6 +64,7 @@ const unseen: readonly string[] = [
   failureTypes.platformUnavailable,
   failureTypes.credentialsRefused,
   failureTypes.requestRefused,
+  failureTypes.notOnThisWorker,
   failureTypes.secretMissing,
   failureTypes.notReady,
 ];

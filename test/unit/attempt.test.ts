@@ -3,7 +3,7 @@ import type { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { attempt } from '../../src/activities/attempt';
 import { finalFailure, lastInTime, notReady, type Purpose } from '../../src/activities/failures';
-import { CredentialsError, LeptonError, type LeptonErrorKind } from '../../src/lepton/errors';
+import { LeptonError, type LeptonErrorKind } from '../../src/lepton/errors';
 import type { Pace } from '../../src/lepton/pace';
 
 /** How often a refused call is made again. */
@@ -77,7 +77,7 @@ const finals = ({ failures }: Ended): boolean[] => failures.map(({ nonRetryable 
 const pauses = ({ failures }: Ended): number[] => failures.map(({ nextRetryDelay }) => Number(nextRetryDelay ?? 0));
 
 const patient = ['reading', 'teardown'] as const;
-const kinds = [refused('unauthorized'), refused('forbidden'), refused('not_found'), new CredentialsError('expired')];
+const kinds = [refused('unauthorized'), refused('forbidden'), refused('not_found')];
 
 describe.each(patient)('a %s', (purpose) => {
   test.each(kinds)('outlives three minutes of refusals, however many that are: $message', async (error) => {
