@@ -14,6 +14,7 @@ import { withoutSecretsOf } from '../stack/environment';
 import { ensureStack, type Stack } from '../stack/stack';
 import { stackStatus } from '../stack/status';
 import { originOf } from '../temporal/origin';
+import { forgetStaleSecrets } from '../temporal/stale-secrets';
 import { ensureSearchAttributes } from '../temporal/search-attributes';
 import { temporalTarget } from '../temporal/target';
 import { attach } from './attach';
@@ -136,6 +137,8 @@ async function stay({ launch, stack, interrupts }: Begun, context: CommandContex
     interrupts,
   });
   if (attached.kind === 'detached') return sayDetached(plan, context);
+  // The run has done so itself, unless another host recorded its end.
+  await forgetStaleSecrets(stack.client, context.home).catch(() => undefined);
   return conclude({ run: attached.run, plan, session: stack, context, json });
 }
 

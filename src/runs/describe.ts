@@ -117,7 +117,7 @@ function statusOf(description: WorkflowExecutionDescription, snapshot: RunSnapsh
 }
 
 /** Failure type of a run that Temporal ended without asking it. */
-const terminated = 'Terminated';
+export const terminated = 'Terminated';
 
 interface Closing {
   readonly snapshot: RunSnapshot | undefined;

@@ -54,16 +54,16 @@ export interface TokenWait {
 }
 
 /** Seconds for which a refused token may be a new one: the service takes some only after two to three minutes. */
-const newTokenSeconds = 180;
+const newTokenSeconds = 200;
 /** Milliseconds between questions. */
 const askEveryMs = 5_000;
 
 /**
- * Asks again while the token is refused, for `EVALSAGA_TOKEN_WAIT` seconds (default 180; 0: not at all): whoever is told
+ * Asks again while the token is refused, for `EVALSAGA_REFUSAL_PATIENCE` seconds (default 200), as a run does: whoever is told
  * to log in again for a new token gets another one, and the wait begins anew.
  */
 async function untilTokenCounts(ask: () => Promise<unknown>, { env, report, signal }: TokenWait): Promise<void> {
-  const seconds = secondsOf(env['EVALSAGA_TOKEN_WAIT']);
+  const seconds = secondsOf(env['EVALSAGA_REFUSAL_PATIENCE']);
   const deadline = Date.now() + seconds * 1_000;
   for (let told = false; ; told = true) {
     try {
@@ -85,7 +85,7 @@ function secondsOf(text: string | undefined): number {
   if (text === undefined || text === '') return newTokenSeconds;
   const seconds = Number(text);
   if (Number.isFinite(seconds) && seconds >= 0) return seconds;
-  throw new InfrastructureError(`EVALSAGA_TOKEN_WAIT takes seconds, not "${text}".`);
+  throw new InfrastructureError(`EVALSAGA_REFUSAL_PATIENCE takes seconds, not "${text}".`);
 }
 
 /**

@@ -6,6 +6,7 @@ import { mayComeHome } from '../contract/state';
 import type { HomePaths } from '../home/paths';
 import { forgetSecrets, isStorageGone, storedPlan } from '../home/run-store';
 import { recordedTeardown } from '../results/recorded';
+import { describeRun, terminated } from '../runs/describe';
 import { ownerAmong } from '../sweeper/owners';
 
 /**
@@ -35,14 +36,17 @@ async function isStale(client: Client, home: HomePaths, invocation: string): Pro
   const indices = (plan?.tasks ?? [{ index: 0 }]).map(({ index }) => index);
   const { kind } = await ownerAmong(client, invocation, indices);
   if (kind === 'live') return false;
-  if (kind === 'closed' && (!plan || (await isAccountedFor(home, plan)))) return true;
+  if (kind === 'closed' && (!plan || (await isAccountedFor(client, home, plan)))) return true;
   const { mtimeMs } = await stat(path.join(home.secrets, `${invocation}.json`));
   return Date.now() - mtimeMs > longestMs;
 }
 
-/** Whether nothing of the run will come home any more. */
-async function isAccountedFor(home: HomePaths, plan: RunPlan): Promise<boolean> {
+/** Whether nothing of the run will come home any more: as its record says, wherever that is, or as it ended itself. */
+async function isAccountedFor(client: Client, home: HomePaths, plan: RunPlan): Promise<boolean> {
   if (await isStorageGone(home, plan.invocation)) return true;
   const recorded = await recordedTeardown(plan, home);
-  return recorded !== undefined && !mayComeHome(recorded);
+  if (recorded) return !mayComeHome(recorded);
+  // Another host may have recorded it, or none could.
+  const { status, failure, snapshot } = await describeRun(client, plan.invocation, home);
+  return status !== 'running' && failure?.type !== terminated && !mayComeHome(snapshot);
 }

@@ -89,6 +89,5 @@ export function bareEnvironment(): Record<string, string> {
     (entry): entry is [string, string] =>
       entry[1] !== undefined && !/^(LEPTON_|TEMPORAL_|EVALSAGA_|npm_|INIT_CWD|CI$)/.test(entry[0]),
   );
-  // A refused token is no new one in tests, unless they are about that.
-  return { ...Object.fromEntries(kept), EVALSAGA_TOKEN_WAIT: '0' };
+  return Object.fromEntries(kept);
 }
