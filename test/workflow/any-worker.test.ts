@@ -41,6 +41,7 @@ async function startPoorWorker(scenario: Scenario, name: string): Promise<Runnin
   const env = { ...bareEnvironment(), EVALSAGA_HOME: root, TEMPORAL_ADDRESS: bench.env.address, ...settings };
   const worker = startProgram(['worker'], { cwd: root, env });
   stops.push(() => Promise.resolve(worker.signal('SIGTERM')));
+  await worker.untilSaid(/worker for task queue/);
   return worker;
 }
 
@@ -151,7 +152,7 @@ test.concurrent('while no worker has what it takes, each attempt names all that 
       : '';
   };
   const isNamed = (text: string) => workers.every(({ pid }) => text.includes(`:${pid}`));
-  await until('both are named', async () => isNamed(await lastWords().catch(() => '')));
+  await until('both are named', async () => isNamed(await lastWords().catch(() => '')), 90_000);
   const told = await scenario.until(plan, ({ tasks }) => tasks[0]?.message?.includes('Not on:') ?? false);
   expect(told.tasks[0]?.message).toContain('no address in');
 
