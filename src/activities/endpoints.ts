@@ -8,11 +8,12 @@ import type { Deployment, LeptonClient } from '../lepton/types';
 import { attempt, reportObservation, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { Absences, DoneOnce } from './absences';
-import { circumstancesOf, describeDeployment, isDeleting, readDeploymentState, reasonsOf } from './endpoint-state';
+import { circumstancesOf, describeDeployment, isDeleting, readDeploymentState } from './endpoint-state';
 import { finalFailure, notReady } from './failures';
 import { resolveNodeGroup } from './node-groups';
 import { probeModel, type ProbeVerdict } from './probe';
 import { probeKeyOf } from './probe-key';
+import { describeWithLog, whyFailed } from './why-failed';
 
 /** Creating, awaiting and removing the endpoints of tasks. Every one is safe to repeat: names are deterministic. */
 export const createEndpointActivities = (dependencies: ActivityDependencies) => ({
@@ -42,7 +43,7 @@ export const createEndpointActivities = (dependencies: ActivityDependencies) => 
     attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal }) => {
       const { client } = await dependencies.platform(input.platform);
       const deployment = await client.getDeployment(input.name, { signal });
-      return describeDeployment(deployment, await circumstancesOf(client, deployment, { signal }));
+      return describeWithLog(client, deployment, signal);
     }),
 
   /**
@@ -121,7 +122,7 @@ async function lookWhetherReady(
     }
     case 'failed':
     case 'absent': {
-      const reason = reasonsOf(deployment, await circumstancesOf(client, deployment, { signal }));
+      const reason = await whyFailed(client, deployment, signal);
       throw finalFailure(
         failureTypes.endpointFailed,
         `endpoint ${input.name} ${state.kind === 'absent' ? 'is gone: something outside this run removed it' : `went to ${state.name}`}` +

@@ -8,7 +8,7 @@ import { attempt, reportObservation, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, notReady } from './failures';
 import { describeJob, readJobState, stateOf, waitingEvents } from './job-state';
-import { lastLogLine } from './log-tail';
+import { lastWords } from './log-tail';
 import { resolveNodeGroup } from './node-groups';
 import { Submissions } from './submissions';
 
@@ -135,10 +135,9 @@ async function lookWhetherCompleted(
       throw notReady(`job ${input.name}: ${message}`, again);
     }
     case 'failed': {
-      const last = await lastLogLine(client, input.id, signal);
-      const said = [job?.status?.message ?? '', last === '' ? '' : `last log line: ${last}`].filter(
-        (text) => text !== '',
-      );
+      const reason = job?.status?.message ?? '';
+      const log = { job: input.id, createdAt: job?.metadata.created_at };
+      const said = [reason, await lastWords(client, log, { said: reason, signal })].filter((text) => text !== '');
       throw finalFailure(
         failureTypes.jobFailed,
         `job ${input.name} ended as ${state.name}${said.length === 0 ? '' : `: ${said.join('; ')}`}`,

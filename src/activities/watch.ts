@@ -11,6 +11,7 @@ import { finalFailure, notReady } from './failures';
 import { keepAwakeEveryMs } from './keep-awake';
 import { askForModels, probeModel } from './probe';
 import { probeKeyOf } from './probe-key';
+import { whyFailed } from './why-failed';
 
 /** How long the last question to a model server may take, milliseconds: a report waits for it. */
 const lastQuestionMs = 10_000;
@@ -132,10 +133,10 @@ async function whyItDied(
   { noTrafficSeconds }: WatchEndpointInput,
   { client, deployment, signal }: Look,
 ): Promise<string> {
-  const reason = reasonsOf(deployment, await circumstancesOf(client, deployment, { signal }));
-  if (reason !== '') return `: ${reason}`;
   const isStopped = /^stop/i.test(deployment?.status?.phase ?? deployment?.status?.state ?? '');
-  return isStopped && noTrafficSeconds !== null
-    ? ` (the platform scales it to zero after ${noTrafficSeconds} s without a request)`
-    : '';
+  const told = reasonsOf(deployment, await circumstancesOf(client, deployment, { signal }));
+  if (isStopped && noTrafficSeconds !== null && told === '')
+    return ` (the platform scales it to zero after ${noTrafficSeconds} s without a request)`;
+  const reason = await whyFailed(client, deployment, signal);
+  return reason === '' ? '' : `: ${reason}`;
 }

@@ -130,3 +130,30 @@ test.concurrent(
     expect(snapshot.kept).toMatchObject([{ reason: expect.stringContaining('/proc/evalsaga') }]);
   },
 );
+
+test.concurrent(
+  "the cause stands in the report: the end of an endpoint's log, and the server's own words in a job's",
+  async () => {
+    const port = "ValueError: VLLM_PORT 'tcp://10.0.0.1:80' appears to be a URI";
+    const refused = "Error code: 400 - This model's maximum context length is 512 tokens";
+    const scenario = await bench.scenario({
+      endpoints: {
+        default: { states: [['Ready']] },
+        match: [{ name: '*port*', states: [['Starting', '200ms'], ['Error']], log: port }],
+      },
+      jobs: {
+        default: { states },
+        match: [
+          { name: '*long*', states: [['Running', '200ms'], ['Failed']], log: `${refused}\nRuntimeError: failed` },
+        ],
+      },
+    });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['port', 'long'] });
+    await scenario.start(plan);
+    const { snapshot } = await scenario.closed(plan);
+    const [port0, long1] = snapshot.tasks.map(({ error }) => error?.message ?? '');
+    expect(port0?.split(port)).toHaveLength(2);
+    expect(long1?.split(refused)).toHaveLength(2);
+    expect(long1).toContain('last log line: RuntimeError: failed');
+  },
+);

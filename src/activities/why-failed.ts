@@ -1,0 +1,34 @@
+import type { Deployment, LeptonClient } from '../lepton/types';
+import { circumstancesOf, describeDeployment, reasonsOf } from './endpoint-state';
+import { lastWords } from './log-tail';
+
+/** Why an endpoint failed: the platform's words, and the end of its own log; empty when neither says anything. */
+export async function whyFailed(
+  client: LeptonClient,
+  deployment: Deployment | undefined,
+  signal: AbortSignal,
+): Promise<string> {
+  const reason = reasonsOf(deployment, await circumstancesOf(client, deployment, { signal }));
+  return withLog(client, deployment, { said: reason, signal });
+}
+
+/** Where an endpoint stands that has not come up, in one line, with the end of its log. */
+export async function describeWithLog(
+  client: LeptonClient,
+  deployment: Deployment | undefined,
+  signal: AbortSignal,
+): Promise<string> {
+  const said = describeDeployment(deployment, await circumstancesOf(client, deployment, { signal }));
+  return withLog(client, deployment, { said, signal });
+}
+
+async function withLog(
+  client: LeptonClient,
+  deployment: Deployment | undefined,
+  { said, signal }: { readonly said: string; readonly signal: AbortSignal },
+): Promise<string> {
+  const name = deployment?.metadata.name;
+  if (name === undefined) return said;
+  const log = { deployment: name, createdAt: deployment?.metadata.created_at };
+  return [said, await lastWords(client, log, { said, signal })].filter((text) => text !== '').join('; ');
+}
