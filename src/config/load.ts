@@ -1,8 +1,10 @@
 /** From what the user gave (file, overrides, variables) to a typed and validated config. */
 import path from 'node:path';
+import { checkExtra } from './check-extra';
 import { checkNumbers } from './check-numbers';
 import { checkSecrets, literalSecrets } from './check-secrets';
 import { checkTaskNames } from './check-task-names';
+import { checkUrl } from './check-url';
 import { compose } from './compose/compose';
 import { ConfigSources, loadFile } from './compose/sources';
 import { fillDerived } from './derive';
@@ -85,7 +87,8 @@ function validated(request: ConfigRequest, composed: ComposedConfig): LoadedConf
     throw new ConfigError(withoutValues(dedupe([...all, ...names, ...behind]), literalSecrets(whole)));
   }
   const { config: resolved, root } = selectTasks({ config, root: whole, tasks: request.tasks });
-  return { resolved, root, yaml: renderConfig(root, env), file, env, trust, doubts: composed.doubts };
+  const doubts = [...composed.doubts, ...checkUrl(resolved, root), ...checkExtra(resolved, root)];
+  return { resolved, root, yaml: renderConfig(root, env), file, env, trust, doubts };
 }
 
 /** A composed tree with its references resolved, typed, and all that is wrong with it. */

@@ -132,7 +132,8 @@ function unknownKey(
   const near = nearestNames(key, info?.allowed ?? []);
   if (advice === undefined) slips.push({ written: full, meant: near.map((name) => [...path, name]) });
   const meant = near.length > 0 ? `did you mean ${near.map((name) => `\`${name}\``).join(' or ')}?` : undefined;
-  const hint = advice ?? meant ?? `allowed: ${(info?.allowed ?? []).join(', ')}`;
+  const allowed = `allowed: ${(info?.allowed ?? []).join(', ')}`;
+  const hint = advice ?? meant ?? (info?.otherwise === undefined ? allowed : `${info.otherwise}; ${allowed}`);
   const text = advice === undefined ? `${where} has no key \`${key}\`` : 'has no effect here';
   return { ...placeAt(root, full), path: full.join('.'), message: text, hint };
 }

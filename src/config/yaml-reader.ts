@@ -58,7 +58,8 @@ class YamlReader {
       prettyErrors: false,
     });
     if (!Array.isArray(documents)) return emptyMap(this.originAt(0));
-    if (documents.some((document) => document.errors.length > 0)) this.refuseTabs(plain);
+    const [first] = documents.flatMap((document) => document.errors).sort((a, b) => a.pos[0] - b.pos[0]);
+    if (first !== undefined) this.refuseTabs(plain, this.lines.linePos(first.pos[0]).line);
     for (const document of documents) {
       for (const error of document.errors) this.report(error.pos[0], error.message.replaceAll(/\s+/g, ' '));
     }
@@ -186,9 +187,10 @@ class YamlReader {
   }
 
   /** A tab as indentation: said as such, since the parser's own words for it help nobody. */
-  private refuseTabs(text: string): void {
+  private refuseTabs(text: string, faulty: number): void {
     for (const [index, line] of text.split('\n').entries()) {
-      if (/^ *\t[\t ]*[^\s#]/.test(line)) {
+      // The parser notices it there, or on the line before.
+      if (Math.abs(index + 1 - faulty) <= 1 && /^ *\t[\t ]*[^\s#]/.test(line)) {
         const place = this.fixedOrigin ?? { ...this.fileOrigin(), line: index + 1, column: line.indexOf('\t') + 1 };
         throw new ConfigError([
           {

@@ -111,8 +111,10 @@ function unknownKey(node: ConfigNode, path: Path, depth: number): Obstacle {
       meant: elsewhere.map((place) => [...place, ...path.slice(1)]),
     };
   const adding = `+${path.join('.')}=VALUE`;
-  if (near.length === 0) return { message, hint: `to add it: ${adding}` };
-  return { message, hint: `did you mean ${alternatives(meant)}? To add a new key: ${adding}`, meant };
+  // At the top there are sections only, and no others can be added.
+  const sections = node.kind === 'map' ? [...node.entries.keys()].join(', ') : '';
+  if (near.length === 0) return { message, hint: depth === 0 ? `it has: ${sections}` : `to add it: ${adding}` };
+  return { message, hint: `did you mean ${alternatives(meant)}?`, meant };
 }
 
 const alternatives = (paths: readonly Path[]): string => paths.map((path) => `\`${path.join('.')}\``).join(' or ');

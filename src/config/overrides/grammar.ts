@@ -48,6 +48,7 @@ export function parseOverride(text: string, origin: Origin): Override {
 function parseKey(text: string): { key: string; package?: string } {
   const match = keyPattern.exec(text);
   const key = match?.[1] ?? match?.[2] ?? '';
+  if (key.split('.').includes('__proto__')) throw new OverrideFailure('`__proto__` is not allowed as a key');
   if (match !== null && key !== '') return { key, ...(match[3] === undefined ? {} : { package: match[3] }) };
   throw new OverrideFailure(`\`${text}\` is not a key`, keyAdvice(text));
 }
@@ -114,7 +115,9 @@ class ValueParser extends Scanner {
       const key = this.primitive('key');
       if (this.match(/[ \t]*:[ \t]*/y) === '')
         return this.at >= this.text.length ? this.unclosed('{') : this.unexpected();
-      entries.set(typeof key.value === 'string' ? key.value : String(key.value), this.element());
+      const name = typeof key.value === 'string' ? key.value : (key.text ?? String(key.value));
+      if (name === '__proto__') throw new OverrideFailure('`__proto__` is not allowed as a key');
+      entries.set(name, this.element());
       if (this.match(/[ \t]*,[ \t]*/y) !== '') continue;
       if (this.match(/[ \t]*\}/y) !== '') return { kind: 'map', entries, origin: this.origin };
       return this.at >= this.text.length ? this.unclosed('{') : this.unexpected();

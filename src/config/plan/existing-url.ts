@@ -37,3 +37,10 @@ export function readExistingUrl(text: string): ExistingUrl {
 export function requestUrl(existing: Exclude<ExistingUrl, { kind: 'invalid' }>, kind: RequestKind): string {
   return existing.kind === 'full' ? existing.url : `${existing.url}${paths[kind]}${existing.query}`;
 }
+
+/** Names and addresses by which a machine means itself: for a container elsewhere they are the container. */
+export function isOfThisMachine(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { hostname } = new URL(url);
+  return /^(?:localhost|.*\.localhost|host\.docker\.internal|127(?:\.\d+){3}|0\.0\.0\.0|\[::1?\])$/.test(hostname);
+}

@@ -10,7 +10,7 @@ import { withoutSecrets } from '../render-config';
 import type { ResolvedConfig } from '../schema/config';
 import { budgetPlan } from './budget';
 import { dedicatedEndpoint, servedModelOf } from './endpoint';
-import { readExistingUrl, requestUrl } from './existing-url';
+import { isOfThisMachine, readExistingUrl, requestUrl } from './existing-url';
 import type { ExistingUrl } from './existing-url';
 import { checkHostSecrets } from './host-secrets';
 import { endpointKey, jobSpec, jobVariables } from './job';
@@ -55,7 +55,7 @@ function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; h
     return resolved === undefined ? [] : [resolved];
   });
   checkNeededVariables({ config, tasks, platform: context.platform.kind, report });
-  const { endpoint, urls } = planEndpoint({ loaded, tasks, report });
+  const { endpoint, urls } = planEndpoint({ loaded, tasks, report, platform: context.platform });
   const storage = storagePlan(config, context.invocation, report);
   const budget = budgetPlan(config, report);
   const plans =
@@ -103,6 +103,7 @@ function runFields(
 }
 
 interface EndpointRequest {
+  readonly platform: PlatformRef;
   readonly loaded: LoadedConfig;
   readonly tasks: readonly ResolvedTask[];
   readonly report: Report;
@@ -134,7 +135,7 @@ function planEndpoint(request: EndpointRequest): {
   return { endpoint };
 }
 
-function existingEndpoint({ loaded, tasks, report }: EndpointRequest): {
+function existingEndpoint({ loaded, tasks, report, platform }: EndpointRequest): {
   endpoint: EndpointPlan | undefined;
   urls?: ReadonlyMap<number, string>;
 } {
@@ -159,6 +160,12 @@ function existingEndpoint({ loaded, tasks, report }: EndpointRequest): {
     report.add('target.api_endpoint.url', existing.message, existing.hint);
     return { endpoint: undefined };
   }
+  if (platform.kind === 'lepton' && isOfThisMachine(existing.url) && !isOfThisMachine(platform.url))
+    report.add(
+      'target.api_endpoint.url',
+      `${new URL(existing.url).host} is this machine, which a job on Lepton can't reach`,
+      'name an address that the workspace reaches, or run here: --platform local',
+    );
   const [first] = tasks;
   if (first === undefined) return { endpoint: undefined };
   checkKinds(existing, tasks, report);

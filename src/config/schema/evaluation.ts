@@ -65,22 +65,26 @@ const adapterConfig = section({
   headers_to_rename: orNull(mapping()).optional(),
 });
 
-const params = section({
-  /** First so many samples of each subset, or a share below 1. */
-  limit_samples: orNull(decimal({ min: 0 })).optional(),
-  max_new_tokens: orNull(integer({ min: 1 })).optional(),
-  max_retries: orNull(integer({ min: 0 })).optional(),
-  /** Requests at once. */
-  parallelism: orNull(integer({ min: 1 })).optional(),
-  /** The harness' own name for the task. */
-  task: orNull(text()).optional(),
-  temperature: orNull(decimal({ min: 0 })).optional(),
-  /** Seconds per request. */
-  request_timeout: orNull(integer({ min: 1, unit: 'seconds' })).optional(),
-  top_p: orNull(decimal({ min: 0, max: 1 })).optional(),
-  /** What only this harness knows. */
-  extra: mapping().optional(),
-});
+const params = section(
+  {
+    /** First so many samples of each subset, or a share below 1. */
+    limit_samples: orNull(decimal({ min: 0, above: true })).optional(),
+    max_new_tokens: orNull(integer({ min: 1 })).optional(),
+    max_retries: orNull(integer({ min: 0 })).optional(),
+    /** Requests at once. */
+    parallelism: orNull(integer({ min: 1 })).optional(),
+    /** The harness' own name for the task. */
+    task: orNull(text()).optional(),
+    temperature: orNull(decimal({ min: 0 })).optional(),
+    /** Seconds per request. */
+    request_timeout: orNull(integer({ min: 1, unit: 'seconds' })).optional(),
+    top_p: orNull(decimal({ min: 0, max: 1 })).optional(),
+    /** What only this harness knows. */
+    extra: mapping().optional(),
+  },
+  {},
+  "what only this task's harness knows goes to `params.extra`",
+);
 
 /** The evaluator's run config, checked; it is passed on as it was written. */
 export const evaluatorConfig = section({

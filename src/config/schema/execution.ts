@@ -100,7 +100,8 @@ export const execution = section(
     ).default([...defaultSkips]),
   },
   {
-    env_vars: "variables of the jobs go to `env_vars`, `evaluation.env_vars`, or a task's `env_vars`",
+    env_vars:
+      "variables of the endpoints (`execution.env_vars.deployment`) go to `deployment.envs`, those of the jobs (`.evaluation`) to `evaluation.env_vars` or a task's `env_vars`: NAME: host:NAME for one of this host, NAME: lit:TEXT for a text",
     auto_export: 'use `evalsaga export ID` when the run is over',
     mounts:
       'mounts of the jobs go to `execution.lepton_platform.tasks.mounts`, those of endpoints to `deployment.lepton_config.mounts`',

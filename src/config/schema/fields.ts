@@ -1,6 +1,8 @@
 /** Building blocks of the schema: they read values as they were written, and say what was found and what is allowed. */
 import { z } from 'zod';
+import { nearestNames } from '../nearest';
 import { pythonText } from '../python-text';
+import { resolvePlain } from '../yaml-scalars';
 import type { ConfigNode, ScalarNode } from '../tree';
 
 /** A scalar on its way into the schema: with its text as written and where it came from. `null` and absence stay plain. */
@@ -107,13 +109,16 @@ export const integer = (range: { min: number; max?: number; unit?: string }) =>
     return found;
   });
 
-export const decimal = (range: { min: number; max?: number }) =>
+/** `above`: the lower bound itself is not allowed. */
+export const decimal = (range: { min: number; max?: number; above?: boolean }) =>
   z.transform((value, context): number => {
     const found = value instanceof Leaf ? numberOf(value) : undefined;
-    if (found === undefined || !Number.isFinite(found) || found < range.min || found > (range.max ?? Infinity)) {
+    const isLow = (number: number): boolean => number < range.min || (range.above === true && number === range.min);
+    if (found === undefined || !Number.isFinite(found) || isLow(found) || found > (range.max ?? Infinity)) {
+      const wanted = range.above === true ? `above ${range.min}` : `of at least ${range.min}`;
       return refuse(
         context,
-        `expected a number ${range.max === undefined ? `of at least ${range.min}` : `from ${range.min} to ${range.max}`}, found ${describe(value)}`,
+        `expected a number ${range.max === undefined ? wanted : `from ${range.min} to ${range.max}`}, found ${describe(value)}`,
       );
     }
     return found;
@@ -141,9 +146,15 @@ export const choice = <const T extends string>(...allowed: readonly T[]) =>
       refuse(
         context,
         `expected one of ${allowed.map((option) => `\`${option}\``).join(', ')}, found ${describe(value)}`,
+        nearestOf(value, allowed),
       )
     );
   });
+
+function nearestOf(value: unknown, allowed: readonly string[]): string | undefined {
+  const [near] = value instanceof Leaf ? nearestNames(value.text, allowed) : [];
+  return near === undefined ? undefined : `did you mean \`${near}\`?`;
+}
 
 /** Anything; checked, if at all, by whoever it is for. */
 export const anything = () => z.transform((value): RawValue => (value === undefined ? null : (value as RawValue)));
@@ -186,19 +197,37 @@ export interface SectionInfo {
   readonly allowed: readonly string[];
   /** Keys that are known elsewhere, with what to do instead. */
   readonly advice: Readonly<Record<string, string>>;
+  /** Where a key goes that is neither. */
+  readonly otherwise?: string;
 }
 
 const sections: SectionInfo[] = [];
 const marker = 'unknown-keys:';
 
 /** A mapping with exactly these keys. Absent and null are an empty one. */
-export function section<S extends z.ZodRawShape>(shape: S, advice: Readonly<Record<string, string>> = {}) {
-  const id = sections.push({ allowed: Object.keys(shape), advice }) - 1;
+export function section<S extends z.ZodRawShape>(
+  shape: S,
+  advice: Readonly<Record<string, string>> = {},
+  otherwise?: string,
+) {
+  const id =
+    sections.push({ allowed: Object.keys(shape), advice, ...(otherwise === undefined ? {} : { otherwise }) }) - 1;
   const object = z.strictObject(shape, {
     error: (issue) =>
       issue.code === 'unrecognized_keys' ? `${marker}${id}` : `expected a mapping, found ${describe(issue.input)}`,
   });
-  return z.preprocess((value) => (unset(value) ? {} : value instanceof Leaf ? value.text : value), object);
+  // A single value is an object to the library: it must not be taken for a mapping.
+  return z.preprocess((value, context) => {
+    if (!(value instanceof Leaf)) return unset(value) ? {} : value;
+    return refuse(context, `expected a mapping, found ${describe(value)}`, exampleOf(shape, value));
+  }, object);
+}
+
+/** `hellaswag` where a task belongs was meant to be its name. */
+function exampleOf(shape: z.ZodRawShape, value: Leaf): string {
+  const [first = 'KEY'] = Object.keys(shape);
+  const short = value.node.env === undefined && /^[\w.-]{1,60}$/.test(value.text) ? value.text : 'VALUE';
+  return `write \`${first}: ${short}\` below it`;
 }
 
 /** The section an unknown-keys issue is about. */
@@ -210,8 +239,10 @@ function numberOf(value: Leaf): number | undefined {
   if (typeof value.value === 'number') return value.value;
   if (typeof value.value === 'bigint') return Number(value.value);
   const numeric =
-    value.node.env !== undefined && typeof value.value === 'string' && /^[+-]?\d+(?:\.\d+)?$/.test(value.value.trim());
-  return numeric ? Number(value.value) : undefined;
+    value.node.env !== undefined && typeof value.value === 'string'
+      ? resolvePlain(value.value.trim()).value
+      : undefined;
+  return typeof numeric === 'number' ? numeric : typeof numeric === 'bigint' ? Number(numeric) : undefined;
 }
 
 function secondsOf(value: Leaf): number | undefined {
