@@ -29,4 +29,6 @@ export interface ActivityDependencies {
   readonly runsFolder: string;
   /** Folder for logs of runs that this host knows nothing of (see HomePaths.swept). */
   readonly sweptFolder: string;
+  /** Variables of the worker's process. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }

@@ -19,12 +19,13 @@ export interface RecordedSweep extends SweepReport {
 
 /** Pure. */
 export function recordable(report: SweepReport): RecordedSweep {
-  const { removed, failed } = report;
+  const { removed, failed, stranded } = report;
   const more = (all: readonly unknown[]): number => Math.max(0, all.length - mostNamed);
   return {
     ...report,
     removed: removed.slice(0, mostNamed),
     failed: failed.slice(0, mostNamed),
+    ...(stranded ? { stranded: stranded.slice(0, mostNamed) } : {}),
     unnamed: { removed: more(removed), failed: more(failed) },
   };
 }
@@ -49,6 +50,7 @@ export function createSweepActivities(dependencies: ActivityDependencies) {
             home: { runs: dependencies.runsFolder, swept: dependencies.sweptFolder },
             origin: dependencies.origin,
             secretsOf: (invocation) => dependencies.secretsOf({ invocation, platform: input.platform }),
+            environment: dependencies.environment,
             graceSeconds: input.graceSeconds,
             replacedGraceSeconds,
             temporalNow: () => scheduledAt + performance.now() - began,

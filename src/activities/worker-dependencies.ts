@@ -24,6 +24,7 @@ export function createWorkerDependencies(options: {
     origin,
     runsFolder: home.runs,
     sweptFolder: home.swept,
+    environment: env,
     refusalPatienceMs,
     platform: createPlatforms(home, { env, timeoutMs: requestTimeoutMs }),
     async hostSecrets(invocation) {

@@ -7,6 +7,7 @@ import type { HomePaths } from '../home/paths';
 import type { LeptonClient } from '../lepton/types';
 import { maskSecrets } from '../lepton/masking';
 import { storedPlan } from '../home/run-store';
+import { findDistantStorage, removeDistantStorage, type StrandedStorage } from './distant-storage';
 import { keepLog, logPlaceOf, type KeptLog } from './keep-log';
 import { findMarked, removeMarked, type MarkedResource } from './marked';
 import { findOrphanStorage, removeOrphanStorage } from './orphan-storage';
@@ -38,6 +39,8 @@ export interface SweepRequest {
   readonly temporalNow?: (() => number) | undefined;
   /** Values of a run that must not come home in the clear. */
   readonly secretsOf: (invocation: string) => Promise<readonly string[]>;
+  /** Variables of this process, whose values runs of other homes may refer to. Default: none. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   /** Finds and names, deletes nothing. */
   readonly dryRun: boolean;
   /** Ends it with an error. */
@@ -53,6 +56,8 @@ export interface SweepReport {
   /** Orphans that are gone now (or, in a dry run, would be). */
   readonly removed: readonly (SweptResource & KeptLog)[];
   readonly failed: readonly (SweptResource & { readonly reason: string })[];
+  /** Storage of terminated runs whose results can't go home from here; absent: there is none. */
+  readonly stranded?: readonly StrandedStorage[];
   /** Endpoints and jobs of runs that live, or too young to judge. */
   readonly spared: number;
   /** Only when time was up before all had been looked at; then nothing was removed. */
@@ -78,7 +83,7 @@ export async function sweep(asked: SweepRequest): Promise<SweepReport> {
     if (!outOfTime?.aborted) throw error;
     return { removed: [], failed: [], spared: 0, unfinished: notAllSeen };
   }
-  const { orphans, storage, spared } = found;
+  const { orphans, storage, stranded, spared } = found;
   const removed: SweepReport['removed'][number][] = [];
   const failed: SweepReport['failed'][number][] = [];
   const removeOne = async ({ remove, ...resource }: Orphan): Promise<void> => {
@@ -97,7 +102,7 @@ export async function sweep(asked: SweepRequest): Promise<SweepReport> {
   await inLanes(orphans, removedAtOnce, removeOne);
   for (const orphan of storage) await removeOne(orphan);
   if (!request.dryRun) await remember(request.home, removed);
-  return { removed, failed, spared };
+  return { removed, failed, spared, ...(stranded.length > 0 ? { stranded } : {}) };
 }
 
 /** So that what is said of a run no longer counts what is gone. */
@@ -116,12 +121,15 @@ const notAllSeen = 'there was no time to look at everything, so nothing was remo
 interface Found {
   readonly orphans: readonly Orphan[];
   readonly storage: readonly Orphan[];
+  readonly stranded: readonly StrandedStorage[];
   readonly spared: number;
 }
 
 async function judgeAll(request: SweepRequest): Promise<Found> {
   const { orphans, spared, rule } = await markedOrphans(request);
-  return { orphans, spared, storage: await storageOrphans(request, rule) };
+  const distant = await distantStorage(request, rule);
+  const storage = [...(await storageOrphans(request, rule)), ...distant.orphans];
+  return { orphans, spared, storage, stranded: distant.stranded };
 }
 
 /** To be called when the platform has answered, so that its clock is known. `closedAt`: what Temporal told of its own. */
@@ -186,4 +194,23 @@ async function storageOrphans(request: SweepRequest, rule: SweepRule): Promise<O
     };
     return { kind: 'storage', name: storage.path, invocation, remove };
   });
+}
+
+async function distantStorage(
+  request: SweepRequest,
+  rule: SweepRule,
+): Promise<{ readonly orphans: Orphan[]; readonly stranded: StrandedStorage[] }> {
+  const around = { ...request, rule, environment: request.environment ?? {} };
+  const found = await findDistantStorage(around);
+  return {
+    orphans: found.flatMap((one) => {
+      if (one.kind !== 'orphan') return [];
+      const remove = async (): Promise<KeptLog> => {
+        await removeDistantStorage(one, around);
+        return {};
+      };
+      return [{ kind: 'storage', name: one.plan.storage.path, invocation: one.plan.invocation, remove }];
+    }),
+    stranded: found.flatMap((one) => (one.kind === 'stranded' ? [one.storage] : [])),
+  };
 }

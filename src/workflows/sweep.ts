@@ -18,11 +18,13 @@ export async function sweepPlatform(input: {
   const { unnamed = { removed: 0, failed: 0 } } = report;
   const removed = report.removed.length + unnamed.removed;
   const failed = report.failed.length + unnamed.failed;
+  const stranded = report.stranded ?? [];
   const lines = [
     `removed ${removed}, failed ${failed}, spared ${report.spared}`,
     ...(report.unfinished === undefined ? [] : [report.unfinished]),
     ...report.removed.map(({ kind, name }) => `- removed ${kind} ${cell(name)}`),
     ...report.failed.map(({ kind, name, reason }) => `- could not remove ${kind} ${cell(name)}: ${cell(reason)}`),
+    ...stranded.map(({ path, reason }) => `- left storage ${cell(path)}: ${cell(reason)}`),
   ];
   setCurrentDetails(lines.slice(0, 100).join('\n'));
   return report;

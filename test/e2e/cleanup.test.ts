@@ -1,8 +1,9 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
   commandBench,
   setFaults,
+  temporalAddress,
   temporalOf,
   terminateAll,
   testHome,
@@ -144,6 +145,46 @@ test('storage alone, known to nobody, is found by its name; --discard brings not
     expect((await platform.inventory()).storage.length).toBeGreaterThan(0);
     expect((await elsewhere.run(['cleanup', invocation, '--force', '--discard'], platform.env)).code).toBe(0);
     expect(await platform.inventory()).toEqual(emptyInventory);
+  } finally {
+    await elsewhere.dispose();
+  }
+});
+
+test('storage of a terminated run is swept from another home, unless its results could only go to a strange disk', async () => {
+  const platform = await bench.lepton({ faults: [{ on: 'GET /storage/**/results.yml', times: 'inf', respond: 503 }] });
+  const begun = async (): Promise<{ invocation: string; outputDir: string }> => {
+    const started = await bench.run(['start', bench.config, '--detach', '--json'], platform.env);
+    const { invocation } = JSON.parse(started.stdout);
+    await until('results are fetched', async () => {
+      const { stdout } = await bench.run(['status', invocation, '--json'], platform.env);
+      return JSON.parse(stdout).tasks.every(({ phase }: { phase: string }) => phase === 'fetching results');
+    });
+    return { invocation, outputDir: path.join(bench.folder, 'results', invocation) };
+  };
+  const runs = [await begun(), await begun()] as const;
+  const client = await temporalOf(bench);
+  for (const { invocation } of runs) await terminateAll(client, invocation);
+  await client.connection.close();
+  const [near, far] = runs;
+  await mkdir(near.outputDir, { recursive: true });
+  await rename(far.outputDir, `${far.outputDir}-elsewhere`).catch(() => undefined);
+  await setFaults(platform, []);
+  const elsewhere = await testHome('elsewhere');
+  try {
+    const env = { ...platform.env, TEMPORAL_ADDRESS: await temporalAddress(bench) };
+    const swept = await elsewhere.run(['sweep', '--grace', '0', '--json'], env);
+    const report = JSON.parse(swept.stdout);
+    const storage = report.removed.filter(({ kind }: { kind: string }) => kind === 'storage');
+    expect(storage.map(({ invocation }: { invocation: string }) => invocation)).toEqual([near.invocation]);
+    const [first] = await readdir(near.outputDir);
+    expect(await readFile(path.join(near.outputDir, first ?? '', 'results.yml'), 'utf8')).toContain('results');
+    expect(report.stranded).toEqual([
+      expect.objectContaining({ invocation: far.invocation, reason: expect.stringContaining(far.outputDir) }),
+    ]);
+    expect((await platform.inventory()).storage.some((folder) => folder.includes(far.invocation))).toBe(true);
+    const rescued = await elsewhere.run(['cleanup', far.invocation, '--output-dir', 'saved'], env);
+    expect(rescued.code).toBe(0);
+    expect(await platform.inventory()).toMatchObject({ storage: [] });
   } finally {
     await elsewhere.dispose();
   }

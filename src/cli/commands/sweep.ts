@@ -11,6 +11,7 @@ import { wantsJson } from '../config-input';
 import { UsageError } from '../errors';
 import { done } from '../exit-code';
 import { patienceOf } from '../patience';
+import { asCalled } from '../program-name';
 
 /** `sweep`: removes, now, what outlived its task on one platform; the schedule does the same every ten minutes. */
 export const sweep: CommandBody = async (input, context) => {
@@ -39,6 +40,7 @@ export const sweep: CommandBody = async (input, context) => {
       embedded,
     }),
     graceSeconds: graceSeconds(textOption(input, 'grace')),
+    environment: env,
     dryRun,
   });
   if (wantsJson(input)) output.json(report);
@@ -49,7 +51,13 @@ export const sweep: CommandBody = async (input, context) => {
         `${verb} ${kind} ${name} of run ${invocation}${log === undefined ? '' : `; its log: ${log}`}${logLost === undefined ? '' : `; its log could not be saved: ${logLost}`}`,
     );
     const failures = report.failed.map(({ kind, name, reason }) => `could not remove ${kind} ${name}: ${reason}`);
-    output.answer([...lines, ...failures, `${verb} ${report.removed.length}, spared ${report.spared}`].join('\n'));
+    const stranded = (report.stranded ?? []).map(
+      ({ path, invocation, reason, command }) =>
+        `left storage ${path} of run ${invocation}: ${reason}; from here: ${asCalled(command, env)} --output-dir FOLDER`,
+    );
+    output.answer(
+      [...lines, ...failures, ...stranded, `${verb} ${report.removed.length}, spared ${report.spared}`].join('\n'),
+    );
   }
   return report.failed.length === 0 ? done : { kind: 'run', verdict: 'teardown incomplete' };
 };
