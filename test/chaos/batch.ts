@@ -51,6 +51,8 @@ async function work(job: BatchJob): Promise<void> {
   }
 }
 
+// Ctrl-C reaches the whole group: whoever began this ends it by letting go.
+process.on('SIGINT', () => undefined);
 process.once('message', (job: BatchJob) => {
   void work(job)
     .catch((error: unknown) => tell({ kind: 'failed', message: (error as Error).stack ?? String(error) }))

@@ -21,8 +21,11 @@ const batchSize = { 'in process': 100, processes: 40 } as const;
 const root = path.resolve(__dirname, '..', '..');
 const children = new Set<ChildProcess>();
 
-/** Ends what is under way; its processes clear up. */
+let isEnding = false;
+
+/** Ends what is under way, and begins nothing more; its processes clear up. */
 export function endBatches(): void {
+  isEnding = true;
   for (const child of children) if (child.connected) child.disconnect();
 }
 
@@ -63,7 +66,7 @@ export async function runInBatches(
       open.delete(news.outcome.id);
       report(news.outcome);
     });
-    if (failure === undefined) return;
+    if (failure === undefined || isEnding) return;
     for (const one of open.values())
       report(outcomeOf({ one, violations: [`its batch ended: ${failure}`], reached: true, swept: false, ms: 0 }));
   });
@@ -114,7 +117,7 @@ function grouped<T>(all: readonly T[], keyOf: (item: T) => string, size: number)
 async function inTurns<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
   const queue = [...items];
   const turn = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+    for (let item = queue.shift(); item !== undefined && !isEnding; item = queue.shift()) await work(item);
   };
   await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, turn));
 }

@@ -141,8 +141,8 @@ function conclude(outcomes: readonly Outcome[], { seed }: Options): number {
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => {
+    say('ending; what the journal holds need not be run again');
     endBatches();
-    process.exitCode = 130;
   });
 
 void main(program.opts<Options>()).then(
