@@ -17,6 +17,8 @@ export interface RunStorageRequest {
   /** Told what came home. */
   readonly report?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** A person asked for it, and can wait: whatever its size, depth and number. Default: as much as a run waits for. */
+  readonly unbounded?: boolean | undefined;
 }
 
 /** Whether there may be something: where no storage API can tell, a run that had a job is taken to have storage. */
@@ -63,7 +65,7 @@ async function bringHome(request: RunStorageRequest, task: TaskPlan): Promise<st
       job: { name: task.jobName, spec: task.job },
       folder: task.folder,
       target,
-      maxBytes: limits.resultBytes,
+      maxBytes: request.unbounded ? Number.MAX_SAFE_INTEGER : limits.resultBytes,
       ...(plan.skipResults ? { skip: plan.skipResults } : {}),
     },
     contextOf(request, task),
@@ -75,7 +77,7 @@ async function bringHome(request: RunStorageRequest, task: TaskPlan): Promise<st
 const ownerOf = ({ platform, invocation }: RunPlan, { index }: TaskPlan) => ({ platform, invocation, index });
 
 function contextOf(
-  { platform, plan, origin, secrets, signal }: RunStorageRequest,
+  { platform, plan, origin, secrets, signal, unbounded }: RunStorageRequest,
   { index }: TaskPlan,
 ): StorageContext {
   return {
@@ -84,6 +86,6 @@ function contextOf(
     secrets,
     signal: signal ?? new AbortController().signal,
     onProgress: () => undefined,
-    bounds: boundsOfCleanup,
+    bounds: unbounded ? boundsOfCleanup : undefined,
   };
 }

@@ -41,7 +41,7 @@ export async function accessTo(place: StoragePlace, request: AccessRequest): Pro
 
 /** Whichever way the workspace gives access to storage. */
 function accessByPlan(request: AccessRequest, plan: RunPlan): StorageAccess {
-  const storage = { ...request, plan };
+  const storage = { ...request, plan, unbounded: true };
   return { bringHome: () => bringStorageHome(storage), remove: () => removeStorage(storage) };
 }
 

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { metricsLeftOut, type RunSnapshot } from '../../src/contract/state';
+import { createLeptonClient } from '../../src/lepton/client';
+import { cleanUp } from '../../src/sweeper/cleanup';
 import { emptyInventory, startBench, type Bench } from '../support/bench';
 import { runPlan } from '../support/plans';
 
@@ -86,6 +88,16 @@ test.concurrent('what is too deep stays in storage, kept and named, and is no fa
     { path: folder, reason: expect.stringContaining('(nested more than 32 deep)') },
   ]);
   expect((await scenario.platform.inventory()).storage).not.toEqual([]);
+
+  // A person can wait longer than a run.
+  const { url, workspace, token } = scenario.platform;
+  const report = await cleanUp({
+    ...{ platform: createLeptonClient({ url, workspace, token }), invocation: plan.invocation, plan, origin: 'tests' },
+    ...{ outputDir: plan.outputDir, secrets: [], discard: false, report: () => undefined },
+  });
+  expect(report).toMatchObject({ left: [], kept: [], removed: [{ kind: 'storage' }] });
+  expect(await readFile(path.join(task?.outputDir ?? '', `${'d/'.repeat(40)}x.txt`), 'utf8')).toBe('deep');
+  expect((await scenario.platform.inventory()).storage).toEqual([]);
 });
 
 test.concurrent(
