@@ -32,6 +32,8 @@ export const failureTypes = {
   /** Of runs that older builds began: a secret that the plan references is not set on the worker. */
   secretMissing: 'SecretMissing',
   taskFailed: 'TaskFailed',
+  /** Some of the run's tasks did not succeed. */
+  tasksFailed: 'TasksFailed',
   runTimeout: 'RunTimeout',
   /** The run reached execution.budget.limit. */
   budgetExceeded: 'BudgetExceeded',

@@ -1,5 +1,6 @@
 import type { EndpointPlan, JobSpec, PlatformRef, ProbeSpec, RunPlan, StoragePlan, TaskPlan } from './plan';
 import type { Metrics, RunSnapshot } from './state';
+import type { Verdict } from './verdict';
 
 /** What all tasks of a run share. */
 export type RunHeader = Omit<RunPlan, 'tasks'>;
@@ -124,5 +125,5 @@ export interface RemoveStorageInput extends Owner {
 export interface RecordRunInput {
   readonly run: Omit<RunHeader, 'endpoint'>;
   readonly snapshot: RunSnapshot;
-  readonly outcome: 'succeeded' | 'failed' | 'cancelled';
+  readonly outcome: Verdict;
 }

@@ -103,6 +103,8 @@ export interface RunSnapshot {
   readonly tasks: readonly TaskSnapshot[];
   readonly left: readonly LeftResource[];
   readonly kept: readonly KeptStorage[];
+  /** What came of its tasks, once it has ended. Absent: it has not, or an older build ran it. */
+  readonly outcome?: TaskOutcome;
   /** As planned; `null` or absent: costs are not counted. */
   readonly budget?: BudgetPlan | null;
 }

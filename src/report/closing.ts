@@ -1,5 +1,5 @@
 import type { RunDescription } from '../client';
-import type { RunVerdict } from './outcome';
+import { spoken, type RunVerdict } from './outcome';
 import { costLine } from './cost';
 import { failureLines } from './failures';
 import { lastEnd } from './run-document';
@@ -30,7 +30,7 @@ export function closingLines({ run, verdict, outputDir, program, now, style = pl
   );
   const paint = verdict === 'succeeded' ? style.good : verdict === 'cancelled' ? style.warn : style.bad;
   const lines = [
-    `${paint(`run ${snapshot.invocation}: ${verdict}`)} (${counts.join(', ') || 'no task ended'}; ${took})`,
+    `${paint(`run ${snapshot.invocation}: ${spoken(verdict)}`)} (${counts.join(', ') || 'no task ended'}; ${took})`,
   ];
   lines.push(...failureLines(snapshot.tasks).map((line) => `  ${line}`));
   if (failure)

@@ -1,17 +1,20 @@
 import type { RunDescription } from '../client';
 import { failureTypes } from '../contract/errors';
+import { wordOf, type Verdict } from '../contract/verdict';
 
-/** What came of a run, as exit codes tell it apart. */
-export type RunVerdict = 'running' | 'succeeded' | 'failed' | 'cancelled' | 'infrastructure' | 'teardown incomplete';
+/** What came of a run, as exit codes tell it apart: of failures, those that are of the surroundings. */
+export type RunVerdict = 'running' | Verdict | 'infrastructure';
+
+/** The one word for it that people are told. Pure. */
+export const spoken = (verdict: RunVerdict): 'running' | Verdict => (verdict === 'infrastructure' ? 'failed' : verdict);
 
 const infrastructureTypes: readonly string[] = [failureTypes.credentialsRefused, failureTypes.platformUnavailable];
 
-/** Pure. What is left behind outranks everything: it costs money until somebody acts. */
-export function runVerdict({ status, snapshot, failure }: RunDescription): RunVerdict {
-  if (status === 'running') return 'running';
-  if (snapshot.left.length > 0 || failure?.type === failureTypes.teardownIncomplete) return 'teardown incomplete';
-  if (status === 'cancelled') return 'cancelled';
-  if (status === 'succeeded' && snapshot.tasks.every(({ outcome }) => outcome === 'succeeded')) return 'succeeded';
+/** Pure. */
+export function runVerdict(run: RunDescription): RunVerdict {
+  const { snapshot, failure } = run;
+  const word = wordOf(run);
+  if (word !== 'failed') return word;
   const types = snapshot.tasks.flatMap(({ error }) =>
     error && error.type !== failureTypes.aborted ? [error.type] : [],
   );

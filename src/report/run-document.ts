@@ -9,12 +9,13 @@ import {
   type TaskPhase,
   type TaskSnapshot,
 } from '../contract/state';
+import { wordOf, type Verdict } from '../contract/verdict';
 import { costDocument, type CostDocument } from './cost';
 
 /** What `--json` prints of a run. */
 export interface RunDocument {
   readonly invocation: string;
-  readonly status: RunDescription['status'];
+  readonly status: 'running' | Verdict;
   readonly phase: RunPhase;
   /** While `status` is `running`: teardown is under way. */
   readonly cancelRequested: boolean;
@@ -72,7 +73,7 @@ export function runDocument(run: RunDescription, webUi: string | null, nowMs = D
   const cost = costDocument(run.snapshot, nowMs);
   return {
     invocation,
-    status: run.status,
+    status: wordOf(run),
     phase: run.snapshot.phase,
     cancelRequested: run.cancelRequested,
     platform,

@@ -1,4 +1,5 @@
 import type { RunDescription } from '../client';
+import { wordOf } from '../contract/verdict';
 import { costLine } from './cost';
 import { failureLines } from './failures';
 import { elapsed } from './elapsed';
@@ -29,9 +30,11 @@ export function statusText({ run, now, width, style = plainStyle }: RunStatus): 
   ].join('\n');
 }
 
-function headline({ status, cancelRequested, snapshot }: RunDescription, now: number): string {
+function headline(run: RunDescription, now: number): string {
+  const { cancelRequested, snapshot } = run;
+  const word = wordOf(run);
   const { invocation, phase, platform, model, startedAt } = snapshot;
-  const state = status === 'running' ? `${phase}${cancelRequested ? ' (cancel requested)' : ''}` : status;
+  const state = word === 'running' ? `${phase}${cancelRequested ? ' (cancel requested)' : ''}` : word;
   const where = platform === 'local' ? 'the local platform' : 'Lepton';
   return `run ${invocation}: ${state}; ${harmlessLine(model)} on ${where}, started ${elapsed({ startedAt, endedAt: null }, now)} ago`;
 }

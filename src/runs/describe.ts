@@ -1,13 +1,10 @@
-import {
-  type Client,
-  type WorkflowExecutionDescription,
-  WorkflowFailedError,
-  WorkflowNotFoundError,
-} from '@temporalio/client';
+import { type Client, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runWorkflowId } from '../contract/identity';
+import { failureTypes } from '../contract/errors';
 import { runStatus } from '../contract/messages';
+import { outcomeOf } from '../contract/verdict';
 import { startingRun, type RunSnapshot, type TaskError } from '../contract/state';
 import type { HomePaths } from '../home/paths';
 import { storedPlan } from '../home/run-store';
@@ -19,7 +16,7 @@ import { aboutRun, type About } from './about';
 import { RunNotFound } from './errors';
 import { stallsOf } from './stalled';
 import { withTasksSince, withTasksSoFar } from './left-tasks';
-import { executionStatus } from './list';
+import { executionStatus } from './execution-status';
 import { broughtUpToDate, lookSince, madeWhole, type Since } from './since';
 
 export interface RunDescription {
@@ -67,14 +64,24 @@ async function look(client: Client, { invocation, home, heard, isLast }: Look): 
         startedAt: description.startTime,
         heard: closing ? undefined : heard,
       });
-  const told = closing?.failure?.type === terminated ? await withTasksSince(client, known) : known;
+  // A run that left no last words (it was terminated, or broke down) has its tasks tell what came of them.
+  const isSilent = closing !== undefined && closing.snapshot === undefined && closing.failure !== null;
+  const told = isSilent ? await withTasksSince(client, known) : known;
   const last = closing || isLast ? await madeWhole(told, home) : told;
   const since = closing && (await lookSince(last, home));
+  const snapshot = since ? broughtUpToDate(last, since) : last;
+  const cancelRequested = description.raw.workflowExtendedInfo?.cancelRequested ?? false;
+  const failure = closing?.failure ?? null;
   return {
-    status: statusOf(description, last),
-    cancelRequested: description.raw.workflowExtendedInfo?.cancelRequested ?? false,
-    snapshot: since ? broughtUpToDate(last, since) : last,
-    failure: closing?.failure ?? null,
+    status: statusOf(description.status.name, {
+      last: snapshot,
+      failure: failure?.type,
+      cancelRequested,
+      isCleared: isCleared(last, snapshot),
+    }),
+    cancelRequested,
+    snapshot,
+    failure: saysMore(failure, isCleared(last, snapshot)) ? failure : null,
     taskQueue: description.taskQueue,
     isUnheard: isUnheard && closing === undefined,
     ...(since ? { since } : {}),
@@ -102,18 +109,39 @@ export async function* watchRun(
   }
 }
 
-function statusOf(description: WorkflowExecutionDescription, snapshot: RunSnapshot): RunDescription['status'] {
-  switch (executionStatus(description.status.name)) {
+interface Ended {
+  readonly last: RunSnapshot;
+  readonly failure: string | undefined;
+  readonly cancelRequested: boolean;
+  readonly isCleared: boolean;
+}
+
+/** Of a run that left something behind: failed, until a cleanup or a sweep has removed it. Then its tasks' outcome counts. `execution`: Temporal's word. Pure. */
+export function statusOf(execution: string, ended: Ended): RunDescription['status'] {
+  const { last, failure, cancelRequested, isCleared } = ended;
+  switch (executionStatus(execution)) {
     case 'running':
       return 'running';
     case 'cancelled':
       return 'cancelled';
+    // Of an older build: failed tasks did not fail their run.
     case 'completed':
-      return snapshot.tasks.every(({ outcome }) => outcome === 'succeeded') ? 'succeeded' : 'failed';
+      return outcomeOf(last.tasks, { cancelled: false });
     case 'failed':
+      if (failure !== failureTypes.teardownIncomplete || !isCleared) return 'failed';
+      return last.outcome ?? outcomeOf(last.tasks, { cancelled: cancelRequested });
     case 'terminated':
       return 'failed';
   }
+}
+
+/** What was left behind is gone. */
+const isCleared = (before: RunSnapshot, now: RunSnapshot): boolean => before.left.length > 0 && now.left.length === 0;
+
+/** Whether a failure is more than the sum of what the tasks say, and still true. */
+function saysMore(failure: TaskError | null, isCleared: boolean): boolean {
+  if (failure?.type === failureTypes.tasksFailed) return false;
+  return failure?.type !== failureTypes.teardownIncomplete || !isCleared;
 }
 
 /** Failure type of a run that Temporal ended without asking it. */

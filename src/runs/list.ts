@@ -2,19 +2,28 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { indifferent } from '../encryption/unreadable';
 import { invocationOf, runWorkflowType } from '../contract/identity';
+import { wordOf, type Verdict } from '../contract/verdict';
+import { goneResources } from '../home/gone';
+import { inLanes } from '../home/lanes';
+import type { HomePaths } from '../home/paths';
+import { describeRun } from './describe';
+import { executionStatus, type ExecutionStatus } from './execution-status';
 
 export interface RunSummary {
   readonly invocation: string;
-  readonly status: 'running' | 'completed' | 'failed' | 'cancelled' | 'terminated';
+  readonly status: ExecutionStatus;
   readonly model: string;
-  /** `succeeded`, `failed`, `cancelled`; `null` while it runs, or where the cluster has no search attributes. */
+  /** See `Verdict`; `null` while it runs, or where the cluster has no search attributes. */
   readonly outcome: string | null;
   readonly startedAt: Date;
   readonly closedAt: Date | null;
 }
 
 /** Runs, newest first. Temporal's listing lags by a second or two: nothing may be decided on it. */
-export async function listRuns(client: Client, options: { readonly limit: number }): Promise<RunSummary[]> {
+export async function listRuns(
+  client: Client,
+  options: { readonly limit: number; readonly home?: HomePaths },
+): Promise<RunSummary[]> {
   const runs: RunSummary[] = [];
   for await (const info of indifferent(client).list({
     query: `WorkflowType = '${runWorkflowType}'`,
@@ -24,8 +33,21 @@ export async function listRuns(client: Client, options: { readonly limit: number
     if (invocation !== undefined) runs.push(summarise(info, invocation));
     if (runs.length >= options.limit) break;
   }
-  return runs;
+  const { home } = options;
+  return home ? inLanes(runs, lanes, (run) => broughtUpToDate(client, run, home)).then((all) => [...all]) : runs;
 }
+
+/** Runs looked at at once. */
+const lanes = 10;
+
+/** Temporal's listing does not change any more when a cleanup has finished what a closed run had left. */
+async function broughtUpToDate(client: Client, run: RunSummary, home: HomePaths): Promise<RunSummary> {
+  if (run.outcome !== incomplete || (await goneResources(home, run.invocation)).length === 0) return run;
+  const described = await describeRun(client, run.invocation, home).catch(() => undefined);
+  return described ? { ...run, outcome: wordOf(described) } : run;
+}
+
+const incomplete: Verdict = 'teardown incomplete';
 
 function summarise(info: WorkflowExecutionInfo, invocation: string): RunSummary {
   const outcome = info.typedSearchAttributes.get(defineSearchAttributeKey('EvalOutcome', 'KEYWORD'));
@@ -33,16 +55,9 @@ function summarise(info: WorkflowExecutionInfo, invocation: string): RunSummary 
     invocation,
     status: executionStatus(info.status.name),
     model: typeof info.memo?.['model'] === 'string' ? info.memo['model'] : '',
-    outcome: outcome ?? null,
+    // Older builds told the tasks' outcome alone.
+    outcome: outcome === 'succeeded' && info.status.name === 'FAILED' ? incomplete : (outcome ?? null),
     startedAt: info.startTime,
     closedAt: info.closeTime ?? null,
   };
-}
-
-/** Temporal's name for a workflow's state, in ours. Pure. */
-export function executionStatus(name: string): RunSummary['status'] {
-  if (name === 'RUNNING') return 'running';
-  if (name === 'COMPLETED') return 'completed';
-  if (name === 'CANCELLED') return 'cancelled';
-  return name === 'TERMINATED' ? 'terminated' : 'failed';
 }

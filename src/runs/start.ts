@@ -85,5 +85,5 @@ function searchAttributesOf(plan: RunPlan, { isEncrypted = false }: StartRequest
 function describePlan(plan: RunPlan): string {
   const where = plan.platform.kind === 'local' ? 'the local platform' : `Lepton workspace ${plan.platform.workspace}`;
   const how = plan.endpoint.kind === 'existing' ? 'an existing endpoint' : 'one dedicated endpoint per task';
-  return `Evaluates **${plainWords(plan.model)}** on ${where}: ${plan.tasks.length} tasks, ${how}. Cancel this workflow to tear everything down. Results: \`${plainWords(plan.outputDir)}\``;
+  return `Evaluates **${plainWords(plan.model)}** on ${where}: ${plan.tasks.length} tasks, ${how}. Results: \`${plainWords(plan.outputDir)}\``;
 }

@@ -1,4 +1,5 @@
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';
+import { verdictOf } from '../contract/verdict';
 
 const invisible = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+/g;
 
@@ -40,14 +41,20 @@ export function taskDetails(task: TaskSnapshot): string {
   return ['| | |', '|---|---|', ...shown.map(([name, value]) => `| **${name}** | ${cell(value)} |`)].join('\n');
 }
 
-/** Rows shown of a run with very many tasks: details are a payload of the history. */
+/** In the same words as everywhere. */
+function stateOf(run: RunSnapshot): string {
+  if (run.outcome !== undefined) return verdictOf(run.outcome, run);
+  return run.phase === 'tearing down' ? run.phase : `${run.phase}. Cancel this workflow to tear everything down`;
+}
+
+/** Rows shown of a run with very many tasks: a query brings all of them at once. */
 const maxRows = 200;
 
 /** The Web UI's "current details" of a run: one row per task. Pure; `nowMs` is the workflow's clock. */
 export function runDetails(run: RunSnapshot, nowMs: number): string {
   const shown = run.tasks.slice(0, maxRows);
   const lines = [
-    `**${cell(run.model)}** on ${run.platform === 'local' ? 'the local platform' : 'Lepton'}: ${run.phase}`,
+    `**${cell(run.model)}** on ${run.platform === 'local' ? 'the local platform' : 'Lepton'}: **${stateOf(run)}**`,
     '',
     '| # | Task | Phase | Endpoint | Job | Elapsed | Last message |',
     '|---|---|---|---|---|---|---|',

@@ -4,23 +4,28 @@ import {
   CancelledFailure,
   ChildWorkflowCancellationType,
   condition,
+  getExternalWorkflowHandle,
   isCancellation,
   ParentClosePolicy,
+  patched,
   setWorkflowOptions,
+  sleep,
   startChild,
   type ChildWorkflowHandle,
 } from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { failureTypes } from '../contract/errors';
 import { taskWorkflowId } from '../contract/identity';
 import type { RunHeader, RunInput } from '../contract/inputs';
 import { startJob } from '../contract/messages';
 import type { TaskPlan } from '../contract/plan';
 import type { LeftResource, RunSnapshot, TaskError, TaskSnapshot } from '../contract/state';
+import { outcomeOf, verdictOf } from '../contract/verdict';
 import { insist, untilHeard } from './activity-groups';
 import { evaluationTask } from './evaluation-task';
 import { plainWords } from './details';
 import { describeError, snapshotOf } from './failures';
-import { fitRun, leftText } from './fitting';
+import { cut, fitRun, leftText } from './fitting';
 import { guardRun, whyInterrupted, type Interruption } from './guards';
 import { newsOfTask } from './news';
 import { RunProgress } from './run-progress';
@@ -29,13 +34,14 @@ import { endSpan, now } from './task-progress';
 import { TaskTeardown, type WoundUp } from './task-teardown';
 
 /**
- * A run: one task workflow per task, the Ready barrier, the verdict. Completed means every task has an outcome (in the
- * snapshot that it returns); Cancelled: cancelled, and nothing left; Failed: the type says why.
+ * A run: one task workflow per task, the Ready barrier, the verdict. Completed means that every task succeeded; Cancelled:
+ * cancelled, and nothing left; Failed: the type says why, and the details hold the snapshot.
  */
 export async function evaluationRun(input: RunInput): Promise<RunSnapshot> {
   const run = new EvaluationRun(input, new RunProgress(input));
   const root = CancellationScope.current();
   let fault: unknown;
+  root.cancelRequested.catch(() => run.tearDown());
   try {
     await run.evaluate();
   } catch (error) {
@@ -70,7 +76,11 @@ class EvaluationRun {
     const guards = new CancellationScope();
     const tasks = () => this.progress.snapshot.tasks;
     const interrupt = (reason: Interruption) => this.interrupt(reason);
-    guards.run(() => guardRun({ header: this.header, tasks, interrupt })).catch(() => undefined);
+    guards
+      .run(() => guardRun({ header: this.header, tasks, interrupt }))
+      .catch((error: unknown) => {
+        if (!isCancellation(error)) this.interrupt({ kind: 'fault', error: describeError(error) });
+      });
     try {
       await this.scope.run(() => this.runTasks());
     } finally {
@@ -82,35 +92,56 @@ class EvaluationRun {
   async conclude({ cancelled, fault }: { readonly cancelled: boolean; readonly fault: unknown }): Promise<RunSnapshot> {
     this.endUnstarted();
     await this.removeRunStorage();
-    const allSucceeded = this.progress.snapshot.tasks.every(({ outcome }) => outcome === 'succeeded');
-    const outcome = allSucceeded ? 'succeeded' : cancelled ? 'cancelled' : 'failed';
-    this.progress.enter('done', outcome);
-    const snapshot = fitRun(this.progress.snapshot);
+    const outcome = outcomeOf(this.progress.snapshot.tasks, { cancelled });
+    this.progress.conclude(outcome);
+    // Judged as a whole: what history takes of a large run may be less.
+    const whole = this.progress.snapshot;
+    const verdict = verdictOf(outcome, whole);
+    const snapshot = fitRun(whole);
     try {
       await untilHeard(120, (seconds) =>
-        insist('write run.json', seconds).recordRun({ run: withoutEndpoint(this.header), snapshot, outcome }),
+        insist('write run.json', seconds).recordRun({ run: withoutEndpoint(this.header), snapshot, outcome: verdict }),
       );
     } catch {
       // The record is for people; every result is home already, and history has the verdict.
     }
-    if (snapshot.left.length > 0) {
-      const advice = `Finish with: evalsaga cleanup ${this.header.invocation}`;
-      throw failed(failureTypes.teardownIncomplete, `left behind: ${leftText(snapshot.left)}. ${advice}`, snapshot);
+    switch (verdict) {
+      case 'succeeded':
+        return snapshot;
+      case 'cancelled':
+        throw new CancelledFailure('the run was cancelled and left nothing behind');
+      case 'teardown incomplete': {
+        const advice = `Finish with: evalsaga cleanup ${this.header.invocation}`;
+        throw failed(failureTypes.teardownIncomplete, `left behind: ${leftText(whole.left)}. ${advice}`, snapshot);
+      }
+      case 'failed':
+        return this.fail(snapshot, { tasks: whole.tasks, fault });
     }
-    if (outcome === 'succeeded') return snapshot;
-    if (cancelled) throw new CancelledFailure('the run was cancelled and left nothing behind');
-    const reason = this.interruption && whyInterrupted(this.interruption, snapshot.tasks);
+  }
+
+  private fail(
+    snapshot: RunSnapshot,
+    { tasks, fault }: { readonly tasks: readonly TaskSnapshot[]; readonly fault: unknown },
+  ): RunSnapshot {
+    const reason = this.interruption && whyInterrupted(this.interruption, tasks);
     if (reason) throw failed(reason.type, reason.message, snapshot);
     if (fault !== undefined) {
       const { type, message } = describeError(fault);
       throw failed(type, message, snapshot);
     }
+    // 2026-11-28: until then such runs completed.
+    if (patched('failed-tasks-fail-the-run')) throw failed(failureTypes.tasksFailed, failedText(tasks), snapshot);
     return snapshot;
+  }
+
+  tearDown(): void {
+    this.progress.tearDown();
   }
 
   private interrupt(interruption: Interruption): void {
     if (this.interruption) return;
     this.interruption = interruption;
+    this.tearDown();
     this.scope.cancel();
   }
 
@@ -147,7 +178,9 @@ class EvaluationRun {
   /** Runs one task to its end, whatever that is. */
   private async runTask(task: TaskPlan, mayStart: () => boolean): Promise<void> {
     try {
-      this.progress.put(await this.runChild(task, mayStart));
+      const last = await this.runChild(task, mayStart);
+      this.progress.account(task.index);
+      this.progress.put(last);
     } catch (error) {
       await CancellationScope.nonCancellable(() => this.account(task, error));
     }
@@ -157,20 +190,35 @@ class EvaluationRun {
   }
 
   private async runChild(task: TaskPlan, mayStart: () => boolean): Promise<TaskSnapshot> {
-    const child = await this.starts.during(() =>
-      startChild(evaluationTask, {
-        workflowId: taskWorkflowId(this.header.invocation, task.index),
-        args: [{ run: this.header, task, news: this.news }],
-        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-        cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-        staticSummary: plainWords(`Task ${task.index}: ${task.name}`),
-      }),
-    );
+    const child = await this.startTask(task);
     const opening = this.openWhen(child, () => mayStart() && this.progress.isReady(task.index));
     try {
       return await child.result();
     } finally {
       opening.cancel();
+    }
+  }
+
+  private async startTask(task: TaskPlan): Promise<ChildWorkflowHandle<typeof evaluationTask>> {
+    const workflowId = taskWorkflowId(this.header.invocation, task.index);
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.starts.during(() =>
+          startChild(evaluationTask, {
+            workflowId,
+            args: [{ run: this.header, task, news: this.news }],
+            parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+            cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+            staticSummary: plainWords(`Task ${task.index}: ${task.name}`),
+          }),
+        );
+      } catch (error) {
+        // 2026-11-28
+        if (!(error instanceof WorkflowExecutionAlreadyStartedError) || !patched('reset-ends-old-tasks')) throw error;
+        const message = 'the run was reset: its earlier task of this name is torn down before it begins anew';
+        this.progress.change(task.index, { message });
+        await endOf(workflowId, tries);
+      }
     }
   }
 
@@ -190,6 +238,7 @@ class EvaluationRun {
   /** Takes over what a task that did not succeed has to say; for one that died without a word, tears down in its place. */
   private async account(task: TaskPlan, error: unknown): Promise<void> {
     const { index } = task;
+    this.progress.account(index);
     const reported = snapshotOf(error);
     if (reported) return this.progress.put(reported);
     if (isCancellation(error)) {
@@ -254,6 +303,28 @@ class EvaluationRun {
       this.progress.leave({ kind: 'storage', name: storage.path, reason: describeError(error).message });
     }
   }
+}
+
+/** Has the task of a run that was reset end, and gives it time to: longer with every try, half a minute at most. */
+async function endOf(workflowId: string, tries: number): Promise<void> {
+  // It may have ended just now.
+  if (tries === 1)
+    await getExternalWorkflowHandle(workflowId)
+      .cancel()
+      .catch(() => undefined);
+  await sleep(Math.min(1_000 * 2 ** tries, 30_000), { summary: `wait for the end of the earlier ${workflowId}` });
+}
+
+/** Which tasks did not succeed, and why, as far as a failure's message goes. */
+function failedText(tasks: readonly TaskSnapshot[]): string {
+  const bad = tasks.filter(({ outcome }) => outcome !== 'succeeded');
+  const shown = bad
+    .slice(0, 10)
+    .map(
+      ({ index, name, outcome, error }) => `${index} ${name}: ${cut(error?.message ?? outcome ?? 'no outcome', 300)}`,
+    );
+  const more = bad.length > shown.length ? `; and ${bad.length - shown.length} more` : '';
+  return `${bad.length} of ${tasks.length} tasks did not succeed: ${shown.join('; ')}${more}`;
 }
 
 /** The largest part of a plan is none of the record's. */

@@ -9,7 +9,9 @@ import type { TaskError, TaskSnapshot } from '../contract/state';
 export type Interruption =
   | { readonly kind: 'deadline'; readonly seconds: number }
   | { readonly kind: 'budget'; readonly budget: BudgetPlan }
-  | { readonly kind: 'sibling'; readonly index: number };
+  | { readonly kind: 'sibling'; readonly index: number }
+  /** A guard itself failed: without it, nobody looks after the bounds. */
+  | { readonly kind: 'fault'; readonly error: TaskError };
 
 export interface Guarded {
   readonly header: RunHeader;
@@ -57,5 +59,9 @@ export function whyInterrupted(reason: Interruption, tasks: readonly TaskSnapsho
     }
     case 'sibling':
       return undefined;
+    case 'fault': {
+      const { type, message } = reason.error;
+      return { type, message: `the run's bounds could not be watched over, so it was torn down: ${message}` };
+    }
   }
 }

@@ -1,8 +1,16 @@
-import { setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
+import { patched, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { RunInput } from '../contract/inputs';
 import { endpointReady, runStatus, taskChanged } from '../contract/messages';
-import { startingRun, type LeftResource, type RunPhase, type RunSnapshot, type TaskSnapshot } from '../contract/state';
+import {
+  startingRun,
+  type LeftResource,
+  type RunPhase,
+  type RunSnapshot,
+  type TaskOutcome,
+  type TaskSnapshot,
+} from '../contract/state';
+import { verdictOf, type Verdict } from '../contract/verdict';
 import { runDetails } from './details';
 import { fitRun } from './fitting';
 import { now } from './task-progress';
@@ -14,6 +22,7 @@ const evalOutcome = defineSearchAttributeKey('EvalOutcome', 'KEYWORD');
 export class RunProgress {
   private current: RunSnapshot;
   private readonly ready = new Set<number>();
+  private readonly accounted = new Set<number>();
   private readonly searchable: boolean;
   private isShowing = false;
 
@@ -21,9 +30,14 @@ export class RunProgress {
     this.searchable = searchAttributes;
     this.current = startingRun(plan, now());
     setHandler(runStatus, () => fitRun(this.current));
-    setHandler(taskChanged, (snapshot) => this.put(snapshot));
-    setHandler(endpointReady, ({ index, snapshot }) => {
-      this.ready.add(index);
+    // Anybody can send a signal by hand, with anything in it or nothing: what is no snapshot is ignored.
+    setHandler(taskChanged, (snapshot?: unknown) => {
+      if (this.isNews(snapshot)) this.put(snapshot);
+    });
+    setHandler(endpointReady, (ready?: { snapshot?: unknown }) => {
+      const snapshot = ready?.snapshot;
+      if (!this.isNews(snapshot)) return;
+      this.ready.add(snapshot.index);
       this.put(snapshot);
     });
     this.show();
@@ -39,6 +53,18 @@ export class RunProgress {
     return found;
   }
 
+  /** The task's last words are in: what a signal under way says is older. */
+  account(index: number): void {
+    this.accounted.add(index);
+  }
+
+  private isNews(snapshot: unknown): snapshot is TaskSnapshot {
+    const { index, phase } = (snapshot ?? {}) as Partial<TaskSnapshot>;
+    if (typeof index !== 'number' || typeof phase !== 'string' || !this.current.tasks[index]) return false;
+    // 2026-11-28
+    return !(this.accounted.has(index) && patched('late-news-ignored'));
+  }
+
   isReady(index: number): boolean {
     return this.ready.has(index);
   }
@@ -51,6 +77,7 @@ export class RunProgress {
       left: tasks.flatMap((task) => task.left),
       kept: tasks.flatMap((task) => task.kept),
     };
+    if (tasks.every((task) => task.outcome !== null)) this.tearDown();
     this.show();
   }
 
@@ -64,8 +91,20 @@ export class RunProgress {
     this.show();
   }
 
-  enter(phase: RunPhase, outcome?: 'succeeded' | 'failed' | 'cancelled'): void {
-    if (phase === this.current.phase) return;
+  /** All that is still to come is removal. Not taken back when a barrier opens meanwhile. */
+  tearDown(): void {
+    // 2026-11-28
+    if (this.current.phase !== 'done' && patched('tearing-down-phase')) this.enter('tearing down');
+  }
+
+  /** The end. */
+  conclude(outcome: TaskOutcome): void {
+    this.current = { ...this.current, outcome };
+    this.enter('done', verdictOf(outcome, this.current));
+  }
+
+  enter(phase: RunPhase, outcome?: Verdict): void {
+    if (phase === this.current.phase || (this.current.phase === 'tearing down' && phase !== 'done')) return;
     this.current = { ...this.current, phase };
     this.show();
     if (!this.searchable) return;

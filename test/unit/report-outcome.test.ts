@@ -7,6 +7,7 @@ import { EncryptionKeyError } from '../../src/encryption/errors';
 import { ConfigError } from '../../src/config/problems';
 import { failureTypes } from '../../src/contract/errors';
 import { runVerdict, taskVerdict } from '../../src/report/outcome';
+import { statusOf } from '../../src/runs/describe';
 import { InfrastructureError } from '../../src/temporal/errors';
 import { runOf, taskOf } from '../support/snapshots';
 
@@ -21,11 +22,35 @@ const refused = { ...failed, error: { type: failureTypes.credentialsRefused, mes
 const cancelled = taskOf({ index: 2, phase: 'done', outcome: 'cancelled' });
 const leaking = { ...cancelled, left: [{ kind: 'endpoint', name: 'e', reason: '403' }] } as const;
 
+describe('how a run ended', () => {
+  const ended = (execution: string, change: Partial<Parameters<typeof statusOf>[1]>) =>
+    statusOf(execution, {
+      last: runOf('failed', [succeeded]).snapshot,
+      failure: undefined,
+      cancelRequested: false,
+      isCleared: false,
+      ...change,
+    });
+  const incomplete = failureTypes.teardownIncomplete;
+
+  test('of an older build, where one completed although tasks had failed', () => {
+    expect(ended('COMPLETED', { last: runOf('failed', [succeeded, failed]).snapshot })).toBe('failed');
+    expect(ended('COMPLETED', {})).toBe('succeeded');
+  });
+
+  test('that left something: by what its tasks came to, once that is gone', () => {
+    expect(ended('FAILED', { failure: incomplete })).toBe('failed');
+    expect(ended('FAILED', { failure: incomplete, isCleared: true })).toBe('succeeded');
+    const last = runOf('failed', [cancelled]).snapshot;
+    expect(ended('FAILED', { failure: incomplete, isCleared: true, cancelRequested: true, last })).toBe('cancelled');
+    expect(ended('FAILED', { failure: failureTypes.runTimeout, isCleared: true, last })).toBe('failed');
+  });
+});
+
 describe('exit code of a run', () => {
   test.each([
     ['all succeeded', runOf('succeeded', [succeeded]), 0],
     ['one failed', runOf('failed', [succeeded, failed]), 1],
-    ['completed with a failed task', runOf('succeeded', [succeeded, failed]), 1],
     ['cancelled', runOf('cancelled', [succeeded, cancelled]), 4],
     ['cancelled after one had failed', runOf('cancelled', [failed, cancelled]), 4],
     ['cancelled, something left', runOf('failed', [leaking]), 5],

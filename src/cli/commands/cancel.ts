@@ -1,6 +1,7 @@
 import { cancelRun, describeRun, resolveInvocation, type RunDescription } from '../../client';
+import { wordOf } from '../../contract/verdict';
 import { closingLines, resultNotes } from '../../report/closing';
-import { runVerdict, taskVerdict } from '../../report/outcome';
+import { runVerdict, spoken, taskVerdict } from '../../report/outcome';
 import { runDocument } from '../../report/run-document';
 import { ensureStack } from '../../stack/stack';
 import { cancelTask } from '../../temporal/cancel-task';
@@ -23,7 +24,8 @@ interface Target {
 }
 
 /**
- * `cancel ID[.N]`: asks the run (or one task) to end and waits until it has torn down; exits with what came of it. Brings
+ * `cancel ID[.N]`: asks the run (or one task) to end and waits until it has torn down; exits 0 when it was cancelled or had
+ * succeeded, else with what came of it. Brings
  * the background processes up when they are down: teardown needs them.
  */
 export const cancel: CommandBody = async (input, context) => {
@@ -42,6 +44,7 @@ export const cancel: CommandBody = async (input, context) => {
     : await describeRun(session.client, invocation, home);
   if (run === 'detached') return { kind: 'detached' };
   if (!isAsked && waits) output.note(alreadyOver(target, run));
+  if (isAsked && waits && cameTooLate(target, run)) output.note('the cancel came too late: all had succeeded by then');
   return conclude({ run, target, session, context, json: wantsJson(input), waits });
 };
 
@@ -61,7 +64,12 @@ async function wait(waiting: {
   const { session, target, before, waits, context } = waiting;
   const { invocation, index } = target;
   const what = index === undefined ? `run ${invocation}` : `task ${invocation}.${index}`;
-  context.output.note(`cancel of ${what} requested; its job is stopped, its endpoint and storage are removed`);
+  const isSecond = index === undefined && before.cancelRequested;
+  context.output.note(
+    isSecond
+      ? `a cancel of ${what} is under way already; what it has made is being removed`
+      : `cancel of ${what} requested; its job is stopped, its endpoint and storage are removed`,
+  );
   if (!waits) return describeRun(session.client, invocation, context.home);
   const isOver = ({ snapshot }: RunDescription): boolean =>
     index !== undefined && snapshot.tasks.some((task) => task.index === index && task.phase === 'done');
@@ -70,8 +78,14 @@ async function wait(waiting: {
   return attached.kind === 'detached' ? 'detached' : attached.run;
 }
 
-function alreadyOver({ invocation, index }: Target, { status, snapshot }: RunDescription): string {
-  if (index === undefined) return `run ${invocation} is over already (${status}); there is nothing to cancel`;
+function cameTooLate({ index }: Target, run: RunDescription): boolean {
+  const task = run.snapshot.tasks.find((candidate) => candidate.index === index);
+  return index === undefined ? wordOf(run) === 'succeeded' : task?.outcome === 'succeeded';
+}
+
+function alreadyOver({ invocation, index }: Target, run: RunDescription): string {
+  const { snapshot } = run;
+  if (index === undefined) return `run ${invocation} is over already (${wordOf(run)}); there is nothing to cancel`;
   const task = snapshot.tasks.find((candidate) => candidate.index === index);
   if (task?.outcome == null) {
     throw new UsageError(
@@ -96,8 +110,12 @@ function conclude(end: {
   const verdict = target.index === undefined ? runVerdict(run) : taskVerdict(run.snapshot, target.index);
   const closing = { run, verdict, outputDir: null, program: programName(env), now: Date.now(), style: output.style };
   if (target.index === undefined) output.note(closingLines(closing).join('\n'));
-  else output.note([`task ${target.invocation}.${target.index}: ${verdict}`, ...notesOf(run, target.index)].join('\n'));
-  return { kind: 'run', verdict };
+  else
+    output.note(
+      [`task ${target.invocation}.${target.index}: ${spoken(verdict)}`, ...notesOf(run, target.index)].join('\n'),
+    );
+  // Cancelled is what was asked for.
+  return verdict === 'cancelled' ? done : { kind: 'run', verdict };
 }
 
 const notesOf = ({ snapshot }: RunDescription, index: number): string[] =>

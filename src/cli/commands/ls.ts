@@ -27,7 +27,7 @@ async function listTheRuns(input: CommandInput, context: CommandContext): Promis
   const limit = Number(textOption(input, 'limit'));
   if (!Number.isInteger(limit) || limit < 1) throw new UsageError('--limit wants a number of runs.');
   const { client } = await openSession(context);
-  const runs = await listRuns(client, { limit });
+  const runs = await listRuns(client, { limit, home: context.home });
   if (wantsJson(input)) context.output.json(runs);
   else
     context.output.answer(

@@ -1,5 +1,6 @@
 import { describeRun, listRuns, resolveInvocation, stallsOf, type RunDescription, type RunSummary } from '../../client';
 import { checkHome } from '../../home/usable';
+import type { HomePaths } from '../../home/paths';
 import { runsTable, stackTable } from '../../report/overview';
 import { runDocument } from '../../report/run-document';
 import { statusText } from '../../report/run-status';
@@ -102,7 +103,7 @@ async function overview(input: CommandInput, { home, env, output }: CommandConte
   if (elsewhere !== undefined) output.warn(elsewhere);
   const damage = temporalTarget(env).kind === 'embedded' ? await databaseFault(home) : undefined;
   if (damage !== undefined) output.warn(asCalled(await databaseAdvice(home, damage), env));
-  const runs = temporal ? await recentRuns(temporal) : [];
+  const runs = temporal ? await recentRuns(temporal, home) : [];
   const hint = temporal && encryptionHint({ temporal, services, program: programName(env) });
   if (hint !== undefined) output.note(hint);
   if (wantsJson(input)) output.json({ home: home.root, temporal: server, services, runs });
@@ -111,9 +112,9 @@ async function overview(input: CommandInput, { home, env, output }: CommandConte
   return done;
 }
 
-async function recentRuns(temporal: TemporalReach): Promise<RunSummary[]> {
+async function recentRuns(temporal: TemporalReach, home: HomePaths): Promise<RunSummary[]> {
   const client = await connectClient({ ...temporal, timeoutMs: 3_000 });
-  return listRuns(client, { limit: RECENT });
+  return listRuns(client, { limit: RECENT, home });
 }
 
 function nextStep(services: readonly ServiceStatus[], runs: readonly RunSummary[], program: string): string {
