@@ -1,21 +1,23 @@
-/** Looks in a row that must miss something before a wait ends because of it. */
-const looksThatAgree = 3;
-
 /**
- * How often in a row this worker's looks found something absent. Each look has asked both the listing and the resource itself;
- * still, what a task waits for is given up for good only when several looks agree: another worker counts anew.
+ * Looks in a row that must miss something before a wait ends because of it. Each has asked both the listing and the resource
+ * itself; still, what a task waits for is given up for good only when several agree.
  */
-export class Absences {
+export const looksThatAgree = 3;
+
+/** Counts what happens several times in a row, by a key, as far as this worker sees it: another one counts anew. */
+export class InARow {
   private readonly counts = new Map<string, number>();
 
-  /** Notes what a look saw; whether absence is certain by now. */
-  isCertain(key: string, isAbsent: boolean): boolean {
-    if (!isAbsent) {
+  constructor(private readonly limit: number) {}
+
+  /** Notes whether it happened once more; whether that is often enough now. */
+  isReached(key: string, happened: boolean): boolean {
+    if (!happened) {
       this.counts.delete(key);
       return false;
     }
     const count = (this.counts.get(key) ?? 0) + 1;
-    if (count >= looksThatAgree) {
+    if (count >= this.limit) {
       this.counts.delete(key);
       return true;
     }

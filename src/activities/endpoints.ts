@@ -7,7 +7,7 @@ import { goneDelayMs, pollDelayMs } from '../lepton/retry-timing';
 import type { Deployment, LeptonClient } from '../lepton/types';
 import { attempt, reportObservation, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
-import { Absences, DoneOnce } from './absences';
+import { DoneOnce, InARow, looksThatAgree } from './absences';
 import { circumstancesOf, describeDeployment, isDeleting, readDeploymentState } from './endpoint-state';
 import { finalFailure, notReady } from './failures';
 import { resolveNodeGroup } from './node-groups';
@@ -57,7 +57,7 @@ export const createEndpointActivities = (dependencies: ActivityDependencies) => 
 
 /** Removals that have sent their DELETE. */
 const told = new DoneOnce();
-const missing = new Absences();
+const missing = new InARow(looksThatAgree);
 
 const subjectOf = ({ name, index }: { name: string; index: number }) => `endpoint ${name} of task ${index}`;
 
@@ -100,7 +100,7 @@ async function lookWhetherReady(
   const again = pollDelayMs({ elapsedMs, platform: pace });
   const deployment = await lookups.deployment(input.name);
   const state = readDeploymentState(deployment);
-  const isGone = missing.isCertain(`${client.access.url} ${input.name}`, state.kind === 'absent');
+  const isGone = missing.isReached(`${client.access.url} ${input.name}`, state.kind === 'absent');
   if (state.kind === 'absent' && !isGone) throw notReady(`endpoint ${input.name} is not to be seen just now`, again);
   switch (state.kind) {
     case 'ready': {

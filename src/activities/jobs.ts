@@ -3,7 +3,7 @@ import type { NamedJob, SubmitJobInput } from '../contract/inputs';
 import { isMarkedWith, renderJob } from '../lepton/render';
 import { goneDelayMs, pollDelayMs } from '../lepton/retry-timing';
 import type { Job, LeptonClient } from '../lepton/types';
-import { Absences, DoneOnce } from './absences';
+import { DoneOnce, InARow, looksThatAgree } from './absences';
 import { attempt, reportObservation, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, notReady } from './failures';
@@ -55,7 +55,7 @@ export const createJobActivities = (dependencies: ActivityDependencies) => ({
 });
 
 const submissions = new Submissions();
-const missing = new Absences();
+const missing = new InARow(looksThatAgree);
 /** Jobs that a removal has sent its DELETE for. */
 const told = new DoneOnce();
 
@@ -64,10 +64,10 @@ const subjectOf = ({ name, index }: { name: string; index: number }) => `job ${n
 async function submit(
   dependencies: ActivityDependencies,
   input: SubmitJobInput,
-  { activity, attempt: number }: Attempt,
+  { activity, isAnswerMissing }: Attempt,
 ): Promise<string> {
   const { client, pace } = await dependencies.platform(input.platform);
-  const waitMs = submissions.waitMs({ activity, attempt: number, nowMs: performance.now() });
+  const waitMs = submissions.waitMs({ activity, isAnswerMissing, nowMs: performance.now() });
   const earlier = await findOwnJobs(client, input);
   if (earlier.length === 0 && waitMs > 0) {
     const pauseMs = Math.min(waitMs, goneDelayMs({ elapsedMs: 0, platform: pace }) * 3);
@@ -118,7 +118,7 @@ async function lookWhetherCompleted(
   const job = await lookups.job(input.id, input.name);
   const state = readJobState(job);
   const again = pollDelayMs({ elapsedMs, platform: pace });
-  const isGone = missing.isCertain(`${client.access.url} ${input.id}`, state.kind === 'absent');
+  const isGone = missing.isReached(`${client.access.url} ${input.id}`, state.kind === 'absent');
   if (state.kind === 'absent' && !isGone) throw notReady(`job ${input.name} is not to be seen just now`, again);
   await removeOthers(client, await lookups.jobsNamed(input.name), input);
   switch (state.kind) {

@@ -5,7 +5,9 @@ import { failureTypes } from '../contract/errors';
 import type { FetchedResults, FetchResultsInput, Owner, RecordRunInput, RemoveStorageInput } from '../contract/inputs';
 import { mayComeHome } from '../contract/state';
 import { goneDelayMs } from '../lepton/retry-timing';
+import { IncompleteCollection } from '../results/collected';
 import type { FetchedFolder } from '../results/fetch';
+import { HelperJobFailed } from '../results/through-job';
 import { localFault } from '../results/local-fault';
 import { isInterrupted, readNotes } from '../results/notes';
 import { MalformedResults } from '../results/parse';
@@ -14,11 +16,12 @@ import { writeRunRecord } from '../results/run-record';
 import { flatMetrics } from '../results/scores/metric';
 import { readScores } from '../results/scores-file';
 import { within } from '../timing/within';
+import { InARow } from './absences';
 import { attempt, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, notReady } from './failures';
 import { buildRunRecord } from './run-record';
-import { fetchFolder, removeFolder } from './task-storage';
+import { fetchFolder, NotHome, removeFolder } from './task-storage';
 import { fitWords, unspeakable } from './wording';
 
 /** Metrics beyond this many stay in `results.yml` only: workflow history is no place for thousands of numbers. */
@@ -29,6 +32,8 @@ const longestMetric = 200;
 const maxMetricBytes = 12_000;
 /** Attempts at a folder whose content changes, or has names that are not safe, before its storage is kept instead. */
 const unusableAttempts = 4;
+/** Attempts whose helper jobs got nowhere, where there is no storage API: each makes up to three. */
+const helpersFailed = new InARow(3);
 
 /** Bringing results home, and removing what they lay in. */
 export function createResultActivities(dependencies: ActivityDependencies) {
@@ -51,20 +56,24 @@ export function createResultActivities(dependencies: ActivityDependencies) {
             (error: unknown) => {
               // Something may still be writing there, or room be made; what stays unusable is given up.
               const why = error instanceof UnusableFolder ? error.message : whyNotWritable(error, input.target);
-              if (why === undefined || look.attempt < unusableAttempts) throw error;
-              throw finalFailure(failureTypes.resultsUnusable, `${subject}: ${why}`);
+              if (why !== undefined && look.attempt >= unusableAttempts)
+                throw finalFailure(failureTypes.resultsUnusable, `${subject}: ${why}`);
+              if (isOfHelpers(error) && helpersFailed.isReached(look.activity, true))
+                throw finalFailure(failureTypes.resultsUnusable, `${subject}: ${error.message}`);
+              throw error;
             },
           );
-          if (!fetched) return { files: 0, bytes: 0, metrics: null, notes: [], incomplete: null };
+          if (!fetched) return { found: 'absent', files: 0, bytes: 0, metrics: null, notes: [], incomplete: null };
           const { files, bytes } = fetched;
           const incomplete = fetched.incomplete && fitWords(fetched.incomplete);
           const home = await readHome(input, { mayBeAll: incomplete === null });
-          return { ...home, notes: [...home.notes, ...skippedNote(fetched)], files, bytes, incomplete };
+          const found = incomplete === null ? 'home' : 'partly';
+          return { ...home, found, notes: [...home.notes, ...skippedNote(fetched)], files, bytes, incomplete };
         });
       } catch (failure) {
         if (!(failure instanceof ApplicationFailure) || failure.nonRetryable !== true) throw failure;
         const home = await homeInSpite(input, failure);
-        return { ...home, files: 0, bytes: 0, incomplete: fitWords(failure.message) };
+        return { ...home, found: 'partly', files: 0, bytes: 0, incomplete: fitWords(failure.message) };
       }
     },
 
@@ -72,7 +81,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
     async removeStorage(input: RemoveStorageInput): Promise<void> {
       const folder = input.folder === null ? input.storage.path : path.posix.join(input.storage.path, input.folder);
       const subject = `storage ${folder}`;
-      await attempt({ subject, purpose: 'teardown' }, async ({ signal, elapsedMs, progress: onProgress }) => {
+      await attempt({ subject, purpose: 'teardown' }, async ({ activity, signal, elapsedMs, progress: onProgress }) => {
         // Last line of defence for the user's own data: only what carries this run's id is ever removed.
         if (!folder.split('/').includes(input.invocation)) {
           throw finalFailure(
@@ -81,7 +90,14 @@ export function createResultActivities(dependencies: ActivityDependencies) {
           );
         }
         const platform = await dependencies.platform(input.platform);
-        if (await removeFolder(input, { platform, marks: marksFor(input), secrets: [], signal, onProgress })) return;
+        const context = { platform, marks: marksFor(input), secrets: [], signal, onProgress };
+        const isGone = await removeFolder(input, context).catch((error: unknown) => {
+          if (error instanceof NotHome) throw finalFailure(failureTypes.resultsNotHome, error.message);
+          if (isOfHelpers(error) && helpersFailed.isReached(activity, true))
+            throw finalFailure(failureTypes.platformUnavailable, `storage ${folder}: ${error.message}`);
+          throw error;
+        });
+        if (isGone) return;
         throw notReady(`storage ${folder} is being removed`, goneDelayMs({ elapsedMs, platform: platform.pace }));
       });
     },
@@ -105,6 +121,9 @@ export function createResultActivities(dependencies: ActivityDependencies) {
     },
   };
 }
+
+const isOfHelpers = (error: unknown): error is HelperJobFailed | IncompleteCollection =>
+  error instanceof HelperJobFailed || error instanceof IncompleteCollection;
 
 function whyNotWritable(error: unknown, target: string): string | undefined {
   const fault = localFault(error);

@@ -10,9 +10,12 @@ export const landsWithinMs = 15_000;
 export class Submissions {
   private readonly landsUntil = new Map<string, number>();
 
-  /** Milliseconds for which to look before posting; 0: post now. `nowMs`: of any clock, always the same. */
-  waitMs({ activity, attempt, nowMs }: { activity: string; attempt: number; nowMs: number }): number {
-    const until = this.landsUntil.get(activity) ?? (attempt === 1 ? 0 : nowMs + landsWithinMs);
+  /**
+   * Milliseconds for which to look before posting; 0: post now. `isAnswerMissing`: of an earlier attempt, on whichever worker.
+   * `nowMs`: of any clock, always the same.
+   */
+  waitMs({ activity, isAnswerMissing, nowMs }: { activity: string; isAnswerMissing: boolean; nowMs: number }): number {
+    const until = this.landsUntil.get(activity) ?? (isAnswerMissing ? nowMs + landsWithinMs : 0);
     this.remember(activity, until);
     return Math.max(0, until - nowMs);
   }

@@ -49,25 +49,47 @@ export async function fetchFolder(
       onProgress,
     });
   }
-  return collectThroughJob(
-    { storage, folder, target, maxBytes, skip, secrets: context.secrets, ...placement(input.job) },
-    await surroundings(input.job, context),
-  );
+  const request = { storage, folder, target, maxBytes, skip, secrets: context.secrets, ...placement(input.job) };
+  const around = await surroundings(input.job, context);
+  return doubtingAfterwards(client, () => collectThroughJob(request, around));
 }
 
-/** Removes the folder; whether it is gone. */
+/** What was to be removed holds what must not be there: it has not come home. */
+export class NotHome extends Error {
+  override readonly name = 'NotHome';
+}
+
+/**
+ * Removes the folder; whether it is gone, in the words of the folder itself and of the one above. Rejects with `NotHome`, having
+ * removed nothing, where `mustLack` is there.
+ */
 export async function removeFolder(input: RemoveStorageInput, context: StorageContext): Promise<boolean> {
-  const { storage, folder } = input;
+  const { storage, folder, mustLack } = input;
   const { client } = context.platform;
+  const remote = folder === null ? storage.path : path.posix.join(storage.path, folder);
   if (!(await hasStorageApi(client))) {
-    await removeThroughJob({ storage, folder, ...placement(input.job) }, await surroundings(input.job, context));
+    if (mustLack === 'itself') return true; // The collector's job, which stood on the mount, has seen that it is not there.
+    const unlessTasks = mustLack === 'task folders';
+    const request = { storage, folder, unlessTasks, ...placement(input.job) };
+    const around = await surroundings(input.job, context);
+    await doubtingAfterwards(client, () => removeThroughJob(request, around));
     return true;
   }
-  const remote = folder === null ? storage.path : path.posix.join(storage.path, folder);
-  if (!(await client.storage.exists(storage.fileSystem, remote))) return true;
+  if (mustLack !== undefined) {
+    const entries = await client.storage.list(storage.fileSystem, remote);
+    if (mustLack === 'itself' && entries !== undefined)
+      throw new NotHome(`storage ${remote} is there, although it was not when results were to come home: it is kept`);
+    const task = entries?.find(({ type, name }) => type === 'dir' && isTaskFolder(name));
+    if (task !== undefined)
+      throw new NotHome(`storage ${remote} holds ${task.name}, which was not there when results came home: it is kept`);
+    if (mustLack === 'itself') return true;
+  }
   await client.storage.remove(storage.fileSystem, remote);
   return !(await client.storage.exists(storage.fileSystem, remote));
 }
+
+/** As plans name them. Pure. */
+const isTaskFolder = (name: string): boolean => /^\d+-/.test(name);
 
 const withApi = new WeakSet<LeptonClient>();
 /** When a workspace was last seen without the API, by a monotonic clock, milliseconds. */
@@ -83,6 +105,16 @@ export async function hasStorageApi(client: LeptonClient): Promise<boolean> {
   if (answer) withApi.add(client);
   else withoutApi.set(client, performance.now());
   return answer;
+}
+
+/** Where jobs get nowhere either, the next attempt asks again whether there is no API. */
+async function doubtingAfterwards<T>(client: LeptonClient, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    withoutApi.delete(client);
+    throw error;
+  }
 }
 
 /** Where the evaluation job may run and pull its image, ours may too. */

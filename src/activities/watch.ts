@@ -3,7 +3,7 @@ import type { ServingInput, WatchEndpointInput } from '../contract/inputs';
 import { revealed } from '../contract/secret-url';
 import { pollDelayMs } from '../lepton/retry-timing';
 import type { Deployment, LeptonClient } from '../lepton/types';
-import { Absences } from './absences';
+import { InARow, looksThatAgree } from './absences';
 import { attempt, reportObservation } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { circumstancesOf, describeDeployment, readDeploymentState, reasonsOf } from './endpoint-state';
@@ -71,14 +71,14 @@ interface Look {
 class Watched {
   private readonly askedAt = new Map<string, number>();
   private readonly awaySince = new Map<string, number>();
-  private readonly missing = new Absences();
+  private readonly missing = new InARow(looksThatAgree);
 
   constructor(private readonly dependencies: ActivityDependencies) {}
 
   /** How the attempt ends: with NotReady, that is another look, while the endpoint lives. */
   async judge(input: WatchEndpointInput, look: Look): Promise<Error> {
     const state = readDeploymentState(look.deployment);
-    const isGone = this.missing.isCertain(keyOf(input), state.kind === 'absent');
+    const isGone = this.missing.isReached(keyOf(input), state.kind === 'absent');
     if (state.kind === 'absent' && !isGone)
       return notReady(`endpoint ${input.name} is not to be seen just now`, look.again);
     switch (state.kind) {

@@ -23,6 +23,8 @@ export const failureTypes = {
   /** The job completed, but says that it was interrupted before it had evaluated everything. */
   jobInterrupted: 'JobInterrupted',
   resultsMissing: 'ResultsMissing',
+  /** Storage was to be removed as empty, and is not: it has not come home. */
+  resultsNotHome: 'ResultsNotHome',
   resultsInvalid: 'ResultsInvalid',
   resultsTooLarge: 'ResultsTooLarge',
   /** The folder holds names or shapes that are not safe to bring home. */

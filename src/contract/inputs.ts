@@ -94,6 +94,10 @@ export interface FetchResultsInput extends Owner {
 }
 
 export interface FetchedResults {
+  /**
+   * `absent`: two witnesses say that there is no such folder; `partly`: see `incomplete`. Absent in results of older workers.
+   */
+  readonly found?: 'home' | 'partly' | 'absent';
   readonly files: number;
   readonly bytes: number;
   /** `null`: there is no `results.yml`. */
@@ -119,6 +123,11 @@ export interface RemoveStorageInput extends Owner {
   readonly job: BesideJob;
   /** Folder below the storage path; `null`: the run's whole folder. */
   readonly folder: string | null;
+  /**
+   * What must not be there, since it has not come home: the folder itself, or folders of tasks in it. Where it is, nothing is
+   * removed, and the call fails with `ResultsNotHome`. Default: all that is there may go.
+   */
+  readonly mustLack?: 'itself' | 'task folders';
 }
 
 /** What `run.json` is made of when a run ends. */

@@ -48,12 +48,13 @@ export function storageCalls(requests: Requests): LeptonStorage {
     (await answersHead(fileSystem, path, options)) || (await isListed(fileSystem, path, options));
 
   const looksAvailable = async (options?: CallOptions): Promise<boolean> => {
-    // The root of the default file system is there on every workspace that has the API, the listing of file systems too.
+    // The root of the default file system is there on every workspace that has the API, the listing of file systems too: one of
+    // them is proof enough, for a gateway without a route makes nothing up.
     const answers = await Promise.all([
       requests.send({ method: 'GET', path: '/storage', alsoFine: noSuchApi, options }),
       requests.send({ method: 'HEAD', path: pathOf('default', '/'), alsoFine: noSuchApi, options }),
     ]);
-    return answers.every(({ status }) => !noSuchApi.includes(status));
+    return answers.some(({ status }) => !noSuchApi.includes(status));
   };
 
   return {

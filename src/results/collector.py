@@ -145,10 +145,23 @@ def send(index, path):
     say("done", index, offset)
 
 
+def is_missing(path):
+    """Whether neither the path nor the listing above it knows of it; any other trouble with the mount ends the job."""
+    try:
+        os.stat(path)
+        return False
+    except FileNotFoundError:
+        above, name = os.path.split(path)
+        try:
+            return name not in os.listdir(above)
+        except FileNotFoundError:
+            return is_missing(above)
+
+
 def collect():
     root = os.fsencode(os.environ["EVALSAGA_COLLECT_FOLDER"])
     begin, limit = int(os.environ["EVALSAGA_COLLECT_FROM"]), int(os.environ["EVALSAGA_COLLECT_MAX_BYTES"])
-    if not os.path.isdir(root):
+    if is_missing(root):
         say("missing")
         return
     found, skipped = walk(root, json.loads(os.environ["EVALSAGA_COLLECT_SKIP"]))
@@ -185,6 +198,9 @@ def remove():
     if os.path.islink(run) or os.path.islink(path):
         sys.exit("refused: %r is a link" % name)
     if os.path.lexists(path):
+        tasks = [entry for entry in sorted(os.listdir(path)) if re.match(r"[0-9]+-", entry)]
+        if os.environ.get("EVALSAGA_REMOVE_UNLESS_TASKS") and tasks:
+            sys.exit("refused: %r holds %r, which has not come home" % (name, tasks[0]))
         try:
             shutil.rmtree(path)
         except RecursionError:  # nested deeper than Python's stack

@@ -67,6 +67,8 @@ export interface RemovalRequest extends CollectorPlacement {
   readonly storage: StoragePlan;
   /** Folder below the storage path; `null`: the run's whole folder. */
   readonly folder: string | null;
+  /** Refuses while folders of tasks are in it. Default: removes all. */
+  readonly unlessTasks?: boolean;
 }
 
 /**
@@ -85,6 +87,7 @@ export function storageRemovalJob(request: RemovalRequest): JobSpec {
     { name: 'EVALSAGA_COLLECTOR', value: 'remove' },
     { name: folderVariable, value: mountPath },
     { name: 'EVALSAGA_REMOVE', value: folder === null ? run : `${run}/${folder}` },
+    ...(request.unlessTasks ? [{ name: 'EVALSAGA_REMOVE_UNLESS_TASKS', value: '1' }] : []),
   ]);
 }
 

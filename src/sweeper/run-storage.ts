@@ -3,6 +3,7 @@ import { fetchFolder, hasStorageApi, removeFolder, type StorageContext } from '.
 import type { RunPlan, TaskPlan } from '../contract/plan';
 import { paceOf } from '../lepton/pace';
 import type { LeptonClient } from '../lepton/types';
+import type { FetchedFolder } from '../results/fetch';
 import { boundsOfCleanup } from '../results/remote-tree';
 
 /** What a run left in workspace storage, dealt with from outside of its workflows. */
@@ -29,8 +30,20 @@ export async function hasStorage(platform: LeptonClient, { storage }: RunPlan): 
 
 /** Brings home what the run's folder holds. Rejects when not all of it is home then. */
 export async function bringStorageHome(request: RunStorageRequest): Promise<void> {
+  const { platform, plan } = request;
   const left: string[] = [];
-  for (const task of request.plan.tasks) left.push(...[(await bringHome(request, task)) ?? []].flat());
+  const absent: string[] = [];
+  for (const task of plan.tasks) {
+    const fetched = await bringHome(request, task);
+    if (fetched?.incomplete) left.push(fetched.incomplete);
+    if (!fetched) absent.push(task.folder);
+  }
+  if (absent.length > 0 && (await hasStorageApi(platform))) {
+    // All of it is about to go: a folder that was not there a moment ago may be by now.
+    const entries = (await platform.storage.list(plan.storage.fileSystem, plan.storage.path)) ?? [];
+    const late = entries.filter(({ name }) => absent.includes(name));
+    left.push(...late.map(({ name }) => `storage ${plan.storage.path} holds ${name}, which has not come home`));
+  }
   if (left.length > 0) throw new Error(left.join('; '));
 }
 
@@ -53,8 +66,7 @@ export async function removeStorage(request: RunStorageRequest): Promise<void> {
 /** Pure. */
 export const carriesId = (folder: string, invocation: string): boolean => folder.split('/').includes(invocation);
 
-/** What of it is not home; `undefined`: nothing. */
-async function bringHome(request: RunStorageRequest, task: TaskPlan): Promise<string | undefined> {
+async function bringHome(request: RunStorageRequest, task: TaskPlan): Promise<FetchedFolder | undefined> {
   const { plan, report } = request;
   const target = path.join(plan.outputDir, task.folder);
   const { storage, limits } = plan;
@@ -71,7 +83,7 @@ async function bringHome(request: RunStorageRequest, task: TaskPlan): Promise<st
     contextOf(request, task),
   );
   if (fetched) report?.(`${fetched.files} files of ${task.folder} are in ${target}`);
-  return fetched?.incomplete ?? undefined;
+  return fetched;
 }
 
 const ownerOf = ({ platform, invocation }: RunPlan, { index }: TaskPlan) => ({ platform, invocation, index });

@@ -74,6 +74,8 @@ function accessByPlace(request: AccessRequest, { fileSystem, path: folder }: Sto
     async remove() {
       refuseForeign(folder, request);
       await platform.storage.remove(fileSystem, folder, { signal });
+      if (await platform.storage.exists(fileSystem, folder, { signal }))
+        throw new Error(`storage ${folder} was told to go, but is still there`);
     },
   };
 }

@@ -295,9 +295,10 @@ class EvaluationRun {
     const { platform, invocation, storage, limits } = this.header;
     try {
       const owner = { platform, invocation, index: 0 };
+      const folders = { folder: null, mustLack: 'task folders' } as const;
       const job = { name: first.jobName, spec: first.job };
       await untilHeard(limits.teardownSeconds, (seconds) =>
-        insist('remove storage of the run', seconds).removeStorage({ ...owner, storage, folder: null, job }),
+        insist('remove storage of the run', seconds).removeStorage({ ...owner, storage, ...folders, job }),
       );
     } catch (error) {
       this.progress.leave({ kind: 'storage', name: storage.path, reason: describeError(error).message });

@@ -64,6 +64,11 @@ function settle(input: TaskInput, snapshot: TaskSnapshot, verdict: Verdict, woun
     const why = `job ${input.task.jobName} was interrupted before it had evaluated everything (preempted, or stopped from outside)${results.metrics ? '; its scores are those of the samples until then' : ''}. Run the task again`;
     return { ...common, outcome: 'failed', error: { type: failureTypes.jobInterrupted, message: why } };
   }
+  if (results?.found === 'absent') {
+    const folder = `${input.run.storage.path}/${input.task.folder}`;
+    const why = `job ${input.task.jobName} completed, but its folder ${folder} is not in storage: something removed it, or the job wrote elsewhere; its log is in logs/job.log of ${outputDir ?? 'no folder'}`;
+    return { ...common, outcome: 'failed', error: { type: failureTypes.resultsMissing, message: why } };
+  }
   if (!results?.metrics) {
     const where = `what it wrote is in ${outputDir ?? 'no folder'}, its log in logs/job.log there`;
     const what = results?.incomplete ? `its results.yml is not home: ${results.incomplete}` : 'wrote no results.yml';

@@ -2,6 +2,11 @@ import { CancellationScope } from '@temporalio/workflow';
 import type { LeftResource } from '../contract/state';
 import { describeError } from './failures';
 
+/** `type` of the failure that ended its compensation. */
+export interface Unfinished extends LeftResource {
+  readonly type: string;
+}
+
 /** Undoes one step. Runs at most once, whoever asks for it. */
 export interface Compensation {
   /** Starts it now, or joins the run under way. Never rejects: what could not be undone is in `saga.left`. */
@@ -16,7 +21,7 @@ export interface Compensation {
  */
 export class Saga {
   private readonly compensations: Compensation[] = [];
-  private readonly unfinished: LeftResource[] = [];
+  private readonly unfinished: Unfinished[] = [];
 
   add(resource: Pick<LeftResource, 'kind' | 'name'>, undo: () => Promise<void>): Compensation {
     let running: Promise<void> | undefined;
@@ -36,7 +41,7 @@ export class Saga {
   }
 
   /** What is still there although its compensation ran. */
-  get left(): readonly LeftResource[] {
+  get left(): readonly Unfinished[] {
     return this.unfinished;
   }
 
@@ -44,7 +49,8 @@ export class Saga {
     try {
       await CancellationScope.nonCancellable(undo);
     } catch (error) {
-      this.unfinished.push({ ...resource, reason: describeError(error).message });
+      const { type, message } = describeError(error);
+      this.unfinished.push({ ...resource, type, reason: message });
     }
   }
 }

@@ -33,8 +33,10 @@ export class TaskTeardown {
   private readonly saga = new Saga();
   private readonly owner: Owner;
   private endpoint: Compensation | undefined;
-  private job: { readonly compensation: Compensation; id: string | null; ended: boolean } | undefined;
+  private job: { readonly compensation: Compensation; id: string | null; ended: boolean; lost: boolean } | undefined;
   private storage: Compensation | undefined;
+  /** There was no folder with results: one that turns up later is not removed. */
+  private wasAbsent = false;
   private readonly notes: string[] = [];
   /** Until when a create may still land, milliseconds since the epoch; `undefined`: its outcome is not known. */
   private readonly landsUntil: { endpoint: number | undefined; job: number | undefined } = { endpoint: 0, job: 0 };
@@ -74,6 +76,7 @@ export class TaskTeardown {
           storage: run.storage,
           folder: task.folder,
           job: { name: task.jobName, spec: task.job },
+          ...(this.wasAbsent ? { mustLack: 'itself' } : {}),
         }),
       ),
     );
@@ -85,7 +88,7 @@ export class TaskTeardown {
       );
       this.onGone('job');
     });
-    this.job = { compensation, id: null, ended: false };
+    this.job = { compensation, id: null, ended: false, lost: false };
   }
 
   /** A create's outcome is known: it is there, or it was refused. `lost`: the answer to an earlier try was not heard. */
@@ -112,7 +115,7 @@ export class TaskTeardown {
 
   jobSubmitted({ id, lost }: { readonly id: string; readonly lost: boolean }): void {
     this.settle('job', { lost });
-    if (this.job) this.job.id = id;
+    if (this.job) Object.assign(this.job, { id, lost });
   }
 
   jobEnded(): void {
@@ -122,36 +125,51 @@ export class TaskTeardown {
 
   /** Winds the task up. Never rejects, and is called in a non-cancellable scope. */
   async windUp(): Promise<WoundUp> {
-    await this.stopJob();
+    const hasEnded = await this.stopJob();
     const endpointGone = this.endpoint?.run();
     if (this.job) await this.saveJobLog(this.job.id);
     // A job that lands late may yet write results: what is to come home is settled only when it is gone.
-    if (this.mayLand('job')) await this.job?.compensation.run();
+    // 2026-11-28: nor may one that has not ended, or a second one, write while results are read.
+    const mayWrite = this.job !== undefined && (!hasEnded || this.job.lost);
+    if (this.mayLand('job') || (mayWrite && patched('job-is-gone-before-results-are-read')))
+      await this.job?.compensation.run();
     const { results, error, kept } = await this.bringHome();
+    if (kept.length === 0 && this.saga.left.some(({ kind }) => kind === 'job'))
+      kept.push(this.keep('the job could not be removed and may still write there'));
     await this.saga.compensate();
     await endpointGone;
-    return { results, error, left: this.saga.left, kept, notes: this.notes };
+    const lateToHome = this.saga.left.filter(({ type }) => type === failureTypes.resultsNotHome);
+    kept.push(...lateToHome.map(({ reason }) => this.keep(reason)));
+    const left = this.saga.left.filter((resource) => !lateToHome.includes(resource));
+    return {
+      results,
+      error,
+      left: left.map(({ kind, name, reason }) => ({ kind, name, reason })),
+      kept,
+      notes: this.notes,
+    };
   }
 
   private get budget(): number {
     return this.input.run.limits.teardownSeconds;
   }
 
-  /** Lets a running job end by itself, so that it writes what it has; one that does not is deleted later all the same. */
-  private async stopJob(): Promise<void> {
-    if (!this.job || this.job.ended) return;
+  /** Lets a running job end by itself, so that it writes what it has; whether it did. One that does not is deleted. */
+  private async stopJob(): Promise<boolean> {
+    if (!this.job || this.job.ended) return true;
     const name = this.input.task.jobName;
     const stopped = { ...this.owner, name, id: this.job.id };
     try {
       await untilHeard(Math.min(stopSeconds, this.budget), (seconds) =>
         insist(`stop job ${name}`, seconds).stopJob(stopped),
       );
+      return true;
     } catch {
-      // Deleting it is the next step, and says whether it worked.
+      return false;
     }
   }
 
-  private async bringHome(): Promise<Pick<WoundUp, 'results' | 'error' | 'kept'>> {
+  private async bringHome(): Promise<Pick<WoundUp, 'results' | 'error'> & { kept: KeptStorage[] }> {
     if (!this.job) return { results: null, error: null, kept: [] };
     const { run, task } = this.input;
     try {
@@ -166,6 +184,7 @@ export class TaskTeardown {
           ...(run.skipResults ? { skip: run.skipResults } : {}),
         }),
       );
+      this.wasAbsent = results.found === 'absent' || (results.found === undefined && results.files === 0);
       const reason = run.keepStorage ? keptByWish : results.incomplete;
       return { results, error: null, kept: reason === null ? [] : [this.keep(reason)] };
     } catch (failure) {
@@ -211,9 +230,7 @@ export class TaskTeardown {
       const said = await saving;
       if (said) this.notes.push(said);
     } catch (failure) {
-      const { type, message } = describeError(failure);
-      // There is no log, or none any more.
-      if (type === failureTypes.requestRefused) return;
+      const { message } = describeError(failure);
       this.notes.push(`The log of ${subject} could not be saved: ${message}.`);
     }
   }

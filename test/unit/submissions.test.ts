@@ -1,4 +1,4 @@
-import { Absences, DoneOnce } from '../../src/activities/absences';
+import { DoneOnce, InARow, looksThatAgree } from '../../src/activities/absences';
 import { readJobState } from '../../src/activities/job-state';
 import { landsWithinMs, mayLand, Submissions } from '../../src/activities/submissions';
 import { LeptonError, type LeptonErrorKind } from '../../src/lepton/errors';
@@ -29,33 +29,33 @@ test.each<[LeptonErrorKind, number | undefined, boolean]>([
 
 describe('how long to look before a job is posted', () => {
   test('the first attempt: not at all', () => {
-    expect(new Submissions().waitMs({ activity: 'a', attempt: 1, nowMs: 5 })).toBe(0);
+    expect(new Submissions().waitMs({ activity: 'a', isAnswerMissing: false, nowMs: 5 })).toBe(0);
   });
 
   test('after a lost answer: as long as it may land, from then on', () => {
     const submissions = new Submissions();
-    submissions.waitMs({ activity: 'a', attempt: 1, nowMs: 0 });
+    submissions.waitMs({ activity: 'a', isAnswerMissing: false, nowMs: 0 });
     submissions.lost('a', failure('network'), 1_000);
-    expect(submissions.waitMs({ activity: 'a', attempt: 2, nowMs: 2_000 })).toBe(landsWithinMs - 1_000);
-    expect(submissions.waitMs({ activity: 'a', attempt: 9, nowMs: 1_000 + landsWithinMs })).toBe(0);
+    expect(submissions.waitMs({ activity: 'a', isAnswerMissing: true, nowMs: 2_000 })).toBe(landsWithinMs - 1_000);
+    expect(submissions.waitMs({ activity: 'a', isAnswerMissing: true, nowMs: 1_000 + landsWithinMs })).toBe(0);
   });
 
   test('after attempts that did not come to posting: not at all', () => {
     const submissions = new Submissions();
-    submissions.waitMs({ activity: 'a', attempt: 1, nowMs: 0 });
-    expect(submissions.waitMs({ activity: 'a', attempt: 2, nowMs: 1_000 })).toBe(0);
+    submissions.waitMs({ activity: 'a', isAnswerMissing: false, nowMs: 0 });
+    expect(submissions.waitMs({ activity: 'a', isAnswerMissing: true, nowMs: 1_000 })).toBe(0);
   });
 
   test('what another worker sent is not known: in full, once', () => {
     const submissions = new Submissions();
-    expect(submissions.waitMs({ activity: 'a', attempt: 2, nowMs: 1_000 })).toBe(landsWithinMs);
-    expect(submissions.waitMs({ activity: 'a', attempt: 3, nowMs: 5_000 })).toBe(landsWithinMs - 4_000);
+    expect(submissions.waitMs({ activity: 'a', isAnswerMissing: true, nowMs: 1_000 })).toBe(landsWithinMs);
+    expect(submissions.waitMs({ activity: 'a', isAnswerMissing: true, nowMs: 5_000 })).toBe(landsWithinMs - 4_000);
   });
 });
 
 test('absence is certain with the third look in a row', () => {
-  const absences = new Absences();
-  expect([true, true, false, true, true, true].map((isAbsent) => absences.isCertain('x', isAbsent))).toEqual([
+  const absences = new InARow(looksThatAgree);
+  expect([true, true, false, true, true, true].map((isAbsent) => absences.isReached('x', isAbsent))).toEqual([
     ...[false, false, false, false, false],
     true,
   ]);

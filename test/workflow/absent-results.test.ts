@@ -1,0 +1,98 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { RunPlan } from '../../src/contract/plan';
+import { startBench, type Bench, type Scenario } from '../support/bench';
+import { runPlan } from '../support/plans';
+
+/** Results that a wrong 404 hides are not taken for missing, let alone removed. */
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await startBench();
+});
+afterAll(() => bench.close());
+
+const empty = { deployments: [], jobs: [], storage: [] };
+const taskFolder = '/storage/default/shared/evalsaga/*/0-hellaswag';
+const runFolder = '/storage/default/shared/evalsaga/*';
+
+async function run(faults: object[], change: Parameters<typeof runPlan>[0]['change'] = {}) {
+  const scenario: Scenario = await bench.scenario({ faults });
+  const limits = { teardownSeconds: 60 };
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'], limits, change });
+  await scenario.start(plan);
+  return { scenario, plan, closed: await scenario.closed(plan) };
+}
+
+const home = ({ outputDir, tasks }: RunPlan): Promise<string[]> =>
+  readdir(path.join(outputDir, tasks[0]?.folder ?? ''));
+
+const posts = async ({ platform }: Scenario): Promise<number> =>
+  (await platform.requests()).filter(({ method, path: route }) => method === 'POST' && route === '/jobs').length;
+
+test.concurrent.each([
+  ['HEAD of the folder, once', [{ on: `HEAD ${taskFolder}`, times: 1, respond: 404 }]],
+  ['HEAD of the folder, whenever asked', [{ on: `HEAD ${taskFolder}`, times: 'inf', respond: 404 }]],
+  ['HEAD of it and of all above, a while', [{ on: 'HEAD /storage/**', times: 8, respond: 404 }]],
+  ['GET of the folder', [{ on: `GET ${taskFolder}`, times: 2, respond: 404 }]],
+  ['HEAD of a folder in it', [{ on: `HEAD ${taskFolder}/*`, times: 4, respond: 404 }]],
+  [
+    'GET of what lies in it, a page',
+    [{ on: `GET ${taskFolder}/**`, times: 3, respond: 404, body: '<html>404</html>' }],
+  ],
+  ['the listing above', [{ on: `GET ${runFolder}`, times: 2, respond: 404, body: '' }]],
+  ['GET /storage, a page', [{ on: 'GET /storage', times: 1, respond: 404, body: '<html>404</html>' }]],
+])('a wrong 404 for %s: results come home, storage goes', async (_, faults) => {
+  const { scenario, plan, closed } = await run(faults);
+  const { status, snapshot } = closed;
+  expect({ status, left: snapshot.left, kept: snapshot.kept }).toEqual({ status: 'succeeded', left: [], kept: [] });
+  expect(await home(plan)).toContain('results.yml');
+  expect(await scenario.platform.inventory()).toEqual(empty);
+  // No job stood in for the storage API.
+  expect(await posts(scenario)).toBe(1);
+});
+
+test.concurrent(
+  'all of storage answers with a page for so long that jobs stand in: the API is used once it is back',
+  async () => {
+    const page = { respond: 404, body: '<html>404</html>' };
+    const { scenario, plan, closed } = await run([
+      { on: '* /storage', times: 3, ...page },
+      { on: '* /storage/**', times: 3, ...page },
+    ]);
+    expect({ status: closed.status, kept: closed.snapshot.kept }).toEqual({ status: 'succeeded', kept: [] });
+    expect(await home(plan)).toContain('results.yml');
+    expect(await scenario.platform.inventory()).toEqual(empty);
+  },
+);
+
+test.concurrent('a folder that both witnesses denied and that is there later is kept, and named', async () => {
+  const { scenario, plan, closed } = await run([
+    { on: `HEAD ${taskFolder}`, times: 'inf', respond: 404 },
+    { on: `GET ${runFolder}`, times: 1, respond: 200, body: [] },
+  ]);
+  const { snapshot } = closed;
+  const folder = `${plan.storage.path}/0-hellaswag`;
+  expect(snapshot.tasks[0]?.error).toEqual({
+    type: 'ResultsMissing',
+    message: expect.stringContaining(`its folder ${folder} is not in storage`),
+  });
+  expect(snapshot.kept).toEqual([
+    { path: folder, reason: expect.stringContaining('it is kept'), command: `evalsaga cleanup ${plan.invocation}` },
+  ]);
+  expect(snapshot.left).toEqual([]);
+  const { deployments, jobs, storage } = await scenario.platform.inventory();
+  expect({ deployments, jobs }).toEqual({ deployments: [], jobs: [] });
+  expect(storage).not.toEqual([]);
+});
+
+test.concurrent('jobs that stand in for the storage API and get nowhere are few, and the storage is kept', async () => {
+  const { scenario, closed } = await run(
+    ['/storage', '/storage/**'].map((at) => ({ on: `* ${at}`, times: 'inf', respond: 404 })),
+    { limits: { ...runPlan({ outputRoot: '/' }).limits, teardownSeconds: 100 } },
+  );
+  expect(closed.snapshot.kept).toEqual([
+    expect.objectContaining({ reason: expect.stringContaining("the collector's log holds no complete list of files") }),
+  ]);
+  expect(await posts(scenario)).toBeLessThanOrEqual(10);
+});
