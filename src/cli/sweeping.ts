@@ -1,7 +1,7 @@
 import type { PlatformRef } from '../contract/plan';
 import { homeIdentity } from '../home/home-identity';
 import type { Stack } from '../stack/stack';
-import { ensureSweepSchedule } from '../temporal/sweep-schedule';
+import { ensureSweepSchedule, type SweptPlatform } from '../temporal/sweep-schedule';
 import type { CommandContext } from './command';
 import { programName } from './program-name';
 
@@ -10,17 +10,37 @@ const withinMs = 5_000;
 
 /** Has the platform swept regularly from now on. A server that can't (no schedules, no permission) is no reason not to run. */
 export async function keepSwept(
-  { client, taskQueue, temporal }: Pick<Stack, 'client' | 'taskQueue' | 'temporal'>,
+  stack: Pick<Stack, 'client' | 'taskQueue' | 'homeQueue' | 'temporal'>,
   platform: PlatformRef,
   { output, env, home }: Pick<CommandContext, 'output' | 'env' | 'home'>,
 ): Promise<void> {
   try {
-    const isShared = platform.kind === 'local' && !temporal.isEmbedded;
-    const swept = { platform, taskQueue, ...(isShared ? { home: await homeIdentity(home) } : {}) };
-    await client.withDeadline(Date.now() + withinMs, () => ensureSweepSchedule(client, swept));
+    const { client } = stack;
+    const wanted = sweptBy(stack, platform, await homeIdentity(home));
+    await client.withDeadline(Date.now() + withinMs, async () => {
+      for (const swept of wanted) await ensureSweepSchedule(client, swept);
+    });
   } catch (error) {
     output.warn(
       `This Temporal server does not take the schedule that sweeps up after terminated runs (${(error as Error).message}). Sweep by hand: ${programName(env)} sweep`,
     );
   }
+}
+
+/**
+ * Who sweeps. On a cluster the shared queue's workers do, and this home's own worker as well: only it can bring home
+ * what runs of this home left in storage. The embedded server has one worker for all. Pure.
+ */
+export function sweptBy(
+  { taskQueue, homeQueue, temporal }: Pick<Stack, 'taskQueue' | 'homeQueue'> & { temporal: { isEmbedded: boolean } },
+  platform: PlatformRef,
+  home: string,
+): readonly SweptPlatform[] {
+  if (temporal.isEmbedded) return [{ platform, taskQueue }];
+  // Without a queue of its own beside it, the run's queue is the home's.
+  if (homeQueue === undefined) return [{ platform, taskQueue, home }];
+  return [
+    { platform, taskQueue },
+    { platform, taskQueue: homeQueue, home },
+  ];
 }

@@ -30,7 +30,7 @@ const renewedBelowMs = 60 * 86_400_000;
 export interface SweptPlatform {
   readonly platform: PlatformRef;
   readonly taskQueue: string;
-  /** Identity of the home whose local platform this is, where several homes share the server: all of them call it `local`. */
+  /** Identity of the home whose own worker sweeps, where several homes share the server. */
   readonly home?: string | undefined;
 }
 
