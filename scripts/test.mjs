@@ -1,6 +1,6 @@
 /** Runs Jest with the arguments given and closes with one plain line: `N passed, N failed`. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -15,7 +15,13 @@ const args = [
   '--maxWorkers=2',
   ...process.argv.slice(2),
 ];
-const { status } = spawnSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+const { status, signal } = spawnSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+if (!existsSync(report)) {
+  rmSync(folder, { recursive: true, force: true });
+  console.error(`Jest ended${signal ? ` by ${signal}` : ` with code ${status}`} before it had run anything.`);
+  console.log('0 passed, 1 failed');
+  process.exit(1);
+}
 const {
   numPassedTests: passed,
   numFailedTests: failed,

@@ -66,11 +66,11 @@ export const commands: readonly Command[] = [
     name: 'ls',
     arguments: [
       ['[what]', 'runs (default), tasks, or task'],
-      ['[name]', 'with task: its name'],
+      ['[name]', 'with task: its name; with tasks: a part of names, e.g. mmlu or gsm8k*'],
     ],
     summary: 'list runs, or the tasks that can be evaluated',
     options: [{ form: '--limit <count>', meaning: 'at most so many runs', default: '20' }, json],
-    examples: ['ls runs', 'ls tasks', 'ls task hellaswag'],
+    examples: ['ls runs', 'ls tasks', 'ls tasks mmlu', 'ls task hellaswag'],
     load: async () => (await import('./commands/ls.js')).ls,
   },
   {

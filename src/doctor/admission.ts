@@ -4,6 +4,7 @@ import { CredentialsError } from '../lepton/errors';
 import type { LeptonClient, PlatformAccess } from '../lepton/types';
 import { checkTokenExpiry, checkWorkspace } from './check-credentials';
 import { checkImages } from './check-images';
+import { checkLocalRun, type LocalCheck } from './check-local';
 import { checkMounts } from './check-storage';
 import type { Finding } from './finding';
 import { wantedBy } from './wanted';
@@ -44,16 +45,28 @@ export async function admitRun(request: {
   if (expired) throw new CredentialsError(`${expired.message} Nothing was created.`);
   const missing = [
     ...checkNodeGroups(wanted, answers),
-    ...checkSecrets(wanted, answers),
+    ...checkSecrets(wanted, answers, { binding }),
     ...checkShapes(wanted, answers, { binding }),
     ...(binding ? [...checkImages(wanted, answers.info), ...checkMounts(wanted, answers)] : []),
   ].filter(({ level }) => level === 'FAIL');
-  if (missing.length > 0) throw new RunNotAdmitted(refusal(missing));
+  if (missing.length > 0)
+    throw new RunNotAdmitted(refusal('The workspace does not have what the config names', missing));
   const doubts = [...expiry, checkWorkspace(access, answers.info)].filter(({ level }) => level === 'warn');
   return doubts.map(({ message }) => message);
 }
 
-function refusal(missing: readonly Finding[]): string {
+/**
+ * The same for the local platform, which can tell without being asked, and also in a dry run: whether it can serve the model and has the
+ * data of the tasks. Resolves to warnings. Throws `RunNotAdmitted`.
+ */
+export async function admitLocally(check: LocalCheck): Promise<readonly string[]> {
+  const findings = await checkLocalRun(check);
+  const missing = findings.filter(({ level }) => level === 'FAIL');
+  if (missing.length > 0) throw new RunNotAdmitted(refusal("This machine can't run what the config names", missing));
+  return findings.filter(({ level }) => level === 'warn').map(({ about, message }) => `${about}: ${message}`);
+}
+
+function refusal(problem: string, missing: readonly Finding[]): string {
   const lines = missing.map(({ about, message, advice }) => `  - ${about}: ${message}\n    ${advice}`);
-  return `The workspace does not have what the config names; nothing was created.\n${lines.join('\n')}`;
+  return `${problem}; nothing was created.\n${lines.join('\n')}`;
 }

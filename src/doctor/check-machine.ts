@@ -1,4 +1,5 @@
-import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { HomePaths } from '../home/paths';
 import { describeMechanism, findMechanism } from '../platform/runtimes/process/limits/mechanism';
@@ -66,8 +67,10 @@ export async function missingParts({ runtimes }: Pick<HomePaths, 'runtimes'>): P
 export async function checkDisk(home: Pick<HomePaths, 'root'>, wanted: number): Promise<Finding[]> {
   const about = 'disk';
   try {
-    await mkdir(home.root, { recursive: true, mode: 0o700 });
-    const { bavail, bsize } = await statfs(home.root);
+    const folder = await nearestFolder(home.root);
+    // Where it is still to be made, its parent has to let it be.
+    await access(folder, constants.W_OK | constants.X_OK);
+    const { bavail, bsize } = await statfs(folder);
     const free = bavail * bsize;
     const message = `${gigabytes(free)} free at ${home.root}`;
     if (free >= wanted) return [ok(about, message)];
@@ -84,6 +87,17 @@ export async function checkDisk(home: Pick<HomePaths, 'root'>, wanted: number): 
       fail(about, `${home.root} can't be used (${reason})`, 'set EVALSAGA_HOME to a folder that you may write to'),
     ];
   }
+}
+
+/** The folder itself, or the nearest one above it that is there. Rejects where a file is in the way. */
+async function nearestFolder(folder: string): Promise<string> {
+  const found = await stat(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (found === undefined) return nearestFolder(path.dirname(folder));
+  if (!found.isDirectory()) throw new Error(`${folder} is not a folder`);
+  return folder;
 }
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

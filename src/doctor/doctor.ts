@@ -13,6 +13,7 @@ import { checkOutput } from './check-output';
 import { checkTokenExpiry, checkWorkspace } from './check-credentials';
 import { checkEndpoint } from './check-endpoint';
 import { checkImages } from './check-images';
+import { checkLocalRun } from './check-local';
 import { checkMachine } from './check-machine';
 import { checkQuota } from './check-quota';
 import { checkMounts, checkStorage } from './check-storage';
@@ -64,7 +65,8 @@ function platformChoice({ wish, env }: DoctorRequest): PlatformChoice | Finding 
 async function examinePlatform(choice: PlatformChoice, request: DoctorRequest): Promise<Finding[]> {
   const said = ok('platform', choice.statement);
   if (choice.access) return [said, ...(await examineLepton(choice, choice.access, request))];
-  const machine = await checkMachine(request);
+  const local = request.plan ? await checkLocalRun({ plan: request.plan, home: request.home }) : [];
+  const machine = [...(await checkMachine(request)), ...local];
   const running = (await stackStatus(request.home)).find(({ name }) => name === 'platform')?.state === 'running';
   const access = running ? await loadPlatformAccess(request.home, choice.ref) : undefined;
   if (!access) return [said, ...machine, ok('local platform', 'does not run; the first run starts it')];
@@ -111,7 +113,7 @@ async function examineWorkspace(
     ...checkShapes(wanted, answers, { binding }),
     ...checkNodeGroups(wanted, answers),
     ...(binding ? checkQuota(wanted, answers.info) : []),
-    ...checkSecrets(wanted, answers),
+    ...checkSecrets(wanted, answers, { binding }),
     ...(binding ? checkImages(wanted, answers.info) : []),
     ...checkMounts(wanted, binding ? answers : { nodeGroups: { kind: 'unknown', reason: '', advice: '' } }),
     ...storage,

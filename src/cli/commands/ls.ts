@@ -9,10 +9,12 @@ export const ls: CommandBody = async (input, context) => {
   const [what = 'runs', name] = input.arguments;
   switch (what) {
     case 'runs':
+      if (name !== undefined) throw new UsageError('`ls runs` takes nothing more; one run: evalsaga status ID');
       return listTheRuns(input, context);
     case 'tasks':
+      return listTheTasks(input, context, { filter: name });
     case 'task':
-      return listTheTasks(input, context, what === 'task' ? (name ?? '') : undefined);
+      return listTheTasks(input, context, { name: name ?? '' });
     default:
       throw new UsageError(`"${what}" cannot be listed: runs, tasks, or task NAME.`);
   }
@@ -40,21 +42,36 @@ async function listTheRuns(input: CommandInput, context: CommandContext): Promis
 async function listTheTasks(
   input: CommandInput,
   { output }: CommandContext,
-  name: string | undefined,
+  { name, filter }: { readonly name?: string; readonly filter?: string | undefined },
 ): Promise<CommandOutcome> {
   const [{ listTasks, describeTask, findTask }, { taskTable, taskDetails }] = await Promise.all([
     import('../../config/index.js'),
     import('../../report/task-catalogue.js'),
   ]);
   if (name === '') throw new UsageError('Say which task: evalsaga ls task NAME');
-  const found = name === undefined ? listTasks() : describeTask(name);
+  const found = name === undefined ? listTasks().filter(fits(filter)) : describeTask(name);
   if (name !== undefined && found.length === 0) {
     const lookup = findTask(name);
     const near = lookup.kind === 'unknown' ? lookup.near : [];
     const hint = near.length > 0 ? ` Did you mean ${near.join(' or ')}?` : ' All of them: evalsaga ls tasks';
     throw new UsageError(`There is no task "${name}" in the catalogue.${hint}`);
   }
+  if (filter !== undefined && found.length === 0)
+    throw new UsageError(
+      `No task fits "${filter}" (a part of its name or its harness; * for any letters). All of them: evalsaga ls tasks`,
+    );
   if (wantsJson(input)) output.json(found);
   else output.answer(name === undefined ? taskTable(found) : taskDetails(found));
   return done;
+}
+
+/** Tasks whose name, or that of their harness, holds the text; with `*`, those that it describes whole. */
+function fits(filter: string | undefined): (task: { readonly name: string; readonly harness: string }) => boolean {
+  if (filter === undefined) return () => true;
+  const escaped = filter
+    .split('*')
+    .map((part) => part.replace(/[^\w-]/g, '\\$&'))
+    .join('.*');
+  const wanted = new RegExp(filter.includes('*') ? `^${escaped}$` : escaped, 'i');
+  return ({ name, harness }) => [name, harness, `${harness}.${name}`].some((text) => wanted.test(text));
 }

@@ -24,6 +24,10 @@ export const start: CommandBody = async (input, context) => {
     cwd: context.cwd,
   });
   await admitOutput(plan);
+  if (choice.ref.kind === 'local') {
+    const { admitLocally } = await import('../../doctor/admission.js');
+    for (const doubt of await admitLocally({ plan, home: context.home })) context.output.warn(doubt);
+  }
   if (flag(input, 'dryRun')) return dryRun(plan, input, context);
   const secrets = hostSecretValues(hostSecrets, loaded.env);
   // What follows needs Temporal's client, a third of a second that a dry run does without.

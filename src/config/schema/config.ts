@@ -10,7 +10,7 @@ import { envMap } from './secrets';
 const topLevelAdvice = {
   auxiliary_deployments:
     'Lepton runs start no auxiliary deployments: serve the judge or user model elsewhere and name its URL in `nemo_evaluator_config.config.params.extra`',
-  export: 'use `evalsaga export ID` when the run is over',
+  export: 'results are files in `execution.output_dir`: leave this out, and export them from there',
   tasks: 'the tasks go to `evaluation.tasks`',
   hydra: "only the config itself is composed here; Hydra's own settings have no effect",
   defaults: 'a `defaults` list belongs at the top of the file',

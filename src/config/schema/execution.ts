@@ -102,7 +102,7 @@ export const execution = section(
   {
     env_vars:
       "variables of the endpoints (`execution.env_vars.deployment`) go to `deployment.envs`, those of the jobs (`.evaluation`) to `evaluation.env_vars` or a task's `env_vars`: NAME: host:NAME for one of this host, NAME: lit:TEXT for a text",
-    auto_export: 'use `evalsaga export ID` when the run is over',
+    auto_export: 'results are files in `execution.output_dir`: leave this out, and export them from there',
     mounts:
       'mounts of the jobs go to `execution.lepton_platform.tasks.mounts`, those of endpoints to `deployment.lepton_config.mounts`',
     hostname: 'a setting of the Slurm executor',

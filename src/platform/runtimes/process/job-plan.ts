@@ -74,15 +74,21 @@ function scratchMappings({ mounts }: JobSpecBody, folder: string): PathMapping[]
     .map(([container, name]) => ({ container, host: path.join(folder, name) }));
 }
 
+/** Why no job of this image can run here; `undefined`: one may. Pure. */
+export function harnessRefusal(image = ''): string | undefined {
+  const harness = EVALUATION_IMAGE.exec(image)?.[1];
+  if (harness === undefined || harness === HARNESS_IMAGE) return undefined;
+  return (
+    `The local platform has the harness ${HARNESS_IMAGE} only, not ${harness} (image ${image}). ` +
+    'Choose tasks of that harness, or run these on Lepton (--platform lepton).'
+  );
+}
+
 /** Pure, but for refusing images whose harness is not installed here. */
 function needsHarness({ container, envs }: JobSpecBody): boolean {
   const image = EVALUATION_IMAGE.exec(container?.image ?? '')?.[1];
-  if (image !== undefined && image !== HARNESS_IMAGE) {
-    throw new Error(
-      `The local platform has the harness ${HARNESS_IMAGE} only, not ${image} (image ${container?.image}). ` +
-        'Choose tasks of that harness, or run these on Lepton (--platform lepton).',
-    );
-  }
+  const refusal = harnessRefusal(container?.image);
+  if (refusal !== undefined) throw new Error(refusal);
   return (
     image !== undefined ||
     (envs ?? []).some(({ name }) => name === 'EVALSAGA_OUTPUT_DIR') ||

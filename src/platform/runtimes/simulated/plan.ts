@@ -3,6 +3,7 @@ import path from 'node:path';
 import picomatch from 'picomatch';
 import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
+import { UsageFault } from '../../../support/usage-fault';
 import { durationSchema, faultSchema } from '../../faults/faults';
 import type { Step } from './timeline';
 
@@ -97,7 +98,7 @@ export async function loadPlan(file: string | undefined): Promise<Plan> {
   try {
     text = await readFile(full, 'utf8');
   } catch (error) {
-    throw new Error(`The plan ${full} can't be read: ${(error as Error).message}`, { cause: error });
+    throw new UsageFault(`The plan ${full} can't be read: ${(error as Error).message}`, { cause: error });
   }
   return parsePlan(text, full);
 }
@@ -128,12 +129,12 @@ export function ruleFor<Rule extends object>(
 function planError(
   faults: readonly { at: number | undefined; message: string }[],
   where: { file: string; lines: LineCounter },
-): Error {
+): UsageFault {
   const told = faults.map(({ at, message }) => {
     const position = at === undefined ? undefined : where.lines.linePos(at);
     return `  ${where.file}${position === undefined ? '' : `:${position.line}:${position.col}`}: ${message}`;
   });
-  return new Error(`The plan is not valid:\n${told.join('\n')}`);
+  return new UsageFault(`The plan is not valid:\n${told.join('\n')}`);
 }
 
 /** Where in the text the value at `path` begins, or the nearest thing around it that is there. */

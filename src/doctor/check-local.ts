@@ -1,0 +1,120 @@
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { describeTask } from '../config/catalogue/catalogue';
+import { runConfigIn } from '../config/plan/read-script';
+import type { EndpointSpec, RunPlan, TaskPlan } from '../contract/plan';
+import { hubReachable, offlineRows } from '../harness/data';
+import { presentHarness } from '../harness/environment';
+import type { HomePaths } from '../home/paths';
+import { hubOutOfReach, ModelUnavailable, sourceOfWeights } from '../model-server/weights';
+import { cleanEnvironment } from '../platform/runtimes/process/environment';
+import { harnessRefusal } from '../platform/runtimes/process/job-plan';
+import { canRunOwnServer } from '../platform/runtimes/process/own-server';
+import { findServer, readServerRequest } from '../platform/runtimes/process/server-command';
+import { misfit, ok, warn, type Finding } from './finding';
+
+export interface LocalCheck {
+  readonly plan: RunPlan;
+  readonly home: HomePaths;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Whether the local platform can serve the model and has the data of the tasks: what would otherwise fail minutes later. Fetches and
+ * starts nothing; the hub is only asked when something needs it.
+ */
+export async function checkLocalRun({ plan, home, signal }: LocalCheck): Promise<Finding[]> {
+  const hub = once(async () => {
+    const harness = await presentHarness({ home });
+    return harness === undefined ? 'not known' : (await hubReachable(harness, signal)) ? 'reachable' : 'out of reach';
+  });
+  const model = plan.endpoint.kind === 'dedicated' ? await checkWeights(plan.endpoint.spec, hub) : [];
+  const tasks: Finding[] = [];
+  for (const task of plan.tasks) tasks.push(...(await checkTask(task, hub)));
+  return [...model, ...tasks];
+}
+
+type AskHub = () => Promise<'reachable' | 'out of reach' | 'not known'>;
+
+async function checkWeights(spec: EndpointSpec, hub: AskHub): Promise<Finding[]> {
+  const about = 'model';
+  const envs = spec.envs.map((entry) => ('value' in entry ? entry : { name: entry.name }));
+  const body = { container: { command: [...(spec.container.command ?? [])] }, envs };
+  const model = readServerRequest(body)?.model;
+  // What is on a mount is looked for where the mount leads.
+  if (model === undefined || spec.mounts.some(({ mount_path: mount }) => model.startsWith(mount))) return [];
+  const { words } = findServer(body.container.command);
+  if (await canRunOwnServer(words, cleanEnvironment(process.env, { server: true })))
+    return [ok(about, `${model} is served by ${words[0]} of this machine`)];
+  try {
+    const source = await sourceOfWeights(model);
+    if (source.kind !== 'hub') return [ok(about, `${model} can be served on this machine`)];
+    const state = await hub();
+    if (state === 'out of reach') throw new ModelUnavailable(model, hubOutOfReach);
+    if (state === 'reachable') return [ok(about, `${model} will be downloaded from the hub, if it holds GGUF weights`)];
+    return [warn(about, `the weights of ${model} are not on this machine`, 'the run downloads them from the hub')];
+  } catch (error) {
+    if (!(error instanceof ModelUnavailable)) throw error;
+    return [misfit(about, error.message, 'name another model in deployment, or run it with --platform lepton')];
+  }
+}
+
+const harness = 'lm-evaluation-harness';
+
+async function checkTask(task: TaskPlan, hub: AskHub): Promise<Finding[]> {
+  const about = `task ${task.index} (${task.name})`;
+  const refusal = harnessRefusal(task.job.container.image);
+  if (refusal !== undefined)
+    return [misfit(about, refusal, `evalsaga ls tasks names the harness of each task: ${harness} runs here`)];
+  // With a cache of its own it brings its own data.
+  if (task.job.envs.some(({ name }) => name === 'HF_HOME')) return [];
+  const wish = wishOf(task);
+  const rows = wish && (await offlineRows(wish.task));
+  if (!wish || (rows && (rows.hasExamples || !wish.examples))) return [];
+  const missing = rows
+    ? `${wish.examples}-shot prompts need its train split, which only the dataset hub has`
+    : 'its data comes from the dataset hub';
+  const advice = rows
+    ? 'set config.params.extra.num_fewshot: 0, or run with internet'
+    : 'choose tasks whose data is at hand (hellaswag, winogrande, arc_challenge, piqa, gsm8k, mmlu, …), name a cache with it in HF_HOME in env_vars, or run with internet';
+  switch (await hub()) {
+    case 'reachable':
+      return [];
+    case 'out of reach':
+      return [misfit(about, `${missing}, and the hub can't be reached`, advice)];
+    case 'not known':
+      return [
+        warn(about, `${missing}; whether it can be reached shows when the run has installed the harness`, advice),
+      ];
+  }
+}
+
+const runConfigSchema = z.looseObject({
+  config: z.looseObject({
+    params: z
+      .looseObject({
+        task: z.string().nullish(),
+        extra: z.looseObject({ num_fewshot: z.number().nullish() }).nullish(),
+      })
+      .nullish(),
+  }),
+});
+
+/** What of a task decides about its data; `undefined`: not one of this harness' own. */
+function wishOf({ task, job }: TaskPlan): { readonly task: string; readonly examples: number } | undefined {
+  const [listed] = describeTask(task);
+  if (listed?.harness !== harness) return undefined;
+  const yaml = runConfigIn(job.container.command);
+  const read = runConfigSchema.safeParse(yaml === undefined ? undefined : parse(yaml));
+  const params = read.success ? read.data.config.params : undefined;
+  const usual = listed.params?.['task'];
+  return {
+    task: params?.task ?? (typeof usual === 'string' ? usual : listed.name),
+    examples: params?.extra?.num_fewshot ?? 0,
+  };
+}
+
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined;
+  return () => (answer ??= ask());
+}
