@@ -96,6 +96,9 @@ function unknownType(root: ConfigNode): ConfigProblem {
     ...place,
     path: 'deployment.type',
     message: `expected one of ${deploymentTypes.map((type) => `\`${type}\``).join(', ')}, found ${shown}`,
+    ...(node === undefined
+      ? { hint: 'choose one in the `defaults` list at the top of the file: `- deployment: vllm`' }
+      : {}),
   };
 }
 

@@ -1,6 +1,6 @@
 /** Collects problems about values of a loaded config, each with its place. */
 import { ConfigError, placeOf } from '../problems';
-import type { ConfigProblem } from '../problems';
+import type { ConfigProblem, Origin } from '../problems';
 import { nearestNodeAt, nodeAt, placeOfNode } from '../tree';
 import type { ConfigNode, Path } from '../tree';
 
@@ -11,8 +11,18 @@ export class Report {
 
   add(path: string, message: string, hint?: string): void {
     const keys = path === '' ? [] : path.split('.');
-    const place = placeOf(placeOfNode(nearestNodeAt(this.root, keys)));
+    const place = placeOf(this.originOf(keys));
     this.problems.push({ ...place, path, message, ...(hint === undefined ? {} : { hint }) });
+  }
+
+  /** Where a user can do something about it: of what a preset says, that is the section of the user's own file. */
+  private originOf(keys: readonly string[]): Origin | undefined {
+    const nearest = placeOfNode(nearestNodeAt(this.root, keys));
+    for (let length = keys.length; length >= 0 && nearest?.preset === true; length--) {
+      const origin = placeOfNode(nodeAt(this.root, keys.slice(0, length)));
+      if (origin !== undefined && origin.preset !== true) return origin;
+    }
+    return nearest;
   }
 
   node(path: Path): ConfigNode | undefined {

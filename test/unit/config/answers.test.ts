@@ -104,3 +104,15 @@ test('an address of this machine is refused for jobs on Lepton, and fine here', 
     planRun(loaded, { ...about, platform: { ...lepton, url: 'http://127.0.0.1:9/api' } });
   }
 });
+
+test('what a preset leaves open is said at the place of the own file', async () => {
+  const [problem] = await problems(runnable().replace('  hf_model_handle: org/model', '  port: 8000'));
+  expect(problem).toMatchObject({ path: 'deployment.checkpoint_path', file: 'config.yaml', line: 7 });
+});
+
+test('a key without its colon, and a config without defaults, are named as such', async () => {
+  const [colon] = await problems(runnable().replace('\ndeployment:', '\ndeployment'));
+  expect(colon?.message).toContain('without its `:`');
+  const [none] = await problems('execution: {type: lepton, output_dir: o}\ndeployment: {hf_model_handle: a/b}\n');
+  expect(none?.hint).toContain('`defaults`');
+});
