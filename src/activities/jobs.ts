@@ -1,5 +1,7 @@
 import { failureTypes } from '../contract/errors';
 import type { NamedJob, SubmitJobInput } from '../contract/inputs';
+import { secretsOfEnv } from '../home/secret-values';
+import { maskKnown } from '../lepton/masking';
 import { isMarkedWith, renderJob } from '../lepton/render';
 import { goneDelayMs, pollDelayMs } from '../lepton/retry-timing';
 import type { Job, LeptonClient } from '../lepton/types';
@@ -140,7 +142,10 @@ async function lookWhetherCompleted(
       const said = [reason, await lastWords(client, log, { said: reason, signal })].filter((text) => text !== '');
       throw finalFailure(
         failureTypes.jobFailed,
-        `job ${input.name} ended as ${state.name}${said.length === 0 ? '' : `: ${said.join('; ')}`}`,
+        maskKnown(
+          `job ${input.name} ended as ${state.name}${said.length === 0 ? '' : `: ${said.join('; ')}`}`,
+          secretsGivenTo(job),
+        ),
       );
     }
     case 'absent':
@@ -213,3 +218,10 @@ function idOf(job: Job): string {
   if (id === undefined) throw new Error('the platform lists a job without an id');
   return id;
 }
+
+/**
+ * Secrets among the variables that a job runs with, as the platform tells them: a worker on another machine than the one that
+ * started the run knows them from nowhere else, and a log may quote them. Pure.
+ */
+const secretsGivenTo = (job: Job | undefined): readonly string[] =>
+  secretsOfEnv(Object.fromEntries((job?.spec?.envs ?? []).map(({ name, value }) => [name, value ?? ''])));

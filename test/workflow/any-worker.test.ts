@@ -1,11 +1,12 @@
 import { temporal } from '@temporalio/proto';
-import { access, mkdir, readFile, readdir } from 'node:fs/promises';
+import { access, mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { startRun } from '../../src/client';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { EndpointPlan, RunPlan } from '../../src/contract/plan';
 import { homePaths, type HomePaths } from '../../src/home/paths';
 import { readJsonFile, writePrivateJson } from '../../src/home/private-file';
+import { forgetStaleSecrets } from '../../src/temporal/stale-secrets';
 import { benchWorker, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { until } from '../support/command';
 import { runPlan } from '../support/plans';
@@ -135,28 +136,74 @@ test.concurrent('a worker without credentials leaves every activity to one that 
   expect(poorest.filter((activity) => activity !== 'recordRun')).toEqual([]);
 });
 
-test.concurrent('while no worker has what it takes, each attempt names all that have tried', async () => {
-  const scenario = await bench.scenario();
+test.concurrent(
+  'while no worker has what it takes, each attempt names all that have tried',
+  async () => {
+    const scenario = await bench.scenario();
+    await (
+      await scenario.startWorker()
+    )();
+    const workers = await Promise.all(['first', 'second'].map((name) => startPoorWorker(scenario, name)));
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+    await scenario.start(plan);
+    const handle = bench.client.workflow.getHandle(taskWorkflowId(plan.invocation, 0));
+    const lastWords = async (): Promise<string> => {
+      const { raw } = await handle.describe();
+      const [create] = raw.pendingActivities ?? [];
+      return create?.lastFailure?.applicationFailureInfo?.type === 'NotOnThisWorker'
+        ? (create.lastFailure.message ?? '')
+        : '';
+    };
+    const isNamed = (text: string) => workers.every(({ pid }) => text.includes(`:${pid}`));
+    await until('both are named', async () => isNamed(await lastWords().catch(() => '')), 200_000);
+    const told = await scenario.until(plan, ({ tasks }) => tasks[0]?.message?.includes('Not on:') ?? false);
+    expect(told.tasks[0]?.message).toContain('no address in');
+
+    // One that has them takes it up, and the run goes on as if nothing had been.
+    await scenario.startWorker();
+    expect((await scenario.closed(plan)).status).toBe('succeeded');
+  },
+  300_000,
+);
+
+test.concurrent('of a failed job, a stranger quotes the log without the values that it never was given', async () => {
+  const key = 'sk-0123456789abcdefghij';
+  const failing = { states: [['Running', '300ms'], ['Failed']], log: `refused: Bearer ${key}` };
+  const scenario = await bench.scenario({ jobs: { default: failing } });
   await (
     await scenario.startWorker()
   )();
-  const workers = await Promise.all(['first', 'second'].map((name) => startPoorWorker(scenario, name)));
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
-  await scenario.start(plan);
-  const handle = bench.client.workflow.getHandle(taskWorkflowId(plan.invocation, 0));
-  const lastWords = async (): Promise<string> => {
-    const { raw } = await handle.describe();
-    const [create] = raw.pendingActivities ?? [];
-    return create?.lastFailure?.applicationFailureInfo?.type === 'NotOnThisWorker'
-      ? (create.lastFailure.message ?? '')
-      : '';
-  };
-  const isNamed = (text: string) => workers.every(({ pid }) => text.includes(`:${pid}`));
-  await until('both are named', async () => isNamed(await lastWords().catch(() => '')), 90_000);
-  const told = await scenario.until(plan, ({ tasks }) => tasks[0]?.message?.includes('Not on:') ?? false);
-  expect(told.tasks[0]?.message).toContain('no address in');
-
-  // One that has them takes it up, and the run goes on as if nothing had been.
-  await scenario.startWorker();
-  expect((await scenario.closed(plan)).status).toBe('succeeded');
+  const { taskQueue, home } = scenario;
+  const homeQueue = `${taskQueue}-home`;
+  const stranger = await otherHome(scenario, 'stranger', 'has');
+  stops.push(await benchWorker(bench.env, { taskQueue, home: stranger, identity: 'stranger' }));
+  stops.push(await benchWorker(bench.env, { taskQueue: homeQueue, home, identity: 'home' }));
+  const plan = withVariable(runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] }));
+  const request = { plan, taskQueue, homeQueue, home, configYaml: 'a: 1\n', searchAttributes: true };
+  await startRun(scenario.client, { ...request, hostSecrets: { MY_KEY: key } });
+  const { snapshot } = await scenario.closed(plan);
+  expect(snapshot.tasks[0]?.error?.message).toContain('refused: Bearer');
+  expect(JSON.stringify(snapshot)).not.toContain(key);
 });
+
+test.concurrent(
+  'values are forgotten where the run was started, also when only strangers knew of its end',
+  async () => {
+    const scenario = await bench.scenario();
+    await (
+      await scenario.startWorker()
+    )();
+    const { taskQueue, home } = scenario;
+    const stranger = await otherHome(scenario, 'stranger', 'has');
+    stops.push(await benchWorker(bench.env, { taskQueue, home: stranger, identity: 'stranger' }));
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+    const request = { plan, taskQueue, home, configYaml: 'a: 1\n', searchAttributes: true };
+    await startRun(scenario.client, { ...request, hostSecrets: { MY_KEY: 'sk-0123456789abcdefghij' } });
+    expect((await scenario.closed(plan)).status).toBe('succeeded');
+    expect(await readdir(home.secrets)).toEqual([`${plan.invocation}.json`]);
+    // On another machine the record would not be here either.
+    await rm(plan.outputDir, { recursive: true });
+    expect(await forgetStaleSecrets(bench.client, home)).toEqual([plan.invocation]);
+    expect(await readdir(home.secrets)).toEqual([]);
+  },
+);

@@ -102,7 +102,7 @@ async function overview(input: CommandInput, { home, env, output }: CommandConte
   const elsewhere = otherServerText(serves, server ?? undefined);
   if (elsewhere !== undefined) output.warn(elsewhere);
   const damage = temporalTarget(env).kind === 'embedded' ? await databaseFault(home) : undefined;
-  if (damage !== undefined) output.warn(asCalled(await databaseAdvice(home, damage), env));
+  if (damage !== undefined) output.warn(await databaseAdvice(home, damage));
   const runs = temporal ? await recentRuns(temporal, home) : [];
   const hint = temporal && encryptionHint({ temporal, services, program: programName(env) });
   if (hint !== undefined) output.note(hint);
