@@ -74,7 +74,7 @@ async function untilTokenCounts(ask: () => Promise<unknown>, { env, report, sign
       if (!isRefused || Date.now() + askEveryMs > deadline) throw error;
       if (!told)
         report(
-          `the platform refuses the token (${error.message}); a new one may take up to 3 minutes to count, so it is asked again for ${seconds} s. Ctrl-C ends the wait; nothing is created meanwhile`,
+          `the platform refuses the token (${error.request}: ${error.status ?? 401}); a new one may take up to 3 minutes to count, so it is asked again for ${seconds} s. Ctrl-C ends the wait; nothing is created meanwhile`,
         );
     }
     await sleep(askEveryMs, undefined, { signal });

@@ -13,13 +13,18 @@ beforeAll(async () => {
 });
 afterAll(() => bench.dispose());
 
-test('a first start that finds no Temporal server leaves nothing running', async () => {
+test('a first start whose Temporal server does not come up leaves nothing running', async () => {
   const home = await testHome('no-server');
   try {
     const config = path.join(home.folder, 'run.yaml');
     await writeFile(config, stringify(runConfig()));
-    const { code, stderr } = await home.run(['start', config], { TEMPORAL_CLI_PATH: '/nowhere/temporal' });
-    expect([code, stderr]).toEqual([3, expect.stringContaining('/nowhere/temporal')]);
+    const server = path.join(home.folder, 'temporal');
+    const version = 'temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)';
+    await writeFile(server, `#!/bin/sh\n[ "$1" = --version ] && echo '${version}' && exit\necho no luck; exit 1\n`, {
+      mode: 0o755,
+    });
+    const { code, stderr } = await home.run(['start', config], { TEMPORAL_CLI_PATH: server });
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/stopping what was started just now: [^]*no luck/)]);
     const { services } = JSON.parse((await home.run(['status', '--json'])).stdout) as { services: { state: string }[] };
     expect(services.map(({ state }) => state)).toEqual(['stopped', 'stopped', 'stopped']);
   } finally {
