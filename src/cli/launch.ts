@@ -46,8 +46,8 @@ export async function launch(launch: Launch, context: CommandContext): Promise<C
   const interrupts = onInterrupts({ first: leave, second: () => process.exit(130) });
   try {
     const stack = await prepare(launch, context, leaving.signal);
-    await begin({ launch, stack, interrupts, signal: leaving.signal }, context);
-    return await stay({ launch, stack, interrupts }, context);
+    const runId = await begin({ launch, stack, interrupts, signal: leaving.signal }, context);
+    return await stay({ launch, stack, interrupts, runId }, context);
   } finally {
     interrupts.stop();
   }
@@ -84,11 +84,11 @@ interface Begun {
   readonly interrupts: Interrupts;
 }
 
-/** From here on the run may exist, so that a Ctrl-C has to cancel it, once it is known to. */
+/** From here on the run may exist, so that a Ctrl-C has to cancel it, once it is known to. Resolves to Temporal's id of it. */
 async function begin(
   { launch, stack, interrupts, signal }: Begun & { readonly signal: AbortSignal },
   { home, env, output }: CommandContext,
-): Promise<void> {
+): Promise<string> {
   const { plan, secrets, configYaml } = launch;
   const { client, taskQueue, homeQueue } = stack;
   const origin = await originOf({ ...clientOf(client), home, embedded: temporalTarget(env).kind === 'embedded' });
@@ -102,7 +102,7 @@ async function begin(
       process.exit(130);
     },
   });
-  await startRun(client, {
+  const { runId } = await startRun(client, {
     plan,
     taskQueue,
     homeQueue,
@@ -113,13 +113,17 @@ async function begin(
     searchAttributes: stack.searchAttributes,
     isEncrypted: stack.temporal.isEncrypted,
   });
+  return runId;
 }
 
 /** The run has begun: stays with it, or leaves it to itself where that was asked for. */
-async function stay({ launch, stack, interrupts }: Begun, context: CommandContext): Promise<CommandOutcome> {
+async function stay(
+  { launch, stack, interrupts, runId }: Begun & { readonly runId: string },
+  context: CommandContext,
+): Promise<CommandOutcome> {
   const { plan, detach, json } = launch;
   const { invocation } = plan;
-  await announce(plan, stack, context);
+  await announce(plan, { session: stack, runId }, context);
   if (detach && !interrupts.pressed()) {
     if (json)
       context.output.json(
@@ -158,11 +162,11 @@ async function admit(
 
 async function announce(
   { invocation }: RunPlan,
-  session: Session,
+  { session, runId }: { readonly session: Session; readonly runId: string },
   { output, env, home }: CommandContext,
 ): Promise<void> {
   const program = programName(env);
-  const url = runUrl(session, invocation);
+  const url = runUrl(session, invocation, runId);
   const encrypted = encryptionHint({ temporal: session.temporal, services: await stackStatus(home), program });
   output.note(
     [
@@ -196,7 +200,7 @@ function conclude(end: {
   const { output, env } = context;
   const verdict = runVerdict(run);
   const { invocation } = run.snapshot;
-  if (json) output.json(runDocument(run, runUrl(session, invocation)));
+  if (json) output.json(runDocument(run, runUrl(session, invocation, run.runId)));
   else {
     const scores = scoresTable({ ...run.snapshot, samplings: run.about?.samplings }, output.answerWidth());
     if (scores !== '') output.answer(scores);

@@ -28,8 +28,12 @@ export async function openSession({ home, env }: CommandContext): Promise<Sessio
   return { client: await connectClient({ ...temporal, timeoutMs: 5_000 }), temporal };
 }
 
-export const runUrl = ({ temporal }: Pick<Session, 'temporal'>, invocation: string): string | null =>
-  webUiUrl({ ...temporal, base: temporal.uiBase, workflowId: runWorkflowId(invocation) });
+/** `runId`: opens the table of tasks, as the Web UI of this machine's server shows it; others may be too old for that. */
+export function runUrl({ temporal }: Pick<Session, 'temporal'>, invocation: string, runId?: string): string | null {
+  const isOurs = /^http:\/\/(127\.0\.0\.1|localhost):/.test(temporal.uiBase ?? '');
+  const workflowId = runWorkflowId(invocation);
+  return webUiUrl({ ...temporal, base: temporal.uiBase, workflowId, runId: isOurs ? runId : undefined });
+}
 
 /** `<id>` or `<id>.<task index>`. */
 export interface RunAddress {

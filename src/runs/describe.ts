@@ -27,6 +27,8 @@ export interface RunDescription {
   /** Why the run as a whole ended badly; `null` when only its tasks have something to say. */
   readonly failure: TaskError | null;
   readonly taskQueue: string;
+  /** Temporal's id of this execution. */
+  readonly runId?: string;
   /** No worker told the state of the open run: `snapshot` is what Temporal itself knows of its tasks. */
   readonly isUnheard: boolean;
   /** What came after the run's end, and is in `snapshot` already; absent: nothing did, as far as this host knows. */
@@ -83,6 +85,7 @@ async function look(client: Client, { invocation, home, heard, isLast }: Look): 
     snapshot,
     failure: saysMore(failure, isCleared(last, snapshot)) ? failure : null,
     taskQueue: description.taskQueue,
+    runId: description.runId,
     isUnheard: isUnheard && closing === undefined,
     ...(since ? { since } : {}),
     ...(closing || isLast ? { about: await aboutRun(client, last, home) } : {}),

@@ -8,6 +8,8 @@ export interface WebUiRequest {
   readonly base?: string | undefined;
   /** `undefined`: the list of workflows. */
   readonly workflowId?: string | undefined;
+  /** Opens the page with the workflow's current details, which names one execution; default: the workflow's history. */
+  readonly runId?: string | undefined;
 }
 
 /** Base URL of the Web UI, where it can be known. */
@@ -25,9 +27,11 @@ export function webUiOrigins(request: Pick<WebUiRequest, 'address' | 'base'>): s
 }
 
 /** The Web UI's address, or `null` where it cannot be known (a self-hosted cluster without `TEMPORAL_UI_URL`). */
-export function webUiUrl({ address, namespace, base, workflowId }: WebUiRequest): string | null {
+export function webUiUrl({ address, namespace, base, workflowId, runId }: WebUiRequest): string | null {
   const root = rootOf({ address, base });
   if (root === undefined) return null;
   const list = `${root.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(namespace)}/workflows`;
-  return workflowId === undefined ? list : `${list}/${encodeURIComponent(workflowId)}`;
+  if (workflowId === undefined) return list;
+  const page = `${list}/${encodeURIComponent(workflowId)}`;
+  return runId === undefined ? page : `${page}/${encodeURIComponent(runId)}/user-metadata`;
 }

@@ -33,7 +33,7 @@ async function oneRun(input: CommandInput, context: CommandContext): Promise<Com
   checkIndex(index, described.snapshot.tasks);
   const tasks = described.snapshot.tasks.filter((task) => index === undefined || task.index === index);
   const run = { ...described, snapshot: { ...described.snapshot, tasks } };
-  const url = runUrl(session, invocation);
+  const url = runUrl(session, invocation, described.runId);
   const { output } = context;
   if (wantsJson(input)) {
     output.json(runDocument(run, url));
