@@ -58,6 +58,8 @@ export const createEndpointActivities = (dependencies: ActivityDependencies) => 
 /** Removals that have sent their DELETE. */
 const told = new DoneOnce();
 const missing = new InARow(looksThatAgree);
+/** Probes of endpoints of the user's own that found no model where it should be. */
+const unserved = new InARow(looksThatAgree);
 
 const subjectOf = ({ name, index }: { name: string; index: number }) => `endpoint ${name} of task ${index}`;
 
@@ -135,7 +137,7 @@ async function lookWhetherReady(
 async function probeExisting(
   dependencies: ActivityDependencies,
   input: ProbeExistingInput,
-  { signal, elapsedMs }: Attempt,
+  { activity, signal, elapsedMs }: Attempt,
 ): Promise<void> {
   const verdict = await probeModel({
     url: revealed(input.url, await dependencies.hostSecrets(input.invocation)),
@@ -144,8 +146,12 @@ async function probeExisting(
     signal,
     key: await probeKeyOf(dependencies, input),
   });
-  if (verdict.kind === 'not yet') await reportObservation(verdict.message);
-  settleProbe(verdict, input.url, pollDelayMs({ elapsedMs, platform: 'lepton' }));
+  const again = pollDelayMs({ elapsedMs, platform: 'lepton' });
+  const isDoubtful = verdict.kind === 'mismatch' && verdict.doubtful === true;
+  const isCertain = unserved.isReached(activity, isDoubtful);
+  if (verdict.kind === 'not yet' || isDoubtful) await reportObservation(verdict.message);
+  if (isDoubtful && !isCertain) throw notReady(verdict.message, again);
+  settleProbe(verdict, input.url, again);
 }
 
 function settleProbe(verdict: ProbeVerdict, url: string, againMs: number): { url: string } {

@@ -9,7 +9,8 @@ import { within } from '../timing/within';
 export type ProbeVerdict =
   | { readonly kind: 'ready' }
   | { readonly kind: 'not yet'; readonly message: string }
-  | { readonly kind: 'mismatch'; readonly message: string };
+  /** `doubtful`: the answer may be that of a proxy before the server, which has no route to it just now. */
+  | { readonly kind: 'mismatch'; readonly message: string; readonly doubtful?: true };
 
 /** Milliseconds for a question that a healthy server answers from memory. Slow probes have been seen to take 3 s. */
 const questionTimeoutMs = 10_000;
@@ -134,6 +135,7 @@ async function warmUp(request: ProbeRequest, ask: Ask): Promise<ProbeVerdict> {
     const said = answer.body.replace(/\s+/g, ' ').trim().slice(0, 200);
     return {
       kind: 'mismatch',
+      doubtful: true,
       message: `POST ${path} answers 404${said === '' ? '' : ` (${said})`}: the endpoint does not serve "${probe.servedModel}" there. Check target.api_endpoint.url and target.api_endpoint.model_id.`,
     };
   }

@@ -25,9 +25,10 @@ export function commandDriver(course: Course, surroundings: Surroundings): Drive
   const { stand, temporal, ledger, launch, names } = surroundings;
   const isCancelled = course.cancelAfterJobs !== undefined;
   let command: Running | undefined;
-  const through = (address: string, args: readonly string[]): Running =>
-    startProgram(args, { cwd: launch.root, env: environment(surroundings, address) });
-  const disturbed = (args: readonly string[]): Running => (command = through(temporal?.address ?? '', args));
+  // One way for all commands of the home: its background worker stays on that of the first.
+  const run = (args: readonly string[]): Running =>
+    startProgram(args, { cwd: launch.root, env: environment(surroundings, temporal?.address ?? stand.address) });
+  const disturbed = (args: readonly string[]): Running => (command = run(args));
   const plan = async (): Promise<RunPlan | undefined> => {
     const [invocation] = await storedInvocations(launch, '');
     return invocation === undefined ? undefined : storedPlan(launch, invocation);
@@ -45,7 +46,7 @@ export function commandDriver(course: Course, surroundings: Surroundings): Drive
         await sleep(100);
       }
     }
-    const { code, stderr } = await through(stand.address, ['start', config, '--detach']).finished;
+    const { code, stderr } = await run(['start', config, '--detach']).finished;
     const begun = await plan();
     if (code !== 0 || !begun) throw new Error(`start --detach, undisturbed, ended with ${code}: ${stderr}`);
     names.invocation = begun.invocation;

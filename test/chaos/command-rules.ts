@@ -1,15 +1,17 @@
 import type { ChaosCase } from './cases';
+import type { Course } from './courses';
 import type { Facts } from './run-case';
 
 /**
  * What must be true of the command that started or cancelled a run: it ends, with the code that the run's end asks for. It
  * may give up where it is denied the right to ask, or not answered again and again, and then has to say which run goes on without it. Pure.
  */
-export function commandRules(facts: Facts, one: ChaosCase | undefined): string[] {
+export function commandRules(facts: Facts, course: Course, one: ChaosCase | undefined): string[] {
   const { command, happening, started } = facts;
   if (!command) return [];
   if (command.hung) return [`the command did not end: ${lastWords(command.stderr)}`];
   const { event } = one ?? {};
+  const isCancel = course.cancelAfterJobs !== undefined;
   if (event === 'kill command' && happening.taken) return [];
   const silent = one?.fault.answer.kind === 'silence' && one.times > 1;
   const denied = (one?.fault.denies === true || silent) && happening.hits > 0;
@@ -20,16 +22,18 @@ export function commandRules(facts: Facts, one: ChaosCase | undefined): string[]
     return denied && command.code === 3 ? [] : [`no run was started, ${seen}`];
   }
   if (denied && command.code === 3) {
-    const named = one?.course.cancelAfterJobs !== undefined || /[0-9a-f]{16}/.test(command.stderr);
+    const named = isCancel || /[0-9a-f]{16}/.test(command.stderr);
     return named ? [] : [`gave up without naming its run, ${seen}`];
   }
-  if (interrupted && one?.course.cancelAfterJobs === undefined) {
+  if (interrupted && !isCancel) {
     const heeded = /cancelling:|Interrupted/.test(command.stderr) || wasInterrupted(command);
     if (!heeded) return [`Ctrl-C was not heeded, ${seen}`];
     // Ended by Ctrl-C when the run was over already, and only the last words were missing.
     if (command.signal === 'SIGINT' && facts.run?.cancelRequested === false) return [];
   }
-  return command.code === facts.exitCode ? [] : [`the command had to exit with ${facts.exitCode}, ${seen}`];
+  // `cancel` did what it was asked to; for `start`, a run that was cancelled has not come to what it was to be.
+  const expected = isCancel && facts.exitCode === 4 ? 0 : facts.exitCode;
+  return command.code === expected ? [] : [`the command had to exit with ${expected}, ${seen}`];
 }
 
 const wasInterrupted = ({ code, signal }: NonNullable<Facts['command']>): boolean =>

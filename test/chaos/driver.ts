@@ -41,7 +41,7 @@ export function libraryDriver(
   { course, limits: bounds }: { readonly course: Course; readonly limits: Limits },
   surroundings: Surroundings,
 ): Driver {
-  const { stand, ledger, launch, taskQueue } = surroundings;
+  const { stand, ledger, launch, taskQueue, homeQueue } = surroundings;
   const plan = planFor(course, bounds, surroundings);
   const cancel = async (): Promise<boolean> =>
     (await patiently(() => cancelRun(stand.client, plan.invocation))) === 'requested';
@@ -52,6 +52,7 @@ export function libraryDriver(
         startRun(stand.client, {
           plan,
           taskQueue,
+          homeQueue,
           hostSecrets: {},
           configYaml: 'a: 1\n',
           home: launch,

@@ -25,6 +25,8 @@ export interface Surroundings {
   readonly temporal: TemporalGateway | undefined;
   readonly worker: StandWorker | undefined;
   readonly taskQueue: string;
+  /** For what only the launching machine can do, where that is another queue. */
+  readonly homeQueue: string | undefined;
   /** Of whoever starts the run. A home per case, so that a sweep sees this run only; the worker has another, as on a machine of its own. */
   readonly launch: HomePaths;
   /** As the run reaches the platform. */
@@ -64,6 +66,8 @@ export async function surround(
         ? await openTemporalGateway({ target: stand.address, side: 'client', attended: { ledger, names } })
         : undefined;
     if (command) closers.push(() => command.close());
+    // What needs the run's own machine comes back to it.
+    const homeQueue = world === 'second worker' ? stand.taskQueue : undefined;
     const taskQueue = worker?.taskQueue ?? (world === 'second worker' ? await stand.mixedQueue() : stand.taskQueue);
     const name = `mine-${id.slice(8)}`;
     const ownEndpoint = course.existingEndpoint
@@ -73,7 +77,21 @@ export async function surround(
     ledger.restart();
     const launch = homePaths({ EVALSAGA_HOME: path.join(stand.folder, `launch-${id}`) });
     const temporal = worker?.temporal ?? command;
-    return { stand, names, ledger, gateway, temporal, worker, taskQueue, launch, access, direct, ownEndpoint, close };
+    return {
+      stand,
+      names,
+      ledger,
+      gateway,
+      temporal,
+      worker,
+      taskQueue,
+      homeQueue,
+      launch,
+      access,
+      direct,
+      ownEndpoint,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

@@ -80,6 +80,7 @@ export async function openTemporalGateway(options: {
     const text = request.toString('latin1');
     if (method.startsWith('Poll')) polled.add(method);
     const { ledger, names } = attended ?? {};
+    if (side === 'client' && isWorker(headers)) return show(call, await forward(call, { done: undefined }));
     if (!ledger || !names) return pass(call, method);
     if (side === 'client') names.invocation ??= /eval-([0-9a-f]{16})/.exec(text)?.[1];
     const of = tasks.of(method, request);
@@ -141,6 +142,9 @@ export async function openTemporalGateway(options: {
     },
   };
 }
+
+/** A command brings a background worker along, which takes the same way. The SDK's core, unlike its client, is no Node program. */
+const isWorker = (headers: IncomingHttpHeaders): boolean => !`${headers['user-agent']}`.includes('grpc-node');
 
 /** Of a run that was here before, whose last words come late. */
 const isForeign = (workflowId: string | undefined, { invocation }: Names): boolean =>

@@ -8,7 +8,7 @@ import type { Facts } from './run-case';
 export function violations(facts: Facts, course: Course, one: ChaosCase | undefined): string[] {
   const rules = [
     ...leaks(facts),
-    ...commandRules(facts, one),
+    ...commandRules(facts, course, one),
     ...(facts.touchedOwn ? ['an endpoint that is not ours was removed'] : []),
     ...(facts.workerDeaths > 0 ? [`the worker ended by itself (${facts.workerDeaths} times)`] : []),
     ...facts.creates.flatMap((count, index) =>
