@@ -2,7 +2,7 @@
 export type { About, Sampling } from './runs/about';
 export { cancelRun } from './runs/cancel';
 export { describeRun, watchRun, type RunDescription } from './runs/describe';
-export { AmbiguousRun, MalformedId, PlanTooLarge, RunExists, RunNotFound } from './runs/errors';
+export { AmbiguousRun, MalformedId, PlanTooLarge, RunExists, RunNotFound } from './runs/run-errors';
 export type { ScoresAtHome, Since } from './runs/since';
 export { listRuns, type RunSummary } from './runs/list';
 export { resolveInvocation } from './runs/resolve';

@@ -13,18 +13,18 @@ import {
 } from '@temporalio/worker';
 import { Client } from '@temporalio/client';
 import { createActivities } from './activities';
-import { createWorkerDependencies } from './activities/worker-dependencies';
-import { encryptionOf, type Encryption } from './encryption/data-converter';
+import { createWorkerDependencies } from './worker/worker-dependencies';
+import { encryptionOf, type Encryption } from './temporal/encryption/data-converter';
 import type { HomePaths } from './home/paths';
 import { originOf } from './temporal/origin';
-import { buildOf } from './temporal/build';
+import { buildOf } from './temporal/worker-build';
 import { temporalProxy } from './temporal/proxy';
 import { isEmbedded, temporalTarget, type Env, type TemporalTarget } from './temporal/target';
-import { forgetStaleSecrets } from './temporal/stale-secrets';
+import { forgetStaleSecrets } from './cleanup/stale-secrets';
 import { throughOutages } from './temporal/through-outages';
-import { serve, whyFailed } from './temporal/worker-end';
+import { serve, whyFailed } from './worker/worker-end';
 import { isTemporalFault } from './temporal/grpc';
-import { InfrastructureError } from './temporal/errors';
+import { InfrastructureError } from './temporal/infrastructure-error';
 
 export interface WorkerRequest {
   readonly home: HomePaths;

@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { hostname } from 'node:os';
-import { failureTypes } from '../contract/errors';
-import { CredentialsError } from '../lepton/errors';
+import { failureTypes } from '../contract/failure-types';
+import { CredentialsError } from '../lepton/lepton-error';
 import type { Purpose } from './failures';
 
 /** Activities that need what only other workers of the task queue have: a secret, or the credentials of a workspace. */

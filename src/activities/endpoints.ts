@@ -1,17 +1,17 @@
-import { failureTypes } from '../contract/errors';
+import { failureTypes } from '../contract/failure-types';
 import type { AwaitReadyInput, CreateEndpointInput, NamedEndpoint, ProbeExistingInput } from '../contract/inputs';
-import { revealed } from '../contract/secret-url';
-import { LeptonError } from '../lepton/errors';
+import { revealed } from '../secrets/secret-url';
+import { LeptonError } from '../lepton/lepton-error';
 import { isMarkedWith, renderDeployment } from '../lepton/render';
 import { goneDelayMs, pollDelayMs } from '../lepton/retry-timing';
 import type { Deployment, LeptonClient } from '../lepton/types';
 import { attempt, reportObservation, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { DoneOnce, InARow, looksThatAgree } from './absences';
-import { circumstancesOf, describeDeployment, isDeleting, readDeploymentState } from './endpoint-state';
+import { circumstancesOf, describeDeployment, isDeleting, readDeploymentState } from '../lepton/endpoint-state';
 import { finalFailure, notReady } from './failures';
-import { resolveNodeGroup } from './node-groups';
-import { probeModel, type ProbeVerdict } from './probe';
+import { resolveNodeGroup } from '../lepton/node-groups';
+import { probeModel, type ProbeVerdict } from '../lepton/probe';
 import { probeKeyOf } from './probe-key';
 import { describeWithLog, whyFailed } from './why-failed';
 

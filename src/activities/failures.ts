@@ -1,8 +1,8 @@
 import { CancelledFailure } from '@temporalio/common';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { msToNumber } from '@temporalio/common/lib/time';
-import { failureTypes, type FailureType } from '../contract/errors';
-import { LeptonError, type LeptonErrorKind } from '../lepton/errors';
+import { failureTypes, type FailureType } from '../contract/failure-types';
+import { LeptonError, type LeptonErrorKind } from '../lepton/lepton-error';
 import { retryDelayMs } from '../lepton/retry-timing';
 import { elsewhereFailure, isElsewhere, type ElsewhereContext } from './elsewhere';
 

@@ -1,7 +1,7 @@
-import { failureTypes } from '../contract/errors';
+import { failureTypes } from '../contract/failure-types';
 import type { NamedJob, SubmitJobInput } from '../contract/inputs';
-import { secretsOfEnv } from '../home/secret-values';
-import { maskKnown } from '../lepton/masking';
+import { secretsOfEnv } from '../secrets/secret-values';
+import { maskKnown } from '../secrets/masking';
 import { isMarkedWith, renderJob } from '../lepton/render';
 import { goneDelayMs, pollDelayMs } from '../lepton/retry-timing';
 import type { Job, LeptonClient } from '../lepton/types';
@@ -9,9 +9,9 @@ import { DoneOnce, InARow, looksThatAgree } from './absences';
 import { attempt, reportObservation, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, notReady } from './failures';
-import { describeJob, readJobState, stateOf, waitingEvents } from './job-state';
+import { describeJob, readJobState, stateOf, waitingEvents } from '../lepton/job-state';
 import { lastWords } from './log-tail';
-import { resolveNodeGroup } from './node-groups';
+import { resolveNodeGroup } from '../lepton/node-groups';
 import { Submissions } from './submissions';
 
 /** Submitting, awaiting, stopping and removing evaluation jobs. Every one is safe to repeat. */

@@ -1,6 +1,6 @@
 import type { LeptonClient } from '../lepton/types';
-import { newestLines } from '../results/newest-lines';
-import { within } from '../timing/within';
+import { newestLines } from '../results/logs/newest-lines';
+import { within } from '../support/within';
 import { causeIn } from './log-cause';
 
 /** Bytes kept while a log streams by. */

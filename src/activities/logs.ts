@@ -1,9 +1,9 @@
 import path from 'node:path';
 import type { Owner, SaveLogInput } from '../contract/inputs';
-import { LeptonError } from '../lepton/errors';
+import { LeptonError } from '../lepton/lepton-error';
 import { isMarkedWith } from '../lepton/render';
 import type { Job, LeptonClient } from '../lepton/types';
-import { saveDeploymentLogs, saveJobLogs } from '../results/saved-logs/replica-logs';
+import { saveDeploymentLogs, saveJobLogs } from '../results/logs/replica-logs';
 import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { unspeakable } from './wording';

@@ -3,9 +3,9 @@ import path from 'node:path';
 import type { RecordRunInput } from '../contract/inputs';
 import type { RunPlan } from '../contract/plan';
 import type { TaskSnapshot } from '../contract/state';
-import { readJsonFile } from '../home/private-file';
-import { productVersion } from '../home/version';
-import { costDocument } from '../report/cost';
+import { readJsonFile } from '../support/private-file';
+import { productVersion } from '../support/version';
+import { costDocument } from '../cli/render/cost';
 import { withWholeMetrics } from '../results/scores/whole';
 
 /** The content of `run.json`: what was asked for, with which versions, and what came of it. No secrets: the config is masked. */

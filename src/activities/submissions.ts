@@ -1,4 +1,4 @@
-import { LeptonError } from '../lepton/errors';
+import { LeptonError } from '../lepton/lepton-error';
 
 /** Milliseconds for which a create whose answer was lost may still be carried out. */
 export const landsWithinMs = 15_000;

@@ -1,7 +1,7 @@
 import { Context, getClient } from '@temporalio/activity';
 import type { PlatformRef } from '../contract/plan';
-import { replacedGraceSeconds, sweep, type SweepReport } from '../sweeper/sweep';
-import { within } from '../timing/within';
+import { replacedGraceSeconds, sweep, type SweepReport } from '../cleanup/sweep';
+import { within } from '../support/within';
 import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 

@@ -1,15 +1,15 @@
-import { failureTypes } from '../contract/errors';
+import { failureTypes } from '../contract/failure-types';
 import type { ServingInput, WatchEndpointInput } from '../contract/inputs';
-import { revealed } from '../contract/secret-url';
+import { revealed } from '../secrets/secret-url';
 import { pollDelayMs } from '../lepton/retry-timing';
 import type { Deployment, LeptonClient } from '../lepton/types';
 import { InARow, looksThatAgree } from './absences';
 import { attempt, reportObservation } from './attempt';
 import type { ActivityDependencies } from './dependencies';
-import { circumstancesOf, describeDeployment, readDeploymentState, reasonsOf } from './endpoint-state';
+import { circumstancesOf, describeDeployment, readDeploymentState, reasonsOf } from '../lepton/endpoint-state';
 import { finalFailure, notReady } from './failures';
 import { keepAwakeEveryMs } from './keep-awake';
-import { askForModels, probeModel } from './probe';
+import { askForModels, probeModel } from '../lepton/probe';
 import { probeKeyOf } from './probe-key';
 import { whyFailed } from './why-failed';
 

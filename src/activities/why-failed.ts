@@ -1,5 +1,5 @@
 import type { Deployment, LeptonClient } from '../lepton/types';
-import { circumstancesOf, describeDeployment, reasonsOf } from './endpoint-state';
+import { circumstancesOf, describeDeployment, reasonsOf } from '../lepton/endpoint-state';
 import { lastWords } from './log-tail';
 
 /** Why an endpoint failed: the platform's words, and the end of its own log; empty when neither says anything. */

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { CancelledFailure } from '@temporalio/common';
 import type { PlatformRef } from '../contract/plan';
-import { maskSecrets } from '../lepton/masking';
+import { maskSecrets } from '../secrets/masking';
 import type { ActivityDependencies, SecretOwner } from './dependencies';
 
 /**

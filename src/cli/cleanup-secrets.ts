@@ -2,7 +2,7 @@ import { hostSecretsOf } from '../config/plan/host-secrets';
 import type { RunPlan } from '../contract/plan';
 import type { HomePaths } from '../home/paths';
 import { storedSecrets } from '../home/run-store';
-import { secretsOfReferences, secretsOfRun } from '../home/secret-values';
+import { secretsOfReferences, secretsOfRun } from '../secrets/secret-values';
 import type { Env } from '../temporal/target';
 
 export interface KnownSecrets {

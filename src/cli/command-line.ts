@@ -1,4 +1,4 @@
-import { maskOverride } from '../config/secrecy';
+import { maskOverride } from '../secrets/secrecy';
 
 /** The command as it was given, for the run's record; values of secret-looking overrides masked. Pure. */
 export function commandLineOf(argv: readonly string[]): string {

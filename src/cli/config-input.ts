@@ -1,5 +1,5 @@
 import { flag, listOption, textOption, type CommandContext, type CommandInput } from './command';
-import { UsageError } from './errors';
+import { UsageError } from './usage-error';
 
 /** The part of the command line that says which config: the request of `loadConfig`. Throws `UsageError`. */
 export function configRequest(input: CommandInput, { env, cwd }: CommandContext) {

@@ -1,7 +1,7 @@
 import { homePaths } from '../home/paths';
-import { localFault } from '../results/local-fault';
+import { localFault } from '../results/transfer/local-fault';
 import { whyNotWritable } from '../support/writable';
-import { InfrastructureError } from '../temporal/errors';
+import { InfrastructureError } from '../temporal/infrastructure-error';
 import type { Env } from '../temporal/target';
 
 /**

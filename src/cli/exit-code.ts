@@ -1,6 +1,6 @@
-import type { RunVerdict } from '../report/outcome';
+import type { RunVerdict } from './render/outcome';
 import { UsageFault } from '../support/usage-fault';
-import { Interrupted } from './errors';
+import { Interrupted } from './usage-error';
 
 /** The one place that decides exit codes. Pure. */
 

@@ -1,5 +1,5 @@
 import type { Env } from '../temporal/target';
-import { UsageError } from './errors';
+import { UsageError } from './usage-error';
 
 /** Values of the host variables that a plan references. Throws `UsageError` that names every one that is not set. */
 export function hostSecretValues(names: readonly string[], env: Env): Record<string, string> {

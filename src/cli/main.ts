@@ -1,14 +1,14 @@
 #!/usr/bin/env -S node --
 import './check-node';
 import path from 'node:path';
-import { keyFileVariable } from '../encryption/key-file';
-import { secretsOfEnv } from '../home/secret-values';
+import { keyFileVariable } from '../temporal/encryption/key-file';
+import { secretsOfEnv } from '../secrets/secret-values';
 import { homePaths } from '../home/paths';
-import { maskKnown } from '../lepton/masking';
-import { extraAuthorities } from '../stack/environment';
+import { maskKnown } from '../secrets/masking';
+import { extraAuthorities } from '../stack/background-env';
 import { explainFault, isTemporalFault } from '../temporal/grpc';
 import type { CommandContext } from './command';
-import { UsageError } from './errors';
+import { UsageError } from './usage-error';
 import { commandLineOf } from './command-line';
 import { commands } from './commands';
 import { withDiskFault } from './disk-fault';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { plainStyle, terminalStyle, type Style } from '../report/style';
-import { harmlessText, printable, printableJson } from '../report/terminal-text';
+import { plainStyle, terminalStyle, type Style } from './render/style';
+import { harmlessText, printable, printableJson } from '../support/terminal-text';
 import { watchLostOutput } from './lost-output';
 import { asCalled } from './program-name';
 

@@ -1,4 +1,4 @@
-import { UsageError } from './errors';
+import { UsageError } from './usage-error';
 
 /** The value of `--port`; 0: any free one. Throws `UsageError`. */
 export function portOf(text: string): number {

@@ -1,7 +1,7 @@
 import { Command as Program, CommanderError, Option } from 'commander';
-import { productVersion } from '../home/version';
+import { productVersion } from '../support/version';
 import type { Command, CommandBody, CommandInput, CommandOption } from './command';
-import { UsageError } from './errors';
+import { UsageError } from './usage-error';
 
 /** What was asked for: a command to run, or a text that commander has printed already. */
 export type Parsed =

@@ -1,7 +1,7 @@
-import type { ConfigProblem } from '../config/problems';
-import type { Style } from '../report/style';
-import { harmlessText } from '../report/terminal-text';
-import { renderProblem } from '../config/problems';
+import type { ConfigProblem } from '../config/yaml/problems';
+import type { Style } from './render/style';
+import { harmlessText } from '../support/terminal-text';
+import { renderProblem } from '../config/yaml/problems';
 
 /** An error for a person: what failed, what was seen, what to do. Never a stack trace. Pure. */
 export function errorText(error: unknown, style: Style): string {

@@ -1,13 +1,13 @@
 import type { Client } from '@temporalio/client';
 import { checkHome } from '../home/usable';
 import { connectClient } from '../temporal/connect';
-import { InfrastructureError } from '../temporal/errors';
+import { InfrastructureError } from '../temporal/infrastructure-error';
 import { webUiUrl } from '../temporal/web-ui';
 import { runWorkflowId } from '../contract/identity';
 import { findTemporal, type TemporalReach } from '../stack/stack';
 import type { CommandContext } from './command';
-import { harmlessLine } from '../report/terminal-text';
-import { UsageError } from './errors';
+import { harmlessLine } from '../support/terminal-text';
+import { UsageError } from './usage-error';
 import { programName } from './program-name';
 
 /** A connection for a command that asks about runs. */

@@ -1,4 +1,4 @@
-import { UsageError } from './errors';
+import { UsageError } from './usage-error';
 
 const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 

@@ -1,8 +1,8 @@
 /** Values that follow from others, filled in before interpolation so that templates see them too. */
-import { resolveOne } from './interpolation/resolve';
+import { resolveOne } from './hydra/interpolation/resolve';
 import type { Environment } from './environment';
-import { isNull, nodeAt, withNodeAt } from './tree';
-import type { ConfigNode } from './tree';
+import { isNull, nodeAt, withNodeAt } from './yaml/tree';
+import type { ConfigNode } from './yaml/tree';
 
 /** GPUs of a resource shape by its name: `gpu.8xh200` 8, `gpu.h100-sxm` 1, `cpu.small` 0; `undefined` when it says nothing. */
 export function gpusOfShape(shape: string): number | undefined {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'dotenv';
-import { ConfigError } from './problems';
+import { ConfigError } from './yaml/problems';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

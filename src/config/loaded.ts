@@ -1,7 +1,7 @@
 import type { Environment } from './environment';
-import type { ConfigProblem } from './problems';
+import type { ConfigProblem } from './yaml/problems';
 import type { ResolvedConfig } from './schema/config';
-import type { ConfigNode } from './tree';
+import type { ConfigNode } from './yaml/tree';
 
 /** A config that is read, composed and validated: what plans are made from. */
 export interface LoadedConfig {

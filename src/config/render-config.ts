@@ -1,13 +1,13 @@
 /** The resolved config as YAML, with secrets masked. */
-import { variablesIn } from '../contract/secret-url';
+import { variablesIn } from '../secrets/secret-url';
 import type { Environment } from './environment';
 import { isSecretName } from '../secrets/names';
-import { maskTokens, maskValues } from './secrecy';
-import { ConfigError } from './problems';
-import type { ConfigProblem } from './problems';
-import type { ConfigNode, ScalarNode } from './tree';
-import { writeYaml } from './yaml-writer';
-import type { WritableScalar } from './yaml-writer';
+import { maskTokens, maskValues } from '../secrets/secrecy';
+import { ConfigError } from './yaml/problems';
+import type { ConfigProblem } from './yaml/problems';
+import type { ConfigNode, ScalarNode } from './yaml/tree';
+import { writeYaml } from './yaml/yaml-writer';
+import type { WritableScalar } from './yaml/yaml-writer';
 
 /** `annotate`: a comment to put behind a value. */
 export function renderConfig(

@@ -1,9 +1,9 @@
 /** `config show`: each value, and where it came from. */
 import path from 'node:path';
 import type { LoadedConfig } from './loaded';
-import { presetsFolder } from './compose/sources';
+import { presetsFolder } from './hydra/compose/sources';
 import { renderConfig } from './render-config';
-import type { ScalarNode } from './tree';
+import type { ScalarNode } from './yaml/tree';
 
 /** The resolved config as YAML, secrets masked; behind each value its source: file and line, override, or derivation. */
 export function showConfig(loaded: LoadedConfig): string {

@@ -1,4 +1,4 @@
-import { failureTypes } from './errors';
+import { failureTypes } from './failure-types';
 import type { RunSnapshot, TaskError, TaskOutcome, TaskSnapshot } from './state';
 
 /** What came of a run: one word, derived here alone, wherever it is said. What is left behind outranks all else: it costs money. */

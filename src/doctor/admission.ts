@@ -1,6 +1,6 @@
 import type { RunPlan } from '../contract/plan';
 import { UsageFault } from '../support/usage-fault';
-import { CredentialsError } from '../lepton/errors';
+import { CredentialsError } from '../lepton/lepton-error';
 import type { LeptonClient, PlatformAccess } from '../lepton/types';
 import { checkTokenExpiry, checkWorkspace } from './check-credentials';
 import { checkImages } from './check-images';

@@ -1,4 +1,4 @@
-import { CredentialsError } from '../lepton/errors';
+import { CredentialsError } from '../lepton/lepton-error';
 import { askTokenExpiry, checkExpiry } from '../lepton/token-expiry';
 import type { PlatformAccess, WorkspaceInfo } from '../lepton/types';
 import { answerOf, fail, ok, warn, type Answer, type Finding } from './finding';

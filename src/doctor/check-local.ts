@@ -3,14 +3,14 @@ import { z } from 'zod';
 import { describeTask } from '../config/catalogue/catalogue';
 import { runConfigIn } from '../config/plan/read-script';
 import type { EndpointSpec, RunPlan, TaskPlan } from '../contract/plan';
-import { hubReachable, offlineRows } from '../harness/data';
-import { presentHarness } from '../harness/environment';
+import { hubReachable, offlineRows } from '../local-platform/harness/data';
+import { presentHarness } from '../local-platform/harness/provision-harness';
 import type { HomePaths } from '../home/paths';
-import { hubOutOfReach, ModelUnavailable, sourceOfWeights } from '../model-server/weights';
-import { cleanEnvironment } from '../platform/runtimes/process/environment';
-import { harnessRefusal } from '../platform/runtimes/process/job-plan';
-import { canRunOwnServer } from '../platform/runtimes/process/own-server';
-import { findServer, readServerRequest } from '../platform/runtimes/process/server-command';
+import { hubOutOfReach, ModelUnavailable, sourceOfWeights } from '../local-platform/model-server/weights';
+import { cleanEnvironment } from '../local-platform/runtimes/process/process-env';
+import { harnessRefusal } from '../local-platform/runtimes/process/job-plan';
+import { canRunOwnServer } from '../local-platform/runtimes/process/own-server';
+import { findServer, readServerRequest } from '../local-platform/runtimes/process/server-command';
 import { misfit, ok, warn, type Finding } from './finding';
 
 export interface LocalCheck {

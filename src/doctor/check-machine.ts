@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { HomePaths } from '../home/paths';
-import { describeMechanism, findMechanism } from '../platform/runtimes/process/limits/mechanism';
+import { describeMechanism, findMechanism } from '../local-platform/runtimes/process/limits/mechanism';
 import type { Env } from '../temporal/target';
 import { checkPython } from './check-python';
 import { fail, ok, warn, type Finding } from './finding';

@@ -1,5 +1,5 @@
-import { freePort } from '../stack/ports';
-import { defaultPorts } from '../temporal/dev-server';
+import { freePort } from '../support/ports';
+import { defaultPorts } from '../stack/dev-server';
 import { fail, ok, type Finding } from './finding';
 
 /**

@@ -1,12 +1,12 @@
 import { databaseAdvice, databaseFault } from '../stack/database';
 import { stackStatus, type ServiceStatus } from '../stack/status';
 import { findTemporal } from '../stack/stack';
-import { encryptionOf } from '../encryption/data-converter';
-import { keyFileVariable } from '../encryption/key-file';
+import { encryptionOf } from '../temporal/encryption/data-converter';
+import { keyFileVariable } from '../temporal/encryption/key-file';
 import type { HomePaths } from '../home/paths';
 import { connectClient } from '../temporal/connect';
-import { InfrastructureError } from '../temporal/errors';
-import { presentServerBinary } from '../temporal/server-binary';
+import { InfrastructureError } from '../temporal/infrastructure-error';
+import { presentServerBinary } from '../stack/server-binary';
 import { temporalTarget, type Env } from '../temporal/target';
 import { checkPorts } from './check-ports';
 import { fail, ok, warn, type Finding } from './finding';

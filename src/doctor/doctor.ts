@@ -1,9 +1,9 @@
 import type { RunPlan } from '../contract/plan';
 import type { HomePaths } from '../home/paths';
-import { loadPlatformAccess } from '../home/credentials';
+import { loadPlatformAccess } from '../lepton/stored-credentials';
 import { aheadInWords, clockAheadMs } from '../lepton/clock';
 import { createLeptonClient } from '../lepton/client';
-import { CredentialsError } from '../lepton/errors';
+import { CredentialsError } from '../lepton/lepton-error';
 import type { LeptonClient, PlatformAccess } from '../lepton/types';
 import { choosePlatform, type PlatformChoice, type PlatformWish } from '../stack/platform-choice';
 import { stackStatus } from '../stack/status';

@@ -1,5 +1,5 @@
 import { adviceOn } from '../lepton/advice';
-import { LeptonError } from '../lepton/errors';
+import { LeptonError } from '../lepton/lepton-error';
 
 /** What one check has to say: one line each. */
 export interface Finding {

@@ -1,4 +1,4 @@
-import { nearestNames } from '../config/nearest';
+import { nearestNames } from '../support/nearest';
 import { misfit, ok, warn, type Answer, type Finding } from './finding';
 import type { Named, Wanted } from './wanted';
 import { shapesOf, type WorkspaceAnswers } from './workspace-answers';

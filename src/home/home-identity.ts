@@ -5,7 +5,7 @@ import { link, mkdir, realpath, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import type { HomePaths } from './paths';
-import { readJsonFile } from './private-file';
+import { readJsonFile } from '../support/private-file';
 
 /**
  * `<id>@<place>`: the id is kept in the home and travels with every copy of it; the place is this folder on this machine,

@@ -1,8 +1,8 @@
 import type { PlatformRef } from '../contract/plan';
-import { credentialsFile, loadPlatformAccess, storeCredentials } from '../home/credentials';
+import { credentialsFile, loadPlatformAccess, storeCredentials } from './stored-credentials';
 import type { HomePaths } from '../home/paths';
 import { findCredentials, findLogin } from './credentials';
-import { CredentialsError } from './errors';
+import { CredentialsError } from './lepton-error';
 import type { PlatformAccess } from './types';
 
 /** How a worker, which may have none of the launching user's environment, gets at a workspace. */

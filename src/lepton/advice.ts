@@ -1,4 +1,4 @@
-import type { LeptonError } from './errors';
+import type { LeptonError } from './lepton-error';
 
 /** What a person can do about a workspace that does not answer as it should. Pure. */
 export function adviceOn({ kind }: Pick<LeptonError, 'kind'>): string {

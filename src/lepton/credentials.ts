@@ -1,4 +1,4 @@
-import { CredentialsError } from './errors';
+import { CredentialsError } from './lepton-error';
 import { readLoginFile, type LoginFile, type LoginRecord } from './lep-login';
 import type { PlatformAccess } from './types';
 

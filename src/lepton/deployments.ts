@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { deploymentSchema, eventSchema, readinessSchema, replicaSchema, workspaceSchema } from './answers';
 import { endpointAsDeploymentSchema, toEndpointBody } from './dialect';
-import { LeptonError } from './errors';
+import { LeptonError } from './lepton-error';
 import { logQuery, segment, type Requests } from './requests';
 import type { Deployment, LeptonClient } from './types';
 

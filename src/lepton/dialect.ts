@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LeptonError } from './errors';
+import { LeptonError } from './lepton-error';
 import { deploymentSchema } from './answers';
 import type { Deployment } from './types';
 

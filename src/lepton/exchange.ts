@@ -1,4 +1,4 @@
-import { networkError, type FailedCall } from './failures';
+import { networkError, type FailedCall } from './failed-calls';
 
 /** The part of a fetch answer that is used. */
 export interface FetchResponse {

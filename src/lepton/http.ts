@@ -1,9 +1,9 @@
 import { fetch as undiciFetch } from 'undici';
 import { sharedDispatcher } from './dispatcher';
-import type { LeptonError } from './errors';
+import type { LeptonError } from './lepton-error';
 import { discard, Exchange, readText, type FetchResponse } from './exchange';
-import { invalidResponse, statusError } from './failures';
-import { secretsOfBody } from './masking';
+import { invalidResponse, statusError } from './failed-calls';
+import { secretsOfBody } from '../secrets/masking';
 import { patiently, type Patience } from './patience';
 import type { CallOptions, PlatformAccess } from './types';
 import type { ServerClock } from './server-clock';

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { CredentialsError } from './errors';
+import { CredentialsError } from './lepton-error';
 
 /** The file that `lep login` writes: one record per workspace, and which of them is current. */
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LeptonError, type LeptonErrorKind } from './errors';
+import { LeptonError, type LeptonErrorKind } from './lepton-error';
 import { retryDelayMs } from './retry-timing';
 
 /** For commands that ask the platform themselves: nobody repeats for them what failed in passing, as Temporal does for activities. */

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { LeptonError } from './errors';
-import { invalidResponse } from './failures';
+import type { LeptonError } from './lepton-error';
+import { invalidResponse } from './failed-calls';
 import type { Http, HttpCall } from './http';
 import type { LogOptions, PlatformAccess } from './types';
 

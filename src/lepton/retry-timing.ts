@@ -1,4 +1,4 @@
-import type { LeptonErrorKind } from './errors';
+import type { LeptonErrorKind } from './lepton-error';
 import type { Pace } from './pace';
 
 /** When to try again and when to look again. Pure: what is random comes in as a function. Milliseconds throughout. */

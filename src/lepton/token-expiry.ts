@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CredentialsError } from './errors';
+import { CredentialsError } from './lepton-error';
 import { createHttp, type HttpSettings } from './http';
 import { createRequests } from './requests';
 import type { CallOptions, PlatformAccess } from './types';

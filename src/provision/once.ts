@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lock } from 'proper-lockfile';
-import { readJsonFile } from '../home/private-file';
+import { readJsonFile } from '../support/private-file';
 
 /** A line of progress for a person. */
 export type Report = (line: string) => void;

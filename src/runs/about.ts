@@ -5,11 +5,11 @@ import { z } from 'zod';
 import { runConfigIn } from '../config/plan/read-script';
 import type { RunPlan } from '../contract/plan';
 import type { RunSnapshot } from '../contract/state';
-import { inLanes } from '../home/lanes';
+import { inLanes } from '../support/concurrency';
 import type { HomePaths } from '../home/paths';
 import { storedPlan } from '../home/run-store';
-import { readSampleCounts } from '../results/samples';
-import { planInHistory } from '../temporal/run-input';
+import { readSampleCounts } from '../results/scores/samples';
+import { planInHistory } from './run-input';
 
 /** What qualifies a run's numbers, as far as this host can tell. */
 export interface About {

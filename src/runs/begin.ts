@@ -8,10 +8,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { RunPlan } from '../contract/plan';
 import type { HomePaths } from '../home/paths';
 import { forgetRun } from '../home/run-store';
-import { InfrastructureError } from '../temporal/errors';
+import { InfrastructureError } from '../temporal/infrastructure-error';
 import { isOutage } from '../temporal/grpc';
-import { startOf } from '../temporal/run-input';
-import { RunExists } from './errors';
+import { startOf } from './run-input';
+import { RunExists } from './run-errors';
 
 /** Milliseconds for which a start that Temporal did not answer is asked for again. */
 const patienceMs = 30_000;

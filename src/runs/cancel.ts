@@ -1,7 +1,7 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import { indifferent } from '../encryption/unreadable';
+import { indifferent } from '../temporal/encryption/unreadable';
 import { runWorkflowId } from '../contract/identity';
-import { RunNotFound } from './errors';
+import { RunNotFound } from './run-errors';
 
 /** Asks a run to end: endpoints, jobs and storage are torn down first. Throws `RunNotFound`. */
 export async function cancelRun(client: Client, invocation: string): Promise<'requested' | 'already closed'> {

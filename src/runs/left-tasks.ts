@@ -1,10 +1,10 @@
 import { type Client, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { taskWorkflowId } from '../contract/identity';
-import { inLanes } from '../home/lanes';
+import { inLanes } from '../support/concurrency';
 import { taskStatus } from '../contract/messages';
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';
-import { indifferent } from '../encryption/unreadable';
+import { indifferent } from '../temporal/encryption/unreadable';
 import { answerWithinMs, workerWithinMs } from '../temporal/deadlines';
 import { seenFromOutside } from './seen-from-outside';
 

@@ -1,10 +1,10 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { indifferent } from '../encryption/unreadable';
+import { indifferent } from '../temporal/encryption/unreadable';
 import { invocationOf, runWorkflowType } from '../contract/identity';
 import { wordOf, type Verdict } from '../contract/verdict';
-import { goneResources } from '../home/gone';
-import { inLanes } from '../home/lanes';
+import { goneResources } from '../home/removed-resources';
+import { inLanes } from '../support/concurrency';
 import type { HomePaths } from '../home/paths';
 import { describeRun } from './describe';
 import { executionStatus, type ExecutionStatus } from './execution-status';

@@ -1,9 +1,9 @@
 import type { Client } from '@temporalio/client';
-import { indifferent } from '../encryption/unreadable';
+import { indifferent } from '../temporal/encryption/unreadable';
 import { invocationOf, runWorkflowId, runWorkflowType } from '../contract/identity';
 import type { HomePaths } from '../home/paths';
 import { storedInvocations } from '../home/run-store';
-import { AmbiguousRun, MalformedId, RunNotFound } from './errors';
+import { AmbiguousRun, MalformedId, RunNotFound } from './run-errors';
 
 /** The full id of the one run that `prefix` fits: on this host, else in Temporal. */
 export async function resolveInvocation(client: Client, prefix: string, home: HomePaths): Promise<string> {

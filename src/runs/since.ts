@@ -1,12 +1,12 @@
 import path from 'node:path';
 import { metricsLeftOut, type Metrics, type RunSnapshot, type Span, type TaskSnapshot } from '../contract/state';
-import { goneResources, type GoneResource } from '../home/gone';
-import { inLanes } from '../home/lanes';
+import { goneResources, type GoneResource } from '../home/removed-resources';
+import { inLanes } from '../support/concurrency';
 import type { HomePaths } from '../home/paths';
 import { storedPlan } from '../home/run-store';
 import { flatMetrics } from '../results/scores/metric';
 import { withWholeMetrics } from '../results/scores/whole';
-import { readScores } from '../results/scores-file';
+import { readScores } from '../results/scores/scores-file';
 
 /** What came of a run after its own end: by `cleanup`, a sweep, or a person. */
 export interface Since {

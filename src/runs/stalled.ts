@@ -2,8 +2,8 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/internal-non-workflow';
 import { temporal } from '@temporalio/proto';
 import { runWorkflowId, taskWorkflowId } from '../contract/identity';
-import { indifferent } from '../encryption/unreadable';
-import { inLanes } from '../home/lanes';
+import { indifferent } from '../temporal/encryption/unreadable';
+import { inLanes } from '../support/concurrency';
 import { answerWithinMs } from '../temporal/deadlines';
 
 /**

@@ -7,8 +7,8 @@ import { oversizeInWords, sizeOfPlan } from '../contract/plan-size';
 import type { HomePaths } from '../home/paths';
 import { storeRun } from '../home/run-store';
 import { beginUntilHeard } from './begin';
-import { PlanTooLarge } from './errors';
-import { plainWords } from '../workflows/details';
+import { PlanTooLarge } from './run-errors';
+import { plainWords } from '../contract/details';
 
 export interface StartRequest {
   readonly plan: RunPlan;

@@ -1,7 +1,7 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { runWorkflowId, taskWorkflowId } from '../contract/identity';
-import { indifferent } from '../encryption/unreadable';
-import { inLanes } from '../home/lanes';
+import { indifferent } from '../temporal/encryption/unreadable';
+import { inLanes } from '../support/concurrency';
 import { answerWithinMs } from '../temporal/deadlines';
 
 /** Requests to Temporal at once. */

@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { ByteMask } from '../results/byte-mask';
-import { writeWholeFrom, type FileContent } from '../results/whole-file';
+import { ByteMask } from './byte-mask';
+import { writeWholeFrom, type FileContent } from '../support/whole-file';
 import { salvaged, unpacked, type Damage } from './gzip-salvage';
 import type { ArchiveLimits } from './limits';
 import { search, TooLarge } from './search';

@@ -1,4 +1,4 @@
-import { ByteMask } from '../results/byte-mask';
+import { ByteMask } from './byte-mask';
 
 /** What a search for secrets found in a stream of bytes. */
 export interface Found {

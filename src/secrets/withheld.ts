@@ -2,7 +2,7 @@ import { createGzip } from 'node:zlib';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
-import { writeWholeFrom, type FileContent } from '../results/whole-file';
+import { writeWholeFrom, type FileContent } from '../support/whole-file';
 
 /** Notes in the place of what could not be searched for secrets, in a form that whoever opens the file can read. */
 

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { InfrastructureError } from '../temporal/errors';
-import { processIdentity } from './process-identity';
+import { InfrastructureError } from '../temporal/infrastructure-error';
+import { processIdentity } from '../support/process-identity';
 import type { ServiceRecord } from './record';
 
 /** A log longer than this is moved to `<name>.log.1` when its process starts anew. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { productVersion } from '../home/version';
+import { productVersion } from '../support/version';
 
 /**
  * Identifies the code that a background process runs: package version and a digest over the built files' times and

@@ -1,7 +1,7 @@
 import { openSync, closeSync, readSync, statSync } from 'node:fs';
 import { openRuns } from '../home/run-store';
 import type { HomePaths } from '../home/paths';
-import { recordedTeardown } from '../results/recorded';
+import { recordedTeardown } from '../results/scores/recorded';
 import { lastLines } from './background-process';
 import { isRunning, logFile, readRecord } from './record';
 

@@ -1,6 +1,6 @@
-import { encryptionOf } from '../encryption/data-converter';
-import { EncryptionKeyError } from '../encryption/errors';
-import { keyFileVariable, readKeyFile } from '../encryption/key-file';
+import { encryptionOf } from '../temporal/encryption/data-converter';
+import { EncryptionKeyError } from '../temporal/encryption/key-error';
+import { keyFileVariable, readKeyFile } from '../temporal/encryption/key-file';
 import type { Env } from '../temporal/target';
 import type { ServiceRecord } from './record';
 

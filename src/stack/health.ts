@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HomePaths } from '../home/paths';
-import { InfrastructureError } from '../temporal/errors';
+import { InfrastructureError } from '../temporal/infrastructure-error';
 import { lastLines } from './background-process';
 import { databaseAdvice, databaseFault } from './database';
 import { isRunning, logFile, type ServiceName, type ServiceRecord } from './record';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { proxySettings } from '../lepton/dispatcher';
-import { extraAuthorities } from './environment';
+import { extraAuthorities } from './background-env';
 import type { Env } from '../temporal/target';
 
 /**

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlatformRef } from '../contract/plan';
-import { storeCredentials } from '../home/credentials';
+import { storeCredentials } from '../lepton/stored-credentials';
 import type { HomePaths } from '../home/paths';
 import { adviceOn } from '../lepton/advice';
 import { createLeptonClient } from '../lepton/client';
 import { findCredentials } from '../lepton/credentials';
-import { CredentialsError, LeptonError } from '../lepton/errors';
+import { CredentialsError, LeptonError } from '../lepton/lepton-error';
 import type { PlatformAccess } from '../lepton/types';
-import { InfrastructureError } from '../temporal/errors';
+import { InfrastructureError } from '../temporal/infrastructure-error';
 import type { Env } from '../temporal/target';
 import { localWorkspace } from './services';
 

@@ -2,9 +2,9 @@ import { hostname } from 'node:os';
 import type { Client } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import { runWorkflowId } from '../contract/identity';
-import { indifferent } from '../encryption/unreadable';
-import type { WorkerBuild } from '../temporal/build';
-import { processIdentity } from './process-identity';
+import { indifferent } from '../temporal/encryption/unreadable';
+import type { WorkerBuild } from '../temporal/worker-build';
+import { processIdentity } from '../support/process-identity';
 
 /** A worker's poll lasts about a minute; one that has not polled for longer is gone. */
 const ALIVE_WITHIN_MS = 75_000;

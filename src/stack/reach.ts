@@ -1,6 +1,6 @@
 import type { DataConverter } from '@temporalio/common';
 import type { NativeConnectionOptions } from '@temporalio/worker';
-import { encryptionOf } from '../encryption/data-converter';
+import { encryptionOf } from '../temporal/encryption/data-converter';
 import type { HomePaths } from '../home/paths';
 import { temporalTarget, type Env, type TemporalTarget } from '../temporal/target';
 import { isRunning, readRecord, type ServiceRecord } from './record';

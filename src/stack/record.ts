@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { z } from 'zod';
 import type { HomePaths } from '../home/paths';
-import { readJsonFile, writePrivateJson } from '../home/private-file';
-import { processIdentity } from './process-identity';
+import { readJsonFile, writePrivateJson } from '../support/private-file';
+import { processIdentity } from '../support/process-identity';
 
 /** Background processes of a home. */
 export const serviceNames = ['temporal', 'platform', 'worker', 'codec'] as const;

@@ -1,13 +1,13 @@
 import path from 'node:path';
-import { encryptionOf } from '../encryption/data-converter';
-import { keyFileVariable } from '../encryption/key-file';
+import { encryptionOf } from '../temporal/encryption/data-converter';
+import { keyFileVariable } from '../temporal/encryption/key-file';
 import type { HomePaths } from '../home/paths';
-import { defaultPorts, devServerArguments } from '../temporal/dev-server';
+import { defaultPorts, devServerArguments } from './dev-server';
 import { embeddedEnv, type Env } from '../temporal/target';
 import { startInBackground } from './background-process';
-import { backgroundEnv } from './environment';
+import { backgroundEnv } from './background-env';
 import { networkMark } from './network';
-import { freePort } from './ports';
+import { freePort } from '../support/ports';
 import { isRunning, logFile, readRecord, writeRecord, type ServiceName, type ServiceRecord } from './record';
 
 /** How each background process is started. Called under the stack's lock. */

@@ -1,11 +1,11 @@
 import type { Client } from '@temporalio/client';
-import { encryptionOf } from '../encryption/data-converter';
+import { encryptionOf } from '../temporal/encryption/data-converter';
 import type { HomePaths } from '../home/paths';
 import { checkHome } from '../home/usable';
 import type { Report } from '../provision/once';
 import { connectClient } from '../temporal/connect';
-import { InfrastructureError } from '../temporal/errors';
-import { findServerBinary } from '../temporal/server-binary';
+import { InfrastructureError } from '../temporal/infrastructure-error';
+import { findServerBinary } from './server-binary';
 import { temporalTarget, type Env, type TemporalTarget } from '../temporal/target';
 import { endProcess } from './background-process';
 import { codeVersion } from './code-version';

@@ -1,14 +1,14 @@
 import { openRuns, type StoredRun } from '../home/run-store';
-import { inLanes } from '../home/lanes';
+import { inLanes } from '../support/concurrency';
 import type { HomePaths } from '../home/paths';
 import type { Report } from '../provision/once';
-import { recordedTeardown } from '../results/recorded';
-import { ownerAmong } from '../sweeper/owners';
+import { recordedTeardown } from '../results/scores/recorded';
+import { ownerAmong } from '../cleanup/owners';
 import { connectClient } from '../temporal/connect';
 import type { Env } from '../temporal/target';
 import { endProcess } from './background-process';
 import { refuseLosingTheKey, withKeyMark } from './encryption';
-import { WorkerInUse } from './errors';
+import { WorkerInUse } from './stack-errors';
 import { networkMark } from './network';
 import { isRunning, readRecord, type ServiceName, type ServiceRecord } from './record';
 import { startWorkerService } from './services';

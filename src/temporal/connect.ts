@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { InfrastructureError } from './errors';
+import { InfrastructureError } from './infrastructure-error';
 import { explainFault, isRefusedAccess } from './grpc';
 import { isLoopback, proxyHint } from './proxy';
 

@@ -1,4 +1,4 @@
-import { InfrastructureError } from './errors';
+import { InfrastructureError } from './infrastructure-error';
 
 /** What the gRPC status codes of Temporal's answers mean: nobody else judges them. No imports that cost a command time. */
 

@@ -2,7 +2,7 @@ import type { ConnectionLike } from '@temporalio/client';
 import { homeIdentity } from '../home/home-identity';
 import type { HomePaths } from '../home/paths';
 import { answerWithinMs } from './deadlines';
-import { InfrastructureError } from './errors';
+import { InfrastructureError } from './infrastructure-error';
 
 /**
  * Names the Temporal installation that owns a run: written into everything that runs create, so that a sweeper never

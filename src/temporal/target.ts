@@ -2,7 +2,7 @@ import { loadClientConfigProfile, toClientOptions } from '@temporalio/envconfig'
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import { devNull } from 'node:os';
 import { defaultTaskQueue } from '../contract/identity';
-import { InfrastructureError } from './errors';
+import { InfrastructureError } from './infrastructure-error';
 
 /**
  * Which Temporal this command talks to. `cluster`: one the user runs or rents, named by `TEMPORAL_ADDRESS` or by a

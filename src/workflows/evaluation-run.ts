@@ -14,7 +14,7 @@ import {
   type ChildWorkflowHandle,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { failureTypes } from '../contract/errors';
+import { failureTypes } from '../contract/failure-types';
 import { taskWorkflowId } from '../contract/identity';
 import type { RunHeader, RunInput } from '../contract/inputs';
 import { startJob } from '../contract/messages';
@@ -23,11 +23,11 @@ import type { LeftResource, RunSnapshot, TaskError, TaskSnapshot } from '../cont
 import { outcomeOf, verdictOf } from '../contract/verdict';
 import { insist, untilHeard } from './activity-groups';
 import { evaluationTask } from './evaluation-task';
-import { plainWords } from './details';
+import { plainWords } from '../contract/details';
 import { describeError, snapshotOf } from './failures';
 import { cut, fitRun, leftText } from './fitting';
 import { guardRun, whyInterrupted, type Interruption } from './guards';
-import { newsOfTask } from './news';
+import { newsOfTask } from './signal-budget';
 import { RunProgress } from './run-progress';
 import { StartWindow } from './start-window';
 import { endSpan, now } from './task-progress';

@@ -5,10 +5,10 @@ import {
   setHandler,
   setWorkflowOptions,
 } from '@temporalio/workflow';
-import { failureTypes } from '../contract/errors';
+import { failureTypes } from '../contract/failure-types';
 import type { FetchedResults, TaskInput } from '../contract/inputs';
 import { startJob } from '../contract/messages';
-import { masked } from '../contract/secret-url';
+import { masked } from '../secrets/secret-url';
 import type { TaskSnapshot } from '../contract/state';
 import { awaitOpen } from './endpoint-watch';
 import { judge, type Verdict } from './failures';

@@ -1,5 +1,5 @@
 import { ActivityFailure, ApplicationFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
-import { failureTypes } from '../contract/errors';
+import { failureTypes } from '../contract/failure-types';
 import type { TaskError, TaskOutcome, TaskSnapshot } from '../contract/state';
 
 export interface Verdict {

@@ -1,6 +1,6 @@
 import { condition, sleep } from '@temporalio/workflow';
 import { costAt, msUntilLimit, ratePerHour } from '../contract/cost';
-import { failureTypes } from '../contract/errors';
+import { failureTypes } from '../contract/failure-types';
 import type { RunHeader } from '../contract/inputs';
 import type { BudgetPlan } from '../contract/plan';
 import type { TaskError, TaskSnapshot } from '../contract/state';

@@ -11,7 +11,7 @@ import {
   type TaskSnapshot,
 } from '../contract/state';
 import { verdictOf, type Verdict } from '../contract/verdict';
-import { runDetails } from './details';
+import { runDetails } from '../contract/details';
 import { fitRun } from './fitting';
 import { now } from './task-progress';
 

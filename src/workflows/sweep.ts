@@ -1,7 +1,7 @@
 import { setCurrentDetails, setWorkflowOptions } from '@temporalio/workflow';
 import type { PlatformRef } from '../contract/plan';
 import { haul } from './activity-groups';
-import { cell } from './details';
+import { cell } from '../contract/details';
 
 /** Bound on one sweep, below the schedule's interval: results of terminated runs may have to come home; the next goes on. */
 const sweepSeconds = 540;

@@ -10,9 +10,9 @@ import {
 import type { TaskInput } from '../contract/inputs';
 import { endpointReady, observed, taskChanged, taskStatus } from '../contract/messages';
 import { pendingTask, type TaskPhase, type TaskSnapshot, type Usage } from '../contract/state';
-import { taskDetails } from './details';
+import { taskDetails } from '../contract/details';
 import { cut } from './fitting';
-import { isWorthTelling, newsForPhases } from './news';
+import { isWorthTelling, newsForPhases } from './signal-budget';
 
 /** Phases in which something is looked at again and again. */
 const observedPhases: readonly TaskPhase[] = ['awaiting ready', 'ready', 'running job'];

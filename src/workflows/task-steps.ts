@@ -1,5 +1,5 @@
 import { ApplicationFailure, isCancellation, patched } from '@temporalio/workflow';
-import { failureTypes } from '../contract/errors';
+import { failureTypes } from '../contract/failure-types';
 import type { Owner, TaskInput } from '../contract/inputs';
 import type { EndpointPlan } from '../contract/plan';
 import { ask, changeUntilHeard, poll } from './activity-groups';

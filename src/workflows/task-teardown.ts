@@ -1,5 +1,5 @@
 import { patched, sleep } from '@temporalio/workflow';
-import { failureTypes } from '../contract/errors';
+import { failureTypes } from '../contract/failure-types';
 import type { FetchedResults, Owner, TaskInput } from '../contract/inputs';
 import { keptByWish, type KeptStorage, type LeftResource, type TaskError } from '../contract/state';
 import { atLeisure, briefly, haul, insist, untilHeard } from './activity-groups';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LeptonError } from '../../src/lepton/errors';
+import { LeptonError } from '../../src/lepton/lepton-error';
 
 const withinMs = 30_000;
 

@@ -10,7 +10,7 @@ import {
 import { cp } from 'node:fs/promises';
 import path from 'node:path';
 import { createActivities } from '../../src/activities';
-import { createWorkerDependencies } from '../../src/activities/worker-dependencies';
+import { createWorkerDependencies } from '../../src/worker/worker-dependencies';
 import { homePaths, type HomePaths } from '../../src/home/paths';
 import type { PlatformAccess } from '../../src/lepton/types';
 import { originOf } from '../../src/temporal/origin';

@@ -1,6 +1,6 @@
 import type { PlatformRef } from '../../src/contract/plan';
 import { homePaths } from '../../src/home/paths';
-import { sweep } from '../../src/sweeper/sweep';
+import { sweep } from '../../src/cleanup/sweep';
 import path from 'node:path';
 import { only } from './inspect';
 import type { Surroundings } from './surroundings';

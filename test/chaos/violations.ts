@@ -1,4 +1,4 @@
-import { failureTypes } from '../../src/contract/errors';
+import { failureTypes } from '../../src/contract/failure-types';
 import type { ChaosCase } from './cases';
 import { commandRules } from './command-rules';
 import type { Course } from './courses';

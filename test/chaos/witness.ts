@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunPlan } from '../../src/contract/plan';
 import type { LeptonClient } from '../../src/lepton/types';
-import { readRemoteTree } from '../../src/results/remote-tree';
+import { readRemoteTree } from '../../src/results/transfer/remote-tree';
 import type { Answer, Forwarded, Gateway } from './gateway';
 
 /** What was seen at the platform's border, of which nobody can tell when a run is over. */

@@ -1,6 +1,6 @@
 /** The same inputs composed by the real Hydra/OmegaConf and by us. */
 import fc from 'fast-check';
-import { presetsFolder } from '../../src/config/compose/sources';
+import { presetsFolder } from '../../src/config/hydra/compose/sources';
 import { acceptedOnlyByUs, composedAlike, refusedByBoth, refusedOnlyByUs } from './hydra/cases';
 import { configs, overrideLists, yamlScalars } from './hydra/generated';
 import { composeOurs, sorted } from './hydra/ours';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { eventually, stateOf, testPlatform, type TestPlatform } from '../platform/harness';
+import { eventually, stateOf, testPlatform, type TestPlatform } from '../local-platform/harness';
 import { createArguments, lepFor, lepPlan, lepVersions, logWasAskedFor, type Lep, type LepVersion } from './lep';
 
 /** Every command of the recorded traffic of the real clients, in both versions, in the classic dialect. */

@@ -1,4 +1,4 @@
-import { eventually, stateOf, testPlatform, type TestPlatform } from '../platform/harness';
+import { eventually, stateOf, testPlatform, type TestPlatform } from '../local-platform/harness';
 import { lepFor, lepPlan, lepVersions, type Lep, type LepVersion } from './lep';
 
 /** What the real clients know of states, pages, names and mounts, and what the platform refuses for them. */

@@ -1,4 +1,4 @@
-import { eventually, stateOf, testPlatform, type TestPlatform } from '../platform/harness';
+import { eventually, stateOf, testPlatform, type TestPlatform } from '../local-platform/harness';
 import { createArguments, lepFor, lepPlan, logWasAskedFor, type Lep, type LepVersion } from './lep';
 
 /** With `features.enable_new_deployment_api` on, which only 0.47.1 knows. */

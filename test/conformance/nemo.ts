@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
 import { stringify } from 'yaml';
-import type { TestPlatform } from '../platform/harness';
+import type { TestPlatform } from '../local-platform/harness';
 import { pythonEnvironment } from './lep';
 
 /** The launcher as it is published, with the newest client of the service that its job path can import. */

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { endUnit, launchUnit, prepareUnit } from '../../src/platform/runtimes/process/unit';
+import { endUnit, launchUnit, prepareUnit } from '../../src/local-platform/runtimes/process/unit';
 import { testHome } from '../support/command';
 
 test('down --force names what the local platform still runs, until it is over', async () => {

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'yaml';
-import { readJsonFile } from '../../src/home/private-file';
+import { readJsonFile } from '../../src/support/private-file';
 import { createLeptonClient } from '../../src/lepton/client';
 import type { PlatformAccess } from '../../src/lepton/types';
-import { readSampleCounts } from '../../src/results/samples';
+import { readSampleCounts } from '../../src/results/scores/samples';
 import { testHome, type Finished, type TestHome } from '../support/command';
 import { emptyInventory } from '../support/simulated';
 

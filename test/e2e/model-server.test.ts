@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { provisionHarness } from '../../src/harness/environment';
-import { provisionTokenizer } from '../../src/harness/tokenizer';
+import { provisionHarness } from '../../src/local-platform/harness/provision-harness';
+import { provisionTokenizer } from '../../src/local-platform/harness/tokenizer';
 import { homePaths } from '../../src/home/paths';
-import { builtInWeights } from '../../src/model-server/weights';
-import { provisionModelServer } from '../../src/provision/model-server';
+import { builtInWeights } from '../../src/local-platform/model-server/weights';
+import { provisionModelServer } from '../../src/local-platform/provision/model-server';
 import { freshFolder, testCache } from '../support/folders';
 
 /** The real model server with the real small model, as a deployment runs it. */

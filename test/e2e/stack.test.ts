@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { serviceNames, readRecord, writeRecord } from '../../src/stack/record';
-import { processIdentity } from '../../src/stack/process-identity';
+import { processIdentity } from '../../src/support/process-identity';
 import { testHome, type TestHome } from '../support/command';
 
 let home: TestHome;

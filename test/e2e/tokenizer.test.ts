@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { provisionHarness } from '../../src/harness/environment';
-import { provisionTokenizer } from '../../src/harness/tokenizer';
+import { provisionHarness } from '../../src/local-platform/harness/provision-harness';
+import { provisionTokenizer } from '../../src/local-platform/harness/tokenizer';
 import { homePaths } from '../../src/home/paths';
 import { freshFolder, testCache } from '../support/folders';
 

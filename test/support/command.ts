@@ -6,7 +6,7 @@ import { homePaths, type HomePaths } from '../../src/home/paths';
 import { readRecord, type ServiceName } from '../../src/stack/record';
 import { stopStack } from '../../src/stack/stop';
 import { connectClient } from '../../src/temporal/connect';
-import { findServerBinary } from '../../src/temporal/server-binary';
+import { findServerBinary } from '../../src/stack/server-binary';
 import { freshFolder, testCache } from './folders';
 import { bareEnvironment, startProgram, type Finished, type Running } from './program';
 import { startSimulated, type SimulatedPlan, type SimulatedPlatform } from './simulated';

@@ -2,8 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HomePaths } from '../../src/home/paths';
-import { createProcessRuntime } from '../../src/platform/runtimes/process';
-import type { JobSpecBody, Runtime, RuntimeHost } from '../../src/platform/runtime';
+import { createProcessRuntime } from '../../src/local-platform/runtimes/process';
+import type { JobSpecBody, Runtime, RuntimeHost } from '../../src/local-platform/runtime';
 
 /** A platform around a process runtime that keeps to `root`, with one secret: `KEY`. */
 export function hostIn(root: string): RuntimeHost {

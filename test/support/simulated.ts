@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import type { HomePaths } from '../../src/home/paths';
-import { startPlatform } from '../../src/platform';
+import { startPlatform } from '../../src/local-platform';
 
 /** A plan file as an object (design §5). */
 export interface SimulatedPlan {

@@ -2,7 +2,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { searchAttributeNames } from '../../src/contract/identity';
 import { homePaths } from '../../src/home/paths';
-import { findServerBinary } from '../../src/temporal/server-binary';
+import { findServerBinary } from '../../src/stack/server-binary';
 import { testCache } from './folders';
 
 /** A real Temporal dev server on a free port, in memory, with our search attributes. End it with `teardown()`. */

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { admitLocally } from '../../src/doctor/admission';
 import { checkLocalRun } from '../../src/doctor/check-local';
 import { checkDisk } from '../../src/doctor/check-machine';
-import { provisionHarness } from '../../src/harness/environment';
+import { provisionHarness } from '../../src/local-platform/harness/provision-harness';
 import { homePaths } from '../../src/home/paths';
 import { freshFolder, testCache } from '../support/folders';
 import { plan as planned, runnable } from './config/configs';

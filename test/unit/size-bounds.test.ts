@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { boundedText, maxMessage } from '../../src/activities/wording';
 import type { LeptonClient, LeptonStorage } from '../../src/lepton/types';
-import { fetchTaskResults } from '../../src/results/fetch';
-import { saveLog } from '../../src/results/logs';
-import { longestText, parseResults } from '../../src/results/parse';
-import { readRemoteTree } from '../../src/results/remote-tree';
-import { cell, plainWords } from '../../src/workflows/details';
+import { fetchTaskResults } from '../../src/results/transfer/fetch';
+import { saveLog } from '../../src/results/logs/logs';
+import { longestText, parseResults } from '../../src/results/scores/parse';
+import { readRemoteTree } from '../../src/results/transfer/remote-tree';
+import { cell, plainWords } from '../../src/contract/details';
 import { freshFolder } from '../support/folders';
 
 /** Each bound at its very edge: what just fits stays whole, one more does not. */

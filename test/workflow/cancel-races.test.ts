@@ -4,7 +4,7 @@ import { invocationVariable, taskVariable } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import type { RunSnapshot, TaskPhase } from '../../src/contract/state';
 import { createLeptonClient } from '../../src/lepton/client';
-import { sweep } from '../../src/sweeper/sweep';
+import { sweep } from '../../src/cleanup/sweep';
 import { creations, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
-import { newsOfTask } from '../../src/workflows/news';
+import { newsOfTask } from '../../src/workflows/signal-budget';
 import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 

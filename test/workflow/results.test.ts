@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { metricsLeftOut, type RunSnapshot } from '../../src/contract/state';
 import { createLeptonClient } from '../../src/lepton/client';
-import { cleanUp } from '../../src/sweeper/cleanup';
+import { cleanUp } from '../../src/cleanup/cleanup';
 import { emptyInventory, startBench, type Bench } from '../support/bench';
 import { runPlan } from '../support/plans';
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ensureSweepSchedule, sweepScheduleId, type SweptPlatform } from '../../src/temporal/sweep-schedule';
+import { ensureSweepSchedule, sweepScheduleId, type SweptPlatform } from '../../src/cleanup/sweep-schedule';
 import { startBench, type Bench } from '../support/bench';
 
 let bench: Bench;

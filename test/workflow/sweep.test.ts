@@ -7,8 +7,8 @@ import { openRuns, storeRun } from '../../src/home/run-store';
 import { createLeptonClient } from '../../src/lepton/client';
 import { renderDeployment } from '../../src/lepton/render';
 import type { LeptonClient } from '../../src/lepton/types';
-import { sweep } from '../../src/sweeper/sweep';
-import { ensureSweepSchedule } from '../../src/temporal/sweep-schedule';
+import { sweep } from '../../src/cleanup/sweep';
+import { ensureSweepSchedule } from '../../src/cleanup/sweep-schedule';
 import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 

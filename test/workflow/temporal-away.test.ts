@@ -5,14 +5,14 @@ import { cancelRun, describeRun, listRuns, resolveInvocation, startRun } from '.
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import { hasLivePoller } from '../../src/stack/pollers';
-import { ownerAmong } from '../../src/sweeper/owners';
-import { cancelTask } from '../../src/temporal/cancel-task';
+import { ownerAmong } from '../../src/cleanup/owners';
+import { cancelTask } from '../../src/runs/cancel-task';
 import { connectClient } from '../../src/temporal/connect';
 import { isOutage } from '../../src/temporal/grpc';
 import { originOf } from '../../src/temporal/origin';
-import { planInHistory } from '../../src/temporal/run-input';
+import { planInHistory } from '../../src/runs/run-input';
 import { ensureSearchAttributes } from '../../src/temporal/search-attributes';
-import { ensureSweepSchedule } from '../../src/temporal/sweep-schedule';
+import { ensureSweepSchedule } from '../../src/cleanup/sweep-schedule';
 import { startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 import { openWire, type Wire } from '../support/wire';

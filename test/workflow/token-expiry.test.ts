@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLeptonClient } from '../../src/lepton/client';
-import { cleanUp } from '../../src/sweeper/cleanup';
+import { cleanUp } from '../../src/cleanup/cleanup';
 import { creations, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 

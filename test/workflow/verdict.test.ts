@@ -3,9 +3,9 @@ import { listRuns } from '../../src/client';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import { wordOf } from '../../src/contract/verdict';
-import { noteGone } from '../../src/home/gone';
+import { noteGone } from '../../src/home/removed-resources';
 import { createLeptonClient } from '../../src/lepton/client';
-import { cleanUp } from '../../src/sweeper/cleanup';
+import { cleanUp } from '../../src/cleanup/cleanup';
 import { creations, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 

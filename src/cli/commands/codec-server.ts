@@ -1,13 +1,13 @@
-import { keyFileVariable } from '../../encryption/key-file';
-import { encryptionOf } from '../../encryption/data-converter';
-import { startCodecServer } from '../../encryption/codec-server';
+import { keyFileVariable } from '../../temporal/encryption/key-file';
+import { encryptionOf } from '../../temporal/encryption/data-converter';
+import { startCodecServer } from '../../stack/codec-server';
 import { webUiOrigins } from '../../temporal/web-ui';
 import { temporalTarget } from '../../temporal/target';
 import { findTemporal } from '../../stack/stack';
 import { listOption, textOption, type CommandBody, type CommandContext } from '../command';
-import { UsageError } from '../errors';
+import { UsageError } from '../usage-error';
 import { done } from '../exit-code';
-import { untilSignalled } from '../interrupts';
+import { untilSignalled } from '../attach/interrupts';
 import { portOf } from '../port-option';
 
 /** `codec-server`: decrypts for Temporal's Web UI until SIGINT or SIGTERM. */

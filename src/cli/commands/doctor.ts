@@ -1,11 +1,11 @@
 import { loadConfig, planRun, type LoadedConfig } from '../../config';
-import { ConfigError, renderProblem } from '../../config/problems';
+import { ConfigError, renderProblem } from '../../config/yaml/problems';
 import type { PlatformRef, RunPlan } from '../../contract/plan';
 import { examine } from '../../doctor/doctor';
 import { findingText, misfit, ok, warn, type Finding } from '../../doctor/finding';
-import { harmlessText } from '../../report/terminal-text';
-import type { Style } from '../../report/style';
-import { CredentialsError } from '../../lepton/errors';
+import { harmlessText } from '../../support/terminal-text';
+import type { Style } from '../render/style';
+import { CredentialsError } from '../../lepton/lepton-error';
 import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
 import type { Env } from '../../temporal/target';
 import { textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';

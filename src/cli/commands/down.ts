@@ -1,16 +1,16 @@
 import { listRuns } from '../../client';
-import { inLanes } from '../../home/lanes';
+import { inLanes } from '../../support/concurrency';
 import { openRuns as storedRuns } from '../../home/run-store';
-import { recordedTeardown } from '../../results/recorded';
-import { ownerAmong } from '../../sweeper/owners';
+import { recordedTeardown } from '../../results/scores/recorded';
+import { ownerAmong } from '../../cleanup/owners';
 import { findTemporal } from '../../stack/stack';
 import { stackStatus } from '../../stack/status';
 import { stopStack } from '../../stack/stop';
-import { runningUnits, type RunningUnit } from '../../platform/runtimes/process/still-running';
+import { runningUnits, type RunningUnit } from '../../local-platform/runtimes/process/still-running';
 import { connectClient } from '../../temporal/connect';
 import { temporalTarget } from '../../temporal/target';
 import { flag, type CommandBody, type CommandContext } from '../command';
-import { UsageError } from '../errors';
+import { UsageError } from '../usage-error';
 import { done } from '../exit-code';
 import { programName } from '../program-name';
 

@@ -1,7 +1,7 @@
 import path from 'node:path';
-import { createKeyFile, keyFileVariable, rotateKeyFile } from '../../encryption/key-file';
+import { createKeyFile, keyFileVariable, rotateKeyFile } from '../../temporal/encryption/key-file';
 import { flag, type CommandBody } from '../command';
-import { UsageError } from '../errors';
+import { UsageError } from '../usage-error';
 import { done } from '../exit-code';
 
 /** `key FILE`: makes a file with an encryption key, or adds a new one to it. */

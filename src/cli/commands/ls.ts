@@ -1,7 +1,7 @@
 import type { CommandBody, CommandContext, CommandInput } from '../command';
 import { textOption } from '../command';
 import { wantsJson } from '../config-input';
-import { UsageError } from '../errors';
+import { UsageError } from '../usage-error';
 import { done, type CommandOutcome } from '../exit-code';
 
 /** `ls [runs]`, `ls tasks`, `ls task NAME`. */
@@ -24,7 +24,7 @@ async function listTheRuns(input: CommandInput, context: CommandContext): Promis
   const [{ listRuns }, { openSession }, { runsTable }] = await Promise.all([
     import('../../client.js'),
     import('../session.js'),
-    import('../../report/overview.js'),
+    import('../render/overview.js'),
   ]);
   const limit = Number(textOption(input, 'limit'));
   if (!Number.isInteger(limit) || limit < 1) throw new UsageError('--limit wants a number of runs.');
@@ -46,7 +46,7 @@ async function listTheTasks(
 ): Promise<CommandOutcome> {
   const [{ listTasks, describeTask, findTask }, { taskTable, taskDetails }] = await Promise.all([
     import('../../config/index.js'),
-    import('../../report/task-catalogue.js'),
+    import('../render/task-catalogue.js'),
   ]);
   if (name === '') throw new UsageError('Say which task: evalsaga ls task NAME');
   const found = name === undefined ? listTasks().filter(fits(filter)) : describeTask(name);

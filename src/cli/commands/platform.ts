@@ -1,10 +1,10 @@
 import path from 'node:path';
-import { startPlatform } from '../../platform';
-import type { Runtime } from '../../platform/runtime';
+import { startPlatform } from '../../local-platform';
+import type { Runtime } from '../../local-platform/runtime';
 import { noStorageApiVariable } from '../../stack/services';
 import { textOption, type CommandBody } from '../command';
 import { done } from '../exit-code';
-import { untilSignalled } from '../interrupts';
+import { untilSignalled } from '../attach/interrupts';
 import { portOf } from '../port-option';
 
 /** The program refuses other words before this is asked. */

@@ -1,11 +1,11 @@
 import { describeRun, resolveInvocation } from '../../client';
 import { storedPlan } from '../../home/run-store';
-import { resultNotes } from '../../report/closing';
-import { runDocument } from '../../report/run-document';
-import { scoresSince } from '../../report/run-status';
-import { scoresCaveats, scoresTable } from '../../report/scores';
-import { verdict } from '../../report/progress-lines';
-import { harmlessLine } from '../../report/terminal-text';
+import { resultNotes } from '../render/closing';
+import { runDocument } from '../render/run-document';
+import { scoresSince } from '../render/run-status';
+import { scoresCaveats, scoresTable } from '../render/scores';
+import { verdict } from '../render/progress-lines';
+import { harmlessLine } from '../../support/terminal-text';
 import type { CommandBody } from '../command';
 import { wantsJson } from '../config-input';
 import { done } from '../exit-code';

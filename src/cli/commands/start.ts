@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import { loadConfig, planRun, renderProblem } from '../../config';
 import type { RunPlan } from '../../contract/plan';
 import { admitOutput } from '../../doctor/check-output';
-import { dryRunDocument } from '../../report/dry-run';
+import { dryRunDocument } from '../render/dry-run';
 import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
 import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
 import { configRequest, wantsJson } from '../config-input';
@@ -31,7 +31,7 @@ export const start: CommandBody = async (input, context) => {
   if (flag(input, 'dryRun')) return dryRun(plan, input, context);
   const secrets = hostSecretValues(hostSecrets, loaded.env);
   // What follows needs Temporal's client, a third of a second that a dry run does without.
-  const { launch } = await import('../launch.js');
+  const { launch } = await import('../attach/launch.js');
   return launch(
     { plan, secrets, choice, configYaml: loaded.yaml, detach: flag(input, 'detach'), json: wantsJson(input) },
     context,

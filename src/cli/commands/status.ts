@@ -1,11 +1,11 @@
 import { describeRun, listRuns, resolveInvocation, stallsOf, type RunDescription, type RunSummary } from '../../client';
 import { checkHome } from '../../home/usable';
 import type { HomePaths } from '../../home/paths';
-import { runsTable, stackTable } from '../../report/overview';
-import { runDocument } from '../../report/run-document';
-import { statusText } from '../../report/run-status';
-import { otherServerText, servesText, servingText, unheardText } from '../../report/serving';
-import { stallText } from '../../report/stalls';
+import { runsTable, stackTable } from '../render/overview';
+import { runDocument } from '../render/run-document';
+import { statusText } from '../render/run-status';
+import { otherServerText, servesText, servingText, unheardText } from '../render/serving';
+import { stallText } from '../render/stalls';
 import { databaseAdvice, databaseFault } from '../../stack/database';
 import { servingOf } from '../../stack/pollers';
 import { isMissing, isRunning, readRecord } from '../../stack/record';

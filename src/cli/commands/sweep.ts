@@ -1,14 +1,14 @@
-import { secretsOfRun } from '../../home/secret-values';
+import { secretsOfRun } from '../../secrets/secret-values';
 import { loadAccess } from '../../lepton/access-store';
 import { createLeptonClient } from '../../lepton/client';
 import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
 import { ensureStack } from '../../stack/stack';
-import { defaultGraceSeconds, sweep as sweepOnce } from '../../sweeper/sweep';
+import { defaultGraceSeconds, sweep as sweepOnce } from '../../cleanup/sweep';
 import { originOf } from '../../temporal/origin';
 import { temporalTarget } from '../../temporal/target';
 import { flag, textOption, type CommandBody } from '../command';
 import { wantsJson } from '../config-input';
-import { UsageError } from '../errors';
+import { UsageError } from '../usage-error';
 import { done } from '../exit-code';
 import { patienceOf } from '../patience';
 import { asCalled } from '../program-name';

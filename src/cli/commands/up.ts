@@ -1,15 +1,15 @@
-import { stackTable } from '../../report/overview';
+import { stackTable } from '../render/overview';
 import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
 import { ensureStack } from '../../stack/stack';
 import { stackStatus } from '../../stack/status';
-import { storeCredentials } from '../../home/credentials';
+import { storeCredentials } from '../../lepton/stored-credentials';
 import { webUiUrl } from '../../temporal/web-ui';
 import { textOption, type CommandBody } from '../command';
 import { wantsJson } from '../config-input';
 import { done } from '../exit-code';
 import { encryptionHint } from '../encryption-hint';
 import { programName } from '../program-name';
-import { keepSwept } from '../sweeping';
+import { keepSwept } from '../attach/sweeping';
 
 /** `up`: starts what is missing, restarts what died, leaves the rest. */
 export const up: CommandBody = async (input, { home, env, output }) => {

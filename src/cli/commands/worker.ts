@@ -1,6 +1,6 @@
-import { encryptionOf } from '../../encryption/data-converter';
+import { encryptionOf } from '../../temporal/encryption/data-converter';
 import { connectClient } from '../../temporal/connect';
-import { buildOf, type WorkerBuild } from '../../temporal/build';
+import { buildOf, type WorkerBuild } from '../../temporal/worker-build';
 import { temporalTarget } from '../../temporal/target';
 import type { CommandBody } from '../command';
 import { done } from '../exit-code';

@@ -1,7 +1,7 @@
 /** The harnesses and tasks of the evaluation images, read once when first asked for. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { nearestNames } from '../nearest';
+import { nearestNames } from '../../support/nearest';
 
 export interface CatalogueHarness {
   readonly name: string;

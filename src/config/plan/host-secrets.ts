@@ -1,9 +1,9 @@
 /** Variables of the launching host that a plan refers to. */
 import type { EnvEntry, RunPlan, SecretRef } from '../../contract/plan';
-import { isUrlSecretVariable } from '../../contract/secret-url';
+import { isUrlSecretVariable } from '../../secrets/secret-url';
 import type { Environment } from '../environment';
-import { urlSecretNames } from '../secret-urls';
-import { scalarsOf } from '../tree';
+import { urlSecretNames } from '../check/secret-urls';
+import { scalarsOf } from '../yaml/tree';
 import type { Report } from './report';
 
 /** Their names, sorted; one that is not set, or empty, is a problem: the run would fail when it asks for it. */

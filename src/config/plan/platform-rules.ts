@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { isOwnVariable, isPlatformVariable } from '../../contract/identity';
 import type { EnvEntry, MountSpec, RunPlan, TaskPlan } from '../../contract/plan';
-import { scalarsOf } from '../tree';
+import { scalarsOf } from '../yaml/tree';
 import type { Report } from './report';
 
 const jobMounts = 'execution.lepton_platform.tasks.mounts';

@@ -1,8 +1,8 @@
 /** Collects problems about values of a loaded config, each with its place. */
-import { ConfigError, placeOf } from '../problems';
-import type { ConfigProblem, Origin } from '../problems';
-import { nearestNodeAt, nodeAt, placeOfNode } from '../tree';
-import type { ConfigNode, Path } from '../tree';
+import { ConfigError, placeOf } from '../yaml/problems';
+import type { ConfigProblem, Origin } from '../yaml/problems';
+import { nearestNodeAt, nodeAt, placeOfNode } from '../yaml/tree';
+import type { ConfigNode, Path } from '../yaml/tree';
 
 export class Report {
   private readonly problems: ConfigProblem[] = [];

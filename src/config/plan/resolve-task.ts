@@ -1,6 +1,6 @@
 /** What a task of the config is: harness, image, kind of endpoint. */
 import { findTask, harnessNamed, listHarnesses } from '../catalogue/catalogue';
-import { ambiguousTask, didYouMean, unknownTask } from '../check-task-names';
+import { ambiguousTask, didYouMean, unknownTask } from '../check/check-task-names';
 import type { CatalogueTask } from '../catalogue/catalogue';
 import type { TaskConfig } from '../schema/evaluation';
 import type { RequestKind } from './existing-url';

@@ -1,8 +1,8 @@
 /** The run config that the evaluator gets: the user's, completed by what the run knows. Pure. */
 import { Leaf, toPlain } from '../schema/fields';
 import type { RawMap, RawValue } from '../schema/fields';
-import { writeYaml } from '../yaml-writer';
-import type { Writable } from '../yaml-writer';
+import { writeYaml } from '../yaml/yaml-writer';
+import type { Writable } from '../yaml/yaml-writer';
 
 export interface RunConfigRequest {
   /** `evaluation.nemo_evaluator_config`, then the task's own, which wins key by key. */

@@ -1,9 +1,9 @@
 /** Building blocks of the schema: they read values as they were written, and say what was found and what is allowed. */
 import { z } from 'zod';
-import { nearestNames } from '../nearest';
-import { pythonText } from '../python-text';
-import { resolvePlain } from '../yaml-scalars';
-import type { ConfigNode, ScalarNode } from '../tree';
+import { nearestNames } from '../../support/nearest';
+import { pythonText } from '../hydra/python-text';
+import { resolvePlain } from '../yaml/yaml-scalars';
+import type { ConfigNode, ScalarNode } from '../yaml/tree';
 
 /** A scalar on its way into the schema: with its text as written and where it came from. `null` and absence stay plain. */
 export class Leaf {

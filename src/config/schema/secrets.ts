@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { isOwnVariable, isPlatformVariable } from '../../contract/identity';
 import type { SecretRef } from '../../contract/plan';
 import { isSecretName, isSurelySecretName } from '../../secrets/names';
-import { assignedKeys, holdsKey, looksLikeToken } from '../secrecy';
+import { assignedKeys, holdsKey, looksLikeToken } from '../../secrets/secrecy';
 import { describe, Leaf, refuse } from './fields';
 import type { RawMap } from './fields';
 

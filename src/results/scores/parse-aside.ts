@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { MalformedResults, parseResults } from '../parse';
+import { MalformedResults, parseResults } from './parse';
 import type { Scores } from './metric';
 import type { ThreadAnswer } from './parse-thread';
 

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { MalformedResults, parseResults } from '../parse';
+import { MalformedResults, parseResults } from './parse';
 import type { Scores } from './metric';
 
 /** What the thread answers. */

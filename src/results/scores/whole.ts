@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { metricsLeftOut, type TaskSnapshot } from '../../contract/state';
-import { inLanes } from '../../home/lanes';
-import { readScores } from '../scores-file';
+import { inLanes } from '../../support/concurrency';
+import { readScores } from './scores-file';
 import { flatMetrics } from './metric';
 
 /** Files read at once. */

@@ -2,11 +2,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { resolveInterpolations } from '../../../src/config/interpolation/resolve';
+import { resolveInterpolations } from '../../../src/config/hydra/interpolation/resolve';
 import { composeConfig } from '../../../src/config/load';
-import { ConfigError, renderProblem } from '../../../src/config/problems';
-import { pythonFloat } from '../../../src/config/python-text';
-import type { ConfigNode } from '../../../src/config/tree';
+import { ConfigError, renderProblem } from '../../../src/config/yaml/problems';
+import { pythonFloat } from '../../../src/config/hydra/python-text';
+import type { ConfigNode } from '../../../src/config/yaml/tree';
 import type { Answer, Encoded, HydraCase } from './reference';
 
 export function composeOurs({ files, overrides, env = {} }: HydraCase): Answer {

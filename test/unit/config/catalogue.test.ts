@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describeTask, listHarnesses, listTasks, loadConfig, planRun, showConfig } from '../../../src/config';
-import { presetsFolder } from '../../../src/config/compose/sources';
+import { presetsFolder } from '../../../src/config/hydra/compose/sources';
 import { deploymentTypes } from '../../../src/config/schema/deployment';
 import { load, runnable } from './configs';
 

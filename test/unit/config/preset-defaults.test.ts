@@ -1,12 +1,12 @@
 /** What a preset says and what the schema does without it are the same. */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { presetsFolder } from '../../../src/config/compose/sources';
+import { presetsFolder } from '../../../src/config/hydra/compose/sources';
 import { configSchema } from '../../../src/config/schema/config';
 import { deploymentTypes } from '../../../src/config/schema/deployment';
 import { toRaw } from '../../../src/config/schema/fields';
-import { nodeAt, scalarsOf, withoutNodeAt, type ConfigNode, type Path } from '../../../src/config/tree';
-import { readYamlMap } from '../../../src/config/yaml-reader';
+import { nodeAt, scalarsOf, withoutNodeAt, type ConfigNode, type Path } from '../../../src/config/yaml/tree';
+import { readYamlMap } from '../../../src/config/yaml/yaml-reader';
 
 /** Where a preset offers what the schema can't: it then says so itself. */
 const offered = [

@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { endpointName, jobName, taskSlug } from '../../../src/config/plan/names';
 import { shellQuote, shellWords } from '../../../src/config/plan/shell-words';
-import { readYamlMap } from '../../../src/config/yaml-reader';
-import { resolvePlain } from '../../../src/config/yaml-scalars';
-import { writeYaml } from '../../../src/config/yaml-writer';
+import { readYamlMap } from '../../../src/config/yaml/yaml-reader';
+import { resolvePlain } from '../../../src/config/yaml/yaml-scalars';
+import { writeYaml } from '../../../src/config/yaml/yaml-writer';
 import { holds } from '../../support/fuzz';
 
 test('what is written as YAML is read back the same', () => {

@@ -6,11 +6,11 @@ import path from 'node:path';
 import { parse } from 'yaml';
 import { planRun, showConfig, type LoadedConfig } from '../../../src/config';
 import type { RunPlan } from '../../../src/contract/plan';
-import { revealed } from '../../../src/contract/secret-url';
+import { revealed } from '../../../src/secrets/secret-url';
 import { checkEndpoint } from '../../../src/doctor/check-endpoint';
 import { renderJob } from '../../../src/lepton/render';
-import { maskKnown } from '../../../src/lepton/masking';
-import { dryRunDocument } from '../../../src/report/dry-run';
+import { maskKnown } from '../../../src/secrets/masking';
+import { dryRunDocument } from '../../../src/cli/render/dry-run';
 import { sendJson, startServer, type SeenRequest, type TestServer } from '../../support/http-server';
 import { against, deploying, invocation, load, problems, scriptOf } from './configs';
 

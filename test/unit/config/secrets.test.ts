@@ -1,6 +1,6 @@
 /** Secrets stay references, wherever a user puts them. */
 import { ConfigError, showConfig } from '../../../src/config';
-import { looksLikeToken, maskOverride, maskTokens } from '../../../src/config/secrecy';
+import { looksLikeToken, maskOverride, maskTokens } from '../../../src/secrets/secrecy';
 import { isSecretName } from '../../../src/secrets/names';
 import { load, plan, problems, runnable } from './configs';
 

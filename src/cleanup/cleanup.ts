@@ -1,0 +1,177 @@
+import { hasStorageApi } from '../results/transfer/task-storage';
+import type { RunPlan } from '../contract/plan';
+import type { KeptStorage, LeftResource } from '../contract/state';
+import type { LeptonClient } from '../lepton/types';
+import { patiently, type Patience } from '../lepton/patience';
+import { findTrace, searchFolder, type JobTrace, type StoragePlace } from './find-storage';
+import { maskSecrets } from '../secrets/masking';
+import type { HomePaths } from '../home/paths';
+import { keepLog, logPlaceOf, type KeptLog } from './keep-log';
+import { findMarked, removeMarked, type MarkedResource } from './marked';
+import { hasStorage } from './run-storage';
+import { accessTo } from './storage-access';
+
+/** Milliseconds that one deletion may take before it counts as failed. */
+const removalTimeoutMs = 300_000;
+
+export interface CleanupRequest {
+  readonly platform: LeptonClient;
+  readonly invocation: string;
+  /** What is known of the run; without it, storage is found through its jobs, also archived ones, or by its name. */
+  readonly plan: RunPlan | undefined;
+  /** The run's folder, where neither a plan nor a search finds it. */
+  readonly storage?: StoragePlace | undefined;
+  /** Of this Temporal installation: marks the jobs that stand in for a missing storage API. */
+  readonly origin: string;
+  /** Absolute folder for results that are not home yet, when the plan does not name one. */
+  readonly outputDir: string;
+  /** Where logs go that the output folder does not take. Default: nowhere; that they are lost is said. */
+  readonly home?: Pick<HomePaths, 'runs' | 'swept'> | undefined;
+  /** Masked in what comes home. */
+  readonly secrets: readonly string[];
+  /** Storage goes without being brought home first. */
+  readonly discard: boolean;
+  /**
+   * Asked before anything is removed, when there is something: `owners` are the Temporal installations whose marks it
+   * carries. Throws when it is not certain that the run is over. Default: the caller is certain.
+   */
+  readonly admit?: ((owners: readonly string[]) => void) | undefined;
+  /** Called before anything is brought home. */
+  readonly onBringHome?: (() => unknown) | undefined;
+  readonly report: (line: string) => void;
+  readonly signal?: AbortSignal | undefined;
+  /** With a platform that fails in passing while results come home, which go on where they were. Default: none. */
+  readonly patience?: Patience | undefined;
+  /** Default: five minutes per deletion. */
+  readonly removalTimeoutMs?: number | undefined;
+}
+
+export interface CleanupReport {
+  readonly removed: readonly (Removed & KeptLog)[];
+  readonly left: readonly LeftResource[];
+  readonly kept: readonly KeptStorage[];
+  /** Why nobody can say from here whether storage is left; `null`: it is known. */
+  readonly unseen: string | null;
+}
+
+type Removed = Pick<LeftResource, 'kind' | 'name'>;
+
+/** Tears down whatever is left of a run: jobs, endpoints, and storage once it is home. Asks only the platform. */
+export async function cleanUp(request: CleanupRequest): Promise<CleanupReport> {
+  const { platform, invocation, plan, signal } = request;
+  const marked = (await findMarked(platform)).filter((resource) => resource.invocation === invocation);
+  // Before they go: they tell where the storage is.
+  const trace = plan ? undefined : await findTrace(platform, invocation);
+  const storage = await findStorage(request, trace);
+  const owners = [...marked, ...(storage.kind === 'there' && trace ? [trace] : [])].map(({ origin }) => origin);
+  if (marked.length > 0 || storage.kind === 'there') request.admit?.([...new Set(owners)]);
+  const outcome = new Outcome(request);
+  const options = { timeoutMs: request.removalTimeoutMs ?? removalTimeoutMs, signal };
+  await Promise.all(
+    marked.map((one) =>
+      outcome.remove(one, async () => {
+        const kept = await keepLogOf(one, request);
+        await removeMarked(platform, one, options);
+        return kept;
+      }),
+    ),
+  );
+  if (storage.kind === 'there') await settleStorage(request, { place: storage.place, trace }, outcome);
+  if (storage.kind === 'unseen') outcome.unseen = storage.reason;
+  return outcome;
+}
+
+class Outcome implements CleanupReport {
+  readonly removed: CleanupReport['removed'][number][] = [];
+  readonly left: LeftResource[] = [];
+  readonly kept: KeptStorage[] = [];
+  unseen: string | null = null;
+
+  constructor(private readonly request: Pick<CleanupRequest, 'report' | 'secrets'>) {}
+
+  async remove({ kind, name }: Removed, work: () => Promise<KeptLog>): Promise<void> {
+    const { report, secrets } = this.request;
+    try {
+      const { log, logLost } = await work();
+      this.removed.push({
+        kind,
+        name,
+        ...(log === undefined ? {} : { log }),
+        ...(logLost === undefined ? {} : { logLost }),
+      });
+      report(`removed ${kind} ${name}`);
+      if (log !== undefined) report(`its log is in ${log}`);
+      if (logLost !== undefined)
+        report(`its log ${log === undefined ? '' : 'to the end '}could not be saved: ${logLost}`);
+    } catch (error) {
+      const reason = maskSecrets((error as Error).message, secrets);
+      this.left.push({ kind, name, reason });
+      report(`could not remove ${kind} ${name}: ${reason}`);
+    }
+  }
+}
+
+/** Whoever discards what is left wants none of it at home. */
+async function keepLogOf(resource: MarkedResource, request: CleanupRequest): Promise<KeptLog> {
+  const { platform, plan, home, outputDir, secrets, discard, signal } = request;
+  if (discard) return {};
+  const root = plan?.outputDir ?? outputDir;
+  const place = logPlaceOf(resource, { plan, home: home ?? { runs: root, swept: root }, outputDir: root });
+  return keepLog(resource, { platform, place, plan, secrets, signal });
+}
+
+type Storage =
+  | { readonly kind: 'there'; readonly place: StoragePlace }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'unseen'; readonly reason: string };
+
+async function findStorage(
+  { platform, invocation, plan, storage }: CleanupRequest,
+  trace: JobTrace | undefined,
+): Promise<Storage> {
+  if (plan) return (await hasStorage(platform, plan)) ? { kind: 'there', place: plan.storage } : { kind: 'none' };
+  const place = storage ?? trace?.storage ?? (await searchFolder(platform, invocation));
+  if (!(await hasStorageApi(platform))) return place ? { kind: 'there', place } : { kind: 'unseen', reason: unseen };
+  if (!place || !(await platform.storage.exists(place.fileSystem, place.path))) return { kind: 'none' };
+  return { kind: 'there', place };
+}
+
+const unseen =
+  "the workspace has no storage API and remembers no job of the run, so a folder that the run left can't be seen from here: run this on the host that started the run, or look on Lepton's own pages for a folder of that id";
+
+async function settleStorage(
+  request: CleanupRequest,
+  { place, trace }: { readonly place: StoragePlace; readonly trace: JobTrace | undefined },
+  outcome: Outcome,
+): Promise<void> {
+  const { invocation, discard } = request;
+  const access = await accessTo(place, { ...request, trace });
+  if (!access) {
+    const reason =
+      "the workspace has no storage API and remembers no job of the run: only the host that started the run can get at it, or Lepton's own pages";
+    outcome.kept.push({ path: place.path, reason, command: `evalsaga cleanup ${invocation}` });
+    return;
+  }
+  if (!discard) request.onBringHome?.();
+  const reason = discard ? undefined : await whyNot(access.bringHome, request);
+  if (reason === undefined)
+    return outcome.remove({ kind: 'storage', name: place.path }, async () => {
+      await access.remove();
+      return {};
+    });
+  outcome.kept.push({ path: place.path, reason, command: `evalsaga cleanup ${invocation} --discard` });
+}
+
+/** Why the folder can't be removed: not all of it came home. `undefined`: it did. */
+async function whyNot(
+  bringHome: () => Promise<void>,
+  { patience = { withinMs: 0 }, secrets, signal }: CleanupRequest,
+): Promise<string | undefined> {
+  try {
+    await patiently(bringHome, { ...patience, signal });
+    return undefined;
+  } catch (error) {
+    signal?.throwIfAborted();
+    return maskSecrets((error as Error).message, secrets);
+  }
+}

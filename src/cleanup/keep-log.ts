@@ -1,0 +1,151 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { hostSecretsOf } from '../config/plan/host-secrets';
+import type { EnvEntry, RunPlan, TaskPlan } from '../contract/plan';
+import { secretsOfEnv, secretsOfReferences } from '../secrets/secret-values';
+import type { HomePaths } from '../home/paths';
+import { maskSecrets } from '../secrets/masking';
+import type { LeptonClient, WireEnv } from '../lepton/types';
+import { saveDeploymentLogs, saveJobLogs, type LogBudget } from '../results/logs/replica-logs';
+import { within } from '../support/within';
+import type { MarkedResource } from './marked';
+
+/** What became of the log of something that is about to be deleted. Neither: there was none. */
+export interface KeptLog {
+  /** Absolute path. */
+  readonly log?: string;
+  readonly logLost?: string;
+}
+
+/** A log never holds up a deletion for long: what is deleted here may cost money by the minute. */
+const budget: LogBudget = { logMs: 8_000, timesMs: 3_000, quietMs: 3_000 };
+/** Milliseconds for all questions about one log together. */
+const longestMs = 20_000;
+
+export interface KeepLogRequest {
+  readonly platform: LeptonClient;
+  readonly place: LogPlace;
+  /** Masked in the log, and in what is said of it. */
+  readonly secrets: readonly string[];
+  /** Of the run, where it is known here: tells which of a resource's variables hold secrets. */
+  readonly plan: RunPlan | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface LogPlace {
+  readonly target: string;
+  /** Where to when the target can't be written. */
+  readonly fallback: string;
+}
+
+/** With the run's results where this host is its home; else in the home of whoever removes it. Pure. */
+export function logPlaceOf(
+  { kind, name, index, invocation }: Pick<MarkedResource, 'kind' | 'name' | 'index' | 'invocation'>,
+  { plan, home, outputDir }: PlaceOptions,
+): LogPlace {
+  const task = plan?.tasks.find((candidate) => candidate.index === index);
+  const file = task && isOf(task, name) ? `${kind}.log` : `${fileName(name)}.log`;
+  const folder = task?.folder ?? '.';
+  const fallback = path.join(plan ? home.runs : home.swept, invocation, 'logs', folder, file);
+  const root = outputDir ?? plan?.outputDir;
+  return { target: root === undefined ? fallback : path.join(root, folder, 'logs', file), fallback };
+}
+
+export interface PlaceOptions {
+  /** Of a run that was started on this host, or whose results come here. */
+  readonly plan: RunPlan | undefined;
+  readonly home: Pick<HomePaths, 'runs' | 'swept'>;
+  /** Where results go that are brought home now; default: as planned. */
+  readonly outputDir?: string | undefined;
+}
+
+/** Saves its log before it is deleted. Rejects only when the signal aborts. */
+export async function keepLog(resource: MarkedResource, request: KeepLogRequest): Promise<KeptLog> {
+  const { place, signal } = request;
+  let secrets = request.secrets;
+  try {
+    await within({ ms: longestMs, signal }, async (bounded) => {
+      const found = await find(resource, request, bounded);
+      if (!found) return;
+      secrets = [...secrets, ...secretsIn(found.spec, request.plan)];
+      await found.save({ client: request.platform, signal: bounded, secrets, budget, ...place });
+    });
+  } catch (error) {
+    signal?.throwIfAborted();
+    return { ...(await savedIn(place)), logLost: maskSecrets((error as Error).message, secrets) };
+  }
+  return savedIn(place);
+}
+
+type Save = (saving: Parameters<typeof saveJobLogs>[0]) => Promise<unknown>;
+
+async function find(
+  { kind, id, name }: MarkedResource,
+  { platform }: KeepLogRequest,
+  signal: AbortSignal,
+): Promise<{ readonly spec: WireSpec; readonly save: Save } | undefined> {
+  switch (kind) {
+    case 'endpoint': {
+      const deployment = await platform.getDeployment(id, { signal });
+      if (!deployment) return undefined;
+      const metadata = { ...deployment.metadata, name: id };
+      return { spec: deployment.spec, save: (saving) => saveDeploymentLogs(saving, { metadata }) };
+    }
+    case 'job': {
+      const job = await platform.getJob(id, { signal, name });
+      return { spec: job?.spec ?? {}, save: (saving) => saveJobLogs(saving, { id, job }) };
+    }
+  }
+}
+
+interface WireSpec {
+  readonly envs?: readonly WireEnv[] | undefined;
+  readonly [key: string]: unknown;
+}
+
+/** The run's secrets as the platform was given them: another home's run has them nowhere else here. */
+function secretsIn(spec: WireSpec, plan: RunPlan | undefined): string[] {
+  const given = Object.fromEntries(
+    (spec.envs ?? []).filter(({ name }) => !name.startsWith('EVALSAGA_')).map(({ name, value }) => [name, value]),
+  );
+  const tokens = (spec['api_tokens'] ?? []) as readonly { readonly value?: string }[];
+  return [
+    ...secretsOfEnv(given),
+    ...secretsOfReferences(plan ? referencesAmong(given, plan) : withoutPaths(given)),
+    ...tokens.flatMap(({ value }) => (value === undefined ? [] : [value])),
+  ];
+}
+
+type Values = Readonly<Record<string, string | undefined>>;
+
+function referencesAmong(given: Values, plan: RunPlan): Values {
+  const entries: readonly EnvEntry[] = [
+    ...(plan.endpoint.kind === 'dedicated' ? plan.endpoint.spec.envs : []),
+    ...plan.tasks.flatMap(({ job }) => job.envs),
+  ];
+  const names = new Set([
+    ...hostSecretsOf(plan),
+    ...entries.filter((entry) => 'secret' in entry).map(({ name }) => name),
+  ]);
+  return Object.fromEntries(Object.entries(given).filter(([name]) => names.has(name)));
+}
+
+/** Of a run of which nothing is known, all that may be a secret counts as one. */
+const withoutPaths = (given: Values): Values =>
+  Object.fromEntries(Object.entries(given).filter(([, value = '']) => !value.startsWith('/')));
+
+async function savedIn({ target, fallback }: LogPlace): Promise<Pick<KeptLog, 'log'>> {
+  for (const file of [target, fallback]) {
+    const size = await stat(file).then(
+      (found) => found.size,
+      () => 0,
+    );
+    if (size > 0) return { log: file };
+  }
+  return {};
+}
+
+/** The one that the plan names: only that has the place which people look at. */
+const isOf = ({ endpointName, jobName }: TaskPlan, name: string): boolean => name === endpointName || name === jobName;
+
+const fileName = (name: string): string => name.replace(/[^A-Za-z0-9._-]/g, '-');

@@ -1,0 +1,54 @@
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { indifferent } from '../temporal/encryption/unreadable';
+import { inLanes } from '../support/concurrency';
+import { answerWithinMs } from '../temporal/deadlines';
+import { runWorkflowId, taskWorkflowId } from '../contract/identity';
+import type { OwnerState } from './orphans';
+
+/** Asks Temporal about the owners of resources. Any doubt (Temporal unreachable) rejects: nothing is swept then. */
+export interface Owners {
+  /** Of what belongs to a run and any of these tasks: while the run lives, one question tells. */
+  of(invocation: string, indices: readonly number[]): Promise<OwnerState>;
+}
+
+/** Questions to Temporal at once. */
+const lanes = 20;
+
+/** No workflow is asked about twice: the tasks of a run have one run, and a task's endpoint and job one task. */
+export function ownersOf(client: Client): Owners {
+  const known = new Map<string, Promise<Closed>>();
+  const ask = (workflowId: string): Promise<Closed> => {
+    const answer = known.get(workflowId) ?? closeTime(client, workflowId);
+    known.set(workflowId, answer);
+    return answer;
+  };
+  return {
+    async of(invocation, indices) {
+      const run = await ask(runWorkflowId(invocation));
+      if (run === 'running') return { kind: 'live' };
+      const tasks = await inLanes(indices, lanes, (index) => ask(taskWorkflowId(invocation, index)));
+      if (tasks.includes('running')) return { kind: 'live' };
+      const closed = [run, ...tasks].filter((state) => typeof state === 'number');
+      return closed.length === 0 ? { kind: 'unknown' } : { kind: 'closed', closedAt: Math.max(...closed) };
+    },
+  };
+}
+
+export const ownerAmong = (client: Client, invocation: string, indices: readonly number[]): Promise<OwnerState> =>
+  ownersOf(client).of(invocation, indices);
+
+/** When it closed, milliseconds since the epoch; `undefined`: Temporal does not know it. */
+type Closed = number | 'running' | undefined;
+
+async function closeTime(client: Client, workflowId: string): Promise<Closed> {
+  try {
+    const handle = indifferent(client).getHandle(workflowId);
+    const deadline = Date.now() + answerWithinMs;
+    const { status, closeTime: closed } = await client.connection.withDeadline(deadline, () => handle.describe());
+    if (status.name === 'RUNNING' || closed === undefined) return 'running';
+    return closed.getTime();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}

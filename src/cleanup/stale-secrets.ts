@@ -1,0 +1,52 @@
+import type { Client } from '@temporalio/client';
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { RunPlan } from '../contract/plan';
+import { mayComeHome } from '../contract/state';
+import type { HomePaths } from '../home/paths';
+import { forgetSecrets, isStorageGone, storedPlan } from '../home/run-store';
+import { recordedTeardown } from '../results/scores/recorded';
+import { describeRun, terminated } from '../runs/describe';
+import { ownerAmong } from './owners';
+
+/**
+ * A run's last activity removes the values of its host variables. One that was terminated has no last activity, and where
+ * storage stayed they are still needed, to be masked in what comes home from it: the file is found here when neither the run
+ * nor any of its tasks lives any more, and its storage is accounted for.
+ */
+
+/** Milliseconds after which a file goes in any case: nobody came for the storage, or another Temporal server knows the run. */
+const longestMs = 30 * 86_400_000;
+
+/** Removes secrets that no run needs any more; the invocations they were of. Rejects when Temporal can't be asked. */
+export async function forgetStaleSecrets(client: Client, home: HomePaths): Promise<string[]> {
+  const names = await readdir(home.secrets).catch(() => []);
+  const forgotten: string[] = [];
+  for (const name of names) {
+    const invocation = /^([0-9a-f]{16})\.json$/.exec(name)?.[1];
+    if (invocation === undefined || !(await isStale(client, home, invocation))) continue;
+    await forgetSecrets(home, invocation);
+    forgotten.push(invocation);
+  }
+  return forgotten;
+}
+
+async function isStale(client: Client, home: HomePaths, invocation: string): Promise<boolean> {
+  const plan = await storedPlan(home, invocation);
+  const indices = (plan?.tasks ?? [{ index: 0 }]).map(({ index }) => index);
+  const { kind } = await ownerAmong(client, invocation, indices);
+  if (kind === 'live') return false;
+  if (kind === 'closed' && (!plan || (await isAccountedFor(client, home, plan)))) return true;
+  const { mtimeMs } = await stat(path.join(home.secrets, `${invocation}.json`));
+  return Date.now() - mtimeMs > longestMs;
+}
+
+/** Whether nothing of the run will come home any more: as its record says, wherever that is, or as it ended itself. */
+async function isAccountedFor(client: Client, home: HomePaths, plan: RunPlan): Promise<boolean> {
+  if (await isStorageGone(home, plan.invocation)) return true;
+  const recorded = await recordedTeardown(plan, home);
+  if (recorded) return !mayComeHome(recorded);
+  // Another host may have recorded it, or none could.
+  const { status, failure, snapshot } = await describeRun(client, plan.invocation, home);
+  return status !== 'running' && failure?.type !== terminated && !mayComeHome(snapshot);
+}

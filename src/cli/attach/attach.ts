@@ -1,0 +1,184 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cancelRun, stallsOf, watchRun, type RunDescription } from '../../client';
+import { servingText, unheardText } from '../render/serving';
+import { stallText } from '../render/stalls';
+import { harmlessLine } from '../../support/terminal-text';
+import { describeDeath } from '../../stack/health';
+import { servingOf, type Serving } from '../../stack/pollers';
+import { isMissing, isRunning, readRecord, type ServiceName } from '../../stack/record';
+import { InfrastructureError } from '../../temporal/infrastructure-error';
+import { isOutage } from '../../temporal/grpc';
+import { throughOutages } from '../../temporal/through-outages';
+import type { CommandContext } from '../command';
+import { onInterrupts, type Interrupts } from './interrupts';
+import { createView, type RunView } from './live-view';
+import { programName } from '../program-name';
+import type { Session } from '../session';
+
+export interface Attachment {
+  readonly session: Session;
+  readonly context: CommandContext;
+  readonly invocation: string;
+  /** Where the run's work waits for workers. */
+  readonly taskQueue: string;
+  /** What the first Ctrl-C does: cancel the run, or leave at once (where a cancel was asked for already). */
+  readonly onInterrupt: 'cancel' | 'detach';
+  /** Who listened to Ctrl-C until now; default: nobody did. */
+  readonly interrupts?: Interrupts;
+  /** Ends the wait before the run does, e.g. when the one task of interest is done. */
+  readonly until?: (run: RunDescription) => boolean;
+}
+
+export type Attached = { readonly kind: 'ended'; readonly run: RunDescription } | { readonly kind: 'detached' };
+
+const LOOK_MS = 500;
+
+/** Shows the run until it has ended and all is torn down, or until the user leaves. */
+export async function attach(attachment: Attachment): Promise<Attached> {
+  const { context, onInterrupt } = attachment;
+  const view = createView(context.output);
+  const leaving = new AbortController();
+  const leave = (): void => leaving.abort();
+  const cancel = (): void => {
+    view.say(
+      'cancelling: jobs are stopped, endpoints and storage removed, results so far brought home. Ctrl-C again leaves that to the background.',
+    );
+    cancelUntilHeard({ attachment, view, signal: leaving.signal }).catch((error: unknown) =>
+      view.say(
+        `the cancel did not reach Temporal: ${error instanceof Error ? harmlessLine(error.message) : String(error)}`,
+      ),
+    );
+  };
+  const presses = { first: onInterrupt === 'cancel' ? cancel : leave, second: leave };
+  const interrupts = attachment.interrupts ?? onInterrupts(presses);
+  attachment.interrupts?.become(presses);
+  const done = new AbortController();
+  const seen: Seen = { run: undefined };
+  const guard = watchBackground({ attachment, view, seen, signal: AbortSignal.any([leaving.signal, done.signal]) });
+  try {
+    const run = await follow(attachment, { view, seen, signal: leaving.signal });
+    return run === undefined ? { kind: 'detached' } : { kind: 'ended', run };
+  } finally {
+    done.abort();
+    interrupts.stop();
+    view.end();
+    await guard;
+  }
+}
+
+/** A cancel that Temporal did not hear is asked for again, until the user leaves: it must not be lost unseen. */
+async function cancelUntilHeard(cancel: { attachment: Attachment; view: RunView; signal: AbortSignal }): Promise<void> {
+  const { attachment, view, signal } = cancel;
+  try {
+    await throughOutages(() => cancelRun(attachment.session.client, attachment.invocation), {
+      withinMs: Infinity,
+      pauseMs: RETRY_MS,
+      onAway: () => view.say('Temporal does not answer; the cancel is asked for again until it does'),
+      signal,
+    });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+/** The last look. */
+interface Seen {
+  run: RunDescription | undefined;
+}
+
+/** Resolves to the last look, or to nothing when the user left. Outlives a Temporal server that is away for a while. */
+async function follow(
+  attachment: Attachment,
+  { view, seen, signal }: { view: RunView; seen: Seen; signal: AbortSignal },
+): Promise<RunDescription | undefined> {
+  const { session, context, invocation, until } = attachment;
+  let lostAt: number | undefined;
+  for (;;) {
+    try {
+      for await (const run of watchRun(session.client, invocation, context.home, { intervalMs: LOOK_MS, signal })) {
+        if (lostAt !== undefined) view.say('Temporal answers again');
+        lostAt = undefined;
+        seen.run = run;
+        view.show(run);
+        if (run.status !== 'running' || until?.(run)) return run;
+      }
+      return undefined;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (!isOutage(error)) throw error;
+      if (lostAt === undefined)
+        view.say(
+          `Temporal does not answer; the run is safe and goes on with it. If it does not come back: ${programName(context.env)} up`,
+        );
+      lostAt ??= Date.now();
+      if (Date.now() - lostAt > PATIENCE_MS) throw lost(attachment, error);
+    }
+    await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+const RETRY_MS = 2_000;
+const PATIENCE_MS = 180_000;
+
+function lost({ context, invocation }: Attachment, cause: unknown): InfrastructureError {
+  const program = programName(context.env);
+  return new InfrastructureError(
+    `Temporal has not answered for ${PATIENCE_MS / 60_000} minutes. The run ${invocation} is safe in it and goes on when it is back: ${program} up, then ${program} status ${invocation}`,
+    { cause },
+  );
+}
+
+const GUARD_MS = 5_000;
+/** Looks for workflows that can't go on cost a question per task: every so many rounds. */
+const STALL_ROUNDS = 6;
+
+interface Watch {
+  readonly attachment: Attachment;
+  readonly view: RunView;
+  readonly seen: Seen;
+  readonly signal: AbortSignal;
+}
+
+/** Says so, once each, when nobody does the run's work or can, or the local platform is gone. */
+async function watchBackground(watch: Watch): Promise<void> {
+  const { attachment, view, signal } = watch;
+  const { home, env } = attachment.context;
+  const told = new Set<ServiceName>();
+  const tell = (name: ServiceName, why: string): void => {
+    if (!told.has(name)) view.say(`${why}\nThe run waits; it goes on with: ${programName(env)} up`);
+    told.add(name);
+  };
+  let stalled: string | undefined;
+  for (let round = 1; ; round += 1) {
+    await sleep(GUARD_MS, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    const [worker, platform] = await Promise.all([readRecord(home, 'worker'), readRecord(home, 'platform')]);
+    if (isMissing(platform)) tell('platform', describeDeath('platform', home));
+    if (isRunning(worker)) told.delete('worker');
+    else if (isMissing(worker)) tell('worker', describeDeath('worker', home));
+    else if ((await serving(attachment)).kind === 'nobody')
+      tell('worker', `Nobody serves task queue "${attachment.taskQueue}".`);
+    if (stalled !== undefined || round % STALL_ROUNDS !== 0) continue;
+    // A dead worker does not answer either, and how to have it back has been said.
+    stalled = await whyStalled(watch, { isWorkerGone: told.has('worker') });
+    if (stalled !== undefined) view.say(stalled);
+  }
+}
+
+/** Where Temporal does not say, it is taken for served. */
+const serving = ({ session, taskQueue, invocation }: Attachment): Promise<Serving> =>
+  servingOf(session.client, { taskQueue, invocation }).catch(() => ({ kind: 'served' }));
+
+/** Workers are there, but none that may carry it on, or can. */
+async function whyStalled(
+  { attachment, seen }: Watch,
+  { isWorkerGone }: { readonly isWorkerGone: boolean },
+): Promise<string | undefined> {
+  const { session, context, invocation, taskQueue } = attachment;
+  const served = await serving(attachment);
+  if (served.kind === 'other builds') return servingText(served, { taskQueue, program: programName(context.env) });
+  const open = seen.run?.snapshot.tasks.filter(({ phase }) => phase !== 'done').map(({ index }) => index);
+  const stalls = await stallsOf(session.client, invocation, open ?? []).catch(() => []);
+  const text = stallText(stalls, { invocation, program: programName(context.env) });
+  return text ?? (seen.run?.isUnheard && !isWorkerGone ? unheardText(programName(context.env)) : undefined);
+}

@@ -1,0 +1,218 @@
+import type { Client } from '@temporalio/client';
+import { describeRun, startRun, type RunDescription } from '../../client';
+import type { RunPlan } from '../../contract/plan';
+import { admitRun } from '../../doctor/admission';
+import { loadPlatformAccess } from '../../lepton/stored-credentials';
+import { createLeptonClient } from '../../lepton/client';
+import type { PlatformAccess } from '../../lepton/types';
+import { closingLines } from '../render/closing';
+import { runVerdict } from '../render/outcome';
+import { runDocument } from '../render/run-document';
+import { scoresTable } from '../render/scores';
+import { admitPlatform, type PlatformChoice } from '../../stack/platform-choice';
+import { withoutSecretsOf } from '../../stack/background-env';
+import { ensureStack, type Stack } from '../../stack/stack';
+import { stackStatus } from '../../stack/status';
+import { originOf } from '../../temporal/origin';
+import { forgetStaleSecrets } from '../../cleanup/stale-secrets';
+import { ensureSearchAttributes } from '../../temporal/search-attributes';
+import { temporalTarget } from '../../temporal/target';
+import { attach } from './attach';
+import type { CommandContext } from '../command';
+import { Interrupted } from '../usage-error';
+import { done, type CommandOutcome } from '../exit-code';
+import { onInterrupts, type Interrupts } from './interrupts';
+import { encryptionHint } from '../encryption-hint';
+import { programName } from '../program-name';
+import { runUrl, type Session } from '../session';
+import { keepSwept } from './sweeping';
+
+export interface Launch {
+  readonly plan: RunPlan;
+  /** Values of the host variables that the plan references. */
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly choice: PlatformChoice;
+  readonly configYaml: string;
+  readonly detach: boolean;
+  readonly json: boolean;
+}
+
+/** Brings up what is missing, starts the run, and stays with it until it has ended, unless the user leaves. */
+export async function launch(launch: Launch, context: CommandContext): Promise<CommandOutcome> {
+  const { choice } = launch;
+  context.output.note(`platform: ${choice.statement}`);
+  const leaving = new AbortController();
+  const leave = (): void => leaving.abort(new Interrupted('Interrupted; nothing was created.'));
+  const interrupts = onInterrupts({ first: leave, second: () => process.exit(130) });
+  try {
+    const stack = await prepare(launch, context, leaving.signal);
+    const runId = await begin({ launch, stack, interrupts, signal: leaving.signal }, context);
+    return await stay({ launch, stack, interrupts, runId }, context);
+  } finally {
+    interrupts.stop();
+  }
+}
+
+/** All that is needed, before anything is created: Ctrl-C leaves nothing behind but background processes. */
+async function prepare(
+  { plan, choice, secrets }: Launch,
+  context: CommandContext,
+  signal: AbortSignal,
+): Promise<Stack & { readonly searchAttributes: boolean }> {
+  const { home, output } = context;
+  const env = withoutSecretsOf(context.env, secrets);
+  const report = (line: string): void => output.note(output.style.dim(line));
+  if (choice.access) {
+    await admitPlatform(choice, home, { env, report, signal });
+    await admit(plan, choice, choice.access, context);
+  }
+  signal.throwIfAborted();
+  const localPlatform = choice.ref.kind === 'local';
+  const stack = await ensureStack({ home, env, localPlatform, report, signal });
+  const attributes = await ensureSearchAttributes(stack.client);
+  if (!attributes.usable) output.warn(attributes.warning);
+  const local = localPlatform ? await loadPlatformAccess(home, choice.ref) : undefined;
+  if (local) await admit(plan, choice, local, context);
+  signal.throwIfAborted();
+  await keepSwept(stack, choice.ref, context);
+  return { ...stack, searchAttributes: attributes.usable };
+}
+
+interface Begun {
+  readonly launch: Launch;
+  readonly stack: Stack & { readonly searchAttributes: boolean };
+  readonly interrupts: Interrupts;
+}
+
+/** From here on the run may exist, so that a Ctrl-C has to cancel it, once it is known to. Resolves to Temporal's id of it. */
+async function begin(
+  { launch, stack, interrupts, signal }: Begun & { readonly signal: AbortSignal },
+  { home, env, output }: CommandContext,
+): Promise<string> {
+  const { plan, secrets, configYaml } = launch;
+  const { client, taskQueue, homeQueue } = stack;
+  const origin = await originOf({ ...clientOf(client), home, embedded: temporalTarget(env).kind === 'embedded' });
+  signal.throwIfAborted();
+  const { invocation } = plan;
+  interrupts.become({
+    first: () => output.note(`run ${invocation} is just beginning; it is cancelled as soon as it has`),
+    second: () => {
+      const program = programName(env);
+      output.note(`Run ${invocation} may have begun: ${program} status ${invocation}, ${program} cancel ${invocation}`);
+      process.exit(130);
+    },
+  });
+  const { runId } = await startRun(client, {
+    plan,
+    taskQueue,
+    homeQueue,
+    hostSecrets: secrets,
+    configYaml,
+    home,
+    origin,
+    searchAttributes: stack.searchAttributes,
+    isEncrypted: stack.temporal.isEncrypted,
+  });
+  return runId;
+}
+
+/** The run has begun: stays with it, or leaves it to itself where that was asked for. */
+async function stay(
+  { launch, stack, interrupts, runId }: Begun & { readonly runId: string },
+  context: CommandContext,
+): Promise<CommandOutcome> {
+  const { plan, detach, json } = launch;
+  const { invocation } = plan;
+  await announce(plan, { session: stack, runId }, context);
+  if (detach && !interrupts.pressed()) {
+    if (json)
+      context.output.json(
+        runDocument(await describeRun(stack.client, invocation, context.home), runUrl(stack, invocation)),
+      );
+    return done;
+  }
+  const { taskQueue } = stack;
+  const attached = await attach({
+    session: stack,
+    context,
+    invocation,
+    taskQueue,
+    onInterrupt: 'cancel',
+    interrupts,
+  });
+  if (attached.kind === 'detached') return sayDetached(plan, context);
+  // The run has done so itself, unless another host recorded its end.
+  await forgetStaleSecrets(stack.client, context.home).catch(() => undefined);
+  return conclude({ run: attached.run, plan, session: stack, context, json });
+}
+
+const clientOf = ({ connection, options: { namespace } }: Client) => ({ connection, namespace });
+
+/** Refuses a run whose workspace lacks what it names, before anything is created. */
+async function admit(
+  plan: RunPlan,
+  { ref, expiresAt }: PlatformChoice,
+  access: PlatformAccess,
+  { output }: CommandContext,
+): Promise<void> {
+  const client = createLeptonClient(access);
+  const warnings = await admitRun({ plan, client, access, expiresAt, binding: ref.kind === 'lepton' });
+  for (const warning of warnings) output.warn(warning);
+}
+
+async function announce(
+  { invocation }: RunPlan,
+  { session, runId }: { readonly session: Session; readonly runId: string },
+  { output, env, home }: CommandContext,
+): Promise<void> {
+  const program = programName(env);
+  const url = runUrl(session, invocation, runId);
+  const encrypted = encryptionHint({ temporal: session.temporal, services: await stackStatus(home), program });
+  output.note(
+    [
+      `run ${output.style.strong(invocation)} started; it goes on whatever becomes of this command`,
+      ...(url === null ? [] : [`  Web UI:  ${url}`]),
+      ...(encrypted === undefined ? [] : [`  ${encrypted}`]),
+      `  status:  ${program} status ${invocation}`,
+      `  logs:    ${program} logs ${invocation} -f`,
+      `  cancel:  ${program} cancel ${invocation}`,
+    ].join('\n'),
+  );
+}
+
+function sayDetached({ invocation }: RunPlan, { output, env }: CommandContext): CommandOutcome {
+  const program = programName(env);
+  output.note(
+    `Detached. The run goes on in the background, teardown too if it was cancelled. Look at it with: ${program} status ${invocation}`,
+  );
+  return { kind: 'detached' };
+}
+
+/** The end: scores to stdout, the rest to stderr, and the verdict. */
+function conclude(end: {
+  run: RunDescription;
+  plan: Pick<RunPlan, 'outputDir'>;
+  session: Session;
+  context: CommandContext;
+  json: boolean;
+}): CommandOutcome {
+  const { run, plan, session, context, json } = end;
+  const { output, env } = context;
+  const verdict = runVerdict(run);
+  const { invocation } = run.snapshot;
+  if (json) output.json(runDocument(run, runUrl(session, invocation, run.runId)));
+  else {
+    const scores = scoresTable({ ...run.snapshot, samplings: run.about?.samplings }, output.answerWidth());
+    if (scores !== '') output.answer(scores);
+  }
+  const closing = {
+    run,
+    verdict,
+    outputDir: plan.outputDir,
+    program: programName(env),
+    now: Date.now(),
+    style: output.style,
+  };
+  output.note(closingLines(closing).join('\n'));
+  return { kind: 'run', verdict };
+}

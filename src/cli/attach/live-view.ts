@@ -1,0 +1,76 @@
+import { createLogUpdate } from 'log-update';
+import type { RunDescription } from '../../client';
+import type { RunSnapshot } from '../../contract/state';
+import { costLine } from '../render/cost';
+import { clock } from '../render/elapsed';
+import { progressLines } from '../render/progress-lines';
+import { linesBelow, runTable } from '../render/run-table';
+import type { Output } from '../output';
+
+/** Shows a run as it goes on. */
+export interface RunView {
+  show(run: RunDescription): void;
+  /** A line that stays, whatever is drawn. */
+  say(line: string): void;
+  /** Leaves the last state on the screen. */
+  end(): void;
+}
+
+/** A table that is drawn over and over on a terminal; one line per change elsewhere. */
+export function createView(output: Output): RunView {
+  return output.isLive ? tableView(output) : lineView(output);
+}
+
+function lineView(output: Output): RunView {
+  let before: RunSnapshot | undefined;
+  const say = (line: string): void => output.note(`${clock(Date.now())} ${line}`);
+  return {
+    say,
+    show({ snapshot }) {
+      for (const line of progressLines(before, snapshot)) say(line);
+      before = snapshot;
+    },
+    end: () => undefined,
+  };
+}
+
+const REDRAW_MS = 1_000;
+
+function tableView(output: Output): RunView {
+  const draw = createLogUpdate(process.stderr);
+  let current: RunDescription | undefined;
+  const redraw = (): void => {
+    if (!current) return;
+    const { snapshot } = current;
+    const maxRows = Math.max(3, output.height() - 8 - linesBelow(output.width()));
+    const table = runTable({ snapshot, now: Date.now(), width: output.width(), maxRows, style: output.style });
+    draw(`${table}\n${footer(current)}`);
+  };
+  const timer = setInterval(redraw, REDRAW_MS);
+  timer.unref();
+  return {
+    show(run) {
+      current = run;
+      redraw();
+    },
+    say(line) {
+      draw.clear();
+      output.note(line);
+      redraw();
+    },
+    end() {
+      clearInterval(timer);
+      redraw();
+      draw.done();
+    },
+  };
+}
+
+function footer({ status, cancelRequested, snapshot }: RunDescription): string {
+  const hint = cancelRequested ? 'cancelling; Ctrl-C leaves it to the background' : 'Ctrl-C cancels and tears down';
+  const [cost] = costLine(snapshot, Date.now());
+  const soFar = cost === undefined ? '' : `\n${cost}`;
+  return status === 'running'
+    ? `run ${snapshot.invocation}: ${snapshot.phase} (${hint})${soFar}`
+    : `run ${snapshot.invocation}: ${status}${soFar}`;
+}

@@ -1,0 +1,130 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { RunPlan, TaskPlan } from '../../contract/plan';
+import { isMarkedWith } from '../../lepton/render';
+import type { Job, LeptonClient, LogRange } from '../../lepton/types';
+import { readDeploymentState } from '../../lepton/endpoint-state';
+import { readJobState, stateOf } from '../../lepton/job-state';
+
+/** Where the log of a task's job or endpoint is at this moment. */
+export type LogSource = SavedSource | LiveSource;
+
+export interface SavedSource {
+  readonly kind: 'file';
+  readonly file: string;
+}
+
+export interface LiveSource {
+  readonly kind: 'live';
+  /** `null`: replicas are gone, or not told apart: the log is known by time alone. */
+  readonly replica: string | null;
+  readonly of: LogRange['of'];
+  /** When what writes it was created, milliseconds since the epoch. */
+  readonly createdAt: number | undefined;
+  /** The log from its beginning; with `follow`, as it grows. */
+  open(options: { readonly follow: boolean; readonly signal: AbortSignal }): AsyncIterable<Uint8Array>;
+  /** Whether nothing writes to it any more: its replica is gone, or all has ended. */
+  isOver(): Promise<boolean>;
+  /** Whether the job or endpoint itself has ended: no other replica will follow. */
+  hasEnded(): Promise<boolean>;
+}
+
+export type LogKind = 'job' | 'endpoint';
+
+export interface LogRequest {
+  readonly plan: RunPlan;
+  readonly task: TaskPlan;
+  readonly kind: LogKind;
+  /** Folder with what this host keeps of each run. */
+  readonly runsFolder: string;
+  /** `undefined`: the platform cannot be asked. */
+  readonly client: LeptonClient | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** What was brought home, else what the platform has, archived jobs included; empty when there is no log (yet). */
+export async function logSources(request: LogRequest): Promise<LogSource[]> {
+  const home = await savedLogs(request);
+  return home.length > 0 ? home : liveLogs(request);
+}
+
+/** Folders in which a task's logs may be saved: the second where the first could not be written. */
+export const logFolders = ({ plan, task, runsFolder }: Pick<LogRequest, 'plan' | 'task' | 'runsFolder'>): string[] => [
+  path.join(plan.outputDir, task.folder, 'logs'),
+  path.join(runsFolder, plan.invocation, 'logs', task.folder),
+];
+
+export async function savedLogs(request: Omit<LogRequest, 'client' | 'signal'>): Promise<SavedSource[]> {
+  const own = new RegExp(`^${request.kind}(?:\\.(\\d+))?\\.log$`);
+  for (const folder of logFolders(request)) {
+    const names = await readdir(folder).catch(() => []);
+    const found = names.flatMap((name) => {
+      const match = own.exec(name);
+      return match ? [{ position: Number(match[1] ?? 0), file: path.join(folder, name) }] : [];
+    });
+    if (found.length === 0) continue;
+    return found.sort((a, b) => a.position - b.position).map(({ file }) => ({ kind: 'file', file }));
+  }
+  return [];
+}
+
+async function liveLogs({ plan, task, kind, client, signal }: LogRequest): Promise<LiveSource[]> {
+  if (!client) return [];
+  if (kind === 'endpoint') return task.endpointName === null ? [] : endpointLogs(client, task.endpointName, signal);
+  const marks = { invocation: plan.invocation, index: task.index };
+  for (const mode of ['alive_only', 'alive_and_archive'] as const) {
+    const jobs = await client.listJobs({ name: task.jobName, mode }, { signal });
+    const own = jobs.filter((job) => isMarkedWith(job.spec?.envs, marks) && stateOf(job) !== 'deleted');
+    const sources = await Promise.all(own.map((job) => jobLogs(client, job, signal)));
+    if (own.length > 0) return sources.flat();
+  }
+  return [];
+}
+
+async function jobLogs(client: LeptonClient, job: Job, signal: AbortSignal): Promise<LiveSource[]> {
+  const { id = '', created_at } = job.metadata;
+  const hasEnded = async (): Promise<boolean> => !isUnderWay(await client.getJob(id));
+  const source = (replica: string | null): LiveSource => ({
+    kind: 'live',
+    replica,
+    of: { job: id },
+    createdAt: created_at ?? job.status?.creation_time,
+    open: (options) => (replica === null ? nothing() : client.jobLog(id, replica, options)),
+    isOver: async () => (await hasEnded()) || !(await isListed(client.jobReplicas(id), replica)),
+    hasEnded,
+  });
+  const replicas = await client.jobReplicas(id, { signal });
+  if (replicas.length > 0) return replicas.map((replica) => source(replica.id));
+  // One that waits has no log yet; one that has ended may have outlived its replicas.
+  return isUnderWay(job) ? [] : [source(null)];
+}
+
+const isUnderWay = (job: Job | undefined): boolean => ['pending', 'ending'].includes(readJobState(job).kind);
+
+async function endpointLogs(client: LeptonClient, name: string, signal: AbortSignal): Promise<LiveSource[]> {
+  const deployment = await client.getDeployment(name, { signal });
+  if (deployment === undefined) return [];
+  const hasEnded = async (): Promise<boolean> =>
+    ['failed', 'absent'].includes(readDeploymentState(await client.getDeployment(name)).kind);
+  const source = (replica: string | null): LiveSource => ({
+    kind: 'live',
+    replica,
+    of: { deployment: name },
+    createdAt: deployment.metadata.created_at,
+    open: (options) => (replica === null ? nothing() : client.deploymentLog(name, replica, options)),
+    isOver: async () => (await hasEnded()) || !(await isListed(client.deploymentReplicas(name), replica)),
+    hasEnded,
+  });
+  const replicas = await client.deploymentReplicas(name, { signal });
+  if (replicas.length > 0) return replicas.map(({ id }) => source(id));
+  return readDeploymentState(deployment).kind === 'failed' ? [source(null)] : [];
+}
+
+async function isListed(listing: Promise<readonly { id: string }[]>, replica: string | null): Promise<boolean> {
+  return replica === null || (await listing).some(({ id }) => id === replica);
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- a source is asynchronous by nature
+async function* nothing(): AsyncGenerator<Uint8Array> {
+  yield* [];
+}

@@ -1,0 +1,65 @@
+import type { EndpointPlan, RunPlan } from '../../contract/plan';
+import { masked } from '../../secrets/secret-url';
+import { runConfigIn } from '../../config/plan/read-script';
+import { costEstimate } from './cost';
+import { renderDeployment, renderJob } from '../../lepton/render';
+
+/** What a run would create, as it would go over the wire but for what is known only then; secrets masked. Pure. */
+export function dryRunDocument(plan: RunPlan): object {
+  const { invocation, platform, model, owner, outputDir, startPolicy, onTaskFailure, maxParallelEndpoints } = plan;
+  const cost = costEstimate(plan);
+  return {
+    invocation,
+    platform: platform.kind === 'local' ? 'local' : { workspace: platform.workspace, url: platform.url },
+    model,
+    owner,
+    output_dir: outputDir,
+    execution: {
+      start_policy: startPolicy,
+      on_task_failure: onTaskFailure,
+      max_parallel_endpoints: maxParallelEndpoints,
+      keep_storage: plan.keepStorage,
+    },
+    limits: plan.limits,
+    ...(cost === undefined ? {} : { cost }),
+    storage: plan.storage,
+    ready_means: plan.endpoint.probe,
+    ...(plan.endpoint.kind === 'existing' ? { existing_endpoint: masked(plan.endpoint.url) } : {}),
+    tasks: plan.tasks.map((task) => ({
+      index: task.index,
+      name: task.name,
+      task: task.task,
+      ...(plan.endpoint.kind === 'dedicated'
+        ? {
+            endpoint: {
+              name: task.endpointName,
+              spec: renderDeployment(plan.endpoint.spec, contextOf(plan, task.index, plan.endpoint.spec.nodeGroup)),
+            },
+          }
+        : {}),
+      job: {
+        name: task.jobName,
+        // Within the spec it is data that nobody can read.
+        run_config: runConfigIn(task.job.container.command) ?? null,
+        spec: renderJob(task.job, {
+          ...contextOf(plan, task.index, task.job.nodeGroup),
+          modelUrl: modelUrl(plan.endpoint, task.endpointPath),
+        }),
+      },
+      results: `${outputDir}/${task.folder}`,
+    })),
+  };
+}
+
+function contextOf(plan: RunPlan, index: number, nodeGroup: string | null) {
+  return {
+    marks: { invocation: plan.invocation, index, origin: '<origin of this installation>' },
+    // The id is looked up when it is created; the name as written tells a reader more.
+    nodeGroupId: nodeGroup,
+    resolve: (name: string) => `<value of ${name}>`,
+  };
+}
+
+function modelUrl(endpoint: EndpointPlan, endpointPath: string): string {
+  return endpoint.kind === 'existing' ? masked(endpoint.url) : `<endpoint's URL>${endpointPath}`;
+}

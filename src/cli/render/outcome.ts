@@ -1,0 +1,32 @@
+import type { RunDescription } from '../../client';
+import { failureTypes } from '../../contract/failure-types';
+import { wordOf, type Verdict } from '../../contract/verdict';
+
+/** What came of a run, as exit codes tell it apart: of failures, those that are of the surroundings. */
+export type RunVerdict = 'running' | Verdict | 'infrastructure';
+
+/** The one word for it that people are told. Pure. */
+export const spoken = (verdict: RunVerdict): 'running' | Verdict => (verdict === 'infrastructure' ? 'failed' : verdict);
+
+const infrastructureTypes: readonly string[] = [failureTypes.credentialsRefused, failureTypes.platformUnavailable];
+
+/** Pure. */
+export function runVerdict(run: RunDescription): RunVerdict {
+  const { snapshot, failure } = run;
+  const word = wordOf(run);
+  if (word !== 'failed') return word;
+  const types = snapshot.tasks.flatMap(({ error }) =>
+    error && error.type !== failureTypes.aborted ? [error.type] : [],
+  );
+  if (failure && types.length === 0) types.push(failure.type);
+  return types.length > 0 && types.every((type) => infrastructureTypes.includes(type)) ? 'infrastructure' : 'failed';
+}
+
+/** What came of one task, whatever the others do. Pure. */
+export function taskVerdict({ tasks }: Pick<RunDescription['snapshot'], 'tasks'>, index: number): RunVerdict {
+  const task = tasks.find((candidate) => candidate.index === index);
+  if (task === undefined || task.phase !== 'done') return 'running';
+  if (task.left.length > 0) return 'teardown incomplete';
+  if (task.outcome === 'failed' && task.error && infrastructureTypes.includes(task.error.type)) return 'infrastructure';
+  return task.outcome ?? 'running';
+}

@@ -1,0 +1,145 @@
+import type { RunDescription, Sampling } from '../../client';
+import {
+  metricsLeftOut,
+  type KeptStorage,
+  type LeftResource,
+  type Metrics,
+  type RunPhase,
+  type TaskError,
+  type TaskPhase,
+  type TaskSnapshot,
+} from '../../contract/state';
+import { wordOf, type Verdict } from '../../contract/verdict';
+import { costDocument, type CostDocument } from './cost';
+
+/** What `--json` prints of a run. */
+export interface RunDocument {
+  readonly invocation: string;
+  readonly status: 'running' | Verdict;
+  readonly phase: RunPhase;
+  /** While `status` is `running`: teardown is under way. */
+  readonly cancelRequested: boolean;
+  readonly platform: 'lepton' | 'local';
+  readonly model: string;
+  /** `null` where the Web UI's address is not known. */
+  readonly webUi: string | null;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  /** When its last task ended; `null` while it runs. */
+  readonly endedAt: string | null;
+  /** Folder of its results; `null`: not known on this machine. */
+  readonly outputDir: string | null;
+  readonly tasks: readonly TaskDocument[];
+  /** Why the run as a whole ended badly. */
+  readonly error: TaskError | null;
+  /** Only of a run with `execution.budget`. */
+  readonly cost?: CostDocument;
+  readonly teardown: { readonly left: readonly LeftResource[]; readonly kept: readonly KeptStorage[] };
+}
+
+export interface TaskDocument {
+  readonly index: number;
+  readonly name: string;
+  readonly status: 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled';
+  readonly phase: TaskPhase;
+  /** What was seen last on the platform; `null` once the task is done. */
+  readonly message: string | null;
+  /** What must be known to read the scores and to find the logs, e.g. that a task was run without examples. */
+  readonly notes: readonly string[];
+  /** ISO 8601. */
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  readonly endpoint: string | null;
+  readonly endpointUrl: string | null;
+  readonly job: string | null;
+  /** How much of the task is evaluated; `null`: not known on this machine. */
+  readonly samples: Omit<Sampling, 'index'> | null;
+  readonly metrics: Metrics;
+  /** How many metrics the task's `results.yml` holds, standard errors included. */
+  readonly metricsTotal: number;
+  /** Only where `metrics` holds fewer than these: the file with all of them is not on this machine. */
+  readonly metricsTruncated?: true;
+  /** Only where the job was interrupted: the metrics are of the samples that it had evaluated until then. */
+  readonly partial?: true;
+  /** Only where the metrics are not the run's own: the file, which came home after its end. */
+  readonly metricsFrom?: string;
+  readonly outputDir: string | null;
+  readonly error: TaskError | null;
+}
+
+/** Pure but for the time, on which a running total depends. A failure of the run as a whole shows as the error of those tasks that have none of their own and no success. */
+export function runDocument(run: RunDescription, webUi: string | null, nowMs = Date.now()): RunDocument {
+  const { invocation, platform, model, tasks, left, kept } = run.snapshot;
+  const cost = costDocument(run.snapshot, nowMs);
+  return {
+    invocation,
+    status: wordOf(run),
+    phase: run.snapshot.phase,
+    cancelRequested: run.cancelRequested,
+    platform,
+    model,
+    webUi,
+    startedAt: run.snapshot.startedAt,
+    endedAt: run.status === 'running' ? null : lastEnd(run.snapshot),
+    outputDir: run.about?.outputDir ?? null,
+    tasks: tasks.map((task) => taskDocument(run, task)),
+    error: run.failure,
+    ...(cost === null ? {} : { cost }),
+    teardown: { left, kept },
+  };
+}
+
+function taskDocument(run: RunDescription, task: TaskSnapshot): TaskDocument {
+  const { index, name, phase, outcome, endpoint, job, metrics, outputDir, error } = task;
+  return {
+    index,
+    name,
+    status: outcome ?? (phase === 'pending' ? 'pending' : 'running'),
+    phase,
+    message: phase === 'done' ? null : task.message,
+    // A task's last words are about its results.
+    notes: phase === 'done' && task.message !== null ? [task.message] : [],
+    startedAt: task.startedAt,
+    endedAt: task.endedAt,
+    endpoint,
+    endpointUrl: task.endpointUrl,
+    job,
+    samples: samplesOf(run, index),
+    metrics: finiteMetrics(metrics),
+    metricsTotal: task.metricsTotal ?? Object.keys(metrics).length,
+    ...((metricsLeftOut(task) ?? 0) > 0 ? { metricsTruncated: true } : {}),
+    ...(task.partial ? { partial: true } : {}),
+    ...metricsFrom(run, index),
+    outputDir,
+    error: error ?? (outcome === 'succeeded' ? null : run.failure),
+  };
+}
+
+function samplesOf({ about }: RunDescription, wanted: number): TaskDocument['samples'] {
+  const found = about?.samplings.find(({ index }) => index === wanted);
+  if (!found) return null;
+  const { limit, evaluated, of } = found;
+  return { limit, evaluated, of };
+}
+
+/** When the last of the tasks ended; `null`: none has. Pure. */
+export const lastEnd = ({ tasks }: RunDescription['snapshot']): string | null =>
+  tasks
+    .flatMap(({ endedAt }) => endedAt ?? [])
+    .sort()
+    .at(-1) ?? null;
+
+function metricsFrom({ since }: RunDescription, index: number): Pick<TaskDocument, 'metricsFrom'> {
+  const scores = since?.scores.find((candidate) => candidate.index === index);
+  return scores ? { metricsFrom: scores.file } : {};
+}
+
+/** JSON has no NaN: it is named, never turned into 0 or null. */
+function finiteMetrics(metrics: Metrics): Metrics {
+  return Object.fromEntries(
+    Object.entries(metrics).map(([name, value]) => [
+      name,
+      typeof value === 'number' && !Number.isFinite(value) ? String(value) : value,
+    ]),
+  );
+}

@@ -1,0 +1,75 @@
+import type { RunDescription } from '../../client';
+import { wordOf } from '../../contract/verdict';
+import { costLine } from './cost';
+import { failureLines } from './failures';
+import { elapsed } from './elapsed';
+import { runTable, type RunTable } from './run-table';
+import { scoresCaveats, scoresTable } from './scores';
+import { plainStyle } from './style';
+import { harmlessLine, harmlessText } from '../../support/terminal-text';
+
+export interface RunStatus extends Omit<RunTable, 'snapshot'> {
+  readonly run: RunDescription;
+}
+
+/** Everything that can be said of a run at this moment. Pure. */
+export function statusText({ run, now, width, style = plainStyle }: RunStatus): string {
+  const { snapshot, failure } = run;
+  const scores = scoresTable({ ...snapshot, samplings: run.about?.samplings }, width);
+  return [
+    headline(run, now),
+    runTable({ snapshot, now, width, style, saysErrors: true }),
+    ...costLine(snapshot, now),
+    ...failureLines(snapshot.tasks.filter(({ error }) => error !== null)),
+    ...(failure ? [harmlessText(failure.message)] : []),
+    ...leftAndKept(snapshot).map((line) => style.warn(line)),
+    ...goneSince(run),
+    ...(scores === '' ? [] : [scores]),
+    ...scoresCaveats(snapshot),
+    ...scoresSince(run),
+  ].join('\n');
+}
+
+function headline(run: RunDescription, now: number): string {
+  const { cancelRequested, snapshot } = run;
+  const word = wordOf(run);
+  const { invocation, phase, platform, model, startedAt } = snapshot;
+  const state = word === 'running' ? `${phase}${cancelRequested ? ' (cancel requested)' : ''}` : word;
+  const where = platform === 'local' ? 'the local platform' : 'Lepton';
+  return `run ${invocation}: ${state}; ${harmlessLine(model)} on ${where}, started ${elapsed({ startedAt, endedAt: null }, now)} ago`;
+}
+
+/** What still exists on the platform, unwanted or wanted. Pure. */
+export function leftAndKept({
+  left,
+  kept,
+  tasks,
+}: Pick<RunDescription['snapshot'], 'left' | 'kept' | 'tasks'>): string[] {
+  // A task that failed for it has said so.
+  const said = new Set(tasks.flatMap(({ error }) => (error ? [error.message] : [])));
+  return [
+    ...left.map(({ kind, name, reason }) => `still exists: ${kind} ${harmlessLine(name)}: ${harmlessLine(reason)}`),
+    ...kept.map(
+      ({ path, reason, command }) =>
+        `storage kept: ${harmlessLine(path)}: ${said.has(reason) ? '' : `${harmlessLine(reason)}: `}${harmlessLine(command)}`,
+    ),
+  ];
+}
+
+/** What the run had left or kept, and has gone since. Pure. */
+export function goneSince({ since }: Pick<RunDescription, 'since'>): string[] {
+  return (since?.gone ?? []).map(
+    ({ kind, name, at }) => `gone since the run's end: ${kind} ${harmlessLine(name)} (${at})`,
+  );
+}
+
+/** Where those scores are from that the run itself did not get. Pure. */
+export function scoresSince({ since, snapshot }: Pick<RunDescription, 'since' | 'snapshot'>): string[] {
+  const shown = new Set(snapshot.tasks.map(({ index }) => index));
+  return (since?.scores ?? [])
+    .filter(({ index }) => shown.has(index))
+    .map(
+      ({ index, file }) =>
+        `scores of task ${index} are from ${harmlessLine(file)}, which is home though the run itself ended without it`,
+    );
+}

@@ -1,0 +1,127 @@
+import Table from 'cli-table3';
+import type { RunSnapshot, TaskSnapshot } from '../../contract/state';
+import { elapsed } from './elapsed';
+import { bare } from './overview';
+import { plainStyle, type Style } from './style';
+import { harmlessLine, shortened, shortenedInside } from '../../support/terminal-text';
+
+export interface RunTable {
+  readonly snapshot: RunSnapshot;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Characters that fit in a line; `Infinity`: a file or a pipe. */
+  readonly width: number;
+  /** Rows of tasks that fit on the screen; those that changed last are worth less than those that still run. */
+  readonly maxRows?: number;
+  readonly style?: Style;
+  /** Whoever prints the table says errors by himself. */
+  readonly saysErrors?: boolean;
+}
+
+/** Characters of the columns that have the same width in every layout, their padding included. */
+const fixed = { index: 4, phase: 18, elapsed: 13 } as const;
+/** From here on endpoints and messages fit beside the tasks. */
+const wideEnough = 110;
+/** Messages below the table; more of them would push it off the screen. */
+const mostMessages = 6;
+
+/** Lines below the table that messages may take in a terminal of this width. Pure. */
+export const linesBelow = (width: number): number => (width >= wideEnough ? 0 : mostMessages + 1);
+
+/**
+ * The table of tasks, as a terminal shows it while a run goes on. A narrow terminal has no column for endpoints, and messages
+ * stand below; so they do in files and pipes (`width: Infinity`), where nothing is cut. Pure.
+ */
+export function runTable(request: RunTable): string {
+  const { snapshot, maxRows = Infinity } = request;
+  const shown = mostTelling(snapshot.tasks, maxRows);
+  const hidden = snapshot.tasks.length - shown.length;
+  const isWide = request.width >= wideEnough && request.width !== Infinity;
+  return [
+    isWide ? wideTable(shown, request) : plainTable(shown, request),
+    ...(hidden > 0 ? [`  and ${hidden} more tasks`] : []),
+    ...(isWide ? [] : messagesBelow(shown, request)),
+  ].join('\n');
+}
+
+function wideTable(tasks: readonly TaskSnapshot[], { now, width, style = plainStyle }: RunTable): string {
+  const flexible = width - fixed.index - fixed.phase - fixed.elapsed - 7;
+  const name = Math.min(longest(tasks) + 2, Math.floor(flexible * 0.3));
+  const endpoint = Math.min(38, Math.floor(flexible * 0.35));
+  const message = flexible - name - endpoint;
+  const table = new Table({
+    head: ['#', 'Task', 'Phase', 'Endpoint', 'Elapsed', 'Last message'],
+    colWidths: [fixed.index, name, fixed.phase, endpoint, fixed.elapsed, message],
+    ...bare,
+  });
+  for (const task of tasks) {
+    table.push([
+      String(task.index),
+      shortenedInside(task.name, name - 2),
+      phaseCell(task, style),
+      shortenedInside(endpointOf(task), endpoint - 2),
+      elapsed(task, now),
+      shortened(lastWords(task), message - 2),
+    ]);
+  }
+  return table.toString();
+}
+
+function plainTable(tasks: readonly TaskSnapshot[], { now, width, style = plainStyle }: RunTable): string {
+  const isFile = width === Infinity;
+  const table = new Table({ head: ['#', 'Task', 'Phase', ...(isFile ? ['Endpoint'] : []), 'Elapsed'], ...bare });
+  const name = Math.max(16, width - fixed.index - fixed.phase - fixed.elapsed - 7);
+  for (const task of tasks) {
+    table.push([
+      String(task.index),
+      shortenedInside(task.name, name),
+      phaseCell(task, style),
+      ...(isFile ? [harmlessLine(endpointOf(task))] : []),
+      elapsed(task, now),
+    ]);
+  }
+  return table.toString();
+}
+
+/** Each message once, with the tasks that show it; what is over says it elsewhere. */
+function messagesBelow(tasks: readonly TaskSnapshot[], { width, saysErrors = false }: RunTable): string[] {
+  const byText = new Map<string, number[]>();
+  for (const task of tasks) {
+    const text = task.error !== null && saysErrors ? '' : harmlessLine(lastWords(task));
+    const isOver = task.phase === 'done' && task.error === null;
+    if (text !== '' && !isOver) byText.set(text, [...(byText.get(text) ?? []), task.index]);
+  }
+  const lines = [...byText].map(([text, indices]) => shortened(`${indices.join(', ')}: ${text}`, width - 2));
+  const most = width === Infinity ? Infinity : mostMessages;
+  const more = lines.length > most ? [`and ${lines.length - most} more messages`] : [];
+  return [...lines.slice(0, most), ...more].map((line) => `  ${line}`);
+}
+
+const endpointOf = ({ endpoint }: TaskSnapshot): string => endpoint ?? 'existing';
+const lastWords = ({ error, message }: TaskSnapshot): string => error?.message ?? message ?? '';
+
+function phaseCell(task: TaskSnapshot, style: Style): string {
+  const finished = task.phase === 'done' || task.phase === 'pending';
+  const text = task.outcome !== null && finished ? task.outcome : task.phase;
+  switch (task.outcome) {
+    case 'succeeded':
+      return style.good(text);
+    case 'failed':
+      return style.bad(text);
+    case 'cancelled':
+      return style.dim(text);
+    case null:
+      return text;
+  }
+}
+
+/** Where not all fit: what runs first, then what failed, then the rest; in the order of the tasks. */
+function mostTelling(tasks: readonly TaskSnapshot[], count: number): readonly TaskSnapshot[] {
+  if (tasks.length <= count) return tasks;
+  const rank = ({ phase, outcome }: TaskSnapshot): number =>
+    phase !== 'pending' && phase !== 'done' ? 0 : outcome === 'failed' ? 1 : outcome === null ? 2 : 3;
+  const chosen = [...tasks].sort((a, b) => rank(a) - rank(b) || a.index - b.index).slice(0, count);
+  return chosen.sort((a, b) => a.index - b.index);
+}
+
+const longest = (tasks: readonly TaskSnapshot[]): number => Math.max(6, ...tasks.map(({ name }) => name.length));

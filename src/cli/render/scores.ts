@@ -1,0 +1,131 @@
+import Table from 'cli-table3';
+import type { Sampling } from '../../client';
+import { metricsLeftOut, type Metrics, type RunSnapshot } from '../../contract/state';
+import { bare } from './overview';
+import { harmlessLine, shortenedInside } from '../../support/terminal-text';
+
+/** What a table of scores is made of. */
+export interface Scored extends Pick<RunSnapshot, 'tasks'> {
+  readonly samplings?: readonly Sampling[] | undefined;
+}
+
+/** Border and padding of a column. */
+const columnFrame = 3;
+/** Borders and padding of five columns. */
+const frame = 16;
+/** Behind the name of a task whose job was interrupted. */
+const partialMark = ' (partial)';
+/** A name is not cut to less. */
+const leastName = 16;
+
+/**
+ * The scores of a run, one row per task and metric; standard errors beside their metric. Names are cut only to fit a terminal of
+ * `width` characters (default: files and pipes, which take any), and never so that two of a task's read the same. Pure. `''`: there
+ * are none.
+ */
+export function scoresTable(scored: Scored, width = Infinity): string {
+  const counts = new Map((scored.samplings ?? []).map((sampling) => [sampling.index, sampleCount(sampling)]));
+  const isCounted = [...counts.values()].some((count) => count !== '');
+  const table = new Table({
+    head: ['#', 'Task', 'Metric', 'Value', '± stderr', ...(isCounted ? ['n'] : [])],
+    colAligns: ['right', 'left', 'left', 'right', 'right', 'right'],
+    ...bare,
+  });
+  const tasks = scored.tasks.map(({ index, name, metrics, partial }) => ({
+    index,
+    name,
+    mark: partial ? partialMark : '',
+    rows: scoreRows(metrics),
+  }));
+  const isAnyPartial = tasks.some(({ mark }) => mark !== '');
+  const longest = (texts: readonly string[]): number => texts.reduce((most, { length }) => Math.max(most, length), 0);
+  const rowsOfAll = tasks.flatMap(({ rows }) => rows);
+  const numbers =
+    longest(tasks.map(({ index }) => String(index))) +
+    longest(['Value', ...rowsOfAll.map(([, value]) => value)]) +
+    longest(['± stderr', ...rowsOfAll.map(([, , error]) => error)]) +
+    (isCounted ? longest([...counts.values()]) + columnFrame : 0);
+  const room = Math.max(2 * leastName, width - frame - numbers - (isAnyPartial ? partialMark.length : 0));
+  // The task's name is worth less than the metric's: its number is there too.
+  const nameFit = Math.min(longest(tasks.map(({ name }) => name)), Math.max(leastName, Math.floor(room / 3)));
+  let count = 0;
+  for (const { index, name, mark, rows } of tasks) {
+    const shown = namesToShow(name, rows, room - nameFit);
+    const task = shortenedInside(name.length > nameFit ? withoutHarness(name) : name, nameFit);
+    for (const [at, [, value, error]] of rows.entries()) {
+      table.push([
+        String(index),
+        `${task}${mark}`,
+        shown[at],
+        value,
+        error,
+        ...(isCounted ? [counts.get(index) ?? ''] : []),
+      ]);
+      count += 1;
+    }
+  }
+  return count === 0 ? '' : table.toString();
+}
+
+/** What can't be seen from a table: that scores are missing in it, or are of some samples only. Pure. */
+export function scoresCaveats({ tasks }: Pick<RunSnapshot, 'tasks'>): string[] {
+  return tasks.flatMap((task) => {
+    const { index, metrics, metricsTotal, outputDir, partial } = task;
+    const file = outputDir === null ? 'its results.yml' : `${harmlessLine(outputDir)}/results.yml`;
+    const shown = Object.keys(metrics).length;
+    const leftOut = metricsLeftOut(task) ?? 0;
+    return [
+      ...(partial ? [`scores of task ${index} are partial: its job was interrupted`] : []),
+      ...(leftOut > 0
+        ? [`task ${index} has ${metricsTotal} metrics, of which ${shown} are shown: all are in ${file}`]
+        : []),
+    ];
+  });
+}
+
+/** `10 of 10042`, `10042`; `limit 10` where nobody says how many there were; `''`: nothing is known. Pure. */
+export function sampleCount({ limit, evaluated, of }: Sampling): string {
+  if (evaluated === null) return limit === null ? '' : `limit ${limit}`;
+  return of === null || of === evaluated ? String(evaluated) : `${evaluated} of ${of}`;
+}
+
+/** The metrics' names as they fit. Where not all do, what stands in the column beside them goes first, then their middle. */
+function namesToShow(task: string, rows: readonly (readonly [string, string, string])[], fit: number): string[] {
+  const whole = rows.map(([name]) => harmlessLine(name));
+  const fits = (names: readonly string[]): boolean => names.every((name) => name.length <= fit);
+  if (fits(whole)) return whole;
+  const prefix = `${withoutHarness(task)}_`;
+  const own = whole.every((name) => name.startsWith(prefix)) ? whole.map((name) => name.slice(prefix.length)) : whole;
+  if (fits(own)) return own;
+  const cut = own.map((name) => shortenedInside(name, fit));
+  return new Set(cut).size === new Set(own).size ? cut : own;
+}
+
+const withoutHarness = (task: string): string => task.split('.').at(-1) ?? task;
+
+/** `[metric, value, standard error or '']`, in the order of the results. */
+export function scoreRows(metrics: Metrics): [string, string, string][] {
+  const names = Object.keys(metrics);
+  const known = new Set(names);
+  const errors = new Map(names.flatMap((name) => (isError(name) ? [[subjectOf(name), name] as const] : [])));
+  return names.flatMap((name): [string, string, string][] => {
+    const error = errors.get(name);
+    if (isError(name) && known.has(subjectOf(name))) return [];
+    return [[name, score(metrics[name]), error === undefined ? '' : score(metrics[error])]];
+  });
+}
+
+const isError = (name: string): boolean => /(?:^|[._,/-])std_?err(?:$|[._,/-])/.test(name);
+
+/** `acc_stderr` → `acc`, `hellaswag.acc.stderr` → `hellaswag.acc`. */
+const subjectOf = (name: string): string => name.replace(/[._,/-]?std_?err/, '');
+
+/** Below this, four decimals would say little or nothing. */
+const small = 0.01;
+
+/** Four decimals, and of small numbers four digits that tell something. Pure. */
+export function score(value: number | string | undefined): string {
+  if (typeof value !== 'number') return harmlessLine(String(value ?? ''));
+  if (Number.isInteger(value)) return String(value);
+  return Math.abs(value) < small ? String(Number(value.toPrecision(4))) : value.toFixed(4);
+}

@@ -1,0 +1,95 @@
+/** Parameters below `params.extra` that the task's harness does not know, where one that it knows is near. Pure. */
+import { findTask, listTasks } from '../catalogue/catalogue';
+import { nearestNames } from '../../support/nearest';
+import { userValue } from '../plan/run-config';
+import { placeOf } from '../yaml/problems';
+import type { ConfigProblem } from '../yaml/problems';
+import type { ResolvedConfig } from '../schema/config';
+import { nearestNodeAt, nodeAt, placeOfNode } from '../yaml/tree';
+import type { ConfigNode, Path } from '../yaml/tree';
+
+const extra = ['config', 'params', 'extra'];
+
+/** A mapping of names, with what is known below each. */
+interface Known {
+  readonly [name: string]: Known;
+}
+
+/** A warning each: harnesses take more than the catalogue lists, so that only a near miss says anything. */
+export function checkExtra(config: ResolvedConfig, root: ConfigNode): ConfigProblem[] {
+  const { evaluation } = config;
+  const tasks = evaluation.tasks.flatMap((task, index) => {
+    const found = findTask(task.name);
+    return found.kind === 'found' && task.container === null ? [{ task, index, harness: found.harness.name }] : [];
+  });
+  const doubts = new Map<string, ConfigProblem>();
+  for (const { task, index, harness } of tasks) {
+    const given = userValue(evaluation.nemo_evaluator_config, task.nemo_evaluator_config, extra);
+    for (const { path, hint } of nearMisses(given, knownTo(harness))) {
+      const at = placeIn(root, index, path);
+      // What all tasks are given is for those that know it.
+      const common = at[1] !== 'tasks';
+      if (common && tasks.some((other) => knows(knownTo(other.harness), path))) continue;
+      const message = `the harness ${harness} has no parameter \`${path.join('.')}\` that is known here`;
+      doubts.set(at.join('.'), {
+        ...placeOf(placeOfNode(nearestNodeAt(root, at))),
+        path: at.join('.'),
+        message,
+        hint,
+      });
+    }
+  }
+  return [...doubts.values()];
+}
+
+function* nearMisses(
+  given: unknown,
+  known: Known,
+  path: readonly string[] = [],
+): Generator<{ path: string[]; hint: string }> {
+  if (!isMap(given)) return;
+  for (const [key, value] of Object.entries(given)) {
+    const inner = Object.hasOwn(known, key) ? known[key] : undefined;
+    if (inner !== undefined) yield* nearMisses(value, inner, [...path, key]);
+    else {
+      const near = nearestNames(key, Object.keys(known));
+      if (near.length > 0)
+        yield { path: [...path, key], hint: `did you mean ${near.map((name) => `\`${name}\``).join(' or ')}?` };
+    }
+  }
+}
+
+const harnesses = new Map<string, Known>();
+
+/** Names of all its tasks, and `args`, which the language-model harness takes beside them. */
+function knownTo(harness: string): Known {
+  const done = harnesses.get(harness);
+  if (done !== undefined) return done;
+  const known = listTasks()
+    .filter((task) => task.harness === harness)
+    .reduce<Known>((names, { params }) => joined(names, namesOf(params?.['extra'])), { args: {} });
+  harnesses.set(harness, known);
+  return known;
+}
+
+const namesOf = (value: unknown): Known =>
+  isMap(value) ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, namesOf(inner)])) : {};
+
+const joined = (a: Known, b: Known): Known =>
+  Object.fromEntries(
+    [...new Set([...Object.keys(a), ...Object.keys(b)])].map((key) => [key, joined(a[key] ?? {}, b[key] ?? {})]),
+  );
+
+function knows(known: Known | undefined, [key, ...rest]: readonly string[]): boolean {
+  if (key === undefined) return true;
+  return known !== undefined && Object.hasOwn(known, key) && knows(known[key], rest);
+}
+
+/** Where it was written: in the task's own part, or in the common one. */
+function placeIn(root: ConfigNode, index: number, path: readonly string[]): Path {
+  const own: Path = ['evaluation', 'tasks', index, 'nemo_evaluator_config', ...extra, ...path];
+  return nodeAt(root, own) === undefined ? ['evaluation', 'nemo_evaluator_config', ...extra, ...path] : own;
+}
+
+const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

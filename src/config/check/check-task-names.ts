@@ -1,0 +1,39 @@
+/** Names of tasks, checked before the config is typed: for a complete list of problems when others are found. */
+import { findTask } from '../catalogue/catalogue';
+import { placeOf } from '../yaml/problems';
+import type { ConfigProblem } from '../yaml/problems';
+import { childOf, isNull, nodeAt, placeOfNode } from '../yaml/tree';
+import type { ConfigNode } from '../yaml/tree';
+
+export function checkTaskNames(root: ConfigNode): ConfigProblem[] {
+  const tasks = nodeAt(root, ['evaluation', 'tasks']);
+  if (tasks?.kind !== 'list') return [];
+  return tasks.items.flatMap((task, index): ConfigProblem[] => {
+    const name = childOf(task, 'name');
+    const container = childOf(task, 'container');
+    if (name?.kind !== 'scalar' || typeof name.value !== 'string' || name.value === '???') return [];
+    if (container !== undefined && !isNull(container)) return [];
+    const path = `evaluation.tasks.${index}.name`;
+    const lookup = findTask(name.value);
+    if (lookup.kind === 'found') return [];
+    if (lookup.kind === 'ambiguous') {
+      return [
+        {
+          ...placeOf(placeOfNode(name)),
+          path,
+          message: ambiguousTask(name.value),
+          hint: `write one of: ${lookup.candidates.join(', ')}`,
+        },
+      ];
+    }
+    if (lookup.near.length === 0) return [];
+    return [{ ...placeOf(placeOfNode(name)), path, message: unknownTask(name.value), hint: didYouMean(lookup.near) }];
+  });
+}
+
+export const ambiguousTask = (name: string): string => `\`${name}\` is a task of several harnesses`;
+
+export const unknownTask = (name: string): string => `no task is named \`${name}\``;
+
+export const didYouMean = (names: readonly string[]): string =>
+  `did you mean ${names.map((name) => `\`${name}\``).join(' or ')}?`;

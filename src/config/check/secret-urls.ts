@@ -1,0 +1,263 @@
+/** Takes the secret parts of URLs out of a resolved config: placeholders stay, their values go to variables of the run. */
+import {
+  joinUrl,
+  masked,
+  placeholderOf,
+  secretsInUrl,
+  splitAtPlaceholders,
+  splitUrl,
+  unescaped,
+  urlSecretVariable,
+  variablesIn,
+} from '../../secrets/secret-url';
+import type { UrlParts } from '../../secrets/secret-url';
+import type { Environment } from '../environment';
+import { placeOf } from '../yaml/problems';
+import type { ConfigProblem } from '../yaml/problems';
+import { shortestMasked } from '../../secrets/limits';
+import { isSecretName, isSecretParameter } from '../../secrets/names';
+import { looksLikeToken, looksRandom } from '../../secrets/secrecy';
+import { placeOfNode } from '../yaml/tree';
+import type { ConfigNode, Path, ScalarNode } from '../yaml/tree';
+
+export interface WithoutUrlSecrets {
+  readonly root: ConfigNode;
+  /** `env`, and behind it the variables that placeholders name, with what else must not be shown. */
+  readonly env: Environment;
+  readonly problems: readonly ConfigProblem[];
+}
+
+export function takeUrlSecrets(root: ConfigNode, env: Environment): WithoutUrlSecrets {
+  const taking = new Taking(env);
+  const taken = taking.walk(root, []);
+  const own = Object.entries(env).filter(([name]) => !name.startsWith(urlSecretPrefix));
+  return { root: taken, env: { ...Object.fromEntries(own), ...taking.variables }, problems: taking.problems };
+}
+
+const urlSecretPrefix = 'EVALSAGA_URL_SECRET_';
+
+/** Variables that `takeUrlSecrets` made. */
+export const urlSecretNames = (env: Environment): readonly string[] =>
+  Object.keys(env).filter((name) => name.startsWith(urlSecretPrefix));
+
+/** In a text. Quotes and the like end a URL. */
+const urlsInText = /[a-z][a-z0-9+.-]*:\/\/[^\s"'<>`\\]+/gi;
+
+type Place = 'url' | 'evaluator' | 'variable' | 'script' | 'other';
+
+function placeAt(path: Path): Place {
+  const [top] = path;
+  const key = String(path.at(-1) ?? '');
+  const parent = path.at(-2);
+  if (path.join('.') === 'target.api_endpoint.url') return 'url';
+  if (top === 'evaluation' && path.includes('nemo_evaluator_config'))
+    return /(?:^|_)ur[il]$/.test(key) ? 'url' : 'evaluator';
+  if (parent === 'env_vars' || parent === 'envs') return 'variable';
+  if (top === 'evaluation' && (key === 'pre_cmd' || key === 'post_cmd')) return 'script';
+  return 'other';
+}
+
+class Taking {
+  readonly problems: ConfigProblem[] = [];
+  readonly variables: Record<string, string> = {};
+  private readonly known = new Map<string, string>();
+  private at: Path = [];
+
+  constructor(private readonly env: Environment) {}
+
+  walk(node: ConfigNode, path: Path): ConfigNode {
+    switch (node.kind) {
+      case 'map':
+        return {
+          ...node,
+          entries: new Map([...node.entries].map(([key, child]) => [key, this.walk(child, [...path, key])])),
+        };
+      case 'list':
+        return { ...node, items: node.items.map((item, index) => this.walk(item, [...path, index])) };
+      case 'scalar':
+        return typeof node.value === 'string' ? this.scalar(node, node.value, path) : node;
+    }
+  }
+
+  private scalar(node: ScalarNode, text: string, path: Path): ScalarNode {
+    const place = placeAt(path);
+    this.at = path;
+    const host = place === 'url' ? /^host:([A-Za-z_][A-Za-z0-9_]*)$/.exec(text)?.[1] : undefined;
+    if (host !== undefined) return this.fromHost(node, host, path);
+    if (!text.includes('://')) return node;
+    switch (place) {
+      case 'url':
+        return this.changed(node, text, this.urlIn(text.trim(), node, { all: false }));
+      case 'evaluator':
+      case 'script':
+        return this.changed(
+          node,
+          text,
+          text.replaceAll(urlsInText, (url) => this.urlIn(url, node, { all: false })),
+        );
+      case 'variable':
+        return this.variable(node, text);
+      case 'other':
+        if (hasUrlSecret(text)) this.refuse(node, path);
+        return node;
+    }
+  }
+
+  private fromHost(node: ScalarNode, name: string, path: Path): ScalarNode {
+    const value = (Object.hasOwn(this.env, name) ? this.env[name] : undefined)?.trim() ?? '';
+    if (value === '') {
+      this.problems.push({
+        ...placeOf(placeOfNode(node)),
+        path: path.join('.'),
+        message: `the environment variable ${name} is not set, or empty`,
+        hint: 'set it to the URL, or put it into .env',
+      });
+      return { ...node, value: null };
+    }
+    const url = this.urlIn(value, node, { all: true });
+    return { ...this.settled(node, url), ...(isSecretName(name) ? {} : { env: { names: [name], whole: true } }) };
+  }
+
+  /** A variable of a container is taken from the host as a whole: its value is no text of the config any more. */
+  private variable(node: ScalarNode, text: string): ScalarNode {
+    if (/^(?:host|runtime):/.test(text) || !hasUrlSecret(text)) return node;
+    const value = text.replace(/^lit:/, '');
+    for (const [url] of value.matchAll(urlsInText)) this.urlIn(url, node, { all: false });
+    const [only, second] = node.env?.whole === true ? node.env.names : [];
+    if (only !== undefined && second === undefined) return this.settled(node, `host:${only}`);
+    return this.settled(node, `host:${this.variableFor(value)}`);
+  }
+
+  /** `all`: the whole URL is meant to be a secret, so whatever may be one in it is. */
+  private urlIn(url: string, node: ScalarNode, { all }: { all: boolean }): string {
+    if (!URL.canParse(url) && url.split('@').length > 2) return this.unclear(node);
+    const parts = splitUrl(asParsed(url));
+    if (parts === undefined) return url;
+    const take = (value: string): string => placeholderOf(this.variableFor(harmlessIn(value)));
+    const isSecret = (text: string): boolean => looksLikeToken(text) || (all && looksRandom(text));
+    const isKey = ({ name, value }: UrlParts['query'][number]): boolean =>
+      value !== null && value !== '' && (all || isSecretQuery(name, value));
+    // What lies behind a secret may be the rest of it, that somebody did not escape.
+    const some =
+      parts.user !== null || parts.query.some(({ name }) => isSecretParameter(name)) || parts.query.some(isKey);
+    const taken: UrlParts = {
+      ...parts,
+      user: parts.user === null ? null : take(escapedUser(parts.user)),
+      path: parts.path
+        .split('/')
+        .map((piece) => (isSecret(piece) ? take(piece) : piece))
+        .join('/'),
+      query: parts.query.map((pair) => {
+        if (isKey(pair)) return { name: pair.name, value: take(pair.value ?? '') };
+        return some && pair.value === null && pair.name !== '' ? { name: take(pair.name), value: null } : pair;
+      }),
+      fragment: some && parts.fragment.length > 1 ? `#${take(parts.fragment.slice(1))}` : parts.fragment,
+    };
+    if (parts.user !== null) this.remember(parts.user, parts.host);
+    return this.withoutEnvironment(joinUrl(taken), node);
+  }
+
+  /** What of a URL came from a variable that holds a secret is one, wherever it stands. A short one that was taken already may be a word elsewhere. */
+  private withoutEnvironment(url: string, node: ScalarNode): string {
+    const taken = variablesIn(url).map((name) => this.variables[name] ?? '');
+    const isOpen = (value: string): boolean =>
+      value.length >= shortestMasked || (value !== '' && !taken.some((part) => part.includes(value)));
+    const values = this.secretsOf(node).filter((value) => node.env?.whole !== true && isOpen(value));
+    return values.reduce((text, value) => {
+      return splitAtPlaceholders(text)
+        .map((piece, index) =>
+          index % 2 === 1 ? piece : piece.replaceAll(value, () => placeholderOf(this.variableFor(harmlessIn(value)))),
+        )
+        .join('');
+    }, url);
+  }
+
+  private secretsOf(node: ScalarNode): string[] {
+    return (node.env?.names ?? []).filter(isSecretName).map((name) => this.env[name] ?? '');
+  }
+
+  /** The node with another text, which is final. Variables with secrets that are no longer in it are not named any more. */
+  private settled({ kind, origin, keyOrigin, env }: ScalarNode, value: string): ScalarNode {
+    const place = keyOrigin === undefined ? { origin } : { origin, keyOrigin };
+    const rest = masked(value);
+    const names = (env?.names ?? []).filter((name) => {
+      const secret = this.env[name] ?? '';
+      return !isSecretName(name) || (secret.length >= shortestMasked && rest.includes(secret));
+    });
+    const from = env === undefined || names.length === 0 ? {} : { env: { names, whole: env.whole } };
+    return { kind, value, verbatim: true, ...from, ...place };
+  }
+
+  private changed(node: ScalarNode, before: string, after: string): ScalarNode {
+    return after === before ? node : this.settled(node, after);
+  }
+
+  private variableFor(value: string): string {
+    const known = this.known.get(value);
+    if (known !== undefined) return known;
+    const name = urlSecretVariable(this.known.size + 1);
+    this.known.set(value, name);
+    this.variables[name] = value;
+    return name;
+  }
+
+  /** More forms to mask in logs: the password alone; a short user and password together with their host. */
+  private remember(user: string, host: string): void {
+    const name = this.variableFor(harmlessIn(escapedUser(user)));
+    const password = user.includes(':') ? user.slice(user.indexOf(':') + 1) : '';
+    for (const [suffix, value] of [
+      ['PASSWORD', unescaped(password)],
+      ['PASSWORD_ESCAPED', password],
+      ['PLAIN', unescaped(user)],
+    ] as const)
+      if (value.length >= shortestMasked) this.variables[`${name}_${suffix}`] = value;
+    if (user.length < shortestMasked) this.variables[`${name}_AT`] = `//${user}@${host}`;
+  }
+
+  /** Where its user and password end can only be guessed. */
+  private unclear(node: ScalarNode): string {
+    this.problems.push({
+      ...placeOf(placeOfNode(node)),
+      path: this.at.join('.'),
+      message: 'cannot be read as a URL',
+      hint: 'in a user and password, write / ? # @ : as %2F %3F %23 %40 %3A',
+    });
+    return 'https://***';
+  }
+
+  private refuse(node: ScalarNode, path: Path): void {
+    const server = path[0] === 'deployment';
+    this.problems.push({
+      ...placeOf(placeOfNode(node)),
+      path: path.join('.'),
+      message: 'the URL holds a secret, which would be readable in histories, logs and lists of processes',
+      hint: server
+        ? 'give it to the server as a variable, deployment.envs: {NAME: host:NAME}, and let its command read $NAME'
+        : 'leave the user, password or key out',
+    });
+  }
+}
+
+const isSecretQuery = (name: string, value: string): boolean =>
+  // A value may hold a query of its own, well or badly escaped.
+  isSecretParameter(name) || looksLikeToken(value) || looksRandom(value) || isSecretParameter(namesIn(value));
+
+const namesIn = (value: string): string => unescaped(value).split('=').slice(0, -1).join('=');
+
+const hasUrlSecret = (text: string): boolean =>
+  [...text.matchAll(urlsInText)].some(([url]) => variablesIn(url).length === 0 && secretsInUrl(url).length > 0);
+
+/** Parsers of URLs forgive much: where that is how they find a user (`https:///me:pw@host`), the text as they read it. */
+function asParsed(text: string): string {
+  const plain = text.replaceAll(/[\t\r\n]/g, '');
+  if (splitUrl(plain)?.user !== null || !URL.canParse(plain)) return plain;
+  const url = new URL(plain);
+  return url.username === '' && url.password === '' ? plain : url.href;
+}
+
+/** What would end the user part of a URL. */
+const escapedUser = (user: string): string => user.replaceAll(/[/?#@]/g, encodeURIComponent);
+
+/** Fits between double quotes in YAML, as it is: what a URL may not hold is escaped. */
+const harmlessIn = (text: string): string =>
+  text.replaceAll(/[^\x21-\x7e]|["\\<>`]/gu, (char) => (/^\p{Surrogate}$/u.test(char) ? '' : encodeURIComponent(char)));

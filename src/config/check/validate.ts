@@ -1,0 +1,144 @@
+/** From the composed tree to the typed config, with every problem at once. */
+import type { z } from 'zod';
+import { nearestNames } from '../../support/nearest';
+import { placeOf } from '../yaml/problems';
+import type { ConfigProblem } from '../yaml/problems';
+import { configSchema } from '../schema/config';
+import type { ResolvedConfig } from '../schema/config';
+import { deploymentTypes } from '../schema/deployment';
+import type { DeploymentType } from '../schema/deployment';
+import { sectionOf, toRaw } from '../schema/fields';
+import type { Slip } from './misspelt-overrides';
+import type { Resolution } from '../hydra/interpolation/resolve';
+import { isMissing, nearestNodeAt, nodeAt, placeOfNode, scalarsOf } from '../yaml/tree';
+import type { ConfigNode, Path } from '../yaml/tree';
+
+export interface Validation {
+  readonly config: ResolvedConfig | undefined;
+  readonly problems: readonly ConfigProblem[];
+  /** Keys among the problems that were plausibly misspelt. */
+  readonly slips: readonly Slip[];
+}
+
+export function validate(resolution: Resolution): Validation {
+  const { root, broken } = resolution;
+  const missing = missingValues(root);
+  const silent = new Set([...broken, ...missing.map(({ path }) => path)]);
+  const groups = missingGroups(root);
+  if (groups.length > 0) return { config: undefined, problems: [...missing, ...groups], slips: [] };
+  const type = deploymentType(root);
+  const chosen = type ?? 'none';
+  const result = configSchema(chosen).safeParse(toRaw(root));
+  const slips: Slip[] = [];
+  const issues = (result.error?.issues ?? []).flatMap((issue) => toProblems(issue, { root, slips }));
+  const relevant = issues.filter(
+    ({ path }) => !silent.has(path) && (type !== undefined || !path.startsWith('deployment.')),
+  );
+  const problems = [...missing, ...(type === undefined ? [unknownType(root)] : []), ...relevant];
+  return { config: result.success ? result.data : undefined, problems, slips };
+}
+
+/** Every `???` that nothing has filled. */
+function missingValues(root: ConfigNode): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  for (const { path, node } of scalarsOf(root)) {
+    if (!isMissing(node)) continue;
+    const name = path.join('.');
+    problems.push({
+      ...placeOf(placeOfNode(node)),
+      path: name,
+      message: 'a value is required here (`???`)',
+      hint: `write it in the file, or give it: -o ${name}=VALUE`,
+    });
+  }
+  return problems;
+}
+
+/** No executor or deployment was chosen: everything else would only be noise. */
+function missingGroups(root: ConfigNode): ConfigProblem[] {
+  if (root.kind === 'map' && root.entries.size === 0)
+    return [
+      {
+        ...placeOf(placeOfNode(root)),
+        path: '',
+        message: 'the config is empty',
+        hint: 'it begins with `defaults: [execution: lepton, deployment: vllm, _self_]`; examples/ has whole ones',
+      },
+    ];
+  return (['execution', 'deployment'] as const).flatMap((group) => {
+    const node = nodeAt(root, [group]);
+    if (node?.kind === 'map' && node.entries.size > 0) return [];
+    const example = group === 'execution' ? 'lepton' : 'vllm';
+    const place = placeOf(placeOfNode(node ?? root));
+    return [
+      {
+        ...place,
+        path: group,
+        message: `nothing is chosen for \`${group}\``,
+        hint: `add \`- ${group}: ${example}\` to the \`defaults\` list`,
+      },
+    ];
+  });
+}
+
+function deploymentType(root: ConfigNode): DeploymentType | undefined {
+  const node = nodeAt(root, ['deployment', 'type']);
+  const found = node?.kind === 'scalar' ? node.value : undefined;
+  return deploymentTypes.find((type) => type === found);
+}
+
+function unknownType(root: ConfigNode): ConfigProblem {
+  const node = nodeAt(root, ['deployment', 'type']);
+  const shown =
+    node === undefined ? 'nothing' : node.kind === 'scalar' ? `\`${String(node.value)}\`` : `a ${node.kind}`;
+  const place = placeOf(placeOfNode(node ?? nearestNodeAt(root, ['deployment', 'type'])));
+  return {
+    ...place,
+    path: 'deployment.type',
+    message: `expected one of ${deploymentTypes.map((type) => `\`${type}\``).join(', ')}, found ${shown}`,
+    ...(node === undefined
+      ? { hint: 'choose one in the `defaults` list at the top of the file: `- deployment: vllm`' }
+      : {}),
+  };
+}
+
+/** What issues are about, and where misspelt keys are noted. */
+interface Surroundings {
+  readonly root: ConfigNode;
+  readonly slips: Slip[];
+}
+
+function toProblems(issue: z.core.$ZodIssue, around: Surroundings): ConfigProblem[] {
+  const path = issue.path.map((key) => (typeof key === 'number' ? key : String(key)));
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => unknownKey({ key, path, message: issue.message }, around));
+  if (issue.code === 'invalid_union') return unionProblems(issue, around);
+  const hint =
+    issue.code === 'custom' && typeof issue.params?.['hint'] === 'string' ? { hint: issue.params['hint'] } : {};
+  return [{ ...placeAt(around.root, path), path: path.join('.'), message: issue.message, ...hint }];
+}
+
+/** A union here is always "null or this": what is said about "this" is what matters. */
+function unionProblems(issue: z.core.$ZodIssueInvalidUnion, around: Surroundings): ConfigProblem[] {
+  const branch = issue.errors.at(-1) ?? [];
+  return branch.flatMap((inner) => toProblems({ ...inner, path: [...issue.path, ...inner.path] }, around));
+}
+
+function unknownKey(
+  { key, path, message }: { key: string; path: (string | number)[]; message: string },
+  { root, slips }: Surroundings,
+): ConfigProblem {
+  const info = sectionOf(message);
+  const full = [...path, key];
+  const where = path.length === 0 ? 'the config' : `\`${path.join('.')}\``;
+  const advice = info !== undefined && Object.hasOwn(info.advice, key) ? info.advice[key] : undefined;
+  const near = nearestNames(key, info?.allowed ?? []);
+  if (advice === undefined) slips.push({ written: full, meant: near.map((name) => [...path, name]) });
+  const meant = near.length > 0 ? `did you mean ${near.map((name) => `\`${name}\``).join(' or ')}?` : undefined;
+  const allowed = `allowed: ${(info?.allowed ?? []).join(', ')}`;
+  const hint = advice ?? meant ?? (info?.otherwise === undefined ? allowed : `${info.otherwise}; ${allowed}`);
+  const text = advice === undefined ? `${where} has no key \`${key}\`` : 'has no effect here';
+  return { ...placeAt(root, full), path: full.join('.'), message: text, hint };
+}
+
+const placeAt = (root: ConfigNode, path: Path) => placeOf(placeOfNode(nearestNodeAt(root, path)));

@@ -1,0 +1,269 @@
+/** Hydra's composition of one primary config: its `defaults`, group choices and their packages. */
+import path from 'node:path';
+import { resolveOne } from '../interpolation/resolve';
+import { nearestNames } from '../../../support/nearest';
+import { ConfigError, placeOf } from '../../yaml/problems';
+import type { ConfigProblem, Origin } from '../../yaml/problems';
+import type { Override } from '../overrides/grammar';
+import { emptyMap, isNull, scalar, withNodeAt } from '../../yaml/tree';
+import type { ConfigNode, MapNode } from '../../yaml/tree';
+import { readDefaultsList } from './defaults-list';
+import type { DefaultsEntry } from './defaults-list';
+import { choiceKey, GroupChoices } from './group-choices';
+import { mergeMaps } from './merge';
+import type { ConfigSources, LoadedFile } from './sources';
+
+export interface Composition {
+  readonly root: MapNode;
+  /** Overrides that chose a group's file are used up; these are left. */
+  readonly valueOverrides: readonly Override[];
+  readonly problems: readonly ConfigProblem[];
+  /** What works, and is perhaps not what was meant. */
+  readonly doubts: readonly ConfigProblem[];
+}
+
+/** Where a file stands, and where its content goes. */
+interface Place {
+  /** Folder in the search path, e.g. `deployment`; empty at the top. */
+  readonly base: string;
+  /** Dotted path in the config, e.g. `deployment`; empty at the top. */
+  readonly package: string;
+}
+
+/** Deeper nesting of `defaults` than this is a circle. */
+const maxDepth = 20;
+
+export function compose(request: {
+  primary: LoadedFile;
+  sources: ConfigSources;
+  overrides: readonly Override[];
+  env: Readonly<Record<string, string | undefined>>;
+}): Composition {
+  return new Composer(request.sources, new GroupChoices(request.sources, request.overrides), request.env).run(
+    request.primary,
+  );
+}
+
+/** Hydra warns of it as well: whether a file or what its list names wins, is nothing to be guessed. */
+function withoutSelf({ file, content }: LoadedFile): ConfigProblem[] {
+  const defaults = content.entries.get('defaults');
+  const { entries } = readDefaultsList(defaults);
+  if (entries.length === 0 || content.entries.size < 2 || entries.some(({ kind }) => kind === 'self')) return [];
+  const message = '`_self_` is not in the list: this file wins over what the list names';
+  return [
+    { ...placeOf(defaults?.keyOrigin ?? { file }), path: 'defaults', message, hint: 'add `- _self_` at its end' },
+  ];
+}
+
+class Composer {
+  private readonly problems: ConfigProblem[] = [];
+  private readonly seenGroups = new Set<string>();
+  /** Choices so far, for `${group}` in a later entry. */
+  private known: ConfigNode = emptyMap({});
+
+  constructor(
+    private readonly sources: ConfigSources,
+    private readonly choices: GroupChoices,
+    private readonly env: Readonly<Record<string, string | undefined>>,
+  ) {}
+
+  run(primary: LoadedFile): Composition {
+    const place = {
+      base: '',
+      package: packageOf(
+        { override: undefined, header: primary.packageHeader, written: '' },
+        { base: '', package: '' },
+      ),
+    };
+    const root = this.expand(primary, place, { depth: 0, appended: this.choices.appended });
+    this.choices.reportUnused();
+    return {
+      root: root ?? emptyMap({}),
+      valueOverrides: this.choices.valueOverrides,
+      problems: [...this.choices.problems, ...this.problems],
+      doubts: withoutSelf(primary),
+    };
+  }
+
+  /** A file with all that its `defaults` bring, laid at its package. */
+  private expand(
+    file: LoadedFile,
+    place: Place,
+    { depth, appended = [] }: { depth: number; appended?: readonly Override[] },
+  ): MapNode | undefined {
+    if (depth > maxDepth)
+      throw new ConfigError([
+        { file: file.file, path: 'defaults', message: 'the defaults lists include each other in a circle' },
+      ]);
+    const { entries, problems } = readDefaultsList(file.content.entries.get('defaults'));
+    this.problems.push(...problems);
+    const list = withSelf(entries);
+    for (const entry of list)
+      if (entry.kind === 'group' && entry.override) this.choices.addFromFile(entryKey(entry, place), entry.choice);
+    const parts: MapNode[] = [];
+    for (const entry of list) {
+      if (entry.kind === 'self') parts.push(atPackage(withoutDefaults(file.content), place.package));
+      else if (entry.kind === 'config') parts.push(...this.config(entry, place, depth));
+      else if (!entry.override) parts.push(...this.group(entry, place, depth));
+    }
+    for (const override of appended) parts.push(...this.appendedGroup(override, depth));
+    const [first, ...rest] = parts;
+    return first === undefined ? undefined : rest.reduce((base, over) => mergeMaps(base, over), first);
+  }
+
+  private config(entry: Extract<DefaultsEntry, { kind: 'config' }>, place: Place, depth: number): MapNode[] {
+    const configPath = absolute(entry.path, place.base);
+    const found = this.sources.find(configPath);
+    if (found === undefined) {
+      if (!entry.optional) this.report(entry.origin, 'defaults', `there is no config \`${configPath}\``);
+      return [];
+    }
+    const written = folderOf(entry.path.replace(/^\//, '')).replaceAll('/', '.');
+    const inner = {
+      base: folderOf(configPath),
+      package: packageOf({ override: entry.package, header: found.packageHeader, written }, place),
+    };
+    return present(this.expand(found, inner, { depth: depth + 1 }));
+  }
+
+  private group(entry: Extract<DefaultsEntry, { kind: 'group' }>, place: Place, depth: number): MapNode[] {
+    const group = absolute(entry.group, place.base);
+    const key = entryKey(entry, place);
+    const taken = this.choices.take(key, entry);
+    if (taken === undefined) return [];
+    if (this.seenGroups.has(key)) {
+      this.report(entry.origin, `defaults.${entry.group}`, `the group \`${key}\` is listed twice`);
+      return [];
+    }
+    this.seenGroups.add(key);
+    const names =
+      taken.choice.kind === 'list'
+        ? taken.choice.items.map((item) => this.name(item, group))
+        : [this.name(taken.choice, group)];
+    return names.flatMap((name) =>
+      name === null
+        ? []
+        : this.choose({ ...entry, group, name, origin: taken.origin, written: asPackage(entry.group) }, place, depth),
+    );
+  }
+
+  private appendedGroup({ key: group, package: packageName, value, origin }: Override, depth: number): MapNode[] {
+    const name = value === undefined ? null : this.name(value, group);
+    if (name === null) return [];
+    if (this.seenGroups.has(choiceKey(group, packageName))) {
+      this.report(origin, group, `the group \`${group}\` is in the defaults list already`, `${group}=${name}`);
+      return [];
+    }
+    return this.choose(
+      { group, name, package: packageName, optional: false, origin, written: asPackage(group) },
+      { base: '', package: '' },
+      depth,
+    );
+  }
+
+  private choose(
+    choice: {
+      group: string;
+      name: string;
+      package: string | undefined;
+      optional: boolean;
+      origin: Origin;
+      written: string;
+    },
+    place: Place,
+    depth: number,
+  ): MapNode[] {
+    const { group, name, origin } = choice;
+    this.known = withNodeAt(this.known, group.split('/'), scalar(name, origin));
+    const safe = /^[\w./-]+$/.test(name) && !name.split('/').includes('..');
+    const found = safe ? this.sources.find(`${group}/${name}`) : undefined;
+    if (found === undefined) {
+      if (!choice.optional) this.reportUnknownChoice(group, name, origin);
+      return [];
+    }
+    const inner = {
+      base: group,
+      package: packageOf({ override: choice.package, header: found.packageHeader, written: choice.written }, place),
+    };
+    return present(this.expand(found, inner, { depth: depth + 1 }));
+  }
+
+  /** The chosen name; `null` for none, also when it is unusable (which is then a problem). */
+  private name(node: ConfigNode, group: string): string | null {
+    if (isNull(node)) return null;
+    const value = resolveOne(withNodeAt(this.known, ['_choice_'], node), ['_choice_'], this.env);
+    if (value?.kind === 'scalar' && typeof value.value === 'string' && value.value !== '???') return value.value;
+    const shown = node.kind === 'scalar' ? `\`${String(node.value)}\`` : `a ${node.kind}`;
+    if (value === undefined)
+      this.report(
+        node.keyOrigin ?? node.origin,
+        `defaults.${group}`,
+        `${shown} cannot be resolved: a variable or a group it names is not set`,
+      );
+    else
+      this.report(
+        node.keyOrigin ?? node.origin,
+        `defaults.${group}`,
+        `${shown} is not a choice`,
+        `one of: ${this.sources.options(group).join(', ')}`,
+      );
+    return null;
+  }
+
+  private reportUnknownChoice(group: string, name: string, origin: Origin): void {
+    const options = this.sources.options(group);
+    const near = nearestNames(name, options);
+    const meant = near.length > 0 ? `did you mean ${near.map((option) => `\`${option}\``).join(' or ')}? ` : '';
+    this.report(
+      origin,
+      `defaults.${group}`,
+      `there is no \`${group}\` named \`${name}\``,
+      `${meant}one of: ${options.join(', ')}`,
+    );
+  }
+
+  private report(origin: Origin, at: string, message: string, hint?: string): void {
+    this.problems.push({ ...placeOf(origin), path: at, message, ...(hint === undefined ? {} : { hint }) });
+  }
+}
+
+const present = (node: MapNode | undefined): MapNode[] => (node === undefined ? [] : [node]);
+
+const absolute = (name: string, base: string): string =>
+  name.startsWith('/') ? name.slice(1) : base === '' ? name : `${base}/${name}`;
+
+const folderOf = (name: string): string => path.posix.dirname(name).replace(/^\.$/, '');
+
+/** Without `_self_` the file itself comes last. */
+const withSelf = (entries: readonly DefaultsEntry[]): readonly DefaultsEntry[] =>
+  entries.some((entry) => entry.kind === 'self') ? entries : [...entries, { kind: 'self', origin: {} }];
+
+function withoutDefaults(content: MapNode): MapNode {
+  if (!content.entries.has('defaults')) return content;
+  return { ...content, entries: new Map([...content.entries].filter(([key]) => key !== 'defaults')) };
+}
+
+function atPackage(content: MapNode, packageName: string): MapNode {
+  if (packageName === '') return content;
+  return withNodeAt(emptyMap(content.origin), packageName.split('.'), content) as MapNode;
+}
+
+/** `@package` in the defaults list wins over the file's header, which wins over the name; all are relative to the parent's. */
+function packageOf(
+  { override, header, written }: { override: string | undefined; header?: string | undefined; written: string },
+  parent: Place,
+): string {
+  const name = override ?? (header === undefined || header === '_group_' ? written : header);
+  if (name === '_here_') return parent.package;
+  if (name.startsWith('_global_')) return name.slice('_global_'.length).replace(/^\./, '');
+  return [parent.package, name].filter((piece) => piece !== '').join('.');
+}
+
+const asPackage = (name: string): string => name.replace(/^\//, '').replaceAll('/', '.');
+
+/** What an override names a group's entry by: the group, with its package when that is not the usual one. */
+function entryKey(entry: { group: string; package: string | undefined }, place: Place): string {
+  const group = absolute(entry.group, place.base);
+  const at = packageOf({ override: entry.package, written: asPackage(entry.group) }, place);
+  return choiceKey(group, at === asPackage(group) ? undefined : at);
+}

@@ -1,0 +1,94 @@
+/** Where config files come from: the folder of the user's config, then our own presets. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { ConfigError } from '../../yaml/problems';
+import { readYamlMap } from '../../yaml/yaml-reader';
+import type { MapNode } from '../../yaml/tree';
+
+export interface LoadedFile {
+  readonly file: string;
+  readonly preset: boolean;
+  /** Without its `defaults`. */
+  readonly content: MapNode;
+  /** From the `# @package NAME` header; `undefined` when there is none. */
+  readonly packageHeader: string | undefined;
+}
+
+/** The folder of our own group files, beside this module in `src` and in `dist`. */
+export const presetsFolder = path.join(__dirname, '..', 'presets');
+
+const presetCache = new Map<string, LoadedFile>();
+
+/** Finds config files by their path below the search folders, e.g. `deployment/vllm`. */
+export class ConfigSources {
+  constructor(private readonly userFolder: string) {}
+
+  /** The file for `configPath` (no extension); `undefined` when no folder has it. The user's own files win. */
+  find(configPath: string): LoadedFile | undefined {
+    for (const folder of [this.userFolder, presetsFolder]) {
+      const file = withExtension(path.join(folder, configPath));
+      if (file !== undefined) return loadFile(file, folder === presetsFolder);
+    }
+    return undefined;
+  }
+
+  isGroup(name: string): boolean {
+    return [this.userFolder, presetsFolder].some((folder) => kindOf(path.join(folder, name)) === 'folder');
+  }
+
+  /** Names that a group offers, e.g. `vllm`, `lepton/default`. */
+  options(group: string): string[] {
+    const names = [this.userFolder, presetsFolder].flatMap((folder) => optionsBelow(path.join(folder, group), ''));
+    return [...new Set(names)].sort();
+  }
+}
+
+/** Reads the user's own file. Throws `ConfigError` that names what is wrong with the path. */
+export function loadFile(file: string, preset = false): LoadedFile {
+  const cached = preset ? presetCache.get(file) : undefined;
+  if (cached !== undefined) return cached;
+  const text = readText(file);
+  const content = readYamlMap(text, { file, preset });
+  const loaded = { file, preset, content, packageHeader: headerOf(text) };
+  if (preset) presetCache.set(file, loaded);
+  return loaded;
+}
+
+function readText(file: string): string {
+  const kind = kindOf(file);
+  if (kind === 'folder') throw new ConfigError([{ file, path: '', message: 'is a folder, expected a YAML file' }]);
+  if (kind === 'absent') throw new ConfigError([{ file, path: '', message: 'there is no such file' }]);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+  } catch (error) {
+    const reason =
+      error instanceof TypeError
+        ? 'is not UTF-8 text'
+        : `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`;
+    throw new ConfigError([{ file, path: '', message: reason }]);
+  }
+}
+
+const headerOf = (text: string): string | undefined =>
+  /^#\s*@package\s+(\S+)\s*$/m.exec(text.split(/^[^#\s]/m)[0] ?? '')?.[1];
+
+function withExtension(base: string): string | undefined {
+  if (/\.ya?ml$/.test(base)) return kindOf(base) === 'file' ? base : undefined;
+  return kindOf(`${base}.yaml`) === 'file' ? `${base}.yaml` : undefined;
+}
+
+function kindOf(file: string): 'file' | 'folder' | 'absent' {
+  try {
+    return statSync(file).isDirectory() ? 'folder' : 'file';
+  } catch {
+    return 'absent';
+  }
+}
+
+function optionsBelow(folder: string, prefix: string): string[] {
+  if (kindOf(folder) !== 'folder' || prefix.split('/').length > 3) return [];
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    if (entry.isDirectory()) return optionsBelow(path.join(folder, entry.name), `${prefix}${entry.name}/`);
+    return entry.name.endsWith('.yaml') ? [`${prefix}${entry.name.slice(0, -'.yaml'.length)}`] : [];
+  });
+}

@@ -1,0 +1,289 @@
+/** Resolves every `${…}` of a configuration, lazily and once each. */
+import { placeOf } from '../../yaml/problems';
+import type { ConfigProblem } from '../../yaml/problems';
+import { pythonText, writtenText } from '../python-text';
+import { childOf, dotted, emptyMap, expandedSize, isMissing, isNull, placeOfNode } from '../../yaml/tree';
+import type { ConfigNode, Path, ScalarNode } from '../../yaml/tree';
+import { nearestNames } from '../../../support/nearest';
+import { GrammarFailure, parseText } from './grammar';
+import type { Element, Interpolation, TextPart } from './grammar';
+import { evaluateResolver, ResolutionFailure } from './resolvers';
+import type { ResolverScope } from './resolvers';
+
+/** References through references. */
+const maxChain = 200;
+
+/** Values of the whole config, written out. */
+const maxNodes = 500_000;
+
+/** Characters of one resolved text. */
+const maxText = 1024 * 1024;
+
+export interface Resolution {
+  readonly root: ConfigNode;
+  readonly problems: readonly ConfigProblem[];
+  /** Dotted paths whose value could not be worked out: not worth a second complaint. */
+  readonly broken: ReadonlySet<string>;
+}
+
+/**
+ * How a number gets into a text. OmegaConf writes it as Python does: `1.50` becomes `1.5`, and `695e0514`, the beginning of
+ * a commit, `inf`. Runs keep it as it was written; `python` is for comparing with OmegaConf, and for what it compares itself.
+ */
+export type NumbersInText = 'as written' | 'python';
+
+/** The whole configuration with its interpolations resolved. Collects problems, throws nothing. */
+export function resolveInterpolations(
+  root: ConfigNode,
+  env: Readonly<Record<string, string | undefined>>,
+  numbers: NumbersInText = 'python',
+): Resolution {
+  return new Interpolator(root, env, numbers).all();
+}
+
+/** One value, resolved; `undefined` when it is absent or can't be resolved. */
+export function resolveOne(
+  root: ConfigNode,
+  path: Path,
+  env: Readonly<Record<string, string | undefined>>,
+  numbers: NumbersInText = 'python',
+): ConfigNode | undefined {
+  return new Interpolator(root, env, numbers).tryAt(path);
+}
+
+/** Of values that refer to each other: each of them is as much at fault as the others. */
+class ChainFailure extends ResolutionFailure {
+  constructor(
+    message: string,
+    /** Dotted paths; empty: not known. */
+    readonly members: readonly string[] = [],
+  ) {
+    super(message);
+  }
+}
+
+const isSaidElsewhere = (error: ResolutionFailure, path: string): boolean =>
+  error instanceof ChainFailure
+    ? error.members.length > 0 && !error.members.includes(path)
+    : error.at !== undefined && error.at !== path;
+
+class Interpolator implements ResolverScope {
+  private readonly problems: ConfigProblem[] = [];
+  private readonly broken = new Set<string>();
+  private readonly memo = new Map<string, ConfigNode>();
+  private readonly chain: string[] = [];
+
+  constructor(
+    private readonly root: ConfigNode,
+    readonly env: Readonly<Record<string, string | undefined>>,
+    private readonly numbers: NumbersInText,
+  ) {}
+
+  textOf(node: ScalarNode): string {
+    return this.numbers === 'as written' ? writtenText(node) : pythonText(node);
+  }
+
+  all(): Resolution {
+    const root = this.collect(this.root, []);
+    if (expandedSize(root) > maxNodes) {
+      const message = `the config grows to more than ${maxNodes} values through its interpolations`;
+      return {
+        root: emptyMap({}),
+        problems: [{ ...placeOf(this.root.origin), path: '', message }],
+        broken: this.broken,
+      };
+    }
+    return { root, problems: this.problems, broken: this.broken };
+  }
+
+  tryAt(path: Path): ConfigNode | undefined {
+    try {
+      const node = this.find(path);
+      return node === undefined ? undefined : this.deep(node.node, node.path);
+    } catch (error) {
+      if (error instanceof ResolutionFailure) return undefined;
+      throw error;
+    }
+  }
+
+  /** Like `deep`, but a failure becomes a problem and the walk goes on. */
+  private collect(node: ConfigNode, path: Path): ConfigNode {
+    if (node.kind === 'map')
+      return {
+        ...node,
+        entries: new Map([...node.entries].map(([key, child]) => [key, this.collect(child, [...path, key])])),
+      };
+    if (node.kind === 'list')
+      return { ...node, items: node.items.map((child, index) => this.collect(child, [...path, index])) };
+    try {
+      return this.deep(node, path);
+    } catch (error) {
+      if (!(error instanceof ResolutionFailure)) throw error;
+      this.chain.length = 0;
+      this.broken.add(dotted(path));
+      // It is said at the value that is at fault, which is collected like this one.
+      if (isSaidElsewhere(error, dotted(path))) return { ...node, value: null };
+      const hint = error.hint === undefined ? {} : { hint: error.hint };
+      this.problems.push({ ...placeOf(placeOfNode(node)), path: dotted(path), message: error.message, ...hint });
+      return { ...node, value: null };
+    }
+  }
+
+  private deep(node: ConfigNode, path: Path): ConfigNode {
+    const key = dotted(path);
+    const known = this.memo.get(key);
+    if (known !== undefined) return known;
+    if (!isInterpolated(node) && node.kind === 'scalar') return node;
+    const result = this.guarded(key, () => {
+      if (node.kind === 'map')
+        return {
+          ...node,
+          entries: new Map([...node.entries].map(([name, child]) => [name, this.deep(child, [...path, name])])),
+        };
+      if (node.kind === 'list')
+        return { ...node, items: node.items.map((child, index) => this.deep(child, [...path, index])) };
+      return this.blaming(key, () => this.text(node, path));
+    });
+    this.memo.set(key, result);
+    return result;
+  }
+
+  /** Notes where a failure comes from, unless it is one of references among each other. */
+  private blaming<T>(key: string, work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof ResolutionFailure && !(error instanceof ChainFailure)) error.at ??= key;
+      throw error;
+    }
+  }
+
+  private guarded<T>(key: string, work: () => T): T {
+    if (this.chain.includes(key)) {
+      const from = this.chain.indexOf(key);
+      const members = this.chain.slice(from);
+      throw new ChainFailure(`the interpolation refers to itself: ${[...members, key].join(' → ')}`, members);
+    }
+    if (this.chain.length >= maxChain) throw new ChainFailure(`more than ${maxChain} references in a chain`);
+    this.chain.push(key);
+    const result = work();
+    this.chain.pop();
+    return result;
+  }
+
+  private text(node: ScalarNode, path: Path): ConfigNode {
+    let parts: readonly TextPart[];
+    try {
+      parts = parseText(String(node.value));
+    } catch (error) {
+      if (!(error instanceof GrammarFailure)) throw error;
+      throw new ResolutionFailure(`not a valid interpolation: ${error.message}`, 'write `\\${` for a literal `${`');
+    }
+    return this.combine(parts, path, node);
+  }
+
+  /** One interpolation alone keeps its type; several parts make a text. */
+  private combine(parts: readonly TextPart[], path: Path, at: ScalarNode): ConfigNode {
+    const place = { origin: at.origin, ...(at.keyOrigin === undefined ? {} : { keyOrigin: at.keyOrigin }) };
+    const [first, second] = parts;
+    if (first !== undefined && second === undefined && first.kind !== 'text')
+      return { ...settled(this.interpolation(first, path)), ...place };
+    const names = new Set<string>();
+    let text = '';
+    for (const part of parts) {
+      if (part.kind === 'text') text += part.text;
+      else {
+        const value = this.interpolation(part, path);
+        if (isMissing(value)) return { kind: 'scalar', value: '???', ...place };
+        if (value.kind !== 'scalar')
+          throw new ResolutionFailure(`a ${value.kind === 'map' ? 'mapping' : 'list'} cannot be put into a text`);
+        for (const name of value.env?.names ?? []) names.add(name);
+        text += this.textOf(value);
+      }
+      if (text.length > maxText) throw new ResolutionFailure(`the text grows beyond ${maxText} characters`);
+    }
+    const env = names.size === 0 ? {} : { env: { names: [...names], whole: false } };
+    return { kind: 'scalar', value: text, verbatim: true, ...env, ...place };
+  }
+
+  private interpolation(part: Interpolation, path: Path): ConfigNode {
+    if (part.kind === 'node') return this.reference(part, path);
+    const name = part.name.map((piece) => this.keyText(piece, path)).join('.');
+    return evaluateResolver({ name, args: part.args.map((element) => this.element(element, path)), scope: this, path });
+  }
+
+  private reference(part: Extract<Interpolation, { kind: 'node' }>, path: Path): ConfigNode {
+    const keys = part.keys.map((key) => this.keyText(key, path));
+    const base = this.baseOf(part.up, path);
+    const found = this.find([...base, ...keys]);
+    if (found === undefined) {
+      const parent = this.find([...base, ...keys.slice(0, -1)])?.node;
+      const near = parent?.kind === 'map' ? nearestNames(keys.at(-1) ?? '', parent.entries.keys()) : [];
+      const hint = near.length === 0 ? undefined : `did you mean ${near.map((name) => `\`${name}\``).join(' or ')}?`;
+      throw new ResolutionFailure(
+        `\`\${${'.'.repeat(part.up)}${keys.join('.')}}\` refers to a key that is not in the config`,
+        hint,
+      );
+    }
+    return this.deep(found.node, found.path);
+  }
+
+  baseOf(up: number, path: Path): Path {
+    if (up === 0) return [];
+    if (up > path.length) throw new ResolutionFailure('a relative interpolation reaches above the top of the config');
+    return path.slice(0, path.length - up);
+  }
+
+  /** Walks to `path`, through interpolations on the way; the path returned is where the node really is. */
+  find(path: Path): { node: ConfigNode; path: Path } | undefined {
+    let current: { node: ConfigNode; path: Path } = { node: this.root, path: [] };
+    for (const key of path) {
+      const holder = isInterpolated(current.node) ? this.deep(current.node, current.path) : current.node;
+      const child = childOf(holder, key);
+      if (child === undefined) return undefined;
+      current = { node: child, path: [...current.path, key] };
+    }
+    return current;
+  }
+
+  resolve(node: ConfigNode, path: Path): ConfigNode {
+    return this.deep(node, path);
+  }
+
+  element(element: Element, path: Path): ConfigNode {
+    const origin = {};
+    switch (element.kind) {
+      case 'scalar':
+        return { ...element, verbatim: true, origin };
+      case 'parts':
+        return this.combine(element.parts, path, { kind: 'scalar', value: '', origin });
+      case 'list':
+        return { kind: 'list', items: element.items.map((item) => this.element(item, path)), origin };
+      case 'map':
+        return {
+          kind: 'map',
+          entries: new Map(element.entries.map(([key, value]) => [key, this.element(value, path)])),
+          origin,
+        };
+    }
+  }
+
+  private keyText(piece: string | Interpolation, path: Path): string {
+    if (typeof piece === 'string') return piece;
+    const value = this.interpolation(piece, path);
+    if (value.kind === 'scalar' && typeof value.value === 'string') return value.value;
+    const found = isNull(value) ? 'null' : value.kind === 'scalar' ? pythonText(value) : `a ${value.kind}`;
+    throw new ResolutionFailure(`an interpolation used as a key must give a text, found ${found}`);
+  }
+}
+
+/** Whether a value is still to be worked out. Pure. */
+export const isInterpolated = (node: ConfigNode): boolean =>
+  node.kind === 'scalar' && typeof node.value === 'string' && node.verbatim !== true && node.value.includes('${');
+
+/** A resolved value is final: what came from elsewhere is never interpolated again (but a missing one stays missing). */
+function settled(node: ConfigNode): ConfigNode {
+  if (node.kind !== 'scalar' || isMissing(node) || node.value === '???')
+    return node.kind === 'scalar' ? { ...node, verbatim: false } : node;
+  return { ...node, verbatim: true };
+}

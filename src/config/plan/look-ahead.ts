@@ -1,0 +1,49 @@
+import type { Environment } from '../environment';
+import type { LoadedConfig } from '../loaded';
+import { planRun } from './plan-run';
+import { ConfigError, type ConfigProblem } from '../yaml/problems';
+import { withoutNodeAt, type ConfigNode } from '../yaml/tree';
+import { validate } from '../check/validate';
+
+/** Names that stand in a plan which is made only to see what is wrong with it. */
+const rehearsal = {
+  invocation: '0000000000000000',
+  platform: { kind: 'local', workspace: 'local' },
+  owner: '',
+  command: '',
+  cwd: '/',
+} as const;
+
+/**
+ * What only planning finds (a model too large for its shape, a missing URL, a secret that is not set), for a config that
+ * has other problems already: these are cut out and the rest is planned. Kept is what lies in sections that nothing was cut
+ * from, since there it can't be a consequence. Empty when the rest can't be planned.
+ */
+export function problemsBehind(broken: {
+  readonly root: ConfigNode;
+  readonly problems: readonly ConfigProblem[];
+  readonly file: string;
+  readonly env: Environment;
+  readonly trust: LoadedConfig['trust'];
+}): readonly ConfigProblem[] {
+  const { root: whole, problems, file, env, trust } = broken;
+  const root = problems.reduce((tree, { path }) => withoutNodeAt(tree, path.split('.')), whole);
+  const { config: resolved } = validate({ root, broken: new Set(), problems: [] });
+  if (resolved === undefined || resolved.evaluation.tasks.length === 0) return [];
+  const cut = new Set(problems.map(({ path }) => sectionOf(path)));
+  return planningProblems({ resolved, root, yaml: '', file, env, trust, doubts: [] }).filter(
+    ({ path }) => !cut.has(sectionOf(path)),
+  );
+}
+
+const sectionOf = (path: string): string => path.split('.')[0] ?? '';
+
+function planningProblems(loaded: LoadedConfig): readonly ConfigProblem[] {
+  try {
+    planRun(loaded, rehearsal);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}

@@ -1,0 +1,71 @@
+import { UsageFault } from '../../support/usage-fault';
+
+/** What is wrong with a configuration, as data and as text. */
+
+export interface ConfigProblem {
+  /** Absolute path of the file the value came from. */
+  readonly file?: string;
+  /** From 1. */
+  readonly line?: number;
+  /** From 1. */
+  readonly column?: number;
+  /** The `-o` argument the value came from, as it was given (secrets masked). */
+  readonly override?: string;
+  /** Dotted path of the value; empty for the whole file. */
+  readonly path: string;
+  /** What was found and what is allowed. */
+  readonly message: string;
+  /** What to write instead. */
+  readonly hint?: string;
+}
+
+/** Where a value was written. */
+export interface Origin {
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+  readonly override?: string;
+  /** The file is one of our own presets. */
+  readonly preset?: boolean;
+  /** The value was worked out, not written: from what. */
+  readonly derived?: string;
+}
+
+/** Every problem of a configuration at once. Nothing has been created when it is thrown. */
+export class ConfigError extends UsageFault {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(problems: readonly ConfigProblem[]) {
+    super(problems.map(renderProblem).join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** One problem in one line (two with a hint): `file:line:column: path: message`. */
+export function renderProblem(problem: ConfigProblem): string {
+  const place = renderPlace(problem);
+  const subject = problem.path === '' ? '' : `${problem.path}: `;
+  const hint = problem.hint === undefined ? '' : `\n    ${problem.hint}`;
+  return printable(`${place === '' ? '' : `${place}: `}${subject}${problem.message}`) + printable(hint);
+}
+
+export function renderPlace(origin: Pick<ConfigProblem, 'file' | 'line' | 'column' | 'override'>): string {
+  if (origin.override !== undefined) return `-o ${origin.override}`;
+  if (origin.file === undefined) return '';
+  return [origin.file, origin.line, origin.column].filter((part) => part !== undefined).join(':');
+}
+
+/** The place of a problem, from the origin of the value it is about. */
+export function placeOf(origin: Origin | undefined): Pick<ConfigProblem, 'file' | 'line' | 'column' | 'override'> {
+  if (origin === undefined) return {};
+  return {
+    ...(origin.file === undefined ? {} : { file: origin.file }),
+    ...(origin.line === undefined ? {} : { line: origin.line }),
+    ...(origin.column === undefined ? {} : { column: origin.column }),
+    ...(origin.override === undefined ? {} : { override: origin.override }),
+  };
+}
+
+/** A user's text in a message must not move the cursor or colour the terminal. */
+const printable = (text: string): string => text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');

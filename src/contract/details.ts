@@ -1,0 +1,99 @@
+import type { RunSnapshot, TaskSnapshot } from './state';
+import { verdictOf } from './verdict';
+
+const invisible = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+/g;
+
+/** Text from configs and platforms, made harmless inside a Markdown table cell; at most 400 characters of it. Pure. */
+export function cell(text: string): string {
+  return text
+    .slice(0, 400)
+    .replace(invisible, ' ')
+    .replace(/[\\`*_{}[\]()#+!|<>~&]/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+/**
+ * Text for a summary line of the Web UI, without what could be markup. At most 130 characters: Temporal takes 400 bytes, and
+ * a UTF-16 unit is three of them at most. Pure.
+ */
+export const plainWords = (text: string): string =>
+  text
+    .replace(invisible, ' ')
+    .replace(/[\\`*{}[\]()#+!|<>~&]/g, ' ')
+    .trim()
+    .slice(0, 130);
+
+/** The Web UI's "current details" of one task. Pure. */
+export function taskDetails(task: TaskSnapshot): string {
+  const rows: [string, string | null][] = [
+    ['Task', `${task.index} ${task.name}`],
+    ['Phase', task.outcome === null ? task.phase : `${task.phase} (${task.outcome})`],
+    ['Endpoint', task.endpoint],
+    ['URL', task.endpointUrl],
+    ['Job', task.job],
+    ['Platform says', task.message],
+    ['Results', task.outputDir],
+    ['Scores', scores(task)],
+    ['Error', task.error?.message ?? null],
+    ['Left behind', task.left.map(({ kind, name }) => `${kind} ${name}`).join(', ') || null],
+    ['Storage kept', task.kept.map(({ path, command }) => `${path}: ${command}`).join(', ') || null],
+  ];
+  const shown = rows.filter((row): row is [string, string] => row[1] !== null && row[1] !== '');
+  return ['| | |', '|---|---|', ...shown.map(([name, value]) => `| **${name}** | ${cell(value)} |`)].join('\n');
+}
+
+/** In the same words as everywhere. */
+function stateOf(run: RunSnapshot): string {
+  if (run.outcome !== undefined) return verdictOf(run.outcome, run);
+  return run.phase === 'tearing down' ? run.phase : `${run.phase}. Cancel this workflow to tear everything down`;
+}
+
+/** Rows shown of a run with very many tasks: a query brings all of them at once. */
+const maxRows = 200;
+
+/** The Web UI's "current details" of a run: one row per task. Pure; `nowMs` is the workflow's clock. */
+export function runDetails(run: RunSnapshot, nowMs: number): string {
+  const shown = run.tasks.slice(0, maxRows);
+  const lines = [
+    `**${cell(run.model)}** on ${run.platform === 'local' ? 'the local platform' : 'Lepton'}: **${stateOf(run)}**`,
+    '',
+    '| # | Task | Phase | Endpoint | Job | Elapsed | Last message |',
+    '|---|---|---|---|---|---|---|',
+    ...shown.map((task) => {
+      const phase =
+        task.outcome === null ? task.phase : task.phase === 'done' ? task.outcome : `${task.phase} (${task.outcome})`;
+      const message = task.error?.message ?? scores(task) ?? task.message ?? '';
+      const columns = [
+        String(task.index),
+        task.name,
+        phase,
+        task.endpoint ?? 'existing',
+        task.job ?? '',
+        elapsed(task, nowMs),
+        message,
+      ];
+      return `| ${columns.map(cell).join(' | ')} |`;
+    }),
+  ];
+  if (run.tasks.length > maxRows) lines.push('', `and ${run.tasks.length - maxRows} more tasks`);
+  for (const { kind, name, reason } of run.left)
+    lines.push('', `**Left behind**: ${kind} ${cell(name)}: ${cell(reason)}`);
+  return lines.join('\n');
+}
+
+function scores(task: TaskSnapshot): string | null {
+  const all = Object.entries(task.metrics).filter(([name]) => !name.includes('stderr'));
+  const text = all
+    .slice(0, 4)
+    .map(([name, value]) => `${name} ${typeof value === 'number' ? Number(value.toFixed(4)) : value}`)
+    .join(', ');
+  if (text === '') return null;
+  const more = all.length > 4 || (task.metricsTotal ?? 0) > Object.keys(task.metrics).length ? ', …' : '';
+  return `${task.partial ? 'partial: ' : ''}${text}${more}`;
+}
+
+function elapsed(task: TaskSnapshot, nowMs: number): string {
+  if (task.startedAt === null) return '';
+  const end = task.endedAt === null ? nowMs : Date.parse(task.endedAt);
+  const seconds = Math.max(0, Math.round((end - Date.parse(task.startedAt)) / 1000));
+  return seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}

@@ -1,0 +1,41 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import type { LeftResource } from '../contract/state';
+import type { HomePaths } from './paths';
+import { readJsonFile, writePrivateJson } from '../support/private-file';
+
+/** What `cleanup` and sweeps found or made gone of a run of this host, which the run itself could not account for any more. */
+export interface GoneResource extends Pick<LeftResource, 'kind' | 'name'> {
+  /** When that was verified, ISO 8601. */
+  readonly at: string;
+}
+
+const schema = z.array(z.object({ kind: z.enum(['endpoint', 'job', 'storage']), name: z.string(), at: z.string() }));
+
+const fileOf = (home: Pick<HomePaths, 'runs'>, invocation: string): string =>
+  path.join(home.runs, invocation, 'gone.json');
+
+/** In the order in which they were noted; none for a run that was not started on this host. */
+export async function goneResources(home: Pick<HomePaths, 'runs'>, invocation: string): Promise<GoneResource[]> {
+  const parsed = schema.safeParse(await readJsonFile(fileOf(home, invocation)).catch(() => undefined));
+  return parsed.success ? parsed.data : [];
+}
+
+/** What was noted before keeps its time. Does nothing for a run that was not started on this host. */
+export async function noteGone(
+  home: Pick<HomePaths, 'runs'>,
+  invocation: string,
+  resources: readonly Pick<LeftResource, 'kind' | 'name'>[],
+): Promise<void> {
+  const file = fileOf(home, invocation);
+  if (resources.length === 0 || !(await stat(path.dirname(file)).catch(() => undefined))) return;
+  const before = await goneResources(home, invocation);
+  const known = new Set(before.map(keyOf));
+  const at = new Date().toISOString();
+  const fresh = resources.filter((resource) => !known.has(keyOf(resource)));
+  if (fresh.length > 0)
+    await writePrivateJson(file, [...before, ...fresh.map(({ kind, name }) => ({ kind, name, at }))]);
+}
+
+const keyOf = ({ kind, name }: Pick<LeftResource, 'kind' | 'name'>): string => `${kind} ${name}`;

@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { z } from 'zod';
+import type { PlatformRef } from '../contract/plan';
+import type { PlatformAccess } from './types';
+import type { HomePaths } from '../home/paths';
+import { readJsonFile, writePrivateJson } from '../support/private-file';
+
+/**
+ * How the launcher, which has the user's environment, hands a workspace's credentials to the background worker, which
+ * has not: one private file per workspace and address. Plans carry only the reference.
+ */
+
+const accessSchema = z.object({
+  url: z.string().min(1),
+  workspace: z.string().min(1),
+  token: z.string(),
+  origin: z.string().optional(),
+  source: z.string().optional(),
+});
+
+type LeptonRef = Extract<PlatformRef, { kind: 'lepton' }>;
+
+/** `<credentials>/<workspace>-<hash of the url>.json`: two addresses of one workspace name never share a token. */
+export function credentialsFile(home: HomePaths, ref: Pick<LeptonRef, 'workspace' | 'url'>): string {
+  const digest = createHash('sha256').update(ref.url).digest('hex').slice(0, 12);
+  const name = ref.workspace.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 64);
+  return path.join(home.credentials, `${name}-${digest}.json`);
+}
+
+/** Stores (or renews) a workspace's credentials for the worker of this home; mode 0600. */
+export async function storeCredentials(home: HomePaths, access: PlatformAccess): Promise<void> {
+  await writePrivateJson(credentialsFile(home, access), access);
+}
+
+/** Access to the platform that a plan names, or `undefined` when this home has none (yet). */
+export async function loadPlatformAccess(home: HomePaths, ref: PlatformRef): Promise<PlatformAccess | undefined> {
+  const file = ref.kind === 'local' ? home.platformAccess : credentialsFile(home, ref);
+  const parsed = accessSchema.safeParse(await readJsonFile(file));
+  return parsed.success ? parsed.data : undefined;
+}

@@ -1,0 +1,99 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { Hono, type MiddlewareHandler } from 'hono';
+import { answerChat } from './chat';
+import { answerCompletion } from './completions';
+import { ApiFailure, badRequest, modelNotFound } from './api-failure';
+import type { Serving } from './generation';
+import { readBody, requestSchemas } from './requests';
+import { addTokenizerRoutes } from './tokenizer';
+
+/**
+ * The HTTP API: OpenAI's completions and chat, and vLLM's tokenizer endpoints. With `tokens`, every path wants one of them.
+ * `onRequest`: told of every request when it comes and when it is answered, those for health apart.
+ */
+export function createApp({
+  serving,
+  tokens,
+  onRequest,
+}: {
+  serving: Serving;
+  tokens: readonly string[];
+  onRequest?: (() => void) | undefined;
+}): Hono {
+  const app = new Hono();
+  const { engine, servedModel } = serving;
+  const checkModel = (asked: string | undefined): void => {
+    if (asked !== undefined && asked !== servedModel) throw modelNotFound(asked, servedModel);
+  };
+  if (onRequest !== undefined) app.use(telling(onRequest));
+  if (tokens.length > 0)
+    app.use(async (context, next) => (authorize(context.req.header('authorization'), tokens), next()));
+
+  app.get('/health', (context) => context.json({ status: 'ok' }));
+  app.get('/v1/models', (context) =>
+    context.json({
+      object: 'list',
+      data: [
+        {
+          id: servedModel,
+          object: 'model',
+          created: serving.startedAt,
+          owned_by: 'evalsaga',
+          max_model_len: engine.maxLength,
+        },
+      ],
+    }),
+  );
+  app.post('/v1/completions', async (context) => {
+    const body = await readBody(context.req.raw, requestSchemas.completion);
+    checkModel(body.model);
+    return answerCompletion(context, serving, body);
+  });
+  app.post('/v1/chat/completions', async (context) => {
+    const body = await readBody(context.req.raw, requestSchemas.chat);
+    checkModel(body.model);
+    return answerChat(context, serving, body);
+  });
+  addTokenizerRoutes(app, serving, checkModel);
+
+  app.notFound((context) =>
+    context.json(
+      new ApiFailure({ status: 404, type: 'NotFoundError', message: `There is no ${context.req.path} here.` }).body(),
+      404,
+    ),
+  );
+  app.onError((error, context) => {
+    if (error instanceof ApiFailure) return context.json(error.body(), error.status);
+    // The caller is gone: nobody reads this answer.
+    if (context.req.raw.signal.aborted) return context.json(badRequest('The request was cancelled.').body(), 400);
+    console.error(error);
+    return context.json(
+      new ApiFailure({ status: 500, type: 'InternalServerError', message: error.message }).body(),
+      500,
+    );
+  });
+  return app;
+}
+
+/** Health is asked by whoever looks after the server, and is no traffic. */
+const telling =
+  (onRequest: () => void): MiddlewareHandler =>
+  async (context, next) => {
+    if (context.req.path === '/health') return next();
+    onRequest();
+    return next().finally(onRequest);
+  };
+
+function authorize(header: string | undefined, tokens: readonly string[]): void {
+  const given = digest(/^Bearer (.+)$/.exec(header ?? '')?.[1] ?? '');
+  if (tokens.some((token) => timingSafeEqual(given, digest(token)))) return;
+  throw new ApiFailure({
+    status: 401,
+    type: 'AuthenticationError',
+    message: 'A bearer token of this endpoint is required.',
+  });
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

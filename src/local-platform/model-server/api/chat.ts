@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+import type { Context } from 'hono';
+import { streamSSE } from 'hono/streaming';
+import type { TokenLogprob } from '../logprobs';
+import type { ChatMessage, LlamaModel } from '../native';
+import { tokenText } from '../text';
+import type { GeneratedToken } from '../engine';
+import { badRequest } from './api-failure';
+import { checkPrompt, generate, usage, type GenerationRequest, type Serving } from './generation';
+import type { ChatRequest } from './requests';
+
+/** `POST /v1/chat/completions`. */
+export async function answerChat(context: Context, serving: Serving, body: ChatRequest): Promise<Response> {
+  const prompt = encodeChat(serving, body.messages, true);
+  const room = serving.engine.maxLength - prompt.length;
+  const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? Math.max(room, 1);
+  const request: GenerationRequest = {
+    prompt,
+    maxTokens,
+    temperature: body.temperature,
+    topP: body.top_p,
+    topK: body.top_k,
+    seed: body.seed,
+    stop: body.stop,
+    logprobs: body.logprobs ? body.top_logprobs : undefined,
+    scorePrompt: false,
+    signal: context.req.raw.signal,
+  };
+  checkPrompt(serving, request);
+  const head = { id: `chatcmpl-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model: serving.servedModel };
+  if (body.stream)
+    return streamChat(context, serving, { request, head, withUsage: body.stream_options?.include_usage === true });
+  const generation = await generate(serving, request);
+  const logprobs = body.logprobs ? chatLogprobs(serving.loaded.model, generation.generated, body.top_logprobs) : null;
+  const message = { role: 'assistant', content: generation.text };
+  return context.json({
+    ...head,
+    object: 'chat.completion',
+    choices: [{ index: 0, message, logprobs, finish_reason: generation.finishReason }],
+    usage: usage(prompt.length, generation.generated.length),
+  });
+}
+
+/** Token ids of a conversation, by the model's own template. */
+export function encodeChat(
+  { loaded }: Serving,
+  messages: readonly ChatMessage[],
+  addGenerationPrompt: boolean,
+): number[] {
+  if (!loaded.renderChat) throw badRequest('This model has no chat template. Use /v1/completions.');
+  let text: string;
+  try {
+    text = loaded.renderChat(messages, addGenerationPrompt);
+  } catch (error) {
+    throw badRequest(
+      `The model's chat template refuses these messages: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+  return loaded.model.tokenize(text, true);
+}
+
+function streamChat(
+  context: Context,
+  serving: Serving,
+  { request, head, withUsage }: { request: GenerationRequest; head: Record<string, unknown>; withUsage: boolean },
+): Response {
+  const { model } = serving.loaded;
+  return streamSSE(context, async (events) => {
+    const write = (rest: Record<string, unknown>): Promise<void> =>
+      events.writeSSE({ data: JSON.stringify({ ...head, object: 'chat.completion.chunk', ...rest }) });
+    const send = (delta: Record<string, string>, more: Record<string, unknown> = {}): Promise<void> =>
+      write({ choices: [{ index: 0, delta, logprobs: null, finish_reason: null, ...more }] });
+    await send({ role: 'assistant', content: '' });
+    const { finishReason, generated } = await generate(serving, request, async (piece) => {
+      if ('promptOpinions' in piece) return;
+      const { text: content, tokens } = piece;
+      if (request.logprobs !== undefined)
+        await send({ content }, { logprobs: chatLogprobs(model, tokens, request.logprobs) });
+      else if (content) await send({ content });
+    });
+    await send({}, { finish_reason: finishReason });
+    if (withUsage) await write({ choices: [], usage: usage(request.prompt.length, generated.length) });
+    await events.writeSSE({ data: '[DONE]' });
+  });
+}
+
+function chatLogprobs(
+  model: LlamaModel,
+  generated: readonly GeneratedToken[],
+  count: number,
+): { content: Record<string, unknown>[] } {
+  const describe = ({ token, logprob }: TokenLogprob): Record<string, unknown> => {
+    const text = tokenText(model, token);
+    return { token: text, logprob, bytes: [...Buffer.from(text)] };
+  };
+  return {
+    content: generated.flatMap(({ opinion }) =>
+      opinion ? [{ ...describe(opinion.target), top_logprobs: opinion.top.slice(0, count).map(describe) }] : [],
+    ),
+  };
+}

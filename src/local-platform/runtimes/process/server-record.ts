@@ -1,0 +1,30 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { readJsonFile, writePrivateJson } from '../../../support/private-file';
+
+const recordSchema = z.object({
+  /** Name of the unit's folder. */
+  unit: z.string(),
+  port: z.number().optional(),
+  weights: z.string().optional(),
+  servedModel: z.string().optional(),
+});
+
+/** What a later platform must know of a deployment's server to take over: a file in the deployment's folder. */
+export type ServerRecord = z.infer<typeof recordSchema>;
+
+const fileIn = (folder: string): string => path.join(folder, 'server.json');
+
+/** `undefined`: nothing was started, or nobody can read it. */
+export async function readServerRecord(folder: string): Promise<ServerRecord | undefined> {
+  return recordSchema.safeParse(await readJsonFile(fileIn(folder)).catch(() => undefined)).data;
+}
+
+export function writeServerRecord(folder: string, record: ServerRecord): Promise<void> {
+  return writePrivateJson(fileIn(folder), recordSchema.parse(record));
+}
+
+export function removeServerRecord(folder: string): Promise<void> {
+  return rm(fileIn(folder), { force: true });
+}

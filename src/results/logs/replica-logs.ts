@@ -1,0 +1,153 @@
+import path from 'node:path';
+import type { Deployment, Job, LeptonClient, LogRange } from '../../lepton/types';
+import { within } from '../../support/within';
+import { inTime } from './in-time';
+import { localFault } from '../transfer/local-fault';
+import { recordLogTimes } from './log-times';
+import { saveLog } from './logs';
+import { newestLines } from './newest-lines';
+import { NoTimedLogs, timedLog } from './timed-log';
+
+/** Bringing logs home, from wherever: a task's teardown, a sweep, a cleanup. */
+
+export interface SaveReplicaLogsRequest {
+  readonly client: LeptonClient;
+  readonly signal: AbortSignal;
+  readonly target: string;
+  /** Where to when the target can't be written. */
+  readonly fallback: string;
+  /** Masked in the files. */
+  readonly secrets: readonly string[];
+  readonly budget: LogBudget;
+}
+
+/** Milliseconds. */
+export interface LogBudget {
+  /** For one log; beyond it come its last lines. */
+  readonly logMs: number;
+  /** For the times of its lines. */
+  readonly timesMs: number;
+  /** Silence after which the log so far is all there is; default 10 000. */
+  readonly quietMs?: number;
+}
+
+/** Bytes of one log that are brought home; beyond it the middle is left out. */
+const maxLogBytes = 64 * 1024 * 1024;
+
+/**
+ * Saves the logs of an endpoint's replicas: the first in the target, others numbered beside it. Resolves to what is to be said
+ * about that, or `null`. Throws `LeptonError`.
+ */
+export async function saveDeploymentLogs(
+  request: SaveReplicaLogsRequest,
+  { metadata: { name = '', created_at: createdAt } }: Pick<Deployment, 'metadata'>,
+): Promise<string | null> {
+  const { client, signal } = request;
+  return saveAll({
+    ...request,
+    of: { deployment: name },
+    createdAt,
+    replicas: await client.deploymentReplicas(name, { signal }),
+    open: (replica, ended) => client.deploymentLog(name, replica, { signal: ended }),
+  });
+}
+
+/** The same of a job. */
+export async function saveJobLogs(
+  request: SaveReplicaLogsRequest,
+  { id, job }: { readonly id: string; readonly job: Pick<Job, 'metadata' | 'status'> | undefined },
+): Promise<string | null> {
+  const { client, signal } = request;
+  return saveAll({
+    ...request,
+    of: { job: id },
+    createdAt: job?.metadata.created_at ?? job?.status?.creation_time,
+    replicas: await client.jobReplicas(id, { signal }),
+    open: (replica, ended) => client.jobLog(id, replica, { signal: ended }),
+  });
+}
+
+interface Saving extends SaveReplicaLogsRequest {
+  readonly of: LogRange['of'];
+  readonly createdAt: number | undefined;
+  readonly replicas: readonly { readonly id: string }[];
+  readonly open: (replica: string, signal: AbortSignal) => AsyncIterable<Uint8Array>;
+}
+
+async function saveAll(saving: Saving): Promise<string | null> {
+  const { replicas, open } = saving;
+  // Replicas go before their log does: what is archived, or crashed, may be known by time alone.
+  if (replicas.length === 0) return saveOne(saving, { position: 0, source: (signal) => byTime(saving, signal) });
+  const said: (string | null)[] = [];
+  for (const [position, { id }] of replicas.entries()) {
+    const source = (signal: AbortSignal) =>
+      inTime((ended) => open(id, ended), {
+        withinMs: saving.budget.logMs,
+        lastLines: () => lastLines(saving, id),
+        signal,
+      });
+    said.push(await saveOne(saving, { position, source, replica: id }));
+  }
+  return said.filter((text) => text !== null).join(' ') || null;
+}
+
+interface OneLog {
+  readonly position: number;
+  readonly source: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
+  readonly replica?: string;
+}
+
+async function saveOne(saving: Saving, log: OneLog): Promise<string | null> {
+  const target = numbered(saving.target, log.position);
+  try {
+    await saveTo(target, saving, log);
+    return null;
+  } catch (error) {
+    const fault = localFault(error);
+    if (!fault) throw error;
+    const file = numbered(saving.fallback, log.position);
+    await saveTo(file, saving, log);
+    return `${target} can't be written: ${fault.reason}; the log is in ${file}.`;
+  }
+}
+
+async function saveTo(file: string, saving: Saving, { source, replica }: OneLog): Promise<void> {
+  const { client, signal, of, createdAt, budget, secrets } = saving;
+  const { bytes } = await saveLog({ source, file, maxBytes: maxLogBytes, signal, secrets, quietMs: budget.quietMs });
+  if (bytes === 0) return;
+  await within({ ms: budget.timesMs, signal }, (bounded) =>
+    recordLogTimes({ client, of, replica, createdAt, file, secrets, signal: bounded }),
+  );
+}
+
+/** The log's lines with their times left out; nothing where the platform keeps none. */
+async function* byTime({ client, of, createdAt }: Saving, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const since = new Date(createdAt ?? Date.now() - 86_400_000);
+  const isOver = () => Promise.resolve(true);
+  try {
+    for await (const line of timedLog({ client, of, since, follow: false, isOver, signal }))
+      yield Buffer.from(`${line}\n`);
+  } catch (error) {
+    if (!(error instanceof NoTimedLogs)) throw error;
+  }
+}
+
+async function lastLines(
+  { client, of, createdAt, signal }: Saving,
+  replica: string,
+): Promise<readonly string[] | undefined> {
+  const read = async (bounded: AbortSignal): Promise<readonly string[] | undefined> => {
+    for await (const page of newestLines({ client, of, replica, createdAt, signal: bounded }))
+      return page.map(({ text }) => text).reverse();
+    return undefined;
+  };
+  // Otherwise the log is read on as far as it goes.
+  return within({ ms: 5_000, signal }, read).catch(() => undefined);
+}
+
+/** `logs/job.log`, and for further replicas `logs/job.1.log`. */
+function numbered(file: string, position: number): string {
+  if (position === 0) return file;
+  const { dir, name, ext } = path.parse(file);
+  return path.join(dir, `${name}.${position}${ext}`);
+}

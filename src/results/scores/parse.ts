@@ -1,0 +1,74 @@
+import { parse as parseYaml } from 'yaml';
+import { findScores, isMapping, TooManyScores, type Found } from './found';
+import type { Metric, Scores } from './metric';
+import { nameScores } from './named';
+import { describe } from './number';
+
+/** Reads the harness' `results.yml`. Pure. */
+
+/** Bytes; far beyond any real one: a job can write what it likes. */
+export const longestText = 32 * 1024 * 1024;
+
+/** What is wrong with a `results.yml`, and where in it. */
+export class MalformedResults extends Error {
+  override readonly name = 'MalformedResults';
+}
+
+/**
+ * All scores that can be read, with notes on what can't. Throws `MalformedResults` naming what is missing or wrong: a file
+ * without a single score is malformed, as no result is no success.
+ */
+export function parseResults(text: string): Scores {
+  const document = readDocument(text);
+  if (!isMapping(document)) throw new MalformedResults(`the file is ${describe(document)}, not a mapping`);
+  const results = document['results'];
+  if (results === undefined || results === null) throw new MalformedResults('it has no section "results"');
+  if (!isMapping(results)) throw new MalformedResults(`results is ${describe(results)}, not a mapping`);
+  const found = scoresIn(results);
+  if (found.scores.length === 0) throw new MalformedResults(withoutScores(found));
+  const { metrics, clashes } = nameScores(found.scores);
+  return { metrics, notes: notesOn(found, metrics, clashes) };
+}
+
+/** As PyYAML, which writes these files, reads them: any number of aliases, merge keys, and the last of two equal keys. */
+const asPyYaml = { logLevel: 'error', maxAliasCount: -1, merge: true, uniqueKeys: false } as const;
+
+function readDocument(text: string): unknown {
+  if (text.trim() === '') throw new MalformedResults('it is empty');
+  if (text.length > longestText) throw new MalformedResults(`it is longer than ${longestText} characters`);
+  try {
+    return parseYaml(text, asPyYaml);
+  } catch (error) {
+    throw new MalformedResults(`it is not YAML: ${(error as Error).message.split('\n')[0]}`);
+  }
+}
+
+function scoresIn(results: Readonly<Record<string, unknown>>): Found {
+  try {
+    return findScores(results);
+  } catch (error) {
+    if (error instanceof TooManyScores) throw new MalformedResults(error.message);
+    throw error;
+  }
+}
+
+const withoutScores = ({ unreadable }: Found): string =>
+  `its section "results" holds no score${unreadable.length === 0 ? '' : `; not read as scores: ${firstOf(unreadable)}`}`;
+
+function notesOn({ unreadable, empty }: Found, metrics: readonly Metric[], clashes: readonly string[]): string[] {
+  const uncomputed = metrics.filter(({ value }) => typeof value !== 'number');
+  return [
+    ...(uncomputed.length === 0
+      ? []
+      : [`Not computed: ${firstOf(uncomputed.map(({ name, value }) => `${name} (${value})`))}.`]),
+    ...(unreadable.length === 0 ? [] : [`Not read as scores: ${firstOf(unreadable)}.`]),
+    ...(empty.length === 0 ? [] : [`Without a score of its own: ${firstOf(empty)}.`]),
+    ...(clashes.length === 0 ? [] : [`${firstOf(clashes, '; ')}.`]),
+  ];
+}
+
+/** The first few of many. */
+function firstOf(items: readonly string[], separator = ', '): string {
+  const shown = items.slice(0, 5).join(separator);
+  return items.length > 5 ? `${shown} and ${items.length - 5} more` : shown;
+}

@@ -1,0 +1,216 @@
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { defaultSkips } from '../../contract/skip-results';
+import type { CallOptions, LeptonStorage } from '../../lepton/types';
+import { interruptedMarkers } from '../scores/notes';
+import { skippedByName, skipRule, type NotHome, type SkipRule } from './skip-rules';
+
+/** What lies in a task's storage folder, and where each file goes at home. */
+
+export interface RemoteFile {
+  /** Absolute in the file system. */
+  readonly remote: string;
+  /** Relative, with `/`: below the target folder. */
+  readonly local: string;
+}
+
+export interface RemoteTree {
+  readonly files: readonly RemoteFile[];
+  /** Left behind on purpose: caches. */
+  readonly skipped: readonly NotHome[];
+  /** What can't come home: it stays in storage, which is kept for it. */
+  readonly left: readonly NotHome[];
+}
+
+/** Bytes that every file system takes for a name, with room for what is put before it. */
+const longestName = 240;
+/** Bytes of a whole path below the target; systems take 4096 with everything. */
+const longestPath = 2_000;
+
+/** How much of a folder is brought home. Each file and folder costs a request or two. */
+export interface TreeBounds {
+  readonly depth: number;
+  readonly files: number;
+  readonly folders: number;
+}
+
+/** While a run waits for it. */
+export const boundsOfRun: TreeBounds = { depth: 32, files: 50_000, folders: 10_000 };
+/** When a person asked for it, and can wait. */
+export const boundsOfCleanup: TreeBounds = { depth: 400, files: 2_000_000, folders: 500_000 };
+
+/** Names at the top that the fetch itself writes. */
+const ownNames = new Set(['manifest.json', '.fetched.jsonl']);
+
+/** What is shown first when a fetch ends early: the scores, then what explains them. */
+const firstNames = [
+  'results.yml',
+  ...interruptedMarkers,
+  'evalsaga_notes.json',
+  'eval_factory_metrics.json',
+  'run_config.yml',
+  'metadata.yaml',
+];
+
+/** A storage folder that can't be brought home as it is. */
+export class UnusableFolder extends Error {
+  override readonly name = 'UnusableFolder';
+}
+
+export interface TreeRequest {
+  readonly fileSystem: string;
+  readonly folder: string;
+  readonly options: CallOptions;
+  readonly onFolder?: () => void;
+  /** Default: `boundsOfRun`. */
+  readonly bounds?: TreeBounds | undefined;
+  /** Default: `defaultSkips`. */
+  readonly skip?: readonly string[] | undefined;
+}
+
+/** Walks the folder; `undefined` when there is none. Files in the order in which they should come home. */
+export async function readRemoteTree(storage: LeptonStorage, request: TreeRequest): Promise<RemoteTree | undefined> {
+  const walk = new Walk(request);
+  for (let next = walk.next(); next !== undefined; next = walk.next()) {
+    const entries = await storage.list(request.fileSystem, next.remote, request.options);
+    request.onFolder?.();
+    if (entries === undefined && next.depth === 0) return undefined;
+    for (const entry of entries ?? []) walk.take(next, entry);
+  }
+  return walk.tree();
+}
+
+/** Of the files that come first, those that are there: a walk may take long. `undefined`: there is no folder. */
+export async function readFirstFiles(
+  storage: LeptonStorage,
+  { fileSystem, folder, options }: Pick<TreeRequest, 'fileSystem' | 'folder' | 'options'>,
+): Promise<readonly RemoteFile[] | undefined> {
+  const entries = await storage.list(fileSystem, folder, options);
+  const files = entries?.filter(({ type, name }) => type !== 'dir' && firstNames.includes(name));
+  return files && inOrder(files.map(({ name }) => ({ remote: path.posix.join(folder, name), local: name })));
+}
+
+/** Entries that are named one by one when they can't come home. */
+const mostLeft = 10_000;
+
+interface OpenFolder {
+  readonly remote: string;
+  readonly local: string;
+  readonly depth: number;
+}
+
+class Walk {
+  private readonly files: RemoteFile[] = [];
+  private readonly skipped: NotHome[] = [];
+  private readonly left: NotHome[] = [];
+  private readonly open: OpenFolder[];
+  private readonly bounds: TreeBounds;
+  private readonly isSkipped: SkipRule;
+  private folders = 1;
+
+  constructor(private readonly request: TreeRequest) {
+    this.open = [{ remote: request.folder, local: '', depth: 0 }];
+    this.bounds = request.bounds ?? boundsOfRun;
+    this.isSkipped = skipRule(request.skip ?? defaultSkips);
+  }
+
+  next(): OpenFolder | undefined {
+    return this.open.pop();
+  }
+
+  take(folder: OpenFolder, { type, name }: { readonly type: 'dir' | 'file'; readonly name: string }): void {
+    if (!isName(name)) return this.leave(folder, JSON.stringify(name.slice(0, 80)), 'not a file name');
+    const local = path.posix.join(folder.local, localName(name, folder.depth));
+    if (this.isSkipped(type, name)) return void this.skipped.push({ path: local, reason: skippedByName });
+    const remote = path.posix.join(folder.remote, name);
+    if (type === 'file') {
+      if (this.files.length < this.bounds.files) this.files.push({ remote, local });
+      else this.leave(folder, name, `more than ${this.bounds.files} files`);
+    } else if (folder.depth >= this.bounds.depth) {
+      this.leave(folder, name, `nested more than ${this.bounds.depth} deep`);
+    } else if (this.folders >= this.bounds.folders) {
+      this.leave(folder, name, `more than ${this.bounds.folders} folders`);
+    } else {
+      this.folders += 1;
+      this.open.push({ remote, local, depth: folder.depth + 1 });
+    }
+  }
+
+  tree(): RemoteTree {
+    const { files, clashes } = withoutClashes(this.files);
+    return {
+      files: inOrder(files),
+      skipped: this.skipped.sort((a, b) => compare(a.path, b.path)),
+      left: [...this.left, ...clashes],
+    };
+  }
+
+  private leave(folder: OpenFolder, name: string, reason: string): void {
+    if (this.left.length < mostLeft) this.left.push({ path: path.posix.join(folder.local, name), reason });
+  }
+}
+
+/** A name that is no name would lead out of the folder: no file system has such entries. */
+const isName = (name: string): boolean =>
+  name !== '' &&
+  name !== '.' &&
+  name !== '..' &&
+  !name.includes('/') &&
+  !name.includes('\0') &&
+  !/\p{Surrogate}/u.test(name);
+
+/** Where a file with this path below the task's folder goes at home; `undefined` for a path that leads out of it. */
+export function localPath(relative: string): string | undefined {
+  const names = relative.split('/');
+  return names.every(isName) ? names.map(localName).join('/') : undefined;
+}
+
+/** Control characters and backslashes, legal in a container, come home as `%0A`: visible, and safe on every system. */
+function localName(name: string, depth: number): string {
+  const safe = name.replace(/[\u0000-\u001f\u007f-\u009f\\]/g, (character) => encodeURIComponent(character));
+  return depth === 0 && ownNames.has(safe) ? `${safe}.remote` : short(safe);
+}
+
+/** Escapes make names longer, and other file systems than ours take longer ones: a digest stands for the middle then. */
+function short(name: string): string {
+  if (Buffer.byteLength(name) <= longestName) return name;
+  const digest = createHash('sha256').update(name).digest('hex').slice(0, 12);
+  const { name: stem, ext } = path.posix.parse(name);
+  const extension = Buffer.byteLength(ext) <= 20 ? ext : '';
+  return `${Buffer.from(stem)
+    .subarray(0, 150)
+    .toString('utf8')
+    .replace(/\ufffd+$/, '')}~${digest}${extension}`;
+}
+
+/** Whether two names that differ in case only are the same file here. */
+const caseless = process.platform === 'darwin' || process.platform === 'win32';
+
+/** The files that have a place of their own at home; the others, and those with a path that no system takes, apart. */
+export function withoutClashes<T extends { readonly local: string }>(
+  files: readonly T[],
+  foldsCase = caseless,
+): { readonly files: T[]; readonly clashes: readonly NotHome[] } {
+  const seen = new Set<string>();
+  const placed: T[] = [];
+  const clashes: NotHome[] = [];
+  for (const file of files) {
+    const { local } = file;
+    const place = foldsCase ? local.normalize('NFC').toLowerCase() : local;
+    if (seen.has(place)) clashes.push({ path: local, reason: 'another file has this name here' });
+    else if (Buffer.byteLength(local) > longestPath) clashes.push({ path: local, reason: 'its path is too long' });
+    else placed.push(file);
+    seen.add(place);
+  }
+  return { files: placed, clashes };
+}
+
+function inOrder(files: RemoteFile[]): RemoteFile[] {
+  const rank = ({ local }: RemoteFile) => {
+    const position = firstNames.indexOf(local);
+    return position < 0 ? firstNames.length : position;
+  };
+  return files.sort((a, b) => rank(a) - rank(b) || compare(a.local, b.local));
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

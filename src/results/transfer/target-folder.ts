@@ -1,0 +1,54 @@
+import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { makeFolders } from '../../support/make-folders';
+import type { FetchedFolder } from './fetch';
+import type { HomeFile } from './journal';
+import { UnusableFolder } from './remote-tree';
+import { notHomeInWords, skippedByName, type NotHome } from './skip-rules';
+import { isDraft, writeWholeJson } from '../../support/whole-file';
+
+/** The local folder that a task's results come home to. */
+
+/** Makes each missing folder; one that is a link would lead out of the target, and is refused. */
+export async function makeFolder(target: string, relative: string): Promise<void> {
+  await makeFolders(target);
+  let folder = target;
+  for (const part of relative.split('/').filter((name) => name !== '' && name !== '.')) {
+    folder = path.join(folder, part);
+    await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    if (!(await lstat(folder)).isDirectory())
+      throw new UnusableFolder(`${folder}: is in the way: a folder belongs there`);
+  }
+}
+
+export interface Manifest {
+  readonly source: { readonly fileSystem: string; readonly path: string };
+  readonly files: readonly HomeFile[];
+  /** Left behind on purpose. */
+  readonly skipped: readonly NotHome[];
+  /** What can't come home, and stays in storage. */
+  readonly left: readonly NotHome[];
+}
+
+/** Writes `manifest.json` (size and sha256 of each file), drops what killed calls left half-written, and sums up. */
+export async function finishFolder(target: string, { source, files, skipped, left }: Manifest): Promise<FetchedFolder> {
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  const manifest = path.join(target, 'manifest.json');
+  const content = { version: 1, source, fetchedAt: new Date().toISOString(), bytes, files, skipped, left };
+  await writeWholeJson(manifest, content);
+  for (const entry of await readdir(target, { withFileTypes: true, recursive: true })) {
+    if (entry.isFile() && isDraft(entry.name)) await rm(path.join(entry.parentPath, entry.name), { force: true });
+  }
+  return {
+    files: files.length,
+    bytes,
+    manifest,
+    skipped: skipped.filter(({ reason }) => reason === skippedByName).map((one) => one.path),
+    incomplete:
+      left.length === 0
+        ? null
+        : `${files.length} files of ${source.path} are home, and the rest stays in storage: ${notHomeInWords(left)}`,
+  };
+}

@@ -1,0 +1,149 @@
+import path from 'node:path';
+import type { BesideJob, FetchResultsInput, RemoveStorageInput } from '../../contract/inputs';
+import type { Platform } from '../../lepton/platforms';
+import { renderJob, type Marks } from '../../lepton/render';
+import type { LeptonClient } from '../../lepton/types';
+import { fetchTaskResults, type FetchedFolder, type FetchProgress } from './fetch';
+import type { TreeBounds } from './remote-tree';
+import { collectThroughJob, removeThroughJob, type JobSurroundings } from './through-job';
+import { readJobState } from '../../lepton/job-state';
+import { resolveNodeGroup } from '../../lepton/node-groups';
+
+/** Milliseconds between looks at a job that stands in for the storage API. */
+const lookMs = { local: 500, lepton: 5_000 } as const;
+
+export interface StorageContext {
+  readonly platform: Pick<Platform, 'client' | 'pace'>;
+  readonly marks: Marks;
+  /** Masked in what comes home. */
+  readonly secrets: readonly string[];
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: FetchProgress) => void;
+  /** How much of a folder is brought home. Default: as much as a run waits for. */
+  readonly bounds?: TreeBounds | undefined;
+}
+
+/**
+ * A task's storage, whichever way the workspace gives access to it: by its storage API, else by small jobs that mount the
+ * run's folder. Without the API every path looks absent, so that is asked first.
+ */
+export async function fetchFolder(
+  input: FetchResultsInput,
+  context: StorageContext,
+): Promise<FetchedFolder | undefined> {
+  const { storage, folder, target, maxBytes, skip } = input;
+  const { client } = context.platform;
+  if (await hasStorageApi(client)) {
+    const { signal, secrets, onProgress } = context;
+    const remote = path.posix.join(storage.path, folder);
+    return fetchTaskResults({
+      client,
+      fileSystem: storage.fileSystem,
+      path: remote,
+      target,
+      secrets,
+      maxBytes,
+      skip,
+      bounds: context.bounds,
+      signal,
+      onProgress,
+    });
+  }
+  const request = { storage, folder, target, maxBytes, skip, secrets: context.secrets, ...placement(input.job) };
+  const around = await surroundings(input.job, context);
+  return doubtingAfterwards(client, () => collectThroughJob(request, around));
+}
+
+/** What was to be removed holds what must not be there: it has not come home. */
+export class NotHome extends Error {
+  override readonly name = 'NotHome';
+}
+
+/**
+ * Removes the folder; whether it is gone, in the words of the folder itself and of the one above. Rejects with `NotHome`, having
+ * removed nothing, where `mustLack` is there.
+ */
+export async function removeFolder(input: RemoveStorageInput, context: StorageContext): Promise<boolean> {
+  const { storage, folder, mustLack } = input;
+  const { client } = context.platform;
+  const remote = folder === null ? storage.path : path.posix.join(storage.path, folder);
+  if (!(await hasStorageApi(client))) {
+    if (mustLack === 'itself') return true; // The collector's job, which stood on the mount, has seen that it is not there.
+    const unlessTasks = mustLack === 'task folders';
+    const request = { storage, folder, unlessTasks, ...placement(input.job) };
+    const around = await surroundings(input.job, context);
+    await doubtingAfterwards(client, () => removeThroughJob(request, around));
+    return true;
+  }
+  if (mustLack !== undefined) {
+    const entries = await client.storage.list(storage.fileSystem, remote);
+    if (mustLack === 'itself' && entries !== undefined)
+      throw new NotHome(`storage ${remote} is there, although it was not when results were to come home: it is kept`);
+    const task = entries?.find(({ type, name }) => type === 'dir' && isTaskFolder(name));
+    if (task !== undefined)
+      throw new NotHome(`storage ${remote} holds ${task.name}, which was not there when results came home: it is kept`);
+    if (mustLack === 'itself') return true;
+  }
+  await client.storage.remove(storage.fileSystem, remote);
+  return !(await client.storage.exists(storage.fileSystem, remote));
+}
+
+/** As plans name them. Pure. */
+const isTaskFolder = (name: string): boolean => /^\d+-/.test(name);
+
+const withApi = new WeakSet<LeptonClient>();
+/** When a workspace was last seen without the API, by a monotonic clock, milliseconds. */
+const withoutApi = new WeakMap<LeptonClient, number>();
+/** A gateway may answer 404 for a while: that there is no API is asked again after this time, that there is one never. */
+const believedForMs = 60_000;
+
+/** Whether the workspace has a storage API. */
+export async function hasStorageApi(client: LeptonClient): Promise<boolean> {
+  if (withApi.has(client)) return true;
+  if (performance.now() - (withoutApi.get(client) ?? -Infinity) < believedForMs) return false;
+  const answer = await client.storage.available();
+  if (answer) withApi.add(client);
+  else withoutApi.set(client, performance.now());
+  return answer;
+}
+
+/** Where jobs get nowhere either, the next attempt asks again whether there is no API. */
+async function doubtingAfterwards<T>(client: LeptonClient, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    withoutApi.delete(client);
+    throw error;
+  }
+}
+
+/** Where the evaluation job may run and pull its image, ours may too. */
+function placement({ spec }: BesideJob): {
+  image: string;
+  nodeGroup: string | null;
+  imagePullSecrets: readonly string[];
+} {
+  const secrets = spec.body['image_pull_secrets'];
+  return {
+    image: spec.container.image,
+    nodeGroup: spec.nodeGroup,
+    imagePullSecrets: Array.isArray(secrets) ? secrets.map(String) : [],
+  };
+}
+
+async function surroundings(job: BesideJob, context: StorageContext): Promise<JobSurroundings> {
+  const { platform, marks, signal, onProgress } = context;
+  const nodeGroupId = await resolveNodeGroup(platform.client, job.spec.nodeGroup);
+  const noSecrets = (name: string): string => {
+    throw new Error(`a job that only moves files refers to ${name}`);
+  };
+  return {
+    client: platform.client,
+    render: (spec) => renderJob(spec, { marks, nodeGroupId, resolve: noSecrets, modelUrl: '' }),
+    readState: readJobState,
+    jobName: job.name,
+    pollMs: lookMs[platform.pace],
+    signal,
+    onProgress,
+  };
+}

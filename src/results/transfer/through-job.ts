@@ -1,0 +1,206 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { JobSpec } from '../../contract/plan';
+import { LeptonError } from '../../lepton/lepton-error';
+import type { Job, LeptonClient } from '../../lepton/types';
+import { IncompleteCollection, receiveCollected } from './collected';
+import {
+  collectorJob,
+  collectorJobName,
+  largestCollectedBytes,
+  storageRemovalJob,
+  type CollectorRequest,
+  type RemovalRequest,
+} from './collector';
+import type { FetchedFolder, FetchProgress } from './fetch';
+
+/** Results and storage where a workspace has no storage API: by jobs of our own, which are gone in the end. */
+
+export interface JobSurroundings {
+  readonly client: LeptonClient;
+  /** Turns a job's spec into wire form, with the marks that make it ours. */
+  readonly render: (spec: JobSpec) => Record<string, unknown>;
+  readonly readState: (job: Job | undefined) => {
+    readonly kind: 'completed' | 'pending' | 'ending' | 'failed' | 'absent';
+  };
+  /** Name of the evaluation job whose results these are: ours are named after it. */
+  readonly jobName: string;
+  /** Milliseconds between looks at the job. */
+  readonly pollMs: number;
+  readonly signal: AbortSignal;
+  /** Called at every look and every piece. */
+  readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
+}
+
+/** A job of ours that ended without doing its work. */
+export class HelperJobFailed extends Error {
+  override readonly name = 'HelperJobFailed';
+}
+
+/** Jobs that are started one after another, each going on where the one before broke off. */
+const mostRounds = 3;
+/** Readings of one job's log. */
+const mostReadings = 3;
+
+/**
+ * Brings a task's folder home through a collector job's log, reading along while it runs (a log that has ended may have
+ * been rotated). Safe to repeat: a job of an earlier, interrupted call is taken over. `undefined`: no such folder.
+ * Rejects as `receiveCollected`, with `HelperJobFailed`, `LeptonError`, or the signal's reason.
+ */
+export async function collectThroughJob(
+  request: CollectRequest,
+  surroundings: JobSurroundings,
+): Promise<FetchedFolder | undefined> {
+  let from = 0;
+  for (let round = 0; ; round += 1) {
+    const name = collectorJobName(surroundings.jobName, 'collect', round);
+    const outcome = await withJob(surroundings, { name, spec: collectorJob({ ...request, from }) }, async (id) => {
+      await waitFor(surroundings, id, (job) => job?.status?.state?.toLowerCase() === 'running');
+      return readLog(request, surroundings, id);
+    });
+    if (outcome.kind === 'read') return outcome.fetched;
+    if (round + 1 === mostRounds) throw outcome.error;
+    from = outcome.error.from;
+  }
+}
+
+type CollectRequest = Omit<CollectorRequest, 'from'> & {
+  readonly target: string;
+  /** Masked in what comes home. */
+  readonly secrets: readonly string[];
+};
+
+/** Removes a run's folder, or one task's in it, through a job; resolves when it is gone. Rejects as `collectThroughJob`. */
+export async function removeThroughJob(request: RemovalRequest, surroundings: JobSurroundings): Promise<void> {
+  const name = collectorJobName(`${surroundings.jobName}/${request.folder ?? ''}`, 'remove', 0);
+  await withJob(surroundings, { name, spec: storageRemovalJob(request) }, async (id) => {
+    const job = await waitFor(surroundings, id, () => false);
+    if (surroundings.readState(job).kind !== 'completed') throw await jobFailed(surroundings, id, job);
+  });
+}
+
+/** Runs `work` over the job of that name, created unless an earlier call did; the job is deleted whatever happens. */
+async function withJob<T>(
+  surroundings: JobSurroundings,
+  { name, spec }: { readonly name: string; readonly spec: JobSpec },
+  work: (id: string) => Promise<T>,
+): Promise<T> {
+  const { client, render, readState, signal } = surroundings;
+  const listed = await client.listJobs({ name, mode: 'alive_only' }, { signal });
+  // One that failed, or is being deleted, is of no use: names are not unique on the platform.
+  const earlier = listed.find((job) => job.metadata.name === name && isUsable(readState(job).kind));
+  // Never aborted half-way: what may have come of it is known, and deleted, in the end.
+  const job = earlier ?? (await client.createJob({ name, spec: render(spec) }));
+  const id = job.metadata.id ?? '';
+  try {
+    return await work(id);
+  } finally {
+    await discard(surroundings, { name, id });
+  }
+}
+
+/** Milliseconds that a job of ours may take to be gone; what takes longer carries our marks, and is swept. */
+const goneWithinMs = 30_000;
+
+/**
+ * Deletes the job and looks until it is gone: until then it holds its mount, and whoever asks for what is left finds it. Also
+ * when cancelled, but then nothing is waited for. Never rejects.
+ */
+async function discard(
+  { client, pollMs, signal }: JobSurroundings,
+  { name, id }: { readonly name: string; readonly id: string },
+): Promise<void> {
+  const isThere = async (): Promise<boolean> => {
+    const job = await client.getJob(id, { name, mode: 'alive_only' });
+    return job !== undefined && job.status?.state?.toLowerCase() !== 'deleted';
+  };
+  const deadline = Date.now() + goneWithinMs;
+  do {
+    const isGone = await client
+      .deleteJob(id)
+      .then(async () => signal.aborted || !(await isThere()))
+      .catch(() => false);
+    if (isGone) return;
+    await delay(pollMs, undefined, { signal }).catch(() => undefined);
+  } while (!signal.aborted && Date.now() < deadline);
+}
+
+const isOver = (kind: ReturnType<JobSurroundings['readState']>['kind']): boolean =>
+  kind !== 'pending' && kind !== 'ending';
+
+const isUsable = (kind: ReturnType<JobSurroundings['readState']>['kind']): boolean =>
+  kind === 'pending' || kind === 'completed';
+
+/** The job as soon as it is over, or `enough`; a look that fails for now is repeated. */
+async function waitFor(
+  { client, readState, pollMs, signal, onProgress }: JobSurroundings,
+  id: string,
+  enough: (job: Job | undefined) => boolean,
+): Promise<Job | undefined> {
+  for (let failures = 0; ;) {
+    try {
+      const job = await client.getJob(id, { signal });
+      failures = 0;
+      if (isOver(readState(job).kind) || enough(job)) return job;
+    } catch (error) {
+      failures += 1;
+      if (!(error instanceof LeptonError) || !isPassing(error) || failures > 10) throw error;
+    }
+    onProgress?.({ files: 0, bytes: 0 });
+    await delay(pollMs, undefined, { signal });
+  }
+}
+
+type Reading =
+  | { readonly kind: 'read'; readonly fetched: FetchedFolder | undefined }
+  | { readonly kind: 'incomplete'; readonly error: IncompleteCollection };
+
+async function readLog(request: CollectRequest, surroundings: JobSurroundings, id: string): Promise<Reading> {
+  const { client, signal, pollMs, onProgress } = surroundings;
+  let error = new IncompleteCollection(`${request.folder}: job ${id} has no log`, 0);
+  for (let reading = 1; reading <= mostReadings; reading += 1) {
+    const [replica] = await client.jobReplicas(id, { signal });
+    try {
+      if (replica) {
+        const source = client.jobLog(id, replica.id, { signal, follow: true });
+        const { fileSystem, path } = request.storage;
+        const maxBytes = Math.min(request.maxBytes, largestCollectedBytes);
+        const received = { source, fileSystem, path: `${path}/${request.folder}`, maxBytes, onProgress, signal };
+        return { kind: 'read', fetched: await receiveCollected({ ...request, ...received }) };
+      }
+    } catch (broken) {
+      if (broken instanceof IncompleteCollection) error = broken;
+      else if (!(broken instanceof LeptonError && isPassing(broken))) throw broken;
+    }
+    const job = await client.getJob(id, { signal });
+    if (surroundings.readState(job).kind === 'failed') throw await jobFailed(surroundings, id, job);
+    await delay(pollMs, undefined, { signal });
+  }
+  return { kind: 'incomplete', error };
+}
+
+/** Bytes at the end of a failed job's log that are looked at for the reason. */
+const tailBytes = 2_000;
+
+async function jobFailed(
+  { client, signal }: JobSurroundings,
+  id: string,
+  job: Job | undefined,
+): Promise<HelperJobFailed> {
+  const said = job?.status?.message ?? (await lastLine(client, id, signal).catch(() => ''));
+  const state = job?.status?.state ?? 'gone';
+  return new HelperJobFailed(
+    `job ${id}, which stands in for the storage API, ended as ${state}${said === '' ? '' : `: ${said}`}`,
+  );
+}
+
+async function lastLine(client: LeptonClient, id: string, signal: AbortSignal): Promise<string> {
+  const [replica] = await client.jobReplicas(id, { signal });
+  let tail = Buffer.alloc(0);
+  if (!replica) return '';
+  for await (const chunk of client.jobLog(id, replica.id, { signal }))
+    tail = Buffer.concat([tail, chunk]).subarray(-tailBytes);
+  return tail.toString('utf8').trim().split('\n').at(-1)?.trim() ?? '';
+}
+
+const isPassing = ({ kind }: LeptonError): boolean =>
+  kind === 'network' || kind === 'server' || kind === 'rate_limited' || kind === 'invalid_response';

@@ -1,0 +1,20 @@
+import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { indifferent } from '../temporal/encryption/unreadable';
+import { taskWorkflowId } from '../contract/identity';
+
+/** Asks one task of a run to end; the others go on. `not running`: it has not begun, or is over. */
+export async function cancelTask(
+  client: Client,
+  { invocation, index }: { invocation: string; index: number },
+): Promise<'requested' | 'not running'> {
+  const handle = indifferent(client).getHandle(taskWorkflowId(invocation, index));
+  try {
+    if ((await handle.describe()).status.name !== 'RUNNING') return 'not running';
+    await handle.cancel();
+    return 'requested';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return 'not running';
+    throw error;
+  }
+}

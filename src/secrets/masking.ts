@@ -1,0 +1,70 @@
+/** Keeps secrets out of texts that quote what a server said. Pure. */
+import { secretsInUrl } from './secret-url';
+import { shortestMasked } from './limits';
+
+const mask = '***';
+
+/** Variables that evalsaga sets itself: names and addresses, wanted in messages. */
+const ownVariable = /^EVALSAGA_(?!URL_SECRET_)/;
+
+/**
+ * Every literal that a request body hides in `envs[].value` and `api_tokens[].value`, at any depth: what an answer that
+ * echoes the request must not give away.
+ */
+export function secretsOfBody(body: unknown): string[] {
+  const found: string[] = [];
+  collect(body, false, found);
+  return found;
+}
+
+function collect(node: unknown, inside: boolean, found: string[]): void {
+  if (Array.isArray(node)) {
+    for (const item of node) collect(item, inside, found);
+    return;
+  }
+  if (typeof node !== 'object' || node === null) return;
+  const entry = node as Record<string, unknown>;
+  const { name, value: literal } = entry;
+  const own = typeof name === 'string' && ownVariable.test(name);
+  if (inside && !own && typeof literal === 'string') found.push(literal);
+  for (const [key, value] of Object.entries(entry)) collect(value, key === 'envs' || key === 'api_tokens', found);
+}
+
+/** `text` without the secrets, without values of an echoed request, and without credentials in URLs. */
+export function maskSecrets(text: string, secrets: readonly string[]): string {
+  return maskUrlCredentials(maskEchoedValues(maskKnown(text, secrets)));
+}
+
+/** `text` without the secrets, in plain and in JSON-, URL- and base64-escaped form; all else stays as it is. */
+export const maskKnown = (text: string, secrets: readonly string[]): string => maskOf(secrets)(text);
+
+/** As `maskKnown`, for many texts. */
+export function maskOf(secrets: readonly string[]): (text: string) => string {
+  const forms = secretForms(secrets);
+  return (text) => forms.reduce((result, form) => result.replaceAll(form, mask), text);
+}
+
+/** Every way in which the secrets may stand in a text, longest first: one that contains another is masked whole. */
+export function secretForms(secrets: readonly string[]): string[] {
+  const forms = secrets
+    .flatMap((secret) => [secret, secret.trim(), ...secretsInUrl(secret.trim())])
+    .filter((secret) => secret.length >= shortestMasked)
+    .flatMap(escapedForms);
+  return [...new Set(forms)].sort((a, b) => b.length - a.length);
+}
+
+function escapedForms(secret: string): string[] {
+  const json = JSON.stringify(secret).slice(1, -1);
+  const twice = JSON.stringify(json).slice(1, -1);
+  const base64 = Buffer.from(secret, 'utf8').toString('base64').replace(/=+$/, '');
+  return [secret, json, twice, encodeURIComponent(secret), base64];
+}
+
+/** An echoed request body: whatever stands as `"value": "…"` in it, however short, and however often it was escaped. */
+function maskEchoedValues(text: string): string {
+  return text.replace(/((\\{0,15})(["'])value\2\3\s*:\s*\2\3)(?:(?!(?<!\\)\2\3)[^])*/g, `$1${mask}`);
+}
+
+function maskUrlCredentials(text: string): string {
+  return text.replace(/([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/"'<>?#]+@/gi, `$1${mask}@`);
+}

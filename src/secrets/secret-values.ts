@@ -1,0 +1,36 @@
+import { looksLikeToken } from './secrecy';
+import { isUrlSecretVariable, secretsInUrl } from './secret-url';
+import { isSecretName } from './names';
+import type { HomePaths } from '../home/paths';
+import { storedSecrets } from '../home/run-store';
+
+/** Which values must not be said or saved: what is masked everywhere. Real secrets only, as masking words garbles texts. */
+
+type Values = Readonly<Record<string, string | undefined>>;
+
+/** Of an environment, where a secret is told by the variable's name or by the value's look. Pure. */
+export const secretsOfEnv = (env: Values): string[] =>
+  Object.entries(env).flatMap(([name, value = '']) =>
+    isSecretName(name) || isUrlSecretVariable(name) || isLogin(value) || looksLikeToken(value) ? [value] : [],
+  );
+
+/** Of variables that a run refers to as secrets: all of them, but for what is evidently none. Pure. */
+export const secretsOfReferences = (values: Values): string[] =>
+  Object.entries(values).flatMap(([name, value = '']) => (isOrdinary(value) && !isSecretName(name) ? [] : [value]));
+
+/** A number, or words: a mode, a model, a place. */
+const isOrdinary = (value: string): boolean =>
+  /^[+-]?[\d._]+$/.test(value) || /^[A-Za-z]{1,15}(?:[-_./ ][A-Za-z]{1,15})*$/.test(value);
+
+/** A URL with a user and password, such as a proxy's. */
+const isLogin = (value: string): boolean => value.includes('://') && secretsInUrl(value).length > 0;
+
+/** What must not be said of a run: its variables, those of this process, and the platform's token. */
+export async function secretsOfRun(
+  home: Pick<HomePaths, 'secrets'>,
+  run: { readonly invocation: string | undefined; readonly env: Values; readonly token: string | undefined },
+): Promise<readonly string[]> {
+  const { invocation, env, token } = run;
+  const stored = invocation === undefined ? {} : await storedSecrets(home, invocation);
+  return [...secretsOfReferences(stored), ...secretsOfEnv(env), ...(token === undefined ? [] : [token])];
+}

@@ -1,0 +1,40 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { MiddlewareHandler } from 'hono';
+import { ApiError } from '../local-platform/api-error';
+
+/** What the `Host` header of a server on loopback may say: a page that made a name of its own point here (DNS rebinding) sends that. */
+export const ownHosts = (port: number): string[] =>
+  ['127.0.0.1', 'localhost', '[::1]'].map((host) => `${host}:${port}`);
+
+/**
+ * Refuses what a web page in a browser on this machine could send: a foreign `Host` (DNS rebinding) or a foreign `Origin`
+ * (cross-site requests). The platform runs commands, so it answers to its own address only.
+ */
+export function ownAddressOnly(port: () => number): MiddlewareHandler {
+  return async (context, next) => {
+    const hosts = ownHosts(port());
+    const host = context.req.header('host')?.toLowerCase();
+    if (host === undefined || !hosts.includes(host)) {
+      throw new ApiError(403, `the Host header must be one of ${hosts.join(', ')}`);
+    }
+    const origin = context.req.header('origin')?.toLowerCase();
+    if (origin !== undefined && !hosts.some((own) => origin === `http://${own}`)) {
+      throw new ApiError(403, 'requests of another origin are refused');
+    }
+    await next();
+  };
+}
+
+/** 401 without the right bearer token. Digests are compared, in constant time, so that lengths do not show either. */
+export function bearerOnly(token: string): MiddlewareHandler {
+  const wanted = digest(token);
+  return async (context, next) => {
+    const [, given] = /^Bearer\s+(\S+)\s*$/i.exec(context.req.header('authorization') ?? '') ?? [];
+    if (given === undefined || !timingSafeEqual(digest(given), wanted)) {
+      throw new ApiError(401, 'a valid token is needed: Authorization: Bearer <token of access.json>');
+    }
+    await next();
+  };
+}
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();

@@ -1,0 +1,37 @@
+import { EncryptionKeyError } from './key-error';
+import { keyFileVariable, readKeyFile, type EncryptionKey } from './key-file';
+
+/** The keys that a process has. */
+export interface KeyRing {
+  /** Encrypts; `undefined`: nothing is encrypted. */
+  readonly newest: EncryptionKey | undefined;
+  /** Throws `EncryptionKeyError`, naming the key, when it is not there. */
+  find(id: string): EncryptionKey;
+}
+
+/**
+ * The keys of the file. It is read again when something was encrypted with a key that is not known yet: after a rotation,
+ * processes that run on can read what those that were started since have written. Throws `EncryptionKeyError`.
+ */
+export function keyRing(file: string | undefined): KeyRing {
+  if (file === undefined) return { newest: undefined, find: (id) => fail(id, undefined) };
+  let keys = readKeyFile(file);
+  const known = (id: string): EncryptionKey | undefined => keys.find((key) => key.id === id);
+  return {
+    newest: keys.at(-1),
+    find(id) {
+      const found = known(id);
+      if (found) return found;
+      keys = readKeyFile(file);
+      return known(id) ?? fail(id, file);
+    },
+  };
+}
+
+function fail(id: string, file: string | undefined): never {
+  const advice =
+    file === undefined
+      ? `Set ${keyFileVariable} to the file that has it.`
+      : `The key file ${file} does not have it: add its line there, above the last one, or set ${keyFileVariable} to the file that has it.`;
+  throw new EncryptionKeyError(`This was encrypted with the key ${id}. ${advice}`);
+}

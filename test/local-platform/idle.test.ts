@@ -1,0 +1,90 @@
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { IdleWatch, noTrafficSeconds } from '../../src/local-platform/workspace/idle';
+import type { DeploymentView } from '../../src/local-platform/workspace/deployments';
+import { trafficNote } from '../../src/local-platform/model-server/traffic-note';
+import { freshFolder } from '../support/folders';
+import { deployment, eventually, stateOf, testPlatform, type TestPlatform } from './harness';
+
+const plan = 'endpoints: { default: { states: [[Starting, 20ms], [Ready]] } }';
+const sleepy = (seconds: number) => ({ auto_scaler: { scale_down: { no_traffic_timeout: seconds } } });
+
+async function asleep(platform: TestPlatform, name: string): Promise<{ status: Record<string, unknown> }> {
+  return eventually(async () => {
+    const found = await platform.json('GET', `/deployments/${name}`);
+    return found.status.phase === 'Stopped' && found;
+  }, `${name} scaled to zero`);
+}
+
+test('a deployment without traffic goes to zero replicas, says why, and no request brings it back', async () => {
+  let platform = await testPlatform({ plan });
+  try {
+    await platform.json('POST', '/deployments', deployment('idle', sleepy(1)));
+    await platform.json('POST', '/deployments', deployment('always', sleepy(0)));
+    const { status } = await asleep(platform, 'idle');
+    expect(status).toMatchObject({
+      state: 'Not Ready',
+      ready_replicas: 0,
+      autoscaler_status: { desired_replicas: 0 },
+      message: expect.stringContaining('no request came for 1 s'),
+    });
+    const { external_endpoint: url } = status['endpoint'] as { external_endpoint: string };
+    expect((await fetch(`${url}/v1/models`)).status).toBe(503);
+    expect(await stateOf(platform, 'always')).toBe('Ready');
+
+    platform = await platform.restarted();
+    await asleep(platform, 'idle');
+    const up = { spec: { resource_requirement: { min_replicas: 1 } } };
+    await platform.json('PATCH', '/deployments/idle', up);
+    await eventually(async () => (await stateOf(platform, 'idle')) === 'Ready', 'it is scaled up again');
+  } finally {
+    await platform.dispose();
+  }
+});
+
+/** Deployments as the watch sees them. */
+const ready = (name: string, spec: object): DeploymentView =>
+  ({ record: { name, spec }, observed: { state: 'Ready' } }) as unknown as DeploymentView;
+
+test('its time counts from when it got Ready, and anew from each request', async () => {
+  const asked = new Map<string, number>([['a', 0]]);
+  const watch = new IdleWatch((name) => Promise.resolve(asked.get(name)));
+  const overdue = async (at: number) =>
+    (await watch.overdue([ready('a', sleepy(10)), ready('unknown', sleepy(10)), ready('never', {})], at)).map(
+      ({ record }) => record.name,
+    );
+  expect(await overdue(1_000)).toEqual([]);
+  expect(await overdue(10_999)).toEqual([]);
+  expect(await overdue(11_000)).toEqual(['a']);
+  asked.set('a', 9_000);
+  expect(await overdue(18_999)).toEqual([]);
+  expect(await overdue(19_000)).toEqual(['a']);
+  // It was away meanwhile: its time begins again.
+  expect(await watch.overdue([], 20_000)).toEqual([]);
+  expect(await overdue(21_000)).toEqual([]);
+});
+
+test.each([
+  [{}, 0],
+  [{ auto_scaler: {} }, 0],
+  [{ auto_scaler: { scale_down: { no_traffic_timeout: 3600 } } }, 3600],
+])('%j scales down after %d s', (spec, seconds) => {
+  expect(noTrafficSeconds(spec)).toBe(seconds);
+});
+
+test('the model server notes its requests in the time of a file of its own', async () => {
+  const folder = await freshFolder('traffic');
+  try {
+    const file = path.join(folder.path, 'traffic');
+    const note = trafficNote(file);
+    const before = await stat(file);
+    expect(before.mode & 0o077).toBe(0);
+    const from = Date.now();
+    note();
+    const after = await stat(file);
+    expect(after.mtimeMs).toBeGreaterThanOrEqual(from - 2);
+    expect(await readFile(file, 'utf8')).toBe('');
+  } finally {
+    await folder.dispose();
+  }
+});

@@ -1,0 +1,176 @@
+import { Readable } from 'node:stream';
+import fc from 'fast-check';
+import { parseDuration } from '../../src/local-platform/duration';
+import { leastSpanMs, type LogMark } from '../../src/local-platform/logs/log-marks';
+import { queryLog, type LogLine } from '../../src/local-platform/logs/log-query';
+import { wholeCharacters } from '../../src/local-platform/logs/whole-characters';
+import { mergePatch } from '../../src/local-platform/merge-patch';
+import { fileSystemOf } from '../../src/local-platform/storage/file-systems';
+import { resultsMount } from '../../src/local-platform/runtimes/simulated/results';
+import { holds } from '../support/fuzz';
+
+function pieces(bytes: Uint8Array, cuts: readonly number[]): AsyncIterable<Uint8Array> {
+  const ends = [...cuts, bytes.length].map((cut) => Math.min(cut, bytes.length)).sort((a, b) => a - b);
+  return Readable.from(ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end)));
+}
+
+test('however a text is cut, every piece that is passed on is whole characters', async () => {
+  await holds(
+    fc.asyncProperty(fc.string({ unit: 'binary' }), fc.array(fc.nat(80)), async (text, cuts) => {
+      const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+      let seen = '';
+      for await (const piece of wholeCharacters(pieces(Buffer.from(text), cuts))) seen += strict.decode(piece);
+      expect(seen).toBe(Buffer.from(text).toString());
+    }),
+  );
+});
+
+test('bytes that are no text pass unchanged', async () => {
+  await holds(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 60 }), fc.array(fc.nat(60)), async (bytes, cuts) => {
+      const seen = [];
+      for await (const piece of wholeCharacters(
+        pieces(
+          bytes,
+          [...cuts].sort((a, b) => a - b),
+        ),
+      ))
+        seen.push(piece);
+      expect(Buffer.concat(seen).equals(Buffer.from(bytes))).toBe(true);
+    }),
+  );
+});
+
+describe('log lines', () => {
+  const text = Array.from({ length: 50 }, (_, index) => `lïne ${index}`).join('\n');
+  const bytes = Buffer.from(text);
+  const query = { from: 0n, until: 1n << 62n, limit: 1_000, backward: false, text: '' };
+  const logOf = (content: Buffer, cuts: number[], marks: LogMark[], isOver = true) => ({
+    open: (from: number) => pieces(content.subarray(from), cuts),
+    marks,
+    isOver,
+  });
+  const log = (cuts: number[], marks = [{ from: 0, at: 1_000, size: bytes.length }], isOver = true) =>
+    logOf(bytes, cuts, marks, isOver);
+
+  test('have times of their own, whatever the pieces and the page', async () => {
+    const all = await queryLog(log([3, 4, 30]), query);
+    expect(all.map((line) => line.text)).toEqual(text.split('\n'));
+    expect(new Set(all.map((line) => line.at)).size).toBe(50);
+    const page = await queryLog(log([]), { ...query, from: all[10]?.at ?? 0n, limit: 5 });
+    expect(page).toEqual(all.slice(10, 15));
+    const tail = await queryLog(log([]), { ...query, backward: true, limit: 7 });
+    expect(tail).toEqual(all.slice(-7).reverse());
+  });
+
+  test('lie within the time in which their end was written; what nobody has seen yet is left out', async () => {
+    const size = (lines: number) => Buffer.byteLength(text.split('\n').slice(0, lines).join('\n')) + 1;
+    const marks = [
+      { from: 500, at: 1_000, size: size(10) },
+      { from: 4_000, at: 5_000, size: size(20) - 3 },
+      { from: 8_000, at: 9_000, size: size(30) },
+    ];
+    const all = await queryLog(log([7], marks), query);
+    const within = (from: number, to: number) =>
+      all.filter(({ at }) => at > BigInt(from) * 1_000_000n && at <= BigInt(to) * 1_000_000n).length;
+    expect([within(500, 1_000), within(4_000, 5_000), within(8_000, 9_000), all.length]).toEqual([10, 9, 11, 30]);
+    expect(all[9]?.at).toBe(1_000_000_000n);
+    const since = await queryLog(log([], marks), { ...query, from: 5_000_000_001n });
+    expect(since.map((line) => line.text)).toEqual(text.split('\n').slice(19, 30));
+  });
+
+  test('a line that is being written counts once it has its end', async () => {
+    expect(await queryLog(log([], undefined, false), query)).toHaveLength(49);
+  });
+
+  test('a line without end is cut between two characters', async () => {
+    const long = Buffer.from('ä'.repeat(400_000));
+    const cut = await queryLog(logOf(long, [100_001], [{ from: 0, at: 1, size: long.length }]), query);
+    expect(cut.length).toBeGreaterThan(1);
+    expect(cut.map((line) => line.text).join('')).toBe(long.toString());
+  });
+
+  test('page by page, from either end, each line comes once and in order', async () => {
+    const line = fc.oneof(fc.string({ maxLength: 12 }), fc.constant('x'.repeat(40_000)));
+    await holds(
+      fc.asyncProperty(
+        fc.array(line, { minLength: 1, maxLength: 40 }),
+        fc.array(fc.nat(200_000), { maxLength: 6 }),
+        fc.integer({ min: 1, max: 7 }),
+        async (lines, cuts, limit) => {
+          const content = Buffer.from(lines.map((one) => `${one.replaceAll(/[\n\r]/g, ' ')}\n`).join(''));
+          const marks = marksAt([...cuts.map((cut) => cut % content.length), content.length]);
+          const of = logOf(content, cuts, marks);
+          const all = await queryLog(of, query);
+          expect(all.map((one) => one.text).join('')).toBe(content.toString().replaceAll('\n', ''));
+          expect(all.every(({ at }, index) => index === 0 || at > (all[index - 1]?.at ?? 0n))).toBe(true);
+          const forward: LogLine[] = [];
+          for (let from = 0n; ; from = (forward.at(-1)?.at ?? 0n) + 1n) {
+            const page = await queryLog(of, { ...query, from, limit });
+            forward.push(...page);
+            if (page.length < limit) break;
+          }
+          const backward: LogLine[] = [];
+          for (let until = query.until; ; until = backward.at(-1)?.at ?? 0n) {
+            const page = await queryLog(of, { ...query, until, limit, backward: true });
+            backward.push(...page);
+            if (page.length < limit) break;
+          }
+          expect(forward).toEqual(all);
+          expect(backward.reverse()).toEqual(all);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+/** Marks as they are noted: ascending, and with time for every byte. */
+function marksAt(sizes: readonly number[]): LogMark[] {
+  const ascending = [...new Set(sizes)].filter((size) => size > 0).sort((a, b) => a - b);
+  let last = 1_000;
+  return ascending.map((size, index) => {
+    const from = last;
+    last = from + leastSpanMs(size - (ascending[index - 1] ?? 0));
+    return { from, at: last, size };
+  });
+}
+
+test('merge patch follows the examples of its RFC', () => {
+  expect(mergePatch({ a: 'b' }, { a: 'c' })).toEqual({ a: 'c' });
+  expect(mergePatch({ a: 'b', b: 'c' }, { a: null })).toEqual({ b: 'c' });
+  expect(mergePatch({ a: ['b'] }, { a: 'c' })).toEqual({ a: 'c' });
+  expect(mergePatch({ a: { b: 'c' } }, { a: { b: 'd', c: null } })).toEqual({ a: { b: 'd' } });
+  expect(mergePatch({ a: [{ b: 'c' }] }, { a: [1] })).toEqual({ a: [1] });
+  expect(mergePatch({ e: null }, { a: 1 })).toEqual({ e: null, a: 1 });
+  expect(mergePatch({}, { a: { bb: { ccc: null } } })).toEqual({ a: { bb: {} } });
+});
+
+test.each([
+  ['200ms', 200],
+  ['2s', 2_000],
+  ['1.5m', 90_000],
+  ['1h', 3_600_000],
+  ['2', undefined],
+  ['s', undefined],
+  ['-1s', undefined],
+])('the duration %s is %s ms', (text, ms) => expect(parseDuration(text)).toBe(ms));
+
+test.each([
+  ['node-nfs:lepton-shared-fs', 'lepton-shared-fs'],
+  ['node-local', 'default'],
+  ['node-nfs:../x', 'default'],
+  ['', 'default'],
+])('mounts from %j are in the file system %s', (from, name) => expect(fileSystemOf(from)).toBe(name));
+
+test('results go through the innermost mount that holds the output folder', () => {
+  const mounts = [
+    { path: '/all', from: 'node-nfs:a', mount_path: '/data' },
+    { path: '/run', from: 'node-nfs:b', mount_path: '/data/run/' },
+  ];
+  const at = (value: string) =>
+    resultsMount({ id: 'j', name: 'j', spec: { mounts, envs: [{ name: 'EVALSAGA_OUTPUT_DIR', value }] } });
+  expect(at('/data/run/0')).toEqual({ from: 'node-nfs:b', path: '/run/0' });
+  expect(at('/data/runner')).toEqual({ from: 'node-nfs:a', path: '/all/runner' });
+  expect(at('/elsewhere')).toEqual(mounts[0]);
+});

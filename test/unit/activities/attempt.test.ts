@@ -1,0 +1,192 @@
+import type { Client } from '@temporalio/client';
+import type { ApplicationFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { attempt } from '../../../src/activities/attempt';
+import { finalFailure, lastInTime, notReady, type Purpose } from '../../../src/activities/failures';
+import { LeptonError, type LeptonErrorKind } from '../../../src/lepton/lepton-error';
+import type { Pace } from '../../../src/lepton/pace';
+
+/** How often a refused call is made again. */
+
+const refused = (kind: LeptonErrorKind, pace: Pace = 'lepton'): LeptonError =>
+  new LeptonError(kind, { kind, pace, request: 'GET /deployments/x' });
+const look = () => notReady('still there', 1);
+
+interface Ended {
+  readonly failures: readonly ApplicationFailure[];
+  /** What the task's workflow was told meanwhile. */
+  readonly told: readonly string[];
+}
+
+/** What an attempt of an activity meets, and when it is due, seconds after the activity was scheduled. */
+interface Meeting {
+  readonly error: Error;
+  readonly at: number;
+}
+
+interface Course {
+  readonly purpose: Purpose;
+  /** Milliseconds by which the workers' clocks are ahead of the server's. */
+  readonly skewMs?: number;
+  readonly budgetMs?: number;
+}
+
+/** How the attempts of one activity end whose work fails so, one after the other. */
+async function endsOf(
+  meetings: readonly Meeting[],
+  { purpose, skewMs = 0, budgetMs = 3_600_000 }: Course,
+): Promise<Ended> {
+  const failures: ApplicationFailure[] = [];
+  const told: string[] = [];
+  const signal = (_: unknown, { message }: { message: string }) => Promise.resolve(told.push(message));
+  const client = {
+    withDeadline: (_: number, call: () => Promise<unknown>) => call(),
+    // The activity's context wraps every call so that it ends with the activity.
+    withAbortSignal: (_: AbortSignal, call: () => Promise<unknown>) => call(),
+    workflow: { getHandle: () => ({ signal }) },
+  } as unknown as Client;
+  const scheduledTimestampMs = Date.now() - skewMs;
+  const activityType = `activity ${(activities += 1)}`;
+  let heartbeatDetails: unknown;
+  for (const [index, { error, at }] of meetings.entries()) {
+    const environment = new MockActivityEnvironment(
+      {
+        activityId: activityType,
+        activityType,
+        attempt: index + 1,
+        heartbeatDetails,
+        scheduledTimestampMs,
+        currentAttemptScheduledTimestampMs: scheduledTimestampMs + at * 1_000,
+        scheduleToCloseTimeoutMs: budgetMs,
+      },
+      { client },
+    );
+    environment.on('heartbeat', (details: unknown) => (heartbeatDetails = details));
+    const work = () => attempt({ subject: 'endpoint x', purpose }, () => Promise.reject(error));
+    failures.push((await environment.run(work).catch((failure: unknown) => failure)) as ApplicationFailure);
+  }
+  return { failures, told };
+}
+
+let activities = 0;
+
+/** The same error, met at these times. */
+const at = (error: Error, ...seconds: readonly number[]): Meeting[] => seconds.map((second) => ({ error, at: second }));
+
+const finals = ({ failures }: Ended): boolean[] => failures.map(({ nonRetryable }) => nonRetryable === true);
+const pauses = ({ failures }: Ended): number[] => failures.map(({ nextRetryDelay }) => Number(nextRetryDelay ?? 0));
+
+const patient = ['reading', 'teardown'] as const;
+const kinds = [refused('unauthorized'), refused('forbidden'), refused('not_found')];
+
+describe.each(patient)('a %s', (purpose) => {
+  test.each(kinds)('outlives three minutes of refusals, however many that are: $message', async (error) => {
+    const many = Array.from({ length: 90 }, (_, index) => index * 2);
+    expect(finals(await endsOf(at(error, ...many), { purpose }))).toEqual(many.map(() => false));
+  });
+
+  test.each(kinds)('is given up after that, and says what was refused: $message', async (error) => {
+    const ended = await endsOf(at(error, 0, 60, 120, 180, 240), { purpose });
+    expect(finals(ended)).toEqual([false, false, false, false, true]);
+    expect(ended.failures.at(-1)?.message).toContain(error.message);
+  });
+
+  test('counts the time from the first refusal in a row', async () => {
+    const course = [
+      ...at(refused('forbidden'), 0, 100),
+      ...at(look(), 150),
+      ...at(refused('forbidden'), 260, 400, 470),
+    ];
+    expect(finals(await endsOf(course, { purpose }))).toEqual([false, false, false, false, false, true]);
+  });
+
+  test.each([-600_000, 600_000])('does so also where the worker’s clock is off by %d ms', async (skewMs) => {
+    const ended = await endsOf(at(refused('unauthorized'), 0, 60, 120, 180, 240), { purpose, skewMs });
+    expect(finals(ended)).toEqual([false, false, false, false, true]);
+  });
+});
+
+test.each([-600_000, 600_000])(
+  'a short budget is not taken for over, nor an endless one begun, where the worker’s clock is off by %d ms',
+  async (skewMs) => {
+    const times = Array.from({ length: 11 }, (_, index) => index * 10);
+    const looks = at(notReady('being deleted', 10_000), ...times);
+    const ended = await endsOf(looks, { purpose: 'teardown', skewMs, budgetMs: 120_000 });
+    expect(finals(ended)).toEqual([...Array<boolean>(10).fill(false), true]);
+  },
+);
+
+test('a budget that was half over before anybody could act is no verdict', async () => {
+  // Nobody took the second attempt for a hundred seconds.
+  const ended = await endsOf(at(refused('network'), 0, 1, 102, 110), { purpose: 'teardown', budgetMs: 120_000 });
+  expect(finals(ended)).toEqual([false, false, false, false]);
+});
+
+test('where the platform is this machine, it is asked again sooner', async () => {
+  const times = [0, 1, 2, 4, 8, 14, 20];
+  for (const pause of pauses(await endsOf(at(refused('unauthorized', 'local'), ...times), { purpose: 'reading' })))
+    expect(pause).toBeLessThanOrEqual(6_000);
+});
+
+test('meanwhile the task says why nothing goes on', async () => {
+  const { told } = await endsOf(at(refused('unauthorized'), 0, 10, 20), { purpose: 'reading' });
+  expect(told).toEqual(['endpoint x: unauthorized']);
+});
+
+test('a step that the platform refuses fails at once, and for good', async () => {
+  for (const error of [refused('forbidden'), refused('invalid_request')])
+    expect((await endsOf(at(error, 0), { purpose: 'step' })).failures).toMatchObject([{ nonRetryable: true }]);
+});
+
+test('a step whose token is refused waits: a fresh one takes minutes to be known everywhere', async () => {
+  const ended = await endsOf(at(refused('unauthorized'), 0, 60, 180, 240), { purpose: 'step' });
+  expect(finals(ended)).toEqual([false, false, false, true]);
+  // All were answered: nothing can have been made.
+  expect(ended.failures.at(-1)?.details).toEqual([{ lost: false }]);
+});
+
+test.each([refused('forbidden'), finalFailure('SecretMissing', 'no such variable')])(
+  'a final failure tells that the answer to an earlier attempt is missing: $message',
+  async (error) => {
+    const ended = await endsOf([...at(refused('network'), 0), ...at(error, 1)], { purpose: 'step' });
+    expect(ended.failures.at(-1)).toMatchObject({ nonRetryable: true, details: [{ lost: true }] });
+  },
+);
+
+test('a log is given up after two tries; a token that is refused has more time', async () => {
+  const course = (error: Error) => endsOf(at(error, 0, 2), { purpose: 'log' });
+  expect(finals(await course(refused('server')))).toEqual([false, true]);
+  expect(finals(await course(refused('unauthorized')))).toEqual([false, false]);
+  expect(finals(await course(refused('not_found')))).toEqual([true, true]);
+});
+
+test('an outage is a matter of the next attempt, however long it lasts', async () => {
+  const ended = await endsOf(at(refused('server'), 0, 60, 120, 180, 240, 300), { purpose: 'teardown' });
+  expect(finals(ended)).toEqual(Array(6).fill(false));
+  expect(ended.failures[0]?.type).toBe('PlatformUnavailable');
+});
+
+test('an attempt that is left without an answer ends itself before Temporal does', async () => {
+  const times = { scheduledTimestampMs: 0, currentAttemptScheduledTimestampMs: 0, scheduleToCloseTimeoutMs: 500 };
+  const environment = new MockActivityEnvironment({ activityId: 'silent', attempt: 1, ...times });
+  const silent = () => attempt({ subject: 'job x', purpose: 'teardown' }, () => new Promise(() => undefined));
+  await expect(environment.run(silent)).rejects.toMatchObject({
+    type: 'PlatformUnavailable',
+    nonRetryable: true,
+    message: 'job x: no answer in the time that there was',
+  });
+});
+
+test('the last attempt that has time to say what it saw ends the activity with it', () => {
+  const failure = notReady('still being deleted', 3_000);
+  const after = (elapsedMs: number, budgetMs = 60_000): unknown =>
+    lastInTime(failure, { elapsedMs, idleMs: 0, budgetMs });
+  expect(after(41_000)).toBe(failure);
+  expect(after(42_000)).toMatchObject({ message: 'still being deleted', type: failure.type, nonRetryable: true });
+  // A short budget keeps most of its time; none at all is no bound.
+  expect(after(4_000, 10_000)).toBe(failure);
+  expect(after(5_000, 10_000)).toMatchObject({ nonRetryable: true });
+  expect(after(5_000, 0)).toBe(failure);
+  const other = new Error('a bug');
+  expect(lastInTime(other, { elapsedMs: 60_000, idleMs: 0, budgetMs: 60_000 })).toBe(other);
+});

@@ -1,0 +1,73 @@
+import { elsewhereFailure, lackingHere, NotOnThisWorker } from '../../../src/activities/elsewhere';
+import { toFailure, type Purpose } from '../../../src/activities/failures';
+import { AttemptClock, memoryAfter, remembered } from '../../../src/activities/memory';
+import { failureTypes } from '../../../src/contract/failure-types';
+import { CredentialsError } from '../../../src/lepton/lepton-error';
+
+/** Activities that this worker can't do, as it lacks a secret or credentials. */
+
+const minute = 60_000;
+const missing = new NotOnThisWorker('variable MY_KEY is not known to this worker.');
+const first = lackingHere(null, { worker: 'a:1', dueMs: 0 });
+const second = lackingHere(first, { worker: 'b:2', dueMs: minute });
+
+const failureAfter = (minutes: number, purpose: Purpose, isAnswerMissing = false) =>
+  elsewhereFailure(missing, {
+    ...{ subject: 'endpoint x', purpose, isAnswerMissing, lacking: second, dueMs: minutes * minute },
+  });
+
+test.each<[Purpose, number, boolean]>([
+  ['step', 4, false],
+  ['step', 5, true],
+  ['reading', 14, false],
+  ['reading', 15, true],
+  ['log', 1, true],
+  ['teardown', 600, false],
+])('a %s that nobody could do for %i min: final is %s', (purpose, minutes, final) => {
+  expect(failureAfter(minutes, purpose)).toMatchObject({
+    type: failureTypes.notOnThisWorker,
+    nonRetryable: final,
+    message: expect.stringContaining('endpoint x: variable MY_KEY is not known to this worker. Not on: a:1, b:2'),
+  });
+});
+
+test('a pause is short at first, so that another gets its turn, and never long', () => {
+  const pause = (attempts: number) =>
+    elsewhereFailure(missing, {
+      ...{ subject: 'x', purpose: 'step', isAnswerMissing: false, dueMs: 0 },
+      lacking: { workers: ['a:1'], sinceMs: 0, attempts },
+    }).nextRetryDelay;
+  expect([1, 2, 3, 50].map(pause)).toEqual([1_000, 2_000, 4_000, 15_000]);
+});
+
+test.each([true, false])('the end says whether anything may have been made: %s', (isAnswerMissing) => {
+  expect(failureAfter(5, 'step', isAnswerMissing).details).toEqual([{ lost: isAnswerMissing }]);
+});
+
+test('credentials that only this worker lacks are no refusal', () => {
+  const context = {
+    subject: 'x',
+    attempt: 1,
+    refusals: 1,
+    refusedForMs: minute,
+    patienceMs: 1,
+    purpose: 'step',
+  } as const;
+  expect(
+    toFailure(new CredentialsError('none here'), { ...context, isAnswerMissing: false, lacking: first, dueMs: 0 }),
+  ).toMatchObject({ type: failureTypes.notOnThisWorker, nonRetryable: false });
+});
+
+test('only attempts in a row count, and one that could not begin has made nothing', () => {
+  const clock = new AttemptClock(
+    { scheduledTimestampMs: 0, currentAttemptScheduledTimestampMs: 0 },
+    remembered(null).memory,
+  );
+  const end = { refused: false, answered: true, delayMs: null };
+  const lacked = memoryAfter(remembered(null).memory, clock, { ...end, lacking: second });
+  expect(remembered(JSON.parse(JSON.stringify({ memory: lacked }))).memory).toMatchObject({
+    lacking: second,
+    answered: 1,
+  });
+  expect(memoryAfter(lacked, clock, { ...end, lacking: null }).lacking).toBeNull();
+});

@@ -1,0 +1,106 @@
+import { cp, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { homeIdentity } from '../../../src/home/home-identity';
+import { ServerClock } from '../../../src/lepton/server-clock';
+import { isOrphan, type OwnerState } from '../../../src/cleanup/orphans';
+import { kinshipOf } from '../../../src/temporal/origin';
+import { freshFolder } from '../../support/folders';
+
+const place = 'home:11111111-aaaa@0123456789ab';
+const own = `${place}/database-1`;
+
+describe('whose a mark is', () => {
+  test.each([
+    [own, 'own'],
+    [`${place}/database-2`, 'replaced'],
+    ['home:11111111-aaaa', 'earlier'],
+    ['home:11111111-aaaa@another-place/database-1', 'foreign'],
+    ['home:22222222-bbbb', 'foreign'],
+    ['cluster:x/default', 'foreign'],
+    ['', 'foreign'],
+  ])('of a home: %s is %s', (mark, kinship) => expect(kinshipOf(mark, own)).toBe(kinship));
+
+  test.each([
+    ['namespace:uuid/evals', 'own'],
+    ['cluster:other-cluster/evals', 'earlier'],
+    ['cluster:other-cluster/default', 'foreign'],
+    ['namespace:other/evals', 'foreign'],
+    [own, 'foreign'],
+  ])('of a cluster: %s is %s', (mark, kinship) => expect(kinshipOf(mark, 'namespace:uuid/evals')).toBe(kinship));
+});
+
+describe('the identity of a home', () => {
+  test('is the same for all who ask at once, and later; that of a copy differs, although the file is the same', async () => {
+    const folder = await freshFolder('identity');
+    try {
+      const home = { root: path.join(folder.path, 'home') };
+      const asked = await Promise.all(Array.from({ length: 20 }, () => homeIdentity(home)));
+      expect(new Set([...asked, await homeIdentity(home)]).size).toBe(1);
+      const copy = { root: path.join(folder.path, 'copy') };
+      await cp(home.root, copy.root, { recursive: true });
+      expect(await readFile(path.join(copy.root, 'id.json'))).toEqual(await readFile(path.join(home.root, 'id.json')));
+      const [first = ''] = asked;
+      const other = await homeIdentity(copy);
+      expect([other === first, other.split('@')[0] === first.split('@')[0]]).toEqual([false, true]);
+      expect(kinshipOf(`home:${first}/database`, `home:${other}/database`)).toBe('foreign');
+    } finally {
+      await folder.dispose();
+    }
+  });
+});
+
+describe('three clocks, each up to ten minutes off', () => {
+  const graceMs = 180_000;
+  const minute = 60_000;
+  const offsets = [-10, -5, 0, 5, 10].map((minutes) => minutes * minute);
+  const clocks = offsets.flatMap((platform) =>
+    offsets.flatMap((temporal) => offsets.map((host) => ({ platform, temporal, host }))),
+  );
+  /** How a sweep judges, at a true time, what was made and closed at true times. */
+  const judge = (
+    off: (typeof clocks)[number],
+    truly: { readonly now: number; readonly createdAt: number; readonly closedAt?: number; readonly origin?: string },
+  ): boolean => {
+    const { now, createdAt, closedAt, origin = own } = truly;
+    const owner: OwnerState =
+      closedAt === undefined ? { kind: 'unknown' } : { kind: 'closed', closedAt: closedAt + off.temporal };
+    return isOrphan({ origin, createdAt: createdAt + off.platform }, owner, {
+      origin: own,
+      now: { platform: now + off.platform, temporal: now + off.temporal, host: now + off.host },
+      graceMs,
+      replacedGraceMs: 6 * 60 * minute,
+    });
+  };
+
+  test.each(clocks)('nothing young goes, nothing old stays: %p', (off) => {
+    const now = 1_000 * minute;
+    const young = now - graceMs + 1_000;
+    const old = now - graceMs - 1_000;
+    expect(judge(off, { now, createdAt: young })).toBe(false);
+    expect(judge(off, { now, createdAt: young, closedAt: old })).toBe(false);
+    expect(judge(off, { now, createdAt: old, closedAt: young })).toBe(false);
+    expect(judge(off, { now, createdAt: old })).toBe(true);
+    expect(judge(off, { now, createdAt: old, closedAt: old })).toBe(true);
+  });
+
+  test("what another database's run made waits for hours, and an earlier build's mark for Temporal's word", () => {
+    const exact = { platform: 0, temporal: 0, host: 0 };
+    const now = 1_000 * minute;
+    const replaced = { now, origin: `${place}/database-2` };
+    expect(judge(exact, { ...replaced, createdAt: now - 5 * 60 * minute })).toBe(false);
+    expect(judge(exact, { ...replaced, createdAt: now - 7 * 60 * minute })).toBe(true);
+    const earlier = { now, origin: 'home:11111111-aaaa', createdAt: 0 };
+    expect(judge(exact, earlier)).toBe(false);
+    expect(judge(exact, { ...earlier, closedAt: 1 })).toBe(true);
+  });
+
+  test("a server's clock is told by the date of its answers", () => {
+    const clock = new ServerClock();
+    clock.note('no date');
+    expect(clock.aheadMs).toBe(0);
+    clock.note(new Date(Date.now() + 600_000).toUTCString());
+    expect(Math.abs(clock.now() - Date.now() - 600_000)).toBeLessThan(2_000);
+    clock.note(new Date(Date.now() - 2_000).toUTCString());
+    expect(clock.aheadMs).toBe(0);
+  });
+});

@@ -1,0 +1,173 @@
+import { appendFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileBytes, linesOf, liveLines } from '../../../src/cli/logs/log-lines';
+import { LogPrinter, type Reading } from '../../../src/cli/logs/log-printer';
+import type { LiveSource } from '../../../src/cli/logs/log-sources';
+import { LeptonError } from '../../../src/lepton/lepton-error';
+import { freshFolder } from '../../support/folders';
+import { runPlan } from '../../support/plans';
+
+async function* pieces(...parts: (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
+  for (const part of await Promise.resolve(parts)) yield typeof part === 'string' ? Buffer.from(part) : part;
+}
+
+async function collect(lines: AsyncIterable<string>): Promise<string[]> {
+  const found: string[] = [];
+  for await (const line of lines) found.push(line);
+  return found;
+}
+
+describe('lines', () => {
+  test('a character split over two pieces stays whole, the last line needs no end', async () => {
+    const bytes = Buffer.from('naïve 李明\nend');
+    const split = Array.from(bytes, (byte) => Uint8Array.of(byte));
+    expect(await collect(linesOf(pieces(...split)))).toEqual(['naïve 李明', 'end']);
+  });
+
+  test('a progress bar leaves its last state; escape sequences go', async () => {
+    expect(await collect(linesOf(pieces('10%\r50%\r100%\r\n\u001b[31mred\u001b[0m\n')))).toEqual(['100%', 'red']);
+  });
+
+  test('a line without end is cut, not collected', async () => {
+    const lines = await collect(linesOf(pieces('x'.repeat(200_000))));
+    expect(lines.join('')).toHaveLength(200_000);
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(64 * 1024);
+  });
+
+  test('a line without end is cut between two characters, whatever the pieces', async () => {
+    const bytes = Buffer.from(`a${'😀'.repeat(70_000)}`);
+    for (const size of [1_000, 65_536, 100_001]) {
+      const parts = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
+        bytes.subarray(at * size, (at + 1) * size),
+      );
+      const lines = await collect(linesOf(pieces(...parts)));
+      expect(lines.length).toBeGreaterThan(1);
+      expect(lines.every((line) => !/\p{Surrogate}/u.test(line))).toBe(true);
+      expect(lines.join('')).toBe(bytes.toString());
+    }
+  });
+});
+
+describe('the last lines of a file', () => {
+  let folder: Awaited<ReturnType<typeof freshFolder>>;
+  beforeAll(async () => (folder = await freshFolder('logs')));
+  afterAll(() => folder.dispose());
+
+  const tail = async (content: string, count: number | undefined): Promise<string[]> => {
+    const file = path.join(folder.path, 'job.log');
+    writeFileSync(file, content);
+    return collect(linesOf(fileBytes(file, count)));
+  };
+
+  test.each([
+    ['a\nb\nc\n', 2, ['b', 'c']],
+    ['a\nb\nc', 2, ['b', 'c']],
+    ['a\n', 5, ['a']],
+    ['', 5, []],
+    ['a\nb\n', 0, []],
+    ['a\nb\n', undefined, ['a', 'b']],
+  ])('%j, %s', async (content, count, expected) => {
+    expect(await tail(content, count)).toEqual(expected);
+  });
+
+  test('of half a million lines hold the error that came last', async () => {
+    const file = path.join(folder.path, 'big.log');
+    writeFileSync(file, 'Evaluating 李明 sample\n'.repeat(500_000));
+    appendFileSync(file, 'RuntimeError: boom\n');
+    expect(await collect(linesOf(fileBytes(file, 2)))).toEqual(['Evaluating 李明 sample', 'RuntimeError: boom']);
+  });
+});
+
+describe('a live log', () => {
+  async function* endless(...lines: string[]): AsyncGenerator<string> {
+    yield* lines;
+    await new Promise(() => undefined);
+  }
+
+  test('without follow ends when nothing more comes', async () => {
+    expect(await collect(liveLines(endless('a', 'b', 'c'), { follow: false, tail: undefined }))).toEqual([
+      'a',
+      'b',
+      'c',
+    ]);
+    expect(await collect(liveLines(endless('a', 'b', 'c'), { follow: false, tail: 2 }))).toEqual(['b', 'c']);
+  });
+
+  test('followed to its end is complete, with a tail only of what there was at first', async () => {
+    async function* growing(): AsyncGenerator<string> {
+      yield* ['a', 'b', 'c'];
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      yield* ['d', 'e', 'f'];
+    }
+    expect(await collect(liveLines(growing(), { follow: true, tail: 1, quietMs: 200 }))).toEqual(['c', 'd', 'e', 'f']);
+    expect(await collect(liveLines(growing(), { follow: true, tail: undefined }))).toHaveLength(6);
+  });
+
+  test('that never falls silent is followed all the same', async () => {
+    let isRead = false;
+    async function* busy(): AsyncGenerator<string> {
+      for (let line = 0; !isRead; line += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        yield String(line);
+      }
+    }
+    const first = liveLines(busy(), { follow: true, tail: 1 })[Symbol.asyncIterator]();
+    expect(Number((await first.next()).value)).toBeGreaterThan(10);
+    isRead = true;
+    await first.return?.(undefined);
+  });
+});
+
+describe('replicas of what is followed', () => {
+  const ended = () => Promise.resolve(true);
+  const replica = (name: string, open: () => AsyncIterable<Uint8Array>): LiveSource => ({
+    ...{ kind: 'live', replica: name, of: { deployment: 'd' }, createdAt: 1, open },
+    ...{ isOver: ended, hasEnded: ended },
+  });
+
+  function printer(): { printer: LogPrinter; written: string[]; notes: string[] } {
+    const plan = runPlan({ outputRoot: '/nowhere' });
+    const [task] = plan.tasks;
+    const written: string[] = [];
+    const notes: string[] = [];
+    const output = { write: (text: string) => Promise.resolve(void written.push(text)) };
+    const reading = {
+      ...{ context: { output }, plan, kind: 'endpoint', marked: false },
+      wish: {
+        client: undefined,
+        follow: true,
+        tail: undefined,
+        since: undefined,
+        secrets: [],
+        note: (text: string) => notes.push(text),
+      },
+      snapshotOf: () => Promise.resolve(undefined),
+    } as unknown as Reading;
+    if (!task) throw new Error('no task');
+    return { printer: new LogPrinter(task, reading), written, notes };
+  }
+
+  test('one that comes later is followed too, each is printed once and marked where there are several', async () => {
+    const { printer: logs, written } = printer();
+    const [first, second] = [replica('r0', () => pieces('one\n')), replica('r1', () => pieces('two\n'))];
+    await logs.begin([first]);
+    await logs.wait(5_000);
+    await logs.begin([first, second]);
+    await logs.wait(5_000);
+    expect(written).toEqual(['one\n', '[r1] two\n']);
+    expect(await logs.isAtEnd([first, second])).toBe(true);
+  });
+
+  test('one that goes while it is read is told, and the others are read on', async () => {
+    const { printer: logs, written, notes } = printer();
+    async function* gone(): AsyncGenerator<Uint8Array> {
+      yield* pieces('begun\n');
+      throw new LeptonError('404', { kind: 'not_found', request: 'GET /log' });
+    }
+    const sources = [replica('r0', gone), replica('r1', () => pieces('two\n'))];
+    await logs.begin(sources);
+    while (!(await logs.isAtEnd(sources))) await logs.wait(5_000);
+    expect(written.sort()).toEqual(['[r0] begun\n', '[r1] two\n']);
+    expect(notes).toEqual(['replica r0 is gone from the platform']);
+  });
+});

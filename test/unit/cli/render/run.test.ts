@@ -1,0 +1,278 @@
+import { closingLines, resultNotes } from '../../../../src/cli/render/closing';
+import { duration } from '../../../../src/cli/render/elapsed';
+import { runsTable, stackTable } from '../../../../src/cli/render/overview';
+import { runDocument } from '../../../../src/cli/render/run-document';
+import { statusText } from '../../../../src/cli/render/run-status';
+import { runTable } from '../../../../src/cli/render/run-table';
+import { score, scoreRows, scoresTable } from '../../../../src/cli/render/scores';
+import { invocation, runOf, snapshotOf, taskOf } from '../../../support/snapshots';
+
+const now = Date.parse('2026-01-02T03:05:05.000Z');
+const lines = (text: string): string[] => text.split('\n');
+
+describe('table of a run', () => {
+  const tasks = Array.from({ length: 30 }, (_, index) =>
+    taskOf({
+      index,
+      name: `task-${index}`,
+      phase: index < 27 ? 'done' : 'running job',
+      outcome: index < 27 ? 'succeeded' : null,
+    }),
+  );
+
+  test.each([60, 80, 120, 200])('fits in %i columns', (width) => {
+    const message = 'a very long message '.repeat(20);
+    const table = runTable({ snapshot: snapshotOf([taskOf({ message, phase: 'awaiting ready' })]), now, width });
+    expect(Math.max(...lines(table).map((line) => line.length))).toBeLessThanOrEqual(width);
+  });
+
+  const waiting = [0, 1].map((index) =>
+    taskOf({
+      index,
+      name: 'lm-evaluation-harness.arc_challenge',
+      endpoint: 'vllm-arc-challenge-1-53cb6d0f',
+      phase: 'running job',
+      message: 'Queueing: tokenizer: reading it from gemma-3-270m.gguf',
+    }),
+  );
+
+  test('in 80 columns task and message can be read; who shows the same message stands beside it', () => {
+    const table = runTable({ snapshot: snapshotOf(waiting), now, width: 79 });
+    expect(table).toContain('lm-evaluation-harness.arc_challenge');
+    expect(table).toContain('\n  0, 1: Queueing: tokenizer: reading it from gemma-3-270m.gguf');
+    expect(table).not.toContain('vllm-arc');
+    expect(lines(table).filter((line) => line.includes('Queueing'))).toHaveLength(1);
+  });
+
+  test('in a pipe nothing is cut', () => {
+    const message = 'a very long message '.repeat(20).trim();
+    const snapshot = snapshotOf([{ ...(waiting[0] ?? taskOf()), name: 'n'.repeat(300), message }]);
+    const table = runTable({ snapshot, now, width: Infinity });
+    for (const whole of ['n'.repeat(300), message, 'vllm-arc-challenge-1-53cb6d0f']) expect(table).toContain(whole);
+    expect(table).not.toContain('…');
+  });
+
+  test('shows what still runs when not all fit, and says how many it hides', () => {
+    const table = runTable({ snapshot: snapshotOf(tasks), now, width: 100, maxRows: 5 });
+    expect(table).toContain('task-29');
+    expect(table).toContain('and 25 more tasks');
+  });
+
+  test('tells elapsed time from the clock while a task runs', () => {
+    const snapshot = snapshotOf([taskOf({ phase: 'running job', startedAt: '2026-01-02T03:04:05.000Z' })]);
+    expect(runTable({ snapshot, now, width: 120 })).toContain('1 min 0 s');
+  });
+});
+
+test.each([
+  [0, '0 s'],
+  [59_400, '59 s'],
+  [61_000, '1 min 1 s'],
+  [3_720_000, '1 h 2 min'],
+  [-5, '0 s'],
+])('duration of %i ms', (milliseconds, text) => {
+  expect(duration(milliseconds)).toBe(text);
+});
+
+describe('scores', () => {
+  test('puts a standard error beside its metric, keeps a lone one', () => {
+    expect(scoreRows({ acc: 0.25, acc_stderr: 0.01, lone_stderr: 0.5 })).toEqual([
+      ['acc', '0.2500', '0.0100'],
+      ['lone_stderr', '0.5000', ''],
+    ]);
+    expect(scoreRows({ 'hellaswag.acc.value': 1, 'hellaswag.acc.stderr': 0.1 })).toHaveLength(2);
+  });
+
+  test.each([
+    [0.00001, '0.00001'],
+    [-0.00004, '-0.00004'],
+    [0.0012345678, '0.001235'],
+    [1e-9, '1e-9'],
+    [-0, '0'],
+    [0.5, '0.5000'],
+    [12.345678, '12.3457'],
+    [42, '42'],
+    ['Infinity', 'Infinity'],
+  ])('%p is shown as %s', (value, text) => {
+    expect(score(value)).toBe(text);
+  });
+
+  const similar = {
+    gsm8k_cot_zeroshot_exact_match__flexible_extract: 0.25,
+    gsm8k_cot_zeroshot_exact_match__strict_match: 0.5,
+  };
+
+  test('in a pipe no name is cut', () => {
+    const table = scoresTable({ tasks: [taskOf({ name: 'gsm8k_cot_zeroshot', metrics: similar })] });
+    for (const name of Object.keys(similar)) expect(table).toContain(name);
+  });
+
+  test.each([79, 119])('in %i columns two metrics never read the same, and no line is too long', (width) => {
+    const tasks = [taskOf({ name: 'lm-evaluation-harness.gsm8k_cot_zeroshot', metrics: similar })];
+    const table = scoresTable({ tasks }, width);
+    const rows = lines(table).filter((line) => /0\.\d{4}/.test(line));
+    expect(new Set(rows.map((row) => row.split('│')[3])).size).toBe(2);
+    expect(table).toMatch(/flexible/);
+    expect(table).toMatch(/strict/);
+    expect(Math.max(...lines(table).map((line) => line.length))).toBeLessThanOrEqual(width);
+  });
+
+  test('how many samples a score is of stands beside it', () => {
+    const tasks = [0, 1, 2].map((index) => taskOf({ index, metrics: { acc: 0.3 } }));
+    const samplings = [
+      { index: 0, limit: 10, evaluated: 10, of: 10_042 },
+      { index: 1, limit: null, evaluated: 500, of: 500 },
+      { index: 2, limit: 10, evaluated: null, of: null },
+    ];
+    const table = scoresTable({ tasks, samplings }, 79);
+    for (const count of [/10 of 10042 │/, / 500 │/, /limit 10 │/]) expect(table).toMatch(count);
+    expect(Math.max(...lines(table).map((line) => line.length))).toBeLessThanOrEqual(79);
+    expect(scoresTable({ tasks })).not.toMatch(/│ +n │/);
+  });
+
+  test('names that would be the same when cut stay whole', () => {
+    const long = (middle: string): string => `${'a'.repeat(40)}${middle}${'b'.repeat(40)}`;
+    const tasks = [taskOf({ metrics: { [long('1')]: 0.1, [long('2')]: 0.2 } })];
+    expect(scoresTable({ tasks }, 79)).toContain(long('1'));
+  });
+
+  test('not-a-number is shown as such', () => {
+    expect(scoresTable({ tasks: [taskOf({ metrics: { acc: 'NaN' } })] })).toContain('NaN');
+  });
+
+  test('no scores, no table', () => {
+    expect(scoresTable({ tasks: [taskOf()] })).toBe('');
+  });
+});
+
+describe('JSON document', () => {
+  const task = taskOf({
+    phase: 'done',
+    outcome: 'succeeded',
+    job: 'j',
+    metrics: { acc: Number.NaN, n: 10 },
+    outputDir: '/r/0',
+    message: '0-shot',
+  });
+
+  const about = { outputDir: '/r', samplings: [{ index: 0, limit: 10, evaluated: 10, of: 10_042 }] };
+
+  test('has the promised keys and is valid JSON whatever the numbers', () => {
+    const document = JSON.parse(JSON.stringify(runDocument(runOf('succeeded', [task], { about }), 'http://ui')));
+    expect(Object.keys(document)).toEqual([
+      ...['invocation', 'status', 'phase', 'cancelRequested', 'platform', 'model', 'webUi', 'startedAt', 'endedAt'],
+      ...['outputDir', 'tasks', 'error', 'teardown'],
+    ]);
+    expect(document.tasks[0]).toEqual({
+      index: 0,
+      name: 'hellaswag',
+      status: 'succeeded',
+      phase: 'done',
+      message: null,
+      notes: ['0-shot'],
+      startedAt: null,
+      endedAt: null,
+      endpoint: 'es-01234567-0',
+      endpointUrl: null,
+      job: 'j',
+      samples: { limit: 10, evaluated: 10, of: 10042 },
+      metrics: { acc: 'NaN', n: 10 },
+      metricsTotal: 2,
+      outputDir: '/r/0',
+      error: null,
+    });
+    expect(document.teardown).toEqual({ left: [], kept: [] });
+  });
+
+  test('a failure of the run shows at the tasks that have no reason of their own', () => {
+    const failure = { type: 'RunTimeout', message: 'too long' };
+    const { tasks } = runDocument(
+      runOf('failed', [task, taskOf({ index: 1, phase: 'done', outcome: 'cancelled' })], { failure }),
+      null,
+    );
+    expect(tasks.map(({ error }) => error)).toEqual([null, failure]);
+  });
+
+  test('while it runs, tasks are pending or running', () => {
+    const { tasks } = runDocument(runOf('running', [taskOf(), taskOf({ index: 1, phase: 'ready' })]), null);
+    expect(tasks.map(({ status }) => status)).toEqual(['pending', 'running']);
+    expect(tasks.map(({ phase }) => phase)).toEqual(['pending', 'ready']);
+  });
+});
+
+describe('closing words', () => {
+  const failed = taskOf({
+    phase: 'done',
+    outcome: 'failed',
+    job: 'j',
+    error: { type: 'JobFailed', message: 'CUDA out of memory' },
+    endedAt: '2026-01-02T03:05:00.000Z',
+  });
+  const closing = { outputDir: '/results', program: 'evalsaga', now };
+
+  test('name the reason and the command that shows more', () => {
+    const text = closingLines({ run: runOf('failed', [failed]), verdict: 'failed', ...closing });
+    expect(text[0]).toBe(`run ${invocation}: failed (1 failed; 55 s)`);
+    expect(text).toContain('  0 hellaswag: failed (CUDA out of memory)');
+    expect(text).toContain(`  evalsaga logs ${invocation}.0`);
+  });
+
+  test('say once why several tasks failed', () => {
+    const alike = [0, 1, 2, 3].map((index) => ({ ...failed, index, name: `task-${index}` }));
+    const other = { ...failed, index: 4, name: 'other', error: { type: 'JobFailed', message: 'disk full' } };
+    const text = closingLines({ run: runOf('failed', [...alike, other]), verdict: 'failed', ...closing });
+    expect(text).toContain('  tasks 0, 1, 2, 3: failed (CUDA out of memory)');
+    expect(text).toContain('  4 other: failed (disk full)');
+    expect(text.join('\n').match(/CUDA/g)).toHaveLength(1);
+  });
+
+  test('name what is left and how to remove it, and what was kept', () => {
+    const left = [{ kind: 'endpoint', name: 'es-1', reason: '403' }] as const;
+    const kept = [
+      { path: '/mnt/x', reason: 'too large', command: 'evalsaga fetch' },
+      { path: '/mnt/y', reason: 'CUDA out of memory', command: 'evalsaga fetch' },
+    ];
+    const text = closingLines({
+      run: runOf('failed', [{ ...failed, left, kept }]),
+      verdict: 'teardown incomplete',
+      ...closing,
+    });
+    expect(text).toContain('  still exists: endpoint es-1: 403');
+    expect(text).toContain('  storage kept: /mnt/x: too large: evalsaga fetch');
+    // That is why the task failed, and was said with it.
+    expect(text).toContain('  storage kept: /mnt/y: evalsaga fetch');
+    expect(text).toContain(`  evalsaga cleanup ${invocation}`);
+  });
+});
+
+test('what must be known to read the scores is said once for all tasks it holds for', () => {
+  const done = (index: number, message: string | null) =>
+    taskOf({ index, phase: 'done', outcome: 'succeeded', message });
+  expect(resultNotes({ tasks: [done(0, '0-shot'), done(1, null), done(2, '0-shot'), done(3, 'other')] })).toEqual([
+    'note on tasks 0, 2: 0-shot',
+    'note on task 3: other',
+  ]);
+});
+
+test('status tells a cancel that is under way, and every error', () => {
+  const task = taskOf({ phase: 'tearing down', outcome: 'failed', error: { type: 'X', message: 'platform said no' } });
+  const text = statusText({ run: runOf('running', [task], { cancelRequested: true }), now, width: 120 });
+  expect(lines(text)[0]).toBe(
+    `run ${invocation}: deploying (cancel requested); org/model on the local platform, started 1 min 0 s ago`,
+  );
+  expect(text).toContain('0 hellaswag: failed (platform said no)');
+});
+
+test('overview of processes and runs', () => {
+  const service = { name: 'worker', state: 'died', pid: null, since: null, ports: {}, log: '/l' } as const;
+  expect(stackTable([service], now)).toContain('died');
+  const run = {
+    invocation,
+    status: 'completed',
+    outcome: 'failed',
+    model: 'm',
+    startedAt: new Date(now - 60_000),
+    closedAt: new Date(now),
+  } as const;
+  expect(runsTable([run], now)).toMatch(/failed .*1 min 0 s/);
+});

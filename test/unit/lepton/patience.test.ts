@@ -1,0 +1,63 @@
+import { createLeptonClient } from '../../../src/lepton/client';
+import type { Patience } from '../../../src/lepton/patience';
+import { sendJson, startServer, type TestServer } from '../../support/http-server';
+
+/** Commands that ask the platform themselves, where nobody repeats what failed in passing. */
+
+let server: TestServer;
+/** Statuses of the next answers; then all is well. */
+let next: number[] = [];
+beforeEach(async () => {
+  next = [];
+  server = await startServer(({ url }, response) => {
+    const status = next.shift();
+    if (status === 0) return void response.destroy();
+    if (status !== undefined) return sendJson(response, { message: 'made up' }, status);
+    return sendJson(response, url.endsWith('/workspace') ? {} : []);
+  });
+});
+afterEach(() => server.close());
+
+const client = (patience?: Patience) =>
+  createLeptonClient({ url: `${server.url}/w`, workspace: 'w', token: 't' }, { patience });
+
+test.each([[503], [429], [404], [0]])('%i: asked again, and told so', async (status) => {
+  next = [status];
+  const told: string[] = [];
+  const onWait = (reason: string): void => void told.push(reason);
+  expect(await client({ withinMs: 20_000, onWait }).listSecretNames()).toEqual([]);
+  expect(server.seen).toHaveLength(2);
+  expect(told).toEqual([expect.stringContaining(status === 0 ? 'cut' : String(status))]);
+});
+
+test.each([[401], [403], [422]])('%i: refused at once', async (status) => {
+  next = [status];
+  await expect(client({ withinMs: 20_000 }).listSecretNames()).rejects.toMatchObject({ status });
+  expect(server.seen).toHaveLength(1);
+});
+
+test('what would be made twice is not asked for again', async () => {
+  next = [503];
+  const job = { name: 'j', spec: {} };
+  await expect(client({ withinMs: 20_000 }).createJob(job)).rejects.toMatchObject({ status: 503 });
+  expect(server.seen).toHaveLength(1);
+});
+
+test('patience ends, with what was seen last', async () => {
+  next = [500, 503, 503, 503];
+  await expect(client({ withinMs: 1_500 }).listSecretNames()).rejects.toMatchObject({ status: 503 });
+});
+
+test('whoever leaves does not wait', async () => {
+  next = [503];
+  const leaving = new AbortController();
+  const listing = client({ withinMs: 60_000, onWait: () => leaving.abort() }).listSecretNames({
+    signal: leaving.signal,
+  });
+  await expect(listing).rejects.toMatchObject({ name: 'AbortError' });
+});
+
+test('without patience nothing is repeated', async () => {
+  next = [503];
+  await expect(client().listSecretNames()).rejects.toMatchObject({ status: 503 });
+});

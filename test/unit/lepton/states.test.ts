@@ -1,0 +1,114 @@
+import { describeDeployment, readDeploymentState, reasonsOf } from '../../../src/lepton/endpoint-state';
+import { describeJob, readJobState } from '../../../src/lepton/job-state';
+import type { Deployment, Job, PlatformEvent } from '../../../src/lepton/types';
+
+const deployment = (status: Record<string, unknown>, spec: Record<string, unknown> = {}): Deployment => ({
+  metadata: { id: 'ep', name: 'ep' },
+  spec,
+  status: { state: 'Starting', ...status },
+});
+const url = { external_endpoint: 'https://ws-ep.example/' };
+const event = (reason: string, at: number, message?: string): PlatformEvent => ({
+  type: 'Normal',
+  reason,
+  count: 1,
+  last_observed_time: new Date(at).toISOString(),
+  ...(message === undefined ? {} : { message }),
+});
+
+describe('Ready', () => {
+  test.each([
+    ['the word, a URL and a replica', { state: 'Ready', endpoint: url, ready_replicas: 1 }, 'ready'],
+    ['no count given', { state: 'Ready', endpoint: url }, 'ready'],
+    ['P08: no replica is up', { state: 'Ready', endpoint: url, ready_replicas: 0 }, 'pending'],
+    ['R07: no URL', { state: 'Ready', endpoint: { external_endpoint: null }, ready_replicas: 1 }, 'pending'],
+    ['a state nobody knows', { state: 'Pondering', endpoint: url }, 'pending'],
+    ['LeptonDeploymentState of newer servers', { state: 'Migrating', endpoint: url }, 'pending'],
+    ['stopping behind "Not Ready"', { state: 'Not Ready', phase: 'Stopping' }, 'failed'],
+    ['stopped behind "Not Ready"', { state: 'Not Ready', phase: 'Stopped' }, 'failed'],
+    ['Error', { state: 'Error' }, 'failed'],
+    ['failed, as only the launcher knows it', { state: 'failed' }, 'failed'],
+  ])('%s', (_, status, kind) => {
+    expect(readDeploymentState(deployment(status)).kind).toBe(kind);
+  });
+
+  test('gone', () => expect(readDeploymentState(undefined).kind).toBe('absent'));
+
+  test('the URL has no slash at its end', () => {
+    const state = readDeploymentState(deployment({ state: 'Ready', endpoint: url }));
+    expect(state).toEqual({ kind: 'ready', url: 'https://ws-ep.example' });
+  });
+});
+
+describe('an endpoint in words', () => {
+  const loading = { message: 'the server is loading' };
+
+  test('what status and readiness both say is said once', () => {
+    const issues = [{ reason: 'InProgress', message: 'the server is loading' }];
+    expect(describeDeployment(deployment(loading), { issues, events: [] })).toBe('Starting: the server is loading');
+    expect(describeDeployment(deployment({}), { issues, events: [] })).toBe('Starting: the server is loading');
+    expect(describeDeployment(deployment(loading))).toBe('Starting: the server is loading');
+  });
+
+  test('replicas that say the same are said once, different ones each', () => {
+    const issues = [
+      { reason: 'NoCapacity', message: 'no h200 is free' },
+      { reason: 'NoCapacity', message: 'no h200 is free' },
+      { reason: 'Queueing', message: '' },
+    ];
+    const status = { ready_replicas: 0, autoscaler_status: { desired_replicas: 3 } };
+    expect(describeDeployment(deployment(status), { issues, events: [] })).toBe(
+      'Starting, 0 of 3 replicas ready: NoCapacity: no h200 is free; Queueing',
+    );
+  });
+
+  test('a reason that says more than the state is kept with a text that status repeats', () => {
+    const issues = [{ reason: 'ConfigError', message: 'bad image' }];
+    expect(reasonsOf(deployment({ state: 'Error', message: 'bad image' }), { issues, events: [] })).toBe(
+      'ConfigError: bad image',
+    );
+  });
+
+  test('where neither speaks, the newest telling line of the history does', () => {
+    const events = [
+      event('FailedScheduling', 3),
+      event('Pulling', 2, 'vllm:1'),
+      event('Created', 4),
+      event('Starting', 5),
+    ];
+    expect(describeDeployment(deployment({}), { issues: [], events })).toBe('Starting: FailedScheduling');
+  });
+
+  test('Ready that is not', () => {
+    expect(describeDeployment(deployment({ state: 'Ready', endpoint: url, ready_replicas: 0 }))).toBe(
+      'Ready, but no replica is up',
+    );
+    expect(describeDeployment(deployment({ state: 'Ready', ready_replicas: 1 }))).toBe('Ready, no URL yet');
+    expect(describeDeployment(undefined)).toBe('not on the platform');
+  });
+});
+
+describe('a job', () => {
+  const job = (status: Record<string, unknown> | undefined): Job => ({ metadata: { id: 'j-1', name: 'j' }, status });
+
+  test.each([
+    [{ state: 'Completed' }, 'completed'],
+    [{ state: 'Failed' }, 'failed'],
+    [{ state: 'Stopped' }, 'failed'],
+    [{ state: 'Terminating' }, 'ending'],
+    [{ state: 'Archived', succeeded: 1 }, 'completed'],
+    [{ state: 'Archived', failed: 1 }, 'failed'],
+    [{ state: 'PendingRetry' }, 'pending'],
+    [{ state: 'Awaiting' }, 'pending'],
+    [{ state: 'Pondering' }, 'pending'],
+    [undefined, 'pending'],
+  ])('%j is %s', (status, kind) => expect(readJobState(job(status)).kind).toBe(kind));
+
+  test('in words, with why it waits', () => {
+    expect(describeJob(job({ state: 'Queueing', message: 'quota used up' }))).toBe('Queueing: quota used up');
+    expect(describeJob(job({ state: 'Queueing' }), [event('Queueing', 1), event('InsufficientQuota', 2)])).toBe(
+      'Queueing: InsufficientQuota',
+    );
+    expect(describeJob(job({ state: 'Running' }))).toBe('Running');
+  });
+});

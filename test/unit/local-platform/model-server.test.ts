@@ -1,0 +1,153 @@
+import fc from 'fast-check';
+import { chooseSlot, reusablePrefix, type Slot } from '../../../src/local-platform/model-server/slots';
+import { BATCH_SIZE, inBatches, SMALLEST_BATCH } from '../../../src/local-platform/model-server/batches';
+import { StopFilter } from '../../../src/local-platform/model-server/text';
+import { Turns } from '../../../src/local-platform/model-server/turn';
+import { LogprobReader, readAll } from '../../../src/local-platform/model-server/logprobs';
+import type { NativeContext, NativeSampler, SamplerConfig } from '../../../src/local-platform/model-server/native';
+import { holds } from '../../support/fuzz';
+
+const tokens = (text: string): number[] => [...text].map((character) => character.charCodeAt(0));
+
+function slot(sequence: number, text: string, { usedAt = 0, scored = true, topCount = 1 } = {}): Slot {
+  const held = tokens(text);
+  const opinions = held.slice(0, -1).map((_, i) => ({
+    top: Array.from({ length: topCount }, () => ({ token: 0, logprob: 0 })),
+    target: { token: held[i + 1] ?? -1, logprob: -1 },
+  }));
+  return { sequence, tokens: held, opinions: scored ? opinions : [], usedAt };
+}
+
+describe('what earlier prompts are good for', () => {
+  test('a common prefix stays, but never the last two tokens', () => {
+    expect(reusablePrefix(slot(0, 'hello world'), tokens('hello there'), undefined)).toBe(6);
+    expect(reusablePrefix(slot(0, 'hello'), tokens('hello'), undefined)).toBe(3);
+    expect(reusablePrefix(slot(0, 'hello'), tokens('x'), undefined)).toBe(0);
+  });
+
+  test('for log probabilities, only what was asked before', () => {
+    // The opinion at the last common token is about another token.
+    expect(reusablePrefix(slot(0, 'hello world'), tokens('hello there'), 1)).toBe(5);
+    expect(reusablePrefix(slot(0, 'hello world', { scored: false }), tokens('hello world'), 1)).toBe(0);
+    expect(reusablePrefix(slot(0, 'hello world', { topCount: 2 }), tokens('hello world'), 3)).toBe(0);
+    expect(reusablePrefix(slot(0, 'hello world', { topCount: 3 }), tokens('hello world'), 3)).toBe(9);
+  });
+
+  test('the closest slot when it is close, else the one longest unused', () => {
+    const slots = [
+      slot(0, 'question one, answer', { usedAt: 3 }),
+      slot(1, 'something else', { usedAt: 2 }),
+      slot(2, ''),
+    ];
+    expect(chooseSlot(slots, tokens('question one, reply'), undefined)).toMatchObject({ slot: slots[0], reused: 14 });
+    expect(chooseSlot(slots, tokens('quiet'), undefined)).toMatchObject({ slot: slots[2], reused: 0 });
+  });
+});
+
+test('batches cover the tokens in order, and none is a single token unless that is all', () => {
+  holds(
+    fc.property(fc.integer({ min: 1, max: 5 * BATCH_SIZE }), (count) => {
+      const all = Array.from({ length: count }, (_, i) => i);
+      const batches = inBatches(all);
+      expect(batches.flat()).toEqual(all);
+      expect(batches.every(({ length }) => length <= BATCH_SIZE && length >= Math.min(SMALLEST_BATCH, count))).toBe(
+        true,
+      );
+    }),
+  );
+});
+
+describe('log probabilities from samples', () => {
+  /** Samples from given logits as the binding does: bias, then truncation, then shares among what is left. */
+  const contextOf = (logits: readonly number[]): NativeContext =>
+    ({
+      sampleToken: (_index: number, sampler: NativeSampler & { config?: SamplerConfig }, probabilities: boolean) => {
+        const {
+          tokenBiasKeys = new Uint32Array(),
+          tokenBiasValues = new Float32Array(),
+          topK,
+          temperature,
+        } = sampler.config ?? {};
+        const biased = logits.map((logit, token) => {
+          const at = tokenBiasKeys.indexOf(token);
+          return { token, logit: Math.fround(logit + (at < 0 ? 0 : (tokenBiasValues[at] ?? 0))) };
+        });
+        const sorted = biased.toSorted((a, b) => b.logit - a.logit).slice(0, temperature && topK ? topK : undefined);
+        const highest = sorted[0]?.logit ?? 0;
+        const weights = sorted.map(({ logit }) => Math.exp(logit - highest));
+        const sum = weights.reduce((a, b) => a + b, 0);
+        const flat = sorted.flatMap(({ token }, i) => [token, (weights[i] ?? 0) / sum]);
+        return Promise.resolve([sorted[0]?.token ?? -1, probabilities ? flat : undefined, 1 / sum] as const);
+      },
+    }) as unknown as NativeContext;
+  const createSampler = (): NativeSampler => {
+    const sampler: NativeSampler & { config?: SamplerConfig } = {
+      applyConfig: (config) => void (sampler.config = config),
+      dispose: () => undefined,
+    };
+    return sampler;
+  };
+
+  test('equal the softmax of the logits, for the best tokens and for any other', async () => {
+    const logit = fc.double({ min: -25, max: 25, noNaN: true });
+    const cases = fc.record({ logits: fc.uniqueArray(logit, { minLength: 4, maxLength: 40 }), pick: fc.nat() });
+    await holds(
+      fc.asyncProperty(cases, async ({ logits, pick }) => {
+        const target = pick % logits.length;
+        const highest = Math.max(...logits);
+        const logSum = highest + Math.log(logits.reduce((sum, value) => sum + Math.exp(value - highest), 0));
+        const readers = [1, 2].map(() => new LogprobReader({ context: contextOf(logits), createSampler }));
+        const [opinion] = await readAll(readers, [{ logitIndex: 0, target, topCount: 3 }]);
+        expect(opinion?.target.token).toBe(target);
+        expect(Math.abs((opinion?.target.logprob ?? 0) - ((logits[target] ?? 0) - logSum))).toBeLessThan(1e-4);
+        expect(opinion?.top).toHaveLength(3);
+        for (const { token, logprob } of opinion?.top ?? []) {
+          expect(Math.abs(logprob - ((logits[token] ?? 0) - logSum))).toBeLessThan(1e-4);
+        }
+      }),
+    );
+  });
+});
+
+describe('stop texts', () => {
+  test('cut wherever the pieces fall', () => {
+    holds(
+      fc.property(fc.array(fc.constantFrom('a', 'b', 'ST', 'S', 'TOP', '\n')), (pieces) => {
+        const filter = new StopFilter(['STOP', '\n\n']);
+        let seen = '';
+        let stopped = false;
+        for (const piece of pieces) {
+          if (stopped) break;
+          const result = filter.push(piece);
+          seen += result.text;
+          stopped = result.stopped;
+        }
+        if (!stopped) seen += filter.end();
+        const all = pieces.join('');
+        const ends = ['STOP', '\n\n'].map((stop) => all.indexOf(stop)).filter((at) => at >= 0);
+        expect(seen).toBe(ends.length > 0 ? all.slice(0, Math.min(...ends)) : all);
+      }),
+    );
+  });
+});
+
+describe('turns', () => {
+  test('go round in the order of asking, and one who left is skipped', async () => {
+    const turns = new Turns();
+    const order: string[] = [];
+    const gone = new AbortController();
+    const first = await turns.take(new AbortController().signal);
+    const second = turns.take(gone.signal).then(
+      () => order.push('second'),
+      () => order.push('second left'),
+    );
+    const third = turns.take(new AbortController().signal).then((release) => {
+      order.push('third');
+      release();
+    });
+    gone.abort();
+    first();
+    await Promise.all([second, third]);
+    expect(order).toEqual(['second left', 'third']);
+  });
+});

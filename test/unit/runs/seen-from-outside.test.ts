@@ -1,0 +1,35 @@
+import { phaseSeen, seenFromOutside } from '../../../src/runs/seen-from-outside';
+import { taskOf } from '../../support/snapshots';
+
+test.each([
+  ['pending', [], false],
+  ['creating endpoint', ['createEndpoint'], true],
+  ['awaiting ready', ['awaitEndpointReady'], true],
+  ['ready', [], true],
+  ['ready', ['watchEndpoint'], true],
+  ['running job', ['watchEndpoint', 'awaitJobCompleted'], true],
+  ['fetching results', ['removeEndpoint', 'fetchResults'], true],
+  ['tearing down', ['removeStorage'], true],
+  ['ready', ['anActivityOfALaterVersion'], true],
+] as const)('%s: %j', (phase, pending, hasBegun) => {
+  expect(phaseSeen(pending, { hasBegun })).toBe(phase);
+});
+
+test('what costs is counted from when Temporal was asked for it', () => {
+  const at = (iso: string) => ({ seconds: Date.parse(iso) / 1000 });
+  const seen = seenFromOutside(taskOf(), {
+    pendingActivities: [
+      { activityType: { name: 'awaitJobCompleted' }, scheduledTime: at('2026-01-02T04:00:00.000Z') },
+      { activityType: { name: 'watchEndpoint' }, scheduledTime: at('2026-01-02T04:00:00.000Z') },
+    ],
+    workflowExecutionInfo: { startTime: at('2026-01-02T03:00:00.000Z'), historyLength: 30 },
+  } as unknown as Parameters<typeof seenFromOutside>[1]);
+  expect(seen).toMatchObject({
+    phase: 'running job',
+    startedAt: '2026-01-02T03:00:00.000Z',
+    usage: {
+      endpoint: { from: '2026-01-02T03:00:00.000Z', until: null },
+      job: { from: '2026-01-02T04:00:00.000Z', until: null },
+    },
+  });
+});

@@ -1,0 +1,129 @@
+import { isNews, type Told } from '../../../src/activities/attempt';
+import { fitMetrics, maxMetrics } from '../../../src/activities/results';
+import type { RunPlan } from '../../../src/contract/plan';
+import { maxHandedOutBytes, maxPlanBytes, oversizeInWords, sizeOfPlan } from '../../../src/contract/plan-size';
+import { startingRun, type RunSnapshot } from '../../../src/contract/state';
+import { fitRun, jsonBytes, maxSnapshotBytes } from '../../../src/workflows/fitting';
+import { isWorthTelling, newsOfTask } from '../../../src/workflows/signal-budget';
+import { runPlan } from '../../support/plans';
+
+/** What Temporal ends a workflow for: more than 51,200 events, or 10,000 signals. */
+const bounds = { events: 51_200, signals: 10_000 };
+
+describe('a run of many tasks', () => {
+  test.each([false, true])('stays within events and signals at every size (costs counted: %p)', (isCounted) => {
+    for (let tasks = 1; tasks <= 1_000; tasks += 1) {
+      const news = newsOfTask({ tasks, isCounted });
+      const signals = news + 1 + (isCounted ? 3 : 0);
+      // Start, Ready, the job's start and the end, as measured; each signal with a workflow task of its own.
+      const events = 18 + 4 * news + (isCounted ? 12 + 8 : 0);
+      expect({ tasks, signals: tasks * signals <= bounds.signals, events: tasks * events <= bounds.events }).toEqual({
+        tasks,
+        signals: true,
+        events: true,
+      });
+    }
+  });
+
+  test('a small one hears much of each task, the largest its phases', () => {
+    expect(newsOfTask({ tasks: 3, isCounted: false })).toBe(60);
+    expect(newsOfTask({ tasks: 1_000, isCounted: false })).toBe(4);
+    expect(newsOfTask({ tasks: 1_000, isCounted: true })).toBe(0);
+  });
+});
+
+test('five days of looks that differ each time stay below 2,000 events of a task', () => {
+  const day = 86_400_000;
+  const news = newsOfTask({ tasks: 1, isCounted: false });
+  let last: Told | undefined;
+  let observed = 0;
+  let told = 7;
+  let notedAt = 0;
+  for (let nowMs = 1; nowMs < 5 * day; nowMs += 5_000) {
+    const message = `step ${nowMs}`;
+    if (!isNews({ message, nowMs, sinceMs: 0 }, last)) continue;
+    last = { message, atMs: nowMs };
+    observed += 1;
+    if (!isWorthTelling({ told, news, startedAt: 0, notedAt }, nowMs)) continue;
+    notedAt = nowMs;
+    told += 1;
+  }
+  // The job and the endpoint beside it may both be talkative. A signal: itself and a workflow task (4); telling the run: 5.
+  const events = 150 + 2 * observed * 4 + told * 5;
+  expect({ observed, told }).toEqual({ observed: expect.any(Number), told: expect.any(Number) });
+  expect(observed).toBeGreaterThan(50);
+  expect(events).toBeLessThan(2_000);
+});
+
+describe('a plan', () => {
+  const plan = runPlan({ outputRoot: '/results', tasks: Array.from({ length: 100 }, (_, at) => `t-${at}`) });
+  const bytesOf = Buffer.byteLength;
+  const sizeWith = (change: Partial<RunPlan>): ReturnType<typeof sizeOfPlan> =>
+    sizeOfPlan({ ...plan, ...change }, bytesOf);
+  const ownerOf = (bytes: number): { owner: string } => ({ owner: 'x'.repeat(bytes) });
+  const base = bytesOf(JSON.stringify({ ...plan, owner: '' }));
+
+  test('of exactly the limit fits, one byte more does not', () => {
+    const [task] = plan.tasks;
+    const single = { ...plan, owner: '', tasks: task ? [task] : [] };
+    const room = maxPlanBytes - bytesOf(JSON.stringify(single));
+    expect(sizeOfPlan({ ...single, ...ownerOf(room) }, bytesOf)).toEqual({ kind: 'fits' });
+    expect(sizeOfPlan({ ...single, ...ownerOf(room + 1) }, bytesOf)).toEqual({ kind: 'plan', bytes: maxPlanBytes + 1 });
+  });
+
+  test('whose shared part times its tasks is beyond what a history takes does not fit', () => {
+    const shared = bytesOf(JSON.stringify({ ...plan, owner: '', tasks: [] }));
+    const room = Math.floor((maxHandedOutBytes - base - 100 * shared) / 101);
+    expect(sizeWith(ownerOf(room))).toEqual({ kind: 'fits' });
+    const size = sizeWith(ownerOf(room + 1));
+    expect(size.kind).toBe('handed out');
+    if (size.kind === 'fits') throw new Error('it fits');
+    expect(oversizeInWords(size, 100).problem).toMatch(/all 100 tasks share .* more than the 16,000,000/);
+  });
+
+  test('is measured in bytes, not in characters', () => {
+    expect(sizeWith({ owner: '\u{1f600}'.repeat(400_000) })).toMatchObject({ kind: 'plan' });
+  });
+});
+
+describe('metrics', () => {
+  const metrics = (count: number, length: number): [string, number][] =>
+    Array.from({ length: count }, (_, at) => [`${'m'.repeat(length - 5)}${String(at).padStart(5, '0')}`, 0.5]);
+
+  test('all that fit are kept, by number and by bytes; the first ones of more', () => {
+    expect(Object.keys(fitMetrics(metrics(maxMetrics, 20)))).toHaveLength(maxMetrics);
+    expect(Object.keys(fitMetrics(metrics(maxMetrics + 1, 20)))).toHaveLength(maxMetrics);
+    const long = fitMetrics(metrics(maxMetrics, 190));
+    expect(Object.keys(long).length).toBeGreaterThan(50);
+    expect(JSON.stringify(long).length).toBeLessThanOrEqual(12_000);
+  });
+
+  test('a name of 200 characters is one, a longer one is none', () => {
+    expect(Object.keys(fitMetrics(metrics(1, 200)))).toHaveLength(1);
+    expect(fitMetrics(metrics(1, 201))).toEqual({});
+  });
+});
+
+test('the snapshot of the largest run fits into one payload with every task\u2019s outcome in it', () => {
+  const tasks = Array.from({ length: 1_000 }, (_, at) => `benchmark-with-a-long-name-${at}`);
+  const start = startingRun(runPlan({ outputRoot: '/results', tasks }), '2026-11-25T00:00:00.000Z');
+  const run: RunSnapshot = {
+    ...start,
+    tasks: start.tasks.map((task, at) => ({
+      ...task,
+      phase: 'done' as const,
+      outcome: at % 2 === 0 ? ('failed' as const) : ('succeeded' as const),
+      endpointUrl: `https://${'u'.repeat(200)}.example/v1`,
+      outputDir: `/${'d'.repeat(400)}`,
+      error: { type: 'JobFailed', message: 'e'.repeat(2_000) },
+      metrics: Object.fromEntries(Array.from({ length: 100 }, (_, metric) => [`metric_${metric}`, 0.5])),
+      left: [{ kind: 'endpoint', name: 'n'.repeat(36), reason: 'r'.repeat(2_000) }],
+      kept: [{ path: '/shared/x', reason: 'r'.repeat(2_000), command: 'evalsaga cleanup x' }],
+    })),
+  };
+  const whole = { ...run, left: run.tasks.flatMap(({ left }) => left), kept: run.tasks.flatMap(({ kept }) => kept) };
+  const fitted = fitRun(whole);
+  expect(jsonBytes(fitted)).toBeLessThanOrEqual(maxSnapshotBytes);
+  expect(fitted.tasks.map(({ outcome }) => outcome)).toEqual(run.tasks.map(({ outcome }) => outcome));
+  expect(fitted.left).toHaveLength(1_000);
+});
