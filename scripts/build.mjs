@@ -56,7 +56,7 @@ async function bundleWorkflows() {
   const { bundleWorkflowCode } = require('@temporalio/worker');
   const quiet = { trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error, log() {} };
   // Workflows make failures too, and how they do is part of their bundle.
-  const failureConverterPath = path.join(draft, 'encryption', 'failure-converter.js');
+  const failureConverterPath = path.join(draft, 'temporal', 'encryption', 'failure-converter.js');
   const bundles = { 'workflow-bundle.js': {}, 'workflow-bundle.encrypted.js': { failureConverterPath } };
   for (const [name, options] of Object.entries(bundles)) {
     const { code } = await bundleWorkflowCode({

@@ -1,6 +1,6 @@
 import { failureTypes } from '../contract/failure-types';
 import type { AwaitReadyInput, CreateEndpointInput, NamedEndpoint, ProbeExistingInput } from '../contract/inputs';
-import { revealed } from '../secrets/secret-url';
+import { revealed } from '../contract/url-placeholders';
 import { LeptonError } from '../lepton/lepton-error';
 import { isMarkedWith, renderDeployment } from '../lepton/render';
 import { goneDelayMs, pollDelayMs } from '../lepton/retry-timing';

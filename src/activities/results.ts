@@ -8,7 +8,7 @@ import { goneDelayMs } from '../lepton/retry-timing';
 import { IncompleteCollection } from '../results/transfer/collected';
 import type { FetchedFolder } from '../results/transfer/fetch';
 import { HelperJobFailed } from '../results/transfer/through-job';
-import { localFault } from '../results/transfer/local-fault';
+import { localFault } from '../support/local-fault';
 import { isInterrupted, readNotes } from '../results/scores/notes';
 import { MalformedResults } from '../results/scores/parse';
 import { UnusableFolder } from '../results/transfer/remote-tree';

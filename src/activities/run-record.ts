@@ -5,7 +5,7 @@ import type { RunPlan } from '../contract/plan';
 import type { TaskSnapshot } from '../contract/state';
 import { readJsonFile } from '../support/private-file';
 import { productVersion } from '../support/version';
-import { costDocument } from '../cli/render/cost';
+import { costDocument } from '../contract/cost';
 import { withWholeMetrics } from '../results/scores/whole';
 
 /** The content of `run.json`: what was asked for, with which versions, and what came of it. No secrets: the config is masked. */

@@ -1,6 +1,6 @@
 import { failureTypes } from '../contract/failure-types';
 import type { ServingInput, WatchEndpointInput } from '../contract/inputs';
-import { revealed } from '../secrets/secret-url';
+import { revealed } from '../contract/url-placeholders';
 import { pollDelayMs } from '../lepton/retry-timing';
 import type { Deployment, LeptonClient } from '../lepton/types';
 import { InARow, looksThatAgree } from './absences';

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import { hasStorageApi } from '../results/transfer/task-storage';
-import { hostSecretsOf } from '../config/plan/host-secrets';
+import { hostSecretsOf } from '../contract/host-secrets';
 import { invocationOf, runWorkflowType } from '../contract/identity';
 import type { RunPlan } from '../contract/plan';
 import { EncryptionKeyError } from '../temporal/encryption/key-error';

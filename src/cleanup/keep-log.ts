@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { hostSecretsOf } from '../config/plan/host-secrets';
+import { hostSecretsOf } from '../contract/host-secrets';
 import type { EnvEntry, RunPlan, TaskPlan } from '../contract/plan';
 import { secretsOfEnv, secretsOfReferences } from '../secrets/secret-values';
 import type { HomePaths } from '../home/paths';

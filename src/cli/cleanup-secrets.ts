@@ -1,4 +1,4 @@
-import { hostSecretsOf } from '../config/plan/host-secrets';
+import { hostSecretsOf } from '../contract/host-secrets';
 import type { RunPlan } from '../contract/plan';
 import type { HomePaths } from '../home/paths';
 import { storedSecrets } from '../home/run-store';

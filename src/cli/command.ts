@@ -1,12 +1,13 @@
 import type { HomePaths } from '../home/paths';
 import type { Env } from '../temporal/target';
+import type { CommandName } from './command-names';
 import type { CommandOutcome } from './exit-code';
 import type { Output } from './output';
 
 /** A command as data: what commander needs to parse it, and where its code is, which is loaded only to run it. */
 export interface Command {
   /** `start`, or `config show` for a nested one. */
-  readonly name: string;
+  readonly name: CommandName;
   /** In commander's form: `<id>`, `[config]`, `[args...]`. */
   readonly arguments: readonly (readonly [form: string, meaning: string])[];
   readonly options: readonly CommandOption[];

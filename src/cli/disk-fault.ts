@@ -1,5 +1,5 @@
 import { homePaths } from '../home/paths';
-import { localFault } from '../results/transfer/local-fault';
+import { localFault } from '../support/local-fault';
 import { whyNotWritable } from '../support/writable';
 import { InfrastructureError } from '../temporal/infrastructure-error';
 import type { Env } from '../temporal/target';

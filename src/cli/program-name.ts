@@ -1,7 +1,7 @@
 import { homePaths } from '../home/paths';
 import type { Env } from '../temporal/target';
 import { shellWord } from './command-line';
-import { commands } from './commands';
+import { commandNames } from './command-names';
 
 /** How the user can call us again: commands that are printed are meant to be copied. */
 export function programName(env: Env): string {
@@ -13,10 +13,7 @@ export function viaNpmScript(env: Env): boolean {
   return env['npm_package_name'] === 'evalsaga' && (env['npm_lifecycle_script'] ?? '').includes('cli/main.js');
 }
 
-const named = new RegExp(
-  `(?<![\\w./-])(?:npm run evalsaga -- |evalsaga )(${commands.map(({ name }) => name).join('|')})(?![\\w-])`,
-  'g',
-);
+const named = new RegExp(`(?<![\\w./-])(?:npm run evalsaga -- |evalsaga )(${commandNames.join('|')})(?![\\w-])`, 'g');
 
 /**
  * Commands that a text names (`evalsaga cleanup ID`; workflows and the platform's client do not know how they were called) as

@@ -1,5 +1,5 @@
 /** The resolved config as YAML, with secrets masked. */
-import { variablesIn } from '../secrets/secret-url';
+import { variablesIn } from '../contract/url-placeholders';
 import type { Environment } from './environment';
 import { isSecretName } from '../secrets/names';
 import { maskTokens, maskValues } from '../secrets/secrecy';

@@ -1,6 +1,6 @@
 /** What a run costs, from the spans in which its endpoints and jobs existed. Pure; times in milliseconds since the epoch. */
 import type { BudgetPlan, RunPlan } from './plan';
-import type { Span, TaskSnapshot } from './state';
+import type { RunSnapshot, Span, TaskSnapshot } from './state';
 
 type Used = Pick<TaskSnapshot, 'usage'>;
 
@@ -55,3 +55,31 @@ function hoursOf(span: Span | null | undefined, nowMs: number): number {
   const until = span.until === null ? nowMs : Date.parse(span.until);
   return Math.max(0, until - Date.parse(span.from)) / hourMs;
 }
+
+/** What `--json` says of a run's cost. Sums in `currency`. */
+export interface CostDocument {
+  readonly currency: string;
+  /** So far, from the first request to create until each endpoint and job was verified gone. */
+  readonly spent: number;
+  /** With what exists now. */
+  readonly perHour: number;
+  readonly limit: number;
+}
+
+/** `null` where the run has no budget. Pure; `nowMs` counts for what still exists. */
+export function costDocument(
+  { budget, tasks }: Pick<RunSnapshot, 'budget' | 'tasks'>,
+  nowMs: number,
+): CostDocument | null {
+  if (!budget) return null;
+  const { currency, limit } = budget;
+  return {
+    currency,
+    limit,
+    spent: rounded(costAt(tasks, budget, nowMs)),
+    perHour: rounded(ratePerHour(tasks, budget)),
+  };
+}
+
+/** Cents, and for tiny sums four digits that tell something. */
+export const rounded = (sum: number): number => (sum >= 1 ? Math.round(sum * 100) / 100 : Number(sum.toPrecision(4)));

@@ -1,6 +1,6 @@
 import { probeModel } from '../lepton/probe';
 import type { RunPlan } from '../contract/plan';
-import { masked, revealed } from '../secrets/secret-url';
+import { masked, revealed } from '../contract/url-placeholders';
 import { fail, ok, warn, type Finding } from './finding';
 
 /** Whether the endpoint of `deployment: none` answers and serves the model; nothing for runs that deploy their own. */

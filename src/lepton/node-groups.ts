@@ -1,16 +1,18 @@
-import { failureTypes } from '../contract/failure-types';
+import { LeptonError } from './lepton-error';
 import type { LeptonClient } from './types';
-import { finalFailure } from '../activities/failures';
 
-/** The id of a node group that the user named by name or id; `null` for any. Unknown ones are refused with the list. */
+/**
+ * The id of a node group that the user named by name or id; `null` for any. Throws a `LeptonError` of kind `invalid_request`,
+ * which lists the workspace's groups, when it has none of that name.
+ */
 export async function resolveNodeGroup(client: LeptonClient, wanted: string | null): Promise<string | null> {
   if (wanted === null) return null;
   const groups = await client.listNodeGroups();
   const found = groups.find(({ id }) => id === wanted) ?? groups.find(({ name }) => name === wanted);
   if (found) return found.id;
   const known = groups.map(({ id, name }) => (id === name ? id : `${name} (${id})`)).join(', ');
-  throw finalFailure(
-    failureTypes.requestRefused,
+  throw new LeptonError(
     `node group "${wanted}" is not in this workspace. It has: ${known === '' ? 'none' : known}. Set node_group to one of them, or to null for any.`,
+    { kind: 'invalid_request', request: 'GET /dedicated-node-groups' },
   );
 }

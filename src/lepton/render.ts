@@ -1,6 +1,6 @@
 import { invocationVariable, taskVariable, modelUrlVariable, originVariable } from '../contract/identity';
 import type { EndpointSpec, EnvEntry, JobSpec, SecretRef } from '../contract/plan';
-import { masked } from '../secrets/secret-url';
+import { masked } from '../contract/url-placeholders';
 import type { WireEnv } from './types';
 
 /** Turns a reference to a variable of the launching host into its value; throws when it is not set. */

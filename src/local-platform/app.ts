@@ -6,7 +6,7 @@ import { belowBase, injectFaults } from './faults/middleware';
 import type { RequestLog } from './faults/request-log';
 import { deploymentRoutes, endpointRoutes } from './routes/deployments';
 import type { PlatformEnv } from './routes/env';
-import { bearerOnly, ownAddressOnly } from '../support/loopback-guard';
+import { bearerOnly, ownAddressOnly } from './routes/guard';
 import { inspectionRoutes } from './routes/inspection';
 import { jobRoutes } from './routes/jobs';
 import { logRoutes } from './routes/logs';

@@ -1,5 +1,5 @@
 /** What counts as a secret by the look of a value, and how texts are masked. Names are judged in `secrets/names`. Pure. */
-import { masked as withoutPlaceholders } from './secret-url';
+import { masked as withoutPlaceholders } from '../contract/url-placeholders';
 import { shortestMasked } from './limits';
 import { isSecretParameter, judgeName } from './names';
 

@@ -1,5 +1,6 @@
 import { looksLikeToken } from './secrecy';
-import { isUrlSecretVariable, secretsInUrl } from './secret-url';
+import { isUrlSecretVariable } from '../contract/url-placeholders';
+import { secretsInUrl } from './secret-url';
 import { isSecretName } from './names';
 import type { HomePaths } from '../home/paths';
 import { storedSecrets } from '../home/run-store';

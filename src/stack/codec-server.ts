@@ -4,7 +4,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
 import { z } from 'zod';
 import { closeServer, listenOnLoopback, serverFor } from '../support/listen';
-import { ownHosts } from '../support/loopback-guard';
+import { ownHosts } from '../support/own-hosts';
 import { EncryptionKeyError } from '../temporal/encryption/key-error';
 
 /**

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { localFault } from '../results/transfer/local-fault';
+import { localFault } from './local-fault';
 
 /** Milliseconds that a disk may take to answer; a network file system whose server is gone never does. */
 const answerWithinMs = 10_000;

@@ -8,7 +8,7 @@ import {
 import { failureTypes } from '../contract/failure-types';
 import type { FetchedResults, TaskInput } from '../contract/inputs';
 import { startJob } from '../contract/messages';
-import { masked } from '../secrets/secret-url';
+import { masked } from '../contract/url-placeholders';
 import type { TaskSnapshot } from '../contract/state';
 import { awaitOpen } from './endpoint-watch';
 import { judge, type Verdict } from './failures';

@@ -36,7 +36,7 @@ beforeAll(async () => {
   server = spawn(
     process.execPath,
     [
-      ...[path.resolve('dist/model-server/main.js'), '--model', weights, '--runtime', runtimeFolder],
+      ...[path.resolve('dist/local-platform/model-server/main.js'), '--model', weights, '--runtime', runtimeFolder],
       ...['--served-model-name', 'smol', '--port-file', portFile, '--threads', '1'],
     ],
     {

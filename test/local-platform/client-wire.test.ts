@@ -189,7 +189,7 @@ describe('on the way', () => {
   /** In a process of its own: Node reads NODE_EXTRA_CA_CERTS when it starts. Resolves to what the script prints. */
   const elsewhere = async (env: Record<string, string>, script: string): Promise<string> => {
     const dist = JSON.stringify(path.join(__dirname, '..', '..', 'dist'));
-    const prelude = `const {createLeptonClient}=require(${dist}+'/lepton/client.js');const {probeModel}=require(${dist}+'/activities/probe.js');`;
+    const prelude = `const {createLeptonClient}=require(${dist}+'/lepton/client.js');const {probeModel}=require(${dist}+'/lepton/probe.js');`;
     const say = `.then((it)=>console.log(JSON.stringify(it)),(error)=>console.log(error.message)).then(()=>process.exit())`;
     return (await execa(process.execPath, ['-e', `${prelude}(async()=>${script})()${say}`], { env })).stdout;
   };

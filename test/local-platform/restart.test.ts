@@ -119,7 +119,7 @@ test('a state file that is no longer one is named', async () => {
 
 /** A platform in a process of its own, from the build, so that it can be killed. */
 async function childPlatform(root: string): Promise<{ child: ChildProcess; url: string; token: string }> {
-  const library = path.resolve(__dirname, '../../dist/platform/index.js');
+  const library = path.resolve(__dirname, '../../dist/local-platform/index.js');
   const options = {
     runtime: 'simulated',
     port: 0,

@@ -1,5 +1,5 @@
 import type { EndpointPlan, RunPlan } from '../../contract/plan';
-import { masked } from '../../secrets/secret-url';
+import { masked } from '../../contract/url-placeholders';
 import { runConfigIn } from '../../config/plan/read-script';
 import { costEstimate } from './cost';
 import { renderDeployment, renderJob } from '../../lepton/render';

@@ -10,7 +10,7 @@ import {
   type TaskSnapshot,
 } from '../../contract/state';
 import { wordOf, type Verdict } from '../../contract/verdict';
-import { costDocument, type CostDocument } from './cost';
+import { costDocument, type CostDocument } from '../../contract/cost';
 
 /** What `--json` prints of a run. */
 export interface RunDocument {

@@ -1,5 +1,5 @@
 /** Doubts about the URL of an endpoint that is there already. Pure. */
-import { masked } from '../../secrets/secret-url';
+import { masked } from '../../contract/url-placeholders';
 import { readExistingUrl } from '../plan/existing-url';
 import { placeOf } from '../yaml/problems';
 import type { ConfigProblem } from '../yaml/problems';

@@ -1,15 +1,12 @@
 /** Takes the secret parts of URLs out of a resolved config: placeholders stay, their values go to variables of the run. */
 import {
-  joinUrl,
   masked,
   placeholderOf,
-  secretsInUrl,
   splitAtPlaceholders,
-  splitUrl,
-  unescaped,
   urlSecretVariable,
   variablesIn,
-} from '../../secrets/secret-url';
+} from '../../contract/url-placeholders';
+import { joinUrl, secretsInUrl, splitUrl, unescaped } from '../../secrets/secret-url';
 import type { UrlParts } from '../../secrets/secret-url';
 import type { Environment } from '../environment';
 import { placeOf } from '../yaml/problems';

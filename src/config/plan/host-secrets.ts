@@ -1,6 +1,7 @@
 /** Variables of the launching host that a plan refers to. */
-import type { EnvEntry, RunPlan, SecretRef } from '../../contract/plan';
-import { isUrlSecretVariable } from '../../secrets/secret-url';
+import { hostSecretsOf } from '../../contract/host-secrets';
+import type { RunPlan } from '../../contract/plan';
+import { isUrlSecretVariable } from '../../contract/url-placeholders';
 import type { Environment } from '../environment';
 import { urlSecretNames } from '../check/secret-urls';
 import { scalarsOf } from '../yaml/tree';
@@ -22,23 +23,6 @@ export function checkHostSecrets(plan: RunPlan, env: Environment, report: Report
   }
   // What more is masked wherever it turns up, and goes nowhere.
   return [...new Set([...names, ...urlSecretNames(env)])].sort();
-}
-
-export function hostSecretsOf({ endpoint, tasks }: RunPlan): readonly string[] {
-  const names = new Set<string>();
-  const add = (secret: SecretRef | null) => {
-    if (secret?.kind === 'host') names.add(secret.name);
-  };
-  const addAll = (envs: readonly EnvEntry[]) => {
-    for (const entry of envs) if ('secret' in entry) add(entry.secret);
-  };
-  add(endpoint.probe.token);
-  if (endpoint.kind === 'dedicated') {
-    endpoint.spec.apiTokens.forEach(add);
-    addAll(endpoint.spec.envs);
-  }
-  for (const task of tasks) addAll(task.job.envs);
-  return [...names].sort();
 }
 
 /** Where the config refers to the variable. */

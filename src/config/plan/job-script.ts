@@ -1,7 +1,7 @@
 /** The script of an evaluation job: what runs in the container, and unchanged in the local process runtime. Pure. */
 import { gzipSync } from 'node:zlib';
 import { outputDirVariable, modelUrlVariable } from '../../contract/identity';
-import { splitAtPlaceholders, variablesIn } from '../../secrets/secret-url';
+import { splitAtPlaceholders, variablesIn } from '../../contract/url-placeholders';
 import { shortestMasked } from '../../secrets/limits';
 import { shellQuote } from './shell-words';
 

@@ -5,7 +5,7 @@ import { outputDirVariable } from '../../contract/identity';
 import type { ResolvedConfig } from '../schema/config';
 import type { EnvSources } from '../schema/secrets';
 import { tokensOf } from './endpoint';
-import { variablesIn } from '../../secrets/secret-url';
+import { variablesIn } from '../../contract/url-placeholders';
 import { jobCommand, maxCommandBytes, urlSecretsOf } from './job-script';
 import type { JobScript } from './job-script';
 import type { Report } from './report';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { EndpointPlan, PlatformRef, ProbeSpec, RunPlan, SecretRef, TaskPlan } from '../../contract/plan';
 import { oversizeInWords, sizeOfPlan } from '../../contract/plan-size';
-import { variablesIn } from '../../secrets/secret-url';
+import { variablesIn } from '../../contract/url-placeholders';
 import { withoutTilde } from '../../support/home-folder';
 import type { LoadedConfig } from '../loaded';
 import { withoutSecrets } from '../render-config';

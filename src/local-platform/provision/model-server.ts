@@ -3,7 +3,7 @@ import path from 'node:path';
 import { provisionOnce } from '../../provision/once';
 import { run, type Provisioning } from '../../provision/python';
 
-/** Exact, as src/model-server/native.ts uses its native binding. */
+/** Exact, as src/local-platform/model-server/native.ts uses its native binding. */
 const VERSION = '3.22.1';
 
 /** node-llama-cpp's binary packages that need no GPU, by platform. */

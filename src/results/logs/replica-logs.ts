@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Deployment, Job, LeptonClient, LogRange } from '../../lepton/types';
 import { within } from '../../support/within';
 import { inTime } from './in-time';
-import { localFault } from '../transfer/local-fault';
+import { localFault } from '../../support/local-fault';
 import { recordLogTimes } from './log-times';
 import { saveLog } from './logs';
 import { newestLines } from './newest-lines';

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { parse } from 'yaml';
 import { planRun, showConfig, type LoadedConfig } from '../../../src/config';
 import type { RunPlan } from '../../../src/contract/plan';
-import { revealed } from '../../../src/secrets/secret-url';
+import { revealed } from '../../../src/contract/url-placeholders';
 import { checkEndpoint } from '../../../src/doctor/check-endpoint';
 import { renderJob } from '../../../src/lepton/render';
 import { maskKnown } from '../../../src/secrets/masking';

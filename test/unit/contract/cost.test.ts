@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { costAt, estimateCost, msUntilLimit, ratePerHour } from '../../../src/contract/cost';
+import { costAt, costDocument, estimateCost, msUntilLimit, ratePerHour } from '../../../src/contract/cost';
 import type { BudgetPlan } from '../../../src/contract/plan';
 import type { Span, Usage } from '../../../src/contract/state';
-import { costDocument, costEstimate, costLine } from '../../../src/cli/render/cost';
+import { costEstimate, costLine } from '../../../src/cli/render/cost';
 import { runPlan } from '../../support/plans';
 import { snapshotOf, taskOf } from '../../support/snapshots';
 import { holds } from '../../support/fuzz';

@@ -12,7 +12,11 @@ import type {
   RuntimeJob,
 } from '../../../src/local-platform/runtime';
 import { createDockerRuntime } from '../../../src/local-platform/runtimes/docker';
-import { containerName, environmentFile, runArguments } from '../../../src/local-platform/runtimes/docker/run-arguments';
+import {
+  containerName,
+  environmentFile,
+  runArguments,
+} from '../../../src/local-platform/runtimes/docker/run-arguments';
 import { freshFolder } from '../../support/folders';
 import { hostIn, isRunning, stateOf, textOf } from '../../support/process-runtime';
 

@@ -145,7 +145,7 @@ describe('an end by the memory limit', () => {
     await mkdir(unit);
     await writeFile(path.join(group, 'memory.events'), 'low 0\noom 3\noom_kill 2\n');
     await writeFile(path.join(unit, 'limited'), path.join(root, 'mount'));
-    const supervisor = path.resolve('src/platform/runtimes/process/supervise.sh');
+    const supervisor = path.resolve('src/local-platform/runtimes/process/supervise.sh');
     execFileSync('/bin/sh', [supervisor, unit, '/bin/sh', '-c', 'exit 9']);
     expect(await unitStatus(unit)).toMatchObject({ kind: 'ended', code: 9, outOfMemory: true });
     await dispose();

@@ -2,7 +2,12 @@ import fc from 'fast-check';
 import { translatePaths } from '../../../src/local-platform/runtimes/process/container-paths';
 import { cleanEnvironment, specEnvironment } from '../../../src/local-platform/runtimes/process/process-env';
 import { describeEnd } from '../../../src/local-platform/runtimes/process/outcome';
-import { findServer, namesPort, readServerRequest, withPort } from '../../../src/local-platform/runtimes/process/server-command';
+import {
+  findServer,
+  namesPort,
+  readServerRequest,
+  withPort,
+} from '../../../src/local-platform/runtimes/process/server-command';
 import { standInNote } from '../../../src/local-platform/runtimes/process/servers';
 import { commandsOf } from '../../../src/local-platform/runtimes/process/shell-wrapped';
 import { wrapCommand } from '../../../src/config/plan/server-command';

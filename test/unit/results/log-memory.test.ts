@@ -56,7 +56,7 @@ test('a worker that saves a log of 200 MB does not keep it', async () => {
       load: `
         const { MockActivityEnvironment } = require('@temporalio/testing');
         const { createActivities } = dist('activities/index');
-        const { createWorkerDependencies } = dist('activities/worker-dependencies');
+        const { createWorkerDependencies } = dist('worker/worker-dependencies');
         const home = dist('home/paths').homePaths(process.env);
         const activities = createActivities(createWorkerDependencies({ home, env: process.env, origin: 'test' }));
         const environment = new MockActivityEnvironment();`,
@@ -82,7 +82,7 @@ test.each([
   const { said, grown } = await peakMemoryOf({
     load: `
       const client = dist('lepton/client').createLeptonClient({ url: '${server.url}/w', workspace: 'w', token: 't' });
-      const { platformLines } = dist('cli/log-reading');
+      const { platformLines } = dist('cli/logs/log-reading');
       const source = { kind: 'live', replica: 'r0', of: { job: 'j-1' }, createdAt: 1, isOver: async () => true, hasEnded: async () => true,
         open: ({ follow, signal }) => client.jobLog('j-1', 'r0', { follow, signal }) };
       const wish = { client: undefined, secrets: ['s3cret'], note: () => {}, warn: () => {}, ...${JSON.stringify(wish)} };`,

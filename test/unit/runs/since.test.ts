@@ -3,7 +3,7 @@ import path from 'node:path';
 import { goneResources, noteGone } from '../../../src/home/removed-resources';
 import { homePaths } from '../../../src/home/paths';
 import { storeRun } from '../../../src/home/run-store';
-import { costDocument } from '../../../src/cli/render/cost';
+import { costDocument } from '../../../src/contract/cost';
 import { runDocument } from '../../../src/cli/render/run-document';
 import { statusText } from '../../../src/cli/render/run-status';
 import { scoresCaveats } from '../../../src/cli/render/scores';

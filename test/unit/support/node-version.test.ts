@@ -14,7 +14,7 @@ test.each([
 });
 
 test('the package asks for the same Node', () => {
-  const text = readFileSync(path.resolve(__dirname, '..', '..', 'package.json'), 'utf8');
+  const text = readFileSync(path.resolve('package.json'), 'utf8');
   const { engines } = JSON.parse(text) as { engines: { node: string } };
   expect(`${engines.node}.0`).toBe(`>=${oldestNode}`);
 });

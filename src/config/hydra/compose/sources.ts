@@ -15,7 +15,7 @@ export interface LoadedFile {
 }
 
 /** The folder of our own group files, beside this module in `src` and in `dist`. */
-export const presetsFolder = path.join(__dirname, '..', 'presets');
+export const presetsFolder = path.join(__dirname, '..', '..', 'presets');
 
 const presetCache = new Map<string, LoadedFile>();
 

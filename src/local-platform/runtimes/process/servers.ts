@@ -37,7 +37,17 @@ export interface PlanServerOptions {
 }
 
 /** The compiled entry point: also when this file runs uncompiled, in tests. */
-const MODEL_SERVER = path.resolve(__dirname, '..', '..', '..', '..', 'dist', 'model-server', 'main.js');
+const MODEL_SERVER = path.resolve(
+  __dirname,
+  '..',
+  '..',
+  '..',
+  '..',
+  'dist',
+  'local-platform',
+  'model-server',
+  'main.js',
+);
 
 /** Decides how to serve what the deployment asks for, and fetches what that needs. Rejects with what can be served instead. */
 export async function planServer(options: PlanServerOptions): Promise<ServerPlan> {

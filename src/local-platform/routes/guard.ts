@@ -1,10 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { MiddlewareHandler } from 'hono';
-import { ApiError } from '../local-platform/api-error';
-
-/** What the `Host` header of a server on loopback may say: a page that made a name of its own point here (DNS rebinding) sends that. */
-export const ownHosts = (port: number): string[] =>
-  ['127.0.0.1', 'localhost', '[::1]'].map((host) => `${host}:${port}`);
+import { ApiError } from '../api-error';
+import { ownHosts } from '../../support/own-hosts';
 
 /**
  * Refuses what a web page in a browser on this machine could send: a foreign `Host` (DNS rebinding) or a foreign `Origin`

@@ -1,0 +1,108 @@
+/**
+ * Which folder of src/ may import which: the arrows of ARCHITECTURE.md. `npm run deps` (a part of `npm run verify`) checks them;
+ * an arrow that is not here is an error, as is a circle of files.
+ */
+const arrows = {
+  contract: [],
+  support: [],
+  home: ['contract', 'support'],
+  secrets: ['contract', 'home', 'support'],
+  config: ['contract', 'secrets', 'support'],
+  temporal: ['contract', 'home', 'support'],
+  provision: ['home', 'support'],
+  lepton: ['contract', 'home', 'secrets', 'support'],
+  'local-platform': ['home', 'provision', 'secrets', 'support'],
+  results: ['contract', 'home', 'lepton', 'secrets', 'support'],
+  cleanup: ['contract', 'home', 'lepton', 'results', 'runs', 'secrets', 'support', 'temporal'],
+  activities: ['cleanup', 'contract', 'home', 'lepton', 'results', 'secrets', 'support'],
+  workflows: ['contract', 'activities'],
+  worker: ['activities', 'cleanup', 'contract', 'home', 'lepton', 'secrets', 'support', 'temporal'],
+  runs: ['activities', 'config', 'contract', 'home', 'results', 'support', 'temporal'],
+  stack: ['cleanup', 'contract', 'home', 'lepton', 'provision', 'results', 'secrets', 'support', 'temporal'],
+  doctor: [
+    'config',
+    'contract',
+    'home',
+    'lepton',
+    'local-platform',
+    'provision',
+    'secrets',
+    'stack',
+    'support',
+    'temporal',
+  ],
+  cli: [
+    'cleanup',
+    'config',
+    'contract',
+    'doctor',
+    'home',
+    'lepton',
+    'local-platform',
+    'results',
+    'runs',
+    'secrets',
+    'stack',
+    'support',
+    'temporal',
+    'worker',
+  ],
+};
+
+/** Imports that only name types: nothing of the imported file is loaded. */
+const typesOnly = [
+  { from: 'workflows', to: 'activities' },
+  { from: 'runs', to: 'activities' },
+];
+
+const folder = (name) => `^src/${name}(/|\\.ts$)`;
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-circle',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'no-dead-file',
+      comment: 'Nothing imports it and it is no entry point.',
+      severity: 'error',
+      from: { orphan: true, pathNot: ['^src/client\\.ts$'] },
+      to: {},
+    },
+    {
+      name: 'no-development-package',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    },
+    ...typesOnly.map(({ from, to }) => ({
+      name: `${from}-takes-only-types-of-${to}`,
+      severity: 'error',
+      from: { path: folder(from) },
+      to: { path: folder(to), dependencyTypesNot: ['type-only'] },
+    })),
+  ],
+  allowed: [
+    ...Object.entries(arrows).map(([from, to]) => ({
+      from: { path: folder(from) },
+      to: { path: [from, ...to].map(folder) },
+    })),
+    { from: { path: '^src/client\\.ts$' }, to: { path: folder('(runs|contract)') } },
+    { from: { path: folder('cli') }, to: { path: '^src/client\\.ts$' } },
+    { from: { path: '^src/' }, to: { pathNot: '^src/' } },
+  ],
+  allowedSeverity: 'error',
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.json'],
+      conditionNames: ['import', 'require', 'node', 'default'],
+    },
+  },
+};

@@ -1,0 +1,21 @@
+/** Names of all commands, in the order in which the help lists them; a nested one has two words. */
+export const commandNames = [
+  'start',
+  'status',
+  'logs',
+  'cancel',
+  'ls',
+  'results',
+  'cleanup',
+  'sweep',
+  'doctor',
+  'config show',
+  'up',
+  'down',
+  'platform',
+  'key',
+  'codec-server',
+  'worker',
+] as const;
+
+export type CommandName = (typeof commandNames)[number];
