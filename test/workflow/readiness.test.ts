@@ -198,6 +198,24 @@ describe('an existing endpoint', () => {
     expect(await creations(scenario.platform, '/deployments')).toBe(0);
   });
 
+  test.each([
+    { name: 'once is not believed: a gateway may have lost its route', times: 1, status: 'succeeded' },
+    { name: 'again and again is', times: Infinity, status: 'failed' },
+  ])('that answers a request with 404 $name', async ({ times, status }) => {
+    let left = times;
+    server = await startServer(({ method }, response) => {
+      const isLost = method !== 'POST' || left > 0;
+      if (method === 'POST') left -= 1;
+      sendJson(response, isLost ? { message: 'no Route matched with those values' } : {}, isLost ? 404 : 200);
+    });
+    const scenario = await bench.scenario();
+    const plan = existing(scenario, `${server.url}/v1/completions`);
+    await scenario.start(plan);
+    const { snapshot, status: seen } = await scenario.closed(plan);
+    expect(seen).toBe(status);
+    if (status === 'failed') expect(snapshot.tasks[0]?.error).toMatchObject({ type: 'EndpointMismatch' });
+  });
+
   test('that wants a key which the run has not fails at once, before any job', async () => {
     server = await startServer((_, response) => sendJson(response, {}, 401));
     const scenario = await bench.scenario();
