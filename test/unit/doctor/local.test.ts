@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { admitLocally } from '../../src/doctor/admission';
-import { checkLocalRun } from '../../src/doctor/check-local';
-import { checkDisk } from '../../src/doctor/check-machine';
-import { provisionHarness } from '../../src/local-platform/harness/provision-harness';
-import { homePaths } from '../../src/home/paths';
-import { freshFolder, testCache } from '../support/folders';
-import { plan as planned, runnable } from './config/configs';
+import { admitLocally } from '../../../src/doctor/admission';
+import { checkLocalRun } from '../../../src/doctor/check-local';
+import { checkDisk } from '../../../src/doctor/check-machine';
+import { provisionHarness } from '../../../src/local-platform/harness/provision-harness';
+import { homePaths } from '../../../src/home/paths';
+import { freshFolder, testCache } from '../../support/folders';
+import { plan as planned, runnable } from '../config/configs';
 
 /** With the real harness, whose own client says that there is no hub. */
 const home = homePaths({ EVALSAGA_HOME: testCache });

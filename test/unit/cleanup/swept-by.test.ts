@@ -1,4 +1,4 @@
-import { sweptBy } from '../../src/cli/attach/sweeping';
+import { sweptBy } from '../../../src/cli/attach/sweeping';
 
 const local = { kind: 'local', workspace: 'local' } as const;
 const lepton = { kind: 'lepton', workspace: 'w', url: 'http://127.0.0.1:9' } as const;
