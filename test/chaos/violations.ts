@@ -66,7 +66,9 @@ function verdict(facts: Facts, course: Course, one: ChaosCase | undefined): stri
   const event = happening.taken ? one?.event : undefined;
 
   if (event === 'terminate run' || event === 'terminate both') {
-    return run.failure?.type === 'Terminated' && (exitCode === 1 || exitCode === 3)
+    // Where both were, nobody has torn down, and that is said.
+    const codes = event === 'terminate both' ? [1, 3, 5] : [1, 3];
+    return run.failure?.type === 'Terminated' && codes.some((code) => code === exitCode)
       ? []
       : wrong('a run that was terminated');
   }
@@ -105,6 +107,8 @@ const mayTimeOut = new Set<string>([failureTypes.endpointTimeout, failureTypes.j
 
 /** How a task may fail when platform or model server deny it the right to ask for what it needs. */
 function refusalAt(one: ChaosCase | undefined): string | undefined {
+  // What a create refers to can be missing: the service's own word for that is final.
+  if (one?.fault.name === '404 in its own words' && one.point.method === 'POST') return failureTypes.requestRefused;
   if (!one?.fault.denies) return undefined;
   switch (one.point.border) {
     case 'platform':
