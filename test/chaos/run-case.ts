@@ -198,7 +198,7 @@ async function closed(stand: Stand, plan: RunPlan): Promise<boolean> {
   for (const id of ids) {
     while (await isOpen(stand, id)) {
       if (Date.now() > deadline) return false;
-      await sleep(250);
+      await sleep(400);
     }
   }
   return true;
