@@ -3,7 +3,7 @@ import path from 'node:path';
 import { readRecord } from '../../src/stack/record';
 import { Ledger } from '../chaos/ledger';
 import { openTemporalGateway } from '../chaos/temporal-gateway';
-import { commandBench, createdDeployments, testHome, until, type CommandBench } from '../support/command';
+import { commandBench, createdDeployments, setFaults, testHome, until, type CommandBench } from '../support/command';
 import { emptyInventory, type SimulatedPlan } from '../support/simulated';
 
 let bench: CommandBench;
@@ -22,13 +22,21 @@ describe('a run', () => {
     expect({ code, stderr }).toMatchObject({ code: 0 });
     expect(stderr.split('\n')[0]).toContain('platform: Lepton workspace');
     const document = JSON.parse(stdout);
-    expect(Object.keys(document)).toEqual(['invocation', 'status', 'platform', 'model', 'webUi', 'tasks', 'teardown']);
+    expect(Object.keys(document)).toEqual([
+      ...['invocation', 'status', 'phase', 'cancelRequested', 'platform', 'model', 'webUi'],
+      ...['startedAt', 'endedAt', 'outputDir', 'tasks', 'error', 'teardown'],
+    ]);
     expect(document).toMatchObject({
       status: 'succeeded',
+      phase: 'done',
+      cancelRequested: false,
       platform: 'lepton',
       model: 'org/model',
+      outputDir: path.join(bench.folder, 'results', document.invocation),
+      error: null,
       teardown: { left: [], kept: [] },
     });
+    expect(Date.parse(document.endedAt)).toBeGreaterThan(Date.parse(document.startedAt));
     expect(await (await fetch(document.webUi)).text()).toContain('<');
     for (const task of document.tasks) {
       expect(task).toMatchObject({ status: 'succeeded', error: null });
@@ -93,17 +101,17 @@ describe('a run', () => {
 test('logs are followed from before their job and endpoint exist to their end', async () => {
   const platform = await bench.lepton({
     jobs: { default: { states: [['Running', '4s'], ['Completed']] } },
-    faults: [{ on: 'POST /deployments', delay: '3s', times: 1 }],
+    faults: [{ on: 'POST /deployments', respond: 503, times: 'inf' }],
   });
   const command = bench.start(['start', bench.config, '-t', 'hellaswag'], platform.env);
   const [, id = ''] = await command.untilSaid(startedId);
-  const [logs, endpoint] = await Promise.all([
-    bench.run(['logs', id, '--follow'], platform.env),
-    bench.run(['logs', id, '--follow', '--endpoint'], platform.env),
-  ]);
-  expect([logs.code, logs.stdout]).toEqual([0, expect.stringContaining('Running')]);
+  const following = [[], ['--endpoint']].map((kind) => bench.start(['logs', id, '--follow', ...kind], platform.env));
+  await Promise.all(following.map((logs) => logs.untilSaid(/no (job|endpoint) log yet/)));
+  await setFaults(platform, []);
+  const [logs, endpoint] = await Promise.all(following.map(({ finished }) => finished));
+  expect(logs).toMatchObject({ code: 0, stdout: expect.stringContaining('Running') });
   expect(endpoint).toMatchObject({ code: 0, stderr: expect.stringContaining('no endpoint log yet') });
-  expect(endpoint.stdout).toMatch(/ Starting\n.* Ready\n$/);
+  expect(endpoint?.stdout).toMatch(/ Starting\n.* Ready\n$/);
   expect((await command.finished).code).toBe(0);
 });
 

@@ -111,6 +111,7 @@ describe('the doctor', () => {
     const findings = await look(planWith(secret));
     expect([...new Set(findings.map(({ about }) => about))]).toEqual([
       ...[
+        'home',
         'temporal',
         'ports',
         'platform',
@@ -123,6 +124,7 @@ describe('the doctor', () => {
         'image',
         'mount',
         'storage',
+        'results',
       ],
     ]);
     expect(said(findings, 'credentials')[0]?.message).toMatch(/^workspace local at http.*from LEPTON_WORKSPACE_TOKEN$/);

@@ -34,7 +34,7 @@ function workspace(content: { endpoints: Item[]; jobs: Item[] }, asked: (call: s
   });
   return (url, { method }) => {
     const { pathname, searchParams } = new URL(url);
-    const [, kind = '', name] = /\/(deployments|jobs|workspace)(?:\/(.*))?$/.exec(pathname) ?? [];
+    const [, kind = '', name] = /\/(deployments|jobs|workspace|storage)(?:\/(.*))?$/.exec(pathname) ?? [];
     asked(`${method} ${kind}${name === undefined ? '' : '/:name'}`);
     const items = kind === 'jobs' ? content.jobs : content.endpoints;
     const at = (Number(searchParams.get('page') ?? 1) - 1) * 500;
@@ -46,7 +46,7 @@ function workspace(content: { endpoints: Item[]; jobs: Item[] }, asked: (call: s
       );
     const known = name === undefined || method === 'DELETE' || items.some((item) => item.name === name);
     const list = kind === 'jobs' ? matches.slice(at, at + 500) : items;
-    const found = kind === 'workspace' ? {} : name === undefined ? list.map(onWire) : {};
+    const found = kind === 'workspace' ? {} : kind === 'storage' ? [] : name === undefined ? list.map(onWire) : {};
     const body = Readable.from([Buffer.from(JSON.stringify(found))]);
     return Promise.resolve({ status: known ? 200 : 404, statusText: '', headers: { get: () => null }, body });
   };
@@ -60,7 +60,9 @@ function temporal(asked: (workflowId: string) => void): Client {
     const workflowExecutionInfo = { execution, type: { name: 'x' }, ...status };
     return Promise.resolve(DescribeWorkflowExecutionResponse.fromObject({ workflowExecutionInfo }));
   };
-  const workflowService = { describeWorkflowExecution };
+  // No run was terminated, so no storage is looked for.
+  const listWorkflowExecutions = () => Promise.resolve({ executions: [], nextPageToken: new Uint8Array() });
+  const workflowService = { describeWorkflowExecution, listWorkflowExecutions };
   const connection = { workflowService, withDeadline: (_: number, call: () => Promise<unknown>) => call() };
   return {
     connection,
@@ -115,9 +117,17 @@ test('thousands of resources of others: read once, page by page; nobody is asked
   const { report, calls, questions } = await run(content, {});
   expect(report).toEqual({ removed: [], failed: [], spared: 2_000 });
   expect(questions).toEqual([]);
-  // The dialect, one listing of endpoints, twelve full pages of jobs and the empty one behind them.
-  expect(calls.filter((call) => call === 'GET jobs')).toHaveLength(13);
-  expect(calls).toHaveLength(15);
+  // The dialect, one listing of endpoints, twelve full pages of jobs and the empty one behind them; and whether there
+  // is storage that a terminated run could have left.
+  expect(
+    Object.fromEntries([...new Set(calls)].map((call) => [call, calls.filter((one) => one === call).length])),
+  ).toEqual({
+    'GET workspace': 1,
+    'GET deployments': 1,
+    'GET jobs': 13,
+    'GET storage': 1,
+    'HEAD storage/:name': 1,
+  });
 });
 
 test('a run of a thousand tasks that is over costs one question for each workflow', async () => {

@@ -130,7 +130,10 @@ describe('replicas of what is followed', () => {
     const [task] = plan.tasks;
     const written: string[] = [];
     const notes: string[] = [];
-    const output = { write: (text: string) => Promise.resolve(void written.push(text)) };
+    const output = {
+      write: (text: string) => Promise.resolve(void written.push(text)),
+      readerGone: new AbortController().signal,
+    };
     const reading = {
       ...{ context: { output }, plan, kind: 'endpoint', marked: false },
       wish: {
