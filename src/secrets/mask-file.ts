@@ -6,12 +6,13 @@ import { maskGzip } from './mask-gzip';
 import { search } from './search';
 import { ByteMask } from './byte-mask';
 import { maskZip } from './mask-zip';
-import { writeWholeFrom, type FileContent } from '../support/whole-file';
+import { writeWholeFrom } from '../support/whole-file';
+import type { MaskedContent } from './withheld';
 
 /**
  * Secrets in files that a job wrote: a harness may put its environment, or a request with its headers, into its artefacts.
  * They are masked before a file takes its place at home, after its content was checked against the original. A file
- * without a secret stays as it is, byte for byte; an archive that can't be searched does not come home.
+ * without a secret stays as it is, byte for byte; an archive that can't be searched does not come home, and storage keeps it.
  */
 
 /** Masks the file in place; what it holds now, or `undefined` when nothing had to be masked. */
@@ -19,7 +20,7 @@ export async function maskFile(
   file: string,
   secrets: readonly string[],
   limits: ArchiveLimits = archiveLimits,
-): Promise<FileContent | undefined> {
+): Promise<MaskedContent | undefined> {
   if (new ByteMask(secrets).isEmpty) return undefined;
   const kind = await kindOf(file);
   if (kind !== 'plain') {
@@ -30,7 +31,7 @@ export async function maskFile(
   return maskPlain(file, secrets);
 }
 
-async function maskPlain(file: string, secrets: readonly string[]): Promise<FileContent | undefined> {
+async function maskPlain(file: string, secrets: readonly string[]): Promise<MaskedContent | undefined> {
   const { secrets: found, isBinary } = await search(createReadStream(file), secrets);
   if (found === 0) return undefined;
   const masked = async function* (): AsyncGenerator<Uint8Array> {

@@ -2,15 +2,15 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { ByteMask } from './byte-mask';
-import { writeWholeFrom, type FileContent } from '../support/whole-file';
+import { writeWholeFrom } from '../support/whole-file';
 import { salvaged, unpacked, type Damage } from './gzip-salvage';
 import type { ArchiveLimits } from './limits';
 import { search, TooLarge } from './search';
-import { withhold, type WithheldBecause } from './withheld';
+import { withheldReason, withhold, type MaskedContent, type WithheldBecause } from './withheld';
 
 /** Secrets in a gzip file, also one that was cut while it was written, is damaged, or has more behind it. */
 
-export type MaskedGzip = { readonly kind: 'clean' } | { readonly kind: 'masked'; readonly content: FileContent };
+export type MaskedGzip = { readonly kind: 'clean' } | { readonly kind: 'masked'; readonly content: MaskedContent };
 
 /**
  * Masks the file in place. One that breaks off is read up to there. What is damaged, or goes on with something else, is
@@ -32,7 +32,10 @@ export async function maskGzip(file: string, secrets: readonly string[], limits:
       return await rewritten(file, unpacked(file, damage), { secrets, isBinary: whole.isBinary });
     }
     const { bytes, isBinary } = await search(salvaged(file), secrets, limits.mostUnpacked);
-    return bytes === 0 ? await note('damaged') : await rewritten(file, salvaged(file), { secrets, isBinary });
+    if (bytes === 0) return await note('damaged');
+    const withheld = withheldReason('damaged', 'a part of it');
+    const { kind, content } = await rewritten(file, salvaged(file), { secrets, isBinary });
+    return { kind, content: { ...content, withheld } };
   } catch (error) {
     if (error instanceof TooLarge) return note('too large');
     throw error;
@@ -43,7 +46,7 @@ async function rewritten(
   file: string,
   content: AsyncIterable<Buffer>,
   { secrets, isBinary }: { readonly secrets: readonly string[]; readonly isBinary: boolean },
-): Promise<MaskedGzip> {
+): Promise<Extract<MaskedGzip, { kind: 'masked' }>> {
   const masked = async function* (): AsyncGenerator<Uint8Array> {
     const mask = new ByteMask(secrets, { keepLength: isBinary });
     for await (const chunk of content) yield mask.push(chunk);

@@ -6,15 +6,15 @@ import { ZipFile as ZipWriter } from 'yazl';
 import { maskOf } from './masking';
 import type { ArchiveLimits } from './limits';
 import { search, TooLarge, type Found } from './search';
-import { withheldNote, withhold, type WithheldBecause } from './withheld';
+import { withheldNote, withheldReason, withhold, type MaskedContent, type WithheldBecause } from './withheld';
 import { ByteMask } from './byte-mask';
-import { writeWholeFrom, type FileContent } from '../support/whole-file';
+import { writeWholeFrom } from '../support/whole-file';
 
 /** Secrets in what a zip archive holds (also `.npz`, `.pt`, `.xlsx`): it is written anew when there are any. */
 
 export type MaskedZip =
   | { readonly kind: 'clean' }
-  | { readonly kind: 'masked'; readonly content: FileContent }
+  | { readonly kind: 'masked'; readonly content: MaskedContent }
   /** It only begins like one. */
   | { readonly kind: 'no zip' };
 
@@ -114,8 +114,8 @@ async function contentOf(
 }
 
 /** The same entries in the same order, with their times, modes and ways of packing. */
-async function rewrite(file: string, members: readonly Member[], secrets: readonly string[]): Promise<FileContent> {
-  return withArchive(file, (archive) =>
+async function rewrite(file: string, members: readonly Member[], secrets: readonly string[]): Promise<MaskedContent> {
+  const content = await withArchive(file, (archive) =>
     writeWholeFrom(file, (save) => {
       const written = new ZipWriter();
       const mask = maskOf(secrets);
@@ -127,7 +127,13 @@ async function rewrite(file: string, members: readonly Member[], secrets: readon
       return save(output as AsyncIterable<Uint8Array>);
     }),
   );
+  const [first] = members.flatMap((member) => whyWithheld(member) ?? []);
+  return first === undefined ? content : { ...content, withheld: withheldReason(first, 'a part of it') };
 }
+
+/** Why a note takes the entry's place; `undefined`: none does. */
+const whyWithheld = ({ content }: Pick<Member, 'content'>): WithheldBecause | undefined =>
+  typeof content === 'object' ? undefined : content === 'encrypted' ? 'packed in an unknown way' : content;
 
 function add(
   written: ZipWriter,
@@ -138,7 +144,7 @@ function add(
   const about = { mtime: entry.getLastModDate(), ...(mode === 0 ? {} : { mode }) };
   if (name.endsWith('/')) return written.addEmptyDirectory(name, about);
   if (typeof content !== 'object') {
-    const because = content === 'encrypted' ? 'packed in an unknown way' : content;
+    const because = whyWithheld({ content }) ?? 'damaged';
     return written.addBuffer(Buffer.from(withheldNote(`\`${name}\``, because)), `${name}.withheld.txt`, about);
   }
   const keepLength = content.isBinary;

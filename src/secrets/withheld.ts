@@ -15,6 +15,16 @@ const reasons: Readonly<Record<WithheldBecause, string>> = {
   'packed in an unknown way': 'it is packed in a way that evalsaga does not know',
 };
 
+/** What a file holds after masking. */
+export interface MaskedContent extends FileContent {
+  /** Why content other than secrets is missing: storage has the only whole copy, and must be kept. Absent: none is. */
+  readonly withheld?: string | undefined;
+}
+
+/** The reason why the original stays in storage: `part` is what could not be searched, by default all of it. */
+export const withheldReason = (because: WithheldBecause, part?: string): string =>
+  `not searched for secrets: ${part ?? 'it'} ${reasons[because].replace(/^it /, '')}`;
+
 export const withheldNote = (what: string, because: WithheldBecause): string =>
   `evalsaga left ${what} out: ${reasons[because]}, so that it could not be searched for the run's secrets.\n` +
   'manifest.json has the size and sha256 of the original.\n';
@@ -23,13 +33,14 @@ export const withheldNote = (what: string, because: WithheldBecause): string =>
 export async function withhold(
   file: string,
   { packed, because }: { readonly packed: 'gzip' | 'zip'; readonly because: WithheldBecause },
-): Promise<FileContent> {
+): Promise<MaskedContent> {
   const note = withheldNote('what this file held', because);
-  return writeWholeFrom(file, (save) => {
+  const content = await writeWholeFrom(file, (save) => {
     if (packed === 'gzip') return pipeline(Readable.from([Buffer.from(note)]), createGzip(), save);
     const archive = new ZipFile();
     archive.addBuffer(Buffer.from(note), 'WITHHELD.txt');
     archive.end();
     return save(archive.outputStream as AsyncIterable<Uint8Array> & NodeJS.ReadableStream);
   });
+  return { ...content, withheld: withheldReason(because) };
 }

@@ -4,7 +4,8 @@ import { createInflate, crc32, type Inflate } from 'node:zlib';
 import type { CollectorLine } from './collector-protocol';
 import { maskFile } from '../../secrets/mask-file';
 import { UnusableFolder } from './remote-tree';
-import { draftFor, type FileContent } from '../../support/whole-file';
+import { draftFor } from '../../support/whole-file';
+import type { MaskedContent } from '../../secrets/withheld';
 
 /** What the log said of a file before its pieces. */
 type Announced = Pick<Extract<CollectorLine, { kind: 'file' }>, 'index' | 'size' | 'sha256'>;
@@ -53,7 +54,7 @@ export class IncomingFile {
   async complete(
     packed: number,
     secrets: readonly string[],
-  ): Promise<{ readonly masked: FileContent | undefined } | undefined> {
+  ): Promise<{ readonly masked: MaskedContent | undefined } | undefined> {
     if (this.damaged || packed !== this.packed) return undefined;
     this.inflate.end();
     await this.writing.catch(() => (this.damaged = true));

@@ -14,6 +14,8 @@ export interface HomeFile {
   readonly sha256: string;
   /** As it is on the platform, where secrets were masked on the way home. */
   readonly original?: FileContent | undefined;
+  /** Why the original stays in storage although there is a file at home: not all of its content could be searched for secrets. */
+  readonly withheld?: string | undefined;
 }
 
 const homeFileSchema: z.ZodType<HomeFile> = z.object({
@@ -21,6 +23,7 @@ const homeFileSchema: z.ZodType<HomeFile> = z.object({
   size: z.number(),
   sha256: z.string(),
   original: z.object({ size: z.number(), sha256: z.string() }).optional(),
+  withheld: z.string().optional(),
 });
 
 const manifestSchema = z.looseObject({ files: z.array(homeFileSchema) });

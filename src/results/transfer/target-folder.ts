@@ -32,8 +32,16 @@ export interface Manifest {
   readonly left: readonly NotHome[];
 }
 
+/** What stays in storage because no more than a note, or a part, came home. */
+const withheldOf = (files: readonly HomeFile[]): NotHome[] =>
+  files.flatMap(({ path: file, withheld }) => (withheld === undefined ? [] : [{ path: file, reason: withheld }]));
+
 /** Writes `manifest.json` (size and sha256 of each file), drops what killed calls left half-written, and sums up. */
-export async function finishFolder(target: string, { source, files, skipped, left }: Manifest): Promise<FetchedFolder> {
+export async function finishFolder(
+  target: string,
+  { source, files, skipped, left: notHome }: Manifest,
+): Promise<FetchedFolder> {
+  const left = [...notHome, ...withheldOf(files)];
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const manifest = path.join(target, 'manifest.json');
   const content = { version: 1, source, fetchedAt: new Date().toISOString(), bytes, files, skipped, left };

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { LeptonError } from '../../../src/lepton/lepton-error';
 import { fetchTaskResults, type FetchRequest } from '../../../src/results/transfer/fetch';
 import { freshFolder } from '../../support/folders';
@@ -94,6 +95,32 @@ test('brings the tree home byte for byte, scores first, caches not, all of it in
   });
   expect(skipped.map((entry) => entry.path)).toEqual(['cache', 'lm_cache_rank0.db', 'response_stats_cache']);
   expect(Math.max(...progress)).toBe(300_031);
+});
+
+test('what could not be searched for secrets stays in storage: named, with the reason, also when it is asked for again', async () => {
+  const packed = gzipSync('acc 0.5\n'.repeat(1_000));
+  storage.files.set('results.yml', 'results: {}');
+  // The beginning of an archive with one entry: the directory at its end is missing.
+  const cut = Buffer.alloc(90);
+  cut.write('PK\u0003\u0004');
+  cut.writeUInt16LE(8, 8);
+  cut.writeUInt16LE(5, 26);
+  storage.files.set('samples.zip', cut);
+  storage.files.set('trace.gz', Buffer.concat([packed, Buffer.from('and more that is not packed')]));
+  const secrets = ['hf_CANARYhub0123456789abcdefghijkl'];
+  for (const round of [1, 2]) {
+    const fetched = await fetchAll({ secrets });
+    expect({ round, incomplete: fetched?.incomplete }).toEqual({
+      round,
+      incomplete:
+        '3 files of /out are home, and the rest stays in storage: samples.zip (not searched for secrets: it is damaged), trace.gz (not searched for secrets: a part of it is damaged)',
+    });
+    const { left } = (await manifest()) as unknown as { left: unknown };
+    expect(left).toEqual([
+      { path: 'samples.zip', reason: 'not searched for secrets: it is damaged' },
+      { path: 'trace.gz', reason: 'not searched for secrets: a part of it is damaged' },
+    ]);
+  }
 });
 
 test('a cut connection is an error and leaves no half file; the next call goes on from there', async () => {
