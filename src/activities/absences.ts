@@ -1,16 +1,16 @@
 /**
- * Looks in a row that must miss something before a wait ends because of it. Each has asked both the listing and the resource
- * itself; still, what a task waits for is given up for good only when several agree.
+ * Consecutive checks that must find a resource absent before a wait fails because of it. Each check queries both the listing and
+ * the resource, but a single wrong answer must not end a task.
  */
-export const looksThatAgree = 3;
+export const absencesToBelieve = 3;
 
-/** Counts what happens several times in a row, by a key, as far as this worker sees it: another one counts anew. */
+/** Counts consecutive occurrences per key. In memory: another worker starts from zero. */
 export class InARow {
   private readonly counts = new Map<string, number>();
 
   constructor(private readonly limit: number) {}
 
-  /** Notes whether it happened once more; whether that is often enough now. */
+  /** Records one check; returns whether the limit is reached. */
   isReached(key: string, happened: boolean): boolean {
     if (!happened) {
       this.counts.delete(key);
@@ -21,14 +21,14 @@ export class InARow {
       this.counts.delete(key);
       return true;
     }
-    // Bounded: what a worker forgot it learns anew.
+    // Bounds memory: counts that are lost start again.
     if (this.counts.size > 10_000) this.counts.clear();
     this.counts.set(key, count);
     return false;
   }
 }
 
-/** What an activity has done once already, over its attempts on this worker. */
+/** Remembers what an activity has already done in earlier attempts on this worker. */
 export class DoneOnce {
   private readonly keys = new Set<string>();
 

@@ -4,11 +4,11 @@ import { ApplicationFailure } from '@temporalio/common';
 import { msToNumber } from '@temporalio/common/lib/time';
 import { observed } from '../contract/messages';
 import { isElsewhere, lackingHere } from './elsewhere';
-import { isRefusal, lastInTime, outOfTime, refusalPatienceMs, toFailure, type Purpose } from './failures';
+import { isRefusal, finalIfOutOfTime, outOfTime, refusalPatienceMs, toFailure, type Purpose } from './failures';
 import { AttemptClock, memoryAfter, remembered, type AttemptEnd, type Heartbeat, type Memory } from './memory';
-import { fitWords } from './wording';
+import { fitForHistory } from './wording';
 
-/** Well below the heartbeat timeout (workflows/activity-groups.ts): a missing one means that this worker is gone. */
+/** Well below the heartbeat timeout (workflows/activity-groups.ts), after which this worker is considered dead. */
 const heartbeatIntervalMs = 4_000;
 
 export interface Attempt {
@@ -20,19 +20,19 @@ export interface Attempt {
   readonly attempt: number;
   /** Milliseconds since the activity was scheduled, earlier attempts included. */
   readonly elapsedMs: number;
-  /** An earlier attempt ended without a word of the platform: what it asked for may have been done. */
+  /** An earlier attempt got no answer from the platform, so its request may have taken effect. */
   readonly isAnswerMissing: boolean;
-  /** Shows how far it is; the next attempt, and whoever looks at the activity, sees the last one. */
+  /** Reports progress in the heartbeat, visible in the Web UI and to the next attempt. */
   readonly progress: (progress: unknown) => void;
 }
 
-interface Attempted {
+interface AttemptOptions {
   readonly subject: string;
   readonly purpose: Purpose;
 }
 
-/** Runs one attempt of an activity: whatever it throws leaves as a failure that says whether to retry. */
-export async function attempt<T>(options: Attempted, work: (context: Attempt) => Promise<T>): Promise<T> {
+/** Runs one attempt of an activity and turns anything it throws into a failure that says whether to retry. */
+export async function attempt<T>(options: AttemptOptions, work: (context: Attempt) => Promise<T>): Promise<T> {
   const { info, cancellationSignal, heartbeat } = Context.current();
   let beat: Heartbeat = remembered(info.heartbeatDetails);
   const { memory } = beat;
@@ -49,7 +49,7 @@ export async function attempt<T>(options: Attempted, work: (context: Attempt) =>
     const context = { activity: keyOf(info), signal, attempt: info.attempt, elapsedMs, isAnswerMissing, progress };
     return await Promise.race([work(context), time.up]);
   } catch (error) {
-    // An aborted request is how a cancelled activity ends; the abort's own reason tells cancel and shutdown apart.
+    // A cancelled activity ends with an aborted request; the signal's reason distinguishes cancel from shutdown.
     if (cancellationSignal.aborted) throw cancellationSignal.reason;
     const failure = failureOf(time.over.aborted ? time.over.reason : error, {
       options,
@@ -57,9 +57,9 @@ export async function attempt<T>(options: Attempted, work: (context: Attempt) =>
       clock,
       isAnswerMissing,
     });
-    // The wait goes on for a while: whoever can mend the token should see it now, not in the verdict.
+    // The activity keeps retrying for minutes: show the refusal now, so that the user can fix the token meanwhile.
     if ((isRefusal(error) || isElsewhere(error)) && !isFinal(failure)) await reportObservation(failure.message);
-    const last = lastInTime(failure, { elapsedMs: clock.elapsedMs, idleMs: clock.idleMs, budgetMs });
+    const last = finalIfOutOfTime(failure, { elapsedMs: clock.elapsedMs, idleMs: clock.idleMs, budgetMs });
     if (!isFinal(last))
       tell({ memory: memoryAfter(memory, clock, endOf({ error, last, memory, clock, isOver: time.over.aborted })) });
     throw last;
@@ -69,8 +69,8 @@ export async function attempt<T>(options: Attempted, work: (context: Attempt) =>
   }
 }
 
-interface Failing {
-  readonly options: Attempted;
+interface FailedAttempt {
+  readonly options: AttemptOptions;
   readonly memory: Memory;
   readonly clock: AttemptClock;
   readonly isAnswerMissing: boolean;
@@ -78,7 +78,7 @@ interface Failing {
 
 const keyOf = ({ workflowExecution, activityId }: Info): string => `${workflowExecution?.runId}/${activityId}`;
 
-function failureOf(error: unknown, { options, memory, clock, isAnswerMissing }: Failing): Error {
+function failureOf(error: unknown, { options, memory, clock, isAnswerMissing }: FailedAttempt): Error {
   return toFailure(error, {
     ...options,
     attempt: Context.current().info.attempt,
@@ -93,7 +93,7 @@ function failureOf(error: unknown, { options, memory, clock, isAnswerMissing }: 
 
 const isFinal = (failure: unknown): boolean => failure instanceof ApplicationFailure && failure.nonRetryable === true;
 
-interface Ending {
+interface AttemptFailure {
   readonly error: unknown;
   readonly last: unknown;
   readonly memory: Memory;
@@ -101,18 +101,18 @@ interface Ending {
   readonly isOver: boolean;
 }
 
-function endOf({ error, last, memory, clock, isOver }: Ending): AttemptEnd {
+function endOf({ error, last, memory, clock, isOver }: AttemptFailure): AttemptEnd {
   const refused = isRefusal(error);
   const isOwn = last instanceof ApplicationFailure;
   const delayMs = isOwn && last.nextRetryDelay !== undefined ? msToNumber(last.nextRetryDelay) : null;
-  // What an activity throws of its own accord it has seen on the platform.
+  // An ApplicationFailure is thrown only after an answer from the platform.
   const answered = !isOver && (refused || isElsewhere(error) || error instanceof ApplicationFailure);
   return { refused, lacking: isElsewhere(error) ? lackingHere(memory.lacking, clock) : null, answered, delayMs };
 }
 
 /**
- * Ends an attempt that the platform leaves without an answer just before Temporal would: a budget that is seen to run out is
- * a verdict, one that Temporal ends unseen is none (workflows/activity-groups.ts).
+ * Ends an unanswered attempt just before Temporal would. A worker that saw the budget run out gives a verdict; a timeout by
+ * Temporal alone does not, and starts a fresh budget (workflows/activity-groups.ts).
  */
 function timeLeft({ budgetMs, clock, subject }: { budgetMs: number; clock: AttemptClock; subject: string }) {
   const over = new AbortController();
@@ -131,12 +131,12 @@ function timeLeft({ budgetMs, clock, subject }: { budgetMs: number; clock: Attem
   return { over: over.signal, up, clear: () => clear() };
 }
 
-/** Beyond it a timer of Node's fires at once. */
+/** Node fires a timer with a longer delay at once. Milliseconds. */
 const longestTimerMs = 2 ** 31 - 1;
 
 const patience = new AsyncLocalStorage<number>();
 
-/** The same activities, which outlive refusals for `ms`. */
+/** Returns the activities with refusals retried for `ms` milliseconds; `undefined`: `refusalPatienceMs`. */
 export function withPatience<T extends Readonly<Record<string, (input: never) => Promise<unknown>>>>(
   activities: T,
   ms: number | undefined,
@@ -148,45 +148,45 @@ export function withPatience<T extends Readonly<Record<string, (input: never) =>
   return Object.fromEntries(patient) as unknown as T;
 }
 
-export interface Told {
+export interface LastReport {
   readonly message: string;
   readonly atMs: number;
 }
-const told = new Map<string, Told>();
-/** The next look must not wait for people's news. */
-const tellWithinMs = 5_000;
+const lastReports = new Map<string, LastReport>();
+/** Short, because the next poll waits for it. */
+const reportTimeoutMs = 5_000;
 
 /**
- * Whether a look is worth a signal: it differs from the last one told, and the longer the wait has lasted, the rarer the
- * news (gaps of a tenth of it). A state whose text changes with every look would fill the history within days. Pure.
+ * Whether an observation is worth a signal: its text changed, and a tenth of the time waited so far has passed since the last
+ * report. Otherwise a text that changes on every poll would fill the history within days. Pure.
  */
-export function isNews(
+export function isWorthReporting(
   look: { readonly message: string; readonly nowMs: number; readonly sinceMs: number },
-  last: Told | undefined,
+  last: LastReport | undefined,
 ): boolean {
   if (!last) return true;
   return last.message !== look.message && look.nowMs - last.atMs >= (look.nowMs - look.sinceMs) / 10;
 }
 
 /**
- * Tells the task's workflow what the platform shows, when it changed since this worker last told it. Best effort: the
- * message is for people, and the next look comes soon.
+ * Signals an observed state to the task's workflow if it changed since this worker's last report. Best effort: the message is
+ * informational, and the next poll follows soon.
  */
 export async function reportObservation(text: string): Promise<void> {
   const { info, client } = Context.current();
   const execution = info.workflowExecution;
   if (!execution) return;
-  const message = fitWords(text);
+  const message = fitForHistory(text);
   const key = `${execution.workflowId}/${execution.runId}/${info.activityType}`;
   const nowMs = Date.now();
   const waitedMs = Math.max(0, info.currentAttemptScheduledTimestampMs - info.scheduledTimestampMs);
-  if (!isNews({ message, nowMs, sinceMs: nowMs - waitedMs }, told.get(key))) return;
-  if (told.size > 10_000) told.clear();
-  told.set(key, { message, atMs: nowMs });
+  if (!isWorthReporting({ message, nowMs, sinceMs: nowMs - waitedMs }, lastReports.get(key))) return;
+  if (lastReports.size > 10_000) lastReports.clear();
+  lastReports.set(key, { message, atMs: nowMs });
   try {
     const task = client.workflow.getHandle(execution.workflowId, execution.runId);
-    await client.withDeadline(nowMs + tellWithinMs, () => task.signal(observed, { message }));
+    await client.withDeadline(nowMs + reportTimeoutMs, () => task.signal(observed, { message }));
   } catch {
-    told.delete(key);
+    lastReports.delete(key);
   }
 }

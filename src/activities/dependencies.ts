@@ -3,32 +3,32 @@ import type { PlatformRef } from '../contract/plan';
 import type { ResolveHostSecret } from '../lepton/render';
 import type { Platform } from '../lepton/platforms';
 
-/** Whose secrets may not be said: those of a run, where one is concerned, and of its platform. */
+/** Whose secrets must be masked: those of the platform and, if given, of a run. */
 export interface SecretOwner {
   readonly invocation: string | undefined;
   readonly platform: PlatformRef;
 }
 
-/** What activities need of the worker around them; tests put their own in. */
+/** What activities need from their worker; tests supply their own. */
 export interface ActivityDependencies {
-  /** The client for a run's platform, with credentials looked up on this machine. */
+  /** Returns the client for a run's platform, with credentials found on this machine. */
   platform(ref: PlatformRef): Promise<Platform>;
-  /** Values of the host variables that a run's plan references. */
+  /** Returns a resolver for the host variables that a run's plan references. */
   hostSecrets(invocation: string): Promise<ResolveHostSecret>;
-  /** Values that must not be said anywhere: those of the run's host variables, and the platform's token. */
+  /** Returns the values to mask everywhere: those of the run's host variables, and the platform's token. */
   secretsOf(owner: SecretOwner): Promise<readonly string[]>;
-  /** Drops the stored values of a run's host variables. */
+  /** Deletes the stored values of a run's host variables. */
   forgetHostSecrets(invocation: string): Promise<void>;
-  /** Drops those of runs that ended without doing so themselves. */
+  /** Deletes the stored values of ended runs that did not delete their own. */
   forgetStaleSecrets(client: Client): Promise<unknown>;
   /** Marks resources as belonging to this Temporal installation. */
   readonly origin: string;
-  /** Milliseconds for which refusals in a row are taken for passing; default: `refusalPatienceMs`. */
+  /** Milliseconds for which consecutive refusals are considered temporary; default: `refusalPatienceMs`. */
   readonly refusalPatienceMs?: number | undefined;
-  /** Folder with what is known of each run on this host (see HomePaths.runs). */
+  /** Folder of this host's records of runs (see HomePaths.runs). */
   readonly runsFolder: string;
-  /** Folder for logs of runs that this host knows nothing of (see HomePaths.swept). */
+  /** Folder for logs of runs that this host has no record of (see HomePaths.swept). */
   readonly sweptFolder: string;
-  /** Variables of the worker's process. */
+  /** Environment variables of the worker process. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }

@@ -4,18 +4,18 @@ import { failureTypes } from '../contract/failure-types';
 import { CredentialsError } from '../lepton/lepton-error';
 import type { Purpose } from './failures';
 
-/** Activities that need what only other workers of the task queue have: a secret, or the credentials of a workspace. */
+/** Handles activities that need a secret or workspace credentials that only another worker of the task queue has. */
 
-/** This worker lacks something that another may have. The message says what. */
+/** This worker lacks something that another may have; the message says what. */
 export class NotOnThisWorker extends Error {
   override readonly name = 'NotOnThisWorker';
 }
 
-/** Whether the attempt ended before the platform was asked for anything. */
+/** Whether the attempt ended before any request to the platform because this worker lacks something. */
 export const isElsewhere = (error: unknown): error is Error =>
   error instanceof NotOnThisWorker || error instanceof CredentialsError;
 
-/** Workers that lacked it in attempts in a row. */
+/** Consecutive attempts on workers that lacked it. */
 export interface Lacking {
   readonly workers: readonly string[];
   readonly attempts: number;
@@ -23,13 +23,13 @@ export interface Lacking {
   readonly sinceMs: number;
 }
 
-/** As people find it: where it runs, and which process it is. */
+/** Host and process id, by which the user can find the worker. */
 const thisWorker = `${hostname()}:${process.pid}`;
 
-/** Workers that are named. */
+/** How many workers a message names. */
 const mostNamed = 8;
 
-/** Pure but for the default. */
+/** Adds this attempt to the record. Pure but for the default worker. */
 export function lackingHere(
   before: Lacking | null,
   { dueMs, worker = thisWorker }: { dueMs: number; worker?: string },
@@ -43,9 +43,9 @@ export function lackingHere(
 }
 
 /**
- * Milliseconds until nobody is expected to have it any more. Behind a reading there is a job that has run for hours, and a
- * deployment of workers rolls in less. A teardown goes on for all of its time: only its success ends the cost. A log is nice
- * to have, and an endpoint costs money meanwhile.
+ * Milliseconds after which no other worker is expected to have it. A reading waits longest: a job may have run for hours, and a
+ * rollout of workers takes less than this. A teardown never gives up: only its success ends the cost. A log is optional, and an
+ * endpoint costs money meanwhile.
  */
 const patienceMs: Readonly<Record<Purpose, number>> = {
   step: 300_000,
@@ -53,7 +53,7 @@ const patienceMs: Readonly<Record<Purpose, number>> = {
   log: 15_000,
   teardown: Infinity,
 };
-/** Soon at first, so that a worker which has it gets its turn; the longest pause is short beside the patience. */
+/** Cap on the pause between attempts, which starts short so that another worker soon gets its turn. Milliseconds. */
 const longestPauseMs = 15_000;
 
 export interface ElsewhereContext {
@@ -63,11 +63,11 @@ export interface ElsewhereContext {
   readonly lacking: Lacking;
   /** When this attempt was due, by the server's clock. */
   readonly dueMs: number;
-  /** An earlier attempt had no answer: the end of this one does not say that nothing was made. */
+  /** An earlier attempt got no answer, so something may have been created although this one failed. */
   readonly isAnswerMissing: boolean;
 }
 
-/** Leaves the activity to another worker, until that has been tried for minutes. Pure. */
+/** Returns a failure that leaves the activity to another worker; final once the patience for its purpose is over. Pure. */
 export function elsewhereFailure(error: Error, context: ElsewhereContext): ApplicationFailure {
   const { subject, purpose, lacking, dueMs, isAnswerMissing } = context;
   const { workers, attempts, sinceMs } = lacking;

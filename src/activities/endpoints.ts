@@ -7,7 +7,7 @@ import { goneDelayMs, pollDelayMs } from '../lepton/retry-timing';
 import type { Deployment, LeptonClient } from '../lepton/types';
 import { attempt, reportObservation, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
-import { DoneOnce, InARow, looksThatAgree } from './absences';
+import { DoneOnce, InARow, absencesToBelieve } from './absences';
 import { circumstancesOf, describeDeployment, isDeleting, readDeploymentState } from '../lepton/endpoint-state';
 import { finalFailure, notReady } from './failures';
 import { resolveNodeGroup } from '../lepton/node-groups';
@@ -15,12 +15,12 @@ import { probeModel, type ProbeVerdict } from '../lepton/probe';
 import { probeKeyOf } from './probe-key';
 import { describeWithLog, whyFailed } from './why-failed';
 
-/** Creating, awaiting and removing the endpoints of tasks. Every one is safe to repeat: names are deterministic. */
+/** Activities that create, await and remove the endpoints of tasks. All are idempotent: names are deterministic. */
 export const createEndpointActivities = (dependencies: ActivityDependencies) => ({
   /**
-   * Creates the endpoint, or adopts it when an earlier attempt did (the answer was lost, the worker died). The request
-   * is never aborted half-way: a cancelled task waits for its outcome and then removes what came of it. `lost`: earlier
-   * attempts had no answer, and what they asked for may still be carried out.
+   * Creates the endpoint, or adopts it if an earlier attempt created it (its answer was lost, its worker died). The request
+   * is never aborted: a cancelled task waits for its outcome, then removes the endpoint. `lost`: an earlier attempt got no
+   * answer, and its request may still take effect.
    */
   createEndpoint: (input: CreateEndpointInput): Promise<{ lost: boolean }> =>
     attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ isAnswerMissing }) => {
@@ -28,17 +28,17 @@ export const createEndpointActivities = (dependencies: ActivityDependencies) => 
       return { lost: isAnswerMissing };
     }),
 
-  /** Looks once: resolves to the endpoint's base URL when it is Ready (platform's word and probe), else NotReady. */
+  /** Checks once: returns the endpoint's base URL if both its state and a probe say Ready, else throws NotReady. */
   awaitEndpointReady: (input: AwaitReadyInput): Promise<{ url: string }> =>
     attempt({ subject: subjectOf(input), purpose: 'reading' }, (look) => lookWhetherReady(dependencies, input, look)),
 
-  /** Probes an endpoint of the user's own: the same questions as for a dedicated one, and never more than questions. */
+  /** Probes an existing endpoint with the same requests as a dedicated one; never changes it. */
   probeExistingEndpoint: (input: ProbeExistingInput): Promise<void> =>
     attempt({ subject: `existing endpoint of task ${input.index}`, purpose: 'step' }, (look) =>
       probeExisting(dependencies, input, look),
     ),
 
-  /** The endpoint's state in words, for the report of a wait that timed out. */
+  /** Describes the endpoint's state, for the failure message of a wait that timed out. */
   describeEndpoint: (input: NamedEndpoint): Promise<string> =>
     attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal }) => {
       const { client } = await dependencies.platform(input.platform);
@@ -47,19 +47,18 @@ export const createEndpointActivities = (dependencies: ActivityDependencies) => 
     }),
 
   /**
-   * Deletes the endpoint, whatever is seen of it, and resolves when neither a get nor the listing knows it any more. Until
-   * then throws NotReady, and deletes again what is not being deleted. An endpoint of the same name that is not this task's is
-   * somebody else's, and left alone.
+   * Deletes the endpoint, even if it can't be seen, and resolves once neither a get nor the listing finds it. Until then throws
+   * NotReady, and deletes it again if it is not being deleted. Leaves alone an endpoint of the same name without this task's marks.
    */
   removeEndpoint: (input: NamedEndpoint): Promise<void> =>
     attempt({ subject: subjectOf(input), purpose: 'teardown' }, (look) => remove(dependencies, input, look)),
 });
 
-/** Removals that have sent their DELETE. */
-const told = new DoneOnce();
-const missing = new InARow(looksThatAgree);
-/** Probes of endpoints of the user's own that found no model where it should be. */
-const unserved = new InARow(looksThatAgree);
+/** Removals that have sent their DELETE request. */
+const deletesSent = new DoneOnce();
+const missing = new InARow(absencesToBelieve);
+/** Probes of existing endpoints that did not find the model. */
+const unserved = new InARow(absencesToBelieve);
 
 const subjectOf = ({ name, index }: { name: string; index: number }) => `endpoint ${name} of task ${index}`;
 
@@ -81,7 +80,7 @@ async function create(dependencies: ActivityDependencies, input: CreateEndpointI
 async function adopt(client: LeptonClient, input: CreateEndpointInput): Promise<void> {
   const existing: Deployment | undefined = await client.getDeployment(input.name);
   if (!existing) throw notReady(`endpoint ${input.name}: the name was taken and is free again`, 1_000);
-  // Whose it is does not matter: the name is about to be free.
+  // Its owner does not matter: the name will soon be free.
   if (isDeleting(existing)) {
     throw notReady(`endpoint ${input.name}: an earlier one of this name is still being deleted`, 2_000);
   }
@@ -173,11 +172,11 @@ async function remove(
   const { client, pace } = await dependencies.platform(input.platform);
   const deployment = await client.getDeployment(input.name);
   if (deployment && !isMarkedWith(deployment.spec.envs, input)) return;
-  const wasTold = told.has(activity);
-  if (!deployment && wasTold) return;
-  if (!wasTold || (deployment && !isDeleting(deployment))) {
+  const isDeleteSent = deletesSent.has(activity);
+  if (!deployment && isDeleteSent) return;
+  if (!isDeleteSent || (deployment && !isDeleting(deployment))) {
     await client.deleteDeployment(input.name);
-    told.add(activity);
+    deletesSent.add(activity);
     if (!(await client.getDeployment(input.name))) return;
   }
   const state = deployment?.status?.phase ?? deployment?.status?.state ?? 'unknown state';

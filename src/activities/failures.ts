@@ -7,22 +7,22 @@ import { retryDelayMs } from '../lepton/retry-timing';
 import { elsewhereFailure, isElsewhere, type ElsewhereContext } from './elsewhere';
 
 /**
- * What a call is for, which decides how a refusal is taken. `step`: it makes something. `reading`: it looks at, or brings home,
- * what is there already. `log`: it brings home what is nice to have. `teardown`: it removes.
+ * The purpose of an activity, which decides how refusals are handled. `step`: creates something. `reading`: observes or fetches
+ * what exists. `log`: fetches something optional. `teardown`: removes.
  */
 export type Purpose = 'step' | 'reading' | 'log' | 'teardown';
 
 /**
- * Milliseconds for which refusals in a row are taken for passing. A fresh token has been seen to be refused for three minutes,
- * and a token that is being rotated, an authentication service that restarts or an ingress without its backend (which says 404)
- * pass too: they must not end an endpoint that took half an hour to load, or a job that has run for days. For a token that was
- * revoked it is short enough. Measured by the clock, not in attempts: several workers share these.
+ * Milliseconds for which consecutive refusals are considered temporary. A fresh token can be refused for three minutes; token
+ * rotation, a restarting authentication service, or an ingress without its backend (404) also pass. None of these may end an
+ * endpoint that took half an hour to load or a job that has run for days. Short enough for a revoked token. Measured in time
+ * rather than attempts, because several workers share the attempts.
  */
 export const refusalPatienceMs = 200_000;
 
 /**
- * Whether such a refusal may pass. For a step only a token that is not accepted: what the platform does not want to make it will
- * not make in three minutes either. A log that is not there never comes.
+ * Whether a refusal may be temporary. For a step, only a rejected token: a refused create stays refused. A missing log stays
+ * missing.
  */
 function mayPass(purpose: Purpose, error: unknown): boolean {
   const { kind } = error instanceof LeptonError ? error : { kind: undefined };
@@ -37,7 +37,7 @@ function mayPass(purpose: Purpose, error: unknown): boolean {
   }
 }
 
-/** Attempts that were not refused after which a log is given up: an endpoint costs money meanwhile. */
+/** Attempts, not counting refused ones, after which a log is given up: an endpoint costs money meanwhile. */
 const triesForLog = 2;
 
 export interface FailureContext extends ElsewhereContext {
@@ -45,20 +45,20 @@ export interface FailureContext extends ElsewhereContext {
   readonly subject: string;
   /** From 1. */
   readonly attempt: number;
-  /** Of these, how many in a row were refused, this one included. Most attempts of a deletion are looks that see it under way. */
+  /** Consecutive refused attempts, including this one. Most attempts of a deletion only observe that it is in progress. */
   readonly refusals: number;
   /** Milliseconds since the first of these was due. */
   readonly refusedForMs: number;
   /** See `refusalPatienceMs`. */
   readonly patienceMs: number;
   readonly purpose: Purpose;
-  /** An earlier attempt had no answer: a final refusal does not say that nothing was made. */
+  /** An earlier attempt got no answer, so a final refusal does not prove that nothing was created. */
   readonly isAnswerMissing: boolean;
 }
 
 /**
- * The one place that decides whether an activity's error is retried, and when. Workflows see the `type` it sets.
- * Anything unknown is taken for a bug or a passing fault of this worker: retried within the activity's own bounds.
+ * Decides, for all activities, whether and when an error is retried, and sets the `type` that workflows match on. An unknown
+ * error counts as a bug or temporary fault of this worker and is retried within the activity's timeouts.
  */
 export function toFailure(error: unknown, context: FailureContext): Error {
   if (error instanceof ApplicationFailure) return withLost(error, context);
@@ -82,7 +82,7 @@ export function toFailure(error: unknown, context: FailureContext): Error {
   });
 }
 
-/** The same final failure, which says whether an earlier attempt's answer is missing. */
+/** Adds to a final failure whether an earlier attempt got no answer. */
 function withLost(failure: ApplicationFailure, { isAnswerMissing }: FailureContext): ApplicationFailure {
   if (!failure.nonRetryable || (failure.details?.length ?? 0) > 0) return failure;
   return finalLike(failure, [{ lost: isAnswerMissing }]);
@@ -100,11 +100,11 @@ function finalLike(failure: ApplicationFailure, details = failure.details): Appl
 }
 
 /**
- * The failure as the activity's last one, when its time ends before a next attempt would have its say: of an attempt that
- * Temporal cuts off, people only learn that there was no time, not what stood in the way. A budget of which half was over before
- * anybody could act is none: it is left to Temporal to end, and begins anew (workflows/activity-groups.ts). Pure. Milliseconds.
+ * Makes the failure final if the budget ends before another attempt could finish: a timeout by Temporal would hide the cause.
+ * Not if no worker was available for half of the budget or more: then Temporal ends it, and a fresh budget starts
+ * (workflows/activity-groups.ts). Pure. Milliseconds.
  */
-export function lastInTime(
+export function finalIfOutOfTime(
   failure: unknown,
   { elapsedMs, idleMs, budgetMs }: { readonly elapsedMs: number; readonly idleMs: number; readonly budgetMs: number },
 ): unknown {
@@ -115,11 +115,11 @@ export function lastInTime(
   return elapsedMs + delayMs + attemptMs < budgetMs ? failure : finalLike(failure);
 }
 
-/** The activity's time is over, and this attempt has had no answer. */
+/** Returns the failure of an attempt that got no answer before the activity's time ended. */
 export function outOfTime(subject: string): ApplicationFailure {
   return ApplicationFailure.create({
     type: failureTypes.platformUnavailable,
-    message: `${subject}: no answer in the time that there was`,
+    message: `${subject}: no answer within the time limit`,
   });
 }
 
@@ -144,13 +144,13 @@ function typeOf(kind: LeptonErrorKind): FailureType {
   }
 }
 
-/** The platform has understood and does not want to: asking on does not help. */
+/** Whether the platform understood the request and refused it. */
 export function isRefusal(error: unknown): boolean {
   const kind = kindOf(error);
   return kind !== undefined && typeOf(kind) !== failureTypes.platformUnavailable;
 }
 
-/** Not there yet: expected, retried after `delayMs`, and no alarm in logs and metrics. */
+/** Returns an expected failure, retried after `delayMs` and not counted as an error in logs and metrics. */
 export function notReady(message: string, delayMs: number): ApplicationFailure {
   return ApplicationFailure.create({
     type: failureTypes.notReady,
@@ -160,7 +160,7 @@ export function notReady(message: string, delayMs: number): ApplicationFailure {
   });
 }
 
-/** Final: the task fails with this. */
+/** Returns a failure that is not retried: the task fails with it. */
 export function finalFailure(type: FailureType, message: string): ApplicationFailure {
   return ApplicationFailure.create({ type, message, nonRetryable: true });
 }

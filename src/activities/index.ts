@@ -6,9 +6,9 @@ import { createLogActivities } from './logs';
 import { createResultActivities } from './results';
 import { createSweepActivities } from './sweep';
 import { createWatchActivities } from './watch';
-import { withFitWords } from './wording';
+import { withTextsFitForHistory } from './wording';
 
-/** Everything a workflow may have done for it. */
+/** Creates all activities that workflows use. */
 export function createActivities(dependencies: ActivityDependencies) {
   const activities = {
     ...createEndpointActivities(dependencies),
@@ -18,7 +18,7 @@ export function createActivities(dependencies: ActivityDependencies) {
     ...createResultActivities(dependencies),
     ...createSweepActivities(dependencies),
   };
-  return withPatience(withFitWords(activities, dependencies), dependencies.refusalPatienceMs);
+  return withPatience(withTextsFitForHistory(activities, dependencies), dependencies.refusalPatienceMs);
 }
 
 export type Activities = ReturnType<typeof createActivities>;

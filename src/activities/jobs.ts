@@ -5,21 +5,21 @@ import { maskKnown } from '../secrets/masking';
 import { isMarkedWith, renderJob } from '../lepton/render';
 import { goneDelayMs, pollDelayMs } from '../lepton/retry-timing';
 import type { Job, LeptonClient } from '../lepton/types';
-import { DoneOnce, InARow, looksThatAgree } from './absences';
+import { DoneOnce, InARow, absencesToBelieve } from './absences';
 import { attempt, reportObservation, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, notReady } from './failures';
 import { describeJob, readJobState, stateOf, waitingEvents } from '../lepton/job-state';
-import { lastWords } from './log-tail';
+import { failureInLog } from './log-tail';
 import { resolveNodeGroup } from '../lepton/node-groups';
 import { Submissions } from './submissions';
 
-/** Submitting, awaiting, stopping and removing evaluation jobs. Every one is safe to repeat. */
+/** Activities that submit, await, stop and remove evaluation jobs. All are idempotent. */
 export const createJobActivities = (dependencies: ActivityDependencies) => ({
   /**
    * Submits the job, or adopts the one that an earlier attempt submitted. Job names are not unique on the platform, so each
-   * attempt looks for the run's own mark first, and posts nothing while an earlier request may still be carried out; where two
-   * were made all the same, one is kept. Never aborted half-way. `lost` as for `createEndpoint`.
+   * attempt first looks for a job with the run's marks, and posts nothing while an earlier request may still take effect. If two
+   * were created anyway, one is kept. Never aborted. `lost` as for `createEndpoint`.
    */
   submitJob: (input: SubmitJobInput): Promise<{ id: string; lost: boolean }> =>
     attempt({ subject: subjectOf(input), purpose: 'step' }, async (look) => ({
@@ -28,15 +28,15 @@ export const createJobActivities = (dependencies: ActivityDependencies) => ({
     })),
 
   /**
-   * Looks once: resolves when the job is Completed, fails finally when it ended otherwise, else throws NotReady. Deletes other
-   * jobs of the task: they would write into the same folder.
+   * Checks once: resolves if the job is Completed, fails for good if it ended otherwise, else throws NotReady. Deletes other
+   * jobs of the task, which would write to the same folder.
    */
   awaitJobCompleted: (input: NamedJob & { readonly id: string }): Promise<void> =>
     attempt({ subject: subjectOf(input), purpose: 'reading' }, (look) =>
       lookWhetherCompleted(dependencies, input, look),
     ),
 
-  /** The job's state in words, for the report of a wait that timed out. */
+  /** Describes the job's state, for the failure message of a wait that timed out. */
   describeJob: (input: NamedJob & { readonly id: string }): Promise<string> =>
     attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal }) => {
       const { client } = await dependencies.platform(input.platform);
@@ -44,22 +44,22 @@ export const createJobActivities = (dependencies: ActivityDependencies) => ({
       return describeJob(job, job === undefined ? [] : await waitingEvents(client, job, { signal }));
     }),
 
-  /** Asks the job to stop and resolves when it has ended (or never was): it then has written what it has. */
+  /** Stops the job; resolves once it has ended, and so written its results, or if there is none. */
   stopJob: (input: NamedJob): Promise<void> =>
     attempt({ subject: subjectOf(input), purpose: 'teardown' }, (look) => stop(dependencies, input, look)),
 
   /**
-   * Deletes all jobs of this task, and the known one whatever is seen of it; resolves when neither gets nor the listing know
-   * any. Until then throws NotReady.
+   * Deletes all jobs of this task, including the known one even if it can't be seen. Resolves once neither a get nor the listing
+   * finds any; until then throws NotReady.
    */
   removeJob: (input: NamedJob): Promise<void> =>
     attempt({ subject: subjectOf(input), purpose: 'teardown' }, (look) => remove(dependencies, input, look)),
 });
 
 const submissions = new Submissions();
-const missing = new InARow(looksThatAgree);
-/** Jobs that a removal has sent its DELETE for. */
-const told = new DoneOnce();
+const missing = new InARow(absencesToBelieve);
+/** Jobs for which a removal has sent its DELETE request. */
+const deletesSent = new DoneOnce();
 
 const subjectOf = ({ name, index }: { name: string; index: number }) => `job ${name} of task ${index}`;
 
@@ -83,7 +83,7 @@ async function submit(
   return idOf(kept);
 }
 
-/** All jobs that the task has then: a request that was taken for lost may have landed at the same time. */
+/** Posts the job; returns all jobs of the task, since an earlier request may have taken effect meanwhile. */
 async function post(dependencies: ActivityDependencies, input: SubmitJobInput, activity: string): Promise<Job[]> {
   const { client } = await dependencies.platform(input.platform);
   const spec = renderJob(input.spec, {
@@ -99,12 +99,12 @@ async function post(dependencies: ActivityDependencies, input: SubmitJobInput, a
     submissions.lost(activity, error, performance.now());
     throw error;
   }
-  // A listing may lag behind.
+  // The listing may lag behind.
   const listed = await findOwnJobs(client, input);
   return listed.some((job) => idOf(job) === idOf(created)) ? listed : [...listed, created];
 }
 
-/** The one to keep first: the oldest that may still come to an end. Pure. */
+/** Sorts the job to keep first: the oldest that is running or completed. Pure. */
 function inOrderOfUse(jobs: readonly Job[]): Job[] {
   const isLost = (job: Job): number => (['pending', 'completed'].includes(readJobState(job).kind) ? 0 : 1);
   const age = (job: Job): number => job.metadata.created_at ?? 0;
@@ -128,7 +128,7 @@ async function lookWhetherCompleted(
       return;
     case 'ending':
     case 'pending': {
-      // Nothing brings it back then; others may be cut short, or come to their end.
+      // A deletion can't be undone, so there is nothing to wait for.
       if (stateOf(job) === 'deleting')
         throw finalFailure(failureTypes.jobLost, `job ${input.name} is being deleted by something outside this run`);
       const events = job === undefined ? [] : await waitingEvents(client, job, { signal });
@@ -139,7 +139,7 @@ async function lookWhetherCompleted(
     case 'failed': {
       const reason = job?.status?.message ?? '';
       const log = { job: input.id, createdAt: job?.metadata.created_at };
-      const said = [reason, await lastWords(client, log, { said: reason, signal })].filter((text) => text !== '');
+      const said = [reason, await failureInLog(client, log, { said: reason, signal })].filter((text) => text !== '');
       throw finalFailure(
         failureTypes.jobFailed,
         maskKnown(
@@ -156,7 +156,7 @@ async function lookWhetherCompleted(
   }
 }
 
-/** Made by requests that were taken for lost. Best effort: teardown removes all that are left. */
+/** Deletes duplicates created by requests whose answers were lost. Best effort: teardown removes the remaining ones. */
 async function removeOthers(client: LeptonClient, jobs: readonly Job[], input: NamedJob): Promise<void> {
   const others = jobs.filter(
     (job) =>
@@ -187,15 +187,15 @@ async function remove(
   const going = new Set(left.filter((job) => stateOf(job) === 'deleting').map(idOf));
   const ids = new Set([...left.map(idOf), ...(input.id === null ? [] : [input.id])]);
   const isThere = (id: string): boolean => left.some((job) => idOf(job) === id);
-  const toDelete = [...ids].filter((id) => !told.has(`${activity} ${id}`) || (isThere(id) && !going.has(id)));
+  const toDelete = [...ids].filter((id) => !deletesSent.has(`${activity} ${id}`) || (isThere(id) && !going.has(id)));
   await Promise.all(toDelete.map((id) => client.deleteJob(id)));
-  toDelete.forEach((id) => told.add(`${activity} ${id}`));
+  toDelete.forEach((id) => deletesSent.add(`${activity} ${id}`));
   if (left.length === 0 && toDelete.length === 0) return;
   if (toDelete.length > 0 && (await ownJobs(client, input)).length === 0) return;
   throw notReady(`job ${input.name} is being deleted`, goneDelayMs({ elapsedMs, platform: pace }));
 }
 
-/** This task's jobs that are still alive on the platform: by id where it is known, and by name and marks. */
+/** Returns this task's living jobs, found by id if known, and by name and marks. */
 async function ownJobs(client: LeptonClient, input: NamedJob): Promise<Job[]> {
   const found = await findOwnJobs(client, input);
   if (input.id === null || found.some((job) => idOf(job) === input.id)) return found;
@@ -203,7 +203,7 @@ async function ownJobs(client: LeptonClient, input: NamedJob): Promise<Job[]> {
   return byId && isAlive(byId) && isMarkedWith(byId.spec?.envs, input) ? [...found, byId] : found;
 }
 
-/** Newest first. A deleted job may stay listed in the archive: only living ones count. */
+/** Returns living jobs with this task's marks, newest first. A deleted job may stay listed in the archive. */
 async function findOwnJobs(client: LeptonClient, input: Omit<NamedJob, 'id'>): Promise<Job[]> {
   const jobs = await client.listJobs({ name: input.name, mode: 'alive_only' });
   return jobs
@@ -220,8 +220,8 @@ function idOf(job: Job): string {
 }
 
 /**
- * Secrets among the variables that a job runs with, as the platform tells them: a worker on another machine than the one that
- * started the run knows them from nowhere else, and a log may quote them. Pure.
+ * Returns the secrets among the job's environment variables as the platform lists them: a log may quote them, and a worker on
+ * another machine than the one that started the run has no other source for them. Pure.
  */
 const secretsGivenTo = (job: Job | undefined): readonly string[] =>
   secretsOfEnv(Object.fromEntries((job?.spec?.envs ?? []).map(({ name, value }) => [name, value ?? ''])));

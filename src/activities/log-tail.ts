@@ -5,19 +5,19 @@ import { causeIn } from './log-cause';
 
 /** Bytes kept while a log streams by. */
 const tailBytes = 65_536;
-/** Milliseconds that a look at the log may take: it decorates an error, no more. */
+/** Milliseconds for reading the log: it only adds detail to an error. */
 const budgetMs = 5_000;
 
-/** A log whose end is worth a look, because what writes it has failed. */
+/** The log of a failed job or deployment. */
 export type FailedLog =
   | { readonly job: string; readonly createdAt: number | undefined }
   | { readonly deployment: string; readonly createdAt: number | undefined };
 
 /**
- * What the end of the log says of the failure: its last line and, where another line names the cause, that one, as
- * `last log line: …`. Empty when there is none or it can't be had, and of what `said` holds already.
+ * Returns the last line of the log and, if another line names the cause, that line too. Leaves out lines that `said` already
+ * contains. Empty if there is no log or it can't be read.
  */
-export async function lastWords(
+export async function failureInLog(
   client: LeptonClient,
   log: FailedLog,
   { said, signal }: { readonly said: string; readonly signal: AbortSignal },
@@ -36,7 +36,7 @@ async function lastLines(client: LeptonClient, log: FailedLog, signal: AbortSign
     return true;
   };
   const isWhole = await within({ ms: budgetMs, signal }, read).catch(() => false);
-  // Of a long log only the beginning came in that time: where the platform keeps times, its end can be asked for.
+  // Only the beginning of a long log was read in time; if the platform keeps timestamps, its end can be queried.
   const newest = isWhole ? undefined : await newestOf(client, log, signal);
   return newest ?? tail.toString('utf8').split(/\r?\n/);
 }

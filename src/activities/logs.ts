@@ -6,15 +6,15 @@ import type { Job, LeptonClient } from '../lepton/types';
 import { saveDeploymentLogs, saveJobLogs } from '../results/logs/replica-logs';
 import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
-import { unspeakable } from './wording';
+import { secretsToMask } from './wording';
 
 /**
- * Milliseconds for one log, and for the times of its lines. Within the activities' own bounds (workflows/activity-groups.ts):
- * an endpoint costs money while its log is read, a job is over.
+ * Milliseconds for one log, and for the timestamps of its lines; below the activity timeouts (workflows/activity-groups.ts). An
+ * endpoint costs money while its log is read; a job has ended.
  */
 const budgets = { endpoint: { logMs: 15_000, timesMs: 5_000 }, job: { logMs: 300_000, timesMs: 60_000 } } as const;
 
-/** Bringing logs home. */
+/** Activities that save logs locally. */
 export function createLogActivities(dependencies: ActivityDependencies) {
   const fallbackOf = (input: SaveLogInput): string => {
     const { base, dir } = path.parse(input.target);
@@ -22,26 +22,26 @@ export function createLogActivities(dependencies: ActivityDependencies) {
   };
 
   return {
-    /** Saves the endpoint's log so far; what is to be said about that, or `null`. */
+    /** Saves the endpoint's log so far; returns a note for the user, or `null`. */
     async saveEndpointLog(input: SaveLogInput): Promise<string | null> {
       return attempt({ subject: `log of endpoint ${input.name}`, purpose: 'log' }, async ({ signal }) => {
         const { client } = await dependencies.platform(input.platform);
         const deployment = await client.getDeployment(input.name, { signal });
         if (deployment === undefined) return null;
-        const saving = { client, signal, secrets: unspeakable(), budget: budgets.endpoint };
+        const saving = { client, signal, secrets: secretsToMask(), budget: budgets.endpoint };
         const metadata = { ...deployment.metadata, name: input.name };
         return saveDeploymentLogs({ ...saving, target: input.target, fallback: fallbackOf(input) }, { metadata });
       });
     },
 
     /**
-     * Saves the job's log so far; what is to be said about that, or `null`. Without an id (its task was terminated, or the
-     * answer to its create was lost) the job is found by name and marks, as its removal finds it.
+     * Saves the job's log so far; returns a note for the user, or `null`. Without an id (its task was terminated, or the answer
+     * to its create was lost), finds the job by name and marks, as its removal does.
      */
     async saveJobLog(input: SaveLogInput): Promise<string | null> {
       return attempt({ subject: `log of job ${input.name}`, purpose: 'log' }, async ({ signal }) => {
         const { client } = await dependencies.platform(input.platform);
-        const saving = { client, signal, secrets: unspeakable(), budget: budgets.job, fallback: fallbackOf(input) };
+        const saving = { client, signal, secrets: secretsToMask(), budget: budgets.job, fallback: fallbackOf(input) };
         if (input.id !== null) {
           const job = await client.getJob(input.id, { signal, name: input.name });
           return saveJobLogs({ ...saving, target: input.target }, { id: input.id, job });
@@ -55,7 +55,7 @@ export function createLogActivities(dependencies: ActivityDependencies) {
   };
 }
 
-/** This task's jobs, newest first: those that there are, else those that the archive remembers. */
+/** Returns this task's jobs, newest first: the living ones, else the archived ones. */
 async function jobsOf(
   client: LeptonClient,
   { name, invocation, index }: Owner & { readonly name: string },
@@ -69,13 +69,13 @@ async function jobsOf(
   const alive = await find('alive_only');
   if (alive.length > 0) return alive;
   return find('archive_only').catch((error: unknown) => {
-    // A platform that keeps no archive refuses the question.
+    // A platform without an archive refuses the request.
     if (error instanceof LeptonError && (error.kind === 'invalid_request' || error.kind === 'not_found')) return [];
     throw error;
   });
 }
 
-/** A task has one job; should it ever have more, each has a log of its own. */
+/** Returns the log file of a task's job; further jobs, which are rare, get their own file. */
 function besides(target: string, position: number, id: string): string {
   if (position === 0) return target;
   const { dir, name, ext } = path.parse(target);

@@ -3,19 +3,19 @@ import type { Lacking } from './elsewhere';
 import { performance } from 'node:perf_hooks';
 
 /**
- * What one attempt of an activity hands to the next. It travels in the heartbeat's details, which Temporal keeps: it holds
- * whichever worker takes the next attempt. All times are the server's, so that no worker's clock matters.
+ * State that one attempt of an activity passes to the next. It is kept in the heartbeat details, so it is available on any
+ * worker. All times are the server's, so that no worker's clock matters.
  */
 export interface Memory {
-  /** Refusals in a row. */
+  /** Consecutive refusals. */
   readonly refusals: number;
   /** When the first of these was due, milliseconds since the epoch; `null`: the last attempt was not refused. */
   readonly refusedSinceMs: number | null;
-  /** Workers that could not even begin, in the last attempts; `null`: the last one could. */
+  /** Workers that lacked something needed in the latest attempts; `null`: the last one could begin. */
   readonly lacking: Lacking | null;
-  /** Earlier attempts whose outcome is known, whatever it was. */
+  /** Earlier attempts whose outcome is known. */
   readonly answered: number;
-  /** Milliseconds for which an attempt was due and no worker took it. */
+  /** Milliseconds for which an attempt was due but no worker took it. */
   readonly idleMs: number;
   /** When the next attempt is due; `null`: unknown. */
   readonly dueMs: number | null;
@@ -23,27 +23,27 @@ export interface Memory {
 
 const nothing: Memory = { refusals: 0, refusedSinceMs: null, lacking: null, answered: 0, idleMs: 0, dueMs: null };
 
-/** Details of a heartbeat: what people see of a transfer, and what the next attempt goes by. */
+/** Details of a heartbeat: progress for people, memory for the next attempt. */
 export interface Heartbeat {
   readonly memory: Memory;
   readonly progress?: unknown;
 }
 
-/** What the attempts before this one knew. A heartbeat of an older build, or none, tells nothing. Pure. */
+/** Reads the memory of earlier attempts; empty for no heartbeat or one of an older build. Pure. */
 export function remembered(details: unknown): Heartbeat {
   const { memory, progress } = (details ?? {}) as Partial<Heartbeat>;
   return { memory: { ...nothing, ...memory }, ...(progress === undefined ? {} : { progress }) };
 }
 
-/** A worker that takes an attempt so late is busy, not away, milliseconds. */
+/** A worker that takes an attempt up to this late counts as busy, not away. Milliseconds. */
 const busyMs = 4_000;
 
 type Times = Pick<Info, 'scheduledTimestampMs' | 'currentAttemptScheduledTimestampMs'>;
 
-/** The time of one attempt. What this worker measures is a duration, never a point in time. */
+/** Times of one attempt. This worker's clock measures durations only; points in time are the server's. */
 export class AttemptClock {
   private readonly startedAt = performance.now();
-  /** Milliseconds for which nobody could act, as far as that is known. */
+  /** Milliseconds for which no worker could act, as far as known. */
   readonly idleMs: number;
 
   constructor(
@@ -64,24 +64,24 @@ export class AttemptClock {
     return performance.now() - this.startedAt;
   }
 
-  /** Milliseconds since the activity was scheduled; the wait for a worker that takes this attempt is not in it. */
+  /** Milliseconds since the activity was scheduled, without the wait for a worker to take this attempt. */
   get elapsedMs(): number {
     return Math.max(0, this.dueMs - this.times.scheduledTimestampMs) + this.spentMs;
   }
 }
 
-/** How an attempt ended that did not succeed. */
+/** How a failed attempt ended. */
 export interface AttemptEnd {
   readonly refused: boolean;
   /** This worker among them; `null`: it could begin. */
   readonly lacking: Lacking | null;
-  /** The platform's word is known; otherwise what was asked for may have been done. */
+  /** The platform answered; otherwise the request may have taken effect. */
   readonly answered: boolean;
-  /** Until the next one; `null`: left to the retry policy. */
+  /** Milliseconds until the next attempt; `null`: left to the retry policy. */
   readonly delayMs: number | null;
 }
 
-/** What the next attempt goes by. Pure but for the clock. */
+/** Returns the memory for the next attempt. Pure but for the clock. */
 export function memoryAfter(before: Memory, clock: AttemptClock, end: AttemptEnd): Memory {
   return {
     refusals: end.refused ? before.refusals + 1 : 0,

@@ -2,7 +2,7 @@ import type { Owner } from '../contract/inputs';
 import type { ProbeSpec } from '../contract/plan';
 import type { ActivityDependencies } from './dependencies';
 
-/** The key to ask an endpoint with; `null`: it has none, or one that only the workspace knows. */
+/** Returns the API key for requests to an endpoint; `null`: it has none, or only the workspace knows it. */
 export async function probeKeyOf(
   dependencies: Pick<ActivityDependencies, 'hostSecrets'>,
   { invocation, probe }: Pick<Owner, 'invocation'> & { readonly probe: ProbeSpec },

@@ -22,28 +22,27 @@ import type { ActivityDependencies } from './dependencies';
 import { finalFailure, notReady } from './failures';
 import { buildRunRecord } from './run-record';
 import { fetchFolder, NotHome, removeFolder } from '../results/transfer/task-storage';
-import { fitWords, unspeakable } from './wording';
+import { fitForHistory, secretsToMask } from './wording';
 
-/** Metrics beyond this many stay in `results.yml` only: workflow history is no place for thousands of numbers. */
+/** Metrics beyond this many stay in `results.yml` only: thousands would bloat the workflow history. */
 export const maxMetrics = 200;
-/** Characters of a metric's name; one that is longer is no name, and stays in `results.yml` too. */
-const longestMetric = 200;
-/** Bytes of JSON that one task's metrics may take in its history and its run's: those of a thousand tasks must fit there. */
+/** Characters of a metric's name; a metric with a longer one stays in `results.yml` only. */
+const maxMetricName = 200;
+/** Bytes of JSON for one task's metrics, so that those of a thousand tasks fit into the run's history. */
 const maxMetricBytes = 12_000;
-/** Attempts at a folder whose content changes, or has names that are not safe, before its storage is kept instead. */
+/** Attempts to fetch a folder with changing content or unsafe names, before its storage is kept instead. */
 const unusableAttempts = 4;
-/** Attempts whose helper jobs got nowhere, where there is no storage API: each makes up to three. */
+/** Counts attempts whose helper jobs failed (used where there is no storage API): each attempt starts up to three. */
 const helpersFailed = new InARow(3);
 
-/** Bringing results home, and removing what they lay in. */
+/** Activities that fetch results, remove storage, and record the run. */
 export function createResultActivities(dependencies: ActivityDependencies) {
   const marksFor = ({ invocation, index }: Owner) => ({ invocation, index, origin: dependencies.origin });
 
   return {
     /**
-     * Brings the task's storage folder home, checked and resumable, and reads its scores. `metrics: null`: there is no
-     * results.yml. Whatever keeps the rest from coming home (its size, its depth, the time): once the scores are there, that
-     * is no failure, and `incomplete` says so.
+     * Fetches the task's storage folder, verified and resumable, and reads its scores. `metrics: null`: there is no results.yml.
+     * Once the scores are fetched, failing to fetch the rest (size, depth, time) is not a failure; `incomplete` says why.
      */
     async fetchResults(input: FetchResultsInput): Promise<FetchedResults> {
       const subject = `results of task ${input.index}`;
@@ -51,38 +50,38 @@ export function createResultActivities(dependencies: ActivityDependencies) {
         return await attempt({ subject, purpose: 'reading' }, async (look) => {
           const platform = await dependencies.platform(input.platform);
           const { progress: onProgress } = look;
-          const context = { platform, marks: marksFor(input), secrets: unspeakable(), onProgress };
-          const fetched = await inItsTime(subject, look, (signal) => fetchFolder(input, { ...context, signal })).catch(
-            (error: unknown) => {
-              // Something may still be writing there, or room be made; what stays unusable is given up.
-              const why = error instanceof UnusableFolder ? error.message : whyNotWritable(error, input.target);
-              if (why !== undefined && look.attempt >= unusableAttempts)
-                throw finalFailure(failureTypes.resultsUnusable, `${subject}: ${why}`);
-              if (isOfHelpers(error) && helpersFailed.isReached(look.activity, true))
-                throw finalFailure(failureTypes.resultsUnusable, `${subject}: ${error.message}`);
-              throw error;
-            },
-          );
+          const context = { platform, marks: marksFor(input), secrets: secretsToMask(), onProgress };
+          const fetched = await withinAttemptTime(subject, look, (signal) =>
+            fetchFolder(input, { ...context, signal }),
+          ).catch((error: unknown) => {
+            // A writer may finish, or disk space be freed; only a lasting fault is final.
+            const why = error instanceof UnusableFolder ? error.message : whyNotWritable(error, input.target);
+            if (why !== undefined && look.attempt >= unusableAttempts)
+              throw finalFailure(failureTypes.resultsUnusable, `${subject}: ${why}`);
+            if (isOfHelpers(error) && helpersFailed.isReached(look.activity, true))
+              throw finalFailure(failureTypes.resultsUnusable, `${subject}: ${error.message}`);
+            throw error;
+          });
           if (!fetched) return { found: 'absent', files: 0, bytes: 0, metrics: null, notes: [], incomplete: null };
           const { files, bytes } = fetched;
-          const incomplete = fetched.incomplete && fitWords(fetched.incomplete);
-          const home = await readHome(input, { mayBeAll: incomplete === null });
+          const incomplete = fetched.incomplete && fitForHistory(fetched.incomplete);
+          const home = await readLocalResults(input, { mayBeAll: incomplete === null });
           const found = incomplete === null ? 'home' : 'partly';
           return { ...home, found, notes: [...home.notes, ...skippedNote(fetched)], files, bytes, incomplete };
         });
       } catch (failure) {
         if (!(failure instanceof ApplicationFailure) || failure.nonRetryable !== true) throw failure;
-        const home = await homeInSpite(input, failure);
-        return { ...home, found: 'partly', files: 0, bytes: 0, incomplete: fitWords(failure.message) };
+        const home = await scoresDespiteFailure(input, failure);
+        return { ...home, found: 'partly', files: 0, bytes: 0, incomplete: fitForHistory(failure.message) };
       }
     },
 
-    /** Looks once and resolves when the folder is gone; until then removes it, and throws NotReady. */
+    /** Removes the folder and resolves once it no longer exists; until then throws NotReady. */
     async removeStorage(input: RemoveStorageInput): Promise<void> {
       const folder = input.folder === null ? input.storage.path : path.posix.join(input.storage.path, input.folder);
       const subject = `storage ${folder}`;
       await attempt({ subject, purpose: 'teardown' }, async ({ activity, signal, elapsedMs, progress: onProgress }) => {
-        // Last line of defence for the user's own data: only what carries this run's id is ever removed.
+        // Last line of defence for the user's own data: only a path that contains this run's id is ever removed.
         if (!folder.split('/').includes(input.invocation)) {
           throw finalFailure(
             failureTypes.requestRefused,
@@ -103,8 +102,8 @@ export function createResultActivities(dependencies: ActivityDependencies) {
     },
 
     /**
-     * Writes `run.json` beside the results, or, where that can't be, into this host's home, and forgets the run's secrets,
-     * unless they are to be masked in what comes home later: the last activity of every run.
+     * Writes `run.json` beside the results or, if that fails, into this host's home. Then deletes the run's stored secrets, unless
+     * they are needed to mask results fetched later. The last activity of every run.
      */
     async recordRun(input: RecordRunInput): Promise<void> {
       await attempt({ subject: `record of run ${input.run.invocation}`, purpose: 'teardown' }, async () => {
@@ -130,13 +129,13 @@ function whyNotWritable(error: unknown, target: string): string | undefined {
   return fault && `${fault.path ?? target} can't be written: ${fault.reason}; what the job wrote is kept in storage`;
 }
 
-/** Of the time that an attempt has, the part for bringing files home: the rest is for saying what came of it. */
+/** Share of an attempt's time for fetching files; the rest is for reading and reporting them. */
 const partForFiles = 0.8;
-/** Milliseconds that work whose time is over gets to end by itself; a file system that hangs does not. */
+/** Milliseconds for aborted work to end by itself; a hanging file system never does. */
 const graceMs = 3_000;
 
-/** Fails for good, instead of being cut off without a word, when the activity's time is about to end. */
-async function inItsTime<T>(
+/** Fails for good shortly before the activity would time out, so that the failure says why. */
+async function withinAttemptTime<T>(
   subject: string,
   { signal, elapsedMs }: Attempt,
   work: (signal: AbortSignal) => Promise<T>,
@@ -158,10 +157,10 @@ async function inItsTime<T>(
   }
 }
 
-/** Longest delay that a timer of Node takes, milliseconds. */
+/** Longest delay of a Node timer, milliseconds. */
 const longestTimerMs = 2_147_483_647;
 
-/** Rejects some time after the signal, for work that does not heed it. */
+/** Rejects `graceMs` after the signal, for work that ignores it. */
 function abandoned(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => void setTimeout(() => reject(signal.reason as Error), graceMs).unref(), {
@@ -173,13 +172,16 @@ function abandoned(signal: AbortSignal): Promise<never> {
 function skippedNote({ skipped }: FetchedFolder): string[] {
   if (skipped.length === 0) return [];
   const more = skipped.length > 5 ? ` and ${skipped.length - 5} more` : '';
-  return [fitWords(`Not brought home (execution.skip_results): ${skipped.slice(0, 5).join(', ')}${more}.`)];
+  return [fitForHistory(`Not brought home (execution.skip_results): ${skipped.slice(0, 5).join(', ')}${more}.`)];
 }
 
-type Home = Pick<FetchedResults, 'metrics' | 'metricsTotal' | 'interrupted' | 'notes'>;
+type LocalResults = Pick<FetchedResults, 'metrics' | 'metricsTotal' | 'interrupted' | 'notes'>;
 
-/** What the files at home say. `mayBeAll`: nothing else is left in storage. */
-async function readHome(input: FetchResultsInput, { mayBeAll }: { readonly mayBeAll: boolean }): Promise<Home> {
+/** Reads scores and notes from the fetched files. `mayBeAll`: nothing else is left in storage. */
+async function readLocalResults(
+  input: FetchResultsInput,
+  { mayBeAll }: { readonly mayBeAll: boolean },
+): Promise<LocalResults> {
   const scores = await readScoresOf(input, mayBeAll);
   const ownNotes = await readNotes(input.target);
   const all = scores && Object.entries(flatMetrics(scores.metrics));
@@ -187,14 +189,14 @@ async function readHome(input: FetchResultsInput, { mayBeAll }: { readonly mayBe
     metrics: all ? fitMetrics(all) : null,
     ...(all ? { metricsTotal: all.length } : {}),
     ...((await isInterrupted(input.target)) ? { interrupted: true } : {}),
-    notes: [...(scores?.notes ?? []), ...ownNotes].map(fitWords),
+    notes: [...(scores?.notes ?? []), ...ownNotes].map(fitForHistory),
   };
 }
 
-/** What is home although the fetch failed; throws that failure when there are no scores. */
-async function homeInSpite(input: FetchResultsInput, failure: ApplicationFailure): Promise<Home> {
+/** Returns the scores that were fetched before the failure; throws it if there are none. */
+async function scoresDespiteFailure(input: FetchResultsInput, failure: ApplicationFailure): Promise<LocalResults> {
   if (failure.type === failureTypes.resultsInvalid) throw failure;
-  const home = await readHome(input, { mayBeAll: false }).catch(() => undefined);
+  const home = await readLocalResults(input, { mayBeAll: false }).catch(() => undefined);
   if (!home?.metrics) throw failure;
   return home;
 }
@@ -212,12 +214,12 @@ async function readScoresOf(input: FetchResultsInput, mayBeAll: boolean): Return
   }
 }
 
-/** The first ones, as many as history takes. Pure. */
+/** Returns the first metrics, as many as fit into history. Pure. */
 export function fitMetrics(all: readonly (readonly [string, number | string])[]): Record<string, number | string> {
   const kept: (readonly [string, number | string])[] = [];
   let bytes = 0;
   for (const [name, value] of all) {
-    if (name.length > longestMetric) continue;
+    if (name.length > maxMetricName) continue;
     bytes += Buffer.byteLength(JSON.stringify([name, value]));
     if (kept.length === maxMetrics || bytes > maxMetricBytes) break;
     kept.push([name, value]);

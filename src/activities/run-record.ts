@@ -8,7 +8,7 @@ import { productVersion } from '../support/version';
 import { costDocument } from '../contract/cost';
 import { withWholeMetrics } from '../results/scores/whole';
 
-/** The content of `run.json`: what was asked for, with which versions, and what came of it. No secrets: the config is masked. */
+/** Builds `run.json`: the request, the versions, and the outcome. Holds no secrets: the config is masked. */
 export async function buildRunRecord(input: RecordRunInput, runsFolder: string): Promise<Record<string, unknown>> {
   const { run, snapshot } = input;
   return {
@@ -34,10 +34,10 @@ export async function buildRunRecord(input: RecordRunInput, runsFolder: string):
   };
 }
 
-/** Milliseconds for reading scores again: a record that says how many are missing is better than none. */
+/** Milliseconds for reading scores again; when over, the record only says how many are missing. */
 const readingMs = 30_000;
 
-/** With the names and metrics that were left out of the snapshot to fit into a history, as far as this host has them. */
+/** Restores names and metrics that were shortened to fit into history, as far as this host has them. */
 async function wholeTasks({ run, snapshot }: RecordRunInput, runsFolder: string): Promise<readonly TaskSnapshot[]> {
   const plan = (await readJsonFile(path.join(runsFolder, run.invocation, 'plan.json')).catch(() => undefined)) as
     RunPlan | undefined;
@@ -51,7 +51,7 @@ async function wholeTasks({ run, snapshot }: RecordRunInput, runsFolder: string)
   return withWholeMetrics(tasks, folderOf, readingMs);
 }
 
-/** The resolved config as the launching host stored it; `null` on a worker of another host. */
+/** Reads the resolved config stored by the launching host; `null` on another host. */
 async function readConfig(file: string): Promise<string | null> {
   try {
     return await readFile(file, 'utf8');

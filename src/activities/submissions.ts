@@ -1,18 +1,18 @@
 import { LeptonError } from '../lepton/lepton-error';
 
-/** Milliseconds for which a create whose answer was lost may still be carried out. */
+/** Milliseconds for which a create whose answer was lost may still take effect. */
 export const landsWithinMs = 15_000;
 
 /**
- * Until when an earlier request to create a job may still land, by activity. A job has no key that would keep a second one
- * out: while one may land, none may be posted. Known to this worker only: what others posted is waited for in full.
+ * Tracks, by activity, until when an earlier job creation may still take effect. The platform has no idempotency key for jobs,
+ * so none may be posted until then. In memory: for requests of other workers the full time is waited.
  */
 export class Submissions {
   private readonly landsUntil = new Map<string, number>();
 
   /**
-   * Milliseconds for which to look before posting; 0: post now. `isAnswerMissing`: of an earlier attempt, on whichever worker.
-   * `nowMs`: of any clock, always the same.
+   * Returns how long to wait before posting, milliseconds; 0: post now. `isAnswerMissing`: an earlier attempt on any worker got no
+   * answer. `nowMs`: from any clock, but always the same one.
    */
   waitMs({ activity, isAnswerMissing, nowMs }: { activity: string; isAnswerMissing: boolean; nowMs: number }): number {
     const until = this.landsUntil.get(activity) ?? (isAnswerMissing ? nowMs + landsWithinMs : 0);
@@ -20,7 +20,7 @@ export class Submissions {
     return Math.max(0, until - nowMs);
   }
 
-  /** A request had no answer that says what came of it. */
+  /** Records a request that failed with `error`. */
   lost(activity: string, error: unknown, nowMs: number): void {
     this.remember(activity, mayLand(error) ? nowMs + landsWithinMs : 0);
   }
@@ -35,7 +35,7 @@ export class Submissions {
   }
 }
 
-/** Whether a create that ended so may be carried out yet. 429 and 503 say that it was not taken; what is refused is not done. Pure. */
+/** Whether a create that failed with `error` may still take effect. 429, 503 and refusals say that it will not. Pure. */
 export function mayLand(error: unknown): boolean {
   if (!(error instanceof LeptonError)) return true;
   switch (error.kind) {

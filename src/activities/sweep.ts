@@ -5,19 +5,19 @@ import { within } from '../support/within';
 import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 
-/** Of an attempt's time, what is for work: the rest is for its report. Pure. */
+/** Returns the share of an attempt's time for work; the rest is for its report. Milliseconds. Pure. */
 export const workMs = (attemptMs: number): number => Math.max(attemptMs - 30_000, attemptMs / 2);
 
-/** Resources that a report names, of each kind of end: history is no place for those of ten terminated runs. */
+/** Resources that a report names per outcome: those of many terminated runs would bloat the history. */
 const mostNamed = 1_000;
 
-/** What history keeps of a sweep. */
+/** A sweep's report, bounded for history. */
 export interface RecordedSweep extends SweepReport {
-  /** How many more there were. */
+  /** How many more there were than are named. */
   readonly unnamed: { readonly removed: number; readonly failed: number };
 }
 
-/** Pure. */
+/** Limits the named resources in a report. Pure. */
 export function recordable(report: SweepReport): RecordedSweep {
   const { removed, failed, stranded } = report;
   const more = (all: readonly unknown[]): number => Math.max(0, all.length - mostNamed);
@@ -32,7 +32,7 @@ export function recordable(report: SweepReport): RecordedSweep {
 
 export function createSweepActivities(dependencies: ActivityDependencies) {
   return {
-    /** Removes from one platform what outlived its task. Fails, having removed nothing, when Temporal can't be asked. */
+    /** Removes resources that outlived their task from one platform. Fails without removing anything if Temporal is unreachable. */
     async sweepPlatform(input: {
       readonly platform: PlatformRef;
       readonly graceSeconds: number;
@@ -58,7 +58,7 @@ export function createSweepActivities(dependencies: ActivityDependencies) {
             signal,
             outOfTime,
           });
-          // Not before: they are masked in what a sweep brings home.
+          // Only afterwards: the sweep masks them in the results and logs it fetches.
           if (!outOfTime.aborted) await dependencies.forgetStaleSecrets(getClient());
           return recordable(report);
         });

@@ -3,7 +3,7 @@ import type { ServingInput, WatchEndpointInput } from '../contract/inputs';
 import { revealed } from '../contract/url-placeholders';
 import { pollDelayMs } from '../lepton/retry-timing';
 import type { Deployment, LeptonClient } from '../lepton/types';
-import { InARow, looksThatAgree } from './absences';
+import { InARow, absencesToBelieve } from './absences';
 import { attempt, reportObservation } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { circumstancesOf, describeDeployment, readDeploymentState, reasonsOf } from '../lepton/endpoint-state';
@@ -13,16 +13,16 @@ import { askForModels, probeModel } from '../lepton/probe';
 import { probeKeyOf } from './probe-key';
 import { whyFailed } from './why-failed';
 
-/** How long the last question to a model server may take, milliseconds: a report waits for it. */
+/** Timeout of the last request to a model server, milliseconds: a failure report waits for it. */
 const lastQuestionMs = 10_000;
 
-/** Looking after endpoints that are up: whether they stay so, and that they do. */
+/** Activities that watch Ready endpoints and keep them from being scaled to zero. */
 export function createWatchActivities(dependencies: ActivityDependencies) {
-  const watched = new Watched(dependencies);
+  const health = new EndpointHealth(dependencies);
   return {
     /**
-     * Resolves never while the endpoint lives; fails when it dies or stays away for too long. One look per attempt. Now and
-     * then it asks the endpoint something: one without traffic is scaled to zero by the platform, and no request brings it back.
+     * Never resolves; fails if the endpoint fails or is not Ready for too long. One check per attempt. Sends a request now and
+     * then, because the platform scales an endpoint without traffic to zero, and no request brings it back.
      */
     async watchEndpoint(input: WatchEndpointInput): Promise<never> {
       const subject = `endpoint ${input.name} of task ${input.index}`;
@@ -30,11 +30,11 @@ export function createWatchActivities(dependencies: ActivityDependencies) {
         const { client, lookups, pace } = await dependencies.platform(input.platform);
         const deployment = await lookups.deployment(input.name);
         const again = pollDelayMs({ elapsedMs, platform: pace });
-        throw await watched.judge(input, { client, deployment, again, elapsedMs, signal });
+        throw await health.judge(input, { client, deployment, again, elapsedMs, signal });
       });
     },
 
-    /** Whether the model answers at this moment, in words: why a job got nowhere may lie with its endpoint. */
+    /** Describes whether the model answers now: the endpoint may be why a job made no progress. */
     async describeServing(input: ServingInput): Promise<string> {
       return attempt({ subject: `endpoint of task ${input.index}`, purpose: 'step' }, async ({ signal }) => {
         const { client } = await dependencies.platform(input.platform);
@@ -57,26 +57,26 @@ export function createWatchActivities(dependencies: ActivityDependencies) {
   };
 }
 
-interface Look {
+interface Observation {
   readonly client: LeptonClient;
   readonly deployment: Deployment | undefined;
-  /** Milliseconds until the next one. */
+  /** Milliseconds until the next check. */
   readonly again: number;
-  /** Since the watch began. */
+  /** Milliseconds since the watch began. */
   readonly elapsedMs: number;
   readonly signal: AbortSignal;
 }
 
-/** What this worker remembers of the endpoints it watches, between one look and the next. Milliseconds since the epoch. */
-class Watched {
+/** State of the watched endpoints between checks, in this worker's memory. Times in milliseconds since the epoch. */
+class EndpointHealth {
   private readonly askedAt = new Map<string, number>();
   private readonly awaySince = new Map<string, number>();
-  private readonly missing = new InARow(looksThatAgree);
+  private readonly missing = new InARow(absencesToBelieve);
 
   constructor(private readonly dependencies: ActivityDependencies) {}
 
-  /** How the attempt ends: with NotReady, that is another look, while the endpoint lives. */
-  async judge(input: WatchEndpointInput, look: Look): Promise<Error> {
+  /** Returns the failure that ends this attempt: NotReady, hence another check, while the endpoint is alive. */
+  async judge(input: WatchEndpointInput, look: Observation): Promise<Error> {
     const state = readDeploymentState(look.deployment);
     const isGone = this.missing.isReached(keyOf(input), state.kind === 'absent');
     if (state.kind === 'absent' && !isGone)
@@ -98,7 +98,7 @@ class Watched {
     }
   }
 
-  private async keepAwake(input: WatchEndpointInput, url: string, { elapsedMs, signal }: Look): Promise<void> {
+  private async keepAwake(input: WatchEndpointInput, url: string, { elapsedMs, signal }: Observation): Promise<void> {
     const everyMs = keepAwakeEveryMs(input.noTrafficSeconds);
     const nowMs = Date.now();
     if (everyMs === null || nowMs - (this.askedAt.get(keyOf(input)) ?? nowMs - elapsedMs) < everyMs) return;
@@ -106,8 +106,8 @@ class Watched {
     await askForModels({ url, key: await probeKeyOf(this.dependencies, input), signal });
   }
 
-  /** Neither Ready nor given up: engines restart, routes settle. What comes back within its time does no harm. */
-  private async away(input: WatchEndpointInput, { client, deployment, again, signal }: Look): Promise<Error> {
+  /** Handles an endpoint that is temporarily not Ready, as when its engine restarts; fails after `awaySeconds`. */
+  private async away(input: WatchEndpointInput, { client, deployment, again, signal }: Observation): Promise<Error> {
     const since = this.awaySince.get(keyOf(input)) ?? Date.now();
     remember(this.awaySince, keyOf(input), since);
     const words = describeDeployment(deployment, await circumstancesOf(client, deployment, { signal }));
@@ -123,7 +123,7 @@ class Watched {
 
 const keyOf = ({ platform, name }: WatchEndpointInput): string => `${platform.workspace}/${name}`;
 
-/** Bounded: what a worker forgot it learns anew. */
+/** Stores a time; bounds memory by forgetting all, which only restarts the intervals. */
 function remember(times: Map<string, number>, key: string, atMs: number): void {
   if (times.size > 10_000) times.clear();
   times.set(key, atMs);
@@ -131,11 +131,11 @@ function remember(times: Map<string, number>, key: string, atMs: number): void {
 
 async function whyItDied(
   { noTrafficSeconds }: WatchEndpointInput,
-  { client, deployment, signal }: Look,
+  { client, deployment, signal }: Observation,
 ): Promise<string> {
   const isStopped = /^stop/i.test(deployment?.status?.phase ?? deployment?.status?.state ?? '');
-  const told = reasonsOf(deployment, await circumstancesOf(client, deployment, { signal }));
-  if (isStopped && noTrafficSeconds !== null && told === '')
+  const reasons = reasonsOf(deployment, await circumstancesOf(client, deployment, { signal }));
+  if (isStopped && noTrafficSeconds !== null && reasons === '')
     return ` (the platform scales it to zero after ${noTrafficSeconds} s without a request)`;
   const reason = await whyFailed(client, deployment, signal);
   return reason === '' ? '' : `: ${reason}`;

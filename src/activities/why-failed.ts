@@ -1,8 +1,8 @@
 import type { Deployment, LeptonClient } from '../lepton/types';
 import { circumstancesOf, describeDeployment, reasonsOf } from '../lepton/endpoint-state';
-import { lastWords } from './log-tail';
+import { failureInLog } from './log-tail';
 
-/** Why an endpoint failed: the platform's words, and the end of its own log; empty when neither says anything. */
+/** Returns why an endpoint failed, from the platform and the end of its log; empty if neither says. */
 export async function whyFailed(
   client: LeptonClient,
   deployment: Deployment | undefined,
@@ -12,7 +12,7 @@ export async function whyFailed(
   return withLog(client, deployment, { said: reason, signal });
 }
 
-/** Where an endpoint stands that has not come up, in one line, with the end of its log. */
+/** Describes the state of an endpoint that is not Ready in one line, with the end of its log. */
 export async function describeWithLog(
   client: LeptonClient,
   deployment: Deployment | undefined,
@@ -30,5 +30,5 @@ async function withLog(
   const name = deployment?.metadata.name;
   if (name === undefined) return said;
   const log = { deployment: name, createdAt: deployment?.metadata.created_at };
-  return [said, await lastWords(client, log, { said, signal })].filter((text) => text !== '').join('; ');
+  return [said, await failureInLog(client, log, { said, signal })].filter((text) => text !== '').join('; ');
 }

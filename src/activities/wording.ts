@@ -5,18 +5,18 @@ import { maskSecrets } from '../secrets/masking';
 import type { ActivityDependencies, SecretOwner } from './dependencies';
 
 /**
- * Everything an activity says goes into workflow history, logs and the Web UI: no value of the run's secrets may be in it,
- * whoever quoted it, and history is no place for a platform's essays.
+ * Texts of activities go into workflow history, logs and the Web UI, so they must not contain the run's secrets, whoever quoted
+ * them, and their length is limited.
  */
 
 /** Characters of one message. */
 export const maxMessage = 2_000;
-/** Of these, the end: it often holds the reason. */
+/** Of these, characters kept from the end, which often holds the reason. */
 const tailOfMessage = 400;
 
-/** The message, shortened in the middle where it is long; whole characters only. Pure. */
+/** Shortens a long message in the middle, never splitting a character. Pure. */
 export function boundedText(text: string, max = maxMessage): string {
-  // A text that was cut elsewhere may end in half a character, which no UTF-8 can carry.
+  // A text that was cut elsewhere may end in half a surrogate pair, which UTF-8 can't encode.
   const whole = (part: string): string => part.replace(/\p{Surrogate}/gu, '\ufffd');
   if (text.length <= max) return whole(text);
   const tail = Math.min(tailOfMessage, Math.floor(max / 4));
@@ -26,19 +26,19 @@ export function boundedText(text: string, max = maxMessage): string {
 
 const current = new AsyncLocalStorage<readonly string[]>();
 
-/** A text fit for history, with the secrets of the run whose activity this is masked. */
-export function fitWords(text: string): string {
-  // Bounded before and after: masking reads all of it, and a mask may be longer than what it covers.
+/** Masks the secrets of the current activity's run and limits the length, for use in history. */
+export function fitForHistory(text: string): string {
+  // Bounded before masking, which reads the whole text, and after, since a mask may be longer than the secret.
   return boundedText(maskSecrets(boundedText(text, maxMessage * 10), current.getStore() ?? []));
 }
 
-/** Values that must not be said in this activity. */
-export const unspeakable = (): readonly string[] => current.getStore() ?? [];
+/** Returns the values to mask in this activity. */
+export const secretsToMask = (): readonly string[] => current.getStore() ?? [];
 
 type Activity = (input: never) => Promise<unknown>;
 
-/** The same activities, whose errors and texts are fit for history. */
-export function withFitWords<T extends Readonly<Record<string, Activity>>>(
+/** Wraps the activities so that their errors and texts are masked and bounded for history. */
+export function withTextsFitForHistory<T extends Readonly<Record<string, Activity>>>(
   activities: T,
   dependencies: Pick<ActivityDependencies, 'secretsOf'>,
 ): T {
@@ -49,7 +49,7 @@ export function withFitWords<T extends Readonly<Record<string, Activity>>>(
       return current.run(secrets, async () => {
         try {
           const result = await activity(input);
-          return typeof result === 'string' ? fitWords(result) : result;
+          return typeof result === 'string' ? fitForHistory(result) : result;
         } catch (error) {
           throw fitError(error);
         }
@@ -71,7 +71,7 @@ function ownerIn(input: unknown): SecretOwner | undefined {
 /** The error's own words are replaced: its type and retry settings are the contract, and stay. */
 function fitError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof CancelledFailure) return error;
-  error.message = fitWords(error.message);
+  error.message = fitForHistory(error.message);
   // A stack repeats the message, and whatever a library put into its own.
   error.stack = `${error.name}: ${error.message}`;
   if (error.cause !== undefined) Object.defineProperty(error, 'cause', { value: undefined });

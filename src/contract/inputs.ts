@@ -14,7 +14,7 @@ export interface RunInput {
 export interface TaskInput {
   readonly run: RunHeader;
   readonly task: TaskPlan;
-  /** How many changes the run may be told of, besides those that are never left out; see workflows/news.ts. */
+  /** How many progress signals the task may send to its run, besides those that are always sent; see workflows/signal-budget.ts. */
   readonly news?: number;
 }
 

@@ -1,20 +1,20 @@
 import { ActivityCancellationType, patched, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities';
-import { ranOutUnheard } from './failures';
+import { timedOutWithoutAttempt } from './failures';
 
 /**
- * How activities are bounded, by what their caller can rely on. `summary` is the line that the Web UI shows. A missing heartbeat
- * is how a dead worker is noticed; every activity sends one every few seconds.
+ * Activity options, grouped by the guarantee their caller needs. `summary` is the line shown in the Web UI. Every activity
+ * heartbeats every few seconds, and a missed heartbeat reveals a dead worker.
  *
- * `cancellationType` is explicit everywhere: the SDK's real default is TRY_CANCEL, under which a create goes on behind
- * the back of its own compensation.
+ * `cancellationType` is always explicit: the SDK's default is TRY_CANCEL, under which a create could still be running
+ * while its own compensation runs.
  */
 const heartbeatTimeout = '15s';
 
-/** How long a change of the platform is tried, seconds. */
+/** How long a change to the platform is retried, seconds. */
 const changeSeconds = 1_800;
 
-/** Changes the platform. A cancel waits for its outcome: what it made must be known. */
+/** Changes the platform. A cancel waits for the outcome, because compensation depends on what was created. */
 export const change = (summary: string, seconds = changeSeconds): Activities =>
   proxyActivities<Activities>({
     startToCloseTimeout: '90s',
@@ -26,8 +26,8 @@ export const change = (summary: string, seconds = changeSeconds): Activities =>
   });
 
 /**
- * Looks again and again, one question per attempt, at no cost in history. It must run inside `withDeadline`: the bound here lies
- * beyond `deadlineSeconds`, and is a backstop only.
+ * Polls with one request per attempt; retries add no history events. Must run inside `withDeadline`: the timeout set here
+ * exceeds `deadlineSeconds` and is only a backstop.
  */
 export const poll = (summary: string, deadlineSeconds: number): Activities =>
   proxyActivities<Activities>({
@@ -39,7 +39,7 @@ export const poll = (summary: string, deadlineSeconds: number): Activities =>
     summary,
   });
 
-/** One question, asked once: whoever asks can do without the answer. */
+/** A single attempt, for information that the caller can do without. */
 export const ask = (summary: string, seconds = 30): Activities =>
   proxyActivities<Activities>({
     startToCloseTimeout: seconds * 1000,
@@ -50,7 +50,7 @@ export const ask = (summary: string, seconds = 30): Activities =>
     summary,
   });
 
-/** Tried again until it is done, or `seconds` are over. Called in non-cancellable scopes only. */
+/** Retries until the activity succeeds or `seconds` have passed. For non-cancellable scopes only. */
 export const insist = (summary: string, seconds: number): Activities =>
   proxyActivities<Activities>({
     startToCloseTimeout: '90s',
@@ -61,7 +61,7 @@ export const insist = (summary: string, seconds: number): Activities =>
     summary,
   });
 
-/** Long work: one attempt may take all of `seconds`, and the next goes on where it ended. */
+/** Long work: one attempt may use all of `seconds`, and the next resumes where it stopped. */
 export const haul = (summary: string, seconds: number): Activities =>
   proxyActivities<Activities>({
     startToCloseTimeout: seconds * 1000,
@@ -72,7 +72,7 @@ export const haul = (summary: string, seconds: number): Activities =>
     summary,
   });
 
-/** Nice to have, and nothing that costs money waits for it: for minutes. */
+/** Best effort with minutes to spare: nothing that costs money waits for it. */
 export const atLeisure = (summary: string): Activities =>
   proxyActivities<Activities>({
     startToCloseTimeout: '8m',
@@ -83,7 +83,7 @@ export const atLeisure = (summary: string): Activities =>
     summary,
   });
 
-/** Nice to have, but something that costs money waits for it: its own tries are few (activities/failures.ts). */
+/** Best effort while something that costs money waits: the activity limits its own retries (activities/failures.ts). */
 export const briefly = (summary: string): Activities =>
   proxyActivities<Activities>({
     startToCloseTimeout: '30s',
@@ -94,26 +94,29 @@ export const briefly = (summary: string): Activities =>
     summary,
   });
 
-/** The longest of budgets that double, seconds: a day without a worker is some fifty of them. */
-const longestRenewed = 1_800;
+/** Cap on the doubling budget, seconds: a day without a worker takes about fifty rounds. */
+const maxBudgetSeconds = 1_800;
 
 /**
- * What `run` comes to, run again with a fresh budget for as long as Temporal ends one in which nobody could act (the worker was
- * away): time in which nothing could be tried is no verdict. Budgets double up to half an hour. `budget`: seconds.
+ * Runs `run`, and repeats it with a fresh budget whenever the budget ran out while no worker could act: time in which nothing
+ * was attempted must not count as failure. The budget (seconds) doubles each round, up to half an hour.
  */
-export async function untilHeard<T>(budget: number, run: (budget: number, round: number) => Promise<T>): Promise<T> {
+export async function withFreshBudgets<T>(
+  budget: number,
+  run: (budget: number, round: number) => Promise<T>,
+): Promise<T> {
   for (let round = 1; ; round += 1) {
     try {
-      return await run(Math.min(budget * 2 ** (round - 1), Math.max(budget, longestRenewed)), round);
+      return await run(Math.min(budget * 2 ** (round - 1), Math.max(budget, maxBudgetSeconds)), round);
     } catch (error) {
       // 2026-11-28
-      if (!ranOutUnheard(error) || !patched('fresh-budget-after-absence')) throw error;
+      if (!timedOutWithoutAttempt(error) || !patched('fresh-budget-after-absence')) throw error;
     }
   }
 }
 
-/** The same of a change. */
-export const changeUntilHeard = <T>(
+/** Applies `withFreshBudgets` to a change of the platform. */
+export const changeWithFreshBudgets = <T>(
   summary: string,
   run: (activities: Activities, round: number) => Promise<T>,
-): Promise<T> => untilHeard(changeSeconds, (seconds, round) => run(change(summary, seconds), round));
+): Promise<T> => withFreshBudgets(changeSeconds, (seconds, round) => run(change(summary, seconds), round));

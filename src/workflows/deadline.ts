@@ -1,8 +1,8 @@
 import { CancellationScope, sleep } from '@temporalio/workflow';
 
 /**
- * Runs `work` for at most `seconds`; beyond that cancels it, and what `onExpiry` comes to is the outcome. A timer, never an
- * execution timeout: the workflow lives on to tear down. A cancel from outside passes through as such.
+ * Runs `work` for at most `seconds`, then cancels it and settles as `onExpiry` does. Uses a timer rather than an execution
+ * timeout so that the workflow survives to tear down. A cancel from outside is passed on unchanged.
  */
 export async function withDeadline<T>(options: {
   readonly seconds: number;
@@ -29,7 +29,7 @@ export async function withDeadline<T>(options: {
   }
 }
 
-/** Settles as `main` does, unless `guard` rejects first; whichever is left over is cancelled and awaited. */
+/** Settles as `main` does, unless `guard` rejects first. Cancels and awaits the other one. */
 export async function guardedBy<T>(main: () => Promise<T>, guard: () => Promise<never>): Promise<T> {
   const mainScope = new CancellationScope();
   const guardScope = new CancellationScope();

@@ -4,13 +4,13 @@ import type { EndpointPlan } from '../contract/plan';
 import { poll } from './activity-groups';
 import { guardedBy } from './deadline';
 
-/** Bound on the wait for the run's word, which comes when the slowest endpoint is Ready or given up: a backstop only. */
+/** Backstop on the wait for the run's signal, which arrives once the slowest endpoint is Ready or has failed. */
 const longestBarrierSeconds = 7 * 24 * 3600;
 
-/** Most waits for the run's word are short: a watch is worth its events beyond this, milliseconds. */
+/** Most waits for the run's signal are short; only a longer one justifies the history events of a watch. Milliseconds. */
 const longestQuietMs = 30_000;
 
-/** Seconds without a request after which the platform scales the endpoint to zero; `null`: it does not. Pure. */
+/** Seconds without a request after which the platform scales the endpoint to zero; `null`: never. Pure. */
 export function noTrafficSecondsOf(endpoint: EndpointPlan): number | null {
   if (endpoint.kind !== 'dedicated') return null;
   const scaler = endpoint.spec.body['auto_scaler'] as { scale_down?: { no_traffic_timeout?: number } } | undefined;
@@ -18,7 +18,7 @@ export function noTrafficSecondsOf(endpoint: EndpointPlan): number | null {
   return seconds > 0 ? seconds : null;
 }
 
-/** Fails when the task's endpoint dies, or stays away for as long as it had to get Ready; else goes on until it is cancelled. */
+/** Rejects when the task's endpoint fails, or is not Ready for `endpointReadySeconds`; otherwise runs until it is cancelled. */
 export async function watchEndpoint(
   { run, task }: TaskInput,
   { seconds, during }: { readonly seconds: number; readonly during: string },
@@ -35,7 +35,7 @@ export async function watchEndpoint(
   });
 }
 
-/** Waits until `open`. An endpoint that waits long for its siblings is looked after: it may die, or fall asleep. */
+/** Waits until `open` holds. Watches an endpoint that waits long for its siblings: it may fail or be scaled to zero. */
 export async function awaitOpen(input: TaskInput, open: () => boolean): Promise<void> {
   if (input.task.endpointName === null) return condition(open);
   const sleepy = noTrafficSecondsOf(input.run.endpoint) ?? Infinity;

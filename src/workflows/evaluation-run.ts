@@ -21,21 +21,21 @@ import { startJob } from '../contract/messages';
 import type { TaskPlan } from '../contract/plan';
 import type { LeftResource, RunSnapshot, TaskError, TaskSnapshot } from '../contract/state';
 import { outcomeOf, verdictOf } from '../contract/verdict';
-import { insist, untilHeard } from './activity-groups';
+import { insist, withFreshBudgets } from './activity-groups';
 import { evaluationTask } from './evaluation-task';
 import { plainWords } from '../contract/details';
 import { describeError, snapshotOf } from './failures';
 import { cut, fitRun, leftText } from './fitting';
 import { guardRun, whyInterrupted, type Interruption } from './guards';
-import { newsOfTask } from './signal-budget';
+import { signalsPerTask } from './signal-budget';
 import { RunProgress } from './run-progress';
 import { StartWindow } from './start-window';
 import { endSpan, now } from './task-progress';
 import { TaskTeardown, type WoundUp } from './task-teardown';
 
 /**
- * A run: one task workflow per task, the Ready barrier, the verdict. Completed means that every task succeeded; Cancelled:
- * cancelled, and nothing left; Failed: the type says why, and the details hold the snapshot.
+ * Workflow of a run: one child workflow per task, the Ready barrier, the verdict. Completes if every task succeeded; is
+ * Cancelled if it was cancelled and left nothing behind; otherwise fails with a type that says why and the snapshot in its details.
  */
 export async function evaluationRun(input: RunInput): Promise<RunSnapshot> {
   const run = new EvaluationRun(input, new RunProgress(input));
@@ -45,7 +45,7 @@ export async function evaluationRun(input: RunInput): Promise<RunSnapshot> {
   try {
     await run.evaluate();
   } catch (error) {
-    // Cancels are told by their reason, not by who threw: a task may swallow one, a barrier may throw for another.
+    // The root scope, not the error, says whether the run was cancelled: a task may swallow a cancel, and a barrier may throw its own.
     if (!isCancellation(error)) fault = error;
   }
   return CancellationScope.nonCancellable(() => run.conclude({ cancelled: root.consideredCancelled, fault }));
@@ -57,7 +57,7 @@ class EvaluationRun {
   private readonly tasks: readonly TaskPlan[];
   private readonly scope = new CancellationScope();
   private readonly starts: StartWindow;
-  private readonly news: number;
+  private readonly signalsPerTask: number;
   private interruption: Interruption | undefined;
 
   constructor(
@@ -68,10 +68,10 @@ class EvaluationRun {
     this.tasks = tasks;
     this.header = header;
     this.starts = new StartWindow(header, tasks);
-    this.news = newsOfTask({ tasks: tasks.length, isCounted: Boolean(header.budget) });
+    this.signalsPerTask = signalsPerTask({ tasks: tasks.length, isCounted: Boolean(header.budget) });
   }
 
-  /** Ends when every task has ended, by itself or by a cancel. */
+  /** Resolves when every task has ended, on its own or cancelled. */
   async evaluate(): Promise<void> {
     const guards = new CancellationScope();
     const tasks = () => this.progress.snapshot.tasks;
@@ -88,22 +88,22 @@ class EvaluationRun {
     }
   }
 
-  /** Records the run and closes it with its verdict. Called in a non-cancellable scope. */
+  /** Records the run and returns or throws its verdict. Must be called in a non-cancellable scope. */
   async conclude({ cancelled, fault }: { readonly cancelled: boolean; readonly fault: unknown }): Promise<RunSnapshot> {
     this.endUnstarted();
     await this.removeRunStorage();
     const outcome = outcomeOf(this.progress.snapshot.tasks, { cancelled });
     this.progress.conclude(outcome);
-    // Judged as a whole: what history takes of a large run may be less.
+    // The verdict needs the full snapshot; the one stored in history may be shortened.
     const whole = this.progress.snapshot;
     const verdict = verdictOf(outcome, whole);
     const snapshot = fitRun(whole);
     try {
-      await untilHeard(120, (seconds) =>
+      await withFreshBudgets(120, (seconds) =>
         insist('write run.json', seconds).recordRun({ run: withoutEndpoint(this.header), snapshot, outcome: verdict }),
       );
     } catch {
-      // The record is for people; every result is home already, and history has the verdict.
+      // The record is informational: results are already fetched, and history holds the verdict.
     }
     switch (verdict) {
       case 'succeeded':
@@ -145,7 +145,7 @@ class EvaluationRun {
     this.scope.cancel();
   }
 
-  /** `all_ready` goes in waves of `max_parallel_endpoints`, each with its own barrier; `as_ready` keeps the window full. */
+  /** `all_ready` runs waves of `max_parallel_endpoints` tasks, each with its own barrier; `as_ready` keeps that many running. */
   private async runTasks(): Promise<void> {
     const width = this.header.maxParallelEndpoints ?? this.tasks.length;
     this.progress.enter('deploying');
@@ -175,7 +175,7 @@ class EvaluationRun {
     await settleAll(Array.from({ length: Math.min(width, queue.length) }, lane));
   }
 
-  /** Runs one task to its end, whatever that is. */
+  /** Runs one task to its end. Never rejects on a failed task. */
   private async runTask(task: TaskPlan, mayStart: () => boolean): Promise<void> {
     try {
       const last = await this.runChild(task, mayStart);
@@ -206,7 +206,7 @@ class EvaluationRun {
         return await this.starts.during(() =>
           startChild(evaluationTask, {
             workflowId,
-            args: [{ run: this.header, task, news: this.news }],
+            args: [{ run: this.header, task, news: this.signalsPerTask }],
             parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
             cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
             staticSummary: plainWords(`Task ${task.index}: ${task.name}`),
@@ -222,7 +222,7 @@ class EvaluationRun {
     }
   }
 
-  /** Tells the task to submit its job once `open` holds. The scope returned ends the wait. */
+  /** Signals the task to submit its job once `open` holds. Cancelling the returned scope ends the wait. */
   private openWhen(child: ChildWorkflowHandle<typeof evaluationTask>, open: () => boolean): CancellationScope {
     const scope = new CancellationScope();
     void scope
@@ -235,7 +235,7 @@ class EvaluationRun {
     return scope;
   }
 
-  /** Takes over what a task that did not succeed has to say; for one that died without a word, tears down in its place. */
+  /** Records the final snapshot of a task that did not succeed; tears down for one that ended without reporting. */
   private async account(task: TaskPlan, error: unknown): Promise<void> {
     const { index } = task;
     this.progress.account(index);
@@ -256,11 +256,11 @@ class EvaluationRun {
   private usageWithout(index: number, left: readonly LeftResource[]): Pick<TaskSnapshot, 'usage'> {
     const { usage } = this.progress.task(index);
     if (!usage) return {};
-    const gone = (['endpoint', 'job'] as const).filter((what) => !left.some(({ kind }) => kind === what));
-    return { usage: gone.reduce(endSpan, usage) };
+    const removed = (['endpoint', 'job'] as const).filter((what) => !left.some(({ kind }) => kind === what));
+    return { usage: removed.reduce(endSpan, usage) };
   }
 
-  /** A task workflow was terminated, or could not be started: its names are known, so the run removes what it made. */
+  /** Removes the resources, by their known names, of a task workflow that was terminated or could not be started. */
   private async tearDownFor(task: TaskPlan): Promise<WoundUp> {
     const stand = new TaskTeardown({ run: this.header, task });
     if (task.endpointName !== null) stand.coverEndpoint(task.endpointName);
@@ -268,7 +268,7 @@ class EvaluationRun {
     return stand.windUp();
   }
 
-  /** Tasks that never began, and why the cancelled ones were. */
+  /** Ends the tasks that never started, and records why tasks were cancelled. */
   private endUnstarted(): void {
     const error = this.interruption?.kind === 'sibling' ? this.abortedBy(this.interruption.index) : null;
     for (const task of this.progress.snapshot.tasks) {
@@ -286,7 +286,7 @@ class EvaluationRun {
     };
   }
 
-  /** The tasks' folders are gone by now: their parent goes too, unless one of them was kept. */
+  /** Removes the run's storage folder once its task folders are removed, unless one of them was kept. */
   private async removeRunStorage(): Promise<void> {
     const { left, kept, tasks } = this.progress.snapshot;
     const clear = kept.length === 0 && !left.some(({ kind }) => kind === 'storage');
@@ -297,7 +297,7 @@ class EvaluationRun {
       const owner = { platform, invocation, index: 0 };
       const folders = { folder: null, mustLack: 'task folders' } as const;
       const job = { name: first.jobName, spec: first.job };
-      await untilHeard(limits.teardownSeconds, (seconds) =>
+      await withFreshBudgets(limits.teardownSeconds, (seconds) =>
         insist('remove storage of the run', seconds).removeStorage({ ...owner, storage, ...folders, job }),
       );
     } catch (error) {
@@ -306,9 +306,9 @@ class EvaluationRun {
   }
 }
 
-/** Has the task of a run that was reset end, and gives it time to: longer with every try, half a minute at most. */
+/** Cancels the earlier task of a reset run and waits for it to end: longer on each try, up to 30 seconds. */
 async function endOf(workflowId: string, tries: number): Promise<void> {
-  // It may have ended just now.
+  // It may have just ended.
   if (tries === 1)
     await getExternalWorkflowHandle(workflowId)
       .cancel()
@@ -316,7 +316,7 @@ async function endOf(workflowId: string, tries: number): Promise<void> {
   await sleep(Math.min(1_000 * 2 ** tries, 30_000), { summary: `wait for the end of the earlier ${workflowId}` });
 }
 
-/** Which tasks did not succeed, and why, as far as a failure's message goes. */
+/** Failure message listing the tasks that did not succeed: the first ten, with their errors shortened. */
 function failedText(tasks: readonly TaskSnapshot[]): string {
   const bad = tasks.filter(({ outcome }) => outcome !== 'succeeded');
   const shown = bad
@@ -328,7 +328,7 @@ function failedText(tasks: readonly TaskSnapshot[]): string {
   return `${bad.length} of ${tasks.length} tasks did not succeed: ${shown.join('; ')}${more}`;
 }
 
-/** The largest part of a plan is none of the record's. */
+/** Drops the endpoint, the largest part of a plan, which the record doesn't need. */
 function withoutEndpoint(header: RunHeader): Omit<RunHeader, 'endpoint'> {
   return Object.fromEntries(Object.entries(header).filter(([key]) => key !== 'endpoint')) as unknown as RunHeader;
 }
@@ -337,7 +337,7 @@ function failed(type: string, message: string, snapshot: RunSnapshot): Applicati
   return ApplicationFailure.create({ type, message, details: [snapshot], nonRetryable: true });
 }
 
-/** Waits for all to settle before the first rejection is passed on: nothing may still be under way behind a compensation. */
+/** Waits for all to settle, then rethrows the first rejection: nothing may still be running during compensation. */
 async function settleAll(running: readonly Promise<void>[]): Promise<void> {
   const results = await Promise.allSettled(running);
   const rejected = results.find((result): result is PromiseRejectedResult => result.status === 'rejected');

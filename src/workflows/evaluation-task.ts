@@ -18,8 +18,8 @@ import { bringUpEndpoint, runJob, type Evaluation } from './task-steps';
 import { TaskTeardown, type WoundUp } from './task-teardown';
 
 /**
- * One task: its own endpoint, its job, its results, and the removal of all it made, on every way out. Returns the
- * snapshot of a task that succeeded; fails with `TaskFailed` or `TeardownIncomplete`, whose details hold it.
+ * Workflow of one task: creates its endpoint, runs its job, fetches the results, and removes everything it created however it
+ * ends. Returns the snapshot if the task succeeded; else fails with `TaskFailed` or `TeardownIncomplete`, with the snapshot in the details.
  */
 export async function evaluationTask(input: TaskInput): Promise<TaskSnapshot> {
   const progress = new TaskProgress(input);
@@ -52,7 +52,7 @@ async function evaluate(evaluation: Evaluation, barrier: { readonly open: () => 
   await runJob(evaluation, modelUrl);
 }
 
-/** Folds what came home into the task's last snapshot: a completed job without results has not succeeded. */
+/** Merges the outcome of teardown into the final snapshot. A job that completed without results makes the task fail. */
 function settle(input: TaskInput, snapshot: TaskSnapshot, verdict: Verdict, woundUp: WoundUp): Partial<TaskSnapshot> {
   const { results, left, kept } = woundUp;
   const outputDir = snapshot.job === null ? null : `${input.run.outputDir}/${input.task.folder}`;

@@ -7,9 +7,9 @@ export interface Verdict {
   readonly error: TaskError | null;
 }
 
-/** What a task's error means. Matches types, never texts. `cancelled`: the task was asked to end. */
+/** Maps a task's error to its verdict, by type and never by text. `cancelled`: a cancel of the task was requested. */
 export function judge(error: unknown, { cancelled }: { readonly cancelled: boolean }): Verdict {
-  // A step under way when the cancel came may end with a failure that would have been tried again: the cancel ended it.
+  // A retryable failure after a cancel request ended the step only because the cancel stopped its retries.
   if (isCancellation(error) || (cancelled && wouldBeRetried(error))) return { outcome: 'cancelled', error: null };
   return { outcome: 'failed', error: describeError(error) };
 }
@@ -20,7 +20,7 @@ const wouldBeRetried = (error: unknown): boolean =>
 const isApplicationFailure = (candidate: unknown): candidate is ApplicationFailure =>
   candidate instanceof ApplicationFailure;
 
-/** Type and message of the innermost failure that has something to say. */
+/** Returns the type and message of the application failure or timeout in the cause chain, else of the root cause. */
 export function describeError(error: unknown): TaskError {
   const application = find(error, isApplicationFailure);
   if (application) return { type: application.type ?? 'Error', message: application.message };
@@ -35,7 +35,7 @@ export function describeError(error: unknown): TaskError {
   return { type: error instanceof Error ? error.name : 'Error', message: rootMessage(error) };
 }
 
-/** Whether a create that ended so can have left something behind: only a refusal says that it has not. */
+/** Whether a create that failed with `error` may still have created something: only a refusal rules that out. */
 export function mayHaveCreated(error: unknown): boolean {
   const { type } = describeError(error);
   return (
@@ -46,20 +46,20 @@ export function mayHaveCreated(error: unknown): boolean {
   );
 }
 
-/** Whether an earlier attempt of the step that was refused in the end had no answer: it may have been carried out. */
-export function lostBefore(error: unknown): boolean {
+/** Whether an earlier attempt of a step that was finally refused got no answer, and so may have taken effect. */
+export function hadUnansweredAttempt(error: unknown): boolean {
   const details = find(error, isApplicationFailure)?.details?.[0] as { lost?: boolean; attempt?: number } | undefined;
-  // Older builds counted attempts.
+  // Older builds recorded the attempt count only.
   return details?.lost ?? (details?.attempt ?? 1) > 1;
 }
 
-/** Temporal ended the activity when its time was over, and no attempt could say before what stood in the way: nobody could act. */
-export function ranOutUnheard(error: unknown): boolean {
+/** Whether Temporal timed the activity out before any attempt could report a failure of its own: no worker could act. */
+export function timedOutWithoutAttempt(error: unknown): boolean {
   const activity = find(error, (candidate): candidate is ActivityFailure => candidate instanceof ActivityFailure);
   return activity?.retryState === 'TIMEOUT';
 }
 
-/** Failures that say nothing of what was looked at: the question did not get through. */
+/** Failures to get an answer, which say nothing about the state of the resource. */
 const unseen: readonly string[] = [
   failureTypes.platformUnavailable,
   failureTypes.credentialsRefused,
@@ -69,20 +69,20 @@ const unseen: readonly string[] = [
   failureTypes.notReady,
 ];
 
-/** Whether a look has seen how what it looked at ended. */
-export function isSeen(error: unknown): boolean {
+/** Whether the failure reports how the resource itself ended, rather than a failure to ask. */
+export function isConclusive(error: unknown): boolean {
   const failure = find(error, isApplicationFailure);
   return failure?.nonRetryable === true && !unseen.includes(failure.type ?? '');
 }
 
-/** The text of the innermost cause. */
+/** Returns the message of the innermost cause. */
 function rootMessage(error: unknown): string {
   let current: unknown = error;
   while (current instanceof Error && current.cause instanceof Error) current = current.cause;
   return current instanceof Error ? current.message : String(current);
 }
 
-/** The snapshot that a failed task workflow attached to its failure. */
+/** Returns the snapshot that a failed task workflow attached to its failure. */
 export function snapshotOf(error: unknown): TaskSnapshot | undefined {
   const failure = find(
     error,

@@ -1,13 +1,13 @@
 import type { LeftResource, RunSnapshot, TaskSnapshot } from '../contract/state';
 
-/** A run's snapshot travels as one payload, of which Temporal takes 2 MiB: what is too long for that is shortened. Pure. */
+/** Shortens a run's snapshot to fit one payload, which Temporal limits to 2 MiB. Pure. */
 
-/** Bytes of JSON, with room for what goes with it. */
+/** Limit on the snapshot's JSON, bytes; leaves room for the rest of the payload. */
 export const maxSnapshotBytes = 1_500_000;
 
 /**
- * What is kept of each task, tried in turn: texts in characters, scores by number, where it is to be found. All of it is in the
- * results at home; outcomes are never left out.
+ * How much of each task is kept, tried in order: number of metrics, characters per text, and whether URL and folder stay. The
+ * local results hold everything; outcomes are never dropped.
  */
 const levels = [
   { metrics: 100, text: 500, places: true },
@@ -20,7 +20,7 @@ const levels = [
 
 type Level = (typeof levels)[number];
 
-/** The snapshot itself where it fits, else the longest version that does. */
+/** Returns the snapshot unchanged if it fits, else the longest version that does. */
 export function fitRun(snapshot: RunSnapshot, maxBytes = maxSnapshotBytes): RunSnapshot {
   if (jsonBytes(snapshot) <= maxBytes) return snapshot;
   for (const level of levels) {
@@ -32,7 +32,7 @@ export function fitRun(snapshot: RunSnapshot, maxBytes = maxSnapshotBytes): RunS
 
 function shortened(run: RunSnapshot, level: Level): RunSnapshot {
   const tasks = run.tasks.map((task) => shortenTask(task, level));
-  // The run's lists are those of its tasks, and what is its own.
+  // The run's lists also hold entries that belong to no task.
   const left = run.left.map((resource) => ({ ...resource, reason: cut(resource.reason, level.text) }));
   const kept = run.kept.map((storage) => ({ ...storage, reason: cut(storage.reason, level.text) }));
   return { ...run, tasks, left, kept };
@@ -51,14 +51,14 @@ function shortenTask(task: TaskSnapshot, { metrics, text, places }: Level): Task
   };
 }
 
-/** How many there are in all is never left out: a reader must know that these are not all. */
+/** Keeps the first metrics and their total number, so that a reader knows that some are missing. */
 function firstMetrics(task: TaskSnapshot, count: number): Pick<TaskSnapshot, 'metrics' | 'metricsTotal'> {
   const entries = Object.entries(task.metrics);
   if (entries.length <= count) return { metrics: task.metrics };
   return { metrics: Object.fromEntries(entries.slice(0, count)), metricsTotal: task.metricsTotal ?? entries.length };
 }
 
-/** What is left behind, in words for a failure: the first ones with their reasons. */
+/** Describes the first 20 resources left behind, with reasons, for a failure message. */
 export function leftText(left: readonly LeftResource[]): string {
   const shown = left.slice(0, 20).map(({ kind, name, reason }) => `${kind} ${name} (${cut(reason, 300)})`);
   return `${shown.join('; ')}${left.length > shown.length ? ` and ${left.length - shown.length} more` : ''}`;
@@ -67,7 +67,7 @@ export function leftText(left: readonly LeftResource[]): string {
 export const cut = (text: string, characters: number): string =>
   text.length <= characters ? text : `${text.slice(0, characters - 1)}…`;
 
-/** UTF-8 bytes of the value's JSON; the sandbox has no Buffer. */
+/** Returns the UTF-8 size of the value's JSON, bytes; the workflow sandbox has no Buffer. */
 export function jsonBytes(value: unknown): number {
   const text = JSON.stringify(value);
   let bytes = text.length;

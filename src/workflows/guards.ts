@@ -5,34 +5,34 @@ import type { RunHeader } from '../contract/inputs';
 import type { BudgetPlan } from '../contract/plan';
 import type { TaskError, TaskSnapshot } from '../contract/state';
 
-/** Why the run itself, not its user, cancelled its tasks. */
+/** Why the run itself, rather than its user, cancelled its tasks. */
 export type Interruption =
   | { readonly kind: 'deadline'; readonly seconds: number }
   | { readonly kind: 'budget'; readonly budget: BudgetPlan }
   | { readonly kind: 'sibling'; readonly index: number }
-  /** A guard itself failed: without it, nobody looks after the bounds. */
+  /** A guard failed, so the limits can no longer be enforced. */
   | { readonly kind: 'fault'; readonly error: TaskError };
 
-export interface Guarded {
+export interface GuardedRun {
   readonly header: RunHeader;
   readonly tasks: () => readonly TaskSnapshot[];
   readonly interrupt: (reason: Interruption) => void;
 }
 
-/** Watches over the run's bounds in time and money; cancelled by whoever runs it when the run is over. */
-export async function guardRun(run: Guarded): Promise<void> {
+/** Enforces the run's limits on time and cost. The caller cancels it when the run is over. */
+export async function guardRun(run: GuardedRun): Promise<void> {
   await Promise.all([guardTime(run), guardBudget(run)]);
 }
 
-async function guardTime({ header, interrupt }: Guarded): Promise<void> {
+async function guardTime({ header, interrupt }: GuardedRun): Promise<void> {
   const seconds = header.limits.runSeconds;
   if (seconds === null) return;
   await sleep(seconds * 1000, { summary: 'execution.max_run_time' });
   interrupt({ kind: 'deadline', seconds });
 }
 
-/** Sleeps until the money is spent at the present rate; thinks again whenever the rate changes. */
-async function guardBudget({ header, tasks, interrupt }: Guarded): Promise<void> {
+/** Sleeps until the budget would be spent at the current rate; recalculates when the rate changes. */
+async function guardBudget({ header, tasks, interrupt }: GuardedRun): Promise<void> {
   const budget = header.budget ?? null;
   if (budget === null) return;
   for (;;) {
@@ -44,7 +44,7 @@ async function guardBudget({ header, tasks, interrupt }: Guarded): Promise<void>
   }
 }
 
-/** The run's own failure after an interruption; `undefined` where the tasks' outcomes say it all. */
+/** Returns the run's own failure after an interruption; `undefined` where the tasks' outcomes explain it. */
 export function whyInterrupted(reason: Interruption, tasks: readonly TaskSnapshot[]): TaskError | undefined {
   switch (reason.kind) {
     case 'deadline': {
@@ -61,7 +61,7 @@ export function whyInterrupted(reason: Interruption, tasks: readonly TaskSnapsho
       return undefined;
     case 'fault': {
       const { type, message } = reason.error;
-      return { type, message: `the run's bounds could not be watched over, so it was torn down: ${message}` };
+      return { type, message: `the run's limits could not be enforced, so it was torn down: ${message}` };
     }
   }
 }

@@ -1,4 +1,4 @@
-/** What the worker registers. */
+/** The workflows that the worker registers. */
 export { evaluationRun } from './evaluation-run';
 export { evaluationTask } from './evaluation-task';
 export { sweepPlatform } from './sweep';

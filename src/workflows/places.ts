@@ -11,12 +11,12 @@ import type { RunInput, TaskInput } from '../contract/inputs';
 import type { LaunchingHome } from '../contract/plan';
 
 /**
- * Where an activity can be done. `anywhere`: by any worker of the run's task queue. `files`: only where the run was
- * started, as it writes to that machine's disk. `secrets`: likewise, if the run refers to variables of that machine.
+ * Where an activity may run. `anywhere`: on any worker of the run's task queue. `files`: only on the machine that started the
+ * run, because it writes to that disk. `secrets`: likewise, but only if the run refers to environment variables of that machine.
  */
 type Place = 'anywhere' | 'files' | 'secrets';
 
-/** Every activity has its entry, so that a new one can't end up on a disk by accident. */
+/** Lists every activity, so that a new one can't write to the wrong machine's disk by omission. */
 const places: Readonly<Record<keyof Activities, Place>> = {
   createEndpoint: 'secrets',
   awaitEndpointReady: 'secrets',
@@ -31,7 +31,7 @@ const places: Readonly<Record<keyof Activities, Place>> = {
   saveJobLog: 'files',
   fetchResults: 'files',
   recordRun: 'files',
-  // What ends costs must not wait for a machine that may be asleep.
+  // Activities that end costs must not depend on a machine that may be asleep.
   stopJob: 'anywhere',
   removeJob: 'anywhere',
   removeEndpoint: 'anywhere',
@@ -39,7 +39,7 @@ const places: Readonly<Record<keyof Activities, Place>> = {
   sweepPlatform: 'anywhere',
 };
 
-/** The task queue of an activity; `undefined`: the workflow's own. Pure. */
+/** Returns the task queue of an activity; `undefined`: the workflow's own. Pure. */
 export function queueFor(activity: string, home: LaunchingHome | undefined): string | undefined {
   const place = home && places[activity as keyof Activities];
   switch (place) {
@@ -53,7 +53,7 @@ export function queueFor(activity: string, home: LaunchingHome | undefined): str
   }
 }
 
-/** Sends each activity of a run or task to where it can be done. The queue is no part of what a replay compares. */
+/** Routes each activity of a run or task to a queue where it may run. Replay does not compare task queues. */
 class Routing implements WorkflowInboundCallsInterceptor, WorkflowOutboundCallsInterceptor {
   private home: LaunchingHome | undefined;
 
@@ -77,7 +77,7 @@ class Routing implements WorkflowInboundCallsInterceptor, WorkflowOutboundCallsI
 const homeIn = (input: Partial<RunInput & TaskInput> | undefined): LaunchingHome | undefined =>
   (input?.plan ?? input?.run)?.home;
 
-/** What the bundle registers: see `workflowInterceptorModules` where it is made. */
+/** Entry point of `workflowInterceptorModules` in the workflow bundle. */
 export function interceptors(): WorkflowInterceptors {
   const routing = new Routing();
   return { inbound: [routing], outbound: [routing] };

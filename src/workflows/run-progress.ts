@@ -18,7 +18,7 @@ import { now } from './task-progress';
 const evalPhase = defineSearchAttributeKey('EvalPhase', 'KEYWORD');
 const evalOutcome = defineSearchAttributeKey('EvalOutcome', 'KEYWORD');
 
-/** The run's one snapshot, fed by its tasks' signals: answers the query and shows in the Web UI. */
+/** Holds the run's snapshot, updated by its tasks' signals; answers the status query and appears in the Web UI. */
 export class RunProgress {
   private current: RunSnapshot;
   private readonly ready = new Set<number>();
@@ -30,13 +30,13 @@ export class RunProgress {
     this.searchable = searchAttributes;
     this.current = startingRun(plan, now());
     setHandler(runStatus, () => fitRun(this.current));
-    // Anybody can send a signal by hand, with anything in it or nothing: what is no snapshot is ignored.
+    // Signals can be sent by hand with any payload or none: anything but a snapshot is ignored.
     setHandler(taskChanged, (snapshot?: unknown) => {
-      if (this.isNews(snapshot)) this.put(snapshot);
+      if (this.isFreshSnapshot(snapshot)) this.put(snapshot);
     });
     setHandler(endpointReady, (ready?: { snapshot?: unknown }) => {
       const snapshot = ready?.snapshot;
-      if (!this.isNews(snapshot)) return;
+      if (!this.isFreshSnapshot(snapshot)) return;
       this.ready.add(snapshot.index);
       this.put(snapshot);
     });
@@ -53,12 +53,12 @@ export class RunProgress {
     return found;
   }
 
-  /** The task's last words are in: what a signal under way says is older. */
+  /** Marks the task's final snapshot as received: signals that arrive later are older. */
   account(index: number): void {
     this.accounted.add(index);
   }
 
-  private isNews(snapshot: unknown): snapshot is TaskSnapshot {
+  private isFreshSnapshot(snapshot: unknown): snapshot is TaskSnapshot {
     const { index, phase } = (snapshot ?? {}) as Partial<TaskSnapshot>;
     if (typeof index !== 'number' || typeof phase !== 'string' || !this.current.tasks[index]) return false;
     // 2026-11-28
@@ -85,19 +85,19 @@ export class RunProgress {
     this.put({ ...this.task(index), ...change });
   }
 
-  /** Something of the run's own, not of a task, is left behind. */
+  /** Records a leftover resource that belongs to the run rather than to a task. */
   leave(resource: LeftResource): void {
     this.current = { ...this.current, left: [...this.current.left, resource] };
     this.show();
   }
 
-  /** All that is still to come is removal. Not taken back when a barrier opens meanwhile. */
+  /** Enters the teardown phase, which a barrier that opens later does not revert. */
   tearDown(): void {
     // 2026-11-28
     if (this.current.phase !== 'done' && patched('tearing-down-phase')) this.enter('tearing down');
   }
 
-  /** The end. */
+  /** Sets the run's outcome and enters the last phase. */
   conclude(outcome: TaskOutcome): void {
     this.current = { ...this.current, outcome };
     this.enter('done', verdictOf(outcome, this.current));
@@ -114,7 +114,7 @@ export class RunProgress {
     ]);
   }
 
-  /** Once for all that comes at the same time: of many tasks, the table costs more than the news. */
+  /** Renders once per batch of changes: with many tasks, rendering the table costs more than the changes. */
   private show(): void {
     if (this.isShowing) return;
     this.isShowing = true;

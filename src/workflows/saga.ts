@@ -2,22 +2,22 @@ import { CancellationScope } from '@temporalio/workflow';
 import type { LeftResource } from '../contract/state';
 import { describeError } from './failures';
 
-/** `type` of the failure that ended its compensation. */
+/** A resource whose compensation failed; `type` is that failure's type. */
 export interface Unfinished extends LeftResource {
   readonly type: string;
 }
 
-/** Undoes one step. Runs at most once, whoever asks for it. */
+/** Undoes one step. Runs at most once, however often it is requested. */
 export interface Compensation {
-  /** Starts it now, or joins the run under way. Never rejects: what could not be undone is in `saga.left`. */
+  /** Starts the compensation, or joins it if already running. Never rejects: what could not be undone is in `saga.left`. */
   run(): Promise<void>;
-  /** Gives it up: the resource is kept on purpose. */
+  /** Discards the compensation: the resource is kept on purpose, or was never created. */
   drop(): void;
 }
 
 /**
- * Compensations of one workflow. Each is added BEFORE its step, whose outcome may stay unknown; all run in a
- * non-cancellable scope; one that fails never stops the others.
+ * The compensations of one workflow. Each is added BEFORE its step, because the step's outcome may stay unknown. All run in
+ * a non-cancellable scope, and one that fails does not stop the others.
  */
 export class Saga {
   private readonly compensations: Compensation[] = [];
@@ -35,12 +35,12 @@ export class Saga {
     return compensation;
   }
 
-  /** Runs what has not run yet, newest first, and waits for all. */
+  /** Runs the compensations that have not run yet, newest first, and waits for all. */
   async compensate(): Promise<void> {
     for (const compensation of [...this.compensations].reverse()) await compensation.run();
   }
 
-  /** What is still there although its compensation ran. */
+  /** Resources whose compensation ran and failed. */
   get left(): readonly Unfinished[] {
     return this.unfinished;
   }

@@ -1,43 +1,42 @@
 /**
- * How much of its tasks' courses a run hears. Each signal costs the run's history four events (itself, and the workflow
- * task that it causes), of which Temporal takes 51,200, and it takes 10,000 signals: a run beyond that is ended by the
- * server. Pure.
+ * Limits the progress signals that tasks send to their run. Each signal adds four events to the run's history (its own and
+ * those of the workflow task it triggers). Temporal terminates a run beyond 51,200 events or 10,000 signals. Pure.
  */
 
-/** Of a run's events and signals, what its tasks share; the rest is for a course that was not foreseen. */
+/** The part of a run's events and signals that its tasks share; the rest is reserve. */
 const shared = { events: 40_000, signals: 8_000 } as const;
 const eventsOfSignal = 4;
-/** Of each task, measured: its start (5), Ready (4), the start of its job (5), its end (4), and some for restarts. */
+/** Measured events per task: start (5), Ready (4), job start (5), end (4), and some for restarts. */
 const eventsOfTask = 22;
-/** With a budget: three more signals that change what the run costs, and a timer thought of anew each time. */
+/** Further events per task with a budget: three signals that change the run's cost rate, each of which resets a timer. */
 const eventsOfCosts = 20;
-/** What a small run hears of each task. */
+/** Signals per task in a small run. */
 const most = 60;
 
-/** Kept for phases: a task waits long, and its messages would use up all that the run may hear. */
-export const newsForPhases = 7;
+/** Signals reserved for phase changes, so that the messages of a long wait can't use them up. */
+export const signalsForPhases = 7;
 
-/** What a task has said, when it wonders whether to say more. Milliseconds since the epoch. */
-export interface Said {
-  /** Changes told so far, and how many may be. */
-  readonly told: number;
-  readonly news: number;
+/** The progress signals that a task has sent so far. Times in milliseconds since the epoch. */
+export interface SignalUsage {
+  readonly sent: number;
+  /** How many may be sent in all. */
+  readonly allowed: number;
   readonly startedAt: number;
-  /** When a message alone was told last. */
-  readonly notedAt: number;
+  /** When the last signal for a message alone was sent. */
+  readonly lastMessageAt: number;
 }
 
 /**
- * Whether the run is told of a message alone: while there were few, then ever more rarely (the next phase tells it anyway),
- * so that days of changing messages don't fill its history.
+ * Whether a new message alone is signalled to the run: always at first, then ever more rarely, so that days of changing
+ * messages don't fill its history. The next phase change carries the message anyway.
  */
-export function isWorthTelling({ told, news, startedAt, notedAt }: Said, nowMs: number): boolean {
-  if (told >= news - newsForPhases) return false;
-  return told < news / 3 || nowMs - notedAt > (nowMs - startedAt) / 4;
+export function shouldSignalMessage({ sent, allowed, startedAt, lastMessageAt }: SignalUsage, nowMs: number): boolean {
+  if (sent >= allowed - signalsForPhases) return false;
+  return sent < allowed / 3 || nowMs - lastMessageAt > (nowMs - startedAt) / 4;
 }
 
-/** How many changes each task may tell its run of, besides those that are never left out. */
-export function newsOfTask({ tasks, isCounted }: { readonly tasks: number; readonly isCounted: boolean }): number {
+/** Returns how many progress signals each task may send, besides those that are always sent. */
+export function signalsPerTask({ tasks, isCounted }: { readonly tasks: number; readonly isCounted: boolean }): number {
   const spent = eventsOfTask + (isCounted ? eventsOfCosts : 0);
   const signals = 1 + (isCounted ? 3 : 0);
   const byEvents = Math.floor((shared.events / tasks - spent) / eventsOfSignal);

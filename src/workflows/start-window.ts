@@ -2,10 +2,10 @@ import { condition } from '@temporalio/workflow';
 import type { RunHeader } from '../contract/inputs';
 import type { TaskPlan } from '../contract/plan';
 
-/** Bytes of children's inputs in one workflow task: a completion beyond gRPC's 4 MiB would be refused again and again. */
+/** Bytes of child inputs per workflow task: a completion over gRPC's 4 MiB limit would be rejected on every retry. */
 const maxBytesAtOnce = 1_000_000;
 
-/** Starts children in so small groups that each group's inputs fit into one completion; the next begins when they are started. */
+/** Limits how many children start at once, so that their inputs fit into one workflow task completion. */
 export class StartWindow {
   private readonly width: number;
   private starting = 0;
@@ -16,7 +16,7 @@ export class StartWindow {
   }
 
   async during<T>(start: () => Promise<T>): Promise<T> {
-    // All waiters wake at once: each looks again.
+    // All waiters wake at once, so each checks again.
     while (this.starting >= this.width) await condition(() => this.starting < this.width);
     this.starting += 1;
     try {

@@ -3,14 +3,14 @@ import type { PlatformRef } from '../contract/plan';
 import { haul } from './activity-groups';
 import { cell } from '../contract/details';
 
-/** Bound on one sweep, below the schedule's interval: results of terminated runs may have to come home; the next goes on. */
+/** Time limit of one sweep, seconds; below the schedule's interval. Fetching results of terminated runs may take longer: the next sweep continues. */
 const sweepSeconds = 540;
 
-/** One sweep of one platform, started by a schedule (overlap SKIP): what outlived its task goes. */
+/** Workflow of one sweep of one platform: removes resources that outlived their task. Started by a schedule (overlap SKIP). */
 export async function sweepPlatform(input: {
   readonly platform: PlatformRef;
   readonly graceSeconds: number;
-  /** Bound on the sweep; default 540. */
+  /** Time limit of the sweep, seconds; default 540. */
   readonly limitSeconds?: number;
 }): Promise<unknown> {
   const { platform, graceSeconds, limitSeconds = sweepSeconds } = input;

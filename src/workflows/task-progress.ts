@@ -12,35 +12,35 @@ import { endpointReady, observed, taskChanged, taskStatus } from '../contract/me
 import { pendingTask, type TaskPhase, type TaskSnapshot, type Usage } from '../contract/state';
 import { taskDetails } from '../contract/details';
 import { cut } from './fitting';
-import { isWorthTelling, newsForPhases } from './signal-budget';
+import { shouldSignalMessage, signalsForPhases } from './signal-budget';
 
-/** Phases in which something is looked at again and again. */
+/** Phases in which a resource is polled. */
 const observedPhases: readonly TaskPhase[] = ['awaiting ready', 'ready', 'running job'];
 
-/** With fewer than that, phases that pass within seconds are not told by themselves. */
+/** Phases that last seconds; not signalled on their own when a task has fewer than `signalsForPhases` signals. */
 const passing: readonly TaskPhase[] = ['creating endpoint', 'submitting job'];
-/** Of a text on its way: the whole of it comes with the task's end. */
-const longestOnTheWay = 300;
+/** Characters of a text in a progress signal; the end of the task carries the full text. */
+const maxTextInSignal = 300;
 
-/** The task's one snapshot: answers the query, shows in the Web UI, and goes to the run when it changes. */
+/** Holds the task's snapshot; answers the status query, appears in the Web UI, and signals changes to the run. */
 export class TaskProgress {
   private current: TaskSnapshot;
   private sent: TaskSnapshot | undefined;
   private sending: Promise<void> = Promise.resolve();
   private readonly isCounted: boolean;
-  private readonly news: number;
-  private told = 0;
-  private notedAt = 0;
+  private readonly maxSignals: number;
+  private signalsSent = 0;
+  private lastMessageAt = 0;
 
-  constructor({ run, task, news = newsForPhases }: TaskInput) {
+  constructor({ run, task, news = signalsForPhases }: TaskInput) {
     this.isCounted = Boolean(run.budget);
-    this.news = news;
+    this.maxSignals = news;
     this.current = { ...pendingTask(task), startedAt: now() };
     setHandler(taskStatus, () => this.current);
     setHandler(observed, (observation?: { message?: unknown }) => {
       const message = observation?.message;
-      // Anybody can send a signal by hand, with anything in it or nothing.
-      if (typeof message === 'string' && this.isObserved()) this.note(message);
+      // Signals can be sent by hand with any payload or none.
+      if (typeof message === 'string' && this.isObserved()) this.setMessage(message);
     });
   }
 
@@ -50,59 +50,59 @@ export class TaskProgress {
 
   update(change: Partial<TaskSnapshot>): void {
     this.set(change);
-    const isPassing = this.news < newsForPhases && passing.includes(this.current.phase);
-    if (!isPassing && this.told < this.news) this.tell();
+    const isPassing = this.maxSignals < signalsForPhases && passing.includes(this.current.phase);
+    if (!isPassing && this.signalsSent < this.maxSignals) this.signalRun();
   }
 
   private isObserved(): boolean {
     const { phase } = this.current;
     if (observedPhases.includes(phase)) return true;
-    // 2026-11-28: what holds up a create or a removal is said too.
+    // 2026-11-28: reasons for a delayed create or removal are shown too.
     return phase !== 'pending' && phase !== 'done' && patched('all-phases-observed');
   }
 
-  private note(message: string): void {
+  private setMessage(message: string): void {
     this.set({ message });
-    const { told, news, notedAt } = this;
+    const { signalsSent: sent, maxSignals: allowed, lastMessageAt } = this;
     const startedAt = Date.parse(this.current.startedAt ?? now());
-    if (!isWorthTelling({ told, news, startedAt, notedAt }, Date.now())) return;
-    this.notedAt = Date.now();
-    this.tell();
+    if (!shouldSignalMessage({ sent, allowed, startedAt, lastMessageAt }, Date.now())) return;
+    this.lastMessageAt = Date.now();
+    this.signalRun();
   }
 
-  /** An endpoint or job begins to exist, as far as can be known; its cost counts from here. */
+  /** Starts the usage span of an endpoint or job, which may exist and cost money from here on. */
   begin(what: keyof Usage, change: Partial<TaskSnapshot>): void {
     const begun = { ...change, usage: { ...usageOf(this.current), [what]: { from: now(), until: null } } };
     if (!this.isCounted) return this.update(begun);
     this.set(begun);
-    this.tell();
+    this.signalRun();
   }
 
-  /** It is gone. The run hears so at once where it counts costs, else with the next change. */
+  /** Ends the usage span of a removed resource. With a budget, the run is signalled at once; else with the next change. */
   end(what: keyof Usage): void {
     const before = usageOf(this.current);
     const usage = endSpan(before, what);
     if (usage === before) return;
     this.set({ usage });
-    if (this.isCounted) this.tell();
+    if (this.isCounted) this.signalRun();
   }
 
-  /** The endpoint is Ready, which the run waits for. Rejects when there is no run any more. */
+  /** Signals the run, which waits for it, that the endpoint is Ready. Rejects if the run no longer exists. */
   async ready(change: Partial<TaskSnapshot>): Promise<void> {
     this.set(change);
     await this.sending;
     this.sent = this.current;
     const { index } = this.current;
-    await this.run()?.signal(endpointReady, { index, snapshot: onTheWay(this.current) });
+    await this.run()?.signal(endpointReady, { index, snapshot: withShortTexts(this.current) });
   }
 
   /**
-   * The last change. The workflow's result or failure tells it, except a cancel's, which carries nothing. Resolves when the
-   * run has heard all that it is told (or can't hear any more).
+   * Makes the last change. The workflow's result or failure carries it; a cancellation carries nothing, so it is signalled.
+   * Resolves when every signal has been delivered, or the run is closed.
    */
   async finish(change: Partial<TaskSnapshot>): Promise<void> {
     this.set(change);
-    if (this.current.outcome === 'cancelled') this.tell();
+    if (this.current.outcome === 'cancelled') this.signalRun();
     await this.sending;
   }
 
@@ -111,8 +111,8 @@ export class TaskProgress {
     setCurrentDetails(taskDetails(this.current));
   }
 
-  private tell(): void {
-    this.told += 1;
+  private signalRun(): void {
+    this.signalsSent += 1;
     this.sending = this.sending.then(() => this.send());
   }
 
@@ -120,11 +120,11 @@ export class TaskProgress {
     const run = this.run();
     if (!run || this.sent === this.current) return;
     this.sent = this.current;
-    const news = this.current.phase === 'done' ? this.current : onTheWay(this.current);
+    const snapshot = this.current.phase === 'done' ? this.current : withShortTexts(this.current);
     try {
-      await CancellationScope.nonCancellable(() => run.signal(taskChanged, news));
+      await CancellationScope.nonCancellable(() => run.signal(taskChanged, snapshot));
     } catch {
-      // The run is closed: this task goes on and tears down by itself.
+      // The run is closed: this task continues and tears down on its own.
     }
   }
 
@@ -134,22 +134,22 @@ export class TaskProgress {
   }
 }
 
-function onTheWay(task: TaskSnapshot): TaskSnapshot {
+function withShortTexts(task: TaskSnapshot): TaskSnapshot {
   const { message, error } = task;
   return {
     ...task,
-    message: message === null ? null : cut(message, longestOnTheWay),
-    error: error === null ? null : { ...error, message: cut(error.message, longestOnTheWay) },
+    message: message === null ? null : cut(message, maxTextInSignal),
+    error: error === null ? null : { ...error, message: cut(error.message, maxTextInSignal) },
   };
 }
 
 const usageOf = ({ usage }: TaskSnapshot): Usage => usage ?? { endpoint: null, job: null };
 
-/** Ends a span that is open; the same object when there is none. */
+/** Ends an open span; returns the same object if none is open. */
 export function endSpan(usage: Usage, what: keyof Usage): Usage {
   const span = usage[what];
   return span?.until === null ? { ...usage, [what]: { from: span.from, until: now() } } : usage;
 }
 
-/** The workflow's own clock, ISO 8601: the sandbox replaces Date. */
+/** Returns workflow time, ISO 8601: the sandbox replaces Date. */
 export const now = (): string => new Date().toISOString();

@@ -2,27 +2,27 @@ import { ApplicationFailure, isCancellation, patched } from '@temporalio/workflo
 import { failureTypes } from '../contract/failure-types';
 import type { Owner, TaskInput } from '../contract/inputs';
 import type { EndpointPlan } from '../contract/plan';
-import { ask, changeUntilHeard, poll } from './activity-groups';
+import { ask, changeWithFreshBudgets, poll } from './activity-groups';
 import { guardedBy, withDeadline } from './deadline';
 import { watchEndpoint } from './endpoint-watch';
-import { isSeen, lostBefore, mayHaveCreated } from './failures';
+import { isConclusive, hadUnansweredAttempt, mayHaveCreated } from './failures';
 import type { TaskProgress } from './task-progress';
 import type { TaskTeardown } from './task-teardown';
 
-/** What a task does between its start and its verdict. */
+/** The state that the steps of a task share. */
 export interface Evaluation {
   readonly input: TaskInput;
   readonly progress: TaskProgress;
   readonly teardown: TaskTeardown;
 }
 
-/** Seconds for an endpoint of the user's own to answer: it is said to be up. */
+/** Seconds for an existing endpoint to answer; it should already be up. */
 const existingSeconds = 120;
 
-/** Seconds for the look that decides: what it is about costs money. */
+/** Seconds for the last check after a deadline; short, because the resource costs money meanwhile. */
 const lastLookSeconds = 15;
 
-/** Resolves to the full request URL of an endpoint that is Ready. */
+/** Creates the endpoint if the task owns one, waits until it is Ready, and returns its full request URL. */
 export async function bringUpEndpoint(evaluation: Evaluation): Promise<string> {
   const { input, progress } = evaluation;
   const { endpoint } = input.run;
@@ -45,13 +45,13 @@ async function createEndpoint(
   teardown.coverEndpoint(name);
   let isRepeated = false;
   try {
-    await changeUntilHeard(`create endpoint ${name}`, async (activities, round) => {
+    await changeWithFreshBudgets(`create endpoint ${name}`, async (activities, round) => {
       isRepeated = round > 1;
       const { lost } = await activities.createEndpoint({ ...ownerOf(input), name, spec });
       teardown.settle('endpoint', { lost: lost || isRepeated });
     });
   } catch (error) {
-    if (!mayHaveCreated(error)) teardown.refused('endpoint', { lost: lostBefore(error) || isRepeated });
+    if (!mayHaveCreated(error)) teardown.refused('endpoint', { lost: hadUnansweredAttempt(error) || isRepeated });
     throw error;
   }
 }
@@ -66,10 +66,10 @@ async function awaitReady({ input, progress }: Evaluation): Promise<string> {
     summary: `readiness timeout of endpoint ${name}`,
     work: () => poll(`await Ready of endpoint ${name}`, seconds).awaitEndpointReady(endpoint),
     onExpiry: () =>
-      orLate(
+      checkOnceMoreOrFail(
         () => ask(`is endpoint ${name} Ready by now`, lastLookSeconds).awaitEndpointReady(endpoint),
         async () => {
-          const state = await lastWords(() => ask(`last look at endpoint ${name}`).describeEndpoint(endpoint));
+          const state = await answerOrUnknown(() => ask(`last look at endpoint ${name}`).describeEndpoint(endpoint));
           const { message } = progress.snapshot;
           const seen = message === null || message === state ? state : `${message} (last state: ${state})`;
           return ApplicationFailure.nonRetryable(
@@ -95,10 +95,10 @@ async function awaitExisting(
     summary: 'the existing endpoint is to answer by then',
     work,
     onExpiry: () =>
-      orLate(
+      checkOnceMoreOrFail(
         () => ask('does the existing endpoint answer by now', lastLookSeconds).probeExistingEndpoint(asked),
         () => {
-          const seen = progress.snapshot.message ?? 'nothing was heard of it';
+          const seen = progress.snapshot.message ?? 'it gave no answer';
           return ApplicationFailure.nonRetryable(
             `the endpoint of target.api_endpoint did not serve the model within ${existingSeconds} s: ${seen}`,
             failureTypes.endpointTimeout,
@@ -123,14 +123,14 @@ async function submitJob({ input, progress, teardown }: Evaluation, modelUrl: st
   teardown.coverJob();
   let isRepeated = false;
   try {
-    return await changeUntilHeard(`submit job ${name}`, async (activities, round) => {
+    return await changeWithFreshBudgets(`submit job ${name}`, async (activities, round) => {
       isRepeated = round > 1;
       const submitted = await activities.submitJob({ ...ownerOf(input), name, spec, modelUrl });
       teardown.jobSubmitted({ ...submitted, lost: submitted.lost || isRepeated });
       return submitted.id;
     });
   } catch (error) {
-    if (!mayHaveCreated(error)) teardown.refused('job', { lost: lostBefore(error) || isRepeated });
+    if (!mayHaveCreated(error)) teardown.refused('job', { lost: hadUnansweredAttempt(error) || isRepeated });
     throw error;
   }
 }
@@ -152,12 +152,12 @@ async function awaitJob(
         ? end()
         : guardedBy(end, () => watchEndpoint(input, { seconds, during: 'while its job ran' })),
     onExpiry: () =>
-      orLate(
+      checkOnceMoreOrFail(
         () => ask(`has job ${name} ended by now`, lastLookSeconds).awaitJobCompleted(job),
         async () => {
           const [state, serving] = await Promise.all([
-            lastWords(() => ask(`last look at job ${name}`).describeJob(job)),
-            lastWords(() => lastQuestion(input, modelUrl)),
+            answerOrUnknown(() => ask(`last look at job ${name}`).describeJob(job)),
+            answerOrUnknown(() => askServing(input, modelUrl)),
           ]);
           return ApplicationFailure.nonRetryable(
             `job ${name} did not finish within ${seconds} s (last state: ${state}; its endpoint: ${serving}). Raise execution.evaluation_tasks.timeout if it only needs longer.`,
@@ -169,21 +169,21 @@ async function awaitJob(
 }
 
 /**
- * A wait whose time is over is judged by one more look: what was waited for may have come while nobody could see it, as on a
- * machine that slept. `late`: the failure where it has not.
+ * Checks once more after a deadline, since the awaited state may have been reached while no worker was polling, as on a machine
+ * that slept. Throws the failure from `late` if it was not.
  */
-async function orLate<T>(look: () => Promise<T>, late: () => Promise<Error> | Error): Promise<T> {
+async function checkOnceMoreOrFail<T>(look: () => Promise<T>, late: () => Promise<Error> | Error): Promise<T> {
   try {
     // 2026-11-28
     if (patched('last-look-decides')) return await look();
   } catch (error) {
-    if (isCancellation(error) || isSeen(error)) throw error;
+    if (isCancellation(error) || isConclusive(error)) throw error;
   }
   throw await late();
 }
 
-/** What a job that got nowhere may have waited for. */
-const lastQuestion = (input: TaskInput, url: string): Promise<string> =>
+/** Asks whether the endpoint still serves, which a job that timed out may have been waiting for. */
+const askServing = (input: TaskInput, url: string): Promise<string> =>
   ask('last question to the endpoint').describeServing({
     ...ownerOf(input),
     name: input.task.endpointName,
@@ -191,8 +191,8 @@ const lastQuestion = (input: TaskInput, url: string): Promise<string> =>
     probe: input.run.endpoint.probe,
   });
 
-/** A bounded last question for a report; its failure must not replace the report. */
-async function lastWords(question: () => Promise<string>): Promise<string> {
+/** Returns an answer for a failure message within 30 seconds, or 'unknown': its failure must not replace the message. */
+async function answerOrUnknown(question: () => Promise<string>): Promise<string> {
   try {
     return await withDeadline({
       seconds: 30,

@@ -2,75 +2,75 @@ import { patched, sleep } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import type { FetchedResults, Owner, TaskInput } from '../contract/inputs';
 import { keptByWish, type KeptStorage, type LeftResource, type TaskError } from '../contract/state';
-import { atLeisure, briefly, haul, insist, untilHeard } from './activity-groups';
+import { atLeisure, briefly, haul, insist, withFreshBudgets } from './activity-groups';
 import { describeError } from './failures';
 import { Saga, type Compensation } from './saga';
 
-/** What came home when a task was wound up. */
+/** Outcome of winding up a task: results, leftovers, notes. */
 export interface WoundUp {
   readonly results: FetchedResults | null;
-  /** Why results are not home although there may be some. */
+  /** Why results that may exist could not be fetched. */
   readonly error: TaskError | null;
   readonly left: readonly LeftResource[];
   readonly kept: readonly KeptStorage[];
-  /** What else a person should know: where a log is, or why it is not home. */
+  /** Further notes for the user: where a log is, or why it could not be saved. */
   readonly notes: readonly string[];
 }
 
 /**
- * Milliseconds for which a create whose answer was lost may still land: so long after the last such request what it makes
- * is looked for again, although it was gone before. What comes later still is the sweeper's.
+ * Milliseconds for which a create whose answer was lost may still take effect. The removal is repeated for this long after the
+ * last such request; the sweeper handles anything that appears later.
  */
 const landsWithinMs = 15_000;
-/** The first look again comes sooner: most of what lands late lands at once. */
+/** Milliseconds until the first repetition; short, since most late creates take effect almost at once. */
 const firstLookAgainMs = 3_000;
 
-/** Seconds for a job to stop by itself; longer than refusals are borne (activities/failures.ts). */
+/** Seconds for a job to stop by itself; longer than refusals are retried (activities/failures.ts). */
 const stopSeconds = 300;
 
-/** Everything a task may have to undo, and in which order: stop the job, free the endpoint, bring results home, clear up. */
+/** Undoes a task's steps in order: stops the job, deletes the endpoint, fetches results, removes job and storage. */
 export class TaskTeardown {
   private readonly saga = new Saga();
   private readonly owner: Owner;
   private endpoint: Compensation | undefined;
   private job: { readonly compensation: Compensation; id: string | null; ended: boolean; lost: boolean } | undefined;
   private storage: Compensation | undefined;
-  /** There was no folder with results: one that turns up later is not removed. */
+  /** No results folder was found; one that appears later must not be removed. */
   private wasAbsent = false;
   private readonly notes: string[] = [];
-  /** Until when a create may still land, milliseconds since the epoch; `undefined`: its outcome is not known. */
+  /** Until when a create may still take effect, milliseconds since the epoch; `undefined`: its outcome is unknown. */
   private readonly landsUntil: { endpoint: number | undefined; job: number | undefined } = { endpoint: 0, job: 0 };
 
-  /** `onGone`: told when an endpoint or job is verified to exist no more. */
+  /** `onRemoved` is called once an endpoint or job is verified not to exist. */
   constructor(
     private readonly input: TaskInput,
-    private readonly onGone: (what: 'endpoint' | 'job') => void = () => undefined,
+    private readonly onRemoved: (what: 'endpoint' | 'job') => void = () => undefined,
   ) {
     const { run, task } = input;
     this.owner = { platform: run.platform, invocation: run.invocation, index: task.index };
   }
 
-  /** Before the endpoint is created. */
+  /** Adds the endpoint's compensation. Call before the endpoint is created. */
   coverEndpoint(name: string): void {
     this.landsUntil.endpoint = undefined;
     this.endpoint = this.saga.add({ kind: 'endpoint', name }, async () => {
       await this.saveEndpointLog(name);
       await this.untilSettled('endpoint', () =>
-        untilHeard(this.budget, (seconds) =>
+        withFreshBudgets(this.budget, (seconds) =>
           insist(`delete endpoint ${name}`, seconds).removeEndpoint({ ...this.owner, name }),
         ),
       );
-      this.onGone('endpoint');
+      this.onRemoved('endpoint');
     });
   }
 
-  /** Before the job is submitted: it writes into the task's storage folder. */
+  /** Adds the compensations of the job and of the storage folder it writes to. Call before the job is submitted. */
   coverJob(): void {
     const { run, task } = this.input;
     const name = task.jobName;
     this.landsUntil.job = undefined;
     this.storage = this.saga.add({ kind: 'storage', name: `${run.storage.path}/${task.folder}` }, () =>
-      untilHeard(this.budget, (seconds) =>
+      withFreshBudgets(this.budget, (seconds) =>
         insist(`remove storage of task ${task.index}`, seconds).removeStorage({
           ...this.owner,
           storage: run.storage,
@@ -82,23 +82,23 @@ export class TaskTeardown {
     );
     const compensation = this.saga.add({ kind: 'job', name }, async () => {
       await this.untilSettled('job', () =>
-        untilHeard(this.budget, (seconds) =>
+        withFreshBudgets(this.budget, (seconds) =>
           insist(`delete job ${name}`, seconds).removeJob({ ...this.owner, name, id: this.job?.id ?? null }),
         ),
       );
-      this.onGone('job');
+      this.onRemoved('job');
     });
     this.job = { compensation, id: null, ended: false, lost: false };
   }
 
-  /** A create's outcome is known: it is there, or it was refused. `lost`: the answer to an earlier try was not heard. */
+  /** Records that a create succeeded or was refused. `lost`: an earlier attempt got no answer. */
   settle(what: 'endpoint' | 'job', { lost }: { readonly lost: boolean }): void {
     this.landsUntil[what] = lost ? Date.now() + landsWithinMs : 0;
   }
 
   /**
-   * The platform did not want to make it. Then there is nothing to undo, unless an earlier try had no answer: what was never made
-   * must not be reported as left behind because its removal is refused too.
+   * Records that the platform refused a create. Drops the compensation unless an earlier attempt got no answer: a resource that
+   * was never created must not be reported as left behind because its removal is refused too.
    */
   refused(what: 'endpoint' | 'job', { lost }: { readonly lost: boolean }): void {
     this.settle(what, { lost });
@@ -110,7 +110,7 @@ export class TaskTeardown {
       this.storage?.drop();
       this.job = undefined;
     }
-    this.onGone(what);
+    this.onRemoved(what);
   }
 
   jobSubmitted({ id, lost }: { readonly id: string; readonly lost: boolean }): void {
@@ -120,16 +120,16 @@ export class TaskTeardown {
 
   jobEnded(): void {
     if (this.job) this.job.ended = true;
-    this.onGone('job');
+    this.onRemoved('job');
   }
 
-  /** Winds the task up. Never rejects, and is called in a non-cancellable scope. */
+  /** Winds up the task. Never rejects; must be called in a non-cancellable scope. */
   async windUp(): Promise<WoundUp> {
     const hasEnded = await this.stopJob();
     const endpointGone = this.endpoint?.run();
     if (this.job) await this.saveJobLog(this.job.id);
-    // A job that lands late may yet write results: what is to come home is settled only when it is gone.
-    // 2026-11-28: nor may one that has not ended, or a second one, write while results are read.
+    // A job that is created late may still write results, so results are fetched only once it is removed.
+    // 2026-11-28: the same holds for a job that has not ended, and for a possible duplicate.
     const mayWrite = this.job !== undefined && (!hasEnded || this.job.lost);
     if (this.mayLand('job') || (mayWrite && patched('job-is-gone-before-results-are-read')))
       await this.job?.compensation.run();
@@ -154,13 +154,13 @@ export class TaskTeardown {
     return this.input.run.limits.teardownSeconds;
   }
 
-  /** Lets a running job end by itself, so that it writes what it has; whether it did. One that does not is deleted. */
+  /** Stops a running job so that it can write its results; returns whether it ended. If not, it is deleted later. */
   private async stopJob(): Promise<boolean> {
     if (!this.job || this.job.ended) return true;
     const name = this.input.task.jobName;
     const stopped = { ...this.owner, name, id: this.job.id };
     try {
-      await untilHeard(Math.min(stopSeconds, this.budget), (seconds) =>
+      await withFreshBudgets(Math.min(stopSeconds, this.budget), (seconds) =>
         insist(`stop job ${name}`, seconds).stopJob(stopped),
       );
       return true;
@@ -173,7 +173,7 @@ export class TaskTeardown {
     if (!this.job) return { results: null, error: null, kept: [] };
     const { run, task } = this.input;
     try {
-      const results = await untilHeard(this.budget, (seconds) =>
+      const results = await withFreshBudgets(this.budget, (seconds) =>
         haul(`fetch results of task ${task.index}`, seconds).fetchResults({
           ...this.owner,
           storage: run.storage,
@@ -189,7 +189,7 @@ export class TaskTeardown {
       return { results, error: null, kept: reason === null ? [] : [this.keep(reason)] };
     } catch (failure) {
       const error = describeError(failure);
-      // Files are home when only their content was refused: then nothing needs to stay behind.
+      // Invalid results have still been fetched, so storage need not be kept.
       const home = error.type === failureTypes.resultsInvalid && !run.keepStorage;
       return { results: null, error, kept: home ? [] : [this.keep(error.message)] };
     }
@@ -212,23 +212,26 @@ export class TaskTeardown {
   private async saveEndpointLog(name: string): Promise<void> {
     const target = `${this.outputDir}/logs/endpoint.log`;
     const activities = briefly(`save log of endpoint ${name}`);
-    await this.noting(`endpoint ${name}`, activities.saveEndpointLog({ ...this.owner, name, id: null, target }));
+    await this.noteLogOutcome(
+      `endpoint ${name}`,
+      activities.saveEndpointLog({ ...this.owner, name, id: null, target }),
+    );
   }
 
   private async saveJobLog(id: string | null): Promise<void> {
     const name = this.input.task.jobName;
     const target = `${this.outputDir}/logs/job.log`;
-    await this.noting(
+    await this.noteLogOutcome(
       `job ${name}`,
       atLeisure(`save log of job ${name}`).saveJobLog({ ...this.owner, name, id, target }),
     );
   }
 
-  /** A log never holds up a deletion, and results matter more; but that one is lost is not kept quiet. */
-  private async noting(subject: string, saving: Promise<string | null>): Promise<void> {
+  /** Turns the failure to save a log into a note: it must not delay a deletion, but the user should know. */
+  private async noteLogOutcome(subject: string, saving: Promise<string | null>): Promise<void> {
     try {
-      const said = await saving;
-      if (said) this.notes.push(said);
+      const note = await saving;
+      if (note) this.notes.push(note);
     } catch (failure) {
       const { message } = describeError(failure);
       this.notes.push(`The log of ${subject} could not be saved: ${message}.`);

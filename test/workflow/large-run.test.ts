@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
-import { newsOfTask } from '../../src/workflows/signal-budget';
+import { signalsPerTask } from '../../src/workflows/signal-budget';
 import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
@@ -72,7 +72,7 @@ test(`${count} tasks: the run's history stays in proportion, and commands answer
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   // What history-bounds.test.ts reckons with: how many signals a task may send depends on how many tasks there are, and
   // each causes one turn of the run; so do a task's start, Ready, and end.
-  const news = newsOfTask({ tasks: count, isCounted: false });
+  const news = signalsPerTask({ tasks: count, isCounted: false });
   expect(run.signals).toBeLessThanOrEqual(count * (news + 1));
   expect(run.turns).toBeLessThanOrEqual(run.signals + 3 * count + 2);
   expect(run.others).toBeLessThanOrEqual(count * 6 + 10);

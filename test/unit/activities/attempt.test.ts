@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { attempt } from '../../../src/activities/attempt';
-import { finalFailure, lastInTime, notReady, type Purpose } from '../../../src/activities/failures';
+import { finalFailure, finalIfOutOfTime, notReady, type Purpose } from '../../../src/activities/failures';
 import { LeptonError, type LeptonErrorKind } from '../../../src/lepton/lepton-error';
 import type { Pace } from '../../../src/lepton/pace';
 
@@ -173,14 +173,14 @@ test('an attempt that is left without an answer ends itself before Temporal does
   await expect(environment.run(silent)).rejects.toMatchObject({
     type: 'PlatformUnavailable',
     nonRetryable: true,
-    message: 'job x: no answer in the time that there was',
+    message: 'job x: no answer within the time limit',
   });
 });
 
 test('the last attempt that has time to say what it saw ends the activity with it', () => {
   const failure = notReady('still being deleted', 3_000);
   const after = (elapsedMs: number, budgetMs = 60_000): unknown =>
-    lastInTime(failure, { elapsedMs, idleMs: 0, budgetMs });
+    finalIfOutOfTime(failure, { elapsedMs, idleMs: 0, budgetMs });
   expect(after(41_000)).toBe(failure);
   expect(after(42_000)).toMatchObject({ message: 'still being deleted', type: failure.type, nonRetryable: true });
   // A short budget keeps most of its time; none at all is no bound.
@@ -188,5 +188,5 @@ test('the last attempt that has time to say what it saw ends the activity with i
   expect(after(5_000, 10_000)).toMatchObject({ nonRetryable: true });
   expect(after(5_000, 0)).toBe(failure);
   const other = new Error('a bug');
-  expect(lastInTime(other, { elapsedMs: 60_000, idleMs: 0, budgetMs: 60_000 })).toBe(other);
+  expect(finalIfOutOfTime(other, { elapsedMs: 60_000, idleMs: 0, budgetMs: 60_000 })).toBe(other);
 });

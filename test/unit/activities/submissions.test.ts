@@ -1,4 +1,4 @@
-import { DoneOnce, InARow, looksThatAgree } from '../../../src/activities/absences';
+import { DoneOnce, InARow, absencesToBelieve } from '../../../src/activities/absences';
 import { readJobState } from '../../../src/lepton/job-state';
 import { landsWithinMs, mayLand, Submissions } from '../../../src/activities/submissions';
 import { LeptonError, type LeptonErrorKind } from '../../../src/lepton/lepton-error';
@@ -54,7 +54,7 @@ describe('how long to look before a job is posted', () => {
 });
 
 test('absence is certain with the third look in a row', () => {
-  const absences = new InARow(looksThatAgree);
+  const absences = new InARow(absencesToBelieve);
   expect([true, true, false, true, true, true].map((isAbsent) => absences.isReached('x', isAbsent))).toEqual([
     ...[false, false, false, false, false],
     true,

@@ -1,10 +1,10 @@
-import { isNews, type Told } from '../../../src/activities/attempt';
+import { isWorthReporting, type LastReport } from '../../../src/activities/attempt';
 import { fitMetrics, maxMetrics } from '../../../src/activities/results';
 import type { RunPlan } from '../../../src/contract/plan';
 import { maxHandedOutBytes, maxPlanBytes, oversizeInWords, sizeOfPlan } from '../../../src/contract/plan-size';
 import { startingRun, type RunSnapshot } from '../../../src/contract/state';
 import { fitRun, jsonBytes, maxSnapshotBytes } from '../../../src/workflows/fitting';
-import { isWorthTelling, newsOfTask } from '../../../src/workflows/signal-budget';
+import { shouldSignalMessage, signalsPerTask } from '../../../src/workflows/signal-budget';
 import { runPlan } from '../../support/plans';
 
 /** What Temporal ends a workflow for: more than 51,200 events, or 10,000 signals. */
@@ -13,7 +13,7 @@ const bounds = { events: 51_200, signals: 10_000 };
 describe('a run of many tasks', () => {
   test.each([false, true])('stays within events and signals at every size (costs counted: %p)', (isCounted) => {
     for (let tasks = 1; tasks <= 1_000; tasks += 1) {
-      const news = newsOfTask({ tasks, isCounted });
+      const news = signalsPerTask({ tasks, isCounted });
       const signals = news + 1 + (isCounted ? 3 : 0);
       // Start, Ready, the job's start and the end, as measured; each signal with a workflow task of its own.
       const events = 18 + 4 * news + (isCounted ? 12 + 8 : 0);
@@ -26,31 +26,31 @@ describe('a run of many tasks', () => {
   });
 
   test('a small one hears much of each task, the largest its phases', () => {
-    expect(newsOfTask({ tasks: 3, isCounted: false })).toBe(60);
-    expect(newsOfTask({ tasks: 1_000, isCounted: false })).toBe(4);
-    expect(newsOfTask({ tasks: 1_000, isCounted: true })).toBe(0);
+    expect(signalsPerTask({ tasks: 3, isCounted: false })).toBe(60);
+    expect(signalsPerTask({ tasks: 1_000, isCounted: false })).toBe(4);
+    expect(signalsPerTask({ tasks: 1_000, isCounted: true })).toBe(0);
   });
 });
 
 test('five days of looks that differ each time stay below 2,000 events of a task', () => {
   const day = 86_400_000;
-  const news = newsOfTask({ tasks: 1, isCounted: false });
-  let last: Told | undefined;
+  const allowed = signalsPerTask({ tasks: 1, isCounted: false });
+  let last: LastReport | undefined;
   let observed = 0;
-  let told = 7;
-  let notedAt = 0;
+  let sent = 7;
+  let lastMessageAt = 0;
   for (let nowMs = 1; nowMs < 5 * day; nowMs += 5_000) {
     const message = `step ${nowMs}`;
-    if (!isNews({ message, nowMs, sinceMs: 0 }, last)) continue;
+    if (!isWorthReporting({ message, nowMs, sinceMs: 0 }, last)) continue;
     last = { message, atMs: nowMs };
     observed += 1;
-    if (!isWorthTelling({ told, news, startedAt: 0, notedAt }, nowMs)) continue;
-    notedAt = nowMs;
-    told += 1;
+    if (!shouldSignalMessage({ sent, allowed, startedAt: 0, lastMessageAt }, nowMs)) continue;
+    lastMessageAt = nowMs;
+    sent += 1;
   }
   // The job and the endpoint beside it may both be talkative. A signal: itself and a workflow task (4); telling the run: 5.
-  const events = 150 + 2 * observed * 4 + told * 5;
-  expect({ observed, told }).toEqual({ observed: expect.any(Number), told: expect.any(Number) });
+  const events = 150 + 2 * observed * 4 + sent * 5;
+  expect({ observed, sent }).toEqual({ observed: expect.any(Number), sent: expect.any(Number) });
   expect(observed).toBeGreaterThan(50);
   expect(events).toBeLessThan(2_000);
 });
