@@ -70,9 +70,10 @@ function evaluation(task: string, params: Record<string, unknown>, folder: strin
   };
 }
 
+const isOver = (state: string): boolean => ['Completed', 'Failed'].includes(state);
+
 async function runJob(id: string, spec: JobSpecBody): Promise<JobObservation> {
   runtime.createJob({ id, name: id, spec });
-  const isOver = (state: string): boolean => ['Completed', 'Failed'].includes(state);
   const observe = () => ({ ...runtime.observeJob(id), over: isOver(runtime.observeJob(id).state) });
   await stateOf(() => ({ state: observe().over ? 'over' : 'going on', message: undefined }), 'over');
   return runtime.observeJob(id);
@@ -125,7 +126,11 @@ test('a job that is stopped while it asks leaves a marker and what it has', asyn
     const spec = { ...rest, envs, container: { ...container, command: [...command] } };
     runtime.createJob({ id: 'stopped', name: 'stopped', spec });
     // It asks one at a time: at the second answer it has the first.
-    while (answered < 2) await sleep(50);
+    while (answered < 2) {
+      if (isOver(runtime.observeJob('stopped').state))
+        throw new Error(await textOf(runtime.jobLog('stopped', { follow: false, signal: never })));
+      await sleep(50);
+    }
     await runtime.stopJob('stopped');
   } finally {
     await way.close();

@@ -127,7 +127,7 @@ async function stay(
   if (detach && !interrupts.pressed()) {
     if (json)
       context.output.json(
-        runDocument(await describeRun(stack.client, invocation, context.home), runUrl(stack, invocation)),
+        runDocument(await describeRun(stack.client, invocation, context.home), runUrl(stack, invocation, runId)),
       );
     return done;
   }

@@ -105,7 +105,7 @@ function conclude(end: {
 }): CommandOutcome {
   const { run, target, session, context, json, waits } = end;
   const { output, env } = context;
-  if (json) output.json(runDocument(run, runUrl(session, target.invocation)));
+  if (json) output.json(runDocument(run, runUrl(session, target.invocation, run.runId)));
   if (!waits) return done;
   const verdict = target.index === undefined ? runVerdict(run) : taskVerdict(run.snapshot, target.index);
   const closing = { run, verdict, outputDir: null, program: programName(env), now: Date.now(), style: output.style };

@@ -22,7 +22,7 @@ export const results: CommandBody = async (input, context) => {
   const tasks = described.snapshot.tasks.filter((task) => index === undefined || task.index === index);
   const run = { ...described, snapshot: { ...described.snapshot, tasks } };
   if (wantsJson(input)) {
-    output.json(runDocument(run, runUrl(session, invocation)));
+    output.json(runDocument(run, runUrl(session, invocation, run.runId)));
     return done;
   }
   const scores = scoresTable({ ...run.snapshot, samplings: run.about?.samplings }, output.answerWidth());
