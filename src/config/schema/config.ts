@@ -19,16 +19,17 @@ const topLevelAdvice = {
 const build = (type: DeploymentType) =>
   section(
     {
-      /** A label of the run. */
-      name: orNull(text()),
-      execution,
-      deployment: deploymentSchema(type),
-      target,
-      evaluation,
-      /** Variables of every job. */
-      env_vars: envMap('refused'),
-      /** Upstream's own default file has it, empty. */
-      auxiliary_deployments: none(topLevelAdvice.auxiliary_deployments),
+      name: orNull(text()).describe('A label for the run.'),
+      execution: execution.describe('Where and how the run is carried out.'),
+      deployment: deploymentSchema(type).describe('What serves the model. Which keys there are depends on `type`.'),
+      target: target.describe(
+        'The endpoint that is evaluated. With a deployment its URL is filled in; with `deployment: none` you give it.',
+      ),
+      evaluation: evaluation.describe('What is evaluated.'),
+      env_vars: envMap('refused').describe('Environment variables of every job. A text needs its prefix.'),
+      auxiliary_deployments: none(topLevelAdvice.auxiliary_deployments).describe(
+        'Accepted only when empty, as in the default file of NeMo Evaluator Launcher.',
+      ),
     },
     topLevelAdvice,
   );

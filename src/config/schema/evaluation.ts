@@ -1,5 +1,6 @@
 /** `evaluation` and `target`: what is evaluated, and how the harness is run (nemo-evaluator 0.2.8's run config). */
 import type { z } from 'zod';
+import { accepting } from './accepts';
 import { anything, choice, decimal, flag, integer, listOf, mapping, orNull, section, text } from './fields';
 import type { RawMap } from './fields';
 import { envMap } from './secrets';
@@ -7,148 +8,202 @@ import { envMap } from './secrets';
 export const endpointTypes = ['chat', 'completions', 'embedding', 'vlm'] as const;
 export type EndpointType = (typeof endpointTypes)[number];
 
+/** The flat keys of older configs, by the kind of their value. */
+const adapterFlags = {
+  use_caching: 'Cache answers, so that a repeated request is not sent again.',
+  save_requests: 'Save requests.',
+  save_responses: 'Save responses.',
+  use_system_prompt: 'Send `custom_system_prompt` as the system message.',
+  use_omni_info: "Send NVIDIA's usage headers.",
+  use_request_logging: 'Log requests.',
+  use_response_logging: 'Log responses.',
+  use_nvcf: "Speak the protocol of NVIDIA's cloud functions.",
+  use_reasoning: 'Older name of `process_reasoning_traces`.',
+  process_reasoning_traces: 'Take the reasoning out of the answers before they are scored.',
+  use_progress_tracking: 'Report the number of answered requests.',
+  use_raise_client_errors: 'Fail on an answer of class 4xx instead of passing it on.',
+  include_json: 'Write the report as JSON too.',
+  generate_html_report: 'Write a report of requests and responses.',
+  tracking_requests_stats: 'Collect statistics of the responses.',
+} as const;
+
+const adapterCounts = {
+  max_logged_requests: 'Requests that are logged.',
+  max_logged_responses: 'Responses that are logged.',
+  max_saved_requests: 'Requests that are saved.',
+  max_saved_responses: 'Responses that are saved.',
+  html_report_size: 'Requests shown in the report.',
+  progress_tracking_interval: 'Requests between two reports of progress.',
+  logging_aggregated_stats_interval: 'Responses between two log lines of statistics.',
+} as const;
+
+const adapterTexts = {
+  caching_dir: 'Folder of the cache.',
+  custom_system_prompt: 'The system message.',
+  start_reasoning_token: 'Where the reasoning begins in an answer.',
+  end_reasoning_token: 'Where it ends.',
+  progress_tracking_url: 'Where progress is sent.',
+  output_dir: "Folder of the proxy's own files.",
+} as const;
+
+/** One field per key, with the key's text as its description. */
+const fieldsOf = <T extends z.ZodType>(texts: Readonly<Record<string, string>>, field: () => T): Record<string, T> =>
+  Object.fromEntries(Object.entries(texts).map(([key, meaning]) => [key, field().describe(meaning)]));
+
 /** Settings of the proxy between harness and endpoint: the modern list, or the flat legacy keys. */
 const adapterConfig = section({
-  mode: choice('server', 'client').optional(),
-  discovery: section({ modules: listOf(text()).optional(), dirs: listOf(text()).optional() }).optional(),
-  interceptors: listOf(anything()).optional(),
-  post_eval_hooks: listOf(anything()).optional(),
-  endpoint_type: text().optional(),
-  log_failed_requests: flag().optional(),
-  ...Object.fromEntries(
-    [
-      'use_caching',
-      'save_requests',
-      'save_responses',
-      'use_system_prompt',
-      'use_omni_info',
-      'use_request_logging',
-      'use_response_logging',
-      'use_nvcf',
-      'use_reasoning',
-      'process_reasoning_traces',
-      'use_progress_tracking',
-      'use_raise_client_errors',
-      'include_json',
-      'generate_html_report',
-      'tracking_requests_stats',
-    ].map((key) => [key, flag().optional()]),
-  ),
-  ...Object.fromEntries(
-    [
-      'max_logged_requests',
-      'max_logged_responses',
-      'max_saved_requests',
-      'max_saved_responses',
-      'html_report_size',
-      'progress_tracking_interval',
-      'logging_aggregated_stats_interval',
-    ].map((key) => [key, orNull(integer({ min: 0 })).optional()]),
-  ),
-  ...Object.fromEntries(
-    [
-      'caching_dir',
-      'custom_system_prompt',
-      'start_reasoning_token',
-      'end_reasoning_token',
-      'progress_tracking_url',
-      'output_dir',
-    ].map((key) => [key, orNull(text({ empty: true })).optional()]),
-  ),
-  include_if_reasoning_not_finished: orNull(flag()).optional(),
-  track_reasoning: orNull(flag()).optional(),
-  params_to_add: orNull(mapping()).optional(),
-  params_to_remove: orNull(listOf(text())).optional(),
-  params_to_rename: orNull(mapping()).optional(),
-  headers_to_add: orNull(mapping()).optional(),
-  headers_to_remove: orNull(listOf(text())).optional(),
-  headers_to_rename: orNull(mapping()).optional(),
+  mode: choice('server', 'client').optional().describe('Run the proxy beside the harness, or inside it.'),
+  discovery: section({
+    modules: listOf(text()).optional().describe('Python modules to import.'),
+    dirs: listOf(text()).optional().describe('Folders to search.'),
+  })
+    .optional()
+    .describe('Where interceptors of your own are found.'),
+  interceptors: listOf(anything())
+    .optional()
+    .describe(
+      "The proxy's steps, in order: names, or `{name, enabled, config}`. Not together with the flat keys below.",
+    ),
+  post_eval_hooks: listOf(anything()).optional().describe('What runs after the evaluation.'),
+  endpoint_type: text().optional().describe('The kind of endpoint that the proxy speaks to.'),
+  log_failed_requests: flag().optional().describe('Log requests that failed.'),
+  ...fieldsOf(adapterFlags, () => flag().optional()),
+  ...fieldsOf(adapterCounts, () => orNull(integer({ min: 0 })).optional()),
+  ...fieldsOf(adapterTexts, () => orNull(text({ empty: true })).optional()),
+  include_if_reasoning_not_finished: orNull(flag()).optional().describe('Keep an answer whose reasoning was cut off.'),
+  track_reasoning: orNull(flag()).optional().describe('Collect statistics of the reasoning.'),
+  params_to_add: orNull(mapping()).optional().describe('Parameters added to each request.'),
+  params_to_remove: orNull(listOf(text())).optional().describe('Parameters removed from each request.'),
+  params_to_rename: orNull(mapping()).optional().describe('Parameters renamed in each request: `old: new`.'),
+  headers_to_add: orNull(mapping()).optional().describe('Headers added to each request.'),
+  headers_to_remove: orNull(listOf(text())).optional().describe('Headers removed from each request.'),
+  headers_to_rename: orNull(mapping()).optional().describe('Headers renamed in each request: `old: new`.'),
 });
 
 const params = section(
   {
-    /** First so many samples of each subset, or a share below 1. */
-    limit_samples: orNull(decimal({ min: 0, above: true })).optional(),
-    max_new_tokens: orNull(integer({ min: 1 })).optional(),
-    max_retries: orNull(integer({ min: 0 })).optional(),
-    /** Requests at once. */
-    parallelism: orNull(integer({ min: 1 })).optional(),
-    /** The harness' own name for the task. */
-    task: orNull(text()).optional(),
-    temperature: orNull(decimal({ min: 0 })).optional(),
-    /** Seconds per request. */
-    request_timeout: orNull(integer({ min: 1, unit: 'seconds' })).optional(),
-    top_p: orNull(decimal({ min: 0, max: 1 })).optional(),
-    /** What only this harness knows. */
-    extra: mapping().optional(),
+    limit_samples: orNull(decimal({ min: 0, above: true }))
+      .optional()
+      .describe('Only the first so many samples of each subset, or a share below 1; null: all.'),
+    max_new_tokens: orNull(integer({ min: 1 }))
+      .optional()
+      .describe('Tokens that an answer may have.'),
+    max_retries: orNull(integer({ min: 0 }))
+      .optional()
+      .describe('How often a failed request is sent again.'),
+    parallelism: orNull(integer({ min: 1 }))
+      .optional()
+      .describe('Requests at a time.'),
+    task: orNull(text()).optional().describe("The harness' own name for the task."),
+    temperature: orNull(decimal({ min: 0 }))
+      .optional()
+      .describe('Sampling temperature.'),
+    request_timeout: orNull(integer({ min: 1, unit: 'seconds' }))
+      .optional()
+      .describe('Seconds that one request may take.'),
+    top_p: orNull(decimal({ min: 0, max: 1 }))
+      .optional()
+      .describe('Nucleus sampling: the share of probability that is sampled from.'),
+    extra: mapping().optional().describe('Parameters that only this harness knows.'),
   },
   {},
   "what only this task's harness knows goes to `params.extra`",
 );
 
-/** The evaluator's run config, checked; it is passed on as it was written. */
-export const evaluatorConfig = section({
+const evaluatorShape = {
   config: section(
     {
-      params: params.optional(),
-      type: orNull(text()).optional(),
-      supported_endpoint_types: orNull(listOf(text())).optional(),
-      required_capabilities: orNull(listOf(text())).optional(),
+      params: params.optional().describe('Parameters of the benchmark.'),
+      type: orNull(text()).optional().describe("The evaluator's name for the task."),
+      supported_endpoint_types: orNull(listOf(text())).optional().describe('Kinds of endpoint that the task can use.'),
+      required_capabilities: orNull(listOf(text())).optional().describe('What the model must be able to do.'),
     },
     {
       output_dir: "results go to the task's own folder in workspace storage, and from there to `execution.output_dir`",
     },
-  ).optional(),
+  )
+    .optional()
+    .describe('What the evaluator does.'),
   target: section({
     api_endpoint: section(
       {
-        url: orNull(text()).optional(),
-        model_id: orNull(text()).optional(),
-        type: orNull(choice('undefined', 'chat', 'completions', 'completions_logprob', 'embedding', 'vlm')).optional(),
-        api_key_name: orNull(text()).optional(),
-        stream: orNull(flag()).optional(),
-        adapter_config: orNull(adapterConfig).optional(),
+        url: orNull(text()).optional().describe('Request URL; filled in by evalsaga.'),
+        model_id: orNull(text()).optional().describe('Name the model is asked for under; filled in by evalsaga.'),
+        type: orNull(choice('undefined', 'chat', 'completions', 'completions_logprob', 'embedding', 'vlm'))
+          .optional()
+          .describe('The kind of endpoint.'),
+        api_key_name: orNull(text()).optional().describe("Variable of the job that holds the endpoint's key."),
+        stream: orNull(flag()).optional().describe('Ask for streamed answers.'),
+        adapter_config: orNull(adapterConfig)
+          .optional()
+          .describe('Settings of the proxy between harness and endpoint.'),
       },
       { api_key: 'a key goes by the name of a variable: `api_key_name`' },
-    ).optional(),
-  }).optional(),
-});
+    )
+      .optional()
+      .describe('The endpoint.'),
+  })
+    .optional()
+    .describe('How the evaluator reaches the model.'),
+};
+
+/** The evaluator's run config, checked; it is passed on as it was written. */
+export const evaluatorConfig = section(evaluatorShape);
 
 /** Checked like `evaluatorConfig`, kept as it was written: that is what the evaluator gets. */
-const checkedEvaluatorConfig = mapping().transform((raw, context): RawMap => {
-  for (const issue of evaluatorConfig.safeParse(raw).error?.issues ?? [])
-    context.issues.push({ ...issue, input: raw } as never);
-  return raw;
-});
+const checkedEvaluatorConfig = accepting(
+  { kind: 'section', shape: evaluatorShape },
+  mapping().transform((raw, context): RawMap => {
+    for (const issue of evaluatorConfig.safeParse(raw).error?.issues ?? [])
+      context.issues.push({ ...issue, input: raw } as never);
+    return raw;
+  }),
+);
 
 const migrated = 'write it as `nemo_evaluator_config`';
 
 const task = section(
   {
-    /** `harness.task`, or the task alone when one harness has it. */
-    name: text({ pattern: /^[^\s/\\]+$/, expected: 'the name of a task' }),
-    /** Image instead of the catalogue's. */
-    container: orNull(text({ pattern: /^[A-Za-z0-9/][A-Za-z0-9._\-/:@]*$/, expected: 'a container image' })),
-    endpoint_type: orNull(choice(...endpointTypes)),
-    env_vars: envMap('refused'),
-    nemo_evaluator_config: checkedEvaluatorConfig,
-    /** Folder in the tasks' volume with the data set. */
-    dataset_dir: orNull(text({ pattern: /^\//, expected: 'an absolute path' })),
-    dataset_mount_path: text({ pattern: /^\/./, expected: 'an absolute path' }).default('/datasets'),
-    /** Shell lines before and after the evaluation; need NEMO_EVALUATOR_TRUST_PRE_CMD=1. */
-    pre_cmd: orNull(text({ empty: true })),
-    post_cmd: orNull(text({ empty: true })),
+    name: text({ pattern: /^[^\s/\\]+$/, expected: 'the name of a task' }).describe(
+      'The task: `harness.task`, or the task alone when only one harness has it.',
+    ),
+    container: orNull(text({ pattern: /^[A-Za-z0-9/][A-Za-z0-9._\-/:@]*$/, expected: 'a container image' })).describe(
+      "Container image to run instead of the catalogue's.",
+    ),
+    endpoint_type: orNull(choice(...endpointTypes)).describe("The kind of endpoint, when it is not the catalogue's."),
+    env_vars: envMap('refused').describe("Environment variables of this task's job. A text needs its prefix."),
+    nemo_evaluator_config: checkedEvaluatorConfig.describe(
+      "The evaluator's run config for this task, merged over `evaluation.nemo_evaluator_config`; lists are replaced. It is checked, and passed on as written.",
+    ),
+    dataset_dir: orNull(text({ pattern: /^\//, expected: 'an absolute path' })).describe(
+      "Folder with the data set, in the tasks' volume.",
+    ),
+    dataset_mount_path: text({ pattern: /^\/./, expected: 'an absolute path' })
+      .default('/datasets')
+      .describe('Where the job sees it.'),
+    pre_cmd: orNull(text({ empty: true })).describe(
+      'Shell lines run before the evaluation; needs `NEMO_EVALUATOR_TRUST_PRE_CMD=1`.',
+    ),
+    post_cmd: orNull(text({ empty: true })).describe(
+      'Shell lines run after the evaluation; needs `NEMO_EVALUATOR_TRUST_PRE_CMD=1`.',
+    ),
   },
   { overrides: migrated, config: migrated, params: 'parameters go to `nemo_evaluator_config.config.params`' },
 );
 
 export const evaluation = section(
   {
-    tasks: listOf(task),
-    nemo_evaluator_config: checkedEvaluatorConfig,
-    env_vars: envMap('refused'),
-    pre_cmd: orNull(text({ empty: true })),
-    post_cmd: orNull(text({ empty: true })),
+    tasks: listOf(task).describe('The benchmarks to run, each in a job of its own.'),
+    nemo_evaluator_config: checkedEvaluatorConfig.describe(
+      "The evaluator's run config for every task. It is checked, and passed on as written.",
+    ),
+    env_vars: envMap('refused').describe('Environment variables of every job. A text needs its prefix.'),
+    pre_cmd: orNull(text({ empty: true })).describe(
+      'Shell lines run before each evaluation; needs `NEMO_EVALUATOR_TRUST_PRE_CMD=1`.',
+    ),
+    post_cmd: orNull(text({ empty: true })).describe(
+      'Shell lines run after each evaluation; needs `NEMO_EVALUATOR_TRUST_PRE_CMD=1`.',
+    ),
   },
   {
     overrides: migrated,
@@ -161,19 +216,18 @@ export const evaluation = section(
 export const target = section({
   api_endpoint: section(
     {
-      /** Request URL of an endpoint that is there already (with `deployment: none`). */
-      url: orNull(text()),
-      /** Name the model is served under. */
-      model_id: orNull(text()),
-      /** Variable of the job that holds the endpoint's key. */
-      api_key_name: orNull(text({ pattern: /^[A-Za-z_][A-Za-z0-9_]*$/, expected: 'the name of a variable' })),
+      url: orNull(text()).describe('Base or request URL of the existing endpoint (`deployment: none` only).'),
+      model_id: orNull(text()).describe('Name the model is served under.'),
+      api_key_name: orNull(text({ pattern: /^[A-Za-z_][A-Za-z0-9_]*$/, expected: 'the name of a variable' })).describe(
+        "Name of the variable of the job that holds the endpoint's key.",
+      ),
     },
     {
       api_key: 'a key goes by the name of a variable: `api_key_name: NAME`, with NAME set on this host',
       type: "the kind of endpoint is the task's: `evaluation.tasks.N.endpoint_type`",
       adapter_config: 'adapter settings go to `evaluation.nemo_evaluator_config.target.api_endpoint.adapter_config`',
     },
-  ),
+  ).describe('The endpoint.'),
 });
 
 export type TaskConfig = z.output<typeof task>;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { nearestNames } from '../../support/nearest';
 import { pythonText } from '../hydra/python-text';
+import { accepting } from './accepts';
 import { resolvePlain } from '../yaml/yaml-scalars';
 import type { ConfigNode, ScalarNode } from '../yaml/tree';
 
@@ -72,84 +73,105 @@ const unset = (value: unknown): boolean => value === null || value === undefined
 
 /** Text; a number or a boolean is taken as it was written. */
 export const text = (options: { pattern?: RegExp; expected?: string; empty?: boolean } = {}) =>
-  z.transform((value, context): string => {
-    if (!(value instanceof Leaf))
-      return refuse(context, `expected ${options.expected ?? 'text'}, found ${describe(value)}`);
-    const found = value.text;
-    if (found === '' && options.empty !== true)
-      return refuse(context, `expected ${options.expected ?? 'text'}, found empty text`);
-    if (found.includes('\0')) return refuse(context, 'a NUL character is not allowed');
-    if (options.pattern !== undefined && !options.pattern.test(found))
-      return refuse(context, `expected ${options.expected ?? String(options.pattern)}, found ${describe(value)}`);
-    return found;
-  });
+  accepting(
+    { kind: 'text', ...options },
+    z.transform((value, context): string => {
+      if (!(value instanceof Leaf))
+        return refuse(context, `expected ${options.expected ?? 'text'}, found ${describe(value)}`);
+      const found = value.text;
+      if (found === '' && options.empty !== true)
+        return refuse(context, `expected ${options.expected ?? 'text'}, found empty text`);
+      if (found.includes('\0')) return refuse(context, 'a NUL character is not allowed');
+      if (options.pattern !== undefined && !options.pattern.test(found))
+        return refuse(context, `expected ${options.expected ?? String(options.pattern)}, found ${describe(value)}`);
+      return found;
+    }),
+  );
 
 /** Text that keeps its origin, where a secret may stand. */
 export const leaf = () =>
-  z.transform((value, context): Leaf =>
-    value instanceof Leaf ? value : refuse(context, `expected a single value, found ${describe(value)}`),
+  accepting(
+    { kind: 'text' },
+    z.transform((value, context): Leaf =>
+      value instanceof Leaf ? value : refuse(context, `expected a single value, found ${describe(value)}`),
+    ),
   );
 
 export const flag = () =>
-  z.transform((value, context): boolean => {
-    if (value instanceof Leaf && typeof value.value === 'boolean') return value.value;
-    if (value instanceof Leaf && value.node.env !== undefined && /^(?:true|false)$/i.test(value.text))
-      return value.text.toLowerCase() === 'true';
-    return refuse(context, `expected true or false, found ${describe(value)}`);
-  });
+  accepting(
+    { kind: 'flag' },
+    z.transform((value, context): boolean => {
+      if (value instanceof Leaf && typeof value.value === 'boolean') return value.value;
+      if (value instanceof Leaf && value.node.env !== undefined && /^(?:true|false)$/i.test(value.text))
+        return value.text.toLowerCase() === 'true';
+      return refuse(context, `expected true or false, found ${describe(value)}`);
+    }),
+  );
 
 /** A whole number; text from an environment variable that is one counts. */
 export const integer = (range: { min: number; max?: number; unit?: string }) =>
-  z.transform((value, context): number => {
-    const wanted = `a whole number${range.unit === undefined ? '' : ` of ${range.unit}`} ${range.max === undefined ? `of at least ${range.min}` : `from ${range.min} to ${range.max}`}`;
-    const found = value instanceof Leaf ? numberOf(value) : undefined;
-    if (found === undefined || !Number.isSafeInteger(found) || found < range.min || found > (range.max ?? Infinity)) {
-      return refuse(context, `expected ${wanted}, found ${describe(value)}`);
-    }
-    return found;
-  });
+  accepting(
+    { kind: 'integer', ...range },
+    z.transform((value, context): number => {
+      const wanted = `a whole number${range.unit === undefined ? '' : ` of ${range.unit}`} ${range.max === undefined ? `of at least ${range.min}` : `from ${range.min} to ${range.max}`}`;
+      const found = value instanceof Leaf ? numberOf(value) : undefined;
+      if (found === undefined || !Number.isSafeInteger(found) || found < range.min || found > (range.max ?? Infinity)) {
+        return refuse(context, `expected ${wanted}, found ${describe(value)}`);
+      }
+      return found;
+    }),
+  );
 
 /** `above`: the lower bound itself is not allowed. */
 export const decimal = (range: { min: number; max?: number; above?: boolean }) =>
-  z.transform((value, context): number => {
-    const found = value instanceof Leaf ? numberOf(value) : undefined;
-    const isLow = (number: number): boolean => number < range.min || (range.above === true && number === range.min);
-    if (found === undefined || !Number.isFinite(found) || isLow(found) || found > (range.max ?? Infinity)) {
-      const wanted = range.above === true ? `above ${range.min}` : `of at least ${range.min}`;
-      return refuse(
-        context,
-        `expected a number ${range.max === undefined ? wanted : `from ${range.min} to ${range.max}`}, found ${describe(value)}`,
-      );
-    }
-    return found;
-  });
+  accepting(
+    { kind: 'decimal', ...range },
+    z.transform((value, context): number => {
+      const found = value instanceof Leaf ? numberOf(value) : undefined;
+      const isLow = (number: number): boolean => number < range.min || (range.above === true && number === range.min);
+      if (found === undefined || !Number.isFinite(found) || isLow(found) || found > (range.max ?? Infinity)) {
+        const wanted = range.above === true ? `above ${range.min}` : `of at least ${range.min}`;
+        return refuse(
+          context,
+          `expected a number ${range.max === undefined ? wanted : `from ${range.min} to ${range.max}`}, found ${describe(value)}`,
+        );
+      }
+      return found;
+    }),
+  );
 
 const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
 /** A duration above zero: seconds (`1200`), or with a unit (`90s`, `30m`, `2h`, `1d`). Gives whole seconds. */
 export const duration = () =>
-  z.transform((value, context): number => {
-    const seconds = value instanceof Leaf ? secondsOf(value) : undefined;
-    if (seconds !== undefined && seconds > 0 && seconds <= 365 * 86_400) return Math.ceil(seconds);
-    return refuse(
-      context,
-      `expected a duration above zero and up to a year, found ${describe(value)}`,
-      'seconds (1200), or with a unit: 90s, 30m, 2h, 1d',
-    );
-  });
+  accepting(
+    { kind: 'duration' },
+    z.transform((value, context): number => {
+      const seconds = value instanceof Leaf ? secondsOf(value) : undefined;
+      if (seconds !== undefined && seconds > 0 && seconds <= 365 * 86_400) return Math.ceil(seconds);
+      return refuse(
+        context,
+        `expected a duration above zero and up to a year, found ${describe(value)}`,
+        'seconds (1200), or with a unit: 90s, 30m, 2h, 1d',
+      );
+    }),
+  );
 
 export const choice = <const T extends string>(...allowed: readonly T[]) =>
-  z.transform((value, context): T => {
-    const found = value instanceof Leaf ? allowed.find((option) => option === value.text) : undefined;
-    return (
-      found ??
-      refuse(
-        context,
-        `expected one of ${allowed.map((option) => `\`${option}\``).join(', ')}, found ${describe(value)}`,
-        nearestOf(value, allowed),
-      )
-    );
-  });
+  accepting(
+    { kind: 'choice', allowed },
+    z.transform((value, context): T => {
+      const found = value instanceof Leaf ? allowed.find((option) => option === value.text) : undefined;
+      return (
+        found ??
+        refuse(
+          context,
+          `expected one of ${allowed.map((option) => `\`${option}\``).join(', ')}, found ${describe(value)}`,
+          nearestOf(value, allowed),
+        )
+      );
+    }),
+  );
 
 function nearestOf(value: unknown, allowed: readonly string[]): string | undefined {
   const [near] = value instanceof Leaf ? nearestNames(value.text, allowed) : [];
@@ -157,41 +179,60 @@ function nearestOf(value: unknown, allowed: readonly string[]): string | undefin
 }
 
 /** Anything; checked, if at all, by whoever it is for. */
-export const anything = () => z.transform((value): RawValue => (value === undefined ? null : (value as RawValue)));
+export const anything = () =>
+  accepting(
+    { kind: 'anything' },
+    z.transform((value): RawValue => (value === undefined ? null : (value as RawValue))),
+  );
 
 export const mapping = () =>
-  z.transform((value, context): RawMap => {
-    if (unset(value)) return {};
-    if (value instanceof Leaf || Array.isArray(value))
-      return refuse(context, `expected a mapping, found ${describe(value)}`);
-    return value as RawMap;
-  });
+  accepting(
+    { kind: 'mapping' },
+    z.transform((value, context): RawMap => {
+      if (unset(value)) return {};
+      if (value instanceof Leaf || Array.isArray(value))
+        return refuse(context, `expected a mapping, found ${describe(value)}`);
+      return value as RawMap;
+    }),
+  );
 
 /** The setting is optional, and null says the same as leaving it out. */
 export const orNull = <T extends z.ZodType>(schema: T) =>
-  z
-    .preprocess((value) => (value === undefined ? null : value), z.union([z.null(), schema]))
-    .transform((value): z.output<T> | null => value as z.output<T> | null);
+  accepting(
+    { kind: 'nullable', inner: schema },
+    z
+      .preprocess((value) => (value === undefined ? null : value), z.union([z.null(), schema]))
+      .transform((value): z.output<T> | null => value as z.output<T> | null),
+  );
 
 export const listOf = <T extends z.ZodType>(schema: T) =>
-  z.preprocess(
-    (value) => (unset(value) ? [] : value),
-    z.array(schema, { error: (issue) => `expected a list, found ${describe(issue.input)}` }),
+  accepting(
+    { kind: 'list', item: schema },
+    z.preprocess(
+      (value) => (unset(value) ? [] : value),
+      z.array(schema, { error: (issue) => `expected a list, found ${describe(issue.input)}` }),
+    ),
   );
 
 export const recordOf = <T extends z.ZodType>(schema: T) =>
-  z.preprocess(
-    (value) => (unset(value) ? {} : value),
-    z.record(z.string(), schema, { error: (issue) => `expected a mapping, found ${describe(issue.input)}` }),
+  accepting(
+    { kind: 'record', value: schema },
+    z.preprocess(
+      (value) => (unset(value) ? {} : value),
+      z.record(z.string(), schema, { error: (issue) => `expected a mapping, found ${describe(issue.input)}` }),
+    ),
   );
 
 /** Nothing, or an empty mapping or list: whatever is in it has no effect. */
 export const none = (advice: string) =>
-  z.transform((value, context): null => {
-    const isEmpty = unset(value) || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
-    if (isEmpty && !(value instanceof Leaf)) return null;
-    return refuse(context, 'has no effect here', advice);
-  });
+  accepting(
+    { kind: 'none' },
+    z.transform((value, context): null => {
+      const isEmpty = unset(value) || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
+      if (isEmpty && !(value instanceof Leaf)) return null;
+      return refuse(context, 'has no effect here', advice);
+    }),
+  );
 
 export interface SectionInfo {
   readonly allowed: readonly string[];
@@ -217,10 +258,11 @@ export function section<S extends z.ZodRawShape>(
       issue.code === 'unrecognized_keys' ? `${marker}${id}` : `expected a mapping, found ${describe(issue.input)}`,
   });
   // A single value is an object to the library: it must not be taken for a mapping.
-  return z.preprocess((value, context) => {
+  const whole = z.preprocess((value, context) => {
     if (!(value instanceof Leaf)) return unset(value) ? {} : value;
     return refuse(context, `expected a mapping, found ${describe(value)}`, exampleOf(shape, value));
   }, object);
+  return accepting({ kind: 'section', shape }, whole);
 }
 
 /** `hellaswag` where a task belongs was meant to be its name. */

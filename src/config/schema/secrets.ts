@@ -4,6 +4,7 @@ import { isOwnVariable, isPlatformVariable } from '../../contract/identity';
 import type { SecretRef } from '../../contract/plan';
 import { isSecretName, isSurelySecretName } from '../../secrets/names';
 import { assignedKeys, holdsKey, looksLikeToken } from '../../secrets/secrecy';
+import { accepting } from './accepts';
 import { describe, Leaf, refuse } from './fields';
 import type { RawMap } from './fields';
 
@@ -24,23 +25,26 @@ const variable = /^[A-Za-z_][A-Za-z0-9._-]*$/;
 
 /** A map of container variables. */
 export const envMap = (unprefixed: Unprefixed) =>
-  z.transform((value, context): EnvSources => {
-    if (value === null || value === undefined) return {};
-    if (value instanceof Leaf || Array.isArray(value))
-      return refuse(context, `expected a mapping of variables, found ${describe(value)}`, 'NAME: VALUE');
-    const result: Record<string, EnvSource> = {};
-    for (const [name, entry] of Object.entries(value as RawMap)) {
-      const report = (message: string, hint?: string) => void refuse(context, message, hint, [name]);
-      const obstacle = obstacleOf(name);
-      if (obstacle !== undefined) {
-        report(obstacle);
-        continue;
+  accepting(
+    { kind: 'variables', needsPrefix: unprefixed === 'refused' },
+    z.transform((value, context): EnvSources => {
+      if (value === null || value === undefined) return {};
+      if (value instanceof Leaf || Array.isArray(value))
+        return refuse(context, `expected a mapping of variables, found ${describe(value)}`, 'NAME: VALUE');
+      const result: Record<string, EnvSource> = {};
+      for (const [name, entry] of Object.entries(value as RawMap)) {
+        const report = (message: string, hint?: string) => void refuse(context, message, hint, [name]);
+        const obstacle = obstacleOf(name);
+        if (obstacle !== undefined) {
+          report(obstacle);
+          continue;
+        }
+        const source = readEnvValue(name, entry, unprefixed, report);
+        if (source !== undefined) result[name] = source;
       }
-      const source = readEnvValue(name, entry, unprefixed, report);
-      if (source !== undefined) result[name] = source;
-    }
-    return result;
-  });
+      return result;
+    }),
+  );
 
 function obstacleOf(name: string): string | undefined {
   if (isPlatformVariable(name)) return 'the platform sets this variable itself';
@@ -148,7 +152,11 @@ function readReference(entry: unknown): SecretRef | undefined {
 }
 
 /** One token that an endpoint accepts: only ever a reference. */
-export const token = () => z.transform((value, context): SecretRef => readToken(value, context));
+export const token = () =>
+  accepting(
+    { kind: 'token' },
+    z.transform((value, context): SecretRef => readToken(value, context)),
+  );
 
 function readToken(value: unknown, context: Context): SecretRef {
   const hint = 'from a variable of this host: host:NAME; from the workspace: {value_from: {token_name_ref: NAME}}';

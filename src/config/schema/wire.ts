@@ -14,24 +14,38 @@ export const priorityClasses = [
 ] as const;
 
 export const health = section({
-  readiness: section({ require_approval: flag().optional() }).optional(),
+  readiness: section({
+    require_approval: flag().optional().describe('Wait for somebody to approve a replica before it gets traffic.'),
+  })
+    .optional()
+    .describe('When a replica counts as ready.'),
   liveness: section({
-    /** Seconds before the first check. */
-    initial_delay_seconds: integer({ min: 0, unit: 'seconds' }).optional(),
-    tcp: section({ port: integer({ min: 1, max: 65_535 }) }).optional(),
-  }).optional(),
+    initial_delay_seconds: integer({ min: 0, unit: 'seconds' }).optional().describe('Seconds before the first check.'),
+    tcp: section({ port: integer({ min: 1, max: 65_535 }).describe('The port to connect to.') })
+      .optional()
+      .describe('Check by connecting to a port.'),
+  })
+    .optional()
+    .describe('How the platform checks that a replica is alive.'),
 });
 
 export const queueConfig = section({
-  /** Place in the node group's queue. */
-  priority_class: choice(...priorityClasses).optional(),
-  can_be_preempted: flag().optional(),
-  can_preempt: flag().optional(),
+  priority_class: choice(...priorityClasses)
+    .optional()
+    .describe("Place in the node group's queue."),
+  can_be_preempted: flag().optional().describe('Whether work of a higher priority may displace this.'),
+  can_preempt: flag().optional().describe('Whether this may displace work of a lower priority.'),
 });
 
-export const log = section({ enable_collection: flag().optional(), save_termination_logs: flag().optional() });
+export const log = section({
+  enable_collection: flag().optional().describe('Keep the container logs in the platform.'),
+  save_termination_logs: flag().optional().describe('Keep the logs of containers that ended.'),
+});
 
-export const userSecurityContext = section({ no_specific_user: flag().optional(), privileged: flag().optional() });
+export const userSecurityContext = section({
+  no_specific_user: flag().optional().describe("Run as the image's own user."),
+  privileged: flag().optional().describe('Run the container privileged.'),
+});
 
 /** By name: what they hold stays in the workspace. What is no name may be that, and is not repeated. */
 export const imagePullSecrets = listOf(
@@ -43,44 +57,78 @@ export const imagePullSecrets = listOf(
 
 export const autoScaler = section({
   scale_down: section({
-    /** Seconds without a request after which the endpoint scales down. */
-    no_traffic_timeout: integer({ min: 0, unit: 'seconds' }).optional(),
-    not_ready_timeout: integer({ min: 0, unit: 'seconds' }).optional(),
-    /** Not a field of the platform: only `false`, what it does anyway, is accepted. */
+    no_traffic_timeout: integer({ min: 0, unit: 'seconds' })
+      .optional()
+      .describe(
+        'Seconds without a request after which the endpoint scales to zero, so that the bill ends even when nobody cleans up; 3600 when nothing is given, 0: never. While a run needs its endpoints, its worker sends requests often enough to keep them up.',
+      ),
+    not_ready_timeout: integer({ min: 0, unit: 'seconds' })
+      .optional()
+      .describe('Seconds after which an endpoint that does not become ready scales down.'),
     scale_from_zero: flag()
       .refine((value) => !value, 'the platform has no such setting: only false is possible')
-      .optional(),
-  }).optional(),
-  /** Percent. */
-  target_gpu_utilization_percentage: integer({ min: 0, max: 100 }).optional(),
+      .optional()
+      .describe('Only `false` is accepted: the platform has no such setting.'),
+  })
+    .optional()
+    .describe('When replicas are taken away.'),
+  target_gpu_utilization_percentage: integer({ min: 0, max: 100 })
+    .optional()
+    .describe('GPU utilization in percent that the number of replicas is adjusted to.'),
   target_throughput: section({
-    qpm: decimal({ min: 0 }).optional(),
-    paths: listOf(text()).optional(),
-    methods: listOf(text()).optional(),
-  }).optional(),
+    qpm: decimal({ min: 0 }).optional().describe('Requests per minute.'),
+    paths: listOf(text()).optional().describe('Request paths that count; none: all.'),
+    methods: listOf(text()).optional().describe('Request methods that count; none: all.'),
+  })
+    .optional()
+    .describe('Request rate that the number of replicas is adjusted to.'),
 });
 
 /** What every endpoint's spec begins with. */
 export const platformDefaults = section({
-  health: health.optional(),
-  log: log.optional(),
-  metrics: section({ disable_pulling_from_replica: flag().optional() }).optional(),
-  routing_policy: section({ enable_header_based_replica_routing: flag().optional() }).optional(),
-  queue_config: queueConfig.optional(),
-  user_security_context: userSecurityContext.optional(),
-  image_pull_secrets: imagePullSecrets.optional(),
-  scheduling_policy: section({ replica_spread: choice('Required', 'Preferred').optional() }).optional(),
+  health: health.optional().describe('Health checks of the replicas.'),
+  log: log.optional().describe('What the platform keeps of the logs.'),
+  metrics: section({
+    disable_pulling_from_replica: flag().optional().describe('Do not collect metrics from the replicas.'),
+  })
+    .optional()
+    .describe('What the platform measures.'),
+  routing_policy: section({
+    enable_header_based_replica_routing: flag().optional().describe('Let a request header choose the replica.'),
+  })
+    .optional()
+    .describe('How requests reach replicas.'),
+  queue_config: queueConfig.optional().describe('Place in the queue for GPUs.'),
+  user_security_context: userSecurityContext.optional().describe('The user that the container runs as.'),
+  image_pull_secrets: imagePullSecrets
+    .optional()
+    .describe("Names of the workspace's image pull secrets, for example for `nvcr.io`."),
+  scheduling_policy: section({
+    replica_spread: choice('Required', 'Preferred')
+      .optional()
+      .describe('Whether replicas must, or should, run on different nodes.'),
+  })
+    .optional()
+    .describe('How replicas are placed.'),
   reservation_config: section({
-    reservation_id: orNull(text()).optional(),
-    allow_burst_to_other_reservations: flag().optional(),
-  }).optional(),
+    reservation_id: orNull(text()).optional().describe('The reservation.'),
+    allow_burst_to_other_reservations: flag().optional().describe('Use other reservations when this one is full.'),
+  })
+    .optional()
+    .describe('Reserved capacity to run on.'),
   load_balance_config: section({
-    least_request: section({ choice_count: integer({ min: 1 }).optional() }).optional(),
-    maglev: section({}).optional(),
-  }).optional(),
-  ingress_timeout_seconds: integer({ min: 300, max: 3600, unit: 'seconds' }).optional(),
-  /** Not a field of the platform: only `false` is accepted. */
+    least_request: section({ choice_count: integer({ min: 1 }).optional().describe('How many replicas are compared.') })
+      .optional()
+      .describe('Prefer the replica with the fewest open requests.'),
+    maglev: section({}).optional().describe('Consistent hashing.'),
+  })
+    .optional()
+    .describe('How requests are spread over replicas.'),
+  ingress_timeout_seconds: integer({ min: 300, max: 3600, unit: 'seconds' })
+    .optional()
+    .describe('Seconds after which the ingress gives up on a request.'),
   enable_rdma: flag()
     .refine((value) => !value, "the platform's API has no such setting: only false is possible")
-    .optional(),
+    .optional()
+    .describe("Only `false` is accepted: the platform's API has no such setting."),
 });
