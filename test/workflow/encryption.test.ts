@@ -94,17 +94,17 @@ test.concurrent(
 
 test.concurrent('errors and messages of the platform are encrypted, and told to who has the key', async () => {
   const scenario = await bench.scenario({
-    endpoints: { default: { states: [['Starting', '600ms', 'MARKER pulling'], ['Ready']] } },
-    jobs: { default: { states: [['Running', '300ms'], ['Failed']], log: 'MARKER log', message: 'MARKER message' } },
+    endpoints: { default: { states: [['Starting', '600ms', 'CANARY pulling'], ['Ready']] } },
+    jobs: { default: { states: [['Running', '300ms'], ['Failed']], log: 'CANARY log', message: 'CANARY message' } },
   });
   const plan = twoTasks(scenario);
   await scenario.start(plan);
   const run = await scenario.closed(plan);
   expect(run.snapshot.tasks.map(({ error }) => error?.message)).toEqual([
-    expect.stringContaining('MARKER'),
-    expect.stringContaining('MARKER'),
+    expect.stringContaining('CANARY'),
+    expect.stringContaining('CANARY'),
   ]);
-  await expectCiphertext(plan, [...privateWords, 'MARKER']);
+  await expectCiphertext(plan, [...privateWords, 'CANARY']);
 });
 
 test.concurrent('cancel, and terminate of everything with a sweep, work as without a key', async () => {

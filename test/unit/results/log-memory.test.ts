@@ -59,7 +59,8 @@ test('a worker that saves a log of 200 MB does not keep it', async () => {
         const { createWorkerDependencies } = dist('worker/worker-dependencies');
         const home = dist('home/paths').homePaths(process.env);
         const activities = createActivities(createWorkerDependencies({ home, env: process.env, origin: 'test' }));
-        const environment = new MockActivityEnvironment();`,
+        // The mock's own budget is one second; a run gives a job's log as much as this.
+        const environment = new MockActivityEnvironment({ scheduleToCloseTimeoutMs: 600_000 });`,
       work: `console.log(JSON.stringify(await environment.run(activities.saveJobLog, ${JSON.stringify(input)})));`,
     },
     access(),
