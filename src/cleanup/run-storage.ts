@@ -38,13 +38,26 @@ export async function bringStorageHome(request: RunStorageRequest): Promise<void
     if (fetched?.incomplete) left.push(fetched.incomplete);
     if (!fetched) absent.push(task.folder);
   }
-  if (absent.length > 0 && (await hasStorageApi(platform))) {
-    // All of it is about to go: a folder that was not there a moment ago may be by now.
+  if (await hasStorageApi(platform)) {
+    // All of it is about to go: what lies beside the tasks' folders, and a folder that was not there a moment ago.
     const entries = (await platform.storage.list(plan.storage.fileSystem, plan.storage.path)) ?? [];
-    const late = entries.filter(({ name }) => absent.includes(name));
-    left.push(...late.map(({ name }) => `storage ${plan.storage.path} holds ${name}, which has not come home`));
+    const isHome = new Set(plan.tasks.map(({ folder }) => folder).filter((folder) => !absent.includes(folder)));
+    left.push(
+      ...notHome(
+        plan.storage.path,
+        entries.filter(({ name }) => !isHome.has(name)),
+      ),
+    );
   }
   if (left.length > 0) throw new Error(left.join('; '));
+}
+
+/** Entries of a run's folder that stay there: the first few by name. Pure. */
+export function notHome(folder: string, entries: readonly { readonly name: string }[]): string[] {
+  if (entries.length === 0) return [];
+  const names = entries.slice(0, 3).map(({ name }) => name.slice(0, 100));
+  const more = entries.length > names.length ? ` and ${entries.length - names.length} more` : '';
+  return [`storage ${folder} holds ${names.join(', ')}${more}, which has not come home`];
 }
 
 /** Removes the run's folder. The user's own data is never ours to remove: only what carries the run's id is. */

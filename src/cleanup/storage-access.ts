@@ -7,7 +7,7 @@ import { largestCollectedBytes } from '../results/transfer/collector';
 import { fetchTaskResults } from '../results/transfer/fetch';
 import { boundsOfCleanup } from '../results/transfer/remote-tree';
 import type { JobTrace, StoragePlace } from './find-storage';
-import { bringStorageHome, carriesId, removeStorage } from './run-storage';
+import { bringStorageHome, carriesId, notHome, removeStorage } from './run-storage';
 
 /** How `cleanup` gets at the folder of a run: by what is known of the run, and by what the workspace offers. */
 
@@ -69,6 +69,12 @@ function accessByPlace(request: AccessRequest, { fileSystem, path: folder }: Sto
         if (fetched) report(`${fetched.files} files of ${name} are in ${target}`);
         if (fetched?.incomplete) left.push(fetched.incomplete);
       }
+      left.push(
+        ...notHome(
+          folder,
+          entries.filter(({ type }) => type !== 'dir'),
+        ),
+      );
       if (left.length > 0) throw new Error(left.join('; '));
     },
     async remove() {

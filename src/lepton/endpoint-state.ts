@@ -50,9 +50,11 @@ export function describeDeployment(deployment: Deployment | undefined, circumsta
   if (!deployment) return 'not on the platform';
   const { status } = deployment;
   const state = status?.phase || status?.state || 'no state yet';
+  const isReady = state.toLowerCase() === 'ready';
   const parts = [state, ...replicasOf(deployment)];
-  if (state.toLowerCase() === 'ready' && !status?.endpoint?.external_endpoint) parts.push('no URL yet');
-  const why = reasonsOf(deployment, circumstances);
+  if (isReady && !status?.endpoint?.external_endpoint) parts.push('no URL yet');
+  // Events are of states that it has passed: none of them says why one that is Ready is not used yet.
+  const why = reasonsOf(deployment, circumstances && isReady ? { ...circumstances, events: [] } : circumstances);
   return `${parts.join(', ')}${why === '' ? '' : `: ${why}`}`;
 }
 

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { createLeptonClient } from '../../src/lepton/client';
 import type { LeptonClient } from '../../src/lepton/types';
 import { cleanUp, type CleanupRequest } from '../../src/cleanup/cleanup';
@@ -62,6 +63,18 @@ test('the archive tells where a run wrote, however deep: results come home, the 
   expect(owners).toEqual([['home:other']]);
   expect((await platform.sim('/inventory')).storage).toEqual([]);
   expect(await cleaning()).toMatchObject({ removed: [], left: [], kept: [], unseen: null });
+});
+
+test('a file beside the folders of the tasks keeps the storage, and is named', async () => {
+  await setUp();
+  await deletedJob();
+  await writeFile(`${platform.stateFolder}/storage/fs1${folder}/core.1234`, 'x');
+  const report = await cleaning();
+  expect(report).toMatchObject({
+    removed: [],
+    kept: [{ path: folder, reason: `storage ${folder} holds core.1234, which has not come home` }],
+  });
+  expect((await platform.sim('/inventory')).storage).toContain(`fs1:${folder}/core.1234`);
 });
 
 test('without a storage API, a job of the run says which image, volume and place do', async () => {

@@ -83,7 +83,10 @@ describe('an endpoint in words', () => {
     expect(describeDeployment(deployment({ state: 'Ready', endpoint: url, ready_replicas: 0 }))).toBe(
       'Ready, but no replica is up',
     );
-    expect(describeDeployment(deployment({ state: 'Ready', ready_replicas: 1 }))).toBe('Ready, no URL yet');
+    const starting = { type: 'Normal', reason: 'Starting', count: 1, last_observed_time: '2026-01-01T00:00:00Z' };
+    const ready = deployment({ state: 'Ready', ready_replicas: 1 });
+    expect(describeDeployment(ready)).toBe('Ready, no URL yet');
+    expect(describeDeployment(ready, { issues: [], events: [starting] })).toBe('Ready, no URL yet');
     expect(describeDeployment(undefined)).toBe('not on the platform');
   });
 });
