@@ -17,6 +17,8 @@ export type ChaosEvent =
   | 'terminate both'
   | 'kill command'
   | 'kill worker'
+  /** Until another comes, every budget of the run is over. */
+  | 'kill worker for long'
   | 'kill server'
   | 'kill platform'
   | 'cut from server'
@@ -28,6 +30,10 @@ export type ChaosEvent =
   | 'other home sweeps';
 
 const userEvents = ['nothing', 'cancel', 'second cancel', 'terminate run', 'terminate task', 'terminate both'] as const;
+
+/** Nobody acts for longer than any budget of the run, which is short for that. */
+export const isLongAbsence = (event: ChaosEvent | undefined): boolean =>
+  event === 'worker away' || event === 'kill worker for long';
 
 /** What needs no processes of its own but the command that is disturbed. */
 export function quickEvents(border: Border): readonly ChaosEvent[] {
@@ -46,6 +52,7 @@ export function quickEvents(border: Border): readonly ChaosEvent[] {
 /** What kills the processes of a stack. */
 export const killEvents = (): readonly ChaosEvent[] => [
   'kill worker',
+  'kill worker for long',
   'kill server',
   'kill platform',
   'cut from server',

@@ -4,7 +4,7 @@ import { runWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import path from 'node:path';
 import { runPlan } from '../support/plans';
-import type { ChaosEvent } from './cases';
+import { isLongAbsence, type ChaosEvent } from './cases';
 import type { Course } from './courses';
 import { patiently } from './happening';
 import type { Surroundings } from './surroundings';
@@ -82,7 +82,7 @@ const shortLimits = { endpointReadySeconds: 15, jobSeconds: 15, teardownSeconds:
 
 export type Limits = Readonly<Record<keyof typeof limits, number>>;
 
-export const limitsFor = (event: ChaosEvent | undefined): Limits => (event === 'worker away' ? shortLimits : limits);
+export const limitsFor = (event: ChaosEvent | undefined): Limits => (isLongAbsence(event) ? shortLimits : limits);
 
 function planFor(course: Course, bounds: Limits, { stand, names, access, ownEndpoint }: Surroundings): RunPlan {
   const { workspace, url } = access;

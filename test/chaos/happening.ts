@@ -39,7 +39,7 @@ export interface Targets {
   readonly invocation: () => string | undefined;
   /** As the user of this case does it; resolves to whether there was something to cancel. */
   readonly cancel: () => Promise<boolean>;
-  readonly killWorker: () => Promise<void>;
+  readonly killWorker: (awayMs?: number) => Promise<void>;
   readonly killCommand: () => Promise<boolean>;
   /** Breaks the connections to Temporal of what the case is about, for so long. */
   readonly sever: (forMs: number) => Promise<void>;
@@ -145,6 +145,9 @@ class EventOf {
         return killCommand();
       case 'kill worker':
         await killWorker();
+        return true;
+      case 'kill worker for long':
+        await killWorker(awayForMs);
         return true;
       case 'kill server':
       case 'kill platform':

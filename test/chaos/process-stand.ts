@@ -78,7 +78,7 @@ export async function processStand(): Promise<Stand> {
     twin: () => Promise.reject(new Error('there is one home only')),
     mixedQueue: () => Promise.reject(new Error('there is one worker only')),
     platform: () => Promise.resolve({ access, release: () => Promise.resolve() }),
-    kill: (what) => services[what].kill(),
+    kill: (what, awayMs) => services[what].kill(awayMs),
     cutFromServer: () => wire.cut(),
     async close() {
       await worker.stop();
@@ -98,7 +98,8 @@ interface Command {
 }
 
 interface Service {
-  kill(): Promise<void>;
+  /** The next one comes so much later. */
+  kill(awayMs?: number): Promise<void>;
   /** How often it ended by itself. */
   deaths(): number;
   stop(): Promise<void>;
@@ -110,6 +111,7 @@ function service({ file, args, env }: Command): Service {
   let startedAt = Date.now();
   let queue = Promise.resolve();
   let deaths = 0;
+  let pauseMs = 0;
   const launch = () =>
     execa(file, args, {
       env,
@@ -130,22 +132,24 @@ function service({ file, args, env }: Command): Service {
         deaths += 1;
         process.stderr.write(`ended by itself (${exitCode}): ${args.join(' ')}\n`);
       }
-      setTimeout(spawn, isTerminated ? 0 : apartMs);
+      setTimeout(spawn, isTerminated ? pauseMs : apartMs);
     });
   };
   spawn();
   return {
     deaths: () => deaths,
-    async kill() {
+    async kill(awayMs = 0) {
       // Several cases want it killed; a process that never gets to work proves nothing.
       const turn = queue;
       let done = (): void => undefined;
       queue = new Promise((resolve) => (done = resolve));
       await turn;
       await sleep(Math.max(0, startedAt + apartMs - Date.now()));
+      pauseMs = awayMs;
       child.kill('SIGKILL');
       await child;
-      done();
+      if (awayMs === 0) done();
+      else setTimeout(done, awayMs);
     },
     async stop() {
       stopping = true;

@@ -104,7 +104,7 @@ function targetsOf(surroundings: Surroundings, driver: Driver): Parameters<typeo
     invocation: () => names.invocation,
     cancel: () => driver.cancel(),
     killCommand: () => driver.kill(),
-    killWorker: () => (worker ? worker.kill() : stand.kill('worker')),
+    killWorker: (awayMs) => (worker ? worker.kill(awayMs) : stand.kill('worker', awayMs)),
     sever: (forMs) => (temporal ? Promise.resolve(temporal.sever(forMs)) : stand.cutFromServer()),
     sweepAs: (who) => sweepAsStranger(surroundings, who),
   };

@@ -39,8 +39,8 @@ export interface Stand {
   twin(): Promise<Pick<Stand, 'client' | 'home' | 'origin'>>;
   /** A platform for one case, straight, with nothing in between. */
   platform(): Promise<StandPlatform>;
-  /** SIGKILL, and a new one in its place on the same state; resolves as soon as the old one is dead. */
-  kill(what: 'worker' | 'server' | 'platform'): Promise<void>;
+  /** SIGKILL, and a new one in its place on the same state, at once or later; resolves as soon as the old one is dead. */
+  kill(what: 'worker' | 'server' | 'platform', awayMs?: number): Promise<void>;
   /** Breaks the worker's connections to the server, and keeps new ones from being made for some seconds. */
   cutFromServer(): Promise<void>;
   close(): Promise<void>;
@@ -49,8 +49,8 @@ export interface Stand {
 export interface StandWorker {
   readonly taskQueue: string;
   readonly temporal: TemporalGateway;
-  /** SIGKILL, and a new one in its place. */
-  kill(): Promise<void>;
+  /** SIGKILL, and a new one in its place, at once or later. */
+  kill(awayMs?: number): Promise<void>;
   /** How often it ended by itself, which it never should; another took its place. */
   deaths(): number;
   close(): Promise<void>;

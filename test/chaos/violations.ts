@@ -1,5 +1,5 @@
 import { failureTypes } from '../../src/contract/failure-types';
-import type { ChaosCase } from './cases';
+import { isLongAbsence, type ChaosCase } from './cases';
 import { commandRules } from './command-rules';
 import type { Course } from './courses';
 import type { Facts } from './run-case';
@@ -73,7 +73,7 @@ function verdict(facts: Facts, course: Course, one: ChaosCase | undefined): stri
       : wrong('a run that was terminated');
   }
   const isRefused = (type: string | undefined): boolean =>
-    type !== undefined && (type === refusalAt(one) || (event === 'worker away' && mayTimeOut.has(type)));
+    type !== undefined && (type === refusalAt(one) || (isLongAbsence(event) && mayTimeOut.has(type)));
   const acceptable = run.snapshot.tasks.every(({ outcome, error, index }) => {
     if (event === 'terminate task' && index === happening.terminatedTask) return true;
     if (outcome === course.outcomes[index]) return true;
