@@ -252,6 +252,8 @@ export class TaskTeardown {
     await remove();
     for (let leftMs = until - Date.now(); leftMs > 0; leftMs = until - Date.now()) {
       await sleep(Math.min(pauseMs, leftMs), { summary: `look again for a late ${what}` });
+      // 2026-11-28: of a job that nobody knew of until now, nothing is saved yet. A second one must not replace the first one's log.
+      if (what === 'job' && this.job?.id === null && patched('log-of-late-job')) await this.saveJobLog(null);
       await remove();
       pauseMs = landsWithinMs;
     }

@@ -88,6 +88,22 @@ test.concurrent('one that lands later than anybody waits goes at once, and write
   expect(await scenario.platform.inventory()).toEqual({ deployments: [], jobs: [], storage: [] });
 });
 
+test.concurrent('one that lands after its task was cancelled is removed, and its log is home', async () => {
+  const scenario = await bench.scenario({
+    jobs: { default: { states: [['Running', '1m'], ['Completed']] } },
+    faults: [{ on: 'POST /jobs', times: 'inf', respond: 500, apply_after: '2s' }],
+  });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
+  await scenario.start(plan);
+  await scenario.until(plan, ({ tasks }) => tasks[0]?.phase === 'submitting job');
+  while ((await posts(scenario)) === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+  await scenario.cancel(plan);
+  expect((await scenario.closed(plan)).status).toBe('cancelled');
+  expect(await scenario.platform.inventory()).toEqual({ deployments: [], jobs: [], storage: [] });
+  const log = path.join(plan.outputDir, plan.tasks[0]?.folder ?? '', 'logs', 'job.log');
+  expect(await readFile(log, 'utf8')).toContain('Running');
+});
+
 describe('a job that is Terminating has not ended', () => {
   test.concurrent('it comes to its end: its results are home', async () => {
     const scenario = await bench.scenario({
