@@ -123,6 +123,8 @@ test('a job that is stopped while it asks leaves a marker and what it has', asyn
     const envs = (rest.envs ?? []).map((env) =>
       env.name === 'EVALSAGA_MODEL_URL' ? { name: env.name, value: `${way.url}/v1/completions` } : env,
     );
+    // The way is nobody's endpoint: what stands behind it says whose tokenizer the job needs.
+    envs.push({ name: 'BEHIND_THE_WAY', value: `${url}/v1/completions` });
     const spec = { ...rest, envs, container: { ...container, command: [...command] } };
     runtime.createJob({ id: 'stopped', name: 'stopped', spec });
     // It asks one at a time: at the second answer it has the first.
