@@ -28,7 +28,7 @@ const registry = z.registry<{ accepts: object }>();
 
 /** `schema`, with a note of what it accepts. Refining or describing it keeps the note. */
 export function accepting<T extends Schema>(accepts: Accepts, schema: T): T {
-  registry.add(schema as Schema, { accepts });
+  registry.add(schema, { accepts });
   return schema;
 }
 
