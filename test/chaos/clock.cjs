@@ -14,4 +14,12 @@ if (offset !== 0) {
     }
   }
   globalThis.Date = Wrong;
+
+  // Node dates its answers by a clock of its own, which nobody can set.
+  const { ServerResponse } = require('node:http');
+  const { writeHead } = ServerResponse.prototype;
+  ServerResponse.prototype.writeHead = function (...args) {
+    if (!this.hasHeader('date')) this.setHeader('date', new Wrong().toUTCString());
+    return writeHead.apply(this, args);
+  };
 }
