@@ -23,7 +23,7 @@ import type { ResolvedTask } from './resolve-task';
 import { storagePlan } from './storage';
 import { secretOf } from './variables';
 
-/** Children that one run may have: below Temporal's 2,000 pending ones; see workflows/news.ts for its events. */
+/** Children that one run may have: below Temporal's 2,000 pending ones; see workflows/signal-budget.ts for its events. */
 const maxTasks = 1_000;
 
 export interface PlanContext {
