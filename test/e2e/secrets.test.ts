@@ -61,7 +61,7 @@ const basic = Buffer.from('CANARYuser:CANARY-url-pass@w0rd').toString('base64');
 
 const urlLeaks = (text: string): string[] => [...urlCanaries, basic].filter((canary) => text.includes(canary));
 
-test('S04 a URL with a password and a signature: the request works, and nobody gets to see them', async () => {
+test('a URL with a password and a signature: the request works, and nobody gets to see them', async () => {
   const server = await startServer((request, response) => {
     const known = request.headers.authorization === `Basic ${basic}` && request.url.endsWith('?sig=CANARYsignature012');
     sendJson(response, request.method === 'GET' ? { data: [{ id: 'm' }] } : { choices: [] }, known ? 200 : 401);

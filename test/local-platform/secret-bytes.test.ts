@@ -10,7 +10,7 @@ import { runPlan } from '../support/plans';
 import { until } from '../support/command';
 import { testPlatform, type TestPlatform } from './harness';
 
-/** S03: what a shell, a template or a YAML reader would make something else of reaches the container as it is. */
+/** what a shell, a template or a YAML reader would make something else of reaches the container as it is. */
 
 jest.setTimeout(60_000);
 

@@ -19,24 +19,21 @@ async function eventsOf(scenario: Scenario, id: string): Promise<{ count: number
   return { count: historyLength, bytes: historySize ?? 0 };
 }
 
-test.concurrent(
-  'T04 a wait of many looks at a state that keeps changing adds next to nothing to the history',
-  async () => {
-    const states = Array.from({ length: 60 }, (_, step) => ['Running', '300ms', `step ${step} of 60`]);
-    const scenario = await bench.scenario({ jobs: { default: { states: [...states, ['Completed']] } } });
-    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
-    await scenario.start(plan);
-    expect((await scenario.closed(plan)).status).toBe('succeeded');
-    const looks = (await scenario.platform.requests()).filter(({ path: route }) => route.startsWith('/jobs')).length;
-    expect(looks).toBeGreaterThan(15);
-    const task = await eventsOf(scenario, taskWorkflowId(plan.invocation, 0));
-    const run = await eventsOf(scenario, runWorkflowId(plan.invocation));
-    expect(task.count).toBeLessThan(400);
-    expect(run.count).toBeLessThan(250);
-  },
-);
+test.concurrent('a wait of many looks at a state that keeps changing adds next to nothing to the history', async () => {
+  const states = Array.from({ length: 60 }, (_, step) => ['Running', '300ms', `step ${step} of 60`]);
+  const scenario = await bench.scenario({ jobs: { default: { states: [...states, ['Completed']] } } });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+  await scenario.start(plan);
+  expect((await scenario.closed(plan)).status).toBe('succeeded');
+  const looks = (await scenario.platform.requests()).filter(({ path: route }) => route.startsWith('/jobs')).length;
+  expect(looks).toBeGreaterThan(15);
+  const task = await eventsOf(scenario, taskWorkflowId(plan.invocation, 0));
+  const run = await eventsOf(scenario, runWorkflowId(plan.invocation));
+  expect(task.count).toBeLessThan(400);
+  expect(run.count).toBeLessThan(250);
+});
 
-test.concurrent('T04 a long wait for a state that stays costs no events at all', async () => {
+test.concurrent('a long wait for a state that stays costs no events at all', async () => {
   const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '12s'], ['Completed']] } } });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
   await scenario.start(plan);
@@ -47,7 +44,7 @@ test.concurrent('T04 a long wait for a state that stays costs no events at all',
 });
 
 test.concurrent(
-  'T02 a platform that answers with 5 MB of text: its task fails with the beginning and the end of it',
+  'a platform that answers with 5 MB of text: its task fails with the beginning and the end of it',
   async () => {
     const essay = `denied because ${'x'.repeat(5_000_000)} that is why`;
     const body = { code: 'Denied', message: essay };
@@ -92,7 +89,7 @@ test.concurrent('10,000 metrics: 200 of them are in history, all are at home', a
   expect(told.tasks[0]?.metricsTotal).toBe(20_000);
 });
 
-test.concurrent('T02, T03 a plan beyond the limit is refused with its size, and nothing is started', async () => {
+test.concurrent('a plan beyond the limit is refused with its size, and nothing is started', async () => {
   const scenario = await bench.scenario();
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: Array.from({ length: 300 }, (_, at) => `t-${at}`) });
   const params = stringify({ text: 'x'.repeat(50_000) });

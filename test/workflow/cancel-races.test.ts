@@ -125,7 +125,7 @@ describe('a create that lands late', () => {
 });
 
 describe('a create with an answer that does not say what came of it', () => {
-  test.concurrent('R10: no body, no name, no id: what was made is found by its name, and used', async () => {
+  test.concurrent('no body, no name, no id: what was made is found by its name, and used', async () => {
     const scenario = await bench.scenario({
       faults: [
         { on: 'POST /deployments', times: 'inf', respond: 201, body: '', apply: true },
@@ -142,7 +142,7 @@ describe('a create with an answer that does not say what came of it', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test.concurrent('R11: made, although its second step failed and every later try is refused: removed', async () => {
+  test.concurrent('made, although its second step failed and every later try is refused: removed', async () => {
     const scenario = await bench.scenario({
       faults: [
         { on: 'POST /deployments', times: 1, respond: 500, apply: true },
@@ -157,7 +157,7 @@ describe('a create with an answer that does not say what came of it', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test.concurrent('R11: made, and the step after it (the job) fails for good: removed', async () => {
+  test.concurrent('made, and the step after it (the job) fails for good: removed', async () => {
     const scenario = await bench.scenario({
       faults: [{ on: 'POST /jobs', times: 'inf', respond: 422, body: { code: 'Invalid', message: 'no such shape' } }],
     });
@@ -183,7 +183,7 @@ async function removals({ platform }: Scenario): Promise<number[]> {
     .map(({ status }) => status);
 }
 
-describe('N10: an endpoint of the same name that is still being deleted', () => {
+describe('an endpoint of the same name that is still being deleted', () => {
   test.concurrent.each([
     ['of this very task', true],
     ['of somebody else', false],
@@ -262,7 +262,7 @@ describe('cancel', () => {
   });
 
   test.concurrent(
-    'X15: of a hundred tasks whose endpoints take 20 s to go: they go in parallel, and none is given up',
+    'of a hundred tasks whose endpoints take 20 s to go: they go in parallel, and none is given up',
     async () => {
       const scenario = await bench.scenario({
         endpoints: { default: { states: [['Starting', '1h'], ['Ready']], deleting: '20s' } },

@@ -2,7 +2,7 @@ import type { TaskSnapshot } from '../../src/contract/state';
 import { creations, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
-/** Ready is what an endpoint is now, not what it was once: R08 and the like. */
+/** Ready is what an endpoint is now, not what it was once. */
 
 let bench: Bench;
 beforeAll(async () => {

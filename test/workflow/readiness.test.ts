@@ -57,7 +57,7 @@ test.concurrent('phase of start-up and reason of queueing are seen, each said on
   expect((await scenario.closed(plan)).status).toBe('succeeded');
 });
 
-test.concurrent('R06: 503 just after Ready: the job waits, and status says for what', async () => {
+test.concurrent('503 just after Ready: the job waits, and status says for what', async () => {
   const scenario = await bench.scenario({
     endpoints: { default: { states: [['Starting', '100ms'], ['Ready']], unhealthy: '2s' } },
   });
@@ -68,7 +68,7 @@ test.concurrent('R06: 503 just after Ready: the job waits, and status says for w
   expect((await scenario.closed(plan)).status).toBe('succeeded');
 });
 
-test.concurrent('R14: an endpoint that serves another model fails its task at once, and goes', async () => {
+test.concurrent('an endpoint that serves another model fails its task at once, and goes', async () => {
   const scenario = await bench.scenario({ endpoints: { default: { states: [['Ready']], serves: 'other/model' } } });
   const plan = one(scenario, { limits: { endpointReadySeconds: 3_600 } });
   await scenario.start(plan);
@@ -81,7 +81,7 @@ test.concurrent('R14: an endpoint that serves another model fails its task at on
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
-test.concurrent('P08: Ready with no replica up is not Ready', async () => {
+test.concurrent('Ready with no replica up is not Ready', async () => {
   const scenario = await bench.scenario({ endpoints: { default: { states: [['Ready']] } } });
   const body = { resource_requirement: { resource_shape: 'gpu.1xh200', min_replicas: 0, max_replicas: 1 } };
   const plan = withSpec(one(scenario, { limits: { endpointReadySeconds: 2 } }), { body });
@@ -95,7 +95,7 @@ test.concurrent('P08: Ready with no replica up is not Ready', async () => {
 });
 
 test.concurrent(
-  'P05: a protected endpoint: its token reaches endpoint and job by reference, and a 401 counts as up',
+  'a protected endpoint: its token reaches endpoint and job by reference, and a 401 counts as up',
   async () => {
     const scenario = await bench.scenario({
       jobs: { default: { states: [['Running', '2s'], ['Completed']] } },

@@ -103,13 +103,13 @@ test.concurrent('a run that succeeds, whose endpoints and jobs print their envir
   expect(logs.length).toBeGreaterThanOrEqual(4);
   for (const { text } of logs) {
     expect(text).toContain('HF_TOKEN=***');
-    // S05: what everybody may know stays readable.
+    // what everybody may know stays readable.
     expect(text).toContain('mode staging, acc 0.123456');
   }
 });
 
 test.concurrent(
-  'S02 what a harness writes into its artefacts comes home masked, checked, and otherwise as it was',
+  'what a harness writes into its artefacts comes home masked, checked, and otherwise as it was',
   async () => {
     const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '3s'], ['Completed']] } } });
     const plan = secretPlan(scenario);
@@ -137,7 +137,7 @@ test.concurrent(
   },
 );
 
-test.concurrent('S02 what stays in storage comes home later, by a cleanup, masked as well', async () => {
+test.concurrent('what stays in storage comes home later, by a cleanup, masked as well', async () => {
   const scenario = await bench.scenario({
     jobs: { default: { states: [['Running', '3s'], ['Completed']] } },
     faults: [{ on: 'GET /storage/**/requests.jsonl', times: 'inf', respond: 403 }],
@@ -193,7 +193,7 @@ test.concurrent('an endpoint whose state tells a secret while it starts, and whe
   await expectNoCanary(scenario, plan, run);
 });
 
-test.concurrent('S06 a platform that refuses with an echo of the request', async () => {
+test.concurrent('a platform that refuses with an echo of the request', async () => {
   const probe = await bench.scenario();
   const { endpoint } = secretPlan(probe);
   if (endpoint.kind !== 'dedicated') throw new Error('the plan deploys endpoints');
@@ -253,7 +253,7 @@ test.concurrent(
   },
 );
 
-test.concurrent('S04 an existing endpoint whose URL holds a password and a key', async () => {
+test.concurrent('an existing endpoint whose URL holds a password and a key', async () => {
   const parts = { EVALSAGA_URL_SECRET_1: 'CANARYme:CANARY-url-pass', EVALSAGA_URL_SECRET_2: 'CANARYsignature012' };
   const server = await startServer((request, response) => {
     const basic = `Basic ${Buffer.from(parts.EVALSAGA_URL_SECRET_1).toString('base64')}`;

@@ -7,7 +7,7 @@ import { until } from '../support/command';
 import { runPlan } from '../support/plans';
 import { startProgram, type Finished } from '../support/program';
 
-/** T01: a worker of another build serves a run that it can't carry on. */
+/** a worker of another build serves a run that it can't carry on. */
 
 let bench: Bench;
 beforeAll(async () => {

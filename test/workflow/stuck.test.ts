@@ -76,7 +76,7 @@ const harmless = [
     },
     job: { states: [['Running', '10s'], ['Completed']] },
   },
-  // R03: health and listing are there, and the first completion takes long.
+  // health and listing are there, and the first completion takes long.
   { name: 'slow-first', endpoint: { ...upSoon, warms: '4s' } },
 ];
 

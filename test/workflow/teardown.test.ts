@@ -24,7 +24,7 @@ const running = (scenario: Scenario, plan: RunPlan) =>
   scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
 
 test.concurrent(
-  'X09 an endpoint that somebody removed by hand: its task says so, and its teardown is complete',
+  'an endpoint that somebody removed by hand: its task says so, and its teardown is complete',
   async () => {
     const scenario = await bench.scenario({ jobs: endless });
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
@@ -41,7 +41,7 @@ test.concurrent(
   },
 );
 
-test.concurrent('X09 a job and its storage that somebody removed by hand', async () => {
+test.concurrent('a job and its storage that somebody removed by hand', async () => {
   const scenario = await bench.scenario({ jobs: endless });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
   await scenario.start(plan);
@@ -55,7 +55,7 @@ test.concurrent('X09 a job and its storage that somebody removed by hand', async
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
-test.concurrent('X10 an endpoint whose deletion is accepted and never ends is reported, not believed', async () => {
+test.concurrent('an endpoint whose deletion is accepted and never ends is reported, not believed', async () => {
   const scenario = await bench.scenario({
     endpoints: { default: { states: [['Starting', '100ms'], ['Ready']], deleting: '1h' } },
   });
@@ -69,7 +69,7 @@ test.concurrent('X10 an endpoint whose deletion is accepted and never ends is re
   ]);
 });
 
-test.concurrent('X11 a job that the platform refuses: its endpoint and its storage go', async () => {
+test.concurrent('a job that the platform refuses: its endpoint and its storage go', async () => {
   const body = { code: 'InvalidParameter', message: 'no such shape: cpu.small' };
   const scenario = await bench.scenario({ faults: [{ on: 'POST /jobs', times: 'inf', respond: 422, body }] });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
@@ -83,7 +83,7 @@ test.concurrent('X11 a job that the platform refuses: its endpoint and its stora
 });
 
 test.concurrent(
-  'X12 what else lies beside the run’s folder stays, and what the user removed is not made again',
+  'what else lies beside the run’s folder stays, and what the user removed is not made again',
   async () => {
     const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
@@ -100,7 +100,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  'X13 results are home, and storage can’t be removed: the scores stand, and the storage is named',
+  'results are home, and storage can’t be removed: the scores stand, and the storage is named',
   async () => {
     const scenario = await bench.scenario({ faults: [{ on: 'DELETE /storage/**', times: 'inf', respond: 500 }] });
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one, limits: { teardownSeconds: 10 } });
@@ -118,7 +118,7 @@ test.concurrent(
   },
 );
 
-describe('X14 an endpoint of the user’s', () => {
+describe('an endpoint of the user’s', () => {
   test.concurrent.each(['whose evaluation fails', 'whose run is cancelled'])(
     '%s is asked, and nothing else',
     async (course) => {

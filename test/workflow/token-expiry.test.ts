@@ -5,7 +5,7 @@ import { cleanUp } from '../../src/cleanup/cleanup';
 import { creations, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
-/** P05: the token runs out, is revoked or replaced in the middle of a run. */
+/** the token runs out, is revoked or replaced in the middle of a run. */
 
 let bench: Bench;
 beforeAll(async () => {

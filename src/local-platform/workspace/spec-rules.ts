@@ -4,7 +4,7 @@ import { isObject, numberAt, textAt, type JsonObject } from '../json';
 
 /**
  * What the service and its clients refuse, checked before anything is stored. All functions throw `ApiError` 400 with a
- * message that says which field and why. Limits: reference/lepton-api.md §4 (read from leptonai 0.47.1).
+ * message that says which field and why. Limits as in leptonai 0.47.1.
  */
 
 const longestName = 36;

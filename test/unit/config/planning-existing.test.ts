@@ -8,7 +8,7 @@ test.each([
   ['https://h/x/v1', 'https://h/x/v1/completions'],
   ['https://h//v1/completions/', 'https://h/v1/completions'],
   ['https://h/v1?a=b', 'https://h/v1/completions?a=b'],
-])('R17, R18 %s', async (url, expected) => {
+])('%s', async (url, expected) => {
   const { plan: run } = await plan(against(`{url: "${url}", model_id: m}`));
   expect(run.endpoint).toMatchObject({
     kind: 'existing',
@@ -26,7 +26,7 @@ test('a base URL serves tasks of several kinds', async () => {
   expect(scriptOf(run.tasks[1]?.job.container.command)).toContain('--model_url http://h/v1/chat/completions');
 });
 
-test('R15, R16 a completions task does not go to a chat URL', async () => {
+test('a completions task does not go to a chat URL', async () => {
   const [problem] = await problems(against('{url: "http://h/v1/chat/completions", model_id: m}'));
   expect(problem).toMatchObject({ path: 'evaluation.tasks.0.name', message: expect.stringContaining('logprobs') });
   const [declared] = await problems(

@@ -137,7 +137,7 @@ test('a data set folder becomes a mount and a variable', async () => {
   expect(run.tasks[0]?.job.envs).toContainEqual({ name: 'NEMO_EVALUATOR_DATASET_DIR', value: '/datasets' });
 });
 
-test('L12 an unknown or ambiguous task is refused with candidates', async () => {
+test('an unknown or ambiguous task is refused with candidates', async () => {
   const found = await problems(
     deploying('vllm', '{hf_model_handle: a/b}', '[{name: ifevl}, {name: ifeval}, {name: arc-challenge}]'),
   );

@@ -51,7 +51,7 @@ test.each(places)('%s is refused without repeating the secret', async (_name, te
 test.each([
   [{}, 'is not set'],
   [{ HF_TOKEN: '' }, 'is empty'],
-])('C15 a secret that is missing is flagged with its place', async (given, message) => {
+])('a secret that is missing is flagged with its place', async (given, message) => {
   const [problem] = await problems(runnable('  envs: {HF_TOKEN: host:HF_TOKEN}\n'), { env: given });
   expect(problem).toMatchObject({
     line: 9,
@@ -60,7 +60,7 @@ test.each([
   });
 });
 
-test('C26 a variable without a value is refused', async () => {
+test('a variable without a value is refused', async () => {
   const [problem] = await problems(runnable('  envs: {HF_TOKEN: }\n'));
   expect(problem).toMatchObject({ path: 'deployment.envs.HF_TOKEN', hint: expect.stringContaining('host:HF_TOKEN') });
 });
@@ -70,7 +70,7 @@ test("a text in NeMo's own maps must say where it comes from", async () => {
   expect(problem?.hint).toContain('host:HF_TOKEN');
 });
 
-test('C19 a value of the environment is never interpolated', async () => {
+test('a value of the environment is never interpolated', async () => {
   const { plan: run } = await plan(runnable('  envs: {A: "${oc.env:A}"}\n'), {
     env: { A: 'x ${deployment.port} $(id)' },
   });
@@ -102,7 +102,7 @@ test.each([
   'EOS_TOKEN',
   'MONKEY',
   'HOME',
-])('S05 %s does not', (name) => {
+])('%s does not', (name) => {
   expect(isSecretName(name)).toBe(false);
 });
 

@@ -13,21 +13,16 @@ test('an unknown key is named with its place and the nearest valid one', async (
 });
 
 test.each([
+  ['pre_cmd', 'evaluation:\n  tasks:\n    - {name: hellaswag, precmd: x}\n', 'evaluation.tasks.0.precmd', 'pre_cmd'],
   [
-    'C24 pre_cmd',
-    'evaluation:\n  tasks:\n    - {name: hellaswag, precmd: x}\n',
-    'evaluation.tasks.0.precmd',
-    'pre_cmd',
-  ],
-  [
-    'C24 temperature',
+    'temperature',
     'evaluation:\n  nemo_evaluator_config: {config: {params: {temprature: 0}}}\n  tasks: [{name: hellaswag}]\n',
     'evaluation.nemo_evaluator_config.config.params.temprature',
     'temperature',
   ],
-  ['C24 tasks', 'evaluation:\n  task: [{name: hellaswag}]\n', 'evaluation.task', 'tasks'],
+  ['tasks', 'evaluation:\n  task: [{name: hellaswag}]\n', 'evaluation.task', 'tasks'],
   [
-    'C25 node group',
+    'node group',
     'evaluation: {tasks: [{name: hellaswag}]}\nexecution: {output_dir: x, lepton_platform: {tasks: {node_gruop: x}}}\n',
     'execution.lepton_platform.tasks.node_gruop',
     'node_group',
@@ -77,7 +72,7 @@ test.each([
 });
 
 test.each(['0', '-1', 'soon', '30 fortnights', 'null', 'true', '[1]', '400d', 'inf', 'nan'])(
-  'R01 the duration %s is refused',
+  'the duration %s is refused',
   async (text) => {
     const found = await problems(runnable(), {
       overrides: [`execution.lepton_platform.deployment.endpoint_readiness_timeout=${text}`],
@@ -91,7 +86,7 @@ test.each(['0', '-1', 'soon', '30 fortnights', 'null', 'true', '[1]', '400d', 'i
   },
 );
 
-test('C18 a number from the environment is a number where one is needed', async () => {
+test('a number from the environment is a number where one is needed', async () => {
   const loaded = await load(runnable('  lepton_config: {min_replicas: "${oc.env:N}", max_replicas: 5}\n'), {
     env: { N: '5' },
   });
@@ -102,7 +97,7 @@ test('C18 a number from the environment is a number where one is needed', async 
   expect(problem?.message).toContain('whole number');
 });
 
-test('C05 text is not a boolean', async () => {
+test('text is not a boolean', async () => {
   const loaded = await load(runnable(), { overrides: ['execution.keep_storage=true'] });
   expect(loaded.resolved.execution.keep_storage).toBe(true);
   const [problem] = await problems(runnable(), { overrides: ['execution.keep_storage=no'] });
@@ -121,17 +116,17 @@ test.each([
   expect(loaded.resolved.deployment).toMatchObject({ served_model_name: expected });
 });
 
-test('C13 the text None is refused for a checkpoint', async () => {
+test('the text None is refused for a checkpoint', async () => {
   const [problem] = await problems(runnable('  checkpoint_path: None\n'));
   expect(problem).toMatchObject({ path: 'deployment.checkpoint_path', hint: 'for no value write null' });
 });
 
-test('C14 a blank key is null, and said to be', async () => {
+test('a blank key is null, and said to be', async () => {
   const [problem] = await problems(runnable('  image:\n'));
   expect(problem).toMatchObject({ path: 'deployment.image', message: expect.stringContaining('found null') });
 });
 
-test('C23 without a deployment the defaults list is pointed at', async () => {
+test('without a deployment the defaults list is pointed at', async () => {
   for (const choice of ['  - deployment: null\n', '']) {
     const [problem] = await problems(
       `defaults:\n  - execution: lepton\n${choice}  - _self_\nexecution: {output_dir: x}\nevaluation: {tasks: [{name: hellaswag}]}\n`,
@@ -143,9 +138,9 @@ test('C23 without a deployment the defaults list is pointed at', async () => {
 });
 
 test.each([
-  ['L11 empty', 'tasks: []'],
-  ['L11 null', 'tasks:'],
-  ['L11 absent', 'pre_cmd: null'],
+  ['empty', 'tasks: []'],
+  ['null', 'tasks:'],
+  ['absent', 'pre_cmd: null'],
 ])('%s: no task is refused', async (_name, tasks) => {
   const [problem] = await problems(
     `defaults:\n  - execution: lepton\n  - deployment: vllm\n  - _self_\nexecution: {output_dir: x}\ndeployment: {hf_model_handle: a/b}\nevaluation:\n  ${tasks}\n`,
@@ -153,7 +148,7 @@ test.each([
   expect(problem).toMatchObject({ path: 'evaluation.tasks', message: 'there is no task to run' });
 });
 
-test('C10 an alias bomb is refused fast', async () => {
+test('an alias bomb is refused fast', async () => {
   const levels = Array.from(
     { length: 20 },
     (_value, index) => `a${index + 1}: &a${index + 1} [${`*a${index}, `.repeat(9)}]`,
@@ -163,7 +158,7 @@ test('C10 an alias bomb is refused fast', async () => {
   expect(problem?.message).toContain('aliases');
 });
 
-test('C12 files that are not there, folders, and broken YAML are told apart', async () => {
+test('files that are not there, folders, and broken YAML are told apart', async () => {
   const [broken] = await problems('a: 1\nb: "x\nc: 3\n');
   expect(broken).toMatchObject({ file: 'config.yaml', line: expect.any(Number), column: expect.any(Number) });
   const [tab] = await problems('a:\n\tb: 1\n');
@@ -172,7 +167,7 @@ test('C12 files that are not there, folders, and broken YAML are told apart', as
   expect(list?.message).toBe('expected a mapping of keys, found a list');
 });
 
-test('C03 a key given twice names both lines', async () => {
+test('a key given twice names both lines', async () => {
   const [problem] = await problems('deployment: {}\nexecution: {}\ndeployment: {}\n');
   expect(problem).toMatchObject({ line: 3, path: 'deployment', message: expect.stringContaining('line 1') });
 });
@@ -244,7 +239,7 @@ test('a required value is reported where the user wrote ???', async () => {
   expect(found).toMatchObject([{ path: 'execution.output_dir', file: 'config.yaml', line: 6 }]);
 });
 
-test('C21 a defaults list without _self_ works, with a doubt that says who wins', async () => {
+test('a defaults list without _self_ works, with a doubt that says who wins', async () => {
   const loaded = await load(runnable().replace('  - _self_\n', ''));
   expect(loaded.doubts).toMatchObject([
     { path: 'defaults', line: 1, message: expect.stringContaining('this file wins') },
@@ -252,7 +247,7 @@ test('C21 a defaults list without _self_ works, with a doubt that says who wins'
   expect((await load(runnable())).doubts).toEqual([]);
 });
 
-test.each(['', '# nothing yet\n'])('C11 an empty config is called empty', async (text) => {
+test.each(['', '# nothing yet\n'])('an empty config is called empty', async (text) => {
   expect(await problems(text)).toMatchObject([{ file: 'config.yaml', message: 'the config is empty' }]);
 });
 

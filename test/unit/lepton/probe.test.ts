@@ -42,7 +42,7 @@ describe('an endpoint of the run', () => {
     expect(JSON.parse(server.seen[2]?.body ?? '')).toEqual({ model: 'org/model', max_tokens: 1, prompt: 'Hi' });
   });
 
-  test('R02: models listed while health says 503 is not Ready', async () => {
+  test('models listed while health says 503 is not Ready', async () => {
     await serve({ 'GET /health': [503, {}], 'GET /v1/models': [200, listing] });
     expect(await ask({ probe: { healthPath: '/health' } })).toEqual({
       kind: 'not yet',
@@ -50,7 +50,7 @@ describe('an endpoint of the run', () => {
     });
   });
 
-  test('R04: a health path that answers after 3 s is waited for', async () => {
+  test('a health path that answers after 3 s is waited for', async () => {
     server = await startServer((request, response) => {
       setTimeout(() => sendJson(response, listing), request.url === '/health' ? 3_000 : 0);
     });
@@ -62,7 +62,7 @@ describe('an endpoint of the run', () => {
     expect(await ask({ probe: { healthPath: '/v1/health/ready' } })).toEqual({ kind: 'ready' });
   });
 
-  test('R06: 503 and 404 just after Ready, and no connection at all, are "not yet"', async () => {
+  test('503 and 404 just after Ready, and no connection at all, are "not yet"', async () => {
     await serve({ 'GET /v1/models': [503, {}] });
     expect(await ask()).toEqual({ kind: 'not yet', message: '/v1/models answers 503' });
     await server.close();
@@ -71,7 +71,7 @@ describe('an endpoint of the run', () => {
     expect(await ask()).toEqual({ kind: 'not yet', message: '/v1/models answers 404' });
   });
 
-  test('R14: another name served is told at once, with both names', async () => {
+  test('another name served is told at once, with both names', async () => {
     await serve({ 'GET /v1/models': [200, { data: [{ id: '/mnt/model' }, { id: 'alias' }] }] });
     const verdict = await ask();
     expect(verdict).toMatchObject({ kind: 'mismatch' });
@@ -89,7 +89,7 @@ describe('an endpoint of the run', () => {
   });
 });
 
-describe('R03: health is green, and the first completion takes long', () => {
+describe('health is green, and the first completion takes long', () => {
   const start = (completion: (request: number, answer: () => void) => void) =>
     startServer(({ method }, response) => {
       const posts = server.seen.filter((request) => request.method === 'POST').length;
@@ -155,7 +155,7 @@ describe('each type of deployment is asked at its own health path', () => {
   });
 });
 
-describe('R05: keys', () => {
+describe('keys', () => {
   const answers: Answers = { 'GET /v1/models': [200, listing], 'POST /v1/completions': [200, {}] };
   const withKey = ({ headers }: SeenRequest) => headers.authorization === 'Bearer right';
   const token = { kind: 'host', name: 'KEY' } as const;

@@ -20,8 +20,8 @@ describe('Ready', () => {
   test.each([
     ['the word, a URL and a replica', { state: 'Ready', endpoint: url, ready_replicas: 1 }, 'ready'],
     ['no count given', { state: 'Ready', endpoint: url }, 'ready'],
-    ['P08: no replica is up', { state: 'Ready', endpoint: url, ready_replicas: 0 }, 'pending'],
-    ['R07: no URL', { state: 'Ready', endpoint: { external_endpoint: null }, ready_replicas: 1 }, 'pending'],
+    ['no replica is up', { state: 'Ready', endpoint: url, ready_replicas: 0 }, 'pending'],
+    ['no URL', { state: 'Ready', endpoint: { external_endpoint: null }, ready_replicas: 1 }, 'pending'],
     ['a state nobody knows', { state: 'Pondering', endpoint: url }, 'pending'],
     ['LeptonDeploymentState of newer servers', { state: 'Migrating', endpoint: url }, 'pending'],
     ['stopping behind "Not Ready"', { state: 'Not Ready', phase: 'Stopping' }, 'failed'],

@@ -21,7 +21,7 @@ test('of two secrets, one within the other, the longer goes whole', () => {
   expect(text(['abcdefgh', 'abcdefghijkl'], ['abcdefgh', 'ijkl abcdefgh.'])).toBe('*** ***.');
 });
 
-test('S05 short everyday values stay', () => {
+test('short everyday values stay', () => {
   expect(text(['LIVE', '1', 'staging'], ['LIVE 1 staging 0.123'])).toBe('LIVE 1 staging 0.123');
 });
 

@@ -248,7 +248,7 @@ test('a zip that can not be opened is replaced by a note, and so is an entry tha
   expect(Object.keys(await unzipped((await masked(damaged)).after))).toEqual(['a.txt.withheld.txt', 'b.txt']);
 });
 
-test('S05 which values are secrets: by name, by look, never by being there', () => {
+test('which values are secrets: by name, by look, never by being there', () => {
   const env = {
     HF_TOKEN: 'hf_abc',
     TEMPORAL_API_KEY: 'temporal-key-1',

@@ -1,7 +1,7 @@
 import type { NativeConnection } from '@temporalio/worker';
 import { serve, whyFailed } from '../../../src/worker/worker-end';
 
-/** T09: a worker whose pollers die ends, and says why. */
+/** a worker whose pollers die ends, and says why. */
 
 type State = ReturnType<Parameters<typeof serve>[0]['getState']>;
 const never = new Promise<void>(() => undefined);

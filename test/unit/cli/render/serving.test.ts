@@ -1,7 +1,7 @@
 import { servingText } from '../../../../src/cli/render/serving';
 import { judgeServing, type Build } from '../../../../src/stack/pollers';
 
-/** T09: workers are there, and yet a run waits: with worker versioning, not each of them may carry it on. */
+/** workers are there, and yet a run waits: with worker versioning, not each of them may carry it on. */
 
 const a = { deploymentName: 'evals', buildId: 'a' };
 const b = { deploymentName: 'evals', buildId: 'b' };
