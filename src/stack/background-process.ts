@@ -46,9 +46,12 @@ export async function startInBackground(command: BackgroundCommand): Promise<Pic
     return { pid: child.pid, identity };
   } catch (error) {
     const seen = error instanceof Error ? error.message : String(error);
-    throw new InfrastructureError(`${command.file} could not be started: ${seen}. Its log: ${command.log}`, {
-      cause: error,
-    });
+    throw new InfrastructureError(
+      [`${command.file} could not be started: ${seen}.`, ...endOfLog(command.log), `Its log: ${command.log}`].join(
+        '\n',
+      ),
+      { cause: error },
+    );
   } finally {
     process.umask(umask);
     closeSync(log);
@@ -63,6 +66,9 @@ function rotate(log: string): void {
 /** Without the stack that Go or Node prints after a message, which would push the message out. Pure. */
 export const withoutStack = (log: string): string =>
   log.replace(/\n+goroutine \d+ [^]*$/, '').replace(/\n\s+at [^\n]*/g, '');
+
+/** The last lines of a log as lines of an error message; none when nothing was written. */
+export const endOfLog = (log: string): readonly string[] => [lastLines(log)].filter((text) => text !== '');
 
 /** The last lines of a log, for an error message; bounded in memory. */
 export function lastLines(log: string, count = 5): string {

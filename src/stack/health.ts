@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HomePaths } from '../home/paths';
 import { InfrastructureError } from '../temporal/infrastructure-error';
-import { lastLines } from './background-process';
+import { endOfLog } from './background-process';
 import { databaseAdvice, databaseFault } from './database';
 import { isRunning, logFile, type ServiceName, type ServiceRecord } from './record';
 
@@ -56,6 +56,5 @@ async function untilDead({ name, home, record }: Watched, signal: AbortSignal): 
 /** One message for a background process that is no more. */
 export function describeDeath(name: ServiceName, home: HomePaths): string {
   const log = logFile(home, name);
-  const tail = lastLines(log);
-  return [`The background process "${name}" has ended.`, ...(tail ? [tail] : []), `Its log: ${log}`].join('\n');
+  return [`The background process "${name}" has ended.`, ...endOfLog(log), `Its log: ${log}`].join('\n');
 }
