@@ -40,7 +40,7 @@ export const poll = (summary: string, deadlineSeconds: number): Activities =>
   });
 
 /** A single attempt, for information that the caller can do without. */
-export const ask = (summary: string, seconds = 30): Activities =>
+export const tryOnce = (summary: string, seconds = 30): Activities =>
   proxyActivities<Activities>({
     startToCloseTimeout: seconds * 1000,
     scheduleToCloseTimeout: seconds * 1000,
@@ -51,7 +51,7 @@ export const ask = (summary: string, seconds = 30): Activities =>
   });
 
 /** Retries until the activity succeeds or `seconds` have passed. For non-cancellable scopes only. */
-export const insist = (summary: string, seconds: number): Activities =>
+export const ensure = (summary: string, seconds: number): Activities =>
   proxyActivities<Activities>({
     startToCloseTimeout: '90s',
     scheduleToCloseTimeout: seconds * 1000,
@@ -62,7 +62,7 @@ export const insist = (summary: string, seconds: number): Activities =>
   });
 
 /** Long work: one attempt may use all of `seconds`, and the next resumes where it stopped. */
-export const haul = (summary: string, seconds: number): Activities =>
+export const longRunning = (summary: string, seconds: number): Activities =>
   proxyActivities<Activities>({
     startToCloseTimeout: seconds * 1000,
     scheduleToCloseTimeout: seconds * 1000,
@@ -73,7 +73,7 @@ export const haul = (summary: string, seconds: number): Activities =>
   });
 
 /** Best effort with minutes to spare: nothing that costs money waits for it. */
-export const atLeisure = (summary: string): Activities =>
+export const bestEffort = (summary: string): Activities =>
   proxyActivities<Activities>({
     startToCloseTimeout: '8m',
     scheduleToCloseTimeout: '10m',
@@ -84,7 +84,7 @@ export const atLeisure = (summary: string): Activities =>
   });
 
 /** Best effort while something that costs money waits: the activity limits its own retries (activities/failures.ts). */
-export const briefly = (summary: string): Activities =>
+export const briefBestEffort = (summary: string): Activities =>
   proxyActivities<Activities>({
     startToCloseTimeout: '30s',
     scheduleToCloseTimeout: '5m',

@@ -21,7 +21,7 @@ import { startJob } from '../contract/messages';
 import type { TaskPlan } from '../contract/plan';
 import type { LeftResource, RunSnapshot, TaskError, TaskSnapshot } from '../contract/state';
 import { outcomeOf, verdictOf } from '../contract/verdict';
-import { insist, withFreshBudgets } from './activity-groups';
+import { ensure, withFreshBudgets } from './activity-groups';
 import { evaluationTask } from './evaluation-task';
 import { plainWords } from '../contract/details';
 import { describeError, snapshotOf } from './failures';
@@ -31,7 +31,7 @@ import { signalsPerTask } from './signal-budget';
 import { RunProgress } from './run-progress';
 import { StartWindow } from './start-window';
 import { endSpan, now } from './task-progress';
-import { TaskTeardown, type WoundUp } from './task-teardown';
+import { TaskTeardown, type TeardownOutcome } from './task-teardown';
 
 /**
  * Workflow of a run: one child workflow per task, the Ready barrier, the verdict. Completes if every task succeeded; is
@@ -100,7 +100,7 @@ class EvaluationRun {
     const snapshot = fitRun(whole);
     try {
       await withFreshBudgets(120, (seconds) =>
-        insist('write run.json', seconds).recordRun({ run: withoutEndpoint(this.header), snapshot, outcome: verdict }),
+        ensure('write run.json', seconds).recordRun({ run: withoutEndpoint(this.header), snapshot, outcome: verdict }),
       );
     } catch {
       // The record is informational: results are already fetched, and history holds the verdict.
@@ -261,11 +261,11 @@ class EvaluationRun {
   }
 
   /** Removes the resources, by their known names, of a task workflow that was terminated or could not be started. */
-  private async tearDownFor(task: TaskPlan): Promise<WoundUp> {
-    const stand = new TaskTeardown({ run: this.header, task });
-    if (task.endpointName !== null) stand.coverEndpoint(task.endpointName);
-    stand.coverJob();
-    return stand.windUp();
+  private async tearDownFor(task: TaskPlan): Promise<TeardownOutcome> {
+    const teardown = new TaskTeardown({ run: this.header, task });
+    if (task.endpointName !== null) teardown.coverEndpoint(task.endpointName);
+    teardown.coverJob();
+    return teardown.run();
   }
 
   /** Ends the tasks that never started, and records why tasks were cancelled. */
@@ -298,7 +298,7 @@ class EvaluationRun {
       const folders = { folder: null, mustLack: 'task folders' } as const;
       const job = { name: first.jobName, spec: first.job };
       await withFreshBudgets(limits.teardownSeconds, (seconds) =>
-        insist('remove storage of the run', seconds).removeStorage({ ...owner, storage, ...folders, job }),
+        ensure('remove storage of the run', seconds).removeStorage({ ...owner, storage, ...folders, job }),
       );
     } catch (error) {
       this.progress.leave({ kind: 'storage', name: storage.path, reason: describeError(error).message });

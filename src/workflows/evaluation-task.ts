@@ -15,7 +15,7 @@ import { judge, type Verdict } from './failures';
 import { leftText } from './fitting';
 import { now, TaskProgress } from './task-progress';
 import { bringUpEndpoint, runJob, type Evaluation } from './task-steps';
-import { TaskTeardown, type WoundUp } from './task-teardown';
+import { TaskTeardown, type TeardownOutcome } from './task-teardown';
 
 /**
  * Workflow of one task: creates its endpoint, runs its job, fetches the results, and removes everything it created however it
@@ -37,8 +37,12 @@ export async function evaluationTask(input: TaskInput): Promise<TaskSnapshot> {
 
   return CancellationScope.nonCancellable(async () => {
     progress.update({ phase: verdict.outcome === 'succeeded' ? 'fetching results' : 'tearing down', ...verdict });
-    const woundUp = await teardown.windUp();
-    await progress.finish({ phase: 'done', endedAt: now(), ...settle(input, progress.snapshot, verdict, woundUp) });
+    const teardownOutcome = await teardown.run();
+    await progress.finish({
+      phase: 'done',
+      endedAt: now(),
+      ...settle(input, progress.snapshot, verdict, teardownOutcome),
+    });
     return close(progress.snapshot);
   });
 }
@@ -53,13 +57,18 @@ async function evaluate(evaluation: Evaluation, barrier: { readonly open: () => 
 }
 
 /** Merges the outcome of teardown into the final snapshot. A job that completed without results makes the task fail. */
-function settle(input: TaskInput, snapshot: TaskSnapshot, verdict: Verdict, woundUp: WoundUp): Partial<TaskSnapshot> {
-  const { results, left, kept } = woundUp;
+function settle(
+  input: TaskInput,
+  snapshot: TaskSnapshot,
+  verdict: Verdict,
+  teardown: TeardownOutcome,
+): Partial<TaskSnapshot> {
+  const { results, left, kept } = teardown;
   const outputDir = snapshot.job === null ? null : `${input.run.outputDir}/${input.task.folder}`;
-  const message = [...(results?.notes ?? []), ...woundUp.notes].join(' ') || null;
+  const message = [...(results?.notes ?? []), ...teardown.notes].join(' ') || null;
   const common = { left, kept, outputDir, message, ...scoresOf(results) };
   if (verdict.outcome !== 'succeeded') return common;
-  if (woundUp.error) return { ...common, outcome: 'failed', error: woundUp.error };
+  if (teardown.error) return { ...common, outcome: 'failed', error: teardown.error };
   if (results?.interrupted) {
     const why = `job ${input.task.jobName} was interrupted before it had evaluated everything (preempted, or stopped from outside)${results.metrics ? '; its scores are those of the samples until then' : ''}. Run the task again`;
     return { ...common, outcome: 'failed', error: { type: failureTypes.jobInterrupted, message: why } };

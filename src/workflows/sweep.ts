@@ -1,6 +1,6 @@
 import { setCurrentDetails, setWorkflowOptions } from '@temporalio/workflow';
 import type { PlatformRef } from '../contract/plan';
-import { haul } from './activity-groups';
+import { longRunning } from './activity-groups';
 import { cell } from '../contract/details';
 
 /** Time limit of one sweep, seconds; below the schedule's interval. Fetching results of terminated runs may take longer: the next sweep continues. */
@@ -14,7 +14,10 @@ export async function sweepPlatform(input: {
   readonly limitSeconds?: number;
 }): Promise<unknown> {
   const { platform, graceSeconds, limitSeconds = sweepSeconds } = input;
-  const report = await haul(`sweep ${platform.workspace}`, limitSeconds).sweepPlatform({ platform, graceSeconds });
+  const report = await longRunning(`sweep ${platform.workspace}`, limitSeconds).sweepPlatform({
+    platform,
+    graceSeconds,
+  });
   const { unnamed = { removed: 0, failed: 0 } } = report;
   const removed = report.removed.length + unnamed.removed;
   const failed = report.failed.length + unnamed.failed;

@@ -2,7 +2,7 @@ import { ApplicationFailure, isCancellation, patched } from '@temporalio/workflo
 import { failureTypes } from '../contract/failure-types';
 import type { Owner, TaskInput } from '../contract/inputs';
 import type { EndpointPlan } from '../contract/plan';
-import { ask, changeWithFreshBudgets, poll } from './activity-groups';
+import { changeWithFreshBudgets, poll, tryOnce } from './activity-groups';
 import { guardedBy, withDeadline } from './deadline';
 import { watchEndpoint } from './endpoint-watch';
 import { isConclusive, hadUnansweredAttempt, mayHaveCreated } from './failures';
@@ -67,9 +67,11 @@ async function awaitReady({ input, progress }: Evaluation): Promise<string> {
     work: () => poll(`await Ready of endpoint ${name}`, seconds).awaitEndpointReady(endpoint),
     onExpiry: () =>
       checkOnceMoreOrFail(
-        () => ask(`is endpoint ${name} Ready by now`, lastLookSeconds).awaitEndpointReady(endpoint),
+        () => tryOnce(`is endpoint ${name} Ready by now`, lastLookSeconds).awaitEndpointReady(endpoint),
         async () => {
-          const state = await answerOrUnknown(() => ask(`last look at endpoint ${name}`).describeEndpoint(endpoint));
+          const state = await answerOrUnknown(() =>
+            tryOnce(`last look at endpoint ${name}`).describeEndpoint(endpoint),
+          );
           const { message } = progress.snapshot;
           const seen = message === null || message === state ? state : `${message} (last state: ${state})`;
           return ApplicationFailure.nonRetryable(
@@ -96,7 +98,7 @@ async function awaitExisting(
     work,
     onExpiry: () =>
       checkOnceMoreOrFail(
-        () => ask('does the existing endpoint answer by now', lastLookSeconds).probeExistingEndpoint(asked),
+        () => tryOnce('does the existing endpoint answer by now', lastLookSeconds).probeExistingEndpoint(asked),
         () => {
           const seen = progress.snapshot.message ?? 'it gave no answer';
           return ApplicationFailure.nonRetryable(
@@ -153,10 +155,10 @@ async function awaitJob(
         : guardedBy(end, () => watchEndpoint(input, { seconds, during: 'while its job ran' })),
     onExpiry: () =>
       checkOnceMoreOrFail(
-        () => ask(`has job ${name} ended by now`, lastLookSeconds).awaitJobCompleted(job),
+        () => tryOnce(`has job ${name} ended by now`, lastLookSeconds).awaitJobCompleted(job),
         async () => {
           const [state, serving] = await Promise.all([
-            answerOrUnknown(() => ask(`last look at job ${name}`).describeJob(job)),
+            answerOrUnknown(() => tryOnce(`last look at job ${name}`).describeJob(job)),
             answerOrUnknown(() => askServing(input, modelUrl)),
           ]);
           return ApplicationFailure.nonRetryable(
@@ -184,7 +186,7 @@ async function checkOnceMoreOrFail<T>(look: () => Promise<T>, late: () => Promis
 
 /** Asks whether the endpoint still serves, which a job that timed out may have been waiting for. */
 const askServing = (input: TaskInput, url: string): Promise<string> =>
-  ask('last question to the endpoint').describeServing({
+  tryOnce('last question to the endpoint').describeServing({
     ...ownerOf(input),
     name: input.task.endpointName,
     url,

@@ -2,12 +2,12 @@ import { patched, sleep } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import type { FetchedResults, Owner, TaskInput } from '../contract/inputs';
 import { keptByWish, type KeptStorage, type LeftResource, type TaskError } from '../contract/state';
-import { atLeisure, briefly, haul, insist, withFreshBudgets } from './activity-groups';
+import { bestEffort, briefBestEffort, ensure, longRunning, withFreshBudgets } from './activity-groups';
 import { describeError } from './failures';
 import { Saga, type Compensation } from './saga';
 
-/** Outcome of winding up a task: results, leftovers, notes. */
-export interface WoundUp {
+/** Outcome of a task's teardown: results, leftovers, notes. */
+export interface TeardownOutcome {
   readonly results: FetchedResults | null;
   /** Why results that may exist could not be fetched. */
   readonly error: TaskError | null;
@@ -57,7 +57,7 @@ export class TaskTeardown {
       await this.saveEndpointLog(name);
       await this.untilSettled('endpoint', () =>
         withFreshBudgets(this.budget, (seconds) =>
-          insist(`delete endpoint ${name}`, seconds).removeEndpoint({ ...this.owner, name }),
+          ensure(`delete endpoint ${name}`, seconds).removeEndpoint({ ...this.owner, name }),
         ),
       );
       this.onRemoved('endpoint');
@@ -71,7 +71,7 @@ export class TaskTeardown {
     this.landsUntil.job = undefined;
     this.storage = this.saga.add({ kind: 'storage', name: `${run.storage.path}/${task.folder}` }, () =>
       withFreshBudgets(this.budget, (seconds) =>
-        insist(`remove storage of task ${task.index}`, seconds).removeStorage({
+        ensure(`remove storage of task ${task.index}`, seconds).removeStorage({
           ...this.owner,
           storage: run.storage,
           folder: task.folder,
@@ -83,7 +83,7 @@ export class TaskTeardown {
     const compensation = this.saga.add({ kind: 'job', name }, async () => {
       await this.untilSettled('job', () =>
         withFreshBudgets(this.budget, (seconds) =>
-          insist(`delete job ${name}`, seconds).removeJob({ ...this.owner, name, id: this.job?.id ?? null }),
+          ensure(`delete job ${name}`, seconds).removeJob({ ...this.owner, name, id: this.job?.id ?? null }),
         ),
       );
       this.onRemoved('job');
@@ -123,8 +123,8 @@ export class TaskTeardown {
     this.onRemoved('job');
   }
 
-  /** Winds up the task. Never rejects; must be called in a non-cancellable scope. */
-  async windUp(): Promise<WoundUp> {
+  /** Tears the task down. Never rejects; must be called in a non-cancellable scope. */
+  async run(): Promise<TeardownOutcome> {
     const hasEnded = await this.stopJob();
     const endpointGone = this.endpoint?.run();
     if (this.job) await this.saveJobLog(this.job.id);
@@ -133,14 +133,14 @@ export class TaskTeardown {
     const mayWrite = this.job !== undefined && (!hasEnded || this.job.lost);
     if (this.mayLand('job') || (mayWrite && patched('job-is-gone-before-results-are-read')))
       await this.job?.compensation.run();
-    const { results, error, kept } = await this.bringHome();
+    const { results, error, kept } = await this.fetchResults();
     if (kept.length === 0 && this.saga.left.some(({ kind }) => kind === 'job'))
       kept.push(this.keep('the job could not be removed and may still write there'));
     await this.saga.compensate();
     await endpointGone;
-    const lateToHome = this.saga.left.filter(({ type }) => type === failureTypes.resultsNotHome);
-    kept.push(...lateToHome.map(({ reason }) => this.keep(reason)));
-    const left = this.saga.left.filter((resource) => !lateToHome.includes(resource));
+    const unfetched = this.saga.left.filter(({ type }) => type === failureTypes.resultsNotHome);
+    kept.push(...unfetched.map(({ reason }) => this.keep(reason)));
+    const left = this.saga.left.filter((resource) => !unfetched.includes(resource));
     return {
       results,
       error,
@@ -161,7 +161,7 @@ export class TaskTeardown {
     const stopped = { ...this.owner, name, id: this.job.id };
     try {
       await withFreshBudgets(Math.min(stopSeconds, this.budget), (seconds) =>
-        insist(`stop job ${name}`, seconds).stopJob(stopped),
+        ensure(`stop job ${name}`, seconds).stopJob(stopped),
       );
       return true;
     } catch {
@@ -169,12 +169,12 @@ export class TaskTeardown {
     }
   }
 
-  private async bringHome(): Promise<Pick<WoundUp, 'results' | 'error'> & { kept: KeptStorage[] }> {
+  private async fetchResults(): Promise<Pick<TeardownOutcome, 'results' | 'error'> & { kept: KeptStorage[] }> {
     if (!this.job) return { results: null, error: null, kept: [] };
     const { run, task } = this.input;
     try {
       const results = await withFreshBudgets(this.budget, (seconds) =>
-        haul(`fetch results of task ${task.index}`, seconds).fetchResults({
+        longRunning(`fetch results of task ${task.index}`, seconds).fetchResults({
           ...this.owner,
           storage: run.storage,
           folder: task.folder,
@@ -211,7 +211,7 @@ export class TaskTeardown {
 
   private async saveEndpointLog(name: string): Promise<void> {
     const target = `${this.outputDir}/logs/endpoint.log`;
-    const activities = briefly(`save log of endpoint ${name}`);
+    const activities = briefBestEffort(`save log of endpoint ${name}`);
     await this.noteLogOutcome(
       `endpoint ${name}`,
       activities.saveEndpointLog({ ...this.owner, name, id: null, target }),
@@ -223,7 +223,7 @@ export class TaskTeardown {
     const target = `${this.outputDir}/logs/job.log`;
     await this.noteLogOutcome(
       `job ${name}`,
-      atLeisure(`save log of job ${name}`).saveJobLog({ ...this.owner, name, id, target }),
+      bestEffort(`save log of job ${name}`).saveJobLog({ ...this.owner, name, id, target }),
     );
   }
 
