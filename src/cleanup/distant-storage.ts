@@ -7,7 +7,7 @@ import { hostSecretsOf } from '../contract/host-secrets';
 import { invocationOf, runWorkflowType } from '../contract/identity';
 import type { RunPlan } from '../contract/plan';
 import { EncryptionKeyError } from '../temporal/encryption/key-error';
-import { indifferent } from '../temporal/encryption/unreadable';
+import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import type { HomePaths } from '../home/paths';
 import { readJsonFile, writePrivateJson } from '../support/private-file';
 import { storedPlan } from '../home/run-store';
@@ -67,7 +67,7 @@ async function terminatedRuns(client: Client): Promise<string[]> {
   const since = new Date(Date.now() - lookedAtMs).toISOString();
   const query = `WorkflowType = '${runWorkflowType}' AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime > '${since}'`;
   const found = new Set<string>();
-  for await (const { workflowId } of indifferent(client).list({ query, pageSize: 200 })) {
+  for await (const { workflowId } of toleratingUnreadable(client).list({ query, pageSize: 200 })) {
     const invocation = invocationOf(workflowId);
     if (invocation !== undefined) found.add(invocation);
     if (found.size >= mostRuns) break;

@@ -1,5 +1,5 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import { indifferent } from '../temporal/encryption/unreadable';
+import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { inLanes } from '../support/concurrency';
 import { answerWithinMs } from '../temporal/deadlines';
 import { runWorkflowId, taskWorkflowId } from '../contract/identity';
@@ -42,7 +42,7 @@ type Closed = number | 'running' | undefined;
 
 async function closeTime(client: Client, workflowId: string): Promise<Closed> {
   try {
-    const handle = indifferent(client).getHandle(workflowId);
+    const handle = toleratingUnreadable(client).getHandle(workflowId);
     const deadline = Date.now() + answerWithinMs;
     const { status, closeTime: closed } = await client.connection.withDeadline(deadline, () => handle.describe());
     if (status.name === 'RUNNING' || closed === undefined) return 'running';

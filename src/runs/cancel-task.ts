@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { indifferent } from '../temporal/encryption/unreadable';
+import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { taskWorkflowId } from '../contract/identity';
 
 /** Asks one task of a run to end; the others go on. `not running`: it has not begun, or is over. */
@@ -8,7 +8,7 @@ export async function cancelTask(
   client: Client,
   { invocation, index }: { invocation: string; index: number },
 ): Promise<'requested' | 'not running'> {
-  const handle = indifferent(client).getHandle(taskWorkflowId(invocation, index));
+  const handle = toleratingUnreadable(client).getHandle(taskWorkflowId(invocation, index));
   try {
     if ((await handle.describe()).status.name !== 'RUNNING') return 'not running';
     await handle.cancel();

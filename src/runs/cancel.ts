@@ -1,11 +1,11 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import { indifferent } from '../temporal/encryption/unreadable';
+import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { runWorkflowId } from '../contract/identity';
 import { RunNotFound } from './run-errors';
 
 /** Asks a run to end: endpoints, jobs and storage are torn down first. Throws `RunNotFound`. */
 export async function cancelRun(client: Client, invocation: string): Promise<'requested' | 'already closed'> {
-  const handle = indifferent(client).getHandle(runWorkflowId(invocation));
+  const handle = toleratingUnreadable(client).getHandle(runWorkflowId(invocation));
   try {
     if ((await handle.describe()).status.name !== 'RUNNING') return 'already closed';
     await handle.cancel();

@@ -4,7 +4,7 @@ import { taskWorkflowId } from '../contract/identity';
 import { inLanes } from '../support/concurrency';
 import { taskStatus } from '../contract/messages';
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';
-import { indifferent } from '../temporal/encryption/unreadable';
+import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { answerWithinMs, workerWithinMs } from '../temporal/deadlines';
 import { seenFromOutside } from './seen-from-outside';
 
@@ -53,7 +53,7 @@ async function taskSince(
 ): Promise<TaskSnapshot> {
   const handle = client.workflow.getHandle(taskWorkflowId(invocation, last.index));
   try {
-    const { status, raw } = await indifferent(client).getHandle(handle.workflowId).describe();
+    const { status, raw } = await toleratingUnreadable(client).getHandle(handle.workflowId).describe();
     if (status.name === 'RUNNING') {
       const seen = seenFromOutside(last, raw);
       if (!how.asks) return seen;

@@ -1,6 +1,6 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { indifferent } from '../temporal/encryption/unreadable';
+import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { invocationOf, runWorkflowType } from '../contract/identity';
 import { wordOf, type Verdict } from '../contract/verdict';
 import { goneResources } from '../home/removed-resources';
@@ -25,7 +25,7 @@ export async function listRuns(
   options: { readonly limit: number; readonly home?: HomePaths },
 ): Promise<RunSummary[]> {
   const runs: RunSummary[] = [];
-  for await (const info of indifferent(client).list({
+  for await (const info of toleratingUnreadable(client).list({
     query: `WorkflowType = '${runWorkflowType}'`,
     pageSize: Math.min(options.limit, 200),
   })) {

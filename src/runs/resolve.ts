@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { indifferent } from '../temporal/encryption/unreadable';
+import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { invocationOf, runWorkflowId, runWorkflowType } from '../contract/identity';
 import type { HomePaths } from '../home/paths';
 import { storedInvocations } from '../home/run-store';
@@ -14,7 +14,7 @@ export async function resolveInvocation(client: Client, prefix: string, home: Ho
   if (prefix.length === 16) candidates.add(prefix);
   else {
     const query = `WorkflowType = '${runWorkflowType}' AND WorkflowId STARTS_WITH '${runWorkflowId(prefix)}'`;
-    for await (const { workflowId } of indifferent(client).list({ query, pageSize: 20 })) {
+    for await (const { workflowId } of toleratingUnreadable(client).list({ query, pageSize: 20 })) {
       const invocation = invocationOf(workflowId);
       if (invocation !== undefined) candidates.add(invocation);
       if (candidates.size > 20) break;

@@ -2,7 +2,7 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/internal-non-workflow';
 import { temporal } from '@temporalio/proto';
 import { runWorkflowId, taskWorkflowId } from '../contract/identity';
-import { indifferent } from '../temporal/encryption/unreadable';
+import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { inLanes } from '../support/concurrency';
 import { answerWithinMs } from '../temporal/deadlines';
 
@@ -39,7 +39,7 @@ async function stallOf(client: Client, invocation: string, who: Stall['who']): P
   const workflowId = who === 'run' ? runWorkflowId(invocation) : taskWorkflowId(invocation, who);
   try {
     const { raw } = await client.withDeadline(Date.now() + answerWithinMs, () =>
-      indifferent(client).getHandle(workflowId).describe(),
+      toleratingUnreadable(client).getHandle(workflowId).describe(),
     );
     const attempts = raw.pendingWorkflowTask?.attempt ?? 0;
     // One that failed once is tried again at once, and one may be lost with its worker.

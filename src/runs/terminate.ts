@@ -1,6 +1,6 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { runWorkflowId, taskWorkflowId } from '../contract/identity';
-import { indifferent } from '../temporal/encryption/unreadable';
+import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { inLanes } from '../support/concurrency';
 import { answerWithinMs } from '../temporal/deadlines';
 
@@ -19,7 +19,7 @@ export async function terminateRun(client: Client, invocation: string, indices: 
 async function terminate(client: Client, workflowId: string): Promise<void> {
   try {
     await client.withDeadline(Date.now() + answerWithinMs, () =>
-      indifferent(client).getHandle(workflowId).terminate('given up with evalsaga cleanup --terminate'),
+      toleratingUnreadable(client).getHandle(workflowId).terminate('given up with evalsaga cleanup --terminate'),
     );
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;

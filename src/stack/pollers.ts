@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { Client } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import { runWorkflowId } from '../contract/identity';
-import { indifferent } from '../temporal/encryption/unreadable';
+import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import type { WorkerBuild } from '../temporal/worker-build';
 import { processIdentity } from '../support/process-identity';
 
@@ -50,7 +50,7 @@ export async function servingOf(
 ): Promise<Serving> {
   const [{ present, current }, { raw }] = await Promise.all([
     buildsOn(client, taskQueue),
-    indifferent(client).getHandle(runWorkflowId(invocation)).describe(),
+    toleratingUnreadable(client).getHandle(runWorkflowId(invocation)).describe(),
   ]);
   const own = buildIn(raw.workflowExecutionInfo?.versioningInfo?.deploymentVersion);
   return judgeServing({ present, current, own: own === 'unversioned' ? undefined : own });

@@ -6,15 +6,15 @@ import { EncryptionKeyError } from './key-error';
 export const unreadableValue = '(encrypted)';
 
 /**
- * A client for questions that need no payload (does it run, when did it end): what cannot be decrypted reads `(encrypted)`
- * in place of an error, so that one run of a lost key does not keep all others from being listed, swept or cancelled.
+ * Returns a client for questions that need no payload (does it run, when did it end). What it cannot decrypt reads `(encrypted)`
+ * instead of throwing, so that one run whose key is lost does not keep the others from being listed, swept or cancelled.
  */
-export function indifferent({ connection, options }: Client): WorkflowClient {
-  const payloadCodecs = options.loadedDataConverter.payloadCodecs.map(forgiving);
+export function toleratingUnreadable({ connection, options }: Client): WorkflowClient {
+  const payloadCodecs = options.loadedDataConverter.payloadCodecs.map(tolerating);
   return new WorkflowClient({ connection, namespace: options.namespace, dataConverter: { payloadCodecs } });
 }
 
-const forgiving = (codec: PayloadCodec): PayloadCodec => ({
+const tolerating = (codec: PayloadCodec): PayloadCodec => ({
   encode: (payloads, context) => codec.encode(payloads, context),
   decode: async (payloads, context) => {
     const decoded = payloads.map(async (payload): Promise<Payload[]> => {
