@@ -1,36 +1,18 @@
-import {
-  ApplicationFailure,
-  CancellationScope,
-  CancelledFailure,
-  ChildWorkflowCancellationType,
-  condition,
-  getExternalWorkflowHandle,
-  isCancellation,
-  ParentClosePolicy,
-  patched,
-  setWorkflowOptions,
-  sleep,
-  startChild,
-  type ChildWorkflowHandle,
-} from '@temporalio/workflow';
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { CancellationScope, condition, isCancellation, setWorkflowOptions } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
-import { taskWorkflowId } from '../contract/identity';
 import type { RunHeader, RunInput } from '../contract/inputs';
 import { startJob } from '../contract/messages';
 import type { TaskPlan } from '../contract/plan';
 import type { LeftResource, RunSnapshot, TaskError, TaskSnapshot } from '../contract/state';
 import { outcomeOf, verdictOf } from '../contract/verdict';
 import { ensure, withFreshBudgets } from './activity-groups';
-import { evaluationTask } from './evaluation-task';
-import { plainWords } from '../contract/details';
 import { describeError, snapshotOf } from './failures';
-import { cut, fitRun, leftText } from './fitting';
-import { guardRun, whyInterrupted, type Interruption } from './guards';
-import { signalsPerTask } from './signal-budget';
+import { fitRun } from './fitting';
+import { guardRun, type Interruption } from './guards';
+import { closeRun, recordRun } from './run-end';
 import { RunProgress } from './run-progress';
-import { StartWindow } from './start-window';
 import { endSpan, now } from './task-progress';
+import { TaskStarts, type TaskHandle } from './task-starts';
 import { TaskTeardown, type TeardownOutcome } from './task-teardown';
 
 /**
@@ -56,8 +38,7 @@ class EvaluationRun {
   private readonly header: RunHeader;
   private readonly tasks: readonly TaskPlan[];
   private readonly scope = new CancellationScope();
-  private readonly starts: StartWindow;
-  private readonly signalsPerTask: number;
+  private readonly starts: TaskStarts;
   private interruption: Interruption | undefined;
 
   constructor(
@@ -67,8 +48,7 @@ class EvaluationRun {
     const { tasks, ...header } = input.plan;
     this.tasks = tasks;
     this.header = header;
-    this.starts = new StartWindow(header, tasks);
-    this.signalsPerTask = signalsPerTask({ tasks: tasks.length, isCounted: Boolean(header.budget) });
+    this.starts = new TaskStarts(header, tasks);
   }
 
   /** Resolves when every task has ended, on its own or cancelled. */
@@ -98,40 +78,9 @@ class EvaluationRun {
     const whole = this.progress.snapshot;
     const verdict = verdictOf(outcome, whole);
     const snapshot = fitRun(whole);
-    try {
-      await withFreshBudgets(120, (seconds) =>
-        ensure('write run.json', seconds).recordRun({ run: withoutEndpoint(this.header), snapshot, outcome: verdict }),
-      );
-    } catch {
-      // The record is informational: results are already fetched, and history holds the verdict.
-    }
-    switch (verdict) {
-      case 'succeeded':
-        return snapshot;
-      case 'cancelled':
-        throw new CancelledFailure('the run was cancelled and left nothing behind');
-      case 'teardown incomplete': {
-        const advice = `Finish with: evalsaga cleanup ${this.header.invocation}`;
-        throw failed(failureTypes.teardownIncomplete, `left behind: ${leftText(whole.left)}. ${advice}`, snapshot);
-      }
-      case 'failed':
-        return this.fail(snapshot, { tasks: whole.tasks, fault });
-    }
-  }
-
-  private fail(
-    snapshot: RunSnapshot,
-    { tasks, fault }: { readonly tasks: readonly TaskSnapshot[]; readonly fault: unknown },
-  ): RunSnapshot {
-    const reason = this.interruption && whyInterrupted(this.interruption, tasks);
-    if (reason) throw failed(reason.type, reason.message, snapshot);
-    if (fault !== undefined) {
-      const { type, message } = describeError(fault);
-      throw failed(type, message, snapshot);
-    }
-    // 2026-11-28: until then such runs completed.
-    if (patched('failed-tasks-fail-the-run')) throw failed(failureTypes.tasksFailed, failedText(tasks), snapshot);
-    return snapshot;
+    await recordRun(this.header, { snapshot, verdict });
+    const { interruption, header } = this;
+    return closeRun({ invocation: header.invocation, verdict, whole, snapshot, interruption, fault });
   }
 
   tearDown(): void {
@@ -190,7 +139,7 @@ class EvaluationRun {
   }
 
   private async runChild(task: TaskPlan, mayStart: () => boolean): Promise<TaskSnapshot> {
-    const child = await this.startTask(task);
+    const child = await this.starts.start(task, (message) => this.progress.change(task.index, { message }));
     const opening = this.openWhen(child, () => mayStart() && this.progress.isReady(task.index));
     try {
       return await child.result();
@@ -199,31 +148,8 @@ class EvaluationRun {
     }
   }
 
-  private async startTask(task: TaskPlan): Promise<ChildWorkflowHandle<typeof evaluationTask>> {
-    const workflowId = taskWorkflowId(this.header.invocation, task.index);
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await this.starts.during(() =>
-          startChild(evaluationTask, {
-            workflowId,
-            args: [{ run: this.header, task, news: this.signalsPerTask }],
-            parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-            cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-            staticSummary: plainWords(`Task ${task.index}: ${task.name}`),
-          }),
-        );
-      } catch (error) {
-        // 2026-11-28
-        if (!(error instanceof WorkflowExecutionAlreadyStartedError) || !patched('reset-ends-old-tasks')) throw error;
-        const message = 'the run was reset: its earlier task of this name is torn down before it begins anew';
-        this.progress.change(task.index, { message });
-        await endOf(workflowId, tries);
-      }
-    }
-  }
-
   /** Signals the task to submit its job once `open` holds. Cancelling the returned scope ends the wait. */
-  private openWhen(child: ChildWorkflowHandle<typeof evaluationTask>, open: () => boolean): CancellationScope {
+  private openWhen(child: TaskHandle, open: () => boolean): CancellationScope {
     const scope = new CancellationScope();
     void scope
       .run(async () => {
@@ -304,37 +230,6 @@ class EvaluationRun {
       this.progress.leave({ kind: 'storage', name: storage.path, reason: describeError(error).message });
     }
   }
-}
-
-/** Cancels the earlier task of a reset run and waits for it to end: longer on each try, up to 30 seconds. */
-async function endOf(workflowId: string, tries: number): Promise<void> {
-  // It may have just ended.
-  if (tries === 1)
-    await getExternalWorkflowHandle(workflowId)
-      .cancel()
-      .catch(() => undefined);
-  await sleep(Math.min(1_000 * 2 ** tries, 30_000), { summary: `wait for the end of the earlier ${workflowId}` });
-}
-
-/** Failure message listing the tasks that did not succeed: the first ten, with their errors shortened. */
-function failedText(tasks: readonly TaskSnapshot[]): string {
-  const bad = tasks.filter(({ outcome }) => outcome !== 'succeeded');
-  const shown = bad
-    .slice(0, 10)
-    .map(
-      ({ index, name, outcome, error }) => `${index} ${name}: ${cut(error?.message ?? outcome ?? 'no outcome', 300)}`,
-    );
-  const more = bad.length > shown.length ? `; and ${bad.length - shown.length} more` : '';
-  return `${bad.length} of ${tasks.length} tasks did not succeed: ${shown.join('; ')}${more}`;
-}
-
-/** Drops the endpoint, the largest part of a plan, which the record doesn't need. */
-function withoutEndpoint(header: RunHeader): Omit<RunHeader, 'endpoint'> {
-  return Object.fromEntries(Object.entries(header).filter(([key]) => key !== 'endpoint')) as unknown as RunHeader;
-}
-
-function failed(type: string, message: string, snapshot: RunSnapshot): ApplicationFailure {
-  return ApplicationFailure.create({ type, message, details: [snapshot], nonRetryable: true });
 }
 
 /** Waits for all to settle, then rethrows the first rejection: nothing may still be running during compensation. */
