@@ -16,6 +16,7 @@ export async function buildRunRecord(input: RecordRunInput, runsFolder: string):
     outcome: input.outcome,
     model: run.model,
     platform: run.platform,
+    ...(snapshot.simulated ? { simulated: true } : {}),
     owner: run.owner,
     startedAt: snapshot.startedAt,
     endedAt: new Date().toISOString(),

@@ -38,13 +38,22 @@ export function taskDetails(task: TaskSnapshot): string {
     ['Storage kept', task.kept.map(({ path, command }) => `${path}: ${command}`).join(', ') || null],
   ];
   const shown = rows.filter((row): row is [string, string] => row[1] !== null && row[1] !== '');
-  return ['| | |', '|---|---|', ...shown.map(([name, value]) => `| **${name}** | ${cell(value)} |`)].join('\n');
+  return ['| | |', '|---|---|', ...shown.map(([name, value]) => `| **${name}**${gap} | ${cell(value)} |`)].join('\n');
 }
 
 /** In the same words as everywhere. */
 function stateOf(run: RunSnapshot): string {
   if (run.outcome !== undefined) return verdictOf(run.outcome, run);
   return run.phase === 'tearing down' ? run.phase : `${run.phase}. Cancel this workflow to tear everything down`;
+}
+
+/** The Web UI leaves no space between columns. */
+const gap = '&nbsp;';
+
+/** Where a run happens, for people. Pure. */
+export function platformWords(run: { platform: RunSnapshot['platform']; simulated?: true | undefined }): string {
+  if (run.simulated) return 'a simulated platform, which makes its scores up';
+  return run.platform === 'local' ? 'the local platform' : 'Lepton';
 }
 
 /** Rows shown of a run with very many tasks: a query brings all of them at once. */
@@ -54,9 +63,10 @@ const maxRows = 200;
 export function runDetails(run: RunSnapshot, nowMs: number): string {
   const shown = run.tasks.slice(0, maxRows);
   const lines = [
-    `**${cell(run.model)}** on ${run.platform === 'local' ? 'the local platform' : 'Lepton'}: **${stateOf(run)}**`,
+    `**${cell(run.model)}** on ${platformWords(run)}: **${stateOf(run)}**`,
     '',
-    '| # | Task | Phase | Endpoint | Job | Elapsed | Last message |',
+    // The page is narrow: what tells most comes first, the rest may be scrolled to.
+    '| # | Task | Phase | Last message | Elapsed | Endpoint | Job |',
     '|---|---|---|---|---|---|---|',
     ...shown.map((task) => {
       const phase =
@@ -66,12 +76,12 @@ export function runDetails(run: RunSnapshot, nowMs: number): string {
         String(task.index),
         task.name,
         phase,
+        message,
+        elapsed(task, nowMs),
         task.endpoint ?? 'existing',
         task.job ?? '',
-        elapsed(task, nowMs),
-        message,
       ];
-      return `| ${columns.map(cell).join(' | ')} |`;
+      return `| ${columns.map((text) => `${cell(text)}${gap}`).join(' | ')} |`;
     }),
   ];
   if (run.tasks.length > maxRows) lines.push('', `and ${run.tasks.length - maxRows} more tasks`);

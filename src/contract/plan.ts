@@ -137,6 +137,8 @@ export interface RunPlan {
   /** 16 hexadecimal digits. */
   readonly invocation: string;
   readonly platform: PlatformRef;
+  /** The platform says that it only plays: nothing is evaluated there, and the scores are made up. */
+  readonly simulated?: true;
   readonly owner: string;
   /** Served model name. */
   readonly model: string;

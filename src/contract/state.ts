@@ -98,6 +98,8 @@ export interface RunSnapshot {
   readonly invocation: string;
   readonly phase: RunPhase;
   readonly platform: 'lepton' | 'local';
+  /** Nothing was evaluated: the platform was a simulated one, and the scores are made up. */
+  readonly simulated?: true;
   readonly model: string;
   readonly startedAt: string;
   readonly tasks: readonly TaskSnapshot[];
@@ -137,6 +139,7 @@ export function startingRun(plan: RunPlan, startedAt: string): RunSnapshot {
     invocation: plan.invocation,
     phase: 'starting',
     platform: plan.platform.kind,
+    ...(plan.simulated ? { simulated: true } : {}),
     model: plan.model,
     startedAt,
     tasks: plan.tasks.map(pendingTask),

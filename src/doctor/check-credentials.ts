@@ -10,7 +10,7 @@ const workingStates = ['normal', 'unknown', ''];
 export function checkWorkspace(access: PlatformAccess, info: Answer<WorkspaceInfo>): Finding {
   const where = `workspace ${access.workspace} at ${access.url}`;
   if (info.kind === 'unknown') return fail('credentials', `${where}: ${info.reason}`, info.advice);
-  const { workspace_name: name, workspace_state: state } = info.value;
+  const { workspace_name: name, workspace_state: state, evalsaga_runtime: runtime } = info.value;
   if (!workingStates.includes(state)) {
     return warn(
       'credentials',
@@ -19,7 +19,8 @@ export function checkWorkspace(access: PlatformAccess, info: Answer<WorkspaceInf
     );
   }
   const called = name === '' || name === access.workspace ? '' : ` ("${name}")`;
-  return ok('credentials', `${where}${called}, from ${access.source ?? 'an unnamed place'}`);
+  const kind = runtime === 'simulated' ? '; it is a simulated one, which makes its scores up' : '';
+  return ok('credentials', `${where}${called}${access.source ? `, from ${access.source}` : ''}${kind}`);
 }
 
 /** When the token expires: what the login record says, and what the workspace says. Never rejects. */

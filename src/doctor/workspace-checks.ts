@@ -45,7 +45,7 @@ export function checkSecrets(
     const judge = secrets.some((secret) => secret.name === name) ? misfit : warn;
     return judge(
       about,
-      `the workspace has no secret "${name}", which ${by} use${close === undefined ? '' : `; it has "${close}"`}`,
+      `the workspace has no secret "${name}" (${by})${close === undefined ? '' : `; it has "${close}"`}`,
       binding
         ? `create it (lep secret create -n ${name} -v …), or name another one`
         : `name a variable of this machine in its place: host:${name}`,

@@ -177,4 +177,5 @@ export const workspaceSchema: z.ZodType<WorkspaceInfo> = z.looseObject({
         .transform((flag) => flag === true),
     }),
   ),
+  evalsaga_runtime: z.string().optional().catch(undefined),
 });

@@ -111,6 +111,8 @@ export interface WorkspaceInfo {
   readonly workspace_state: string;
   readonly supported_shapes: Readonly<Record<string, unknown>>;
   readonly features?: { readonly enable_new_deployment_api?: boolean | undefined } | undefined;
+  /** Only of evalsaga's local platform: what runs deployments and jobs there (`process`, `docker`, `simulated`). */
+  readonly evalsaga_runtime?: string | undefined;
   readonly [key: string]: unknown;
 }
 

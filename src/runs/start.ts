@@ -8,7 +8,7 @@ import type { HomePaths } from '../home/paths';
 import { storeRun } from '../home/run-store';
 import { beginUntilHeard } from './begin';
 import { PlanTooLarge } from './run-errors';
-import { plainWords } from '../contract/details';
+import { plainWords, platformWords } from '../contract/details';
 
 export interface StartRequest {
   readonly plan: RunPlan;
@@ -83,7 +83,10 @@ function searchAttributesOf(plan: RunPlan, { isEncrypted = false }: StartRequest
 }
 
 function describePlan(plan: RunPlan): string {
-  const where = plan.platform.kind === 'local' ? 'the local platform' : `Lepton workspace ${plan.platform.workspace}`;
+  const where =
+    plan.platform.kind === 'lepton' && !plan.simulated
+      ? `Lepton workspace ${plan.platform.workspace}`
+      : platformWords({ platform: plan.platform.kind, simulated: plan.simulated });
   const how = plan.endpoint.kind === 'existing' ? 'an existing endpoint' : 'one dedicated endpoint per task';
   return `Evaluates **${plainWords(plan.model)}** on ${where}: ${plan.tasks.length} tasks, ${how}. Results: \`${plainWords(plan.outputDir)}\``;
 }

@@ -6,7 +6,7 @@ import { adviceOn } from '../lepton/advice';
 import { createLeptonClient } from '../lepton/client';
 import { findCredentials } from '../lepton/credentials';
 import { CredentialsError, LeptonError } from '../lepton/lepton-error';
-import type { PlatformAccess } from '../lepton/types';
+import type { PlatformAccess, WorkspaceInfo } from '../lepton/types';
 import { InfrastructureError } from '../temporal/infrastructure-error';
 import type { Env } from '../temporal/target';
 import { localWorkspace } from './services';
@@ -62,13 +62,12 @@ const askEveryMs = 5_000;
  * Asks again while the token is refused, for `EVALSAGA_REFUSAL_PATIENCE` seconds (default 200), as a run does: whoever is told
  * to log in again for a new token gets another one, and the wait begins anew.
  */
-async function untilTokenCounts(ask: () => Promise<unknown>, { env, report, signal }: TokenWait): Promise<void> {
+async function untilTokenCounts<T>(ask: () => Promise<T>, { env, report, signal }: TokenWait): Promise<T> {
   const seconds = secondsOf(env['EVALSAGA_REFUSAL_PATIENCE']);
   const deadline = Date.now() + seconds * 1_000;
   for (let told = false; ; told = true) {
     try {
-      await ask();
-      return;
+      return await ask();
     } catch (error) {
       const isRefused = error instanceof LeptonError && error.kind === 'unauthorized';
       if (!isRefused || Date.now() + askEveryMs > deadline) throw error;
@@ -90,16 +89,19 @@ function secondsOf(text: string | undefined): number {
 
 /**
  * Makes sure, before anything is created, that Lepton answers and takes the credentials, and hands these to this home's
- * worker. Nothing to do for the local platform. Throws `InfrastructureError`.
+ * worker. Resolves to what the workspace says of itself; nothing to do for the local platform. Throws `InfrastructureError`.
  */
-export async function admitPlatform(choice: PlatformChoice, home: HomePaths, wait: TokenWait): Promise<void> {
-  if (!choice.access) return;
+export async function admitPlatform(
+  choice: PlatformChoice,
+  home: HomePaths,
+  wait: TokenWait,
+): Promise<WorkspaceInfo | undefined> {
+  if (!choice.access) return undefined;
   const client = createLeptonClient(choice.access, { timeoutMs: 15_000 });
-  try {
-    await untilTokenCounts(() => client.getWorkspace(), wait);
-  } catch (error) {
+  const info = await untilTokenCounts(() => client.getWorkspace(), wait).catch((error: unknown) => {
     if (!(error instanceof LeptonError)) throw error;
     throw new InfrastructureError(`${error.message}\nNothing was created. ${adviceOn(error)}`, { cause: error });
-  }
+  });
   await storeCredentials(home, choice.access);
+  return info;
 }

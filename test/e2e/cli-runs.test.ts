@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { readRecord } from '../../src/stack/record';
 import { Ledger } from '../chaos/ledger';
@@ -21,9 +21,11 @@ describe('a run', () => {
     const { code, stdout, stderr } = await bench.run(['start', bench.config, '--json'], platform.env);
     expect({ code, stderr }).toMatchObject({ code: 0 });
     expect(stderr.split('\n')[0]).toContain('platform: Lepton workspace');
+    // The table, `status` and the documents say so, too.
+    expect(stderr).toContain('this platform is simulated');
     const document = JSON.parse(stdout);
     expect(Object.keys(document)).toEqual([
-      ...['invocation', 'status', 'phase', 'cancelRequested', 'platform', 'model', 'webUi'],
+      ...['invocation', 'status', 'phase', 'cancelRequested', 'platform', 'simulated', 'model', 'webUi'],
       ...['startedAt', 'endedAt', 'outputDir', 'tasks', 'error', 'teardown'],
     ]);
     expect(document).toMatchObject({
@@ -31,6 +33,7 @@ describe('a run', () => {
       phase: 'done',
       cancelRequested: false,
       platform: 'lepton',
+      simulated: true,
       model: 'org/model',
       outputDir: path.join(bench.folder, 'results', document.invocation),
       error: null,
@@ -51,6 +54,11 @@ describe('a run', () => {
     expect(JSON.parse(results.stdout)).toEqual(document);
     const status = await bench.run(['status', id]);
     expect(status).toMatchObject({ code: 0, stdout: expect.stringContaining(`run ${document.invocation}: succeeded`) });
+    expect(status.stdout).toContain('on a simulated platform');
+    expect(status.stdout).toContain('these scores are made up');
+    expect(JSON.parse(await readFile(path.join(document.outputDir, 'run.json'), 'utf8'))).toMatchObject({
+      simulated: true,
+    });
     const logs = await bench.run(['logs', id]);
     expect(logs.code).toBe(0);
     for (const name of ['0 hellaswag', '1 arc_challenge', '2 winogrande']) expect(logs.stdout).toContain(`[${name}] `);

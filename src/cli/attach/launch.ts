@@ -46,8 +46,12 @@ export async function launch(launch: Launch, context: CommandContext): Promise<C
   const interrupts = onInterrupts({ first: leave, second: () => process.exit(130) });
   try {
     const stack = await prepare(launch, context, leaving.signal);
-    const runId = await begin({ launch, stack, interrupts, signal: leaving.signal }, context);
-    return await stay({ launch, stack, interrupts, runId }, context);
+    const { isSimulated } = stack;
+    const known: Launch = isSimulated ? { ...launch, plan: { ...launch.plan, simulated: true } } : launch;
+    const runId = await orSayWhatRuns(stack, context, () =>
+      begin({ launch: known, stack, interrupts, signal: leaving.signal }, context),
+    );
+    return await stay({ launch: known, stack, interrupts, runId }, context);
   } finally {
     interrupts.stop();
   }
@@ -58,29 +62,57 @@ async function prepare(
   { plan, choice, secrets }: Launch,
   context: CommandContext,
   signal: AbortSignal,
-): Promise<Stack & { readonly searchAttributes: boolean }> {
+): Promise<Prepared> {
   const { home, output } = context;
   const env = withoutSecretsOf(context.env, secrets);
   const report = (line: string): void => output.note(output.style.dim(line));
+  let isSimulated = false;
   if (choice.access) {
-    await admitPlatform(choice, home, { env, report, signal });
+    const workspace = await admitPlatform(choice, home, { env, report, signal });
+    isSimulated = workspace?.evalsaga_runtime === 'simulated';
+    if (isSimulated) output.warn('this platform is simulated: nothing is evaluated on it, and its scores are made up');
     await admit(plan, choice, choice.access, context);
   }
   signal.throwIfAborted();
   const localPlatform = choice.ref.kind === 'local';
   const stack = await ensureStack({ home, env, localPlatform, report, signal });
-  const attributes = await ensureSearchAttributes(stack.client);
-  if (!attributes.usable) output.warn(attributes.warning);
-  const local = localPlatform ? await loadPlatformAccess(home, choice.ref) : undefined;
-  if (local) await admit(plan, choice, local, context);
-  signal.throwIfAborted();
-  await keepSwept(stack, choice.ref, context);
-  return { ...stack, searchAttributes: attributes.usable };
+  return orSayWhatRuns(stack, context, async () => {
+    const attributes = await ensureSearchAttributes(stack.client);
+    if (!attributes.usable) output.warn(attributes.warning);
+    const local = localPlatform ? await loadPlatformAccess(home, choice.ref) : undefined;
+    if (local) await admit(plan, choice, local, context);
+    signal.throwIfAborted();
+    await keepSwept(stack, choice.ref, context);
+    return { ...stack, searchAttributes: attributes.usable, isSimulated };
+  });
+}
+
+/** A start that comes to nothing says which processes it has started: the next one uses them, but nobody may want a next one. */
+async function orSayWhatRuns<T>(
+  { started }: Pick<Stack, 'started'>,
+  { output, env }: CommandContext,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (started.length > 0)
+      output.note(
+        `started just now, and still running for the next start: ${started.join(', ')}; to stop: ${programName(env)} down`,
+      );
+    throw error;
+  }
+}
+
+interface Prepared extends Stack {
+  readonly searchAttributes: boolean;
+  /** The platform says that it makes its results up. */
+  readonly isSimulated: boolean;
 }
 
 interface Begun {
   readonly launch: Launch;
-  readonly stack: Stack & { readonly searchAttributes: boolean };
+  readonly stack: Prepared;
   readonly interrupts: Interrupts;
 }
 

@@ -20,6 +20,8 @@ export interface RunDocument {
   /** While `status` is `running`: teardown is under way. */
   readonly cancelRequested: boolean;
   readonly platform: 'lepton' | 'local';
+  /** Only of a run on a simulated platform: the scores are made up. */
+  readonly simulated?: true;
   readonly model: string;
   /** `null` where the Web UI's address is not known. */
   readonly webUi: string | null;
@@ -69,7 +71,7 @@ export interface TaskDocument {
 
 /** Pure but for the time, on which a running total depends. A failure of the run as a whole shows as the error of those tasks that have none of their own and no success. */
 export function runDocument(run: RunDescription, webUi: string | null, nowMs = Date.now()): RunDocument {
-  const { invocation, platform, model, tasks, left, kept } = run.snapshot;
+  const { invocation, platform, simulated, model, tasks, left, kept } = run.snapshot;
   const cost = costDocument(run.snapshot, nowMs);
   return {
     invocation,
@@ -77,6 +79,7 @@ export function runDocument(run: RunDescription, webUi: string | null, nowMs = D
     phase: run.snapshot.phase,
     cancelRequested: run.cancelRequested,
     platform,
+    ...(simulated ? { simulated } : {}),
     model,
     webUi,
     startedAt: run.snapshot.startedAt,

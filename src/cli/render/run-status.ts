@@ -1,4 +1,5 @@
 import type { RunDescription } from '../../client';
+import { platformWords } from '../../contract/details';
 import { wordOf } from '../../contract/verdict';
 import { costLine } from './cost';
 import { failureLines } from './failures';
@@ -33,10 +34,9 @@ export function statusText({ run, now, width, style = plainStyle }: RunStatus): 
 function headline(run: RunDescription, now: number): string {
   const { cancelRequested, snapshot } = run;
   const word = wordOf(run);
-  const { invocation, phase, platform, model, startedAt } = snapshot;
+  const { invocation, phase, model, startedAt } = snapshot;
   const state = word === 'running' ? `${phase}${cancelRequested ? ' (cancel requested)' : ''}` : word;
-  const where = platform === 'local' ? 'the local platform' : 'Lepton';
-  return `run ${invocation}: ${state}; ${harmlessLine(model)} on ${where}, started ${elapsed({ startedAt, endedAt: null }, now)} ago`;
+  return `run ${invocation}: ${state}; ${harmlessLine(model)} on ${platformWords(snapshot)}; started ${elapsed({ startedAt, endedAt: null }, now)} ago`;
 }
 
 /** What still exists on the platform, unwanted or wanted. Pure. */

@@ -67,9 +67,11 @@ export function scoresTable(scored: Scored, width = Infinity): string {
   return count === 0 ? '' : table.toString();
 }
 
-/** What can't be seen from a table: that scores are missing in it, or are of some samples only. Pure. */
-export function scoresCaveats({ tasks }: Pick<RunSnapshot, 'tasks'>): string[] {
-  return tasks.flatMap((task) => {
+/** What can't be seen from a table: that scores are made up, that some are missing in it, or are of some samples only. Pure. */
+export function scoresCaveats({ tasks, simulated }: Pick<RunSnapshot, 'tasks' | 'simulated'>): string[] {
+  const isScored = tasks.some(({ metrics }) => Object.keys(metrics).length > 0);
+  const madeUp = simulated && isScored ? ['the platform is simulated: these scores are made up'] : [];
+  const ofTasks = tasks.flatMap((task) => {
     const { index, metrics, metricsTotal, outputDir, partial } = task;
     const file = outputDir === null ? 'its results.yml' : `${harmlessLine(outputDir)}/results.yml`;
     const shown = Object.keys(metrics).length;
@@ -81,6 +83,7 @@ export function scoresCaveats({ tasks }: Pick<RunSnapshot, 'tasks'>): string[] {
         : []),
     ];
   });
+  return [...madeUp, ...ofTasks];
 }
 
 /** `10 of 10042`, `10042`; `limit 10` where nobody says how many there were; `''`: nothing is known. Pure. */

@@ -8,6 +8,8 @@ import { shapes, type Shape } from '../workspace/shapes';
 export interface WorkspaceFacts {
   readonly name: string;
   readonly newDialect: boolean;
+  /** What runs deployments and jobs. */
+  readonly runtime: string;
   readonly usedBytes: number;
   readonly deployments: number;
   readonly pods: number;
@@ -26,6 +28,8 @@ export function workspaceOf(facts: WorkspaceFacts): JsonObject {
     workspace_name: facts.name,
     workspace_tier: 'local',
     workspace_state: 'normal',
+    // Not in Lepton's API. A client that knows it can tell made-up results from real ones.
+    evalsaga_runtime: facts.runtime,
     supported_shapes: Object.fromEntries(shapes.map((shape) => [shape.name, supportedShape(shape)])),
     workspace_disk_usage_bytes: facts.usedBytes,
     workloads: {

@@ -20,6 +20,7 @@ export function workspaceRoutes(workspace: Workspace, token: string): Hono<Platf
     return workspaceOf({
       name: workspace.name,
       newDialect: workspace.newDialect,
+      runtime: workspace.runtime.kind,
       usedBytes: await usedBytes(),
       deployments: deployments.length - pods,
       pods,

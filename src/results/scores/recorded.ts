@@ -15,8 +15,9 @@ export async function recordedSnapshot(plan: RunPlan, home: HomePaths): Promise<
   const record = await readRecord(plan, home);
   if (!record) return undefined;
   const { startedAt, tasks, teardown } = record;
-  const { invocation, platform, model, budget = null } = plan;
-  return { invocation, phase: 'done', platform: platform.kind, model, startedAt, tasks, budget, ...teardown };
+  const { invocation, platform, simulated, model, budget = null } = plan;
+  const where = { platform: platform.kind, ...(simulated ? { simulated } : {}) };
+  return { invocation, phase: 'done', ...where, model, startedAt, tasks, budget, ...teardown };
 }
 
 /** What a run that ended by itself says it left or kept; `undefined`: it did not get to say. */

@@ -71,7 +71,7 @@ describe('secrets', () => {
       {
         level: 'FAIL',
         blame: 'config',
-        message: expect.stringContaining('no secret "HUB", which jobs use; it has "HUBB"'),
+        message: expect.stringContaining('no secret "HUB" (jobs); it has "HUBB"'),
         advice: expect.stringContaining('lep secret create -n HUB'),
       },
     ]);
@@ -91,7 +91,7 @@ describe('secrets', () => {
       return { ...bare, endpoint: { ...bare.endpoint, spec } };
     });
     expect(checkSecrets(wantedBy(tokens), answers())).toMatchObject([
-      { level: 'warn', message: expect.stringContaining('"KEY", which endpoints use') },
+      { level: 'warn', message: expect.stringContaining('"KEY" (endpoints)') },
     ]);
   });
 });

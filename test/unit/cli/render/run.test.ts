@@ -1,3 +1,4 @@
+import { runDetails } from '../../../../src/contract/details';
 import { closingLines, resultNotes } from '../../../../src/cli/render/closing';
 import { duration } from '../../../../src/cli/render/elapsed';
 import { runsTable, stackTable } from '../../../../src/cli/render/overview';
@@ -258,9 +259,35 @@ test('status tells a cancel that is under way, and every error', () => {
   const task = taskOf({ phase: 'tearing down', outcome: 'failed', error: { type: 'X', message: 'platform said no' } });
   const text = statusText({ run: runOf('running', [task], { cancelRequested: true }), now, width: 120 });
   expect(lines(text)[0]).toBe(
-    `run ${invocation}: deploying (cancel requested); org/model on the local platform, started 1 min 0 s ago`,
+    `run ${invocation}: deploying (cancel requested); org/model on the local platform; started 1 min 0 s ago`,
   );
   expect(text).toContain('0 hellaswag: failed (platform said no)');
+});
+
+test('a run on a simulated platform never passes for one on Lepton', () => {
+  const scored = taskOf({ phase: 'done', outcome: 'succeeded', metrics: { acc: 0.3 } });
+  const real = runOf('succeeded', [scored]);
+  const run = { ...real, snapshot: { ...real.snapshot, platform: 'lepton', simulated: true } } as const;
+  const said = {
+    status: statusText({ run, now, width: 120 }),
+    closing: closingLines({ run, verdict: 'succeeded', outputDir: null, program: 'evalsaga', now }).join('\n'),
+    webUi: runDetails(run.snapshot, now),
+  };
+  expect(said.status).toContain('on a simulated platform, which makes its scores up');
+  for (const text of [said.status, said.closing]) expect(text).toContain('these scores are made up');
+  expect(said.webUi).toContain('on a simulated platform, which makes its scores up');
+  expect(runDocument(run, null)).toMatchObject({ simulated: true });
+  expect(runDocument(real, null)).not.toHaveProperty('simulated');
+});
+
+test('the table of the Web UI begins with what tells most', () => {
+  const task = taskOf({ phase: 'done', outcome: 'failed', error: { type: 'X', message: 'out of memory' } });
+  const [head, , row] = runDetails(snapshotOf([task]), now)
+    .split('\n')
+    .slice(2)
+    .map((line) => line.split('|').map((text) => text.replace('&nbsp;', '').trim()));
+  expect(head?.slice(1, 5)).toEqual(['#', 'Task', 'Phase', 'Last message']);
+  expect(row?.slice(1, 5)).toEqual(['0', 'hellaswag', 'failed', 'out of memory']);
 });
 
 test('overview of processes and runs', () => {
