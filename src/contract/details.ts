@@ -48,7 +48,7 @@ function stateOf(run: RunSnapshot): string {
 }
 
 /** The Web UI leaves no space between columns. */
-const gap = '&nbsp;';
+const gap = '&#160;';
 
 /** Where a run happens, for people. Pure. */
 export function platformWords(run: { platform: RunSnapshot['platform']; simulated?: true | undefined }): string {

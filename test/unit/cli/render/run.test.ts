@@ -285,7 +285,7 @@ test('the table of the Web UI begins with what tells most', () => {
   const [head, , row] = runDetails(snapshotOf([task]), now)
     .split('\n')
     .slice(2)
-    .map((line) => line.split('|').map((text) => text.replace('&nbsp;', '').trim()));
+    .map((line) => line.split('|').map((text) => text.replace('&#160;', '').trim()));
   expect(head?.slice(1, 5)).toEqual(['#', 'Task', 'Phase', 'Last message']);
   expect(row?.slice(1, 5)).toEqual(['0', 'hellaswag', 'failed', 'out of memory']);
 });
