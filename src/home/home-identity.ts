@@ -1,9 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
 import { link, mkdir, realpath, rm, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import path from 'node:path';
+import { machineIdentity } from '../support/machine-identity';
 import type { HomePaths } from './paths';
 import { readJsonFile } from '../support/private-file';
 
@@ -35,33 +33,4 @@ async function homeId({ root }: Pick<HomePaths, 'root'>): Promise<string> {
   const { id } = (await readJsonFile(file)) as { id?: string };
   if (!id) throw new Error(`${file} has no id. Delete it, and a new one is made.`);
   return id;
-}
-
-/** Stable on one machine. Containers of one image can share a machine id, so there the host name counts as well. */
-function machineIdentity(): string {
-  const id = process.platform === 'darwin' ? macId() : linuxId();
-  const isContainer = ['/.dockerenv', '/run/.containerenv'].some((file) => existsSync(file));
-  const isPod = process.env['KUBERNETES_SERVICE_HOST'] !== undefined;
-  return id === '' || isContainer || isPod ? `${id} ${hostname()}` : id;
-}
-
-function linuxId(): string {
-  for (const file of ['/etc/machine-id', '/var/lib/dbus/machine-id']) {
-    try {
-      const id = readFileSync(file, 'utf8').trim();
-      if (id !== '') return id;
-    } catch {
-      // The next one, or the host's name.
-    }
-  }
-  return '';
-}
-
-function macId(): string {
-  try {
-    const listed = execFileSync('/usr/sbin/ioreg', ['-rd1', '-c', 'IOPlatformExpertDevice'], { encoding: 'utf8' });
-    return /"IOPlatformUUID" = "([^"]+)"/.exec(listed)?.[1] ?? '';
-  } catch {
-    return '';
-  }
 }

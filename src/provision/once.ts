@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { lock } from 'proper-lockfile';
+import { withLock } from '../support/lock';
 import { readJsonFile } from '../support/private-file';
 
 /** A line of progress for a person. */
@@ -22,9 +21,6 @@ export interface ProvisionOnce {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A holder that was killed counts as gone after this many milliseconds without a sign of life. */
-const STALE_MS = 10_000;
-const POLL_MS = 200;
 const MARKER = '.provisioned.json';
 
 /**
@@ -35,12 +31,14 @@ const MARKER = '.provisioned.json';
 export async function provisionOnce(task: ProvisionOnce): Promise<string> {
   if (await isComplete(task)) return task.folder;
   await mkdir(path.dirname(task.folder), { recursive: true });
-  const release = await acquire(task);
-  try {
+  const lock = {
+    file: `${task.folder}.setup.lock`,
+    signal: task.signal,
+    onWait: () => task.report?.(`${task.label}: waiting for another process that is setting it up`),
+  };
+  await withLock(lock, async () => {
     if (!(await isComplete(task))) await produceAndPublish(task);
-  } finally {
-    await release();
-  }
+  });
   return task.folder;
 }
 
@@ -48,21 +46,6 @@ export async function provisionOnce(task: ProvisionOnce): Promise<string> {
 export async function isComplete({ folder, key }: Pick<ProvisionOnce, 'folder' | 'key'>): Promise<boolean> {
   const marker = await readJsonFile(path.join(folder, MARKER)).catch(() => undefined);
   return typeof marker === 'object' && marker !== null && 'key' in marker && marker.key === key;
-}
-
-async function acquire(task: ProvisionOnce): Promise<() => Promise<void>> {
-  for (let told = false; ; told = true) {
-    task.signal?.throwIfAborted();
-    try {
-      // A compromised lock (this process was suspended) is harmless: drafts are private, and publishing is a rename.
-      const release = await lock(task.folder, { realpath: false, stale: STALE_MS, onCompromised: () => undefined });
-      return () => release().catch(() => undefined);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ELOCKED') throw error;
-    }
-    if (!told) task.report?.(`${task.label}: waiting for another process that is setting it up`);
-    await sleep(POLL_MS, undefined, task.signal ? { signal: task.signal } : {});
-  }
 }
 
 async function produceAndPublish(task: ProvisionOnce): Promise<void> {
@@ -90,22 +73,10 @@ async function publish({ draft, task }: { draft: string; task: ProvisionOnce }):
   if (hadOld) await rm(outdated, { recursive: true, force: true });
 }
 
-/** Drafts of processes that are no more. Called under the lock. */
+/** Removes drafts of processes that were killed. Only the lock's holder may: then nobody else has one. */
 async function removeLeftovers(folder: string): Promise<void> {
   const prefix = `${path.basename(folder)}.draft-`;
-  for (const name of await readdir(path.dirname(folder))) {
-    if (!name.startsWith(prefix)) continue;
-    const pid = Number(name.slice(prefix.length).split('-')[0]);
-    if (pid === process.pid || !isAlive(pid))
-      await rm(path.join(path.dirname(folder), name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  const parent = path.dirname(folder);
+  const left = (await readdir(parent)).filter((name) => name.startsWith(prefix));
+  await Promise.all(left.map((name) => rm(path.join(parent, name), { recursive: true, force: true })));
 }

@@ -1,14 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { bootIdentity } from './machine-identity';
 
 /**
- * Tells whether the process behind a pid is still the one that was started: a pid alone may belong to a stranger by now,
- * whom nobody may end.
- */
-
-/**
- * A text that no other process of this pid ever has: its start time (and the boot, as Linux counts from there).
- * `undefined`: there is no such process, or only its remains (a zombie).
+ * Returns a text that no other process with this pid ever has: when it started and, on Linux, in which boot. A pid alone may
+ * belong to a stranger by now. `undefined` if there is no such process, or only its remains (a zombie).
  */
 export function processIdentity(pid: number): string | undefined {
   return process.platform === 'linux' ? linuxIdentity(pid) : psIdentity(pid);
@@ -22,8 +18,8 @@ function linuxIdentity(pid: number): string | undefined {
     const [state, threads, startTime] = [fields[0], Number(fields[17]), fields[19]];
     // The main thread of a process that is ending may be a zombie while others still hold its files and ports.
     const isRemains = state === 'X' || (state === 'Z' && threads <= 1);
-    if (isRemains || startTime === undefined) return undefined;
-    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${startTime}`;
+    // Linux counts the start time from the boot.
+    return isRemains || startTime === undefined ? undefined : `${bootIdentity()} ${startTime}`;
   } catch {
     return undefined;
   }
@@ -33,7 +29,8 @@ function psIdentity(pid: number): string | undefined {
   try {
     const listed = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
       encoding: 'utf8',
-      env: { ...process.env, LC_ALL: 'C' },
+      // The start time is printed in the local language and time zone.
+      env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     const [state, ...started] = listed.trim().split(/\s+/);

@@ -1,10 +1,10 @@
 /** A Python environment for conformance tests, made once per set of packages and kept between runs. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
-import { lock } from 'proper-lockfile';
+import { withLock } from '../../../src/support/lock';
 
 /** Path of a `python` that has `packages`, installed by uv (from pip where uv is missing). */
 export async function pythonWith(packages: readonly string[]): Promise<string> {
@@ -13,13 +13,7 @@ export async function pythonWith(packages: readonly string[]): Promise<string> {
   const folder = path.join(cache, `python-${id}`);
   const python = path.join(folder, 'bin', 'python');
   const marker = path.join(folder, '.complete');
-  mkdirSync(cache, { recursive: true });
-  const release = await lock(cache, {
-    lockfilePath: `${folder}.lock`,
-    stale: 120_000,
-    retries: { retries: 600, minTimeout: 500, maxTimeout: 500 },
-  });
-  try {
+  return withLock({ file: `${folder}.setup.lock` }, async () => {
     if (existsSync(marker)) return python;
     rmSync(folder, { recursive: true, force: true });
     await execa('python3', ['-m', 'venv', folder]);
@@ -27,7 +21,5 @@ export async function pythonWith(packages: readonly string[]): Promise<string> {
     await execa(path.join(folder, 'bin', 'uv'), ['pip', 'install', '--quiet', '--python', python, ...packages]);
     writeFileSync(marker, '');
     return python;
-  } finally {
-    await release();
-  }
+  });
 }
