@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { RecordRunInput } from '../contract/inputs';
 import type { RunPlan } from '../contract/plan';
 import type { TaskSnapshot } from '../contract/state';
-import { readJsonFile } from '../support/private-file';
+import { readJsonFile } from '../support/atomic-file';
 import { productVersion } from '../support/version';
 import { costDocument } from '../contract/cost';
 import { withWholeMetrics } from '../results/scores/whole';

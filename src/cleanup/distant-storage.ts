@@ -9,7 +9,7 @@ import type { RunPlan } from '../contract/plan';
 import { EncryptionKeyError } from '../temporal/encryption/key-error';
 import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import type { HomePaths } from '../home/paths';
-import { readJsonFile, writePrivateJson } from '../support/private-file';
+import { readJsonFile, writePrivateJson } from '../support/atomic-file';
 import { storedPlan } from '../home/run-store';
 import type { LeptonClient } from '../lepton/types';
 import { planInHistory } from '../runs/run-input';

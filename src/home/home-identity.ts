@@ -3,7 +3,7 @@ import { link, mkdir, realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { machineIdentity } from '../support/machine-identity';
 import type { HomePaths } from './paths';
-import { readJsonFile } from '../support/private-file';
+import { readJsonFile } from '../support/atomic-file';
 
 /**
  * `<id>@<place>`: the id is kept in the home and travels with every copy of it; the place is this folder on this machine,

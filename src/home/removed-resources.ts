@@ -3,7 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { LeftResource } from '../contract/state';
 import type { HomePaths } from './paths';
-import { readJsonFile, writePrivateJson } from '../support/private-file';
+import { readJsonFile, writePrivateJson } from '../support/atomic-file';
 
 /** What `cleanup` and sweeps found or made gone of a run of this host, which the run itself could not account for any more. */
 export interface GoneResource extends Pick<LeftResource, 'kind' | 'name'> {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { RunPlan } from '../contract/plan';
 import type { HomePaths } from './paths';
-import { readJsonFile, writePrivateJson } from '../support/private-file';
+import { readJsonFile, writePrivateJson } from '../support/atomic-file';
 
 /** What this host keeps of a run: its plan and masked config, and, until it ends, the values of its host variables. */
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { PlatformRef } from '../contract/plan';
 import type { PlatformAccess } from './types';
 import type { HomePaths } from '../home/paths';
-import { readJsonFile, writePrivateJson } from '../support/private-file';
+import { readJsonFile, writePrivateJson } from '../support/atomic-file';
 
 /**
  * How the launcher, which has the user's environment, hands a workspace's credentials to the background worker, which

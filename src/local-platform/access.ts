@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { z } from 'zod';
-import { readJsonFile, writePrivateJson } from '../support/private-file';
+import { readJsonFile, writePrivateJson } from '../support/atomic-file';
 
 const schema = z.object({ url: z.string(), workspace: z.string(), token: z.string().min(1) });
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { withLock } from '../support/lock';
-import { readJsonFile } from '../support/private-file';
+import { readJsonFile } from '../support/atomic-file';
 
 /** A line of progress for a person. */
 export type Report = (line: string) => void;

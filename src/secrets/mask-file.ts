@@ -6,7 +6,7 @@ import { maskGzip } from './mask-gzip';
 import { search } from './search';
 import { ByteMask } from './byte-mask';
 import { maskZip } from './mask-zip';
-import { writeWholeFrom } from '../support/whole-file';
+import { streamAtomically } from '../support/atomic-file';
 import type { MaskedContent } from './withheld';
 
 /**
@@ -39,7 +39,7 @@ async function maskPlain(file: string, secrets: readonly string[]): Promise<Mask
     for await (const chunk of createReadStream(file)) yield mask.push(chunk as Buffer);
     yield mask.end();
   };
-  return writeWholeFrom(file, (save) => save(masked()));
+  return streamAtomically(file, (save) => save(masked()));
 }
 
 async function kindOf(file: string): Promise<'gzip' | 'zip' | 'plain'> {

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { ByteMask } from './byte-mask';
-import { writeWholeFrom } from '../support/whole-file';
+import { streamAtomically } from '../support/atomic-file';
 import { salvaged, unpacked, type Damage } from './gzip-salvage';
 import type { ArchiveLimits } from './limits';
 import { search, TooLarge } from './search';
@@ -52,5 +52,5 @@ async function rewritten(
     for await (const chunk of content) yield mask.push(chunk);
     yield mask.end();
   };
-  return { kind: 'masked', content: await writeWholeFrom(file, (save) => pipeline(masked, createGzip(), save)) };
+  return { kind: 'masked', content: await streamAtomically(file, (save) => pipeline(masked, createGzip(), save)) };
 }

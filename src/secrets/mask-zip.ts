@@ -8,7 +8,7 @@ import type { ArchiveLimits } from './limits';
 import { search, TooLarge, type Found } from './search';
 import { withheldNote, withheldReason, withhold, type MaskedContent, type WithheldBecause } from './withheld';
 import { ByteMask } from './byte-mask';
-import { writeWholeFrom } from '../support/whole-file';
+import { streamAtomically } from '../support/atomic-file';
 
 /** Secrets in what a zip archive holds (also `.npz`, `.pt`, `.xlsx`): it is written anew when there are any. */
 
@@ -116,7 +116,7 @@ async function contentOf(
 /** The same entries in the same order, with their times, modes and ways of packing. */
 async function rewrite(file: string, members: readonly Member[], secrets: readonly string[]): Promise<MaskedContent> {
   const content = await withArchive(file, (archive) =>
-    writeWholeFrom(file, (save) => {
+    streamAtomically(file, (save) => {
       const written = new ZipWriter();
       const mask = maskOf(secrets);
       const nameFor = distinct((name) => mask(innerName(name)));

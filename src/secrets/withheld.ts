@@ -2,7 +2,7 @@ import { createGzip } from 'node:zlib';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
-import { writeWholeFrom, type FileContent } from '../support/whole-file';
+import { streamAtomically, type FileContent } from '../support/atomic-file';
 
 /** Notes in the place of what could not be searched for secrets, in a form that whoever opens the file can read. */
 
@@ -35,7 +35,7 @@ export async function withhold(
   { packed, because }: { readonly packed: 'gzip' | 'zip'; readonly because: WithheldBecause },
 ): Promise<MaskedContent> {
   const note = withheldNote('what this file held', because);
-  const content = await writeWholeFrom(file, (save) => {
+  const content = await streamAtomically(file, (save) => {
     if (packed === 'gzip') return pipeline(Readable.from([Buffer.from(note)]), createGzip(), save);
     const archive = new ZipFile();
     archive.addBuffer(Buffer.from(note), 'WITHHELD.txt');

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import type { HomePaths } from '../home/paths';
-import { readJsonFile, writePrivateJson } from '../support/private-file';
+import { readJsonFile, writePrivateJson } from '../support/atomic-file';
 import { processIdentity } from '../support/process-identity';
 
 /** Background processes of a home. */

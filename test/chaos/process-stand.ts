@@ -7,7 +7,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { homePaths } from '../../src/home/paths';
-import { readJsonFile } from '../../src/support/private-file';
+import { readJsonFile } from '../../src/support/atomic-file';
 import type { PlatformAccess } from '../../src/lepton/types';
 import { freePort } from '../../src/support/ports';
 import { connectClient } from '../../src/temporal/connect';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'yaml';
-import { readJsonFile } from '../../src/support/private-file';
+import { readJsonFile } from '../../src/support/atomic-file';
 import { createLeptonClient } from '../../src/lepton/client';
 import type { PlatformAccess } from '../../src/lepton/types';
 import { readSampleCounts } from '../../src/results/scores/samples';

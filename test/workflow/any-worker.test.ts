@@ -5,7 +5,7 @@ import { startRun } from '../../src/client';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { EndpointPlan, RunPlan } from '../../src/contract/plan';
 import { homePaths, type HomePaths } from '../../src/home/paths';
-import { readJsonFile, writePrivateJson } from '../../src/support/private-file';
+import { readJsonFile, writePrivateJson } from '../../src/support/atomic-file';
 import { forgetStaleSecrets } from '../../src/cleanup/stale-secrets';
 import { benchWorker, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { until } from '../support/command';

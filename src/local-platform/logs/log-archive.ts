@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { readJsonFile, writePrivateJson } from '../../support/private-file';
+import { readJsonFile, writeAtomically, writePrivateJson } from '../../support/atomic-file';
 import type { LogOptions, Runtime } from '../runtime';
 import type { LogMark } from './log-marks';
 
@@ -19,18 +19,12 @@ export class LogArchive {
   /** Safe to repeat: what is here already is whole, and may be all that there is by now. */
   async keep(id: string, runtime: Pick<Runtime, 'jobLog' | 'jobLogMarks'>, signal: AbortSignal): Promise<void> {
     if (await this.has(id)) return;
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     await writePrivateJson(this.#marksFile(id), await runtime.jobLogMarks(id));
-    const draft = `${this.#file(id)}.draft`;
-    await rm(draft, { force: true });
-    const handle = await open(draft, 'wx', 0o600);
-    try {
-      for await (const piece of runtime.jobLog(id, { follow: false, signal })) await handle.writeFile(piece);
-    } finally {
-      await handle.close();
-    }
-    signal.throwIfAborted();
-    await rename(draft, this.#file(id));
+    const save = async (draft: FileHandle): Promise<void> => {
+      for await (const piece of runtime.jobLog(id, { follow: false, signal })) await draft.writeFile(piece);
+      signal.throwIfAborted();
+    };
+    await writeAtomically(this.#file(id), save, { file: 0o600 });
   }
 
   has(id: string): Promise<boolean> {

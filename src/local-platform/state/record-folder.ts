@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { z } from 'zod';
-import { readJsonFile, writePrivateJson } from '../../support/private-file';
+import { readJsonFile, writePrivateJson } from '../../support/atomic-file';
 
 /**
  * Records of one kind, a JSON file each (mode 0600), all in memory too. A record is on disk before `put` and `remove`

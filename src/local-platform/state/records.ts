@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
-import { readJsonFile, writePrivateJson } from '../../support/private-file';
+import { readJsonFile, writePrivateJson } from '../../support/atomic-file';
 import { RecordFolder } from './record-folder';
 
 const body = z.record(z.string(), z.unknown());

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
-import { readJsonFile, writePrivateJson } from '../../support/private-file';
+import { readJsonFile, writePrivateJson } from '../../support/atomic-file';
 import type { Runtime } from '../runtime';
 import type { PlatformState } from './records';
 

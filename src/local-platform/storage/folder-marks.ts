@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { readJsonFile, writePrivateJson } from '../../support/private-file';
+import { readJsonFile, writePrivateJson } from '../../support/atomic-file';
 
 const schema = z.record(z.string(), z.array(z.string()));
 

@@ -4,7 +4,7 @@ import { maskOf } from '../../secrets/masking';
 import type { TimedLine } from '../../lepton/types';
 import { linesBackward } from './lines-backward';
 import { newestLines, type NewestLinesRequest } from './newest-lines';
-import { writeWholeJson } from '../../support/whole-file';
+import { writeJson } from '../../support/atomic-file';
 
 /**
  * When the lines of a saved log were written, in a small file beside it (`job.log.times.json`). Lines are counted from the
@@ -66,7 +66,7 @@ export async function recordLogTimes(request: RecordTimesRequest): Promise<void>
   }
   const known = samples.all();
   const times: LogTimes = { version: 1, size, resolution: samples.resolution, samples: known, complete };
-  await writeWholeJson(timesFile(file), known.length > 0 ? times : { ...times, reason });
+  await writeJson(timesFile(file), known.length > 0 ? times : { ...times, reason });
 }
 
 /** `all`: to the log's beginning; `part`: to where the two differ or times end; `other`: they never agreed. */

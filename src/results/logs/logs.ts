@@ -3,7 +3,7 @@ import path from 'node:path';
 import { BoundedLog, type SavedLog } from './bounded-log';
 import { ByteMask } from '../../secrets/byte-mask';
 import { makeFolders } from '../../support/make-folders';
-import { draftFor } from '../../support/whole-file';
+import { draftFor } from '../../support/atomic-file';
 
 export type { SavedLog } from './bounded-log';
 export { followLog, type FollowLogRequest } from './follow-log';

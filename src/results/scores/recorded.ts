@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { RunPlan } from '../../contract/plan';
 import type { RunSnapshot, TaskSnapshot } from '../../contract/state';
 import type { HomePaths } from '../../home/paths';
-import { readJsonFile } from '../../support/private-file';
+import { readJsonFile } from '../../support/atomic-file';
 
 interface Recorded {
   readonly startedAt: string;

@@ -14,7 +14,7 @@ import {
   type TreeBounds,
 } from './remote-tree';
 import { finishFolder, makeFolder } from './target-folder';
-import { draftFor, type FileContent } from '../../support/whole-file';
+import { draftFor, type FileContent } from '../../support/atomic-file';
 
 export interface FetchRequest {
   readonly client: Pick<LeptonClient, 'storage'>;

@@ -4,7 +4,7 @@ import { createInflate, crc32, type Inflate } from 'node:zlib';
 import type { CollectorLine } from './collector-protocol';
 import { maskFile } from '../../secrets/mask-file';
 import { UnusableFolder } from './remote-tree';
-import { draftFor } from '../../support/whole-file';
+import { draftFor } from '../../support/atomic-file';
 import type { MaskedContent } from '../../secrets/withheld';
 
 /** What the log said of a file before its pieces. */

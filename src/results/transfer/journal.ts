@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { appendFile, lstat, open, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import type { FileContent } from '../../support/whole-file';
+import type { FileContent } from '../../support/atomic-file';
 
 /** What came home so far, one line per file: an interrupted fetch goes on from there. */
 

@@ -5,7 +5,7 @@ import type { FetchedFolder } from './fetch';
 import type { HomeFile } from './journal';
 import { UnusableFolder } from './remote-tree';
 import { notHomeInWords, skippedByName, type NotHome } from './skip-rules';
-import { isDraft, writeWholeJson } from '../../support/whole-file';
+import { isDraft, writeJson } from '../../support/atomic-file';
 
 /** The local folder that a task's results come home to. */
 
@@ -45,7 +45,7 @@ export async function finishFolder(
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const manifest = path.join(target, 'manifest.json');
   const content = { version: 1, source, fetchedAt: new Date().toISOString(), bytes, files, skipped, left };
-  await writeWholeJson(manifest, content);
+  await writeJson(manifest, content);
   for (const entry of await readdir(target, { withFileTypes: true, recursive: true })) {
     if (entry.isFile() && isDraft(entry.name)) await rm(path.join(entry.parentPath, entry.name), { force: true });
   }

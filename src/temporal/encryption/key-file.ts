@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
+import { writeAtomically } from '../../support/atomic-file';
 import { EncryptionKeyError } from './key-error';
 
 /**
@@ -103,10 +104,9 @@ export async function createKeyFile(file: string): Promise<EncryptionKey> {
 export async function rotateKeyFile(file: string): Promise<EncryptionKey> {
   readKeyFile(file);
   const key = newKey();
-  const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
   try {
-    await writeNew(draft, `${readFileSync(file, 'utf8').replace(/\n*$/, '\n')}${lineOf(key)}`);
-    await rename(draft, file);
+    const text = `${readFileSync(file, 'utf8').replace(/\n*$/, '\n')}${lineOf(key)}`;
+    await writeAtomically(file, (draft) => draft.writeFile(text), { file: 0o600 });
   } catch (error) {
     throw unwritable(file, error);
   }

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { homePaths, type HomePaths } from '../../../src/home/paths';
-import { writePrivateJson } from '../../../src/support/private-file';
+import { writePrivateJson } from '../../../src/support/atomic-file';
 import { loadAccess, saveAccess } from '../../../src/lepton/access-store';
 import { findCredentials } from '../../../src/lepton/credentials';
 import { CredentialsError } from '../../../src/lepton/lepton-error';

@@ -101,6 +101,7 @@ test('a lock is taken over as soon as its holder is killed', async () => {
 
 test('a suspended holder keeps its lock, however old the file is', async () => {
   const holder = await startHolder();
+  const exited = once(holder, 'exit');
   holder.kill('SIGSTOP');
   await utimes(file, new Date(0), new Date(0));
   await sleep(500);
@@ -109,7 +110,7 @@ test('a suspended holder keeps its lock, however old the file is', async () => {
   const waiting = acquireLock({ file });
   holder.stdin.end();
   await (await waiting).release();
-  await once(holder, 'exit');
+  await exited;
 });
 
 test('a pid that another process has by now holds nothing', async () => {

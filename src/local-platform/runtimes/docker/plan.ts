@@ -1,6 +1,6 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { writePrivateJson } from '../../../support/private-file';
+import { writePrivateJson } from '../../../support/atomic-file';
 import type { DeploymentSpecBody, JobSpecBody, RuntimeHost, RuntimeNote } from '../../runtime';
 import { shapes } from '../../workspace/shapes';
 import { numberAt, objectAt } from '../../json';

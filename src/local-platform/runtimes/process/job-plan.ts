@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { HomePaths } from '../../../home/paths';
-import { writePrivateJson } from '../../../support/private-file';
+import { writePrivateJson } from '../../../support/atomic-file';
 import { harnessFile, provisionHarness, quiet, type Harness } from '../../harness/provision-harness';
 import { provisionTokenizer } from '../../harness/tokenizer';
 import { BUILT_IN_MODEL, builtInWeights } from '../../model-server/weights';

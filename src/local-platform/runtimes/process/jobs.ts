@@ -1,7 +1,7 @@
 import { appendFile, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { readJsonFile, writePrivateJson } from '../../../support/private-file';
+import { readJsonFile, writePrivateJson } from '../../../support/atomic-file';
 import type { JobObservation, LogOptions, RuntimeHost, RuntimeJob, RuntimeNote } from '../../runtime';
 import { jobFolders, type JobPlan, type PlanJobOptions } from './job-plan';
 import { Lifeline } from './lifeline';

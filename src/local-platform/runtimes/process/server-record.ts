@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { readJsonFile, writePrivateJson } from '../../../support/private-file';
+import { readJsonFile, writePrivateJson } from '../../../support/atomic-file';
 
 const recordSchema = z.object({
   /** Name of the unit's folder. */

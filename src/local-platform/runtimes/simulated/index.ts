@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { readJsonFile, writePrivateJson } from '../../../support/private-file';
+import { readJsonFile, writePrivateJson } from '../../../support/atomic-file';
 import { closeServer, listenOnLoopback, serverFor } from '../../../support/listen';
 import type { Runtime, RuntimeHost } from '../../runtime';
 import { SimulatedDeployments } from './deployments';

@@ -1,0 +1,101 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import { makeFolders } from './make-folders';
+
+/** Access rights of what is written; the system's defaults where they are not given. */
+export interface FileModes {
+  readonly file?: number;
+  /** Of folders that are made for the file. */
+  readonly folder?: number;
+}
+
+/**
+ * Writes a file so that readers see either the old content or all of the new, also after a crash: `write` fills a draft beside
+ * the file, which then replaces it. A draft is removed if that fails; a killed process leaves one (see `isDraft`). Makes missing
+ * folders.
+ */
+export async function writeAtomically<T>(
+  file: string,
+  write: (draft: FileHandle) => Promise<T>,
+  modes: FileModes = {},
+): Promise<T> {
+  await makeFolders(path.dirname(file), modes.folder === undefined ? {} : { mode: modes.folder });
+  const draft = draftFor(file);
+  try {
+    const handle = await open(draft, 'wx+', modes.file);
+    let result: T;
+    try {
+      result = await write(handle);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(draft, file);
+    return result;
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+}
+
+/** What a file holds. */
+export interface FileContent {
+  readonly size: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
+export type Save = (source: AsyncIterable<Uint8Array>) => Promise<void>;
+
+/** Like `writeAtomically`, for content that streams: `write` passes it to `save`. Returns what the file holds. */
+export async function streamAtomically(file: string, write: (save: Save) => Promise<void>): Promise<FileContent> {
+  return writeAtomically(file, async (draft) => {
+    const hash = createHash('sha256');
+    let size = 0;
+    await write(async (source) => {
+      for await (const chunk of source) {
+        hash.update(chunk);
+        size += chunk.length;
+        await draft.writeFile(chunk);
+      }
+    });
+    return { size, sha256: hash.digest('hex') };
+  });
+}
+
+/** Writes a value as JSON, atomically. */
+export async function writeJson(file: string, value: unknown, modes: FileModes = {}): Promise<void> {
+  const write = async (draft: FileHandle): Promise<void> => {
+    try {
+      await draft.writeFile(`${JSON.stringify(value, null, 2)}\n`);
+    } catch (error) {
+      // The error of a full disk names no file.
+      throw Object.assign(error as NodeJS.ErrnoException, { path: file });
+    }
+  };
+  await writeAtomically(file, write, modes);
+}
+
+/** Writes a value as JSON, atomically; only the owner can read the file and the folders that are made for it. */
+export const writePrivateJson = (file: string, value: unknown): Promise<void> =>
+  writeJson(file, value, { file: 0o600, folder: 0o700 });
+
+/** Returns the parsed file, or `undefined` if there is none. Throws if it isn't JSON. */
+export async function readJsonFile(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Returns an unused name in the folder of `file`: `.<name>.<random>.draft`. */
+export function draftFor(file: string): string {
+  const { dir, base } = path.parse(file);
+  return path.join(dir, `.${base.slice(0, 40)}.${randomBytes(6).toString('hex')}.draft`);
+}
+
+/** Whether a file name is one that `draftFor` returns. */
+export const isDraft = (name: string): boolean => /^\..*\.[0-9a-f]{12}\.draft$/.test(name);
