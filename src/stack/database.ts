@@ -1,4 +1,4 @@
-import { openSync, closeSync, readSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { openRuns } from '../home/run-store';
 import type { HomePaths } from '../home/paths';
 import { recordedTeardown } from '../results/scores/recorded';
@@ -38,10 +38,20 @@ export function faultOfFile(file: string): string | undefined {
   const stored = header.readUInt16BE(16);
   const pageBytes = stored === 1 ? 65_536 : stored;
   // Only where both counters agree is the number of pages a true one.
-  const pages = header.readUInt32BE(24) === header.readUInt32BE(92) ? header.readUInt32BE(28) : 0;
+  const counted = header.readUInt32BE(24) === header.readUInt32BE(92) ? header.readUInt32BE(28) : 0;
+  // Pages that the file lacks may still be in the write-ahead log, as after a kill in the middle of a checkpoint.
+  const pages = logBytes(file) > 0 ? 0 : counted;
   if (pages * pageBytes > size) return `is damaged (${size} of ${pages * pageBytes} bytes are there)`;
   return undefined;
 }
+
+/** A shell command that moves a database with its journals, without which it lacks its last changes. */
+const moveAway = (file: string): string => {
+  const files = ['', '-wal', '-shm', '-journal'].map((suffix) => file + suffix).filter((name) => existsSync(name));
+  return `mkdir '${file}.damaged' && mv ${files.map((name) => `'${name}'`).join(' ')} '${file}.damaged'`;
+};
+
+const logBytes = (file: string): number => statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
 
 /** The fault of this home's database, as far as file and log show; for a server that runs, the file alone counts. */
 export async function databaseFault(home: HomePaths): Promise<string | undefined> {
@@ -76,6 +86,6 @@ export async function databaseAdvice(home: HomePaths, fault: string): Promise<st
   return [
     what,
     `Lost with it: the state and history of this home's runs${named.length > 0 ? `, of which these are not known to be over: ${named.join(', ')}` : ''}. Results that came home are safe.`,
-    `Move it away and begin a new one: mv '${file}' '${file}.damaged', then evalsaga up. Endpoints, jobs and storage that runs have left go with: evalsaga sweep, or ${cleanUp}`,
+    `Move it away and begin a new one: ${moveAway(file)}, then evalsaga up. Endpoints, jobs and storage that runs have left go with: evalsaga sweep, or ${cleanUp}`,
   ].join('\n');
 }

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { encryptionOf } from '../temporal/encryption/data-converter';
 import { keyFileVariable } from '../temporal/encryption/key-file';
 import type { HomePaths } from '../home/paths';
-import { defaultPorts, devServerArguments } from './dev-server';
+import { defaultPorts, devServerArguments, journalFor } from './dev-server';
 import { embeddedEnv, type Env } from '../temporal/target';
 import { startInBackground } from './background-process';
 import { backgroundEnv } from './background-env';
@@ -37,7 +37,13 @@ export async function startTemporal(launch: Launch & { binary: string }): Promis
     home,
     name: 'temporal',
     file: binary,
-    args: devServerArguments({ database: home.temporalDatabase, port: grpc, uiPort: ui, codecPort: codec }),
+    args: devServerArguments({
+      database: home.temporalDatabase,
+      journal: journalFor(home.root),
+      port: grpc,
+      uiPort: ui,
+      codecPort: codec,
+    }),
     env: backgroundEnv({ env, isLocal: true }),
     ports: { grpc, ui, ...(codec === undefined ? {} : { codec }) },
     setup: binary,

@@ -30,7 +30,9 @@ export async function processStand(): Promise<Stand> {
   await mkdir(home.root, { recursive: true });
   const grpc = await freePort([]);
   const ui = await freePort([], [grpc]);
-  const server = service(await serverCommand({ database: home.temporalDatabase, port: grpc, uiPort: ui }));
+  const server = service(
+    await serverCommand({ database: home.temporalDatabase, journal: 'wal', port: grpc, uiPort: ui }),
+  );
   const client: Client = await connectClient({
     connection: { address: `127.0.0.1:${grpc}` },
     namespace: 'default',

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { homePaths } from '../../../src/home/paths';
 import { complaintIn, databaseAdvice, databaseFault, faultOfFile } from '../../../src/stack/database';
@@ -38,6 +38,29 @@ test('one that is cut off, or something else, is damaged', async () => {
   expect(faultOfFile(cut)).toMatch(/damaged \(8192 of \d+ bytes/);
   await writeFile(cut, 'not a database, but long enough to have a header of one hundred bytes'.repeat(3));
   expect(faultOfFile(cut)).toContain('no SQLite file');
+});
+
+test('one whose last pages are still in its write-ahead log is whole', async () => {
+  const file = database('logged.db');
+  await truncate(file, 8192);
+  await writeFile(`${file}-wal`, '');
+  expect(faultOfFile(file)).toContain('is damaged');
+  await writeFile(`${file}-wal`, 'pages');
+  expect(faultOfFile(file)).toBeUndefined();
+});
+
+test('the advice moves the database with its journals', async () => {
+  const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'home with spaces') });
+  await mkdir(home.root);
+  for (const suffix of ['', '-wal', '-shm']) await writeFile(home.temporalDatabase + suffix, 'garbage');
+  const advice = await databaseAdvice(home, 'is damaged');
+  execFileSync('sh', ['-c', /mkdir [^]*?\.damaged' && mv [^]*?\.damaged'/.exec(advice)?.[0] ?? 'false']);
+  expect((await readdir(home.root)).sort()).toEqual(['temporal.db.damaged']);
+  expect((await readdir(`${home.temporalDatabase}.damaged`)).sort()).toEqual([
+    'temporal.db',
+    'temporal.db-shm',
+    'temporal.db-wal',
+  ]);
 });
 
 test('what is lost and what helps is said without a word of SQLite', async () => {
