@@ -1,5 +1,5 @@
 /** The JSON Schema for editors. It is looser than the product's own checks: a value may come from an interpolation or a preset. */
-import { documented } from '../../src/config/schema/accepts';
+import { documentationOf } from '../../src/config/schema/accepts';
 import type { Accepts, Schema } from '../../src/config/schema/accepts';
 import { deploymentShape, deploymentTypes, rootShape } from './outline';
 import type { Shape } from './outline';
@@ -83,18 +83,18 @@ function valueSchema(accepts: Accepts, place: Place): Json {
         anyOf: [{ type: 'string', pattern: orLater('^host:') }, reference, { type: 'object', required: ['value'] }],
       };
     case 'nullable':
-      return nullable(valueSchema(documented(accepts.inner).accepts, place));
+      return nullable(valueSchema(documentationOf(accepts.inner).accepts, place));
     case 'list':
       return {
         type: ['array', 'null', 'string'],
         pattern: later,
-        items: valueSchema(documented(accepts.item).accepts, { inList: true }),
+        items: valueSchema(documentationOf(accepts.item).accepts, { inList: true }),
       };
     case 'record':
       return {
         type: ['object', 'null', 'string'],
         pattern: later,
-        additionalProperties: valueSchema(documented(accepts.value).accepts, place),
+        additionalProperties: valueSchema(documentationOf(accepts.value).accepts, place),
       };
     case 'section':
       return sectionSchema(accepts.shape, place);
@@ -118,7 +118,7 @@ const variable = (needsPrefix: boolean): Json => ({
 });
 
 function keySchema(schema: Schema, place: Place): Json {
-  const { accepts, description, default: value } = documented(schema);
+  const { accepts, description, default: value } = documentationOf(schema);
   return {
     ...(description === undefined ? {} : { description }),
     ...valueSchema(accepts, place),
@@ -140,7 +140,7 @@ function sectionSchema(shape: Shape, place: Place): Json {
 
 /** Nothing takes its place when it is left out. */
 export function isRequired(schema: Schema): boolean {
-  const { accepts, optional, default: value } = documented(schema);
+  const { accepts, optional, default: value } = documentationOf(schema);
   const single = ['text', 'integer', 'decimal', 'duration', 'flag', 'choice'].includes(accepts.kind);
   return single && !optional && value === undefined;
 }
@@ -159,7 +159,7 @@ function ofType(type: string): Json {
 export function editorSchema(): string {
   const { deployment, ...others } = rootShape();
   const all = Object.assign({}, ...deploymentTypes.map(deploymentShape).reverse()) as Shape;
-  const { description } = documented(deployment as Schema);
+  const { description } = documentationOf(deployment as Schema);
   const types = {
     anyOf: [{ enum: deploymentTypes }, { type: 'string', pattern: later }],
     description: 'What serves the model.',

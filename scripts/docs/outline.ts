@@ -1,5 +1,5 @@
 /** The parts of the schema that the documents are made from. */
-import { documented } from '../../src/config/schema/accepts';
+import { documentationOf } from '../../src/config/schema/accepts';
 import type { Schema } from '../../src/config/schema/accepts';
 import { configSchema } from '../../src/config/schema/config';
 import { deploymentTypes as types } from '../../src/config/schema/deployment';
@@ -9,7 +9,7 @@ export type Shape = Readonly<Record<string, Schema>>;
 export const deploymentTypes: readonly string[] = types;
 
 function shapeOf(schema: Schema): Shape {
-  const { accepts } = documented(schema);
+  const { accepts } = documentationOf(schema);
   if (accepts.kind !== 'section') throw new Error(`expected a section, found ${accepts.kind}`);
   return accepts.shape;
 }
@@ -21,7 +21,7 @@ export const deploymentShape = (type: string): Shape => shapeOf(rootShape(type)[
 
 /** A section among what a key accepts: itself, or in a list, or where null is possible too. */
 export function innerShape(schema: Schema): { readonly shape: Shape; readonly suffix: string } | undefined {
-  const { accepts } = documented(schema);
+  const { accepts } = documentationOf(schema);
   switch (accepts.kind) {
     case 'section':
       return { shape: accepts.shape, suffix: '' };

@@ -1,5 +1,5 @@
 /** docs/configuration.md: a table per section of the config. */
-import { documented } from '../../src/config/schema/accepts';
+import { documentationOf } from '../../src/config/schema/accepts';
 import type { Accepts, Schema } from '../../src/config/schema/accepts';
 import { isRequired } from './json-schema';
 import { deploymentShape, deploymentTypes, innerShape, rootShape } from './outline';
@@ -49,11 +49,11 @@ function kindOf(accepts: Accepts): string {
     case 'token':
       return 'key, by reference';
     case 'nullable':
-      return `${kindOf(documented(accepts.inner).accepts)}, or null`;
+      return `${kindOf(documentationOf(accepts.inner).accepts)}, or null`;
     case 'list':
-      return `list: ${kindOf(documented(accepts.item).accepts)}`;
+      return `list: ${kindOf(documentationOf(accepts.item).accepts)}`;
     case 'record':
-      return `mapping to: ${kindOf(documented(accepts.value).accepts)}`;
+      return `mapping to: ${kindOf(documentationOf(accepts.value).accepts)}`;
     case 'section':
       return 'section';
   }
@@ -65,7 +65,7 @@ function rangeOf({ min, max, above }: { min: number; max?: number; above?: boole
 }
 
 function defaultOf(schema: Schema): string {
-  const { accepts, optional, default: value } = documented(schema);
+  const { accepts, optional, default: value } = documentationOf(schema);
   if (value !== undefined) return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
   if (isRequired(schema)) return '**required**';
   if (optional || accepts.kind === 'section' || accepts.kind === 'none') return '–';
@@ -85,7 +85,7 @@ const cell = (text: string): string => text.replaceAll('|', '\\|');
 
 function tableOf(rows: readonly Row[]): string {
   const lines = rows.map(({ key, schema, note, value }) => {
-    const { accepts, description = '' } = documented(schema);
+    const { accepts, description = '' } = documentationOf(schema);
     const meaning = note === undefined ? description : `${description} ${note}`;
     return `| \`${key}\` | ${cell(value ?? kindOf(accepts))} | ${cell(defaultOf(schema))} | ${cell(meaning)} |`;
   });
@@ -136,7 +136,9 @@ function deploymentRows(): Row[] {
 }
 
 const signature = (key: string, schema: Schema): string =>
-  key === 'type' ? key : `${key} ${kindOf(documented(schema).accepts)} ${documented(schema).description ?? ''}`;
+  key === 'type'
+    ? key
+    : `${key} ${kindOf(documentationOf(schema).accepts)} ${documentationOf(schema).description ?? ''}`;
 
 /** The whole document. */
 export const referenceText = (): string => [introduction, ...sectionsOf('', rowsOf(rootShape()), new Map())].join('\n');

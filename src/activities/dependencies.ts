@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { PlatformRef } from '../contract/plan';
-import type { ResolveHostSecret } from '../lepton/render';
+import type { ResolveHostSecret } from '../lepton/render-spec';
 import type { Platform } from '../lepton/platforms';
 
 /** Whose secrets must be masked: those of the platform and, if given, of a run. */

@@ -2,13 +2,13 @@ import { failureTypes } from '../contract/failure-types';
 import type { AwaitReadyInput, CreateEndpointInput, NamedEndpoint, ProbeExistingInput } from '../contract/inputs';
 import { revealed } from '../contract/url-placeholders';
 import { LeptonError } from '../lepton/lepton-error';
-import { isMarkedWith, renderDeployment } from '../lepton/render';
-import { goneDelayMs, pollDelayMs } from '../lepton/retry-timing';
+import { isMarkedWith, renderDeployment } from '../lepton/render-spec';
+import { removalPollDelayMs, pollDelayMs } from '../lepton/retry-timing';
 import type { Deployment, LeptonClient } from '../lepton/types';
 import { attempt, reportObservation, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { DoneOnce, InARow, absencesToBelieve } from './absences';
-import { circumstancesOf, describeDeployment, isDeleting, readDeploymentState } from '../lepton/endpoint-state';
+import { readStateDetails, describeDeployment, isDeleting, readDeploymentState } from '../lepton/endpoint-state';
 import { finalFailure, notReady } from './failures';
 import { resolveNodeGroup } from '../lepton/node-groups';
 import { probeModel, type ProbeVerdict } from '../lepton/probe';
@@ -117,7 +117,7 @@ async function lookWhetherReady(
       return settleProbe(verdict, state.url, again);
     }
     case 'pending': {
-      const message = describeDeployment(deployment, await circumstancesOf(client, deployment, { signal }));
+      const message = describeDeployment(deployment, await readStateDetails(client, deployment, { signal }));
       await reportObservation(message);
       throw notReady(`endpoint ${input.name}: ${message}`, again);
     }
@@ -180,5 +180,8 @@ async function remove(
     if (!(await client.getDeployment(input.name))) return;
   }
   const state = deployment?.status?.phase ?? deployment?.status?.state ?? 'unknown state';
-  throw notReady(`endpoint ${input.name} is being deleted (${state})`, goneDelayMs({ elapsedMs, platform: pace }));
+  throw notReady(
+    `endpoint ${input.name} is being deleted (${state})`,
+    removalPollDelayMs({ elapsedMs, platform: pace }),
+  );
 }

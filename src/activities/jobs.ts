@@ -2,8 +2,8 @@ import { failureTypes } from '../contract/failure-types';
 import type { NamedJob, SubmitJobInput } from '../contract/inputs';
 import { secretsOfEnv } from '../secrets/secret-values';
 import { maskKnown } from '../secrets/masking';
-import { isMarkedWith, renderJob } from '../lepton/render';
-import { goneDelayMs, pollDelayMs } from '../lepton/retry-timing';
+import { isMarkedWith, renderJob } from '../lepton/render-spec';
+import { removalPollDelayMs, pollDelayMs } from '../lepton/retry-timing';
 import type { Job, LeptonClient } from '../lepton/types';
 import { DoneOnce, InARow, absencesToBelieve } from './absences';
 import { attempt, reportObservation, type Attempt } from './attempt';
@@ -72,7 +72,7 @@ async function submit(
   const waitMs = submissions.waitMs({ activity, isAnswerMissing, nowMs: performance.now() });
   const earlier = await findOwnJobs(client, input);
   if (earlier.length === 0 && waitMs > 0) {
-    const pauseMs = Math.min(waitMs, goneDelayMs({ elapsedMs: 0, platform: pace }) * 3);
+    const pauseMs = Math.min(waitMs, removalPollDelayMs({ elapsedMs: 0, platform: pace }) * 3);
     throw notReady(`job ${input.name}: an earlier request may still be carried out: looking for it`, pauseMs);
   }
   const own = earlier.length > 0 ? earlier : await post(dependencies, input, activity);
@@ -174,7 +174,7 @@ async function stop(dependencies: ActivityDependencies, input: NamedJob, { elaps
   const toStop = states.filter(({ kind }) => kind === 'pending');
   if (toStop.length === 0 && states.every(({ kind }) => kind !== 'ending')) return;
   await Promise.all(toStop.map(({ id }) => client.stopJob(id)));
-  throw notReady(`job ${input.name} is stopping`, goneDelayMs({ elapsedMs, platform: pace }));
+  throw notReady(`job ${input.name} is stopping`, removalPollDelayMs({ elapsedMs, platform: pace }));
 }
 
 async function remove(
@@ -192,7 +192,7 @@ async function remove(
   toDelete.forEach((id) => deletesSent.add(`${activity} ${id}`));
   if (left.length === 0 && toDelete.length === 0) return;
   if (toDelete.length > 0 && (await ownJobs(client, input)).length === 0) return;
-  throw notReady(`job ${input.name} is being deleted`, goneDelayMs({ elapsedMs, platform: pace }));
+  throw notReady(`job ${input.name} is being deleted`, removalPollDelayMs({ elapsedMs, platform: pace }));
 }
 
 /** Returns this task's living jobs, found by id if known, and by name and marks. */

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Owner, SaveLogInput } from '../contract/inputs';
 import { LeptonError } from '../lepton/lepton-error';
-import { isMarkedWith } from '../lepton/render';
+import { isMarkedWith } from '../lepton/render-spec';
 import type { Job, LeptonClient } from '../lepton/types';
 import { saveDeploymentLogs, saveJobLogs } from '../results/logs/replica-logs';
 import { attempt } from './attempt';

@@ -4,7 +4,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { failureTypes } from '../contract/failure-types';
 import type { FetchedResults, FetchResultsInput, Owner, RecordRunInput, RemoveStorageInput } from '../contract/inputs';
 import { mayComeHome } from '../contract/state';
-import { goneDelayMs } from '../lepton/retry-timing';
+import { removalPollDelayMs } from '../lepton/retry-timing';
 import { IncompleteCollection } from '../results/transfer/collected';
 import type { FetchedFolder } from '../results/transfer/fetch';
 import { HelperJobFailed } from '../results/transfer/through-job';
@@ -97,7 +97,10 @@ export function createResultActivities(dependencies: ActivityDependencies) {
           throw error;
         });
         if (isGone) return;
-        throw notReady(`storage ${folder} is being removed`, goneDelayMs({ elapsedMs, platform: platform.pace }));
+        throw notReady(
+          `storage ${folder} is being removed`,
+          removalPollDelayMs({ elapsedMs, platform: platform.pace }),
+        );
       });
     },
 

@@ -6,10 +6,10 @@ import type { Deployment, LeptonClient } from '../lepton/types';
 import { InARow, absencesToBelieve } from './absences';
 import { attempt, reportObservation } from './attempt';
 import type { ActivityDependencies } from './dependencies';
-import { circumstancesOf, describeDeployment, readDeploymentState, reasonsOf } from '../lepton/endpoint-state';
+import { readStateDetails, describeDeployment, readDeploymentState, reasonsOf } from '../lepton/endpoint-state';
 import { finalFailure, notReady } from './failures';
 import { keepAwakeEveryMs } from './keep-awake';
-import { askForModels, probeModel } from '../lepton/probe';
+import { requestModels, probeModel } from '../lepton/probe';
 import { probeKeyOf } from './probe-key';
 import { whyFailed } from './why-failed';
 
@@ -41,7 +41,7 @@ export function createWatchActivities(dependencies: ActivityDependencies) {
         if (input.name !== null) {
           const deployment = await client.getDeployment(input.name, { signal });
           if (readDeploymentState(deployment).kind !== 'ready')
-            return describeDeployment(deployment, await circumstancesOf(client, deployment, { signal }));
+            return describeDeployment(deployment, await readStateDetails(client, deployment, { signal }));
         }
         const verdict = await probeModel({
           url: revealed(input.url, await dependencies.hostSecrets(input.invocation)),
@@ -103,14 +103,14 @@ class EndpointHealth {
     const nowMs = Date.now();
     if (everyMs === null || nowMs - (this.askedAt.get(keyOf(input)) ?? nowMs - elapsedMs) < everyMs) return;
     remember(this.askedAt, keyOf(input), nowMs);
-    await askForModels({ url, key: await probeKeyOf(this.dependencies, input), signal });
+    await requestModels({ url, key: await probeKeyOf(this.dependencies, input), signal });
   }
 
   /** Handles an endpoint that is temporarily not Ready, as when its engine restarts; fails after `awaySeconds`. */
   private async away(input: WatchEndpointInput, { client, deployment, again, signal }: Observation): Promise<Error> {
     const since = this.awaySince.get(keyOf(input)) ?? Date.now();
     remember(this.awaySince, keyOf(input), since);
-    const words = describeDeployment(deployment, await circumstancesOf(client, deployment, { signal }));
+    const words = describeDeployment(deployment, await readStateDetails(client, deployment, { signal }));
     if (Date.now() - since < input.awaySeconds * 1_000) {
       await reportObservation(`its endpoint is away: ${words}`);
       return notReady(`endpoint ${input.name} is away: ${words}`, again);
@@ -134,7 +134,7 @@ async function whyItDied(
   { client, deployment, signal }: Observation,
 ): Promise<string> {
   const isStopped = /^stop/i.test(deployment?.status?.phase ?? deployment?.status?.state ?? '');
-  const reasons = reasonsOf(deployment, await circumstancesOf(client, deployment, { signal }));
+  const reasons = reasonsOf(deployment, await readStateDetails(client, deployment, { signal }));
   if (isStopped && noTrafficSeconds !== null && reasons === '')
     return ` (the platform scales it to zero after ${noTrafficSeconds} s without a request)`;
   const reason = await whyFailed(client, deployment, signal);

@@ -1,5 +1,5 @@
 import type { Deployment, LeptonClient } from '../lepton/types';
-import { circumstancesOf, describeDeployment, reasonsOf } from '../lepton/endpoint-state';
+import { readStateDetails, describeDeployment, reasonsOf } from '../lepton/endpoint-state';
 import { failureInLog } from './log-tail';
 
 /** Returns why an endpoint failed, from the platform and the end of its log; empty if neither says. */
@@ -8,7 +8,7 @@ export async function whyFailed(
   deployment: Deployment | undefined,
   signal: AbortSignal,
 ): Promise<string> {
-  const reason = reasonsOf(deployment, await circumstancesOf(client, deployment, { signal }));
+  const reason = reasonsOf(deployment, await readStateDetails(client, deployment, { signal }));
   return withLog(client, deployment, { said: reason, signal });
 }
 
@@ -18,7 +18,7 @@ export async function describeWithLog(
   deployment: Deployment | undefined,
   signal: AbortSignal,
 ): Promise<string> {
-  const said = describeDeployment(deployment, await circumstancesOf(client, deployment, { signal }));
+  const said = describeDeployment(deployment, await readStateDetails(client, deployment, { signal }));
   return withLog(client, deployment, { said, signal });
 }
 

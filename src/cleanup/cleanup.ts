@@ -2,7 +2,7 @@ import { hasStorageApi } from '../results/transfer/task-storage';
 import type { RunPlan } from '../contract/plan';
 import type { KeptStorage, LeftResource } from '../contract/state';
 import type { LeptonClient } from '../lepton/types';
-import { patiently, type Patience } from '../lepton/patience';
+import { withRetries, type RetryOptions } from '../lepton/retry';
 import { findTrace, searchFolder, type JobTrace, type StoragePlace } from './find-storage';
 import { maskSecrets } from '../secrets/masking';
 import type { HomePaths } from '../home/paths';
@@ -41,7 +41,7 @@ export interface CleanupRequest {
   readonly report: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
   /** With a platform that fails in passing while results come home, which go on where they were. Default: none. */
-  readonly patience?: Patience | undefined;
+  readonly patience?: RetryOptions | undefined;
   /** Default: five minutes per deletion. */
   readonly removalTimeoutMs?: number | undefined;
 }
@@ -168,7 +168,7 @@ async function whyNot(
   { patience = { withinMs: 0 }, secrets, signal }: CleanupRequest,
 ): Promise<string | undefined> {
   try {
-    await patiently(bringHome, { ...patience, signal });
+    await withRetries(bringHome, { ...patience, signal });
     return undefined;
   } catch (error) {
     signal?.throwIfAborted();

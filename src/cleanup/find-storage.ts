@@ -4,7 +4,7 @@ import type { BesideJob } from '../contract/inputs';
 import { outputDirVariable } from '../contract/identity';
 import type { MountSpec, StoragePlan } from '../contract/plan';
 import { LeptonError } from '../lepton/lepton-error';
-import { marksOf } from '../lepton/render';
+import { marksOf } from '../lepton/render-spec';
 import type { Job, LeptonClient } from '../lepton/types';
 
 /** Where a run's folder is, when nobody has its plan. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { paceOf } from '../lepton/pace';
-import { marksOf } from '../lepton/render';
-import { goneDelayMs } from '../lepton/retry-timing';
+import { marksOf } from '../lepton/render-spec';
+import { removalPollDelayMs } from '../lepton/retry-timing';
 import type { CallOptions, Deployment, Job, LeptonClient } from '../lepton/types';
 
 /** An endpoint or job that carries evalsaga's marks. */
@@ -63,7 +63,9 @@ export async function removeMarked(
     const elapsedMs = Date.now() - begunAt;
     if (elapsedMs > options.timeoutMs)
       throw new Error(`${resource.kind} ${resource.name} was told to go, but is still there`);
-    await sleep(goneDelayMs({ elapsedMs, platform: paceOf(client.access.url) }), undefined, { signal: options.signal });
+    await sleep(removalPollDelayMs({ elapsedMs, platform: paceOf(client.access.url) }), undefined, {
+      signal: options.signal,
+    });
   }
 }
 

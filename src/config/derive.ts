@@ -1,5 +1,5 @@
 /** Values that follow from others, filled in before interpolation so that templates see them too. */
-import { resolveOne } from './hydra/interpolation/resolve';
+import { resolveOne } from './hydra/interpolation/resolve-interpolations';
 import type { Environment } from './environment';
 import { isNull, nodeAt, withNodeAt } from './yaml/tree';
 import type { ConfigNode } from './yaml/tree';
@@ -20,21 +20,21 @@ export const modelNameOf = (reference: string): string =>
 
 /** `root` with `served_model_name` and `tensor_parallel_size` where they were left to us. */
 export function fillDerived(root: ConfigNode, env: Environment): ConfigNode {
-  const read = (...path: string[]): string | undefined => {
+  const readText = (...path: string[]): string | undefined => {
     const node = resolveOne(root, path, env, 'as written');
     if (node?.kind !== 'scalar' || node.value === null || node.value === '???') return undefined;
     return node.text ?? String(node.value);
   };
-  const type = read('deployment', 'type');
+  const type = readText('deployment', 'type');
   if (type === undefined || type === 'none') return root;
-  return fillParallel(fillServedName(root, read), read);
+  return fillTensorParallelSize(fillServedName(root, readText), readText);
 }
 
-type Read = (...path: string[]) => string | undefined;
+type ReadText = (...path: string[]) => string | undefined;
 
-function fillServedName(root: ConfigNode, read: Read): ConfigNode {
+function fillServedName(root: ConfigNode, read: ReadText): ConfigNode {
   const path = ['deployment', 'served_model_name'];
-  if (!isLeftToUs(root, path)) return root;
+  if (!isUnset(root, path)) return root;
   const sources = [
     ['target', 'api_endpoint', 'model_id'],
     ['deployment', 'model_id'],
@@ -44,31 +44,31 @@ function fillServedName(root: ConfigNode, read: Read): ConfigNode {
   for (const source of sources) {
     const found = read(...source);
     if (found !== undefined && found !== '' && found !== 'None')
-      return withNodeAt(root, path, derived(modelNameOf(found), source.join('.')));
+      return withNodeAt(root, path, derivedScalar(modelNameOf(found), source.join('.')));
   }
   return root;
 }
 
-function fillParallel(root: ConfigNode, read: Read): ConfigNode {
+function fillTensorParallelSize(root: ConfigNode, read: ReadText): ConfigNode {
   const path = ['deployment', 'tensor_parallel_size'];
   const type = read('deployment', 'type') ?? '';
-  if (!['vllm', 'sglang', 'trtllm'].includes(type) || !isLeftToUs(root, path)) return root;
+  if (!['vllm', 'sglang', 'trtllm'].includes(type) || !isUnset(root, path)) return root;
   const shape = read('deployment', 'lepton_config', 'resource_shape') ?? 'gpu.1xh200';
   const others = ['pipeline_parallel_size', 'data_parallel_size'].map((key) => Number(read('deployment', key) ?? 1));
   const size = Math.floor(
     (gpusOfShape(shape) ?? 1) / others.reduce((product, value) => product * (value > 0 ? value : 1), 1),
   );
-  return withNodeAt(root, path, derived(Math.max(1, size), 'deployment.lepton_config.resource_shape'));
+  return withNodeAt(root, path, derivedScalar(Math.max(1, size), 'deployment.lepton_config.resource_shape'));
 }
 
 /** Absent or null; `???` is left to the user when nothing offers a value. */
-function isLeftToUs(root: ConfigNode, path: string[]): boolean {
+function isUnset(root: ConfigNode, path: string[]): boolean {
   const node = nodeAt(root, path);
   if (nodeAt(root, path.slice(0, -1))?.kind !== 'map') return false;
   return node === undefined || isNull(node) || (node.kind === 'scalar' && node.value === '???');
 }
 
-const derived = (value: string | number, from: string): ConfigNode => ({
+const derivedScalar = (value: string | number, from: string): ConfigNode => ({
   kind: 'scalar',
   value,
   verbatim: true,

@@ -10,23 +10,23 @@ import { ConfigSources, loadFile } from './hydra/compose/sources';
 import { fillDerived } from './derive';
 import { loadEnvironment } from './environment';
 import type { Environment } from './environment';
-import { resolveInterpolations } from './hydra/interpolation/resolve';
+import { resolveInterpolations } from './hydra/interpolation/resolve-interpolations';
 import { applyOverrides } from './hydra/overrides/apply';
-import { parseOverride } from './hydra/overrides/grammar';
-import { OverrideFailure } from './hydra/overrides/failure';
-import type { Override } from './hydra/overrides/grammar';
+import { parseOverride } from './hydra/overrides/parse-override';
+import { OverrideFailure } from './hydra/overrides/override-failure';
+import type { Override } from './hydra/overrides/parse-override';
 import { applyTaskOverrides, isTaskOverride } from './hydra/overrides/task-names';
 import type { TaskOverride } from './hydra/overrides/task-names';
 import { ConfigError } from './yaml/problems';
 import type { ConfigProblem } from './yaml/problems';
-import { renderConfig, withoutSecrets, withoutValues } from './render-config';
-import { problemsBehind } from './plan/look-ahead';
+import { renderConfig, maskingErrors, maskProblems } from './render-config';
+import { findPlanningProblems } from './plan/look-ahead';
 import type { LoadedConfig } from './loaded';
 import { maskOverride } from '../secrets/secrecy';
-import { takeUrlSecrets } from './check/secret-urls';
+import { extractUrlSecrets } from './check/secret-urls';
 import { selectTasks } from './check/select-tasks';
-import { respelt, withoutConsequences } from './check/misspelt-overrides';
-import type { Slip } from './check/misspelt-overrides';
+import { withCorrectedKeys, withoutConsequences } from './check/misspelt-keys';
+import type { MisspeltKey } from './check/misspelt-keys';
 import type { ConfigNode } from './yaml/tree';
 import { validate } from './check/validate';
 import type { ResolvedConfig } from './schema/config';
@@ -53,22 +53,22 @@ export interface ComposedConfig {
   readonly file: string;
   readonly env: Environment;
   readonly problems: readonly ConfigProblem[];
-  readonly doubts: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigProblem[];
   /** Overrides whose keys were plausibly misspelt. */
-  readonly slips: readonly Slip[];
+  readonly misspeltKeys: readonly MisspeltKey[];
   /** A file or a group's choice is missing: what follows from that is not worth saying. */
-  readonly unusable: boolean;
+  readonly cannotContinue: boolean;
 }
 
 /** Reads, composes and validates. Rejects with `ConfigError`, which holds every problem found. */
 export async function loadConfig(request: ConfigRequest): Promise<LoadedConfig> {
   await Promise.resolve();
   const env = environmentOf(request);
-  return withoutSecrets(env, () => validated(request, composeConfig(request)));
+  return maskingErrors(env, () => validated(request, composeConfig(request)));
 }
 
 function validated(request: ConfigRequest, composed: ComposedConfig): LoadedConfig {
-  if (composed.unusable) throw new ConfigError(composed.problems);
+  if (composed.cannotContinue) throw new ConfigError(composed.problems);
   const examined = examine(composed.root, composed.env);
   const { config, root: whole, env } = examined;
   const trust = {
@@ -77,47 +77,47 @@ function validated(request: ConfigRequest, composed: ComposedConfig): LoadedConf
   };
   const { file } = composed;
   if (composed.problems.length > 0 || examined.problems.length > 0 || config === undefined) {
-    const mended = mendedOf(composed, examined);
-    const slips = [...composed.slips, ...examined.slips];
-    const found = withoutConsequences(examined.problems, { slips, mended: mended.problems });
+    const corrected = examineCorrected(composed, examined);
+    const misspeltKeys = [...composed.misspeltKeys, ...examined.misspeltKeys];
+    const found = withoutConsequences(examined.problems, { misspeltKeys, corrected: corrected.problems });
     const all = dedupe([...composed.problems, ...found]);
     const names = checkTaskNames(whole);
-    const known = [...all, ...mended.problems, ...names];
-    const behind = problemsBehind({ root: mended.root, problems: known, file, env, trust });
-    throw new ConfigError(withoutValues(dedupe([...all, ...names, ...behind]), literalSecrets(whole)));
+    const known = [...all, ...corrected.problems, ...names];
+    const behind = findPlanningProblems({ root: corrected.root, problems: known, file, env, trust });
+    throw new ConfigError(maskProblems(dedupe([...all, ...names, ...behind]), literalSecrets(whole)));
   }
   const { config: resolved, root } = selectTasks({ config, root: whole, tasks: request.tasks });
-  const doubts = [...composed.doubts, ...checkUrl(resolved, root), ...checkExtra(resolved, root)];
-  return { resolved, root, yaml: renderConfig(root, env), file, env, trust, doubts };
+  const warnings = [...composed.warnings, ...checkUrl(resolved, root), ...checkExtra(resolved, root)];
+  return { resolved, root, yaml: renderConfig(root, env), file, env, trust, warnings };
 }
 
 /** A composed tree with its references resolved, typed, and all that is wrong with it. */
-interface Examined {
+interface ExaminedConfig {
   readonly root: ConfigNode;
   readonly env: Environment;
   readonly config: ResolvedConfig | undefined;
   readonly problems: readonly ConfigProblem[];
-  readonly slips: readonly Slip[];
+  readonly misspeltKeys: readonly MisspeltKey[];
 }
 
-function examine(composed: ConfigNode, environment: Environment): Examined {
+function examine(composed: ConfigNode, environment: Environment): ExaminedConfig {
   const resolution = resolveInterpolations(fillDerived(composed, environment), environment, 'as written');
-  const { root, env, problems: ofUrls } = takeUrlSecrets(resolution.root, environment);
-  const { config, problems, slips } = validate({ ...resolution, root });
+  const { root, env, problems: ofUrls } = extractUrlSecrets(resolution.root, environment);
+  const { config, problems, misspeltKeys } = validate({ ...resolution, root });
   return {
     root,
     env,
     config,
-    slips,
+    misspeltKeys,
     problems: [...resolution.problems, ...ofUrls, ...problems, ...checkSecrets(root), ...checkNumbers(root)],
   };
 }
 
 /** The same for what was plausibly meant, where keys are misspelt. */
-function mendedOf(composed: ComposedConfig, examined: Examined): Examined {
-  const slips = [...composed.slips, ...examined.slips];
-  const isPlain = slips.every(({ meant }) => meant.length === 0);
-  return isPlain ? examined : examine(respelt(composed.root, slips), composed.env);
+function examineCorrected(composed: ComposedConfig, examined: ExaminedConfig): ExaminedConfig {
+  const misspeltKeys = [...composed.misspeltKeys, ...examined.misspeltKeys];
+  const isPlain = misspeltKeys.every(({ candidates: meant }) => meant.length === 0);
+  return isPlain ? examined : examine(withCorrectedKeys(composed.root, misspeltKeys), composed.env);
 }
 
 /** Composition and overrides, interpolations not yet resolved. Problems of the files themselves are thrown. */
@@ -133,10 +133,10 @@ export function composeConfig(request: ConfigRequest): ComposedConfig {
     root: named.root,
     file,
     env,
-    doubts: composition.doubts,
+    warnings: composition.warnings,
     problems: [...problems, ...composition.problems, ...applied.problems, ...named.problems],
-    slips: applied.slips,
-    unusable: composition.problems.length > 0,
+    misspeltKeys: applied.misspeltKeys,
+    cannotContinue: composition.problems.length > 0,
   };
 }
 

@@ -19,7 +19,7 @@ export interface LoadedConfig {
   /** The resolved tree: each value with the place it came from. Holds secrets from the environment. */
   readonly root: ConfigNode;
   /** What works, and is perhaps not what was meant. */
-  readonly doubts: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigProblem[];
   /** What the caller's own environment (not the env file) allows. */
   readonly trust: {
     /** `NEMO_EVALUATOR_TRUST_PRE_CMD=1`: shell lines of the config may run. */

@@ -28,17 +28,17 @@ export function secretValues(env: Environment): string[] {
 }
 
 /** Whatever `work` finds wrong, its words never repeat the value of a secret variable. */
-export function withoutSecrets<T>(env: Environment, work: () => T): T {
+export function maskingErrors<T>(env: Environment, work: () => T): T {
   try {
     return work();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    throw new ConfigError(withoutValues(error.problems, secretValues(env)));
+    throw new ConfigError(maskProblems(error.problems, secretValues(env)));
   }
 }
 
 /** The problems in words that repeat none of the values, and nothing that looks like a token. */
-export function withoutValues(problems: readonly ConfigProblem[], secrets: readonly string[]): ConfigProblem[] {
+export function maskProblems(problems: readonly ConfigProblem[], secrets: readonly string[]): ConfigProblem[] {
   const clean = (text: string): string => maskTokens(maskValues(text, secrets));
   return problems.map(({ message, hint, override, ...problem }) => ({
     ...problem,

@@ -1,7 +1,7 @@
 import type { RunPlan } from '../contract/plan';
 import type { HomePaths } from '../home/paths';
 import { loadPlatformAccess } from '../lepton/stored-credentials';
-import { aheadInWords, clockAheadMs } from '../lepton/clock';
+import { describeClockOffset, clockAheadMs } from '../lepton/clock';
 import { createLeptonClient } from '../lepton/client';
 import { CredentialsError } from '../lepton/lepton-error';
 import type { LeptonClient, PlatformAccess } from '../lepton/types';
@@ -127,7 +127,7 @@ const checkClock = (aheadMs: number): Finding[] =>
     : [
         warn(
           'clock',
-          `this machine's clock is ${aheadInWords(aheadMs)} the platform's`,
+          `this machine's clock is ${describeClockOffset(aheadMs)} the platform's`,
           'set it (NTP): times that are shown, and how long ago something was, are off by that',
         ),
       ];

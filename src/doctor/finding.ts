@@ -1,4 +1,4 @@
-import { adviceOn } from '../lepton/advice';
+import { adviceFor } from '../lepton/advice';
 import { LeptonError } from '../lepton/lepton-error';
 
 /** What one check has to say: one line each. */
@@ -60,7 +60,7 @@ export async function answerOf<T>(ask: Promise<T>): Promise<Answer<T>> {
     return {
       kind: 'unknown',
       reason,
-      advice: error instanceof LeptonError ? adviceOn(error) : 'Try again in a while.',
+      advice: error instanceof LeptonError ? adviceFor(error) : 'Try again in a while.',
     };
   }
 }

@@ -10,7 +10,7 @@ import type { PlatformAccess } from './types';
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** Where else than in `home` to look; default: this process. */
-export interface AccessSurroundings {
+export interface AccessSources {
   readonly env?: Env;
   readonly homeFolder?: string;
 }
@@ -29,7 +29,7 @@ export async function saveAccess(home: HomePaths, access: PlatformAccess): Promi
 export async function loadAccess(
   home: HomePaths,
   ref: PlatformRef,
-  surroundings: AccessSurroundings = {},
+  surroundings: AccessSources = {},
 ): Promise<PlatformAccess> {
   switch (ref.kind) {
     case 'local':
@@ -57,17 +57,17 @@ async function loadLocal(home: HomePaths, ref: PlatformRef): Promise<PlatformAcc
 async function loadLepton(
   home: HomePaths,
   ref: Extract<PlatformRef, { kind: 'lepton' }>,
-  { env = process.env, homeFolder }: AccessSurroundings,
+  { env = process.env, homeFolder }: AccessSources,
 ): Promise<PlatformAccess> {
   const at = { env, ...(homeFolder === undefined ? {} : { homeFolder }) };
   const isMeant = (access: PlatformAccess | undefined): access is PlatformAccess =>
     access?.workspace === ref.workspace && withoutSlash(access.url) === ref.url;
 
-  const fromEnv = env['LEPTON_WORKSPACE_ID'] ? quietly(() => findCredentials(at))?.access : undefined;
+  const fromEnv = env['LEPTON_WORKSPACE_ID'] ? undefinedIfUnusable(() => findCredentials(at))?.access : undefined;
   if (isMeant(fromEnv)) return fromEnv;
   const stored = await loadPlatformAccess(home, ref);
   if (isMeant(stored)) return { ...stored, source: stored.source ?? credentialsFile(home, ref) };
-  const login = quietly(() => findLogin({ ...at, workspace: ref.workspace }))?.access;
+  const login = undefinedIfUnusable(() => findLogin({ ...at, workspace: ref.workspace }))?.access;
   if (isMeant(login)) return login;
   throw new CredentialsError(
     `no credentials for workspace ${ref.workspace} at ${ref.url} on this machine: set LEPTON_WORKSPACE_ID, LEPTON_WORKSPACE_TOKEN and LEPTON_WORKSPACE_URL for the worker, or run lep login as its user.`,
@@ -77,7 +77,7 @@ async function loadLepton(
 const withoutSlash = (url: string): string => url.replace(/\/+$/, '');
 
 /** Half a set of variables, or a broken file, is one place less to look in. */
-function quietly<T>(look: () => T): T | undefined {
+function undefinedIfUnusable<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch (error) {

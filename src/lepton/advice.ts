@@ -1,7 +1,7 @@
 import type { LeptonError } from './lepton-error';
 
 /** What a person can do about a workspace that does not answer as it should. Pure. */
-export function adviceOn({ kind }: Pick<LeptonError, 'kind'>): string {
+export function adviceFor({ kind }: Pick<LeptonError, 'kind'>): string {
   switch (kind) {
     case 'unauthorized':
     case 'forbidden':

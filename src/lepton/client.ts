@@ -1,11 +1,11 @@
 import { nodeGroupSchema, nodeSchema, secretSchema, shapeSchema, workspaceSchema } from './answers';
-import { deploymentCalls, dialectOf } from './deployments';
+import { deploymentCalls, dialectReader } from './deployment-calls';
 import { createHttp, type Fetch } from './http';
-import { jobCalls } from './jobs';
-import type { Patience } from './patience';
+import { jobCalls } from './job-calls';
+import type { RetryOptions } from './retry';
 import { createRequests, segment } from './requests';
 import { ServerClock } from './server-clock';
-import { storageCalls } from './storage';
+import { storageCalls } from './storage-calls';
 import { timedLogCalls } from './timed-logs';
 import type { LeptonClient, PlatformAccess } from './types';
 
@@ -18,7 +18,7 @@ export interface LeptonClientOptions {
   /** Per request, milliseconds, where the call does not say; default 30 000. */
   readonly timeoutMs?: number | undefined;
   /** Has calls that are safe to repeat made again while the platform fails in passing. Default: nothing is repeated here. */
-  readonly patience?: Patience | undefined;
+  readonly retry?: RetryOptions | undefined;
   /** Told about items of listings that were left out because they are not what the API promises. Default: nobody. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
@@ -32,7 +32,7 @@ export function createLeptonClient(access: PlatformAccess, options: LeptonClient
   const clock = new ServerClock();
   const http = createHttp(access, { ...options, clock });
   const requests = createRequests(http, access, options.onNote ?? (() => undefined));
-  const dialect = dialectOf(requests);
+  const dialect = dialectReader(requests);
   const { url, workspace, origin, source } = access;
   return {
     access: { url, workspace, origin, source },
@@ -55,7 +55,13 @@ export function createLeptonClient(access: PlatformAccess, options: LeptonClient
     async listShapeNames(call) {
       const groups = call?.nodeGroups ?? [];
       const query = groups.length === 0 ? {} : { query: { node_groups: groups.join(',') } };
-      const question = { method: 'GET', path: '/shapes', ...query, alsoFine: noSuchRoute, options: call } as const;
+      const question = {
+        method: 'GET',
+        path: '/shapes',
+        ...query,
+        acceptedStatuses: noSuchRoute,
+        options: call,
+      } as const;
       const answer = await requests.json(question);
       if (answer === undefined) return [];
       const names = requests.items({ method: 'GET', path: '/shapes' }, answer, shapeSchema);

@@ -3,9 +3,9 @@ import { sharedDispatcher } from './dispatcher';
 import type { PlatformAccess } from './types';
 
 /** Milliseconds that the question may take. */
-const answerWithinMs = 3_000;
+const timeoutMs = 3_000;
 /** Below this a difference is none: the header counts whole seconds, and the way takes its time. */
-const noticeableMs = 30_000;
+const minimumOffsetMs = 30_000;
 
 /**
  * By how much this machine's clock is ahead of the platform's (negative: behind), milliseconds, from the `Date` of an
@@ -18,23 +18,23 @@ export async function clockAheadMs({ url }: Pick<PlatformAccess, 'url'>): Promis
       method: 'HEAD',
       redirect: 'manual',
       dispatcher: sharedDispatcher(),
-      signal: AbortSignal.timeout(answerWithinMs),
+      signal: AbortSignal.timeout(timeoutMs),
     });
-    return aheadBy(answer.headers.get('date'), (askedAt + Date.now()) / 2);
+    return clockDifferenceMs(answer.headers.get('date'), (askedAt + Date.now()) / 2);
   } catch {
     return 0;
   }
 }
 
 /** `nowMs`: when the header was written, by this machine's clock. Pure. */
-export function aheadBy(date: string | null, nowMs: number): number {
+export function clockDifferenceMs(date: string | null, nowMs: number): number {
   const theirs = date === null ? NaN : Date.parse(date);
   const ahead = nowMs - theirs;
-  return Number.isNaN(ahead) || Math.abs(ahead) < noticeableMs ? 0 : Math.round(ahead);
+  return Number.isNaN(ahead) || Math.abs(ahead) < minimumOffsetMs ? 0 : Math.round(ahead);
 }
 
 /** `10 min ahead of`. Pure. */
-export const aheadInWords = (aheadMs: number): string => {
+export const describeClockOffset = (aheadMs: number): string => {
   const seconds = Math.round(Math.abs(aheadMs) / 1_000);
   return `${seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`} ${aheadMs > 0 ? 'ahead of' : 'behind'}`;
 };

@@ -26,7 +26,7 @@ const gateway = 'https://gateway.dgxc-lepton.nvidia.com/api/v2/workspaces';
 export function findCredentials({ env, homeFolder }: { env: Env; homeFolder?: string }): FoundCredentials | undefined {
   const given = readEnv(env);
   if (given.workspace === undefined) {
-    refuseOrphans(given);
+    refuseTokenWithoutWorkspace(given);
     return currentLogin(readLoginFile(env, homeFolder));
   }
   const complete = given.token !== undefined && given.url !== undefined;
@@ -49,7 +49,7 @@ export function findLogin({
   return file && record ? fromRecord(file, workspace, record) : undefined;
 }
 
-interface GivenByEnv {
+interface EnvCredentials {
   readonly workspace: string | undefined;
   readonly token: string | undefined;
   readonly url: string | undefined;
@@ -57,7 +57,7 @@ interface GivenByEnv {
   readonly tokenVariable: string;
 }
 
-function readEnv(env: Env): GivenByEnv {
+function readEnv(env: Env): EnvCredentials {
   const read = (name: string) => env[`LEPTON_WORKSPACE_${name}`]?.trim() || undefined;
   const id = read('ID');
   const colon = id?.indexOf(':') ?? -1;
@@ -72,7 +72,7 @@ function readEnv(env: Env): GivenByEnv {
 }
 
 /** A token without its workspace might be sent to the address of another one. */
-function refuseOrphans({ token, url }: GivenByEnv): void {
+function refuseTokenWithoutWorkspace({ token, url }: EnvCredentials): void {
   const set = [
     ...(token === undefined ? [] : ['LEPTON_WORKSPACE_TOKEN']),
     ...(url === undefined ? [] : ['LEPTON_WORKSPACE_URL']),
@@ -83,7 +83,7 @@ function refuseOrphans({ token, url }: GivenByEnv): void {
   );
 }
 
-function fromEnv(given: GivenByEnv & { workspace: string }, file: LoginFile | undefined): FoundCredentials {
+function fromEnv(given: EnvCredentials & { workspace: string }, file: LoginFile | undefined): FoundCredentials {
   const { workspace } = given;
   const record = file?.workspaces[workspace];
   const token = given.token ?? record?.auth_token ?? undefined;

@@ -50,14 +50,14 @@ const endpointKeys: Readonly<Record<string, string>> = {
   image_pull_secrets: 'image_pull_secrets',
 };
 
-const unknownToEndpoints = ['cpu', 'memory', 'ephemeral_storage_in_gb', 'accelerator_type', 'accelerator_num'];
-const unknownToPorts = ['name', 'expose_strategies', 'host_port', 'enable_load_balancer'];
+const unsupportedResourceKeys = ['cpu', 'memory', 'ephemeral_storage_in_gb', 'accelerator_type', 'accelerator_num'];
+const unsupportedPortKeys = ['name', 'expose_strategies', 'host_port', 'enable_load_balancer'];
 
 /** The body of `POST /endpoints`. Refuses (`invalid_request`) what the newer API cannot say, rather than dropping it. */
 export function toEndpointBody({ name, spec }: { name: string; spec: Json }): Json {
   const container = asObject(spec['container']);
   const resources = asObject(spec['resource_requirement']);
-  refuseKeys(resources, unknownToEndpoints, 'resource_requirement', 'say resource_shape instead');
+  refuseKeys(resources, unsupportedResourceKeys, 'resource_requirement', 'say resource_shape instead');
   const component = {
     name: 'default',
     ...pick(container, ['image', 'command']),
@@ -73,7 +73,7 @@ function toPorts(value: unknown): Json[] {
   const ports = asList(value);
   if (ports.length === 0) return [{ container_port: defaultPort }];
   return ports.map((port) => {
-    refuseKeys(port, unknownToPorts, 'container.ports', 'remove it');
+    refuseKeys(port, unsupportedPortKeys, 'container.ports', 'remove it');
     return pick(port, ['container_port', 'protocol', 'app_protocol']);
   });
 }

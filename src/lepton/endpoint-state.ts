@@ -34,24 +34,24 @@ export const isDeleting = ({ status }: Deployment): boolean =>
   (status?.phase || status?.state || '').toLowerCase() === 'deleting';
 
 /** What the platform says beside the status: per replica why it is not ready, and the history. */
-export interface Circumstances {
+export interface StateDetails {
   readonly issues: readonly ReadinessIssue[];
   readonly events: readonly PlatformEvent[];
 }
 
 /** Reasons that only repeat what the state says. */
-const emptyReasons = new Set(['ready', 'inprogress', 'systemerror', 'unknown', 'deleting', 'deleted']);
+const uninformativeReasons = new Set(['ready', 'inprogress', 'systemerror', 'unknown', 'deleting', 'deleted']);
 
 /**
  * One line on where the deployment stands: state, replicas, and why, each said once: `Starting: pulling image`,
  * `Starting, 0 of 2 replicas ready: NoCapacity: no h200 is free`. Pure.
  */
-export function describeDeployment(deployment: Deployment | undefined, circumstances?: Circumstances): string {
+export function describeDeployment(deployment: Deployment | undefined, circumstances?: StateDetails): string {
   if (!deployment) return 'not on the platform';
   const { status } = deployment;
   const state = status?.phase || status?.state || 'no state yet';
   const isReady = state.toLowerCase() === 'ready';
-  const parts = [state, ...replicasOf(deployment)];
+  const parts = [state, ...describeReplicas(deployment)];
   if (isReady && !status?.endpoint?.external_endpoint) parts.push('no URL yet');
   // Events are of states that it has passed: none of them says why one that is Ready is not used yet.
   const why = reasonsOf(deployment, circumstances && isReady ? { ...circumstances, events: [] } : circumstances);
@@ -59,7 +59,7 @@ export function describeDeployment(deployment: Deployment | undefined, circumsta
 }
 
 /** Worth a word when there are several, or when there are none although the state says Ready. */
-function replicasOf({ spec, status }: Deployment): string[] {
+function describeReplicas({ spec, status }: Deployment): string[] {
   const ready = status?.ready_replicas;
   if (ready === undefined) return [];
   const wanted = desiredReplicas(spec, status ?? {});
@@ -80,12 +80,12 @@ function numberIn(value: unknown, key: string): number | undefined {
 }
 
 /** Why it is in this state, in the platform's words, each text once; empty when it says nothing. Pure. */
-export function reasonsOf(deployment: Deployment | undefined, circumstances?: Circumstances): string {
+export function reasonsOf(deployment: Deployment | undefined, circumstances?: StateDetails): string {
   const state = deployment?.status?.phase ?? deployment?.status?.state ?? '';
-  const said = (circumstances?.issues ?? []).map(({ reason, message }) => worded(reason, message, state));
+  const said = (circumstances?.issues ?? []).map(({ reason, message }) => describeReason(reason, message, state));
   const own = deployment?.status?.message ?? '';
   const texts = [...said, own].filter((text) => text !== '');
-  if (texts.length === 0) return latestOf(circumstances?.events ?? [], state);
+  if (texts.length === 0) return latestEvent(circumstances?.events ?? [], state);
   const once = texts.filter((text, index) => {
     const says = (other: string, at: number): boolean =>
       at !== index && other.includes(text) && (other !== text || at < index);
@@ -94,36 +94,36 @@ export function reasonsOf(deployment: Deployment | undefined, circumstances?: Ci
   return once.slice(0, 3).join('; ');
 }
 
-function worded(reason: string, message: string, state: string): string {
-  const telling = emptyReasons.has(reason.toLowerCase()) || reason === state ? '' : reason;
+function describeReason(reason: string, message: string, state: string): string {
+  const telling = uninformativeReasons.has(reason.toLowerCase()) || reason === state ? '' : reason;
   return [telling, message].filter((text) => text !== '').join(': ');
 }
 
 /** The newest line of the history that says more than the state, e.g. `FailedScheduling`, `Pulling: image vllm`. Pure. */
-export function latestOf(events: readonly PlatformEvent[], state: string): string {
+export function latestEvent(events: readonly PlatformEvent[], state: string): string {
   const telling = events
-    .map(({ reason, message = '', last_observed_time: at }) => ({ text: worded(reason, message, state), at }))
+    .map(({ reason, message = '', last_observed_time: at }) => ({ text: describeReason(reason, message, state), at }))
     .filter(({ text }) => text !== '' && text !== 'Created')
     .sort((a, b) => (Date.parse(a.at) || 0) - (Date.parse(b.at) || 0));
   return telling.at(-1)?.text ?? '';
 }
 
 /** Asks for what the status does not say; empty where the platform has nothing (or can't be asked now). */
-export async function circumstancesOf(
+export async function readStateDetails(
   client: LeptonClient,
   deployment: Deployment | undefined,
   options: CallOptions,
-): Promise<Circumstances> {
+): Promise<StateDetails> {
   const name = deployment?.metadata.name;
   if (name === undefined) return { issues: [], events: [] };
-  const issues = (await quietly(() => client.deploymentIssues(name, options))).filter(
+  const issues = (await emptyOnError(() => client.deploymentIssues(name, options))).filter(
     ({ reason }) => reason !== 'Ready',
   );
   const isSilent = reasonsOf(deployment, { issues, events: [] }) === '';
-  return { issues, events: isSilent ? await quietly(() => client.deploymentEvents(name, options)) : [] };
+  return { issues, events: isSilent ? await emptyOnError(() => client.deploymentEvents(name, options)) : [] };
 }
 
-async function quietly<T>(ask: () => Promise<readonly T[]>): Promise<readonly T[]> {
+async function emptyOnError<T>(ask: () => Promise<readonly T[]>): Promise<readonly T[]> {
   try {
     return await ask();
   } catch {

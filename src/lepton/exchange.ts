@@ -1,4 +1,4 @@
-import { networkError, type FailedCall } from './failed-calls';
+import { networkError, type CallContext } from './call-errors';
 
 /** The part of a fetch answer that is used. */
 export interface FetchResponse {
@@ -14,21 +14,21 @@ export class Exchange {
   private readonly controller = new AbortController();
   private timer: NodeJS.Timeout | undefined;
   private timedOutAfterMs: number | undefined;
-  private readonly onAbort = () => this.controller.abort(this.outer?.reason);
+  private readonly onAbort = () => this.controller.abort(this.callerSignal?.reason);
 
   constructor(
-    readonly call: FailedCall,
+    readonly call: CallContext,
     timeoutMs: number,
-    private readonly outer: AbortSignal | undefined,
+    private readonly callerSignal: AbortSignal | undefined,
   ) {
     this.signal = this.controller.signal;
-    if (outer?.aborted) this.onAbort();
-    outer?.addEventListener('abort', this.onAbort, { once: true });
-    this.expectWithin(timeoutMs);
+    if (callerSignal?.aborted) this.onAbort();
+    callerSignal?.addEventListener('abort', this.onAbort, { once: true });
+    this.restartTimer(timeoutMs);
   }
 
   /** Starts the clock anew; `null` stops it. */
-  expectWithin(timeoutMs: number | null): void {
+  restartTimer(timeoutMs: number | null): void {
     clearTimeout(this.timer);
     if (timeoutMs === null) return;
     this.timer = setTimeout(() => {
@@ -62,11 +62,11 @@ export class Exchange {
 
   end(): void {
     clearTimeout(this.timer);
-    this.outer?.removeEventListener('abort', this.onAbort);
+    this.callerSignal?.removeEventListener('abort', this.onAbort);
   }
 
   private explain(error: unknown): unknown {
-    if (this.outer?.aborted) return this.outer.reason;
+    if (this.callerSignal?.aborted) return this.callerSignal.reason;
     return networkError(this.call, error, this.timedOutAfterMs);
   }
 }

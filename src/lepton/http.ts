@@ -2,9 +2,9 @@ import { fetch as undiciFetch } from 'undici';
 import { sharedDispatcher } from './dispatcher';
 import type { LeptonError } from './lepton-error';
 import { discard, Exchange, readText, type FetchResponse } from './exchange';
-import { invalidResponse, statusError } from './failed-calls';
+import { invalidResponse, statusError } from './call-errors';
 import { secretsOfBody } from '../secrets/masking';
-import { patiently, type Patience } from './patience';
+import { withRetries, type RetryOptions } from './retry';
 import type { CallOptions, PlatformAccess } from './types';
 import type { ServerClock } from './server-clock';
 
@@ -20,11 +20,11 @@ export interface HttpCall {
   /** Sent as JSON. */
   readonly json?: unknown;
   /** The route is there in every workspace: a 404 comes from something in front of the service, or from a service in trouble. */
-  readonly isAlwaysThere?: boolean;
+  readonly isCoreRoute?: boolean;
   /** Statuses beyond 399 that are an answer, not a failure. */
-  readonly alsoFine?: readonly number[];
+  readonly acceptedStatuses?: readonly number[];
   /** The bytes as they are stored: not compressed for the way. */
-  readonly asStored?: boolean;
+  readonly uncompressed?: boolean;
   readonly options?: CallOptions | undefined;
 }
 
@@ -40,24 +40,24 @@ export interface FetchInit {
 }
 
 /** `not found` is one witness only: whoever acts on absence also asks the listing. */
-export type LookUp = { readonly kind: 'found'; readonly value: unknown } | { readonly kind: 'not found' };
+export type LookupResult = { readonly kind: 'found'; readonly value: unknown } | { readonly kind: 'not found' };
 
 export interface Http {
-  /** The answer's JSON; `undefined` for a status of `alsoFine`. */
+  /** The answer's JSON; `undefined` for a status of `acceptedStatuses`. */
   json(call: HttpCall): Promise<unknown>;
   /** As `json`, where 404 is an answer. */
-  lookUp(call: HttpCall): Promise<LookUp>;
+  lookup(call: HttpCall): Promise<LookupResult>;
   /** Status and headers; the answer's body is not read. */
   send(call: HttpCall): Promise<Pick<FetchResponse, 'status' | 'headers'>>;
-  /** The body as it arrives. `quietMs`: longest silence between two pieces before the connection counts as cut; `null`: any. */
-  stream(call: HttpCall, bounds: { quietMs: number | null }): AsyncGenerator<Uint8Array, void, undefined>;
+  /** The body as it arrives. `idleTimeoutMs`: longest silence between two pieces before the connection counts as cut; `null`: any. */
+  stream(call: HttpCall, bounds: { idleTimeoutMs: number | null }): AsyncGenerator<Uint8Array, void, undefined>;
 }
 
 export const defaultTimeoutMs = 30_000;
 
 /** Largest JSON answer that is read: a listing of many thousand jobs is far below it. */
-const largestJsonBytes = 64 * 1024 * 1024;
-const largestErrorBytes = 64 * 1024;
+const maxJsonBytes = 64 * 1024 * 1024;
+const maxErrorBytes = 64 * 1024;
 
 const defaultFetch: Fetch = (url, init) => undiciFetch(url, { ...init, dispatcher: sharedDispatcher() });
 
@@ -66,14 +66,14 @@ export interface HttpSettings {
   readonly clock?: ServerClock | undefined;
   readonly fetch?: Fetch | undefined;
   readonly timeoutMs?: number | undefined;
-  readonly patience?: Patience | undefined;
+  readonly retry?: RetryOptions | undefined;
 }
 
 /** What may have been done already, and is the same when it is done again. */
-const repeatable: ReadonlySet<Method> = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
+const idempotentMethods: ReadonlySet<Method> = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
 
 export function createHttp(access: PlatformAccess, settings: HttpSettings): Http {
-  const open = opener(access, settings);
+  const open = createSender(access, settings);
 
   const exchangeFor = (call: HttpCall): Exchange =>
     new Exchange(
@@ -82,7 +82,7 @@ export function createHttp(access: PlatformAccess, settings: HttpSettings): Http
       call.options?.signal,
     );
 
-  const once = async <T>(
+  const attempt = async <T>(
     call: HttpCall,
     read: (response: FetchResponse, exchange: Exchange) => Promise<T>,
   ): Promise<T> => {
@@ -94,36 +94,36 @@ export function createHttp(access: PlatformAccess, settings: HttpSettings): Http
     }
   };
 
-  const within: typeof once = (call, read) =>
-    settings.patience && repeatable.has(call.method)
-      ? patiently(() => once(call, read), { ...settings.patience, signal: call.options?.signal })
-      : once(call, read);
+  const withRetry: typeof attempt = (call, read) =>
+    settings.retry && idempotentMethods.has(call.method)
+      ? withRetries(() => attempt(call, read), { ...settings.retry, signal: call.options?.signal })
+      : attempt(call, read);
 
   return {
     json: (call) =>
-      within(call, (response, exchange) =>
-        call.alsoFine?.includes(response.status) ? discard(response) : readJson(exchange, response),
+      withRetry(call, (response, exchange) =>
+        call.acceptedStatuses?.includes(response.status) ? discard(response) : readJson(exchange, response),
       ),
-    lookUp: (call) =>
-      within({ ...call, alsoFine: [404] }, async (response, exchange): Promise<LookUp> => {
+    lookup: (call) =>
+      withRetry({ ...call, acceptedStatuses: [404] }, async (response, exchange): Promise<LookupResult> => {
         if (response.status !== 404) return { kind: 'found', value: await readJson(exchange, response) };
         await discard(response);
         return { kind: 'not found' };
       }),
     send: (call) =>
-      within(call, async (response) => {
+      withRetry(call, async (response) => {
         await discard(response);
         return { status: response.status, headers: response.headers };
       }),
-    async *stream(call, { quietMs }) {
+    async *stream(call, { idleTimeoutMs }) {
       const exchange = exchangeFor(call);
       try {
         const response = await open(call, exchange);
-        exchange.expectWithin(quietMs);
+        exchange.restartTimer(idleTimeoutMs);
         for await (const chunk of exchange.pieces(response.body)) {
-          exchange.expectWithin(null); // the reader may take its time
+          exchange.restartTimer(null); // the reader may take its time
           yield chunk;
-          exchange.expectWithin(quietMs);
+          exchange.restartTimer(idleTimeoutMs);
         }
       } finally {
         exchange.end();
@@ -133,7 +133,7 @@ export function createHttp(access: PlatformAccess, settings: HttpSettings): Http
 }
 
 /** Sends a call and refuses what is not a success. */
-function opener(
+function createSender(
   access: PlatformAccess,
   { fetch = defaultFetch, clock }: HttpSettings,
 ): (call: HttpCall, exchange: Exchange) => Promise<FetchResponse> {
@@ -147,7 +147,7 @@ function opener(
   return async (call, exchange) => {
     const query = call.query === undefined ? '' : `?${new URLSearchParams(call.query).toString()}`;
     const reading = call.method === 'GET' || call.method === 'HEAD';
-    const wanted = call.asStored ? { ...headers, 'accept-encoding': 'identity' } : headers;
+    const wanted = call.uncompressed ? { ...headers, 'accept-encoding': 'identity' } : headers;
     const payload =
       call.json === undefined
         ? { headers: wanted }
@@ -173,7 +173,7 @@ function derivedOrigin(base: string): string | undefined {
 }
 
 async function refuseFailures(call: HttpCall, exchange: Exchange, response: FetchResponse): Promise<void> {
-  if (call.alsoFine?.includes(response.status)) return;
+  if (call.acceptedStatuses?.includes(response.status)) return;
   if (response.status >= 300 && response.status < 400) {
     await discard(response);
     const target = response.headers.get('location') ?? 'nowhere';
@@ -183,16 +183,12 @@ async function refuseFailures(call: HttpCall, exchange: Exchange, response: Fetc
     });
   }
   if (response.status < 400) return;
-  throw await describeFailure(exchange, response, call.isAlwaysThere ?? false);
+  throw await readFailure(exchange, response, call.isCoreRoute ?? false);
 }
 
-async function describeFailure(
-  exchange: Exchange,
-  response: FetchResponse,
-  isAlwaysThere: boolean,
-): Promise<LeptonError> {
+async function readFailure(exchange: Exchange, response: FetchResponse, isCoreRoute: boolean): Promise<LeptonError> {
   // The status says what matters: a body that breaks off must not turn a refusal into a network failure.
-  const { text } = await readText(exchange, response, largestErrorBytes).catch((error: unknown) => {
+  const { text } = await readText(exchange, response, maxErrorBytes).catch((error: unknown) => {
     if (exchange.signal.aborted && !(error instanceof Error && error.name === 'LeptonError')) throw error;
     return { text: '' };
   });
@@ -201,15 +197,15 @@ async function describeFailure(
     statusText: response.statusText,
     retryAfter: response.headers.get('retry-after'),
     body: text,
-    isAlwaysThere,
+    isCoreRoute,
   });
 }
 
 async function readJson(exchange: Exchange, response: FetchResponse): Promise<unknown> {
-  const { text, whole } = await readText(exchange, response, largestJsonBytes);
+  const { text, whole } = await readText(exchange, response, maxJsonBytes);
   const { status } = response;
   if (!whole)
-    throw invalidResponse(exchange.call, { problem: `${status} with more than ${largestJsonBytes} bytes`, status });
+    throw invalidResponse(exchange.call, { problem: `${status} with more than ${maxJsonBytes} bytes`, status });
   try {
     return JSON.parse(text);
   } catch {

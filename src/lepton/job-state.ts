@@ -1,5 +1,5 @@
 import type { CallOptions, Job, LeptonClient, PlatformEvent } from './types';
-import { latestOf } from './endpoint-state';
+import { latestEvent } from './endpoint-state';
 
 export type JobState =
   | { readonly kind: 'completed' }
@@ -38,7 +38,7 @@ export function readJobState(job: Job | undefined): JobState {
 export function describeJob(job: Job | undefined, events: readonly PlatformEvent[] = []): string {
   if (!job) return 'not on the platform';
   const state = job.status?.state || 'no state yet';
-  const why = job.status?.message || latestOf(events, state);
+  const why = job.status?.message || latestEvent(events, state);
   return why === '' ? state : `${state}: ${why}`;
 }
 

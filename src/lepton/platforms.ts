@@ -1,6 +1,6 @@
 import type { PlatformRef } from '../contract/plan';
 import type { HomePaths } from '../home/paths';
-import { loadAccess, type AccessSurroundings } from './access-store';
+import { loadAccess, type AccessSources } from './access-store';
 import { createLeptonClient, type LeptonClientOptions } from './client';
 import { createLookups, sharedForMs, type Lookups } from './coalesced';
 import { paceOf, type Pace } from './pace';
@@ -19,7 +19,7 @@ export interface Platform {
  */
 export function createPlatforms(
   home: HomePaths,
-  options: LeptonClientOptions & AccessSurroundings = {},
+  options: LeptonClientOptions & AccessSources = {},
 ): (ref: PlatformRef) => Promise<Platform> {
   const known = new Map<string, { readonly access: string; readonly platform: Platform }>();
   return async (ref) => {

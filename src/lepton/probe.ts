@@ -2,7 +2,7 @@ import { fetch, type RequestInit } from 'undici';
 import type { ProbeSpec } from '../contract/plan';
 import { splitUrl, unescaped } from '../secrets/secret-url';
 import { probingDispatcher } from './dispatcher';
-import { explainCause } from './failed-calls';
+import { explainCause } from './call-errors';
 import { isSecretParameter } from '../secrets/names';
 import { within } from '../support/within';
 
@@ -13,11 +13,11 @@ export type ProbeVerdict =
   | { readonly kind: 'mismatch'; readonly message: string; readonly doubtful?: true };
 
 /** Milliseconds for a question that a healthy server answers from memory. Slow probes have been seen to take 3 s. */
-const questionTimeoutMs = 10_000;
+const requestTimeoutMs = 10_000;
 /** Milliseconds for the warm-up: the first request compiles and loads. */
 const warmUpTimeoutMs = 60_000;
 /** Milliseconds after which an unanswered warm-up is told, while it still goes on. */
-const tellAfterMs = 5_000;
+const defaultSlowAfterMs = 5_000;
 
 export interface ProbeRequest {
   /** Base URL of a dedicated endpoint, full request URL of an existing one. */
@@ -46,36 +46,36 @@ export interface ProbeRequest {
  */
 export async function probeModel(request: ProbeRequest): Promise<ProbeVerdict> {
   const { probe, key } = request;
-  const ask: Ask = (url, init = {}, timeoutMs = questionTimeoutMs) => {
+  const ask: SendRequest = (url, init = {}, timeoutMs = requestTimeoutMs) => {
     const user = userOf(request.url);
     const authorization = user === null ? (key === null ? null : `Bearer ${key}`) : `Basic ${user}`;
     const headers = { ...(authorization === null ? {} : { authorization }), 'content-type': 'application/json' };
-    return question(url, { ...init, headers }, { timeoutMs, signal: request.signal });
+    return send(url, { ...init, headers }, { timeoutMs, signal: request.signal });
   };
-  const { root, models } = placesOf(request.url);
+  const { root, models } = serverUrls(request.url);
   if (probe.healthPath !== null) {
     const health = await ask(`${root}${probe.healthPath}`);
     const verdict = judge(health, probe.healthPath, request, [404]);
     if (verdict) return verdict;
   }
   const listing = await ask(models);
-  const verdict = judge(listing, '/v1/models', request, fineListings(request));
+  const verdict = judge(listing, '/v1/models', request, acceptedListingStatuses(request));
   return verdict ?? judgeListing(listing, request) ?? warmUp(request, ask);
 }
 
 /** One question to an endpoint of the run's own that is up: traffic, whatever the answer. */
-export async function askForModels({ url, key, signal }: Pick<ProbeRequest, 'url' | 'key' | 'signal'>): Promise<void> {
+export async function requestModels({ url, key, signal }: Pick<ProbeRequest, 'url' | 'key' | 'signal'>): Promise<void> {
   const headers: Record<string, string> = key === null ? {} : { authorization: `Bearer ${key}` };
-  await question(placesOf(url).models, { headers }, { timeoutMs: questionTimeoutMs, signal });
+  await send(serverUrls(url).models, { headers }, { timeoutMs: requestTimeoutMs, signal });
 }
 
 /** How servers answer that have no listing of models. */
-const noListing: readonly number[] = [400, 404, 405, 410, 501];
+const noListingStatuses: readonly number[] = [400, 404, 405, 410, 501];
 
 /** A signature in the query may be good for the request alone: then that has the last word. */
-function fineListings({ kind, url, probe }: ProbeRequest): readonly number[] {
+function acceptedListingStatuses({ kind, url, probe }: ProbeRequest): readonly number[] {
   if (kind !== 'existing') return [];
-  return isSigned(url) && probe.warmUp !== 'none' ? [...noListing, 401, 403] : noListing;
+  return isSigned(url) && probe.warmUp !== 'none' ? [...noListingStatuses, 401, 403] : noListingStatuses;
 }
 
 /** The query holds a key or a signature. */
@@ -96,7 +96,7 @@ function withoutUser(text: string): string {
   return url.toString();
 }
 
-type Ask = (url: string, init?: RequestInit, timeoutMs?: number) => Promise<Answer>;
+type SendRequest = (url: string, init?: RequestInit, timeoutMs?: number) => Promise<Answer>;
 
 /** `undefined`: the model is there, or only a request can tell. */
 function judgeListing(listing: Answer, { kind, probe }: ProbeRequest): ProbeVerdict | undefined {
@@ -119,14 +119,14 @@ const warmUps = {
   completions: { path: '/v1/completions', body: { prompt: 'Hi' } },
 } as const;
 
-async function warmUp(request: ProbeRequest, ask: Ask): Promise<ProbeVerdict> {
+async function warmUp(request: ProbeRequest, ask: SendRequest): Promise<ProbeVerdict> {
   const { probe, kind } = request;
   if (probe.warmUp === 'none') return { kind: 'ready' };
   const { path, body } = warmUps[probe.warmUp];
   const url = warmUpUrl(request, path);
   const payload = JSON.stringify({ model: probe.servedModel, max_tokens: 1, ...body });
   const silent = `${path} does not answer, although /v1/models does: the server is up, but generates nothing`;
-  const slow = setTimeout(() => request.onSlow?.(silent), request.slowAfterMs ?? tellAfterMs);
+  const slow = setTimeout(() => request.onSlow?.(silent), request.slowAfterMs ?? defaultSlowAfterMs);
   const answer = await ask(url, { method: 'POST', body: payload }, request.warmUpTimeoutMs ?? warmUpTimeoutMs).finally(
     () => clearTimeout(slow),
   );
@@ -145,7 +145,7 @@ async function warmUp(request: ProbeRequest, ask: Ask): Promise<ProbeVerdict> {
 
 /** An existing endpoint is asked where its jobs will ask, whatever that path is; one of another kind, beside it. */
 function warmUpUrl({ kind, url }: ProbeRequest, path: string): string {
-  const { root, takes } = placesOf(url);
+  const { root, takes } = serverUrls(url);
   if (kind === 'existing' && (takes === undefined || path === `/v1${takes}`)) return withoutUser(url);
   const { search } = new URL(url);
   return takes === undefined ? `${root}${path}${search}` : `${requestRoot(url)}${path.replace('/v1', '')}${search}`;
@@ -190,7 +190,7 @@ function judge(
   };
 }
 
-async function question(
+async function send(
   url: string,
   init: RequestInit,
   bounds: { timeoutMs: number; signal: AbortSignal },
@@ -224,7 +224,7 @@ function servedModels(body: string): string[] | undefined {
 const requestPaths = ['/chat/completions', '/completions', '/embeddings'] as const;
 
 /** Where a server has what: `root` is what stands before `/v1`, `models` its listing, `takes` the kind of request of the URL. Pure. */
-export function placesOf(url: string): { root: string; models: string; takes: string | undefined } {
+export function serverUrls(url: string): { root: string; models: string; takes: string | undefined } {
   const { origin, pathname, search } = new URL(url);
   const path = pathname.replace(/\/+$/, '');
   const cut = path.search(/\/v1(\/|$)/);

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { LeptonError } from './lepton-error';
-import { invalidResponse } from './failed-calls';
+import { invalidResponse } from './call-errors';
 import type { Http, HttpCall } from './http';
 import type { LogOptions, PlatformAccess } from './types';
 

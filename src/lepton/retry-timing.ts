@@ -4,7 +4,7 @@ import type { Pace } from './pace';
 /** When to try again and when to look again. Pure: what is random comes in as a function. Milliseconds throughout. */
 
 /** The longest wish of a server (`Retry-After`) that is granted: beyond it, asking again is cheaper than waiting. */
-export const longestRetryAfterMs = 5 * 60_000;
+export const maxRetryAfterMs = 5 * 60_000;
 
 interface Backoff {
   readonly firstMs: number;
@@ -28,10 +28,10 @@ const backoffs: Readonly<Record<LeptonErrorKind, Backoff>> = {
  * What a platform on this machine refuses it decides by itself: no token is handed around, no service for them recovers. Only
  * its own restart, with another token, has to be waited out.
  */
-const refusedHere: Backoff = { firstMs: 500, longestMs: 6_000 };
+const localRefusalBackoff: Backoff = { firstMs: 500, longestMs: 6_000 };
 const refusals: readonly LeptonErrorKind[] = ['unauthorized', 'forbidden', 'invalid_request'];
 
-export interface RetryQuestion {
+export interface FailedAttempt {
   readonly kind: LeptonErrorKind;
   /** The attempt that just failed, from 1. */
   readonly attempt: number;
@@ -48,14 +48,14 @@ export interface RetryQuestion {
  * so that many tasks failing together do not come back together. A `Retry-After` is a lower bound (at most 5 min),
  * stretched by up to a tenth for the same reason.
  */
-export function retryDelayMs({ kind, attempt, retryAfterMs, pace, random }: RetryQuestion): number {
-  const { firstMs, longestMs } = pace === 'local' && refusals.includes(kind) ? refusedHere : backoffs[kind];
+export function retryDelayMs({ kind, attempt, retryAfterMs, pace, random }: FailedAttempt): number {
+  const { firstMs, longestMs } = pace === 'local' && refusals.includes(kind) ? localRefusalBackoff : backoffs[kind];
   const doublings = Math.min(Math.max(attempt - 1, 0), 30);
   const ceiling = Math.min(firstMs * 2 ** doublings, longestMs);
   const backoff = ceiling * (0.5 + random() / 2);
   if (retryAfterMs === undefined) return Math.round(backoff);
-  const wished = Math.min(Math.max(retryAfterMs, 0), longestRetryAfterMs);
-  return Math.round(Math.max(backoff, Math.min(wished * (1 + random() / 10), longestRetryAfterMs)));
+  const wished = Math.min(Math.max(retryAfterMs, 0), maxRetryAfterMs);
+  return Math.round(Math.max(backoff, Math.min(wished * (1 + random() / 10), maxRetryAfterMs)));
 }
 
 const polling = {
@@ -72,14 +72,14 @@ export function pollDelayMs({ elapsedMs, platform }: { elapsedMs: number; platfo
   return Math.round(Math.min(firstMs + Math.max(elapsedMs, 0) * growth, longestMs));
 }
 
-const departing = {
+const removalPolling = {
   local: { firstMs: 300, longestMs: 10_000 },
   lepton: { firstMs: 3_000, longestMs: 30_000 },
 } as const satisfies Readonly<Record<Pace, object>>;
 
 /** Delay before the next look at something that has been going since `elapsedMs`: a tenth longer than it took so far. */
-export function goneDelayMs({ elapsedMs, platform }: { elapsedMs: number; platform: Pace }): number {
-  const { firstMs, longestMs } = departing[platform];
+export function removalPollDelayMs({ elapsedMs, platform }: { elapsedMs: number; platform: Pace }): number {
+  const { firstMs, longestMs } = removalPolling[platform];
   return Math.round(Math.min(firstMs + Math.max(elapsedMs, 0) / 10, longestMs));
 }
 

@@ -4,10 +4,10 @@ export class ServerClock {
 
   /** `date`: the header of an answer that came just now; whole seconds, so that small differences mean nothing. */
   note(date: string | null): void {
-    const told = date === null ? Number.NaN : Date.parse(date);
-    if (!Number.isFinite(told)) return;
-    const offset = told - Date.now();
-    this.offsetMs = Math.abs(offset) < tellsApartMs ? 0 : offset;
+    const serverTime = date === null ? Number.NaN : Date.parse(date);
+    if (!Number.isFinite(serverTime)) return;
+    const offset = serverTime - Date.now();
+    this.offsetMs = Math.abs(offset) < minimumOffsetMs ? 0 : offset;
   }
 
   /** Milliseconds since the epoch, by the server's clock; by this host's until the server answered. */
@@ -22,4 +22,4 @@ export class ServerClock {
 }
 
 /** An answer takes a while, and its date has no fractions. */
-const tellsApartMs = 5_000;
+const minimumOffsetMs = 5_000;

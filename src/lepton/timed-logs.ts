@@ -1,5 +1,5 @@
 import { logAnswerSchema } from './answers';
-import type { AskDialect } from './deployments';
+import type { ReadDialect } from './deployment-calls';
 import type { Requests } from './requests';
 import type { LeptonClient, LogRange, TimedLine } from './types';
 
@@ -7,14 +7,14 @@ import type { LeptonClient, LogRange, TimedLine } from './types';
 const noSuchRoute: readonly number[] = [404, 405, 501];
 
 /** Logs by time. */
-export function timedLogCalls(requests: Requests, dialect: AskDialect): Pick<LeptonClient, 'logLines'> {
+export function timedLogCalls(requests: Requests, dialect: ReadDialect): Pick<LeptonClient, 'logLines'> {
   return {
     async logLines(range, options) {
       const call = {
         method: 'GET',
         path: '/logs',
         query: { ...queryOf(range), ...(await subjectOf(range, dialect)) },
-        alsoFine: noSuchRoute,
+        acceptedStatuses: noSuchRoute,
         options,
       } as const;
       const answer = await requests.json(call);
@@ -45,7 +45,7 @@ const queryOf = ({ from, until, limit, newest, replica }: LogRange): Record<stri
   ...(replica === undefined ? {} : { replica }),
 });
 
-async function subjectOf({ of }: LogRange, dialect: AskDialect): Promise<Record<string, string>> {
+async function subjectOf({ of }: LogRange, dialect: ReadDialect): Promise<Record<string, string>> {
   if ('job' in of) return { job: of.job };
   return (await dialect()).kind === 'endpoints' ? { endpoint: of.deployment } : { deployment: of.deployment };
 }

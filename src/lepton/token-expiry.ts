@@ -5,7 +5,7 @@ import { createRequests } from './requests';
 import type { CallOptions, PlatformAccess } from './types';
 
 /** Less than this left is worth a warning: as long as the service's own tool warns. */
-const nearMs = 10 * 24 * 3_600_000;
+const warnBeforeMs = 10 * 24 * 3_600_000;
 
 /**
  * A warning when the token expires within ten days, `undefined` when it lasts longer or nobody knows.
@@ -28,7 +28,7 @@ export function checkExpiry({
       `the workspace token from ${source} expired at ${when}: issue a new one and log in again (lep login).`,
     );
   }
-  if (leftMs >= nearMs) return undefined;
+  if (leftMs >= warnBeforeMs) return undefined;
   const days = Math.floor(leftMs / (24 * 3_600_000));
   const left = days >= 1 ? `${days} day${days === 1 ? '' : 's'}` : `${Math.max(1, Math.floor(leftMs / 3_600_000))} h`;
   return `The workspace token from ${source} expires in ${left} (${when}). A run that lasts longer could not be torn down: issue a new one soon.`;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlatformRef } from '../contract/plan';
 import { storeCredentials } from '../lepton/stored-credentials';
 import type { HomePaths } from '../home/paths';
-import { adviceOn } from '../lepton/advice';
+import { adviceFor } from '../lepton/advice';
 import { createLeptonClient } from '../lepton/client';
 import { findCredentials } from '../lepton/credentials';
 import { CredentialsError, LeptonError } from '../lepton/lepton-error';
@@ -100,7 +100,7 @@ export async function admitPlatform(
   const client = createLeptonClient(choice.access, { timeoutMs: 15_000 });
   const info = await untilTokenCounts(() => client.getWorkspace(), wait).catch((error: unknown) => {
     if (!(error instanceof LeptonError)) throw error;
-    throw new InfrastructureError(`${error.message}\nNothing was created. ${adviceOn(error)}`, { cause: error });
+    throw new InfrastructureError(`${error.message}\nNothing was created. ${adviceFor(error)}`, { cause: error });
   });
   await storeCredentials(home, choice.access);
   return info;

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { loadConfig, planRun } from '../../src/config';
-import { renderDeployment, renderJob } from '../../src/lepton/render';
+import { renderDeployment, renderJob } from '../../src/lepton/render-spec';
 import { pythonWith } from './hydra/python';
 import { JsonLines } from './hydra/reference';
 

@@ -5,7 +5,7 @@ import { readJobState } from '../../src/lepton/job-state';
 import type { StoragePlan } from '../../src/contract/plan';
 import { homePaths } from '../../src/home/paths';
 import { createLeptonClient } from '../../src/lepton/client';
-import { renderJob } from '../../src/lepton/render';
+import { renderJob } from '../../src/lepton/render-spec';
 import { startPlatform, type RunningPlatform } from '../../src/local-platform';
 import { collectThroughJob, removeThroughJob, type JobSurroundings } from '../../src/results/transfer/through-job';
 import { freshFolder } from '../support/folders';

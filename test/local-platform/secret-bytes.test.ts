@@ -5,7 +5,7 @@ import path from 'node:path';
 import { homePaths } from '../../src/home/paths';
 import { storedSecrets, storeRun } from '../../src/home/run-store';
 import { createLeptonClient } from '../../src/lepton/client';
-import { renderJob } from '../../src/lepton/render';
+import { renderJob } from '../../src/lepton/render-spec';
 import { runPlan } from '../support/plans';
 import { until } from '../support/command';
 import { testPlatform, type TestPlatform } from './harness';

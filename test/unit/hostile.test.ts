@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import path from 'node:path';
-import { endpointName, jobName, taskFolder, taskSlug } from '../../src/config/plan/names';
+import { endpointName, jobName, taskFolder, taskSlug } from '../../src/config/plan/resource-names';
 import { pendingTask } from '../../src/contract/state';
 import { harmlessLine } from '../../src/support/terminal-text';
 import { localPath, withoutClashes } from '../../src/results/transfer/remote-tree';

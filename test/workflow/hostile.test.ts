@@ -1,7 +1,7 @@
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
-import { taskFolder, taskSlug } from '../../src/config/plan/names';
+import { taskFolder, taskSlug } from '../../src/config/plan/resource-names';
 import { statusText } from '../../src/cli/render/run-status';
 import { emptyInventory, startBench, type Bench } from '../support/bench';
 import { everythingOf, filesBelow } from '../support/canaries';

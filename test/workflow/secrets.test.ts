@@ -7,7 +7,7 @@ import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { EndpointPlan, RunPlan } from '../../src/contract/plan';
 import { startRun, type RunDescription } from '../../src/client';
 import { createLeptonClient } from '../../src/lepton/client';
-import { renderDeployment } from '../../src/lepton/render';
+import { renderDeployment } from '../../src/lepton/render-spec';
 import { statusText } from '../../src/cli/render/run-status';
 import { runDocument } from '../../src/cli/render/run-document';
 import { noteStorageGone } from '../../src/home/run-store';

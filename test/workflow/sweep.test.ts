@@ -5,7 +5,7 @@ import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import { openRuns, storeRun } from '../../src/home/run-store';
 import { createLeptonClient } from '../../src/lepton/client';
-import { renderDeployment } from '../../src/lepton/render';
+import { renderDeployment } from '../../src/lepton/render-spec';
 import type { LeptonClient } from '../../src/lepton/types';
 import { sweep } from '../../src/cleanup/sweep';
 import { ensureSweepSchedule } from '../../src/cleanup/sweep-schedule';

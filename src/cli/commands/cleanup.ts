@@ -42,7 +42,7 @@ export const cleanup: CommandBody = async (input, context) => {
   const plan = stored && wanted === undefined ? stored : inFolder(stored ?? known.plan, outputDir);
   const access = await platformAccess({ plan, input, context });
   const patience = patienceOf(output);
-  const platform = createLeptonClient(access, { patience });
+  const platform = createLeptonClient(access, { retry: patience });
   const recorded = await storedOrigin(home, invocation);
   const secrets = await secretsOfCleanup(home, { invocation, plan, env: context.env, token: access.token });
   const report = await cleanUp({

@@ -44,9 +44,9 @@ async function readConfig(input: CommandInput, context: CommandContext): Promise
     const { plan, hostSecrets } = planRun(loaded, planContext(context, platformOf(input, loaded.env)));
     const secrets = Object.fromEntries(hostSecrets.map((name) => [name, loaded?.env[name] ?? '']));
     const tasks = plan.tasks.length === 1 ? '1 task' : `${plan.tasks.length} tasks`;
-    const doubts = loaded.doubts.map(({ hint, ...doubt }) => warn('config', renderProblem(doubt), hint ?? ''));
+    const warnings = loaded.warnings.map(({ hint, ...problem }) => warn('config', renderProblem(problem), hint ?? ''));
     const read = ok('config', `${loaded.file}: ${tasks} for ${plan.model}`);
-    return { findings: [read, ...doubts], plan, env: loaded.env, secrets };
+    return { findings: [read, ...warnings], plan, env: loaded.env, secrets };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const findings = error.problems.map(({ hint, ...problem }) => misfit('config', renderProblem(problem), hint ?? ''));

@@ -3,7 +3,7 @@ import type { RunPlan, TaskPlan } from '../../contract/plan';
 import type { RunSnapshot, TaskSnapshot } from '../../contract/state';
 import { loadPlatformAccess } from '../../lepton/stored-credentials';
 import { storedInvocations, storedPlan, storedSecrets } from '../../home/run-store';
-import { aheadInWords, clockAheadMs } from '../../lepton/clock';
+import { describeClockOffset, clockAheadMs } from '../../lepton/clock';
 import { createLeptonClient } from '../../lepton/client';
 import { CredentialsError } from '../../lepton/lepton-error';
 import type { LeptonClient } from '../../lepton/types';
@@ -137,7 +137,7 @@ async function sinceOf(
   const aheadMs = access ? await clockAheadMs(access) : 0;
   if (aheadMs !== 0)
     context.output.warn(
-      `this machine's clock is ${aheadInWords(aheadMs)} the platform's; --since ${text} is counted by the platform's`,
+      `this machine's clock is ${describeClockOffset(aheadMs)} the platform's; --since ${text} is counted by the platform's`,
     );
   return sinceTime(text, new Date(here.getTime() - aheadMs));
 }

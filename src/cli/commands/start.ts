@@ -14,7 +14,7 @@ import { hostSecretValues } from '../host-secrets';
 /** `start CONFIG`: everything is checked before anything is created; the run outlives the command. */
 export const start: CommandBody = async (input, context) => {
   const loaded = await loadConfig(configRequest(input, context));
-  for (const doubt of loaded.doubts) context.output.warn(renderProblem(doubt));
+  for (const warning of loaded.warnings) context.output.warn(renderProblem(warning));
   const choice = choosePlatform({ wish: (textOption(input, 'platform') ?? 'auto') as PlatformWish, env: loaded.env });
   const { plan, hostSecrets } = planRun(loaded, {
     invocation: randomBytes(8).toString('hex'),

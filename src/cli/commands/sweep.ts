@@ -29,7 +29,7 @@ export const sweep: CommandBody = async (input, context) => {
   const access = await loadAccess(home, ref, { env });
   const report = await sweepOnce({
     temporal: stack.client,
-    platform: createLeptonClient(access, { patience: patienceOf(output) }),
+    platform: createLeptonClient(access, { retry: patienceOf(output) }),
     secretsOf: (invocation) => secretsOfRun(home, { invocation, env, token: access.token }),
     ref,
     home,

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunPlan, TaskPlan } from '../../contract/plan';
-import { isMarkedWith } from '../../lepton/render';
+import { isMarkedWith } from '../../lepton/render-spec';
 import type { Job, LeptonClient, LogRange } from '../../lepton/types';
 import { readDeploymentState } from '../../lepton/endpoint-state';
 import { readJobState, stateOf } from '../../lepton/job-state';

@@ -2,7 +2,7 @@ import type { EndpointPlan, RunPlan } from '../../contract/plan';
 import { masked } from '../../contract/url-placeholders';
 import { runConfigIn } from '../../config/plan/read-script';
 import { costEstimate } from './cost';
-import { renderDeployment, renderJob } from '../../lepton/render';
+import { renderDeployment, renderJob } from '../../lepton/render-spec';
 
 /** What a run would create, as it would go over the wire but for what is known only then; secrets masked. Pure. */
 export function dryRunDocument(plan: RunPlan): object {

@@ -11,8 +11,8 @@ import type { ConfigNode, Path } from '../yaml/tree';
 const extra = ['config', 'params', 'extra'];
 
 /** A mapping of names, with what is known below each. */
-interface Known {
-  readonly [name: string]: Known;
+interface ParameterNames {
+  readonly [name: string]: ParameterNames;
 }
 
 /** A warning each: harnesses take more than the catalogue lists, so that only a near miss says anything. */
@@ -22,16 +22,16 @@ export function checkExtra(config: ResolvedConfig, root: ConfigNode): ConfigProb
     const found = findTask(task.name);
     return found.kind === 'found' && task.container === null ? [{ task, index, harness: found.harness.name }] : [];
   });
-  const doubts = new Map<string, ConfigProblem>();
+  const warnings = new Map<string, ConfigProblem>();
   for (const { task, index, harness } of tasks) {
     const given = userValue(evaluation.nemo_evaluator_config, task.nemo_evaluator_config, extra);
-    for (const { path, hint } of nearMisses(given, knownTo(harness))) {
-      const at = placeIn(root, index, path);
+    for (const { path, hint } of nearMisses(given, parametersOf(harness))) {
+      const at = pathInConfig(root, index, path);
       // What all tasks are given is for those that know it.
       const common = at[1] !== 'tasks';
-      if (common && tasks.some((other) => knows(knownTo(other.harness), path))) continue;
+      if (common && tasks.some((other) => includesPath(parametersOf(other.harness), path))) continue;
       const message = `the harness ${harness} has no parameter \`${path.join('.')}\` that is known here`;
-      doubts.set(at.join('.'), {
+      warnings.set(at.join('.'), {
         ...placeOf(placeOfNode(nearestNodeAt(root, at))),
         path: at.join('.'),
         message,
@@ -39,12 +39,12 @@ export function checkExtra(config: ResolvedConfig, root: ConfigNode): ConfigProb
       });
     }
   }
-  return [...doubts.values()];
+  return [...warnings.values()];
 }
 
 function* nearMisses(
   given: unknown,
-  known: Known,
+  known: ParameterNames,
   path: readonly string[] = [],
 ): Generator<{ path: string[]; hint: string }> {
   if (!isMap(given)) return;
@@ -59,34 +59,34 @@ function* nearMisses(
   }
 }
 
-const harnesses = new Map<string, Known>();
+const parametersByHarness = new Map<string, ParameterNames>();
 
 /** Names of all its tasks, and `args`, which the language-model harness takes beside them. */
-function knownTo(harness: string): Known {
-  const done = harnesses.get(harness);
+function parametersOf(harness: string): ParameterNames {
+  const done = parametersByHarness.get(harness);
   if (done !== undefined) return done;
   const known = listTasks()
     .filter((task) => task.harness === harness)
-    .reduce<Known>((names, { params }) => joined(names, namesOf(params?.['extra'])), { args: {} });
-  harnesses.set(harness, known);
+    .reduce<ParameterNames>((names, { params }) => union(names, namesOf(params?.['extra'])), { args: {} });
+  parametersByHarness.set(harness, known);
   return known;
 }
 
-const namesOf = (value: unknown): Known =>
+const namesOf = (value: unknown): ParameterNames =>
   isMap(value) ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, namesOf(inner)])) : {};
 
-const joined = (a: Known, b: Known): Known =>
+const union = (a: ParameterNames, b: ParameterNames): ParameterNames =>
   Object.fromEntries(
-    [...new Set([...Object.keys(a), ...Object.keys(b)])].map((key) => [key, joined(a[key] ?? {}, b[key] ?? {})]),
+    [...new Set([...Object.keys(a), ...Object.keys(b)])].map((key) => [key, union(a[key] ?? {}, b[key] ?? {})]),
   );
 
-function knows(known: Known | undefined, [key, ...rest]: readonly string[]): boolean {
+function includesPath(known: ParameterNames | undefined, [key, ...rest]: readonly string[]): boolean {
   if (key === undefined) return true;
-  return known !== undefined && Object.hasOwn(known, key) && knows(known[key], rest);
+  return known !== undefined && Object.hasOwn(known, key) && includesPath(known[key], rest);
 }
 
 /** Where it was written: in the task's own part, or in the common one. */
-function placeIn(root: ConfigNode, index: number, path: readonly string[]): Path {
+function pathInConfig(root: ConfigNode, index: number, path: readonly string[]): Path {
   const own: Path = ['evaluation', 'tasks', index, 'nemo_evaluator_config', ...extra, ...path];
   return nodeAt(root, own) === undefined ? ['evaluation', 'nemo_evaluator_config', ...extra, ...path] : own;
 }

@@ -9,22 +9,22 @@ import type { ConfigNode, Path } from '../yaml/tree';
 const ambiguous = /^[+-]?(?:\d[\d_]*e\d+|0[0-7_]+|\d[\d_]*(?::\d+)+(?:\.\d*)?)$/i;
 
 /** Parameters of a harness go on as they are read, and no schema knows which of them are text. */
-const isUntyped = (path: Path): boolean => {
+const isInUntypedSection = (path: Path): boolean => {
   const at = path.indexOf('nemo_evaluator_config');
-  return at !== -1 && path.slice(at).some((key) => untyped.has(String(key)));
+  return at !== -1 && path.slice(at).some((key) => untypedSections.has(String(key)));
 };
 
-const untyped = new Set(['extra', 'interceptors', 'post_eval_hooks', 'params_to_add', 'headers_to_add']);
+const untypedSections = new Set(['extra', 'interceptors', 'post_eval_hooks', 'params_to_add', 'headers_to_add']);
 
 export function checkNumbers(root: ConfigNode): ConfigProblem[] {
   return [...scalarsOf(root)].flatMap(({ path, node }): ConfigProblem[] => {
     const { value, text } = node;
-    if (typeof value !== 'number' || text === undefined || !isUntyped(path)) return [];
-    const hasOverflown = !Number.isFinite(value) && /\d/.test(text);
-    if (!hasOverflown && !ambiguous.test(text)) return [];
-    const number = hasOverflown ? 'infinity' : `the number ${pythonText(node)}`;
+    if (typeof value !== 'number' || text === undefined || !isInUntypedSection(path)) return [];
+    const overflows = !Number.isFinite(value) && /\d/.test(text);
+    if (!overflows && !ambiguous.test(text)) return [];
+    const number = overflows ? 'infinity' : `the number ${pythonText(node)}`;
     const plain =
-      hasOverflown || !Number.isFinite(value) ? '' : `, ${numberFor(value, node.float === true)} for the number`;
+      overflows || !Number.isFinite(value) ? '' : `, ${unambiguousNumber(value, node.float === true)} for the number`;
     return [
       {
         ...placeOf(placeOfNode(node)),
@@ -37,7 +37,7 @@ export function checkNumbers(root: ConfigNode): ConfigProblem[] {
 }
 
 /** A spelling that can mean nothing else. */
-function numberFor(value: number, isFloat: boolean): string {
+function unambiguousNumber(value: number, isFloat: boolean): string {
   const text = String(value);
   return isFloat && Number.isInteger(value) && !text.includes('e') ? `${text}.0` : text;
 }

@@ -10,13 +10,13 @@ import type { ConfigNode } from '../yaml/tree';
 export function checkUrl({ deployment, target }: ResolvedConfig, root: ConfigNode): ConfigProblem[] {
   const { url } = target.api_endpoint;
   if (deployment.type !== 'none' || url === null) return [];
-  const doubt = doubtAbout(url);
+  const doubt = warningAbout(url);
   if (doubt === undefined) return [];
   const path = ['target', 'api_endpoint', 'url'];
   return [{ ...placeOf(placeOfNode(nodeAt(root, path))), path: path.join('.'), ...doubt }];
 }
 
-function doubtAbout(text: string): Pick<ConfigProblem, 'message' | 'hint'> | undefined {
+function warningAbout(text: string): Pick<ConfigProblem, 'message' | 'hint'> | undefined {
   const existing = readExistingUrl(text);
   if (existing.kind === 'invalid') return undefined;
   const { pathname } = new URL(existing.url);

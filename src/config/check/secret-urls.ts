@@ -17,15 +17,15 @@ import { looksLikeToken, looksRandom } from '../../secrets/secrecy';
 import { placeOfNode } from '../yaml/tree';
 import type { ConfigNode, Path, ScalarNode } from '../yaml/tree';
 
-export interface WithoutUrlSecrets {
+export interface ExtractedUrlSecrets {
   readonly root: ConfigNode;
   /** `env`, and behind it the variables that placeholders name, with what else must not be shown. */
   readonly env: Environment;
   readonly problems: readonly ConfigProblem[];
 }
 
-export function takeUrlSecrets(root: ConfigNode, env: Environment): WithoutUrlSecrets {
-  const taking = new Taking(env);
+export function extractUrlSecrets(root: ConfigNode, env: Environment): ExtractedUrlSecrets {
+  const taking = new UrlSecretExtraction(env);
   const taken = taking.walk(root, []);
   const own = Object.entries(env).filter(([name]) => !name.startsWith(urlSecretPrefix));
   return { root: taken, env: { ...Object.fromEntries(own), ...taking.variables }, problems: taking.problems };
@@ -40,9 +40,9 @@ export const urlSecretNames = (env: Environment): readonly string[] =>
 /** In a text. Quotes and the like end a URL. */
 const urlsInText = /[a-z][a-z0-9+.-]*:\/\/[^\s"'<>`\\]+/gi;
 
-type Place = 'url' | 'evaluator' | 'variable' | 'script' | 'other';
+type UrlPosition = 'url' | 'evaluator' | 'variable' | 'script' | 'other';
 
-function placeAt(path: Path): Place {
+function urlPositionOf(path: Path): UrlPosition {
   const [top] = path;
   const key = String(path.at(-1) ?? '');
   const parent = path.at(-2);
@@ -54,11 +54,11 @@ function placeAt(path: Path): Place {
   return 'other';
 }
 
-class Taking {
+class UrlSecretExtraction {
   readonly problems: ConfigProblem[] = [];
   readonly variables: Record<string, string> = {};
-  private readonly known = new Map<string, string>();
-  private at: Path = [];
+  private readonly namesByValue = new Map<string, string>();
+  private currentPath: Path = [];
 
   constructor(private readonly env: Environment) {}
 
@@ -77,17 +77,17 @@ class Taking {
   }
 
   private scalar(node: ScalarNode, text: string, path: Path): ScalarNode {
-    const place = placeAt(path);
-    this.at = path;
+    const place = urlPositionOf(path);
+    this.currentPath = path;
     const host = place === 'url' ? /^host:([A-Za-z_][A-Za-z0-9_]*)$/.exec(text)?.[1] : undefined;
-    if (host !== undefined) return this.fromHost(node, host, path);
+    if (host !== undefined) return this.urlFromHostVariable(node, host, path);
     if (!text.includes('://')) return node;
     switch (place) {
       case 'url':
-        return this.changed(node, text, this.urlIn(text.trim(), node, { all: false }));
+        return this.replaced(node, text, this.urlIn(text.trim(), node, { all: false }));
       case 'evaluator':
       case 'script':
-        return this.changed(
+        return this.replaced(
           node,
           text,
           text.replaceAll(urlsInText, (url) => this.urlIn(url, node, { all: false })),
@@ -95,12 +95,12 @@ class Taking {
       case 'variable':
         return this.variable(node, text);
       case 'other':
-        if (hasUrlSecret(text)) this.refuse(node, path);
+        if (hasUrlSecret(text)) this.reportMisplacedSecret(node, path);
         return node;
     }
   }
 
-  private fromHost(node: ScalarNode, name: string, path: Path): ScalarNode {
+  private urlFromHostVariable(node: ScalarNode, name: string, path: Path): ScalarNode {
     const value = (Object.hasOwn(this.env, name) ? this.env[name] : undefined)?.trim() ?? '';
     if (value === '') {
       this.problems.push({
@@ -112,7 +112,7 @@ class Taking {
       return { ...node, value: null };
     }
     const url = this.urlIn(value, node, { all: true });
-    return { ...this.settled(node, url), ...(isSecretName(name) ? {} : { env: { names: [name], whole: true } }) };
+    return { ...this.withFinalText(node, url), ...(isSecretName(name) ? {} : { env: { names: [name], whole: true } }) };
   }
 
   /** A variable of a container is taken from the host as a whole: its value is no text of the config any more. */
@@ -121,16 +121,16 @@ class Taking {
     const value = text.replace(/^lit:/, '');
     for (const [url] of value.matchAll(urlsInText)) this.urlIn(url, node, { all: false });
     const [only, second] = node.env?.whole === true ? node.env.names : [];
-    if (only !== undefined && second === undefined) return this.settled(node, `host:${only}`);
-    return this.settled(node, `host:${this.variableFor(value)}`);
+    if (only !== undefined && second === undefined) return this.withFinalText(node, `host:${only}`);
+    return this.withFinalText(node, `host:${this.variableFor(value)}`);
   }
 
   /** `all`: the whole URL is meant to be a secret, so whatever may be one in it is. */
   private urlIn(url: string, node: ScalarNode, { all }: { all: boolean }): string {
-    if (!URL.canParse(url) && url.split('@').length > 2) return this.unclear(node);
-    const parts = splitUrl(asParsed(url));
+    if (!URL.canParse(url) && url.split('@').length > 2) return this.reportAmbiguousUrl(node);
+    const parts = splitUrl(normalized(url));
     if (parts === undefined) return url;
-    const take = (value: string): string => placeholderOf(this.variableFor(harmlessIn(value)));
+    const take = (value: string): string => placeholderOf(this.variableFor(escapedForYaml(value)));
     const isSecret = (text: string): boolean => looksLikeToken(text) || (all && looksRandom(text));
     const isKey = ({ name, value }: UrlParts['query'][number]): boolean =>
       value !== null && value !== '' && (all || isSecretQuery(name, value));
@@ -150,12 +150,12 @@ class Taking {
       }),
       fragment: some && parts.fragment.length > 1 ? `#${take(parts.fragment.slice(1))}` : parts.fragment,
     };
-    if (parts.user !== null) this.remember(parts.user, parts.host);
-    return this.withoutEnvironment(joinUrl(taken), node);
+    if (parts.user !== null) this.addMaskedForms(parts.user, parts.host);
+    return this.withoutSecretVariables(joinUrl(taken), node);
   }
 
   /** What of a URL came from a variable that holds a secret is one, wherever it stands. A short one that was taken already may be a word elsewhere. */
-  private withoutEnvironment(url: string, node: ScalarNode): string {
+  private withoutSecretVariables(url: string, node: ScalarNode): string {
     const taken = variablesIn(url).map((name) => this.variables[name] ?? '');
     const isOpen = (value: string): boolean =>
       value.length >= shortestMasked || (value !== '' && !taken.some((part) => part.includes(value)));
@@ -163,7 +163,9 @@ class Taking {
     return values.reduce((text, value) => {
       return splitAtPlaceholders(text)
         .map((piece, index) =>
-          index % 2 === 1 ? piece : piece.replaceAll(value, () => placeholderOf(this.variableFor(harmlessIn(value)))),
+          index % 2 === 1
+            ? piece
+            : piece.replaceAll(value, () => placeholderOf(this.variableFor(escapedForYaml(value)))),
         )
         .join('');
     }, url);
@@ -174,7 +176,7 @@ class Taking {
   }
 
   /** The node with another text, which is final. Variables with secrets that are no longer in it are not named any more. */
-  private settled({ kind, origin, keyOrigin, env }: ScalarNode, value: string): ScalarNode {
+  private withFinalText({ kind, origin, keyOrigin, env }: ScalarNode, value: string): ScalarNode {
     const place = keyOrigin === undefined ? { origin } : { origin, keyOrigin };
     const rest = masked(value);
     const names = (env?.names ?? []).filter((name) => {
@@ -185,22 +187,22 @@ class Taking {
     return { kind, value, verbatim: true, ...from, ...place };
   }
 
-  private changed(node: ScalarNode, before: string, after: string): ScalarNode {
-    return after === before ? node : this.settled(node, after);
+  private replaced(node: ScalarNode, before: string, after: string): ScalarNode {
+    return after === before ? node : this.withFinalText(node, after);
   }
 
   private variableFor(value: string): string {
-    const known = this.known.get(value);
+    const known = this.namesByValue.get(value);
     if (known !== undefined) return known;
-    const name = urlSecretVariable(this.known.size + 1);
-    this.known.set(value, name);
+    const name = urlSecretVariable(this.namesByValue.size + 1);
+    this.namesByValue.set(value, name);
     this.variables[name] = value;
     return name;
   }
 
   /** More forms to mask in logs: the password alone; a short user and password together with their host. */
-  private remember(user: string, host: string): void {
-    const name = this.variableFor(harmlessIn(escapedUser(user)));
+  private addMaskedForms(user: string, host: string): void {
+    const name = this.variableFor(escapedForYaml(escapedUser(user)));
     const password = user.includes(':') ? user.slice(user.indexOf(':') + 1) : '';
     for (const [suffix, value] of [
       ['PASSWORD', unescaped(password)],
@@ -212,17 +214,17 @@ class Taking {
   }
 
   /** Where its user and password end can only be guessed. */
-  private unclear(node: ScalarNode): string {
+  private reportAmbiguousUrl(node: ScalarNode): string {
     this.problems.push({
       ...placeOf(placeOfNode(node)),
-      path: this.at.join('.'),
+      path: this.currentPath.join('.'),
       message: 'cannot be read as a URL',
       hint: 'in a user and password, write / ? # @ : as %2F %3F %23 %40 %3A',
     });
     return 'https://***';
   }
 
-  private refuse(node: ScalarNode, path: Path): void {
+  private reportMisplacedSecret(node: ScalarNode, path: Path): void {
     const server = path[0] === 'deployment';
     this.problems.push({
       ...placeOf(placeOfNode(node)),
@@ -245,7 +247,7 @@ const hasUrlSecret = (text: string): boolean =>
   [...text.matchAll(urlsInText)].some(([url]) => variablesIn(url).length === 0 && secretsInUrl(url).length > 0);
 
 /** Parsers of URLs forgive much: where that is how they find a user (`https:///me:pw@host`), the text as they read it. */
-function asParsed(text: string): string {
+function normalized(text: string): string {
   const plain = text.replaceAll(/[\t\r\n]/g, '');
   if (splitUrl(plain)?.user !== null || !URL.canParse(plain)) return plain;
   const url = new URL(plain);
@@ -256,5 +258,5 @@ function asParsed(text: string): string {
 const escapedUser = (user: string): string => user.replaceAll(/[/?#@]/g, encodeURIComponent);
 
 /** Fits between double quotes in YAML, as it is: what a URL may not hold is escaped. */
-const harmlessIn = (text: string): string =>
+const escapedForYaml = (text: string): string =>
   text.replaceAll(/[^\x21-\x7e]|["\\<>`]/gu, (char) => (/^\p{Surrogate}$/u.test(char) ? '' : encodeURIComponent(char)));

@@ -8,8 +8,8 @@ import type { ResolvedConfig } from '../schema/config';
 import { deploymentTypes } from '../schema/deployment';
 import type { DeploymentType } from '../schema/deployment';
 import { sectionOf, toRaw } from '../schema/fields';
-import type { Slip } from './misspelt-overrides';
-import type { Resolution } from '../hydra/interpolation/resolve';
+import type { MisspeltKey } from './misspelt-keys';
+import type { Resolution } from '../hydra/interpolation/resolve-interpolations';
 import { isMissing, nearestNodeAt, nodeAt, placeOfNode, scalarsOf } from '../yaml/tree';
 import type { ConfigNode, Path } from '../yaml/tree';
 
@@ -17,25 +17,25 @@ export interface Validation {
   readonly config: ResolvedConfig | undefined;
   readonly problems: readonly ConfigProblem[];
   /** Keys among the problems that were plausibly misspelt. */
-  readonly slips: readonly Slip[];
+  readonly misspeltKeys: readonly MisspeltKey[];
 }
 
 export function validate(resolution: Resolution): Validation {
-  const { root, broken } = resolution;
+  const { root, failedPaths: broken } = resolution;
   const missing = missingValues(root);
-  const silent = new Set([...broken, ...missing.map(({ path }) => path)]);
+  const alreadyReported = new Set([...broken, ...missing.map(({ path }) => path)]);
   const groups = missingGroups(root);
-  if (groups.length > 0) return { config: undefined, problems: [...missing, ...groups], slips: [] };
+  if (groups.length > 0) return { config: undefined, problems: [...missing, ...groups], misspeltKeys: [] };
   const type = deploymentType(root);
   const chosen = type ?? 'none';
   const result = configSchema(chosen).safeParse(toRaw(root));
-  const slips: Slip[] = [];
-  const issues = (result.error?.issues ?? []).flatMap((issue) => toProblems(issue, { root, slips }));
+  const misspeltKeys: MisspeltKey[] = [];
+  const issues = (result.error?.issues ?? []).flatMap((issue) => toProblems(issue, { root, misspeltKeys }));
   const relevant = issues.filter(
-    ({ path }) => !silent.has(path) && (type !== undefined || !path.startsWith('deployment.')),
+    ({ path }) => !alreadyReported.has(path) && (type !== undefined || !path.startsWith('deployment.')),
   );
   const problems = [...missing, ...(type === undefined ? [unknownType(root)] : []), ...relevant];
-  return { config: result.success ? result.data : undefined, problems, slips };
+  return { config: result.success ? result.data : undefined, problems, misspeltKeys };
 }
 
 /** Every `???` that nothing has filled. */
@@ -103,12 +103,12 @@ function unknownType(root: ConfigNode): ConfigProblem {
 }
 
 /** What issues are about, and where misspelt keys are noted. */
-interface Surroundings {
+interface IssueContext {
   readonly root: ConfigNode;
-  readonly slips: Slip[];
+  readonly misspeltKeys: MisspeltKey[];
 }
 
-function toProblems(issue: z.core.$ZodIssue, around: Surroundings): ConfigProblem[] {
+function toProblems(issue: z.core.$ZodIssue, around: IssueContext): ConfigProblem[] {
   const path = issue.path.map((key) => (typeof key === 'number' ? key : String(key)));
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => unknownKey({ key, path, message: issue.message }, around));
@@ -119,21 +119,21 @@ function toProblems(issue: z.core.$ZodIssue, around: Surroundings): ConfigProble
 }
 
 /** A union here is always "null or this": what is said about "this" is what matters. */
-function unionProblems(issue: z.core.$ZodIssueInvalidUnion, around: Surroundings): ConfigProblem[] {
+function unionProblems(issue: z.core.$ZodIssueInvalidUnion, around: IssueContext): ConfigProblem[] {
   const branch = issue.errors.at(-1) ?? [];
   return branch.flatMap((inner) => toProblems({ ...inner, path: [...issue.path, ...inner.path] }, around));
 }
 
 function unknownKey(
   { key, path, message }: { key: string; path: (string | number)[]; message: string },
-  { root, slips }: Surroundings,
+  { root, misspeltKeys }: IssueContext,
 ): ConfigProblem {
   const info = sectionOf(message);
   const full = [...path, key];
   const where = path.length === 0 ? 'the config' : `\`${path.join('.')}\``;
   const advice = info !== undefined && Object.hasOwn(info.advice, key) ? info.advice[key] : undefined;
   const near = nearestNames(key, info?.allowed ?? []);
-  if (advice === undefined) slips.push({ written: full, meant: near.map((name) => [...path, name]) });
+  if (advice === undefined) misspeltKeys.push({ written: full, candidates: near.map((name) => [...path, name]) });
   const meant = near.length > 0 ? `did you mean ${near.map((name) => `\`${name}\``).join(' or ')}?` : undefined;
   const allowed = `allowed: ${(info?.allowed ?? []).join(', ')}`;
   const hint = advice ?? meant ?? (info?.otherwise === undefined ? allowed : `${info.otherwise}; ${allowed}`);

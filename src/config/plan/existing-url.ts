@@ -39,7 +39,7 @@ export function requestUrl(existing: Exclude<ExistingUrl, { kind: 'invalid' }>, 
 }
 
 /** Names and addresses by which a machine means itself: for a container elsewhere they are the container. */
-export function isOfThisMachine(url: string): boolean {
+export function isLoopbackUrl(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const { hostname } = new URL(url);
   return /^(?:localhost|.*\.localhost|host\.docker\.internal|127(?:\.\d+){3}|0\.0\.0\.0|\[::1?\])$/.test(hostname);

@@ -53,10 +53,10 @@ export function jobScript(script: JobScript): string {
     'mkdir -p "$out" || exit 73',
     'rm -f "$out/.evalsaga_interrupted" "$out/.nemo_evaluator_interrupted"',
     ...script.runtimeVariables.map(({ name, from }) => `export ${name}="\${${from}-}"`),
-    ...file(runConfigFile, runConfig),
-    ...(preCmd === null ? [] : file('pre_cmd.sh', preCmd)),
-    ...(postCmd === null ? [] : file('post_cmd.sh', postCmd)),
-    ...body(script),
+    ...writeFileLines(runConfigFile, runConfig),
+    ...(preCmd === null ? [] : writeFileLines('pre_cmd.sh', preCmd)),
+    ...(postCmd === null ? [] : writeFileLines('post_cmd.sh', postCmd)),
+    ...bodyLines(script),
     '',
   ].join('\n');
 }
@@ -65,13 +65,13 @@ export function jobScript(script: JobScript): string {
 export const urlSecretsOf = ({ runConfig, preCmd, postCmd }: JobScript): readonly string[] =>
   variablesIn([runConfig, preCmd ?? '', postCmd ?? ''].join('\n'));
 
-function body(script: JobScript): string[] {
+function bodyLines(script: JobScript): string[] {
   const { preCmd, postCmd, timeoutSeconds, modelUrl, ownUrl } = script;
   const url = modelUrl === null ? `"\${${modelUrlVariable}:?}"` : shellQuote(modelUrl);
   return [
     'finish() {',
     ...(postCmd === null ? [] : ['  . "$work/post_cmd.sh" || echo "post_cmd ended with code $?" >&2']),
-    ...hiding(urlSecretsOf(script)),
+    ...maskingLines(urlSecretsOf(script)),
     '  rm -rf "$work"',
     '}',
     // The evaluator saves what it has on SIGTERM; the marker tells those results from finished ones.
@@ -105,14 +105,14 @@ function body(script: JobScript): string[] {
 }
 
 /** A file's content as data: the shell reads nothing in it. Placeholders are filled in from the container's variables. */
-function file(name: string, content: string): string[] {
-  if (variablesIn(content).length > 0) return pieces(name, content);
+function writeFileLines(name: string, content: string): string[] {
+  if (variablesIn(content).length > 0) return writeWithVariables(name, content);
   let mark = 'EVALSAGA_END';
   while (content.includes(mark)) mark += '_';
   return [`cat > "$work/${name}" <<'${mark}'`, content.replace(/\n$/, ''), mark];
 }
 
-function pieces(name: string, content: string): string[] {
+function writeWithVariables(name: string, content: string): string[] {
   const texts = splitAtPlaceholders(content);
   const lines = texts.map((text) => {
     const [variable] = variablesIn(text);
@@ -122,17 +122,17 @@ function pieces(name: string, content: string): string[] {
 }
 
 /** What the evaluator wrote names the URL it asked: the secret parts are taken out before anybody reads it. */
-function hiding(variables: readonly string[]): string[] {
+function maskingLines(variables: readonly string[]): string[] {
   if (variables.length === 0) return [];
   return [
     `  python3 - "$out" ${variables.join(' ')} <<'EVALSAGA_HIDE' || echo "the secret parts of URLs could not be taken out of the results" >&2`,
-    hideScript.trim(),
+    maskScript.trim(),
     'EVALSAGA_HIDE',
   ];
 }
 
 /** A file keeps its size where it is not text. A short user and password is only looked for in its URL. */
-const hideScript = `
+const maskScript = `
 import base64, os, sys, urllib.parse
 forms = {}
 for name in sys.argv[2:]:

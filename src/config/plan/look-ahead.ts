@@ -6,7 +6,7 @@ import { withoutNodeAt, type ConfigNode } from '../yaml/tree';
 import { validate } from '../check/validate';
 
 /** Names that stand in a plan which is made only to see what is wrong with it. */
-const rehearsal = {
+const placeholderContext = {
   invocation: '0000000000000000',
   platform: { kind: 'local', workspace: 'local' },
   owner: '',
@@ -19,7 +19,7 @@ const rehearsal = {
  * has other problems already: these are cut out and the rest is planned. Kept is what lies in sections that nothing was cut
  * from, since there it can't be a consequence. Empty when the rest can't be planned.
  */
-export function problemsBehind(broken: {
+export function findPlanningProblems(broken: {
   readonly root: ConfigNode;
   readonly problems: readonly ConfigProblem[];
   readonly file: string;
@@ -28,10 +28,10 @@ export function problemsBehind(broken: {
 }): readonly ConfigProblem[] {
   const { root: whole, problems, file, env, trust } = broken;
   const root = problems.reduce((tree, { path }) => withoutNodeAt(tree, path.split('.')), whole);
-  const { config: resolved } = validate({ root, broken: new Set(), problems: [] });
+  const { config: resolved } = validate({ root, failedPaths: new Set(), problems: [] });
   if (resolved === undefined || resolved.evaluation.tasks.length === 0) return [];
   const cut = new Set(problems.map(({ path }) => sectionOf(path)));
-  return planningProblems({ resolved, root, yaml: '', file, env, trust, doubts: [] }).filter(
+  return planningProblems({ resolved, root, yaml: '', file, env, trust, warnings: [] }).filter(
     ({ path }) => !cut.has(sectionOf(path)),
   );
 }
@@ -40,7 +40,7 @@ const sectionOf = (path: string): string => path.split('.')[0] ?? '';
 
 function planningProblems(loaded: LoadedConfig): readonly ConfigProblem[] {
   try {
-    planRun(loaded, rehearsal);
+    planRun(loaded, placeholderContext);
     return [];
   } catch (error) {
     if (error instanceof ConfigError) return error.problems;

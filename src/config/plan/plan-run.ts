@@ -6,22 +6,22 @@ import { oversizeInWords, sizeOfPlan } from '../../contract/plan-size';
 import { variablesIn } from '../../contract/url-placeholders';
 import { withoutTilde } from '../../support/home-folder';
 import type { LoadedConfig } from '../loaded';
-import { withoutSecrets } from '../render-config';
+import { maskingErrors } from '../render-config';
 import type { ResolvedConfig } from '../schema/config';
-import { budgetPlan } from './budget';
-import { dedicatedEndpoint, servedModelOf } from './endpoint';
-import { isOfThisMachine, readExistingUrl, requestUrl } from './existing-url';
+import { budgetPlan } from './plan-budget';
+import { dedicatedEndpoint, servedModelOf } from './plan-endpoint';
+import { isLoopbackUrl, readExistingUrl, requestUrl } from './existing-url';
 import type { ExistingUrl } from './existing-url';
-import { checkHostSecrets } from './host-secrets';
-import { endpointKey, jobSpec, jobVariables } from './job';
-import { checkNeededVariables } from './needed-variables';
-import { endpointName, jobName, taskFolder, taskSlug } from './names';
-import { checkNamedVariables, checkPlatformRules } from './platform-rules';
-import { Report } from './report';
+import { checkHostSecrets } from './check-host-secrets';
+import { endpointKey, jobSpec, jobVariables } from './plan-job';
+import { checkNeededVariables } from './check-needed-variables';
+import { endpointName, jobName, taskFolder, taskSlug } from './resource-names';
+import { checkNamedVariables, checkPlatformRules } from './check-platform-rules';
+import { ProblemReport } from './problem-report';
 import { resolveTask } from './resolve-task';
 import type { ResolvedTask } from './resolve-task';
-import { storagePlan } from './storage';
-import { secretOf } from './variables';
+import { storagePlan } from './plan-storage';
+import { secretOf } from './merge-variables';
 
 /** Children that one run may have: below Temporal's 2,000 pending ones; see workflows/signal-budget.ts for its events. */
 const maxTasks = 1_000;
@@ -37,12 +37,12 @@ export interface PlanContext {
 
 /** Throws `ConfigError` with every problem. `hostSecrets`: variables of this host whose values the run will ask for. */
 export function planRun(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; hostSecrets: readonly string[] } {
-  return withoutSecrets(loaded.env, () => planned(loaded, context));
+  return maskingErrors(loaded.env, () => planned(loaded, context));
 }
 
 function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; hostSecrets: readonly string[] } {
   const { resolved: config, root } = loaded;
-  const report = new Report(root);
+  const report = new ProblemReport(root);
   if (config.evaluation.tasks.length > maxTasks)
     report.add(
       'evaluation.tasks',
@@ -106,7 +106,7 @@ interface EndpointRequest {
   readonly platform: PlatformRef;
   readonly loaded: LoadedConfig;
   readonly tasks: readonly ResolvedTask[];
-  readonly report: Report;
+  readonly report: ProblemReport;
 }
 
 /** `urls`: for an existing endpoint, the request URL of tasks that do not use the common one. */
@@ -118,7 +118,7 @@ function planEndpoint(request: EndpointRequest): {
   const { deployment } = loaded.resolved;
   if (deployment.type === 'none') return existingEndpoint(request);
   for (const task of tasks) {
-    if (pathFor(loaded.resolved, task) !== undefined) continue;
+    if (endpointPathFor(loaded.resolved, task) !== undefined) continue;
     const known = Object.keys(deployment.endpoints)
       .filter((key) => key !== 'health')
       .join(', ');
@@ -160,7 +160,7 @@ function existingEndpoint({ loaded, tasks, report, platform }: EndpointRequest):
     report.add('target.api_endpoint.url', existing.message, existing.hint);
     return { endpoint: undefined };
   }
-  if (platform.kind === 'lepton' && isOfThisMachine(existing.url) && !isOfThisMachine(platform.url))
+  if (platform.kind === 'lepton' && isLoopbackUrl(existing.url) && !isLoopbackUrl(platform.url))
     report.add(
       'target.api_endpoint.url',
       `${new URL(existing.url).host} is this machine, which a job on Lepton can't reach`,
@@ -168,7 +168,7 @@ function existingEndpoint({ loaded, tasks, report, platform }: EndpointRequest):
     );
   const [first] = tasks;
   if (first === undefined) return { endpoint: undefined };
-  checkKinds(existing, tasks, report);
+  checkRequestKinds(existing, tasks, report);
   const common = requestUrl(existing, first.kind);
   // One with a secret in it is put together in the job: it may not be in the spec's own variables either.
   const isSecret = variablesIn(common).length > 0;
@@ -196,15 +196,16 @@ function existingEndpoint({ loaded, tasks, report, platform }: EndpointRequest):
   };
 }
 
-function checkKinds(
+function checkRequestKinds(
   existing: Exclude<ExistingUrl, { kind: 'invalid' }>,
   tasks: readonly ResolvedTask[],
-  report: Report,
+  report: ProblemReport,
 ): void {
   if (existing.kind !== 'full' || existing.takes === undefined) return;
   for (const task of tasks) {
     if (task.kind === existing.takes) continue;
-    const needs = task.listed?.capabilities === undefined ? '' : ` with ${task.listed.capabilities.join(', ')}`;
+    const needs =
+      task.catalogueEntry?.capabilities === undefined ? '' : ` with ${task.catalogueEntry.capabilities.join(', ')}`;
     report.add(
       `evaluation.tasks.${task.index}.name`,
       `needs a ${task.kind} endpoint${needs}, but target.api_endpoint.url takes ${existing.takes} requests`,
@@ -219,7 +220,7 @@ function warmUpOf(tasks: readonly ResolvedTask[]): ProbeSpec['warmUp'] {
   return kinds.has('completions') ? 'completions' : kinds.has('chat') ? 'chat' : 'none';
 }
 
-function pathFor({ deployment }: ResolvedConfig, task: ResolvedTask): string | undefined {
+function endpointPathFor({ deployment }: ResolvedConfig, task: ResolvedTask): string | undefined {
   if (deployment.type === 'none') return '';
   return deployment.endpoints[task.endpoint] ?? deployment.endpoints[task.kind] ?? undefined;
 }
@@ -236,7 +237,7 @@ function planTask({
   task: ResolvedTask;
   storage: NonNullable<ReturnType<typeof storagePlan>>;
   context: PlanContext;
-  report: Report;
+  report: ProblemReport;
   modelUrl: string | null;
 }): TaskPlan {
   const { resolved: config } = loaded;
@@ -252,7 +253,7 @@ function planTask({
         ? null
         : endpointName(deployment.lepton_config.endpoint_name ?? deployment.type, parts),
     jobName: jobName(parts),
-    endpointPath: pathFor(config, task) ?? '',
+    endpointPath: endpointPathFor(config, task) ?? '',
     folder,
     job: jobSpec({
       config,
@@ -267,7 +268,7 @@ function planTask({
   };
 }
 
-function checkSize(plan: RunPlan, report: Report): void {
+function checkSize(plan: RunPlan, report: ProblemReport): void {
   const size = sizeOfPlan(plan, (text) => Buffer.byteLength(text));
   if (size.kind === 'fits') return;
   const { problem, advice } = oversizeInWords(size, plan.tasks.length);

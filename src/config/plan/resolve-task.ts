@@ -4,7 +4,7 @@ import { ambiguousTask, didYouMean, unknownTask } from '../check/check-task-name
 import type { CatalogueTask } from '../catalogue/catalogue';
 import type { TaskConfig } from '../schema/evaluation';
 import type { RequestKind } from './existing-url';
-import type { Report } from './report';
+import type { ProblemReport } from './problem-report';
 
 export interface ResolvedTask {
   readonly index: number;
@@ -18,7 +18,7 @@ export interface ResolvedTask {
   /** Key of `deployment.endpoints`. */
   readonly endpoint: string;
   readonly kind: RequestKind;
-  readonly listed: CatalogueTask | undefined;
+  readonly catalogueEntry: CatalogueTask | undefined;
 }
 
 export function resolveTask({
@@ -30,7 +30,7 @@ export function resolveTask({
   config: TaskConfig;
   index: number;
   trustUnlisted: boolean;
-  report: Report;
+  report: ProblemReport;
 }): ResolvedTask | undefined {
   const at = `evaluation.tasks.${index}`;
   const lookup = findTask(config.name);
@@ -38,7 +38,8 @@ export function resolveTask({
     report.add(`${at}.name`, ambiguousTask(config.name), `write one of: ${lookup.candidates.join(', ')}`);
     return undefined;
   }
-  if (lookup.kind === 'unknown') return unlisted({ config, index, trustUnlisted, near: lookup.near, report });
+  if (lookup.kind === 'unknown')
+    return resolveUnlistedTask({ config, index, trustUnlisted, near: lookup.near, report });
   const { task, harness } = lookup;
   const endpoint = config.endpoint_type ?? task.endpoints[0] ?? 'chat';
   if (!task.endpoints.some((type) => kindOf(type) === kindOf(endpoint))) {
@@ -59,12 +60,12 @@ export function resolveTask({
     image: config.container ?? harness.image,
     endpoint,
     kind: kindOf(endpoint),
-    listed: task,
+    catalogueEntry: task,
   };
 }
 
 /** A task that the catalogue does not know: its image must be named, and trusted. */
-function unlisted({
+function resolveUnlistedTask({
   config,
   index,
   trustUnlisted,
@@ -75,7 +76,7 @@ function unlisted({
   index: number;
   trustUnlisted: boolean;
   near: readonly string[];
-  report: Report;
+  report: ProblemReport;
 }): ResolvedTask | undefined {
   const at = `evaluation.tasks.${index}.name`;
   const [harness = '', ...rest] = config.name.split('.');
@@ -114,7 +115,7 @@ function unlisted({
     image,
     endpoint,
     kind: kindOf(endpoint),
-    listed: undefined,
+    catalogueEntry: undefined,
   };
 }
 

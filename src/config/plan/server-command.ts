@@ -1,6 +1,6 @@
 /** The command line of a model server. Pure. */
 import type { DedicatedDeployment } from '../schema/deployment';
-import type { Report } from './report';
+import type { ProblemReport } from './problem-report';
 import { shellWords } from './shell-words';
 
 /** What is served: a path in the container, or a hub handle. */
@@ -22,7 +22,7 @@ export function serverCommand({
   deployment: DedicatedDeployment;
   model: string;
   servedModel: string;
-  report: Report;
+  report: ProblemReport;
 }): readonly string[] | undefined {
   if (isCustom(deployment, report)) return ['/bin/bash', '-c', customCommand(deployment, report)];
   const extra = 'extra_args' in deployment ? (deployment.extra_args ?? '') : '';
@@ -34,7 +34,7 @@ export function serverCommand({
 }
 
 /** `command` or `base_command` were written by the user, not by a preset. */
-function isCustom(deployment: DedicatedDeployment, report: Report): boolean {
+function isCustom(deployment: DedicatedDeployment, report: ProblemReport): boolean {
   if (deployment.type === 'generic') return true;
   const keys = deployment.type === 'vllm' ? ['command', 'base_command'] : ['command'];
   return keys.some((key) => {
@@ -43,7 +43,7 @@ function isCustom(deployment: DedicatedDeployment, report: Report): boolean {
   });
 }
 
-function customCommand(deployment: DedicatedDeployment, report: Report): string {
+function customCommand(deployment: DedicatedDeployment, report: ProblemReport): string {
   const command = deployment.command ?? '';
   if (
     'extra_args' in deployment &&

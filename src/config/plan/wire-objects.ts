@@ -1,20 +1,20 @@
 /** Plain objects of the platform's specs. Pure. */
 
-type Plain = Readonly<Record<string, unknown>>;
+type JsonObject = Readonly<Record<string, unknown>>;
 
-const isPlain = (value: unknown): value is Plain =>
+const isJsonObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** `over` laid over `base`, key by key at every level; lists are replaced. */
-export function mergeObjects(base: Plain, over: Plain): Record<string, unknown> {
+export function mergeObjects(base: JsonObject, over: JsonObject): Record<string, unknown> {
   const result: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(over)) {
     const existing = result[key];
-    result[key] = isPlain(existing) && isPlain(value) ? mergeObjects(existing, value) : value;
+    result[key] = isJsonObject(existing) && isJsonObject(value) ? mergeObjects(existing, value) : value;
   }
   return result;
 }
 
 /** A copy without one key: ours, or one that the platform does not know. */
-export const without = (object: Plain, key: string): Record<string, unknown> =>
+export const without = (object: JsonObject, key: string): Record<string, unknown> =>
   Object.fromEntries(Object.entries(object).filter(([name]) => name !== key));

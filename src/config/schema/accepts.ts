@@ -33,7 +33,7 @@ export function accepting<T extends Schema>(accepts: Accepts, schema: T): T {
 }
 
 /** One place in the config, as its documentation needs it. */
-export interface Documented {
+export interface Documentation {
   readonly accepts: Accepts;
   readonly description?: string;
   /** What the schema itself puts where nothing is written. */
@@ -43,14 +43,15 @@ export interface Documented {
 }
 
 /** Looks through `.default()` and `.optional()` for what is noted. Throws for a schema that no building block made. */
-export function documented(schema: Schema): Documented {
+export function documentationOf(schema: Schema): Documentation {
   const description = z.globalRegistry.get(schema)?.description;
   const described = description === undefined ? {} : { description };
   const accepts = registry.get(schema)?.accepts as Accepts | undefined;
   if (accepts !== undefined) return { accepts, ...described, optional: false };
   if (schema instanceof z.ZodDefault)
-    return { ...documented(schema.def.innerType), ...described, default: schema.def.defaultValue };
-  if (schema instanceof z.ZodOptional) return { ...documented(schema.def.innerType), ...described, optional: true };
+    return { ...documentationOf(schema.def.innerType), ...described, default: schema.def.defaultValue };
+  if (schema instanceof z.ZodOptional)
+    return { ...documentationOf(schema.def.innerType), ...described, optional: true };
   throw new Error(
     'This part of the schema has no note of what it accepts: make it with a building block of fields.ts.',
   );

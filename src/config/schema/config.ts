@@ -5,7 +5,7 @@ import type { Deployment, DeploymentType } from './deployment';
 import { evaluation, target } from './evaluation';
 import { execution } from './execution';
 import { none, orNull, section, text } from './fields';
-import { envMap } from './secrets';
+import { envMap } from './variables';
 
 const topLevelAdvice = {
   auxiliary_deployments:

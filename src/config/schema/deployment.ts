@@ -1,7 +1,7 @@
 /** `deployment`: what serves the model. One schema per type, so that a key is accepted only where it has an effect. */
 import type { z } from 'zod';
 import { choice, decimal, flag, integer, orNull, recordOf, section, text } from './fields';
-import { envMap, token } from './secrets';
+import { envMap, token } from './variables';
 import { autoScaler, health, imagePullSecrets } from './wire';
 import { listOf } from './fields';
 

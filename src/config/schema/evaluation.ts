@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { accepting } from './accepts';
 import { anything, choice, decimal, flag, integer, listOf, mapping, orNull, section, text } from './fields';
 import type { RawMap } from './fields';
-import { envMap } from './secrets';
+import { envMap } from './variables';
 
 export const endpointTypes = ['chat', 'completions', 'embedding', 'vlm'] as const;
 export type EndpointType = (typeof endpointTypes)[number];

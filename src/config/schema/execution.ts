@@ -1,7 +1,7 @@
 /** `execution`: where and how a run is carried out. Where defaults here and in the preset overlap they are the same, but for what only the preset offers (mounts, `platform_defaults`). */
 import { defaultSkips } from '../../contract/skip-results';
 import { choice, decimal, duration, flag, integer, listOf, orNull, recordOf, section, text } from './fields';
-import { envMap, token } from './secrets';
+import { envMap, token } from './variables';
 import { imagePullSecrets, log, platformDefaults, queueConfig } from './wire';
 
 /** A folder of a volume, mounted into a container. */

@@ -69,7 +69,7 @@ export function describe(value: unknown): string {
   return Array.isArray(value) ? 'a list' : 'a mapping';
 }
 
-const unset = (value: unknown): boolean => value === null || value === undefined;
+const isUnset = (value: unknown): boolean => value === null || value === undefined;
 
 /** Text; a number or a boolean is taken as it was written. */
 export const text = (options: { pattern?: RegExp; expected?: string; empty?: boolean } = {}) =>
@@ -189,7 +189,7 @@ export const mapping = () =>
   accepting(
     { kind: 'mapping' },
     z.transform((value, context): RawMap => {
-      if (unset(value)) return {};
+      if (isUnset(value)) return {};
       if (value instanceof Leaf || Array.isArray(value))
         return refuse(context, `expected a mapping, found ${describe(value)}`);
       return value as RawMap;
@@ -209,7 +209,7 @@ export const listOf = <T extends z.ZodType>(schema: T) =>
   accepting(
     { kind: 'list', item: schema },
     z.preprocess(
-      (value) => (unset(value) ? [] : value),
+      (value) => (isUnset(value) ? [] : value),
       z.array(schema, { error: (issue) => `expected a list, found ${describe(issue.input)}` }),
     ),
   );
@@ -218,7 +218,7 @@ export const recordOf = <T extends z.ZodType>(schema: T) =>
   accepting(
     { kind: 'record', value: schema },
     z.preprocess(
-      (value) => (unset(value) ? {} : value),
+      (value) => (isUnset(value) ? {} : value),
       z.record(z.string(), schema, { error: (issue) => `expected a mapping, found ${describe(issue.input)}` }),
     ),
   );
@@ -228,7 +228,8 @@ export const none = (advice: string) =>
   accepting(
     { kind: 'none' },
     z.transform((value, context): null => {
-      const isEmpty = unset(value) || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
+      const isEmpty =
+        isUnset(value) || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
       if (isEmpty && !(value instanceof Leaf)) return null;
       return refuse(context, 'has no effect here', advice);
     }),
@@ -259,7 +260,7 @@ export function section<S extends z.ZodRawShape>(
   });
   // A single value is an object to the library: it must not be taken for a mapping.
   const whole = z.preprocess((value, context) => {
-    if (!(value instanceof Leaf)) return unset(value) ? {} : value;
+    if (!(value instanceof Leaf)) return isUnset(value) ? {} : value;
     return refuse(context, `expected a mapping, found ${describe(value)}`, exampleOf(shape, value));
   }, object);
   return accepting({ kind: 'section', shape }, whole);

@@ -61,7 +61,7 @@ class YamlReader {
     const [first] = documents.flatMap((document) => document.errors).sort((a, b) => a.pos[0] - b.pos[0]);
     if (first !== undefined) this.refuseTabs(plain, this.lines.linePos(first.pos[0]).line);
     for (const document of documents) {
-      for (const error of document.errors) this.report(error.pos[0], wordsFor(error));
+      for (const error of document.errors) this.report(error.pos[0], messageFor(error));
     }
     if (documents.length > 1)
       this.report(documents[1]?.range[0] ?? 0, 'expected one YAML document, found several (`---`)');
@@ -241,7 +241,7 @@ class YamlReader {
 }
 
 /** The parser's own words, but where they help nobody. */
-const wordsFor = ({ code, message }: { readonly code: string; readonly message: string }): string =>
+const messageFor = ({ code, message }: { readonly code: string; readonly message: string }): string =>
   code === 'MULTILINE_IMPLICIT_KEY' ? 'a key without its `:`' : message.replaceAll(/\s+/g, ' ');
 
 const startOf = (node: Node): number => node.range?.[0] ?? 0;

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { BesideJob, FetchResultsInput, RemoveStorageInput } from '../../contract/inputs';
 import type { Platform } from '../../lepton/platforms';
-import { renderJob, type Marks } from '../../lepton/render';
+import { renderJob, type Marks } from '../../lepton/render-spec';
 import type { LeptonClient } from '../../lepton/types';
 import { fetchTaskResults, type FetchedFolder, type FetchProgress } from './fetch';
 import type { TreeBounds } from './remote-tree';

@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { resolveInterpolations } from '../../../src/config/hydra/interpolation/resolve';
+import { resolveInterpolations } from '../../../src/config/hydra/interpolation/resolve-interpolations';
 import { composeConfig } from '../../../src/config/load';
 import { ConfigError, renderProblem } from '../../../src/config/yaml/problems';
 import { pythonFloat } from '../../../src/config/hydra/python-text';

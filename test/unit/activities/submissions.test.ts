@@ -2,7 +2,7 @@ import { DoneOnce, InARow, absencesToBelieve } from '../../../src/activities/abs
 import { readJobState } from '../../../src/lepton/job-state';
 import { landsWithinMs, mayLand, Submissions } from '../../../src/activities/submissions';
 import { LeptonError, type LeptonErrorKind } from '../../../src/lepton/lepton-error';
-import { goneDelayMs } from '../../../src/lepton/retry-timing';
+import { removalPollDelayMs } from '../../../src/lepton/retry-timing';
 
 /** When a create may be sent again, and when absence is believed. Pure. */
 
@@ -85,7 +85,7 @@ test.each([
 });
 
 test('what is going is looked at ever more rarely, within bounds', () => {
-  const at = (elapsedMs: number) => goneDelayMs({ elapsedMs, platform: 'local' });
+  const at = (elapsedMs: number) => removalPollDelayMs({ elapsedMs, platform: 'local' });
   expect([at(-5), at(0), at(10_000), at(1_000_000)]).toEqual([300, 300, 1_300, 10_000]);
-  expect(goneDelayMs({ elapsedMs: 1_000_000, platform: 'lepton' })).toBe(30_000);
+  expect(removalPollDelayMs({ elapsedMs: 1_000_000, platform: 'lepton' })).toBe(30_000);
 });

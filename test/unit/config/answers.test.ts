@@ -36,12 +36,12 @@ test('a parameter that no schema knows is sent to where those of harnesses go', 
 });
 
 test('a misspelt parameter of the harness is doubted, an unknown one is not', async () => {
-  const doubts = async (text: string) => (await load(runnable(), { overrides: params(`{extra: ${text}}`) })).doubts;
-  expect(await doubts('{num_few_shot: 0, tokenizer_backnd: huggingface}')).toMatchObject([
+  const warnings = async (text: string) => (await load(runnable(), { overrides: params(`{extra: ${text}}`) })).warnings;
+  expect(await warnings('{num_few_shot: 0, tokenizer_backnd: huggingface}')).toMatchObject([
     { path: expect.stringContaining('extra.num_few_shot'), hint: 'did you mean `num_fewshot`?' },
     { path: expect.stringContaining('extra.tokenizer_backnd'), hint: 'did you mean `tokenizer_backend`?' },
   ]);
-  expect(await doubts('{num_fewshot: 0, args: "--x", something_of_its_own: 1}')).toEqual([]);
+  expect(await warnings('{num_fewshot: 0, args: "--x", something_of_its_own: 1}')).toEqual([]);
 });
 
 test.each([
@@ -49,13 +49,13 @@ test.each([
   ['http://h/v1/v1', 'twice'],
   ['http://h/v1/v1/chat/completions', 'twice'],
 ])('the URL %s is questioned', async (url, message) => {
-  const { doubts } = await load(against(`{url: "${url}", model_id: m}`));
-  expect(doubts).toMatchObject([{ path: 'target.api_endpoint.url', message: expect.stringContaining(message) }]);
+  const { warnings } = await load(against(`{url: "${url}", model_id: m}`));
+  expect(warnings).toMatchObject([{ path: 'target.api_endpoint.url', message: expect.stringContaining(message) }]);
 });
 
 test.each(['http://h/v1', 'http://h', 'http://h/v1/chat/completions', 'http://h/openai/v1'])(
   'the URL %s is not',
-  async (url) => expect((await load(against(`{url: "${url}", model_id: m}`))).doubts).toEqual([]),
+  async (url) => expect((await load(against(`{url: "${url}", model_id: m}`))).warnings).toEqual([]),
 );
 
 test('an unclosed bracket is named, not an innocent tab behind it', async () => {

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { generated } from '../../../scripts/docs/generated';
 import { editorSchema } from '../../../scripts/docs/json-schema';
 import { deploymentTypes, keysOf, rootShape } from '../../../scripts/docs/outline';
-import { documented } from '../../../src/config/schema/accepts';
+import { documentationOf } from '../../../src/config/schema/accepts';
 
 const root = path.resolve(__dirname, '../../..');
 const examples = readdirSync(path.join(root, 'examples')).filter((name) => name.endsWith('.yaml'));
@@ -24,7 +24,7 @@ const config = (deployment: string, rest = ''): string =>
 test.each(deploymentTypes)('every key with deployment `%s` has a description', (type) => {
   const keys = [...keysOf(rootShape(type))];
   expect(keys.length).toBeGreaterThan(100);
-  expect(keys.filter(({ schema }) => documented(schema).description === undefined)).toEqual([]);
+  expect(keys.filter(({ schema }) => documentationOf(schema).description === undefined)).toEqual([]);
 });
 
 test.each(generated().map(({ file, text }) => [file, text]))('%s is what `npm run docs` writes', (file, text) => {

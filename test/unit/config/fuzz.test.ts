@@ -1,9 +1,9 @@
 /** Whatever is in a config or an override: a config or a `ConfigError`, in bounded time, and nothing else. */
 import fc from 'fast-check';
 import { ConfigError } from '../../../src/config';
-import { GrammarFailure, parseText } from '../../../src/config/hydra/interpolation/grammar';
-import { parseOverride } from '../../../src/config/hydra/overrides/grammar';
-import { OverrideFailure } from '../../../src/config/hydra/overrides/failure';
+import { GrammarFailure, parseText } from '../../../src/config/hydra/interpolation/parse-interpolation';
+import { parseOverride } from '../../../src/config/hydra/overrides/parse-override';
+import { OverrideFailure } from '../../../src/config/hydra/overrides/override-failure';
 import { against, plan, runnable } from './configs';
 import { fuzzFactor, holds } from '../../support/fuzz';
 

@@ -1,6 +1,6 @@
 /** Properties of the pure parts: writing YAML, names, shell words, scalars. */
 import fc from 'fast-check';
-import { endpointName, jobName, taskSlug } from '../../../src/config/plan/names';
+import { endpointName, jobName, taskSlug } from '../../../src/config/plan/resource-names';
 import { shellQuote, shellWords } from '../../../src/config/plan/shell-words';
 import { readYamlMap } from '../../../src/config/yaml/yaml-reader';
 import { resolvePlain } from '../../../src/config/yaml/yaml-scalars';

@@ -8,7 +8,7 @@ import { planRun, showConfig, type LoadedConfig } from '../../../src/config';
 import type { RunPlan } from '../../../src/contract/plan';
 import { revealed } from '../../../src/contract/url-placeholders';
 import { checkEndpoint } from '../../../src/doctor/check-endpoint';
-import { renderJob } from '../../../src/lepton/render';
+import { renderJob } from '../../../src/lepton/render-spec';
 import { maskKnown } from '../../../src/secrets/masking';
 import { dryRunDocument } from '../../../src/cli/render/dry-run';
 import { sendJson, startServer, type SeenRequest, type TestServer } from '../../support/http-server';

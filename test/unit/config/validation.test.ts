@@ -241,10 +241,10 @@ test('a required value is reported where the user wrote ???', async () => {
 
 test('a defaults list without _self_ works, with a doubt that says who wins', async () => {
   const loaded = await load(runnable().replace('  - _self_\n', ''));
-  expect(loaded.doubts).toMatchObject([
+  expect(loaded.warnings).toMatchObject([
     { path: 'defaults', line: 1, message: expect.stringContaining('this file wins') },
   ]);
-  expect((await load(runnable())).doubts).toEqual([]);
+  expect((await load(runnable())).warnings).toEqual([]);
 });
 
 test.each(['', '# nothing yet\n'])('an empty config is called empty', async (text) => {

@@ -1,4 +1,4 @@
-import { aheadBy, aheadInWords } from '../../../src/lepton/clock';
+import { clockDifferenceMs, describeClockOffset } from '../../../src/lepton/clock';
 import { serverNow } from '../../../src/stack/pollers';
 
 /** Two clocks, one of them wrong. */
@@ -11,15 +11,15 @@ test.each([
   [-10 * minute, -10 * minute],
   [20_000, 0],
 ])('the platform answers while this clock is %i ms ahead', (ahead, told) => {
-  expect(aheadBy(new Date(now).toUTCString(), now + ahead)).toBe(told);
+  expect(clockDifferenceMs(new Date(now).toUTCString(), now + ahead)).toBe(told);
 });
 
 test.each([null, 'yesterday'])('a Date of %j tells nothing', (date) => {
-  expect(aheadBy(date, now)).toBe(0);
+  expect(clockDifferenceMs(date, now)).toBe(0);
 });
 
 test('in words', () => {
-  expect([10 * minute, -10 * minute, 45_000].map(aheadInWords)).toEqual([
+  expect([10 * minute, -10 * minute, 45_000].map(describeClockOffset)).toEqual([
     '10 min ahead of',
     '10 min behind',
     '45 s ahead of',

@@ -1,4 +1,4 @@
-import { placesOf, probeModel, type ProbeRequest } from '../../../src/lepton/probe';
+import { serverUrls, probeModel, type ProbeRequest } from '../../../src/lepton/probe';
 import { sendJson, startServer, type SeenRequest, type TestServer } from '../../support/http-server';
 import { against, dedicated, deploying, plan } from '../config/configs';
 
@@ -240,5 +240,5 @@ test.each([
   ['https://h/v2/embeddings', 'https://h/v2/embeddings', 'https://h/v2/models', '/embeddings'],
 ])('places of %s', async (url, root, models, takes) => {
   await serve({});
-  expect(placesOf(url)).toEqual({ root, models, takes });
+  expect(serverUrls(url)).toEqual({ root, models, takes });
 });

@@ -1,10 +1,10 @@
 /** Hydra's composition of one primary config: its `defaults`, group choices and their packages. */
 import path from 'node:path';
-import { resolveOne } from '../interpolation/resolve';
+import { resolveOne } from '../interpolation/resolve-interpolations';
 import { nearestNames } from '../../../support/nearest';
 import { ConfigError, placeOf } from '../../yaml/problems';
 import type { ConfigProblem, Origin } from '../../yaml/problems';
-import type { Override } from '../overrides/grammar';
+import type { Override } from '../overrides/parse-override';
 import { emptyMap, isNull, scalar, withNodeAt } from '../../yaml/tree';
 import type { ConfigNode, MapNode } from '../../yaml/tree';
 import { readDefaultsList } from './defaults-list';
@@ -19,7 +19,7 @@ export interface Composition {
   readonly valueOverrides: readonly Override[];
   readonly problems: readonly ConfigProblem[];
   /** What works, and is perhaps not what was meant. */
-  readonly doubts: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigProblem[];
 }
 
 /** Where a file stands, and where its content goes. */
@@ -45,7 +45,7 @@ export function compose(request: {
 }
 
 /** Hydra warns of it as well: whether a file or what its list names wins, is nothing to be guessed. */
-function withoutSelf({ file, content }: LoadedFile): ConfigProblem[] {
+function missingSelfWarnings({ file, content }: LoadedFile): ConfigProblem[] {
   const defaults = content.entries.get('defaults');
   const { entries } = readDefaultsList(defaults);
   if (entries.length === 0 || content.entries.size < 2 || entries.some(({ kind }) => kind === 'self')) return [];
@@ -59,7 +59,7 @@ class Composer {
   private readonly problems: ConfigProblem[] = [];
   private readonly seenGroups = new Set<string>();
   /** Choices so far, for `${group}` in a later entry. */
-  private known: ConfigNode = emptyMap({});
+  private chosenSoFar: ConfigNode = emptyMap({});
 
   constructor(
     private readonly sources: ConfigSources,
@@ -81,7 +81,7 @@ class Composer {
       root: root ?? emptyMap({}),
       valueOverrides: this.choices.valueOverrides,
       problems: [...this.choices.problems, ...this.problems],
-      doubts: withoutSelf(primary),
+      warnings: missingSelfWarnings(primary),
     };
   }
 
@@ -123,7 +123,7 @@ class Composer {
       base: folderOf(configPath),
       package: packageOf({ override: entry.package, header: found.packageHeader, written }, place),
     };
-    return present(this.expand(found, inner, { depth: depth + 1 }));
+    return toList(this.expand(found, inner, { depth: depth + 1 }));
   }
 
   private group(entry: Extract<DefaultsEntry, { kind: 'group' }>, place: Place, depth: number): MapNode[] {
@@ -174,7 +174,7 @@ class Composer {
     depth: number,
   ): MapNode[] {
     const { group, name, origin } = choice;
-    this.known = withNodeAt(this.known, group.split('/'), scalar(name, origin));
+    this.chosenSoFar = withNodeAt(this.chosenSoFar, group.split('/'), scalar(name, origin));
     const safe = /^[\w./-]+$/.test(name) && !name.split('/').includes('..');
     const found = safe ? this.sources.find(`${group}/${name}`) : undefined;
     if (found === undefined) {
@@ -185,13 +185,13 @@ class Composer {
       base: group,
       package: packageOf({ override: choice.package, header: found.packageHeader, written: choice.written }, place),
     };
-    return present(this.expand(found, inner, { depth: depth + 1 }));
+    return toList(this.expand(found, inner, { depth: depth + 1 }));
   }
 
   /** The chosen name; `null` for none, also when it is unusable (which is then a problem). */
   private name(node: ConfigNode, group: string): string | null {
     if (isNull(node)) return null;
-    const value = resolveOne(withNodeAt(this.known, ['_choice_'], node), ['_choice_'], this.env);
+    const value = resolveOne(withNodeAt(this.chosenSoFar, ['_choice_'], node), ['_choice_'], this.env);
     if (value?.kind === 'scalar' && typeof value.value === 'string' && value.value !== '???') return value.value;
     const shown = node.kind === 'scalar' ? `\`${String(node.value)}\`` : `a ${node.kind}`;
     if (value === undefined)
@@ -227,7 +227,7 @@ class Composer {
   }
 }
 
-const present = (node: MapNode | undefined): MapNode[] => (node === undefined ? [] : [node]);
+const toList = (node: MapNode | undefined): MapNode[] => (node === undefined ? [] : [node]);
 
 const absolute = (name: string, base: string): string =>
   name.startsWith('/') ? name.slice(1) : base === '' ? name : `${base}/${name}`;

@@ -1,7 +1,7 @@
 /** Which file of each config group is taken: choices from the command line, and from `override` entries of files. */
 import { placeOf } from '../../yaml/problems';
 import type { ConfigProblem, Origin } from '../../yaml/problems';
-import type { Override } from '../overrides/grammar';
+import type { Override } from '../overrides/parse-override';
 import type { ConfigNode } from '../../yaml/tree';
 import type { ConfigSources } from './sources';
 
@@ -18,7 +18,7 @@ export class GroupChoices {
 
   private readonly chosen = new Map<string, Override>();
   private readonly deleted = new Map<string, Override>();
-  private readonly byFiles = new Map<string, ConfigNode>();
+  private readonly fromFiles = new Map<string, ConfigNode>();
   private readonly unused = new Set<Override>();
 
   constructor(
@@ -29,7 +29,7 @@ export class GroupChoices {
   }
 
   addFromFile(key: string, choice: ConfigNode): void {
-    this.byFiles.set(key, choice);
+    this.fromFiles.set(key, choice);
   }
 
   /** What to take for the entry: `undefined` when it was taken out of the list. */
@@ -47,7 +47,7 @@ export class GroupChoices {
       this.unused.delete(override);
       return { choice: override.value, origin: override.origin };
     }
-    return { choice: this.byFiles.get(key) ?? written.choice, origin: written.origin };
+    return { choice: this.fromFiles.get(key) ?? written.choice, origin: written.origin };
   }
 
   /** Problems of overrides for groups that no defaults list has. */

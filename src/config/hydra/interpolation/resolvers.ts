@@ -2,13 +2,13 @@
 import { nearestNames } from '../../../support/nearest';
 import { isMissing, isNull } from '../../yaml/tree';
 import type { ConfigNode, Path, ScalarNode } from '../../yaml/tree';
-import { GrammarFailure, parseElement } from './grammar';
-import type { Element } from './grammar';
+import { GrammarFailure, parseElement } from './parse-interpolation';
+import type { Element } from './parse-interpolation';
 
 /** Why an interpolation has no value; made a problem by the caller, who knows the place. */
 export class ResolutionFailure extends Error {
   /** Dotted path of the value whose own text is at fault; others only refer to it. */
-  at: string | undefined;
+  failedPath: string | undefined;
 
   constructor(
     message: string,

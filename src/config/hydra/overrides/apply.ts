@@ -1,28 +1,28 @@
 /** Lays value overrides over a composed config, with OmegaConf's rules for existing and new keys. */
 import { mergeNodes } from '../compose/merge';
-import { isInterpolated, resolveOne } from '../interpolation/resolve';
+import { isInterpolated, resolveOne } from '../interpolation/resolve-interpolations';
 import { nearestNames } from '../../../support/nearest';
 import { placeOf } from '../../yaml/problems';
 import type { ConfigProblem } from '../../yaml/problems';
 import { pythonText } from '../python-text';
-import type { Slip } from '../../check/misspelt-overrides';
+import type { MisspeltKey } from '../../check/misspelt-keys';
 import { childOf, isMissing, isNull, nodeAt, withNodeAt, withoutNodeAt } from '../../yaml/tree';
 import type { ConfigNode, Path } from '../../yaml/tree';
-import type { Override } from './grammar';
+import type { Override } from './parse-override';
 
-export interface Applied {
+export interface AppliedOverrides {
   readonly root: ConfigNode;
   readonly problems: readonly ConfigProblem[];
   /** Keys that were plausibly misspelt. */
-  readonly slips: readonly Slip[];
+  readonly misspeltKeys: readonly MisspeltKey[];
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
 /** In order; one that can't be applied becomes a problem and changes nothing. `env`: what `oc.env` reads. Pure. */
-export function applyOverrides(root: ConfigNode, overrides: readonly Override[], env: Variables): Applied {
+export function applyOverrides(root: ConfigNode, overrides: readonly Override[], env: Variables): AppliedOverrides {
   const problems: ConfigProblem[] = [];
-  const slips: Slip[] = [];
+  const misspeltKeys: MisspeltKey[] = [];
   let current = root;
   for (const override of overrides) {
     const outcome = applyOne(current, override, env);
@@ -30,11 +30,11 @@ export function applyOverrides(root: ConfigNode, overrides: readonly Override[],
       current = outcome.root;
       continue;
     }
-    const { meant = [], value = override.value, ...words } = outcome;
+    const { candidates = [], value = override.value, ...words } = outcome;
     problems.push({ ...placeOf(override.origin), path: override.key, ...words });
-    if (value !== undefined) slips.push({ written: override.key.split('.'), meant, value });
+    if (value !== undefined) misspeltKeys.push({ written: override.key.split('.'), candidates, value });
   }
-  return { root: current, problems, slips };
+  return { root: current, problems, misspeltKeys };
 }
 
 /** Why it can't be applied. */
@@ -42,7 +42,7 @@ interface Obstacle {
   readonly message: string;
   readonly hint?: string;
   /** Where the value would fit, nearest first. */
-  readonly meant?: readonly Path[];
+  readonly candidates?: readonly Path[];
   /** What would fit there, where it is only a part of the override's value. */
   readonly value?: ConfigNode;
 }
@@ -102,19 +102,19 @@ function unknownKey(node: ConfigNode, path: Path, depth: number): Obstacle {
   const key = String(path[depth]);
   const message = `${depth === 0 ? 'the config' : `\`${path.slice(0, depth).join('.')}\``} has no key \`${key}\``;
   const near = node.kind === 'map' ? nearestNames(key, node.entries.keys()) : [];
-  const meant = near.map((name) => [...path.slice(0, depth), name, ...path.slice(depth + 1)]);
+  const candidates = near.map((name) => [...path.slice(0, depth), name, ...path.slice(depth + 1)]);
   const elsewhere = near.length === 0 && depth === 0 ? placesOf(node, key) : [];
   if (elsewhere.length > 0)
     return {
       message,
       hint: `did you mean ${alternatives(elsewhere)}?`,
-      meant: elsewhere.map((place) => [...place, ...path.slice(1)]),
+      candidates: elsewhere.map((place) => [...place, ...path.slice(1)]),
     };
   const adding = `+${path.join('.')}=VALUE`;
   // At the top there are sections only, and no others can be added.
   const sections = node.kind === 'map' ? [...node.entries.keys()].join(', ') : '';
   if (near.length === 0) return { message, hint: depth === 0 ? `it has: ${sections}` : `to add it: ${adding}` };
-  return { message, hint: `did you mean ${alternatives(meant)}?`, meant };
+  return { message, hint: `did you mean ${alternatives(candidates)}?`, candidates };
 }
 
 const alternatives = (paths: readonly Path[]): string => paths.map((path) => `\`${path.join('.')}\``).join(' or ');

@@ -2,7 +2,7 @@
 import type { Origin } from '../../yaml/problems';
 import { pythonText, writtenText } from '../python-text';
 import type { ConfigNode, ScalarNode } from '../../yaml/tree';
-import { OverrideFailure } from './failure';
+import { OverrideFailure } from './override-failure';
 
 const casts = ['int', 'float', 'str', 'bool'] as const;
 type Cast = (typeof casts)[number];

@@ -5,7 +5,7 @@ import type { ConfigProblem, Origin } from '../../yaml/problems';
 import { nodeAt, withoutNodeAt } from '../../yaml/tree';
 import type { ConfigNode } from '../../yaml/tree';
 import { readYamlValue } from '../../yaml/yaml-reader';
-import type { Applied } from './apply';
+import type { AppliedOverrides } from './apply';
 import { update } from './apply';
 
 export interface TaskOverride {
@@ -13,16 +13,19 @@ export interface TaskOverride {
   readonly origin: Origin;
 }
 
-const prefix = /^(\+\+|\+|~)?evaluation\.tasks\.([^=]+?)(?:=([\s\S]*))?$/;
+const taskOverridePattern = /^(\+\+|\+|~)?evaluation\.tasks\.([^=]+?)(?:=([\s\S]*))?$/;
 
 /** Whether the argument addresses a task by name; with an index it is an ordinary override. */
 export function isTaskOverride(text: string): boolean {
-  const rest = prefix.exec(text)?.[2];
+  const rest = taskOverridePattern.exec(text)?.[2];
   return rest !== undefined && !/^\d+(?:\.|$)/.test(rest);
 }
 
 /** Applied after everything else, as the values refer to tasks of the composed config. Values are YAML. */
-export function applyTaskOverrides(root: ConfigNode, overrides: readonly TaskOverride[]): Omit<Applied, 'slips'> {
+export function applyTaskOverrides(
+  root: ConfigNode,
+  overrides: readonly TaskOverride[],
+): Omit<AppliedOverrides, 'misspeltKeys'> {
   const problems: ConfigProblem[] = [];
   let current = root;
   for (const override of overrides) {
@@ -37,7 +40,7 @@ export function applyTaskOverrides(root: ConfigNode, overrides: readonly TaskOve
 }
 
 function applyOne(root: ConfigNode, { text, origin }: TaskOverride): ConfigNode {
-  const [, mark = '', address = '', valueText] = prefix.exec(text) ?? [];
+  const [, mark = '', address = '', valueText] = taskOverridePattern.exec(text) ?? [];
   const fail = (message: string, hint?: string): never => {
     throw new ConfigError([
       { ...placeOf(origin), path: `evaluation.tasks.${address}`, message, ...(hint === undefined ? {} : { hint }) },

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { isOwnVariable, isPlatformVariable } from '../../contract/identity';
 import type { EnvEntry, MountSpec, RunPlan, TaskPlan } from '../../contract/plan';
 import { scalarsOf } from '../yaml/tree';
-import type { Report } from './report';
+import type { ProblemReport } from './problem-report';
 
 const jobMounts = 'execution.lepton_platform.tasks.mounts';
 const cacheMount = 'deployment.lepton_config.mounts';
@@ -16,8 +16,8 @@ const systemFolders = new Set(
   ).split(' '),
 );
 
-export function checkPlatformRules(plan: Pick<RunPlan, 'endpoint' | 'tasks'>, report: Report): void {
-  const once = saidOnce(report);
+export function checkPlatformRules(plan: Pick<RunPlan, 'endpoint' | 'tasks'>, report: ProblemReport): void {
+  const once = withoutRepeats(report);
   if (plan.endpoint.kind === 'dedicated') {
     const { spec } = plan.endpoint;
     checkMounts(spec.mounts, { pathOf: () => cacheMount, add: once });
@@ -33,7 +33,7 @@ export function checkPlatformRules(plan: Pick<RunPlan, 'endpoint' | 'tasks'>, re
 type Add = (path: string, message: string, hint?: string) => void;
 
 /** What all tasks share is at fault once. */
-function saidOnce(report: Report): Add {
+function withoutRepeats(report: ProblemReport): Add {
   const said = new Set<string>();
   return (at, message, hint) => {
     if (said.has(`${at}\0${message}`)) return;
@@ -43,14 +43,14 @@ function saidOnce(report: Report): Add {
 }
 
 /** The run's storage, further mounts and the data set, in the order of the spec. */
-function jobMountPath(task: TaskPlan, index: number, report: Report): string {
+function jobMountPath(task: TaskPlan, index: number, report: ProblemReport): string {
   const listed = report.node(jobMounts.split('.'));
   return listed?.kind === 'list' && index < listed.items.length
     ? `${jobMounts}.${index}`
     : `evaluation.tasks.${task.index}.dataset_mount_path`;
 }
 
-const normal = (folder: string): string => path.posix.normalize(folder).replace(/(.)\/+$/, '$1');
+const normalizedPath = (folder: string): string => path.posix.normalize(folder).replace(/(.)\/+$/, '$1');
 
 function checkMounts(
   mounts: readonly MountSpec[],
@@ -60,10 +60,10 @@ function checkMounts(
   for (const [index, mount] of mounts.entries()) {
     const at = pathOf(index);
     const keyed = (key: string): string => (at.endsWith('dataset_mount_path') ? at : `${at}.${key}`);
-    const target = normal(mount.mount_path);
+    const target = normalizedPath(mount.mount_path);
     if (!path.posix.isAbsolute(mount.mount_path))
       add(keyed('mount_path'), `\`${mount.mount_path}\` is not an absolute path`, 'e.g. /workspace');
-    else if (hasParent(mount.mount_path)) add(keyed('mount_path'), '`..` is not allowed in a mount path');
+    else if (hasParentSegment(mount.mount_path)) add(keyed('mount_path'), '`..` is not allowed in a mount path');
     else if (systemFolders.has(target))
       add(keyed('mount_path'), `${mount.mount_path} belongs to the container's system`, 'e.g. /workspace');
     const source = at.endsWith('dataset_mount_path')
@@ -71,7 +71,7 @@ function checkMounts(
       : at === cacheMount
         ? `${at}.cache_path`
         : `${at}.path`;
-    if (hasParent(mount.path)) add(source, '`..` is not allowed in a path of a volume');
+    if (hasParentSegment(mount.path)) add(source, '`..` is not allowed in a path of a volume');
     else if (!path.posix.isAbsolute(mount.path))
       add(source, `\`${mount.path}\` is not an absolute path`, 'a folder of the volume, from its root: /folder');
     const before = seen.get(target);
@@ -81,16 +81,16 @@ function checkMounts(
   }
 }
 
-const hasParent = (folder: string): boolean => folder.split('/').includes('..');
+const hasParentSegment = (folder: string): boolean => folder.split('/').includes('..');
 
 /** A mount in or above the task's folder would hide what is written there. */
-function checkResultFolder(task: TaskPlan, report: Report, add: Add): void {
+function checkResultFolder(task: TaskPlan, report: ProblemReport, add: Add): void {
   const [storage, ...others] = task.job.mounts;
   if (storage === undefined) return;
-  const root = normal(storage.mount_path);
+  const root = normalizedPath(storage.mount_path);
   const results = path.posix.join(root, task.folder);
   for (const [index, { mount_path: target }] of others.entries()) {
-    const folder = normal(target);
+    const folder = normalizedPath(target);
     const isAbove = root !== folder && `${root}/`.startsWith(`${folder}/`);
     if (!isAbove && !`${folder}/`.startsWith(`${results}/`)) continue;
     const at = jobMountPath(task, index + 1, report);
@@ -102,13 +102,13 @@ function checkResultFolder(task: TaskPlan, report: Report, add: Add): void {
   }
 }
 
-function checkVariables(envs: readonly EnvEntry[], report: Report, add: Add): void {
+function checkVariables(envs: readonly EnvEntry[], report: ProblemReport, add: Add): void {
   for (const { name } of envs)
     if (isPlatformVariable(name)) add(placeOfName(name, report), `${name}: the platform sets this variable itself`);
 }
 
 /** Names of variables that lists and keys give; maps are checked by their schema. */
-export function checkNamedVariables(report: Report): void {
+export function checkNamedVariables(report: ProblemReport): void {
   for (const { path: at, node } of scalarsOf(report.root)) {
     const isName = at.includes('env_var_names') || at.at(-1) === 'api_key_name';
     if (isName && typeof node.value === 'string' && isOwnVariable(node.value))
@@ -116,7 +116,7 @@ export function checkNamedVariables(report: Report): void {
   }
 }
 
-function placeOfName(name: string, report: Report): string {
+function placeOfName(name: string, report: ProblemReport): string {
   for (const { path: at, node } of scalarsOf(report.root))
     if (node.value === name && (at.includes('env_var_names') || at.at(-1) === 'api_key_name')) return at.join('.');
   return '';

@@ -1,5 +1,5 @@
 import { createLeptonClient } from '../../../src/lepton/client';
-import type { Patience } from '../../../src/lepton/patience';
+import type { RetryOptions } from '../../../src/lepton/retry';
 import { sendJson, startServer, type TestServer } from '../../support/http-server';
 
 /** Commands that ask the platform themselves, where nobody repeats what failed in passing. */
@@ -18,14 +18,14 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-const client = (patience?: Patience) =>
-  createLeptonClient({ url: `${server.url}/w`, workspace: 'w', token: 't' }, { patience });
+const client = (patience?: RetryOptions) =>
+  createLeptonClient({ url: `${server.url}/w`, workspace: 'w', token: 't' }, { retry: patience });
 
 test.each([[503], [429], [404], [0]])('%i: asked again, and told so', async (status) => {
   next = [status];
   const told: string[] = [];
   const onWait = (reason: string): void => void told.push(reason);
-  expect(await client({ withinMs: 20_000, onWait }).listSecretNames()).toEqual([]);
+  expect(await client({ withinMs: 20_000, onRetry: onWait }).listSecretNames()).toEqual([]);
   expect(server.seen).toHaveLength(2);
   expect(told).toEqual([expect.stringContaining(status === 0 ? 'cut' : String(status))]);
 });
@@ -51,7 +51,7 @@ test('patience ends, with what was seen last', async () => {
 test('whoever leaves does not wait', async () => {
   next = [503];
   const leaving = new AbortController();
-  const listing = client({ withinMs: 60_000, onWait: () => leaving.abort() }).listSecretNames({
+  const listing = client({ withinMs: 60_000, onRetry: () => leaving.abort() }).listSecretNames({
     signal: leaving.signal,
   });
   await expect(listing).rejects.toMatchObject({ name: 'AbortError' });

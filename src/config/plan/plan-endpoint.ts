@@ -3,9 +3,9 @@ import type { EndpointPlan, EndpointSpec, EnvEntry, MountSpec, ProbeSpec, Secret
 import { gpusOfShape } from '../derive';
 import type { ResolvedConfig } from '../schema/config';
 import type { DedicatedDeployment, LeptonConfig } from '../schema/deployment';
-import { mergeVariables } from './variables';
-import type { Variables } from './variables';
-import type { Report } from './report';
+import { mergeVariables } from './merge-variables';
+import type { Variables } from './merge-variables';
+import type { ProblemReport } from './problem-report';
 import { modelReference, serverCommand, wrapCommand } from './server-command';
 import { mergeObjects, without } from './wire-objects';
 
@@ -13,7 +13,7 @@ export interface EndpointRequest {
   readonly config: ResolvedConfig;
   readonly deployment: DedicatedDeployment;
   readonly trustCommands: boolean;
-  readonly report: Report;
+  readonly report: ProblemReport;
 }
 
 /** The name the model is served and asked for under. */
@@ -38,7 +38,7 @@ export function dedicatedEndpoint(
       ports: [{ container_port: deployment.port }],
       ...(command === undefined ? {} : { command }),
     },
-    envs: withoutDuplicates([...ownVariables({ deployment, model, servedModel }), ...variables.entries]),
+    envs: uniqueByName([...serverVariables({ deployment, model, servedModel }), ...variables.entries]),
     apiTokens: tokens,
     mounts: cacheMount(config, deployment.lepton_config, report),
     nodeGroup: config.execution.lepton_platform.deployment.node_group,
@@ -54,7 +54,7 @@ export const tokensOf = (lepton: LeptonConfig): readonly SecretRef[] => [
   ...lepton.api_tokens,
 ];
 
-function checkTarget(config: ResolvedConfig, deployment: DedicatedDeployment, report: Report): void {
+function checkTarget(config: ResolvedConfig, deployment: DedicatedDeployment, report: ProblemReport): void {
   const { url, model_id: asked } = config.target.api_endpoint;
   if (url !== null)
     report.add(
@@ -82,7 +82,7 @@ function checkTarget(config: ResolvedConfig, deployment: DedicatedDeployment, re
   }
 }
 
-function checkedModel(deployment: DedicatedDeployment, report: Report): string {
+function checkedModel(deployment: DedicatedDeployment, report: ProblemReport): string {
   const keys =
     'checkpoint_path' in deployment
       ? (['checkpoint_path', 'hf_model_handle', 'model_id'] as const)
@@ -115,7 +115,7 @@ function checkedModel(deployment: DedicatedDeployment, report: Report): string {
   return modelReference(deployment) ?? deployment.served_model_name ?? '';
 }
 
-function checkParallel(deployment: DedicatedDeployment, report: Report): void {
+function checkParallel(deployment: DedicatedDeployment, report: ProblemReport): void {
   if (!('tensor_parallel_size' in deployment)) return;
   const gpus = gpusOfShape(deployment.lepton_config.resource_shape);
   if (gpus === undefined || gpus === 0) return;
@@ -139,7 +139,7 @@ function checkParallel(deployment: DedicatedDeployment, report: Report): void {
     );
 }
 
-function checkReplicas({ min_replicas: min, max_replicas: max }: LeptonConfig, report: Report): void {
+function checkReplicas({ min_replicas: min, max_replicas: max }: LeptonConfig, report: ProblemReport): void {
   if (min > max)
     report.add(
       'deployment.lepton_config.min_replicas',
@@ -161,7 +161,7 @@ function containerCommand({
   servedModel: string;
   variables: Variables;
   trustCommands: boolean;
-  report: Report;
+  report: ProblemReport;
 }): readonly string[] | undefined {
   const command = serverCommand({ deployment, model, servedModel, report });
   const preCmd = deployment.pre_cmd === null || deployment.pre_cmd.trim() === '' ? null : deployment.pre_cmd;
@@ -186,7 +186,7 @@ function containerCommand({
 }
 
 /** Variables that images and their start scripts look for. */
-function ownVariables({
+function serverVariables({
   deployment,
   model,
   servedModel,
@@ -219,11 +219,11 @@ function ownVariables({
   }
 }
 
-function withoutDuplicates(entries: readonly EnvEntry[]): EnvEntry[] {
+function uniqueByName(entries: readonly EnvEntry[]): EnvEntry[] {
   return [...new Map(entries.map((entry) => [entry.name, entry])).values()];
 }
 
-function cacheMount(config: ResolvedConfig, { mounts }: LeptonConfig, report: Report): readonly MountSpec[] {
+function cacheMount(config: ResolvedConfig, { mounts }: LeptonConfig, report: ProblemReport): readonly MountSpec[] {
   if (!mounts.enabled) return [];
   if (mounts.cache_path === null)
     report.add(

@@ -4,7 +4,7 @@ import type { ConfigProblem, Origin } from '../yaml/problems';
 import { nearestNodeAt, nodeAt, placeOfNode } from '../yaml/tree';
 import type { ConfigNode, Path } from '../yaml/tree';
 
-export class Report {
+export class ProblemReport {
   private readonly problems: ConfigProblem[] = [];
 
   constructor(readonly root: ConfigNode) {}

@@ -9,7 +9,7 @@ const hashOf = (text: string, length: number): string =>
   createHash('sha256').update(text).digest('hex').slice(0, length);
 
 /** Lower case, digits and single hyphens; nothing else reaches a name or a path. */
-const clean = (text: string): string =>
+const toSlug = (text: string): string =>
   text
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
@@ -18,7 +18,7 @@ const clean = (text: string): string =>
 /** A task's short name: the part behind the last dot, at most 14 characters. A cut one ends in a hash of the whole. */
 export function taskSlug(name: string): string {
   const short = name.split('.').at(-1) ?? name;
-  const slug = clean(short);
+  const slug = toSlug(short);
   if (slug !== '' && slug.length <= maxSlug) return slug;
   const hash = hashOf(name, 4);
   const head = slug.slice(0, maxSlug - 1 - hash.length).replace(/-+$/, '');
@@ -34,7 +34,7 @@ interface NameParts {
 /** `<prefix>-<slug>-<index>-<first 8 of the invocation>`, within the limit: the prefix gives way. */
 function nameOf(prefix: string, { slug, index, invocation }: NameParts): string {
   const rest = `${slug}-${index}-${invocation.slice(0, 8)}`;
-  const head = clean(prefix)
+  const head = toSlug(prefix)
     .replace(/^[^a-z]+/, '')
     .slice(0, maxName - rest.length - 1)
     .replace(/-+$/, '');

@@ -18,10 +18,10 @@ type DeploymentCalls = Pick<
 >;
 
 /** Endpoints, in whichever of its two wire forms the workspace speaks. */
-export function deploymentCalls(requests: Requests, dialect: AskDialect): DeploymentCalls {
+export function deploymentCalls(requests: Requests, dialect: ReadDialect): DeploymentCalls {
   const listDeployments: DeploymentCalls['listDeployments'] = async (options) => {
     const { base, schema } = await dialect();
-    return requests.list({ method: 'GET', path: base, isAlwaysThere: true, options }, schema);
+    return requests.list({ method: 'GET', path: base, isCoreRoute: true, options }, schema);
   };
 
   const inDeployment = async (name: string) => `${(await dialect()).base}/${segment(name)}`;
@@ -31,7 +31,7 @@ export function deploymentCalls(requests: Requests, dialect: AskDialect): Deploy
     async getDeployment(name, options) {
       const { schema } = await dialect();
       const call = { method: 'GET', path: await inDeployment(name), options } as const;
-      const answer = await requests.lookUp(call);
+      const answer = await requests.lookup(call);
       if (answer.kind === 'found') return requests.check(call, answer.value, schema);
       return (await listDeployments(options)).find((deployment) => deployment.metadata.name === name);
     },
@@ -40,11 +40,16 @@ export function deploymentCalls(requests: Requests, dialect: AskDialect): Deploy
       await requests.send({ method: 'POST', path: base, json: body({ name, spec }), options });
     },
     async deleteDeployment(name, options) {
-      await requests.send({ method: 'DELETE', path: await inDeployment(name), alsoFine: [404], options });
+      await requests.send({ method: 'DELETE', path: await inDeployment(name), acceptedStatuses: [404], options });
     },
     async deploymentIssues(name, options) {
       if ((await dialect()).kind === 'endpoints') return []; // the newer dialect has no such route
-      const call = { method: 'GET', path: `${await inDeployment(name)}/readiness`, alsoFine: [404], options } as const;
+      const call = {
+        method: 'GET',
+        path: `${await inDeployment(name)}/readiness`,
+        acceptedStatuses: [404],
+        options,
+      } as const;
       const answer = await requests.json(call);
       if (answer === undefined || answer === null) return [];
       const byReplica = requests.check(call, answer, readinessSchema);
@@ -60,7 +65,7 @@ export function deploymentCalls(requests: Requests, dialect: AskDialect): Deploy
     },
     async *deploymentLog(name, replica, options) {
       const path = `${await inDeployment(name)}/replicas/${segment(replica)}/log`;
-      yield* requests.stream({ method: 'GET', path, query: logQuery(options), options }, { quietMs: null });
+      yield* requests.stream({ method: 'GET', path, query: logQuery(options), options }, { idleTimeoutMs: null });
     },
   };
 }
@@ -72,14 +77,14 @@ export interface Dialect {
   readonly body: (deployment: { name: string; spec: Record<string, unknown> }) => unknown;
 }
 
-const classic: Dialect = {
+const deploymentsDialect: Dialect = {
   kind: 'deployments',
   base: '/deployments',
   schema: deploymentSchema,
   body: ({ name, spec }) => ({ metadata: { id: name, name }, spec }),
 };
 
-const newer: Dialect = {
+const endpointsDialect: Dialect = {
   kind: 'endpoints',
   base: '/endpoints',
   schema: endpointAsDeploymentSchema,
@@ -87,21 +92,21 @@ const newer: Dialect = {
 };
 
 /** As in the service's own client: this many tries, this long each, these pauses between. */
-const dialectTries = { count: 3, timeoutMs: 5_000, pauseMs: 250 } as const;
+const dialectRetries = { count: 3, timeoutMs: 5_000, pauseMs: 250 } as const;
 
-export type AskDialect = () => Promise<Dialect>;
+export type ReadDialect = () => Promise<Dialect>;
 
 /**
  * The workspace's dialect, read once. Callers that come at the same time share one reading. While the workspace doesn't say,
  * every call about endpoints fails as that question did: in the wrong dialect everything looks absent.
  */
-export function dialectOf(requests: Requests): AskDialect {
+export function dialectReader(requests: Requests): ReadDialect {
   let current: Promise<Dialect> | undefined;
   return () => (current ??= read());
 
   async function read(): Promise<Dialect> {
     try {
-      return (await readFlag(requests)) ? newer : classic;
+      return (await readFlag(requests)) ? endpointsDialect : deploymentsDialect;
     } catch (error) {
       current = undefined;
       throw error;
@@ -112,16 +117,16 @@ export function dialectOf(requests: Requests): AskDialect {
 async function readFlag(requests: Requests): Promise<boolean> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const options = { timeoutMs: dialectTries.timeoutMs };
-      const call = { method: 'GET', path: '/workspace', isAlwaysThere: true, options } as const;
+      const options = { timeoutMs: dialectRetries.timeoutMs };
+      const call = { method: 'GET', path: '/workspace', isCoreRoute: true, options } as const;
       const workspace = await requests.one(call, workspaceSchema);
       return workspace.features?.enable_new_deployment_api === true;
     } catch (error) {
-      if (attempt === dialectTries.count || !(error instanceof LeptonError) || !isPassing(error)) throw error;
+      if (attempt === dialectRetries.count || !(error instanceof LeptonError) || !isTransient(error)) throw error;
     }
-    await new Promise((resolve) => setTimeout(resolve, dialectTries.pauseMs * attempt));
+    await new Promise((resolve) => setTimeout(resolve, dialectRetries.pauseMs * attempt));
   }
 }
 
-const isPassing = ({ kind }: LeptonError): boolean =>
+const isTransient = ({ kind }: LeptonError): boolean =>
   kind === 'network' || kind === 'server' || kind === 'rate_limited' || kind === 'invalid_response';

@@ -12,7 +12,7 @@ type JobCalls = Pick<
 const pageSize = 500;
 
 /** No workspace has half a million jobs: a server that gives more pages than this invents them. */
-const mostPages = 1_000;
+const maxPages = 1_000;
 
 const jobsPageSchema = z.union([
   z.array(z.unknown()),
@@ -20,34 +20,34 @@ const jobsPageSchema = z.union([
   z.null(),
 ]);
 
-const everywhere = { job_query_mode: 'alive_and_archive' } satisfies { job_query_mode: JobQueryMode };
+const aliveAndArchived = { job_query_mode: 'alive_and_archive' } satisfies { job_query_mode: JobQueryMode };
 
 /** Pages of jobs, each job once. */
 function pagesOf(requests: Requests) {
   const readPage = async (page: number, filter: JobFilter, options?: CallOptions) => {
     const query = {
-      job_query_mode: filter.mode ?? everywhere.job_query_mode,
+      job_query_mode: filter.mode ?? aliveAndArchived.job_query_mode,
       ...(filter.name === undefined ? {} : { q: filter.name }),
       page: String(page),
       page_size: String(pageSize),
     };
     // A platform that keeps no archive may say so.
-    const isAlwaysThere = filter.mode !== 'archive_only';
-    const call = { method: 'GET', path: '/jobs', query, isAlwaysThere, options } as const;
+    const isCoreRoute = filter.mode !== 'archive_only';
+    const call = { method: 'GET', path: '/jobs', query, isCoreRoute, options } as const;
     const answer = requests.check(call, await requests.json(call), jobsPageSchema);
     return requests.items(call, Array.isArray(answer) ? answer : (answer?.jobs ?? []), jobSchema);
   };
 
   return async function* jobPages(filter: JobFilter = {}, options?: CallOptions): AsyncGenerator<readonly Job[]> {
     const seen = new Set<string | undefined>();
-    for (let page = 1; page <= mostPages; page += 1) {
+    for (let page = 1; page <= maxPages; page += 1) {
       const jobs = await readPage(page, filter, options);
       const fresh = jobs.filter(({ metadata: { id } }) => !seen.has(id) && seen.add(id));
       // Past the end, or a server that ignores `page` and repeats itself.
       if (fresh.length === 0) return;
       yield fresh;
     }
-    throw requests.invalid({ method: 'GET', path: '/jobs' }, `more than ${mostPages} pages of jobs`);
+    throw requests.invalid({ method: 'GET', path: '/jobs' }, `more than ${maxPages} pages of jobs`);
   };
 }
 
@@ -66,9 +66,9 @@ export function jobCalls(requests: Requests): JobCalls {
     listJobs,
     jobPages,
     async getJob(id, options) {
-      const query = { job_query_mode: options?.mode ?? everywhere.job_query_mode };
+      const query = { job_query_mode: options?.mode ?? aliveAndArchived.job_query_mode };
       const call = { method: 'GET', path: pathOf(id), query, options } as const;
-      const answer = await requests.lookUp(call);
+      const answer = await requests.lookup(call);
       if (answer.kind === 'found') return requests.check(call, answer.value, jobSchema);
       const filter = { mode: query.job_query_mode, ...(options?.name === undefined ? {} : { name: options.name }) };
       return (await listJobs(filter, options)).find((job) => job.metadata.id === id);
@@ -82,14 +82,14 @@ export function jobCalls(requests: Requests): JobCalls {
     },
     async deleteJob(id, options) {
       const query = { job_query_mode: 'alive_only' satisfies JobQueryMode };
-      await requests.send({ method: 'DELETE', path: pathOf(id), query, alsoFine: [404], options });
+      await requests.send({ method: 'DELETE', path: pathOf(id), query, acceptedStatuses: [404], options });
     },
     jobEvents: (id, options) => requests.list({ method: 'GET', path: pathOf(id, '/events'), options }, eventSchema),
     jobReplicas: (id, options) =>
-      requests.list({ method: 'GET', path: pathOf(id, '/replicas'), query: everywhere, options }, replicaSchema),
+      requests.list({ method: 'GET', path: pathOf(id, '/replicas'), query: aliveAndArchived, options }, replicaSchema),
     jobLog: (id, replica, options) => {
       const path = pathOf(id, `/replicas/${segment(replica)}/log`);
-      return requests.stream({ method: 'GET', path, query: logQuery(options), options }, { quietMs: null });
+      return requests.stream({ method: 'GET', path, query: logQuery(options), options }, { idleTimeoutMs: null });
     },
   };
 }

@@ -7,9 +7,9 @@ import type { PlatformAccess } from './types';
 /** Turns what came back (or did not) into a `LeptonError` whose message a person can act on. */
 
 /** Characters of an answer that a message quotes. */
-const longestExcerpt = 500;
+const maxExcerptLength = 500;
 
-export interface FailedCall {
+export interface CallContext {
   /** `POST /deployments` */
   readonly request: string;
   readonly access: PlatformAccess;
@@ -36,23 +36,23 @@ export function kindOfStatus(status: number): LeptonErrorKind {
 
 /** An answer of 400 and above; `body` is as much of it as was read. */
 export function statusError(
-  call: FailedCall,
+  call: CallContext,
   response: {
     readonly status: number;
     readonly statusText: string;
     readonly retryAfter: string | null;
     readonly body: string;
     /** The route exists in every workspace. */
-    readonly isAlwaysThere?: boolean;
+    readonly isCoreRoute?: boolean;
   },
 ): LeptonError {
-  const isMisrouted = response.status === 404 && (response.isAlwaysThere === true || !hasServiceCode(response.body));
+  const isMisrouted = response.status === 404 && (response.isCoreRoute === true || !hasServiceCode(response.body));
   const kind = isMisrouted ? 'invalid_response' : kindOfStatus(response.status);
-  const said = excerpt(response.body, call);
+  const said = excerptOf(response.body, call);
   const status = `${response.status} ${response.statusText}`.trim();
   const doubt = isMisrouted ? '. The service itself does not answer this: a proxy or gateway in front of it may' : '';
   return new LeptonError(
-    `${call.request}: ${status}${said === '' ? '' : ` (${said})`}${doubt}${hint(kind, call.access)}`,
+    `${call.request}: ${status}${said === '' ? '' : ` (${said})`}${doubt}${hintFor(kind, call.access)}`,
     {
       kind,
       request: call.request,
@@ -63,7 +63,7 @@ export function statusError(
   );
 }
 
-function hint(kind: LeptonErrorKind, access: PlatformAccess): string {
+function hintFor(kind: LeptonErrorKind, access: PlatformAccess): string {
   const token = `the token for workspace ${access.workspace} at ${hostOf(access.url)}${access.source ? ` (from ${access.source})` : ''}`;
   if (kind === 'unauthorized')
     return `. The platform does not accept ${token}: log in again (lep login) or renew LEPTON_WORKSPACE_TOKEN`;
@@ -73,7 +73,7 @@ function hint(kind: LeptonErrorKind, access: PlatformAccess): string {
 }
 
 /** No answer, or one that broke off. */
-export function networkError(call: FailedCall, cause: unknown, timedOutAfterMs?: number): LeptonError {
+export function networkError(call: CallContext, cause: unknown, timedOutAfterMs?: number): LeptonError {
   const what =
     timedOutAfterMs === undefined
       ? explainCause(cause)
@@ -86,10 +86,10 @@ export function networkError(call: FailedCall, cause: unknown, timedOutAfterMs?:
 
 /** A success that is not what the API promises. */
 export function invalidResponse(
-  call: FailedCall,
+  call: CallContext,
   details: { problem: string; status?: number; body?: string },
 ): LeptonError {
-  const said = details.body === undefined ? '' : excerpt(details.body, call);
+  const said = details.body === undefined ? '' : excerptOf(details.body, call);
   const problem = maskSecrets(details.problem, call.secrets);
   return new LeptonError(`${call.request}: ${problem}${said === '' ? '' : `: ${said}`}`, {
     kind: 'invalid_response',
@@ -99,14 +99,14 @@ export function invalidResponse(
 }
 
 /** What the body says: `code: message` where it has the service's shape, else its beginning; masked, on one line. */
-function excerpt(body: string, call: FailedCall): string {
+function excerptOf(body: string, call: CallContext): string {
   const masked = maskSecrets(errorText(body), [...call.secrets, call.access.token]);
   // A server's bytes must not steer the terminal.
   const line = masked
     .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
     .replace(/\s+/g, ' ')
     .trim();
-  return line.length <= longestExcerpt ? line : `${line.slice(0, longestExcerpt)}…`;
+  return line.length <= maxExcerptLength ? line : `${line.slice(0, maxExcerptLength)}…`;
 }
 
 function errorText(body: string): string {
@@ -146,7 +146,7 @@ const certificateCode = /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/;
 
 /** Why a request got no answer, in words: what its error, or one that caused it, is known by. Pure. */
 export function explainCause(error: unknown): string {
-  const chain = causes(error);
+  const chain = causeChain(error);
   for (const { code = '' } of chain) {
     const known = networkCodes[code];
     if (known !== undefined) return known;
@@ -167,7 +167,7 @@ interface CausedError {
 }
 
 /** The error and what caused it, outermost first. By shape: errors of Node itself may be of another realm. */
-function causes(error: unknown): CausedError[] {
+function causeChain(error: unknown): CausedError[] {
   const chain: CausedError[] = [];
   for (let next = error; typeof next === 'object' && next !== null && chain.length < 6;) {
     const current = next as CausedError;

@@ -6,10 +6,10 @@ import { segment, type Requests } from './requests';
 import type { CallOptions, LeptonStorage } from './types';
 
 /** How a server without these routes answers. */
-const noSuchApi: readonly number[] = [404, 405, 410, 501];
+const noSuchRoute: readonly number[] = [404, 405, 410, 501];
 
 /** Milliseconds between looks for a storage API that does not show: one wrong answer must not send results another way. */
-const looksAgainAfterMs = [1_000, 2_000];
+const availabilityRetryDelaysMs = [1_000, 2_000];
 
 /** Workspace storage, for workspaces whose API has it. */
 export function storageCalls(requests: Requests): LeptonStorage {
@@ -20,19 +20,25 @@ export function storageCalls(requests: Requests): LeptonStorage {
   };
 
   const head = (fileSystem: string, path: string, options?: CallOptions) =>
-    requests.send({ method: 'HEAD', path: pathOf(fileSystem, path), alsoFine: [404], asStored: true, options });
+    requests.send({
+      method: 'HEAD',
+      path: pathOf(fileSystem, path),
+      acceptedStatuses: [404],
+      uncompressed: true,
+      options,
+    });
 
-  const answersHead = async (fileSystem: string, path: string, options?: CallOptions) =>
+  const headSucceeds = async (fileSystem: string, path: string, options?: CallOptions) =>
     (await head(fileSystem, path, options)).status === 200;
 
   const entriesOf = (fileSystem: string, path: string, options?: CallOptions) =>
-    requests.list({ method: 'GET', path: pathOf(fileSystem, path), isAlwaysThere: true, options }, storageEntrySchema);
+    requests.list({ method: 'GET', path: pathOf(fileSystem, path), isCoreRoute: true, options }, storageEntrySchema);
 
   /** Whether the listing above names the path; where the folder above is missing too, its own absence is asked the same way. */
   const isListed = async (fileSystem: string, path: string, options?: CallOptions): Promise<boolean> => {
     const { dir, base } = posix.parse(posix.join('/', path));
     if (base === '') throw contradiction(fileSystem, path);
-    if (dir === '/' || (await answersHead(fileSystem, dir, options)))
+    if (dir === '/' || (await headSucceeds(fileSystem, dir, options)))
       return (await entriesOf(fileSystem, dir, options)).some(({ name }) => name === base);
     if (await isListed(fileSystem, dir, options)) throw contradiction(fileSystem, dir);
     return false;
@@ -45,28 +51,28 @@ export function storageCalls(requests: Requests): LeptonStorage {
     );
 
   const exists: LeptonStorage['exists'] = async (fileSystem, path, options) =>
-    (await answersHead(fileSystem, path, options)) || (await isListed(fileSystem, path, options));
+    (await headSucceeds(fileSystem, path, options)) || (await isListed(fileSystem, path, options));
 
-  const looksAvailable = async (options?: CallOptions): Promise<boolean> => {
+  const isAvailableNow = async (options?: CallOptions): Promise<boolean> => {
     // The root of the default file system is there on every workspace that has the API, the listing of file systems too: one of
     // them is proof enough, for a gateway without a route makes nothing up.
     const answers = await Promise.all([
-      requests.send({ method: 'GET', path: '/storage', alsoFine: noSuchApi, options }),
-      requests.send({ method: 'HEAD', path: pathOf('default', '/'), alsoFine: noSuchApi, options }),
+      requests.send({ method: 'GET', path: '/storage', acceptedStatuses: noSuchRoute, options }),
+      requests.send({ method: 'HEAD', path: pathOf('default', '/'), acceptedStatuses: noSuchRoute, options }),
     ]);
-    return answers.some(({ status }) => !noSuchApi.includes(status));
+    return answers.some(({ status }) => !noSuchRoute.includes(status));
   };
 
   return {
     async available(options) {
-      for (const pauseMs of looksAgainAfterMs) {
-        if (await looksAvailable(options)) return true;
+      for (const pauseMs of availabilityRetryDelaysMs) {
+        if (await isAvailableNow(options)) return true;
         await sleep(pauseMs, undefined, { signal: options?.signal });
       }
-      return looksAvailable(options);
+      return isAvailableNow(options);
     },
     async fileSystems(options) {
-      const call = { method: 'GET', path: '/storage', alsoFine: noSuchApi, options } as const;
+      const call = { method: 'GET', path: '/storage', acceptedStatuses: noSuchRoute, options } as const;
       const listed = (await requests.json(call)) ?? [];
       return requests.items(call, listed, fileSystemSchema).flatMap(({ metadata }) => metadata?.name ?? []);
     },
@@ -83,15 +89,21 @@ export function storageCalls(requests: Requests): LeptonStorage {
     },
     read: (fileSystem, path, options) =>
       requests.stream(
-        { method: 'GET', path: pathOf(fileSystem, path), asStored: true, options },
-        { quietMs: options?.timeoutMs ?? defaultTimeoutMs },
+        { method: 'GET', path: pathOf(fileSystem, path), uncompressed: true, options },
+        { idleTimeoutMs: options?.timeoutMs ?? defaultTimeoutMs },
       ),
     async mkdir(fileSystem, path, options) {
-      await requests.send({ method: 'PUT', path: pathOf(fileSystem, path), alsoFine: [409], options });
+      await requests.send({ method: 'PUT', path: pathOf(fileSystem, path), acceptedStatuses: [409], options });
     },
     async remove(fileSystem, path, options) {
       const query = { removeall: 'true' };
-      await requests.send({ method: 'DELETE', path: pathOf(fileSystem, path), query, alsoFine: [404], options });
+      await requests.send({
+        method: 'DELETE',
+        path: pathOf(fileSystem, path),
+        query,
+        acceptedStatuses: [404],
+        options,
+      });
     },
   };
 }

@@ -2,12 +2,12 @@
 import path from 'node:path';
 import type { MountSpec, StoragePlan } from '../../contract/plan';
 import type { ResolvedConfig } from '../schema/config';
-import type { Report } from './report';
+import type { ProblemReport } from './problem-report';
 
 const mountsPath = 'execution.lepton_platform.tasks.mounts';
 
 /** `<path>/<invocation>` of the first mount; `null` after a problem. */
-export function storagePlan(config: ResolvedConfig, invocation: string, report: Report): StoragePlan | null {
+export function storagePlan(config: ResolvedConfig, invocation: string, report: ProblemReport): StoragePlan | null {
   const { mounts } = config.execution.lepton_platform.tasks;
   const [first] = mounts;
   if (first === undefined) {

@@ -1,5 +1,5 @@
 /** Hydra's override grammar: `key=value`, `+key=value`, `++key=value`, `~key`, with its value language. Pure. */
-import { OverrideFailure } from './failure';
+import { OverrideFailure } from './override-failure';
 import { Scanner } from '../scanner';
 import { tokenAt, tokenText, tokenValue } from '../tokens';
 import { scalar } from '../../yaml/tree';
@@ -18,10 +18,10 @@ export interface Override {
 }
 
 const maxDepth = 50;
-const special = '[a-zA-Z_$][a-zA-Z0-9_$-]*';
+const word = '[a-zA-Z_$][a-zA-Z0-9_$-]*';
 const unsigned = '(?:0|[1-9](?:_?[0-9])*)';
-const part = `(?:${special}|${unsigned})`;
-const packagePattern = `(?:${part}(?:\\.${part})+|${special})?`;
+const part = `(?:${word}|${unsigned})`;
+const packagePattern = `(?:${part}(?:\\.${part})+|${word})?`;
 const keyPattern = new RegExp(
   `^(?:([a-zA-Z_][a-zA-Z0-9_-]*(?:/[a-zA-Z_][a-zA-Z0-9_-]*)+)|(${packagePattern}))(?:@(${packagePattern}))?$`,
 );

@@ -1,6 +1,6 @@
 /** Container variables from the maps of a config, later maps over earlier ones. Pure. */
 import type { EnvEntry, SecretRef } from '../../contract/plan';
-import type { EnvSource, EnvSources } from '../schema/secrets';
+import type { EnvSource, EnvSources } from '../schema/variables';
 
 export interface Variables {
   readonly entries: readonly EnvEntry[];

@@ -5,8 +5,8 @@ import { pythonText, writtenText } from '../python-text';
 import { childOf, dotted, emptyMap, expandedSize, isMissing, isNull, placeOfNode } from '../../yaml/tree';
 import type { ConfigNode, Path, ScalarNode } from '../../yaml/tree';
 import { nearestNames } from '../../../support/nearest';
-import { GrammarFailure, parseText } from './grammar';
-import type { Element, Interpolation, TextPart } from './grammar';
+import { GrammarFailure, parseText } from './parse-interpolation';
+import type { Element, Interpolation, TextPart } from './parse-interpolation';
 import { evaluateResolver, ResolutionFailure } from './resolvers';
 import type { ResolverScope } from './resolvers';
 
@@ -23,7 +23,7 @@ export interface Resolution {
   readonly root: ConfigNode;
   readonly problems: readonly ConfigProblem[];
   /** Dotted paths whose value could not be worked out: not worth a second complaint. */
-  readonly broken: ReadonlySet<string>;
+  readonly failedPaths: ReadonlySet<string>;
 }
 
 /**
@@ -38,7 +38,7 @@ export function resolveInterpolations(
   env: Readonly<Record<string, string | undefined>>,
   numbers: NumbersInText = 'python',
 ): Resolution {
-  return new Interpolator(root, env, numbers).all();
+  return new Interpolator(root, env, numbers).resolveAll();
 }
 
 /** One value, resolved; `undefined` when it is absent or can't be resolved. */
@@ -48,7 +48,7 @@ export function resolveOne(
   env: Readonly<Record<string, string | undefined>>,
   numbers: NumbersInText = 'python',
 ): ConfigNode | undefined {
-  return new Interpolator(root, env, numbers).tryAt(path);
+  return new Interpolator(root, env, numbers).tryResolveAt(path);
 }
 
 /** Of values that refer to each other: each of them is as much at fault as the others. */
@@ -62,10 +62,10 @@ class ChainFailure extends ResolutionFailure {
   }
 }
 
-const isSaidElsewhere = (error: ResolutionFailure, path: string): boolean =>
+const isReportedElsewhere = (error: ResolutionFailure, path: string): boolean =>
   error instanceof ChainFailure
     ? error.members.length > 0 && !error.members.includes(path)
-    : error.at !== undefined && error.at !== path;
+    : error.failedPath !== undefined && error.failedPath !== path;
 
 class Interpolator implements ResolverScope {
   private readonly problems: ConfigProblem[] = [];
@@ -83,23 +83,23 @@ class Interpolator implements ResolverScope {
     return this.numbers === 'as written' ? writtenText(node) : pythonText(node);
   }
 
-  all(): Resolution {
+  resolveAll(): Resolution {
     const root = this.collect(this.root, []);
     if (expandedSize(root) > maxNodes) {
       const message = `the config grows to more than ${maxNodes} values through its interpolations`;
       return {
         root: emptyMap({}),
         problems: [{ ...placeOf(this.root.origin), path: '', message }],
-        broken: this.broken,
+        failedPaths: this.broken,
       };
     }
-    return { root, problems: this.problems, broken: this.broken };
+    return { root, problems: this.problems, failedPaths: this.broken };
   }
 
-  tryAt(path: Path): ConfigNode | undefined {
+  tryResolveAt(path: Path): ConfigNode | undefined {
     try {
       const node = this.find(path);
-      return node === undefined ? undefined : this.deep(node.node, node.path);
+      return node === undefined ? undefined : this.resolveNode(node.node, node.path);
     } catch (error) {
       if (error instanceof ResolutionFailure) return undefined;
       throw error;
@@ -116,49 +116,49 @@ class Interpolator implements ResolverScope {
     if (node.kind === 'list')
       return { ...node, items: node.items.map((child, index) => this.collect(child, [...path, index])) };
     try {
-      return this.deep(node, path);
+      return this.resolveNode(node, path);
     } catch (error) {
       if (!(error instanceof ResolutionFailure)) throw error;
       this.chain.length = 0;
       this.broken.add(dotted(path));
       // It is said at the value that is at fault, which is collected like this one.
-      if (isSaidElsewhere(error, dotted(path))) return { ...node, value: null };
+      if (isReportedElsewhere(error, dotted(path))) return { ...node, value: null };
       const hint = error.hint === undefined ? {} : { hint: error.hint };
       this.problems.push({ ...placeOf(placeOfNode(node)), path: dotted(path), message: error.message, ...hint });
       return { ...node, value: null };
     }
   }
 
-  private deep(node: ConfigNode, path: Path): ConfigNode {
+  private resolveNode(node: ConfigNode, path: Path): ConfigNode {
     const key = dotted(path);
     const known = this.memo.get(key);
     if (known !== undefined) return known;
     if (!isInterpolated(node) && node.kind === 'scalar') return node;
-    const result = this.guarded(key, () => {
+    const result = this.withCycleCheck(key, () => {
       if (node.kind === 'map')
         return {
           ...node,
-          entries: new Map([...node.entries].map(([name, child]) => [name, this.deep(child, [...path, name])])),
+          entries: new Map([...node.entries].map(([name, child]) => [name, this.resolveNode(child, [...path, name])])),
         };
       if (node.kind === 'list')
-        return { ...node, items: node.items.map((child, index) => this.deep(child, [...path, index])) };
-      return this.blaming(key, () => this.text(node, path));
+        return { ...node, items: node.items.map((child, index) => this.resolveNode(child, [...path, index])) };
+      return this.withFailurePath(key, () => this.resolveText(node, path));
     });
     this.memo.set(key, result);
     return result;
   }
 
   /** Notes where a failure comes from, unless it is one of references among each other. */
-  private blaming<T>(key: string, work: () => T): T {
+  private withFailurePath<T>(key: string, work: () => T): T {
     try {
       return work();
     } catch (error) {
-      if (error instanceof ResolutionFailure && !(error instanceof ChainFailure)) error.at ??= key;
+      if (error instanceof ResolutionFailure && !(error instanceof ChainFailure)) error.failedPath ??= key;
       throw error;
     }
   }
 
-  private guarded<T>(key: string, work: () => T): T {
+  private withCycleCheck<T>(key: string, work: () => T): T {
     if (this.chain.includes(key)) {
       const from = this.chain.indexOf(key);
       const members = this.chain.slice(from);
@@ -171,7 +171,7 @@ class Interpolator implements ResolverScope {
     return result;
   }
 
-  private text(node: ScalarNode, path: Path): ConfigNode {
+  private resolveText(node: ScalarNode, path: Path): ConfigNode {
     let parts: readonly TextPart[];
     try {
       parts = parseText(String(node.value));
@@ -187,7 +187,7 @@ class Interpolator implements ResolverScope {
     const place = { origin: at.origin, ...(at.keyOrigin === undefined ? {} : { keyOrigin: at.keyOrigin }) };
     const [first, second] = parts;
     if (first !== undefined && second === undefined && first.kind !== 'text')
-      return { ...settled(this.interpolation(first, path)), ...place };
+      return { ...finalValue(this.interpolation(first, path)), ...place };
     const names = new Set<string>();
     let text = '';
     for (const part of parts) {
@@ -225,7 +225,7 @@ class Interpolator implements ResolverScope {
         hint,
       );
     }
-    return this.deep(found.node, found.path);
+    return this.resolveNode(found.node, found.path);
   }
 
   baseOf(up: number, path: Path): Path {
@@ -238,7 +238,7 @@ class Interpolator implements ResolverScope {
   find(path: Path): { node: ConfigNode; path: Path } | undefined {
     let current: { node: ConfigNode; path: Path } = { node: this.root, path: [] };
     for (const key of path) {
-      const holder = isInterpolated(current.node) ? this.deep(current.node, current.path) : current.node;
+      const holder = isInterpolated(current.node) ? this.resolveNode(current.node, current.path) : current.node;
       const child = childOf(holder, key);
       if (child === undefined) return undefined;
       current = { node: child, path: [...current.path, key] };
@@ -247,7 +247,7 @@ class Interpolator implements ResolverScope {
   }
 
   resolve(node: ConfigNode, path: Path): ConfigNode {
-    return this.deep(node, path);
+    return this.resolveNode(node, path);
   }
 
   element(element: Element, path: Path): ConfigNode {
@@ -282,7 +282,7 @@ export const isInterpolated = (node: ConfigNode): boolean =>
   node.kind === 'scalar' && typeof node.value === 'string' && node.verbatim !== true && node.value.includes('${');
 
 /** A resolved value is final: what came from elsewhere is never interpolated again (but a missing one stays missing). */
-function settled(node: ConfigNode): ConfigNode {
+function finalValue(node: ConfigNode): ConfigNode {
   if (node.kind !== 'scalar' || isMissing(node) || node.value === '???')
     return node.kind === 'scalar' ? { ...node, verbatim: false } : node;
   return { ...node, verbatim: true };

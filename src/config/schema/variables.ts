@@ -21,7 +21,7 @@ export type Unprefixed = 'literal' | 'refused';
 
 type Context = z.core.$RefinementCtx;
 
-const variable = /^[A-Za-z_][A-Za-z0-9._-]*$/;
+const variableName = /^[A-Za-z_][A-Za-z0-9._-]*$/;
 
 /** A map of container variables. */
 export const envMap = (unprefixed: Unprefixed) =>
@@ -34,7 +34,7 @@ export const envMap = (unprefixed: Unprefixed) =>
       const result: Record<string, EnvSource> = {};
       for (const [name, entry] of Object.entries(value as RawMap)) {
         const report = (message: string, hint?: string) => void refuse(context, message, hint, [name]);
-        const obstacle = obstacleOf(name);
+        const obstacle = problemWithName(name);
         if (obstacle !== undefined) {
           report(obstacle);
           continue;
@@ -46,10 +46,10 @@ export const envMap = (unprefixed: Unprefixed) =>
     }),
   );
 
-function obstacleOf(name: string): string | undefined {
+function problemWithName(name: string): string | undefined {
   if (isPlatformVariable(name)) return 'the platform sets this variable itself';
   if (isOwnVariable(name)) return 'evalsaga sets this variable itself';
-  return variable.test(name)
+  return variableName.test(name)
     ? undefined
     : 'not a name for a variable: letters, digits, `_`, `.`, `-`, not beginning with a digit';
 }
@@ -81,7 +81,7 @@ function readEnvValue(
   const prefix = /^(host|runtime|lit):/.exec(text)?.[1];
   const rest = prefix === undefined ? text : text.slice(prefix.length + 1);
   if (prefix === 'host' || prefix === 'runtime') {
-    if (!variable.test(rest)) {
+    if (!variableName.test(rest)) {
       report(`\`${prefix}:\` is followed by the name of a variable, found ${describe(entry)}`);
       return undefined;
     }
@@ -89,10 +89,10 @@ function readEnvValue(
       ? { kind: 'secret', secret: { kind: 'host', name: rest } }
       : { kind: 'runtime', name: rest };
   }
-  return literal(name, entry, rest, prefix === undefined && unprefixed === 'refused', report);
+  return readLiteral(name, entry, rest, prefix === undefined && unprefixed === 'refused', report);
 }
 
-function literal(
+function readLiteral(
   name: string,
   entry: Leaf,
   value: string,
@@ -113,8 +113,8 @@ function literal(
     return undefined;
   }
   const looks = looksLikeToken(value) || holdsKey(name, value) || assignedKeys(value).length > 0;
-  if (looks || namesHostVariable(name, value)) {
-    const from = namesHostVariable(name, value) ? value : name;
+  if (looks || looksLikeHostVariable(name, value)) {
+    const from = looksLikeHostVariable(name, value) ? value : name;
     report(
       isSurelySecretName(name)
         ? 'a variable of this name holds a secret, and a secret does not belong into a config'
@@ -125,7 +125,7 @@ function literal(
   }
   if (needsPrefix && env === undefined && typeof entry.value === 'string') {
     const hint =
-      variable.test(value) && value === value.toUpperCase()
+      variableName.test(value) && value === value.toUpperCase()
         ? `host:${value} for the host's variable, lit:${value} for the text`
         : `lit:${value}`;
     report('a text here must say where it comes from', `${name}: ${hint}`);
@@ -135,7 +135,7 @@ function literal(
 }
 
 /** `HF_TOKEN: MY_HF_TOKEN`: the name of the host's variable, as configs of version 0.1 have it. As a literal it is of no use. */
-const namesHostVariable = (name: string, value: string): boolean =>
+const looksLikeHostVariable = (name: string, value: string): boolean =>
   isSurelySecretName(name) && /^[A-Z][A-Z0-9_]*_[A-Z0-9_]*$/.test(value) && !looksLikeToken(value);
 
 /** `{value_from: {secret_name_ref: X}}` or `{value_from: {token_name_ref: X}}`: both name a secret of the workspace. */

@@ -1,12 +1,12 @@
 /** Variables that tasks can't do without: keys of judges and simulated users, and the hub's token for gated data. */
 import type { PlatformRef } from '../../contract/plan';
 import type { ResolvedConfig } from '../schema/config';
-import { endpointKey, jobVariables } from './job';
-import type { Report } from './report';
+import { endpointKey, jobVariables } from './plan-job';
+import type { ProblemReport } from './problem-report';
 import type { ResolvedTask } from './resolve-task';
 import { userValue } from './run-config';
-import { hasVariable } from './variables';
-import type { Variables } from './variables';
+import { hasVariable } from './merge-variables';
+import type { Variables } from './merge-variables';
 
 /** Any of them says where the data or the token is to come from. */
 const hubVariables = [
@@ -31,7 +31,7 @@ export function checkNeededVariables({
   config: ResolvedConfig;
   tasks: readonly ResolvedTask[];
   platform: PlatformRef['kind'];
-  report: Report;
+  report: ProblemReport;
 }): void {
   const missing = new Map<string, { purpose: string; tasks: ResolvedTask[] }>();
   for (const task of tasks)
@@ -47,22 +47,22 @@ export function checkNeededVariables({
     report.add(
       `evaluation.tasks.${first.index}.name`,
       `\`${first.config.name}\` needs the variable ${name}, ${purpose}${others}; nothing gives it to the job`,
-      `evaluation.env_vars: {${name}: host:${name}} takes it from this host, {${name}: {value_from: {secret_name_ref: SECRET}}} from execution.lepton_platform.tasks.env_vars takes it from the workspace${waysOut(name)}`,
+      `evaluation.env_vars: {${name}: host:${name}} takes it from this host, {${name}: {value_from: {secret_name_ref: SECRET}}} from execution.lepton_platform.tasks.env_vars takes it from the workspace${alternativesTo(name)}`,
     );
   }
 }
 
-interface Needed {
+interface NeededVariable {
   readonly name: string;
   readonly purpose: string;
 }
 
-const waysOut = (name: string): string =>
+const alternativesTo = (name: string): string =>
   name === 'HF_TOKEN'
     ? '; for data that is there already: HF_HOME or HF_HUB_OFFLINE, or `dataset_dir`'
     : '; where it is not needed, set the parameter that names it to null';
 
-function missingVariables(config: ResolvedConfig, task: ResolvedTask, platform: PlatformRef['kind']): Needed[] {
+function missingVariables(config: ResolvedConfig, task: ResolvedTask, platform: PlatformRef['kind']): NeededVariable[] {
   const variables = jobVariables(config, task);
   const key = endpointKey(config, task, variables)?.name;
   const shell = [config.evaluation.pre_cmd, task.config.pre_cmd].join('\n');
@@ -76,20 +76,20 @@ function neededBy(
   task: ResolvedTask,
   platform: PlatformRef['kind'],
   variables: Variables,
-): Needed[] {
+): NeededVariable[] {
   const ownImage = task.config.container !== null;
-  const defaults = ownImage ? undefined : task.listed?.params?.['extra'];
+  const defaults = ownImage ? undefined : task.catalogueEntry?.params?.['extra'];
   const { evaluation } = config;
   const given = userValue(evaluation.nemo_evaluator_config, task.config.nemo_evaluator_config, [
     'config',
     'params',
     'extra',
   ]);
-  const keys = keysIn(merged(defaults, given)).map((name): Needed => ({
+  const keys = apiKeyVariablesIn(merged(defaults, given)).map((name): NeededVariable => ({
     name,
     purpose: 'the key of its judge or user model',
   }));
-  const gated = !ownImage && task.listed?.variables?.includes('HF_TOKEN') === true;
+  const gated = !ownImage && task.catalogueEntry?.variables?.includes('HF_TOKEN') === true;
   // On this machine the data may come from packages, or with the login of the user whose processes these are.
   const fromHub = gated && platform === 'lepton' && task.config.dataset_dir === null;
   const hub = hubVariables.some((name) => hasVariable(variables, name));
@@ -97,10 +97,10 @@ function neededBy(
 }
 
 /** Names of variables under `api_key` and `…_api_key`, but in sections that are switched off. */
-function keysIn(value: unknown): string[] {
+function apiKeyVariablesIn(value: unknown): string[] {
   if (!isMap(value) || value['enabled'] === false) return [];
   return Object.entries(value).flatMap(([key, inner]) => {
-    if (typeof inner !== 'string') return keysIn(inner);
+    if (typeof inner !== 'string') return apiKeyVariablesIn(inner);
     return /(?:^|_)api_key$/.test(key) && /^[A-Z][A-Z0-9_]{3,}$/.test(inner) ? [inner] : [];
   });
 }

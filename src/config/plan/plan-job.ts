@@ -3,21 +3,21 @@ import path from 'node:path';
 import type { EnvEntry, JobSpec, MountSpec, SecretRef, StoragePlan } from '../../contract/plan';
 import { outputDirVariable } from '../../contract/identity';
 import type { ResolvedConfig } from '../schema/config';
-import type { EnvSources } from '../schema/secrets';
-import { tokensOf } from './endpoint';
+import type { EnvSources } from '../schema/variables';
+import { tokensOf } from './plan-endpoint';
 import { variablesIn } from '../../contract/url-placeholders';
 import { jobCommand, maxCommandBytes, urlSecretsOf } from './job-script';
 import type { JobScript } from './job-script';
-import type { Report } from './report';
+import type { ProblemReport } from './problem-report';
 import type { ResolvedTask } from './resolve-task';
 import { runConfig, userText } from './run-config';
 import { isHubHandle, modelReference } from './server-command';
-import { furtherMounts } from './storage';
-import { hasVariable, mergeVariables, secretOf } from './variables';
-import type { Variables } from './variables';
+import { furtherMounts as additionalMounts } from './plan-storage';
+import { hasVariable, mergeVariables, secretOf } from './merge-variables';
+import type { Variables } from './merge-variables';
 
 /** Variable of the endpoint's key in jobs whose config does not name one. */
-const ownKeyVariable = 'EVALSAGA_API_KEY';
+const defaultKeyVariable = 'EVALSAGA_API_KEY';
 
 /** Where the harness finds the data set of `dataset_dir`. */
 const datasetVariable = 'NEMO_EVALUATOR_DATASET_DIR';
@@ -34,7 +34,7 @@ export interface JobRequest {
   readonly trustCommands: boolean;
   /** The full request URL when it is not the run's common one. */
   readonly modelUrl: string | null;
-  readonly report: Report;
+  readonly report: ProblemReport;
 }
 
 export function jobSpec(request: JobRequest): JobSpec {
@@ -60,7 +60,7 @@ export function jobSpec(request: JobRequest): JobSpec {
     );
   return {
     container: { image: task.image, command },
-    envs: unique([
+    envs: uniqueByName([
       ...variables.entries,
       ...(key === undefined || hasVariable(variables, key.name) ? [] : [{ name: key.name, secret: key.secret }]),
       ...(dataset === undefined ? [] : [{ name: datasetVariable, value: dataset.mount_path }]),
@@ -68,7 +68,7 @@ export function jobSpec(request: JobRequest): JobSpec {
       ...(hasVariable(variables, telemetryVariable) ? [] : [{ name: telemetryVariable, value: '0' }]),
       { name: outputDirVariable, value: path.posix.join(storage.mount.mount_path, folder) },
     ]),
-    mounts: [storage.mount, ...furtherMounts(config), ...(dataset === undefined ? [] : [dataset])],
+    mounts: [storage.mount, ...additionalMounts(config), ...(dataset === undefined ? [] : [dataset])],
     nodeGroup: lepton.tasks.node_group,
     body: {
       resource_shape: tasks.resource_shape,
@@ -112,7 +112,7 @@ export function endpointKey(
   const name = asked ?? config.target.api_endpoint.api_key_name ?? undefined;
   const tokens = config.deployment.type === 'none' ? [] : tokensOf(config.deployment.lepton_config);
   const token = config.execution.lepton_platform.tasks.api_tokens[0] ?? tokens[0];
-  if (name === undefined) return token === undefined ? undefined : { name: ownKeyVariable, secret: token };
+  if (name === undefined) return token === undefined ? undefined : { name: defaultKeyVariable, secret: token };
   return { name, secret: secretOf(variables, name) ?? token ?? { kind: 'host', name } };
 }
 
@@ -150,7 +150,7 @@ function shellLines(
   key: 'pre_cmd' | 'post_cmd',
   { config, task }: { config: ResolvedConfig; task: ResolvedTask },
   trusted: boolean,
-  report: Report,
+  report: ProblemReport,
 ): string | null {
   const given = [
     { at: `evaluation.${key}`, lines: config.evaluation[key] },
@@ -171,7 +171,7 @@ function shellLines(
 function tokenizerFor({ deployment }: ResolvedConfig, task: ResolvedTask): Record<string, string> {
   if (
     task.harness !== 'lm-evaluation-harness' ||
-    task.listed?.capabilities?.includes('logprobs') !== true ||
+    task.catalogueEntry?.capabilities?.includes('logprobs') !== true ||
     deployment.type === 'none'
   )
     return {};
@@ -187,7 +187,7 @@ function datasetMount(config: ResolvedConfig, { config: task }: ResolvedTask): M
   return { path: task.dataset_dir, from, mount_path: task.dataset_mount_path };
 }
 
-const unique = (entries: readonly EnvEntry[]): EnvEntry[] => [
+const uniqueByName = (entries: readonly EnvEntry[]): EnvEntry[] => [
   ...new Map(entries.map((entry) => [entry.name, entry])).values(),
 ];
 

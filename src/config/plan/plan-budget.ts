@@ -1,12 +1,12 @@
 /** The run's budget, with what its endpoints and jobs cost per hour. */
 import type { BudgetPlan } from '../../contract/plan';
 import type { ResolvedConfig } from '../schema/config';
-import type { Report } from './report';
+import type { ProblemReport } from './problem-report';
 
 const path = 'execution.budget.prices';
 
 /** `null`: none is set. A shape without a price would make the limit meaningless, and is refused. */
-export function budgetPlan({ execution, deployment }: ResolvedConfig, report: Report): BudgetPlan | null {
+export function budgetPlan({ execution, deployment }: ResolvedConfig, report: ProblemReport): BudgetPlan | null {
   const { budget } = execution;
   if (budget === null) return null;
   const { limit, currency, prices } = budget;

@@ -5,10 +5,10 @@ import { isUrlSecretVariable } from '../../contract/url-placeholders';
 import type { Environment } from '../environment';
 import { urlSecretNames } from '../check/secret-urls';
 import { scalarsOf } from '../yaml/tree';
-import type { Report } from './report';
+import type { ProblemReport } from './problem-report';
 
 /** Their names, sorted; one that is not set, or empty, is a problem: the run would fail when it asks for it. */
-export function checkHostSecrets(plan: RunPlan, env: Environment, report: Report): readonly string[] {
+export function checkHostSecrets(plan: RunPlan, env: Environment, report: ProblemReport): readonly string[] {
   const names = hostSecretsOf(plan);
   for (const name of names) {
     if (isUrlSecretVariable(name)) continue;
@@ -26,7 +26,7 @@ export function checkHostSecrets(plan: RunPlan, env: Environment, report: Report
 }
 
 /** Where the config refers to the variable. */
-function placeOf(name: string, report: Report): string {
+function placeOf(name: string, report: ProblemReport): string {
   for (const { path, node } of scalarsOf(report.root)) {
     const refers = node.value === `host:${name}` || node.env?.names.includes(name) === true;
     const names = node.value === name && (path.includes('api_key_name') || path.includes('env_var_names'));
