@@ -12,6 +12,7 @@ import {
   type WorkerOptions,
 } from '@temporalio/worker';
 import { Client } from '@temporalio/client';
+import { firstLine } from './support/lines';
 import { createActivities } from './activities';
 import { createWorkerDependencies } from './worker/worker-dependencies';
 import { encryptionOf, type Encryption } from './temporal/encryption/data-converter';
@@ -55,10 +56,9 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
   const open = () => openWorker({ home, env }, target, encryption);
   const { connection, worker } = await throughOutages(open, { withinMs: SERVER_WITHIN_MS }).catch((error: Error) => {
     if (!isTemporalFault(error) && error.name !== 'TransportError') throw error;
-    throw new InfrastructureError(
-      `Temporal at ${target.address} cannot be reached (${error.message.split('\n')[0]}).`,
-      { cause: error },
-    );
+    throw new InfrastructureError(`Temporal at ${target.address} cannot be reached (${firstLine(error.message)}).`, {
+      cause: error,
+    });
   });
   const forgetting = forgetStaleSecretsRegularly({ connection, target, home, encryption });
   const end = await serve(worker).finally(() => clearInterval(forgetting));

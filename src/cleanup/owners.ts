@@ -1,6 +1,6 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { toleratingUnreadable } from '../temporal/encryption/unreadable';
-import { inLanes } from '../support/concurrency';
+import { mapConcurrently } from '../support/map-concurrently';
 import { answerWithinMs } from '../temporal/deadlines';
 import { runWorkflowId, taskWorkflowId } from '../contract/identity';
 import type { OwnerState } from './orphans';
@@ -12,7 +12,7 @@ export interface Owners {
 }
 
 /** Questions to Temporal at once. */
-const lanes = 20;
+const concurrency = 20;
 
 /** No workflow is asked about twice: the tasks of a run have one run, and a task's endpoint and job one task. */
 export function ownersOf(client: Client): Owners {
@@ -26,7 +26,7 @@ export function ownersOf(client: Client): Owners {
     async of(invocation, indices) {
       const run = await ask(runWorkflowId(invocation));
       if (run === 'running') return { kind: 'live' };
-      const tasks = await inLanes(indices, lanes, (index) => ask(taskWorkflowId(invocation, index)));
+      const tasks = await mapConcurrently(indices, concurrency, (index) => ask(taskWorkflowId(invocation, index)));
       if (tasks.includes('running')) return { kind: 'live' };
       const closed = [run, ...tasks].filter((state) => typeof state === 'number');
       return closed.length === 0 ? { kind: 'unknown' } : { kind: 'closed', closedAt: Math.max(...closed) };

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { PlatformRef } from '../contract/plan';
 import type { LeftResource } from '../contract/state';
 import { noteGone } from '../home/removed-resources';
-import { inLanes } from '../support/concurrency';
+import { mapConcurrently } from '../support/map-concurrently';
 import type { HomePaths } from '../home/paths';
 import type { LeptonClient } from '../lepton/types';
 import { maskSecrets } from '../secrets/masking';
@@ -99,7 +99,7 @@ export async function sweep(asked: SweepRequest): Promise<SweepReport> {
       });
     }
   };
-  await inLanes(orphans, removedAtOnce, removeOne);
+  await mapConcurrently(orphans, removedAtOnce, removeOne);
   for (const orphan of storage) await removeOne(orphan);
   if (!request.dryRun) await remember(request.home, removed);
   return { removed, failed, spared, ...(stranded.length > 0 ? { stranded } : {}) };
@@ -156,7 +156,7 @@ async function markedOrphans(request: SweepRequest): Promise<{ orphans: Orphan[]
   // Of another installation's this one knows nothing: there can be thousands, and nobody is asked about them.
   const ours = marked.filter((resource) => kinshipOf(resource.origin, origin) !== 'foreign');
   const owners = ownersOf(temporal);
-  const known = await inLanes(ours, judgedAtOnce, async (resource) => {
+  const known = await mapConcurrently(ours, judgedAtOnce, async (resource) => {
     signal?.throwIfAborted();
     return { resource, owner: await owners.of(resource.invocation, [resource.index]) };
   });

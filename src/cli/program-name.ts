@@ -1,6 +1,6 @@
 import { homePaths } from '../home/paths';
 import type { Env } from '../temporal/target';
-import { shellWord } from './command-line';
+import { shellQuote } from '../support/shell';
 import { commandNames } from './command-names';
 
 /** How the user can call us again: commands that are printed are meant to be copied. */
@@ -25,4 +25,4 @@ export function asCalled(text: string, env: Env): string {
 }
 
 const homePrefix = (env: Env): string =>
-  env['EVALSAGA_HOME'] ? `EVALSAGA_HOME=${shellWord(homePaths(env).root)} ` : '';
+  env['EVALSAGA_HOME'] ? `EVALSAGA_HOME=${shellQuote(homePaths(env).root)} ` : '';

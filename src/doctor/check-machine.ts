@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { messageOf } from '../support/error-message';
 import type { HomePaths } from '../home/paths';
 import { describeMechanism, findMechanism } from '../local-platform/runtimes/process/limits/mechanism';
 import type { Env } from '../temporal/target';
@@ -82,7 +83,7 @@ export async function checkDisk(home: Pick<HomePaths, 'root'>, wanted: number): 
       ),
     ];
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return [
       fail(about, `${home.root} can't be used (${reason})`, 'set EVALSAGA_HOME to a folder that you may write to'),
     ];

@@ -1,3 +1,4 @@
+import { messageOf } from '../support/error-message';
 import { freePort } from '../support/ports';
 import { defaultPorts } from '../stack/dev-server';
 import { fail, ok, type Finding } from './finding';
@@ -16,7 +17,7 @@ export async function checkPorts(find: typeof freePort = freePort): Promise<Find
     const are = busy.length === 1 ? 'is' : 'are';
     return [ok(about, `${busy.join(', ')} ${are} in use: other free ones will be taken`)];
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return [fail(about, reason, 'end what holds the ports, and see that 127.0.0.1 is there (ip addr show lo)')];
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../support/error-message';
 import { databaseAdvice, databaseFault } from '../stack/database';
 import { stackStatus, type ServiceStatus } from '../stack/status';
 import { findTemporal } from '../stack/stack';
@@ -98,5 +99,3 @@ function unusableProfile(error: unknown): InfrastructureError {
   if (error instanceof InfrastructureError) return error;
   throw error;
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

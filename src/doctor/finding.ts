@@ -1,4 +1,5 @@
 import { adviceFor } from '../lepton/advice';
+import { messageOf } from '../support/error-message';
 import { LeptonError } from '../lepton/lepton-error';
 
 /** What one check has to say: one line each. */
@@ -56,7 +57,7 @@ export async function answerOf<T>(ask: Promise<T>): Promise<Answer<T>> {
   try {
     return { kind: 'known', value: await ask };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return {
       kind: 'unknown',
       reason,

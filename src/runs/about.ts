@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { runConfigIn } from '../config/plan/read-script';
 import type { RunPlan } from '../contract/plan';
 import type { RunSnapshot } from '../contract/state';
-import { inLanes } from '../support/concurrency';
+import { mapConcurrently } from '../support/map-concurrently';
 import type { HomePaths } from '../home/paths';
 import { storedPlan } from '../home/run-store';
 import { readSampleCounts } from '../results/scores/samples';
@@ -30,14 +30,14 @@ export interface Sampling {
 }
 
 /** Tasks whose files are looked at at once. */
-const lanes = 8;
+const concurrency = 8;
 
 export async function aboutRun(client: Client, snapshot: RunSnapshot, home: HomePaths): Promise<About> {
   const { invocation } = snapshot;
   // It only adds to the answer: what can't be had is left out.
   const plan = (await storedPlan(home, invocation)) ?? (await planInHistory(client, invocation).catch(() => undefined));
   if (!plan) return { outputDir: null, samplings: [] };
-  const samplings = await inLanes([...snapshot.tasks], lanes, async ({ index, outputDir }) => ({
+  const samplings = await mapConcurrently([...snapshot.tasks], concurrency, async ({ index, outputDir }) => ({
     index,
     limit: limitOf(plan, index),
     ...(outputDir === null ? unknown : await evaluatedIn(folderOf(plan, index) ?? outputDir)),

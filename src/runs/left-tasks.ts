@@ -1,7 +1,7 @@
 import { type Client, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { taskWorkflowId } from '../contract/identity';
-import { inLanes } from '../support/concurrency';
+import { mapConcurrently } from '../support/map-concurrently';
 import { taskStatus } from '../contract/messages';
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';
 import { toleratingUnreadable } from '../temporal/encryption/unreadable';
@@ -9,7 +9,7 @@ import { answerWithinMs, workerWithinMs } from '../temporal/deadlines';
 import { seenFromOutside } from './seen-from-outside';
 
 /** Tasks asked at once. */
-const lanes = 20;
+const concurrency = 20;
 
 /**
  * The snapshot of a run that was terminated, brought up to date: its tasks were told to end and tear down by themselves,
@@ -36,7 +36,7 @@ async function withTasks(
   snapshot: RunSnapshot,
   look: (task: TaskSnapshot) => Promise<TaskSnapshot>,
 ): Promise<RunSnapshot> {
-  const tasks = await inLanes(snapshot.tasks, lanes, look);
+  const tasks = await mapConcurrently(snapshot.tasks, concurrency, look);
   return {
     ...snapshot,
     tasks: [...tasks],

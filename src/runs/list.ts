@@ -4,7 +4,7 @@ import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { invocationOf, runWorkflowType } from '../contract/identity';
 import { wordOf, type Verdict } from '../contract/verdict';
 import { goneResources } from '../home/removed-resources';
-import { inLanes } from '../support/concurrency';
+import { mapConcurrently } from '../support/map-concurrently';
 import type { HomePaths } from '../home/paths';
 import { describeRun } from './describe';
 import { executionStatus, type ExecutionStatus } from './execution-status';
@@ -34,11 +34,13 @@ export async function listRuns(
     if (runs.length >= options.limit) break;
   }
   const { home } = options;
-  return home ? inLanes(runs, lanes, (run) => broughtUpToDate(client, run, home)).then((all) => [...all]) : runs;
+  return home
+    ? mapConcurrently(runs, concurrency, (run) => broughtUpToDate(client, run, home)).then((all) => [...all])
+    : runs;
 }
 
 /** Runs looked at at once. */
-const lanes = 10;
+const concurrency = 10;
 
 /** Temporal's listing does not change any more when a cleanup has finished what a closed run had left. */
 async function broughtUpToDate(client: Client, run: RunSummary, home: HomePaths): Promise<RunSummary> {

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { metricsLeftOut, type Metrics, type RunSnapshot, type Span, type TaskSnapshot } from '../contract/state';
 import { goneResources, type GoneResource } from '../home/removed-resources';
-import { inLanes } from '../support/concurrency';
+import { mapConcurrently } from '../support/map-concurrently';
 import type { HomePaths } from '../home/paths';
 import { storedPlan } from '../home/run-store';
 import { flatMetrics } from '../results/scores/metric';
@@ -23,7 +23,7 @@ export interface ScoresAtHome {
 }
 
 /** Files looked for at once. */
-const lanes = 20;
+const concurrency = 20;
 
 /** What this host knows of a closed run beyond the run's last words; `undefined`: nothing. */
 export async function lookSince(snapshot: RunSnapshot, home: HomePaths): Promise<Since | undefined> {
@@ -54,7 +54,7 @@ async function scoresAtHome({ invocation, tasks }: RunSnapshot, home: HomePaths)
   const without = tasks.filter((task) => Object.keys(task.metrics).length === 0 && (metricsLeftOut(task) ?? 0) === 0);
   if (!plan || without.length === 0) return [];
   const folders = new Map(plan.tasks.map(({ index, folder }) => [index, path.join(plan.outputDir, folder)]));
-  const found = await inLanes(without, lanes, async ({ index }) => {
+  const found = await mapConcurrently(without, concurrency, async ({ index }) => {
     const scores = await readScores(folders.get(index) ?? plan.outputDir).catch(() => undefined);
     return scores && { index, file: scores.file, metrics: flatMetrics(scores.metrics) };
   });

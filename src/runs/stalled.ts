@@ -3,7 +3,7 @@ import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/int
 import { temporal } from '@temporalio/proto';
 import { runWorkflowId, taskWorkflowId } from '../contract/identity';
 import { toleratingUnreadable } from '../temporal/encryption/unreadable';
-import { inLanes } from '../support/concurrency';
+import { mapConcurrently } from '../support/map-concurrently';
 import { answerWithinMs } from '../temporal/deadlines';
 
 /**
@@ -23,7 +23,7 @@ export interface Stall {
 }
 
 /** Questions to Temporal at once. */
-const lanes = 20;
+const concurrency = 20;
 /** Tasks that are looked at: what one build can't carry on of a thousand tasks shows in the first of them. */
 const mostTasks = 100;
 /** Events that may have come since it failed. */
@@ -32,7 +32,9 @@ const recentEvents = 50;
 /** The run and its open tasks, as far as no worker can carry them on. */
 export async function stallsOf(client: Client, invocation: string, openTasks: readonly number[]): Promise<Stall[]> {
   const whos = ['run' as const, ...openTasks.slice(0, mostTasks)];
-  return (await inLanes(whos, lanes, (who) => stallOf(client, invocation, who))).flatMap((stall) => stall ?? []);
+  return (await mapConcurrently(whos, concurrency, (who) => stallOf(client, invocation, who))).flatMap(
+    (stall) => stall ?? [],
+  );
 }
 
 async function stallOf(client: Client, invocation: string, who: Stall['who']): Promise<Stall | undefined> {

@@ -1,11 +1,11 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { runWorkflowId, taskWorkflowId } from '../contract/identity';
 import { toleratingUnreadable } from '../temporal/encryption/unreadable';
-import { inLanes } from '../support/concurrency';
+import { mapConcurrently } from '../support/map-concurrently';
 import { answerWithinMs } from '../temporal/deadlines';
 
 /** Requests to Temporal at once. */
-const lanes = 20;
+const concurrency = 20;
 
 /**
  * Ends a run and its tasks without asking them: for those that can't go on (see `stallsOf`). Nobody tears down after that but
@@ -13,7 +13,7 @@ const lanes = 20;
  */
 export async function terminateRun(client: Client, invocation: string, indices: readonly number[]): Promise<void> {
   await terminate(client, runWorkflowId(invocation));
-  await inLanes(indices, lanes, (index) => terminate(client, taskWorkflowId(invocation, index)));
+  await mapConcurrently(indices, concurrency, (index) => terminate(client, taskWorkflowId(invocation, index)));
 }
 
 async function terminate(client: Client, workflowId: string): Promise<void> {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../support/error-message';
 import { InfrastructureError } from '../temporal/infrastructure-error';
 import { processIdentity } from '../support/process-identity';
 import type { ServiceRecord } from './record';
@@ -45,7 +46,7 @@ export async function startInBackground(command: BackgroundCommand): Promise<Pic
     if (child.pid === undefined || identity === undefined) throw new Error('it ended at once');
     return { pid: child.pid, identity };
   } catch (error) {
-    const seen = error instanceof Error ? error.message : String(error);
+    const seen = messageOf(error);
     throw new InfrastructureError(
       [`${command.file} could not be started: ${seen}.`, ...endOfLog(command.log), `Its log: ${command.log}`].join(
         '\n',

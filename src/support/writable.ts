@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from './error-message';
 import { localFault } from './local-fault';
 
 /** Milliseconds that a disk may take to answer; a network file system whose server is gone never does. */
@@ -65,5 +66,5 @@ function reasonOf(error: unknown): string {
   if (error instanceof NoFolder) return error.message;
   const { code, syscall } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT' && syscall === 'mkdir') return 'no folders can be made there (ENOENT)';
-  return localFault(error)?.reason ?? (error instanceof Error ? error.message : String(error));
+  return localFault(error)?.reason ?? messageOf(error);
 }

@@ -2,6 +2,8 @@ import type { Client } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { firstLine } from '../support/lines';
+import { messageOf } from '../support/error-message';
 import { InfrastructureError } from './infrastructure-error';
 import { explainFault, isRefusedAccess } from './grpc';
 import { isLoopback, proxyHint } from './proxy';
@@ -79,7 +81,7 @@ function explain(error: unknown, request: ConnectRequest): InfrastructureError {
   const proxy = proxyHint(addressOf(request), process.env);
   const explained = explainFault(error, { name, namespace, isEmbedded });
   if (explained) return proxy === '' ? explained : new InfrastructureError(explained.message + proxy, { cause: error });
-  const seen = error instanceof Error ? error.message.split('\n')[0] : String(error);
+  const seen = firstLine(messageOf(error));
   return new InfrastructureError(
     `${name} cannot be reached (${seen}). Check TEMPORAL_ADDRESS or your temporal.toml profile, and that the server runs.${proxy}`,
     { cause: error },

@@ -1,3 +1,4 @@
+import { firstLine } from '../support/lines';
 import { InfrastructureError } from './infrastructure-error';
 
 /** What the gRPC status codes of Temporal's answers mean: nobody else judges them. No imports that cost a command time. */
@@ -127,5 +128,3 @@ const remedy = ({ isEmbedded }: AskedServer): string =>
   isEmbedded
     ? 'Runs are safe in its database and go on when it is back: evalsaga up. If it hangs: evalsaga down --force, then evalsaga up'
     : 'Runs are safe in it and go on when it is back. Check TEMPORAL_ADDRESS or your temporal.toml profile, and that the server runs, then try again.';
-
-const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';

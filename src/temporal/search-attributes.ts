@@ -1,5 +1,7 @@
 import type { Client, Connection } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
+import { firstLine } from '../support/lines';
+import { messageOf } from '../support/error-message';
 import { searchAttributeNames } from '../contract/identity';
 
 const keyword = temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
@@ -22,7 +24,7 @@ export async function ensureSearchAttributes(client: Client): Promise<SearchAttr
     }
     return { usable: true };
   } catch (error) {
-    const seen = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    const seen = firstLine(messageOf(error));
     return {
       usable: false,
       warning:

@@ -1,6 +1,7 @@
 import { loadClientConfigProfile, toClientOptions } from '@temporalio/envconfig';
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import { devNull } from 'node:os';
+import { messageOf } from '../support/error-message';
 import { defaultTaskQueue } from '../contract/identity';
 import { InfrastructureError } from './infrastructure-error';
 
@@ -51,7 +52,7 @@ function readProfile(env: Env): {
     return { address: profile.address, namespace: profile.namespace, connection: connectionOptions };
   } catch (error) {
     const file = env['TEMPORAL_CONFIG_FILE'] ?? 'temporal.toml in your configuration folder';
-    const seen = error instanceof Error ? error.message : String(error);
+    const seen = messageOf(error);
     throw new InfrastructureError(
       `The Temporal connection profile cannot be used: ${seen}. Check TEMPORAL_PROFILE, the TEMPORAL_* variables and ${file}.`,
       { cause: error },

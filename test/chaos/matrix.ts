@@ -1,3 +1,4 @@
+import { mapConcurrently } from '../../src/support/map-concurrently';
 import type { ChaosCase, Recording } from './cases';
 import { setups } from './courses';
 import { pointsOf } from './points';
@@ -29,7 +30,7 @@ export async function recordPoints(
   const logs = new Map<string, Facts['log'][]>();
   const broken: string[] = [];
   const keyOf = ({ setup, course }: Omit<Recording, 'points'>): string => `${setup} ${course.name}`;
-  await inLanes(repeated, options.atOnce, async (one) => {
+  await mapConcurrently(repeated, options.atOnce, async (one) => {
     const { setup, course } = one;
     const facts = await runCase(stand, { ...one, world: 'plain' });
     const wrong = violations(facts, course, undefined);
@@ -54,25 +55,13 @@ export async function runMatrix(
   },
 ): Promise<CaseResult[]> {
   const results: CaseResult[] = [];
-  await inLanes(options.cases, options.atOnce, async (one) => {
+  await mapConcurrently(options.cases, options.atOnce, async (one) => {
     if (performance.now() > options.until) return;
     const result = await judge(stand, one);
     results.push(result);
     options.report(result);
   });
   return results;
-}
-
-/** Rejects with the first failure, when nothing is under way any more. */
-async function inLanes<T>(items: readonly T[], lanes: number, work: (item: T) => Promise<void>): Promise<void> {
-  const queue = [...items];
-  const failures: unknown[] = [];
-  const lane = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined && failures.length === 0; item = queue.shift())
-      await work(item).catch((error: unknown) => failures.push(error));
-  };
-  await Promise.all(Array.from({ length: lanes }, lane));
-  if (failures.length > 0) throw failures[0];
 }
 
 /** Tries at most for a case that does not come to its point: what happens to it then says nothing. */

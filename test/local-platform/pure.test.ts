@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
-import { parseDuration } from '../../src/local-platform/duration';
 import { leastSpanMs, type LogMark } from '../../src/local-platform/logs/log-marks';
 import { queryLog, type LogLine } from '../../src/local-platform/logs/log-query';
 import { wholeCharacters } from '../../src/local-platform/logs/whole-characters';
@@ -145,16 +144,6 @@ test('merge patch follows the examples of its RFC', () => {
   expect(mergePatch({ e: null }, { a: 1 })).toEqual({ e: null, a: 1 });
   expect(mergePatch({}, { a: { bb: { ccc: null } } })).toEqual({ a: { bb: {} } });
 });
-
-test.each([
-  ['200ms', 200],
-  ['2s', 2_000],
-  ['1.5m', 90_000],
-  ['1h', 3_600_000],
-  ['2', undefined],
-  ['s', undefined],
-  ['-1s', undefined],
-])('the duration %s is %s ms', (text, ms) => expect(parseDuration(text)).toBe(ms));
 
 test.each([
   ['node-nfs:lepton-shared-fs', 'lepton-shared-fs'],

@@ -1,5 +1,5 @@
 import { listRuns } from '../../client';
-import { inLanes } from '../../support/concurrency';
+import { mapConcurrently } from '../../support/map-concurrently';
 import { openRuns as storedRuns } from '../../home/run-store';
 import { recordedTeardown } from '../../results/scores/recorded';
 import { ownerAmong } from '../../cleanup/owners';
@@ -63,7 +63,7 @@ async function openRuns({ home, env }: CommandContext): Promise<string[]> {
         plan.tasks.map(({ index }) => index),
       );
   }
-  const states = await inLanes([...candidates], lanes, async ([invocation, indices]) => ({
+  const states = await mapConcurrently([...candidates], concurrency, async ([invocation, indices]) => ({
     invocation,
     owner: await ownerAmong(client, invocation, indices),
   }));
@@ -71,4 +71,4 @@ async function openRuns({ home, env }: CommandContext): Promise<string[]> {
 }
 
 /** Runs asked at once. */
-const lanes = 4;
+const concurrency = 4;

@@ -1,5 +1,6 @@
 import { open, stat } from 'node:fs/promises';
 import { createReadStream } from 'node:fs';
+import { linesOf } from '../../support/lines';
 import { harmlessText } from '../../support/terminal-text';
 
 /** Logs as lines, bounded in memory however long they are. */
@@ -11,27 +12,11 @@ const QUIET_MS = 2_000;
 /** How long the first line may take: a platform far away, a log that is large or empty. */
 const FIRST_MS = 10_000;
 
-/** Lines of a stream of bytes; a character that is split over two pieces stays whole. */
-export async function* linesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const bytes of source) {
-    const pieces = (rest + decoder.decode(bytes, { stream: true })).split('\n');
-    rest = pieces.pop() ?? '';
-    yield* pieces.map(clean);
-    while (rest.length > LONGEST_LINE) {
-      const cut = wholeUntil(rest, LONGEST_LINE);
-      yield clean(rest.slice(0, cut));
-      rest = rest.slice(cut);
-    }
-  }
-  rest += decoder.decode();
-  if (rest !== '') yield clean(rest);
+/** Decodes a log into lines that are harmless for a terminal. */
+export async function* logLines(source: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const lines = linesOf(source, { longest: LONGEST_LINE, excess: 'next line', unfinished: 'kept' });
+  for await (const line of lines) yield clean(line);
 }
-
-/** The position, or the one before where it lies within a character of two code units. */
-const wholeUntil = (text: string, position: number): number =>
-  /[\ud800-\udbff]/.test(text.charAt(position - 1)) ? position - 1 : position;
 
 /** A progress bar that draws over itself leaves its last state. */
 function clean(line: string): string {

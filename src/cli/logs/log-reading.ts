@@ -4,7 +4,7 @@ import { linesSince } from '../../results/logs/log-times';
 import { newestLines } from '../../results/logs/newest-lines';
 import { NoTimedLogs, timedLog } from '../../results/logs/timed-log';
 import type { LeptonClient, TimedLine } from '../../lepton/types';
-import { fileBytes, lastLines, linesOf, liveLines } from './log-lines';
+import { fileBytes, lastLines, logLines, liveLines } from './log-lines';
 import type { LiveSource, SavedSource } from './log-sources';
 
 /** What of a log is wanted, and what it is read with. */
@@ -28,7 +28,7 @@ export async function* savedLines({ file }: SavedSource, wish: LogWish): AsyncGe
     if (wanted.kind === 'lines') last = Math.min(wanted.fromEnd, tail ?? Infinity);
     else warn(`--since: ${wanted.reason}; this is all of ${file}`);
   }
-  yield* linesOf(maskedBytes(fileBytes(file, last), wish.secrets));
+  yield* logLines(maskedBytes(fileBytes(file, last), wish.secrets));
 }
 
 /** Lines of a log that the platform has; after a cut connection it goes on. */
@@ -51,7 +51,7 @@ export async function* platformLines(
   const bytes = follow
     ? encoded(followLog({ open, isOver: () => source.isOver(), signal, onNote: wish.note }))
     : open(signal);
-  yield* liveLines(linesOf(maskedBytes(bytes, wish.secrets)), { follow, tail });
+  yield* liveLines(logLines(maskedBytes(bytes, wish.secrets)), { follow, tail });
 }
 
 /** Whether the platform could tell; where not, nothing was given. */
@@ -75,7 +75,7 @@ async function* linesByTime(
       ...{ client, of, since, after, follow, isOver, signal, onNote: note },
       replica: replica ?? undefined,
     });
-    const lines = linesOf(maskedBytes(withLineEnds(texts), wish.secrets));
+    const lines = logLines(maskedBytes(withLineEnds(texts), wish.secrets));
     yield* follow ? liveLines(lines, { follow, tail }) : lastLines(lines, tail);
     return true;
   } catch (error) {
@@ -103,7 +103,7 @@ async function* tailByTime(
   if (newest.length === 0) return false;
   const oldestFirst = newest.reverse();
   const texts = oldestFirst.map(({ text }) => text);
-  yield* linesOf(maskedBytes(withLineEnds(texts), wish.secrets));
+  yield* logLines(maskedBytes(withLineEnds(texts), wish.secrets));
   if (follow) yield* linesByTime(source, wish, { since: new Date(), tail: undefined, after: oldestFirst, signal });
   return true;
 }

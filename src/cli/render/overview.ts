@@ -1,7 +1,8 @@
 import Table from 'cli-table3';
+import { formatDuration } from '../../support/duration';
 import type { RunSummary } from '../../client';
 import type { ServiceStatus } from '../../stack/status';
-import { duration, elapsed } from './elapsed';
+import { elapsed } from './elapsed';
 import { plainStyle, type Style } from './style';
 import { shortenedInside } from '../../support/terminal-text';
 
@@ -36,7 +37,7 @@ const besideModel = 70;
 export function runsTable(runs: readonly RunSummary[], now: number, width = Infinity): string {
   const table = new Table({ head: ['Run', 'Status', 'Model', 'Started', 'Took'], ...bare });
   for (const { invocation, status, outcome, model, startedAt, closedAt } of runs) {
-    const took = duration((closedAt?.getTime() ?? now) - startedAt.getTime());
+    const took = formatDuration((closedAt?.getTime() ?? now) - startedAt.getTime());
     table.push([
       invocation,
       statusText(status, outcome),

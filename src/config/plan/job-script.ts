@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { outputDirVariable, modelUrlVariable } from '../../contract/identity';
 import { splitAtPlaceholders, variablesIn } from '../../contract/url-placeholders';
 import { shortestMasked } from '../../secrets/limits';
-import { shellQuote } from './shell-words';
+import { shellQuote } from '../../support/shell';
 
 export interface JobScript {
   /** `harness.task`. */

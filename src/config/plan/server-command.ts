@@ -1,7 +1,7 @@
 /** The command line of a model server. Pure. */
 import type { DedicatedDeployment } from '../schema/deployment';
+import { shellWords } from '../../support/shell';
 import type { ProblemReport } from './problem-report';
-import { shellWords } from './shell-words';
 
 /** What is served: a path in the container, or a hub handle. */
 export function modelReference(deployment: DedicatedDeployment): string | undefined {

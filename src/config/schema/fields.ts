@@ -5,6 +5,7 @@ import { pythonText } from '../hydra/python-text';
 import { accepting } from './accepts';
 import { resolvePlain } from '../yaml/yaml-scalars';
 import type { ConfigNode, ScalarNode } from '../yaml/tree';
+import { parseDuration } from '../../support/duration';
 
 /** A scalar on its way into the schema: with its text as written and where it came from. `null` and absence stay plain. */
 export class Leaf {
@@ -139,8 +140,6 @@ export const decimal = (range: { min: number; max?: number; above?: boolean }) =
       return found;
     }),
   );
-
-const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
 /** A duration above zero: seconds (`1200`), or with a unit (`90s`, `30m`, `2h`, `1d`). Gives whole seconds. */
 export const duration = () =>
@@ -291,6 +290,6 @@ function numberOf(value: Leaf): number | undefined {
 function secondsOf(value: Leaf): number | undefined {
   const number = numberOf(value);
   if (number !== undefined) return number;
-  const match = typeof value.value === 'string' ? /^(\d+(?:\.\d+)?)\s*([smhd])$/.exec(value.value.trim()) : null;
-  return match === null ? undefined : Number(match[1]) * (units[match[2] ?? ''] ?? Number.NaN);
+  const ms = typeof value.value === 'string' ? parseDuration(value.value, ['s', 'm', 'h', 'd']) : undefined;
+  return ms === undefined ? undefined : ms / 1000;
 }

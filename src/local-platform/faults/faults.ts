@@ -1,9 +1,9 @@
 import picomatch from 'picomatch';
 import { z } from 'zod';
-import { parseDuration } from '../duration';
+import { parseDuration } from '../../support/duration';
 
 export const durationSchema = z.string().transform((text, context) => {
-  const parsed = parseDuration(text);
+  const parsed = parseDuration(text, ['ms', 's', 'm', 'h']);
   if (parsed !== undefined) return parsed;
   context.addIssue({ code: 'custom', message: `"${text}" is not a duration such as 200ms, 2s or 1m` });
   return z.NEVER;

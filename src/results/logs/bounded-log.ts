@@ -1,4 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
+import { messageOf } from '../../support/error-message';
+import { firstLine } from '../../support/lines';
 
 export interface SavedLog {
   /** Bytes of the whole log as far as it was read. */
@@ -52,7 +54,7 @@ export class BoundedLog {
       end = await this.copyTail(start >= oldest ? 0 : start, oldest, end);
     }
     if (broken && this.bytes > 0) {
-      await this.writeLine(`[evalsaga: the log broke off here: ${messageOf(broken.error)}]`, end);
+      await this.writeLine(`[evalsaga: the log broke off here: ${firstLine(messageOf(broken.error))}]`, end);
     }
     return { bytes: this.bytes, leftOut };
   }
@@ -112,6 +114,3 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promis
     done += bytesWritten;
   }
 }
-
-const messageOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';

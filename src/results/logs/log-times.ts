@@ -1,5 +1,6 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import { z } from 'zod';
+import { messageOf } from '../../support/error-message';
 import { maskOf } from '../../secrets/masking';
 import type { TimedLine } from '../../lepton/types';
 import { linesBackward } from './lines-backward';
@@ -62,7 +63,7 @@ export async function recordLogTimes(request: RecordTimesRequest): Promise<void>
     complete = outcome === 'all';
     if (outcome === 'other') reason = "the platform's log by time holds other lines than the log that was saved";
   } catch (error) {
-    reason = `the platform did not tell the times: ${error instanceof Error ? error.message : String(error)}`;
+    reason = `the platform did not tell the times: ${messageOf(error)}`;
   }
   const known = samples.all();
   const times: LogTimes = { version: 1, size, resolution: samples.resolution, samples: known, complete };

@@ -1,4 +1,6 @@
 import { parse as parseYaml } from 'yaml';
+import { firstLine } from '../../support/lines';
+import { messageOf } from '../../support/error-message';
 import { findScores, isMapping, TooManyScores, type Found } from './found';
 import type { Metric, Scores } from './metric';
 import { nameScores } from './named';
@@ -39,7 +41,7 @@ function readDocument(text: string): unknown {
   try {
     return parseYaml(text, asPyYaml);
   } catch (error) {
-    throw new MalformedResults(`it is not YAML: ${(error as Error).message.split('\n')[0]}`);
+    throw new MalformedResults(`it is not YAML: ${firstLine(messageOf(error))}`);
   }
 }
 

@@ -1,11 +1,11 @@
 import path from 'node:path';
 import { metricsLeftOut, type TaskSnapshot } from '../../contract/state';
-import { inLanes } from '../../support/concurrency';
+import { mapConcurrently } from '../../support/map-concurrently';
 import { readScores } from './scores-file';
 import { flatMetrics } from './metric';
 
 /** Files read at once. */
-const lanes = 20;
+const concurrency = 20;
 
 /**
  * The tasks with all their metrics, where a history holds the first ones only and `folderOf` names the folder with the
@@ -18,7 +18,7 @@ export async function withWholeMetrics(
   withinMs = Infinity,
 ): Promise<readonly TaskSnapshot[]> {
   const deadline = Date.now() + withinMs;
-  return inLanes(tasks, lanes, async (task) => {
+  return mapConcurrently(tasks, concurrency, async (task) => {
     const folder = folderOf(task);
     if (folder === undefined || !mayBeShortened(task) || Date.now() > deadline) return task;
     const scores = await readScores(path.resolve(folder)).catch(() => undefined);

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { largestCollectedBytes } from './collector';
-import { linesOf, parseCollectorLine, type CollectorLine } from './collector-protocol';
+import { linesOf } from '../../support/lines';
+import { collectorLines, parseCollectorLine, type CollectorLine } from './collector-protocol';
 import type { FetchedFolder, FetchProgress } from './fetch';
 import { IncomingFile } from './incoming-file';
 import { openJournal, originalOf, type HomeFile, type Journal } from './journal';
@@ -46,7 +47,7 @@ export class IncompleteCollection extends Error {
 export async function receiveCollected(request: ReceiveRequest): Promise<FetchedFolder | undefined> {
   const receiver = new Receiver(request);
   try {
-    for await (const line of linesOf(request.source)) {
+    for await (const line of linesOf(request.source, collectorLines)) {
       request.signal?.throwIfAborted();
       const parsed = parseCollectorLine(line);
       if (parsed?.kind === 'missing') return undefined;

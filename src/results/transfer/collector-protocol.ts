@@ -13,6 +13,8 @@
  * Pure.
  */
 
+import type { LineOptions } from '../../support/lines';
+
 export type CollectorLine =
   | { readonly kind: 'missing' }
   | {
@@ -91,16 +93,5 @@ function numbers(words: readonly string[], count: number, length: number): (numb
 
 const textOf = (base64: string | undefined): string => Buffer.from(base64 ?? '', 'base64').toString('utf8');
 
-/** Longest line that is kept together; no line of the protocol is as long. */
-const longestLine = 64 * 1024;
-
-/** Cuts a stream of bytes into lines; of a longer line only the beginning is kept. The last line counts only with its end. */
-export async function* linesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const chunk of source) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = (parts.pop() ?? '').slice(0, longestLine);
-    yield* parts;
-  }
-}
+/** How a log is cut into lines: of a longer line than the protocol has, and of one that is cut off, nothing can be trusted. */
+export const collectorLines: LineOptions = { longest: 64 * 1024, excess: 'dropped', unfinished: 'dropped' };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { inLanes } from '../../support/concurrency';
+import { mapConcurrently } from '../../support/map-concurrently';
 import type { LeptonClient } from '../../lepton/types';
 import { maskFile } from '../../secrets/mask-file';
 import { openJournal, originalOf, type HomeFile, type Journal } from './journal';
@@ -58,7 +58,7 @@ export interface FetchedFolder {
 const scoresName = 'results.yml';
 
 /** Files under way at once: enough to hide a round trip, few enough for the platform. */
-const lanes = 4;
+const concurrency = 4;
 
 /** Bytes from which on a file counts as large: it comes after all others, and only when it fits. */
 const largeBytes = 8 * 1024 * 1024;
@@ -124,7 +124,7 @@ class FetchRun {
   async forgetStale(files: readonly RemoteFile[]): Promise<number> {
     const { client, fileSystem, signal } = this.request;
     let stale = 0;
-    await inLanes(files, lanes, async ({ local, remote }) => {
+    await mapConcurrently(files, concurrency, async ({ local, remote }) => {
       const record = this.home.get(local);
       if (record === undefined) return;
       signal?.throwIfAborted();
@@ -146,7 +146,7 @@ class FetchRun {
     if (queue[0]?.local === scoresName) await this.bringHome(queue[0], Infinity);
     const large: RemoteFile[] = [];
     const others = queue.filter(({ local }) => local !== scoresName);
-    await inLanes(others, lanes, async (file) => {
+    await mapConcurrently(others, concurrency, async (file) => {
       if ((await this.bringHome(file, largeBytes)) === 'large') large.push(file);
     });
     for (const { file, size } of await this.bySize(large)) {
@@ -173,7 +173,7 @@ class FetchRun {
 
   private async bySize(files: readonly RemoteFile[]): Promise<{ file: RemoteFile; size: number }[]> {
     const { client, fileSystem, signal } = this.request;
-    const measured = await inLanes(files, lanes, async (file) => ({
+    const measured = await mapConcurrently(files, concurrency, async (file) => ({
       file,
       size: (await client.storage.size(fileSystem, file.remote, { signal })) ?? largeBytes,
     }));

@@ -1,6 +1,6 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileBytes, linesOf, liveLines } from '../../../src/cli/logs/log-lines';
+import { fileBytes, logLines, liveLines } from '../../../src/cli/logs/log-lines';
 import { LogPrinter, type Reading } from '../../../src/cli/logs/log-printer';
 import type { LiveSource } from '../../../src/cli/logs/log-sources';
 import { LeptonError } from '../../../src/lepton/lepton-error';
@@ -21,15 +21,15 @@ describe('lines', () => {
   test('a character split over two pieces stays whole, the last line needs no end', async () => {
     const bytes = Buffer.from('naïve 李明\nend');
     const split = Array.from(bytes, (byte) => Uint8Array.of(byte));
-    expect(await collect(linesOf(pieces(...split)))).toEqual(['naïve 李明', 'end']);
+    expect(await collect(logLines(pieces(...split)))).toEqual(['naïve 李明', 'end']);
   });
 
   test('a progress bar leaves its last state; escape sequences go', async () => {
-    expect(await collect(linesOf(pieces('10%\r50%\r100%\r\n\u001b[31mred\u001b[0m\n')))).toEqual(['100%', 'red']);
+    expect(await collect(logLines(pieces('10%\r50%\r100%\r\n\u001b[31mred\u001b[0m\n')))).toEqual(['100%', 'red']);
   });
 
   test('a line without end is cut, not collected', async () => {
-    const lines = await collect(linesOf(pieces('x'.repeat(200_000))));
+    const lines = await collect(logLines(pieces('x'.repeat(200_000))));
     expect(lines.join('')).toHaveLength(200_000);
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(64 * 1024);
   });
@@ -40,7 +40,7 @@ describe('lines', () => {
       const parts = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
         bytes.subarray(at * size, (at + 1) * size),
       );
-      const lines = await collect(linesOf(pieces(...parts)));
+      const lines = await collect(logLines(pieces(...parts)));
       expect(lines.length).toBeGreaterThan(1);
       expect(lines.every((line) => !/\p{Surrogate}/u.test(line))).toBe(true);
       expect(lines.join('')).toBe(bytes.toString());
@@ -56,7 +56,7 @@ describe('the last lines of a file', () => {
   const tail = async (content: string, count: number | undefined): Promise<string[]> => {
     const file = path.join(folder.path, 'job.log');
     writeFileSync(file, content);
-    return collect(linesOf(fileBytes(file, count)));
+    return collect(logLines(fileBytes(file, count)));
   };
 
   test.each([
@@ -74,7 +74,7 @@ describe('the last lines of a file', () => {
     const file = path.join(folder.path, 'big.log');
     writeFileSync(file, 'Evaluating 李明 sample\n'.repeat(500_000));
     appendFileSync(file, 'RuntimeError: boom\n');
-    expect(await collect(linesOf(fileBytes(file, 2)))).toEqual(['Evaluating 李明 sample', 'RuntimeError: boom']);
+    expect(await collect(logLines(fileBytes(file, 2)))).toEqual(['Evaluating 李明 sample', 'RuntimeError: boom']);
   });
 });
 

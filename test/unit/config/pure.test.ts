@@ -1,7 +1,7 @@
 /** Properties of the pure parts: writing YAML, names, shell words, scalars. */
 import fc from 'fast-check';
 import { endpointName, jobName, taskSlug } from '../../../src/config/plan/resource-names';
-import { shellQuote, shellWords } from '../../../src/config/plan/shell-words';
+import { shellQuote, shellWords } from '../../../src/support/shell';
 import { readYamlMap } from '../../../src/config/yaml/yaml-reader';
 import { resolvePlain } from '../../../src/config/yaml/yaml-scalars';
 import { writeYaml } from '../../../src/config/yaml/yaml-writer';

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
+import { messageOf } from '../../../support/error-message';
 import type { TokenLogprob } from '../logprobs';
 import type { ChatMessage, LlamaModel } from '../native';
 import { tokenText } from '../text';
@@ -52,9 +53,7 @@ export function encodeChat(
   try {
     text = loaded.renderChat(messages, addGenerationPrompt);
   } catch (error) {
-    throw badRequest(
-      `The model's chat template refuses these messages: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw badRequest(`The model's chat template refuses these messages: ${messageOf(error)}`);
   }
   return loaded.model.tokenize(text, true);
 }

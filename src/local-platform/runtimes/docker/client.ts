@@ -1,4 +1,5 @@
 import { execa } from 'execa';
+import { lastLine } from '../../../support/lines';
 import { cleanEnvironment } from '../process/process-env';
 
 /** The docker client, as a person would call it: it knows contexts, credential helpers and remote daemons better than any library. */
@@ -39,7 +40,7 @@ export async function docker(
     timeout: timeoutMs,
     ...(signal ? { cancelSignal: signal } : {}),
   });
-  const complaint = ran.stderr.trim().split('\n').at(-1) ?? '';
+  const complaint = lastLine(ran.stderr);
   return { failed: ran.failed, stdout: ran.stdout, complaint: complaint || (ran.shortMessage ?? '') };
 }
 

@@ -1,6 +1,7 @@
 import { appendFile, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { messageOf } from '../../../support/error-message';
 import { readJsonFile, writePrivateJson } from '../../../support/atomic-file';
 import type { JobObservation, LogOptions, RuntimeHost, RuntimeJob, RuntimeNote } from '../../runtime';
 import { jobFolders, type JobPlan, type PlanJobOptions } from './job-plan';
@@ -123,7 +124,7 @@ export class ProcessJobs {
       unit: path.join(folder, 'unit'),
       log: path.join(folder, 'log'),
       lifeline: new Lifeline(async (error) => {
-        const message = error instanceof Error ? error.message : String(error);
+        const message = messageOf(error);
         this.#host.log('job failed', { job: job.id, message });
         await appendFile(entry.log, `${message}\n`).catch(() => undefined);
         await this.#conclude(entry, { state: 'Failed', message, endedAt: Date.now() });

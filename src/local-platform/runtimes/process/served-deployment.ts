@@ -1,6 +1,7 @@
 import { appendFile, mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../../support/error-message';
 import type {
   DeploymentObservation,
   DeploymentSpecBody,
@@ -65,7 +66,7 @@ export class ServedDeployment {
     this.#spec = spec;
     this.#around = around;
     this.#limits = limitsOf(spec);
-    this.#lifeline = new Lifeline((error) => this.#fail(error instanceof Error ? error.message : String(error)));
+    this.#lifeline = new Lifeline((error) => this.#fail(messageOf(error)));
   }
 
   get observation(): DeploymentObservation {

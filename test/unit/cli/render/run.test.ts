@@ -1,6 +1,5 @@
 import { runDetails } from '../../../../src/contract/details';
 import { closingLines, resultNotes } from '../../../../src/cli/render/closing';
-import { duration } from '../../../../src/cli/render/elapsed';
 import { runsTable, stackTable } from '../../../../src/cli/render/overview';
 import { runDocument } from '../../../../src/cli/render/run-document';
 import { statusText } from '../../../../src/cli/render/run-status';
@@ -63,16 +62,6 @@ describe('table of a run', () => {
     const snapshot = snapshotOf([taskOf({ phase: 'running job', startedAt: '2026-01-02T03:04:05.000Z' })]);
     expect(runTable({ snapshot, now, width: 120 })).toContain('1 min 0 s');
   });
-});
-
-test.each([
-  [0, '0 s'],
-  [59_400, '59 s'],
-  [61_000, '1 min 1 s'],
-  [3_720_000, '1 h 2 min'],
-  [-5, '0 s'],
-])('duration of %i ms', (milliseconds, text) => {
-  expect(duration(milliseconds)).toBe(text);
 });
 
 describe('scores', () => {
