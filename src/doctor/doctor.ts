@@ -1,7 +1,7 @@
 import type { RunPlan } from '../contract/plan';
 import type { HomePaths } from '../home/paths';
 import { loadPlatformAccess } from '../lepton/stored-credentials';
-import { describeClockOffset, clockAheadMs } from '../lepton/clock';
+import { describeClockOffset } from '../lepton/server-clock';
 import { createLeptonClient } from '../lepton/client';
 import { CredentialsError } from '../lepton/lepton-error';
 import type { LeptonClient, PlatformAccess } from '../lepton/types';
@@ -97,12 +97,11 @@ async function examineWorkspace(
 ): Promise<Finding[]> {
   const wanted = request.plan && wantedBy(request.plan);
   const shapes = wanted?.shapes.map(({ name }) => name) ?? [];
-  const [answers, storage, aheadMs] = await Promise.all([
+  const [answers, storage] = await Promise.all([
     askWorkspace(client, { timeoutMs, shapes }),
     checkStorage(client, { timeoutMs }),
-    clockAheadMs(access),
   ]);
-  const clock = checkClock(aheadMs);
+  const clock = checkClock(client.clock.aheadMs);
   const workspace = checkWorkspace(access, answers.info);
   // What nobody can be asked about has one cause, which is said already.
   if (workspace.level === 'FAIL') return [workspace];
@@ -121,13 +120,14 @@ async function examineWorkspace(
 }
 
 /** Pure. */
-const checkClock = (aheadMs: number): Finding[] =>
-  aheadMs === 0
-    ? []
-    : [
-        warn(
-          'clock',
-          `this machine's clock is ${describeClockOffset(aheadMs)} the platform's`,
-          'set it (NTP): times that are shown, and how long ago something was, are off by that',
-        ),
-      ];
+function checkClock(platformAheadMs: number): Finding[] {
+  const difference = describeClockOffset(platformAheadMs);
+  if (difference === undefined) return [];
+  return [
+    warn(
+      'clock',
+      `this machine's clock is ${difference} the platform's`,
+      'set it (NTP): times that are shown, and how long ago something was, are off by that',
+    ),
+  ];
+}

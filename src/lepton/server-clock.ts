@@ -1,25 +1,63 @@
-/** What a server's answers tell of its clock, which may be minutes off this host's: times from it are judged by it. */
+import { fetch } from 'undici';
+import { sharedDispatcher } from './dispatcher';
+import type { PlatformAccess } from './types';
+
+/** Milliseconds; smaller differences mean nothing: the `Date` of an answer has whole seconds, and the answer takes its time. */
+const toleranceMs = 5_000;
+
+/** A server's clock, as the `Date` headers of its answers show it. It may be minutes off this host's. */
 export class ServerClock {
-  private offsetMs = 0;
+  #aheadMs = 0;
 
-  /** `date`: the header of an answer that came just now; whole seconds, so that small differences mean nothing. */
+  /** Takes the `Date` header of an answer that has just come. */
   note(date: string | null): void {
-    const serverTime = date === null ? Number.NaN : Date.parse(date);
-    if (!Number.isFinite(serverTime)) return;
-    const offset = serverTime - Date.now();
-    this.offsetMs = Math.abs(offset) < minimumOffsetMs ? 0 : offset;
+    this.#aheadMs = serverAheadMs(date, Date.now()) ?? this.#aheadMs;
   }
 
-  /** Milliseconds since the epoch, by the server's clock; by this host's until the server answered. */
+  /** Milliseconds since the epoch by the server's clock; by this host's until the server has answered. */
   now(): number {
-    return Date.now() + this.offsetMs;
+    return Date.now() + this.#aheadMs;
   }
 
-  /** Milliseconds by which the server's clock is ahead of this host's; 0 within five seconds. */
+  /** Milliseconds by which the server's clock is ahead of this host's, negative if it is behind; 0 within five seconds. */
   get aheadMs(): number {
-    return this.offsetMs;
+    return this.#aheadMs;
   }
 }
 
-/** An answer takes a while, and its date has no fractions. */
-const minimumOffsetMs = 5_000;
+/** Returns `ServerClock.aheadMs` for one `Date` header, written at `nowMs` by this host's clock. `undefined`: no date. Pure. */
+export function serverAheadMs(date: string | null, nowMs: number): number | undefined {
+  const written = date === null ? Number.NaN : Date.parse(date);
+  if (Number.isNaN(written)) return undefined;
+  const aheadMs = Math.round(written - nowMs);
+  return Math.abs(aheadMs) < toleranceMs ? 0 : aheadMs;
+}
+
+/** Milliseconds that `askServerClock` takes at most. */
+const answerWithinMs = 3_000;
+
+/** Returns `ServerClock.aheadMs` of a platform from one answer, whatever else that says; 0 if there is none. */
+export async function askServerClock({ url }: Pick<PlatformAccess, 'url'>): Promise<number> {
+  try {
+    const askedAt = Date.now();
+    const answer = await fetch(url, {
+      method: 'HEAD',
+      redirect: 'manual',
+      dispatcher: sharedDispatcher(),
+      signal: AbortSignal.timeout(answerWithinMs),
+    });
+    return serverAheadMs(answer.headers.get('date'), (askedAt + Date.now()) / 2) ?? 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** Milliseconds from which a difference is worth a user's attention. */
+const noticeableMs = 30_000;
+
+/** Returns how this host's clock relates to the server's, `10 min ahead of`; `undefined` if there is no noticeable difference. Pure. */
+export function describeClockOffset(serverAheadMs: number): string | undefined {
+  const seconds = Math.round(Math.abs(serverAheadMs) / 1_000);
+  if (seconds * 1_000 < noticeableMs) return undefined;
+  return `${seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`} ${serverAheadMs < 0 ? 'ahead of' : 'behind'}`;
+}

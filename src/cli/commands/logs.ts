@@ -3,7 +3,7 @@ import type { RunPlan, TaskPlan } from '../../contract/plan';
 import type { RunSnapshot, TaskSnapshot } from '../../contract/state';
 import { loadPlatformAccess } from '../../lepton/stored-credentials';
 import { storedInvocations, storedPlan, storedSecrets } from '../../home/run-store';
-import { describeClockOffset, clockAheadMs } from '../../lepton/clock';
+import { askServerClock, describeClockOffset } from '../../lepton/server-clock';
 import { createLeptonClient } from '../../lepton/client';
 import { CredentialsError } from '../../lepton/lepton-error';
 import type { LeptonClient } from '../../lepton/types';
@@ -134,12 +134,13 @@ async function sinceOf(
   const asked = sinceTime(text, here);
   if (sinceTime(text, new Date(0)).getTime() === asked.getTime()) return asked;
   const access = await loadPlatformAccess(context.home, plan.platform);
-  const aheadMs = access ? await clockAheadMs(access) : 0;
-  if (aheadMs !== 0)
+  const platformAheadMs = access ? await askServerClock(access) : 0;
+  const difference = describeClockOffset(platformAheadMs);
+  if (difference !== undefined)
     context.output.warn(
-      `this machine's clock is ${describeClockOffset(aheadMs)} the platform's; --since ${text} is counted by the platform's`,
+      `this machine's clock is ${difference} the platform's; --since ${text} is counted by the platform's`,
     );
-  return sinceTime(text, new Date(here.getTime() - aheadMs));
+  return sinceTime(text, new Date(here.getTime() + platformAheadMs));
 }
 
 /** Milliseconds between looks for a log that is not there yet, and for further replicas of one that is followed. */

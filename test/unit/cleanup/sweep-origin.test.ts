@@ -1,7 +1,6 @@
 import { cp, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { homeIdentity } from '../../../src/home/home-identity';
-import { ServerClock } from '../../../src/lepton/server-clock';
 import { isOrphan, type OwnerState } from '../../../src/cleanup/orphans';
 import { kinshipOf } from '../../../src/temporal/origin';
 import { freshFolder } from '../../support/folders';
@@ -92,15 +91,5 @@ describe('three clocks, each up to ten minutes off', () => {
     const earlier = { now, origin: 'home:11111111-aaaa', createdAt: 0 };
     expect(judge(exact, earlier)).toBe(false);
     expect(judge(exact, { ...earlier, closedAt: 1 })).toBe(true);
-  });
-
-  test("a server's clock is told by the date of its answers", () => {
-    const clock = new ServerClock();
-    clock.note('no date');
-    expect(clock.aheadMs).toBe(0);
-    clock.note(new Date(Date.now() + 600_000).toUTCString());
-    expect(Math.abs(clock.now() - Date.now() - 600_000)).toBeLessThan(2_000);
-    clock.note(new Date(Date.now() - 2_000).toUTCString());
-    expect(clock.aheadMs).toBe(0);
   });
 });

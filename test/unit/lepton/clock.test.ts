@@ -1,4 +1,4 @@
-import { clockDifferenceMs, describeClockOffset } from '../../../src/lepton/clock';
+import { describeClockOffset, ServerClock, serverAheadMs } from '../../../src/lepton/server-clock';
 import { serverNow } from '../../../src/stack/pollers';
 
 /** Two clocks, one of them wrong. */
@@ -7,22 +7,34 @@ const minute = 60_000;
 const now = Date.parse('2026-01-31T12:00:00Z');
 
 test.each([
-  [10 * minute, 10 * minute],
-  [-10 * minute, -10 * minute],
-  [20_000, 0],
-])('the platform answers while this clock is %i ms ahead', (ahead, told) => {
-  expect(clockDifferenceMs(new Date(now).toUTCString(), now + ahead)).toBe(told);
+  [10 * minute, -10 * minute],
+  [-10 * minute, 10 * minute],
+  [4_000, 0],
+])('the platform answers while this clock is %i ms ahead', (ahead, expected) => {
+  expect(serverAheadMs(new Date(now).toUTCString(), now + ahead)).toBe(expected);
 });
 
-test.each([null, 'yesterday'])('a Date of %j tells nothing', (date) => {
-  expect(clockDifferenceMs(date, now)).toBe(0);
+test.each([null, 'yesterday'])('a Date of %j says nothing', (date) => {
+  expect(serverAheadMs(date, now)).toBeUndefined();
+});
+
+test("a server's clock goes by the last date that it sent", () => {
+  const clock = new ServerClock();
+  clock.note('no date');
+  expect(clock.aheadMs).toBe(0);
+  clock.note(new Date(Date.now() + 10 * minute).toUTCString());
+  clock.note(null);
+  expect(Math.abs(clock.now() - Date.now() - 10 * minute)).toBeLessThan(2_000);
+  clock.note(new Date(Date.now() - 2_000).toUTCString());
+  expect(clock.aheadMs).toBe(0);
 });
 
 test('in words', () => {
-  expect([10 * minute, -10 * minute, 45_000].map(describeClockOffset)).toEqual([
+  expect([-10 * minute, 10 * minute, -45_000, 20_000].map(describeClockOffset)).toEqual([
     '10 min ahead of',
     '10 min behind',
     '45 s ahead of',
+    undefined,
   ]);
 });
 
