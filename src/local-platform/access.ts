@@ -10,7 +10,7 @@ export type Access = z.infer<typeof schema>;
 
 const accessFile = (stateFolder: string): string => path.join(stateFolder, 'access.json');
 
-/** What the last start wrote; `undefined` when there was none, or when it can't be read. */
+/** Reads what the last start wrote; `undefined` if the file is missing or unreadable. */
 export async function readAccess(stateFolder: string): Promise<Access | undefined> {
   const parsed = schema.safeParse(await readJsonFile(accessFile(stateFolder)).catch(() => undefined));
   return parsed.success ? parsed.data : undefined;

@@ -1,4 +1,4 @@
-/** An answer of the API that is not a success: goes out as `{code, message}`, the shape that the service uses. */
+/** An error response of the API, sent as `{code, message}` as the service does. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 500;

@@ -14,8 +14,8 @@ import { storageRoutes } from './routes/storage';
 import { workspaceRoutes } from './routes/workspace';
 import type { Workspace } from './workspace/workspace';
 
-/** Largest JSON body. A job's script travels in it as data, hence the generous limit. */
-const largestBodyBytes = 16 * 1024 * 1024;
+/** The limit is generous because a job's script is part of its body. */
+const maxBodyBytes = 16 * 1024 * 1024;
 
 export interface AppParts {
   readonly workspace: Workspace;
@@ -23,37 +23,37 @@ export interface AppParts {
   readonly faults: Faults;
   readonly requests: RequestLog;
   readonly closing: AbortSignal;
-  /** `false`: a workspace without a storage API, as the newest ones are. */
+  /** `false` emulates a workspace without a storage API, as the newest ones are. */
   readonly storageApi: boolean;
-  /** The port that is listened on. */
+  /** Returns the port that the server listens on. */
   port(): number;
   log(message: string, fields?: Record<string, unknown>): void;
 }
 
 export const workspacePath = (workspace: string): string => `/api/v2/workspaces/${workspace}`;
 
-/** The whole HTTP side of the local platform. */
+/** Builds the HTTP API of the local platform. */
 export function createApp(parts: AppParts): Hono<PlatformEnv> {
   const base = workspacePath(parts.workspace.name);
   const app = new Hono<PlatformEnv>({ strict: false });
-  app.onError((error, context) => answerFor(error, context, parts));
+  app.onError((error, context) => errorResponse(error, context, parts));
   app.notFound((context) =>
-    answerFor(notFound(`${context.req.method} ${context.req.path} is not part of this API`), context, parts),
+    errorResponse(notFound(`${context.req.method} ${context.req.path} is not part of this API`), context, parts),
   );
   app.use(`${base}/*`, recordRequests(parts.requests, base)); // matches the base itself too
   app.use(ownAddressOnly(() => parts.port()));
   app.get('/healthz', (context) => context.json({ ok: true }));
   app.use(bearerOnly(parts.token));
   const limit = bodyLimit({
-    maxSize: largestBodyBytes,
+    maxSize: maxBodyBytes,
     onError: () => {
-      throw new ApiError(413, `a body must not exceed ${largestBodyBytes} bytes`);
+      throw new ApiError(413, `a body must not exceed ${maxBodyBytes} bytes`);
     },
   });
   const isUpload = (path: string): boolean => path.startsWith(`${base}/storage/`);
   app.use((context, next) => (isUpload(context.req.path) ? next() : limit(context, next)));
   app.route('/__sim', inspectionRoutes(parts));
-  app.use(`${base}/*`, faultsOf(parts, base));
+  app.use(`${base}/*`, faultMiddleware(parts, base));
   return mountWorkspace(app, base, parts);
 }
 
@@ -81,7 +81,7 @@ const recordRequests =
     logged.status ??= context.res.status;
   };
 
-const faultsOf = (parts: AppParts, base: string) =>
+const faultMiddleware = (parts: AppParts, base: string) =>
   injectFaults({
     faults: parts.faults,
     base,
@@ -89,7 +89,7 @@ const faultsOf = (parts: AppParts, base: string) =>
     aliases: (id) => parts.workspace.jobs.namesOf(id),
   });
 
-function answerFor(error: Error, context: Context<PlatformEnv>, parts: AppParts): Response {
+function errorResponse(error: Error, context: Context<PlatformEnv>, parts: AppParts): Response {
   if (error instanceof ApiError) return context.json({ code: error.code, message: error.message }, error.status);
   parts.log('a request failed', {
     method: context.req.method,
@@ -97,7 +97,7 @@ function answerFor(error: Error, context: Context<PlatformEnv>, parts: AppParts)
     error: error.stack ?? error.message,
   });
   return context.json(
-    { code: 'InternalError', message: 'the local platform failed at this request; see its log' },
+    { code: 'InternalError', message: 'the local platform failed to handle this request; see its log' },
     500,
   );
 }

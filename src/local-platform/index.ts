@@ -13,9 +13,9 @@ import { loadPlan, type Plan } from './runtimes/simulated/plan';
 import { createSimulatedRuntime } from './runtimes/simulated/index';
 import { lockFolder, type FolderLock } from './state/folder-lock';
 import { openState, type PlatformState } from './state/records';
-import { claimFor } from './state/runtime-claim';
+import { claimStateFolder } from './state/runtime-claim';
 import { FileSystems } from './storage/file-systems';
-import { FolderMarks } from './storage/folder-marks';
+import { CreatedFolders } from './storage/created-folders';
 import type { WorkspaceContext } from './workspace/context';
 import { NodeGroups } from './workspace/node-groups';
 import { openWorkspace, type Workspace } from './workspace/workspace';
@@ -24,20 +24,20 @@ export type PlatformLog = (message: string, fields?: Record<string, unknown>) =>
 
 export interface PlatformOptions {
   readonly runtime: Runtime['kind'];
-  /** Plan file of the simulated runtime; without one everything succeeds within moments. */
+  /** Plan file of the simulated runtime. Default: everything succeeds within about a second. */
   readonly plan?: string | undefined;
-  /** 0: the port of the last start when it is free, else any. */
+  /** 0 means the port of the last start if it is free, else any free port. */
   readonly port: number;
   readonly home: HomePaths;
   /** Default: `<home>/platform-simulated` for `simulated`, else `home.platform`. */
   readonly stateFolder?: string | undefined;
   /** Workspace id, part of the URL. Default `local`. */
   readonly workspace?: string | undefined;
-  /** Default: that of the last start, else a random one. */
+  /** Default: the token of the last start, else a random one. */
   readonly token?: string | undefined;
-  /** `new` switches `features.enable_new_deployment_api` on, and `/endpoints` with it. Default `classic`. */
+  /** `new` turns on `features.enable_new_deployment_api` and serves `/endpoints`. Default `classic`. */
   readonly dialect?: 'classic' | 'new' | undefined;
-  /** `false`: `/storage` is not part of the API, whatever the runtime; jobs still mount it. Default `true`. */
+  /** `false` leaves `/storage` out of the API; jobs can still mount storage. Default `true`. */
   readonly storageApi?: boolean | undefined;
   readonly log?: PlatformLog | undefined;
 }
@@ -48,16 +48,16 @@ export interface RunningPlatform {
   readonly workspace: string;
   readonly token: string;
   readonly port: number;
-  /** Stops answering and lets go of what runs, without ending it: the next start on the same state goes on with it. */
+  /** Stops answering and detaches from running work without ending it; the next start on the same state resumes it. */
   close(): Promise<void>;
 }
 
-/** Requests that `/__sim/requests` keeps, where real work runs for days. */
-const requestsKept = { simulated: Infinity, process: 10_000, docker: 10_000 };
+/** How many requests `/__sim/requests` keeps. Bounded where real work runs for days. */
+const maxLoggedRequests = { simulated: Infinity, process: 10_000, docker: 10_000 };
 
 /**
- * Starts the local platform: the HTTP API of a Lepton workspace over a runtime, on 127.0.0.1. Rejects when the plan is
- * not valid, another platform uses the state folder, or the port is taken.
+ * Starts the local platform on 127.0.0.1: the HTTP API of a Lepton workspace, backed by a runtime. Rejects if the plan
+ * is invalid, if another platform uses the state folder, or if the port is taken.
  */
 export async function startPlatform(options: PlatformOptions): Promise<RunningPlatform> {
   const { runtime: kind, home } = options;
@@ -95,7 +95,7 @@ async function startLocked({ options, workspace: name, plan, stateFolder, lock }
     workspace: core.workspace,
     token,
     faults: new Faults(plan.faults satisfies readonly FaultRule[]),
-    requests: new RequestLog(requestsKept[options.runtime]),
+    requests: new RequestLog(maxLoggedRequests[options.runtime]),
     closing: core.closing.signal,
     storageApi: options.storageApi ?? true,
     port: () => port,
@@ -124,7 +124,7 @@ interface Core {
   readonly workspace: Workspace;
   readonly runtime: Runtime;
   readonly closing: AbortController;
-  /** Resolves when background work has ended and all is on disk. */
+  /** Resolves when background work has ended and every write is on disk. */
   settled(): Promise<void>;
 }
 
@@ -137,13 +137,13 @@ async function openCore(parts: {
 }): Promise<Core> {
   const { options, name, plan, stateFolder, log } = parts;
   const state = await openState(stateFolder, Date.now);
-  await claimFor(options.runtime, { stateFolder, state });
+  await claimStateFolder(options.runtime, { stateFolder, state });
   const closing = new AbortController();
   const inUse: { mounts: WorkspaceMounts } = { mounts: () => [] };
   const storage = new FileSystems({
     root: path.join(stateFolder, 'storage'),
     uploads: path.join(stateFolder, 'uploads'),
-    marks: await FolderMarks.open(path.join(stateFolder, 'folders.json')),
+    createdFolders: await CreatedFolders.open(path.join(stateFolder, 'folders.json')),
     mountsInUse: () => inUse.mounts(),
   });
   await storage.prepare();
@@ -178,7 +178,7 @@ async function createRuntime(options: PlatformOptions, plan: Plan, host: Runtime
     const { createDockerRuntime } = await import('./runtimes/docker/index.js');
     return createDockerRuntime(host);
   }
-  // Loaded only when wanted: it brings the provisioning of model servers and Python environments with it.
+  // Loaded on demand: it pulls in the provisioning of model servers and Python environments.
   const { createProcessRuntime } = await import('./runtimes/process/index.js');
   return createProcessRuntime(host, { home: options.home });
 }
@@ -195,19 +195,19 @@ async function settle(background: ReadonlySet<Promise<unknown>>, state: Platform
   await Promise.all([state.deployments, state.jobs, state.secrets, state.nodeGroups].map((folder) => folder.settled()));
 }
 
-/** How long closing waits for deletions under way; the next start goes on with them. */
-const patienceMs = 1_000;
+/** How long closing waits for deletions in progress; the next start resumes those that remain. */
+const shutdownTimeoutMs = 1_000;
 
 async function shutDown({ server, core, lock }: { server: Server; core: Core; lock: FolderLock }): Promise<void> {
   core.closing.abort();
   if (server.listening) await closeServer(server);
   await core.runtime.detach();
-  const patience = new AbortController();
+  const timeout = new AbortController();
   await Promise.race([
     core.settled(),
-    sleep(patienceMs, undefined, { signal: patience.signal }).catch(() => undefined),
+    sleep(shutdownTimeoutMs, undefined, { signal: timeout.signal }).catch(() => undefined),
   ]);
-  patience.abort();
+  timeout.abort();
   await lock.release();
 }
 

@@ -1,10 +1,10 @@
-/** Bodies are kept as they were posted, so most of the platform handles them as plain JSON objects. */
+/** Bodies are stored as posted, so most of the platform handles them as plain JSON objects. */
 export type JsonObject = Record<string, unknown>;
 
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** `value[key]` when both are objects, else an empty object. */
+/** Returns `value[key]` if both are objects, else an empty object. */
 export const objectAt = (value: unknown, key: string): JsonObject =>
   isObject(value) && isObject(value[key]) ? value[key] : {};
 
@@ -14,6 +14,6 @@ export const textAt = (value: unknown, key: string): string | undefined =>
 export const numberAt = (value: unknown, key: string): number | undefined =>
   isObject(value) && typeof value[key] === 'number' ? value[key] : undefined;
 
-/** Without keys whose value is `undefined` or `null`: the service's clients never send nulls but in patches. */
+/** Drops keys whose value is `undefined` or `null`: the service's clients send nulls only in patches. */
 export const withoutNulls = (value: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== null && entry !== undefined));

@@ -1,7 +1,10 @@
 import type { JsonObject } from './json';
 import { isObject } from './json';
 
-/** JSON Merge Patch (RFC 7396): `null` removes a key, objects merge, anything else (arrays too) replaces. Pure. */
+/**
+ * Applies a JSON Merge Patch (RFC 7396): `null` removes a key, objects merge, anything else (arrays too) replaces.
+ * Pure.
+ */
 export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
   const merged: JsonObject = { ...target };
   for (const [key, value] of Object.entries(patch)) {

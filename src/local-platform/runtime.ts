@@ -1,16 +1,16 @@
 /**
- * What the local platform runs things with. The HTTP side keeps specs and names; a runtime brings them to life and says
- * what became of them. A runtime persists what it needs to pick its work up again after a restart of the platform.
+ * The interface between the local platform's HTTP API, which stores specs, and the runtime that runs them and reports
+ * their state. A runtime persists what it needs to resume its work after a restart of the platform.
  */
-import type { LogMark } from './logs/log-marks';
+import type { LogSegment } from './logs/log-segments';
 
 export interface RuntimeDeployment {
   readonly name: string;
-  /** The deployment spec exactly as it was posted, secrets resolved by `resolveEnv`. */
+  /** The deployment spec exactly as posted; secrets are still references. */
   readonly spec: DeploymentSpecBody;
 }
 
-/** A posted deployment spec, as far as a runtime reads it. */
+/** The part of a posted deployment spec that runtimes read. */
 export interface DeploymentSpecBody {
   readonly container?: {
     readonly image?: string;
@@ -32,7 +32,7 @@ export interface DeploymentSpecBody {
   readonly [key: string]: unknown;
 }
 
-/** A posted job spec, as far as a runtime reads it. */
+/** The part of a posted job spec that runtimes read. */
 export interface JobSpecBody {
   readonly container?: { readonly image?: string; readonly command?: readonly string[] };
   readonly resource_shape?: string;
@@ -53,7 +53,7 @@ export interface SpecMount {
   readonly mount_path: string;
 }
 
-/** Something worth an event of its own, once: what was done in place of what was asked for, or how it came to its end. */
+/** Reported once as an event of its own: what was substituted for what the spec asks for, or how the resource ended. */
 export interface RuntimeNote {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
@@ -62,22 +62,22 @@ export interface RuntimeNote {
 
 /** How the processes of a replica ended. */
 export interface Termination {
-  /** As a shell tells it: 128 + signal for one that a signal ended. */
+  /** As a shell reports it: 128 + the signal's number for a process that a signal ended. */
   readonly exitCode: number;
   readonly reason: 'OOMKilled' | 'Error';
   /** Milliseconds since the epoch. */
   readonly finishedAt: number;
 }
 
-/** A deployment's state as a runtime sees it. `url` is set as soon as it is known; it is only served when `Ready`. */
+/** A deployment's state as a runtime sees it. `url` is set as soon as it is known, but answers only when `Ready`. */
 export interface DeploymentObservation {
   readonly state: 'Starting' | 'Ready' | 'Not Ready' | 'Stopping' | 'Stopped' | 'Error' | (string & {});
   readonly url: string | undefined;
   readonly readyReplicas: number;
-  /** Why: shown in status, readiness and events. */
+  /** The reason for the state; shown in status, readiness and events. */
   readonly message: string | undefined;
   readonly notes?: readonly RuntimeNote[] | undefined;
-  /** Of the last replica, when it ended by itself. */
+  /** How the last replica ended, if it ended by itself. */
   readonly termination?: Termination | undefined;
 }
 
@@ -89,60 +89,65 @@ export interface JobObservation {
   readonly notes?: readonly RuntimeNote[] | undefined;
 }
 
-/** What a runtime may ask of the platform around it. */
+/** What the platform offers to its runtime. */
 export interface RuntimeHost {
-  /** Folder of the runtime's own, kept over restarts. */
+  /** The runtime's own folder, kept over restarts. */
   readonly stateFolder: string;
-  /** The folder on this machine that stands for `path` in volume `from` (`node-nfs:name`, `node-local`, …); created when missing. */
+  /**
+   * Returns this machine's folder for `path` in volume `from` (`node-nfs:name`, `node-local`, …), created if missing.
+   */
   mountFolder(mount: Pick<SpecMount, 'from' | 'path'>): Promise<string>;
-  /** A stored secret's or token's value, or `undefined`. */
+  /** Returns the value of a stored secret or token; `undefined` if there is none of that name. */
   secret(name: string): string | undefined;
   log(message: string, fields?: Record<string, unknown>): void;
 }
 
-/** A log so far, then, with `follow`, as it grows until the end. No piece ends within a UTF-8 character. */
+/**
+ * A log is read up to its present end or, with `follow`, until it is complete. No chunk ends within a UTF-8
+ * character.
+ */
 export interface LogOptions {
   readonly follow: boolean;
   readonly signal: AbortSignal;
-  /** Bytes at the beginning that are passed over. Default 0. */
+  /** Bytes to skip at the beginning. Default 0. */
   readonly from?: number | undefined;
 }
 
 export interface Runtime {
   readonly kind: 'process' | 'docker' | 'simulated';
-  /** How CPU and memory are limited here, in words; `undefined` where nothing runs. Known once it has started. */
+  /** Describes how CPU and memory are limited; `undefined` if nothing really runs. Call it after `start`. */
   limits(): string | undefined;
-  /** Picks up what ran before a restart. Called once, before any request is answered. */
+  /** Resumes what ran before a restart. Called once, before any request is answered. */
   start(existing: { deployments: readonly RuntimeDeployment[]; jobs: readonly RuntimeJob[] }): Promise<void>;
-  /** Lets go of everything in this process without stopping what runs (the platform process ends, the work goes on). */
+  /** Stops following deployments and jobs without ending them: the platform process ends, the work continues. */
   detach(): Promise<void>;
 
-  /** Begins to bring the deployment up; returns at once. Failures show in its observation. */
+  /** Begins to start the deployment and returns at once. Failures show in its observation. */
   createDeployment(deployment: RuntimeDeployment): void;
   observeDeployment(name: string): DeploymentObservation;
-  /** Ends it with all its processes; resolves when nothing of it runs any more. */
+  /** Ends the deployment; resolves when none of its processes runs any more. */
   deleteDeployment(name: string): Promise<void>;
-  /** `min_replicas` went to 0 (stop) or came back (start), or a restart was asked for. */
+  /** Stops the deployment for 0 replicas, and starts a stopped one otherwise. */
   scaleDeployment(name: string, minReplicas: number): void;
   restartDeployment(name: string): void;
-  /** Log of the one replica. */
+  /** Reads the log of the only replica. */
   deploymentLog(name: string, options: LogOptions): AsyncIterable<Uint8Array>;
+  deploymentLogSegments(name: string): Promise<readonly LogSegment[]>;
 
-  /** When the deployment's log grew, up to now. */
-  deploymentLogMarks(name: string): Promise<readonly LogMark[]>;
-
-  /** Milliseconds since the epoch of the last request it answered, 0 for none yet; `undefined`: that can't be told. */
+  /**
+   * Returns when the deployment was last asked, in milliseconds since the epoch: 0 for never, `undefined` if that
+   * is unknown.
+   */
   lastRequestAt(name: string): Promise<number | undefined>;
 
   createJob(job: RuntimeJob): void;
   observeJob(id: string): JobObservation;
-  /** SIGTERM, then SIGKILL after a grace period, to the whole process group. Resolves when it is over. */
+  /** Sends SIGTERM, then SIGKILL after a grace period, to all processes. Resolves when the job is over. */
   stopJob(id: string): Promise<void>;
   deleteJob(id: string): Promise<void>;
-  /** What is written after the job's end is not part of it. */
+  /** Reads the job's log, without what is written after the job's end. */
   jobLog(id: string, options: LogOptions): AsyncIterable<Uint8Array>;
-  /** When the job's log grew, up to now. */
-  jobLogMarks(id: string): Promise<readonly LogMark[]>;
+  jobLogSegments(id: string): Promise<readonly LogSegment[]>;
 }
 
 export interface RuntimeJob {

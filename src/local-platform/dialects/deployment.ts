@@ -2,7 +2,7 @@ import { withoutNulls, type JsonObject } from '../json';
 import type { StoredEvent } from '../state/records';
 import { desiredReplicas, type DeploymentView } from '../workspace/deployments';
 
-/** Deployments on the wire, in the classic dialect (`/deployments`). Pure. */
+/** JSON of deployments in the classic dialect (`/deployments`). Pure. */
 
 export function deploymentOf({ record, observed }: DeploymentView): JsonObject {
   const stopped = desiredReplicas(record) === 0 && (observed.state === 'Stopped' || observed.state === 'Stopping');
@@ -17,7 +17,7 @@ export function deploymentOf({ record, observed }: DeploymentView): JsonObject {
     },
     spec: record.spec,
     status: withoutNulls({
-      // Old clients know no stopped deployment: they get "Not Ready", and the truth stands in `phase`.
+      // Old clients don't know the state "Stopped": they get "Not Ready", and `phase` has the actual state.
       state: stopped ? 'Not Ready' : observed.state,
       phase: observed.state,
       endpoint: { internal_endpoint: observed.url ?? '', external_endpoint: observed.url ?? '' },
@@ -30,7 +30,7 @@ export function deploymentOf({ record, observed }: DeploymentView): JsonObject {
 
 export const replicaId = (resource: string): string => `${resource}-r0`;
 
-/** The one replica of what runs here. */
+/** Returns the only replica of a deployment or job. */
 export function replicaOf(resource: string, details: { createdAt: number; node: string }): JsonObject {
   const id = replicaId(resource);
   return {
@@ -54,7 +54,7 @@ const readinessReasons: Readonly<Record<string, string>> = {
   Error: 'SystemError',
 };
 
-/** `{replica: [{reason, message, creationTimestamp}]}`; nothing for a deployment without a replica. */
+/** Returns `{replica: [{reason, message, creationTimestamp}]}`; empty for a deployment without a replica. */
 export function readinessOf({ record, observed }: DeploymentView): JsonObject {
   if (!hasReplica(observed.state)) return {};
   const issue = {
@@ -65,16 +65,16 @@ export function readinessOf({ record, observed }: DeploymentView): JsonObject {
   return { [replicaId(record.name)]: [issue] };
 }
 
-/** How replicas ended: only one that failed has. Times in seconds. */
+/** Returns how the replica ended; empty unless it failed. Times are in seconds. */
 export function terminationOf({ record, observed }: DeploymentView): JsonObject {
   if (observed.state !== 'Error') return {};
-  const { termination: told } = observed;
-  const endedAt = told?.finishedAt ?? record.events.at(-1)?.at ?? record.createdAt;
+  const { termination: reported } = observed;
+  const endedAt = reported?.finishedAt ?? record.events.at(-1)?.at ?? record.createdAt;
   const termination = {
     started_at: Math.floor(record.createdAt / 1000),
     finished_at: Math.floor(endedAt / 1000),
-    exit_code: told?.exitCode ?? 1,
-    reason: told?.reason ?? 'Error',
+    exit_code: reported?.exitCode ?? 1,
+    reason: reported?.reason ?? 'Error',
     message: observed.message ?? '',
   };
   return { [replicaId(record.name)]: [termination] };

@@ -3,8 +3,8 @@ import { isObject, objectAt, textAt, withoutNulls, type JsonObject } from '../js
 import { desiredReplicas, minReplicas, type DeploymentView } from '../workspace/deployments';
 
 /**
- * The new dialect (`/endpoints`): a spec is a list of components. The store keeps the classic shape, with one component;
- * keys that have no classic place are kept under `componentExtras` and put back. Pure.
+ * The new dialect (`/endpoints`): a spec is a list of components. The store keeps the classic shape of one component;
+ * component keys without a classic counterpart are stored under `componentExtras` and restored from there. Pure.
  */
 
 const componentExtras = 'component_extras';
@@ -28,15 +28,15 @@ const inRequirement = [
   'host_network',
 ] as const;
 const inContainer = ['image', 'command', 'ports'] as const;
-const placed = new Set<string>([...sameInSpec, ...inRequirement, ...inContainer, 'autoscaling', 'name']);
-/** Keys of the spec that are named differently: new → classic. */
+const knownComponentKeys = new Set<string>([...sameInSpec, ...inRequirement, ...inContainer, 'autoscaling', 'name']);
+/** Spec keys whose names differ, from the new name to the classic one. */
 const renamed: Readonly<Record<string, string>> = {
   access_config: 'auth_config',
   load_balancing: 'load_balance_config',
 };
 const classicNames = Object.fromEntries(Object.entries(renamed).map(([now, classic]) => [classic, now]));
 
-/** A posted endpoint as a classic deployment body. Throws 400 unless it has exactly one component. */
+/** Converts a posted endpoint to a classic deployment body. Throws 400 unless it has exactly one component. */
 export function endpointToDeployment(body: JsonObject): JsonObject {
   const metadata = objectAt(body, 'metadata');
   const name = textAt(metadata, 'name');
@@ -47,8 +47,8 @@ export function endpointToDeployment(body: JsonObject): JsonObject {
 }
 
 /**
- * A patch of an endpoint as a classic patch. The components array replaces the old one as a whole (RFC 7396), so every
- * classic field that comes from a component and is not in it is removed.
+ * Converts an endpoint patch to a classic patch. The components array replaces the old one (RFC 7396), so every
+ * classic field that comes from a component but is not in the patch is removed.
  */
 export function endpointPatchToClassic(body: JsonObject): JsonObject {
   const { components, ...rest } = objectAt(body, 'spec');
@@ -78,7 +78,7 @@ function onlyComponent(components: unknown): JsonObject {
 
 function componentToClassic(component: JsonObject): JsonObject {
   const container = pick(component, inContainer);
-  const extras = Object.fromEntries(Object.entries(component).filter(([key]) => !placed.has(key)));
+  const extras = Object.fromEntries(Object.entries(component).filter(([key]) => !knownComponentKeys.has(key)));
   if (component['name'] !== undefined && component['name'] !== 'default') extras['name'] = component['name'];
   return {
     ...pick(component, sameInSpec),
@@ -89,7 +89,7 @@ function componentToClassic(component: JsonObject): JsonObject {
   };
 }
 
-/** A deployment as the new dialect shows it. */
+/** Converts a deployment to an endpoint of the new dialect. */
 export function endpointOf({ record, observed }: DeploymentView): JsonObject {
   return {
     metadata: withoutNulls({

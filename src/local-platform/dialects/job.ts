@@ -1,12 +1,12 @@
 import { numberAt, withoutNulls, type JsonObject } from '../json';
 import type { JobView } from '../workspace/jobs';
 
-/** Jobs on the wire. Pure. */
+/** Returns the JSON of a job. Pure. */
 export function jobOf({ record, status }: JobView): JsonObject {
   const { state } = status;
-  // Workers are not told apart here: all of them are in the state of the job.
+  // A job runs as one process group here: all its workers share its state.
   const workers = numberAt(record.spec, 'completions') ?? 1;
-  const count = (yes: boolean): number => (yes ? workers : 0);
+  const countIf = (applies: boolean): number => (applies ? workers : 0);
   return {
     metadata: {
       ...record.metadata,
@@ -19,10 +19,10 @@ export function jobOf({ record, status }: JobView): JsonObject {
     status: withoutNulls({
       job_name: record.id,
       state,
-      ready: count(state === 'Running'),
-      active: count(state === 'Running' || state === 'Starting' || state === 'Queueing' || state === 'Stopping'),
-      failed: count(state === 'Failed'),
-      succeeded: count(state === 'Completed'),
+      ready: countIf(state === 'Running'),
+      active: countIf(state === 'Running' || state === 'Starting' || state === 'Queueing' || state === 'Stopping'),
+      failed: countIf(state === 'Failed'),
+      succeeded: countIf(state === 'Completed'),
       creation_time: record.createdAt,
       completion_time: status.completedAt,
       message: status.message,

@@ -3,12 +3,12 @@ import { withoutNulls, type JsonObject } from '../json';
 import type { NodeGroupRecord } from '../state/records';
 import { shapes, type Shape } from '../workspace/shapes';
 
-/** Workspace, shapes and node groups on the wire. */
+/** JSON of the workspace, its shapes and its node groups. */
 
 export interface WorkspaceFacts {
   readonly name: string;
   readonly newDialect: boolean;
-  /** What runs deployments and jobs. */
+  /** Kind of the runtime that runs deployments and jobs. */
   readonly runtime: string;
   readonly usedBytes: number;
   readonly deployments: number;
@@ -19,7 +19,7 @@ export interface WorkspaceFacts {
 
 const memoryInMib = (): number => Math.floor(totalmem() / 2 ** 20);
 
-/** What both `leptonai` 0.27.3 and 0.47.1 require, in one object. */
+/** Returns an object with the keys that `leptonai` 0.27.3 and 0.47.1 require. */
 export function workspaceOf(facts: WorkspaceFacts): JsonObject {
   const machine = { cpu: cpus().length, memory: memoryInMib(), accelerator_num: 0 };
   return {
@@ -28,7 +28,7 @@ export function workspaceOf(facts: WorkspaceFacts): JsonObject {
     workspace_name: facts.name,
     workspace_tier: 'local',
     workspace_state: 'normal',
-    // Not in Lepton's API. A client that knows it can tell made-up results from real ones.
+    // Not part of Lepton's API: it lets evalsaga tell simulated results from real ones.
     evalsaga_runtime: facts.runtime,
     supported_shapes: Object.fromEntries(shapes.map((shape) => [shape.name, supportedShape(shape)])),
     workspace_disk_usage_bytes: facts.usedBytes,

@@ -26,24 +26,25 @@ export const faultSchema = z
     name: z.string().optional(),
     /** How often it fires. Default 1. */
     times: z.union([z.literal('inf').transform(() => Infinity), z.number().int().min(1)]).default(1),
-    /** Status to answer, or `drop`: cut the connection. Without it the request is only delayed. */
+    /** Response status, or `drop` to cut the connection. Without it the request is only delayed. */
     respond: z.union([z.literal('drop'), z.number().int().min(200).max(599)]).optional(),
-    /** Do what was asked first. Default false. */
+    /** Whether the request takes effect before the faulty response. Default false. */
     apply: z.boolean().default(false),
-    /** Do what was asked this long after the answer, or when told (`POST /__sim/land`): a request that lands late. Needs `respond`. */
+    /** The request takes effect this long after the response or, for `told`, on `POST /__sim/land`. Needs `respond`. */
     apply_after: z.union([z.literal('told'), durationSchema]).optional(),
-    /** Wait before answering. */
+    /** Wait before the response. */
     delay: durationSchema.optional(),
     /** Sent as `Retry-After`, in seconds. */
     retry_after: z.number().int().min(0).optional(),
-    /** Answer instead of `{code, message}`: a text as it is, anything else as JSON. */
+    /** Response body instead of `{code, message}`: a string is sent as it is, anything else as JSON. */
     body: z.unknown().optional(),
   })
   .refine((fault) => fault.respond !== undefined || fault.delay !== undefined, {
     message: 'a fault needs respond (a status or drop) or delay',
   })
   .refine((fault) => fault.apply_after === undefined || (fault.respond !== undefined && !fault.apply), {
-    message: 'apply_after needs respond, and no apply: it says when the work is done after the answer',
+    message:
+      'apply_after needs respond and excludes apply: it says how long after the response the request takes effect',
   });
 
 const isMethod = (text: string): boolean => (methods as readonly string[]).includes(text);
@@ -54,13 +55,13 @@ export interface FaultSubject {
   readonly method: string;
   /** Below the workspace, without the query. */
   readonly path: string;
-  /** Names and ids that the request means. */
+  /** Names and ids of the resources that the request is about. */
   readonly names: readonly string[];
 }
 
-/** The plan's faults with their remaining uses. The first one that matches and is not spent fires, and is used up by one. */
+/** The plan's faults and how often each may still fire. Of those that match a request, the first that is left fires. */
 export class Faults {
-  readonly #held: (() => Promise<void>)[] = [];
+  readonly #deferred: (() => Promise<void>)[] = [];
   #rules: { readonly rule: FaultRule; readonly matches: (subject: FaultSubject) => boolean; left: number }[] = [];
 
   constructor(rules: readonly FaultRule[]) {
@@ -71,18 +72,19 @@ export class Faults {
     this.#rules = rules.map((rule) => ({ rule, matches: matcher(rule), left: rule.times }));
   }
 
-  /** Keeps what is to be done when told. */
-  hold(work: () => Promise<void>): void {
-    this.#held.push(work);
+  /** Defers the effect of a request until `land` is called. */
+  defer(work: () => Promise<void>): void {
+    this.#deferred.push(work);
   }
 
-  /** Does all that was kept; resolves to how many requests that were. */
+  /** Runs all deferred requests; resolves to their number. */
   async land(): Promise<number> {
-    const held = this.#held.splice(0);
-    await Promise.allSettled(held.map((work) => work()));
-    return held.length;
+    const deferred = this.#deferred.splice(0);
+    await Promise.allSettled(deferred.map((work) => work()));
+    return deferred.length;
   }
 
+  /** Returns the fault for a request, if one is due, and counts it as fired. */
   take(subject: FaultSubject): FaultRule | undefined {
     const found = this.#rules.find((entry) => entry.left > 0 && entry.matches(subject));
     if (found !== undefined) found.left -= 1;

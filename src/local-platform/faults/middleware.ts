@@ -9,12 +9,12 @@ export interface FaultSettings {
   readonly faults: Faults;
   /** Base path of the workspace. */
   readonly base: string;
-  /** Other names of the resource with this id (a job's name). */
+  /** Returns other names of the resource with this id, such as a job's name. */
   aliases(id: string): readonly string[];
   readonly closing: AbortSignal;
 }
 
-/** Plays the plan's faults on requests below the workspace. */
+/** Applies the plan's faults to requests below the workspace. */
 export function injectFaults(settings: FaultSettings): MiddlewareHandler<PlatformEnv> {
   return async (context, next) => {
     const path = belowBase(context.req.path, settings.base);
@@ -28,16 +28,16 @@ export function injectFaults(settings: FaultSettings): MiddlewareHandler<Platfor
     if (rule.delay !== undefined)
       await sleep(rule.delay, undefined, { signal: settings.closing }).catch(() => undefined);
     if (rule.respond === undefined) return rule.apply ? undefined : next();
-    const answer = rule.respond === 'drop' ? cut(context) : failure(rule, rule.respond);
-    if (rule.apply_after === 'told') settings.faults.hold(next);
+    const response = rule.respond === 'drop' ? cutConnection(context) : failure(rule, rule.respond);
+    if (rule.apply_after === 'told') settings.faults.defer(next);
     else if (rule.apply_after !== undefined) applyLate(rule.apply_after, next, settings.closing);
-    if (rule.apply) context.res = undefined; // Hono would merge the headers of the answer that is thrown away
-    context.res = answer;
+    if (rule.apply) context.res = undefined; // otherwise Hono merges the headers of the discarded response
+    context.res = response;
     return undefined;
   };
 }
 
-/** What was asked is done when its answer has long been given; the request's body was read to find its names. */
+/** Lets the request take effect after its response. Its body is still there: it was read to find the names. */
 function applyLate(afterMs: number, work: () => Promise<void>, closing: AbortSignal): void {
   void sleep(afterMs, undefined, { signal: closing })
     .then(work)
@@ -46,7 +46,7 @@ function applyLate(afterMs: number, work: () => Promise<void>, closing: AbortSig
 
 export const belowBase = (path: string, base: string): string => path.slice(base.length) || '/';
 
-function cut(context: Context<PlatformEnv>): Response {
+function cutConnection(context: Context<PlatformEnv>): Response {
   const request = context.get('logged');
   if (request !== undefined) request.status = 0;
   context.env.incoming.socket.destroy();
@@ -60,7 +60,7 @@ function failure(rule: FaultRule, status: number): Response {
   if (typeof rule.body === 'string') {
     return new Response(rule.body, { status, headers: { ...headers, 'content-type': 'text/html; charset=utf-8' } });
   }
-  const body = rule.body ?? { code: 'SimulatedFault', message: `a fault of the plan answers ${status}` };
+  const body = rule.body ?? { code: 'SimulatedFault', message: `the plan injected a fault with status ${status}` };
   return Response.json(body, { status, headers });
 }
 

@@ -1,15 +1,15 @@
-/** A request as `/__sim/requests` shows it. */
+/** A request as shown by `/__sim/requests`. */
 export interface LoggedRequest {
   /** ISO time of arrival. */
   readonly at: string;
   readonly method: string;
   /** Below the workspace, with the query. */
   readonly path: string;
-  /** Of the answer; 0 when the connection was cut on purpose, `null` while there is none. */
+  /** Status of the response; 0 if a fault cut the connection, `null` while there is no response. */
   status: number | null;
 }
 
-/** The requests of this process in the order of arrival; beyond `limit` the oldest go. */
+/** The requests to this process in order of arrival; only the last `limit` are kept. */
 export class RequestLog {
   readonly #limit: number;
   readonly #requests: LoggedRequest[] = [];

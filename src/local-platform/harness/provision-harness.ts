@@ -73,7 +73,7 @@ export async function provisionHarness({ home, report, signal }: Provisioning): 
         what: 'Loading the installed evaluation harness',
         file: path.join(draft, python),
         args: ['-c', LOAD_CHECK],
-        env: quiet,
+        env: telemetryOff,
         signal,
       });
     },
@@ -86,7 +86,7 @@ const LOAD_CHECK =
   'import nemo_evaluator.core.entrypoint, lm_eval.__main__, lm_eval.models.api_models, datasets, transformers';
 
 /** Keeps the harness' parts from reporting home. */
-export const quiet = {
+export const telemetryOff = {
   NEMO_EVALUATOR_TELEMETRY_LEVEL: '0',
   HF_HUB_DISABLE_TELEMETRY: '1',
   DO_NOT_TRACK: '1',

@@ -4,11 +4,11 @@ import path from 'node:path';
 import { z } from 'zod';
 import { readJsonFile, writeAtomically, writePrivateJson } from '../../support/atomic-file';
 import type { LogOptions, Runtime } from '../runtime';
-import type { LogMark } from './log-marks';
+import type { LogSegment } from './log-segments';
 
-const marksSchema = z.array(z.object({ from: z.number(), at: z.number(), size: z.number() }));
+const segmentsSchema = z.array(z.object({ from: z.number(), at: z.number(), size: z.number() }));
 
-/** Logs of jobs that outlived their ttl: the runtime forgets such a job, its log stays readable while the archive has it. */
+/** Logs of jobs that were archived by their ttl: the runtime has forgotten them, but their logs stay readable. */
 export class LogArchive {
   readonly #folder: string;
 
@@ -16,12 +16,12 @@ export class LogArchive {
     this.#folder = folder;
   }
 
-  /** Safe to repeat: what is here already is whole, and may be all that there is by now. */
-  async keep(id: string, runtime: Pick<Runtime, 'jobLog' | 'jobLogMarks'>, signal: AbortSignal): Promise<void> {
+  /** Idempotent: an archived log is complete, and may be all that is left of the job. */
+  async keep(id: string, runtime: Pick<Runtime, 'jobLog' | 'jobLogSegments'>, signal: AbortSignal): Promise<void> {
     if (await this.has(id)) return;
-    await writePrivateJson(this.#marksFile(id), await runtime.jobLogMarks(id));
+    await writePrivateJson(this.#segmentsFile(id), await runtime.jobLogSegments(id));
     const save = async (draft: FileHandle): Promise<void> => {
-      for await (const piece of runtime.jobLog(id, { follow: false, signal })) await draft.writeFile(piece);
+      for await (const chunk of runtime.jobLog(id, { follow: false, signal })) await draft.writeFile(chunk);
       signal.throwIfAborted();
     };
     await writeAtomically(this.#file(id), save, { file: 0o600 });
@@ -38,15 +38,15 @@ export class LogArchive {
     return createReadStream(this.#file(id), { start: from, signal }) as AsyncIterable<Uint8Array>;
   }
 
-  async marks(id: string): Promise<readonly LogMark[]> {
-    return marksSchema.parse(await readJsonFile(this.#marksFile(id)));
+  async segments(id: string): Promise<readonly LogSegment[]> {
+    return segmentsSchema.parse(await readJsonFile(this.#segmentsFile(id)));
   }
 
   async remove(id: string): Promise<void> {
-    await Promise.all([rm(this.#file(id), { force: true }), rm(this.#marksFile(id), { force: true })]);
+    await Promise.all([rm(this.#file(id), { force: true }), rm(this.#segmentsFile(id), { force: true })]);
   }
 
-  /** Removes all but these. Called once, when the platform starts. */
+  /** Removes all logs but these. Called once, when the platform starts. */
   async retain(ids: ReadonlySet<string>): Promise<void> {
     for (const name of await readdir(this.#folder).catch(() => [])) {
       if (!ids.has(name.replace(/\.(log|times\.json)$/, ''))) await rm(path.join(this.#folder, name), { force: true });
@@ -57,7 +57,7 @@ export class LogArchive {
     return path.join(this.#folder, `${id}.log`);
   }
 
-  #marksFile(id: string): string {
+  #segmentsFile(id: string): string {
     return path.join(this.#folder, `${id}.times.json`);
   }
 }

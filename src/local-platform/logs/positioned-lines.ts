@@ -1,25 +1,25 @@
-/** The log's bytes from a position on. */
+/** Opens a log at a position. */
 export type OpenLog = (from: number) => AsyncIterable<Uint8Array>;
 
 export interface PositionedLine {
   readonly text: string;
-  /** Position after its last byte, its line end included. */
+  /** Position after its last byte, including the newline. */
   readonly end: number;
 }
 
-/** A longer line is cut into several, as container runtimes do, so that memory and pages stay bounded. */
-const longestLine = 16 * 1024;
+/** Longer lines are split, as container runtimes do, so that memory and pages stay bounded. */
+const maxLineBytes = 16 * 1024;
 
-/** Lines that end in `(start, end]`. `unfinished`: what comes last is a line also without its end. */
+/** Yields lines that end in `(start, end]`. `includeUnfinished` also yields a last line without a newline. */
 export async function* linesWithin(range: {
   readonly open: OpenLog;
   readonly start: number;
   readonly end: number;
-  readonly unfinished: boolean;
+  readonly includeUnfinished: boolean;
 }): AsyncGenerator<PositionedLine> {
-  const { open, start, end, unfinished } = range;
+  const { open, start, end, includeUnfinished } = range;
   if (start >= end) return;
-  for await (const line of linesFrom(open, { position: await lineStart(open, start), unfinished })) {
+  for await (const line of linesFrom(open, { position: await lineStart(open, start), includeUnfinished })) {
     if (line.end > end) return;
     if (line.end > start) yield line;
   }
@@ -27,7 +27,7 @@ export async function* linesWithin(range: {
 
 async function* linesFrom(
   open: OpenLog,
-  { position, unfinished }: { readonly position: number; readonly unfinished: boolean },
+  { position, includeUnfinished }: { readonly position: number; readonly includeUnfinished: boolean },
 ): AsyncGenerator<PositionedLine> {
   let start = position;
   let rest = Buffer.alloc(0);
@@ -40,20 +40,20 @@ async function* linesFrom(
     }
     rest = Buffer.from(buffer);
   }
-  if (unfinished && rest.byteLength > 0) yield { text: rest.toString('utf8'), end: start + rest.byteLength };
+  if (includeUnfinished && rest.byteLength > 0) yield { text: rest.toString('utf8'), end: start + rest.byteLength };
 }
 
-/** Where the first line of `bytes` ends, and where the next begins; `undefined`: not in here. */
+/** Returns where the first line of `bytes` ends and where the next begins; `undefined` if the line doesn't end here. */
 function endOfLine(bytes: Buffer): { text: number; next: number } | undefined {
   const newline = bytes.indexOf(0x0a);
-  if (newline !== -1 && newline <= longestLine) return { text: newline, next: newline + 1 };
-  if (bytes.byteLength <= longestLine) return undefined;
-  let cut = longestLine;
-  while (cut > longestLine - 4 && ((bytes[cut] ?? 0) & 0xc0) === 0x80) cut -= 1; // not within a character
+  if (newline !== -1 && newline <= maxLineBytes) return { text: newline, next: newline + 1 };
+  if (bytes.byteLength <= maxLineBytes) return undefined;
+  let cut = maxLineBytes;
+  while (cut > maxLineBytes - 4 && ((bytes[cut] ?? 0) & 0xc0) === 0x80) cut -= 1; // never split a character
   return { text: cut, next: cut };
 }
 
-/** Where the line begins that goes on at `position`, or begins there: looked for backwards, further each time. */
+/** Returns where the line that contains `position` begins, searching backwards in growing steps. */
 async function lineStart(open: OpenLog, position: number): Promise<number> {
   for (let step = 64 * 1024; ; step *= 2) {
     const from = Math.max(0, position - step);

@@ -1,11 +1,11 @@
 /**
- * Passes bytes on so that every piece ends between two UTF-8 characters: the service's clients decode each piece by
- * itself. Bytes that are no UTF-8 pass as they are.
+ * Re-chunks bytes so that every chunk ends between two UTF-8 characters: the service's clients decode each chunk by
+ * itself. Bytes that are not UTF-8 pass unchanged.
  */
 export async function* wholeCharacters(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let rest = new Uint8Array(0);
-  for await (const piece of source) {
-    const bytes = rest.length === 0 ? piece : concat(rest, piece);
+  for await (const chunk of source) {
+    const bytes = rest.length === 0 ? chunk : concat(rest, chunk);
     const end = bytes.length - unfinishedBytes(bytes);
     if (end > 0) yield bytes.subarray(0, end);
     rest = bytes.slice(end);
@@ -13,11 +13,11 @@ export async function* wholeCharacters(source: AsyncIterable<Uint8Array>): Async
   if (rest.length > 0) yield rest;
 }
 
-/** How many bytes at the end begin a character that needs more bytes than there are (0 to 3). Pure. */
+/** Returns how many bytes at the end belong to a character that is not complete (0 to 3). Pure. */
 export function unfinishedBytes(bytes: Uint8Array): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back] ?? 0;
-    if ((byte & 0b1100_0000) === 0b1000_0000) continue; // goes on with a character
+    if ((byte & 0b1100_0000) === 0b1000_0000) continue; // continuation byte
     return lengthOfCharacter(byte) > back ? back : 0;
   }
   return 0;

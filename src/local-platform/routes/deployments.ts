@@ -16,37 +16,37 @@ import type { Workspace } from '../workspace/workspace';
 import { jsonBody, ok, type PlatformEnv } from './env';
 import { logResponse } from './log-response';
 
-/** How a dialect writes deployments down. */
+/** Converts between a dialect's JSON and the classic shape that the store keeps. */
 interface Dialect {
   show(view: DeploymentView): JsonObject;
   create(body: JsonObject): JsonObject;
   patch(body: JsonObject): JsonObject;
 }
 
-const same = (body: JsonObject): JsonObject => body;
+const unchanged = (body: JsonObject): JsonObject => body;
 
-const classic: Dialect = { show: deploymentOf, create: same, patch: same };
+const classic: Dialect = { show: deploymentOf, create: unchanged, patch: unchanged };
 const modern: Dialect = { show: endpointOf, create: endpointToDeployment, patch: endpointPatchToClassic };
 
-/** `/deployments`: the classic dialect. */
+/** Routes of `/deployments`, the classic dialect. */
 export function deploymentRoutes(workspace: Workspace, closing: AbortSignal): Hono<PlatformEnv> {
   return sharedRoutes({ workspace, closing, dialect: classic })
     .get('/:name/readiness', (c) => c.json(readinessOf(workspace.deployments.get(c.req.param('name')))))
     .get('/:name/termination', (c) => c.json(terminationOf(workspace.deployments.get(c.req.param('name')))));
 }
 
-/** `/endpoints`: the new dialect, over the same deployments; without readiness and termination. */
+/** Routes of `/endpoints`, the new dialect, for the same deployments; it has no readiness and termination. */
 export function endpointRoutes(workspace: Workspace, closing: AbortSignal): Hono<PlatformEnv> {
   return sharedRoutes({ workspace, closing, dialect: modern });
 }
 
-interface Shared {
+interface SharedRoutesOptions {
   readonly workspace: Workspace;
   readonly closing: AbortSignal;
   readonly dialect: Dialect;
 }
 
-function sharedRoutes({ workspace, closing, dialect }: Shared): Hono<PlatformEnv> {
+function sharedRoutes({ workspace, closing, dialect }: SharedRoutesOptions): Hono<PlatformEnv> {
   const { deployments, runtime } = workspace;
   return new Hono<PlatformEnv>()
     .get('/', (c) => c.json(deployments.list().map((view) => dialect.show(view))))
@@ -81,7 +81,7 @@ function sharedRoutes({ workspace, closing, dialect }: Shared): Hono<PlatformEnv
 
 export const nodeName = (workspace: Workspace): string => workspace.nodeGroups.list()[0]?.nodes[0]?.id ?? 'node';
 
-/** Throws 404 unless the resource has that replica. */
+/** Throws 404 unless `replica` is the replica of `resource`. */
 export function checkReplica(resource: string, replica: string): void {
   if (replica !== replicaId(resource)) throw notFound(`replica ${replica} of ${resource} was not found`);
 }

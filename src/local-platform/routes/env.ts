@@ -4,7 +4,7 @@ import { invalid } from '../api-error';
 import type { LoggedRequest } from '../faults/request-log';
 import { isObject, type JsonObject } from '../json';
 
-/** What the routes find in Hono's context. */
+/** Types of Hono's context in all routes. */
 export interface PlatformEnv {
   Bindings: HttpBindings;
   Variables: { logged: LoggedRequest | undefined };
@@ -12,13 +12,14 @@ export interface PlatformEnv {
 
 export type PlatformRequest = Context<PlatformEnv>;
 
-/** The JSON object that was posted. Throws 400 for anything else. */
+/** Reads the posted JSON object. Throws 400 for anything else. */
 export async function jsonBody(context: Context): Promise<JsonObject> {
   const body = await anyJsonBody(context);
   if (!isObject(body)) throw invalid('the body must be a JSON object');
   return body;
 }
 
+/** Reads the posted JSON value. Throws 400 if the body is not JSON. */
 export async function anyJsonBody(context: Context): Promise<unknown> {
   try {
     return (await context.req.json()) as unknown;

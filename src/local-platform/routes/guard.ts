@@ -4,8 +4,8 @@ import { ApiError } from '../api-error';
 import { ownHosts } from '../../support/own-hosts';
 
 /**
- * Refuses what a web page in a browser on this machine could send: a foreign `Host` (DNS rebinding) or a foreign `Origin`
- * (cross-site requests). The platform runs commands, so it answers to its own address only.
+ * Refuses what a web page in a browser on this machine could send: a foreign `Host` (DNS rebinding) or a foreign
+ * `Origin` (cross-site requests). The platform runs commands, so it only answers requests to its own address.
  */
 export function ownAddressOnly(port: () => number): MiddlewareHandler {
   return async (context, next) => {
@@ -22,7 +22,7 @@ export function ownAddressOnly(port: () => number): MiddlewareHandler {
   };
 }
 
-/** 401 without the right bearer token. Digests are compared, in constant time, so that lengths do not show either. */
+/** Answers 401 without the right bearer token. Compares digests in constant time, which hides the length too. */
 export function bearerOnly(token: string): MiddlewareHandler {
   const wanted = digest(token);
   return async (context, next) => {

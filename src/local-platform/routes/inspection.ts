@@ -8,7 +8,7 @@ import { jsonBody, type PlatformEnv } from './env';
 
 const planSchema = z.object({ faults: z.array(faultSchema) });
 
-/** `/__sim`: what exists, what was asked, the faults in force, and requests that land when told. */
+/** Routes of `/__sim`: what exists, which requests came, which faults are active, and when deferred requests land. */
 export function inspectionRoutes(parts: {
   readonly workspace: Workspace;
   readonly requests: RequestLog;

@@ -3,15 +3,16 @@ import { invalid } from '../api-error';
 import { eventOf, replicaOf } from '../dialects/deployment';
 import { jobOf } from '../dialects/job';
 import { isObject, objectAt, type JsonObject } from '../json';
-import type { JobQueryMode, JobView } from '../workspace/jobs';
+import type { JobQueryMode } from '../workspace/job-query-mode';
+import type { JobView } from '../workspace/jobs';
 import type { Workspace } from '../workspace/workspace';
 import { checkReplica, nodeName } from './deployments';
 import { jsonBody, ok, type PlatformEnv, type PlatformRequest } from './env';
 import { logResponse } from './log-response';
 
-const largestPage = 10_000;
+const maxPageSize = 10_000;
 
-/** `/jobs`. */
+/** Routes of `/jobs`. */
 export function jobRoutes(workspace: Workspace, closing: AbortSignal): Hono<PlatformEnv> {
   const { jobs } = workspace;
   return new Hono<PlatformEnv>()
@@ -41,13 +42,16 @@ export function jobRoutes(workspace: Workspace, closing: AbortSignal): Hono<Plat
     });
 }
 
-export function modeOf(context: PlatformRequest, otherwise: JobQueryMode): JobQueryMode {
-  const mode = context.req.query('job_query_mode') ?? otherwise;
+export function modeOf(context: PlatformRequest, fallback: JobQueryMode): JobQueryMode {
+  const mode = context.req.query('job_query_mode') ?? fallback;
   if (mode === 'alive_only' || mode === 'archive_only' || mode === 'alive_and_archive') return mode;
   throw invalid(`job_query_mode: ${JSON.stringify(mode)} is none of alive_only, archive_only, alive_and_archive`);
 }
 
-/** `q` (part of the name), `status`, `node_groups`, `created_by` (each repeatable) and `query` (`label=value,…`). */
+/**
+ * Filters by `q` (part of the name), `status`, `node_groups`, `created_by` (repeatable) and `query`
+ * (`label=value,…`).
+ */
 function filterOf(context: PlatformRequest): (view: JobView) => boolean {
   const text = context.req.query('q') ?? '';
   const all = (key: string): string[] => (context.req.queries(key) ?? []).filter((value) => value !== '');
@@ -73,7 +77,7 @@ function hasLabel(metadata: JsonObject, pair: string): boolean {
   return value.length === 0 ? key in labels : labels[key] === value.join('=').replace(/^=/, '');
 }
 
-/** Pages count from 1; one beyond the end is empty, by which clients know that they have all. */
+/** Pages count from 1. A page beyond the end is empty, which tells clients that they have all jobs. */
 function pageOf(context: PlatformRequest, views: readonly JobView[]): JsonObject {
   const size = countOf(context, 'page_size') ?? (context.req.query('page') === undefined ? views.length : 500);
   const page = countOf(context, 'page') ?? 1;
@@ -85,6 +89,6 @@ function countOf(context: PlatformRequest, key: string): number | undefined {
   const text = context.req.query(key);
   if (text === undefined) return undefined;
   const count = Number(text);
-  if (Number.isInteger(count) && count >= 1 && count <= largestPage) return count;
-  throw invalid(`${key}: must be a whole number from 1 to ${largestPage}, got ${JSON.stringify(text)}`);
+  if (Number.isInteger(count) && count >= 1 && count <= maxPageSize) return count;
+  throw invalid(`${key}: must be a whole number from 1 to ${maxPageSize}, got ${JSON.stringify(text)}`);
 }

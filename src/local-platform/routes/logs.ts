@@ -8,9 +8,9 @@ import type { Workspace } from '../workspace/workspace';
 import type { PlatformEnv, PlatformRequest } from './env';
 
 const defaultLimit = 1_000;
-const largestLimit = 10_000;
+const maxLimit = 10_000;
 
-/** `/logs`: lines of one deployment or job in the shape of Loki. */
+/** Routes of `/logs`: lines of one deployment or job in Loki's format. */
 export function logRoutes(workspace: Workspace, closing: AbortSignal): Hono<PlatformEnv> {
   return new Hono<PlatformEnv>().get('/', async (c) => {
     const query = queryOf(c);
@@ -18,24 +18,24 @@ export function logRoutes(workspace: Workspace, closing: AbortSignal): Hono<Plat
     const replica = replicaId(subject.resource);
     const wanted = c.req.query('replica');
     if (wanted !== undefined && wanted !== replica) return c.json({ data: { result: [] } });
-    // Marks first: what is written after them is left for the next look.
-    const marks = await subject.marks();
+    // Segments first: what is written after this is left for the next query.
+    const segments = await subject.segments();
     const signal = AbortSignal.any([c.req.raw.signal, closing]);
     const open = (from: number) => subject.open({ follow: false, signal, from });
-    const lines = await queryLog({ open, marks, isOver: subject.isOver }, query);
+    const lines = await queryLog({ open, segments, isComplete: subject.isComplete }, query);
     const stream = { [subject.label]: subject.resource, replica };
     const values = lines.map((line) => [line.at.toString(), line.text]);
     return c.json({ data: { result: values.length === 0 ? [] : [{ stream, values }] } });
   });
 }
 
-/** States in which nothing is written any more. */
-const overStates: readonly string[] = ['Completed', 'Failed', 'Stopped', 'Error'];
+/** States in which the log is complete. */
+const finalStates: readonly string[] = ['Completed', 'Failed', 'Stopped', 'Error'];
 
 interface LogSubject extends JobLog {
   readonly label: string;
   readonly resource: string;
-  readonly isOver: boolean;
+  readonly isComplete: boolean;
 }
 
 async function subjectOf(context: PlatformRequest, { deployments, jobs, runtime }: Workspace): Promise<LogSubject> {
@@ -44,26 +44,26 @@ async function subjectOf(context: PlatformRequest, { deployments, jobs, runtime 
     if (name === undefined) continue;
     const { observed } = deployments.get(name);
     const open = (options: LogOptions) => runtime.deploymentLog(name, options);
-    const isOver = overStates.includes(observed.state);
-    return { label, resource: name, isOver, open, marks: () => runtime.deploymentLogMarks(name) };
+    const isComplete = finalStates.includes(observed.state);
+    return { label, resource: name, isComplete, open, segments: () => runtime.deploymentLogSegments(name) };
   }
   for (const label of ['job', 'job_history_name']) {
     const id = context.req.query(label);
     if (id === undefined) continue;
     const view = jobs.get(id, 'alive_and_archive');
-    const isOver = overStates.includes(view.status.state);
-    return { label, resource: id, isOver, ...(await jobs.log(view)) };
+    const isComplete = finalStates.includes(view.status.state);
+    return { label, resource: id, isComplete, ...(await jobs.log(view)) };
   }
-  throw invalid('name what the log is of: deployment, endpoint, job or job_history_name');
+  throw invalid('one of deployment, endpoint, job or job_history_name must be given');
 }
 
 function queryOf(context: PlatformRequest): LogQuery {
   const from = nanoseconds(context, 'start');
   const until = nanoseconds(context, 'end');
-  if ((from === undefined) !== (until === undefined)) throw invalid('start and end go together');
+  if ((from === undefined) !== (until === undefined)) throw invalid('start and end must be given together');
   const limit = Number(context.req.query('limit') ?? defaultLimit);
-  if (!Number.isInteger(limit) || limit < 1 || limit > largestLimit) {
-    throw invalid(`limit: must be a whole number from 1 to ${largestLimit}`);
+  if (!Number.isInteger(limit) || limit < 1 || limit > maxLimit) {
+    throw invalid(`limit: must be a whole number from 1 to ${maxLimit}`);
   }
   const direction = context.req.query('direction') ?? 'backward';
   if (direction !== 'forward' && direction !== 'backward') throw invalid('direction: must be forward or backward');

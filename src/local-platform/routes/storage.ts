@@ -6,9 +6,9 @@ import { ApiError, invalid, notFound } from '../api-error';
 import type { Workspace } from '../workspace/workspace';
 import { ok, type PlatformEnv, type PlatformRequest } from './env';
 
-/** `/storage/{fs}{/path}`: files and folders of the workspace. `base` is where these routes hang, for the wildcard. */
+/** Routes of `/storage/{fs}{/path}`: the workspace's files and folders. `base` is the path they are mounted at. */
 export function storageRoutes({ storage }: Workspace, base: string): Hono<PlatformEnv> {
-  const where = (c: PlatformRequest): { fileSystem: string; path: string } => splitPath(c.req.path.slice(base.length));
+  const locate = (c: PlatformRequest): { fileSystem: string; path: string } => splitPath(c.req.path.slice(base.length));
   return new Hono<PlatformEnv>()
     .get('/', async (c) => {
       const usage = await storage.usedBytes();
@@ -19,34 +19,34 @@ export function storageRoutes({ storage }: Workspace, base: string): Hono<Platfo
       c.json({ metadata: { name: 'default' }, status: { total_usage_bytes: await storage.usedBytes() } }),
     )
     .get('/*', async (c) => {
-      const { fileSystem, path } = where(c);
-      const node = await storage.look(fileSystem, path);
+      const { fileSystem, path } = locate(c);
+      const node = await storage.find(fileSystem, path);
       if (node === undefined) throw notFound(`storage ${fileSystem}:${path} was not found`);
       if (node.kind === 'dir') return c.json(await storage.list(fileSystem, path));
       const headers = { 'content-type': 'application/octet-stream', 'content-length': String(node.size) };
       if (c.req.raw.method === 'HEAD') return new Response(null, { headers });
-      // No more than the size that was announced, should somebody append to the file meanwhile.
+      // Never more than the announced size, even if a job appends to the file meanwhile.
       const content = node.size === 0 ? Readable.from([]) : createReadStream(node.file, { end: node.size - 1 });
       return new Response(Readable.toWeb(content) as ReadableStream<Uint8Array>, { headers });
     })
     .put('/*', async (c) => {
-      const { fileSystem, path } = where(c);
+      const { fileSystem, path } = locate(c);
       await storage.makeFolder(fileSystem, path);
       return ok();
     })
     .post('/*', async (c) => {
-      const { fileSystem, path } = where(c);
+      const { fileSystem, path } = locate(c);
       await receiveFile(c, (content) => storage.write(fileSystem, path, content));
       return ok();
     })
     .delete('/*', async (c) => {
-      const { fileSystem, path } = where(c);
+      const { fileSystem, path } = locate(c);
       await storage.remove(fileSystem, path, { all: c.req.query('removeall') === 'true' });
       return ok();
     });
 }
 
-/** `/default/a%20b/c` → `default` and `/a b/c`. Throws 400 for broken escapes and for an escaped slash. */
+/** Splits `/default/a%20b/c` into `default` and `/a b/c`. Throws 400 for broken escapes and for an escaped slash. */
 export function splitPath(raw: string): { fileSystem: string; path: string } {
   const [fileSystem = '', ...parts] = raw.replace(/^\//, '').split('/').map(decodePart);
   return { fileSystem, path: `/${parts.filter((part) => part !== '').join('/')}` };
@@ -63,12 +63,12 @@ function decodePart(part: string): string {
   return decoded;
 }
 
-/** Hands the part named `file` of a multipart body to `store` while it arrives; nothing of it is kept in memory. */
+/** Streams the part named `file` of a multipart body to `store`. */
 async function receiveFile(context: PlatformRequest, store: (content: Readable) => Promise<void>): Promise<void> {
   const type = context.req.header('content-type') ?? '';
   const body = context.req.raw.body;
   if (!/^multipart\/form-data\b.*boundary=/i.test(type) || body === null) {
-    throw invalid('an upload is multipart/form-data with one part named "file"');
+    throw invalid('an upload must be multipart/form-data with one part named "file"');
   }
   const source = Readable.fromWeb(body);
   await new Promise<void>((resolve, reject) => {
@@ -89,7 +89,7 @@ async function receiveFile(context: PlatformRequest, store: (content: Readable) 
       fail(error);
     });
     parser.on('finish', () => {
-      if (stored === undefined) reject(invalid('an upload is multipart/form-data with one part named "file"'));
+      if (stored === undefined) reject(invalid('an upload must be multipart/form-data with one part named "file"'));
       else stored.then(resolve, fail);
     });
     source.pipe(parser);

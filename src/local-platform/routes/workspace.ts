@@ -4,16 +4,16 @@ import { shapes } from '../workspace/shapes';
 import type { Workspace } from '../workspace/workspace';
 import { anyJsonBody, ok, type PlatformEnv } from './env';
 
-/** The local token does not run out; clients that ask get a time this far after the state folder was made. */
-const tokenLifeMs = 10 * 365 * 24 * 3_600_000;
+/** The local token does not expire; clients that ask get a time this long after the state folder was created. */
+const tokenLifetimeMs = 10 * 365 * 24 * 3_600_000;
 
-/** Clients ask for the workspace before every call; what its storage holds is summed up this often at most. */
-const usageFreshMs = 10_000;
+/** Clients ask for the workspace before every call, so the size of its storage is cached this long. */
+const usageCacheMs = 10_000;
 
-/** The workspace itself: `/`, `/workspace`, `/tokens`, `/shapes`, `/usersecrets`, `/dedicated-node-groups`. */
+/** Routes of the workspace: `/`, `/workspace`, `/tokens`, `/shapes`, `/usersecrets`, `/dedicated-node-groups`. */
 export function workspaceRoutes(workspace: Workspace, token: string): Hono<PlatformEnv> {
   const { secrets, nodeGroups, storage } = workspace;
-  const usedBytes = remembered(() => storage.usedBytes(), usageFreshMs);
+  const usedBytes = cached(() => storage.usedBytes(), usageCacheMs);
   const info = async () => {
     const deployments = workspace.deployments.list();
     const pods = deployments.filter(({ record }) => record.spec['is_pod'] === true).length;
@@ -34,7 +34,10 @@ export function workspaceRoutes(workspace: Workspace, token: string): Hono<Platf
     .get('/info', async (c) => c.json(await info()))
     .get('/tokens', (c) =>
       c.json([
-        { masked_value: `${token.slice(0, 3)}...${token.slice(-3)}`, expires_at: workspace.createdAt + tokenLifeMs },
+        {
+          masked_value: `${token.slice(0, 3)}...${token.slice(-3)}`,
+          expires_at: workspace.createdAt + tokenLifetimeMs,
+        },
       ]),
     )
     .get('/shapes', (c) => c.json(shapes.map(shapeOf)))
@@ -70,10 +73,10 @@ export function workspaceRoutes(workspace: Workspace, token: string): Hono<Platf
     );
 }
 
-function remembered<T>(compute: () => Promise<T>, freshMs: number): () => Promise<T> {
+function cached<T>(compute: () => Promise<T>, maxAgeMs: number): () => Promise<T> {
   let last: { readonly at: number; readonly value: Promise<T> } | undefined;
   return () => {
-    if (last === undefined || Date.now() - last.at > freshMs) last = { at: Date.now(), value: compute() };
+    if (last === undefined || Date.now() - last.at > maxAgeMs) last = { at: Date.now(), value: compute() };
     return last.value;
   };
 }

@@ -3,12 +3,12 @@ import type { LockHolder } from '../../support/lock-holder';
 import { tryLock } from '../../support/lock';
 
 export interface FolderLock {
-  /** Tells those who find the folder locked where this platform can be reached. */
+  /** Records this platform's URL in the lock, for the error message of later starts. */
   announce(url: string): Promise<void>;
   release(): Promise<void>;
 }
 
-/** One platform per state folder. Rejects, saying where the other platform runs, when there is one. */
+/** Locks a state folder for one platform. Rejects if another platform holds it, saying where that one runs. */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   const file = path.join(folder, 'platform.lock');
   const attempt = await tryLock(file);
@@ -21,8 +21,8 @@ function takenError({ folder, file, holder }: { folder: string; file: string; ho
   const where = holder.note === undefined ? 'is starting' : `answers at ${holder.note}`;
   const process = `process ${holder.pid} on host ${holder.host}`;
   return new Error(
-    `A local platform already uses ${folder}: ${process} ${where}. ` +
-      'Use that one, end it first (evalsaga down), or give this one another state folder or EVALSAGA_HOME. ' +
-      `If it was on another host or in another container and has ended, delete ${file}.`,
+    `Another local platform uses ${folder}: ${process} ${where}. ` +
+      'Use that one, stop it first (evalsaga down), or start this one with another --state folder or EVALSAGA_HOME. ' +
+      `If it ran on another host or in another container and has ended, delete ${file}.`,
   );
 }

@@ -4,13 +4,13 @@ import type { z } from 'zod';
 import { readJsonFile, writePrivateJson } from '../../support/atomic-file';
 
 /**
- * Records of one kind, a JSON file each (mode 0600), all in memory too. A record is on disk before `put` and `remove`
- * resolve; each file is replaced as a whole, so that a kill at any moment leaves the old or the new state.
+ * Records of one kind, in memory and each in a JSON file (mode 0600). `put` and `remove` resolve once the change is on
+ * disk; each file is replaced as a whole, so that a kill at any moment leaves the old or the new state.
  */
 export class RecordFolder<T extends object> {
   readonly #folder: string;
   readonly #records: Map<string, T>;
-  /** Last write per key: writes of one record go to disk in the order they were asked for. */
+  /** Last write per key: writes of one record go to disk in the order they were requested. */
   readonly #writes = new Map<string, Promise<void>>();
 
   private constructor(folder: string, records: Map<string, T>) {
@@ -18,19 +18,19 @@ export class RecordFolder<T extends object> {
     this.#records = records;
   }
 
-  /** Reads what is there. Rejects, naming the file, when one of them is not a record. */
+  /** Reads all records. Rejects, naming the file, if one of them is invalid. */
   static async open<T extends object>(folder: string, schema: z.ZodType<T>): Promise<RecordFolder<T>> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const records = new Map<string, T>();
     for (const name of (await readdir(folder)).sort()) {
       const file = path.join(folder, name);
       if (!name.endsWith('.json')) {
-        await rm(file, { force: true, recursive: true }); // a draft that a killed process left behind
+        await rm(file, { force: true, recursive: true }); // a temporary file of a killed process
         continue;
       }
       const parsed = schema.safeParse(await readJsonFile(file).catch(() => undefined));
       if (!parsed.success) {
-        throw new Error(`${file} is not a record of the local platform any more. Remove it, or restore it, to start.`);
+        throw new Error(`${file} is not a valid record of the local platform. Remove or restore it, then start again.`);
       }
       records.set(decodeURIComponent(name.slice(0, -'.json'.length)), parsed.data);
     }
@@ -49,7 +49,7 @@ export class RecordFolder<T extends object> {
     return [...this.#records.values()];
   }
 
-  /** Visible to `get` at once, so that two creations of one name can't both pass; undone when it can't be written. */
+  /** Visible to `get` at once, so that two creations of one name can't both succeed; reverted if the write fails. */
   async put(key: string, record: T): Promise<void> {
     const before = this.#records.get(key);
     this.#records.set(key, record);

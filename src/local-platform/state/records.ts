@@ -5,7 +5,7 @@ import { RecordFolder } from './record-folder';
 
 const body = z.record(z.string(), z.unknown());
 
-/** A line of a resource's history, as `/events` shows it. `at`: milliseconds since the epoch. */
+/** An event in a resource's history, as `/events` shows it. `at`: milliseconds since the epoch. */
 const eventSchema = z.object({
   at: z.number(),
   type: z.enum(['Normal', 'Warning']),
@@ -15,7 +15,7 @@ const eventSchema = z.object({
 
 const deploymentSchema = z.object({
   name: z.string(),
-  /** As posted, without `id`, `name`, `created_at`, `version`: those are the platform's. */
+  /** As posted, without `id`, `name`, `created_at` and `version`, which the platform sets. */
   metadata: body,
   /** As posted (classic shape), unknown keys included. */
   spec: body,
@@ -23,7 +23,7 @@ const deploymentSchema = z.object({
   modifiedAt: z.number(),
   version: z.number(),
   deletedAt: z.number().optional(),
-  /** When it was scaled to zero for want of traffic, unless it was scaled up since. */
+  /** When it was scaled to zero for lack of traffic, unless it was scaled up since. */
   idleAt: z.number().optional(),
   events: z.array(eventSchema),
 });
@@ -42,7 +42,7 @@ const jobSchema = z.object({
   createdAt: z.number(),
   version: z.number(),
   deletedAt: z.number().optional(),
-  /** Set once the runtime has let go of the job: its last status. */
+  /** Set once the runtime has removed the job: its last status. */
   archived: z.object({ at: z.number(), reason: z.enum(['deleted', 'ttl']), status: jobStatusSchema }).optional(),
   events: z.array(eventSchema),
 });
@@ -69,14 +69,14 @@ export type JobRecord = z.infer<typeof jobSchema>;
 export type SecretRecord = z.infer<typeof secretSchema>;
 export type NodeGroupRecord = z.infer<typeof nodeGroupSchema>;
 
-/** All that the platform knows and must not forget. Storage is kept apart, as plain folders. */
+/** The persistent state of the platform, except storage, which is plain folders. */
 export interface PlatformState {
   readonly folder: string;
   readonly deployments: RecordFolder<DeploymentRecord>;
   readonly jobs: RecordFolder<JobRecord>;
   readonly secrets: RecordFolder<SecretRecord>;
   readonly nodeGroups: RecordFolder<NodeGroupRecord>;
-  /** Milliseconds since the epoch: when this folder was first used. */
+  /** When this folder was first used, in milliseconds since the epoch. */
   readonly createdAt: number;
 }
 
@@ -95,11 +95,11 @@ export async function openState(folder: string, now: () => number): Promise<Plat
     jobs,
     secrets,
     nodeGroups,
-    createdAt: await birth(path.join(folder, 'state.json'), now),
+    createdAt: await creationTime(path.join(folder, 'state.json'), now),
   };
 }
 
-async function birth(file: string, now: () => number): Promise<number> {
+async function creationTime(file: string, now: () => number): Promise<number> {
   const known = z.object({ createdAt: z.number() }).safeParse(await readJsonFile(file));
   if (known.success) return known.data.createdAt;
   const createdAt = now();

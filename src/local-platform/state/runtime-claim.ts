@@ -7,22 +7,22 @@ import type { PlatformState } from './records';
 const claimSchema = z.object({ runtime: z.enum(['process', 'docker', 'simulated']) });
 
 /**
- * Notes which runtime the folder's deployments and jobs run with. Throws when they run with another one, which alone can find
- * and end them. A folder from before this was noted is the process runtime's, as far as it holds anything.
+ * Records which runtime runs the folder's deployments and jobs. Throws if another runtime runs some of them, as only that
+ * one can find and end them. A folder without a record may be used by any runtime.
  */
-export async function claimFor(
+export async function claimStateFolder(
   runtime: Runtime['kind'],
   { stateFolder, state }: { stateFolder: string; state: PlatformState },
 ): Promise<void> {
   const file = path.join(stateFolder, 'runtime.json');
   const claim = claimSchema.safeParse(await readJsonFile(file).catch(() => undefined)).data;
-  const living = [
+  const current = [
     ...state.deployments.values().map(({ name }) => name),
     ...state.jobs.values().flatMap(({ id, archived }) => (archived === undefined ? [id] : [])),
   ];
-  if (claim !== undefined && claim.runtime !== runtime && living.length > 0)
+  if (claim !== undefined && claim.runtime !== runtime && current.length > 0)
     throw new Error(
-      `${stateFolder} holds ${living.slice(0, 5).join(', ')}${living.length > 5 ? ', …' : ''} of the ${claim.runtime} runtime. ` +
+      `${stateFolder} holds ${current.slice(0, 5).join(', ')}${current.length > 5 ? ', …' : ''} of the ${claim.runtime} runtime. ` +
         `Start with --runtime ${claim.runtime} and remove them first, or choose another folder with --state.`,
     );
   await writePrivateJson(file, { runtime });

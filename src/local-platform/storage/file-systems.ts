@@ -7,7 +7,8 @@ import { pipeline } from 'node:stream/promises';
 import { createWriteStream } from 'node:fs';
 import { ApiError, invalid, notFound } from '../api-error';
 import type { SpecMount } from '../runtime';
-import type { FolderMarks } from './folder-marks';
+import type { CreatedFolders } from './created-folders';
+import { checkFileSystem, defaultFileSystem, fileSystemOf, partsOf } from './paths';
 import { removeTree } from './remove-tree';
 
 export interface StorageEntry {
@@ -20,36 +21,31 @@ export interface StorageEntry {
 export type StorageNode =
   { readonly kind: 'dir' } | { readonly kind: 'file'; readonly file: string; readonly size: number };
 
-const defaultFileSystem = 'default';
-
-/** `node-nfs:NAME` and its like name a file system; anything else (`node-local`, …) is the default one. */
-export function fileSystemOf(from: string): string {
-  const name = /^node-nfs:(.+)$/.exec(from)?.[1];
-  return name !== undefined && isFileSystemName(name) ? name : defaultFileSystem;
-}
-
-const isFileSystemName = (name: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/.test(name);
-
 /**
- * The workspace's storage: a plain folder per file system. Every path is checked part by part, and links that lead out
- * of the file system are not followed: jobs write here as they like.
+ * The workspace's storage: a plain folder per file system. Jobs write here without restriction, so every path is checked
+ * part by part, and links that lead out of the file system are not followed.
  */
 export class FileSystems {
   readonly #root: string;
   readonly #uploads: string;
-  readonly #marks: FolderMarks;
-  /** Mounts of what lives: their folders stay, also empty ones. */
+  readonly #created: CreatedFolders;
+  /** Returns the mounts of all deployments and jobs: their folders stay, even when empty. */
   readonly #mountsInUse: () => readonly SpecMount[];
   #changes: Promise<unknown> = Promise.resolve();
 
-  constructor(options: { root: string; uploads: string; marks: FolderMarks; mountsInUse: () => readonly SpecMount[] }) {
+  constructor(options: {
+    root: string;
+    uploads: string;
+    createdFolders: CreatedFolders;
+    mountsInUse: () => readonly SpecMount[];
+  }) {
     this.#root = options.root;
     this.#uploads = options.uploads;
-    this.#marks = options.marks;
+    this.#created = options.createdFolders;
     this.#mountsInUse = options.mountsInUse;
   }
 
-  /** Makes the folders that all else relies on, and drops uploads that a kill cut short. Called once, first. */
+  /** Creates the root folder and removes uploads that a kill interrupted. Called once, before anything else. */
   async prepare(): Promise<void> {
     await rm(this.#uploads, { recursive: true, force: true });
     await mkdir(this.#root, { recursive: true });
@@ -61,13 +57,13 @@ export class FileSystems {
     return [...new Set([defaultFileSystem, ...found])].sort();
   }
 
-  /** The folder that stands for a mount; made when missing. */
+  /** Returns the folder of a mount, created if missing. */
   async mountFolder({ from, path: source }: Pick<SpecMount, 'from' | 'path'>): Promise<string> {
-    return this.#alone(() => this.#makeFolder(fileSystemOf(from), partsOf(source ?? '')));
+    return this.#exclusively(() => this.#makeFolder(fileSystemOf(from), partsOf(source ?? '')));
   }
 
-  /** `undefined` when there is nothing at that path. */
-  async look(fileSystem: string, at: string): Promise<StorageNode | undefined> {
+  /** Returns what is at that path; `undefined` if nothing is. */
+  async find(fileSystem: string, at: string): Promise<StorageNode | undefined> {
     const parts = partsOf(at);
     const real = await this.#existing(fileSystem, parts);
     if (real === undefined) return parts.length === 0 ? { kind: 'dir' } : undefined;
@@ -76,7 +72,7 @@ export class FileSystems {
     return found.isFile() ? { kind: 'file', file: real, size: found.size } : undefined;
   }
 
-  /** Throws 404 when there is no such folder. */
+  /** Throws 404 if there is no such folder. */
   async list(fileSystem: string, at: string): Promise<StorageEntry[]> {
     const parts = partsOf(at);
     const folder = await this.#existing(fileSystem, parts);
@@ -92,14 +88,14 @@ export class FileSystems {
     return listed.sort((a, b) => a.name.localeCompare(b.name));
   }
 
-  /** Makes a folder that stays until it is deleted, even when it is empty. */
+  /** Creates a folder that stays until it is deleted, even when empty. */
   async makeFolder(fileSystem: string, at: string): Promise<void> {
     const parts = partsOf(at);
-    await this.#marks.add(fileSystem, parts.join('/'));
-    await this.#alone(() => this.#makeFolder(fileSystem, parts));
+    await this.#created.add(fileSystem, parts.join('/'));
+    await this.#exclusively(() => this.#makeFolder(fileSystem, parts));
   }
 
-  /** Stores what `content` yields as a file; readers see the old file or the whole new one. */
+  /** Stores `content` as a file. Readers see either the old file or the complete new one. */
   async write(fileSystem: string, at: string, content: Readable): Promise<void> {
     const parts = partsOf(at);
     const name = parts.at(-1);
@@ -108,7 +104,7 @@ export class FileSystems {
     const draft = path.join(this.#uploads, randomBytes(8).toString('hex'));
     try {
       await pipeline(content, createWriteStream(draft, { flush: true }));
-      await this.#alone(async () => {
+      await this.#exclusively(async () => {
         const target = path.join(await this.#makeFolder(fileSystem, parts.slice(0, -1)), name);
         if ((await lstat(target).catch(() => undefined))?.isDirectory())
           throw invalid(`/${parts.join('/')} is a folder`);
@@ -119,31 +115,36 @@ export class FileSystems {
     }
   }
 
-  /** Throws 404, and 400 for a folder that is not empty unless `all`. Folders above that nobody made on purpose go when empty. */
+  /**
+   * Throws 404, and 400 for a non-empty folder unless `all`. Also removes parent folders left empty, unless created
+   * by request.
+   */
   async remove(fileSystem: string, at: string, { all }: { all: boolean }): Promise<void> {
     const parts = partsOf(at);
     const name = parts.at(-1);
-    if (name === undefined) throw invalid('the root of a file system can not be removed');
+    if (name === undefined) throw invalid('the root of a file system cannot be removed');
     const folder = await this.#existing(fileSystem, parts.slice(0, -1));
     const target = path.join(folder ?? '', name);
     const found = folder === undefined ? undefined : await lstat(target).catch(() => undefined);
     if (found === undefined) throw notFound(`storage ${fileSystem}:/${parts.join('/')} was not found`);
     if (found.isDirectory() && !all && (await readdir(target)).length > 0) {
-      throw invalid(`/${parts.join('/')} is a folder that is not empty: ask with removeall=true to remove all of it`);
+      throw invalid(
+        `/${parts.join('/')} is a folder that is not empty: use removeall=true to remove it with its content`,
+      );
     }
     await removeTree(target);
-    await this.#marks.removeBelow(fileSystem, parts.join('/'));
-    await this.#alone(() => this.#prune(fileSystem, parts.slice(0, -1)));
+    await this.#created.removeBelow(fileSystem, parts.join('/'));
+    await this.#exclusively(() => this.#prune(fileSystem, parts.slice(0, -1)));
   }
 
-  /** What ended may have been the only reason for its mounts' folders: empty ones that nobody made on purpose go. */
+  /** Removes the folders of these mounts that are empty and were not created by request. */
   async releaseMounts(mounts: readonly SpecMount[]): Promise<void> {
     for (const mount of mounts) {
-      await this.#alone(() => this.#prune(fileSystemOf(mount.from), partsOf(mount.path ?? '')));
+      await this.#exclusively(() => this.#prune(fileSystemOf(mount.from), partsOf(mount.path ?? '')));
     }
   }
 
-  /** Files and empty folders, as `fs:/path`. */
+  /** Returns all files and empty folders as `fs:/path`. */
   async leaves(): Promise<string[]> {
     const found: string[] = [];
     for (const name of await this.names()) {
@@ -164,8 +165,8 @@ export class FileSystems {
     return total;
   }
 
-  /** One change of the tree at a time: a folder must not be pruned while another is being made in it. */
-  #alone<T>(change: () => Promise<T>): Promise<T> {
+  /** Makes one change to the tree at a time: a folder must not be pruned while another is created in it. */
+  #exclusively<T>(change: () => Promise<T>): Promise<T> {
     const next = this.#changes.then(change);
     this.#changes = next.catch(() => undefined);
     return next;
@@ -177,12 +178,12 @@ export class FileSystems {
     );
     for (let depth = parts.length; depth > 0; depth--) {
       const part = parts.slice(0, depth);
-      if (this.#marks.has(fileSystem, part.join('/')) || inUse.has([fileSystem, ...part].join('/'))) return;
-      const gone = await rmdir(path.join(this.#root, fileSystem, ...part)).then(
+      if (this.#created.has(fileSystem, part.join('/')) || inUse.has([fileSystem, ...part].join('/'))) return;
+      const removed = await rmdir(path.join(this.#root, fileSystem, ...part)).then(
         () => true,
         (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
       );
-      if (!gone) return;
+      if (!removed) return;
     }
   }
 
@@ -234,25 +235,13 @@ export class FileSystems {
     try {
       const real = await this.#inside(await realpath(path.join(this.#root, fileSystem)), full);
       const found = await stat(real);
-      // A folder within itself has no end.
+      // A link to a folder that contains it would make listings endless.
       if (found.isDirectory()) return `${path.dirname(full)}/`.startsWith(`${real}/`) ? undefined : 'dir';
       return found.isFile() ? 'file' : undefined;
     } catch {
-      return undefined; // leads nowhere, or out
+      return undefined; // the link is broken or leads out
     }
   }
-}
-
-function checkFileSystem(name: string): void {
-  if (!isFileSystemName(name)) throw invalid(`${JSON.stringify(name)} is not the name of a file system`);
-}
-
-/** The parts of a path below the root. Throws 400 for what could lead out of it. */
-export function partsOf(at: string): string[] {
-  const parts = at.split('/').filter((part) => part !== '' && part !== '.');
-  const bad = parts.find((part) => part === '..' || part.includes('\0') || part.includes('\\'));
-  if (bad !== undefined) throw invalid(`${JSON.stringify(at)} is not a path below the file system`);
-  return parts;
 }
 
 async function* leavesBelow(folder: string): AsyncGenerator<string> {

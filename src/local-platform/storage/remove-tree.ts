@@ -1,7 +1,9 @@
 import { execa } from 'execa';
 import { rm } from 'node:fs/promises';
 
-/** Removes a file or folder, also one that is nested deeper than a path may be long: a process can make such with `chdir`. */
+/**
+ * Removes a file or folder, even one nested beyond the maximum path length, which a process can create with `chdir`.
+ */
 export async function removeTree(target: string): Promise<void> {
   try {
     await rm(target, { recursive: true, force: true });

@@ -1,9 +1,12 @@
 import { isObject, type JsonObject } from '../json';
 
-/** Variables that say whose a job was: names and numbers, never a secret. */
+/** Variables that say which run a job belongs to: names and numbers, never a secret. */
 const ownVariable = /^EVALSAGA_(?!API_KEY$|URL_SECRET_)/;
 
-/** The spec of a job that is over, without the values of its variables: nothing runs with them any more, and some are secrets. Pure. */
+/**
+ * Removes the values of variables from the spec of an archived job: nothing needs them any more, and some are
+ * secrets. Pure.
+ */
 export function archivedSpec(spec: JsonObject): JsonObject {
   const envs = spec['envs'];
   if (!Array.isArray(envs)) return spec;

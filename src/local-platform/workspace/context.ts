@@ -12,8 +12,8 @@ export interface WorkspaceContext {
   log(message: string, fields?: Record<string, unknown>): void;
   /** Aborted when the platform closes. */
   readonly closing: AbortSignal;
-  /** Work that no request waits for: its failure is logged, and closing waits for it. */
+  /** Registers work that no request waits for: its failure is logged, and closing waits for it. */
   background(work: Promise<unknown>): void;
-  /** A resource with these mounts has ended: folders that only the mounts made, and that are empty, go too. */
+  /** Removes empty folders that were created only for these mounts. Called when their resource has ended. */
   releaseMounts(mounts: readonly SpecMount[]): Promise<void>;
 }

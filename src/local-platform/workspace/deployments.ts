@@ -1,27 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { conflict, invalid, notFound } from '../api-error';
-import { isObject, numberAt, objectAt, textAt, withoutNulls, type JsonObject } from '../json';
+import { isObject, numberAt, objectAt, type JsonObject } from '../json';
 import { mergePatch } from '../merge-patch';
 import type { DeploymentObservation, DeploymentSpecBody, SpecMount } from '../runtime';
 import type { DeploymentRecord } from '../state/records';
 import type { WorkspaceContext } from './context';
 import { withNotes, withState } from './history';
 import { IdleWatch, idleMessage } from './idle';
-import { checkDeploymentSpec, checkName } from './spec-rules';
+import { readPosted, withoutPlatformKeys } from './posted-resource';
+import { checkDeploymentSpec } from './spec-rules';
 
-/** A deployment as it is now: what was posted, and what the runtime says of it. */
+/** A deployment now: what was posted, and what the runtime observes. */
 export interface DeploymentView {
   readonly record: DeploymentRecord;
   readonly observed: DeploymentObservation;
 }
 
-const platformKeys = ['id', 'name', 'created_at', 'version', 'last_modified_at'];
 const deletionRetryMs = 2_000;
 
 export const minReplicas = (spec: JsonObject): number =>
   numberAt(objectAt(spec, 'resource_requirement'), 'min_replicas') ?? 1;
 
-/** Replicas that it has or is on its way to. */
+/** Returns the number of replicas that the deployment has or is changing to. */
 export const desiredReplicas = ({ spec, idleAt }: DeploymentRecord): number =>
   idleAt === undefined ? minReplicas(spec) : 0;
 
@@ -29,8 +29,8 @@ export const asDeploymentSpec = (spec: JsonObject): DeploymentSpecBody => spec;
 
 export class Deployments {
   readonly #context: WorkspaceContext;
-  /** On their way to disk: reserved and visible, but the runtime has not heard of them. */
-  readonly #beginning = new Set<string>();
+  /** Names that are reserved and visible, but not on disk yet and unknown to the runtime. */
+  readonly #beingCreated = new Set<string>();
   readonly #idle: IdleWatch;
 
   constructor(context: WorkspaceContext) {
@@ -38,10 +38,10 @@ export class Deployments {
     this.#idle = new IdleWatch((name) => context.runtime.lastRequestAt(name));
   }
 
-  /** Goes on with what a kill interrupted: deletions and stops. Called once, after the runtime has started. */
+  /** Resumes deletions and stops that a kill interrupted. Called once, after the runtime has started. */
   resume(): void {
     for (const record of this.#context.state.deployments.values()) {
-      if (record.deletedAt !== undefined) this.#endInBackground(record.name);
+      if (record.deletedAt !== undefined) this.#removeInBackground(record.name);
       else if (desiredReplicas(record) === 0) this.#context.runtime.scaleDeployment(record.name, 0);
     }
   }
@@ -58,44 +58,37 @@ export class Deployments {
     return this.#view(this.#record(name));
   }
 
-  /** Throws 400 and 409; resolves once the deployment is on disk and the runtime has begun. */
+  /** Throws 400 or 409. Resolves once the deployment is on disk and the runtime is starting it. */
   async create(posted: JsonObject): Promise<DeploymentView> {
-    const metadata = withoutNulls(objectAt(posted, 'metadata'));
-    const name = textAt(metadata, 'name') ?? textAt(metadata, 'id');
-    if (name === undefined) throw invalid('metadata.name: a deployment needs a name');
-    checkName('deployment', name);
-    if (!isObject(posted['spec'])) throw invalid('spec: a deployment needs a spec');
-    const spec = withoutNulls(posted['spec']);
-    checkDeploymentSpec(spec);
+    const { name, metadata, spec } = readPosted('deployment', posted, checkDeploymentSpec);
     if (this.#context.state.deployments.get(name) !== undefined) throw conflict(`deployment ${name} already exists`);
     const at = this.#context.now();
     const record: DeploymentRecord = {
       name,
-      metadata: Object.fromEntries(Object.entries(metadata).filter(([key]) => !platformKeys.includes(key))),
+      metadata,
       spec,
       createdAt: at,
       modifiedAt: at,
       version: 1,
       events: [{ at, type: 'Normal', reason: 'Created' }],
     };
-    this.#beginning.add(name);
+    this.#beingCreated.add(name);
     try {
       await this.#context.state.deployments.put(name, record);
       this.#context.runtime.createDeployment({ name, spec: asDeploymentSpec(spec) });
     } finally {
-      this.#beginning.delete(name);
+      this.#beingCreated.delete(name);
     }
     return this.get(name);
   }
 
-  /** Merge patch over `{metadata, spec}`. With `dryRun` nothing changes, and the answer shows what would be. */
+  /** Applies a merge patch to `{metadata, spec}`. With `dryRun` nothing changes; the result shows what would. */
   async patch(name: string, patch: JsonObject, { dryRun }: { dryRun: boolean }): Promise<DeploymentView> {
-    const before = this.#living(name);
+    const before = this.#notDeleted(name);
     if (!isObject(patch['spec']) && !isObject(patch['metadata'])) throw invalid('no valid field to update');
     const spec = mergePatch(before.spec, objectAt(patch, 'spec'));
     checkDeploymentSpec(spec);
-    const metadata = mergePatch(before.metadata, objectAt(patch, 'metadata'));
-    for (const key of platformKeys) delete metadata[key];
+    const metadata = withoutPlatformKeys(mergePatch(before.metadata, objectAt(patch, 'metadata')));
     const { idleAt, ...awake } = before;
     const scaled = 'min_replicas' in objectAt(objectAt(patch, 'spec'), 'resource_requirement');
     const kept = scaled || idleAt === undefined ? awake : before;
@@ -108,7 +101,7 @@ export class Deployments {
   }
 
   async restart(name: string): Promise<DeploymentView> {
-    const { idleAt, ...record } = this.#living(name);
+    const { idleAt, ...record } = this.#notDeleted(name);
     await this.#context.state.deployments.put(name, {
       ...record,
       events: [...withState(record.events, { at: this.#context.now(), state: 'Restarted', message: undefined })],
@@ -118,20 +111,20 @@ export class Deployments {
     return this.get(name);
   }
 
-  /** Resolves once the deletion is decided (on disk); the runtime ends it in the background. */
+  /** Resolves once the deletion is recorded on disk; the runtime ends the deployment in the background. */
   async delete(name: string): Promise<void> {
     const record = this.#record(name);
     if (record.deletedAt !== undefined) return;
     await this.#context.state.deployments.put(name, { ...record, deletedAt: this.#context.now() });
-    this.#endInBackground(name);
+    this.#removeInBackground(name);
   }
 
-  /** Writes state changes into the histories. Called every moment. */
+  /** Records state changes in the histories. Called periodically. */
   observe(): void {
-    for (const view of this.list()) this.#note(view);
+    for (const view of this.list()) this.#recordEvents(view);
   }
 
-  /** Scales to zero what has been without traffic for too long. Called every moment. */
+  /** Scales deployments to zero that have had no traffic for too long. Called periodically. */
   async scaleDownIdle(): Promise<void> {
     const at = this.#context.now();
     for (const { record } of await this.#idle.overdue(this.list(), at)) {
@@ -147,7 +140,7 @@ export class Deployments {
     return this.#context.state.deployments.values().flatMap((record) => asDeploymentSpec(record.spec).mounts ?? []);
   }
 
-  #note({ record, observed: { state, message, notes } }: DeploymentView): void {
+  #recordEvents({ record, observed: { state, message, notes } }: DeploymentView): void {
     const at = this.#context.now();
     const events = withState(withNotes(record.events, { at, notes }), { at, state, message });
     if (events === record.events) return;
@@ -160,14 +153,14 @@ export class Deployments {
     return record;
   }
 
-  #living(name: string): DeploymentRecord {
+  #notDeleted(name: string): DeploymentRecord {
     const record = this.#record(name);
     if (record.deletedAt !== undefined) throw conflict(`deployment ${name} is being deleted`);
     return record;
   }
 
   #view(record: DeploymentRecord): DeploymentView {
-    const observed: DeploymentObservation = this.#beginning.has(record.name)
+    const observed: DeploymentObservation = this.#beingCreated.has(record.name)
       ? { state: 'Starting', url: undefined, readyReplicas: 0, message: undefined }
       : this.#context.runtime.observeDeployment(record.name);
     if (record.deletedAt === undefined && record.idleAt !== undefined)
@@ -176,22 +169,22 @@ export class Deployments {
     return { record, observed: { ...observed, state: 'Deleting', readyReplicas: 0 } };
   }
 
-  #endInBackground(name: string): void {
-    this.#context.background(this.#end(name));
+  #removeInBackground(name: string): void {
+    this.#context.background(this.#remove(name));
   }
 
-  async #end(name: string): Promise<void> {
+  async #remove(name: string): Promise<void> {
     const { runtime, state, closing } = this.#context;
     while (!closing.aborted) {
       try {
         await runtime.deleteDeployment(name);
-        if (closing.aborted) return; // the next start ends it again, which is then quick
+        if (closing.aborted) return; // the next start repeats the deletion
         const record = state.deployments.get(name);
         await state.deployments.remove(name);
         await this.#context.releaseMounts(asDeploymentSpec(record?.spec ?? {}).mounts ?? []);
         return;
       } catch (error) {
-        this.#context.log(`deployment ${name} could not be ended yet`, { error: String(error) });
+        this.#context.log(`deployment ${name} could not be deleted; trying again`, { error: String(error) });
         await sleep(deletionRetryMs, undefined, { signal: closing }).catch(() => undefined);
       }
     }

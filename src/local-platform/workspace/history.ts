@@ -1,33 +1,33 @@
 import type { RuntimeNote } from '../runtime';
 import type { StoredEvent } from '../state/records';
 
-/** Longest history kept per resource; the oldest lines go first. */
-const longestHistory = 200;
+/** How many events are kept per resource; the oldest are dropped first. */
+const maxEvents = 200;
 
-/** The history with a line for each note that it does not hold yet; the same one when there is none. Pure. */
+/** Adds an event for each note that the history doesn't have yet; returns the same array if there is none. Pure. */
 export function withNotes(
   events: readonly StoredEvent[],
   { at, notes = [] }: { at: number; notes: readonly RuntimeNote[] | undefined },
 ): readonly StoredEvent[] {
-  const isTold = ({ reason, message }: RuntimeNote): boolean =>
+  const isRecorded = ({ reason, message }: RuntimeNote): boolean =>
     events.some((event) => event.reason === reason && event.message === message);
-  const untold = notes.filter((note) => !isTold(note));
-  return untold.length === 0 ? events : [...events, ...untold.map((note) => ({ at, ...note }))].slice(-longestHistory);
+  const added = notes.filter((note) => !isRecorded(note));
+  return added.length === 0 ? events : [...events, ...added.map((note) => ({ at, ...note }))].slice(-maxEvents);
 }
 
-/** The history with a line about the new state, or the same one when it already ends with that. Pure. */
+/** Adds an event for a new state; returns the same array if it already ends with that state. Pure. */
 export function withState(
   events: readonly StoredEvent[],
-  seen: { at: number; state: string; message: string | undefined },
+  observed: { at: number; state: string; message: string | undefined },
 ): readonly StoredEvent[] {
   const last = events.at(-1);
-  if (last?.reason === seen.state && last.message === seen.message) return events;
-  const type = seen.state === 'Error' || seen.state === 'Failed' ? 'Warning' : 'Normal';
-  const line: StoredEvent = {
-    at: seen.at,
+  if (last?.reason === observed.state && last.message === observed.message) return events;
+  const type = observed.state === 'Error' || observed.state === 'Failed' ? 'Warning' : 'Normal';
+  const event: StoredEvent = {
+    at: observed.at,
     type,
-    reason: seen.state,
-    ...(seen.message === undefined ? {} : { message: seen.message }),
+    reason: observed.state,
+    ...(observed.message === undefined ? {} : { message: observed.message }),
   };
-  return [...events, line].slice(-longestHistory);
+  return [...events, event].slice(-maxEvents);
 }

@@ -1,14 +1,16 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { conflict, invalid, notFound } from '../api-error';
-import { isObject, numberAt, objectAt, textAt, withoutNulls, type JsonObject } from '../json';
-import type { LogMark } from '../logs/log-marks';
+import { numberAt, objectAt, type JsonObject } from '../json';
+import type { LogSegment } from '../logs/log-segments';
 import type { JobSpecBody, LogOptions, RuntimeJob, SpecMount } from '../runtime';
 import type { JobRecord, JobStatus } from '../state/records';
 import { archivedSpec } from './archived-spec';
 import type { WorkspaceContext } from './context';
 import { withNotes, withState } from './history';
-import { checkJobSpec, checkName } from './spec-rules';
+import { isListed, type JobQueryMode } from './job-query-mode';
+import { readPosted } from './posted-resource';
+import { checkJobSpec } from './spec-rules';
 
 export interface JobView {
   readonly record: JobRecord;
@@ -17,18 +19,14 @@ export interface JobView {
 
 export interface JobLog {
   open(options: LogOptions): AsyncIterable<Uint8Array>;
-  /** When it grew, up to now. */
-  marks(): Promise<readonly LogMark[]>;
+  /** Returns when the log grew, up to now. */
+  segments(): Promise<readonly LogSegment[]>;
 }
 
-/** Which jobs a listing or look-up means, as the service's clients name it. */
-export type JobQueryMode = 'alive_only' | 'archive_only' | 'alive_and_archive';
-
-const platformKeys = ['id', 'name', 'created_at', 'version', 'last_modified_at'];
 const finishedStates = new Set(['completed', 'failed', 'stopped']);
 const retryMs = 2_000;
-/** Deleted jobs that `archive_only` still lists; older ones are forgotten. */
-const longestArchive = 1_000;
+/** How many archived jobs are kept; the oldest are dropped first. */
+const maxArchivedJobs = 1_000;
 
 export const isFinished = (state: string): boolean => finishedStates.has(state.toLowerCase());
 
@@ -39,14 +37,14 @@ export const runtimeJob = ({ id, name, spec }: JobRecord): RuntimeJob => ({ id, 
 export class Jobs {
   readonly #context: WorkspaceContext;
   readonly #archiving = new Set<string>();
-  /** On their way to disk: visible, but the runtime has not heard of them. */
-  readonly #beginning = new Set<string>();
+  /** Ids that are visible, but not on disk yet and unknown to the runtime. */
+  readonly #beingCreated = new Set<string>();
 
   constructor(context: WorkspaceContext) {
     this.#context = context;
   }
 
-  /** Goes on with what a kill interrupted: deletions and stops. Called once, after the runtime has started. */
+  /** Resumes deletions and stops that a kill interrupted. Called once, after the runtime has started. */
   resume(): void {
     const archived = this.#context.state.jobs.values().filter((record) => record.archived !== undefined);
     this.#context.background(this.#context.archivedLogs.retain(new Set(archived.map(({ id }) => id))));
@@ -58,7 +56,7 @@ export class Jobs {
     }
   }
 
-  /** What earlier versions archived holds the values of variables. */
+  /** Removes the values of variables, which earlier versions archived. */
   async #stripArchive(archived: readonly JobRecord[]): Promise<void> {
     for (const record of archived) {
       const spec = archivedSpec(record.spec);
@@ -67,7 +65,7 @@ export class Jobs {
     }
   }
 
-  /** In order of creation, so that pages do not shift while jobs are added. */
+  /** Lists jobs in order of creation, so that pages do not shift while jobs are added. */
   list(mode: JobQueryMode): JobView[] {
     return this.#context.state.jobs
       .values()
@@ -76,64 +74,58 @@ export class Jobs {
       .map((record) => this.#view(record));
   }
 
-  /** Throws 404, also for a job that `mode` leaves out. */
+  /** Throws 404, also for a job that `mode` excludes. */
   get(id: string, mode: JobQueryMode = 'alive_and_archive'): JobView {
     const record = this.#context.state.jobs.get(id);
     if (record === undefined || !isListed(record, mode)) throw notFound(`job ${id} was not found`);
     return this.#view(record);
   }
 
-  /** Whether there is a log: what was deleted has none. */
+  /** Returns whether the job has a log; a deleted job has none. */
   async hasLog({ record }: JobView): Promise<boolean> {
     return record.archived === undefined || this.#context.archivedLogs.has(record.id);
   }
 
-  /** Throws 404 where there is none any more. */
+  /** Returns access to the job's log. Throws 404 if it was deleted with the job. */
   async log({ record }: JobView): Promise<JobLog> {
     const { id, archived } = record;
     const { runtime, archivedLogs } = this.#context;
     if (archived === undefined)
-      return { open: (options) => runtime.jobLog(id, options), marks: () => runtime.jobLogMarks(id) };
-    if (!(await archivedLogs.has(id))) throw notFound(`the log of job ${id} is gone with it`);
-    return { open: (options) => archivedLogs.open(id, options), marks: () => archivedLogs.marks(id) };
+      return { open: (options) => runtime.jobLog(id, options), segments: () => runtime.jobLogSegments(id) };
+    if (!(await archivedLogs.has(id))) throw notFound(`the log of job ${id} was deleted with the job`);
+    return { open: (options) => archivedLogs.open(id, options), segments: () => archivedLogs.segments(id) };
   }
 
-  /** The name of the job with this id, if there is one. */
+  /** Returns the name of the job with this id, if there is one. */
   namesOf(id: string): string[] {
     const record = this.#context.state.jobs.get(id);
     return record === undefined ? [] : [record.name];
   }
 
-  /** Throws 400. Several living jobs may have one name, as on the service; the id tells them apart. */
+  /** Throws 400. As on the service, several jobs may have the same name; their ids differ. */
   async create(posted: JsonObject): Promise<JobView> {
-    const metadata = withoutNulls(objectAt(posted, 'metadata'));
-    const name = textAt(metadata, 'name') ?? textAt(metadata, 'id');
-    if (name === undefined) throw invalid('metadata.name: a job needs a name');
-    checkName('job', name);
-    if (!isObject(posted['spec'])) throw invalid('spec: a job needs a spec');
-    const spec = withoutNulls(posted['spec']);
-    checkJobSpec(spec);
+    const { name, metadata, spec } = readPosted('job', posted, checkJobSpec);
     const at = this.#context.now();
     const record: JobRecord = {
       id: this.#newId(name),
       name,
-      metadata: Object.fromEntries(Object.entries(metadata).filter(([key]) => !platformKeys.includes(key))),
+      metadata,
       spec,
       createdAt: at,
       version: 1,
       events: [{ at, type: 'Normal', reason: 'Created' }],
     };
-    this.#beginning.add(record.id);
+    this.#beingCreated.add(record.id);
     try {
       await this.#context.state.jobs.put(record.id, record);
       this.#context.runtime.createJob(runtimeJob(record));
     } finally {
-      this.#beginning.delete(record.id);
+      this.#beingCreated.delete(record.id);
     }
     return this.#view(record);
   }
 
-  /** Only `spec.stopped` can change: `true` ends the job, `false` runs a stopped one anew. */
+  /** Changes `spec.stopped`, the only mutable field: `true` ends the job, `false` runs a stopped job again. */
   async patch(id: string, patch: JsonObject): Promise<JobView> {
     const { record, status } = this.get(id, 'alive_only');
     if (record.deletedAt !== undefined) throw conflict(`job ${id} is being deleted`);
@@ -145,23 +137,23 @@ export class Jobs {
       version: record.version + 1,
     });
     if (stopped && !isFinished(status.state)) this.#stop(id);
-    if (!stopped && status.state === 'Stopped') await this.#runAnew(id);
+    if (!stopped && status.state === 'Stopped') await this.#runAgain(id);
     return this.get(id);
   }
 
-  /** A living job ends in the background and stays listed until then; an archived one is forgotten. */
+  /** Ends a job in the background, listed until it has ended; removes an archived job at once. */
   async delete(id: string, mode: JobQueryMode): Promise<void> {
     const { record } = this.get(id, mode);
-    if (record.archived !== undefined) return this.#forget(id);
+    if (record.archived !== undefined) return this.#removeArchived(id);
     if (record.deletedAt !== undefined) return;
     await this.#context.state.jobs.put(id, { ...record, deletedAt: this.#context.now() });
     this.#archiveInBackground(id, 'deleted');
   }
 
-  /** Writes state changes into the histories and archives what has outlived its ttl. Called every moment. */
+  /** Records state changes in the histories and archives finished jobs whose ttl is over. Called periodically. */
   observe(): void {
     for (const view of this.list('alive_only')) {
-      this.#note(view);
+      this.#recordEvents(view);
       const { record, status } = view;
       const ttl = numberAt(record.spec, 'ttl_seconds_after_finished');
       if (ttl === undefined || !isFinished(status.state) || status.completedAt === undefined) continue;
@@ -170,11 +162,11 @@ export class Jobs {
   }
 
   mounts(): readonly SpecMount[] {
-    const living = this.#context.state.jobs.values().filter((record) => record.archived === undefined);
-    return living.flatMap((record) => asJobSpec(record.spec).mounts ?? []);
+    const current = this.#context.state.jobs.values().filter((record) => record.archived === undefined);
+    return current.flatMap((record) => asJobSpec(record.spec).mounts ?? []);
   }
 
-  #note({ record, status }: JobView): void {
+  #recordEvents({ record, status }: JobView): void {
     const at = this.#context.now();
     const noted = withNotes(record.events, { at, notes: this.#context.runtime.observeJob(record.id).notes });
     const events = withState(noted, { at, state: status.state, message: status.message });
@@ -184,8 +176,7 @@ export class Jobs {
 
   #view(record: JobRecord): JobView {
     if (record.archived !== undefined) return { record, status: record.archived.status };
-    if (record.archived === undefined && this.#beginning.has(record.id))
-      return { record, status: { state: 'Queueing' } };
+    if (this.#beingCreated.has(record.id)) return { record, status: { state: 'Queueing' } };
     const { state, message, completedAt } = this.#context.runtime.observeJob(record.id);
     const shown = record.deletedAt === undefined ? state : 'Deleting';
     return {
@@ -211,7 +202,7 @@ export class Jobs {
     this.#context.background(this.#context.runtime.stopJob(id));
   }
 
-  async #runAnew(id: string): Promise<void> {
+  async #runAgain(id: string): Promise<void> {
     await this.#context.runtime.deleteJob(id);
     const record = this.#context.state.jobs.get(id);
     if (record !== undefined) this.#context.runtime.createJob(runtimeJob(record));
@@ -232,7 +223,7 @@ export class Jobs {
         const { status } = this.#view(final);
         if (reason === 'ttl') await archivedLogs.keep(id, runtime, closing);
         await runtime.deleteJob(id);
-        if (closing.aborted) return; // the next start ends it again, which is then quick
+        if (closing.aborted) return; // the next start repeats the deletion
         const record = state.jobs.get(id) ?? final;
         const archivedStatus = reason === 'deleted' ? { ...status, state: 'Deleted' } : status;
         const archived = { at: this.#context.now(), reason, status: archivedStatus };
@@ -241,7 +232,7 @@ export class Jobs {
         await this.#trimArchive();
         return;
       } catch (error) {
-        this.#context.log(`job ${id} could not be ended yet`, { error: String(error) });
+        this.#context.log(`job ${id} could not be archived; trying again`, { error: String(error) });
         await sleep(retryMs, undefined, { signal: closing }).catch(() => undefined);
       }
     }
@@ -249,24 +240,12 @@ export class Jobs {
 
   async #trimArchive(): Promise<void> {
     const archived = this.#context.state.jobs.values().filter((record) => record.archived !== undefined);
-    const excess = archived.sort((a, b) => a.createdAt - b.createdAt).slice(0, -longestArchive);
-    for (const record of excess) await this.#forget(record.id);
+    const excess = archived.sort((a, b) => a.createdAt - b.createdAt).slice(0, -maxArchivedJobs);
+    for (const record of excess) await this.#removeArchived(record.id);
   }
 
-  async #forget(id: string): Promise<void> {
+  async #removeArchived(id: string): Promise<void> {
     await this.#context.archivedLogs.remove(id);
     await this.#context.state.jobs.remove(id);
-  }
-}
-
-/** Deleted jobs show in the archive alone; finished ones that outlived their ttl in both views that include it. */
-function isListed(record: JobRecord, mode: JobQueryMode): boolean {
-  switch (mode) {
-    case 'alive_only':
-      return record.archived === undefined;
-    case 'archive_only':
-      return record.archived !== undefined;
-    case 'alive_and_archive':
-      return record.archived?.reason !== 'deleted';
   }
 }

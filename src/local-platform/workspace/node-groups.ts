@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { notFound } from '../api-error';
 import type { NodeGroupRecord, PlatformState } from '../state/records';
 
-/** The node groups of a state folder; the first use of it makes one, with this machine as its node. */
+/** The node groups of a state folder. The first use of the folder creates one, with this machine as its node. */
 export class NodeGroups {
   readonly #state: PlatformState;
 

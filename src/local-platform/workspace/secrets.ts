@@ -15,7 +15,7 @@ export class Secrets {
     return this.#context.state.secrets.values().sort((a, b) => a.name.localeCompare(b.name));
   }
 
-  /** All or none of them: throws 400 and 409 before anything is stored. */
+  /** Stores all secrets or none. Throws 400 or 409. */
   async create(posted: unknown): Promise<void> {
     if (!Array.isArray(posted)) throw invalid('the body must be a list of {name, value}');
     const records = posted.map((item, index) => this.#parse(item, index));

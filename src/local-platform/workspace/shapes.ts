@@ -1,4 +1,4 @@
-/** A resource shape as the workspace offers it. Memory in MiB. */
+/** A resource shape of the workspace. Memory is in MiB. */
 export interface Shape {
   readonly name: string;
   readonly description: string;
@@ -16,7 +16,10 @@ const cpu = (name: string, cores: number, memory: number): Shape => ({
   memory,
 });
 
-/** GPUs by the names that shapes use: product as the service spells it, memory in MiB, CPU cores and memory per GPU. */
+/**
+ * GPUs by their names in shapes: product as the service spells it, memory in MiB, and per GPU: CPU cores and RAM in
+ * GiB.
+ */
 const gpus = {
   t4: { product: 'Tesla-T4', memory: 15_360, cpu: 4, ram: 16 },
   a10: { product: 'NVIDIA-A10', memory: 23_028, cpu: 6, ram: 32 },
@@ -46,8 +49,8 @@ function gpuShapes(model: keyof typeof gpus): Shape[] {
 }
 
 /**
- * The shapes that the local platform names. They describe what a spec asks for on the service; here nothing is reserved,
- * and a shape that is not listed is accepted too.
+ * The shapes that the local platform knows, with their sizes on the service. Nothing is reserved here, and unknown
+ * shapes are accepted too.
  */
 export const shapes: readonly Shape[] = [
   cpu('small', 1, 4096),

@@ -3,11 +3,11 @@ import { invalid } from '../api-error';
 import { isObject, numberAt, textAt, type JsonObject } from '../json';
 
 /**
- * What the service and its clients refuse, checked before anything is stored. All functions throw `ApiError` 400 with a
- * message that says which field and why. Limits as in leptonai 0.47.1.
+ * The checks that the service and its clients make, run before anything is stored. All functions throw `ApiError` 400
+ * with a message that says which field is wrong and why. Limits are those of leptonai 0.47.1.
  */
 
-const longestName = 36;
+const maxNameLength = 36;
 const reservedVariables = new Set([
   'LEPTON_WORKSPACE_ID',
   'LEPTON_DEPLOYMENT_NAME',
@@ -28,15 +28,15 @@ const priorities = new Set(
 export type ResourceKind = 'deployment' | 'job';
 
 export function checkName(kind: ResourceKind, name: string): void {
-  const wrong = nameFault(name);
-  if (wrong !== undefined) throw invalid(`${kind} name ${quoted(name)}: ${wrong}`);
+  const problem = nameProblem(name);
+  if (problem !== undefined) throw invalid(`${kind} name ${quoted(name)}: ${problem}`);
 }
 
-function nameFault(name: string): string | undefined {
+function nameProblem(name: string): string | undefined {
   if (name === '') return 'must not be empty';
-  if (name.length > longestName) return `must have at most ${longestName} characters, has ${name.length}`;
+  if (name.length > maxNameLength) return `must have at most ${maxNameLength} characters, has ${name.length}`;
   if (!/^[a-z][a-z0-9-]*$/.test(name)) {
-    return 'must start with a lower-case letter and hold only lower-case letters, digits and "-"';
+    return 'must start with a lower-case letter and contain only lower-case letters, digits and "-"';
   }
   if (name.endsWith('-')) return 'must not end with "-"';
   if (name.endsWith('by-lepton')) return 'must not end with "by-lepton"';
@@ -87,7 +87,7 @@ function checkShared(spec: JsonObject): void {
   checkMounts(listAt(spec, 'mounts'));
   const priority = isObject(spec['queue_config']) ? spec['queue_config']['priority_class'] : undefined;
   if (priority !== undefined && !(typeof priority === 'string' && priorities.has(priority))) {
-    throw invalid(`spec.queue_config.priority_class: ${quoted(priority)} is none of ${[...priorities].join(', ')}`);
+    throw invalid(`spec.queue_config.priority_class: ${quoted(priority)} is not one of ${[...priorities].join(', ')}`);
   }
 }
 
@@ -102,7 +102,7 @@ function checkContainer(container: JsonObject): void {
     checkRange(port, 'container_port', { least: 1, most: 65_535, at: field, required: true });
     const protocol = port['protocol'];
     if (protocol !== undefined && !/^(tcp|udp|sctp)$/i.test(typeof protocol === 'string' ? protocol : '')) {
-      throw invalid(`${field}.protocol: ${quoted(protocol)} is none of TCP, UDP, SCTP`);
+      throw invalid(`${field}.protocol: ${quoted(protocol)} is not one of TCP, UDP, SCTP`);
     }
   }
 }
@@ -148,7 +148,7 @@ function checkMounts(mounts: readonly unknown[]): void {
     }
     const source = isObject(mount) ? mount['path'] : undefined;
     if (source !== undefined && typeof source !== 'string') throw invalid(`${field}.path: must be a string`);
-    if (source?.split('/').includes('..')) throw invalid(`${field}.path: must not hold ".."`);
+    if (source?.split('/').includes('..')) throw invalid(`${field}.path: must not contain ".."`);
   }
 }
 
@@ -165,7 +165,7 @@ function checkReplicas(requirement: JsonObject): void {
 interface Range {
   readonly least: number;
   readonly most?: number;
-  /** Where the key stands, for messages; default `spec`. */
+  /** Path of the object, for messages. Default `spec`. */
   readonly at?: string;
   readonly required?: boolean;
 }

@@ -6,10 +6,10 @@ import { Jobs, runtimeJob } from './jobs';
 import type { NodeGroups } from './node-groups';
 import { Secrets } from './secrets';
 
-/** How often state changes are looked for, to be written into histories; reads always show the present. */
+/** How often state changes are recorded in histories. Reads always show the present state. */
 const observeEveryMs = 100;
 
-/** Everything below `/api/v2/workspaces/<id>`, without HTTP. */
+/** Everything below `/api/v2/workspaces/<id>`, apart from HTTP. */
 export interface Workspace {
   readonly name: string;
   readonly newDialect: boolean;
@@ -23,7 +23,7 @@ export interface Workspace {
   readonly runtime: Runtime;
 }
 
-/** Starts the runtime on what was there before, goes on with interrupted work, and begins to watch states. */
+/** Starts the runtime with the stored deployments and jobs, resumes interrupted work, and begins to record states. */
 export async function openWorkspace(
   context: WorkspaceContext,
   parts: Pick<Workspace, 'name' | 'newDialect' | 'nodeGroups' | 'storage'>,

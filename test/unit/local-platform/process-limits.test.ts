@@ -93,8 +93,8 @@ describe('how limits are kept', () => {
     const env = { PATH: process.env['PATH'] ?? '' };
     const log = path.join(root, 'log');
     await units.launch({ folder, command: [process.execPath, '-e', hungry], env, cwd: root, log }, limits);
-    const end = await units.ended(folder, new AbortController().signal);
-    await units.sweep(folder, undefined);
+    const end = await units.waitForEnd(folder, new AbortController().signal);
+    await units.killRemaining(folder, undefined);
     const said = units.describe(limits);
     if (mechanism.kind === 'none') {
       expect(end).toMatchObject({ kind: 'ended', code: 0, outOfMemory: false });

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Runs a container, or follows one that runs already, tells its output, and ends with its exit status.
-# Usage: follow.sh FOLDER NAME [ARGUMENT OF `docker run`]...     SINCE: follow the output from then on only
+# Runs a container, or follows one that already runs: prints its output and exits with its exit status.
+# Usage: follow.sh FOLDER NAME [ARGUMENT OF `docker run`]...     Variable SINCE: print only the output from then on
 folder=$1
 name=$2
 shift 2
-# Signals are the container's affair; this waits for its end.
+# Ignore signals: the container is stopped through docker, and this script waits for its end.
 trap : HUP INT TERM
 if [ $# -gt 0 ]; then
   docker run --detach --name "$name" "$@" >/dev/null || exit 125

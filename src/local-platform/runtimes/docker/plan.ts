@@ -14,12 +14,12 @@ import { readServerRequest } from '../process/server-command';
 import { bearerTokens } from '../process/servers';
 import { clientEnvironment, ensureImage } from './client';
 import { containerName, environmentFile, runArguments, type Container } from './run-arguments';
-import { FOLLOW } from './units';
+import { FOLLOW_SCRIPT } from './units';
 
-/** Where servers listen that a spec names no port for. */
+/** Port that a server listens on if its spec names none. */
 const DEFAULT_PORT = 8000;
 
-/** A deployment as a container: its image and command, its port published on loopback. */
+/** Plans a deployment as a container of its image, with its port published on loopback. */
 export const planDockerServer =
   (daemon: { hasGpus: boolean }): PlanServer =>
   async ({ name, spec, host, portFile, report, signal }) => {
@@ -32,13 +32,13 @@ export const planDockerServer =
       shape: resources?.resource_shape,
       limits: limitsFor({ shape: resources?.resource_shape, cpu: resources?.cpu, memory: resources?.memory }),
       sharedMemory: numberAt(resources, 'shared_memory_size'),
-      more: key === undefined ? {} : { VLLM_API_KEY: key },
+      extraVariables: key === undefined ? {} : { VLLM_API_KEY: key },
       network: { kind: 'published', port, containerPort },
     });
     return { command, env, port, notes, weights: undefined, servedModel: readServerRequest(spec)?.servedModel };
   };
 
-/** A job as a container in the machine's own network: the endpoints are on its loopback. */
+/** Plans a job as a container in the host's network, because the endpoints listen on the host's loopback. */
 export const planDockerJob =
   (daemon: { hasGpus: boolean }): PlanJob =>
   async ({ id, spec, host, folder, report, signal }) => {
@@ -47,8 +47,8 @@ export const planDockerJob =
       shape: spec.resource_shape,
       limits: limitsFor({ shape: spec.resource_shape }),
       sharedMemory: numberAt(spec, 'shared_memory_size'),
-      // Two jobs in one network must not end up behind one adapter.
-      more: { ADAPTER_PORT: String(await freePort()) },
+      // Jobs share the host's network, so each needs an adapter port of its own.
+      extraVariables: { ADAPTER_PORT: String(await freePort()) },
       network: { kind: 'host' },
     });
     return { command, env, cwd: jobFolders(folder).work };
@@ -61,12 +61,12 @@ interface ContainerRequest {
   readonly report: (line: string) => void;
   readonly signal: AbortSignal;
   readonly resource: string;
-  /** Folder of the unit; what it needs is kept beside it. */
+  /** Folder of the unit; the container's files are written parentFolder it. */
   readonly unit: string;
   readonly shape: string | undefined;
   readonly limits: Limits;
   readonly sharedMemory: number | undefined;
-  readonly more: Readonly<Record<string, string>>;
+  readonly extraVariables: Readonly<Record<string, string>>;
   readonly network: Container['network'];
 }
 
@@ -78,27 +78,27 @@ async function planContainer(request: ContainerRequest): Promise<{
   const { spec, host, daemon, unit, limits, sharedMemory, network, resource, report, signal } = request;
   const image = spec.container?.image;
   if (!image) throw new Error('The spec names no image, and the docker runtime runs images.');
-  const beside = path.dirname(unit);
-  const pull = await pullCredentials(spec, host, path.join(beside, 'pull'));
+  const parentFolder = path.dirname(unit);
+  const pull = await pullCredentials(spec, host, path.join(parentFolder, 'pull'));
   await ensureImage(image, { config: pull.config, report, signal });
-  const variables = { ...request.more, ...specEnvironment(spec.envs, { host, mappings: [] }) };
+  const variables = { ...request.extraVariables, ...specEnvironment(spec.envs, { host, mappings: [] }) };
   const { text, rest } = environmentFile(variables);
-  const envFile = path.join(beside, 'container.env');
+  const envFile = path.join(parentFolder, 'container.env');
   await writeFile(envFile, text, { mode: 0o600 });
   await chmod(envFile, 0o600);
-  const wanted = shapes.find(({ name }) => name === request.shape?.toLowerCase())?.acceleratorNum ?? 0;
+  const wantedGpus = shapes.find(({ name }) => name === request.shape?.toLowerCase())?.acceleratorNum ?? 0;
   const container = {
     ...{ image, envFile, limits, sharedMemory, network, resource, state: host.stateFolder },
     command: spec.container?.command ?? [],
     envNames: Object.keys(rest),
     mounts: await bindMounts(spec, host),
-    gpus: daemon.hasGpus ? wanted : 0,
+    gpus: daemon.hasGpus ? wantedGpus : 0,
   };
   return {
-    command: ['/bin/sh', FOLLOW, unit, containerName(unit), ...runArguments(container)],
-    // The client's own variables are not the container's to set.
+    command: ['/bin/sh', FOLLOW_SCRIPT, unit, containerName(unit), ...runArguments(container)],
+    // Last, because the container's variables must not override those of the docker CLI.
     env: { ...rest, ...clientEnvironment() },
-    notes: [...pull.notes, ...(wanted > 0 && !daemon.hasGpus ? [withoutGpus(request.shape)] : [])],
+    notes: [...pull.notes, ...(wantedGpus > 0 && !daemon.hasGpus ? [noGpuNote(request.shape)] : [])],
   };
 }
 
@@ -112,7 +112,10 @@ async function bindMounts({ mounts }: Pick<JobSpecBody, 'mounts'>, host: Runtime
   );
 }
 
-/** A pull secret is a docker config (`{"auths": …}`) kept as a workspace secret; else this machine's own logins count. */
+/**
+ * Collects pull secrets, which are workspace secrets with a docker config (`{"auths": …}`); by default this machine's
+ * logins are used.
+ */
 async function pullCredentials(
   spec: Readonly<Record<string, unknown>>,
   host: RuntimeHost,
@@ -128,7 +131,7 @@ async function pullCredentials(
     else Object.assign(auths, found);
   }
   const notes = unknown.map((name): RuntimeNote => {
-    const message = `image_pull_secrets: ${name} is no workspace secret with a docker config; this machine's docker logins are used.`;
+    const message = `image_pull_secrets: ${name} is not a workspace secret with a docker config; this machine's docker logins are used.`;
     return { type: 'Warning', reason: 'PullSecret', message };
   });
   if (Object.keys(auths).length === 0) return { config: undefined, notes };
@@ -146,7 +149,7 @@ function authsOf(secret: string | undefined): Record<string, unknown> | undefine
   }
 }
 
-function withoutGpus(shape: string | undefined): RuntimeNote {
-  const message = `docker has no NVIDIA runtime here: it is started without the GPUs of ${shape ?? 'its shape'}.`;
+function noGpuNote(shape: string | undefined): RuntimeNote {
+  const message = `docker has no NVIDIA runtime here: the container starts without the GPUs of ${shape ?? 'its shape'}.`;
   return { type: 'Warning', reason: 'NoGpu', message };
 }

@@ -2,36 +2,39 @@ import { createHash } from 'node:crypto';
 import type { PathMapping } from '../process/container-paths';
 import type { Limits } from '../process/limits/rule';
 
-/** What `docker run` is told. Pure. */
+/** A container to run, from which the arguments of `docker run` are made. */
 export interface Container {
   readonly image: string;
-  /** Empty: the image's own. */
+  /** Empty means the image's own command. */
   readonly command: readonly string[];
-  /** Which of a platform's resources it is: the platform's folder, and the resource's name or id. */
+  /** The platform's state folder; with the resource's name or id it identifies the container. */
   readonly state: string;
   readonly resource: string;
-  /** File with the variables, a line each. */
+  /** File with one variable per line. */
   readonly envFile: string;
-  /** Variables that a line can't hold: their values are in the client's environment. */
+  /** Names of multi-line variables, whose values are passed in the CLI's environment. */
   readonly envNames: readonly string[];
   readonly mounts: readonly (PathMapping & { readonly readOnly: boolean })[];
   readonly limits: Limits;
   readonly gpus: number;
-  /** MiB of /dev/shm. */
+  /** Size of /dev/shm in MiB. */
   readonly sharedMemory: number | undefined;
-  /** Published on loopback, or the machine's own network (in which its loopback is reached). */
+  /** A port published on loopback, or the host's network, where its loopback can be reached. */
   readonly network:
     { readonly kind: 'published'; readonly port: number; readonly containerPort: number } | { readonly kind: 'host' };
 }
 
 export const LABELS = { state: 'evalsaga.state', resource: 'evalsaga.resource' } as const;
 
-/** Name of the container of the unit in `folder`. */
+/** Returns the name of the container of the unit in `folder`. */
 export function containerName(folder: string): string {
   return `evalsaga-${createHash('sha256').update(folder).digest('hex').slice(0, 20)}`;
 }
 
-/** The words after `docker run --detach --name NAME`. A command of the spec replaces the image's entry point, as on the service. */
+/**
+ * Returns the arguments after `docker run --detach --name NAME`. As on the service, a spec's command replaces the
+ * entry point. Pure.
+ */
 export function runArguments(container: Container): string[] {
   const { image, command, limits, gpus, sharedMemory, network, mounts, envNames, envFile } = container;
   const [entryPoint, ...words] = command;
@@ -53,23 +56,23 @@ export function runArguments(container: Container): string[] {
   ];
 }
 
-/** Text of an environment file, and the variables that it can't hold. */
+/** Returns the text of an environment file, and as `rest` the multi-line variables that it can't hold. Pure. */
 export function environmentFile(variables: Readonly<Record<string, string>>): {
   text: string;
   rest: Record<string, string>;
 } {
   const entries = Object.entries(variables);
-  const fits = ([, value]: [string, string]): boolean => !/[\r\n]/.test(value);
+  const isSingleLine = ([, value]: [string, string]): boolean => !/[\r\n]/.test(value);
   return {
     text: entries
-      .filter(fits)
+      .filter(isSingleLine)
       .map(([name, value]) => `${name}=${value}\n`)
       .join(''),
-    rest: Object.fromEntries(entries.filter((entry) => !fits(entry))),
+    rest: Object.fromEntries(entries.filter((entry) => !isSingleLine(entry))),
   };
 }
 
-/** The option is a line of CSV. */
+/** The value of `--mount` is a line of CSV. */
 function bindMount({ host, container, readOnly }: PathMapping & { readonly readOnly: boolean }): string {
   const field = (text: string): string => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const parts = ['type=bind', `source=${host}`, `target=${container}`, ...(readOnly ? ['readonly'] : [])];

@@ -6,12 +6,12 @@ import { ProcessUnits, type Units } from '../process/units';
 import { clientEnvironment, containerExists, docker, removeContainer } from './client';
 import { containerName } from './run-arguments';
 
-/** The script that runs and follows a container: the command of each unit. */
-export const FOLLOW = path.join(__dirname, 'follow.sh');
+/** The script that runs and follows a container; it is the command of each unit. */
+export const FOLLOW_SCRIPT = path.join(__dirname, 'follow.sh');
 
 /**
- * Units as containers, each with a process here that follows it: it writes the log and tells how the container ended. The
- * container's name follows from the unit's folder, so that it is found whatever became of that process.
+ * Units as containers. Each is followed by a local process that writes the log and reports how the container ended. The
+ * container's name is derived from the unit's folder, so that it is found even if that process was killed.
  */
 export class DockerUnits implements Units {
   readonly #followers = new ProcessUnits({ kind: 'none', why: 'limited by docker' });
@@ -20,7 +20,7 @@ export class DockerUnits implements Units {
     return this.#followers.launch(command, noLimits);
   }
 
-  /** A container whose follower was killed is followed again. */
+  /** Starts a new follower for a container whose follower was killed. */
   async status(folder: string): Promise<UnitStatus> {
     const status = await this.#followers.status(folder);
     if (status.kind !== 'lost' || !(await containerExists(containerName(folder)))) return status;
@@ -31,7 +31,7 @@ export class DockerUnits implements Units {
     );
     await this.launch({
       folder,
-      command: ['/bin/sh', FOLLOW, folder, containerName(folder)],
+      command: ['/bin/sh', FOLLOW_SCRIPT, folder, containerName(folder)],
       env: { ...clientEnvironment(), ...(since === undefined ? {} : { SINCE: since }) },
       cwd: path.dirname(folder),
       log,
@@ -39,27 +39,27 @@ export class DockerUnits implements Units {
     return this.#followers.status(folder);
   }
 
-  ended(folder: string, signal: AbortSignal): Promise<UnitStatus> {
-    return this.#followers.ended(folder, signal);
+  waitForEnd(folder: string, signal: AbortSignal): Promise<UnitStatus> {
+    return this.#followers.waitForEnd(folder, signal);
   }
 
   async end(folder: string, graceMs: number): Promise<void> {
     const name = containerName(folder);
-    // One that never came to be is none to stop; what can't be stopped is removed all the same.
+    // The container may not exist, and one that can't be stopped is removed below all the same: failure is ignored.
     await docker(['stop', '--time', String(Math.ceil(graceMs / 1000)), name], { timeoutMs: graceMs + 30_000 });
     await this.#followers.end(folder, graceMs);
     await removeContainer(name);
   }
 
-  async sweep(folder: string, group: number | undefined): Promise<void> {
-    await this.#followers.sweep(folder, group);
+  async killRemaining(folder: string, group: number | undefined): Promise<void> {
+    await this.#followers.killRemaining(folder, group);
     await removeContainer(containerName(folder));
   }
 
   describe(limits: Limits): string {
-    const told = describeLimits(limits);
-    return told === undefined
-      ? 'not limited: nothing is asked for that is less than this machine'
-      : `limited to ${told}, by docker`;
+    const described = describeLimits(limits);
+    return described === undefined
+      ? 'not limited: the spec asks for no less than this machine has'
+      : `limited to ${described}, by docker`;
   }
 }

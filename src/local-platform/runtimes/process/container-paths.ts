@@ -1,12 +1,12 @@
-/** A container's folder and the folder on this machine that stands for it. Both absolute, without a trailing slash. */
+/** A folder of the container and its counterpart on this machine. Both are absolute, without a trailing slash. */
 export interface PathMapping {
   readonly container: string;
   readonly host: string;
 }
 
 /**
- * Rewrites absolute container paths in a text (a command's word, a variable's value) to this machine's. Only whole path
- * segments count: with `/data` mapped, `/data/x` and `--in=/data` change, `/database` and `/my/data` do not. Pure.
+ * Replaces absolute container paths in a text (an argument, a variable's value) by this machine's. Only whole path
+ * segments match: with `/data` mapped, `/data/x` and `--in=/data` change, `/database` and `/my/data` do not. Pure.
  */
 export function translatePaths(text: string, mappings: readonly PathMapping[]): string {
   const longestFirst = mappings

@@ -1,24 +1,24 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { LogMark } from '../../logs/log-marks';
+import type { LogSegment } from '../../logs/log-segments';
 import type { DeploymentObservation, LogOptions, RuntimeDeployment } from '../../runtime';
 import { readLog } from './log-file';
-import { LogGrowth } from './log-growth';
-import { ServedDeployment, type ServedWeights, type Surroundings } from './served-deployment';
+import { LogGrowthRecorder } from './log-growth';
+import { ServedDeployment, type ServedWeights, type DeploymentDependencies } from './served-deployment';
 
 /** Deployments as process groups on this machine, one replica each. */
 export class ProcessDeployments {
-  readonly #around: Surroundings;
+  readonly #dependencies: DeploymentDependencies;
   readonly #folder: string;
   readonly #deployments = new Map<string, ServedDeployment>();
-  readonly #growth = new LogGrowth();
+  readonly #growth = new LogGrowthRecorder();
 
-  constructor(around: Surroundings) {
-    this.#around = around;
-    this.#folder = path.join(around.host.stateFolder, 'deployments');
+  constructor(dependencies: DeploymentDependencies) {
+    this.#dependencies = dependencies;
+    this.#folder = path.join(dependencies.host.stateFolder, 'deployments');
   }
 
-  /** Takes over what runs since before; starts what never ran. */
+  /** Takes over a deployment that runs since before a restart; starts one that never ran. */
   adopt(deployment: RuntimeDeployment): Promise<void> {
     return this.#add(deployment).adopt();
   }
@@ -32,7 +32,7 @@ export class ProcessDeployments {
     return this.#deployments.get(name)?.observation ?? absent;
   }
 
-  /** Resolves when nothing of it is left, neither processes nor files. */
+  /** Resolves when neither processes nor files of it are left. */
   async delete(name: string): Promise<void> {
     const deployment = this.#deployments.get(name);
     if (!deployment) return;
@@ -55,9 +55,8 @@ export class ProcessDeployments {
     await this.#growth.close();
   }
 
-  /** When the log grew. */
-  async logMarks(name: string): Promise<LogMark[]> {
-    return this.#growth.marks(this.#deployments.get(name)?.log ?? '');
+  async logSegments(name: string): Promise<LogSegment[]> {
+    return this.#growth.segments(this.#deployments.get(name)?.log ?? '');
   }
 
   log(name: string, options: LogOptions): AsyncIterable<Uint8Array> {
@@ -71,13 +70,13 @@ export class ProcessDeployments {
     return this.#deployments.get(name)?.lastRequestAt();
   }
 
-  /** What is served where now. */
-  served(): ServedWeights[] {
-    return [...this.#deployments.values()].flatMap(({ served }) => served ?? []);
+  /** Returns which weights are served where now. */
+  servedWeights(): ServedWeights[] {
+    return [...this.#deployments.values()].flatMap(({ servedWeights }) => servedWeights ?? []);
   }
 
   #add(deployment: RuntimeDeployment): ServedDeployment {
-    const added = new ServedDeployment(deployment, path.join(this.#folder, deployment.name), this.#around);
+    const added = new ServedDeployment(deployment, path.join(this.#folder, deployment.name), this.#dependencies);
     this.#deployments.set(deployment.name, added);
     this.#growth.watch(added.log);
     return added;

@@ -8,9 +8,9 @@ import { describeMechanism, findMechanism } from './limits/mechanism';
 import { ProcessUnits } from './units';
 
 /**
- * The runtime that does what containers would, with processes of this machine. A deployment runs its own server when that
- * is on PATH, else the model server of this package for the model it names; a job runs its container's command with the
- * evaluation harness on PATH. Both run in process groups of their own, outlive this process and are found again by it.
+ * Creates the runtime that uses processes of this machine instead of containers. A deployment runs its own server if that
+ * is on PATH, else the model server of this package with the model it names; a job runs its container's command with the
+ * evaluation harness on PATH. Both run in their own process groups, outlive this process and are found again by the next.
  */
 export async function createProcessRuntime(host: RuntimeHost, { home }: { home: HomePaths }): Promise<Runtime> {
   const mechanism = await findMechanism();
@@ -19,12 +19,12 @@ export async function createProcessRuntime(host: RuntimeHost, { home }: { home: 
   const jobs = new ProcessJobs({
     host,
     units,
-    plan: (options) => planJob({ ...options, home, served: deployments.served() }),
+    plan: (options) => planJob({ ...options, home, served: deployments.servedWeights() }),
   });
   return runtimeOf({ kind: 'process', limits: describeMechanism(mechanism), deployments, jobs });
 }
 
-/** A runtime whose deployments and jobs are units. */
+/** Creates a runtime whose deployments and jobs are units. */
 export function runtimeOf(parts: {
   kind: 'process' | 'docker';
   limits: string;
@@ -50,13 +50,13 @@ export function runtimeOf(parts: {
     scaleDeployment: (name, minReplicas) => deployments.scale(name, minReplicas),
     restartDeployment: (name) => deployments.restart(name),
     deploymentLog: (name, options) => deployments.log(name, options),
-    deploymentLogMarks: (name) => deployments.logMarks(name),
+    deploymentLogSegments: (name) => deployments.logSegments(name),
     lastRequestAt: (name) => deployments.lastRequestAt(name),
     createJob: (job) => jobs.create(job),
     observeJob: (id) => jobs.observe(id),
     stopJob: (id) => jobs.stop(id),
     deleteJob: (id) => jobs.delete(id),
     jobLog: (id, options) => jobs.log(id, options),
-    jobLogMarks: (id) => jobs.logMarks(id),
+    jobLogSegments: (id) => jobs.logSegments(id),
   };
 }

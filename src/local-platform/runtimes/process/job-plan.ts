@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { HomePaths } from '../../../home/paths';
 import { writePrivateJson } from '../../../support/atomic-file';
-import { harnessFile, provisionHarness, quiet, type Harness } from '../../harness/provision-harness';
+import { harnessFile, provisionHarness, telemetryOff, type Harness } from '../../harness/provision-harness';
 import { provisionTokenizer } from '../../harness/tokenizer';
 import { BUILT_IN_MODEL, builtInWeights } from '../../model-server/weights';
 import { provisionDatasets } from '../../provision/local-runtime';
@@ -13,7 +13,7 @@ import { cleanEnvironment, specEnvironment } from './process-env';
 import { freePort } from './ports';
 import { mountMappings } from './servers';
 
-/** A job ready to be started. */
+/** How to start a job. */
 export interface JobPlan {
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -31,13 +31,13 @@ export interface PlanJobOptions {
   readonly signal: AbortSignal;
 }
 
-/** Folders that evaluation containers have, for commands that name them without a mount. */
-const SCRATCH = { '/workspace': 'work', '/results': 'results' } as const;
+/** Folders of evaluation containers, for commands that use them without a mount. */
+const SCRATCH_FOLDERS = { '/workspace': 'work', '/results': 'results' } as const;
 const EVALUATION_IMAGE = /\/eval-factory\/([^:@]+)/;
 const HARNESS_IMAGE = 'lm-evaluation-harness';
 const HARNESS_COMMAND = /nemo-evaluator|eval-factory|lm-eval/;
 
-/** Where the job works: absolute paths below its own folder. */
+/** Returns the folders that the job uses, below its own folder. */
 export function jobFolders(folder: string): { work: string; results: string; temporary: string } {
   return {
     work: path.join(folder, 'work'),
@@ -47,8 +47,8 @@ export function jobFolders(folder: string): { work: string; results: string; tem
 }
 
 /**
- * The container's command as it runs on this machine: container paths rewritten, the harness first on PATH. Fetches what
- * it needs. Rejects with the reason when the job can't run here.
+ * Plans how the container's command runs on this machine: with container paths replaced and the harness first on PATH.
+ * Fetches what it needs. Rejects with the reason if the job can't run here.
  */
 export async function planJob(options: PlanJobOptions): Promise<JobPlan> {
   const { spec, host, folder } = options;
@@ -62,29 +62,29 @@ export async function planJob(options: PlanJobOptions): Promise<JobPlan> {
   const { work, temporary } = jobFolders(folder);
   return {
     command: (spec.container?.command ?? []).map((word) => translatePaths(word, mappings)),
-    env: { ...base, TMPDIR: temporary, ...harness?.env, ...own, PATH: search, ...quiet },
+    env: { ...base, TMPDIR: temporary, ...harness?.env, ...own, PATH: search, ...telemetryOff },
     cwd: work,
   };
 }
 
 function scratchMappings({ mounts }: JobSpecBody, folder: string): PathMapping[] {
   const mounted = (mounts ?? []).map(({ mount_path: mountPath }) => mountPath.replace(/\/+$/, ''));
-  return Object.entries(SCRATCH)
+  return Object.entries(SCRATCH_FOLDERS)
     .filter(([container]) => !mounted.includes(container))
     .map(([container, name]) => ({ container, host: path.join(folder, name) }));
 }
 
-/** Why no job of this image can run here; `undefined`: one may. Pure. */
+/** Returns why jobs of this image can't run here; `undefined` if they may. Pure. */
 export function harnessRefusal(image = ''): string | undefined {
   const harness = EVALUATION_IMAGE.exec(image)?.[1];
   if (harness === undefined || harness === HARNESS_IMAGE) return undefined;
   return (
-    `The local platform has the harness ${HARNESS_IMAGE} only, not ${harness} (image ${image}). ` +
-    'Choose tasks of that harness, or run these on Lepton (--platform lepton).'
+    `The local platform only has the harness ${HARNESS_IMAGE}, not ${harness} (image ${image}). ` +
+    'Choose tasks of that harness, or run these tasks on Lepton (--platform lepton).'
   );
 }
 
-/** Pure, but for refusing images whose harness is not installed here. */
+/** Returns whether the job runs the harness. Throws for images whose harness is not installed here. Pure. */
 function needsHarness({ container, envs }: JobSpecBody): boolean {
   const image = EVALUATION_IMAGE.exec(container?.image ?? '')?.[1];
   const refusal = harnessRefusal(container?.image);
@@ -110,7 +110,7 @@ async function harnessEnvironment(
     offlineData: offline ? path.join(offline, 'offline-data.json') : null,
     tokenizers: tokenizers.found,
     withoutTokenizer: tokenizers.missing,
-    // A run config may come as data, in which the command's words can't be rewritten.
+    // Paths in a run config that the command carries as data are replaced when it is read.
     folders: options.mappings,
   });
   return {
@@ -118,9 +118,9 @@ async function harnessEnvironment(
     env: {
       EVALSAGA_HARNESS_PYTHON: harness.python,
       EVALSAGA_LOCAL_HARNESS: settings,
-      // Without one of its own each harness looks for the first free port, and two at once may end up behind one adapter.
+      // By default each harness takes the first free port, and two that start at once may share one adapter.
       ADAPTER_PORT: String(await freePort()),
-      // The job's own work is to wait for the endpoint, which needs the cores.
+      // The job mostly waits for the endpoint, which needs the cores.
       ...{ OMP_NUM_THREADS: '1', TOKENIZERS_PARALLELISM: 'false', PYTHONUNBUFFERED: '1' },
       ...(offline ? { HF_HOME: offline, HF_HUB_OFFLINE: '1' } : {}),
     },
@@ -128,13 +128,13 @@ async function harnessEnvironment(
 }
 
 interface TokenizerEntry {
-  /** Of the endpoint; `null`: wherever the model is served. */
+  /** URL of the endpoint; `null` for any endpoint that serves the model. */
   readonly url: string | null;
   readonly model: string;
   readonly folder: string;
 }
 
-/** Tokenizer folders of what this job may ask, and why some of it has none. */
+/** Finds the tokenizers of the models that this job may use, and why some models have none. */
 async function findTokenizers(
   options: PlanJobOptions,
   harness: Harness,
@@ -157,8 +157,8 @@ async function findTokenizers(
   );
   for (const reason of new Set(missing)) {
     options.report(
-      `no tokenizer can be made of ${reason}. Tasks that score texts by log-probabilities need one: ` +
-        "give its folder in the task's config.params.extra.tokenizer.",
+      `no tokenizer can be made from ${reason}. Tasks that score texts by log-probabilities need one: ` +
+        "set the task's config.params.extra.tokenizer to its folder.",
     );
   }
   return {
@@ -169,22 +169,22 @@ async function findTokenizers(
   };
 }
 
-/** Variable of a job with the URL that it asks, as the product sets it. */
+/** Variable of a job with the URL of its endpoint, set by evalsaga. */
 const modelUrlVariable = 'EVALSAGA_MODEL_URL';
 
 /**
- * Whose tokenizers a job may need: those of the endpoint that it asks. A job that asks an endpoint of somebody else's may still find the
- * built-in model there. Where it does not say in the clear what it asks, it may be any. Chat endpoints take text, so that none is
- * needed. Pure.
+ * Returns whose tokenizers a job may need: those of its endpoint, or the built-in model's if the endpoint is not one of
+ * ours. A job that doesn't name its endpoint in plain text may use any of them. Chat endpoints take text and need no
+ * tokenizer. Pure.
  */
 export function tokenizersFor({ spec, served }: Pick<PlanJobOptions, 'spec' | 'served'>): {
   readonly served: readonly ServedWeights[];
   readonly builtIn: boolean;
 } {
-  const asked = spec.envs?.find(({ name }) => name === modelUrlVariable)?.value;
-  if (asked?.replace(/[?#].*$/, '').endsWith('/chat/completions')) return { served: [], builtIn: false };
+  const modelUrl = spec.envs?.find(({ name }) => name === modelUrlVariable)?.value;
+  if (modelUrl?.replace(/[?#].*$/, '').endsWith('/chat/completions')) return { served: [], builtIn: false };
   const texts = [...(spec.container?.command ?? []), ...(spec.envs ?? []).map(({ value }) => value ?? '')];
   const named = served.filter(({ url }) => texts.some((text) => text.includes(`${url}/`)));
   if (named.length > 0) return { served: named, builtIn: false };
-  return { served: asked === undefined ? served : [], builtIn: true };
+  return { served: modelUrl === undefined ? served : [], builtIn: true };
 }

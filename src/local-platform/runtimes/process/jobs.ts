@@ -5,49 +5,49 @@ import { messageOf } from '../../../support/error-message';
 import { readJsonFile, writePrivateJson } from '../../../support/atomic-file';
 import type { JobObservation, LogOptions, RuntimeHost, RuntimeJob, RuntimeNote } from '../../runtime';
 import { jobFolders, type JobPlan, type PlanJobOptions } from './job-plan';
-import { Lifeline } from './lifeline';
-import type { LogMark } from '../../logs/log-marks';
+import { StepRunner } from './step-runner';
+import type { LogSegment } from '../../logs/log-segments';
 import { readLog } from './log-file';
-import { LogGrowth } from './log-growth';
+import { LogGrowthRecorder } from './log-growth';
 import { limitsFor, type Limits } from './limits/rule';
 import { describeEnd, lastLines, outOfMemoryNote } from './outcome';
 import type { Units } from './units';
 
-/** Between SIGTERM and SIGKILL: time to leave a marker and partial results. */
-const GRACE_MS = 10_000;
+/** Time between SIGTERM and SIGKILL, for a marker and partial results to be written. */
+const GRACE_PERIOD_MS = 10_000;
 
 const outcomeSchema = z.object({
   state: z.string(),
   message: z.string().optional(),
   completedAt: z.number(),
-  /** Bytes of the log at the end. */
+  /** Size of the log in bytes when the job ended. */
   logSize: z.number().optional(),
 });
 
-interface Entry {
+interface JobEntry {
   readonly job: RuntimeJob;
   readonly folder: string;
   readonly unit: string;
   readonly log: string;
-  readonly lifeline: Lifeline;
+  readonly steps: StepRunner;
   readonly limits: Limits;
   observation: JobObservation;
   notes: readonly RuntimeNote[];
-  /** Bytes of the log, once the job is over: what a process that escaped writes later is not the job's. */
+  /** Size of the log in bytes, set when the job is over: what an escaped process writes later doesn't belong to it. */
   logSize: number | undefined;
 }
 
-/** Makes a job ready to be started. Rejects with the reason when it can't run here. */
+/** Plans how to start a job. Rejects with the reason if it can't run here. */
 export type PlanJob = (options: Omit<PlanJobOptions, 'home' | 'served'> & { readonly id: string }) => Promise<JobPlan>;
 
-/** Jobs as process groups on this machine. All that are submitted run at the same time. */
+/** Jobs as process groups on this machine. All submitted jobs run at the same time. */
 export class ProcessJobs {
   readonly #host: RuntimeHost;
   readonly #units: Units;
   readonly #plan: PlanJob;
   readonly #folder: string;
-  readonly #entries = new Map<string, Entry>();
-  readonly #growth = new LogGrowth();
+  readonly #entries = new Map<string, JobEntry>();
+  readonly #growth = new LogGrowthRecorder();
 
   constructor({ host, units, plan }: { host: RuntimeHost; units: Units; plan: PlanJob }) {
     this.#host = host;
@@ -56,7 +56,7 @@ export class ProcessJobs {
     this.#folder = path.join(host.stateFolder, 'jobs');
   }
 
-  /** Takes over what runs or ended since before; starts what never ran. */
+  /** Takes over a job that started before a restart of the platform; starts one that never ran. */
   async adopt(job: RuntimeJob): Promise<void> {
     const entry = this.#add(job);
     const outcome = outcomeSchema.safeParse(await readJsonFile(outcomeFile(entry)).catch(() => undefined));
@@ -65,12 +65,12 @@ export class ProcessJobs {
       await this.#growth.forget(entry.log);
       entry.logSize = logSize;
       entry.observation = { state, message, completedAt };
-    } else if ((await this.#units.status(entry.unit)).kind === 'absent') this.#begin(entry);
-    else void entry.lifeline.next((signal) => this.#watch(entry, signal));
+    } else if ((await this.#units.status(entry.unit)).kind === 'absent') this.#start(entry);
+    else void entry.steps.run((signal) => this.#watch(entry, signal));
   }
 
   create(job: RuntimeJob): void {
-    this.#begin(this.#add(job));
+    this.#start(this.#add(job));
   }
 
   observe(id: string): JobObservation {
@@ -83,8 +83,8 @@ export class ProcessJobs {
     const entry = this.#entries.get(id);
     if (!entry || isOver(entry)) return;
     entry.observation = { state: 'Stopping', message: undefined, completedAt: undefined };
-    await entry.lifeline.next(async () => {
-      await this.#units.end(entry.unit, GRACE_MS);
+    await entry.steps.run(async () => {
+      await this.#units.end(entry.unit, GRACE_PERIOD_MS);
       await this.#conclude(entry, { state: 'Stopped', message: 'stopped on request', endedAt: Date.now() });
     });
   }
@@ -93,20 +93,19 @@ export class ProcessJobs {
     const entry = this.#entries.get(id);
     if (!entry) return;
     await this.stop(id);
-    await entry.lifeline.stop();
+    await entry.steps.stop();
     await this.#growth.forget(entry.log);
     await rm(entry.folder, { recursive: true, force: true });
     if (this.#entries.get(id) === entry) this.#entries.delete(id);
   }
 
   async detach(): Promise<void> {
-    await Promise.all([...this.#entries.values()].map(({ lifeline }) => lifeline.stop()));
+    await Promise.all([...this.#entries.values()].map(({ steps }) => steps.stop()));
     await this.#growth.close();
   }
 
-  /** When the log grew. */
-  async logMarks(id: string): Promise<LogMark[]> {
-    return this.#growth.marks(this.#entries.get(id)?.log ?? '');
+  async logSegments(id: string): Promise<LogSegment[]> {
+    return this.#growth.segments(this.#entries.get(id)?.log ?? '');
   }
 
   log(id: string, options: LogOptions): AsyncIterable<Uint8Array> {
@@ -116,14 +115,14 @@ export class ProcessJobs {
     return readLog(file, { ...options, ended, end: () => entry?.logSize });
   }
 
-  #add(job: RuntimeJob): Entry {
+  #add(job: RuntimeJob): JobEntry {
     const folder = path.join(this.#folder, job.id);
-    const entry: Entry = {
+    const entry: JobEntry = {
       job,
       folder,
       unit: path.join(folder, 'unit'),
       log: path.join(folder, 'log'),
-      lifeline: new Lifeline(async (error) => {
+      steps: new StepRunner(async (error) => {
         const message = messageOf(error);
         this.#host.log('job failed', { job: job.id, message });
         await appendFile(entry.log, `${message}\n`).catch(() => undefined);
@@ -139,9 +138,9 @@ export class ProcessJobs {
     return entry;
   }
 
-  #begin(entry: Entry): void {
+  #start(entry: JobEntry): void {
     entry.observation = { state: 'Queueing', message: 'preparing', completedAt: undefined };
-    void entry.lifeline.next(async (signal) => {
+    void entry.steps.run(async (signal) => {
       const folders = jobFolders(entry.folder);
       for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 });
       const plan = await this.#plan({
@@ -149,10 +148,11 @@ export class ProcessJobs {
         spec: entry.job.spec,
         host: this.#host,
         folder: entry.folder,
-        report: (line) => this.#progress(entry, line),
+        report: (line) => this.#reportProgress(entry, line),
         signal,
       });
-      if (plan.command.length === 0) throw new Error('The job has no container command, and no images run here.');
+      if (plan.command.length === 0)
+        throw new Error("The job has no container command, and the process runtime can't run images.");
       entry.observation = { state: 'Starting', message: undefined, completedAt: undefined };
       entry.notes = [{ type: 'Normal', reason: 'Limits', message: this.#units.describe(entry.limits) }];
       const group = await this.#units.launch({ folder: entry.unit, ...plan, log: entry.log }, entry.limits);
@@ -160,13 +160,13 @@ export class ProcessJobs {
     });
   }
 
-  /** `launched`: the group that was started just now; one taken over from an earlier platform is known only while it runs. */
-  async #watch(entry: Entry, signal: AbortSignal, launched?: number): Promise<void> {
+  /** `launched` is the process group if it was just started; that of a job taken over is known only while it runs. */
+  async #watch(entry: JobEntry, signal: AbortSignal, launched?: number): Promise<void> {
     const before = await this.#units.status(entry.unit);
     if (before.kind === 'running') entry.observation = { state: 'Running', message: undefined, completedAt: undefined };
-    const end = await this.#units.ended(entry.unit, signal);
+    const end = await this.#units.waitForEnd(entry.unit, signal);
     const group = launched ?? (before.kind === 'running' ? before.pid : undefined);
-    await this.#units.sweep(entry.unit, end.kind === 'ended' ? group : undefined);
+    await this.#units.killRemaining(entry.unit, end.kind === 'ended' ? group : undefined);
     const note = outOfMemoryNote(end, this.#units.describe(entry.limits));
     if (note) entry.notes = [...entry.notes, note];
     const endedAt = end.kind === 'ended' ? Math.round(end.at) : Date.now();
@@ -178,10 +178,13 @@ export class ProcessJobs {
   }
 
   /**
-   * The job is over, and with it its log. What its command left running may have written until just now: a job ends after
-   * the last line of its log.
+   * Records the job's end. Processes that its command left running may have written to the log until just now, so the end
+   * is set after the last line.
    */
-  async #conclude(entry: Entry, end: { state: string; message: string | undefined; endedAt: number }): Promise<void> {
+  async #conclude(
+    entry: JobEntry,
+    end: { state: string; message: string | undefined; endedAt: number },
+  ): Promise<void> {
     const last = await this.#growth.finish(entry.log);
     entry.logSize ??= last?.size;
     const completedAt = Math.max(end.endedAt, (last?.at ?? 0) + 1);
@@ -190,16 +193,16 @@ export class ProcessJobs {
     entry.observation = { state, message, completedAt };
   }
 
-  #progress(entry: Entry, line: string): void {
+  #reportProgress(entry: JobEntry, line: string): void {
     entry.observation = { state: 'Queueing', message: line, completedAt: undefined };
     void appendFile(entry.log, `${line}\n`).catch(() => undefined);
   }
 }
 
-function isOver({ observation }: Entry): boolean {
+function isOver({ observation }: JobEntry): boolean {
   return ['Completed', 'Failed', 'Stopped'].includes(observation.state);
 }
 
-function outcomeFile(entry: Entry): string {
+function outcomeFile(entry: JobEntry): string {
   return path.join(entry.folder, 'outcome.json');
 }

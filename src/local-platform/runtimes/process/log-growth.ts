@@ -1,88 +1,88 @@
 import { appendFile, readFile, stat } from 'node:fs/promises';
-import { leastSpanMs, type LogMark } from '../../logs/log-marks';
+import { minSpanMs, type LogSegment } from '../../logs/log-segments';
 
-/** How often a log is looked at: the precision of its lines' times. */
-const LOOK_MS = 1_000;
+/** How often a log's size is checked, which is the precision of its lines' times. */
+const CHECK_MS = 1_000;
 
-interface Watched {
-  /** `undefined`: not read yet. */
-  last: LogMark | undefined;
-  /** The looks at this log, one after the other. */
-  looking: Promise<void>;
+interface WatchedLog {
+  /** `undefined` until the file of segments has been read. */
+  last: LogSegment | undefined;
+  /** The checks of this log, one after the other. */
+  checking: Promise<void>;
 }
 
 /**
- * Notes when log files grow, as processes write them without times: beside each file in `<file>.times`, a line per look at
- * which it had grown. Kept over restarts; what was written meanwhile counts as written when the file was last changed, less a
- * millisecond: a line is older than the end of its writer in the same millisecond. What is noted never changes: the times of
- * lines follow from it alone.
+ * Records when log files grow, because processes write lines without times: `<file>.times` gets a line for each check at
+ * which the file had grown. It is kept over restarts. What was written between checks counts as written a millisecond
+ * before the file's last change, because a line must be older than the end of its writer. Recorded segments never change:
+ * the times of lines are derived from them alone.
  */
-export class LogGrowth {
-  readonly #watched = new Map<string, Watched>();
+export class LogGrowthRecorder {
+  readonly #watched = new Map<string, WatchedLog>();
   readonly #timer: NodeJS.Timeout;
 
   constructor() {
     this.#timer = setInterval(() => {
-      for (const file of this.#watched.keys()) void this.#look(file);
-    }, LOOK_MS);
+      for (const file of this.#watched.keys()) void this.#check(file);
+    }, CHECK_MS);
     this.#timer.unref();
   }
 
   watch(file: string): void {
-    if (!this.#watched.has(file)) this.#watched.set(file, { last: undefined, looking: Promise.resolve() });
+    if (!this.#watched.has(file)) this.#watched.set(file, { last: undefined, checking: Promise.resolve() });
   }
 
-  /** The log is over: a last look, and what was seen then. `undefined`: nothing was ever written. */
-  async finish(file: string): Promise<LogMark | undefined> {
+  /** Checks a completed log for the last time and returns its last segment; `undefined` if nothing was ever written. */
+  async finish(file: string): Promise<LogSegment | undefined> {
     const watched = this.#watched.get(file);
-    await this.#look(file);
+    await this.#check(file);
     this.#watched.delete(file);
     return watched?.last;
   }
 
-  /** The file is about to be removed, or was over before. */
+  /** Stops watching a file that is about to be removed, or that was complete before. */
   async forget(file: string): Promise<void> {
     const watched = this.#watched.get(file);
     this.#watched.delete(file);
-    await watched?.looking;
+    await watched?.checking;
   }
 
-  /** All that is known of the file's growth, up to now. */
-  async marks(file: string): Promise<LogMark[]> {
-    await this.#look(file);
-    return readMarks(file);
+  /** Returns all segments of the file, up to now. */
+  async segments(file: string): Promise<LogSegment[]> {
+    await this.#check(file);
+    return readSegments(file);
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    await Promise.all([...this.#watched.values()].map(({ looking }) => looking));
+    await Promise.all([...this.#watched.values()].map(({ checking }) => checking));
   }
 
-  #look(file: string): Promise<void> {
+  #check(file: string): Promise<void> {
     const watched = this.#watched.get(file);
     if (!watched) return Promise.resolve();
-    // A look that fails (the file is not there yet, or no more) is one that saw nothing.
-    watched.looking = watched.looking.then(() => note(file, watched)).catch(() => undefined);
-    return watched.looking;
+    // A check fails if the file does not exist yet or any more; there is nothing to record then.
+    watched.checking = watched.checking.then(() => record(file, watched)).catch(() => undefined);
+    return watched.checking;
   }
 }
 
-async function note(file: string, watched: Watched): Promise<void> {
+async function record(file: string, watched: WatchedLog): Promise<void> {
   const { size, mtimeMs, birthtimeMs } = await stat(file);
-  const known = (watched.last ??= (await readMarks(file)).at(-1));
-  if (size <= (known?.size ?? 0)) return;
-  const span = leastSpanMs(size - (known?.size ?? 0));
-  const changed = Math.floor(mtimeMs) - 1;
-  // A file system that does not keep when a file was made says 0, or the last change.
-  const begun = birthtimeMs > 0 ? Math.floor(birthtimeMs) : changed - span;
-  const earliest = known?.at ?? begun;
-  // Lines are spread over no more than a look: one that comes after a long silence belongs to its end.
-  const at = Math.max(changed, earliest + span);
-  watched.last = { from: Math.max(earliest, at - Math.max(span, LOOK_MS)), at, size };
+  const previous = (watched.last ??= (await readSegments(file)).at(-1));
+  if (size <= (previous?.size ?? 0)) return;
+  const span = minSpanMs(size - (previous?.size ?? 0));
+  const changedAt = Math.floor(mtimeMs) - 1;
+  // File systems without creation times report 0, or the last change.
+  const createdAt = birthtimeMs > 0 ? Math.floor(birthtimeMs) : changedAt - span;
+  const earliest = previous?.at ?? createdAt;
+  // Lines are spread over one check interval at most: a line after a long silence belongs to the end of it.
+  const at = Math.max(changedAt, earliest + span);
+  watched.last = { from: Math.max(earliest, at - Math.max(span, CHECK_MS)), at, size };
   await appendFile(timesOf(file), `${watched.last.from} ${at} ${size}\n`, { mode: 0o600 });
 }
 
-async function readMarks(file: string): Promise<LogMark[]> {
+async function readSegments(file: string): Promise<LogSegment[]> {
   const text = await readFile(timesOf(file), 'utf8').catch(() => '');
   return text.split('\n').flatMap((line) => {
     const numbers = line.split(' ').map(Number);

@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { listProcesses, membersOf, type ProcessRow } from './process-table';
 
-/** Variable that every process of a unit inherits: the unit's folder. */
+/** Variable that every process of a unit inherits, with the unit's folder. */
 export const UNIT_VARIABLE = 'EVALSAGA_UNIT';
 
 /**
- * All processes of a unit. `group`: its process group, when the number is known to be still its own. `seen`: what a look a
- * moment ago found.
+ * Lists all processes of a unit. `group` is its process group, given only while the number is certainly still its own.
+ * `seen` are pids found a moment ago.
  */
 export async function processesOf(
   unit: { readonly folder: string; readonly group: number | undefined },
@@ -25,12 +25,12 @@ export function signalProcesses(processes: readonly ProcessRow[], signal: NodeJS
     try {
       process.kill(pid, signal);
     } catch {
-      // It ended by itself meanwhile.
+      // It has ended meanwhile.
     }
   }
 }
 
-/** Nobody leaves a control group without the right to. */
+/** Lists the processes of the unit's control group, which a process can't leave without permission. */
 async function controlGroupProcesses(folder: string): Promise<Set<number>> {
   const group = (await readFile(path.join(folder, 'cgroup'), 'utf8').catch(() => '')).trim();
   const text = group ? await readFile(path.join(group, 'cgroup.procs'), 'utf8').catch(() => '') : '';

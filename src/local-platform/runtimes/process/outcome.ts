@@ -3,11 +3,11 @@ import { open } from 'node:fs/promises';
 import type { RuntimeNote, Termination } from '../../runtime';
 import type { UnitStatus } from './unit';
 
-/** Bytes of a log that are looked at for its last lines. */
+/** How many bytes of a log are searched for its last lines. */
 const TAIL_BYTES = 16_384;
-const MOST_CHARACTERS = 1_000;
+const MAX_CHARACTERS = 1_000;
 
-/** How a command ended, in words. Pure. */
+/** Describes how a command ended. Pure. */
 export function describeEnd(status: UnitStatus): string {
   switch (status.kind) {
     case 'ended':
@@ -29,38 +29,38 @@ function describeExit(code: number): string {
   return name ? `ended by ${name} (exit code ${code})` : `exit code ${code}`;
 }
 
-const OUT_OF_MEMORY = 137;
+const SIGKILL_EXIT_CODE = 137;
 
 function describeOutOfMemory(code: number): string {
-  return code === OUT_OF_MEMORY
-    ? 'OOMKilled (exit code 137): it wanted more memory than its limit'
-    : `OOMKilled (exit code ${code}): one of its processes wanted more memory than the limit of all`;
+  return code === SIGKILL_EXIT_CODE
+    ? 'OOMKilled (exit code 137): it needed more memory than its limit allows'
+    : `OOMKilled (exit code ${code}): one of its processes was killed because together they exceeded the memory limit`;
 }
 
-/** How a unit ended, as a replica's termination. Pure. */
+/** Returns how a unit ended as a replica's termination. Pure. */
 export function terminationOf(status: UnitStatus, now: number): Termination | undefined {
   switch (status.kind) {
     case 'ended':
       return { exitCode: status.code, reason: status.outOfMemory ? 'OOMKilled' : 'Error', finishedAt: status.at };
     case 'lost':
-      return { exitCode: OUT_OF_MEMORY, reason: 'Error', finishedAt: now };
+      return { exitCode: SIGKILL_EXIT_CODE, reason: 'Error', finishedAt: now };
     case 'absent':
     case 'running':
       return undefined;
   }
 }
 
-/** The event of a unit whose memory limit ended it. `detail`: its limits. Pure. */
+/** Returns the event of a unit that exceeded its memory limit. `detail` describes its limits. Pure. */
 export function outOfMemoryNote(status: UnitStatus, detail: string): RuntimeNote | undefined {
   if (status.kind !== 'ended' || !status.outOfMemory) return undefined;
   const at = new Date(status.at).toISOString();
   return { type: 'Warning', reason: 'OOMKilled', message: `exit code ${status.code} at ${at}; ${detail}` };
 }
 
-/** What this platform adds to a log begins so: no words of what runs. */
-export const OWN_LINE = '[local platform] ';
+/** Prefix of lines that the platform adds to a log, to tell them from the output of what runs. */
+export const PLATFORM_LINE_PREFIX = '[local platform] ';
 
-/** The last `count` lines of a log that hold anything and are not this platform's; empty when it has none. */
+/** Returns the last `count` lines of a log that are neither blank nor the platform's own; empty if there are none. */
 export async function lastLines(file: string, count: number): Promise<string> {
   const handle = await open(file).catch(() => undefined);
   if (!handle) return '';
@@ -72,8 +72,10 @@ export async function lastLines(file: string, count: number): Promise<string> {
       .subarray(0, bytesRead)
       .toString('utf8')
       .split(/[\r\n]+/);
-    const told = lines.map((line) => line.trimEnd()).filter((line) => line.trim() !== '' && !line.startsWith(OWN_LINE));
-    return told.slice(-count).join('\n').slice(-MOST_CHARACTERS);
+    const output = lines
+      .map((line) => line.trimEnd())
+      .filter((line) => line.trim() !== '' && !line.startsWith(PLATFORM_LINE_PREFIX));
+    return output.slice(-count).join('\n').slice(-MAX_CHARACTERS);
   } finally {
     await handle.close();
   }

@@ -7,8 +7,8 @@ import { isShell } from './shell-wrapped';
 const PYTHONS = /^python(3(\.\d+)?)?$/;
 
 /**
- * Whether this machine can run the deployment's own server: its program is on PATH and, for `python -m MODULE`, the module
- * can be imported. `words`: the server's own, without a shell around them; a script file is the container's affair.
+ * Returns whether this machine can run the deployment's own server: its program is on PATH and, for `python -m MODULE`,
+ * the module can be imported. `words` is the server's command without a shell around it. Scripts in the image can't run.
  */
 export async function canRunOwnServer(words: readonly string[], env: NodeJS.ProcessEnv): Promise<boolean> {
   const [program] = words;
@@ -28,7 +28,7 @@ export async function canRunOwnServer(words: readonly string[], env: NodeJS.Proc
   return !found.failed;
 }
 
-/** Relative to a folder in the container. */
+/** A relative path refers to the container's file system. */
 const isRelativePath = (program: string): boolean => program.includes('/') && !path.isAbsolute(program);
 
 async function isOnPath(program: string, env: NodeJS.ProcessEnv): Promise<boolean> {

@@ -1,17 +1,17 @@
 import { createServer } from 'node:net';
 
-/** Ports given out lately: whoever got one may not listen yet. */
-const givenOut = new Set<number>();
-const REMEMBERED = 512;
+/** Ports returned recently, which their callers may not listen on yet. */
+const recentPorts = new Set<number>();
+const MAX_RECENT = 512;
 
-/** A port on loopback that nobody listens at and that was not given out lately. */
+/** Returns a free port on loopback that was not returned recently. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = await listenFor(0);
     if (port === undefined) throw new Error('No free port was found on loopback.');
-    if (givenOut.has(port)) continue;
-    givenOut.add(port);
-    if (givenOut.size > REMEMBERED) givenOut.delete(givenOut.values().next().value ?? port);
+    if (recentPorts.has(port)) continue;
+    recentPorts.add(port);
+    if (recentPorts.size > MAX_RECENT) recentPorts.delete(recentPorts.values().next().value ?? port);
     return port;
   }
 }
@@ -20,7 +20,7 @@ export async function isFree(port: number): Promise<boolean> {
   return (await listenFor(port)) !== undefined;
 }
 
-/** Listens for a moment: the port, or `undefined` when it is taken. */
+/** Listens for a moment; returns the port, or `undefined` if it is taken. */
 async function listenFor(wanted: number): Promise<number | undefined> {
   const probe = createServer();
   try {

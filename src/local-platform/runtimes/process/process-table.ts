@@ -7,24 +7,24 @@ export interface ProcessRow {
   readonly pid: number;
   readonly parent: number;
   readonly group: number;
-  /** Whether its environment has the entry that was looked for, as far as this user may see it. */
+  /** Whether its environment contains the mark, as far as this user may read it. */
   readonly marked: boolean;
-  /** It has ended, and its parent has not asked how yet. */
+  /** It has ended, but its parent has not waited for it yet. */
   readonly isZombie: boolean;
 }
 
 /**
- * All processes, told apart by the entry `mark` (`NAME=value`) of their environment. It is inherited by all that a
- * process starts, also by what leaves its process group and its parent (`setsid`, a daemon). A program that writes over its
- * own environment, as some do to change their title, hides it.
+ * Lists all processes, and whether their environment contains the entry `mark` (`NAME=value`). Everything that a process
+ * starts inherits it, even if it leaves the process group and the parent (`setsid`, a daemon). A program that overwrites
+ * its environment, as some do to change their title, hides it.
  */
 export async function listProcesses(mark: string): Promise<ProcessRow[]> {
   return process.platform === 'linux' ? linuxProcesses(mark) : otherProcesses(mark);
 }
 
 /**
- * The processes of a unit: those that are marked, those in its group (when that is known to be still its own) or named
- * otherwise in `known`, and whatever any of them started. Never this process. Pure.
+ * Selects the processes of a unit: those that are marked, in its group (given while that is certainly its own) or in
+ * `known`, and all their descendants. Never this process. Pure.
  */
 export function membersOf(
   rows: readonly ProcessRow[],
@@ -50,10 +50,10 @@ async function linuxProcesses(mark: string): Promise<ProcessRow[]> {
 async function linuxProcess(pid: string, mark: string): Promise<ProcessRow | undefined> {
   const [stat, environ] = await Promise.all([
     readFile(`/proc/${pid}/stat`, 'latin1').catch(() => ''),
-    // Of another user, or gone.
+    // Another user's process, or one that has ended.
     readFile(`/proc/${pid}/environ`, 'utf8').catch(() => ''),
   ]);
-  // The name, field 2, may hold blanks and parentheses. After it: state, parent, group.
+  // The name (field 2) may contain spaces and parentheses. It is followed by state, parent and group.
   const [state = 'X', parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   if (stat === '' || state === 'X') return undefined;
   return {
@@ -65,7 +65,7 @@ async function linuxProcess(pid: string, mark: string): Promise<ProcessRow | und
   };
 }
 
-/** By `ps` as BSD and macOS have it: `-E` adds the environment to the command. */
+/** Uses the `ps` of macOS and BSD, whose `-E` adds the environment to the command. */
 async function otherProcesses(mark: string): Promise<ProcessRow[]> {
   const { stdout } = await promisify(execFile)('ps', ['-Aww', '-E', '-o', 'pid=,ppid=,pgid=,stat=,command='], {
     maxBuffer: 64 * 1024 * 1024,
@@ -73,7 +73,7 @@ async function otherProcesses(mark: string): Promise<ProcessRow[]> {
   return stdout.split('\n').flatMap((line) => readPsLine(line, mark) ?? []);
 }
 
-/** One line of `ps -o pid=,ppid=,pgid=,stat=,command=`. Pure. */
+/** Parses a line of `ps -o pid=,ppid=,pgid=,stat=,command=`. Pure. */
 export function readPsLine(line: string, mark: string): ProcessRow | undefined {
   const [, pid, parent, group, state = '', command = ''] = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s*(.*)$/.exec(line) ?? [];
   if (pid === undefined) return undefined;

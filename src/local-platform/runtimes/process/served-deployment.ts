@@ -9,64 +9,63 @@ import type {
   RuntimeHost,
   RuntimeNote,
 } from '../../runtime';
-import { within } from '../../../support/within';
-import { Lifeline } from './lifeline';
+import { isHealthy } from './health';
+import { StepRunner } from './step-runner';
 import { limitsFor, type Limits } from './limits/rule';
-import { describeEnd, lastLines, outOfMemoryNote, OWN_LINE, terminationOf } from './outcome';
+import { describeEnd, lastLines, outOfMemoryNote, PLATFORM_LINE_PREFIX, terminationOf } from './outcome';
 import { readServerRecord, removeServerRecord, writeServerRecord, type ServerRecord } from './server-record';
 import { bearerTokens, type PlanServerOptions, type ServerPlan } from './servers';
 import type { UnitStatus } from './unit';
 import type { Units } from './units';
 
-/** Between SIGTERM and SIGKILL. */
-const GRACE_MS = 10_000;
+/** Time between SIGTERM and SIGKILL. */
+const GRACE_PERIOD_MS = 10_000;
 const READY_POLL_MS = 250;
-const PROBE_TIMEOUT_MS = 5_000;
-const LOG_LINES_TOLD = 3;
-/** In the unit's folder; its time is that of the last request. */
+const QUOTED_LOG_LINES = 3;
+/** File in the unit's folder whose modification time is that of the last request. */
 const trafficFile = 'traffic';
 
-/** Decides how to serve what a deployment asks for, and fetches what that needs. Rejects with what can be done instead. */
+/** Plans how to serve a deployment, and fetches what that needs. Rejects with what can be done instead. */
 export type PlanServer = (options: Omit<PlanServerOptions, 'home'> & { readonly name: string }) => Promise<ServerPlan>;
 
-/** What is served where, for the jobs that need its tokenizer. */
+/** Weights and where they are served, for jobs that need their tokenizer. */
 export interface ServedWeights {
   readonly url: string;
   readonly model: string;
   readonly weights: string;
 }
 
-export interface Surroundings {
+export interface DeploymentDependencies {
   readonly host: RuntimeHost;
   readonly units: Units;
   readonly plan: PlanServer;
 }
 
 /**
- * One deployment: its server is brought up, followed, and taken down, one step after another. What a later platform must
- * know to take over is in the deployment's folder.
+ * One deployment: brings its server up, follows it, and takes it down, one step after another. The deployment's folder
+ * holds what the next platform process needs to take over.
  */
 export class ServedDeployment {
   readonly #name: string;
   readonly #spec: DeploymentSpecBody;
-  readonly #around: Surroundings;
+  readonly #dependencies: DeploymentDependencies;
   readonly #limits: Limits;
-  readonly #lifeline: Lifeline;
+  readonly #steps: StepRunner;
   #observation: DeploymentObservation = { state: 'Starting', url: undefined, readyReplicas: 0, message: undefined };
   #notes: readonly RuntimeNote[] = [];
   #record: ServerRecord | undefined;
 
   constructor(
     { name, spec }: RuntimeDeployment,
-    /** The deployment's own. */
+    /** The deployment's own folder. */
     readonly folder: string,
-    around: Surroundings,
+    dependencies: DeploymentDependencies,
   ) {
     this.#name = name;
     this.#spec = spec;
-    this.#around = around;
+    this.#dependencies = dependencies;
     this.#limits = limitsOf(spec);
-    this.#lifeline = new Lifeline((error) => this.#fail(messageOf(error)));
+    this.#steps = new StepRunner((error) => this.#fail(messageOf(error)));
   }
 
   get observation(): DeploymentObservation {
@@ -81,22 +80,22 @@ export class ServedDeployment {
     return this.#observation.state === 'Starting' || this.#observation.state === 'Ready';
   }
 
-  /** `undefined` while nothing is served, and for a server of the deployment's own. */
-  get served(): ServedWeights | undefined {
+  /** `undefined` while nothing is served, and if the deployment runs its own server. */
+  get servedWeights(): ServedWeights | undefined {
     const { url } = this.#observation;
     const { weights, servedModel } = this.#record ?? {};
     return url && weights && servedModel ? { url, model: servedModel, weights } : undefined;
   }
 
-  /** Takes over what runs since before; starts what never ran. */
+  /** Takes over a server that runs since before a restart; starts one that never ran. */
   async adopt(): Promise<void> {
     this.#record = await readServerRecord(this.folder);
     const status: UnitStatus = this.#record
-      ? await this.#around.units.status(this.#unitFolder(this.#record))
+      ? await this.#dependencies.units.status(this.#unitFolder(this.#record))
       : { kind: 'absent' };
     if (!this.#wantsReplicas) return this.takeDown();
     if (status.kind === 'absent') return this.bringUp();
-    void this.#lifeline.next((signal) => this.#watch(signal));
+    void this.#steps.run((signal) => this.#watch(signal));
   }
 
   start(): void {
@@ -110,76 +109,76 @@ export class ServedDeployment {
     else if (state === 'Stopped' || state === 'Stopping') this.bringUp();
   }
 
-  /** A server that runs ends first. */
+  /** Starts the server, after ending one that runs. */
   bringUp(): void {
     this.#observe('Starting', 'preparing');
-    void this.#lifeline.next(async (signal) => {
+    void this.#steps.run(async (signal) => {
       await this.#endServer();
       await mkdir(this.folder, { recursive: true, mode: 0o700 });
       const plan = await this.#prepare(signal);
       const { command, env } = plan;
       const folder = plan.unitFolder;
       const unit = { folder, command, env, cwd: this.folder, log: this.log };
-      const group = await this.#around.units.launch(unit, this.#limits);
+      const group = await this.#dependencies.units.launch(unit, this.#limits);
       this.#observe('Starting', 'the server is loading');
       await this.#watch(signal, group);
     });
   }
 
-  /** Resolves when nothing of its server runs any more. */
+  /** Ends the server; resolves when none of its processes runs any more. */
   takeDown(): Promise<void> {
     this.#observe('Stopping');
-    return this.#lifeline.next(async () => {
+    return this.#steps.run(async () => {
       await this.#endServer();
       this.#observe('Stopped');
     });
   }
 
-  /** Follows no more; the server goes on. */
+  /** Stops following the server, which keeps running. */
   detach(): Promise<void> {
-    return this.#lifeline.stop();
+    return this.#steps.stop();
   }
 
-  /** Told by the model server, in a file; a server of the deployment's own tells nobody. */
+  /** Returns when the server was last asked. Only the model server reports that, in a file; otherwise `undefined`. */
   async lastRequestAt(): Promise<number | undefined> {
     if (!this.#record) return undefined;
-    const told = await stat(path.join(this.#unitFolder(this.#record), trafficFile)).catch(() => undefined);
-    return told?.mtimeMs;
+    const traffic = await stat(path.join(this.#unitFolder(this.#record), trafficFile)).catch(() => undefined);
+    return traffic?.mtimeMs;
   }
 
-  /** Writes down what is about to run, before it does. */
+  /** Plans the server, and records it before it is started. */
   async #prepare(signal: AbortSignal): Promise<ServerPlan & { readonly unitFolder: string }> {
     const unit = `unit-${Date.now()}`;
     const unitFolder = path.join(this.folder, unit);
-    const plan = await this.#around.plan({
+    const plan = await this.#dependencies.plan({
       name: this.#name,
       spec: this.#spec,
-      host: this.#around.host,
+      host: this.#dependencies.host,
       portFile: path.join(unitFolder, 'port'),
       trafficFile: path.join(unitFolder, trafficFile),
-      report: (line) => this.#progress(line),
+      report: (line) => this.#reportProgress(line),
       signal,
     });
     const { port, weights, servedModel } = plan;
     this.#record = { unit, port, weights, servedModel };
     await writeServerRecord(this.folder, this.#record);
-    await this.#tellNotes(plan.notes);
+    await this.#reportNotes(plan.notes);
     return { ...plan, unitFolder };
   }
 
-  /** Follows the running unit: not Ready, Ready, over. `launched`: its group, when it was started just now. */
+  /** Follows the running unit until it ends. `launched` is its process group if it was just started. */
   async #watch(signal: AbortSignal, launched?: number): Promise<void> {
     if (!this.#record) return;
-    const { units } = this.#around;
+    const { units } = this.#dependencies;
     const folder = this.#unitFolder(this.#record);
     const before = await units.status(folder);
-    const over = new AbortController();
-    const ready = this.#awaitReady(folder, AbortSignal.any([signal, over.signal]));
+    const ended = new AbortController();
+    const ready = this.#awaitReady(folder, AbortSignal.any([signal, ended.signal]));
     ready.catch(() => undefined);
-    const end = await units.ended(folder, signal).finally(() => over.abort());
+    const end = await units.waitForEnd(folder, signal).finally(() => ended.abort());
     const group = launched ?? (before.kind === 'running' ? before.pid : undefined);
-    await units.sweep(folder, end.kind === 'ended' ? group : undefined);
-    const tail = await lastLines(this.log, LOG_LINES_TOLD);
+    await units.killRemaining(folder, end.kind === 'ended' ? group : undefined);
+    const tail = await lastLines(this.log, QUOTED_LOG_LINES);
     this.#fail(`The server ended by itself: ${describeEnd(end)}.${tail ? ` Its last words: ${tail}` : ''}`);
     this.#observation = { ...this.#observation, termination: terminationOf(end, Date.now()) };
     const note = outOfMemoryNote(end, units.describe(this.#limits));
@@ -187,12 +186,12 @@ export class ServedDeployment {
   }
 
   async #awaitReady(folder: string, signal: AbortSignal): Promise<void> {
-    const [token] = bearerTokens(this.#spec, this.#around.host);
+    const [token] = bearerTokens(this.#spec, this.#dependencies.host);
     for (; ; await sleep(READY_POLL_MS, undefined, { signal })) {
       const port = this.#record?.port ?? Number(await readFile(path.join(folder, 'port'), 'utf8').catch(() => 0));
       if (!port) continue;
       const url = `http://127.0.0.1:${port}`;
-      if (!(await answers(`${url}/health`, token, signal))) continue;
+      if (!(await isHealthy(`${url}/health`, token, signal))) continue;
       signal.throwIfAborted();
       this.#observation = { state: 'Ready', url, readyReplicas: 1, message: undefined };
       return;
@@ -204,25 +203,25 @@ export class ServedDeployment {
   }
 
   #fail(message: string): void {
-    this.#around.host.log('deployment failed', { deployment: this.#name, message });
+    this.#dependencies.host.log('deployment failed', { deployment: this.#name, message });
     this.#observe('Error', message);
   }
 
-  #progress(line: string): void {
+  #reportProgress(line: string): void {
     this.#observe('Starting', line);
     void appendFile(this.log, `${line}\n`).catch(() => undefined);
   }
 
-  /** What is done otherwise than on the service, and how the unit is limited: in the log and as events. */
-  async #tellNotes(notes: readonly RuntimeNote[]): Promise<void> {
-    const message = this.#around.units.describe(this.#limits);
-    const told: readonly RuntimeNote[] = [...notes, { type: 'Normal', reason: 'Limits', message }];
-    this.#notes = [...this.#notes, ...told];
-    await appendFile(this.log, told.map((note) => `${OWN_LINE}${note.message}\n`).join(''));
+  /** Reports in the log and as events what differs from the service, and how the unit is limited. */
+  async #reportNotes(notes: readonly RuntimeNote[]): Promise<void> {
+    const message = this.#dependencies.units.describe(this.#limits);
+    const reported: readonly RuntimeNote[] = [...notes, { type: 'Normal', reason: 'Limits', message }];
+    this.#notes = [...this.#notes, ...reported];
+    await appendFile(this.log, reported.map((note) => `${PLATFORM_LINE_PREFIX}${note.message}\n`).join(''));
   }
 
   async #endServer(): Promise<void> {
-    if (this.#record) await this.#around.units.end(this.#unitFolder(this.#record), GRACE_MS);
+    if (this.#record) await this.#dependencies.units.end(this.#unitFolder(this.#record), GRACE_PERIOD_MS);
     await removeServerRecord(this.folder);
     this.#record = undefined;
   }
@@ -238,18 +237,4 @@ export class ServedDeployment {
 
 function limitsOf({ resource_requirement: resources }: DeploymentSpecBody): Limits {
   return limitsFor({ shape: resources?.resource_shape, cpu: resources?.cpu, memory: resources?.memory });
-}
-
-/** Any answer but a server error: what the server says to whom is not for this to judge. */
-async function answers(url: string, token: string | undefined, signal: AbortSignal): Promise<boolean> {
-  try {
-    const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
-    return await within({ ms: PROBE_TIMEOUT_MS, signal }, async (bounded) => {
-      const response = await fetch(url, { headers, signal: bounded });
-      await response.body?.cancel();
-      return response.status < 500;
-    });
-  } catch {
-    return false;
-  }
 }

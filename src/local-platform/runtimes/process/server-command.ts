@@ -1,12 +1,12 @@
 import type { DeploymentSpecBody } from '../../runtime';
 import { serverCommand, type ServerCommand } from './shell-wrapped';
 
-/** What a deployment asks to be served, read from its command and its variables. */
+/** The model that a deployment serves, according to its command and variables. */
 export interface ServerRequest {
   /** Path or hub name of the weights. */
   readonly model: string;
   readonly servedModel: string;
-  /** Tokens; `undefined`: the server's default. */
+  /** In tokens; `undefined` means the server's default. */
   readonly maxModelLength: number | undefined;
 }
 
@@ -15,35 +15,36 @@ const NAME_FLAGS = ['--served-model-name'];
 const LENGTH_FLAGS = ['--max-model-len', '--context-length', '--max_seq_len'];
 const PORT_FLAGS = ['--port', '--http-port'];
 const HOST_FLAGS = ['--host'];
-/** Sub-commands whose next word is the model: `vllm serve MODEL`, `trtllm-serve [serve] MODEL`. */
-const MODEL_FOLLOWS = ['serve', 'trtllm-serve'];
+/** Commands whose next word is the model: `vllm serve MODEL`, `trtllm-serve [serve] MODEL`. */
+const SERVE_COMMANDS = ['serve', 'trtllm-serve'];
 
 /**
- * The model that the deployment names: in its server's command (`vllm serve MODEL`, `--model-path MODEL`; also behind a
- * shell), else in the variables that every deployment gets (`MODEL_PATH`, `NIM_MODEL_NAME`, `SERVED_MODEL_NAME`). `undefined` when nowhere. Pure.
+ * Returns the model that the deployment names in its server's command (`vllm serve MODEL`, `--model-path MODEL`; also
+ * inside a shell command), else in its variables (`MODEL_PATH`, `NIM_MODEL_NAME`, `SERVED_MODEL_NAME`). `undefined` if it
+ * names none. Pure.
  */
 export function readServerRequest({ container, envs }: DeploymentSpecBody): ServerRequest | undefined {
   const { words: literal } = findServer(container?.command ?? []);
   const words = literal.map((word) => expand(word, envs));
   const variable = (name: string): string | undefined => envs?.find((env) => env.name === name)?.value || undefined;
-  const named = flag(words, NAME_FLAGS) ?? variable('SERVED_MODEL_NAME') ?? variable('NIM_MODEL_NAME');
+  const servedName = flag(words, NAME_FLAGS) ?? variable('SERVED_MODEL_NAME') ?? variable('NIM_MODEL_NAME');
   const model =
-    flag(words, MODEL_FLAGS) ?? positional(words) ?? variable('MODEL_PATH') ?? variable('NIM_MODEL_NAME') ?? named;
+    flag(words, MODEL_FLAGS) ?? positional(words) ?? variable('MODEL_PATH') ?? variable('NIM_MODEL_NAME') ?? servedName;
   if (model === undefined) return undefined;
   const length = Number(flag(words, LENGTH_FLAGS) ?? NaN);
   return {
     model,
-    servedModel: named ?? model,
+    servedModel: servedName ?? model,
     maxModelLength: Number.isInteger(length) && length > 0 ? length : undefined,
   };
 }
 
-/** The server in the deployment's command, which may be wrapped in a shell. Pure. */
+/** Finds the server in the deployment's command, which may be wrapped in a shell. Pure. */
 export function findServer(command: readonly string[]): ServerCommand {
   return serverCommand(command, (words) => flag(words, MODEL_FLAGS) !== undefined || positional(words) !== undefined);
 }
 
-/** Variables of the spec in a word of a script; one that the spec does not have stays as it is. */
+/** Expands the spec's variables in a word of a script; others are left unchanged. */
 function expand(word: string, envs: DeploymentSpecBody['envs']): string {
   return word.replace(
     /\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))/g,
@@ -52,21 +53,21 @@ function expand(word: string, envs: DeploymentSpecBody['envs']): string {
   );
 }
 
-/** The same command, listening on loopback at `port` whatever it said. Pure. */
+/** Changes the command to listen on loopback at `port`. Pure. */
 export function withPort(words: readonly string[], port: number): readonly string[] {
-  const moved = replaceFlag(words, PORT_FLAGS, String(port));
-  const bound = replaceFlag(moved, HOST_FLAGS, '127.0.0.1');
+  const withNewPort = replaceFlag(words, PORT_FLAGS, String(port));
+  const bound = replaceFlag(withNewPort, HOST_FLAGS, '127.0.0.1');
   return isScript(words) ? bound.map((word) => replaceInScript(word, port)) : bound;
 }
 
-/** Whether the command says a port that `withPort` can change. */
+/** Returns whether the command sets a port that `withPort` can change. */
 export function namesPort(words: readonly string[]): boolean {
   return flag(words, PORT_FLAGS) !== undefined || (isScript(words) && words.some((word) => SCRIPT_PORT.test(word)));
 }
 
 const isScript = (words: readonly string[]): boolean => findServer(words).script !== undefined;
 
-/** A port in a script: a number, or the variable that is set to the chosen one anyway. */
+/** A port in a script: a number, or the variable that is set to the chosen port anyway. */
 const SCRIPT_PORT = /(--(?:http-)?port(?:=|\s+))(["']?)(?:\d+|\$\{?(?:MODEL_PORT|PORT)\}?)\2(?=[\s;&|)"']|$)/;
 const SCRIPT_HOST = /(--host(?:=|\s+))(["']?)[\w.:*]+\2(?=[\s;&|)"']|$)/;
 
@@ -86,9 +87,9 @@ function flag(words: readonly string[], names: readonly string[]): string | unde
 
 function positional(words: readonly string[]): string | undefined {
   for (const [i, word] of words.entries()) {
-    if (!MODEL_FOLLOWS.includes(word.split('/').at(-1) ?? '')) continue;
+    if (!SERVE_COMMANDS.includes(word.split('/').at(-1) ?? '')) continue;
     const next = words[i + 1];
-    if (next !== undefined && !next.startsWith('-') && !MODEL_FOLLOWS.includes(next)) return next;
+    if (next !== undefined && !next.startsWith('-') && !SERVE_COMMANDS.includes(next)) return next;
   }
   return undefined;
 }

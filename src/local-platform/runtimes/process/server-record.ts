@@ -11,12 +11,12 @@ const recordSchema = z.object({
   servedModel: z.string().optional(),
 });
 
-/** What a later platform must know of a deployment's server to take over: a file in the deployment's folder. */
+/** What the next platform process needs to take over a deployment's server: a file in the deployment's folder. */
 export type ServerRecord = z.infer<typeof recordSchema>;
 
 const fileIn = (folder: string): string => path.join(folder, 'server.json');
 
-/** `undefined`: nothing was started, or nobody can read it. */
+/** Returns `undefined` if nothing was started, or if the file can't be read. */
 export async function readServerRecord(folder: string): Promise<ServerRecord | undefined> {
   return recordSchema.safeParse(await readJsonFile(fileIn(folder)).catch(() => undefined)).data;
 }

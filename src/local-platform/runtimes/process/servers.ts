@@ -11,16 +11,16 @@ import { canRunOwnServer } from './own-server';
 import { freePort, isFree } from './ports';
 import { findServer, namesPort, readServerRequest, withPort } from './server-command';
 
-/** A server ready to be started. */
+/** How to start a server. */
 export interface ServerPlan {
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** `undefined`: the server takes a free one and writes it to its `--port-file`. */
+  /** `undefined` if the server takes a free port and writes it to its `--port-file`. */
   readonly port: number | undefined;
-  /** GGUF file that is served; `undefined` for a deployment's own server. */
+  /** The served GGUF file; `undefined` if the deployment runs its own server. */
   readonly weights: string | undefined;
   readonly servedModel: string | undefined;
-  /** What is done otherwise than on the service. */
+  /** What differs from the service. */
   readonly notes: readonly RuntimeNote[];
 }
 
@@ -28,15 +28,15 @@ export interface PlanServerOptions {
   readonly spec: DeploymentSpecBody;
   readonly host: RuntimeHost;
   readonly home: HomePaths;
-  /** Where the model server is to write its port. */
+  /** File to which the model server writes its port. */
   readonly portFile: string;
-  /** Where it is to note when it was asked last. */
+  /** File that the model server touches at each request. */
   readonly trafficFile: string;
   readonly report: Report;
   readonly signal: AbortSignal;
 }
 
-/** The compiled entry point: also when this file runs uncompiled, in tests. */
+/** The compiled entry point, even when this file runs uncompiled in tests. */
 const MODEL_SERVER = path.resolve(
   __dirname,
   '..',
@@ -49,7 +49,7 @@ const MODEL_SERVER = path.resolve(
   'main.js',
 );
 
-/** Decides how to serve what the deployment asks for, and fetches what that needs. Rejects with what can be served instead. */
+/** Plans how to serve a deployment, and fetches what that needs. Rejects with what can be served instead. */
 export async function planServer(options: PlanServerOptions): Promise<ServerPlan> {
   const { spec, host } = options;
   const mappings = await mountMappings(spec, host);
@@ -58,13 +58,16 @@ export async function planServer(options: PlanServerOptions): Promise<ServerPlan
   const tokens = bearerTokens(spec, host);
   const base = cleanEnvironment(process.env, { server: true });
   if (await canRunOwnServer(findServer(words).words, { ...base, ...pathOf(variables) }))
-    return ownServer({ spec, words, env: { ...base, ...variables }, tokens });
-  return modelServer({ options, mappings, tokens });
+    return planOwnServer({ spec, words, env: { ...base, ...variables }, tokens });
+  return planModelServer({ options, mappings, tokens });
 }
 
 const pathOf = ({ PATH }: Record<string, string>): Record<string, string> => (PATH === undefined ? {} : { PATH });
 
-/** What a caller of the deployment must present; none when empty. Throws for a token that does not exist. */
+/**
+ * Returns the tokens that callers of the deployment may present; empty if none is needed. Throws for a token that
+ * does not exist.
+ */
 export function bearerTokens(spec: DeploymentSpecBody, host: Pick<RuntimeHost, 'secret'>): string[] {
   return (spec.api_tokens ?? []).flatMap(({ value, value_from: reference }) => {
     const name = reference?.token_name_ref;
@@ -76,7 +79,7 @@ export function bearerTokens(spec: DeploymentSpecBody, host: Pick<RuntimeHost, '
   });
 }
 
-async function modelServer(context: {
+async function planModelServer(context: {
   options: PlanServerOptions;
   mappings: readonly PathMapping[];
   tokens: readonly string[];
@@ -107,20 +110,20 @@ async function modelServer(context: {
   };
 }
 
-async function ownServer(context: {
+async function planOwnServer(context: {
   spec: DeploymentSpecBody;
   words: readonly string[];
   env: Readonly<Record<string, string>>;
   tokens: readonly string[];
 }): Promise<ServerPlan> {
   const { spec, words, env, tokens } = context;
-  const fixed = namesPort(words) ? undefined : spec.container?.ports?.[0]?.container_port;
-  if (fixed !== undefined && !(await isFree(fixed)))
+  const fixedPort = namesPort(words) ? undefined : spec.container?.ports?.[0]?.container_port;
+  if (fixedPort !== undefined && !(await isFree(fixedPort)))
     throw new Error(
-      `Port ${fixed} of this machine is taken, and the command names none that could be changed: ` +
-        'give it a --port, or let it listen at the one in $PORT.',
+      `Port ${fixedPort} of this machine is taken, and the command has no port option that could be changed: ` +
+        'add --port to it, or let it listen on $PORT.',
     );
-  const port = fixed ?? (await freePort());
+  const port = fixedPort ?? (await freePort());
   const key = tokens[0] === undefined ? {} : { VLLM_API_KEY: tokens[0] };
   return {
     command: withPort(words, port),
@@ -132,10 +135,10 @@ async function ownServer(context: {
   };
 }
 
-/** What the model server stands in for, and what of the deployment has no effect with it. Pure. */
+/** Describes what the model server replaces, and which parts of the deployment have no effect with it. Pure. */
 export function standInNote({ container }: DeploymentSpecBody, servedModel: string): RuntimeNote {
   const { words, script } = findServer(container?.command ?? []);
-  const why = words[0] === undefined ? 'images are not run here' : `${words[0]} is not on this machine`;
+  const why = words[0] === undefined ? 'the process runtime does not run images' : `${words[0]} is not on this machine`;
   return {
     type: script === undefined ? 'Normal' : 'Warning',
     reason: 'StandIn',
@@ -156,7 +159,7 @@ function ownServerNote({ container }: DeploymentSpecBody): RuntimeNote {
   };
 }
 
-/** Host folders of a spec's mounts. */
+/** Returns the host folders of a spec's mounts. */
 export async function mountMappings(
   { mounts }: Pick<DeploymentSpecBody, 'mounts'>,
   host: Pick<RuntimeHost, 'mountFolder'>,
@@ -170,10 +173,11 @@ export async function mountMappings(
 }
 
 /**
- * A quarter of the cores, unless the platform's environment says otherwise: several endpoints and their jobs share them, and
- * llama.cpp's threads wait for each other by spinning (two on two busy cores: 20 times slower than one).
+ * Returns the number of threads per model server: `EVALSAGA_MODEL_SERVER_THREADS`, by default a quarter of the cores.
+ * Several endpoints and their jobs share the cores, and llama.cpp's threads wait for each other by spinning: two threads
+ * on two busy cores are 20 times slower than one.
  */
 function threads(): number {
-  const asked = Number(process.env['EVALSAGA_MODEL_SERVER_THREADS']);
-  return asked >= 1 ? Math.floor(asked) : Math.max(1, Math.floor(availableParallelism() / 4));
+  const configured = Number(process.env['EVALSAGA_MODEL_SERVER_THREADS']);
+  return configured >= 1 ? Math.floor(configured) : Math.max(1, Math.floor(availableParallelism() / 4));
 }

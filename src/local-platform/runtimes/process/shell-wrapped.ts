@@ -1,29 +1,32 @@
 import path from 'node:path';
 
-/** Server commands behind a shell: `bash -c SCRIPT [NAME ARGUMENT…]`. Nothing is run or expanded here. Pure. */
+/**
+ * Finds server commands inside shell commands (`bash -c SCRIPT [NAME ARGUMENT…]`) without running or expanding
+ * anything. Pure.
+ */
 
-/** A server's command, and how it is wrapped. */
+/** A server's command, and the script it is part of. */
 export interface ServerCommand {
-  /** The server's own words; empty when a script shows none. */
+  /** The words of the server's command; empty if the script contains no command. */
   readonly words: readonly string[];
-  /** The shell lines around it, when there are any. */
+  /** The shell script around it, if there is one. */
   readonly script: string | undefined;
 }
 
 const SHELLS = ['sh', 'bash', 'dash', 'zsh'];
-/** A script's option: `-c`, or with others in front, as in `-lc`. */
+/** The option before a script: `-c`, possibly combined with others, as in `-lc`. */
 const SCRIPT_FLAG = /^-[a-z]*c$/;
-const HANDS_OVER = /(?:^|[\s;&|])exec\s+"\$@"\s*;?\s*$/;
+const EXECS_ARGUMENTS = /(?:^|[\s;&|])exec\s+"\$@"\s*;?\s*$/;
 const ASSIGNMENT = /^[A-Za-z_]\w*=/;
-/** What may stand before a command without changing which one it is. */
-const BEFORE = ['exec', 'nohup', 'command', 'env', 'export', 'time'];
+/** Words that may precede a command without changing which program runs. */
+const COMMAND_PREFIXES = ['exec', 'nohup', 'command', 'env', 'export', 'time'];
 
-/** Whether a word is the name or path of a shell. */
+/** Returns whether a word is the name or path of a shell. */
 export const isShell = (word: string): boolean => SHELLS.includes(path.posix.basename(word));
 
 /**
- * The server in a container's command: the command itself, what `exec "$@"` at a script's end hands over to, or the last of a
- * script's commands that `looksLikeServer`, else its last one.
+ * Finds the server in a container's command: the command itself, the arguments that a script runs by `exec "$@"` at its
+ * end, or the last command of the script that `looksLikeServer`, else the last one.
  */
 export function serverCommand(
   command: readonly string[],
@@ -34,7 +37,7 @@ export function serverCommand(
   const at = rest.findIndex((word) => SCRIPT_FLAG.test(word));
   const script = at < 0 ? undefined : rest[at + 1];
   if (script === undefined) return { words: [], script: command.join(' ') };
-  if (HANDS_OVER.test(script)) {
+  if (EXECS_ARGUMENTS.test(script)) {
     const inner = serverCommand(rest.slice(at + 3), looksLikeServer);
     return { words: inner.words, script: [script, inner.script].filter(Boolean).join('\n') };
   }
@@ -42,7 +45,7 @@ export function serverCommand(
   return { words: commands.findLast(looksLikeServer) ?? commands.at(-1) ?? [], script };
 }
 
-/** The simple commands of a script, in order, without what stands before them. */
+/** Returns the simple commands of a script, in order, without assignments and prefixes such as `exec`. */
 export function commandsOf(script: string): string[][] {
   const commands: string[][] = [[]];
   for (const token of tokensOf(script)) {
@@ -53,14 +56,17 @@ export function commandsOf(script: string): string[][] {
 }
 
 function withoutPrefix(words: readonly string[]): string[] {
-  const start = words.findIndex((word) => !BEFORE.includes(word) && !ASSIGNMENT.test(word));
+  const start = words.findIndex((word) => !COMMAND_PREFIXES.includes(word) && !ASSIGNMENT.test(word));
   return start < 0 ? [] : words.slice(start);
 }
 
 type Token = { readonly kind: 'word'; readonly text: string } | { readonly kind: 'end' };
 
-/** A quoted part, a backslash and its character, an operator or a comment between commands, blanks, or anything else. */
-const PIECES = /'([^']*)'|"((?:[^"\\]|\\[^])*)"|\\([^])|(\s#[^\n]*)|([;&|()\n]+)|([^\S\n]+)|([^'"\\;&|()\s]+)/g;
+/**
+ * Matches, in this order: quoted parts, an escaped character, a comment, operators between commands, blanks, other
+ * text.
+ */
+const TOKENS = /'([^']*)'|"((?:[^"\\]|\\[^])*)"|\\([^])|(\s#[^\n]*)|([;&|()\n]+)|([^\S\n]+)|([^'"\\;&|()\s]+)/g;
 
 function tokensOf(script: string): Token[] {
   const tokens: Token[] = [];
@@ -69,7 +75,7 @@ function tokensOf(script: string): Token[] {
     if (word !== undefined) tokens.push({ kind: 'word', text: word });
     word = undefined;
   };
-  for (const [, single, double, escaped, comment, operator, blank, plain] of script.matchAll(PIECES)) {
+  for (const [, single, double, escaped, comment, operator, blank, plain] of script.matchAll(TOKENS)) {
     if (comment !== undefined || operator !== undefined) {
       close();
       tokens.push({ kind: 'end' });

@@ -2,16 +2,16 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { unitStatus } from './unit';
 
-/** An endpoint's or job's processes, which go on without the platform that started them. */
+/** The processes of an endpoint or job, which keep running without the platform that started them. */
 export interface RunningUnit {
   readonly kind: 'endpoint' | 'job';
   /** An endpoint's name, a job's id. */
   readonly name: string;
-  /** The process group's first. */
+  /** Leader of the process group. */
   readonly pid: number;
 }
 
-/** What still runs of a platform whose state is in this folder, whether the platform itself runs or not. */
+/** Returns what still runs of the platform with this state folder, whether the platform itself runs or not. */
 export async function runningUnits(stateFolder: string): Promise<RunningUnit[]> {
   const kinds = [
     ['endpoint', 'deployments'],

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs a command as the leader of its process group and leaves its exit status in a file, so that it can be told however
-# often the platform was restarted meanwhile. Where the unit is limited, the file `limited` names the mount of cgroup v2: then
-# its control group, and whether the limit killed something, are left in files too.
+# Runs a command as the leader of its process group and writes its exit status to a file, where it is found even if the
+# platform was restarted meanwhile. If the unit is limited, the file `limited` contains the mount point of cgroup v2; the
+# unit's control group, and whether the limit killed a process, are then written to files too.
 # Usage: supervise.sh FOLDER COMMAND [ARGUMENT]...
 folder=$1
 shift
@@ -11,7 +11,7 @@ if [ -f "$folder/limited" ]; then
   echo "$group" >"$folder/cgroup"
 fi
 echo $$ >"$folder/pid.draft" && mv "$folder/pid.draft" "$folder/pid"
-# Signals go to the whole group: the command decides what to do about them, this waits for it.
+# Signals go to the whole group: this script ignores them and waits for the command, which handles them.
 trap : HUP INT TERM
 "$@" &
 child=$!

@@ -3,21 +3,21 @@ import { appendFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { joinGroup, makeGroup, removeGroup, systemdPrefix, type Mechanism } from './limits/mechanism';
 import { describeLimits, type Limits } from './limits/rule';
-import { endUnit, launchUnit, prepareUnit, sweepUnit, unitEnd, unitStatus } from './unit';
+import { endUnit, launchUnit, prepareUnit, killRemainingOf, waitForUnitEnd, unitStatus } from './unit';
 import type { Confinement, UnitCommand, UnitStatus } from './unit';
 
-/** What deployments and jobs run as. A unit is named by its folder. */
+/** Starts and ends units, in which deployments and jobs run. A unit is identified by its folder. */
 export interface Units {
-  /** Starts the command; resolves once the unit can be found again, to its process group. */
+  /** Starts the command; resolves to its process group once the unit can be found again. */
   launch(command: UnitCommand, limits: Limits): Promise<number>;
   status(folder: string): Promise<UnitStatus>;
-  /** Resolves when the unit runs no more; rejects when `signal` aborts first. */
-  ended(folder: string, signal: AbortSignal): Promise<UnitStatus>;
-  /** SIGTERM, and SIGKILL after `graceMs`: resolves when nothing of it runs any more. */
+  /** Resolves when the unit no longer runs; rejects if `signal` aborts first. */
+  waitForEnd(folder: string, signal: AbortSignal): Promise<UnitStatus>;
+  /** Sends SIGTERM, and SIGKILL after `graceMs`; resolves when none of its processes runs any more. */
   end(folder: string, graceMs: number): Promise<void>;
-  /** Ends what a command that is over left behind. `group`: its process group, when it ended just now. */
-  sweep(folder: string, group: number | undefined): Promise<void>;
-  /** How these limits are kept, in words: `limited to 1 CPU by …`, or why they are not. */
+  /** Kills what an ended command left running. `group` is its process group, if it ended just now. */
+  killRemaining(folder: string, group: number | undefined): Promise<void>;
+  /** Describes how these limits are enforced (`limited to 1 CPU, by …`), or why they are not. */
   describe(limits: Limits): string;
 }
 
@@ -39,8 +39,8 @@ export class ProcessUnits implements Units {
       return await launchUnit(command, confinement);
     } catch (error) {
       if (this.#mechanism.kind === 'none') throw error;
-      // Evaluating without limits is better than not at all.
-      await appendFile(command.log, `The limits can't be set, it runs without: ${String(error)}\n`);
+      // An evaluation without limits is better than none.
+      await appendFile(command.log, `The limits can't be set, so it runs without: ${String(error)}\n`);
       await prepareUnit(command.folder);
       return launchUnit(command);
     }
@@ -50,29 +50,29 @@ export class ProcessUnits implements Units {
     return unitStatus(folder);
   }
 
-  ended(folder: string, signal: AbortSignal): Promise<UnitStatus> {
-    return unitEnd(folder, signal);
+  waitForEnd(folder: string, signal: AbortSignal): Promise<UnitStatus> {
+    return waitForUnitEnd(folder, signal);
   }
 
   end(folder: string, graceMs: number): Promise<void> {
     return endUnit(folder, graceMs);
   }
 
-  sweep(folder: string, group: number | undefined): Promise<void> {
-    return sweepUnit(folder, group);
+  killRemaining(folder: string, group: number | undefined): Promise<void> {
+    return killRemainingOf(folder, group);
   }
 
   describe(limits: Limits): string {
-    const told = describeLimits(limits);
-    if (told === undefined) return 'not limited: nothing is asked for that is less than this machine';
+    const described = describeLimits(limits);
+    if (described === undefined) return 'not limited: the spec asks for no less than this machine has';
     const mechanism = this.#mechanism;
     switch (mechanism.kind) {
       case 'systemd':
-        return `limited to ${told}, by systemd`;
+        return `limited to ${described}, by systemd`;
       case 'cgroup':
-        return `limited to ${told}, by a control group`;
+        return `limited to ${described}, by a control group`;
       case 'none':
-        return `not limited to ${told}: ${mechanism.why}`;
+        return `not limited to ${described}: ${mechanism.why}`;
     }
   }
 
@@ -82,7 +82,7 @@ export class ProcessUnits implements Units {
     const name = `evalsaga-${randomBytes(8).toString('hex')}`;
     const { mount } = mechanism;
     if (mechanism.kind === 'systemd')
-      return { prefix: systemdPrefix(mechanism.manager, limits, name), env: busOf(process.env), mount };
+      return { prefix: systemdPrefix(mechanism.manager, limits, name), env: busVariables(process.env), mount };
     const group = path.join(mechanism.folder, name);
     try {
       await makeGroup(group, limits);
@@ -94,8 +94,8 @@ export class ProcessUnits implements Units {
   }
 }
 
-/** By which systemd-run finds the user's manager. */
-function busOf(env: NodeJS.ProcessEnv): Record<string, string> {
+/** Returns the variables by which systemd-run finds the user's manager. */
+function busVariables(env: NodeJS.ProcessEnv): Record<string, string> {
   const wanted = ['XDG_RUNTIME_DIR', 'DBUS_SESSION_BUS_ADDRESS'];
   return Object.fromEntries(wanted.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
 }

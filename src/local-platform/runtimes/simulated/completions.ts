@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { scoreOf } from './results';
 
-/** Well-formed answers of a model server that has no model: the same request always gets the same answer. Pure. */
+/** Well-formed responses of a model server without a model: the same request always gets the same response. Pure. */
 
 const tokenIds = z.array(z.number());
 const completionRequest = z.object({
@@ -20,34 +20,46 @@ const chatRequest = z.object({
 const vocabulary = ['the', 'model', 'says', 'yes', 'no', 'four', 'and', 'so', 'on', 'then'] as const;
 const defaultTokens = 16;
 
-/** Throws `ZodError` for a body that is no completion request. */
-export function completionAnswer(body: unknown): Record<string, unknown> {
+/** Throws `ZodError` for a body that is not a completion request. */
+export function completionResponse(body: unknown): Record<string, unknown> {
   const request = completionRequest.parse(body);
   const prompts = promptsOf(request.prompt);
-  const wanted = request.max_tokens ?? defaultTokens;
+  const maxTokens = request.max_tokens ?? defaultTokens;
   const choices = prompts.map((prompt, index) => {
-    const written = writtenTokens(prompt, wanted);
-    const tokens = request.echo === true ? [...tokensOf(prompt), ...written] : written;
-    const asked = request.logprobs !== undefined && request.logprobs !== null && request.logprobs !== false;
+    const generated = generatedTokens(prompt, maxTokens);
+    const tokens = request.echo === true ? [...tokensOf(prompt), ...generated] : generated;
+    const wantsLogprobs = request.logprobs !== undefined && request.logprobs !== null && request.logprobs !== false;
     return {
       index,
       text: tokens.join(''),
       finish_reason: 'length',
-      logprobs: asked ? logprobsOf(tokens, request.echo === true) : null,
+      logprobs: wantsLogprobs ? logprobsOf(tokens, request.echo === true) : null,
     };
   });
-  const used = prompts.reduce((total, prompt) => total + tokensOf(prompt).length, 0);
-  return answer({ object: 'text_completion', model: request.model, choices, used, made: wanted * prompts.length });
+  const promptTokens = prompts.reduce((total, prompt) => total + tokensOf(prompt).length, 0);
+  return responseOf({
+    object: 'text_completion',
+    model: request.model,
+    choices,
+    promptTokens,
+    completionTokens: maxTokens * prompts.length,
+  });
 }
 
-/** Throws `ZodError` for a body that is no chat request. */
-export function chatAnswer(body: unknown): Record<string, unknown> {
-  const { model, prompt, text, made } = chat(body);
+/** Throws `ZodError` for a body that is not a chat request. */
+export function chatResponse(body: unknown): Record<string, unknown> {
+  const { model, prompt, text, completionTokens } = chat(body);
   const choice = { index: 0, finish_reason: 'stop', message: { role: 'assistant', content: text } };
-  return answer({ object: 'chat.completion', model, choices: [choice], used: tokensOf(prompt).length, made });
+  return responseOf({
+    object: 'chat.completion',
+    model,
+    choices: [choice],
+    promptTokens: tokensOf(prompt).length,
+    completionTokens,
+  });
 }
 
-/** The same answer as server-sent events. */
+/** Returns the same response as server-sent events. */
 export function chatChunks(body: unknown): string[] {
   const { model, text } = chat(body);
   const chunk = (delta: Record<string, string>, finish: string | null): string => {
@@ -57,22 +69,26 @@ export function chatChunks(body: unknown): string[] {
   return [chunk({ role: 'assistant', content: text }, null), chunk({}, 'stop'), 'data: [DONE]\n\n'];
 }
 
-function chat(body: unknown): { model: string; prompt: string; text: string; made: number } {
+function chat(body: unknown): { model: string; prompt: string; text: string; completionTokens: number } {
   const request = chatRequest.parse(body);
   const prompt = request.messages.map(({ role, content }) => `${role}: ${JSON.stringify(content)}`).join('\n');
-  const written = writtenTokens(prompt, Math.min(request.max_tokens ?? defaultTokens, defaultTokens));
-  return { model: request.model, prompt, text: written.join('').trim(), made: written.length };
+  const generated = generatedTokens(prompt, Math.min(request.max_tokens ?? defaultTokens, defaultTokens));
+  return { model: request.model, prompt, text: generated.join('').trim(), completionTokens: generated.length };
 }
 
-function answer(parts: {
+function responseOf(parts: {
   readonly object: string;
   readonly model: string;
   readonly choices: readonly unknown[];
-  readonly used: number;
-  readonly made: number;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
 }): Record<string, unknown> {
-  const { object, model, choices, used, made } = parts;
-  const usage = { prompt_tokens: used, completion_tokens: made, total_tokens: used + made };
+  const { object, model, choices, promptTokens, completionTokens } = parts;
+  const usage = {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+  };
   return { id: 'simulated', object, created: Math.floor(Date.now() / 1000), model, choices, usage };
 }
 
@@ -84,16 +100,16 @@ function promptsOf(prompt: z.infer<typeof completionRequest>['prompt']): string[
   return (prompt as (string | number[])[]).map((part) => (typeof part === 'string' ? part : spell(part)));
 }
 
-/** Words with the blanks before them: joined they are the text again. */
+/** Splits a text into words, each with the whitespace before it. */
 const tokensOf = (text: string): string[] => text.match(/\s*\S+|\s+$/g) ?? [];
 
-const writtenTokens = (prompt: string, count: number): string[] =>
+const generatedTokens = (prompt: string, count: number): string[] =>
   Array.from({ length: count }, (_, index) => {
     const pick = Math.floor(scoreOf(prompt, index) * (vocabulary.length - 1));
     return ` ${vocabulary[pick] ?? vocabulary[0]}`;
   });
 
-/** As the OpenAI API gives them: the first token of a text has none. */
+/** Returns logprobs in the OpenAI format, in which the first token of a text has none. */
 function logprobsOf(tokens: readonly string[], fromStart: boolean): Record<string, unknown> {
   let offset = 0;
   const offsets = tokens.map((token) => {

@@ -1,4 +1,4 @@
-import { leastSpanMs, type LogMark } from '../../logs/log-marks';
+import { minSpanMs, type LogSegment } from '../../logs/log-segments';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeploymentObservation, LogOptions, RuntimeDeployment } from '../../runtime';
 import { streamGrowingText } from './growing-text';
@@ -6,29 +6,32 @@ import { Journal, type JournalEntry } from './journal';
 import { ruleFor, type EndpointRule, type Plan } from './plan';
 import { momentAt, momentsUntil, type Moment } from './timeline';
 
-interface Simulated {
+interface SimulatedDeployment {
   readonly deployment: RuntimeDeployment;
   readonly rule: EndpointRule;
   minReplicas: number;
   entry: JournalEntry;
 }
 
-/** A plan may write its states in any case. */
+/** A plan may write states in upper or lower case. */
 const isReady = (state: string): boolean => state.toLowerCase() === 'ready';
 
-/** A deployment as its HTTP side needs it. */
-export interface Served {
+/** What serving a request needs to know of its deployment. */
+export interface ServingState {
   readonly deployment: RuntimeDeployment;
   readonly rule: EndpointRule;
   readonly ready: boolean;
-  /** Milliseconds since it got Ready. */
+  /** Milliseconds since it became Ready. */
   readonly readyFor: number;
 }
 
-/** Simulated deployments: their state follows from the time since their creation alone, so a restart changes nothing. */
+/**
+ * Simulated deployments. Their state depends only on the time since creation, so a restart of the platform changes
+ * nothing.
+ */
 export class SimulatedDeployments {
-  readonly #all = new Map<string, Simulated>();
-  readonly #askedAt = new Map<string, number>();
+  readonly #all = new Map<string, SimulatedDeployment>();
+  readonly #requestedAt = new Map<string, number>();
   readonly #journal: Journal;
   readonly #plan: Plan;
   readonly #urlOf: (name: string) => string | undefined;
@@ -65,20 +68,20 @@ export class SimulatedDeployments {
     const found = this.#all.get(name);
     if (found === undefined) return;
     found.minReplicas = minReplicas;
-    if (minReplicas === 0) this.#keep(found, { ...found.entry, stoppedAt: found.entry.stoppedAt ?? Date.now() });
-    else if (found.entry.stoppedAt !== undefined) this.#keep(found, { bornAt: Date.now() });
+    if (minReplicas === 0) this.#save(found, { ...found.entry, stoppedAt: found.entry.stoppedAt ?? Date.now() });
+    else if (found.entry.stoppedAt !== undefined) this.#save(found, { bornAt: Date.now() });
   }
 
   restart(name: string): void {
     const found = this.#all.get(name);
-    if (found !== undefined && found.entry.stoppedAt === undefined) this.#keep(found, { bornAt: Date.now() });
+    if (found !== undefined && found.entry.stoppedAt === undefined) this.#save(found, { bornAt: Date.now() });
   }
 
   async delete(name: string): Promise<void> {
     const found = this.#all.get(name);
     if (found?.rule.deleting !== undefined) await sleep(found.rule.deleting, undefined, { ref: false });
     this.#all.delete(name);
-    this.#askedAt.delete(name);
+    this.#requestedAt.delete(name);
     this.#journal.remove(name);
   }
 
@@ -86,45 +89,45 @@ export class SimulatedDeployments {
     let text = '';
     return streamGrowingText(() => {
       const found = this.#all.get(name);
-      // A text that was sent stays sent: a restart of the deployment begins its log anew for new readers only.
+      // What was sent can't be unsent: after a restart of the deployment only new readers see the new log.
       const now = found === undefined ? text : logOf(found);
       text = now.length >= text.length ? now : text;
       return { text, ended: found === undefined || found.entry.stoppedAt !== undefined };
     }, options);
   }
 
-  logMarks(name: string): LogMark[] {
+  logSegments(name: string): LogSegment[] {
     const found = this.#all.get(name);
-    return found === undefined ? [] : marksOf(logPieces(found));
+    return found === undefined ? [] : segmentsOf(logEntries(found));
   }
 
   lastRequestAt(name: string): number {
-    return this.#askedAt.get(name) ?? 0;
+    return this.#requestedAt.get(name) ?? 0;
   }
 
-  /** For a request that came in. */
-  asked(name: string): Served | undefined {
+  /** Records a request to the deployment, and returns what serving it needs. */
+  receiveRequest(name: string): ServingState | undefined {
     const found = this.#all.get(name);
     if (found === undefined) return undefined;
-    this.#askedAt.set(name, Date.now());
+    this.#requestedAt.set(name, Date.now());
     const elapsed = Date.now() - found.entry.bornAt;
     const { step, since } = momentAt(found.rule.states, elapsed);
     const ready = found.entry.stoppedAt === undefined && isReady(step.state);
     return { deployment: found.deployment, rule: found.rule, ready, readyFor: elapsed - since };
   }
 
-  #keep(found: Simulated, entry: JournalEntry): void {
+  #save(found: SimulatedDeployment, entry: JournalEntry): void {
     this.#journal.write(found.deployment.name, entry);
     found.entry = entry;
   }
 }
 
-const logOf = (found: Simulated): string =>
-  logPieces(found)
+const logOf = (found: SimulatedDeployment): string =>
+  logEntries(found)
     .map(({ text }) => text)
     .join('');
 
-function logPieces({ deployment, rule, entry }: Simulated): LogPiece[] {
+function logEntries({ deployment, rule, entry }: SimulatedDeployment): LogEntry[] {
   const moments = momentsUntil(rule.states, (entry.stoppedAt ?? Date.now()) - entry.bornAt);
   return moments.map((moment) => ({
     at: entry.bornAt + moment.since,
@@ -132,30 +135,30 @@ function logPieces({ deployment, rule, entry }: Simulated): LogPiece[] {
   }));
 }
 
-/** What the log got at a time. */
-export interface LogPiece {
+/** Text that is added to the log at a certain time. */
+export interface LogEntry {
   /** Milliseconds since the epoch. */
   readonly at: number;
   readonly text: string;
 }
 
 /**
- * Each piece is written from its time on; one that comes with the end, before it: clients ask for the time until then, which
- * they leave out. Pure.
+ * Returns the segments of a log. Each entry is written from its time on, except that the last one is complete before
+ * `end`: clients query the time up to a job's end, exclusively. Pure.
  */
-export function marksOf(pieces: readonly LogPiece[], end = Infinity): LogMark[] {
+export function segmentsOf(entries: readonly LogEntry[], end = Infinity): LogSegment[] {
   let size = 0;
   let last = -Infinity;
-  return pieces.map(({ at, text }) => {
+  return entries.map(({ at, text }) => {
     const bytes = Buffer.byteLength(text);
-    const span = leastSpanMs(bytes);
+    const span = minSpanMs(bytes);
     const from = Math.max(last, Math.min(at, end - 1 - span));
     last = from + span;
     return { from, at: last, size: (size += bytes) };
   });
 }
 
-/** A line for each state, and what the plan has to say at the last one. */
+/** Returns the log line of a state; the last state's is followed by the plan's `log`. */
 export function logLine(parts: {
   readonly subject: string;
   readonly moment: Moment;

@@ -11,8 +11,8 @@ import type { Plan } from './plan';
 import { createServingApp, servingPath } from './serving';
 
 /**
- * A runtime without processes: states follow the plan by the time since creation, endpoints answer with made-up text, jobs
- * that complete leave well-formed results.
+ * Creates a runtime without processes: states follow the plan by the time since creation, endpoints answer with
+ * generated text, and completed jobs leave well-formed results.
  */
 export function createSimulatedRuntime(host: RuntimeHost, { plan }: { plan: Plan }): Runtime {
   let port: number | undefined;
@@ -22,12 +22,12 @@ export function createSimulatedRuntime(host: RuntimeHost, { plan }: { plan: Plan
     urlOf: (name) => (port === undefined ? undefined : `http://127.0.0.1:${port}${servingPath}/${name}`),
   });
   const jobs = new SimulatedJobs({ folder: path.join(host.stateFolder, 'jobs'), plan, host });
-  const server = serverFor(createServingApp((name) => deployments.asked(name), host));
+  const server = serverFor(createServingApp((name) => deployments.receiveRequest(name), host));
   return {
     kind: 'simulated',
     limits: () => undefined,
     async start(existing) {
-      port = await listenAsBefore(server, host.stateFolder);
+      port = await listenOnSamePort(server, host.stateFolder);
       for (const deployment of existing.deployments) deployments.create(deployment);
       for (const job of existing.jobs) jobs.create(job);
     },
@@ -41,19 +41,19 @@ export function createSimulatedRuntime(host: RuntimeHost, { plan }: { plan: Plan
     scaleDeployment: (name, minReplicas) => deployments.scale(name, minReplicas),
     restartDeployment: (name) => deployments.restart(name),
     deploymentLog: (name, options) => deployments.log(name, options),
-    deploymentLogMarks: (name) => Promise.resolve(deployments.logMarks(name)),
+    deploymentLogSegments: (name) => Promise.resolve(deployments.logSegments(name)),
     lastRequestAt: (name) => Promise.resolve(deployments.lastRequestAt(name)),
     createJob: (job) => jobs.create(job),
     observeJob: (id) => jobs.observe(id),
     stopJob: (id) => Promise.resolve(jobs.stop(id)),
     deleteJob: (id) => jobs.delete(id),
     jobLog: (id, options) => jobs.log(id, options),
-    jobLogMarks: (id) => Promise.resolve(jobs.logMarks(id)),
+    jobLogSegments: (id) => Promise.resolve(jobs.logSegments(id)),
   };
 }
 
-/** Endpoint URLs are kept over a restart, unless somebody took the port meanwhile. */
-async function listenAsBefore(server: Server, folder: string): Promise<number> {
+/** Listens on the same port as before a restart, so that endpoint URLs stay valid, unless the port is taken. */
+async function listenOnSamePort(server: Server, folder: string): Promise<number> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const file = path.join(folder, 'serving.json');
   const before = z.object({ port: z.number() }).safeParse(await readJsonFile(file).catch(() => undefined));

@@ -1,33 +1,33 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobObservation, LogOptions, RuntimeHost, RuntimeJob } from '../../runtime';
-import type { LogMark } from '../../logs/log-marks';
-import { logLine, marksOf, type LogPiece } from './deployments';
+import type { LogSegment } from '../../logs/log-segments';
+import { logLine, segmentsOf, type LogEntry } from './deployments';
 import { streamGrowingText } from './growing-text';
 import { Journal, type JournalEntry } from './journal';
 import { ruleFor, type JobRule, type Plan } from './plan';
 import { writeResults } from './results';
 import { lengthOf, momentAt, momentsUntil } from './timeline';
 
-interface Simulated {
+interface SimulatedJob {
   readonly job: RuntimeJob;
   readonly rule: JobRule;
   entry: JournalEntry;
-  /** Waits for the end of the timeline. */
+  /** Fires at the end of the timeline. */
   timer: NodeJS.Timeout | undefined;
-  /** Results being written. */
+  /** Resolves when the results are written. */
   writing: Promise<void> | undefined;
 }
 
 const terminalStates = new Set(['completed', 'failed', 'stopped']);
-/** A plan may write its states in any case. */
+/** A plan may write states in upper or lower case. */
 const isTerminal = (state: string): boolean => terminalStates.has(state.toLowerCase());
 const isCompleted = (state: string): boolean => state.toLowerCase() === 'completed';
-/** Longest delay that a timer takes. */
+/** The longest delay that `setTimeout` accepts. */
 const longestTimerMs = 2 ** 31 - 1;
 
-/** Simulated jobs. One is Completed once its results are written, never before. */
+/** Simulated jobs. A job is Completed only once its results are written. */
 export class SimulatedJobs {
-  readonly #all = new Map<string, Simulated>();
+  readonly #all = new Map<string, SimulatedJob>();
   readonly #journal: Journal;
   readonly #plan: Plan;
   readonly #host: RuntimeHost;
@@ -41,7 +41,7 @@ export class SimulatedJobs {
   create(job: RuntimeJob): void {
     const entry = this.#journal.read(job.id) ?? { bornAt: Date.now() };
     this.#journal.write(job.id, entry);
-    const simulated: Simulated = {
+    const simulated: SimulatedJob = {
       job,
       rule: ruleFor(this.#plan.jobs, job.name),
       entry,
@@ -49,7 +49,7 @@ export class SimulatedJobs {
       writing: undefined,
     };
     this.#all.set(job.id, simulated);
-    this.#awaitEnd(simulated);
+    this.#scheduleResults(simulated);
   }
 
   observe(id: string): JobObservation {
@@ -71,7 +71,7 @@ export class SimulatedJobs {
     const found = this.#all.get(id);
     if (found === undefined || isTerminal(this.observe(id).state)) return;
     clearTimeout(found.timer);
-    this.#keep(found, { ...found.entry, stoppedAt: Date.now() });
+    this.#save(found, { ...found.entry, stoppedAt: Date.now() });
   }
 
   async delete(id: string): Promise<void> {
@@ -94,9 +94,9 @@ export class SimulatedJobs {
     }, options);
   }
 
-  logMarks(id: string): LogMark[] {
+  logSegments(id: string): LogSegment[] {
     const found = this.#all.get(id);
-    return found === undefined ? [] : marksOf(this.#logPieces(found), this.observe(id).completedAt);
+    return found === undefined ? [] : segmentsOf(this.#logEntries(found), this.observe(id).completedAt);
   }
 
   async detach(): Promise<void> {
@@ -104,21 +104,21 @@ export class SimulatedJobs {
     await Promise.allSettled([...this.#all.values()].map(async ({ writing }) => writing));
   }
 
-  /** The planned moment, but Completed only with the results written. */
-  #moment({ rule, entry }: Simulated) {
+  /** Returns the planned moment, or the one before Completed until the results are written. */
+  #moment({ rule, entry }: SimulatedJob) {
     const moments = momentsUntil(rule.states, Date.now() - entry.bornAt);
     const now = moments.at(-1) ?? moments[0];
     if (!isCompleted(now.step.state) || entry.resultsAt !== undefined || rule.results === false) return now;
     return moments.at(-2) ?? { ...now, step: { ...now.step, state: 'Running' } };
   }
 
-  #logOf(found: Simulated): string {
-    return this.#logPieces(found)
+  #logOf(found: SimulatedJob): string {
+    return this.#logEntries(found)
       .map(({ text }) => text)
       .join('');
   }
 
-  #logPieces(found: Simulated): LogPiece[] {
+  #logEntries(found: SimulatedJob): LogEntry[] {
     const { rule, entry, job } = found;
     const shown = momentsUntil(rule.states, (entry.stoppedAt ?? Date.now()) - entry.bornAt);
     const until = entry.stoppedAt === undefined ? this.#moment(found).since : Infinity;
@@ -130,24 +130,24 @@ export class SimulatedJobs {
       }));
   }
 
-  /** Results are due when the plan comes to Completed: now, when that was while the platform was down. */
-  #awaitEnd(simulated: Simulated): void {
+  /** Schedules the results for when the plan reaches Completed; at once if that was while the platform was down. */
+  #scheduleResults(simulated: SimulatedJob): void {
     const { rule, entry } = simulated;
     const last = momentAt(rule.states, Infinity).step.state;
     if (!isCompleted(last) || rule.results === false) return;
     if (entry.resultsAt !== undefined || entry.stoppedAt !== undefined) return;
-    const left = entry.bornAt + lengthOf(rule.states) - Date.now();
+    const remainingMs = entry.bornAt + lengthOf(rule.states) - Date.now();
     simulated.timer = setTimeout(
       () => {
-        if (left > longestTimerMs) this.#awaitEnd(simulated);
+        if (remainingMs > longestTimerMs) this.#scheduleResults(simulated);
         else simulated.writing = this.#complete(simulated);
       },
-      Math.min(Math.max(left, 0), longestTimerMs),
+      Math.min(Math.max(remainingMs, 0), longestTimerMs),
     );
     simulated.timer.unref();
   }
 
-  async #complete(simulated: Simulated): Promise<void> {
+  async #complete(simulated: SimulatedJob): Promise<void> {
     const { job, rule, entry } = simulated;
     const endedAt = entry.bornAt + lengthOf(rule.states);
     try {
@@ -160,10 +160,10 @@ export class SimulatedJobs {
     } catch (error) {
       this.#host.log('a simulated job could not write its results', { job: job.id, error: String(error) });
     }
-    if (simulated.entry.stoppedAt === undefined) this.#keep(simulated, { ...simulated.entry, resultsAt: Date.now() });
+    if (simulated.entry.stoppedAt === undefined) this.#save(simulated, { ...simulated.entry, resultsAt: Date.now() });
   }
 
-  #keep(found: Simulated, entry: JournalEntry): void {
+  #save(found: SimulatedJob, entry: JournalEntry): void {
     this.#journal.write(found.job.id, entry);
     found.entry = entry;
   }

@@ -13,8 +13,8 @@ const schema = z.object({
 export type JournalEntry = z.infer<typeof schema>;
 
 /**
- * What a simulated resource has to remember over a restart. Written synchronously, so that it is on disk before the
- * platform answers the request that caused it.
+ * What a simulated resource must remember over a restart. Written synchronously, so that it is on disk before the
+ * platform responds to the request that caused it.
  */
 export class Journal {
   readonly #folder: string;
@@ -24,7 +24,7 @@ export class Journal {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
 
-  /** `undefined` when there is none, or when it can't be read: the timeline then begins anew. */
+  /** Returns `undefined` if there is no entry or it can't be read; the timeline then starts over. */
   read(key: string): JournalEntry | undefined {
     try {
       return schema.parse(JSON.parse(readFileSync(this.#file(key), 'utf8')));

@@ -7,7 +7,7 @@ import { UsageFault } from '../../../support/usage-fault';
 import { durationSchema, faultSchema } from '../../faults/faults';
 import type { Step } from './timeline';
 
-/** `[State, 200ms]`, for the last one `[State]`; a third entry is a message shown with it. */
+/** `[State, 200ms]`, or `[State]` for the last one; a third entry is a message shown with the state. */
 const stepSchema = z
   .union(
     [z.tuple([z.string()]), z.tuple([z.string(), durationSchema]), z.tuple([z.string(), durationSchema, z.string()])],
@@ -26,46 +26,48 @@ const statesSchema = z
       context.addIssue({
         code: 'custom',
         path: [index],
-        message: `${step.state} needs a duration: only the last state stays`,
+        message: `${step.state} needs a duration: only the last state may lack one`,
       });
     }
   });
 
-const shared = {
+const commonKeys = {
   states: statesSchema,
-  /** Why the last state was taken: shown with it. */
+  /** Message shown with the last state. */
   message: z.string().optional(),
-  /** Text that the log ends with once the last state is reached. */
+  /** Text added to the log when the last state is reached. */
   log: z.string().optional(),
-  /** How long it takes to end when it is deleted. Default: no time. */
+  /** How long deletion takes. Default: no time. */
   deleting: durationSchema.optional(),
 };
 
 const endpointRule = z.strictObject({
-  ...shared,
-  /** How long requests get 503 though the state is Ready. */
+  ...commonKeys,
+  /** How long requests get 503 after the state is Ready. Default: no time. */
   unhealthy: durationSchema.optional(),
-  /** Model name that is served instead of the right one. */
+  /** Model name to serve instead of the right one. */
   serves: z.string().optional(),
-  /** Completions are never answered, all else is: always, or once it has been Ready for so long. */
+  /**
+   * Never answers completions, but everything else; with a duration, once it has been Ready that long. Default false.
+   */
   hangs: z.union([z.boolean(), durationSchema]).optional(),
-  /** Completions asked for within this time after Ready are answered when it is over: a server that warms up with its first ones. */
+  /** Warm-up: completions requested within this time after Ready are answered when it is over. Default: no time. */
   warms: durationSchema.optional(),
-  /** Ready replicas that the platform shows while Ready. Default: those that were asked for. */
+  /** Ready replicas shown while Ready. Default: those that the spec asks for. */
   replicas: z.number().int().min(0).optional(),
 });
 
 const jobRule = z.strictObject({
-  ...shared,
-  /** `false`: a completed job leaves no results. */
+  ...commonKeys,
+  /** `false` means that a completed job leaves no results. Default true. */
   results: z.boolean().optional(),
   /** Values of the metrics in `results.yml`. Default: `acc` and `acc_norm`. */
   metrics: z.record(z.string(), z.number()).optional(),
-  /** Files that it leaves beside its results, or in their place: text by path below its folder. */
+  /** Files to write beside the results, or instead of them: text by path below the results folder. */
   files: z.record(z.string(), z.string()).optional(),
 });
 
-const named = { name: z.string() };
+const nameKey = { name: z.string() };
 const step = (state: string, ms?: number): Step => ({ state, ms, message: undefined });
 
 export type EndpointRule = z.infer<typeof endpointRule>;
@@ -78,19 +80,21 @@ const planSchema = z.strictObject({
   endpoints: z
     .strictObject({
       default: endpointRule.default(defaultEndpoint),
-      match: z.array(endpointRule.extend(named)).default([]),
+      match: z.array(endpointRule.extend(nameKey)).default([]),
     })
     .default({ default: defaultEndpoint, match: [] }),
   jobs: z
-    .strictObject({ default: jobRule.default(defaultJob), match: z.array(jobRule.extend(named)).default([]) })
+    .strictObject({ default: jobRule.default(defaultJob), match: z.array(jobRule.extend(nameKey)).default([]) })
     .default({ default: defaultJob, match: [] }),
   faults: z.array(faultSchema).default([]),
 });
 
-/** What a simulated platform does, and when. */
+/** What the simulated platform does, and when. */
 export type Plan = z.infer<typeof planSchema>;
 
-/** Reads a plan file; without one, everything succeeds within moments. Rejects with file, line and column of what is wrong. */
+/**
+ * Reads a plan file; without one, everything succeeds within about a second. Rejects with the position of each error.
+ */
 export async function loadPlan(file: string | undefined): Promise<Plan> {
   if (file === undefined) return parsePlan('', 'default plan');
   const full = path.resolve(file);
@@ -103,22 +107,22 @@ export async function loadPlan(file: string | undefined): Promise<Plan> {
   return parsePlan(text, full);
 }
 
-/** Throws with `file:line:column` of everything that is wrong. Pure. */
+/** Parses a plan. Throws an error that lists every problem with `file:line:column`. Pure. */
 export function parsePlan(text: string, file: string): Plan {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const broken = document.errors.map((error) => ({ at: error.pos[0], message: error.message }));
-  if (broken.length > 0) throw planError(broken, { file, lines });
+  const syntaxErrors = document.errors.map((error) => ({ at: error.pos[0], message: error.message }));
+  if (syntaxErrors.length > 0) throw planError(syntaxErrors, { file, lines });
   const parsed = planSchema.safeParse(document.toJS() ?? {});
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => ({
+  const problems = parsed.error.issues.map((issue) => ({
     at: offsetOf(document, issue.path),
     message: `${issue.path.map(String).join('.') || 'plan'}: ${explain(issue)}`,
   }));
-  throw planError(faults, { file, lines });
+  throw planError(problems, { file, lines });
 }
 
-/** The rule for a resource of that name: the first that matches, else the default. */
+/** Returns the rule for a resource of that name: the first that matches, else the default. */
 export function ruleFor<Rule extends object>(
   section: { default: Rule; match: readonly (Rule & { name: string })[] },
   name: string,
@@ -127,17 +131,17 @@ export function ruleFor<Rule extends object>(
 }
 
 function planError(
-  faults: readonly { at: number | undefined; message: string }[],
+  problems: readonly { at: number | undefined; message: string }[],
   where: { file: string; lines: LineCounter },
 ): UsageFault {
-  const told = faults.map(({ at, message }) => {
+  const list = problems.map(({ at, message }) => {
     const position = at === undefined ? undefined : where.lines.linePos(at);
     return `  ${where.file}${position === undefined ? '' : `:${position.line}:${position.col}`}: ${message}`;
   });
-  return new UsageFault(`The plan is not valid:\n${told.join('\n')}`);
+  return new UsageFault(`The plan is not valid:\n${list.join('\n')}`);
 }
 
-/** Where in the text the value at `path` begins, or the nearest thing around it that is there. */
+/** Returns the offset of the value at `path`, or of its nearest existing parent. */
 function offsetOf(document: Document.Parsed, path: readonly PropertyKey[]): number | undefined {
   for (let length = path.length; length >= 0; length--) {
     const node: unknown = document.getIn(path.slice(0, length), true);
@@ -146,7 +150,7 @@ function offsetOf(document: Document.Parsed, path: readonly PropertyKey[]): numb
   return undefined;
 }
 
-/** Of a union the reason of the branch that came furthest says most. */
+/** For a union, the custom issue of one of its branches is more helpful than the union's own message. */
 function explain(issue: z.core.$ZodIssue): string {
   if (issue.code === 'unrecognized_keys') return `unknown key ${issue.keys.map((key) => `"${key}"`).join(', ')}`;
   if (issue.code !== 'invalid_union') return issue.message;

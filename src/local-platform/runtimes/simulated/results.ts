@@ -3,20 +3,20 @@ import path from 'node:path';
 import { stringify } from 'yaml';
 import type { RuntimeHost, RuntimeJob, SpecMount } from '../../runtime';
 
-/** The variable by which a job says where, as its container sees it, its results belong. */
+/** Variable of a job with the container path of its results folder. */
 const outputVariable = 'EVALSAGA_OUTPUT_DIR';
 const sampleCount = 10;
 
-/** The mount path in storage of a job's results; `undefined` when the job has no mount. Pure. */
+/** Returns where in storage a job's results belong; `undefined` if the job has no mount. Pure. */
 export function resultsMount(job: RuntimeJob): Pick<SpecMount, 'from' | 'path'> | undefined {
   const mounts = job.spec.mounts ?? [];
   const output = job.spec.envs?.find((env) => env.name === outputVariable)?.value;
-  const holding = mounts
-    .filter((mount) => output !== undefined && isBelow(output, mount.mount_path))
+  const mount = mounts
+    .filter((candidate) => output !== undefined && isBelow(output, candidate.mount_path))
     .sort((a, b) => b.mount_path.length - a.mount_path.length)[0];
-  if (output === undefined || holding === undefined) return mounts[0];
-  const below = path.posix.relative(path.posix.normalize(holding.mount_path), path.posix.normalize(output));
-  return { from: holding.from, path: path.posix.join(holding.path ?? '', below) };
+  if (output === undefined || mount === undefined) return mounts[0];
+  const below = path.posix.relative(path.posix.normalize(mount.mount_path), path.posix.normalize(output));
+  return { from: mount.from, path: path.posix.join(mount.path ?? '', below) };
 }
 
 const isBelow = (inner: string, outer: string): boolean => {
@@ -24,13 +24,13 @@ const isBelow = (inner: string, outer: string): boolean => {
   return relative === '' || !relative.startsWith('..');
 };
 
-/** Writes what a harness leaves behind: `results.yml`, `eval_factory_metrics.json`, `run_config.yml`. */
+/** Writes the output files of a harness: `results.yml`, `eval_factory_metrics.json`, `run_config.yml`. */
 export async function writeResults(
   job: RuntimeJob,
   host: Pick<RuntimeHost, 'mountFolder'>,
   details: {
     metrics: Readonly<Record<string, number>> | undefined;
-    /** Besides, or in place of these, by path below the folder. */
+    /** Additional files, or replacements of these: text by path below the folder. */
     files: Readonly<Record<string, string>>;
     startedAt: number;
     endedAt: number;
@@ -48,7 +48,7 @@ export async function writeResults(
     'run_config.yml': toYaml({ config, target, framework_name: 'simulated' }),
     'eval_factory_metrics.json': `${JSON.stringify(harnessMetrics(details), null, 2)}\n`,
     ...others,
-    // Last, as it is what readers look for.
+    // Last, because readers take it for the sign that the results are complete.
     'results.yml':
       scores ??
       toYaml({
@@ -70,17 +70,17 @@ export async function writeResults(
 function runOf(job: RuntimeJob): { task: string; model: string; url: string } {
   const value = (name: string): string | undefined => job.spec.envs?.find((env) => env.name === name)?.value;
   const command = (job.spec.container?.command ?? []).join(' ');
-  const asked = /--eval_type[ =]+['"]?([\w.-]+)/.exec(command)?.[1];
-  // Job names are `eval-<part of the invocation>-<task>-<index>`, `_` written as `-`.
-  const named = /^eval-[0-9a-f]+-(.+?)-\d+$/.exec(job.name)?.[1]?.replaceAll('-', '_');
+  const fromCommand = /--eval_type[ =]+['"]?([\w.-]+)/.exec(command)?.[1];
+  // Job names may be `eval-<part of the invocation>-<task>-<index>`, with `-` for `_`.
+  const fromName = /^eval-[0-9a-f]+-(.+?)-\d+$/.exec(job.name)?.[1]?.replaceAll('-', '_');
   return {
-    task: asked ?? named ?? job.name,
+    task: fromCommand ?? fromName ?? job.name,
     model: value('SERVED_MODEL_NAME') ?? 'simulated',
     url: value('EVALSAGA_MODEL_URL') ?? '',
   };
 }
 
-/** `results`: tasks and groups, each `{metrics: {name: {scores: {name: {value, stats}}}}}`. */
+/** Returns `results`: tasks and groups, each `{metrics: {name: {scores: {name: {value, stats}}}}}`. */
 function resultsOf(task: string, metrics: Readonly<Record<string, number>>): Record<string, unknown> {
   const scored = Object.entries(metrics).map(([name, value]) => {
     const stats = { count: sampleCount, stderr: Math.sqrt(Math.max(0, value * (1 - value)) / (sampleCount - 1)) };
@@ -109,12 +109,12 @@ function harnessMetrics({ startedAt, endedAt }: { startedAt: number; endedAt: nu
   };
 }
 
-/** A score between 0 and 1 in hundredths, the same for the same name: FNV-1a, as a simulation needs no real dice. */
+/** Returns a score from 0 to 1 in hundredths, always the same for the same name (an FNV-1a hash). */
 export function scoreOf(name: string, salt: number): number {
   let hash = 0x811c9dc5 ^ salt;
   for (const character of name) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
   return (hash % 101) / 100;
 }
 
-/** Without aliases: the readers of these files are not all ours. */
+/** YAML without aliases, which some readers of these files don't support. */
 const toYaml = (value: unknown): string => stringify(value, { aliasDuplicateObjects: false });

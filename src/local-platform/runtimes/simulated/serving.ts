@@ -3,18 +3,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
 import { z } from 'zod';
 import type { RuntimeDeployment, RuntimeHost } from '../../runtime';
-import { chatAnswer, chatChunks, completionAnswer } from './completions';
-import type { Served } from './deployments';
+import { chatResponse, chatChunks, completionResponse } from './completions';
+import type { ServingState } from './deployments';
 
-/** Below this path each deployment answers at its name. */
+/** Deployments are served at `/e/<name>`. */
 export const servingPath = '/e';
 
 interface ServingEnv {
-  Variables: { served: Served };
+  Variables: { served: ServingState };
 }
 
-/** The OpenAI-compatible side of every simulated deployment: 404 for none, 503 until Ready, 401 without its token. */
-export function createServingApp(find: (name: string) => Served | undefined, host: RuntimeHost): Hono<ServingEnv> {
+/**
+ * Builds the OpenAI-compatible API of all simulated deployments: 404 for an unknown one, 503 until Ready, 401 without
+ * its token.
+ */
+export function createServingApp(
+  find: (name: string) => ServingState | undefined,
+  host: RuntimeHost,
+): Hono<ServingEnv> {
   const app = new Hono<ServingEnv>();
   app.onError((error) => failure(400, error instanceof z.ZodError ? z.prettifyError(error) : error.message));
   app.use(`${servingPath}/:name/*`, async (c, next) => {
@@ -22,7 +28,7 @@ export function createServingApp(find: (name: string) => Served | undefined, hos
     if (served === undefined) return failure(404, 'there is no such deployment');
     if (!served.ready) return failure(503, 'the deployment is not ready');
     if (served.readyFor < (served.rule.unhealthy ?? 0)) return failure(503, 'the model is still loading');
-    if (!isAdmitted(c.req.header('authorization') ?? '', served.deployment, host)) {
+    if (!isAuthorized(c.req.header('authorization') ?? '', served.deployment, host)) {
       return failure(401, 'a valid token of this endpoint is needed');
     }
     c.set('served', served);
@@ -45,26 +51,26 @@ export function createServingApp(find: (name: string) => Served | undefined, hos
   });
   app.post(at('/v1/completions'), async (c) => {
     const body: unknown = await c.req.json();
-    return wrongModel(body, c.get('served')) ?? c.json(completionAnswer(body));
+    return wrongModel(body, c.get('served')) ?? c.json(completionResponse(body));
   });
   app.post(at('/v1/chat/completions'), async (c) => {
     const body: unknown = await c.req.json();
     const refusal = wrongModel(body, c.get('served'));
     if (refusal !== undefined) return refusal;
-    if (!z.object({ stream: z.literal(true) }).safeParse(body).success) return c.json(chatAnswer(body));
+    if (!z.object({ stream: z.literal(true) }).safeParse(body).success) return c.json(chatResponse(body));
     return c.body(chatChunks(body).join(''), 200, { 'content-type': 'text/event-stream' });
   });
   return app;
 }
 
-/** Resolves when completions are answered, or nobody waits for the answer any more. */
-async function warmedUp(served: Served, signal: AbortSignal): Promise<void> {
+/** Resolves when completions may be answered, or when the caller has left. */
+async function warmedUp(served: ServingState, signal: AbortSignal): Promise<void> {
   if (isHanging(served)) return callerLeaves(signal);
   const leftMs = (served.rule.warms ?? 0) - served.readyFor;
   if (leftMs > 0) await sleep(leftMs, undefined, { signal, ref: false }).catch(() => undefined);
 }
 
-const isHanging = ({ rule: { hangs = false }, readyFor }: Served): boolean =>
+const isHanging = ({ rule: { hangs = false }, readyFor }: ServingState): boolean =>
   typeof hangs === 'boolean' ? hangs : readyFor >= hangs;
 
 const callerLeaves = (signal: AbortSignal): Promise<void> =>
@@ -73,8 +79,10 @@ const callerLeaves = (signal: AbortSignal): Promise<void> =>
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
 
-/** Names under which the model is served: what the plan says, the environment, the command line, or the deployment's name. */
-export function servedModels({ deployment, rule }: Pick<Served, 'deployment' | 'rule'>): string[] {
+/**
+ * Returns the names of the served model: from the plan, the environment, the command line, or the deployment's name.
+ */
+export function servedModels({ deployment, rule }: Pick<ServingState, 'deployment' | 'rule'>): string[] {
   const variable = deployment.spec.envs?.find((env) => env.name === 'SERVED_MODEL_NAME')?.value;
   const command = (deployment.spec.container?.command ?? []).join(' ');
   const [, double, single, bare] =
@@ -82,15 +90,15 @@ export function servedModels({ deployment, rule }: Pick<Served, 'deployment' | '
   return [rule.serves ?? variable ?? double ?? single ?? bare ?? deployment.name];
 }
 
-function wrongModel(body: unknown, from: Served): Response | undefined {
-  const asked = z.object({ model: z.string() }).safeParse(body);
+function wrongModel(body: unknown, from: ServingState): Response | undefined {
+  const requested = z.object({ model: z.string() }).safeParse(body);
   const served = servedModels(from);
-  if (!asked.success || served.includes(asked.data.model)) return undefined;
-  return failure(404, `the model ${asked.data.model} does not exist; served: ${served.join(', ')}`);
+  if (!requested.success || served.includes(requested.data.model)) return undefined;
+  return failure(404, `the model ${requested.data.model} does not exist; served: ${served.join(', ')}`);
 }
 
-/** A deployment whose tokens can't be resolved admits nobody. */
-function isAdmitted(authorization: string, { spec }: RuntimeDeployment, host: RuntimeHost): boolean {
+/** A deployment whose tokens can't be resolved refuses everybody. */
+function isAuthorized(authorization: string, { spec }: RuntimeDeployment, host: RuntimeHost): boolean {
   const tokens = spec.api_tokens ?? [];
   if (tokens.length === 0) return true;
   const [, given = ''] = /^Bearer\s+(\S+)\s*$/i.exec(authorization) ?? [];

@@ -1,4 +1,4 @@
-/** A state and how long it lasts; the last one of a list stays. */
+/** A state and how long it lasts; the last step lasts for ever. */
 export interface Step {
   readonly state: string;
   /** Milliseconds; `undefined` only for the last step. */
@@ -14,7 +14,7 @@ export interface Moment {
   readonly isLast: boolean;
 }
 
-/** Every step that has begun after `elapsed` milliseconds, in order: at least the first. Pure. */
+/** Returns every step that has begun after `elapsed` milliseconds, in order: at least the first. Pure. */
 export function momentsUntil(steps: readonly Step[], elapsed: number): readonly [Moment, ...Moment[]] {
   const [first, ...rest] = steps;
   if (first === undefined) throw new RangeError('a timeline needs a step');
@@ -33,6 +33,6 @@ export const momentAt = (steps: readonly Step[], elapsed: number): Moment => {
   return moments.at(-1) ?? moments[0];
 };
 
-/** Milliseconds from the beginning to the last step. Pure. */
+/** Returns the milliseconds from the beginning to the last step. Pure. */
 export const lengthOf = (steps: readonly Step[]): number =>
   steps.slice(0, -1).reduce((total, step) => total + (step.ms ?? 0), 0);

@@ -5,21 +5,21 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Limits } from './rule';
 
-/** What limits processes on this machine. All of it is cgroup v2, whose `mount` is where its files are. */
+/** How processes are limited on this machine. All mechanisms use cgroup v2; `mount` is where it is mounted. */
 export type Mechanism =
   | { readonly kind: 'systemd'; readonly manager: 'user' | 'system'; readonly mount: string }
-  /** `folder`: a control group in which this user may make others. */
+  /** `folder`: a control group in which this user may create others. */
   | { readonly kind: 'cgroup'; readonly folder: string; readonly mount: string }
   | { readonly kind: 'none'; readonly why: string };
 
-const TRIAL_MS = 5_000;
+const TRIAL_TIMEOUT_MS = 5_000;
 const CONTROLLERS = ['memory', 'cpu'] as const;
-/** Period of the scheduler's quotas, in microseconds: the kernel's default. */
+/** Period of CPU quotas in microseconds; the kernel's default. */
 const PERIOD_US = 100_000;
-/** A group can be removed a moment after its last process ended. */
-const REMOVAL_MS = 2_000;
+/** How long removing a group is retried: it fails for a moment after the last process ended. */
+const REMOVAL_TIMEOUT_MS = 2_000;
 
-/** Says what limits here, or why nothing does. */
+/** Describes the mechanism, or why there is none. */
 export function describeMechanism(mechanism: Mechanism): string {
   switch (mechanism.kind) {
     case 'systemd':
@@ -31,7 +31,10 @@ export function describeMechanism(mechanism: Mechanism): string {
   }
 }
 
-/** Finds out by trying. `EVALSAGA_LIMITS=off` means none; `EVALSAGA_CGROUP` names a delegated group of cgroup v2 to use. */
+/**
+ * Finds a mechanism that works, by trying. `EVALSAGA_LIMITS=off` disables limits; `EVALSAGA_CGROUP` is a delegated
+ * cgroup v2 folder to use.
+ */
 export async function findMechanism(env: NodeJS.ProcessEnv = process.env): Promise<Mechanism> {
   if (env['EVALSAGA_LIMITS'] === 'off') return { kind: 'none', why: 'switched off by EVALSAGA_LIMITS' };
   if (process.platform !== 'linux') return { kind: 'none', why: `${process.platform} has no control groups` };
@@ -41,31 +44,31 @@ export async function findMechanism(env: NodeJS.ProcessEnv = process.env): Promi
   if (missing.length > 0)
     return { kind: 'none', why: `cgroup v2 at ${mount} lacks the controllers ${missing.join(' and ')}` };
   const manager = process.getuid?.() === 0 ? 'system' : 'user';
-  if (await systemdLimits(manager, mount)) return { kind: 'systemd', manager, mount };
+  if (await systemdWorks(manager, mount)) return { kind: 'systemd', manager, mount };
   const folder = env['EVALSAGA_CGROUP'] || path.join(mount, ownGroup(await text('/proc/self/cgroup')));
-  if (await groupsCanBeMade(folder)) return { kind: 'cgroup', folder, mount };
-  const why = `systemd-run (${manager}) does not answer, and no group with ${CONTROLLERS.join(' and ')} can be made in ${folder}`;
+  if (await canCreateGroups(folder)) return { kind: 'cgroup', folder, mount };
+  const why = `systemd-run (${manager}) does not answer, and no group with ${CONTROLLERS.join(' and ')} can be created in ${folder}`;
   return { kind: 'none', why };
 }
 
-/** Where cgroup v2 is mounted, by the text of `/proc/self/mounts`. Pure. */
+/** Returns where cgroup v2 is mounted, given the content of `/proc/self/mounts`. Pure. */
 export function mountOfCgroup2(mounts: string): string | undefined {
   const line = mounts.split('\n').find((entry) => entry.split(' ')[2] === 'cgroup2');
   return line?.split(' ')[1];
 }
 
-/** Controllers that are needed and not in the text of `cgroup.controllers`. Pure. */
+/** Returns the required controllers that the content of `cgroup.controllers` lacks. Pure. */
 export function missingControllers(controllers: string): string[] {
-  const there = controllers.trim().split(/\s+/);
-  return CONTROLLERS.filter((name) => !there.includes(name));
+  const available = controllers.trim().split(/\s+/);
+  return CONTROLLERS.filter((name) => !available.includes(name));
 }
 
-/** Path of one's own group below the mount, by the text of `/proc/self/cgroup`. Pure. */
+/** Returns the path of the own group below the mount, given the content of `/proc/self/cgroup`. Pure. */
 export function ownGroup(groups: string): string {
   return /^0::(.*)$/m.exec(groups)?.[1] ?? '/';
 }
 
-/** Words before a command that make it run limited, in the same process. Pure. */
+/** Returns the words to put before a command so that it runs with these limits, in the same process. Pure. */
 export function systemdPrefix(manager: 'user' | 'system', { cpus, memoryMiB }: Limits, name: string): string[] {
   return [
     ...['systemd-run', ...(manager === 'user' ? ['--user'] : []), '--scope', '--quiet', '--collect', `--unit=${name}`],
@@ -75,47 +78,47 @@ export function systemdPrefix(manager: 'user' | 'system', { cpus, memoryMiB }: L
   ];
 }
 
-/** Words before a command that make it join the group whose folder is the next word. */
+/** Returns the words to put before a command so that it joins the group with this folder. Pure. */
 export const joinGroup = (folder: string): string[] => [
   ...['/bin/sh', '-c', 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"', 'sh', folder],
 ];
 
-/** Makes a group with these limits. */
+/** Creates a group with these limits. */
 export async function makeGroup(folder: string, { cpus, memoryMiB }: Limits): Promise<void> {
   await mkdir(folder);
   const file = (name: string): string => path.join(folder, name);
   if (memoryMiB !== undefined) {
     await writeFile(file('memory.max'), String(memoryMiB * 2 ** 20));
-    // Not there when the kernel has no swap accounting.
+    // The file doesn't exist if the kernel has no swap accounting.
     await writeFile(file('memory.swap.max'), '0', { flag: 'r+' }).catch(() => undefined);
   }
   if (cpus !== undefined) await writeFile(file('cpu.max'), `${Math.round(cpus * PERIOD_US)} ${PERIOD_US}`);
 }
 
-/** Removes a group whose processes have ended; one that was removed already is no failure. */
+/** Removes a group whose processes have ended. A missing group is not an error. */
 export async function removeGroup(folder: string): Promise<void> {
-  for (const until = Date.now() + REMOVAL_MS; Date.now() < until; await sleep(50)) {
-    const gone = await rmdir(folder).then(
+  for (const until = Date.now() + REMOVAL_TIMEOUT_MS; Date.now() < until; await sleep(50)) {
+    const removed = await rmdir(folder).then(
       () => true,
       (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
     );
-    if (gone) return;
+    if (removed) return;
   }
 }
 
-async function systemdLimits(manager: 'user' | 'system', mount: string): Promise<boolean> {
+async function systemdWorks(manager: 'user' | 'system', mount: string): Promise<boolean> {
   const name = `evalsaga-trial-${randomBytes(6).toString('hex')}`;
   const [command = '', ...words] = systemdPrefix(manager, { cpus: 1, memoryMiB: 512 }, name);
-  const look = 'group=$0$(sed -n "s/^0:://p" /proc/self/cgroup); cat "$group/memory.max" "$group/cpu.max"';
-  const trial = await execa(command, [...words, '/bin/sh', '-c', look, mount], {
+  const script = 'group=$0$(sed -n "s/^0:://p" /proc/self/cgroup); cat "$group/memory.max" "$group/cpu.max"';
+  const trial = await execa(command, [...words, '/bin/sh', '-c', script, mount], {
     reject: false,
     stdin: 'ignore',
-    timeout: TRIAL_MS,
+    timeout: TRIAL_TIMEOUT_MS,
   });
   return !trial.failed && trial.stdout === `${512 * 2 ** 20}\n${PERIOD_US} ${PERIOD_US}`;
 }
 
-async function groupsCanBeMade(folder: string): Promise<boolean> {
+async function canCreateGroups(folder: string): Promise<boolean> {
   const child = path.join(folder, `evalsaga-trial-${randomBytes(6).toString('hex')}`);
   try {
     const enabled = (await readFile(path.join(folder, 'cgroup.subtree_control'), 'utf8')).trim().split(/\s+/);
@@ -124,7 +127,7 @@ async function groupsCanBeMade(folder: string): Promise<boolean> {
       await writeFile(path.join(folder, 'cgroup.subtree_control'), wanted.map((name) => `+${name}`).join(' '));
     await makeGroup(child, { cpus: 1, memoryMiB: 512 });
     const [command = '', ...words] = [...joinGroup(child), 'true'];
-    return !(await execa(command, words, { reject: false, timeout: TRIAL_MS })).failed;
+    return !(await execa(command, words, { reject: false, timeout: TRIAL_TIMEOUT_MS })).failed;
   } catch {
     return false;
   } finally {

@@ -1,8 +1,8 @@
 /**
- * Steps of one resource, one after another. A new step makes the one under way give up first: its signal aborts, and the
- * new one starts when it has returned.
+ * Runs the steps of one resource one after another. A new step supersedes the current one: the current step's signal
+ * aborts, and the new step starts once it has returned.
  */
-export class Lifeline {
+export class StepRunner {
   #current = new AbortController();
   #work: Promise<void> = Promise.resolve();
   readonly #onFailure: (error: unknown) => void | Promise<void>;
@@ -11,8 +11,8 @@ export class Lifeline {
     this.#onFailure = onFailure;
   }
 
-  /** Resolves when the step is over. A failure goes to `onFailure`, unless the step was made to give up. */
-  next(step: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  /** Resolves when the step is over. A failure goes to `onFailure`, unless the step was superseded. */
+  run(step: (signal: AbortSignal) => Promise<void>): Promise<void> {
     this.#current.abort();
     const controller = new AbortController();
     this.#current = controller;
@@ -27,7 +27,7 @@ export class Lifeline {
     return this.#work;
   }
 
-  /** The step under way gives up, and none follows. */
+  /** Aborts the current step and resolves when it has returned. */
   async stop(): Promise<void> {
     this.#current.abort();
     await this.#work;
