@@ -1,4 +1,5 @@
 /** The library: start, describe, watch, cancel and list runs. The command line uses nothing else for them. */
+export { metricsOf, type Metric } from './contract/metric';
 export type { About, Sampling } from './runs/about';
 export { cancelRun } from './runs/cancel';
 export { describeRun, watchRun, type RunDescription } from './runs/describe';

@@ -3,6 +3,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { failureTypes } from '../contract/failure-types';
 import type { FetchedResults, FetchResultsInput, Owner, RecordRunInput, RemoveStorageInput } from '../contract/inputs';
+import { flatCount } from '../contract/metric';
 import { mayComeHome } from '../contract/state';
 import { removalPollDelayMs } from '../lepton/retry-timing';
 import { IncompleteCollection } from '../results/transfer/collected';
@@ -13,7 +14,7 @@ import { isInterrupted, readNotes } from '../results/scores/notes';
 import { MalformedResults } from '../results/scores/parse';
 import { UnusableFolder } from '../results/transfer/remote-tree';
 import { writeRunRecord } from '../results/scores/run-record';
-import { flatMetrics } from '../results/scores/metric';
+import { fitMetrics } from '../results/scores/fit-metrics';
 import { readScores } from '../results/scores/scores-file';
 import { within } from '../support/within';
 import { InARow } from './absences';
@@ -24,12 +25,6 @@ import { buildRunRecord } from './run-record';
 import { fetchFolder, NotHome, removeFolder } from '../results/transfer/task-storage';
 import { fitForHistory, secretsToMask } from './wording';
 
-/** Metrics beyond this many stay in `results.yml` only: thousands would bloat the workflow history. */
-export const maxMetrics = 200;
-/** Characters of a metric's name; a metric with a longer one stays in `results.yml` only. */
-const maxMetricName = 200;
-/** Bytes of JSON for one task's metrics, so that those of a thousand tasks fit into the run's history. */
-const maxMetricBytes = 12_000;
 /** Attempts to fetch a folder with changing content or unsafe names, before its storage is kept instead. */
 const unusableAttempts = 4;
 /** Counts attempts whose helper jobs failed (used where there is no storage API): each attempt starts up to three. */
@@ -178,7 +173,7 @@ function skippedNote({ skipped }: FetchedFolder): string[] {
   return [fitForHistory(`Not brought home (execution.skip_results): ${skipped.slice(0, 5).join(', ')}${more}.`)];
 }
 
-type LocalResults = Pick<FetchedResults, 'metrics' | 'metricsTotal' | 'interrupted' | 'notes'>;
+type LocalResults = Pick<FetchedResults, 'metrics' | 'metricDetails' | 'metricsTotal' | 'interrupted' | 'notes'>;
 
 /** Reads scores and notes from the fetched files. `mayBeAll`: nothing else is left in storage. */
 async function readLocalResults(
@@ -187,10 +182,8 @@ async function readLocalResults(
 ): Promise<LocalResults> {
   const scores = await readScoresOf(input, mayBeAll);
   const ownNotes = await readNotes(input.target);
-  const all = scores && Object.entries(flatMetrics(scores.metrics));
   return {
-    metrics: all ? fitMetrics(all) : null,
-    ...(all ? { metricsTotal: all.length } : {}),
+    ...(scores ? { ...fitMetrics(scores.metrics), metricsTotal: flatCount(scores.metrics) } : { metrics: null }),
     ...((await isInterrupted(input.target)) ? { interrupted: true } : {}),
     notes: [...(scores?.notes ?? []), ...ownNotes].map(fitForHistory),
   };
@@ -215,17 +208,4 @@ async function readScoresOf(input: FetchResultsInput, mayBeAll: boolean): Return
       `results of task ${input.index}: ${file} can't be read: ${error.message}`,
     );
   }
-}
-
-/** Returns the first metrics, as many as fit into history. Pure. */
-export function fitMetrics(all: readonly (readonly [string, number | string])[]): Record<string, number | string> {
-  const kept: (readonly [string, number | string])[] = [];
-  let bytes = 0;
-  for (const [name, value] of all) {
-    if (name.length > maxMetricName) continue;
-    bytes += Buffer.byteLength(JSON.stringify([name, value]));
-    if (kept.length === maxMetrics || bytes > maxMetricBytes) break;
-    kept.push([name, value]);
-  }
-  return Object.fromEntries(kept);
 }

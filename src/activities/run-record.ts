@@ -6,6 +6,7 @@ import type { TaskSnapshot } from '../contract/state';
 import { readJsonFile } from '../support/atomic-file';
 import { productVersion } from '../support/version';
 import { costDocument } from '../contract/cost';
+import { taskRecord, type TaskRecord } from '../results/scores/task-record';
 import { withWholeMetrics } from '../results/scores/whole';
 
 /** Builds `run.json`: the request, the versions, and the outcome. Holds no secrets: the config is masked. */
@@ -39,7 +40,7 @@ export async function buildRunRecord(input: RecordRunInput, runsFolder: string):
 const readingMs = 30_000;
 
 /** Restores names and metrics that were shortened to fit into history, as far as this host has them. */
-async function wholeTasks({ run, snapshot }: RecordRunInput, runsFolder: string): Promise<readonly TaskSnapshot[]> {
+async function wholeTasks({ run, snapshot }: RecordRunInput, runsFolder: string): Promise<readonly TaskRecord[]> {
   const plan = (await readJsonFile(path.join(runsFolder, run.invocation, 'plan.json')).catch(() => undefined)) as
     RunPlan | undefined;
   const planned = new Map((plan?.tasks ?? []).map((task) => [task.index, task]));
@@ -49,7 +50,7 @@ async function wholeTasks({ run, snapshot }: RecordRunInput, runsFolder: string)
     const folder = planned.get(index)?.folder ?? folders.find((name) => name.startsWith(`${index}-`));
     return folder === undefined ? undefined : path.join(run.outputDir, folder);
   };
-  return withWholeMetrics(tasks, folderOf, readingMs);
+  return (await withWholeMetrics(tasks, folderOf, readingMs)).map(taskRecord);
 }
 
 /** Reads the resolved config stored by the launching host; `null` on another host. */

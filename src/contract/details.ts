@@ -1,3 +1,4 @@
+import { metricsOf } from './metric';
 import type { RunSnapshot, TaskSnapshot } from './state';
 import { verdictOf } from './verdict';
 
@@ -91,10 +92,10 @@ export function runDetails(run: RunSnapshot, nowMs: number): string {
 }
 
 function scores(task: TaskSnapshot): string | null {
-  const all = Object.entries(task.metrics).filter(([name]) => !name.includes('stderr'));
+  const all = metricsOf(task);
   const text = all
     .slice(0, 4)
-    .map(([name, value]) => `${name} ${typeof value === 'number' ? Number(value.toFixed(4)) : value}`)
+    .map(({ name, value }) => `${name} ${typeof value === 'number' ? Number(value.toFixed(4)) : value}`)
     .join(', ');
   if (text === '') return null;
   const more = all.length > 4 || (task.metricsTotal ?? 0) > Object.keys(task.metrics).length ? ', …' : '';

@@ -1,5 +1,6 @@
 import type { EndpointPlan, JobSpec, PlatformRef, ProbeSpec, RunPlan, StoragePlan, TaskPlan } from './plan';
-import type { Metrics, RunSnapshot } from './state';
+import type { MetricDetail, Metrics } from './metric';
+import type { RunSnapshot } from './state';
 import type { Verdict } from './verdict';
 
 /** What all tasks of a run share. */
@@ -102,6 +103,8 @@ export interface FetchedResults {
   readonly bytes: number;
   /** `null`: there is no `results.yml`. */
   readonly metrics: Metrics | null;
+  /** See `MetricPayload`. Absent: of an older worker, or there are no metrics. */
+  readonly metricDetails?: readonly MetricDetail[];
   /** Of `results.yml`; of more than a history takes, `metrics` holds the first ones. Absent: of an older worker. */
   readonly metricsTotal?: number;
   /** The job's marker says that it was interrupted: the results are those of some samples. Absent: no. */

@@ -1,5 +1,6 @@
 /** What a run looks like from outside. One snapshot type behind the query, the Web UI table, the CLI and its JSON. */
 
+import type { MetricDetail, Metrics } from './metric';
 import type { BudgetPlan, RunPlan, TaskPlan } from './plan';
 
 export type TaskPhase =
@@ -16,9 +17,6 @@ export type TaskPhase =
 export type TaskOutcome = 'succeeded' | 'failed' | 'cancelled';
 
 export type RunPhase = 'starting' | 'deploying' | 'evaluating' | 'tearing down' | 'done';
-
-/** Flat metric name to value; NaN and infinities are the strings `NaN`, `Infinity`, `-Infinity` (JSON has no other way). */
-export type Metrics = Readonly<Record<string, number | string>>;
 
 /** How many metrics of a task are not in its snapshot. `undefined`: nobody noted how many there are. Pure. */
 export const metricsLeftOut = ({ metrics, metricsTotal }: Pick<TaskSnapshot, 'metrics' | 'metricsTotal'>) =>
@@ -77,10 +75,13 @@ export interface TaskSnapshot {
   /** ISO 8601. */
   readonly startedAt: string | null;
   readonly endedAt: string | null;
+  /** Flat; read them with `metricsOf`, which reads the details, too. */
   readonly metrics: Metrics;
+  /** Absent before there are results, and in records of older versions. */
+  readonly metricDetails?: readonly MetricDetail[];
   /**
-   * How many metrics `results.yml` holds. More than there are in `metrics`: these are the first ones, as many as a history
-   * takes. Absent: not known, in records of older versions and before there are results.
+   * How many entries `metrics` has when it holds all of `results.yml`. More than there are: these are the first ones, as many
+   * as a history takes. Absent: not known, in records of older versions and before there are results.
    */
   readonly metricsTotal?: number;
   /** The job was interrupted: the metrics are of the samples that it had evaluated until then. */

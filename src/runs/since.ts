@@ -1,10 +1,10 @@
 import path from 'node:path';
-import { metricsLeftOut, type Metrics, type RunSnapshot, type Span, type TaskSnapshot } from '../contract/state';
+import { metricPayload, type MetricPayload } from '../contract/metric';
+import { metricsLeftOut, type RunSnapshot, type Span, type TaskSnapshot } from '../contract/state';
 import { goneResources, type GoneResource } from '../home/removed-resources';
 import { mapConcurrently } from '../support/map-concurrently';
 import type { HomePaths } from '../home/paths';
 import { storedPlan } from '../home/run-store';
-import { flatMetrics } from '../results/scores/metric';
 import { withWholeMetrics } from '../results/scores/whole';
 import { readScores } from '../results/scores/scores-file';
 
@@ -16,10 +16,9 @@ export interface Since {
   readonly scores: readonly ScoresAtHome[];
 }
 
-export interface ScoresAtHome {
+export interface ScoresAtHome extends MetricPayload {
   readonly index: number;
   readonly file: string;
-  readonly metrics: Metrics;
 }
 
 /** Files looked for at once. */
@@ -56,7 +55,7 @@ async function scoresAtHome({ invocation, tasks }: RunSnapshot, home: HomePaths)
   const folders = new Map(plan.tasks.map(({ index, folder }) => [index, path.join(plan.outputDir, folder)]));
   const found = await mapConcurrently(without, concurrency, async ({ index }) => {
     const scores = await readScores(folders.get(index) ?? plan.outputDir).catch(() => undefined);
-    return scores && { index, file: scores.file, metrics: flatMetrics(scores.metrics) };
+    return scores && { index, file: scores.file, ...metricPayload(scores.metrics) };
   });
   return found.filter((scores) => scores !== undefined);
 }
@@ -84,13 +83,16 @@ export function broughtUpToDate(snapshot: RunSnapshot, { gone, scores }: Since):
     ...snapshot,
     tasks: snapshot.tasks.map((task) => ({
       ...update(ended(task, gone)),
-      ...metricsOf(scores.find(({ index }) => index === task.index)),
+      ...withScores(scores.find(({ index }) => index === task.index)),
     })),
   });
 }
 
-const metricsOf = (scores: ScoresAtHome | undefined): Partial<Pick<TaskSnapshot, 'metrics' | 'metricsTotal'>> =>
-  scores ? { metrics: scores.metrics, metricsTotal: Object.keys(scores.metrics).length } : {};
+function withScores(scores: ScoresAtHome | undefined): Partial<TaskSnapshot> {
+  if (!scores) return {};
+  const { metrics, metricDetails = [] } = scores;
+  return { metrics, metricDetails, metricsTotal: Object.keys(metrics).length };
+}
 
 /** A span that was still open when the task ended is over when what it is of is gone: cost no longer grows. */
 function ended(task: TaskSnapshot, gone: readonly GoneResource[]): TaskSnapshot {

@@ -87,9 +87,12 @@ function settle(
   return common;
 }
 
-function scoresOf(results: FetchedResults | null): Pick<TaskSnapshot, 'metrics' | 'metricsTotal' | 'partial'> {
+function scoresOf(
+  results: FetchedResults | null,
+): Pick<TaskSnapshot, 'metrics' | 'metricDetails' | 'metricsTotal' | 'partial'> {
   return {
     metrics: results?.metrics ?? {},
+    ...(results?.metricDetails ? { metricDetails: results.metricDetails } : {}),
     ...(results?.metricsTotal === undefined ? {} : { metricsTotal: results.metricsTotal }),
     ...(results?.interrupted && results.metrics ? { partial: true } : {}),
   };

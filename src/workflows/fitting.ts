@@ -1,3 +1,4 @@
+import { firstMetrics, metricPayload, metricsOf } from '../contract/metric';
 import type { LeftResource, RunSnapshot, TaskSnapshot } from '../contract/state';
 
 /** Shortens a run's snapshot to fit one payload, which Temporal limits to 2 MiB. Pure. */
@@ -6,7 +7,7 @@ import type { LeftResource, RunSnapshot, TaskSnapshot } from '../contract/state'
 export const maxSnapshotBytes = 1_500_000;
 
 /**
- * How much of each task is kept, tried in order: number of metrics, characters per text, and whether URL and folder stay. The
+ * How much of each task is kept, tried in order: number of entries in `metrics`, characters per text, and whether URL and folder stay. The
  * local results hold everything; outcomes are never dropped.
  */
 const levels = [
@@ -45,17 +46,17 @@ function shortenTask(task: TaskSnapshot, { metrics, text, places }: Level): Task
     name: cut(task.name, Math.max(text, 40)),
     message: task.message === null ? null : cut(task.message, text),
     error: task.error === null ? null : { ...task.error, message: cut(task.error.message, text) },
-    ...firstMetrics(task, metrics),
+    ...withFirstMetrics(task, metrics),
     left: task.left.map((resource) => ({ ...resource, reason: cut(resource.reason, text) })),
     kept: task.kept.map((storage) => ({ ...storage, reason: cut(storage.reason, text) })),
   };
 }
 
 /** Keeps the first metrics and their total number, so that a reader knows that some are missing. */
-function firstMetrics(task: TaskSnapshot, count: number): Pick<TaskSnapshot, 'metrics' | 'metricsTotal'> {
-  const entries = Object.entries(task.metrics);
-  if (entries.length <= count) return { metrics: task.metrics };
-  return { metrics: Object.fromEntries(entries.slice(0, count)), metricsTotal: task.metricsTotal ?? entries.length };
+function withFirstMetrics(task: TaskSnapshot, entries: number): Partial<TaskSnapshot> {
+  const total = Object.keys(task.metrics).length;
+  if (total <= entries) return {};
+  return { ...metricPayload(firstMetrics(metricsOf(task), entries)), metricsTotal: task.metricsTotal ?? total };
 }
 
 /** Describes the first 20 resources left behind, with reasons, for a failure message. */

@@ -3,12 +3,12 @@ import {
   metricsLeftOut,
   type KeptStorage,
   type LeftResource,
-  type Metrics,
   type RunPhase,
   type TaskError,
   type TaskPhase,
   type TaskSnapshot,
 } from '../../contract/state';
+import { metricsOf, metricValue, type Metric, type Metrics } from '../../contract/metric';
 import { wordOf, type Verdict } from '../../contract/verdict';
 import { costDocument, type CostDocument } from '../../contract/cost';
 
@@ -56,8 +56,11 @@ export interface TaskDocument {
   readonly job: string | null;
   /** How much of the task is evaluated; `null`: not known on this machine. */
   readonly samples: Omit<Sampling, 'index'> | null;
+  /** Flat name to value, standard errors as `<name>_stderr`. */
   readonly metrics: Metrics;
-  /** How many metrics the task's `results.yml` holds, standard errors included. */
+  /** The same, one entry per score, with its sample count and place among the harness' groups. */
+  readonly scores: readonly Metric[];
+  /** How many entries of `metrics` the task's `results.yml` holds, standard errors included. */
   readonly metricsTotal: number;
   /** Only where `metrics` holds fewer than these: the file with all of them is not on this machine. */
   readonly metricsTruncated?: true;
@@ -109,6 +112,7 @@ function taskDocument(run: RunDescription, task: TaskSnapshot): TaskDocument {
     job,
     samples: samplesOf(run, index),
     metrics: finiteMetrics(metrics),
+    scores: metricsOf(task),
     metricsTotal: task.metricsTotal ?? Object.keys(metrics).length,
     ...((metricsLeftOut(task) ?? 0) > 0 ? { metricsTruncated: true } : {}),
     ...(task.partial ? { partial: true } : {}),
@@ -138,11 +142,5 @@ function metricsFrom({ since }: RunDescription, index: number): Pick<TaskDocumen
 }
 
 /** JSON has no NaN: it is named, never turned into 0 or null. */
-function finiteMetrics(metrics: Metrics): Metrics {
-  return Object.fromEntries(
-    Object.entries(metrics).map(([name, value]) => [
-      name,
-      typeof value === 'number' && !Number.isFinite(value) ? String(value) : value,
-    ]),
-  );
-}
+const finiteMetrics = (metrics: Metrics): Metrics =>
+  Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, metricValue(value)]));

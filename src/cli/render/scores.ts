@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import type { Sampling } from '../../client';
-import { metricsLeftOut, type Metrics, type RunSnapshot } from '../../contract/state';
+import { metricsOf, type Metric, type MetricValue } from '../../contract/metric';
+import { metricsLeftOut, type RunSnapshot } from '../../contract/state';
 import { bare } from './overview';
 import { harmlessLine, shortenedInside } from '../../support/terminal-text';
 
@@ -18,54 +19,62 @@ const partialMark = ' (partial)';
 /** A name is not cut to less. */
 const leastName = 16;
 
+/** One line of the table, all of it text. */
+interface Row {
+  readonly metric: string;
+  readonly value: string;
+  readonly stderr: string;
+  /** Samples; `''`: not known. */
+  readonly count: string;
+}
+
 /**
  * The scores of a run, one row per task and metric; standard errors beside their metric. Names are cut only to fit a terminal of
  * `width` characters (default: files and pipes, which take any), and never so that two of a task's read the same. Pure. `''`: there
  * are none.
  */
-export function scoresTable(scored: Scored, width = Infinity): string {
-  const counts = new Map((scored.samplings ?? []).map((sampling) => [sampling.index, sampleCount(sampling)]));
-  const isCounted = [...counts.values()].some((count) => count !== '');
+export function scoresTable({ tasks, samplings = [] }: Scored, width = Infinity): string {
+  const counts = new Map(samplings.map((sampling) => [sampling.index, sampleCount(sampling)]));
+  const scored = tasks.map(({ index, name, partial, ...task }) => ({
+    index,
+    name,
+    mark: partial ? partialMark : '',
+    rows: metricsOf(task).map((metric) => rowOf(metric, counts.get(index))),
+  }));
+  const rows = scored.flatMap((task) => task.rows);
+  if (rows.length === 0) return '';
+  const isCounted = rows.some(({ count }) => count !== '');
   const table = new Table({
     head: ['#', 'Task', 'Metric', 'Value', '± stderr', ...(isCounted ? ['n'] : [])],
     colAligns: ['right', 'left', 'left', 'right', 'right', 'right'],
     ...bare,
   });
-  const tasks = scored.tasks.map(({ index, name, metrics, partial }) => ({
-    index,
-    name,
-    mark: partial ? partialMark : '',
-    rows: scoreRows(metrics),
-  }));
-  const isAnyPartial = tasks.some(({ mark }) => mark !== '');
-  const longest = (texts: readonly string[]): number => texts.reduce((most, { length }) => Math.max(most, length), 0);
-  const rowsOfAll = tasks.flatMap(({ rows }) => rows);
   const numbers =
-    longest(tasks.map(({ index }) => String(index))) +
-    longest(['Value', ...rowsOfAll.map(([, value]) => value)]) +
-    longest(['± stderr', ...rowsOfAll.map(([, , error]) => error)]) +
-    (isCounted ? longest([...counts.values()]) + columnFrame : 0);
-  const room = Math.max(2 * leastName, width - frame - numbers - (isAnyPartial ? partialMark.length : 0));
+    longest(scored.map(({ index }) => String(index))) +
+    longest(['Value', ...rows.map(({ value }) => value)]) +
+    longest(['± stderr', ...rows.map(({ stderr }) => stderr)]) +
+    (isCounted ? longest(rows.map(({ count }) => count)) + columnFrame : 0);
+  const room = Math.max(2 * leastName, width - frame - numbers - longest(scored.map(({ mark }) => mark)));
   // The task's name is worth less than the metric's: its number is there too.
   const nameFit = Math.min(longest(tasks.map(({ name }) => name)), Math.max(leastName, Math.floor(room / 3)));
-  let count = 0;
-  for (const { index, name, mark, rows } of tasks) {
-    const shown = namesToShow(name, rows, room - nameFit);
+  for (const { index, name, mark, rows: own } of scored) {
+    const shown = namesToShow(name, own, room - nameFit);
     const task = shortenedInside(name.length > nameFit ? withoutHarness(name) : name, nameFit);
-    for (const [at, [, value, error]] of rows.entries()) {
-      table.push([
-        String(index),
-        `${task}${mark}`,
-        shown[at],
-        value,
-        error,
-        ...(isCounted ? [counts.get(index) ?? ''] : []),
-      ]);
-      count += 1;
-    }
+    for (const [at, { value, stderr, count }] of own.entries())
+      table.push([String(index), `${task}${mark}`, shown[at], value, stderr, ...(isCounted ? [count] : [])]);
   }
-  return count === 0 ? '' : table.toString();
+  return table.toString();
 }
+
+const longest = (texts: readonly string[]): number => texts.reduce((most, { length }) => Math.max(most, length), 0);
+
+/** `countOfTask`: what is known of all its samples, which says more than the harness' number. */
+const rowOf = ({ name, value, stderr, count }: Metric, countOfTask = ''): Row => ({
+  metric: harmlessLine(name),
+  value: score(value),
+  stderr: stderr === null ? '' : score(stderr),
+  count: countOfTask === '' && count !== null ? String(count) : countOfTask,
+});
 
 /** What can't be seen from a table: that scores are made up, that some are missing in it, or are of some samples only. Pure. */
 export function scoresCaveats({ tasks, simulated }: Pick<RunSnapshot, 'tasks' | 'simulated'>): string[] {
@@ -93,8 +102,8 @@ export function sampleCount({ limit, evaluated, of }: Sampling): string {
 }
 
 /** The metrics' names as they fit. Where not all do, what stands in the column beside them goes first, then their middle. */
-function namesToShow(task: string, rows: readonly (readonly [string, string, string])[], fit: number): string[] {
-  const whole = rows.map(([name]) => harmlessLine(name));
+function namesToShow(task: string, rows: readonly Row[], fit: number): string[] {
+  const whole = rows.map(({ metric }) => metric);
   const fits = (names: readonly string[]): boolean => names.every((name) => name.length <= fit);
   if (fits(whole)) return whole;
   const prefix = `${withoutHarness(task)}_`;
@@ -106,29 +115,12 @@ function namesToShow(task: string, rows: readonly (readonly [string, string, str
 
 const withoutHarness = (task: string): string => task.split('.').at(-1) ?? task;
 
-/** `[metric, value, standard error or '']`, in the order of the results. */
-export function scoreRows(metrics: Metrics): [string, string, string][] {
-  const names = Object.keys(metrics);
-  const known = new Set(names);
-  const errors = new Map(names.flatMap((name) => (isError(name) ? [[subjectOf(name), name] as const] : [])));
-  return names.flatMap((name): [string, string, string][] => {
-    const error = errors.get(name);
-    if (isError(name) && known.has(subjectOf(name))) return [];
-    return [[name, score(metrics[name]), error === undefined ? '' : score(metrics[error])]];
-  });
-}
-
-const isError = (name: string): boolean => /(?:^|[._,/-])std_?err(?:$|[._,/-])/.test(name);
-
-/** `acc_stderr` → `acc`, `hellaswag.acc.stderr` → `hellaswag.acc`. */
-const subjectOf = (name: string): string => name.replace(/[._,/-]?std_?err/, '');
-
 /** Below this, four decimals would say little or nothing. */
 const small = 0.01;
 
 /** Four decimals, and of small numbers four digits that tell something. Pure. */
-export function score(value: number | string | undefined): string {
-  if (typeof value !== 'number') return harmlessLine(String(value ?? ''));
+export function score(value: MetricValue): string {
+  if (typeof value !== 'number') return value;
   if (Number.isInteger(value)) return String(value);
   return Math.abs(value) < small ? String(Number(value.toPrecision(4))) : value.toFixed(4);
 }

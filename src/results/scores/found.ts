@@ -1,17 +1,10 @@
+import type { Metric } from '../../contract/metric';
 import { describe, numberOf } from './number';
 
 /** Walks the section `results` of a `results.yml` and collects the scores in it. Pure. */
 
-export interface FoundScore {
-  readonly kind: 'task' | 'group';
-  /** The groups around it, outermost first, and its own task or group. */
-  readonly path: readonly string[];
-  readonly metric: string;
-  readonly score: string;
-  readonly value: number | string;
-  readonly stderr: number | string | null;
-  readonly count: number | null;
-}
+/** A score that has no name yet. */
+export type FoundScore = Omit<Metric, 'name'>;
 
 export interface Found {
   readonly scores: readonly FoundScore[];

@@ -1,5 +1,5 @@
 import type { FoundScore } from './found';
-import type { Metric } from './metric';
+import { errorName, metricName, type Metric } from '../../contract/metric';
 
 /** Gives every score a name of its own. Pure. */
 
@@ -16,9 +16,9 @@ export interface Named {
 export function nameScores(scores: readonly FoundScore[]): Named {
   const byName = new Map<string, FoundScore[]>();
   for (const score of scores) {
-    const same = byName.get(nameOf(score));
+    const same = byName.get(metricName(score));
     if (same) same.push(score);
-    else byName.set(nameOf(score), [score]);
+    else byName.set(metricName(score), [score]);
   }
   const taken = new Set(byName.keys());
   const clashes: string[] = [];
@@ -29,11 +29,22 @@ export function nameScores(scores: readonly FoundScore[]): Named {
     clashes.push(`${same.length} scores would be called ${name}: they are shown as ${told}`);
     return apart;
   });
-  return { metrics, clashes };
+  return { metrics: withErrorsInPlace(metrics), clashes };
 }
 
-const nameOf = ({ path, metric, score }: FoundScore): string =>
-  [...path, ...(metric === score ? [metric] : [metric, score])].join('_');
+/** Some harnesses give a standard error as a metric of its own beside the one that it belongs to, as `acc_stderr` beside `acc`. */
+function withErrorsInPlace(metrics: readonly Metric[]): readonly Metric[] {
+  const byName = new Map(metrics.map((metric) => [metric.name, metric]));
+  const errors = new Set<string>();
+  const complete = metrics.map((metric): Metric => {
+    const error = byName.get(errorName(metric.name));
+    if (!error || metric.stderr !== null || error.stderr !== null) return metric;
+    if (error.path.join('.') !== metric.path.join('.')) return metric;
+    errors.add(error.name);
+    return { ...metric, stderr: error.value };
+  });
+  return complete.filter(({ name }) => !errors.has(name));
+}
 
 const placeOf = ({ kind, path, metric, score }: FoundScore): string =>
   [`${kind}s`, ...path, ...(metric === score ? [metric] : [metric, score])].join('.');
@@ -54,11 +65,13 @@ function unused(name: string, taken: Set<string>): string {
   return free;
 }
 
-const metricOf = (name: string, { kind, path, value, stderr, count }: FoundScore): Metric => ({
+const metricOf = (name: string, { value, stderr, count, kind, path, metric, score }: FoundScore): Metric => ({
   name,
   value,
   stderr,
   count,
   kind,
   path,
+  metric,
+  score,
 });

@@ -1,18 +1,20 @@
+import { metricValue, type MetricValue } from '../../contract/metric';
+
 /** Numbers as harnesses write them. Pure. */
 
 /**
  * JSON has no infinities and no not-a-number: they become the strings `NaN`, `Infinity`, `-Infinity`, however the harness
  * wrote them. An explicit null is a score that could not be computed, hence `NaN`. `undefined`: no number at all.
  */
-export function numberOf(value: unknown): number | string | undefined {
+export function numberOf(value: unknown): MetricValue | undefined {
   if (value === null) return 'NaN';
-  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
+  if (typeof value === 'number') return metricValue(value);
   if (typeof value !== 'string') return undefined;
   if (/^\.?nan$/i.test(value)) return 'NaN';
   const infinity = /^([+-]?)\.?inf(inity)?$/i.exec(value);
   if (infinity) return infinity[1] === '-' ? '-Infinity' : 'Infinity';
   // PyYAML writes 1e-07, which is a number in YAML 1.2 and text in YAML 1.1.
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value) ? Number(value) : undefined;
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value) ? metricValue(Number(value)) : undefined;
 }
 
 /** What a value is, in words for a message. */

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { MalformedResults, parseResults } from './parse';
-import type { Scores } from './metric';
+import type { Scores } from './scores';
 import type { ThreadAnswer } from './parse-thread';
 
 /** Characters that are parsed at once, which takes a fraction of a second; more of them would hold up all other work. */

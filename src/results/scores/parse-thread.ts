@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MalformedResults, parseResults } from './parse';
-import type { Scores } from './metric';
+import type { Scores } from './scores';
 
 /** What the thread answers. */
 export type ThreadAnswer =

@@ -2,7 +2,8 @@ import { parse as parseYaml } from 'yaml';
 import { firstLine } from '../../support/lines';
 import { messageOf } from '../../support/error-message';
 import { findScores, isMapping, TooManyScores, type Found } from './found';
-import type { Metric, Scores } from './metric';
+import type { Metric } from '../../contract/metric';
+import type { Scores } from './scores';
 import { nameScores } from './named';
 import { describe } from './number';
 

@@ -1,12 +1,13 @@
 import path from 'node:path';
 import type { RunPlan } from '../../contract/plan';
-import type { RunSnapshot, TaskSnapshot } from '../../contract/state';
+import type { RunSnapshot } from '../../contract/state';
 import type { HomePaths } from '../../home/paths';
 import { readJsonFile } from '../../support/atomic-file';
+import { recordedTask, type TaskRecord } from './task-record';
 
 interface Recorded {
   readonly startedAt: string;
-  readonly tasks: TaskSnapshot[];
+  readonly tasks: readonly TaskRecord[];
   readonly teardown: Pick<RunSnapshot, 'left' | 'kept'>;
 }
 
@@ -17,7 +18,7 @@ export async function recordedSnapshot(plan: RunPlan, home: HomePaths): Promise<
   const { startedAt, tasks, teardown } = record;
   const { invocation, platform, simulated, model, budget = null } = plan;
   const where = { platform: platform.kind, ...(simulated ? { simulated } : {}) };
-  return { invocation, phase: 'done', ...where, model, startedAt, tasks, budget, ...teardown };
+  return { invocation, phase: 'done', ...where, model, startedAt, tasks: tasks.map(recordedTask), budget, ...teardown };
 }
 
 /** What a run that ended by itself says it left or kept; `undefined`: it did not get to say. */

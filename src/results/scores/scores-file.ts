@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { longestText, MalformedResults } from './parse';
-import type { Scores } from './metric';
+import type { Scores } from './scores';
 import { parseAside } from './parse-aside';
 
 /** The scores in a task's folder, and the file they are from. `undefined`: there is none. Rejects with `MalformedResults`. */

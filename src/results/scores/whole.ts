@@ -1,8 +1,8 @@
 import path from 'node:path';
+import { metricPayload } from '../../contract/metric';
 import { metricsLeftOut, type TaskSnapshot } from '../../contract/state';
 import { mapConcurrently } from '../../support/map-concurrently';
 import { readScores } from './scores-file';
-import { flatMetrics } from './metric';
 
 /** Files read at once. */
 const concurrency = 20;
@@ -23,8 +23,8 @@ export async function withWholeMetrics(
     if (folder === undefined || !mayBeShortened(task) || Date.now() > deadline) return task;
     const scores = await readScores(path.resolve(folder)).catch(() => undefined);
     if (!scores) return task;
-    const metrics = flatMetrics(scores.metrics);
-    return { ...task, metrics, metricsTotal: Object.keys(metrics).length };
+    const payload = metricPayload(scores.metrics);
+    return { ...task, ...payload, metricsTotal: Object.keys(payload.metrics).length };
   });
 }
 

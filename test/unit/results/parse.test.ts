@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { stringify } from 'yaml';
 import { readNotes } from '../../../src/results/scores/notes';
 import { MalformedResults, parseResults } from '../../../src/results/scores/parse';
-import { flatMetrics } from '../../../src/results/scores/metric';
+import { flatMetrics } from '../../../src/contract/metric';
 import { parseAside } from '../../../src/results/scores/parse-aside';
 import { readSampleCounts } from '../../../src/results/scores/samples';
 import { holds } from '../../support/fuzz';

@@ -70,7 +70,14 @@ test('this host remembers what went after the end, and looks for scores in the f
     );
     expect(await lookSince(snapshot, home)).toEqual({
       gone: [noted],
-      scores: [{ index: 0, file: path.join(results, 'results.yml'), metrics: { t_acc: 0.25 } }],
+      scores: [
+        {
+          index: 0,
+          file: path.join(results, 'results.yml'),
+          metrics: { t_acc: 0.25 },
+          metricDetails: [{ path: ['t'], metric: 'acc' }],
+        },
+      ],
     });
     writeFileSync(path.join(results, 'results.yml'), 'results: 7');
     expect((await lookSince(snapshot, home))?.scores).toEqual([]);
@@ -104,6 +111,7 @@ test('what a history left out is read from the files, and what is not here is sa
       outputDir: results,
       metrics: { t_a: 1, t_b: 2, t_c: 3, t_c_stderr: 0.5 },
       metricsTotal: 4,
+      metricDetails: [{ path: ['t'], metric: 'a' }, { metric: 'b' }, { metric: 'c' }],
     });
     expect(scoresCaveats(whole)).toEqual([]);
     expect(runDocument({ ...runOf('succeeded', []), snapshot: whole }, null).tasks[0]).not.toHaveProperty(

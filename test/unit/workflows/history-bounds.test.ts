@@ -1,8 +1,9 @@
 import { isWorthReporting, type LastReport } from '../../../src/activities/attempt';
-import { fitMetrics, maxMetrics } from '../../../src/activities/results';
 import type { RunPlan } from '../../../src/contract/plan';
+import { metricPayload, metricsOf, type Metric } from '../../../src/contract/metric';
 import { maxHandedOutBytes, maxPlanBytes, oversizeInWords, sizeOfPlan } from '../../../src/contract/plan-size';
 import { startingRun, type RunSnapshot } from '../../../src/contract/state';
+import { fitMetrics, maxEntries } from '../../../src/results/scores/fit-metrics';
 import { fitRun, jsonBytes, maxSnapshotBytes } from '../../../src/workflows/fitting';
 import { shouldSignalMessage, signalsPerTask } from '../../../src/workflows/signal-budget';
 import { runPlan } from '../../support/plans';
@@ -87,20 +88,41 @@ describe('a plan', () => {
 });
 
 describe('metrics', () => {
-  const metrics = (count: number, length: number): [string, number][] =>
-    Array.from({ length: count }, (_, at) => [`${'m'.repeat(length - 5)}${String(at).padStart(5, '0')}`, 0.5]);
+  const metrics = (count: number, { length, stderr = null }: { length: number; stderr?: number | null }): Metric[] =>
+    Array.from({ length: count }, (_, at) => {
+      const metric = `${'m'.repeat(length - 8)}${String(at).padStart(5, '0')}`;
+      const place = { kind: 'task', path: ['ab'], metric, score: metric } as const;
+      return { name: `ab_${metric}`, value: 0.5, stderr, count: 100, ...place };
+    });
 
   test('all that fit are kept, by number and by bytes; the first ones of more', () => {
-    expect(Object.keys(fitMetrics(metrics(maxMetrics, 20)))).toHaveLength(maxMetrics);
-    expect(Object.keys(fitMetrics(metrics(maxMetrics + 1, 20)))).toHaveLength(maxMetrics);
-    const long = fitMetrics(metrics(maxMetrics, 190));
-    expect(Object.keys(long).length).toBeGreaterThan(50);
-    expect(JSON.stringify(long).length).toBeLessThanOrEqual(12_000);
+    const sizeOf = (payload: object): number => Buffer.byteLength(JSON.stringify(payload));
+    for (const count of [maxEntries, maxEntries + 1]) {
+      const fitted = fitMetrics(metrics(count, { length: 12 }));
+      expect(Object.keys(fitted.metrics)).toHaveLength(maxEntries);
+      expect(metricsOf(fitted)).toEqual(metrics(maxEntries, { length: 12 }));
+    }
+    expect(Object.keys(fitMetrics(metrics(maxEntries, { length: 10, stderr: 0.1 })).metrics)).toHaveLength(maxEntries);
+    const { metrics: kept, metricDetails } = fitMetrics(metrics(maxEntries, { length: 190 }));
+    expect(Object.keys(kept).length).toBeGreaterThan(25);
+    expect(sizeOf(kept) + sizeOf(metricDetails)).toBeLessThanOrEqual(12_000);
   });
 
   test('a name of 200 characters is one, a longer one is none', () => {
-    expect(Object.keys(fitMetrics(metrics(1, 200)))).toHaveLength(1);
-    expect(fitMetrics(metrics(1, 201))).toEqual({});
+    expect(Object.keys(fitMetrics(metrics(1, { length: 200 })).metrics)).toHaveLength(1);
+    expect(fitMetrics(metrics(1, { length: 201 }))).toEqual({ metrics: {}, metricDetails: [] });
+  });
+
+  test('a value is not kept without its standard error', () => {
+    const fitted = fitMetrics(
+      metrics(maxEntries, { length: 10, stderr: 0.1 }).map((one, at) => (at === 0 ? { ...one, stderr: null } : one)),
+    );
+    expect(Object.keys(fitted.metrics)).toHaveLength(maxEntries - 1);
+    expect(
+      metricsOf(fitted)
+        .slice(1)
+        .every(({ stderr }) => stderr === 0.1),
+    ).toBe(true);
   });
 });
 
@@ -116,7 +138,12 @@ test('the snapshot of the largest run fits into one payload with every task\u201
       endpointUrl: `https://${'u'.repeat(200)}.example/v1`,
       outputDir: `/${'d'.repeat(400)}`,
       error: { type: 'JobFailed', message: 'e'.repeat(2_000) },
-      metrics: Object.fromEntries(Array.from({ length: 100 }, (_, metric) => [`metric_${metric}`, 0.5])),
+      ...metricPayload(
+        Array.from({ length: 100 }, (_, at): Metric => {
+          const place = { kind: 'task', path: ['metric'], metric: String(at), score: String(at) } as const;
+          return { name: `metric_${at}`, value: 0.5, stderr: null, count: 100, ...place };
+        }),
+      ),
       left: [{ kind: 'endpoint', name: 'n'.repeat(36), reason: 'r'.repeat(2_000) }],
       kept: [{ path: '/shared/x', reason: 'r'.repeat(2_000), command: 'evalsaga cleanup x' }],
     })),

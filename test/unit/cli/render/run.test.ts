@@ -4,7 +4,8 @@ import { runsTable, stackTable } from '../../../../src/cli/render/overview';
 import { runDocument } from '../../../../src/cli/render/run-document';
 import { statusText } from '../../../../src/cli/render/run-status';
 import { runTable } from '../../../../src/cli/render/run-table';
-import { score, scoreRows, scoresTable } from '../../../../src/cli/render/scores';
+import type { Metric } from '../../../../src/contract/metric';
+import { score, scoresTable } from '../../../../src/cli/render/scores';
 import { invocation, runOf, snapshotOf, taskOf } from '../../../support/snapshots';
 
 const now = Date.parse('2026-01-02T03:05:05.000Z');
@@ -66,11 +67,10 @@ describe('table of a run', () => {
 
 describe('scores', () => {
   test('puts a standard error beside its metric, keeps a lone one', () => {
-    expect(scoreRows({ acc: 0.25, acc_stderr: 0.01, lone_stderr: 0.5 })).toEqual([
-      ['acc', '0.2500', '0.0100'],
-      ['lone_stderr', '0.5000', ''],
-    ]);
-    expect(scoreRows({ 'hellaswag.acc.value': 1, 'hellaswag.acc.stderr': 0.1 })).toHaveLength(2);
+    const table = scoresTable({ tasks: [taskOf({ metrics: { acc: 0.25, acc_stderr: 0.01, lone_stderr: 0.5 } })] });
+    expect(table).toMatch(/│ acc +│ 0\.2500 │ +0\.0100 │/);
+    expect(table).toMatch(/│ lone_stderr +│ 0\.5000 │ +│/);
+    expect(table).not.toContain('acc_stderr');
   });
 
   test.each([
@@ -83,7 +83,7 @@ describe('scores', () => {
     [12.345678, '12.3457'],
     [42, '42'],
     ['Infinity', 'Infinity'],
-  ])('%p is shown as %s', (value, text) => {
+  ] as const)('%p is shown as %s', (value, text) => {
     expect(score(value)).toBe(text);
   });
 
@@ -118,6 +118,11 @@ describe('scores', () => {
     for (const count of [/10 of 10042 │/, / 500 │/, /limit 10 │/]) expect(table).toMatch(count);
     expect(Math.max(...lines(table).map((line) => line.length))).toBeLessThanOrEqual(79);
     expect(scoresTable({ tasks })).not.toMatch(/│ +n │/);
+    const metricDetails = [{ path: [], metric: 'acc', count: 77 }];
+    const [, ...others] = tasks;
+    const counted = scoresTable({ tasks: [taskOf({ metrics: { acc: 0.3 }, metricDetails }), ...others] });
+    expect(counted).toMatch(/│ +n │/);
+    expect(counted).toMatch(/│ 77 │/);
   });
 
   test('names that would be the same when cut stay whole', () => {
@@ -145,6 +150,10 @@ describe('JSON document', () => {
     message: '0-shot',
   });
 
+  const detailOf = (name: string): Omit<Metric, 'value'> => ({
+    ...{ name, metric: name, score: name },
+    ...{ stderr: null, count: null, kind: 'task', path: [] },
+  });
   const about = { outputDir: '/r', samplings: [{ index: 0, limit: 10, evaluated: 10, of: 10_042 }] };
 
   test('has the promised keys and is valid JSON whatever the numbers', () => {
@@ -167,6 +176,10 @@ describe('JSON document', () => {
       job: 'j',
       samples: { limit: 10, evaluated: 10, of: 10042 },
       metrics: { acc: 'NaN', n: 10 },
+      scores: [
+        { ...detailOf('acc'), value: 'NaN' },
+        { ...detailOf('n'), value: 10 },
+      ],
       metricsTotal: 2,
       outputDir: '/r/0',
       error: null,

@@ -1,0 +1,20 @@
+import { metricPayload } from '../../../src/contract/metric';
+import { recordedTask, taskRecord } from '../../../src/results/scores/task-record';
+import { taskOf } from '../../support/snapshots';
+
+const place = { path: ['mmlu', 'stem'], metric: 'acc', score: 'acc' };
+const score = { name: 'mmlu_stem_acc', value: 0.25, stderr: 0.01, count: 100, kind: 'group', ...place } as const;
+
+test('run.json has the scores of a task flat and one by one, and a snapshot is made of it again', () => {
+  const task = taskOf({ ...metricPayload([score]), metricsTotal: 2 });
+  const record = taskRecord(task);
+  expect(record).toMatchObject({ metrics: { mmlu_stem_acc: 0.25, mmlu_stem_acc_stderr: 0.01 }, scores: [score] });
+  expect(record).not.toHaveProperty('metricDetails');
+  expect(recordedTask(record)).toEqual(task);
+});
+
+test('a record of an older version has no scores but the flat ones', () => {
+  const task = taskOf({ metrics: { acc: 0.5, acc_stderr: 0.1 } });
+  expect(recordedTask(task)).toEqual(task);
+  expect(taskRecord(task).scores).toMatchObject([{ name: 'acc', value: 0.5, stderr: 0.1, count: null, path: [] }]);
+});
