@@ -53,8 +53,17 @@ const patienceMs: Readonly<Record<Purpose, number>> = {
   log: 15_000,
   teardown: Infinity,
 };
-/** Cap on the pause between attempts, which starts short so that another worker soon gets its turn. Milliseconds. */
-const longestPauseMs = 15_000;
+/**
+ * Milliseconds between attempts. Which worker takes an attempt is chance, so the pause grows only once each worker known to lack
+ * it has had several: with one of two workers lacking it, one in 256 activities gets that far.
+ */
+const pause = { shortestMs: 500, longestMs: 15_000, shortAttemptsPerWorker: 8 } as const;
+
+/** Pure. */
+function pauseMs({ workers, attempts }: Lacking): number {
+  const doublings = Math.max(0, attempts - pause.shortAttemptsPerWorker * workers.length);
+  return Math.min(pause.longestMs, pause.shortestMs * 2 ** Math.min(doublings, 10));
+}
 
 export interface ElsewhereContext {
   readonly subject: string;
@@ -70,7 +79,7 @@ export interface ElsewhereContext {
 /** Returns a failure that leaves the activity to another worker; final once the patience for its purpose is over. Pure. */
 export function elsewhereFailure(error: Error, context: ElsewhereContext): ApplicationFailure {
   const { subject, purpose, lacking, dueMs, isAnswerMissing } = context;
-  const { workers, attempts, sinceMs } = lacking;
+  const { workers, sinceMs } = lacking;
   const waitedMs = dueMs - sinceMs;
   const final = waitedMs >= patienceMs[purpose];
   const waited = final && waitedMs >= 60_000 ? `, for ${Math.round(waitedMs / 60_000)} min` : '';
@@ -78,8 +87,6 @@ export function elsewhereFailure(error: Error, context: ElsewhereContext): Appli
     type: failureTypes.notOnThisWorker,
     message: `${subject}: ${error.message.replace(/\.$/, '')}. Not on: ${workers.join(', ')}${waited}`,
     nonRetryable: final,
-    ...(final
-      ? { details: [{ lost: isAnswerMissing }] }
-      : { nextRetryDelay: Math.min(longestPauseMs, 500 * 2 ** Math.min(attempts, 10)) }),
+    ...(final ? { details: [{ lost: isAnswerMissing }] } : { nextRetryDelay: pauseMs(lacking) }),
   });
 }

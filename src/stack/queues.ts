@@ -4,6 +4,7 @@ import type { Client } from '@temporalio/client';
 import type { HomePaths } from '../home/paths';
 import type { Report } from '../provision/once';
 import type { TemporalTarget } from '../temporal/target';
+import { busyForMs, throughOutages } from '../temporal/through-outages';
 import { hasLivePoller } from './pollers';
 
 /** Who does what of a run. */
@@ -32,7 +33,7 @@ export async function chooseQueues(choice: {
   if (target.kind === 'embedded') return { run: shared, own: shared };
   const own = homeQueue(home, shared);
   if (localPlatform) return { run: own, own };
-  if (await hasLivePoller(client, shared)) return { run: shared, own };
+  if (await throughOutages(() => hasLivePoller(client, shared), { withinMs: busyForMs })) return { run: shared, own };
   report?.(
     `no worker serves task queue "${shared}" at ${target.address}: what starts here is carried by this machine's background worker (queue "${own}") and waits while this machine is off. For runs that don't, have evalsaga worker run elsewhere first`,
   );

@@ -3,6 +3,7 @@ import { homeIdentity } from '../home/home-identity';
 import type { HomePaths } from '../home/paths';
 import { answerWithinMs } from './deadlines';
 import { InfrastructureError } from './infrastructure-error';
+import { busyForMs, throughOutages } from './through-outages';
 
 /**
  * Names the Temporal installation that owns a run: written into everything that runs create, so that a sweeper never
@@ -18,7 +19,9 @@ export async function originOf(options: {
 }): Promise<string> {
   const { connection, namespace, home, embedded } = options;
   const ask = () => connection.workflowService.describeNamespace({ namespace });
-  const { namespaceInfo } = await connection.withDeadline(Date.now() + answerWithinMs, ask);
+  const { namespaceInfo } = await throughOutages(() => connection.withDeadline(Date.now() + answerWithinMs, ask), {
+    withinMs: busyForMs,
+  });
   const id = namespaceInfo?.id;
   if (!id) throw new InfrastructureError(`Temporal did not tell the id of its namespace ${namespace}.`);
   return embedded ? `home:${await homeIdentity(home)}/${id}` : `namespace:${id}/${namespace}`;

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isOutage } from './grpc';
 
+/** How long a Temporal that is there may refuse one call, as when it limits rates. Milliseconds. */
+export const busyForMs = 30_000;
+
 export interface OutagePatience {
   /** How long Temporal may be away, milliseconds. */
   readonly withinMs: number;

@@ -32,12 +32,13 @@ test.each<[Purpose, number, boolean]>([
 });
 
 test('a pause is short at first, so that another gets its turn, and never long', () => {
-  const pause = (attempts: number) =>
+  const pause = (workers: readonly string[], attempts: number) =>
     elsewhereFailure(missing, {
       ...{ subject: 'x', purpose: 'step', isAnswerMissing: false, dueMs: 0 },
-      lacking: { workers: ['a:1'], sinceMs: 0, attempts },
+      lacking: { workers, sinceMs: 0, attempts },
     }).nextRetryDelay;
-  expect([1, 2, 3, 50].map(pause)).toEqual([1_000, 2_000, 4_000, 15_000]);
+  expect([1, 8, 9, 10, 50].map((attempts) => pause(['a:1'], attempts))).toEqual([500, 500, 1_000, 2_000, 15_000]);
+  expect([16, 17, 50].map((attempts) => pause(['a:1', 'b:2'], attempts))).toEqual([500, 1_000, 15_000]);
 });
 
 test.each([true, false])('the end says whether anything may have been made: %s', (isAnswerMissing) => {
