@@ -44,13 +44,14 @@ export function lackingHere(
 
 /**
  * Milliseconds after which no other worker is expected to have it. A reading waits longest: a job may have run for hours, and a
- * rollout of workers takes less than this. A teardown never gives up: only its success ends the cost. A log is optional, and an
- * endpoint costs money meanwhile.
+ * rollout of workers takes less than this. A teardown never gives up: only its success ends the cost. An endpoint's log is
+ * optional, and the endpoint costs money meanwhile.
  */
 const patienceMs: Readonly<Record<Purpose, number>> = {
   step: 300_000,
   reading: 900_000,
-  log: 15_000,
+  'endpoint log': 15_000,
+  'job log': 300_000,
   teardown: Infinity,
 };
 /**

@@ -8,9 +8,10 @@ import { elsewhereFailure, isElsewhere, type ElsewhereContext } from './elsewher
 
 /**
  * The purpose of an activity, which decides how refusals are handled. `step`: creates something. `reading`: observes or fetches
- * what exists. `log`: fetches something optional. `teardown`: removes.
+ * what exists. `endpoint log`, `job log`: fetches something optional, in the first case while an endpoint costs money.
+ * `teardown`: removes.
  */
-export type Purpose = 'step' | 'reading' | 'log' | 'teardown';
+export type Purpose = 'step' | 'reading' | 'endpoint log' | 'job log' | 'teardown';
 
 /**
  * Milliseconds for which consecutive refusals are considered temporary. A fresh token can be refused for three minutes; token
@@ -30,15 +31,18 @@ function mayPass(purpose: Purpose, error: unknown): boolean {
     case 'reading':
     case 'teardown':
       return true;
-    case 'log':
+    case 'endpoint log':
+    case 'job log':
       return kind === 'unauthorized' || kind === 'forbidden';
     case 'step':
       return kind === 'unauthorized';
   }
 }
 
-/** Attempts, not counting refused ones, after which a log is given up: an endpoint costs money meanwhile. */
-const triesForLog = 2;
+/** Attempts, not counting refused ones, after which a log is given up. The pauses between six add up to half a minute. */
+const triesForLog = { 'endpoint log': 2, 'job log': 6 } as const;
+
+const isLog = (purpose: Purpose): purpose is keyof typeof triesForLog => purpose in triesForLog;
 
 export interface FailureContext extends ElsewhereContext {
   /** What the activity works on, e.g. `endpoint vllm-hellaswag-0-1234abcd of task 0`. */
@@ -69,7 +73,7 @@ export function toFailure(error: unknown, context: FailureContext): Error {
   if (kind === undefined) return error instanceof Error ? error : new Error(String(error));
   const final = isRefusal(error)
     ? !mayPass(purpose, error) || context.refusedForMs >= context.patienceMs
-    : purpose === 'log' && attempt - (refusals - 1) >= triesForLog;
+    : isLog(purpose) && attempt - (refusals - 1) >= triesForLog[purpose];
   const { retryAfterMs, pace } = error instanceof LeptonError ? error : {};
   const count = isRefusal(error) ? refusals : attempt;
   return ApplicationFailure.create({

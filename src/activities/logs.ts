@@ -24,7 +24,7 @@ export function createLogActivities(dependencies: ActivityDependencies) {
   return {
     /** Saves the endpoint's log so far; returns a note for the user, or `null`. */
     async saveEndpointLog(input: SaveLogInput): Promise<string | null> {
-      return attempt({ subject: `log of endpoint ${input.name}`, purpose: 'log' }, async ({ signal }) => {
+      return attempt({ subject: `log of endpoint ${input.name}`, purpose: 'endpoint log' }, async ({ signal }) => {
         const { client } = await dependencies.platform(input.platform);
         const deployment = await client.getDeployment(input.name, { signal });
         if (deployment === undefined) return null;
@@ -39,7 +39,7 @@ export function createLogActivities(dependencies: ActivityDependencies) {
      * to its create was lost), finds the job by name and marks, as its removal does.
      */
     async saveJobLog(input: SaveLogInput): Promise<string | null> {
-      return attempt({ subject: `log of job ${input.name}`, purpose: 'log' }, async ({ signal }) => {
+      return attempt({ subject: `log of job ${input.name}`, purpose: 'job log' }, async ({ signal }) => {
         const { client } = await dependencies.platform(input.platform);
         const saving = { client, signal, secrets: secretsToMask(), budget: budgets.job, fallback: fallbackOf(input) };
         if (input.id !== null) {

@@ -153,11 +153,16 @@ test.each([refused('forbidden'), finalFailure('SecretMissing', 'no such variable
   },
 );
 
-test('a log is given up after two tries; a token that is refused has more time', async () => {
-  const course = (error: Error) => endsOf(at(error, 0, 2), { purpose: 'log' });
+test("an endpoint's log is given up after two tries; a token that is refused has more time", async () => {
+  const course = (error: Error) => endsOf(at(error, 0, 2), { purpose: 'endpoint log' });
   expect(finals(await course(refused('server')))).toEqual([false, true]);
   expect(finals(await course(refused('unauthorized')))).toEqual([false, false]);
   expect(finals(await course(refused('not_found')))).toEqual([true, true]);
+});
+
+test("a job's log is given up after six tries: no endpoint costs money meanwhile", async () => {
+  const ended = await endsOf(at(refused('rate_limited'), 0, 1, 2, 4, 8, 16), { purpose: 'job log' });
+  expect(finals(ended)).toEqual([false, false, false, false, false, true]);
 });
 
 test('an outage is a matter of the next attempt, however long it lasts', async () => {

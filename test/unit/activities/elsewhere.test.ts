@@ -21,7 +21,9 @@ test.each<[Purpose, number, boolean]>([
   ['step', 5, true],
   ['reading', 14, false],
   ['reading', 15, true],
-  ['log', 1, true],
+  ['endpoint log', 1, true],
+  ['job log', 4, false],
+  ['job log', 5, true],
   ['teardown', 600, false],
 ])('a %s that nobody could do for %i min: final is %s', (purpose, minutes, final) => {
   expect(failureAfter(minutes, purpose)).toMatchObject({
