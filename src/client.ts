@@ -1,10 +1,10 @@
 /** The library: start, describe, watch, cancel and list runs. The command line uses nothing else for them. */
 export { metricsOf, type Metric } from './contract/metric';
-export type { About, Sampling } from './runs/about';
+export type { ResultsInfo, Sampling } from './runs/results-info';
 export { cancelRun } from './runs/cancel';
 export { describeRun, watchRun, type RunDescription } from './runs/describe';
 export { AmbiguousRun, MalformedId, PlanTooLarge, RunExists, RunNotFound } from './runs/run-errors';
-export type { ScoresAtHome, Since } from './runs/since';
+export type { SavedScores, ChangesAfterEnd } from './runs/changes-after-end';
 export { listRuns, type RunSummary } from './runs/list';
 export { resolveInvocation } from './runs/resolve';
 export { stallsOf, type Stall } from './runs/stalled';

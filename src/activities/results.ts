@@ -4,7 +4,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { failureTypes } from '../contract/failure-types';
 import type { FetchedResults, FetchResultsInput, Owner, RecordRunInput, RemoveStorageInput } from '../contract/inputs';
 import { flatCount } from '../contract/metric';
-import { mayComeHome } from '../contract/state';
+import { hasStorageToFetch } from '../contract/state';
 import { removalPollDelayMs } from '../lepton/retry-timing';
 import { IncompleteCollection } from '../results/transfer/collected';
 import type { FetchedFolder } from '../results/transfer/fetch';
@@ -112,7 +112,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
             await writeRunRecord(path.join(dependencies.runsFolder, input.run.invocation), record);
           });
         } finally {
-          if (!mayComeHome(input.snapshot)) await dependencies.forgetHostSecrets(input.run.invocation);
+          if (!hasStorageToFetch(input.snapshot)) await dependencies.forgetHostSecrets(input.run.invocation);
         }
       });
     },

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { hasStorageApi } from '../results/transfer/task-storage';
-import type { BesideJob } from '../contract/inputs';
+import type { EvaluationJob } from '../contract/inputs';
 import { outputDirVariable } from '../contract/identity';
 import type { MountSpec, StoragePlan } from '../contract/plan';
 import { LeptonError } from '../lepton/lepton-error';
@@ -16,7 +16,7 @@ export interface JobTrace {
   readonly origin: string;
   readonly index: number;
   readonly storage: StoragePlan;
-  readonly job: BesideJob;
+  readonly job: EvaluationJob;
 }
 
 /**

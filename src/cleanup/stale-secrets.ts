@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunPlan } from '../contract/plan';
-import { mayComeHome } from '../contract/state';
+import { hasStorageToFetch } from '../contract/state';
 import type { HomePaths } from '../home/paths';
 import { forgetSecrets, isStorageGone, storedPlan } from '../home/run-store';
 import { recordedTeardown } from '../results/scores/recorded';
@@ -45,8 +45,8 @@ async function isStale(client: Client, home: HomePaths, invocation: string): Pro
 async function isAccountedFor(client: Client, home: HomePaths, plan: RunPlan): Promise<boolean> {
   if (await isStorageGone(home, plan.invocation)) return true;
   const recorded = await recordedTeardown(plan, home);
-  if (recorded) return !mayComeHome(recorded);
+  if (recorded) return !hasStorageToFetch(recorded);
   // Another host may have recorded it, or none could.
   const { status, failure, snapshot } = await describeRun(client, plan.invocation, home);
-  return status !== 'running' && failure?.type !== terminated && !mayComeHome(snapshot);
+  return status !== 'running' && failure?.type !== terminated && !hasStorageToFetch(snapshot);
 }

@@ -78,14 +78,14 @@ export interface NamedJob extends Owner {
 }
 
 /** The evaluation job of a task: where its storage can only be reached by jobs, ours look like it. */
-export interface BesideJob {
+export interface EvaluationJob {
   readonly name: string;
   readonly spec: JobSpec;
 }
 
 export interface FetchResultsInput extends Owner {
   readonly storage: StoragePlan;
-  readonly job: BesideJob;
+  readonly job: EvaluationJob;
   readonly folder: string;
   /** Absolute, on the worker's machine. */
   readonly target: string;
@@ -123,7 +123,7 @@ export interface SaveLogInput extends Owner {
 
 export interface RemoveStorageInput extends Owner {
   readonly storage: StoragePlan;
-  readonly job: BesideJob;
+  readonly job: EvaluationJob;
   /** Folder below the storage path; `null`: the run's whole folder. */
   readonly folder: string | null;
   /**

@@ -43,11 +43,11 @@ export interface KeptStorage {
 }
 
 /** Reason of storage that was kept although all of it is home. */
-export const keptByWish = 'execution.keep_storage is set';
+export const keptByConfig = 'execution.keep_storage is set';
 
 /** Whether storage is left that may yet be brought home: what must not come home in the clear is still needed then. Pure. */
-export const mayComeHome = ({ left, kept }: Pick<RunSnapshot, 'left' | 'kept'>): boolean =>
-  left.some(({ kind }) => kind === 'storage') || kept.some(({ reason }) => reason !== keptByWish);
+export const hasStorageToFetch = ({ left, kept }: Pick<RunSnapshot, 'left' | 'kept'>): boolean =>
+  left.some(({ kind }) => kind === 'storage') || kept.some(({ reason }) => reason !== keptByConfig);
 
 /** From when to when something existed on the platform, ISO 8601; `until: null`: it still does. */
 export interface Span {

@@ -24,7 +24,7 @@ interface Told {
 }
 
 /** The same of a run that is described. What does not fit into a history may leave out what is left, but never its failure. Pure. */
-export function wordOf({ status, snapshot, failure }: Told): 'running' | Verdict {
+export function statusWordOf({ status, snapshot, failure }: Told): 'running' | Verdict {
   if (status === 'running') return 'running';
   return failure?.type === failureTypes.teardownIncomplete ? 'teardown incomplete' : verdictOf(status, snapshot);
 }

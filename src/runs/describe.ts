@@ -12,12 +12,12 @@ import { recordedSnapshot } from '../results/scores/recorded';
 import { planInHistory } from './run-input';
 import { answerWithinMs, workerWithinMs } from '../temporal/deadlines';
 import { isOutage, isUnanswered } from '../temporal/grpc';
-import { aboutRun, type About } from './about';
+import { readResultsInfo, type ResultsInfo } from './results-info';
 import { RunNotFound } from './run-errors';
 import { stallsOf } from './stalled';
-import { withTasksSince, withTasksSoFar } from './left-tasks';
+import { withFinalTasks, withTasksAsKnown } from './task-snapshots';
 import { executionStatus } from './execution-status';
-import { broughtUpToDate, lookSince, madeWhole, type Since } from './since';
+import { withChangesAfterEnd, readChangesAfterEnd, withOmittedParts, type ChangesAfterEnd } from './changes-after-end';
 
 export interface RunDescription {
   readonly status: 'running' | 'succeeded' | 'failed' | 'cancelled';
@@ -30,11 +30,11 @@ export interface RunDescription {
   /** Temporal's id of this execution. */
   readonly runId?: string;
   /** No worker told the state of the open run: `snapshot` is what Temporal itself knows of its tasks. */
-  readonly isUnheard: boolean;
+  readonly isUnanswered: boolean;
   /** What came after the run's end, and is in `snapshot` already; absent: nothing did, as far as this host knows. */
-  readonly since?: Since;
+  readonly changesAfterEnd?: ChangesAfterEnd;
   /** What qualifies its numbers; not in each look at an open run. */
-  readonly about?: About;
+  readonly resultsInfo?: ResultsInfo;
 }
 
 /** One look at a run, open or closed. Throws `RunNotFound`. */
@@ -58,8 +58,8 @@ async function look(client: Client, { invocation, home, heard, isLast }: Look): 
     throw error;
   });
   const closing = description.status.name === 'RUNNING' ? undefined : await closingOf(client, invocation);
-  const { snapshot: known, isUnheard } = closing?.snapshot
-    ? { snapshot: closing.snapshot, isUnheard: false }
+  const { snapshot: known, isUnanswered } = closing?.snapshot
+    ? { snapshot: closing.snapshot, isUnanswered: false }
     : await currentSnapshot(client, {
         invocation,
         home,
@@ -68,10 +68,10 @@ async function look(client: Client, { invocation, home, heard, isLast }: Look): 
       });
   // A run that left no last words (it was terminated, or broke down) has its tasks tell what came of them.
   const isSilent = closing !== undefined && closing.snapshot === undefined && closing.failure !== null;
-  const told = isSilent ? await withTasksSince(client, known) : known;
-  const last = closing || isLast ? await madeWhole(told, home) : told;
-  const since = closing && (await lookSince(last, home));
-  const snapshot = since ? broughtUpToDate(last, since) : last;
+  const told = isSilent ? await withFinalTasks(client, known) : known;
+  const last = closing || isLast ? await withOmittedParts(told, home) : told;
+  const since = closing && (await readChangesAfterEnd(last, home));
+  const snapshot = since ? withChangesAfterEnd(last, since) : last;
   const cancelRequested = description.raw.workflowExtendedInfo?.cancelRequested ?? false;
   const failure = closing?.failure ?? null;
   return {
@@ -86,9 +86,9 @@ async function look(client: Client, { invocation, home, heard, isLast }: Look): 
     failure: saysMore(failure, isCleared(last, snapshot)) ? failure : null,
     taskQueue: description.taskQueue,
     runId: description.runId,
-    isUnheard: isUnheard && closing === undefined,
-    ...(since ? { since } : {}),
-    ...(closing || isLast ? { about: await aboutRun(client, last, home) } : {}),
+    isUnanswered: isUnanswered && closing === undefined,
+    ...(since ? { changesAfterEnd: since } : {}),
+    ...(closing || isLast ? { resultsInfo: await readResultsInfo(client, last, home) } : {}),
   };
 }
 
@@ -103,7 +103,7 @@ export async function* watchRun(
   let heard: RunSnapshot | undefined;
   while (!options.signal.aborted) {
     const description = await look(client, { invocation, home, heard, isLast: false });
-    if (!description.isUnheard) heard = description.snapshot;
+    if (!description.isUnanswered) heard = description.snapshot;
     const current = JSON.stringify(description);
     if (current !== last) yield description;
     if (description.status !== 'running') return;
@@ -178,7 +178,7 @@ async function closingOf(client: Client, invocation: string): Promise<Closing> {
 
 interface Current {
   readonly snapshot: RunSnapshot;
-  readonly isUnheard: boolean;
+  readonly isUnanswered: boolean;
 }
 
 /** Asks the run itself; without a worker that answers, what this host has recorded of it, or Temporal knows. */
@@ -189,20 +189,20 @@ async function currentSnapshot(
   const { invocation, home, heard } = run;
   const plan = await storedPlan(home, invocation);
   const recorded = plan && (await recordedSnapshot(plan, home));
-  if (recorded) return { snapshot: recorded, isUnheard: false };
+  if (recorded) return { snapshot: recorded, isUnanswered: false };
   const deadline = Date.now() + workerWithinMs + perTaskMs * (plan?.tasks.length ?? 0);
   try {
     const snapshot = await client.withDeadline(deadline, () =>
       client.workflow.getHandle(runWorkflowId(invocation)).query(runStatus),
     );
-    return { snapshot, isUnheard: false };
+    return { snapshot, isUnanswered: false };
   } catch (error) {
     const isLate = Date.now() >= deadline - 100;
     if (isOutage(error) && !isLate && !isUnanswered(error)) throw error;
-    if (heard) return { snapshot: heard, isUnheard: true };
+    if (heard) return { snapshot: heard, isUnanswered: true };
     const started = plan ?? (await planInHistory(client, invocation));
     if (started)
-      return { snapshot: await unheard(client, startingRun(started, run.startedAt.toISOString())), isUnheard: true };
+      return { snapshot: await unheard(client, startingRun(started, run.startedAt.toISOString())), isUnanswered: true };
     throw new RunNotFound(`Temporal knows no run ${invocation} any more; list runs with: evalsaga ls`);
   }
 }
@@ -216,6 +216,6 @@ const tasksWithinMs = 2 * workerWithinMs;
 /** Without a worker nobody answers. A worker that can't carry on the run itself may well know of its tasks. */
 async function unheard(client: Client, begun: RunSnapshot): Promise<RunSnapshot> {
   const isStalled = (await stallsOf(client, begun.invocation, [])).length > 0;
-  const known = await withTasksSoFar(client, begun, isStalled ? tasksWithinMs : 0);
+  const known = await withTasksAsKnown(client, begun, isStalled ? tasksWithinMs : 0);
   return known.tasks.every(({ phase }) => phase === 'pending') ? known : { ...known, phase: 'evaluating' };
 }

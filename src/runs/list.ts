@@ -2,7 +2,7 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { invocationOf, runWorkflowType } from '../contract/identity';
-import { wordOf, type Verdict } from '../contract/verdict';
+import { statusWordOf, type Verdict } from '../contract/verdict';
 import { goneResources } from '../home/removed-resources';
 import { mapConcurrently } from '../support/map-concurrently';
 import type { HomePaths } from '../home/paths';
@@ -35,7 +35,7 @@ export async function listRuns(
   }
   const { home } = options;
   return home
-    ? mapConcurrently(runs, concurrency, (run) => broughtUpToDate(client, run, home)).then((all) => [...all])
+    ? mapConcurrently(runs, concurrency, (run) => withCurrentOutcome(client, run, home)).then((all) => [...all])
     : runs;
 }
 
@@ -43,10 +43,10 @@ export async function listRuns(
 const concurrency = 10;
 
 /** Temporal's listing does not change any more when a cleanup has finished what a closed run had left. */
-async function broughtUpToDate(client: Client, run: RunSummary, home: HomePaths): Promise<RunSummary> {
+async function withCurrentOutcome(client: Client, run: RunSummary, home: HomePaths): Promise<RunSummary> {
   if (run.outcome !== incomplete || (await goneResources(home, run.invocation)).length === 0) return run;
   const described = await describeRun(client, run.invocation, home).catch(() => undefined);
-  return described ? { ...run, outcome: wordOf(described) } : run;
+  return described ? { ...run, outcome: statusWordOf(described) } : run;
 }
 
 const incomplete: Verdict = 'teardown incomplete';

@@ -3,10 +3,10 @@ import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/com
 import { runWorkflowId, runWorkflowType } from '../contract/identity';
 import type { RunInput } from '../contract/inputs';
 import type { RunPlan } from '../contract/plan';
-import { oversizeInWords, sizeOfPlan } from '../contract/plan-size';
+import { describeOversize, sizeOfPlan } from '../contract/plan-size';
 import type { HomePaths } from '../home/paths';
 import { storeRun } from '../home/run-store';
-import { beginUntilHeard } from './begin';
+import { startWithRetries } from './start-with-retries';
 import { PlanTooLarge } from './run-errors';
 import { plainWords, platformWords } from '../contract/details';
 
@@ -39,14 +39,14 @@ export async function startRun(client: Client, request: StartRequest): Promise<{
   const plan = withHome(request);
   const size = sizeOfPlan(plan, (text) => Buffer.byteLength(text));
   if (size.kind !== 'fits') {
-    const { problem, advice } = oversizeInWords(size, plan.tasks.length);
+    const { problem, advice } = describeOversize(size, plan.tasks.length);
     throw new PlanTooLarge(`${problem}: ${advice}`);
   }
   const { configYaml, hostSecrets: secrets, origin } = request;
   await storeRun(request.home, { plan, configYaml, secrets, origin });
   const workflowId = runWorkflowId(plan.invocation);
   const input: RunInput = { plan, searchAttributes: request.searchAttributes };
-  const runId = await beginUntilHeard(client, { plan, home: request.home }, () =>
+  const runId = await startWithRetries(client, { plan, home: request.home }, () =>
     client.workflow.start(runWorkflowType, {
       workflowId,
       taskQueue: request.taskQueue,

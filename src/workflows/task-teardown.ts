@@ -1,7 +1,7 @@
 import { patched, sleep } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import type { FetchedResults, Owner, TaskInput } from '../contract/inputs';
-import { keptByWish, type KeptStorage, type LeftResource, type TaskError } from '../contract/state';
+import { keptByConfig, type KeptStorage, type LeftResource, type TaskError } from '../contract/state';
 import { bestEffort, briefBestEffort, ensure, longRunning, withFreshBudgets } from './activity-groups';
 import { describeError } from './failures';
 import { Saga, type Compensation } from './saga';
@@ -185,7 +185,7 @@ export class TaskTeardown {
         }),
       );
       this.wasAbsent = results.found === 'absent' || (results.found === undefined && results.files === 0);
-      const reason = run.keepStorage ? keptByWish : results.incomplete;
+      const reason = run.keepStorage ? keptByConfig : results.incomplete;
       return { results, error: null, kept: reason === null ? [] : [this.keep(reason)] };
     } catch (failure) {
       const error = describeError(failure);

@@ -37,7 +37,7 @@ export function runOf(
     snapshot,
     failure: null,
     taskQueue: 'evalsaga',
-    isUnheard: false,
+    isUnanswered: false,
     ...change,
   };
 }

@@ -44,7 +44,7 @@ test('the phases of its tasks, what ended ones came to, and that nobody answered
   const scenario = await bench.scenario(phases);
   const plan = await left(scenario);
   const seen = await scenario.describe(plan);
-  expect(seen).toMatchObject({ status: 'running', isUnheard: true, snapshot: { phase: 'evaluating' } });
+  expect(seen).toMatchObject({ status: 'running', isUnanswered: true, snapshot: { phase: 'evaluating' } });
   expect(seen.snapshot.tasks.map(({ phase, outcome }) => [phase, outcome])).toEqual([
     ['done', 'succeeded'],
     ['awaiting ready', null],
@@ -85,8 +85,8 @@ test('who watches keeps what the run has told', async () => {
   const shown: string[] = [];
   const options = { intervalMs: 50, signal: watch.signal };
   const watching = (async () => {
-    for await (const { isUnheard, snapshot } of watchRun(bench.client, plan.invocation, scenario.home, options))
-      shown.push(`${isUnheard ? 'unheard' : 'heard'}, ${snapshot.tasks[0]?.message}`);
+    for await (const { isUnanswered, snapshot } of watchRun(bench.client, plan.invocation, scenario.home, options))
+      shown.push(`${isUnanswered ? 'unheard' : 'heard'}, ${snapshot.tasks[0]?.message}`);
   })();
   await until('something is shown', () => Promise.resolve(shown.length > 0));
   await (

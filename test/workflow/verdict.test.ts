@@ -2,7 +2,7 @@ import { defineSearchAttributeKey } from '@temporalio/common';
 import { listRuns } from '../../src/client';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
-import { wordOf } from '../../src/contract/verdict';
+import { statusWordOf } from '../../src/contract/verdict';
 import { noteGone } from '../../src/home/removed-resources';
 import { createLeptonClient } from '../../src/lepton/client';
 import { cleanUp } from '../../src/cleanup/cleanup';
@@ -47,7 +47,7 @@ test.concurrent('a run with a failed task is failed, in Temporal too, and its de
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag', 'arc_challenge'] });
   await scenario.start(plan);
   const run = await scenario.closed(plan);
-  expect(wordOf(run)).toBe('failed');
+  expect(statusWordOf(run)).toBe('failed');
   // Its tasks say it all.
   expect(run.failure).toBeNull();
   expect(run.snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['succeeded', 'failed']);
@@ -61,7 +61,7 @@ test.concurrent('teardown incomplete is the word for it everywhere, until a clea
   });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
   await scenario.start(plan);
-  expect(wordOf(await scenario.closed(plan))).toBe('teardown incomplete');
+  expect(statusWordOf(await scenario.closed(plan))).toBe('teardown incomplete');
   expect(await inTemporal(scenario, plan)).toMatchObject({
     status: 'FAILED',
     type: 'TeardownIncomplete',
@@ -84,7 +84,7 @@ test.concurrent('teardown incomplete is the word for it everywhere, until a clea
   });
   await noteGone(scenario.home, plan.invocation, removed);
   const run = await scenario.describe(plan);
-  expect({ word: wordOf(run), failure: run.failure, left: run.snapshot.left }).toEqual({
+  expect({ word: statusWordOf(run), failure: run.failure, left: run.snapshot.left }).toEqual({
     word: 'succeeded',
     failure: null,
     left: [],
@@ -102,7 +102,7 @@ test.concurrent('while a cancelled run tears down, that is its phase', async () 
   await scenario.until(plan, ({ tasks: [task] }) => task?.phase === 'running job');
   await scenario.cancel(plan);
   await scenario.until(plan, ({ phase }) => phase === 'tearing down');
-  expect(wordOf(await scenario.closed(plan))).toBe('cancelled');
+  expect(statusWordOf(await scenario.closed(plan))).toBe('cancelled');
 });
 
 test.concurrent('signals sent by hand, with nothing in them or nonsense, change nothing', async () => {

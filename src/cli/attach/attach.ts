@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancelRun, stallsOf, watchRun, type RunDescription } from '../../client';
-import { servingText, unheardText } from '../render/serving';
+import { servingText, unansweredText } from '../render/serving';
 import { stallText } from '../render/stalls';
 import { harmlessLine } from '../../support/terminal-text';
 import { describeDeath } from '../../stack/health';
@@ -180,5 +180,5 @@ async function whyStalled(
   const open = seen.run?.snapshot.tasks.filter(({ phase }) => phase !== 'done').map(({ index }) => index);
   const stalls = await stallsOf(session.client, invocation, open ?? []).catch(() => []);
   const text = stallText(stalls, { invocation, program: programName(context.env) });
-  return text ?? (seen.run?.isUnheard && !isWorkerGone ? unheardText(programName(context.env)) : undefined);
+  return text ?? (seen.run?.isUnanswered && !isWorkerGone ? unansweredText(programName(context.env)) : undefined);
 }

@@ -234,7 +234,7 @@ function conclude(end: {
   const { invocation } = run.snapshot;
   if (json) output.json(runDocument(run, runUrl(session, invocation, run.runId)));
   else {
-    const scores = scoresTable({ ...run.snapshot, samplings: run.about?.samplings }, output.answerWidth());
+    const scores = scoresTable({ ...run.snapshot, samplings: run.resultsInfo?.samplings }, output.answerWidth());
     if (scores !== '') output.answer(scores);
   }
   const closing = {

@@ -1,5 +1,5 @@
 import { cancelRun, describeRun, resolveInvocation, type RunDescription } from '../../client';
-import { wordOf } from '../../contract/verdict';
+import { statusWordOf } from '../../contract/verdict';
 import { closingLines, resultNotes } from '../render/closing';
 import { runVerdict, spoken, taskVerdict } from '../render/outcome';
 import { runDocument } from '../render/run-document';
@@ -80,12 +80,13 @@ async function wait(waiting: {
 
 function cameTooLate({ index }: Target, run: RunDescription): boolean {
   const task = run.snapshot.tasks.find((candidate) => candidate.index === index);
-  return index === undefined ? wordOf(run) === 'succeeded' : task?.outcome === 'succeeded';
+  return index === undefined ? statusWordOf(run) === 'succeeded' : task?.outcome === 'succeeded';
 }
 
 function alreadyOver({ invocation, index }: Target, run: RunDescription): string {
   const { snapshot } = run;
-  if (index === undefined) return `run ${invocation} is over already (${wordOf(run)}); there is nothing to cancel`;
+  if (index === undefined)
+    return `run ${invocation} is over already (${statusWordOf(run)}); there is nothing to cancel`;
   const task = snapshot.tasks.find((candidate) => candidate.index === index);
   if (task?.outcome == null) {
     throw new UsageError(

@@ -2,7 +2,7 @@ import { describeRun, resolveInvocation } from '../../client';
 import { storedPlan } from '../../home/run-store';
 import { resultNotes } from '../render/closing';
 import { runDocument } from '../render/run-document';
-import { scoresSince } from '../render/run-status';
+import { scoresAfterEnd } from '../render/run-status';
 import { scoresCaveats, scoresTable } from '../render/scores';
 import { verdict } from '../render/progress-lines';
 import { harmlessLine } from '../../support/terminal-text';
@@ -25,13 +25,13 @@ export const results: CommandBody = async (input, context) => {
     output.json(runDocument(run, runUrl(session, invocation, run.runId)));
     return done;
   }
-  const scores = scoresTable({ ...run.snapshot, samplings: run.about?.samplings }, output.answerWidth());
+  const scores = scoresTable({ ...run.snapshot, samplings: run.resultsInfo?.samplings }, output.answerWidth());
   output.answer(scores === '' ? `run ${invocation} has no scores (${run.status})` : scores);
   for (const task of tasks) {
     if (Object.keys(task.metrics).length === 0)
       output.note(`${task.index} ${harmlessLine(task.name)}: no scores: ${verdict(task)}`);
   }
-  for (const line of [...scoresCaveats(run.snapshot), ...scoresSince(run)]) output.note(line);
+  for (const line of [...scoresCaveats(run.snapshot), ...scoresAfterEnd(run)]) output.note(line);
   for (const note of resultNotes(run.snapshot)) output.note(note);
   const outputDir = (await storedPlan(home, invocation))?.outputDir;
   if (outputDir !== undefined && tasks.some((task) => task.outputDir !== null)) output.note(`results: ${outputDir}`);

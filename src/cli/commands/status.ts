@@ -4,7 +4,7 @@ import type { HomePaths } from '../../home/paths';
 import { runsTable, stackTable } from '../render/overview';
 import { runDocument } from '../render/run-document';
 import { statusText } from '../render/run-status';
-import { otherServerText, servesText, servingText, unheardText } from '../render/serving';
+import { otherServerText, servesText, servingText, unansweredText } from '../render/serving';
 import { stallText } from '../render/stalls';
 import { databaseAdvice, databaseFault } from '../../stack/database';
 import { servingOf } from '../../stack/pollers';
@@ -62,7 +62,8 @@ async function warnWhereNothingGoesOn(run: RunDescription, session: Session, con
   const stalls = await stallsOf(session.client, invocation, open).catch(() => []);
   const text = stallText(stalls, { invocation, program: programName(context.env) });
   if (text !== undefined) context.output.warn(text);
-  if (run.isUnheard && (without ?? text) === undefined) context.output.warn(unheardText(programName(context.env)));
+  if (run.isUnanswered && (without ?? text) === undefined)
+    context.output.warn(unansweredText(programName(context.env)));
 }
 
 async function whyWithoutWorker(

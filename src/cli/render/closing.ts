@@ -4,7 +4,7 @@ import { costLine } from './cost';
 import { failureLines } from './failures';
 import { lastEnd } from './run-document';
 import { elapsed } from './elapsed';
-import { leftAndKept, scoresSince } from './run-status';
+import { leftAndKept, scoresAfterEnd } from './run-status';
 import { scoresCaveats } from './scores';
 import { plainStyle, type Style } from './style';
 import { harmlessLine, harmlessText } from '../../support/terminal-text';
@@ -42,7 +42,7 @@ export function closingLines({ run, verdict, outputDir, program, now, style = pl
   lines.push(...costLine(snapshot, now).map((line) => `  ${line}`));
   lines.push(...resultNotes(snapshot).map((note) => `  ${note}`));
   lines.push(...scoresCaveats(snapshot).map((line) => `  ${line}`));
-  lines.push(...scoresSince(run).map((line) => `  ${line}`));
+  lines.push(...scoresAfterEnd(run).map((line) => `  ${line}`));
   lines.push(...leftAndKept(snapshot).map((line) => style.bad(`  ${line}`)));
   if (outputDir !== null && snapshot.tasks.some((task) => task.outputDir !== null)) lines.push(`results: ${outputDir}`);
   return [...lines, ...nextCommands(run, program)];

@@ -1,6 +1,6 @@
 import type { RunDescription } from '../../client';
 import { failureTypes } from '../../contract/failure-types';
-import { wordOf, type Verdict } from '../../contract/verdict';
+import { statusWordOf, type Verdict } from '../../contract/verdict';
 
 /** What came of a run, as exit codes tell it apart: of failures, those that are of the surroundings. */
 export type RunVerdict = 'running' | Verdict | 'infrastructure';
@@ -13,7 +13,7 @@ const infrastructureTypes: readonly string[] = [failureTypes.credentialsRefused,
 /** Pure. */
 export function runVerdict(run: RunDescription): RunVerdict {
   const { snapshot, failure } = run;
-  const word = wordOf(run);
+  const word = statusWordOf(run);
   if (word !== 'failed') return word;
   const types = snapshot.tasks.flatMap(({ error }) =>
     error && error.type !== failureTypes.aborted ? [error.type] : [],

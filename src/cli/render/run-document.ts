@@ -9,7 +9,7 @@ import {
   type TaskSnapshot,
 } from '../../contract/state';
 import { metricsOf, metricValue, type Metric, type Metrics } from '../../contract/metric';
-import { wordOf, type Verdict } from '../../contract/verdict';
+import { statusWordOf, type Verdict } from '../../contract/verdict';
 import { costDocument, type CostDocument } from '../../contract/cost';
 
 /** What `--json` prints of a run. */
@@ -78,7 +78,7 @@ export function runDocument(run: RunDescription, webUi: string | null, nowMs = D
   const cost = costDocument(run.snapshot, nowMs);
   return {
     invocation,
-    status: wordOf(run),
+    status: statusWordOf(run),
     phase: run.snapshot.phase,
     cancelRequested: run.cancelRequested,
     platform,
@@ -87,7 +87,7 @@ export function runDocument(run: RunDescription, webUi: string | null, nowMs = D
     webUi,
     startedAt: run.snapshot.startedAt,
     endedAt: run.status === 'running' ? null : lastEnd(run.snapshot),
-    outputDir: run.about?.outputDir ?? null,
+    outputDir: run.resultsInfo?.outputDir ?? null,
     tasks: tasks.map((task) => taskDocument(run, task)),
     error: run.failure,
     ...(cost === null ? {} : { cost }),
@@ -122,8 +122,8 @@ function taskDocument(run: RunDescription, task: TaskSnapshot): TaskDocument {
   };
 }
 
-function samplesOf({ about }: RunDescription, wanted: number): TaskDocument['samples'] {
-  const found = about?.samplings.find(({ index }) => index === wanted);
+function samplesOf({ resultsInfo }: RunDescription, wanted: number): TaskDocument['samples'] {
+  const found = resultsInfo?.samplings.find(({ index }) => index === wanted);
   if (!found) return null;
   const { limit, evaluated, of } = found;
   return { limit, evaluated, of };
@@ -136,8 +136,8 @@ export const lastEnd = ({ tasks }: RunDescription['snapshot']): string | null =>
     .sort()
     .at(-1) ?? null;
 
-function metricsFrom({ since }: RunDescription, index: number): Pick<TaskDocument, 'metricsFrom'> {
-  const scores = since?.scores.find((candidate) => candidate.index === index);
+function metricsFrom({ changesAfterEnd }: RunDescription, index: number): Pick<TaskDocument, 'metricsFrom'> {
+  const scores = changesAfterEnd?.scores.find((candidate) => candidate.index === index);
   return scores ? { metricsFrom: scores.file } : {};
 }
 

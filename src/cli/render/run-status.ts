@@ -1,6 +1,6 @@
 import type { RunDescription } from '../../client';
 import { platformWords } from '../../contract/details';
-import { wordOf } from '../../contract/verdict';
+import { statusWordOf } from '../../contract/verdict';
 import { costLine } from './cost';
 import { failureLines } from './failures';
 import { elapsed } from './elapsed';
@@ -16,7 +16,7 @@ export interface RunStatus extends Omit<RunTable, 'snapshot'> {
 /** Everything that can be said of a run at this moment. Pure. */
 export function statusText({ run, now, width, style = plainStyle }: RunStatus): string {
   const { snapshot, failure } = run;
-  const scores = scoresTable({ ...snapshot, samplings: run.about?.samplings }, width);
+  const scores = scoresTable({ ...snapshot, samplings: run.resultsInfo?.samplings }, width);
   return [
     headline(run, now),
     runTable({ snapshot, now, width, style, saysErrors: true }),
@@ -24,16 +24,16 @@ export function statusText({ run, now, width, style = plainStyle }: RunStatus): 
     ...failureLines(snapshot.tasks.filter(({ error }) => error !== null)),
     ...(failure ? [harmlessText(failure.message)] : []),
     ...leftAndKept(snapshot).map((line) => style.warn(line)),
-    ...goneSince(run),
+    ...removedAfterEnd(run),
     ...(scores === '' ? [] : [scores]),
     ...scoresCaveats(snapshot),
-    ...scoresSince(run),
+    ...scoresAfterEnd(run),
   ].join('\n');
 }
 
 function headline(run: RunDescription, now: number): string {
   const { cancelRequested, snapshot } = run;
-  const word = wordOf(run);
+  const word = statusWordOf(run);
   const { invocation, phase, model, startedAt } = snapshot;
   const state = word === 'running' ? `${phase}${cancelRequested ? ' (cancel requested)' : ''}` : word;
   return `run ${invocation}: ${state}; ${harmlessLine(model)} on ${platformWords(snapshot)}; started ${elapsed({ startedAt, endedAt: null }, now)} ago`;
@@ -57,16 +57,19 @@ export function leftAndKept({
 }
 
 /** What the run had left or kept, and has gone since. Pure. */
-export function goneSince({ since }: Pick<RunDescription, 'since'>): string[] {
-  return (since?.gone ?? []).map(
+export function removedAfterEnd({ changesAfterEnd }: Pick<RunDescription, 'changesAfterEnd'>): string[] {
+  return (changesAfterEnd?.gone ?? []).map(
     ({ kind, name, at }) => `gone since the run's end: ${kind} ${harmlessLine(name)} (${at})`,
   );
 }
 
 /** Where those scores are from that the run itself did not get. Pure. */
-export function scoresSince({ since, snapshot }: Pick<RunDescription, 'since' | 'snapshot'>): string[] {
+export function scoresAfterEnd({
+  changesAfterEnd,
+  snapshot,
+}: Pick<RunDescription, 'changesAfterEnd' | 'snapshot'>): string[] {
   const shown = new Set(snapshot.tasks.map(({ index }) => index));
-  return (since?.scores ?? [])
+  return (changesAfterEnd?.scores ?? [])
     .filter(({ index }) => shown.has(index))
     .map(
       ({ index, file }) =>

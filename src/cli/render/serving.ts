@@ -37,7 +37,7 @@ export function otherServerText(
 }
 
 /** What to tell of a run whose worker is there, and does not say how it stands. Pure. */
-export const unheardText = (program: string): string =>
+export const unansweredText = (program: string): string =>
   `the run's worker does not answer, so this is what Temporal itself knows of its tasks. If it does not come back, it has to be started anew; the background worker of this home: ${program} down --force, then ${program} up`;
 
 function ofOtherBuilds(

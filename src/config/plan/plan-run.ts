@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { EndpointPlan, PlatformRef, ProbeSpec, RunPlan, SecretRef, TaskPlan } from '../../contract/plan';
-import { oversizeInWords, sizeOfPlan } from '../../contract/plan-size';
+import { describeOversize, sizeOfPlan } from '../../contract/plan-size';
 import { variablesIn } from '../../contract/url-placeholders';
 import { withoutTilde } from '../../support/home-folder';
 import type { LoadedConfig } from '../loaded';
@@ -271,6 +271,6 @@ function planTask({
 function checkSize(plan: RunPlan, report: ProblemReport): void {
   const size = sizeOfPlan(plan, (text) => Buffer.byteLength(text));
   if (size.kind === 'fits') return;
-  const { problem, advice } = oversizeInWords(size, plan.tasks.length);
+  const { problem, advice } = describeOversize(size, plan.tasks.length);
   report.add(size.kind === 'plan' ? 'evaluation' : 'deployment', problem, advice);
 }

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { BesideJob, FetchResultsInput, RemoveStorageInput } from '../../contract/inputs';
+import type { EvaluationJob, FetchResultsInput, RemoveStorageInput } from '../../contract/inputs';
 import type { Platform } from '../../lepton/platforms';
 import { renderJob, type Marks } from '../../lepton/render-spec';
 import type { LeptonClient } from '../../lepton/types';
@@ -118,7 +118,7 @@ async function doubtingAfterwards<T>(client: LeptonClient, work: () => Promise<T
 }
 
 /** Where the evaluation job may run and pull its image, ours may too. */
-function placement({ spec }: BesideJob): {
+function placement({ spec }: EvaluationJob): {
   image: string;
   nodeGroup: string | null;
   imagePullSecrets: readonly string[];
@@ -131,7 +131,7 @@ function placement({ spec }: BesideJob): {
   };
 }
 
-async function surroundings(job: BesideJob, context: StorageContext): Promise<JobSurroundings> {
+async function surroundings(job: EvaluationJob, context: StorageContext): Promise<JobSurroundings> {
   const { platform, marks, signal, onProgress } = context;
   const nodeGroupId = await resolveNodeGroup(platform.client, job.spec.nodeGroup);
   const noSecrets = (name: string): string => {

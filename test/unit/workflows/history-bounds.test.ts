@@ -1,7 +1,7 @@
 import { isWorthReporting, type LastReport } from '../../../src/activities/attempt';
 import type { RunPlan } from '../../../src/contract/plan';
 import { metricPayload, metricsOf, type Metric } from '../../../src/contract/metric';
-import { maxHandedOutBytes, maxPlanBytes, oversizeInWords, sizeOfPlan } from '../../../src/contract/plan-size';
+import { maxSharedBytes, maxPlanBytes, describeOversize, sizeOfPlan } from '../../../src/contract/plan-size';
 import { startingRun, type RunSnapshot } from '../../../src/contract/state';
 import { fitMetrics, maxEntries } from '../../../src/results/scores/fit-metrics';
 import { fitRun, jsonBytes, maxSnapshotBytes } from '../../../src/workflows/fitting';
@@ -74,12 +74,12 @@ describe('a plan', () => {
 
   test('whose shared part times its tasks is beyond what a history takes does not fit', () => {
     const shared = bytesOf(JSON.stringify({ ...plan, owner: '', tasks: [] }));
-    const room = Math.floor((maxHandedOutBytes - base - 100 * shared) / 101);
+    const room = Math.floor((maxSharedBytes - base - 100 * shared) / 101);
     expect(sizeWith(ownerOf(room))).toEqual({ kind: 'fits' });
     const size = sizeWith(ownerOf(room + 1));
-    expect(size.kind).toBe('handed out');
+    expect(size.kind).toBe('shared');
     if (size.kind === 'fits') throw new Error('it fits');
-    expect(oversizeInWords(size, 100).problem).toMatch(/all 100 tasks share .* more than the 16,000,000/);
+    expect(describeOversize(size, 100).problem).toMatch(/all 100 tasks share .* more than the 16,000,000/);
   });
 
   test('is measured in bytes, not in characters', () => {

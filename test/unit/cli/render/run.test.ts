@@ -154,10 +154,10 @@ describe('JSON document', () => {
     ...{ name, metric: name, score: name },
     ...{ stderr: null, count: null, kind: 'task', path: [] },
   });
-  const about = { outputDir: '/r', samplings: [{ index: 0, limit: 10, evaluated: 10, of: 10_042 }] };
+  const resultsInfo = { outputDir: '/r', samplings: [{ index: 0, limit: 10, evaluated: 10, of: 10_042 }] };
 
   test('has the promised keys and is valid JSON whatever the numbers', () => {
-    const document = JSON.parse(JSON.stringify(runDocument(runOf('succeeded', [task], { about }), 'http://ui')));
+    const document = JSON.parse(JSON.stringify(runDocument(runOf('succeeded', [task], { resultsInfo }), 'http://ui')));
     expect(Object.keys(document)).toEqual([
       ...['invocation', 'status', 'phase', 'cancelRequested', 'platform', 'model', 'webUi', 'startedAt', 'endedAt'],
       ...['outputDir', 'tasks', 'error', 'teardown'],

@@ -21,7 +21,7 @@ const pauseMs = 500;
  * Has the run's workflow begin, and gives its run id. A start whose answer was lost is asked for again; when its id is
  * taken by then, it is ours if it was begun with our plan. What Temporal refused leaves no record behind.
  */
-export async function beginUntilHeard(
+export async function startWithRetries(
   client: Client,
   { plan, home }: { readonly plan: RunPlan; readonly home: HomePaths },
   begin: () => Promise<WorkflowHandleWithFirstExecutionRunId>,

@@ -22,7 +22,7 @@ const eventsAtStart = 3;
 type Execution = WorkflowExecutionDescription['raw'];
 
 /** An open task as Temporal itself shows it, without any worker: what it waits for, and since when about it costs. Pure. */
-export function seenFromOutside(
+export function snapshotFromTemporal(
   task: TaskSnapshot,
   { pendingActivities, workflowExecutionInfo }: Execution,
 ): TaskSnapshot {
@@ -30,7 +30,7 @@ export function seenFromOutside(
     (pendingActivities ?? []).map((one) => [one.activityType?.name ?? '', isoOf(one.scheduledTime)]),
   );
   const hasBegun = Number(workflowExecutionInfo?.historyLength ?? 0) > eventsAtStart;
-  const phase = phaseSeen([...pending.keys()], { hasBegun });
+  const phase = phaseFromActivities([...pending.keys()], { hasBegun });
   const startedAt = isoOf(workflowExecutionInfo?.startTime);
   return {
     ...task,
@@ -44,7 +44,10 @@ export function seenFromOutside(
 }
 
 /** A task that has begun and has nothing done for it waits for the others' endpoints, but for moments. Pure. */
-export function phaseSeen(pending: readonly string[], { hasBegun }: { readonly hasBegun: boolean }): TaskPhase {
+export function phaseFromActivities(
+  pending: readonly string[],
+  { hasBegun }: { readonly hasBegun: boolean },
+): TaskPhase {
   const found = phases.find(([, activities]) => activities.some((activity) => pending.includes(activity)));
   return found?.[0] ?? (hasBegun ? 'ready' : 'pending');
 }

@@ -9,14 +9,14 @@ import { withWholeMetrics } from '../results/scores/whole';
 import { readScores } from '../results/scores/scores-file';
 
 /** What came of a run after its own end: by `cleanup`, a sweep, or a person. */
-export interface Since {
+export interface ChangesAfterEnd {
   /** What the run had left or kept, and is gone now. */
   readonly gone: readonly GoneResource[];
   /** Where scores are from that the run itself did not get. */
-  readonly scores: readonly ScoresAtHome[];
+  readonly scores: readonly SavedScores[];
 }
 
-export interface ScoresAtHome extends MetricPayload {
+export interface SavedScores extends MetricPayload {
   readonly index: number;
   readonly file: string;
 }
@@ -25,15 +25,18 @@ export interface ScoresAtHome extends MetricPayload {
 const concurrency = 20;
 
 /** What this host knows of a closed run beyond the run's last words; `undefined`: nothing. */
-export async function lookSince(snapshot: RunSnapshot, home: HomePaths): Promise<Since | undefined> {
+export async function readChangesAfterEnd(
+  snapshot: RunSnapshot,
+  home: HomePaths,
+): Promise<ChangesAfterEnd | undefined> {
   const { invocation } = snapshot;
   const gone = missed(snapshot, await goneResources(home, invocation));
-  const scores = await scoresAtHome(snapshot, home);
+  const scores = await savedScoresOf(snapshot, home);
   return gone.length + scores.length === 0 ? undefined : { gone, scores };
 }
 
 /** The snapshot with what was left out of it to fit into a history, as far as this host has it: names, places, all metrics. */
-export async function madeWhole(snapshot: RunSnapshot, home: HomePaths): Promise<RunSnapshot> {
+export async function withOmittedParts(snapshot: RunSnapshot, home: HomePaths): Promise<RunSnapshot> {
   const plan = await storedPlan(home, snapshot.invocation);
   if (!plan)
     return { ...snapshot, tasks: await withWholeMetrics(snapshot.tasks, ({ outputDir }) => outputDir ?? undefined) };
@@ -48,7 +51,7 @@ export async function madeWhole(snapshot: RunSnapshot, home: HomePaths): Promise
   return { ...snapshot, tasks: await withWholeMetrics(tasks, folderOf) };
 }
 
-async function scoresAtHome({ invocation, tasks }: RunSnapshot, home: HomePaths): Promise<ScoresAtHome[]> {
+async function savedScoresOf({ invocation, tasks }: RunSnapshot, home: HomePaths): Promise<SavedScores[]> {
   const plan = await storedPlan(home, invocation);
   const without = tasks.filter((task) => Object.keys(task.metrics).length === 0 && (metricsLeftOut(task) ?? 0) === 0);
   if (!plan || without.length === 0) return [];
@@ -71,7 +74,7 @@ function missed({ left, kept, tasks }: RunSnapshot, gone: readonly GoneResource[
 }
 
 /** The run's last words, brought up to date. Pure. */
-export function broughtUpToDate(snapshot: RunSnapshot, { gone, scores }: Since): RunSnapshot {
+export function withChangesAfterEnd(snapshot: RunSnapshot, { gone, scores }: ChangesAfterEnd): RunSnapshot {
   const update = <T extends Pick<RunSnapshot, 'left' | 'kept'>>(of: T): T => ({
     ...of,
     left: of.left.filter((one) => !gone.some((resource) => isOf(resource, one))),
@@ -88,7 +91,7 @@ export function broughtUpToDate(snapshot: RunSnapshot, { gone, scores }: Since):
   });
 }
 
-function withScores(scores: ScoresAtHome | undefined): Partial<TaskSnapshot> {
+function withScores(scores: SavedScores | undefined): Partial<TaskSnapshot> {
   if (!scores) return {};
   const { metrics, metricDetails = [] } = scores;
   return { metrics, metricDetails, metricsTotal: Object.keys(metrics).length };

@@ -7,7 +7,7 @@ import { costDocument } from '../../../src/contract/cost';
 import { runDocument } from '../../../src/cli/render/run-document';
 import { statusText } from '../../../src/cli/render/run-status';
 import { scoresCaveats } from '../../../src/cli/render/scores';
-import { broughtUpToDate, lookSince, madeWhole } from '../../../src/runs/since';
+import { withChangesAfterEnd, readChangesAfterEnd, withOmittedParts } from '../../../src/runs/changes-after-end';
 import { freshFolder } from '../../support/folders';
 import { runPlan } from '../../support/plans';
 import { invocation, runOf, snapshotOf, taskOf } from '../../support/snapshots';
@@ -29,10 +29,10 @@ const since = {
 test('what is gone since counts neither as left or kept nor in the cost; scores at home do', () => {
   const late = Date.UTC(2026, 0, 2);
   expect(costDocument(snapshot, late)).toMatchObject({ spent: 97, perHour: 4 });
-  const now = broughtUpToDate(snapshot, since);
+  const now = withChangesAfterEnd(snapshot, since);
   expect([now.left, now.kept, now.tasks[0]?.left, now.tasks[0]?.kept]).toEqual([[], [], [], []]);
   expect(costDocument(now, late)).toMatchObject({ spent: 9, perHour: 0 });
-  const run = { ...runOf('failed', []), snapshot: now, since };
+  const run = { ...runOf('failed', []), snapshot: now, changesAfterEnd: since };
   expect(runDocument(run, null).tasks).toMatchObject([
     { metrics: { acc: 0.5 }, metricsFrom: '/r/0-hellaswag/results.yml' },
   ]);
@@ -43,7 +43,7 @@ test('what is gone since counts neither as left or kept nor in the cost; scores 
 
 test('what others left stays, and a time that was noted is not replaced', () => {
   const other = { gone: [{ kind: 'endpoint', name: 'another', at: hour(2) }], scores: [] } as const;
-  expect(broughtUpToDate(snapshot, other)).toEqual(snapshot);
+  expect(withChangesAfterEnd(snapshot, other)).toEqual(snapshot);
 });
 
 test('this host remembers what went after the end, and looks for scores in the folders of its runs', async () => {
@@ -54,7 +54,7 @@ test('this host remembers what went after the end, and looks for scores in the f
     await noteGone(home, invocation, [{ kind: 'job', name: 'j' }]);
     expect(await goneResources(home, invocation)).toEqual([]);
     await storeRun(home, { plan, configYaml: '', secrets: {} });
-    expect(await lookSince(snapshot, home)).toBeUndefined();
+    expect(await readChangesAfterEnd(snapshot, home)).toBeUndefined();
     await noteGone(home, invocation, [left[0]]);
     const [noted] = await goneResources(home, invocation);
     await noteGone(home, invocation, [left[0], { kind: 'job', name: 'j' }]);
@@ -68,7 +68,7 @@ test('this host remembers what went after the end, and looks for scores in the f
       path.join(results, 'results.yml'),
       'results: {tasks: {t: {metrics: {acc: {scores: {acc: {value: 0.25}}}}}}}',
     );
-    expect(await lookSince(snapshot, home)).toEqual({
+    expect(await readChangesAfterEnd(snapshot, home)).toEqual({
       gone: [noted],
       scores: [
         {
@@ -80,7 +80,7 @@ test('this host remembers what went after the end, and looks for scores in the f
       ],
     });
     writeFileSync(path.join(results, 'results.yml'), 'results: 7');
-    expect((await lookSince(snapshot, home))?.scores).toEqual([]);
+    expect((await readChangesAfterEnd(snapshot, home))?.scores).toEqual([]);
   } finally {
     await folder.dispose();
   }
@@ -95,7 +95,7 @@ test('what a history left out is read from the files, and what is not here is sa
       taskOf({ name: 'hella…', phase: 'done', outcome: 'succeeded', job: 'j', metrics: { t_a: 1 }, metricsTotal: 3 }),
     ]);
     const said = 'task 0 has 3 metrics, of which 1 are shown: all are in its results.yml';
-    expect(scoresCaveats(await madeWhole(short, home))).toEqual([said]);
+    expect(scoresCaveats(await withOmittedParts(short, home))).toEqual([said]);
     expect(runDocument({ ...runOf('succeeded', []), snapshot: short }, null).tasks).toMatchObject([
       { metrics: { t_a: 1 }, metricsTotal: 3, metricsTruncated: true },
     ]);
@@ -105,7 +105,7 @@ test('what a history left out is read from the files, and what is not here is sa
     mkdirSync(results, { recursive: true });
     const scores = 'a: 1, b: 2, c: {scores: {c: {value: 3, stats: {stderr: 0.5}}}}';
     writeFileSync(path.join(results, 'results.yml'), `results: {tasks: {t: {metrics: {${scores}}}}}`);
-    const whole = await madeWhole(short, home);
+    const whole = await withOmittedParts(short, home);
     expect(whole.tasks[0]).toMatchObject({
       name: 'hellaswag',
       outputDir: results,

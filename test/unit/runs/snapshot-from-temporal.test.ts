@@ -1,4 +1,4 @@
-import { phaseSeen, seenFromOutside } from '../../../src/runs/seen-from-outside';
+import { phaseFromActivities, snapshotFromTemporal } from '../../../src/runs/snapshot-from-temporal';
 import { taskOf } from '../../support/snapshots';
 
 test.each([
@@ -12,18 +12,18 @@ test.each([
   ['tearing down', ['removeStorage'], true],
   ['ready', ['anActivityOfALaterVersion'], true],
 ] as const)('%s: %j', (phase, pending, hasBegun) => {
-  expect(phaseSeen(pending, { hasBegun })).toBe(phase);
+  expect(phaseFromActivities(pending, { hasBegun })).toBe(phase);
 });
 
 test('what costs is counted from when Temporal was asked for it', () => {
   const at = (iso: string) => ({ seconds: Date.parse(iso) / 1000 });
-  const seen = seenFromOutside(taskOf(), {
+  const seen = snapshotFromTemporal(taskOf(), {
     pendingActivities: [
       { activityType: { name: 'awaitJobCompleted' }, scheduledTime: at('2026-01-02T04:00:00.000Z') },
       { activityType: { name: 'watchEndpoint' }, scheduledTime: at('2026-01-02T04:00:00.000Z') },
     ],
     workflowExecutionInfo: { startTime: at('2026-01-02T03:00:00.000Z'), historyLength: 30 },
-  } as unknown as Parameters<typeof seenFromOutside>[1]);
+  } as unknown as Parameters<typeof snapshotFromTemporal>[1]);
   expect(seen).toMatchObject({
     phase: 'running job',
     startedAt: '2026-01-02T03:00:00.000Z',

@@ -6,7 +6,7 @@ import { taskStatus } from '../contract/messages';
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';
 import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { answerWithinMs, workerWithinMs } from '../temporal/deadlines';
-import { seenFromOutside } from './seen-from-outside';
+import { snapshotFromTemporal } from './snapshot-from-temporal';
 
 /** Tasks asked at once. */
 const concurrency = 20;
@@ -15,7 +15,7 @@ const concurrency = 20;
  * The snapshot of a run that was terminated, brought up to date: its tasks were told to end and tear down by themselves,
  * and only they know what came of it.
  */
-export async function withTasksSince(client: Client, snapshot: RunSnapshot): Promise<RunSnapshot> {
+export async function withFinalTasks(client: Client, snapshot: RunSnapshot): Promise<RunSnapshot> {
   return withTasks(snapshot, (task) =>
     taskSince(client, snapshot.invocation, task, { asks: true, unbegun: { phase: 'done', outcome: 'cancelled' } }),
   );
@@ -25,7 +25,7 @@ export async function withTasksSince(client: Client, snapshot: RunSnapshot): Pro
  * The same of a run that is open and does not tell by itself, as far as Temporal knows. `askMs`: for so long its tasks are asked
  * too, for where the run can't be carried on they may well be; else nobody is there who could answer.
  */
-export async function withTasksSoFar(client: Client, snapshot: RunSnapshot, askMs: number): Promise<RunSnapshot> {
+export async function withTasksAsKnown(client: Client, snapshot: RunSnapshot, askMs: number): Promise<RunSnapshot> {
   const until = Date.now() + askMs;
   return withTasks(snapshot, (task) =>
     taskSince(client, snapshot.invocation, task, { asks: Date.now() < until, unbegun: {} }),
@@ -55,7 +55,7 @@ async function taskSince(
   try {
     const { status, raw } = await toleratingUnreadable(client).getHandle(handle.workflowId).describe();
     if (status.name === 'RUNNING') {
-      const seen = seenFromOutside(last, raw);
+      const seen = snapshotFromTemporal(last, raw);
       if (!how.asks) return seen;
       return await client.withDeadline(Date.now() + workerWithinMs, () => handle.query(taskStatus)).catch(() => seen);
     }

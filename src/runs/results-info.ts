@@ -12,7 +12,7 @@ import { readSampleCounts } from '../results/scores/samples';
 import { planInHistory } from './run-input';
 
 /** What qualifies a run's numbers, as far as this host can tell. */
-export interface About {
+export interface ResultsInfo {
   /** The run's own folder of results, on the machine of its worker; `null`: not known here. */
   readonly outputDir: string | null;
   readonly samplings: readonly Sampling[];
@@ -32,7 +32,7 @@ export interface Sampling {
 /** Tasks whose files are looked at at once. */
 const concurrency = 8;
 
-export async function aboutRun(client: Client, snapshot: RunSnapshot, home: HomePaths): Promise<About> {
+export async function readResultsInfo(client: Client, snapshot: RunSnapshot, home: HomePaths): Promise<ResultsInfo> {
   const { invocation } = snapshot;
   // It only adds to the answer: what can't be had is left out.
   const plan = (await storedPlan(home, invocation)) ?? (await planInHistory(client, invocation).catch(() => undefined));
