@@ -4,7 +4,7 @@ import { describeTask } from '../config/catalogue/catalogue';
 import { runConfigIn } from '../config/plan/read-script';
 import type { EndpointSpec, RunPlan, TaskPlan } from '../contract/plan';
 import { hubReachable, offlineRows } from '../local-platform/harness/data';
-import { presentHarness } from '../local-platform/harness/provision-harness';
+import { installedHarness } from '../local-platform/harness/provision-harness';
 import type { HomePaths } from '../home/paths';
 import { hubOutOfReach, ModelUnavailable, sourceOfWeights } from '../local-platform/model-server/weights';
 import { cleanEnvironment } from '../local-platform/runtimes/process/process-env';
@@ -20,12 +20,12 @@ export interface LocalCheck {
 }
 
 /**
- * Whether the local platform can serve the model and has the data of the tasks: what would otherwise fail minutes later. Fetches and
- * starts nothing; the hub is only asked when something needs it.
+ * Whether the local platform can serve the model and has the data of the tasks: what would otherwise fail minutes
+ * later. Fetches and starts nothing; the hub is only asked when something needs it.
  */
 export async function checkLocalRun({ plan, home, signal }: LocalCheck): Promise<Finding[]> {
   const hub = once(async () => {
-    const harness = await presentHarness({ home });
+    const harness = await installedHarness({ home });
     return harness === undefined ? 'not known' : (await hubReachable(harness, signal)) ? 'reachable' : 'out of reach';
   });
   const model = plan.endpoint.kind === 'dedicated' ? await checkWeights(plan.endpoint.spec, hub) : [];

@@ -4,29 +4,30 @@ import path from 'node:path';
 import { withLock } from '../support/lock';
 import { readJsonFile } from '../support/atomic-file';
 
-/** A line of progress for a person. */
+/** Receives lines of progress for the user. */
 export type Report = (line: string) => void;
 
 export interface ProvisionOnce {
-  /** Absolute path of the folder to make. Anything below it may hold links into it only if they are relative: it is made elsewhere and renamed. */
+  /**
+   * Absolute path of the folder to create. It is created elsewhere and renamed, so links within it must be relative.
+   */
   readonly folder: string;
-  /** Version of the contents: a folder that was completed with another key is made anew. */
+  /** Version of the contents: a folder completed with another key is created again. */
   readonly key: string;
-  /** What it is, for progress and errors: `model server`. */
+  /** Name for progress and errors, such as `model server`. */
   readonly label: string;
-  /** Fills the empty folder `draft`. Must reject when anything of it is missing or wrong. */
+  /** Fills the empty folder `draft`. Must reject if anything is missing or wrong. */
   produce(draft: string, report: Report): Promise<void>;
   readonly report?: Report | undefined;
-  /** Ends waiting for another process; `produce` has to watch it by itself. */
+  /** Aborts waiting for another process; `produce` must watch the signal itself. */
   readonly signal?: AbortSignal | undefined;
 }
 
 const MARKER = '.provisioned.json';
 
 /**
- * Makes a folder exactly once on this machine, whoever asks and however often: one process produces, others wait for its
- * result. What is interrupted, even by SIGKILL, leaves nothing that counts as complete and is started afresh by the next.
- * Resolves to `folder`.
+ * Creates a folder exactly once on this machine: one process produces it, others wait for its result. An interruption,
+ * even by SIGKILL, leaves nothing that counts as complete; the next caller starts over. Resolves to `folder`.
  */
 export async function provisionOnce(task: ProvisionOnce): Promise<string> {
   if (await isComplete(task)) return task.folder;
@@ -42,7 +43,7 @@ export async function provisionOnce(task: ProvisionOnce): Promise<string> {
   return task.folder;
 }
 
-/** Whether `folder` is there, complete, and of this version. */
+/** Returns whether `folder` exists, is complete, and has this version. */
 export async function isComplete({ folder, key }: Pick<ProvisionOnce, 'folder' | 'key'>): Promise<boolean> {
   const marker = await readJsonFile(path.join(folder, MARKER)).catch(() => undefined);
   return typeof marker === 'object' && marker !== null && 'key' in marker && marker.key === key;
@@ -73,7 +74,7 @@ async function publish({ draft, task }: { draft: string; task: ProvisionOnce }):
   if (hadOld) await rm(outdated, { recursive: true, force: true });
 }
 
-/** Removes drafts of processes that were killed. Only the lock's holder may: then nobody else has one. */
+/** Removes the drafts of killed processes. Called with the lock held, so that no other process has one. */
 async function removeLeftovers(folder: string): Promise<void> {
   const prefix = `${path.basename(folder)}.draft-`;
   const parent = path.dirname(folder);

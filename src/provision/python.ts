@@ -2,21 +2,21 @@ import { execa, ExecaError } from 'execa';
 import type { HomePaths } from '../home/paths';
 import type { Report } from './once';
 
-const OLDEST_PYTHON = [3, 10] as const;
+const MIN_PYTHON = [3, 10] as const;
 const PYTHON_NAMES = ['python3', 'python', 'python3.13', 'python3.12', 'python3.11', 'python3.10'];
 
 export interface Provisioning {
   readonly home: HomePaths;
   readonly report?: Report | undefined;
-  /** Ends commands that are under way. */
+  /** Aborts running commands. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A program that this machine has to have, and has not. */
+/** Thrown for a required program that this machine lacks. */
 export class MissingProgram extends Error {
   override readonly name = 'MissingProgram';
   constructor(
-    /** What was looked for, and what was found instead. */
+    /** What was searched for, and what was found instead. */
     readonly seen: string,
     /** What to install or set. */
     readonly advice: string,
@@ -26,8 +26,8 @@ export class MissingProgram extends Error {
 }
 
 /**
- * Absolute path of a Python of at least 3.10: `EVALSAGA_PYTHON` when set, else the first on PATH. Rejects with
- * `MissingProgram` when there is none.
+ * Returns the absolute path of Python 3.10 or newer: `EVALSAGA_PYTHON` if set, else the first on PATH. Rejects with
+ * `MissingProgram` if there is none.
  */
 export async function findPython(env: NodeJS.ProcessEnv = process.env): Promise<string> {
   const named = env['EVALSAGA_PYTHON'];
@@ -36,13 +36,13 @@ export async function findPython(env: NodeJS.ProcessEnv = process.env): Promise<
     const found = await describePython(name, env);
     if (!found) continue;
     const [major, minor] = found.version;
-    if (major > OLDEST_PYTHON[0] || (major === OLDEST_PYTHON[0] && minor >= OLDEST_PYTHON[1])) return found.executable;
+    if (major > MIN_PYTHON[0] || (major === MIN_PYTHON[0] && minor >= MIN_PYTHON[1])) return found.executable;
     seen.push(`${name} is ${major}.${minor}`);
   }
   const what = named ? `EVALSAGA_PYTHON names "${named}"` : `looked for ${PYTHON_NAMES.slice(0, 2).join(', ')} on PATH`;
   throw new MissingProgram(
-    `No Python ≥ ${OLDEST_PYTHON.join('.')} was found (${[what, ...seen].join('; ')}).`,
-    `Install Python 3.10 or newer with its pip (Debian/Ubuntu: apt-get install python3 python3-pip; macOS: brew install python), ` +
+    `No Python ≥ ${MIN_PYTHON.join('.')} was found (${[what, ...seen].join('; ')}).`,
+    `Install Python 3.10 or newer with pip (Debian/Ubuntu: apt-get install python3 python3-pip; macOS: brew install python), ` +
       `or set EVALSAGA_PYTHON to its path.`,
   );
 }
@@ -65,19 +65,19 @@ async function describePython(
 }
 
 export interface Command {
-  /** Start of the error's sentence: `Installing the harness`. */
+  /** Beginning of the error message, such as `Installing the harness`. */
   readonly what: string;
   /** What to do about a failure. */
   readonly advice?: string;
   readonly file: string;
   readonly args: readonly string[];
   readonly cwd?: string;
-  /** In addition to this process' environment. */
+  /** Added to this process' environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Runs a provisioning command to its end and resolves to its output; rejects with one message that holds the last lines of its errors. */
+/** Runs a provisioning command and resolves to its output; rejects with the last lines of its error output. */
 export async function run({ what, advice, file, args, cwd, env, signal }: Command): Promise<string> {
   try {
     const { stdout } = await execa(file, args, {
@@ -90,8 +90,8 @@ export async function run({ what, advice, file, args, cwd, env, signal }: Comman
   } catch (error) {
     signal?.throwIfAborted();
     if (!(error instanceof ExecaError)) throw error;
-    const seen = lastLines([error.stderr, error.stdout].map(text).find(Boolean) ?? error.shortMessage, 8);
-    throw new Error(`${what} failed: ${seen}${advice ? `\n${advice}` : ''}`, { cause: error });
+    const output = lastLines([error.stderr, error.stdout].map(text).find(Boolean) ?? error.shortMessage, 8);
+    throw new Error(`${what} failed: ${output}${advice ? `\n${advice}` : ''}`, { cause: error });
   }
 }
 

@@ -4,27 +4,27 @@ import type { HomePaths } from '../home/paths';
 import { isComplete, provisionOnce } from './once';
 import { findPython, MissingProgram, run, type Provisioning } from './python';
 
-/** Used when the machine has none of its own that does. */
+/** Version to install if PATH has no usable uv. */
 const UV_VERSION = '0.13.9';
-/** Older ones lack options that environments are made with. */
-const OLDEST_UV = [0, 3] as const;
-const HOW_TO_HAVE_PIP =
-  'Install uv yourself and put it on PATH, or give Python its pip (Debian/Ubuntu: apt-get install python3-pip).';
+/** Older versions lack options that are used to create environments. */
+const MIN_UV = [0, 3] as const;
+const PIP_ADVICE =
+  'Install uv and put it on PATH, or install pip for this Python (Debian/Ubuntu: apt-get install python3-pip).';
 
-/** Path of a `uv` executable: the one on PATH, else one installed through pip into the home folder, once. */
+/** Returns a `uv` executable: the one on PATH, else one installed once with pip below the home folder. */
 export async function ensureUv({ home, report, signal }: Provisioning): Promise<string> {
-  if (isUsable(await ownUv(process.env))) return 'uv';
+  if (isUsable(await uvOnPath(process.env))) return 'uv';
   await provisionOnce({
-    ...placeOf(home),
+    ...installationOf(home),
     label: 'uv',
     report,
     signal,
-    async produce(draft, say) {
+    async produce(draft, progress) {
       const python = await findPython();
-      say(`installing uv ${UV_VERSION} with pip`);
+      progress(`installing uv ${UV_VERSION} with pip`);
       await run({
         what: `Installing uv ${UV_VERSION} with pip`,
-        advice: HOW_TO_HAVE_PIP,
+        advice: PIP_ADVICE,
         file: python,
         args: [
           ...['-m', 'pip', 'install', '--quiet', '--no-deps', '--no-warn-script-location'],
@@ -35,12 +35,12 @@ export async function ensureUv({ home, report, signal }: Provisioning): Promise<
       await run({ what: 'Starting the installed uv', file: path.join(draft, executable), args: ['--version'], signal });
     },
   });
-  return path.join(placeOf(home).folder, executable);
+  return path.join(installationOf(home).folder, executable);
 }
 
 /**
- * Which `uv` would be used, in words; installs nothing. Rejects with `MissingProgram` when there is none and no pip to
- * install it with.
+ * Describes which `uv` would be used; installs nothing. Rejects with `MissingProgram` if there is neither uv nor a pip
+ * to install it.
  */
 export async function describeUv({
   home,
@@ -51,22 +51,22 @@ export async function describeUv({
   readonly python: string;
   readonly env: NodeJS.ProcessEnv;
 }): Promise<string> {
-  const own = await ownUv(env);
+  const own = await uvOnPath(env);
   if (own !== undefined && isUsable(own)) return `${own.text} is on PATH`;
-  const { folder } = placeOf(home);
-  if (await isComplete(placeOf(home))) return `${UV_VERSION} is in ${folder}`;
-  const tooOld = own && `uv on PATH is ${own.text}, older than ${OLDEST_UV.join('.')}`;
-  const pip = await quietly(python, ['-m', 'pip', '--version'], env);
+  const { folder } = installationOf(home);
+  if (await isComplete(installationOf(home))) return `${UV_VERSION} is in ${folder}`;
+  const tooOld = own && `uv on PATH is ${own.text}, older than ${MIN_UV.join('.')}`;
+  const pip = await tryRun(python, ['-m', 'pip', '--version'], env);
   if (!pip.failed) return `${tooOld ?? 'none on PATH'}: the first run installs ${UV_VERSION} with pip`;
   throw new MissingProgram(
     `${tooOld ?? 'No uv is on PATH'}, and ${python} has no pip to install one with.`,
-    HOW_TO_HAVE_PIP,
+    PIP_ADVICE,
   );
 }
 
 const executable = path.join('bin', process.platform === 'win32' ? 'uv.exe' : 'uv');
 
-const placeOf = (home: Pick<HomePaths, 'runtimes'>): { folder: string; key: string } => ({
+const installationOf = (home: Pick<HomePaths, 'runtimes'>): { folder: string; key: string } => ({
   folder: path.join(home.runtimes, `uv-${UV_VERSION}`),
   key: UV_VERSION,
 });
@@ -76,8 +76,8 @@ interface Uv {
   readonly version: readonly [major: number, minor: number];
 }
 
-async function ownUv(env: NodeJS.ProcessEnv): Promise<Uv | undefined> {
-  const { failed, stdout } = await quietly('uv', ['--version'], env);
+async function uvOnPath(env: NodeJS.ProcessEnv): Promise<Uv | undefined> {
+  const { failed, stdout } = await tryRun('uv', ['--version'], env);
   const match = /^uv ((\d+)\.(\d+)\S*)/.exec(stdout);
   return failed || !match ? undefined : { text: match[1] ?? '', version: [Number(match[2]), Number(match[3])] };
 }
@@ -85,10 +85,10 @@ async function ownUv(env: NodeJS.ProcessEnv): Promise<Uv | undefined> {
 function isUsable(uv: Uv | undefined): boolean {
   if (uv === undefined) return false;
   const [major, minor] = uv.version;
-  return major > OLDEST_UV[0] || (major === OLDEST_UV[0] && minor >= OLDEST_UV[1]);
+  return major > MIN_UV[0] || (major === MIN_UV[0] && minor >= MIN_UV[1]);
 }
 
-async function quietly(
+async function tryRun(
   file: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,

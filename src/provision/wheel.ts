@@ -7,13 +7,15 @@ import { ensureUv } from './uv';
 export interface WheelRequest extends Provisioning {
   /** `name==version`. */
   readonly requirement: string;
-  /** The wheel's SHA-256 (hex), or several where there is a wheel per platform. A wheel that differs is refused. */
+  /**
+   * The wheel's SHA-256 in hex, or several if there is a wheel per platform. A wheel with another digest is refused.
+   */
   readonly sha256?: string | readonly string[] | undefined;
 }
 
 /**
- * The folder that holds the wheel's files, unpacked (its scripts below `bin/`, executable). Fetched from the package
- * index that this machine's Python tools are set up for; no dependencies.
+ * Fetches a wheel without its dependencies from the package index that this machine's Python tools use. Resolves to the
+ * folder with the unpacked files; scripts are executable in `bin/`.
  */
 export async function fetchWheel({ home, requirement, sha256, report, signal }: WheelRequest): Promise<string> {
   const hashes = typeof sha256 === 'string' ? [sha256] : (sha256 ?? []);
@@ -24,11 +26,11 @@ export async function fetchWheel({ home, requirement, sha256, report, signal }: 
     label,
     report,
     signal,
-    async produce(draft, say) {
+    async produce(draft, progress) {
       const [python, uv] = await Promise.all([findPython(), ensureUv({ home, report, signal })]);
       const requirements = path.join(draft, 'requirements.txt');
       await writeFile(requirements, [requirement, ...hashes.map((hash) => `--hash=sha256:${hash}`)].join(' '));
-      say('fetching the wheel');
+      progress('fetching the wheel');
       const verify = hashes.length > 0 ? ['--require-hashes'] : [];
       await run({
         what: `Fetching ${label}`,

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { IdleWatch, noTrafficSeconds } from '../../src/local-platform/workspace/idle';
 import type { DeploymentView } from '../../src/local-platform/workspace/deployments';
-import { trafficNote } from '../../src/local-platform/model-server/traffic-note';
+import { trafficRecorder } from '../../src/local-platform/model-server/traffic-file';
 import { freshFolder } from '../support/folders';
 import { deployment, eventually, stateOf, testPlatform, type TestPlatform } from './harness';
 
@@ -76,7 +76,7 @@ test('the model server notes its requests in the time of a file of its own', asy
   const folder = await freshFolder('traffic');
   try {
     const file = path.join(folder.path, 'traffic');
-    const note = trafficNote(file);
+    const note = trafficRecorder(file);
     const before = await stat(file);
     expect(before.mode & 0o077).toBe(0);
     const from = Date.now();

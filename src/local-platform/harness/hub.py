@@ -1,17 +1,17 @@
-"""Asks the model and dataset hub, through its own client: its address, token and proxies are the user's.
+"""Asks the model and dataset hub through its own client, which uses the user's address, token and proxies.
 
 Usage: hub.py reachable            prints `yes` or `no`, within seconds
-       hub.py weights REPOSITORY   downloads one GGUF file of it and prints its path
-Status 3: what was asked for is not there, with the reason on standard error.
+       hub.py weights REPOSITORY   downloads a GGUF file of it and prints its path
+Exit status 3: the hub does not have it; the reason is on standard error.
 """
 
 import os
 import sys
 
-# Asked once, with one answer: the client's own retries would hold up a deployment for minutes.
+# A single attempt: the client's own retries would delay a deployment by minutes.
 TIMEOUT_SECONDS = 3
-NOT_THERE = 3
-# Quantisations by preference: small enough for a CPU, close to the original.
+NOT_FOUND = 3
+# Quantizations by preference: small enough for a CPU, close to the original.
 PREFERRED = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "F16", "BF16")
 
 
@@ -34,10 +34,10 @@ def weights(repository: str) -> str:
     try:
         names = [name for name in HfApi().list_repo_files(repository) if name.lower().endswith(".gguf")]
     except HfHubHTTPError as error:
-        give_up(f"the hub refused {repository}: {str(error).splitlines()[0]}")
+        fail(f"the hub refused {repository}: {str(error).splitlines()[0]}")
     whole = [name for name in names if "-of-0" not in name]
     if not whole:
-        give_up(f"{repository} holds no GGUF weights in one file")
+        fail(f"{repository} contains no GGUF weights in a single file")
     return hf_hub_download(repository, min(whole, key=preference))
 
 
@@ -46,9 +46,9 @@ def preference(name: str) -> tuple:
     return rank, name
 
 
-def give_up(reason: str):
+def fail(reason: str):
     print(reason, file=sys.stderr)
-    sys.exit(NOT_THERE)
+    sys.exit(NOT_FOUND)
 
 
 if __name__ == "__main__":

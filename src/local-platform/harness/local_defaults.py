@@ -1,13 +1,13 @@
-"""Completes `nemo-evaluator run_eval` for this machine, then runs it. Stands in for it on a local job's PATH.
+"""Adds this machine's defaults to `nemo-evaluator run_eval`, then runs it. Replaces it on a local job's PATH.
 
-The command and its run config are the ones that a container gets. They lack what only this machine knows: a tokenizer
-folder where no hub may be asked, a pace that a CPU keeps, prompts without examples where no train split exists. Each is
-added as an override, only where neither the run config nor the command says anything. What was added and changes a score's
-meaning is told on standard error and in `evalsaga_notes.json` in the output folder.
+The command and its run config are the same as in a container. They lack what depends on this machine: a tokenizer folder
+if the hub can't be reached, parallelism and timeouts for a CPU, prompts without examples if there is no train split. Each
+is added as an override if neither the run config nor the command sets it. Additions that change the meaning of a score are
+reported on standard error and in `evalsaga_notes.json` in the output folder.
 
 Reads the file named by EVALSAGA_LOCAL_HARNESS:
   {"nemoEvaluator": path, "offlineData": path of offline-data.json or null, "tokenizers": [{"url", "model", "folder"}],
-   "withoutTokenizer": [why the weights that are served have none], "folders": [{"container", "host"}]}
+   "withoutTokenizer": [reasons why served weights have none], "folders": [{"container", "host"}]}
 """
 
 import argparse
@@ -20,14 +20,14 @@ from pathlib import Path
 import yaml
 
 USAGE_ERROR = 2
-# A CPU answers one request at a time, and the client's timeout runs while a request waits for its turn.
+# A CPU answers one request at a time, and the client's timeout includes the wait for other requests.
 PARALLELISM = 1
 REQUEST_TIMEOUT_SECONDS = 120
 HARNESS_PACKAGES = ("core_evals.lm_evaluation_harness",)
 
 
 class Command:
-    """The command as given: its flags, its run config, its overrides."""
+    """The given command: its flags, run config and overrides."""
 
     def __init__(self, arguments: list):
         parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -40,7 +40,7 @@ class Command:
         self.overrides = {key.strip(): value for key, _, value in pairs}
 
     def get(self, path: str):
-        """The value at a dotted path, or None when nobody set it."""
+        """Returns the value at a dotted path, or None if it is not set."""
         if path in self.overrides:
             return yaml.safe_load(self.overrides[path])
         node = self.config
@@ -59,7 +59,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments[:1] == ["run_eval"] and not {"-h", "--help"} & set(arguments):
         command = Command(arguments[1:])
-        arguments = with_output_here(arguments, command, settings.get("folders", []))
+        arguments = with_host_output(arguments, command, settings.get("folders", []))
         additions, notes = complete(command, settings)
         arguments = with_overrides(arguments, command, additions)
         write_notes(command, notes)
@@ -67,17 +67,17 @@ def main() -> None:
 
 
 def complete(command: Command, settings: dict) -> tuple:
-    """What to add, as dotted keys with values, and what a reader of the results must know."""
+    """Returns the overrides to add, as dotted keys with values, and notes for readers of the results."""
     params = "config.params"
-    wanted = {f"{params}.parallelism": PARALLELISM, f"{params}.request_timeout": REQUEST_TIMEOUT_SECONDS}
-    additions = {key: value for key, value in wanted.items() if command.get(key) is None}
+    defaults = {f"{params}.parallelism": PARALLELISM, f"{params}.request_timeout": REQUEST_TIMEOUT_SECONDS}
+    additions = {key: value for key, value in defaults.items() if command.get(key) is None}
     definition = task_definition(command.first(command.flags.eval_type, "config.type"))
     if definition is None:
         return additions, []
     endpoint_type = command.first(command.flags.model_type, "target.api_endpoint.type")
     folder = tokenizer_folder(command, settings["tokenizers"])
     if endpoint_type == "completions" and folder:
-        if is_out_of_reach(command.get(f"{params}.extra.tokenizer"), settings):
+        if needs_local_tokenizer(command.get(f"{params}.extra.tokenizer"), settings):
             additions[f"{params}.extra.tokenizer"] = folder
         if command.get(f"{params}.extra.tokenizer_backend") is None:
             additions[f"{params}.extra.tokenizer_backend"] = "huggingface"
@@ -90,22 +90,22 @@ def complete(command: Command, settings: dict) -> tuple:
 
 
 def refuse_without_tokenizer(command: Command, definition: dict, settings: dict) -> None:
-    """Before the harness asks a hub, which can't be reached, for the tokenizer of a model that it does not have."""
+    """Ends the command before the harness asks an unreachable hub for a tokenizer."""
     asked, backend = (command.get(f"config.params.extra.{key}") for key in ("tokenizer", "tokenizer_backend"))
     if backend is None:
         backend = definition.get("params", {}).get("extra", {}).get("tokenizer_backend")
-    at_hand = asked is not None and Path(str(asked)).exists()
+    is_local = asked is not None and Path(str(asked)).exists()
     reasons = settings.get("withoutTokenizer", [])
-    if at_hand or not reasons or not settings["offlineData"] or backend != "huggingface":
+    if is_local or not reasons or not settings["offlineData"] or backend != "huggingface":
         return
     refuse(
-        f"This task needs the model's tokenizer. None can be made of {'; '.join(reasons)}, and the hub can't be reached. "
-        "Give its folder in config.params.extra.tokenizer, or choose tasks for chat endpoints."
+        f"This task needs the model's tokenizer. None can be made from {'; '.join(reasons)}, and the hub can't be reached. "
+        "Set config.params.extra.tokenizer to its folder, or choose tasks for chat endpoints."
     )
 
 
-def is_out_of_reach(tokenizer, settings: dict) -> bool:
-    """None was asked for, or, without a hub, the hub's name of a model whose own tokenizer is at hand."""
+def needs_local_tokenizer(tokenizer, settings: dict) -> bool:
+    """Returns whether no tokenizer is set, or the hub can't be reached and the set one is available locally."""
     if tokenizer is None:
         return True
     return bool(settings["offlineData"]) and any(tokenizer == entry["model"] for entry in settings["tokenizers"])
@@ -119,24 +119,24 @@ def offline_shots(command: Command, definition: dict, data: dict) -> tuple:
     if task not in data["tasks"]:
         covered = ", ".join(name for name in data["tasks"] if not name.startswith("mmlu_"))
         refuse(
-            f"The dataset hub can't be reached, and the data at hand ({data['source']}) has none for task {task}. "
-            f"Without a hub these can run: {covered}. With internet, or an own HF_HOME in the task's env_vars, all can."
+            f"The dataset hub can't be reached, and the local data ({data['source']}) has no rows for task {task}.  "
+            f"Without the hub these tasks can run: {covered}. With internet access, or with HF_HOME in the task's env_vars, all can."
         )
-    notes = [f"Evaluation rows come from {data['source']}, as the dataset hub could not be reached."]
+    notes = [f"Evaluation rows come from {data['source']}, because the dataset hub could not be reached."]
     if data["tasks"][task]:
         return {}, notes
     if asked:
         refuse(
             f"{asked}-shot prompts for {task} need its train split, which only the dataset hub has, and the hub can't be "
-            f"reached. Set {key}: 0, or run with internet."
+            f"reached. Set {key}: 0, or run with internet access."
         )
-    usual = f", not {default}-shot as is usual for this task" if default and asked is None else ""
+    usual = f", not {default}-shot as usual for this task" if default and asked is None else ""
     notes.append(f"Run 0-shot{usual}: examples would have to be taken from the evaluation rows themselves.")
     return ({} if asked is not None else {key: 0}), notes
 
 
 def task_definition(eval_type):
-    """The task's `config` in the harness' own catalogue, by `harness.task` or `task`; None for other harnesses."""
+    """Returns the task's `config` from the harness' catalogue, by `harness.task` or `task`; None for other harnesses."""
     name = str(eval_type or "").split(".")[-1]
     for package in HARNESS_PACKAGES:
         spec = importlib.util.find_spec(package)
@@ -150,7 +150,7 @@ def task_definition(eval_type):
 
 
 def tokenizer_folder(command: Command, tokenizers: list):
-    """By the endpoint's address, else by the model's name."""
+    """Finds a tokenizer by the endpoint's URL, else by the model's name."""
     url = command.first(command.flags.model_url, "target.api_endpoint.url") or ""
     model = command.first(command.flags.model_id, "target.api_endpoint.model_id")
     matches = [entry for entry in tokenizers if entry["url"] and url.startswith(entry["url"] + "/")]
@@ -158,17 +158,17 @@ def tokenizer_folder(command: Command, tokenizers: list):
     return matches[0]["folder"] if matches else None
 
 
-def with_output_here(arguments: list, command: Command, folders: list) -> list:
-    """A container's folder, named in a run config that came as data, becomes the one that stands for it here."""
+def with_host_output(arguments: list, command: Command, folders: list) -> list:
+    """Replaces a container's output folder, named in a run config, by its counterpart on this machine."""
     folder = command.first(command.flags.output_dir, "config.output_dir")
-    here = folder_here(str(folder or ""), folders)
-    if here == (folder or ""):
+    output = host_folder(str(folder or ""), folders)
+    if output == (folder or ""):
         return arguments
-    command.flags.output_dir = here
-    return [*without_flag(arguments, "--output_dir"), "--output_dir", here]
+    command.flags.output_dir = output
+    return [*without_flag(arguments, "--output_dir"), "--output_dir", output]
 
 
-def folder_here(folder: str, folders: list) -> str:
+def host_folder(folder: str, folders: list) -> str:
     for entry in sorted(folders, key=lambda entry: -len(entry["container"])):
         if folder == entry["container"] or folder.startswith(entry["container"] + "/"):
             return entry["host"] + folder[len(entry["container"]) :]

@@ -5,23 +5,25 @@ import { isComplete, provisionOnce } from '../../provision/once';
 import { findPython, run, type Provisioning } from '../../provision/python';
 import { ensureUv } from '../../provision/uv';
 
-/** What the evaluation container of release 26.03 holds; all versions and digests are in requirements.lock. */
+/**
+ * The main packages of the evaluation container of release 26.03; all versions and digests are in requirements.lock.
+ */
 export const HARNESS = 'nvidia-lm-eval 26.3, nemo-evaluator 0.2.8';
 
 /** The installed harness. Absolute paths. */
 export interface Harness {
   readonly python: string;
-  /** Holds `nemo-evaluator`, `lm-eval`, `python`. */
+  /** Folder with `nemo-evaluator`, `lm-eval`, `python`. */
   readonly bin: string;
 }
 
-/** Python and shell files that are run as they are; the build copies them beside the compiled code. */
+/** Returns the path of a Python, shell or data file of this folder; the build copies them beside the compiled code. */
 export function harnessFile(...names: string[]): string {
   return path.join(__dirname, ...names);
 }
 
-/** Where the harness is, or will be, and of which version. */
-async function placeOf({ home }: Pick<Provisioning, 'home'>) {
+/** Returns where the harness is or will be installed, and the digest of its version lock. */
+async function installationOf({ home }: Pick<Provisioning, 'home'>) {
   const lock = harnessFile('requirements.lock');
   const digest = createHash('sha256')
     .update(await readFile(lock))
@@ -32,25 +34,25 @@ async function placeOf({ home }: Pick<Provisioning, 'home'>) {
   return { lock, digest, folder, bin, python: path.join(bin, windows ? 'python.exe' : 'python') };
 }
 
-/** The harness where it is installed already; fetches nothing. */
-export async function presentHarness({ home }: Pick<Provisioning, 'home'>): Promise<Harness | undefined> {
-  const { folder, digest, bin, python } = await placeOf({ home });
-  const isThere = await isComplete({ folder, key: digest });
-  return isThere ? { python: path.join(folder, python), bin: path.join(folder, bin) } : undefined;
+/** Returns the harness if it is already installed; fetches nothing. */
+export async function installedHarness({ home }: Pick<Provisioning, 'home'>): Promise<Harness | undefined> {
+  const { folder, digest, bin, python } = await installationOf({ home });
+  const isInstalled = await isComplete({ folder, key: digest });
+  return isInstalled ? { python: path.join(folder, python), bin: path.join(folder, bin) } : undefined;
 }
 
-/** Makes the harness' Python environment from the lock of versions, once. */
+/** Creates the harness' Python environment from the version lock, once. */
 export async function provisionHarness({ home, report, signal }: Provisioning): Promise<Harness> {
-  const { lock, digest, folder, bin, python } = await placeOf({ home });
+  const { lock, digest, folder, bin, python } = await installationOf({ home });
   await provisionOnce({
     folder,
     key: digest,
     label: 'evaluation harness',
     report,
     signal,
-    async produce(draft, say) {
+    async produce(draft, progress) {
       const [base, uv] = await Promise.all([findPython(), ensureUv({ home, report, signal })]);
-      say(`installing ${HARNESS} with uv`);
+      progress(`installing ${HARNESS} with uv`);
       const what = `Installing the evaluation harness (${HARNESS})`;
       await run({
         what,
@@ -68,7 +70,7 @@ export async function provisionHarness({ home, report, signal }: Provisioning): 
         ],
         signal,
       });
-      say('checking it');
+      progress('checking the installation');
       await run({
         what: 'Loading the installed evaluation harness',
         file: path.join(draft, python),
@@ -81,11 +83,11 @@ export async function provisionHarness({ home, report, signal }: Provisioning): 
   return { python: path.join(folder, python), bin: path.join(folder, bin) };
 }
 
-/** Also compiles what every job loads. */
+/** Also compiles the modules that every job loads. */
 const LOAD_CHECK =
   'import nemo_evaluator.core.entrypoint, lm_eval.__main__, lm_eval.models.api_models, datasets, transformers';
 
-/** Keeps the harness' parts from reporting home. */
+/** Variables that turn off the telemetry of the harness' packages. */
 export const telemetryOff = {
   NEMO_EVALUATOR_TELEMETRY_LEVEL: '0',
   HF_HUB_DISABLE_TELEMETRY: '1',

@@ -7,19 +7,19 @@ import { run, type Provisioning } from '../../provision/python';
 import { digestOf } from './data';
 import { harnessFile, type Harness } from './provision-harness';
 
-/** Exit status of gguf_tokenizer.py for a vocabulary that it does not know. */
+/** Exit status of gguf_tokenizer.py for an unsupported vocabulary. */
 const UNSUPPORTED = 3;
 
-/** Made of GGUF weights: a folder that transformers loads, or why there can be none. */
+/** A tokenizer made from GGUF weights: a folder that transformers loads, or the reason why none can be made. */
 export type Tokenizer =
   { readonly kind: 'folder'; readonly folder: string } | { readonly kind: 'none'; readonly reason: string };
 
-/** In place of a tokenizer: why none can be made of the weights, so that nobody reads them for it again. */
+/** Stored instead of a tokenizer if none can be made, with the reason, so that the weights are not read again. */
 const refusalFile = 'no-tokenizer.txt';
 
 /**
- * The tokenizer of GGUF weights. They are read once on this machine, whoever asks and whatever comes of it: a kind of vocabulary
- * that is not covered is remembered too.
+ * Makes the tokenizer of GGUF weights. The weights are read once per machine: that their vocabulary is not supported is
+ * stored too.
  */
 export async function provisionTokenizer(
   options: Provisioning & { harness: Harness; weights: string },
@@ -34,8 +34,8 @@ export async function provisionTokenizer(
     label: 'tokenizer',
     report,
     signal,
-    async produce(draft, say) {
-      say(`reading it from ${path.basename(weights)}`);
+    async produce(draft, progress) {
+      progress(`reading it from ${path.basename(weights)}`);
       const reading = { what: 'Reading the tokenizer', file: harness.python, args: [script, weights, draft], signal };
       await run(reading).catch(async (error: unknown) => {
         const refusal = refusalOf(error);
@@ -49,10 +49,10 @@ export async function provisionTokenizer(
   return reason === undefined ? { kind: 'folder', folder } : { kind: 'none', reason };
 }
 
-/** What the script says of a vocabulary that it does not know; `undefined`: it failed otherwise. */
+/** Returns the script's message about an unsupported vocabulary; `undefined` if it failed for another reason. */
 function refusalOf(error: unknown): string | undefined {
   const cause = error instanceof Error ? error.cause : undefined;
   if (!(cause instanceof ExecaError) || cause.exitCode !== UNSUPPORTED) return undefined;
-  const said: unknown = cause.stderr;
-  return typeof said === 'string' && said.trim() !== '' ? said.trim() : 'its kind of vocabulary is not covered';
+  const output: unknown = cause.stderr;
+  return typeof output === 'string' && output.trim() !== '' ? output.trim() : 'its kind of vocabulary is not supported';
 }

@@ -1,20 +1,20 @@
 import { availableParallelism } from 'node:os';
-import { LogprobReader, readAll, type Opinion } from './logprobs';
+import { LogprobReader, readAll, type Prediction } from './logprobs';
 import { type LoadedModel, type NativeContext, type NativeSampler } from './native';
 import { chooseSlot, type Slot } from './slots';
-import { inBatches, SMALLEST_BATCH } from './batches';
+import { splitIntoBatches, MIN_BATCH_SIZE } from './batches';
 
-/** Sequences that keep earlier prompts, for prompts that begin alike. Two sizes, so that memory stays below 400 MB. */
+/** Sequences that keep earlier prompts, for prompts with a common prefix. Two sizes keep memory below 400 MB. */
 const SHORT = { sequences: 8, length: 512 };
 const LONG_SEQUENCES = 2;
-/** Reading probabilities is independent work for each token, which waits for nobody. */
-const MOST_READERS = 4;
+/** Upper limit of parallel readers; reading probabilities is independent work for each token. */
+const MAX_READERS = 4;
 
 export interface Sampling {
-  /** 0: always the most likely token. */
+  /** 0 selects the most likely token. */
   readonly temperature: number;
   readonly topP: number;
-  /** 0: no truncation. */
+  /** 0 means no truncation. */
   readonly topK: number;
   readonly seed: number;
 }
@@ -23,16 +23,16 @@ export interface GenerateRequest {
   readonly prompt: readonly number[];
   readonly maxTokens: number;
   readonly sampling: Sampling;
-  /** Tells log probabilities of generated tokens with this many alternatives; `undefined`: none. */
+  /** Report log probabilities of generated tokens with this many alternatives; `undefined` for none. */
   readonly logprobs: number | undefined;
-  /** Also tells those of the prompt's own tokens (`logprobs` must be set). */
+  /** Also report those of the prompt's tokens (`logprobs` must be set). */
   readonly scorePrompt: boolean;
   readonly signal: AbortSignal;
 }
 
 export interface GeneratedToken {
   readonly token: number;
-  readonly opinion: Opinion | undefined;
+  readonly prediction: Prediction | undefined;
 }
 
 interface Pool {
@@ -43,14 +43,14 @@ interface Pool {
 
 interface AppendOptions {
   readonly tokens: readonly number[];
-  /** The whole prompt, for the token that follows each. */
+  /** The whole prompt, to find the token that follows each. */
   readonly following?: readonly number[];
-  /** Ask for opinions after each token, with this many alternatives. */
+  /** Read the prediction after each token, with this many alternatives. */
   readonly topCount?: number | undefined;
   readonly signal: AbortSignal;
 }
 
-/** Computes with one model, one request after another. Nothing told depends on what was computed before. */
+/** Runs one model, one request after another. Results do not depend on earlier requests. */
 export class Engine {
   readonly maxLength: number;
   readonly #loaded: LoadedModel;
@@ -63,10 +63,12 @@ export class Engine {
   }
 
   /**
-   * Yields the prompt's opinions once (`opinions[i]`: about what follows token `i`; empty unless asked for), then each
-   * generated token. Ends after `maxTokens` or with the model's own end token, which is not yielded.
+   * Yields the prompt's predictions once (`predictions[i]` is of what follows token `i`; empty unless requested), then
+   * each generated token. Ends after `maxTokens` or at the model's end token, which is not yielded.
    */
-  async *run(request: GenerateRequest): AsyncGenerator<{ prompt: readonly (Opinion | undefined)[] } | GeneratedToken> {
+  async *run(
+    request: GenerateRequest,
+  ): AsyncGenerator<{ prompt: readonly (Prediction | undefined)[] } | GeneratedToken> {
     const { prompt, maxTokens, signal } = request;
     const pool = await this.#pool(prompt.length + maxTokens);
     const topCount = request.scorePrompt ? Math.max(request.logprobs ?? 1, 1) : undefined;
@@ -81,11 +83,11 @@ export class Engine {
         topCount,
         signal,
       });
-      yield { prompt: request.scorePrompt ? slot.opinions.slice(0, prompt.length - 1) : [] };
-      for (let made = 0; made < maxTokens; made++) {
+      yield { prompt: request.scorePrompt ? slot.predictions.slice(0, prompt.length - 1) : [] };
+      for (let count = 0; count < maxTokens; count++) {
         signal.throwIfAborted();
         const [token] = await pool.context.sampleToken(logits, sampler, false, false);
-        const opinion =
+        const prediction =
           request.logprobs === undefined
             ? undefined
             : (
@@ -94,41 +96,47 @@ export class Engine {
                 ])
               )[0];
         if (this.#loaded.model.isEogToken(token)) return;
-        yield { token, opinion };
-        if (made + 1 < maxTokens) logits = await this.#append(pool, slot, { tokens: [token], signal });
+        yield { token, prediction };
+        if (count + 1 < maxTokens) logits = await this.#append(pool, slot, { tokens: [token], signal });
       }
     } finally {
       sampler.dispose();
-      // Cells of generated tokens were computed one by one, see `SMALLEST_BATCH`: no prompt may build on them.
-      truncate(pool.context, slot, prompt.length < SMALLEST_BATCH ? 0 : Math.min(prompt.length, slot.tokens.length));
+      // No prompt may reuse cells of generated tokens: they were computed one by one, see `MIN_BATCH_SIZE`.
+      truncate(pool.context, slot, prompt.length < MIN_BATCH_SIZE ? 0 : Math.min(prompt.length, slot.tokens.length));
     }
   }
 
-  /** Computes `tokens` at the slot's end; resolves to the logit index of the last one. */
+  /** Computes `tokens` at the end of the slot; resolves to the logit index of the last one. */
   async #append(pool: Pool, slot: Slot, options: AppendOptions): Promise<number> {
     const { tokens, following, topCount, signal } = options;
     let last = -1;
-    for (const batch of inBatches(tokens)) {
+    for (const batch of splitIntoBatches(tokens)) {
       signal.throwIfAborted();
-      const wanted = topCount !== undefined ? [...batch.keys()] : [batch.length - 1];
+      const positions = topCount !== undefined ? [...batch.keys()] : [batch.length - 1];
       const first = slot.tokens.length;
       pool.context.initBatch(batch.length);
-      const logits = pool.context.addToBatch(slot.sequence, first, Uint32Array.from(batch), Uint32Array.from(wanted));
+      const logits = pool.context.addToBatch(
+        slot.sequence,
+        first,
+        Uint32Array.from(batch),
+        Uint32Array.from(positions),
+      );
       await decode(pool.context, slot, batch);
       last = logits.at(-1) ?? -1;
       if (topCount === undefined) continue;
-      const questions = [...logits].flatMap((logitIndex, i) => {
+      const queries = [...logits].flatMap((logitIndex, i) => {
         const target = following?.[first + i + 1];
         return target === undefined ? [] : [{ logitIndex, target, topCount }];
       });
-      for (const [i, opinion] of (await readAll(pool.readers, questions)).entries()) slot.opinions[first + i] = opinion;
+      for (const [i, prediction] of (await readAll(pool.readers, queries)).entries())
+        slot.predictions[first + i] = prediction;
     }
     return last;
   }
 
   #sampler({ temperature, topP, topK, seed }: Sampling): NativeSampler {
     const sampler = this.#loaded.createSampler();
-    // Left out where they would keep everything: the binding sorts the vocabulary for each of them.
+    // Omitted where they would keep everything, because the binding sorts the vocabulary for each of them.
     const truncation = { ...(topK > 0 ? { topK } : {}), ...(topP < 1 ? { topP } : {}) };
     sampler.applyConfig(temperature > 0 ? { temperature, seed, ...truncation } : {});
     return sampler;
@@ -143,7 +151,7 @@ export class Engine {
     const slots = Array.from({ length: size.sequences }, (_, sequence) => ({
       sequence,
       tokens: [],
-      opinions: [],
+      predictions: [],
       usedAt: 0,
     }));
     const createSampler = (): NativeSampler => this.#loaded.createSampler();
@@ -151,7 +159,7 @@ export class Engine {
       context,
       slots,
       readers: Array.from(
-        { length: Math.min(availableParallelism(), MOST_READERS) },
+        { length: Math.min(availableParallelism(), MAX_READERS) },
         () => new LogprobReader({ context, createSampler }),
       ),
     };
@@ -163,7 +171,7 @@ export class Engine {
 function truncate(context: NativeContext, slot: Slot, length: number): void {
   context.removeTokenCellsFromSequence(slot.sequence, length, -1);
   slot.tokens.length = length;
-  slot.opinions.length = length;
+  slot.predictions.length = length;
 }
 
 async function decode(context: NativeContext, slot: Slot, batch: readonly number[]): Promise<void> {

@@ -6,42 +6,51 @@ export interface TokenLogprob {
   readonly logprob: number;
 }
 
-/** The model's opinion at one position: the most likely tokens, best first (at least one), and the token that follows. */
-export interface Opinion {
+/**
+ * The model's prediction at one position: the most likely tokens, best first (at least one), and the token that
+ * follows.
+ */
+export interface Prediction {
   readonly top: readonly TokenLogprob[];
   readonly target: TokenLogprob;
 }
 
-export interface Question {
+export interface LogprobQuery {
   readonly logitIndex: number;
-  /** Whose probability to tell besides the most likely ones. */
+  /** Token whose probability to read besides those of the most likely tokens. */
   readonly target: number;
-  /** ≥ 1: how many of the most likely tokens to tell. */
+  /** How many of the most likely tokens to read, at least 1. */
   readonly topCount: number;
 }
 
-/** Answers in the order of the questions, by all readers at once. */
-export async function readAll(readers: readonly LogprobReader[], questions: readonly Question[]): Promise<Opinion[]> {
-  const answers: Opinion[] = [];
-  const left = questions.entries();
-  // The first look at a batch's logits puts them in order: nobody else may look meanwhile.
-  const first = left.next();
-  if (!first.done && readers[0]) answers[0] = await readers[0].read(first.value[1]);
+/** Reads all queries in parallel; results are in the order of the queries. */
+export async function readAll(
+  readers: readonly LogprobReader[],
+  queries: readonly LogprobQuery[],
+): Promise<Prediction[]> {
+  const predictions: Prediction[] = [];
+  const remaining = queries.entries();
+  // The first read of a batch's logits reorders them: it must not run in parallel with others.
+  const first = remaining.next();
+  if (!first.done && readers[0]) predictions[0] = await readers[0].read(first.value[1]);
   await Promise.all(
     readers.map(async (reader) => {
-      for (const [i, question] of left) answers[i] = await reader.read(question);
+      for (const [i, query] of remaining) predictions[i] = await reader.read(query);
     }),
   );
-  return answers;
+  return predictions;
 }
 
-/** Lifts two tokens above all others, so that a truncation to two keeps just these. Float32 logits keep 1e-5 at this height. */
+/**
+ * Bias that lifts two tokens above all others, so that a truncation to two keeps just these. Float32 logits keep a
+ * precision of 1e-5 there.
+ */
 const LIFT = 100;
 
 /**
- * Log probabilities over the whole vocabulary, read from logits by three kinds of sample. Greedy sampling reports its
- * token's probability `p₁` over the whole vocabulary. Any other token's share follows from its ratio to that one, which a
- * truncation to few tokens leaves unchanged: `ln p = ln p₁ + ln(q / q₁)`.
+ * Reads log probabilities over the whole vocabulary by sampling. Greedy sampling reports its token's probability `p₁`
+ * over the whole vocabulary. Any other token's probability follows from its ratio to that one, which truncation to a
+ * few tokens leaves unchanged: `ln p = ln p₁ + ln(q / q₁)`.
  */
 export class LogprobReader {
   readonly #context: NativeContext;
@@ -55,7 +64,7 @@ export class LogprobReader {
     this.#truncated = createSampler();
   }
 
-  async read({ logitIndex, target, topCount }: Question): Promise<Opinion> {
+  async read({ logitIndex, target, topCount }: LogprobQuery): Promise<Prediction> {
     const [best, , confidence] = await this.#context.sampleToken(logitIndex, this.#greedy, false, true);
     if (confidence === undefined || best < 0) throw new Error('The model produced no probabilities for a token.');
     const first = { token: best, logprob: Math.log(confidence) };
@@ -83,7 +92,7 @@ export class LogprobReader {
     const [own, reference] = [shares.get(target), shares.get(first.token)];
     if (own === undefined || reference === undefined)
       throw new Error('The model produced no probability for a prompt token.');
-    // A share that underflows stands for less than 1e-37: JSON has no -Infinity.
+    // A share that underflows becomes a very small number, because JSON has no -Infinity.
     return { token: target, logprob: first.logprob + Math.log(Math.max(own, Number.MIN_VALUE) / reference) };
   }
 

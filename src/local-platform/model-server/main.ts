@@ -4,19 +4,18 @@ import { parseArgs } from 'node:util';
 import { createApp } from './api/app';
 import { Engine } from './engine';
 import { loadModel } from './native';
-import { trafficNote } from './traffic-note';
-import { Turns } from './turn';
+import { trafficRecorder } from './traffic-file';
+import { Mutex } from './mutex';
 
-/** Context length unless asked otherwise: as much as keeps a small model's memory below 700 MB. */
+/** Default context length in tokens: it keeps a small model's memory below 700 MB. */
 const DEFAULT_LENGTH = 4096;
-/** Variable with a JSON list of the bearer tokens that callers may present; absent or empty: none needed. */
+/** Variable with a JSON list of accepted bearer tokens; if absent or empty, callers need none. */
 const TOKENS_VARIABLE = 'EVALSAGA_MODEL_SERVER_TOKENS';
 
 /**
  * Serves GGUF weights on loopback. Options: `--model FILE`, `--runtime FOLDER` (see provision/model-server.ts),
- * `--served-model-name`, `--port` (0: any free one), `--port-file` (told the port once it listens), `--traffic-file` (touched by
- * requests), `--threads`,
- * `--max-model-len` (tokens).
+ * `--served-model-name`, `--port` (0: any free one), `--port-file` (gets the port once the server listens),
+ * `--traffic-file` (touched by requests), `--threads`, `--max-model-len` (tokens).
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -38,12 +37,12 @@ async function main(): Promise<void> {
   Reflect.deleteProperty(process.env, TOKENS_VARIABLE);
 
   const loaded = await loadModel({ runtimeFolder, file, threads: Number(values.threads) });
-  const asked = values['max-model-len'] === undefined ? DEFAULT_LENGTH : Number(values['max-model-len']);
-  const engine = new Engine({ loaded, maxLength: Math.min(asked, loaded.model.trainContextSize) });
+  const maxLength = values['max-model-len'] === undefined ? DEFAULT_LENGTH : Number(values['max-model-len']);
+  const engine = new Engine({ loaded, maxLength: Math.min(maxLength, loaded.model.trainContextSize) });
   const startedAt = Math.floor(Date.now() / 1000);
-  const noted = values['traffic-file'];
-  const onRequest = noted === undefined ? undefined : trafficNote(noted);
-  const app = createApp({ serving: { engine, loaded, turns: new Turns(), servedModel, startedAt }, tokens, onRequest });
+  const trafficFile = values['traffic-file'];
+  const onRequest = trafficFile === undefined ? undefined : trafficRecorder(trafficFile);
+  const app = createApp({ serving: { engine, loaded, mutex: new Mutex(), servedModel, startedAt }, tokens, onRequest });
   const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: Number(values.port) }, ({ port }) => {
     console.log(`Serving ${servedModel} from ${file} at http://127.0.0.1:${port}, context ${engine.maxLength} tokens`);
     if (values['port-file']) writeFileSync(values['port-file'], String(port));
@@ -60,7 +59,7 @@ function readTokens(variable: string | undefined): string[] {
   return parsed.filter((token): token is string => typeof token === 'string' && token !== '');
 }
 
-// Nothing of this process needs saving: what it computes belongs to a caller who is told by the cut connection.
+// Nothing needs saving: callers see that the connection was cut.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => process.exit(0));
 
 main().catch((error: unknown) => {

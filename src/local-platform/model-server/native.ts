@@ -4,9 +4,9 @@ import { pathToFileURL } from 'node:url';
 import { BATCH_SIZE } from './batches';
 
 /**
- * The part of node-llama-cpp that is used, as typed by its version 3.22. Models, contexts and tokenisation are its public
- * API; batches and sampling go to its native binding, because the public `controlledEvaluate` hands every token's whole
- * distribution to JavaScript (17 ms per token for a vocabulary of 49 152, against 4 ms here). The package is therefore
+ * The part of node-llama-cpp that is used, as typed by version 3.22. Models, contexts and tokenization use its public
+ * API; batches and sampling use its native binding, because the public `controlledEvaluate` passes every token's whole
+ * distribution to JavaScript (17 ms per token for a vocabulary of 49 152, instead of 4 ms). The package is therefore
  * pinned to an exact version, see provision/model-server.ts.
  */
 export interface NativeSampler {
@@ -15,9 +15,9 @@ export interface NativeSampler {
 }
 
 export interface SamplerConfig {
-  /** Absent: greedy. */
+  /** If absent, sampling is greedy. */
   readonly temperature?: number;
-  /** 0: the whole vocabulary. Without effect on greedy sampling, as are `topP` and `minP`. */
+  /** 0 means the whole vocabulary. Greedy sampling ignores this, `topP` and `minP`. */
   readonly topK?: number;
   readonly topP?: number;
   readonly minP?: number;
@@ -27,7 +27,7 @@ export interface SamplerConfig {
   readonly tokenBiasValues?: Float32Array;
 }
 
-/** `[token, [token, probability, …] by falling probability, probability of the sampled token]` */
+/** `[token, [token, probability, …] by descending probability, probability of the sampled token]` */
 export type Sample = readonly [
   token: number,
   probabilities: readonly number[] | undefined,
@@ -36,11 +36,11 @@ export type Sample = readonly [
 
 export interface NativeContext {
   initBatch(size: number): void;
-  /** Resolves logit indexes for `sampleToken`, one for each of `logitIndexes` (positions within `tokens`). */
+  /** Returns an index for `sampleToken` for each of `logitIndexes` (positions within `tokens`). */
   addToBatch(sequence: number, firstPosition: number, tokens: Uint32Array, logitIndexes: Uint32Array): Uint32Array;
   decodeBatch(): Promise<void>;
   sampleToken(logitIndex: number, sampler: NativeSampler, probabilities: boolean, confidence: boolean): Promise<Sample>;
-  /** Positions from `start` up to, not including, `end`; -1: to the end. */
+  /** Removes positions from `start` up to, not including, `end`; -1 means up to the last. */
   removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean;
 }
 
@@ -100,7 +100,7 @@ interface LlamaModule {
 
 export interface LoadedModel {
   readonly model: LlamaModel;
-  /** Renders chat messages by the model's own template; `undefined` where the weights hold none. */
+  /** Renders chat messages with the model's template; `undefined` if the weights contain none. */
   readonly renderChat: ((messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string) | undefined;
   createContext(options: { sequences: number; length: number }): Promise<NativeContext>;
   createSampler(): NativeSampler;
@@ -112,8 +112,8 @@ export interface ChatMessage {
 }
 
 /**
- * Loads GGUF weights on the CPU with the node-llama-cpp installed in `runtimeFolder`. Flash attention is off: with it, a
- * token's probability depends on how its prompt was split into batches.
+ * Loads GGUF weights on the CPU with the node-llama-cpp installed in `runtimeFolder`. Flash attention is off: with it,
+ * a token's probability depends on how its prompt was split into batches.
  */
 export async function loadModel({
   runtimeFolder,

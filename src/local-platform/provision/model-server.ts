@@ -3,10 +3,10 @@ import path from 'node:path';
 import { provisionOnce } from '../../provision/once';
 import { run, type Provisioning } from '../../provision/python';
 
-/** Exact, as src/local-platform/model-server/native.ts uses its native binding. */
+/** Pinned exactly because model-server/native.ts uses the native binding. */
 const VERSION = '3.22.1';
 
-/** node-llama-cpp's binary packages that need no GPU, by platform. */
+/** node-llama-cpp's binary packages that need no GPU, by platform and architecture. */
 const BINARY_PACKAGES: Readonly<Record<string, string>> = {
   'linux-x64': 'linux-x64',
   'linux-arm64': 'linux-arm64',
@@ -18,8 +18,8 @@ const BINARY_PACKAGES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The folder with node-llama-cpp and this platform's CPU binary, installed once through npm. No install script runs, so
- * nothing is compiled or downloaded from elsewhere; npm checks each package against the registry's digest.
+ * Installs node-llama-cpp with this platform's CPU binary through npm, once, and resolves to its folder. Install
+ * scripts don't run, so nothing is compiled or downloaded from elsewhere; npm verifies each package's digest.
  */
 export async function provisionModelServer({ home, report, signal }: Provisioning): Promise<string> {
   const platform = `${process.platform}-${process.arch}`;
@@ -36,8 +36,8 @@ export async function provisionModelServer({ home, report, signal }: Provisionin
     label: 'model server',
     report,
     signal,
-    async produce(draft, say) {
-      say(`installing node-llama-cpp ${VERSION} with npm`);
+    async produce(draft, progress) {
+      progress(`installing node-llama-cpp ${VERSION} with npm`);
       await writeFile(path.join(draft, 'package.json'), '{"private":true,"name":"evalsaga-model-server"}\n');
       await run({
         what: `Installing node-llama-cpp ${VERSION} with npm`,
@@ -70,7 +70,10 @@ export async function provisionModelServer({ home, report, signal }: Provisionin
   });
 }
 
-/** Loads the native library and lets go of it. A file: the package tries its binary in a process started like this one. */
+/**
+ * Loads and unloads the native library. It must be a file, because the package tests its binary by starting a process
+ * like this one.
+ */
 const LOAD_CHECK = `
 import { getLlama } from 'node-llama-cpp';
 const llama = await getLlama({ gpu: false, build: 'never', skipDownload: true, progressLogs: false, logLevel: 'error' });

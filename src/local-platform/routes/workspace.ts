@@ -12,7 +12,7 @@ const usageCacheMs = 10_000;
 
 /** Routes of the workspace: `/`, `/workspace`, `/tokens`, `/shapes`, `/usersecrets`, `/dedicated-node-groups`. */
 export function workspaceRoutes(workspace: Workspace, token: string): Hono<PlatformEnv> {
-  const { secrets, nodeGroups, storage } = workspace;
+  const { secrets, storage } = workspace;
   const usedBytes = cached(() => storage.usedBytes(), usageCacheMs);
   const info = async () => {
     const deployments = workspace.deployments.list();
@@ -56,21 +56,20 @@ export function workspaceRoutes(workspace: Workspace, token: string): Hono<Platf
       await secrets.delete(c.req.param('name'));
       return ok();
     })
-    .get('/dedicated-node-groups', async (c) => {
+    .route('/dedicated-node-groups', nodeGroupRoutes(workspace));
+}
+
+function nodeGroupRoutes({ nodeGroups, storage }: Workspace): Hono<PlatformEnv> {
+  return new Hono<PlatformEnv>()
+    .get('/', async (c) => {
       const volumes = await storage.names();
       return c.json(nodeGroups.list().map((group) => nodeGroupOf(group, volumes)));
     })
-    .get('/dedicated-node-groups/:id', async (c) =>
-      c.json(nodeGroupOf(nodeGroups.get(c.req.param('id')), await storage.names())),
-    )
-    .get('/dedicated-node-groups/:id/nodes', (c) => c.json(nodesOf(nodeGroups.get(c.req.param('id')))))
-    .get('/dedicated-node-groups/:id/machines', (c) => c.json({ items: [], id: nodeGroups.get(c.req.param('id')).id }))
-    .get('/dedicated-node-groups/:id/reservations', (c) =>
-      c.json({ items: [], id: nodeGroups.get(c.req.param('id')).id }),
-    )
-    .get('/dedicated-node-groups/:id/datasources', (c) =>
-      c.json({ items: [], id: nodeGroups.get(c.req.param('id')).id }),
-    );
+    .get('/:id', async (c) => c.json(nodeGroupOf(nodeGroups.get(c.req.param('id')), await storage.names())))
+    .get('/:id/nodes', (c) => c.json(nodesOf(nodeGroups.get(c.req.param('id')))))
+    .get('/:id/machines', (c) => c.json({ items: [], id: nodeGroups.get(c.req.param('id')).id }))
+    .get('/:id/reservations', (c) => c.json({ items: [], id: nodeGroups.get(c.req.param('id')).id }))
+    .get('/:id/datasources', (c) => c.json({ items: [], id: nodeGroups.get(c.req.param('id')).id }));
 }
 
 function cached<T>(compute: () => Promise<T>, maxAgeMs: number): () => Promise<T> {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { chooseSlot, reusablePrefix, type Slot } from '../../../src/local-platform/model-server/slots';
-import { BATCH_SIZE, inBatches, SMALLEST_BATCH } from '../../../src/local-platform/model-server/batches';
+import { BATCH_SIZE, splitIntoBatches, MIN_BATCH_SIZE } from '../../../src/local-platform/model-server/batches';
 import { StopFilter } from '../../../src/local-platform/model-server/text';
-import { Turns } from '../../../src/local-platform/model-server/turn';
+import { Mutex } from '../../../src/local-platform/model-server/mutex';
 import { LogprobReader, readAll } from '../../../src/local-platform/model-server/logprobs';
 import type { NativeContext, NativeSampler, SamplerConfig } from '../../../src/local-platform/model-server/native';
 import { holds } from '../../support/fuzz';
@@ -11,11 +11,11 @@ const tokens = (text: string): number[] => [...text].map((character) => characte
 
 function slot(sequence: number, text: string, { usedAt = 0, scored = true, topCount = 1 } = {}): Slot {
   const held = tokens(text);
-  const opinions = held.slice(0, -1).map((_, i) => ({
+  const predictions = held.slice(0, -1).map((_, i) => ({
     top: Array.from({ length: topCount }, () => ({ token: 0, logprob: 0 })),
     target: { token: held[i + 1] ?? -1, logprob: -1 },
   }));
-  return { sequence, tokens: held, opinions: scored ? opinions : [], usedAt };
+  return { sequence, tokens: held, predictions: scored ? predictions : [], usedAt };
 }
 
 describe('what earlier prompts are good for', () => {
@@ -26,7 +26,7 @@ describe('what earlier prompts are good for', () => {
   });
 
   test('for log probabilities, only what was asked before', () => {
-    // The opinion at the last common token is about another token.
+    // The prediction at the last common token is about another token.
     expect(reusablePrefix(slot(0, 'hello world'), tokens('hello there'), 1)).toBe(5);
     expect(reusablePrefix(slot(0, 'hello world', { scored: false }), tokens('hello world'), 1)).toBe(0);
     expect(reusablePrefix(slot(0, 'hello world', { topCount: 2 }), tokens('hello world'), 3)).toBe(0);
@@ -48,9 +48,9 @@ test('batches cover the tokens in order, and none is a single token unless that 
   holds(
     fc.property(fc.integer({ min: 1, max: 5 * BATCH_SIZE }), (count) => {
       const all = Array.from({ length: count }, (_, i) => i);
-      const batches = inBatches(all);
+      const batches = splitIntoBatches(all);
       expect(batches.flat()).toEqual(all);
-      expect(batches.every(({ length }) => length <= BATCH_SIZE && length >= Math.min(SMALLEST_BATCH, count))).toBe(
+      expect(batches.every(({ length }) => length <= BATCH_SIZE && length >= Math.min(MIN_BATCH_SIZE, count))).toBe(
         true,
       );
     }),
@@ -97,11 +97,11 @@ describe('log probabilities from samples', () => {
         const highest = Math.max(...logits);
         const logSum = highest + Math.log(logits.reduce((sum, value) => sum + Math.exp(value - highest), 0));
         const readers = [1, 2].map(() => new LogprobReader({ context: contextOf(logits), createSampler }));
-        const [opinion] = await readAll(readers, [{ logitIndex: 0, target, topCount: 3 }]);
-        expect(opinion?.target.token).toBe(target);
-        expect(Math.abs((opinion?.target.logprob ?? 0) - ((logits[target] ?? 0) - logSum))).toBeLessThan(1e-4);
-        expect(opinion?.top).toHaveLength(3);
-        for (const { token, logprob } of opinion?.top ?? []) {
+        const [prediction] = await readAll(readers, [{ logitIndex: 0, target, topCount: 3 }]);
+        expect(prediction?.target.token).toBe(target);
+        expect(Math.abs((prediction?.target.logprob ?? 0) - ((logits[target] ?? 0) - logSum))).toBeLessThan(1e-4);
+        expect(prediction?.top).toHaveLength(3);
+        for (const { token, logprob } of prediction?.top ?? []) {
           expect(Math.abs(logprob - ((logits[token] ?? 0) - logSum))).toBeLessThan(1e-4);
         }
       }),
@@ -131,23 +131,23 @@ describe('stop texts', () => {
   });
 });
 
-describe('turns', () => {
-  test('go round in the order of asking, and one who left is skipped', async () => {
-    const turns = new Turns();
+describe('mutex', () => {
+  test('is granted in the order of the calls, skipping those that were aborted', async () => {
+    const mutex = new Mutex();
     const order: string[] = [];
-    const gone = new AbortController();
-    const first = await turns.take(new AbortController().signal);
-    const second = turns.take(gone.signal).then(
+    const aborted = new AbortController();
+    const first = await mutex.acquire(new AbortController().signal);
+    const second = mutex.acquire(aborted.signal).then(
       () => order.push('second'),
-      () => order.push('second left'),
+      () => order.push('second aborted'),
     );
-    const third = turns.take(new AbortController().signal).then((release) => {
+    const third = mutex.acquire(new AbortController().signal).then((release) => {
       order.push('third');
       release();
     });
-    gone.abort();
+    aborted.abort();
     first();
     await Promise.all([second, third]);
-    expect(order).toEqual(['second left', 'third']);
+    expect(order).toEqual(['second aborted', 'third']);
   });
 });

@@ -1,4 +1,4 @@
-/** An error answer as OpenAI-compatible servers give it. */
+/** An error response in the format of OpenAI-compatible servers. */
 export class ApiFailure extends Error {
   readonly status: 400 | 401 | 404 | 500;
   readonly type: string;

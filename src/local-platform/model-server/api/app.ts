@@ -1,15 +1,15 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Hono, type MiddlewareHandler } from 'hono';
-import { answerChat } from './chat';
-import { answerCompletion } from './completions';
+import { handleChat } from './chat';
+import { handleCompletion } from './completions';
 import { ApiFailure, badRequest, modelNotFound } from './api-failure';
 import type { Serving } from './generation';
 import { readBody, requestSchemas } from './requests';
 import { addTokenizerRoutes } from './tokenizer';
 
 /**
- * The HTTP API: OpenAI's completions and chat, and vLLM's tokenizer endpoints. With `tokens`, every path wants one of them.
- * `onRequest`: told of every request when it comes and when it is answered, those for health apart.
+ * Builds the HTTP API: OpenAI's completions and chat, and vLLM's tokenizer endpoints. With `tokens`, every path
+ * requires one of them. `onRequest` is called when a request arrives and when it is answered, except for `/health`.
  */
 export function createApp({
   serving,
@@ -22,10 +22,10 @@ export function createApp({
 }): Hono {
   const app = new Hono();
   const { engine, servedModel } = serving;
-  const checkModel = (asked: string | undefined): void => {
-    if (asked !== undefined && asked !== servedModel) throw modelNotFound(asked, servedModel);
+  const checkModel = (requested: string | undefined): void => {
+    if (requested !== undefined && requested !== servedModel) throw modelNotFound(requested, servedModel);
   };
-  if (onRequest !== undefined) app.use(telling(onRequest));
+  if (onRequest !== undefined) app.use(reportTraffic(onRequest));
   if (tokens.length > 0)
     app.use(async (context, next) => (authorize(context.req.header('authorization'), tokens), next()));
 
@@ -47,24 +47,24 @@ export function createApp({
   app.post('/v1/completions', async (context) => {
     const body = await readBody(context.req.raw, requestSchemas.completion);
     checkModel(body.model);
-    return answerCompletion(context, serving, body);
+    return handleCompletion(context, serving, body);
   });
   app.post('/v1/chat/completions', async (context) => {
     const body = await readBody(context.req.raw, requestSchemas.chat);
     checkModel(body.model);
-    return answerChat(context, serving, body);
+    return handleChat(context, serving, body);
   });
   addTokenizerRoutes(app, serving, checkModel);
 
   app.notFound((context) =>
     context.json(
-      new ApiFailure({ status: 404, type: 'NotFoundError', message: `There is no ${context.req.path} here.` }).body(),
+      new ApiFailure({ status: 404, type: 'NotFoundError', message: `There is no path ${context.req.path}.` }).body(),
       404,
     ),
   );
   app.onError((error, context) => {
     if (error instanceof ApiFailure) return context.json(error.body(), error.status);
-    // The caller is gone: nobody reads this answer.
+    // The caller has disconnected, so nobody reads this response.
     if (context.req.raw.signal.aborted) return context.json(badRequest('The request was cancelled.').body(), 400);
     console.error(error);
     return context.json(
@@ -75,8 +75,8 @@ export function createApp({
   return app;
 }
 
-/** Health is asked by whoever looks after the server, and is no traffic. */
-const telling =
+/** Health checks come from whatever supervises the server, and don't count as traffic. */
+const reportTraffic =
   (onRequest: () => void): MiddlewareHandler =>
   async (context, next) => {
     if (context.req.path === '/health') return next();

@@ -10,11 +10,11 @@ import { badRequest } from './api-failure';
 import { checkPrompt, generate, usage, type GenerationRequest, type Serving } from './generation';
 import type { ChatRequest } from './requests';
 
-/** `POST /v1/chat/completions`. */
-export async function answerChat(context: Context, serving: Serving, body: ChatRequest): Promise<Response> {
+/** Handles `POST /v1/chat/completions`. */
+export async function handleChat(context: Context, serving: Serving, body: ChatRequest): Promise<Response> {
   const prompt = encodeChat(serving, body.messages, true);
-  const room = serving.engine.maxLength - prompt.length;
-  const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? Math.max(room, 1);
+  const available = serving.engine.maxLength - prompt.length;
+  const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? Math.max(available, 1);
   const request: GenerationRequest = {
     prompt,
     maxTokens,
@@ -28,21 +28,21 @@ export async function answerChat(context: Context, serving: Serving, body: ChatR
     signal: context.req.raw.signal,
   };
   checkPrompt(serving, request);
-  const head = { id: `chatcmpl-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model: serving.servedModel };
+  const base = { id: `chatcmpl-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model: serving.servedModel };
   if (body.stream)
-    return streamChat(context, serving, { request, head, withUsage: body.stream_options?.include_usage === true });
+    return streamChat(context, serving, { request, base, withUsage: body.stream_options?.include_usage === true });
   const generation = await generate(serving, request);
   const logprobs = body.logprobs ? chatLogprobs(serving.loaded.model, generation.generated, body.top_logprobs) : null;
   const message = { role: 'assistant', content: generation.text };
   return context.json({
-    ...head,
+    ...base,
     object: 'chat.completion',
     choices: [{ index: 0, message, logprobs, finish_reason: generation.finishReason }],
     usage: usage(prompt.length, generation.generated.length),
   });
 }
 
-/** Token ids of a conversation, by the model's own template. */
+/** Renders a conversation with the model's template and tokenizes it. Throws 400 if that fails. */
 export function encodeChat(
   { loaded }: Serving,
   messages: readonly ChatMessage[],
@@ -53,7 +53,7 @@ export function encodeChat(
   try {
     text = loaded.renderChat(messages, addGenerationPrompt);
   } catch (error) {
-    throw badRequest(`The model's chat template refuses these messages: ${messageOf(error)}`);
+    throw badRequest(`The model's chat template rejected these messages: ${messageOf(error)}`);
   }
   return loaded.model.tokenize(text, true);
 }
@@ -61,18 +61,18 @@ export function encodeChat(
 function streamChat(
   context: Context,
   serving: Serving,
-  { request, head, withUsage }: { request: GenerationRequest; head: Record<string, unknown>; withUsage: boolean },
+  { request, base, withUsage }: { request: GenerationRequest; base: Record<string, unknown>; withUsage: boolean },
 ): Response {
   const { model } = serving.loaded;
   return streamSSE(context, async (events) => {
     const write = (rest: Record<string, unknown>): Promise<void> =>
-      events.writeSSE({ data: JSON.stringify({ ...head, object: 'chat.completion.chunk', ...rest }) });
+      events.writeSSE({ data: JSON.stringify({ ...base, object: 'chat.completion.chunk', ...rest }) });
     const send = (delta: Record<string, string>, more: Record<string, unknown> = {}): Promise<void> =>
       write({ choices: [{ index: 0, delta, logprobs: null, finish_reason: null, ...more }] });
     await send({ role: 'assistant', content: '' });
-    const { finishReason, generated } = await generate(serving, request, async (piece) => {
-      if ('promptOpinions' in piece) return;
-      const { text: content, tokens } = piece;
+    const { finishReason, generated } = await generate(serving, request, async (chunk) => {
+      if ('promptPredictions' in chunk) return;
+      const { text: content, tokens } = chunk;
       if (request.logprobs !== undefined)
         await send({ content }, { logprobs: chatLogprobs(model, tokens, request.logprobs) });
       else if (content) await send({ content });
@@ -93,8 +93,10 @@ function chatLogprobs(
     return { token: text, logprob, bytes: [...Buffer.from(text)] };
   };
   return {
-    content: generated.flatMap(({ opinion }) =>
-      opinion ? [{ ...describe(opinion.target), top_logprobs: opinion.top.slice(0, count).map(describe) }] : [],
+    content: generated.flatMap(({ prediction }) =>
+      prediction
+        ? [{ ...describe(prediction.target), top_logprobs: prediction.top.slice(0, count).map(describe) }]
+        : [],
     ),
   };
 }

@@ -1,8 +1,8 @@
-import type { Opinion } from '../logprobs';
+import type { Prediction } from '../logprobs';
 import type { LlamaModel } from '../native';
 import { TextStream, tokenText } from '../text';
 
-/** `logprobs` of a legacy completion. The first token of a text has no predecessor: its entries are null. */
+/** `logprobs` of a legacy completion. The first token of a text has no predecessor, so its entries are null. */
 export interface CompletionLogprobs {
   readonly tokens: string[];
   readonly token_logprobs: (number | null)[];
@@ -10,13 +10,13 @@ export interface CompletionLogprobs {
   readonly text_offset: number[];
 }
 
-/** A token, and what the model held of it before seeing it: `undefined` for a text's first. */
-export interface JudgedToken {
+/** A token and the prediction that the model made for its position; `undefined` for the first token of a text. */
+export interface ScoredToken {
   readonly token: number;
-  readonly opinion: Opinion | undefined;
+  readonly prediction: Prediction | undefined;
 }
 
-/** The logprobs of a text that is told in one piece or in many: offsets go on from piece to piece. */
+/** Formats the logprobs of a text that is sent in one or more chunks. Offsets continue from chunk to chunk. */
 export class CompletionLogprobWriter {
   readonly #model: LlamaModel;
   readonly #count: number;
@@ -29,12 +29,12 @@ export class CompletionLogprobWriter {
     this.#stream = new TextStream(model);
   }
 
-  next(tokens: readonly JudgedToken[]): CompletionLogprobs {
+  next(tokens: readonly ScoredToken[]): CompletionLogprobs {
     const result: CompletionLogprobs = { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] };
-    for (const { token, opinion } of tokens) {
+    for (const { token, prediction } of tokens) {
       result.tokens.push(tokenText(this.#model, token));
-      result.token_logprobs.push(opinion?.target.logprob ?? null);
-      result.top_logprobs.push(opinion ? topLogprobs(this.#model, opinion, this.#count) : null);
+      result.token_logprobs.push(prediction?.target.logprob ?? null);
+      result.top_logprobs.push(prediction ? topLogprobs(this.#model, prediction, this.#count) : null);
       result.text_offset.push(this.#offset);
       this.#offset += this.#stream.push(token).length;
     }
@@ -42,8 +42,8 @@ export class CompletionLogprobWriter {
   }
 }
 
-/** The `count` best, and the token itself where it is none of them. */
-function topLogprobs(model: LlamaModel, { top, target }: Opinion, count: number): Record<string, number> {
+/** Returns the `count` most likely tokens, and the token itself if it is not among them. */
+function topLogprobs(model: LlamaModel, { top, target }: Prediction, count: number): Record<string, number> {
   const entries = top.slice(0, count);
   const all = !entries.some(({ token }) => token === target.token) ? [...entries, target] : entries;
   return Object.fromEntries(all.map(({ token, logprob }) => [tokenText(model, token), logprob]));

@@ -2,38 +2,38 @@ import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import { encode } from '../tokens';
-import type { Opinion } from '../logprobs';
+import type { Prediction } from '../logprobs';
 import type { LlamaModel } from '../native';
-import { CompletionLogprobWriter, type JudgedToken } from './completion-logprobs';
+import { CompletionLogprobWriter, type ScoredToken } from './completion-logprobs';
 import {
   checkPrompt,
   generate,
   usage,
   type Generation,
   type GenerationRequest,
-  type Piece,
+  type GenerationChunk,
   type Serving,
 } from './generation';
 import type { CompletionRequest } from './requests';
 
-/** `POST /v1/completions`. */
-export async function answerCompletion(context: Context, serving: Serving, body: CompletionRequest): Promise<Response> {
+/** Handles `POST /v1/completions`. */
+export async function handleCompletion(context: Context, serving: Serving, body: CompletionRequest): Promise<Response> {
   const prompts = readPrompts(serving, body);
   for (const prompt of prompts) checkPrompt(serving, { prompt, maxTokens: body.max_tokens });
-  const head = {
+  const base = {
     id: `cmpl-${randomUUID()}`,
     object: 'text_completion',
     created: Math.floor(Date.now() / 1000),
     model: serving.servedModel,
   };
-  if (body.stream) return streamCompletion(context, serving, { body, prompts, head });
+  if (body.stream) return streamCompletion(context, serving, { body, prompts, base });
   const generations: Generation[] = [];
   for (const prompt of prompts) {
     generations.push(await generate(serving, generationRequest(body, prompt, context.req.raw.signal)));
   }
   const completionTokens = generations.reduce((sum, { generated }) => sum + generated.length, 0);
   return context.json({
-    ...head,
+    ...base,
     choices: generations.map((generation, index) =>
       choice(serving, body, { generation, index, prompt: prompts[index] ?? [] }),
     ),
@@ -70,7 +70,7 @@ function choice(
   body: CompletionRequest,
   { generation, index, prompt }: { generation: Generation; index: number; prompt: readonly number[] },
 ): Record<string, unknown> {
-  const echoed = body.echo ? judgedPrompt(prompt, generation.promptOpinions) : [];
+  const echoed = body.echo ? scoredPrompt(prompt, generation.promptPredictions) : [];
   return {
     index,
     text: (body.echo ? model.detokenize(prompt, true) : '') + generation.text,
@@ -83,26 +83,26 @@ function logprobWriter(model: LlamaModel, { logprobs }: CompletionRequest): Comp
   return logprobs === undefined ? undefined : new CompletionLogprobWriter({ model, count: logprobs });
 }
 
-/** `opinions[i]` is about what follows token `i`. */
-function judgedPrompt(prompt: readonly number[], opinions: readonly (Opinion | undefined)[]): JudgedToken[] {
-  return prompt.map((token, i) => ({ token, opinion: i === 0 ? undefined : opinions[i - 1] }));
+/** Pairs each token with its prediction; `predictions[i]` is of what follows token `i`. */
+function scoredPrompt(prompt: readonly number[], predictions: readonly (Prediction | undefined)[]): ScoredToken[] {
+  return prompt.map((token, i) => ({ token, prediction: i === 0 ? undefined : predictions[i - 1] }));
 }
 
 function streamCompletion(
   context: Context,
   serving: Serving,
-  { body, prompts, head }: { body: CompletionRequest; prompts: number[][]; head: Record<string, unknown> },
+  { body, prompts, base }: { body: CompletionRequest; prompts: number[][]; base: Record<string, unknown> },
 ): Response {
   return streamSSE(context, async (events) => {
     const write = (rest: Record<string, unknown>): Promise<void> =>
-      events.writeSSE({ data: JSON.stringify({ ...head, ...rest }) });
+      events.writeSSE({ data: JSON.stringify({ ...base, ...rest }) });
     let completionTokens = 0;
     for (const [index, prompt] of prompts.entries()) {
       const send = (text: string, more: Record<string, unknown> = {}): Promise<void> =>
         write({ choices: [{ index, text, logprobs: null, finish_reason: null, ...more }] });
       const request = generationRequest(body, prompt, context.req.raw.signal);
-      const tell = pieceTeller({ model: serving.loaded.model, body, prompt, send });
-      const { finishReason, generated } = await generate(serving, request, tell);
+      const onChunk = chunkSender({ model: serving.loaded.model, body, prompt, send });
+      const { finishReason, generated } = await generate(serving, request, onChunk);
       completionTokens += generated.length;
       await send('', { finish_reason: finishReason });
     }
@@ -112,20 +112,20 @@ function streamCompletion(
   });
 }
 
-/** Sends the pieces of one prompt's answer: with `echo` the prompt first, in one piece. */
-function pieceTeller(stream: {
+/** Sends the chunks of one prompt's completion; with `echo`, the prompt comes first in a single chunk. */
+function chunkSender(stream: {
   model: LlamaModel;
   body: CompletionRequest;
   prompt: readonly number[];
   send: (text: string, more: Record<string, unknown>) => Promise<void>;
-}): (piece: Piece) => Promise<void> {
+}): (chunk: GenerationChunk) => Promise<void> {
   const { model, body, prompt, send } = stream;
   const writer = logprobWriter(model, body);
-  return async (piece) => {
-    if (!('promptOpinions' in piece)) {
-      if (writer || piece.text) await send(piece.text, { logprobs: writer?.next(piece.tokens) ?? null });
+  return async (chunk) => {
+    if (!('promptPredictions' in chunk)) {
+      if (writer || chunk.text) await send(chunk.text, { logprobs: writer?.next(chunk.tokens) ?? null });
     } else if (body.echo) {
-      const logprobs = writer?.next(judgedPrompt(prompt, piece.promptOpinions)) ?? null;
+      const logprobs = writer?.next(scoredPrompt(prompt, chunk.promptPredictions)) ?? null;
       await send(model.detokenize(prompt, true), { logprobs });
     }
   };

@@ -1,17 +1,18 @@
 import { randomInt } from 'node:crypto';
 import type { Engine, GeneratedToken } from '../engine';
-import type { Opinion } from '../logprobs';
+import type { Prediction } from '../logprobs';
 import type { LoadedModel } from '../native';
 import { StopFilter, TextStream } from '../text';
 import { unknownToken } from '../tokens';
-import type { Turns } from '../turn';
+import type { Mutex } from '../mutex';
 import { badRequest, contextOverflow } from './api-failure';
 
-/** What every endpoint works with. */
+/** What all endpoints share. */
 export interface Serving {
   readonly engine: Engine;
   readonly loaded: LoadedModel;
-  readonly turns: Turns;
+  /** Held while the engine works, because it runs one request at a time. */
+  readonly mutex: Mutex;
   readonly servedModel: string;
   /** Seconds since the epoch. */
   readonly startedAt: number;
@@ -31,24 +32,27 @@ export interface GenerationRequest {
 }
 
 export interface Generation {
-  /** One for each prompt token but the first. */
-  promptOpinions: readonly (Opinion | undefined)[];
+  /** One for each prompt token except the first. */
+  promptPredictions: readonly (Prediction | undefined)[];
   readonly generated: GeneratedToken[];
   text: string;
   finishReason: 'stop' | 'length';
 }
 
-/** A part of a generation as it grows: first what the model held of the prompt, then text with the tokens that it is made of. */
-export type Piece =
-  | { readonly promptOpinions: readonly (Opinion | undefined)[] }
+/** A part of a generation: first the predictions for the prompt, then text with its tokens. */
+export type GenerationChunk =
+  | { readonly promptPredictions: readonly (Prediction | undefined)[] }
   | {
-      /** Empty for tokens that leave no text: those of a stop text, or of a character that never became complete. */
+      /** Empty for tokens without text: those of a stop text, or of a character that never became complete. */
       readonly text: string;
-      /** All since the last piece: text is held back until its characters are whole and it is no beginning of a stop text. */
+      /**
+       * All tokens since the last chunk. Text is held back until its characters are complete and it can't begin a
+       * stop text.
+       */
       readonly tokens: readonly GeneratedToken[];
     };
 
-/** Refuses what can't be computed, before it waits for its turn. */
+/** Throws 400 for a prompt that can't be computed, before it waits for the engine. */
 export function checkPrompt(
   { engine, loaded }: Serving,
   { prompt, maxTokens }: Pick<GenerationRequest, 'prompt' | 'maxTokens'>,
@@ -61,44 +65,44 @@ export function checkPrompt(
   }
 }
 
-/** Runs one prompt when its turn comes. `onPiece` is told what comes of it as it grows. */
+/** Runs one prompt, after those that came before it. `onChunk` gets the generation in parts as it grows. */
 export async function generate(
   serving: Serving,
   request: GenerationRequest,
-  onPiece: (piece: Piece) => Promise<void> = () => Promise.resolve(),
+  onChunk: (chunk: GenerationChunk) => Promise<void> = () => Promise.resolve(),
 ): Promise<Generation> {
   checkPrompt(serving, request);
   const { temperature, topP, topK, signal } = request;
   const sampling = { temperature, topP, topK, seed: request.seed ?? randomInt(2 ** 31) };
-  const generation: Generation = { promptOpinions: [], generated: [], text: '', finishReason: 'stop' };
+  const generation: Generation = { promptPredictions: [], generated: [], text: '', finishReason: 'stop' };
   const stream = new TextStream(serving.loaded.model);
   const stops = new StopFilter(request.stop);
-  let told = 0;
-  const tell = async (text: string, { last = false } = {}): Promise<void> => {
+  let sent = 0;
+  const send = async (text: string, { last = false } = {}): Promise<void> => {
     generation.text += text;
-    const tokens = generation.generated.slice(told);
+    const tokens = generation.generated.slice(sent);
     if (text === '' && !(last && tokens.length > 0)) return;
-    told += tokens.length;
-    await onPiece({ text, tokens });
+    sent += tokens.length;
+    await onChunk({ text, tokens });
   };
-  const release = await serving.turns.take(signal);
+  const release = await serving.mutex.acquire(signal);
   try {
     for await (const step of serving.engine.run({ ...request, sampling })) {
       if ('prompt' in step) {
-        generation.promptOpinions = step.prompt;
-        await onPiece({ promptOpinions: step.prompt });
+        generation.promptPredictions = step.prompt;
+        await onChunk({ promptPredictions: step.prompt });
         continue;
       }
       generation.generated.push(step);
       const { text, stopped } = stops.push(stream.push(step.token));
-      await tell(text, { last: stopped });
+      await send(text, { last: stopped });
       if (stopped) return generation;
     }
   } finally {
     release();
   }
   if (generation.generated.length === request.maxTokens) generation.finishReason = 'length';
-  await tell(stops.push(stream.end()).text + stops.end(), { last: true });
+  await send(stops.push(stream.end()).text + stops.end(), { last: true });
   return generation;
 }
 

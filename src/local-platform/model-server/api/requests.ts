@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { badRequest } from './api-failure';
 
-/** Largest number of alternatives per token, as vLLM has it. */
-const MOST_LOGPROBS = 20;
+/** Largest number of alternatives per token; the same as vLLM's. */
+const MAX_LOGPROBS = 20;
 
 const tokenIds = z.array(z.int().nonnegative()).min(1);
 const stop = z
@@ -24,7 +24,7 @@ const sampling = {
     .max(1)
     .nullish()
     .transform((value) => value ?? 1),
-  /** vLLM's addition; -1 and 0: no truncation. */
+  /** An extension of vLLM; -1 and 0 mean no truncation. */
   top_k: z
     .int()
     .min(-1)
@@ -52,7 +52,7 @@ const completionRequest = z.object({
   logprobs: z
     .int()
     .min(0)
-    .max(MOST_LOGPROBS)
+    .max(MAX_LOGPROBS)
     .nullish()
     .transform((value) => value ?? undefined),
   best_of: z.literal(1, 'Only best_of=1 is supported.').nullish(),
@@ -77,7 +77,7 @@ const chatRequest = z.object({
   top_logprobs: z
     .int()
     .min(0)
-    .max(MOST_LOGPROBS)
+    .max(MAX_LOGPROBS)
     .nullish()
     .transform((value) => value ?? 0),
   tools: z.array(z.never('Tools are not supported.')).nullish(),
@@ -100,7 +100,7 @@ export const requestSchemas = {
   detokenize: detokenizeRequest,
 };
 
-/** Reads a request's body; throws the 400 that names each wrong field. */
+/** Reads a request's body. Throws a 400 that names every invalid field. */
 export async function readBody<T>(request: Request, schema: z.ZodType<T>): Promise<T> {
   let body: unknown;
   try {

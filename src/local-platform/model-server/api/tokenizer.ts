@@ -5,8 +5,15 @@ import { badRequest } from './api-failure';
 import type { Serving } from './generation';
 import { readBody, requestSchemas } from './requests';
 
-/** vLLM's `/tokenize`, `/detokenize` and `/tokenizer_info`: clients without tokenizer files (lm-eval's `remote` backend) count with them. */
-export function addTokenizerRoutes(app: Hono, serving: Serving, checkModel: (asked: string | undefined) => void): void {
+/**
+ * Adds vLLM's `/tokenize`, `/detokenize` and `/tokenizer_info`, for clients without tokenizer files such as lm-eval's
+ * `remote` backend.
+ */
+export function addTokenizerRoutes(
+  app: Hono,
+  serving: Serving,
+  checkModel: (requested: string | undefined) => void,
+): void {
   const { loaded, engine } = serving;
   app.post('/tokenize', async (context) => {
     const body = await readBody(context.req.raw, requestSchemas.tokenize);

@@ -1,10 +1,10 @@
 import path from 'node:path';
 import type { HomePaths } from '../../../home/paths';
 import { writePrivateJson } from '../../../support/atomic-file';
+import { provisionDatasets } from '../../harness/data';
 import { harnessFile, provisionHarness, telemetryOff, type Harness } from '../../harness/provision-harness';
 import { provisionTokenizer } from '../../harness/tokenizer';
 import { BUILT_IN_MODEL, builtInWeights } from '../../model-server/weights';
-import { provisionDatasets } from '../../provision/local-runtime';
 import type { Report } from '../../../provision/once';
 import type { JobSpecBody, RuntimeHost } from '../../runtime';
 import { translatePaths, type PathMapping } from './container-paths';
