@@ -57,6 +57,16 @@ const typesOnly = [
 
 const folder = (name) => `^src/${name}(/|\\.ts$)`;
 
+/** Files that are not imported: commands, the library, and what is run in processes, threads and sandboxes of their own. */
+const entryPoints = [
+  '^src/cli/main\\.ts$',
+  '^src/client\\.ts$',
+  '^src/workflows/(index|places)\\.ts$',
+  '^src/temporal/encryption/failure-converter\\.ts$',
+  '^src/stack/fetch-server\\.ts$',
+  '^src/local-platform/model-server/main\\.ts$',
+];
+
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
@@ -68,10 +78,17 @@ module.exports = {
     },
     {
       name: 'no-dead-file',
-      comment: 'Nothing imports it and it is no entry point.',
+      comment: 'No entry point leads to it.',
       severity: 'error',
-      from: { orphan: true, pathNot: ['^src/client\\.ts$'] },
-      to: {},
+      from: { path: entryPoints },
+      to: { path: '^src/', pathNot: entryPoints, reachable: false },
+    },
+    {
+      name: 'workflow-code-takes-no-package',
+      comment: 'The workflow sandbox has no Node, and each package in it is part of every workflow bundle.',
+      severity: 'error',
+      from: { path: folder('(workflows|contract)') },
+      to: { pathNot: ['^src/', '^node_modules/@temporalio/(workflow|common)/'] },
     },
     {
       name: 'no-development-package',

@@ -22,7 +22,7 @@ import { buildOf } from './temporal/worker-build';
 import { temporalProxy } from './temporal/proxy';
 import { isEmbedded, temporalTarget, type Env, type TemporalTarget } from './temporal/target';
 import { forgetStaleSecrets } from './cleanup/stale-secrets';
-import { throughOutages } from './temporal/through-outages';
+import { retryDuringOutages } from './temporal/retry-during-outages';
 import { serve, whyFailed } from './worker/worker-end';
 import { isTemporalFault } from './temporal/grpc';
 import { InfrastructureError } from './temporal/infrastructure-error';
@@ -36,13 +36,13 @@ export interface WorkerRequest {
   readonly env: Env;
 }
 
-/** Ms that activities under way get to end by themselves after SIGTERM, and then to notice the abort. */
+/** Milliseconds after SIGTERM in which running activities may finish, and then in which they must notice that they are aborted. */
 const grace = { shutdownGraceTime: 20_000, shutdownForceTime: 60_000 } as const;
 
-/** How long Temporal may be away while the worker starts. */
+/** Milliseconds for which Temporal may be out of reach while the worker starts. */
 const SERVER_WITHIN_MS = 60_000;
 
-/** Runs until SIGINT or SIGTERM. Throws `InfrastructureError` when Temporal can't be reached or refuses it, `EncryptionKeyError`. */
+/** Runs a worker until SIGINT or SIGTERM. Throws `InfrastructureError` if Temporal can't be reached or refuses it, `EncryptionKeyError`. */
 export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
   const target = temporalTarget(env);
   if (target.kind === 'embedded') {
@@ -54,12 +54,14 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
   const level = (env['EVALSAGA_LOG_LEVEL']?.toUpperCase() ?? 'INFO') as LogLevel;
   Runtime.install({ logger: new DefaultLogger(level), telemetryOptions: {} });
   const open = () => openWorker({ home, env }, target, encryption);
-  const { connection, worker } = await throughOutages(open, { withinMs: SERVER_WITHIN_MS }).catch((error: Error) => {
-    if (!isTemporalFault(error) && error.name !== 'TransportError') throw error;
-    throw new InfrastructureError(`Temporal at ${target.address} cannot be reached (${firstLine(error.message)}).`, {
-      cause: error,
-    });
-  });
+  const { connection, worker } = await retryDuringOutages(open, { withinMs: SERVER_WITHIN_MS }).catch(
+    (error: Error) => {
+      if (!isTemporalFault(error) && error.name !== 'TransportError') throw error;
+      throw new InfrastructureError(`Temporal at ${target.address} cannot be reached (${firstLine(error.message)}).`, {
+        cause: error,
+      });
+    },
+  );
   const forgetting = forgetStaleSecretsRegularly({ connection, target, home, encryption });
   const end = await serve(worker).finally(() => clearInterval(forgetting));
   switch (end) {
@@ -68,15 +70,15 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
     case 'cut short':
       // The worker still holds the connection, and the process ends anyway.
       return;
-    case 'told to end':
+    case 'shut down':
       await connection.close();
   }
 }
 
-/** Milliseconds between looks for secrets of runs that are over, whoever recorded their end. */
+/** Milliseconds between two deletions of the secrets of ended runs. */
 const forgetEveryMs = 120_000;
 
-/** Sweeps do so too, but on whichever machine takes them. */
+/** Sweeps do this too, but only on the machine that runs them. */
 function forgetStaleSecretsRegularly(options: {
   readonly connection: NativeConnection;
   readonly target: ClusterTarget;
@@ -93,7 +95,7 @@ function forgetStaleSecretsRegularly(options: {
 
 type ClusterTarget = Extract<TemporalTarget, { kind: 'cluster' }>;
 
-/** Asks the server several things, in the middle of which it may go away. */
+/** Makes several calls, each of which may fail if the server goes away. */
 async function openWorker(
   { home, env }: WorkerRequest,
   target: ClusterTarget,
@@ -110,7 +112,7 @@ async function openWorker(
       dataConverter: encryption.dataConverter,
       ...workflowSource(encryption),
       activities: createActivities(createWorkerDependencies({ home, env, origin, ...bounds(env) })),
-      // Looks are short and many; what they cost the platform is bounded by sharing them, not here.
+      // Status requests are short and many; sharing them limits the load on the platform, not this.
       maxConcurrentActivityTaskExecutions: 200,
       ...grace,
       ...versioning(env),
@@ -122,7 +124,7 @@ async function openWorker(
   }
 }
 
-/** The way that the client takes, too: see temporal/proxy.ts. */
+/** Uses the same proxy as the client: see temporal/proxy.ts. */
 function throughProxy(address: string, env: Env): Pick<NativeConnectionOptions, 'proxy'> {
   const proxy = temporalProxy(address, env);
   if (!proxy) return {};
@@ -130,16 +132,16 @@ function throughProxy(address: string, env: Env): Pick<NativeConnectionOptions, 
   return { proxy: { type: 'http-connect', targetHost, ...(login ? { basicAuth: login } : {}) } };
 }
 
-/** How patient the worker is with a platform; what is `undefined` is left to the defaults. */
+/** Reads the bounds for requests to a platform; `undefined`: the default applies. */
 function bounds(env: Env): { requestTimeoutMs: number | undefined; refusalPatienceMs: number | undefined } {
   return {
-    // Beyond that a request would outlive the attempt of the activity that sent it.
+    // A longer request would outlive the activity attempt that sent it.
     requestTimeoutMs: secondsOf(env, 'EVALSAGA_REQUEST_TIMEOUT', 60),
     refusalPatienceMs: secondsOf(env, 'EVALSAGA_REFUSAL_PATIENCE', 3_600),
   };
 }
 
-/** In milliseconds. */
+/** Reads a variable in seconds; returns milliseconds. */
 function secondsOf(env: Env, name: string, most: number): number | undefined {
   const text = env[name];
   if (text === undefined || text === '') return undefined;
@@ -148,7 +150,7 @@ function secondsOf(env: Env, name: string, most: number): number | undefined {
   throw new InfrastructureError(`${name} takes seconds from 0 to ${most}, not "${text}".`);
 }
 
-/** The bundle that the build made, of which there is one that has failures encrypted; from sources it is bundled anew. */
+/** Returns the bundle of the build (one of two: with or without encrypted failures); when run from sources, has one made. */
 function workflowSource({
   isOn,
 }: Encryption): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'interceptors'> {
@@ -161,8 +163,8 @@ function workflowSource({
 }
 
 /**
- * Worker versioning, off unless the worker's environment names its build: runs then stay on the build that began them. See
- * docs/changing-workflows.md. Pure.
+ * Returns the options for worker versioning, which is off unless the environment names a build: runs then stay on the build that
+ * started them. See docs/changing-workflows.md. Pure.
  */
 export function versioning(env: Env): Pick<WorkerOptions, 'workerDeploymentOptions'> {
   const version = buildOf(env);

@@ -4,30 +4,31 @@ import { secretsOfReferences } from '../secrets/secret-values';
 import { isSecretName } from '../secrets/names';
 import type { Env } from '../temporal/target';
 
-/** What a background process gets of the environment of the command that happens to start it. Pure. */
+/** Which variables a background process inherits from the command that starts it. Pure. */
 
-/** Where Node reads further certificate authorities from, when it starts. */
+/** Names a file of further certificate authorities, which Node reads when it starts. */
 export const extraAuthorities = 'NODE_EXTRA_CA_CERTS';
 
-/** The login of the platform, its name and address included: the background gets it through a private file. */
+/** The platform's credentials, its name and address included: background processes get them through a private file. */
 const platformLogin = /^LEPTON_WORKSPACE/;
-/** Package sources may hold a password, but nothing can be fetched without them. */
+/** Package sources may hold a password, but packages can't be fetched without them. */
 const packageSource = /^(PIP_|UV_|npm_config_)/i;
-/** How npm ran us is no business of those we run; its prefixes would redirect what they install. */
+/** Set by `npm run`: its prefixes would redirect what background processes install. */
 const npmNoise =
   /^(npm_(package|lifecycle|command|execpath|node_execpath)|npm_config_(local_|global_)?prefix$|INIT_CWD$)/;
-/** Belong to the terminal, or to the process that this one is a child of. */
+/** Belong to the terminal or to the parent of this process. */
 const terminalOnly = /^(NODE_CHANNEL_FD|COLUMNS|LINES|FORCE_COLOR|CLICOLOR_FORCE|JEST_WORKER_ID)$/;
 
 export interface BackgroundEnv {
   readonly env: Env;
-  /** `TEMPORAL_*` is passed on: the process talks to the user's cluster with it. */
+  /** Pass `TEMPORAL_*` on: the process connects to the user's cluster with it. */
   readonly keepTemporal?: boolean;
-  /** It fetches nothing: proxies and package sources, which may hold a password, are none of its business. */
+  /** The process fetches nothing, so it gets no proxies and package sources, which may hold a password. */
   readonly isLocal?: boolean;
   readonly extra?: Readonly<Record<string, string>>;
 }
 
+/** Returns the environment of a background process. */
 export function backgroundEnv(request: BackgroundEnv): Record<string, string> {
   const { env, keepTemporal = false, isLocal = false, extra = {} } = request;
   const kept = Object.entries(env).filter((entry): entry is [string, string] => {
@@ -35,22 +36,22 @@ export function backgroundEnv(request: BackgroundEnv): Record<string, string> {
     if (value === undefined || npmNoise.test(name) || terminalOnly.test(name)) return false;
     // A debugger's port cannot be shared.
     if (name === 'NODE_OPTIONS') return !value.includes('--inspect');
-    // The path of the encryption key is for those who need it: they get it as an extra.
+    // Processes that need the encryption key get its path as an extra.
     if (name === keyFileVariable) return false;
     if (name.startsWith('TEMPORAL_')) return keepTemporal;
     if (packageSource.test(name)) return !isLocal;
     if (isLocal && /_PROXY$/i.test(name)) return false;
-    // Secrets reach the background through private files, by reference: it has no use for those of somebody's shell.
+    // Background processes get secrets through private files, not from the shell that happens to start them.
     return !(platformLogin.test(name) || isSecretName(name) || looksLikeToken(value));
   });
   return { ...Object.fromEntries(kept), NO_COLOR: '1', ...extra };
 }
 
-/** What a process cannot do its work without, also where a run hands it to its containers. */
+/** A process needs these, even if a run passes them to its containers as secrets. */
 const systemName =
   /(PROXY|PATH|HOME|_DIR|_FILE|CERTS?)$|^(USER|LOGNAME|SHELL|LANG|TZ|TERM|TMPDIR|PWD)$|^(LC|XDG|NODE|SSL|UV|PIP|CUDA|OMP)_/i;
 
-/** An environment without the secrets that a run refers to, whatever they are called: its worker gets them in a private file. Pure. */
+/** Returns the environment without the secrets that a run references, whatever their names: its worker gets them through a private file. */
 export function withoutSecretsOf(env: Env, secrets: Readonly<Record<string, string>>): Env {
   const isSecret = (name: string): boolean =>
     secrets[name] !== undefined && !systemName.test(name) && secretsOfReferences({ [name]: secrets[name] }).length > 0;

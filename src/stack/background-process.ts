@@ -7,7 +7,7 @@ import { InfrastructureError } from '../temporal/infrastructure-error';
 import { processIdentity } from '../support/process-identity';
 import type { ServiceRecord } from './record';
 
-/** A log longer than this is moved to `<name>.log.1` when its process starts anew. */
+/** Bytes; a longer log is renamed to `<name>.log.1` when its process is started again. */
 const LOG_BYTES = 10 * 1024 * 1024;
 
 export interface BackgroundCommand {
@@ -17,13 +17,13 @@ export interface BackgroundCommand {
   readonly cwd: string;
   /** Absolute path; appended to, mode 0600. */
   readonly log: string;
-  /** What it writes is nobody else's to read. */
+  /** Whether files that it creates are readable for their owner only. */
   readonly isPrivate?: boolean;
 }
 
 /**
- * Starts a process that outlives this one: own session (no terminal, no Ctrl-C), no stdin, output into its log.
- * Throws `InfrastructureError` when it cannot be started at all.
+ * Starts a process that outlives this one: in its own session (no terminal, no Ctrl-C), without stdin, its output appended to its
+ * log. Throws `InfrastructureError` if it can't be started.
  */
 export async function startInBackground(command: BackgroundCommand): Promise<Pick<ServiceRecord, 'pid' | 'identity'>> {
   mkdirSync(path.dirname(command.log), { recursive: true, mode: 0o700 });
@@ -64,14 +64,14 @@ function rotate(log: string): void {
   if (size > LOG_BYTES) renameSync(log, `${log}.1`);
 }
 
-/** Without the stack that Go or Node prints after a message, which would push the message out. Pure. */
+/** Removes the stack traces of Go and Node, which would push their message out of the last lines. Pure. */
 export const withoutStack = (log: string): string =>
   log.replace(/\n+goroutine \d+ [^]*$/, '').replace(/\n\s+at [^\n]*/g, '');
 
-/** The last lines of a log as lines of an error message; none when nothing was written. */
+/** Returns the last lines of a log as one part of an error message; no part if the log is empty. */
 export const endOfLog = (log: string): readonly string[] => [lastLines(log)].filter((text) => text !== '');
 
-/** The last lines of a log, for an error message; bounded in memory. */
+/** Returns the last `count` lines of a log, from its last 16 KiB; empty if it can't be read. */
 export function lastLines(log: string, count = 5): string {
   try {
     const size = statSync(log).size;
@@ -89,21 +89,21 @@ export function lastLines(log: string, count = 5): string {
 }
 
 /**
- * Ends the process: SIGTERM, then SIGKILL when it is still there after `graceMs`. Does nothing when the pid belongs to
- * another process by now. Resolves once it is gone.
+ * Ends a process: SIGTERM, and SIGKILL if it still exists after `graceMs`. Does nothing if the pid is another process's by now.
+ * Resolves when the process has ended.
  */
 export async function endProcess(record: Pick<ServiceRecord, 'pid' | 'identity'>, graceMs: number): Promise<void> {
-  const lives = (): boolean => processIdentity(record.pid) === record.identity;
+  const exists = (): boolean => processIdentity(record.pid) === record.identity;
   const send = (signal: NodeJS.Signals): void => {
     try {
-      if (lives()) process.kill(record.pid, signal);
+      if (exists()) process.kill(record.pid, signal);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
   };
   send('SIGTERM');
   const deadline = Date.now() + graceMs;
-  while (lives() && Date.now() < deadline) await sleep(50);
+  while (exists() && Date.now() < deadline) await sleep(50);
   send('SIGKILL');
-  while (lives()) await sleep(50);
+  while (exists()) await sleep(50);
 }

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { productVersion } from '../support/version';
 
 /**
- * Identifies the code that a background process runs: package version and a digest over the built files' times and
- * sizes. A process of another version is replaced.
+ * Identifies the code of background processes: the package version, and a digest of the times and sizes of the built files. A process
+ * with another version is replaced.
  */
 export function codeVersion(dist: string = path.resolve(__dirname, '..')): string {
   const digest = createHash('sha256');

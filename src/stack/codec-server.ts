@@ -8,8 +8,8 @@ import { ownHosts } from '../support/own-hosts';
 import { EncryptionKeyError } from '../temporal/encryption/key-error';
 
 /**
- * Temporal's codec protocol over HTTP: the Web UI, in the user's browser, has what it got from Temporal decrypted here,
- * so that neither Temporal nor the UI's server ever sees plain text. On loopback, and for pages of the given origins only.
+ * Temporal's codec protocol over HTTP. The Web UI, in the user's browser, has payloads decrypted here, so that neither Temporal nor
+ * the UI's server ever sees plain text. Serves loopback only, and only pages of the given origins.
  */
 
 export interface CodecServerRequest {
@@ -25,7 +25,7 @@ export interface CodecServer {
   close(): Promise<void>;
 }
 
-/** More than Temporal ever hands out in one answer (4 MiB), in base64 and with room. */
+/** Bytes; more than a response of Temporal (4 MiB) in base64. */
 const largestBody = 16 * 1024 * 1024;
 
 export async function startCodecServer({ codec, port, origins }: CodecServerRequest): Promise<CodecServer> {
@@ -39,7 +39,7 @@ const payloadSchema = z.object({ metadata: z.record(z.string(), z.string()).opti
 const bodySchema = z.object({ payloads: z.array(payloadSchema) });
 type WirePayload = z.infer<typeof payloadSchema>;
 
-/** Without the listening: what tests and other servers can call. */
+/** Returns the app without a server, for tests. */
 export function codecApp(options: {
   readonly codec: PayloadCodec;
   readonly origins: readonly string[];
@@ -67,7 +67,7 @@ export function codecApp(options: {
   };
   const changes = {
     '/encode': async (payload: Payload) => (await codec.encode([payload]))[0] ?? payload,
-    '/decode': (payload: Payload) => decoded(codec, payload),
+    '/decode': (payload: Payload) => decodeOrKeep(codec, payload),
   };
   for (const [path, change] of Object.entries(changes)) {
     app.post(path, async (context) => {
@@ -79,8 +79,8 @@ export function codecApp(options: {
   return app;
 }
 
-/** One whose key is not here stays as it is: the rest of the page is to be readable. */
-async function decoded(codec: PayloadCodec, payload: Payload): Promise<Payload> {
+/** Decrypts one payload; returns it unchanged if its key is missing, so that the rest of the page can be read. */
+async function decodeOrKeep(codec: PayloadCodec, payload: Payload): Promise<Payload> {
   try {
     return (await codec.decode([payload]))[0] ?? payload;
   } catch (error) {
@@ -110,7 +110,7 @@ function ownHostOnly(port: () => number): MiddlewareHandler {
   };
 }
 
-/** Not being allowed to read an answer would not keep a page from asking; programs send no origin. */
+/** CORS keeps other pages from reading an answer, but not from sending a request. Programs send no origin. */
 function knownOriginsOnly(origins: readonly string[]): MiddlewareHandler {
   return async (context, next) => {
     const origin = context.req.header('origin');
@@ -120,7 +120,7 @@ function knownOriginsOnly(origins: readonly string[]): MiddlewareHandler {
   };
 }
 
-/** Browsers ask before a page of the internet, such as Temporal Cloud's, may reach loopback. */
+/** Before a page from the internet, such as Temporal Cloud's, may reach loopback, browsers ask for this header. */
 const privateNetwork: MiddlewareHandler = async (context, next) => {
   await next();
   if (context.req.header('access-control-request-private-network') === 'true')

@@ -5,10 +5,10 @@ import { recordedTeardown } from '../results/scores/recorded';
 import { lastLines } from './background-process';
 import { isRunning, logFile, readRecord } from './record';
 
-/** The embedded server's database: what is wrong with it, and what that means for runs. */
+/** Faults of the embedded server's database, and what they mean for runs. */
 
-/** What the server says of its database when it can't go on. */
-const complaints: readonly (readonly [RegExp, string])[] = [
+/** What the server logs about its database before it ends, and what to tell users instead. */
+const loggedFaults: readonly (readonly [RegExp, string])[] = [
   [/file is not a database|database disk image is malformed|SQLITE_(NOTADB|CORRUPT)/i, 'is damaged'],
   [/readonly database|SQLITE_READONLY|unable to open database|SQLITE_CANTOPEN/i, "can't be opened for writing"],
   [/database or disk is full|SQLITE_FULL|no space left on device/i, 'finds no space on its disk'],
@@ -18,12 +18,12 @@ const complaints: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** What a server's log says of its database; `undefined`: nothing. Pure. */
-export const complaintIn = (log: string): string | undefined => complaints.find(([text]) => text.test(log))?.[1];
+/** Returns the fault of the database that a server's log reports, if any. Pure. */
+export const faultInLog = (log: string): string | undefined => loggedFaults.find(([text]) => text.test(log))?.[1];
 
 const magic = 'SQLite format 3\0';
 
-/** What the file itself shows, whether or not a server runs; `undefined`: it looks right, or there is none. */
+/** Returns the fault that the file itself shows, whether or not a server runs; `undefined` if it looks right or does not exist. */
 export function faultOfFile(file: string): string | undefined {
   const size = statSync(file, { throwIfNoEntry: false })?.size;
   if (size === undefined || size === 0) return undefined;
@@ -37,7 +37,7 @@ export function faultOfFile(file: string): string | undefined {
   if (header.toString('latin1', 0, magic.length) !== magic) return 'is damaged (it is no SQLite file)';
   const stored = header.readUInt16BE(16);
   const pageBytes = stored === 1 ? 65_536 : stored;
-  // Only where both counters agree is the number of pages a true one.
+  // The number of pages is valid only if both counters agree.
   const counted = header.readUInt32BE(24) === header.readUInt32BE(92) ? header.readUInt32BE(28) : 0;
   // Pages that the file lacks may still be in the write-ahead log, as after a kill in the middle of a checkpoint.
   const pages = logBytes(file) > 0 ? 0 : counted;
@@ -53,12 +53,12 @@ const moveAway = (file: string): string => {
 
 const logBytes = (file: string): number => statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
 
-/** The fault of this home's database, as far as file and log show; for a server that runs, the file alone counts. */
+/** Returns the fault of this home's database that its file or the server's log shows. While the server runs, only the file counts. */
 export async function databaseFault(home: HomePaths): Promise<string | undefined> {
   const record = await readRecord(home, 'temporal');
   const ofFile = unreadable(() => faultOfFile(home.temporalDatabase));
   if (ofFile !== undefined || record === undefined || record.stopped || isRunning(record)) return ofFile;
-  return complaintIn(lastLines(logFile(home, 'temporal'), 20));
+  return faultInLog(lastLines(logFile(home, 'temporal'), 20));
 }
 
 function unreadable(look: () => string | undefined): string | undefined {
@@ -69,13 +69,13 @@ function unreadable(look: () => string | undefined): string | undefined {
   }
 }
 
-/** What is lost with a database, and what helps. `fault`: as above. */
+/** Describes what a fault (see `databaseFault`) costs, and what to do. */
 export async function databaseAdvice(home: HomePaths, fault: string): Promise<string> {
   const file = home.temporalDatabase;
   const what = `The database of this home's Temporal server, ${file}, ${fault}.`;
-  if (/no space/.test(fault)) return `${what} Nothing is lost: make room, then evalsaga up.`;
+  if (/no space/.test(fault)) return `${what} Nothing is lost: free some space, then evalsaga up.`;
   if (/opened for writing|can't be read/.test(fault))
-    return `${what} Nothing is lost: mend its permissions, then evalsaga up.`;
+    return `${what} Nothing is lost: correct its permissions, then evalsaga up.`;
   const runs = await openRuns(home);
   const open = await Promise.all(
     runs.map(async ({ plan }) => ((await recordedTeardown(plan, home)) ? [] : [plan.invocation])),
@@ -85,7 +85,7 @@ export async function databaseAdvice(home: HomePaths, fault: string): Promise<st
     named.length > 0 ? named.map((id) => `evalsaga cleanup ${id} --force`).join(', ') : 'evalsaga cleanup ID --force';
   return [
     what,
-    `Lost with it: the state and history of this home's runs${named.length > 0 ? `, of which these are not known to be over: ${named.join(', ')}` : ''}. Results that came home are safe.`,
-    `Move it away and begin a new one: ${moveAway(file)}, then evalsaga up. Endpoints, jobs and storage that runs have left go with: evalsaga sweep, or ${cleanUp}`,
+    `Lost with it: the state and history of this home's runs${named.length > 0 ? `, of which these are not known to be over: ${named.join(', ')}` : ''}. Results that were fetched are safe.`,
+    `Move it away and start with a new one: ${moveAway(file)}, then evalsaga up. To remove endpoints, jobs and storage of those runs: evalsaga sweep, or ${cleanUp}`,
   ].join('\n');
 }

@@ -9,7 +9,7 @@ export interface DevServer {
   readonly journal: Journal;
   readonly port: number;
   readonly uiPort: number;
-  /** Of the codec server that the Web UI, in the user's browser, has payloads decrypted by. */
+  /** Of the codec server that decrypts payloads for the Web UI. */
   readonly codecPort?: number | undefined;
 }
 
@@ -38,10 +38,10 @@ const pragmas: Readonly<Record<Journal, readonly string[]>> = {
   rollback: ['--sqlite-pragma=journal_mode=DELETE', '--sqlite-pragma=synchronous=FULL'],
 };
 
-/** What the Temporal CLI's own defaults are, so that `temporal` commands and bookmarks work without options. */
+/** The Temporal CLI's defaults, so that `temporal` commands and bookmarks work without options. */
 export const defaultPorts = { grpc: 7233, ui: 8233 } as const;
 
-/** Arguments of `temporal` for the embedded server: loopback only, everything in one SQLite file. Pure. */
+/** Returns the arguments of `temporal` for the embedded server: on loopback, everything in one SQLite file. Pure. */
 export function devServerArguments({ database, journal, port, uiPort, codecPort }: DevServer): string[] {
   return [
     'server',

@@ -1,7 +1,7 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { messageOf } from '../support/error-message';
 
-/** Run as `node fetch-server.js FOLDER`: has the SDK put its development server into FOLDER. */
+/** Run as `node fetch-server.js FOLDER`: makes the SDK download its development server into FOLDER. */
 async function fetchServer(folder: string): Promise<void> {
   const executable = { type: 'cached-download', downloadDir: folder } as const;
   const environment = await TestWorkflowEnvironment.createLocal({ server: { executable } });

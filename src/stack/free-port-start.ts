@@ -3,22 +3,22 @@ import type { HomePaths } from '../home/paths';
 import { whileAlive } from './health';
 import { isRunning, logFile, type ServiceName, type ServiceRecord } from './record';
 
-/** Ports are looked for, then left to the service: in between, any other process may take one. */
+/** Another process may take a port between the search for a free one and the start of the service. */
 const ATTEMPTS = 4;
 
 export interface FreePortStart<T> {
   readonly name: ServiceName;
   readonly home: HomePaths;
-  /** Starts the service on ports that are free and not among `taken`. */
+  /** Starts the service on free ports, none of them in `taken`. */
   readonly start: (taken: readonly number[]) => Promise<ServiceRecord>;
-  /** Resolves once it answers. */
+  /** Resolves when the service answers. */
   readonly answers: (record: ServiceRecord) => Promise<T>;
 }
 
 /**
- * Starts a service and waits until it answers; anew, on other ports, when it ended because another process had taken one of
- * its ports meanwhile (two homes that are brought up at the same time both find Temporal's default port free).
- * Throws `InfrastructureError` with the end of its log when it ended for another reason.
+ * Starts a service and waits until it answers. Starts it again on other ports if it ended because another process had taken one of
+ * them: two homes that start at the same time both find Temporal's default port free. Throws `InfrastructureError` with the end of
+ * its log if it ended for another reason.
  */
 export async function startOnFreePorts<T>(
   service: FreePortStart<T>,
@@ -38,12 +38,12 @@ export async function startOnFreePorts<T>(
   }
 }
 
-/** How Go and Node name EADDRINUSE. Pure. */
+/** Whether a log contains Go's or Node's error for a port that is in use. Pure. */
 export const saysPortIsTaken = (log: string): boolean => /address already in use|EADDRINUSE/.test(log);
 
 const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 
-/** What was written since the file had this size; all of it when it was begun anew. At most 64 KiB. */
+/** Returns what was appended since the file had this size, all of it if it was replaced; at most 64 KiB. */
 function textAfter(file: string, before: number): string {
   const size = sizeOf(file);
   const from = size < before ? 0 : before;

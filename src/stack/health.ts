@@ -5,7 +5,7 @@ import { endOfLog } from './background-process';
 import { databaseAdvice, databaseFault } from './database';
 import { isRunning, logFile, type ServiceName, type ServiceRecord } from './record';
 
-/** Resolves when the URL answers 2xx. Throws `InfrastructureError` when it has not after `withinMs`. */
+/** Resolves when the URL answers 2xx. Throws `InfrastructureError` if it has not done so after `withinMs`. */
 export async function untilHealthy(
   url: string,
   { withinMs, signal }: { withinMs: number; signal: AbortSignal | undefined },
@@ -29,15 +29,15 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-export interface Watched {
+export interface WatchedService {
   readonly name: ServiceName;
   readonly home: HomePaths;
-  /** `undefined`: not a process of this home, so nothing to watch. */
+  /** `undefined`: it is not a process of this home, and nothing is watched. */
   readonly record: ServiceRecord | undefined;
 }
 
-/** `wait`, but rejecting as soon as the process is gone, with the end of its log, rather than after a long time. */
-export async function whileAlive<T>(watched: Watched, wait: Promise<T>): Promise<T> {
+/** Waits for `wait`, but rejects with the end of the process's log as soon as the process has ended. */
+export async function whileAlive<T>(watched: WatchedService, wait: Promise<T>): Promise<T> {
   const done = new AbortController();
   try {
     return await Promise.race([wait, untilDead(watched, done.signal)]);
@@ -46,14 +46,14 @@ export async function whileAlive<T>(watched: Watched, wait: Promise<T>): Promise
   }
 }
 
-async function untilDead({ name, home, record }: Watched, signal: AbortSignal): Promise<never> {
+async function untilDead({ name, home, record }: WatchedService, signal: AbortSignal): Promise<never> {
   do await sleep(200, undefined, { signal });
   while (record === undefined || isRunning(record));
   const fault = name === 'temporal' ? await databaseFault(home) : undefined;
   throw new InfrastructureError(fault === undefined ? describeDeath(name, home) : await databaseAdvice(home, fault));
 }
 
-/** One message for a background process that is no more. */
+/** Returns the error message for a background process that has ended. */
 export function describeDeath(name: ServiceName, home: HomePaths): string {
   const log = logFile(home, name);
   return [`The background process "${name}" has ended.`, ...endOfLog(log), `Its log: ${log}`].join('\n');

@@ -5,10 +5,10 @@ import { extraAuthorities } from './background-env';
 import type { Env } from '../temporal/target';
 
 /**
- * By which proxies and certificate authorities this environment reaches the outside, as a mark that tells no address or
- * password; `undefined`: it names none, and whatever a background process was started with will do.
+ * Returns a digest of this environment's proxies and certificate authorities, which reveals no address or password. `undefined`: it
+ * has none, and a background process may have any.
  */
-export function networkMark(env: Env): string | undefined {
+export function networkFingerprint(env: Env): string | undefined {
   const { httpProxy, httpsProxy, noProxy } = proxySettings(env);
   const file = env[extraAuthorities] ?? '';
   if (httpProxy + httpsProxy + file === '') return undefined;
@@ -20,7 +20,7 @@ function contentOf(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch {
-    // Node itself warns of it.
+    // Node itself warns about it.
     return '';
   }
 }

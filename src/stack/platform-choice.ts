@@ -13,18 +13,18 @@ import { localWorkspace } from './services';
 
 export type PlatformWish = 'auto' | 'lepton' | 'local';
 
-/** Where a run is going to happen. */
+/** The platform of a run. */
 export interface PlatformChoice {
   readonly ref: PlatformRef;
-  /** Of Lepton; the local platform's is known once it runs. */
+  /** Of Lepton. The local platform's is known once it runs. */
   readonly access: PlatformAccess | undefined;
-  /** When the token expires, where the login record knows it. */
+  /** When the token expires, if the login record says so. */
   readonly expiresAt?: Date | undefined;
-  /** One line for a person: which platform, and why that one. */
+  /** One line for the user: which platform, and why. */
   readonly statement: string;
 }
 
-/** Decides by the wish and by what credentials are found; asks no server. Throws `CredentialsError`. */
+/** Chooses by the `--platform` option and the credentials that are found; sends no request. Throws `CredentialsError`. */
 export function choosePlatform({ wish, env }: { wish: PlatformWish; env: Env }): PlatformChoice {
   const ref = { kind: 'local', workspace: localWorkspace } as const;
   if (wish === 'local')
@@ -53,16 +53,16 @@ export interface TokenWait {
   readonly signal: AbortSignal;
 }
 
-/** Seconds for which a refused token may be a new one: the service takes some only after two to three minutes. */
+/** Seconds for which a refused token may be a new one: Lepton accepts some only after two to three minutes. */
 const newTokenSeconds = 200;
-/** Milliseconds between questions. */
+/** Milliseconds between two requests. */
 const askEveryMs = 5_000;
 
 /**
- * Asks again while the token is refused, for `EVALSAGA_REFUSAL_PATIENCE` seconds (default 200), as a run does: whoever is told
- * to log in again for a new token gets another one, and the wait begins anew.
+ * Repeats the request while the token is refused, for `EVALSAGA_REFUSAL_PATIENCE` seconds (default 200), as runs do. Advice to log
+ * in again would be wrong: that makes another new token, which is refused as well.
  */
-async function untilTokenCounts<T>(ask: () => Promise<T>, { env, report, signal }: TokenWait): Promise<T> {
+async function untilTokenAccepted<T>(ask: () => Promise<T>, { env, report, signal }: TokenWait): Promise<T> {
   const seconds = secondsOf(env['EVALSAGA_REFUSAL_PATIENCE']);
   const deadline = Date.now() + seconds * 1_000;
   for (let told = false; ; told = true) {
@@ -73,7 +73,7 @@ async function untilTokenCounts<T>(ask: () => Promise<T>, { env, report, signal 
       if (!isRefused || Date.now() + askEveryMs > deadline) throw error;
       if (!told)
         report(
-          `the platform refuses the token (${error.request}: ${error.status ?? 401}); a new one may take up to 3 minutes to count, so it is asked again for ${seconds} s. Ctrl-C ends the wait; nothing is created meanwhile`,
+          `the platform refuses the token (${error.request}: ${error.status ?? 401}); a new token may take up to 3 minutes to be accepted, so this is repeated for ${seconds} s. Ctrl-C ends the wait; nothing is created meanwhile`,
         );
     }
     await sleep(askEveryMs, undefined, { signal });
@@ -88,8 +88,8 @@ function secondsOf(text: string | undefined): number {
 }
 
 /**
- * Makes sure, before anything is created, that Lepton answers and takes the credentials, and hands these to this home's
- * worker. Resolves to what the workspace says of itself; nothing to do for the local platform. Throws `InfrastructureError`.
+ * Makes sure, before anything is created, that Lepton answers and accepts the credentials, and stores them for this home's worker.
+ * Returns what the workspace says about itself; does nothing for the local platform. Throws `InfrastructureError`.
  */
 export async function admitPlatform(
   choice: PlatformChoice,
@@ -98,7 +98,7 @@ export async function admitPlatform(
 ): Promise<WorkspaceInfo | undefined> {
   if (!choice.access) return undefined;
   const client = createLeptonClient(choice.access, { timeoutMs: 15_000 });
-  const info = await untilTokenCounts(() => client.getWorkspace(), wait).catch((error: unknown) => {
+  const info = await untilTokenAccepted(() => client.getWorkspace(), wait).catch((error: unknown) => {
     if (!(error instanceof LeptonError)) throw error;
     throw new InfrastructureError(`${error.message}\nNothing was created. ${adviceFor(error)}`, { cause: error });
   });

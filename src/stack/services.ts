@@ -6,22 +6,22 @@ import { defaultPorts, devServerArguments, journalFor } from './dev-server';
 import { embeddedEnv, type Env } from '../temporal/target';
 import { startInBackground } from './background-process';
 import { backgroundEnv } from './background-env';
-import { networkMark } from './network';
+import { networkFingerprint } from './network';
 import { freePort } from '../support/ports';
 import { isRunning, logFile, readRecord, writeRecord, type ServiceName, type ServiceRecord } from './record';
 
-/** How each background process is started. Called under the stack's lock. */
+/** Starts of background processes. Call these only while holding the stack's lock. */
 
 export interface Launch {
   readonly home: HomePaths;
   readonly env: Env;
-  /** Ports that turned out to be another process's. */
+  /** Ports that turned out to be in use. */
   readonly taken?: readonly number[];
 }
 
 const program = path.resolve(__dirname, '..', 'cli', 'main.js');
 
-/** Set to anything: the local platform that is started is a workspace without a storage API (`platform --no-storage-api`). */
+/** If set, the local platform is a workspace without storage API (`platform --no-storage-api`). */
 export const noStorageApiVariable = 'EVALSAGA_NO_STORAGE_API';
 
 /** Workspace id of the local platform that the stack runs. */
@@ -47,19 +47,19 @@ export async function startTemporal(launch: Launch & { binary: string }): Promis
     env: backgroundEnv({ env, isLocal: true }),
     ports: { grpc, ui, ...(codec === undefined ? {} : { codec }) },
     setup: binary,
-    // Its database.
+    // The database is private.
     isPrivate: true,
   });
 }
 
-/** Where the codec server is, or will be: the Web UI is told before it is started. */
+/** Returns the port of the codec server, which the Web UI needs to know before that server is started. */
 async function codecPort(home: HomePaths, taken: readonly number[]): Promise<number> {
   const before = await readRecord(home, 'codec');
   const port = before?.ports['http'];
   return isRunning(before) && port !== undefined ? port : freePort([port], taken);
 }
 
-/** What the local platform runs things with: `EVALSAGA_LOCAL_RUNTIME`, `process` (default) or `docker`. Throws for another. */
+/** Returns the runtime of the local platform: `EVALSAGA_LOCAL_RUNTIME`, `process` (default) or `docker`. Throws for others. */
 export function localRuntime(env: Env): 'process' | 'docker' {
   const wanted = env['EVALSAGA_LOCAL_RUNTIME'] || 'process';
   if (wanted === 'process' || wanted === 'docker') return wanted;
@@ -84,7 +84,7 @@ export async function startPlatformService(launch: Launch & { setup: string }): 
   });
 }
 
-/** Serves pages of the embedded server's Web UI only. */
+/** Starts the codec server for pages of the embedded server's Web UI. */
 export async function startCodecService(
   launch: Launch & { readonly setup: string; readonly port: number; readonly uiPort: number },
 ): Promise<ServiceRecord> {
@@ -101,7 +101,7 @@ export async function startCodecService(
   });
 }
 
-/** The path is no secret; only those get it that have to do with payloads. */
+/** The path is not secret, but only processes that handle payloads need it. */
 const keyFileOf = (env: Env): Record<string, string> => {
   const file = env[keyFileVariable];
   return file ? { [keyFileVariable]: file } : {};
@@ -120,7 +120,7 @@ export async function startWorkerService(launch: WorkerLaunch): Promise<ServiceR
     EVALSAGA_TASK_QUEUE: taskQueue,
     ...keyFileOf(env),
     ...(embedded ? embeddedEnv(address) : {}),
-    // It follows whatever is installed: a worker of one build is for who looks after builds.
+    // The background worker follows the installed version; versioned workers are started by hand.
     EVALSAGA_DEPLOYMENT_NAME: '',
     EVALSAGA_BUILD_ID: '',
   };
@@ -151,7 +151,14 @@ interface Start {
 async function start(service: Start): Promise<ServiceRecord> {
   const { home, name, file, args, env, ports, setup, isPrivate = false, serves } = service;
   const process = await startInBackground({ file, args, env, cwd: home.root, log: logFile(home, name), isPrivate });
-  const record = { ...process, startedAt: new Date().toISOString(), ports, setup, serves, network: networkMark(env) };
+  const record = {
+    ...process,
+    startedAt: new Date().toISOString(),
+    ports,
+    setup,
+    serves,
+    network: networkFingerprint(env),
+  };
   await writeRecord(home, name, record);
   return record;
 }

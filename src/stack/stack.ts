@@ -9,7 +9,7 @@ import { findServerBinary } from './server-binary';
 import { temporalTarget, type Env, type TemporalTarget } from '../temporal/target';
 import { endProcess } from './background-process';
 import { codeVersion } from './code-version';
-import { withKeyMark } from './encryption';
+import { withKeyIds } from './encryption';
 import { databaseAdvice, faultOfFile } from './database';
 import { startOnFreePorts } from './free-port-start';
 import { untilHealthy, whileAlive } from './health';
@@ -23,7 +23,7 @@ import { ensureWorker } from './worker-service';
 export interface StackRequest {
   readonly home: HomePaths;
   readonly env: Env;
-  /** Runs go to the local platform: have it up. One that was up before and died is restarted in any case. */
+  /** Whether runs need the local platform. One that has died is restarted in any case. */
   readonly localPlatform: boolean;
   readonly report?: Report | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -31,15 +31,15 @@ export interface StackRequest {
 
 export { findTemporal, type TemporalReach } from './reach';
 
-/** A stack that is up: the client is connected, and is the caller's to close. */
+/** A running stack. The client is connected; the caller closes it. */
 export interface Stack {
   readonly client: Client;
   readonly temporal: TemporalReach;
   /** Of new runs. */
   readonly taskQueue: string;
-  /** Of this home's own worker, where that is another one: for what only this machine can do of a run. */
+  /** Of this home's worker, if it is another one: for the parts of a run that only this machine can do. */
   readonly homeQueue: string | undefined;
-  /** What was started just now. */
+  /** What this call started. */
   readonly started: readonly ServiceName[];
 }
 
@@ -48,21 +48,21 @@ const START_WITHIN_MS = 60_000;
 const ANSWER_WITHIN_MS = 10_000;
 
 /**
- * Brings up what is not running of this home's background processes, all at once, and leaves the rest alone; a worker
- * or platform of an older build is replaced. Two callers at a time start nothing twice. Throws `InfrastructureError`.
+ * Starts those of this home's background processes that are needed and not running, at the same time; replaces a worker or platform of
+ * another build. Concurrent callers start nothing twice. Throws `InfrastructureError`.
  */
 export async function ensureStack(request: StackRequest): Promise<Stack> {
   await checkHome(request.home);
   return withStackLock(request, async () => {
     const target = temporalTarget(request.env);
-    // A key that does not do is to be known before anything is started.
+    // Fail on an unusable key before anything is started.
     encryptionOf(request.env);
     const started: ServiceName[] = [];
     const version = codeVersion();
     const platform = ensurePlatform({ ...request, version, started });
     const serving = ensureTemporal({ ...request, target, started });
     const connecting = serving.then((server) => server.client ?? connect(server, request));
-    // A server that is not there, or another than was meant, must not cost the worker that serves the right one.
+    // The worker may be replaced only once the server has answered: the address may be wrong.
     const worker = Promise.all([serving, connecting]).then(async ([{ temporal }, client]) => {
       const queues = await chooseQueues({ ...request, target, client });
       await ensureWorker({ ...request, temporal, taskQueue: queues.own, version, started });
@@ -74,7 +74,7 @@ export async function ensureStack(request: StackRequest): Promise<Stack> {
     );
     if (failure) {
       await connecting.then((client) => client.connection.close()).catch(() => undefined);
-      await takeBack(request, started);
+      await stopStarted(request, started);
       throw failure.reason;
     }
     const { run: taskQueue, own } = await worker;
@@ -83,8 +83,8 @@ export async function ensureStack(request: StackRequest): Promise<Stack> {
   });
 }
 
-/** What was started for a command that can't go on: nobody would know of it. */
-async function takeBack({ home, report }: StackRequest, started: readonly ServiceName[]): Promise<void> {
+/** Stops what was started for a command that fails. */
+async function stopStarted({ home, report }: StackRequest, started: readonly ServiceName[]): Promise<void> {
   if (started.length > 0) report?.(`stopping what was started just now: ${started.join(', ')}`);
   await Promise.all(
     started.map(async (name) => {
@@ -97,11 +97,11 @@ async function takeBack({ home, report }: StackRequest, started: readonly Servic
 
 type Ensure = StackRequest & { readonly started: ServiceName[] };
 
-/** A server that this home's stack runs has a record; a cluster has none. */
+/** A server of this home's stack has a record; a cluster has none. */
 interface Server {
   readonly temporal: TemporalReach;
   readonly record: ServiceRecord | undefined;
-  /** Of a server that was started just now. */
+  /** Connected already, if the server was just started. */
   readonly client?: Client;
 }
 
@@ -110,7 +110,7 @@ async function ensureTemporal(request: Ensure & { target: TemporalTarget }): Pro
   if (target.kind === 'cluster') return { temporal: clusterReach(target, env), record: undefined };
   const running = await readRecord(home, 'temporal');
   if (isRunning(running)) return { temporal: embeddedReach(running, env), record: running };
-  // A server that is given a damaged file may hang over it, or say so in its own words.
+  // With a damaged file, the server may hang or report it in its own words.
   const fault = faultOfFile(home.temporalDatabase);
   if (fault !== undefined) throw new InfrastructureError(await databaseAdvice(home, fault));
   const binary = await findServerBinary({ home, env, report, signal });
@@ -145,7 +145,7 @@ async function ensurePlatform({ home, env, localPlatform, signal, version, start
   await startOnFreePorts({ name: 'platform', home, start, answers });
 }
 
-/** Decrypts for the embedded server's Web UI, at the address which that server was told when it was started. */
+/** Starts the codec server for the embedded server's Web UI, on the port that the server was started with. */
 async function ensureCodec(
   { record: server }: Server,
   { home, env, report, signal, version, started }: Ensure & { version: string },
@@ -153,10 +153,10 @@ async function ensureCodec(
   if (server === undefined || !encryptionOf(env).isOn) return;
   const { ui, codec } = server.ports;
   if (codec === undefined || ui === undefined) {
-    report?.("Temporal's Web UI shows what is encrypted once it was started anew: evalsaga down, then evalsaga up");
+    report?.("Temporal's Web UI can decrypt only after a restart: evalsaga down, then evalsaga up");
     return;
   }
-  const setup = withKeyMark([version, String(ui), String(codec)], env);
+  const setup = withKeyIds([version, String(ui), String(codec)], env);
   let record = await readRecord(home, 'codec');
   if (!isRunning(record) || record.setup !== setup) {
     if (isRunning(record)) await endProcess(record, SERVICE_GRACE_MS);

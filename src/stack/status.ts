@@ -11,7 +11,7 @@ import {
 
 export interface ServiceStatus {
   readonly name: ServiceName;
-  /** `died`: it was started and not stopped, yet it does not run. */
+  /** `died`: it has ended without being stopped. */
   readonly state: 'running' | 'died' | 'stopped';
   readonly pid: number | null;
   /** ISO 8601. */
@@ -19,11 +19,11 @@ export interface ServiceStatus {
   /** Ports by use, while it runs. */
   readonly ports: Readonly<Record<string, number>>;
   readonly log: string;
-  /** Of a worker that runs: whose work it does. */
+  /** Of a running worker: the task queue that it serves. */
   readonly serves?: NonNullable<ServiceRecord['serves']>;
 }
 
-/** What runs of this home's background processes; looks at this machine only, asks no server. */
+/** Returns the state of this home's background processes, without a request to any server. */
 export async function stackStatus(home: HomePaths): Promise<readonly ServiceStatus[]> {
   const statuses = await Promise.all(
     serviceNames.map(async (name) => {
@@ -34,7 +34,7 @@ export async function stackStatus(home: HomePaths): Promise<readonly ServiceStat
         const { pid, startedAt, ports, serves } = record;
         return { name, state: 'running', pid, since: startedAt, ports, log, ...(serves ? { serves } : {}) } as const;
       }
-      // Most homes never have one.
+      // Most homes never need a codec server.
       if (record === undefined && name === 'codec') return undefined;
       return { name, state, pid: null, since: null, ports: {}, log } as const;
     }),

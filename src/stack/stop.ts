@@ -6,7 +6,7 @@ import { isRunning, readRecord, writeRecord, type ServiceName } from './record';
 import { SERVICE_GRACE_MS } from './stack';
 import { WORKER_GRACE_MS } from './worker-service';
 
-/** The worker first, so that it can hand its work back; Temporal last, so that there is someone to hand it to. */
+/** The worker ends first, since it returns its work to Temporal, which ends last. */
 const order: readonly (readonly [ServiceName, number])[] = [
   ['worker', WORKER_GRACE_MS],
   ['platform', SERVICE_GRACE_MS],
@@ -14,7 +14,7 @@ const order: readonly (readonly [ServiceName, number])[] = [
   ['temporal', SERVICE_GRACE_MS],
 ];
 
-/** Ends this home's background processes gracefully; resolves to those that were running. */
+/** Ends this home's background processes gracefully; returns those that were running. */
 export async function stopStack(request: {
   home: HomePaths;
   report?: Report | undefined;
@@ -29,7 +29,7 @@ export async function stopStack(request: {
         await endProcess(record, graceMs);
         stopped.push(name);
       }
-      // The record stays for its ports, so that links to the Web UI and profiles stay true.
+      // The record keeps the ports, so that links to the Web UI and profiles stay valid.
       if (record !== undefined) await writeRecord(request.home, name, { ...record, stopped: true });
     }
     return stopped;

@@ -7,40 +7,40 @@ import { ownerAmong } from '../cleanup/owners';
 import { connectClient } from '../temporal/connect';
 import type { Env } from '../temporal/target';
 import { endProcess } from './background-process';
-import { refuseLosingTheKey, withKeyMark } from './encryption';
+import { refuseLosingTheKey, withKeyIds } from './encryption';
 import { WorkerInUse } from './stack-errors';
-import { networkMark } from './network';
+import { networkFingerprint } from './network';
 import { isRunning, readRecord, type ServiceName, type ServiceRecord } from './record';
 import { startWorkerService } from './services';
 import { findEmbedded, type TemporalReach } from './reach';
 
 /** The background worker of a home: one process, for one server and one task queue. */
 
-/** How long a worker that is to be replaced may take to end what it does. */
+/** Milliseconds that a worker may take to finish its work before it is replaced. */
 export const WORKER_GRACE_MS = 75_000;
 
 export interface EnsureWorker {
   readonly home: HomePaths;
   readonly env: Env;
   readonly report?: Report | undefined;
-  /** A server that has answered. */
+  /** The server; it has answered. */
   readonly temporal: TemporalReach;
   readonly taskQueue: string;
   /** Of the code. */
   readonly version: string;
-  /** Gets a `worker` when one was started. */
+  /** `worker` is appended if one was started. */
   readonly started: ServiceName[];
 }
 
-/** Leaves the worker that fits, and replaces another, unless open runs of another server need it: then `WorkerInUse`. */
+/** Keeps the worker if it fits, otherwise replaces it. Throws `WorkerInUse` if open runs on another server need it. */
 export async function ensureWorker(request: EnsureWorker): Promise<void> {
   const { home, env, temporal, taskQueue, version, started } = request;
   const { address, namespace, isEmbedded } = temporal;
   const serves = { address, namespace, taskQueue, isEmbedded };
-  const setup = withKeyMark([version, address, namespace, taskQueue], env);
+  const setup = withKeyIds([version, address, namespace, taskQueue], env);
   const record = await readRecord(home, 'worker');
   if (isRunning(record)) {
-    const network = networkMark(env);
+    const network = networkFingerprint(env);
     const reaches = network === undefined || network === record.network;
     if (record.setup === setup && reaches) return;
     refuseLosingTheKey(record, env);
@@ -57,7 +57,7 @@ export async function ensureWorker(request: EnsureWorker): Promise<void> {
 
 type Serves = NonNullable<ServiceRecord['serves']>;
 
-/** The home's own server may be back on another port. Pure. */
+/** Whether both mean the same task queue; the home's own server may have another port by now. Pure. */
 export function isSameWork(one: Serves, other: Serves): boolean {
   const isSameServer = one.isEmbedded ? other.isEmbedded : one.address === other.address && !other.isEmbedded;
   return isSameServer && one.namespace === other.namespace && one.taskQueue === other.taskQueue;
@@ -73,18 +73,18 @@ async function refuseToLeaveRuns(serves: Serves, { home, env, temporal }: Ensure
     : `Temporal at ${temporal.address}`;
   throw new WorkerInUse(
     `The background worker of this home (${home.root}) serves ${which}, task queue "${serves.taskQueue}", for ${open.length === 1 ? 'an open run' : 'open runs'}: ${named}. ` +
-      `It stays, as nobody else would tear them down; nothing was created. For ${asked} use another home (EVALSAGA_HOME), ` +
-      `or correct TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE or EVALSAGA_TASK_QUEUE; to leave the open runs without a worker all the same: evalsaga down --force`,
+      `It was not replaced, since nothing else would tear those runs down; nothing was created. For ${asked} use another home (EVALSAGA_HOME), ` +
+      `or correct TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE or EVALSAGA_TASK_QUEUE; to leave the open runs without a worker anyway: evalsaga down --force`,
   );
 }
 
 const isSameServer = (serves: Serves, { address, isEmbedded }: TemporalReach): boolean =>
   serves.isEmbedded ? isEmbedded : serves.address === address;
 
-/** Questions to Temporal at once. */
+/** Requests to Temporal at the same time. */
 const concurrency = 4;
 
-/** Runs of this home that are not known to be over. Only the home's own server can be asked: others have their own settings. */
+/** Returns the runs of this home that may be open. Only the home's own server can be asked; the settings of others are unknown here. */
 async function openRunsOn(
   { isEmbedded }: Serves,
   { home, env }: Pick<EnsureWorker, 'home' | 'env'>,

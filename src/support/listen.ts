@@ -3,18 +3,18 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 
-/** Idle connections are kept this long, so that clients seldom send on one that is just being closed. */
+/** Milliseconds before an idle connection is closed. Long, because a client may be sending on it at that moment. */
 const keepAliveMs = 60_000;
 
-/** An HTTP server, not listening yet, for a Hono app. */
+/** Returns an HTTP server for a Hono app; it does not listen yet. */
 export function serverFor(app: { fetch: Parameters<typeof getRequestListener>[0] }): Server {
   const listener = getRequestListener(app.fetch);
-  // Uploads may take as long as they need: nobody but this machine can hold a connection open.
+  // Uploads may take any time: only this machine can hold a connection open.
   const options = { keepAliveTimeout: keepAliveMs, requestTimeout: 0 };
   return createServer(options, (request, response) => void listener(request, response));
 }
 
-/** Listens on loopback. `ports` are tried in order; 0 means any free one. Rejects when the last one is taken too. */
+/** Listens on loopback, on the first of `ports` that is free (0: any), and returns it. Rejects if none is free. */
 export async function listenOnLoopback(server: Server, ports: readonly number[]): Promise<number> {
   const [port = 0, ...others] = ports;
   const listening = once(server, 'listening');
@@ -34,7 +34,7 @@ export async function listenOnLoopback(server: Server, ports: readonly number[])
   return (server.address() as AddressInfo).port;
 }
 
-/** Stops listening and cuts what is still connected; resolves when all is closed. */
+/** Stops listening and closes all connections; resolves when that is done. */
 export async function closeServer(server: Server): Promise<void> {
   const closed = once(server, 'close');
   server.close();

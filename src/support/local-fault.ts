@@ -1,4 +1,4 @@
-/** Faults of this machine's file system that do not pass by themselves within a run, in words. */
+/** File-system errors that do not go away by themselves during a run, in words. */
 const faults: Readonly<Record<string, string>> = {
   ENOSPC: 'no space is left on the disk',
   EDQUOT: 'the disk quota is used up',
@@ -12,16 +12,16 @@ const faults: Readonly<Record<string, string>> = {
 };
 
 export interface LocalFault {
-  /** What could not be written; `undefined`: not told. */
+  /** What could not be written; `undefined` if the error does not say. */
   readonly path: string | undefined;
   readonly reason: string;
 }
 
-/** What of it concerns files at home; `undefined` for everything else. Pure. */
+/** Returns what an error says about files on this machine; `undefined` if it is about something else. Pure. */
 export function localFault(error: unknown): LocalFault | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   const { code, path, syscall } = error as NodeJS.ErrnoException;
-  // Of files, it may have gone meanwhile; where a folder can't be made, as below /proc, it stays so.
+  // A missing file may have been removed a moment ago; a folder that can't be made, as below /proc, never can.
   const words = code === 'ENOENT' && syscall === 'mkdir' ? 'no folder can be made there' : faults[code ?? ''];
   return words === undefined ? undefined : { path, reason: `${words} (${code})` };
 }

@@ -11,12 +11,12 @@ import { makeFolders } from './make-folders';
  *
  * How: the file comes into being with its content, as a link to a draft. To take a lock over, a process first acquires a second
  * lock, in the same way, that is named after the token of the holder that has ended; then, if that holder is still the one in
- * the file, it renames its own draft onto the file. Tokens are never used again, so whoever acquires such a second lock late
+ * the file, it renames its own draft onto the file. Tokens are never used again, so a process that acquires such a second lock late
  * finds another holder in the file, and starts over.
  */
 
 export interface Lock {
-  /** Adds to the lock's file what others are told who find it taken. */
+  /** Writes a text into the lock for those who find it taken. */
   note(text: string): Promise<void>;
   release(): Promise<void>;
 }

@@ -2,8 +2,8 @@ import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 /**
- * Makes a folder and those above it that are missing. Node's own recursive `mkdir` never returns where the system says of
- * a folder that exists that nothing is there, as below `/proc`; this one rejects with that error (`ENOENT`).
+ * Makes a folder and its missing parents. Node's recursive `mkdir` never returns below `/proc`, where the system answers
+ * `ENOENT` although the parent exists; this one rejects with that error.
  */
 export async function makeFolders(folder: string, options: { readonly mode?: number } = {}): Promise<void> {
   if (await made(folder, options)) return;
@@ -14,7 +14,7 @@ export async function makeFolders(folder: string, options: { readonly mode?: num
   });
 }
 
-/** `false`: a folder above it is missing. */
+/** Returns `false` if a parent is missing. */
 async function made(folder: string, options: { readonly mode?: number }): Promise<boolean> {
   try {
     await mkdir(folder, options);

@@ -1,6 +1,6 @@
-/** The nearest name to a misspelt one. Pure. */
+/** Suggestions for misspelt names. Pure. */
 
-/** Edits (insert, delete, replace, swap of neighbours) from `a` to `b`. */
+/** Returns how many edits (insert, delete, replace, swap of neighbours) turn `a` into `b`. */
 export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_value, index) => index);
@@ -19,7 +19,7 @@ export function editDistance(a: string, b: string): number {
   return last[b.length] ?? 0;
 }
 
-/** Up to `limit` candidates that are plausibly meant by `name`, nearest first. */
+/** Returns up to `limit` candidates that `name` may be a misspelling of, nearest first. */
 export function nearestNames(name: string, candidates: Iterable<string>, limit = 3): string[] {
   const wanted = normalise(name).slice(0, 100);
   const reach = Math.max(1, Math.floor(wanted.length / 3));

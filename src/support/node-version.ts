@@ -1,7 +1,7 @@
-/** The oldest Node that this program runs on; the same as `engines` in package.json. */
+/** The oldest version of Node that is supported; the same as `engines` in package.json. */
 export const oldestNode = '20.19.0';
 
-/** Why this Node can't run the program; `undefined`: it can. `version` as in `process.versions.node`. Pure. */
+/** Returns why a version (as in `process.versions.node`) is not supported; `undefined` if it is. Pure. */
 export function nodeComplaint(version: string): string | undefined {
   const isEnough = compare(version, oldestNode) >= 0;
   return isEnough ? undefined : `evalsaga needs Node ${oldestNode.replace(/\.0$/, '')} or newer; this is ${version}.`;

@@ -1,21 +1,22 @@
 import { createServer } from 'node:net';
 
-/** The first of the wished ports that is free on loopback, else any free one. `taken`: not to be used. */
+/** Returns the first of `preferred` that is free on loopback, otherwise any free port; never one of `taken`. */
 export async function freePort(
-  wished: readonly (number | undefined)[],
+  preferred: readonly (number | undefined)[],
   taken: readonly number[] = [],
 ): Promise<number> {
-  for (const port of wished) {
-    if (port !== undefined && !taken.includes(port) && (await claim(port)) !== undefined) return port;
+  for (const port of preferred) {
+    if (port !== undefined && !taken.includes(port) && (await listenBriefly(port)) !== undefined) return port;
   }
   for (;;) {
-    const port = await claim(0);
+    const port = await listenBriefly(0);
     if (port === undefined) throw new Error('This machine has no free TCP port on 127.0.0.1.');
     if (!taken.includes(port)) return port;
   }
 }
 
-async function claim(port: number): Promise<number | undefined> {
+/** Returns the port, or the one that was assigned for 0; `undefined` if it is taken. */
+async function listenBriefly(port: number): Promise<number | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(undefined));

@@ -1,6 +1,6 @@
 /**
- * Texts from configs, platforms and logs, made harmless for a terminal: no escape sequence, control character or
- * direction override of theirs ever reaches it. Pure.
+ * Makes texts from configs, platforms and logs harmless for a terminal: removes escape sequences, control characters and
+ * direction overrides. Pure.
  */
 
 const escapeSequence =
@@ -8,7 +8,7 @@ const escapeSequence =
 const control =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2028\u2029\u2060-\u2069\ufeff]/g;
 
-/** Several lines: keeps line ends and tabs. */
+/** Makes a text of several lines harmless; keeps line ends and tabs. */
 export function harmlessText(text: string): string {
   return text.replace(/\r\n?/g, '\n').replace(escapeSequence, '').replace(control, '');
 }
@@ -17,8 +17,8 @@ const colour = /\u001b\[[0-9;]{0,20}m/g;
 const overriding = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
 
 /**
- * The last look at what goes to a terminal: our own colours and lines pass, and nothing else that is more than text, whoever
- * forgot to make it harmless.
+ * Filters everything that goes to a terminal: only text, line ends and our own colours pass, in case a caller forgot to make
+ * its text harmless.
  */
 export function printable(text: string): string {
   const parts = text.split(colour);
@@ -31,19 +31,19 @@ export function printable(text: string): string {
     .join('');
 }
 
-/** JSON is the same with escapes, and then nothing in it is more than text to a terminal. */
+/** Escapes what a terminal would act on; the JSON document stays the same. */
 export const printableJson = (json: string): string =>
   json.replace(
     /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 
-/** One line: runs of white space become one blank. */
+/** Makes a text harmless and one line: runs of white space become one blank. */
 export function harmlessLine(text: string): string {
   return harmlessText(text).replace(/\s+/g, ' ').trim();
 }
 
-/** At most `width` characters of one line, the middle cut out and marked: names are told apart by their ends. */
+/** Shortens a text to one line of `width` characters, with `…` in place of its middle: similar names differ at their ends. */
 export function shortenedInside(text: string, width: number): string {
   const characters = [...harmlessLine(text)];
   if (characters.length <= width) return characters.join('');
@@ -52,7 +52,7 @@ export function shortenedInside(text: string, width: number): string {
   return `${characters.slice(0, kept - end).join('')}…${end === 0 ? '' : characters.slice(-end).join('')}`;
 }
 
-/** At most `width` characters of one line, the cut marked. */
+/** Shortens a text to one line of `width` characters, ending in `…`. */
 export function shortened(text: string, width: number): string {
   const characters = [...harmlessLine(text)];
   return characters.length <= width ? characters.join('') : `${characters.slice(0, Math.max(0, width - 1)).join('')}…`;

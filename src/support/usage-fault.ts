@@ -1,5 +1,4 @@
 /**
- * What the user asked for can't be done as asked, and nothing was created: the command line, the config, an id, a file that
- * was named. Commands end with exit code 2.
+ * The request is wrong, and nothing was created: the command line, the config, an id, or a file that it names. Exit code 2.
  */
 export class UsageFault extends Error {}

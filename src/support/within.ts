@@ -1,15 +1,15 @@
 export interface Within {
   /** Milliseconds, from now. */
   readonly ms: number;
-  /** Ends the work as well. */
+  /** Aborts the work, too. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Does the work with a signal that aborts with the given one, or when the time is over (reason: a `TimeoutError`).
+ * Runs `work` with a signal that aborts when the given one does, or after `ms` (reason: a `TimeoutError`).
  *
- * Instead of `AbortSignal.any([signal, AbortSignal.timeout(ms)])`, which Node forgets when memory is tidied up in between
- * (nodejs/node#57736): a question to a server that hangs then never ended.
+ * Node can garbage-collect `AbortSignal.any([signal, AbortSignal.timeout(ms)])` before it fires (nodejs/node#57736): a request to
+ * a server that hangs then never ended.
  */
 export async function within<T>({ ms, signal }: Within, work: (bounded: AbortSignal) => Promise<T>): Promise<T> {
   const over = new AbortController();

@@ -5,14 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from './error-message';
 import { localFault } from './local-fault';
 
-/** Milliseconds that a disk may take to answer; a network file system whose server is gone never does. */
+/** Milliseconds that a disk may take to answer; a network file system whose server is down never does. */
 const answerWithinMs = 10_000;
-/** Bytes of the trial: a full disk often still takes an empty file. */
+/** Bytes that are written as a trial: a full disk often still takes an empty file. */
 const trialBytes = 64 * 1024;
 
 /**
- * Why nothing can be written to a folder that may not exist yet; `undefined`: it can. Tried for real, in a folder of its own
- * beside what is there already, which is gone again at once: permissions alone tell little of full disks and of /proc.
+ * Returns why nothing can be written to a folder, which need not exist yet; `undefined` if it can. Writes to a temporary folder,
+ * since permissions say nothing about full disks or /proc.
  */
 export async function whyNotWritable(folder: string): Promise<string | undefined> {
   const late = new AbortController();
@@ -33,7 +33,7 @@ export async function whyNotWritable(folder: string): Promise<string | undefined
 async function tryToWrite(folder: string): Promise<void> {
   const parent = await nearestFolder(folder);
   const trial = path.join(parent, `.evalsaga-${randomBytes(6).toString('hex')}`);
-  // Not `recursive`: in /proc, Node would go on with that for ever.
+  // Not `recursive`: that never returns below /proc (see make-folders.ts).
   await mkdir(trial, { mode: 0o700 });
   try {
     const file = await open(path.join(trial, 'trial'), 'wx', 0o600);
@@ -48,7 +48,7 @@ async function tryToWrite(folder: string): Promise<void> {
   }
 }
 
-/** The folder itself, or the first of those above it that exists. */
+/** Returns the folder, or its nearest parent that exists. */
 async function nearestFolder(folder: string): Promise<string> {
   for (let at = folder; ; at = path.dirname(at)) {
     const found = await stat(at).catch((error: NodeJS.ErrnoException) => {

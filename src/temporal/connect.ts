@@ -11,18 +11,18 @@ import { isLoopback, proxyHint } from './proxy';
 export interface ConnectRequest {
   readonly connection: NativeConnectionOptions;
   readonly namespace: string;
-  /** As `encryptionOf` makes it: nothing that talks to Temporal may go without. */
+  /** Of `encryptionOf`; everything that talks to Temporal must use it. */
   readonly dataConverter: DataConverter;
-  /** How long the server may take to answer, milliseconds; covers a server that is just starting. Default 10 000. */
+  /** Milliseconds until the server must have answered, which may just be starting. Default 10 000. */
   readonly timeoutMs?: number;
-  /** How long each later call may take, milliseconds; see `boundedCalls`. */
+  /** Milliseconds that each later call may take; see `boundedCalls`. */
   readonly callTimeoutMs?: number;
-  /** The home's own server: decides what a user is told to do. */
+  /** Whether it is the home's own server: decides what error messages advise. */
   readonly isEmbedded?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A connected client, its namespace known to exist. Close with `client.connection.close()`. Throws `InfrastructureError`. */
+/** Returns a connected client; its namespace exists. Close it with `client.connection.close()`. Throws `InfrastructureError`. */
 export async function connectClient(request: ConnectRequest): Promise<Client> {
   const deadline = Date.now() + (request.timeoutMs ?? 10_000);
   for (;;) {
@@ -30,7 +30,7 @@ export async function connectClient(request: ConnectRequest): Promise<Client> {
     try {
       return await connectOnce(request, Math.max(500, Math.min(5_000, deadline - Date.now())));
     } catch (error) {
-      // Refused credentials stay so. A missing namespace may still be under way on a starting server.
+      // Refused credentials stay refused. A starting server may not have created its namespace yet.
       if (isRefusedAccess(error) || Date.now() + 100 > deadline) throw explain(error, request);
       await sleep(100);
     }
@@ -47,7 +47,7 @@ async function connectOnce(request: ConnectRequest, withinMs: number): Promise<C
     ...clientOptions(request.connection),
     connectTimeout: withinMs,
     interceptors: boundedCalls(request.callTimeoutMs),
-    // A proxy can't reach this machine's own server; gRPC would ask it all the same.
+    // A proxy can't reach a server on this machine, but gRPC would use it.
     ...(isLoopback(addressOf(request)) ? { channelArgs: { 'grpc.enable_http_proxy': 0 } } : {}),
   });
   try {

@@ -1,34 +1,34 @@
 import { type Interceptor, Metadata, status } from '@grpc/grpc-js';
 import { defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 
-/** No call to Temporal waits for ever: a server that has accepted it may be stopped, or behind a wire that is cut. */
+/** Deadlines for all calls to Temporal: a server that has accepted a call may hang, or the network may be cut. */
 
-/** Milliseconds that a call may take, its repetitions included, where its caller has not said otherwise. */
+/** Default deadline of a call, including its retries, in milliseconds. */
 export const answerWithinMs = 10_000;
 
-/** Milliseconds that a worker may take to tell the state of a run or task. */
+/** Milliseconds that a worker may take to answer a query for the state of a run or task. */
 export const workerWithinMs = 4_000;
 
-/** These wait at the server, for news or for a worker: it answers by itself after some 20 s. */
-const waiting = /\/(GetWorkflowExecutionHistory|PollWorkflowExecutionUpdate|UpdateWorkflowExecution)$/;
-const newsWithinMs = 40_000;
-/** Carries a whole plan, which takes its time on a slow line; who sends it asks again by himself. */
+/** Long polls: the server holds them until something happens or a worker answers, for some 20 s. */
+const longPolls = /\/(GetWorkflowExecutionHistory|PollWorkflowExecutionUpdate|UpdateWorkflowExecution)$/;
+const longPollWithinMs = 40_000;
+/** Carries a whole plan, which takes long on a slow line; its caller retries it. */
 const large = /\/StartWorkflowExecution$/;
 
-/** What the SDK repeats (connections refused or cut) is over in half of the time: then the cause is told, not the deadline. */
+/** The SDK's retries (of refused or cut connections) take half of the deadline, so that the error names their cause. */
 const attempts = 7;
 
 /**
- * For `Connection.connect`: a deadline for each call that has none, around the SDK's own repetitions. An answer that alone
- * is lost does not use it up: after half of it the call is made again, which the SDK's request ids make safe.
+ * Returns interceptors for `Connection.connect`: a deadline for each call that has none, around the SDK's own retries. After half
+ * of it without an answer the call is made again, since only the answer may be lost; the SDK's request ids make that safe.
  */
 export function boundedCalls(withinMs = answerWithinMs): Interceptor[] {
   return [
     (options, nextCall) => {
       const { path } = options.method_definition;
-      const limitMs = waiting.test(path) ? Math.max(withinMs, newsWithinMs) : withinMs;
+      const limitMs = longPolls.test(path) ? Math.max(withinMs, longPollWithinMs) : withinMs;
       const deadline = Number(options.deadline ?? Date.now() + limitMs);
-      const attemptMs = waiting.test(path) || large.test(path) ? limitMs : withinMs / 2;
+      const attemptMs = longPolls.test(path) || large.test(path) ? limitMs : withinMs / 2;
       let isFirst = true;
       const attempt: typeof nextCall = (each) => {
         const bounded = { ...each, deadline: Math.min(deadline, Date.now() + attemptMs) };
@@ -36,7 +36,7 @@ export function boundedCalls(withinMs = answerWithinMs): Interceptor[] {
         isFirst = false;
         return nextCall(bounded);
       };
-      return repeatedUntil(deadline)(options, attempt);
+      return retriesUntil(deadline)(options, attempt);
     },
   ];
 }
@@ -44,8 +44,8 @@ export function boundedCalls(withinMs = answerWithinMs): Interceptor[] {
 type Call = ReturnType<Parameters<Interceptor>[1]>;
 
 /**
- * A repetition comes from a timer, where gRPC's "channel has been shut down" would end the whole process: a connection that was
- * closed meanwhile ends the call instead.
+ * Retries start from a timer, where gRPC's "channel has been shut down" would end the whole process. This ends the call instead
+ * if the connection was closed meanwhile.
  */
 function orEnded(call: () => Call): Call {
   try {
@@ -65,15 +65,15 @@ function orEnded(call: () => Call): Call {
   }
 }
 
-/** Repeats what is worth it, unless the pause before would outlast the deadline: then the cause is told, and at once. */
-function repeatedUntil(deadline: number): Interceptor {
+/** Retries unless the pause before it would outlast the deadline: then the call fails at once, with its cause. */
+function retriesUntil(deadline: number): Interceptor {
   const { delayFunction, retryableDecider } = defaultGrpcRetryOptions({ maxAttempts: attempts });
   return makeGrpcRetryInterceptor({
     delayFunction,
     retryableDecider: (attempt, reply) => {
-      const isWorthIt =
+      const isRetryable =
         retryableDecider(attempt, reply) || (reply.code === status.DEADLINE_EXCEEDED && attempt < attempts);
-      return isWorthIt && Date.now() + delayFunction(attempt, reply) < deadline;
+      return isRetryable && Date.now() + delayFunction(attempt, reply) < deadline;
     },
   });
 }

@@ -1,7 +1,7 @@
 import { firstLine } from '../support/lines';
 import { InfrastructureError } from './infrastructure-error';
 
-/** What the gRPC status codes of Temporal's answers mean: nobody else judges them. No imports that cost a command time. */
+/** What the gRPC status codes of Temporal mean; all code decides here. No imports that would slow commands down. */
 
 export const grpcCodes = {
   cancelled: 1,
@@ -20,8 +20,8 @@ export const grpcCodes = {
 } as const;
 
 /**
- * Nobody knows whether the call was carried out, and a later one may succeed. `cancelled` is what a closing connection
- * makes of calls under way; `unknown` and `internal` are what proxies and cut streams are turned into.
+ * The call may or may not have been carried out, and a later one may succeed. A closing connection turns pending calls into
+ * `cancelled`; proxies and cut streams become `unknown` and `internal`.
  */
 const outages: ReadonlySet<number> = new Set([
   grpcCodes.cancelled,
@@ -36,11 +36,11 @@ const outages: ReadonlySet<number> = new Set([
 
 interface GrpcFault {
   readonly code: number;
-  /** The server's own words. */
+  /** The server's message. */
   readonly details: string;
 }
 
-/** The gRPC status behind an error of Temporal's client; `undefined` when it is no such error. Pure. */
+/** Returns the gRPC status behind an error of Temporal's client; `undefined` if it has none. Pure. */
 function faultIn(error: unknown): GrpcFault | undefined {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     if ('code' in at && typeof at.code === 'number' && 'details' in at && typeof at.details === 'string')
@@ -49,23 +49,23 @@ function faultIn(error: unknown): GrpcFault | undefined {
   return undefined;
 }
 
-/** The status code behind an error of Temporal's client. Pure. */
+/** Returns the status code behind an error of Temporal's client. Pure. */
 export const grpcCodeOf = (error: unknown): number | undefined => faultIn(error)?.code;
 
-/** Whether Temporal was not heard: asking again may help, and what was asked for may have been done. Pure. */
+/** Whether no answer of Temporal arrived: a retry may help, and the call may have been carried out. Pure. */
 export function isOutage(error: unknown): boolean {
   if (isConnectTimeout(error)) return true;
   const fault = faultIn(error);
   return fault !== undefined && outages.has(fault.code) && !isOversized(fault) && !isOfWorker(fault);
 }
 
-/** gRPC's bound on one message has the code of an exhausted quota, but no wait makes the message smaller. */
+/** A message over gRPC's limit has the code of an exhausted quota, but no retry makes it smaller. */
 const isOversized = ({ code, details }: GrpcFault): boolean =>
   code === grpcCodes.resourceExhausted && /larger than max/i.test(details);
 
 /**
- * A question to a workflow that its worker did not answer: the deadline passes, and which end notices first names it; where the
- * worker ends meanwhile, the server cancels the question. Pure.
+ * Whether a worker did not answer a query. Client and server both watch the deadline, and either may report it; if the worker
+ * shuts down meanwhile, the server cancels the query. Pure.
  */
 export function isUnanswered(error: unknown): boolean {
   const fault = faultIn(error);
@@ -73,41 +73,41 @@ export function isUnanswered(error: unknown): boolean {
   return fault.code === grpcCodes.deadlineExceeded || fault.code === grpcCodes.cancelled || isOfWorker(fault);
 }
 
-/** Temporal itself answers: it holds few questions for a worker that has not answered the ones before. */
+/** Temporal itself refuses: it queues only a few queries for a worker that does not answer. */
 const isOfWorker = ({ code, details }: GrpcFault): boolean =>
   code === grpcCodes.resourceExhausted && /query buffer is full/i.test(details);
 
-/** Whether it is an error of Temporal's client that carries gRPC's status. Pure. */
+/** Whether an error of Temporal's client carries a gRPC status. Pure. */
 export const isTemporalFault = (error: unknown): boolean => isConnectTimeout(error) || faultIn(error) !== undefined;
 
-/** Whether the credentials or permissions do not do: asking again does not help. Pure. */
+/** Whether credentials or permissions were refused: a retry does not help. Pure. */
 export function isRefusedAccess(error: unknown): boolean {
   const code = grpcCodeOf(error);
   return code === grpcCodes.permissionDenied || code === grpcCodes.unauthenticated;
 }
 
-/** gRPC's client says so in words alone when a connection did not come about. */
+/** gRPC's client reports a failed connection by its text alone. */
 const isConnectTimeout = (error: unknown): boolean =>
   error instanceof Error && error.message.includes('Failed to connect before the deadline');
 
-/** Whom a command asked. */
-export interface AskedServer {
+/** The server of a call, for error messages. */
+export interface TemporalServer {
   /** `Temporal at ADDRESS`. */
   readonly name: string;
   readonly namespace: string;
-  /** The home's own server, which `up` brings back. */
+  /** Whether it is the home's own server, which `up` restarts. */
   readonly isEmbedded: boolean;
 }
 
-/** What to tell a user of an error of Temporal's client; `undefined`: it is none, or says so itself. Pure. */
-export function explainFault(error: unknown, server: AskedServer): InfrastructureError | undefined {
+/** Returns an error with an explanation and advice; `undefined` if it has one already, or is not Temporal's. Pure. */
+export function explainFault(error: unknown, server: TemporalServer): InfrastructureError | undefined {
   if (error instanceof InfrastructureError || !isTemporalFault(error)) return undefined;
   const fault = faultIn(error);
   const seen = firstLine(fault?.details || (error as Error).message);
   return new InfrastructureError(textOf({ error, code: fault?.code, seen, server }), { cause: error });
 }
 
-function textOf(fault: { error: unknown; code: number | undefined; seen: string; server: AskedServer }): string {
+function textOf(fault: { error: unknown; code: number | undefined; seen: string; server: TemporalServer }): string {
   const { error, code, seen, server } = fault;
   const { name, namespace } = server;
   if (isRefusedAccess(error)) {
@@ -124,7 +124,7 @@ function textOf(fault: { error: unknown; code: number | undefined; seen: string;
   }
 }
 
-const remedy = ({ isEmbedded }: AskedServer): string =>
+const remedy = ({ isEmbedded }: TemporalServer): string =>
   isEmbedded
     ? 'Runs are safe in its database and go on when it is back: evalsaga up. If it hangs: evalsaga down --force, then evalsaga up'
     : 'Runs are safe in it and go on when it is back. Check TEMPORAL_ADDRESS or your temporal.toml profile, and that the server runs, then try again.';

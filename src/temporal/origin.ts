@@ -3,12 +3,12 @@ import { homeIdentity } from '../home/home-identity';
 import type { HomePaths } from '../home/paths';
 import { answerWithinMs } from './deadlines';
 import { InfrastructureError } from './infrastructure-error';
-import { busyForMs, throughOutages } from './through-outages';
+import { busyForMs, retryDuringOutages } from './retry-during-outages';
 
 /**
- * Names the Temporal installation that owns a run: written into everything that runs create, so that a sweeper never
- * touches what belongs to another. The namespace's own id is a UUID of its database: a home's embedded server goes by the
- * home and that id, a cluster by that id alone, which survives a failover and which any token of the namespace may read.
+ * Returns the origin: the name of the Temporal installation that owns a run. Everything that runs create carries it, so that a
+ * sweep never touches another installation's resources. The id of a namespace is a UUID in its database. An embedded server is
+ * named by its home and that id; a cluster by that id alone, which survives a failover and which any token can read.
  */
 export async function originOf(options: {
   readonly connection: Pick<ConnectionLike, 'workflowService' | 'withDeadline'>;
@@ -19,22 +19,24 @@ export async function originOf(options: {
 }): Promise<string> {
   const { connection, namespace, home, embedded } = options;
   const ask = () => connection.workflowService.describeNamespace({ namespace });
-  const { namespaceInfo } = await throughOutages(() => connection.withDeadline(Date.now() + answerWithinMs, ask), {
+  const { namespaceInfo } = await retryDuringOutages(() => connection.withDeadline(Date.now() + answerWithinMs, ask), {
     withinMs: busyForMs,
   });
   const id = namespaceInfo?.id;
-  if (!id) throw new InfrastructureError(`Temporal did not tell the id of its namespace ${namespace}.`);
+  if (!id) throw new InfrastructureError(`Temporal returned no id for the namespace ${namespace}.`);
   return embedded ? `home:${await homeIdentity(home)}/${id}` : `namespace:${id}/${namespace}`;
 }
 
 /**
- * How a mark relates to the installation that judges it. `own`: made by it. `replaced`: made by this home in this place,
- * when its Temporal had another database. `earlier`: an earlier build's mark, which may be ours: `home:<id>` without a place,
- * `cluster:<id>/<namespace>`. `foreign`: another one's, also a copied home's.
+ * How the origin in a mark relates to our own.
+ * - `own`: it is ours.
+ * - `replaced`: this home in this place made it, when its Temporal had another database.
+ * - `earlier`: an earlier build made it, perhaps ours: `home:<id>` without a place, `cluster:<id>/<namespace>`.
+ * - `foreign`: it is another installation's, or that of the home which this one was copied from.
  */
 export type Kinship = 'own' | 'replaced' | 'earlier' | 'foreign';
 
-/** Pure. */
+/** Compares the origin in a mark to our own. Pure. */
 export function kinshipOf(mark: string, own: string): Kinship {
   if (mark === own) return 'own';
   const ours = parse(own);
@@ -72,7 +74,7 @@ function parse(origin: string): Parsed {
   }
 }
 
-/** The namespace in the mark of a cluster; `undefined`: it is a home's. Pure. */
+/** Returns the namespace in the origin of a cluster; `undefined` for a home's. Pure. */
 export function namespaceIn(origin: string): string | undefined {
   const parsed = parse(origin);
   return parsed.kind === 'namespace' || parsed.kind === 'earlier cluster' ? parsed.name : undefined;

@@ -1,8 +1,8 @@
 import type { Env } from './target';
 
 /**
- * Which proxy stands before Temporal: the client's gRPC library obeys `grpc_proxy`, `https_proxy` and `http_proxy` (lower case
- * only) by itself, the worker's none. Both are to go the same way, and never through one to this machine.
+ * The proxy between us and Temporal. The gRPC library of the client reads `grpc_proxy`, `https_proxy` and `http_proxy` (lower case
+ * only) by itself, that of the worker reads none; both must use the same one, and none to this machine.
  */
 export interface TemporalProxy {
   /** The variable that names it. */
@@ -12,7 +12,7 @@ export interface TemporalProxy {
   readonly login: { readonly username: string; readonly password: string } | undefined;
 }
 
-/** As the gRPC library reads the environment; `undefined`: none. Pure. */
+/** Returns the proxy that the gRPC library would use; `undefined` for none. Pure. */
 export function temporalProxy(address: string, env: Env): TemporalProxy | undefined {
   if (isLoopback(address) || isExcepted(hostOf(address), env)) return undefined;
   const variable = ['grpc_proxy', 'https_proxy', 'http_proxy'].find((name) => env[name]);
@@ -24,7 +24,7 @@ export function temporalProxy(address: string, env: Env): TemporalProxy | undefi
   return { variable, target: `${hostname}:${port || '80'}`, login: username === '' ? undefined : login };
 }
 
-/** Pure. */
+/** Whether a gRPC address is on this machine. Pure. */
 export const isLoopback = (address: string): boolean => /^(localhost|127(\.\d+){3}|\[?::1\]?)$/.test(hostOf(address));
 
 const hostOf = (address: string): string =>
@@ -38,13 +38,13 @@ function isExcepted(host: string, env: Env): boolean {
   return exceptions.some((entry) => entry !== '' && (host === entry || host.endsWith(entry)));
 }
 
-/** What may be in the way of a cluster that can't be reached; empty: nothing of this environment. Pure. */
+/** Returns what in this environment may keep a cluster from being reached, as a sentence after a blank; empty if nothing does. Pure. */
 export function proxyHint(address: string, env: Env): string {
   const proxy = temporalProxy(address, env);
   if (proxy) {
-    return ` It was asked through the proxy that ${proxy.variable} names (${proxy.target}): if that does not lead there, add its host to no_proxy.`;
+    return ` The connection went through the proxy that ${proxy.variable} names (${proxy.target}): if that does not lead there, add the server's host to no_proxy.`;
   }
   const ignored = ['HTTPS_PROXY', 'HTTP_PROXY'].find((name) => env[name]);
   if (isLoopback(address) || ignored === undefined || isExcepted(hostOf(address), env)) return '';
-  return ` ${ignored} is set, but connections to Temporal take a proxy from ${ignored.toLowerCase()} (or grpc_proxy) only.`;
+  return ` ${ignored} is set, but connections to Temporal use only the proxy in ${ignored.toLowerCase()} (or grpc_proxy).`;
 }

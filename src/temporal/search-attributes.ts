@@ -8,10 +8,10 @@ const keyword = temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWOR
 
 export type SearchAttributes =
   | { readonly usable: true }
-  /** Runs go on without them; listing by model, phase, outcome or owner is what is lost. */
+  /** Runs work without them, but can't be listed by model, phase, outcome or owner. */
   | { readonly usable: false; readonly warning: string };
 
-/** Registers what is missing of evalsaga's search attributes. Never throws: a cluster that refuses makes them unusable. */
+/** Registers missing search attributes. Never throws: if the cluster refuses, they are unusable. */
 export async function ensureSearchAttributes(client: Client): Promise<SearchAttributes> {
   const { namespace } = client.options;
   try {

@@ -6,8 +6,9 @@ import { defaultTaskQueue } from '../contract/identity';
 import { InfrastructureError } from './infrastructure-error';
 
 /**
- * Which Temporal this command talks to. `cluster`: one the user runs or rents, named by `TEMPORAL_ADDRESS` or by a
- * temporal.toml profile. `embedded`: the development server of this home, whose port is known once it runs.
+ * The Temporal server that a command uses.
+ * - `cluster`: one that the user runs or rents, named by `TEMPORAL_ADDRESS` or a temporal.toml profile.
+ * - `embedded`: the development server of this home; its port is known once it runs.
  */
 export type TemporalTarget =
   | {
@@ -24,9 +25,9 @@ export const embeddedNamespace = 'default';
 export type Env = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads `TEMPORAL_*` variables and the temporal.toml file (`TEMPORAL_CONFIG_FILE`, `TEMPORAL_PROFILE`), and
- * `EVALSAGA_TASK_QUEUE` (default `evalsaga`). A profile without an address means the embedded server. Throws
- * `InfrastructureError` for a file that cannot be read or a profile that is not there.
+ * Returns the server that `TEMPORAL_*` variables and the temporal.toml file (`TEMPORAL_CONFIG_FILE`,
+ * `TEMPORAL_PROFILE`) name: without an address, the embedded one. The task queue is `EVALSAGA_TASK_QUEUE` (default `evalsaga`).
+ * Throws `InfrastructureError` if the file can't be read or has no such profile.
  */
 export function temporalTarget(env: Env): TemporalTarget {
   const taskQueue = env['EVALSAGA_TASK_QUEUE'] || defaultTaskQueue;
@@ -42,7 +43,7 @@ function readProfile(env: Env): {
 } {
   try {
     const { TEMPORAL_CONFIG_FILE: file, ...others } = definedOnly(env);
-    // An empty file is more than the SDK's reader can take.
+    // The SDK can't read an empty file.
     const named = file === undefined || file === devNull ? {} : { TEMPORAL_CONFIG_FILE: file };
     const profile = loadClientConfigProfile({
       overrideEnvVars: { ...others, ...named },
@@ -64,12 +65,12 @@ function definedOnly(env: Env): Record<string, string> {
   return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
-/** Whether the environment was made by `embeddedEnv`: the null device stands for "no file", and is not read. */
+/** Whether `embeddedEnv` made the environment: it names the null device in place of a temporal.toml file. */
 export const isEmbedded = (env: Env): boolean => env['TEMPORAL_CONFIG_FILE'] === devNull;
 
 /**
- * `TEMPORAL_*` variables for a process that must talk to exactly this embedded server, whatever profile the user has:
- * to be laid over an environment from which other `TEMPORAL_*` variables were taken.
+ * Returns the `TEMPORAL_*` variables for a process that must use exactly this embedded server, whatever profile the user has. The
+ * rest of its environment must have no other `TEMPORAL_*` variables.
  */
 export function embeddedEnv(address: string): Record<string, string> {
   return { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: embeddedNamespace, TEMPORAL_CONFIG_FILE: devNull };

@@ -1,10 +1,10 @@
-/** Where a person can look at a workflow. Pure. */
+/** Addresses in Temporal's Web UI. Pure. */
 
 export interface WebUiRequest {
   /** gRPC address of the server. */
   readonly address: string;
   readonly namespace: string;
-  /** Base URL of the Web UI where it is known: the embedded server's, or `TEMPORAL_UI_URL`. */
+  /** Base URL of the Web UI if it is known: the embedded server's, or `TEMPORAL_UI_URL`. */
   readonly base?: string | undefined;
   /** `undefined`: the list of workflows. */
   readonly workflowId?: string | undefined;
@@ -12,13 +12,13 @@ export interface WebUiRequest {
   readonly runId?: string | undefined;
 }
 
-/** Base URL of the Web UI, where it can be known. */
+/** Returns the base URL of the Web UI; `undefined` if it can't be known. */
 function rootOf({ address, base }: Pick<WebUiRequest, 'address' | 'base'>): string | undefined {
   const isCloud = /\.(tmprl\.cloud|api\.temporal\.io)(:\d+)?$/.test(address);
   return base ?? (isCloud ? 'https://cloud.temporal.io' : undefined);
 }
 
-/** Origins that pages of the Web UI may have; a server on loopback goes by two names. None where it cannot be known. */
+/** Returns the origins that pages of the Web UI may have: a server on loopback has two names. Empty if it can't be known. */
 export function webUiOrigins(request: Pick<WebUiRequest, 'address' | 'base'>): string[] {
   const root = rootOf(request);
   if (root === undefined || !URL.canParse(root)) return [];
@@ -26,7 +26,7 @@ export function webUiOrigins(request: Pick<WebUiRequest, 'address' | 'base'>): s
   return hostname === '127.0.0.1' ? [origin, `${protocol}//localhost:${port}`] : [origin];
 }
 
-/** The Web UI's address, or `null` where it cannot be known (a self-hosted cluster without `TEMPORAL_UI_URL`). */
+/** Returns the address of a page; `null` if it can't be known (a self-hosted cluster without `TEMPORAL_UI_URL`). */
 export function webUiUrl({ address, namespace, base, workflowId, runId }: WebUiRequest): string | null {
   const root = rootOf({ address, base });
   if (root === undefined) return null;

@@ -7,18 +7,18 @@ import { forgetStaleSecrets } from '../cleanup/stale-secrets';
 import type { ActivityDependencies } from '../activities/dependencies';
 import { NotOnThisWorker } from '../activities/elsewhere';
 
-/** What a real worker gives its activities: clients by stored credentials, secrets of this host. */
+/** Returns what activities depend on: clients with stored credentials, secrets of this host. */
 export function createWorkerDependencies(options: {
   readonly home: HomePaths;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly origin: string;
-  /** Per request to a platform, milliseconds; default: the client's own (30 s). */
+  /** Milliseconds per request to a platform. Default: the client's (30 s). */
   readonly requestTimeoutMs?: number | undefined;
-  /** For how long refusals in a row are taken for passing, milliseconds; default: 200 s. */
+  /** Milliseconds for which refused credentials are retried. Default: 200 s. */
   readonly refusalPatienceMs?: number | undefined;
 }): ActivityDependencies {
   const { home, env, origin, requestTimeoutMs, refusalPatienceMs } = options;
-  /** By run: values of its variables that this worker's environment had to give. */
+  /** By run: values of variables that only this worker's environment has. */
   const own = new Map<string, Readonly<Record<string, string>>>();
   return {
     origin,
@@ -32,12 +32,12 @@ export function createWorkerDependencies(options: {
       return (name) => {
         const value = stored[name] ?? env[name];
         if (value !== undefined) {
-          // What only this worker knows of must not be said either.
+          // Only this worker knows the value, so it must remember to mask it.
           if (stored[name] === undefined) own.set(invocation, { ...own.get(invocation), [name]: value });
           return value;
         }
         throw new NotOnThisWorker(
-          `variable ${name}, which the config refers to, is known to this worker neither from the start of run ${invocation} nor from its own environment`,
+          `variable ${name}, which the config refers to, is neither stored on this host for run ${invocation} nor set in this worker's environment`,
         );
       };
     },

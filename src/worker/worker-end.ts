@@ -2,32 +2,33 @@ import type { NativeConnection, Worker } from '@temporalio/worker';
 import { InfrastructureError } from '../temporal/infrastructure-error';
 import { explainFault } from '../temporal/grpc';
 
-/** A worker gets into these when it is told to end. */
-const ending: ReadonlySet<ReturnType<Worker['getState']>> = new Set(['STOPPING', 'DRAINING', 'DRAINED']);
+/** States of a worker after SIGINT or SIGTERM. */
+const shutDownStates: ReadonlySet<ReturnType<Worker['getState']>> = new Set(['STOPPING', 'DRAINING', 'DRAINED']);
 
-/** How often a worker is looked at, milliseconds. */
-const lookEveryMs = 1_000;
-/** Milliseconds for the question why it failed. */
+/** Milliseconds between two checks of the worker's state. */
+const checkEveryMs = 1_000;
+/** Milliseconds for finding out why it failed. */
 const answerWithinMs = 5_000;
 
 /**
- * Serves until the worker is told to end. Whom Temporal refuses for a minute (credentials withdrawn, namespace gone), the SDK lets
- * fail; but then its `run` waits for pollers that nobody ends, and the process would stay, looking well and doing nothing.
- * Resolves at once then: whoever started the worker must see it end. `cut short`: it was told to end, and what it was doing
- * did not end in time; another worker takes that up.
+ * Runs a worker until it is shut down. If Temporal refuses it for a minute (credentials withdrawn, namespace deleted), the SDK lets
+ * it fail, but `run` then never returns: the process would live on, doing nothing. This returns at once.
+ * - `shut down`: after a signal.
+ * - `cut short`: after a signal, but its work did not finish in time; another worker takes that over.
+ * - `failed`: Temporal refused it.
  */
 export async function serve(
   worker: Pick<Worker, 'run' | 'getState'>,
-  { everyMs = lookEveryMs }: { readonly everyMs?: number } = {},
-): Promise<'told to end' | 'cut short' | 'failed'> {
-  const running = worker.run().then(() => 'told to end' as const);
+  { everyMs = checkEveryMs }: { readonly everyMs?: number } = {},
+): Promise<'shut down' | 'cut short' | 'failed'> {
+  const running = worker.run().then(() => 'shut down' as const);
   let timer: NodeJS.Timeout | undefined;
-  let wasToldToEnd = false;
-  const verdict = (): 'cut short' | 'failed' => (wasToldToEnd ? 'cut short' : 'failed');
+  let isShuttingDown = false;
+  const verdict = (): 'cut short' | 'failed' => (isShuttingDown ? 'cut short' : 'failed');
   const failed = new Promise<'cut short' | 'failed'>((resolve) => {
     timer = setInterval(() => {
       const state = worker.getState();
-      wasToldToEnd ||= ending.has(state);
+      isShuttingDown ||= shutDownStates.has(state);
       if (state === 'FAILED') resolve(verdict());
     }, everyMs);
   });
@@ -42,7 +43,7 @@ export async function serve(
   }
 }
 
-/** Why Temporal no longer lets a worker take tasks, as it tells whoever asks now. */
+/** Returns why Temporal no longer gives tasks to a worker, from its answer to a call now. */
 export async function whyFailed(
   connection: Pick<NativeConnection, 'withDeadline' | 'workflowService'>,
   { address, namespace }: { readonly address: string; readonly namespace: string },
@@ -54,6 +55,6 @@ export async function whyFailed(
       (error: unknown) => error,
     );
   const server = { name: `Temporal at ${address}`, namespace, isEmbedded: false };
-  const why = explainFault(fault, server)?.message ?? `${server.name} has refused it for a minute; it answers again.`;
-  return new InfrastructureError(`The worker gets no more tasks and ends; what it was doing waits for another. ${why}`);
+  const why = explainFault(fault, server)?.message ?? `${server.name} refused it for a minute; it answers again.`;
+  return new InfrastructureError(`The worker gets no more tasks and ends; its work waits for another worker. ${why}`);
 }

@@ -98,7 +98,7 @@ test('another address than that of open runs neither stops their worker nor is t
     // When nothing is open any more, it may go over.
     expect((await bench.run(['cancel', invocation], platform.env)).code).toBeLessThan(5);
     const over = await bench.run(['start', bench.config], { ...platform.env, TEMPORAL_ADDRESS: address });
-    expect([over.code, over.stderr]).toEqual([0, expect.stringContaining('carried by this machine')]);
+    expect([over.code, over.stderr]).toEqual([0, expect.stringContaining("use this machine's background worker")]);
     await access(path.join(bench.folder, 'results'));
     await bench.run(['down', '--force']);
   } finally {

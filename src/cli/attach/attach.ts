@@ -8,7 +8,7 @@ import { servingOf, type Serving } from '../../stack/pollers';
 import { isMissing, isRunning, readRecord, type ServiceName } from '../../stack/record';
 import { InfrastructureError } from '../../temporal/infrastructure-error';
 import { isOutage } from '../../temporal/grpc';
-import { throughOutages } from '../../temporal/through-outages';
+import { retryDuringOutages } from '../../temporal/retry-during-outages';
 import type { CommandContext } from '../command';
 import { onInterrupts, type Interrupts } from './interrupts';
 import { createView, type RunView } from './live-view';
@@ -70,7 +70,7 @@ export async function attach(attachment: Attachment): Promise<Attached> {
 async function cancelUntilHeard(cancel: { attachment: Attachment; view: RunView; signal: AbortSignal }): Promise<void> {
   const { attachment, view, signal } = cancel;
   try {
-    await throughOutages(() => cancelRun(attachment.session.client, attachment.invocation), {
+    await retryDuringOutages(() => cancelRun(attachment.session.client, attachment.invocation), {
       withinMs: Infinity,
       pauseMs: RETRY_MS,
       onAway: () => view.say('Temporal does not answer; the cancel is asked for again until it does'),

@@ -5,7 +5,7 @@ import { runVerdict, spoken, taskVerdict } from '../render/outcome';
 import { runDocument } from '../render/run-document';
 import { ensureStack } from '../../stack/stack';
 import { cancelTask } from '../../runs/cancel-task';
-import { throughOutages } from '../../temporal/through-outages';
+import { retryDuringOutages } from '../../temporal/retry-during-outages';
 import { attach } from '../attach/attach';
 import type { CommandBody, CommandContext } from '../command';
 import { wantsJson } from '../config-input';
@@ -37,7 +37,7 @@ export const cancel: CommandBody = async (input, context) => {
   checkIndex(index, before.snapshot.tasks);
   const target = { invocation, index };
   const waits = input.options['wait'] !== false;
-  const isAsked = await throughOutages(() => ask(session, target), { withinMs: askedWithinMs });
+  const isAsked = await retryDuringOutages(() => ask(session, target), { withinMs: askedWithinMs });
   // It may have ended, or been terminated, since it was looked at.
   const run = isAsked
     ? await wait({ session, target, before, waits, context })

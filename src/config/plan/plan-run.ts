@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { EndpointPlan, PlatformRef, ProbeSpec, RunPlan, SecretRef, TaskPlan } from '../../contract/plan';
 import { describeOversize, sizeOfPlan } from '../../contract/plan-size';
 import { variablesIn } from '../../contract/url-placeholders';
-import { withoutTilde } from '../../support/home-folder';
+import { expandTilde } from '../../support/home-folder';
 import type { LoadedConfig } from '../loaded';
 import { maskingErrors } from '../render-config';
 import type { ResolvedConfig } from '../schema/config';
@@ -85,7 +85,7 @@ function runFields(
     platform: context.platform,
     owner: context.owner,
     model: servedModelOf(config),
-    outputDir: path.resolve(context.cwd, withoutTilde(execution.output_dir), context.invocation),
+    outputDir: path.resolve(context.cwd, expandTilde(execution.output_dir), context.invocation),
     startPolicy: execution.start_policy,
     onTaskFailure: execution.on_task_failure,
     maxParallelEndpoints: execution.max_parallel_endpoints,

@@ -6,9 +6,8 @@ import type { EncryptionKey } from './key-file';
 import type { KeyRing } from './key-ring';
 
 /**
- * AES-256-GCM over whole payloads: metadata and data of the original are the plain text. Encrypted data is the nonce
- * (12 bytes), the cipher text, and the tag (16 bytes). What is not encrypted passes, so that runs begun without a key
- * stay readable.
+ * AES-256-GCM over whole payloads, metadata included. Encrypted data is the nonce (12 bytes), the cipher text and the tag (16
+ * bytes). Payloads that are not encrypted pass, so that runs that were started without a key stay readable.
  */
 
 const encoding = 'binary/encrypted';
@@ -16,7 +15,7 @@ const algorithm = 'A256GCM';
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** Names of metadata, as the samples of Temporal's SDKs have them. */
+/** Names of metadata, as in the samples of Temporal's SDKs. */
 const names = { encoding: 'encoding', cipher: 'encryption-cipher', key: 'encryption-key-id' } as const;
 
 const PayloadMessage = temporal.api.common.v1.Payload;
@@ -36,7 +35,7 @@ export function encryptionCodec(ring: KeyRing): PayloadCodec {
 
 export const isEncrypted = (payload: Payload): boolean => metadata(payload, names.encoding) === encoding;
 
-/** Id of the key that a payload was encrypted with; `undefined`: it was not. */
+/** Returns the id of the key that a payload is encrypted with; `undefined` if it isn't encrypted. */
 export const keyIdOf = (payload: Payload): string | undefined =>
   isEncrypted(payload) ? metadata(payload, names.key) : undefined;
 
@@ -63,7 +62,7 @@ function encrypt(payload: Payload, key: EncryptionKey): Payload {
 function decrypt(payload: Payload, ring: KeyRing): Payload {
   const cipherName = metadata(payload, names.cipher);
   const id = metadata(payload, names.key);
-  // Somebody else's codec uses the same name of an encoding.
+  // Other codecs use the same name for their encoding.
   if (id === undefined || (cipherName !== undefined && cipherName !== algorithm)) {
     throw new EncryptionKeyError(`This was encrypted by another program (${cipherName ?? 'no key is named'}).`);
   }
@@ -84,6 +83,9 @@ function decrypt(payload: Payload, ring: KeyRing): Payload {
 }
 
 const damaged = (id: string, cause?: unknown): EncryptionKeyError =>
-  new EncryptionKeyError(`What was encrypted with the key ${id} was damaged or changed since: it can't be trusted.`, {
-    cause,
-  });
+  new EncryptionKeyError(
+    `Data that was encrypted with the key ${id} was damaged or changed since: it can't be trusted.`,
+    {
+      cause,
+    },
+  );

@@ -3,15 +3,15 @@ import { encryptionCodec } from './codec';
 import { keyFileVariable } from './key-file';
 import { keyRing, type KeyRing } from './key-ring';
 
-/** What everything that talks to Temporal is to be made with: clients, workers, replays. */
+/** Everything that talks to Temporal must use it: clients, workers, replays. */
 export interface Encryption {
   readonly dataConverter: DataConverter;
   readonly ring: KeyRing;
-  /** Payloads are encrypted; `false`: what others have encrypted is refused with an explanation, the rest is in the clear. */
+  /** Whether payloads are encrypted. If not, payloads that others have encrypted are refused with an explanation. */
   readonly isOn: boolean;
 }
 
-/** Encryption with the keys in the file that `EVALSAGA_ENCRYPTION_KEY_FILE` names; none without it. Throws `EncryptionKeyError`. */
+/** Returns encryption with the keys of the file in `EVALSAGA_ENCRYPTION_KEY_FILE`; none if that is not set. Throws `EncryptionKeyError`. */
 export function encryptionOf(env: Readonly<Record<string, string | undefined>>): Encryption {
   const ring = keyRing(env[keyFileVariable] || undefined);
   const isOn = ring.newest !== undefined;

@@ -1,7 +1,7 @@
 import { DefaultFailureConverter } from '@temporalio/common';
 
 /**
- * Puts messages and stacks of failures where the codec encrypts them. Also part of a workflow bundle, as workflows make
- * failures too: that is why it is a module of its own.
+ * Moves messages and stacks of failures to where the codec encrypts them. A module of its own because workflow bundles contain it:
+ * workflows make failures, too.
  */
 export const failureConverter = new DefaultFailureConverter({ encodeCommonAttributes: true });

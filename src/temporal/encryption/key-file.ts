@@ -6,15 +6,15 @@ import { writeAtomically } from '../../support/atomic-file';
 import { EncryptionKeyError } from './key-error';
 
 /**
- * The file with the user's keys: one per line, 32 bytes in base64, oldest first; `#` begins a comment. The last one
- * encrypts, all of them decrypt: a new key is a new last line.
+ * The file with the user's keys: one per line, 32 bytes in base64, oldest first; `#` starts a comment. The last key encrypts, all
+ * keys decrypt.
  */
 
-/** Names the key file for every process of evalsaga. */
+/** Holds the path of the key file, for every process of evalsaga. */
 export const keyFileVariable = 'EVALSAGA_ENCRYPTION_KEY_FILE';
 
 export interface EncryptionKey {
-  /** 16 hexadecimal digits of a digest of the key: stands in the clear beside what was encrypted with it. */
+  /** 16 hexadecimal digits of a digest of the key; stored in the clear with each payload. */
   readonly id: string;
   /** 32 bytes. */
   readonly secret: Buffer;
@@ -33,7 +33,7 @@ export function readKeyFile(file: string): readonly EncryptionKey[] {
   throw new EncryptionKeyError(`The key file ${file} holds no key. Make one with: evalsaga key ANOTHER_FILE`);
 }
 
-/** The text of a file that nobody but its owner may touch; looked at once it is open, so that it is the one that is read. */
+/** Reads a file that only its owner may access. Checks that on the open file, so that it is the one that is read. */
 function readPrivately(file: string): string {
   let descriptor: number;
   try {
@@ -46,7 +46,7 @@ function readPrivately(file: string): string {
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
       const shown = (mode & 0o777).toString(8).padStart(3, '0');
       throw new EncryptionKeyError(
-        `Others than its owner can get at the key file ${file} (mode ${shown}). If nobody read it, close it with: chmod 600 ${file}`,
+        `Others than its owner can access the key file ${file} (mode ${shown}). If nobody has read it: chmod 600 ${file}`,
       );
     }
     return readFileSync(descriptor, 'utf8');
@@ -63,7 +63,7 @@ function unreadable(file: string, error: unknown): EncryptionKeyError {
   return new EncryptionKeyError(`The key file ${file} can't be read (${code}). ${advice}`, { cause: error });
 }
 
-/** The message never repeats the text: it may be most of a key. */
+/** Error messages never contain the text: it may be most of a key. */
 function parseKey(text: string, where: string): EncryptionKey {
   const secret = Buffer.from(text, 'base64');
   if (
@@ -85,7 +85,7 @@ const capital = (text: string): string => text.charAt(0).toUpperCase() + text.sl
 const keyId = (secret: Buffer): string =>
   createHash('sha256').update('evalsaga key id\0').update(secret).digest('hex').slice(0, 16);
 
-/** Makes a file with a new key; mode 0600. Throws `EncryptionKeyError` when there is a file already. */
+/** Creates a file with a new key, mode 0600. Throws `EncryptionKeyError` if the file exists. */
 export async function createKeyFile(file: string): Promise<EncryptionKey> {
   const key = newKey();
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
@@ -94,13 +94,13 @@ export async function createKeyFile(file: string): Promise<EncryptionKey> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unwritable(file, error);
     throw new EncryptionKeyError(
-      `${file} exists already, and what was encrypted with its keys can be read with nothing else. To have it encrypt with a new key from now on: evalsaga key ${file} --rotate`,
+      `${file} exists already; data that was encrypted with its keys can only be read with them. To encrypt with a new key from now on: evalsaga key ${file} --rotate`,
     );
   }
   return key;
 }
 
-/** Adds a new key, which encrypts from now on, behind those that are there. Throws `EncryptionKeyError`. */
+/** Appends a new key, which encrypts from now on. Throws `EncryptionKeyError`. */
 export async function rotateKeyFile(file: string): Promise<EncryptionKey> {
   readKeyFile(file);
   const key = newKey();

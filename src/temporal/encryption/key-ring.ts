@@ -1,17 +1,17 @@
 import { EncryptionKeyError } from './key-error';
 import { keyFileVariable, readKeyFile, type EncryptionKey } from './key-file';
 
-/** The keys that a process has. */
+/** The keys of a process. */
 export interface KeyRing {
-  /** Encrypts; `undefined`: nothing is encrypted. */
+  /** The key that encrypts; `undefined` if nothing is encrypted. */
   readonly newest: EncryptionKey | undefined;
-  /** Throws `EncryptionKeyError`, naming the key, when it is not there. */
+  /** Throws `EncryptionKeyError`, naming the key, if it is missing. */
   find(id: string): EncryptionKey;
 }
 
 /**
- * The keys of the file. It is read again when something was encrypted with a key that is not known yet: after a rotation,
- * processes that run on can read what those that were started since have written. Throws `EncryptionKeyError`.
+ * Returns the keys of the file, which is read again for an unknown key: after a rotation, running processes can read what newer
+ * ones have written. Throws `EncryptionKeyError`.
  */
 export function keyRing(file: string | undefined): KeyRing {
   if (file === undefined) return { newest: undefined, find: (id) => fail(id, undefined) };
@@ -31,7 +31,7 @@ export function keyRing(file: string | undefined): KeyRing {
 function fail(id: string, file: string | undefined): never {
   const advice =
     file === undefined
-      ? `Set ${keyFileVariable} to the file that has it.`
+      ? `Set ${keyFileVariable} to the file with that key.`
       : `The key file ${file} does not have it: add its line there, above the last one, or set ${keyFileVariable} to the file that has it.`;
   throw new EncryptionKeyError(`This was encrypted with the key ${id}. ${advice}`);
 }

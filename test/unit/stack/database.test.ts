@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { homePaths } from '../../../src/home/paths';
-import { complaintIn, databaseAdvice, databaseFault, faultOfFile } from '../../../src/stack/database';
+import { faultInLog, databaseAdvice, databaseFault, faultOfFile } from '../../../src/stack/database';
 import { freshFolder } from '../../support/folders';
 
-/** The embedded server's database, damaged in the ways that happen. */
+/** The embedded server's database, with the damage that occurs in practice. */
 
 let folder: Awaited<ReturnType<typeof freshFolder>>;
 beforeAll(async () => {
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => folder.dispose());
 
-/** A real one, of several pages. */
+/** Creates a real database of several pages. */
 function database(name: string): string {
   const file = path.join(folder.path, name);
   const script = `import sqlite3, sys
@@ -25,14 +25,14 @@ db.commit()`;
   return file;
 }
 
-test('one that is whole, empty or not there has no fault', async () => {
+test('a complete, an empty and a missing database have no fault', async () => {
   expect(faultOfFile(database('whole.db'))).toBeUndefined();
   expect(faultOfFile(path.join(folder.path, 'none.db'))).toBeUndefined();
   await writeFile(path.join(folder.path, 'empty.db'), '');
   expect(faultOfFile(path.join(folder.path, 'empty.db'))).toBeUndefined();
 });
 
-test('one that is cut off, or something else, is damaged', async () => {
+test('a truncated database and another kind of file are damaged', async () => {
   const cut = database('cut.db');
   await truncate(cut, 8192);
   expect(faultOfFile(cut)).toMatch(/damaged \(8192 of \d+ bytes/);
@@ -40,7 +40,7 @@ test('one that is cut off, or something else, is damaged', async () => {
   expect(faultOfFile(cut)).toContain('no SQLite file');
 });
 
-test('one whose last pages are still in its write-ahead log is whole', async () => {
+test('a database whose last pages are in its write-ahead log is complete', async () => {
   const file = database('logged.db');
   await truncate(file, 8192);
   await writeFile(`${file}-wal`, '');
@@ -63,7 +63,7 @@ test('the advice moves the database with its journals', async () => {
   ]);
 });
 
-test('what is lost and what helps is said without a word of SQLite', async () => {
+test('the advice says what is lost and what to do', async () => {
   const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'home') });
   await mkdir(home.root);
   await writeFile(home.temporalDatabase, 'garbage'.repeat(40));
@@ -80,5 +80,5 @@ test.each([
   ['database or disk is full (13)', 'finds no space on its disk'],
   ['listening on 127.0.0.1:7233', undefined],
 ])('%s', (log, complaint) => {
-  expect(complaintIn(log)).toBe(complaint);
+  expect(faultInLog(log)).toBe(complaint);
 });

@@ -27,7 +27,7 @@ afterAll(async () => {
 
 const home = () => homePaths({ EVALSAGA_HOME: root });
 
-/** A service of one line, on the port that it is told. */
+/** Starts a service of one line of code on this port. */
 async function begin(port: number, code: string): Promise<ServiceRecord> {
   const log = logFile(home(), 'codec');
   const args = ['-e', code.replaceAll('PORT', String(port))];
@@ -47,7 +47,7 @@ async function untilListens({ ports }: ServiceRecord): Promise<number> {
   }
 }
 
-test('a service whose port another process took meanwhile is started on another one', async () => {
+test('a service whose port was taken meanwhile is started on another one', async () => {
   const asked: number[] = [];
   const { record, answer } = await startOnFreePorts({
     name: 'codec',
@@ -57,7 +57,7 @@ test('a service whose port another process took meanwhile is started on another 
       asked.push(port);
       return begin(port, 'require("net").createServer().listen(PORT, "127.0.0.1")');
     },
-    // Of the first attempt, only the end of the process tells: somebody else does listen there.
+    // The first attempt must fail because the process ends, since another process listens on its port.
     answers: (record) =>
       record.ports['http'] === heldPort ? new Promise<number>(() => undefined) : untilListens(record),
   });
@@ -66,7 +66,7 @@ test('a service whose port another process took meanwhile is started on another 
   expect(answer).not.toBe(heldPort);
 });
 
-test('a service that ends for another reason is not started again, and its last words are told', async () => {
+test('a service that ends for another reason is not started again; the error has the end of its log', async () => {
   let starts = 0;
   const starting = startOnFreePorts({
     name: 'codec',
@@ -81,7 +81,7 @@ test('a service that ends for another reason is not started again, and its last 
   expect(starts).toBe(1);
 });
 
-test('last words are those before a stack', () => {
+test('stack traces are removed from the end of a log', () => {
   const go =
     'panic: listen tcp 127.0.0.1:7233: bind: address already in use\n\ngoroutine 1 [running]:\nmain.main()\n\t/x/main.go:18 +0x8e\n';
   expect(withoutStack(go)).toBe('panic: listen tcp 127.0.0.1:7233: bind: address already in use');
@@ -97,7 +97,7 @@ describe('the environment of background processes', () => {
   const harmless = { PATH: '/bin', HF_HOME: '/data/hub', MODE: 'staging', HTTPS_PROXY: 'http://me:pass-word1@proxy:1' };
   const env = { ...harmless, HF_TOKEN: token, ODDLY_NAMED: token, JUDGE_LOGIN: 'correct-horse-battery-7' };
 
-  test('has no secret, told by its name or by its look', () => {
+  test('has no secret, recognised by its name or its form', () => {
     const kept = { ...harmless, JUDGE_LOGIN: 'correct-horse-battery-7', NO_COLOR: '1' };
     expect(backgroundEnv({ env })).toEqual(kept);
     // Temporal's server and the codec fetch nothing.
@@ -106,7 +106,7 @@ describe('the environment of background processes', () => {
     expect(backgroundEnv({ env: { ...env, UV_INDEX_URL: 'https://me:pw@x' }, isLocal: true })).toEqual(local);
   });
 
-  test('nor what the run refers to as one, but all that a process needs', () => {
+  test('has none of the secrets that the run references, but everything that a process needs', () => {
     expect(withoutSecretsOf(env, env)).toEqual(harmless);
     expect(withoutSecretsOf(env, {})).toEqual(env);
   });

@@ -4,21 +4,21 @@ import { within } from '../../../src/support/within';
 import { startServer } from '../../support/http-server';
 
 setFlagsFromString('--expose-gc');
-const tidyUp = runInNewContext('gc') as () => void;
+const collectGarbage = runInNewContext('gc') as () => void;
 
-test('a question to a server that hangs ends in time, also when memory is tidied up in between', async () => {
+test('a request to a server that hangs ends in time, also after garbage collections', async () => {
   const server = await startServer(() => undefined);
-  const tidying = setInterval(tidyUp, 20);
+  const collecting = setInterval(collectGarbage, 20);
   try {
     const asked = within({ ms: 300, signal: new AbortController().signal }, (signal) => fetch(server.url, { signal }));
     await expect(asked).rejects.toMatchObject({ name: 'TimeoutError' });
   } finally {
-    clearInterval(tidying);
+    clearInterval(collecting);
     await server.close();
   }
 });
 
-test('the given signal ends the work, at once or later, with its own reason', async () => {
+test('the given signal aborts the work with its reason, also if it has aborted before', async () => {
   const work = (signal: AbortSignal): Promise<never> =>
     new Promise((_, reject) => {
       const end = (): void => reject(signal.reason as Error);
@@ -33,6 +33,6 @@ test('the given signal ends the work, at once or later, with its own reason', as
   await expect(within({ ms: 60_000, signal: leaving.signal }, work)).rejects.toBe(reason);
 });
 
-test('work that is done in time gives what it comes to', async () => {
+test('the result of work that is done in time is returned', async () => {
   expect(await within({ ms: 60_000 }, () => Promise.resolve(7))).toBe(7);
 });

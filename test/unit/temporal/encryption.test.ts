@@ -28,7 +28,7 @@ afterAll(() => folder.dispose());
 const payloadOf = (data: Uint8Array): Payload => ({ metadata: { encoding: Buffer.from('json/plain') }, data });
 const encrypted = async (payload: Payload): Promise<Payload> => (await codec.encode([payload]))[0] ?? payload;
 
-test('whatever the data, it comes back, and nothing of it shows; twice the same is not the same', async () => {
+test('any data is encrypted, differently each time, and decrypted to the same', async () => {
   await holds(
     fc.asyncProperty(fc.uint8Array({ minLength: 8, maxLength: 2_000 }), async (data) => {
       const payload = payloadOf(data);
@@ -43,7 +43,7 @@ test('whatever the data, it comes back, and nothing of it shows; twice the same 
   );
 });
 
-test('a changed bit anywhere is noticed, and a cut payload', async () => {
+test('a changed bit and a truncated payload are detected', async () => {
   const whole = await encrypted(payloadOf(Buffer.from('"some text"')));
   const data = Buffer.from(whole.data ?? []);
   for (const at of [0, 12, data.length - 1]) {
@@ -54,7 +54,7 @@ test('a changed bit anywhere is noticed, and a cut payload', async () => {
   await expect(codec.decode([{ ...whole, data: data.subarray(0, 20) }])).rejects.toThrow('damaged or changed');
 });
 
-test('a key file is made for its owner alone, never over another, and rotation keeps what was there', async () => {
+test('a key file is private and replaces no other file; rotation keeps the old keys', async () => {
   const file = path.join(folder.path, 'made.key');
   const first = await createKeyFile(file);
   expect((await stat(file)).mode & 0o777).toBe(0o600);
@@ -73,14 +73,14 @@ test.each([
   [`${key(16)}\n`, 'line 1 .* holds 16 bytes'],
   [`${key(32)}\n${key(31)}\n`, 'line 2 .* holds 31 bytes'],
   ['correct horse battery staple\n', 'line 1 .* is no base64'],
-])('the key file %j is refused, and not repeated', async (text, message) => {
+])('the key file %j is refused; the error does not contain it', async (text, message) => {
   const file = path.join(folder.path, 'odd.key');
   await writeFile(file, text, { mode: 0o600 });
   expect(() => readKeyFile(file)).toThrow(new RegExp(message, 'i'));
   expect(() => readKeyFile(file)).not.toThrow(/horse/);
 });
 
-test('a file that others may read, and one that is not there, are refused with what to do', async () => {
+test('a key file that others can read and a missing one are refused, with advice', async () => {
   const file = path.join(folder.path, 'open.key');
   await createKeyFile(file);
   for (const mode of [0o640, 0o604, 0o660]) {
@@ -107,7 +107,7 @@ const ask = async (route: string, body: unknown, headers: Record<string, string>
     headers: { host: '127.0.0.1:4000', 'content-type': 'application/json', 'x-namespace': 'default', ...headers },
   });
 
-test('the codec server decrypts and encrypts; what it has no key for stays as it is, and the rest is read', async () => {
+test('the codec server decrypts and encrypts; a payload of an unknown key stays as it is', async () => {
   const plain = payloadOf(Buffer.from('"text"'));
   const foreignFile = path.join(folder.path, 'foreign.key');
   await createKeyFile(foreignFile);
@@ -126,15 +126,15 @@ test('the codec server decrypts and encrypts; what it has no key for stays as it
 test.each<[string, Record<string, string>]>([
   ['a page of another origin', { origin: 'https://evil.example' }],
   ['a page in a sandbox', { origin: 'null' }],
-  ['a name that was made to point here', { host: 'evil.example:4000', origin: ui }],
-])('the codec server answers nothing to %s', async (_who, headers) => {
+  ['a host name that resolves to loopback', { host: 'evil.example:4000', origin: ui }],
+])('the codec server refuses %s', async (_who, headers) => {
   const answer = await ask('/decode', { payloads: [wire(await encrypted(payloadOf(Buffer.from('"text"'))))] }, headers);
   expect(answer.status).toBe(403);
   expect(await answer.text()).not.toContain('payloads');
 });
 
 test.each([ui, cloud])(
-  'the codec server lets the browser of a page of %s ask first, and refuses nonsense',
+  'the codec server answers the preflight request of a page of %s, and refuses malformed bodies',
   async (origin) => {
     const preflight = await app().request('http://127.0.0.1:4000/decode', {
       method: 'OPTIONS',
@@ -148,7 +148,7 @@ test.each([ui, cloud])(
     });
     expect(preflight.status).toBe(204);
     expect(preflight.headers.get('access-control-allow-origin')).toBe(origin);
-    // The Web UI sends its cookies along where it is told to.
+    // The Web UI can be configured to send its cookies.
     expect(preflight.headers.get('access-control-allow-credentials')).toBe('true');
     expect(preflight.headers.get('access-control-allow-headers')?.toLowerCase()).toContain('x-namespace');
     expect(preflight.headers.get('access-control-allow-private-network')).toBe('true');
@@ -157,7 +157,7 @@ test.each([ui, cloud])(
   },
 );
 
-test('where the Web UI may be', () => {
+test('origins of the Web UI', () => {
   expect(webUiOrigins({ address: 'x:7233', base: 'http://127.0.0.1:8233' })).toEqual([ui, 'http://localhost:8233']);
   expect(webUiOrigins({ address: 'x:7233', base: 'https://ui.example/temporal/' })).toEqual(['https://ui.example']);
   expect(webUiOrigins({ address: 'ns.acct.tmprl.cloud:7233' })).toEqual(['https://cloud.temporal.io']);

@@ -1,5 +1,5 @@
 import { InfrastructureError } from '../../../src/temporal/infrastructure-error';
-import { throughOutages } from '../../../src/temporal/through-outages';
+import { retryDuringOutages } from '../../../src/temporal/retry-during-outages';
 import { explainFault, grpcCodeOf, isOutage, isRefusedAccess } from '../../../src/temporal/grpc';
 
 const fault = (code: number, details = 'said so'): Error =>
@@ -31,32 +31,32 @@ test.each([
   expect(grpcCodeOf(fault(code))).toBe(code);
 });
 
-test('a message beyond gRPC\u2019s bound is none, although its code is that of a quota', () => {
+test('a message over gRPC\u2019s limit is no outage, although it has the code of a quota', () => {
   const tooLarge = fault(8, 'grpc: received message larger than max (5000000 vs. 4194304)');
   expect(isOutage(tooLarge)).toBe(false);
   expect(explainFault(tooLarge, cluster)?.message).toContain('larger than max');
 });
 
-test('questions that wait for a worker are none, although they have the code of a quota too', () => {
-  const waiting =
+test('a full query buffer is no outage, although it has the code of a quota', () => {
+  const fullBuffer =
     'consistent query buffer is full, this may be caused by too many queries and workflow not able to process query fast enough';
-  expect(isOutage(fault(8, waiting))).toBe(false);
+  expect(isOutage(fault(8, fullBuffer))).toBe(false);
 });
 
-test('errors of others are not taken for Temporal\u2019s', () => {
+test('other errors are not taken for Temporal\u2019s', () => {
   for (const error of [new Error('x'), Object.assign(new Error('x'), { code: 14 }), 'x', undefined]) {
     expect(isOutage(error)).toBe(false);
     expect(explainFault(error, cluster)).toBeUndefined();
   }
 });
 
-test('an error that says already what to do keeps its words, whatever caused it', () => {
-  const told = new InfrastructureError('run 0123 may have begun: evalsaga status 0123', { cause: fault(4) });
-  expect(explainFault(told, cluster)).toBeUndefined();
-  expect(isOutage(told)).toBe(true);
+test('an error that already has advice stays as it is, whatever its cause', () => {
+  const explained = new InfrastructureError('run 0123 may have begun: evalsaga status 0123', { cause: fault(4) });
+  expect(explainFault(explained, cluster)).toBeUndefined();
+  expect(isOutage(explained)).toBe(true);
 });
 
-test('each kind says which server, what was seen, and what to do', () => {
+test('each error names the server, the cause and what to do', () => {
   const text = (error: Error, server = cluster): string => explainFault(error, server)?.message ?? '';
   expect(text(fault(14, 'connect ECONNREFUSED'))).toMatch(
     /far:7233 cannot be reached \(connect ECONNREFUSED\).*TEMPORAL_ADDRESS/,
@@ -71,7 +71,7 @@ test('each kind says which server, what was seen, and what to do', () => {
   expect(text(new Error('Failed to connect before the deadline'))).toContain('cannot be reached');
 });
 
-describe('a start while Temporal is away', () => {
+describe('a start during an outage of Temporal', () => {
   const transport = Object.assign(new Error('Failed to connect'), { name: 'TransportError' });
   const failing = (...errors: Error[]) => {
     const left = [...errors];
@@ -82,25 +82,25 @@ describe('a start while Temporal is away', () => {
     return { attempt, left };
   };
 
-  test('goes on when it is back, whichever of its questions was not answered', async () => {
+  test('continues afterwards, whichever of its calls failed', async () => {
     const { attempt } = failing(transport, fault(14), fault(1));
-    expect(await throughOutages(attempt, { withinMs: 60_000, pauseMs: 1 })).toBe('open');
+    expect(await retryDuringOutages(attempt, { withinMs: 60_000, pauseMs: 1 })).toBe('open');
   });
 
-  test('tells the cause when that lasts, and a refusal at once', async () => {
-    await expect(throughOutages(failing(transport).attempt, { withinMs: 0 })).rejects.toBe(transport);
+  test('throws the cause of a long outage, and other errors at once', async () => {
+    await expect(retryDuringOutages(failing(transport).attempt, { withinMs: 0 })).rejects.toBe(transport);
     const denied = fault(7);
     const { attempt, left } = failing(denied, transport);
-    await expect(throughOutages(attempt, { withinMs: 60_000 })).rejects.toBe(denied);
+    await expect(retryDuringOutages(attempt, { withinMs: 60_000 })).rejects.toBe(denied);
     expect(left).toEqual([transport]);
   });
 
-  test('it is said once that Temporal is away; who leaves waits no longer', async () => {
+  test('reports the outage once, and stops waiting at the signal', async () => {
     const said: string[] = [];
     const leaving = new AbortController();
     const { attempt, left } = failing(transport, fault(14), transport, transport);
     const onAway = (): void => void said.push('away');
-    const trying = throughOutages(
+    const trying = retryDuringOutages(
       () => {
         if (left.length === 2) leaving.abort();
         return attempt();

@@ -4,7 +4,7 @@ import { encryptionOf } from '../../../src/temporal/encryption/data-converter';
 import { proxyHint, temporalProxy } from '../../../src/temporal/proxy';
 import { startBench, type Bench } from '../../support/bench';
 
-/** Proxies of the environment, and who goes through them to Temporal. */
+/** Proxies between this machine and Temporal. */
 
 test.each([
   ['127.0.0.1:7233', { http_proxy: 'http://p:1' }, undefined],
@@ -22,13 +22,13 @@ test.each([
   else expect(found).toMatchObject(proxy);
 });
 
-test('what is in the way of a cluster is named, without its login', () => {
+test('the hint names the variable and the proxy, without its credentials', () => {
   expect(proxyHint('far:7233', { https_proxy: 'http://u:secret@p:1' })).toMatch(/https_proxy names \(p:1\).*no_proxy/);
   expect(proxyHint('far:7233', { HTTPS_PROXY: 'http://p:1' })).toMatch(/HTTPS_PROXY is set.*https_proxy/);
   expect(proxyHint('127.0.0.1:7233', { https_proxy: 'http://p:1', HTTPS_PROXY: 'http://p:1' })).toBe('');
 });
 
-describe('with a proxy that leads nowhere', () => {
+describe('with a proxy that closes all connections', () => {
   let bench: Bench;
   const before = process.env['http_proxy'];
   beforeAll(async () => {
@@ -40,7 +40,7 @@ describe('with a proxy that leads nowhere', () => {
     await bench.close();
   });
 
-  test('a client reaches Temporal on this machine all the same, without a word to the proxy', async () => {
+  test('a client connects to Temporal on this machine without the proxy', async () => {
     let asked = 0;
     const proxy = createServer((socket) => {
       asked += 1;

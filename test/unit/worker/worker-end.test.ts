@@ -1,14 +1,14 @@
 import type { NativeConnection } from '@temporalio/worker';
 import { serve, whyFailed } from '../../../src/worker/worker-end';
 
-/** a worker whose pollers die ends, and says why. */
+/** A worker that Temporal refuses ends, and says why. */
 
 type State = ReturnType<Parameters<typeof serve>[0]['getState']>;
 const never = new Promise<void>(() => undefined);
 const worker = (state: () => State, run: () => Promise<void> = () => never) => ({ getState: state, run });
 const soon = { everyMs: 1 };
 
-test('one that has failed ends, although the SDK goes on waiting', async () => {
+test('a failed worker ends, although the SDK keeps waiting', async () => {
   let looks = 0;
   expect(
     await serve(
@@ -27,7 +27,7 @@ test('one that has failed ends, although the SDK goes on waiting', async () => {
   ).toBe('failed');
 });
 
-test('one that was told to end has not failed; a fault before it ran is told as it is', async () => {
+test('a worker that was shut down has not failed; an error before it ran is thrown as it is', async () => {
   expect(
     await serve(
       worker(
@@ -36,7 +36,7 @@ test('one that was told to end has not failed; a fault before it ran is told as 
       ),
       soon,
     ),
-  ).toBe('told to end');
+  ).toBe('shut down');
   await expect(
     serve(
       worker(
@@ -52,7 +52,7 @@ test.each([
   [7, /far:7233 refused the credentials for namespace "evals".*TEMPORAL_API_KEY/],
   [5, /no namespace "evals"/],
   [undefined, /refused it for a minute; it answers again/],
-])('gRPC status %p: the last words of the worker say what to do', async (code, words) => {
+])('gRPC status %p: the error of the worker says what to do', async (code, words) => {
   const describeNamespace = () =>
     code === undefined
       ? Promise.resolve({})

@@ -1,24 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isOutage } from './grpc';
 
-/** How long a Temporal that is there may refuse one call, as when it limits rates. Milliseconds. */
+/** Milliseconds for which a reachable Temporal may refuse a call, as when it limits rates. */
 export const busyForMs = 30_000;
 
-export interface OutagePatience {
-  /** How long Temporal may be away, milliseconds. */
+export interface OutageRetryOptions {
+  /** Milliseconds from the first attempt after which an outage is thrown. */
   readonly withinMs: number;
-  /** Between two attempts. Default 500. */
+  /** Milliseconds between two attempts. Default 500. */
   readonly pauseMs?: number;
-  /** Called once, when Temporal is found to be away. */
+  /** Called once, at the first attempt that an outage ends. */
   readonly onAway?: () => void;
-  /** Ends the patience: the last error is thrown. */
+  /** When it aborts, the last error is thrown. */
   readonly signal?: AbortSignal;
 }
 
-/** What `attempt` comes to, made again while Temporal is away. Throws its error when that lasts, and any other at once. */
-export async function throughOutages<T>(
+/** Runs `attempt`, again and again while Temporal can't be reached. Throws other errors at once. */
+export async function retryDuringOutages<T>(
   attempt: () => Promise<T>,
-  { withinMs, pauseMs = 500, onAway, signal }: OutagePatience,
+  { withinMs, pauseMs = 500, onAway, signal }: OutageRetryOptions,
 ): Promise<T> {
   const deadline = Date.now() + withinMs;
   for (let tries = 1; ; tries += 1) {
@@ -32,6 +32,6 @@ export async function throughOutages<T>(
   }
 }
 
-/** The native connection of workers has an error of its own for a server that is not there. */
+/** The native connection of workers throws another error for a server that can't be reached. */
 const isAway = (error: unknown): boolean =>
   isOutage(error) || (error instanceof Error && error.name === 'TransportError');
