@@ -25,16 +25,17 @@ export interface Metric {
 /** Flat name to value, a standard error as `<name>_stderr`. NaN and infinities go by name. */
 export type Metrics = Readonly<Record<string, number | string>>;
 
-/** What a flat map does not say about one metric. Absent keys keep histories small. */
+/**
+ * What a flat map does not say about one metric. To keep histories small, `path`, `kind` and `count` are absent where they are
+ * those of the metric before; the first one follows `[]`, `task` and `null`.
+ */
 export interface MetricDetail {
-  /** Absent: that of the metric before. */
   readonly path?: readonly string[];
+  readonly kind?: Metric['kind'];
+  readonly count?: number | null;
   readonly metric: string;
   /** Absent: the metric's own name. */
   readonly score?: string;
-  /** Absent: of a task. */
-  readonly kind?: 'group';
-  readonly count?: number;
   /** Absent: the one that its place gives it (`metricName`). */
   readonly name?: string;
   /** Only where the flat map can't hold it, because `<name>_stderr` is a metric of its own. */
@@ -83,21 +84,25 @@ export function metricPayload(metrics: readonly Metric[]): Required<MetricPayloa
 /** Returns how many entries the flat map of these metrics has, standard errors included. */
 export const flatCount = (metrics: readonly Metric[]): number => Object.keys(flatMetrics(metrics)).length;
 
+const nothingBefore = { path: [], kind: 'task', count: null } as const;
+
 function detailOf(
   of: Metric,
-  { before, names }: { readonly before: Metric | undefined; readonly names: ReadonlySet<string> },
+  { before = nothingBefore, names }: { readonly before: Inherited | undefined; readonly names: ReadonlySet<string> },
 ): MetricDetail {
   const { name, stderr, count, kind, path, metric, score } = of;
   return {
-    ...(before && isSamePath(before.path, path) ? {} : { path }),
+    ...(isSamePath(before.path, path) ? {} : { path }),
+    ...(before.kind === kind ? {} : { kind }),
+    ...(before.count === count ? {} : { count }),
     metric,
     ...(score === metric ? {} : { score }),
-    ...(kind === 'group' ? { kind } : {}),
-    ...(count === null ? {} : { count }),
     ...(name === metricName(of) ? {} : { name }),
     ...(stderr !== null && names.has(errorName(name)) ? { stderr } : {}),
   };
 }
+
+type Inherited = Pick<Metric, 'path' | 'kind' | 'count'>;
 
 const isSamePath = (one: readonly string[], other: readonly string[]): boolean =>
   one === other || (one.length === other.length && one.every((name, at) => name === other[at]));
@@ -120,11 +125,12 @@ export function metricsOf({ metrics, metricDetails = [] }: MetricPayload): reado
 type Placed = Omit<Metric, 'value' | 'stderr'> & { readonly stderr: MetricValue | undefined };
 
 function withPlaces(details: readonly MetricDetail[]): Placed[] {
-  let path: readonly string[] = [];
-  return details.map(({ metric, score = metric, count = null, stderr, ...detail }): Placed => {
-    path = detail.path ?? path;
+  let before: Inherited = nothingBefore;
+  return details.map(({ metric, score = metric, stderr, ...detail }): Placed => {
+    const { path = before.path, kind = before.kind, count = before.count } = detail;
+    before = { path, kind, count };
     const name = detail.name ?? metricName({ path, metric, score });
-    return { name, stderr, count, kind: detail.kind ?? 'task', path, metric, score };
+    return { name, stderr, count, kind, path, metric, score };
   });
 }
 

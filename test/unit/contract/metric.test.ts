@@ -38,8 +38,8 @@ test('a payload carries a flat map for readers of every build, and the rest besi
     },
     metricDetails: [
       { path: ['hellaswag'], metric: 'acc', count: 10 },
-      { metric: 'acc_norm' },
-      { path: ['mmlu', 'stem'], metric: 'acc', score: 'micro', kind: 'group' },
+      { count: null, metric: 'acc_norm' },
+      { path: ['mmlu', 'stem'], kind: 'group', metric: 'acc', score: 'micro' },
     ],
   });
 });
