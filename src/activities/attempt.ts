@@ -81,7 +81,7 @@ const keyOf = ({ workflowExecution, activityId }: Info): string => `${workflowEx
 function failureOf(error: unknown, { options, memory, clock, isAnswerMissing }: FailedAttempt): Error {
   return toFailure(error, {
     ...options,
-    attempt: Context.current().info.attempt,
+    outages: memory.outages + 1,
     refusals: memory.refusals + 1,
     refusedForMs: memory.refusedSinceMs === null ? 0 : clock.dueMs - memory.refusedSinceMs,
     patienceMs: patience.getStore() ?? refusalPatienceMs,

@@ -39,7 +39,7 @@ function mayPass(purpose: Purpose, error: unknown): boolean {
   }
 }
 
-/** Attempts, not counting refused ones, after which a log is given up. The pauses between six add up to half a minute. */
+/** Consecutive outages after which a log is given up. The pauses between six add up to half a minute. */
 const triesForLog = { 'endpoint log': 2, 'job log': 6 } as const;
 
 const isLog = (purpose: Purpose): purpose is keyof typeof triesForLog => purpose in triesForLog;
@@ -47,8 +47,8 @@ const isLog = (purpose: Purpose): purpose is keyof typeof triesForLog => purpose
 export interface FailureContext extends ElsewhereContext {
   /** What the activity works on, e.g. `endpoint vllm-hellaswag-0-1234abcd of task 0`. */
   readonly subject: string;
-  /** From 1. */
-  readonly attempt: number;
+  /** Consecutive attempts that ended in an outage, including this one. Other attempts only observed, or could not begin. */
+  readonly outages: number;
   /** Consecutive refused attempts, including this one. Most attempts of a deletion only observe that it is in progress. */
   readonly refusals: number;
   /** Milliseconds since the first of these was due. */
@@ -68,14 +68,14 @@ export function toFailure(error: unknown, context: FailureContext): Error {
   if (error instanceof ApplicationFailure) return withLost(error, context);
   if (error instanceof CancelledFailure) return error;
   if (isElsewhere(error)) return elsewhereFailure(error, context);
-  const { subject, attempt, refusals, purpose } = context;
+  const { subject, outages, refusals, purpose } = context;
   const kind = kindOf(error);
   if (kind === undefined) return error instanceof Error ? error : new Error(String(error));
   const final = isRefusal(error)
     ? !mayPass(purpose, error) || context.refusedForMs >= context.patienceMs
-    : isLog(purpose) && attempt - (refusals - 1) >= triesForLog[purpose];
+    : isLog(purpose) && outages >= triesForLog[purpose];
   const { retryAfterMs, pace } = error instanceof LeptonError ? error : {};
-  const count = isRefusal(error) ? refusals : attempt;
+  const count = isRefusal(error) ? refusals : outages;
   return ApplicationFailure.create({
     type: typeOf(kind),
     message: `${subject}: ${(error as Error).message}`,

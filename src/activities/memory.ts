@@ -13,6 +13,8 @@ export interface Memory {
   readonly refusedSinceMs: number | null;
   /** Workers that lacked something needed in the latest attempts; `null`: the last one could begin. */
   readonly lacking: Lacking | null;
+  /** Consecutive attempts that the platform left without an answer that counts: outages, rate limits, faults of its own. */
+  readonly outages: number;
   /** Earlier attempts whose outcome is known. */
   readonly answered: number;
   /** Milliseconds for which an attempt was due but no worker took it. */
@@ -21,7 +23,15 @@ export interface Memory {
   readonly dueMs: number | null;
 }
 
-const nothing: Memory = { refusals: 0, refusedSinceMs: null, lacking: null, answered: 0, idleMs: 0, dueMs: null };
+const nothing: Memory = {
+  refusals: 0,
+  refusedSinceMs: null,
+  lacking: null,
+  outages: 0,
+  answered: 0,
+  idleMs: 0,
+  dueMs: null,
+};
 
 /** Details of a heartbeat: progress for people, memory for the next attempt. */
 export interface Heartbeat {
@@ -87,6 +97,8 @@ export function memoryAfter(before: Memory, clock: AttemptClock, end: AttemptEnd
     refusals: end.refused ? before.refusals + 1 : 0,
     refusedSinceMs: end.refused ? (before.refusedSinceMs ?? clock.dueMs) : null,
     lacking: end.lacking,
+    // An attempt that could not begin says nothing about the platform.
+    outages: end.lacking !== null ? before.outages : end.answered ? 0 : before.outages + 1,
     answered: before.answered + (end.answered ? 1 : 0),
     idleMs: clock.idleMs,
     dueMs: end.delayMs === null ? null : clock.dueMs + clock.spentMs + end.delayMs,

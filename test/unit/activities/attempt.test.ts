@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { attempt } from '../../../src/activities/attempt';
+import { NotOnThisWorker } from '../../../src/activities/elsewhere';
 import { finalFailure, finalIfOutOfTime, notReady, type Purpose } from '../../../src/activities/failures';
 import { LeptonError, type LeptonErrorKind } from '../../../src/lepton/lepton-error';
 import type { Pace } from '../../../src/lepton/pace';
@@ -169,6 +170,16 @@ test('an outage is a matter of the next attempt, however long it lasts', async (
   const ended = await endsOf(at(refused('server'), 0, 60, 120, 180, 240, 300), { purpose: 'teardown' });
   expect(finals(ended)).toEqual(Array(6).fill(false));
   expect(ended.failures[0]?.type).toBe('PlatformUnavailable');
+});
+
+test.each([
+  ['looks', notReady('still there', 1)],
+  ['attempts of workers that lacked something', new NotOnThisWorker('no credentials here')],
+])('the pause after an outage does not grow with earlier %s', async (_, before) => {
+  const course = [...at(before, ...Array.from({ length: 20 }, (__, index) => index)), ...at(refused('server'), 21, 22)];
+  const [first, second] = pauses(await endsOf(course, { purpose: 'teardown' })).slice(-2);
+  expect(first).toBeLessThanOrEqual(2_000);
+  expect(second).toBeLessThanOrEqual(4_000);
 });
 
 test('an attempt that is left without an answer ends itself before Temporal does', async () => {

@@ -50,7 +50,7 @@ test.each([true, false])('the end says whether anything may have been made: %s',
 test('credentials that only this worker lacks are no refusal', () => {
   const context = {
     subject: 'x',
-    attempt: 1,
+    outages: 1,
     refusals: 1,
     refusedForMs: minute,
     patienceMs: 1,
