@@ -59,8 +59,8 @@ function valueSchema(accepts: Accepts, place: Place): Json {
     case 'duration':
       return {
         type: ['number', 'string'],
-        exclusiveMinimum: 0,
-        pattern: orLater(String.raw`^\s*\d+(?:\.\d+)?\s*[smhd]\s*$`),
+        [accepts.zero === true ? 'minimum' : 'exclusiveMinimum']: 0,
+        pattern: orLater(String.raw`^\s*(?:\d+(?:\.\d+)?\s*[smhd]|(?:\d{1,4}:)?\d{1,4}:[0-5]\d)\s*$`),
       };
     case 'flag':
       return { type: ['boolean', 'string'], pattern: later };

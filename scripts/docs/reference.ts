@@ -17,7 +17,7 @@ volume that results travel through, and \`platform_defaults\`. \`start --dry-run
 - **Editors**: with \`# yaml-language-server: $schema=PATH/docs/evalsaga.schema.json\` as its first line a file is completed and checked while you
   type, in every editor that has the YAML language server. The files in \`examples/\` have it.
 - **Any value** may be an interpolation (\`\${oc.env:NAME}\`, \`\${deployment.port}\`) or \`???\`, which must be filled before the run starts.
-- **Durations** are seconds (\`1200\`) or have a unit: \`90s\`, \`30m\`, \`2h\`, \`1d\`.
+- **Durations** are seconds (\`1200\`), have a unit (\`90s\`, \`30m\`, \`2h\`, \`1d\`), or are hours, minutes and seconds (\`02:30:00\`).
 - **Variables** are \`NAME: VALUE\`. A value is a text, \`host:NAME\` (a variable of this host), \`runtime:NAME\` (another variable of the container) or
   \`{value_from: {secret_name_ref: NAME}}\` (a secret of the workspace). Where "a text needs its prefix", it is \`lit:TEXT\`.
 - **Keys for endpoints** are \`host:NAME\` or \`{value_from: {token_name_ref: NAME}}\`; a key itself is refused.

@@ -1,5 +1,6 @@
 /** From what the user gave (file, overrides, variables) to a typed and validated config. */
 import path from 'node:path';
+import { withSchemaVerdicts } from './check/absent-keys';
 import { checkExtra } from './check/check-extra';
 import { checkNumbers } from './check/check-numbers';
 import { checkSecrets, literalSecrets } from './check/check-secrets';
@@ -67,8 +68,11 @@ export async function loadConfig(request: ConfigRequest): Promise<LoadedConfig> 
   return maskingErrors(env, () => validated(request, composeConfig(request)));
 }
 
-function validated(request: ConfigRequest, composed: ComposedConfig): LoadedConfig {
-  if (composed.cannotContinue) throw new ConfigError(composed.problems);
+function validated(request: ConfigRequest, asWritten: ComposedConfig): LoadedConfig {
+  if (asWritten.cannotContinue) throw new ConfigError(asWritten.problems);
+  const composed = withSchemaVerdicts(asWritten, (tree) =>
+    validate(resolveInterpolations(fillDerived(tree, asWritten.env), asWritten.env, 'as written')),
+  );
   const examined = examine(composed.root, composed.env);
   const { config, root: whole, env } = examined;
   const trust = {

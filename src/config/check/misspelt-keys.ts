@@ -11,6 +11,8 @@ export interface MisspeltKey {
   readonly candidates: readonly Path[];
   /** What was to stand there, where the tree does not have it: an override that could not be applied. */
   readonly value?: ConfigNode;
+  /** Of an override: the key that is not there, and what was to stand at it. */
+  readonly absent?: { readonly path: Path; readonly value: ConfigNode };
 }
 
 /**

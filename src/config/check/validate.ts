@@ -18,6 +18,8 @@ export interface Validation {
   readonly problems: readonly ConfigProblem[];
   /** Keys among the problems that were plausibly misspelt. */
   readonly misspeltKeys: readonly MisspeltKey[];
+  /** Those of the problems that are about keys without effect; `undefined`: not all of the config was checked. */
+  readonly unknownKeys: readonly ConfigProblem[] | undefined;
 }
 
 export function validate(resolution: Resolution): Validation {
@@ -25,17 +27,20 @@ export function validate(resolution: Resolution): Validation {
   const missing = missingValues(root);
   const alreadyReported = new Set([...broken, ...missing.map(({ path }) => path)]);
   const groups = missingGroups(root);
-  if (groups.length > 0) return { config: undefined, problems: [...missing, ...groups], misspeltKeys: [] };
+  if (groups.length > 0)
+    return { config: undefined, problems: [...missing, ...groups], misspeltKeys: [], unknownKeys: undefined };
   const type = deploymentType(root);
   const chosen = type ?? 'none';
   const result = configSchema(chosen).safeParse(toRaw(root));
   const misspeltKeys: MisspeltKey[] = [];
-  const issues = (result.error?.issues ?? []).flatMap((issue) => toProblems(issue, { root, misspeltKeys }));
+  const unknownKeys: ConfigProblem[] = [];
+  const context = { root, misspeltKeys, unknownKeys };
+  const issues = (result.error?.issues ?? []).flatMap((issue) => toProblems(issue, context));
   const relevant = issues.filter(
     ({ path }) => !alreadyReported.has(path) && (type !== undefined || !path.startsWith('deployment.')),
   );
   const problems = [...missing, ...(type === undefined ? [unknownType(root)] : []), ...relevant];
-  return { config: result.success ? result.data : undefined, problems, misspeltKeys };
+  return { config: result.success ? result.data : undefined, problems, misspeltKeys, unknownKeys };
 }
 
 /** Every `???` that nothing has filled. */
@@ -106,6 +111,7 @@ function unknownType(root: ConfigNode): ConfigProblem {
 interface IssueContext {
   readonly root: ConfigNode;
   readonly misspeltKeys: MisspeltKey[];
+  readonly unknownKeys: ConfigProblem[];
 }
 
 function toProblems(issue: z.core.$ZodIssue, around: IssueContext): ConfigProblem[] {
@@ -126,7 +132,7 @@ function unionProblems(issue: z.core.$ZodIssueInvalidUnion, around: IssueContext
 
 function unknownKey(
   { key, path, message }: { key: string; path: (string | number)[]; message: string },
-  { root, misspeltKeys }: IssueContext,
+  { root, misspeltKeys, unknownKeys }: IssueContext,
 ): ConfigProblem {
   const info = sectionOf(message);
   const full = [...path, key];
@@ -138,7 +144,9 @@ function unknownKey(
   const allowed = `allowed: ${(info?.allowed ?? []).join(', ')}`;
   const hint = advice ?? meant ?? (info?.otherwise === undefined ? allowed : `${info.otherwise}; ${allowed}`);
   const text = advice === undefined ? `${where} has no key \`${key}\`` : 'has no effect here';
-  return { ...placeAt(root, full), path: full.join('.'), message: text, hint };
+  const problem = { ...placeAt(root, full), path: full.join('.'), message: text, hint };
+  unknownKeys.push(problem);
+  return problem;
 }
 
 const placeAt = (root: ConfigNode, path: Path) => placeOf(placeOfNode(nearestNodeAt(root, path)));

@@ -1,5 +1,5 @@
 /** The run config that the evaluator gets: the user's, completed by what the run knows. Pure. */
-import { Leaf, toPlain } from '../schema/fields';
+import { Leaf, secondsOf, toPlain } from '../schema/fields';
 import type { RawMap, RawValue } from '../schema/fields';
 import { writeYaml } from '../yaml/yaml-writer';
 import type { Writable } from '../yaml/yaml-writer';
@@ -40,7 +40,7 @@ export function runConfig(request: RunConfigRequest): RunConfig {
       },
     },
   };
-  const merged = mergeRaw(known, withoutNulls(user));
+  const merged = withSeconds(mergeRaw(known, withoutNulls(user)));
   return {
     yaml: writeYaml(toWritable(merged)),
     ownUrl: valueAt(merged, ['target', 'api_endpoint', 'url']) instanceof Leaf,
@@ -94,6 +94,15 @@ function valueAt(root: RawValue, path: readonly string[]): RawValue | undefined 
     (value, key) => (isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined),
     root,
   );
+}
+
+/** The evaluator takes seconds where a config may have `5m`. */
+function withSeconds(merged: RawValue): RawValue {
+  const timeout = valueAt(merged, ['config', 'params', 'request_timeout']);
+  const seconds = timeout instanceof Leaf && typeof timeout.value === 'string' ? secondsOf(timeout) : undefined;
+  if (seconds === undefined) return merged;
+  const written = new Leaf({ kind: 'scalar', value: Math.ceil(seconds), origin: {} });
+  return mergeRaw(merged, { config: { params: { request_timeout: written } } });
 }
 
 function toWritable(raw: RawValue): Writable {

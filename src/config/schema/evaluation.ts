@@ -1,7 +1,7 @@
 /** `evaluation` and `target`: what is evaluated, and how the harness is run (nemo-evaluator 0.2.8's run config). */
 import type { z } from 'zod';
 import { accepting } from './accepts';
-import { anything, choice, decimal, flag, integer, listOf, mapping, orNull, section, text } from './fields';
+import { anything, choice, decimal, duration, flag, integer, listOf, mapping, orNull, section, text } from './fields';
 import type { RawMap } from './fields';
 import { envMap } from './variables';
 
@@ -98,9 +98,7 @@ const params = section(
     temperature: orNull(decimal({ min: 0 }))
       .optional()
       .describe('Sampling temperature.'),
-    request_timeout: orNull(integer({ min: 1, unit: 'seconds' }))
-      .optional()
-      .describe('Seconds that one request may take.'),
+    request_timeout: orNull(duration()).optional().describe('How long one request may take.'),
     top_p: orNull(decimal({ min: 0, max: 1 }))
       .optional()
       .describe('Nucleus sampling: the share of probability that is sampled from.'),

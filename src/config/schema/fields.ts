@@ -117,7 +117,7 @@ export const integer = (range: { min: number; max?: number; unit?: string }) =>
       const wanted = `a whole number${range.unit === undefined ? '' : ` of ${range.unit}`} ${range.max === undefined ? `of at least ${range.min}` : `from ${range.min} to ${range.max}`}`;
       const found = value instanceof Leaf ? numberOf(value) : undefined;
       if (found === undefined || !Number.isSafeInteger(found) || found < range.min || found > (range.max ?? Infinity)) {
-        return refuse(context, `expected ${wanted}, found ${describe(value)}`);
+        return refuse(context, `expected ${wanted}, found ${describe(value)}`, ambiguity(value));
       }
       return found;
     }),
@@ -135,23 +135,28 @@ export const decimal = (range: { min: number; max?: number; above?: boolean }) =
         return refuse(
           context,
           `expected a number ${range.max === undefined ? wanted : `from ${range.min} to ${range.max}`}, found ${describe(value)}`,
+          ambiguity(value),
         );
       }
       return found;
     }),
   );
 
-/** A duration above zero: seconds (`1200`), or with a unit (`90s`, `30m`, `2h`, `1d`). Gives whole seconds. */
-export const duration = () =>
+/**
+ * A duration: seconds (`1200`), with a unit (`90s`, `30m`, `2h`, `1d`), or as a clock shows it (`02:08:45`). Above zero, unless
+ * `zero` has a meaning too. Gives whole seconds.
+ */
+export const duration = ({ zero = false } = {}) =>
   accepting(
-    { kind: 'duration' },
+    { kind: 'duration', ...(zero ? { zero } : {}) },
     z.transform((value, context): number => {
       const seconds = value instanceof Leaf ? secondsOf(value) : undefined;
-      if (seconds !== undefined && seconds > 0 && seconds <= 365 * 86_400) return Math.ceil(seconds);
+      const isEnough = seconds !== undefined && (zero ? seconds >= 0 : seconds > 0);
+      if (isEnough && seconds <= 365 * 86_400) return Math.ceil(seconds);
       return refuse(
         context,
-        `expected a duration above zero and up to a year, found ${describe(value)}`,
-        'seconds (1200), or with a unit: 90s, 30m, 2h, 1d',
+        `expected a duration ${zero ? 'of zero or more' : 'above zero'} and up to a year, found ${describe(value)}`,
+        ambiguity(value) ?? 'seconds (1200), with a unit (90s, 30m, 2h, 1d), or hours:minutes:seconds (02:30:00)',
       );
     }),
   );
@@ -277,7 +282,16 @@ export function sectionOf(message: string): SectionInfo | undefined {
   return message.startsWith(marker) ? sections[Number(message.slice(marker.length))] : undefined;
 }
 
+/** Why a number is not guessed at: YAML 1.1 reads `0700` as 448 and `1:30` as 90, an override reads both as text. */
+function ambiguity(value: unknown): string | undefined {
+  if (!(value instanceof Leaf)) return undefined;
+  const [, sign = '', digits] = /^([-+]?)0+([\d_]+)$/.exec(value.text) ?? [];
+  if (digits !== undefined) return `without the zero in front, which makes it octal: ${sign}${digits}`;
+  return /^[-+]?[\d_]+(?::[\d_]+)+\.?[\d_]*$/.test(value.text) ? 'colons make it a number in base 60' : undefined;
+}
+
 function numberOf(value: Leaf): number | undefined {
+  if (ambiguity(value) !== undefined) return undefined;
   if (typeof value.value === 'number') return value.value;
   if (typeof value.value === 'bigint') return Number(value.value);
   const numeric =
@@ -287,7 +301,14 @@ function numberOf(value: Leaf): number | undefined {
   return typeof numeric === 'number' ? numeric : typeof numeric === 'bigint' ? Number(numeric) : undefined;
 }
 
-function secondsOf(value: Leaf): number | undefined {
+/** Hours, minutes and seconds, or the last two of them. */
+const clockTime = /^(?:(\d{1,4}):)?(\d{1,4}):([0-5]\d)$/;
+
+/** Returns the seconds of a duration, however it is written; `undefined` if it is none. */
+export function secondsOf(value: Leaf): number | undefined {
+  const [, hours, minutes, seconds] = clockTime.exec(value.text.trim()) ?? [];
+  if (minutes !== undefined && (hours === undefined || Number(minutes) < 60))
+    return Number(hours ?? 0) * 3600 + Number(minutes) * 60 + Number(seconds);
   const number = numberOf(value);
   if (number !== undefined) return number;
   const ms = typeof value.value === 'string' ? parseDuration(value.value, ['s', 'm', 'h', 'd']) : undefined;

@@ -1,5 +1,5 @@
 /** Parts of the platform's own specs that a config may set; limits as its SDK has them (leptonai 0.47). */
-import { choice, decimal, flag, integer, listOf, orNull, section, text } from './fields';
+import { choice, decimal, duration, flag, integer, listOf, orNull, section, text } from './fields';
 
 export const priorityClasses = [
   'low-1000',
@@ -57,14 +57,14 @@ export const imagePullSecrets = listOf(
 
 export const autoScaler = section({
   scale_down: section({
-    no_traffic_timeout: integer({ min: 0, unit: 'seconds' })
+    no_traffic_timeout: duration({ zero: true })
       .optional()
       .describe(
-        'Seconds without a request after which the endpoint scales to zero, so that the bill ends even when nobody cleans up; 3600 when nothing is given, 0: never. While a run needs its endpoints, its worker sends requests often enough to keep them up.',
+        'Time without a request after which the endpoint scales to zero, so that the bill ends even when nobody cleans up; 3600 when nothing is given, 0: never. While a run needs its endpoints, its worker sends requests often enough to keep them up.',
       ),
-    not_ready_timeout: integer({ min: 0, unit: 'seconds' })
+    not_ready_timeout: duration({ zero: true })
       .optional()
-      .describe('Seconds after which an endpoint that does not become ready scales down.'),
+      .describe('Time after which an endpoint that does not become ready scales down.'),
     scale_from_zero: flag()
       .refine((value) => !value, 'the platform has no such setting: only false is possible')
       .optional()

@@ -24,7 +24,7 @@ test.each([
   ['limit_samples', '{limit_samples: -1}', 'above 0'],
   ['parallelism', '{parallelism: 0}', 'at least 1'],
   ['max_new_tokens', '{max_new_tokens: 0}', 'at least 1'],
-  ['request_timeout', '{request_timeout: 0}', 'at least 1'],
+  ['request_timeout', '{request_timeout: 0}', 'above zero'],
 ])('%s: %s is refused with the allowed range', async (key, text, range) => {
   const [problem] = await problems(runnable(), { overrides: params(text) });
   expect(problem).toMatchObject({ path: expect.stringContaining(key), message: expect.stringContaining(range) });

@@ -1,5 +1,5 @@
 /** One slip is one problem, also where the misspelt key was a required one. */
-import { against, deploying, problems, runnable, type Setup } from './configs';
+import { against, deploying, load, problems, runnable, type Setup } from './configs';
 
 const execution = (body: string) => runnable().replace('  output_dir: ./out', body);
 const endpoint = '{url: "http://h/v1/completions", model_id: m}';
@@ -50,4 +50,43 @@ test('what was missing anyway is still said, and what is wrong elsewhere', async
     'deployment.checkpoint_path',
     'deployment.served_model_name',
   ]);
+});
+
+describe('an override of a key that is not there', () => {
+  test.each([
+    ['deployment.foo=1', '`deployment` has no key `foo`', 'allowed: '],
+    ['deployment.foo.bar=1', '`deployment` has no key `foo`', 'allowed: '],
+    ['execution={foo: 1}', '`execution` has no key `foo`', 'allowed: '],
+    ['execution.auto_export=x', 'has no effect here', ''],
+  ])('%s: is not to be added when the schema does not know it', async (override, message, hint) => {
+    const [problem, ...more] = await problems(runnable(), { overrides: [override] });
+    expect(problem).toMatchObject({ message, hint: expect.stringContaining(hint) });
+    expect(problem?.hint).not.toContain('to add it');
+    expect(more).toEqual([]);
+  });
+
+  test('one that the schema knows is added with `+`', async () => {
+    const [problem] = await problems(runnable(), {
+      overrides: ['deployment.lepton_config.auto_scaler.scale_down.not_ready_timeout=5m'],
+    });
+    expect(problem?.hint).toBe('to add it: +deployment.lepton_config.auto_scaler.scale_down.not_ready_timeout=VALUE');
+    await expect(
+      load(runnable(), { overrides: ['+deployment.lepton_config.auto_scaler.scale_down.not_ready_timeout=5m'] }),
+    ).resolves.toBeDefined();
+  });
+
+  test.each([
+    ['execution.budget.limit=5', 'to add it: +execution.budget.limit=VALUE'],
+    ['deployment.port.foo=1', undefined],
+  ])('%s: below nothing it can be added, below a value it can not', async (override, hint) => {
+    const [problem] = await problems(runnable(), { overrides: [override] });
+    expect(problem?.hint).toBe(hint);
+  });
+
+  test('one that is nearly known has the name of that', async () => {
+    const [problem] = await problems(runnable(), {
+      overrides: ['deployment.lepton_config.auto_scaler.scale_down.not_ready_timeot=5m'],
+    });
+    expect(problem?.hint).toBe('did you mean `not_ready_timeout`?');
+  });
 });

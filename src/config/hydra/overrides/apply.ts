@@ -30,9 +30,11 @@ export function applyOverrides(root: ConfigNode, overrides: readonly Override[],
       current = outcome.root;
       continue;
     }
-    const { candidates = [], value = override.value, ...words } = outcome;
+    const { candidates = [], value = override.value, absent, ...words } = outcome;
     problems.push({ ...placeOf(override.origin), path: override.key, ...words });
-    if (value !== undefined) misspeltKeys.push({ written: override.key.split('.'), candidates, value });
+    if (value === undefined) continue;
+    const added = absent === undefined ? {} : { absent: { path: absent, value } };
+    misspeltKeys.push({ written: override.key.split('.'), candidates, value, ...added });
   }
   return { root: current, problems, misspeltKeys };
 }
@@ -45,6 +47,8 @@ interface Obstacle {
   readonly candidates?: readonly Path[];
   /** What would fit there, where it is only a part of the override's value. */
   readonly value?: ConfigNode;
+  /** The key that is not there. */
+  readonly absent?: Path;
 }
 
 type Outcome = { root: ConfigNode } | Obstacle;
@@ -100,6 +104,8 @@ function findObstacle(root: ConfigNode, path: Path, force: boolean): Obstacle | 
 
 function unknownKey(node: ConfigNode, path: Path, depth: number): Obstacle {
   const key = String(path[depth]);
+  if (node.kind === 'scalar' && isPresent(node))
+    return { message: `\`${path.slice(0, depth).join('.')}\` is a single value: it has no key \`${key}\`` };
   const message = `${depth === 0 ? 'the config' : `\`${path.slice(0, depth).join('.')}\``} has no key \`${key}\``;
   const near = node.kind === 'map' ? nearestNames(key, node.entries.keys()) : [];
   const candidates = near.map((name) => [...path.slice(0, depth), name, ...path.slice(depth + 1)]);
@@ -113,8 +119,9 @@ function unknownKey(node: ConfigNode, path: Path, depth: number): Obstacle {
   const adding = `+${path.join('.')}=VALUE`;
   // At the top there are sections only, and no others can be added.
   const sections = node.kind === 'map' ? [...node.entries.keys()].join(', ') : '';
-  if (near.length === 0) return { message, hint: depth === 0 ? `it has: ${sections}` : `to add it: ${adding}` };
-  return { message, hint: `did you mean ${alternatives(candidates)}?`, candidates };
+  if (near.length === 0)
+    return { message, hint: depth === 0 ? `it has: ${sections}` : `to add it: ${adding}`, absent: path };
+  return { message, hint: `did you mean ${alternatives(candidates)}?`, candidates, absent: path };
 }
 
 const alternatives = (paths: readonly Path[]): string => paths.map((path) => `\`${path.join('.')}\``).join(' or ');
