@@ -32,8 +32,8 @@ export function withSchemaVerdicts<T extends Composed>(composed: T, judge: (root
     const { key, path, verdict } = found;
     if (verdict === undefined) return { ...problem, hint: `to add it: +${dotted(path)}=VALUE` };
     if (key.candidates.length > 0) return problem;
-    const { hint: _, ...rest } = problem;
-    return { ...rest, message: verdict.message, ...(verdict.hint === undefined ? {} : { hint: verdict.hint }) };
+    const { message, hint = '' } = verdict;
+    return { ...problem, message, hint };
   });
   return { ...composed, problems, misspeltKeys: composed.misspeltKeys.filter((key) => !known.has(key)) };
 }
