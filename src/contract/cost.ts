@@ -1,4 +1,4 @@
-/** What a run costs, from the spans in which its endpoints and jobs existed. Pure; times in milliseconds since the epoch. */
+/** Cost of a run, from the spans during which its endpoints and jobs existed. Pure; times in milliseconds since the epoch. */
 import type { BudgetPlan, RunPlan } from './plan';
 import type { RunSnapshot, Span, TaskSnapshot } from './state';
 
@@ -6,7 +6,7 @@ type Used = Pick<TaskSnapshot, 'usage'>;
 
 const hourMs = 3_600_000;
 
-/** The running total at `nowMs`. */
+/** Returns the total cost at `nowMs`. */
 export function costAt(tasks: readonly Used[], budget: BudgetPlan, nowMs: number): number {
   return tasks.reduce(
     (sum, { usage }) =>
@@ -15,7 +15,7 @@ export function costAt(tasks: readonly Used[], budget: BudgetPlan, nowMs: number
   );
 }
 
-/** What an hour costs with what exists at this moment. */
+/** Returns the cost per hour of the resources that exist now. */
 export function ratePerHour(tasks: readonly Used[], budget: BudgetPlan): number {
   const open = (span: Span | null | undefined): boolean => span?.until === null;
   return tasks.reduce(
@@ -25,7 +25,7 @@ export function ratePerHour(tasks: readonly Used[], budget: BudgetPlan): number 
   );
 }
 
-/** Milliseconds until the limit is reached if nothing changes; 0: it is reached; `null`: never. */
+/** Returns the milliseconds until the limit is reached if nothing changes. 0: it has been reached; `null`: never. */
 export function msUntilLimit(tasks: readonly Used[], budget: BudgetPlan, nowMs: number): number | null {
   const left = budget.limit - costAt(tasks, budget, nowMs);
   if (left <= 0) return 0;
@@ -34,9 +34,9 @@ export function msUntilLimit(tasks: readonly Used[], budget: BudgetPlan, nowMs: 
 }
 
 export interface CostEstimate {
-  /** Every endpoint waits and every job runs as long as they may; teardown, minutes at most as a rule, is not counted. */
+  /** If every endpoint waits and every job runs for its time limit. Teardown, usually minutes, is not counted. */
   readonly upperBound: number;
-  /** With all that may exist at once. */
+  /** While as many endpoints and jobs exist as may at the same time. */
   readonly perHour: number;
 }
 
@@ -56,17 +56,17 @@ function hoursOf(span: Span | null | undefined, nowMs: number): number {
   return Math.max(0, until - Date.parse(span.from)) / hourMs;
 }
 
-/** What `--json` says of a run's cost. Sums in `currency`. */
+/** Cost of a run in `--json`. Sums in `currency`. */
 export interface CostDocument {
   readonly currency: string;
   /** So far, from the first request to create until each endpoint and job was verified gone. */
   readonly spent: number;
-  /** With what exists now. */
+  /** Of the resources that exist now. */
   readonly perHour: number;
   readonly limit: number;
 }
 
-/** `null` where the run has no budget. Pure; `nowMs` counts for what still exists. */
+/** Returns `null` if the run has no budget. Pure; resources that still exist are counted until `nowMs`. */
 export function costDocument(
   { budget, tasks }: Pick<RunSnapshot, 'budget' | 'tasks'>,
   nowMs: number,
@@ -81,5 +81,5 @@ export function costDocument(
   };
 }
 
-/** Cents, and for tiny sums four digits that tell something. */
+/** Rounds to cents; sums below 1 to four significant digits. */
 export const rounded = (sum: number): number => (sum >= 1 ? Math.round(sum * 100) / 100 : Number(sum.toPrecision(4)));

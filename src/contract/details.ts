@@ -4,7 +4,7 @@ import { verdictOf } from './verdict';
 
 const invisible = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+/g;
 
-/** Text from configs and platforms, made harmless inside a Markdown table cell; at most 400 characters of it. Pure. */
+/** Escapes text from configs and platforms for a Markdown table cell; keeps at most 400 characters. Pure. */
 export function cell(text: string): string {
   return text
     .slice(0, 400)
@@ -13,8 +13,8 @@ export function cell(text: string): string {
 }
 
 /**
- * Text for a summary line of the Web UI, without what could be markup. At most 130 characters: Temporal takes 400 bytes, and
- * a UTF-16 unit is three of them at most. Pure.
+ * Removes whatever could be markup, for a summary line of the Web UI. At most 130 characters: Temporal accepts 400 bytes, and
+ * a UTF-16 unit takes at most three. Pure.
  */
 export const plainWords = (text: string): string =>
   text
@@ -23,7 +23,7 @@ export const plainWords = (text: string): string =>
     .trim()
     .slice(0, 130);
 
-/** The Web UI's "current details" of one task. Pure. */
+/** Returns the Web UI's "current details" of one task. Pure. */
 export function taskDetails(task: TaskSnapshot): string {
   const rows: [string, string | null][] = [
     ['Task', `${task.index} ${task.name}`],
@@ -42,7 +42,6 @@ export function taskDetails(task: TaskSnapshot): string {
   return ['| | |', '|---|---|', ...shown.map(([name, value]) => `| **${name}**${gap} | ${cell(value)} |`)].join('\n');
 }
 
-/** In the same words as everywhere. */
 function stateOf(run: RunSnapshot): string {
   if (run.outcome !== undefined) return verdictOf(run.outcome, run);
   return run.phase === 'tearing down' ? run.phase : `${run.phase}. Cancel this workflow to tear everything down`;
@@ -51,22 +50,22 @@ function stateOf(run: RunSnapshot): string {
 /** The Web UI leaves no space between columns. */
 const gap = '&#160;';
 
-/** Where a run happens, for people. Pure. */
+/** Names the platform of a run, for people. Pure. */
 export function platformWords(run: { platform: RunSnapshot['platform']; simulated?: true | undefined }): string {
   if (run.simulated) return 'a simulated platform, which makes its scores up';
   return run.platform === 'local' ? 'the local platform' : 'Lepton';
 }
 
-/** Rows shown of a run with very many tasks: a query brings all of them at once. */
+/** Rows shown for a run with very many tasks; a query returns all of them in one answer. */
 const maxRows = 200;
 
-/** The Web UI's "current details" of a run: one row per task. Pure; `nowMs` is the workflow's clock. */
+/** Returns the Web UI's "current details" of a run: one row per task. Pure; `nowMs` is the workflow's clock. */
 export function runDetails(run: RunSnapshot, nowMs: number): string {
   const shown = run.tasks.slice(0, maxRows);
   const lines = [
     `**${cell(run.model)}** on ${platformWords(run)}: **${stateOf(run)}**`,
     '',
-    // The page is narrow: what tells most comes first, the rest may be scrolled to.
+    // The page is narrow: the most informative columns come first.
     '| # | Task | Phase | Last message | Elapsed | Endpoint | Job |',
     '|---|---|---|---|---|---|---|',
     ...shown.map((task) => {

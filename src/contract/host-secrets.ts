@@ -1,6 +1,6 @@
 import type { EnvEntry, RunPlan, SecretRef } from './plan';
 
-/** Names of the launching host's variables that a plan refers to, sorted. Pure. */
+/** Returns the names of the launching host's variables that a plan refers to, sorted. Pure. */
 export function hostSecretsOf({ endpoint, tasks }: RunPlan): readonly string[] {
   const names = new Set<string>();
   const add = (secret: SecretRef | null) => {

@@ -1,15 +1,15 @@
-/** Ids and marks that must be the same everywhere. Pure. */
+/** Ids, marks and variable names that are the same everywhere. Pure. */
 
-/** Variable in every endpoint's and job's spec that marks it as ours: the value is the invocation id. */
+/** Variable in the spec of every endpoint and job that marks it as ours: the invocation id. */
 export const invocationVariable = 'EVALSAGA_INVOCATION';
 
-/** Variable in every endpoint's and job's spec: the task's index. */
+/** Variable in the spec of every endpoint and job: the task's index. */
 export const taskVariable = 'EVALSAGA_TASK';
 
-/** Variable in every endpoint's and job's spec: which Temporal installation owns the run. */
+/** Variable in the spec of every endpoint and job: the Temporal installation that owns the run. */
 export const originVariable = 'EVALSAGA_ORIGIN';
 
-/** Variable of a job: the full request URL of its endpoint, filled in when the job is submitted. */
+/** Variable of a job: the full request URL of its endpoint, set when the job is submitted. */
 export const modelUrlVariable = 'EVALSAGA_MODEL_URL';
 
 /** Variable of a job: the task's own folder on the mount, as the container sees it. */
@@ -17,7 +17,7 @@ export const outputDirVariable = 'EVALSAGA_OUTPUT_DIR';
 
 const ownVariables = new Set([invocationVariable, taskVariable, originVariable, modelUrlVariable, outputDirVariable]);
 
-/** Whether evalsaga sets this variable of endpoints and jobs itself: a user's own value would be lost, or mislead. */
+/** Whether evalsaga itself sets this variable in endpoints and jobs, so that a user's value would be lost or misleading. */
 export const isOwnVariable = (name: string): boolean =>
   ownVariables.has(name) || /^EVALSAGA_URL_SECRET_\d+(?:_|$)/.test(name);
 
@@ -29,7 +29,7 @@ const platformVariables = new Set([
   'LEPTON_WORKSPACE_ORIGIN_URL',
 ]);
 
-/** Whether the platform sets this variable of a container itself, and refuses a spec that does. */
+/** Whether the platform sets this container variable itself, and refuses a spec that contains it. */
 export const isPlatformVariable = (name: string): boolean => platformVariables.has(name);
 
 export const defaultTaskQueue = 'evalsaga';
@@ -41,7 +41,7 @@ export const runWorkflowId = (invocation: string): string => `eval-${invocation}
 
 export const taskWorkflowId = (invocation: string, index: number): string => `eval-${invocation}.${index}`;
 
-/** The invocation of a run's or task's workflow id, or `undefined` when it is neither. */
+/** Returns the invocation in the workflow id of a run or task; `undefined` for other ids. */
 export const invocationOf = (workflowId: string): string | undefined =>
   /^eval-([0-9a-f]{16})(?:\.\d+)?$/.exec(workflowId)?.[1];
 

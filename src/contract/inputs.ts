@@ -3,19 +3,19 @@ import type { MetricDetail, Metrics } from './metric';
 import type { RunSnapshot } from './state';
 import type { Verdict } from './verdict';
 
-/** What all tasks of a run share. */
+/** The part of the plan that all tasks share. */
 export type RunHeader = Omit<RunPlan, 'tasks'>;
 
 export interface RunInput {
   readonly plan: RunPlan;
-  /** Whether the cluster has our search attributes; an upsert of an unknown one would stall the workflow. */
+  /** Whether the cluster has our search attributes. An upsert of an unknown one would stall the workflow. */
   readonly searchAttributes: boolean;
 }
 
 export interface TaskInput {
   readonly run: RunHeader;
   readonly task: TaskPlan;
-  /** How many progress signals the task may send to its run, besides those that are always sent; see workflows/signal-budget.ts. */
+  /** How many progress signals the task may send to its run, besides those that are always sent. See workflows/signal-budget.ts. */
   readonly news?: number;
 }
 
@@ -34,7 +34,7 @@ export interface CreateEndpointInput extends Owner {
 export interface AwaitReadyInput extends Owner {
   readonly name: string;
   readonly probe: ProbeSpec;
-  /** For the wording of messages and the pace of looking. */
+  /** For messages and for the polling interval. */
   readonly deadlineSeconds: number;
 }
 
@@ -49,16 +49,16 @@ export interface NamedEndpoint extends Owner {
 
 export interface WatchEndpointInput extends NamedEndpoint {
   readonly probe: ProbeSpec;
-  /** Seconds without a request after which the platform scales it to zero; `null`: it does not. */
+  /** Seconds without a request after which the platform scales it to zero; `null`: never. */
   readonly noTrafficSeconds: number | null;
-  /** Seconds for which it may be away at a stretch before it counts as dead. */
+  /** Seconds for which it may be unavailable without interruption before it counts as failed. */
   readonly awaySeconds: number;
-  /** What goes on meanwhile, for messages: `while its job ran`. */
+  /** What happens meanwhile, for messages: `while its job ran`. */
   readonly during: string;
 }
 
 export interface ServingInput extends Owner {
-  /** `null`: an endpoint of the user's. */
+  /** `null`: an existing endpoint. */
   readonly name: string | null;
   /** Full request URL. */
   readonly url: string;
@@ -73,11 +73,11 @@ export interface SubmitJobInput extends Owner {
 
 export interface NamedJob extends Owner {
   readonly name: string;
-  /** The platform's id, where it is known; otherwise the job is found by its name and marks. */
+  /** The platform's id; `null`: not known, and the job is found by its name and marks. */
   readonly id: string | null;
 }
 
-/** The evaluation job of a task: where its storage can only be reached by jobs, ours look like it. */
+/** The evaluation job of a task. If storage can only be reached by jobs, our own jobs are modelled on it. */
 export interface EvaluationJob {
   readonly name: string;
   readonly spec: JobSpec;
@@ -90,13 +90,13 @@ export interface FetchResultsInput extends Owner {
   /** Absolute, on the worker's machine. */
   readonly target: string;
   readonly maxBytes: number;
-  /** Names that stay behind on purpose; absent: the default ones. */
+  /** Names of files and folders that are not fetched on purpose; absent: the default ones. */
   readonly skip?: readonly string[];
 }
 
 export interface FetchedResults {
   /**
-   * `absent`: two witnesses say that there is no such folder; `partly`: see `incomplete`. Absent in results of older workers.
+   * `absent`: a GET and the listing both say that the folder doesn't exist; `partly`: see `incomplete`. Missing from older workers.
    */
   readonly found?: 'home' | 'partly' | 'absent';
   readonly files: number;
@@ -105,12 +105,12 @@ export interface FetchedResults {
   readonly metrics: Metrics | null;
   /** See `MetricPayload`. Absent: of an older worker, or there are no metrics. */
   readonly metricDetails?: readonly MetricDetail[];
-  /** Of `results.yml`; of more than a history takes, `metrics` holds the first ones. Absent: of an older worker. */
+  /** How many there are in `results.yml`; `metrics` holds only as many as fit into a history. Missing from older workers. */
   readonly metricsTotal?: number;
-  /** The job's marker says that it was interrupted: the results are those of some samples. Absent: no. */
+  /** The job's marker says that it was interrupted: the results cover only some samples. */
   readonly interrupted?: boolean;
   readonly notes: readonly string[];
-  /** Why not everything is home (too large, too deep, no time left, …); `null`: everything is. */
+  /** Why not everything was fetched (too large, nested too deep, no time left, …); `null`: everything was. */
   readonly incomplete: string | null;
 }
 
@@ -124,16 +124,16 @@ export interface SaveLogInput extends Owner {
 export interface RemoveStorageInput extends Owner {
   readonly storage: StoragePlan;
   readonly job: EvaluationJob;
-  /** Folder below the storage path; `null`: the run's whole folder. */
+  /** Folder below the storage path; `null`: the whole folder of the run. */
   readonly folder: string | null;
   /**
-   * What must not be there, since it has not come home: the folder itself, or folders of tasks in it. Where it is, nothing is
-   * removed, and the call fails with `ResultsNotHome`. Default: all that is there may go.
+   * What must not exist, because it has not been fetched: the folder itself, or task folders in it. If it exists, nothing is
+   * removed, and the call fails with `ResultsNotHome`. Default: everything may be removed.
    */
   readonly mustLack?: 'itself' | 'task folders';
 }
 
-/** What `run.json` is made of when a run ends. */
+/** Source of `run.json` when a run ends. */
 export interface RecordRunInput {
   readonly run: Omit<RunHeader, 'endpoint'>;
   readonly snapshot: RunSnapshot;

@@ -2,7 +2,7 @@
 import type { QueryDefinition, SignalDefinition } from '@temporalio/common';
 import type { RunSnapshot, TaskSnapshot } from './state';
 
-/** Task → run: this task's endpoint is Ready, and this is what the task looks like by now. */
+/** Task → run: the task's endpoint is Ready; carries the task's snapshot. */
 export const endpointReady = { type: 'signal', name: 'endpointReady' } as SignalDefinition<
   [{ index: number; snapshot: TaskSnapshot }]
 >;
@@ -16,7 +16,7 @@ export const startJob = { type: 'signal', name: 'startJob' } as SignalDefinition
 /** Activity → task: the platform's state of the endpoint or job changed. */
 export const observed = { type: 'signal', name: 'observed' } as SignalDefinition<[{ message: string }]>;
 
-/** The run's snapshot, also after it closed. */
+/** The run's snapshot; answered after the run has closed, too. */
 export const runStatus = { type: 'query', name: 'status' } as QueryDefinition<RunSnapshot>;
 
 /** The task's snapshot. */

@@ -1,31 +1,31 @@
 import type { RunPlan } from './plan';
 
-/** What a plan takes of Temporal's bounds: 2 MiB for one payload, 50 MB for one history. Pure. */
+/** Whether a plan fits into Temporal's limits: 2 MiB per payload, 50 MB per history. Pure. */
 
-/** Largest plan that is put into workflow history, bytes of JSON: Temporal refuses payloads of 2 MiB. */
+/** Largest plan that is put into workflow history, bytes of JSON. */
 export const maxPlanBytes = 1_500_000;
 
-/** What all tasks share goes to each of them, by the run's history: bytes of JSON that this may come to. */
+/** Limit on the plan plus what all tasks share, which the run's history holds once per task; bytes of JSON. */
 export const maxSharedBytes = 16_000_000;
 
 export type PlanSize =
   | { readonly kind: 'fits' }
   | { readonly kind: 'plan'; readonly bytes: number }
-  /** `each`: of what is repeated for every task. */
+  /** `each`: bytes of what is repeated for every task. */
   | { readonly kind: 'shared'; readonly bytes: number; readonly each: number };
 
-/** Whether a run with this plan stays within its history, and what is too large in it. */
+/** Tells whether a run with this plan fits into its history, and which part is too large. */
 export function sizeOfPlan(plan: RunPlan, bytesOf: (text: string) => number): PlanSize {
   const bytes = bytesOf(JSON.stringify(plan));
   if (bytes > maxPlanBytes) return { kind: 'plan', bytes };
   const each = bytesOf(JSON.stringify({ ...plan, tasks: [] }));
-  const handedOut = bytes + each * plan.tasks.length;
-  return handedOut > maxSharedBytes ? { kind: 'shared', bytes: handedOut, each } : { kind: 'fits' };
+  const total = bytes + each * plan.tasks.length;
+  return total > maxSharedBytes ? { kind: 'shared', bytes: total, each } : { kind: 'fits' };
 }
 
 const grouped = (count: number): string => count.toLocaleString('en');
 
-/** Of a plan that does not fit: what is too large, and what can be done about it. */
+/** Describes what is too large in a plan that doesn't fit, and what can be done about it. */
 export function describeOversize(
   size: Exclude<PlanSize, { kind: 'fits' }>,
   tasks: number,
@@ -34,15 +34,15 @@ export function describeOversize(
     case 'plan':
       return {
         problem: `the plan of the run is ${grouped(size.bytes)} bytes, more than the ${grouped(maxPlanBytes)} that fit into a run's history`,
-        advice: 'split the tasks with -t over several runs, or put large parameters into files on a mount',
+        advice: 'split the tasks with -t over several runs, or move large parameters into files on a mount',
       };
     case 'shared':
       return {
         problem:
-          `what all ${tasks} tasks share (the endpoint above all) is ${grouped(size.each)} bytes and goes to each of them: with the plan ${grouped(size.bytes)} bytes, ` +
+          `what all ${tasks} tasks share (mostly the endpoint) is ${grouped(size.each)} bytes and is passed to each of them: with the plan ${grouped(size.bytes)} bytes, ` +
           `more than the ${grouped(maxSharedBytes)} that fit into a run's history`,
         advice:
-          'split the tasks with -t over several runs, or put large variables and files of the deployment onto a mount',
+          'split the tasks with -t over several runs, or move large variables and files of the deployment to a mount',
       };
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The plan of a run: everything a workflow needs, decided and validated before it starts. Plain JSON, free of secrets
- * (references only), written once into workflow history.
+ * The plan of a run: everything that a workflow needs, decided and validated before it starts. Plain JSON with references
+ * instead of secrets, written once into workflow history.
  */
 
 /** Where a run's endpoints and jobs live. Credentials are looked up by the worker, never carried here. */
@@ -8,7 +8,7 @@ export type PlatformRef =
   | { readonly kind: 'lepton'; readonly workspace: string; readonly url: string }
   | { readonly kind: 'local'; readonly workspace: string };
 
-/** A value that is known only where it is used. `host` names a variable of the launching host; `workspace` a platform secret. */
+/** A value that is resolved only where it is used. `host` names a variable of the launching host; `workspace` a platform secret. */
 export type SecretRef =
   { readonly kind: 'host'; readonly name: string } | { readonly kind: 'workspace'; readonly name: string };
 
@@ -16,10 +16,10 @@ export type SecretRef =
 export type EnvEntry =
   { readonly name: string; readonly value: string } | { readonly name: string; readonly secret: SecretRef };
 
-/** One token that callers of an endpoint must present: literal values never appear, only references. */
+/** A token that callers of an endpoint must present. */
 export type TokenEntry = SecretRef;
 
-/** A storage mount as the platform takes it: `path` in volume `from` appears at `mount_path` in the container. */
+/** A storage mount as the platform expects it: `path` in volume `from` appears at `mount_path` in the container. */
 export interface MountSpec {
   readonly path: string;
   readonly from: string;
@@ -34,8 +34,8 @@ export interface ContainerSpec {
 }
 
 /**
- * An endpoint as it will be created, but for its name and its secrets. `envs` and `apiTokens` hold references that the
- * create activity turns into wire form; `body` is the rest of the platform's deployment spec, verbatim.
+ * An endpoint as it will be created, except for its name and its secrets. `envs` and `apiTokens` hold references that the
+ * create activity resolves; `body` is the rest of the platform's deployment spec, verbatim.
  */
 export interface EndpointSpec {
   readonly container: ContainerSpec;
@@ -47,24 +47,24 @@ export interface EndpointSpec {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** What "Ready" means beyond the platform's word. */
+/** What "Ready" requires besides the platform's state. */
 export interface ProbeSpec {
-  /** The name that `GET /v1/models` must list, and that the harness asks for. */
+  /** The name that `GET /v1/models` must list, and that the harness requests. */
   readonly servedModel: string;
-  /** Health path that must answer 2xx before the models are asked for, e.g. `/health`; `null`: none. */
+  /** Health path that must answer 2xx before the models are requested, e.g. `/health`; `null`: none. */
   readonly healthPath: string | null;
-  /** One tiny request as warm-up, by the kind of endpoint the tasks need. */
+  /** Kind of a small request that warms the model up, according to what the tasks use. */
   readonly warmUp: 'chat' | 'completions' | 'none';
-  /** Key for the probe. `workspace` secrets cannot be read by the launcher: then a 401 counts as an answer. */
+  /** Key for the probe. `workspace` secrets can't be read by evalsaga: then a 401 counts as an answer. */
   readonly token: SecretRef | null;
 }
 
 export type EndpointPlan =
   | { readonly kind: 'dedicated'; readonly spec: EndpointSpec; readonly probe: ProbeSpec }
-  /** `deployment: none`: an endpoint of the user's, which is used and never touched. `url` is the full request URL. */
+  /** `deployment: none`: an endpoint of the user's, which is used but never changed. `url` is the full request URL. */
   | { readonly kind: 'existing'; readonly url: string; readonly probe: ProbeSpec };
 
-/** An evaluation job as it will be submitted, but for its endpoint URL (variable `EVALSAGA_MODEL_URL`) and its secrets. */
+/** An evaluation job as it will be submitted, except for its endpoint URL (variable `EVALSAGA_MODEL_URL`) and its secrets. */
 export interface JobSpec {
   readonly container: ContainerSpec;
   readonly envs: readonly EnvEntry[];
@@ -97,38 +97,38 @@ export interface StoragePlan {
   readonly fileSystem: string;
   /** `<mount path>/<invocation>`: absolute, in the file system. Each task's folder is `<path>/<task.folder>`. */
   readonly path: string;
-  /** The mount itself, for jobs that read the storage where no storage API exists. */
+  /** The mount itself, for jobs that read the storage if there is no storage API. */
   readonly mount: MountSpec;
 }
 
-/** Bounds, in seconds unless named otherwise. Each one is a timer in a workflow or an activity's budget. */
+/** Time limits in seconds, unless named otherwise. Each is a timer in a workflow or an activity's budget. */
 export interface RunLimits {
   readonly endpointReadySeconds: number;
   readonly jobSeconds: number;
   readonly teardownSeconds: number;
-  /** `null`: no bound on the whole run. */
+  /** `null`: no limit on the whole run. */
   readonly runSeconds: number | null;
-  /** Largest result folder, in bytes, that is brought home per task. Beyond it the storage is kept and named. */
+  /** Bytes fetched per task. If the results are larger, the storage is kept and named. */
   readonly resultBytes: number;
 }
 
-/** What a run may cost and what its parts do: prices per hour, all in `currency`. Teardown is never cut short for it. */
+/** Limit on the cost of a run, and prices per hour, all in `currency`. Teardown is never cut short for it. */
 export interface BudgetPlan {
-  /** At this sum the run is cancelled, with teardown. */
+  /** Sum at which the run is torn down. */
   readonly limit: number;
-  /** Only shown, e.g. `USD`. */
+  /** For display only, e.g. `USD`. */
   readonly currency: string;
-  /** Of one task's endpoint with all its replicas; 0 for an endpoint that is not the run's. */
+  /** Of one task's endpoint with all its replicas; 0 for an existing endpoint. */
   readonly endpointPerHour: number;
-  /** Of one evaluation job; 0 where its shape has no price. */
+  /** Of one evaluation job; 0 if its shape has no price. */
   readonly jobPerHour: number;
 }
 
-/** The home that a run was started from, where the workers of the run's task queue are not all its own. */
+/** The home that a run was started from, if its task queue is also served by workers of other homes. */
 export interface LaunchingHome {
-  /** Served by the background worker of that home alone. */
+  /** Served only by the background worker of that home. */
   readonly taskQueue: string;
-  /** Whether the plan refers to host variables, whose values only that home has. */
+  /** Whether the plan refers to host variables, whose values only that home knows. */
   readonly holdsSecrets: boolean;
 }
 
@@ -137,7 +137,7 @@ export interface RunPlan {
   /** 16 hexadecimal digits. */
   readonly invocation: string;
   readonly platform: PlatformRef;
-  /** The platform says that it only plays: nothing is evaluated there, and the scores are made up. */
+  /** The platform is a simulated one: nothing is evaluated there, and the scores are made up. */
   readonly simulated?: true;
   readonly owner: string;
   /** Served model name. */
@@ -146,21 +146,21 @@ export interface RunPlan {
   readonly outputDir: string;
   readonly startPolicy: 'all_ready' | 'as_ready';
   readonly onTaskFailure: 'abort' | 'continue';
-  /** How many tasks hold an endpoint at once; `null`: all of them. */
+  /** How many tasks may hold an endpoint at the same time; `null`: all of them. */
   readonly maxParallelEndpoints: number | null;
   readonly keepStorage: boolean;
-  /** Names of folders (ending in `/`) and files that are not brought home, `*` for any characters; absent: the default ones. */
+  /** Names of folders (ending in `/`) and files that are not fetched, `*` for any characters; absent: the default ones. */
   readonly skipResults?: readonly string[];
   readonly limits: RunLimits;
-  /** `null` or absent: nothing is counted. */
+  /** `null` or absent: costs are not counted. */
   readonly budget?: BudgetPlan | null;
-  /** Shared by all tasks: each gets its own endpoint of this shape. */
+  /** Shared by all tasks: each gets its own endpoint with this spec. */
   readonly endpoint: EndpointPlan;
   readonly storage: StoragePlan;
-  /** Absent: whoever serves the run's task queue is at home, and does everything. */
+  /** Absent: all workers of the run's task queue share the launching home, and do everything. */
   readonly home?: LaunchingHome;
   readonly tasks: readonly TaskPlan[];
-  /** Where to find what does not belong into history, all on the launching host. */
+  /** Where to find what doesn't belong in history, all on the launching host. */
   readonly provenance: {
     /** Resolved config with secrets masked, as YAML; copied into `run.json`. Relative to the run's record folder. */
     readonly configDigest: string;

@@ -1,4 +1,4 @@
-/** What a run looks like from outside. One snapshot type behind the query, the Web UI table, the CLI and its JSON. */
+/** Snapshots of runs and tasks: the one type behind queries, the Web UI's table, the CLI and its JSON. */
 
 import type { MetricDetail, Metrics } from './metric';
 import type { BudgetPlan, RunPlan, TaskPlan } from './plan';
@@ -18,44 +18,44 @@ export type TaskOutcome = 'succeeded' | 'failed' | 'cancelled';
 
 export type RunPhase = 'starting' | 'deploying' | 'evaluating' | 'tearing down' | 'done';
 
-/** How many metrics of a task are not in its snapshot. `undefined`: nobody noted how many there are. Pure. */
+/** Returns how many metrics of a task are not in its snapshot; `undefined`: not known. Pure. */
 export const metricsLeftOut = ({ metrics, metricsTotal }: Pick<TaskSnapshot, 'metrics' | 'metricsTotal'>) =>
   metricsTotal === undefined ? undefined : Math.max(0, metricsTotal - Object.keys(metrics).length);
 
-/** Why a task failed: `type` is the contract (see contract/errors), `message` is for people. */
+/** Why a task failed: `type` is part of the contract (see failure-types.ts), `message` is for people. */
 export interface TaskError {
   readonly type: string;
   readonly message: string;
 }
 
-/** Something that still exists on the platform although the run wanted it gone. */
+/** A resource that teardown could not remove. */
 export interface LeftResource {
   readonly kind: 'endpoint' | 'job' | 'storage';
   readonly name: string;
   readonly reason: string;
 }
 
-/** Storage that was kept on purpose, and the command that deals with it. */
+/** Storage that was kept on purpose, and the command that removes it. */
 export interface KeptStorage {
   readonly path: string;
   readonly reason: string;
   readonly command: string;
 }
 
-/** Reason of storage that was kept although all of it is home. */
+/** Reason for keeping storage whose contents have all been fetched. */
 export const keptByConfig = 'execution.keep_storage is set';
 
-/** Whether storage is left that may yet be brought home: what must not come home in the clear is still needed then. Pure. */
+/** Whether storage is left that may still be fetched; masking it will need the run's secrets. Pure. */
 export const hasStorageToFetch = ({ left, kept }: Pick<RunSnapshot, 'left' | 'kept'>): boolean =>
   left.some(({ kind }) => kind === 'storage') || kept.some(({ reason }) => reason !== keptByConfig);
 
-/** From when to when something existed on the platform, ISO 8601; `until: null`: it still does. */
+/** When something existed on the platform, ISO 8601; `until: null`: it still does. */
 export interface Span {
   readonly from: string;
   readonly until: string | null;
 }
 
-/** What a task has used so far: the base of its cost. Begins with the request to create, ends when it is verified gone. */
+/** When a task's resources existed, for its cost: from the request to create until the removal is verified. */
 export interface Usage {
   readonly endpoint: Span | null;
   readonly job: Span | null;
@@ -65,12 +65,12 @@ export interface TaskSnapshot {
   readonly index: number;
   readonly name: string;
   readonly phase: TaskPhase;
-  /** Set with the verdict; teardown may still go on. */
+  /** Set with the verdict; teardown may still be under way. */
   readonly outcome: TaskOutcome | null;
   readonly endpoint: string | null;
   readonly endpointUrl: string | null;
   readonly job: string | null;
-  /** Last thing observed on the platform, e.g. `Starting: pulling image`. */
+  /** Last observation on the platform, e.g. `Starting: pulling image`; at the end, notes on the results. */
   readonly message: string | null;
   /** ISO 8601. */
   readonly startedAt: string | null;
@@ -84,9 +84,9 @@ export interface TaskSnapshot {
    * as a history takes. Absent: not known, in records of older versions and before there are results.
    */
   readonly metricsTotal?: number;
-  /** The job was interrupted: the metrics are of the samples that it had evaluated until then. */
+  /** The job was interrupted: the metrics cover the samples evaluated until then. */
   readonly partial?: boolean;
-  /** Absolute folder with this task's results, once anything is home. */
+  /** Absolute folder of this task's results; `null`: none have been fetched. */
   readonly outputDir: string | null;
   readonly error: TaskError | null;
   readonly left: readonly LeftResource[];
@@ -106,13 +106,13 @@ export interface RunSnapshot {
   readonly tasks: readonly TaskSnapshot[];
   readonly left: readonly LeftResource[];
   readonly kept: readonly KeptStorage[];
-  /** What came of its tasks, once it has ended. Absent: it has not, or an older build ran it. */
+  /** Outcome of its tasks. Absent: the run is open, or an older build ran it. */
   readonly outcome?: TaskOutcome;
-  /** As planned; `null` or absent: costs are not counted. */
+  /** `null` or absent: costs are not counted. */
   readonly budget?: BudgetPlan | null;
 }
 
-/** A task before anything was done for it. Pure. */
+/** Returns the snapshot of a task that has not started. Pure. */
 export function pendingTask(task: Pick<TaskPlan, 'index' | 'name' | 'endpointName'>): TaskSnapshot {
   return {
     index: task.index,
@@ -134,7 +134,7 @@ export function pendingTask(task: Pick<TaskPlan, 'index' | 'name' | 'endpointNam
   };
 }
 
-/** A run before anything was done for it. Pure. */
+/** Returns the snapshot of a run that has just started. Pure. */
 export function startingRun(plan: RunPlan, startedAt: string): RunSnapshot {
   return {
     invocation: plan.invocation,

@@ -3,7 +3,7 @@
  * holds the value. Pure.
  */
 
-/** Variables that hold the secret parts of URLs; their values lie in the run's private file. */
+/** Names the variable that holds a secret part of a URL. Its value is in the run's private file. */
 export const urlSecretVariable = (number: number): string => `EVALSAGA_URL_SECRET_${number}`;
 
 export const isUrlSecretVariable = (name: string): boolean => /^EVALSAGA_URL_SECRET_\d+$/.test(name);
@@ -12,17 +12,17 @@ export const placeholderOf = (variable: string): string => `***${variable}***`;
 
 const placeholder = /\*{3}(EVALSAGA_URL_SECRET_\d+)\*{3}/g;
 
-/** The text cut at its placeholders, which are every second piece. */
+/** Splits a text at its placeholders; every second piece is one. */
 export const splitAtPlaceholders = (text: string): string[] => text.split(/(\*{3}EVALSAGA_URL_SECRET_\d+\*{3})/);
 
-/** Variables that a text has placeholders for, each once. */
+/** Returns the variables that a text has placeholders for, each once. */
 export const variablesIn = (text: string): readonly string[] => [
   ...new Set([...text.matchAll(placeholder)].map(([, name = '']) => name)),
 ];
 
-/** The text with the values in place: for requests, never for people. */
+/** Replaces placeholders with their values: for requests, never for people. */
 export const revealed = (text: string, resolve: (name: string) => string): string =>
   text.replaceAll(placeholder, (_all, name: string) => resolve(name));
 
-/** The text as people see it. */
+/** Replaces placeholders with `***`, for people. */
 export const masked = (text: string): string => text.replaceAll(placeholder, '***');

@@ -1,10 +1,10 @@
 import { failureTypes } from './failure-types';
 import type { RunSnapshot, TaskError, TaskOutcome, TaskSnapshot } from './state';
 
-/** What came of a run: one word, derived here alone, wherever it is said. What is left behind outranks all else: it costs money. */
+/** Outcome of a run in one word, derived only here. Resources left behind outrank everything else, because they cost money. */
 export type Verdict = TaskOutcome | 'teardown incomplete';
 
-/** What came of a run's tasks. Pure. */
+/** Returns the outcome of a run's tasks. Pure. */
 export function outcomeOf(
   tasks: readonly Pick<TaskSnapshot, 'outcome'>[],
   { cancelled }: { readonly cancelled: boolean },
@@ -13,18 +13,18 @@ export function outcomeOf(
   return cancelled ? 'cancelled' : 'failed';
 }
 
-/** Pure. */
+/** Returns the verdict on an ended run. Pure. */
 export const verdictOf = (outcome: TaskOutcome, { left }: Pick<RunSnapshot, 'left'>): Verdict =>
   left.length > 0 ? 'teardown incomplete' : outcome;
 
-interface Told {
+interface DescribedRun {
   readonly status: 'running' | TaskOutcome;
   readonly snapshot: Pick<RunSnapshot, 'left'>;
   readonly failure: TaskError | null;
 }
 
-/** The same of a run that is described. What does not fit into a history may leave out what is left, but never its failure. Pure. */
-export function statusWordOf({ status, snapshot, failure }: Told): 'running' | Verdict {
+/** Returns the status of a described run. A snapshot shortened to fit into a history may lack `left`, but the failure type tells. Pure. */
+export function statusWordOf({ status, snapshot, failure }: DescribedRun): 'running' | Verdict {
   if (status === 'running') return 'running';
   return failure?.type === failureTypes.teardownIncomplete ? 'teardown incomplete' : verdictOf(status, snapshot);
 }
