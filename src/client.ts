@@ -1,4 +1,4 @@
-/** The library: start, describe, watch, cancel and list runs. The command line uses nothing else for them. */
+/** The library: start, describe, watch, cancel and list runs. The command line uses only this for them. */
 export { metricsOf, type Metric } from './contract/metric';
 export type { ResultsInfo, Sampling } from './runs/results-info';
 export { cancelRun } from './runs/cancel';

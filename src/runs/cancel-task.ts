@@ -3,7 +3,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { taskWorkflowId } from '../contract/identity';
 
-/** Asks one task of a run to end; the others go on. `not running`: it has not begun, or is over. */
+/** Cancels one task of a run; the others continue. `not running`: it has not started, or has ended. */
 export async function cancelTask(
   client: Client,
   { invocation, index }: { invocation: string; index: number },

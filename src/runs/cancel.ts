@@ -3,7 +3,7 @@ import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { runWorkflowId } from '../contract/identity';
 import { RunNotFound } from './run-errors';
 
-/** Asks a run to end: endpoints, jobs and storage are torn down first. Throws `RunNotFound`. */
+/** Requests the cancellation of a run, which tears everything down before it closes. Throws `RunNotFound`. */
 export async function cancelRun(client: Client, invocation: string): Promise<'requested' | 'already closed'> {
   const handle = toleratingUnreadable(client).getHandle(runWorkflowId(invocation));
   try {

@@ -8,11 +8,11 @@ import { storedPlan } from '../home/run-store';
 import { withWholeMetrics } from '../results/scores/whole';
 import { readScores } from '../results/scores/scores-file';
 
-/** What came of a run after its own end: by `cleanup`, a sweep, or a person. */
+/** What changed after a run's end: through `cleanup`, a sweep, or a person. */
 export interface ChangesAfterEnd {
-  /** What the run had left or kept, and is gone now. */
-  readonly gone: readonly GoneResource[];
-  /** Where scores are from that the run itself did not get. */
+  /** Resources that the run had left or kept and that have been removed since. */
+  readonly removed: readonly GoneResource[];
+  /** Scores that the run itself did not have. */
   readonly scores: readonly SavedScores[];
 }
 
@@ -21,21 +21,21 @@ export interface SavedScores extends MetricPayload {
   readonly file: string;
 }
 
-/** Files looked for at once. */
+/** Files read in parallel. */
 const concurrency = 20;
 
-/** What this host knows of a closed run beyond the run's last words; `undefined`: nothing. */
+/** Reads what this host knows about a closed run beyond its last snapshot; `undefined`: nothing. */
 export async function readChangesAfterEnd(
   snapshot: RunSnapshot,
   home: HomePaths,
 ): Promise<ChangesAfterEnd | undefined> {
   const { invocation } = snapshot;
-  const gone = missed(snapshot, await goneResources(home, invocation));
+  const removed = missed(snapshot, await goneResources(home, invocation));
   const scores = await savedScoresOf(snapshot, home);
-  return gone.length + scores.length === 0 ? undefined : { gone, scores };
+  return removed.length + scores.length === 0 ? undefined : { removed, scores };
 }
 
-/** The snapshot with what was left out of it to fit into a history, as far as this host has it: names, places, all metrics. */
+/** Restores what was left out of a snapshot to fit into a history, as far as this host has it: names, folders, all metrics. */
 export async function withOmittedParts(snapshot: RunSnapshot, home: HomePaths): Promise<RunSnapshot> {
   const plan = await storedPlan(home, snapshot.invocation);
   if (!plan)
@@ -63,9 +63,9 @@ async function savedScoresOf({ invocation, tasks }: RunSnapshot, home: HomePaths
   return found.filter((scores) => scores !== undefined);
 }
 
-/** Of what is gone, that which the run's last words are still about. Pure. */
-function missed({ left, kept, tasks }: RunSnapshot, gone: readonly GoneResource[]): GoneResource[] {
-  return gone.filter(
+/** Selects the removed resources that the last snapshot still mentions. Pure. */
+function missed({ left, kept, tasks }: RunSnapshot, removed: readonly GoneResource[]): GoneResource[] {
+  return removed.filter(
     (resource) =>
       left.some((one) => isOf(resource, one)) ||
       (resource.kind === 'storage' && kept.some(({ path: folder }) => isWithin(folder, resource.name))) ||
@@ -73,19 +73,19 @@ function missed({ left, kept, tasks }: RunSnapshot, gone: readonly GoneResource[
   );
 }
 
-/** The run's last words, brought up to date. Pure. */
-export function withChangesAfterEnd(snapshot: RunSnapshot, { gone, scores }: ChangesAfterEnd): RunSnapshot {
+/** Merges the changes into the last snapshot. Pure. */
+export function withChangesAfterEnd(snapshot: RunSnapshot, { removed, scores }: ChangesAfterEnd): RunSnapshot {
   const update = <T extends Pick<RunSnapshot, 'left' | 'kept'>>(of: T): T => ({
     ...of,
-    left: of.left.filter((one) => !gone.some((resource) => isOf(resource, one))),
+    left: of.left.filter((one) => !removed.some((resource) => isOf(resource, one))),
     kept: of.kept.filter(
-      ({ path: folder }) => !gone.some(({ kind, name }) => kind === 'storage' && isWithin(folder, name)),
+      ({ path: folder }) => !removed.some(({ kind, name }) => kind === 'storage' && isWithin(folder, name)),
     ),
   });
   return update({
     ...snapshot,
     tasks: snapshot.tasks.map((task) => ({
-      ...update(ended(task, gone)),
+      ...update(ended(task, removed)),
       ...withScores(scores.find(({ index }) => index === task.index)),
     })),
   });
@@ -97,9 +97,9 @@ function withScores(scores: SavedScores | undefined): Partial<TaskSnapshot> {
   return { metrics, metricDetails, metricsTotal: Object.keys(metrics).length };
 }
 
-/** A span that was still open when the task ended is over when what it is of is gone: cost no longer grows. */
-function ended(task: TaskSnapshot, gone: readonly GoneResource[]): TaskSnapshot {
-  return gone.reduce((current, resource) => {
+/** Ends spans that were still open when the task ended once their resource has been removed: its cost stops growing. */
+function ended(task: TaskSnapshot, removed: readonly GoneResource[]): TaskSnapshot {
+  return removed.reduce((current, resource) => {
     const span = openSpan(current, resource);
     if (span === undefined || resource.kind === 'storage' || current.usage === undefined) return current;
     return { ...current, usage: { ...current.usage, [resource.kind]: { from: span.from, until: resource.at } } };
@@ -114,7 +114,7 @@ function openSpan({ usage, endpoint, job }: TaskSnapshot, { kind, name }: GoneRe
 
 type Named = Pick<GoneResource, 'kind' | 'name'>;
 
-/** A task's folder is gone with the run's. */
+/** A task's folder is removed with the run's. */
 const isOf = (resource: Named, left: Named): boolean =>
   resource.kind === left.kind &&
   (resource.kind === 'storage' ? isWithin(left.name, resource.name) : resource.name === left.name);

@@ -21,36 +21,39 @@ import { withChangesAfterEnd, readChangesAfterEnd, withOmittedParts, type Change
 
 export interface RunDescription {
   readonly status: 'running' | 'succeeded' | 'failed' | 'cancelled';
-  /** A cancel was asked for; while `status` is running, teardown is under way. */
+  /** A cancel was requested; while `status` is running, teardown is under way. */
   readonly cancelRequested: boolean;
   readonly snapshot: RunSnapshot;
-  /** Why the run as a whole ended badly; `null` when only its tasks have something to say. */
+  /** Why the run as a whole failed; `null` if its tasks' errors say it all. */
   readonly failure: TaskError | null;
   readonly taskQueue: string;
   /** Temporal's id of this execution. */
   readonly runId?: string;
-  /** No worker told the state of the open run: `snapshot` is what Temporal itself knows of its tasks. */
+  /** No worker answered: `snapshot` is what Temporal itself knows about the open run, or the last answer. */
   readonly isUnanswered: boolean;
-  /** What came after the run's end, and is in `snapshot` already; absent: nothing did, as far as this host knows. */
+  /** What changed after the run's end; already merged into `snapshot`. Absent: nothing, as far as this host knows. */
   readonly changesAfterEnd?: ChangesAfterEnd;
-  /** What qualifies its numbers; not in each look at an open run. */
+  /** Absent in intermediate descriptions of an open run. */
   readonly resultsInfo?: ResultsInfo;
 }
 
-/** One look at a run, open or closed. Throws `RunNotFound`. */
+/** Describes a run, open or closed. Throws `RunNotFound`. */
 export const describeRun = (client: Client, invocation: string, home: HomePaths): Promise<RunDescription> =>
-  look(client, { invocation, home, heard: undefined, isLast: true });
+  describe(client, { invocation, home, lastKnown: undefined, isFinal: true });
 
-interface Look {
+interface DescribeRequest {
   readonly invocation: string;
   readonly home: HomePaths;
-  /** What the run told last: more than what Temporal knows of it while it is open. */
-  readonly heard: RunSnapshot | undefined;
-  /** No other look follows: what a history leaves out is read from the files at home, also while the run is open. */
-  readonly isLast: boolean;
+  /** The run's last answer, which says more than what Temporal knows about an open run. */
+  readonly lastKnown: RunSnapshot | undefined;
+  /** No other description follows: parts left out of the snapshot are read from local files even while the run is open. */
+  readonly isFinal: boolean;
 }
 
-async function look(client: Client, { invocation, home, heard, isLast }: Look): Promise<RunDescription> {
+async function describe(
+  client: Client,
+  { invocation, home, lastKnown, isFinal }: DescribeRequest,
+): Promise<RunDescription> {
   const handle = client.workflow.getHandle(runWorkflowId(invocation));
   const description = await handle.describe().catch((error: unknown) => {
     if (error instanceof WorkflowNotFoundError)
@@ -64,12 +67,12 @@ async function look(client: Client, { invocation, home, heard, isLast }: Look): 
         invocation,
         home,
         startedAt: description.startTime,
-        heard: closing ? undefined : heard,
+        lastKnown: closing ? undefined : lastKnown,
       });
-  // A run that left no last words (it was terminated, or broke down) has its tasks tell what came of them.
+  // A run that closed without a snapshot (it was terminated, or broke down): only its tasks know how they ended.
   const isSilent = closing !== undefined && closing.snapshot === undefined && closing.failure !== null;
-  const told = isSilent ? await withFinalTasks(client, known) : known;
-  const last = closing || isLast ? await withOmittedParts(told, home) : told;
+  const current = isSilent ? await withFinalTasks(client, known) : known;
+  const last = closing || isFinal ? await withOmittedParts(current, home) : current;
   const since = closing && (await readChangesAfterEnd(last, home));
   const snapshot = since ? withChangesAfterEnd(last, since) : last;
   const cancelRequested = description.raw.workflowExtendedInfo?.cancelRequested ?? false;
@@ -88,11 +91,11 @@ async function look(client: Client, { invocation, home, heard, isLast }: Look): 
     runId: description.runId,
     isUnanswered: isUnanswered && closing === undefined,
     ...(since ? { changesAfterEnd: since } : {}),
-    ...(closing || isLast ? { resultsInfo: await readResultsInfo(client, last, home) } : {}),
+    ...(closing || isFinal ? { resultsInfo: await readResultsInfo(client, last, home) } : {}),
   };
 }
 
-/** A description whenever it changed, and a last one when the run has closed. Ends early, quietly, when aborted. */
+/** Yields a description whenever it changes, the last one when the run has closed. Returns early when aborted. */
 export async function* watchRun(
   client: Client,
   invocation: string,
@@ -100,10 +103,10 @@ export async function* watchRun(
   options: { readonly intervalMs: number; readonly signal: AbortSignal },
 ): AsyncGenerator<RunDescription> {
   let last = '';
-  let heard: RunSnapshot | undefined;
+  let lastKnown: RunSnapshot | undefined;
   while (!options.signal.aborted) {
-    const description = await look(client, { invocation, home, heard, isLast: false });
-    if (!description.isUnanswered) heard = description.snapshot;
+    const description = await describe(client, { invocation, home, lastKnown, isFinal: false });
+    if (!description.isUnanswered) lastKnown = description.snapshot;
     const current = JSON.stringify(description);
     if (current !== last) yield description;
     if (description.status !== 'running') return;
@@ -112,22 +115,25 @@ export async function* watchRun(
   }
 }
 
-interface Ended {
+interface Closed {
   readonly last: RunSnapshot;
   readonly failure: string | undefined;
   readonly cancelRequested: boolean;
   readonly isCleared: boolean;
 }
 
-/** Of a run that left something behind: failed, until a cleanup or a sweep has removed it. Then its tasks' outcome counts. `execution`: Temporal's word. Pure. */
-export function statusOf(execution: string, ended: Ended): RunDescription['status'] {
+/**
+ * Returns the status of a run. One that left resources behind has failed, until a cleanup or a sweep has removed them; then
+ * its tasks' outcome counts. `execution` is Temporal's status. Pure.
+ */
+export function statusOf(execution: string, ended: Closed): RunDescription['status'] {
   const { last, failure, cancelRequested, isCleared } = ended;
   switch (executionStatus(execution)) {
     case 'running':
       return 'running';
     case 'cancelled':
       return 'cancelled';
-    // Of an older build: failed tasks did not fail their run.
+    // With older builds, failed tasks did not fail their run.
     case 'completed':
       return outcomeOf(last.tasks, { cancelled: false });
     case 'failed':
@@ -138,10 +144,10 @@ export function statusOf(execution: string, ended: Ended): RunDescription['statu
   }
 }
 
-/** What was left behind is gone. */
+/** Whether everything that was left behind has been removed. */
 const isCleared = (before: RunSnapshot, now: RunSnapshot): boolean => before.left.length > 0 && now.left.length === 0;
 
-/** Whether a failure is more than the sum of what the tasks say, and still true. */
+/** Whether a failure adds to what the tasks' errors say, and still holds. */
 function saysMore(failure: TaskError | null, isCleared: boolean): boolean {
   if (failure?.type === failureTypes.tasksFailed) return false;
   return failure?.type !== failureTypes.teardownIncomplete || !isCleared;
@@ -171,7 +177,7 @@ async function closingOf(client: Client, invocation: string): Promise<Closing> {
       };
     }
     if (cause?.name === 'CancelledFailure') return { snapshot: undefined, failure: null };
-    const message = `the run was terminated, so it could not tear down itself; its tasks do. See what is left with: evalsaga cleanup ${invocation}`;
+    const message = `the run was terminated, so it could not tear down itself; its tasks do. To remove what is left: evalsaga cleanup ${invocation}`;
     return { snapshot: undefined, failure: { type: terminated, message } };
   }
 }
@@ -181,12 +187,12 @@ interface Current {
   readonly isUnanswered: boolean;
 }
 
-/** Asks the run itself; without a worker that answers, what this host has recorded of it, or Temporal knows. */
+/** Asks the run itself; if no worker answers, falls back to the last known snapshot or to what Temporal knows. */
 async function currentSnapshot(
   client: Client,
-  run: Omit<Look, 'isLast'> & { readonly startedAt: Date },
+  run: Omit<DescribeRequest, 'isFinal'> & { readonly startedAt: Date },
 ): Promise<Current> {
-  const { invocation, home, heard } = run;
+  const { invocation, home, lastKnown } = run;
   const plan = await storedPlan(home, invocation);
   const recorded = plan && (await recordedSnapshot(plan, home));
   if (recorded) return { snapshot: recorded, isUnanswered: false };
@@ -199,22 +205,25 @@ async function currentSnapshot(
   } catch (error) {
     const isLate = Date.now() >= deadline - 100;
     if (isOutage(error) && !isLate && !isUnanswered(error)) throw error;
-    if (heard) return { snapshot: heard, isUnanswered: true };
+    if (lastKnown) return { snapshot: lastKnown, isUnanswered: true };
     const started = plan ?? (await planInHistory(client, invocation));
     if (started)
-      return { snapshot: await unheard(client, startingRun(started, run.startedAt.toISOString())), isUnanswered: true };
-    throw new RunNotFound(`Temporal knows no run ${invocation} any more; list runs with: evalsaga ls`);
+      return {
+        snapshot: await snapshotWithoutRun(client, startingRun(started, run.startedAt.toISOString())),
+        isUnanswered: true,
+      };
+    throw new RunNotFound(`Temporal no longer knows run ${invocation}; list runs with: evalsaga ls`);
   }
 }
 
-/** Milliseconds more that a worker may take for each task: a thousand of them have been seen to take 4.5 s on a busy machine. */
+/** Extra milliseconds for the worker per task: a thousand tasks took 4.5 s on a busy machine. */
 const perTaskMs = 10;
 
-/** Milliseconds for the question to tasks: one that can't be carried on either lets it wait. */
+/** Milliseconds for queries to tasks: one that can't continue either doesn't answer. */
 const tasksWithinMs = 2 * workerWithinMs;
 
-/** Without a worker nobody answers. A worker that can't carry on the run itself may well know of its tasks. */
-async function unheard(client: Client, begun: RunSnapshot): Promise<RunSnapshot> {
+/** Builds a snapshot from what Temporal knows. If the run's own workflow is stalled, its tasks may still answer. */
+async function snapshotWithoutRun(client: Client, begun: RunSnapshot): Promise<RunSnapshot> {
   const isStalled = (await stallsOf(client, begun.invocation, [])).length > 0;
   const known = await withTasksAsKnown(client, begun, isStalled ? tasksWithinMs : 0);
   return known.tasks.every(({ phase }) => phase === 'pending') ? known : { ...known, phase: 'evaluating' };

@@ -1,6 +1,6 @@
 export type ExecutionStatus = 'running' | 'completed' | 'failed' | 'cancelled' | 'terminated';
 
-/** Temporal's name for a workflow's state, in ours. Pure. */
+/** Translates Temporal's name of a workflow's status. Pure. */
 export function executionStatus(name: string): ExecutionStatus {
   if (name === 'RUNNING') return 'running';
   if (name === 'COMPLETED') return 'completed';

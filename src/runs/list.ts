@@ -13,13 +13,13 @@ export interface RunSummary {
   readonly invocation: string;
   readonly status: ExecutionStatus;
   readonly model: string;
-  /** See `Verdict`; `null` while it runs, or where the cluster has no search attributes. */
+  /** See `Verdict`; `null` while it runs, or if the cluster has no search attributes. */
   readonly outcome: string | null;
   readonly startedAt: Date;
   readonly closedAt: Date | null;
 }
 
-/** Runs, newest first. Temporal's listing lags by a second or two: nothing may be decided on it. */
+/** Lists runs, newest first. Temporal's listing lags by a second or two: don't base decisions on it. */
 export async function listRuns(
   client: Client,
   options: { readonly limit: number; readonly home?: HomePaths },
@@ -39,10 +39,10 @@ export async function listRuns(
     : runs;
 }
 
-/** Runs looked at at once. */
+/** Runs described in parallel. */
 const concurrency = 10;
 
-/** Temporal's listing does not change any more when a cleanup has finished what a closed run had left. */
+/** Temporal's listing doesn't change when a cleanup finishes the teardown of a closed run. */
 async function withCurrentOutcome(client: Client, run: RunSummary, home: HomePaths): Promise<RunSummary> {
   if (run.outcome !== incomplete || (await goneResources(home, run.invocation)).length === 0) return run;
   const described = await describeRun(client, run.invocation, home).catch(() => undefined);
@@ -57,7 +57,7 @@ function summarise(info: WorkflowExecutionInfo, invocation: string): RunSummary 
     invocation,
     status: executionStatus(info.status.name),
     model: typeof info.memo?.['model'] === 'string' ? info.memo['model'] : '',
-    // Older builds told the tasks' outcome alone.
+    // Older builds recorded only the tasks' outcome.
     outcome: outcome === 'succeeded' && info.status.name === 'FAILED' ? incomplete : (outcome ?? null),
     startedAt: info.startTime,
     closedAt: info.closeTime ?? null,

@@ -5,10 +5,12 @@ import type { HomePaths } from '../home/paths';
 import { storedInvocations } from '../home/run-store';
 import { AmbiguousRun, MalformedId, RunNotFound } from './run-errors';
 
-/** The full id of the one run that `prefix` fits: on this host, else in Temporal. */
+/** Returns the full id of the one run that `prefix` matches, on this host or in Temporal. Throws `MalformedId`, `AmbiguousRun`, `RunNotFound`. */
 export async function resolveInvocation(client: Client, prefix: string, home: HomePaths): Promise<string> {
   if (!/^[0-9a-f]{1,16}$/.test(prefix)) {
-    throw new MalformedId(`"${prefix}" is not a run's id: an id is 16 hexadecimal digits, or the first few of them`);
+    throw new MalformedId(
+      `"${prefix}" is not a run id: an id has 16 hexadecimal digits, and can be shortened to the first few`,
+    );
   }
   const candidates = new Set(await storedInvocations(home, prefix));
   if (prefix.length === 16) candidates.add(prefix);
@@ -22,6 +24,6 @@ export async function resolveInvocation(client: Client, prefix: string, home: Ho
   }
   const found = [...candidates].sort();
   if (found.length > 1) throw new AmbiguousRun(prefix, found);
-  if (found[0] === undefined) throw new RunNotFound(`no run begins with ${prefix}; list runs with: evalsaga ls`);
+  if (found[0] === undefined) throw new RunNotFound(`no run id starts with ${prefix}; list runs with: evalsaga ls`);
   return found[0];
 }

@@ -11,30 +11,30 @@ import { storedPlan } from '../home/run-store';
 import { readSampleCounts } from '../results/scores/samples';
 import { planInHistory } from './run-input';
 
-/** What qualifies a run's numbers, as far as this host can tell. */
+/** Where a run's results are, and how many samples its scores cover, as far as this host knows. */
 export interface ResultsInfo {
-  /** The run's own folder of results, on the machine of its worker; `null`: not known here. */
+  /** The run's results folder, on the machine of its worker; `null`: not known here. */
   readonly outputDir: string | null;
   readonly samplings: readonly Sampling[];
 }
 
-/** How much of a task is evaluated. */
+/** Which part of a task's samples is evaluated. */
 export interface Sampling {
   readonly index: number;
-  /** `limit_samples`: so many of each subset, or a share below 1; `null`: all of them. */
+  /** `limit_samples`: a number per subset, or a fraction below 1; `null`: all samples. */
   readonly limit: number | null;
-  /** Samples that were evaluated; `null`: not known (yet, or the harness does not say). */
+  /** Samples that were evaluated; `null`: not known (not yet, or the harness doesn't say). */
   readonly evaluated: number | null;
-  /** Samples that there are in all. */
+  /** Samples in total. */
   readonly of: number | null;
 }
 
-/** Tasks whose files are looked at at once. */
+/** Tasks whose files are read in parallel. */
 const concurrency = 8;
 
 export async function readResultsInfo(client: Client, snapshot: RunSnapshot, home: HomePaths): Promise<ResultsInfo> {
   const { invocation } = snapshot;
-  // It only adds to the answer: what can't be had is left out.
+  // Supplementary information: what can't be read is left out.
   const plan = (await storedPlan(home, invocation)) ?? (await planInHistory(client, invocation).catch(() => undefined));
   if (!plan) return { outputDir: null, samplings: [] };
   const samplings = await mapConcurrently([...snapshot.tasks], concurrency, async ({ index, outputDir }) => ({
@@ -64,7 +64,7 @@ const limited = z.looseObject({
   config: z.looseObject({ params: z.looseObject({ limit_samples: z.coerce.number().positive() }) }),
 });
 
-/** As the job's run config has it. */
+/** Reads `limit_samples` from the job's run config. */
 function limitOf({ tasks }: RunPlan, index: number): number | null {
   const task = tasks.find((candidate) => candidate.index === index);
   const yaml = runConfigIn(task?.job.container.command);

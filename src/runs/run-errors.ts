@@ -1,6 +1,6 @@
 import { UsageFault } from '../support/usage-fault';
 
-/** What can be wrong with the run that somebody asks for. */
+/** Errors about the run that was asked for. */
 
 export class RunNotFound extends Error {
   override readonly name = 'RunNotFound';
@@ -12,14 +12,14 @@ export class AmbiguousRun extends UsageFault {
     readonly candidates: readonly string[],
   ) {
     super(
-      `"${prefix}" fits ${candidates.length} runs: ${candidates.slice(0, 5).join(', ')}${candidates.length > 5 ? ', …' : ''}. Give more digits.`,
+      `"${prefix}" matches ${candidates.length} runs: ${candidates.slice(0, 5).join(', ')}${candidates.length > 5 ? ', …' : ''}. Give more digits.`,
     );
   }
 }
 export class MalformedId extends UsageFault {
   override readonly name = 'MalformedId';
 }
-/** A run with this id exists already, running or closed. */
+/** A run with this id already exists, open or closed. */
 export class RunExists extends Error {
   override readonly name = 'RunExists';
 }

@@ -6,11 +6,11 @@ import type { RunPlan } from '../contract/plan';
 import { answerWithinMs } from '../temporal/deadlines';
 import { grpcCodeOf, grpcCodes } from '../temporal/grpc';
 
-/** The plan that a run was started with, read from its history; `undefined` when Temporal no longer knows the run. */
+/** Reads the plan of a run from its history; `undefined` if Temporal no longer knows the run. */
 export const planInHistory = async (client: Client, invocation: string): Promise<RunPlan | undefined> =>
   (await startOf(client, invocation))?.input.plan;
 
-/** What a run was started with, and the id that Temporal gave it. */
+/** Reads the input of a run from its history, and its run id. */
 export async function startOf(
   client: Client,
   invocation: string,
@@ -21,9 +21,9 @@ export async function startOf(
     const { history } = await client.withDeadline(Date.now() + answerWithinMs, () =>
       client.workflowService.getWorkflowExecutionHistory({ namespace, execution, maximumPageSize: 1 }),
     );
-    const begun = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
-    const [input] = (await decodeArrayFromPayloads(loadedDataConverter, begun?.input?.payloads)) as [RunInput?];
-    return input && { runId: begun?.firstExecutionRunId ?? '', input };
+    const started = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
+    const [input] = (await decodeArrayFromPayloads(loadedDataConverter, started?.input?.payloads)) as [RunInput?];
+    return input && { runId: started?.firstExecutionRunId ?? '', input };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError || grpcCodeOf(error) === grpcCodes.notFound) return undefined;
     throw error;

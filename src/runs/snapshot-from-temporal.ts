@@ -3,8 +3,8 @@ import type { Activities } from '../activities';
 import type { Span, TaskPhase, TaskSnapshot } from '../contract/state';
 
 /**
- * What a task that waits for an activity is about. The order decides where it waits for several: what its job or its results are
- * at says more than what goes on beside.
+ * The phase of a task by the activity that it waits for. If it waits for several, the first match counts: job and results
+ * say more than what happens alongside.
  */
 const phases: readonly (readonly [TaskPhase, readonly (keyof Activities)[]])[] = [
   ['creating endpoint', ['createEndpoint']],
@@ -16,12 +16,12 @@ const phases: readonly (readonly [TaskPhase, readonly (keyof Activities)[]])[] =
   ['ready', ['watchEndpoint']],
 ];
 
-/** Events of a task's history before it has done anything: that it was started, and that a worker is to take it. */
+/** Events in a task's history before it has done anything: started, and its first workflow task scheduled. */
 const eventsAtStart = 3;
 
 type Execution = WorkflowExecutionDescription['raw'];
 
-/** An open task as Temporal itself shows it, without any worker: what it waits for, and since when about it costs. Pure. */
+/** Builds the snapshot of an open task from what Temporal shows without a worker: its phase, and roughly since when it costs. Pure. */
 export function snapshotFromTemporal(
   task: TaskSnapshot,
   { pendingActivities, workflowExecutionInfo }: Execution,
@@ -43,7 +43,7 @@ export function snapshotFromTemporal(
   };
 }
 
-/** A task that has begun and has nothing done for it waits for the others' endpoints, but for moments. Pure. */
+/** Returns the phase. A started task without pending activities is waiting for the other endpoints, except for moments. Pure. */
 export function phaseFromActivities(
   pending: readonly string[],
   { hasBegun }: { readonly hasBegun: boolean },

@@ -7,29 +7,29 @@ import { mapConcurrently } from '../support/map-concurrently';
 import { answerWithinMs } from '../temporal/deadlines';
 
 /**
- * A workflow that Temporal calls running, but that no worker can carry on: each try to do so fails, for as long as the worker's
- * code is what it is. Typically another build serves a run than the one that began it.
+ * A workflow that is open, but that no worker can continue: every attempt fails as long as the workers have this code.
+ * Typically the run was started by another build.
  */
 export interface Stall {
-  /** A task's index, or the run as a whole. */
+  /** A task's index, or the run's own workflow. */
   readonly who: number | 'run';
   readonly attempts: number;
   /** Milliseconds since the epoch: when it first failed. */
   readonly since: number;
-  /** In the worker's words, where Temporal has kept them. */
+  /** The worker's error message, if Temporal has kept it. */
   readonly cause: string;
-  /** The code decides otherwise than what the history holds. */
-  readonly isOtherCode: boolean;
+  /** The worker's code doesn't match the history. */
+  readonly isNondeterminism: boolean;
 }
 
-/** Questions to Temporal at once. */
+/** Parallel requests to Temporal. */
 const concurrency = 20;
-/** Tasks that are looked at: what one build can't carry on of a thousand tasks shows in the first of them. */
+/** Tasks that are checked: if a build can't continue a thousand tasks, the first of them show it. */
 const mostTasks = 100;
-/** Events that may have come since it failed. */
+/** Events that may have followed the failure. */
 const recentEvents = 50;
 
-/** The run and its open tasks, as far as no worker can carry them on. */
+/** Returns which of the run's workflow and its open tasks no worker can continue. */
 export async function stallsOf(client: Client, invocation: string, openTasks: readonly number[]): Promise<Stall[]> {
   const whos = ['run' as const, ...openTasks.slice(0, mostTasks)];
   return (await mapConcurrently(whos, concurrency, (who) => stallOf(client, invocation, who))).flatMap(
@@ -44,7 +44,7 @@ async function stallOf(client: Client, invocation: string, who: Stall['who']): P
       toleratingUnreadable(client).getHandle(workflowId).describe(),
     );
     const attempts = raw.pendingWorkflowTask?.attempt ?? 0;
-    // One that failed once is tried again at once, and one may be lost with its worker.
+    // A first failure is retried at once, and may just be a lost worker.
     if (attempts < 2) return undefined;
     const failed = await lastFailure(client, workflowId);
     return failed && { who, attempts, ...failed };
@@ -56,7 +56,7 @@ async function stallOf(client: Client, invocation: string, who: Stall['who']): P
 
 const { EventType, WorkflowTaskFailedCause } = temporal.api.enums.v1;
 
-/** Why the workflow's last task failed, unless one has been completed since. Temporal keeps the first failure of a row only. */
+/** Returns why the last workflow task failed, unless one has completed since. Temporal keeps only the first of consecutive failures. */
 async function lastFailure(client: Client, workflowId: string): Promise<Omit<Stall, 'who' | 'attempts'> | undefined> {
   const { namespace, loadedDataConverter } = client.options;
   const { history } = await client.withDeadline(Date.now() + answerWithinMs, () =>
@@ -74,8 +74,8 @@ async function lastFailure(client: Client, workflowId: string): Promise<Omit<Sta
     );
     return {
       since: Number(eventTime?.seconds ?? 0) * 1000,
-      cause: error?.message ?? 'Temporal tells no cause',
-      isOtherCode: failed?.cause === WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR,
+      cause: error?.message ?? 'Temporal gives no cause',
+      isNondeterminism: failed?.cause === WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR,
     };
   }
   return undefined;

@@ -14,26 +14,26 @@ export interface StartRequest {
   readonly plan: RunPlan;
   readonly taskQueue: string;
   /**
-   * Of the worker of `home`, which does what needs the launching machine's files and variables, if others serve `taskQueue`.
-   * Absent: all of `taskQueue`'s workers share `home`.
+   * Task queue of the worker of `home`, which does what needs the launching machine's files and variables. Absent: all
+   * workers of `taskQueue` share `home`.
    */
   readonly homeQueue?: string | undefined;
   /** Values of the host variables that the plan references, by name. Kept in a private file, never in history. */
   readonly hostSecrets: Readonly<Record<string, string>>;
-  /** The resolved config with secrets masked: becomes part of `run.json`. */
+  /** The resolved config with secrets masked, for `run.json`. */
   readonly configYaml: string;
   readonly home: HomePaths;
-  /** Of the Temporal installation, as `originOf` says it: lets a sweep judge the run when Temporal has forgotten it. */
+  /** The Temporal installation, from `originOf`: lets a sweep judge the run when Temporal no longer knows it. */
   readonly origin?: string | undefined;
   /** Whether the cluster has our search attributes. */
   readonly searchAttributes: boolean;
-  /** Payloads are encrypted. Search attributes never are, so that those which tell what is evaluated are left out. */
+  /** Payloads are encrypted. Search attributes can't be, so those that say what is evaluated are left out. */
   readonly isEncrypted?: boolean;
 }
 
 /**
- * Starts a run, once, also when Temporal's answer gets lost. Throws `RunExists` for an id that was used before, `PlanTooLarge`,
- * `InfrastructureError` when Temporal was not heard in time.
+ * Starts a run, exactly once even if Temporal's answer is lost. Throws `RunExists` for an id that was used before, `PlanTooLarge`,
+ * `InfrastructureError` if Temporal does not answer in time.
  */
 export async function startRun(client: Client, request: StartRequest): Promise<{ workflowId: string; runId: string }> {
   const plan = withHome(request);

@@ -8,27 +8,30 @@ import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { answerWithinMs, workerWithinMs } from '../temporal/deadlines';
 import { snapshotFromTemporal } from './snapshot-from-temporal';
 
-/** Tasks asked at once. */
+/** Tasks queried in parallel. */
 const concurrency = 20;
 
 /**
- * The snapshot of a run that was terminated, brought up to date: its tasks were told to end and tear down by themselves,
- * and only they know what came of it.
+ * Completes the snapshot of a run that was terminated: its tasks were cancelled and tear down by themselves, and only they
+ * know how they ended.
  */
 export async function withFinalTasks(client: Client, snapshot: RunSnapshot): Promise<RunSnapshot> {
   return withTasks(snapshot, (task) =>
-    taskSince(client, snapshot.invocation, task, { asks: true, unbegun: { phase: 'done', outcome: 'cancelled' } }),
+    latestTask(client, snapshot.invocation, task, {
+      query: true,
+      ifNotStarted: { phase: 'done', outcome: 'cancelled' },
+    }),
   );
 }
 
 /**
- * The same of a run that is open and does not tell by itself, as far as Temporal knows. `askMs`: for so long its tasks are asked
- * too, for where the run can't be carried on they may well be; else nobody is there who could answer.
+ * Completes the snapshot of an open run that doesn't answer with what Temporal knows about its tasks. For `askMs` the tasks
+ * are queried too: if the run's workflow is stalled, they may still answer.
  */
 export async function withTasksAsKnown(client: Client, snapshot: RunSnapshot, askMs: number): Promise<RunSnapshot> {
   const until = Date.now() + askMs;
   return withTasks(snapshot, (task) =>
-    taskSince(client, snapshot.invocation, task, { asks: Date.now() < until, unbegun: {} }),
+    latestTask(client, snapshot.invocation, task, { query: Date.now() < until, ifNotStarted: {} }),
   );
 }
 
@@ -45,23 +48,23 @@ async function withTasks(
   };
 }
 
-async function taskSince(
+async function latestTask(
   client: Client,
   invocation: string,
   last: TaskSnapshot,
-  how: { readonly asks: boolean; readonly unbegun: Partial<TaskSnapshot> },
+  how: { readonly query: boolean; readonly ifNotStarted: Partial<TaskSnapshot> },
 ): Promise<TaskSnapshot> {
   const handle = client.workflow.getHandle(taskWorkflowId(invocation, last.index));
   try {
     const { status, raw } = await toleratingUnreadable(client).getHandle(handle.workflowId).describe();
     if (status.name === 'RUNNING') {
       const seen = snapshotFromTemporal(last, raw);
-      if (!how.asks) return seen;
+      if (!how.query) return seen;
       return await client.withDeadline(Date.now() + workerWithinMs, () => handle.query(taskStatus)).catch(() => seen);
     }
     return (await client.withDeadline(Date.now() + answerWithinMs, () => handle.result())) as TaskSnapshot;
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return { ...last, ...how.unbegun };
+    if (error instanceof WorkflowNotFoundError) return { ...last, ...how.ifNotStarted };
     if (error instanceof WorkflowFailedError) return endOf(last, error.cause);
     throw error;
   }
@@ -70,7 +73,6 @@ async function taskSince(
 function endOf(last: TaskSnapshot, cause: Error | undefined): TaskSnapshot {
   if (cause instanceof ApplicationFailure && cause.details?.[0]) return cause.details[0] as TaskSnapshot;
   if (cause instanceof CancelledFailure) return { ...last, phase: 'done', outcome: 'cancelled' };
-  const message =
-    'the task was terminated too, so nothing of it was torn down: evalsaga sweep and evalsaga cleanup do that';
+  const message = 'the task was terminated too, so nothing was torn down: evalsaga sweep and evalsaga cleanup do that';
   return { ...last, phase: 'done', outcome: 'failed', error: { type: 'Terminated', message } };
 }

@@ -4,12 +4,12 @@ import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { mapConcurrently } from '../support/map-concurrently';
 import { answerWithinMs } from '../temporal/deadlines';
 
-/** Requests to Temporal at once. */
+/** Parallel requests to Temporal. */
 const concurrency = 20;
 
 /**
- * Ends a run and its tasks without asking them: for those that can't go on (see `stallsOf`). Nobody tears down after that but
- * `cleanUp` or a sweep. The run first: it would start further tasks.
+ * Terminates a run and its tasks, for those that can't continue (see `stallsOf`). After that, only `cleanUp` or a sweep tears
+ * down. The run comes first, because it could start further tasks.
  */
 export async function terminateRun(client: Client, invocation: string, indices: readonly number[]): Promise<void> {
   await terminate(client, runWorkflowId(invocation));

@@ -56,7 +56,7 @@ test.concurrent(
     const seen = () => stallsOf(bench.client, plan.invocation, [0, 1]);
     await until('both tasks fail', async () => (await seen()).length === 2);
     expect(await seen()).toMatchObject(
-      [0, 1].map((who) => ({ who, isOtherCode: true, cause: expect.stringContaining('createEndpoint') })),
+      [0, 1].map((who) => ({ who, isNondeterminism: true, cause: expect.stringContaining('createEndpoint') })),
     );
     const { code, stdout, stderr } = await command(scenario, ['status', plan.invocation]);
     expect([code, stdout]).toEqual([0, expect.stringContaining('cancel requested')]);

@@ -132,7 +132,7 @@ test('an answer that alone is lost costs each call one repetition, and nobody se
       end.status === 'rejected' ? [[calls[nth]?.[0], String(end.reason)]] : [],
     );
     // Nobody has a run that begins with what is searched for.
-    expect(failures).toEqual([['search by prefix', expect.stringContaining('no run begins with abcdef')]]);
+    expect(failures).toEqual([['search by prefix', expect.stringContaining('no run id starts with abcdef')]]);
     expect(new Set(lost).size).toBeGreaterThanOrEqual(8);
   } finally {
     await client.connection.close();

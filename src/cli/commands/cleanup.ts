@@ -124,7 +124,7 @@ async function fullId(input: CommandInput, { home }: CommandContext): Promise<st
   throw new UsageError(
     known.length === 0
       ? `No run of this host begins with ${prefix}. For a run of another host give all 16 digits of its id.`
-      : `${prefix} fits ${known.length} runs: ${known.join(', ')}. Give more digits.`,
+      : `${prefix} matches ${known.length} runs: ${known.join(', ')}. Give more digits.`,
   );
 }
 

@@ -58,7 +58,7 @@ export function leftAndKept({
 
 /** What the run had left or kept, and has gone since. Pure. */
 export function removedAfterEnd({ changesAfterEnd }: Pick<RunDescription, 'changesAfterEnd'>): string[] {
-  return (changesAfterEnd?.gone ?? []).map(
+  return (changesAfterEnd?.removed ?? []).map(
     ({ kind, name, at }) => `gone since the run's end: ${kind} ${harmlessLine(name)} (${at})`,
   );
 }

@@ -17,7 +17,7 @@ export function stallText(
   const cause = shortened(harmlessLine(first.cause.split('\n', 1)[0] ?? ''), longestCause);
   return [
     `${subject(stalls)} can't go on: the worker has failed to carry it on ${attempts} times since ${clock(since)} (${cause}).`,
-    stalls.some(({ isOtherCode }) => isOtherCode)
+    stalls.some(({ isNondeterminism }) => isNondeterminism)
       ? `Another build of evalsaga has begun it than the one that serves it now. It goes on by itself as soon as a worker of that build is there again: install that, then ${program} up.`
       : `That is a fault of evalsaga's code on the worker; it goes on by itself as soon as a worker can: another version, then ${program} up.`,
     `Until then a cancel waits too, and endpoints cost money. To give the run up and remove all that is left: ${program} cleanup ${invocation} --terminate`,

@@ -19,7 +19,7 @@ const kept = [{ path: `/shared/${invocation}/0-hellaswag`, reason: '403', comman
 const usage = { endpoint: { from: hour(0), until: null }, job: { from: hour(0), until: hour(1) } };
 const snapshot = snapshotOf([taskOf({ phase: 'done', outcome: 'succeeded', left, kept, usage })], { budget });
 const since = {
-  gone: [
+  removed: [
     { kind: 'endpoint', name: 'es-01234567-0', at: hour(2) },
     { kind: 'storage', name: `/shared/${invocation}`, at: hour(3) },
   ],
@@ -42,7 +42,7 @@ test('what is gone since counts neither as left or kept nor in the cost; scores 
 });
 
 test('what others left stays, and a time that was noted is not replaced', () => {
-  const other = { gone: [{ kind: 'endpoint', name: 'another', at: hour(2) }], scores: [] } as const;
+  const other = { removed: [{ kind: 'endpoint', name: 'another', at: hour(2) }], scores: [] } as const;
   expect(withChangesAfterEnd(snapshot, other)).toEqual(snapshot);
 });
 
@@ -69,7 +69,7 @@ test('this host remembers what went after the end, and looks for scores in the f
       'results: {tasks: {t: {metrics: {acc: {scores: {acc: {value: 0.25}}}}}}}',
     );
     expect(await readChangesAfterEnd(snapshot, home)).toEqual({
-      gone: [noted],
+      removed: [noted],
       scores: [
         {
           index: 0,
