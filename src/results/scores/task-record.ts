@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import { metricPayload, metricsOf, type Metric } from '../../contract/metric';
 import type { TaskSnapshot } from '../../contract/state';
+import { metricSchema } from './metric-schema';
 
 /** A task as `run.json` has it: its metrics flat, as in payloads, and one by one. */
 export interface TaskRecord extends Omit<TaskSnapshot, 'metricDetails'> {
@@ -12,6 +14,10 @@ export function taskRecord({ metricDetails, ...task }: TaskSnapshot): TaskRecord
   return { ...task, scores: metricsOf({ metrics, ...(metricDetails ? { metricDetails } : {}) }) };
 }
 
-/** Returns the snapshot that the record was made of. */
-export const recordedTask = ({ scores, ...task }: TaskRecord): TaskSnapshot =>
-  scores ? { ...task, ...metricPayload(scores) } : task;
+const scoresSchema = z.array(metricSchema);
+
+/** Returns the snapshot that the record was made of. Scores that are none of ours are passed over: the flat metrics remain. */
+export function recordedTask({ scores, ...task }: TaskRecord): TaskSnapshot {
+  const parsed = scoresSchema.safeParse(scores);
+  return parsed.success ? { ...task, ...metricPayload(parsed.data) } : task;
+}

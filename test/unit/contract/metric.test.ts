@@ -9,7 +9,7 @@ import {
   type Metric,
   type MetricPayload,
 } from '../../../src/contract/metric';
-import { metricSchema } from '../../../src/contract/metric-schema';
+import { metricSchema } from '../../../src/results/scores/metric-schema';
 import type { FetchedResults } from '../../../src/contract/inputs';
 import { recordedHistories } from '../../replay/history-file';
 import { holds } from '../../support/fuzz';

@@ -16,5 +16,6 @@ test('run.json has the scores of a task flat and one by one, and a snapshot is m
 test('a record of an older version has no scores but the flat ones', () => {
   const task = taskOf({ metrics: { acc: 0.5, acc_stderr: 0.1 } });
   expect(recordedTask(task)).toEqual(task);
+  expect(recordedTask({ ...task, scores: [{ acc: 0.5 }] as unknown as [] })).toEqual(task);
   expect(taskRecord(task).scores).toMatchObject([{ name: 'acc', value: 0.5, stderr: 0.1, count: null, path: [] }]);
 });

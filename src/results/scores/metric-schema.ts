@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import type { Metric } from './metric';
-
-/** Checks metrics in files, e.g. `run.json`. Not for workflow code: the sandbox needs no zod. */
+import type { Metric } from '../../contract/metric';
 
 const valueSchema = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);
 
+/** A metric in a file, e.g. one of the `scores` in `run.json`. */
 export const metricSchema: z.ZodType<Metric> = z.object({
   name: z.string(),
   value: valueSchema,
