@@ -1,21 +1,21 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
-import type { BatchJob, BatchNews, StandKind } from './batch';
+import type { BatchJob, BatchMessage, TestBedKind } from './batch';
 import type { ChaosCase, Recording } from './cases';
 import type { Recorded } from './matrix';
 import { outcomeOf, type Outcome } from './outcome';
 import { clocksOf, type World } from './worlds';
 
-/** Cases in processes of their own: several at the same time, each with a clock, a Temporal server and a worker for many cases. */
+/** Cases run in several child processes, each with its own clock, Temporal server and worker for many cases. */
 export interface BatchSettings {
-  readonly stand: StandKind;
-  /** At the same time. */
+  readonly testBed: TestBedKind;
+  /** Number of processes at the same time. */
   readonly processes: number;
-  /** Cases at the same time within each. */
+  /** Number of cases at the same time in each process. */
   readonly atOnce: number;
 }
 
-/** Cases per process: a new process costs some seconds, and an old one gets slow. */
+/** Cases per process: a new process takes some seconds to start, and an old one gets slow. */
 const batchSize = { 'in process': 120, processes: 40 } as const;
 
 const root = path.resolve(__dirname, '..', '..');
@@ -23,7 +23,7 @@ const children = new Set<ChildProcess>();
 
 let isEnding = false;
 
-/** Ends what is under way, and begins nothing more; its processes clear up. */
+/** Ends all batches, whose processes clean up, and starts no more. */
 export function endBatches(): void {
   isEnding = true;
   for (const child of children) if (child.connected) child.disconnect();
@@ -35,10 +35,10 @@ export async function recordInBatches(
 ): Promise<Recorded> {
   const found: Recorded[] = [];
   const groups = grouped(wanted, () => '', Math.ceil(wanted.length / settings.processes));
-  await inTurns(groups, settings.processes, async (group) => {
+  await runConcurrently(groups, settings.processes, async (group) => {
     const job = { kind: 'record', ...settings, clocks: clocksOf('plain'), wanted: group, times } as const;
-    await runBatch(job, (news) => {
-      if (news.kind === 'recorded') found.push(news.recorded);
+    await runBatch(job, (message) => {
+      if (message.kind === 'recorded') found.push(message.recorded);
     });
   });
   return {
@@ -55,16 +55,16 @@ export async function runInBatches(
     ...settings
   }: BatchSettings & { readonly until: number; readonly report: (outcome: Outcome) => void },
 ): Promise<void> {
-  const groups = grouped(cases, ({ world }) => JSON.stringify(clocksOf(world)), batchSize[settings.stand]);
-  await inTurns(groups, settings.processes, async (group) => {
+  const groups = grouped(cases, ({ world }) => JSON.stringify(clocksOf(world)), batchSize[settings.testBed]);
+  await runConcurrently(groups, settings.processes, async (group) => {
     const open = new Map(group.map((one) => [one.id, one]));
     const forMs = until - performance.now();
     if (forMs <= 0) return;
     const job = { kind: 'run', ...settings, clocks: clocksOf(worldOf(group)), cases: group, forMs } as const;
-    const failure = await runBatch(job, (news) => {
-      if (news.kind !== 'outcome') return;
-      open.delete(news.outcome.id);
-      report(news.outcome);
+    const failure = await runBatch(job, (message) => {
+      if (message.kind !== 'outcome') return;
+      open.delete(message.outcome.id);
+      report(message.outcome);
     });
     if (failure === undefined || isEnding) return;
     for (const one of open.values())
@@ -74,27 +74,27 @@ export async function runInBatches(
 
 const worldOf = (group: readonly { readonly world: World }[]): World => group[0]?.world ?? 'plain';
 
-/** Resolves to why it failed. */
-function runBatch(job: BatchJob, hear: (news: BatchNews) => void): Promise<string | undefined> {
+/** Runs a batch; resolves to why it failed, or `undefined`. */
+function runBatch(job: BatchJob, onMessage: (message: BatchMessage) => void): Promise<string | undefined> {
   return new Promise((resolve) => {
     const child = fork(path.join(__dirname, 'batch.ts'), [], {
       execArgv: [
-        // Much is made and soon forgotten.
+        // Many objects are short-lived.
         '--max-semi-space-size=32',
         '--require',
         path.join(__dirname, 'clock.cjs'),
         '--require',
         path.join(root, 'scripts', 'typescript.cjs'),
       ],
-      // A Temporal server greets.
+      // The Temporal server prints a banner on stdout.
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       env: { ...process.env, EVALSAGA_CHAOS_CLOCK: String(job.clocks.own) },
     });
     children.add(child);
     let failure: string | undefined;
-    child.on('message', (news: BatchNews) => {
-      if (news.kind === 'failed') failure = news.message;
-      else hear(news);
+    child.on('message', (message: BatchMessage) => {
+      if (message.kind === 'failed') failure = message.message;
+      else onMessage(message);
     });
     child.on('exit', (code, signal) => {
       children.delete(child);
@@ -116,10 +116,14 @@ function grouped<T>(all: readonly T[], keyOf: (item: T) => string, size: number)
   return [...groups.values()].flat();
 }
 
-async function inTurns<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
+async function runConcurrently<T>(
+  items: readonly T[],
+  atOnce: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   const queue = [...items];
-  const turn = async (): Promise<void> => {
+  const runNext = async (): Promise<void> => {
     for (let item = queue.shift(); item !== undefined && !isEnding; item = queue.shift()) await work(item);
   };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, turn));
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, runNext));
 }

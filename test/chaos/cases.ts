@@ -5,9 +5,9 @@ import type { Border } from './ledger';
 import { kindOf, pointName, type Point } from './points';
 import type { World } from './worlds';
 
-/** The matrix: points × faults × events, and a seeded choice of it. Pure. */
+/** The matrix of points × faults × events, and a seeded sample of it. Pure. */
 
-/** What happens at the very moment of the request, beside what happens to the request. */
+/** What happens besides the fault, at the moment of the request. */
 export type ChaosEvent =
   | 'nothing'
   | 'cancel'
@@ -17,25 +17,25 @@ export type ChaosEvent =
   | 'terminate both'
   | 'kill command'
   | 'kill worker'
-  /** Until another comes, every budget of the run is over. */
+  /** The next worker comes after every budget of the run is over. */
   | 'kill worker for long'
   | 'kill server'
   | 'kill platform'
   | 'cut from server'
-  /** The worker reaches neither Temporal nor anything it could report to, for longer than any of the run's budgets. */
+  /** The worker can't reach Temporal for longer than any of the run's budgets. */
   | 'worker away'
-  /** A sweep of a copy of the home, which has a Temporal server of its own. */
+  /** A sweep from a copy of the home with its own Temporal server. */
   | 'twin sweeps'
-  /** A sweep of another home that shares the Temporal server. */
+  /** A sweep from another home that uses the same Temporal server. */
   | 'other home sweeps';
 
 const userEvents = ['nothing', 'cancel', 'second cancel', 'terminate run', 'terminate task', 'terminate both'] as const;
 
-/** Nobody acts for longer than any budget of the run, which is short for that. */
+/** Returns whether nothing acts for longer than any budget of the run; these cases use short budgets. */
 export const isLongAbsence = (event: ChaosEvent | undefined): boolean =>
   event === 'worker away' || event === 'kill worker for long';
 
-/** What needs no processes of its own but the command that is disturbed. */
+/** Events that need no process to be killed except the disturbed command. */
 export function quickEvents(border: Border): readonly ChaosEvent[] {
   switch (border) {
     case 'platform':
@@ -49,7 +49,7 @@ export function quickEvents(border: Border): readonly ChaosEvent[] {
   }
 }
 
-/** What kills the processes of a stack. */
+/** Events that kill or disconnect the processes of a stack. */
 export const killEvents = (): readonly ChaosEvent[] => [
   'kill worker',
   'kill worker for long',
@@ -58,7 +58,7 @@ export const killEvents = (): readonly ChaosEvent[] => [
   'cut from server',
 ];
 
-/** The points of one course, as one setup goes through it. */
+/** The points of one course in one setup. */
 export interface Recording {
   readonly setup: Setup;
   readonly course: Course;
@@ -72,12 +72,12 @@ export interface ChaosCase {
   readonly course: Course;
   readonly point: Point;
   readonly fault: Fault;
-  /** How many requests of that kind in a row it happens to. The event comes with the first. */
+  /** How many consecutive requests of that kind the fault applies to. The event comes with the first. */
   readonly times: 1 | 3;
   readonly event: ChaosEvent;
 }
 
-/** Every case there is, over the points of each course and the worlds that it may take place in. */
+/** Returns all cases: each point of each course, in each of its worlds. */
 export function allCases(
   recordings: readonly Recording[],
   options: {
@@ -102,7 +102,7 @@ function casesAt(
   return faultsAt(point).flatMap((fault) =>
     timesOf(fault, point).flatMap((times) =>
       events
-        // In unusual surroundings it is enough that nothing else goes wrong.
+        // In a world other than plain, a case without fault and event is worth running too.
         .filter((event) => event !== 'nothing' || fault.answer.kind !== 'pass' || world !== 'plain')
         .map((event) => {
           const what = `${fault.name}${times === 1 ? '' : ` x${times}`}`;
@@ -113,7 +113,7 @@ function casesAt(
   );
 }
 
-/** Which courses can hold a case whose name has all of these texts: only these need be recorded. Pure. */
+/** Returns the courses that can have a case whose name contains all of these texts: only they need recording. Pure. */
 export function coursesFor(texts: readonly string[]): readonly Omit<Recording, 'points'>[] {
   const borders = texts.flatMap((text) => /(?:^|\| )(platform|model|worker|client)(?: |$)/.exec(text)?.[1] ?? []);
   const courses = texts.flatMap((text) => /^(\w+) \|/.exec(text)?.[1] ?? []);
@@ -126,12 +126,13 @@ export function coursesFor(texts: readonly string[]): readonly Omit<Recording, '
     );
 }
 
-/** Of a hundred cases, how many are of which setup. Most of what can go wrong lies at the platform's border. */
+/** Share of each setup in a sample. Most of what can go wrong happens at the platform's border. */
 const shares: Readonly<Record<Setup, number>> = { library: 0.7, worker: 0.18, command: 0.12 };
 
 /**
- * `count` cases, the same for the same seed: which ones depends on their names alone, so that parts of a sample can be run
- * on different days and machines. Within a setup, every kind of (request, event) comes before one comes twice, and half of the cases at the platform are in plain surroundings.
+ * Chooses `count` cases by a seed. The choice depends on their names alone, so that parts of a sample can run on
+ * different days and machines. Within a setup, every kind of (request, event) comes before one comes twice, and at
+ * least half of the cases are in the plain world.
  */
 export function sample(cases: readonly ChaosCase[], { count, seed }: { count: number; seed: number }): ChaosCase[] {
   const bySetup = setupNames.map((setup) => cases.filter((one) => one.setup === setup));
@@ -167,6 +168,6 @@ const byKey = (cases: readonly ChaosCase[], seed: number): ChaosCase[] =>
 
 const keyOf = (id: string, seed: number): string => createHash('sha256').update(`${seed} ${id}`).digest('hex');
 
-/** The `k`th of `n` parts of a sample. Pure. */
+/** Returns the `k`th of `n` parts of a sample. Pure. */
 export const partOf = <T>(all: readonly T[], { k, n }: { readonly k: number; readonly n: number }): T[] =>
   all.filter((_, at) => at % n === k - 1);

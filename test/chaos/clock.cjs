@@ -1,25 +1,25 @@
-/** Sets the clock of this process or thread wrong, by EVALSAGA_CHAOS_CLOCK milliseconds: load it before all else. */
+/** Shifts the clock of this process or thread by EVALSAGA_CHAOS_CLOCK milliseconds. Must be loaded first. */
 const offset = Number(process.env.EVALSAGA_CHAOS_CLOCK ?? 0);
 
 if (offset !== 0) {
-  const True = Date;
-  class Wrong extends True {
+  const RealDate = Date;
+  class ShiftedDate extends RealDate {
     constructor(...args) {
-      if (args.length === 0) super(True.now() + offset);
+      if (args.length === 0) super(RealDate.now() + offset);
       else super(...args);
     }
 
     static now() {
-      return True.now() + offset;
+      return RealDate.now() + offset;
     }
   }
-  globalThis.Date = Wrong;
+  globalThis.Date = ShiftedDate;
 
-  // Node dates its answers by a clock of its own, which nobody can set.
+  // Node sets the Date header of responses by a clock that can't be replaced.
   const { ServerResponse } = require('node:http');
   const { writeHead } = ServerResponse.prototype;
   ServerResponse.prototype.writeHead = function (...args) {
-    if (!this.hasHeader('date')) this.setHeader('date', new Wrong().toUTCString());
+    if (!this.hasHeader('date')) this.setHeader('date', new ShiftedDate().toUTCString());
     return writeHead.apply(this, args);
   };
 }

@@ -10,35 +10,35 @@ import { storedInvocations, storedPlan } from '../../src/home/run-store';
 import { runConfig } from '../support/command';
 import { bareEnvironment, startProgram, type Running } from '../support/program';
 import type { Course } from './courses';
-import { jobsRun, limits, type Driver } from './driver';
-import { patiently } from './happening';
-import type { Surroundings } from './surroundings';
+import { untilJobsSubmitted, limits, type Driver } from './driver';
+import { retryOutages } from './disturbance';
+import type { CaseEnvironment } from './case-environment';
 
-/** How long a command may take to notice that all is over. */
+/** How long a command may take to end after its run has closed. */
 const endsWithinMs = 45_000;
 
 /**
- * The real command as a process: `start` attached, or `start --detach` undisturbed and then `cancel`. Ctrl-C is how its user
- * cancels.
+ * Drives the real command as a process: `start`, or an undisturbed `start --detach` followed by `cancel`. The user
+ * cancels `start` with Ctrl-C.
  */
-export function commandDriver(course: Course, surroundings: Surroundings): Driver {
-  const { stand, temporal, ledger, launch, names } = surroundings;
+export function commandDriver(course: Course, environment: CaseEnvironment): Driver {
+  const { testBed, temporal, ledger, launch, names } = environment;
   const isCancelled = course.cancelAfterJobs !== undefined;
   let command: Running | undefined;
-  // One way for all commands of the home: its background worker stays on that of the first.
+  // All commands of the home use the same address, because its background worker keeps that of the first.
   const run = (args: readonly string[]): Running =>
-    startProgram(args, { cwd: launch.root, env: environment(surroundings, temporal?.address ?? stand.address) });
-  const disturbed = (args: readonly string[]): Running => (command = run(args));
+    startProgram(args, { cwd: launch.root, env: commandVariables(environment, temporal?.address ?? testBed.address) });
+  const runDisturbed = (args: readonly string[]): Running => (command = run(args));
   const plan = async (): Promise<RunPlan | undefined> => {
     const [invocation] = await storedInvocations(launch, '');
     return invocation === undefined ? undefined : storedPlan(launch, invocation);
   };
 
   async function start(arm: () => void): Promise<RunPlan | undefined> {
-    const config = await writeConfig(course, surroundings);
+    const config = await writeConfig(course, environment);
     if (course.cancelAfterJobs === undefined) {
       arm();
-      const started = disturbed(['start', config, '--json']);
+      const started = runDisturbed(['start', config, '--json']);
       for (;;) {
         const isOver = started.isOver();
         const found = await plan();
@@ -50,13 +50,13 @@ export function commandDriver(course: Course, surroundings: Surroundings): Drive
     const begun = await plan();
     if (code !== 0 || !begun) throw new Error(`start --detach, undisturbed, ended with ${code}: ${stderr}`);
     names.invocation = begun.invocation;
-    await jobsRun(course.cancelAfterJobs, surroundings);
+    await untilJobsSubmitted(course.cancelAfterJobs, environment);
     ledger.restart();
     arm();
-    const cancelling = disturbed(['cancel', begun.invocation]);
-    // Where it was killed or refused, its user asks again.
+    const cancelling = runDisturbed(['cancel', begun.invocation]);
+    // If it was killed or refused, the user tries again.
     void cancelling.finished.then(() =>
-      patiently(() => cancelRun(stand.client, begun.invocation)).catch(() => undefined),
+      retryOutages(() => cancelRun(testBed.client, begun.invocation)).catch(() => undefined),
     );
     return begun;
   }
@@ -65,7 +65,7 @@ export function commandDriver(course: Course, surroundings: Surroundings): Drive
     start,
     async cancel() {
       if (!isCancelled) return command?.signal('SIGINT') ?? false;
-      return (await patiently(() => cancelRun(stand.client, names.invocation ?? ''))) === 'requested';
+      return (await retryOutages(() => cancelRun(testBed.client, names.invocation ?? ''))) === 'requested';
     },
     kill: async () => {
       const wasAlive = command?.signal('SIGKILL') ?? false;
@@ -73,7 +73,7 @@ export function commandDriver(course: Course, surroundings: Surroundings): Drive
       return wasAlive;
     },
     async untilStarted() {
-      while (command && !command.isOver() && !(await exists(surroundings))) await sleep(100);
+      while (command && !command.isOver() && !(await exists(environment))) await sleep(100);
     },
     async finish() {
       const hung = await command?.endWithin(endsWithinMs);
@@ -83,11 +83,11 @@ export function commandDriver(course: Course, surroundings: Surroundings): Drive
   };
 }
 
-async function exists({ stand, names }: Surroundings): Promise<boolean> {
+async function exists({ testBed, names }: CaseEnvironment): Promise<boolean> {
   if (names.invocation === undefined) return false;
-  const handle = stand.client.workflow.getHandle(runWorkflowId(names.invocation));
+  const handle = testBed.client.workflow.getHandle(runWorkflowId(names.invocation));
   try {
-    await patiently(() => handle.describe());
+    await retryOutages(() => handle.describe());
     return true;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;
@@ -95,12 +95,12 @@ async function exists({ stand, names }: Surroundings): Promise<boolean> {
   }
 }
 
-async function writeConfig(course: Course, { stand, launch }: Surroundings): Promise<string> {
+async function writeConfig(course: Course, { testBed, launch }: CaseEnvironment): Promise<string> {
   await mkdir(launch.root, { recursive: true });
   const file = path.join(launch.root, 'run.yaml');
   const { endpointReadySeconds, jobSeconds, teardownSeconds } = limits;
   const execution = {
-    output_dir: path.join(stand.folder, 'results'),
+    output_dir: path.join(testBed.folder, 'results'),
     start_policy: course.startPolicy,
     teardown_timeout: teardownSeconds,
     evaluation_tasks: { timeout: jobSeconds },
@@ -112,7 +112,7 @@ async function writeConfig(course: Course, { stand, launch }: Surroundings): Pro
   return file;
 }
 
-function environment({ launch, access, taskQueue }: Surroundings, address: string): Record<string, string> {
+function commandVariables({ launch, access, taskQueue }: CaseEnvironment, address: string): Record<string, string> {
   return {
     ...bareEnvironment(),
     HOME: launch.root,

@@ -3,20 +3,21 @@ import type { Course } from './courses';
 import type { Facts } from './run-case';
 
 /**
- * What must be true of the command that started or cancelled a run: it ends, with the code that the run's end asks for. It
- * may give up where it is denied the right to ask, or not answered again and again, and then has to say which run goes on without it. Pure.
+ * Checks the command that started or cancelled a run: it must end, with the exit code that the run's end requires. It
+ * may give up if it is denied access or repeatedly gets no response, and must then name the run that continues without
+ * it. Pure.
  */
 export function commandRules(facts: Facts, course: Course, one: ChaosCase | undefined): string[] {
-  const { command, happening, started } = facts;
+  const { command, disturbance, started } = facts;
   if (!command) return [];
   if (command.hung) return [`the command did not end: ${lastWords(command.stderr)}`];
   const { event } = one ?? {};
   const isCancel = course.cancelAfterJobs !== undefined;
-  if (event === 'kill command' && happening.taken) return [];
+  if (event === 'kill command' && disturbance.eventHappened) return [];
   const silent = one?.fault.answer.kind === 'silence' && one.times > 1;
-  const denied = (one?.fault.denies === true || silent) && happening.hits > 0;
+  const denied = (one?.fault.denies === true || silent) && disturbance.hits > 0;
   const seen = `exit ${command.code ?? command.signal}: ${lastWords(command.stderr)}`;
-  const interrupted = (event === 'cancel' || event === 'second cancel') && happening.taken;
+  const interrupted = (event === 'cancel' || event === 'second cancel') && disturbance.eventHappened;
   if (!started) {
     if (interrupted && wasInterrupted(command)) return [];
     return denied && command.code === 3 ? [] : [`no run was started, ${seen}`];
@@ -28,10 +29,10 @@ export function commandRules(facts: Facts, course: Course, one: ChaosCase | unde
   if (interrupted && !isCancel) {
     const heeded = /cancelling:|Interrupted/.test(command.stderr) || wasInterrupted(command);
     if (!heeded) return [`Ctrl-C was not heeded, ${seen}`];
-    // Ended by Ctrl-C when the run was over already, and only the last words were missing.
+    // Ended by Ctrl-C when the run had already closed and only the final output was missing.
     if (command.signal === 'SIGINT' && facts.run?.cancelRequested === false) return [];
   }
-  // `cancel` did what it was asked to; for `start`, a run that was cancelled has not come to what it was to be.
+  // For `cancel` a cancelled run is a success; for `start` it is not.
   const expected = isCancel && facts.exitCode === 4 ? 0 : facts.exitCode;
   return command.code === expected ? [] : [`the command had to exit with ${expected}, ${seen}`];
 }

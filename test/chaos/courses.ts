@@ -2,16 +2,16 @@ import type { TaskOutcome } from '../../src/contract/state';
 import type { SimulatedPlan } from '../support/simulated';
 import type { Border } from './ledger';
 
-/** Ways in which a run goes when nothing disturbs it: each has a request log of its own to disturb. */
+/** The course of an undisturbed run. The requests of each course are the points at which it can be disturbed. */
 export interface Course {
   readonly name: CourseName;
-  /** Names decide how the simulated platform treats a task's endpoint and job (see `simulatedPlan`). */
+  /** Names determine how the simulated platform treats a task's endpoint and job (see `simulatedPlan`). */
   readonly tasks: readonly string[];
   readonly outcomes: readonly TaskOutcome[];
-  /** Cancelled once that many jobs run; what comes after is what is disturbed. */
+  /** The run is cancelled once this many jobs run; it is disturbed only from then on. */
   readonly cancelAfterJobs?: number;
   readonly startPolicy: 'all_ready' | 'as_ready';
-  /** Uses an endpoint of the user's own, which no run may touch. */
+  /** Uses the user's own endpoint, which no run may touch. */
   readonly existingEndpoint?: true;
 }
 
@@ -42,13 +42,14 @@ const failing: Course = {
 const existing: Course = { ...success, name: 'existing', existingEndpoint: true };
 
 /**
- * Who starts the run, and whose way to Temporal is disturbed. `library`: the library starts it, a worker that all cases
- * share does it, and the platform is where it is disturbed. `worker`: the case has a worker of its own, disturbed on its way to
- * Temporal. `command`: the real command starts, attaches and cancels, disturbed on its way to Temporal.
+ * What starts the run, and which connection is disturbed. `library`: the library starts it, a worker shared by all
+ * cases runs it, and requests to the platform are disturbed. `worker`: the case has its own worker, whose connection to
+ * Temporal is disturbed. `command`: the real command starts, attaches and cancels; its connection to Temporal is
+ * disturbed.
  */
 export type Setup = 'library' | 'worker' | 'command';
 
-/** What is recorded, and where it is disturbed. */
+/** Courses and disturbed borders of each setup. */
 export const setups: Readonly<
   Record<Setup, { readonly courses: readonly Course[]; readonly borders: readonly Border[] }>
 > = {
@@ -59,7 +60,7 @@ export const setups: Readonly<
 
 export const setupNames: readonly Setup[] = ['library', 'worker', 'command'];
 
-/** One plan for all courses, so that runs of several can share a platform. */
+/** One plan for all courses, so that runs of different courses can share a platform. */
 export const simulatedPlan: SimulatedPlan = {
   endpoints: {
     default: { states: [['Starting', '300ms'], ['Ready']], deleting: '200ms' },

@@ -6,62 +6,62 @@ import path from 'node:path';
 import { runPlan } from '../support/plans';
 import { isLongAbsence, type ChaosEvent } from './cases';
 import type { Course } from './courses';
-import { patiently } from './happening';
-import type { Surroundings } from './surroundings';
+import { retryOutages } from './disturbance';
+import type { CaseEnvironment } from './case-environment';
 
 /** How a command ended. */
 export interface CommandEnd {
-  /** `undefined`: by a signal, or not at all. */
+  /** `undefined` if it ended by a signal or had to be killed. */
   readonly code: number | undefined;
   readonly signal: string | undefined;
   readonly stderr: string;
-  /** It had to be ended: it went on after all was over. */
+  /** It had to be killed because it kept running after the run had closed. */
   readonly hung: boolean;
 }
 
-/** Who starts the run of a case, and what becomes of that. */
+/** Starts the run of a case, and acts as its user. */
 export interface Driver {
   /**
-   * Starts the run and, in a course that is cancelled, cancels it; calls `arm` when it is where it shall be disturbed. Resolves to
-   * the run's plan when Temporal may have it; to nothing when it was given up before.
+   * Starts the run and, if the course says so, cancels it; calls `arm` when disturbances may begin. Resolves to the
+   * run's plan once Temporal may have it, or to `undefined` if starting was given up before.
    */
   start(arm: () => void): Promise<RunPlan | undefined>;
-  /** Cancels as this driver's user does; resolves to whether there was something to cancel. */
+  /** Cancels the run as the user would; resolves to whether there was something to cancel. */
   cancel(): Promise<boolean>;
-  /** SIGKILL for the command, if there is one. */
+  /** Sends SIGKILL to the command, if there is one; resolves to whether it was alive. */
   kill(): Promise<boolean>;
-  /** Resolves when no command can start the run any more. */
+  /** Resolves when the run exists, or when no command can start it any more. */
   untilStarted(): Promise<void>;
-  /** Called when all is over: how the command ended, if there is one. */
+  /** Waits for the command, if there is one, after the run has closed; resolves to how it ended. */
   finish(): Promise<CommandEnd | undefined>;
 }
 
-/** The library, on a way to Temporal that nothing disturbs. */
+/** Drives the library, whose own connection to Temporal is not disturbed. */
 export function libraryDriver(
   { course, limits: bounds }: { readonly course: Course; readonly limits: Limits },
-  surroundings: Surroundings,
+  environment: CaseEnvironment,
 ): Driver {
-  const { stand, ledger, launch, taskQueue, homeQueue } = surroundings;
-  const plan = planFor(course, bounds, surroundings);
+  const { testBed, ledger, launch, taskQueue, homeQueue } = environment;
+  const plan = planFor(course, bounds, environment);
   const cancel = async (): Promise<boolean> =>
-    (await patiently(() => cancelRun(stand.client, plan.invocation))) === 'requested';
+    (await retryOutages(() => cancelRun(testBed.client, plan.invocation))) === 'requested';
   return {
     async start(arm) {
       if (course.cancelAfterJobs === undefined) arm();
-      await patiently(() =>
-        startRun(stand.client, {
+      await retryOutages(() =>
+        startRun(testBed.client, {
           plan,
           taskQueue,
           homeQueue,
           hostSecrets: {},
           configYaml: 'a: 1\n',
           home: launch,
-          origin: stand.origin,
+          origin: testBed.origin,
           searchAttributes: true,
         }),
       );
       if (course.cancelAfterJobs === undefined) return plan;
-      await jobsRun(course.cancelAfterJobs, surroundings);
+      await untilJobsSubmitted(course.cancelAfterJobs, environment);
       ledger.restart();
       arm();
       await cancel();
@@ -74,20 +74,23 @@ export function libraryDriver(
   };
 }
 
-/** Seconds: long enough for three times whatever is waited for, short enough for a case that goes wrong. */
+/**
+ * In seconds: long enough for everything that runs wait for, three times over; short enough for a case that goes
+ * wrong.
+ */
 export const limits = { endpointReadySeconds: 90, jobSeconds: 90, teardownSeconds: 100 } as const;
 
-/** All of them shorter than a worker that goes away stays away. */
+/** All shorter than the absence of a worker in the cases of long absence. */
 const shortLimits = { endpointReadySeconds: 15, jobSeconds: 15, teardownSeconds: 15 } as const;
 
 export type Limits = Readonly<Record<keyof typeof limits, number>>;
 
 export const limitsFor = (event: ChaosEvent | undefined): Limits => (isLongAbsence(event) ? shortLimits : limits);
 
-function planFor(course: Course, bounds: Limits, { stand, names, access, ownEndpoint }: Surroundings): RunPlan {
+function planFor(course: Course, bounds: Limits, { testBed, names, access, ownEndpoint }: CaseEnvironment): RunPlan {
   const { workspace, url } = access;
   const plan = runPlan({
-    outputRoot: path.join(stand.folder, 'results'),
+    outputRoot: path.join(testBed.folder, 'results'),
     invocation: names.invocation ?? '',
     tasks: course.tasks,
     limits: bounds,
@@ -101,8 +104,8 @@ function planFor(course: Course, bounds: Limits, { stand, names, access, ownEndp
   };
 }
 
-/** Resolves when that many jobs were submitted, or the run is over. */
-export async function jobsRun(count: number, { ledger, stand, names }: Surroundings): Promise<void> {
+/** Resolves when this many jobs were submitted, or when the run has closed. */
+export async function untilJobsSubmitted(count: number, { ledger, testBed, names }: CaseEnvironment): Promise<void> {
   const submitted = (): number =>
     ledger.passed.filter(
       ({ border, method, shape, done }) =>
@@ -110,8 +113,8 @@ export async function jobsRun(count: number, { ledger, stand, names }: Surroundi
     ).length;
   const deadline = Date.now() + 60_000;
   const running = async (): Promise<boolean> => {
-    const handle = stand.client.workflow.getHandle(runWorkflowId(names.invocation ?? ''));
-    return (await patiently(() => handle.describe())).status.name === 'RUNNING';
+    const handle = testBed.client.workflow.getHandle(runWorkflowId(names.invocation ?? ''));
+    return (await retryOutages(() => handle.describe())).status.name === 'RUNNING';
   };
   while (submitted() < count && Date.now() < deadline && (await running())) await sleep(100);
 }

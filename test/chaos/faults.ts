@@ -1,28 +1,29 @@
 import type { Border, Refusal } from './ledger';
-import { isDelivery, isQuestion, type Point } from './points';
+import { isDelivery, isRead, type Point } from './points';
 
-/** What can happen to one request. Pure. */
+/** Faults that can be applied to a request. Pure. */
 
 export interface Fault {
   readonly name: string;
   /**
-   * When what was asked is done: after what is seen is decided (`before`: not at all, unless the request passes), before it
-   * (`after`), at the same time (`during`), or seconds after it (`late`).
+   * When the event comes, relative to the request taking effect. `before`: the request then takes effect only if the
+   * answer is `pass`. `after`: it takes effect first. `during`: at the same time. `late`: it takes effect seconds after
+   * the answer.
    */
   readonly moment: 'before' | 'during' | 'after' | 'late';
   readonly answer:
-    /** The other side's own. */
+    /** The real answer. */
     | { readonly kind: 'pass' }
     | Refusal
-    /** The connection breaks, with all else that is on it. */
+    /** The connection breaks, with all other requests on it. */
     | { readonly kind: 'cut' }
     /** The stream breaks, the connection stays. */
     | { readonly kind: 'reset' }
-    /** None, for longer than anybody waits. */
+    /** No answer, for longer than anybody waits. */
     | { readonly kind: 'silence' };
-  /** Whoever answers does not know what is asked for, and may be wrong. */
+  /** The answer says that something does not exist, although it may. */
   readonly misleads?: true;
-  /** Of whoever asks, the right to do so is denied: going on is not expected of it. */
+  /** Access is denied, so the run may fail. */
   readonly denies?: true;
 }
 
@@ -31,14 +32,14 @@ export const lateAfterMs = 2_000;
 const refused = (status: number): Refusal => ({ kind: 'refuse', status });
 const cut = { kind: 'cut' } as const;
 const silence = { kind: 'silence' } as const;
-/** The service's own words: more than once, nobody could tell them from the truth. */
+/** Looks like the service's own response. It comes only once: repeated, it could not be told from the truth. */
 const ownWords = 'in its own words';
 const events: readonly Fault[] = [
   { name: 'none, before', moment: 'before', answer: { kind: 'pass' } },
   { name: 'none, after', moment: 'after', answer: { kind: 'pass' } },
 ];
 
-/** As gateways without a route answer; and once as the service itself does, of a thing that is there. */
+/** Responses of gateways without a route, and a response of the service itself about something that does exist. */
 const wrong404s: readonly Fault[] = [
   { name: 'empty', page: { type: 'text/plain', text: '' } },
   { name: 'of a page', page: { type: 'text/html', text: '<html><body><h1>404 Not Found</h1></body></html>' } },
@@ -76,7 +77,7 @@ const httpFaults: readonly Fault[] = [
   ...wrong404s,
 ];
 
-/** By their codes in gRPC. */
+/** gRPC status codes. */
 const grpc = { permissionDenied: 7, resourceExhausted: 8, unavailable: 14, unauthenticated: 16 } as const;
 
 const temporalFaults: readonly Fault[] = [
@@ -101,16 +102,16 @@ const faultsOf = (border: Border): readonly Fault[] =>
 export const faultsAt = (point: Point): readonly Fault[] =>
   faultsOf(point.border).filter((fault) => makesDifference(fault, point));
 
-/** For a question, it does not matter when it was answered; of a task that was handed over, only that it is lost. */
+/** For a read it does not matter when it takes effect; for a delivered task only its loss matters. */
 function makesDifference(fault: Fault, point: Point): boolean {
   if (isDelivery(point)) return fault.moment === 'after';
-  // A HEAD has no body to tell them apart by.
+  // Responses to HEAD have no body, so the 404 faults are the same.
   if (point.method === 'HEAD' && fault.misleads) return fault.name === '404 empty';
-  const isIdempotent = isQuestion(point) || point.method.startsWith('Poll') || point.border === 'model';
+  const isIdempotent = isRead(point) || point.method.startsWith('Poll') || point.border === 'model';
   return !isIdempotent || fault.moment === 'before' || fault.name === 'none, after';
 }
 
-/** How many requests of the kind in a row it happens to. A silence before the model is a minute of waiting each. */
+/** Returns to how many consecutive requests the fault applies. Each silence of the model server takes a minute. */
 export function timesOf({ name, answer }: Fault, { border, method }: Point): readonly (1 | 3)[] {
   if (name.endsWith(ownWords) || (method === 'HEAD' && name.startsWith('404'))) return [1];
   return answer.kind === 'pass' || (answer.kind === 'silence' && border === 'model') ? [1] : [1, 3];

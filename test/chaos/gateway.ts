@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Agent } from 'undici';
-import { Lagging, type Lag } from './lag';
+import { LaggingView, type Lag } from './lag';
 import { isRefusal, type Ledger, type Passage, type Refusal } from './ledger';
 import { routeOf, taskOf, type Names } from './points';
 
@@ -11,8 +11,8 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-/** Sees every request that is forwarded, and what came of it. The request waits. */
-export interface Watcher {
+/** Observes every forwarded request and its answer. The request waits for the observer. */
+export interface RequestObserver {
   before?(request: Forwarded): Promise<void>;
   after?(request: Forwarded, answer: Answer): Promise<void>;
 }
@@ -22,11 +22,11 @@ export interface Forwarded extends Passage {
   readonly body: Buffer;
 }
 
-/** Stands between one run and the platform, model servers of its endpoints included: all that passes is in the ledger. */
+/** A proxy between one run and the platform with its model servers; every request is in the ledger. */
 export interface Gateway {
-  /** Of the workspace as the run reaches it. */
+  /** URL of the workspace for the run. */
   readonly url: string;
-  watch(watcher: Watcher): void;
+  observe(observer: RequestObserver): void;
   close(): Promise<void>;
 }
 
@@ -37,12 +37,12 @@ export async function openGateway(options: {
   readonly lag?: Lag;
 }): Promise<Gateway> {
   const { names, ledger } = options;
-  const lagging = options.lag && new Lagging(options.lag);
+  const lagging = options.lag && new LaggingView(options.lag);
   const { origin, pathname: base } = new URL(options.platform);
   const agent = new Agent({ connections: 32 });
-  /** Where the platform says that its endpoints are: changes when it is started anew. */
+  /** Origin of the platform's endpoints, which changes when it is restarted. */
   let serving = origin;
-  const watchers: Watcher[] = [];
+  const observers: RequestObserver[] = [];
   const server = createServer((request, response) => {
     void handle(request, response).catch(() => response.destroy());
   });
@@ -55,7 +55,7 @@ export async function openGateway(options: {
     const task = taskOf(`${path} ${body.toString('latin1')}`, names);
     const entry = ledger.enter({ ...routeOf(path, names), method, task });
     const forward = async (): Promise<Answer> => {
-      await Promise.all(watchers.map(async (watcher) => watcher.before?.({ ...entry, path, body })));
+      await Promise.all(observers.map(async (observer) => observer.before?.({ ...entry, path, body })));
       const answer = await agent.request({
         origin: entry.border === 'model' ? serving : origin,
         method,
@@ -67,17 +67,17 @@ export async function openGateway(options: {
       const headers = forwarded(answer.headers);
       const text = rewritten(headers, await answer.body.bytes());
       const seen = { status: answer.statusCode, headers, body: text };
-      await Promise.all(watchers.map(async (watcher) => watcher.after?.({ ...entry, path, body }, seen)));
+      await Promise.all(observers.map(async (observer) => observer.after?.({ ...entry, path, body }, seen)));
       return entry.border === 'platform' && lagging ? lagging.shown(method, path, seen) : seen;
     };
     const seen = await ledger.pass(entry, forward);
-    if (seen === 'silence') return; // the caller gives up, or the gateway closes
+    if (seen === 'silence') return; // until the caller gives up or the gateway closes
     if (seen === 'cut' || seen === 'reset') return void response.destroy();
-    const { status, headers, body: text } = isRefusal(seen) ? madeUp(seen) : seen;
+    const { status, headers, body: text } = isRefusal(seen) ? refusalAnswer(seen) : seen;
     response.writeHead(status, headers).end(method === 'HEAD' ? undefined : text);
   }
 
-  /** What the run asks its endpoints shall pass here as well. */
+  /** Rewrites endpoint URLs, so that requests to endpoints pass through here as well. */
   function rewritten(headers: Record<string, string>, bytes: Uint8Array): Buffer {
     const body = Buffer.from(bytes);
     if (!headers['content-type']?.includes('json') || !body.includes('/e/')) return body;
@@ -91,7 +91,7 @@ export async function openGateway(options: {
 
   return {
     url: `${own}${base}`,
-    watch: (watcher) => void watchers.push(watcher),
+    observe: (observer) => void observers.push(observer),
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -100,12 +100,12 @@ export async function openGateway(options: {
   };
 }
 
-function madeUp({ status, retryAfter, page }: Refusal): Answer {
+function refusalAnswer({ status, retryAfter, page }: Refusal): Answer {
   const headers = {
     'content-type': page?.type ?? 'application/json',
     ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
   };
-  const text = page?.text ?? JSON.stringify({ code: 'Chaos', message: `made up: ${status}` });
+  const text = page?.text ?? JSON.stringify({ code: 'Chaos', message: `injected: ${status}` });
   return { status, headers, body: Buffer.from(text) };
 }
 
@@ -115,17 +115,17 @@ async function listen(server: Server): Promise<string> {
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for await (const piece of request) pieces.push(piece as Buffer);
-  return Buffer.concat(pieces);
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
 }
 
-/** What belongs to the connection is not passed on. */
+/** Drops headers that belong to the connection. */
 function forwarded(headers: NodeJS.Dict<string | string[]>): Record<string, string> {
-  const left = ['host', 'connection', 'keep-alive', 'transfer-encoding'];
+  const dropped = ['host', 'connection', 'keep-alive', 'transfer-encoding'];
   return Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) =>
-      value === undefined || left.includes(name) ? [] : [[name, String(value)]],
+      value === undefined || dropped.includes(name) ? [] : [[name, String(value)]],
     ),
   );
 }

@@ -9,24 +9,24 @@ import type { HomePaths } from '../../src/home/paths';
 import type { LeptonClient } from '../../src/lepton/types';
 import { cleanUp } from '../../src/cleanup/cleanup';
 import { sweep } from '../../src/cleanup/sweep';
-import { patiently } from './happening';
+import { retryOutages } from './disturbance';
 import type { Ledger } from './ledger';
-import type { Stand } from './stand';
+import type { TestBed } from './test-bed';
 
-/** Looks at what is left of a run, and does what the design offers where something is. */
+/** Checks what is left of a run, and removes it with the product's own means. */
 
-/** What tasks kept by themselves: a run that was terminated can't tell. */
-export async function keptByTasks(stand: Stand, plan: RunPlan): Promise<readonly KeptStorage[]> {
-  const told = plan.tasks.map(async ({ index }): Promise<readonly KeptStorage[]> => {
+/** Returns what tasks report as kept, which a terminated run can't report. */
+export async function keptByTasks(testBed: TestBed, plan: RunPlan): Promise<readonly KeptStorage[]> {
+  const kept = plan.tasks.map(async ({ index }): Promise<readonly KeptStorage[]> => {
     try {
-      const handle = stand.client.workflow.getHandle(taskWorkflowId(plan.invocation, index));
+      const handle = testBed.client.workflow.getHandle(taskWorkflowId(plan.invocation, index));
       return ((await handle.result()) as TaskSnapshot).kept;
     } catch (error) {
       const cause = error instanceof WorkflowFailedError ? error.cause : undefined;
       return cause instanceof ApplicationFailure ? ((cause.details?.[0] as TaskSnapshot | undefined)?.kept ?? []) : [];
     }
   });
-  return (await Promise.all(told)).flat();
+  return (await Promise.all(kept)).flat();
 }
 
 export async function inventory(direct: LeptonClient, plan: RunPlan): Promise<string[]> {
@@ -45,23 +45,23 @@ export async function inventory(direct: LeptonClient, plan: RunPlan): Promise<st
   ];
 }
 
-/** What the design offers when a run could not tear down by itself; whether anything was there to do. */
+/** Sweeps, and cleans up kept storage; resolves to whether the sweep removed anything. */
 export async function tidy(
-  stand: Stand,
+  testBed: TestBed,
   at: { plan: RunPlan; direct: LeptonClient; launch: HomePaths; ended: boolean; kept: number },
 ): Promise<boolean> {
   const { plan, direct, launch, ended, kept } = at;
   if (!ended)
     await Promise.all(
-      [undefined, ...plan.tasks.map(({ index }) => index)].map((index) => terminateQuietly(stand, plan, index)),
+      [undefined, ...plan.tasks.map(({ index }) => index)].map((index) => terminateQuietly(testBed, plan, index)),
     );
-  const report = await patiently(() =>
+  const report = await retryOutages(() =>
     sweep({
-      temporal: stand.client,
+      temporal: testBed.client,
       platform: only(direct, plan),
       ref: plan.platform,
       home: launch,
-      origin: stand.origin,
+      origin: testBed.origin,
       secretsOf: () => Promise.resolve([]),
       graceSeconds: -60,
       dryRun: false,
@@ -70,7 +70,7 @@ export async function tidy(
   if (kept > 0) {
     await cleanUp({
       platform: direct,
-      origin: stand.origin,
+      origin: testBed.origin,
       invocation: plan.invocation,
       plan,
       outputDir: plan.outputDir,
@@ -82,9 +82,11 @@ export async function tidy(
   return report.removed.length > 0;
 }
 
-async function terminateQuietly(stand: Stand, plan: RunPlan, index: number | undefined): Promise<void> {
+async function terminateQuietly(testBed: TestBed, plan: RunPlan, index: number | undefined): Promise<void> {
   const id = index === undefined ? runWorkflowId(plan.invocation) : taskWorkflowId(plan.invocation, index);
-  await patiently(() => stand.client.workflow.getHandle(id).terminate('chaos: did not end')).catch(() => undefined);
+  await retryOutages(() => testBed.client.workflow.getHandle(id).terminate('chaos: did not end')).catch(
+    () => undefined,
+  );
 }
 
 export const createsOf = (ledger: Ledger, index: number): number =>
@@ -104,7 +106,7 @@ export const exists = (file: string): Promise<boolean> =>
     () => false,
   );
 
-/** A log that was to come home, by task; `undefined`: there was nothing to keep a log of. */
+/** Whether a task's logs were saved; `undefined` if there was no endpoint or job to have one. */
 export interface LogsAtHome {
   readonly endpoint: boolean | undefined;
   readonly job: boolean | undefined;
@@ -125,7 +127,7 @@ export async function logsAtHome(
   );
 }
 
-/** The platform as a sweep of this run alone sees it: others share it. */
+/** Limits listings to this run's resources, because other cases share the platform. */
 export function only(direct: LeptonClient, { invocation }: Pick<RunPlan, 'invocation'>): LeptonClient {
   const isOurs = ({ metadata }: { metadata: { name?: string | undefined } }): boolean =>
     metadata.name?.includes(invocation.slice(0, 8)) ?? false;

@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs
 import type { Outcome } from './outcome';
 import type { Recorded } from './matrix';
 
-/** Outcomes in a file, one a line: a run that was broken off goes on where it was. */
+/** Reads outcomes from a file with one per line, so that an interrupted run can be continued. */
 export function readJournal(file: string): Outcome[] {
   if (!existsSync(file)) return [];
   const lines = readFileSync(file, 'utf8').split('\n');
@@ -12,7 +12,7 @@ export function readJournal(file: string): Outcome[] {
 export const writeOutcome = (file: string, outcome: Outcome): void =>
   appendFileSync(file, `${JSON.stringify(outcome)}\n`);
 
-/** Points are recorded once, so that all parts of a sample choose from the same. */
+/** Reads points recorded before, so that all parts of a sample choose from the same points. */
 export function readPoints(file: string | undefined): Recorded | undefined {
   return file !== undefined && existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Recorded) : undefined;
 }

@@ -1,7 +1,7 @@
 import type { Answer } from './gateway';
 import type { World } from './worlds';
 
-/** Makes listings, or looks at one thing, tell what was true some time ago. */
+/** Makes listings, or reads of single resources, show a past state. */
 export interface Lag {
   readonly of: 'listings' | 'gets';
   readonly ms: number;
@@ -12,23 +12,23 @@ export function lagIn(world: World): Lag | undefined {
   return world === 'gets lag' ? { of: 'gets', ms: 2_000 } : undefined;
 }
 
-interface Known {
-  /** As it was last seen. */
+interface KnownItem {
+  /** The last known state. */
   item: unknown;
   readonly firstMs: number;
   lastMs: number;
 }
 
-/** `/deployments` or `/jobs`, of one of them or of all: nothing below one, and no storage. */
+/** Matches `/deployments` and `/jobs`, with or without a name, but nothing below. */
 const route = /^\/(deployments|jobs)(?:\/([^/]+))?$/;
 
-/** What is known of endpoints and jobs by what passed: enough to answer as of a while ago. Times by the monotonic clock. */
-export class Lagging {
-  private readonly known = new Map<string, Known>();
+/** Remembers endpoints and jobs from earlier answers, to show their past state. Uses the monotonic clock. */
+export class LaggingView {
+  private readonly known = new Map<string, KnownItem>();
 
   constructor(private readonly lag: Lag) {}
 
-  /** The answer that is shown instead of the true one. */
+  /** Returns the answer to show instead of the real one. */
   shown(method: string, path: string, answer: Answer): Answer {
     const [plain = '', query = ''] = path.split('?');
     const named = new URLSearchParams(query).get('q') ?? '';
@@ -44,7 +44,7 @@ export class Lagging {
     if (key !== undefined) return this.lag.of === 'gets' && this.isNew(kind, items[0]) ? notFound : answer;
     if (this.lag.of === 'gets') return answer;
     const old = items.filter((item) => !this.isNew(kind, item));
-    const gone = [...this.known].flatMap(([name, { item, lastMs }]) =>
+    const removed = [...this.known].flatMap(([name, { item, lastMs }]) =>
       name.startsWith(`${kind} `) &&
       name.includes(named) &&
       this.isRecent(lastMs) &&
@@ -52,7 +52,7 @@ export class Lagging {
         ? [item]
         : [],
     );
-    return withItems(answer, value, [...old, ...new Set(gone)]);
+    return withItems(answer, value, [...old, ...new Set(removed)]);
   }
 
   private note(kind: string, item: unknown): void {
@@ -99,7 +99,7 @@ type Shape = Record<string, unknown>;
 const isObject = (value: unknown): value is Shape =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** A listing is an array, or a page that has one; all else is one thing. */
+/** Returns the items of a listing (an array, or a page that contains one), or a single resource. */
 function itemsOf(value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value;
   const page = pageOf(value);
@@ -119,7 +119,7 @@ function withItems(answer: Answer, value: unknown, items: readonly unknown[]): A
   return { ...answer, headers, body: Buffer.from(JSON.stringify(body)) };
 }
 
-/** By id and by name: jobs are asked for by either. */
+/** Returns keys by id and by name, as jobs are requested by either. */
 function keysOf(kind: string, item: unknown): string[] {
   const metadata = isObject(item) && isObject(item['metadata']) ? item['metadata'] : {};
   return ['id', 'name'].flatMap((field) => {

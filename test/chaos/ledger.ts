@@ -1,46 +1,49 @@
-/** What crosses a border of the product in one case, in order, counted, and open to interference. */
+/** Records, counts and interferes with the requests that cross the product's borders in one case. */
 
 /**
- * Where a run talks to something that may fail: the platform's API, the model server of an endpoint, and Temporal, as the
- * worker and as the command reach it.
+ * Where the product talks to something that may fail: the platform's API, the model server of an endpoint, and
+ * Temporal, from the worker and from the command (`client`).
  */
 export type Border = 'platform' | 'model' | 'worker' | 'client';
 
-/** One request on its way. */
+/** One request across a border. */
 export interface Passage {
   readonly border: Border;
-  /** Of HTTP, or the name of a call to Temporal. */
+  /** HTTP method, or the name of a call to Temporal. */
   readonly method: string;
-  /** The route without what differs from run to run; of a call to Temporal: what it is about. */
+  /**
+   * The route without parts that differ from run to run; for a call to Temporal, the type of its activity or
+   * workflow.
+   */
   readonly shape: string;
-  /** Which one of its border, method and shape, from 1. */
+  /** Its number, from 1, among requests with the same border, method and shape. */
   readonly nth: number;
   readonly task: number | undefined;
 }
 
-/** A request with what became of it: `done` is the status that was answered, also when the run was not told. */
+/** A request with its real status in `done`, even if the run did not see the answer. */
 export interface Passed extends Passage {
   done: number | undefined;
 }
 
-/** An answer that is made up. `status`: of HTTP or gRPC, by the border. */
+/** An injected error. `status` is an HTTP or gRPC status, depending on the border. */
 export interface Refusal {
   readonly kind: 'refuse';
   readonly status: number;
   readonly retryAfter?: number;
-  /** Of HTTP: what stands in the body instead of the service's own `{code, message}`. */
+  /** HTTP body instead of the service's `{code, message}`. */
   readonly page?: { readonly type: string; readonly text: string };
 }
 
-/** What the run gets to see: an answer, a refusal, a broken connection, a broken stream on a sound one, or nothing. */
-export type Seen<A> = A | Refusal | 'cut' | 'reset' | 'silence';
+/** What the run sees: an answer, an injected error, a broken connection, a broken stream, or nothing. */
+export type VisibleAnswer<A> = A | Refusal | 'cut' | 'reset' | 'silence';
 
 export const isRefusal = (seen: object): seen is Refusal => 'kind' in seen && seen.kind === 'refuse';
 
 export type Interference = <A extends object>(
   passage: Passage,
   forward: () => Promise<A>,
-) => Promise<Seen<A>> | undefined;
+) => Promise<VisibleAnswer<A>> | undefined;
 
 export class Ledger {
   private readonly entries: Passed[] = [];
@@ -52,16 +55,16 @@ export class Ledger {
     return this.entries;
   }
 
-  /** What passed since counting began anew. */
+  /** The requests since the last restart. */
   get counted(): readonly Passed[] {
     return this.entries.slice(this.startedAt);
   }
 
-  interfere(with_: Interference): void {
-    this.interference = with_;
+  interfere(interference: Interference): void {
+    this.interference = interference;
   }
 
-  /** Counts anew: all before only brought the run to where it shall be disturbed. */
+  /** Restarts counting: earlier requests only brought the run to where it is to be disturbed. */
   restart(): void {
     this.counts.clear();
     this.startedAt = this.entries.length;
@@ -76,8 +79,8 @@ export class Ledger {
     return entry;
   }
 
-  /** Passes a request on, or lets the interference do with it what it does. */
-  async pass<A extends object>(entry: Passed, forward: () => Promise<A>): Promise<Seen<A>> {
+  /** Forwards a request, unless the interference handles it. */
+  async pass<A extends object>(entry: Passed, forward: () => Promise<A>): Promise<VisibleAnswer<A>> {
     return this.interference(entry, forward) ?? forward();
   }
 }

@@ -1,8 +1,8 @@
-/** `npm run chaos`: tries to break the guarantee. Exits 1 when it did. */
+/** `npm run chaos`: tries to break the guarantee. Exits 1 if it did. */
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { endBatches, recordInBatches, runInBatches } from './batches';
-import type { StandKind } from './batch';
+import type { TestBedKind } from './batch';
 import { allCases, coursesFor, killEvents, partOf, quickEvents, sample, type ChaosCase } from './cases';
 import { readJournal, readPoints, writeOutcome, writePoints } from './journal';
 import type { Recorded } from './matrix';
@@ -26,26 +26,26 @@ interface Options {
 }
 
 const program = new Command('chaos')
-  .option('--cases <n>', 'cases, those with kills included', '200')
-  .option('--kills <n>', 'of these, cases in which a process is killed (default: one in 25)')
-  .option('--seed <n>', 'which cases are chosen', String(Date.now() % 100_000))
+  .option('--cases <n>', 'number of cases, including those with kills', '200')
+  .option('--kills <n>', 'how many of them kill a process (default: one in 25)')
+  .option('--seed <n>', 'seed of the sample', String(Date.now() % 100_000))
   .option('--part <k/n>', 'only the kth of n parts of the sample')
-  .option('--minutes <n>', 'begin no more cases after that', '120')
+  .option('--minutes <n>', 'begin no case after this time', '120')
   .option('--processes <n>', 'processes at the same time', String(availableParallelism()))
   .option('--at-once <n>', 'cases at the same time in each', '12')
   .option(
     '--filter <text>',
-    'only cases whose name holds it; may be given several times, all must hold',
+    'only cases whose name contains the text; if repeated, all texts',
     (text: string, all: string[]) => [...all, text],
     [] as string[],
   )
-  .option('--journal <file>', 'write outcomes there; cases that it holds already are not run again')
-  .option('--points <file>', 'where the courses can be disturbed: read from there, or recorded and written there')
-  .option('--list', 'name the cases, run none')
-  .option('--report', 'print the tables of the journal, run none')
+  .option('--journal <file>', 'file for outcomes; cases that it already contains are not run again')
+  .option('--points <file>', 'file of recorded points; recorded and written if it does not exist')
+  .option('--list', 'list the cases without running them')
+  .option('--report', 'print the tables of the journal without running cases')
   .parse();
 
-const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function main(options: Options): Promise<number> {
   const known = options.journal === undefined ? [] : readJournal(options.journal);
@@ -56,8 +56,8 @@ async function main(options: Options): Promise<number> {
   for (const phase of phases) {
     const chosen = await choose(phase, options);
     const left = chosen.filter(({ id }) => !known.some((outcome) => outcome.id === id));
-    say(`${chosen.length} cases ${phase.what}, ${left.length} of them to run; seed ${options.seed}`);
-    if (options.list) left.forEach(({ id }) => say(id));
+    print(`${chosen.length} cases ${phase.what}, ${left.length} of them to run; seed ${options.seed}`);
+    if (options.list) left.forEach(({ id }) => print(id));
     else
       await runInBatches(left, {
         ...phase,
@@ -65,7 +65,7 @@ async function main(options: Options): Promise<number> {
         report: (outcome) => {
           outcomes.push(outcome);
           if (options.journal !== undefined) writeOutcome(options.journal, outcome);
-          tellOf(outcome, `${outcomes.length}`);
+          printOutcome(outcome, `${outcomes.length}`);
         },
       });
   }
@@ -74,7 +74,7 @@ async function main(options: Options): Promise<number> {
 
 interface Phase {
   readonly what: string;
-  readonly stand: StandKind;
+  readonly testBed: TestBedKind;
   readonly events: Parameters<typeof allCases>[1]['eventsAt'];
   readonly count: number;
   readonly processes: number;
@@ -87,11 +87,11 @@ function phasesOf(options: Options): Phase[] {
   const processes = Number(options.processes);
   const atOnce = Number(options.atOnce);
   const phases: Phase[] = [
-    { what: 'without kills', stand: 'in process', events: quickEvents, count: count - kills, processes, atOnce },
-    // Killing what others share is hard on them: a few at a time.
+    { what: 'without kills', testBed: 'in process', events: quickEvents, count: count - kills, processes, atOnce },
+    // Cases share the processes that are killed, so only a few run at a time.
     {
       what: 'with kills',
-      stand: 'processes',
+      testBed: 'processes',
       events: killEvents,
       count: kills,
       processes,
@@ -103,7 +103,7 @@ function phasesOf(options: Options): Phase[] {
 
 async function choose(phase: Phase, options: Options): Promise<ChaosCase[]> {
   const { recordings } = await pointsFor(phase, options);
-  const worldsIn = phase.stand === 'in process' ? worldsOf : onlyPlain;
+  const worldsIn = phase.testBed === 'in process' ? worldsOf : onlyPlain;
   const matching = allCases(recordings, { eventsAt: phase.events, worldsIn }).filter(({ id }) =>
     options.filter.every((text) => id.includes(text)),
   );
@@ -113,35 +113,35 @@ async function choose(phase: Phase, options: Options): Promise<ChaosCase[]> {
 }
 
 async function pointsFor(phase: Phase, options: Options): Promise<Recorded> {
-  const file = options.points === undefined ? undefined : `${options.points}.${phase.stand.replace(' ', '-')}`;
+  const file = options.points === undefined ? undefined : `${options.points}.${phase.testBed.replace(' ', '-')}`;
   const known = readPoints(file);
   if (known) return known;
   const wanted = coursesFor(options.filter);
   const recorded = await recordInBatches(wanted, { ...phase, times: 3 });
-  for (const words of recorded.broken) say(`BROKEN UNDISTURBED ${words}`);
+  for (const words of recorded.broken) print(`BROKEN UNDISTURBED ${words}`);
   if (file !== undefined) writePoints(file, recorded);
   return recorded;
 }
 
-function tellOf({ id, violations, reached, ms }: Outcome, count: string): void {
+function printOutcome({ id, violations, reached, ms }: Outcome, count: string): void {
   const mark = violations.length > 0 ? 'BROKEN' : reached ? 'ok' : 'ok (not reached)';
-  say(`${count.padStart(4)} ${mark} ${(ms / 1000).toFixed(1)} s  ${id}`);
-  for (const violation of violations) say(`       ${violation}`);
+  print(`${count.padStart(4)} ${mark} ${(ms / 1000).toFixed(1)} s  ${id}`);
+  for (const violation of violations) print(`       ${violation}`);
 }
 
 function conclude(outcomes: readonly Outcome[], { seed }: Options): number {
-  say(resultTables(outcomes));
+  print(resultTables(outcomes));
   const broken = outcomes.filter(({ violations }) => violations.length > 0);
-  for (const { id } of broken) say(`repeat with: npm run chaos -- --seed ${seed} --filter '${id}'`);
+  for (const { id } of broken) print(`repeat with: npm run chaos -- --seed ${seed} --filter '${id}'`);
   const { cases, missed } = tally(outcomes);
-  if (missed > cases / 50) say(`more than 2 % were not reached: that is a fault of this tool`);
-  if (broken.length > 0) say(summary(outcomes));
+  if (missed > cases / 50) print(`more than 2 % of the cases did not reach their point: this tool is at fault`);
+  if (broken.length > 0) print(summary(outcomes));
   return broken.length === 0 && cases > 0 && missed <= cases / 50 ? 0 : 1;
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => {
-    say('ending; what the journal holds need not be run again');
+    print('ending; cases in the journal will not be run again');
     endBatches();
   });
 

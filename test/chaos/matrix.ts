@@ -3,13 +3,13 @@ import type { ChaosCase, Recording } from './cases';
 import { setups } from './courses';
 import { pointsOf } from './points';
 import { runCase, type Facts } from './run-case';
-import type { Stand } from './stand';
+import type { TestBed } from './test-bed';
 import { violations } from './violations';
 
 export interface CaseResult {
   readonly one: ChaosCase;
   readonly violations: readonly string[];
-  /** Whether the request came, so that the fault and the event happened. */
+  /** Whether the request came, so that the fault was applied and the event happened. */
   readonly reached: boolean;
   readonly swept: boolean;
   readonly ms: number;
@@ -17,13 +17,13 @@ export interface CaseResult {
 
 export interface Recorded {
   readonly recordings: readonly Recording[];
-  /** Courses that went wrong although nothing disturbed them. */
+  /** Courses that failed without any disturbance. */
   readonly broken: readonly string[];
 }
 
-/** Runs each course undisturbed, `times` times, and takes from the logs the points that came every time. */
+/** Runs each course undisturbed, `times` times, and returns the points that came every time. */
 export async function recordPoints(
-  stand: Stand,
+  testBed: TestBed,
   options: { readonly wanted: readonly Omit<Recording, 'points'>[]; readonly times: number; readonly atOnce: number },
 ): Promise<Recorded> {
   const repeated = options.wanted.flatMap((one) => Array.from({ length: options.times }, () => one));
@@ -32,7 +32,7 @@ export async function recordPoints(
   const keyOf = ({ setup, course }: Omit<Recording, 'points'>): string => `${setup} ${course.name}`;
   await mapConcurrently(repeated, options.atOnce, async (one) => {
     const { setup, course } = one;
-    const facts = await runCase(stand, { ...one, world: 'plain' });
+    const facts = await runCase(testBed, { ...one, world: 'plain' });
     const wrong = violations(facts, course, undefined);
     if (wrong.length > 0) broken.push(`${course.name}, undisturbed (${setup}): ${wrong.join('; ')}`);
     const log = facts.log.filter(({ border }) => setups[setup].borders.includes(border));
@@ -44,9 +44,9 @@ export async function recordPoints(
   };
 }
 
-/** Runs the cases, some at a time, until they or the time are used up. */
+/** Runs the cases, `atOnce` at a time, and begins none after `until`. */
 export async function runMatrix(
-  stand: Stand,
+  testBed: TestBed,
   options: {
     readonly cases: readonly ChaosCase[];
     readonly atOnce: number;
@@ -57,24 +57,24 @@ export async function runMatrix(
   const results: CaseResult[] = [];
   await mapConcurrently(options.cases, options.atOnce, async (one) => {
     if (performance.now() > options.until) return;
-    const result = await judge(stand, one);
+    const result = await judge(testBed, one);
     results.push(result);
     options.report(result);
   });
   return results;
 }
 
-/** Tries at most for a case that does not come to its point: what happens to it then says nothing. */
-const triesToReach = 3;
+/** How often a case is tried until it reaches its point; otherwise it proves nothing. */
+const maxTries = 3;
 
-async function judge(stand: Stand, one: ChaosCase): Promise<CaseResult> {
+async function judge(testBed: TestBed, one: ChaosCase): Promise<CaseResult> {
   const wrong: string[] = [];
   try {
     for (let tries = 1; ; tries += 1) {
-      const facts = await runCase(stand, { ...one, one });
+      const facts = await runCase(testBed, { ...one, one });
       wrong.push(...violations(facts, one.course, one));
-      const reached = facts.happening.hits > 0;
-      if (reached || wrong.length > 0 || tries === triesToReach)
+      const reached = facts.disturbance.hits > 0;
+      if (reached || wrong.length > 0 || tries === maxTries)
         return { one, violations: wrong, reached, swept: facts.sweptSomething, ms: facts.ms };
     }
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { CaseResult } from './matrix';
 import { kindOf } from './points';
 
-/** What is kept of a case: one line of a journal. */
+/** The outcome of a case, one line of a journal. */
 export interface Outcome {
   readonly id: string;
   readonly point: string;

@@ -4,7 +4,7 @@ import { homePaths } from '../../src/home/paths';
 import type { PlatformAccess } from '../../src/lepton/types';
 import { startSimulated, type SimulatedPlan, type SimulatedPlatform } from '../support/simulated';
 
-/** The thread that plays all platforms of a stand: with a clock of its own, and off the thread that everything else is on. */
+/** The thread that runs all platforms of a test bed, with its own clock and off the main thread. */
 
 export type ToThread =
   | { readonly kind: 'open'; readonly id: number; readonly root: string; readonly plan: SimulatedPlan }
@@ -17,12 +17,12 @@ export type FromThread =
 
 const platforms = new Map<number, SimulatedPlatform>();
 
-async function answer(asked: ToThread): Promise<FromThread> {
-  const { id } = asked;
-  switch (asked.kind) {
+async function answer(request: ToThread): Promise<FromThread> {
+  const { id } = request;
+  switch (request.kind) {
     case 'open': {
-      await mkdir(asked.root, { recursive: true });
-      const platform = await startSimulated(homePaths({ EVALSAGA_HOME: asked.root }), asked.plan);
+      await mkdir(request.root, { recursive: true });
+      const platform = await startSimulated(homePaths({ EVALSAGA_HOME: request.root }), request.plan);
       platforms.set(id, platform);
       const { url, workspace, token } = platform;
       return { kind: 'opened', id, access: { url, workspace, token } };
@@ -34,8 +34,8 @@ async function answer(asked: ToThread): Promise<FromThread> {
   }
 }
 
-parentPort?.on('message', (asked: ToThread) => {
-  void answer(asked)
-    .catch((error: unknown): FromThread => ({ kind: 'failed', id: asked.id, message: String(error) }))
-    .then((told) => parentPort?.postMessage(told));
+parentPort?.on('message', (request: ToThread) => {
+  void answer(request)
+    .catch((error: unknown): FromThread => ({ kind: 'failed', id: request.id, message: String(error) }))
+    .then((reply) => parentPort?.postMessage(reply));
 });

@@ -2,16 +2,17 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { SimulatedPlan } from '../support/simulated';
 import type { FromThread, ToThread } from './platform-thread';
-import type { StandPlatform } from './stand';
+import type { TestBedPlatform } from './test-bed';
 
-/** Simulated platforms, in a thread whose clock is `clockMs` off. */
+/** Simulated platforms in a thread. */
 export interface Platforms {
-  open(folder: string, plan: SimulatedPlan): Promise<StandPlatform>;
+  open(folder: string, plan: SimulatedPlan): Promise<TestBedPlatform>;
   close(): Promise<void>;
 }
 
 const root = path.resolve(__dirname, '..', '..');
 
+/** Starts the thread, with its clock shifted by `clockMs`. */
 export function platformsInThread({ clockMs }: { readonly clockMs: number }): Platforms {
   const files = [
     path.join(__dirname, 'clock.cjs'),
@@ -23,13 +24,13 @@ export function platformsInThread({ clockMs }: { readonly clockMs: number }): Pl
     execArgv: [],
     env: { ...process.env, EVALSAGA_CHAOS_CLOCK: String(clockMs) },
   });
-  const waiting = new Map<number, { resolve: (told: FromThread) => void; reject: (error: Error) => void }>();
+  const waiting = new Map<number, { resolve: (reply: FromThread) => void; reject: (error: Error) => void }>();
   let last = 0;
-  thread.on('message', (told: FromThread) => {
-    const asked = waiting.get(told.id);
-    waiting.delete(told.id);
-    if (told.kind === 'failed') asked?.reject(new Error(told.message));
-    else asked?.resolve(told);
+  thread.on('message', (reply: FromThread) => {
+    const request = waiting.get(reply.id);
+    waiting.delete(reply.id);
+    if (reply.kind === 'failed') request?.reject(new Error(reply.message));
+    else request?.resolve(reply);
   });
   thread.on('error', (error) => waiting.forEach(({ reject }) => reject(error)));
   const ask = (message: ToThread): Promise<FromThread> =>
@@ -40,9 +41,9 @@ export function platformsInThread({ clockMs }: { readonly clockMs: number }): Pl
   return {
     async open(folder, plan) {
       const id = (last += 1);
-      const told = await ask({ kind: 'open', id, root: path.join(folder, `platform-${id}`), plan });
-      if (told.kind !== 'opened') throw new Error(`the platform is ${told.kind}`);
-      return { access: told.access, release: () => ask({ kind: 'close', id }).then(() => undefined) };
+      const reply = await ask({ kind: 'open', id, root: path.join(folder, `platform-${id}`), plan });
+      if (reply.kind !== 'opened') throw new Error(`the platform is ${reply.kind}`);
+      return { access: reply.access, release: () => ask({ kind: 'close', id }).then(() => undefined) };
     },
     close: () => thread.terminate().then(() => undefined),
   };

@@ -1,6 +1,6 @@
 import { allCases, coursesFor, partOf, quickEvents, sample } from './cases';
 import type { Answer } from './gateway';
-import { Lagging } from './lag';
+import { LaggingView } from './lag';
 import { pointsOf } from './points';
 import { resultTables } from './table';
 import type { Outcome } from './outcome';
@@ -14,20 +14,20 @@ const recordings = coursesFor([]).map((one) => ({
 const all = allCases(recordings, { eventsAt: quickEvents, worldsIn: worldsOf });
 const idsOf = (cases: readonly { readonly id: string }[]): string[] => cases.map(({ id }) => id);
 
-test('a seed chooses the same cases from a list in any order, and another seed others', () => {
+test('a seed chooses the same cases whatever their order, and another seed chooses others', () => {
   const chosen = idsOf(sample(all, { count: 50, seed: 7 }));
   expect(idsOf(sample([...all].reverse(), { count: 50, seed: 7 }))).toEqual(chosen);
   expect(idsOf(sample(all, { count: 50, seed: 8 }))).not.toEqual(chosen);
 });
 
-test('parts of a sample are the whole of it, each case once', () => {
+test('the parts of a sample contain each of its cases once', () => {
   const whole = idsOf(sample(all, { count: 50, seed: 7 }));
   const parts = [1, 2, 3].flatMap((k) => partOf(whole, { k, n: 3 }));
   expect(parts).toHaveLength(50);
   expect(parts.sort()).toEqual(whole.sort());
 });
 
-test('looks are disturbed where they came in every recording, with a third to spare', () => {
+test('repeated reads are disturbed only where they came in every recording, without the last third', () => {
   const log = (count: number) => Array.from({ length: count }, (_, at) => point(at + 1));
   expect(pointsOf([log(9), log(6), log(12)]).map(({ nth }) => nth)).toEqual([1, 2, 3, 4]);
 });
@@ -40,8 +40,8 @@ const answer = (value: unknown, status = 200): Answer => ({
 const item = { metadata: { id: 'a', name: 'a' } };
 const valueOf = ({ body }: Answer): unknown => JSON.parse(body.toString('utf8'));
 
-test('a listing that lags lacks what is new and shows what is gone; a look shows the truth', () => {
-  const lagging = new Lagging({ of: 'listings', ms: 60_000 });
+test('a lagging listing lacks new resources and shows removed ones; a read shows the truth', () => {
+  const lagging = new LaggingView({ of: 'listings', ms: 60_000 });
   lagging.shown('POST', '/deployments', answer(item, 201));
   expect(valueOf(lagging.shown('GET', '/deployments', answer([item])))).toEqual([]);
   expect(lagging.shown('GET', '/deployments/a', answer(item)).status).toBe(200);
@@ -49,8 +49,8 @@ test('a listing that lags lacks what is new and shows what is gone; a look shows
   expect(valueOf(lagging.shown('GET', '/jobs?q=a', answer({ jobs: [], total: 0 })))).toEqual({ jobs: [], total: 0 });
 });
 
-test('a look that lags denies what is new and shows what is gone; the listing shows the truth', () => {
-  const lagging = new Lagging({ of: 'gets', ms: 60_000 });
+test('a lagging read lacks new resources and shows removed ones; the listing shows the truth', () => {
+  const lagging = new LaggingView({ of: 'gets', ms: 60_000 });
   lagging.shown('POST', '/jobs', answer(item, 201));
   expect(lagging.shown('GET', '/jobs/a', answer(item)).status).toBe(404);
   expect(valueOf(lagging.shown('GET', '/jobs', answer({ jobs: [item], total: 1 })))).toMatchObject({ jobs: [item] });
@@ -58,7 +58,7 @@ test('a look that lags denies what is new and shows what is gone; the listing sh
   expect(lagging.shown('GET', '/jobs/b', answer({}, 404)).status).toBe(404);
 });
 
-test('the tables count what held, what did not, and what says nothing', () => {
+test('the tables count cases that held, violations, and cases not reached', () => {
   const outcome: Outcome = {
     id: 'x',
     point: 'platform GET /jobs',

@@ -13,132 +13,132 @@ import type { ChaosCase } from './cases';
 import { commandDriver } from './command-driver';
 import type { Course, Setup } from './courses';
 import { libraryDriver, limitsFor, type CommandEnd, type Driver } from './driver';
-import { disturb, nothingHappened, patiently, type Happening } from './happening';
+import { disturb, noDisturbance, retryOutages, type Disturbance } from './disturbance';
 import { createsOf, exists, inventory, keptByTasks, logsAtHome, tidy, type LogsAtHome } from './inspect';
 import type { Passed } from './ledger';
-import type { Stand } from './stand';
-import { sweepAsStranger } from './strangers';
-import { surround, type Surroundings } from './surroundings';
+import type { TestBed } from './test-bed';
+import { sweepAsForeigner } from './foreign-sweep';
+import { openEnvironment, type CaseEnvironment } from './case-environment';
 import { watchPlatform, type Witness } from './witness';
 import type { World } from './worlds';
 
-/** Everything that is known of a case when it is over. */
+/** Everything that is known about a case when it is over. */
 export interface Facts {
-  readonly happening: Happening;
-  /** `started`: whether Temporal ever had the run. */
+  readonly disturbance: Disturbance;
+  /** Whether Temporal ever had the run. */
   readonly started: boolean;
-  /** `undefined`: there was none, or it did not end in time. */
+  /** `undefined` if there was no run, or if it did not close in time. */
   readonly run: RunDescription | undefined;
-  /** What a command that watched to the end has to exit with. */
+  /** The exit code of a command that watches the run to its end. */
   readonly exitCode: number | undefined;
   readonly command: CommandEnd | undefined;
-  /** What the platform still had when run and tasks had closed, without storage that was kept on purpose. */
+  /** What the platform still had when run and tasks had closed, except storage kept on purpose. */
   readonly left: readonly string[];
   readonly kept: number;
-  /** The same after a sweep without grace, and a cleanup where storage was kept. */
+  /** The same after a sweep without grace and, if storage was kept, a cleanup. */
   readonly leftAfterSweep: readonly string[];
   readonly sweptSomething: boolean;
-  /** Answers of success to creates of endpoints, per task. */
+  /** Successful creates of endpoints, per task. */
   readonly creates: readonly number[];
-  /** Whether `results.yml` is at home, per task. */
+  /** Whether `results.yml` was fetched, per task. */
   readonly home: readonly boolean[];
-  /** Evaluation jobs that were created, per task. */
+  /** Number of evaluation jobs created, per task. */
   readonly jobs: readonly number[];
-  /** Jobs that were begun while another of the same task had not ended. */
-  readonly together: readonly string[];
-  /** Files that were removed although they were not at home as the job wrote them. */
+  /** Jobs that started while another of the same task was running. */
+  readonly concurrentJobs: readonly string[];
+  /** Files that were removed from storage before they had been fetched unchanged. */
   readonly lost: readonly string[];
-  /** Storage that is said to be kept, and is not there. */
-  readonly keptInVain: readonly string[];
-  /** Per task, after the sweep. */
+  /** Storage that is reported as kept but missing. */
+  readonly keptButMissing: readonly string[];
+  /** Saved logs, per task, after the sweep. */
   readonly logs: readonly LogsAtHome[];
-  /** Whether the user's own endpoint is gone. */
-  readonly touchedOwn: boolean;
+  /** Whether the user's own endpoint was removed. */
+  readonly removedOwnEndpoint: boolean;
   /** How often the case's own worker ended by itself. */
   readonly workerDeaths: number;
   readonly ms: number;
-  /** What passed at the borders since counting began. */
+  /** Requests across the borders since counting began. */
   readonly log: readonly Passed[];
 }
 
 const endsWithinMs = 150_000;
 
-/** Runs one case to its end, and looks at what came of it. Without a case: the course, undisturbed. */
+/** Runs one case to its end and collects the facts. Without `one`, the course runs undisturbed. */
 export async function runCase(
-  stand: Stand,
+  testBed: TestBed,
   how: { readonly setup: Setup; readonly course: Course; readonly world: World; readonly one?: ChaosCase },
 ): Promise<Facts> {
   const begunAt = performance.now();
-  const surroundings = await surround(stand, how);
+  const environment = await openEnvironment(testBed, how);
   try {
     const { course, setup, one } = how;
     const limits = limitsFor(one?.event);
     const driver =
-      setup === 'command' ? commandDriver(course, surroundings) : libraryDriver({ course, limits }, surroundings);
+      setup === 'command' ? commandDriver(course, environment) : libraryDriver({ course, limits }, environment);
     const planned = async (): Promise<RunPlan | undefined> => {
-      const [invocation] = await storedInvocations(surroundings.launch, '');
-      return invocation === undefined ? undefined : storedPlan(surroundings.launch, invocation);
+      const [invocation] = await storedInvocations(environment.launch, '');
+      return invocation === undefined ? undefined : storedPlan(environment.launch, invocation);
     };
-    const witness = watchPlatform(surroundings.gateway, { direct: surroundings.direct, planned });
-    let happening = nothingHappened();
+    const witness = watchPlatform(environment.gateway, { direct: environment.direct, planned });
+    let disturbance = noDisturbance();
     const plan = await driver.start(() => {
-      if (one) happening = disturb(surroundings.ledger, { targets: targetsOf(surroundings, driver), one });
+      if (one) disturbance = disturb(environment.ledger, { targets: targetsOf(environment, driver), one });
     });
     await driver.untilStarted();
-    const facts = await observe(surroundings, {
+    const facts = await observe(environment, {
       plan: plan ?? (await planned()),
       driver,
-      happening,
+      disturbance,
       witness,
     });
-    return { ...facts, ms: Math.round(performance.now() - begunAt), log: surroundings.ledger.counted };
+    return { ...facts, ms: Math.round(performance.now() - begunAt), log: environment.ledger.counted };
   } finally {
-    await clearUp(surroundings);
+    await cleanUpAfter(environment);
   }
 }
 
-function targetsOf(surroundings: Surroundings, driver: Driver): Parameters<typeof disturb>[1]['targets'] {
-  const { stand, names, worker, temporal } = surroundings;
+function targetsOf(environment: CaseEnvironment, driver: Driver): Parameters<typeof disturb>[1]['targets'] {
+  const { testBed, names, worker, temporal } = environment;
   return {
-    stand,
+    testBed,
     invocation: () => names.invocation,
     cancel: () => driver.cancel(),
     killCommand: () => driver.kill(),
-    killWorker: (awayMs) => (worker ? worker.kill(awayMs) : stand.kill('worker', awayMs)),
-    sever: (forMs) => (temporal ? Promise.resolve(temporal.sever(forMs)) : stand.cutFromServer()),
-    sweepAs: (who) => sweepAsStranger(surroundings, who),
+    killWorker: (awayMs) => (worker ? worker.kill(awayMs) : testBed.kill('worker', awayMs)),
+    sever: (forMs) => (temporal ? Promise.resolve(temporal.sever(forMs)) : testBed.cutFromServer()),
+    sweepAs: (who) => sweepAsForeigner(environment, who),
   };
 }
 
 async function observe(
-  surroundings: Surroundings,
-  at: { plan: RunPlan | undefined; driver: Driver; happening: Happening; witness: Witness },
+  environment: CaseEnvironment,
+  at: { plan: RunPlan | undefined; driver: Driver; disturbance: Disturbance; witness: Witness },
 ): Promise<Omit<Facts, 'ms' | 'log'>> {
-  const { stand, launch, direct, ledger, worker, ownEndpoint } = surroundings;
-  const { plan, driver, happening, witness } = at;
-  const ended = plan ? await closed(stand, plan) : true;
-  await Promise.all(happening.pending);
-  // What landed late may have begun only now.
-  const endedNow = ended && plan ? await closed(stand, plan) : ended;
-  const started = plan !== undefined && (await isKnown(stand, plan));
+  const { testBed, launch, direct, ledger, worker, ownEndpoint } = environment;
+  const { plan, driver, disturbance, witness } = at;
+  const ended = plan ? await closed(testBed, plan) : true;
+  await Promise.all(disturbance.pending);
+  // A request that took effect late may have started the run only now.
+  const endedNow = ended && plan ? await closed(testBed, plan) : ended;
+  const started = plan !== undefined && (await isKnown(testBed, plan));
   const command = await driver.finish();
   const common = {
-    happening,
+    disturbance,
     started,
     command,
-    touchedOwn: ownEndpoint !== undefined && !(await direct.getDeployment(ownEndpoint.name)),
+    removedOwnEndpoint: ownEndpoint !== undefined && !(await direct.getDeployment(ownEndpoint.name)),
     workerDeaths: worker?.deaths() ?? 0,
   };
   if (!plan) return { ...common, ...nothingMade };
   const run =
-    started && endedNow ? await patiently(() => describeRun(stand.client, plan.invocation, launch)) : undefined;
+    started && endedNow ? await retryOutages(() => describeRun(testBed.client, plan.invocation, launch)) : undefined;
   const seen = await inventory(direct, plan);
-  const kept = [...(run?.snapshot.kept ?? []), ...(started ? await keptByTasks(stand, plan) : [])];
+  const kept = [...(run?.snapshot.kept ?? []), ...(started ? await keptByTasks(testBed, plan) : [])];
   const left = seen.filter(
     (item) => !kept.some((storage) => item === `storage ${storage.path}` || item === `storage ${plan.storage.path}`),
   );
   const creates = plan.tasks.map(({ index }) => createsOf(ledger, index));
-  const sweptSomething = await tidy(stand, { plan, direct, launch, ended: endedNow, kept: kept.length });
+  const sweptSomething = await tidy(testBed, { plan, direct, launch, ended: endedNow, kept: kept.length });
   return {
     ...common,
     run,
@@ -149,15 +149,15 @@ async function observe(
     sweptSomething,
     creates,
     jobs: plan.tasks.map(({ jobName }) => witness.seen().jobs.filter((name) => name === jobName).length),
-    together: witness.seen().together,
+    concurrentJobs: witness.seen().concurrentJobs,
     lost: [...witness.seen().lost, ...(await witness.compareAgain())],
-    keptInVain: kept.map((storage) => storage.path).filter((path) => !isThere(seen, path)),
+    keptButMissing: kept.map((storage) => storage.path).filter((path) => !isThere(seen, path)),
     logs: await logsAtHome(plan, { endpoints: creates, jobs: witness.seen().jobs }),
     home: await Promise.all(plan.tasks.map(({ folder }) => exists(path.join(plan.outputDir, folder, 'results.yml')))),
   };
 }
 
-/** `seen` names the folders of tasks, or the run's own where it has none. */
+/** `seen` lists the folders of tasks, or the run's own folder if it has none. */
 const isThere = (seen: readonly string[], path: string): boolean =>
   seen.some((item) => item === `storage ${path}` || item.startsWith(`storage ${path}/`));
 
@@ -171,32 +171,32 @@ const nothingMade = {
   creates: [],
   home: [],
   jobs: [],
-  together: [],
+  concurrentJobs: [],
   lost: [],
-  keptInVain: [],
+  keptButMissing: [],
   logs: [],
 };
 
-/** What a command leaves on purpose for runs to come: background processes, and the schedule that sweeps. */
-async function clearUp({ stand, launch, access, temporal, worker, ...rest }: Surroundings): Promise<void> {
+/** Removes what a command leaves on purpose for later runs: background processes and the sweep schedule. */
+async function cleanUpAfter({ testBed, launch, access, temporal, worker, ...rest }: CaseEnvironment): Promise<void> {
   if (temporal && !worker) {
     await stopStack({ home: launch });
     const { workspace, url } = access;
-    const handle = stand.client.schedule.getHandle(sweepScheduleId({ kind: 'lepton', workspace, url }));
+    const handle = testBed.client.schedule.getHandle(sweepScheduleId({ kind: 'lepton', workspace, url }));
     await handle.delete().catch(() => undefined);
   }
   await rest.close();
 }
 
-/** Whether run and tasks closed in time. */
-async function closed(stand: Stand, plan: RunPlan): Promise<boolean> {
+/** Waits for run and tasks to close; resolves to whether they did in time. */
+async function closed(testBed: TestBed, plan: RunPlan): Promise<boolean> {
   const ids = [
     runWorkflowId(plan.invocation),
     ...plan.tasks.map(({ index }) => taskWorkflowId(plan.invocation, index)),
   ];
   const deadline = Date.now() + endsWithinMs;
   for (const id of ids) {
-    while (await isOpen(stand, id)) {
+    while (await isOpen(testBed, id)) {
       if (Date.now() > deadline) return false;
       await sleep(400);
     }
@@ -204,18 +204,18 @@ async function closed(stand: Stand, plan: RunPlan): Promise<boolean> {
   return true;
 }
 
-async function isOpen(stand: Stand, id: string): Promise<boolean> {
+async function isOpen(testBed: TestBed, id: string): Promise<boolean> {
   try {
-    return (await patiently(() => stand.client.workflow.getHandle(id).describe())).status.name === 'RUNNING';
+    return (await retryOutages(() => testBed.client.workflow.getHandle(id).describe())).status.name === 'RUNNING';
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;
     throw error;
   }
 }
 
-async function isKnown(stand: Stand, { invocation }: RunPlan): Promise<boolean> {
+async function isKnown(testBed: TestBed, { invocation }: RunPlan): Promise<boolean> {
   try {
-    await patiently(() => stand.client.workflow.getHandle(runWorkflowId(invocation)).describe());
+    await retryOutages(() => testBed.client.workflow.getHandle(runWorkflowId(invocation)).describe());
     return true;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;

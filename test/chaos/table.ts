@@ -1,6 +1,9 @@
 import { summary, tally, type Outcome } from './outcome';
 
-/** Tables in Markdown: cases per dimension, how many held, how many did not, and how many missed their point, which proves nothing. Pure. */
+/**
+ * Returns Markdown tables of cases per dimension: how many held, how many did not, and how many missed their point
+ * and prove nothing. Pure.
+ */
 export function resultTables(outcomes: readonly Outcome[]): string {
   const dimensions: readonly (readonly [string, (outcome: Outcome) => string])[] = [
     ['where', ({ point }) => whereOf(point)],
@@ -11,7 +14,7 @@ export function resultTables(outcomes: readonly Outcome[]): string {
   return [...dimensions.map(([title, of]) => tableOf(title, outcomes, of)), summary(outcomes)].join('\n\n');
 }
 
-/** `platform GET`: the border, and the verb of HTTP. */
+/** Returns the border and, for HTTP, the method. */
 const whereOf = (point: string): string => {
   const [border = '', method = ''] = point.split(' ');
   return border === 'platform' || border === 'model' ? `${border}, ${method}` : `Temporal, from the ${border}`;

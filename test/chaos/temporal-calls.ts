@@ -1,30 +1,30 @@
 import { temporal } from '@temporalio/proto';
 import { gunzipSync } from 'node:zlib';
 
-/** What calls to Temporal are about, read from their messages. */
+/** Reads from calls to Temporal which activity or workflow they are about. */
 
 const api = temporal.api.workflowservice.v1;
 
-/** The message in a gRPC body, which of a unary call is one: a flag for compression, a length, the bytes. */
+/** Returns the single message in the gRPC body of a unary call: a compression flag, a length, the bytes. */
 export function messageIn(body: Buffer): Buffer {
   if (body.length < 5) return Buffer.alloc(0);
   const message = body.subarray(5, 5 + body.readUInt32BE(1));
   return body[0] === 1 ? gunzipSync(message) : message;
 }
 
-/** A piece of work that Temporal hands to a worker. */
-export interface Delivered {
-  /** The type of the activity or workflow. */
+/** A task that Temporal delivers to a worker. */
+export interface DeliveredTask {
+  /** Type of the activity or workflow. */
   readonly about: string;
   readonly workflowId: string;
 }
 
-/** Knows by their tokens the tasks that a worker was handed. */
+/** Remembers the tasks delivered to a worker by their tokens. */
 export class Tasks {
-  private readonly byToken = new Map<string, Delivered>();
+  private readonly byToken = new Map<string, DeliveredTask>();
 
-  /** What an answer brings the worker, if it does: a poll's task. Those that come along with other answers are noted, too. */
-  delivered(method: string, answer: Buffer): Delivered | undefined {
+  /** Returns the task that the answer to a poll delivers, if any. Also remembers tasks that come with other answers. */
+  delivered(method: string, answer: Buffer): DeliveredTask | undefined {
     switch (method) {
       case 'PollActivityTaskQueue':
         return this.noteActivity(api.PollActivityTaskQueueResponse.decode(answer));
@@ -41,18 +41,22 @@ export class Tasks {
     }
   }
 
-  /** The task that a worker's call is about. */
-  of(method: string, request: Buffer): Delivered | undefined {
+  /** Returns the task that a worker's call is about. */
+  of(method: string, request: Buffer): DeliveredTask | undefined {
     const isOfTask = /^(RespondActivityTask|RecordActivityTaskHeartbeat$|RespondWorkflowTask)/.test(method);
-    // All of these have the token as their first field.
+    // The token is the first field of all these messages.
     return isOfTask ? this.byToken.get(keyOf(firstField(request))) : undefined;
   }
 
-  private noteActivity(task: temporal.api.workflowservice.v1.IPollActivityTaskQueueResponse): Delivered | undefined {
+  private noteActivity(
+    task: temporal.api.workflowservice.v1.IPollActivityTaskQueueResponse,
+  ): DeliveredTask | undefined {
     return this.note(task, task.activityType?.name);
   }
 
-  private noteWorkflow(task: temporal.api.workflowservice.v1.IPollWorkflowTaskQueueResponse): Delivered | undefined {
+  private noteWorkflow(
+    task: temporal.api.workflowservice.v1.IPollWorkflowTaskQueueResponse,
+  ): DeliveredTask | undefined {
     const type = task.workflowType?.name;
     return this.note(task, task.query && type ? `${type} query` : type);
   }
@@ -60,7 +64,7 @@ export class Tasks {
   private note(
     task: Pick<temporal.api.workflowservice.v1.IPollActivityTaskQueueResponse, 'taskToken' | 'workflowExecution'>,
     about: string | null | undefined,
-  ): Delivered | undefined {
+  ): DeliveredTask | undefined {
     if (!task.taskToken || task.taskToken.length === 0 || !about) return undefined;
     const delivered = { about, workflowId: task.workflowExecution?.workflowId ?? '' };
     this.byToken.set(keyOf(task.taskToken), delivered);
@@ -70,7 +74,7 @@ export class Tasks {
 
 const keyOf = (token: Uint8Array): string => Buffer.from(token).toString('base64');
 
-/** The bytes of field 1, which comes first in what the SDK writes: a tag, a length as a varint, the bytes. */
+/** Returns the bytes of field 1, which the SDK writes first: a tag, a length as a varint, the bytes. */
 function firstField(message: Buffer): Uint8Array {
   let length = 0;
   let at = 1;

@@ -10,24 +10,24 @@ import {
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRefusal, type Ledger, type Passed, type Seen } from './ledger';
+import { isRefusal, type Ledger, type Passed, type VisibleAnswer } from './ledger';
 import { taskOf, type Names } from './points';
 import { messageIn, Tasks } from './temporal-calls';
 
-/** Stands between a worker or a command and Temporal: all calls are unary, and each is in the ledger. */
+/** A proxy between a worker or command and Temporal. All calls are unary, and each is in the ledger. */
 export interface TemporalGateway {
-  /** `host:port` for those who are to be disturbed. */
+  /** `host:port` for the side that is disturbed. */
   readonly address: string;
-  /** Breaks all connections, and lets no new one live for so long. */
+  /** Breaks all connections, and refuses new ones for this long. */
   sever(forMs: number): void;
-  /** From now on, what passes belongs to this case; to none without one. Calls about other runs are passed on as they are. */
-  attend(to: Attended | undefined): void;
-  /** Resolves when whoever is behind it has asked for work of both kinds since the last change of case. */
+  /** Assigns calls to this case from now on, or to none. Calls about other runs are forwarded unchanged. */
+  attend(to: WatchedCase | undefined): void;
+  /** Resolves when the worker has polled for both kinds of tasks since the last change of case. */
   untilPolled(): Promise<void>;
   close(): Promise<void>;
 }
 
-export interface Attended {
+export interface WatchedCase {
   readonly ledger: Ledger;
   readonly names: Names;
 }
@@ -35,7 +35,7 @@ export interface Attended {
 interface Reply {
   readonly headers: OutgoingHttpHeaders;
   readonly body: Buffer;
-  /** `undefined`: the headers say it all. */
+  /** `undefined` for a response that consists of headers only. */
   readonly trailers: OutgoingHttpHeaders | undefined;
 }
 
@@ -43,7 +43,7 @@ interface Call {
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
-  /** It was broken on purpose: what was asked goes on all the same. */
+  /** Broken on purpose: the request to the server continues. */
   broken: boolean;
 }
 
@@ -51,10 +51,10 @@ export async function openTemporalGateway(options: {
   /** `host:port` of the server. */
   readonly target: string;
   readonly side: 'worker' | 'client';
-  readonly attended?: Attended;
+  readonly watched?: WatchedCase;
 }): Promise<TemporalGateway> {
   const { side } = options;
-  let attended = options.attended;
+  let watched = options.watched;
   const polled = new Set<string>();
   const upstream = reconnecting(options.target);
   const tasks = new Tasks();
@@ -74,12 +74,12 @@ export async function openTemporalGateway(options: {
 
   async function handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
     const call: Call = { stream, headers, body: await bodyOf(stream), broken: false };
-    await offTheStack();
+    await nextTurn();
     const method = (headers[':path'] ?? '').split('/').at(-1) ?? '';
     const request = messageIn(call.body);
     const text = request.toString('latin1');
     if (method.startsWith('Poll')) polled.add(method);
-    const { ledger, names } = attended ?? {};
+    const { ledger, names } = watched ?? {};
     if (side === 'client' && isWorker(headers)) return show(call, await forward(call, { done: undefined }));
     if (!ledger || !names) return pass(call, method);
     if (side === 'client') names.invocation ??= /eval-([0-9a-f]{16})/.exec(text)?.[1];
@@ -92,13 +92,13 @@ export async function openTemporalGateway(options: {
     return deliver(call, { method, seen, done: entry.done });
   }
 
-  /** A poll that one case began may bring the work of the next. */
+  /** A poll that began in one case may deliver a task of the next. */
   async function deliver(
     call: Call,
     { method, seen, done }: { method: string; seen: Reply; done: number | undefined },
   ): Promise<void> {
     const delivered = tasks.delivered(method, messageIn(seen.body));
-    const { ledger, names } = attended ?? {};
+    const { ledger, names } = watched ?? {};
     if (!delivered || !ledger || !names || isForeign(delivered.workflowId, names)) return show(call, seen);
     const task = taskOf(delivered.workflowId, names);
     const delivery = ledger.enter({ border: side, method, shape: delivered.about, task });
@@ -125,7 +125,7 @@ export async function openTemporalGateway(options: {
       for (const session of sessions) session.destroy();
     },
     attend(to) {
-      attended = to;
+      watched = to;
       polled.clear();
     },
     async untilPolled() {
@@ -143,14 +143,17 @@ export async function openTemporalGateway(options: {
   };
 }
 
-/** A command brings a background worker along, which takes the same way. The SDK's core, unlike its client, is no Node program. */
+/**
+ * A command also starts a background worker on the same address. The worker's calls come from the SDK's core, not
+ * from Node.
+ */
 const isWorker = (headers: IncomingHttpHeaders): boolean => !`${headers['user-agent']}`.includes('grpc-node');
 
-/** Of a run that was here before, whose last words come late. */
+/** Returns whether a call belongs to an earlier run. */
 const isForeign = (workflowId: string | undefined, { invocation }: Names): boolean =>
   workflowId !== undefined && invocation !== undefined && !workflowId.includes(invocation);
 
-function show(call: Call, seen: Seen<Reply>): void {
+function show(call: Call, seen: VisibleAnswer<Reply>): void {
   const { stream } = call;
   if (seen === 'silence' || stream.destroyed) return;
   if (seen === 'cut' || seen === 'reset') {
@@ -159,7 +162,7 @@ function show(call: Call, seen: Seen<Reply>): void {
     return stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
   if (isRefusal(seen)) {
-    const headers = { 'grpc-status': String(seen.status), 'grpc-message': 'made up by chaos' };
+    const headers = { 'grpc-status': String(seen.status), 'grpc-message': 'injected by chaos' };
     return stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...headers }, { endStream: true });
   }
   const { headers, body, trailers } = seen;
@@ -170,14 +173,14 @@ function show(call: Call, seen: Seen<Reply>): void {
 }
 
 /**
- * Node (20, 24) corrupts its memory when a connection is closed or written to while it is still taking in what came over it
- * (nodejs/node#64113, #65093); a promise goes on within that.
+ * Node (20, 24) corrupts its memory if a connection is closed or written to while it processes received data
+ * (nodejs/node#64113, #65093), and promises continue within that; so this waits for the next turn of the event loop.
  */
-const offTheStack = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const breakConnection = ({ session }: ServerHttp2Stream): void => session?.destroy();
 
-/** One connection to the server, made anew when it broke: the server may be killed and come back. */
+/** Keeps one connection to the server, and reconnects after it broke: the server may be killed and restarted. */
 function reconnecting(target: string): { session(): Promise<ClientHttp2Session>; close(): void } {
   let current: Promise<ClientHttp2Session> | undefined;
   const open = (): Promise<ClientHttp2Session> =>
@@ -195,25 +198,25 @@ function reconnecting(target: string): { session(): Promise<ClientHttp2Session>;
   return {
     session() {
       current ??= opened = open();
-      const asked = current;
-      asked.catch(() => {
-        if (current === asked) current = undefined;
+      const session = current;
+      session.catch(() => {
+        if (current === session) current = undefined;
       });
-      return asked;
+      return session;
     },
     close: () => void current?.then((session) => session.destroy()).catch(() => undefined),
   };
 }
 
-/** Names the connection, or asks for answers that can't be read here. */
+/** Headers that belong to the connection, or ask for encodings that can't be read here. */
 const ownHeaders = new Set([':scheme', ':authority', 'host', 'connection', 'grpc-accept-encoding', 'accept-encoding']);
 
-/** One call to the server. Ends when whoever asked is gone, unless the connection was broken on purpose. */
+/** Makes one call to the server. Ends when the caller is gone, unless the connection was broken on purpose. */
 function exchange(session: ClientHttp2Session, call: Call): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    const asked = Object.entries(call.headers).filter(([name]) => !ownHeaders.has(name));
-    const request = session.request(Object.fromEntries(asked));
-    const pieces: Buffer[] = [];
+    const forwardedHeaders = Object.entries(call.headers).filter(([name]) => !ownHeaders.has(name));
+    const request = session.request(Object.fromEntries(forwardedHeaders));
+    const chunks: Buffer[] = [];
     let headers: OutgoingHttpHeaders = {};
     let trailers: OutgoingHttpHeaders | undefined;
     call.stream.once('close', () => {
@@ -221,11 +224,11 @@ function exchange(session: ClientHttp2Session, call: Call): Promise<Reply> {
     });
     request.on('response', (received) => (headers = plain(received)));
     request.on('trailers', (received) => (trailers = plain(received)));
-    request.on('data', (piece: Buffer) => pieces.push(piece));
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('error', reject);
     request.on('close', () => reject(new Error('the call ended without an answer')));
     request.on('end', () => {
-      if (trailers ?? headers['grpc-status']) resolve({ headers, body: Buffer.concat(pieces), trailers });
+      if (trailers ?? headers['grpc-status']) resolve({ headers, body: Buffer.concat(chunks), trailers });
     });
     request.end(call.body);
   });
@@ -235,12 +238,12 @@ const plain = (headers: IncomingHttpHeaders): OutgoingHttpHeaders =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'date'));
 
 async function bodyOf(stream: ServerHttp2Stream): Promise<Buffer> {
-  // Not by iteration, which ends the stream along with its request.
-  const pieces: Buffer[] = [];
+  // Without iteration, which would destroy the stream at the end of the request.
+  const chunks: Buffer[] = [];
   await new Promise((resolve, reject) => {
-    stream.on('data', (piece: Buffer) => pieces.push(piece));
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.on('end', resolve);
     stream.on('close', () => reject(new Error('the caller is gone')));
   });
-  return Buffer.concat(pieces);
+  return Buffer.concat(chunks);
 }

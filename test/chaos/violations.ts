@@ -4,21 +4,21 @@ import { commandRules } from './command-rules';
 import type { Course } from './courses';
 import type { Facts } from './run-case';
 
-/** What must be true of a run, whatever was done to it. Returns what is not, in words. Pure. */
+/** Checks what must be true of a run whatever was done to it. Returns the violations in words. Pure. */
 export function violations(facts: Facts, course: Course, one: ChaosCase | undefined): string[] {
   const rules = [
     ...leaks(facts),
     ...commandRules(facts, course, one),
-    ...(facts.touchedOwn ? ['an endpoint that is not ours was removed'] : []),
+    ...(facts.removedOwnEndpoint ? ['an endpoint that is not ours was removed'] : []),
     ...(facts.workerDeaths > 0 ? [`the worker ended by itself (${facts.workerDeaths} times)`] : []),
     ...facts.creates.flatMap((count, index) =>
       count > 1 ? [`endpoint of task ${index} was created ${count} times`] : [],
     ),
     ...facts.jobs.flatMap((count, index) => (count > 1 ? [`job of task ${index} was created ${count} times`] : [])),
-    ...facts.together.map((name) => `two jobs ran at the same time: ${name}`),
+    ...facts.concurrentJobs.map((name) => `two jobs ran at the same time: ${name}`),
     ...facts.lost.map((file) => `removed from storage without being at home: ${file}`),
-    ...facts.happening.sweptAlive.map((item) => `removed by a sweep while the run was open: ${item}`),
-    ...facts.keptInVain.map((path) => `said to be kept, and not there: ${path}`),
+    ...facts.disturbance.sweptWhileOpen.map((item) => `removed by a sweep while the run was open: ${item}`),
+    ...facts.keptButMissing.map((path) => `said to be kept, and not there: ${path}`),
     ...logs(facts, one),
   ];
   if (!facts.started) return rules;
@@ -33,13 +33,13 @@ export function violations(facts: Facts, course: Course, one: ChaosCase | undefi
   ];
 }
 
-/** Nothing may outlive its task, but where run and task both were terminated: nobody is left then but the sweeper. */
-function leftovers({ left, happening }: Facts, one: ChaosCase | undefined): string[] {
-  if (one?.event === 'terminate both' && happening.taken) return [];
+/** Nothing may outlive its task, unless run and task were both terminated: then only the sweep can remove it. */
+function leftovers({ left, disturbance }: Facts, one: ChaosCase | undefined): string[] {
+  if (one?.event === 'terminate both' && disturbance.eventHappened) return [];
   return left.map((item) => `left behind: ${item}`);
 }
 
-/** Where the question for the log itself is disturbed, or the right to ask is denied, the log may be missing; it is then said. */
+/** A log may be missing if requests for it are disturbed or denied, or if the task's message says so. */
 function logs({ logs: all, run }: Facts, one: ChaosCase | undefined): string[] {
   const disturbed = one !== undefined && (one.fault.denies === true || /\/(log|logs|replicas)\b/.test(one.point.shape));
   // Its task may have looked for a job, and for its log, just before it landed; the removal then finds it first.
@@ -59,16 +59,16 @@ const leaks = ({ leftAfterSweep }: Facts): string[] =>
   leftAfterSweep.map((item) => `left even after the sweep: ${item}`);
 
 function verdict(facts: Facts, course: Course, one: ChaosCase | undefined): string[] {
-  const { happening, exitCode } = facts;
+  const { disturbance, exitCode } = facts;
   const run = facts.run;
   if (!run) return [];
   const outcomes = run.snapshot.tasks.map(({ outcome }) => outcome);
   const seen = `${run.status}${run.failure ? ` (${run.failure.type}: ${run.failure.message})` : ''}, exit ${exitCode}, tasks ${outcomes.join(' ')}: ${run.snapshot.tasks.map(({ error }) => (error ? `${error.type}: ${error.message}` : '-')).join(' | ')}`;
   const wrong = (expected: string): string[] => [`expected ${expected}, got ${seen}`];
-  const event = happening.taken ? one?.event : undefined;
+  const event = disturbance.eventHappened ? one?.event : undefined;
 
   if (event === 'terminate run' || event === 'terminate both') {
-    // Where both were, nobody has torn down, and that is said.
+    // If both were terminated, nothing was torn down, and exit code 5 says so.
     const codes = event === 'terminate both' ? [1, 3, 5] : [1, 3];
     return run.failure?.type === 'Terminated' && codes.some((code) => code === exitCode)
       ? []
@@ -77,7 +77,7 @@ function verdict(facts: Facts, course: Course, one: ChaosCase | undefined): stri
   const isRefused = (type: string | undefined): boolean =>
     type !== undefined && (type === refusalAt(one) || (isLongAbsence(event) && mayTimeOut.has(type)));
   const acceptable = run.snapshot.tasks.every(({ outcome, error, index }) => {
-    if (event === 'terminate task' && index === happening.terminatedTask) return true;
+    if (event === 'terminate task' && index === disturbance.terminatedTask) return true;
     if (outcome === course.outcomes[index]) return true;
     return outcome === 'failed' && isRefused(error?.type);
   });
@@ -88,13 +88,13 @@ function verdict(facts: Facts, course: Course, one: ChaosCase | undefined): stri
         outcome === 'cancelled' ||
         outcome === course.outcomes[index] ||
         isRefused(error?.type) ||
-        index === happening.terminatedTask,
+        index === disturbance.terminatedTask,
     );
     const allSucceeded = outcomes.every((outcome) => outcome === 'succeeded');
     if (!known) return wrong('tasks that are cancelled or over');
     if (allSucceeded)
       return run.status === 'succeeded' && exitCode === 0 ? [] : wrong('success: the cancel came too late');
-    // A cancel that Temporal took when the last task was over may find the verdict made.
+    // A cancel that comes after the last task ended may be too late to change the verdict.
     const late = event !== undefined && acceptable && run.status === 'failed';
     return (run.status === 'cancelled' && exitCode === 4) || late ? [] : wrong('a cancelled run');
   }
@@ -104,12 +104,12 @@ function verdict(facts: Facts, course: Course, one: ChaosCase | undefined): stri
   return run.status === 'failed' && (exitCode === 1 || exitCode === 3) ? [] : wrong('a failed run');
 }
 
-/** Deadlines may have passed while nobody could act: whether that is told as a failure or waited out is not the promise. */
+/** Deadlines may have passed while nothing could act; such a task may fail or be waited for, both are allowed. */
 const mayTimeOut = new Set<string>([failureTypes.endpointTimeout, failureTypes.jobTimeout]);
 
-/** How a task may fail when platform or model server deny it the right to ask for what it needs. */
+/** Returns how a task may fail if platform or model server deny access. */
 function refusalAt(one: ChaosCase | undefined): string | undefined {
-  // What a create refers to can be missing: the service's own word for that is final.
+  // A 404 of the service itself to a create is final: something that the spec refers to may be missing.
   if (one?.fault.name === '404 in its own words' && one.point.method === 'POST') return failureTypes.requestRefused;
   if (!one?.fault.denies) return undefined;
   switch (one.point.border) {
@@ -123,5 +123,5 @@ function refusalAt(one: ChaosCase | undefined): string | undefined {
   }
 }
 
-/** Looks at endpoints and jobs, and the way home of results, bear a few refusals; what a step asks before it makes something does not. */
+/** Watching endpoints and jobs and fetching results tolerate a few refusals; a look-up before a create does not. */
 const outlivesRefusals = ({ method, shape }: ChaosCase['point']): boolean => method === 'GET' && !shape.endsWith('?q');

@@ -7,19 +7,19 @@ import type { LeptonClient } from '../../src/lepton/types';
 import { readRemoteTree } from '../../src/results/transfer/remote-tree';
 import type { Answer, Forwarded, Gateway } from './gateway';
 
-/** What was seen at the platform's border, of which nobody can tell when a run is over. */
-export interface Witnessed {
-  /** Jobs of tasks by name: one that was created while another of the same task had not ended. */
-  readonly together: readonly string[];
-  /** Of each evaluation job that was created, its name. */
+/** What was observed at the platform's border and can't be found out after the run. */
+export interface Observations {
+  /** Names of jobs that were created while another of the same task was running. */
+  readonly concurrentJobs: readonly string[];
+  /** Names of all evaluation jobs that were created. */
   readonly jobs: readonly string[];
-  /** Files that were removed from storage and are not at home as the job wrote them, with what is wrong. */
+  /** Files that were removed from storage before they had been fetched unchanged, with what is wrong. */
   readonly lost: readonly string[];
 }
 
 export interface Witness {
-  seen(): Witnessed;
-  /** Compares once more: what came home must stay as it was. Resolves to what does not agree. */
+  seen(): Observations;
+  /** Compares again, as fetched files must not change. Resolves to the files that differ. */
   compareAgain(): Promise<readonly string[]>;
 }
 
@@ -35,7 +35,7 @@ export function watchPlatform(
   gateway: Gateway,
   { direct, planned }: { direct: LeptonClient; planned: () => Promise<RunPlan | undefined> },
 ): Witness {
-  const together: string[] = [];
+  const concurrentJobs: string[] = [];
   const jobs: string[] = [];
   const lost: string[] = [];
   const written = new Map<string, Written>();
@@ -48,7 +48,7 @@ export function watchPlatform(
     jobs.push(name);
     const alive = await direct.listJobs({ name, mode: 'alive_only' });
     const running = alive.filter((job) => job.metadata.name === name && !ended.has(job.status?.state ?? ''));
-    if (running.length > 1) together.push(name);
+    if (running.length > 1) concurrentJobs.push(name);
   }
 
   async function removing({ path: route }: Forwarded): Promise<void> {
@@ -62,7 +62,7 @@ export function watchPlatform(
     }
   }
 
-  gateway.watch({
+  gateway.observe({
     async before(request) {
       if (request.method === 'DELETE' && request.path.startsWith('/storage/')) await removing(request);
     },
@@ -71,7 +71,7 @@ export function watchPlatform(
     },
   });
   return {
-    seen: () => ({ together, jobs, lost }),
+    seen: () => ({ concurrentJobs, jobs, lost }),
     async compareAgain() {
       const all = [...written.values()].map(async ({ label, file, sha256 }) =>
         (await digest(file)) === sha256 ? [] : [`${label} (was at home, and differs now)`],
@@ -104,14 +104,14 @@ async function missingAtHome(
   return lost;
 }
 
-/** `undefined`: there is no such file. */
+/** Returns `undefined` if there is no such file. */
 async function digest(file: string): Promise<string | undefined> {
   const found = await stat(file).catch(() => undefined);
   return found?.isFile() ? digestOf(createReadStream(file)) : undefined;
 }
 
-async function digestOf(pieces: AsyncIterable<unknown>): Promise<string> {
+async function digestOf(chunks: AsyncIterable<unknown>): Promise<string> {
   const hash = createHash('sha256');
-  for await (const piece of pieces) hash.update(piece as Uint8Array);
+  for await (const chunk of chunks) hash.update(chunk as Uint8Array);
   return hash.digest('hex');
 }

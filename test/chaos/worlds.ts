@@ -1,15 +1,15 @@
 import type { Setup } from './courses';
 
-/** What is unusual about a case's surroundings from its beginning to its end, whatever happens at its point. Pure. */
+/** Conditions that last through the whole case, independent of its fault and event. Pure. */
 export type World =
   | 'plain'
-  /** The platform's listings show what was true seconds ago; a look at one thing shows the truth. */
+  /** The platform's listings show the state of some seconds ago; reads of single resources show the present. */
   | 'listings lag'
-  /** The reverse. */
+  /** The opposite. */
   | 'gets lag'
-  /** A second worker, on a machine that has neither the run's home nor credentials, takes from the same queue. */
+  /** A second worker polls the same queue, on a machine without the run's home and credentials. */
   | 'second worker'
-  /** The clock of the machine on which run, worker and command are. */
+  /** The clock of the machine with the worker and the command is wrong. */
   | 'own clock +10 min'
   | 'own clock -10 min'
   | 'platform clock +10 min'
@@ -26,12 +26,12 @@ const all: readonly World[] = [
   'platform clock -10 min',
 ];
 
-/** In which worlds the cases of a setup take place. */
+/** Returns the worlds for the cases of a setup. */
 export const worldsOf = (setup: Setup): readonly World[] => (setup === 'library' ? all : ['plain']);
 
 export const onlyPlain = (): readonly World[] => ['plain'];
 
-/** How far the clocks are off, milliseconds. */
+/** How far the clocks are off, in milliseconds. */
 export interface Clocks {
   readonly own: number;
   readonly platform: number;

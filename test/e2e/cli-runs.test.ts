@@ -172,7 +172,7 @@ test('Ctrl-C while Temporal is asked to begin the run cancels it once it has: ex
   const gateway = await openTemporalGateway({
     target,
     side: 'client',
-    attended: { ledger, names: { invocation: undefined } },
+    watched: { ledger, names: { invocation: undefined } },
   });
   const other = await testHome('beginning');
   try {

@@ -109,7 +109,7 @@ test('an answer that alone is lost costs each call one repetition, and nobody se
   const gateway = await openTemporalGateway({
     target: bench.env.address,
     side: 'client',
-    attended: { ledger, names: plan },
+    watched: { ledger, names: plan },
   });
   client = await connectClient({
     connection: { address: gateway.address },

@@ -17,13 +17,13 @@ import { originOf } from '../../src/temporal/origin';
 import { freshFolder } from '../support/folders';
 import { startTemporal } from '../support/temporal';
 import { simulatedPlan } from './courses';
-import { standingWorkers } from './own-workers';
+import { workerPool } from './worker-pool';
 import { platformsInThread } from './platforms';
-import type { Attended, TemporalGateway } from './temporal-gateway';
+import type { WatchedCase, TemporalGateway } from './temporal-gateway';
 import type { Clocks } from './worlds';
 
-/** What a case runs on: a Temporal server, a worker, a platform. */
-export interface Stand {
+/** What cases run on: a Temporal server, a worker, a platform. */
+export interface TestBed {
   readonly client: Client;
   readonly home: HomePaths;
   readonly taskQueue: string;
@@ -31,50 +31,50 @@ export interface Stand {
   readonly folder: string;
   /** `host:port` of the Temporal server. */
   readonly address: string;
-  /** A worker for one case, on a task queue of its own, which reaches the server through its gateway only. */
-  worker(attended: Attended): Promise<StandWorker>;
-  /** The queue that a worker of a home without the run's files and credentials serves as well. */
+  /** Returns a worker for one case, with its own task queue, which reaches the server only through its gateway. */
+  worker(watched: WatchedCase): Promise<TestBedWorker>;
+  /** Returns a queue that is also served by a worker whose home lacks the run's files and credentials. */
   mixedQueue(): Promise<string>;
-  /** A copy of the home, as another machine has it, with a Temporal server of its own. */
-  twin(): Promise<Pick<Stand, 'client' | 'home' | 'origin'>>;
-  /** A platform for one case, straight, with nothing in between. */
-  platform(): Promise<StandPlatform>;
-  /** SIGKILL, and a new one in its place on the same state, at once or later; resolves as soon as the old one is dead. */
+  /** Returns a copy of the home, as on another machine, with its own Temporal server. */
+  twin(): Promise<Pick<TestBed, 'client' | 'home' | 'origin'>>;
+  /** Returns direct access to a platform for one case. */
+  platform(): Promise<TestBedPlatform>;
+  /** Sends SIGKILL, and starts a new process on the same state after `awayMs`. Resolves when the old one is dead. */
   kill(what: 'worker' | 'server' | 'platform', awayMs?: number): Promise<void>;
-  /** Breaks the worker's connections to the server, and keeps new ones from being made for some seconds. */
+  /** Breaks the worker's connections to the server, and refuses new ones for some seconds. */
   cutFromServer(): Promise<void>;
   close(): Promise<void>;
 }
 
-export interface StandWorker {
+export interface TestBedWorker {
   readonly taskQueue: string;
   readonly temporal: TemporalGateway;
-  /** SIGKILL, and a new one in its place, at once or later. */
+  /** Sends SIGKILL, and starts a new worker after `awayMs`. */
   kill(awayMs?: number): Promise<void>;
-  /** How often it ended by itself, which it never should; another took its place. */
+  /** Returns how often it ended by itself, which it never should, and was restarted. */
   deaths(): number;
   close(): Promise<void>;
 }
 
-export interface StandPlatform {
+export interface TestBedPlatform {
   readonly access: PlatformAccess;
   release(): Promise<void>;
 }
 
-/** Shorter than the product's own, which suits a service across the internet. */
+/** Shorter than the default, which is meant for a service across the internet. */
 export const requestTimeoutMs = 2_000;
 
-/** Far shorter than the product's: a case whose token is refused for good would last for minutes. */
+/** Far shorter than the default: otherwise a case whose token is refused permanently would take minutes. */
 export const refusalPatienceMs = 8_000;
 
 export const bundle =
   process.env['EVALSAGA_TEST_BUNDLE'] ?? path.resolve(__dirname, '..', '..', 'dist', 'workflow-bundle.js');
 
-/** All in this process: many cases at once, a platform each, nothing can be killed. */
-export async function inProcessStand(clocks: Pick<Clocks, 'platform'> = { platform: 0 }): Promise<Stand> {
+/** Runs everything in this process: many cases at once, each with its own platform, but nothing can be killed. */
+export async function inProcessTestBed(clocks: Pick<Clocks, 'platform'> = { platform: 0 }): Promise<TestBed> {
   Runtime.install({
     logger: new DefaultLogger('ERROR'),
-    // A signal ends the whole process, and is not to stop the worker under the cases.
+    // A signal ends the whole process; it must not stop the worker while cases run.
     shutdownSignals: [],
     telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
   });
@@ -93,16 +93,16 @@ export async function inProcessStand(clocks: Pick<Clocks, 'platform'> = { platfo
   const serve = (options: WorkerOptions) => serving({ ...common, connection: env.nativeConnection, ...options });
   const worker = await serve({ taskQueue, maxConcurrentActivityTaskExecutions: 400 });
   const others: Serving[] = [];
-  const workers = standingWorkers({ target: env.address, common });
+  const workers = workerPool({ target: env.address, common });
   const platforms = platformsInThread({ clockMs: clocks.platform });
   let mixed: Promise<string> | undefined;
   const mix = async (): Promise<string> => {
     const queue = `${taskQueue}-mixed`;
-    const strange = activitiesOf(homePaths({ EVALSAGA_HOME: path.join(folder.path, 'strange-home') }));
+    const foreign = activitiesOf(homePaths({ EVALSAGA_HOME: path.join(folder.path, 'foreign-home') }));
     others.push(await serve({ taskQueue: queue }));
     const connection = await NativeConnection.connect({ address: env.address });
-    const stranger = await serve({ taskQueue: queue, activities: strange, connection });
-    others.push({ ...stranger, stop: () => stranger.stop().then(() => connection.close()) });
+    const foreignWorker = await serve({ taskQueue: queue, activities: foreign, connection });
+    others.push({ ...foreignWorker, stop: () => foreignWorker.stop().then(() => connection.close()) });
     return queue;
   };
   let twin: ReturnType<typeof twinOf> | undefined;
@@ -113,7 +113,7 @@ export async function inProcessStand(clocks: Pick<Clocks, 'platform'> = { platfo
     origin,
     folder: folder.path,
     address: env.address,
-    worker: (attended) => workers.borrow(attended),
+    worker: (watched) => workers.borrow(watched),
     mixedQueue: () => (mixed ??= mix()),
     twin: () => (twin ??= twinOf(home, path.join(folder.path, 'twin'))),
     platform() {
@@ -137,7 +137,7 @@ export async function inProcessStand(clocks: Pick<Clocks, 'platform'> = { platfo
 async function twinOf(
   home: HomePaths,
   root: string,
-): Promise<Pick<Stand, 'client' | 'home' | 'origin'> & { close(): Promise<void> }> {
+): Promise<Pick<TestBed, 'client' | 'home' | 'origin'> & { close(): Promise<void> }> {
   await cp(home.root, root, { recursive: true });
   const env = await startTemporal();
   const copy = homePaths({ EVALSAGA_HOME: root });
@@ -155,7 +155,10 @@ interface Serving {
   stop(): Promise<void>;
 }
 
-/** A worker until it is stopped. One that stops by itself (a signal, a fatal error of its pollers) must not be taken for a run that hangs. */
+/**
+ * Runs a worker until it is stopped. Reports one that ends by itself, which would otherwise look like a run that
+ * hangs.
+ */
 async function serving(options: WorkerOptions): Promise<Serving> {
   const worker = await Worker.create(options);
   let closing = false;

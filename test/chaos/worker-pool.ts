@@ -1,44 +1,44 @@
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
-import type { StandWorker } from './stand';
-import { openTemporalGateway, type Attended, type TemporalGateway } from './temporal-gateway';
+import type { TestBedWorker } from './test-bed';
+import { openTemporalGateway, type WatchedCase, type TemporalGateway } from './temporal-gateway';
 
-/** Workers that stay when their case is over: making one costs more than a case does. */
-export interface StandingWorkers {
-  borrow(attended: Attended): Promise<StandWorker>;
+/** Workers that are reused by later cases, because starting one takes longer than a case. */
+export interface WorkerPool {
+  borrow(watched: WatchedCase): Promise<TestBedWorker>;
   close(): Promise<void>;
 }
 
-interface Standing {
+interface PooledWorker {
   readonly taskQueue: string;
   readonly temporal: TemporalGateway;
   deaths(): number;
   close(): Promise<void>;
 }
 
-export function standingWorkers(options: {
+export function workerPool(options: {
   /** `host:port` of the server. */
   readonly target: string;
   readonly common: Omit<WorkerOptions, 'taskQueue' | 'connection'>;
-}): StandingWorkers {
-  const free: Standing[] = [];
+}): WorkerPool {
+  const free: PooledWorker[] = [];
   let made = 0;
-  const giveBack = async (worker: Standing, deathsBefore: number): Promise<void> => {
+  const giveBack = async (worker: PooledWorker, deathsBefore: number): Promise<void> => {
     const { temporal } = worker;
     temporal.attend(undefined);
-    // Polls that were never answered would be waited for.
+    // Breaks polls that a fault left unanswered, which the worker would wait for.
     temporal.sever(0);
-    const isWell = await temporal.untilPolled().then(
+    const isHealthy = await temporal.untilPolled().then(
       () => worker.deaths() === deathsBefore,
       () => false,
     );
-    if (isWell) free.push(worker);
+    if (isHealthy) free.push(worker);
     else await worker.close();
   };
   return {
-    async borrow(attended) {
-      const worker = free.pop() ?? (await standingWorker(`chaos-own-${(made += 1)}`, options));
+    async borrow(watched) {
+      const worker = free.pop() ?? (await startPooledWorker(`chaos-own-${(made += 1)}`, options));
       const deathsBefore = worker.deaths();
-      worker.temporal.attend(attended);
+      worker.temporal.attend(watched);
       return {
         taskQueue: worker.taskQueue,
         temporal: worker.temporal,
@@ -53,11 +53,11 @@ export function standingWorkers(options: {
   };
 }
 
-/** A worker in this process, on a connection of its own; another follows one that ends by itself. */
-async function standingWorker(
+/** Starts a worker in this process on its own connection, and another whenever it ends by itself. */
+async function startPooledWorker(
   taskQueue: string,
-  { target, common }: Parameters<typeof standingWorkers>[0],
-): Promise<Standing> {
+  { target, common }: Parameters<typeof workerPool>[0],
+): Promise<PooledWorker> {
   const temporal = await openTemporalGateway({ target, side: 'worker' });
   const connection = await NativeConnection.connect({ address: temporal.address });
   const create = () => Worker.create({ ...common, connection, taskQueue, maxCachedWorkflows: 40 });

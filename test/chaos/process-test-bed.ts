@@ -18,13 +18,14 @@ import { embeddedEnv } from '../../src/temporal/target';
 import { bareEnvironment, program } from '../support/program';
 import { freshFolder, testCache } from '../support/folders';
 import { simulatedPlan } from './courses';
-import { refusalPatienceMs, requestTimeoutMs, type Stand } from './stand';
+import { refusalPatienceMs, requestTimeoutMs, type TestBed } from './test-bed';
 import { openTemporalGateway } from './temporal-gateway';
 
-const apartMs = 3_000;
+/** How long a service must have run before it is killed again. */
+const minLifetimeMs = 3_000;
 
-/** Server, worker and platform are processes of their own, as in a real stack: they can be killed. Cases share them. */
-export async function processStand(): Promise<Stand> {
+/** Runs server, worker and platform as processes, as in a real stack, so that they can be killed. Cases share them. */
+export async function processTestBed(): Promise<TestBed> {
   const folder = await freshFolder('chaos-kill');
   const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'home') });
   await mkdir(home.root, { recursive: true });
@@ -39,7 +40,7 @@ export async function processStand(): Promise<Stand> {
     dataConverter: {},
     timeoutMs: 60_000,
   });
-  const wire = await openWire(grpc);
+  const wire = await openTcpProxy(grpc);
   const env = { ...bareEnvironment(), EVALSAGA_HOME: home.root };
   const platform = service(await platformCommand(folder.path, env));
   const access = await accessOf(path.join(folder.path, 'platform'));
@@ -67,8 +68,8 @@ export async function processStand(): Promise<Stand> {
     origin: await originOf({ connection: client.connection, namespace: 'default', home, embedded: true }),
     folder: folder.path,
     address: `127.0.0.1:${grpc}`,
-    async worker(attended) {
-      const temporal = await openTemporalGateway({ target: `127.0.0.1:${grpc}`, side: 'worker', attended });
+    async worker(watched) {
+      const temporal = await openTemporalGateway({ target: `127.0.0.1:${grpc}`, side: 'worker', watched });
       const queue = `chaos-own-${(own += 1)}`;
       const { kill, stop, deaths } = workerAt({ address: temporal.address, taskQueue: queue });
       const close = async (): Promise<void> => {
@@ -100,14 +101,14 @@ interface Command {
 }
 
 interface Service {
-  /** The next one comes so much later. */
+  /** Kills the process; the next one starts `awayMs` later. */
   kill(awayMs?: number): Promise<void>;
-  /** How often it ended by itself. */
+  /** Returns how often it ended by itself. */
   deaths(): number;
   stop(): Promise<void>;
 }
 
-/** Kept running: a new one follows each that was killed, or that ended by itself (which it never should). */
+/** Keeps a process running: starts it again when it was killed, or ended by itself (which it never should). */
 function service({ file, args, env }: Command): Service {
   let stopping = false;
   let startedAt = Date.now();
@@ -134,19 +135,19 @@ function service({ file, args, env }: Command): Service {
         deaths += 1;
         process.stderr.write(`ended by itself (${exitCode}): ${args.join(' ')}\n`);
       }
-      setTimeout(spawn, isTerminated ? pauseMs : apartMs);
+      setTimeout(spawn, isTerminated ? pauseMs : minLifetimeMs);
     });
   };
   spawn();
   return {
     deaths: () => deaths,
     async kill(awayMs = 0) {
-      // Several cases want it killed; a process that never gets to work proves nothing.
+      // Several cases may kill it. Each time it must first have run for a while, or the case proves nothing.
       const turn = queue;
       let done = (): void => undefined;
       queue = new Promise((resolve) => (done = resolve));
       await turn;
-      await sleep(Math.max(0, startedAt + apartMs - Date.now()));
+      await sleep(Math.max(0, startedAt + minLifetimeMs - Date.now()));
       pauseMs = awayMs;
       child.kill('SIGKILL');
       await child;
@@ -202,7 +203,7 @@ const answers = ({ url }: PlatformAccess): Promise<boolean> =>
     () => false,
   );
 
-interface Wire {
+interface TcpProxy {
   readonly port: number;
   cut(): Promise<void>;
   close(): Promise<void>;
@@ -210,8 +211,8 @@ interface Wire {
 
 const cutForMs = 3_000;
 
-/** The only way from the worker to the server. */
-async function openWire(target: number): Promise<Wire> {
+/** Opens the only connection from the worker to the server. */
+async function openTcpProxy(target: number): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
   let brokenUntil = 0;
   const server: Server = createServer((near) => {

@@ -9,76 +9,78 @@ import type { Course, Setup } from './courses';
 import { openGateway, type Gateway } from './gateway';
 import { lagIn } from './lag';
 import { Ledger } from './ledger';
-import { patient } from './patient';
+import { retrying } from './retrying-client';
 import type { Names } from './points';
-import type { Stand, StandWorker } from './stand';
+import type { TestBed, TestBedWorker } from './test-bed';
 import { openTemporalGateway, type TemporalGateway } from './temporal-gateway';
 import type { World } from './worlds';
 
-/** What one case runs in: borders that are watched, on a stand that others share. */
-export interface Surroundings {
-  readonly stand: Stand;
+/** The environment of one case: gateways at its borders, on a test bed that other cases share. */
+export interface CaseEnvironment {
+  readonly testBed: TestBed;
   readonly names: Names;
   readonly ledger: Ledger;
   readonly gateway: Gateway;
-  /** Of the side that is disturbed on its way to Temporal, if one is. */
+  /** Gateway of the side whose connection to Temporal is disturbed, if any. */
   readonly temporal: TemporalGateway | undefined;
-  readonly worker: StandWorker | undefined;
+  readonly worker: TestBedWorker | undefined;
   readonly taskQueue: string;
-  /** For what only the launching machine can do, where that is another queue. */
+  /** Queue for what only the launching machine can do, if it is another one. */
   readonly homeQueue: string | undefined;
-  /** Of whoever starts the run. A home per case, so that a sweep sees this run only; the worker has another, as on a machine of its own. */
+  /**
+   * Home that starts the run. Each case has its own, so that a sweep sees only this run; the worker has another home.
+   */
   readonly launch: HomePaths;
-  /** As the run reaches the platform. */
+  /** The run's access to the platform, through the gateway. */
   readonly access: PlatformAccess;
-  /** Straight to the platform, with nothing in between. */
+  /** Direct access to the platform. */
   readonly direct: LeptonClient;
-  /** Request URL of an endpoint of the user's own, in the course that has one. */
+  /** The user's own endpoint with its request URL, in the course that has one. */
   readonly ownEndpoint: { readonly name: string; readonly url: string } | undefined;
   close(): Promise<void>;
 }
 
-export async function surround(
-  stand: Stand,
+export async function openEnvironment(
+  testBed: TestBed,
   { setup, course, world }: { setup: Setup; course: Course; world: World },
-): Promise<Surroundings> {
+): Promise<CaseEnvironment> {
   const id = randomBytes(8).toString('hex');
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const closer of closers.reverse()) await closer();
   };
   try {
-    const platform = await stand.platform();
+    const platform = await testBed.platform();
     closers.push(() => platform.release());
-    // A command chooses the id by itself; the gateways learn it.
+    // A command chooses the id itself; the gateways read it from its requests.
     const names: Names = { invocation: setup === 'command' ? undefined : id };
     const ledger = new Ledger();
     const lag = lagIn(world);
     const gateway = await openGateway({ platform: platform.access.url, names, ledger, ...(lag ? { lag } : {}) });
     closers.push(() => gateway.close());
     const access = { ...platform.access, url: gateway.url };
-    const direct = patient(createLeptonClient(platform.access));
-    await saveAccess(stand.home, access);
-    const worker = setup === 'worker' ? await stand.worker({ ledger, names }) : undefined;
+    const direct = retrying(createLeptonClient(platform.access));
+    await saveAccess(testBed.home, access);
+    const worker = setup === 'worker' ? await testBed.worker({ ledger, names }) : undefined;
     if (worker) closers.push(() => worker.close());
     const command =
       setup === 'command'
-        ? await openTemporalGateway({ target: stand.address, side: 'client', attended: { ledger, names } })
+        ? await openTemporalGateway({ target: testBed.address, side: 'client', watched: { ledger, names } })
         : undefined;
     if (command) closers.push(() => command.close());
-    // What needs the run's own machine comes back to it.
-    const homeQueue = world === 'second worker' ? stand.taskQueue : undefined;
-    const taskQueue = worker?.taskQueue ?? (world === 'second worker' ? await stand.mixedQueue() : stand.taskQueue);
+    // Activities that need the run's own machine use this queue.
+    const homeQueue = world === 'second worker' ? testBed.taskQueue : undefined;
+    const taskQueue = worker?.taskQueue ?? (world === 'second worker' ? await testBed.mixedQueue() : testBed.taskQueue);
     const name = `mine-${id.slice(8)}`;
     const ownEndpoint = course.existingEndpoint
-      ? { name, url: `${await bringUp(patient(createLeptonClient(access)), name)}/v1/completions` }
+      ? { name, url: `${await createOwnEndpoint(retrying(createLeptonClient(access)), name)}/v1/completions` }
       : undefined;
     if (ownEndpoint) closers.push(() => direct.deleteDeployment(name).then(() => undefined));
     ledger.restart();
-    const launch = homePaths({ EVALSAGA_HOME: path.join(stand.folder, `launch-${id}`) });
+    const launch = homePaths({ EVALSAGA_HOME: path.join(testBed.folder, `launch-${id}`) });
     const temporal = worker?.temporal ?? command;
     return {
-      stand,
+      testBed,
       names,
       ledger,
       gateway,
@@ -98,8 +100,8 @@ export async function surround(
   }
 }
 
-/** An endpoint that no run made; resolves to its base URL when it is Ready. */
-async function bringUp(direct: LeptonClient, name: string): Promise<string> {
+/** Creates an endpoint outside any run; resolves to its base URL when it is Ready. */
+async function createOwnEndpoint(direct: LeptonClient, name: string): Promise<string> {
   const spec = {
     container: {
       image: 'vllm/vllm-openai:latest',

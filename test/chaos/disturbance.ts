@@ -4,73 +4,73 @@ import { cancelRun } from '../../src/client';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { ChaosCase, ChaosEvent } from './cases';
 import { lateAfterMs, type Fault } from './faults';
-import type { Interference, Ledger, Passage, Seen } from './ledger';
-import type { Stand } from './stand';
+import type { Interference, Ledger, Passage, VisibleAnswer } from './ledger';
+import type { TestBed } from './test-bed';
 
-/** What was done to a run, and whether it arrived. */
-export interface Happening {
-  /** Requests that the fault happened to. */
+/** What was done to a run. */
+export interface Disturbance {
+  /** Number of requests to which the fault was applied. */
   hits: number;
-  /** Whether the event took place; `false`: the run or task was over already. */
-  taken: boolean;
+  /** Whether the event took place; `false` if the run or task was already over. */
+  eventHappened: boolean;
   terminatedTask: number | undefined;
-  /** What a sweep removed, or tried to, while the run was open. */
-  readonly sweptAlive: string[];
-  /** Requests that are still to land. */
+  /** What a foreign sweep removed, or tried to, while the run was open. */
+  readonly sweptWhileOpen: string[];
+  /** Requests that have yet to take effect. */
   pending: Promise<unknown>[];
 }
 
-export const nothingHappened = (): Happening => ({
+export const noDisturbance = (): Disturbance => ({
   hits: 0,
-  taken: false,
+  eventHappened: false,
   terminatedTask: undefined,
-  sweptAlive: [],
+  sweptWhileOpen: [],
   pending: [],
 });
 
 const severedForMs = 3_000;
-/** Longer than the budgets of a run that is to meet it (`driver.ts`). */
+/** Longer than the budgets of the runs concerned (`driver.ts`). */
 export const awayForMs = 25_000;
 
-/** What a case can be struck at, beside its requests. */
+/** What a case's event can act on. */
 export interface Targets {
-  readonly stand: Stand;
-  /** `undefined`: not chosen yet. */
+  readonly testBed: TestBed;
+  /** Returns `undefined` until it is chosen. */
   readonly invocation: () => string | undefined;
-  /** As the user of this case does it; resolves to whether there was something to cancel. */
+  /** Cancels as the user would; resolves to whether there was something to cancel. */
   readonly cancel: () => Promise<boolean>;
   readonly killWorker: (awayMs?: number) => Promise<void>;
   readonly killCommand: () => Promise<boolean>;
-  /** Breaks the connections to Temporal of what the case is about, for so long. */
+  /** Breaks the disturbed side's connections to Temporal for this long. */
   readonly sever: (forMs: number) => Promise<void>;
-  /** A sweep by whom it is none of its business; resolves to what it would not leave alone. */
+  /** Sweeps from elsewhere; resolves to what it removed or tried to remove. */
   readonly sweepAs: (who: 'twin' | 'other home') => Promise<readonly string[]>;
 }
 
-/** Interferes as the case says, from the point on. */
-export function disturb(ledger: Ledger, parts: { readonly targets: Targets; readonly one: ChaosCase }): Happening {
+/** Applies the case's fault and event from its point on. */
+export function disturb(ledger: Ledger, parts: { readonly targets: Targets; readonly one: ChaosCase }): Disturbance {
   const { point, fault, times } = parts.one;
-  const happening = nothingHappened();
-  const event = new EventOf(parts, happening);
+  const disturbance = noDisturbance();
+  const event = new EventOf(parts, disturbance);
   const interference: Interference = (passage, forward) => {
     const isOfKind =
       passage.border === point.border && passage.method === point.method && passage.shape === point.shape;
     if (!isOfKind || passage.nth < point.nth || passage.nth >= point.nth + times) return event.later(passage, forward);
-    happening.hits += 1;
-    const meanwhile = (): Promise<void> => (passage.nth === point.nth ? event.now(passage) : Promise.resolve());
-    return strike(fault, { forward, meanwhile, happening });
+    disturbance.hits += 1;
+    const runEvent = (): Promise<void> => (passage.nth === point.nth ? event.now(passage) : Promise.resolve());
+    return applyFault(fault, { forward, runEvent, disturbance });
   };
   ledger.interfere(interference);
-  return happening;
+  return disturbance;
 }
 
-/** Lets the fault happen to one request, and the event at its moment; resolves to what the run sees. */
-async function strike<A extends object>(
+/** Applies the fault to one request, with the event at its moment; resolves to the answer that the run sees. */
+async function applyFault<A extends object>(
   { moment, answer }: Fault,
-  at: { forward: () => Promise<A>; meanwhile: () => Promise<void>; happening: Happening },
-): Promise<Seen<A>> {
-  const { forward, meanwhile, happening } = at;
-  const seen = (done: A | undefined): Seen<A> => {
+  at: { forward: () => Promise<A>; runEvent: () => Promise<void>; disturbance: Disturbance },
+): Promise<VisibleAnswer<A>> {
+  const { forward, runEvent, disturbance } = at;
+  const seen = (done: A | undefined): VisibleAnswer<A> => {
     switch (answer.kind) {
       case 'pass':
         return done ?? 'cut';
@@ -82,51 +82,51 @@ async function strike<A extends object>(
         return answer.kind;
     }
   };
-  const unheard = (request: Promise<A>): number => happening.pending.push(request.catch(() => undefined));
+  const forwardUnanswered = (request: Promise<A>): number => disturbance.pending.push(request.catch(() => undefined));
   switch (moment) {
     case 'before':
-      await meanwhile();
+      await runEvent();
       return seen(answer.kind === 'pass' ? await forward() : undefined);
     case 'during':
-      unheard(forward());
-      await meanwhile();
+      forwardUnanswered(forward());
+      await runEvent();
       return seen(undefined);
     case 'after': {
       const done = await forward();
-      await meanwhile();
+      await runEvent();
       return seen(done);
     }
     case 'late':
-      unheard(sleep(lateAfterMs).then(forward));
-      await meanwhile();
+      forwardUnanswered(sleep(lateAfterMs).then(forward));
+      await runEvent();
       return seen(undefined);
   }
 }
 
-/** The case's event: at the moment, and, for a second cancel, once more while teardown is under way. */
+/** The case's event; a second cancel comes during the teardown. */
 class EventOf {
   private cancelAgain = false;
 
   constructor(
     private readonly parts: { readonly targets: Targets; readonly one: ChaosCase },
-    private readonly happening: Happening,
+    private readonly disturbance: Disturbance,
   ) {}
 
   async now(passage: Passage): Promise<void> {
     const { one } = this.parts;
-    this.happening.taken = await this.perform(one.event, passage);
+    this.disturbance.eventHappened = await this.perform(one.event, passage);
     this.cancelAgain = one.event === 'second cancel';
   }
 
-  later<A extends object>(passage: Passage, forward: () => Promise<A>): Promise<Seen<A>> | undefined {
+  later<A extends object>(passage: Passage, forward: () => Promise<A>): Promise<VisibleAnswer<A>> | undefined {
     if (!this.cancelAgain || passage.method !== 'DELETE') return undefined;
     this.cancelAgain = false;
-    const { stand, invocation } = this.parts.targets;
-    return patiently(() => cancelRun(stand.client, invocation() ?? '')).then(forward);
+    const { testBed, invocation } = this.parts.targets;
+    return retryOutages(() => cancelRun(testBed.client, invocation() ?? '')).then(forward);
   }
 
   private async perform(event: ChaosEvent, { task = 1 }: Passage): Promise<boolean> {
-    const { stand, cancel, killWorker, killCommand, sever, sweepAs } = this.parts.targets;
+    const { testBed, cancel, killWorker, killCommand, sever, sweepAs } = this.parts.targets;
     switch (event) {
       case 'nothing':
         return false;
@@ -151,7 +151,7 @@ class EventOf {
         return true;
       case 'kill server':
       case 'kill platform':
-        await stand.kill(event === 'kill server' ? 'server' : 'platform');
+        await testBed.kill(event === 'kill server' ? 'server' : 'platform');
         return true;
       case 'cut from server':
         await sever(severedForMs);
@@ -161,29 +161,29 @@ class EventOf {
         return true;
       case 'twin sweeps':
       case 'other home sweeps':
-        this.happening.sweptAlive.push(...(await sweepAs(event === 'twin sweeps' ? 'twin' : 'other home')));
+        this.disturbance.sweptWhileOpen.push(...(await sweepAs(event === 'twin sweeps' ? 'twin' : 'other home')));
         return true;
     }
   }
 
   private async terminate(task: number | undefined): Promise<boolean> {
-    const { stand, invocation: idOf } = this.parts.targets;
+    const { testBed, invocation: idOf } = this.parts.targets;
     const invocation = idOf();
     if (invocation === undefined) return false;
     const id = task === undefined ? runWorkflowId(invocation) : taskWorkflowId(invocation, task);
     try {
-      await patiently(() => stand.client.workflow.getHandle(id).terminate('chaos'));
+      await retryOutages(() => testBed.client.workflow.getHandle(id).terminate('chaos'));
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return false;
       throw error;
     }
-    if (task !== undefined) this.happening.terminatedTask = task;
+    if (task !== undefined) this.disturbance.terminatedTask = task;
     return true;
   }
 }
 
-/** Through outages of the server: it may have been killed a moment ago. */
-export async function patiently<T>(ask: () => Promise<T>, withinMs = 60_000): Promise<T> {
+/** Retries a call to Temporal during outages: the server may have been killed a moment ago. */
+export async function retryOutages<T>(ask: () => Promise<T>, withinMs = 60_000): Promise<T> {
   const deadline = Date.now() + withinMs;
   for (;;) {
     try {

@@ -3,15 +3,15 @@ import { homePaths } from '../../src/home/paths';
 import { sweep } from '../../src/cleanup/sweep';
 import path from 'node:path';
 import { only } from './inspect';
-import type { Surroundings } from './surroundings';
+import type { CaseEnvironment } from './case-environment';
 
 /**
- * A sweep by those who have nothing to do with the run, at a moment when it is open, and without any grace. `twin`: on a copy
- * of the home, with a Temporal server that has never heard of the run. `other home`: on the same server. Resolves to what it
- * removed or tried to.
+ * Sweeps from a home that did not start the run, while the run is open and without any grace. `twin`: from a copy of
+ * the home whose Temporal server does not know the run. `other home`: with the same server. Resolves to what it removed
+ * or tried to remove.
  */
-export async function sweepAsStranger(
-  { stand, direct, names, access }: Surroundings,
+export async function sweepAsForeigner(
+  { testBed, direct, names, access }: CaseEnvironment,
   who: 'twin' | 'other home',
 ): Promise<readonly string[]> {
   const { invocation } = names;
@@ -20,11 +20,11 @@ export async function sweepAsStranger(
   const ref: PlatformRef = { kind: 'lepton', workspace, url };
   const { client, origin, home } =
     who === 'twin'
-      ? await stand.twin()
+      ? await testBed.twin()
       : {
-          client: stand.client,
-          origin: stand.origin,
-          home: homePaths({ EVALSAGA_HOME: path.join(stand.folder, 'other-home') }),
+          client: testBed.client,
+          origin: testBed.origin,
+          home: homePaths({ EVALSAGA_HOME: path.join(testBed.folder, 'other-home') }),
         };
   const report = await sweep({
     temporal: client,
