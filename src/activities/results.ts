@@ -15,7 +15,7 @@ import { MalformedResults } from '../results/scores/parse';
 import { UnusableFolder } from '../results/transfer/remote-tree';
 import { writeRunRecord } from '../results/scores/run-record';
 import { fitMetrics } from '../results/scores/fit-metrics';
-import { readScores } from '../results/scores/scores-file';
+import { readScores } from '../results/scores/read-scores';
 import { within } from '../support/within';
 import { InARow } from './absences';
 import { attempt, type Attempt } from './attempt';

@@ -7,7 +7,7 @@ import { readJsonFile } from '../support/atomic-file';
 import { productVersion } from '../support/version';
 import { costDocument } from '../contract/cost';
 import { taskRecord, type TaskRecord } from '../results/scores/task-record';
-import { withWholeMetrics } from '../results/scores/whole';
+import { withAllMetrics } from '../results/scores/all-metrics';
 
 /** Builds `run.json`: the request, the versions, and the outcome. Holds no secrets: the config is masked. */
 export async function buildRunRecord(input: RecordRunInput, runsFolder: string): Promise<Record<string, unknown>> {
@@ -50,7 +50,7 @@ async function wholeTasks({ run, snapshot }: RecordRunInput, runsFolder: string)
     const folder = planned.get(index)?.folder ?? folders.find((name) => name.startsWith(`${index}-`));
     return folder === undefined ? undefined : path.join(run.outputDir, folder);
   };
-  return (await withWholeMetrics(tasks, folderOf, readingMs)).map(taskRecord);
+  return (await withAllMetrics(tasks, folderOf, readingMs)).map(taskRecord);
 }
 
 /** Reads the resolved config stored by the launching host; `null` on another host. */

@@ -5,8 +5,8 @@ import { goneResources, type GoneResource } from '../home/removed-resources';
 import { mapConcurrently } from '../support/map-concurrently';
 import type { HomePaths } from '../home/paths';
 import { storedPlan } from '../home/run-store';
-import { withWholeMetrics } from '../results/scores/whole';
-import { readScores } from '../results/scores/scores-file';
+import { withAllMetrics } from '../results/scores/all-metrics';
+import { readScores } from '../results/scores/read-scores';
 
 /** What changed after a run's end: through `cleanup`, a sweep, or a person. */
 export interface ChangesAfterEnd {
@@ -39,7 +39,7 @@ export async function readChangesAfterEnd(
 export async function withOmittedParts(snapshot: RunSnapshot, home: HomePaths): Promise<RunSnapshot> {
   const plan = await storedPlan(home, snapshot.invocation);
   if (!plan)
-    return { ...snapshot, tasks: await withWholeMetrics(snapshot.tasks, ({ outputDir }) => outputDir ?? undefined) };
+    return { ...snapshot, tasks: await withAllMetrics(snapshot.tasks, ({ outputDir }) => outputDir ?? undefined) };
   const planned = new Map(plan.tasks.map((task) => [task.index, task]));
   const folderOf = ({ index, outputDir }: TaskSnapshot): string | undefined =>
     outputDir ?? (planned.has(index) ? path.join(plan.outputDir, planned.get(index)?.folder ?? '') : undefined);
@@ -48,7 +48,7 @@ export async function withOmittedParts(snapshot: RunSnapshot, home: HomePaths): 
     name: planned.get(task.index)?.name ?? task.name,
     outputDir: task.phase === 'done' && task.job !== null ? (folderOf(task) ?? null) : task.outputDir,
   }));
-  return { ...snapshot, tasks: await withWholeMetrics(tasks, folderOf) };
+  return { ...snapshot, tasks: await withAllMetrics(tasks, folderOf) };
 }
 
 async function savedScoresOf({ invocation, tasks }: RunSnapshot, home: HomePaths): Promise<SavedScores[]> {

@@ -8,7 +8,7 @@ import type { RunSnapshot } from '../contract/state';
 import { mapConcurrently } from '../support/map-concurrently';
 import type { HomePaths } from '../home/paths';
 import { storedPlan } from '../home/run-store';
-import { readSampleCounts } from '../results/scores/samples';
+import { readSampleCounts } from '../results/scores/sample-counts';
 import { planInHistory } from './run-input';
 
 /** Where a run's results are, and how many samples its scores cover, as far as this host knows. */

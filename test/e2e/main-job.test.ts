@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { readJsonFile } from '../../src/support/atomic-file';
 import { createLeptonClient } from '../../src/lepton/client';
 import type { PlatformAccess } from '../../src/lepton/types';
-import { readSampleCounts } from '../../src/results/scores/samples';
+import { readSampleCounts } from '../../src/results/scores/sample-counts';
 import { testHome, type Finished, type TestHome } from '../support/command';
 import { emptyInventory } from '../support/simulated';
 

@@ -50,7 +50,7 @@ describe('links to files lead to what the package ships', () => {
 
 describe('ARCHITECTURE.md and CONTRIBUTING.md', () => {
   const documents = ['ARCHITECTURE.md', 'CONTRIBUTING.md'];
-  /** `src/a/b.ts`, `cli/x.ts` (below src), `scores-file.ts` (anywhere below src), or a folder that ends in /. */
+  /** `src/a/b.ts`, `cli/x.ts` (below src), `read-scores.ts` (anywhere below src), or a folder that ends in /. */
   const named = documents.flatMap((document) =>
     [...read(document).matchAll(/`((?:[\w.-]+\/)*(?:[\w-]+\.(?:ts|json)|[\w.-]+\/))`/g)].map(
       ([, name = '']) => [document, name] as const,

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { boundedText, maxMessage } from '../../src/activities/wording';
 import type { LeptonClient, LeptonStorage } from '../../src/lepton/types';
 import { fetchTaskResults } from '../../src/results/transfer/fetch';
-import { saveLog } from '../../src/results/logs/logs';
+import { saveLog } from '../../src/results/logs/save-log';
 import { longestText, parseResults } from '../../src/results/scores/parse';
 import { readRemoteTree } from '../../src/results/transfer/remote-tree';
 import { cell, plainWords } from '../../src/contract/details';

@@ -1,10 +1,10 @@
 import path from 'node:path';
 import type { Deployment, Job, LeptonClient, LogRange } from '../../lepton/types';
 import { within } from '../../support/within';
-import { inTime } from './in-time';
+import { timeLimitedLog } from './time-limited-log';
 import { localFault } from '../../support/local-fault';
 import { recordLogTimes } from './log-times';
-import { saveLog } from './logs';
+import { saveLog } from './save-log';
 import { newestLines } from './newest-lines';
 import { NoTimedLogs, timedLog } from './timed-log';
 
@@ -81,7 +81,7 @@ async function saveAll(saving: Saving): Promise<string | null> {
   const said: (string | null)[] = [];
   for (const [position, { id }] of replicas.entries()) {
     const source = (signal: AbortSignal) =>
-      inTime((ended) => open(id, ended), {
+      timeLimitedLog((ended) => open(id, ended), {
         withinMs: saving.budget.logMs,
         lastLines: () => lastLines(saving, id),
         signal,

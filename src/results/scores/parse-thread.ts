@@ -6,7 +6,7 @@ import type { Scores } from './scores';
 export type ThreadAnswer =
   { readonly kind: 'scores'; readonly scores: Scores } | { readonly kind: 'malformed'; readonly message: string };
 
-/** Body of the thread that `parse-aside.ts` starts: parses the text that it was given. */
+/** Body of the thread that `parse-off-thread.ts` starts: parses the text that it is given. */
 function answer(text: string): ThreadAnswer {
   try {
     return { kind: 'scores', scores: parseResults(text) };

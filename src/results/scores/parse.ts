@@ -1,10 +1,10 @@
 import { parse as parseYaml } from 'yaml';
 import { firstLine } from '../../support/lines';
 import { messageOf } from '../../support/error-message';
-import { findScores, isMapping, TooManyScores, type Found } from './found';
+import { findScores, isMapping, TooManyScores, type Found } from './find-scores';
 import type { Metric } from '../../contract/metric';
 import type { Scores } from './scores';
-import { nameScores } from './named';
+import { nameScores } from './name-scores';
 import { describe } from './number';
 
 /** Reads the harness' `results.yml`. Pure. */

@@ -2,8 +2,9 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import { LeptonError } from '../../../src/lepton/lepton-error';
-import { inTime } from '../../../src/results/logs/in-time';
-import { followLog, saveLog } from '../../../src/results/logs/logs';
+import { timeLimitedLog } from '../../../src/results/logs/time-limited-log';
+import { followLog } from '../../../src/results/logs/follow-log';
+import { saveLog } from '../../../src/results/logs/save-log';
 import { freshFolder } from '../../support/folders';
 import { holds } from '../../support/fuzz';
 
@@ -89,7 +90,7 @@ describe('saveLog', () => {
       yield Buffer.from('CUDA out of memory\n');
     }
     const unhurried = { withinMs: 600_000, lastLines: () => Promise.resolve(undefined) };
-    const source = (signal: AbortSignal) => inTime(huge, { ...unhurried, signal });
+    const source = (signal: AbortSignal) => timeLimitedLog(huge, { ...unhurried, signal });
     const { bytes } = await saveLog({ source, file, maxBytes: 4_000_000 });
     expect(bytes).toBe(300_000_019);
     expect((await stat(file)).size).toBeLessThan(4_001_000);

@@ -6,8 +6,8 @@ import { stringify } from 'yaml';
 import { readNotes } from '../../../src/results/scores/notes';
 import { MalformedResults, parseResults } from '../../../src/results/scores/parse';
 import { flatMetrics } from '../../../src/contract/metric';
-import { parseAside } from '../../../src/results/scores/parse-aside';
-import { readSampleCounts } from '../../../src/results/scores/samples';
+import { parseOffThread } from '../../../src/results/scores/parse-off-thread';
+import { readSampleCounts } from '../../../src/results/scores/sample-counts';
 import { holds } from '../../support/fuzz';
 
 const real = `
@@ -144,13 +144,13 @@ test('a long file is parsed beside the thread that everything else needs', async
     longest = Math.max(longest, Date.now() - last);
     last = Date.now();
   }, 10);
-  const { metrics } = await parseAside(text);
+  const { metrics } = await parseOffThread(text);
   clearInterval(pulse);
   expect(metrics).toHaveLength(6_000);
   const before = Date.now();
   parseResults(text);
   expect(longest).toBeLessThan(Math.max(300, (Date.now() - before) / 2));
-  await expect(parseAside(`${text}: [`)).rejects.toThrow(MalformedResults);
+  await expect(parseOffThread(`${text}: [`)).rejects.toThrow(MalformedResults);
 });
 
 test('what is not a number is said, in valid JSON, and is not 0', () => {

@@ -5,9 +5,6 @@ import { ByteMask } from '../../secrets/byte-mask';
 import { makeFolders } from '../../support/make-folders';
 import { draftFor } from '../../support/atomic-file';
 
-export type { SavedLog } from './bounded-log';
-export { followLog, type FollowLogRequest } from './follow-log';
-
 export interface SaveLogRequest {
   /** The log from its beginning; a function gets a signal that ends the reading when nothing comes any more. */
   readonly source: AsyncIterable<Uint8Array> | ((signal: AbortSignal) => AsyncIterable<Uint8Array>);

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { metricPayload } from '../../contract/metric';
 import { metricsLeftOut, type TaskSnapshot } from '../../contract/state';
 import { mapConcurrently } from '../../support/map-concurrently';
-import { readScores } from './scores-file';
+import { readScores } from './read-scores';
 
 /** Files read at once. */
 const concurrency = 20;
@@ -12,7 +12,7 @@ const concurrency = 20;
  * task's results. What is not on this machine, or can't be read, stays as it is, and says how much is missing; so does what is not begun
  * within `withinMs`.
  */
-export async function withWholeMetrics(
+export async function withAllMetrics(
   tasks: readonly TaskSnapshot[],
   folderOf: (task: TaskSnapshot) => string | undefined,
   withinMs = Infinity,

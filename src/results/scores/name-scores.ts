@@ -1,4 +1,4 @@
-import type { FoundScore } from './found';
+import type { FoundScore } from './find-scores';
 import { errorName, metricName, type Metric } from '../../contract/metric';
 
 /** Gives every score a name of its own. Pure. */

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { longestText, MalformedResults } from './parse';
 import type { Scores } from './scores';
-import { parseAside } from './parse-aside';
+import { parseOffThread } from './parse-off-thread';
 
 /** The scores in a task's folder, and the file they are from. `undefined`: there is none. Rejects with `MalformedResults`. */
 export async function readScores(folder: string): Promise<({ readonly file: string } & Scores) | undefined> {
@@ -11,7 +11,7 @@ export async function readScores(folder: string): Promise<({ readonly file: stri
     const { size } = await stat(file);
     if (size > longestText)
       throw new MalformedResults(`it has ${size} bytes, and no results.yml has more than ${longestText}`);
-    return { file, ...(await parseAside(await readFile(file, 'utf8'))) };
+    return { file, ...(await parseOffThread(await readFile(file, 'utf8'))) };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

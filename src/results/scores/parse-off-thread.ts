@@ -12,7 +12,7 @@ const longestMs = 180_000;
 const memoryMib = 3_072;
 
 /** As `parseResults`, without holding up this thread when the text is long. Rejects with `MalformedResults`. */
-export async function parseAside(text: string): Promise<Scores> {
+export async function parseOffThread(text: string): Promise<Scores> {
   if (text.length <= parsedAtOnce) return parseResults(text);
   const answer = await inThread(text);
   if (answer.kind === 'malformed') throw new MalformedResults(answer.message);

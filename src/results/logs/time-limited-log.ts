@@ -2,7 +2,7 @@
  * A log as long as it comes within `withinMs`; then, with a line that says so, its end, which `lastLines` gives: a log that is
  * too long for its time must not lose what was written last. Where there is no other way to the end, the reading goes on.
  */
-export async function* inTime(
+export async function* timeLimitedLog(
   source: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
   options: {
     readonly withinMs: number;
