@@ -4,11 +4,12 @@ import type { KeptStorage, LeftResource } from '../contract/state';
 import type { LeptonClient } from '../lepton/types';
 import { withRetries, type RetryOptions } from '../lepton/retry';
 import { findTrace, searchFolder, type JobTrace, type StoragePlace } from './find-storage';
-import { maskSecrets } from '../secrets/masking';
+import { LearnedSecrets } from '../secrets/learned-secrets';
 import type { HomePaths } from '../home/paths';
 import { keepLog, logPlaceOf, type KeptLog } from './keep-log';
 import { findMarked, removeMarked, type MarkedResource } from './marked';
 import { hasStorage } from './run-storage';
+import { secretsForFiles, secretsInSpec } from './spec-secrets';
 import { accessTo } from './storage-access';
 
 /** Milliseconds that one deletion may take before it counts as failed. */
@@ -27,7 +28,7 @@ export interface CleanupRequest {
   readonly outputDir: string;
   /** Where logs go that the output folder does not take. Default: nowhere; that they are lost is said. */
   readonly home?: Pick<HomePaths, 'runs' | 'swept'> | undefined;
-  /** Masked in what comes home. */
+  /** Masked in what comes home, and with what the run's own resources hold in all that is said. */
   readonly secrets: readonly string[];
   /** Storage goes without being brought home first. */
   readonly discard: boolean;
@@ -54,14 +55,32 @@ export interface CleanupReport {
   readonly unseen: string | null;
 }
 
+interface Masked extends CleanupRequest {
+  /** Masked in all that is said, errors included. */
+  readonly learned: LearnedSecrets;
+}
+
 type Removed = Pick<LeftResource, 'kind' | 'name'>;
 
 /** Tears down whatever is left of a run: jobs, endpoints, and storage once it is home. Asks only the platform. */
 export async function cleanUp(request: CleanupRequest): Promise<CleanupReport> {
-  const { platform, invocation, plan, signal } = request;
+  const learned = new LearnedSecrets(request.secrets);
+  return learned.maskingErrors(() => cleanUpMasked(request, learned));
+}
+
+async function cleanUpMasked(asked: CleanupRequest, learned: LearnedSecrets): Promise<CleanupReport> {
+  const { platform, invocation, plan, signal } = asked;
   const marked = (await findMarked(platform)).filter((resource) => resource.invocation === invocation);
   // Before they go: they tell where the storage is.
   const trace = plan ? undefined : await findTrace(platform, invocation);
+  const specs = [...marked, ...(trace ? [trace] : [])].map(({ spec }) => spec);
+  learned.add(specs.flatMap((spec) => secretsInSpec(spec, plan)));
+  const request: Masked = {
+    ...asked,
+    learned,
+    secrets: [...asked.secrets, ...specs.flatMap((spec) => secretsForFiles(spec, plan))],
+    report: (line) => asked.report(learned.mask(line)),
+  };
   const storage = await findStorage(request, trace);
   const owners = [...marked, ...(storage.kind === 'there' && trace ? [trace] : [])].map(({ origin }) => origin);
   if (marked.length > 0 || storage.kind === 'there') request.admit?.([...new Set(owners)]);
@@ -77,34 +96,34 @@ export async function cleanUp(request: CleanupRequest): Promise<CleanupReport> {
     ),
   );
   if (storage.kind === 'there') await settleStorage(request, { place: storage.place, trace }, outcome);
-  if (storage.kind === 'unseen') outcome.unseen = storage.reason;
-  return outcome;
+  // The outcome itself holds the request, and with it the secrets: a caller may print what it is given.
+  const { removed, left, kept } = outcome;
+  return { removed, left, kept, unseen: storage.kind === 'unseen' ? storage.reason : null };
 }
 
-class Outcome implements CleanupReport {
+class Outcome {
   readonly removed: CleanupReport['removed'][number][] = [];
   readonly left: LeftResource[] = [];
   readonly kept: KeptStorage[] = [];
-  unseen: string | null = null;
 
-  constructor(private readonly request: Pick<CleanupRequest, 'report' | 'secrets'>) {}
+  constructor(private readonly request: Pick<Masked, 'report' | 'learned'>) {}
 
   async remove({ kind, name }: Removed, work: () => Promise<KeptLog>): Promise<void> {
-    const { report, secrets } = this.request;
+    const { report, learned } = this.request;
     try {
       const { log, logLost } = await work();
       this.removed.push({
         kind,
         name,
         ...(log === undefined ? {} : { log }),
-        ...(logLost === undefined ? {} : { logLost }),
+        ...(logLost === undefined ? {} : { logLost: learned.mask(logLost) }),
       });
       report(`removed ${kind} ${name}`);
       if (log !== undefined) report(`its log is in ${log}`);
       if (logLost !== undefined)
         report(`its log ${log === undefined ? '' : 'to the end '}could not be saved: ${logLost}`);
     } catch (error) {
-      const reason = maskSecrets((error as Error).message, secrets);
+      const reason = learned.mask((error as Error).message);
       this.left.push({ kind, name, reason });
       report(`could not remove ${kind} ${name}: ${reason}`);
     }
@@ -140,7 +159,7 @@ const unseen =
   "the workspace has no storage API and remembers no job of the run, so a folder that the run left can't be seen from here: run this on the host that started the run, or look on Lepton's own pages for a folder of that id";
 
 async function settleStorage(
-  request: CleanupRequest,
+  request: Masked,
   { place, trace }: { readonly place: StoragePlace; readonly trace: JobTrace | undefined },
   outcome: Outcome,
 ): Promise<void> {
@@ -165,13 +184,13 @@ async function settleStorage(
 /** Why the folder can't be removed: not all of it came home. `undefined`: it did. */
 async function whyNot(
   bringHome: () => Promise<void>,
-  { patience = { withinMs: 0 }, secrets, signal }: CleanupRequest,
+  { patience = { withinMs: 0 }, learned, signal }: Masked,
 ): Promise<string | undefined> {
   try {
     await withRetries(bringHome, { ...patience, signal });
     return undefined;
   } catch (error) {
     signal?.throwIfAborted();
-    return maskSecrets((error as Error).message, secrets);
+    return learned.mask((error as Error).message);
   }
 }

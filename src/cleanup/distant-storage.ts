@@ -12,6 +12,8 @@ import type { HomePaths } from '../home/paths';
 import { readJsonFile, writePrivateJson } from '../support/atomic-file';
 import { storedPlan } from '../home/run-store';
 import type { LeptonClient } from '../lepton/types';
+import type { LearnedSecrets } from '../secrets/learned-secrets';
+import { secretsNamed } from '../secrets/secret-values';
 import { planInHistory } from '../runs/run-input';
 import type { StorageSurroundings } from './orphan-storage';
 import { ownerAmong } from './owners';
@@ -46,6 +48,8 @@ export interface DistantSurroundings extends StorageSurroundings {
   readonly home: Pick<HomePaths, 'runs' | 'swept'>;
   /** Of this process: values of variables that a run refers to, which have to be masked. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Told what a run refers to before the platform is asked about it: an answer may quote it. */
+  readonly learned: LearnedSecrets;
 }
 
 /** Rejects when Temporal or the platform can't be asked. */
@@ -76,10 +80,11 @@ async function terminatedRuns(client: Client): Promise<string[]> {
 }
 
 async function look(invocation: string, around: DistantSurroundings): Promise<DistantStorage | undefined> {
-  const { temporal, platform, ref, home, rule } = around;
+  const { temporal, platform, ref, home, rule, environment, learned } = around;
   if ((await isKnownGone(home, invocation)) || (await storedPlan(home, invocation))) return undefined;
   const plan = await readablePlan(temporal, invocation);
   if (!plan || plan.keepStorage || !isDeepStrictEqual(plan.platform, ref)) return undefined;
+  learned.add(secretsNamed(hostSecretsOf(plan), environment));
   const indices = plan.tasks.map(({ index }) => index);
   const owner = await ownerAmong(temporal, invocation, indices);
   if (owner.kind !== 'closed' || rule.now.temporal - owner.closedAt <= rule.graceMs) return undefined;
@@ -137,8 +142,7 @@ export async function removeDistantStorage(
   around: DistantSurroundings,
 ): Promise<void> {
   const { platform, home, rule, secretsOf, environment, signal } = around;
-  const referenced = hostSecretsOf(plan).flatMap((name) => environment[name] ?? []);
-  const secrets = [...(await secretsOf(plan.invocation)), ...referenced];
+  const secrets = [...(await secretsOf(plan.invocation)), ...secretsNamed(hostSecretsOf(plan), environment)];
   const storage = { platform, plan, origin: rule.origin, secrets, signal };
   if (bringHome) await bringStorageHome(storage);
   await removeStorage(storage);

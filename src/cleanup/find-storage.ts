@@ -6,6 +6,7 @@ import type { MountSpec, StoragePlan } from '../contract/plan';
 import { LeptonError } from '../lepton/lepton-error';
 import { marksOf } from '../lepton/render-spec';
 import type { Job, LeptonClient } from '../lepton/types';
+import { partWithSecrets, type WireSpec } from './spec-secrets';
 
 /** Where a run's folder is, when nobody has its plan. */
 
@@ -17,6 +18,8 @@ export interface JobTrace {
   readonly index: number;
   readonly storage: StoragePlan;
   readonly job: EvaluationJob;
+  /** What of the job's spec may hold secrets. */
+  readonly spec: WireSpec;
 }
 
 /**
@@ -63,6 +66,7 @@ export function traceOf({ metadata, spec = {} }: Job, invocation: string): JobTr
   return {
     origin: marks.origin,
     index: marks.index,
+    spec: partWithSecrets(spec),
     storage: { fileSystem: fileSystemOf(mount.from), path: folder, mount: ownMount },
     job: {
       name: metadata.name ?? metadata.id ?? '',

@@ -1,14 +1,13 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { hostSecretsOf } from '../contract/host-secrets';
-import type { EnvEntry, RunPlan, TaskPlan } from '../contract/plan';
-import { secretsOfEnv, secretsOfReferences } from '../secrets/secret-values';
+import type { RunPlan, TaskPlan } from '../contract/plan';
 import type { HomePaths } from '../home/paths';
 import { maskSecrets } from '../secrets/masking';
-import type { LeptonClient, WireEnv } from '../lepton/types';
+import type { LeptonClient } from '../lepton/types';
 import { saveDeploymentLogs, saveJobLogs, type LogBudget } from '../results/logs/replica-logs';
 import { within } from '../support/within';
 import type { MarkedResource } from './marked';
+import { secretsInSpec, type WireSpec } from './spec-secrets';
 
 /** What became of the log of something that is about to be deleted. Neither: there was none. */
 export interface KeptLog {
@@ -67,7 +66,7 @@ export async function keepLog(resource: MarkedResource, request: KeepLogRequest)
     await within({ ms: longestMs, signal }, async (bounded) => {
       const found = await find(resource, request, bounded);
       if (!found) return;
-      secrets = [...secrets, ...secretsIn(found.spec, request.plan)];
+      secrets = [...secrets, ...secretsInSpec(found.spec, request.plan)];
       await found.save({ client: request.platform, signal: bounded, secrets, budget, ...place });
     });
   } catch (error) {
@@ -97,42 +96,6 @@ async function find(
     }
   }
 }
-
-interface WireSpec {
-  readonly envs?: readonly WireEnv[] | undefined;
-  readonly [key: string]: unknown;
-}
-
-/** The run's secrets as the platform was given them: another home's run has them nowhere else here. */
-function secretsIn(spec: WireSpec, plan: RunPlan | undefined): string[] {
-  const given = Object.fromEntries(
-    (spec.envs ?? []).filter(({ name }) => !name.startsWith('EVALSAGA_')).map(({ name, value }) => [name, value]),
-  );
-  const tokens = (spec['api_tokens'] ?? []) as readonly { readonly value?: string }[];
-  return [
-    ...secretsOfEnv(given),
-    ...secretsOfReferences(plan ? referencesAmong(given, plan) : withoutPaths(given)),
-    ...tokens.flatMap(({ value }) => (value === undefined ? [] : [value])),
-  ];
-}
-
-type Values = Readonly<Record<string, string | undefined>>;
-
-function referencesAmong(given: Values, plan: RunPlan): Values {
-  const entries: readonly EnvEntry[] = [
-    ...(plan.endpoint.kind === 'dedicated' ? plan.endpoint.spec.envs : []),
-    ...plan.tasks.flatMap(({ job }) => job.envs),
-  ];
-  const names = new Set([
-    ...hostSecretsOf(plan),
-    ...entries.filter((entry) => 'secret' in entry).map(({ name }) => name),
-  ]);
-  return Object.fromEntries(Object.entries(given).filter(([name]) => names.has(name)));
-}
-
-/** Of a run of which nothing is known, all that may be a secret counts as one. */
-const withoutPaths = (given: Values): Values =>
-  Object.fromEntries(Object.entries(given).filter(([, value = '']) => !value.startsWith('/')));
 
 async function savedIn({ target, fallback }: LogPlace): Promise<Pick<KeptLog, 'log'>> {
   for (const file of [target, fallback]) {

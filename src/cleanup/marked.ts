@@ -3,6 +3,7 @@ import { paceOf } from '../lepton/pace';
 import { marksOf } from '../lepton/render-spec';
 import { removalPollDelayMs } from '../lepton/retry-timing';
 import type { CallOptions, Deployment, Job, LeptonClient } from '../lepton/types';
+import { partWithSecrets, type WireSpec } from './spec-secrets';
 
 /** An endpoint or job that carries evalsaga's marks. */
 export interface MarkedResource {
@@ -15,6 +16,8 @@ export interface MarkedResource {
   readonly origin: string;
   /** Milliseconds since the epoch; 0 where the platform does not say. */
   readonly createdAt: number;
+  /** What of its spec may hold secrets. */
+  readonly spec: WireSpec;
 }
 
 /**
@@ -40,14 +43,23 @@ function markedEndpoint({ metadata, spec }: Deployment): MarkedResource[] {
   const marks = marksOf(spec.envs);
   const name = metadata.name ?? metadata.id;
   if (!marks || name === undefined) return [];
-  return [{ kind: 'endpoint', id: name, name, createdAt: metadata.created_at ?? 0, ...marks }];
+  return [
+    { kind: 'endpoint', id: name, name, createdAt: metadata.created_at ?? 0, spec: partWithSecrets(spec), ...marks },
+  ];
 }
 
-function markedJob({ metadata, spec, status }: Job): MarkedResource[] {
-  const marks = marksOf(spec?.envs);
+function markedJob({ metadata, spec = {}, status }: Job): MarkedResource[] {
+  const marks = marksOf(spec.envs);
   if (!marks || metadata.id === undefined || isDeleted(status)) return [];
   return [
-    { kind: 'job', id: metadata.id, name: metadata.name ?? metadata.id, createdAt: metadata.created_at ?? 0, ...marks },
+    {
+      kind: 'job',
+      id: metadata.id,
+      name: metadata.name ?? metadata.id,
+      createdAt: metadata.created_at ?? 0,
+      spec: partWithSecrets(spec),
+      ...marks,
+    },
   ];
 }
 

@@ -5,7 +5,7 @@ import { noteGone } from '../home/removed-resources';
 import { mapConcurrently } from '../support/map-concurrently';
 import type { HomePaths } from '../home/paths';
 import type { LeptonClient } from '../lepton/types';
-import { maskSecrets } from '../secrets/masking';
+import { LearnedSecrets } from '../secrets/learned-secrets';
 import { storedPlan } from '../home/run-store';
 import { findDistantStorage, removeDistantStorage, type StrandedStorage } from './distant-storage';
 import { keepLog, logPlaceOf, type KeptLog } from './keep-log';
@@ -13,6 +13,7 @@ import { findMarked, removeMarked, type MarkedResource } from './marked';
 import { findOrphanStorage, removeOrphanStorage } from './orphan-storage';
 import { isOrphan, type SweepRule } from './orphans';
 import { ownersOf } from './owners';
+import { secretsInSpec } from './spec-secrets';
 import { kinshipOf } from '../temporal/origin';
 
 /** Seconds for which a resource without a living owner is left alone: twice the longest a create can be under way. */
@@ -37,8 +38,8 @@ export interface SweepRequest {
   readonly replacedGraceSeconds?: number | undefined;
   /** Now by Temporal's clock, milliseconds since the epoch. Default: this host's, or later where Temporal told later times. */
   readonly temporalNow?: (() => number) | undefined;
-  /** Values of a run that must not come home in the clear. */
-  readonly secretsOf: (invocation: string) => Promise<readonly string[]>;
+  /** Values of a run that must not come home in the clear; of all runs that this host knows, to be masked in messages. */
+  readonly secretsOf: (invocation: string | undefined) => Promise<readonly string[]>;
   /** Variables of this process, whose values runs of other homes may refer to. Default: none. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   /** Finds and names, deletes nothing. */
@@ -64,6 +65,11 @@ export interface SweepReport {
   readonly unfinished?: string;
 }
 
+interface Work extends SweepRequest {
+  /** Masked in the report and in errors. */
+  readonly learned: LearnedSecrets;
+}
+
 interface Orphan extends SweptResource {
   readonly remove: () => Promise<KeptLog>;
 }
@@ -73,7 +79,12 @@ interface Orphan extends SweptResource {
  * having deleted nothing, when Temporal or the platform can't be asked: all is judged before anything goes.
  */
 export async function sweep(asked: SweepRequest): Promise<SweepReport> {
-  const { outOfTime } = asked;
+  const learned = new LearnedSecrets(await asked.secretsOf(undefined));
+  return learned.maskingErrors(() => sweepMasked({ ...asked, learned }));
+}
+
+async function sweepMasked(asked: Work): Promise<SweepReport> {
+  const { outOfTime, learned } = asked;
   const request = { ...asked, signal: eitherOf(asked.signal, outOfTime) };
   let found: Found;
   try {
@@ -92,11 +103,8 @@ export async function sweep(asked: SweepRequest): Promise<SweepReport> {
       removed.push({ ...resource, ...(request.dryRun ? {} : await remove()) });
     } catch (error) {
       asked.signal?.throwIfAborted();
-      const secrets = await request.secretsOf(resource.invocation);
-      failed.push({
-        ...resource,
-        reason: outOfTime?.aborted ? notReached : maskSecrets((error as Error).message, secrets),
-      });
+      const reason = outOfTime?.aborted ? notReached : learned.mask((error as Error).message);
+      failed.push({ ...resource, reason });
     }
   };
   await mapConcurrently(orphans, removedAtOnce, removeOne);
@@ -125,7 +133,7 @@ interface Found {
   readonly spared: number;
 }
 
-async function judgeAll(request: SweepRequest): Promise<Found> {
+async function judgeAll(request: Work): Promise<Found> {
   const { orphans, spared, rule } = await markedOrphans(request);
   const distant = await distantStorage(request, rule);
   const storage = [...(await storageOrphans(request, rule)), ...distant.orphans];
@@ -150,11 +158,12 @@ function eitherOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal
   return given.length === 0 ? undefined : AbortSignal.any(given);
 }
 
-async function markedOrphans(request: SweepRequest): Promise<{ orphans: Orphan[]; spared: number; rule: SweepRule }> {
-  const { platform, temporal, signal, origin } = request;
+async function markedOrphans(request: Work): Promise<{ orphans: Orphan[]; spared: number; rule: SweepRule }> {
+  const { platform, temporal, signal, origin, learned } = request;
   const marked = await findMarked(platform, { signal });
   // Of another installation's this one knows nothing: there can be thousands, and nobody is asked about them.
   const ours = marked.filter((resource) => kinshipOf(resource.origin, origin) !== 'foreign');
+  for (const { spec } of ours) learned.add(secretsInSpec(spec, undefined));
   const owners = ownersOf(temporal);
   const known = await mapConcurrently(ours, judgedAtOnce, async (resource) => {
     signal?.throwIfAborted();
@@ -174,17 +183,18 @@ async function markedOrphans(request: SweepRequest): Promise<{ orphans: Orphan[]
 /** Its log goes first: nobody else is left to save it. */
 async function removeOrphan(
   resource: MarkedResource,
-  { platform, home, secretsOf, signal }: SweepRequest,
+  { platform, home, secretsOf, signal, learned }: Work,
 ): Promise<KeptLog> {
   const { invocation } = resource;
   const plan = await storedPlan(home, invocation);
   const place = logPlaceOf(resource, { plan, home });
-  const kept = await keepLog(resource, { platform, place, plan, secrets: await secretsOf(invocation), signal });
+  const secrets = await secretsOf(invocation);
+  const { logLost, ...kept } = await keepLog(resource, { platform, place, plan, secrets, signal });
   await removeMarked(platform, resource, { timeoutMs: removalTimeoutMs, signal });
-  return kept;
+  return { ...kept, ...(logLost === undefined ? {} : { logLost: learned.mask(logLost) }) };
 }
 
-async function storageOrphans(request: SweepRequest, rule: SweepRule): Promise<Orphan[]> {
+async function storageOrphans(request: Work, rule: SweepRule): Promise<Orphan[]> {
   const around = { ...request, rule };
   return (await findOrphanStorage(around)).map((found) => {
     const { invocation, storage } = found.run.plan;
@@ -197,7 +207,7 @@ async function storageOrphans(request: SweepRequest, rule: SweepRule): Promise<O
 }
 
 async function distantStorage(
-  request: SweepRequest,
+  request: Work,
   rule: SweepRule,
 ): Promise<{ readonly orphans: Orphan[]; readonly stranded: StrandedStorage[] }> {
   const around = { ...request, rule, environment: request.environment ?? {} };

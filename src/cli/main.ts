@@ -2,12 +2,12 @@
 import './check-node';
 import path from 'node:path';
 import { keyFileVariable } from '../temporal/encryption/key-file';
-import { secretsOfEnv } from '../secrets/secret-values';
+import { secretsOfRun } from '../secrets/secret-values';
 import { homePaths } from '../home/paths';
-import { maskKnown } from '../secrets/masking';
 import { extraAuthorities } from '../stack/background-env';
 import { explainFault, isTemporalFault } from '../temporal/grpc';
 import type { CommandContext } from './command';
+import { concealAllKnown } from './conceal';
 import { UsageError } from './usage-error';
 import { commandLineOf } from './command-line';
 import { commands } from './commands';
@@ -40,7 +40,7 @@ async function codeOf(argv: readonly string[], output: Output): Promise<number> 
     return exitCodeOf(await run(parsed.input, context));
   } catch (thrown) {
     const error = await withDiskFault(await explained(thrown), process.env);
-    report(error, { output, asJson: argv.includes('--json') });
+    await report(error, { output, asJson: argv.includes('--json') });
     return exitCodeOfError(error);
   }
 }
@@ -56,11 +56,11 @@ async function explained(error: unknown): Promise<unknown> {
   );
 }
 
-/** Libraries quote what they were given: an address with a proxy's password, a header with a key. */
-function report(error: unknown, { output, asJson }: { output: Output; asJson: boolean }): void {
-  const masked = (text: string): string => maskKnown(text, secretsOfEnv(process.env));
-  output.note(masked(errorText(error, output.style)));
-  if (asJson) output.json(JSON.parse(masked(JSON.stringify(errorDocument(error)))));
+/** Libraries and servers quote what they were given: an address with a proxy's password, a header, a run's variables. */
+async function report(error: unknown, { output, asJson }: { output: Output; asJson: boolean }): Promise<void> {
+  await concealAllKnown({ home: homePaths(process.env), env: process.env, output });
+  output.note(errorText(error, output.style));
+  if (asJson) output.json(errorDocument(error));
 }
 
 /** Background processes stand elsewhere. */

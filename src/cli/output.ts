@@ -3,6 +3,7 @@ import { plainStyle, terminalStyle, type Style } from './render/style';
 import { harmlessText, printable, printableJson } from '../support/terminal-text';
 import { watchLostOutput } from './lost-output';
 import { asCalled } from './program-name';
+import { maskOf } from '../secrets/masking';
 
 /** Where a command's words go: the answer to stdout, all else to stderr. */
 export interface Output {
@@ -15,6 +16,8 @@ export interface Output {
   warn(text: string): void;
   /** Raw bytes of a log that were made harmless already; resolves when there is room for more, or nobody reads them. */
   write(text: string): Promise<void>;
+  /** From now on these values are masked in all that is said, except for the raw bytes of `write`. */
+  conceal(values: readonly string[]): void;
   /** Of stderr. */
   readonly style: Style;
   /** Of stdout. */
@@ -44,11 +47,19 @@ export function createOutput({ stdout, stderr }: Streams, env: Readonly<Record<s
   const lost = watchLostOutput({ stdout, stderr });
   const print = (text: string): boolean => lost.answer.aborted || stdout.write(text);
   const style = terminalStyle(stderr.isTTY, env);
+  const concealed: string[] = [];
+  let mask: ((text: string) => string) | undefined;
+  const masked = (text: string): string => mask?.(text) ?? text;
   return {
-    answer: (text) => void print(`${printable(text)}\n`),
-    json: (document) => void print(`${printableJson(JSON.stringify(document, null, 2))}\n`),
-    note: (text) => void stderr.write(`${printable(asCalled(text, env))}\n`),
-    warn: (text) => void stderr.write(`${style.warn('warning:')} ${harmlessText(asCalled(text, env))}\n`),
+    answer: (text) => void print(`${printable(masked(text))}\n`),
+    json: (document) =>
+      void print(`${printableJson(JSON.stringify(mask ? maskTexts(document, mask) : document, null, 2))}\n`),
+    note: (text) => void stderr.write(`${printable(masked(asCalled(text, env)))}\n`),
+    warn: (text) => void stderr.write(`${style.warn('warning:')} ${harmlessText(masked(asCalled(text, env)))}\n`),
+    conceal: (values) => {
+      concealed.push(...values);
+      mask = maskOf(concealed);
+    },
     write: async (text) => {
       if (print(text)) return;
       const room = new AbortController();
@@ -66,4 +77,11 @@ export function createOutput({ stdout, stderr }: Streams, env: Readonly<Record<s
     readerGone: lost.answer,
     exitCode: (code) => lost.exitCode(code),
   };
+}
+
+/** Masks text by text: across a whole document a secret of digits could match a number, and leave no JSON. */
+function maskTexts(document: unknown, mask: (text: string) => string): unknown {
+  return JSON.parse(JSON.stringify(document), (_key, value: unknown) =>
+    typeof value === 'string' ? mask(value) : value,
+  ) as unknown;
 }

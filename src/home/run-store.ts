@@ -54,6 +54,15 @@ export async function storedSecrets(
   return parsed.success ? parsed.data : {};
 }
 
+/** Values of the host variables of all runs of this host, run by run; a file that can't be read is left out. */
+export async function allStoredSecrets(
+  home: Pick<HomePaths, 'secrets'>,
+): Promise<readonly Readonly<Record<string, string>>[]> {
+  const names = await readdir(home.secrets).catch(() => []);
+  const invocations = names.flatMap((name) => /^([0-9a-f]{16})\.json$/.exec(name)?.[1] ?? []);
+  return Promise.all(invocations.map((invocation) => storedSecrets(home, invocation).catch(() => ({}))));
+}
+
 export async function forgetSecrets(home: HomePaths, invocation: string): Promise<void> {
   await rm(secretsFile(home, invocation), { force: true });
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { PlatformRef } from '../contract/plan';
@@ -31,6 +32,14 @@ export function credentialsFile(home: HomePaths, ref: Pick<LeptonRef, 'workspace
 /** Stores (or renews) a workspace's credentials for the worker of this home; mode 0600. */
 export async function storeCredentials(home: HomePaths, access: PlatformAccess): Promise<void> {
   await writePrivateJson(credentialsFile(home, access), access);
+}
+
+/** Returns the tokens of all platforms that this home has access to, for masking; a file that can't be read is left out. */
+export async function storedTokens(home: HomePaths): Promise<readonly string[]> {
+  const names = await readdir(home.credentials).catch(() => []);
+  const files = [home.platformAccess, ...names.map((name) => path.join(home.credentials, name))];
+  const read = await Promise.all(files.map((file) => readJsonFile(file).catch(() => undefined)));
+  return read.flatMap((access) => accessSchema.safeParse(access).data?.token ?? []);
 }
 
 /** Access to the platform that a plan names, or `undefined` when this home has none (yet). */

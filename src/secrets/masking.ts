@@ -41,7 +41,35 @@ export const maskKnown = (text: string, secrets: readonly string[]): string => m
 /** As `maskKnown`, for many texts. */
 export function maskOf(secrets: readonly string[]): (text: string) => string {
   const forms = secretForms(secrets);
-  return (text) => forms.reduce((result, form) => result.replaceAll(form, mask), text);
+  return (text) =>
+    maskCut(
+      forms.reduce((result, form) => result.replaceAll(form, mask), text),
+      forms,
+    );
+}
+
+/** Characters of the shortest beginning of a secret that is masked where a text was cut. */
+const shortestCut = 4;
+
+/** Masks the beginning of a secret before an ellipsis: the text was cut before it was masked. */
+function maskCut(text: string, forms: readonly string[]): string {
+  if (!text.includes('…')) return text;
+  const longest = Math.max(0, ...forms.map((form) => form.length - 1));
+  return text
+    .split('…')
+    .map((part, at, parts) => (at === parts.length - 1 ? part : withoutBeginning(part, { forms, longest })))
+    .join('…');
+}
+
+function withoutBeginning(
+  text: string,
+  { forms, longest }: { readonly forms: readonly string[]; readonly longest: number },
+): string {
+  for (let at = Math.max(0, text.length - longest); at <= text.length - shortestCut; at += 1) {
+    const end = text.slice(at);
+    if (forms.some((form) => form.startsWith(end))) return `${text.slice(0, at)}${mask}`;
+  }
+  return text;
 }
 
 /** Every way in which the secrets may stand in a text, longest first: one that contains another is masked whole. */

@@ -3,7 +3,7 @@ import { isUrlSecretVariable } from '../contract/url-placeholders';
 import { secretsInUrl } from './secret-url';
 import { isSecretName } from './names';
 import type { HomePaths } from '../home/paths';
-import { storedSecrets } from '../home/run-store';
+import { allStoredSecrets, storedSecrets } from '../home/run-store';
 
 /** Which values must not be said or saved: what is masked everywhere. Real secrets only, as masking words garbles texts. */
 
@@ -26,12 +26,19 @@ const isOrdinary = (value: string): boolean =>
 /** A URL with a user and password, such as a proxy's. */
 const isLogin = (value: string): boolean => value.includes('://') && secretsInUrl(value).length > 0;
 
-/** What must not be said of a run: its variables, those of this process, and the platform's token. */
+/**
+ * Returns what to mask in the files and messages of a run: its variables, those of this process, and the platform's token.
+ * `invocation: undefined`: of all runs that this home keeps variables of, for what is said about several at once.
+ */
 export async function secretsOfRun(
   home: Pick<HomePaths, 'secrets'>,
   run: { readonly invocation: string | undefined; readonly env: Values; readonly token: string | undefined },
 ): Promise<readonly string[]> {
   const { invocation, env, token } = run;
-  const stored = invocation === undefined ? {} : await storedSecrets(home, invocation);
-  return [...secretsOfReferences(stored), ...secretsOfEnv(env), ...(token === undefined ? [] : [token])];
+  const stored = invocation === undefined ? await allStoredSecrets(home) : [await storedSecrets(home, invocation)];
+  return [...stored.flatMap(secretsOfReferences), ...secretsOfEnv(env), ...(token === undefined ? [] : [token])];
 }
+
+/** Returns the values that a process with this environment has for the variables, as far as they are secrets. Pure. */
+export const secretsNamed = (names: readonly string[], env: Values): string[] =>
+  secretsOfReferences(Object.fromEntries(names.map((name) => [name, env[name]])));

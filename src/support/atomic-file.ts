@@ -81,13 +81,24 @@ export async function writeJson(file: string, value: unknown, modes: FileModes =
 export const writePrivateJson = (file: string, value: unknown): Promise<void> =>
   writeJson(file, value, { file: 0o600, folder: 0o700 });
 
-/** Returns the parsed file, or `undefined` if there is none. Throws if it isn't JSON. */
+/** A file doesn't hold what this program writes there. The message never quotes the content, which may be secret. */
+export class DamagedFile extends Error {
+  override readonly name = 'DamagedFile';
+}
+
+/** Returns the parsed file, or `undefined` if there is none. Throws `DamagedFile` if it isn't JSON. */
 export async function readJsonFile(file: string): Promise<unknown> {
+  let text: string;
   try {
-    return JSON.parse(await readFile(file, 'utf8'));
+    text = await readFile(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new DamagedFile(`${file} is damaged: it isn't JSON`);
   }
 }
 

@@ -122,7 +122,10 @@ export async function createdDeployments(platform: SimulatedPlatform): Promise<n
 }
 
 /** Replaces the faults of a simulated platform. */
-export async function setFaults({ url, token }: SimulatedPlatform, faults: readonly object[]): Promise<void> {
+export async function setFaults(
+  { url, token }: Pick<SimulatedPlatform, 'url' | 'token'>,
+  faults: readonly object[],
+): Promise<void> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   const answer = await fetch(new URL('/__sim/plan', url), {
     method: 'POST',

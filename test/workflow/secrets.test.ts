@@ -13,6 +13,7 @@ import { runDocument } from '../../src/cli/render/run-document';
 import { noteStorageGone } from '../../src/home/run-store';
 import { secretsOfRun } from '../../src/secrets/secret-values';
 import { cleanUp } from '../../src/cleanup/cleanup';
+import { sweep, type SweepRequest } from '../../src/cleanup/sweep';
 import { forgetStaleSecrets } from '../../src/cleanup/stale-secrets';
 import { startBench, type Bench, type Scenario } from '../support/bench';
 import { canariesIn, everythingOf, filesBelow, printedEnv, secrets } from '../support/canaries';
@@ -230,7 +231,6 @@ test.concurrent('a run that is cancelled', async () => {
 test.concurrent(
   'a run that was terminated: its secrets go once its tasks have ended, those of a run that lives stay',
   async () => {
-    const endless: SimulatedPlan = { jobs: { default: { states: [['Running', '1h'], ['Completed']] } } };
     const scenario = await bench.scenario(endless);
     const [ended, living] = [secretPlan(scenario), secretPlan(scenario)];
     for (const plan of [ended, living]) {
@@ -252,6 +252,68 @@ test.concurrent(
     expect(await readdir(scenario.home.secrets)).toEqual([]);
   },
 );
+
+/** A run whose workflows were terminated while its jobs ran. */
+async function orphaned(scenario: Scenario): Promise<RunPlan> {
+  const plan = secretPlan(scenario);
+  await start(scenario, plan);
+  await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
+  for (const id of [
+    runWorkflowId(plan.invocation),
+    ...plan.tasks.map(({ index }) => taskWorkflowId(plan.invocation, index)),
+  ])
+    await bench.client.workflow.getHandle(id).terminate();
+  return plan;
+}
+
+const quoting = { code: 'Refused', message: `not with ${canaries.join(' and ')}` };
+const refuse = (on: string): object => ({ on, times: 'inf', respond: 403, body: quoting });
+const endless: SimulatedPlan = {
+  endpoints: { default: { states: [['Starting', '100ms'], ['Ready']], log: printedEnv } },
+  jobs: { default: { states: [['Running', '1h'], ['Completed']], log: printedEnv } },
+};
+
+test.concurrent('a scheduled sweep that fails as a whole, quoting what the platform said of a run', async () => {
+  const scenario = await bench.scenario(endless);
+  const plan = await orphaned(scenario);
+  await setFaults(scenario.platform, [refuse('GET /deployments')]);
+  const workflowId = `sweep-${plan.invocation}`;
+  const swept = { platform: plan.platform, graceSeconds: -60 };
+  const { client, taskQueue } = scenario;
+  const sweeping = client.workflow.execute('sweepPlatform', { taskQueue, workflowId, args: [swept] });
+  await expect(sweeping).rejects.toThrow();
+  const history = await everythingOf(client, workflowId);
+  expect(history).toContain('not with ***');
+  expect(canariesIn(history, canaries)).toEqual([]);
+});
+
+test.concurrent('logs that a sweep saves of a run that its home does not know', async () => {
+  const scenario = await bench.scenario(endless);
+  const plan = await orphaned(scenario);
+  const other = path.join(scenario.outputRoot, 'other');
+  const request: SweepRequest = {
+    temporal: scenario.client,
+    platform: createLeptonClient(scenario.platform),
+    ref: plan.platform,
+    home: { runs: path.join(other, 'runs'), swept: path.join(other, 'swept') },
+    origin: 'tests',
+    secretsOf: () => Promise.resolve([]),
+    graceSeconds: -60,
+    dryRun: false,
+  };
+  await setFaults(scenario.platform, ['DELETE /jobs/*', 'DELETE /deployments/*'].map(refuse));
+  const refused = await sweep(request);
+  expect(refused.failed.map(({ reason }) => reason)).toEqual(
+    Array.from({ length: 4 }, () => expect.stringContaining('not with *** and *** and ***')),
+  );
+  await setFaults(scenario.platform, []);
+  const report = await sweep(request);
+  expect(report.removed).toHaveLength(4);
+  expect(canariesIn(JSON.stringify([refused, report]), canaries)).toEqual([]);
+  const files = await filesBelow(other);
+  expect(files.filter(({ file }) => file.startsWith(`swept/${plan.invocation}/logs/`))).toHaveLength(4);
+  for (const { file, text } of files) expect({ file, found: canariesIn(text, canaries) }).toEqual({ file, found: [] });
+});
 
 test.concurrent('an existing endpoint whose URL holds a password and a key', async () => {
   const parts = { EVALSAGA_URL_SECRET_1: 'CANARYme:CANARY-url-pass', EVALSAGA_URL_SECRET_2: 'CANARYsignature012' };

@@ -16,6 +16,7 @@ import { originOf } from '../../temporal/origin';
 import { planInHistory } from '../../runs/run-input';
 import { temporalTarget } from '../../temporal/target';
 import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
+import { concealAllKnown } from '../conceal';
 import { wantsJson } from '../config-input';
 import { secretsOfCleanup } from '../cleanup-secrets';
 import { UsageError } from '../usage-error';
@@ -32,6 +33,7 @@ import { openSession, runAddress } from '../session';
  */
 export const cleanup: CommandBody = async (input, context) => {
   const { home, output } = context;
+  await concealAllKnown(context);
   const invocation = await fullId(input, context);
   const wanted = textOption(input, 'outputDir');
   const outputDir = path.resolve(context.cwd, wanted ?? 'results', invocation);
@@ -45,6 +47,7 @@ export const cleanup: CommandBody = async (input, context) => {
   const platform = createLeptonClient(access, { retry: patience });
   const recorded = await storedOrigin(home, invocation);
   const secrets = await secretsOfCleanup(home, { invocation, plan, env: context.env, token: access.token });
+  output.conceal(secrets.values);
   const report = await cleanUp({
     platform,
     invocation,

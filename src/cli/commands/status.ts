@@ -15,6 +15,7 @@ import { connectClient } from '../../temporal/connect';
 import { temporalTarget } from '../../temporal/target';
 import { webUiUrl } from '../../temporal/web-ui';
 import type { CommandBody, CommandContext, CommandInput } from '../command';
+import { concealAllKnown } from '../conceal';
 import { wantsJson } from '../config-input';
 import { done, type CommandOutcome } from '../exit-code';
 import { encryptionHint } from '../encryption-hint';
@@ -22,8 +23,10 @@ import { asCalled, programName } from '../program-name';
 import { checkIndex, openSession, runAddress, runUrl, type Session } from '../session';
 
 /** `status`: what runs on this machine; `status ID`: one run. A question that could be answered exits 0. */
-export const status: CommandBody = async (input, context) =>
-  input.arguments[0] === undefined ? overview(input, context) : oneRun(input, context);
+export const status: CommandBody = async (input, context) => {
+  await concealAllKnown(context);
+  return input.arguments[0] === undefined ? overview(input, context) : oneRun(input, context);
+};
 
 async function oneRun(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
   const { prefix, index } = runAddress(input.arguments[0]);

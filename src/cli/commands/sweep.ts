@@ -7,6 +7,7 @@ import { defaultGraceSeconds, sweep as sweepOnce } from '../../cleanup/sweep';
 import { originOf } from '../../temporal/origin';
 import { temporalTarget } from '../../temporal/target';
 import { flag, textOption, type CommandBody } from '../command';
+import { concealAllKnown } from '../conceal';
 import { wantsJson } from '../config-input';
 import { UsageError } from '../usage-error';
 import { done } from '../exit-code';
@@ -16,6 +17,7 @@ import { asCalled } from '../program-name';
 /** `sweep`: removes, now, what outlived its task on one platform; the schedule does the same every ten minutes. */
 export const sweep: CommandBody = async (input, context) => {
   const { home, env, output } = context;
+  await concealAllKnown(context);
   const { ref, statement } = choosePlatform({ wish: (textOption(input, 'platform') ?? 'auto') as PlatformWish, env });
   output.note(`platform: ${statement}`);
   const stack = await ensureStack({
@@ -27,6 +29,7 @@ export const sweep: CommandBody = async (input, context) => {
   const embedded = temporalTarget(env).kind === 'embedded';
   const dryRun = flag(input, 'dryRun');
   const access = await loadAccess(home, ref, { env });
+  output.conceal([access.token]);
   const report = await sweepOnce({
     temporal: stack.client,
     platform: createLeptonClient(access, { retry: patienceOf(output) }),
