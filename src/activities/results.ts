@@ -22,7 +22,8 @@ import { attempt, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, notReady } from './failures';
 import { buildRunRecord } from './run-record';
-import { fetchFolder, NotHome, removeFolder } from '../results/transfer/task-storage';
+import { NotHome } from '../results/transfer/run-folder';
+import { fetchFolder, removeFolder } from '../results/transfer/task-storage';
 import { fitForHistory, secretsToMask } from './wording';
 
 /** Attempts to fetch a folder with changing content or unsafe names, before its storage is kept instead. */

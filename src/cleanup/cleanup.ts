@@ -1,3 +1,4 @@
+import { NotHome } from '../results/transfer/run-folder';
 import { hasStorageApi } from '../results/transfer/task-storage';
 import type { RunPlan } from '../contract/plan';
 import type { KeptStorage, LeftResource } from '../contract/state';
@@ -10,7 +11,7 @@ import { keepLog, logPlaceOf, type KeptLog } from './keep-log';
 import { findMarked, removeMarked, type MarkedResource } from './marked';
 import { hasStorage } from './run-storage';
 import { secretsForFiles, secretsInSpec } from './spec-secrets';
-import { accessTo } from './storage-access';
+import { accessTo, type CameHome, type StorageAccess } from './storage-access';
 
 /** Milliseconds that one deletion may take before it counts as failed. */
 const removalTimeoutMs = 300_000;
@@ -108,7 +109,8 @@ class Outcome {
 
   constructor(private readonly request: Pick<Masked, 'report' | 'learned'>) {}
 
-  async remove({ kind, name }: Removed, work: () => Promise<KeptLog>): Promise<void> {
+  /** `keep`: told why storage stays that holds what isn't home. */
+  async remove({ kind, name }: Removed, work: () => Promise<KeptLog>, keep?: (reason: string) => void): Promise<void> {
     const { report, learned } = this.request;
     try {
       const { log, logLost } = await work();
@@ -124,6 +126,7 @@ class Outcome {
         report(`its log ${log === undefined ? '' : 'to the end '}could not be saved: ${logLost}`);
     } catch (error) {
       const reason = learned.mask((error as Error).message);
+      if (error instanceof NotHome && keep) return keep(reason);
       this.left.push({ kind, name, reason });
       report(`could not remove ${kind} ${name}: ${reason}`);
     }
@@ -171,26 +174,35 @@ async function settleStorage(
     outcome.kept.push({ path: place.path, reason, command: `evalsaga cleanup ${invocation}` });
     return;
   }
-  if (!discard) request.onBringHome?.();
-  const reason = discard ? undefined : await whyNot(access.bringHome, request);
-  if (reason === undefined)
-    return outcome.remove({ kind: 'storage', name: place.path }, async () => {
-      await access.remove();
-      return {};
-    });
-  outcome.kept.push({ path: place.path, reason, command: `evalsaga cleanup ${invocation} --discard` });
+  const keep = (reason: string): void => {
+    outcome.kept.push({ path: place.path, reason, command: `evalsaga cleanup ${invocation} --discard` });
+  };
+  let home: CameHome;
+  if (!discard) {
+    request.onBringHome?.();
+    const brought = await orReason(access.bringHome, request);
+    if (brought.kind === 'not home') return keep(brought.reason);
+    home = brought.home;
+  }
+  const remove = async (): Promise<KeptLog> => {
+    await access.remove(home);
+    return {};
+  };
+  await outcome.remove({ kind: 'storage', name: place.path }, remove, keep);
 }
 
-/** Why the folder can't be removed: not all of it came home. `undefined`: it did. */
-async function whyNot(
-  bringHome: () => Promise<void>,
+type Brought =
+  { readonly kind: 'home'; readonly home: CameHome } | { readonly kind: 'not home'; readonly reason: string };
+
+/** A platform that fails in passing is asked again; what fails for good is the reason why the folder stays. */
+async function orReason(
+  bringHome: StorageAccess['bringHome'],
   { patience = { withinMs: 0 }, learned, signal }: Masked,
-): Promise<string | undefined> {
+): Promise<Brought> {
   try {
-    await withRetries(bringHome, { ...patience, signal });
-    return undefined;
+    return { kind: 'home', home: await withRetries(bringHome, { ...patience, signal }) };
   } catch (error) {
     signal?.throwIfAborted();
-    return learned.mask((error as Error).message);
+    return { kind: 'not home', reason: learned.mask((error as Error).message) };
   }
 }

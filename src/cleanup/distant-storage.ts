@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
+import { holdsFiles } from '../results/transfer/run-folder';
 import { hasStorageApi } from '../results/transfer/task-storage';
 import { hostSecretsOf } from '../contract/host-secrets';
 import { invocationOf, runWorkflowType } from '../contract/identity';
@@ -28,8 +29,6 @@ import { bringStorageHome, hasStorage, removeStorage } from './run-storage';
 const lookedAtMs = 30 * 86_400_000;
 /** Runs looked at in one sweep. */
 const mostRuns = 500;
-/** Folders looked through for the first file. */
-const mostFolders = 200;
 
 /** Storage that stays where it is. */
 export interface StrandedStorage {
@@ -92,7 +91,7 @@ async function look(invocation: string, around: DistantSurroundings): Promise<Di
     await noteDistantGone(home, invocation);
     return undefined;
   }
-  if (!(await holdsFiles(platform, plan))) return { kind: 'orphan', plan, bringHome: false };
+  if (!(await holdsFiles(platform, plan.storage))) return { kind: 'orphan', plan, bringHome: false };
   const why = await whyNotHome(plan, around);
   if (why === undefined) return { kind: 'orphan', plan, bringHome: true };
   const command = `evalsaga cleanup ${invocation}`;
@@ -123,19 +122,6 @@ async function whyNotHome(plan: RunPlan, { environment }: DistantSurroundings): 
   return undefined;
 }
 
-async function holdsFiles(platform: LeptonClient, { storage }: RunPlan): Promise<boolean> {
-  const open = [storage.path];
-  for (let looked = 0; looked < mostFolders; looked += 1) {
-    const folder = open.shift();
-    if (folder === undefined) return false;
-    for (const { name, type } of (await platform.storage.list(storage.fileSystem, folder)) ?? []) {
-      if (type !== 'dir') return true;
-      open.push(path.posix.join(folder, name));
-    }
-  }
-  return true;
-}
-
 /** Rejects, having removed nothing, when not all came home. */
 export async function removeDistantStorage(
   { plan, bringHome }: Extract<DistantStorage, { kind: 'orphan' }>,
@@ -144,8 +130,10 @@ export async function removeDistantStorage(
   const { platform, home, rule, secretsOf, environment, signal } = around;
   const secrets = [...(await secretsOf(plan.invocation)), ...secretsNamed(hostSecretsOf(plan), environment)];
   const storage = { platform, plan, origin: rule.origin, secrets, signal };
-  if (bringHome) await bringStorageHome(storage);
-  await removeStorage(storage);
+  // A file may have appeared since the search.
+  if (!bringHome && (await holdsFiles(platform, plan.storage)))
+    throw new Error(`storage ${plan.storage.path} holds files now, although it was empty a moment ago: it is kept`);
+  await removeStorage(storage, bringHome ? await bringStorageHome(storage) : undefined);
   await noteDistantGone(home, plan.invocation);
 }
 

@@ -74,7 +74,7 @@ export async function removeMarked(
   while (await exists(client, resource)) {
     const elapsedMs = Date.now() - begunAt;
     if (elapsedMs > options.timeoutMs)
-      throw new Error(`${resource.kind} ${resource.name} was told to go, but is still there`);
+      throw new Error(`${resource.kind} ${resource.name} was deleted, but is still listed`);
     await sleep(removalPollDelayMs({ elapsedMs, platform: paceOf(client.access.url) }), undefined, {
       signal: options.signal,
     });

@@ -56,8 +56,7 @@ export async function removeOrphanStorage(
 ): Promise<void> {
   const secrets = await secretsOf(plan.invocation);
   const storage = { platform, plan, origin: rule.origin, secrets, signal };
-  await bringStorageHome(storage);
-  await removeStorage(storage);
+  await removeStorage(storage, await bringStorageHome(storage));
   await noteStorageGone(home, plan.invocation);
 }
 

@@ -5,6 +5,7 @@ import { paceOf } from '../lepton/pace';
 import type { LeptonClient } from '../lepton/types';
 import type { FetchedFolder } from '../results/transfer/fetch';
 import { boundsOfCleanup } from '../results/transfer/remote-tree';
+import { notHomeText, unexpectedEntries } from '../results/transfer/run-folder';
 
 /** What a run left in workspace storage, dealt with from outside of its workflows. */
 
@@ -28,40 +29,32 @@ export async function hasStorage(platform: LeptonClient, { storage }: RunPlan): 
   return platform.storage.exists(storage.fileSystem, storage.path);
 }
 
-/** Brings home what the run's folder holds. Rejects when not all of it is home then. */
-export async function bringStorageHome(request: RunStorageRequest): Promise<void> {
+/**
+ * Brings home what the run's folder holds; returns the names of the tasks' folders that it found. Rejects when not all of it is
+ * home then. Without a storage API only the removal sees what lies beside them, and refuses.
+ */
+export async function bringStorageHome(request: RunStorageRequest): Promise<readonly string[]> {
   const { platform, plan } = request;
   const left: string[] = [];
-  const absent: string[] = [];
+  const home: string[] = [];
   for (const task of plan.tasks) {
     const fetched = await bringHome(request, task);
     if (fetched?.incomplete) left.push(fetched.incomplete);
-    if (!fetched) absent.push(task.folder);
+    if (fetched) home.push(task.folder);
   }
   if (await hasStorageApi(platform)) {
-    // All of it is about to go: what lies beside the tasks' folders, and a folder that was not there a moment ago.
-    const entries = (await platform.storage.list(plan.storage.fileSystem, plan.storage.path)) ?? [];
-    const isHome = new Set(plan.tasks.map(({ folder }) => folder).filter((folder) => !absent.includes(folder)));
-    left.push(
-      ...notHome(
-        plan.storage.path,
-        entries.filter(({ name }) => !isHome.has(name)),
-      ),
-    );
+    const others = await unexpectedEntries(platform, plan.storage, home);
+    if (others.length > 0) left.push(notHomeText(plan.storage.path, others));
   }
   if (left.length > 0) throw new Error(left.join('; '));
+  return home;
 }
 
-/** Entries of a run's folder that stay there: the first few by name. Pure. */
-export function notHome(folder: string, entries: readonly { readonly name: string }[]): string[] {
-  if (entries.length === 0) return [];
-  const names = entries.slice(0, 3).map(({ name }) => name.slice(0, 100));
-  const more = entries.length > names.length ? ` and ${entries.length - names.length} more` : '';
-  return [`storage ${folder} holds ${names.join(', ')}${more}, which has not come home`];
-}
-
-/** Removes the run's folder. The user's own data is never ours to remove: only what carries the run's id is. */
-export async function removeStorage(request: RunStorageRequest): Promise<void> {
+/**
+ * Removes the run's folder. The user's own data is never ours to remove: only what carries the run's id is. `expected`: what came
+ * home; if there are other files, rejects with `NotHome`, having removed nothing. Default: all of it goes.
+ */
+export async function removeStorage(request: RunStorageRequest, expected?: readonly string[]): Promise<void> {
   const { storage, invocation, tasks } = request.plan;
   if (!carriesId(storage.path, invocation)) {
     throw new Error(`storage ${storage.path} does not carry the run's id and is left alone`);
@@ -70,10 +63,10 @@ export async function removeStorage(request: RunStorageRequest): Promise<void> {
   if (!first) return;
   const job = { name: first.jobName, spec: first.job };
   const isGone = await removeFolder(
-    { ...ownerOf(request.plan, first), storage, folder: null, job },
+    { ...ownerOf(request.plan, first), storage, folder: null, job, ...(expected ? { expected } : {}) },
     contextOf(request, first),
   );
-  if (!isGone) throw new Error(`storage ${storage.path} was told to go, but is still there`);
+  if (!isGone) throw new Error(`storage ${storage.path} was deleted, but is still listed`);
 }
 
 /** Pure. */

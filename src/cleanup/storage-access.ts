@@ -6,16 +6,20 @@ import type { LeptonClient } from '../lepton/types';
 import { largestCollectedBytes } from '../results/transfer/collector';
 import { fetchTaskResults } from '../results/transfer/fetch';
 import { boundsOfCleanup } from '../results/transfer/remote-tree';
+import { NotHome, notHomeText, unexpectedEntries } from '../results/transfer/run-folder';
 import type { JobTrace, StoragePlace } from './find-storage';
-import { bringStorageHome, carriesId, notHome, removeStorage } from './run-storage';
+import { bringStorageHome, carriesId, removeStorage } from './run-storage';
 
 /** How `cleanup` gets at the folder of a run: by what is known of the run, and by what the workspace offers. */
 
 export interface StorageAccess {
-  /** Rejects when not all that there is came home. */
-  readonly bringHome: () => Promise<void>;
-  readonly remove: () => Promise<void>;
+  /** Rejects when not all that there is came home. Returns what did: names in the run's folder; `undefined`: the folder as a whole. */
+  readonly bringHome: () => Promise<CameHome>;
+  /** Removes the folder; with what came home of it, rejects with `NotHome` if it holds other files. */
+  readonly remove: (home?: CameHome) => Promise<void>;
 }
+
+export type CameHome = readonly string[] | undefined;
 
 export interface AccessRequest {
   readonly platform: LeptonClient;
@@ -42,7 +46,7 @@ export async function accessTo(place: StoragePlace, request: AccessRequest): Pro
 /** Whichever way the workspace gives access to storage. */
 function accessByPlan(request: AccessRequest, plan: RunPlan): StorageAccess {
   const storage = { ...request, plan, unbounded: true };
-  return { bringHome: () => bringStorageHome(storage), remove: () => removeStorage(storage) };
+  return { bringHome: () => bringStorageHome(storage), remove: (home) => removeStorage(storage, home) };
 }
 
 /** By the storage API. */
@@ -51,6 +55,7 @@ function accessByPlace(request: AccessRequest, { fileSystem, path: folder }: Sto
   return {
     async bringHome() {
       const left: string[] = [];
+      const home: string[] = [];
       const entries = (await platform.storage.list(fileSystem, folder, { signal })) ?? [];
       for (const { name } of entries.filter(({ type }) => type === 'dir')) {
         const target = path.join(outputDir, path.basename(name));
@@ -68,20 +73,20 @@ function accessByPlace(request: AccessRequest, { fileSystem, path: folder }: Sto
         });
         if (fetched) report(`${fetched.files} files of ${name} are in ${target}`);
         if (fetched?.incomplete) left.push(fetched.incomplete);
+        if (fetched) home.push(name);
       }
-      left.push(
-        ...notHome(
-          folder,
-          entries.filter(({ type }) => type !== 'dir'),
-        ),
-      );
+      const others = await unexpectedEntries(platform, { fileSystem, path: folder }, home);
+      if (others.length > 0) left.push(notHomeText(folder, others));
       if (left.length > 0) throw new Error(left.join('; '));
+      return home;
     },
-    async remove() {
+    async remove(home) {
       refuseForeign(folder, request);
+      const others = home ? await unexpectedEntries(platform, { fileSystem, path: folder }, home) : [];
+      if (others.length > 0) throw new NotHome(notHomeText(folder, others));
       await platform.storage.remove(fileSystem, folder, { signal });
       if (await platform.storage.exists(fileSystem, folder, { signal }))
-        throw new Error(`storage ${folder} was told to go, but is still there`);
+        throw new Error(`storage ${folder} was deleted, but is still listed`);
     },
   };
 }
@@ -111,11 +116,12 @@ function accessByJob(request: AccessRequest, place: StoragePlace, trace: JobTrac
       const fetched = await fetchFolder(wanted, context);
       if (fetched) report(`${fetched.files} files of the run are in ${outputDir}`);
       if (fetched?.incomplete) throw new Error(fetched.incomplete);
+      return undefined;
     },
     async remove() {
       refuseForeign(place.path, request);
       const isGone = await removeFolder({ ...owner, storage, job, folder: null }, context);
-      if (!isGone) throw new Error(`storage ${place.path} was told to go, but is still there`);
+      if (!isGone) throw new Error(`storage ${place.path} was deleted, but is still listed`);
     },
   };
 }

@@ -131,6 +131,11 @@ export interface RemoveStorageInput extends Owner {
    * removed, and the call fails with `ResultsNotHome`. Default: everything may be removed.
    */
   readonly mustLack?: 'itself' | 'task folders';
+  /**
+   * Names that may be in the folder. If it holds any other file, nothing is removed, and the call fails with `ResultsNotHome`.
+   * Absent: anything. Older workers know only `mustLack`.
+   */
+  readonly expected?: readonly string[];
 }
 
 /** Source of `run.json` when a run ends. */

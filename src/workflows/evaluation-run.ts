@@ -1,4 +1,4 @@
-import { CancellationScope, condition, isCancellation, setWorkflowOptions } from '@temporalio/workflow';
+import { CancellationScope, condition, isCancellation, patched, setWorkflowOptions } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import type { RunHeader, RunInput } from '../contract/inputs';
 import { startJob } from '../contract/messages';
@@ -219,15 +219,20 @@ class EvaluationRun {
     const first = this.tasks[0];
     if (!clear || !first || tasks.every(({ job }) => job === null)) return;
     const { platform, invocation, storage, limits } = this.header;
+    // 2026-11-28: until then, files directly in the run's folder were removed with it.
+    const keepsOthers = patched('what-is-not-ours-is-kept');
     try {
       const owner = { platform, invocation, index: 0 };
-      const folders = { folder: null, mustLack: 'task folders' } as const;
+      const folders = { folder: null, mustLack: 'task folders', ...(keepsOthers ? { expected: [] } : {}) } as const;
       const job = { name: first.jobName, spec: first.job };
       await withFreshBudgets(limits.teardownSeconds, (seconds) =>
         ensure('remove storage of the run', seconds).removeStorage({ ...owner, storage, ...folders, job }),
       );
-    } catch (error) {
-      this.progress.leave({ kind: 'storage', name: storage.path, reason: describeError(error).message });
+    } catch (failure) {
+      const { type, message } = describeError(failure);
+      if (keepsOthers && type === failureTypes.resultsNotHome)
+        this.progress.keep({ path: storage.path, reason: message, command: `evalsaga cleanup ${invocation}` });
+      else this.progress.leave({ kind: 'storage', name: storage.path, reason: message });
     }
   }
 }

@@ -4,6 +4,7 @@ import type { RunInput } from '../contract/inputs';
 import { endpointReady, runStatus, taskChanged } from '../contract/messages';
 import {
   startingRun,
+  type KeptStorage,
   type LeftResource,
   type RunPhase,
   type RunSnapshot,
@@ -88,6 +89,12 @@ export class RunProgress {
   /** Records a leftover resource that belongs to the run rather than to a task. */
   leave(resource: LeftResource): void {
     this.current = { ...this.current, left: [...this.current.left, resource] };
+    this.show();
+  }
+
+  /** Records storage that is kept on purpose and belongs to the run rather than to a task. */
+  keep(storage: KeptStorage): void {
+    this.current = { ...this.current, kept: [...this.current.kept, storage] };
     this.show();
   }
 

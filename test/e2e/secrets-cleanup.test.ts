@@ -71,36 +71,34 @@ test('nothing of a terminated run is said or written, whatever the platform quot
     respond: 403,
     body: { code: 'Refused', message: `not while it has ${all.join(' and ')}` },
   });
-  const quotes: string[] = [];
-  const say = async (args: readonly string[]): Promise<{ code: number | undefined; stdout: string }> => {
-    const { code, stdout, stderr } = await bench.run(args);
-    expect({ args, leaks: canariesIn(stdout + stderr, all) }).toEqual({ args, leaks: [] });
-    quotes.push(...(`${stdout}${stderr}`.match(/not while it has \*\*\*/g) ?? []));
-    return { code, stdout };
+  let quoted = 0;
+  /** They end as they should, and say nothing of it. */
+  const say = async (expected: number, commands: readonly (readonly string[])[]): Promise<void> => {
+    const runs = commands.map(async (args) => {
+      const { code, stdout, stderr } = await bench.run(args);
+      const leaks = canariesIn(stdout + stderr, all);
+      quoted += (stdout + stderr).includes('not while it has ***') ? 1 : 0;
+      expect({ args, code, leaks, stderr }).toMatchObject({ args, code: expected, leaks: [] });
+    });
+    await Promise.all(runs);
   };
   const sweep = ['sweep', '--grace', '0'];
-  for (const listing of ['GET /deployments', 'GET /jobs']) {
-    await setFaults(platform, [refuse(listing)]);
-    for (const args of [sweep, [...sweep, '--json'], ['cleanup', invocation], ['cleanup', invocation, '--json']])
-      expect({ args, code: (await say(args)).code }).not.toMatchObject({ code: 0 });
-  }
-  expect(quotes.length).toBeGreaterThanOrEqual(8);
+  await setFaults(platform, [refuse('GET /deployments')]);
+  await say(3, [sweep, [...sweep, '--dry-run', '--json'], ['cleanup', invocation, '--json']]);
   await setFaults(platform, ['DELETE /deployments/*', 'DELETE /jobs/*', 'GET /jobs/*/replicas/**'].map(refuse));
-  for (const args of [
-    [...sweep, '--dry-run'],
+  await say(0, [
     [...sweep, '--dry-run', '--json'],
     ['status', invocation, '--json'],
-  ])
-    expect({ args, code: (await say(args)).code }).toMatchObject({ code: 0 });
-  for (const args of [
-    [...sweep, '--json'],
-    ['cleanup', invocation, '--json'],
-  ])
-    expect({ args, code: (await say(args)).code }).toMatchObject({ code: 5 });
+  ]);
+  await say(5, [[...sweep, '--json']]);
+  await say(5, [['cleanup', invocation, '--json']]);
+  expect(quoted).toBe(5);
   await setFaults(platform, []);
-  await say([...sweep, '--json']);
-  await say(['cleanup', invocation]);
-  await say(['status', invocation]);
+  await say(0, [sweep]);
+  await say(0, [
+    ['cleanup', invocation],
+    ['status', invocation],
+  ]);
   expect(await platform.inventory()).toEqual(emptyInventory);
 
   const results = await filesBelow(path.join(bench.folder, 'results'));
@@ -113,4 +111,4 @@ test('nothing of a terminated run is said or written, whatever the platform quot
     const found = canariesIn(text, all).filter((canary) => !own.includes(canary));
     expect({ file, found, forOthers }).toEqual({ file, found: [], forOthers: false });
   }
-});
+}, 300_000);

@@ -9,6 +9,7 @@
  *     @evalsaga1 done INDEX PACKED                        length of that stream
  *     @evalsaga1 beyond INDEX BYTES                       from this file on, all of it would be more than the limit
  *     @evalsaga1 end
+ *     @evalsaga1 holds COUNT NAME…                        not removed: entries that were not expected, the first three in base64
  *
  * Pure.
  */
@@ -35,6 +36,7 @@ export type CollectorLine =
     }
   | { readonly kind: 'done'; readonly index: number; readonly packed: number }
   | { readonly kind: 'beyond'; readonly index: number; readonly bytes: number }
+  | { readonly kind: 'holds'; readonly count: number; readonly names: readonly string[] }
   | { readonly kind: 'end' };
 
 const mark = '@evalsaga1 ';
@@ -79,6 +81,10 @@ export function parseCollectorLine(line: string): CollectorLine | undefined {
     case 'beyond': {
       const [index, bytes] = numbers(words, 2, 2);
       return index === undefined || bytes === undefined ? undefined : { kind, index, bytes };
+    }
+    case 'holds': {
+      const [count] = numbers(words, 1, Math.min(Number(words[0]), 3) + 1);
+      return count === undefined ? undefined : { kind, count, names: words.slice(1).map(textOf) };
     }
     default:
       return undefined;

@@ -190,6 +190,23 @@ def collect():
     say("end")
 
 
+def unexpected(path, expected):
+    return [name for name in sorted(os.listdir(path)) if name not in expected and holds_files(os.path.join(path, name))]
+
+
+def holds_files(path):
+    """Whether it is a file, or a folder with any: a mount inside the run's own leaves an empty folder."""
+    if os.path.islink(path) or not os.path.isdir(path):
+        return True
+    try:
+        return any(
+            files or any(os.path.islink(os.path.join(folder, name)) for name in folders)
+            for folder, folders, files in os.walk(path)
+        )
+    except RecursionError:  # nested deeper than Python's stack
+        return True
+
+
 def remove():
     root, name = os.environ["EVALSAGA_COLLECT_FOLDER"], os.environ["EVALSAGA_REMOVE"]
     if not re.fullmatch(r"[0-9a-f]{16}(/[A-Za-z0-9][A-Za-z0-9._-]*)?", name):
@@ -201,6 +218,12 @@ def remove():
         tasks = [entry for entry in sorted(os.listdir(path)) if re.match(r"[0-9]+-", entry)]
         if os.environ.get("EVALSAGA_REMOVE_UNLESS_TASKS") and tasks:
             sys.exit("refused: %r holds %r, which has not come home" % (name, tasks[0]))
+        allowed = os.environ.get("EVALSAGA_REMOVE_EXPECTED")
+        others = [] if allowed is None else unexpected(path, json.loads(allowed))
+        if others:
+            say("holds", len(others), *[text(os.fsencode(name)) for name in others[:3]])
+            sys.stdout.flush()
+            sys.exit("refused: %r holds %r, which has not come home" % (name, others[0]))
         try:
             shutil.rmtree(path)
         except RecursionError:  # nested deeper than Python's stack

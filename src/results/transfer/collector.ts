@@ -69,6 +69,8 @@ export interface RemovalRequest extends CollectorPlacement {
   readonly folder: string | null;
   /** Refuses while folders of tasks are in it. Default: removes all. */
   readonly unlessTasks?: boolean;
+  /** Names that may be in the folder: refuses while there are files beside them. Default: removes all. */
+  readonly expected?: readonly string[] | undefined;
 }
 
 /**
@@ -88,6 +90,7 @@ export function storageRemovalJob(request: RemovalRequest): JobSpec {
     { name: folderVariable, value: mountPath },
     { name: 'EVALSAGA_REMOVE', value: folder === null ? run : `${run}/${folder}` },
     ...(request.unlessTasks ? [{ name: 'EVALSAGA_REMOVE_UNLESS_TASKS', value: '1' }] : []),
+    ...(request.expected ? [{ name: 'EVALSAGA_REMOVE_EXPECTED', value: JSON.stringify(request.expected) }] : []),
   ]);
 }
 

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { EvaluationJob, FetchResultsInput, RemoveStorageInput } from '../../contract/inputs';
+import type { StoragePlan } from '../../contract/plan';
 import type { Platform } from '../../lepton/platforms';
 import { renderJob, type Marks } from '../../lepton/render-spec';
 import type { LeptonClient } from '../../lepton/types';
@@ -8,6 +9,7 @@ import type { TreeBounds } from './remote-tree';
 import { collectThroughJob, removeThroughJob, type JobSurroundings } from './through-job';
 import { readJobState } from '../../lepton/job-state';
 import { resolveNodeGroup } from '../../lepton/node-groups';
+import { NotHome, notHomeText, unexpectedEntries } from './run-folder';
 
 /** Milliseconds between looks at a job that stands in for the storage API. */
 const lookMs = { local: 500, lepton: 5_000 } as const;
@@ -54,14 +56,9 @@ export async function fetchFolder(
   return doubtingAfterwards(client, () => collectThroughJob(request, around));
 }
 
-/** What was to be removed holds what must not be there: it has not come home. */
-export class NotHome extends Error {
-  override readonly name = 'NotHome';
-}
-
 /**
- * Removes the folder; whether it is gone, in the words of the folder itself and of the one above. Rejects with `NotHome`, having
- * removed nothing, where `mustLack` is there.
+ * Removes the folder; returns whether it is gone, by its own word and by the listing above it. Rejects with `NotHome`, having
+ * removed nothing, where something is in it that `mustLack` or `expected` rules out.
  */
 export async function removeFolder(input: RemoveStorageInput, context: StorageContext): Promise<boolean> {
   const { storage, folder, mustLack } = input;
@@ -69,23 +66,38 @@ export async function removeFolder(input: RemoveStorageInput, context: StorageCo
   const remote = folder === null ? storage.path : path.posix.join(storage.path, folder);
   if (!(await hasStorageApi(client))) {
     if (mustLack === 'itself') return true; // The collector's job, which stood on the mount, has seen that it is not there.
+    const { expected } = input;
     const unlessTasks = mustLack === 'task folders';
-    const request = { storage, folder, unlessTasks, ...placement(input.job) };
+    const request = { storage, folder, unlessTasks, expected, ...placement(input.job) };
     const around = await surroundings(input.job, context);
     await doubtingAfterwards(client, () => removeThroughJob(request, around));
     return true;
   }
-  if (mustLack !== undefined) {
-    const entries = await client.storage.list(storage.fileSystem, remote);
-    if (mustLack === 'itself' && entries !== undefined)
-      throw new NotHome(`storage ${remote} is there, although it was not when results were to come home: it is kept`);
-    const task = entries?.find(({ type, name }) => type === 'dir' && isTaskFolder(name));
-    if (task !== undefined)
-      throw new NotHome(`storage ${remote} holds ${task.name}, which was not there when results came home: it is kept`);
-    if (mustLack === 'itself') return true;
+  if (mustLack === 'itself') {
+    if ((await client.storage.list(storage.fileSystem, remote)) === undefined) return true;
+    throw new NotHome(`storage ${remote} is there, although it was not when results were to come home: it is kept`);
   }
+  await refuseUnexpected(client, { fileSystem: storage.fileSystem, path: remote }, input);
   await client.storage.remove(storage.fileSystem, remote);
   return !(await client.storage.exists(storage.fileSystem, remote));
+}
+
+async function refuseUnexpected(
+  client: LeptonClient,
+  place: Pick<StoragePlan, 'fileSystem' | 'path'>,
+  { mustLack, expected }: Pick<RemoveStorageInput, 'mustLack' | 'expected'>,
+): Promise<void> {
+  if (expected !== undefined) {
+    const unexpected = await unexpectedEntries(client, place, expected);
+    if (unexpected.length > 0) throw new NotHome(notHomeText(place.path, unexpected));
+  } else if (mustLack === 'task folders') {
+    const entries = await client.storage.list(place.fileSystem, place.path);
+    const task = entries?.find(({ type, name }) => type === 'dir' && isTaskFolder(name));
+    if (task === undefined) return;
+    throw new NotHome(
+      `storage ${place.path} holds ${task.name}, which was not there when results came home: it is kept`,
+    );
+  }
 }
 
 /** As plans name them. Pure. */

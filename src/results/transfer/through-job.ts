@@ -11,7 +11,9 @@ import {
   type CollectorRequest,
   type RemovalRequest,
 } from './collector';
+import { parseCollectorLine } from './collector-protocol';
 import type { FetchedFolder, FetchProgress } from './fetch';
+import { NotHome, notHomeText } from './run-folder';
 
 /** Results and storage where a workspace has no storage API: by jobs of our own, which are gone in the end. */
 
@@ -69,12 +71,21 @@ type CollectRequest = Omit<CollectorRequest, 'from'> & {
   readonly secrets: readonly string[];
 };
 
-/** Removes a run's folder, or one task's in it, through a job; resolves when it is gone. Rejects as `collectThroughJob`. */
+/**
+ * Removes a run's folder, or one task's in it, through a job; resolves when it is gone. Rejects as `collectThroughJob`, or with
+ * `NotHome` when there is something that was not expected.
+ */
 export async function removeThroughJob(request: RemovalRequest, surroundings: JobSurroundings): Promise<void> {
   const name = collectorJobName(`${surroundings.jobName}/${request.folder ?? ''}`, 'remove', 0);
   await withJob(surroundings, { name, spec: storageRemovalJob(request) }, async (id) => {
     const job = await waitFor(surroundings, id, () => false);
-    if (surroundings.readState(job).kind !== 'completed') throw await jobFailed(surroundings, id, job);
+    if (surroundings.readState(job).kind === 'completed') return;
+    const found = await unexpectedIn(surroundings, id);
+    if (!found) throw await jobFailed(surroundings, id, job);
+    const { storage, folder } = request;
+    throw new NotHome(
+      notHomeText(folder === null ? storage.path : `${storage.path}/${folder}`, found.names, found.count),
+    );
   });
 }
 
@@ -179,7 +190,13 @@ async function readLog(request: CollectRequest, surroundings: JobSurroundings, i
 }
 
 /** Bytes at the end of a failed job's log that are looked at for the reason. */
-const tailBytes = 2_000;
+const tailBytes = 4_000;
+
+/** What the job says is in the folder and was not expected; `undefined`: it failed for another reason, or its log can't be read. */
+async function unexpectedIn({ client, signal }: JobSurroundings, id: string) {
+  const lines = await lastLines(client, id, signal).catch(() => []);
+  return lines.map(parseCollectorLine).find((line) => line?.kind === 'holds');
+}
 
 async function jobFailed(
   { client, signal }: JobSurroundings,
@@ -193,13 +210,16 @@ async function jobFailed(
   );
 }
 
-async function lastLine(client: LeptonClient, id: string, signal: AbortSignal): Promise<string> {
+const lastLine = async (client: LeptonClient, id: string, signal: AbortSignal): Promise<string> =>
+  (await lastLines(client, id, signal)).at(-1)?.trim() ?? '';
+
+async function lastLines(client: LeptonClient, id: string, signal: AbortSignal): Promise<string[]> {
   const [replica] = await client.jobReplicas(id, { signal });
   let tail = Buffer.alloc(0);
-  if (!replica) return '';
+  if (!replica) return [];
   for await (const chunk of client.jobLog(id, replica.id, { signal }))
     tail = Buffer.concat([tail, chunk]).subarray(-tailBytes);
-  return tail.toString('utf8').trim().split('\n').at(-1)?.trim() ?? '';
+  return tail.toString('utf8').trim().split('\n');
 }
 
 const isPassing = ({ kind }: LeptonError): boolean =>

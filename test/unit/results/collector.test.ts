@@ -1,4 +1,4 @@
-import { link, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { execa } from 'execa';
 import type { StoragePlan } from '../../../src/contract/plan';
@@ -248,6 +248,31 @@ describe('removal', () => {
     await symlink(path.join(folder.path, 'runs', 'precious'), path.join(folder.path, 'runs', invocation));
     await expect(remove(storage, null)).rejects.toThrow('is a link');
     expect(await readdir(path.join(folder.path, 'runs'))).toContain('precious');
+  });
+
+  test('of a run, unless it holds files that were not expected: these are named, and all of it stays', async () => {
+    const { container, envs } = storageRemovalJob({
+      image: 'img:1',
+      nodeGroup: null,
+      storage,
+      folder: null,
+      expected: ['0-arc'],
+    });
+    const removing = () =>
+      run(container.command, { ...literals(envs), EVALSAGA_COLLECT_FOLDER: path.join(folder.path, 'runs') });
+    await place({ 'a.txt': 'x', '../core.1234': 'y', '../1-late/results.yml': 'z' });
+    // A mount inside the run's own leaves one.
+    await mkdir(path.join(folder.path, 'runs', invocation, 'data', 'empty'), { recursive: true });
+    const refusal = (await removing().catch((error: unknown) => error)) as { stdout: string; stderr: string };
+    const [said = ''] = refusal.stdout.split('\n');
+    expect(parseCollectorLine(said)).toEqual({ kind: 'holds', count: 2, names: ['1-late', 'core.1234'] });
+    expect(refusal.stderr).toContain('which has not come home');
+    const names = await readdir(path.join(folder.path, 'runs', invocation));
+    expect(names.sort()).toEqual(['0-arc', '1-late', 'core.1234', 'data']);
+    await rm(path.join(folder.path, 'runs', invocation, 'core.1234'));
+    await rm(path.join(folder.path, 'runs', invocation, '1-late'), { recursive: true });
+    expect(await removing()).toContain('@evalsaga1 removed');
+    expect(await readdir(path.join(folder.path, 'runs'))).toEqual([]);
   });
 
   test('of what is nested deeper than a path may be long', async () => {

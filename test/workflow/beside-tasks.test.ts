@@ -1,0 +1,56 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { RunPlan } from '../../src/contract/plan';
+import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
+import { runPlan } from '../support/plans';
+
+/** What lies in a run's folder beside those of its tasks is not the run's: it stays, is named, and is no failure. */
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await startBench();
+});
+afterAll(() => bench.close());
+
+async function runWith(file: string): Promise<{ scenario: Scenario; plan: RunPlan; inStorage: string }> {
+  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag', 'arc_challenge'] });
+  await scenario.start(plan);
+  await scenario.until(plan, ({ tasks }) => tasks.some(({ phase }) => phase === 'running job'));
+  const inStorage = path.join(scenario.home.platform, 'storage', plan.storage.fileSystem, plan.storage.path, file);
+  await mkdir(path.dirname(inStorage), { recursive: true });
+  await writeFile(inStorage, 'not of the run');
+  return { scenario, plan, inStorage };
+}
+
+test.concurrent.each([
+  ['a file', 'core.1234', 'core.1234'],
+  ['a file in a folder of its own', 'cache/models/a.bin', 'cache'],
+])('%s: the run succeeds and keeps its folder', async (_, file, name) => {
+  const { scenario, plan, inStorage } = await runWith(file);
+  const { status, snapshot, failure } = await scenario.closed(plan);
+  const { invocation, storage } = plan;
+  expect({ status, failure, left: snapshot.left, kept: snapshot.kept }).toEqual({
+    status: 'succeeded',
+    failure: null,
+    left: [],
+    kept: [
+      {
+        path: storage.path,
+        reason: expect.stringContaining(`storage ${storage.path} holds ${name}, which has not come home`),
+        command: `evalsaga cleanup ${invocation}`,
+      },
+    ],
+  });
+  const inventory = await scenario.platform.inventory();
+  expect(inventory).toEqual({ ...emptyInventory, storage: [`${storage.fileSystem}:${storage.path}/${file}`] });
+  await rm(inStorage);
+});
+
+test.concurrent('an empty folder, as a mount inside the run\u2019s own leaves one: all of it goes', async () => {
+  const { scenario, plan, inStorage } = await runWith('data/file');
+  await rm(inStorage);
+  const { status, snapshot } = await scenario.closed(plan);
+  expect({ status, left: snapshot.left, kept: snapshot.kept }).toEqual({ status: 'succeeded', left: [], kept: [] });
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
