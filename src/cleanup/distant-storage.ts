@@ -12,7 +12,6 @@ import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import type { HomePaths } from '../home/paths';
 import { readJsonFile, writePrivateJson } from '../support/atomic-file';
 import { storedPlan } from '../home/run-store';
-import type { LeptonClient } from '../lepton/types';
 import type { LearnedSecrets } from '../secrets/learned-secrets';
 import { secretsNamed } from '../secrets/secret-values';
 import { planInHistory } from '../runs/run-input';

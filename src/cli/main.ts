@@ -2,7 +2,6 @@
 import './check-node';
 import path from 'node:path';
 import { keyFileVariable } from '../temporal/encryption/key-file';
-import { secretsOfRun } from '../secrets/secret-values';
 import { homePaths } from '../home/paths';
 import { extraAuthorities } from '../stack/background-env';
 import { explainFault, isTemporalFault } from '../temporal/grpc';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { HomeFile } from '../../src/results/transfer/journal';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
-import type { EndpointPlan, RunPlan } from '../../src/contract/plan';
+import type { RunPlan } from '../../src/contract/plan';
 import { startRun, type RunDescription } from '../../src/client';
 import { createLeptonClient } from '../../src/lepton/client';
 import { renderDeployment } from '../../src/lepton/render-spec';
@@ -13,13 +13,13 @@ import { runDocument } from '../../src/cli/render/run-document';
 import { noteStorageGone } from '../../src/home/run-store';
 import { secretsOfRun } from '../../src/secrets/secret-values';
 import { cleanUp } from '../../src/cleanup/cleanup';
-import { sweep, type SweepRequest } from '../../src/cleanup/sweep';
 import { forgetStaleSecrets } from '../../src/cleanup/stale-secrets';
 import { startBench, type Bench, type Scenario } from '../support/bench';
 import { canariesIn, everythingOf, filesBelow, printedEnv, secrets } from '../support/canaries';
 import { setFaults } from '../support/command';
 import { sendJson, startServer } from '../support/http-server';
 import { runPlan } from '../support/plans';
+import { secretPlan, startSecretRun } from '../support/secret-run';
 import type { SimulatedPlan } from '../support/simulated';
 
 let bench: Bench;
@@ -29,32 +29,6 @@ beforeAll(async () => {
 afterAll(() => bench.close());
 
 const canaries = [secrets.HF_TOKEN, secrets.NGC_API_KEY, secrets.ENDPOINT_KEY];
-
-function secretPlan(scenario: Scenario, change: Partial<RunPlan> = {}): RunPlan {
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag', 'arc_challenge'], change });
-  const host = (name: string) => ({ kind: 'host', name }) as const;
-  const variables = Object.keys(secrets).map((name) => ({ name, secret: host(name) }));
-  const endpoint = plan.endpoint;
-  if (endpoint.kind !== 'dedicated') throw new Error('deploys none');
-  const guarded: EndpointPlan = {
-    ...endpoint,
-    spec: { ...endpoint.spec, envs: [...endpoint.spec.envs, ...variables], apiTokens: [host('ENDPOINT_KEY')] },
-    probe: { ...endpoint.probe, token: host('ENDPOINT_KEY') },
-  };
-  const tasks = plan.tasks.map((task) => ({ ...task, job: { ...task.job, envs: [...task.job.envs, ...variables] } }));
-  return { ...plan, endpoint: guarded, tasks };
-}
-
-async function start(scenario: Scenario, plan: RunPlan): Promise<void> {
-  await startRun(scenario.client, {
-    plan,
-    taskQueue: scenario.taskQueue,
-    hostSecrets: secrets,
-    configYaml: 'a: 1\n',
-    home: scenario.home,
-    searchAttributes: true,
-  });
-}
 
 /** Nowhere but on the platform, which was given them, is any of the secrets to be found. */
 async function expectNoCanary(scenario: Scenario, plan: RunPlan, run: RunDescription): Promise<void> {
@@ -93,7 +67,7 @@ const talkative: SimulatedPlan = {
 test.concurrent('a run that succeeds, whose endpoints and jobs print their environment', async () => {
   const scenario = await bench.scenario(talkative);
   const plan = secretPlan(scenario);
-  await start(scenario, plan);
+  await startSecretRun(scenario, plan);
   expect(await filesBelow(scenario.home.secrets)).toMatchObject([
     { file: `${plan.invocation}.json`, forOthers: false },
   ]);
@@ -114,7 +88,7 @@ test.concurrent(
   async () => {
     const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '3s'], ['Completed']] } } });
     const plan = secretPlan(scenario);
-    await start(scenario, plan);
+    await startSecretRun(scenario, plan);
     await scenario.until(plan, ({ tasks }) => tasks[0]?.phase === 'running job');
     const taskFolder = plan.tasks[0]?.folder ?? '';
     const folder = await storageOf(scenario, plan, taskFolder);
@@ -144,7 +118,7 @@ test.concurrent('what stays in storage comes home later, by a cleanup, masked as
     faults: [{ on: 'GET /storage/**/requests.jsonl', times: 'inf', respond: 403 }],
   });
   const plan = secretPlan(scenario);
-  await start(scenario, plan);
+  await startSecretRun(scenario, plan);
   await scenario.until(plan, ({ tasks }) => tasks[0]?.phase === 'running job');
   const taskFolder = plan.tasks[0]?.folder ?? '';
   const folder = await storageOf(scenario, plan, taskFolder);
@@ -169,7 +143,7 @@ test.concurrent('a job that fails with a secret in its last words', async () => 
     },
   });
   const plan = secretPlan(scenario);
-  await start(scenario, plan);
+  await startSecretRun(scenario, plan);
   const run = await scenario.closed(plan);
   expect(run.snapshot.tasks[0]?.error?.message).toContain('refused key *** for ***');
   await expectNoCanary(scenario, plan, run);
@@ -185,7 +159,7 @@ test.concurrent('an endpoint whose state tells a secret while it starts, and whe
     },
   });
   const plan = secretPlan(scenario);
-  await start(scenario, plan);
+  await startSecretRun(scenario, plan);
   const run = await scenario.closed(plan);
   expect(run.snapshot.tasks[0]?.error).toMatchObject({
     type: 'EndpointFailed',
@@ -208,7 +182,7 @@ test.concurrent('a platform that refuses with an echo of the request', async () 
     faults: [{ on: 'POST /deployments', times: 'inf', respond: 422, body: echo }],
   });
   const plan = secretPlan(scenario);
-  await start(scenario, plan);
+  await startSecretRun(scenario, plan);
   const run = await scenario.closed(plan);
   expect(run.snapshot.tasks[0]?.error?.message).toContain('422');
   await expectNoCanary(scenario, plan, run);
@@ -220,7 +194,7 @@ test.concurrent('a run that is cancelled', async () => {
     jobs: { default: { states: [['Running', '1h'], ['Completed']], log: printedEnv } },
   });
   const plan = secretPlan(scenario);
-  await start(scenario, plan);
+  await startSecretRun(scenario, plan);
   await scenario.until(plan, ({ tasks }) => tasks.some(({ phase }) => phase === 'running job'));
   await scenario.cancel(plan);
   const run = await scenario.closed(plan);
@@ -231,10 +205,11 @@ test.concurrent('a run that is cancelled', async () => {
 test.concurrent(
   'a run that was terminated: its secrets go once its tasks have ended, those of a run that lives stay',
   async () => {
+    const endless: SimulatedPlan = { jobs: { default: { states: [['Running', '1h'], ['Completed']] } } };
     const scenario = await bench.scenario(endless);
     const [ended, living] = [secretPlan(scenario), secretPlan(scenario)];
     for (const plan of [ended, living]) {
-      await start(scenario, plan);
+      await startSecretRun(scenario, plan);
       await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
     }
     await bench.client.workflow.getHandle(runWorkflowId(ended.invocation)).terminate();
@@ -252,69 +227,6 @@ test.concurrent(
     expect(await readdir(scenario.home.secrets)).toEqual([]);
   },
 );
-
-/** A run whose workflows were terminated while its jobs ran. */
-async function orphaned(scenario: Scenario): Promise<RunPlan> {
-  const plan = secretPlan(scenario);
-  await start(scenario, plan);
-  await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
-  for (const id of [
-    runWorkflowId(plan.invocation),
-    ...plan.tasks.map(({ index }) => taskWorkflowId(plan.invocation, index)),
-  ])
-    await bench.client.workflow.getHandle(id).terminate();
-  return plan;
-}
-
-const quoting = { code: 'Refused', message: `not with ${canaries.join(' and ')}` };
-const refuse = (on: string): object => ({ on, times: 'inf', respond: 403, body: quoting });
-const endless: SimulatedPlan = {
-  endpoints: { default: { states: [['Starting', '100ms'], ['Ready']], log: printedEnv } },
-  jobs: { default: { states: [['Running', '1h'], ['Completed']], log: printedEnv } },
-};
-
-test.concurrent('a scheduled sweep that fails as a whole, quoting what the platform said of a run', async () => {
-  const scenario = await bench.scenario(endless);
-  const plan = await orphaned(scenario);
-  await setFaults(scenario.platform, [refuse('GET /deployments')]);
-  const workflowId = `sweep-${plan.invocation}`;
-  const swept = { platform: plan.platform, graceSeconds: -60 };
-  const { client, taskQueue } = scenario;
-  const sweeping = client.workflow.execute('sweepPlatform', { taskQueue, workflowId, args: [swept] });
-  await expect(sweeping).rejects.toThrow();
-  const history = await everythingOf(client, workflowId);
-  expect(history).toContain('not with ***');
-  expect(canariesIn(history, canaries)).toEqual([]);
-});
-
-test.concurrent('logs that a sweep saves of a run that its home does not know', async () => {
-  const scenario = await bench.scenario(endless);
-  const plan = await orphaned(scenario);
-  const other = path.join(scenario.outputRoot, 'other');
-  const request: SweepRequest = {
-    temporal: scenario.client,
-    platform: createLeptonClient(scenario.platform),
-    ref: plan.platform,
-    home: { runs: path.join(other, 'runs'), swept: path.join(other, 'swept') },
-    origin: 'tests',
-    secretsOf: () => Promise.resolve([]),
-    graceSeconds: -60,
-    dryRun: false,
-  };
-  await setFaults(scenario.platform, ['DELETE /jobs/*', 'DELETE /deployments/*'].map(refuse));
-  const refused = await sweep(request);
-  expect(refused.failed.map(({ reason }) => reason)).toEqual(
-    Array.from({ length: 4 }, () => expect.stringContaining('not with *** and *** and ***')),
-  );
-  await setFaults(scenario.platform, []);
-  const report = await sweep(request);
-  expect(report.removed).toHaveLength(4);
-  expect(canariesIn(JSON.stringify([refused, report]), canaries)).toEqual([]);
-  const files = await filesBelow(other);
-  const logs = files.filter(({ file }) => file.startsWith(`swept/${plan.invocation}/logs/`) && file.endsWith('.log'));
-  expect(logs).toHaveLength(4);
-  for (const { file, text } of files) expect({ file, found: canariesIn(text, canaries) }).toEqual({ file, found: [] });
-});
 
 test.concurrent('an existing endpoint whose URL holds a password and a key', async () => {
   const parts = { EVALSAGA_URL_SECRET_1: 'CANARYme:CANARY-url-pass', EVALSAGA_URL_SECRET_2: 'CANARYsignature012' };
