@@ -7,39 +7,39 @@ import { checkImages } from './check-images';
 import { checkLocalRun, type LocalCheck } from './check-local';
 import { checkMounts } from './check-storage';
 import type { Finding } from './finding';
-import { wantedBy } from './wanted';
+import { needsOf } from './needs';
 import { askWorkspace } from './workspace-answers';
 import { checkNodeGroups, checkSecrets, checkShapes } from './workspace-checks';
 
-/** The run names what its workspace has not: it would fail after its endpoints were rented. Exit code 2. */
+/** The run needs something that its workspace lacks, and would fail after its endpoints were created. Exit code 2. */
 export class RunNotAdmitted extends UsageFault {
   override readonly name = 'RunNotAdmitted';
 }
 
-/** Milliseconds that a question may take before the run is admitted without its answer. */
-const patienceMs = 3_000;
+/** Milliseconds after which the run is admitted without an answer. */
+const answerWithinMs = 3_000;
 
 /**
- * The quick part of the doctor, before anything is created: the token's expiry, whether the workspace is at work and has
- * the node groups, secrets and shapes that the plan names, and whether images and volumes can be named so. All is asked at
- * the same time; what is not answered holds nothing up. Resolves to warnings. Throws `RunNotAdmitted` with everything that is missing, or `CredentialsError` for an expired
- * token.
+ * Runs the quick checks of the doctor before anything is created: the token's expiry; whether the workspace is active and has
+ * the node groups, secrets and shapes that the plan names; whether the names of images and volumes are valid. All requests
+ * are sent at the same time, and a missing answer delays nothing. Returns warnings. Throws `RunNotAdmitted` with everything
+ * that is missing, or `CredentialsError` for an expired token.
  */
 export async function admitRun(request: {
   readonly plan: RunPlan;
   readonly client: LeptonClient;
   readonly access: PlatformAccess;
-  /** When the login record says that the token expires. */
+  /** Expiry of the token according to the login record. */
   readonly expiresAt: Date | undefined;
-  /** Whether the platform refuses shapes that it does not list, and pulls images. */
+  /** Whether the platform refuses shapes that it doesn't list, and pulls images; the local one does neither. */
   readonly binding: boolean;
 }): Promise<readonly string[]> {
   const { plan, client, access, expiresAt, binding } = request;
-  const wanted = wantedBy(plan);
+  const wanted = needsOf(plan);
   const shapes = wanted.shapes.map(({ name }) => name);
   const [expiry, answers] = await Promise.all([
-    checkTokenExpiry(access, { recorded: expiresAt, now: new Date(), timeoutMs: patienceMs }),
-    askWorkspace(client, { timeoutMs: patienceMs, shapes }),
+    checkTokenExpiry(access, { recorded: expiresAt, now: new Date(), timeoutMs: answerWithinMs }),
+    askWorkspace(client, { timeoutMs: answerWithinMs, shapes }),
   ]);
   const expired = expiry.find(({ level }) => level === 'FAIL');
   if (expired) throw new CredentialsError(`${expired.message} Nothing was created.`);
@@ -51,13 +51,13 @@ export async function admitRun(request: {
   ].filter(({ level }) => level === 'FAIL');
   if (missing.length > 0)
     throw new RunNotAdmitted(refusal('The workspace does not have what the config names', missing));
-  const doubts = [...expiry, checkWorkspace(access, answers.info)].filter(({ level }) => level === 'warn');
-  return doubts.map(({ message }) => message);
+  const warnings = [...expiry, checkWorkspace(access, answers.info)].filter(({ level }) => level === 'warn');
+  return warnings.map(({ message }) => message);
 }
 
 /**
- * The same for the local platform, which can tell without being asked, and also in a dry run: whether it can serve the model and has the
- * data of the tasks. Resolves to warnings. Throws `RunNotAdmitted`.
+ * Does the same for the local platform, without any request and therefore also in a dry run: whether it can serve the model and
+ * has the data of the tasks. Returns warnings. Throws `RunNotAdmitted`.
  */
 export async function admitLocally(check: LocalCheck): Promise<readonly string[]> {
   const findings = await checkLocalRun(check);

@@ -3,10 +3,10 @@ import { askTokenExpiry, checkExpiry } from '../lepton/token-expiry';
 import type { PlatformAccess, WorkspaceInfo } from '../lepton/types';
 import { answerOf, fail, ok, warn, type Answer, type Finding } from './finding';
 
-/** The workspace's states in which it takes work; others are said. */
+/** States in which a workspace accepts work. */
 const workingStates = ['normal', 'unknown', ''];
 
-/** Which workspace, and whether it takes the token. Pure. */
+/** Checks which workspace it is, and whether it accepts the token. Pure. */
 export function checkWorkspace(access: PlatformAccess, info: Answer<WorkspaceInfo>): Finding {
   const where = `workspace ${access.workspace} at ${access.url}`;
   if (info.kind === 'unknown') return fail('credentials', `${where}: ${info.reason}`, info.advice);
@@ -14,35 +14,39 @@ export function checkWorkspace(access: PlatformAccess, info: Answer<WorkspaceInf
   if (!workingStates.includes(state)) {
     return warn(
       'credentials',
-      `${where} is ${state}: nothing starts there until that is changed`,
+      `${where} is ${state}: nothing starts there until that changes`,
       "ask the workspace's admin",
     );
   }
   const called = name === '' || name === access.workspace ? '' : ` ("${name}")`;
-  const kind = runtime === 'simulated' ? '; it is a simulated one, which makes its scores up' : '';
+  const kind = runtime === 'simulated' ? '; it is a simulated one, whose scores are made up' : '';
   return ok('credentials', `${where}${called}${access.source ? `, from ${access.source}` : ''}${kind}`);
 }
 
-/** When the token expires: what the login record says, and what the workspace says. Never rejects. */
+/** Checks when the token expires, from the login record and from the workspace. Never rejects. */
 export async function checkTokenExpiry(
   access: PlatformAccess,
   options: { readonly recorded: Date | undefined; readonly now: Date; readonly timeoutMs: number },
 ): Promise<Finding[]> {
   const asked = await answerOf(askTokenExpiry(access, { timeoutMs: options.timeoutMs }));
-  const told = asked.kind === 'known' ? asked.value : undefined;
-  const expiry = { expiresAt: told ?? options.recorded, source: access.source ?? 'an unnamed place', now: options.now };
+  const answer = asked.kind === 'known' ? asked.value : undefined;
+  const expiry = {
+    expiresAt: answer ?? options.recorded,
+    source: access.source ?? 'an unknown source',
+    now: options.now,
+  };
   return [expiryFinding(expiry)];
 }
 
 const newToken = "issue a new one in the workspace's settings, then: lep login -c <workspace>:<token>";
 
-/** Pure. */
+/** Turns the expiry into a finding. Pure. */
 export function expiryFinding(expiry: Parameters<typeof checkExpiry>[0]): Finding {
   const about = 'token';
   try {
     const warning = checkExpiry(expiry);
     if (warning !== undefined) return warn(about, warning, newToken);
-    if (expiry.expiresAt === undefined) return ok(about, 'nobody says when it expires');
+    if (expiry.expiresAt === undefined) return ok(about, 'its expiry is not known');
     return ok(about, `valid until ${expiry.expiresAt.toISOString()}`);
   } catch (error) {
     if (!(error instanceof CredentialsError)) throw error;

@@ -3,7 +3,7 @@ import type { RunPlan } from '../contract/plan';
 import { masked, revealed } from '../contract/url-placeholders';
 import { fail, ok, warn, type Finding } from './finding';
 
-/** Whether the endpoint of `deployment: none` answers and serves the model; nothing for runs that deploy their own. */
+/** Checks whether the endpoint of `deployment: none` answers and serves the model; no findings for runs that deploy their own. */
 export async function checkEndpoint(
   { endpoint }: Pick<RunPlan, 'endpoint'>,
   options: { readonly secrets: Readonly<Record<string, string>>; readonly signal: AbortSignal },
@@ -27,13 +27,13 @@ export async function checkEndpoint(
         const served = ok(about, `${url} serves ${probe.servedModel}`);
         const isBlind = probe.token?.kind === 'workspace';
         if (!isBlind) return [served];
-        const message = `${url} answers; its key is a secret of the workspace, so it is not known here whether it is taken`;
+        const message = `${url} answers; its key is a workspace secret, so whether the key is accepted is not known here`;
         return [{ ...served, message }];
       }
       case 'not yet':
         return [fail(about, `${url}: ${verdict.message}`, 'start it, or check target.api_endpoint.url')];
       case 'mismatch':
-        return [fail(about, `${url}: ${verdict.message}`, 'mend target.api_endpoint in the config')];
+        return [fail(about, `${url}: ${verdict.message}`, 'correct target.api_endpoint in the config')];
     }
   } catch (error) {
     if (!options.signal.aborted) throw error;

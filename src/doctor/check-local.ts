@@ -20,8 +20,8 @@ export interface LocalCheck {
 }
 
 /**
- * Whether the local platform can serve the model and has the data of the tasks: what would otherwise fail minutes
- * later. Fetches and starts nothing; the hub is only asked when something needs it.
+ * Checks whether the local platform can serve the model and has the data of the tasks, which would otherwise fail minutes
+ * later. Fetches and starts nothing; contacts the hub only if something needs it.
  */
 export async function checkLocalRun({ plan, home, signal }: LocalCheck): Promise<Finding[]> {
   const hub = once(async () => {
@@ -41,7 +41,7 @@ async function checkWeights(spec: EndpointSpec, hub: AskHub): Promise<Finding[]>
   const envs = spec.envs.map((entry) => ('value' in entry ? entry : { name: entry.name }));
   const body = { container: { command: [...(spec.container.command ?? [])] }, envs };
   const model = readServerRequest(body)?.model;
-  // What is on a mount is looked for where the mount leads.
+  // A model on a mount is found only at run time.
   if (model === undefined || spec.mounts.some(({ mount_path: mount }) => model.startsWith(mount))) return [];
   const { words } = findServer(body.container.command);
   if (await canRunOwnServer(words, cleanEnvironment(process.env, { server: true })))
@@ -66,17 +66,17 @@ async function checkTask(task: TaskPlan, hub: AskHub): Promise<Finding[]> {
   const refusal = harnessRefusal(task.job.container.image);
   if (refusal !== undefined)
     return [misfit(about, refusal, `evalsaga ls tasks names the harness of each task: ${harness} runs here`)];
-  // With a cache of its own it brings its own data.
+  // A job with a cache of its own brings its data.
   if (task.job.envs.some(({ name }) => name === 'HF_HOME')) return [];
-  const wish = wishOf(task);
-  const rows = wish && (await offlineRows(wish.task));
-  if (!wish || (rows && (rows.hasExamples || !wish.examples))) return [];
+  const needed = neededData(task);
+  const rows = needed && (await offlineRows(needed.task));
+  if (!needed || (rows && (rows.hasExamples || !needed.examples))) return [];
   const missing = rows
-    ? `${wish.examples}-shot prompts need its train split, which only the dataset hub has`
+    ? `${needed.examples}-shot prompts need its train split, which only the dataset hub has`
     : 'its data comes from the dataset hub';
   const advice = rows
-    ? 'set config.params.extra.num_fewshot: 0, or run with internet'
-    : 'choose tasks whose data is at hand (hellaswag, winogrande, arc_challenge, piqa, gsm8k, mmlu, …), name a cache with it in HF_HOME in env_vars, or run with internet';
+    ? 'set config.params.extra.num_fewshot: 0, or run with internet access'
+    : 'choose tasks whose data is included (hellaswag, winogrande, arc_challenge, piqa, gsm8k, mmlu, …), set HF_HOME in env_vars to a cache that has it, or run with internet access';
   switch (await hub()) {
     case 'reachable':
       return [];
@@ -84,7 +84,11 @@ async function checkTask(task: TaskPlan, hub: AskHub): Promise<Finding[]> {
       return [misfit(about, `${missing}, and the hub can't be reached`, advice)];
     case 'not known':
       return [
-        warn(about, `${missing}; whether it can be reached shows when the run has installed the harness`, advice),
+        warn(
+          about,
+          `${missing}; whether the hub can be reached is known only once the run has installed the harness`,
+          advice,
+        ),
       ];
   }
 }
@@ -100,16 +104,16 @@ const runConfigSchema = z.looseObject({
   }),
 });
 
-/** What of a task decides about its data; `undefined`: not one of this harness' own. */
-function wishOf({ task, job }: TaskPlan): { readonly task: string; readonly examples: number } | undefined {
+/** Returns what decides which data a task needs; `undefined`: the task is not one of this harness. */
+function neededData({ task, job }: TaskPlan): { readonly task: string; readonly examples: number } | undefined {
   const [listed] = describeTask(task);
   if (listed?.harness !== harness) return undefined;
   const yaml = runConfigIn(job.container.command);
   const read = runConfigSchema.safeParse(yaml === undefined ? undefined : parse(yaml));
   const params = read.success ? read.data.config.params : undefined;
-  const usual = listed.params?.['task'];
+  const preset = listed.params?.['task'];
   return {
-    task: params?.task ?? (typeof usual === 'string' ? usual : listed.name),
+    task: params?.task ?? (typeof preset === 'string' ? preset : listed.name),
     examples: params?.extra?.num_fewshot ?? 0,
   };
 }

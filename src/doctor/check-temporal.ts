@@ -12,10 +12,10 @@ import { temporalTarget, type Env } from '../temporal/target';
 import { checkPorts } from './check-ports';
 import { fail, ok, warn, type Finding } from './finding';
 
-/** Milliseconds that a server which runs may take to answer. */
+/** Milliseconds within which a running server must answer. */
 const answerWithinMs = 5_000;
 
-/** Whether Temporal answers, or can be started. Starts and fetches nothing. */
+/** Checks whether Temporal answers, or can be started. Starts and fetches nothing. */
 export async function checkTemporal({
   home,
   env,
@@ -30,14 +30,14 @@ export async function checkTemporal({
   if (reach instanceof InfrastructureError)
     return [
       ...findings,
-      fail(about, reach.message, 'mend the profile, or unset TEMPORAL_CONFIG_FILE and TEMPORAL_PROFILE'),
+      fail(about, reach.message, 'correct the profile, or unset TEMPORAL_CONFIG_FILE and TEMPORAL_PROFILE'),
     ];
   const damage = reach?.isEmbedded === false ? undefined : await databaseFault(home);
   if (damage !== undefined) {
     const [what = '', ...rest] = (await databaseAdvice(home, damage)).split('\n');
     return [...findings, fail(about, what, rest.join(' ') || 'then: evalsaga up')];
   }
-  if (!reach) return [...findings, await startable({ home, env }), ...(await checkPorts())];
+  if (!reach) return [...findings, await checkServerBinary({ home, env }), ...(await checkPorts())];
   const isCluster = temporalTarget(env).kind === 'cluster';
   const where = `${isCluster ? 'cluster' : 'embedded server'} at ${reach.address}, namespace ${reach.namespace}`;
   try {
@@ -52,7 +52,7 @@ export async function checkTemporal({
   return [...findings, ok(about, `${where} answers`), ...(isCluster ? [] : deadServices(await stackStatus(home)))];
 }
 
-/** Whether payloads are encrypted; without a key that does, nothing of Temporal can be looked at. */
+/** Checks the encryption key. With a broken key nothing in Temporal can be read. */
 function checkKey(env: Env): { readonly broken: boolean; readonly findings: Finding[] } {
   const about = 'encryption';
   try {
@@ -60,29 +60,29 @@ function checkKey(env: Env): { readonly broken: boolean; readonly findings: Find
     const id = ring.newest?.id;
     return {
       broken: false,
-      findings: id === undefined ? [] : [ok(about, `payloads are encrypted with the key ${id}`)],
+      findings: id === undefined ? [] : [ok(about, `payloads are encrypted with key ${id}`)],
     };
   } catch (error) {
-    return { broken: true, findings: [fail(about, messageOf(error), `mend the file, or unset ${keyFileVariable}`)] };
+    return { broken: true, findings: [fail(about, messageOf(error), `correct the file, or unset ${keyFileVariable}`)] };
   }
 }
 
-async function startable(options: { readonly home: HomePaths; readonly env: Env }): Promise<Finding> {
+async function checkServerBinary(options: { readonly home: HomePaths; readonly env: Env }): Promise<Finding> {
   const about = 'temporal';
   try {
     const file = await presentServerBinary(options);
-    if (file !== undefined) return ok(about, `does not run; will be started from ${file}`);
+    if (file !== undefined) return ok(about, `is not running; it will be started from ${file}`);
     return warn(
       about,
-      'no server is on this machine yet',
-      'the first start fetches it; offline, put `temporal` on PATH or set TEMPORAL_CLI_PATH or TEMPORAL_ADDRESS',
+      'no server is installed on this machine yet',
+      'the first start downloads it; offline, put `temporal` on PATH, or set TEMPORAL_CLI_PATH or TEMPORAL_ADDRESS',
     );
   } catch (error) {
     return fail(about, messageOf(error), 'set TEMPORAL_CLI_PATH to a `temporal` command, or unset it');
   }
 }
 
-/** Pure. */
+/** Returns a warning for each background process that has died. Pure. */
 export function deadServices(services: readonly ServiceStatus[]): Finding[] {
   return services
     .filter(({ state }) => state === 'died')
@@ -90,7 +90,7 @@ export function deadServices(services: readonly ServiceStatus[]): Finding[] {
       warn(
         'background',
         `the process "${name}" has died; its log: ${log}`,
-        'the next start, or evalsaga up, starts it again',
+        'the next start, or evalsaga up, restarts it',
       ),
     );
 }

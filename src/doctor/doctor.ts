@@ -19,7 +19,7 @@ import { checkQuota } from './check-quota';
 import { checkMounts, checkStorage } from './check-storage';
 import { checkTemporal } from './check-temporal';
 import { fail, ok, warn, type Finding } from './finding';
-import { wantedBy } from './wanted';
+import { needsOf } from './needs';
 import { askWorkspace } from './workspace-answers';
 import { checkNodeGroups, checkSecrets, checkShapes } from './workspace-checks';
 
@@ -27,18 +27,18 @@ export interface DoctorRequest {
   readonly home: HomePaths;
   readonly env: Env;
   readonly wish: PlatformWish;
-  /** Without one, only what every run needs is looked at. */
+  /** `undefined`: only what every run needs is checked. */
   readonly plan: RunPlan | undefined;
   /** Values of the host variables that the plan references. */
   readonly secrets: Readonly<Record<string, string>>;
 }
 
-/** Milliseconds that one question may take. */
+/** Milliseconds that one request may take. */
 const timeoutMs = 15_000;
-/** Milliseconds for the questions to an existing endpoint: the first request may load the model. */
+/** Milliseconds for the requests to an existing endpoint: the first one may load the model. */
 const endpointMs = 90_000;
 
-/** Looks at all that a run would need; changes, starts and fetches nothing. Never rejects for what it finds. */
+/** Checks everything that a run would need. Changes, starts and fetches nothing; never rejects because of a finding. */
 export async function examine(request: DoctorRequest): Promise<Finding[]> {
   const choice = platformChoice(request);
   const [home, temporal, platform, endpoint, output] = await Promise.all([
@@ -63,15 +63,15 @@ function platformChoice({ wish, env }: DoctorRequest): PlatformChoice | Finding 
 }
 
 async function examinePlatform(choice: PlatformChoice, request: DoctorRequest): Promise<Finding[]> {
-  const said = ok('platform', choice.statement);
-  if (choice.access) return [said, ...(await examineLepton(choice, choice.access, request))];
+  const chosen = ok('platform', choice.statement);
+  if (choice.access) return [chosen, ...(await examineLepton(choice, choice.access, request))];
   const local = request.plan ? await checkLocalRun({ plan: request.plan, home: request.home }) : [];
   const machine = [...(await checkMachine(request)), ...local];
   const running = (await stackStatus(request.home)).find(({ name }) => name === 'platform')?.state === 'running';
   const access = running ? await loadPlatformAccess(request.home, choice.ref) : undefined;
-  if (!access) return [said, ...machine, ok('local platform', 'does not run; the first run starts it')];
+  if (!access) return [chosen, ...machine, ok('local platform', 'is not running; the first run starts it')];
   const client = createLeptonClient(access, { timeoutMs });
-  return [said, ...machine, ...(await examineWorkspace(client, { request, access, binding: false }))];
+  return [chosen, ...machine, ...(await examineWorkspace(client, { request, access, binding: false }))];
 }
 
 async function examineLepton(
@@ -85,17 +85,17 @@ async function examineLepton(
     examineWorkspace(client, { request, access, binding: true }),
   ]);
   const [first, ...rest] = workspace;
-  // A token that the workspace refuses may be so because it expired; otherwise its time is of no interest.
-  const told = first?.level === 'FAIL' ? expiry.filter(({ level }) => level !== 'ok') : expiry;
-  return [...(first ? [first] : []), ...told, ...rest];
+  // If the workspace refuses the token, only a problem with its expiry is of interest.
+  const shownExpiry = first?.level === 'FAIL' ? expiry.filter(({ level }) => level !== 'ok') : expiry;
+  return [...(first ? [first] : []), ...shownExpiry, ...rest];
 }
 
-/** The first finding is about the workspace itself. */
+/** Checks a workspace; the first finding is about the workspace itself. */
 async function examineWorkspace(
   client: LeptonClient,
   { request, access, binding }: { request: DoctorRequest; access: PlatformAccess; binding: boolean },
 ): Promise<Finding[]> {
-  const wanted = request.plan && wantedBy(request.plan);
+  const wanted = request.plan && needsOf(request.plan);
   const shapes = wanted?.shapes.map(({ name }) => name) ?? [];
   const [answers, storage] = await Promise.all([
     askWorkspace(client, { timeoutMs, shapes }),
@@ -103,7 +103,7 @@ async function examineWorkspace(
   ]);
   const clock = checkClock(client.clock.aheadMs);
   const workspace = checkWorkspace(access, answers.info);
-  // What nobody can be asked about has one cause, which is said already.
+  // If the workspace doesn't answer, one finding says why; the others would repeat it.
   if (workspace.level === 'FAIL') return [workspace];
   if (wanted === undefined) return [workspace, ...clock, ...storage];
   return [
@@ -127,7 +127,7 @@ function checkClock(platformAheadMs: number): Finding[] {
     warn(
       'clock',
       `this machine's clock is ${difference} the platform's`,
-      'set it (NTP): times that are shown, and how long ago something was, are off by that',
+      'set it (NTP): times and ages are shown wrong by that amount',
     ),
   ];
 }

@@ -2,16 +2,16 @@ import { adviceFor } from '../lepton/advice';
 import { messageOf } from '../support/error-message';
 import { LeptonError } from '../lepton/lepton-error';
 
-/** What one check has to say: one line each. */
+/** Result of one check. */
 export interface Finding {
-  /** What was looked at: `credentials`, `node group`, … */
+  /** What was checked: `credentials`, `node group`, … */
   readonly about: string;
   readonly level: Level;
   /** What was seen. */
   readonly message: string;
-  /** What to do; empty when there is nothing to do, never empty of a FAIL. */
+  /** What to do; may be empty, except for a FAIL. */
   readonly advice: string;
-  /** Where a FAIL is mended: in the config (exit code 2), or around it (3). */
+  /** Where a FAIL has to be fixed: in the config (exit code 2), or elsewhere (3). */
   readonly blame: 'config' | 'surroundings';
 }
 
@@ -37,20 +37,19 @@ export const fail = (about: string, message: string, advice: string): Finding =>
   advice,
 });
 
-/** A FAIL of the config: what it names is not there. */
+/** A FAIL caused by the config: it names something that doesn't exist. */
 export const misfit = (about: string, message: string, advice: string): Finding => ({
   ...fail(about, message, advice),
   blame: 'config',
 });
 
-/** One line, and a second one with what to do. Pure. */
+/** Formats a finding: one line, and a second one with the advice. Pure. */
 export const findingText = ({ about, level, message, advice }: Finding): string =>
   `${level.padEnd(4)} ${about}: ${message}${advice === '' ? '' : `\n       → ${advice}`}`;
 
-/** What was asked of a workspace: an answer, or why there is none. A missing answer is never held against a run. */
+/** A workspace's answer, or why there is none. A missing answer never fails a run. */
 export type Answer<T> =
   | { readonly kind: 'known'; readonly value: T }
-  /** `advice`: what to do about it. */
   | { readonly kind: 'unknown'; readonly reason: string; readonly advice: string };
 
 export async function answerOf<T>(ask: Promise<T>): Promise<Answer<T>> {
@@ -61,7 +60,7 @@ export async function answerOf<T>(ask: Promise<T>): Promise<Answer<T>> {
     return {
       kind: 'unknown',
       reason,
-      advice: error instanceof LeptonError ? adviceFor(error) : 'Try again in a while.',
+      advice: error instanceof LeptonError ? adviceFor(error) : 'Try again later.',
     };
   }
 }

@@ -1,7 +1,7 @@
 import type { LeptonClient, NodeGroup, WorkspaceInfo } from '../lepton/types';
 import { answerOf, type Answer } from './finding';
 
-/** What a workspace says of itself, each question on its own: one that it does not answer leaves the others alone. */
+/** A workspace's answers; each can be missing independently of the others. */
 export interface WorkspaceAnswers {
   readonly info: Answer<WorkspaceInfo>;
   readonly nodeGroups: Answer<readonly NodeGroup[]>;
@@ -10,8 +10,8 @@ export interface WorkspaceAnswers {
 }
 
 /**
- * Asks all at the same time; never rejects. `shapes`: those that a run wants; one that is not in the workspace's own list
- * is looked for in those of its node groups.
+ * Sends all requests at the same time; never rejects. If one of `shapes` is not in the workspace's list, the lists of its node
+ * groups are searched too.
  */
 export async function askWorkspace(
   client: LeptonClient,
@@ -34,7 +34,7 @@ export async function askWorkspace(
   return { ...answers, shapeNames: { kind: 'known', value: [...known, ...more] } };
 }
 
-/** Every shape that is known of, in small letters; empty where the workspace lists none. Pure. */
+/** Returns all known shapes in lower case; empty if the workspace lists none. Pure. */
 export function shapesOf({ info, shapeNames }: Pick<WorkspaceAnswers, 'info' | 'shapeNames'>): ReadonlySet<string> {
   const supported = info.kind === 'known' ? Object.keys(info.value.supported_shapes) : [];
   const listed = shapeNames.kind === 'known' ? shapeNames.value : [];

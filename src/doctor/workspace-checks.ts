@@ -1,17 +1,17 @@
 import { nearestNames } from '../support/nearest';
 import { misfit, ok, warn, type Answer, type Finding } from './finding';
-import type { Named, Wanted } from './wanted';
+import type { Named, Needs } from './needs';
 import { shapesOf, type WorkspaceAnswers } from './workspace-answers';
 
-/** Whether a workspace has what a run names. Pure. What the workspace does not tell is a warning at most. */
+/** Checks whether a workspace has what a run names. Pure. A missing answer is a warning at most. */
 
-/** Names that a listing shows in a message. */
+/** Names shown in a message. */
 const mostShown = 12;
 
-export function checkNodeGroups({ nodeGroups: wanted }: Wanted, { nodeGroups }: WorkspaceAnswers): Finding[] {
+export function checkNodeGroups({ nodeGroups: wanted }: Needs, { nodeGroups }: WorkspaceAnswers): Finding[] {
   const about = 'node group';
   if (wanted.length === 0) return [ok(about, 'any (none is named)')];
-  if (nodeGroups.kind === 'unknown') return [notTold(about, wanted, nodeGroups)];
+  if (nodeGroups.kind === 'unknown') return [unansweredFinding(about, wanted, nodeGroups)];
   const known = nodeGroups.value;
   return wanted.map(({ name, by }) => {
     const found = known.find(({ id }) => id === name) ?? known.find((group) => group.name === name);
@@ -26,18 +26,18 @@ export function checkNodeGroups({ nodeGroups: wanted }: Wanted, { nodeGroups }: 
 }
 
 /**
- * A secret that is named and missing keeps the container from starting; the local platform (`binding: false`) has none but what runs bring along. A token is only asked after: that tokens live among
- * the secrets is how the local platform has it, and a guess about the service.
+ * Checks secrets, without which a container doesn't start. A missing token is only a warning, because it is a guess that the
+ * service keeps tokens among its secrets. `binding: false`: the local platform, which has only the secrets that runs bring.
  */
 export function checkSecrets(
-  { secrets, tokens }: Wanted,
+  { secrets, tokens }: Needs,
   { secretNames }: WorkspaceAnswers,
   { binding = true }: { readonly binding?: boolean } = {},
 ): Finding[] {
   const about = 'secret';
   const wanted = [...secrets, ...tokens.filter(({ name }) => !secrets.some((secret) => secret.name === name))];
-  if (wanted.length === 0) return [ok(about, 'the config names none of the workspace')];
-  if (secretNames.kind === 'unknown') return [notTold(about, wanted, secretNames)];
+  if (wanted.length === 0) return [ok(about, 'the config names no workspace secret')];
+  if (secretNames.kind === 'unknown') return [unansweredFinding(about, wanted, secretNames)];
   const known = secretNames.value;
   return wanted.map(({ name, by }) => {
     if (known.includes(name)) return ok(about, `${name} (${by})`);
@@ -48,14 +48,14 @@ export function checkSecrets(
       `the workspace has no secret "${name}" (${by})${close === undefined ? '' : `; it has "${close}"`}`,
       binding
         ? `create it (lep secret create -n ${name} -v …), or name another one`
-        : `name a variable of this machine in its place: host:${name}`,
+        : `name a variable of this machine instead: host:${name}`,
     );
   });
 }
 
-/** `binding`: whether the platform refuses shapes that it does not list (the local one takes any). */
+/** Checks shapes. `binding`: the platform refuses shapes that it doesn't list (the local one accepts any). */
 export function checkShapes(
-  { shapes: wanted }: Wanted,
+  { shapes: wanted }: Needs,
   { info, shapeNames }: WorkspaceAnswers,
   { binding }: { readonly binding: boolean },
 ): Finding[] {
@@ -76,13 +76,13 @@ export function checkShapes(
   });
 }
 
-function notTold(
+function unansweredFinding(
   about: string,
   wanted: readonly Named[],
   { reason }: Extract<Answer<unknown>, { kind: 'unknown' }>,
 ): Finding {
   const names = wanted.map(({ name }) => name).join(', ');
-  return warn(about, `the workspace does not tell what it has (${reason})`, `make sure that it has ${names}`);
+  return warn(about, `the workspace does not say what it has (${reason})`, `make sure that it has ${names}`);
 }
 
 function shown(names: readonly string[]): string {

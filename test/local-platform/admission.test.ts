@@ -239,7 +239,7 @@ describe('the doctor', () => {
       {
         level: 'warn',
         message: expect.stringContaining('may be needed'),
-        advice: expect.stringContaining('make room'),
+        advice: expect.stringContaining('free some space'),
       },
     ]);
     expect(await checkDisk({ root: '/dev/null/home' }, 1)).toMatchObject([
@@ -282,7 +282,7 @@ describe('the doctor', () => {
       const token = { kind: 'workspace', name: 'KEY' } as const;
       const guarded = { ...plan, endpoint: { ...plan.endpoint, probe: { ...plan.endpoint.probe, token } } } as RunPlan;
       expect(said(await look(guarded), 'endpoint')).toMatchObject([
-        { level: 'ok', message: expect.stringMatching(/answers; its key is a secret of the workspace/) },
+        { level: 'ok', message: expect.stringMatching(/answers; its key is a workspace secret/) },
       ]);
       expect(said(await look(plan), 'endpoint')).toMatchObject([
         { level: 'FAIL', message: expect.stringMatching(/wants a key \(401\).*api_key_name/) },

@@ -4,7 +4,7 @@ import { checkQuota } from '../../../src/doctor/check-quota';
 import { checkMounts, storageFinding } from '../../../src/doctor/check-storage';
 import { deadServices } from '../../../src/doctor/check-temporal';
 import { findingText, misfit, ok, type Answer } from '../../../src/doctor/finding';
-import { wantedBy } from '../../../src/doctor/wanted';
+import { needsOf } from '../../../src/doctor/needs';
 import type { WorkspaceAnswers } from '../../../src/doctor/workspace-answers';
 import { checkNodeGroups, checkSecrets, checkShapes } from '../../../src/doctor/workspace-checks';
 import type { RunPlan } from '../../../src/contract/plan';
@@ -30,11 +30,11 @@ const ofJobs = (change: Partial<RunPlan['tasks'][number]['job']>) =>
   plan((bare) => ({ ...bare, tasks: bare.tasks.map((task) => ({ ...task, job: { ...task.job, ...change } })) }));
 
 test('who asks for what is said briefly', () => {
-  expect(wantedBy(plan()).shapes).toEqual([
+  expect(needsOf(plan()).shapes).toEqual([
     { name: 'gpu.1xh200', by: 'endpoints' },
     { name: 'cpu.small', by: 'jobs' },
   ]);
-  expect(wantedBy(plan()).mounts).toMatchObject([{ by: 'jobs', mount: { from: 'node-local' } }]);
+  expect(needsOf(plan()).mounts).toMatchObject([{ by: 'jobs', mount: { from: 'node-local' } }]);
 });
 
 describe('credentials', () => {
@@ -63,7 +63,7 @@ describe('credentials', () => {
 
 describe('secrets', () => {
   const withSecret = ofJobs({ envs: [{ name: 'HF_TOKEN', secret: { kind: 'workspace', name: 'HUB' } }] });
-  const wanted = wantedBy(withSecret);
+  const wanted = needsOf(withSecret);
 
   test('one that is there, one that is not, with the nearest', () => {
     expect(checkSecrets(wanted, answers({ secretNames: known(['HUB']) }))).toEqual([ok('secret', 'HUB (jobs)')]);
@@ -77,11 +77,11 @@ describe('secrets', () => {
     ]);
   });
 
-  test('a workspace that does not tell is a warning, never a refusal', () => {
+  test('a missing answer is a warning, never a refusal', () => {
     expect(checkSecrets(wanted, answers({ secretNames: unknown }))).toMatchObject([
       { level: 'warn', message: expect.stringContaining('403 Forbidden'), advice: expect.stringContaining('HUB') },
     ]);
-    expect(levels(checkSecrets(wantedBy(plan()), answers({ secretNames: unknown })))).toEqual(['ok']);
+    expect(levels(checkSecrets(needsOf(plan()), answers({ secretNames: unknown })))).toEqual(['ok']);
   });
 
   test('a token that endpoints refer to is a warning: where the service keeps tokens is a guess', () => {
@@ -90,14 +90,14 @@ describe('secrets', () => {
       const spec = { ...bare.endpoint.spec, apiTokens: [{ kind: 'workspace', name: 'KEY' } as const] };
       return { ...bare, endpoint: { ...bare.endpoint, spec } };
     });
-    expect(checkSecrets(wantedBy(tokens), answers())).toMatchObject([
+    expect(checkSecrets(needsOf(tokens), answers())).toMatchObject([
       { level: 'warn', message: expect.stringContaining('"KEY" (endpoints)') },
     ]);
   });
 });
 
 describe('node groups', () => {
-  const wanted = wantedBy(ofJobs({ nodeGroup: 'gpu' }));
+  const wanted = needsOf(ofJobs({ nodeGroup: 'gpu' }));
   const group = (id: string, name: string) => ({ id, name, volumes: [] });
 
   test('by name, by id, or not at all', () => {
@@ -111,7 +111,7 @@ describe('node groups', () => {
 });
 
 describe('shapes', () => {
-  const wanted = wantedBy(plan());
+  const wanted = needsOf(plan());
   const binding = { binding: true };
 
   test('listed by the workspace or by its node groups, in whatever letters', () => {
@@ -141,16 +141,16 @@ describe('quota', () => {
 
   test('all endpoints at once are counted, as many as may be there at once', () => {
     const tight = quota({ cpu: 100, memory: 10_000, accelerator_num: 8 }, { ...none, accelerator_num: 7 });
-    expect(checkQuota(wantedBy(plan()), tight)).toMatchObject([
+    expect(checkQuota(needsOf(plan()), tight)).toMatchObject([
       { level: 'warn', message: expect.stringContaining('2 accelerators, 1 of 8 are left') },
     ]);
-    const oneByOne = wantedBy(plan((bare) => ({ ...bare, maxParallelEndpoints: 1 })));
+    const oneByOne = needsOf(plan((bare) => ({ ...bare, maxParallelEndpoints: 1 })));
     expect(levels(checkQuota(oneByOne, tight))).toEqual(['ok']);
   });
 
   test('no quota, or none told', () => {
-    expect(checkQuota(wantedBy(plan()), quota(none, none))).toEqual([ok('quota', 'the workspace sets none')]);
-    expect(checkQuota(wantedBy(plan()), info())).toEqual([ok('quota', 'the workspace sets none')]);
+    expect(checkQuota(needsOf(plan()), quota(none, none))).toEqual([ok('quota', 'the workspace has none')]);
+    expect(checkQuota(needsOf(plan()), info())).toEqual([ok('quota', 'the workspace has none')]);
   });
 });
 
@@ -169,7 +169,7 @@ describe('images', () => {
 
   test('a name that is none is refused, as the config is to blame', () => {
     const container = { image: 'Not An Image', command: ['true'] };
-    const [endpoints, jobs] = checkImages(wantedBy(ofJobs({ container })), info());
+    const [endpoints, jobs] = checkImages(needsOf(ofJobs({ container })), info());
     expect(endpoints).toEqual(ok('image', 'vllm/vllm-openai:latest (endpoints)'));
     expect(jobs).toMatchObject({
       level: 'FAIL',
@@ -178,11 +178,11 @@ describe('images', () => {
     });
   });
 
-  test('a registry that wants a login, and pull secrets that nobody has', () => {
+  test('a registry that requires a login, and pull secrets that do not exist', () => {
     const container = { image: 'nvcr.io/my-org/private:1', command: ['true'] };
-    const [, finding] = checkImages(wantedBy(ofJobs({ container })), info());
-    expect(finding).toMatchObject({ level: 'warn', message: expect.stringContaining('nvcr.io wants a login') });
-    const named = wantedBy(ofJobs({ container, body: { image_pull_secrets: ['nvcr'] } }));
+    const [, finding] = checkImages(needsOf(ofJobs({ container })), info());
+    expect(finding).toMatchObject({ level: 'warn', message: expect.stringContaining('nvcr.io requires a login') });
+    const named = needsOf(ofJobs({ container, body: { image_pull_secrets: ['nvcr'] } }));
     const none = info({ workloads: { num_image_pull_secrets: 0 } });
     expect(levels(checkImages(named, none))).toEqual(['ok', 'ok', 'warn']);
     expect(levels(checkImages(named, info({ workloads: { num_image_pull_secrets: 2 } })))).toEqual(['ok', 'ok', 'ok']);
@@ -190,7 +190,7 @@ describe('images', () => {
 });
 
 test('mounts name a volume, and one that there is', () => {
-  const mount = (from: string) => wantedBy(ofJobs({ mounts: [{ from, path: '/p', mount_path: '/m' }] }));
+  const mount = (from: string) => needsOf(ofJobs({ mounts: [{ from, path: '/p', mount_path: '/m' }] }));
   const volumes = [{ from: 'nfs', name: 'lepton-shared-fs' }];
   const nodeGroups = { nodeGroups: known([{ id: 'g', name: 'g', volumes }]) };
   expect(levels(checkMounts(mount('node-local'), nodeGroups))).toEqual(['ok']);
@@ -201,7 +201,7 @@ test('mounts name a volume, and one that there is', () => {
 });
 
 test('how results come home', () => {
-  expect(storageFinding(known(true))).toEqual(ok('storage', 'results come home through the storage API'));
+  expect(storageFinding(known(true))).toEqual(ok('storage', 'results are fetched through the storage API'));
   expect(storageFinding(known(false))).toMatchObject({ level: 'ok', message: expect.stringContaining('a small job') });
   expect(storageFinding(unknown)).toMatchObject({
     level: 'warn',
@@ -211,7 +211,7 @@ test('how results come home', () => {
 });
 
 test.each([
-  [undefined, 'ok', 'nobody says'],
+  [undefined, 'ok', 'not known'],
   ['2026-12-01T00:00:00Z', 'ok', 'valid until 2026-12-01'],
   ['2026-01-05T00:00:00Z', 'warn', 'expires in 4 days'],
   ['2025-12-31T00:00:00Z', 'FAIL', 'expired at 2025-12-31'],

@@ -42,7 +42,7 @@ test.each([
   ]);
 });
 
-test('where all is installed already, a Python that went is a warning', async () => {
+test('if everything is installed already, a missing Python is only a warning', async () => {
   expect(await look({}, { isNeeded: false })).toMatchObject([{ about: 'python', level: 'warn' }]);
 });
 
@@ -77,7 +77,7 @@ test('busy ports are named, with what happens; none to be had at all is a FAIL',
   const busy = (taken: readonly number[]) =>
     checkPorts(([port]) => Promise.resolve(port !== undefined && !taken.includes(port) ? port : 40_000));
   expect(await busy([])).toMatchObject([{ level: 'ok', message: '7233, 8233 are free' }]);
-  expect(await busy([7233])).toMatchObject([{ level: 'ok', message: '7233 is in use: other free ones will be taken' }]);
+  expect(await busy([7233])).toMatchObject([{ level: 'ok', message: '7233 is in use: other free ones will be used' }]);
   expect(await busy([7233, 8233])).toMatchObject([{ message: expect.stringMatching(/^7233, 8233 are in use/) }]);
   expect(await checkPorts(() => Promise.reject(new Error('This machine has no free TCP port')))).toMatchObject([
     {

@@ -1,7 +1,7 @@
 import type { EnvEntry, MountSpec, RunPlan, SecretRef } from '../contract/plan';
 
-/** What a run's plan asks of a workspace. Pure: read off the plan. */
-export interface Wanted {
+/** What a run's plan needs from a workspace. Pure. */
+export interface Needs {
   readonly shapes: readonly Named[];
   readonly nodeGroups: readonly Named[];
   /** Secrets by `secret_name_ref`. */
@@ -11,18 +11,18 @@ export interface Wanted {
   readonly images: readonly Named[];
   readonly pullSecrets: readonly Named[];
   readonly mounts: readonly { readonly mount: MountSpec; readonly by: string }[];
-  /** Endpoints and jobs that exist at the same time. */
+  /** Endpoints and jobs that may exist at the same time. */
   readonly endpoints: { readonly count: number; readonly shape: string | null; readonly replicas: number };
   readonly jobs: { readonly count: number; readonly shape: string | null };
 }
 
 export interface Named {
   readonly name: string;
-  /** Who asks for it: `endpoints`, `jobs`, `job of task 2`. */
+  /** What needs it: `endpoints`, `jobs`, `job of task 2`. */
   readonly by: string;
 }
 
-export function wantedBy(plan: RunPlan): Wanted {
+export function needsOf(plan: RunPlan): Needs {
   const endpoint = plan.endpoint.kind === 'dedicated' ? plan.endpoint.spec : undefined;
   const jobs = plan.tasks.map(({ job, index }) => ({ job, by: `job of task ${index}` }));
   const requirement = (endpoint?.body['resource_requirement'] ?? {}) as Record<string, unknown>;
@@ -67,7 +67,7 @@ function pullSecrets(body: Readonly<Record<string, unknown>>): string[] {
   return Array.isArray(names) ? names.filter((name): name is string => typeof name === 'string') : [];
 }
 
-/** Each name once, with who asks for it. */
+/** Returns each name once, with what needs it. */
 function named(asked: readonly { value: string; by: string }[], tasks: number): Named[] {
   const by = new Map<string, Set<string>>();
   for (const { value, by: who } of asked) by.set(value, (by.get(value) ?? new Set()).add(who));
@@ -85,7 +85,7 @@ function distinct(
   return texts.map(({ name, by }) => ({ mount: JSON.parse(name) as MountSpec, by }));
 }
 
-/** `endpoints and jobs` where all of the run's jobs are meant. */
+/** Shortens the list: `endpoints and jobs` if all of the run's jobs are in it. */
 function briefly(who: readonly string[], tasks: number): string {
   const jobs = who.filter((name) => name !== 'endpoints');
   const all = jobs.length === tasks ? [tasks === 1 ? 'job' : 'jobs'] : jobs;
