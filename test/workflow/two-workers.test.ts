@@ -114,6 +114,43 @@ describe('the only one that was there dies in the middle of everything, another 
   });
 });
 
+test.concurrent('three die by kill -9, one after the other, between the end of the job and its results', async () => {
+  const plan = runPlan({ outputRoot: '/', tasks: ['mmlu'] });
+  const scoresAsked = new RegExp(`^GET /storage/.*${plan.invocation}.*/results\\.yml`);
+  const scenario = await bench.scenario({
+    faults: [{ on: `GET /storage/default${plan.storage.path}/**/results.yml`, times: 3, delay: '10m' }],
+  });
+  await (
+    await scenario.startWorker()
+  )();
+  await scenario.start({ ...plan, outputDir: path.join(scenario.outputRoot, plan.invocation) });
+  for (let died = 0; died < 3; died += 1) {
+    const worker = startProgram(['worker'], {
+      cwd: scenario.home.root,
+      env: {
+        ...bareEnvironment(),
+        EVALSAGA_HOME: scenario.home.root,
+        EVALSAGA_TASK_QUEUE: scenario.taskQueue,
+        EVALSAGA_LOG_LEVEL: 'error',
+        TEMPORAL_ADDRESS: bench.env.address,
+      },
+    });
+    await until(`worker ${died + 1} fetches the scores`, async () => {
+      const asked = (await scenario.platform.requests()).filter((one) => scoresAsked.test(`${one.method} ${one.path}`));
+      return asked.length > died;
+    });
+    worker.signal('SIGKILL');
+    await worker.finished;
+  }
+  await scenario.startWorker();
+  const { status, snapshot } = await scenario.closed(plan);
+  expect([status, snapshot.tasks[0]?.error]).toEqual(['succeeded', null]);
+  const requests = await scenario.platform.requests();
+  expect(requests.filter(({ method, path: at }) => method === 'POST' && at === '/jobs')).toHaveLength(1);
+  expect(await readFile(path.join(snapshot.tasks[0]?.outputDir ?? '', 'results.yml'), 'utf8')).toContain('results');
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
+
 test.concurrent(
   'of two builds, each run stays with the one that began it',
   async () => {
