@@ -14,6 +14,7 @@ import {
 import { Client } from '@temporalio/client';
 import { firstLine } from './support/lines';
 import { createActivities } from './activities';
+import { WaitEnded } from './activities/staying';
 import { createWorkerDependencies } from './worker/worker-dependencies';
 import { encryptionOf, type Encryption } from './temporal/encryption/data-converter';
 import type { HomePaths } from './home/paths';
@@ -39,6 +40,13 @@ export interface WorkerRequest {
 /** Milliseconds after SIGTERM in which running activities may finish, and then in which they must notice that they are aborted. */
 const grace = { shutdownGraceTime: 20_000, shutdownForceTime: 60_000 } as const;
 
+/**
+ * Most activities only wait, up to two for each task of all open runs; what they cost the platform is bounded by sharing their
+ * looks, and transfers have a bound of their own (activities/heavy.ts). Milliseconds: how late, at the latest, a cancel or a
+ * heartbeat arrives.
+ */
+const concurrency = { maxConcurrentActivityTaskExecutions: 4_000, maxHeartbeatThrottleInterval: 10_000 } as const;
+
 /** Milliseconds for which Temporal may be out of reach while the worker starts. */
 const SERVER_WITHIN_MS = 60_000;
 
@@ -53,7 +61,8 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
   const encryption = encryptionOf(env);
   const level = (env['EVALSAGA_LOG_LEVEL']?.toUpperCase() ?? 'INFO') as LogLevel;
   Runtime.install({ logger: new DefaultLogger(level), telemetryOptions: {} });
-  const open = () => openWorker({ home, env }, target, encryption);
+  const ending = new AbortController();
+  const open = () => openWorker({ home, env, ending: ending.signal }, target, encryption);
   const { connection, worker } = await retryDuringOutages(open, { withinMs: SERVER_WITHIN_MS }).catch(
     (error: Error) => {
       if (!isTemporalFault(error) && error.name !== 'TransportError') throw error;
@@ -63,7 +72,8 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
     },
   );
   const forgetting = forgetStaleSecretsRegularly({ connection, target, home, encryption });
-  const end = await serve(worker).finally(() => clearInterval(forgetting));
+  const onShutdown = (): void => ending.abort(new WaitEnded('its worker ends'));
+  const end = await serve(worker, { onShutdown }).finally(() => clearInterval(forgetting));
   switch (end) {
     case 'failed':
       throw await whyFailed(connection, target);
@@ -97,7 +107,7 @@ type ClusterTarget = Extract<TemporalTarget, { kind: 'cluster' }>;
 
 /** Makes several calls, each of which may fail if the server goes away. */
 async function openWorker(
-  { home, env }: WorkerRequest,
+  { home, env, ending }: WorkerRequest & { readonly ending: AbortSignal },
   target: ClusterTarget,
   encryption: Encryption,
 ): Promise<{ readonly connection: NativeConnection; readonly worker: Worker }> {
@@ -111,9 +121,8 @@ async function openWorker(
       identity: `evalsaga@${hostname()}:${process.pid}`,
       dataConverter: encryption.dataConverter,
       ...workflowSource(encryption),
-      activities: createActivities(createWorkerDependencies({ home, env, origin, ...bounds(env) })),
-      // Status requests are short and many; sharing them limits the load on the platform, not this.
-      maxConcurrentActivityTaskExecutions: 200,
+      activities: createActivities(createWorkerDependencies({ home, env, origin, ending, ...bounds(env) })),
+      ...concurrency,
       ...grace,
       ...versioning(env),
     });

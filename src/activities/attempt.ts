@@ -1,15 +1,25 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { setMaxListeners } from 'node:events';
 import { Context, type Info } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { msToNumber } from '@temporalio/common/lib/time';
-import { observed } from '../contract/messages';
 import { isElsewhere, lackingHere } from './elsewhere';
-import { isRefusal, finalIfOutOfTime, outOfTime, refusalPatienceMs, toFailure, type Purpose } from './failures';
+import {
+  isRefusal,
+  finalIfOutOfTime,
+  notReady,
+  outOfTime,
+  refusalPatienceMs,
+  toFailure,
+  type Purpose,
+} from './failures';
 import { AttemptClock, memoryAfter, remembered, type AttemptEnd, type Heartbeat, type Memory } from './memory';
+import { reportObservation, waiting } from './news';
+import { endWaitsOf, following, pause, pauseBeforeNextLook, registerWait, unlessAborted, WaitEnded } from './staying';
 import { fitForHistory } from './wording';
 
-/** Well below the heartbeat timeout (workflows/activity-groups.ts), after which this worker is considered dead. */
-const heartbeatIntervalMs = 4_000;
+/** Longest interval of heartbeats; never more than a quarter of their timeout, after which this worker is considered dead. */
+const heartbeatIntervalMs = 5_000;
 
 export interface Attempt {
   /** The same for all attempts of the activity, on every worker. */
@@ -29,45 +39,129 @@ export interface Attempt {
 interface AttemptOptions {
   readonly subject: string;
   readonly purpose: Purpose;
+  /**
+   * The work is one look at something that takes its time: after NotReady the attempt pauses and looks again, as long as it
+   * has time. The signal ends the look as soon as the worker is told to end.
+   */
+  readonly isWait?: boolean;
 }
 
 /** Runs one attempt of an activity and turns anything it throws into a failure that says whether to retry. */
 export async function attempt<T>(options: AttemptOptions, work: (context: Attempt) => Promise<T>): Promise<T> {
-  const { info, cancellationSignal, heartbeat } = Context.current();
-  let beat: Heartbeat = remembered(info.heartbeatDetails);
-  const { memory } = beat;
-  const clock = new AttemptClock(info, memory);
-  const budgetMs = info.scheduleToCloseTimeoutMs;
-  const tell = (change: Partial<Heartbeat>): void => heartbeat((beat = { ...beat, ...change }));
-  const pulse = setInterval(() => tell({}), heartbeatIntervalMs);
-  const time = timeLeft({ budgetMs, clock, subject: options.subject });
-  const isAnswerMissing = info.attempt - 1 > memory.answered;
+  const run = new AttemptRun(options);
   try {
-    const signal = AbortSignal.any([cancellationSignal, time.over]);
-    const progress = (seen: unknown): void => tell({ progress: seen });
-    const { elapsedMs } = clock;
-    const context = { activity: keyOf(info), signal, attempt: info.attempt, elapsedMs, isAnswerMissing, progress };
-    return await Promise.race([work(context), time.up]);
-  } catch (error) {
-    // A cancelled activity ends with an aborted request; the signal's reason distinguishes cancel from shutdown.
-    if (cancellationSignal.aborted) throw cancellationSignal.reason;
-    const failure = failureOf(time.over.aborted ? time.over.reason : error, {
-      options,
-      memory,
-      clock,
-      isAnswerMissing,
-    });
-    // The activity keeps retrying for minutes: show the refusal now, so that the user can fix the token meanwhile.
-    if ((isRefusal(error) || isElsewhere(error)) && !isFinal(failure)) await reportObservation(failure.message);
-    const last = finalIfOutOfTime(failure, { elapsedMs: clock.elapsedMs, idleMs: clock.idleMs, budgetMs });
-    if (!isFinal(last))
-      tell({ memory: memoryAfter(memory, clock, endOf({ error, last, memory, clock, isOver: time.over.aborted })) });
-    throw last;
+    return await run.toItsEnd(work);
   } finally {
-    clearInterval(pulse);
-    time.clear();
+    run.close();
   }
 }
+
+/** One attempt: a single try of the work or, for a wait, look after look. */
+class AttemptRun {
+  private readonly context = Context.current();
+  private readonly info = this.context.info;
+  private beat: Heartbeat = remembered(this.info.heartbeatDetails);
+  private memory: Memory = this.beat.memory;
+  private readonly clock = new AttemptClock(this.info, this.memory);
+  private readonly time: TimeLeft;
+  private readonly isAnswerMissing = this.info.attempt - 1 > this.memory.answered;
+  private readonly pulse = setInterval(() => this.tell({}), pulseMs(this.info));
+  private readonly stays: boolean;
+  private readonly wait: ReturnType<typeof registerWait> | undefined;
+  private readonly stop: ReturnType<typeof following>;
+
+  constructor(private readonly options: AttemptOptions) {
+    const { info, clock } = this;
+    const { subject, purpose, isWait } = options;
+    this.time = timeLeft({ budgetMs: info.scheduleToCloseTimeoutMs, clock, subject });
+    const workflowRun = info.workflowExecution?.runId ?? '';
+    if (purpose === 'teardown' || purpose === 'endpoint log' || purpose === 'job log') endWaitsOf(workflowRun);
+    // Who asks for a single attempt wants a single look.
+    this.stays = isWait === true && info.retryPolicy?.maximumAttempts !== 1;
+    this.wait = this.stays && purpose === 'reading' ? registerWait(workflowRun) : undefined;
+    const ending = this.stays ? settings.getStore()?.ending : undefined;
+    this.stop = following([this.context.cancellationSignal, this.time.over, this.wait?.signal, ending]);
+  }
+
+  async toItsEnd<T>(work: (context: Attempt) => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await this.look(work);
+      } catch (error) {
+        const pauseMs = await this.settle(error);
+        // Once stopped, `settle` always throws.
+        await pause(pauseMs, this.stop.signal).catch((stopped: unknown) => this.settle(stopped));
+      }
+    }
+  }
+
+  close(): void {
+    clearInterval(this.pulse);
+    this.time.clear();
+    this.wait?.end();
+    this.stop.close();
+  }
+
+  private look<T>(work: (context: Attempt) => Promise<T>): Promise<T> {
+    const { info, clock, isAnswerMissing } = this;
+    const { signal } = this.stop;
+    const progress = (seen: unknown): void => this.tell({ progress: seen });
+    const context: Attempt = {
+      activity: keyOf(info),
+      signal,
+      attempt: info.attempt,
+      isAnswerMissing,
+      progress,
+      get elapsedMs() {
+        return clock.elapsedMs;
+      },
+    };
+    const looking = waiting.run({ elapsedMs: () => clock.elapsedMs, isOver: () => signal.aborted }, () =>
+      work(context),
+    );
+    // A look may be left alone, the next one sees the same; the answer to a change is waited for, but for the end of its time.
+    return unlessAborted(looking, this.stays ? signal : this.time.over);
+  }
+
+  /** Throws the failure that the attempt ends with, or returns the pause until the next look, milliseconds. */
+  private async settle(error: unknown): Promise<number> {
+    const { options, clock, time, context, info } = this;
+    // A cancelled activity ends with an aborted request; the signal's reason distinguishes cancel from shutdown.
+    if (context.cancellationSignal.aborted) throw context.cancellationSignal.reason;
+    const { isAnswerMissing, memory } = this;
+    const cause = time.over.aborted ? time.over.reason : this.whyStopped(error);
+    const failure = failureOf(cause, { options, memory, clock, isAnswerMissing });
+    // The activity keeps retrying for minutes: show the refusal now, so that the user can fix the token meanwhile.
+    if ((isRefusal(error) || isElsewhere(error)) && !isFinal(failure)) await reportObservation(failure.message);
+    const budgetMs = info.scheduleToCloseTimeoutMs;
+    const last = finalIfOutOfTime(failure, { elapsedMs: clock.elapsedMs, idleMs: clock.idleMs, budgetMs });
+    if (isFinal(last)) throw last;
+    const end = endOf({ error, last, memory, clock, isOver: time.over.aborted });
+    const after = memoryAfter(memory, clock, end);
+    const spent = { spentMs: clock.spentMs, startToCloseMs: info.startToCloseTimeoutMs };
+    const pauseMs = this.stays && !this.stop.signal.aborted ? pauseBeforeNextLook(last, spent) : undefined;
+    // The attempt goes on: it does not count among the earlier ones yet.
+    this.memory = pauseMs === undefined ? after : { ...after, answered: memory.answered };
+    const seen = pauseMs === undefined ? {} : { progress: fitForHistory((last as Error).message) };
+    this.tell({ memory: this.memory, ...seen });
+    if (pauseMs === undefined) throw last;
+    return pauseMs;
+  }
+
+  /** A look that was ended because the wait ends says nothing about the platform. */
+  private whyStopped(error: unknown): unknown {
+    const reason: unknown = this.stop.signal.reason;
+    if (!(reason instanceof WaitEnded) || isFinal(error)) return error;
+    return notReady(`${this.options.subject}: ${reason.message}`, 100);
+  }
+
+  private tell(change: Partial<Heartbeat>): void {
+    this.context.heartbeat((this.beat = { ...this.beat, ...change }));
+  }
+}
+
+const pulseMs = ({ heartbeatTimeoutMs = 0 }: Info): number =>
+  heartbeatTimeoutMs > 0 ? Math.min(heartbeatTimeoutMs / 4, heartbeatIntervalMs) : heartbeatIntervalMs;
 
 interface FailedAttempt {
   readonly options: AttemptOptions;
@@ -83,11 +177,11 @@ function failureOf(error: unknown, { options, memory, clock, isAnswerMissing }: 
     ...options,
     outages: memory.outages + 1,
     refusals: memory.refusals + 1,
-    refusedForMs: memory.refusedSinceMs === null ? 0 : clock.dueMs - memory.refusedSinceMs,
-    patienceMs: patience.getStore() ?? refusalPatienceMs,
+    refusedForMs: memory.refusedSinceMs === null ? 0 : clock.nowMs - memory.refusedSinceMs,
+    patienceMs: settings.getStore()?.refusalPatienceMs ?? refusalPatienceMs,
     isAnswerMissing,
     lacking: lackingHere(memory.lacking, clock),
-    dueMs: clock.dueMs,
+    nowMs: clock.nowMs,
   });
 }
 
@@ -114,79 +208,41 @@ function endOf({ error, last, memory, clock, isOver }: AttemptFailure): AttemptE
  * Ends an unanswered attempt just before Temporal would. A worker that saw the budget run out gives a verdict; a timeout by
  * Temporal alone does not, and starts a fresh budget (workflows/activity-groups.ts).
  */
-function timeLeft({ budgetMs, clock, subject }: { budgetMs: number; clock: AttemptClock; subject: string }) {
+function timeLeft({ budgetMs, clock, subject }: { budgetMs: number; clock: AttemptClock; subject: string }): TimeLeft {
   const over = new AbortController();
   const leftMs = Math.max(0, budgetMs - clock.elapsedMs - Math.min(1_000, budgetMs / 10));
-  if (budgetMs <= 0 || leftMs > longestTimerMs)
-    return { over: over.signal, up: new Promise<never>(() => undefined), clear: () => undefined };
-  let clear = (): void => undefined;
-  const up = new Promise<never>((_, reject) => {
-    const timer = setTimeout(() => {
-      over.abort(outOfTime(subject));
-      reject(over.signal.reason as Error);
-    }, leftMs);
-    clear = () => clearTimeout(timer);
-  });
-  up.catch(() => undefined);
-  return { over: over.signal, up, clear: () => clear() };
+  if (budgetMs <= 0 || leftMs > longestTimerMs) return { over: over.signal, clear: () => undefined };
+  const timer = setTimeout(() => over.abort(outOfTime(subject)), leftMs);
+  return { over: over.signal, clear: () => clearTimeout(timer) };
+}
+
+interface TimeLeft {
+  readonly over: AbortSignal;
+  readonly clear: () => void;
 }
 
 /** Node fires a timer with a longer delay at once. Milliseconds. */
 const longestTimerMs = 2 ** 31 - 1;
 
-const patience = new AsyncLocalStorage<number>();
+/** What a worker decides for all of its activities. */
+export interface WorkerSettings {
+  /** Milliseconds for which refusals are retried; default: `refusalPatienceMs` of failures.ts. */
+  readonly refusalPatienceMs?: number | undefined;
+  /** Aborted, with a `WaitEnded`, when the worker is told to end: waits then go on elsewhere. */
+  readonly ending?: AbortSignal | undefined;
+}
 
-/** Returns the activities with refusals retried for `ms` milliseconds; `undefined`: `refusalPatienceMs`. */
-export function withPatience<T extends Readonly<Record<string, (input: never) => Promise<unknown>>>>(
+const settings = new AsyncLocalStorage<WorkerSettings>();
+
+/** Returns the activities with these settings. */
+export function withSettings<T extends Readonly<Record<string, (input: never) => Promise<unknown>>>>(
   activities: T,
-  ms: number | undefined,
+  chosen: WorkerSettings,
 ): T {
-  if (ms === undefined) return activities;
-  const patient = Object.entries(activities).map(
-    ([name, activity]) => [name, (input: never) => patience.run(ms, () => activity(input))] as const,
+  // One listener per wait.
+  if (chosen.ending) setMaxListeners(0, chosen.ending);
+  const set = Object.entries(activities).map(
+    ([name, activity]) => [name, (input: never) => settings.run(chosen, () => activity(input))] as const,
   );
-  return Object.fromEntries(patient) as unknown as T;
-}
-
-export interface LastReport {
-  readonly message: string;
-  readonly atMs: number;
-}
-const lastReports = new Map<string, LastReport>();
-/** Short, because the next poll waits for it. */
-const reportTimeoutMs = 5_000;
-
-/**
- * Whether an observation is worth a signal: its text changed, and a tenth of the time waited so far has passed since the last
- * report. Otherwise a text that changes on every poll would fill the history within days. Pure.
- */
-export function isWorthReporting(
-  look: { readonly message: string; readonly nowMs: number; readonly sinceMs: number },
-  last: LastReport | undefined,
-): boolean {
-  if (!last) return true;
-  return last.message !== look.message && look.nowMs - last.atMs >= (look.nowMs - look.sinceMs) / 10;
-}
-
-/**
- * Signals an observed state to the task's workflow if it changed since this worker's last report. Best effort: the message is
- * informational, and the next poll follows soon.
- */
-export async function reportObservation(text: string): Promise<void> {
-  const { info, client } = Context.current();
-  const execution = info.workflowExecution;
-  if (!execution) return;
-  const message = fitForHistory(text);
-  const key = `${execution.workflowId}/${execution.runId}/${info.activityType}`;
-  const nowMs = Date.now();
-  const waitedMs = Math.max(0, info.currentAttemptScheduledTimestampMs - info.scheduledTimestampMs);
-  if (!isWorthReporting({ message, nowMs, sinceMs: nowMs - waitedMs }, lastReports.get(key))) return;
-  if (lastReports.size > 10_000) lastReports.clear();
-  lastReports.set(key, { message, atMs: nowMs });
-  try {
-    const task = client.workflow.getHandle(execution.workflowId, execution.runId);
-    await client.withDeadline(nowMs + reportTimeoutMs, () => task.signal(observed, { message }));
-  } catch {
-    lastReports.delete(key);
-  }
+  return Object.fromEntries(set) as unknown as T;
 }

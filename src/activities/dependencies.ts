@@ -25,6 +25,8 @@ export interface ActivityDependencies {
   readonly origin: string;
   /** Milliseconds for which consecutive refusals are considered temporary; default: `refusalPatienceMs`. */
   readonly refusalPatienceMs?: number | undefined;
+  /** Aborted when the worker is told to end; see `WorkerSettings`. */
+  readonly ending?: AbortSignal | undefined;
   /** Folder of this host's records of runs (see HomePaths.runs). */
   readonly runsFolder: string;
   /** Folder for logs of runs that this host has no record of (see HomePaths.swept). */

@@ -19,7 +19,7 @@ export const isElsewhere = (error: unknown): error is Error =>
 export interface Lacking {
   readonly workers: readonly string[];
   readonly attempts: number;
-  /** When the first of these attempts was due, milliseconds since the epoch, by the server's clock. */
+  /** When the first of these attempts found it lacking, milliseconds since the epoch, by the server's clock. */
   readonly sinceMs: number;
 }
 
@@ -32,13 +32,13 @@ const mostNamed = 8;
 /** Adds this attempt to the record. Pure but for the default worker. */
 export function lackingHere(
   before: Lacking | null,
-  { dueMs, worker = thisWorker }: { dueMs: number; worker?: string },
+  { nowMs, worker = thisWorker }: { nowMs: number; worker?: string },
 ): Lacking {
   const known = before?.workers ?? [];
   return {
     workers: known.includes(worker) ? known : [...known, worker].slice(0, mostNamed),
     attempts: (before?.attempts ?? 0) + 1,
-    sinceMs: before?.sinceMs ?? dueMs,
+    sinceMs: before?.sinceMs ?? nowMs,
   };
 }
 
@@ -71,17 +71,17 @@ export interface ElsewhereContext {
   readonly purpose: Purpose;
   /** This attempt included. */
   readonly lacking: Lacking;
-  /** When this attempt was due, by the server's clock. */
-  readonly dueMs: number;
+  /** Milliseconds since the epoch, by the server's clock. */
+  readonly nowMs: number;
   /** An earlier attempt got no answer, so something may have been created although this one failed. */
   readonly isAnswerMissing: boolean;
 }
 
 /** Returns a failure that leaves the activity to another worker; final once the patience for its purpose is over. Pure. */
 export function elsewhereFailure(error: Error, context: ElsewhereContext): ApplicationFailure {
-  const { subject, purpose, lacking, dueMs, isAnswerMissing } = context;
+  const { subject, purpose, lacking, nowMs, isAnswerMissing } = context;
   const { workers, sinceMs } = lacking;
-  const waitedMs = dueMs - sinceMs;
+  const waitedMs = nowMs - sinceMs;
   const final = waitedMs >= patienceMs[purpose];
   const waited = final && waitedMs >= 60_000 ? `, for ${Math.round(waitedMs / 60_000)} min` : '';
   return ApplicationFailure.create({

@@ -5,11 +5,12 @@ import { LeptonError } from '../lepton/lepton-error';
 import { isMarkedWith, renderDeployment } from '../lepton/render-spec';
 import { removalPollDelayMs, pollDelayMs } from '../lepton/retry-timing';
 import type { Deployment, LeptonClient } from '../lepton/types';
-import { attempt, reportObservation, type Attempt } from './attempt';
+import { attempt, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { DoneOnce, InARow, absencesToBelieve } from './absences';
 import { readStateDetails, describeDeployment, isDeleting, readDeploymentState } from '../lepton/endpoint-state';
 import { finalFailure, notReady } from './failures';
+import { describeAndReport, reportObservation } from './news';
 import { resolveNodeGroup } from '../lepton/node-groups';
 import { probeModel, type ProbeVerdict } from '../lepton/probe';
 import { probeKeyOf } from './probe-key';
@@ -28,13 +29,15 @@ export const createEndpointActivities = (dependencies: ActivityDependencies) => 
       return { lost: isAnswerMissing };
     }),
 
-  /** Checks once: returns the endpoint's base URL if both its state and a probe say Ready, else throws NotReady. */
+  /** Returns the endpoint's base URL once both its state and a probe say Ready. */
   awaitEndpointReady: (input: AwaitReadyInput): Promise<{ url: string }> =>
-    attempt({ subject: subjectOf(input), purpose: 'reading' }, (look) => lookWhetherReady(dependencies, input, look)),
+    attempt({ subject: subjectOf(input), purpose: 'reading', isWait: true }, (look) =>
+      lookWhetherReady(dependencies, input, look),
+    ),
 
-  /** Probes an existing endpoint with the same requests as a dedicated one; never changes it. */
+  /** Probes an existing endpoint with the same requests as a dedicated one until it serves the model; never changes it. */
   probeExistingEndpoint: (input: ProbeExistingInput): Promise<void> =>
-    attempt({ subject: `existing endpoint of task ${input.index}`, purpose: 'step' }, (look) =>
+    attempt({ subject: `existing endpoint of task ${input.index}`, purpose: 'step', isWait: true }, (look) =>
       probeExisting(dependencies, input, look),
     ),
 
@@ -47,11 +50,13 @@ export const createEndpointActivities = (dependencies: ActivityDependencies) => 
     }),
 
   /**
-   * Deletes the endpoint, even if it can't be seen, and resolves once neither a get nor the listing finds it. Until then throws
-   * NotReady, and deletes it again if it is not being deleted. Leaves alone an endpoint of the same name without this task's marks.
+   * Deletes the endpoint, even if it can't be seen, and resolves once neither a get nor the listing finds it. Deletes it again if it
+   * is not being deleted. Leaves alone an endpoint of the same name without this task's marks.
    */
   removeEndpoint: (input: NamedEndpoint): Promise<void> =>
-    attempt({ subject: subjectOf(input), purpose: 'teardown' }, (look) => remove(dependencies, input, look)),
+    attempt({ subject: subjectOf(input), purpose: 'teardown', isWait: true }, (look) =>
+      remove(dependencies, input, look),
+    ),
 });
 
 /** Removals that have sent their DELETE request. */
@@ -97,7 +102,8 @@ async function lookWhetherReady(
   input: AwaitReadyInput,
   { signal, elapsedMs }: Attempt,
 ): Promise<{ url: string }> {
-  const { client, lookups, pace } = await dependencies.platform(input.platform);
+  const platform = await dependencies.platform(input.platform);
+  const { client, lookups, pace } = platform;
   const again = pollDelayMs({ elapsedMs, platform: pace });
   const deployment = await lookups.deployment(input.name);
   const state = readDeploymentState(deployment);
@@ -113,12 +119,13 @@ async function lookWhetherReady(
         key: await probeKeyOf(dependencies, input),
         onSlow: (message) => void reportObservation(`Ready, but ${message}`),
       });
-      await reportObservation(verdict.kind === 'ready' ? 'Ready' : `Ready, but ${verdict.message}`);
+      if (verdict.kind !== 'ready') await reportObservation(`Ready, but ${verdict.message}`);
       return settleProbe(verdict, state.url, again);
     }
     case 'pending': {
-      const message = describeDeployment(deployment, await readStateDetails(client, deployment, { signal }));
-      await reportObservation(message);
+      const message = await describeAndReport(describeDeployment(deployment), platform, async () =>
+        describeDeployment(deployment, await readStateDetails(client, deployment, { signal })),
+      );
       throw notReady(`endpoint ${input.name}: ${message}`, again);
     }
     case 'failed':
@@ -169,15 +176,15 @@ async function remove(
   input: NamedEndpoint,
   { activity, elapsedMs }: Attempt,
 ): Promise<void> {
-  const { client, pace } = await dependencies.platform(input.platform);
-  const deployment = await client.getDeployment(input.name);
+  const { client, lookups, pace } = await dependencies.platform(input.platform);
+  const deployment = await lookups.deployment(input.name);
   if (deployment && !isMarkedWith(deployment.spec.envs, input)) return;
   const isDeleteSent = deletesSent.has(activity);
   if (!deployment && isDeleteSent) return;
   if (!isDeleteSent || (deployment && !isDeleting(deployment))) {
     await client.deleteDeployment(input.name);
     deletesSent.add(activity);
-    if (!(await client.getDeployment(input.name))) return;
+    if (!(await lookups.deployment(input.name, { isFresh: true }))) return;
   }
   const state = deployment?.status?.phase ?? deployment?.status?.state ?? 'unknown state';
   throw notReady(

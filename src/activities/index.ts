@@ -1,4 +1,4 @@
-import { withPatience } from './attempt';
+import { withSettings } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { createEndpointActivities } from './endpoints';
 import { createJobActivities } from './jobs';
@@ -18,7 +18,7 @@ export function createActivities(dependencies: ActivityDependencies) {
     ...createResultActivities(dependencies),
     ...createSweepActivities(dependencies),
   };
-  return withPatience(withTextsFitForHistory(activities, dependencies), dependencies.refusalPatienceMs);
+  return withSettings(withTextsFitForHistory(activities, dependencies), dependencies);
 }
 
 export type Activities = ReturnType<typeof createActivities>;

@@ -4,11 +4,14 @@ import { secretsOfEnv } from '../secrets/secret-values';
 import { maskKnown } from '../secrets/masking';
 import { isMarkedWith, renderJob } from '../lepton/render-spec';
 import { removalPollDelayMs, pollDelayMs } from '../lepton/retry-timing';
+import type { LookupOptions } from '../lepton/coalesced';
+import type { Platform } from '../lepton/platforms';
 import type { Job, LeptonClient } from '../lepton/types';
 import { DoneOnce, InARow, absencesToBelieve } from './absences';
-import { attempt, reportObservation, type Attempt } from './attempt';
+import { attempt, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, notReady } from './failures';
+import { describeAndReport } from './news';
 import { describeJob, readJobState, stateOf, waitingEvents } from '../lepton/job-state';
 import { failureInLog } from './log-tail';
 import { resolveNodeGroup } from '../lepton/node-groups';
@@ -28,11 +31,11 @@ export const createJobActivities = (dependencies: ActivityDependencies) => ({
     })),
 
   /**
-   * Checks once: resolves if the job is Completed, fails for good if it ended otherwise, else throws NotReady. Deletes other
-   * jobs of the task, which would write to the same folder.
+   * Resolves once the job is Completed, fails for good if it ended otherwise. Deletes other jobs of the task, which would write
+   * to the same folder.
    */
   awaitJobCompleted: (input: NamedJob & { readonly id: string }): Promise<void> =>
-    attempt({ subject: subjectOf(input), purpose: 'reading' }, (look) =>
+    attempt({ subject: subjectOf(input), purpose: 'reading', isWait: true }, (look) =>
       lookWhetherCompleted(dependencies, input, look),
     ),
 
@@ -46,14 +49,18 @@ export const createJobActivities = (dependencies: ActivityDependencies) => ({
 
   /** Stops the job; resolves once it has ended, and so written its results, or if there is none. */
   stopJob: (input: NamedJob): Promise<void> =>
-    attempt({ subject: subjectOf(input), purpose: 'teardown' }, (look) => stop(dependencies, input, look)),
+    attempt({ subject: subjectOf(input), purpose: 'teardown', isWait: true }, (look) =>
+      stop(dependencies, input, look),
+    ),
 
   /**
    * Deletes all jobs of this task, including the known one even if it can't be seen. Resolves once neither a get nor the listing
-   * finds any; until then throws NotReady.
+   * finds any.
    */
   removeJob: (input: NamedJob): Promise<void> =>
-    attempt({ subject: subjectOf(input), purpose: 'teardown' }, (look) => remove(dependencies, input, look)),
+    attempt({ subject: subjectOf(input), purpose: 'teardown', isWait: true }, (look) =>
+      remove(dependencies, input, look),
+    ),
 });
 
 const submissions = new Submissions();
@@ -66,16 +73,18 @@ const subjectOf = ({ name, index }: { name: string; index: number }) => `job ${n
 async function submit(
   dependencies: ActivityDependencies,
   input: SubmitJobInput,
-  { activity, isAnswerMissing }: Attempt,
+  { activity, attempt: number, isAnswerMissing }: Attempt,
 ): Promise<string> {
-  const { client, pace } = await dependencies.platform(input.platform);
+  const { client, lookups, pace } = await dependencies.platform(input.platform);
   const waitMs = submissions.waitMs({ activity, isAnswerMissing, nowMs: performance.now() });
-  const earlier = await findOwnJobs(client, input);
+  const isFirst = number === 1;
+  const listed = isFirst ? lookups.jobsNamed(input.name, { isFresh: true }) : listNamed(client, input.name);
+  const earlier = ownAmong(await listed, input);
   if (earlier.length === 0 && waitMs > 0) {
     const pauseMs = Math.min(waitMs, removalPollDelayMs({ elapsedMs: 0, platform: pace }) * 3);
     throw notReady(`job ${input.name}: an earlier request may still be carried out: looking for it`, pauseMs);
   }
-  const own = earlier.length > 0 ? earlier : await post(dependencies, input, activity);
+  const own = earlier.length > 0 ? earlier : await post(dependencies, input, { activity, isFirst });
   const [kept, ...others] = inOrderOfUse(own);
   if (kept === undefined) throw new Error(`job ${input.name} was submitted, but there is none`);
   await Promise.all(others.map((job) => client.deleteJob(idOf(job))));
@@ -83,8 +92,15 @@ async function submit(
   return idOf(kept);
 }
 
-/** Posts the job; returns all jobs of the task, since an earlier request may have taken effect meanwhile. */
-async function post(dependencies: ActivityDependencies, input: SubmitJobInput, activity: string): Promise<Job[]> {
+/**
+ * Posts the job; returns all jobs of the task, since an earlier request may have taken effect meanwhile. The first attempt leaves
+ * such a job to the wait for the end of this one.
+ */
+async function post(
+  dependencies: ActivityDependencies,
+  input: SubmitJobInput,
+  { activity, isFirst }: { readonly activity: string; readonly isFirst: boolean },
+): Promise<Job[]> {
   const { client } = await dependencies.platform(input.platform);
   const spec = renderJob(input.spec, {
     marks: { invocation: input.invocation, index: input.index, origin: dependencies.origin },
@@ -99,8 +115,9 @@ async function post(dependencies: ActivityDependencies, input: SubmitJobInput, a
     submissions.lost(activity, error, performance.now());
     throw error;
   }
+  if (isFirst) return [created];
   // The listing may lag behind.
-  const listed = await findOwnJobs(client, input);
+  const listed = ownAmong(await listNamed(client, input.name), input);
   return listed.some((job) => idOf(job) === idOf(created)) ? listed : [...listed, created];
 }
 
@@ -116,7 +133,8 @@ async function lookWhetherCompleted(
   input: NamedJob & { readonly id: string },
   { signal, elapsedMs }: Attempt,
 ): Promise<void> {
-  const { client, lookups, pace } = await dependencies.platform(input.platform);
+  const platform = await dependencies.platform(input.platform);
+  const { client, lookups, pace } = platform;
   const job = await lookups.job(input.id, input.name);
   const state = readJobState(job);
   const again = pollDelayMs({ elapsedMs, platform: pace });
@@ -131,9 +149,9 @@ async function lookWhetherCompleted(
       // A deletion can't be undone, so there is nothing to wait for.
       if (stateOf(job) === 'deleting')
         throw finalFailure(failureTypes.jobLost, `job ${input.name} is being deleted by something outside this run`);
-      const events = job === undefined ? [] : await waitingEvents(client, job, { signal });
-      const message = describeJob(job, events);
-      await reportObservation(message);
+      const message = await describeAndReport(describeJob(job), platform, async () =>
+        describeJob(job, job === undefined ? [] : await waitingEvents(client, job, { signal })),
+      );
       throw notReady(`job ${input.name}: ${message}`, again);
     }
     case 'failed': {
@@ -169,12 +187,12 @@ async function removeOthers(client: LeptonClient, jobs: readonly Job[], input: N
 }
 
 async function stop(dependencies: ActivityDependencies, input: NamedJob, { elapsedMs }: Attempt): Promise<void> {
-  const { client, pace } = await dependencies.platform(input.platform);
-  const states = (await ownJobs(client, input)).map((job) => ({ id: idOf(job), kind: readJobState(job).kind }));
+  const platform = await dependencies.platform(input.platform);
+  const states = (await ownJobs(platform, input)).map((job) => ({ id: idOf(job), kind: readJobState(job).kind }));
   const toStop = states.filter(({ kind }) => kind === 'pending');
   if (toStop.length === 0 && states.every(({ kind }) => kind !== 'ending')) return;
-  await Promise.all(toStop.map(({ id }) => client.stopJob(id)));
-  throw notReady(`job ${input.name} is stopping`, removalPollDelayMs({ elapsedMs, platform: pace }));
+  await Promise.all(toStop.map(({ id }) => platform.client.stopJob(id)));
+  throw notReady(`job ${input.name} is stopping`, removalPollDelayMs({ elapsedMs, platform: platform.pace }));
 }
 
 async function remove(
@@ -182,34 +200,43 @@ async function remove(
   input: NamedJob,
   { activity, elapsedMs }: Attempt,
 ): Promise<void> {
-  const { client, pace } = await dependencies.platform(input.platform);
-  const left = await ownJobs(client, input);
+  const platform = await dependencies.platform(input.platform);
+  const left = await ownJobs(platform, input);
   const going = new Set(left.filter((job) => stateOf(job) === 'deleting').map(idOf));
   const ids = new Set([...left.map(idOf), ...(input.id === null ? [] : [input.id])]);
   const isThere = (id: string): boolean => left.some((job) => idOf(job) === id);
   const toDelete = [...ids].filter((id) => !deletesSent.has(`${activity} ${id}`) || (isThere(id) && !going.has(id)));
-  await Promise.all(toDelete.map((id) => client.deleteJob(id)));
+  await Promise.all(toDelete.map((id) => platform.client.deleteJob(id)));
   toDelete.forEach((id) => deletesSent.add(`${activity} ${id}`));
   if (left.length === 0 && toDelete.length === 0) return;
-  if (toDelete.length > 0 && (await ownJobs(client, input)).length === 0) return;
-  throw notReady(`job ${input.name} is being deleted`, removalPollDelayMs({ elapsedMs, platform: pace }));
+  if (toDelete.length > 0 && (await ownJobs(platform, input, { isFresh: true })).length === 0) return;
+  throw notReady(`job ${input.name} is being deleted`, removalPollDelayMs({ elapsedMs, platform: platform.pace }));
 }
 
-/** Returns this task's living jobs, found by id if known, and by name and marks. */
-async function ownJobs(client: LeptonClient, input: NamedJob): Promise<Job[]> {
-  const found = await findOwnJobs(client, input);
-  if (input.id === null || found.some((job) => idOf(job) === input.id)) return found;
-  const byId = await client.getJob(input.id, { mode: 'alive_only', name: input.name });
+/**
+ * Returns this task's living jobs, found by id if known, and by name and marks. That there is none is said on a fresh listing
+ * only, and, where the id is not known, on one of this name alone.
+ */
+async function ownJobs(
+  { client, lookups }: Pick<Platform, 'client' | 'lookups'>,
+  input: NamedJob,
+  { isFresh = false }: LookupOptions = {},
+): Promise<Job[]> {
+  if (input.id === null) return ownAmong(await listNamed(client, input.name), input);
+  const found = ownAmong(await lookups.jobsNamed(input.name, { isFresh }), input);
+  if (found.some((job) => idOf(job) === input.id)) return found;
+  if (found.length === 0 && !isFresh) return ownJobs({ client, lookups }, input, { isFresh: true });
+  const byId = await client.getJob(input.id, { mode: 'alive_only', name: input.name, isUnlisted: isFresh });
   return byId && isAlive(byId) && isMarkedWith(byId.spec?.envs, input) ? [...found, byId] : found;
 }
 
-/** Returns living jobs with this task's marks, newest first. A deleted job may stay listed in the archive. */
-async function findOwnJobs(client: LeptonClient, input: Omit<NamedJob, 'id'>): Promise<Job[]> {
-  const jobs = await client.listJobs({ name: input.name, mode: 'alive_only' });
-  return jobs
+const listNamed = (client: LeptonClient, name: string): Promise<Job[]> => client.listJobs({ name, mode: 'alive_only' });
+
+/** Returns the living jobs with this task's marks, newest first. A deleted job may stay listed in the archive. */
+const ownAmong = (jobs: readonly Job[], input: Omit<NamedJob, 'id'>): Job[] =>
+  jobs
     .filter((job) => job.metadata.name === input.name && isAlive(job) && isMarkedWith(job.spec?.envs, input))
     .sort((a, b) => (b.metadata.created_at ?? 0) - (a.metadata.created_at ?? 0));
-}
 
 const isAlive = (job: Job): boolean => !['deleted', 'archived'].includes(stateOf(job));
 

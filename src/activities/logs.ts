@@ -6,6 +6,7 @@ import type { Job, LeptonClient } from '../lepton/types';
 import { saveDeploymentLogs, saveJobLogs } from '../results/logs/replica-logs';
 import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
+import { logTransfers } from './heavy';
 import { secretsToMask } from './wording';
 
 /**
@@ -44,7 +45,8 @@ export function createLogActivities(dependencies: ActivityDependencies) {
         const saving = { client, signal, secrets: secretsToMask(), budget: budgets.job, fallback: fallbackOf(input) };
         if (input.id !== null) {
           const job = await client.getJob(input.id, { signal, name: input.name });
-          return saveJobLogs({ ...saving, target: input.target }, { id: input.id, job });
+          const { id } = input;
+          return logTransfers(() => saveJobLogs({ ...saving, target: input.target }, { id, job }));
         }
         const said: (string | null)[] = [];
         for (const [position, { id, job }] of (await jobsOf(client, input, signal)).entries())

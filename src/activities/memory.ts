@@ -9,7 +9,7 @@ import { performance } from 'node:perf_hooks';
 export interface Memory {
   /** Consecutive refusals. */
   readonly refusals: number;
-  /** When the first of these was due, milliseconds since the epoch; `null`: the last attempt was not refused. */
+  /** When the first of these was met, milliseconds since the epoch; `null`: the last attempt or look was not refused. */
   readonly refusedSinceMs: number | null;
   /** Workers that lacked something needed in the latest attempts; `null`: the last one could begin. */
   readonly lacking: Lacking | null;
@@ -69,6 +69,11 @@ export class AttemptClock {
     return this.times.currentAttemptScheduledTimestampMs;
   }
 
+  /** By the server's clock, but for the wait for a worker to take this attempt. */
+  get nowMs(): number {
+    return this.dueMs + this.spentMs;
+  }
+
   /** Milliseconds since the attempt began. */
   get spentMs(): number {
     return performance.now() - this.startedAt;
@@ -80,7 +85,7 @@ export class AttemptClock {
   }
 }
 
-/** How a failed attempt ended. */
+/** How a failed attempt, or one look of a wait, ended. */
 export interface AttemptEnd {
   readonly refused: boolean;
   /** This worker among them; `null`: it could begin. */
@@ -91,16 +96,16 @@ export interface AttemptEnd {
   readonly delayMs: number | null;
 }
 
-/** Returns the memory for the next attempt. Pure but for the clock. */
+/** Returns the memory for the next attempt or look. Pure but for the clock. */
 export function memoryAfter(before: Memory, clock: AttemptClock, end: AttemptEnd): Memory {
   return {
     refusals: end.refused ? before.refusals + 1 : 0,
-    refusedSinceMs: end.refused ? (before.refusedSinceMs ?? clock.dueMs) : null,
+    refusedSinceMs: end.refused ? (before.refusedSinceMs ?? clock.nowMs) : null,
     lacking: end.lacking,
     // An attempt that could not begin says nothing about the platform.
     outages: end.lacking !== null ? before.outages : end.answered ? 0 : before.outages + 1,
     answered: before.answered + (end.answered ? 1 : 0),
     idleMs: clock.idleMs,
-    dueMs: end.delayMs === null ? null : clock.dueMs + clock.spentMs + end.delayMs,
+    dueMs: end.delayMs === null ? null : clock.nowMs + end.delayMs,
   };
 }

@@ -21,6 +21,7 @@ import { InARow } from './absences';
 import { attempt, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, notReady } from './failures';
+import { transfers } from './heavy';
 import { buildRunRecord } from './run-record';
 import { NotHome } from '../results/transfer/run-folder';
 import { fetchFolder, removeFolder } from '../results/transfer/task-storage';
@@ -47,8 +48,8 @@ export function createResultActivities(dependencies: ActivityDependencies) {
           const platform = await dependencies.platform(input.platform);
           const { progress: onProgress } = look;
           const context = { platform, marks: marksFor(input), secrets: secretsToMask(), onProgress };
-          const fetched = await withinAttemptTime(subject, look, (signal) =>
-            fetchFolder(input, { ...context, signal }),
+          const fetched = await transfers(() =>
+            withinAttemptTime(subject, look, (signal) => fetchFolder(input, { ...context, signal })),
           ).catch((error: unknown) => {
             // A writer may finish, or disk space be freed; only a lasting fault is final.
             const why = error instanceof UnusableFolder ? error.message : whyNotWritable(error, input.target);

@@ -1,13 +1,14 @@
 import { failureTypes } from '../contract/failure-types';
 import type { ServingInput, WatchEndpointInput } from '../contract/inputs';
 import { revealed } from '../contract/url-placeholders';
-import { pollDelayMs } from '../lepton/retry-timing';
+import { watchDelayMs } from '../lepton/retry-timing';
 import type { Deployment, LeptonClient } from '../lepton/types';
 import { InARow, absencesToBelieve } from './absences';
-import { attempt, reportObservation } from './attempt';
+import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { readStateDetails, describeDeployment, readDeploymentState, reasonsOf } from '../lepton/endpoint-state';
 import { finalFailure, notReady } from './failures';
+import { reportObservation } from './news';
 import { keepAwakeEveryMs } from './keep-awake';
 import { requestModels, probeModel } from '../lepton/probe';
 import { probeKeyOf } from './probe-key';
@@ -21,15 +22,15 @@ export function createWatchActivities(dependencies: ActivityDependencies) {
   const health = new EndpointHealth(dependencies);
   return {
     /**
-     * Never resolves; fails if the endpoint fails or is not Ready for too long. One check per attempt. Sends a request now and
-     * then, because the platform scales an endpoint without traffic to zero, and no request brings it back.
+     * Never resolves; fails if the endpoint fails or is not Ready for too long. Sends a request now and then, because the
+     * platform scales an endpoint without traffic to zero, and no request brings it back.
      */
     async watchEndpoint(input: WatchEndpointInput): Promise<never> {
       const subject = `endpoint ${input.name} of task ${input.index}`;
-      return attempt({ subject, purpose: 'reading' }, async ({ signal, elapsedMs }) => {
+      return attempt({ subject, purpose: 'reading', isWait: true }, async ({ signal, elapsedMs }) => {
         const { client, lookups, pace } = await dependencies.platform(input.platform);
         const deployment = await lookups.deployment(input.name);
-        const again = pollDelayMs({ elapsedMs, platform: pace });
+        const again = watchDelayMs({ elapsedMs, platform: pace });
         throw await health.judge(input, { client, deployment, again, elapsedMs, signal });
       });
     },

@@ -13,8 +13,8 @@ export const taskChanged = { type: 'signal', name: 'taskChanged' } as SignalDefi
 /** Run → task: the barrier is open, submit the job. */
 export const startJob = { type: 'signal', name: 'startJob' } as SignalDefinition<[]>;
 
-/** Activity → task: the platform's state of the endpoint or job changed. */
-export const observed = { type: 'signal', name: 'observed' } as SignalDefinition<[{ message: string }]>;
+/** Activity → task: the platform's state of the endpoint or job changed. `from`: the activity's type; absent: of an older worker. */
+export const observed = { type: 'signal', name: 'observed' } as SignalDefinition<[{ message: string; from?: string }]>;
 
 /** The run's snapshot; answered after the run has closed, too. */
 export const runStatus = { type: 'query', name: 'status' } as QueryDefinition<RunSnapshot>;

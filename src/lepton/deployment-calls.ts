@@ -33,6 +33,7 @@ export function deploymentCalls(requests: Requests, dialect: ReadDialect): Deplo
       const call = { method: 'GET', path: await inDeployment(name), options } as const;
       const answer = await requests.lookup(call);
       if (answer.kind === 'found') return requests.check(call, answer.value, schema);
+      if (options?.isUnlisted) return undefined;
       return (await listDeployments(options)).find((deployment) => deployment.metadata.name === name);
     },
     async createDeployment({ name, spec }, options) {

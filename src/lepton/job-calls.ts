@@ -70,6 +70,7 @@ export function jobCalls(requests: Requests): JobCalls {
       const call = { method: 'GET', path: pathOf(id), query, options } as const;
       const answer = await requests.lookup(call);
       if (answer.kind === 'found') return requests.check(call, answer.value, jobSchema);
+      if (options?.isUnlisted) return undefined;
       const filter = { mode: query.job_query_mode, ...(options?.name === undefined ? {} : { name: options.name }) };
       return (await listJobs(filter, options)).find((job) => job.metadata.id === id);
     },

@@ -2,7 +2,7 @@ import type { PlatformRef } from '../contract/plan';
 import type { HomePaths } from '../home/paths';
 import { loadAccess, type AccessSources } from './access-store';
 import { createLeptonClient, type LeptonClientOptions } from './client';
-import { createLookups, sharedForMs, type Lookups } from './coalesced';
+import { createAllowance, createLookups, sharedForMs, type Lookups } from './coalesced';
 import { paceOf, type Pace } from './pace';
 import type { LeptonClient } from './types';
 
@@ -11,7 +11,12 @@ export interface Platform {
   readonly lookups: Lookups;
   /** How often it may be asked. */
   readonly pace: Pace;
+  /** Whether a waiting task may ask now what no listing tells, such as the events of its endpoint: each is a request of its own. */
+  readonly mayAsk: () => boolean;
 }
+
+/** Such questions per interval of the shared listings, of all tasks together. */
+const questionsPerInterval = 4;
 
 /**
  * One client, and with it one set of shared look-ups, per platform that a worker's runs use; a new one as soon as the
@@ -30,7 +35,9 @@ export function createPlatforms(
     if (existing?.access === current) return existing.platform;
     const client = createLeptonClient(access, options);
     const pace = paceOf(access.url);
-    const platform = { client, pace, lookups: createLookups(client, { sharedForMs: sharedForMs[pace] }) };
+    const perMs = sharedForMs[pace];
+    const mayAsk = createAllowance({ most: questionsPerInterval, perMs });
+    const platform = { client, pace, lookups: createLookups(client, { sharedForMs: perMs }), mayAsk };
     known.set(key, { access: current, platform });
     return platform;
   };

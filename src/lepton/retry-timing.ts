@@ -72,6 +72,11 @@ export function pollDelayMs({ elapsedMs, platform }: { elapsedMs: number; platfo
   return Math.round(Math.min(firstMs + Math.max(elapsedMs, 0) * growth, longestMs));
 }
 
+/** Delay before the next look at an endpoint that is up while its job runs: it rarely fails, and the job shows that as well. */
+export function watchDelayMs(look: { elapsedMs: number; platform: Pace }): number {
+  return pollDelayMs(look) * 3;
+}
+
 const removalPolling = {
   local: { firstMs: 300, longestMs: 10_000 },
   lepton: { firstMs: 3_000, longestMs: 30_000 },

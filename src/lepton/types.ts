@@ -140,7 +140,7 @@ export interface LeptonClient {
   getWorkspace(options?: CallOptions): Promise<WorkspaceInfo>;
   listDeployments(options?: CallOptions): Promise<Deployment[]>;
   /** `undefined` when there is none of that name: a get and the listing must both say so. */
-  getDeployment(name: string, options?: CallOptions): Promise<Deployment | undefined>;
+  getDeployment(name: string, options?: GetOptions): Promise<Deployment | undefined>;
   createDeployment(deployment: { name: string; spec: Record<string, unknown> }, options?: CallOptions): Promise<void>;
   /** Resolves for 404 as well: what is absent is deleted. */
   deleteDeployment(name: string, options?: CallOptions): Promise<void>;
@@ -163,7 +163,7 @@ export interface LeptonClient {
    */
   getJob(
     id: string,
-    options?: CallOptions & { readonly mode?: JobQueryMode | undefined; readonly name?: string | undefined },
+    options?: GetOptions & { readonly mode?: JobQueryMode | undefined; readonly name?: string | undefined },
   ): Promise<Job | undefined>;
   /** Resolves to the job with its assigned `metadata.id`. */
   createJob(job: { name: string; spec: Record<string, unknown> }, options?: CallOptions): Promise<Job>;
@@ -208,6 +208,11 @@ export interface LeptonStorage {
 export interface LogOptions extends CallOptions {
   /** Go on while the replica runs. */
   readonly follow?: boolean | undefined;
+}
+
+export interface GetOptions extends CallOptions {
+  /** The caller has a listing that lacks it, read since it last may have changed: the get alone decides. Default: no. */
+  readonly isUnlisted?: boolean | undefined;
 }
 
 export interface CallOptions {

@@ -16,8 +16,10 @@ export function createWorkerDependencies(options: {
   readonly requestTimeoutMs?: number | undefined;
   /** Milliseconds for which refused credentials are retried. Default: 200 s. */
   readonly refusalPatienceMs?: number | undefined;
+  /** Aborted when the worker is told to end. */
+  readonly ending?: AbortSignal | undefined;
 }): ActivityDependencies {
-  const { home, env, origin, requestTimeoutMs, refusalPatienceMs } = options;
+  const { home, env, origin, requestTimeoutMs, refusalPatienceMs, ending } = options;
   /** By run: values of variables that only this worker's environment has. */
   const own = new Map<string, Readonly<Record<string, string>>>();
   return {
@@ -26,6 +28,7 @@ export function createWorkerDependencies(options: {
     sweptFolder: home.swept,
     environment: env,
     refusalPatienceMs,
+    ending,
     platform: createPlatforms(home, { env, timeoutMs: requestTimeoutMs }),
     async hostSecrets(invocation) {
       const stored = await storedSecrets(home, invocation);

@@ -6,20 +6,21 @@ import { explainFault } from '../temporal/grpc';
 const shutDownStates: ReadonlySet<ReturnType<Worker['getState']>> = new Set(['STOPPING', 'DRAINING', 'DRAINED']);
 
 /** Milliseconds between two checks of the worker's state. */
-const checkEveryMs = 1_000;
+const checkEveryMs = 200;
 /** Milliseconds for finding out why it failed. */
 const answerWithinMs = 5_000;
 
 /**
  * Runs a worker until it is shut down. If Temporal refuses it for a minute (credentials withdrawn, namespace deleted), the SDK lets
  * it fail, but `run` then never returns: the process would live on, doing nothing. This returns at once.
+ * `onShutdown` is called once when the signal has come.
  * - `shut down`: after a signal.
  * - `cut short`: after a signal, but its work did not finish in time; another worker takes that over.
  * - `failed`: Temporal refused it.
  */
 export async function serve(
   worker: Pick<Worker, 'run' | 'getState'>,
-  { everyMs = checkEveryMs }: { readonly everyMs?: number } = {},
+  { everyMs = checkEveryMs, onShutdown }: { readonly everyMs?: number; readonly onShutdown?: () => void } = {},
 ): Promise<'shut down' | 'cut short' | 'failed'> {
   const running = worker.run().then(() => 'shut down' as const);
   let timer: NodeJS.Timeout | undefined;
@@ -28,7 +29,10 @@ export async function serve(
   const failed = new Promise<'cut short' | 'failed'>((resolve) => {
     timer = setInterval(() => {
       const state = worker.getState();
-      isShuttingDown ||= shutDownStates.has(state);
+      if (!isShuttingDown && shutDownStates.has(state)) {
+        isShuttingDown = true;
+        onShutdown?.();
+      }
       if (state === 'FAILED') resolve(verdict());
     }, everyMs);
   });

@@ -4,7 +4,7 @@ import { timedOutWithoutAttempt } from './failures';
 
 /**
  * Activity options, grouped by the guarantee their caller needs. `summary` is the line shown in the Web UI. Every activity
- * heartbeats every few seconds, and a missed heartbeat reveals a dead worker.
+ * heartbeats, and a missed heartbeat reveals a dead worker.
  *
  * `cancellationType` is always explicit: the SDK's default is TRY_CANCEL, under which a create could still be running
  * while its own compensation runs.
@@ -26,14 +26,15 @@ export const change = (summary: string, seconds = changeSeconds): Activities =>
   });
 
 /**
- * Polls with one request per attempt; retries add no history events. Must run inside `withDeadline`: the timeout set here
- * exceeds `deadlineSeconds` and is only a backstop.
+ * Waits for minutes to hours: the attempt stays in its worker and looks again and again, without any traffic here but for
+ * heartbeats. Must run inside `withDeadline`: the timeout set here exceeds `deadlineSeconds` and is only a backstop.
  */
 export const poll = (summary: string, deadlineSeconds: number): Activities =>
   proxyActivities<Activities>({
-    startToCloseTimeout: '120s',
+    // Every now and then another attempt, maybe on another worker: what a worker knows of the server's time stays exact.
+    startToCloseTimeout: '30m',
     scheduleToCloseTimeout: (deadlineSeconds + 600) * 1000,
-    heartbeatTimeout,
+    heartbeatTimeout: '30s',
     retry: { initialInterval: '5s', backoffCoefficient: 1 },
     cancellationType: ActivityCancellationType.TRY_CANCEL,
     summary,
@@ -50,10 +51,13 @@ export const tryOnce = (summary: string, seconds = 30): Activities =>
     summary,
   });
 
-/** Retries until the activity succeeds or `seconds` have passed. For non-cancellable scopes only. */
+/**
+ * Retries until the activity succeeds or `seconds` have passed; one attempt may wait for a removal to take effect. For
+ * non-cancellable scopes only.
+ */
 export const ensure = (summary: string, seconds: number): Activities =>
   proxyActivities<Activities>({
-    startToCloseTimeout: '90s',
+    startToCloseTimeout: '5m',
     scheduleToCloseTimeout: seconds * 1000,
     heartbeatTimeout,
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },

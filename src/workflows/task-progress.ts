@@ -17,6 +17,14 @@ import { shouldSignalMessage, signalsForPhases } from './signal-budget';
 /** Phases in which a resource is polled. */
 const observedPhases: readonly TaskPhase[] = ['awaiting ready', 'ready', 'running job'];
 
+/** What only waits of these phases tell. */
+const phasesOf: Readonly<Partial<Record<string, readonly TaskPhase[]>>> = {
+  awaitEndpointReady: ['awaiting ready'],
+  probeExistingEndpoint: ['awaiting ready'],
+  watchEndpoint: ['ready', 'running job'],
+  awaitJobCompleted: ['running job'],
+};
+
 /** Phases that last seconds; not signalled on their own when a task has fewer than `signalsForPhases` signals. */
 const passing: readonly TaskPhase[] = ['creating endpoint', 'submitting job'];
 /** Characters of a text in a progress signal; the end of the task carries the full text. */
@@ -37,10 +45,10 @@ export class TaskProgress {
     this.maxSignals = news;
     this.current = { ...pendingTask(task), startedAt: now() };
     setHandler(taskStatus, () => this.current);
-    setHandler(observed, (observation?: { message?: unknown }) => {
-      const message = observation?.message;
+    setHandler(observed, (observation?: { message?: unknown; from?: unknown }) => {
+      const { message, from } = observation ?? {};
       // Signals can be sent by hand with any payload or none.
-      if (typeof message === 'string' && this.isObserved()) this.setMessage(message);
+      if (typeof message === 'string' && this.isObserved() && this.isCurrent(from)) this.setMessage(message);
     });
   }
 
@@ -59,6 +67,12 @@ export class TaskProgress {
     if (observedPhases.includes(phase)) return true;
     // 2026-11-28: reasons for a delayed create or removal are shown too.
     return phase !== 'pending' && phase !== 'done' && patched('all-phases-observed');
+  }
+
+  /** A wait that was cancelled may tell one thing more before it hears of that. */
+  private isCurrent(activity: unknown): boolean {
+    const phases = typeof activity === 'string' ? phasesOf[activity] : undefined;
+    return phases === undefined || phases.includes(this.current.phase);
   }
 
   private setMessage(message: string): void {

@@ -3,6 +3,7 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import path from 'node:path';
 import { createActivities } from '../../src/activities';
+import { WaitEnded } from '../../src/activities/staying';
 import { createWorkerDependencies } from '../../src/worker/worker-dependencies';
 import { cancelRun, describeRun, startRun, watchRun, type RunDescription } from '../../src/client';
 import type { RunPlan } from '../../src/contract/plan';
@@ -171,6 +172,7 @@ export interface BenchWorker extends BenchOptions {
 
 /** A worker in this process; what is returned ends it. */
 export async function benchWorker(env: TestWorkflowEnvironment, options: BenchWorker): Promise<() => Promise<void>> {
+  const ending = new AbortController();
   const settings: WorkerOptions = {
     connection: env.nativeConnection,
     namespace: env.namespace ?? 'default',
@@ -182,6 +184,7 @@ export async function benchWorker(env: TestWorkflowEnvironment, options: BenchWo
         home: options.home,
         env: {},
         origin: 'tests',
+        ending: ending.signal,
         refusalPatienceMs: options.refusalPatienceMs ?? 5_000,
       }),
     ),
@@ -192,6 +195,7 @@ export async function benchWorker(env: TestWorkflowEnvironment, options: BenchWo
   const worker = await Worker.create(settings);
   const running = worker.run();
   return async () => {
+    ending.abort(new WaitEnded('its worker ends'));
     if (worker.getState() === 'RUNNING') worker.shutdown();
     await running;
   };

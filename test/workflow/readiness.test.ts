@@ -39,10 +39,10 @@ test.concurrent('phase of start-up and reason of queueing are seen, each said on
   const scenario = await bench.scenario({
     endpoints: {
       default: {
-        states: [['Starting', '1500ms', 'pulling image'], ['Starting', '1500ms', 'the server is loading'], ['Ready']],
+        states: [['Starting', '4s', 'pulling image'], ['Starting', '4s', 'the server is loading'], ['Ready']],
       },
     },
-    jobs: { default: { states: [['Queueing', '1500ms', 'no h200 is free'], ['Running', '300ms'], ['Completed']] } },
+    jobs: { default: { states: [['Queueing', '4s', 'no h200 is free'], ['Running', '300ms'], ['Completed']] } },
   });
   const plan = one(scenario);
   await scenario.start(plan);

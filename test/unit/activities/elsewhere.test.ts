@@ -8,12 +8,12 @@ import { CredentialsError } from '../../../src/lepton/lepton-error';
 
 const minute = 60_000;
 const missing = new NotOnThisWorker('variable MY_KEY is not known to this worker.');
-const first = lackingHere(null, { worker: 'a:1', dueMs: 0 });
-const second = lackingHere(first, { worker: 'b:2', dueMs: minute });
+const first = lackingHere(null, { worker: 'a:1', nowMs: 0 });
+const second = lackingHere(first, { worker: 'b:2', nowMs: minute });
 
 const failureAfter = (minutes: number, purpose: Purpose, isAnswerMissing = false) =>
   elsewhereFailure(missing, {
-    ...{ subject: 'endpoint x', purpose, isAnswerMissing, lacking: second, dueMs: minutes * minute },
+    ...{ subject: 'endpoint x', purpose, isAnswerMissing, lacking: second, nowMs: minutes * minute },
   });
 
 test.each<[Purpose, number, boolean]>([
@@ -36,7 +36,7 @@ test.each<[Purpose, number, boolean]>([
 test('a pause is short at first, so that another gets its turn, and never long', () => {
   const pause = (workers: readonly string[], attempts: number) =>
     elsewhereFailure(missing, {
-      ...{ subject: 'x', purpose: 'step', isAnswerMissing: false, dueMs: 0 },
+      ...{ subject: 'x', purpose: 'step', isAnswerMissing: false, nowMs: 0 },
       lacking: { workers, sinceMs: 0, attempts },
     }).nextRetryDelay;
   expect([1, 8, 9, 10, 50].map((attempts) => pause(['a:1'], attempts))).toEqual([500, 500, 1_000, 2_000, 15_000]);
@@ -57,7 +57,7 @@ test('credentials that only this worker lacks are no refusal', () => {
     purpose: 'step',
   } as const;
   expect(
-    toFailure(new CredentialsError('none here'), { ...context, isAnswerMissing: false, lacking: first, dueMs: 0 }),
+    toFailure(new CredentialsError('none here'), { ...context, isAnswerMissing: false, lacking: first, nowMs: 0 }),
   ).toMatchObject({ type: failureTypes.notOnThisWorker, nonRetryable: false });
 });
 

@@ -1,4 +1,4 @@
-import { createLookups } from '../../../src/lepton/coalesced';
+import { createAllowance, createLookups } from '../../../src/lepton/coalesced';
 import { createLeptonClient } from '../../../src/lepton/client';
 import { sendJson, startServer, type TestServer } from '../../support/http-server';
 
@@ -6,6 +6,9 @@ import { sendJson, startServer, type TestServer } from '../../support/http-serve
 
 let server: TestServer;
 let failing = false;
+/** Milliseconds until the listing of deployments answers. */
+let answerAfterMs = 0;
+let pageOf: (page: number) => object[];
 
 const deployment = (name: string) => ({ metadata: { id: name, name }, spec: {}, status: { state: 'Starting' } });
 const job = (id: string, name: string, at: number) => ({
@@ -16,16 +19,18 @@ const job = (id: string, name: string, at: number) => ({
 
 beforeEach(async () => {
   failing = false;
+  answerAfterMs = 0;
+  pageOf = (page) => (page === 1 ? [job('x-1', 'x', 1), job('x-2', 'x', 2)] : []);
   server = await startServer(({ url }, response) => {
     const { pathname, searchParams } = new URL(url, 'http://x');
     if (failing) return sendJson(response, { message: 'busy' }, 503);
     if (pathname === '/w/workspace') return sendJson(response, {});
-    if (pathname === '/w/deployments') return sendJson(response, [deployment('a'), deployment('b')]);
+    if (pathname === '/w/deployments')
+      return void setTimeout(() => sendJson(response, [deployment('a'), deployment('b')]), answerAfterMs);
     if (pathname === '/w/deployments/late') return sendJson(response, deployment('late'));
     if (pathname === '/w/jobs/done-1') return sendJson(response, job('done-1', 'done', 1));
     if (pathname !== '/w/jobs') return sendJson(response, { message: 'none' }, 404);
-    const jobs = [job('x-1', 'x', 1), job('x-2', 'x', 2)];
-    return sendJson(response, { jobs: searchParams.get('page') === '1' ? jobs : [] });
+    return sendJson(response, { jobs: pageOf(Number(searchParams.get('page'))) });
   });
 });
 afterEach(() => server.close());
@@ -43,7 +48,46 @@ test('a hundred waiting tasks cost one listing', async () => {
   );
   await Promise.all(Array.from({ length: 100 }, () => lookups.job('x-1')));
   expect(count('/w/deployments')).toBe(1);
-  expect(count('/w/jobs')).toBe(2); // the page, and the empty one after it
+  expect(count('/w/jobs')).toBe(1);
+});
+
+test('a page that may be a full one is not taken for the last', async () => {
+  pageOf = (page) =>
+    page === 1
+      ? Array.from({ length: 20 }, (_, at) => job(`y-${at}`, 'y', at))
+      : page === 2
+        ? [job('z-1', 'z', 1)]
+        : [];
+  const lookups = connect(60_000);
+  expect((await lookups.job('z-1'))?.metadata.id).toBe('z-1');
+  expect(count('/w/jobs')).toBe(2);
+});
+
+test('who has changed something gets a listing that began afterwards, shared with others who have', async () => {
+  const lookups = connect(200);
+  await lookups.deployment('a');
+  const fresh = await Promise.all(Array.from({ length: 20 }, () => lookups.deployment('a', { isFresh: true })));
+  expect(fresh.map((found) => found?.metadata.name)).toEqual(Array(20).fill('a'));
+  expect(count('/w/deployments')).toBe(2);
+  // The get alone decides what a fresh listing lacks.
+  expect(await lookups.deployment('never', { isFresh: true })).toBeUndefined();
+  expect(server.seen.map(({ url }) => url).slice(-2)).toEqual(['/w/deployments', '/w/deployments/never']);
+});
+
+test('a listing that takes longer than its interval is waited for, not asked for twice', async () => {
+  answerAfterMs = 100;
+  const lookups = connect(20);
+  const first = lookups.deployment('a');
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await Promise.all([first, lookups.deployment('b')]);
+  expect(count('/w/deployments')).toBe(1);
+});
+
+test('questions beyond the shared ones are granted so many times per interval, whoever asks', async () => {
+  const mayAsk = createAllowance({ most: 2, perMs: 50 });
+  expect([mayAsk(), mayAsk(), mayAsk()]).toEqual([true, true, false]);
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  expect(mayAsk()).toBe(true);
 });
 
 test('an interval of zero asks each time', async () => {

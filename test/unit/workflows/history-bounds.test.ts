@@ -1,4 +1,4 @@
-import { isWorthReporting, type LastReport } from '../../../src/activities/attempt';
+import { isWorthReporting, type LastReport } from '../../../src/activities/news';
 import type { RunPlan } from '../../../src/contract/plan';
 import { metricPayload, metricsOf, type Metric } from '../../../src/contract/metric';
 import { maxSharedBytes, maxPlanBytes, describeOversize, sizeOfPlan } from '../../../src/contract/plan-size';

@@ -1,0 +1,128 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Context } from '@temporalio/activity';
+import { observed } from '../contract/messages';
+import type { Pace } from '../lepton/pace';
+import type { Platform } from '../lepton/platforms';
+import { fitForHistory } from './wording';
+
+/** What an activity tells its task while it waits. Rarely: each signal adds four events to the task's history. */
+
+export interface LastReport {
+  readonly message: string;
+  readonly atMs: number;
+}
+
+/** The activity that is running: how long it has waited, and whether it still does. */
+export interface Waiting {
+  /** Milliseconds since it was scheduled. */
+  readonly elapsedMs: () => number;
+  readonly isOver: () => boolean;
+}
+
+export const waiting = new AsyncLocalStorage<Waiting>();
+
+/** By workflow run and activity type. In memory: another worker starts with nothing told. */
+const lastReports = new Map<string, LastReport>();
+const lastQuestions = new Map<string, LastQuestion>();
+/** Short, because the next look waits for it. */
+const reportTimeoutMs = 5_000;
+
+/**
+ * Whether an observation is worth a signal: its text changed, and a tenth of the time waited so far has passed since the last
+ * report. Otherwise a text that changes with every look would fill the history within days. Pure.
+ */
+export function isWorthReporting(
+  look: { readonly message: string; readonly nowMs: number; readonly sinceMs: number },
+  last: LastReport | undefined,
+): boolean {
+  if (!last) return true;
+  return last.message !== look.message && look.nowMs - last.atMs >= (look.nowMs - look.sinceMs) / 10;
+}
+
+/**
+ * Signals an observed state to the task's workflow if it changed since this worker's last report. Best effort: the message is
+ * informational, and the next look follows soon.
+ */
+export async function reportObservation(text: string): Promise<void> {
+  const { info, client } = Context.current();
+  const execution = info.workflowExecution;
+  const key = keyOf();
+  if (!execution || key === undefined || waiting.getStore()?.isOver()) return;
+  const message = fitForHistory(text);
+  const nowMs = performance.now();
+  if (!isWorthReporting({ message, nowMs, sinceMs: nowMs - waitedMs() }, lastReports.get(key))) return;
+  remember(lastReports, key, { message, atMs: nowMs });
+  try {
+    const task = client.workflow.getHandle(execution.workflowId, execution.runId);
+    await client.withDeadline(Date.now() + reportTimeoutMs, () =>
+      task.signal(observed, { message, from: info.activityType }),
+    );
+  } catch {
+    lastReports.delete(key);
+  }
+}
+
+export interface LastQuestion {
+  readonly state: string;
+  readonly atMs: number;
+  /** What was found out. */
+  readonly words: string;
+}
+
+/** Milliseconds for which a state may last before its reason is asked for, and between two questions about the same state. */
+const asking = {
+  local: { firstAfterMs: 1_500, everyMs: 5_000 },
+  lepton: { firstAfterMs: 6_000, everyMs: 30_000 },
+} as const;
+
+/**
+ * Whether it is time to ask the platform why a resource is in its state: its answer would be told, by the same rule as
+ * `isWorthReporting`, but not while the wait has only just begun. Milliseconds. Pure.
+ */
+export function isWorthAsking(
+  look: { readonly state: string; readonly nowMs: number; readonly waitedMs: number; readonly pace: Pace },
+  last: LastQuestion | undefined,
+): boolean {
+  const { firstAfterMs, everyMs } = asking[look.pace];
+  if (!last) return look.waitedMs >= firstAfterMs;
+  const leastMs = last.state === look.state ? everyMs : firstAfterMs;
+  return look.nowMs - last.atMs >= Math.max(leastMs, look.waitedMs / 10);
+}
+
+/**
+ * Describes the state of what is waited for, and tells the task. The reason costs requests of its own, so it is asked for only
+ * when it would be told, and only a few times per interval for all tasks together.
+ */
+export async function describeAndReport(
+  state: string,
+  { mayAsk, pace }: Pick<Platform, 'mayAsk' | 'pace'>,
+  reason: () => Promise<string>,
+): Promise<string> {
+  const key = keyOf();
+  if (key === undefined) return state;
+  const last = lastQuestions.get(key);
+  const nowMs = performance.now();
+  const isKnown = last?.state === state;
+  if (!isWorthAsking({ state, nowMs, waitedMs: waitedMs(), pace }, last) || !mayAsk()) {
+    // A state that lasts is told even when its reason has to wait.
+    if (!isKnown && waitedMs() >= asking[pace].firstAfterMs) await reportObservation(state);
+    return isKnown ? last.words : state;
+  }
+  const words = await reason();
+  remember(lastQuestions, key, { state, words, atMs: nowMs });
+  await reportObservation(words);
+  return words;
+}
+
+const waitedMs = (): number => waiting.getStore()?.elapsedMs() ?? 0;
+
+function keyOf(): string | undefined {
+  const { workflowExecution, activityType } = Context.current().info;
+  return workflowExecution && `${workflowExecution.workflowId}/${workflowExecution.runId}/${activityType}`;
+}
+
+/** Bounds memory: what is forgotten is told or asked once more. */
+function remember<T>(entries: Map<string, T>, key: string, entry: T): void {
+  if (entries.size > 10_000) entries.clear();
+  entries.set(key, entry);
+}

@@ -1,0 +1,181 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import type { Info } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { attempt, withSettings, type Attempt } from '../../../src/activities/attempt';
+import { notReady } from '../../../src/activities/failures';
+import { remembered } from '../../../src/activities/memory';
+import { pauseBeforeNextLook, WaitEnded } from '../../../src/activities/staying';
+import { LeptonError } from '../../../src/lepton/lepton-error';
+
+/** Waits that stay in their worker. */
+
+let number = 0;
+
+/** Takes what a wait tells its task. */
+const client = {
+  withDeadline: (_: number, call: () => Promise<unknown>) => call(),
+  withAbortSignal: (_: AbortSignal, call: () => Promise<unknown>) => call(),
+  workflow: { getHandle: () => ({ signal: () => Promise.resolve() }) },
+} as unknown as Client;
+
+function environmentOf(info: Partial<Info> = {}): MockActivityEnvironment {
+  number += 1;
+  const fields: Partial<Info> = {
+    activityId: `wait-${number}`,
+    workflowExecution: { workflowId: 'task', runId: `run-${number}` },
+    scheduledTimestampMs: 1_000,
+    currentAttemptScheduledTimestampMs: 1_000,
+    startToCloseTimeoutMs: 1_800_000,
+    scheduleToCloseTimeoutMs: 3_600_000,
+    ...info,
+  };
+  return new MockActivityEnvironment(fields, { client });
+}
+
+type Look = (look: Attempt) => Promise<unknown>;
+const waitFor = (look: Look) => () => attempt({ subject: 'endpoint x', purpose: 'reading', isWait: true }, look);
+const again = (pauseMs = 1) => notReady('endpoint x: Starting', pauseMs);
+
+const failureOf = (running: Promise<unknown>): Promise<ApplicationFailure> =>
+  running.then(
+    () => Promise.reject(new Error('it did not fail')),
+    (failure: unknown) => failure as ApplicationFailure,
+  );
+
+/** Looks that are never through; `begun` resolves with the first one. */
+function endless(): { readonly look: Look; readonly begun: Promise<void>; readonly count: () => number } {
+  let looks = 0;
+  let begin = (): void => undefined;
+  const begun = new Promise<void>((resolve) => (begin = resolve));
+  const look = (): Promise<never> => {
+    looks += 1;
+    begin();
+    return Promise.reject(again(60_000));
+  };
+  return { look, begun, count: () => looks };
+}
+
+test('a wait looks again and again in one attempt, and knows how long it has lasted', async () => {
+  const environment = environmentOf();
+  const beats: unknown[] = [];
+  environment.on('heartbeat', (details: unknown) => beats.push(details));
+  const elapsed: number[] = [];
+  const looks = waitFor(({ elapsedMs }) => {
+    elapsed.push(elapsedMs);
+    return elapsed.length < 4 ? Promise.reject(again(5)) : Promise.resolve('there');
+  });
+  expect(await environment.run(looks)).toBe('there');
+  expect(elapsed).toHaveLength(4);
+  expect([...elapsed].sort((a, b) => a - b)).toEqual(elapsed);
+  expect(elapsed[3]).toBeGreaterThanOrEqual(12);
+  expect(beats.map((beat) => remembered(beat).progress)).toContain('endpoint x: Starting');
+});
+
+test('what another worker needs to go on is in the heartbeat: when it was due next, and no attempt that has not ended', async () => {
+  const environment = environmentOf();
+  let beat: unknown;
+  environment.on('heartbeat', (details: unknown) => (beat = details));
+  let looks = 0;
+  await environment.run(waitFor(() => ((looks += 1) < 3 ? Promise.reject(again(5)) : Promise.resolve())));
+  const { memory } = remembered(beat);
+  expect(memory).toMatchObject({ answered: 0, refusals: 0, lacking: null });
+  expect(memory.dueMs).toBeGreaterThan(1_000);
+});
+
+test('who asks for a single attempt gets a single look', async () => {
+  const { look, count } = endless();
+  const environment = environmentOf({ retryPolicy: { maximumAttempts: 1 } });
+  expect(await failureOf(environment.run(waitFor(look)))).toMatchObject({ type: 'NotReady', nonRetryable: false });
+  expect(count()).toBe(1);
+});
+
+test('an attempt with little time, as older workflow code gives, ends by itself and is retried', () => {
+  const next = (spentMs: number, startToCloseMs: number) =>
+    pauseBeforeNextLook(again(1_000), { spentMs, startToCloseMs });
+  expect([next(0, 120_000), next(29_000, 120_000), next(30_000, 120_000)]).toEqual([1_000, 1_000, undefined]);
+  expect([next(0, 90_000), next(22_000, 90_000)]).toEqual([1_000, undefined]);
+  expect([next(1_700_000, 1_800_000), next(1_710_000, 1_800_000)]).toEqual([1_000, undefined]);
+  expect(next(1e9, 0)).toBe(1_000);
+});
+
+test('only NotReady is waited for here: what the platform refuses or fails is left to Temporal', async () => {
+  const environment = environmentOf();
+  let looks = 0;
+  const refused = new LeptonError('no', { kind: 'server', request: 'GET /deployments' });
+  const look: Look = () => Promise.reject((looks += 1) < 2 ? again() : refused);
+  expect(await failureOf(environment.run(waitFor(look)))).toMatchObject({ type: 'PlatformUnavailable' });
+  expect(looks).toBe(2);
+  expect(pauseBeforeNextLook(refused, { spentMs: 0, startToCloseMs: 0 })).toBeUndefined();
+});
+
+test('a refusal counts from when it was met, not from when its attempt began hours ago', async () => {
+  const environment = environmentOf();
+  let beat: unknown;
+  environment.on('heartbeat', (details: unknown) => (beat = details));
+  let looks = 0;
+  const refused = new LeptonError('no', { kind: 'forbidden', request: 'GET /deployments' });
+  const look: Look = () => Promise.reject((looks += 1) < 4 ? again(5) : refused);
+  await failureOf(environment.run(waitFor(look)));
+  expect(remembered(beat).memory.refusedSinceMs).toBeGreaterThanOrEqual(1_012);
+});
+
+test('a worker that is told to end leaves the wait to another at once', async () => {
+  const environment = environmentOf();
+  const ending = new AbortController();
+  const { look, begun } = endless();
+  const { wait } = withSettings({ wait: waitFor(look) }, { ending: ending.signal });
+  const running = failureOf(environment.run(() => wait()));
+  await begun;
+  ending.abort(new WaitEnded('its worker ends'));
+  expect(await running).toMatchObject({
+    type: 'NotReady',
+    nonRetryable: false,
+    message: 'endpoint x: its worker ends',
+    nextRetryDelay: 100,
+  });
+});
+
+test('a look that hangs does not keep the wait from ending', async () => {
+  const environment = environmentOf();
+  const ending = new AbortController();
+  const { wait } = withSettings({ wait: waitFor(() => new Promise(() => undefined)) }, { ending: ending.signal });
+  const running = failureOf(environment.run(() => wait()));
+  ending.abort(new WaitEnded('its worker ends'));
+  expect((await running).message).toBe('endpoint x: its worker ends');
+});
+
+test('a cancelled wait ends as cancelled', async () => {
+  const environment = environmentOf();
+  const { look, begun } = endless();
+  const running = failureOf(environment.run(waitFor(look)));
+  await begun;
+  environment.cancel('CANCELLED');
+  expect(await running).toBeInstanceOf(CancelledFailure);
+});
+
+test('the teardown of a task ends its waits in the same worker, and no others', async () => {
+  const environment = environmentOf();
+  const workflowExecution = { workflowId: 'task', runId: `run-${number}` };
+  const other = environmentOf();
+  const { look, begun } = endless();
+  const ended: string[] = [];
+  const running = failureOf(environment.run(waitFor(look))).then(({ message }) => ended.push(message));
+  void failureOf(other.run(waitFor(look))).then(({ message }) => ended.push(`other: ${message}`));
+  await begun;
+  const removal = environmentOf({ workflowExecution });
+  await removal.run(() => attempt({ subject: 'endpoint x', purpose: 'teardown' }, () => Promise.resolve()));
+  await running;
+  expect(ended).toEqual(['endpoint x: its task is torn down']);
+  other.cancel('CANCELLED');
+});
+
+test('the end of its budget is told by the wait itself', async () => {
+  const environment = environmentOf({ scheduleToCloseTimeoutMs: 600 });
+  const look: Look = () => Promise.reject(again(20));
+  expect(await failureOf(environment.run(waitFor(look)))).toMatchObject({
+    type: 'NotReady',
+    nonRetryable: true,
+    message: 'endpoint x: Starting',
+  });
+});

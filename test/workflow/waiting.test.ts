@@ -1,0 +1,221 @@
+import { temporal } from '@temporalio/proto';
+import { readFile } from 'node:fs/promises';
+import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
+import type { RunPlan } from '../../src/contract/plan';
+import { creations, emptyInventory, plainBundle, startBench, type Bench, type Scenario } from '../support/bench';
+import { until } from '../support/command';
+import { runPlan } from '../support/plans';
+import { bareEnvironment, startProgram, type Running } from '../support/program';
+import type { RecordedRequest } from '../support/simulated';
+
+/** Waits stay in their worker: what they cost, and that they go on elsewhere, whatever happens to it. */
+
+let bench: Bench;
+const stops: (() => void)[] = [];
+beforeAll(async () => {
+  bench = await startBench();
+});
+afterAll(async () => {
+  for (const stop of stops) stop();
+  await bench.close();
+});
+
+const tasks = ['hellaswag'];
+const { EventType } = temporal.api.enums.v1;
+
+/** Ends the scenario's own worker, and starts one in a process of its own. */
+async function workerProcess(scenario: Scenario): Promise<Running> {
+  await (
+    await scenario.startWorker()
+  )();
+  const settings = { EVALSAGA_TASK_QUEUE: scenario.taskQueue, EVALSAGA_LOG_LEVEL: 'error' };
+  const { root } = scenario.home;
+  const env = { ...bareEnvironment(), EVALSAGA_HOME: root, TEMPORAL_ADDRESS: bench.env.address, ...settings };
+  const worker = startProgram(['worker'], { cwd: root, env });
+  stops.push(() => worker.signal('SIGKILL'));
+  await worker.untilSaid(/worker for task queue/);
+  return worker;
+}
+
+const taskOf = ({ invocation }: RunPlan) => bench.client.workflow.getHandle(taskWorkflowId(invocation, 0));
+
+async function pendingWait(plan: RunPlan, activity: string) {
+  const { raw } = await taskOf(plan).describe();
+  return raw.pendingActivities?.find(({ activityType }) => activityType?.name === activity);
+}
+
+/** Until its worker has looked, and told Temporal. */
+const untilWaiting = (plan: RunPlan, activity: string): Promise<unknown> =>
+  until(
+    `${activity} waits`,
+    async () => {
+      const wait = await pendingWait(plan, activity).catch(() => undefined);
+      return (wait?.heartbeatDetails?.payloads?.length ?? 0) > 0;
+    },
+    60_000,
+  );
+
+async function eventsOf(workflowId: string) {
+  const { events } = await bench.client.workflow.getHandle(workflowId).fetchHistory();
+  return events ?? [];
+}
+
+/** The start of the only activity of this type: with it, history tells what became of its attempts. */
+async function startOf(plan: RunPlan, activity: string) {
+  const events = await eventsOf(taskWorkflowId(plan.invocation, 0));
+  const scheduled = events.filter(
+    ({ activityTaskScheduledEventAttributes: event }) => event?.activityType?.name === activity,
+  );
+  expect(scheduled).toHaveLength(1);
+  const started = events.find(({ activityTaskStartedEventAttributes: event }) =>
+    scheduled[0]?.eventId?.equals(event?.scheduledEventId ?? 0),
+  )?.activityTaskStartedEventAttributes;
+  return { attempts: started?.attempt ?? 0, failure: started?.lastFailure };
+}
+
+const slowEndpoint = { endpoints: { default: { states: [['Starting', '8s', 'pulling'], ['Ready']] } } };
+
+test.concurrent('the worker of a wait is killed: another one goes on with it', async () => {
+  const scenario = await bench.scenario(slowEndpoint);
+  const first = await workerProcess(scenario);
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks });
+  await scenario.start(plan);
+  await untilWaiting(plan, 'awaitEndpointReady');
+  first.signal('SIGKILL');
+  await scenario.startWorker();
+  expect((await scenario.closed(plan)).status).toBe('succeeded');
+  const { attempts, failure } = await startOf(plan, 'awaitEndpointReady');
+  expect({ attempts, timeout: failure?.timeoutFailureInfo?.timeoutType }).toEqual({
+    attempts: 2,
+    timeout: temporal.api.enums.v1.TimeoutType.TIMEOUT_TYPE_HEARTBEAT,
+  });
+  expect(await creations(scenario.platform, '/deployments')).toBe(1);
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
+
+test.concurrent('its deadline stays what it was, whoever waits', async () => {
+  const scenario = await bench.scenario({ endpoints: { default: { states: [['Starting', '1h'], ['Ready']] } } });
+  const first = await workerProcess(scenario);
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks, limits: { endpointReadySeconds: 15 } });
+  await scenario.start(plan);
+  await untilWaiting(plan, 'awaitEndpointReady');
+  first.signal('SIGKILL');
+  await scenario.startWorker();
+  const { snapshot } = await scenario.closed(plan);
+  expect(snapshot.tasks[0]?.error?.type).toBe('EndpointReadinessTimeout');
+  const events = await eventsOf(taskWorkflowId(plan.invocation, 0));
+  const timers = events.filter(({ timerStartedEventAttributes: timer }) => timer);
+  expect(Number(timers[0]?.timerStartedEventAttributes?.startToFireTimeout?.seconds)).toBe(15);
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
+
+test.concurrent(
+  'the worker of a wait is told to end: another goes on at once, before any heartbeat is missed',
+  async () => {
+    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
+    const first = await workerProcess(scenario);
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks });
+    await scenario.start(plan);
+    await untilWaiting(plan, 'awaitJobCompleted');
+    await scenario.startWorker();
+    first.signal('SIGTERM');
+    expect((await scenario.closed(plan)).status).toBe('succeeded');
+    const { attempts, failure } = await startOf(plan, 'awaitJobCompleted');
+    expect({ attempts, type: failure?.applicationFailureInfo?.type, message: failure?.message }).toMatchObject({
+      attempts: 2,
+      type: 'NotReady',
+      message: expect.stringContaining('its worker ends'),
+    });
+    expect(await creations(scenario.platform, '/jobs')).toBe(1);
+  },
+);
+
+test.concurrent('a cancel does not wait for the heartbeat of what waits', async () => {
+  const scenario = await bench.scenario({ endpoints: { default: { states: [['Starting', '1h'], ['Ready']] } } });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks });
+  await scenario.start(plan);
+  await untilWaiting(plan, 'awaitEndpointReady');
+  await scenario.cancel(plan);
+  const { status } = await scenario.closed(plan);
+  expect(status).toBe('cancelled');
+  const events = await eventsOf(taskWorkflowId(plan.invocation, 0));
+  const at = (event: (typeof events)[number] | undefined): number =>
+    Number(event?.eventTime?.seconds ?? 0) * 1_000 + Number(event?.eventTime?.nanos ?? 0) / 1e6;
+  const asked = events.find(({ eventType }) => eventType === EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED);
+  const removal = events.find(
+    ({ eventId, activityTaskScheduledEventAttributes: next }) => next && eventId?.greaterThan(asked?.eventId ?? 0),
+  );
+  // Less than the interval of heartbeats by far, also on a busy machine.
+  expect(at(removal) - at(asked)).toBeLessThan(5_000);
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
+
+test.concurrent(
+  'a wait that older workflow code scheduled, with little time for an attempt, is continued by retries',
+  async () => {
+    const code = await readFile(plainBundle, 'utf8');
+    const older = code.replaceAll(/startToCloseTimeout: '30m'/g, "startToCloseTimeout: '4s'");
+    expect(older).not.toBe(code);
+    const scenario = await bench.scenario(slowEndpoint, { workflows: { code: older } });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks });
+    await scenario.start(plan);
+    expect((await scenario.closed(plan)).status).toBe('succeeded');
+    const { attempts, failure } = await startOf(plan, 'awaitEndpointReady');
+    expect(attempts).toBeGreaterThan(2);
+    expect(failure?.applicationFailureInfo?.type).toBe('NotReady');
+  },
+);
+
+test.concurrent.each([3, 12])(
+  'what %i waiting tasks ask per interval does not depend on how many they are',
+  async (count) => {
+    const scenario = await bench.scenario({
+      endpoints: { default: { states: [['Starting', '5s'], ['Ready']] } },
+      jobs: { default: { states: [['Queueing', '2s'], ['Running', '5s'], ['Completed']] } },
+    });
+    const plan = runPlan({
+      outputRoot: scenario.outputRoot,
+      tasks: Array.from({ length: count }, (_, index) => `task-${index}`),
+    });
+    await scenario.start(plan);
+    expect((await scenario.closed(plan)).status).toBe('succeeded');
+    const requests = await scenario.platform.requests();
+    const asked = (method: string, route: RegExp): RecordedRequest[] =>
+      requests.filter((request) => request.method === method && route.test(request.path.split('?')[0] ?? ''));
+    const listings = [asked('GET', /^\/deployments$/), asked('GET', /^\/jobs$/)];
+    const questions = asked('GET', /\/(readiness|events)$/);
+    // Per second: at most ten listings of a kind and sixteen questions, however many tasks there are.
+    const most = (list: readonly RecordedRequest[]): number =>
+      Math.max(0, ...list.map(({ at }) => list.filter((other) => isWithin(other.at, at, 950)).length));
+    expect(Math.max(...listings.map(most))).toBeLessThanOrEqual(10);
+    expect(most(questions)).toBeLessThanOrEqual(16);
+    const own = requests.length - listings.flat().length - questions.length;
+    expect(own / count).toBeLessThanOrEqual(40);
+    console.log(
+      JSON.stringify({
+        count,
+        own: own / count,
+        listings: listings.map((l) => l.length),
+        questions: questions.length,
+        most: listings.map(most),
+        kinds: kindsOf(requests),
+        task: (await eventsOf(taskWorkflowId(plan.invocation, 0))).length,
+        run: (await eventsOf(runWorkflowId(plan.invocation))).length,
+      }),
+    );
+  },
+);
+
+const isWithin = (at: string, from: string, windowMs: number): boolean => {
+  const afterMs = Date.parse(at) - Date.parse(from);
+  return afterMs >= 0 && afterMs < windowMs;
+};
+
+function kindsOf(requests: readonly RecordedRequest[]): Record<string, number> {
+  const kinds: Record<string, number> = {};
+  for (const { method, path: route } of requests) {
+    const kind = `${method} ${(route.split('?')[0] ?? '').replace(/[^/]*[0-9a-f]{8}[^/]*|\d+-task-\d+/g, '*')}`;
+    kinds[kind] = (kinds[kind] ?? 0) + 1;
+  }
+  return kinds;
+}
