@@ -129,7 +129,7 @@ class AttemptRun {
     // A cancelled activity ends with an aborted request; the signal's reason distinguishes cancel from shutdown.
     if (context.cancellationSignal.aborted) throw context.cancellationSignal.reason;
     const { isAnswerMissing, memory } = this;
-    const cause = time.over.aborted ? time.over.reason : this.whyStopped(error);
+    const cause: unknown = time.over.aborted ? time.over.reason : this.whyStopped(error);
     const failure = failureOf(cause, { options, memory, clock, isAnswerMissing });
     // The activity keeps retrying for minutes: show the refusal now, so that the user can fix the token meanwhile.
     if ((isRefusal(error) || isElsewhere(error)) && !isFinal(failure)) await reportObservation(failure.message);

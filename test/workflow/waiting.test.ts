@@ -1,6 +1,6 @@
 import { temporal } from '@temporalio/proto';
 import { readFile } from 'node:fs/promises';
-import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
+import { taskWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import { creations, emptyInventory, plainBundle, startBench, type Bench, type Scenario } from '../support/bench';
 import { until } from '../support/command';
@@ -191,18 +191,6 @@ test.concurrent.each([3, 12])(
     expect(most(questions)).toBeLessThanOrEqual(16);
     const own = requests.length - listings.flat().length - questions.length;
     expect(own / count).toBeLessThanOrEqual(40);
-    console.log(
-      JSON.stringify({
-        count,
-        own: own / count,
-        listings: listings.map((l) => l.length),
-        questions: questions.length,
-        most: listings.map(most),
-        kinds: kindsOf(requests),
-        task: (await eventsOf(taskWorkflowId(plan.invocation, 0))).length,
-        run: (await eventsOf(runWorkflowId(plan.invocation))).length,
-      }),
-    );
   },
 );
 
@@ -210,12 +198,3 @@ const isWithin = (at: string, from: string, windowMs: number): boolean => {
   const afterMs = Date.parse(at) - Date.parse(from);
   return afterMs >= 0 && afterMs < windowMs;
 };
-
-function kindsOf(requests: readonly RecordedRequest[]): Record<string, number> {
-  const kinds: Record<string, number> = {};
-  for (const { method, path: route } of requests) {
-    const kind = `${method} ${(route.split('?')[0] ?? '').replace(/[^/]*[0-9a-f]{8}[^/]*|\d+-task-\d+/g, '*')}`;
-    kinds[kind] = (kinds[kind] ?? 0) + 1;
-  }
-  return kinds;
-}
