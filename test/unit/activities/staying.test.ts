@@ -1,7 +1,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import type { Info } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
-import type { ApplicationFailure} from '@temporalio/common';
+import type { ApplicationFailure } from '@temporalio/common';
 import { CancelledFailure } from '@temporalio/common';
 import { attempt, withSettings, type Attempt } from '../../../src/activities/attempt';
 import { notReady } from '../../../src/activities/failures';
