@@ -30,6 +30,22 @@ export function pauseBeforeNextLook(failure: unknown, { spentMs, startToCloseMs 
   return startToCloseMs > 0 && spentMs + pauseMs + look > startToCloseMs ? undefined : pauseMs;
 }
 
+/**
+ * Waits that may stay in this process at once: fewer than it takes activities (src/worker.ts), so that a removal never waits for a
+ * wait to end. Further ones are retried by Temporal after each look.
+ */
+export const mostStaying = 3_000;
+let staying = 0;
+
+/** Lets a wait stay; returns how to say that it has ended, or `undefined` if there are too many. */
+export function admitWait(most = mostStaying): (() => void) | undefined {
+  if (staying >= most) return undefined;
+  staying += 1;
+  return () => {
+    staying -= 1;
+  };
+}
+
 /** The waits of this process, by the workflow run that they are for. */
 const waits = new Map<string, Set<AbortController>>();
 
