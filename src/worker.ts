@@ -45,7 +45,10 @@ const grace = { shutdownGraceTime: 20_000, shutdownForceTime: 60_000 } as const;
  * looks, and transfers have a bound of their own (activities/heavy.ts). Milliseconds: how late, at the latest, a cancel or a
  * heartbeat arrives.
  */
-const concurrency = { maxConcurrentActivityTaskExecutions: 4_000, maxHeartbeatThrottleInterval: 10_000 } as const;
+export const concurrency = {
+  maxConcurrentActivityTaskExecutions: 4_000,
+  maxHeartbeatThrottleInterval: 10_000,
+} as const;
 
 /** Milliseconds for which Temporal may be out of reach while the worker starts. */
 const SERVER_WITHIN_MS = 60_000;

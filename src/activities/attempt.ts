@@ -15,7 +15,16 @@ import {
 } from './failures';
 import { AttemptClock, memoryAfter, remembered, type AttemptEnd, type Heartbeat, type Memory } from './memory';
 import { reportObservation, waiting } from './news';
-import { endWaitsOf, following, pause, pauseBeforeNextLook, registerWait, unlessAborted, WaitEnded } from './staying';
+import {
+  admitWait,
+  endWaitsOf,
+  following,
+  pause,
+  pauseBeforeNextLook,
+  registerWait,
+  unlessAborted,
+  WaitEnded,
+} from './staying';
 import { fitForHistory } from './wording';
 
 /** Longest interval of heartbeats; never more than a quarter of their timeout, after which this worker is considered dead. */
@@ -66,6 +75,7 @@ class AttemptRun {
   private readonly time: TimeLeft;
   private readonly isAnswerMissing = this.info.attempt - 1 > this.memory.answered;
   private readonly pulse = setInterval(() => this.tell({}), pulseMs(this.info));
+  private readonly leave: (() => void) | undefined;
   private readonly stays: boolean;
   private readonly wait: ReturnType<typeof registerWait> | undefined;
   private readonly stop: ReturnType<typeof following>;
@@ -77,7 +87,8 @@ class AttemptRun {
     const workflowRun = info.workflowExecution?.runId ?? '';
     if (purpose === 'teardown' || purpose === 'endpoint log' || purpose === 'job log') endWaitsOf(workflowRun);
     // Who asks for a single attempt wants a single look.
-    this.stays = isWait === true && info.retryPolicy?.maximumAttempts !== 1;
+    this.leave = isWait === true && info.retryPolicy?.maximumAttempts !== 1 ? admitWait() : undefined;
+    this.stays = this.leave !== undefined;
     this.wait = this.stays && purpose === 'reading' ? registerWait(workflowRun) : undefined;
     const ending = this.stays ? settings.getStore()?.ending : undefined;
     this.stop = following([this.context.cancellationSignal, this.time.over, this.wait?.signal, ending]);
@@ -98,6 +109,7 @@ class AttemptRun {
   close(): void {
     clearInterval(this.pulse);
     this.time.clear();
+    this.leave?.();
     this.wait?.end();
     this.stop.close();
   }

@@ -10,7 +10,7 @@ import type { RunPlan } from '../../src/contract/plan';
 import { encryptionOf } from '../../src/temporal/encryption/data-converter';
 import type { RunSnapshot } from '../../src/contract/state';
 import { homePaths, type HomePaths } from '../../src/home/paths';
-import { versioning } from '../../src/worker';
+import { concurrency, versioning } from '../../src/worker';
 import { freshFolder } from './folders';
 import { emptyInventory, startSimulated, type SimulatedPlan, type SimulatedPlatform } from './simulated';
 import { startTemporal } from './temporal';
@@ -188,6 +188,7 @@ export async function benchWorker(env: TestWorkflowEnvironment, options: BenchWo
         refusalPatienceMs: options.refusalPatienceMs ?? 5_000,
       }),
     ),
+    ...concurrency,
     shutdownGraceTime: '1s',
     ...(options.identity === undefined ? {} : { identity: options.identity }),
     ...versioning(options.build ?? {}),

@@ -6,7 +6,8 @@ import { CancelledFailure } from '@temporalio/common';
 import { attempt, withSettings, type Attempt } from '../../../src/activities/attempt';
 import { notReady } from '../../../src/activities/failures';
 import { remembered } from '../../../src/activities/memory';
-import { pauseBeforeNextLook, WaitEnded } from '../../../src/activities/staying';
+import { admitWait, mostStaying, pauseBeforeNextLook, WaitEnded } from '../../../src/activities/staying';
+import { concurrency } from '../../../src/worker';
 import { LeptonError } from '../../../src/lepton/lepton-error';
 
 /** Waits that stay in their worker. */
@@ -98,6 +99,18 @@ test('an attempt with little time, as older workflow code gives, ends by itself 
   expect([next(0, 90_000), next(22_000, 90_000)]).toEqual([1_000, undefined]);
   expect([next(1_700_000, 1_800_000), next(1_710_000, 1_800_000)]).toEqual([1_000, undefined]);
   expect(next(1e9, 0)).toBe(1_000);
+});
+
+test('as many waits stay as leave room for what must not wait; the next one is retried after its look', () => {
+  const [first, second] = [admitWait(2), admitWait(2)];
+  expect([first, second].every((leave) => leave !== undefined)).toBe(true);
+  expect(admitWait(2)).toBeUndefined();
+  first?.();
+  const third = admitWait(2);
+  expect(third).toBeDefined();
+  second?.();
+  third?.();
+  expect(mostStaying).toBeLessThan(concurrency.maxConcurrentActivityTaskExecutions);
 });
 
 test('only NotReady is waited for here: what the platform refuses or fails is left to Temporal', async () => {
