@@ -42,15 +42,18 @@ function leftovers({ left, disturbance }: Facts, one: ChaosCase | undefined): st
 /** A log may be missing if requests for it are disturbed or denied, or if the task's message says so. */
 function logs({ logs: all, run }: Facts, one: ChaosCase | undefined): string[] {
   const disturbed = one !== undefined && (one.fault.denies === true || /\/(log|logs|replicas)\b/.test(one.point.shape));
-  // Its task may have looked for a job, and for its log, just before it landed; the removal then finds it first.
-  const landedLate = one?.fault.moment === 'late' && one.point.shape === '/jobs' && one.event !== 'nothing';
+  // Its task may have looked for a resource, and for its log, just before it landed; the removal then finds it first.
+  const landedLate = (shape: string): boolean =>
+    one?.fault.moment === 'late' && one.point.shape === shape && one.event !== 'nothing';
   if (disturbed) return [];
   return all.flatMap(({ endpoint, job }, index) => {
     const said = run?.snapshot.tasks.find((task) => task.index === index)?.message ?? '';
     if (/\blog\b/.test(said)) return [];
     return [
-      ...(endpoint === false ? [`the log of the endpoint of task ${index} is not at home`] : []),
-      ...(job === false && !landedLate ? [`the log of the job of task ${index} is not at home`] : []),
+      ...(endpoint === false && !landedLate('/deployments')
+        ? [`the log of the endpoint of task ${index} is not at home`]
+        : []),
+      ...(job === false && !landedLate('/jobs') ? [`the log of the job of task ${index} is not at home`] : []),
     ];
   });
 }
