@@ -4,7 +4,7 @@ import { boundedText, maxMessage } from '../../src/activities/wording';
 import type { LeptonClient, LeptonStorage } from '../../src/lepton/types';
 import { fetchTaskResults } from '../../src/results/transfer/fetch';
 import { saveLog } from '../../src/results/logs/save-log';
-import { longestText, parseResults } from '../../src/results/scores/parse';
+import { maxTextBytes, parseResults } from '../../src/results/scores/parse';
 import { readRemoteTree } from '../../src/results/transfer/remote-tree';
 import { cell, plainWords } from '../../src/contract/details';
 import { freshFolder } from '../support/folders';
@@ -106,5 +106,5 @@ test.each([
 });
 
 test('a results.yml that is longer than any is refused before it is parsed', () => {
-  expect(() => parseResults('#'.repeat(longestText + 1))).toThrow(`longer than ${longestText} characters`);
+  expect(() => parseResults('#'.repeat(maxTextBytes + 1))).toThrow(`longer than ${maxTextBytes} characters`);
 });

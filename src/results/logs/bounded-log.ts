@@ -3,13 +3,13 @@ import { messageOf } from '../../support/error-message';
 import { firstLine } from '../../support/lines';
 
 export interface SavedLog {
-  /** Bytes of the whole log as far as it was read. */
+  /** Bytes that were read of the log. */
   readonly bytes: number;
-  /** Bytes in the middle that were left out; 0: all of it is in the file. */
+  /** Bytes left out in the middle; 0: the file has the whole log. */
   readonly leftOut: number;
 }
 
-/** Head in one file, the last `half` bytes of the rest in another that is written around and around. */
+/** Keeps the first `half` bytes of a log in one file, and the last `half` of the rest in another that serves as a ring buffer. */
 export class BoundedLog {
   private bytes = 0;
 
@@ -33,7 +33,7 @@ export class BoundedLog {
     }
   }
 
-  /** Puts head, a line about what is left out, and tail together in the head's file. */
+  /** Joins head and tail in the head's file, with a line between them that says what is left out. */
   async complete(broken: { error: unknown } | undefined): Promise<SavedLog> {
     const beyond = Math.max(this.bytes - this.half, 0);
     let end = Math.min(this.bytes, this.half);
@@ -41,7 +41,7 @@ export class BoundedLog {
     if (beyond <= this.half) {
       end = await this.copyTail(0, beyond, end);
     } else {
-      // The oldest byte of the ring is where the next one would have gone.
+      // The next byte would have overwritten the oldest one.
       const oldest = beyond % this.half;
       const headEnd = await cutAtLine(this.head, end);
       const skipped = await this.toLineStart(oldest);
@@ -72,7 +72,7 @@ export class BoundedLog {
     return written;
   }
 
-  /** Bytes from the oldest on until a line begins, or, where lines are very long, a character. */
+  /** Returns the number of bytes from the oldest one to the start of a line or, if lines are very long, of a character. */
   private async toLineStart(oldest: number): Promise<number> {
     const window = Buffer.alloc(Math.min(lineWindow, this.half));
     const first = await this.tail.read(window, 0, Math.min(window.length, this.half - oldest), oldest);
@@ -92,10 +92,10 @@ export class BoundedLog {
   }
 }
 
-/** Longest line that is looked through for its end. */
+/** Bytes that are searched for the end of a line. */
 const lineWindow = 64 * 1024;
 
-/** The end of the last whole line within the last 64 KiB before `end`; else of the last whole character. */
+/** Returns the end of the last whole line within the last 64 KiB before `end`, or else of the last whole character. */
 async function cutAtLine(file: FileHandle, end: number): Promise<number> {
   const window = Buffer.alloc(Math.min(lineWindow, end));
   await file.read(window, 0, window.length, end - window.length);
@@ -103,7 +103,7 @@ async function cutAtLine(file: FileHandle, end: number): Promise<number> {
   if (newline >= 0) return end - window.length + newline + 1;
   let cut = window.length;
   while (cut > 0 && ((window[cut - 1] ?? 0) & 0xc0) === 0x80) cut -= 1;
-  // Also the first byte of the character that was cut, unless it is whole in itself.
+  // Drops the lead byte of a character that was cut, too; a single-byte character stays.
   if (cut > 0 && (window[cut - 1] ?? 0) >= 0xc0) cut -= 1;
   return end - window.length + cut;
 }

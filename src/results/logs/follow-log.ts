@@ -5,66 +5,66 @@ import { retryDelayMs } from '../../lepton/retry-timing';
 export interface FollowLogRequest {
   /** Opens the log from its beginning, following: `client.jobLog(id, replica, { follow: true, signal })`. */
   readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
-  /** Whether what writes the log has ended. Asked when the log ends: a gateway may have ended it instead. */
+  /** Whether the writer has ended. Called when the log ends, since a gateway may have closed the connection instead. */
   readonly isOver: () => Promise<boolean>;
   readonly signal: AbortSignal;
-  /** Told when the connection was cut and is opened again, and when the log began anew. Default: nobody. */
+  /** Called when the connection was cut and is reopened, and when the log restarted. */
   readonly onNote?: ((note: string) => void) | undefined;
-  /** How long the log may be out of reach before that is an error, milliseconds; default 5 min. */
+  /** How long the log may be unreachable before that is an error, milliseconds; default 5 min. */
   readonly longestOutageMs?: number | undefined;
 }
 
-/** Pause before a log that ended, although its writer goes on, is opened again. */
+/** Pause before reopening a log that ended although its writer continues. */
 const reopen = { firstMs: 1_000, longestMs: 15_000 } as const;
 
 /**
- * A log as it grows, as text, until its writer has ended and all is read, or the signal aborts (then it just ends). Never
- * splits a character. After a cut connection it goes on with the very next byte: what was given is counted, and passed
- * over when the log comes again from its beginning. Nothing is kept in memory. Throws `LeptonError` when the log is
- * refused, does not exist, or stays out of reach.
+ * Yields a log as text while it grows, until its writer has ended and everything is read, or until the signal aborts (then it simply
+ * ends). Never splits a character. After a cut connection it continues with the very next byte: it counts the bytes it has
+ * yielded, and skips as many when the log is read again from its beginning. Keeps nothing in memory. Throws `LeptonError` when
+ * the log is refused, does not exist, or stays unreachable.
  */
 export async function* followLog(request: FollowLogRequest): AsyncGenerator<string, void, undefined> {
   const { signal, isOver } = request;
   const decoder = new TextDecoder();
-  let given = 0;
+  let yielded = 0;
   let pauseMs: number = reopen.firstMs;
   let outage: { since: number; attempt: number } | undefined;
 
   while (!signal.aborted) {
     const over = await isOver().catch(() => false);
-    const before = given;
-    const pass = new Pass(request, given);
-    for await (const piece of pass.pieces()) {
-      given += piece.byteLength;
+    const before = yielded;
+    const reading = new LogReading(request, yielded);
+    for await (const piece of reading.pieces()) {
+      yielded += piece.byteLength;
       const text = decoder.decode(piece, { stream: true });
       if (text !== '') yield text;
     }
     if (signal.aborted) return;
-    if (pass.failure === undefined) {
+    if (reading.failure === undefined) {
       outage = undefined;
-      if (pass.seen < given) {
-        request.onNote?.('the log began anew: its writer was started again');
-        given = 0;
+      if (reading.seen < yielded) {
+        request.onNote?.('the log restarted: its writer was started again');
+        yielded = 0;
       } else if (over) break;
-      pauseMs = given > before ? reopen.firstMs : Math.min(pauseMs * 2, reopen.longestMs);
-      // When it ended meanwhile, one more pass reads what was written last: at once.
+      pauseMs = yielded > before ? reopen.firstMs : Math.min(pauseMs * 2, reopen.longestMs);
+      // If the writer has ended meanwhile, read its last output without a pause.
       if (!(await isOver().catch(() => false))) await pause(pauseMs, signal);
       continue;
     }
     outage =
-      given > before || outage === undefined
+      yielded > before || outage === undefined
         ? { since: Date.now(), attempt: 1 }
         : { ...outage, attempt: outage.attempt + 1 };
-    await pause(waitAfter(pass.failure, outage, request), signal);
-    request.onNote?.(`the log was cut off (${pass.failure.message}); reading on`);
+    await pause(waitAfter(reading.failure, outage, request), signal);
+    request.onNote?.(`the log was cut off (${reading.failure.message}); reading on`);
   }
   const rest = decoder.decode();
   if (rest !== '') yield rest;
 }
 
-/** One reading of the log from its beginning, without the first `skip` bytes. */
-class Pass {
-  /** Bytes of the log that came by, those passed over included. */
+/** Reads the log once from its beginning, without the first `skip` bytes. */
+class LogReading {
+  /** Bytes received, including those skipped. */
   seen = 0;
   failure: LeptonError | undefined;
 

@@ -8,19 +8,19 @@ import { newestLines, type NewestLinesRequest } from './newest-lines';
 import { writeJson } from '../../support/atomic-file';
 
 /**
- * When the lines of a saved log were written, in a small file beside it (`job.log.times.json`). Lines are counted from the
- * end: what is masked, rotated away, or left out in the middle does not shift them.
+ * Keeps the times at which the lines of a saved log were written, in a small file beside it (`job.log.times.json`). Lines are counted
+ * from the end, so that masking, rotation and omissions in the middle don't shift them.
  */
 
 const timesSchema = z.object({
   version: z.literal(1),
-  /** Bytes of the log that this is about. */
+  /** Size of the log, bytes. */
   size: z.number(),
-  /** Milliseconds within which lines are not told apart. */
+  /** Lines within this many milliseconds share a sample. */
   resolution: z.number(),
-  /** `[lines from here to the end, time in milliseconds since the epoch]`, newest first: the first line of its span of time. */
+  /** `[lines from here to the end, time in milliseconds since the epoch]`, newest first; each is the first line of its time span. */
   samples: z.array(z.tuple([z.number(), z.number()])),
-  /** The times of all lines are known; otherwise not those of lines before the last sample. */
+  /** Whether the times of all lines are known; otherwise those before the last sample are not. */
   complete: z.boolean(),
   /** Why there are no samples. */
   reason: z.string().optional(),
@@ -29,23 +29,23 @@ type LogTimes = z.infer<typeof timesSchema>;
 
 const timesFile = (log: string): string => `${log}.times.json`;
 
-/** Samples of one log, whatever its size: beyond that each stands for twice the time. */
-const mostSamples = 4_096;
-const finestMs = 100;
+/** Limit on the samples of one log; beyond it, each covers twice the time. */
+const maxSamples = 4_096;
+const finestResolutionMs = 100;
 
-/** Lines that are compared to find where the platform's log and the saved one go on alike. */
-const likeness = 20;
+/** Lines that must agree for the platform's log and the saved one to be aligned. */
+const linesToAlign = 20;
 
 export interface RecordTimesRequest extends NewestLinesRequest {
   /** The saved log. */
   readonly file: string;
-  /** Are masked in it. */
+  /** Values that are masked in it. */
   readonly secrets: readonly string[];
 }
 
 /**
- * Asks the platform when the lines of a saved log were written, newest first, and writes that beside the log. What can't be
- * had (no times, other lines than were saved, the signal) is said in the file. Never rejects for what the platform does.
+ * Asks the platform when the lines of a saved log were written, newest first, and writes the times beside the log. If they are not
+ * available (no times, lines that differ from the saved ones, an abort), the file says why. Never rejects because of the platform.
  */
 export async function recordLogTimes(request: RecordTimesRequest): Promise<void> {
   const { file } = request;
@@ -56,21 +56,21 @@ export async function recordLogTimes(request: RecordTimesRequest): Promise<void>
   );
   if (size === 0) return;
   const samples = new Samples();
-  let reason = 'the platform told no times of its lines';
+  let reason = 'the platform returned no times for its lines';
   let complete = false;
   try {
     const outcome = await sample(request, samples);
     complete = outcome === 'all';
-    if (outcome === 'other') reason = "the platform's log by time holds other lines than the log that was saved";
+    if (outcome === 'other') reason = "the platform's log by time has other lines than the saved log";
   } catch (error) {
-    reason = `the platform did not tell the times: ${messageOf(error)}`;
+    reason = `the platform did not return the times: ${messageOf(error)}`;
   }
   const known = samples.all();
   const times: LogTimes = { version: 1, size, resolution: samples.resolution, samples: known, complete };
   await writeJson(timesFile(file), known.length > 0 ? times : { ...times, reason });
 }
 
-/** `all`: to the log's beginning; `part`: to where the two differ or times end; `other`: they never agreed. */
+/** Returns how far the two logs agree: to the beginning (`all`), to where they differ or times end (`part`), nowhere (`other`). */
 async function sample(request: RecordTimesRequest, samples: Samples): Promise<'all' | 'part' | 'other' | 'none'> {
   const saved = linesBackward(request.file);
   const masked = maskOf(request.secrets);
@@ -89,12 +89,12 @@ async function sample(request: RecordTimesRequest, samples: Samples): Promise<'a
   }
 }
 
-/** Log systems drop carriage returns and blanks at the end. */
+/** Log systems drop trailing carriage returns and blanks. */
 const comparable = (text: string): string => text.trimEnd();
 
 /** Walks two logs backwards, side by side. */
 class Matcher {
-  /** What is left of the saved line that is being matched: long ones come in pieces. */
+  /** The unmatched part of the current saved line: long lines arrive in pieces. */
   private open: string | undefined;
   isAtStart = false;
 
@@ -107,7 +107,7 @@ class Matcher {
   ) {}
 
   /**
-   * Finds where both go on alike: the platform's log may lag behind, or have grown since. `undefined`: nowhere near the end.
+   * Finds where both logs agree: the platform's may lag behind, or have grown since. Returns `undefined` if they don't near the end.
    */
   static async aligned(
     saved: AsyncGenerator<string>,
@@ -115,19 +115,19 @@ class Matcher {
     samples: Samples,
   ): Promise<Matcher | undefined> {
     const ahead: string[] = [];
-    while (ahead.length < page.length + likeness) {
+    while (ahead.length < page.length + linesToAlign) {
       const next = await saved.next();
       if (next.done) break;
       ahead.push(comparable(next.value));
     }
     const fits = (skipSaved: number, skipPage: number): boolean => {
-      const length = Math.min(likeness, ahead.length - skipSaved, page.length - skipPage);
+      const length = Math.min(linesToAlign, ahead.length - skipSaved, page.length - skipPage);
       if (length <= 0) return false;
       for (let index = 0; index < length; index += 1) {
         const line = ahead[skipSaved + index] ?? '';
         const text = page[skipPage + index]?.text ?? '';
         if (line === text) continue;
-        // A long line comes in pieces; what is behind its last one is compared later.
+        // A long line arrives in pieces; the part before its last piece is compared later.
         return line.length > text.length && text.length > 0 && line.endsWith(text);
       }
       return true;
@@ -139,7 +139,7 @@ class Matcher {
     return undefined;
   }
 
-  /** Whether all of the page belongs to the saved log. */
+  /** Returns whether the whole page belongs to the saved log. */
   async take(page: readonly TimedLine[]): Promise<boolean> {
     for (const { at, text } of page) {
       if (this.skip > 0) {
@@ -158,7 +158,7 @@ class Matcher {
     return true;
   }
 
-  /** Whether no saved line is left that no time was told for. */
+  /** Returns whether every saved line has been matched. */
   async isExhausted(): Promise<boolean> {
     return this.open === undefined && (await this.next()) === undefined;
   }
@@ -172,14 +172,14 @@ class Matcher {
   }
 }
 
-/** First lines of spans of time, in as many spans as fit. */
+/** The first line of each time span; spans grow so that all fit. */
 class Samples {
-  resolution = finestMs;
+  resolution = finestResolutionMs;
   private spans = new Map<number, [number, number]>();
 
   add(linesFromEnd: number, atMs: number): void {
     this.spans.set(Math.floor(atMs / this.resolution), [linesFromEnd, atMs]);
-    if (this.spans.size <= mostSamples) return;
+    if (this.spans.size <= maxSamples) return;
     this.resolution *= 2;
     const finer = this.all();
     this.spans = new Map(finer.map((sample) => [Math.floor(sample[1] / this.resolution), sample]));
@@ -191,13 +191,13 @@ class Samples {
   }
 }
 
-export type Since =
+export type LinesSince =
   | { readonly kind: 'lines'; readonly fromEnd: number }
-  /** All of the log may be meant; `reason` in words. */
+  /** Any line may be newer; `reason` says why that is not known. */
   | { readonly kind: 'unknown'; readonly reason: string };
 
-/** How many of a saved log's last lines were written since a time. */
-export async function linesSince(log: string, since: Date): Promise<Since> {
+/** Returns how many of a saved log's last lines were written since a time. */
+export async function linesSince(log: string, since: Date): Promise<LinesSince> {
   const times = await readTimes(log);
   if (times === undefined) return { kind: 'unknown', reason: 'no times were saved with this log' };
   const { samples, resolution, complete, reason } = times;
@@ -205,14 +205,14 @@ export async function linesSince(log: string, since: Date): Promise<Since> {
   const size = await stat(log).then((found) => found.size);
   if (size !== times.size) return { kind: 'unknown', reason: 'the log was changed after its times were saved' };
   const time = since.getTime();
-  // A line stands for its span of time: one that began before may end after.
+  // A sample covers its time span: one that began before the time may end after it.
   const spanEnd = (at: number): number => (Math.floor(at / resolution) + 1) * resolution;
   const wanted = samples.filter(([, at]) => spanEnd(at) > time);
   const oldest = samples.at(-1);
   const isBeyond = oldest !== undefined && wanted.length === samples.length && oldest[1] >= time;
   if (isBeyond && !complete) {
     const known = new Date(oldest[1]).toISOString();
-    return { kind: 'unknown', reason: `the times of its lines are known from ${known} on only` };
+    return { kind: 'unknown', reason: `the times of its lines are known only from ${known} on` };
   }
   return { kind: 'lines', fromEnd: wanted.at(-1)?.[0] ?? 0 };
 }

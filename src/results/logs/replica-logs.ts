@@ -8,13 +8,13 @@ import { saveLog } from './save-log';
 import { newestLines } from './newest-lines';
 import { NoTimedLogs, timedLog } from './timed-log';
 
-/** Bringing logs home, from wherever: a task's teardown, a sweep, a cleanup. */
+/** Saves the logs of endpoints and jobs on this machine, for a task's teardown, a sweep or a cleanup. */
 
 export interface SaveReplicaLogsRequest {
   readonly client: LeptonClient;
   readonly signal: AbortSignal;
   readonly target: string;
-  /** Where to when the target can't be written. */
+  /** Used when the target can't be written. */
   readonly fallback: string;
   /** Masked in the files. */
   readonly secrets: readonly string[];
@@ -23,20 +23,20 @@ export interface SaveReplicaLogsRequest {
 
 /** Milliseconds. */
 export interface LogBudget {
-  /** For one log; beyond it come its last lines. */
+  /** For one log; after that, its last lines are added. */
   readonly logMs: number;
-  /** For the times of its lines. */
+  /** For the times of the log's lines. */
   readonly timesMs: number;
-  /** Silence after which the log so far is all there is; default 10 000. */
+  /** Silence after which the log counts as complete; default 10 000. */
   readonly quietMs?: number;
 }
 
-/** Bytes of one log that are brought home; beyond it the middle is left out. */
+/** Limit on one saved log, bytes; of a longer one the middle is left out. */
 const maxLogBytes = 64 * 1024 * 1024;
 
 /**
- * Saves the logs of an endpoint's replicas: the first in the target, others numbered beside it. Resolves to what is to be said
- * about that, or `null`. Throws `LeptonError`.
+ * Saves the logs of an endpoint's replicas: the first as the target, others numbered beside it. Resolves to a note for the user, or
+ * `null`. Throws `LeptonError`.
  */
 export async function saveDeploymentLogs(
   request: SaveReplicaLogsRequest,
@@ -52,7 +52,7 @@ export async function saveDeploymentLogs(
   });
 }
 
-/** The same of a job. */
+/** Does the same for a job. */
 export async function saveJobLogs(
   request: SaveReplicaLogsRequest,
   { id, job }: { readonly id: string; readonly job: Pick<Job, 'metadata' | 'status'> | undefined },
@@ -76,9 +76,9 @@ interface Saving extends SaveReplicaLogsRequest {
 
 async function saveAll(saving: Saving): Promise<string | null> {
   const { replicas, open } = saving;
-  // Replicas go before their log does: what is archived, or crashed, may be known by time alone.
+  // Logs outlive replicas: an archived or crashed job may have only a log by time.
   if (replicas.length === 0) return saveOne(saving, { position: 0, source: (signal) => byTime(saving, signal) });
-  const said: (string | null)[] = [];
+  const notes: (string | null)[] = [];
   for (const [position, { id }] of replicas.entries()) {
     const source = (signal: AbortSignal) =>
       timeLimitedLog((ended) => open(id, ended), {
@@ -86,9 +86,9 @@ async function saveAll(saving: Saving): Promise<string | null> {
         lastLines: () => lastLines(saving, id),
         signal,
       });
-    said.push(await saveOne(saving, { position, source, replica: id }));
+    notes.push(await saveOne(saving, { position, source, replica: id }));
   }
-  return said.filter((text) => text !== null).join(' ') || null;
+  return notes.filter((text) => text !== null).join(' ') || null;
 }
 
 interface OneLog {
@@ -120,7 +120,7 @@ async function saveTo(file: string, saving: Saving, { source, replica }: OneLog)
   );
 }
 
-/** The log's lines with their times left out; nothing where the platform keeps none. */
+/** Yields the lines of the log by time; nothing if the platform keeps no times. */
 async function* byTime({ client, of, createdAt }: Saving, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const since = new Date(createdAt ?? Date.now() - 86_400_000);
   const isOver = () => Promise.resolve(true);
@@ -141,11 +141,11 @@ async function lastLines(
       return page.map(({ text }) => text).reverse();
     return undefined;
   };
-  // Otherwise the log is read on as far as it goes.
+  // Without them, reading of the log continues.
   return within({ ms: 5_000, signal }, read).catch(() => undefined);
 }
 
-/** `logs/job.log`, and for further replicas `logs/job.1.log`. */
+/** Returns `logs/job.log` for the first replica, `logs/job.1.log` for the next. */
 function numbered(file: string, position: number): string {
   if (position === 0) return file;
   const { dir, name, ext } = path.parse(file);

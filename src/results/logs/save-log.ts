@@ -6,24 +6,24 @@ import { makeFolders } from '../../support/make-folders';
 import { draftFor } from '../../support/atomic-file';
 
 export interface SaveLogRequest {
-  /** The log from its beginning; a function gets a signal that ends the reading when nothing comes any more. */
+  /** The log from its beginning; a function receives a signal that ends the reading when nothing more arrives. */
   readonly source: AsyncIterable<Uint8Array> | ((signal: AbortSignal) => AsyncIterable<Uint8Array>);
   readonly file: string;
-  /** Largest size of the file, but for the line that says what is left out. Beyond it the middle goes: half head, half tail. */
+  /** Limit on the file, without the line that says what is left out. Of a longer log, one half of it holds the head, the other the tail. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
-  /** Values that are written as `***`. Default: none. */
+  /** Values to mask. Default: none. */
   readonly secrets?: readonly string[] | undefined;
   /**
-   * Milliseconds of silence after which the log so far is taken for all there is: Lepton's logs go on while the replica
-   * runs. Default 10 000.
+   * Milliseconds of silence after which the log counts as complete: Lepton's logs don't end while the replica runs. Default
+   * 10 000.
    */
   readonly quietMs?: number | undefined;
 }
 
 /**
- * Saves a log whole or not at all; memory does not grow with it. When reading breaks off, what came until then is saved
- * with a last line that says so, and the error is thrown. A log that yields nothing does not replace one that is there.
+ * Saves a log atomically, in bounded memory. When reading breaks off, saves what has arrived with a last line that says so, and throws
+ * the error. An empty log does not replace one that exists.
  */
 export async function saveLog(request: SaveLogRequest): Promise<SavedLog> {
   const { file, maxBytes } = request;
@@ -51,10 +51,10 @@ export async function saveLog(request: SaveLogRequest): Promise<SavedLog> {
 
 const defaultQuietMs = 10_000;
 
-/** Holds the beginning of a character, wherever it is cut. */
+/** Bytes; large enough for a cut character. */
 const smallestHalf = 16;
 
-/** Reads to the end, or until it has been quiet for too long; `broken` when it ended otherwise. */
+/** Reads until the log ends or has been silent for `quietMs`; returns the error if it ended otherwise. */
 async function readInto(log: BoundedLog, request: SaveLogRequest): Promise<{ error: unknown } | undefined> {
   const { signal, quietMs = defaultQuietMs } = request;
   const mask = new ByteMask(request.secrets ?? []);
@@ -66,7 +66,7 @@ async function readInto(log: BoundedLog, request: SaveLogRequest): Promise<{ err
   const iterator = source[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const next = await within(iterator.next(), quietMs, signal);
+      const next = await orQuiet(iterator.next(), quietMs, signal);
       if (next === 'quiet' || next.done) return undefined;
       await log.add(mask.push(next.value));
     }
@@ -76,14 +76,14 @@ async function readInto(log: BoundedLog, request: SaveLogRequest): Promise<{ err
     await log.add(mask.end());
     signal?.removeEventListener('abort', onAbort);
     ended.abort();
-    // Not awaited: a source that waits for its next piece only returns when that comes.
+    // Not awaited: a source that waits for its next piece returns only when that arrives.
     iterator.return?.().catch(() => undefined);
   }
 }
 
-/** `quiet` when the promise takes too long; rejects with the signal's reason when that comes first. */
-async function within<T>(promise: Promise<T>, quietMs: number, signal: AbortSignal | undefined): Promise<T | 'quiet'> {
-  promise.catch(() => undefined); // a source that is given up may still fail
+/** Resolves to `quiet` if the promise takes longer than `quietMs`; rejects with the signal's reason if that aborts first. */
+async function orQuiet<T>(promise: Promise<T>, quietMs: number, signal: AbortSignal | undefined): Promise<T | 'quiet'> {
+  promise.catch(() => undefined); // an abandoned source may still fail
   signal?.throwIfAborted();
   let timer: NodeJS.Timeout | undefined;
   let onAbort: (() => void) | undefined;
@@ -100,7 +100,7 @@ async function within<T>(promise: Promise<T>, quietMs: number, signal: AbortSign
   }
 }
 
-/** Whether a log that was read takes the place of what an earlier call saved: never less for more. */
+/** Returns whether the log replaces the one that an earlier call saved: never a shorter, broken one a longer one. */
 async function replaces(file: string, bytes: number, broken: boolean): Promise<boolean> {
   const earlier = await stat(file).then(
     ({ size }) => size,

@@ -1,27 +1,27 @@
 /**
- * A log as long as it comes within `withinMs`; then, with a line that says so, its end, which `lastLines` gives: a log that is
- * too long for its time must not lose what was written last. Where there is no other way to the end, the reading goes on.
+ * Yields a log as far as it arrives within `withinMs`; then a line that says so, and its end as `lastLines` returns it, because the
+ * last lines matter most. If there is no other way to the end, reading continues.
  */
 export async function* timeLimitedLog(
   source: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
   options: {
     readonly withinMs: number;
-    /** `undefined`: the platform can't tell. */
+    /** Resolves to `undefined` if the platform can't provide them. */
     readonly lastLines: () => Promise<readonly string[] | undefined>;
     readonly signal: AbortSignal;
   },
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const given = new AbortController();
-  const end = (): void => given.abort();
+  const reading = new AbortController();
+  const end = (): void => reading.abort();
   options.signal.addEventListener('abort', end, { once: true });
-  const iterator = source(AbortSignal.any([options.signal, given.signal]))[Symbol.asyncIterator]();
+  const iterator = source(AbortSignal.any([options.signal, reading.signal]))[Symbol.asyncIterator]();
   let phase: 'in time' | 'late' | 'reading on' = 'in time';
   let wake = (): void => undefined;
   const timer = setTimeout(() => {
     phase = 'late';
     wake();
   }, options.withinMs);
-  // A promise of each step's own: one that outlives the steps would keep all that they were raced with.
+  // A new promise for each step: a shared one would keep everything alive that it was raced with.
   const lateness = (): Promise<'late'> =>
     new Promise((resolve) => {
       wake = () => resolve('late');
@@ -40,8 +40,8 @@ export async function* timeLimitedLog(
       if (lines !== undefined) {
         next.catch(() => undefined);
         const seconds = Math.round(options.withinMs / 1000);
-        const said = `[evalsaga: the log did not come whole within ${seconds} s: these are its last ${lines.length} lines]`;
-        yield Buffer.from(`\n${[said, ...lines].join('\n')}\n`);
+        const notice = `[evalsaga: the log did not come whole within ${seconds} s: these are its last ${lines.length} lines]`;
+        yield Buffer.from(`\n${[notice, ...lines].join('\n')}\n`);
         return;
       }
       phase = 'reading on';
@@ -52,8 +52,8 @@ export async function* timeLimitedLog(
   } finally {
     clearTimeout(timer);
     options.signal.removeEventListener('abort', end);
-    given.abort();
-    // Not awaited: a source that waits for its next piece only returns when that comes.
+    reading.abort();
+    // Not awaited: a source that waits for its next piece returns only when that arrives.
     void iterator.return?.()?.catch(() => undefined);
   }
 }

@@ -8,9 +8,9 @@ import { readScores } from './read-scores';
 const concurrency = 20;
 
 /**
- * The tasks with all their metrics, where a history holds the first ones only and `folderOf` names the folder with the
- * task's results. What is not on this machine, or can't be read, stays as it is, and says how much is missing; so does what is not begun
- * within `withinMs`.
+ * Completes the metrics of tasks of which a history holds only the first ones, from the `results.yml` in the folder that `folderOf`
+ * names. Tasks whose file is not on this machine, can't be read, or is not reached within `withinMs` stay as they are;
+ * `metricsTotal` then says how many are missing.
  */
 export async function withAllMetrics(
   tasks: readonly TaskSnapshot[],
@@ -28,7 +28,7 @@ export async function withAllMetrics(
   });
 }
 
-/** Records of older versions don't say how many there are. */
+/** Records of older versions don't say how many metrics there are. */
 function mayBeShortened(task: TaskSnapshot): boolean {
   const leftOut = metricsLeftOut(task);
   return leftOut === undefined ? Object.keys(task.metrics).length > 0 : leftOut > 0;

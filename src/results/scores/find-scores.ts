@@ -1,29 +1,29 @@
 import type { Metric } from '../../contract/metric';
 import { describe, numberOf } from './number';
 
-/** Walks the section `results` of a `results.yml` and collects the scores in it. Pure. */
+/** Collects the scores in the section `results` of a `results.yml`. Pure. */
 
-/** A score that has no name yet. */
+/** A score without a name. */
 export type FoundScore = Omit<Metric, 'name'>;
 
 export interface Found {
   readonly scores: readonly FoundScore[];
-  /** What stands where a score belongs and is none, as `task.metric.score ("n/a")`. */
+  /** Values in the place of a score that are not numbers, as `task.metric.score ("n/a")`. */
   readonly unreadable: readonly string[];
-  /** Tasks and groups that hold no score, neither of their own nor in a group of theirs, as `group mmlu`. */
+  /** Tasks and groups without a score, either of their own or in a nested group, as `group mmlu`. */
   readonly empty: readonly string[];
 }
 
-/** Scores and groups beyond this many are no results: anchors can make a small file mean millions. */
-const mostNodes = 3_000_000;
-/** Groups within groups. */
-const deepest = 50;
+/** Limit on scores and groups: YAML anchors can make a small file expand to millions. */
+const maxNodes = 3_000_000;
+/** Limit on groups within groups. */
+const maxDepth = 50;
 
 export class TooManyScores extends Error {
   override readonly name = 'TooManyScores';
 }
 
-/** Throws `TooManyScores`. */
+/** Returns everything found in `groups` and `tasks`. Throws `TooManyScores`. */
 export function findScores(sections: Readonly<Record<string, unknown>>): Found {
   const walk = new Walk();
   walk.entries(sections['groups'], [], 'group');
@@ -44,7 +44,7 @@ class Walk implements Found {
 
   private entry(body: unknown, path: readonly string[], kind: FoundScore['kind']): void {
     const before = this.scores.length + this.unreadable.length + this.empty.length;
-    if (path.length > deepest) return void this.unreadable.push(`${dotted(path)} (nested more than ${deepest} deep)`);
+    if (path.length > maxDepth) return void this.unreadable.push(`${dotted(path)} (nested more than ${maxDepth} deep)`);
     if (!isMapping(body)) return void this.unreadable.push(`${dotted(path)} (${describe(body)})`);
     for (const [metric, content] of this.pairs(body['metrics'], [...path, 'metrics']))
       this.metric(content, { kind, path, metric });
@@ -60,7 +60,7 @@ class Walk implements Found {
       this.score(value, { ...at, score });
   }
 
-  /** `{value, stats}`; a bare number is taken for its value. */
+  /** Reads `{value, stats}`; a bare number counts as the value. */
   private score(content: unknown, at: Pick<FoundScore, 'kind' | 'path' | 'metric' | 'score'>): void {
     this.count();
     const value = isMapping(content) ? content['value'] : content;
@@ -90,7 +90,7 @@ class Walk implements Found {
 
   private count(): void {
     this.nodes += 1;
-    if (this.nodes > mostNodes) throw new TooManyScores(`it holds more than ${mostNodes} scores and groups`);
+    if (this.nodes > maxNodes) throw new TooManyScores(`it holds more than ${maxNodes} scores and groups`);
   }
 }
 

@@ -1,12 +1,12 @@
 import { flatCount, metricPayload, type Metric, type MetricPayload } from '../../contract/metric';
 
-/** Metrics of one task in workflow history: as many as a run of a thousand tasks can hold. The others are in `results.yml`. */
+/** Limits the metrics of one task in workflow history, so that a run of a thousand tasks fits. `results.yml` has all of them. */
 
-/** Entries of the flat map, standard errors included. */
+/** Limit on the entries of the flat map, standard errors included. */
 export const maxEntries = 200;
-/** Characters of a metric's name; a metric with a longer one is left out. */
-const maxName = 200;
-/** Bytes of JSON. */
+/** Limit on a metric's name, characters; metrics with longer names are left out. */
+const maxNameLength = 200;
+/** Limit on the metrics of a task, bytes of JSON. */
 const maxBytes = 12_000;
 
 /** Returns the first metrics, as many as fit into history. Pure. */
@@ -15,7 +15,7 @@ export function fitMetrics(all: readonly Metric[]): Required<MetricPayload> {
   let bytes = 0;
   let entries = 0;
   for (const metric of all) {
-    if (metric.name.length > maxName) continue;
+    if (metric.name.length > maxNameLength) continue;
     bytes += bytesOf([...kept.slice(-1), metric]) - bytesOf(kept.slice(-1));
     entries += flatCount([metric]);
     if (entries > maxEntries || bytes > maxBytes) break;

@@ -1,17 +1,17 @@
 import type { FoundScore } from './find-scores';
 import { errorName, metricName, type Metric } from '../../contract/metric';
 
-/** Gives every score a name of its own. Pure. */
+/** Gives every score a unique name. Pure. */
 
 export interface Named {
   readonly metrics: readonly Metric[];
-  /** One line per name that several different scores would have had. */
+  /** One line per name that several different scores would have. */
   readonly clashes: readonly string[];
 }
 
 /**
- * Names scores as NVIDIA's launcher does: `<groups…>_<task>_<metric>`, and `_<score>` where that has another name. A score
- * that is there twice with one value is one. Different values under one name are all kept, under their place in the file.
+ * Names scores as NVIDIA's launcher does (`metricName`). A score that occurs twice with the same value counts once. Different
+ * values under one name are all kept, each named after its place in the file.
  */
 export function nameScores(scores: readonly FoundScore[]): Named {
   const byName = new Map<string, FoundScore[]>();
@@ -25,8 +25,8 @@ export function nameScores(scores: readonly FoundScore[]): Named {
   const metrics = [...byName].flatMap(([name, same]): Metric[] => {
     if (new Set(same.map(({ value }) => value)).size === 1) return [metricOf(name, merged(same))];
     const apart = same.map((score) => metricOf(unused(placeOf(score), taken), score));
-    const told = apart.map((metric) => `${metric.name} (${metric.value})`).join(' and ');
-    clashes.push(`${same.length} scores would be called ${name}: they are shown as ${told}`);
+    const listed = apart.map((metric) => `${metric.name} (${metric.value})`).join(' and ');
+    clashes.push(`${same.length} scores would be called ${name}: they are shown as ${listed}`);
     return apart;
   });
   return { metrics: withErrorsInPlace(metrics), clashes };
@@ -49,7 +49,7 @@ function withErrorsInPlace(metrics: readonly Metric[]): readonly Metric[] {
 const placeOf = ({ kind, path, metric, score }: FoundScore): string =>
   [`${kind}s`, ...path, ...(metric === score ? [metric] : [metric, score])].join('.');
 
-/** Of equal scores, the statistics that any of them has. */
+/** Merges equal scores, with the statistics that any of them has. */
 function merged(same: readonly FoundScore[]): FoundScore {
   const [first] = same;
   if (!first) throw new Error('no score to merge');

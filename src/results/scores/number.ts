@@ -3,8 +3,8 @@ import { metricValue, type MetricValue } from '../../contract/metric';
 /** Numbers as harnesses write them. Pure. */
 
 /**
- * JSON has no infinities and no not-a-number: they become the strings `NaN`, `Infinity`, `-Infinity`, however the harness
- * wrote them. An explicit null is a score that could not be computed, hence `NaN`. `undefined`: no number at all.
+ * Returns the number that a harness wrote. NaN and infinities, however written, become the strings that JSON carries them as. An
+ * explicit null is a score that could not be computed, hence `NaN`. `undefined`: not a number.
  */
 export function numberOf(value: unknown): MetricValue | undefined {
   if (value === null) return 'NaN';
@@ -17,7 +17,7 @@ export function numberOf(value: unknown): MetricValue | undefined {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value) ? metricValue(Number(value)) : undefined;
 }
 
-/** What a value is, in words for a message. */
+/** Describes a value for a message. */
 export function describe(value: unknown): string {
   if (value === undefined) return 'missing';
   if (value === null) return 'null';

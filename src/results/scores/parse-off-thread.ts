@@ -4,16 +4,16 @@ import { MalformedResults, parseResults } from './parse';
 import type { Scores } from './scores';
 import type { ThreadAnswer } from './parse-thread';
 
-/** Characters that are parsed at once, which takes a fraction of a second; more of them would hold up all other work. */
-const parsedAtOnce = 256 * 1024;
-/** Milliseconds that a longer text may take. */
-const longestMs = 180_000;
-/** MiB of memory for it: the parser needs some 70 times the text. */
+/** Characters that are parsed on this thread, within a fraction of a second; longer texts would block all other work. */
+const maxOnThread = 256 * 1024;
+/** Time limit for a longer text, milliseconds. */
+const timeoutMs = 180_000;
+/** Memory limit, MiB: the parser needs about 70 times the size of the text. */
 const memoryMib = 3_072;
 
-/** As `parseResults`, without holding up this thread when the text is long. Rejects with `MalformedResults`. */
+/** Does what `parseResults` does, in a thread of its own if the text is long. Rejects with `MalformedResults`. */
 export async function parseOffThread(text: string): Promise<Scores> {
-  if (text.length <= parsedAtOnce) return parseResults(text);
+  if (text.length <= maxOnThread) return parseResults(text);
   const answer = await inThread(text);
   if (answer.kind === 'malformed') throw new MalformedResults(answer.message);
   return answer.scores;
@@ -27,8 +27,8 @@ function inThread(text: string): Promise<ThreadAnswer> {
   });
   return new Promise<ThreadAnswer>((resolve, reject) => {
     const tooLong = setTimeout(() => {
-      reject(new MalformedResults(`reading it took more than ${longestMs / 1000} s`));
-    }, longestMs);
+      reject(new MalformedResults(`reading it took more than ${timeoutMs / 1000} s`));
+    }, timeoutMs);
     worker.once('message', resolve);
     worker.once('error', (error: NodeJS.ErrnoException) => {
       const isTooLarge = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
@@ -43,7 +43,7 @@ function inThread(text: string): Promise<ThreadAnswer> {
   }).finally(() => worker.terminate());
 }
 
-/** From sources (tests), the thread needs the same hook as any program that runs them. */
+/** When run from TypeScript sources (in tests), the thread needs the same loader hook as the main program. */
 function threadCode(): string {
   const isSource = path.extname(__filename) === '.ts';
   const load = (file: string): string => `require(${JSON.stringify(path.join(__dirname, file))});`;

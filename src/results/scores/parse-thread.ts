@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { MalformedResults, parseResults } from './parse';
 import type { Scores } from './scores';
 
-/** What the thread answers. */
+/** The thread's message to its parent. */
 export type ThreadAnswer =
   { readonly kind: 'scores'; readonly scores: Scores } | { readonly kind: 'malformed'; readonly message: string };
 

@@ -9,17 +9,17 @@ import { describe } from './number';
 
 /** Reads the harness' `results.yml`. Pure. */
 
-/** Bytes; far beyond any real one: a job can write what it likes. */
-export const longestText = 32 * 1024 * 1024;
+/** Limit on the file, bytes: far above any real one, since a job can write anything. */
+export const maxTextBytes = 32 * 1024 * 1024;
 
-/** What is wrong with a `results.yml`, and where in it. */
+/** The message says what is wrong with a `results.yml`, and where. */
 export class MalformedResults extends Error {
   override readonly name = 'MalformedResults';
 }
 
 /**
- * All scores that can be read, with notes on what can't. Throws `MalformedResults` naming what is missing or wrong: a file
- * without a single score is malformed, as no result is no success.
+ * Returns all scores that can be read, with notes on those that can't. Throws `MalformedResults` naming what is missing or wrong;
+ * a file without any score is malformed, because a task without results has not succeeded.
  */
 export function parseResults(text: string): Scores {
   const document = readDocument(text);
@@ -33,12 +33,12 @@ export function parseResults(text: string): Scores {
   return { metrics, notes: notesOn(found, metrics, clashes) };
 }
 
-/** As PyYAML, which writes these files, reads them: any number of aliases, merge keys, and the last of two equal keys. */
+/** Reads YAML as PyYAML does, which writes these files: any number of aliases, merge keys, and the last of two equal keys. */
 const asPyYaml = { logLevel: 'error', maxAliasCount: -1, merge: true, uniqueKeys: false } as const;
 
 function readDocument(text: string): unknown {
   if (text.trim() === '') throw new MalformedResults('it is empty');
-  if (text.length > longestText) throw new MalformedResults(`it is longer than ${longestText} characters`);
+  if (text.length > maxTextBytes) throw new MalformedResults(`it is longer than ${maxTextBytes} characters`);
   try {
     return parseYaml(text, asPyYaml);
   } catch (error) {
@@ -70,7 +70,7 @@ function notesOn({ unreadable, empty }: Found, metrics: readonly Metric[], clash
   ];
 }
 
-/** The first few of many. */
+/** Lists the first five items, and how many more there are. */
 function firstOf(items: readonly string[], separator = ', '): string {
   const shown = items.slice(0, 5).join(separator);
   return items.length > 5 ? `${shown} and ${items.length - 5} more` : shown;

@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 
-/** How many rows a task has, and how many of them were evaluated. */
+/** How many rows a harness task has, and how many of them were evaluated. */
 export interface SampleCount {
   readonly original: number;
   readonly effective: number;
@@ -12,12 +12,12 @@ const fileSchema = z.looseObject({
   'n-samples': z.record(z.string(), z.object({ original: z.number(), effective: z.number() })),
 });
 
-/** Larger ones hold every sample, and are not the summary that is looked for. */
-const largestFile = 32 * 1024 * 1024;
+/** Larger files hold every sample, and are not the summary. Bytes. */
+const maxFileBytes = 32 * 1024 * 1024;
 
 /**
- * Sample counts by task as lm-evaluation-harness writes them (`<model>/results_<time>.json`, key `n-samples`) into a task's
- * result folder; where it wrote several, the newest counts. Empty where another harness ran.
+ * Returns the sample counts by harness task that lm-evaluation-harness wrote into a task's result folder
+ * (`<model>/results_<time>.json`, key `n-samples`); the newest file wins. Empty for other harnesses.
  */
 export async function readSampleCounts(folder: string): Promise<Readonly<Record<string, SampleCount>>> {
   const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => []);
@@ -31,9 +31,9 @@ export async function readSampleCounts(folder: string): Promise<Readonly<Record<
 }
 
 async function readCounts(file: string): Promise<Readonly<Record<string, SampleCount>>> {
-  if ((await stat(file)).size > largestFile) return {};
+  if ((await stat(file)).size > maxFileBytes) return {};
   try {
-    // Python writes NaN and Infinity, which JSON does not know; no count is one of them.
+    // Python writes NaN and Infinity, which JSON.parse rejects; no count has such a value.
     const text = (await readFile(file, 'utf8')).replace(/(?<=[:[,]\s*)(?:NaN|-?Infinity)(?=\s*[,}\]])/g, 'null');
     const parsed = fileSchema.safeParse(JSON.parse(text));
     return parsed.success ? parsed.data['n-samples'] : {};

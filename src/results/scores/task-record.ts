@@ -16,7 +16,7 @@ export function taskRecord({ metricDetails, ...task }: TaskSnapshot): TaskRecord
 
 const scoresSchema = z.array(metricSchema);
 
-/** Returns the snapshot that the record was made of. Scores that are none of ours are passed over: the flat metrics remain. */
+/** Returns the snapshot that the record was made of. Scores of another form are ignored: the flat metrics remain. */
 export function recordedTask({ scores, ...task }: TaskRecord): TaskSnapshot {
   const parsed = scoresSchema.safeParse(scores);
   return parsed.success ? { ...task, ...metricPayload(parsed.data) } : task;

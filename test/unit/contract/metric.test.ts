@@ -107,7 +107,7 @@ describe('payloads of older builds, which have the flat map only', () => {
   });
 });
 
-test('details of metrics that an older build cut off are passed over, metrics without details are kept', () => {
+test('details of metrics that an older build cut off are ignored, metrics without details are kept', () => {
   const { metricDetails } = metricPayload([metricOf({ stderr: 0.01 }), metricOf({ metric: 'f1' })]);
   const cut = metricsOf({ metrics: { hellaswag_f1: 0.5, other: 1, other_stderr: 2 }, metricDetails });
   expect(cut.map(({ name, value, stderr, path }) => [name, value, stderr, path])).toEqual([

@@ -7,7 +7,7 @@ import { IncompleteCollection, receiveCollected, type ReceiveRequest } from '../
 import { parseCollectorLine } from '../../../src/results/transfer/collector-protocol';
 import { freshFolder, nestDeeply } from '../../support/folders';
 
-/** The job's real command, run as a process over a real folder; what it writes is what its log would hold. */
+/** Runs the job's real command as a process over a real folder; its output is what the log would hold. */
 
 const invocation = '0123456789abcdef';
 const storage: StoragePlan = {
@@ -35,7 +35,7 @@ const place = async (files: Record<string, string | Buffer>) => {
   }
 };
 
-/** Deterministic bytes that no compression makes smaller. */
+/** Deterministic, incompressible bytes. */
 function noise(length: number): Buffer {
   let state = 12_345;
   return Buffer.from(Array.from({ length }, () => (state = (state * 1_103_515_245 + 12_345) % 2 ** 31) >> 16));
@@ -62,7 +62,7 @@ async function run(command: readonly string[] | undefined, env: Record<string, s
   return `${stdout}\n`;
 }
 
-/** The log in pieces of odd sizes, as a network would bring it. */
+/** Yields the log in pieces of odd sizes, as a network would. */
 // eslint-disable-next-line @typescript-eslint/require-await
 async function* arriving(log: string): AsyncGenerator<Uint8Array> {
   const bytes = Buffer.from(log);
@@ -86,7 +86,7 @@ const atHome = async () =>
     .map((entry) => path.relative(target, path.join(entry.parentPath, entry.name)))
     .sort();
 
-test('a folder through a log, byte for byte, scores first, without caches and links', async () => {
+test('transfers a folder through a log byte for byte, scores first, without caches and links', async () => {
   const content = {
     'results.yml': 'results: {}',
     'empty.json': '',
@@ -105,7 +105,7 @@ test('a folder through a log, byte for byte, scores first, without caches and li
   const log = await collect();
   expect(Math.max(...log.split('\n').map((line) => line.length))).toBeLessThan(9_000);
 
-  // As log systems show it: with times, carriage returns and other lines between.
+  // As log systems show it: with times, carriage returns and other lines in between.
   const shown = log.replaceAll(/^/gm, '2025-11-25T00:00:00Z stdout F ').replaceAll('\n', '\r\n2025 some warning\n');
   const fetched = await receive(shown);
   expect(fetched).toMatchObject({ files: 7, incomplete: expect.stringContaining('link (link out of the folder)') });
@@ -123,7 +123,7 @@ test('a folder through a log, byte for byte, scores first, without caches and li
   expect((await atHome()).filter((name) => name.startsWith('.'))).toEqual([]);
 });
 
-test('pipes, sockets, devices and loops are left where they are and named; folders without end keep the whole folder', async () => {
+test('leaves and names pipes, sockets, devices and loops; endless folders keep the whole folder in storage', async () => {
   await place({ 'results.yml': 'results: {}' });
   await execa('mkfifo', [path.join(remote, 'pipe')]);
   await symlink('.', path.join(remote, 'loop'));
@@ -138,12 +138,12 @@ test('pipes, sockets, devices and loops are left where they are and named; folde
   expect((await receive(await collect()))?.incomplete).toMatch(/stays in storage: [d/]+ \(nested more than 32 deep\)/);
 });
 
-test('no folder is no result; an empty one is empty', async () => {
+test('a missing folder is no result; an empty one is empty', async () => {
   expect(await receive(await collect({ folder: path.join(folder.path, 'none') }))).toBeUndefined();
   expect(await receive(await collect())).toMatchObject({ files: 0, bytes: 0 });
 });
 
-test('a log that breaks off anywhere: what came whole stays, and the next reading or job brings the rest', async () => {
+test('a log that breaks off anywhere: complete files stay, and the next reading or job brings the others', async () => {
   await place({ 'results.yml': 'results: {}', 'b.bin': noise(50_000), 'c.bin': noise(30_000), 'd.txt': 'end' });
   const log = await collect();
   const lines = log.split('\n');
@@ -179,25 +179,25 @@ test.each([
   expect(await atHome()).not.toContain('a.bin');
 });
 
-test('a piece that comes twice does no harm', async () => {
+test('ignores a piece that arrives twice', async () => {
   await place({ 'a.bin': noise(20_000) });
   const log = (await collect()).replace(/^@evalsaga1 piece .*$/gm, '$&\n$&');
   expect(await receive(log)).toMatchObject({ files: 1, bytes: 20_000 });
 });
 
-test('beyond the limit: scores first, then what is small; the rest is named', async () => {
+test('above the limit: scores first, then small files; the others are named', async () => {
   await place({ 'results.yml': 'results: {}', 'big.bin': noise(50_000), 'small.txt': 'small' });
   const log = await collect({ maxBytes: 1_000 });
   expect(log.length).toBeLessThan(2_000);
   const incomplete = expect.stringContaining('big.bin (beyond the limit of 1000 bytes)');
   expect(await receive(log, { maxBytes: 1_000 })).toMatchObject({ files: 2, incomplete });
   expect(await atHome()).toEqual(['manifest.json', 'results.yml', 'small.txt']);
-  // Nor is a job believed that sends more than it was told to.
+  // A job that sends more than it was asked for is not trusted either.
   expect(await receive(await collect(), { maxBytes: 1_000 })).toMatchObject({ files: 2, incomplete });
   expect(await atHome()).toEqual(['manifest.json', 'results.yml', 'small.txt']);
 });
 
-test('files and folders that the job may not read are left and named', async () => {
+test('leaves and names files and folders that the job may not read', async () => {
   await place({ 'results.yml': 'results: {}', 'mine/x': 'x', secret: 'x' });
   const log = (await collect()).replace(/^@evalsaga1 skipped .*\n/gm, '');
   expect(
@@ -208,7 +208,7 @@ test('files and folders that the job may not read are left and named', async () 
   });
 });
 
-test('a log that lies leads nowhere', async () => {
+test('never writes outside the target, whatever the log says', async () => {
   const announce = (name: string) =>
     `@evalsaga1 file 0 1 ${'0'.repeat(64)} ${Buffer.from(name).toString('base64')}\n@evalsaga1 total 1 1\n`;
   for (const name of ['../x', '/etc/passwd', 'a/../../b', 'a//b']) {
@@ -235,7 +235,7 @@ describe('removal', () => {
     return run(container.command, { ...literals(envs), EVALSAGA_COLLECT_FOLDER: path.join(folder.path, 'runs') });
   };
 
-  test('of a task, of a run, of what is gone already, and never of anything else', async () => {
+  test("removes a task's or run's folder, accepts that it is gone, and never removes anything else", async () => {
     await place({ 'a/b.txt': 'x', '../1-hella/c.txt': 'y' });
     await mkdir(path.join(folder.path, 'runs', 'precious'));
     expect(await remove(storage, '0-arc')).toContain('@evalsaga1 removed');
@@ -250,7 +250,7 @@ describe('removal', () => {
     expect(await readdir(path.join(folder.path, 'runs'))).toContain('precious');
   });
 
-  test('of a run, unless it holds files that were not expected: these are named, and all of it stays', async () => {
+  test("removes a run's folder, unless it holds unexpected files: these are named, and everything stays", async () => {
     const { container, envs } = storageRemovalJob({
       image: 'img:1',
       nodeGroup: null,
@@ -264,8 +264,8 @@ describe('removal', () => {
     // A mount inside the run's own leaves one.
     await mkdir(path.join(folder.path, 'runs', invocation, 'data', 'empty'), { recursive: true });
     const refusal = (await removing().catch((error: unknown) => error)) as { stdout: string; stderr: string };
-    const [said = ''] = refusal.stdout.split('\n');
-    expect(parseCollectorLine(said)).toEqual({ kind: 'holds', count: 2, names: ['1-late', 'core.1234'] });
+    const [line = ''] = refusal.stdout.split('\n');
+    expect(parseCollectorLine(line)).toEqual({ kind: 'holds', count: 2, names: ['1-late', 'core.1234'] });
     expect(refusal.stderr).toContain('which has not come home');
     const names = await readdir(path.join(folder.path, 'runs', invocation));
     expect(names.sort()).toEqual(['0-arc', '1-late', 'core.1234', 'data']);
@@ -275,7 +275,7 @@ describe('removal', () => {
     expect(await readdir(path.join(folder.path, 'runs'))).toEqual([]);
   });
 
-  test('of what is nested deeper than a path may be long', async () => {
+  test('removes folders nested deeper than the longest path', async () => {
     await place({ 'a.txt': 'x' });
     await nestDeeply(remote);
     expect(await remove(storage, '0-arc')).toContain('@evalsaga1 removed');

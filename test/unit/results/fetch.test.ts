@@ -48,12 +48,12 @@ const manifest = async () =>
 
 const sha256 = (content: Buffer | string) => createHash('sha256').update(content).digest('hex');
 
-test('no folder: undefined, and nothing at home', async () => {
+test('resolves to undefined for a missing folder, and writes nothing', async () => {
   expect(await fetchAll()).toBeUndefined();
   await expect(readdir(target)).rejects.toThrow('ENOENT');
 });
 
-test('brings the tree home byte for byte, scores first, caches not, all of it in the manifest', async () => {
+test('fetches the tree byte for byte, scores first, without caches, and lists all of it in the manifest', async () => {
   const binary = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 7) % 256));
   const content: Record<string, Buffer | string> = {
     'model/samples_arc_2025-11-25T01:02:03.4.jsonl': binary,
@@ -97,7 +97,7 @@ test('brings the tree home byte for byte, scores first, caches not, all of it in
   expect(Math.max(...progress)).toBe(300_031);
 });
 
-test('what could not be searched for secrets stays in storage: named, with the reason, also when it is asked for again', async () => {
+test("what can't be searched for secrets stays in storage, named with the reason, also in a second call", async () => {
   const packed = gzipSync('acc 0.5\n'.repeat(1_000));
   storage.files.set('results.yml', 'results: {}');
   // The beginning of an archive with one entry: the directory at its end is missing.
@@ -123,7 +123,7 @@ test('what could not be searched for secrets stays in storage: named, with the r
   }
 });
 
-test('a cut connection is an error and leaves no half file; the next call goes on from there', async () => {
+test('a cut connection is an error and leaves no partial file; the next call continues from there', async () => {
   for (let at = 0; at < 8; at += 1) storage.files.set(`file-${at}.txt`, `content ${at}`);
   let cuts = 1;
   storage.intercept = (method, name, response) => {
@@ -144,7 +144,7 @@ test('a cut connection is an error and leaves no half file; the next call goes o
   expect((await atHome()).filter((name) => name.startsWith('.'))).toEqual([]);
 });
 
-test('what is home and unchanged is not fetched again; what changed on either side is', async () => {
+test('does not fetch again what is unchanged; fetches what has changed on either side', async () => {
   for (const name of ['same', 'grown', 'damaged']) storage.files.set(name, 'twelve bytes');
   await fetchAll();
   storage.files.set('grown', 'more than twelve bytes');
@@ -156,7 +156,7 @@ test('what is home and unchanged is not fetched again; what changed on either si
   expect(await readFile(path.join(target, 'damaged'), 'utf8')).toBe('twelve bytes');
 });
 
-test('a folder that is still being written is not taken as whole', async () => {
+test('a folder that is still being written does not count as complete', async () => {
   storage.files.set('first', '1');
   storage.intercept = (method, name) => {
     if (method === 'GET' && name === 'first') storage.files.set('second', '2');
@@ -172,7 +172,7 @@ test('a folder that is still being written is not taken as whole', async () => {
   await expect(fetchAll()).rejects.toThrow('something still writes there');
 });
 
-test('only caches by their exact names stay behind: names that are merely like these come home', async () => {
+test('skips caches by their exact names only, not names that look similar', async () => {
   const kept = [
     'Cached_Predictions/p.json',
     'predictions.db',
@@ -187,7 +187,7 @@ test('only caches by their exact names stay behind: names that are merely like t
   expect(await fetchAll({ skip: [] })).toMatchObject({ files: 6, skipped: [] });
 });
 
-test('beyond the limit: scores first, then what is small; what is large stays in storage, and is named', async () => {
+test('above the limit: scores first, then small files; large ones stay in storage, and are named', async () => {
   storage.files.set('a-samples.jsonl', 'x'.repeat(5_000));
   storage.files.set('results.yml', 'results: {}');
   storage.files.set('small.txt', 'small');
@@ -201,7 +201,7 @@ test('beyond the limit: scores first, then what is small; what is large stays in
   expect(await fetchAll()).toMatchObject({ files: 3, incomplete: null });
 });
 
-test('large files come after all others, the smaller ones first', async () => {
+test('large files come after all others, in order of size', async () => {
   const mib = 1024 * 1024;
   storage.files.set('a-20', Buffer.alloc(20 * mib));
   storage.files.set('b-12', Buffer.alloc(12 * mib));
@@ -213,7 +213,7 @@ test('large files come after all others, the smaller ones first', async () => {
   expect(await atHome()).toEqual(['b-12', 'c-small', 'manifest.json']);
 });
 
-test.each(['..', '.', 'a/b', '../../etc/passwd', ''])('an entry called %j leads nowhere', async (name) => {
+test.each(['..', '.', 'a/b', '../../etc/passwd', ''])('an entry called %j is never written', async (name) => {
   storage.intercept = (method, at, response) => {
     if (method === 'HEAD' || at !== '') return false;
     sendJson(response, [{ type: 'file', name, path: name }]);
@@ -224,7 +224,7 @@ test.each(['..', '.', 'a/b', '../../etc/passwd', ''])('an entry called %j leads 
   expect(await readdir(folder.path)).toEqual(['0-arc']);
 });
 
-test('a link at home leads nowhere either', async () => {
+test('never writes through a local link', async () => {
   const outside = path.join(folder.path, 'outside');
   await mkdir(outside);
   await mkdir(target);
@@ -240,7 +240,7 @@ test('a link at home leads nowhere either', async () => {
   expect(await readdir(outside)).toEqual([]);
 });
 
-test('endless nesting ends', async () => {
+test('stops at endless nesting', async () => {
   storage.intercept = (method, _, response) => {
     if (method === 'HEAD') response.writeHead(200).end();
     else sendJson(response, [{ type: 'dir', name: 'again', path: '' }]);
@@ -252,7 +252,7 @@ test('endless nesting ends', async () => {
   });
 });
 
-test('an abort ends it with its own reason', async () => {
+test("an abort ends it with the abort's reason", async () => {
   const abort = new AbortController();
   storage.files.set('a', 'x');
   storage.intercept = (method, name) => {
@@ -262,7 +262,7 @@ test('an abort ends it with its own reason', async () => {
   await expect(fetchAll({ signal: abort.signal })).rejects.toThrow('shutting down');
 });
 
-test('a refused listing is the platform error it is', async () => {
+test("rejects with the platform's error when a listing is refused", async () => {
   storage.files.set('a', 'x');
   storage.intercept = (_, __, response) => {
     sendJson(response, { message: 'no permission' }, 403);

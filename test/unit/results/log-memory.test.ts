@@ -5,7 +5,7 @@ import { freshFolder } from '../../support/folders';
 import { sendJson, startServer, type TestServer } from '../../support/http-server';
 import { peakMemoryOf } from '../../support/peak-memory';
 
-/** Memory of the ways that a log goes, measured from outside: whatever along the way kept its pieces would show. */
+/** Measures from outside the memory of every path that a log takes, so that kept pieces show. */
 
 const megabytes = 1024 * 1024;
 let folder: Awaited<ReturnType<typeof freshFolder>>;
@@ -40,7 +40,7 @@ const access = () => ({
   EVALSAGA_HOME: folder.path,
 });
 
-test('a worker that saves a log of 200 MB does not keep it', async () => {
+test('a worker that saves a log of 200 MB does not keep it in memory', async () => {
   log = [
     [`${'a token of the log '.repeat(50)}\n`.repeat(40), 5_500],
     ['CUDA out of memory\n', 1],
@@ -59,7 +59,7 @@ test('a worker that saves a log of 200 MB does not keep it', async () => {
         const { createWorkerDependencies } = dist('worker/worker-dependencies');
         const home = dist('home/paths').homePaths(process.env);
         const activities = createActivities(createWorkerDependencies({ home, env: process.env, origin: 'test' }));
-        // The mock's own budget is one second; a run gives a job's log as much as this.
+        // The mock's own budget is one second; a run gives this much to a job's log.
         const environment = new MockActivityEnvironment({ scheduleToCloseTimeoutMs: 600_000 });`,
       work: `console.log(JSON.stringify(await environment.run(activities.saveJobLog, ${JSON.stringify(input)})));`,
     },

@@ -19,7 +19,7 @@ afterAll(() => folder.dispose());
 const ns = (ms: number): bigint => BigInt(ms) * 1_000_000n;
 const born = Date.UTC(2026, 0, 1);
 
-/** A platform that tells these lines by time. */
+/** A platform that returns these lines by time. */
 function platform(lines: readonly TimedLine[]): Pick<LeptonClient, 'logLines'> & { asked: number } {
   return {
     asked: 0,
@@ -39,7 +39,7 @@ async function record(saved: string, client: Pick<LeptonClient, 'logLines'>, sec
   await recordLogTimes({ client, of: { job: 'j' }, createdAt: born, file, secrets });
 }
 
-/** The saved lines since so many seconds after birth. */
+/** Returns the saved lines since this many seconds after creation. */
 async function since(seconds: number): Promise<string[] | string> {
   const found = await linesSince(file, new Date(born + seconds * 1_000));
   if (found.kind === 'unknown') return found.reason;
@@ -50,7 +50,7 @@ async function since(seconds: number): Promise<string[] | string> {
 const text = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 const numbered = (count: number): string[] => Array.from({ length: count }, (_, index) => `line ${index + 1}`);
 
-test('the lines since a time, also of lines that are all alike', async () => {
+test('finds the lines since a time, even if all lines are identical', async () => {
   for (const lines of [numbered(50), Array.from({ length: 50 }, () => 'Evaluating')]) {
     await record(text(lines), platform(timed(lines)));
     expect(await since(48)).toEqual(lines.slice(-3));
@@ -59,7 +59,7 @@ test('the lines since a time, also of lines that are all alike', async () => {
   }
 });
 
-test('pages of any size, lines of one time, long lines in pieces, carriage returns: no line is put at a wrong time', async () => {
+test('gives no line a wrong time, whatever the page size, with equal times, long lines in pieces and carriage returns', async () => {
   const line = fc.oneof(fc.constantFrom('', 'a', 'b', 'ü€😀'), fc.constant('x'.repeat(40_000)));
   await holds(
     fc.asyncProperty(
@@ -86,7 +86,7 @@ test('pages of any size, lines of one time, long lines in pieces, carriage retur
   );
 });
 
-test('secrets are masked, the platform lags behind or has grown, the middle is left out', async () => {
+test("times fit although secrets are masked, the platform's log is shorter or longer, or the middle is left out", async () => {
   const secret = 'hf_0123456789abcdef';
   const lines = numbered(200).map((line) => `${line} ${secret}`);
   const saved = lines.map((line) => line.replace(secret, '***'));
@@ -98,23 +98,23 @@ test('secrets are masked, the platform lags behind or has grown, the middle is l
   const gap = [...saved.slice(0, 20), '', '[evalsaga: 1 of 2 bytes are left out here]', ...saved.slice(100)];
   await record(text(gap), platform(timed(lines)), [secret]);
   expect(await since(199)).toEqual(saved.slice(198));
-  expect(await since(50)).toMatch(/known from 2026-01-01T00:01:4\d.* on only/);
+  expect(await since(50)).toMatch(/known only from 2026-01-01T00:01:4\d.* on/);
 });
 
-test('of a log that was rotated away on the platform what is left has its times', async () => {
+test('the part of a log that the platform has not rotated away has its times', async () => {
   const lines = numbered(5_000);
   await record(text(lines.slice(4_000)), platform(timed(lines)));
   expect(await since(4_999)).toEqual(lines.slice(4_998));
   expect(await since(0)).toEqual(lines.slice(4_000));
 });
 
-test('why there are none is said: no times, other lines, no answer, no file, a log that was changed', async () => {
+test('the file says why there are no times: none kept, other lines, no answer, no file, a changed log', async () => {
   await record('a\n', { logLines: () => Promise.resolve(undefined) });
-  expect(await since(0)).toBe('the platform told no times of its lines');
+  expect(await since(0)).toBe('the platform returned no times for its lines');
   await record('a\n', platform(timed(['b', 'c'])));
-  expect(await since(0)).toMatch(/other lines than the log that was saved/);
+  expect(await since(0)).toMatch(/other lines than the saved log/);
   await record('a\n', { logLines: () => Promise.reject(new Error('503')) });
-  expect(await since(0)).toBe('the platform did not tell the times: 503');
+  expect(await since(0)).toBe('the platform did not return the times: 503');
   await record('a\n', platform(timed(['a'])));
   await writeFile(file, 'a\nb\n');
   expect(await since(0)).toMatch(/changed after/);
@@ -123,17 +123,17 @@ test('why there are none is said: no times, other lines, no answer, no file, a l
   expect(await linesSince(old, new Date())).toEqual({ kind: 'unknown', reason: 'no times were saved with this log' });
 });
 
-test('what came before the platform stopped answering is kept', async () => {
+test('keeps the times that arrived before the platform stopped answering', async () => {
   const lines = numbered(9_000);
   const all = platform(timed(lines));
   await record(text(lines), {
     logLines: (range) => (all.asked > 1 ? Promise.reject(new Error('cut')) : all.logLines(range)),
   });
   expect(await since(8_999)).toEqual(lines.slice(8_998));
-  expect(await since(10)).toMatch(/known from .* on only/);
+  expect(await since(10)).toMatch(/known only from .* on/);
 });
 
-test('half a million lines in three days leave a small file', async () => {
+test('the file stays small for half a million lines in three days', async () => {
   const lines = numbered(500_000);
   await record(text(lines), platform(timed(lines, 500)));
   expect((await stat(`${file}.times.json`)).size).toBeLessThan(300_000);
@@ -142,7 +142,7 @@ test('half a million lines in three days leave a small file', async () => {
   expect(late.length).toBeLessThan(2_001 + 200);
 });
 
-test('newest first, also where more lines than a page are of one time', async () => {
+test('pages come newest first, even if more lines than fit a page have the same time', async () => {
   const lines = timed(numbered(10)).map((line, index) => (index > 6 ? { ...line, at: ns(born + 7_000) } : line));
   const found: string[] = [];
   const request = { client: platform(lines), of: { job: 'j' }, createdAt: born, pageLines: 5 };
@@ -150,7 +150,7 @@ test('newest first, also where more lines than a page are of one time', async ()
   expect(found).toEqual(numbered(10).reverse());
 });
 
-test('lines backwards are the lines, and a line of many megabytes ends the reading', async () => {
+test('reads the lines backwards, until a line of many megabytes', async () => {
   await holds(
     fc.asyncProperty(fc.array(fc.constantFrom('', 'ä', 'b'.repeat(70_000), 'c'.repeat(65_536))), async (lines) => {
       await writeFile(file, text(lines));

@@ -29,7 +29,7 @@ const saved = () => readFile(file, 'utf8');
 const cut = new LeptonError('the connection was cut', { kind: 'network', request: 'GET /log' });
 
 describe('saveLog', () => {
-  test('a small log whole, whatever the pieces', async () => {
+  test('saves a small log whole, however it is cut into pieces', async () => {
     expect(await saveLog({ source: source('one\ntw', 'o\n'), file, maxBytes: 1_000 })).toEqual({
       bytes: 8,
       leftOut: 0,
@@ -38,7 +38,7 @@ describe('saveLog', () => {
     expect(await readdir(path.dirname(file))).toEqual(['job.log']);
   });
 
-  test('of a long one head and tail in whole lines, and how much is missing', async () => {
+  test('saves head and tail of a long log in whole lines, and says how much is missing', async () => {
     const lines = Array.from({ length: 2_000 }, (_, at) => `line ${at} ünï\n`);
     const { bytes, leftOut } = await saveLog({ source: source(...lines), file, maxBytes: 2_000 });
     expect(bytes).toBe(Buffer.byteLength(lines.join('')));
@@ -52,7 +52,7 @@ describe('saveLog', () => {
     expect(Buffer.byteLength(tail)).toBeGreaterThan(900);
   });
 
-  test('for any log and any bound: nothing invented, nothing miscounted, no character split', async () => {
+  test('any log with any limit: no byte is invented or miscounted, no character is split', async () => {
     await holds(
       fc.asyncProperty(
         fc.array(fc.string({ unit: fc.constantFrom('a', 'é', '€', '😀', '\n'), maxLength: 40 }), { maxLength: 30 }),
@@ -77,10 +77,10 @@ describe('saveLog', () => {
     );
   });
 
-  test('a log of 300 MB costs neither memory nor the end of it', async () => {
+  test('a log of 300 MB takes little memory, and its end is saved', async () => {
     let peak = 0;
     const before = process.memoryUsage().arrayBuffers;
-    // Each piece is memory of its own, as it is from a socket: whoever keeps one keeps them all.
+    // Each piece has its own memory, as from a socket, so that a leak of pieces shows.
     // eslint-disable-next-line @typescript-eslint/require-await
     async function* huge(): AsyncGenerator<Uint8Array> {
       for (let at = 0; at < 300; at += 1) {
@@ -98,7 +98,7 @@ describe('saveLog', () => {
     expect(peak - before).toBeLessThan(150_000_000);
   });
 
-  test('what came before a cut is kept and marked, the error thrown; never less for more', async () => {
+  test('keeps and marks what came before a cut, and throws the error; never replaces a longer log by a shorter one', async () => {
     await expect(saveLog({ source: source('first\nsec', cut), file, maxBytes: 1_000 })).rejects.toBe(cut);
     expect(await saved()).toBe('first\nsec\n[evalsaga: the log broke off here: the connection was cut]\n');
     await saveLog({ source: source('x'.repeat(200)), file, maxBytes: 1_000 });
@@ -109,7 +109,7 @@ describe('saveLog', () => {
     expect(await readdir(path.dirname(file))).toEqual(['job.log']);
   });
 
-  test('a log that goes on is taken so far when it falls silent, and its reading is ended', async () => {
+  test('a log that falls silent counts as complete, and its reading ends', async () => {
     let ended = false;
     const live = async function* (signal: AbortSignal): AsyncGenerator<Uint8Array> {
       yield Buffer.from('so far\n');
@@ -121,7 +121,7 @@ describe('saveLog', () => {
     expect(ended).toBe(true);
   });
 
-  test('an abort ends it with its own reason, also while nothing comes', async () => {
+  test("an abort ends it with the abort's reason, even while nothing arrives", async () => {
     const abort = new AbortController();
     const silent = async function* (): AsyncGenerator<Uint8Array> {
       yield Buffer.from('a\n');
@@ -158,7 +158,7 @@ describe('followLog', () => {
     expect(pieces).toEqual(['a', '😀', 'é', '\n']);
   });
 
-  test('after a cut goes on with the very next byte, also in the middle of a character', async () => {
+  test('continues with the very next byte after a cut, even within a character', async () => {
     const whole = Buffer.from('one\ntw😀o\nthree\n');
     for (const at of [0, 3, 7, 8, 9, 12]) {
       const { text, notes } = await follow([[whole.subarray(0, at), cut], [whole]]);
@@ -167,25 +167,25 @@ describe('followLog', () => {
     }
   });
 
-  test('a log that ended before its writer did is opened again', async () => {
+  test('reopens a log that ended before its writer did', async () => {
     expect((await follow([['one\n'], ['one\n', 'two\n'], ['one\n', 'two\n', 'three\n']])).text).toBe(
       'one\ntwo\nthree\n',
     );
   });
 
-  test('a log that began anew is read anew', async () => {
+  test('reads a restarted log from its beginning', async () => {
     const { text, notes } = await follow([['first writer\n'], ['second\n']]);
     expect(text).toBe('first writer\nsecond\n');
-    expect(notes).toEqual([expect.stringContaining('began anew')]);
+    expect(notes).toEqual([expect.stringContaining('restarted')]);
   });
 
-  test('refused or out of reach for too long is an error', async () => {
+  test('a log that is refused or unreachable for too long is an error', async () => {
     const refused = new LeptonError('403', { kind: 'forbidden', request: 'GET /log' });
     await expect(follow([[refused]])).rejects.toBe(refused);
     await expect(follow([[cut]], { longestOutageMs: 100 })).rejects.toBe(cut);
   });
 
-  test('an abort just ends it', async () => {
+  test('an abort ends it without an error', async () => {
     const abort = new AbortController();
     const pieces: string[] = [];
     // eslint-disable-next-line @typescript-eslint/require-await

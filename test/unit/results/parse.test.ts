@@ -40,7 +40,7 @@ results:
 const valuesOf = (text: string) =>
   Object.fromEntries(parseResults(text).metrics.map(({ name, value }) => [name, value]));
 
-test('names by the launcher rules, with groups, sample counts and standard errors', () => {
+test("reads names by the launcher's rules, groups, sample counts and standard errors", () => {
   const { metrics, notes } = parseResults(real);
   expect(metrics.map(({ name, value, stderr, count, kind }) => [name, value, stderr, count, kind])).toEqual([
     ['mmlu_acc_micro', 0.5, null, null, 'group'],
@@ -52,7 +52,7 @@ test('names by the launcher rules, with groups, sample counts and standard error
   expect(notes).toEqual([]);
 });
 
-test('groups of one name in different groups are told apart by these', () => {
+test('groups with the same name are distinguished by the groups around them', () => {
   const score = (value: number) => ({ metrics: { acc: { scores: { acc: { value, stats: { stderr: 0.02 } } } } } });
   const nested = stringify({
     results: { groups: { en: { groups: { math: score(0.4) } }, de: { groups: { math: score(0.8) } } } },
@@ -65,7 +65,7 @@ test('groups of one name in different groups are told apart by these', () => {
   });
 });
 
-test('what can be read counts, and the rest is named', () => {
+test('readable scores count, and a note names the others', () => {
   const { metrics, notes } = parseResults(`
 results:
   groups:
@@ -124,7 +124,7 @@ ${tasks.join('\n')}
   expect(valuesOf(text)['twice_acc']).toBe(0.2);
 });
 
-test('aliases that mean millions of groups, or one within itself, end', () => {
+test('aliases that expand to millions of groups, or to themselves, are refused', () => {
   const layers = Array.from({ length: 30 }, (_, at) =>
     at === 0
       ? 'g0: &g0 {metrics: {acc: {scores: {acc: {value: 1}}}}}'
@@ -135,7 +135,7 @@ test('aliases that mean millions of groups, or one within itself, end', () => {
   expect(parseResults(circle).notes[0]).toMatch(/nested more than 50 deep/);
 });
 
-test('a long file is parsed beside the thread that everything else needs', async () => {
+test('a long file is parsed without blocking the main thread', async () => {
   const task = (at: number) => `    t${at}: {metrics: {acc: {scores: {acc: {value: 0.5, stats: {stderr: 0.01}}}}}}`;
   const text = `results:\n  tasks:\n${Array.from({ length: 6_000 }, (_, at) => task(at)).join('\n')}\n`;
   let longest = 0;
@@ -153,7 +153,7 @@ test('a long file is parsed beside the thread that everything else needs', async
   await expect(parseOffThread(`${text}: [`)).rejects.toThrow(MalformedResults);
 });
 
-test('what is not a number is said, in valid JSON, and is not 0', () => {
+test('not-a-number is noted, valid in JSON, and not 0', () => {
   const text = (value: string) => `results: {tasks: {t: {metrics: {m: {scores: {m: {value: ${value}}}}}}}}`;
   const read = (value: string) => valuesOf(text(value))['t_m'];
   expect(['.nan', 'NaN', 'nan', 'null'].map(read)).toEqual(Array(4).fill('NaN'));
@@ -178,14 +178,14 @@ test.each([
   expect(() => parseResults(text)).toThrow(expected);
 });
 
-test('the same score twice is one', () => {
+test('the same score twice counts once', () => {
   const scores = { metrics: { acc: { scores: { acc: { value: 0.5 } } } } };
   expect(valuesOf(stringify({ results: { groups: { mmlu: scores }, tasks: { mmlu: scores } } }))).toEqual({
     mmlu_acc: 0.5,
   });
 });
 
-test('chained aliases do not blow up', () => {
+test('chained aliases take no exponential time', () => {
   const layers = Array.from(
     { length: 20 },
     (_, at) => `a${at}: &a${at} [${at === 0 ? '1' : `*a${at - 1}, *a${at - 1}`}]`,
@@ -193,7 +193,7 @@ test('chained aliases do not blow up', () => {
   expect(() => parseResults(`${layers.join('\n')}\nresults: {}`)).toThrow(MalformedResults);
 });
 
-test('any text is read or refused in words', () => {
+test('any text is read, or refused with a reason', () => {
   holds(
     fc.property(
       fc.oneof(
@@ -211,7 +211,7 @@ test('any text is read or refused in words', () => {
   );
 });
 
-test('notes: of our form, of none, and absent', async () => {
+test('reads notes of our form; ignores others; a missing file has none', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'evalsaga-notes-'));
   try {
     expect(await readNotes(folder)).toEqual([]);
@@ -219,15 +219,15 @@ test('notes: of our form, of none, and absent', async () => {
     await write('{"notes": ["few-shot from evaluation rows"]}');
     expect(await readNotes(folder)).toEqual(['few-shot from evaluation rows']);
     await write('{"notes": 7}');
-    expect(await readNotes(folder)).toEqual([expect.stringContaining('passed over')]);
+    expect(await readNotes(folder)).toEqual([expect.stringContaining('ignored')]);
     await write('{');
-    expect(await readNotes(folder)).toEqual([expect.stringContaining('passed over')]);
+    expect(await readNotes(folder)).toEqual([expect.stringContaining('ignored')]);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 });
 
-test('sample counts from the harness own summary: newest first, damaged ones passed over', async () => {
+test("reads sample counts from the harness' summaries: the newest wins, damaged ones are ignored", async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'evalsaga-samples-'));
   try {
     expect(await readSampleCounts(path.join(folder, 'none'))).toEqual({});

@@ -5,7 +5,7 @@ import { taskOf } from '../../support/snapshots';
 const place = { path: ['mmlu', 'stem'], metric: 'acc', score: 'acc' };
 const score = { name: 'mmlu_stem_acc', value: 0.25, stderr: 0.01, count: 100, kind: 'group', ...place } as const;
 
-test('run.json has the scores of a task flat and one by one, and a snapshot is made of it again', () => {
+test('run.json has the scores of a task in both forms, and the snapshot can be restored from it', () => {
   const task = taskOf({ ...metricPayload([score]), metricsTotal: 2 });
   const record = taskRecord(task);
   expect(record).toMatchObject({ metrics: { mmlu_stem_acc: 0.25, mmlu_stem_acc_stderr: 0.01 }, scores: [score] });
