@@ -209,7 +209,14 @@ describe('the run outlives', () => {
     expect(JSON.parse(status.stdout)).toMatchObject({ invocation: id, status: 'running' });
     expect((await bench.run(['logs', `${id}.2`])).stdout).toContain('Running');
 
-    expect((await bench.run(['cancel', `${id}.1`])).code).toBe(0);
+    await setFaults(platform, [{ on: 'DELETE /deployments/*', times: 'inf', respond: 503 }]);
+    await bench.run(['cancel', `${id}.1`, '--no-wait']);
+    const again = bench.start(['cancel', `${id}.1`], {});
+    await again.untilSaid(/a cancel of task .*\.1 is under way already/);
+    await setFaults(platform, []);
+    expect((await again.finished).code).toBe(0);
+    const over = await bench.run(['cancel', `${id}.1`]);
+    expect(over.stderr).toContain('is over already (cancelled)');
     const { deployments } = await platform.inventory();
     expect(deployments).toHaveLength(2);
     const cancelled = await bench.run(['cancel', id, '--json']);

@@ -37,36 +37,50 @@ export const cancel: CommandBody = async (input, context) => {
   checkIndex(index, before.snapshot.tasks);
   const target = { invocation, index };
   const waits = input.options['wait'] !== false;
-  const isAsked = await retryDuringOutages(() => ask(session, target), { withinMs: askedWithinMs });
+  const asked = await retryDuringOutages(() => ask(session, target, before), { withinMs: askedWithinMs });
   // It may have ended, or been terminated, since it was looked at.
-  const run = isAsked
-    ? await wait({ session, target, before, waits, context })
-    : await describeRun(session.client, invocation, home);
+  const run =
+    asked === 'too late'
+      ? await describeRun(session.client, invocation, home)
+      : await wait({ session, target, before, asked, waits, context });
   if (run === 'detached') return { kind: 'detached' };
-  if (!isAsked && waits) output.note(alreadyOver(target, run));
-  if (isAsked && waits && cameTooLate(target, run)) output.note('the cancel came too late: all had succeeded by then');
+  if (asked === 'too late' && waits) output.note(alreadyOver(target, run));
+  const late = asked !== 'too late' && waits ? cameTooLate(target, run) : undefined;
+  if (late !== undefined) output.note(late);
   return conclude({ run, target, session, context, json: wantsJson(input), waits });
 };
 
-/** Whether there was something to ask. */
-async function ask({ client }: Session, { invocation, index }: Target): Promise<boolean> {
-  if (index === undefined) return (await cancelRun(client, invocation)) === 'requested';
-  return (await cancelTask(client, { invocation, index })) === 'requested';
+/** `again`: somebody has asked before; `too late`: there was nothing to ask. */
+type Asked = 'first' | 'again' | 'too late';
+
+async function ask({ client }: Session, { invocation, index }: Target, before: RunDescription): Promise<Asked> {
+  if (index === undefined) {
+    if ((await cancelRun(client, invocation)) === 'already closed') return 'too late';
+    return before.cancelRequested ? 'again' : 'first';
+  }
+  switch (await cancelTask(client, { invocation, index })) {
+    case 'requested':
+      return 'first';
+    case 'requested before':
+      return 'again';
+    case 'not running':
+      return 'too late';
+  }
 }
 
 async function wait(waiting: {
   session: Session;
   target: Target;
   before: RunDescription;
+  asked: Asked;
   waits: boolean;
   context: CommandContext;
 }): Promise<RunDescription | 'detached'> {
-  const { session, target, before, waits, context } = waiting;
+  const { session, target, before, asked, waits, context } = waiting;
   const { invocation, index } = target;
   const what = index === undefined ? `run ${invocation}` : `task ${invocation}.${index}`;
-  const isSecond = index === undefined && before.cancelRequested;
   context.output.note(
-    isSecond
+    asked === 'again'
       ? `a cancel of ${what} is under way already; what it has made is being removed`
       : `cancel of ${what} requested; its job is stopped, its endpoint and storage are removed`,
   );
@@ -78,9 +92,14 @@ async function wait(waiting: {
   return attached.kind === 'detached' ? 'detached' : attached.run;
 }
 
-function cameTooLate({ index }: Target, run: RunDescription): boolean {
+/** What to say when the cancel was heard, and changed nothing any more. */
+function cameTooLate({ invocation, index }: Target, run: RunDescription): string | undefined {
   const task = run.snapshot.tasks.find((candidate) => candidate.index === index);
-  return index === undefined ? statusWordOf(run) === 'succeeded' : task?.outcome === 'succeeded';
+  if (index !== undefined)
+    return task?.outcome === 'succeeded'
+      ? `the cancel came too late: task ${invocation}.${index} had succeeded by then`
+      : undefined;
+  return statusWordOf(run) === 'succeeded' ? 'the cancel came too late: all had succeeded by then' : undefined;
 }
 
 function alreadyOver({ invocation, index }: Target, run: RunDescription): string {
