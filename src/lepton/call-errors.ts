@@ -1,3 +1,4 @@
+import { proxyInWords } from './dispatcher';
 import { LeptonError, type LeptonErrorKind } from './lepton-error';
 import { maskSecrets } from '../secrets/masking';
 import { paceOf } from './pace';
@@ -78,7 +79,9 @@ export function networkError(call: CallContext, cause: unknown, timedOutAfterMs?
     timedOutAfterMs === undefined
       ? explainCause(cause)
       : `no answer within ${Math.round(timedOutAfterMs / 100) / 10} s`;
-  return new LeptonError(maskSecrets(`${call.request}: ${what} (${hostOf(call.access.url)})`, call.secrets), {
+  const proxy = proxyInWords(call.access.url, process.env);
+  const way = `${hostOf(call.access.url)}${proxy === undefined ? '' : `, through the proxy of ${proxy}`}`;
+  return new LeptonError(maskSecrets(`${call.request}: ${what} (${way})`, call.secrets), {
     kind: 'network',
     request: call.request,
   });

@@ -52,4 +52,23 @@ export function proxySettings(env: Env): ProxySettings {
   };
 }
 
+/** Returns which proxy requests to `url` go through, `HTTPS_PROXY, proxy:3128`, without its credentials; `undefined`: none. Pure. */
+export function proxyInWords(url: string, env: Env): string | undefined {
+  const { protocol, hostname, port } = new URL(url);
+  const { httpProxy, httpsProxy, noProxy } = proxySettings(env);
+  const isExempt = noProxy.split(',').some((entry) => {
+    const [host = '', only] = entry
+      .trim()
+      .replace(/^\*?\./, '')
+      .split(':');
+    if (entry === hostname) return true;
+    const isMeant = host !== '' && (hostname === host || hostname.endsWith(`.${host}`));
+    return isMeant && (only === undefined || only === port);
+  });
+  const isSecure = protocol === 'https:' && httpsProxy !== '';
+  const proxy = isSecure ? httpsProxy : httpProxy;
+  if (proxy === '' || noProxy === '*' || isExempt || !URL.canParse(proxy)) return undefined;
+  return `${isSecure ? 'HTTPS_PROXY' : 'HTTP_PROXY'}, ${new URL(proxy).host}`;
+}
+
 const withScheme = (proxy: string): string => (proxy === '' || proxy.includes('://') ? proxy : `http://${proxy}`);

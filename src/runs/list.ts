@@ -17,6 +17,7 @@ export interface RunSummary {
   readonly outcome: string | null;
   readonly startedAt: Date;
   readonly closedAt: Date | null;
+  readonly taskQueue: string;
 }
 
 /** Lists runs, newest first. Temporal's listing lags by a second or two: don't base decisions on it. */
@@ -61,5 +62,6 @@ function summarise(info: WorkflowExecutionInfo, invocation: string): RunSummary 
     outcome: outcome === 'succeeded' && info.status.name === 'FAILED' ? incomplete : (outcome ?? null),
     startedAt: info.startTime,
     closedAt: info.closeTime ?? null,
+    taskQueue: info.taskQueue,
   };
 }

@@ -21,6 +21,36 @@ export function serverNow(seenAt: readonly number[], nowMs: number): number {
   return newest > 0 && (newest > nowMs || nowMs - newest > FORGOTTEN_AFTER_MS + ALIVE_WITHIN_MS) ? newest : nowMs;
 }
 
+/**
+ * Returns the milliseconds by which Temporal's clock is ahead of this machine's, negative if it is behind, as far as the pollers of a
+ * task queue show; 0 where they show nothing. Never rejects.
+ */
+export async function temporalAheadMs(client: Client, taskQueue: string): Promise<number> {
+  const here = Date.now();
+  try {
+    const { pollers } = await client.withDeadline(here + ANSWER_WITHIN_MS, () => describeQueue(client, taskQueue));
+    const aheadMs = serverNow((pollers ?? []).map(seenAt), here) - here;
+    return Math.abs(aheadMs) < TOLERANCE_MS ? 0 : aheadMs;
+  } catch {
+    return 0;
+  }
+}
+
+const ANSWER_WITHIN_MS = 3_000;
+
+/** Pollers are dated in whole seconds, and an answer takes its time. */
+const TOLERANCE_MS = 5_000;
+
+const seenAt = ({ lastAccessTime }: { lastAccessTime?: { seconds?: unknown } | null }): number =>
+  Number(lastAccessTime?.seconds ?? 0) * 1000;
+
+const describeQueue = (client: Client, taskQueue: string) =>
+  client.workflowService.describeTaskQueue({
+    namespace: client.options.namespace,
+    taskQueue: { name: taskQueue },
+    taskQueueType: temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+  });
+
 /** A build of the worker, or workers that are of none. */
 export type Build = WorkerBuild | 'unversioned';
 
@@ -77,13 +107,7 @@ const isSame = (one: Build, other: Build): boolean =>
 
 /** Returns the builds of the live workers on a task queue, one for each worker, and those that new runs go to. */
 async function buildsOn(client: Client, taskQueue: string): Promise<{ present: Build[]; current: Build[] }> {
-  const { pollers, versioningInfo } = await client.workflowService.describeTaskQueue({
-    namespace: client.options.namespace,
-    taskQueue: { name: taskQueue },
-    taskQueueType: temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-  });
-  const seenAt = ({ lastAccessTime }: { lastAccessTime?: { seconds?: unknown } | null }): number =>
-    Number(lastAccessTime?.seconds ?? 0) * 1000;
+  const { pollers, versioningInfo } = await describeQueue(client, taskQueue);
   const now = serverNow((pollers ?? []).map(seenAt), Date.now());
   const alive = (pollers ?? []).filter(
     (poller) => now - seenAt(poller) < ALIVE_WITHIN_MS && !isKnownDead(poller.identity ?? ''),

@@ -98,6 +98,10 @@ class EvaluationRun {
   private async runTasks(): Promise<void> {
     const width = this.header.maxParallelEndpoints ?? this.tasks.length;
     this.progress.enter('deploying');
+    for (const { index } of this.tasks.slice(width))
+      this.progress.change(index, {
+        message: `waits for a free place: at most ${width} at once (execution.max_parallel_endpoints)`,
+      });
     if (this.header.startPolicy === 'as_ready') return this.rolling(width);
     for (let from = 0; from < this.tasks.length; from += width) await this.wave(this.tasks.slice(from, from + width));
   }
@@ -171,6 +175,7 @@ class EvaluationRun {
       return this.progress.change(index, {
         phase: 'done',
         outcome: 'cancelled',
+        message: null,
         endedAt: this.progress.task(index).endedAt ?? now(),
       });
     }
@@ -199,7 +204,13 @@ class EvaluationRun {
     const error = this.interruption?.kind === 'sibling' ? this.abortedBy(this.interruption.index) : null;
     for (const task of this.progress.snapshot.tasks) {
       if (task.outcome === null)
-        this.progress.change(task.index, { phase: 'done', outcome: 'cancelled', endedAt: now(), error });
+        this.progress.change(task.index, {
+          phase: 'done',
+          outcome: 'cancelled',
+          message: null,
+          endedAt: now(),
+          error,
+        });
       else if (task.outcome === 'cancelled' && task.error === null) this.progress.change(task.index, { error });
     }
   }

@@ -82,11 +82,15 @@ describe('a run', () => {
       });
       let most = 0;
       await scenario.start(plan);
+      const waiting = await scenario.until(plan, ({ phase }) => phase !== 'starting');
+      expect(waiting.tasks[4]?.message).toContain('waits for a free place: at most 2 at once');
       const closed = scenario.closed(plan);
       let over = false;
       void closed.finally(() => (over = true));
       while (!over) most = Math.max(most, (await scenario.platform.inventory()).deployments.length);
-      expect((await closed).status).toBe('succeeded');
+      const { status, snapshot } = await closed;
+      expect(status).toBe('succeeded');
+      expect(snapshot.tasks.map(({ message }) => message)).not.toContainEqual(expect.stringContaining('free place'));
       expect(most).toBe(2);
       expect(await creations(scenario.platform, '/deployments')).toBe(5);
     },

@@ -4,7 +4,7 @@ import { servingText, unansweredText } from '../render/serving';
 import { stallText } from '../render/stalls';
 import { harmlessLine } from '../../support/terminal-text';
 import { describeDeath } from '../../stack/health';
-import { servingOf, type Serving } from '../../stack/pollers';
+import { servingOf, temporalAheadMs, type Serving } from '../../stack/pollers';
 import { isMissing, isRunning, readRecord, type ServiceName } from '../../stack/record';
 import { InfrastructureError } from '../../temporal/infrastructure-error';
 import { isOutage } from '../../temporal/grpc';
@@ -36,7 +36,8 @@ const LOOK_MS = 500;
 /** Shows the run until it has ended and all is torn down, or until the user leaves. */
 export async function attach(attachment: Attachment): Promise<Attached> {
   const { context, onInterrupt } = attachment;
-  const view = createView(context.output);
+  const aheadMs = context.output.isLive ? await temporalAheadMs(attachment.session.client, attachment.taskQueue) : 0;
+  const view = createView(context.output, aheadMs);
   const leaving = new AbortController();
   const leave = (): void => leaving.abort();
   const cancel = (): void => {

@@ -16,9 +16,9 @@ export interface RunView {
   end(): void;
 }
 
-/** A table that is drawn over and over on a terminal; one line per change elsewhere. */
-export function createView(output: Output): RunView {
-  return output.isLive ? tableView(output) : lineView(output);
+/** A table that is drawn over and over on a terminal; one line per change elsewhere. `aheadMs`: of Temporal's clock, which dates the run. */
+export function createView(output: Output, aheadMs = 0): RunView {
+  return output.isLive ? tableView(output, aheadMs) : lineView(output);
 }
 
 function lineView(output: Output): RunView {
@@ -36,15 +36,16 @@ function lineView(output: Output): RunView {
 
 const REDRAW_MS = 1_000;
 
-function tableView(output: Output): RunView {
+function tableView(output: Output, aheadMs: number): RunView {
+  const now = (): number => Date.now() + aheadMs;
   const draw = createLogUpdate(process.stderr);
   let current: RunDescription | undefined;
   const redraw = (): void => {
     if (!current) return;
     const { snapshot } = current;
     const maxRows = Math.max(3, output.height() - 8 - linesBelow(output.width()));
-    const table = runTable({ snapshot, now: Date.now(), width: output.width(), maxRows, style: output.style });
-    draw(`${table}\n${footer(current)}`);
+    const table = runTable({ snapshot, now: now(), width: output.width(), maxRows, style: output.style });
+    draw(`${table}\n${footer(current, now())}`);
   };
   const timer = setInterval(redraw, REDRAW_MS);
   timer.unref();
@@ -66,9 +67,9 @@ function tableView(output: Output): RunView {
   };
 }
 
-function footer({ status, cancelRequested, snapshot }: RunDescription): string {
+function footer({ status, cancelRequested, snapshot }: RunDescription, now: number): string {
   const hint = cancelRequested ? 'cancelling; Ctrl-C leaves it to the background' : 'Ctrl-C cancels and tears down';
-  const [cost] = costLine(snapshot, Date.now());
+  const [cost] = costLine(snapshot, now);
   const soFar = cost === undefined ? '' : `\n${cost}`;
   return status === 'running'
     ? `run ${snapshot.invocation}: ${snapshot.phase} (${hint})${soFar}`

@@ -21,21 +21,21 @@ export const ls: CommandBody = async (input, context) => {
 };
 
 async function listTheRuns(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
-  const [{ listRuns }, { openSession }, { runsTable }] = await Promise.all([
+  const [{ listRuns }, { openSession }, { runsTable }, { temporalNow }] = await Promise.all([
     import('../../client.js'),
     import('../session.js'),
     import('../render/overview.js'),
+    import('../temporal-clock.js'),
   ]);
   const limit = Number(textOption(input, 'limit'));
   if (!Number.isInteger(limit) || limit < 1) throw new UsageError('--limit wants a number of runs.');
   const { client } = await openSession(context);
   const runs = await listRuns(client, { limit, home: context.home });
-  if (wantsJson(input)) context.output.json(runs);
-  else
-    context.output.answer(
-      runs.length === 0 ? 'no runs yet' : runsTable(runs, Date.now(), context.output.answerWidth()),
-    );
-  context.output.note("Temporal's list lags by a second or two; `status ID` is exact.");
+  const { output } = context;
+  if (wantsJson(input)) output.json(runs);
+  else if (runs.length === 0) output.answer('no runs yet');
+  else output.answer(runsTable(runs, await temporalNow(client, runs[0]?.taskQueue, output), output.answerWidth()));
+  if (runs.length === 0) output.note("Temporal's list lags by a second or two; `status ID` is exact.");
   return done;
 }
 

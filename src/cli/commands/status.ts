@@ -20,6 +20,8 @@ import { wantsJson } from '../config-input';
 import { done, type CommandOutcome } from '../exit-code';
 import { encryptionHint } from '../encryption-hint';
 import { asCalled, programName } from '../program-name';
+import type { Output } from '../output';
+import { temporalNow } from '../temporal-clock';
 import { checkIndex, openSession, runAddress, runUrl, type Session } from '../session';
 
 /** `status`: what runs on this machine; `status ID`: one run. A question that could be answered exits 0. */
@@ -43,7 +45,8 @@ async function oneRun(input: CommandInput, context: CommandContext): Promise<Com
     await warnWhereNothingGoesOn(run, session, context);
     return done;
   }
-  const text = statusText({ run, now: Date.now(), width: output.answerWidth(), style: output.answerStyle });
+  const now = await temporalNow(session.client, described.taskQueue, output);
+  const text = statusText({ run, now, width: output.answerWidth(), style: output.answerStyle });
   output.answer(asCalled(text, context.env));
   await warnWhereNothingGoesOn(run, session, context);
   if (url !== null) output.note(`Web UI: ${url}`);
@@ -107,18 +110,23 @@ async function overview(input: CommandInput, { home, env, output }: CommandConte
   if (elsewhere !== undefined) output.warn(elsewhere);
   const damage = temporalTarget(env).kind === 'embedded' ? await databaseFault(home) : undefined;
   if (damage !== undefined) output.warn(await databaseAdvice(home, damage));
-  const runs = temporal ? await recentRuns(temporal, home) : [];
+  const { runs, now } = temporal ? await recentRuns(temporal, home, output) : { runs: [], now: Date.now() };
   const hint = temporal && encryptionHint({ temporal, services, program: programName(env) });
   if (hint !== undefined) output.note(hint);
   if (wantsJson(input)) output.json({ home: home.root, temporal: server, services, runs });
-  else if (runs.length > 0) output.answer(runsTable(runs, Date.now(), output.answerWidth()));
+  else if (runs.length > 0) output.answer(runsTable(runs, now, output.answerWidth()));
   output.note(`next: ${nextStep(services, runs, programName(env))}`);
   return done;
 }
 
-async function recentRuns(temporal: TemporalReach, home: HomePaths): Promise<RunSummary[]> {
+async function recentRuns(
+  temporal: TemporalReach,
+  home: HomePaths,
+  output: Output,
+): Promise<{ runs: RunSummary[]; now: number }> {
   const client = await connectClient({ ...temporal, timeoutMs: 3_000 });
-  return listRuns(client, { limit: RECENT, home });
+  const runs = await listRuns(client, { limit: RECENT, home });
+  return { runs, now: await temporalNow(client, runs[0]?.taskQueue, output) };
 }
 
 function nextStep(services: readonly ServiceStatus[], runs: readonly RunSummary[], program: string): string {

@@ -62,7 +62,9 @@ function indexesFor(want: string, names: readonly string[]): number[] {
 
 function unknownTask(want: string, names: readonly string[]): ConfigProblem {
   const near = nearestNames(want, names);
-  const all = names.map((name, index) => `${name}.${index}`).join(', ');
+  // `.N` tells apart those of one name.
+  const isShared = (name: string): boolean => names.filter((other) => other === name).length > 1;
+  const all = names.map((name, index) => (isShared(name) ? `${name}.${index}` : name)).join(', ');
   return {
     path: '',
     message: `-t ${want}: the config has no such task`,

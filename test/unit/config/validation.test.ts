@@ -275,3 +275,12 @@ test('auxiliary deployments are refused, unless there are none', async () => {
     { path: 'auxiliary_deployments', message: 'has no effect here', hint: expect.stringContaining('elsewhere') },
   ]);
 });
+
+test('tasks of one name are told apart by their index, others are not', async () => {
+  const two = runnable().replace(
+    '- name: hellaswag',
+    '- name: hellaswag\n    - name: arc_challenge\n    - name: hellaswag',
+  );
+  const [problem] = await problems(two, { tasks: ['xyz'] });
+  expect(problem?.hint).toBe('its tasks: hellaswag.0, arc_challenge, hellaswag.2');
+});

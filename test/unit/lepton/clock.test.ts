@@ -1,4 +1,6 @@
 import { describeClockOffset, ServerClock, serverAheadMs } from '../../../src/lepton/server-clock';
+import type { Client } from '@temporalio/client';
+import { temporalNow } from '../../../src/cli/temporal-clock';
 import { serverNow } from '../../../src/stack/pollers';
 
 /** Two clocks, one of them wrong. */
@@ -49,4 +51,35 @@ test.each([
 test('one that was seen four minutes ago is gone; without any, there is but one clock', () => {
   expect(serverNow([now - 4 * minute], now)).toBe(now);
   expect(serverNow([], now)).toBe(now);
+});
+
+describe("commands count by Temporal's clock", () => {
+  const client = (serverAhead: number): Client =>
+    ({
+      options: { namespace: 'default' },
+      withDeadline: <T>(_: number, ask: () => Promise<T>) => ask(),
+      workflowService: {
+        describeTaskQueue: () =>
+          Promise.resolve({
+            pollers: [{ lastAccessTime: { seconds: Math.floor((Date.now() + serverAhead) / 1_000) } }],
+          }),
+      },
+    }) as unknown as Client;
+
+  test.each([
+    [10 * minute, '10 min behind'],
+    [-10 * minute, '10 min ahead of'],
+  ])('which is %i ms ahead of theirs, and say so', async (aheadMs, words) => {
+    const warnings: string[] = [];
+    const read = await temporalNow(client(aheadMs), 'queue', { warn: (line) => warnings.push(line) });
+    expect(Math.abs(read - Date.now() - aheadMs)).toBeLessThan(minute);
+    expect(warnings).toEqual([expect.stringContaining(`clock is about ${words} Temporal's`)]);
+  });
+
+  test('and say nothing where both are right, or nobody can tell', async () => {
+    const warnings: string[] = [];
+    const away = { options: {}, withDeadline: () => Promise.reject(new Error('away')) } as unknown as Client;
+    for (const one of [client(-2_000), away]) await temporalNow(one, 'queue', { warn: (line) => warnings.push(line) });
+    expect(warnings).toEqual([]);
+  });
 });

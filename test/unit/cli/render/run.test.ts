@@ -298,6 +298,7 @@ test('overview of processes and runs', () => {
   const run = {
     invocation,
     status: 'completed',
+    taskQueue: 'evalsaga',
     outcome: 'failed',
     model: 'm',
     startedAt: new Date(now - 60_000),

@@ -1,0 +1,23 @@
+import type { Client } from '@temporalio/client';
+import { describeClockOffset } from '../lepton/server-clock';
+import { temporalAheadMs } from '../stack/pollers';
+import type { Output } from './output';
+
+/**
+ * The time by Temporal's clock, by which runs are dated: on a machine whose clock is wrong, "10 min ago" would be wrong too. Says so
+ * where there is a difference worth knowing of.
+ */
+export async function temporalNow(
+  client: Client,
+  taskQueue: string | undefined,
+  output: Pick<Output, 'warn'>,
+): Promise<number> {
+  if (taskQueue === undefined) return Date.now();
+  const aheadMs = await temporalAheadMs(client, taskQueue);
+  const difference = describeClockOffset(aheadMs);
+  if (difference !== undefined)
+    output.warn(
+      `this machine's clock is about ${difference} Temporal's; how long something takes is counted by Temporal's`,
+    );
+  return Date.now() + aheadMs;
+}
