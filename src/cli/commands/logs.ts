@@ -119,7 +119,8 @@ function stateReader(of: {
 function tailOf(input: CommandInput): number | undefined {
   const text = textOption(input, 'tail');
   if (text === undefined) return undefined;
-  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--tail wants a number of lines, got "${text}".`);
+  if (!/^\d{1,9}$/.test(text))
+    throw new UsageError(`--tail wants a number of lines from 0 to 999999999, got "${text}".`);
   return Number(text);
 }
 

@@ -28,7 +28,7 @@ async function listTheRuns(input: CommandInput, context: CommandContext): Promis
     import('../temporal-clock.js'),
   ]);
   const limit = Number(textOption(input, 'limit'));
-  if (!Number.isInteger(limit) || limit < 1) throw new UsageError('--limit wants a number of runs.');
+  if (!Number.isInteger(limit) || limit < 1) throw new UsageError('--limit wants a number of runs, at least 1.');
   const { client } = await openSession(context);
   const runs = await listRuns(client, { limit, home: context.home });
   const { output } = context;

@@ -18,6 +18,7 @@ import { asCalled } from '../program-name';
 export const sweep: CommandBody = async (input, context) => {
   const { home, env, output } = context;
   await concealAllKnown(context);
+  const grace = graceSeconds(textOption(input, 'grace'));
   const { ref, statement } = choosePlatform({ wish: (textOption(input, 'platform') ?? 'auto') as PlatformWish, env });
   output.note(`platform: ${statement}`);
   const stack = await ensureStack({
@@ -42,7 +43,7 @@ export const sweep: CommandBody = async (input, context) => {
       home,
       embedded,
     }),
-    graceSeconds: graceSeconds(textOption(input, 'grace')),
+    graceSeconds: grace,
     environment: env,
     dryRun,
   });
@@ -69,6 +70,6 @@ function graceSeconds(text: string | undefined): number {
   if (text === undefined) return defaultGraceSeconds;
   const seconds = Number(text);
   if (!Number.isFinite(seconds) || seconds < 0)
-    throw new UsageError(`--grace takes a number of seconds, not "${text}".`);
+    throw new UsageError(`--grace wants a number of seconds, at least 0, got "${text}".`);
   return seconds;
 }

@@ -1,4 +1,9 @@
 /** What a config that can't work is answered with. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { loadConfig } from '../../../src/config';
+
 import { deploying, load, problems, runnable } from './configs';
 
 test('an unknown key is named with its place and the nearest valid one', async () => {
@@ -283,4 +288,37 @@ test('tasks of one name are told apart by their index, others are not', async ()
   );
   const [problem] = await problems(two, { tasks: ['xyz'] });
   expect(problem?.hint).toBe('its tasks: hellaswag.0, arc_challenge, hellaswag.2');
+});
+
+describe('a file that is not there under this name', () => {
+  const group = { files: { 'common/base.yaml': 'defaults: [execution: lepton]\n' } };
+
+  test.each([
+    ['base.v1', { 'base.v1.yml': 'a: 1\n' }, 'base.v1.yml: rename it'],
+    ['base.v1', {}, '`base.v1.yaml` was looked for in'],
+    ['../common/base', {}, '`../common/base.yaml` was looked for in'],
+  ])('%s in `defaults`', async (name, files, hint) => {
+    const [problem] = await problems(runnable().replace('defaults:', `defaults:\n  - ${name}`), { files });
+    expect(problem).toMatchObject({ path: 'defaults', hint: expect.stringContaining(hint) });
+  });
+
+  test('one that is there, with a group that counts from its folder', async () => {
+    const [problem] = await problems(runnable().replace('defaults:', 'defaults:\n  - common/base'), group);
+    expect(problem?.hint).toBe('names count from the folder of the file that has them: write `/execution: lepton`');
+  });
+
+  test.each([
+    ['foo.v1', 'foo.v1.yaml'],
+    ['foo.v1.yml', 'foo.v1.yaml'],
+    ['-', '/dev/stdin'],
+  ])('%s as the config', async (name, hint) => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'evalsaga-names-'));
+    try {
+      await writeFile(path.join(folder, 'foo.v1.yaml'), runnable());
+      const loading = loadConfig({ config: name, overrides: [], tasks: [], env: {}, cwd: folder });
+      await expect(loading).rejects.toMatchObject({ problems: [{ hint: expect.stringContaining(hint) }] });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
 });

@@ -115,7 +115,10 @@ class Composer {
     const configPath = absolute(entry.path, place.base);
     const found = this.sources.find(configPath);
     if (found === undefined) {
-      if (!entry.optional) this.report(entry.origin, 'defaults', `there is no config \`${configPath}\``);
+      if (!entry.optional) {
+        const hint = this.sources.lookedFor(configPath);
+        this.report(entry.origin, 'defaults', `there is no config \`${configPath}\``, hint);
+      }
       return [];
     }
     const written = folderOf(entry.path.replace(/^\//, '')).replaceAll('/', '.');
@@ -214,11 +217,15 @@ class Composer {
     const options = this.sources.options(group);
     const near = nearestNames(name, options);
     const meant = near.length > 0 ? `did you mean ${near.map((option) => `\`${option}\``).join(' or ')}? ` : '';
+    const [own] = group.split('/').slice(-1);
+    const isNested = options.length === 0 && own !== undefined && own !== group && this.sources.isGroup(own);
+    const offered =
+      options.length > 0 ? `${meant}one of: ${options.join(', ')}` : this.sources.lookedFor(`${group}/${name}`);
     this.report(
       origin,
       `defaults.${group}`,
       `there is no \`${group}\` named \`${name}\``,
-      `${meant}one of: ${options.join(', ')}`,
+      isNested ? `names count from the folder of the file that has them: write \`/${own}: ${name}\`` : offered,
     );
   }
 

@@ -32,6 +32,14 @@ export class ConfigSources {
     return undefined;
   }
 
+  /** Where a config was looked for that no folder has, and what is there in its place. */
+  lookedFor(configPath: string): string {
+    const wanted = /\.ya?ml$/.test(configPath) ? configPath : `${configPath}.yaml`;
+    const other = otherName(path.join(this.userFolder, wanted));
+    const found = other === undefined ? '' : `; there is ${path.basename(other)}: rename it`;
+    return `\`${wanted}\` was looked for in ${this.userFolder}, and among evalsaga's own${found}`;
+  }
+
   isGroup(name: string): boolean {
     return [this.userFolder, presetsFolder].some((folder) => kindOf(path.join(folder, name)) === 'folder');
   }
@@ -57,7 +65,12 @@ export function loadFile(file: string, preset = false): LoadedFile {
 function readText(file: string): string {
   const kind = kindOf(file);
   if (kind === 'folder') throw new ConfigError([{ file, path: '', message: 'is a folder, expected a YAML file' }]);
-  if (kind === 'absent') throw new ConfigError([{ file, path: '', message: 'there is no such file' }]);
+  if (kind === 'absent') {
+    const other = otherName(file);
+    const standardInput = path.basename(file) === '-' ? 'to read a config from a pipe: /dev/stdin' : undefined;
+    const hint = other === undefined ? standardInput : `did you mean \`${other}\`?`;
+    throw new ConfigError([{ file, path: '', message: 'there is no such file', ...(hint ? { hint } : {}) }]);
+  }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
   } catch (error) {
@@ -71,6 +84,14 @@ function readText(file: string): string {
 
 const headerOf = (text: string): string | undefined =>
   /^#\s*@package\s+(\S+)\s*$/m.exec(text.split(/^[^#\s]/m)[0] ?? '')?.[1];
+
+/** A file that is there under the other extension, or with one. */
+function otherName(file: string): string | undefined {
+  const base = file.replace(/\.ya?ml$/, '');
+  return [`${file}.yaml`, `${file}.yml`, `${base}.yaml`, `${base}.yml`].find(
+    (name) => name !== file && kindOf(name) === 'file',
+  );
+}
 
 function withExtension(base: string): string | undefined {
   if (/\.ya?ml$/.test(base)) return kindOf(base) === 'file' ? base : undefined;
