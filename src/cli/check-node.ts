@@ -1,4 +1,4 @@
-/** Imported before anything else, because what comes after may not even load on an old Node. */
+/** Imported before everything else, because the other modules may not load on an old Node. */
 import { nodeComplaint } from '../support/node-version';
 
 const complaint = nodeComplaint(process.versions.node);

@@ -6,13 +6,13 @@ import { secretsOfReferences, secretsOfRun } from '../secrets/secret-values';
 import type { Env } from '../temporal/target';
 
 export interface KnownSecrets {
-  /** Masked in what comes home. */
+  /** Masked in what is fetched. */
   readonly values: readonly string[];
-  /** Variables that the run refers to and whose values nobody knows here. */
+  /** Variables that the run refers to and whose values are not known here. */
   readonly unknown: readonly string[];
 }
 
-/** What `cleanup` has to mask: on the host that started the run its own values, elsewhere those of the same variables. */
+/** Returns what `cleanup` masks: on the host that started the run the stored values, elsewhere those of the same variables. */
 export async function secretsOfCleanup(
   home: HomePaths,
   run: {

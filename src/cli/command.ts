@@ -4,7 +4,7 @@ import type { CommandName } from './command-names';
 import type { CommandOutcome } from './exit-code';
 import type { Output } from './output';
 
-/** A command as data: what commander needs to parse it, and where its code is, which is loaded only to run it. */
+/** A command as data for the argument parser. Its code is loaded only to run it. */
 export interface Command {
   /** `start`, or `config show` for a nested one. */
   readonly name: CommandName;
@@ -29,20 +29,20 @@ export interface CommandOption {
 
 export type CommandBody = (input: CommandInput, context: CommandContext) => Promise<CommandOutcome>;
 
-/** What the user gave. Options by their long name in camel case. */
+/** Parsed arguments and options; options by their long name in camel case. */
 export interface CommandInput {
   readonly arguments: readonly (string | undefined)[];
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** What a command works with. */
+/** Environment of a command. */
 export interface CommandContext {
   readonly env: Env;
-  /** Absolute; where the user stands, also when npm changed the folder. */
+  /** The user's working directory, absolute, even if npm changed the process's. */
   readonly cwd: string;
   readonly home: HomePaths;
   readonly output: Output;
-  /** The command as it was given, secrets masked, for the run's record. */
+  /** The command as given, secrets masked, for the run's record. */
   readonly commandLine: string;
 }
 

@@ -1,7 +1,7 @@
 import { flag, listOption, textOption, type CommandContext, type CommandInput } from './command';
 import { UsageError } from './usage-error';
 
-/** The part of the command line that says which config: the request of `loadConfig`. Throws `UsageError`. */
+/** Returns the request for `loadConfig` from the command line. Throws `UsageError`. */
 export function configRequest(input: CommandInput, { env, cwd }: CommandContext) {
   const [config] = input.arguments;
   const configDir = textOption(input, 'configDir');
@@ -11,7 +11,7 @@ export function configRequest(input: CommandInput, { env, cwd }: CommandContext)
     throw new UsageError('Give either the path of a config or --config-name (with --config-dir), not both.');
   }
   if (config === undefined && configName === undefined) {
-    throw new UsageError('Say which config to run, e.g. evalsaga start examples/lepton_vllm.yaml');
+    throw new UsageError('Give a config, e.g. evalsaga start examples/lepton_vllm.yaml');
   }
   return {
     ...(config === undefined ? {} : { config }),

@@ -1,7 +1,7 @@
 import type { TemporalReach } from '../stack/stack';
 import type { ServiceStatus } from '../stack/status';
 
-/** How to have the Web UI show plain text; `undefined` when nothing is encrypted. Pure. */
+/** Says how the Web UI shows plain text; `undefined` if nothing is encrypted. Pure. */
 export function encryptionHint(at: {
   readonly temporal: Pick<TemporalReach, 'isEncrypted'>;
   readonly services: readonly ServiceStatus[];
@@ -13,5 +13,5 @@ export function encryptionHint(at: {
   if (codec) {
     return `Payloads are encrypted. The Web UI decrypts in your browser, through http://127.0.0.1:${codec.ports['http']} on this machine.`;
   }
-  return `Payloads are encrypted, also in the Web UI. To read them there: ${program} codec-server, and give the address it prints to the UI (glasses at the top right, "Remote codec endpoint").`;
+  return `Payloads are encrypted, also in the Web UI. To read them there: ${program} codec-server, and enter the address that it prints in the UI (glasses at the top right, "Remote codec endpoint").`;
 }

@@ -4,15 +4,15 @@ import { Interrupted } from './usage-error';
 
 /** The one place that decides exit codes. Pure. */
 
-/** How a command ended that did not throw. */
+/** Outcome of a command that did not throw. */
 export type CommandOutcome =
-  /** It answered or did what was asked. */
+  /** It did what was asked. */
   | { readonly kind: 'done' }
-  /** It waited for a run (or one task of it), and this is what came of that. */
+  /** It waited for a run (or one task of it), with this verdict. */
   | { readonly kind: 'run'; readonly verdict: RunVerdict }
-  /** The user left; the run goes on. */
+  /** The user left; the run continues. */
   | { readonly kind: 'detached' }
-  /** It looked for faults and found some, all in the config or also around it. */
+  /** It found faults: all of them in the config, or some elsewhere. */
   | { readonly kind: 'faults'; readonly blame: 'config' | 'surroundings' };
 
 export const done: CommandOutcome = { kind: 'done' };
@@ -49,7 +49,7 @@ const verdictCodes: Readonly<Record<RunVerdict, number>> = {
   'teardown incomplete': exitCodes.teardown,
 };
 
-/** Everything that is not the user's to mend in what was asked is of the surroundings: Temporal, the platform, the machine. */
+/** Errors that are not about the user's input are infrastructure errors: Temporal, the platform, this machine. */
 export function exitCodeOfError(error: unknown): number {
   if (error instanceof Interrupted) return exitCodes.interrupted;
   return error instanceof UsageFault ? exitCodes.usage : exitCodes.infrastructure;

@@ -1,7 +1,7 @@
 import type { Env } from '../temporal/target';
 import { UsageError } from './usage-error';
 
-/** Values of the host variables that a plan references. Throws `UsageError` that names every one that is not set. */
+/** Returns the values of the host variables that a plan references. Throws a `UsageError` that names all that are not set. */
 export function hostSecretValues(names: readonly string[], env: Env): Record<string, string> {
   const missing = names.filter((name) => !env[name]);
   if (missing.length > 0) {

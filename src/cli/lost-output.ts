@@ -6,18 +6,17 @@ interface Writable {
 }
 
 export interface LostOutput {
-  /** Nobody reads stdout any more, or it can't be written. */
+  /** Aborted when stdout has no reader any more, or can't be written. */
   readonly answer: AbortSignal;
-  /** The code to end with: an answer that could not be written is a failure of its own, unless there is a worse one. */
+  /** Returns the exit code: an answer that could not be written turns success into a failure. */
   exitCode(code: number): number;
 }
 
 const readerGone: readonly string[] = ['EPIPE', 'EIO', 'ERR_STREAM_DESTROYED'];
 
 /**
- * Lets a command go on when its output is cut off. A reader that went away (`| head`, a closed terminal) must not end it: it
- * may be waiting for a run, and its exit code is the verdict. What else keeps the answer from being written (a full disk behind
- * `>`) is said once.
+ * Lets a command continue when its output is cut off. A reader that has closed (`| head`, a closed terminal) must not end it: it
+ * may be waiting for a run, and its exit code is the verdict. Other write errors (a full disk behind `>`) are reported once.
  */
 export function watchLostOutput({ stdout, stderr }: { stdout: Writable; stderr: Writable }): LostOutput {
   const lost = new AbortController();

@@ -22,12 +22,12 @@ async function main(argv: readonly string[]): Promise<number> {
   return output.exitCode(await codeOf(argv, output));
 }
 
-/** Runs the command; whatever it throws is said here. */
+/** Runs the command, and prints whatever it throws. */
 async function codeOf(argv: readonly string[], output: Output): Promise<number> {
   try {
     const parsed = parseArguments(commands, argv);
     if (parsed.kind === 'printed') return 0;
-    const cwd = standingIn(process.env);
+    const cwd = workingDirectory(process.env);
     const context: CommandContext = {
       env: withAbsolutePaths(process.env, cwd),
       cwd,
@@ -44,7 +44,7 @@ async function codeOf(argv: readonly string[], output: Output): Promise<number> 
   }
 }
 
-/** What Temporal's client throws says neither which server nor what to do. */
+/** Adds to errors of Temporal's client which server it was, and what to do. */
 async function explained(error: unknown): Promise<unknown> {
   if (!isTemporalFault(error)) return error;
   const { findTemporal } = await import('../stack/stack.js');
@@ -62,10 +62,10 @@ async function report(error: unknown, { output, asJson }: { output: Output; asJs
   if (asJson) output.json(errorDocument(error));
 }
 
-/** Background processes stand elsewhere. */
+/** Makes paths absolute, because background processes have another working directory. */
 function withAbsolutePaths(env: NodeJS.ProcessEnv, cwd: string): NodeJS.ProcessEnv {
   const key = env[keyFileVariable];
-  // Node has read these itself, from where this process stands.
+  // Node itself has resolved this one from the process's working directory.
   const authorities = env[extraAuthorities];
   return {
     ...env,
@@ -74,20 +74,20 @@ function withAbsolutePaths(env: NodeJS.ProcessEnv, cwd: string): NodeJS.ProcessE
   };
 }
 
-/** `npm run` changes to the package's folder: relative paths are meant from where the user called it. */
-function standingIn(env: NodeJS.ProcessEnv): string {
+/** Returns the user's working directory: `npm run` changes to the package's folder. */
+function workingDirectory(env: NodeJS.ProcessEnv): string {
   try {
     process.cwd();
   } catch (error) {
     throw new UsageError(
-      'The folder that this command was started in is no longer there: cd to one that is, then try again.',
+      'The folder that this command was started in no longer exists: change to another one, then try again.',
       { cause: error },
     );
   }
   return path.resolve(viaNpmScript(env) ? (env['INIT_CWD'] ?? '.') : '.');
 }
 
-/** Ends by itself once all is written; what might still hold the process (sockets, timers) does not keep the user waiting. */
+/** Exits once all output is written, without waiting for open sockets and timers. */
 async function end(code: number): Promise<void> {
   process.exitCode = code;
   await Promise.all(

@@ -5,16 +5,16 @@ import { watchLostOutput } from './lost-output';
 import { asCalled } from './program-name';
 import { maskOf } from '../secrets/masking';
 
-/** Where a command's words go: the answer to stdout, all else to stderr. */
+/** Output of a command: the answer goes to stdout, everything else to stderr. */
 export interface Output {
-  /** The answer, or a part of it; a line end is added. */
+  /** Prints the answer, or part of it, with a line end. */
   answer(text: string): void;
-  /** A machine's answer: one JSON document. */
+  /** Prints the answer as one JSON document. */
   json(document: unknown): void;
-  /** Progress and advice for a person; commands in it are shown as this user calls them. */
+  /** Prints progress and advice for people; commands are shown as this user calls them. */
   note(text: string): void;
   warn(text: string): void;
-  /** Raw bytes of a log that were made harmless already; resolves when there is room for more, or nobody reads them. */
+  /** Prints log text that is already harmless; resolves when more can be written, or nobody reads it. */
   write(text: string): Promise<void>;
   /** From now on these values are masked in all that is said, except for the raw bytes of `write`. */
   conceal(values: readonly string[]): void;
@@ -26,12 +26,12 @@ export interface Output {
   readonly isLive: boolean;
   /** Characters in a line of stderr. */
   width(): number;
-  /** Characters in a line of stdout; `Infinity` where it is no terminal: in files and pipes nothing is cut. */
+  /** Characters in a line of stdout; `Infinity` for files and pipes, where nothing is shortened. */
   answerWidth(): number;
   height(): number;
-  /** Aborted once nobody reads stdout any more: what only prints may end then. */
+  /** Aborted once nobody reads stdout any more; commands that only print can then end. */
   readonly readerGone: AbortSignal;
-  /** What a command that would end with `code` ends with, given what became of its output. */
+  /** Returns the exit code, which differs from `code` if the answer could not be written. */
   exitCode(code: number): number;
 }
 

@@ -1,17 +1,17 @@
 import type { RetryOptions } from '../lepton/retry';
 import type { Output } from './output';
 
-/** As long as a run's own reads bear refusals: longer than a hiccup or a rate limit's window, short enough to wait for. */
+/** Milliseconds: longer than a brief outage or a rate limit's window, and short enough to wait for. */
 const withinMs = 60_000;
 
-/** A platform that fails in passing must not leave half of the work undone; each reason to wait is told once. */
+/** Retries temporary failures of the platform, and reports each reason once. */
 export function patienceOf(output: Pick<Output, 'note'>): RetryOptions {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   return {
     withinMs,
     onRetry(reason) {
-      if (!told.has(reason)) output.note(`${reason}; asking again for up to ${withinMs / 1000} s`);
-      told.add(reason);
+      if (!reported.has(reason)) output.note(`${reason}; retrying for up to ${withinMs / 1000} s`);
+      reported.add(reason);
     },
   };
 }

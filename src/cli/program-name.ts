@@ -3,12 +3,12 @@ import type { Env } from '../temporal/target';
 import { shellQuote } from '../support/shell';
 import { commandNames } from './command-names';
 
-/** How the user can call us again: commands that are printed are meant to be copied. */
+/** Returns how the user calls this program, for commands in messages. */
 export function programName(env: Env): string {
   return viaNpmScript(env) ? 'npm run evalsaga --' : 'evalsaga';
 }
 
-/** Started by one of our own package's scripts. */
+/** Whether this process was started by one of this package's npm scripts. */
 export function viaNpmScript(env: Env): boolean {
   return env['npm_package_name'] === 'evalsaga' && (env['npm_lifecycle_script'] ?? '').includes('cli/main.js');
 }
@@ -16,8 +16,8 @@ export function viaNpmScript(env: Env): boolean {
 const named = new RegExp(`(?<![\\w./-])(?:npm run evalsaga -- |evalsaga )(${commandNames.join('|')})(?![\\w-])`, 'g');
 
 /**
- * Commands that a text names (`evalsaga cleanup ID`; workflows and the platform's client do not know how they were called) as
- * they can be pasted here. The one that finishes a teardown may be pasted much later, in another shell: it carries its home. Pure.
+ * Rewrites commands in a text (`evalsaga cleanup ID`) so that they can be pasted: workflows don't know how the program was
+ * called. `cleanup` may be pasted much later, in another shell, so it includes `EVALSAGA_HOME`. Pure.
  */
 export function asCalled(text: string, env: Env): string {
   const program = programName(env);

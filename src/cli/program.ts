@@ -3,12 +3,12 @@ import { productVersion } from '../support/version';
 import type { Command, CommandBody, CommandInput, CommandOption } from './command';
 import { UsageError } from './usage-error';
 
-/** What was asked for: a command to run, or a text that commander has printed already. */
+/** A command to run, or nothing, because commander has printed a text. */
 export type Parsed =
   | { readonly kind: 'run'; readonly command: Command; readonly input: CommandInput; load(): Promise<CommandBody> }
   | { readonly kind: 'printed' };
 
-/** Parses the arguments after the program's name. Throws `UsageError` for what does not fit. */
+/** Parses the arguments after the program's name. Throws `UsageError`. */
 export function parseArguments(commands: readonly Command[], argv: readonly string[]): Parsed {
   let parsed: Parsed = { kind: 'printed' };
   const program = settled(new Program('evalsaga'))
@@ -28,7 +28,7 @@ export function parseArguments(commands: readonly Command[], argv: readonly stri
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: 'printed' };
-    if (error.code === 'commander.help') throw new UsageError('Say which command to run.', { cause: error });
+    if (error.code === 'commander.help') throw new UsageError('Give a command to run.', { cause: error });
     throw new UsageError(error.message.replace(/^error: /, ''), { cause: error });
   }
   return parsed;
@@ -40,7 +40,7 @@ function groupOf(groups: Map<string, Program>, program: Program, name: string): 
   return group;
 }
 
-/** Errors are thrown, and printed in one place only. */
+/** Makes commander throw errors, which are printed in one place. */
 function settled(program: Program): Program {
   return program.exitOverride().configureOutput({ outputError: () => undefined });
 }

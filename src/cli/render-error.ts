@@ -3,7 +3,7 @@ import type { Style } from './render/style';
 import { harmlessText } from '../support/terminal-text';
 import { renderProblem } from '../config/yaml/problems';
 
-/** An error for a person: what failed, what was seen, what to do. Never a stack trace. Pure. */
+/** Formats an error for people, without a stack trace. Pure. */
 export function errorText(error: unknown, style: Style): string {
   const problems = problemsOf(error);
   if (problems !== undefined) {
@@ -16,7 +16,7 @@ export function errorText(error: unknown, style: Style): string {
   return `${style.bad('error:')} ${harmlessText(messageOf(error))}`;
 }
 
-/** What `--json` prints in place of the answer. */
+/** Returns what `--json` prints instead of the answer. */
 export function errorDocument(error: unknown): object {
   const type = error instanceof Error ? error.name : 'Error';
   const problems = problemsOf(error);

@@ -10,25 +10,25 @@ import { harmlessLine } from '../support/terminal-text';
 import { UsageError } from './usage-error';
 import { programName } from './program-name';
 
-/** A connection for a command that asks about runs. */
+/** Temporal connection of a command. */
 export interface Session {
   readonly client: Client;
   readonly temporal: TemporalReach;
 }
 
-/** Connects to the Temporal server that there is; starts nothing. Throws `InfrastructureError`. */
+/** Connects to the running Temporal server; starts nothing. Throws `InfrastructureError`. */
 export async function openSession({ home, env }: CommandContext): Promise<Session> {
   await checkHome(home);
   const temporal = await findTemporal(home, env);
   if (!temporal) {
     throw new InfrastructureError(
-      `The background processes of this home (${home.root}) do not run, so nobody knows of runs. Start them with: ${programName(env)} up`,
+      `The background processes of this home (${home.root}) are not running, and without them nothing is known about runs. Start them with: ${programName(env)} up`,
     );
   }
   return { client: await connectClient({ ...temporal, timeoutMs: 5_000 }), temporal };
 }
 
-/** `runId`: opens the table of tasks, as the Web UI of this machine's server shows it; others may be too old for that. */
+/** Returns the link to a run. With `runId` it opens the table of tasks, if the Web UI is this machine's; others may be too old. */
 export function runUrl({ temporal }: Pick<Session, 'temporal'>, invocation: string, runId?: string): string | null {
   const isOurs = /^http:\/\/(127\.0\.0\.1|localhost):/.test(temporal.uiBase ?? '');
   const workflowId = runWorkflowId(invocation);
@@ -41,9 +41,9 @@ export interface RunAddress {
   readonly index: number | undefined;
 }
 
-/** Throws `UsageError` for something that is neither. */
+/** Parses a run address. Throws `UsageError`. */
 export function runAddress(text: string | undefined): RunAddress {
-  if (text === undefined) throw new UsageError('Say which run: its id or the first digits of it.');
+  if (text === undefined) throw new UsageError('Give the id of a run, or its first digits.');
   const [prefix = '', index, ...rest] = text
     .toLowerCase()
     .replace(/^eval-/, '')
@@ -56,7 +56,7 @@ export function runAddress(text: string | undefined): RunAddress {
   return { prefix, index: index === undefined ? undefined : Number(index) };
 }
 
-/** Throws `UsageError` when the run has no such task. */
+/** Throws `UsageError` if the run has no such task. */
 export function checkIndex(
   index: number | undefined,
   tasks: readonly { readonly index: number; readonly name: string }[],

@@ -18,7 +18,7 @@ test('a budget: estimated by the dry run, counted by status, and at its limit th
   const { cost } = JSON.parse(dry.stdout) as { cost: object };
   // Three endpoints of 1,200 s to get Ready and 3,600 s of evaluation.
   expect(cost).toMatchObject({ currency: 'EUR', limit: 12, per_hour: 10_800, upper_bound: 14_400 });
-  expect(cost).toMatchObject({ note: expect.stringContaining('cancelled, with teardown') });
+  expect(cost).toMatchObject({ note: expect.stringContaining('torn down if it reaches the limit') });
 
   const running = bench.start(['start', bench.config, '-o', budget], platform.env);
   const [, id = ''] = await running.untilSaid(/run ([0-9a-f]{16}) started/);

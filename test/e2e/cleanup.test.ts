@@ -51,7 +51,7 @@ test('a teardown that was refused is finished by the command that was named, and
   ]);
   const { code, stdout, stderr } = await bench.run(['cleanup', invocation.slice(0, 8)], platform.env);
   expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining(`removed 2 of run ${invocation}`) });
-  expect(stderr).toMatch(/429.*; asking again for up to 60 s/);
+  expect(stderr).toMatch(/429.*; retrying for up to 60 s/);
   expect(await platform.inventory()).toEqual(emptyInventory);
   const again = await bench.run(['cleanup', invocation], platform.env);
   expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing is left') });
@@ -60,7 +60,7 @@ test('a teardown that was refused is finished by the command that was named, and
   expect([since.cost.perHour, since.teardown]).toEqual([0, { left: [], kept: [] }]);
   const scores = await bench.run(['results', `${invocation}.1`]);
   expect(scores.stdout).toContain('arc_challenge');
-  expect(scores.stderr).toMatch(/scores of task 1 are from .*1-arc-challenge\/results.yml, which is home though/);
+  expect(scores.stderr).toMatch(/scores of task 1 are from .*1-arc-challenge\/results.yml, which was fetched after/);
 });
 
 test('--output-dir wins for a run that this host knows, also where its own folder can\u2019t be written', async () => {

@@ -181,7 +181,7 @@ test('Ctrl-C while Temporal is asked to begin the run cancels it once it has: ex
       ledger.interfere(({ method }, forward) => {
         if (method !== 'StartWorkflowExecution') return undefined;
         resolve();
-        return command.untilSaid(/is just beginning/).then(forward);
+        return command.untilSaid(/is just starting/).then(forward);
       }),
     );
     const command = other.start(['start', bench.config, '--json'], env);

@@ -1,11 +1,11 @@
-/** Resolves when the process is asked to end. */
+/** Resolves on SIGINT or SIGTERM. */
 export async function untilSignalled(): Promise<void> {
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
   });
 }
 
-/** npm passes a Ctrl-C on that the terminal has sent us already: signals this close to each other are one key press. */
+/** npm forwards a Ctrl-C that the terminal has already sent to this process: signals this close together are one key press. */
 const SAME_PRESS_MS = 400;
 
 /** What Ctrl-C does: the first time, and again. */
@@ -17,7 +17,7 @@ export interface Presses {
 export interface Interrupts {
   /** Whether Ctrl-C was pressed. */
   pressed(): boolean;
-  /** From now on Ctrl-C does this. A first press that was there before is passed on at once: it must not be lost in between. */
+  /** Changes what Ctrl-C does. If it was already pressed, calls `first` at once, so that the press is not lost. */
   become(next: Presses): void;
   /** Stops listening: Ctrl-C ends the process again. */
   stop(): void;

@@ -37,7 +37,7 @@ export interface Launch {
   readonly json: boolean;
 }
 
-/** Brings up what is missing, starts the run, and stays with it until it has ended, unless the user leaves. */
+/** Starts the background processes that are missing and the run, and follows it until it has ended or the user leaves. */
 export async function launch(launch: Launch, context: CommandContext): Promise<CommandOutcome> {
   const { choice } = launch;
   context.output.note(`platform: ${choice.statement}`);
@@ -57,7 +57,7 @@ export async function launch(launch: Launch, context: CommandContext): Promise<C
   }
 }
 
-/** All that is needed, before anything is created: Ctrl-C leaves nothing behind but background processes. */
+/** Prepares everything that the run needs. Ctrl-C leaves only background processes behind. */
 async function prepare(
   { plan, choice, secrets }: Launch,
   context: CommandContext,
@@ -116,7 +116,7 @@ interface Begun {
   readonly interrupts: Interrupts;
 }
 
-/** From here on the run may exist, so that a Ctrl-C has to cancel it, once it is known to. Resolves to Temporal's id of it. */
+/** Starts the run and returns Temporal's run id. From here on the run may exist, so Ctrl-C cancels it as soon as it does. */
 async function begin(
   { launch, stack, interrupts, signal }: Begun & { readonly signal: AbortSignal },
   { home, env, output }: CommandContext,
@@ -127,10 +127,12 @@ async function begin(
   signal.throwIfAborted();
   const { invocation } = plan;
   interrupts.become({
-    first: () => output.note(`run ${invocation} is just beginning; it is cancelled as soon as it has`),
+    first: () => output.note(`run ${invocation} is just starting; it is cancelled as soon as it has started`),
     second: () => {
       const program = programName(env);
-      output.note(`Run ${invocation} may have begun: ${program} status ${invocation}, ${program} cancel ${invocation}`);
+      output.note(
+        `Run ${invocation} may have started: ${program} status ${invocation}, ${program} cancel ${invocation}`,
+      );
       process.exit(130);
     },
   });
@@ -148,7 +150,7 @@ async function begin(
   return runId;
 }
 
-/** The run has begun: stays with it, or leaves it to itself where that was asked for. */
+/** Follows the run that has started, or returns at once for `--detach`. */
 async function stay(
   { launch, stack, interrupts, runId }: Begun & { readonly runId: string },
   context: CommandContext,
@@ -173,7 +175,7 @@ async function stay(
     interrupts,
   });
   if (attached.kind === 'detached') return sayDetached(plan, context);
-  // The run has done so itself, unless another host recorded its end.
+  // The run's worker has done so, unless another host recorded its end.
   await forgetStaleSecrets(stack.client, context.home).catch(() => undefined);
   return conclude({ run: attached.run, plan, session: stack, context, json });
 }
@@ -202,7 +204,7 @@ async function announce(
   const encrypted = encryptionHint({ temporal: session.temporal, services: await stackStatus(home), program });
   output.note(
     [
-      `run ${output.style.strong(invocation)} started; it goes on whatever becomes of this command`,
+      `run ${output.style.strong(invocation)} started; it continues even if this command ends`,
       ...(url === null ? [] : [`  Web UI:  ${url}`]),
       ...(encrypted === undefined ? [] : [`  ${encrypted}`]),
       `  status:  ${program} status ${invocation}`,
@@ -215,12 +217,12 @@ async function announce(
 function sayDetached({ invocation }: RunPlan, { output, env }: CommandContext): CommandOutcome {
   const program = programName(env);
   output.note(
-    `Detached. The run goes on in the background, teardown too if it was cancelled. Look at it with: ${program} status ${invocation}`,
+    `Detached. The run continues in the background, including teardown if it was cancelled. To see it: ${program} status ${invocation}`,
   );
   return { kind: 'detached' };
 }
 
-/** The end: scores to stdout, the rest to stderr, and the verdict. */
+/** Prints the scores to stdout and the rest to stderr, and returns the verdict. */
 function conclude(end: {
   run: RunDescription;
   plan: Pick<RunPlan, 'outputDir'>;

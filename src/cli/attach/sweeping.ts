@@ -5,10 +5,10 @@ import { ensureSweepSchedule, type SweptPlatform } from '../../cleanup/sweep-sch
 import type { CommandContext } from '../command';
 import { programName } from '../program-name';
 
-/** Milliseconds that setting the schedule up may take: a run does not wait longer for its safety net. */
+/** Milliseconds for setting up the schedule; a run doesn't wait longer for it. */
 const withinMs = 5_000;
 
-/** Has the platform swept regularly from now on. A server that can't (no schedules, no permission) is no reason not to run. */
+/** Makes sure that the platform is swept regularly. If the server can't do that (no schedules, no permission), only warns. */
 export async function keepSwept(
   stack: Pick<Stack, 'client' | 'taskQueue' | 'homeQueue' | 'temporal'>,
   platform: PlatformRef,
@@ -16,20 +16,20 @@ export async function keepSwept(
 ): Promise<void> {
   try {
     const { client } = stack;
-    const wanted = sweptBy(stack, platform, await homeIdentity(home));
+    const schedules = sweptBy(stack, platform, await homeIdentity(home));
     await client.withDeadline(Date.now() + withinMs, async () => {
-      for (const swept of wanted) await ensureSweepSchedule(client, swept);
+      for (const swept of schedules) await ensureSweepSchedule(client, swept);
     });
   } catch (error) {
     output.warn(
-      `This Temporal server does not take the schedule that sweeps up after terminated runs (${(error as Error).message}). Sweep by hand: ${programName(env)} sweep`,
+      `This Temporal server did not accept the schedule that sweeps after terminated runs (${(error as Error).message}). Sweep by hand: ${programName(env)} sweep`,
     );
   }
 }
 
 /**
- * Who sweeps. On a cluster the shared queue's workers do, and this home's own worker as well: only it can bring home
- * what runs of this home left in storage. The embedded server has one worker for all. Pure.
+ * Decides which workers sweep. On a cluster, workers of the shared queue and this home's own worker: only that one can fetch
+ * what runs of this home left in storage. The embedded server has one worker for everything. Pure.
  */
 export function sweptBy(
   { taskQueue, homeQueue, temporal }: Pick<Stack, 'taskQueue' | 'homeQueue'> & { temporal: { isEmbedded: boolean } },
@@ -37,7 +37,7 @@ export function sweptBy(
   home: string,
 ): readonly SweptPlatform[] {
   if (temporal.isEmbedded) return [{ platform, taskQueue }];
-  // Without a queue of its own beside it, the run's queue is the home's.
+  // Without a separate home queue, the run's queue is the home's.
   if (homeQueue === undefined) return [{ platform, taskQueue, home }];
   return [
     { platform, taskQueue },

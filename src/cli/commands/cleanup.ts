@@ -28,8 +28,8 @@ import { asCalled, programName } from '../program-name';
 import { openSession, runAddress } from '../session';
 
 /**
- * `cleanup ID`: tears down whatever is left of a run that has ended (or that Temporal no longer knows): endpoints, jobs,
- * and storage, whose results are brought home first unless `--discard` is given.
+ * `cleanup ID`: removes what is left of a run that has ended (or that Temporal no longer knows): endpoints, jobs, and storage,
+ * whose results are fetched first unless `--discard` is given.
  */
 export const cleanup: CommandBody = async (input, context) => {
   const { home, output } = context;
@@ -40,7 +40,7 @@ export const cleanup: CommandBody = async (input, context) => {
   const stored = await storedPlan(home, invocation);
   const question = { invocation, stored, force: flag(input, 'force'), terminate: flag(input, 'terminate') };
   const known = await askTemporal(question, context);
-  // A folder that is given wins: the run's own may be the very one that can't be written.
+  // A given folder takes precedence: the run's own may be the one that can't be written.
   const plan = stored && wanted === undefined ? stored : inFolder(stored ?? known.plan, outputDir);
   const access = await platformAccess({ plan, input, context });
   const patience = patienceOf(output);
@@ -82,11 +82,11 @@ export const cleanup: CommandBody = async (input, context) => {
 const inFolder = (plan: RunPlan | undefined, outputDir: string): RunPlan | undefined => plan && { ...plan, outputDir };
 
 const unmasked = (names: readonly string[]): string =>
-  `nobody knows here what ${names.join(', ')} held in this run, so it can't be masked in what comes home; set it, as it was, to have that done`;
+  `the values that ${names.join(', ')} had in this run are not known here, so they can't be masked in the fetched files; set the same values to have them masked`;
 
 type Gone = Pick<CleanupReport['removed'][number], 'kind' | 'name'>;
 
-/** Of all that the run can have made, what a cleanup did not find, or removed: also what somebody else had removed. */
+/** Returns what the run may have created and no longer exists, whether this cleanup removed it or somebody else had. */
 function goneNow(plan: RunPlan | undefined, { removed, left, kept, unseen }: CleanupReport): readonly Gone[] {
   const isLeft = ({ kind, name }: Gone): boolean => left.some((one) => one.kind === kind && one.name === name);
   const made = (plan?.tasks ?? []).flatMap(({ endpointName, jobName }) => [
@@ -103,7 +103,7 @@ function summary(invocation: string, { removed, left, kept, unseen }: CleanupRep
     ...left.map(({ kind, name, reason }) => `left: ${kind} ${name} (${reason})`),
     ...kept.map(
       ({ path: folder, reason, command }) =>
-        `kept: ${folder} (${reason}); to bring it to another folder: evalsaga cleanup ${invocation} --output-dir FOLDER; to remove it all the same: ${command}`,
+        `kept: ${folder} (${reason}); to fetch it into another folder: evalsaga cleanup ${invocation} --output-dir FOLDER; to remove it anyway: ${command}`,
     ),
     ...(unseen === null ? [] : [`storage: ${unseen}`]),
   ];
@@ -117,7 +117,7 @@ function summary(invocation: string, { removed, left, kept, unseen }: CleanupRep
 const outcomeOf = ({ left, kept }: CleanupReport): CommandOutcome =>
   left.length + kept.length === 0 ? done : { kind: 'run', verdict: 'teardown incomplete' };
 
-/** On another host, or when all history is gone, only the whole id says which run is meant. */
+/** Completes a shortened id of a run of this host. For other runs, only the whole id identifies the run. */
 async function fullId(input: CommandInput, { home }: CommandContext): Promise<string> {
   const { prefix, index } = runAddress(input.arguments[0]);
   if (index !== undefined) throw new UsageError('A run is cleaned up as a whole: give its id without a task number.');
@@ -126,24 +126,24 @@ async function fullId(input: CommandInput, { home }: CommandContext): Promise<st
   if (known.length === 1 && known[0] !== undefined) return known[0];
   throw new UsageError(
     known.length === 0
-      ? `No run of this host begins with ${prefix}. For a run of another host give all 16 digits of its id.`
+      ? `No run of this host has an id that starts with ${prefix}. For a run of another host give all 16 digits of its id.`
       : `${prefix} matches ${known.length} runs: ${known.join(', ')}. Give more digits.`,
   );
 }
 
 interface Question {
   readonly invocation: string;
-  /** The run's plan, where this host has it: nothing needs to be read from the history then, nor a key to decrypt it. */
+  /** The run's plan, if this host has it: then the history, and a key to decrypt it, are not needed. */
   readonly stored: RunPlan | undefined;
   readonly force: boolean;
   readonly terminate: boolean;
 }
 
 /**
- * What Temporal, where it can be asked, knows of the run: the plan that it was started with. A run that lives tears down
- * by itself; pulling its endpoints away would only make its tasks fail: refused, unless it is to be ended.
+ * Asks Temporal, if it answers, for the run's plan and whether the run has ended. Refuses an open run unless it is to be
+ * terminated: it tears down by itself, and removing its endpoints would only make its tasks fail.
  */
-async function askTemporal(question: Question, context: CommandContext): Promise<Knowledge> {
+async function askTemporal(question: Question, context: CommandContext): Promise<RunFacts> {
   const { invocation, stored, force, terminate } = question;
   const { home, env } = context;
   try {
@@ -151,7 +151,7 @@ async function askTemporal(question: Question, context: CommandContext): Promise
     try {
       const plan = stored ?? (await readPlan(client, { invocation, force }));
       const indices = plan?.tasks.map(({ index }) => index) ?? [];
-      // Also when only one of its tasks still tears down.
+      // The run also counts as open while one of its tasks tears down.
       const { kind } = await ownerAmong(client, invocation, indices);
       if (kind === 'live' && terminate) await terminateRun(client, invocation, indices);
       if (kind !== 'live' || terminate) {
@@ -172,7 +172,7 @@ async function askTemporal(question: Question, context: CommandContext): Promise
   );
 }
 
-/** With `--force` it is enough that the run itself is known to have ended: its key may be lost. */
+/** With `--force` the plan may be missing, because its key may be lost. */
 async function readPlan(
   client: Client,
   { invocation, force }: Pick<Question, 'invocation' | 'force'>,
@@ -185,14 +185,14 @@ async function readPlan(
   }
 }
 
-/** The history says which tasks may still live, and where results belong. */
+/** Without the history it is not known which tasks may be open, and where results belong. */
 const withoutKey = ({ message }: EncryptionKeyError, invocation: string): EncryptionKeyError =>
   new EncryptionKeyError(
-    `${message} Nothing was removed. When the key is lost, and you know that the run is over: evalsaga cleanup ${invocation} --force`,
+    `${message} Nothing was removed. If the key is lost, and you know that the run is over: evalsaga cleanup ${invocation} --force`,
   );
 
-interface Knowledge {
-  /** As the run was started, where its history is still there. */
+interface RunFacts {
+  /** From the run's history, if that still exists. */
   readonly plan: RunPlan | undefined;
   readonly origin: string;
   readonly asked: Asked;
@@ -202,10 +202,10 @@ const ownersOf = (marks: readonly string[], recorded: string | undefined): strin
   ...new Set([...marks, ...(recorded === undefined ? [] : [recorded])]),
 ];
 
-/** Without Temporal's word that the run is over, nothing is taken from it unless the user says so. */
+/** Throws unless Temporal confirms that the run is over, or the user insists. */
 function admit(request: {
   readonly invocation: string;
-  readonly known: Knowledge;
+  readonly known: RunFacts;
   readonly owners: readonly string[];
   readonly force: boolean;
   readonly context: CommandContext;
@@ -217,12 +217,12 @@ function admit(request: {
   const message = [
     `Run ${invocation} may still be going on: ${doubt}. Nothing was removed.`,
     ownersInWords(owners),
-    `When you know that it is over: ${programName(context.env)} cleanup ${invocation} --force`,
+    `If you know that it is over: ${programName(context.env)} cleanup ${invocation} --force`,
   ].join('\n');
   throw known.asked.kind === 'not asked' ? new InfrastructureError(message) : new UsageError(message);
 }
 
-/** `FILE SYSTEM:/path`, or a path in the default one. */
+/** Parses `FILE SYSTEM:/path`, or a path in the default file system. */
 function storagePlace(text: string | undefined): StoragePlace | undefined {
   if (text === undefined) return undefined;
   const [, fileSystem = 'default', folder = ''] = /^(?:([^:/]+):)?(\/.*)$/.exec(text) ?? [];

@@ -16,14 +16,14 @@ export const codecServer: CommandBody = async (input, context) => {
   const { dataConverter, isOn } = encryptionOf(env);
   const [codec] = dataConverter.payloadCodecs ?? [];
   if (!isOn || codec === undefined) {
-    throw new UsageError(`A codec server needs a key: set ${keyFileVariable}, or make one with: evalsaga key FILE`);
+    throw new UsageError(`A codec server needs a key: set ${keyFileVariable}, or create one with: evalsaga key FILE`);
   }
   const given = listOption(input, 'origin').map(originIn);
   const origins = given.length > 0 ? given : await knownOrigins(context);
   const server = await startCodecServer({ codec, origins, port: portOf(textOption(input, 'port') ?? '0') });
   output.answer(`http://127.0.0.1:${server.port}`);
   output.note(
-    `Decrypts for pages of ${origins.join(', ')}. In the Web UI, at the top right: the glasses or "Data encoder", then this address.`,
+    `Decrypts for pages of ${origins.join(', ')}. In the Web UI, choose the glasses or "Data encoder" at the top right, and enter this address.`,
   );
   await untilSignalled();
   await server.close();
@@ -44,7 +44,7 @@ async function knownOrigins({ home, env }: CommandContext): Promise<readonly str
   if (origins.length > 0) return origins;
   throw new UsageError(
     temporalTarget(env).kind === 'cluster'
-      ? "Where this cluster's Web UI is cannot be known: say so with --origin, or TEMPORAL_UI_URL."
-      : 'No Temporal server of this home runs: start it with evalsaga up, or give the Web UI with --origin.',
+      ? "The address of this cluster's Web UI is not known: give it with --origin, or set TEMPORAL_UI_URL."
+      : 'No Temporal server of this home is running: start it with evalsaga up, or give the address of the Web UI with --origin.',
   );
 }

@@ -12,7 +12,7 @@ import { textOption, type CommandBody, type CommandContext, type CommandInput } 
 import { configRequest, wantsJson } from '../config-input';
 import { done, type CommandOutcome } from '../exit-code';
 
-/** `doctor [CONFIG]`: a line for each check. 0 without a FAIL; else 2 when all of them are the config's, 3 otherwise. */
+/** `doctor [CONFIG]`: prints a line per check. Exits 0 without a FAIL; 2 if all are caused by the config, otherwise 3. */
 export const doctor: CommandBody = async (input, context) => {
   const { home, output } = context;
   const config = await readConfig(input, context);
@@ -33,7 +33,7 @@ interface ReadConfig {
   readonly secrets: Readonly<Record<string, string>>;
 }
 
-/** A config that is wrong is a finding like others: the rest is worth knowing too. */
+/** Reads the config. Its problems become findings, so that the other checks still run. */
 async function readConfig(input: CommandInput, context: CommandContext): Promise<ReadConfig> {
   const { env } = context;
   const isNamed = input.arguments[0] !== undefined || textOption(input, 'configName') !== undefined;
@@ -54,7 +54,7 @@ async function readConfig(input: CommandInput, context: CommandContext): Promise
   }
 }
 
-/** Where the run would go; without usable credentials, which are a finding of their own, it does not matter. */
+/** Returns the platform that the run would use. Without usable credentials, which are a finding of their own, any will do. */
 function platformOf(input: CommandInput, env: Env): PlatformRef {
   try {
     return choosePlatform({ wish: (textOption(input, 'platform') ?? 'auto') as PlatformWish, env }).ref;
@@ -64,7 +64,7 @@ function platformOf(input: CommandInput, env: Env): PlatformRef {
   }
 }
 
-/** A plan to look at: it is never started, so which run it names does not matter. */
+/** Context for a plan that is only checked and never started, so its id doesn't matter. */
 const planContext = ({ commandLine, cwd }: CommandContext, platform: PlatformRef) => ({
   invocation: '0'.repeat(16),
   platform,

@@ -14,7 +14,7 @@ import { UsageError } from '../usage-error';
 import { done } from '../exit-code';
 import { programName } from '../program-name';
 
-/** `down`: ends the background processes. Not while runs are open, whose endpoints would go on without anyone to tear them down. */
+/** `down`: stops the background processes. Refuses while runs are open, because nobody would tear down their endpoints. */
 export const down: CommandBody = async (input, context) => {
   const { home, output, env } = context;
   const open = flag(input, 'force') ? [] : await openRuns(context);
@@ -28,32 +28,32 @@ export const down: CommandBody = async (input, context) => {
   const stopped = await stopStack({ home, report: (line) => output.note(output.style.dim(line)) });
   output.answer(stopped.length > 0 ? `stopped: ${stopped.join(', ')}` : 'nothing was running');
   const units = await runningUnits(home.platform);
-  if (units.length > 0) output.answer(goingOn(units, programName(env)));
+  if (units.length > 0) output.answer(stillRunning(units, programName(env)));
   if (temporalTarget(env).kind === 'cluster')
     output.note(
-      'The cluster goes on sweeping what runs of this home may leave, by any worker that is there; each schedule (eval-sweep-…) ends by itself 90 days after the last start on its platform.',
+      'The cluster keeps sweeping what runs of this home may leave, with any worker that serves it; each schedule (eval-sweep-…) ends by itself 90 days after the last start on its platform.',
     );
   return done;
 };
 
-/** The platform's processes outlive it on purpose, so that runs can go on; but they need memory and processors meanwhile. */
-function goingOn(units: readonly RunningUnit[], program: string): string {
+/** Lists the platform's processes, which outlive it on purpose so that runs can continue, but use memory and CPU meanwhile. */
+function stillRunning(units: readonly RunningUnit[], program: string): string {
   const named = units.map(({ kind, name, pid }) => `  ${kind} ${name} (process ${pid})`);
   return [
-    'still running on this machine, as runs need them to go on:',
+    'still running on this machine, because runs need them to continue:',
     ...named,
-    `They are taken up again by: ${program} up. To end them: ${program} up, then ${program} cancel ID for a run that is open, ${program} sweep for one that is over.`,
+    `${program} up takes them over again. To end them: ${program} up, then ${program} cancel ID for a run that is open, ${program} sweep for one that is over.`,
   ].join('\n');
 }
 
-/** Of this home's embedded server; a cluster goes on without us. */
+/** Finds the open runs of this home's embedded server. Runs on a cluster don't need this machine's processes to be torn down. */
 async function openRuns({ home, env }: CommandContext): Promise<string[]> {
   const services = await stackStatus(home);
   if (!services.some(({ name, state }) => name !== 'platform' && name !== 'codec' && state === 'running')) return [];
   const temporal = await findTemporal(home, env);
   if (!temporal) return [];
   const client = await connectClient({ ...temporal, timeoutMs: 5_000 });
-  // Temporal's list lags: this host knows of a run that began a moment ago, and each run itself says whether it is over.
+  // Temporal's list lags. This host's records have runs that just started, and each run is asked whether it is over.
   const listed = (await listRuns(client, { limit: 200 })).filter(({ status }) => status === 'running');
   const candidates = new Map(listed.map(({ invocation }) => [invocation, [] as readonly number[]]));
   for (const { plan } of await storedRuns(home)) {
@@ -70,5 +70,5 @@ async function openRuns({ home, env }: CommandContext): Promise<string[]> {
   return states.filter(({ owner }) => owner.kind === 'live').map(({ invocation }) => invocation);
 }
 
-/** Runs asked at once. */
+/** Runs asked in parallel. */
 const concurrency = 4;

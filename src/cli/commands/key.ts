@@ -4,18 +4,18 @@ import { flag, type CommandBody } from '../command';
 import { UsageError } from '../usage-error';
 import { done } from '../exit-code';
 
-/** `key FILE`: makes a file with an encryption key, or adds a new one to it. */
+/** `key FILE`: creates a file with an encryption key, or adds a new key to it. */
 export const key: CommandBody = async (input, { cwd, output }) => {
   const [name] = input.arguments;
-  if (name === undefined) throw new UsageError('Say in which file the key is to be.');
+  if (name === undefined) throw new UsageError('Give the file for the key.');
   const file = path.resolve(cwd, name);
   const isRotation = flag(input, 'rotate');
   const { id } = isRotation ? await rotateKeyFile(file) : await createKeyFile(file);
   output.answer(`key ${id} is in ${file}`);
   output.note(
     isRotation
-      ? 'It encrypts from the next start of each command and worker on; what the older keys encrypted needs them still.'
-      : `Whoever loses it loses every history it encrypted: keep a copy. Use it in every command and worker: export ${keyFileVariable}=${file}`,
+      ? 'It encrypts as soon as each command and worker is restarted; keep the older keys for what they encrypted.'
+      : `If you lose it, you lose every history it encrypted: keep a copy. Use it in every command and worker: export ${keyFileVariable}=${file}`,
   );
   return done;
 };

@@ -19,7 +19,7 @@ import { LogPrinter, type Reading } from '../logs/log-printer';
 import { checkIndex, openSession, runAddress, type RunAddress, type Session } from '../session';
 import { sinceTime } from '../since';
 
-/** `logs ID[.N]`: what was brought home, else from the platform while there is something. */
+/** `logs ID[.N]`: prints saved logs, otherwise those on the platform. */
 export const logs: CommandBody = async (input, context) => {
   const { prefix, index } = runAddress(input.arguments[0]);
   const { session, invocation } = await findRun(prefix, context);
@@ -43,7 +43,7 @@ export const logs: CommandBody = async (input, context) => {
     },
     snapshotOf: stateReader({ plan, session, context }),
   };
-  // Side by side only where they grow: what is finished reads better one after the other.
+  // In parallel only when following: finished logs read better one after the other.
   const lost: string[] = [];
   const print = async (task: TaskPlan): Promise<void> => void lost.push(...(await printTask(task, reading)));
   if (reading.wish.follow) await Promise.all(tasks.map(print));
@@ -52,7 +52,7 @@ export const logs: CommandBody = async (input, context) => {
   return done;
 };
 
-/** By Temporal, where it answers; what was started on this host is found without it. */
+/** Finds the run through Temporal; without Temporal, among the runs started on this host. */
 async function findRun(
   prefix: RunAddress['prefix'],
   context: CommandContext,
@@ -77,12 +77,12 @@ async function startedElsewhere(
   const folders = (described?.snapshot.tasks ?? []).flatMap(({ outputDir }) => outputDir ?? []);
   const where =
     folders[0] === undefined
-      ? 'so it is not known here where its logs are'
-      : `its logs are on the machine of the worker that ran it, in ${folders[0]}/logs${folders.length > 1 ? ' and beside' : ''}`;
+      ? 'so where its logs are is not known here'
+      : `its logs are on the machine of the worker that ran it, in ${folders[0]}/logs${folders.length > 1 ? ' and the folders next to it' : ''}`;
   return new InfrastructureError(`Run ${invocation} was not started on this host: ${where}.`);
 }
 
-/** Without credentials there is still what was saved. */
+/** Returns `undefined` without credentials: saved logs can still be printed. */
 async function platformClient(plan: RunPlan, { home }: CommandContext): Promise<LeptonClient | undefined> {
   const access = await loadPlatformAccess(home, plan.platform).catch((error: unknown) => {
     if (error instanceof CredentialsError) return undefined;
@@ -91,9 +91,9 @@ async function platformClient(plan: RunPlan, { home }: CommandContext): Promise<
   return access && createLeptonClient(access);
 }
 
-const withoutTemporal = 'Temporal does not answer: only what is known without it is shown.';
+const withoutTemporal = 'Temporal does not answer: showing only what is known without it.';
 
-/** Tells a task's state; while Temporal is away, as it was last. `undefined`: nobody knows, or remembers, it. */
+/** Returns a function that reads a task's state: the last known one while Temporal is away, `undefined` if it is not known. */
 function stateReader(of: {
   readonly plan: RunPlan;
   readonly session: Session | undefined;
@@ -101,7 +101,7 @@ function stateReader(of: {
 }): Reading['snapshotOf'] {
   const { plan, session, context } = of;
   let last: RunSnapshot | undefined;
-  let isTold = false;
+  let isReported = false;
   return async ({ index }) => {
     if (!session) return undefined;
     try {
@@ -109,8 +109,8 @@ function stateReader(of: {
     } catch (error) {
       if (error instanceof RunNotFound) return undefined;
       if (!isOutage(error)) throw error;
-      if (!isTold) context.output.note(withoutTemporal);
-      isTold = true;
+      if (!isReported) context.output.note(withoutTemporal);
+      isReported = true;
     }
     return last?.tasks.find((task) => task.index === index);
   };
@@ -120,11 +120,11 @@ function tailOf(input: CommandInput): number | undefined {
   const text = textOption(input, 'tail');
   if (text === undefined) return undefined;
   if (!/^\d{1,9}$/.test(text))
-    throw new UsageError(`--tail wants a number of lines from 0 to 999999999, got "${text}".`);
+    throw new UsageError(`--tail takes a number of lines from 0 to 999999999, not "${text}".`);
   return Number(text);
 }
 
-/** Lines are timed by the platform, so that `10m` ago is meant by its clock. */
+/** Reads `--since`. The platform dates lines, so `10m` is counted back from its clock. */
 async function sinceOf(
   input: CommandInput,
   { plan, context }: { readonly plan: RunPlan; readonly context: CommandContext },
@@ -139,44 +139,44 @@ async function sinceOf(
   const difference = describeClockOffset(platformAheadMs);
   if (difference !== undefined)
     context.output.warn(
-      `this machine's clock is ${difference} the platform's; --since ${text} is counted by the platform's`,
+      `this machine's clock is ${difference} the platform's; --since ${text} is measured by the platform's`,
     );
   return sinceTime(text, new Date(here.getTime() + platformAheadMs));
 }
 
-/** Milliseconds between looks for a log that is not there yet, and for further replicas of one that is followed. */
+/** Milliseconds between checks for a log that doesn't exist yet, and for further replicas of one that is followed. */
 const waitMs = { first: 1_000, more: 3_000 } as const;
 
-/** Prints all there is of one task's log; what to say when it is lost. */
+/** Prints one task's log. Returns an error message if it was lost. */
 async function printTask(task: TaskPlan, reading: Reading): Promise<string[]> {
   const { context, plan, kind, wish } = reading;
   const printer = new LogPrinter(task, reading);
   const signal = context.output.readerGone;
   const request = { plan, task, kind, client: wish.client, runsFolder: context.home.runs, signal };
-  for (let isTold = false; ;) {
+  for (let isReported = false; ;) {
     const state = await reading.snapshotOf(task);
     const isOver = state === undefined || state.phase === 'done';
     const sources = await logSources(request).catch((error: unknown): LogSource[] => {
       if (signal.aborted) return [];
-      // A platform that does not answer for now is asked again.
-      if (!wish.follow || !printer.hasBegun) throw error;
+      // A platform that temporarily doesn't answer is asked again.
+      if (!wish.follow || !printer.hasStarted) throw error;
       return [];
     });
-    await printer.begin(sources);
+    await printer.start(sources);
     if (signal.aborted) return [];
-    if (printer.hasBegun && (!wish.follow || (await printer.isAtEnd(sources)))) return [];
-    if (!printer.hasBegun) {
+    if (printer.hasStarted && (!wish.follow || (await printer.isAtEnd(sources)))) return [];
+    if (!printer.hasStarted) {
       const isLost = isOver && wasWritten(task, state, kind);
       if (isLost) return [whereLost(task, reading)];
-      if (!isTold || isOver) context.output.note(whyNone(task, state, kind));
-      isTold = true;
+      if (!isReported || isOver) context.output.note(whyNone(task, state, kind));
+      isReported = true;
       if (isOver || !wish.follow) return [];
     }
-    await printer.wait(printer.hasBegun ? waitMs.more : waitMs.first);
+    await printer.wait(printer.hasStarted ? waitMs.more : waitMs.first);
   }
 }
 
-/** Whether a log must have been: its writer ran, as far as is known. */
+/** Whether a log must have existed, because its writer ran as far as is known. */
 const wasWritten = (task: TaskPlan, state: TaskSnapshot | undefined, kind: LogKind): boolean =>
   kind === 'job' ? state?.job != null : task.endpointName !== null && state !== undefined && state.outcome !== null;
 
@@ -191,7 +191,7 @@ function whereLost(task: TaskPlan, { plan, kind, context }: Reading): string {
 function whyNone(task: TaskPlan, state: TaskSnapshot | undefined, kind: LogKind): string {
   const name = `task ${task.index} (${harmlessLine(task.name)})`;
   if (kind === 'endpoint' && task.endpointName === null)
-    return `${name} uses an endpoint of yours: its log is not evalsaga's to read`;
+    return `${name} uses an existing endpoint, whose log evalsaga can't read`;
   if (state === undefined) return `no ${kind} log of ${name} is saved on this host, and the platform has none`;
   const { phase, outcome } = state;
   if (phase !== 'done') return `${name} has no ${kind} log yet (${phase})`;

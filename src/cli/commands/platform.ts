@@ -7,12 +7,12 @@ import { done } from '../exit-code';
 import { untilSignalled } from '../attach/interrupts';
 import { portOf } from '../port-option';
 
-/** The program refuses other words before this is asked. */
+/** The argument parser has already refused other values. */
 function runtimeOf(text: string | undefined): Runtime['kind'] {
   return text === 'simulated' || text === 'docker' ? text : 'process';
 }
 
-/** `platform`: serves until SIGINT or SIGTERM; what runs on it goes on and is picked up by the next start. */
+/** `platform`: serves until SIGINT or SIGTERM. Its deployments and jobs keep running, and the next start takes them over. */
 export const platform: CommandBody = async (input, { home, env, cwd, output }) => {
   const inCwd = (name: string): string | undefined => {
     const value = textOption(input, name);

@@ -11,7 +11,7 @@ import { wantsJson } from '../config-input';
 import { done } from '../exit-code';
 import { checkIndex, openSession, runAddress, runUrl } from '../session';
 
-/** `results ID[.N]`: the scores so far; tasks without any say why. */
+/** `results ID[.N]`: prints the scores so far, and why tasks have none. */
 export const results: CommandBody = async (input, context) => {
   const { prefix, index } = runAddress(input.arguments[0]);
   const { home, output } = context;

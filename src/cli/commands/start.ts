@@ -11,7 +11,7 @@ import { configRequest, wantsJson } from '../config-input';
 import { done, type CommandOutcome } from '../exit-code';
 import { hostSecretValues } from '../host-secrets';
 
-/** `start CONFIG`: everything is checked before anything is created; the run outlives the command. */
+/** `start CONFIG`: checks everything before it creates anything, then starts the run, which outlives the command. */
 export const start: CommandBody = async (input, context) => {
   const loaded = await loadConfig(configRequest(input, context));
   for (const warning of loaded.warnings) context.output.warn(renderProblem(warning));
@@ -30,7 +30,7 @@ export const start: CommandBody = async (input, context) => {
   }
   if (flag(input, 'dryRun')) return dryRun(plan, input, context);
   const secrets = hostSecretValues(hostSecrets, loaded.env);
-  // What follows needs Temporal's client, a third of a second that a dry run does without.
+  // Loading Temporal's client takes a third of a second, which a dry run saves.
   const { launch } = await import('../attach/launch.js');
   return launch(
     { plan, secrets, choice, configYaml: loaded.yaml, detach: flag(input, 'detach'), json: wantsJson(input) },

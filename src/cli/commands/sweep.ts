@@ -14,7 +14,7 @@ import { done } from '../exit-code';
 import { patienceOf } from '../patience';
 import { asCalled } from '../program-name';
 
-/** `sweep`: removes, now, what outlived its task on one platform; the schedule does the same every ten minutes. */
+/** `sweep`: removes what outlived its task on one platform. The schedule does the same every ten minutes. */
 export const sweep: CommandBody = async (input, context) => {
   const { home, env, output } = context;
   await concealAllKnown(context);

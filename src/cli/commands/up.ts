@@ -11,7 +11,7 @@ import { encryptionHint } from '../encryption-hint';
 import { programName } from '../program-name';
 import { keepSwept } from '../attach/sweeping';
 
-/** `up`: starts what is missing, restarts what died, leaves the rest. */
+/** `up`: starts background processes that are missing or have died, and leaves the others alone. */
 export const up: CommandBody = async (input, { home, env, output }) => {
   const choice = choosePlatform({ wish: (textOption(input, 'platform') ?? 'auto') as PlatformWish, env });
   if (choice.access) await storeCredentials(home, choice.access);

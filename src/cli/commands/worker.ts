@@ -5,8 +5,8 @@ import { temporalTarget } from '../../temporal/target';
 import type { CommandBody } from '../command';
 import { done } from '../exit-code';
 
-/** How long a server that is starting at the same moment may take. */
-const SERVER_WITHIN_MS = 60_000;
+/** Milliseconds within which the server must answer; it may be starting at the same time. */
+const connectWithinMs = 60_000;
 
 /** `worker`: serves the task queue until SIGINT or SIGTERM. */
 export const worker: CommandBody = async (_input, { home, env, output }) => {
@@ -16,17 +16,17 @@ export const worker: CommandBody = async (_input, { home, env, output }) => {
     const client = await connectClient({
       ...target,
       dataConverter: encryptionOf(env).dataConverter,
-      timeoutMs: SERVER_WITHIN_MS,
+      timeoutMs: connectWithinMs,
     });
     await client.connection.close();
     output.note(`worker for task queue ${target.taskQueue} in namespace ${target.namespace} at ${target.address}`);
     const build = buildOf(env);
-    if (build) output.note(aboutBuild(build));
+    if (build) output.note(buildNote(build));
   }
   await runWorker({ home, env });
   return done;
 };
 
-/** Without it a first build waits for ever, and looks well while it does. */
-const aboutBuild = ({ deploymentName, buildId }: WorkerBuild): string =>
-  `build ${buildId} of deployment ${deploymentName}: runs begin on it once it is current (temporal worker deployment set-current-version --deployment-name ${deploymentName} --build-id ${buildId})`;
+/** Says how to make a build current: until then it silently gets no runs. */
+const buildNote = ({ deploymentName, buildId }: WorkerBuild): string =>
+  `build ${buildId} of deployment ${deploymentName}: runs start on it once it is current (temporal worker deployment set-current-version --deployment-name ${deploymentName} --build-id ${buildId})`;

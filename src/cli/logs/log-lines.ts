@@ -3,13 +3,13 @@ import { createReadStream } from 'node:fs';
 import { linesOf } from '../../support/lines';
 import { harmlessText } from '../../support/terminal-text';
 
-/** Logs as lines, bounded in memory however long they are. */
+/** Logs as lines, in bounded memory. */
 
-/** A longer line is cut into several. */
+/** Characters; a longer line is split into several. */
 const LONGEST_LINE = 64 * 1024;
-/** A burst is over when nothing has come for this long: what there is of a live log has been seen. */
+/** Milliseconds of silence after which the existing part of a live log counts as read. */
 const QUIET_MS = 2_000;
-/** How long the first line may take: a platform far away, a log that is large or empty. */
+/** Milliseconds for the first line: the platform may be far away, the log large or empty. */
 const FIRST_MS = 10_000;
 
 /** Decodes a log into lines that are harmless for a terminal. */
@@ -18,13 +18,13 @@ export async function* logLines(source: AsyncIterable<Uint8Array>): AsyncGenerat
   for await (const line of lines) yield clean(line);
 }
 
-/** A progress bar that draws over itself leaves its last state. */
+/** Keeps only the last state of a progress bar that overwrites itself. */
 function clean(line: string): string {
   const drawn = line.replace(/\r+$/, '');
   return harmlessText(drawn.slice(drawn.lastIndexOf('\r') + 1));
 }
 
-/** A file's bytes: all, or from where its last `lines` lines begin. */
+/** Reads a file: all of it, or its last `lines` lines. */
 export async function* fileBytes(file: string, lines: number | undefined): AsyncGenerator<Uint8Array> {
   const start = lines === undefined ? 0 : await startOfLastLines(file, lines);
   yield* createReadStream(file, { start }) as AsyncIterable<Uint8Array>;
@@ -44,7 +44,7 @@ async function startOfLastLines(file: string, lines: number): Promise<number> {
       const start = Math.max(0, end - BLOCK);
       const { bytesRead } = await handle.read(buffer, 0, end - start, start);
       for (let at = bytesRead - 1; at >= 0; at -= 1) {
-        // The line end of the last line itself is no border.
+        // The line end at the end of the file separates nothing.
         if (buffer[at] !== 0x0a || start + at === size - 1) continue;
         missing -= 1;
         if (missing === 0) return start + at + 1;
@@ -56,21 +56,21 @@ async function startOfLastLines(file: string, lines: number): Promise<number> {
   }
 }
 
-/** How long the last lines are waited for while many more come before them. */
+/** While a log still arrives in bulk (more than `lines` per window), its last lines are not known yet. */
 const backlog = { windowMs: 3_000, lines: 300 } as const;
 
 export interface LiveReading {
-  /** Go on until the source ends; otherwise until it is quiet. */
+  /** Read until the source ends; otherwise until it is quiet. */
   readonly follow: boolean;
-  /** Of what there is at the beginning, only so many lines. */
+  /** Yield only this many lines of the existing part. */
   readonly tail: number | undefined;
-  /** Milliseconds of silence after which what there is has been seen; default 2 000. */
+  /** Milliseconds of silence that end the existing part; default 2 000. */
   readonly quietMs?: number | undefined;
 }
 
 /**
- * Lines of a live log. With `tail`, what there is at the beginning is over when the log is quiet, or no longer comes faster
- * than anything is written that a person would follow. The source is closed when the reading ends.
+ * Yields the lines of a live log. With `tail`, the existing part ends when the log is quiet, or arrives no faster than a log
+ * that a person could follow. The source is closed when reading ends.
  */
 export async function* liveLines(source: AsyncIterable<string>, reading: LiveReading): AsyncGenerator<string> {
   const { follow, tail, quietMs = QUIET_MS } = reading;
@@ -105,7 +105,7 @@ export async function* liveLines(source: AsyncIterable<string>, reading: LiveRea
   }
 }
 
-/** The step, or `quiet` when it takes longer. Its timer goes with it: one that lived on would keep the step's line. */
+/** Returns the step, or `quiet` if it takes longer. Clears its timer, which would keep the step's line in memory. */
 async function orQuiet<T>(step: Promise<T>, ms: number): Promise<T | 'quiet'> {
   let timer: NodeJS.Timeout | undefined;
   const quiet = new Promise<'quiet'>((resolve) => {
@@ -118,7 +118,7 @@ async function orQuiet<T>(step: Promise<T>, ms: number): Promise<T | 'quiet'> {
   }
 }
 
-/** The last `count` lines of a source that ends; all of them without a count. */
+/** Yields the last `count` lines of a source that ends; without a count, all of them. */
 export async function* lastLines(source: AsyncIterable<string>, count: number | undefined): AsyncGenerator<string> {
   if (count === undefined) {
     yield* source;
@@ -136,7 +136,7 @@ class LastLines {
 
   add(line: string): void {
     this.lines.push(line);
-    // Not at every line: moving them all is dear.
+    // Not for every line, because it copies them all.
     if (this.lines.length > 2 * this.count) this.lines = this.newest();
   }
 

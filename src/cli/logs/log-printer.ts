@@ -7,21 +7,21 @@ import type { CommandContext } from '../command';
 import { platformLines, savedLines, type LogWish } from './log-reading';
 import { savedLogs, type LiveSource, type LogKind, type LogSource } from './log-sources';
 
-/** What all tasks' logs are read with. */
+/** Settings shared by all tasks' logs. */
 export interface Reading {
   readonly context: CommandContext;
   readonly plan: RunPlan;
   readonly kind: LogKind;
   readonly wish: LogWish;
-  /** Lines are marked with their task. */
+  /** Prefix lines with their task. */
   readonly marked: boolean;
-  /** `undefined`: nobody knows the run's state any more. */
+  /** Returns `undefined` if the run's state is no longer known. */
   readonly snapshotOf: (task: TaskPlan) => Promise<TaskSnapshot | undefined>;
 }
 
-/** Prints the logs of one task: of each replica once, whenever it comes. */
+/** Prints the logs of one task: that of each replica once, when it appears. */
 export class LogPrinter {
-  private readonly begun = new Set<string>();
+  private readonly started = new Set<string>();
   private readonly running = new Set<Promise<void>>();
   private failure: { readonly error: unknown } | undefined;
 
@@ -30,18 +30,18 @@ export class LogPrinter {
     private readonly reading: Reading,
   ) {}
 
-  get hasBegun(): boolean {
-    return this.begun.size > 0;
+  get hasStarted(): boolean {
+    return this.started.size > 0;
   }
 
-  /** Begins with those that are new. What is saved is read one after the other, and not behind what was read live. */
-  async begin(sources: readonly LogSource[]): Promise<void> {
-    const isFirst = !this.hasBegun;
+  /** Starts printing new sources. Saved logs are read one after the other, and not after the same log was read live. */
+  async start(sources: readonly LogSource[]): Promise<void> {
+    const isFirst = !this.hasStarted;
     const severalFrom = sources.length > 1 || !isFirst;
     for (const source of sources) {
       const key = source.kind === 'file' ? source.file : `${JSON.stringify(source.of)} ${source.replica}`;
-      if (this.begun.has(key) || (source.kind === 'file' && !isFirst)) continue;
-      this.begun.add(key);
+      if (this.started.has(key) || (source.kind === 'file' && !isFirst)) continue;
+      this.started.add(key);
       const printing = this.print(source, { isFirst, isOneOfSeveral: severalFrom });
       if (!this.reading.wish.follow || source.kind === 'file') {
         await printing;
@@ -54,7 +54,7 @@ export class LogPrinter {
     }
   }
 
-  /** Until one that is being followed has ended, but no longer than `ms`. */
+  /** Waits until one of the followed logs has ended, at most `ms`. */
   async wait(ms: number): Promise<void> {
     const enough = new AbortController();
     const time = sleep(ms, undefined, { signal: enough.signal }).catch(() => undefined);
@@ -62,12 +62,12 @@ export class LogPrinter {
     enough.abort();
   }
 
-  /** Whether all that was begun is read to its end, and no other replica will follow. */
+  /** Whether all started logs have been read to the end, and no other replica will follow. */
   async isAtEnd(sources: readonly LogSource[]): Promise<boolean> {
     if (this.failure) throw this.failure.error;
     if (this.running.size > 0) return false;
     const live = sources.filter((source): source is LiveSource => source.kind === 'live');
-    if (live.length === 0 && sources.length > 0) return true; // they are home
+    if (live.length === 0 && sources.length > 0) return true; // they are saved
     if (live.length === 0) {
       const state = await this.reading.snapshotOf(this.task);
       return state === undefined || state.outcome !== null || state.phase === 'done';
@@ -100,13 +100,15 @@ export class LogPrinter {
     }
   }
 
-  /** A job that has ended is removed while its log is still being read; a replica goes, and another comes. */
+  /** An ended job may be removed while its log is still being read, and a replica may be replaced by another. */
   private async explain(source: LiveSource, error: unknown): Promise<void> {
     const { context, plan, kind, wish } = this.reading;
     const state = await this.reading.snapshotOf(this.task);
     if (state !== undefined && state.outcome !== null) {
       const [saved] = await savedLogs({ plan, task: this.task, kind, runsFolder: context.home.runs });
-      wish.note(`the log went from the platform while it was read${saved ? `; all of it is in ${saved.file}` : ''}`);
+      wish.note(
+        `the log was removed from the platform while it was read${saved ? `; all of it is in ${saved.file}` : ''}`,
+      );
       return;
     }
     const isGone = error instanceof LeptonError && error.kind === 'not_found';
@@ -124,7 +126,7 @@ export class LogPrinter {
   }
 }
 
-/** By which the logs of one task are told apart. */
+/** Returns a short name that distinguishes the logs of one task. */
 function shortName(source: LogSource): string {
   if (source.kind === 'live') return source.replica ?? 'log';
   return (

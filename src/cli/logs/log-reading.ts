@@ -7,38 +7,38 @@ import type { LeptonClient, TimedLine } from '../../lepton/types';
 import { fileBytes, lastLines, logLines, liveLines } from './log-lines';
 import type { LiveSource, SavedSource } from './log-sources';
 
-/** What of a log is wanted, and what it is read with. */
+/** Which part of a log to print, and how. */
 export interface LogWish {
   readonly client: LeptonClient | undefined;
   readonly follow: boolean;
   readonly tail: number | undefined;
   readonly since: Date | undefined;
-  /** Values that are shown as `***`. */
+  /** Values to mask with `***`. */
   readonly secrets: readonly string[];
   readonly note: (text: string) => void;
   readonly warn: (text: string) => void;
 }
 
-/** Lines of a log that was brought home. */
+/** Yields the lines of a saved log. */
 export async function* savedLines({ file }: SavedSource, wish: LogWish): AsyncGenerator<string> {
   const { tail, since, warn } = wish;
   let last = tail;
   if (since !== undefined) {
     const wanted = await linesSince(file, since);
     if (wanted.kind === 'lines') last = Math.min(wanted.fromEnd, tail ?? Infinity);
-    else warn(`--since: ${wanted.reason}; this is all of ${file}`);
+    else warn(`--since: ${wanted.reason}; showing all of ${file}`);
   }
   yield* logLines(maskedBytes(fileBytes(file, last), wish.secrets));
 }
 
-/** Lines of a log that the platform has; after a cut connection it goes on. */
+/** Yields the lines of a log on the platform; resumes after a cut connection. */
 export async function* platformLines(
   source: LiveSource,
   wish: LogWish,
   { isFirst, signal }: { readonly isFirst: boolean; readonly signal: AbortSignal },
 ): AsyncGenerator<string> {
   const { since, follow } = wish;
-  // Of a replica that came while the log is followed all is new.
+  // Everything is new in the log of a replica that appeared while following.
   const tail = isFirst ? wish.tail : undefined;
   if (since !== undefined && (yield* linesByTime(source, wish, { since, tail, signal }))) return;
   if (since === undefined && tail !== undefined && (yield* tailByTime(source, wish, { tail, signal }))) return;
@@ -54,7 +54,7 @@ export async function* platformLines(
   yield* liveLines(logLines(maskedBytes(bytes, wish.secrets)), { follow, tail });
 }
 
-/** Whether the platform could tell; where not, nothing was given. */
+/** Yields lines by time. Returns false, without having yielded any, if the platform can't select by time. */
 async function* linesByTime(
   source: LiveSource,
   wish: LogWish,
@@ -80,12 +80,12 @@ async function* linesByTime(
     return true;
   } catch (error) {
     if (!(error instanceof NoTimedLogs)) throw error;
-    if (wish.since !== undefined) warn(`--since: ${error.message}; this is all of the log`);
+    if (wish.since !== undefined) warn(`--since: ${error.message}; showing all of the log`);
     return false;
   }
 }
 
-/** The last lines without reading what is before them, and on from there. Whether the platform could tell. */
+/** Yields the last lines without reading those before them, then follows. Returns false if the platform can't select by time. */
 async function* tailByTime(
   source: LiveSource,
   wish: LogWish,

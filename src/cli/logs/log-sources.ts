@@ -16,14 +16,14 @@ export interface SavedSource {
 
 export interface LiveSource {
   readonly kind: 'live';
-  /** `null`: replicas are gone, or not told apart: the log is known by time alone. */
+  /** `null`: its replicas are gone or unknown, and the log can only be read by time. */
   readonly replica: string | null;
   readonly of: LogRange['of'];
-  /** When what writes it was created, milliseconds since the epoch. */
+  /** When the job or endpoint was created, milliseconds since the epoch. */
   readonly createdAt: number | undefined;
-  /** The log from its beginning; with `follow`, as it grows. */
+  /** Opens the log from its beginning; with `follow`, as it grows. */
   open(options: { readonly follow: boolean; readonly signal: AbortSignal }): AsyncIterable<Uint8Array>;
-  /** Whether nothing writes to it any more: its replica is gone, or all has ended. */
+  /** Whether nothing writes to it any more: its replica is gone, or the job or endpoint has ended. */
   isOver(): Promise<boolean>;
   /** Whether the job or endpoint itself has ended: no other replica will follow. */
   hasEnded(): Promise<boolean>;
@@ -35,20 +35,20 @@ export interface LogRequest {
   readonly plan: RunPlan;
   readonly task: TaskPlan;
   readonly kind: LogKind;
-  /** Folder with what this host keeps of each run. */
+  /** Folder of this host's records of runs. */
   readonly runsFolder: string;
-  /** `undefined`: the platform cannot be asked. */
+  /** `undefined`: the platform can't be asked. */
   readonly client: LeptonClient | undefined;
   readonly signal: AbortSignal;
 }
 
-/** What was brought home, else what the platform has, archived jobs included; empty when there is no log (yet). */
+/** Finds a task's logs: the saved ones, otherwise those on the platform, including archived jobs. Empty: no log (yet). */
 export async function logSources(request: LogRequest): Promise<LogSource[]> {
   const home = await savedLogs(request);
   return home.length > 0 ? home : liveLogs(request);
 }
 
-/** Folders in which a task's logs may be saved: the second where the first could not be written. */
+/** Folders in which a task's logs may be saved: the second one if the first could not be written. */
 export const logFolders = ({ plan, task, runsFolder }: Pick<LogRequest, 'plan' | 'task' | 'runsFolder'>): string[] => [
   path.join(plan.outputDir, task.folder, 'logs'),
   path.join(runsFolder, plan.invocation, 'logs', task.folder),
@@ -95,7 +95,7 @@ async function jobLogs(client: LeptonClient, job: Job, signal: AbortSignal): Pro
   });
   const replicas = await client.jobReplicas(id, { signal });
   if (replicas.length > 0) return replicas.map((replica) => source(replica.id));
-  // One that waits has no log yet; one that has ended may have outlived its replicas.
+  // A waiting job has no log yet; an ended one may no longer have its replicas.
   return isUnderWay(job) ? [] : [source(null)];
 }
 

@@ -14,13 +14,13 @@ export interface Closing {
   readonly verdict: RunVerdict;
   /** Folder of the run's results, absolute. */
   readonly outputDir: string | null;
-  /** How the user calls us: `evalsaga`, `npm run evalsaga --`. */
+  /** How the user calls the program: `evalsaga`, `npm run evalsaga --`. */
   readonly program: string;
   readonly now: number;
   readonly style?: Style;
 }
 
-/** What is said at the end of a run, apart from the scores: verdict, tasks that did not succeed, what is left, what next. Pure. */
+/** Returns the lines at the end of a run, apart from the scores: verdict, tasks that did not succeed, what is left, next commands. Pure. */
 export function closingLines({ run, verdict, outputDir, program, now, style = plainStyle }: Closing): string[] {
   const { snapshot, failure } = run;
   const count = (outcome: string): number => snapshot.tasks.filter((task) => task.outcome === outcome).length;
@@ -48,7 +48,7 @@ export function closingLines({ run, verdict, outputDir, program, now, style = pl
   return [...lines, ...nextCommands(run, program)];
 }
 
-/** What must be known to read the scores and to find the logs, as the tasks' last words say it; once for all tasks that say the same. Pure. */
+/** Returns the tasks' final notes, on how to read the scores and find the logs; equal notes once. Pure. */
 export function resultNotes({ tasks }: Pick<RunDescription['snapshot'], 'tasks'>): string[] {
   const byNote = new Map<string, number[]>();
   for (const { index, phase, message } of tasks) {

@@ -3,7 +3,7 @@ import type { RunPlan } from '../../contract/plan';
 import type { RunSnapshot } from '../../contract/state';
 import { harmlessLine } from '../../support/terminal-text';
 
-/** `cost: 3.42 of 25 USD, 7 USD per hour now`; nothing without a budget. Pure. */
+/** Returns `cost: 3.42 of 25 USD, 7 USD per hour now`; no line without a budget. Pure. */
 export function costLine(run: Pick<RunSnapshot, 'budget' | 'tasks'>, nowMs: number): string[] {
   const cost = costDocument(run, nowMs);
   if (!cost) return [];
@@ -12,7 +12,7 @@ export function costLine(run: Pick<RunSnapshot, 'budget' | 'tasks'>, nowMs: numb
   return [`cost: ${cost.spent} of ${cost.limit} ${currency}${rate}`];
 }
 
-/** What a dry run says of the cost; `undefined` without a budget. Pure. */
+/** Returns the cost estimate of a dry run; `undefined` without a budget. Pure. */
 export function costEstimate(plan: RunPlan): object | undefined {
   const { budget } = plan;
   if (!budget) return undefined;
@@ -22,6 +22,6 @@ export function costEstimate(plan: RunPlan): object | undefined {
     limit: budget.limit,
     per_hour: rounded(perHour),
     upper_bound: rounded(upperBound),
-    ...(upperBound > budget.limit ? { note: 'the run is cancelled, with teardown, should it reach the limit' } : {}),
+    ...(upperBound > budget.limit ? { note: 'the run is torn down if it reaches the limit' } : {}),
   };
 }

@@ -4,7 +4,7 @@ import { runConfigIn } from '../../config/plan/read-script';
 import { costEstimate } from './cost';
 import { renderDeployment, renderJob } from '../../lepton/render-spec';
 
-/** What a run would create, as it would go over the wire but for what is known only then; secrets masked. Pure. */
+/** Returns what a run would create, in wire form except for values that are known only then; secrets are masked. Pure. */
 export function dryRunDocument(plan: RunPlan): object {
   const { invocation, platform, model, owner, outputDir, startPolicy, onTaskFailure, maxParallelEndpoints } = plan;
   const cost = costEstimate(plan);
@@ -39,7 +39,7 @@ export function dryRunDocument(plan: RunPlan): object {
         : {}),
       job: {
         name: task.jobName,
-        // Within the spec it is data that nobody can read.
+        // In the spec it is encoded.
         run_config: runConfigIn(task.job.container.command) ?? null,
         spec: renderJob(task.job, {
           ...contextOf(plan, task.index, task.job.nodeGroup),
@@ -54,7 +54,7 @@ export function dryRunDocument(plan: RunPlan): object {
 function contextOf(plan: RunPlan, index: number, nodeGroup: string | null) {
   return {
     marks: { invocation: plan.invocation, index, origin: '<origin of this installation>' },
-    // The id is looked up when it is created; the name as written tells a reader more.
+    // The id is looked up at creation; the name as written says more to a reader.
     nodeGroupId: nodeGroup,
     resolve: (name: string) => `<value of ${name}>`,
   };

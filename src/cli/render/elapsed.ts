@@ -1,6 +1,6 @@
 import { formatDuration } from '../../support/duration';
 
-/** From start to end, or to now where it has not ended; empty before the start. */
+/** Returns the time from start to end, or to now if it has not ended; empty before the start. */
 export function elapsed(
   { startedAt, endedAt }: { startedAt: string | null; endedAt: string | null },
   now: number,

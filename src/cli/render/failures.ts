@@ -2,18 +2,18 @@ import type { TaskSnapshot } from '../../contract/state';
 import { verdict } from './progress-lines';
 import { harmlessLine } from '../../support/terminal-text';
 
-/** What became of the tasks that did not succeed; said once for all tasks of which the same can be said. Pure. */
+/** Returns a line for each failure, with all tasks that share it. Pure. */
 export function failureLines(tasks: readonly TaskSnapshot[]): string[] {
   const byVerdict = new Map<string, TaskSnapshot[]>();
   for (const task of tasks) {
     if (task.outcome === 'succeeded') continue;
-    const said = verdict(task);
-    byVerdict.set(said, [...(byVerdict.get(said) ?? []), task]);
+    const text = verdict(task);
+    byVerdict.set(text, [...(byVerdict.get(text) ?? []), task]);
   }
-  return [...byVerdict].map(([said, alike]) => `${namesOf(alike)}: ${said}`);
+  return [...byVerdict].map(([text, alike]) => `${namesOf(alike)}: ${text}`);
 }
 
-/** `0 hellaswag`; of several, `0 hellaswag, 1 winogrande`, beyond a few only their numbers. */
+/** Returns `0 hellaswag, 1 winogrande`; for more than a few tasks, only their numbers. */
 function namesOf(tasks: readonly TaskSnapshot[]): string {
   const few = 3;
   if (tasks.length > few) return `tasks ${tasks.map(({ index }) => index).join(', ')}`;

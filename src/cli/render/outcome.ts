@@ -2,15 +2,16 @@ import type { RunDescription } from '../../client';
 import { failureTypes } from '../../contract/failure-types';
 import { statusWordOf, type Verdict } from '../../contract/verdict';
 
-/** What came of a run, as exit codes tell it apart: of failures, those that are of the surroundings. */
+/** Outcome of a run, as exit codes distinguish it: failures of the infrastructure are separate. */
 export type RunVerdict = 'running' | Verdict | 'infrastructure';
 
-/** The one word for it that people are told. Pure. */
-export const spoken = (verdict: RunVerdict): 'running' | Verdict => (verdict === 'infrastructure' ? 'failed' : verdict);
+/** Returns the word for people. Pure. */
+export const spoken = (verdict: RunVerdict): 'running' | Verdict =>
+  verdict === 'infrastructure' ? 'failed' : verdict;
 
 const infrastructureTypes: readonly string[] = [failureTypes.credentialsRefused, failureTypes.platformUnavailable];
 
-/** Pure. */
+/** Returns the verdict on a run. Pure. */
 export function runVerdict(run: RunDescription): RunVerdict {
   const { snapshot, failure } = run;
   const word = statusWordOf(run);
@@ -22,7 +23,7 @@ export function runVerdict(run: RunDescription): RunVerdict {
   return types.length > 0 && types.every((type) => infrastructureTypes.includes(type)) ? 'infrastructure' : 'failed';
 }
 
-/** What came of one task, whatever the others do. Pure. */
+/** Returns the verdict on one task, independently of the others. Pure. */
 export function taskVerdict({ tasks }: Pick<RunDescription['snapshot'], 'tasks'>, index: number): RunVerdict {
   const task = tasks.find((candidate) => candidate.index === index);
   if (task === undefined || task.phase !== 'done') return 'running';

@@ -12,7 +12,7 @@ export const bare = {
   chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
 };
 
-/** The background processes of a home. Pure. */
+/** Table of a home's background processes. Pure. */
 export function stackTable(services: readonly ServiceStatus[], now: number, style: Style = plainStyle): string {
   const table = new Table({ head: ['Process', 'State', 'Pid', 'For', 'Ports', 'Log'], ...bare });
   for (const { name, state, pid, since, ports, log } of services) {
@@ -30,10 +30,10 @@ export function stackTable(services: readonly ServiceStatus[], now: number, styl
   return table.toString();
 }
 
-/** Columns of the table of runs that are not the model, their borders included. */
+/** Characters of the table of runs besides the model, including borders. */
 const besideModel = 70;
 
-/** Runs, newest first. Models are cut only to fit a terminal of `width` characters. Pure. */
+/** Table of runs, newest first. Models are shortened only to fit a terminal of `width` characters. Pure. */
 export function runsTable(runs: readonly RunSummary[], now: number, width = Infinity): string {
   const table = new Table({ head: ['Run', 'Status', 'Model', 'Started', 'Took'], ...bare });
   for (const { invocation, status, outcome, model, startedAt, closedAt } of runs) {
@@ -49,7 +49,7 @@ export function runsTable(runs: readonly RunSummary[], now: number, width = Infi
   return table.toString();
 }
 
-/** A run that Temporal calls completed may have failed tasks: what it says of itself is better, where it is known. */
+/** Prefers the recorded outcome to Temporal's status, which may be completed although tasks failed. */
 function statusText(status: RunSummary['status'], outcome: string | null): string {
   return status === 'running' || status === 'terminated' ? status : (outcome ?? status);
 }

@@ -1,7 +1,7 @@
 import type { RunSnapshot, TaskSnapshot } from '../../contract/state';
 import { harmlessLine } from '../../support/terminal-text';
 
-/** What changed from one look at a run to the next, one line per change, for logs and pipes. Pure. */
+/** Returns what changed between two snapshots of a run, one line per change, for logs and pipes. Pure. */
 export function progressLines(before: RunSnapshot | undefined, after: RunSnapshot): string[] {
   const lines: string[] = [];
   for (const task of after.tasks) {
@@ -24,9 +24,9 @@ function taskChange(before: TaskSnapshot | undefined, after: TaskSnapshot): stri
   if (before === undefined && after.phase === 'pending') return undefined;
   const outcome = after.outcome !== null && before?.outcome !== after.outcome ? verdict(after) : undefined;
   const phase = before?.phase !== after.phase ? phaseText(after, outcome !== undefined) : undefined;
-  // A task's last words are about its results: they are said with these, once.
-  const isNews = before?.message !== after.message && after.phase !== 'done';
-  const message = isNews && after.message ? harmlessLine(after.message) : undefined;
+  // The final message is a note on the results, and is printed with them.
+  const isNewMessage = before?.message !== after.message && after.phase !== 'done';
+  const message = isNewMessage && after.message ? harmlessLine(after.message) : undefined;
   const parts = [phase, outcome, message].filter((part) => part !== undefined);
   return parts.length > 0 ? parts.join(': ') : undefined;
 }
@@ -46,7 +46,7 @@ function phaseText(task: TaskSnapshot, saysOutcome: boolean): string | undefined
   }
 }
 
-/** `succeeded`, `cancelled`, or why it failed. */
+/** Returns `succeeded`, `cancelled`, or why the task failed. */
 export function verdict(task: TaskSnapshot): string {
   if (task.outcome === null) return 'running';
   return task.error === null ? task.outcome : `${task.outcome} (${harmlessLine(task.error.message)})`;

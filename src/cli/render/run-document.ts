@@ -62,17 +62,20 @@ export interface TaskDocument {
   readonly scores: readonly Metric[];
   /** How many entries of `metrics` the task's `results.yml` holds, standard errors included. */
   readonly metricsTotal: number;
-  /** Only where `metrics` holds fewer than these: the file with all of them is not on this machine. */
+  /** Only if `metrics` holds fewer than `metricsTotal`: the file with all of them is not on this machine. */
   readonly metricsTruncated?: true;
-  /** Only where the job was interrupted: the metrics are of the samples that it had evaluated until then. */
+  /** Only if the job was interrupted: the metrics cover the samples evaluated until then. */
   readonly partial?: true;
-  /** Only where the metrics are not the run's own: the file, which came home after its end. */
+  /** Only if the metrics were fetched after the run's end: the file that holds them. */
   readonly metricsFrom?: string;
   readonly outputDir: string | null;
   readonly error: TaskError | null;
 }
 
-/** Pure but for the time, on which a running total depends. A failure of the run as a whole shows as the error of those tasks that have none of their own and no success. */
+/**
+ * Returns the JSON document of a run. A failure of the run as a whole is also the error of tasks that have neither an error of
+ * their own nor succeeded. `nowMs`: for the cost of what still exists. Pure.
+ */
 export function runDocument(run: RunDescription, webUi: string | null, nowMs = Date.now()): RunDocument {
   const { invocation, platform, simulated, model, tasks, left, kept } = run.snapshot;
   const cost = costDocument(run.snapshot, nowMs);
@@ -103,7 +106,7 @@ function taskDocument(run: RunDescription, task: TaskSnapshot): TaskDocument {
     status: outcome ?? (phase === 'pending' ? 'pending' : 'running'),
     phase,
     message: phase === 'done' ? null : task.message,
-    // A task's last words are about its results.
+    // The final message is a note on the results.
     notes: phase === 'done' && task.message !== null ? [task.message] : [],
     startedAt: task.startedAt,
     endedAt: task.endedAt,
@@ -129,7 +132,7 @@ function samplesOf({ resultsInfo }: RunDescription, wanted: number): TaskDocumen
   return { limit, evaluated, of };
 }
 
-/** When the last of the tasks ended; `null`: none has. Pure. */
+/** Returns when the last task ended; `null`: none has. Pure. */
 export const lastEnd = ({ tasks }: RunDescription['snapshot']): string | null =>
   tasks
     .flatMap(({ endedAt }) => endedAt ?? [])
@@ -141,6 +144,6 @@ function metricsFrom({ changesAfterEnd }: RunDescription, index: number): Pick<T
   return scores ? { metricsFrom: scores.file } : {};
 }
 
-/** JSON has no NaN: it is named, never turned into 0 or null. */
+/** Writes NaN and infinities as strings, since JSON has no other way. */
 const finiteMetrics = (metrics: Metrics): Metrics =>
   Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, metricValue(value)]));

@@ -13,7 +13,7 @@ export interface RunStatus extends Omit<RunTable, 'snapshot'> {
   readonly run: RunDescription;
 }
 
-/** Everything that can be said of a run at this moment. Pure. */
+/** Returns the text of `status ID`. Pure. */
 export function statusText({ run, now, width, style = plainStyle }: RunStatus): string {
   const { snapshot, failure } = run;
   const scores = scoresTable({ ...snapshot, samplings: run.resultsInfo?.samplings }, width);
@@ -39,31 +39,31 @@ function headline(run: RunDescription, now: number): string {
   return `run ${invocation}: ${state}; ${harmlessLine(model)} on ${platformWords(snapshot)}; started ${elapsed({ startedAt, endedAt: null }, now)} ago`;
 }
 
-/** What still exists on the platform, unwanted or wanted. Pure. */
+/** Lists what still exists on the platform, unintentionally or on purpose. Pure. */
 export function leftAndKept({
   left,
   kept,
   tasks,
 }: Pick<RunDescription['snapshot'], 'left' | 'kept' | 'tasks'>): string[] {
-  // A task that failed for it has said so.
-  const said = new Set(tasks.flatMap(({ error }) => (error ? [error.message] : [])));
+  // A task's error may already give the reason.
+  const shown = new Set(tasks.flatMap(({ error }) => (error ? [error.message] : [])));
   return [
     ...left.map(({ kind, name, reason }) => `still exists: ${kind} ${harmlessLine(name)}: ${harmlessLine(reason)}`),
     ...kept.map(
       ({ path, reason, command }) =>
-        `storage kept: ${harmlessLine(path)}: ${said.has(reason) ? '' : `${harmlessLine(reason)}: `}${harmlessLine(command)}`,
+        `storage kept: ${harmlessLine(path)}: ${shown.has(reason) ? '' : `${harmlessLine(reason)}: `}${harmlessLine(command)}`,
     ),
   ];
 }
 
-/** What the run had left or kept, and has gone since. Pure. */
+/** Lists what the run had left or kept and that has been removed since. Pure. */
 export function removedAfterEnd({ changesAfterEnd }: Pick<RunDescription, 'changesAfterEnd'>): string[] {
   return (changesAfterEnd?.removed ?? []).map(
-    ({ kind, name, at }) => `gone since the run's end: ${kind} ${harmlessLine(name)} (${at})`,
+    ({ kind, name, at }) => `removed after the run's end: ${kind} ${harmlessLine(name)} (${at})`,
   );
 }
 
-/** Where those scores are from that the run itself did not get. Pure. */
+/** Says where scores come from that were fetched after the run's end. Pure. */
 export function scoresAfterEnd({
   changesAfterEnd,
   snapshot,
@@ -73,6 +73,6 @@ export function scoresAfterEnd({
     .filter(({ index }) => shown.has(index))
     .map(
       ({ index, file }) =>
-        `scores of task ${index} are from ${harmlessLine(file)}, which is home though the run itself ended without it`,
+        `scores of task ${index} are from ${harmlessLine(file)}, which was fetched after the run's end`,
     );
 }

@@ -11,30 +11,30 @@ export interface RunTable {
   readonly now: number;
   /** Characters that fit in a line; `Infinity`: a file or a pipe. */
   readonly width: number;
-  /** Rows of tasks that fit on the screen; those that changed last are worth less than those that still run. */
+  /** Rows of tasks that fit on the screen; running tasks take precedence. */
   readonly maxRows?: number;
   readonly style?: Style;
-  /** Whoever prints the table says errors by himself. */
+  /** Errors are printed elsewhere, and left out here. */
   readonly saysErrors?: boolean;
 }
 
-/** Characters of the columns that have the same width in every layout, their padding included. */
+/** Characters of the columns that have the same width in every layout, including padding. */
 const fixed = { index: 4, phase: 18, elapsed: 13 } as const;
-/** From here on endpoints and messages fit beside the tasks. */
+/** Characters from which endpoints and messages fit into the table. */
 const wideEnough = 110;
-/** Messages below the table; more of them would push it off the screen. */
+/** Messages shown below the table; more would push it off the screen. */
 const mostMessages = 6;
 
-/** Lines below the table that messages may take in a terminal of this width. Pure. */
+/** Returns how many lines below the table messages may take in a terminal of this width. Pure. */
 export const linesBelow = (width: number): number => (width >= wideEnough ? 0 : mostMessages + 1);
 
 /**
- * The table of tasks, as a terminal shows it while a run goes on. A narrow terminal has no column for endpoints, and messages
- * stand below; so they do in files and pipes (`width: Infinity`), where nothing is cut. Pure.
+ * Table of a run's tasks. In a narrow terminal endpoints have no column, and messages are printed below; so they are in files
+ * and pipes (`width: Infinity`), where nothing is shortened. Pure.
  */
 export function runTable(request: RunTable): string {
   const { snapshot, maxRows = Infinity } = request;
-  const shown = mostTelling(snapshot.tasks, maxRows);
+  const shown = mostImportant(snapshot.tasks, maxRows);
   const hidden = snapshot.tasks.length - shown.length;
   const isWide = request.width >= wideEnough && request.width !== Infinity;
   return [
@@ -61,7 +61,7 @@ function wideTable(tasks: readonly TaskSnapshot[], { now, width, style = plainSt
       phaseCell(task, style),
       shortenedInside(endpointOf(task), endpoint - 2),
       elapsed(task, now),
-      shortened(lastWords(task), message - 2),
+      shortened(messageOf(task), message - 2),
     ]);
   }
   return table.toString();
@@ -83,11 +83,11 @@ function plainTable(tasks: readonly TaskSnapshot[], { now, width, style = plainS
   return table.toString();
 }
 
-/** Each message once, with the tasks that show it; what is over says it elsewhere. */
+/** Returns each message once, with its tasks. Notes of ended tasks are printed elsewhere. */
 function messagesBelow(tasks: readonly TaskSnapshot[], { width, saysErrors = false }: RunTable): string[] {
   const byText = new Map<string, number[]>();
   for (const task of tasks) {
-    const text = task.error !== null && saysErrors ? '' : harmlessLine(lastWords(task));
+    const text = task.error !== null && saysErrors ? '' : harmlessLine(messageOf(task));
     const isOver = task.phase === 'done' && task.error === null;
     if (text !== '' && !isOver) byText.set(text, [...(byText.get(text) ?? []), task.index]);
   }
@@ -98,7 +98,7 @@ function messagesBelow(tasks: readonly TaskSnapshot[], { width, saysErrors = fal
 }
 
 const endpointOf = ({ endpoint }: TaskSnapshot): string => endpoint ?? 'existing';
-const lastWords = ({ error, message }: TaskSnapshot): string => error?.message ?? message ?? '';
+const messageOf = ({ error, message }: TaskSnapshot): string => error?.message ?? message ?? '';
 
 function phaseCell(task: TaskSnapshot, style: Style): string {
   const finished = task.phase === 'done' || task.phase === 'pending';
@@ -115,8 +115,8 @@ function phaseCell(task: TaskSnapshot, style: Style): string {
   }
 }
 
-/** Where not all fit: what runs first, then what failed, then the rest; in the order of the tasks. */
-function mostTelling(tasks: readonly TaskSnapshot[], count: number): readonly TaskSnapshot[] {
+/** If not all fit: running tasks first, then failed ones, then the rest. Keeps the order of the tasks. */
+function mostImportant(tasks: readonly TaskSnapshot[], count: number): readonly TaskSnapshot[] {
   if (tasks.length <= count) return tasks;
   const rank = ({ phase, outcome }: TaskSnapshot): number =>
     phase !== 'pending' && phase !== 'done' ? 0 : outcome === 'failed' ? 1 : outcome === null ? 2 : 3;

@@ -5,7 +5,7 @@ import { metricsLeftOut, type RunSnapshot } from '../../contract/state';
 import { bare } from './overview';
 import { harmlessLine, shortenedInside } from '../../support/terminal-text';
 
-/** What a table of scores is made of. */
+/** Input of the table of scores. */
 export interface Scored extends Pick<RunSnapshot, 'tasks'> {
   readonly samplings?: readonly Sampling[] | undefined;
 }
@@ -14,9 +14,9 @@ export interface Scored extends Pick<RunSnapshot, 'tasks'> {
 const columnFrame = 3;
 /** Borders and padding of five columns. */
 const frame = 16;
-/** Behind the name of a task whose job was interrupted. */
+/** Follows the name of a task whose job was interrupted. */
 const partialMark = ' (partial)';
-/** A name is not cut to less. */
+/** Names are not shortened below this many characters. */
 const leastName = 16;
 
 /** One line of the table, all of it text. */
@@ -29,9 +29,8 @@ interface Row {
 }
 
 /**
- * The scores of a run, one row per task and metric; standard errors beside their metric. Names are cut only to fit a terminal of
- * `width` characters (default: files and pipes, which take any), and never so that two of a task's read the same. Pure. `''`: there
- * are none.
+ * Table of a run's scores, one row per task and metric; `''` if there are none. Names are shortened only to fit a terminal of
+ * `width` characters (default: unlimited, for files and pipes), and never so that two of one task look the same. Pure.
  */
 export function scoresTable({ tasks, samplings = [] }: Scored, width = Infinity): string {
   const counts = new Map(samplings.map((sampling) => [sampling.index, sampleCount(sampling)]));
@@ -55,7 +54,7 @@ export function scoresTable({ tasks, samplings = [] }: Scored, width = Infinity)
     longest(['± stderr', ...rows.map(({ stderr }) => stderr)]) +
     (isCounted ? longest(rows.map(({ count }) => count)) + columnFrame : 0);
   const room = Math.max(2 * leastName, width - frame - numbers - longest(scored.map(({ mark }) => mark)));
-  // The task's name is worth less than the metric's: its number is there too.
+  // The task's name matters less than the metric's, because its number is shown too.
   const nameFit = Math.min(longest(tasks.map(({ name }) => name)), Math.max(leastName, Math.floor(room / 3)));
   for (const { index, name, mark, rows: own } of scored) {
     const shown = namesToShow(name, own, room - nameFit);
@@ -68,7 +67,7 @@ export function scoresTable({ tasks, samplings = [] }: Scored, width = Infinity)
 
 const longest = (texts: readonly string[]): number => texts.reduce((most, { length }) => Math.max(most, length), 0);
 
-/** `countOfTask`: what is known of all its samples, which says more than the harness' number. */
+/** `countOfTask`: the sample count of the whole task, which says more than the harness' number. */
 const rowOf = ({ name, value, stderr, count }: Metric, countOfTask = ''): Row => ({
   metric: harmlessLine(name),
   value: score(value),
@@ -76,7 +75,7 @@ const rowOf = ({ name, value, stderr, count }: Metric, countOfTask = ''): Row =>
   count: countOfTask === '' && count !== null ? String(count) : countOfTask,
 });
 
-/** What can't be seen from a table: that scores are made up, that some are missing in it, or are of some samples only. Pure. */
+/** Returns what the table doesn't show: that scores are made up, missing, or cover only some samples. Pure. */
 export function scoresCaveats({ tasks, simulated }: Pick<RunSnapshot, 'tasks' | 'simulated'>): string[] {
   const isScored = tasks.some(({ metrics }) => Object.keys(metrics).length > 0);
   const madeUp = simulated && isScored ? ['the platform is simulated: these scores are made up'] : [];
@@ -95,13 +94,13 @@ export function scoresCaveats({ tasks, simulated }: Pick<RunSnapshot, 'tasks' | 
   return [...madeUp, ...ofTasks];
 }
 
-/** `10 of 10042`, `10042`; `limit 10` where nobody says how many there were; `''`: nothing is known. Pure. */
+/** Returns `10 of 10042`, `10042`, `limit 10` if the number of evaluated samples is not known, or `''`. Pure. */
 export function sampleCount({ limit, evaluated, of }: Sampling): string {
   if (evaluated === null) return limit === null ? '' : `limit ${limit}`;
   return of === null || of === evaluated ? String(evaluated) : `${evaluated} of ${of}`;
 }
 
-/** The metrics' names as they fit. Where not all do, what stands in the column beside them goes first, then their middle. */
+/** Shortens metric names to fit: first drops the task's name, which has its own column, then cuts the middle. */
 function namesToShow(task: string, rows: readonly Row[], fit: number): string[] {
   const whole = rows.map(({ metric }) => metric);
   const fits = (names: readonly string[]): boolean => names.every((name) => name.length <= fit);
@@ -115,10 +114,10 @@ function namesToShow(task: string, rows: readonly Row[], fit: number): string[] 
 
 const withoutHarness = (task: string): string => task.split('.').at(-1) ?? task;
 
-/** Below this, four decimals would say little or nothing. */
+/** Smaller values would lose their digits with four decimals. */
 const small = 0.01;
 
-/** Four decimals, and of small numbers four digits that tell something. Pure. */
+/** Formats with four decimals; small numbers with four significant digits. Pure. */
 export function score(value: MetricValue): string {
   if (typeof value !== 'number') return value;
   if (Number.isInteger(value)) return String(value);

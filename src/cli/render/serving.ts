@@ -1,7 +1,7 @@
 import type { Build, Serving } from '../../stack/pollers';
 import { harmlessLine } from '../../support/terminal-text';
 
-/** Why nobody carries a run on although Temporal has it, and what to do; `undefined`: somebody does. Pure. */
+/** Says why no worker continues an open run, and what to do; `undefined`: one does. Pure. */
 export function servingText(
   serving: Serving,
   { taskQueue, program }: { readonly taskQueue: string; readonly program: string },
@@ -16,29 +16,29 @@ export function servingText(
   }
 }
 
-/** Whose work a background worker does. */
+/** The server and task queue of a background worker. */
 interface Serves {
   readonly address: string;
   readonly namespace: string;
   readonly taskQueue: string;
 }
 
-/** Pure. */
+/** Says which server and task queue the background worker serves. Pure. */
 export const servesText = ({ address, namespace, taskQueue }: Serves): string =>
   `worker: serves Temporal at ${address}, namespace ${namespace}, task queue "${taskQueue}"`;
 
-/** What to tell when the background worker works for another server than the one that is asked; `undefined`: it does not. Pure. */
+/** Says that the background worker serves another server than this command uses; `undefined`: it doesn't. Pure. */
 export function otherServerText(
   serves: Serves | undefined,
   asked: Pick<Serves, 'address' | 'namespace'> | undefined,
 ): string | undefined {
   if (!serves || !asked || (serves.address === asked.address && serves.namespace === asked.namespace)) return undefined;
-  return `the background worker of this home serves Temporal at ${serves.address}, namespace ${serves.namespace}, not ${asked.address}, namespace ${asked.namespace}, which is asked here: check TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE`;
+  return `the background worker of this home serves Temporal at ${serves.address}, namespace ${serves.namespace}, not ${asked.address}, namespace ${asked.namespace}, which this command uses: check TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE`;
 }
 
-/** What to tell of a run whose worker is there, and does not say how it stands. Pure. */
+/** Says that a run's worker does not answer. Pure. */
 export const unansweredText = (program: string): string =>
-  `the run's worker does not answer, so this is what Temporal itself knows of its tasks. If it does not come back, it has to be started anew; the background worker of this home: ${program} down --force, then ${program} up`;
+  `the run's worker does not answer, so this is what Temporal itself knows about its tasks. If it does not recover, restart it; for the background worker of this home: ${program} down --force, then ${program} up`;
 
 function ofOtherBuilds(
   { builds, wanted, hasBegun }: Extract<Serving, { kind: 'other builds' }>,

@@ -2,10 +2,10 @@ import type { Stall } from '../../runs/stalled';
 import { clock } from './elapsed';
 import { harmlessLine, shortened } from '../../support/terminal-text';
 
-/** Characters of a cause: the rest of it is a stack of the worker's code. */
+/** Characters shown of a cause; the rest is a stack trace. */
 const longestCause = 300;
 
-/** What to tell of workflows that no worker can carry on, and what to do; `undefined`: there are none. Pure. */
+/** Describes workflows that no worker can continue, and what to do; `undefined`: there are none. Pure. */
 export function stallText(
   stalls: readonly Stall[],
   { invocation, program }: { readonly invocation: string; readonly program: string },
@@ -16,11 +16,11 @@ export function stallText(
   const since = Math.min(...stalls.map((stall) => stall.since));
   const cause = shortened(harmlessLine(first.cause.split('\n', 1)[0] ?? ''), longestCause);
   return [
-    `${subject(stalls)} can't go on: the worker has failed to carry it on ${attempts} times since ${clock(since)} (${cause}).`,
+    `${subject(stalls)} can't go on: the worker has failed to continue it ${attempts} times since ${clock(since)} (${cause}).`,
     stalls.some(({ isNondeterminism }) => isNondeterminism)
-      ? `Another build of evalsaga has begun it than the one that serves it now. It goes on by itself as soon as a worker of that build is there again: install that, then ${program} up.`
-      : `That is a fault of evalsaga's code on the worker; it goes on by itself as soon as a worker can: another version, then ${program} up.`,
-    `Until then a cancel waits too, and endpoints cost money. To give the run up and remove all that is left: ${program} cleanup ${invocation} --terminate`,
+      ? `It was started by another build of evalsaga than the one that serves it now. It goes on by itself as soon as a worker of that build is running again: install that build, then ${program} up.`
+      : `That is a fault in evalsaga's code on the worker. It goes on by itself as soon as a worker can continue it: install another version, then ${program} up.`,
+    `Until then a cancel waits too, and endpoints cost money. To give up the run and remove everything that is left: ${program} cleanup ${invocation} --terminate`,
   ].join('\n');
 }
 

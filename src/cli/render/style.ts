@@ -13,7 +13,7 @@ const same = (text: string): string => text;
 
 export const plainStyle: Style = { good: same, bad: same, warn: same, dim: same, strong: same };
 
-/** Colours for a terminal, unless `NO_COLOR` is set (to anything but nothing) or `TERM` is dumb. */
+/** Returns colours for a terminal, unless `NO_COLOR` is set and not empty, or `TERM` is dumb. */
 export function terminalStyle(isTerminal: boolean, env: Readonly<Record<string, string | undefined>>): Style {
   if (!isTerminal || env['NO_COLOR'] || env['TERM'] === 'dumb') return plainStyle;
   const colors = pc.createColors(true);

@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import type { CatalogueTask } from '../../config';
 import { bare } from './overview';
 
-/** The tasks that can be evaluated, in few words each. Pure. */
+/** Table of the tasks that can be evaluated. Pure. */
 export function taskTable(tasks: readonly CatalogueTask[]): string {
   const table = new Table({ head: ['Task', 'Harness', 'Endpoints', 'Needs'], ...bare });
   for (const { name, harness, endpoints, capabilities = [], variables = [] } of tasks) {
@@ -12,7 +12,7 @@ export function taskTable(tasks: readonly CatalogueTask[]): string {
   return table.toString();
 }
 
-/** Everything known of tasks of one name (several harnesses may have one), as YAML. Pure. */
+/** Describes tasks of one name as YAML; several harnesses may have one. Pure. */
 export function taskDetails(tasks: readonly CatalogueTask[]): string {
   return tasks
     .map(({ name, harness, ...rest }) => stringify({ task: `${harness}.${name}`, ...rest }).trimEnd())

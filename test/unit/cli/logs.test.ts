@@ -153,9 +153,9 @@ describe('replicas of what is followed', () => {
   test('one that comes later is followed too, each is printed once and marked where there are several', async () => {
     const { printer: logs, written } = printer();
     const [first, second] = [replica('r0', () => pieces('one\n')), replica('r1', () => pieces('two\n'))];
-    await logs.begin([first]);
+    await logs.start([first]);
     await logs.wait(5_000);
-    await logs.begin([first, second]);
+    await logs.start([first, second]);
     await logs.wait(5_000);
     expect(written).toEqual(['one\n', '[r1] two\n']);
     expect(await logs.isAtEnd([first, second])).toBe(true);
@@ -168,7 +168,7 @@ describe('replicas of what is followed', () => {
       throw new LeptonError('404', { kind: 'not_found', request: 'GET /log' });
     }
     const sources = [replica('r0', gone), replica('r1', () => pieces('two\n'))];
-    await logs.begin(sources);
+    await logs.start(sources);
     while (!(await logs.isAtEnd(sources))) await logs.wait(5_000);
     expect(written.sort()).toEqual(['[r0] begun\n', '[r1] two\n']);
     expect(notes).toEqual(['replica r0 is gone from the platform']);

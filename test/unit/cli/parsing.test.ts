@@ -93,7 +93,7 @@ describe('--since', () => {
   test.each(['', 'yesterday', '10', '-5m', '5 min', '2026-13-01', '2026-02-31', '2026-02-30T10:00:00Z', '2026-01-30x'])(
     '"%s" is refused',
     (text) => {
-      expect(() => sinceTime(text, now)).toThrow(/--since wants/);
+      expect(() => sinceTime(text, now)).toThrow(/--since takes/);
     },
   );
 });

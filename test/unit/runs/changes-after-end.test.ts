@@ -37,8 +37,8 @@ test('what is gone since counts neither as left or kept nor in the cost; scores 
     { metrics: { acc: 0.5 }, metricsFrom: '/r/0-hellaswag/results.yml' },
   ]);
   const said = statusText({ run, now: late, width: 100 });
-  expect(said).toContain(`gone since the run's end: endpoint es-01234567-0 (${hour(2)})`);
-  expect(said).toMatch(/0\.5000[^]*scores of task 0 are from \/r\/0-hellaswag\/results\.yml, which is home though/);
+  expect(said).toContain(`removed after the run's end: endpoint es-01234567-0 (${hour(2)})`);
+  expect(said).toMatch(/0\.5000[^]*scores of task 0 are from \/r\/0-hellaswag\/results\.yml, which was fetched after/);
 });
 
 test('what others left stays, and a time that was noted is not replaced', () => {
