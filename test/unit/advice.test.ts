@@ -54,7 +54,7 @@ const commandOption = (name: string, option: string): string | undefined =>
 /** Sentences about the program go on with these. */
 const prose = (
   'needs is starts sets reads makes local left knows keeps has does creates could speaks serves tells asks evaluation ' +
-  'gives on finds deploys adds sends fetches retries runs and can will itself'
+  'gives on than command finds deploys adds sends fetches retries runs and can will itself'
 ).split(' ');
 
 test.each(texts.flatMap(({ file, text }) => advised(text).map((words) => [words.join(' '), file, words] as const)))(
