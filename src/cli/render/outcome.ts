@@ -6,8 +6,7 @@ import { statusWordOf, type Verdict } from '../../contract/verdict';
 export type RunVerdict = 'running' | Verdict | 'infrastructure';
 
 /** Returns the word for people. Pure. */
-export const spoken = (verdict: RunVerdict): 'running' | Verdict =>
-  verdict === 'infrastructure' ? 'failed' : verdict;
+export const spoken = (verdict: RunVerdict): 'running' | Verdict => (verdict === 'infrastructure' ? 'failed' : verdict);
 
 const infrastructureTypes: readonly string[] = [failureTypes.credentialsRefused, failureTypes.platformUnavailable];
 
