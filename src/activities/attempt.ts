@@ -71,7 +71,7 @@ class AttemptRun {
   private readonly info = this.context.info;
   private beat: Heartbeat = remembered(this.info.heartbeatDetails);
   private memory: Memory = this.beat.memory;
-  private readonly clock = new AttemptClock(this.info, this.memory);
+  private readonly clock = new AttemptClock(this.info, this.memory, startOf(this.context));
   private readonly time: TimeLeft;
   private readonly isAnswerMissing = this.info.attempt - 1 > this.memory.answered;
   private readonly pulse = setInterval(() => this.tell({}), pulseMs(this.info));
@@ -170,6 +170,15 @@ class AttemptRun {
   private tell(change: Partial<Heartbeat>): void {
     this.context.heartbeat((this.beat = { ...this.beat, ...change }));
   }
+}
+
+/** Begins of attempts: an activity may do several things one after the other. */
+const starts = new WeakMap<Context, number>();
+
+function startOf(context: Context): number {
+  const start = starts.get(context) ?? performance.now();
+  starts.set(context, start);
+  return start;
 }
 
 const pulseMs = ({ heartbeatTimeoutMs = 0 }: Info): number =>

@@ -164,6 +164,9 @@ export function notReady(message: string, delayMs: number): ApplicationFailure {
   });
 }
 
+export const isNotReady = (error: unknown): boolean =>
+  error instanceof ApplicationFailure && error.type === failureTypes.notReady && error.nonRetryable !== true;
+
 /** Returns a failure that is not retried: the task fails with it. */
 export function finalFailure(type: FailureType, message: string): ApplicationFailure {
   return ApplicationFailure.create({ type, message, nonRetryable: true });

@@ -3,19 +3,25 @@ import type { ActivityDependencies } from './dependencies';
 import { createEndpointActivities } from './endpoints';
 import { createJobActivities } from './jobs';
 import { createLogActivities } from './logs';
+import { createMergedActivities } from './merged';
 import { createResultActivities } from './results';
 import { createSweepActivities } from './sweep';
-import { createWatchActivities } from './watch';
+import { createWatchActivities, EndpointHealth } from './watch';
 import { withTextsFitForHistory } from './wording';
 
 /** Creates all activities that workflows use. */
 export function createActivities(dependencies: ActivityDependencies) {
+  const health = new EndpointHealth(dependencies);
+  const jobs = createJobActivities(dependencies, health);
+  const logs = createLogActivities(dependencies);
+  const results = createResultActivities(dependencies);
   const activities = {
     ...createEndpointActivities(dependencies),
-    ...createWatchActivities(dependencies),
-    ...createJobActivities(dependencies),
-    ...createLogActivities(dependencies),
-    ...createResultActivities(dependencies),
+    ...createWatchActivities(dependencies, health),
+    ...jobs,
+    ...logs,
+    ...results,
+    ...createMergedActivities({ jobs, logs, results }),
     ...createSweepActivities(dependencies),
   };
   return withSettings(withTextsFitForHistory(activities, dependencies), dependencies);

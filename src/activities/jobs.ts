@@ -1,5 +1,5 @@
 import { failureTypes } from '../contract/failure-types';
-import type { NamedJob, SubmitJobInput } from '../contract/inputs';
+import type { AwaitJobInput, NamedJob, SubmitJobInput } from '../contract/inputs';
 import { secretsOfEnv } from '../secrets/secret-values';
 import { maskKnown } from '../secrets/masking';
 import { isMarkedWith, renderJob } from '../lepton/render-spec';
@@ -10,15 +10,16 @@ import type { Job, LeptonClient } from '../lepton/types';
 import { DoneOnce, InARow, absencesToBelieve } from './absences';
 import { attempt, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
-import { finalFailure, notReady } from './failures';
+import { finalFailure, isNotReady, notReady } from './failures';
 import { describeAndReport } from './news';
 import { describeJob, readJobState, stateOf, waitingEvents } from '../lepton/job-state';
 import { failureInLog } from './log-tail';
 import { resolveNodeGroup } from '../lepton/node-groups';
 import { Submissions } from './submissions';
+import type { EndpointHealth } from './watch';
 
 /** Activities that submit, await, stop and remove evaluation jobs. All are idempotent. */
-export const createJobActivities = (dependencies: ActivityDependencies) => ({
+export const createJobActivities = (dependencies: ActivityDependencies, health: EndpointHealth) => ({
   /**
    * Submits the job, or adopts the one that an earlier attempt submitted. Job names are not unique on the platform, so each
    * attempt first looks for a job with the run's marks, and posts nothing while an earlier request may still take effect. If two
@@ -32,12 +33,17 @@ export const createJobActivities = (dependencies: ActivityDependencies) => ({
 
   /**
    * Resolves once the job is Completed, fails for good if it ended otherwise. Deletes other jobs of the task, which would write
-   * to the same folder.
+   * to the same folder. Watches the job's endpoint as well, if told of it, and fails like `watchEndpoint`.
    */
-  awaitJobCompleted: (input: NamedJob & { readonly id: string }): Promise<void> =>
-    attempt({ subject: subjectOf(input), purpose: 'reading', isWait: true }, (look) =>
-      lookWhetherCompleted(dependencies, input, look),
-    ),
+  awaitJobCompleted: (input: AwaitJobInput): Promise<void> =>
+    attempt({ subject: subjectOf(input), purpose: 'reading', isWait: true }, async (look) => {
+      try {
+        await lookWhetherCompleted(dependencies, input, look);
+      } catch (error) {
+        if (input.endpoint && isNotReady(error)) await health.watchBeside(input.endpoint, look);
+        throw error;
+      }
+    }),
 
   /** Describes the job's state, for the failure message of a wait that timed out. */
   describeJob: (input: NamedJob & { readonly id: string }): Promise<string> =>

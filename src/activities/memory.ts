@@ -52,13 +52,14 @@ type Times = Pick<Info, 'scheduledTimestampMs' | 'currentAttemptScheduledTimesta
 
 /** Times of one attempt. This worker's clock measures durations only; points in time are the server's. */
 export class AttemptClock {
-  private readonly startedAt = performance.now();
   /** Milliseconds for which no worker could act, as far as known. */
   readonly idleMs: number;
 
   constructor(
     private readonly times: Times,
     before: Memory,
+    /** When the attempt began, as `performance.now()`. */
+    private readonly startedAt = performance.now(),
   ) {
     const lateMs = before.dueMs === null ? 0 : times.currentAttemptScheduledTimestampMs - before.dueMs;
     this.idleMs = before.idleMs + (lateMs > busyMs ? lateMs : 0);

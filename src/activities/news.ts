@@ -105,13 +105,20 @@ export async function describeAndReport(
   const isKnown = last?.state === state;
   if (!isWorthAsking({ state, nowMs, waitedMs: waitedMs(), pace }, last) || !mayAsk()) {
     // A state that lasts is told even when its reason has to wait.
-    if (!isKnown && waitedMs() >= asking[pace].firstAfterMs) await reportObservation(state);
+    if (!isKnown && waitedMs() >= asking[pace].firstAfterMs) await reportIfTelling(key, state);
     return isKnown ? last.words : state;
   }
   const words = await reason();
   remember(lastQuestions, key, { state, words, atMs: nowMs });
-  await reportObservation(words);
+  await reportIfTelling(key, words);
   return words;
+}
+
+/** What the phase of the task says already; told only to take back something else. */
+const expected: readonly string[] = ['Starting', 'Running'];
+
+async function reportIfTelling(key: string, words: string): Promise<void> {
+  if (!expected.includes(words) || lastReports.has(key)) await reportObservation(words);
 }
 
 const waitedMs = (): number => waiting.getStore()?.elapsedMs() ?? 0;

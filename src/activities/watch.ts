@@ -4,10 +4,10 @@ import { revealed } from '../contract/url-placeholders';
 import { watchDelayMs } from '../lepton/retry-timing';
 import type { Deployment, LeptonClient } from '../lepton/types';
 import { InARow, absencesToBelieve } from './absences';
-import { attempt } from './attempt';
+import { attempt, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { readStateDetails, describeDeployment, readDeploymentState, reasonsOf } from '../lepton/endpoint-state';
-import { finalFailure, notReady } from './failures';
+import { finalFailure, isNotReady, notReady } from './failures';
 import { reportObservation } from './news';
 import { keepAwakeEveryMs } from './keep-awake';
 import { requestModels, probeModel } from '../lepton/probe';
@@ -18,8 +18,7 @@ import { whyFailed } from './why-failed';
 const lastQuestionMs = 10_000;
 
 /** Activities that watch Ready endpoints and keep them from being scaled to zero. */
-export function createWatchActivities(dependencies: ActivityDependencies) {
-  const health = new EndpointHealth(dependencies);
+export function createWatchActivities(dependencies: ActivityDependencies, health: EndpointHealth) {
   return {
     /**
      * Never resolves; fails if the endpoint fails or is not Ready for too long. Sends a request now and then, because the
@@ -69,12 +68,33 @@ interface Observation {
 }
 
 /** State of the watched endpoints between checks, in this worker's memory. Times in milliseconds since the epoch. */
-class EndpointHealth {
+export class EndpointHealth {
   private readonly askedAt = new Map<string, number>();
   private readonly awaySince = new Map<string, number>();
+  /** By a monotonic clock. */
+  private readonly watchedAt = new Map<string, number>();
   private readonly missing = new InARow(absencesToBelieve);
 
   constructor(private readonly dependencies: ActivityDependencies) {}
+
+  /**
+   * Looks after an endpoint while something else is waited for: throws only if the endpoint failed for good. Where it can't be
+   * seen, what is waited for tells its own fate.
+   */
+  async watchBeside(input: WatchEndpointInput, { signal, elapsedMs }: Attempt): Promise<void> {
+    const { client, lookups, pace } = await this.dependencies.platform(input.platform);
+    const again = watchDelayMs({ elapsedMs, platform: pace });
+    const nowMs = performance.now();
+    if (nowMs - (this.watchedAt.get(keyOf(input)) ?? -Infinity) < again) return;
+    remember(this.watchedAt, keyOf(input), nowMs);
+    const seen = await lookups.deployment(input.name).then(
+      (deployment) => ({ deployment }),
+      () => undefined,
+    );
+    if (!seen) return;
+    const verdict = await this.judge(input, { client, ...seen, again, elapsedMs, signal });
+    if (!isNotReady(verdict)) throw verdict;
+  }
 
   /** Returns the failure that ends this attempt: NotReady, hence another check, while the endpoint is alive. */
   async judge(input: WatchEndpointInput, look: Observation): Promise<Error> {

@@ -15,6 +15,11 @@ export interface RunInput {
 export interface TaskInput {
   readonly run: RunHeader;
   readonly task: TaskPlan;
+  /**
+   * Which course the task takes. `merged`: steps that always follow one another are one activity, and phases that pass in seconds
+   * are not told to the run. Absent: of a run that an older build began.
+   */
+  readonly course?: 'merged';
   /** How many progress signals the task may send to its run, besides those that are always sent. See workflows/signal-budget.ts. */
   readonly news?: number;
 }
@@ -69,6 +74,12 @@ export interface SubmitJobInput extends Owner {
   readonly name: string;
   readonly spec: JobSpec;
   readonly modelUrl: string;
+}
+
+export interface AwaitJobInput extends NamedJob {
+  readonly id: string;
+  /** The job's endpoint, to be watched as well; absent: `watchEndpoint` does that, or there is none of the run's own. */
+  readonly endpoint?: WatchEndpointInput;
 }
 
 export interface NamedJob extends Owner {
@@ -136,6 +147,22 @@ export interface RemoveStorageInput extends Owner {
    * Absent: anything. Older workers know only `mustLack`.
    */
   readonly expected?: readonly string[];
+}
+
+/** For `bringHome`: the results, and the log of the job that wrote them. */
+export interface BringHomeInput extends FetchResultsInput {
+  readonly log: Pick<SaveLogInput, 'target'> & { readonly id: string };
+}
+
+export interface BroughtHome {
+  /** `note`: for the user; see `saveJobLog`. */
+  readonly log: { readonly isSaved: boolean; readonly note: string | null };
+  readonly results: FetchedResults;
+}
+
+export interface RemoveJobAndStorageInput extends RemoveStorageInput {
+  /** The platform's id of the job. */
+  readonly id: string;
 }
 
 /** Source of `run.json` when a run ends. */

@@ -11,8 +11,8 @@ const phases: readonly (readonly [TaskPhase, readonly (keyof Activities)[]])[] =
   ['awaiting ready', ['awaitEndpointReady', 'probeExistingEndpoint', 'describeEndpoint']],
   ['submitting job', ['submitJob']],
   ['running job', ['awaitJobCompleted', 'describeJob', 'describeServing']],
-  ['fetching results', ['fetchResults', 'saveJobLog']],
-  ['tearing down', ['stopJob', 'saveEndpointLog', 'removeEndpoint', 'removeJob', 'removeStorage']],
+  ['fetching results', ['bringHome', 'fetchResults', 'saveJobLog']],
+  ['tearing down', ['stopJob', 'saveEndpointLog', 'removeEndpoint', 'removeJob', 'removeStorage', 'removeJobAndStorage']],
   ['ready', ['watchEndpoint']],
 ];
 

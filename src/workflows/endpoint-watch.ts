@@ -1,5 +1,5 @@
 import { condition } from '@temporalio/workflow';
-import type { TaskInput } from '../contract/inputs';
+import type { TaskInput, WatchEndpointInput } from '../contract/inputs';
 import type { EndpointPlan } from '../contract/plan';
 import { poll } from './activity-groups';
 import { guardedBy } from './deadline';
@@ -20,10 +20,15 @@ export function noTrafficSecondsOf(endpoint: EndpointPlan): number | null {
 
 /** Rejects when the task's endpoint fails, or is not Ready for `endpointReadySeconds`; otherwise runs until it is cancelled. */
 export async function watchEndpoint(
-  { run, task }: TaskInput,
+  input: TaskInput,
   { seconds, during }: { readonly seconds: number; readonly during: string },
 ): Promise<never> {
-  return poll(`watch endpoint ${during}`, seconds).watchEndpoint({
+  return poll(`watch endpoint ${during}`, seconds).watchEndpoint(watchOf(input, during));
+}
+
+/** What there is to know for watching the task's endpoint. Pure. */
+export function watchOf({ run, task }: TaskInput, during: string): WatchEndpointInput {
+  return {
     platform: run.platform,
     invocation: run.invocation,
     index: task.index,
@@ -32,7 +37,7 @@ export async function watchEndpoint(
     noTrafficSeconds: noTrafficSecondsOf(run.endpoint),
     awaySeconds: run.limits.endpointReadySeconds,
     during,
-  });
+  };
 }
 
 /** Waits until `open` holds. Watches an endpoint that waits long for its siblings: it may fail or be scaled to zero. */

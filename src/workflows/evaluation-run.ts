@@ -144,7 +144,8 @@ class EvaluationRun {
 
   private async runChild(task: TaskPlan, mayStart: () => boolean): Promise<TaskSnapshot> {
     const child = await this.starts.start(task, (message) => this.progress.change(task.index, { message }));
-    const opening = this.openWhen(child, () => mayStart() && this.progress.isReady(task.index));
+    this.progress.presume(task.index, 'creating endpoint', 'pending');
+    const opening = this.openWhen(child, task, () => mayStart() && this.progress.isReady(task.index));
     try {
       return await child.result();
     } finally {
@@ -153,13 +154,14 @@ class EvaluationRun {
   }
 
   /** Signals the task to submit its job once `open` holds. Cancelling the returned scope ends the wait. */
-  private openWhen(child: TaskHandle, open: () => boolean): CancellationScope {
+  private openWhen(child: TaskHandle, task: TaskPlan, open: () => boolean): CancellationScope {
     const scope = new CancellationScope();
     void scope
       .run(async () => {
         await condition(open);
         if (this.header.startPolicy === 'as_ready') this.progress.enter('evaluating');
         await child.signal(startJob);
+        this.progress.presume(task.index, 'submitting job', 'ready');
       })
       .catch(() => undefined);
     return scope;

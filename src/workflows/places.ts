@@ -30,12 +30,14 @@ const places: Readonly<Record<keyof Activities, Place>> = {
   saveEndpointLog: 'files',
   saveJobLog: 'files',
   fetchResults: 'files',
+  bringHome: 'files',
   recordRun: 'files',
   // Activities that end costs must not depend on a machine that may be asleep.
   stopJob: 'anywhere',
   removeJob: 'anywhere',
   removeEndpoint: 'anywhere',
   removeStorage: 'anywhere',
+  removeJobAndStorage: 'anywhere',
   sweepPlatform: 'anywhere',
 };
 

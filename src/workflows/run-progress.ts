@@ -9,6 +9,7 @@ import {
   type RunPhase,
   type RunSnapshot,
   type TaskOutcome,
+  type TaskPhase,
   type TaskSnapshot,
 } from '../contract/state';
 import { verdictOf, type Verdict } from '../contract/verdict';
@@ -84,6 +85,12 @@ export class RunProgress {
 
   change(index: number, change: Partial<TaskSnapshot>): void {
     this.put({ ...this.task(index), ...change });
+  }
+
+  /** Shows a phase that the task enters without a signal of its own, as it lasts only seconds. Its next signal corrects this. */
+  presume(index: number, phase: TaskPhase, after: TaskPhase): void {
+    const task = this.task(index);
+    if (task.phase === after && task.outcome === null) this.put({ ...task, phase });
   }
 
   /** Records a leftover resource that belongs to the run rather than to a task. */

@@ -36,12 +36,15 @@ export class TaskProgress {
   private sent: TaskSnapshot | undefined;
   private sending: Promise<void> = Promise.resolve();
   private readonly isCounted: boolean;
+  /** Phases of seconds are not signalled: the run presumes them. */
+  private readonly isBrief: boolean;
   private readonly maxSignals: number;
   private signalsSent = 0;
   private lastMessageAt = 0;
 
-  constructor({ run, task, news = signalsForPhases }: TaskInput) {
+  constructor({ run, task, course, news = signalsForPhases }: TaskInput) {
     this.isCounted = Boolean(run.budget);
+    this.isBrief = course === 'merged';
     this.maxSignals = news;
     this.current = { ...pendingTask(task), startedAt: now() };
     setHandler(taskStatus, () => this.current);
@@ -58,7 +61,7 @@ export class TaskProgress {
 
   update(change: Partial<TaskSnapshot>): void {
     this.set(change);
-    const isPassing = this.maxSignals < signalsForPhases && passing.includes(this.current.phase);
+    const isPassing = (this.isBrief || this.maxSignals < signalsForPhases) && passing.includes(this.current.phase);
     if (!isPassing && this.signalsSent < this.maxSignals) this.signalRun();
   }
 
@@ -66,7 +69,7 @@ export class TaskProgress {
     const { phase } = this.current;
     if (observedPhases.includes(phase)) return true;
     // 2026-11-28: reasons for a delayed create or removal are shown too.
-    return phase !== 'pending' && phase !== 'done' && patched('all-phases-observed');
+    return phase !== 'pending' && phase !== 'done' && (this.isBrief || patched('all-phases-observed'));
   }
 
   /** A wait that was cancelled may tell one thing more before it hears of that. */

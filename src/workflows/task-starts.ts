@@ -49,7 +49,7 @@ export class TaskStarts {
   private startChild(workflowId: string, task: TaskPlan): Promise<TaskHandle> {
     return startChild(evaluationTask, {
       workflowId,
-      args: [{ run: this.header, task, news: this.signalsPerTask }],
+      args: [{ run: this.header, task, news: this.signalsPerTask, course: 'merged' }],
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
       staticSummary: plainWords(`Task ${task.index}: ${task.name}`),

@@ -1,6 +1,7 @@
 import { patched, sleep } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
-import type { FetchedResults, Owner, TaskInput } from '../contract/inputs';
+import type { Activities } from '../activities';
+import type { FetchedResults, FetchResultsInput, Owner, RemoveStorageInput, TaskInput } from '../contract/inputs';
 import { keptByConfig, type KeptStorage, type LeftResource, type TaskError } from '../contract/state';
 import { bestEffort, briefBestEffort, ensure, longRunning, withFreshBudgets } from './activity-groups';
 import { describeError } from './failures';
@@ -24,6 +25,9 @@ export interface TeardownOutcome {
 const landsWithinMs = 15_000;
 /** Milliseconds until the first repetition; short, since most late creates take effect almost at once. */
 const firstLookAgainMs = 3_000;
+
+/** Seconds for removing job and storage in one step, at most. */
+const togetherSeconds = 60;
 
 /** Seconds for a job to stop by itself; longer than refusals are retried (activities/failures.ts). */
 const stopSeconds = 300;
@@ -72,10 +76,7 @@ export class TaskTeardown {
     this.storage = this.saga.add({ kind: 'storage', name: `${run.storage.path}/${task.folder}` }, () =>
       withFreshBudgets(this.budget, (seconds) =>
         ensure(`remove storage of task ${task.index}`, seconds).removeStorage({
-          ...this.owner,
-          storage: run.storage,
-          folder: task.folder,
-          job: { name: task.jobName, spec: task.job },
+          ...this.removal,
           ...(this.wasAbsent ? { mustLack: 'itself' } : {}),
         }),
       ),
@@ -127,13 +128,15 @@ export class TaskTeardown {
   async run(): Promise<TeardownOutcome> {
     const hasEnded = await this.stopJob();
     const endpointGone = this.endpoint?.run();
-    if (this.job) await this.saveJobLog(this.job.id);
+    const known = this.endedJob(hasEnded);
+    if (this.job && !known) await this.saveJobLog(this.job.id);
     // A job that is created late may still write results, so results are fetched only once it is removed.
     // 2026-11-28: the same holds for a job that has not ended, and for a possible duplicate.
     const mayWrite = this.job !== undefined && (!hasEnded || this.job.lost);
     if (this.mayLand('job') || (mayWrite && patched('job-is-gone-before-results-are-read')))
       await this.job?.compensation.run();
-    const { results, error, kept } = await this.fetchResults();
+    const { results, error, kept } = await this.fetchResults(known);
+    if (known && kept.length === 0 && !this.wasAbsent) await this.removeTogether(known);
     if (kept.length === 0 && this.saga.left.some(({ kind }) => kind === 'job'))
       kept.push(this.keep('the job could not be removed and may still write there'));
     await this.saga.compensate();
@@ -169,21 +172,55 @@ export class TaskTeardown {
     }
   }
 
-  private async fetchResults(): Promise<Pick<TeardownOutcome, 'results' | 'error'> & { kept: KeptStorage[] }> {
+  /**
+   * The id of a job that has ended and is the only one of its task, where the task takes the shorter course: then its log comes
+   * home with its results, and it goes with its storage.
+   */
+  private endedJob(hasEnded: boolean): string | undefined {
+    const isPlain = hasEnded && this.job?.ended === true && !this.job.lost && !this.mayLand('job');
+    return isPlain && this.input.course === 'merged' ? (this.job?.id ?? undefined) : undefined;
+  }
+
+  /** Removes job and storage in one step. If that fails, each is removed by itself, which tells what is left. */
+  private async removeTogether(id: string): Promise<void> {
+    const seconds = Math.min(togetherSeconds, this.budget / 4);
+    const { index } = this.input.task;
+    try {
+      await ensure(`delete job and storage of task ${index}`, seconds).removeJobAndStorage({ ...this.removal, id });
+      this.job?.compensation.drop();
+      this.storage?.drop();
+    } catch {
+      // The compensations follow.
+    }
+  }
+
+  private get removal(): RemoveStorageInput & { readonly folder: string } {
+    const { run, task } = this.input;
+    return {
+      ...this.owner,
+      storage: run.storage,
+      folder: task.folder,
+      job: { name: task.jobName, spec: task.job },
+    };
+  }
+
+  /** `known`: see `endedJob`. */
+  private async fetchResults(
+    known: string | undefined,
+  ): Promise<Pick<TeardownOutcome, 'results' | 'error'> & { kept: KeptStorage[] }> {
     if (!this.job) return { results: null, error: null, kept: [] };
     const { run, task } = this.input;
     try {
-      const results = await withFreshBudgets(this.budget, (seconds) =>
-        longRunning(`fetch results of task ${task.index}`, seconds).fetchResults({
-          ...this.owner,
-          storage: run.storage,
-          folder: task.folder,
-          job: { name: task.jobName, spec: task.job },
+      const results = await withFreshBudgets(this.budget, (seconds) => {
+        const activities = longRunning(`fetch results of task ${task.index}`, seconds);
+        const input = {
+          ...this.removal,
           target: this.outputDir,
           maxBytes: run.limits.resultBytes,
           ...(run.skipResults ? { skip: run.skipResults } : {}),
-        }),
-      );
+        };
+        return known === undefined ? activities.fetchResults(input) : this.bringHome(activities, input, known);
+      });
       this.wasAbsent = results.found === 'absent' || (results.found === undefined && results.files === 0);
       const reason = run.keepStorage ? keptByConfig : results.incomplete;
       return { results, error: null, kept: reason === null ? [] : [this.keep(reason)] };
@@ -193,6 +230,18 @@ export class TaskTeardown {
       const home = error.type === failureTypes.resultsInvalid && !run.keepStorage;
       return { results: null, error, kept: home ? [] : [this.keep(error.message)] };
     }
+  }
+
+  /** Fetches the results and saves the log. A log that can't be saved along with them is saved by itself, with more patience. */
+  private async bringHome(activities: Activities, input: FetchResultsInput, id: string): Promise<FetchedResults> {
+    const log = { id, target: `${this.outputDir}/logs/job.log` };
+    const { log: saved, results } = await activities.bringHome({ ...input, log }).catch(async (failure: unknown) => {
+      await this.saveJobLog(id);
+      throw failure;
+    });
+    if (!saved.isSaved) await this.saveJobLog(id);
+    else if (saved.note) this.notes.push(saved.note);
+    return results;
   }
 
   private keep(reason: string): KeptStorage {

@@ -106,11 +106,13 @@ test.concurrent.each([
 
     const done = await activitiesOf(plan);
     const by = (who: string) => new Set(done.filter(({ by: one }) => one === who).map(({ activity }) => activity));
-    const files = ['fetchResults', 'recordRun', 'saveEndpointLog', 'saveJobLog'];
+    const files = ['bringHome', 'recordRun', 'saveEndpointLog'];
     const secrets = ['awaitEndpointReady', 'createEndpoint', 'submitJob'];
     expect([...by('home')].sort()).toEqual((hasVariables ? [...files, ...secrets] : files).sort());
     // What ends costs does not wait for a laptop.
-    expect([...by('stranger')]).toEqual(expect.arrayContaining(['removeEndpoint', 'removeJob', 'removeStorage']));
+    expect([...by('stranger')]).toEqual(
+      expect.arrayContaining(['removeEndpoint', 'removeJobAndStorage', 'removeStorage']),
+    );
     expect(JSON.parse(await readFile(path.join(plan.outputDir, 'run.json'), 'utf8'))).toMatchObject({
       config: 'a: 1\n',
     });

@@ -30,7 +30,7 @@ async function left(scenario: Scenario) {
 }
 
 const phases = {
-  endpoints: { match: [{ name: '*waiting*', states: [['Starting', '1h'] as const, ['Ready'] as const] }] },
+  endpoints: { match: [{ name: '*waiting*', states: [['Starting', '1h', 'pulling'] as const, ['Ready'] as const] }] },
   jobs: {
     default: { states: [['Running', '300ms'] as const, ['Completed'] as const] },
     match: [
@@ -80,7 +80,10 @@ test('who watches keeps what the run has told', async () => {
   const tasks = ['waiting', 'running'];
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks, change: { startPolicy: 'as_ready' } });
   await scenario.start(plan);
-  await scenario.until(plan, ({ tasks: all }) => all[1]?.phase === 'running job' && all[0]?.message === 'Starting');
+  await scenario.until(
+    plan,
+    ({ tasks: all }) => all[1]?.phase === 'running job' && all[0]?.message === 'Starting: pulling',
+  );
   const watch = new AbortController();
   const shown: string[] = [];
   const options = { intervalMs: 50, signal: watch.signal };
@@ -98,7 +101,11 @@ test('who watches keeps what the run has told', async () => {
   watch.abort();
   await watching;
   // What the platform said is the run's to tell, and not forgotten meanwhile.
-  expect(shown.slice(-3)).toEqual(['heard, Starting', 'unheard, Starting', 'heard, Starting']);
+  expect(shown.slice(-3)).toEqual([
+    'heard, Starting: pulling',
+    'unheard, Starting: pulling',
+    'heard, Starting: pulling',
+  ]);
   await scenario.cancel(plan);
   await scenario.closed(plan);
 });

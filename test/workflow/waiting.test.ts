@@ -1,6 +1,6 @@
 import { temporal } from '@temporalio/proto';
 import { readFile } from 'node:fs/promises';
-import { taskWorkflowId } from '../../src/contract/identity';
+import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import { creations, emptyInventory, plainBundle, startBench, type Bench, type Scenario } from '../support/bench';
 import { until } from '../support/command';
@@ -191,8 +191,21 @@ test.concurrent.each([3, 12])(
     expect(most(questions)).toBeLessThanOrEqual(16);
     const own = requests.length - listings.flat().length - questions.length;
     expect(own / count).toBeLessThanOrEqual(40);
+    const task = await eventsOf(taskWorkflowId(plan.invocation, 0));
+    const run = await eventsOf(runWorkflowId(plan.invocation));
+    const steps = { task: task.length, turns: turnsIn(task), run: Math.round(run.length / count) };
+    console.log(JSON.stringify(steps));
+    expect(steps.task).toBeLessThanOrEqual(95);
+    expect(steps.turns).toBeLessThanOrEqual(17);
+    expect(steps.run).toBeLessThanOrEqual(36);
   },
 );
+
+type Events = Awaited<ReturnType<typeof eventsOf>>;
+
+/** Workflow tasks: each is a round trip between Temporal and a worker. */
+const turnsIn = (events: Events): number =>
+  events.filter(({ workflowTaskCompletedEventAttributes: turn }) => turn).length;
 
 const isWithin = (at: string, from: string, windowMs: number): boolean => {
   const afterMs = Date.parse(at) - Date.parse(from);
