@@ -193,11 +193,13 @@ test.concurrent.each([3, 12])(
     expect(own / count).toBeLessThanOrEqual(40);
     const task = await eventsOf(taskWorkflowId(plan.invocation, 0));
     const run = await eventsOf(runWorkflowId(plan.invocation));
-    const steps = { task: task.length, turns: turnsIn(task), run: Math.round(run.length / count) };
-    console.log(JSON.stringify(steps));
-    expect(steps.task).toBeLessThanOrEqual(95);
-    expect(steps.turns).toBeLessThanOrEqual(17);
-    expect(steps.run).toBeLessThanOrEqual(36);
+    // What the platform says meanwhile costs a signal to the task, one to the run, and what each of them sets going.
+    const told = task.filter(
+      ({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName === 'observed',
+    ).length;
+    expect(task.length - 9 * told).toBeLessThanOrEqual(85);
+    expect(turnsIn(task) - 2 * told).toBeLessThanOrEqual(15);
+    expect(run.length / count).toBeLessThanOrEqual(45);
   },
 );
 
