@@ -12,7 +12,10 @@ const phases: readonly (readonly [TaskPhase, readonly (keyof Activities)[]])[] =
   ['submitting job', ['submitJob']],
   ['running job', ['awaitJobCompleted', 'describeJob', 'describeServing']],
   ['fetching results', ['bringHome', 'fetchResults', 'saveJobLog']],
-  ['tearing down', ['stopJob', 'saveEndpointLog', 'removeEndpoint', 'removeJob', 'removeStorage', 'removeJobAndStorage']],
+  [
+    'tearing down',
+    ['stopJob', 'saveEndpointLog', 'removeEndpoint', 'removeJob', 'removeStorage', 'removeJobAndStorage'],
+  ],
   ['ready', ['watchEndpoint']],
 ];
 
