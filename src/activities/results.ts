@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
+import { firstOf } from '../support/listing';
 import { failureTypes } from '../contract/failure-types';
 import type { FetchedResults, FetchResultsInput, Owner, RecordRunInput, RemoveStorageInput } from '../contract/inputs';
 import { flatCount } from '../contract/metric';
@@ -171,8 +172,7 @@ function abandoned(signal: AbortSignal): Promise<never> {
 
 function skippedNote({ skipped }: FetchedFolder): string[] {
   if (skipped.length === 0) return [];
-  const more = skipped.length > 5 ? ` and ${skipped.length - 5} more` : '';
-  return [fitForHistory(`Not brought home (execution.skip_results): ${skipped.slice(0, 5).join(', ')}${more}.`)];
+  return [fitForHistory(`Not brought home (execution.skip_results): ${firstOf(skipped, 5)}.`)];
 }
 
 type LocalResults = Pick<FetchedResults, 'metrics' | 'metricDetails' | 'metricsTotal' | 'interrupted' | 'notes'>;

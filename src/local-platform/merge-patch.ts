@@ -1,5 +1,5 @@
+import { isPlainObject } from '../support/plain-object';
 import type { JsonObject } from './json';
-import { isObject } from './json';
 
 /**
  * Applies a JSON Merge Patch (RFC 7396): `null` removes a key, objects merge, anything else (arrays too) replaces.
@@ -9,7 +9,7 @@ export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
   const merged: JsonObject = { ...target };
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete merged[key];
-    else if (isObject(value)) merged[key] = mergePatch(isObject(merged[key]) ? merged[key] : {}, value);
+    else if (isPlainObject(value)) merged[key] = mergePatch(isPlainObject(merged[key]) ? merged[key] : {}, value);
     else merged[key] = value;
   }
   return merged;

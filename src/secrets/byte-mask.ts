@@ -1,3 +1,4 @@
+import { escapeRegExp } from '../support/escape-regexp';
 import { secretForms } from './masking';
 
 /** Replaces secrets in bytes that come in pieces, wherever they are cut; what is no secret passes unchanged, text or not. */
@@ -21,7 +22,7 @@ export class ByteMask {
     this.plain = forms;
     this.beginnings = new Set(forms.map((form) => form.charAt(0)));
     this.longest = Math.max(0, ...forms.map((form) => form.length - 1));
-    const longestFirst = forms.sort((a, b) => b.length - a.length).map(literally);
+    const longestFirst = forms.sort((a, b) => b.length - a.length).map(escapeRegExp);
     this.forms = forms.length === 0 ? undefined : new RegExp(longestFirst.join('|'), 'g');
   }
 
@@ -67,8 +68,6 @@ export class ByteMask {
     return Buffer.from(out + text.slice(done, end), 'latin1');
   }
 }
-
-const literally = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 
 /** The same bytes, masked as they come. */
 export async function* maskedBytes(

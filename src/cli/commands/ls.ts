@@ -1,3 +1,4 @@
+import { escapeRegExp } from '../../support/escape-regexp';
 import type { CommandBody, CommandContext, CommandInput } from '../command';
 import { textOption } from '../command';
 import { wantsJson } from '../config-input';
@@ -68,10 +69,7 @@ async function listTheTasks(
 /** Tasks whose name, or that of their harness, holds the text; with `*`, those that it describes whole. */
 function fits(filter: string | undefined): (task: { readonly name: string; readonly harness: string }) => boolean {
   if (filter === undefined) return () => true;
-  const escaped = filter
-    .split('*')
-    .map((part) => part.replace(/[^\w-]/g, '\\$&'))
-    .join('.*');
+  const escaped = filter.split('*').map(escapeRegExp).join('.*');
   const wanted = new RegExp(filter.includes('*') ? `^${escaped}$` : escaped, 'i');
   return ({ name, harness }) => [name, harness, `${harness}.${name}`].some((text) => wanted.test(text));
 }

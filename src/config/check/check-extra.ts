@@ -1,4 +1,5 @@
 /** Parameters below `params.extra` that the task's harness does not know, where one that it knows is near. Pure. */
+import { isPlainObject } from '../../support/plain-object';
 import { findTask, listTasks } from '../catalogue/catalogue';
 import { nearestNames } from '../../support/nearest';
 import { userValue } from '../plan/run-config';
@@ -47,7 +48,7 @@ function* nearMisses(
   known: ParameterNames,
   path: readonly string[] = [],
 ): Generator<{ path: string[]; hint: string }> {
-  if (!isMap(given)) return;
+  if (!isPlainObject(given)) return;
   for (const [key, value] of Object.entries(given)) {
     const inner = Object.hasOwn(known, key) ? known[key] : undefined;
     if (inner !== undefined) yield* nearMisses(value, inner, [...path, key]);
@@ -73,7 +74,7 @@ function parametersOf(harness: string): ParameterNames {
 }
 
 const namesOf = (value: unknown): ParameterNames =>
-  isMap(value) ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, namesOf(inner)])) : {};
+  isPlainObject(value) ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, namesOf(inner)])) : {};
 
 const union = (a: ParameterNames, b: ParameterNames): ParameterNames =>
   Object.fromEntries(
@@ -90,6 +91,3 @@ function pathInConfig(root: ConfigNode, index: number, path: readonly string[]):
   const own: Path = ['evaluation', 'tasks', index, 'nemo_evaluator_config', ...extra, ...path];
   return nodeAt(root, own) === undefined ? ['evaluation', 'nemo_evaluator_config', ...extra, ...path] : own;
 }
-
-const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

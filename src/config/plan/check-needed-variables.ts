@@ -1,4 +1,5 @@
 /** Variables that tasks can't do without: keys of judges and simulated users, and the hub's token for gated data. */
+import { isPlainObject } from '../../support/plain-object';
 import type { PlatformRef } from '../../contract/plan';
 import type { ResolvedConfig } from '../schema/config';
 import { endpointKey, jobVariables } from './plan-job';
@@ -98,7 +99,7 @@ function neededBy(
 
 /** Names of variables under `api_key` and `…_api_key`, but in sections that are switched off. */
 function apiKeyVariablesIn(value: unknown): string[] {
-  if (!isMap(value) || value['enabled'] === false) return [];
+  if (!isPlainObject(value) || value['enabled'] === false) return [];
   return Object.entries(value).flatMap(([key, inner]) => {
     if (typeof inner !== 'string') return apiKeyVariablesIn(inner);
     return /(?:^|_)api_key$/.test(key) && /^[A-Z][A-Z0-9_]{3,}$/.test(inner) ? [inner] : [];
@@ -107,12 +108,9 @@ function apiKeyVariablesIn(value: unknown): string[] {
 
 function merged(base: unknown, over: unknown): unknown {
   if (over === undefined) return base;
-  if (!isMap(base) || !isMap(over)) return over;
+  if (!isPlainObject(base) || !isPlainObject(over)) return over;
   const keys = new Set([...Object.keys(base), ...Object.keys(over)]);
   return Object.fromEntries(
     [...keys].map((key) => [key, Object.hasOwn(over, key) ? merged(base[key], over[key]) : base[key]]),
   );
 }
-
-const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,16 +1,15 @@
 /** Plain objects of the platform's specs. Pure. */
 
-type JsonObject = Readonly<Record<string, unknown>>;
+import { isPlainObject } from '../../support/plain-object';
 
-const isJsonObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+type JsonObject = Readonly<Record<string, unknown>>;
 
 /** `over` laid over `base`, key by key at every level; lists are replaced. */
 export function mergeObjects(base: JsonObject, over: JsonObject): Record<string, unknown> {
   const result: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(over)) {
     const existing = result[key];
-    result[key] = isJsonObject(existing) && isJsonObject(value) ? mergeObjects(existing, value) : value;
+    result[key] = isPlainObject(existing) && isPlainObject(value) ? mergeObjects(existing, value) : value;
   }
   return result;
 }

@@ -1,5 +1,6 @@
 /** Environment variables and tokens of a config: literals, or references to where the value is. */
 import { z } from 'zod';
+import { isPlainObject } from '../../support/plain-object';
 import { isOwnVariable, isPlatformVariable } from '../../contract/identity';
 import type { SecretRef } from '../../contract/plan';
 import { isSecretName, isSurelySecretName } from '../../secrets/names';
@@ -168,7 +169,7 @@ function readToken(value: unknown, context: Context): SecretRef {
     if (env?.whole === true && only !== undefined) return { kind: 'host', name: only };
     return refuse(context, 'a token must be a reference, since literals end up in logs and histories', hint);
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+  if (isPlainObject(value)) {
     const inner = (value as RawMap)['value'];
     if (Object.keys(value).length === 1 && inner instanceof Leaf) return readToken(inner, context);
     const reference = readReference(value);

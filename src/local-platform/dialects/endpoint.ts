@@ -1,5 +1,6 @@
+import { isPlainObject } from '../../support/plain-object';
 import { invalid } from '../api-error';
-import { isObject, objectAt, textAt, withoutNulls, type JsonObject } from '../json';
+import { objectAt, textAt, withoutNulls, type JsonObject } from '../json';
 import { desiredReplicas, minReplicas, type DeploymentView } from '../workspace/deployments';
 
 /**
@@ -71,7 +72,7 @@ function endpointSpecToClassic(spec: JsonObject): JsonObject {
 function onlyComponent(components: unknown): JsonObject {
   const list: unknown[] = Array.isArray(components) ? components : [];
   const [component, ...more] = list;
-  if (!isObject(component)) throw invalid('spec.components: an endpoint needs one component');
+  if (!isPlainObject(component)) throw invalid('spec.components: an endpoint needs one component');
   if (more.length > 0) throw invalid('spec.components: the local platform runs endpoints of one component only');
   return withoutNulls(component);
 }

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Context, MiddlewareHandler } from 'hono';
+import { isPlainObject } from '../../support/plain-object';
 import type { PlatformEnv } from '../routes/env';
-import { isObject, objectAt } from '../json';
+import { objectAt } from '../json';
 import type { FaultRule, Faults } from './faults';
 
 export interface FaultSettings {
@@ -76,7 +77,7 @@ async function namesOf(context: Context<PlatformEnv>, path: string, settings: Fa
   const entries: unknown[] = Array.isArray(body) ? body : [body];
   return entries.flatMap((entry) => {
     const metadata = objectAt(entry, 'metadata');
-    const own = isObject(entry) ? entry['name'] : undefined;
+    const own = isPlainObject(entry) ? entry['name'] : undefined;
     return [metadata['name'], metadata['id'], own].filter((name) => typeof name === 'string');
   });
 }

@@ -1,8 +1,9 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
+import { isPlainObject } from '../../support/plain-object';
 import { invalid } from '../api-error';
 import type { LoggedRequest } from '../faults/request-log';
-import { isObject, type JsonObject } from '../json';
+import { type JsonObject } from '../json';
 
 /** Types of Hono's context in all routes. */
 export interface PlatformEnv {
@@ -15,7 +16,7 @@ export type PlatformRequest = Context<PlatformEnv>;
 /** Reads the posted JSON object. Throws 400 for anything else. */
 export async function jsonBody(context: Context): Promise<JsonObject> {
   const body = await anyJsonBody(context);
-  if (!isObject(body)) throw invalid('the body must be a JSON object');
+  if (!isPlainObject(body)) throw invalid('the body must be a JSON object');
   return body;
 }
 

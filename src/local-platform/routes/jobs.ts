@@ -1,8 +1,9 @@
 import { Hono } from 'hono';
+import { isPlainObject } from '../../support/plain-object';
 import { invalid } from '../api-error';
 import { eventOf, replicaOf } from '../dialects/deployment';
 import { jobOf } from '../dialects/job';
-import { isObject, objectAt, type JsonObject } from '../json';
+import { objectAt, type JsonObject } from '../json';
 import type { JobQueryMode } from '../workspace/job-query-mode';
 import type { JobView } from '../workspace/jobs';
 import type { Workspace } from '../workspace/workspace';
@@ -73,7 +74,7 @@ function allowedGroups(spec: JsonObject): string[] {
 function hasLabel(metadata: JsonObject, pair: string): boolean {
   const [key = '', ...value] = pair.split('=');
   const labels = metadata['labels'];
-  if (!isObject(labels)) return false;
+  if (!isPlainObject(labels)) return false;
   return value.length === 0 ? key in labels : labels[key] === value.join('=').replace(/^=/, '');
 }
 

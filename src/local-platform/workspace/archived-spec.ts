@@ -1,4 +1,5 @@
-import { isObject, type JsonObject } from '../json';
+import { isPlainObject } from '../../support/plain-object';
+import { type JsonObject } from '../json';
 
 /** Variables that say which run a job belongs to: names and numbers, never a secret. */
 const ownVariable = /^EVALSAGA_(?!API_KEY$|URL_SECRET_)/;
@@ -14,7 +15,7 @@ export function archivedSpec(spec: JsonObject): JsonObject {
 }
 
 function withoutValue(entry: unknown): unknown {
-  if (!isObject(entry) || !('value' in entry)) return entry;
+  if (!isPlainObject(entry) || !('value' in entry)) return entry;
   const { name } = entry;
   return typeof name === 'string' && ownVariable.test(name) ? entry : { ...entry, value: '***' };
 }

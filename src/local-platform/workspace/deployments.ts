@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isPlainObject } from '../../support/plain-object';
 import { conflict, invalid, notFound } from '../api-error';
-import { isObject, numberAt, objectAt, type JsonObject } from '../json';
+import { numberAt, objectAt, type JsonObject } from '../json';
 import { mergePatch } from '../merge-patch';
 import type { DeploymentObservation, DeploymentSpecBody, SpecMount } from '../runtime';
 import type { DeploymentRecord } from '../state/records';
@@ -85,7 +86,7 @@ export class Deployments {
   /** Applies a merge patch to `{metadata, spec}`. With `dryRun` nothing changes; the result shows what would. */
   async patch(name: string, patch: JsonObject, { dryRun }: { dryRun: boolean }): Promise<DeploymentView> {
     const before = this.#notDeleted(name);
-    if (!isObject(patch['spec']) && !isObject(patch['metadata'])) throw invalid('no valid field to update');
+    if (!isPlainObject(patch['spec']) && !isPlainObject(patch['metadata'])) throw invalid('no valid field to update');
     const spec = mergePatch(before.spec, objectAt(patch, 'spec'));
     checkDeploymentSpec(spec);
     const metadata = withoutPlatformKeys(mergePatch(before.metadata, objectAt(patch, 'metadata')));

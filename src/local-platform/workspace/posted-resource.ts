@@ -1,5 +1,6 @@
+import { isPlainObject } from '../../support/plain-object';
 import { invalid } from '../api-error';
-import { isObject, objectAt, textAt, withoutNulls, type JsonObject } from '../json';
+import { objectAt, textAt, withoutNulls, type JsonObject } from '../json';
 import { checkName, type ResourceKind } from './spec-rules';
 
 /** Metadata keys that the platform sets itself. */
@@ -23,7 +24,7 @@ export function readPosted(
   const name = textAt(metadata, 'name') ?? textAt(metadata, 'id');
   if (name === undefined) throw invalid(`metadata.name: a ${kind} needs a name`);
   checkName(kind, name);
-  if (!isObject(posted['spec'])) throw invalid(`spec: a ${kind} needs a spec`);
+  if (!isPlainObject(posted['spec'])) throw invalid(`spec: a ${kind} needs a spec`);
   const spec = withoutNulls(posted['spec']);
   checkSpec(spec);
   return { name, metadata: withoutPlatformKeys(metadata), spec };

@@ -1,5 +1,6 @@
+import { isPlainObject } from '../../support/plain-object';
 import { conflict, invalid, notFound } from '../api-error';
-import { isObject, textAt } from '../json';
+import { textAt } from '../json';
 import type { SecretRecord } from '../state/records';
 import type { WorkspaceContext } from './context';
 import { checkVariableName } from './spec-rules';
@@ -37,7 +38,7 @@ export class Secrets {
     if (name === undefined || value === undefined) throw invalid(`[${index}].value: a secret needs a value`);
     const visibility = textAt(item, 'visibility');
     const tags =
-      isObject(item) && Array.isArray(item['tags']) ? item['tags'].filter((tag) => typeof tag === 'string') : [];
+      isPlainObject(item) && Array.isArray(item['tags']) ? item['tags'].filter((tag) => typeof tag === 'string') : [];
     return {
       name,
       value,

@@ -1,6 +1,7 @@
 import path from 'node:path';
+import { isPlainObject } from '../../support/plain-object';
 import { invalid } from '../api-error';
-import { isObject, numberAt, textAt, type JsonObject } from '../json';
+import { numberAt, textAt, type JsonObject } from '../json';
 
 /**
  * The checks that the service and its clients make, run before anything is stored. All functions throw `ApiError` 400
@@ -55,15 +56,15 @@ export function checkVariableName(field: string, name: unknown): void {
 export function checkDeploymentSpec(spec: JsonObject): void {
   checkShared(spec);
   const requirement = spec['resource_requirement'];
-  if (requirement !== undefined && !isObject(requirement))
+  if (requirement !== undefined && !isPlainObject(requirement))
     throw invalid('spec.resource_requirement: must be an object');
   checkReplicas(requirement ?? {});
   checkTokens(listAt(spec, 'api_tokens'));
   checkRange(spec, 'ingress_timeout_seconds', { least: 300, most: 6000 });
   const scaler = spec['auto_scaler'];
-  if (isObject(scaler)) {
+  if (isPlainObject(scaler)) {
     checkRange(scaler, 'target_gpu_utilization_percentage', { least: 0, most: 100, at: 'spec.auto_scaler' });
-    if (isObject(scaler['scale_down'])) {
+    if (isPlainObject(scaler['scale_down'])) {
       for (const key of ['no_traffic_timeout', 'not_ready_timeout']) {
         checkRange(scaler['scale_down'], key, { least: 0, at: 'spec.auto_scaler.scale_down' });
       }
@@ -81,11 +82,11 @@ export function checkJobSpec(spec: JsonObject): void {
 
 function checkShared(spec: JsonObject): void {
   const container = spec['container'];
-  if (container !== undefined && !isObject(container)) throw invalid('spec.container: must be an object');
+  if (container !== undefined && !isPlainObject(container)) throw invalid('spec.container: must be an object');
   if (container !== undefined) checkContainer(container);
   checkVariables(listAt(spec, 'envs'));
   checkMounts(listAt(spec, 'mounts'));
-  const priority = isObject(spec['queue_config']) ? spec['queue_config']['priority_class'] : undefined;
+  const priority = isPlainObject(spec['queue_config']) ? spec['queue_config']['priority_class'] : undefined;
   if (priority !== undefined && !(typeof priority === 'string' && priorities.has(priority))) {
     throw invalid(`spec.queue_config.priority_class: ${quoted(priority)} is not one of ${[...priorities].join(', ')}`);
   }
@@ -98,7 +99,7 @@ function checkContainer(container: JsonObject): void {
   }
   for (const [index, port] of listAt(container, 'ports', 'spec.container').entries()) {
     const field = `spec.container.ports[${index}]`;
-    if (!isObject(port)) throw invalid(`${field}: must be an object`);
+    if (!isPlainObject(port)) throw invalid(`${field}: must be an object`);
     checkRange(port, 'container_port', { least: 1, most: 65_535, at: field, required: true });
     const protocol = port['protocol'];
     if (protocol !== undefined && !/^(tcp|udp|sctp)$/i.test(typeof protocol === 'string' ? protocol : '')) {
@@ -110,7 +111,7 @@ function checkContainer(container: JsonObject): void {
 function checkVariables(envs: readonly unknown[]): void {
   for (const [index, env] of envs.entries()) {
     const field = `spec.envs[${index}]`;
-    if (!isObject(env)) throw invalid(`${field}: must be an object`);
+    if (!isPlainObject(env)) throw invalid(`${field}: must be an object`);
     checkVariableName(`${field}.name`, env['name']);
     if (env['value'] !== undefined && typeof env['value'] !== 'string')
       throw invalid(`${field}.value: must be a string`);
@@ -124,8 +125,8 @@ function checkVariables(envs: readonly unknown[]): void {
 function checkTokens(tokens: readonly unknown[]): void {
   for (const [index, token] of tokens.entries()) {
     const field = `spec.api_tokens[${index}]`;
-    const from = isObject(token) ? token['value_from'] : undefined;
-    if (isObject(from) && 'secret_name_ref' in from) {
+    const from = isPlainObject(token) ? token['value_from'] : undefined;
+    if (isPlainObject(from) && 'secret_name_ref' in from) {
       throw invalid(`${field}.value_from: tokens are named by token_name_ref, not secret_name_ref`);
     }
     if (textAt(token, 'value') === undefined && textAt(from, 'token_name_ref') === undefined) {
@@ -146,7 +147,7 @@ function checkMounts(mounts: readonly unknown[]): void {
     if (textAt(mount, 'from') === undefined) {
       throw invalid(`${field}.from: must name the storage, e.g. node-nfs:lepton-shared-fs`);
     }
-    const source = isObject(mount) ? mount['path'] : undefined;
+    const source = isPlainObject(mount) ? mount['path'] : undefined;
     if (source !== undefined && typeof source !== 'string') throw invalid(`${field}.path: must be a string`);
     if (source?.split('/').includes('..')) throw invalid(`${field}.path: must not contain ".."`);
   }

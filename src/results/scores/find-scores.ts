@@ -1,3 +1,4 @@
+import { isPlainObject } from '../../support/plain-object';
 import type { Metric } from '../../contract/metric';
 import { describe, numberOf } from './number';
 
@@ -45,7 +46,7 @@ class Walk implements Found {
   private entry(body: unknown, path: readonly string[], kind: FoundScore['kind']): void {
     const before = this.scores.length + this.unreadable.length + this.empty.length;
     if (path.length > maxDepth) return void this.unreadable.push(`${dotted(path)} (nested more than ${maxDepth} deep)`);
-    if (!isMapping(body)) return void this.unreadable.push(`${dotted(path)} (${describe(body)})`);
+    if (!isPlainObject(body)) return void this.unreadable.push(`${dotted(path)} (${describe(body)})`);
     for (const [metric, content] of this.pairs(body['metrics'], [...path, 'metrics']))
       this.metric(content, { kind, path, metric });
     this.entries(body['groups'], path, 'group');
@@ -55,7 +56,7 @@ class Walk implements Found {
 
   private metric(content: unknown, at: Pick<FoundScore, 'kind' | 'path' | 'metric'>): void {
     const { path, metric } = at;
-    if (!isMapping(content) || !('scores' in content)) return this.score(content, { ...at, score: metric });
+    if (!isPlainObject(content) || !('scores' in content)) return this.score(content, { ...at, score: metric });
     for (const [score, value] of this.pairs(content['scores'], [...path, metric, 'scores']))
       this.score(value, { ...at, score });
   }
@@ -63,13 +64,13 @@ class Walk implements Found {
   /** Reads `{value, stats}`; a bare number counts as the value. */
   private score(content: unknown, at: Pick<FoundScore, 'kind' | 'path' | 'metric' | 'score'>): void {
     this.count();
-    const value = isMapping(content) ? content['value'] : content;
+    const value = isPlainObject(content) ? content['value'] : content;
     const number = numberOf(value);
     if (number === undefined) {
       const names = at.metric === at.score ? [at.metric] : [at.metric, at.score];
       return void this.unreadable.push(`${dotted([...at.path, ...names])} (${describe(value)})`);
     }
-    const stats = isMapping(content) && isMapping(content['stats']) ? content['stats'] : {};
+    const stats = isPlainObject(content) && isPlainObject(content['stats']) ? content['stats'] : {};
     const stderr = stats['stderr'] === null ? undefined : numberOf(stats['stderr']);
     const count = numberOf(stats['count']);
     this.scores.push({
@@ -83,7 +84,7 @@ class Walk implements Found {
   private pairs(value: unknown, where: readonly string[]): [string, unknown][] {
     this.count();
     if (value === undefined || value === null) return [];
-    if (isMapping(value)) return Object.entries(value);
+    if (isPlainObject(value)) return Object.entries(value);
     this.unreadable.push(`${dotted(where)} (${describe(value)})`);
     return [];
   }
@@ -95,6 +96,3 @@ class Walk implements Found {
 }
 
 const dotted = (path: readonly string[]): string => path.join('.');
-
-export const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,11 +1,16 @@
 import { parse as parseYaml } from 'yaml';
+import { firstOf } from '../../support/listing';
+import { isPlainObject } from '../../support/plain-object';
 import { firstLine } from '../../support/lines';
 import { messageOf } from '../../support/error-message';
-import { findScores, isMapping, TooManyScores, type Found } from './find-scores';
+import { findScores, TooManyScores, type Found } from './find-scores';
 import type { Metric } from '../../contract/metric';
 import type { Scores } from './scores';
 import { nameScores } from './name-scores';
 import { describe } from './number';
+
+/** Names in one note. */
+const shownAtMost = 5;
 
 /** Reads the harness' `results.yml`. Pure. */
 
@@ -23,10 +28,10 @@ export class MalformedResults extends Error {
  */
 export function parseResults(text: string): Scores {
   const document = readDocument(text);
-  if (!isMapping(document)) throw new MalformedResults(`the file is ${describe(document)}, not a mapping`);
+  if (!isPlainObject(document)) throw new MalformedResults(`the file is ${describe(document)}, not a mapping`);
   const results = document['results'];
   if (results === undefined || results === null) throw new MalformedResults('it has no section "results"');
-  if (!isMapping(results)) throw new MalformedResults(`results is ${describe(results)}, not a mapping`);
+  if (!isPlainObject(results)) throw new MalformedResults(`results is ${describe(results)}, not a mapping`);
   const found = scoresIn(results);
   if (found.scores.length === 0) throw new MalformedResults(withoutScores(found));
   const { metrics, clashes } = nameScores(found.scores);
@@ -56,22 +61,21 @@ function scoresIn(results: Readonly<Record<string, unknown>>): Found {
 }
 
 const withoutScores = ({ unreadable }: Found): string =>
-  `its section "results" holds no score${unreadable.length === 0 ? '' : `; not read as scores: ${firstOf(unreadable)}`}`;
+  `its section "results" holds no score${unreadable.length === 0 ? '' : `; not read as scores: ${firstOf(unreadable, shownAtMost)}`}`;
 
 function notesOn({ unreadable, empty }: Found, metrics: readonly Metric[], clashes: readonly string[]): string[] {
   const uncomputed = metrics.filter(({ value }) => typeof value !== 'number');
   return [
     ...(uncomputed.length === 0
       ? []
-      : [`Not computed: ${firstOf(uncomputed.map(({ name, value }) => `${name} (${value})`))}.`]),
-    ...(unreadable.length === 0 ? [] : [`Not read as scores: ${firstOf(unreadable)}.`]),
-    ...(empty.length === 0 ? [] : [`Without a score of its own: ${firstOf(empty)}.`]),
-    ...(clashes.length === 0 ? [] : [`${firstOf(clashes, '; ')}.`]),
+      : [
+          `Not computed: ${firstOf(
+            uncomputed.map(({ name, value }) => `${name} (${value})`),
+            shownAtMost,
+          )}.`,
+        ]),
+    ...(unreadable.length === 0 ? [] : [`Not read as scores: ${firstOf(unreadable, shownAtMost)}.`]),
+    ...(empty.length === 0 ? [] : [`Without a score of its own: ${firstOf(empty, shownAtMost)}.`]),
+    ...(clashes.length === 0 ? [] : [`${firstOf(clashes, shownAtMost, '; ')}.`]),
   ];
-}
-
-/** Lists the first five items, and how many more there are. */
-function firstOf(items: readonly string[], separator = ', '): string {
-  const shown = items.slice(0, 5).join(separator);
-  return items.length > 5 ? `${shown} and ${items.length - 5} more` : shown;
 }

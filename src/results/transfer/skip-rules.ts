@@ -1,17 +1,18 @@
 /** What a job leaves that is not worth bringing home. Pure. */
 
+import { firstOf } from '../../support/listing';
+import { escapeRegExp } from '../../support/escape-regexp';
+
 /** Whether an entry of that name, at any depth, stays behind on purpose. */
 export type SkipRule = (type: 'dir' | 'file', name: string) => boolean;
 
 export function skipRule(names: readonly string[]): SkipRule {
   const patterns = names.map((name) => ({
     type: name.endsWith('/') ? 'dir' : 'file',
-    regexp: new RegExp(`^${name.replace(/\/$/, '').split('*').map(escaped).join('.*')}$`, 's'),
+    regexp: new RegExp(`^${name.replace(/\/$/, '').split('*').map(escapeRegExp).join('.*')}$`, 's'),
   }));
   return (type, name) => patterns.some((pattern) => pattern.type === type && pattern.regexp.test(name));
 }
-
-const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 /** Something in a result folder that is not at home. */
 export interface NotHome {
@@ -25,6 +26,6 @@ export const skippedByName = 'by execution.skip_results';
 
 /** The first few with their reasons, and how many more there are. */
 export function notHomeInWords(left: readonly NotHome[]): string {
-  const shown = left.slice(0, 3).map(({ path, reason }) => `${path.slice(0, 100)} (${reason})`);
-  return `${shown.join(', ')}${left.length > shown.length ? ` and ${left.length - shown.length} more` : ''}`;
+  const texts = left.map(({ path, reason }) => `${path.slice(0, 100)} (${reason})`);
+  return firstOf(texts, 3);
 }

@@ -1,5 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { Hono, type MiddlewareHandler } from 'hono';
+import { isSameSecret } from '../../../support/same-secret';
 import { handleChat } from './chat';
 import { handleCompletion } from './completions';
 import { ApiFailure, badRequest, modelNotFound } from './api-failure';
@@ -85,15 +85,11 @@ const reportTraffic =
   };
 
 function authorize(header: string | undefined, tokens: readonly string[]): void {
-  const given = digest(/^Bearer (.+)$/.exec(header ?? '')?.[1] ?? '');
-  if (tokens.some((token) => timingSafeEqual(given, digest(token)))) return;
+  const given = /^Bearer (.+)$/.exec(header ?? '')?.[1] ?? '';
+  if (tokens.some((token) => isSameSecret(given, token))) return;
   throw new ApiFailure({
     status: 401,
     type: 'AuthenticationError',
     message: 'A bearer token of this endpoint is required.',
   });
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

@@ -1,4 +1,6 @@
 /** A folder of the container and its counterpart on this machine. Both are absolute, without a trailing slash. */
+import { escapeRegExp } from '../../../support/escape-regexp';
+
 export interface PathMapping {
   readonly container: string;
   readonly host: string;
@@ -13,7 +15,7 @@ export function translatePaths(text: string, mappings: readonly PathMapping[]): 
     .filter(({ container }) => container.length > 1)
     .toSorted((a, b) => b.container.length - a.container.length);
   if (longestFirst.length === 0) return text;
-  const alternatives = longestFirst.map(({ container }) => container.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|');
+  const alternatives = longestFirst.map(({ container }) => escapeRegExp(container)).join('|');
   const pattern = new RegExp(`(?<![\\w.\\-/])(?:${alternatives})(?![\\w.\\-])`, 'g');
   return text.replace(pattern, (found) => longestFirst.find(({ container }) => container === found)?.host ?? found);
 }

@@ -1,7 +1,6 @@
 import { execa } from 'execa';
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
 import path from 'node:path';
+import { executablesOnPath, isExecutable } from '../../../support/executable';
 import { isShell } from './shell-wrapped';
 
 const PYTHONS = /^python(3(\.\d+)?)?$/;
@@ -32,16 +31,7 @@ export async function canRunOwnServer(words: readonly string[], env: NodeJS.Proc
 const isRelativePath = (program: string): boolean => program.includes('/') && !path.isAbsolute(program);
 
 async function isOnPath(program: string, env: NodeJS.ProcessEnv): Promise<boolean> {
-  const folders = program.includes('/') ? [''] : (env['PATH'] ?? '').split(path.delimiter);
-  for (const folder of folders) {
-    const file = folder ? path.join(folder, program) : program;
-    if (
-      await access(file, constants.X_OK).then(
-        () => true,
-        () => false,
-      )
-    )
-      return true;
-  }
-  return false;
+  if (program.includes('/')) return isExecutable(program);
+  const { done } = await executablesOnPath(program, env['PATH']).next();
+  return done !== true;
 }

@@ -1,7 +1,7 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
 import { z } from 'zod';
+import { isSameSecret } from '../../../support/same-secret';
 import type { RuntimeDeployment, RuntimeHost } from '../../runtime';
 import { chatResponse, chatChunks, completionResponse } from './completions';
 import type { ServingState } from './deployments';
@@ -105,11 +105,9 @@ function isAuthorized(authorization: string, { spec }: RuntimeDeployment, host: 
   return tokens.some((token) => {
     const reference = token.value_from?.token_name_ref;
     const wanted = token.value ?? (reference === undefined ? undefined : host.secret(reference));
-    return wanted !== undefined && wanted !== '' && timingSafeEqual(digest(given), digest(wanted));
+    return wanted !== undefined && wanted !== '' && isSameSecret(given, wanted);
   });
 }
-
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 const failure = (status: 400 | 401 | 404 | 503, message: string): Response =>
   Response.json({ error: { message, type: 'simulated', code: status } }, { status });

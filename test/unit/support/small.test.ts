@@ -1,0 +1,61 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import fc from 'fast-check';
+import { escapeRegExp } from '../../../src/support/escape-regexp';
+import { executablesOnPath, isExecutable } from '../../../src/support/executable';
+import { firstOf } from '../../../src/support/listing';
+import { isPlainObject } from '../../../src/support/plain-object';
+import { isSameSecret } from '../../../src/support/same-secret';
+import { freshFolder } from '../../support/folders';
+import { holds } from '../../support/fuzz';
+
+test('an escaped text matches itself and nothing else', () => {
+  holds(fc.property(fc.string(), (text) => expect(new RegExp(`^${escapeRegExp(text)}$`).test(text)).toBe(true)));
+  expect(new RegExp(`^${escapeRegExp('a.b*')}$`).test('axbb')).toBe(false);
+});
+
+test('a list of many names the first and counts the others', () => {
+  expect(firstOf([], 2)).toBe('');
+  expect(firstOf(['a', 'b'], 2)).toBe('a, b');
+  expect(firstOf(['a', 'b', 'c', 'd'], 2, '; ')).toBe('a; b and 2 more');
+});
+
+test('objects, and nothing else, are plain objects', () => {
+  expect([{}, { a: 1 }, [], null, 'x', 1, undefined].map(isPlainObject)).toEqual([
+    true,
+    true,
+    false,
+    false,
+    false,
+    false,
+    false,
+  ]);
+});
+
+test('only equal secrets are the same', () => {
+  expect(isSameSecret('abc', 'abc')).toBe(true);
+  expect([isSameSecret('abc', 'abd'), isSameSecret('abc', 'abcd'), isSameSecret('', 'a')]).toEqual([
+    false,
+    false,
+    false,
+  ]);
+});
+
+test('commands are found on PATH in its order', async () => {
+  const folder = await freshFolder('path');
+  try {
+    const [first, second] = ['a', 'b'].map((name) => path.join(folder.path, name));
+    for (const at of [first, second]) {
+      await mkdir(at ?? '');
+      await writeFile(path.join(at ?? '', 'tool'), '');
+    }
+    await chmod(path.join(second ?? '', 'tool'), 0o755);
+    const found: string[] = [];
+    for await (const file of executablesOnPath('tool', ['', first, second, '/none'].join(path.delimiter)))
+      found.push(file);
+    expect(found).toEqual([path.join(second ?? '', 'tool')]);
+    expect(await isExecutable(path.join(first ?? '', 'tool'))).toBe(false);
+  } finally {
+    await folder.dispose();
+  }
+});
