@@ -2,7 +2,10 @@ const { existsSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 const { packages } = require('./package-lock.json');
 
-/** Names of the installed packages that hold ES modules: Jest cannot require() those, so they are compiled to CommonJS. */
+/**
+ * Names of the installed packages that hold ES modules: Jest can't require() those, so they are compiled to CommonJS. From Node
+ * 24.9 it can, with --experimental-vm-modules: when that is the oldest supported version, this and the mappings below can go.
+ */
 function esModulePackages() {
   const isEsModule = (folder) => {
     const manifest = path.join(__dirname, folder, 'package.json');
