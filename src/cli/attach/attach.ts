@@ -19,13 +19,13 @@ export interface Attachment {
   readonly session: Session;
   readonly context: CommandContext;
   readonly invocation: string;
-  /** Where the run's work waits for workers. */
+  /** Task queue of the run. */
   readonly taskQueue: string;
-  /** What the first Ctrl-C does: cancel the run, or leave at once (where a cancel was asked for already). */
+  /** What the first Ctrl-C does: cancel the run, or leave at once (if a cancel was already requested). */
   readonly onInterrupt: 'cancel' | 'detach';
-  /** Who listened to Ctrl-C until now; default: nobody did. */
+  /** The existing Ctrl-C listener; default: a new one. */
   readonly interrupts?: Interrupts;
-  /** Ends the wait before the run does, e.g. when the one task of interest is done. */
+  /** Ends the wait before the run ends, e.g. when the one task of interest is done. */
   readonly until?: (run: RunDescription) => boolean;
 }
 
@@ -33,7 +33,7 @@ export type Attached = { readonly kind: 'ended'; readonly run: RunDescription } 
 
 const LOOK_MS = 500;
 
-/** Shows the run until it has ended and all is torn down, or until the user leaves. */
+/** Shows the run until it has ended and everything is torn down, or until the user leaves. */
 export async function attach(attachment: Attachment): Promise<Attached> {
   const { context, onInterrupt } = attachment;
   const aheadMs = context.output.isLive ? await temporalAheadMs(attachment.session.client, attachment.taskQueue) : 0;
@@ -44,7 +44,7 @@ export async function attach(attachment: Attachment): Promise<Attached> {
     view.say(
       'cancelling: jobs are stopped, endpoints and storage removed, results so far brought home. Ctrl-C again leaves that to the background.',
     );
-    cancelUntilHeard({ attachment, view, signal: leaving.signal }).catch((error: unknown) =>
+    cancelWithRetries({ attachment, view, signal: leaving.signal }).catch((error: unknown) =>
       view.say(
         `the cancel did not reach Temporal: ${error instanceof Error ? harmlessLine(error.message) : String(error)}`,
       ),
@@ -67,8 +67,12 @@ export async function attach(attachment: Attachment): Promise<Attached> {
   }
 }
 
-/** A cancel that Temporal did not hear is asked for again, until the user leaves: it must not be lost unseen. */
-async function cancelUntilHeard(cancel: { attachment: Attachment; view: RunView; signal: AbortSignal }): Promise<void> {
+/** Retries the cancel until Temporal has accepted it or the user leaves: it must not be lost silently. */
+async function cancelWithRetries(cancel: {
+  attachment: Attachment;
+  view: RunView;
+  signal: AbortSignal;
+}): Promise<void> {
   const { attachment, view, signal } = cancel;
   try {
     await retryDuringOutages(() => cancelRun(attachment.session.client, attachment.invocation), {
@@ -82,12 +86,12 @@ async function cancelUntilHeard(cancel: { attachment: Attachment; view: RunView;
   }
 }
 
-/** The last look. */
+/** The last description. */
 interface Seen {
   run: RunDescription | undefined;
 }
 
-/** Resolves to the last look, or to nothing when the user left. Outlives a Temporal server that is away for a while. */
+/** Returns the last description, or `undefined` if the user left. Survives a Temporal server that is away for a while. */
 async function follow(
   attachment: Attachment,
   { view, seen, signal }: { view: RunView; seen: Seen; signal: AbortSignal },
@@ -130,7 +134,7 @@ function lost({ context, invocation }: Attachment, cause: unknown): Infrastructu
 }
 
 const GUARD_MS = 5_000;
-/** Looks for workflows that can't go on cost a question per task: every so many rounds. */
+/** Rounds between checks for stalled workflows, which take a request per task. */
 const STALL_ROUNDS = 6;
 
 interface Watch {
@@ -140,37 +144,37 @@ interface Watch {
   readonly signal: AbortSignal;
 }
 
-/** Says so, once each, when nobody does the run's work or can, or the local platform is gone. */
+/** Reports, once each, that no worker serves or can continue the run, or that the local platform has died. */
 async function watchBackground(watch: Watch): Promise<void> {
   const { attachment, view, signal } = watch;
   const { home, env } = attachment.context;
-  const told = new Set<ServiceName>();
-  const tell = (name: ServiceName, why: string): void => {
-    if (!told.has(name)) view.say(`${why}\nThe run waits; it goes on with: ${programName(env)} up`);
-    told.add(name);
+  const reported = new Set<ServiceName>();
+  const report = (name: ServiceName, why: string): void => {
+    if (!reported.has(name)) view.say(`${why}\nThe run waits; it goes on with: ${programName(env)} up`);
+    reported.add(name);
   };
   let stalled: string | undefined;
   for (let round = 1; ; round += 1) {
     await sleep(GUARD_MS, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
     const [worker, platform] = await Promise.all([readRecord(home, 'worker'), readRecord(home, 'platform')]);
-    if (isMissing(platform)) tell('platform', describeDeath('platform', home));
-    if (isRunning(worker)) told.delete('worker');
-    else if (isMissing(worker)) tell('worker', describeDeath('worker', home));
+    if (isMissing(platform)) report('platform', describeDeath('platform', home));
+    if (isRunning(worker)) reported.delete('worker');
+    else if (isMissing(worker)) report('worker', describeDeath('worker', home));
     else if ((await serving(attachment)).kind === 'nobody')
-      tell('worker', `Nobody serves task queue "${attachment.taskQueue}".`);
+      report('worker', `Nobody serves task queue "${attachment.taskQueue}".`);
     if (stalled !== undefined || round % STALL_ROUNDS !== 0) continue;
-    // A dead worker does not answer either, and how to have it back has been said.
-    stalled = await whyStalled(watch, { isWorkerGone: told.has('worker') });
+    // A dead worker doesn't answer either, and how to restart it has been reported.
+    stalled = await whyStalled(watch, { isWorkerGone: reported.has('worker') });
     if (stalled !== undefined) view.say(stalled);
   }
 }
 
-/** Where Temporal does not say, it is taken for served. */
+/** Assumes that the queue is served if Temporal does not say. */
 const serving = ({ session, taskQueue, invocation }: Attachment): Promise<Serving> =>
   servingOf(session.client, { taskQueue, invocation }).catch(() => ({ kind: 'served' }));
 
-/** Workers are there, but none that may carry it on, or can. */
+/** Says why running workers may not or can't continue the run; `undefined`: they do. */
 async function whyStalled(
   { attachment, seen }: Watch,
   { isWorkerGone }: { readonly isWorkerGone: boolean },

@@ -7,16 +7,16 @@ import { progressLines } from '../render/progress-lines';
 import { linesBelow, runTable } from '../render/run-table';
 import type { Output } from '../output';
 
-/** Shows a run as it goes on. */
+/** Shows a run while it continues. */
 export interface RunView {
   show(run: RunDescription): void;
-  /** A line that stays, whatever is drawn. */
+  /** Prints a line that stays. */
   say(line: string): void;
   /** Leaves the last state on the screen. */
   end(): void;
 }
 
-/** A table that is drawn over and over on a terminal; one line per change elsewhere. `aheadMs`: of Temporal's clock, which dates the run. */
+/** Creates a view: a table that is redrawn on a terminal, otherwise a line per change. `aheadMs`: how far Temporal's clock, which dates the run, is ahead. */
 export function createView(output: Output, aheadMs = 0): RunView {
   return output.isLive ? tableView(output, aheadMs) : lineView(output);
 }

@@ -14,8 +14,8 @@ import { done, type CommandOutcome } from '../exit-code';
 import { programName } from '../program-name';
 import { checkIndex, runAddress, runUrl, type Session } from '../session';
 
-/** A wish to end what costs money is not given up for one outage. */
-const askedWithinMs = 30_000;
+/** Milliseconds for which the request is retried during an outage. */
+const requestWithinMs = 30_000;
 
 interface Target {
   readonly invocation: string;
@@ -24,9 +24,8 @@ interface Target {
 }
 
 /**
- * `cancel ID[.N]`: asks the run (or one task) to end and waits until it has torn down; exits 0 when it was cancelled or had
- * succeeded, else with what came of it. Brings
- * the background processes up when they are down: teardown needs them.
+ * `cancel ID[.N]`: cancels the run (or one task) and waits until it has torn down. Exits 0 if it was cancelled or had succeeded,
+ * otherwise with the code of its verdict. Starts the background processes if they are down, because teardown needs them.
  */
 export const cancel: CommandBody = async (input, context) => {
   const { prefix, index } = runAddress(input.arguments[0]);
@@ -37,8 +36,8 @@ export const cancel: CommandBody = async (input, context) => {
   checkIndex(index, before.snapshot.tasks);
   const target = { invocation, index };
   const waits = input.options['wait'] !== false;
-  const asked = await retryDuringOutages(() => ask(session, target, before), { withinMs: askedWithinMs });
-  // It may have ended, or been terminated, since it was looked at.
+  const asked = await retryDuringOutages(() => ask(session, target, before), { withinMs: requestWithinMs });
+  // It may have ended, or been terminated, since it was described.
   const run =
     asked === 'too late'
       ? await describeRun(session.client, invocation, home)
@@ -50,7 +49,7 @@ export const cancel: CommandBody = async (input, context) => {
   return conclude({ run, target, session, context, json: wantsJson(input), waits });
 };
 
-/** `again`: somebody has asked before; `too late`: there was nothing to ask. */
+/** `again`: a cancel had already been requested; `too late`: the run or task was closed. */
 type Asked = 'first' | 'again' | 'too late';
 
 async function ask({ client }: Session, { invocation, index }: Target, before: RunDescription): Promise<Asked> {
@@ -92,7 +91,7 @@ async function wait(waiting: {
   return attached.kind === 'detached' ? 'detached' : attached.run;
 }
 
-/** What to say when the cancel was heard, and changed nothing any more. */
+/** Says that the cancel was accepted but changed nothing any more. */
 function cameTooLate({ invocation, index }: Target, run: RunDescription): string | undefined {
   const task = run.snapshot.tasks.find((candidate) => candidate.index === index);
   if (index !== undefined)
@@ -134,7 +133,7 @@ function conclude(end: {
     output.note(
       [`task ${target.invocation}.${target.index}: ${spoken(verdict)}`, ...notesOf(run, target.index)].join('\n'),
     );
-  // Cancelled is what was asked for.
+  // The cancel did what was asked.
   return verdict === 'cancelled' ? done : { kind: 'run', verdict };
 }
 

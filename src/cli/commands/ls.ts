@@ -66,7 +66,7 @@ async function listTheTasks(
   return done;
 }
 
-/** Tasks whose name, or that of their harness, holds the text; with `*`, those that it describes whole. */
+/** Returns the tasks whose name or harness contains the text; with `*`, those that match it completely. */
 function fits(filter: string | undefined): (task: { readonly name: string; readonly harness: string }) => boolean {
   if (filter === undefined) return () => true;
   const escaped = filter.split('*').map(escapeRegExp).join('.*');

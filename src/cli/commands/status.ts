@@ -24,7 +24,7 @@ import type { Output } from '../output';
 import { temporalNow } from '../temporal-clock';
 import { checkIndex, openSession, runAddress, runUrl, type Session } from '../session';
 
-/** `status`: what runs on this machine; `status ID`: one run. A question that could be answered exits 0. */
+/** `status`: background processes and recent runs; `status ID`: one run. Exits 0 if it could be shown. */
 export const status: CommandBody = async (input, context) => {
   await concealAllKnown(context);
   return input.arguments[0] === undefined ? overview(input, context) : oneRun(input, context);
@@ -57,7 +57,7 @@ async function oneRun(input: CommandInput, context: CommandContext): Promise<Com
   return done;
 }
 
-/** A run that nobody can carry on looks as if nothing happened in it, and what is shown of it is old. */
+/** Warns about a run that no worker can continue: nothing seems to happen in it, and what is shown is old. */
 async function warnWhereNothingGoesOn(run: RunDescription, session: Session, context: CommandContext): Promise<void> {
   if (run.status !== 'running') return;
   const without = await whyWithoutWorker(run, session, context);
