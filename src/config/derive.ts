@@ -1,10 +1,10 @@
-/** Values that follow from others, filled in before interpolation so that templates see them too. */
+/** Fills in values that follow from others, before interpolation so that templates see them too. */
 import { resolveOne } from './hydra/interpolation/resolve-interpolations';
 import type { Environment } from './environment';
 import { isNull, nodeAt, withNodeAt } from './yaml/tree';
 import type { ConfigNode } from './yaml/tree';
 
-/** GPUs of a resource shape by its name: `gpu.8xh200` 8, `gpu.h100-sxm` 1, `cpu.small` 0; `undefined` when it says nothing. */
+/** Returns the number of GPUs of a resource shape: `gpu.8xh200` 8, `gpu.h100-sxm` 1, `cpu.small` 0; `undefined` if its name does not tell. */
 export function gpusOfShape(shape: string): number | undefined {
   const counted = /(?:^|\.)(\d+)x/i.exec(shape)?.[1];
   if (counted !== undefined) return Number(counted);
@@ -12,13 +12,13 @@ export function gpusOfShape(shape: string): number | undefined {
   return /^cpu(?:\.|$)/i.test(shape) ? 0 : undefined;
 }
 
-/** The last part of a checkpoint's path; a hub handle stays whole. */
+/** Returns the last part of a checkpoint's path, or a hub handle unchanged. */
 export const modelNameOf = (reference: string): string =>
   reference.startsWith('/') || reference.startsWith('.')
     ? (reference.replace(/\/+$/, '').split('/').at(-1) ?? reference)
     : reference;
 
-/** `root` with `served_model_name` and `tensor_parallel_size` where they were left to us. */
+/** Returns `root` with `served_model_name` and `tensor_parallel_size` filled in where they are unset. */
 export function fillDerived(root: ConfigNode, env: Environment): ConfigNode {
   const readText = (...path: string[]): string | undefined => {
     const node = resolveOne(root, path, env, 'as written');
@@ -61,7 +61,7 @@ function fillTensorParallelSize(root: ConfigNode, read: ReadText): ConfigNode {
   return withNodeAt(root, path, derivedScalar(Math.max(1, size), 'deployment.lepton_config.resource_shape'));
 }
 
-/** Absent or null; `???` is left to the user when nothing offers a value. */
+/** Absent, null or `???`. */
 function isUnset(root: ConfigNode, path: string[]): boolean {
   const node = nodeAt(root, path);
   if (nodeAt(root, path.slice(0, -1))?.kind !== 'map') return false;

@@ -1,4 +1,4 @@
-/** The variables a config may name: those of the caller, and behind them those of a `.env` file. */
+/** The environment variables that a config can refer to: the caller's, and those of a `.env` file. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'dotenv';
@@ -6,7 +6,7 @@ import { ConfigError } from './yaml/problems';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** `envFile` must exist when it is given; `.env` in `cwd` is read when it is there. A variable that is set already stays. */
+/** Adds the variables of `envFile` (which must exist), or of `.env` in `cwd` if there is one. Variables already set win. Throws `ConfigError`. */
 export function loadEnvironment(request: { env: Environment; envFile?: string; cwd: string }): Environment {
   const file = path.resolve(request.cwd, request.envFile ?? '.env');
   let text: string;
@@ -19,7 +19,7 @@ export function loadEnvironment(request: { env: Environment; envFile?: string; c
       {
         file,
         path: '',
-        message: code === 'ENOENT' ? 'there is no such env file' : `the env file cannot be read (${code})`,
+        message: code === 'ENOENT' ? 'the env file does not exist' : `the env file cannot be read (${code})`,
       },
     ]);
   }

@@ -1,4 +1,4 @@
-/** Configuration: reading, validating, planning. What the CLI and the client use. */
+/** Reading, validating and planning a configuration: what other folders use of this one. */
 export { loadConfig } from './load';
 export type { ConfigRequest } from './load';
 export type { LoadedConfig } from './loaded';

@@ -1,4 +1,4 @@
-/** From what the user gave (file, overrides, variables) to a typed and validated config. */
+/** Loads a config: file, overrides and variables in, typed and validated config out. */
 import path from 'node:path';
 import { withSchemaVerdicts } from './check/absent-keys';
 import { checkExtra } from './check/check-extra';
@@ -35,33 +35,33 @@ import type { ResolvedConfig } from './schema/config';
 export interface ConfigRequest {
   /** Path of the config file. */
   config?: string;
-  /** Folder and name (without `.yaml`) instead of a path. */
+  /** Folder and name (with or without `.yaml`) instead of a path. */
   configDir?: string;
   configName?: string;
   /** `-o` arguments, in order. */
   overrides: readonly string[];
-  /** `-t` arguments: only these tasks. */
+  /** `-t` arguments: run only these tasks. */
   tasks: readonly string[];
-  /** Instead of `.env` in `cwd`. */
+  /** Read instead of `.env` in `cwd`. */
   envFile?: string;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
 }
 
-/** Everything up to the resolved tree; also what the conformance test compares with Hydra. */
+/** The config before interpolations are resolved. The conformance test compares it with Hydra's. */
 export interface ComposedConfig {
   readonly root: ConfigNode;
   readonly file: string;
   readonly env: Environment;
   readonly problems: readonly ConfigProblem[];
   readonly warnings: readonly ConfigProblem[];
-  /** Overrides whose keys were plausibly misspelt. */
+  /** Overrides of keys that the config does not have. */
   readonly misspeltKeys: readonly MisspeltKey[];
-  /** A file or a group's choice is missing: what follows from that is not worth saying. */
+  /** A file or a group's choice is missing, so that further problems would only follow from that. */
   readonly cannotContinue: boolean;
 }
 
-/** Reads, composes and validates. Rejects with `ConfigError`, which holds every problem found. */
+/** Reads, composes and validates a config. Rejects with `ConfigError`, which holds all problems found. */
 export async function loadConfig(request: ConfigRequest): Promise<LoadedConfig> {
   await Promise.resolve();
   const env = environmentOf(request);
@@ -95,7 +95,7 @@ function validated(request: ConfigRequest, asWritten: ComposedConfig): LoadedCon
   return { resolved, root, yaml: renderConfig(root, env), file, env, trust, warnings };
 }
 
-/** A composed tree with its references resolved, typed, and all that is wrong with it. */
+/** A composed tree after resolving and typing it, with all its problems. */
 interface ExaminedConfig {
   readonly root: ConfigNode;
   readonly env: Environment;
@@ -117,14 +117,14 @@ function examine(composed: ConfigNode, environment: Environment): ExaminedConfig
   };
 }
 
-/** The same for what was plausibly meant, where keys are misspelt. */
+/** Examines the tree with its misspelt keys corrected; the result as it is if no correction is known. */
 function examineCorrected(composed: ComposedConfig, examined: ExaminedConfig): ExaminedConfig {
   const misspeltKeys = [...composed.misspeltKeys, ...examined.misspeltKeys];
-  const isPlain = misspeltKeys.every(({ candidates: meant }) => meant.length === 0);
-  return isPlain ? examined : examine(withCorrectedKeys(composed.root, misspeltKeys), composed.env);
+  const isCorrectable = misspeltKeys.some(({ candidates }) => candidates.length > 0);
+  return isCorrectable ? examine(withCorrectedKeys(composed.root, misspeltKeys), composed.env) : examined;
 }
 
-/** Composition and overrides, interpolations not yet resolved. Problems of the files themselves are thrown. */
+/** Composes the files and applies overrides; interpolations are not resolved yet. Throws `ConfigError` if a file cannot be read. */
 export function composeConfig(request: ConfigRequest): ComposedConfig {
   const env = environmentOf(request);
   const file = configFile(request);
@@ -152,10 +152,10 @@ function configFile({ config, configDir, configName, cwd }: ConfigRequest): stri
     throw new ConfigError([{ path: '', message, hint }]);
   };
   if (config !== undefined && (configDir !== undefined || configName !== undefined))
-    fail('a config path and --config-dir/--config-name exclude each other', 'give one of the two');
+    fail('a config path cannot be combined with --config-dir or --config-name', 'give one or the other');
   if (config !== undefined) return path.resolve(cwd, config);
   if (configName === undefined)
-    return fail('no config was named', 'give the path of a YAML file, or --config-dir DIR --config-name NAME');
+    return fail('no config was given', 'give the path of a YAML file, or --config-dir DIR --config-name NAME');
   const name = /\.ya?ml$/.test(configName) ? configName : `${configName}.yaml`;
   return path.resolve(cwd, configDir ?? '.', name);
 }
@@ -190,7 +190,7 @@ function readOverrides(texts: readonly string[]): {
   return { overrides, taskOverrides, problems };
 }
 
-/** The same value may be at fault for several reasons; the same words are said once. */
+/** Several checks may report the same problem. */
 function dedupe(problems: readonly ConfigProblem[]): ConfigProblem[] {
   const seen = new Set<string>();
   return problems.filter((problem) => {

@@ -3,7 +3,7 @@ import type { ConfigProblem } from './yaml/problems';
 import type { ResolvedConfig } from './schema/config';
 import type { ConfigNode } from './yaml/tree';
 
-/** A config that is read, composed and validated: what plans are made from. */
+/** A config that has been read, composed and validated, ready for planning. */
 export interface LoadedConfig {
   /** Typed and validated. */
   readonly resolved: ResolvedConfig;
@@ -12,17 +12,17 @@ export interface LoadedConfig {
   /** Absolute path of the config file. */
   readonly file: string;
   /**
-   * The variables the config was read with: the caller's, those of the env file behind them, and the secret parts of URLs
-   * (`EVALSAGA_URL_SECRET_N`). Holds secrets.
+   * The variables the config was read with: the caller's, those of the env file that the caller does not set, and the secret
+   * parts of URLs (`EVALSAGA_URL_SECRET_N`). Holds secrets.
    */
   readonly env: Environment;
-  /** The resolved tree: each value with the place it came from. Holds secrets from the environment. */
+  /** The resolved tree: each value with its origin. Holds secrets from the environment. */
   readonly root: ConfigNode;
-  /** What works, and is perhaps not what was meant. */
+  /** Valid, but perhaps not what was meant. */
   readonly warnings: readonly ConfigProblem[];
-  /** What the caller's own environment (not the env file) allows. */
+  /** What the caller's environment allows. The env file cannot allow it. */
   readonly trust: {
-    /** `NEMO_EVALUATOR_TRUST_PRE_CMD=1`: shell lines of the config may run. */
+    /** `NEMO_EVALUATOR_TRUST_PRE_CMD=1`: `pre_cmd` and `post_cmd` may run. */
     readonly commands: boolean;
     /** `NEMO_EVALUATOR_TRUST_UNLISTED_TASKS=1`: tasks outside the catalogue may run. */
     readonly unlistedTasks: boolean;

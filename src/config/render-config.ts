@@ -1,4 +1,4 @@
-/** The resolved config as YAML, with secrets masked. */
+/** Renders the resolved config as YAML, with secrets masked. */
 import { variablesIn } from '../contract/url-placeholders';
 import type { Environment } from './environment';
 import { isSecretName } from '../secrets/names';
@@ -9,7 +9,7 @@ import type { ConfigNode, ScalarNode } from './yaml/tree';
 import { writeYaml } from './yaml/yaml-writer';
 import type { WritableScalar } from './yaml/yaml-writer';
 
-/** `annotate`: a comment to put behind a value. */
+/** Returns YAML. `annotate` gives the comment to put after a value, if any. */
 export function renderConfig(
   root: ConfigNode,
   env: Environment,
@@ -19,7 +19,7 @@ export function renderConfig(
   return writeYaml(masked, annotate as ((scalar: WritableScalar) => string | undefined) | undefined);
 }
 
-/** Values of the variables that are named like secrets, longest first. */
+/** Returns the values of variables whose names say that they hold secrets, longest first. */
 export function secretValues(env: Environment): string[] {
   const values = Object.entries(env).flatMap(([name, value]) =>
     value !== undefined && isSecretName(name) ? [value] : [],
@@ -27,7 +27,7 @@ export function secretValues(env: Environment): string[] {
   return [...new Set(values)].sort((a, b) => b.length - a.length);
 }
 
-/** Whatever `work` finds wrong, its words never repeat the value of a secret variable. */
+/** Runs `work`, and masks the values of secret variables in a `ConfigError` that it throws. */
 export function maskingErrors<T>(env: Environment, work: () => T): T {
   try {
     return work();
@@ -37,7 +37,7 @@ export function maskingErrors<T>(env: Environment, work: () => T): T {
   }
 }
 
-/** The problems in words that repeat none of the values, and nothing that looks like a token. */
+/** Masks `secrets`, and anything that looks like a token, in the problems' texts. */
 export function maskProblems(problems: readonly ConfigProblem[], secrets: readonly string[]): ConfigProblem[] {
   const clean = (text: string): string => maskTokens(maskValues(text, secrets));
   return problems.map(({ message, hint, override, ...problem }) => ({

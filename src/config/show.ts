@@ -1,11 +1,11 @@
-/** `config show`: each value, and where it came from. */
+/** Renders the output of `config show`. */
 import path from 'node:path';
 import type { LoadedConfig } from './loaded';
 import { presetsFolder } from './hydra/compose/sources';
 import { renderConfig } from './render-config';
 import type { ScalarNode } from './yaml/tree';
 
-/** The resolved config as YAML, secrets masked; behind each value its source: file and line, override, or derivation. */
+/** Returns the resolved config as YAML with secrets masked. A comment after each value names its source: file and line, override, or the key it is derived from. */
 export function showConfig(loaded: LoadedConfig): string {
   const base = path.dirname(loaded.file);
   return renderConfig(loaded.root, loaded.env, (node) => sourceOf(node, base));

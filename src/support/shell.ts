@@ -1,6 +1,6 @@
-/** Arguments split as a POSIX shell would, without running anything. Pure. */
+/** Splits and quotes words as a POSIX shell does. Pure. */
 
-/** The words of `text`; `undefined` when a quote is not closed. Variables and globs are not expanded. */
+/** Splits `text` into words; `undefined` if a quote is not closed. Variables and globs are not expanded. */
 export function shellWords(text: string): string[] | undefined {
   const words: string[] = [];
   let word: string | undefined;
@@ -37,7 +37,7 @@ export function shellWords(text: string): string[] | undefined {
   return words;
 }
 
-/** In double quotes a backslash escapes only these four and the line end. */
+/** In double quotes a backslash escapes only these four characters and the line end. */
 function doubleQuoted(text: string, start: number): { text: string; end: number } | undefined {
   let result = '';
   for (let at = start; at < text.length; at++) {
@@ -51,6 +51,6 @@ function doubleQuoted(text: string, start: number): { text: string; end: number 
   return undefined;
 }
 
-/** `text` as one word for a shell. */
+/** Returns `text` quoted as one word. */
 export const shellQuote = (text: string): string =>
   /^[A-Za-z0-9_./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

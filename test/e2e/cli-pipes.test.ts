@@ -50,7 +50,7 @@ test('a terminal without a size gets plain lines', async () => {
 describe('--env-file', () => {
   test('that is not there is refused in our words, not in those of Node', async () => {
     const { said, code } = await bash('$ES start run.yaml --env-file nope.env 2>&1', {});
-    expect(said).toMatch(/nope\.env: there is no such env file/);
+    expect(said).toMatch(/nope\.env: the env file does not exist/);
     expect(code).toBe(2);
   });
 
@@ -58,7 +58,7 @@ describe('--env-file', () => {
     const link = path.join(bench.folder, 'evalsaga');
     writeFileSync(link, `#!/bin/sh\nexec ${program} "$@"\n`, { mode: 0o755 });
     const { said, code } = await bash(`chmod +x ${program}; ./evalsaga start run.yaml --env-file nope.env 2>&1`, {});
-    expect(said).toMatch(/there is no such env file/);
+    expect(said).toMatch(/the env file does not exist/);
     expect(code).toBe(2);
   });
 });

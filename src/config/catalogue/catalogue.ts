@@ -1,4 +1,4 @@
-/** The harnesses and tasks of the evaluation images, read once when first asked for. */
+/** The harnesses and tasks of the evaluation images, read when first needed. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { nearestNames } from '../../support/nearest';
@@ -12,7 +12,7 @@ export interface CatalogueHarness {
   readonly digest: string;
   /** `multiarch`, `amd` or `arm`. */
   readonly arch: string;
-  /** Its package on the public index, when there is one. */
+  /** Its package on the public index, if there is one. */
   readonly package?: string;
 }
 
@@ -21,7 +21,7 @@ export interface CatalogueTask {
   readonly harness: string;
   /** Kinds of endpoint it can use: chat, completions, embedding, vlm. */
   readonly endpoints: readonly string[];
-  /** What the endpoint must be able to do beyond that, e.g. `logprobs`. */
+  /** Capabilities that the endpoint must have besides, e.g. `logprobs`. */
   readonly capabilities?: readonly string[];
   /** Default parameters. */
   readonly params?: Readonly<Record<string, unknown>>;
@@ -51,15 +51,15 @@ function catalogue() {
   return loaded;
 }
 
-/** All tasks, by harness and name. */
+/** Returns all tasks, sorted by harness and name. */
 export const listTasks = (): readonly CatalogueTask[] => catalogue().data.tasks;
 
-/** All harnesses, by name. */
+/** Returns all harnesses, sorted by name. */
 export const listHarnesses = (): readonly CatalogueHarness[] => catalogue().data.harnesses;
 
 export const harnessNamed = (name: string): CatalogueHarness | undefined => catalogue().harnesses.get(name);
 
-/** Tasks of that name, `task` or `harness.task`, in any case: more than one when a bare name is ambiguous. */
+/** Returns the tasks called `task` or `harness.task`, ignoring case; several if a bare name is ambiguous. */
 export const describeTask = (name: string): readonly CatalogueTask[] =>
   catalogue().byName.get(name.toLowerCase()) ?? [];
 
@@ -68,7 +68,7 @@ export type TaskLookup =
   | { readonly kind: 'ambiguous'; readonly candidates: readonly string[] }
   | { readonly kind: 'unknown'; readonly near: readonly string[] };
 
-/** What a config means by a task's name. Names must be written as they are, but for a hint. */
+/** Looks up a task by the name in a config. Case matters; suggestions in `near` ignore it. */
 export function findTask(name: string): TaskLookup {
   const { byName, harnesses } = catalogue();
   const matches = (byName.get(name.toLowerCase()) ?? []).filter(

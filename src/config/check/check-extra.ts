@@ -1,4 +1,4 @@
-/** Parameters below `params.extra` that the task's harness does not know, where one that it knows is near. Pure. */
+/** Finds parameters below `params.extra` that look like misspellings of ones the task's harness knows. Pure. */
 import { isPlainObject } from '../../support/plain-object';
 import { findTask, listTasks } from '../catalogue/catalogue';
 import { nearestNames } from '../../support/nearest';
@@ -11,12 +11,12 @@ import type { ConfigNode, Path } from '../yaml/tree';
 
 const extra = ['config', 'params', 'extra'];
 
-/** A mapping of names, with what is known below each. */
+/** Names of parameters, nested as in the config. */
 interface ParameterNames {
   readonly [name: string]: ParameterNames;
 }
 
-/** A warning each: harnesses take more than the catalogue lists, so that only a near miss says anything. */
+/** Returns warnings. Harnesses accept more than the catalogue lists, so only near misses are reported. */
 export function checkExtra(config: ResolvedConfig, root: ConfigNode): ConfigProblem[] {
   const { evaluation } = config;
   const tasks = evaluation.tasks.flatMap((task, index) => {
@@ -28,10 +28,10 @@ export function checkExtra(config: ResolvedConfig, root: ConfigNode): ConfigProb
     const given = userValue(evaluation.nemo_evaluator_config, task.nemo_evaluator_config, extra);
     for (const { path, hint } of nearMisses(given, parametersOf(harness))) {
       const at = pathInConfig(root, index, path);
-      // What all tasks are given is for those that know it.
+      // A parameter given to all tasks is fine if the harness of any of them knows it.
       const common = at[1] !== 'tasks';
       if (common && tasks.some((other) => includesPath(parametersOf(other.harness), path))) continue;
-      const message = `the harness ${harness} has no parameter \`${path.join('.')}\` that is known here`;
+      const message = `\`${path.join('.')}\` is not a known parameter of the harness ${harness}`;
       warnings.set(at.join('.'), {
         ...placeOf(placeOfNode(nearestNodeAt(root, at))),
         path: at.join('.'),
@@ -62,7 +62,7 @@ function* nearMisses(
 
 const parametersByHarness = new Map<string, ParameterNames>();
 
-/** Names of all its tasks, and `args`, which the language-model harness takes beside them. */
+/** Returns the parameters of all tasks of a harness, and `args`, which lm-evaluation-harness accepts but no task lists. */
 function parametersOf(harness: string): ParameterNames {
   const done = parametersByHarness.get(harness);
   if (done !== undefined) return done;
@@ -86,7 +86,7 @@ function includesPath(known: ParameterNames | undefined, [key, ...rest]: readonl
   return known !== undefined && Object.hasOwn(known, key) && includesPath(known[key], rest);
 }
 
-/** Where it was written: in the task's own part, or in the common one. */
+/** Returns where the parameter was written: in the task's own config, or in the one for all tasks. */
 function pathInConfig(root: ConfigNode, index: number, path: readonly string[]): Path {
   const own: Path = ['evaluation', 'tasks', index, 'nemo_evaluator_config', ...extra, ...path];
   return nodeAt(root, own) === undefined ? ['evaluation', 'nemo_evaluator_config', ...extra, ...path] : own;

@@ -1,14 +1,14 @@
-/** Text that YAML takes for a number, where nothing says which of the two is meant. */
+/** Finds text that YAML reads as a number where the schema does not say which of the two is expected. */
 import { placeOf } from '../yaml/problems';
 import type { ConfigProblem } from '../yaml/problems';
 import { pythonText } from '../hydra/python-text';
 import { placeOfNode, scalarsOf } from '../yaml/tree';
 import type { ConfigNode, Path } from '../yaml/tree';
 
-/** Digits with an `e` among them (a commit), with a zero before them, or with colons: rarely written for the number they are. */
+/** Digits with an `e` (a commit id), a leading zero, or colons: rarely meant as the number that YAML reads. */
 const ambiguous = /^[+-]?(?:\d[\d_]*e\d+|0[0-7_]+|\d[\d_]*(?::\d+)+(?:\.\d*)?)$/i;
 
-/** Parameters of a harness go on as they are read, and no schema knows which of them are text. */
+/** Parameters of a harness are passed on as read, and no schema knows which of them are text. */
 const isInUntypedSection = (path: Path): boolean => {
   const at = path.indexOf('nemo_evaluator_config');
   return at !== -1 && path.slice(at).some((key) => untypedSections.has(String(key)));
@@ -24,19 +24,21 @@ export function checkNumbers(root: ConfigNode): ConfigProblem[] {
     if (!overflows && !ambiguous.test(text)) return [];
     const number = overflows ? 'infinity' : `the number ${pythonText(node)}`;
     const plain =
-      overflows || !Number.isFinite(value) ? '' : `, ${unambiguousNumber(value, node.float === true)} for the number`;
+      overflows || !Number.isFinite(value)
+        ? ''
+        : `; for the number, write ${unambiguousNumber(value, node.float === true)}`;
     return [
       {
         ...placeOf(placeOfNode(node)),
         path: path.join('.'),
         message: `\`${text}\` is read as ${number}`,
-        hint: `write '${text}' in quotes for the text${plain}`,
+        hint: `for the text, put it in quotes: '${text}'${plain}`,
       },
     ];
   });
 }
 
-/** A spelling that can mean nothing else. */
+/** Returns a spelling that can only be read as this number. */
 function unambiguousNumber(value: number, isFloat: boolean): string {
   const text = String(value);
   return isFloat && Number.isInteger(value) && !text.includes('e') ? `${text}.0` : text;

@@ -1,4 +1,4 @@
-/** Secrets where they do not belong: they would end up in histories, logs and results. */
+/** Finds secrets in a config: they would end up in histories, logs and results. */
 import { placeOf } from '../yaml/problems';
 import type { ConfigProblem } from '../yaml/problems';
 import { isSecretName, isSurelySecretName } from '../../secrets/names';
@@ -6,7 +6,7 @@ import { assignedKeys, holdsKey, looksLikeToken } from '../../secrets/secrecy';
 import { placeOfNode, scalarsOf } from '../yaml/tree';
 import type { ConfigNode, Path, ScalarNode } from '../yaml/tree';
 
-/** Maps and lists whose values are references already, or are checked by their own schema. */
+/** Paths whose values are references, or are checked by their own schema. */
 const checkedElsewhere =
   /^(?:(?:deployment\.|evaluation\.(?:tasks\.\d+\.)?|execution\.lepton_platform\.tasks\.)?env_vars|deployment\.(?:lepton_config\.)?envs|deployment\.lepton_config\.api_tokens?|execution\.lepton_platform\.tasks\.api_tokens)(?:\.|$)/;
 
@@ -19,24 +19,24 @@ export function checkSecrets(root: ConfigNode): ConfigProblem[] {
       problems.push({ ...placeOf(placeOfNode(node)), path: path.join('.'), message, hint: adviceFor(path) });
     const names = node.env?.names ?? [];
     const secret = names.find(isSecretName) ?? (looksLikeToken(text) ? names[0] : undefined);
-    if (secret !== undefined) report(`the secret ${secret} would be written in clear into histories and logs`);
+    if (secret !== undefined) report(`the secret ${secret} would be written to histories and logs in plain text`);
     else if (looksLikeToken(text) || (names.length === 0 && secretsIn(path, text).length > 0))
       report(
         isSurelySecretName(keyOf(path))
-          ? 'what has this name is a secret, and a secret does not belong into a config'
-          : 'the value looks like a secret, and a secret does not belong into a config',
+          ? 'a key of this name holds a secret, and secrets do not belong in a config'
+          : 'the value looks like a secret, and secrets do not belong in a config',
       );
   }
   return problems;
 }
 
-/** Literals of a config that may be secrets, with their parts: what no message may repeat. */
+/** Returns the literals of a config that may be secrets, and their parts, so that no message repeats them. */
 export const literalSecrets = (root: ConfigNode): string[] =>
   [...scalarsOf(root)].flatMap(({ path, node }) =>
     node.env === undefined ? secretsIn(path, literalText(node) ?? '') : [],
   );
 
-/** Yes, no and nothing are no secrets; a number may be one. */
+/** Returns the text that may be a secret: never null or a boolean, but a number may be one. */
 const literalText = ({ value, text }: ScalarNode): string | undefined =>
   typeof value === 'string'
     ? value
@@ -44,13 +44,13 @@ const literalText = ({ value, text }: ScalarNode): string | undefined =>
       ? undefined
       : (text ?? String(value));
 
-/** What names a secret, and holds none. */
+/** Keys whose value is the name of a secret. */
 const referenceKeys = /^(?:image_pull_secrets|secret_name_ref|token_name_ref)$/;
 
-/** The key that a value belongs to: that of the list where it is an item. */
+/** Returns the key of a value; for an item of a list, the list's key. */
 const keyOf = (path: Path): string => String(path.findLast((part) => !/^\d+$/.test(String(part))) ?? '');
 
-/** A literal where a key belongs that is no variable's name; or those in a command line, a script or a header. */
+/** Returns the value itself if its key says that it is a secret and it is no variable's name; else secrets assigned in a command line, script or header. */
 function secretsIn(path: Path, value: string): string[] {
   const name = keyOf(path);
   if (referenceKeys.test(name)) return [];
@@ -59,6 +59,6 @@ function secretsIn(path: Path, value: string): string[] {
 
 function adviceFor(path: Path): string {
   const [top] = path;
-  if (top === 'deployment') return 'give it to the server as a variable: deployment.envs: {NAME: host:NAME}';
-  return 'give it to the jobs as a variable, evaluation.env_vars: {NAME: host:NAME}, and name the variable here';
+  if (top === 'deployment') return 'pass it to the server as a variable: deployment.envs: {NAME: host:NAME}';
+  return 'pass it to the jobs as a variable, evaluation.env_vars: {NAME: host:NAME}, and name the variable here';
 }

@@ -1,4 +1,4 @@
-/** Names of tasks, checked before the config is typed: for a complete list of problems when others are found. */
+/** Checks the names of tasks in the untyped tree, so that they are reported even if the config has other problems. */
 import { findTask } from '../catalogue/catalogue';
 import { placeOf } from '../yaml/problems';
 import type { ConfigProblem } from '../yaml/problems';
@@ -31,9 +31,9 @@ export function checkTaskNames(root: ConfigNode): ConfigProblem[] {
   });
 }
 
-export const ambiguousTask = (name: string): string => `\`${name}\` is a task of several harnesses`;
+export const ambiguousTask = (name: string): string => `several harnesses have a task named \`${name}\``;
 
-export const unknownTask = (name: string): string => `no task is named \`${name}\``;
+export const unknownTask = (name: string): string => `there is no task named \`${name}\``;
 
 export const didYouMean = (names: readonly string[]): string =>
   `did you mean ${names.map((name) => `\`${name}\``).join(' or ')}?`;

@@ -1,4 +1,4 @@
-/** Doubts about the URL of an endpoint that is there already. Pure. */
+/** Returns warnings about the URL of an existing endpoint. Pure. */
 import { masked } from '../../contract/url-placeholders';
 import { readExistingUrl } from '../plan/existing-url';
 import { placeOf } from '../yaml/problems';
@@ -22,10 +22,10 @@ function warningAbout(text: string): Pick<ConfigProblem, 'message' | 'hint'> | u
   const { pathname } = new URL(existing.url);
   const twice = /\/(v\d+)\/\1(?:\/|$)/.exec(pathname)?.[1];
   if (twice !== undefined)
-    return { message: `the path has \`/${twice}\` twice: ${masked(pathname)}`, hint: `one \`/${twice}\` is usual` };
+    return { message: `the path has \`/${twice}\` twice: ${masked(pathname)}`, hint: `remove one \`/${twice}\`` };
   if (existing.kind === 'base' || existing.takes !== undefined) return undefined;
   return {
-    message: `requests go to exactly this path, ${masked(pathname)}, which is none of an OpenAI-compatible server`,
-    hint: 'a base URL ends in /v1, and each task appends its own path; a full one ends in /chat/completions, /completions or /embeddings',
+    message: `requests will go to exactly this path, ${masked(pathname)}, which OpenAI-compatible servers do not have`,
+    hint: 'a base URL ends in /v1, and each task appends its path; a full URL ends in /chat/completions, /completions or /embeddings',
   };
 }

@@ -1,23 +1,23 @@
-/** One slip is one problem: what only follows from a misspelt key is not said beside it. */
+/** A misspelt key is reported as one problem, without the problems that only follow from it. */
 import type { ConfigProblem } from '../yaml/problems';
 import { dotted, isMissing, isNull, nodeAt, withNodeAt, withoutNodeAt } from '../yaml/tree';
 import type { ConfigNode, MapNode, Path } from '../yaml/tree';
 
-/** A key that the config does not know, and what it plausibly was to be. */
+/** A key that the config does not have, and the keys that were probably meant. */
 export interface MisspeltKey {
-  /** As it was written. */
+  /** The path as written. */
   readonly written: Path;
-  /** Nearest first; empty when nothing is near. */
+  /** Paths that may be meant, nearest first; empty if none is similar. */
   readonly candidates: readonly Path[];
-  /** What was to stand there, where the tree does not have it: an override that could not be applied. */
+  /** The value of an override that could not be applied, which the tree therefore does not contain. */
   readonly value?: ConfigNode;
   /** Of an override: the key that is not there, and what was to stand at it. */
   readonly absent?: { readonly path: Path; readonly value: ConfigNode };
 }
 
 /**
- * The tree as it was plausibly candidates: what stands under a misspelt key fills what is absent under the right one. Nothing that
- * was written there is replaced. Pure.
+ * Returns the tree as it was probably meant: the value of a misspelt key fills the key meant where that is unset. Values that
+ * were written are never replaced. Pure.
  */
 export function withCorrectedKeys(root: ConfigNode, misspeltKeys: readonly MisspeltKey[]): ConfigNode {
   return misspeltKeys.reduce((tree, { written, candidates, value = nodeAt(tree, written) }) => {
@@ -27,7 +27,7 @@ export function withCorrectedKeys(root: ConfigNode, misspeltKeys: readonly Missp
   }, root);
 }
 
-/** Those of `found` that stay when the misspeltKeys are corrected, and what is said of the misspeltKeys themselves. Pure. */
+/** Returns the problems about the misspelt keys themselves, and those that remain once the keys are corrected. Pure. */
 export function withoutConsequences(
   found: readonly ConfigProblem[],
   {
@@ -43,7 +43,7 @@ export function withoutConsequences(
 
 const keyOf = ({ path, message }: ConfigProblem): string => `${path}\0${message}`;
 
-/** Nothing stands there that would have to give way. */
+/** Whether the value fits without replacing anything. */
 const canTake = (existing: ConfigNode | undefined, value: ConfigNode | undefined): boolean =>
   isUnset(existing) || (existing?.kind === 'map' && value?.kind === 'map');
 

@@ -1,4 +1,4 @@
-/** Takes the secret parts of URLs out of a resolved config: placeholders stay, their values go to variables of the run. */
+/** Replaces the secret parts of URLs in a resolved config by placeholders, and puts their values into variables of the run. */
 import {
   masked,
   placeholderOf,
@@ -6,7 +6,7 @@ import {
   urlSecretVariable,
   variablesIn,
 } from '../../contract/url-placeholders';
-import { joinUrl, secretsInUrl, splitUrl, unescaped } from '../../secrets/secret-url';
+import { joinUrl, splitUrl, unescaped } from '../../secrets/secret-url';
 import type { UrlParts } from '../../secrets/secret-url';
 import type { Environment } from '../environment';
 import { placeOf } from '../yaml/problems';
@@ -16,30 +16,34 @@ import { isSecretName, isSecretParameter } from '../../secrets/names';
 import { looksLikeToken, looksRandom } from '../../secrets/secrecy';
 import { placeOfNode } from '../yaml/tree';
 import type { ConfigNode, Path, ScalarNode } from '../yaml/tree';
+import { escapedForYaml, escapedUser, hasUrlSecret, isSecretQuery, normalized, urlsInText } from './url-text';
 
 export interface ExtractedUrlSecrets {
   readonly root: ConfigNode;
-  /** `env`, and behind it the variables that placeholders name, with what else must not be shown. */
+  /** `env`, the variables that placeholders name, and further forms of their values that must be masked. */
   readonly env: Environment;
   readonly problems: readonly ConfigProblem[];
 }
 
+/** Extracts the secrets of all URLs. Secrets in URLs at places that cannot take a placeholder are reported. */
 export function extractUrlSecrets(root: ConfigNode, env: Environment): ExtractedUrlSecrets {
-  const taking = new UrlSecretExtraction(env);
-  const taken = taking.walk(root, []);
+  const extraction = new UrlSecretExtraction(env);
+  const replaced = extraction.walk(root, []);
   const own = Object.entries(env).filter(([name]) => !name.startsWith(urlSecretPrefix));
-  return { root: taken, env: { ...Object.fromEntries(own), ...taking.variables }, problems: taking.problems };
+  return {
+    root: replaced,
+    env: { ...Object.fromEntries(own), ...extraction.variables },
+    problems: extraction.problems,
+  };
 }
 
 const urlSecretPrefix = 'EVALSAGA_URL_SECRET_';
 
-/** Variables that `takeUrlSecrets` made. */
+/** Returns the names of the variables that `extractUrlSecrets` made. */
 export const urlSecretNames = (env: Environment): readonly string[] =>
   Object.keys(env).filter((name) => name.startsWith(urlSecretPrefix));
 
-/** In a text. Quotes and the like end a URL. */
-const urlsInText = /[a-z][a-z0-9+.-]*:\/\/[^\s"'<>`\\]+/gi;
-
+/** What a text that may contain URLs is for. */
 type UrlPosition = 'url' | 'evaluator' | 'variable' | 'script' | 'other';
 
 function urlPositionOf(path: Path): UrlPosition {
@@ -107,7 +111,7 @@ class UrlSecretExtraction {
         ...placeOf(placeOfNode(node)),
         path: path.join('.'),
         message: `the environment variable ${name} is not set, or empty`,
-        hint: 'set it to the URL, or put it into .env',
+        hint: 'set it to the URL, or add it to .env',
       });
       return { ...node, value: null };
     }
@@ -115,7 +119,7 @@ class UrlSecretExtraction {
     return { ...this.withFinalText(node, url), ...(isSecretName(name) ? {} : { env: { names: [name], whole: true } }) };
   }
 
-  /** A variable of a container is taken from the host as a whole: its value is no text of the config any more. */
+  /** A container's variable with a secret URL is replaced by a reference to a variable of the host. */
   private variable(node: ScalarNode, text: string): ScalarNode {
     if (/^(?:host|runtime):/.test(text) || !hasUrlSecret(text)) return node;
     const value = text.replace(/^lit:/, '');
@@ -125,7 +129,7 @@ class UrlSecretExtraction {
     return this.withFinalText(node, `host:${this.variableFor(value)}`);
   }
 
-  /** `all`: the whole URL is meant to be a secret, so whatever may be one in it is. */
+  /** Replaces the secrets of one URL. `all`: the URL came from a variable of the host, so take every part that may be a secret. */
   private urlIn(url: string, node: ScalarNode, { all }: { all: boolean }): string {
     if (!URL.canParse(url) && url.split('@').length > 2) return this.reportAmbiguousUrl(node);
     const parts = splitUrl(normalized(url));
@@ -134,7 +138,7 @@ class UrlSecretExtraction {
     const isSecret = (text: string): boolean => looksLikeToken(text) || (all && looksRandom(text));
     const isKey = ({ name, value }: UrlParts['query'][number]): boolean =>
       value !== null && value !== '' && (all || isSecretQuery(name, value));
-    // What lies behind a secret may be the rest of it, that somebody did not escape.
+    // What follows a secret may be the rest of it, if it was not escaped.
     const some =
       parts.user !== null || parts.query.some(({ name }) => isSecretParameter(name)) || parts.query.some(isKey);
     const taken: UrlParts = {
@@ -154,7 +158,7 @@ class UrlSecretExtraction {
     return this.withoutSecretVariables(joinUrl(taken), node);
   }
 
-  /** What of a URL came from a variable that holds a secret is one, wherever it stands. A short one that was taken already may be a word elsewhere. */
+  /** Replaces the values of secret variables from which the URL was made. A short value that was replaced already is left elsewhere, where it may be a word. */
   private withoutSecretVariables(url: string, node: ScalarNode): string {
     const taken = variablesIn(url).map((name) => this.variables[name] ?? '');
     const isOpen = (value: string): boolean =>
@@ -175,7 +179,7 @@ class UrlSecretExtraction {
     return (node.env?.names ?? []).filter(isSecretName).map((name) => this.env[name] ?? '');
   }
 
-  /** The node with another text, which is final. Variables with secrets that are no longer in it are not named any more. */
+  /** Returns the node with another, final text, without the secret variables whose values it no longer contains. */
   private withFinalText({ kind, origin, keyOrigin, env }: ScalarNode, value: string): ScalarNode {
     const place = keyOrigin === undefined ? { origin } : { origin, keyOrigin };
     const rest = masked(value);
@@ -200,7 +204,7 @@ class UrlSecretExtraction {
     return name;
   }
 
-  /** More forms to mask in logs: the password alone; a short user and password together with their host. */
+  /** Adds forms to mask in logs: the password alone, and a short user and password together with their host. */
   private addMaskedForms(user: string, host: string): void {
     const name = this.variableFor(escapedForYaml(escapedUser(user)));
     const password = user.includes(':') ? user.slice(user.indexOf(':') + 1) : '';
@@ -213,13 +217,13 @@ class UrlSecretExtraction {
     if (user.length < shortestMasked) this.variables[`${name}_AT`] = `//${user}@${host}`;
   }
 
-  /** Where its user and password end can only be guessed. */
+  /** Reports a URL of which nobody can say where its user and password end. */
   private reportAmbiguousUrl(node: ScalarNode): string {
     this.problems.push({
       ...placeOf(placeOfNode(node)),
       path: this.currentPath.join('.'),
       message: 'cannot be read as a URL',
-      hint: 'in a user and password, write / ? # @ : as %2F %3F %23 %40 %3A',
+      hint: 'in a user and password, escape / ? # @ : as %2F %3F %23 %40 %3A',
     });
     return 'https://***';
   }
@@ -229,34 +233,10 @@ class UrlSecretExtraction {
     this.problems.push({
       ...placeOf(placeOfNode(node)),
       path: path.join('.'),
-      message: 'the URL holds a secret, which would be readable in histories, logs and lists of processes',
+      message: 'the URL contains a secret, which would be readable in histories, logs and process lists',
       hint: server
-        ? 'give it to the server as a variable, deployment.envs: {NAME: host:NAME}, and let its command read $NAME'
-        : 'leave the user, password or key out',
+        ? 'pass it to the server as a variable, deployment.envs: {NAME: host:NAME}, and use $NAME in its command'
+        : 'remove the user, password or key',
     });
   }
 }
-
-const isSecretQuery = (name: string, value: string): boolean =>
-  // A value may hold a query of its own, well or badly escaped.
-  isSecretParameter(name) || looksLikeToken(value) || looksRandom(value) || isSecretParameter(namesIn(value));
-
-const namesIn = (value: string): string => unescaped(value).split('=').slice(0, -1).join('=');
-
-const hasUrlSecret = (text: string): boolean =>
-  [...text.matchAll(urlsInText)].some(([url]) => variablesIn(url).length === 0 && secretsInUrl(url).length > 0);
-
-/** Parsers of URLs forgive much: where that is how they find a user (`https:///me:pw@host`), the text as they read it. */
-function normalized(text: string): string {
-  const plain = text.replaceAll(/[\t\r\n]/g, '');
-  if (splitUrl(plain)?.user !== null || !URL.canParse(plain)) return plain;
-  const url = new URL(plain);
-  return url.username === '' && url.password === '' ? plain : url.href;
-}
-
-/** What would end the user part of a URL. */
-const escapedUser = (user: string): string => user.replaceAll(/[/?#@]/g, encodeURIComponent);
-
-/** Fits between double quotes in YAML, as it is: what a URL may not hold is escaped. */
-const escapedForYaml = (text: string): string =>
-  text.replaceAll(/[^\x21-\x7e]|["\\<>`]/gu, (char) => (/^\p{Surrogate}$/u.test(char) ? '' : encodeURIComponent(char)));

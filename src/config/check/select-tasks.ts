@@ -1,4 +1,4 @@
-/** `-t`: only some of the config's tasks. */
+/** Implements `-t`: runs only some of the config's tasks. */
 import { nearestNames } from '../../support/nearest';
 import { ConfigError, placeOf } from '../yaml/problems';
 import type { ConfigProblem } from '../yaml/problems';
@@ -11,7 +11,7 @@ interface Selection {
   readonly root: ConfigNode;
 }
 
-/** A name means all tasks of that name, `name.N` the one at index N. Throws `ConfigError` when nothing is left. */
+/** Keeps the tasks named in `tasks`: `name` selects all tasks of that name, `name.N` the one at index N. Throws `ConfigError` for an unknown name, or if the config has no tasks. */
 export function selectTasks({ config, root, tasks: wanted }: Selection & { tasks: readonly string[] }): Selection {
   const { tasks } = config.evaluation;
   if (tasks.length === 0) {
@@ -20,7 +20,7 @@ export function selectTasks({ config, root, tasks: wanted }: Selection & { tasks
       {
         ...place,
         path: 'evaluation.tasks',
-        message: 'there is no task to run',
+        message: 'there are no tasks to run',
         hint: 'list at least one: `- name: hellaswag`',
       },
     ]);
@@ -67,7 +67,7 @@ function unknownTask(want: string, names: readonly string[]): ConfigProblem {
   const all = names.map((name, index) => (isShared(name) ? `${name}.${index}` : name)).join(', ');
   return {
     path: '',
-    message: `-t ${want}: the config has no such task`,
+    message: `-t ${want}: the config has no task of this name`,
     hint: near.length > 0 ? `did you mean \`${near[0] ?? ''}\`?` : `its tasks: ${all}`,
   };
 }

@@ -1,4 +1,4 @@
-/** From the composed tree to the typed config, with every problem at once. */
+/** Turns the composed tree into a typed config, reporting all problems at once. */
 import type { z } from 'zod';
 import { nearestNames } from '../../support/nearest';
 import { placeOf } from '../yaml/problems';
@@ -7,7 +7,8 @@ import { configSchema } from '../schema/config';
 import type { ResolvedConfig } from '../schema/config';
 import { deploymentTypes } from '../schema/deployment';
 import type { DeploymentType } from '../schema/deployment';
-import { sectionOf, toRaw } from '../schema/fields';
+import { toRaw } from '../schema/leaf';
+import { sectionOf } from '../schema/section';
 import type { MisspeltKey } from './misspelt-keys';
 import type { Resolution } from '../hydra/interpolation/resolve-interpolations';
 import { isMissing, nearestNodeAt, nodeAt, placeOfNode, scalarsOf } from '../yaml/tree';
@@ -16,7 +17,7 @@ import type { ConfigNode, Path } from '../yaml/tree';
 export interface Validation {
   readonly config: ResolvedConfig | undefined;
   readonly problems: readonly ConfigProblem[];
-  /** Keys among the problems that were plausibly misspelt. */
+  /** Unknown keys among the problems. */
   readonly misspeltKeys: readonly MisspeltKey[];
   /** Those of the problems that are about keys without effect; `undefined`: not all of the config was checked. */
   readonly unknownKeys: readonly ConfigProblem[] | undefined;
@@ -43,7 +44,7 @@ export function validate(resolution: Resolution): Validation {
   return { config: result.success ? result.data : undefined, problems, misspeltKeys, unknownKeys };
 }
 
-/** Every `???` that nothing has filled. */
+/** Reports every `???` that was not filled in. */
 function missingValues(root: ConfigNode): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   for (const { path, node } of scalarsOf(root)) {
@@ -52,14 +53,14 @@ function missingValues(root: ConfigNode): ConfigProblem[] {
     problems.push({
       ...placeOf(placeOfNode(node)),
       path: name,
-      message: 'a value is required here (`???`)',
-      hint: `write it in the file, or give it: -o ${name}=VALUE`,
+      message: 'a value is required (`???`)',
+      hint: `set it in the file, or with -o ${name}=VALUE`,
     });
   }
   return problems;
 }
 
-/** No executor or deployment was chosen: everything else would only be noise. */
+/** Reports that no executor or deployment was chosen. Other problems would only be noise then. */
 function missingGroups(root: ConfigNode): ConfigProblem[] {
   if (root.kind === 'map' && root.entries.size === 0)
     return [
@@ -67,7 +68,7 @@ function missingGroups(root: ConfigNode): ConfigProblem[] {
         ...placeOf(placeOfNode(root)),
         path: '',
         message: 'the config is empty',
-        hint: 'it begins with `defaults: [execution: lepton, deployment: vllm, _self_]`; examples/ has whole ones',
+        hint: 'begin with `defaults: [execution: lepton, deployment: vllm, _self_]`; for complete configs see examples/',
       },
     ];
   return (['execution', 'deployment'] as const).flatMap((group) => {
@@ -79,7 +80,7 @@ function missingGroups(root: ConfigNode): ConfigProblem[] {
       {
         ...place,
         path: group,
-        message: `nothing is chosen for \`${group}\``,
+        message: `no \`${group}\` is chosen`,
         hint: `add \`- ${group}: ${example}\` to the \`defaults\` list`,
       },
     ];
@@ -107,7 +108,7 @@ function unknownType(root: ConfigNode): ConfigProblem {
   };
 }
 
-/** What issues are about, and where misspelt keys are noted. */
+/** The tree that issues refer to, and a list to which unknown keys are added. */
 interface IssueContext {
   readonly root: ConfigNode;
   readonly misspeltKeys: MisspeltKey[];
@@ -124,7 +125,7 @@ function toProblems(issue: z.core.$ZodIssue, around: IssueContext): ConfigProble
   return [{ ...placeAt(around.root, path), path: path.join('.'), message: issue.message, ...hint }];
 }
 
-/** A union here is always "null or this": what is said about "this" is what matters. */
+/** Unions in this schema are always "null or T": only the issues about T matter. */
 function unionProblems(issue: z.core.$ZodIssueInvalidUnion, around: IssueContext): ConfigProblem[] {
   const branch = issue.errors.at(-1) ?? [];
   return branch.flatMap((inner) => toProblems({ ...inner, path: [...issue.path, ...inner.path] }, around));

@@ -1,4 +1,4 @@
-/** Values as Python's `str()` writes them: what an interpolation inside text puts there. Pure. */
+/** Writes values as Python's `str()` does, for interpolations inside text. Pure. */
 import type { ScalarNode } from '../yaml/tree';
 
 export function pythonText(node: Pick<ScalarNode, 'value' | 'float'>): string {
@@ -9,13 +9,13 @@ export function pythonText(node: Pick<ScalarNode, 'value' | 'float'>): string {
   return String(value);
 }
 
-/** As `pythonText`, but a number as it was written: `1.50`, and `695e0514`, which is no number to whoever wrote it. */
+/** Like `pythonText`, but keeps a number as it was written: `1.50`, or the commit id `695e0514`. */
 export function writtenText(node: Pick<ScalarNode, 'value' | 'float' | 'text'>): string {
   const isNumber = typeof node.value === 'number' || typeof node.value === 'bigint';
   return isNumber ? (node.text ?? pythonText(node)) : pythonText(node);
 }
 
-/** `repr` of a Python float: exponents below 1e-4 and from 1e16, at least two exponent digits, always a point or an exponent. */
+/** Returns `repr` of a Python float: an exponent below 1e-4 and from 1e16, with at least two digits; else always a point. */
 export function pythonFloat(value: number): string {
   if (Number.isNaN(value)) return 'nan';
   if (!Number.isFinite(value)) return value < 0 ? '-inf' : 'inf';
@@ -27,7 +27,7 @@ export function pythonFloat(value: number): string {
     const sign = exponent < 0 ? '-' : '+';
     return `${digits}e${sign}${String(Math.abs(exponent)).padStart(2, '0')}`;
   }
-  // JavaScript writes 1e-5 and 1e-6 … with an exponent below 1e-6 only: toFixed gives the plain form of the rest.
+  // JavaScript uses an exponent below 1e-6.
   const plain = Math.abs(value) < 1e-6 ? value.toFixed(20).replace(/0+$/, '') : String(value);
   return plain.includes('.') ? plain : `${plain}.0`;
 }

@@ -1,10 +1,10 @@
-/** Walks a text by sticky patterns: what the grammars of overrides and interpolations have in common. */
+/** Reads text with sticky patterns. Base of the parsers of overrides and interpolations. */
 export class Scanner {
   protected at = 0;
 
   constructor(protected readonly text: string) {}
 
-  /** Takes what the pattern matches here; empty when nothing does. The pattern needs the flag `y`. */
+  /** Consumes and returns what the pattern matches here; empty if it does not match. The pattern needs the flag `y`. */
   protected match(pattern: RegExp): string {
     pattern.lastIndex = this.at;
     const found = pattern.exec(this.text)?.[0] ?? '';

@@ -1,4 +1,4 @@
-/** The tokens that Hydra's override values and OmegaConf's interpolation arguments have in common. Pure. */
+/** The tokens of Hydra's override values and OmegaConf's interpolation arguments. Pure. */
 import type { ScalarValue } from '../yaml/tree';
 import { narrow } from '../yaml/yaml-scalars';
 
@@ -13,7 +13,7 @@ const unsigned = '(?:0|[1-9](?:_?[0-9])*)';
 const point = `(?:${unsigned}?\\.[0-9](?:_?[0-9])*|${unsigned}\\.)`;
 const exponent = `(?:${point}|${unsigned})[eE][+-]?[0-9](?:_?[0-9])*`;
 
-// In the grammars' order: of equally long matches the first wins.
+// In the order of the grammars: of equally long matches the first wins.
 const rules: readonly { readonly type: TokenType; readonly pattern: RegExp }[] = [
   { type: 'colon', pattern: /[ \t]*:[ \t]*/y },
   { type: 'float', pattern: new RegExp(`[+-]?(?:${exponent}|${point}|[Ii][Nn][Ff]|[Nn][Aa][Nn])`, 'y') },
@@ -26,7 +26,7 @@ const rules: readonly { readonly type: TokenType; readonly pattern: RegExp }[] =
   { type: 'ws', pattern: /[ \t]+/y },
 ];
 
-/** The longest token at `at`, or `undefined` when no rule matches there. */
+/** Returns the longest token at `at`, or `undefined` if no rule matches. */
 export function tokenAt(text: string, at: number): Token | undefined {
   let best: Token | undefined;
   for (const { type, pattern } of rules) {
@@ -37,7 +37,7 @@ export function tokenAt(text: string, at: number): Token | undefined {
   return best;
 }
 
-/** The value of a token that stands alone. */
+/** Returns the value of a token that stands alone. */
 export function tokenValue({ type, text }: Token): { value: ScalarValue; text?: string; float?: boolean } {
   switch (type) {
     case 'null':
@@ -58,10 +58,10 @@ export function tokenValue({ type, text }: Token): { value: ScalarValue; text?: 
   }
 }
 
-/** The text of a token among others. */
+/** Returns the text of a token that stands among others. */
 export const tokenText = ({ type, text }: Token): string => (type === 'esc' ? unescapeToken(text) : text);
 
-/** Every second character: what stands behind the backslashes. */
+/** Returns every second character: those after the backslashes. */
 export const unescapeToken = (text: string): string => [...text].filter((_char, index) => index % 2 === 1).join('');
 
 function floatOf(text: string): number {

@@ -1,4 +1,4 @@
-/** Variables of the launching host that a plan refers to. */
+/** Checks the variables of the launching host to which a plan refers. */
 import { hostSecretsOf } from '../../contract/host-secrets';
 import type { RunPlan } from '../../contract/plan';
 import { isUrlSecretVariable } from '../../contract/url-placeholders';
@@ -7,7 +7,7 @@ import { urlSecretNames } from '../check/secret-urls';
 import { scalarsOf } from '../yaml/tree';
 import type { ProblemReport } from './problem-report';
 
-/** Their names, sorted; one that is not set, or empty, is a problem: the run would fail when it asks for it. */
+/** Returns the variables' names, sorted. Reports those that are not set or empty: the run would fail when it needs them. */
 export function checkHostSecrets(plan: RunPlan, env: Environment, report: ProblemReport): readonly string[] {
   const names = hostSecretsOf(plan);
   for (const name of names) {
@@ -18,14 +18,14 @@ export function checkHostSecrets(plan: RunPlan, env: Environment, report: Proble
     report.add(
       placeOf(name, report),
       `the environment variable ${name} ${reason}`,
-      `set it, or put it into .env; a secret of the workspace is named with {value_from: {secret_name_ref: NAME}}`,
+      'set it, or add it to .env. For a secret of the workspace, use {value_from: {secret_name_ref: NAME}}',
     );
   }
-  // What more is masked wherever it turns up, and goes nowhere.
+  // The parts of URLs are not sent anywhere, but must be masked like the rest.
   return [...new Set([...names, ...urlSecretNames(env)])].sort();
 }
 
-/** Where the config refers to the variable. */
+/** Returns the path at which the config refers to the variable; empty if there is none. */
 function placeOf(name: string, report: ProblemReport): string {
   for (const { path, node } of scalarsOf(report.root)) {
     const refers = node.value === `host:${name}` || node.env?.names.includes(name) === true;

@@ -1,4 +1,4 @@
-/** Variables that tasks can't do without: keys of judges and simulated users, and the hub's token for gated data. */
+/** Checks that tasks get the variables they need: keys of judge and user models, and the hub's token for gated data. */
 import { isPlainObject } from '../../support/plain-object';
 import type { PlatformRef } from '../../contract/plan';
 import type { ResolvedConfig } from '../schema/config';
@@ -9,7 +9,7 @@ import { userValue } from './run-config';
 import { hasVariable } from './merge-variables';
 import type { Variables } from './merge-variables';
 
-/** Any of them says where the data or the token is to come from. */
+/** If any of these is set, the task knows where to get its data or token. */
 const hubVariables = [
   'HF_TOKEN',
   'HUGGING_FACE_HUB_TOKEN',
@@ -22,7 +22,7 @@ const hubVariables = [
   'HF_ENDPOINT',
 ];
 
-/** Refuses tasks whose variable nothing gives: they would fail when the endpoint has long been paid for. */
+/** Reports tasks with a missing variable: they would fail only after the endpoint has been paid for. */
 export function checkNeededVariables({
   config,
   tasks,
@@ -44,11 +44,11 @@ export function checkNeededVariables({
   for (const [name, { purpose, tasks: lacking }] of missing) {
     const [first, ...more] = lacking;
     if (first === undefined) continue;
-    const others = more.length === 0 ? '' : ` (and so do ${more.length} more tasks)`;
+    const others = more.length === 0 ? '' : ` (as do ${more.length} more tasks)`;
     report.add(
       `evaluation.tasks.${first.index}.name`,
-      `\`${first.config.name}\` needs the variable ${name}, ${purpose}${others}; nothing gives it to the job`,
-      `evaluation.env_vars: {${name}: host:${name}} takes it from this host, {${name}: {value_from: {secret_name_ref: SECRET}}} from execution.lepton_platform.tasks.env_vars takes it from the workspace${alternativesTo(name)}`,
+      `\`${first.config.name}\` needs the variable ${name}${others}, ${purpose}, but the job does not get it`,
+      `set it from this host, evaluation.env_vars: {${name}: host:${name}}, or from the workspace, execution.lepton_platform.tasks.env_vars: {${name}: {value_from: {secret_name_ref: SECRET}}}${alternativesTo(name)}`,
     );
   }
 }
@@ -60,8 +60,8 @@ interface NeededVariable {
 
 const alternativesTo = (name: string): string =>
   name === 'HF_TOKEN'
-    ? '; for data that is there already: HF_HOME or HF_HUB_OFFLINE, or `dataset_dir`'
-    : '; where it is not needed, set the parameter that names it to null';
+    ? '. If the data is available already, set HF_HOME, HF_HUB_OFFLINE or `dataset_dir`'
+    : '. If it is not needed, set the parameter that names it to null';
 
 function missingVariables(config: ResolvedConfig, task: ResolvedTask, platform: PlatformRef['kind']): NeededVariable[] {
   const variables = jobVariables(config, task);
@@ -91,13 +91,13 @@ function neededBy(
     purpose: 'the key of its judge or user model',
   }));
   const gated = !ownImage && task.catalogueEntry?.variables?.includes('HF_TOKEN') === true;
-  // On this machine the data may come from packages, or with the login of the user whose processes these are.
+  // On this machine the data may come from packages, or be read with the user's own login.
   const fromHub = gated && platform === 'lepton' && task.config.dataset_dir === null;
   const hub = hubVariables.some((name) => hasVariable(variables, name));
-  return fromHub && !hub ? [...keys, { name: 'HF_TOKEN', purpose: 'as its data is gated on the hub' }] : keys;
+  return fromHub && !hub ? [...keys, { name: 'HF_TOKEN', purpose: 'since its data is gated on the hub' }] : keys;
 }
 
-/** Names of variables under `api_key` and `…_api_key`, but in sections that are switched off. */
+/** Returns the names of variables under `api_key` and `…_api_key`, except in sections with `enabled: false`. */
 function apiKeyVariablesIn(value: unknown): string[] {
   if (!isPlainObject(value) || value['enabled'] === false) return [];
   return Object.entries(value).flatMap(([key, inner]) => {

@@ -1,4 +1,4 @@
-/** The platform's rules, checked once on the finished specs: wherever a mount, a name or a variable came from. */
+/** Checks the finished specs against the platform's rules, wherever their mounts and variables came from. */
 import path from 'node:path';
 import { isOwnVariable, isPlatformVariable } from '../../contract/identity';
 import type { EnvEntry, MountSpec, RunPlan, TaskPlan } from '../../contract/plan';
@@ -8,7 +8,7 @@ import type { ProblemReport } from './problem-report';
 const jobMounts = 'execution.lepton_platform.tasks.mounts';
 const cacheMount = 'deployment.lepton_config.mounts';
 
-/** Folders a container cannot do without: nothing is mounted over them (what the platform's own client refuses). */
+/** Mount paths that the platform's own client refuses. */
 const systemFolders = new Set(
   (
     '/ /bin /boot /dev /etc /lib /lib64 /media /opt /proc /run /sbin /srv /sys /usr /usr/bin /usr/lib /usr/local /usr/sbin /var ' +
@@ -16,6 +16,7 @@ const systemFolders = new Set(
   ).split(' '),
 );
 
+/** Reports mounts and variables that the platform would refuse, or that would hide results. */
 export function checkPlatformRules(plan: Pick<RunPlan, 'endpoint' | 'tasks'>, report: ProblemReport): void {
   const once = withoutRepeats(report);
   if (plan.endpoint.kind === 'dedicated') {
@@ -32,7 +33,7 @@ export function checkPlatformRules(plan: Pick<RunPlan, 'endpoint' | 'tasks'>, re
 
 type Add = (path: string, message: string, hint?: string) => void;
 
-/** What all tasks share is at fault once. */
+/** Reports a problem that all tasks share only once. */
 function withoutRepeats(report: ProblemReport): Add {
   const said = new Set<string>();
   return (at, message, hint) => {
@@ -42,7 +43,7 @@ function withoutRepeats(report: ProblemReport): Add {
   };
 }
 
-/** The run's storage, further mounts and the data set, in the order of the spec. */
+/** Returns the config path of a job's mount. The spec has the run's storage first, then further mounts, then the data set. */
 function jobMountPath(task: TaskPlan, index: number, report: ProblemReport): string {
   const listed = report.node(jobMounts.split('.'));
   return listed?.kind === 'list' && index < listed.items.length
@@ -65,25 +66,29 @@ function checkMounts(
       add(keyed('mount_path'), `\`${mount.mount_path}\` is not an absolute path`, 'e.g. /workspace');
     else if (hasParentSegment(mount.mount_path)) add(keyed('mount_path'), '`..` is not allowed in a mount path');
     else if (systemFolders.has(target))
-      add(keyed('mount_path'), `${mount.mount_path} belongs to the container's system`, 'e.g. /workspace');
+      add(keyed('mount_path'), `${mount.mount_path} is a system folder of the container`, 'e.g. /workspace');
     const source = at.endsWith('dataset_mount_path')
       ? at.replace('dataset_mount_path', 'dataset_dir')
       : at === cacheMount
         ? `${at}.cache_path`
         : `${at}.path`;
-    if (hasParentSegment(mount.path)) add(source, '`..` is not allowed in a path of a volume');
+    if (hasParentSegment(mount.path)) add(source, '`..` is not allowed in a path in a volume');
     else if (!path.posix.isAbsolute(mount.path))
-      add(source, `\`${mount.path}\` is not an absolute path`, 'a folder of the volume, from its root: /folder');
+      add(source, `\`${mount.path}\` is not an absolute path`, 'give the path from the root of the volume: /folder');
     const before = seen.get(target);
     if (before !== undefined)
-      add(keyed('mount_path'), `${mount.mount_path} is the mount path of two mounts`, 'choose another for one of them');
+      add(
+        keyed('mount_path'),
+        `${mount.mount_path} is the mount path of two mounts`,
+        'choose another path for one of them',
+      );
     seen.set(target, index);
   }
 }
 
 const hasParentSegment = (folder: string): boolean => folder.split('/').includes('..');
 
-/** A mount in or above the task's folder would hide what is written there. */
+/** Reports mounts in or above the task's folder, which would hide its results. */
 function checkResultFolder(task: TaskPlan, report: ProblemReport, add: Add): void {
   const [storage, ...others] = task.job.mounts;
   if (storage === undefined) return;
@@ -97,7 +102,7 @@ function checkResultFolder(task: TaskPlan, report: ProblemReport, add: Add): voi
     add(
       at.endsWith('dataset_mount_path') ? at : `${at}.mount_path`,
       `a mount at ${target} hides the folder of the results, ${results}`,
-      'choose a path outside of it',
+      'choose a path outside that folder',
     );
   }
 }
@@ -107,7 +112,7 @@ function checkVariables(envs: readonly EnvEntry[], report: ProblemReport, add: A
     if (isPlatformVariable(name)) add(placeOfName(name, report), `${name}: the platform sets this variable itself`);
 }
 
-/** Names of variables that lists and keys give; maps are checked by their schema. */
+/** Checks the names of variables in lists and keys; those in maps are checked by their schema. */
 export function checkNamedVariables(report: ProblemReport): void {
   for (const { path: at, node } of scalarsOf(report.root)) {
     const isName = at.includes('env_var_names') || at.at(-1) === 'api_key_name';

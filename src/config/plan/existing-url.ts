@@ -1,4 +1,4 @@
-/** The URL of an endpoint that is there already, in whatever form it was given; secrets in it are placeholders. Pure. */
+/** The URL of an existing endpoint, given as base URL or request URL. Secrets in it are placeholders. Pure. */
 
 export type RequestKind = 'chat' | 'completions' | 'embedding';
 
@@ -9,15 +9,15 @@ const paths: Readonly<Record<RequestKind, string>> = {
 };
 
 export type ExistingUrl =
-  /** The path says what kind of request it takes. */
+  /** A request URL; `takes` is `undefined` if its path does not say which kind of request it takes. */
   | { readonly kind: 'full'; readonly url: string; readonly takes: RequestKind | undefined }
-  /** The root of an OpenAI-compatible server: each task's path is appended. */
+  /** The base URL of an OpenAI-compatible server, to which each task appends its path. */
   | { readonly kind: 'base'; readonly url: string; readonly query: string }
   | { readonly kind: 'invalid'; readonly message: string; readonly hint: string };
 
 export function readExistingUrl(text: string): ExistingUrl {
   const hint = text.includes('@')
-    ? 'in a user and password, write / ? # @ : as %2F %3F %23 %40 %3A'
+    ? 'in a user and password, escape / ? # @ : as %2F %3F %23 %40 %3A'
     : 'e.g. https://host/v1, or the full request URL https://host/v1/chat/completions';
   if (!/^https?:\/\//i.test(text) || !URL.canParse(text))
     return { kind: 'invalid', message: 'expected an http(s) URL', hint };
@@ -33,12 +33,12 @@ export function readExistingUrl(text: string): ExistingUrl {
   return { kind: 'full', url: `${base}${url.search}`, takes: undefined };
 }
 
-/** The full request URL for one kind of task. */
+/** Returns the request URL for one kind of task. */
 export function requestUrl(existing: Exclude<ExistingUrl, { kind: 'invalid' }>, kind: RequestKind): string {
   return existing.kind === 'full' ? existing.url : `${existing.url}${paths[kind]}${existing.query}`;
 }
 
-/** Names and addresses by which a machine means itself: for a container elsewhere they are the container. */
+/** Whether the URL is of this machine, e.g. localhost. In a container elsewhere it would be the container. */
 export function isLoopbackUrl(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const { hostname } = new URL(url);

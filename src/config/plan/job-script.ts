@@ -1,4 +1,4 @@
-/** The script of an evaluation job: what runs in the container, and unchanged in the local process runtime. Pure. */
+/** The script of an evaluation job. It runs in the job's container, and unchanged in the local process runtime. Pure. */
 import { gzipSync } from 'node:zlib';
 import { outputDirVariable, modelUrlVariable } from '../../contract/identity';
 import { splitAtPlaceholders, variablesIn } from '../../contract/url-placeholders';
@@ -8,27 +8,27 @@ import { shellQuote } from '../../support/shell';
 export interface JobScript {
   /** `harness.task`. */
   readonly task: string;
-  /** The evaluator's run config, YAML. */
+  /** The evaluator's run config, as YAML. */
   readonly runConfig: string;
   readonly preCmd: string | null;
   readonly postCmd: string | null;
-  /** Bound on the evaluation itself. */
+  /** Time limit of the evaluation. */
   readonly timeoutSeconds: number;
-  /** The full request URL when the run's own (`EVALSAGA_MODEL_URL`) is not the one to use. */
+  /** The request URL, if it is not the one in `EVALSAGA_MODEL_URL`. */
   readonly modelUrl: string | null;
-  /** Whether the run config names the URL, which then wins. */
+  /** Whether the run config contains the URL, which then wins. */
   readonly ownUrl: boolean;
-  /** Variables taken from others of the container. */
+  /** Variables that copy other variables of the container. */
   readonly runtimeVariables: readonly { readonly name: string; readonly from: string }[];
 }
 
-/** In the job's own work folder. */
+/** File name in the job's work folder. */
 export const runConfigFile = 'run_config.yml';
 
-/** Linux takes at most 128 KiB in one argument; the loader around the script needs a little. */
+/** Linux limits an argument to 128 KiB; the loader around the script needs some of it. */
 export const maxCommandBytes = 120 * 1024;
 
-/** The container's command: a short loader that unpacks the script, which travels as data. */
+/** Returns the container's command: a short loader that unpacks the compressed script. */
 export function jobCommand(script: JobScript): readonly [string, string, string] {
   const packed = gzipSync(Buffer.from(jobScript(script), 'utf8'), { level: 9 }).toString('base64');
   const loader = [
@@ -40,7 +40,7 @@ export function jobCommand(script: JobScript): readonly [string, string, string]
   return ['/bin/bash', '-c', loader];
 }
 
-/** The script in clear. */
+/** Returns the script as text. */
 export function jobScript(script: JobScript): string {
   const { preCmd, postCmd, runConfig } = script;
   return [
@@ -61,7 +61,7 @@ export function jobScript(script: JobScript): string {
   ].join('\n');
 }
 
-/** Variables with secret parts of URLs that the job's files have placeholders for. */
+/** Returns the variables with secret parts of URLs for which the job's files have placeholders. */
 export const urlSecretsOf = ({ runConfig, preCmd, postCmd }: JobScript): readonly string[] =>
   variablesIn([runConfig, preCmd ?? '', postCmd ?? ''].join('\n'));
 
@@ -74,7 +74,7 @@ function bodyLines(script: JobScript): string[] {
     ...maskingLines(urlSecretsOf(script)),
     '  rm -rf "$work"',
     '}',
-    // The evaluator saves what it has on SIGTERM; the marker tells those results from finished ones.
+    // On SIGTERM the evaluator saves what it has; the marker file says that these results are not final.
     'stop() {',
     '  interrupted=yes; : > "$out/.evalsaga_interrupted"',
     '  if [ -n "$child" ]; then kill -TERM "$child" 2>/dev/null; fi',
@@ -95,7 +95,7 @@ function bodyLines(script: JobScript): string[] {
     'child=$!',
     '[ -z "$interrupted" ] || kill -TERM "$child" 2>/dev/null',
     'wait "$child"; code=$?',
-    // A trapped signal ends `wait` early: wait for the evaluator itself.
+    // A trapped signal interrupts `wait`: wait until the evaluator itself has ended.
     'while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done',
     `if [ -n "$bound" ] && [ "$code" -eq 124 ]; then echo "the evaluation reached its limit of ${timeoutSeconds} s (execution.evaluation_tasks.timeout)" >&2; fi`,
     'if [ "$code" -eq 0 ] && [ -e "$out/.nemo_evaluator_interrupted" ]; then code=143; fi',
@@ -104,7 +104,7 @@ function bodyLines(script: JobScript): string[] {
   ];
 }
 
-/** A file's content as data: the shell reads nothing in it. Placeholders are filled in from the container's variables. */
+/** Returns lines that write a file without the shell expanding anything in it. Placeholders are filled in from variables. */
 function writeFileLines(name: string, content: string): string[] {
   if (variablesIn(content).length > 0) return writeWithVariables(name, content);
   let mark = 'EVALSAGA_END';
@@ -121,7 +121,7 @@ function writeWithVariables(name: string, content: string): string[] {
   return ['{', ...lines, `} > "$work/${name}"`];
 }
 
-/** What the evaluator wrote names the URL it asked: the secret parts are taken out before anybody reads it. */
+/** Returns lines that mask the secret parts of URLs in the results: the evaluator writes the URL that it called. */
 function maskingLines(variables: readonly string[]): string[] {
   if (variables.length === 0) return [];
   return [
@@ -131,7 +131,7 @@ function maskingLines(variables: readonly string[]): string[] {
   ];
 }
 
-/** A file keeps its size where it is not text. A short user and password is only looked for in its URL. */
+/** Binary files keep their size. A short user and password is masked only within a URL. */
 const maskScript = `
 import base64, os, sys, urllib.parse
 forms = {}

@@ -5,7 +5,7 @@ import { ConfigError, type ConfigProblem } from '../yaml/problems';
 import { withoutNodeAt, type ConfigNode } from '../yaml/tree';
 import { validate } from '../check/validate';
 
-/** Names that stand in a plan which is made only to see what is wrong with it. */
+/** Context of a plan that is made only to find its problems. */
 const placeholderContext = {
   invocation: '0000000000000000',
   platform: { kind: 'local', workspace: 'local' },
@@ -15,9 +15,9 @@ const placeholderContext = {
 } as const;
 
 /**
- * What only planning finds (a model too large for its shape, a missing URL, a secret that is not set), for a config that
- * has other problems already: these are cut out and the rest is planned. Kept is what lies in sections that nothing was cut
- * from, since there it can't be a consequence. Empty when the rest can't be planned.
+ * Finds problems that only planning finds (a model too large for its shape, a missing URL, an unset secret) in a config that
+ * has other problems already: the values at fault are removed and the rest is planned. Only problems in sections from which
+ * nothing was removed are returned, since others may follow from the removal. Empty if the rest cannot be planned.
  */
 export function findPlanningProblems(broken: {
   readonly root: ConfigNode;

@@ -1,13 +1,14 @@
-/** Container variables from the maps of a config, later maps over earlier ones. Pure. */
+/** Merges the maps of container variables of a config. Pure. */
 import type { EnvEntry, SecretRef } from '../../contract/plan';
 import type { EnvSource, EnvSources } from '../schema/variables';
 
 export interface Variables {
   readonly entries: readonly EnvEntry[];
-  /** Variables that copy another one inside the container. */
+  /** Variables that copy another variable inside the container (`runtime:NAME`). */
   readonly runtime: readonly { readonly name: string; readonly from: string }[];
 }
 
+/** Merges maps; later ones win. */
 export function mergeVariables(maps: readonly EnvSources[]): Variables {
   const merged = new Map<string, EnvSource>();
   for (const map of maps) for (const [name, source] of Object.entries(map)) merged.set(name, source);
@@ -21,7 +22,7 @@ export function mergeVariables(maps: readonly EnvSources[]): Variables {
   return { entries, runtime };
 }
 
-/** The secret behind a variable, when it is one. */
+/** Returns the secret to which a variable refers; `undefined` if it is none. */
 export const secretOf = (variables: Variables, name: string): SecretRef | undefined => {
   const entry = variables.entries.find((candidate) => candidate.name === name);
   return entry !== undefined && 'secret' in entry ? entry.secret : undefined;

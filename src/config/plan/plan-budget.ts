@@ -1,11 +1,11 @@
-/** The run's budget, with what its endpoints and jobs cost per hour. */
+/** Plans the run's budget: what its endpoints and jobs cost per hour. */
 import type { BudgetPlan } from '../../contract/plan';
 import type { ResolvedConfig } from '../schema/config';
 import type { ProblemReport } from './problem-report';
 
 const path = 'execution.budget.prices';
 
-/** `null`: none is set. A shape without a price would make the limit meaningless, and is refused. */
+/** Returns `null` if no budget is set. Reports a shape without a price, which would make the limit meaningless. */
 export function budgetPlan({ execution, deployment }: ResolvedConfig, report: ProblemReport): BudgetPlan | null {
   const { budget } = execution;
   if (budget === null) return null;
@@ -16,7 +16,7 @@ export function budgetPlan({ execution, deployment }: ResolvedConfig, report: Pr
       report.add(
         path,
         `has no price for the shape ${shape}, which this run uses`,
-        `add what an hour of it costs, as your contract says: prices: {${shape}: 3.5}`,
+        `add its price per hour from your contract: prices: {${shape}: 3.5}`,
       );
     return price ?? 0;
   };

@@ -1,4 +1,4 @@
-/** The evaluation job of one task. */
+/** Plans the evaluation job of a task. */
 import path from 'node:path';
 import type { EnvEntry, JobSpec, MountSpec, SecretRef, StoragePlan } from '../../contract/plan';
 import { outputDirVariable } from '../../contract/identity';
@@ -16,13 +16,13 @@ import { furtherMounts as additionalMounts } from './plan-storage';
 import { hasVariable, mergeVariables, secretOf } from './merge-variables';
 import type { Variables } from './merge-variables';
 
-/** Variable of the endpoint's key in jobs whose config does not name one. */
+/** The variable with the endpoint's key, if the config does not name one. */
 const defaultKeyVariable = 'EVALSAGA_API_KEY';
 
-/** Where the harness finds the data set of `dataset_dir`. */
+/** The variable in which the harness finds the path of `dataset_dir`. */
 const datasetVariable = 'NEMO_EVALUATOR_DATASET_DIR';
 
-/** Off, unless the user wants it. */
+/** Set to 0 unless the user sets it. */
 const telemetryVariable = 'NEMO_EVALUATOR_TELEMETRY_LEVEL';
 
 export interface JobRequest {
@@ -32,11 +32,12 @@ export interface JobRequest {
   readonly model: string;
   readonly storage: StoragePlan;
   readonly trustCommands: boolean;
-  /** The full request URL when it is not the run's common one. */
+  /** The request URL, if it is not the run's common one. */
   readonly modelUrl: string | null;
   readonly report: ProblemReport;
 }
 
+/** Plans the job; problems are added to `report`. */
 export function jobSpec(request: JobRequest): JobSpec {
   const { config, task, folder, storage, report } = request;
   const { evaluation_tasks: tasks, lepton_platform: lepton } = config.execution;
@@ -48,15 +49,15 @@ export function jobSpec(request: JobRequest): JobSpec {
   if (bytes > maxCommandBytes)
     report.add(
       `evaluation.tasks.${task.index}`,
-      `the job's command is ${kilobytes(bytes)}, more than the ${kilobytes(maxCommandBytes)} that one argument may have`,
-      'put large data into a file on a mount, and name the file',
+      `the job's command has ${kilobytes(bytes)}, more than the limit of ${kilobytes(maxCommandBytes)}`,
+      'put large data into a file on a mount, and refer to the file',
     );
   const dataset = datasetMount(config, task);
   if (dataset !== undefined && hasVariable(variables, datasetVariable))
     report.add(
       `evaluation.tasks.${task.index}.dataset_dir`,
       `sets ${datasetVariable}, and so do the task's variables`,
-      'leave one of the two out',
+      'remove one of the two',
     );
   return {
     container: { image: task.image, command },
@@ -84,7 +85,7 @@ export function jobSpec(request: JobRequest): JobSpec {
   };
 }
 
-/** Variables of a job, from the most general map to the task's own. */
+/** Returns the variables of a job. The most specific map, the task's own, wins. */
 export function jobVariables(config: ResolvedConfig, task: ResolvedTask): Variables {
   const byName: EnvSources = Object.fromEntries(
     config.execution.env_var_names.map((name) => [name, { kind: 'secret', secret: { kind: 'host', name } }]),
@@ -98,7 +99,7 @@ export function jobVariables(config: ResolvedConfig, task: ResolvedTask): Variab
   ]);
 }
 
-/** The variable that holds the endpoint's key in the job, and the key when no map gives it. */
+/** Returns the name of the variable that holds the endpoint's key in the job, and the key; `undefined` if the endpoint has none. */
 export function endpointKey(
   config: ResolvedConfig,
   task: ResolvedTask,
@@ -145,7 +146,7 @@ function jobScriptOf(
 
 const request = (config: ResolvedConfig, task: ResolvedTask) => ({ config, task });
 
-/** The evaluation's lines, then the task's. */
+/** Returns the shell lines of `evaluation`, followed by those of the task. */
 function shellLines(
   key: 'pre_cmd' | 'post_cmd',
   { config, task }: { config: ResolvedConfig; task: ResolvedTask },
@@ -162,12 +163,12 @@ function shellLines(
         report.add(
           at,
           'runs shell lines in the container',
-          'set NEMO_EVALUATOR_TRUST_PRE_CMD=1 when you trust this file',
+          'if you trust this file, set NEMO_EVALUATOR_TRUST_PRE_CMD=1',
         );
   return given.length === 0 ? null : `${given.map(({ lines }) => lines ?? '').join('\n')}\n`;
 }
 
-/** The language-model harness scores texts by their tokens: it needs the model's own tokenizer. */
+/** lm-evaluation-harness scores log-probabilities by token, for which it needs the model's tokenizer. */
 function tokenizerFor({ deployment }: ResolvedConfig, task: ResolvedTask): Record<string, string> {
   if (
     task.harness !== 'lm-evaluation-harness' ||

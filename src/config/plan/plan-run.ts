@@ -1,19 +1,18 @@
-/** From a loaded config to the plan of a run: everything decided, nothing created. */
+/** Turns a loaded config into the plan of a run. Everything is decided then, and nothing created yet. */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import type { EndpointPlan, PlatformRef, ProbeSpec, RunPlan, SecretRef, TaskPlan } from '../../contract/plan';
+import type { PlatformRef, RunPlan, TaskPlan } from '../../contract/plan';
 import { describeOversize, sizeOfPlan } from '../../contract/plan-size';
-import { variablesIn } from '../../contract/url-placeholders';
 import { expandTilde } from '../../support/home-folder';
 import type { LoadedConfig } from '../loaded';
 import { maskingErrors } from '../render-config';
 import type { ResolvedConfig } from '../schema/config';
 import { budgetPlan } from './plan-budget';
 import { dedicatedEndpoint, servedModelOf } from './plan-endpoint';
-import { isLoopbackUrl, readExistingUrl, requestUrl } from './existing-url';
-import type { ExistingUrl } from './existing-url';
 import { checkHostSecrets } from './check-host-secrets';
-import { endpointKey, jobSpec, jobVariables } from './plan-job';
+import { existingEndpoint, warmUpOf } from './plan-existing-endpoint';
+import type { PlannedEndpoint } from './plan-existing-endpoint';
+import { jobSpec } from './plan-job';
 import { checkNeededVariables } from './check-needed-variables';
 import { endpointName, jobName, taskFolder, taskSlug } from './resource-names';
 import { checkNamedVariables, checkPlatformRules } from './check-platform-rules';
@@ -21,21 +20,23 @@ import { ProblemReport } from './problem-report';
 import { resolveTask } from './resolve-task';
 import type { ResolvedTask } from './resolve-task';
 import { storagePlan } from './plan-storage';
-import { secretOf } from './merge-variables';
 
-/** Children that one run may have: below Temporal's 2,000 pending ones; see workflows/signal-budget.ts for its events. */
+/** Limit on tasks, each a child workflow: Temporal allows 2,000 pending children. For events see workflows/signal-budget.ts. */
 const maxTasks = 1_000;
 
 export interface PlanContext {
   readonly invocation: string;
   readonly platform: PlatformRef;
   readonly owner: string;
-  /** The command line, for the record. */
+  /** The command line, kept in the run's record. */
   readonly command: string;
   readonly cwd: string;
 }
 
-/** Throws `ConfigError` with every problem. `hostSecrets`: variables of this host whose values the run will ask for. */
+/**
+ * Plans a run. Throws `ConfigError` with all problems. `hostSecrets` are the variables of this host whose values the run will
+ * need.
+ */
 export function planRun(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; hostSecrets: readonly string[] } {
   return maskingErrors(loaded.env, () => planned(loaded, context));
 }
@@ -46,8 +47,8 @@ function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; h
   if (config.evaluation.tasks.length > maxTasks)
     report.add(
       'evaluation.tasks',
-      `${config.evaluation.tasks.length} tasks are more than one run may have (${maxTasks})`,
-      'split them with -t over several runs',
+      `${config.evaluation.tasks.length} tasks are more than a run can have (${maxTasks})`,
+      'split them into several runs with -t',
     );
   report.throwIfAny();
   const tasks = config.evaluation.tasks.flatMap((task, index): ResolvedTask[] => {
@@ -109,14 +110,9 @@ interface EndpointRequest {
   readonly report: ProblemReport;
 }
 
-/** `urls`: for an existing endpoint, the request URL of tasks that do not use the common one. */
-function planEndpoint(request: EndpointRequest): {
-  endpoint: EndpointPlan | undefined;
-  urls?: ReadonlyMap<number, string>;
-} {
-  const { loaded, tasks, report } = request;
+function planEndpoint({ loaded, platform, tasks, report }: EndpointRequest): PlannedEndpoint {
   const { deployment } = loaded.resolved;
-  if (deployment.type === 'none') return existingEndpoint(request);
+  if (deployment.type === 'none') return existingEndpoint({ config: loaded.resolved, platform, tasks, report });
   for (const task of tasks) {
     if (endpointPathFor(loaded.resolved, task) !== undefined) continue;
     const known = Object.keys(deployment.endpoints)
@@ -125,7 +121,7 @@ function planEndpoint(request: EndpointRequest): {
     report.add(
       `evaluation.tasks.${task.index}.name`,
       `needs a ${task.endpoint} endpoint, and \`deployment.endpoints\` has no path for it`,
-      `it has: ${known}; add deployment.endpoints.${task.endpoint}, or choose another task`,
+      `it has: ${known}. Add deployment.endpoints.${task.endpoint}, or choose another task`,
     );
   }
   const endpoint = dedicatedEndpoint(
@@ -133,91 +129,6 @@ function planEndpoint(request: EndpointRequest): {
     warmUpOf(tasks),
   );
   return { endpoint };
-}
-
-function existingEndpoint({ loaded, tasks, report, platform }: EndpointRequest): {
-  endpoint: EndpointPlan | undefined;
-  urls?: ReadonlyMap<number, string>;
-} {
-  const { resolved: config } = loaded;
-  const { url, model_id: model } = config.target.api_endpoint;
-  if (model === null)
-    report.add(
-      'target.api_endpoint.model_id',
-      'is required with `deployment: none`',
-      'the name the endpoint serves the model under',
-    );
-  if (url === null) {
-    report.add(
-      'target.api_endpoint.url',
-      'is required with `deployment: none`: it says which endpoint to evaluate',
-      'e.g. -o target.api_endpoint.url=https://host/v1',
-    );
-    return { endpoint: undefined };
-  }
-  const existing = readExistingUrl(url);
-  if (existing.kind === 'invalid') {
-    report.add('target.api_endpoint.url', existing.message, existing.hint);
-    return { endpoint: undefined };
-  }
-  if (platform.kind === 'lepton' && isLoopbackUrl(existing.url) && !isLoopbackUrl(platform.url))
-    report.add(
-      'target.api_endpoint.url',
-      `${new URL(existing.url).host} is this machine, which a job on Lepton can't reach`,
-      'name an address that the workspace reaches, or run here: --platform local',
-    );
-  const [first] = tasks;
-  if (first === undefined) return { endpoint: undefined };
-  checkRequestKinds(existing, tasks, report);
-  const common = requestUrl(existing, first.kind);
-  // One with a secret in it is put together in the job: it may not be in the spec's own variables either.
-  const isSecret = variablesIn(common).length > 0;
-  const urls = new Map(
-    tasks
-      .filter((task) => isSecret || requestUrl(existing, task.kind) !== common)
-      .map((task) => [task.index, requestUrl(existing, task.kind)]),
-  );
-  const variables = jobVariables(config, first);
-  const key = endpointKey(config, first, variables);
-  if (key !== undefined && new URL(common).username !== '')
-    report.add(
-      'target.api_endpoint.url',
-      `the URL holds a user, and ${key.name} a key: a request can carry only one of them`,
-      'leave the user and password out of the URL, or the key out of the config (target.api_endpoint.api_key_name)',
-    );
-  const token: SecretRef | null = key === undefined ? null : (secretOf(variables, key.name) ?? key.secret);
-  return {
-    endpoint: {
-      kind: 'existing',
-      url: common,
-      probe: { servedModel: model ?? '', healthPath: null, warmUp: warmUpOf(tasks), token },
-    },
-    urls,
-  };
-}
-
-function checkRequestKinds(
-  existing: Exclude<ExistingUrl, { kind: 'invalid' }>,
-  tasks: readonly ResolvedTask[],
-  report: ProblemReport,
-): void {
-  if (existing.kind !== 'full' || existing.takes === undefined) return;
-  for (const task of tasks) {
-    if (task.kind === existing.takes) continue;
-    const needs =
-      task.catalogueEntry?.capabilities === undefined ? '' : ` with ${task.catalogueEntry.capabilities.join(', ')}`;
-    report.add(
-      `evaluation.tasks.${task.index}.name`,
-      `needs a ${task.kind} endpoint${needs}, but target.api_endpoint.url takes ${existing.takes} requests`,
-      'give the base URL (…/v1), and each task uses the path it needs, or choose the variant of the task for this kind of endpoint',
-    );
-  }
-}
-
-/** One tiny request of the kind the tasks make. */
-function warmUpOf(tasks: readonly ResolvedTask[]): ProbeSpec['warmUp'] {
-  const kinds = new Set(tasks.map(({ kind }) => kind));
-  return kinds.has('completions') ? 'completions' : kinds.has('chat') ? 'chat' : 'none';
 }
 
 function endpointPathFor({ deployment }: ResolvedConfig, task: ResolvedTask): string | undefined {

@@ -1,4 +1,4 @@
-/** Collects problems about values of a loaded config, each with its place. */
+/** Collects problems about values of a loaded config, each with its origin. */
 import { ConfigError, placeOf } from '../yaml/problems';
 import type { ConfigProblem, Origin } from '../yaml/problems';
 import { nearestNodeAt, nodeAt, placeOfNode } from '../yaml/tree';
@@ -15,7 +15,7 @@ export class ProblemReport {
     this.problems.push({ ...place, path, message, ...(hint === undefined ? {} : { hint }) });
   }
 
-  /** Where a user can do something about it: of what a preset says, that is the section of the user's own file. */
+  /** Returns a place that the user can edit: for a value from a preset, the enclosing section in the user's file. */
   private originOf(keys: readonly string[]): Origin | undefined {
     const nearest = placeOfNode(nearestNodeAt(this.root, keys));
     for (let length = keys.length; length >= 0 && nearest?.preset === true; length--) {

@@ -1,10 +1,10 @@
-/** Reads a job's command back: what it carries as data, people want to see. The inverse of job-script.ts. Pure. */
+/** Reads the run config back out of a job's command, to show it. The inverse of job-script.ts. Pure. */
 import { gunzipSync } from 'node:zlib';
 import { runConfigFile } from './job-script';
 
 /**
- * The evaluator's run config, YAML, in the command of a job of ours; what is filled in only in the container reads `***`. `undefined`:
- * the command is not one of ours.
+ * Returns the evaluator's run config, as YAML, from a job's command. What is filled in only in the container reads `***`.
+ * `undefined` if the command was not made by evalsaga.
  */
 export function runConfigIn(command: readonly string[] | undefined): string | undefined {
   const packed = /printf %s '([A-Za-z0-9+/=]+)' \| base64 -d \| gzip -dc/.exec(command?.[2] ?? '')?.[1];
@@ -16,7 +16,7 @@ export function runConfigIn(command: readonly string[] | undefined): string | un
 
 const piece = /printf %s (?:"\$\{\w+:\?\}"|((?:'[^']*'|\\'|[\w@%+=:,./-]+)+))\n/g;
 
-/** Texts and variables, printed one after the other. */
+/** Reads a file that is written as a sequence of texts and variables. */
 function fromPieces(script: string): string | undefined {
   const end = script.indexOf(`\n} > "$work/${runConfigFile}"`);
   const start = script.lastIndexOf('\n{\n', end);

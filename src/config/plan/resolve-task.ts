@@ -1,4 +1,4 @@
-/** What a task of the config is: harness, image, kind of endpoint. */
+/** Resolves a task of the config: its harness, image and kind of endpoint. */
 import { findTask, harnessNamed, listHarnesses } from '../catalogue/catalogue';
 import { ambiguousTask, didYouMean, unknownTask } from '../check/check-task-names';
 import type { CatalogueTask } from '../catalogue/catalogue';
@@ -11,7 +11,7 @@ export interface ResolvedTask {
   readonly config: TaskConfig;
   /** `harness.task`. */
   readonly task: string;
-  /** What the evaluator is asked for. */
+  /** The evaluator's name for the task (`config.type`). */
   readonly evaluationType: string;
   readonly harness: string;
   readonly image: string;
@@ -21,6 +21,7 @@ export interface ResolvedTask {
   readonly catalogueEntry: CatalogueTask | undefined;
 }
 
+/** Resolves a task; `undefined` after a problem, which is added to `report`. */
 export function resolveTask({
   config,
   index,
@@ -46,7 +47,7 @@ export function resolveTask({
     const needs = task.capabilities === undefined ? '' : ` (it needs ${task.capabilities.join(', ')})`;
     report.add(
       `${at}.endpoint_type`,
-      `\`${config.name}\` works on ${task.endpoints.join(' or ')} endpoints only${needs}, found ${endpoint}`,
+      `\`${config.name}\` works only with ${task.endpoints.join(' or ')} endpoints${needs}, found ${endpoint}`,
       'remove endpoint_type, or choose the variant of the task for this kind of endpoint',
     );
     return undefined;
@@ -64,7 +65,7 @@ export function resolveTask({
   };
 }
 
-/** A task that the catalogue does not know: its image must be named, and trusted. */
+/** Resolves a task that is not in the catalogue, which needs an image and the user's trust. */
 function resolveUnlistedTask({
   config,
   index,
@@ -93,7 +94,7 @@ function resolveUnlistedTask({
       meant ??
         (rest.length > 0
           ? `harnesses: ${harnesses}`
-          : 'see `evalsaga ls tasks`; a task outside the list needs its `container`'),
+          : 'for the list see `evalsaga ls tasks`; for a task outside the list set its `container`'),
     );
     return undefined;
   }
@@ -101,7 +102,7 @@ function resolveUnlistedTask({
     report.add(
       at,
       `\`${config.name}\` is not in the task list`,
-      `${meant === undefined ? '' : `${meant} `}To run an unlisted task of ${image}, set NEMO_EVALUATOR_TRUST_UNLISTED_TASKS=1`,
+      `${meant === undefined ? '' : `${meant} `}To run an unlisted task in ${image}, set NEMO_EVALUATOR_TRUST_UNLISTED_TASKS=1`,
     );
     return undefined;
   }
@@ -119,6 +120,6 @@ function resolveUnlistedTask({
   };
 }
 
-/** Vision models are asked through the chat API. */
+/** Vision models use the chat API. */
 const kindOf = (endpoint: string): RequestKind =>
   endpoint === 'embedding' || endpoint === 'completions' ? endpoint : 'chat';

@@ -8,14 +8,14 @@ const maxSlug = 14;
 const hashOf = (text: string, length: number): string =>
   createHash('sha256').update(text).digest('hex').slice(0, length);
 
-/** Lower case, digits and single hyphens; nothing else reaches a name or a path. */
+/** Returns lower-case letters, digits and single hyphens only, fit for names and paths. */
 const toSlug = (text: string): string =>
   text
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
     .replaceAll(/^-+|-+$/g, '');
 
-/** A task's short name: the part behind the last dot, at most 14 characters. A cut one ends in a hash of the whole. */
+/** Returns a task's short name: what follows the last dot, at most 14 characters. A truncated one ends in a hash of the whole. */
 export function taskSlug(name: string): string {
   const short = name.split('.').at(-1) ?? name;
   const slug = toSlug(short);
@@ -31,7 +31,7 @@ interface NameParts {
   readonly invocation: string;
 }
 
-/** `<prefix>-<slug>-<index>-<first 8 of the invocation>`, within the limit: the prefix gives way. */
+/** Returns `<prefix>-<slug>-<index>-<first 8 digits of the invocation>`. The prefix is truncated to keep the limit. */
 function nameOf(prefix: string, { slug, index, invocation }: NameParts): string {
   const rest = `${slug}-${index}-${invocation.slice(0, 8)}`;
   const head = toSlug(prefix)
@@ -41,10 +41,11 @@ function nameOf(prefix: string, { slug, index, invocation }: NameParts): string 
   return `${head === '' ? 'e' : head}-${rest}`;
 }
 
-/** Of the endpoint of a task; `prefix` is the deployment's type or the user's `endpoint_name`. */
+/** Returns the name of a task's endpoint; `prefix` is `endpoint_name` or the deployment's type. */
 export const endpointName = (prefix: string, parts: NameParts): string => nameOf(prefix, parts);
 
+/** Returns the name of a task's job. */
 export const jobName = (parts: NameParts): string => nameOf('eval', parts);
 
-/** A task's folder in the run's storage and in the local output folder. */
+/** Returns a task's folder in the run's storage and in the local output folder. */
 export const taskFolder = ({ slug, index }: Omit<NameParts, 'invocation'>): string => `${index}-${slug}`;

@@ -1,6 +1,7 @@
-/** The run config that the evaluator gets: the user's, completed by what the run knows. Pure. */
-import { Leaf, secondsOf, toPlain } from '../schema/fields';
-import type { RawMap, RawValue } from '../schema/fields';
+/** Makes the evaluator's run config: the user's, with what the run knows added. Pure. */
+import { Leaf, toPlain } from '../schema/leaf';
+import type { RawMap, RawValue } from '../schema/leaf';
+import { secondsOf } from '../schema/scalar-fields';
 import { writeYaml } from '../yaml/yaml-writer';
 import type { Writable } from '../yaml/yaml-writer';
 
@@ -12,15 +13,15 @@ export interface RunConfigRequest {
   readonly model: string;
   readonly endpointType: string;
   readonly apiKeyName: string | null;
-  /** The full request URL, where it may not be an argument of a process: it holds a secret. The user's own wins. */
+  /** The request URL, if it contains a secret and so must not be an argument of a process. The user's own URL wins. */
   readonly url: string | null;
-  /** Parameters of the harness that a run of it can't do without. */
+  /** Parameters that the harness needs; the user's win. */
   readonly extra: Readonly<Record<string, string>>;
 }
 
 export interface RunConfig {
   readonly yaml: string;
-  /** It names a URL, which wins over the run's. */
+  /** Whether it contains a URL, which wins over the run's. */
   readonly ownUrl: boolean;
 }
 
@@ -47,13 +48,13 @@ export function runConfig(request: RunConfigRequest): RunConfig {
   };
 }
 
-/** A text of the merged user config, e.g. `target.api_endpoint.api_key_name`. */
+/** Returns a text of the merged user config, e.g. `target.api_endpoint.api_key_name`. */
 export function userText(common: RawMap, own: RawMap, path: readonly string[]): string | undefined {
   const value = valueAt(mergeRaw(common, own), path);
   return value instanceof Leaf ? value.text : undefined;
 }
 
-/** A part of the merged user config, plain; `undefined`: it has none. */
+/** Returns a part of the merged user config as plain JSON; `undefined` if it is absent. */
 export function userValue(common: RawMap, own: RawMap, path: readonly string[]): unknown {
   const value = valueAt(mergeRaw(common, own), path);
   return value === undefined ? undefined : toPlain(value);
@@ -67,7 +68,7 @@ const leaves = (values: Readonly<Record<string, string>>): RawMap =>
 const isMap = (value: RawValue | undefined): value is RawMap =>
   typeof value === 'object' && value !== null && !(value instanceof Leaf) && !Array.isArray(value);
 
-/** Mappings deeply, everything else replaced. */
+/** Merges mappings key by key; everything else is replaced. */
 function mergeRaw(base: RawValue, over: RawValue): RawValue {
   if (!isMap(base) || !isMap(over)) return over;
   const result: Record<string, RawValue> = { ...base };
@@ -76,7 +77,7 @@ function mergeRaw(base: RawValue, over: RawValue): RawValue {
   return result;
 }
 
-/** In `target` and `config` a null says "not set": what the run knows takes its place. Below `params` it is a value. */
+/** Removes nulls from `target` and `config`, where they mean "not set". Below `params` null is a value. */
 function withoutNulls(user: RawMap): RawMap {
   const strip = (map: RawMap): RawMap => Object.fromEntries(Object.entries(map).filter(([, value]) => value !== null));
   const stripped: Record<string, RawValue> = { ...strip(user) };
@@ -96,7 +97,7 @@ function valueAt(root: RawValue, path: readonly string[]): RawValue | undefined 
   );
 }
 
-/** The evaluator takes seconds where a config may have `5m`. */
+/** Converts durations to seconds: the evaluator does not understand `5m`. */
 function withSeconds(merged: RawValue): RawValue {
   const timeout = valueAt(merged, ['config', 'params', 'request_timeout']);
   const seconds = timeout instanceof Leaf && typeof timeout.value === 'string' ? secondsOf(timeout) : undefined;

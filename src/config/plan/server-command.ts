@@ -1,18 +1,18 @@
-/** The command line of a model server. Pure. */
+/** Makes the command line of a model server. Pure. */
 import type { DedicatedDeployment } from '../schema/deployment';
 import { shellWords } from '../../support/shell';
 import type { ProblemReport } from './problem-report';
 
-/** What is served: a path in the container, or a hub handle. */
+/** Returns the model to serve: a path in the container, or a hub handle. */
 export function modelReference(deployment: DedicatedDeployment): string | undefined {
   const weights = 'checkpoint_path' in deployment ? (deployment.checkpoint_path ?? deployment.hf_model_handle) : null;
   return weights ?? deployment.model_id ?? undefined;
 }
 
-/** Whether a reference is a handle on the hub, `org/name`. */
+/** Whether a reference is a hub handle, `org/name`. */
 export const isHubHandle = (reference: string): boolean => /^[A-Za-z0-9][\w.-]*\/[\w.-]+$/.test(reference);
 
-/** The container's command; `undefined` leaves the image's own entry point. */
+/** Returns the container's command; `undefined` to keep the image's entry point. */
 export function serverCommand({
   deployment,
   model,
@@ -28,12 +28,12 @@ export function serverCommand({
   const extra = 'extra_args' in deployment ? (deployment.extra_args ?? '') : '';
   const words = shellWords(extra);
   if (words === undefined)
-    report.add('deployment.extra_args', 'a quote is not closed', 'the arguments are split as a shell would');
+    report.add('deployment.extra_args', 'a quote is not closed', 'arguments are split as in a shell: quote as there');
   const args = standardCommand(deployment, model, servedModel);
   return args === undefined ? undefined : [...args, ...(words ?? [])];
 }
 
-/** `command` or `base_command` were written by the user, not by a preset. */
+/** Whether `command` or `base_command` comes from the user, not from a preset. */
 function isCustom(deployment: DedicatedDeployment, report: ProblemReport): boolean {
   if (deployment.type === 'generic') return true;
   const keys = deployment.type === 'vllm' ? ['command', 'base_command'] : ['command'];
@@ -53,8 +53,8 @@ function customCommand(deployment: DedicatedDeployment, report: ProblemReport): 
   ) {
     report.add(
       'deployment.extra_args',
-      'has no effect with a `command` of your own',
-      'put ${deployment.extra_args} into the command',
+      'has no effect with your own `command`',
+      'use ${deployment.extra_args} in the command',
     );
   }
   return command;
@@ -114,7 +114,7 @@ function standardCommand(deployment: DedicatedDeployment, model: string, servedM
   }
 }
 
-/** `command` behind a shell that first runs `preCmd` and copies variables, both as data. */
+/** Wraps `command` in a shell that first copies variables and runs `preCmd`. */
 export function wrapCommand({
   command,
   preCmd,

@@ -1,10 +1,10 @@
-/** Plain objects of the platform's specs. Pure. */
+/** Works on JSON objects of the platform's specs. Pure. */
 
 import { isPlainObject } from '../../support/plain-object';
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-/** `over` laid over `base`, key by key at every level; lists are replaced. */
+/** Merges `over` into `base`, key by key at every level; lists are replaced. */
 export function mergeObjects(base: JsonObject, over: JsonObject): Record<string, unknown> {
   const result: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(over)) {
@@ -14,6 +14,6 @@ export function mergeObjects(base: JsonObject, over: JsonObject): Record<string,
   return result;
 }
 
-/** A copy without one key: ours, or one that the platform does not know. */
+/** Returns a copy without one key. */
 export const without = (object: JsonObject, key: string): Record<string, unknown> =>
   Object.fromEntries(Object.entries(object).filter(([name]) => name !== key));

@@ -1,4 +1,4 @@
-/** What a part of the schema accepts, kept beside it as data: the reference and the editors' JSON Schema are made from this. */
+/** Records, as data, what each part of the schema accepts. The config reference and the JSON Schema for editors are made from it. */
 import { z } from 'zod';
 
 export type Schema = z.core.$ZodType;
@@ -15,7 +15,7 @@ export type Accepts =
   | { readonly kind: 'mapping' }
   /** Nothing, or something empty. */
   | { readonly kind: 'none' }
-  /** Container variables; `needsPrefix`: a text must say where it comes from (`lit:`, `host:`, `runtime:`). */
+  /** Container variables; `needsPrefix`: text needs a prefix (`lit:`, `host:`, `runtime:`). */
   | { readonly kind: 'variables'; readonly needsPrefix: boolean }
   /** A key that callers present, by reference. */
   | { readonly kind: 'token' }
@@ -24,26 +24,26 @@ export type Accepts =
   | { readonly kind: 'record'; readonly value: Schema }
   | { readonly kind: 'section'; readonly shape: Readonly<Record<string, Schema>> };
 
-/** The library's registry is what survives `.refine()` and `.describe()`; its types can't hold schemas within notes. */
+/** A registry entry survives `.refine()` and `.describe()`. Its type is `object`, since zod's types cannot hold schemas in metadata. */
 const registry = z.registry<{ accepts: object }>();
 
-/** `schema`, with a note of what it accepts. Refining or describing it keeps the note. */
+/** Records what `schema` accepts, and returns it. */
 export function accepting<T extends Schema>(accepts: Accepts, schema: T): T {
   registry.add(schema, { accepts });
   return schema;
 }
 
-/** One place in the config, as its documentation needs it. */
+/** What the documentation of a key needs. */
 export interface Documentation {
   readonly accepts: Accepts;
   readonly description?: string;
-  /** What the schema itself puts where nothing is written. */
+  /** The schema's own default. */
   readonly default?: unknown;
-  /** May be left out without any value taking its place. */
+  /** May be left out, and has no default. */
   readonly optional: boolean;
 }
 
-/** Looks through `.default()` and `.optional()` for what is noted. Throws for a schema that no building block made. */
+/** Returns what was recorded for a schema, looking through `.default()` and `.optional()`. Throws for a schema not made with fields.ts. */
 export function documentationOf(schema: Schema): Documentation {
   const description = z.globalRegistry.get(schema)?.description;
   const described = description === undefined ? {} : { description };
@@ -54,6 +54,6 @@ export function documentationOf(schema: Schema): Documentation {
   if (schema instanceof z.ZodOptional)
     return { ...documentationOf(schema.def.innerType), ...described, optional: true };
   throw new Error(
-    'This part of the schema has no note of what it accepts: make it with a building block of fields.ts.',
+    'This part of the schema does not record what it accepts: make it with a building block of fields.ts.',
   );
 }

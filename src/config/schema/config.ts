@@ -9,10 +9,10 @@ import { envMap } from './variables';
 
 const topLevelAdvice = {
   auxiliary_deployments:
-    'Lepton runs start no auxiliary deployments: serve the judge or user model elsewhere and name its URL in `nemo_evaluator_config.config.params.extra`',
+    'runs on Lepton start no auxiliary deployments: serve the judge or user model elsewhere and set its URL in `nemo_evaluator_config.config.params.extra`',
   export: 'results are files in `execution.output_dir`: leave this out, and export them from there',
-  tasks: 'the tasks go to `evaluation.tasks`',
-  hydra: "only the config itself is composed here; Hydra's own settings have no effect",
+  tasks: 'tasks belong in `evaluation.tasks`',
+  hydra: "Hydra's own settings have no effect: only the config itself is composed",
   defaults: 'a `defaults` list belongs at the top of the file',
 };
 
@@ -23,7 +23,7 @@ const build = (type: DeploymentType) =>
       execution: execution.describe('Where and how the run is carried out.'),
       deployment: deploymentSchema(type).describe('What serves the model. Which keys there are depends on `type`.'),
       target: target.describe(
-        'The endpoint that is evaluated. With a deployment its URL is filled in; with `deployment: none` you give it.',
+        'The endpoint to evaluate. With `deployment: none` you set its URL; otherwise it is filled in.',
       ),
       evaluation: evaluation.describe('What is evaluated.'),
       env_vars: envMap('refused').describe('Environment variables of every job. A text needs its prefix.'),
@@ -37,7 +37,7 @@ const build = (type: DeploymentType) =>
 type Built = ReturnType<typeof build>;
 const built = new Map<DeploymentType, Built>();
 
-/** The schema for a deployment type; made once. */
+/** Returns the schema for a deployment type. */
 export function configSchema(type: DeploymentType): Built {
   const known = built.get(type);
   if (known !== undefined) return known;

@@ -1,9 +1,8 @@
 /** `deployment`: what serves the model. One schema per type, so that a key is accepted only where it has an effect. */
 import type { z } from 'zod';
-import { choice, decimal, flag, integer, orNull, recordOf, section, text } from './fields';
+import { choice, decimal, flag, integer, listOf, orNull, recordOf, section, text } from './fields';
 import { envMap, token } from './variables';
 import { autoScaler, health, imagePullSecrets } from './wire';
-import { listOf } from './fields';
 
 export const deploymentTypes = ['vllm', 'sglang', 'nim', 'trtllm', 'generic', 'none'] as const;
 export type DeploymentType = (typeof deploymentTypes)[number];
@@ -11,24 +10,26 @@ export type DeploymentType = (typeof deploymentTypes)[number];
 /** How the endpoint runs on Lepton. */
 const leptonConfig = section(
   {
-    endpoint_name: orNull(text()).describe("First part of the endpoints' names; null: the deployment's type."),
+    endpoint_name: orNull(text()).describe("Prefix of the endpoints' names; null: the deployment's type."),
     resource_shape: text()
       .default('gpu.1xh200')
       .describe(
         'Resource shape of each replica. The number in its name is the number of GPUs: `gpu.8xh200` has eight.',
       ),
-    min_replicas: integer({ min: 1 }).default(1).describe('Replicas at least.'),
-    max_replicas: integer({ min: 1 }).default(1).describe('Replicas at most.'),
-    auto_scaler: autoScaler.describe('When replicas are added and taken away.'),
+    min_replicas: integer({ min: 1 }).default(1).describe('Minimum number of replicas.'),
+    max_replicas: integer({ min: 1 }).default(1).describe('Maximum number of replicas.'),
+    auto_scaler: autoScaler.describe('When replicas are added and removed.'),
     health: health.optional().describe('Health checks, merged over those of `platform_defaults`.'),
     envs: envMap('literal').describe('Environment variables of the model server.'),
     mounts: section({
-      enabled: flag().default(false).describe('Whether it is mounted.'),
-      cache_path: orNull(text()).describe("Folder in the volume; `{{MODEL_CACHE_NAME}}` stands for the image's name."),
-      mount_path: orNull(text()).describe('Where the container sees it.'),
-    }).describe("A folder of the tasks' volume for the model cache."),
+      enabled: flag().default(false).describe('Whether the folder is mounted.'),
+      cache_path: orNull(text()).describe(
+        "Folder in the volume; `{{MODEL_CACHE_NAME}}` is replaced by the image's name without registry and tag.",
+      ),
+      mount_path: orNull(text()).describe('Where it appears in the container.'),
+    }).describe("A folder for the model cache, in the volume of the tasks' first mount."),
     api_tokens: listOf(token()).describe(
-      'Keys that callers must present. The jobs get the first one without being told. None: the endpoint is open.',
+      'Keys of which callers must present one. The jobs get the first automatically. None: the endpoint is open.',
     ),
     api_token: orNull(token()).describe('One key: the same as `api_tokens` with one entry.'),
     image_pull_secrets: imagePullSecrets
@@ -44,7 +45,7 @@ const leptonConfig = section(
   },
 );
 
-/** Request path per kind of task; `health`: what must answer 2xx before the model is asked for. */
+/** Request path by kind of task, and `health`. */
 const endpoints = recordOf(orNull(text({ pattern: /^\//, expected: 'a path that begins with /' })));
 
 const served = {
@@ -52,14 +53,14 @@ const served = {
     'Container image of the model server.',
   ),
   served_model_name: orNull(text()).describe(
-    "Name the model is served and asked for under; null: `target.api_endpoint.model_id`, else the model's own name.",
+    "Name under which the model is served and requested; null: `target.api_endpoint.model_id`, else the model's own name.",
   ),
-  model_id: orNull(text()).describe('The same as `hf_model_handle`; for a NIM, the model in its own terms.'),
+  model_id: orNull(text()).describe("The same as `hf_model_handle`. For a NIM: the NIM's own name of the model."),
   port: integer({ min: 1, max: 65_535 }).default(8000).describe('Port the server listens on.'),
   env_vars: envMap('refused').describe('Environment variables of the model server. A text needs its prefix.'),
   envs: envMap('literal').describe('Environment variables of the model server.'),
   endpoints: endpoints.describe(
-    'Request path by kind of task. `health` must answer 2xx before the model is asked for; null: not asked.',
+    'Request path by kind of task. `health` must answer 2xx before the model is tried; null: no health check.',
   ),
   pre_cmd: orNull(text({ empty: true })).describe(
     'Shell lines run before the server; needs `NEMO_EVALUATOR_TRUST_PRE_CMD=1`.',
@@ -74,27 +75,26 @@ const weights = {
 
 const parallel = {
   tensor_parallel_size: orNull(integer({ min: 1 })).describe(
-    'GPUs that one copy of the model is spread over; null: all that the resource shape has.',
+    'GPUs over which one copy of the model is split; null: all GPUs of the resource shape.',
   ),
   pipeline_parallel_size: integer({ min: 1 }).default(1).describe('Pipeline stages of one copy of the model.'),
 };
 
-/** The server's own arguments, quoted as a shell would. */
 const extraArgs = {
   extra_args: orNull(text({ empty: true })).describe(
-    "The server's own arguments, quoted as a shell would. With `generic` they are for use in `command`.",
+    'Arguments of the server, quoted as in a shell: `--max-model-len 8192 --chat-template "a b"`. With `generic`, for use in `command`.',
   ),
 };
 
 const command = {
   command: orNull(text()).describe(
-    "Shell command instead of the one made from the other keys, or of the image's entry point.",
+    "Shell command that replaces the one made from the other keys, or the image's entry point.",
   ),
 };
 
 const slurm = {
-  multiple_instances: 'one endpoint per task; more replicas with `deployment.lepton_config.min_replicas`',
-  num_instances: 'one endpoint per task; more replicas with `deployment.lepton_config.min_replicas`',
+  multiple_instances: 'each task has one endpoint; for more replicas set `deployment.lepton_config.min_replicas`',
+  num_instances: 'each task has one endpoint; for more replicas set `deployment.lepton_config.min_replicas`',
 };
 
 const schemas = {
@@ -108,9 +108,9 @@ const schemas = {
       ...command,
       data_parallel_size: integer({ min: 1 }).default(1).describe('Copies of the model in one replica.'),
       gpu_memory_utilization: orNull(decimal({ min: 0.01, max: 1 })).describe(
-        "Share of the GPU's memory that the server takes; null: the server's default.",
+        "Fraction of the GPU's memory that the server uses; null: the server's default.",
       ),
-      base_command: orNull(text()).describe('Building block for a `command` of your own.'),
+      base_command: orNull(text()).describe('Building block for your own `command`: `${deployment.base_command}`.'),
     },
     slurm,
   ),
@@ -141,9 +141,9 @@ const schemas = {
     { type: choice('nim').describe('What serves the model.'), ...served, ...command },
     {
       ...slurm,
-      extra_args: 'a NIM is configured by variables: `deployment.envs`',
-      checkpoint_path: 'a NIM brings its own weights',
-      tensor_parallel_size: 'a NIM chooses it by its profile: NIM_MODEL_PROFILE in `deployment.envs`',
+      extra_args: 'a NIM is configured with environment variables: set them in `deployment.envs`',
+      checkpoint_path: 'a NIM contains its own weights',
+      tensor_parallel_size: "it follows from the NIM's profile: set NIM_MODEL_PROFILE in `deployment.envs`",
     },
   ),
   generic: section(
@@ -153,7 +153,7 @@ const schemas = {
       ...weights,
       ...extraArgs,
       command: text().describe(
-        'Shell command that starts the server; `${deployment.port}` and other keys can be used in it.',
+        'Shell command that starts the server. It can use other keys: `${deployment.port}`, `${deployment.checkpoint_path}`.',
       ),
     },
     slurm,
@@ -163,8 +163,8 @@ const schemas = {
     {
       lepton_config: 'nothing is deployed with `none`',
       image: 'nothing is deployed with `none`',
-      served_model_name: 'with `none` the name goes to `target.api_endpoint.model_id`',
-      model_id: 'with `none` the name goes to `target.api_endpoint.model_id`',
+      served_model_name: 'with `none`, set `target.api_endpoint.model_id`',
+      model_id: 'with `none`, set `target.api_endpoint.model_id`',
     },
   ),
 } as const;

@@ -1,56 +1,56 @@
-/** `evaluation` and `target`: what is evaluated, and how the harness is run (nemo-evaluator 0.2.8's run config). */
+/** `evaluation` and `target`: what is evaluated, and how the harness is run. Keys and meanings are those of nemo-evaluator 0.2.8's run config. */
 import type { z } from 'zod';
 import { accepting } from './accepts';
 import { anything, choice, decimal, duration, flag, integer, listOf, mapping, orNull, section, text } from './fields';
-import type { RawMap } from './fields';
+import type { RawMap } from './leaf';
 import { envMap } from './variables';
 
 export const endpointTypes = ['chat', 'completions', 'embedding', 'vlm'] as const;
 export type EndpointType = (typeof endpointTypes)[number];
 
-/** The flat keys of older configs, by the kind of their value. */
+/** The flat keys of older configs, grouped by type. */
 const adapterFlags = {
-  use_caching: 'Cache answers, so that a repeated request is not sent again.',
+  use_caching: 'Reuse cached responses instead of sending a request again.',
   save_requests: 'Save requests.',
   save_responses: 'Save responses.',
   use_system_prompt: 'Send `custom_system_prompt` as the system message.',
-  use_omni_info: "Send NVIDIA's usage headers.",
+  use_omni_info: 'Use the interceptor `omni_info`, which only some images contain.',
   use_request_logging: 'Log requests.',
   use_response_logging: 'Log responses.',
-  use_nvcf: "Speak the protocol of NVIDIA's cloud functions.",
-  use_reasoning: 'Older name of `process_reasoning_traces`.',
-  process_reasoning_traces: 'Take the reasoning out of the answers before they are scored.',
-  use_progress_tracking: 'Report the number of answered requests.',
-  use_raise_client_errors: 'Fail on an answer of class 4xx instead of passing it on.',
-  include_json: 'Write the report as JSON too.',
-  generate_html_report: 'Write a report of requests and responses.',
+  use_nvcf: 'Send requests with the interceptor `nvcf` (NVIDIA Cloud Functions), which only some images contain.',
+  use_reasoning: 'Deprecated name of `process_reasoning_traces`.',
+  process_reasoning_traces: 'Strip the reasoning from responses before they are scored.',
+  use_progress_tracking: 'Report the number of processed samples.',
+  use_raise_client_errors: 'Fail on a response 4xx, except 408 and 429, instead of continuing.',
+  include_json: 'Write the report of `generate_html_report` as JSON too.',
+  generate_html_report: 'Write an HTML report of requests and responses.',
   tracking_requests_stats: 'Collect statistics of the responses.',
 } as const;
 
 const adapterCounts = {
-  max_logged_requests: 'Requests that are logged.',
-  max_logged_responses: 'Responses that are logged.',
-  max_saved_requests: 'Requests that are saved.',
-  max_saved_responses: 'Responses that are saved.',
-  html_report_size: 'Requests shown in the report.',
-  progress_tracking_interval: 'Requests between two reports of progress.',
-  logging_aggregated_stats_interval: 'Responses between two log lines of statistics.',
+  max_logged_requests: 'Maximum number of requests to log.',
+  max_logged_responses: 'Maximum number of responses to log.',
+  max_saved_requests: 'Maximum number of requests to save.',
+  max_saved_responses: 'Maximum number of responses to save.',
+  html_report_size: 'Number of requests in the report.',
+  progress_tracking_interval: 'Samples between two progress reports.',
+  logging_aggregated_stats_interval: 'Responses between two log lines of aggregated statistics.',
 } as const;
 
 const adapterTexts = {
   caching_dir: 'Folder of the cache.',
   custom_system_prompt: 'The system message.',
-  start_reasoning_token: 'Where the reasoning begins in an answer.',
-  end_reasoning_token: 'Where it ends.',
-  progress_tracking_url: 'Where progress is sent.',
+  start_reasoning_token: 'Token that marks the start of the reasoning.',
+  end_reasoning_token: 'Token that marks the end of the reasoning.',
+  progress_tracking_url: 'URL to which progress is posted.',
   output_dir: "Folder of the proxy's own files.",
 } as const;
 
-/** One field per key, with the key's text as its description. */
+/** Makes one field per key, described by its text. */
 const fieldsOf = <T extends z.ZodType>(texts: Readonly<Record<string, string>>, field: () => T): Record<string, T> =>
   Object.fromEntries(Object.entries(texts).map(([key, meaning]) => [key, field().describe(meaning)]));
 
-/** Settings of the proxy between harness and endpoint: the modern list, or the flat legacy keys. */
+/** Settings of the proxy between harness and endpoint: the list of interceptors, or the flat legacy keys. */
 const adapterConfig = section({
   mode: choice('server', 'client').optional().describe('Run the proxy beside the harness, or inside it.'),
   discovery: section({
@@ -58,54 +58,56 @@ const adapterConfig = section({
     dirs: listOf(text()).optional().describe('Folders to search.'),
   })
     .optional()
-    .describe('Where interceptors of your own are found.'),
+    .describe('Where to find your own interceptors.'),
   interceptors: listOf(anything())
     .optional()
     .describe(
       "The proxy's steps, in order: names, or `{name, enabled, config}`. Not together with the flat keys below.",
     ),
-  post_eval_hooks: listOf(anything()).optional().describe('What runs after the evaluation.'),
-  endpoint_type: text().optional().describe('The kind of endpoint that the proxy speaks to.'),
+  post_eval_hooks: listOf(anything()).optional().describe('Hooks that run after the evaluation.'),
+  endpoint_type: text().optional().describe('The kind of endpoint that the proxy calls.'),
   log_failed_requests: flag().optional().describe('Log requests that failed.'),
   ...fieldsOf(adapterFlags, () => flag().optional()),
   ...fieldsOf(adapterCounts, () => orNull(integer({ min: 0 })).optional()),
   ...fieldsOf(adapterTexts, () => orNull(text({ empty: true })).optional()),
-  include_if_reasoning_not_finished: orNull(flag()).optional().describe('Keep an answer whose reasoning was cut off.'),
+  include_if_reasoning_not_finished: orNull(flag())
+    .optional()
+    .describe('Keep the reasoning of a response in which its end token is missing.'),
   track_reasoning: orNull(flag()).optional().describe('Collect statistics of the reasoning.'),
   params_to_add: orNull(mapping()).optional().describe('Parameters added to each request.'),
   params_to_remove: orNull(listOf(text())).optional().describe('Parameters removed from each request.'),
   params_to_rename: orNull(mapping()).optional().describe('Parameters renamed in each request: `old: new`.'),
   headers_to_add: orNull(mapping()).optional().describe('Headers added to each request.'),
-  headers_to_remove: orNull(listOf(text())).optional().describe('Headers removed from each request.'),
-  headers_to_rename: orNull(mapping()).optional().describe('Headers renamed in each request: `old: new`.'),
+  headers_to_remove: orNull(listOf(text())).optional().describe('Headers removed from each request, in any case.'),
+  headers_to_rename: orNull(mapping()).optional().describe('Headers renamed in each request, in any case: `old: new`.'),
 });
 
 const params = section(
   {
     limit_samples: orNull(decimal({ min: 0, above: true }))
       .optional()
-      .describe('Only the first so many samples of each subset, or a share below 1; null: all.'),
+      .describe('Use only this many samples of each subset, or this fraction of them (below 1); null: all.'),
     max_new_tokens: orNull(integer({ min: 1 }))
       .optional()
-      .describe('Tokens that an answer may have.'),
+      .describe('Maximum number of tokens to generate per request.'),
     max_retries: orNull(integer({ min: 0 }))
       .optional()
       .describe('How often a failed request is sent again.'),
     parallelism: orNull(integer({ min: 1 }))
       .optional()
-      .describe('Requests at a time.'),
+      .describe('Number of concurrent requests.'),
     task: orNull(text()).optional().describe("The harness' own name for the task."),
     temperature: orNull(decimal({ min: 0 }))
       .optional()
       .describe('Sampling temperature.'),
-    request_timeout: orNull(duration()).optional().describe('How long one request may take.'),
+    request_timeout: orNull(duration()).optional().describe('Timeout of a request.'),
     top_p: orNull(decimal({ min: 0, max: 1 }))
       .optional()
-      .describe('Nucleus sampling: the share of probability that is sampled from.'),
+      .describe('Nucleus sampling: the cumulative probability of the tokens to sample from.'),
     extra: mapping().optional().describe('Parameters that only this harness knows.'),
   },
   {},
-  "what only this task's harness knows goes to `params.extra`",
+  "parameters that only this task's harness knows belong in `params.extra`",
 );
 
 const evaluatorShape = {
@@ -114,7 +116,7 @@ const evaluatorShape = {
       params: params.optional().describe('Parameters of the benchmark.'),
       type: orNull(text()).optional().describe("The evaluator's name for the task."),
       supported_endpoint_types: orNull(listOf(text())).optional().describe('Kinds of endpoint that the task can use.'),
-      required_capabilities: orNull(listOf(text())).optional().describe('What the model must be able to do.'),
+      required_capabilities: orNull(listOf(text())).optional().describe('Capabilities that the endpoint must have.'),
     },
     {
       output_dir: "results go to the task's own folder in workspace storage, and from there to `execution.output_dir`",
@@ -126,17 +128,17 @@ const evaluatorShape = {
     api_endpoint: section(
       {
         url: orNull(text()).optional().describe('Request URL; filled in by evalsaga.'),
-        model_id: orNull(text()).optional().describe('Name the model is asked for under; filled in by evalsaga.'),
+        model_id: orNull(text()).optional().describe('Name under which the model is requested; filled in by evalsaga.'),
         type: orNull(choice('undefined', 'chat', 'completions', 'completions_logprob', 'embedding', 'vlm'))
           .optional()
           .describe('The kind of endpoint.'),
         api_key_name: orNull(text()).optional().describe("Variable of the job that holds the endpoint's key."),
-        stream: orNull(flag()).optional().describe('Ask for streamed answers.'),
+        stream: orNull(flag()).optional().describe('Request streamed responses.'),
         adapter_config: orNull(adapterConfig)
           .optional()
           .describe('Settings of the proxy between harness and endpoint.'),
       },
-      { api_key: 'a key goes by the name of a variable: `api_key_name`' },
+      { api_key: 'name the variable that holds the key: `api_key_name`' },
     )
       .optional()
       .describe('The endpoint.'),
@@ -145,10 +147,10 @@ const evaluatorShape = {
     .describe('How the evaluator reaches the model.'),
 };
 
-/** The evaluator's run config, checked; it is passed on as it was written. */
+/** The evaluator's run config. */
 export const evaluatorConfig = section(evaluatorShape);
 
-/** Checked like `evaluatorConfig`, kept as it was written: that is what the evaluator gets. */
+/** Checks like `evaluatorConfig`, and returns the value as it was written, which is what the evaluator gets. */
 const checkedEvaluatorConfig = accepting(
   { kind: 'section', shape: evaluatorShape },
   mapping().transform((raw, context): RawMap => {
@@ -178,7 +180,7 @@ const task = section(
     ),
     dataset_mount_path: text({ pattern: /^\/./, expected: 'an absolute path' })
       .default('/datasets')
-      .describe('Where the job sees it.'),
+      .describe('Where it appears in the job.'),
     pre_cmd: orNull(text({ empty: true })).describe(
       'Shell lines run before the evaluation; needs `NEMO_EVALUATOR_TRUST_PRE_CMD=1`.',
     ),
@@ -186,7 +188,7 @@ const task = section(
       'Shell lines run after the evaluation; needs `NEMO_EVALUATOR_TRUST_PRE_CMD=1`.',
     ),
   },
-  { overrides: migrated, config: migrated, params: 'parameters go to `nemo_evaluator_config.config.params`' },
+  { overrides: migrated, config: migrated, params: 'parameters belong in `nemo_evaluator_config.config.params`' },
 );
 
 export const evaluation = section(
@@ -207,7 +209,7 @@ export const evaluation = section(
     overrides: migrated,
     config: migrated,
     task: 'the tasks are a list: `tasks:`',
-    params: 'parameters go to `nemo_evaluator_config.config.params`',
+    params: 'parameters belong in `nemo_evaluator_config.config.params`',
   },
 );
 
@@ -215,15 +217,16 @@ export const target = section({
   api_endpoint: section(
     {
       url: orNull(text()).describe('Base or request URL of the existing endpoint (`deployment: none` only).'),
-      model_id: orNull(text()).describe('Name the model is served under.'),
+      model_id: orNull(text()).describe('Name under which the model is served.'),
       api_key_name: orNull(text({ pattern: /^[A-Za-z_][A-Za-z0-9_]*$/, expected: 'the name of a variable' })).describe(
         "Name of the variable of the job that holds the endpoint's key.",
       ),
     },
     {
-      api_key: 'a key goes by the name of a variable: `api_key_name: NAME`, with NAME set on this host',
-      type: "the kind of endpoint is the task's: `evaluation.tasks.N.endpoint_type`",
-      adapter_config: 'adapter settings go to `evaluation.nemo_evaluator_config.target.api_endpoint.adapter_config`',
+      api_key: 'name the variable that holds the key, `api_key_name: NAME`, and set NAME on this host',
+      type: 'each task has its kind of endpoint: `evaluation.tasks.N.endpoint_type`',
+      adapter_config:
+        'adapter settings belong in `evaluation.nemo_evaluator_config.target.api_endpoint.adapter_config`',
     },
   ).describe('The endpoint.'),
 });

@@ -1,4 +1,4 @@
-/** Environment variables and tokens of a config: literals, or references to where the value is. */
+/** Schemas of container variables and tokens: literals, or references to the value. */
 import { z } from 'zod';
 import { isPlainObject } from '../../support/plain-object';
 import { isOwnVariable, isPlatformVariable } from '../../contract/identity';
@@ -6,8 +6,8 @@ import type { SecretRef } from '../../contract/plan';
 import { isSecretName, isSurelySecretName } from '../../secrets/names';
 import { assignedKeys, holdsKey, looksLikeToken } from '../../secrets/secrecy';
 import { accepting } from './accepts';
-import { describe, Leaf, refuse } from './fields';
-import type { RawMap } from './fields';
+import { describe, Leaf, refuse } from './leaf';
+import type { RawMap } from './leaf';
 
 export type EnvSource =
   | { readonly kind: 'literal'; readonly value: string }
@@ -17,14 +17,14 @@ export type EnvSource =
 
 export type EnvSources = Readonly<Record<string, EnvSource>>;
 
-/** How a map reads a text without a prefix: Lepton's maps take it literally; NeMo's own demand `lit:`, `host:` or `runtime:`. */
+/** How text without a prefix is read: Lepton's maps take it literally, NeMo's require `lit:`, `host:` or `runtime:`. */
 export type Unprefixed = 'literal' | 'refused';
 
 type Context = z.core.$RefinementCtx;
 
 const variableName = /^[A-Za-z_][A-Za-z0-9._-]*$/;
 
-/** A map of container variables. */
+/** A mapping of container variables. */
 export const envMap = (unprefixed: Unprefixed) =>
   accepting(
     { kind: 'variables', needsPrefix: unprefixed === 'refused' },
@@ -52,7 +52,7 @@ function problemWithName(name: string): string | undefined {
   if (isOwnVariable(name)) return 'evalsaga sets this variable itself';
   return variableName.test(name)
     ? undefined
-    : 'not a name for a variable: letters, digits, `_`, `.`, `-`, not beginning with a digit';
+    : 'is not a valid name of a variable: use letters, digits, `_`, `.` and `-`, and do not begin with a digit';
 }
 
 function readEnvValue(
@@ -62,15 +62,15 @@ function readEnvValue(
   report: (message: string, hint?: string) => void,
 ): EnvSource | undefined {
   if (entry === null || entry === undefined) {
-    report('the variable has no value', `give one, or take it from the host: ${name}: host:${name}`);
+    report('the variable has no value', `set one, or take it from the host: ${name}: host:${name}`);
     return undefined;
   }
   if (!(entry instanceof Leaf)) {
     const secret = readReference(entry);
     if (secret !== undefined && looksLikeToken(secret.name)) {
       report(
-        `expected the name of a secret, found what looks like a secret itself`,
-        `store it in the workspace, and name it here; or take it from the host: ${name}: host:${name}`,
+        'expected the name of a secret, found what looks like a secret itself',
+        `store it in the workspace and give its name here, or take it from the host: ${name}: host:${name}`,
       );
       return undefined;
     }
@@ -83,7 +83,7 @@ function readEnvValue(
   const rest = prefix === undefined ? text : text.slice(prefix.length + 1);
   if (prefix === 'host' || prefix === 'runtime') {
     if (!variableName.test(rest)) {
-      report(`\`${prefix}:\` is followed by the name of a variable, found ${describe(entry)}`);
+      report(`expected the name of a variable after \`${prefix}:\`, found ${describe(entry)}`);
       return undefined;
     }
     return prefix === 'host'
@@ -108,7 +108,7 @@ function readLiteral(
     if (env.whole && only !== undefined && second === undefined)
       return { kind: 'secret', secret: { kind: 'host', name: only } };
     report(
-      'a secret from the environment must stand alone, not inside other text',
+      'a secret from the environment must be the whole value, not part of other text',
       `${name}: host:${secretSource ?? env.names[0] ?? name}`,
     );
     return undefined;
@@ -118,8 +118,8 @@ function readLiteral(
     const from = looksLikeHostVariable(name, value) ? value : name;
     report(
       isSurelySecretName(name)
-        ? 'a variable of this name holds a secret, and a secret does not belong into a config'
-        : 'the value looks like a secret, and a secret does not belong into a config',
+        ? 'a variable of this name holds a secret, and secrets do not belong in a config'
+        : 'the value looks like a secret, and secrets do not belong in a config',
       `from a variable of this host: ${name}: host:${from}; from the workspace: ${name}: {value_from: {secret_name_ref: NAME}}`,
     );
     return undefined;
@@ -127,19 +127,19 @@ function readLiteral(
   if (needsPrefix && env === undefined && typeof entry.value === 'string') {
     const hint =
       variableName.test(value) && value === value.toUpperCase()
-        ? `host:${value} for the host's variable, lit:${value} for the text`
+        ? `host:${value} for the variable of this host, lit:${value} for the text`
         : `lit:${value}`;
-    report('a text here must say where it comes from', `${name}: ${hint}`);
+    report('text needs a prefix here', `${name}: ${hint}`);
     return undefined;
   }
   return { kind: 'literal', value };
 }
 
-/** `HF_TOKEN: MY_HF_TOKEN`: the name of the host's variable, as configs of version 0.1 have it. As a literal it is of no use. */
+/** Whether the value names a variable of the host, `HF_TOKEN: MY_HF_TOKEN`, as in configs of version 0.1. As a literal it would be useless. */
 const looksLikeHostVariable = (name: string, value: string): boolean =>
   isSurelySecretName(name) && /^[A-Z][A-Z0-9_]*_[A-Z0-9_]*$/.test(value) && !looksLikeToken(value);
 
-/** `{value_from: {secret_name_ref: X}}` or `{value_from: {token_name_ref: X}}`: both name a secret of the workspace. */
+/** Reads `{value_from: {secret_name_ref: X}}` or `{value_from: {token_name_ref: X}}`, which both name a secret of the workspace. */
 function readReference(entry: unknown): SecretRef | undefined {
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return undefined;
   const keys = Object.keys(entry);
@@ -152,7 +152,7 @@ function readReference(entry: unknown): SecretRef | undefined {
   return name instanceof Leaf && name.text !== '' ? { kind: 'workspace', name: name.text } : undefined;
 }
 
-/** One token that an endpoint accepts: only ever a reference. */
+/** A token that an endpoint accepts, always by reference. */
 export const token = () =>
   accepting(
     { kind: 'token' },
@@ -167,7 +167,7 @@ function readToken(value: unknown, context: Context): SecretRef {
     const { env } = value.node;
     const [only] = env?.names ?? [];
     if (env?.whole === true && only !== undefined) return { kind: 'host', name: only };
-    return refuse(context, 'a token must be a reference, since literals end up in logs and histories', hint);
+    return refuse(context, 'a token must be a reference: a literal would end up in logs and histories', hint);
   }
   if (isPlainObject(value)) {
     const inner = (value as RawMap)['value'];

@@ -1,4 +1,7 @@
-/** Parts of the platform's own specs that a config may set; limits as its SDK has them (leptonai 0.47). */
+/**
+ * Parts of the platform's own specs that a config may set. Limits and meanings are those of the platform's client, leptonai 0.47
+ * (`api/v2/types` and the help of `lep endpoint create`); a text says so where that client documents nothing.
+ */
 import { choice, decimal, duration, flag, integer, listOf, orNull, section, text } from './fields';
 
 export const priorityClasses = [
@@ -13,17 +16,27 @@ export const priorityClasses = [
   'high-9000',
 ] as const;
 
+const undocumented = "(Meaning taken from the name: the platform's client does not document it.)";
+
 export const health = section({
   readiness: section({
-    require_approval: flag().optional().describe('Wait for somebody to approve a replica before it gets traffic.'),
+    require_approval: flag()
+      .optional()
+      .describe(
+        'Wait for approval before a replica counts as ready; its reason is `RequireReadinessApproval` meanwhile.',
+      ),
   })
     .optional()
     .describe('When a replica counts as ready.'),
   liveness: section({
-    initial_delay_seconds: integer({ min: 0, unit: 'seconds' }).optional().describe('Seconds before the first check.'),
+    initial_delay_seconds: integer({ min: 0, unit: 'seconds' })
+      .optional()
+      .describe(
+        'Seconds that a container has to initialize before it must serve. Raise it for a server that takes long to start.',
+      ),
     tcp: section({ port: integer({ min: 1, max: 65_535 }).describe('The port to connect to.') })
       .optional()
-      .describe('Check by connecting to a port.'),
+      .describe('Check liveness with a TCP connection.'),
   })
     .optional()
     .describe('How the platform checks that a replica is alive.'),
@@ -32,22 +45,24 @@ export const health = section({
 export const queueConfig = section({
   priority_class: choice(...priorityClasses)
     .optional()
-    .describe("Place in the node group's queue."),
-  can_be_preempted: flag().optional().describe('Whether work of a higher priority may displace this.'),
-  can_preempt: flag().optional().describe('Whether this may displace work of a lower priority.'),
+    .describe("Priority in the queue of a dedicated node group; the platform's client uses `mid-4000` by default."),
+  can_be_preempted: flag().optional().describe('Allow workloads of a higher priority to preempt this one.'),
+  can_preempt: flag().optional().describe('Allow this workload to preempt workloads of a lower priority.'),
 });
 
 export const log = section({
-  enable_collection: flag().optional().describe('Keep the container logs in the platform.'),
-  save_termination_logs: flag().optional().describe('Keep the logs of containers that ended.'),
+  enable_collection: flag()
+    .optional()
+    .describe("Collect the container's log; if absent, the workspace's setting applies."),
+  save_termination_logs: flag().optional().describe(`Save the log of a container that terminated. ${undocumented}`),
 });
 
 export const userSecurityContext = section({
-  no_specific_user: flag().optional().describe("Run as the image's own user."),
-  privileged: flag().optional().describe('Run the container privileged.'),
+  no_specific_user: flag().optional().describe(`Do not force a particular user on the container. ${undocumented}`),
+  privileged: flag().optional().describe('Run the container in privileged mode.'),
 });
 
-/** By name: what they hold stays in the workspace. What is no name may be that, and is not repeated. */
+/** Names only. Anything else may be the secret itself, so the message does not repeat it. */
 export const imagePullSecrets = listOf(
   text().refine(
     (name) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(name),
@@ -60,73 +75,85 @@ export const autoScaler = section({
     no_traffic_timeout: duration({ zero: true })
       .optional()
       .describe(
-        'Time without a request after which the endpoint scales to zero, so that the bill ends even when nobody cleans up; 3600 when nothing is given, 0: never. While a run needs its endpoints, its worker sends requests often enough to keep them up.',
+        "Time without traffic after which the endpoint scales down to zero replicas, so that its cost ends even if nothing cleans up. 0: never. Default 1 hour. The platform may take up to 30 s longer; its client accepts nothing between 0 and 60 s. While a run needs an endpoint, the run's worker sends requests often enough to keep it up.",
       ),
     not_ready_timeout: duration({ zero: true })
       .optional()
-      .describe('Time after which an endpoint that does not become ready scales down.'),
+      .describe(`Time after which an endpoint that is not ready scales down. ${undocumented}`),
     scale_from_zero: flag()
       .refine((value) => !value, 'the platform has no such setting: only false is possible')
       .optional()
       .describe('Only `false` is accepted: the platform has no such setting.'),
   })
     .optional()
-    .describe('When replicas are taken away.'),
+    .describe('When replicas are removed.'),
   target_gpu_utilization_percentage: integer({ min: 0, max: 100 })
     .optional()
-    .describe('GPU utilization in percent that the number of replicas is adjusted to.'),
+    .describe(
+      'Target GPU utilization in percent: replicas are added above it and removed below it, between `min_replicas` and `max_replicas`. 0: off.',
+    ),
   target_throughput: section({
-    qpm: decimal({ min: 0 }).optional().describe('Requests per minute.'),
-    paths: listOf(text()).optional().describe('Request paths that count; none: all.'),
-    methods: listOf(text()).optional().describe('Request methods that count; none: all.'),
+    qpm: decimal({ min: 0 }).optional().describe('Queries per minute and replica. 0: off.'),
+    paths: listOf(text()).optional().describe(`Request paths to count. ${undocumented}`),
+    methods: listOf(text()).optional().describe(`Request methods to count. ${undocumented}`),
   })
     .optional()
-    .describe('Request rate that the number of replicas is adjusted to.'),
+    .describe('Target request rate: replicas are added above it, between `min_replicas` and `max_replicas`.'),
 });
 
-/** What every endpoint's spec begins with. */
+/** Defaults of every endpoint's spec. */
 export const platformDefaults = section({
   health: health.optional().describe('Health checks of the replicas.'),
-  log: log.optional().describe('What the platform keeps of the logs.'),
+  log: log.optional().describe('Which logs the platform keeps.'),
   metrics: section({
-    disable_pulling_from_replica: flag().optional().describe('Do not collect metrics from the replicas.'),
+    disable_pulling_from_replica: flag().optional().describe(`Do not pull metrics from the replicas. ${undocumented}`),
   })
     .optional()
-    .describe('What the platform measures.'),
+    .describe('Metrics of the replicas.'),
   routing_policy: section({
-    enable_header_based_replica_routing: flag().optional().describe('Let a request header choose the replica.'),
+    enable_header_based_replica_routing: flag()
+      .optional()
+      .describe('Let a request choose its replica with the header `X-Lepton-Replica-Target: REPLICA_ID`.'),
   })
     .optional()
     .describe('How requests reach replicas.'),
-  queue_config: queueConfig.optional().describe('Place in the queue for GPUs.'),
-  user_security_context: userSecurityContext.optional().describe('The user that the container runs as.'),
+  queue_config: queueConfig.optional().describe('Queueing and preemption (dedicated node groups only).'),
+  user_security_context: userSecurityContext.optional().describe('User and privileges of the container.'),
   image_pull_secrets: imagePullSecrets
     .optional()
     .describe("Names of the workspace's image pull secrets, for example for `nvcr.io`."),
   scheduling_policy: section({
     replica_spread: choice('Required', 'Preferred')
       .optional()
-      .describe('Whether replicas must, or should, run on different nodes.'),
+      .describe(
+        '`Required`: each replica runs on a node of its own, and does not start without one. `Preferred`: on different nodes where possible.',
+      ),
   })
     .optional()
     .describe('How replicas are placed.'),
   reservation_config: section({
-    reservation_id: orNull(text()).optional().describe('The reservation.'),
-    allow_burst_to_other_reservations: flag().optional().describe('Use other reservations when this one is full.'),
-  })
-    .optional()
-    .describe('Reserved capacity to run on.'),
-  load_balance_config: section({
-    least_request: section({ choice_count: integer({ min: 1 }).optional().describe('How many replicas are compared.') })
+    reservation_id: orNull(text()).optional().describe('Id of the reservation.'),
+    allow_burst_to_other_reservations: flag()
       .optional()
-      .describe('Prefer the replica with the fewest open requests.'),
-    maglev: section({}).optional().describe('Consistent hashing.'),
+      .describe(
+        'Also use free resources of other reservations. A workload of such a reservation may evict the endpoint.',
+      ),
   })
     .optional()
-    .describe('How requests are spread over replicas.'),
+    .describe('Reserved capacity to run on (dedicated node groups only).'),
+  load_balance_config: section({
+    least_request: section({
+      choice_count: integer({ min: 1 }).optional().describe(`How many replicas are compared. ${undocumented}`),
+    })
+      .optional()
+      .describe('Least request: prefer the replica with the fewest active requests.'),
+    maglev: section({}).optional().describe('Sticky routing (consistent hashing).'),
+  })
+    .optional()
+    .describe('How requests are distributed over replicas. Set one of the two.'),
   ingress_timeout_seconds: integer({ min: 300, max: 3600, unit: 'seconds' })
     .optional()
-    .describe('Seconds after which the ingress gives up on a request.'),
+    .describe("Timeout of a request at the ingress, in seconds. The platform's default is 300."),
   enable_rdma: flag()
     .refine((value) => !value, "the platform's API has no such setting: only false is possible")
     .optional()

@@ -1,6 +1,5 @@
+/** Problems of a configuration, as data and as text. */
 import { UsageFault } from '../../support/usage-fault';
-
-/** What is wrong with a configuration, as data and as text. */
 
 export interface ConfigProblem {
   /** Absolute path of the file the value came from. */
@@ -9,13 +8,13 @@ export interface ConfigProblem {
   readonly line?: number;
   /** From 1. */
   readonly column?: number;
-  /** The `-o` argument the value came from, as it was given (secrets masked). */
+  /** The `-o` argument the value came from, with secrets masked. */
   readonly override?: string;
   /** Dotted path of the value; empty for the whole file. */
   readonly path: string;
-  /** What was found and what is allowed. */
+  /** What is wrong: what was found, and what is allowed. */
   readonly message: string;
-  /** What to write instead. */
+  /** How to fix it. */
   readonly hint?: string;
 }
 
@@ -27,11 +26,11 @@ export interface Origin {
   readonly override?: string;
   /** The file is one of our own presets. */
   readonly preset?: boolean;
-  /** The value was worked out, not written: from what. */
+  /** The value was derived from this key. */
   readonly derived?: string;
 }
 
-/** Every problem of a configuration at once. Nothing has been created when it is thrown. */
+/** All problems of a configuration. When it is thrown, nothing has been created. */
 export class ConfigError extends UsageFault {
   override readonly name = 'ConfigError';
   readonly problems: readonly ConfigProblem[];
@@ -42,7 +41,7 @@ export class ConfigError extends UsageFault {
   }
 }
 
-/** One problem in one line (two with a hint): `file:line:column: path: message`. */
+/** Returns `file:line:column: path: message`, and the hint on a second line. */
 export function renderProblem(problem: ConfigProblem): string {
   const place = renderPlace(problem);
   const subject = problem.path === '' ? '' : `${problem.path}: `;
@@ -56,7 +55,7 @@ export function renderPlace(origin: Pick<ConfigProblem, 'file' | 'line' | 'colum
   return [origin.file, origin.line, origin.column].filter((part) => part !== undefined).join(':');
 }
 
-/** The place of a problem, from the origin of the value it is about. */
+/** Returns the fields of a problem that say where the value was written. */
 export function placeOf(origin: Origin | undefined): Pick<ConfigProblem, 'file' | 'line' | 'column' | 'override'> {
   if (origin === undefined) return {};
   return {
@@ -67,5 +66,5 @@ export function placeOf(origin: Origin | undefined): Pick<ConfigProblem, 'file' 
   };
 }
 
-/** A user's text in a message must not move the cursor or colour the terminal. */
+/** Text from a config must not control the terminal. */
 const printable = (text: string): string => text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');

@@ -1,4 +1,4 @@
-/** The configuration before it is typed: immutable nodes that know where they were written. */
+/** The untyped configuration: immutable nodes that know where they were written. */
 import type { Origin } from './problems';
 
 export type ScalarValue = string | number | bigint | boolean | null;
@@ -6,13 +6,13 @@ export type ScalarValue = string | number | bigint | boolean | null;
 export interface ScalarNode {
   readonly kind: 'scalar';
   readonly value: ScalarValue;
-  /** The value as it was written, where that may differ from its text (`1.10`, `0666`, `yes`). */
+  /** The value as it was written, if that may differ from `String(value)` (`1.10`, `0666`, `yes`). */
   readonly text?: string;
-  /** A number with a fractional or exponential form: `1.0` is not `1` to Python. */
+  /** A number written with a point or exponent: to Python, `1.0` is not `1`. */
   readonly float?: boolean;
-  /** Final: a `${` in it is text. */
+  /** The value is final: `${` in it is plain text. */
   readonly verbatim?: boolean;
-  /** Environment variables the value was made from. */
+  /** Environment variables from which the value was made; `whole`: it is the value of one of them. */
   readonly env?: { readonly names: readonly string[]; readonly whole: boolean };
   readonly origin: Origin;
   readonly keyOrigin?: Origin;
@@ -45,7 +45,7 @@ export const isMissing = (node: ConfigNode | undefined): boolean =>
 
 export const isNull = (node: ConfigNode | undefined): boolean => node?.kind === 'scalar' && node.value === null;
 
-/** The key's place when there is one, else the value's: what a reader looks for. */
+/** Returns the origin of the key if there is one, else of the value. */
 export const placeOfNode = (node: ConfigNode | undefined): Origin | undefined => node?.keyOrigin ?? node?.origin;
 
 export const dotted = (path: Path): string => path.join('.');
@@ -65,7 +65,7 @@ export function childOf(node: ConfigNode | undefined, key: string | number): Con
 export const nodeAt = (root: ConfigNode | undefined, path: Path): ConfigNode | undefined =>
   path.reduce<ConfigNode | undefined>((node, key) => childOf(node, key), root);
 
-/** The nearest existing node on the way to `path`, for the place of a problem about something absent. */
+/** Returns the deepest existing node on the way to `path`: where to report that something is absent. */
 export function nearestNodeAt(root: ConfigNode, path: Path): ConfigNode {
   let node = root;
   for (const key of path) {
@@ -76,7 +76,7 @@ export function nearestNodeAt(root: ConfigNode, path: Path): ConfigNode {
   return node;
 }
 
-/** A copy of `root` with `value` at `path`; maps are made where there is nothing. Lists must have the index already. */
+/** Returns a copy of `root` with `value` at `path`. Missing maps are created; a list must already have the index. */
 export function withNodeAt(root: ConfigNode, path: Path, value: ConfigNode): ConfigNode {
   const [key, ...rest] = path;
   if (key === undefined) return value;
@@ -92,7 +92,7 @@ export function withNodeAt(root: ConfigNode, path: Path, value: ConfigNode): Con
   return { ...base, entries };
 }
 
-/** A copy of `root` without what is at `path`. */
+/** Returns a copy of `root` without the node at `path`. */
 export function withoutNodeAt(root: ConfigNode, path: Path): ConfigNode {
   const [key, ...rest] = path;
   if (key === undefined || root.kind === 'scalar') return root;
@@ -111,7 +111,7 @@ export function withoutNodeAt(root: ConfigNode, path: Path): ConfigNode {
   return { ...root, entries };
 }
 
-/** Number of nodes below and including this one, as if nothing were shared. */
+/** Counts the nodes of a tree, counting shared ones each time. */
 export function expandedSize(node: ConfigNode, memo = new Map<ConfigNode, number>()): number {
   if (node.kind === 'scalar') return 1;
   const known = memo.get(node);
@@ -123,7 +123,7 @@ export function expandedSize(node: ConfigNode, memo = new Map<ConfigNode, number
   return size;
 }
 
-/** Every scalar below `node` with its path. */
+/** Yields every scalar below `node` with its path. */
 export function* scalarsOf(node: ConfigNode, path: Path = []): Generator<{ path: Path; node: ScalarNode }> {
   switch (node.kind) {
     case 'scalar':

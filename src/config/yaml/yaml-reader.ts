@@ -1,4 +1,4 @@
-/** YAML files as OmegaConf reads them, into nodes that know their line and column. */
+/** Reads YAML as OmegaConf does, into nodes that know their line and column. */
 import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml';
 import type { Alias, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import { ConfigError } from './problems';
@@ -7,13 +7,13 @@ import { emptyMap, expandedSize } from './tree';
 import type { ConfigNode, MapNode, ScalarNode } from './tree';
 import { resolvePlain } from './yaml-scalars';
 
-/** Bytes of one file: an inline data set has no place in a config. */
+/** Limit on the size of a file, in bytes. */
 const maxFileBytes = 4 * 1024 * 1024;
 
-/** Nodes of one file with aliases written out: ten times what 1,500 full tasks need. */
+/** Limit on the nodes of a file with aliases expanded: ten times what 1,500 full tasks need. */
 const maxNodes = 500_000;
 
-/** Mappings and lists inside each other. */
+/** Limit on the nesting of mappings and lists. */
 const maxDepth = 200;
 
 export interface YamlSource {
@@ -21,7 +21,7 @@ export interface YamlSource {
   readonly preset?: boolean;
 }
 
-/** Reads a document that must be a mapping (an empty one is an empty mapping). Throws `ConfigError`. */
+/** Reads a document that must be a mapping; an empty document is an empty mapping. Throws `ConfigError`. */
 export function readYamlMap(text: string, source: YamlSource): MapNode {
   const root = new YamlReader(source).read(text);
   if (root.kind === 'map') return root;
@@ -31,7 +31,7 @@ export function readYamlMap(text: string, source: YamlSource): MapNode {
   ]);
 }
 
-/** Reads one YAML value, e.g. of a task-name override. Throws `ConfigError`. */
+/** Reads one YAML value, such as that of an override by task name. Throws `ConfigError`. */
 export const readYamlValue = (text: string, origin: Origin): ConfigNode =>
   new YamlReader({ file: '' }, origin).read(text);
 
@@ -132,7 +132,7 @@ class YamlReader {
   }
 
   private merge(into: Map<string, ConfigNode>, value: ConfigNode, at: number): void {
-    // The first one that has a key wins, in one `<<: [a, b]` and among several `<<`: what PyYAML does.
+    // As in PyYAML, the first mapping that has a key wins, both in `<<: [a, b]` and among several `<<`.
     const sources = value.kind === 'list' ? value.items : [value];
     for (const source of sources) {
       if (source.kind !== 'map') this.fail(at, 'a merge key `<<` takes a mapping or a list of mappings');
@@ -150,7 +150,7 @@ class YamlReader {
     const { value, text } = this.scalar(node);
     if (value === '__proto__') return this.fail(startOf(node), '`__proto__` is not allowed as a key');
     if (typeof value === 'string') return value;
-    // A key is text in all that is made of it: `695e0514` is no infinity.
+    // A key that reads as a number is kept as written: `695e0514` must not become infinity.
     if (typeof value === 'number' || typeof value === 'bigint') return text ?? String(value);
     return this.fail(
       startOf(node),
@@ -186,10 +186,10 @@ class YamlReader {
     this.fail(startOf(node), `the YAML tag \`${node.tag}\` is not supported`);
   }
 
-  /** A tab as indentation: said as such, since the parser's own words for it help nobody. */
+  /** Reports a tab used as indentation, for which the parser's own message is misleading. */
   private refuseTabs(text: string, faulty: number): void {
     for (const [index, line] of text.split('\n').entries()) {
-      // The parser notices it there, or on the line before.
+      // The parser reports it on that line or the one before.
       if (Math.abs(index + 1 - faulty) <= 1 && /^ *\t[\t ]*[^\s#]/.test(line)) {
         const place = this.fixedOrigin ?? { ...this.fileOrigin(), line: index + 1, column: line.indexOf('\t') + 1 };
         throw new ConfigError([
@@ -240,7 +240,7 @@ class YamlReader {
   }
 }
 
-/** The parser's own words, but where they help nobody. */
+/** Returns the parser's message, or a clearer one where that is misleading. */
 const messageFor = ({ code, message }: { readonly code: string; readonly message: string }): string =>
   code === 'MULTILINE_IMPLICIT_KEY' ? 'a key without its `:`' : message.replaceAll(/\s+/g, ' ');
 

@@ -1,13 +1,13 @@
 /**
- * Plain YAML scalars as OmegaConf reads them: PyYAML's YAML 1.1 rules, without timestamps, and with OmegaConf's own
- * float pattern (`1e-5` is a number). Pure.
+ * Resolves plain YAML scalars as OmegaConf does: by PyYAML's YAML 1.1 rules without timestamps, and with OmegaConf's own
+ * pattern for floats (`1e-5` is a number). Pure.
  */
 import type { ScalarValue } from './tree';
 
 export interface PlainScalar {
   readonly value: ScalarValue;
   readonly float?: boolean;
-  /** It has the form of a number and none of its digits (`0x_`): PyYAML fails on it. */
+  /** Has the form of a number but no digits (`0x_`): PyYAML fails on it. */
   readonly invalid?: boolean;
 }
 
@@ -21,7 +21,7 @@ const pyyamlFloats =
 const omegaFloats =
   /^(?:[-+]?[0-9]+(?:_[0-9]+)*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+)|\.[0-9]+(?:_[0-9]+)*(?:[eE][-+][0-9]+)?)$/;
 
-/** The value of an unquoted scalar. Text that is nothing else is a string. */
+/** Returns the value of an unquoted scalar. */
 export function resolvePlain(text: string): PlainScalar {
   if (booleans.test(text)) return { value: truths.test(text) };
   if (nulls.test(text)) return { value: null };
@@ -32,7 +32,7 @@ export function resolvePlain(text: string): PlainScalar {
   return { value: text };
 }
 
-/** Big integers stay exact: beyond 2^53 they are bigints. */
+/** Returns a number where that is exact, else (beyond 2^53) the bigint. */
 export const narrow = (value: bigint): number | bigint =>
   value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 
@@ -52,7 +52,7 @@ function parseFloatText(text: string): number {
   const digits = plain.replace(/^[-+]/, '');
   if (digits === '.inf') return sign * Infinity;
   if (digits === '.nan') return Number.NaN;
-  // Summed from the last part up, as PyYAML does: the rounding is the same.
+  // Summed from the last part, as in PyYAML, so that the rounding is the same.
   if (digits.includes(':'))
     return (
       sign *

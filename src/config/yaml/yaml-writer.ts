@@ -1,6 +1,6 @@
 /**
- * Writes YAML that PyYAML, OmegaConf and YAML 1.2 parsers all read as the same values. Numbers are written by hand, since
- * what others write (`1e-7`) is text to PyYAML; text is quoted wherever any of them could take it for something else. Pure.
+ * Writes YAML that PyYAML, OmegaConf and YAML 1.2 parsers all read as the same values. Usual writers do not: their `1e-7` is
+ * text to PyYAML. Text is quoted if any of the parsers could read it as something else. Pure.
  */
 import { pythonFloat } from '../hydra/python-text';
 import { resolvePlain } from './yaml-scalars';
@@ -9,7 +9,7 @@ export interface WritableScalar {
   readonly kind: 'scalar';
   readonly value: string | number | bigint | boolean | null;
   readonly float?: boolean;
-  /** As it was written. */
+  /** The number as it was written. */
   readonly text?: string;
 }
 
@@ -20,11 +20,11 @@ export type Writable =
 
 type Annotate = (scalar: WritableScalar) => string | undefined;
 
-/** Block style; `annotate` may add a comment behind a scalar. */
+/** Returns YAML in block style. `annotate` gives the comment to put after a scalar, if any. */
 export const writeYaml = (root: Writable, annotate: Annotate = () => undefined): string =>
   `${linesOf(root, annotate).join('\n')}\n`;
 
-/** The lines of a value that stands on its own. */
+/** Returns the lines of a value, without indentation. */
 function linesOf(node: Writable, annotate: Annotate): string[] {
   if (node.kind === 'scalar') return [scalarText(node) + comment(node, annotate)];
   if (node.kind === 'list') {
@@ -51,13 +51,13 @@ function comment(node: WritableScalar, annotate: Annotate): string {
 function scalarText({ value, float, text }: WritableScalar): string {
   if (value === null) return 'null';
   if (typeof value === 'string') return quoteText(value);
-  // `1.50` is the same number to every reader, and stays what its author knows.
+  // Every parser reads `1.50` as the same number, so it can stay as written.
   if (text !== undefined && /^-?(?:0|[1-9]\d*)\.\d+$/.test(text) && Number(text) === value) return text;
   if (typeof value === 'number' && (float === true || !Number.isInteger(value))) return floatText(value);
   return String(value);
 }
 
-/** A float with the point and the exponent's sign that PyYAML insists on. */
+/** Returns a float with a point and a signed exponent, as PyYAML requires. */
 export function floatText(value: number): string {
   if (Number.isNaN(value)) return '.nan';
   if (!Number.isFinite(value)) return value < 0 ? '-.inf' : '.inf';
@@ -65,7 +65,7 @@ export function floatText(value: number): string {
   return text.includes('e') && !text.includes('.') ? text.replace('e', '.0e') : text;
 }
 
-/** Plain where every parser agrees that it is this text, else in double quotes. */
+/** Returns the text plain if every parser reads it as this text, else in double quotes. */
 export function quoteText(text: string): string {
   const plain =
     /^[A-Za-z_/.](?:[A-Za-z0-9_./@+-]|:(?=[A-Za-z0-9_./@+-]))*$/.test(text) &&

@@ -30,8 +30,8 @@ test.each([
 });
 
 test.each([
-  ['0700', 'without the zero in front'],
-  ['"0900"', 'without the zero in front'],
+  ['0700', 'remove the leading zero'],
+  ['"0900"', 'remove the leading zero'],
   ['1:2:3:4', 'base 60'],
   ['5 minutes', '02:30:00'],
   ['-5m', '02:30:00'],

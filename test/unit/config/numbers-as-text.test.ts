@@ -41,7 +41,7 @@ test.each([
 ])('a parameter %s is asked about, since nothing says whether it is a text', async (text, number) => {
   const [problem] = await problems(extra(`revision: ${text}`));
   expect(problem?.message).toContain(number);
-  expect(problem?.hint).toContain(`'${text}' in quotes`);
+  expect(problem?.hint).toContain(`put it in quotes: '${text}'`);
   expect((await paramsOf(`revision: '${text}'`)).extra).toMatchObject({ revision: text });
 });
 

@@ -34,7 +34,7 @@ test('a completions task does not go to a chat URL', async () => {
   );
   expect(declared).toMatchObject({
     path: 'evaluation.tasks.0.endpoint_type',
-    message: expect.stringContaining('completions endpoints only'),
+    message: expect.stringContaining('works only with completions endpoints'),
   });
 });
 

@@ -142,9 +142,9 @@ test('an unknown or ambiguous task is refused with candidates', async () => {
     deploying('vllm', '{hf_model_handle: a/b}', '[{name: ifevl}, {name: ifeval}, {name: arc-challenge}]'),
   );
   expect(found.map(({ message, hint }) => [message, hint])).toEqual([
-    ['no task is named `ifevl`', 'did you mean `ifeval`?'],
-    ['`ifeval` is a task of several harnesses', 'write one of: codec.ifeval, lm-evaluation-harness.ifeval'],
-    ['no task is named `arc-challenge`', expect.stringContaining('`arc_challenge`')],
+    ['there is no task named `ifevl`', 'did you mean `ifeval`?'],
+    ['several harnesses have a task named `ifeval`', 'write one of: codec.ifeval, lm-evaluation-harness.ifeval'],
+    ['there is no task named `arc-challenge`', expect.stringContaining('`arc_challenge`')],
   ]);
 });
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { presetsFolder } from '../../../src/config/hydra/compose/sources';
 import { configSchema } from '../../../src/config/schema/config';
 import { deploymentTypes } from '../../../src/config/schema/deployment';
-import { toRaw } from '../../../src/config/schema/fields';
+import { toRaw } from '../../../src/config/schema/leaf';
 import { nodeAt, scalarsOf, withoutNodeAt, type ConfigNode, type Path } from '../../../src/config/yaml/tree';
 import { readYamlMap } from '../../../src/config/yaml/yaml-reader';
 

@@ -123,7 +123,7 @@ test.each([
 
 test('the text None is refused for a checkpoint', async () => {
   const [problem] = await problems(runnable('  checkpoint_path: None\n'));
-  expect(problem).toMatchObject({ path: 'deployment.checkpoint_path', hint: 'for no value write null' });
+  expect(problem).toMatchObject({ path: 'deployment.checkpoint_path', hint: 'for no value, write null' });
 });
 
 test('a blank key is null, and said to be', async () => {
@@ -150,7 +150,7 @@ test.each([
   const [problem] = await problems(
     `defaults:\n  - execution: lepton\n  - deployment: vllm\n  - _self_\nexecution: {output_dir: x}\ndeployment: {hf_model_handle: a/b}\nevaluation:\n  ${tasks}\n`,
   );
-  expect(problem).toMatchObject({ path: 'evaluation.tasks', message: 'there is no task to run' });
+  expect(problem).toMatchObject({ path: 'evaluation.tasks', message: 'there are no tasks to run' });
 });
 
 test('an alias bomb is refused fast', async () => {
@@ -212,7 +212,7 @@ test('.env fills in what is not set; --env-file must exist', async () => {
   expect(await served({})).toMatchObject({ served_model_name: 'from file' });
   expect(await served({ NAME: 'set' })).toMatchObject({ served_model_name: 'set' });
   const [problem] = await problems(config, { envFile: 'nope.env' });
-  expect(problem?.message).toBe('there is no such env file');
+  expect(problem?.message).toBe('the env file does not exist');
 });
 
 test('a variable that is not set is said once, where it was written', async () => {
@@ -244,10 +244,10 @@ test('a required value is reported where the user wrote ???', async () => {
   expect(found).toMatchObject([{ path: 'execution.output_dir', file: 'config.yaml', line: 6 }]);
 });
 
-test('a defaults list without _self_ works, with a doubt that says who wins', async () => {
+test('a defaults list without _self_ works, with a warning that says which value wins', async () => {
   const loaded = await load(runnable().replace('  - _self_\n', ''));
   expect(loaded.warnings).toMatchObject([
-    { path: 'defaults', line: 1, message: expect.stringContaining('this file wins') },
+    { path: 'defaults', line: 1, message: expect.stringContaining('values of this file override') },
   ]);
   expect((await load(runnable())).warnings).toEqual([]);
 });

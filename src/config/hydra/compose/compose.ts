@@ -1,5 +1,4 @@
-/** Hydra's composition of one primary config: its `defaults`, group choices and their packages. */
-import path from 'node:path';
+/** Composes a primary config as Hydra does: its `defaults`, group choices and packages. */
 import { resolveOne } from '../interpolation/resolve-interpolations';
 import { nearestNames } from '../../../support/nearest';
 import { ConfigError, placeOf } from '../../yaml/problems';
@@ -11,28 +10,23 @@ import { readDefaultsList } from './defaults-list';
 import type { DefaultsEntry } from './defaults-list';
 import { choiceKey, GroupChoices } from './group-choices';
 import { mergeMaps } from './merge';
+import { absolute, asPackage, atPackage, entryKey, folderOf, packageOf } from './packages';
+import type { Place } from './packages';
 import type { ConfigSources, LoadedFile } from './sources';
 
 export interface Composition {
   readonly root: MapNode;
-  /** Overrides that chose a group's file are used up; these are left. */
+  /** Overrides that set a value instead of choosing a group's file. */
   readonly valueOverrides: readonly Override[];
   readonly problems: readonly ConfigProblem[];
-  /** What works, and is perhaps not what was meant. */
+  /** Valid, but perhaps not what was meant. */
   readonly warnings: readonly ConfigProblem[];
 }
 
-/** Where a file stands, and where its content goes. */
-interface Place {
-  /** Folder in the search path, e.g. `deployment`; empty at the top. */
-  readonly base: string;
-  /** Dotted path in the config, e.g. `deployment`; empty at the top. */
-  readonly package: string;
-}
-
-/** Deeper nesting of `defaults` than this is a circle. */
+/** More nested `defaults` than this are taken for a cycle. */
 const maxDepth = 20;
 
+/** Composes `primary` with its defaults and the group choices among `overrides`. Throws `ConfigError` if a file cannot be read. */
 export function compose(request: {
   primary: LoadedFile;
   sources: ConfigSources;
@@ -44,21 +38,26 @@ export function compose(request: {
   );
 }
 
-/** Hydra warns of it as well: whether a file or what its list names wins, is nothing to be guessed. */
+/** Warns, as Hydra does, about a list without `_self_`: readers should not have to guess whether the file or its defaults win. */
 function missingSelfWarnings({ file, content }: LoadedFile): ConfigProblem[] {
   const defaults = content.entries.get('defaults');
   const { entries } = readDefaultsList(defaults);
   if (entries.length === 0 || content.entries.size < 2 || entries.some(({ kind }) => kind === 'self')) return [];
-  const message = '`_self_` is not in the list: this file wins over what the list names';
+  const message = '`_self_` is not in the list: values of this file override those of the list';
   return [
-    { ...placeOf(defaults?.keyOrigin ?? { file }), path: 'defaults', message, hint: 'add `- _self_` at its end' },
+    {
+      ...placeOf(defaults?.keyOrigin ?? { file }),
+      path: 'defaults',
+      message,
+      hint: 'add `- _self_` at the end of the list',
+    },
   ];
 }
 
 class Composer {
   private readonly problems: ConfigProblem[] = [];
   private readonly seenGroups = new Set<string>();
-  /** Choices so far, for `${group}` in a later entry. */
+  /** For `${group}` in a later entry of the list. */
   private chosenSoFar: ConfigNode = emptyMap({});
 
   constructor(
@@ -85,7 +84,7 @@ class Composer {
     };
   }
 
-  /** A file with all that its `defaults` bring, laid at its package. */
+  /** Returns a file merged with its `defaults`, at its package. */
   private expand(
     file: LoadedFile,
     place: Place,
@@ -93,7 +92,7 @@ class Composer {
   ): MapNode | undefined {
     if (depth > maxDepth)
       throw new ConfigError([
-        { file: file.file, path: 'defaults', message: 'the defaults lists include each other in a circle' },
+        { file: file.file, path: 'defaults', message: 'the defaults lists include each other in a cycle' },
       ]);
     const { entries, problems } = readDefaultsList(file.content.entries.get('defaults'));
     this.problems.push(...problems);
@@ -191,7 +190,7 @@ class Composer {
     return toList(this.expand(found, inner, { depth: depth + 1 }));
   }
 
-  /** The chosen name; `null` for none, also when it is unusable (which is then a problem). */
+  /** Returns the chosen name; `null` if there is none, or if it cannot be used (which is reported). */
   private name(node: ConfigNode, group: string): string | null {
     if (isNull(node)) return null;
     const value = resolveOne(withNodeAt(this.chosenSoFar, ['_choice_'], node), ['_choice_'], this.env);
@@ -201,7 +200,7 @@ class Composer {
       this.report(
         node.keyOrigin ?? node.origin,
         `defaults.${group}`,
-        `${shown} cannot be resolved: a variable or a group it names is not set`,
+        `${shown} cannot be resolved: a variable or group that it names is not set`,
       );
     else
       this.report(
@@ -236,41 +235,11 @@ class Composer {
 
 const toList = (node: MapNode | undefined): MapNode[] => (node === undefined ? [] : [node]);
 
-const absolute = (name: string, base: string): string =>
-  name.startsWith('/') ? name.slice(1) : base === '' ? name : `${base}/${name}`;
-
-const folderOf = (name: string): string => path.posix.dirname(name).replace(/^\.$/, '');
-
-/** Without `_self_` the file itself comes last. */
+/** Without `_self_`, the file itself comes last. */
 const withSelf = (entries: readonly DefaultsEntry[]): readonly DefaultsEntry[] =>
   entries.some((entry) => entry.kind === 'self') ? entries : [...entries, { kind: 'self', origin: {} }];
 
 function withoutDefaults(content: MapNode): MapNode {
   if (!content.entries.has('defaults')) return content;
   return { ...content, entries: new Map([...content.entries].filter(([key]) => key !== 'defaults')) };
-}
-
-function atPackage(content: MapNode, packageName: string): MapNode {
-  if (packageName === '') return content;
-  return withNodeAt(emptyMap(content.origin), packageName.split('.'), content) as MapNode;
-}
-
-/** `@package` in the defaults list wins over the file's header, which wins over the name; all are relative to the parent's. */
-function packageOf(
-  { override, header, written }: { override: string | undefined; header?: string | undefined; written: string },
-  parent: Place,
-): string {
-  const name = override ?? (header === undefined || header === '_group_' ? written : header);
-  if (name === '_here_') return parent.package;
-  if (name.startsWith('_global_')) return name.slice('_global_'.length).replace(/^\./, '');
-  return [parent.package, name].filter((piece) => piece !== '').join('.');
-}
-
-const asPackage = (name: string): string => name.replace(/^\//, '').replaceAll('/', '.');
-
-/** What an override names a group's entry by: the group, with its package when that is not the usual one. */
-function entryKey(entry: { group: string; package: string | undefined }, place: Place): string {
-  const group = absolute(entry.group, place.base);
-  const at = packageOf({ override: entry.package, written: asPackage(entry.group) }, place);
-  return choiceKey(group, at === asPackage(group) ? undefined : at);
 }

@@ -1,11 +1,11 @@
-/** One entry of a `defaults:` list, read. */
+/** Reads a `defaults:` list. */
 import { placeOf } from '../../yaml/problems';
 import type { ConfigProblem, Origin } from '../../yaml/problems';
 import type { ConfigNode, ScalarNode } from '../../yaml/tree';
 
 export type DefaultsEntry =
   | { readonly kind: 'self'; readonly origin: Origin }
-  /** A file without a group: `- base`. */
+  /** A config without a group: `- base`. */
   | {
       readonly kind: 'config';
       readonly path: string;
@@ -25,7 +25,7 @@ export type DefaultsEntry =
       readonly origin: Origin;
     };
 
-/** Reads the list; what can't be read becomes a problem. */
+/** Reads the list. Entries that cannot be read are reported and left out. */
 export function readDefaultsList(node: ConfigNode | undefined): {
   entries: DefaultsEntry[];
   problems: ConfigProblem[];

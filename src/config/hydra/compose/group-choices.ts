@@ -1,19 +1,19 @@
-/** Which file of each config group is taken: choices from the command line, and from `override` entries of files. */
+/** Decides which file of each config group is used: by the command line, then by `override` entries of files. */
 import { placeOf } from '../../yaml/problems';
 import type { ConfigProblem, Origin } from '../../yaml/problems';
 import type { Override } from '../overrides/parse-override';
 import type { ConfigNode } from '../../yaml/tree';
 import type { ConfigSources } from './sources';
 
-/** A group's entry by its name, with its package when that is not the usual one. */
+/** Returns the key of a group's entry: its name, and its package unless that is the default one. */
 export const choiceKey = (group: string, packageName: string | undefined): string =>
   packageName === undefined ? group : `${group}@${packageName}`;
 
 export class GroupChoices {
   readonly problems: ConfigProblem[] = [];
-  /** `+group=name`: added behind the primary config's own list. */
+  /** `+group=name`: appended to the primary config's defaults list. */
   readonly appended: Override[] = [];
-  /** Everything that sets a value instead of choosing a file. */
+  /** Overrides that set a value instead of choosing a file. */
   readonly valueOverrides: Override[] = [];
 
   private readonly chosen = new Map<string, Override>();
@@ -32,7 +32,7 @@ export class GroupChoices {
     this.fromFiles.set(key, choice);
   }
 
-  /** What to take for the entry: `undefined` when it was taken out of the list. */
+  /** Returns the choice for an entry; `undefined` if it was removed from the list (`~group`). */
   take(
     key: string,
     written: { choice: ConfigNode; origin: Origin },
@@ -50,19 +50,14 @@ export class GroupChoices {
     return { choice: this.fromFiles.get(key) ?? written.choice, origin: written.origin };
   }
 
-  /** Problems of overrides for groups that no defaults list has. */
+  /** Reports overrides of groups that no defaults list contains. */
   reportUnused(): void {
     for (const override of this.unused) {
       const { key } = override;
       const name = override.value?.kind === 'scalar' ? String(override.value.value) : 'NAME';
       if (override.kind === 'delete')
-        this.report(override, `the group \`${key}\` is not in the defaults list, so it cannot be taken out`);
-      else
-        this.report(
-          override,
-          `the group \`${key}\` is not in the defaults list of the config`,
-          `to add it: +${key}=${name}`,
-        );
+        this.report(override, `the group \`${key}\` cannot be removed: it is not in the defaults list`);
+      else this.report(override, `the group \`${key}\` is not in the defaults list`, `to add it: +${key}=${name}`);
     }
   }
 

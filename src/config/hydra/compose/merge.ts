@@ -1,8 +1,8 @@
-/** How one config is laid over another, as OmegaConf does it: mappings deeply, everything else replaced. Pure. */
+/** Merges configs as OmegaConf does: mappings key by key, everything else is replaced. Pure. */
 import { isMissing } from '../../yaml/tree';
 import type { ConfigNode, MapNode } from '../../yaml/tree';
 
-/** `over` wins; its `???` says "still missing" and leaves a value that is already there, but for another `???`. Lists are replaced whole. */
+/** Merges `over` into `base`; `over` wins, except that its `???` leaves an existing value alone. Lists are replaced whole. */
 export function mergeNodes(base: ConfigNode, over: ConfigNode): ConfigNode {
   if (base.kind !== 'map' || over.kind !== 'map') return over;
   return mergeMaps(base, over);

@@ -1,4 +1,4 @@
-/** Where config files come from: the folder of the user's config, then our own presets. */
+/** Finds config files: in the folder of the user's config, then among the presets. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { ConfigError } from '../../yaml/problems';
@@ -8,13 +8,13 @@ import type { MapNode } from '../../yaml/tree';
 export interface LoadedFile {
   readonly file: string;
   readonly preset: boolean;
-  /** Without its `defaults`. */
+  /** The whole file, including `defaults`. */
   readonly content: MapNode;
-  /** From the `# @package NAME` header; `undefined` when there is none. */
+  /** From the header `# @package NAME`; `undefined` if there is none. */
   readonly packageHeader: string | undefined;
 }
 
-/** The folder of our own group files, beside this module in `src` and in `dist`. */
+/** The folder of the presets, which is at the same place in `src` and `dist`. */
 export const presetsFolder = path.join(__dirname, '..', '..', 'presets');
 
 const presetCache = new Map<string, LoadedFile>();
@@ -23,7 +23,7 @@ const presetCache = new Map<string, LoadedFile>();
 export class ConfigSources {
   constructor(private readonly userFolder: string) {}
 
-  /** The file for `configPath` (no extension); `undefined` when no folder has it. The user's own files win. */
+  /** Returns the file for `configPath` (without extension), or `undefined`. The user's files win over presets. */
   find(configPath: string): LoadedFile | undefined {
     for (const folder of [this.userFolder, presetsFolder]) {
       const file = withExtension(path.join(folder, configPath));
@@ -44,14 +44,14 @@ export class ConfigSources {
     return [this.userFolder, presetsFolder].some((folder) => kindOf(path.join(folder, name)) === 'folder');
   }
 
-  /** Names that a group offers, e.g. `vllm`, `lepton/default`. */
+  /** Returns the choices of a group, e.g. `vllm`, `lepton/default`. */
   options(group: string): string[] {
     const names = [this.userFolder, presetsFolder].flatMap((folder) => optionsBelow(path.join(folder, group), ''));
     return [...new Set(names)].sort();
   }
 }
 
-/** Reads the user's own file. Throws `ConfigError` that names what is wrong with the path. */
+/** Reads a file. Throws `ConfigError` if it does not exist, cannot be read or is not valid YAML. */
 export function loadFile(file: string, preset = false): LoadedFile {
   const cached = preset ? presetCache.get(file) : undefined;
   if (cached !== undefined) return cached;
@@ -64,20 +64,20 @@ export function loadFile(file: string, preset = false): LoadedFile {
 
 function readText(file: string): string {
   const kind = kindOf(file);
-  if (kind === 'folder') throw new ConfigError([{ file, path: '', message: 'is a folder, expected a YAML file' }]);
+  if (kind === 'folder') throw new ConfigError([{ file, path: '', message: 'this is a folder, expected a YAML file' }]);
   if (kind === 'absent') {
     const other = otherName(file);
     const standardInput = path.basename(file) === '-' ? 'to read a config from a pipe: /dev/stdin' : undefined;
     const hint = other === undefined ? standardInput : `did you mean \`${other}\`?`;
-    throw new ConfigError([{ file, path: '', message: 'there is no such file', ...(hint ? { hint } : {}) }]);
+    throw new ConfigError([{ file, path: '', message: 'the file does not exist', ...(hint ? { hint } : {}) }]);
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
   } catch (error) {
     const reason =
       error instanceof TypeError
-        ? 'is not UTF-8 text'
-        : `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`;
+        ? 'the file is not UTF-8 text'
+        : `the file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`;
     throw new ConfigError([{ file, path: '', message: reason }]);
   }
 }

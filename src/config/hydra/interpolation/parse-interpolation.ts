@@ -1,4 +1,4 @@
-/** OmegaConf's interpolation grammar: text with `${…}` in it, as a tree. Pure. */
+/** Parses text with `${…}` by OmegaConf's interpolation grammar. Pure. */
 import { Scanner } from '../scanner';
 import { tokenAt, tokenText, tokenValue } from '../tokens';
 import type { ScalarValue } from '../../yaml/tree';
@@ -21,7 +21,7 @@ export type Element =
   | { readonly kind: 'list'; readonly items: readonly Element[] }
   | { readonly kind: 'map'; readonly entries: readonly (readonly [string, Element])[] };
 
-/** What is wrong with the text, in words; `at` is the offset in it. */
+/** A syntax error; `at` is its offset in the text. */
 export class GrammarFailure extends Error {
   constructor(
     message: string,
@@ -33,10 +33,10 @@ export class GrammarFailure extends Error {
 
 const maxDepth = 50;
 
-/** The parts of a whole string. Throws `GrammarFailure`. */
+/** Parses a whole string into its parts. Throws `GrammarFailure`. */
 export const parseText = (text: string): readonly TextPart[] => new Parser(text).wholeText();
 
-/** One element, e.g. the argument of `oc.decode`. Throws `GrammarFailure`. */
+/** Parses one element, such as the argument of `oc.decode`. Throws `GrammarFailure`. */
 export const parseElement = (text: string): Element => new Parser(text).wholeElement();
 
 class Parser extends Scanner {
@@ -52,7 +52,7 @@ class Parser extends Scanner {
     return element;
   }
 
-  /** Text up to `quote` (or the end), with its interpolations. */
+  /** Reads text and interpolations up to `quote`, or to the end. */
   private parts(quote: string | undefined): readonly TextPart[] {
     const parts: TextPart[] = [];
     let plain = '';
@@ -72,7 +72,7 @@ class Parser extends Scanner {
     return parts;
   }
 
-  /** Backslashes mean something only before `${` and, in quotes, before the quote. */
+  /** Backslashes are special only before `${` and, within quotes, before the closing quote. */
   private backslashes(run: string, quote: string | undefined): string {
     const odd = run.length % 2 === 1;
     const half = '\\'.repeat(Math.floor(run.length / 2));
@@ -91,7 +91,7 @@ class Parser extends Scanner {
 
   private interpolation(): Interpolation {
     const start = this.at;
-    if (++this.depth > maxDepth) this.fail(`more than ${maxDepth} interpolations inside each other`);
+    if (++this.depth > maxDepth) this.fail(`more than ${maxDepth} nested interpolations`);
     this.at += 2;
     this.match(/[ \t]+/y);
     const up = this.match(/\.*/y).length;
@@ -120,7 +120,7 @@ class Parser extends Scanner {
     if (this.match(/[ \t]*:[ \t]*/y) === '') {
       this.fail(
         this.at >= this.text.length
-          ? '`${` without its `}`'
+          ? '`${` is not closed by `}`'
           : `unexpected \`${this.text[this.at] ?? ''}\` in \`${this.text.slice(start, this.at + 1)}\``,
       );
     }
@@ -132,7 +132,7 @@ class Parser extends Scanner {
   private key(): string | Interpolation {
     if (this.match(/\[/y) === '') return this.bareKey();
     const key = this.bareKey();
-    if (this.match(/\]/y) === '') this.fail('`[` without its `]`');
+    if (this.match(/\]/y) === '') this.fail('`[` is not closed by `]`');
     return key;
   }
 
@@ -141,12 +141,14 @@ class Parser extends Scanner {
     const key = this.match(/[^\\{}()[\]:. \t'"]+/y);
     if (key === '')
       this.fail(
-        this.at >= this.text.length ? '`${` without its `}`' : `expected a key, found \`${this.text[this.at] ?? ''}\``,
+        this.at >= this.text.length
+          ? '`${` is not closed by `}`'
+          : `expected a key, found \`${this.text[this.at] ?? ''}\``,
       );
     return key;
   }
 
-  /** Comma-separated elements up to `close`, which is consumed; an element left out is empty text. */
+  /** Reads comma-separated elements up to and including `close`. A missing element is empty text. */
   private sequence(close: RegExp): readonly Element[] {
     const empty: Element = { kind: 'scalar', value: '' };
     const items: Element[] = [];
@@ -163,7 +165,7 @@ class Parser extends Scanner {
   }
 
   private element(): Element {
-    if (++this.depth > maxDepth) this.fail(`more than ${maxDepth} values inside each other`);
+    if (++this.depth > maxDepth) this.fail(`more than ${maxDepth} nested values`);
     const element = this.anyElement();
     this.depth--;
     return element;
@@ -180,11 +182,11 @@ class Parser extends Scanner {
   private quoted(quote: string): Element {
     this.at++;
     const parts = this.parts(quote);
-    if (this.text[this.at] !== quote) this.fail(`a ${quote} without its closing ${quote}`);
+    if (this.text[this.at] !== quote) this.fail(`the quote ${quote} is not closed`);
     this.at++;
     const [first, second] = parts;
     if (first === undefined) return { kind: 'scalar', value: '' };
-    // A single interpolation in quotes is text all the same.
+    // An interpolation in quotes becomes text even if it is alone.
     if (second === undefined && first.kind !== 'text')
       return { kind: 'parts', parts: [{ kind: 'text', text: '' }, first] };
     return { kind: 'parts', parts };
@@ -199,7 +201,7 @@ class Parser extends Scanner {
       entries.push([key.kind === 'scalar' ? (key.text ?? String(key.value)) : '', this.element()]);
       if (this.match(/[ \t]*,[ \t]*/y) !== '') continue;
       if (this.match(/[ \t]*\}/y) !== '') return { kind: 'map', entries };
-      this.fail('a `{` without its `}`');
+      this.fail('`{` is not closed by `}`');
     }
   }
 
@@ -215,7 +217,7 @@ class Parser extends Scanner {
         continue;
       }
       const token = tokenAt(this.text, this.at);
-      if (token === undefined) return this.fail(`\`${this.text[this.at] ?? ''}\` must be in quotes here`);
+      if (token === undefined) return this.fail(`\`${this.text[this.at] ?? ''}\` must be in quotes`);
       this.at += token.text.length;
       only = { kind: 'scalar', ...tokenValue(token) };
       parts.push({ kind: 'text', text: tokenText(token) });

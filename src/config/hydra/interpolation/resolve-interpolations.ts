@@ -1,4 +1,4 @@
-/** Resolves every `${…}` of a configuration, lazily and once each. */
+/** Resolves the interpolations (`${…}`) of a configuration, each once and when first needed. */
 import { placeOf } from '../../yaml/problems';
 import type { ConfigProblem } from '../../yaml/problems';
 import { pythonText, writtenText } from '../python-text';
@@ -7,32 +7,34 @@ import type { ConfigNode, Path, ScalarNode } from '../../yaml/tree';
 import { nearestNames } from '../../../support/nearest';
 import { GrammarFailure, parseText } from './parse-interpolation';
 import type { Element, Interpolation, TextPart } from './parse-interpolation';
-import { evaluateResolver, ResolutionFailure } from './resolvers';
+import { ChainFailure, isReportedElsewhere, ResolutionFailure } from './failures';
+import { finalValue, isInterpolated } from './nodes';
+import { evaluateResolver } from './resolvers';
 import type { ResolverScope } from './resolvers';
 
-/** References through references. */
+/** Limit on references to references. */
 const maxChain = 200;
 
-/** Values of the whole config, written out. */
+/** Limit on the nodes of the resolved config. */
 const maxNodes = 500_000;
 
-/** Characters of one resolved text. */
+/** Limit on the length of a resolved text, in characters. */
 const maxText = 1024 * 1024;
 
 export interface Resolution {
   readonly root: ConfigNode;
   readonly problems: readonly ConfigProblem[];
-  /** Dotted paths whose value could not be worked out: not worth a second complaint. */
+  /** Dotted paths whose value could not be resolved, which has been reported already. */
   readonly failedPaths: ReadonlySet<string>;
 }
 
 /**
- * How a number gets into a text. OmegaConf writes it as Python does: `1.50` becomes `1.5`, and `695e0514`, the beginning of
- * a commit, `inf`. Runs keep it as it was written; `python` is for comparing with OmegaConf, and for what it compares itself.
+ * How a number is written inside text. OmegaConf writes it as Python does: `1.50` becomes `1.5`, and a commit id such as
+ * `695e0514` becomes `inf`. Runs keep numbers as written; `python` serves comparisons with OmegaConf, and its own comparisons.
  */
 export type NumbersInText = 'as written' | 'python';
 
-/** The whole configuration with its interpolations resolved. Collects problems, throws nothing. */
+/** Resolves all interpolations of a configuration. Collects problems instead of throwing. */
 export function resolveInterpolations(
   root: ConfigNode,
   env: Readonly<Record<string, string | undefined>>,
@@ -41,7 +43,7 @@ export function resolveInterpolations(
   return new Interpolator(root, env, numbers).resolveAll();
 }
 
-/** One value, resolved; `undefined` when it is absent or can't be resolved. */
+/** Resolves one value; `undefined` if it is absent or cannot be resolved. */
 export function resolveOne(
   root: ConfigNode,
   path: Path,
@@ -50,22 +52,6 @@ export function resolveOne(
 ): ConfigNode | undefined {
   return new Interpolator(root, env, numbers).tryResolveAt(path);
 }
-
-/** Of values that refer to each other: each of them is as much at fault as the others. */
-class ChainFailure extends ResolutionFailure {
-  constructor(
-    message: string,
-    /** Dotted paths; empty: not known. */
-    readonly members: readonly string[] = [],
-  ) {
-    super(message);
-  }
-}
-
-const isReportedElsewhere = (error: ResolutionFailure, path: string): boolean =>
-  error instanceof ChainFailure
-    ? error.members.length > 0 && !error.members.includes(path)
-    : error.failedPath !== undefined && error.failedPath !== path;
 
 class Interpolator implements ResolverScope {
   private readonly problems: ConfigProblem[] = [];
@@ -106,7 +92,7 @@ class Interpolator implements ResolverScope {
     }
   }
 
-  /** Like `deep`, but a failure becomes a problem and the walk goes on. */
+  /** Like `resolveNode`, but reports failures and continues. */
   private collect(node: ConfigNode, path: Path): ConfigNode {
     if (node.kind === 'map')
       return {
@@ -121,7 +107,7 @@ class Interpolator implements ResolverScope {
       if (!(error instanceof ResolutionFailure)) throw error;
       this.chain.length = 0;
       this.broken.add(dotted(path));
-      // It is said at the value that is at fault, which is collected like this one.
+      // Reported at the value at fault, which this walk reaches as well.
       if (isReportedElsewhere(error, dotted(path))) return { ...node, value: null };
       const hint = error.hint === undefined ? {} : { hint: error.hint };
       this.problems.push({ ...placeOf(placeOfNode(node)), path: dotted(path), message: error.message, ...hint });
@@ -148,7 +134,7 @@ class Interpolator implements ResolverScope {
     return result;
   }
 
-  /** Notes where a failure comes from, unless it is one of references among each other. */
+  /** Records in a failure which value it comes from, except in a cycle. */
   private withFailurePath<T>(key: string, work: () => T): T {
     try {
       return work();
@@ -182,7 +168,7 @@ class Interpolator implements ResolverScope {
     return this.combine(parts, path, node);
   }
 
-  /** One interpolation alone keeps its type; several parts make a text. */
+  /** An interpolation that stands alone keeps its type; several parts become text. */
   private combine(parts: readonly TextPart[], path: Path, at: ScalarNode): ConfigNode {
     const place = { origin: at.origin, ...(at.keyOrigin === undefined ? {} : { keyOrigin: at.keyOrigin }) };
     const [first, second] = parts;
@@ -196,11 +182,11 @@ class Interpolator implements ResolverScope {
         const value = this.interpolation(part, path);
         if (isMissing(value)) return { kind: 'scalar', value: '???', ...place };
         if (value.kind !== 'scalar')
-          throw new ResolutionFailure(`a ${value.kind === 'map' ? 'mapping' : 'list'} cannot be put into a text`);
+          throw new ResolutionFailure(`a ${value.kind === 'map' ? 'mapping' : 'list'} cannot be inserted into text`);
         for (const name of value.env?.names ?? []) names.add(name);
         text += this.textOf(value);
       }
-      if (text.length > maxText) throw new ResolutionFailure(`the text grows beyond ${maxText} characters`);
+      if (text.length > maxText) throw new ResolutionFailure(`the resolved text exceeds ${maxText} characters`);
     }
     const env = names.size === 0 ? {} : { env: { names: [...names], whole: false } };
     return { kind: 'scalar', value: text, verbatim: true, ...env, ...place };
@@ -230,11 +216,11 @@ class Interpolator implements ResolverScope {
 
   baseOf(up: number, path: Path): Path {
     if (up === 0) return [];
-    if (up > path.length) throw new ResolutionFailure('a relative interpolation reaches above the top of the config');
+    if (up > path.length) throw new ResolutionFailure('the relative interpolation points above the top of the config');
     return path.slice(0, path.length - up);
   }
 
-  /** Walks to `path`, through interpolations on the way; the path returned is where the node really is. */
+  /** Finds the node at `path`, following interpolations. The path returned is where the node really is. */
   find(path: Path): { node: ConfigNode; path: Path } | undefined {
     let current: { node: ConfigNode; path: Path } = { node: this.root, path: [] };
     for (const key of path) {
@@ -273,17 +259,6 @@ class Interpolator implements ResolverScope {
     const value = this.interpolation(piece, path);
     if (value.kind === 'scalar' && typeof value.value === 'string') return value.value;
     const found = isNull(value) ? 'null' : value.kind === 'scalar' ? pythonText(value) : `a ${value.kind}`;
-    throw new ResolutionFailure(`an interpolation used as a key must give a text, found ${found}`);
+    throw new ResolutionFailure(`an interpolation used as a key must resolve to text, found ${found}`);
   }
-}
-
-/** Whether a value is still to be worked out. Pure. */
-export const isInterpolated = (node: ConfigNode): boolean =>
-  node.kind === 'scalar' && typeof node.value === 'string' && node.verbatim !== true && node.value.includes('${');
-
-/** A resolved value is final: what came from elsewhere is never interpolated again (but a missing one stays missing). */
-function finalValue(node: ConfigNode): ConfigNode {
-  if (node.kind !== 'scalar' || isMissing(node) || node.value === '???')
-    return node.kind === 'scalar' ? { ...node, verbatim: false } : node;
-  return { ...node, verbatim: true };
 }

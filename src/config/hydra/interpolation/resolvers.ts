@@ -1,22 +1,10 @@
-/** The functions of `${name:arguments}`: OmegaConf's own that make sense in a file, and NeMo Evaluator's. */
+/** The resolvers of `${name:arguments}`: those of OmegaConf that make sense in a file, and NeMo Evaluator's. */
 import { nearestNames } from '../../../support/nearest';
 import { isMissing, isNull } from '../../yaml/tree';
 import type { ConfigNode, Path, ScalarNode } from '../../yaml/tree';
+import { ResolutionFailure } from './failures';
 import { GrammarFailure, parseElement } from './parse-interpolation';
 import type { Element } from './parse-interpolation';
-
-/** Why an interpolation has no value; made a problem by the caller, who knows the place. */
-export class ResolutionFailure extends Error {
-  /** Dotted path of the value whose own text is at fault; others only refer to it. */
-  failedPath: string | undefined;
-
-  constructor(
-    message: string,
-    readonly hint?: string,
-  ) {
-    super(message);
-  }
-}
 
 export interface ResolverScope {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -24,7 +12,7 @@ export interface ResolverScope {
   resolve(node: ConfigNode, path: Path): ConfigNode;
   element(element: Element, path: Path): ConfigNode;
   baseOf(up: number, path: Path): Path;
-  /** What a value is within a text. */
+  /** Returns a value as it is written inside text. */
   textOf(node: ScalarNode): string;
 }
 
@@ -32,7 +20,7 @@ interface Call {
   readonly name: string;
   readonly args: readonly ConfigNode[];
   readonly scope: ResolverScope;
-  /** Of the value that holds the interpolation. */
+  /** Path of the value that contains the interpolation. */
   readonly path: Path;
 }
 
@@ -52,6 +40,7 @@ const resolvers: Readonly<
   select_not_null: { arity: [2, 2], run: (call) => select(call, { nullIsAbsent: true }) },
 };
 
+/** Calls a resolver. Throws `ResolutionFailure`. */
 export function evaluateResolver(call: Call): ConfigNode {
   const resolver = Object.hasOwn(resolvers, call.name) ? resolvers[call.name] : undefined;
   if (resolver === undefined) {
@@ -63,8 +52,8 @@ export function evaluateResolver(call: Call): ConfigNode {
   if (call.args.length < least || call.args.length > most) {
     const wanted = least === most ? String(least) : `${least} to ${most}`;
     throw new ResolutionFailure(
-      `\`${call.name}\` takes ${wanted} arguments, found ${call.args.length}`,
-      'put a value with a comma in quotes',
+      `\`${call.name}\` takes ${wanted} argument${wanted === '1' ? '' : 's'}, found ${call.args.length}`,
+      'put a value that contains a comma in quotes',
     );
   }
   return resolver.run(call);
@@ -79,7 +68,7 @@ function environment({ args, scope }: Call): ConfigNode {
   if (fallback === undefined) {
     throw new ResolutionFailure(
       `the environment variable ${name} is not set`,
-      `set ${name}, put it into .env, or give a default: \${oc.env:${name},VALUE}`,
+      `set it, add it to .env, or give a default: \${oc.env:${name},VALUE}`,
     );
   }
   if (fallback.kind !== 'scalar') throw new ResolutionFailure('the default of `oc.env` must be a single value');
@@ -101,7 +90,7 @@ function decode({ args, scope, path }: Call): ConfigNode {
     return value.kind === 'scalar' && names.length > 0 ? { ...value, env: { names, whole: false } } : value;
   } catch (error) {
     if (error instanceof GrammarFailure)
-      throw new ResolutionFailure(`\`oc.decode\` cannot read its text: ${error.message}`);
+      throw new ResolutionFailure(`\`oc.decode\` cannot parse its argument: ${error.message}`);
     throw error;
   }
 }
@@ -142,5 +131,5 @@ function dictionary({ args, scope, name }: Call, part: 'keys' | 'values'): Confi
 
 function textOf(node: ConfigNode | undefined, resolver: string): string {
   if (node?.kind === 'scalar' && typeof node.value === 'string') return node.value;
-  throw new ResolutionFailure(`\`${resolver}\` takes a text`, 'put it in quotes');
+  throw new ResolutionFailure(`\`${resolver}\` takes text`, 'put the argument in quotes');
 }

@@ -1,6 +1,7 @@
-/** Lays value overrides over a composed config, with OmegaConf's rules for existing and new keys. */
+/** Applies value overrides to a composed config, with OmegaConf's rules for existing and new keys. */
 import { mergeNodes } from '../compose/merge';
-import { isInterpolated, resolveOne } from '../interpolation/resolve-interpolations';
+import { isInterpolated } from '../interpolation/nodes';
+import { resolveOne } from '../interpolation/resolve-interpolations';
 import { nearestNames } from '../../../support/nearest';
 import { placeOf } from '../../yaml/problems';
 import type { ConfigProblem } from '../../yaml/problems';
@@ -13,13 +14,13 @@ import type { Override } from './parse-override';
 export interface AppliedOverrides {
   readonly root: ConfigNode;
   readonly problems: readonly ConfigProblem[];
-  /** Keys that were plausibly misspelt. */
+  /** Overrides of keys that the config does not have. */
   readonly misspeltKeys: readonly MisspeltKey[];
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** In order; one that can't be applied becomes a problem and changes nothing. `env`: what `oc.env` reads. Pure. */
+/** Applies the overrides in order. One that cannot be applied is reported and changes nothing. `env` serves `oc.env`. Pure. */
 export function applyOverrides(root: ConfigNode, overrides: readonly Override[], env: Variables): AppliedOverrides {
   const problems: ConfigProblem[] = [];
   const misspeltKeys: MisspeltKey[] = [];
@@ -39,13 +40,13 @@ export function applyOverrides(root: ConfigNode, overrides: readonly Override[],
   return { root: current, problems, misspeltKeys };
 }
 
-/** Why it can't be applied. */
+/** Why an override cannot be applied. */
 interface Obstacle {
   readonly message: string;
   readonly hint?: string;
   /** Where the value would fit, nearest first. */
   readonly candidates?: readonly Path[];
-  /** What would fit there, where it is only a part of the override's value. */
+  /** What would fit there, if it is only a part of the override's value. */
   readonly value?: ConfigNode;
   /** The key that is not there. */
   readonly absent?: Path;
@@ -59,14 +60,14 @@ function applyOne(root: ConfigNode, override: Override, env: Variables): Outcome
   const existing = nodeAt(root, path);
   if (override.kind === 'add' && isPresent(existing) && override.value.kind === 'scalar') {
     return {
-      message: 'is in the config already',
+      message: 'is already in the config',
       hint: `to change it: ${override.key}=VALUE; to add or change it: ++${override.key}=VALUE`,
     };
   }
   return update(root, path, override.value, { force: override.kind !== 'change' });
 }
 
-/** What `OmegaConf.update(merge=True)` does; `force` allows keys that are not there yet. */
+/** Does what `OmegaConf.update(merge=True)` does. `force` allows new keys. */
 export function update(root: ConfigNode, path: Path, value: ConfigNode, { force }: { force: boolean }): Outcome {
   const obstacle = findObstacle(root, path, force);
   if (obstacle !== undefined) return obstacle;
@@ -75,7 +76,7 @@ export function update(root: ConfigNode, path: Path, value: ConfigNode, { force 
     return { root: withNodeAt(root, path, keepKey(value, existing)) };
   if (existing.kind !== value.kind) {
     return {
-      message: `is a ${existing.kind === 'map' ? 'mapping' : 'list'}, and a ${value.kind === 'map' ? 'mapping' : 'list'} cannot be laid over it`,
+      message: `is a ${existing.kind === 'map' ? 'mapping' : 'list'}, and a ${value.kind === 'map' ? 'mapping' : 'list'} cannot replace it`,
     };
   }
   const unknown = force ? undefined : firstUnknown(existing, value, path);
@@ -83,7 +84,7 @@ export function update(root: ConfigNode, path: Path, value: ConfigNode, { force 
   return { root: withNodeAt(root, path, mergeNodes(existing, value)) };
 }
 
-/** The first place on the way where the path leaves the config. */
+/** Returns why `path` does not exist in the config; `undefined` if it does, or may be created. */
 function findObstacle(root: ConfigNode, path: Path, force: boolean): Obstacle | undefined {
   let node: ConfigNode | undefined = root;
   for (const [depth, key] of path.entries()) {
@@ -117,7 +118,7 @@ function unknownKey(node: ConfigNode, path: Path, depth: number): Obstacle {
       candidates: elsewhere.map((place) => [...place, ...path.slice(1)]),
     };
   const adding = `+${path.join('.')}=VALUE`;
-  // At the top there are sections only, and no others can be added.
+  // The top level has only sections, and none can be added.
   const sections = node.kind === 'map' ? [...node.entries.keys()].join(', ') : '';
   if (near.length === 0)
     return { message, hint: depth === 0 ? `it has: ${sections}` : `to add it: ${adding}`, absent: path };
@@ -126,7 +127,7 @@ function unknownKey(node: ConfigNode, path: Path, depth: number): Obstacle {
 
 const alternatives = (paths: readonly Path[]): string => paths.map((path) => `\`${path.join('.')}\``).join(' or ');
 
-/** Where in the config a key of about this name is: its path was perhaps left out. */
+/** Returns where the config has a key of a similar name: perhaps its path was left out. */
 function placesOf(root: ConfigNode, key: string): readonly Path[] {
   const paths = [...keyPaths(root, [])];
   const near = nearestNames(key, new Set(paths.map((keys) => keys.at(-1) ?? '')));
@@ -155,11 +156,11 @@ function firstUnknown(existing: ConfigNode, value: ConfigNode, path: Path): Obst
 
 function remove(root: ConfigNode, path: Path, { override, env }: { override: Override; env: Variables }): Outcome {
   const written = nodeAt(root, path);
-  // Hydra compares, and looks for, what a reference comes to.
+  // Like Hydra, look at what a reference resolves to.
   const existing = written && isInterpolated(written) ? resolveOne(root, path, env) : written;
   if (written !== undefined && existing === undefined)
     return {
-      message: `cannot be deleted: its value can't be worked out`,
+      message: 'cannot be deleted: its value cannot be resolved',
       hint: `replace it first: ${override.key}=VALUE`,
     };
   if (!isPresent(existing) || existing === undefined) {
@@ -184,6 +185,6 @@ const isPresent = (node: ConfigNode | undefined): boolean => node !== undefined 
 const sameValue = (a: ConfigNode, b: ConfigNode): boolean =>
   a.kind === 'scalar' && b.kind === 'scalar' && a.value === b.value;
 
-/** The key's own place stays that of the file; the value's is the override. */
+/** Keeps the key's origin, which is the file; the value's origin is the override. */
 const keepKey = (value: ConfigNode, existing: ConfigNode | undefined): ConfigNode =>
   existing?.keyOrigin === undefined ? value : { ...value, keyOrigin: value.origin };

@@ -1,4 +1,4 @@
-/** The cast functions of Hydra's override values: `int(5)`, `str(5)`, `float(5)`, `bool(true)`. Pure. */
+/** The casts of Hydra's override values: `int(5)`, `str(5)`, `float(5)`, `bool(true)`. Pure. */
 import type { Origin } from '../../yaml/problems';
 import { pythonText, writtenText } from '../python-text';
 import type { ConfigNode, ScalarNode } from '../../yaml/tree';
@@ -9,7 +9,7 @@ type Cast = (typeof casts)[number];
 
 export const isCast = (name: string): name is Cast => (casts as readonly string[]).includes(name);
 
-/** Applied to each item of a list, as Hydra does. */
+/** Casts a value; in lists and mappings each item, as Hydra does. Throws `OverrideFailure`. */
 export function castValue(cast: Cast, node: ConfigNode, origin: Origin): ConfigNode {
   if (node.kind === 'list') return { ...node, items: node.items.map((item) => castValue(cast, item, origin)) };
   if (node.kind === 'map')
@@ -25,7 +25,7 @@ function castScalar(cast: Cast, node: ScalarNode, origin: Origin): ScalarNode {
   const text = typeof value === 'boolean' ? String(value) : pythonText(node);
   switch (cast) {
     case 'str':
-      // What grew beyond all numbers was none: a commit, say.
+      // Digits that overflow to infinity were not meant as a number, but as e.g. a commit id.
       return { kind: 'scalar', value: value === null ? 'null' : isOverflown(node) ? writtenText(node) : text, origin };
     case 'bool': {
       if (typeof value === 'boolean') return node;

@@ -1,4 +1,4 @@
-/** Why an override can't be read or applied; `hint` says what to write instead. */
+/** An override cannot be read or applied; `hint` says how to fix it. */
 export class OverrideFailure extends Error {
   constructor(
     message: string,

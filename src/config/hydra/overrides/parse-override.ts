@@ -1,4 +1,4 @@
-/** Hydra's override grammar: `key=value`, `+key=value`, `++key=value`, `~key`, with its value language. Pure. */
+/** Parses overrides by Hydra's grammar: `key=value`, `+key=value`, `++key=value`, `~key`. Pure. */
 import { OverrideFailure } from './override-failure';
 import { Scanner } from '../scanner';
 import { tokenAt, tokenText, tokenValue } from '../tokens';
@@ -56,11 +56,11 @@ function parseKey(text: string): { key: string; package?: string } {
 function keyAdvice(text: string): string {
   if (/\[\d+\]/.test(text)) return `write a list index as a part of the path: ${text.replaceAll(/\[(\d+)\]/g, '.$1')}`;
   if (/["']/.test(text))
-    return "a key that contains dots or slashes cannot be addressed here: set the mapping around it, e.g. 'labels={nvidia_gpu: 1}', or write it in the file";
+    return "an override cannot address a key that contains dots or slashes: set the mapping around it, e.g. 'labels={nvidia_gpu: 1}', or set it in the file";
   if (/(?:^|\.)\d\w*[a-zA-Z_]/.test(text))
-    return 'a key that begins with a digit cannot be addressed here: set the mapping around it, or write it in the file';
+    return 'an override cannot address a key that begins with a digit: set the mapping around it, or set it in the file';
   if (/\s/.test(text)) return 'remove the spaces around the key';
-  return 'a key is made of letters, digits, `_`, `-`, with dots between its parts';
+  return 'a key consists of letters, digits, `_` and `-`, with dots between its parts';
 }
 
 class ValueParser extends Scanner {
@@ -83,7 +83,7 @@ class ValueParser extends Scanner {
   }
 
   private element(): ConfigNode {
-    if (++this.depth > maxDepth) throw new OverrideFailure(`more than ${maxDepth} values inside each other`);
+    if (++this.depth > maxDepth) throw new OverrideFailure(`more than ${maxDepth} nested values`);
     const value = this.anyElement();
     this.depth--;
     return value;
@@ -111,7 +111,7 @@ class ValueParser extends Scanner {
     const entries = new Map<string, ConfigNode>();
     if (this.match(/[ \t]*\}/y) !== '') return { kind: 'map', entries, origin: this.origin };
     for (;;) {
-      if (this.peek(/["']/y)) throw new OverrideFailure('a key in `{…}` is written without quotes', 'e.g. {limit: 5}');
+      if (this.peek(/["']/y)) throw new OverrideFailure('keys in `{…}` must not be in quotes', 'e.g. {limit: 5}');
       const key = this.primitive('key');
       if (this.match(/[ \t]*:[ \t]*/y) === '')
         return this.at >= this.text.length ? this.unclosed('{') : this.unexpected();
@@ -124,11 +124,11 @@ class ValueParser extends Scanner {
     }
   }
 
-  /** `int(x)`, `str(x)` …; the functions that make sweeps have no meaning for a single run. */
+  /** Reads a cast such as `int(x)`. Functions that make sweeps have no meaning for a single run. */
   private call(name: string): ConfigNode {
     if (!isCast(name)) {
       throw new OverrideFailure(
-        `\`${name}(…)\` is not possible here`,
+        `\`${name}(…)\` is not supported`,
         `a run has one value per key; for the text itself, put it in quotes: ${this.key}='${this.text}'`,
       );
     }
@@ -162,7 +162,7 @@ class ValueParser extends Scanner {
     return { kind: 'scalar', value: parts.map(({ text }) => text).join(''), origin: this.origin };
   }
 
-  /** A quoted value stands alone; backslashes mean something only before a quote. */
+  /** Reads a quoted value. Backslashes are special only before a quote. */
   private quoted(): ScalarNode | undefined {
     const start = this.at;
     this.match(/[ \t]+/y);
@@ -176,8 +176,8 @@ class ValueParser extends Scanner {
     );
     if (whole === '')
       throw new OverrideFailure(
-        `a ${quote} without its closing ${quote}`,
-        'a backslash before the closing quote hides it: write two',
+        `the quote ${quote} is not closed`,
+        'a backslash before the closing quote escapes it: write two',
       );
     this.match(/[ \t]+/y);
     const inner = whole.slice(1);
@@ -190,7 +190,7 @@ class ValueParser extends Scanner {
 
   private sweep(): OverrideFailure {
     return new OverrideFailure(
-      'an unquoted comma makes a sweep of several values, but a run has one',
+      'an unquoted comma separates the values of a sweep, but a run has one value per key',
       `for the text itself, put it in quotes: '${this.key}="${this.text}"'; for a list: '${this.key}=[${this.text}]'`,
     );
   }
@@ -202,11 +202,11 @@ class ValueParser extends Scanner {
   private unexpected(): never {
     const found =
       this.at >= this.text.length
-        ? 'the value ends too early'
+        ? 'the value is incomplete'
         : `\`${String.fromCodePoint(this.text.codePointAt(this.at) ?? 0)}\` is not allowed unquoted`;
     throw new OverrideFailure(
       found,
-      `put the value in quotes, and the whole argument too for the shell: '${this.key}="…"'`,
+      `put the value in quotes, and the whole argument as well for the shell: '${this.key}="…"'`,
     );
   }
 }

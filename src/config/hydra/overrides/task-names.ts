@@ -1,4 +1,4 @@
-/** Overrides that address a task by its name: `evaluation.tasks.mmlu.nemo_evaluator_config.…=VALUE`. */
+/** Overrides that address a task by name: `evaluation.tasks.mmlu.nemo_evaluator_config.…=VALUE`. */
 import { nearestNames } from '../../../support/nearest';
 import { ConfigError, placeOf } from '../../yaml/problems';
 import type { ConfigProblem, Origin } from '../../yaml/problems';
@@ -15,13 +15,13 @@ export interface TaskOverride {
 
 const taskOverridePattern = /^(\+\+|\+|~)?evaluation\.tasks\.([^=]+?)(?:=([\s\S]*))?$/;
 
-/** Whether the argument addresses a task by name; with an index it is an ordinary override. */
+/** Whether the argument addresses a task by name. With an index it is an ordinary override. */
 export function isTaskOverride(text: string): boolean {
   const rest = taskOverridePattern.exec(text)?.[2];
   return rest !== undefined && !/^\d+(?:\.|$)/.test(rest);
 }
 
-/** Applied after everything else, as the values refer to tasks of the composed config. Values are YAML. */
+/** Applies overrides by task name; after all others, since they refer to tasks of the composed config. Values are YAML. */
 export function applyTaskOverrides(
   root: ConfigNode,
   overrides: readonly TaskOverride[],
@@ -67,7 +67,7 @@ function locate(
   const tasks = nodeAt(root, ['evaluation', 'tasks']);
   const names = tasks?.kind === 'list' ? tasks.items.map((task) => nameOf(task)) : [];
   const parts = address.split('.');
-  // A task's full name has one dot: two parts are tried first.
+  // A task's full name contains a dot, so try two parts first.
   for (const length of [2, 1]) {
     if (parts.length < length) continue;
     const wanted = parts.slice(0, length).join('.');
@@ -86,7 +86,7 @@ function locate(
     names.flatMap((name) => [name, name.split('.').at(-1) ?? name]),
   );
   return fail(
-    `no task of the config is named \`${parts[0] ?? ''}\``,
+    `the config has no task named \`${parts[0] ?? ''}\``,
     near.length > 0 ? `did you mean \`${near[0] ?? ''}\`?` : `tasks: ${names.join(', ') || 'none'}`,
   );
 }
