@@ -1,3 +1,4 @@
+/** Gives a worker, which may have none of the launching user's environment, access to a workspace. */
 import type { PlatformRef } from '../contract/plan';
 import { credentialsFile, loadPlatformAccess, storeCredentials } from './stored-credentials';
 import type { HomePaths } from '../home/paths';
@@ -5,26 +6,24 @@ import { findCredentials, findLogin } from './credentials';
 import { CredentialsError } from './lepton-error';
 import type { PlatformAccess } from './types';
 
-/** How a worker, which may have none of the launching user's environment, gets at a workspace. */
-
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Where else than in `home` to look; default: this process. */
+/** Where to look besides `home`; the default is this process's environment and user. */
 export interface AccessSources {
   readonly env?: Env;
   readonly homeFolder?: string;
 }
 
-/** Keeps the access for the workers of this home, one private file (0600) per workspace and address. */
+/** Stores the access for the workers of this home, in a private file (0600) per workspace and address. */
 export async function saveAccess(home: HomePaths, access: PlatformAccess): Promise<void> {
   await storeCredentials(home, { ...access, url: withoutSlash(access.url) });
 }
 
 /**
- * Access to the platform that a plan names. Read anew each time: the local platform may have moved to another port, a
- * token may have been renewed. Local: what the platform wrote when it started. Lepton: the environment when it means the
- * same workspace and address, then what `saveAccess` kept, then the `lep login` record.
- * Throws `CredentialsError` when there is none.
+ * Returns access to the platform that a plan names. It is read each time, since the local platform may have moved to another
+ * port and a token may have been renewed. For the local platform, it is what that wrote when it started. For Lepton, it is the
+ * environment if that means the same workspace and address, else what `saveAccess` stored, else the `lep login` record.
+ * Rejects with `CredentialsError` if there is none.
  */
 export async function loadAccess(
   home: HomePaths,
@@ -43,12 +42,12 @@ async function loadLocal(home: HomePaths, ref: PlatformRef): Promise<PlatformAcc
   const access = await loadPlatformAccess(home, ref);
   if (!access) {
     throw new CredentialsError(
-      `the local platform has left no address in ${home.platformAccess}: start it with evalsaga up.`,
+      `${home.platformAccess} does not contain the local platform's address: start the platform with evalsaga up.`,
     );
   }
   if (access.workspace !== ref.workspace) {
     throw new CredentialsError(
-      `the local platform of ${home.root} is workspace ${access.workspace}, this run was started on ${ref.workspace}: use the EVALSAGA_HOME that it was started with.`,
+      `the local platform of ${home.root} is workspace ${access.workspace}, but the run was started on ${ref.workspace}: use the EVALSAGA_HOME with which it was started.`,
     );
   }
   return { ...access, source: home.platformAccess };
@@ -76,7 +75,7 @@ async function loadLepton(
 
 const withoutSlash = (url: string): string => url.replace(/\/+$/, '');
 
-/** Half a set of variables, or a broken file, is one place less to look in. */
+/** Treats an incomplete set of variables, or a broken file, as if there were none. */
 function undefinedIfUnusable<T>(look: () => T): T | undefined {
   try {
     return look();

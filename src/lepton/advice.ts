@@ -1,6 +1,6 @@
 import type { LeptonError } from './lepton-error';
 
-/** What a person can do about a workspace that does not answer as it should. Pure. */
+/** Returns what a user can do about a failed call. Pure. */
 export function adviceFor({ kind }: Pick<LeptonError, 'kind'>): string {
   switch (kind) {
     case 'unauthorized':

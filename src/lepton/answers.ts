@@ -1,3 +1,7 @@
+/**
+ * Schemas of the platform's answers. They are tolerant: unknown keys pass, unknown states stay text, and `null`, which Go
+ * writes for empty values, counts as absent. Only what evalsaga cannot work without is required.
+ */
 import { z } from 'zod';
 import type {
   Deployment,
@@ -11,11 +15,6 @@ import type {
   WireEnv,
   WorkspaceInfo,
 } from './types';
-
-/**
- * What the platform may answer, read tolerantly: unknown keys pass, unknown states stay text, `null` counts as absent
- * (Go writes it for what is empty). Only what evalsaga could not work without is demanded.
- */
 
 const absent = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
 
@@ -38,7 +37,7 @@ const specWithEnvs = z.looseObject({ envs: listOf(env) });
 const nonNull = <T extends z.ZodType>(schema: T) => z.preprocess((value) => value ?? {}, schema);
 
 const deploymentStatus = z.looseObject({
-  // Only `Ready` and the final states matter: a status without a state is one more way of being under way.
+  // Only `Ready` and the final states matter, so a status without a state counts as pending.
   state: z
     .string()
     .nullish()
@@ -49,7 +48,7 @@ const deploymentStatus = z.looseObject({
   message: absent(z.string()),
 });
 
-/** For deployments id and name are the same: whichever is given stands for both. */
+/** A deployment's id and name are the same: if one is missing, the other is used for both. */
 export const deploymentSchema: z.ZodType<Deployment> = z
   .looseObject({ metadata: nonNull(metadata), spec: nonNull(specWithEnvs), status: absent(deploymentStatus) })
   .transform((deployment) => ({ ...deployment, metadata: withBothNames(deployment.metadata) }));
@@ -66,14 +65,14 @@ const jobStatus = z.looseObject({
   message: absent(z.string()),
 });
 
-/** A job without an id cannot be asked for again. */
+/** A job needs an id: without one it cannot be read again. */
 export const jobSchema: z.ZodType<Job> = z.looseObject({
   metadata: metadata.refine((data) => data.id !== undefined && data.id !== '', 'has no id'),
   spec: absent(specWithEnvs),
   status: absent(jobStatus),
 });
 
-/** `metadata.id` is what addresses use; the top-level `id` is the older form of it. */
+/** Paths use `metadata.id`; the top-level `id` is its older form. */
 export const replicaSchema: z.ZodType<Replica> = z
   .looseObject({ id: absent(z.string()), metadata: absent(metadata) })
   .transform((replica, context) => {
@@ -141,21 +140,21 @@ export const nodeGroupSchema: z.ZodType<NodeGroup> = z
 
 export const nodeSchema = z.looseObject({ metadata: z.looseObject({ id: z.string() }) });
 
-/** Shapes are named in `spec`, or by their metadata. */
+/** A shape's name is in `spec`, or in its metadata. */
 export const shapeSchema = z
   .looseObject({ metadata: absent(named), spec: absent(z.looseObject({ name: absent(z.string()) })) })
   .transform(({ metadata: data, spec }) => spec?.name ?? data?.name ?? data?.id ?? '');
 
 const logValue = z.tuple([z.string().regex(/^\d{1,20}$/), z.string()], z.unknown());
 
-/** As Loki answers: streams, each with its lines. */
+/** Loki's format: streams, each with its lines. */
 export const logAnswerSchema = z.looseObject({
   data: z.looseObject({ result: listOf(z.looseObject({ values: listOf(logValue) })) }),
 });
 
 export const secretSchema = z.looseObject({ name: z.string() });
 
-/** Only an explicit boolean `true` chooses the new dialect, as in the service's own client. */
+/** As in the service's own client, only a boolean `true` selects the new dialect. */
 export const workspaceSchema: z.ZodType<WorkspaceInfo> = z.looseObject({
   workspace_name: z
     .string()

@@ -1,3 +1,4 @@
+/** Turns a failed call into a `LeptonError` with a message that a user can act on. */
 import { proxyInWords } from './dispatcher';
 import { LeptonError, type LeptonErrorKind } from './lepton-error';
 import { maskSecrets } from '../secrets/masking';
@@ -5,16 +6,14 @@ import { paceOf } from './pace';
 import { parseRetryAfter } from './retry-timing';
 import type { PlatformAccess } from './types';
 
-/** Turns what came back (or did not) into a `LeptonError` whose message a person can act on. */
-
-/** Characters of an answer that a message quotes. */
+/** Limit on the characters of an answer that a message quotes. */
 const maxExcerptLength = 500;
 
 export interface CallContext {
   /** `POST /deployments` */
   readonly request: string;
   readonly access: PlatformAccess;
-  /** Literals that must not be quoted. */
+  /** Secrets that must not be quoted. */
   readonly secrets: readonly string[];
 }
 
@@ -35,7 +34,7 @@ export function kindOfStatus(status: number): LeptonErrorKind {
   }
 }
 
-/** An answer of 400 and above; `body` is as much of it as was read. */
+/** Returns the error for a status of 400 and above; `body` is the part that was read. */
 export function statusError(
   call: CallContext,
   response: {
@@ -51,7 +50,9 @@ export function statusError(
   const kind = isMisrouted ? 'invalid_response' : kindOfStatus(response.status);
   const said = excerptOf(response.body, call);
   const status = `${response.status} ${response.statusText}`.trim();
-  const doubt = isMisrouted ? '. The service itself does not answer this: a proxy or gateway in front of it may' : '';
+  const doubt = isMisrouted
+    ? '. This answer is not from the service itself, but perhaps from a proxy or gateway in front of it'
+    : '';
   return new LeptonError(
     `${call.request}: ${status}${said === '' ? '' : ` (${said})`}${doubt}${hintFor(kind, call.access)}`,
     {
@@ -73,7 +74,7 @@ function hintFor(kind: LeptonErrorKind, access: PlatformAccess): string {
   return '';
 }
 
-/** No answer, or one that broke off. */
+/** Returns the error for a missing or incomplete answer. */
 export function networkError(call: CallContext, cause: unknown, timedOutAfterMs?: number): LeptonError {
   const what =
     timedOutAfterMs === undefined
@@ -87,7 +88,7 @@ export function networkError(call: CallContext, cause: unknown, timedOutAfterMs?
   });
 }
 
-/** A success that is not what the API promises. */
+/** Returns the error for a successful answer that does not match the API. */
 export function invalidResponse(
   call: CallContext,
   details: { problem: string; status?: number; body?: string },
@@ -101,10 +102,10 @@ export function invalidResponse(
   });
 }
 
-/** What the body says: `code: message` where it has the service's shape, else its beginning; masked, on one line. */
+/** Returns `code: message` from a body of the service's form, else the body's beginning; masked, on one line. */
 function excerptOf(body: string, call: CallContext): string {
   const masked = maskSecrets(errorText(body), [...call.secrets, call.access.token]);
-  // A server's bytes must not steer the terminal.
+  // A server's answer must not control the terminal.
   const line = masked
     .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
     .replace(/\s+/g, ' ')
@@ -122,7 +123,7 @@ function errorText(body: string): string {
   }
 }
 
-/** Whether an error's body has the service's own shape, `{code, message}`: a gateway answers a page, nothing, or its own JSON. */
+/** Whether an error has the service's own form, `{code, message}`. A gateway answers with a page, nothing, or other JSON. */
 function hasServiceCode(body: string): boolean {
   try {
     const parsed = JSON.parse(body) as { code?: unknown } | null;
@@ -147,14 +148,14 @@ const networkCodes: Readonly<Record<string, string>> = {
 
 const certificateCode = /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/;
 
-/** Why a request got no answer, in words: what its error, or one that caused it, is known by. Pure. */
+/** Explains why a request got no answer, by the code of its error or of a cause. Pure. */
 export function explainCause(error: unknown): string {
   const chain = causeChain(error);
   for (const { code = '' } of chain) {
     const known = networkCodes[code];
     if (known !== undefined) return known;
     if (certificateCode.test(code)) {
-      return `the server's certificate is not trusted (${code}). If it is signed by your company, name its CA file in NODE_EXTRA_CA_CERTS`;
+      return `the server's certificate is not trusted (${code}). If it is signed by your company, set NODE_EXTRA_CA_CERTS to its CA file`;
     }
   }
   const last = chain.at(-1)?.message ?? String(error);
@@ -165,11 +166,11 @@ interface CausedError {
   readonly code?: string;
   readonly message?: string;
   readonly cause?: unknown;
-  /** Of an AggregateError: one for each address that was tried. */
+  /** Of an AggregateError: one error per address that was tried. */
   readonly errors?: readonly unknown[];
 }
 
-/** The error and what caused it, outermost first. By shape: errors of Node itself may be of another realm. */
+/** Returns an error and its causes, outermost first. Checks fields, not classes: errors of Node may be of another realm. */
 function causeChain(error: unknown): CausedError[] {
   const chain: CausedError[] = [];
   for (let next = error; typeof next === 'object' && next !== null && chain.length < 6;) {
@@ -180,7 +181,7 @@ function causeChain(error: unknown): CausedError[] {
   return chain;
 }
 
-/** Host and port only: a URL may carry a password. */
+/** Returns host and port only: a URL may contain a password. */
 export function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : 'an address that is not a URL';
 }

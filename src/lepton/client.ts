@@ -9,24 +9,24 @@ import { storageCalls } from './storage-calls';
 import { timedLogCalls } from './timed-logs';
 import type { LeptonClient, PlatformAccess } from './types';
 
-/** How a server without a route answers. */
+/** Statuses with which servers answer a route that they do not have. */
 const noSuchRoute: readonly number[] = [404, 405, 501];
 
 export interface LeptonClientOptions {
-  /** Default: undici's, with the proxies of the environment and kept-alive connections. */
+  /** Default: undici's, with the environment's proxies and keep-alive connections. */
   readonly fetch?: Fetch | undefined;
-  /** Per request, milliseconds, where the call does not say; default 30 000. */
+  /** Timeout of a request in milliseconds, unless the call sets one; default 30,000. */
   readonly timeoutMs?: number | undefined;
-  /** Has calls that are safe to repeat made again while the platform fails in passing. Default: nothing is repeated here. */
+  /** Retries idempotent calls that fail with a transient error. Default: no retries. */
   readonly retry?: RetryOptions | undefined;
-  /** Told about items of listings that were left out because they are not what the API promises. Default: nobody. */
+  /** Called for each item of a listing that was left out because it does not match the API. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
 /**
- * A client of one workspace, Lepton's or the local platform's. Every call is one request (listings of jobs: one per page;
- * the first call about endpoints also reads `GET /workspace`, which says which dialect to speak). Nothing is retried here but by `patience`.
- * Calls reject with `LeptonError`, or with the reason of their own abort signal.
+ * Creates a client of one workspace, on Lepton or the local platform. Each call is one request, except that listing jobs takes
+ * one per page, and that the first call about endpoints also reads `GET /workspace` to learn the dialect. Nothing is retried
+ * unless `retry` is set. Calls reject with `LeptonError`, or with the reason of their abort signal.
  */
 export function createLeptonClient(access: PlatformAccess, options: LeptonClientOptions = {}): LeptonClient {
   const clock = new ServerClock();
@@ -55,14 +55,14 @@ export function createLeptonClient(access: PlatformAccess, options: LeptonClient
     async listShapeNames(call) {
       const groups = call?.nodeGroups ?? [];
       const query = groups.length === 0 ? {} : { query: { node_groups: groups.join(',') } };
-      const question = {
+      const request = {
         method: 'GET',
         path: '/shapes',
         ...query,
         acceptedStatuses: noSuchRoute,
         options: call,
       } as const;
-      const answer = await requests.json(question);
+      const answer = await requests.json(request);
       if (answer === undefined) return [];
       const names = requests.items({ method: 'GET', path: '/shapes' }, answer, shapeSchema);
       return names.filter((name) => name !== '');

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Deployment, Job, LeptonClient } from './types';
 
-/** Look-ups shared by all tasks that wait at the same time: many callers, one listing per interval. */
+/** Look-ups shared by all tasks that wait at the same time: one listing per interval serves all callers. */
 export interface Lookups {
   /** `undefined` only when the listing and a single get both say so. */
   deployment(name: string, options?: LookupOptions): Promise<Deployment | undefined>;

@@ -1,8 +1,7 @@
+/** Finds the workspace and its token where the service's own tools keep them. */
 import { CredentialsError } from './lepton-error';
 import { readLoginFile, type LoginFile, type LoginRecord } from './lep-login';
 import type { PlatformAccess } from './types';
-
-/** Finds the workspace and its token where the service's own tools keep them. */
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -10,18 +9,18 @@ export interface FoundCredentials {
   /** `access.source` is the same as `source`. */
   readonly access: PlatformAccess;
   readonly source: string;
-  /** Where the login record knows it. */
+  /** If the login record has it. */
   readonly expiresAt?: Date;
 }
 
-/** The gateway of DGX Cloud Lepton; a workspace's address is this and its id. */
+/** The gateway of DGX Cloud Lepton. A workspace's address is this, followed by its id. */
 const gateway = 'https://gateway.dgxc-lepton.nvidia.com/api/v2/workspaces';
 
 /**
- * Credentials from `LEPTON_WORKSPACE_ID` (may be `workspace:token`), `LEPTON_WORKSPACE_TOKEN`, `LEPTON_WORKSPACE_URL` and
- * `LEPTON_WORKSPACE_ORIGIN_URL`; what these leave open for their workspace comes from the `lep login` file. Without
- * `LEPTON_WORKSPACE_ID`: the file's current workspace. `undefined` when there are none at all.
- * Throws `CredentialsError` on half a set or a malformed file.
+ * Finds credentials in `LEPTON_WORKSPACE_ID` (may be `workspace:token`), `LEPTON_WORKSPACE_TOKEN`, `LEPTON_WORKSPACE_URL` and
+ * `LEPTON_WORKSPACE_ORIGIN_URL`. Values that are not set come from the `lep login` file; without `LEPTON_WORKSPACE_ID`, from
+ * that file's current workspace. Returns `undefined` if there are none at all. Throws `CredentialsError` if the variables are
+ * incomplete or the file is malformed.
  */
 export function findCredentials({ env, homeFolder }: { env: Env; homeFolder?: string }): FoundCredentials | undefined {
   const given = readEnv(env);
@@ -34,7 +33,7 @@ export function findCredentials({ env, homeFolder }: { env: Env; homeFolder?: st
   return fromEnv({ ...given, workspace: given.workspace }, file);
 }
 
-/** The login record of one workspace, current or not. */
+/** Finds the login record of one workspace, current or not. */
 export function findLogin({
   env,
   homeFolder,
@@ -71,7 +70,7 @@ function readEnv(env: Env): EnvCredentials {
   };
 }
 
-/** A token without its workspace might be sent to the address of another one. */
+/** Without its workspace, a token might be sent to the address of another one. */
 function refuseTokenWithoutWorkspace({ token, url }: EnvCredentials): void {
   const set = [
     ...(token === undefined ? [] : ['LEPTON_WORKSPACE_TOKEN']),
@@ -79,7 +78,7 @@ function refuseTokenWithoutWorkspace({ token, url }: EnvCredentials): void {
   ];
   if (set.length === 0) return;
   throw new CredentialsError(
-    `${set.join(' and ')} ${set.length > 1 ? 'are' : 'is'} set, LEPTON_WORKSPACE_ID is not: set it to the workspace's id, or unset the ${set.length > 1 ? 'others' : 'other'}.`,
+    `${set.join(' and ')} ${set.length > 1 ? 'are' : 'is'} set, but LEPTON_WORKSPACE_ID is not: set it to the workspace's id, or unset the ${set.length > 1 ? 'others' : 'other'}.`,
   );
 }
 
@@ -108,7 +107,7 @@ function currentLogin(file: LoginFile | undefined): FoundCredentials | undefined
   const record = file.workspaces[file.current];
   if (!record) {
     throw new CredentialsError(
-      `${file.file}: names ${file.current} as current workspace but holds no record of it. Log in again (lep login).`,
+      `${file.file}: the current workspace is ${file.current}, but there is no record of it. Log in again (lep login).`,
     );
   }
   return fromRecord(file, file.current, record);
@@ -116,7 +115,7 @@ function currentLogin(file: LoginFile | undefined): FoundCredentials | undefined
 
 function fromRecord(file: LoginFile, workspace: string, record: LoginRecord): FoundCredentials {
   if (!record.auth_token) {
-    throw new CredentialsError(`${file.file}: holds no token for workspace ${workspace}. Log in again (lep login).`);
+    throw new CredentialsError(`${file.file}: there is no token for workspace ${workspace}. Log in again (lep login).`);
   }
   return found({
     workspace,
@@ -139,7 +138,7 @@ function found(parts: {
   const { workspace, token, source, expiresAt } = parts;
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw new CredentialsError(
-      `the token from ${source} holds characters that no token has (spaces, line breaks, …): copy it again.`,
+      `the token from ${source} contains characters that a token cannot have (spaces, line breaks, …): copy it again.`,
     );
   }
   const access = {
@@ -161,18 +160,18 @@ function checkUrl(url: string, source: string): string {
   }
   if (parsed.username !== '' || parsed.password !== '') {
     throw new CredentialsError(
-      'the workspace address holds a user name or password: the token is all that is sent. Remove them from the URL.',
+      'the workspace address contains a user name or password: remove them from the URL, only the token is sent.',
     );
   }
   return url.replace(/\/+$/, '');
 }
 
-/** Scheme, host and port, as the service's own client cuts it. */
+/** Returns scheme, host and port, as the service's own client does. */
 const bareOrigin = (text: string): string => (URL.canParse(text) ? new URL(text).origin : text);
 
 const loginSource = (file: LoginFile | undefined): string => `lep login (${file?.file ?? 'no file'})`;
 
-/** For what is nice to know only: a file that can't be read must not stop a user whose variables say it all. */
+/** Reads the file if possible. It is optional for a user whose variables are complete. */
 function readableLoginFile(env: Env, homeFolder: string | undefined): LoginFile | undefined {
   try {
     return readLoginFile(env, homeFolder);

@@ -17,7 +17,7 @@ type DeploymentCalls = Pick<
   | 'deploymentLog'
 >;
 
-/** Endpoints, in whichever of its two wire forms the workspace speaks. */
+/** Creates the calls about endpoints, in the dialect of the workspace. */
 export function deploymentCalls(requests: Requests, dialect: ReadDialect): DeploymentCalls {
   const listDeployments: DeploymentCalls['listDeployments'] = async (options) => {
     const { base, schema } = await dialect();
@@ -44,7 +44,7 @@ export function deploymentCalls(requests: Requests, dialect: ReadDialect): Deplo
       await requests.send({ method: 'DELETE', path: await inDeployment(name), acceptedStatuses: [404], options });
     },
     async deploymentIssues(name, options) {
-      if ((await dialect()).kind === 'endpoints') return []; // the newer dialect has no such route
+      if ((await dialect()).kind === 'endpoints') return []; // this dialect has no such route
       const call = {
         method: 'GET',
         path: `${await inDeployment(name)}/readiness`,
@@ -92,14 +92,14 @@ const endpointsDialect: Dialect = {
   body: toEndpointBody,
 };
 
-/** As in the service's own client: this many tries, this long each, these pauses between. */
+/** The values of the service's own client. */
 const dialectRetries = { count: 3, timeoutMs: 5_000, pauseMs: 250 } as const;
 
 export type ReadDialect = () => Promise<Dialect>;
 
 /**
- * The workspace's dialect, read once. Callers that come at the same time share one reading. While the workspace doesn't say,
- * every call about endpoints fails as that question did: in the wrong dialect everything looks absent.
+ * Returns a function that reads the workspace's dialect once; concurrent callers share the request. If it fails, so does every
+ * call about endpoints, since in the wrong dialect every resource would look absent.
  */
 export function dialectReader(requests: Requests): ReadDialect {
   let current: Promise<Dialect> | undefined;

@@ -1,19 +1,18 @@
+/**
+ * Translates the service's newer form of an endpoint (`/endpoints`: one component per container) to and from the classic
+ * deployment, the only form that the rest of evalsaga knows. Pure.
+ */
 import { z } from 'zod';
 import { LeptonError } from './lepton-error';
 import { deploymentSchema } from './answers';
 import type { Deployment } from './types';
 
-/**
- * The service's newer wire form of an endpoint (`/endpoints`: one component per container) to and from the classic
- * deployment, which is the only form the rest of evalsaga knows. Pure.
- */
-
 type Json = Readonly<Record<string, unknown>>;
 
-/** The classic dialect gives a container without ports this one; the newer dialect would leave it unreachable. */
+/** The classic API gives this port to a container without ports; the newer one would leave it unreachable. */
 const defaultPort = 40_000;
 
-/** Classic spec keys that live in the component, and their names there. */
+/** Classic spec keys that belong to the component, and their names there. */
 const componentKeys: Readonly<Record<string, string>> = {
   envs: 'envs',
   mounts: 'mounts',
@@ -26,7 +25,7 @@ const componentKeys: Readonly<Record<string, string>> = {
   user_security_context: 'user_security_context',
 };
 
-/** Classic keys below `resource_requirement` that live in the component under the same name. */
+/** Keys of `resource_requirement` that belong to the component, under the same names. */
 const resourceKeys = [
   'resource_shape',
   'min_replicas',
@@ -36,7 +35,7 @@ const resourceKeys = [
   'host_network',
 ];
 
-/** Classic spec keys that stay on the endpoint, and their names there. */
+/** Classic spec keys that belong to the endpoint, and their names there. */
 const endpointKeys: Readonly<Record<string, string>> = {
   ingress_enabled: 'ingress_enabled',
   ingress_timeout_seconds: 'ingress_timeout_seconds',
@@ -53,11 +52,11 @@ const endpointKeys: Readonly<Record<string, string>> = {
 const unsupportedResourceKeys = ['cpu', 'memory', 'ephemeral_storage_in_gb', 'accelerator_type', 'accelerator_num'];
 const unsupportedPortKeys = ['name', 'expose_strategies', 'host_port', 'enable_load_balancer'];
 
-/** The body of `POST /endpoints`. Refuses (`invalid_request`) what the newer API cannot say, rather than dropping it. */
+/** Returns the body of `POST /endpoints`. Throws `LeptonError` (`invalid_request`) for keys that the newer API lacks, instead of dropping them. */
 export function toEndpointBody({ name, spec }: { name: string; spec: Json }): Json {
   const container = asObject(spec['container']);
   const resources = asObject(spec['resource_requirement']);
-  refuseKeys(resources, unsupportedResourceKeys, 'resource_requirement', 'say resource_shape instead');
+  refuseKeys(resources, unsupportedResourceKeys, 'resource_requirement', 'use resource_shape instead');
   const component = {
     name: 'default',
     ...pick(container, ['image', 'command']),
@@ -99,7 +98,7 @@ const endpointSchema = z.looseObject({
     .nullish(),
 });
 
-/** Reads an item of `/endpoints` as the classic deployment that it stands for. */
+/** Reads an item of `/endpoints` as a classic deployment. */
 export const endpointAsDeploymentSchema: z.ZodType<Deployment> = endpointSchema
   .transform(toDeployment)
   .pipe(deploymentSchema as z.ZodType<Deployment, Json>);
@@ -124,12 +123,12 @@ function toStatus(status: NonNullable<z.infer<typeof endpointSchema>['status']>,
   const phase = deletedAt ? 'Deleting' : status.state === 'NotReady' ? 'Not Ready' : (status.state ?? undefined);
   return {
     ...status,
-    // The classic API folds these two into `Not Ready` and keeps the truth in `phase`.
+    // The classic API reports these two as `Not Ready`, with the real state in `phase`.
     state: phase === 'Stopping' || phase === 'Stopped' ? 'Not Ready' : phase,
     phase,
     endpoint: { external_endpoint: status.external_url ?? '' },
     autoscaler_status: status['auto_scaler_status'],
-    // Left out when zero.
+    // The API omits it when it is zero.
     ready_replicas: status.ready_replicas ?? 0,
   };
 }

@@ -7,18 +7,15 @@ const loopback = ['localhost', '127.0.0.1', '[::1]'];
 const dispatchers = new Map<string, Dispatcher>();
 
 /**
- * Connections for the platform: kept alive and shared by all clients of this process; through `HTTPS_PROXY` / `HTTP_PROXY`
- * but for `NO_PROXY` and this machine (the local platform is never behind a proxy). Extra certificate authorities come from
- * `NODE_EXTRA_CA_CERTS`, which Node reads itself.
+ * Returns the connection pool for platforms, kept alive and shared by all clients of this process. It uses `HTTPS_PROXY` and
+ * `HTTP_PROXY`, except for `NO_PROXY` and this machine (the local platform is never behind a proxy). Extra certificate
+ * authorities come from `NODE_EXTRA_CA_CERTS`, which Node itself reads.
  */
 export function sharedDispatcher(env: Env = process.env): Dispatcher {
   return dispatcherWith(proxySettings(env));
 }
 
-/**
- * The same way, with a new connection for each request: whether a server can be reached is not answered by one that was
- * opened earlier.
- */
+/** Returns a pool that opens a new connection for each request: an older one does not prove that a server can be reached now. */
 export function probingDispatcher(env: Env = process.env): Dispatcher {
   return dispatcherWith({ ...proxySettings(env), pipelining: 0 });
 }
@@ -27,7 +24,7 @@ function dispatcherWith(settings: ProxySettings & { readonly pipelining?: number
   const key = JSON.stringify(settings);
   const existing = dispatchers.get(key);
   if (existing) return existing;
-  // Timeouts are the request's own business: a log may well be silent for longer than undici's five minutes.
+  // Requests have their own timeouts: a log may be silent for longer than undici's five minutes.
   const created = new EnvHttpProxyAgent({ ...settings, headersTimeout: 0, bodyTimeout: 0 });
   dispatchers.set(key, created);
   return created;
@@ -39,7 +36,7 @@ interface ProxySettings {
   readonly noProxy: string;
 }
 
-/** What the usual variables say, lower case first as curl and Python do. Empty text means: no proxy. */
+/** Reads the proxy variables, lower case first as curl and Python do. An empty value means no proxy. */
 export function proxySettings(env: Env): ProxySettings {
   const read = (name: string) => env[name.toLowerCase()] ?? env[name] ?? '';
   const exceptions = read('NO_PROXY')

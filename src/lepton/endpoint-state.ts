@@ -1,18 +1,18 @@
 import type { CallOptions, Deployment, LeptonClient, PlatformEvent, ReadinessIssue } from './types';
 
-/** A deployment's state, folded to what a waiting task does about it. */
+/** A deployment's state, reduced to what matters to a waiting task. */
 export type DeploymentState =
   | { readonly kind: 'ready'; readonly url: string }
   | { readonly kind: 'pending' }
   | { readonly kind: 'failed'; readonly name: string }
   | { readonly kind: 'absent' };
 
-/** States from which an endpoint does not come to serve by itself. `failed` is not in the SDK; the launcher knows it. */
+/** States from which an endpoint does not become ready by itself. `failed` is not in the SDK, but NeMo's launcher expects it. */
 const failedStates = new Set(['error', 'failed', 'stopped', 'stopping', 'deleting']);
 
 /**
- * Ready needs the platform's word, a URL, and a replica that is up: `Ready` with no replica (scaled to zero, or the two
- * disagree) still waits. Unknown states wait too. Pure.
+ * Reads a deployment's state. It is ready if the platform says so and it has a URL and a ready replica: `Ready` without a
+ * replica (scaled to zero, or inconsistent) is pending. Unknown states are pending, too. Pure.
  */
 export function readDeploymentState(deployment: Deployment | undefined): DeploymentState {
   if (!deployment) return { kind: 'absent' };
@@ -29,22 +29,22 @@ export function readDeploymentState(deployment: Deployment | undefined): Deploym
   return { kind: 'pending' };
 }
 
-/** Whether it was told to go already. Pure. */
+/** Whether its deletion was requested already. Pure. */
 export const isDeleting = ({ status }: Deployment): boolean =>
   (status?.phase || status?.state || '').toLowerCase() === 'deleting';
 
-/** What the platform says beside the status: per replica why it is not ready, and the history. */
+/** Explanations that the platform gives besides the status: why replicas are not ready, and events. */
 export interface StateDetails {
   readonly issues: readonly ReadinessIssue[];
   readonly events: readonly PlatformEvent[];
 }
 
-/** Reasons that only repeat what the state says. */
+/** Reasons that only repeat the state. */
 const uninformativeReasons = new Set(['ready', 'inprogress', 'systemerror', 'unknown', 'deleting', 'deleted']);
 
 /**
- * One line on where the deployment stands: state, replicas, and why, each said once: `Starting: pulling image`,
- * `Starting, 0 of 2 replicas ready: NoCapacity: no h200 is free`. Pure.
+ * Describes a deployment's state in one line: state, replicas and reasons, without repetition. For example `Starting: pulling
+ * image` or `Starting, 0 of 2 replicas ready: NoCapacity: no h200 is free`. Pure.
  */
 export function describeDeployment(deployment: Deployment | undefined, circumstances?: StateDetails): string {
   if (!deployment) return 'not on the platform';
@@ -53,12 +53,12 @@ export function describeDeployment(deployment: Deployment | undefined, circumsta
   const isReady = state.toLowerCase() === 'ready';
   const parts = [state, ...describeReplicas(deployment)];
   if (isReady && !status?.endpoint?.external_endpoint) parts.push('no URL yet');
-  // Events are of states that it has passed: none of them says why one that is Ready is not used yet.
+  // Events are about past states: none explains why a Ready endpoint is not used yet.
   const why = reasonsOf(deployment, circumstances && isReady ? { ...circumstances, events: [] } : circumstances);
   return `${parts.join(', ')}${why === '' ? '' : `: ${why}`}`;
 }
 
-/** Worth a word when there are several, or when there are none although the state says Ready. */
+/** Mentions replicas if there are several, or none although the state is Ready. */
 function describeReplicas({ spec, status }: Deployment): string[] {
   const ready = status?.ready_replicas;
   if (ready === undefined) return [];
@@ -67,7 +67,7 @@ function describeReplicas({ spec, status }: Deployment): string[] {
   return ready === 0 && status?.state.toLowerCase() === 'ready' ? ['but no replica is up'] : [];
 }
 
-/** As the service's own client counts them: the autoscaler's word first, then what was asked for. */
+/** Counts as the service's own client does: the autoscaler's number, else the one requested. */
 function desiredReplicas(spec: Deployment['spec'], status: object): number | undefined {
   const scaler = numberIn((status as Record<string, unknown>)['autoscaler_status'], 'desired_replicas');
   return scaler ?? numberIn(spec['resource_requirement'], 'min_replicas');
@@ -79,7 +79,7 @@ function numberIn(value: unknown, key: string): number | undefined {
   return typeof found === 'number' ? found : undefined;
 }
 
-/** Why it is in this state, in the platform's words, each text once; empty when it says nothing. Pure. */
+/** Returns the platform's reasons for the state, without repetition; empty if it gives none. Pure. */
 export function reasonsOf(deployment: Deployment | undefined, circumstances?: StateDetails): string {
   const state = deployment?.status?.phase ?? deployment?.status?.state ?? '';
   const said = (circumstances?.issues ?? []).map(({ reason, message }) => describeReason(reason, message, state));
@@ -99,7 +99,7 @@ function describeReason(reason: string, message: string, state: string): string 
   return [telling, message].filter((text) => text !== '').join(': ');
 }
 
-/** The newest line of the history that says more than the state, e.g. `FailedScheduling`, `Pulling: image vllm`. Pure. */
+/** Returns the newest event that says more than the state, e.g. `FailedScheduling` or `Pulling: image vllm`; else empty. Pure. */
 export function latestEvent(events: readonly PlatformEvent[], state: string): string {
   const telling = events
     .map(({ reason, message = '', last_observed_time: at }) => ({ text: describeReason(reason, message, state), at }))
@@ -108,7 +108,7 @@ export function latestEvent(events: readonly PlatformEvent[], state: string): st
   return telling.at(-1)?.text ?? '';
 }
 
-/** Asks for what the status does not say; empty where the platform has nothing (or can't be asked now). */
+/** Reads what the status does not say; empty if the platform has nothing, or does not answer. */
 export async function readStateDetails(
   client: LeptonClient,
   deployment: Deployment | undefined,

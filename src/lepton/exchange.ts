@@ -1,6 +1,6 @@
 import { networkError, type CallContext } from './call-errors';
 
-/** The part of a fetch answer that is used. */
+/** The part of a fetch response that is used. */
 export interface FetchResponse {
   readonly status: number;
   readonly statusText: string;
@@ -8,7 +8,7 @@ export interface FetchResponse {
   readonly body: AsyncIterable<Uint8Array> | null;
 }
 
-/** One request and its answer: the caller's abort and our own deadline on one signal, and errors that tell them apart. */
+/** One request and its response. Its signal combines the caller's signal and a timeout; its errors tell the two apart. */
 export class Exchange {
   readonly signal: AbortSignal;
   private readonly controller = new AbortController();
@@ -27,7 +27,7 @@ export class Exchange {
     this.restartTimer(timeoutMs);
   }
 
-  /** Starts the clock anew; `null` stops it. */
+  /** Restarts the timeout; `null` stops it. */
   restartTimer(timeoutMs: number | null): void {
     clearTimeout(this.timer);
     if (timeoutMs === null) return;
@@ -55,7 +55,7 @@ export class Exchange {
         yield next.value;
       }
     } finally {
-      // Lets go of the connection; when it is already broken, that has been said.
+      // Releases the connection. If it is broken, that has been reported already.
       await iterator.return?.().catch(() => undefined);
     }
   }
@@ -71,7 +71,7 @@ export class Exchange {
   }
 }
 
-/** At most `limit` bytes of the body as text. */
+/** Reads at most `limit` bytes of the body as text. */
 export async function readText(
   exchange: Exchange,
   response: FetchResponse,
@@ -87,7 +87,7 @@ export async function readText(
   return { text: Buffer.concat(pieces).subarray(0, limit).toString('utf8'), whole: size <= limit };
 }
 
-/** An unread body would hold its connection. */
+/** Discards the body: an unread one would keep its connection busy. */
 export async function discard(response: FetchResponse): Promise<undefined> {
   await response.body?.[Symbol.asyncIterator]()
     .return?.()

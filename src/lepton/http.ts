@@ -1,3 +1,4 @@
+/** HTTP calls, limited in time and size and abortable. They fail only with `LeptonError`, or with the reason of the abort. */
 import { fetch as undiciFetch } from 'undici';
 import { sharedDispatcher } from './dispatcher';
 import type { LeptonError } from './lepton-error';
@@ -8,27 +9,25 @@ import { withRetries, type RetryOptions } from './retry';
 import type { CallOptions, PlatformAccess } from './types';
 import type { ServerClock } from './server-clock';
 
-/** One HTTP call each: bounded in time and size, abortable, and failing with `LeptonError` only (or the abort's reason). */
-
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 export interface HttpCall {
   readonly method: Method;
-  /** Below the workspace, percent-encoded, e.g. `/deployments/a`. */
+  /** Path below the workspace, percent-encoded, e.g. `/deployments/a`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   readonly json?: unknown;
-  /** The route is there in every workspace: a 404 comes from something in front of the service, or from a service in trouble. */
+  /** The route exists in every workspace, so that a 404 comes from something in front of the service, or from a service that fails. */
   readonly isCoreRoute?: boolean;
-  /** Statuses beyond 399 that are an answer, not a failure. */
+  /** Statuses from 400 that are not a failure. */
   readonly acceptedStatuses?: readonly number[];
-  /** The bytes as they are stored: not compressed for the way. */
+  /** Requests the bytes without content encoding. */
   readonly uncompressed?: boolean;
   readonly options?: CallOptions | undefined;
 }
 
-/** The part of `fetch` that is used; tests and embedders may bring their own. */
+/** The part of `fetch` that is used. Tests and embedders may pass their own. */
 export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>;
 
 export interface FetchInit {
@@ -39,37 +38,37 @@ export interface FetchInit {
   readonly redirect: 'follow' | 'manual';
 }
 
-/** `not found` is one witness only: whoever acts on absence also asks the listing. */
+/** `not found` alone is not proof: callers that act on absence check the listing, too. */
 export type LookupResult = { readonly kind: 'found'; readonly value: unknown } | { readonly kind: 'not found' };
 
 export interface Http {
-  /** The answer's JSON; `undefined` for a status of `acceptedStatuses`. */
+  /** Returns the JSON of the answer; `undefined` for a status in `acceptedStatuses`. */
   json(call: HttpCall): Promise<unknown>;
-  /** As `json`, where 404 is an answer. */
+  /** Like `json`, but 404 is not a failure. */
   lookup(call: HttpCall): Promise<LookupResult>;
-  /** Status and headers; the answer's body is not read. */
+  /** Returns status and headers without reading the body. */
   send(call: HttpCall): Promise<Pick<FetchResponse, 'status' | 'headers'>>;
-  /** The body as it arrives. `idleTimeoutMs`: longest silence between two pieces before the connection counts as cut; `null`: any. */
+  /** Yields the body as it arrives. `idleTimeoutMs`: longest time without data before the connection counts as lost; `null`: no limit. */
   stream(call: HttpCall, bounds: { idleTimeoutMs: number | null }): AsyncGenerator<Uint8Array, void, undefined>;
 }
 
 export const defaultTimeoutMs = 30_000;
 
-/** Largest JSON answer that is read: a listing of many thousand jobs is far below it. */
+/** Limit on a JSON answer. A listing of many thousand jobs is far smaller. */
 const maxJsonBytes = 64 * 1024 * 1024;
 const maxErrorBytes = 64 * 1024;
 
 const defaultFetch: Fetch = (url, init) => undiciFetch(url, { ...init, dispatcher: sharedDispatcher() });
 
 export interface HttpSettings {
-  /** Told the date of every answer. */
+  /** Gets the date of every answer. */
   readonly clock?: ServerClock | undefined;
   readonly fetch?: Fetch | undefined;
   readonly timeoutMs?: number | undefined;
   readonly retry?: RetryOptions | undefined;
 }
 
-/** What may have been done already, and is the same when it is done again. */
+/** Methods that can be repeated although the first request may have succeeded. */
 const idempotentMethods: ReadonlySet<Method> = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
 
 export function createHttp(access: PlatformAccess, settings: HttpSettings): Http {
@@ -121,7 +120,7 @@ export function createHttp(access: PlatformAccess, settings: HttpSettings): Http
         const response = await open(call, exchange);
         exchange.restartTimer(idleTimeoutMs);
         for await (const chunk of exchange.pieces(response.body)) {
-          exchange.restartTimer(null); // the reader may take its time
+          exchange.restartTimer(null); // a slow reader is not a silent server
           yield chunk;
           exchange.restartTimer(idleTimeoutMs);
         }
@@ -132,7 +131,7 @@ export function createHttp(access: PlatformAccess, settings: HttpSettings): Http
   };
 }
 
-/** Sends a call and refuses what is not a success. */
+/** Returns a function that sends a call, and throws unless it succeeds. */
 function createSender(
   access: PlatformAccess,
   { fetch = defaultFetch, clock }: HttpSettings,
@@ -157,7 +156,7 @@ function createSender(
         method: call.method,
         ...payload,
         signal: exchange.signal,
-        // A redirected POST becomes a GET: it would look like a success and have done nothing.
+        // A redirected POST would become a GET, which looks like a success but does nothing.
         redirect: reading ? 'follow' : 'manual',
       }),
     );
@@ -167,7 +166,7 @@ function createSender(
   };
 }
 
-/** The real clients send `origin` to DGX Cloud only, and derive it from the workspace's address. */
+/** The service's own clients send `origin` only to DGX Cloud, and derive it from the workspace's address. */
 function derivedOrigin(base: string): string | undefined {
   return base.includes('dgxc') && URL.canParse(base) ? new URL(base).origin : undefined;
 }
@@ -178,7 +177,7 @@ async function refuseFailures(call: HttpCall, exchange: Exchange, response: Fetc
     await discard(response);
     const target = response.headers.get('location') ?? 'nowhere';
     throw invalidResponse(exchange.call, {
-      problem: `redirected to ${target}: use that address as workspace URL`,
+      problem: `redirected to ${target}: set LEPTON_WORKSPACE_URL to that address`,
       status: response.status,
     });
   }
@@ -187,7 +186,7 @@ async function refuseFailures(call: HttpCall, exchange: Exchange, response: Fetc
 }
 
 async function readFailure(exchange: Exchange, response: FetchResponse, isCoreRoute: boolean): Promise<LeptonError> {
-  // The status says what matters: a body that breaks off must not turn a refusal into a network failure.
+  // The status matters most: an incomplete body must not turn a refusal into a network failure.
   const { text } = await readText(exchange, response, maxErrorBytes).catch((error: unknown) => {
     if (exchange.signal.aborted && !(error instanceof Error && error.name === 'LeptonError')) throw error;
     return { text: '' };

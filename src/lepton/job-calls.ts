@@ -8,10 +8,10 @@ type JobCalls = Pick<
   'listJobs' | 'jobPages' | 'getJob' | 'createJob' | 'stopJob' | 'deleteJob' | 'jobEvents' | 'jobReplicas' | 'jobLog'
 >;
 
-/** What the service's own client asks for. A server may give less per page. */
+/** The page size of the service's own client. A server may return less. */
 const pageSize = 500;
 
-/** No workspace has half a million jobs: a server that gives more pages than this invents them. */
+/** No workspace has half a million jobs: a server that returns more pages is broken. */
 const maxPages = 1_000;
 
 const jobsPageSchema = z.union([
@@ -22,7 +22,7 @@ const jobsPageSchema = z.union([
 
 const aliveAndArchived = { job_query_mode: 'alive_and_archive' } satisfies { job_query_mode: JobQueryMode };
 
-/** Pages of jobs, each job once. */
+/** Returns a function that yields pages of jobs, each job once. */
 function pagesOf(requests: Requests) {
   const readPage = async (page: number, filter: JobFilter, options?: CallOptions) => {
     const query = {
@@ -31,7 +31,7 @@ function pagesOf(requests: Requests) {
       page: String(page),
       page_size: String(pageSize),
     };
-    // A platform that keeps no archive may say so.
+    // A platform without an archive may answer 404.
     const isCoreRoute = filter.mode !== 'archive_only';
     const call = { method: 'GET', path: '/jobs', query, isCoreRoute, options } as const;
     const answer = requests.check(call, await requests.json(call), jobsPageSchema);
@@ -43,7 +43,7 @@ function pagesOf(requests: Requests) {
     for (let page = 1; page <= maxPages; page += 1) {
       const jobs = await readPage(page, filter, options);
       const fresh = jobs.filter(({ metadata: { id } }) => !seen.has(id) && seen.add(id));
-      // Past the end, or a server that ignores `page` and repeats itself.
+      // The end, or a server that ignores `page` and repeats the first one.
       if (fresh.length === 0) return;
       yield fresh;
     }

@@ -1,26 +1,24 @@
 import type { CallOptions, Job, LeptonClient, PlatformEvent } from './types';
 import { latestEvent } from './endpoint-state';
 
+/** A job's state, reduced to what matters to a waiting task. */
 export type JobState =
   | { readonly kind: 'completed' }
   | { readonly kind: 'pending' }
-  /** On its way out: it may still write, and its outcome is not known. */
+  /** Stopping or being deleted: it may still write, and its outcome is not known. */
   | { readonly kind: 'ending'; readonly name: string }
   | { readonly kind: 'failed'; readonly name: string }
   | { readonly kind: 'absent' };
 
-/** `Succeeded` and `Cancelled` are not in the SDK's enum, but its launcher expects them. */
+/** `Succeeded` and `Cancelled` are not in the SDK, but NeMo's launcher expects them. */
 const completedStates = new Set(['completed', 'succeeded']);
 const endingStates = new Set(['stopping', 'terminating', 'deleting']);
 const failedStates = new Set(['failed', 'stopped', 'deleted', 'cancelled']);
 
-/** In small letters: platforms differ in how they write their states. Pure. */
+/** Returns the state in lower case, since platforms spell states differently. Pure. */
 export const stateOf = (job: Job | undefined): string => (job?.status?.state ?? '').toLowerCase();
 
-/**
- * A job's state, folded to what a waiting task does about it. An archived job tells by its counters how it ended
- * (`succeeded`, `failed`); unknown states wait. Pure.
- */
+/** Reads a job's state. The counters of an archived job (`succeeded`, `failed`) tell how it ended. Unknown states are pending. Pure. */
 export function readJobState(job: Job | undefined): JobState {
   if (!job) return { kind: 'absent' };
   const state = stateOf(job);
@@ -34,7 +32,7 @@ export function readJobState(job: Job | undefined): JobState {
   return { kind: 'pending' };
 }
 
-/** One line: `Queueing: no capacity`. `events`: what the platform noted, for a state that does not say why. Pure. */
+/** Describes a job's state in one line, e.g. `Queueing: no capacity`; by `events` if the status gives no reason. Pure. */
 export function describeJob(job: Job | undefined, events: readonly PlatformEvent[] = []): string {
   if (!job) return 'not on the platform';
   const state = job.status?.state || 'no state yet';
@@ -42,7 +40,7 @@ export function describeJob(job: Job | undefined, events: readonly PlatformEvent
   return why === '' ? state : `${state}: ${why}`;
 }
 
-/** The job's history, where its state raises the question why it does not run; empty when it can't be had. */
+/** Reads the events of a job that is not running and whose status gives no reason; empty if they cannot be read. */
 export async function waitingEvents(client: LeptonClient, job: Job, options: CallOptions): Promise<PlatformEvent[]> {
   if (stateOf(job) === 'running' || job.status?.message) return [];
   return client.jobEvents(job.metadata.id ?? '', options).catch(() => []);

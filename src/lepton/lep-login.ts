@@ -1,11 +1,10 @@
+/** Reads the file that `lep login` writes: a record per workspace, and which of them is current. */
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { CredentialsError } from './lepton-error';
-
-/** The file that `lep login` writes: one record per workspace, and which of them is current. */
 
 const recordSchema = z.looseObject({
   url: z.string(),
@@ -30,12 +29,12 @@ export interface LoginFile {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** `$LEPTON_CACHE_DIR/workspace_info.yaml`, default below `~/.cache/lepton`. */
+/** Returns `$LEPTON_CACHE_DIR/workspace_info.yaml`; the default folder is `~/.cache/lepton`. */
 export function loginFilePath(env: Env, homeFolder: string = homedir()): string {
   return path.join(env['LEPTON_CACHE_DIR'] || path.join(homeFolder, '.cache', 'lepton'), 'workspace_info.yaml');
 }
 
-/** `undefined` when there is no such file. Throws `CredentialsError` on one that can't be read or understood. */
+/** Reads the file; `undefined` if it does not exist. Throws `CredentialsError` if it cannot be read or is malformed. */
 export function readLoginFile(env: Env, homeFolder?: string): LoginFile | undefined {
   const file = loginFilePath(env, homeFolder);
   const text = readText(file);
@@ -56,7 +55,7 @@ function readText(file: string): string | undefined {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new CredentialsError(
-      `${file}: can't be read (${code ?? String(error)}). Make it readable, or set LEPTON_WORKSPACE_ID and LEPTON_WORKSPACE_TOKEN.`,
+      `${file}: cannot be read (${code ?? String(error)}). Make it readable, or set LEPTON_WORKSPACE_ID and LEPTON_WORKSPACE_TOKEN.`,
     );
   }
 }
@@ -65,13 +64,13 @@ function parseYaml(text: string, file: string): unknown {
   try {
     return parse(text, { logLevel: 'error' });
   } catch (error) {
-    // Only where it stopped: the parser's own message quotes the line, which may hold the token.
+    // Give the line number only: the parser's message quotes the line, which may contain the token.
     const line = (error as { linePos?: readonly { readonly line: number }[] }).linePos?.[0]?.line;
-    throw malformed(file, `not YAML${line === undefined ? '' : ` from line ${line}`}`);
+    throw malformed(file, `not valid YAML${line === undefined ? '' : `, line ${line}`}`);
   }
 }
 
 const malformed = (file: string, problem: string): CredentialsError =>
   new CredentialsError(
-    `${file}: not a login record of lep (${problem}). Log in again (lep login), or set LEPTON_WORKSPACE_ID and LEPTON_WORKSPACE_TOKEN.`,
+    `${file}: not a valid login file of lep (${problem}). Log in again (lep login), or set LEPTON_WORKSPACE_ID and LEPTON_WORKSPACE_TOKEN.`,
   );

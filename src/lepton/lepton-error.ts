@@ -1,27 +1,27 @@
 import type { Pace } from './pace';
 
-/** Why a call of the platform failed. Whether to retry is decided at the activity border (activities/failures.ts), not here. */
+/** Why a call of the platform failed. Whether an activity retries it is decided in activities/failures.ts. */
 export type LeptonErrorKind =
   | 'unauthorized' // 401
   | 'forbidden' // 403
-  | 'not_found' // 404 in the service's own words
+  | 'not_found' // 404 in the service's own form
   | 'conflict' // 409
   | 'rate_limited' // 429
   | 'invalid_request' // any other 4xx
   | 'server' // 5xx
-  | 'network' // no answer: refused, cut, timed out
-  | 'invalid_response'; // not what the API promises: a success of another form, or a 404 that is not the service's
+  | 'network' // no answer: connection refused or lost, timeout
+  | 'invalid_response'; // does not match the API: a success of another form, or a 404 that is not from the service
 
 export class LeptonError extends Error {
   override readonly name = 'LeptonError';
   readonly kind: LeptonErrorKind;
-  /** HTTP status, where there was one. */
+  /** HTTP status, if there was an answer. */
   readonly status: number | undefined;
   /** `POST /deployments`: method and path below the workspace. */
   readonly request: string;
-  /** The server's own wish, milliseconds, from `Retry-After`. */
+  /** `Retry-After` in milliseconds. */
   readonly retryAfterMs: number | undefined;
-  /** Of the platform that was asked, where known. */
+  /** Pace of the platform, if known. */
   readonly pace: Pace | undefined;
 
   constructor(
@@ -44,7 +44,7 @@ export class LeptonError extends Error {
   }
 }
 
-/** Credentials that are incomplete, malformed, expired or nowhere to be found. The message says what to set or run. */
+/** Credentials are missing, incomplete, malformed or expired. The message says what to set or run. */
 export class CredentialsError extends Error {
   override readonly name = 'CredentialsError';
 }

@@ -2,8 +2,8 @@ import { LeptonError } from './lepton-error';
 import type { LeptonClient } from './types';
 
 /**
- * The id of a node group that the user named by name or id; `null` for any. Throws a `LeptonError` of kind `invalid_request`,
- * which lists the workspace's groups, when it has none of that name.
+ * Returns the id of a node group given by name or id; `null` for any. Rejects with a `LeptonError` of kind `invalid_request`
+ * that lists the workspace's groups if there is none of that name.
  */
 export async function resolveNodeGroup(client: LeptonClient, wanted: string | null): Promise<string | null> {
   if (wanted === null) return null;

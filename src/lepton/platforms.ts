@@ -9,7 +9,7 @@ import type { LeptonClient } from './types';
 export interface Platform {
   readonly client: LeptonClient;
   readonly lookups: Lookups;
-  /** How often it may be asked. */
+  /** How often it may be polled. */
   readonly pace: Pace;
   /** Whether a waiting task may ask now what no listing tells, such as the events of its endpoint: each is a request of its own. */
   readonly mayAsk: () => boolean;
@@ -19,8 +19,8 @@ export interface Platform {
 const questionsPerInterval = 4;
 
 /**
- * One client, and with it one set of shared look-ups, per platform that a worker's runs use; a new one as soon as the
- * platform's address or token changed. Rejects with `CredentialsError` when this machine has no access.
+ * Returns a function that gives the client of a platform, with one set of shared look-ups per platform. A new one is created
+ * when the platform's address or token changes. It rejects with `CredentialsError` if this machine has no access.
  */
 export function createPlatforms(
   home: HomePaths,

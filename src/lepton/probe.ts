@@ -9,40 +9,40 @@ import { within } from '../support/within';
 export type ProbeVerdict =
   | { readonly kind: 'ready' }
   | { readonly kind: 'not yet'; readonly message: string }
-  /** `doubtful`: the answer may be that of a proxy before the server, which has no route to it just now. */
+  /** `doubtful`: the answer may come from a proxy that has no route to the server at the moment. */
   | { readonly kind: 'mismatch'; readonly message: string; readonly doubtful?: true };
 
-/** Milliseconds for a question that a healthy server answers from memory. Slow probes have been seen to take 3 s. */
+/** Timeout of requests that a healthy server answers from memory, in milliseconds. Slow ones were seen to take 3 s. */
 const requestTimeoutMs = 10_000;
-/** Milliseconds for the warm-up: the first request compiles and loads. */
+/** Timeout of the warm-up request in milliseconds: the first request may compile and load. */
 const warmUpTimeoutMs = 60_000;
-/** Milliseconds after which an unanswered warm-up is told, while it still goes on. */
+/** Milliseconds after which an unanswered warm-up request is reported as slow. */
 const defaultSlowAfterMs = 5_000;
 
 export interface ProbeRequest {
   /** Base URL of a dedicated endpoint, full request URL of an existing one. */
   readonly url: string;
   /**
-   * `dedicated`: a server of the run's own, which must list the model; what it does not answer yet, it will. `existing`: a
-   * server of any make, which may know no listing (404): then one real request says whether it serves the model.
+   * `dedicated`: the run's own server, which must list the model and may not have all routes yet. `existing`: any server; if
+   * it cannot list models (404), a real request decides whether it serves the model.
    */
   readonly kind: 'dedicated' | 'existing';
   readonly probe: ProbeSpec;
-  /** Sent as bearer; `null`: not known here. */
+  /** Sent as bearer token; `null`: not known here. */
   readonly key: string | null;
   readonly signal: AbortSignal;
-  /** Told once when the warm-up takes long: a server that hangs must not look like one that was never asked. */
+  /** Called once if the warm-up is slow, so that a hanging server can be told from one that was never called. */
   readonly onSlow?: (message: string) => void;
-  /** Milliseconds for the warm-up instead of a generous default. */
+  /** Timeout of the warm-up in milliseconds; default 60,000. */
   readonly warmUpTimeoutMs?: number;
-  /** Milliseconds after which a warm-up takes long. */
+  /** Milliseconds after which a warm-up is slow; default 5,000. */
   readonly slowAfterMs?: number;
 }
 
 /**
- * Whether the server serves the model: health path, the listing of models with the served name in it, one tiny request.
- * Without the key, where the run has one (a secret of the workspace), a 401 means "up, and protected", which is all that
- * can be known; where the run has none, it means that the run's jobs would be refused too.
+ * Checks whether the server serves the model, with three requests: the health path, the list of models, which must contain the
+ * served name, and one tiny completion. If the run has a key that is not known here (a secret of the workspace), a 401 only says
+ * that the server is up and protected, which has to suffice. If the run has no key, its jobs would be refused as well.
  */
 export async function probeModel(request: ProbeRequest): Promise<ProbeVerdict> {
   const { probe, key } = request;
@@ -63,32 +63,32 @@ export async function probeModel(request: ProbeRequest): Promise<ProbeVerdict> {
   return verdict ?? judgeListing(listing, request) ?? warmUp(request, ask);
 }
 
-/** One question to an endpoint of the run's own that is up: traffic, whatever the answer. */
+/** Sends one request to the run's own endpoint, whose answer does not matter, as traffic that keeps it from scaling down. */
 export async function requestModels({ url, key, signal }: Pick<ProbeRequest, 'url' | 'key' | 'signal'>): Promise<void> {
   const headers: Record<string, string> = key === null ? {} : { authorization: `Bearer ${key}` };
   await send(serverUrls(url).models, { headers }, { timeoutMs: requestTimeoutMs, signal });
 }
 
-/** How servers answer that have no listing of models. */
+/** Statuses with which servers answer that cannot list models. */
 const noListingStatuses: readonly number[] = [400, 404, 405, 410, 501];
 
-/** A signature in the query may be good for the request alone: then that has the last word. */
+/** Returns statuses of the list of models that are no obstacle. A signature in the query may be valid for the real request only, which then decides. */
 function acceptedListingStatuses({ kind, url, probe }: ProbeRequest): readonly number[] {
   if (kind !== 'existing') return [];
   return isSigned(url) && probe.warmUp !== 'none' ? [...noListingStatuses, 401, 403] : noListingStatuses;
 }
 
-/** The query holds a key or a signature. */
+/** Whether the query contains a key or a signature. */
 const isSigned = (url: string): boolean => splitUrl(url)?.query.some(({ name }) => isSecretParameter(name)) === true;
 
-/** User and password of a URL, as the header says them; `null`: it has none. */
+/** Returns user and password of a URL as in a Basic authorization header; `null` if it has none. */
 function userOf(url: string): string | null {
   const { username, password } = new URL(url);
   if (username === '' && password === '') return null;
   return Buffer.from(`${unescaped(username)}:${unescaped(password)}`, 'utf8').toString('base64');
 }
 
-/** As it is asked: `fetch` refuses a URL with user and password, which go into a header. */
+/** Removes user and password, which `fetch` refuses in a URL; they are sent in a header. */
 function withoutUser(text: string): string {
   const url = new URL(text);
   url.username = '';
@@ -98,19 +98,18 @@ function withoutUser(text: string): string {
 
 type SendRequest = (url: string, init?: RequestInit, timeoutMs?: number) => Promise<Answer>;
 
-/** `undefined`: the model is there, or only a request can tell. */
+/** Returns `undefined` if the model is listed, or if only a real request can tell. */
 function judgeListing(listing: Answer, { kind, probe }: ProbeRequest): ProbeVerdict | undefined {
   if (listing.kind !== 'answer' || listing.status >= 300) return undefined;
   const served = servedModels(listing.body);
   if (kind === 'existing' && (served === undefined || served.length === 0)) return undefined;
-  if (served === undefined)
-    return { kind: 'not yet', message: `GET /v1/models answers something that is not a list of models` };
+  if (served === undefined) return { kind: 'not yet', message: 'GET /v1/models does not return a list of models' };
   if (served.includes(probe.servedModel)) return undefined;
   const shown = served.slice(0, 10).map((name) => `"${name}"`);
   const names = `${shown.join(', ') || 'no model'}${served.length > shown.length ? ', …' : ''}`;
   return {
     kind: 'mismatch',
-    message: `the endpoint serves ${names}, the run asks for "${probe.servedModel}". Set the same name on both sides (deployment.served_model_name, or target.api_endpoint.model_id for an existing endpoint).`,
+    message: `the endpoint serves ${names}, but the run requests "${probe.servedModel}". Set the same name on both sides (deployment.served_model_name, or target.api_endpoint.model_id for an existing endpoint).`,
   };
 }
 
@@ -125,7 +124,7 @@ async function warmUp(request: ProbeRequest, ask: SendRequest): Promise<ProbeVer
   const { path, body } = warmUps[probe.warmUp];
   const url = warmUpUrl(request, path);
   const payload = JSON.stringify({ model: probe.servedModel, max_tokens: 1, ...body });
-  const silent = `${path} does not answer, although /v1/models does: the server is up, but generates nothing`;
+  const silent = `${path} does not answer, although /v1/models does: the server is up, but does not generate`;
   const slow = setTimeout(() => request.onSlow?.(silent), request.slowAfterMs ?? defaultSlowAfterMs);
   const answer = await ask(url, { method: 'POST', body: payload }, request.warmUpTimeoutMs ?? warmUpTimeoutMs).finally(
     () => clearTimeout(slow),
@@ -139,11 +138,11 @@ async function warmUp(request: ProbeRequest, ask: SendRequest): Promise<ProbeVer
       message: `POST ${path} answers 404${said === '' ? '' : ` (${said})`}: the endpoint does not serve "${probe.servedModel}" there. Check target.api_endpoint.url and target.api_endpoint.model_id.`,
     };
   }
-  // A server that finds fault with so small a request is up: the evaluation's own requests are better made.
+  // A server that rejects such a tiny request is up; it may well accept the evaluation's requests.
   return judge(answer, path, request, [400, 413, 422]) ?? { kind: 'ready' };
 }
 
-/** An existing endpoint is asked where its jobs will ask, whatever that path is; one of another kind, beside it. */
+/** Returns where to send the warm-up. For an existing endpoint it is the URL that the jobs will call, or its sibling if that takes another kind of request. */
 function warmUpUrl({ kind, url }: ProbeRequest, path: string): string {
   const { root, takes } = serverUrls(url);
   if (kind === 'existing' && (takes === undefined || path === `/v1${takes}`)) return withoutUser(url);
@@ -155,7 +154,7 @@ type Answer =
   | { readonly kind: 'answer'; readonly status: number; readonly body: string }
   | { readonly kind: 'silence'; readonly reason: string; readonly timedOut: boolean };
 
-/** `undefined`: fine so far. `fine`: statuses beyond 299 that are no obstacle. */
+/** Returns `undefined` if the answer is no obstacle. `fine`: statuses from 300 that are none. */
 function judge(
   answer: Answer,
   path: string,
@@ -169,24 +168,24 @@ function judge(
   if (new URL(url).username !== '')
     return {
       kind: 'mismatch',
-      message: `${path} refuses the user and password (${status}): check those in target.api_endpoint.url`,
+      message: `${path} rejects the user and password (${status}): check them in target.api_endpoint.url`,
     };
   if (key !== null) {
     const where =
       kind === 'existing'
-        ? 'the variable that target.api_endpoint.api_key_name names holds the key of this endpoint'
+        ? 'the variable named in target.api_endpoint.api_key_name holds the key of this endpoint'
         : 'deployment.lepton_config.api_tokens and target.api_endpoint.api_key_name name the same token';
-    return { kind: 'mismatch', message: `${path} refuses the key (${status}): check that ${where}` };
+    return { kind: 'mismatch', message: `${path} rejects the key (${status}): check that ${where}` };
   }
   if (probe.token !== null) return undefined;
   if (isSigned(url))
     return {
       kind: 'mismatch',
-      message: `${path} refuses the request (${status}): check the query of target.api_endpoint.url, and whether a signature in it is still good`,
+      message: `${path} rejects the request (${status}): check the query of target.api_endpoint.url, and whether a signature in it is still valid`,
     };
   return {
     kind: 'mismatch',
-    message: `${path} wants a key (${status}), and the run has none: name the variable that holds it in target.api_endpoint.api_key_name`,
+    message: `${path} requires a key (${status}), but the run has none: set target.api_endpoint.api_key_name to the variable that holds it`,
   };
 }
 
@@ -196,7 +195,7 @@ async function send(
   bounds: { timeoutMs: number; signal: AbortSignal },
 ): Promise<Answer> {
   const ask = async (signal: AbortSignal): Promise<Answer> => {
-    // An endpoint of the service is as far away as the service itself: the same proxies lead to both.
+    // Endpoints are reached through the same proxies as the service itself.
     const response = await fetch(url, { ...init, signal, redirect: 'manual', dispatcher: probingDispatcher() });
     const body = await response.text();
     return { kind: 'answer', status: response.status, body: body.slice(0, 1_000_000) };
@@ -223,7 +222,7 @@ function servedModels(body: string): string[] | undefined {
 
 const requestPaths = ['/chat/completions', '/completions', '/embeddings'] as const;
 
-/** Where a server has what: `root` is what stands before `/v1`, `models` its listing, `takes` the kind of request of the URL. Pure. */
+/** Returns a server's URLs: `root` is what precedes `/v1`, `models` the list of models, `takes` the path of a request URL. Pure. */
 export function serverUrls(url: string): { root: string; models: string; takes: string | undefined } {
   const { origin, pathname, search } = new URL(url);
   const path = pathname.replace(/\/+$/, '');
@@ -233,7 +232,7 @@ export function serverUrls(url: string): { root: string; models: string; takes: 
   return { root, takes, models: `${takes === undefined ? `${root}/v1` : requestRoot(url)}/models${search}` };
 }
 
-/** `https://h/v2/chat/completions?x=1` → `https://h/v2`. */
+/** Returns the base URL of a request URL: `https://h/v2/chat/completions?x=1` → `https://h/v2`. */
 function requestRoot(url: string): string {
   const { origin, pathname } = new URL(url);
   return `${origin}${pathname.replace(/\/+$/, '').replace(/\/(chat\/completions|completions|embeddings)$/, '')}`;

@@ -3,25 +3,25 @@ import type { EndpointSpec, EnvEntry, JobSpec, SecretRef } from '../contract/pla
 import { masked } from '../contract/url-placeholders';
 import type { WireEnv } from './types';
 
-/** Turns a reference to a variable of the launching host into its value; throws when it is not set. */
+/** Returns the value of a variable of the launching host; throws if it is not set. */
 export type ResolveHostSecret = (name: string) => string;
 
-/** Who a resource belongs to: written into its spec, so that it can be found and removed when all else is lost. */
+/** Ownership of a resource, written into its spec so that it can be found and removed even if everything else is lost. */
 export interface Marks {
   readonly invocation: string;
   readonly index: number;
-  /** Which Temporal installation owns the run; a sweeper touches only its own. */
+  /** The Temporal installation that owns the run. A sweep touches only resources of its own. */
   readonly origin: string;
 }
 
 interface RenderContext {
   readonly marks: Marks;
-  /** Id of the node group, already resolved from what the user wrote; `null`: any. */
+  /** Id of the node group (a name in the config is resolved already); `null`: any. */
   readonly nodeGroupId: string | null;
   readonly resolve: ResolveHostSecret;
 }
 
-/** The deployment spec as it goes over the wire. Pure but for `resolve`, which yields secrets: never log the result. */
+/** Renders the deployment spec that is sent. It contains secrets from `resolve`: never log it. */
 export function renderDeployment(spec: EndpointSpec, context: RenderContext): Record<string, unknown> {
   const requirement = (spec.body['resource_requirement'] ?? {}) as Record<string, unknown>;
   return {
@@ -34,7 +34,7 @@ export function renderDeployment(spec: EndpointSpec, context: RenderContext): Re
   };
 }
 
-/** The job spec as it goes over the wire, pointed at `modelUrl` (full request URL; of one with a secret, only what may be seen). */
+/** Renders the job spec that is sent. `modelUrl` is the request URL; secrets in it are masked here. Never log the result. */
 export function renderJob(
   spec: JobSpec,
   context: RenderContext & { readonly modelUrl: string },
@@ -49,7 +49,7 @@ export function renderJob(
   };
 }
 
-/** Whether a resource carries the marks of this run's task. */
+/** Whether a resource has the marks of this run's task. */
 export function isMarkedWith(
   envs: readonly WireEnv[] | undefined,
   marks: Pick<Marks, 'invocation' | 'index'>,
@@ -58,7 +58,7 @@ export function isMarkedWith(
   return found?.invocation === marks.invocation && found.index === marks.index;
 }
 
-/** The marks in a resource's variables; `undefined` when it is not ours. */
+/** Returns the marks in a resource's variables; `undefined` if it was not created by evalsaga. */
 export function marksOf(envs: readonly WireEnv[] | undefined): Marks | undefined {
   const value = (name: string) => envs?.find((entry) => entry.name === name)?.value;
   const invocation = value(invocationVariable);
@@ -73,7 +73,7 @@ function renderEnvs(entries: readonly EnvEntry[], { marks, resolve }: RenderCont
     { name: taskVariable, value: String(marks.index) },
     { name: originVariable, value: marks.origin },
   ];
-  // A later entry of the same name replaces an earlier one: the platform's reading of duplicates is not documented.
+  // Keep the last entry of each name: what the platform does with duplicates is not documented.
   const byName = new Map(marked.map((entry) => [entry.name, entry]));
   return [...byName.values()].map((entry) => {
     if ('value' in entry) return { name: entry.name, value: entry.value };

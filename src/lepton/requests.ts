@@ -4,15 +4,15 @@ import { invalidResponse } from './call-errors';
 import type { Http, HttpCall } from './http';
 import type { LogOptions, PlatformAccess } from './types';
 
-/** Calls of which the answer is checked against what the API promises. */
+/** Calls whose answers are checked against the API. */
 export interface Requests extends Http {
-  /** One object; anything else is an `invalid_response`. */
+  /** Returns one object. Rejects with `invalid_response` for anything else. */
   one<T>(call: HttpCall, schema: z.ZodType<T>): Promise<T>;
-  /** A list; a bad item is left out with a note (like the service's own client does), unless all of them are bad. */
+  /** Returns a list. Invalid items are left out with a note, as in the service's own client, unless all are invalid. */
   list<T>(call: HttpCall, schema: z.ZodType<T>): Promise<T[]>;
-  /** The items of a list that was read already. */
+  /** Checks the items of a list that was read already. */
   items<T>(call: HttpCall, value: unknown, schema: z.ZodType<T>): T[];
-  /** Checks what was read already. */
+  /** Checks a value that was read already. */
   check<T>(call: HttpCall, value: unknown, schema: z.ZodType<T>): T;
   invalid(call: HttpCall, problem: string): LeptonError;
 }
@@ -24,19 +24,19 @@ export function createRequests(http: Http, access: PlatformAccess, onNote: (note
   const check = <T>(call: HttpCall, value: unknown, schema: z.ZodType<T>): T => {
     const result = schema.safeParse(value);
     if (result.success) return result.data;
-    throw invalid(call, `the answer is not what the API promises: ${describeIssues(result.error)}`);
+    throw invalid(call, `the answer does not match the API: ${describeIssues(result.error)}`);
   };
 
   const items = <T>(call: HttpCall, value: unknown, schema: z.ZodType<T>): T[] => {
-    if (value === null) return []; // an empty list, as Go writes it
-    if (!Array.isArray(value)) throw invalid(call, `a list was expected, the answer is ${typeof value}`);
+    if (value === null) return []; // Go's empty list
+    if (!Array.isArray(value)) throw invalid(call, `expected a list, found ${typeof value}`);
     const parsed = value.map((item) => schema.safeParse(item));
     const good = parsed.flatMap((result) => (result.success ? [result.data] : []));
     parsed.forEach((result, position) => {
       if (result.success) return;
-      const problem = `item ${position} is not what the API promises: ${describeIssues(result.error)}`;
+      const problem = `item ${position} does not match the API: ${describeIssues(result.error)}`;
       if (good.length === 0) throw invalid(call, problem);
-      onNote(`${call.method} ${call.path}: left out: ${problem}`);
+      onNote(`${call.method} ${call.path}: ignored: ${problem}`);
     });
     return good;
   };
@@ -51,7 +51,7 @@ export function createRequests(http: Http, access: PlatformAccess, onNote: (note
   };
 }
 
-/** `status.state: expected string` for each problem, values left out. */
+/** Returns `status.state: expected string` for each issue, without values. */
 function describeIssues(error: z.ZodError): string {
   const shown = error.issues
     .slice(0, 3)
@@ -59,11 +59,11 @@ function describeIssues(error: z.ZodError): string {
   return `${shown.join('; ')}${error.issues.length > 3 ? '; …' : ''}`;
 }
 
-/** A name as one path segment. Colons and at signs stay, as the service's own client leaves them. */
+/** Encodes a name as one path segment. Colons and at signs stay, as in the service's own client. */
 export function segment(name: string): string {
   return encodeURIComponent(name).replaceAll('%3A', ':').replaceAll('%40', '@');
 }
 
-/** The local platform ends a log with what there is now when it is told so; Lepton passes over what it does not know. */
+/** Without `follow`, asks for the log so far only. The local platform understands this; Lepton ignores it. */
 export const logQuery = (options: LogOptions | undefined): Record<string, string> =>
   options?.follow ? {} : { follow: 'false' };

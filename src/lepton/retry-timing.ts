@@ -1,9 +1,8 @@
+/** Delays between retries and between polls, in milliseconds. Pure: randomness is passed in as a function. */
 import type { LeptonErrorKind } from './lepton-error';
 import type { Pace } from './pace';
 
-/** When to try again and when to look again. Pure: what is random comes in as a function. Milliseconds throughout. */
-
-/** The longest wish of a server (`Retry-After`) that is granted: beyond it, asking again is cheaper than waiting. */
+/** Limit on a server's `Retry-After`: beyond it, trying again is better than waiting. */
 export const maxRetryAfterMs = 5 * 60_000;
 
 interface Backoff {
@@ -11,7 +10,7 @@ interface Backoff {
   readonly longestMs: number;
 }
 
-/** A cut connection is often back at once; a rate limit never is. */
+/** A lost connection often recovers at once; a rate limit never does. */
 const backoffs: Readonly<Record<LeptonErrorKind, Backoff>> = {
   network: { firstMs: 500, longestMs: 30_000 },
   server: { firstMs: 1_000, longestMs: 60_000 },
@@ -24,10 +23,7 @@ const backoffs: Readonly<Record<LeptonErrorKind, Backoff>> = {
   invalid_request: { firstMs: 5_000, longestMs: 60_000 },
 };
 
-/**
- * What a platform on this machine refuses it decides by itself: no token is handed around, no service for them recovers. Only
- * its own restart, with another token, has to be waited out.
- */
+/** A platform on this machine decides by itself what it refuses. Retries only need to outlast its restart with another token. */
 const localRefusalBackoff: Backoff = { firstMs: 500, longestMs: 6_000 };
 const refusals: readonly LeptonErrorKind[] = ['unauthorized', 'forbidden', 'invalid_request'];
 
@@ -37,16 +33,16 @@ export interface FailedAttempt {
   readonly attempt: number;
   /** From `LeptonError.retryAfterMs`. */
   readonly retryAfterMs: number | undefined;
-  /** From `LeptonError.pace`; default: of a service across the internet. */
+  /** From `LeptonError.pace`; default `lepton`. */
   readonly pace?: Pace | undefined;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
 
 /**
- * Delay before the next attempt: the backoff doubles with each attempt up to its cap, and is drawn from its upper half
- * so that many tasks failing together do not come back together. A `Retry-After` is a lower bound (at most 5 min),
- * stretched by up to a tenth for the same reason.
+ * Returns the delay before the next attempt. The backoff doubles with each attempt up to its cap; the delay is drawn from its
+ * upper half, so that tasks that failed together do not retry together. A `Retry-After` (at most 5 min) is a lower bound,
+ * extended by up to a tenth for the same reason.
  */
 export function retryDelayMs({ kind, attempt, retryAfterMs, pace, random }: FailedAttempt): number {
   const { firstMs, longestMs } = pace === 'local' && refusals.includes(kind) ? localRefusalBackoff : backoffs[kind];
@@ -64,8 +60,8 @@ const polling = {
 } as const satisfies Readonly<Record<Pace, object>>;
 
 /**
- * Delay before the next look at an endpoint or job that has been waited for since `elapsedMs`. Grows by a fiftieth of the
- * time waited (a model that took ten minutes so far is not missed by a few seconds): local 300 ms to 2 s, Lepton 3 s to 15 s.
+ * Returns the delay before the next poll of an endpoint or job that has been waited for during `elapsedMs`. It grows by a
+ * fiftieth of that time: after ten minutes a few seconds do not matter. Local 300 ms to 2 s, Lepton 3 s to 15 s.
  */
 export function pollDelayMs({ elapsedMs, platform }: { elapsedMs: number; platform: Pace }): number {
   const { firstMs, longestMs, growth } = polling[platform];
@@ -82,17 +78,17 @@ const removalPolling = {
   lepton: { firstMs: 3_000, longestMs: 30_000 },
 } as const satisfies Readonly<Record<Pace, object>>;
 
-/** Delay before the next look at something that has been going since `elapsedMs`: a tenth longer than it took so far. */
+/** Returns the delay before the next poll of a resource whose deletion has taken `elapsedMs` so far. It grows by a tenth of that time. */
 export function removalPollDelayMs({ elapsedMs, platform }: { elapsedMs: number; platform: Pace }): number {
   const { firstMs, longestMs } = removalPolling[platform];
   return Math.round(Math.min(firstMs + Math.max(elapsedMs, 0) / 10, longestMs));
 }
 
-/** `Retry-After` in milliseconds from `nowMs`: seconds or an HTTP date; `undefined` when absent or neither. */
+/** Returns `Retry-After`, seconds or an HTTP date, in milliseconds from `nowMs`; `undefined` if absent or invalid. */
 export function parseRetryAfter(header: string | null, nowMs: number): number | undefined {
   const text = header?.trim() ?? '';
   if (/^\d+(\.\d+)?$/.test(text)) return Math.round(Number(text) * 1_000);
-  // Date.parse takes almost anything for a date; an HTTP date begins with the name of a day.
+  // Date.parse accepts almost anything, but an HTTP date begins with the name of a day.
   if (!/^(mon|tue|wed|thu|fri|sat|sun)/i.test(text)) return undefined;
   const at = Date.parse(text);
   return Number.isNaN(at) ? undefined : Math.max(at - nowMs, 0);

@@ -2,17 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LeptonError, type LeptonErrorKind } from './lepton-error';
 import { retryDelayMs } from './retry-timing';
 
-/** For commands that ask the platform themselves: nobody repeats for them what failed in passing, as Temporal does for activities. */
+/** Retries for commands that call the platform themselves. Activities do not need them: Temporal retries those. */
 export interface RetryOptions {
-  /** For how long one call is repeated, milliseconds, its pauses included. */
+  /** How long one call may be retried, in milliseconds, pauses included. */
   readonly withinMs: number;
-  /** Told before each repetition why, and in how many milliseconds. */
+  /** Called before each retry with the reason and the delay in milliseconds. */
   readonly onRetry?: ((reason: string, delayMs: number) => void) | undefined;
 }
 
 const retriedKinds: ReadonlySet<LeptonErrorKind> = new Set(['network', 'server', 'rate_limited', 'invalid_response']);
 
-/** What `ask` comes to, asked again while the platform fails in passing. Throws its last error, and any other at once. */
+/** Calls `ask`, and again while it fails with a transient `LeptonError`. Rejects with the last error, or with any other at once. */
 export async function withRetries<T>(
   ask: () => Promise<T>,
   { withinMs, onRetry, signal }: RetryOptions & { readonly signal?: AbortSignal | undefined },

@@ -2,14 +2,14 @@ import { fetch } from 'undici';
 import { sharedDispatcher } from './dispatcher';
 import type { PlatformAccess } from './types';
 
-/** Milliseconds; smaller differences mean nothing: the `Date` of an answer has whole seconds, and the answer takes its time. */
+/** Smaller differences are ignored: a `Date` header has whole seconds, and an answer takes time. In milliseconds. */
 const toleranceMs = 5_000;
 
-/** A server's clock, as the `Date` headers of its answers show it. It may be minutes off this host's. */
+/** A server's clock, by the `Date` headers of its answers. It may differ from this host's by minutes. */
 export class ServerClock {
   #aheadMs = 0;
 
-  /** Takes the `Date` header of an answer that has just come. */
+  /** Records the `Date` header of an answer that has just arrived. */
   note(date: string | null): void {
     this.#aheadMs = serverAheadMs(date, Date.now()) ?? this.#aheadMs;
   }
@@ -33,10 +33,10 @@ export function serverAheadMs(date: string | null, nowMs: number): number | unde
   return Math.abs(aheadMs) < toleranceMs ? 0 : aheadMs;
 }
 
-/** Milliseconds that `askServerClock` takes at most. */
+/** Timeout of `askServerClock`, in milliseconds. */
 const answerWithinMs = 3_000;
 
-/** Returns `ServerClock.aheadMs` of a platform from one answer, whatever else that says; 0 if there is none. */
+/** Returns `ServerClock.aheadMs` of a platform by any one answer; 0 if there is no answer. */
 export async function askServerClock({ url }: Pick<PlatformAccess, 'url'>): Promise<number> {
   try {
     const askedAt = Date.now();

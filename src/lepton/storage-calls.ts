@@ -5,13 +5,13 @@ import { defaultTimeoutMs } from './http';
 import { segment, type Requests } from './requests';
 import type { CallOptions, LeptonStorage } from './types';
 
-/** How a server without these routes answers. */
+/** Statuses with which servers answer that have no storage API. */
 const noSuchRoute: readonly number[] = [404, 405, 410, 501];
 
-/** Milliseconds between looks for a storage API that does not show: one wrong answer must not send results another way. */
+/** Delays between checks for a missing storage API, in milliseconds: one wrong answer must not change how results are transferred. */
 const availabilityRetryDelaysMs = [1_000, 2_000];
 
-/** Workspace storage, for workspaces whose API has it. */
+/** Creates the calls about workspace storage. */
 export function storageCalls(requests: Requests): LeptonStorage {
   const pathOf = (fileSystem: string, path: string) => {
     const segments = path.split('/').filter((part) => part !== '');
@@ -34,7 +34,7 @@ export function storageCalls(requests: Requests): LeptonStorage {
   const entriesOf = (fileSystem: string, path: string, options?: CallOptions) =>
     requests.list({ method: 'GET', path: pathOf(fileSystem, path), isCoreRoute: true, options }, storageEntrySchema);
 
-  /** Whether the listing above names the path; where the folder above is missing too, its own absence is asked the same way. */
+  /** Whether the parent folder lists the path. If the parent seems to be missing as well, its absence is verified in the same way. */
   const isListed = async (fileSystem: string, path: string, options?: CallOptions): Promise<boolean> => {
     const { dir, base } = posix.parse(posix.join('/', path));
     if (base === '') throw contradiction(fileSystem, path);
@@ -47,15 +47,15 @@ export function storageCalls(requests: Requests): LeptonStorage {
   const contradiction = (fileSystem: string, path: string) =>
     requests.invalid(
       { method: 'HEAD', path: pathOf(fileSystem, path) },
-      '404, but the folder is there: what lies in it cannot be told at the moment',
+      '404, but the folder exists: its contents cannot be read at the moment',
     );
 
   const exists: LeptonStorage['exists'] = async (fileSystem, path, options) =>
     (await headSucceeds(fileSystem, path, options)) || (await isListed(fileSystem, path, options));
 
   const isAvailableNow = async (options?: CallOptions): Promise<boolean> => {
-    // The root of the default file system is there on every workspace that has the API, the listing of file systems too: one of
-    // them is proof enough, for a gateway without a route makes nothing up.
+    // Every workspace with the API has both the root of the default file system and the list of file systems. One of them is
+    // proof enough: a gateway without a route does not invent answers.
     const answers = await Promise.all([
       requests.send({ method: 'GET', path: '/storage', acceptedStatuses: noSuchRoute, options }),
       requests.send({ method: 'HEAD', path: pathOf('default', '/'), acceptedStatuses: noSuchRoute, options }),
@@ -83,7 +83,7 @@ export function storageCalls(requests: Requests): LeptonStorage {
       return status === 200 && length !== null && /^\d+$/.test(length) ? Number(length) : undefined;
     },
     async list(fileSystem, path, options) {
-      // What a GET of an absent folder answers is not documented; the service's own client asks HEAD first.
+      // What a GET of an absent folder returns is not documented; the service's own client sends HEAD first, too.
       if (!(await exists(fileSystem, path, options))) return undefined;
       return entriesOf(fileSystem, path, options);
     },

@@ -1,3 +1,7 @@
+/**
+ * Passes a workspace's credentials from the launcher, which has the user's environment, to the background worker, which has
+ * not: in a private file per workspace and address. Plans contain only a reference.
+ */
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -6,11 +10,6 @@ import type { PlatformRef } from '../contract/plan';
 import type { PlatformAccess } from './types';
 import type { HomePaths } from '../home/paths';
 import { readJsonFile, writePrivateJson } from '../support/atomic-file';
-
-/**
- * How the launcher, which has the user's environment, hands a workspace's credentials to the background worker, which
- * has not: one private file per workspace and address. Plans carry only the reference.
- */
 
 const accessSchema = z.object({
   url: z.string().min(1),
@@ -22,7 +21,7 @@ const accessSchema = z.object({
 
 type LeptonRef = Extract<PlatformRef, { kind: 'lepton' }>;
 
-/** `<credentials>/<workspace>-<hash of the url>.json`: two addresses of one workspace name never share a token. */
+/** Returns `<credentials>/<workspace>-<hash of the URL>.json`, so that two addresses of one workspace never share a token. */
 export function credentialsFile(home: HomePaths, ref: Pick<LeptonRef, 'workspace' | 'url'>): string {
   const digest = createHash('sha256').update(ref.url).digest('hex').slice(0, 12);
   const name = ref.workspace.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 64);
@@ -42,7 +41,7 @@ export async function storedTokens(home: HomePaths): Promise<readonly string[]> 
   return read.flatMap((access) => accessSchema.safeParse(access).data?.token ?? []);
 }
 
-/** Access to the platform that a plan names, or `undefined` when this home has none (yet). */
+/** Returns access to the platform that a plan names; `undefined` if this home has none. */
 export async function loadPlatformAccess(home: HomePaths, ref: PlatformRef): Promise<PlatformAccess | undefined> {
   const file = ref.kind === 'local' ? home.platformAccess : credentialsFile(home, ref);
   const parsed = accessSchema.safeParse(await readJsonFile(file));

@@ -3,10 +3,10 @@ import type { ReadDialect } from './deployment-calls';
 import type { Requests } from './requests';
 import type { LeptonClient, LogRange, TimedLine } from './types';
 
-/** How a server without `GET /logs` answers; it also says 404 for a job or deployment that is gone. */
+/** Statuses with which servers answer that have no `GET /logs`. 404 is also the answer for a deleted job or deployment. */
 const noSuchRoute: readonly number[] = [404, 405, 501];
 
-/** Logs by time. */
+/** Creates the call that reads logs by time. */
 export function timedLogCalls(requests: Requests, dialect: ReadDialect): Pick<LeptonClient, 'logLines'> {
   return {
     async logLines(range, options) {
@@ -21,11 +21,11 @@ export function timedLogCalls(requests: Requests, dialect: ReadDialect): Pick<Le
       if (answer === undefined) return undefined;
       const { data } = requests.check(call, answer, logAnswerSchema);
       const streams = (data.result ?? []).map(({ values }) => (values ?? []).map(lineOf));
-      // Newest first as they come; lines of one time keep the order in which they were written.
+      // `backward` returns the newest first. Reverse, so that lines of the same time keep the order in which they were written.
       const lines = streams.flatMap((stream) => (range.newest ? stream.reverse() : stream));
       const strays = lines.some(({ at }) => at < range.from || at >= range.until);
-      if (strays) throw requests.invalid(call, 'lines of another time than was asked for');
-      // Several replicas come as several streams.
+      if (strays) throw requests.invalid(call, 'the answer has lines outside the requested time');
+      // Each replica is a stream of its own.
       return lines.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
     },
   };
@@ -33,7 +33,7 @@ export function timedLogCalls(requests: Requests, dialect: ReadDialect): Pick<Le
 
 const lineOf = ([at, text]: readonly [string, string, ...unknown[]]): TimedLine => ({ at: BigInt(at), text });
 
-/** As the service's own client asks. */
+/** Returns the query that the service's own client sends. */
 const queryOf = ({ from, until, limit, newest, replica }: LogRange): Record<string, string> => ({
   start: from.toString(),
   end: until.toString(),

@@ -4,12 +4,12 @@ import { createHttp, type HttpSettings } from './http';
 import { createRequests } from './requests';
 import type { CallOptions, PlatformAccess } from './types';
 
-/** Less than this left is worth a warning: as long as the service's own tool warns. */
+/** Warn when less time is left. The service's own tool uses the same limit. */
 const warnBeforeMs = 10 * 24 * 3_600_000;
 
 /**
- * A warning when the token expires within ten days, `undefined` when it lasts longer or nobody knows.
- * Throws `CredentialsError` when it has expired: starting a run that can't be torn down would leave endpoints behind.
+ * Returns a warning if the token expires within ten days; `undefined` if it lasts longer, or if its expiry is unknown.
+ * Throws `CredentialsError` if it has expired: a run that cannot be torn down would leave endpoints behind.
  */
 export function checkExpiry({
   expiresAt,
@@ -31,14 +31,14 @@ export function checkExpiry({
   if (leftMs >= warnBeforeMs) return undefined;
   const days = Math.floor(leftMs / (24 * 3_600_000));
   const left = days >= 1 ? `${days} day${days === 1 ? '' : 's'}` : `${Math.max(1, Math.floor(leftMs / 3_600_000))} h`;
-  return `The workspace token from ${source} expires in ${left} (${when}). A run that lasts longer could not be torn down: issue a new one soon.`;
+  return `The workspace token from ${source} expires in ${left} (${when}). A run that lasts longer cannot be torn down: issue a new one soon.`;
 }
 
 const tokenSchema = z.looseObject({ masked_value: z.string(), expires_at: z.number().nullish() });
 
 /**
- * Asks the workspace when this token expires (`GET /tokens` lists tokens as `abc…xyz`; the earliest match counts).
- * `undefined` when it does not say. Rejects with `LeptonError`.
+ * Asks the workspace when this token expires: `GET /tokens` lists tokens as `abc…xyz`; of those that match, the earliest counts.
+ * Resolves to `undefined` if it does not say. Rejects with `LeptonError`.
  */
 export async function askTokenExpiry(
   access: PlatformAccess,

@@ -1,6 +1,5 @@
+/** The platform's objects, as far as evalsaga reads them. Unknown keys pass through; unknown states are kept as text. */
 import type { ServerClock } from './server-clock';
-
-/** The platform's wire objects, as far as evalsaga reads them. Unknown keys pass through; unknown states are kept as text. */
 
 export interface Metadata {
   readonly id?: string | undefined;
@@ -21,12 +20,12 @@ export interface Deployment {
   readonly spec: { readonly envs?: readonly WireEnv[] | undefined; readonly [key: string]: unknown };
   readonly status?:
     | {
-        /** `Ready`, `Not Ready`, `Starting`, `Updating`, `Scaling`, `Stopping`, `Stopped`, `Deleting`, `Error`, or anything new. */
+        /** `Ready`, `Not Ready`, `Starting`, `Updating`, `Scaling`, `Stopping`, `Stopped`, `Deleting`, `Error`, or an unknown one. */
         readonly state: string;
         readonly phase?: string | undefined;
         readonly endpoint?: { readonly external_endpoint?: string | null | undefined } | undefined;
         readonly ready_replicas?: number | undefined;
-        /** Not in the SDK's types; the local platform, and maybe the service, say here why a state was taken. */
+        /** The reason of the state. Not in the SDK's types, but set by the local platform, and perhaps by the service. */
         readonly message?: string | undefined;
         readonly [key: string]: unknown;
       }
@@ -38,7 +37,7 @@ export interface Job {
   readonly spec?: { readonly envs?: readonly WireEnv[] | undefined; readonly [key: string]: unknown } | undefined;
   readonly status?:
     | {
-        /** `Queueing`, `Starting`, `Running`, `Completed`, `Failed`, `Stopped`, …, or anything new. */
+        /** `Queueing`, `Starting`, `Running`, `Completed`, `Failed`, `Stopped`, …, or an unknown one. */
         readonly state?: string | undefined;
         readonly creation_time?: number | undefined;
         readonly completion_time?: number | undefined;
@@ -52,7 +51,7 @@ export interface Replica {
   readonly id: string;
 }
 
-/** One line of a resource's history. */
+/** An event in a resource's history. */
 export interface PlatformEvent {
   readonly type: string;
   readonly reason: string;
@@ -69,24 +68,24 @@ export interface ReadinessIssue {
 export interface StorageEntry {
   readonly type: 'dir' | 'file';
   readonly name: string;
-  /** Absolute in the file system. */
+  /** Absolute path in the file system. */
   readonly path: string;
 }
 
 export interface NodeGroup {
   readonly id: string;
   readonly name: string;
-  /** Volumes that its nodes can mount; empty where the workspace does not say. */
+  /** Volumes that its nodes can mount; empty if the workspace does not say. */
   readonly volumes: readonly Volume[];
 }
 
-/** `from` (`nfs`, `local`, …) and `name` make a mount's `from`: `node-nfs:lepton-shared-fs`. */
+/** `from` (`nfs`, `local`, …) and `name` form a mount's `from`: `node-nfs:lepton-shared-fs`. */
 export interface Volume {
   readonly from: string;
   readonly name: string;
 }
 
-/** One line of a log with the time it was written. */
+/** A line of a log, and when it was written. */
 export interface TimedLine {
   /** Nanoseconds since the epoch. */
   readonly at: bigint;
@@ -94,15 +93,15 @@ export interface TimedLine {
 }
 
 export interface LogRange {
-  /** The log of which job (its id) or deployment (its name). */
+  /** The id of a job, or the name of a deployment. */
   readonly of: { readonly job: string } | { readonly deployment: string };
-  /** Nanoseconds since the epoch: `from` is in, `until` is out. */
+  /** Nanoseconds since the epoch; `from` is inclusive, `until` exclusive. */
   readonly from: bigint;
   readonly until: bigint;
-  /** At most so many lines: the oldest of the range, or, with `newest`, the newest. */
+  /** Maximum number of lines: the oldest of the range, or the newest with `newest`. */
   readonly limit: number;
   readonly newest?: boolean | undefined;
-  /** Of one replica only. */
+  /** Only lines of this replica. */
   readonly replica?: string | undefined;
 }
 
@@ -121,7 +120,7 @@ export interface PlatformAccess {
   readonly url: string;
   readonly workspace: string;
   readonly token: string;
-  /** Sent as `origin` header where the real clients send one. */
+  /** Sent as header `origin`. */
   readonly origin?: string | undefined;
   /** Where the token was found, for messages: `LEPTON_WORKSPACE_TOKEN`, `lep login (<file>)`, … */
   readonly source?: string | undefined;
@@ -132,34 +131,34 @@ export interface JobFilter {
   readonly mode?: JobQueryMode;
 }
 
-/** Every call of the platform that evalsaga makes. All reject with `LeptonError` (see errors.ts); 404 is named per call. */
+/** All calls of the platform that evalsaga makes. They reject with `LeptonError`; the treatment of 404 is stated per call. */
 export interface LeptonClient {
   readonly access: Omit<PlatformAccess, 'token'>;
-  /** The platform's, as its answers tell it. */
+  /** The platform's clock, by the dates of its answers. */
   readonly clock: Pick<ServerClock, 'now' | 'aheadMs'>;
   getWorkspace(options?: CallOptions): Promise<WorkspaceInfo>;
   listDeployments(options?: CallOptions): Promise<Deployment[]>;
-  /** `undefined` when there is none of that name: a get and the listing must both say so. */
+  /** Resolves to `undefined` if neither a get nor the listing finds it. */
   getDeployment(name: string, options?: GetOptions): Promise<Deployment | undefined>;
   createDeployment(deployment: { name: string; spec: Record<string, unknown> }, options?: CallOptions): Promise<void>;
-  /** Resolves for 404 as well: what is absent is deleted. */
+  /** Resolves for 404 as well. */
   deleteDeployment(name: string, options?: CallOptions): Promise<void>;
-  /** Why the replicas are not ready; empty where the platform has nothing to say (also on 404). */
+  /** Returns why replicas are not ready; empty if the platform does not say, and for 404. */
   deploymentIssues(name: string, options?: CallOptions): Promise<ReadinessIssue[]>;
   deploymentEvents(name: string, options?: CallOptions): Promise<PlatformEvent[]>;
   deploymentReplicas(name: string, options?: CallOptions): Promise<Replica[]>;
   /**
-   * The replica's log from its beginning, as bytes while they arrive. Without `follow` only what there is so far; Lepton
-   * knows no such wish and goes on while the replica runs: end the reading by `signal` when nothing comes any more.
+   * Yields the replica's log from its beginning, as bytes. Without `follow` it ends after the log so far; but Lepton does not
+   * know this option, and continues while the replica runs: abort by `signal` when no more data arrives.
    */
   deploymentLog(name: string, replica: string, options?: LogOptions): AsyncIterable<Uint8Array>;
-  /** All pages. `name`: substring filter of the server (`q`); `mode` default `alive_and_archive`. */
+  /** Returns all pages. `name` is the server's substring filter (`q`); the default `mode` is `alive_and_archive`. */
   listJobs(filter?: JobFilter, options?: CallOptions): Promise<Job[]>;
-  /** The same page by page, for who needs little of each: the jobs of a whole workspace, with all that they carry, are large. */
+  /** Yields the same page by page: all jobs of a workspace take much memory. */
   jobPages(filter?: JobFilter, options?: CallOptions): AsyncIterable<readonly Job[]>;
   /**
-   * `undefined` when a get and the listing both say that there is none. `mode` default `alive_and_archive`: a deleted job may still
-   * be found in the archive; `alive_only` tells. `name`, where it is known, makes that listing short.
+   * Resolves to `undefined` if neither a get nor the listing finds it. With the default `mode`, `alive_and_archive`, a deleted
+   * job may still be found in the archive; with `alive_only` it is not. `name`, if known, shortens the listing.
    */
   getJob(
     id: string,
@@ -172,14 +171,14 @@ export interface LeptonClient {
   deleteJob(id: string, options?: CallOptions): Promise<void>;
   jobEvents(id: string, options?: CallOptions): Promise<PlatformEvent[]>;
   jobReplicas(id: string, options?: CallOptions): Promise<Replica[]>;
-  /** As `deploymentLog`. */
+  /** Like `deploymentLog`. */
   jobLog(id: string, replica: string, options?: LogOptions): AsyncIterable<Uint8Array>;
   listNodeGroups(options?: CallOptions): Promise<NodeGroup[]>;
   listNodeIds(nodeGroupId: string, options?: CallOptions): Promise<string[]>;
   listSecretNames(options?: CallOptions): Promise<string[]>;
-  /** Names of the resource shapes that the workspace (or these node groups) list; empty where there is no such listing. */
+  /** Returns the resource shapes of the workspace, or of these node groups; empty if it cannot list them. */
   listShapeNames(options?: CallOptions & { readonly nodeGroups?: readonly string[] | undefined }): Promise<string[]>;
-  /** Lines of a log by time, oldest first (`GET /logs`); `undefined` where the platform keeps no times. */
+  /** Returns lines of a log by time, oldest first (`GET /logs`); `undefined` if the platform has no such route. */
   logLines(range: LogRange, options?: CallOptions): Promise<TimedLine[] | undefined>;
   readonly storage: LeptonStorage;
 }
@@ -187,26 +186,24 @@ export interface LeptonClient {
 export type JobQueryMode = 'alive_only' | 'archive_only' | 'alive_and_archive';
 
 export interface LeptonStorage {
-  /**
-   * Whether the workspace has a storage API at all. `false` only after three looks within seconds that all say so.
-   */
+  /** Whether the workspace has a storage API. `false` only after three checks within seconds agree. */
   available(options?: CallOptions): Promise<boolean>;
-  /** Names of the workspace's file systems; empty where the server does not say. */
+  /** Returns the names of the workspace's file systems; empty if the server does not say. */
   fileSystems(options?: CallOptions): Promise<string[]>;
-  /** `false` when neither the path itself (HEAD) nor the listing of the folder above it knows of it. */
+  /** `false` if neither the path itself (HEAD) nor its parent's listing shows it. */
   exists(fileSystem: string, path: string, options?: CallOptions): Promise<boolean>;
-  /** The file's size in bytes; `undefined` when there is no such file, or the server does not say. */
+  /** Returns the file's size in bytes; `undefined` if the file does not exist or the server does not say. */
   size(fileSystem: string, path: string, options?: CallOptions): Promise<number | undefined>;
-  /** The folder's entries; `undefined` when there is no such folder (see `exists`). */
+  /** Returns the folder's entries; `undefined` if it does not exist (see `exists`). */
   list(fileSystem: string, path: string, options?: CallOptions): Promise<StorageEntry[] | undefined>;
   read(fileSystem: string, path: string, options?: CallOptions): AsyncIterable<Uint8Array>;
   mkdir(fileSystem: string, path: string, options?: CallOptions): Promise<void>;
-  /** Removes a file, or a folder with all in it. Resolves for 404 as well. */
+  /** Removes a file, or a folder and its contents. Resolves for 404 as well. */
   remove(fileSystem: string, path: string, options?: CallOptions): Promise<void>;
 }
 
 export interface LogOptions extends CallOptions {
-  /** Go on while the replica runs. */
+  /** Continue while the replica runs. */
   readonly follow?: boolean | undefined;
 }
 
@@ -218,6 +215,6 @@ export interface GetOptions extends CallOptions {
 export interface CallOptions {
   /** Aborts the request. */
   readonly signal?: AbortSignal | undefined;
-  /** Per request, milliseconds; default 30 000. */
+  /** Timeout of a request in milliseconds; default 30,000. */
   readonly timeoutMs?: number | undefined;
 }

@@ -285,7 +285,7 @@ describe('the doctor', () => {
         { level: 'ok', message: expect.stringMatching(/answers; its key is a workspace secret/) },
       ]);
       expect(said(await look(plan), 'endpoint')).toMatchObject([
-        { level: 'FAIL', message: expect.stringMatching(/wants a key \(401\).*api_key_name/) },
+        { level: 'FAIL', message: expect.stringMatching(/requires a key \(401\).*api_key_name/) },
       ]);
       await server.close();
       expect(said(await look(plan), 'endpoint')).toMatchObject([

@@ -48,7 +48,7 @@ describe('answers that are odd but fine', () => {
       status: { state: 'Migrating' },
     });
     expect(notes).toEqual([
-      expect.stringContaining('GET /deployments: left out: item 1 is not what the API promises: metadata.name'),
+      expect.stringContaining('GET /deployments: ignored: item 1 does not match the API: metadata.name'),
     ]);
   });
 

@@ -75,7 +75,7 @@ test.concurrent('an endpoint that serves another model fails its task at once, a
   const { snapshot } = await scenario.closed(plan);
   expect(snapshot.tasks[0]?.error).toMatchObject({
     type: 'EndpointMismatch',
-    message: expect.stringMatching(/serves "other\/model", the run asks for "test\/model"/),
+    message: expect.stringMatching(/serves "other\/model", but the run requests "test\/model"/),
   });
   expect(await creations(scenario.platform, '/jobs')).toBe(0);
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
@@ -224,7 +224,7 @@ describe('an existing endpoint', () => {
     const { snapshot } = await scenario.closed(plan);
     expect(snapshot.tasks[0]?.error).toMatchObject({
       type: 'EndpointMismatch',
-      message: expect.stringContaining('wants a key (401)'),
+      message: expect.stringContaining('requires a key (401)'),
     });
     expect(await creations(scenario.platform, '/jobs')).toBe(0);
   });

@@ -94,8 +94,8 @@ test.each([
   ['not YAML', 'workspaces: {ws1: {auth_token: "secret', 'not YAML'],
   ['a list', '- a\n', 'top level'],
   ['a record without url', 'current_workspace: w\nworkspaces: {w: {auth_token: secret}}\n', 'workspaces.w.url'],
-  ['no record of the current one', 'current_workspace: w\nworkspaces: {}\n', 'holds no record'],
-  ['no token', 'current_workspace: w\nworkspaces: {w: {url: "http://h"}}\n', 'holds no token'],
+  ['no record of the current one', 'current_workspace: w\nworkspaces: {}\n', 'there is no record of it'],
+  ['no token', 'current_workspace: w\nworkspaces: {w: {url: "http://h"}}\n', 'there is no token'],
 ])('a login file with %s is refused, naming the file', async (_, text, expected) => {
   const env = await login(text);
   expect(() => find(env)).toThrow(expected);

@@ -76,7 +76,7 @@ describe('an endpoint of the run', () => {
     const verdict = await ask();
     expect(verdict).toMatchObject({ kind: 'mismatch' });
     expect(verdict).toMatchObject({
-      message: expect.stringMatching(/serves "\/mnt\/model", "alias", the run asks for "org\/model"/),
+      message: expect.stringMatching(/serves "\/mnt\/model", "alias", but the run requests "org\/model"/),
     });
   });
 
@@ -171,7 +171,7 @@ describe('keys', () => {
   ] as const)('a refused key of a %s endpoint is told at once', async (kind, hint) => {
     await serve(answers, withKey);
     const verdict = await ask({ kind, key: 'wrong', probe: { token } });
-    expect(verdict).toMatchObject({ kind: 'mismatch', message: expect.stringContaining('refuses the key (401)') });
+    expect(verdict).toMatchObject({ kind: 'mismatch', message: expect.stringContaining('rejects the key (401)') });
     expect(verdict).toMatchObject({ message: expect.stringContaining(hint) });
     expect(JSON.stringify(verdict)).not.toContain('wrong');
   });
@@ -185,7 +185,7 @@ describe('keys', () => {
     await serve(answers, withKey);
     expect(await ask({ kind: 'existing' })).toMatchObject({
       kind: 'mismatch',
-      message: expect.stringMatching(/wants a key \(401\).*api_key_name/),
+      message: expect.stringMatching(/requires a key \(401\).*api_key_name/),
     });
   });
 });
