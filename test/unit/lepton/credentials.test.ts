@@ -83,7 +83,11 @@ test.each<[string, Record<string, string>, string]>([
   ['a workspace without token', { LEPTON_WORKSPACE_ID: 'ws9' }, 'set LEPTON_WORKSPACE_TOKEN'],
   ['a token with a line break', { LEPTON_WORKSPACE_ID: 'w', LEPTON_WORKSPACE_TOKEN: 'secret\ntoken' }, 'copy it again'],
   ['no URL', { LEPTON_WORKSPACE_ID: 'w:secret-token', LEPTON_WORKSPACE_URL: 'gateway' }, 'not an http(s) URL'],
-  ['a password in the URL', { LEPTON_WORKSPACE_ID: 'w:t', LEPTON_WORKSPACE_URL: 'http://u:secret@h/' }, 'Remove them'],
+  [
+    'a password in the URL',
+    { LEPTON_WORKSPACE_ID: 'w:t', LEPTON_WORKSPACE_URL: 'http://u:secret@h/' },
+    'remove them from the URL',
+  ],
 ])('%s is refused in words that help and give nothing away', (_, env, expected) => {
   expect(() => find(env)).toThrow(CredentialsError);
   expect(() => find(env)).toThrow(expected);
@@ -91,7 +95,7 @@ test.each<[string, Record<string, string>, string]>([
 });
 
 test.each([
-  ['not YAML', 'workspaces: {ws1: {auth_token: "secret', 'not YAML'],
+  ['invalid YAML', 'workspaces: {ws1: {auth_token: "secret', 'not valid YAML'],
   ['a list', '- a\n', 'top level'],
   ['a record without url', 'current_workspace: w\nworkspaces: {w: {auth_token: secret}}\n', 'workspaces.w.url'],
   ['no record of the current one', 'current_workspace: w\nworkspaces: {}\n', 'there is no record of it'],
