@@ -1,4 +1,4 @@
-/** The same inputs composed by the real Hydra/OmegaConf and by us. */
+/** Composes the same inputs with the real Hydra and OmegaConf, and with evalsaga. */
 import fc from 'fast-check';
 import { presetsFolder } from '../../src/config/hydra/compose/sources';
 import { acceptedOnlyByUs, composedAlike, refusedByBoth, refusedOnlyByUs } from './hydra/cases';
@@ -18,7 +18,7 @@ afterAll(async () => {
   await reference.stop();
 });
 
-test.each(Object.entries(composedAlike))('composed alike: %s', async (_name, input: HydraCase) => {
+test.each(Object.entries(composedAlike))('the same result: %s', async (_name, input: HydraCase) => {
   const theirs = await reference.compose(input);
   const ours = composeOurs(input);
   if (!('value' in theirs) || !('value' in ours)) {
@@ -49,7 +49,7 @@ test.each(Object.entries(acceptedOnlyByUs))('accepted by us on purpose: %s', asy
   expect(ours).toHaveProperty('value');
 });
 
-/** Either both refuse, or both give the same. */
+/** Either both refuse, or both give the same result. */
 async function alike(input: HydraCase): Promise<void> {
   const theirs = await reference.compose(input);
   const ours = composeOurs(input);

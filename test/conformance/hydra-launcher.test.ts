@@ -1,6 +1,6 @@
 /**
- * Configs in NeMo Evaluator Launcher's format, given to the real launcher (0.2.6 with leptonai 0.27.3) and to us: its dry run
- * accepts them, and both make the same endpoint and job specs, apart from the differences written below.
+ * Gives configs in NeMo Evaluator Launcher's format to the real launcher (0.2.6 with leptonai 0.27.3) and to evalsaga. The
+ * launcher's dry run accepts them, and both make the same endpoint and job specs, except for the differences stated below.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -104,7 +104,7 @@ const configs: Readonly<Record<string, { text: string; overrides?: readonly stri
   },
 };
 
-/** Deliberate differences of endpoints: what the API does not know is not sent, and a NIM is told the name it serves. */
+/** Deliberate differences of endpoints: keys that the API lacks are not sent, and a NIM gets the served name. */
 function expectedEndpoint(theirs: Spec): Spec {
   const { auto_scaler: scaler, envs } = theirs as {
     auto_scaler: { scale_down: Spec };
@@ -129,8 +129,8 @@ const marks = [
 ];
 
 /**
- * Deliberate differences of jobs: the script travels as data (container.command); a node group is not pinned to the nodes it
- * has today; the job stays readable for a day instead of ten minutes; it has a queue priority and keeps its log.
+ * Deliberate differences of jobs: the script is passed as data (container.command); a node group is not pinned to its current
+ * nodes; the job stays readable for a day instead of ten minutes, has a queue priority and keeps its log.
  */
 function expectedJob(theirs: Spec): Spec {
   const { affinity, container, envs, ...rest } = theirs as Spec & {
@@ -151,7 +151,7 @@ function expectedJob(theirs: Spec): Spec {
   };
 }
 
-/** Variables that only our jobs have. */
+/** Variables that only evalsaga's jobs have. */
 const own = /^(?:EVALSAGA_.*|NEMO_EVALUATOR_TELEMETRY_LEVEL)$/;
 
 const byName = <T extends { name: string }>(envs: readonly T[]): T[] =>

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { eventually, stateOf, testPlatform, type TestPlatform } from '../local-platform/harness';
 import { createArguments, lepFor, lepPlan, lepVersions, logWasAskedFor, type Lep, type LepVersion } from './lep';
 
-/** Every command of the recorded traffic of the real clients, in both versions, in the classic dialect. */
+/** Runs every command of the real clients' recorded traffic, with both versions, in the classic dialect. */
 
 jest.setTimeout(300_000);
 
@@ -16,7 +16,7 @@ const setUp = async (version: LepVersion, options: { login?: boolean } = {}): Pr
 };
 
 describe.each(lepVersions)('leptonai %s', (version) => {
-  /** 47 asks for the workspace first, to choose a dialect. */
+  /** 0.47.1 first reads the workspace, to choose a dialect. */
   const prelude = version === '0.47.1' ? ['GET /workspace'] : [];
 
   test('login, workspace, secrets, node groups', async () => {
@@ -56,7 +56,7 @@ describe.each(lepVersions)('leptonai %s', (version) => {
     expect(listing.text).toContain('401 Unauthorized');
   });
 
-  test('an endpoint from its creation to its end', async () => {
+  test('an endpoint from creation to deletion', async () => {
     const lep = await setUp(version);
     const [group] = await platform.json('GET', '/dedicated-node-groups');
     const created = await lep('deployment', 'create', ...createArguments('ep1', group.metadata.name));
@@ -107,7 +107,7 @@ describe.each(lepVersions)('leptonai %s', (version) => {
     expect([events.code, events.requests]).toEqual([0, [...prelude, 'GET /deployments/ep1/events']]);
     expect(events.text).toMatch(/Created.*Starting.*Ready/);
 
-    // The log goes on while the replica runs: it ends when the endpoint is stopped.
+    // The log continues while the replica runs, and ends when the endpoint is stopped.
     const following = lep('deployment', 'log', '-n', 'ep1');
     await logWasAskedFor(platform);
     const stopped = await lep('deployment', 'update', '-n', 'ep1', '--min-replicas', '0');
@@ -135,7 +135,7 @@ describe.each(lepVersions)('leptonai %s', (version) => {
     expect(await platform.sim('/inventory')).toEqual({ deployments: [], jobs: [], storage: [] });
   });
 
-  test('the JSON of an endpoint with the longest name survives a console of 80 columns', async () => {
+  test('the JSON of an endpoint with the longest name is not broken at 80 columns', async () => {
     const lep = await setUp(version);
     const name = 'a'.repeat(36);
     expect(
@@ -145,7 +145,7 @@ describe.each(lepVersions)('leptonai %s', (version) => {
     expect(shown.status.endpoint.external_endpoint).toMatch(new RegExp(`^http://127\\.0\\.0\\.1:\\d+/e/${name}$`));
   });
 
-  test('an endpoint in Error says why, and names against the rule are refused', async () => {
+  test('an endpoint in Error gives the reason, and invalid names are refused', async () => {
     const lep = await setUp(version);
     const create = (name: string) =>
       lep('endpoint', 'create', '-n', name, '--container-image', 'i', '--container-command', 'x');
@@ -158,7 +158,7 @@ describe.each(lepVersions)('leptonai %s', (version) => {
     expect((await platform.sim('/inventory')).deployments).toEqual(['broken-1']);
   });
 
-  test('a job from its creation to its end', async () => {
+  test('a job from creation to deletion', async () => {
     const lep = await setUp(version);
     const [group] = await platform.json('GET', '/dedicated-node-groups');
     const common = ['--container-image', 'img:1', '--command', 'echo hi', '--resource-shape', 'cpu.small'];

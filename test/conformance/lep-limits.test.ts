@@ -1,7 +1,7 @@
 import { eventually, stateOf, testPlatform, type TestPlatform } from '../local-platform/harness';
 import { lepFor, lepPlan, lepVersions, type Lep, type LepVersion } from './lep';
 
-/** What the real clients know of states, pages, names and mounts, and what the platform refuses for them. */
+/** States, pages, names and mounts: what the real clients understand, and what the platform refuses. */
 
 jest.setTimeout(300_000);
 
@@ -16,7 +16,7 @@ const endpointStates = [
   ...['Deleting', 'Error', 'Migrating', 'Not Ready', 'Ready', 'Restarting', 'Scaling', 'Starting', 'Stopped'],
   ...['Stopping', 'Updating'],
 ];
-/** What 0.27.3 does not know yet. */
+/** States that 0.27.3 does not know. */
 const newer = ['Terminating', 'Migrating', 'Restarting', 'Error'];
 const nameOf = (state: string): string => `s-${state.toLowerCase().replace(' ', '-')}`;
 const staying = (state: string): string => `{ name: ${nameOf(state)}, states: [[${state}]] }`;
@@ -34,7 +34,7 @@ describe.each(lepVersions)('leptonai %s', (version: LepVersion) => {
   const isKnown = (state: string, kind: 'job' | 'deployment'): boolean =>
     version === '0.47.1' || !newer.includes(state) || (kind === 'job' && state === 'Restarting');
 
-  test('all 14 states of jobs and 11 of endpoints are known, one that is new harms nobody', async () => {
+  test('all 14 states of jobs and 11 of endpoints are understood, and unknown ones do no harm', async () => {
     platform = await testPlatform({ plan: statesPlan, workspace: 'ws1' });
     const lep = await lepFor(version, platform);
     for (const state of [...jobStates, 'Pondering'])
@@ -56,7 +56,7 @@ describe.each(lepVersions)('leptonai %s', (version: LepVersion) => {
     expect([list.code, list.text]).toEqual([0, expect.not.stringContaining('[lepton-error]')]);
   });
 
-  test('501 jobs are two pages and an empty one', async () => {
+  test('501 jobs take two pages and an empty one', async () => {
     platform = await testPlatform({ plan: lepPlan, workspace: 'ws1' });
     const lep = await lepFor(version, platform);
     for (let index = 0; index < 501; index++)
@@ -68,7 +68,7 @@ print(len({job.metadata.id_ for job in APIClient().job.list_all()}))`);
     expect(listed.requests).toEqual(['GET /jobs', 'GET /jobs', 'GET /jobs']);
   });
 
-  test('names and mounts against the rules are refused, whoever checks them', async () => {
+  test('invalid names and mounts are refused, by the client or by the platform', async () => {
     platform = await testPlatform({ plan: lepPlan, workspace: 'ws1' });
     const lep = await lepFor(version, platform);
     const create = (name: string, ...more: string[]) =>
@@ -93,7 +93,7 @@ print(len({job.metadata.id_ for job in APIClient().job.list_all()}))`);
     expect((await platform.sim('/inventory')).jobs).toHaveLength(1);
   });
 
-  test('an endpoint that says much and oddly is still read as JSON at 80 columns', async () => {
+  test('an endpoint with a long message and special characters is valid JSON at 80 columns', async () => {
     const message = `a message of many words ${'and more '.repeat(20)} [abc] :smile: größe`;
     platform = await testPlatform({
       plan: `endpoints: { default: { states: [[Error]], message: '${message}' } }`,
@@ -110,7 +110,7 @@ print(len({job.metadata.id_ for job in APIClient().job.list_all()}))`);
   });
 
   test.each(['classic', 'new'] as const)(
-    'logs by time, and what never asks for a dialect, in the %s one',
+    '%s dialect: logs by time, and commands that do not read the dialect',
     async (dialect) => {
       platform = await testPlatform({ plan: lepPlan, workspace: 'ws1', dialect });
       const lep = await lepFor(version, platform);
@@ -125,7 +125,7 @@ print(len({job.metadata.id_ for job in APIClient().job.list_all()}))`);
       const subject = version === '0.47.1' && dialect === 'new' ? 'endpoint=ep1' : 'deployment=ep1';
       expect(asked.find(({ path }) => path.startsWith('/logs?'))?.path).toContain(subject);
 
-      if (dialect === 'classic') return; // lep-cli.test.ts has these
+      if (dialect === 'classic') return; // tested in lep-cli.test.ts
       const quiet: [Lep: Parameters<Lep>, requests: RegExp][] = [
         [['secret', 'create', '-n', 'K', '-v', 'v'], /^GET \/usersecrets,POST \/usersecrets$/],
         [['secret', 'remove', '-n', 'NONE'], /^GET \/usersecrets$/],

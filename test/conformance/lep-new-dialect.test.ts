@@ -1,7 +1,7 @@
 import { eventually, stateOf, testPlatform, type TestPlatform } from '../local-platform/harness';
 import { createArguments, lepFor, lepPlan, logWasAskedFor, type Lep, type LepVersion } from './lep';
 
-/** With `features.enable_new_deployment_api` on, which only 0.47.1 knows. */
+/** The clients with `features.enable_new_deployment_api`, which only 0.47.1 knows. */
 
 jest.setTimeout(300_000);
 
@@ -13,7 +13,7 @@ const setUp = async (version: LepVersion): Promise<Lep> => {
   return lepFor(version, platform);
 };
 
-test('leptonai 0.47.1 with the new dialect: an endpoint from its creation to its end', async () => {
+test('leptonai 0.47.1, new dialect: an endpoint from creation to deletion', async () => {
   const lep = await setUp('0.47.1');
   const [group] = await platform.json('GET', '/dedicated-node-groups');
   const created = await lep('endpoint', 'create', ...createArguments('ep1', group.metadata.name));
@@ -58,7 +58,7 @@ test('leptonai 0.47.1 with the new dialect: an endpoint from its creation to its
   await eventually(async () => (await platform.sim('/inventory')).deployments.length === 0);
 });
 
-test('leptonai 0.27.3 goes on in the classic dialect', async () => {
+test('leptonai 0.27.3 still uses the classic dialect', async () => {
   const lep = await setUp('0.27.3');
   expect(
     (await lep('endpoint', 'create', '-n', 'ep1', '--container-image', 'i', '--container-command', 'x')).code,

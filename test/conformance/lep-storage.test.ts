@@ -3,7 +3,7 @@ import path from 'node:path';
 import { testPlatform, type TestPlatform } from '../local-platform/harness';
 import { lepFor, lepPlan, type Lep, type LepVersion } from './lep';
 
-/** `lep storage`, which 0.47.1 has no more. */
+/** `lep storage`, which 0.47.1 no longer has. */
 
 jest.setTimeout(300_000);
 
@@ -46,7 +46,7 @@ test('leptonai 0.27.3: storage', async () => {
   expect((await platform.sim('/inventory')).storage).toEqual([]);
 });
 
-test('leptonai 0.47.1 has no storage command, and asks nothing', async () => {
+test('leptonai 0.47.1 has no storage command, and sends no request', async () => {
   const lep = await setUp('0.47.1');
   const tried = await lep('storage', 'ls', '/');
   expect([tried.code, tried.requests]).toEqual([2, []]);

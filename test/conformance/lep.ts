@@ -8,16 +8,16 @@ import { findPython, run } from '../../src/provision/python';
 import { ensureUv } from '../../src/provision/uv';
 import { eventually, type TestPlatform } from '../local-platform/harness';
 
-/** Real clients of the service, in Python environments that are made once per machine. */
+/** Versions of the service's own client, installed once per machine. */
 export const lepVersions = ['0.47.1', '0.27.3'] as const;
 
 export type LepVersion = (typeof lepVersions)[number];
 
-/** Where software for tests is kept: `EVALSAGA_TEST_CACHE`, else `~/.cache/evalsaga-test`. */
+/** Returns where software for tests is kept: `EVALSAGA_TEST_CACHE`, or `~/.cache/evalsaga-test`. */
 export const testCache = (): HomePaths =>
   homePaths({ EVALSAGA_HOME: process.env['EVALSAGA_TEST_CACHE'] ?? path.join(homedir(), '.cache', 'evalsaga-test') });
 
-/** The folder of an environment with exactly these packages (and what they need), installed by uv. */
+/** Returns the folder of an environment with these packages and their dependencies, installed by uv. */
 export async function pythonEnvironment(name: string, requirements: readonly string[]): Promise<string> {
   const home = testCache();
   return provisionOnce({
@@ -36,7 +36,7 @@ export async function pythonEnvironment(name: string, requirements: readonly str
 
 export interface LepResult {
   readonly code: number | undefined;
-  /** stdout and stderr as they came, lines of the 80 columns of no terminal joined to one blank each. */
+  /** stdout and stderr as they came, with the line breaks at 80 columns replaced by blanks. */
   readonly text: string;
   readonly stdout: string;
   /** `METHOD /path` (without the query) of every request that the command made. */
@@ -51,8 +51,8 @@ export interface Lep {
 }
 
 /**
- * A `lep` of that version which knows the platform from the environment, or, with `login`, only from what it logged in to.
- * Its check for a newer version is off: it would ask the package index.
+ * Returns a `lep` of that version that gets the platform from the environment, or with `login` from its login. Its check for a
+ * newer version is off, since that would call the package index.
  */
 export async function lepFor(version: LepVersion, platform: TestPlatform, { login = false } = {}): Promise<Lep> {
   const environment = await pythonEnvironment(`lep-${version}`, [`leptonai==${version}`]);
@@ -84,7 +84,7 @@ export async function lepFor(version: LepVersion, platform: TestPlatform, { logi
   return Object.assign(lep, { python: (program: string) => start(['-c', program]) });
 }
 
-/** States and logs by which the clients are tried. */
+/** States and logs with which the clients are tested. */
 export const lepPlan = `
 endpoints:
   match: [{ name: '*broken*', states: [[Error]], message: 'image pull failed' }]
@@ -102,7 +102,7 @@ export const createArguments = (name: string, group: string): string[] => [
   ...['--node-group', group],
 ];
 
-/** Resolves when a client has begun to read a replica's log. */
+/** Resolves when a client has started to read a replica's log. */
 export const logWasAskedFor = (platform: TestPlatform): Promise<true> =>
   eventually(async () => {
     const requests: { path: string }[] = await platform.sim('/requests');

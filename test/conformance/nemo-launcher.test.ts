@@ -8,15 +8,15 @@ import { testCache } from './lep';
 import { documentedConfig, nemoConfig, nemoFor, type NemoResult } from './nemo';
 
 /**
- * The real NeMo Evaluator Launcher 0.2.6 with its own Lepton executor, unchanged, against the local platform: it deploys,
- * submits, asks and tears down as on the service.
+ * Runs the real NeMo Evaluator Launcher 0.2.6 with its own Lepton executor, unchanged, against the local platform: it deploys,
+ * submits, polls and tears down as on the service.
  */
 
 jest.setTimeout(600_000);
 
 let platform: TestPlatform;
 afterEach(async () => {
-  // Processes outlive the platform: a test that failed half-way must not leave them.
+  // Processes outlive the platform: do not leave them behind when a test fails.
   for (const { metadata } of await jobs()) await platform.call('DELETE', `/jobs/${metadata.id}`);
   for (const { metadata } of await platform.json('GET', '/deployments'))
     await platform.call('DELETE', `/deployments/${metadata.id}`);
@@ -52,7 +52,7 @@ const simulated = async (plan: string) => {
 };
 
 describe('simulated runtime', () => {
-  test('run, status and kill of two tasks that run', async () => {
+  test('run, status and kill with two tasks', async () => {
     const nemo = await simulated(`
 endpoints: { default: { states: [[Starting, 100ms], [Ready]] } }
 jobs: { default: { states: [[Running, 1h], [Completed]] } }`);
@@ -62,7 +62,7 @@ jobs: { default: { states: [[Running, 1h], [Completed]] } }`);
     const id = invocationOf(run);
     const six = id.slice(0, 6);
     const [group] = await platform.json('GET', '/dedicated-node-groups');
-    // The endpoints are made side by side, the jobs one after the other.
+    // Endpoints are created in parallel, jobs one after the other.
     const nodes = `GET /dedicated-node-groups/${group.metadata.id}/nodes`;
     const submission = ['GET /dedicated-node-groups', nodes, 'POST /jobs'];
     expect(withoutQuery(run).slice(-6)).toEqual([...submission, ...submission]);
@@ -124,7 +124,7 @@ jobs: { default: { states: [[Running, 1h], [Completed]] } }`);
     await eventually(isEmpty, 'nothing left');
   });
 
-  test('an endpoint that never gets ready is given up and removed, and no job is submitted', async () => {
+  test('an endpoint that never becomes ready is removed, and no job is submitted', async () => {
     const nemo = await simulated(`endpoints: { default: { states: [[Error]], message: 'image pull failed' } }`);
     const run = await nemo(
       ...['run', '--config', nemoConfig(platform, { tasks: [ifeval] })],
@@ -139,7 +139,7 @@ jobs: { default: { states: [[Running, 1h], [Completed]] } }`);
 });
 
 describe('process runtime', () => {
-  test('the config of the manual: the endpoint serves a real model, the job evaluates it on this machine, kill removes both', async () => {
+  test("the manual's config: the endpoint serves a real model, the job evaluates it on this machine, kill removes both", async () => {
     const root = mkdtempSync(path.join(tmpdir(), 'evalsaga-nemo-'));
     symlinkSync(testCache().runtimes, path.join(root, 'runtimes'));
     platform = await testPlatform({ runtime: 'process', root });
@@ -160,14 +160,14 @@ describe('process runtime', () => {
     const log = await (
       await platform.call('GET', `/jobs/${job.metadata.id}/replicas/${job.metadata.id}-r0/log`)
     ).text();
-    // Its script's quoting breaks (upstream.md §7.1), so that the shell runs pieces of it; the evaluation is among them.
+    // The launcher quotes its script wrongly, so that the shell runs pieces of it; the evaluation is among them.
     expect(log).toContain('/logs/stage.exit: No such file');
     expect([job.status.state, log]).toEqual([
       'Completed',
       expect.stringContaining('Evaluation completed successfully'),
     ]);
     expect(log).toMatch(/results:\n {2}groups:\n {4}hellaswag:/);
-    // Its results stay in the container's own /results, which here is the job's, not this machine's.
+    // Its results stay in the container's /results, which here is a folder of the job.
     expect(log).toContain(
       `output_dir: ${path.join(root, 'platform', 'runtime', 'jobs', job.metadata.id, 'results')}\n`,
     );

@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import type { TestPlatform } from '../local-platform/harness';
 import { pythonEnvironment } from './lep';
 
-/** The launcher as it is published, with the newest client of the service that its job path can import. */
+/** Returns the published launcher, with the newest leptonai from which it can import what jobs need. */
 export const nemoEnvironment = (): Promise<string> =>
   pythonEnvironment('nemo-0.2.6', ['nemo-evaluator-launcher==0.2.6', 'leptonai>=0.25,<0.47']);
 
@@ -17,12 +17,12 @@ export interface NemoResult {
   readonly requests: readonly string[];
 }
 
-/** `nemo-evaluator-launcher` with these arguments, against the platform. */
+/** Runs `nemo-evaluator-launcher` with these arguments against the platform. */
 export type Nemo = (...args: string[]) => Promise<NemoResult>;
 
 /**
- * The launcher as a user of the local platform runs it (docs/developing-on-a-laptop.md): the platform from the environment,
- * `lep` on PATH, and wide lines, as the launcher reads JSON from what `lep` prints for people.
+ * Returns the launcher as a user of the local platform runs it (docs/developing-on-a-laptop.md): the platform from the
+ * environment, `lep` on PATH, and wide lines, since the launcher parses JSON that `lep` prints for people.
  */
 export async function nemoFor(platform: TestPlatform): Promise<Nemo> {
   const environment = await nemoEnvironment();
@@ -52,7 +52,7 @@ export async function nemoFor(platform: TestPlatform): Promise<Nemo> {
   };
 }
 
-/** The config that the manual shows whole, as it is written there; resolves to its path. */
+/** Writes the complete config of the manual; returns its path. */
 export function documentedConfig(platform: TestPlatform): string {
   const manual = readFileSync(path.resolve('docs', 'developing-on-a-laptop.md'), 'utf8');
   const config = /^```yaml\n(defaults:\n[^]*?)^```$/m.exec(manual)?.[1];
@@ -62,7 +62,7 @@ export function documentedConfig(platform: TestPlatform): string {
   return file;
 }
 
-/** Writes a config of the launcher's own form; resolves to its path. */
+/** Writes a config in the launcher's format; returns its path. */
 export function nemoConfig(platform: TestPlatform, { tasks }: { readonly tasks: readonly string[] }): string {
   const file = path.join(platform.root, 'nemo.yaml');
   const config = {

@@ -10,7 +10,7 @@ import { startPlatform, type RunningPlatform } from '../../src/local-platform';
 import { collectThroughJob, removeThroughJob, type JobSurroundings } from '../../src/results/transfer/through-job';
 import { freshFolder } from '../support/folders';
 
-/** Results without a storage API: real jobs on the process runtime, which run the script over real files. */
+/** Results without a storage API: real jobs of the process runtime run the script on real files. */
 
 const invocation = '0123456789abcdef';
 const storage: StoragePlan = {
@@ -45,7 +45,7 @@ function surroundingsOf(running: RunningPlatform): JobSurroundings {
   };
 }
 
-test('collected, then removed; no job is left', async () => {
+test('results are collected, then removed, and no job is left', async () => {
   platform = await startPlatform({ runtime: 'process', port: 0, home: home() });
   const { client, ...rest } = surroundingsOf(platform);
   const task = path.join(home().platform, 'storage', 'default', 'runs', invocation, '0-arc');
@@ -66,7 +66,7 @@ test('collected, then removed; no job is left', async () => {
     expect(job.status?.state).toMatch(/Deleting|Deleted/);
 });
 
-test('a job that fails says why', async () => {
+test('a failed job gives the reason', async () => {
   platform = await startPlatform({ runtime: 'process', port: 0, home: home() });
   const other = { ...storage, path: '/runs/precious' };
   const removal = removeThroughJob(
@@ -76,7 +76,7 @@ test('a job that fails says why', async () => {
   await expect(removal).rejects.toThrow(/ended as Failed: .*refused: 'precious' is not the folder of a run/);
 });
 
-test('whether there is a storage API is known before anything is taken for absent', async () => {
+test('whether there is a storage API is known before anything counts as absent', async () => {
   const file = path.join(folder.path, 'plan.yaml');
   await writeFile(
     file,

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { createLeptonClient } from '../../src/lepton/client';
 import { sendJson, startServer, type SeenRequest, type TestServer } from '../support/http-server';
 
-/** Which of the service's two wire forms of an endpoint is spoken when, and that both say the same. */
+/** When which of the service's two dialects is used, and that both mean the same. */
 
 let server: TestServer;
 let answer: (request: SeenRequest, response: ServerResponse) => void;
@@ -17,7 +17,7 @@ const connect = () => createLeptonClient({ url: `${server.url}/w`, workspace: 'w
 const features = (enabled: unknown) => ({ workspace_name: 'w', features: { enable_new_deployment_api: enabled } });
 
 describe('the newer dialect', () => {
-  test('a classic spec as the service spells it there, and back', async () => {
+  test('a classic spec is translated to the dialect and back', async () => {
     const endpoint = {
       metadata: { name: 'ep1', created_at: 5, lepton_metadata: { owner: 'me' } },
       spec: {
@@ -108,19 +108,19 @@ describe('the newer dialect', () => {
     expect(server.seen.filter(({ url }) => url === '/w/workspace')).toHaveLength(1);
   });
 
-  test('what it cannot say is refused before anything is sent', async () => {
+  test('keys that it lacks are refused before anything is sent', async () => {
     answer = (_, response) => sendJson(response, features(true));
     const create = connect().createDeployment({
       name: 'a',
       spec: { resource_requirement: { cpu: 2, accelerator_num: 1 } },
     });
     await expect(create).rejects.toThrow(
-      'no resource_requirement.cpu, resource_requirement.accelerator_num: say resource_shape',
+      'no resource_requirement.cpu, resource_requirement.accelerator_num: use resource_shape',
     );
     expect(server.seen.some(({ method }) => method === 'POST')).toBe(false);
   });
 
-  test('Stopping, Stopped and deleted read as in the classic dialect', async () => {
+  test('Stopping, Stopped and deleted endpoints read as in the classic dialect', async () => {
     const at = (state: string, deleted?: number) => ({
       metadata: { name: 'a', deleted_at: deleted },
       spec: {},
@@ -136,14 +136,14 @@ describe('the newer dialect', () => {
     ]);
   });
 
-  test.each([false, 'true', 1, undefined])('%p as flag means classic', async (flag) => {
+  test.each([false, 'true', 1, undefined])('the flag %p means classic', async (flag) => {
     answer = ({ url }, response) => sendJson(response, url === '/w/workspace' ? features(flag) : []);
     await connect().listDeployments();
     expect(server.seen.at(-1)?.url).toBe('/w/deployments');
   });
 
   test.each([503, 404])(
-    'a workspace that answers %i instead of saying so: an outage, asked again; jobs never ask',
+    'a workspace that answers %i is an outage and read again; calls about jobs do not read it',
     async (status) => {
       let isAway = true;
       answer = ({ url }, response) =>

@@ -4,7 +4,7 @@ import { LeptonError, type LeptonErrorKind } from '../../src/lepton/lepton-error
 import type { LeptonClient } from '../../src/lepton/types';
 import { sendJson, startServer, type SeenRequest, type TestServer } from '../support/http-server';
 
-/** What a server can do wrong, and how the client says so. */
+/** Faults of a server, and how the client reports them. */
 
 const workspaceInfo = { workspace_name: 'ws1', workspace_state: 'normal', supported_shapes: {} };
 
@@ -80,7 +80,7 @@ test('Retry-After in seconds and as a date', async () => {
   expect(wished).toBeLessThanOrEqual(60_000);
 });
 
-test('an echoed request body gives away no value, however it is escaped', async () => {
+test('an echoed request body reveals no secret, however it is escaped', async () => {
   const secret = 'p"a$s`s\n wörd:ws';
   answer = ({ body, headers }, response) => {
     const text = `refused: ${body} twice: ${JSON.stringify(body)} ${encodeURIComponent(secret)} ${headers.authorization}`;
@@ -108,7 +108,7 @@ test('an echoed request body gives away no value, however it is escaped', async 
   expect(message).toContain('HF_TOKEN');
 });
 
-test('a huge error body is cut, and steers no terminal', async () => {
+test('a huge error body is truncated, and cannot control the terminal', async () => {
   answer = (_, response) => response.writeHead(500).end(`\u001b[31mred\r\n${'x'.repeat(5_000_000)}`) as unknown as void;
   const { message } = await failure(connect().listDeployments());
   expect(message.length).toBeLessThan(700);
@@ -116,7 +116,7 @@ test('a huge error body is cut, and steers no terminal', async () => {
   expect(message).not.toContain('\u001b');
 });
 
-test('a success that is not JSON, or not what was promised, is an invalid response', async () => {
+test('a success that is not JSON, or does not match the API, is an invalid response', async () => {
   answer = (_, response) => response.writeHead(200).end('<html>Sign in</html>') as unknown as void;
   const html = await failure(connect().listDeployments());
   expect(html.kind).toBe('invalid_response');
@@ -131,7 +131,7 @@ test('a success that is not JSON, or not what was promised, is an invalid respon
   expect((await failure(connect().listDeployments())).kind).toBe('invalid_response');
 });
 
-test('a cut connection, before and in the middle of the answer, is a network failure', async () => {
+test('a connection lost before or during the answer is a network failure', async () => {
   answer = (_, response) => void response.socket?.destroy();
   const before = await failure(connect().createDeployment({ name: 'a', spec: {} }));
   expect(before).toMatchObject({ kind: 'network', status: undefined });
@@ -146,7 +146,7 @@ test('a cut connection, before and in the middle of the answer, is a network fai
   expect(middle.message).toContain('the connection was cut');
 });
 
-test('nobody listening is a network failure that says where', async () => {
+test('a refused connection is a network failure that names the host', async () => {
   const client = connect();
   await server.close();
   const error = await failure(client.listJobs());
@@ -154,7 +154,7 @@ test('nobody listening is a network failure that says where', async () => {
   expect(error.message).toMatch(/^GET \/jobs: connection refused \(127\.0\.0\.1:\d+\)$/);
 });
 
-test('a server that never answers, or stops in the middle, is given up after the timeout', async () => {
+test('a server that never answers, or stops halfway, times out', async () => {
   answer = () => undefined;
   const error = await failure(connect().listJobs({}, { timeoutMs: 100 }));
   expect(error.kind).toBe('network');
@@ -182,14 +182,14 @@ test('a redirected write is refused, a redirected read is followed', async () =>
   expect(await connect().listDeployments()).toEqual([]);
 });
 
-/** As a gateway without a route answers. */
+/** Answers of gateways without a route. */
 const wrong404s: readonly (readonly [string, string, string])[] = [
   ['a page', 'text/html', '<html>default backend - 404</html>'],
   ['nothing', 'text/plain', ''],
   ['JSON of its own', 'application/json', '{"message":"no Route matched with those values"}'],
 ];
 
-describe('absence takes two witnesses', () => {
+describe('absence needs two answers', () => {
   const deployment = { metadata: { id: 'a', name: 'a' }, spec: {}, status: { state: 'Ready', endpoint: {} } };
   const job = { metadata: { id: 'a-1', name: 'a' }, spec: {}, status: { state: 'Running' } };
   const own404 = JSON.stringify({ code: 'ResourceNotFound', message: 'no such thing' });
@@ -229,7 +229,7 @@ describe('absence takes two witnesses', () => {
   );
 
   test.each(wrong404s)(
-    'a create that %s answers with 404 may yet have been done: no refusal',
+    'a create to which %s answers 404 may still have succeeded: it is not a refusal',
     async (_, type, body) => {
       answer = (_, response) => void response.writeHead(404, { 'content-type': type }).end(body);
       const error = await failure(connect().createDeployment({ name: 'a', spec: {} }));
@@ -239,8 +239,8 @@ describe('absence takes two witnesses', () => {
   );
 });
 
-describe('storage: a HEAD that says 404 is checked against the listing above', () => {
-  /** Paths that HEAD denies although they are there. */
+describe("storage: a HEAD with 404 is checked against the parent's listing", () => {
+  /** Existing paths for which HEAD answers 404. */
   let denied: readonly string[];
   const tree: Readonly<Record<string, readonly object[]>> = {
     '/': [{ type: 'dir', name: 'runs' }],
@@ -257,21 +257,21 @@ describe('storage: a HEAD that says 404 is checked against the listing above', (
     };
   });
 
-  test('it is there, and is read', async () => {
+  test('an existing folder is read', async () => {
     denied = ['/runs/1'];
     const { storage } = connect();
     expect(await storage.exists('default', '/runs/1')).toBe(true);
     expect(await storage.list('default', '/runs/1')).toEqual([expect.objectContaining({ name: 'results.yml' })]);
   });
 
-  test('it is not there, nor is anything above it', async () => {
+  test('it does not exist, nor does any parent', async () => {
     const { storage } = connect();
     expect(await storage.exists('default', '/runs/2')).toBe(false);
     expect(await storage.exists('default', '/elsewhere/deep/down')).toBe(false);
     expect(await storage.list('default', '/runs/2')).toBeUndefined();
   });
 
-  test('what is denied above it is no proof either', async () => {
+  test('a 404 for a parent is no proof either', async () => {
     denied = ['/runs', '/runs/1'];
     const { storage } = connect();
     const error = await failure(storage.exists('default', '/runs/1'));
@@ -279,7 +279,7 @@ describe('storage: a HEAD that says 404 is checked against the listing above', (
   });
 });
 
-test('no storage API is believed after three looks, not after one', async () => {
+test('a missing storage API is accepted after three checks, not after one', async () => {
   let wrong = 1;
   answer = (_, response) =>
     wrong-- > 0 ? void response.writeHead(404).end('<html>404</html>') : sendJson(response, []);
@@ -290,7 +290,7 @@ test('no storage API is believed after three looks, not after one', async () => 
   expect(server.seen).toHaveLength(before + 6);
 }, 15_000);
 
-test('the token as bearer, no origin here, and base addresses with and without a slash', async () => {
+test('the token is sent as bearer, no origin on this machine, base URLs with and without a slash', async () => {
   answer = (_, response) => sendJson(response, []);
   await connect().listDeployments();
   await connect({ slash: true }).listDeployments();

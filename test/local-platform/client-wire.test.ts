@@ -8,7 +8,7 @@ import { connectProxy } from '../support/connect-proxy';
 import { sendJson, startServer, type SeenRequest, type TestServer } from '../support/http-server';
 import { certificateFile, tlsGateway } from '../support/tls-gateway';
 
-/** What goes over the wire, where the local platform cannot show it: odd answers, proxies, certificates. */
+/** What is sent and received where the local platform cannot show it: unusual answers, proxies, certificates. */
 
 let server: TestServer;
 let answer: (request: SeenRequest, response: ServerResponse) => void;
@@ -26,8 +26,8 @@ const connect = (url = server.url, origin?: string) =>
     { onNote: (note) => notes.push(note) },
   );
 
-describe('answers that are odd but fine', () => {
-  test('bad items are left out with a note; unknown states, unknown keys and nulls pass', async () => {
+describe('unusual but valid answers', () => {
+  test('invalid items are ignored with a note; unknown states, unknown keys and nulls pass', async () => {
     answer = ({ url }, response) => {
       if (url === '/w/workspace') return sendJson(response, {});
       return sendJson(response, [
@@ -52,7 +52,7 @@ describe('answers that are odd but fine', () => {
     ]);
   });
 
-  test('only bad items, or no list at all, is no answer', async () => {
+  test('a list of only invalid items, or no list at all, is an invalid response', async () => {
     answer = (_, response) => sendJson(response, [{ metadata: 7 }]);
     await expect(connect().listNodeGroups()).rejects.toMatchObject({ kind: 'invalid_response' });
     answer = (_, response) => sendJson(response, { items: [] });
@@ -75,7 +75,7 @@ describe('answers that are odd but fine', () => {
     expect(server.seen[0]?.url).toBe('/w/jobs?job_query_mode=alive_and_archive&page=1&page_size=500');
   });
 
-  test('a server that ignores pages is asked twice, not for ever; empty objects are empty lists', async () => {
+  test('a server that ignores pages is called twice, not forever; empty objects are empty lists', async () => {
     answer = (_, response) => sendJson(response, { jobs: [{ metadata: { id: 'a-1', name: 'a' } }] });
     expect(await connect().listJobs({ name: 'a', mode: 'alive_only' })).toHaveLength(1);
     expect(server.seen.map(({ url }) => url)).toEqual(
@@ -87,7 +87,7 @@ describe('answers that are odd but fine', () => {
     }
   });
 
-  test('replicas by the id that addresses use; events without times; readiness without what is ready', async () => {
+  test('replicas by the id that paths use; events without times; readiness without ready replicas', async () => {
     answer = ({ url }, response) => {
       if (url === '/w/workspace') return sendJson(response, {});
       if (url.includes('/replicas'))
@@ -112,7 +112,7 @@ describe('answers that are odd but fine', () => {
   });
 });
 
-test('names and paths are one address each, whatever they hold', async () => {
+test('every name and path is encoded as one URL path', async () => {
   answer = ({ url }, response) => sendJson(response, url === '/w/workspace' ? {} : []);
   const client = connect();
   await client.jobReplicas('a/../b?x#y');
@@ -129,7 +129,7 @@ test('names and paths are one address each, whatever they hold', async () => {
   await expect(client.storage.exists('fs', '/a/../b')).rejects.toThrow('not a storage path');
 });
 
-test('the expiry of one token among many: the earliest whose visible ends fit', async () => {
+test('the expiry of a token among many is the earliest whose visible parts match', async () => {
   const at = Date.UTC(2026, 0, 1);
   answer = (_, response) =>
     sendJson(response, [
@@ -144,7 +144,7 @@ test('the expiry of one token among many: the earliest whose visible ends fit', 
   expect(await askTokenExpiry({ ...access, token: 'other' })).toBeUndefined();
 });
 
-test('the address of DGX Cloud gets its origin, a given origin wins', async () => {
+test('requests to DGX Cloud get an origin; a given origin wins', async () => {
   const origins: (string | undefined)[] = [];
   const fetch = (_: string, init: { headers: Record<string, string> }) => {
     origins.push(init.headers['origin']);
@@ -156,14 +156,14 @@ test('the address of DGX Cloud gets its origin, a given origin wins', async () =
   expect(origins).toEqual(['https://gateway.dgxc-lepton.nvidia.com', 'https://dashboard.example']);
 });
 
-describe('on the way', () => {
+describe('proxies and certificates', () => {
   const before = { ...process.env };
   afterEach(() => {
     for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']) delete process.env[name];
     Object.assign(process.env, before);
   });
 
-  test('through the proxy of the environment, but never to this machine', async () => {
+  test("the environment's proxy is used, but never for this machine", async () => {
     const proxy = await connectProxy(Number(new URL(server.url).port));
     answer = (_, response) => sendJson(response, [{ name: 'S' }]);
     process.env['HTTP_PROXY'] = new URL(proxy.url).host;
@@ -177,7 +177,7 @@ describe('on the way', () => {
     }
   });
 
-  test('proxy variables as other tools read them', () => {
+  test('proxy variables are read as other tools do', () => {
     expect(proxySettings({ https_proxy: 'http://low', HTTPS_PROXY: 'http://up', NO_PROXY: 'a.example, .b' })).toEqual({
       httpProxy: '',
       httpsProxy: 'http://low',
@@ -194,7 +194,7 @@ describe('on the way', () => {
     return (await execa(process.execPath, ['-e', `${prelude}(async()=>${script})()${say}`], { env })).stdout;
   };
 
-  test('an unknown certificate is refused in words that help, and accepted through NODE_EXTRA_CA_CERTS', async () => {
+  test('an unknown certificate is refused with advice, and accepted with NODE_EXTRA_CA_CERTS', async () => {
     answer = (_, response) => sendJson(response, [{ name: 'S' }]);
     const gateway = await tlsGateway(server.url);
     const url = `https://127.0.0.1:${gateway.port}`;
@@ -209,7 +209,7 @@ describe('on the way', () => {
     }
   });
 
-  test('platform and endpoint by TLS through HTTPS_PROXY, with a certificate of our own; NO_PROXY goes round it', async () => {
+  test('platform and endpoint through HTTPS_PROXY with TLS and a private certificate; NO_PROXY bypasses it', async () => {
     answer = ({ url }, response) =>
       sendJson(response, url.endsWith('/models') ? { data: [{ id: 'm' }] } : [{ name: 'S' }]);
     const gateway = await tlsGateway(server.url);

@@ -1,4 +1,4 @@
-/** An override of a key that the config does not have: adding it with `+` is good advice only where the schema knows the key. */
+/** Overrides of keys that the config does not have. Advice to add one with `+` is right only if the schema knows the key. */
 import type { ConfigProblem } from '../yaml/problems';
 import { dotted, withNodeAt } from '../yaml/tree';
 import type { ConfigNode } from '../yaml/tree';
@@ -12,9 +12,8 @@ interface Composed {
 }
 
 /**
- * Returns the problems and misspelt keys of overrides after the schema was asked: a key that it knows is not misspelt, and can be
- * added; of one that it does not know, the problem has the schema's words. `judge` validates a tree; it is called once, with all
- * of these keys in it. Pure.
+ * Checks absent keys against the schema. A key that the schema knows is not misspelt, and the hint says how to add it; for an
+ * unknown one the problem gets the schema's message. `judge` validates a tree; it is called once, with all of these keys. Pure.
  */
 export function withSchemaVerdicts<T extends Composed>(composed: T, judge: (root: ConfigNode) => Validation): T {
   const absent = composed.misspeltKeys.flatMap((key) => (key.absent ? [{ key, ...key.absent }] : []));

@@ -11,7 +11,7 @@ export interface MisspeltKey {
   readonly candidates: readonly Path[];
   /** The value of an override that could not be applied, which the tree therefore does not contain. */
   readonly value?: ConfigNode;
-  /** Of an override: the key that is not there, and what was to stand at it. */
+  /** Of an override: the key that the config does not have, and the value for it. */
   readonly absent?: { readonly path: Path; readonly value: ConfigNode };
 }
 

@@ -19,7 +19,7 @@ export interface Validation {
   readonly problems: readonly ConfigProblem[];
   /** Unknown keys among the problems. */
   readonly misspeltKeys: readonly MisspeltKey[];
-  /** Those of the problems that are about keys without effect; `undefined`: not all of the config was checked. */
+  /** The problems about keys that the schema does not know; `undefined` if the config was not checked completely. */
   readonly unknownKeys: readonly ConfigProblem[] | undefined;
 }
 

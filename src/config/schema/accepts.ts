@@ -7,7 +7,7 @@ export type Accepts =
   | { readonly kind: 'text'; readonly pattern?: RegExp; readonly expected?: string; readonly empty?: boolean }
   | { readonly kind: 'integer'; readonly min: number; readonly max?: number; readonly unit?: string }
   | { readonly kind: 'decimal'; readonly min: number; readonly max?: number; readonly above?: boolean }
-  /** `zero`: may be nothing. */
+  /** `zero`: zero is allowed. */
   | { readonly kind: 'duration'; readonly zero?: boolean }
   | { readonly kind: 'flag' }
   | { readonly kind: 'choice'; readonly allowed: readonly string[] }

@@ -1,4 +1,4 @@
-/** Inputs for the comparison with Hydra, by what is compared. `C…` and `V…` are the public reports they come from. */
+/** Inputs for the comparison with Hydra, by the expected outcome. */
 import type { HydraCase } from './reference';
 import { scalars } from './scalars';
 
@@ -118,7 +118,7 @@ export const composedAlike: Readonly<Record<string, HydraCase>> = {
   'override delete': over('~b.x'),
   'override delete matching': over('~a=1'),
   'override delete of a reference': over('a=${b.x}', '~a'),
-  'override delete of a reference by what it comes to': over('a=${b.x}', '~a=1'),
+  'override delete of a reference by its resolved value': over('a=${b.x}', '~a=1'),
   'override delete of a reference to a mapping': over('a=${b}', '~a'),
   'override delete of a mapping with broken references': over('b.x=${nope}', '~b'),
   'override missing filled': over('d=1'),
@@ -126,16 +126,16 @@ export const composedAlike: Readonly<Record<string, HydraCase>> = {
   'override interpolation in text': over("a='${b.x}-${oc.env:U,v}'"),
   'override order': over('a=2', 'a=3'),
   'override null then deep': over('++c.x=1'),
-  'V01 quoted equals': over("a='b=c'"),
-  'V03 percent': over('a=50%'),
-  'V03 at': over('a=me@h.io'),
-  'V03 star': over('a=*'),
-  'V03 quoted hash': over("a='#a'"),
-  'V04 quoted non-ASCII': over("a='李明 🚀'"),
-  'V10 numbers': over(
+  'override quoted equals': over("a='b=c'"),
+  'override percent': over('a=50%'),
+  'override at sign': over('a=me@h.io'),
+  'override star': over('a=*'),
+  'override quoted hash': over("a='#a'"),
+  'override quoted non-ASCII': over("a='李明 🚀'"),
+  'override numbers': over(
     '+n=[-1,1e-5,1_000,0666,0x1F,yes,None,.5,5.,inf,-inf,nan,TRUE,nUll,1.5.2,12:30,1e,+3,00,-0,8421999999999995999]',
   ),
-  'V10 text': over('+n="123123"'),
+  'override digits in quotes': over('+n="123123"'),
   URL: over('a=http://h:80/v1?x'),
   casts: over('+n=[int(5),str(5),float(5),bool(true),str(a b),int(2.7)]'),
   'blank in list': over('+n=[ a b , c ]'),
@@ -201,25 +201,25 @@ export const refusedByBoth: Readonly<Record<string, HydraCase>> = {
   'two documents': file('a: 1\n---\nb: 2\n'),
   'unknown alias': file('a: *nope\n'),
   'unknown tag': file('a: !foo 1\n'),
-  'V01 equals unquoted': over('a=b=c'),
-  'V02 comma': over('a=x,y'),
-  'V03 hash': over('a=#a'),
-  'V04 non-ASCII unquoted': over('a=李'),
-  'V05 quoted key': over('labels."nvidia.com/gpu"=1'),
-  'V06 brackets': over('tasks[0].name=x'),
-  'V06 out of range': over('tasks.9.name=x'),
-  'V07 typo': over('bb.x=1'),
-  'V08 digit first': over('a.20s=1'),
-  'V09 quoted dict key': over('+n={"b": 1}'),
-  'V11 backslash': over("+x=['a\\', 'b']"),
+  'equals unquoted': over('a=b=c'),
+  'comma unquoted': over('a=x,y'),
+  'hash unquoted': over('a=#a'),
+  'non-ASCII unquoted': over('a=李'),
+  'quoted key': over('labels."nvidia.com/gpu"=1'),
+  'brackets in a key': over('tasks[0].name=x'),
+  'index out of range': over('tasks.9.name=x'),
+  'misspelt key': over('bb.x=1'),
+  'key that begins with a digit': over('a.20s=1'),
+  'quoted key in a dict': over('+n={"b": 1}'),
+  'backslash before a quote': over("+x=['a\\', 'b']"),
   'no equals': over('a'),
   'add existing': over('+a=2'),
   'delete absent': over('~nope'),
   'delete other value': over('~a=5'),
   'delete of a reference by its text': over('a=${b.x}', "~a='\\${b.x}'"),
-  'delete of a reference to what is absent': over('a=${nope}', '~a'),
+  'delete of a reference to an absent key': over('a=${nope}', '~a'),
   'delete of a reference to null': over('a=${c}', '~a'),
-  'delete of a reference to what is missing': over('a=${d}', '~a'),
+  'delete of a reference to a missing value': over('a=${d}', '~a'),
   'delete of a reference into itself': over("b='${b.x}'", '~b'),
   'delete of a reference to a variable that is not set': over('a=${oc.env:NOPE}', '~a'),
   'unclosed list': over('a=[1,2'),
@@ -235,21 +235,21 @@ export const refusedByBoth: Readonly<Record<string, HydraCase>> = {
   'group twice': composed('defaults:\n  - db: mysql\n  - db: pg\n'),
   'two selves': composed('defaults:\n  - _self_\n  - _self_\n'),
   'unknown config': composed('defaults:\n  - nope\n  - _self_\n'),
-  'defaults circle': {
+  'defaults cycle': {
     files: { 'config.yaml': 'defaults:\n  - x\n  - _self_\n', 'x.yaml': 'defaults:\n  - x\n  - _self_\n' },
     overrides: [],
   },
   'unresolvable choice': composed('defaults:\n  - db: ${oc.env:NOPE_DB}\n  - _self_\n'),
 };
 
-/** Deliberate differences: what OmegaConf fails on for no reason of the user's. */
+/** Deliberate differences: valid input on which OmegaConf fails. */
 export const acceptedOnlyByUs: Readonly<Record<string, HydraCase>> = {
   'a list element deleted': over('~tasks.0'),
   'oc.decode of a list': file('a: ${oc.decode:"[1, 2.5, x]"}\n'),
   'a merged mapping merged again': file('x: {y: &b {<<: &a {p: 1}, p: 2}}\nt: {<<: *b}\n'),
 };
 
-/** Deliberate differences: each is refused with advice where OmegaConf takes it silently. */
+/** Deliberate differences: refused with advice, whereas OmegaConf accepts it silently. */
 export const refusedOnlyByUs: Readonly<Record<string, HydraCase>> = {
   'a boolean as a key': file('a: {yes: 1}\n'),
   'a mapping inside a text': file('m: {x: 1}\na: "v ${m}"\n'),

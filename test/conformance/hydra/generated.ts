@@ -140,7 +140,7 @@ export const overrideLists = fc.array(
   { minLength: 1, maxLength: 3 },
 );
 
-/** Plain scalars near the borders of YAML 1.1's types. */
+/** Plain scalars near the limits of YAML 1.1's types. */
 export const yamlScalars = fc
   .oneof(
     fc.stringMatching(/^[-+]?[0-9_]{1,6}$/),
@@ -204,7 +204,7 @@ const reference = fc.constantFrom(
 );
 const literalText = fc.constantFrom('x', ' - ', '$', '\\', '\\\\', '\\$', '{', '}', '$$', 'é', "'", ',');
 
-/** Without escapes: where the result has a `${` again, resolving in place makes OmegaConf read it a second time. */
+/** Without escapes: if the result contains `${`, OmegaConf's resolution in place would interpolate it a second time. */
 const text = fc
   .array(fc.oneof(reference, literalText), { minLength: 1, maxLength: 4 })
   .filter((parts) => !/(?:^|[^\\])(?:\\\\)*\\\$\{/.test(parts.join('')));

@@ -1,4 +1,4 @@
-/** The same cases composed by us, in the reference's encoding. */
+/** Composes the cases with evalsaga, and encodes the results like the reference. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -44,7 +44,7 @@ export function encode(node: ConfigNode): Encoded {
   return typeof value === 'number' && float === true ? { f: pythonFloat(value) } : { i: String(value) };
 }
 
-/** Mappings without their order: Hydra and we may list keys differently. */
+/** Sorts the keys of mappings: Hydra may list them in another order. */
 export function sorted(value: Encoded): Encoded {
   if (value === null || typeof value === 'boolean') return value;
   if ('m' in value)

@@ -1,4 +1,4 @@
-/** A Python environment for conformance tests, made once per set of packages and kept between runs. */
+/** A Python environment for conformance tests, created once per set of packages and kept between runs. */
 import { createHash } from 'node:crypto';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -6,7 +6,7 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { withLock } from '../../../src/support/lock';
 
-/** Path of a `python` that has `packages`, installed by uv (from pip where uv is missing). */
+/** Returns the path of a `python` with `packages`, which uv installs. */
 export async function pythonWith(packages: readonly string[]): Promise<string> {
   const cache = process.env['EVALSAGA_TEST_CACHE'] ?? path.join(homedir(), '.cache', 'evalsaga-test');
   const id = createHash('sha256').update(packages.join('\n')).digest('hex').slice(0, 12);

@@ -1,4 +1,4 @@
-/** The real Hydra in one Python process: cases in, composed configs out. */
+/** Composes cases with the real Hydra, in one Python process. */
 import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -6,7 +6,7 @@ import path from 'node:path';
 import { pythonWith } from './python';
 
 export interface HydraCase {
-  /** Path below the config folder to text; `config.yaml` is the primary one. */
+  /** Texts by path below the config folder; `config.yaml` is the primary config. */
   readonly files: Readonly<Record<string, string>>;
   readonly overrides: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -17,7 +17,7 @@ export type Encoded =
 
 export type Answer = { value: Encoded } | { error: string };
 
-/** A Python script that answers one JSON line with one JSON line. */
+/** A Python script that answers each line of JSON with a line of JSON. */
 export class JsonLines {
   private readonly process: ChildProcessWithoutNullStreams;
   private readonly answers: AsyncIterator<string>;
@@ -32,7 +32,7 @@ export class JsonLines {
   async ask(question: unknown): Promise<unknown> {
     this.process.stdin.write(`${JSON.stringify(question)}\n`);
     const { value, done } = await this.answers.next();
-    if (done === true) throw new Error(`the reference ended: ${this.errors}`);
+    if (done === true) throw new Error(`the reference process has ended: ${this.errors}`);
     return JSON.parse(value);
   }
 

@@ -1,4 +1,4 @@
-/** Plain and quoted YAML scalars whose type is easily taken for another. */
+/** YAML scalars of types that are easily confused. */
 export const scalars = [
   'yes',
   'Yes',

@@ -1,10 +1,10 @@
-/** Answers to usual slips: each says what was found, and what to write. */
+/** Messages for common mistakes: each says what was found, and what to write. */
 import { planRun } from '../../../src/config';
 import { against, load, problems, runnable } from './configs';
 
 const withTasks = (tasks: string) => runnable().replace('  tasks:\n    - name: hellaswag\n', `  tasks: ${tasks}\n`);
 
-test('a single value where a mapping belongs is named, with what to write', async () => {
+test('a single value instead of a mapping is reported with what to write', async () => {
   expect(await problems(withTasks('[hellaswag]'))).toMatchObject([
     {
       path: 'evaluation.tasks.0',
@@ -30,12 +30,12 @@ test.each([
   expect(problem).toMatchObject({ path: expect.stringContaining(key), message: expect.stringContaining(range) });
 });
 
-test('a parameter that no schema knows is sent to where those of harnesses go', async () => {
+test('for an unknown parameter the message points to `params.extra`', async () => {
   const [problem] = await problems(runnable(), { overrides: params('{log_samples: true}') });
   expect(problem?.hint).toContain('`params.extra`');
 });
 
-test('a misspelt parameter of the harness is doubted, an unknown one is not', async () => {
+test('a misspelt parameter of the harness gets a warning, an unknown one does not', async () => {
   const warnings = async (text: string) => (await load(runnable(), { overrides: params(`{extra: ${text}}`) })).warnings;
   expect(await warnings('{num_few_shot: 0, tokenizer_backnd: huggingface}')).toMatchObject([
     { path: expect.stringContaining('extra.num_few_shot'), hint: 'did you mean `num_fewshot`?' },
@@ -54,11 +54,11 @@ test.each([
 });
 
 test.each(['http://h/v1', 'http://h', 'http://h/v1/chat/completions', 'http://h/openai/v1'])(
-  'the URL %s is not',
+  'the URL %s gets no warning',
   async (url) => expect((await load(against(`{url: "${url}", model_id: m}`))).warnings).toEqual([]),
 );
 
-test('an unclosed bracket is named, not an innocent tab behind it', async () => {
+test('an unclosed bracket is reported, not a harmless tab after it', async () => {
   const block = '  x: {a: 1\ny: |\n  one\n  two\n  three\n  \tfour\n';
   const [problem] = await problems(`${runnable()}${block}`);
   expect(problem?.message).not.toContain('tab');
@@ -84,17 +84,17 @@ test.each([
   expect(loaded.resolved.execution.budget).toMatchObject({ limit: number });
 });
 
-test('a choice that is misspelt is answered with the nearest', async () => {
+test('a misspelt choice is reported with the nearest one', async () => {
   const [problem] = await problems(runnable(), { overrides: ['execution.start_policy=allready'] });
   expect(problem?.hint ?? problem?.message).toContain('all_ready');
 });
 
-test('variables at the place of version 0.1 are told where to go, and in which form', async () => {
+test('for variables where version 0.1 had them, the message gives the new place and form', async () => {
   const [problem] = await problems(runnable(), { overrides: ['+execution.env_vars={evaluation: {A: b}}'] });
   expect(problem?.hint).toContain('NAME: host:NAME');
 });
 
-test('an address of this machine is refused for jobs on Lepton, and fine here', async () => {
+test('an address of this machine is refused for jobs on Lepton, and accepted on the local platform', async () => {
   for (const host of ['localhost', '127.0.0.1', '0.0.0.0', '[::1]', 'host.docker.internal']) {
     const loaded = await load(against(`{url: "http://${host}:8000/v1", model_id: m}`));
     const about = { invocation: '0123456789abcdef', owner: 'me', command: 'start', cwd: '/work' };
@@ -105,12 +105,12 @@ test('an address of this machine is refused for jobs on Lepton, and fine here', 
   }
 });
 
-test('what a preset leaves open is said at the place of the own file', async () => {
+test("a value that a preset leaves open is reported in the user's file", async () => {
   const [problem] = await problems(runnable().replace('  hf_model_handle: org/model', '  port: 8000'));
   expect(problem).toMatchObject({ path: 'deployment.checkpoint_path', file: 'config.yaml', line: 7 });
 });
 
-test('a key without its colon, and a config without defaults, are named as such', async () => {
+test('a key without a colon, and a config without defaults, are reported as such', async () => {
   const [colon] = await problems(runnable().replace('\ndeployment:', '\ndeployment'));
   expect(colon?.message).toContain('without its `:`');
   const [none] = await problems('execution: {type: lepton, output_dir: o}\ndeployment: {hf_model_handle: a/b}\n');

@@ -17,7 +17,7 @@ test('the 26.03 images: 421 tasks of 23 harnesses', () => {
   expect(new Set(listTasks().map(({ harness, name }) => `${harness}.${name}`)).size).toBe(421);
 });
 
-test('a task says what it needs', () => {
+test('a task lists what it needs', () => {
   expect(describeTask('Hellaswag')).toEqual([
     expect.objectContaining({
       harness: 'lm-evaluation-harness',
@@ -66,7 +66,7 @@ test.each(deploymentTypes)("the schema's own defaults are those of the presets: 
   const preset = await load(
     `defaults:\n  - execution: lepton\n  - deployment: ${type}\n  - _self_\nexecution: {output_dir: x}\ndeployment: {${required[type] ?? ''}}\n${rest}`,
   );
-  // The same keys without the presets: a user's own group files may leave any of them out.
+  // The same config without the presets' keys: a user's group files may leave any of them out.
   const own = await load(
     `execution: {type: lepton, output_dir: x}\ndeployment: {type: ${type}, image: i, ${(required[type] ?? '').replace('image: i, ', '')}}\n${rest}`.replace(
       type === 'none' ? 'image: i, ' : '\0',
@@ -75,14 +75,14 @@ test.each(deploymentTypes)("the schema's own defaults are those of the presets: 
   );
   const pick = ({ execution }: typeof preset.resolved) => ({ ...execution, lepton_platform: null });
   expect(pick(own.resolved)).toEqual(pick(preset.resolved));
-  // `extra_args` is empty text in the presets, as their templates put it into a text; null says the same.
+  // `extra_args` is empty in the presets, since their templates insert it into text; null means the same.
   const differing = ['image', 'command', 'extra_args', 'base_command', 'endpoints', 'lepton_config'];
   const plain = (config: typeof preset.resolved) =>
     Object.fromEntries(Object.entries(config.deployment).filter(([key]) => !differing.includes(key)));
   expect(plain(own.resolved)).toEqual(plain(preset.resolved));
 });
 
-test('every preset explains its keys', () => {
+test('every preset begins with an explanation', () => {
   for (const folder of ['execution', 'deployment']) {
     for (const file of readdirSync(path.join(presetsFolder, folder)).filter((name) => name.endsWith('.yaml'))) {
       expect(readFileSync(path.join(presetsFolder, folder, file), 'utf8')).toMatch(/^# \w/);
@@ -117,7 +117,7 @@ test.each(readdirSync(path.join(root, 'examples')).filter((name) => name.endsWit
   },
 );
 
-test('by folder and name instead of a path', async () => {
+test('a config can be given by folder and name', async () => {
   const loaded = await loadConfig({
     configDir: 'examples',
     configName: 'lepton_nim_llama_3_1_8b_instruct',

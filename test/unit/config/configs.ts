@@ -1,4 +1,4 @@
-/** Config files for tests: written to a folder of their own, loaded, planned. */
+/** Writes, loads and plans config files for tests, each in its own folder. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -17,7 +17,7 @@ export interface Setup {
 
 export const invocation = '843b6c12a0b1c2d3';
 
-/** Lines of a config that runs: deployment vllm of a hub model, one task. */
+/** Returns a valid config: deployment vllm with a hub model, one task. */
 export const runnable = (more = ''): string =>
   `defaults:\n  - execution: lepton\n  - deployment: vllm\n  - _self_\nexecution:\n  output_dir: ./out\ndeployment:\n  hf_model_handle: org/model\n${more}evaluation:\n  tasks:\n    - name: hellaswag\n`;
 
@@ -58,7 +58,7 @@ export async function plan(
   });
 }
 
-/** The problems of a config that can't work, without the folder in their file names. */
+/** Returns the problems of an invalid config, with file names relative to its folder. */
 export async function problems(text: string, setup: Setup = {}): Promise<ConfigProblem[]> {
   try {
     await plan(text, setup);
@@ -73,21 +73,21 @@ export async function problems(text: string, setup: Setup = {}): Promise<ConfigP
   throw new Error('the config was accepted');
 }
 
-/** The script that a job's command unpacks. */
+/** Returns the script that a job's command unpacks. */
 export function scriptOf(command: readonly string[] | undefined): string {
   const packed = /printf %s '([A-Za-z0-9+/=]+)'/.exec(command?.[2] ?? '')?.[1] ?? '';
   return gunzipSync(Buffer.from(packed, 'base64')).toString('utf8');
 }
 
-/** A config of this deployment type. */
+/** Returns a config of this deployment type. */
 export const deploying = (type: string, body: string, tasks = '[{name: lm-evaluation-harness.ifeval}]'): string =>
   `defaults:\n  - execution: lepton\n  - deployment: ${type}\n  - _self_\nexecution: {output_dir: out}\ndeployment: ${body}\nevaluation: {tasks: ${tasks}}\n`;
 
-/** A config for an endpoint that is there already. */
+/** Returns a config for an existing endpoint. */
 export const against = (target: string, tasks = '[{name: hellaswag}]'): string =>
   `defaults:\n  - execution: lepton\n  - deployment: none\n  - _self_\nexecution: {output_dir: out}\ntarget: {api_endpoint: ${target}}\nevaluation: {tasks: ${tasks}}\n`;
 
-/** The plan of a config that deploys, with its endpoint at hand. */
+/** Plans a config that deploys an endpoint. */
 export const dedicated = async (text: string, setup = {}) => {
   const { plan: run, hostSecrets } = await plan(text, setup);
   if (run.endpoint.kind !== 'dedicated') throw new Error('expected a dedicated endpoint');

@@ -1,4 +1,4 @@
-/** What ends the bill although nobody is left to end it, and what bounds it while somebody is. */
+/** Guards against cost: those that work even if nothing is left to clean up, and budgets. */
 import { plan, problems, runnable, scriptOf } from './configs';
 
 const dedicated = {
@@ -16,7 +16,7 @@ const dedicated = {
 };
 
 describe.each(Object.entries(dedicated))('deployment: %s', (_type, text) => {
-  test('its endpoints scale to zero without traffic; jobs have a time limit and go when they are finished', async () => {
+  test('endpoints scale to zero without traffic; jobs have a time limit and are deleted after they finish', async () => {
     const { plan: run } = await plan(text);
     expect(run.endpoint).toMatchObject({
       spec: { body: { auto_scaler: { scale_down: { no_traffic_timeout: 3600 } } } },
@@ -27,7 +27,7 @@ describe.each(Object.entries(dedicated))('deployment: %s', (_type, text) => {
     }
   });
 
-  test('a budget counts its shape', async () => {
+  test('a budget uses the price of the shape', async () => {
     const shape = 'gpu.4xh100-80gb';
     const { plan: run } = await plan(text, {
       overrides: [
@@ -43,7 +43,7 @@ describe.each(Object.entries(dedicated))('deployment: %s', (_type, text) => {
 const budget = (text: string): string =>
   runnable().replace('output_dir: ./out\n', `output_dir: ./out\n  budget: ${text}\n`);
 
-test('no budget, no counting', async () => {
+test('without a budget, costs are not counted', async () => {
   expect((await plan(runnable())).plan.budget).toBeNull();
 });
 
@@ -63,7 +63,7 @@ test.each([
   expect(found).toContainEqual(expect.objectContaining({ path, message: expect.stringMatching(message) }));
 });
 
-test('jobs on a GPU shape, or against an endpoint of the user’s, must have a price too', async () => {
+test('jobs on a GPU shape, or against an existing endpoint, must have a price too', async () => {
   const [gpu] = await problems(budget('{limit: 5, prices: {gpu.1xh200: 3}}'), {
     overrides: ['execution.evaluation_tasks.resource_shape=gpu.a10'],
   });

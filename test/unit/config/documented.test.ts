@@ -1,4 +1,4 @@
-/** The reference and the editors' JSON Schema say what the schema says. */
+/** The config reference and the JSON Schema for editors match the schema. */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Ajv } from 'ajv';
@@ -12,7 +12,7 @@ const root = path.resolve(__dirname, '../../..');
 const examples = readdirSync(path.join(root, 'examples')).filter((name) => name.endsWith('.yaml'));
 const validate = new Ajv({ allErrors: true, strictTypes: false }).compile(JSON.parse(editorSchema()));
 
-/** What an editor would underline in this file: places and keywords. */
+/** Returns what an editor would underline: paths and keywords. */
 function complaintsOf(yaml: string): string[] {
   validate(parse(yaml));
   return (validate.errors ?? []).map(({ instancePath, keyword }) => `${instancePath} ${keyword}`);

@@ -1,4 +1,4 @@
-/** Whatever is in a config or an override: a config or a `ConfigError`, in bounded time, and nothing else. */
+/** Any config or override gives a config or a `ConfigError`, in bounded time. */
 import fc from 'fast-check';
 import { ConfigError } from '../../../src/config';
 import { GrammarFailure, parseText } from '../../../src/config/hydra/interpolation/parse-interpolation';
@@ -168,7 +168,7 @@ test('configs with overrides', async () => {
   );
 });
 
-test('URLs with secrets, well written or not', async () => {
+test('URLs with secrets, valid or not', async () => {
   const odd = fc.oneof(
     fc.constantFrom('/', '?', '#', '@', ':', '%', '%40', '&', '=', '"', "'", ' ', '\\', '$', '${', 'é', '***'),
     fc.string({ maxLength: 4 }),
@@ -191,7 +191,7 @@ test('URLs with secrets, well written or not', async () => {
   await holds(
     fc.asyncProperty(urls, fc.boolean(), async (url, isVariable) => {
       const given = isVariable ? url : url.replaceAll('${', '');
-      // As a URL is read, an unescaped `/` may end what was meant as a user and password: then that is a host and a path.
+      // An unescaped `/` may end what was meant as a user and password, which then reads as a host and a path.
       const read = URL.canParse(given) ? new URL(given) : undefined;
       if (read !== undefined && (read.password === '' || /canary/i.test(read.host + read.pathname))) return;
       const target = isVariable ? '"${oc.env:URL}"' : JSON.stringify(given);
@@ -220,7 +220,7 @@ test('overrides', async () => {
   expect(({} as Record<string, unknown>)['x']).toBeUndefined();
 });
 
-test('grammars end in a tree or their own failure', () => {
+test('parsers return a tree or throw their own failure', () => {
   const pieces = fc.array(
     fc.oneof(
       fc.constantFrom(

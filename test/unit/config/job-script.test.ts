@@ -1,4 +1,4 @@
-/** The job's command, run for real with a stand-in evaluator on PATH. */
+/** Runs the job's command with a fake evaluator on PATH. */
 import { spawn } from 'node:child_process';
 import {
   chmodSync,
@@ -39,7 +39,7 @@ const usual: JobScript = {
   runtimeVariables: [],
 };
 
-/** A stand-in evaluator: keeps its arguments and its run config, then does `work`. */
+/** A fake evaluator: saves its arguments and its run config, then runs `work`. */
 function evaluator(work: string, name = 'nemo-evaluator'): void {
   writeFileSync(
     inside('bin', name),
@@ -98,7 +98,7 @@ test.each([3, 1, 137])("ends with the evaluator's code %d", async (wanted) => {
   expect((await run({}).ended).code).toBe(wanted);
 });
 
-test('takes the old name of the evaluator, and says so when there is none', async () => {
+test('uses the old name of the evaluator, and reports if there is none', async () => {
   evaluator('exit 5', 'eval-factory');
   expect((await run({}).ended).code).toBe(5);
   rmSync(inside('bin', 'eval-factory'));
@@ -106,7 +106,7 @@ test('takes the old name of the evaluator, and says so when there is none', asyn
   expect([code, errors]).toEqual([127, expect.stringContaining('neither nemo-evaluator nor eval-factory')]);
 });
 
-test('a URL of the run config wins', async () => {
+test('a URL in the run config wins', async () => {
   evaluator('');
   await run({ ownUrl: true }).ended;
   expect(read('args')).not.toContain('--model_url');
@@ -114,14 +114,14 @@ test('a URL of the run config wins', async () => {
   expect(read('args')).toContain("http://h/v1/chat/completions?a='b'");
 });
 
-test('content is data: quotes, variables, backticks and the end mark pass unchanged', async () => {
+test('quotes, variables, backticks and the end marker in files are not changed', async () => {
   evaluator('');
   const runConfig = `a: "it's $HOME \`id\` $(id) \\\\ 李明"\nEVALSAGA_END\nb: 'x'\n`;
   await run({ runConfig }).ended;
   expect(read('run_config')).toBe(runConfig);
 });
 
-test('pre_cmd and post_cmd run around the evaluation, also around a failed one', async () => {
+test('pre_cmd and post_cmd run around the evaluation, even if it fails', async () => {
   evaluator(`echo "$FROM_PRE" > ${inside('seen')}; exit 4`);
   const { code } = await run({ preCmd: `export FROM_PRE="it's set"\n`, postCmd: `echo post > ${inside('post')}\n` })
     .ended;
@@ -155,7 +155,7 @@ test('SIGTERM is passed on, waited for, and leaves a marker with the partial res
   expect(readdirSync(inside('out dir')).sort()).toEqual(['.evalsaga_interrupted', 'partial']);
 });
 
-test("an evaluator's own marker counts as interrupted; an old one does not", async () => {
+test("the evaluator's own marker means interrupted, unless it is from an earlier run", async () => {
   mkdirSync(inside('out dir'));
   writeFileSync(inside('out dir', '.nemo_evaluator_interrupted'), '');
   evaluator('');
@@ -164,7 +164,7 @@ test("an evaluator's own marker counts as interrupted; an old one does not", asy
   expect((await run({}).ended).code).toBe(143);
 });
 
-test('the time limit ends the evaluation, and says so', async () => {
+test('the time limit ends the evaluation with a message', async () => {
   evaluator('trap "exit 0" TERM\nwhile :; do sleep 0.05; done');
   const { code, errors } = await run({ timeoutSeconds: 1 }).ended;
   expect([code, errors]).toEqual([124, expect.stringContaining('limit of 1 s')]);

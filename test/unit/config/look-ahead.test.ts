@@ -18,13 +18,13 @@ async function problemPaths(deployment: string, execution: string): Promise<stri
   return error.problems.map((problem) => problem.path);
 }
 
-test('what only planning finds is said together with a typo elsewhere', async () => {
+test('problems that only planning finds are reported together with a misspelt key elsewhere', async () => {
   const tooWide = '{hf_model_handle: a/b, tensor_parallel_size: 8, lepton_config: {resource_shape: gpu.1xh200}}';
   const paths = await problemPaths(tooWide, '{output_dir: ./r, start_polcy: as_ready}');
   expect(paths[0]).toBe('execution.start_polcy');
   expect(paths.slice(1).some((found) => found.startsWith('deployment.'))).toBe(true);
 });
 
-test('nothing is said that may only follow from a problem already named', async () => {
+test('a problem that may only follow from a reported one is not reported', async () => {
   expect(await problemPaths('{hf_model_handel: a/b}', '{output_dir: ./r}')).toEqual(['deployment.hf_model_handel']);
 });

@@ -1,4 +1,4 @@
-/** One slip is one problem, also where the misspelt key was a required one. */
+/** A misspelt key is reported as one problem, even if it is a required one. */
 import { against, deploying, load, problems, runnable, type Setup } from './configs';
 
 const execution = (body: string) => runnable().replace('  output_dir: ./out', body);
@@ -35,7 +35,7 @@ test.each<[path: string, text: string, setup: Setup]>([
   expect(await problems(text, setup)).toMatchObject([{ path, hint: expect.stringContaining('did you mean') }]);
 });
 
-test('what was missing anyway is still said, and what is wrong elsewhere', async () => {
+test('keys that are missing anyway, and problems elsewhere, are still reported', async () => {
   const section = runnable().replace('execution:\n  output_dir: ./out', 'executoin:\n  keep_storage: true');
   expect((await problems(section)).map(({ path }) => path)).toEqual(['execution.output_dir', 'executoin']);
   const two = runnable('  prt: 80\n  port: 99999\n').replace('output_dir', 'ouput_dir');

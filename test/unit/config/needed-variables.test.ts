@@ -1,4 +1,4 @@
-/** Variables that tasks can't do without. */
+/** Variables that tasks need. */
 import { ConfigError, planRun } from '../../../src/config';
 import type { ConfigProblem } from '../../../src/config';
 import { deploying, load, type Setup, invocation } from './configs';
@@ -31,7 +31,7 @@ async function found(
 const judged = 'simple_evals.AIME_2025';
 const gated = 'lm-evaluation-harness.gpqa_diamond_cot';
 
-test("a judge's key that nothing gives is said before anything is created, once for all tasks", async () => {
+test("a missing judge's key is reported once for all tasks, before anything is created", async () => {
   expect(await found(`[{name: ${judged}}, {name: simple_evals.AA_AIME_2024}, {name: hellaswag}]`)).toMatchObject([
     {
       path: 'evaluation.tasks.0.name',
@@ -56,14 +56,14 @@ test.each([
   expect(await found(`[{name: ${judged}}]`, { evaluation, env: { K: 'k' }, ...setup })).toEqual([]);
 });
 
-test("a judge's key under another name is asked for by that name; without a judge none is", async () => {
+test("a judge's key with another name is required under that name; without a judge none is", async () => {
   const extra = (judge: string) =>
     `[{name: ${judged}, nemo_evaluator_config: {config: {params: {extra: {judge: ${judge}}}}}}]`;
   expect(await found(extra('{api_key: MY_JUDGE}'))).toMatchObject([{ message: expect.stringContaining('MY_JUDGE') }]);
   expect(await found(extra('{api_key: null}'))).toEqual([]);
 });
 
-test('a judge that is switched off needs no key, the simulated user does', async () => {
+test('a disabled judge needs no key, but the simulated user does', async () => {
   const tau = 'tau2_bench.tau2_bench_airline';
   expect(await found(`[{name: ${tau}}]`)).toMatchObject([{ message: expect.stringContaining('USER_API_KEY') }]);
   const on = `[{name: ${tau}, nemo_evaluator_config: {config: {params: {extra: {judge: {enabled: true}}}}}}]`;
@@ -72,12 +72,12 @@ test('a judge that is switched off needs no key, the simulated user does', async
   ]);
 });
 
-test('the endpoint key counts where it has the name', async () => {
+test("the endpoint's key counts if it has the name", async () => {
   const same = { overrides: ['+target.api_endpoint.api_key_name=JUDGE_API_KEY'], env: { JUDGE_API_KEY: 'k' } };
   expect(await found(`[{name: ${judged}}]`, same)).toEqual([]);
 });
 
-test('gated data wants a token of the hub, unless the data is there already', async () => {
+test('gated data needs a token of the hub, unless the data is available already', async () => {
   expect(await found(`[{name: ${gated}}]`)).toMatchObject([
     { path: 'evaluation.tasks.0.name', message: expect.stringContaining('HF_TOKEN') },
   ]);

@@ -1,10 +1,10 @@
-/** What looks like a number stays the text that was written, or is asked about; it never becomes an infinity. */
+/** What looks like a number stays as it was written, or is reported as ambiguous. It never becomes infinity. */
 import { parse } from 'yaml';
 import { dedicated, plan, problems, runnable, scriptOf } from './configs';
 
 const spellings = ['695e0514', '3e10', '1.50', '0123', '1e5', '1_000', '12:30'];
 
-test.each(spellings)('%s in a text is what was written', async (text) => {
+test.each(spellings)('%s inside text stays as written', async (text) => {
   const config = runnable(
     `  envs: {REVISION: ${text}}\n  extra_args: "--revision \${deployment.envs.REVISION} --x \${oc.env:X,${text}}"\n`,
   );
@@ -13,7 +13,7 @@ test.each(spellings)('%s in a text is what was written', async (text) => {
   expect(spec.envs).toContainEqual({ name: 'REVISION', value: text });
 });
 
-test.each(spellings)('a model name made of %s is the same wherever it stands', async (text) => {
+test.each(spellings)('a model name made from %s is the same everywhere', async (text) => {
   const { run } = await dedicated(
     runnable('  envs: {R: ' + text + '}\n').replace('org/model', 'org/m-${deployment.envs.R}'),
   );
@@ -45,7 +45,7 @@ test.each([
   expect((await paramsOf(`revision: '${text}'`)).extra).toMatchObject({ revision: text });
 });
 
-test('numbers that can mean nothing else go on as such, and as they were written', async () => {
+test('unambiguous numbers are passed on as written', async () => {
   const { yaml, extra: given } = await paramsOf('a: 1.50, b: 1e-5, c: 100, d: 1.0e+5, e: .inf, 695e0514: x');
   expect(given).toMatchObject({ a: 1.5, b: 1e-5, c: 100, d: 1e5, e: Infinity, '695e0514': 'x' });
   expect(yaml).toContain('a: 1.50');

@@ -1,4 +1,4 @@
-/** Endpoints that a run deploys. */
+/** Plans of endpoints that a run deploys. */
 import { dedicated, deploying, problems, runnable } from './configs';
 
 test('vllm', async () => {
@@ -70,7 +70,7 @@ test('trtllm', async () => {
   ]);
 });
 
-test('nim starts by its own entry point', async () => {
+test('nim uses its own entry point', async () => {
   const { spec, probe } = await dedicated(
     deploying('nim', '{image: nvcr.io/nim/meta/x:1.8.6, served_model_name: meta/x}'),
   );
@@ -79,7 +79,7 @@ test('nim starts by its own entry point', async () => {
   expect(probe.healthPath).toBe('/v1/health/ready');
 });
 
-test('generic runs the command of the config', async () => {
+test("generic runs the config's command", async () => {
   const { spec } = await dedicated(
     deploying(
       'generic',
@@ -89,14 +89,14 @@ test('generic runs the command of the config', async () => {
   expect(spec.container.command).toEqual(['/bin/bash', '-c', 'serve /m --a b']);
 });
 
-test('a command of the user takes the building block', async () => {
+test("the user's command can use `base_command`", async () => {
   const { spec } = await dedicated(
     deploying('vllm', '{hf_model_handle: org/model, command: "${deployment.base_command} --more"}'),
   );
   expect(spec.container.command?.[2]).toMatch(/^vllm serve org\/model --tensor-parallel-size=1 .* --more$/);
 });
 
-test("the document's example: a model id, a served name, nothing else", async () => {
+test('the smallest config: a model id and a served name', async () => {
   const text =
     deploying('vllm', '{type: vllm, model_id: meta-llama/Llama-3.1-8B-Instruct}', '[{name: hellaswag}]') +
     'target: {api_endpoint: {model_id: meta/llama-3.1-8b-instruct}}\n';
@@ -116,7 +116,7 @@ test("the document's example: a model id, a served name, nothing else", async ()
   });
 });
 
-test('platform defaults are merged deeply, lists replaced', async () => {
+test('platform defaults are merged key by key, lists are replaced', async () => {
   const { spec } = await dedicated(
     runnable(
       '  lepton_config: {health: {liveness: {initial_delay_seconds: 5}}, auto_scaler: {target_gpu_utilization_percentage: 50}}\n',
@@ -137,7 +137,7 @@ test('platform defaults are merged deeply, lists replaced', async () => {
   expect(spec.body).not.toHaveProperty('enable_rdma');
 });
 
-test('a model cache is mounted from the volume of the tasks', async () => {
+test("the model cache is mounted from the tasks' volume", async () => {
   const { spec } = await dedicated(
     runnable('  lepton_config: {mounts: {enabled: true, cache_path: "/c/{{MODEL_CACHE_NAME}}", mount_path: /cache}}\n'),
   );
@@ -146,7 +146,7 @@ test('a model cache is mounted from the volume of the tasks', async () => {
   ]);
 });
 
-test('pre_cmd runs as data, and only when it is trusted', async () => {
+test('pre_cmd is passed as data, and runs only if it is trusted', async () => {
   const text = runnable('  pre_cmd: |\n    export A="it\'s"\n');
   const [problem] = await problems(text);
   expect(problem).toMatchObject({
@@ -174,18 +174,13 @@ test.each([
   ['replicas', 'vllm', '{hf_model_handle: a/b, lepton_config: {min_replicas: 3}}', 'min_replicas'],
   ['open quote', 'vllm', '{hf_model_handle: a/b, extra_args: "--x \'a"}', 'extra_args'],
   ['a key of another type', 'sglang', '{hf_model_handle: a/b, gpu_memory_utilization: 0.9}', 'gpu_memory_utilization'],
-  [
-    'arguments that nobody reads',
-    'generic',
-    '{image: i, served_model_name: m, command: serve, extra_args: --x}',
-    'extra_args',
-  ],
+  ['unused arguments', 'generic', '{image: i, served_model_name: m, command: serve, extra_args: --x}', 'extra_args'],
 ])('%s is refused', async (_name, type, body, key) => {
   const found = await problems(deploying(type, body));
   expect(found.map(({ path }) => path).join()).toContain(key);
 });
 
-test('a target URL, or another name, with a deployed model is refused', async () => {
+test('a target URL or another model name is refused with a deployment', async () => {
   const found = await problems(
     `${deploying('vllm', '{hf_model_handle: a/b, served_model_name: m}')}target: {api_endpoint: {url: "http://h/v1", model_id: n}}\n`,
   );

@@ -1,4 +1,4 @@
-/** Endpoints that are there already. */
+/** Plans with an existing endpoint. */
 import { against, plan, problems, scriptOf } from './configs';
 
 test.each([
@@ -26,7 +26,7 @@ test('a base URL serves tasks of several kinds', async () => {
   expect(scriptOf(run.tasks[1]?.job.container.command)).toContain('--model_url http://h/v1/chat/completions');
 });
 
-test('a completions task does not go to a chat URL', async () => {
+test('a completions task is refused for a chat URL', async () => {
   const [problem] = await problems(against('{url: "http://h/v1/chat/completions", model_id: m}'));
   expect(problem).toMatchObject({ path: 'evaluation.tasks.0.name', message: expect.stringContaining('logprobs') });
   const [declared] = await problems(
@@ -52,7 +52,7 @@ test('a URL and a name are required', async () => {
   expect(found.map(({ path }) => path)).toEqual(['target.api_endpoint.model_id', 'target.api_endpoint.url']);
 });
 
-test('the key goes to the job and the probe by reference', async () => {
+test('job and probe get the key by reference', async () => {
   const { plan: run, hostSecrets } = await plan(against('{url: "http://h/v1", model_id: m, api_key_name: MY_KEY}'), {
     env: { MY_KEY: 's3cr3t-value' },
   });

@@ -1,7 +1,7 @@
-/** Tasks and their jobs. */
+/** Plans of tasks and their jobs. */
 import { dedicated, deploying, invocation, plan, problems, runnable, scriptOf } from './configs';
 
-test('names, folders and storage follow from the invocation', async () => {
+test('names, folders and storage are derived from the invocation', async () => {
   const { plan: run } = await plan(
     deploying(
       'vllm',
@@ -50,7 +50,7 @@ test('the job of a task', async () => {
   expect(scriptOf(job?.container.command)).toContain('timeout -k 60 7200');
 });
 
-test('parameters of the run and of the task reach the evaluator, as numbers that PyYAML reads', async () => {
+test('parameters of run and task reach the evaluator, with numbers that PyYAML reads as such', async () => {
   const { plan: run } = await plan(
     deploying(
       'vllm',
@@ -87,7 +87,7 @@ test('parameters of the run and of the task reach the evaluator, as numbers that
   );
 });
 
-test('variables of all levels, later ones over earlier ones', async () => {
+test('variables of all levels are merged, and more specific ones win', async () => {
   const text = `${runnable().replace('    - name: hellaswag\n', '    - name: hellaswag\n      env_vars: {D: "lit:task", R: "runtime:HOME"}\n')}`;
   const { plan: run, hostSecrets } = await plan(text, {
     overrides: [
@@ -110,7 +110,7 @@ test('variables of all levels, later ones over earlier ones', async () => {
   expect(scriptOf(run.tasks[0]?.job.container.command)).toContain('export R="${HOME-}"');
 });
 
-test("a protected endpoint's key reaches the job without being told", async () => {
+test("a protected endpoint's key reaches the job automatically", async () => {
   const { run, hostSecrets, spec, probe } = await dedicated(
     runnable('  lepton_config: {api_tokens: ["host:ENDPOINT_KEY"]}\n'),
     { env: { ENDPOINT_KEY: 'abc' } },
@@ -125,7 +125,7 @@ test("a protected endpoint's key reaches the job without being told", async () =
   expect(hostSecrets).toEqual(['ENDPOINT_KEY']);
 });
 
-test('a data set folder becomes a mount and a variable', async () => {
+test('`dataset_dir` becomes a mount and a variable', async () => {
   const { plan: run } = await plan(
     runnable().replace('    - name: hellaswag', '    - name: hellaswag\n      dataset_dir: /data/hs'),
   );
@@ -137,7 +137,7 @@ test('a data set folder becomes a mount and a variable', async () => {
   expect(run.tasks[0]?.job.envs).toContainEqual({ name: 'NEMO_EVALUATOR_DATASET_DIR', value: '/datasets' });
 });
 
-test('an unknown or ambiguous task is refused with candidates', async () => {
+test('an unknown or ambiguous task is refused with suggestions', async () => {
   const found = await problems(
     deploying('vllm', '{hf_model_handle: a/b}', '[{name: ifevl}, {name: ifeval}, {name: arc-challenge}]'),
   );
@@ -148,7 +148,7 @@ test('an unknown or ambiguous task is refused with candidates', async () => {
   ]);
 });
 
-test('an unlisted task needs its container and the trust switch', async () => {
+test('an unlisted task needs a container and the trust variable', async () => {
   const text = deploying('vllm', '{hf_model_handle: a/b}', '[{name: mine.task, container: "reg/mine:1"}]');
   const [problem] = await problems(text);
   expect(problem?.hint).toContain('NEMO_EVALUATOR_TRUST_UNLISTED_TASKS=1');
@@ -160,7 +160,7 @@ test('an unlisted task needs its container and the trust switch', async () => {
   });
 });
 
-test('the trust switch does not come from a file beside the config', async () => {
+test('the trust variable is not read from an env file', async () => {
   const text = deploying('vllm', '{hf_model_handle: a/b}', '[{name: mine.task, container: "reg/mine:1"}]');
   const [problem] = await problems(text, { files: { '.env': 'NEMO_EVALUATOR_TRUST_UNLISTED_TASKS=1\n' } });
   expect(problem?.path).toBe('evaluation.tasks.0.name');
@@ -173,7 +173,7 @@ test.each(['/etc', '/usr/lib/', '/'])('results are not mounted over %s', async (
   expect(found[0]?.path).toBe('execution.lepton_platform.tasks.mounts.0.mount_path');
 });
 
-test('another volume is found by its name', async () => {
+test('another volume is used by its name', async () => {
   const fileSystem = async (from: string) =>
     (
       await plan(runnable(), {

@@ -1,4 +1,4 @@
-/** What a run may hold at most. */
+/** Limits of a run. */
 import { deploying, plan, problems } from './configs';
 
 const many = (count: number, extra = ''): string =>
@@ -8,7 +8,7 @@ const many = (count: number, extra = ''): string =>
     `[${Array.from({ length: count }, () => `{name: hellaswag${extra}}`).join(', ')}]`,
   );
 
-test('300 tasks are planned, well below what Temporal takes', async () => {
+test("300 tasks are planned, well below Temporal's limit", async () => {
   const { plan: run } = await plan(many(300));
   expect(run.tasks).toHaveLength(300);
   expect(JSON.stringify(run).length).toBeLessThan(1_500_000);

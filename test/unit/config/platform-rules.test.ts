@@ -1,4 +1,4 @@
-/** What the platform refuses is found before anything is created, wherever it came from. */
+/** What the platform would refuse is found before anything is created. */
 import { plan, problems, runnable } from './configs';
 
 const cache = (more: string) => runnable(`  lepton_config: {mounts: {enabled: true, ${more}}}\n`);
@@ -26,9 +26,24 @@ test.each([
   [`${second}.mount_path`, runnable(), further('/workspace/0-hellaswag/x'), /hides/],
   [`${second}.path`, runnable(), further('/data', '/a/../b'), /\.\./],
   [`${second}.mount_path`, runnable(), further('/sys'), /system/],
-  [`${first}.from`, runnable(), mounts('').map((text) => text.replace('node-nfs:v', 'node-local')), /cannot be downloaded/],
-  [`${first}.from`, runnable(), mounts('').map((text) => text.replace('node-nfs:v', 'node-nfs:')), /cannot be downloaded/],
-  [`${first}.from`, runnable(), mounts('').map((text) => text.replace('node-nfs:v', 'nfs-typo')), /cannot be downloaded/],
+  [
+    `${first}.from`,
+    runnable(),
+    mounts('').map((text) => text.replace('node-nfs:v', 'node-local')),
+    /cannot be downloaded/,
+  ],
+  [
+    `${first}.from`,
+    runnable(),
+    mounts('').map((text) => text.replace('node-nfs:v', 'node-nfs:')),
+    /cannot be downloaded/,
+  ],
+  [
+    `${first}.from`,
+    runnable(),
+    mounts('').map((text) => text.replace('node-nfs:v', 'nfs-typo')),
+    /cannot be downloaded/,
+  ],
   ['evaluation.env_vars.EVALSAGA_INVOCATION', runnable(), ['+evaluation.env_vars.EVALSAGA_INVOCATION=lit:x'], /itself/],
   ['deployment.envs.EVALSAGA_TASK', runnable(), ['+deployment.envs.EVALSAGA_TASK=x'], /itself/],
   ['env_vars.EVALSAGA_OUTPUT_DIR', runnable(), ['+env_vars.EVALSAGA_OUTPUT_DIR=lit:/x'], /itself/],
@@ -46,7 +61,7 @@ test.each([
   expect(found).toMatchObject([{ path, message: expect.stringMatching(message) }]);
 });
 
-test('what no rule forbids stays: a mount beside the results, a data set, telemetry of the user', async () => {
+test("what no rule forbids is kept: a mount beside the results, a data set, the user's telemetry setting", async () => {
   await plan(tasks('dataset_dir: /d, dataset_mount_path: /datasets'), { overrides: further('/workspace/data') });
   const { plan: run } = await plan(runnable(), {
     overrides: ['+evaluation.env_vars.NEMO_EVALUATOR_TELEMETRY_LEVEL=lit:1'],

@@ -1,4 +1,4 @@
-/** What a preset says and what the schema does without it are the same. */
+/** A preset's values are the schema's defaults. */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { presetsFolder } from '../../../src/config/hydra/compose/sources';
@@ -8,13 +8,13 @@ import { toRaw } from '../../../src/config/schema/leaf';
 import { nodeAt, scalarsOf, withoutNodeAt, type ConfigNode, type Path } from '../../../src/config/yaml/tree';
 import { readYamlMap } from '../../../src/config/yaml/yaml-reader';
 
-/** Where a preset offers what the schema can't: it then says so itself. */
+/** Keys for which only the preset has a default. */
 const offered = [
   /^execution\.lepton_platform\.deployment\.platform_defaults\./,
   /^execution\.lepton_platform\.tasks\.(?:mounts|queue_config|log)\b/,
   /^deployment\.(?:endpoints|image|command|base_command|type)\b/,
   /^execution\.type$/,
-  // Planning has the same default, since an endpoint without any would never scale down.
+  // Planning has the same default: an endpoint without one would never scale down.
   /^deployment\.lepton_config\.auto_scaler\.scale_down\.no_traffic_timeout$/,
 ];
 
@@ -31,7 +31,7 @@ const presets = readdirSync(presetsFolder, { recursive: true, encoding: 'utf8' }
   (name) => name.endsWith('.yaml') && nodeAt(readPreset(name), ['type']) !== undefined,
 );
 
-/** A whole config of this preset and the smallest of the other group. */
+/** Returns a config of this preset and the smallest one of the other group. */
 function wholeWith(group: string, content: ConfigNode): { root: ConfigNode; type: (typeof deploymentTypes)[number] } {
   const origin = {};
   const filled = (text: string) => readYamlMap(text, { file: 'x' });
@@ -48,7 +48,7 @@ function wholeWith(group: string, content: ConfigNode): { root: ConfigNode; type
   };
 }
 
-/** No text, and nothing, have the same effect. */
+/** Empty text and null have the same effect. */
 const settled = (value: unknown): unknown => (value === undefined || value === '' ? null : value);
 
 const valueAt = (value: unknown, at: Path): unknown =>
@@ -61,7 +61,7 @@ test.each(presets)('%s', (name) => {
   const whole = parsed(root);
   expect(whole).toBeDefined();
   for (const { path: place, node } of scalarsOf(root)) {
-    // A list is given, or left out, as a whole.
+    // Lists are set or left out as a whole.
     const inList = place.findIndex((key) => typeof key === 'number');
     const at = inList === -1 ? place : place.slice(0, inList);
     const dotted = at.join('.');

@@ -1,4 +1,4 @@
-/** Properties of the pure parts: writing YAML, names, shell words, scalars. */
+/** Properties of pure functions: YAML writer, names, shell words, scalars. */
 import fc from 'fast-check';
 import { endpointName, jobName, taskSlug } from '../../../src/config/plan/resource-names';
 import { shellQuote, shellWords } from '../../../src/support/shell';
@@ -7,7 +7,7 @@ import { resolvePlain } from '../../../src/config/yaml/yaml-scalars';
 import { writeYaml } from '../../../src/config/yaml/yaml-writer';
 import { holds } from '../../support/fuzz';
 
-test('what is written as YAML is read back the same', () => {
+test('written YAML reads back as the same value', () => {
   const scalar = fc.oneof(
     fc.string({ unit: 'grapheme' }).map((value) => ({ value })),
     fc
@@ -69,7 +69,7 @@ test('what is written as YAML is read back the same', () => {
 const plain = (value: unknown): unknown =>
   typeof value === 'bigint' ? `${value}` : typeof value === 'number' && Number.isInteger(value) ? `${value}` : value;
 
-test('names are within the limits of the platform, and differ where tasks do', () => {
+test("names keep the platform's limits, and differ if tasks do", () => {
   const allowed = /^[a-z]([a-z0-9-]*[a-z0-9])?$/;
   holds(
     fc.property(
@@ -92,7 +92,7 @@ test('names are within the limits of the platform, and differ where tasks do', (
   );
 });
 
-test('words are split as bash splits them', () => {
+test('words are split as in bash', () => {
   holds(
     fc.property(fc.array(fc.string()), (words) => expect(shellWords(words.map(shellQuote).join(' '))).toEqual(words)),
   );

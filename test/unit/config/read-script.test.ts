@@ -26,7 +26,7 @@ test.each([
   expect(runConfigIn(jobCommand(script(given)))).toBe(read);
 });
 
-test('other commands have none', () => {
+test('other commands have no run config', () => {
   expect(runConfigIn(['sh', '-c', 'echo hi'])).toBeUndefined();
   expect(runConfigIn(undefined)).toBeUndefined();
 });

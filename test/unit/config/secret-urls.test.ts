@@ -1,4 +1,4 @@
-/** URLs that hold a user and password, or a key in the query. */
+/** URLs with a user and password, or with a key in the query. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,7 @@ const planOf = (loaded: LoadedConfig) =>
     cwd: '/work',
   });
 
-/** All that is written down or shown of a config. */
+/** Returns everything that is stored or shown of a config. */
 const shown = (loaded: LoadedConfig, plan: RunPlan): string =>
   [
     JSON.stringify(plan),
@@ -78,16 +78,19 @@ const places: readonly (readonly [string, string, Record<string, string>])[] = [
   ],
 ];
 
-test.each(places)('a secret URL %s is nowhere to be seen, and its values are at hand', async (_where, config, env) => {
-  const loaded = await load(config, { env });
-  const { plan, hostSecrets } = planOf(loaded);
-  expect(shown(loaded, plan)).not.toContain('CANARY');
-  const values = hostSecrets.map((name) => loaded.env[name]).join('\n');
-  expect(values).toContain('CANARY-pass');
-  expect(hostSecrets.every((name) => loaded.env[name] !== undefined)).toBe(true);
-});
+test.each(places)(
+  'a secret URL %s is never shown, and its values are available to the run',
+  async (_where, config, env) => {
+    const loaded = await load(config, { env });
+    const { plan, hostSecrets } = planOf(loaded);
+    expect(shown(loaded, plan)).not.toContain('CANARY');
+    const values = hostSecrets.map((name) => loaded.env[name]).join('\n');
+    expect(values).toContain('CANARY-pass');
+    expect(hostSecrets.every((name) => loaded.env[name] !== undefined)).toBe(true);
+  },
+);
 
-test('what people see names the host, and says that something is masked', async () => {
+test('the shown URL names the host, and that something is masked', async () => {
   const loaded = await load(against(`{url: "https://${user}@h:8443/v1?api-version=3&sig=${key}", model_id: m}`));
   const { plan } = planOf(loaded);
   expect(showConfig(loaded)).toContain('"https://***@h:8443/v1?api-version=3&sig=***"');
@@ -96,7 +99,7 @@ test('what people see names the host, and says that something is masked', async 
   });
 });
 
-test('a short password is masked where its URL stands, a long one wherever it turns up', async () => {
+test('a short password is masked within its URL, a long one everywhere', async () => {
   const loaded = await load(against('{url: "https://me:pw@h/v1", model_id: m}'));
   const short = planOf(loaded).hostSecrets.map((name) => loaded.env[name] ?? '');
   expect(maskKnown('GET https://me:pw@h/v1 with pw', short)).toBe('GET https:***/v1 with pw');
@@ -115,13 +118,13 @@ test.each([
   expect(JSON.stringify(found)).not.toContain('CANARY');
 });
 
-test('what should have been escaped in a password is, so that a request can be made', async () => {
+test('unescaped characters in a password are escaped, so that requests work', async () => {
   const loaded = await load(against("{url: 'https://me:a/b?c#d-e\"f g@h/v1', model_id: m}"));
   const { hostSecrets } = planOf(loaded);
   expect(loaded.env[hostSecrets[0] ?? '']).toBe('me:a%2Fb%3Fc%23d-e%22f%20g');
 });
 
-test('where a user part ends must not be a guess', async () => {
+test('a URL whose user part is ambiguous is refused', async () => {
   const found = await problems(against('{url: "https://me:a/b@CANARY@h/v1", model_id: m}'));
   expect(found).toMatchObject([{ path: 'target.api_endpoint.url', hint: expect.stringContaining('%40') }]);
   expect(JSON.stringify(found)).not.toContain('CANARY');
@@ -140,7 +143,7 @@ test.each([
   expect(problem?.message).toMatch(/secret/);
 });
 
-test('a password that is a word of its URL, or of a placeholder, leaves both whole', async () => {
+test('a password that is also a word of its URL, or of a placeholder, breaks neither', async () => {
   for (const PW of ['host', 'URL_SECRET', 'v1', '1']) {
     const loaded = await load(against('{url: "https://me:${oc.env:PW}@myhost/v1", model_id: m}'), { env: { PW } });
     const { plan } = planOf(loaded);
@@ -151,20 +154,20 @@ test('a password that is a word of its URL, or of a placeholder, leaves both who
   }
 });
 
-test('a user in the URL and a key beside it are one too many', async () => {
+test('a user in the URL and a separate key are refused', async () => {
   const config = against('{url: "https://me:pw@h/v1", model_id: m, api_key_name: K}');
   expect(await problems(config, { env: { K: 'k' } })).toMatchObject([
     { path: 'target.api_endpoint.url', message: expect.stringContaining('only one of them') },
   ]);
 });
 
-test('a variable for `host:` that is not set is said', async () => {
+test('an unset variable for `host:` is reported', async () => {
   expect(await problems(against('{url: "host:NOPE", model_id: m}'))).toMatchObject([
     { path: 'target.api_endpoint.url', message: expect.stringContaining('NOPE is not set') },
   ]);
 });
 
-describe('with a server that asks for it', () => {
+describe('with a server that requires it', () => {
   let server: TestServer;
   let folder: string;
   beforeEach(() => (folder = mkdtempSync(path.join(tmpdir(), 'evalsaga-url-'))));
@@ -181,7 +184,7 @@ describe('with a server that asks for it', () => {
       sendJson(response, request.method === 'GET' ? { data: [{ id: 'm' }] } : { choices: [] });
     });
 
-  /** Runs the job's script with an evaluator that asks its URL with Python, and writes what it was given into its results. */
+  /** Runs the job's script with an evaluator that requests its URL with Python, and writes what it got into its results. */
   function runJob(plan: RunPlan, env: Record<string, string | undefined>, url: string) {
     const [task] = plan.tasks;
     if (task === undefined || plan.endpoint.kind !== 'existing') throw new Error('expected a task and its endpoint');
@@ -240,7 +243,7 @@ describe('with a server that asks for it', () => {
     runJob(plan, secrets, `http://${before}${host}/v1/completions${after}`);
   });
 
-  test('a signature that is good for the request alone is good enough; a bad one is said', async () => {
+  test('a signature that is valid for the real request only is accepted; an invalid one is reported', async () => {
     server = await serving(({ url }) => url === `/x/v1/completions?sig=${key}`);
     const finding = async (sig: string) => {
       const loaded = await load(against(`{url: "${server.url}/x/v1/completions?sig=${sig}", model_id: m}`));

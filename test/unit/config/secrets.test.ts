@@ -1,4 +1,4 @@
-/** Secrets stay references, wherever a user puts them. */
+/** Secrets stay references, wherever they are in a config. */
 import { ConfigError, showConfig } from '../../../src/config';
 import { looksLikeToken, maskOverride, maskTokens } from '../../../src/secrets/secrecy';
 import { isSecretName } from '../../../src/secrets/names';
@@ -7,7 +7,7 @@ import { load, plan, problems, runnable } from './configs';
 const canary = 'nvapi-CANARY0123456789abcdef';
 const env = { HF_TOKEN: canary, ENDPOINT_KEY: `${canary}2` };
 
-test('a variable of the host in a place for secrets becomes a reference', async () => {
+test("a host variable as a secret's value becomes a reference", async () => {
   const text = runnable(
     '  envs: {HF_TOKEN: "${oc.env:HF_TOKEN}", MODE: "${oc.env:MODE,fast}"}\n  lepton_config: {api_tokens: [{value: "${oc.env:ENDPOINT_KEY}"}]}\n',
   );
@@ -65,7 +65,7 @@ test('a variable without a value is refused', async () => {
   expect(problem).toMatchObject({ path: 'deployment.envs.HF_TOKEN', hint: expect.stringContaining('host:HF_TOKEN') });
 });
 
-test("a text in NeMo's own maps must say where it comes from", async () => {
+test("text in NeMo's own maps needs a prefix", async () => {
   const [problem] = await problems(runnable('  env_vars: {HF_TOKEN: HF_TOKEN}\n'));
   expect(problem?.hint).toContain('host:HF_TOKEN');
 });
@@ -178,7 +178,7 @@ const adapter = (text: string): readonly string[] => [
   `+evaluation.nemo_evaluator_config={target: {api_endpoint: {adapter_config: ${text}}}}`,
 ];
 
-/** Secrets without a well-known form, by the place they stand in. */
+/** Secrets without a well-known form, by their place. */
 const formless: readonly (readonly [string, string, readonly string[]])[] = [
   ['a header', runnable(), adapter("{headers_to_add: {X-Api-Key: 'CANARY-0123456789-pass'}}")],
   ['a header with scheme', runnable(), adapter("{headers_to_add: {Authorization: 'Basic CANARY=='}}")],
@@ -216,17 +216,17 @@ test.each([
   await plan(runnable(), { overrides: extra(text) });
 });
 
-test('a key in its place is refused whatever its form; the name of a variable is not', async () => {
+test('any literal key is refused, the name of a variable is not', async () => {
   const given = (value: string) =>
     problems(runnable(), {
       overrides: [`+evaluation.nemo_evaluator_config={config: {params: {extra: {judge: {api_key: '${value}'}}}}}`],
     });
   expect((await given('0a1B2c3D4e5F6g7H8i9J0k1L'))[0]?.message).toContain('secret');
-  // What is wrong then is that nothing gives the job this variable.
+  // The remaining problem is that the job does not get this variable.
   expect((await given('JUDGE_API_KEY_2024_PRODUCTION'))[0]?.message).toContain('needs the variable');
 });
 
-/** Short and plain: nothing but the name tells. */
+/** Short and plain secrets, which only the name gives away. */
 const plain = ['hunter2', 'abc', '123456', 'hf_abc', 'two words', 'lit:hunter2'];
 const secretNames = ['HF_TOKEN', 'PASSWORD', 'AWS_SECRET_ACCESS_KEY', 'DB_PASSWORD', 'MY_PWD'];
 
@@ -243,7 +243,7 @@ const byName: readonly (readonly [string, (name: string, value: string) => reado
   ['an argument', (name, value) => [runnable(`  extra_args: "--x ${name}=${value.replace(/\s.*/, '')}"\n`), []]],
 ];
 
-test.each(byName)('a literal in %s is refused by the name alone, and not repeated', async (place, configOf) => {
+test.each(byName)('a literal in %s is refused because of the name, and not repeated', async (place, configOf) => {
   for (const name of secretNames)
     for (const value of plain) {
       const [text, overrides] = configOf(name, value);
@@ -256,7 +256,7 @@ test.each(byName)('a literal in %s is refused by the name alone, and not repeate
     }
 });
 
-test('a variable name where the key belongs, as version 0.1 had it, is answered with its reference', async () => {
+test('for a variable name instead of a key, as in version 0.1, the message gives the reference', async () => {
   for (const overrides of [
     ['+evaluation.env_vars.JUDGE_API_KEY=MY_JUDGE_KEY'],
     ['+execution.lepton_platform.tasks.env_vars.JUDGE_API_KEY=MY_JUDGE_KEY'],

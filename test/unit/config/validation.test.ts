@@ -1,4 +1,4 @@
-/** What a config that can't work is answered with. */
+/** Problems of invalid configs. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -6,7 +6,7 @@ import { loadConfig } from '../../../src/config';
 
 import { deploying, load, problems, runnable } from './configs';
 
-test('an unknown key is named with its place and the nearest valid one', async () => {
+test('an unknown key is reported with its place and the nearest valid key', async () => {
   const [problem] = await problems(runnable('  lepton_config:\n    resource_shap: gpu.1xh100\n'));
   expect(problem).toMatchObject({
     file: 'config.yaml',
@@ -55,7 +55,7 @@ test('every problem is reported at once', async () => {
   expect(found.every(({ file, override }) => file !== undefined || override !== undefined)).toBe(true);
 });
 
-test('a missing value is named with its path and how to give it', async () => {
+test('a missing value is reported with its path and how to set it', async () => {
   const [problem] = await problems(runnable().replace('  output_dir: ./out', '  output_dir: ???'));
   expect(problem).toMatchObject({
     line: 6,
@@ -91,7 +91,7 @@ test.each(['0', '-1', 'soon', '30 fortnights', 'null', 'true', '[1]', '400d', 'i
   },
 );
 
-test('a number from the environment is a number where one is needed', async () => {
+test('a number from the environment counts as a number', async () => {
   const loaded = await load(runnable('  lepton_config: {min_replicas: "${oc.env:N}", max_replicas: 5}\n'), {
     env: { N: '5' },
   });
@@ -126,12 +126,12 @@ test('the text None is refused for a checkpoint', async () => {
   expect(problem).toMatchObject({ path: 'deployment.checkpoint_path', hint: 'for no value, write null' });
 });
 
-test('a blank key is null, and said to be', async () => {
+test('a key without a value is reported as null', async () => {
   const [problem] = await problems(runnable('  image:\n'));
   expect(problem).toMatchObject({ path: 'deployment.image', message: expect.stringContaining('found null') });
 });
 
-test('without a deployment the defaults list is pointed at', async () => {
+test('without a deployment the message points to the defaults list', async () => {
   for (const choice of ['  - deployment: null\n', '']) {
     const [problem] = await problems(
       `defaults:\n  - execution: lepton\n${choice}  - _self_\nexecution: {output_dir: x}\nevaluation: {tasks: [{name: hellaswag}]}\n`,
@@ -158,12 +158,12 @@ test('an alias bomb is refused fast', async () => {
     { length: 20 },
     (_value, index) => `a${index + 1}: &a${index + 1} [${`*a${index}, `.repeat(9)}]`,
   );
-  // Written out it would never end.
+  // Expanded, it would be endless.
   const [problem] = await problems(`a0: &a0 [x, y]\n${levels.join('\n')}\n`);
   expect(problem?.message).toContain('aliases');
 });
 
-test('files that are not there, folders, and broken YAML are told apart', async () => {
+test('missing files, folders and invalid YAML are distinguished', async () => {
   const [broken] = await problems('a: 1\nb: "x\nc: 3\n');
   expect(broken).toMatchObject({ file: 'config.yaml', line: expect.any(Number), column: expect.any(Number) });
   const [tab] = await problems('a:\n\tb: 1\n');
@@ -172,12 +172,12 @@ test('files that are not there, folders, and broken YAML are told apart', async 
   expect(list?.message).toBe('expected a mapping of keys, found a list');
 });
 
-test('a key given twice names both lines', async () => {
+test('for a duplicate key both lines are named', async () => {
   const [problem] = await problems('deployment: {}\nexecution: {}\ndeployment: {}\n');
   expect(problem).toMatchObject({ line: 3, path: 'deployment', message: expect.stringContaining('line 1') });
 });
 
-test('-t keeps some tasks; an unknown one is refused with the list', async () => {
+test('-t selects tasks; an unknown one is refused with the list', async () => {
   const config = runnable().replace(
     '    - name: hellaswag\n',
     '    - name: hellaswag\n    - name: lm-evaluation-harness.ifeval\n    - name: hellaswag\n',
@@ -191,7 +191,7 @@ test('-t keeps some tasks; an unknown one is refused with the list', async () =>
   expect(problem?.hint).toContain('hellaswag');
 });
 
-test('keys that upstream ignores are refused with what to do instead', async () => {
+test('keys that NeMo ignores are refused with advice', async () => {
   const found = await problems(
     `${runnable()}auxiliary_deployments: {judge: {}}\n`.replace(
       '  output_dir: ./out',
@@ -205,7 +205,7 @@ test('keys that upstream ignores are refused with what to do instead', async () 
   ]);
 });
 
-test('.env fills in what is not set; --env-file must exist', async () => {
+test('.env sets variables that are not set; --env-file must exist', async () => {
   const config = runnable('  served_model_name: ${oc.env:NAME}\n');
   const served = async (env: Record<string, string>) =>
     (await load(config, { env, files: { '.env': 'NAME="from file"\n' } })).resolved.deployment;
@@ -215,7 +215,7 @@ test('.env fills in what is not set; --env-file must exist', async () => {
   expect(problem?.message).toBe('the env file does not exist');
 });
 
-test('a variable that is not set is said once, where it was written', async () => {
+test('an unset variable is reported once, where it was written', async () => {
   const found = await problems(runnable('  tensor_parallel_size: 1\n  port: ${oc.env:MY_PORT}\n'));
   expect(found).toMatchObject([
     { path: 'deployment.port', message: expect.stringContaining('MY_PORT'), file: 'config.yaml' },
@@ -229,7 +229,7 @@ test('a variable that is not set is said once, where it was written', async () =
   expect(model.map(({ path }) => path)).toEqual(['deployment.hf_model_handle']);
 });
 
-test('values that refer to each other are each said', async () => {
+test('values that refer to each other are each reported', async () => {
   const found = await problems(
     deploying(
       'vllm',
@@ -252,11 +252,11 @@ test('a defaults list without _self_ works, with a warning that says which value
   expect((await load(runnable())).warnings).toEqual([]);
 });
 
-test.each(['', '# nothing yet\n'])('an empty config is called empty', async (text) => {
+test.each(['', '# nothing yet\n'])('an empty config is reported as empty', async (text) => {
   expect(await problems(text)).toMatchObject([{ file: 'config.yaml', message: 'the config is empty' }]);
 });
 
-test('in a circle of references, only its members are said', async () => {
+test('of a cycle of references, only its members are reported', async () => {
   const found = await problems(
     runnable('  image: ${deployment.model}\n  model: ${deployment.image}\n').replace(
       'org/model',
@@ -269,7 +269,7 @@ test('in a circle of references, only its members are said', async () => {
   ]);
 });
 
-test('V07 a key given without its path is found', async () => {
+test('for a key without its path, the message gives the path', async () => {
   const [problem] = await problems(runnable(), { overrides: ['ouput_dir=y'] });
   expect(problem?.hint).toBe('did you mean `execution.output_dir`?');
 });

@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import { temporalNow } from '../../../src/cli/temporal-clock';
 import { serverNow } from '../../../src/stack/pollers';
 
-/** Two clocks, one of them wrong. */
+/** A host's and a server's clock that differ. */
 
 const minute = 60_000;
 const now = Date.parse('2026-01-31T12:00:00Z');
@@ -16,11 +16,11 @@ test.each([
   expect(serverAheadMs(new Date(now).toUTCString(), now + ahead)).toBe(expected);
 });
 
-test.each([null, 'yesterday'])('a Date of %j says nothing', (date) => {
+test.each([null, 'yesterday'])('a Date of %j is ignored', (date) => {
   expect(serverAheadMs(date, now)).toBeUndefined();
 });
 
-test("a server's clock goes by the last date that it sent", () => {
+test("a server's clock follows the last date that it sent", () => {
   const clock = new ServerClock();
   clock.note('no date');
   expect(clock.aheadMs).toBe(0);
@@ -31,7 +31,7 @@ test("a server's clock goes by the last date that it sent", () => {
   expect(clock.aheadMs).toBe(0);
 });
 
-test('in words', () => {
+test('the description', () => {
   expect([-10 * minute, 10 * minute, -45_000, 20_000].map(describeClockOffset)).toEqual([
     '10 min ahead of',
     '10 min behind',

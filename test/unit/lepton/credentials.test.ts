@@ -36,11 +36,11 @@ async function login(text: string): Promise<{ LEPTON_CACHE_DIR: string }> {
 
 const find = (env: Record<string, string>) => findCredentials({ env, homeFolder: folder });
 
-test('no variables and no login: none', () => {
+test('without variables and login there are no credentials', () => {
   expect(find({})).toBeUndefined();
 });
 
-test('variables alone, with the gateway as default address and the token in the id', () => {
+test('variables only: the gateway is the default address, and the id may contain the token', () => {
   expect(find({ LEPTON_WORKSPACE_ID: 'ws9', LEPTON_WORKSPACE_TOKEN: ' tok-nine\n' })).toEqual({
     access: {
       url: 'https://gateway.dgxc-lepton.nvidia.com/api/v2/workspaces/ws9',
@@ -55,25 +55,25 @@ test('variables alone, with the gateway as default address and the token in the 
   expect(joined?.source).toBe('LEPTON_WORKSPACE_ID');
 });
 
-test('the login file: current workspace, expiry, origin cut to scheme and host', async () => {
+test('the login file: current workspace, expiry, origin reduced to scheme and host', async () => {
   const env = await login(loginFile);
   expect(find(env)).toMatchObject({ access: { workspace: 'ws1', token: 'tok-one' }, expiresAt: new Date(recorded) });
   expect(find(env)?.source).toContain('workspace_info.yaml');
   const other = find({ ...env, LEPTON_WORKSPACE_ID: 'ws2' });
   expect(other?.access).toMatchObject({ token: 'tok-two', origin: 'https://dash.example' });
-  // A token of one's own is not the recorded one: its expiry is not known.
+  // The variable's token is not the recorded one, so its expiry is unknown.
   const own = find({ ...env, LEPTON_WORKSPACE_ID: 'ws1', LEPTON_WORKSPACE_TOKEN: 'another' });
   expect(own).toMatchObject({ access: { token: 'another', url: 'http://127.0.0.1:9/api/v2/workspaces/ws1' } });
   expect(own?.expiresAt).toBeUndefined();
 });
 
-test('the default place of the login file is below the home folder', async () => {
+test('the default login file is below the home folder', async () => {
   await mkdir(path.join(folder, '.cache', 'lepton'), { recursive: true });
   await writeFile(path.join(folder, '.cache', 'lepton', 'workspace_info.yaml'), loginFile);
   expect(find({})?.access.workspace).toBe('ws1');
 });
 
-test('logged out: none', async () => {
+test('after logout there are no credentials', async () => {
   expect(find(await login('current_workspace: null\nworkspaces: {}\n'))).toBeUndefined();
 });
 
@@ -107,7 +107,7 @@ test.each([
   expect(() => find(env)).not.toThrow(/secret/);
 });
 
-test('expiry: silent when far or unknown, a warning when near, a refusal when past', () => {
+test('expiry: nothing if far or unknown, a warning if near, an error if past', () => {
   const now = new Date('2025-11-25T12:00:00Z');
   const check = (expiresAt?: string) =>
     checkExpiry({ expiresAt: expiresAt === undefined ? undefined : new Date(expiresAt), source: 'lep login', now });
@@ -124,7 +124,7 @@ describe('access of a worker', () => {
   const load = (env: Record<string, string> = {}, wanted = ref) =>
     loadAccess(home, wanted, { env, homeFolder: folder });
 
-  test('what was saved, in a file for nobody else', async () => {
+  test('saved access is read from a private file', async () => {
     await saveAccess(home, { url: `${url}/`, workspace: 'ws1', token: 'tok-saved', origin: 'https://o.example' });
     expect(await load()).toMatchObject({ url, token: 'tok-saved', origin: 'https://o.example' });
     const { readdir } = await import('node:fs/promises');
@@ -132,7 +132,7 @@ describe('access of a worker', () => {
     expect((await stat(path.join(home.credentials, file ?? ''))).mode & 0o777).toBe(0o600);
   });
 
-  test('the environment first, but only for the same workspace and address', async () => {
+  test('the environment wins, but only for the same workspace and address', async () => {
     await saveAccess(home, { url, workspace: 'ws1', token: 'tok-saved' });
     const env = { LEPTON_WORKSPACE_ID: 'ws1', LEPTON_WORKSPACE_TOKEN: 'tok-env', LEPTON_WORKSPACE_URL: `${url}/` };
     expect((await load(env)).token).toBe('tok-env');
@@ -141,7 +141,7 @@ describe('access of a worker', () => {
     expect((await load({ LEPTON_WORKSPACE_ID: 'ws1' })).token).toBe('tok-saved');
   });
 
-  test('the login record of that workspace, current or not; else an error that says what to do', async () => {
+  test('the login record of the workspace, current or not; else an error with advice', async () => {
     const env = await login(loginFile);
     expect((await load(env)).token).toBe('tok-one');
     const second = { kind: 'lepton', workspace: 'ws2', url: 'https://gw.example/api/v2/workspaces/ws2' } as const;
@@ -162,7 +162,7 @@ describe('access of a worker', () => {
   });
 });
 
-test('an unreadable login file stops nobody whose variables say it all', async () => {
+test('an unreadable login file does not matter if the variables are complete', async () => {
   const env = await login('{{{');
   await chmod(path.join(env.LEPTON_CACHE_DIR, 'workspace_info.yaml'), 0o600);
   const complete = { ...env, LEPTON_WORKSPACE_ID: 'w:t', LEPTON_WORKSPACE_URL: 'http://127.0.0.1:1/w' };

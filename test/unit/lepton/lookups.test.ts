@@ -2,7 +2,7 @@ import { createAllowance, createLookups } from '../../../src/lepton/coalesced';
 import { createLeptonClient } from '../../../src/lepton/client';
 import { sendJson, startServer, type TestServer } from '../../support/http-server';
 
-/** Against a real server: what counts is how many requests many waiting tasks cost. */
+/** Counts the requests that many waiting tasks cause, with a real server. */
 
 let server: TestServer;
 let failing = false;
@@ -40,7 +40,7 @@ const connect = (sharedForMs: number) =>
 
 const count = (start: string) => server.seen.filter(({ url }) => url.startsWith(start)).length;
 
-test('a hundred waiting tasks cost one listing', async () => {
+test('a hundred waiting tasks cause one listing', async () => {
   const lookups = connect(60_000);
   const names = await Promise.all(Array.from({ length: 100 }, (_, at) => lookups.deployment(at % 2 ? 'a' : 'b')));
   expect(names.map((found) => found?.metadata.name)).toEqual(
@@ -90,14 +90,14 @@ test('questions beyond the shared ones are granted so many times per interval, w
   expect(mayAsk()).toBe(true);
 });
 
-test('an interval of zero asks each time', async () => {
+test('with an interval of zero every look-up is a request', async () => {
   const lookups = connect(0);
   await lookups.deployment('a');
   await lookups.deployment('a');
   expect(count('/w/deployments')).toBe(2);
 });
 
-test('what the listing lacks is asked for singly before it is called absent', async () => {
+test('a resource that the listing lacks is read by itself before it counts as absent', async () => {
   const lookups = connect(60_000);
   expect((await lookups.deployment('late'))?.metadata.name).toBe('late');
   expect(await lookups.deployment('never')).toBeUndefined();
@@ -105,11 +105,11 @@ test('what the listing lacks is asked for singly before it is called absent', as
   expect(await lookups.job('never')).toBeUndefined();
 });
 
-test('a name that several jobs had means the newest', async () => {
+test('a name of several jobs means the newest', async () => {
   expect((await connect(60_000).job('x'))?.metadata.id).toBe('x-2');
 });
 
-test('a failing platform is not asked once per task', async () => {
+test('a failing platform is not called once per task', async () => {
   const lookups = connect(60_000);
   await lookups.job('x-1');
   const before = server.seen.length;

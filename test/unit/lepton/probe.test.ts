@@ -2,7 +2,7 @@ import { serverUrls, probeModel, type ProbeRequest } from '../../../src/lepton/p
 import { sendJson, startServer, type SeenRequest, type TestServer } from '../../support/http-server';
 import { against, dedicated, deploying, plan } from '../config/configs';
 
-/** A server of any make: what it answers, by method and path. */
+/** Starts a server with these answers, by method and path. */
 type Answers = Readonly<Record<string, readonly [status: number, body: unknown]>>;
 
 let server: TestServer;
@@ -31,7 +31,7 @@ const ask = (change: Partial<Omit<ProbeRequest, 'probe'>> & { probe?: Partial<Pr
 const asked = () => server.seen.map(({ method, url }) => `${method} ${url}`);
 
 describe('an endpoint of the run', () => {
-  test('is Ready after health, the listing with the served name, and one tiny request', async () => {
+  test('is Ready after the health check, the list of models and one tiny request', async () => {
     await serve({
       'GET /health': [200, {}],
       'GET /v1/models': [200, listing],
@@ -42,7 +42,7 @@ describe('an endpoint of the run', () => {
     expect(JSON.parse(server.seen[2]?.body ?? '')).toEqual({ model: 'org/model', max_tokens: 1, prompt: 'Hi' });
   });
 
-  test('models listed while health says 503 is not Ready', async () => {
+  test('is not Ready while its health path answers 503, even if it lists models', async () => {
     await serve({ 'GET /health': [503, {}], 'GET /v1/models': [200, listing] });
     expect(await ask({ probe: { healthPath: '/health' } })).toEqual({
       kind: 'not yet',
@@ -50,14 +50,14 @@ describe('an endpoint of the run', () => {
     });
   });
 
-  test('a health path that answers after 3 s is waited for', async () => {
+  test('a health path may take 3 s', async () => {
     server = await startServer((request, response) => {
       setTimeout(() => sendJson(response, listing), request.url === '/health' ? 3_000 : 0);
     });
     expect(await ask({ probe: { healthPath: '/health' } })).toEqual({ kind: 'ready' });
   });
 
-  test('a health path that the server does not have is no obstacle', async () => {
+  test('a missing health path is no obstacle', async () => {
     await serve({ 'GET /v1/models': [200, listing], 'POST /v1/completions': [200, {}] });
     expect(await ask({ probe: { healthPath: '/v1/health/ready' } })).toEqual({ kind: 'ready' });
   });
@@ -71,7 +71,7 @@ describe('an endpoint of the run', () => {
     expect(await ask()).toEqual({ kind: 'not yet', message: '/v1/models answers 404' });
   });
 
-  test('another name served is told at once, with both names', async () => {
+  test('a wrong model name is a mismatch that gives both names', async () => {
     await serve({ 'GET /v1/models': [200, { data: [{ id: '/mnt/model' }, { id: 'alias' }] }] });
     const verdict = await ask();
     expect(verdict).toMatchObject({ kind: 'mismatch' });
@@ -80,7 +80,7 @@ describe('an endpoint of the run', () => {
     });
   });
 
-  test('a warm-up that the server finds fault with is an answer; one that fails in it is not', async () => {
+  test('a rejected warm-up is an answer; a server error is not', async () => {
     await serve({ 'GET /v1/models': [200, listing], 'POST /v1/completions': [400, { message: 'no' }] });
     expect(await ask()).toEqual({ kind: 'ready' });
     await server.close();
@@ -89,7 +89,7 @@ describe('an endpoint of the run', () => {
   });
 });
 
-describe('health is green, and the first completion takes long', () => {
+describe('a healthy server with a slow first completion', () => {
   const start = (onCompletion: (answer: () => void) => void) =>
     startServer(({ method }, response) => {
       if (method === 'POST') onCompletion(() => sendJson(response, {}));
@@ -118,7 +118,7 @@ describe('health is green, and the first completion takes long', () => {
   });
 });
 
-describe('each type of deployment is asked at its own health path', () => {
+describe('each type of deployment has its health path', () => {
   const served = 'served_model_name: org/model';
   const ofModel = `{hf_model_handle: org/model, ${served}}`;
   const rest = { 'GET /v1/models': [200, listing], 'POST /v1/chat/completions': [200, {}] } as const;
@@ -140,7 +140,7 @@ describe('each type of deployment is asked at its own health path', () => {
     expect(await ask({ probe: planned })).toEqual({ kind: 'not yet', message: `${healthPath} answers 503` });
   });
 
-  test('none, and no path at all: the listing and a request decide', async () => {
+  test('without a health path, the list of models and a request decide', async () => {
     const { probe: planned } = await dedicated(
       deploying('vllm', `{hf_model_handle: org/model, ${served}, endpoints: {health: null}}`),
     );
@@ -160,7 +160,7 @@ describe('keys', () => {
   const withKey = ({ headers }: SeenRequest) => headers.authorization === 'Bearer right';
   const token = { kind: 'host', name: 'KEY' } as const;
 
-  test('the key is sent with every question', async () => {
+  test('the key is sent with every request', async () => {
     await serve(answers, withKey);
     expect(await ask({ key: 'right', probe: { token } })).toEqual({ kind: 'ready' });
   });
@@ -176,12 +176,12 @@ describe('keys', () => {
     expect(JSON.stringify(verdict)).not.toContain('wrong');
   });
 
-  test("a workspace's secret can't be read here: a 401 then means up and protected", async () => {
+  test('with a secret of the workspace, which cannot be read here, a 401 means up and protected', async () => {
     await serve(answers, withKey);
     expect(await ask({ probe: { token: { kind: 'workspace', name: 'KEY' } } })).toEqual({ kind: 'ready' });
   });
 
-  test('a run without any key, at an endpoint that wants one, is told at once', async () => {
+  test('a run without a key is a mismatch if the endpoint requires one', async () => {
     await serve(answers, withKey);
     expect(await ask({ kind: 'existing' })).toMatchObject({
       kind: 'mismatch',
@@ -191,20 +191,20 @@ describe('keys', () => {
 });
 
 describe('an existing endpoint', () => {
-  test('without a listing of models is alive when it takes one request, where the jobs will ask', async () => {
+  test("that cannot list models is Ready if it answers a request at the jobs' URL", async () => {
     await serve({ 'POST /serve/v1/completions?api-version=2': [200, {}] });
     const url = `${server.url}/serve/v1/completions?api-version=2`;
     expect(await ask({ kind: 'existing', url })).toEqual({ kind: 'ready' });
     expect(asked()).toEqual(['GET /serve/v1/models?api-version=2', 'POST /serve/v1/completions?api-version=2']);
   });
 
-  test('that has another path for the kind of request is asked beside it', async () => {
+  test('with the URL of another kind of request gets the warm-up at the sibling path', async () => {
     await serve({ 'POST /v2/completions': [200, {}] });
     expect(await ask({ kind: 'existing', url: `${server.url}/v2/chat/completions` })).toEqual({ kind: 'ready' });
     expect(asked()).toEqual(['GET /v2/models', 'POST /v2/completions']);
   });
 
-  test('that knows neither listing nor path is told at once, in its own words', async () => {
+  test('with neither the list nor the path is a mismatch that quotes its answer', async () => {
     await serve({ 'POST /v1/completions': [404, { message: 'no model org/model' }] });
     expect(await ask({ kind: 'existing', url: `${server.url}/v1/completions` })).toMatchObject({
       kind: 'mismatch',
@@ -212,13 +212,13 @@ describe('an existing endpoint', () => {
     });
   });
 
-  test('that has no listing and takes no plain requests counts as alive', async () => {
+  test('that cannot list models and rejects plain requests is Ready', async () => {
     await serve({});
     const url = `${server.url}/v1/embeddings`;
     expect(await ask({ kind: 'existing', url, probe: { warmUp: 'none' } })).toEqual({ kind: 'ready' });
   });
 
-  test('that lists other models is a mismatch; an empty or strange listing says nothing', async () => {
+  test('that lists other models is a mismatch; an empty or unusual list is ignored', async () => {
     const url = () => `${server.url}/v1/completions`;
     await serve({ 'GET /v1/models': [200, { data: [{ id: 'other' }] }] });
     expect(await ask({ kind: 'existing', url: url() })).toMatchObject({ kind: 'mismatch' });
@@ -227,7 +227,7 @@ describe('an existing endpoint', () => {
     expect(await ask({ kind: 'existing', url: url() })).toEqual({ kind: 'ready' });
   });
 
-  test('that is down, or answers 5xx, is waited for', async () => {
+  test('that is down or answers 5xx is not Ready yet', async () => {
     await serve({ 'GET /v1/models': [502, {}] });
     expect(await ask({ kind: 'existing', url: `${server.url}/v1/completions` })).toMatchObject({ kind: 'not yet' });
   });

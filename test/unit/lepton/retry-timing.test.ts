@@ -6,7 +6,7 @@ import { holds } from '../../support/fuzz';
 const kinds: LeptonErrorKind[] = ['network', 'server', 'rate_limited', 'invalid_response', 'conflict', 'forbidden'];
 const fiveMinutes = 300_000;
 
-test('doubles with each attempt up to its cap, and spreads over the upper half', () => {
+test('the delay doubles with each attempt up to its cap, and is drawn from the upper half', () => {
   const at = (attempt: number, random: number) =>
     retryDelayMs({ kind: 'server', attempt, retryAfterMs: undefined, random: () => random });
   expect([1, 2, 3, 4].map((attempt) => at(attempt, 0))).toEqual([500, 1_000, 2_000, 4_000]);
@@ -14,7 +14,7 @@ test('doubles with each attempt up to its cap, and spreads over the upper half',
   expect(at(50, 0.999_999)).toBe(60_000);
 });
 
-test('whatever is asked, the delay is positive, bounded, and never below what the server wished', () => {
+test('the delay is positive, bounded, and never below Retry-After', () => {
   holds(
     fc.property(
       fc.constantFrom(...kinds),
@@ -31,7 +31,7 @@ test('whatever is asked, the delay is positive, bounded, and never below what th
   );
 });
 
-test('looks again: local from 300 ms to 2 s, Lepton from 3 s to 15 s', () => {
+test('polls: local every 300 ms to 2 s, Lepton every 3 s to 15 s', () => {
   expect(pollDelayMs({ elapsedMs: 0, platform: 'local' })).toBe(300);
   expect(pollDelayMs({ elapsedMs: 30_000, platform: 'local' })).toBe(900);
   expect(pollDelayMs({ elapsedMs: 3_600_000, platform: 'local' })).toBe(2_000);
@@ -39,7 +39,7 @@ test('looks again: local from 300 ms to 2 s, Lepton from 3 s to 15 s', () => {
   expect(pollDelayMs({ elapsedMs: 3_600_000, platform: 'lepton' })).toBe(15_000);
 });
 
-test('Retry-After as seconds, as an HTTP date, in the past, and as nonsense', () => {
+test('Retry-After as seconds, as an HTTP date, in the past, and invalid', () => {
   const now = Date.UTC(2025, 10, 25, 12, 0, 0);
   expect(parseRetryAfter('30', now)).toBe(30_000);
   expect(parseRetryAfter(' 0 ', now)).toBe(0);

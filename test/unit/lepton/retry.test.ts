@@ -2,10 +2,10 @@ import { createLeptonClient } from '../../../src/lepton/client';
 import type { RetryOptions } from '../../../src/lepton/retry';
 import { sendJson, startServer, type TestServer } from '../../support/http-server';
 
-/** Commands that ask the platform themselves, where nobody repeats what failed in passing. */
+/** Retries for commands that call the platform themselves. */
 
 let server: TestServer;
-/** Statuses of the next answers; then all is well. */
+/** Statuses of the next answers; 0 closes the connection. After these, calls succeed. */
 let next: number[] = [];
 beforeEach(async () => {
   next = [];
@@ -21,7 +21,7 @@ afterEach(() => server.close());
 const client = (patience?: RetryOptions) =>
   createLeptonClient({ url: `${server.url}/w`, workspace: 'w', token: 't' }, { retry: patience });
 
-test.each([[503], [429], [404], [0]])('%i: asked again, and told so', async (status) => {
+test.each([[503], [429], [404], [0]])('%i is retried, with a report', async (status) => {
   next = [status];
   const told: string[] = [];
   const onWait = (reason: string): void => void told.push(reason);
@@ -30,25 +30,25 @@ test.each([[503], [429], [404], [0]])('%i: asked again, and told so', async (sta
   expect(told).toEqual([expect.stringContaining(status === 0 ? 'cut' : String(status))]);
 });
 
-test.each([[401], [403], [422]])('%i: refused at once', async (status) => {
+test.each([[401], [403], [422]])('%i is not retried', async (status) => {
   next = [status];
   await expect(client({ withinMs: 20_000 }).listSecretNames()).rejects.toMatchObject({ status });
   expect(server.seen).toHaveLength(1);
 });
 
-test('what would be made twice is not asked for again', async () => {
+test('a call that is not idempotent is not retried', async () => {
   next = [503];
   const job = { name: 'j', spec: {} };
   await expect(client({ withinMs: 20_000 }).createJob(job)).rejects.toMatchObject({ status: 503 });
   expect(server.seen).toHaveLength(1);
 });
 
-test('patience ends, with what was seen last', async () => {
+test('retries end with the last error', async () => {
   next = [500, 503, 503, 503];
   await expect(client({ withinMs: 1_500 }).listSecretNames()).rejects.toMatchObject({ status: 503 });
 });
 
-test('whoever leaves does not wait', async () => {
+test('an abort ends the wait', async () => {
   next = [503];
   const leaving = new AbortController();
   const listing = client({ withinMs: 60_000, onRetry: () => leaving.abort() }).listSecretNames({
@@ -57,7 +57,7 @@ test('whoever leaves does not wait', async () => {
   await expect(listing).rejects.toMatchObject({ name: 'AbortError' });
 });
 
-test('without patience nothing is repeated', async () => {
+test('by default nothing is retried', async () => {
   next = [503];
   await expect(client().listSecretNames()).rejects.toMatchObject({ status: 503 });
 });

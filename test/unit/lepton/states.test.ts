@@ -32,25 +32,25 @@ describe('Ready', () => {
     expect(readDeploymentState(deployment(status)).kind).toBe(kind);
   });
 
-  test('gone', () => expect(readDeploymentState(undefined).kind).toBe('absent'));
+  test('a missing endpoint is absent', () => expect(readDeploymentState(undefined).kind).toBe('absent'));
 
-  test('the URL has no slash at its end', () => {
+  test('the URL has no trailing slash', () => {
     const state = readDeploymentState(deployment({ state: 'Ready', endpoint: url }));
     expect(state).toEqual({ kind: 'ready', url: 'https://ws-ep.example' });
   });
 });
 
-describe('an endpoint in words', () => {
+describe('the description of an endpoint', () => {
   const loading = { message: 'the server is loading' };
 
-  test('what status and readiness both say is said once', () => {
+  test('a reason in both status and readiness appears once', () => {
     const issues = [{ reason: 'InProgress', message: 'the server is loading' }];
     expect(describeDeployment(deployment(loading), { issues, events: [] })).toBe('Starting: the server is loading');
     expect(describeDeployment(deployment({}), { issues, events: [] })).toBe('Starting: the server is loading');
     expect(describeDeployment(deployment(loading))).toBe('Starting: the server is loading');
   });
 
-  test('replicas that say the same are said once, different ones each', () => {
+  test('equal reasons of replicas appear once, different ones each', () => {
     const issues = [
       { reason: 'NoCapacity', message: 'no h200 is free' },
       { reason: 'NoCapacity', message: 'no h200 is free' },
@@ -62,14 +62,14 @@ describe('an endpoint in words', () => {
     );
   });
 
-  test('a reason that says more than the state is kept with a text that status repeats', () => {
+  test('a reason that says more than the state is kept if the status repeats its text', () => {
     const issues = [{ reason: 'ConfigError', message: 'bad image' }];
     expect(reasonsOf(deployment({ state: 'Error', message: 'bad image' }), { issues, events: [] })).toBe(
       'ConfigError: bad image',
     );
   });
 
-  test('where neither speaks, the newest telling line of the history does', () => {
+  test('without any reason, the newest informative event is used', () => {
     const events = [
       event('FailedScheduling', 3),
       event('Pulling', 2, 'vllm:1'),
@@ -79,7 +79,7 @@ describe('an endpoint in words', () => {
     expect(describeDeployment(deployment({}), { issues: [], events })).toBe('Starting: FailedScheduling');
   });
 
-  test('Ready that is not', () => {
+  test('Ready, but not usable', () => {
     expect(describeDeployment(deployment({ state: 'Ready', endpoint: url, ready_replicas: 0 }))).toBe(
       'Ready, but no replica is up',
     );
@@ -107,7 +107,7 @@ describe('a job', () => {
     [undefined, 'pending'],
   ])('%j is %s', (status, kind) => expect(readJobState(job(status)).kind).toBe(kind));
 
-  test('in words, with why it waits', () => {
+  test('is described with the reason why it waits', () => {
     expect(describeJob(job({ state: 'Queueing', message: 'quota used up' }))).toBe('Queueing: quota used up');
     expect(describeJob(job({ state: 'Queueing' }), [event('Queueing', 1), event('InsufficientQuota', 2)])).toBe(
       'Queueing: InsufficientQuota',

@@ -48,7 +48,7 @@ interface Obstacle {
   readonly candidates?: readonly Path[];
   /** What would fit there, if it is only a part of the override's value. */
   readonly value?: ConfigNode;
-  /** The key that is not there. */
+  /** The key that the config does not have. */
   readonly absent?: Path;
 }
 
