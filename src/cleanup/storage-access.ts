@@ -3,7 +3,7 @@ import { fetchFolder, hasStorageApi, removeFolder, type StorageContext } from '.
 import type { RunPlan } from '../contract/plan';
 import { paceOf } from '../lepton/pace';
 import type { LeptonClient } from '../lepton/types';
-import { largestCollectedBytes } from '../results/transfer/collector';
+import { maxCollectedBytes } from '../results/transfer/collector';
 import { fetchTaskResults } from '../results/transfer/fetch';
 import { boundsOfCleanup } from '../results/transfer/remote-tree';
 import { NotHome, notHomeText, unexpectedEntries } from '../results/transfer/run-folder';
@@ -112,7 +112,7 @@ function accessByJob(request: AccessRequest, place: StoragePlace, trace: JobTrac
   } as const;
   return {
     async bringHome() {
-      const wanted = { ...owner, storage, job, folder: '.', target: outputDir, maxBytes: largestCollectedBytes };
+      const wanted = { ...owner, storage, job, folder: '.', target: outputDir, maxBytes: maxCollectedBytes };
       const fetched = await fetchFolder(wanted, context);
       if (fetched) report(`${fetched.files} files of the run are in ${outputDir}`);
       if (fetched?.incomplete) throw new Error(fetched.incomplete);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import type { HomeFile } from '../../src/results/transfer/journal';
+import type { FetchedFile } from '../../src/results/transfer/journal';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import { startRun, type RunDescription } from '../../src/client';
@@ -104,7 +104,7 @@ test.concurrent(
     expect((await home('requests.jsonl')).toString()).toBe(masked);
     expect(gunzipSync(await home('requests.jsonl.gz')).toString()).toBe(masked.repeat(1_000));
     expect((await home('samples.jsonl')).toString()).toBe('{"mode":"staging","acc":0.5}\n');
-    const { files } = JSON.parse((await home('manifest.json')).toString()) as { files: HomeFile[] };
+    const { files } = JSON.parse((await home('manifest.json')).toString()) as { files: FetchedFile[] };
     const digest = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
     const record = files.find(({ path: name }) => name === 'requests.jsonl');
     expect(record).toMatchObject({ sha256: digest(masked), original: { sha256: digest(request) } });

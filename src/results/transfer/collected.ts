@@ -1,36 +1,36 @@
 import path from 'node:path';
-import { largestCollectedBytes } from './collector';
+import { maxCollectedBytes } from './collector';
 import { linesOf } from '../../support/lines';
 import { collectorLines, parseCollectorLine, type CollectorLine } from './collector-protocol';
 import type { FetchedFolder, FetchProgress } from './fetch';
 import { IncomingFile } from './incoming-file';
-import { openJournal, originalOf, type HomeFile, type Journal } from './journal';
+import { openJournal, originalOf, type FetchedFile, type Journal } from './journal';
 import { boundsOfRun, localPath, UnusableFolder, withoutClashes } from './remote-tree';
 import { skippedByName, type NotHome } from './skip-rules';
 import { finishFolder, makeFolder } from './target-folder';
 
 export interface ReceiveRequest {
-  /** The collector job's log, from its beginning. */
+  /** The collector job's log from its beginning. */
   readonly source: AsyncIterable<Uint8Array>;
-  /** Of the task's folder, for the manifest and for messages. */
+  /** Of the task's folder; for the manifest and for messages. */
   readonly fileSystem: string;
   readonly path: string;
   /** Absolute local folder. */
   readonly target: string;
-  /** Masked in what comes home. */
+  /** Masked in the local files. */
   readonly secrets: readonly string[];
-  /** What the job was told. */
+  /** The limit that the job was given. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
 }
 
-/** The log ended, or lost a piece, before all was home. What is home stays; the next job, or reading, goes on from `from`. */
+/** The log ended, or lost a piece, before all files were complete. Complete files stay; the next job or reading starts at `from`. */
 export class IncompleteCollection extends Error {
   override readonly name = 'IncompleteCollection';
   constructor(
     message: string,
-    /** Position of the first file that is not home. */
+    /** Position of the first file that is not complete. */
     readonly from: number,
   ) {
     super(message);
@@ -38,10 +38,10 @@ export class IncompleteCollection extends Error {
 }
 
 /**
- * Receives a folder from a collector job's log: each file is put together from its pieces, checked (crc32 of every piece,
- * size and sha256 of the whole) and then takes its place; `manifest.json` comes last. Reading the same log again, or that of
- * another job, fetches only what is not home yet. `undefined` when the job found no such folder.
- * What the job leaves out for its size, depth or number stays in storage, and `incomplete` says so.
+ * Receives a folder from a collector job's log. Each file is assembled from its pieces, verified (crc32 of every piece, size and
+ * sha256 of the file) and moved to its place; `manifest.json` comes last. Reading the same log again, or that of another job,
+ * adds only what is missing. Resolves to `undefined` if the job found no such folder.
+ * What the job leaves out because of size, depth or number stays in storage, and `incomplete` says so.
  * Rejects with `IncompleteCollection`, `UnusableFolder`, or what the source throws.
  */
 export async function receiveCollected(request: ReceiveRequest): Promise<FetchedFolder | undefined> {
@@ -60,17 +60,17 @@ export async function receiveCollected(request: ReceiveRequest): Promise<Fetched
   }
 }
 
-/** What is left out without a loss: nothing of it could come home, or it was not meant to. */
+/** Reasons for which nothing is lost: the entry can't be fetched at all, or is not meant to be. */
 const harmless: readonly string[] = [skippedByName, 'link', 'not a file'];
 
-/** Where the log is the limit, and not what the user set, it says so: raising `execution.max_result_size` would not help. */
+/** Says when the log is the limit, because raising `execution.max_result_size` would not help. */
 const beyondLimit = (maxBytes: number): string =>
-  maxBytes < largestCollectedBytes
+  maxBytes < maxCollectedBytes
     ? `beyond the limit of ${maxBytes} bytes`
-    : `beyond the ${largestCollectedBytes / 1024 / 1024} MiB that come home through a job's log where the workspace has no storage API`;
+    : `beyond the ${maxCollectedBytes / 1024 / 1024} MiB that can be fetched through a job's log where the workspace has no storage API`;
 
 type Announced = Extract<CollectorLine, { kind: 'file' }> & {
-  /** Where it goes at home; `undefined`: nowhere. */
+  /** Local path; `undefined`: not fetched. */
   readonly local: string | undefined;
   /** Bytes of this file and all before it. */
   readonly upTo: number;
@@ -80,9 +80,9 @@ class Receiver {
   private readonly files: Announced[] = [];
   private readonly skipped: NotHome[] = [];
   private readonly left: NotHome[] = [];
-  private readonly home = new Map<number, HomeFile>();
+  private readonly fetched = new Map<number, FetchedFile>();
   private total: number | undefined;
-  /** From this file on all is beyond the limit. */
+  /** Position from which all files are above the limit. */
   private beyondFrom: number | undefined;
   private bytes = 0;
   private journal: Journal | undefined;
@@ -93,7 +93,7 @@ class Receiver {
   async take(line: CollectorLine): Promise<void> {
     switch (line.kind) {
       case 'file':
-        // A lost line leaves a hole in the index: what follows it can't be told apart from a damaged log.
+        // After a lost line, the rest of the index can't be trusted.
         if (line.index === this.files.length) this.files.push(this.announce(line));
         return;
       case 'skipped':
@@ -121,14 +121,14 @@ class Receiver {
     const missing = this.files.find(({ index, local }) => local !== undefined && !this.isSettled(index));
     if (missing) {
       throw new IncompleteCollection(
-        `${folder}: ${this.home.size} of ${this.total} files are home; ${missing.local} did not arrive whole`,
+        `${folder}: ${this.fetched.size} of ${this.total} files are fetched; ${missing.local} did not arrive whole`,
         missing.index,
       );
     }
-    const files = this.files.flatMap(({ index }) => this.home.get(index) ?? []);
+    const files = this.files.flatMap(({ index }) => this.fetched.get(index) ?? []);
     const reason = beyondLimit(this.request.maxBytes);
     const beyond = this.files.flatMap(({ index, local }) =>
-      local === undefined || this.home.has(index) ? [] : [{ path: local, reason }],
+      local === undefined || this.fetched.has(index) ? [] : [{ path: local, reason }],
     );
     const finished = await finishFolder(target, {
       source: { fileSystem, path: folder },
@@ -140,9 +140,9 @@ class Receiver {
     return finished;
   }
 
-  /** At home, or after the file from which on all is beyond the limit. */
+  /** Returns whether the file is complete, or above the limit. */
   private isSettled(index: number): boolean {
-    return this.home.has(index) || (this.beyondFrom !== undefined && index >= this.beyondFrom);
+    return this.fetched.has(index) || (this.beyondFrom !== undefined && index >= this.beyondFrom);
   }
 
   async letGo(): Promise<void> {
@@ -150,7 +150,7 @@ class Receiver {
     this.current = undefined;
   }
 
-  /** The job keeps to the limits by itself; they hold also when what it says is not to be trusted. */
+  /** Enforces the limits even though the job does so too: its log is not trusted. */
   private announce(line: Extract<CollectorLine, { kind: 'file' }>): Announced {
     const { path: folder } = this.request;
     if (this.files.length >= boundsOfRun.files)
@@ -178,7 +178,7 @@ class Receiver {
       const record = file.local === undefined ? undefined : await this.journal.intact(file.local);
       if (record === undefined) continue;
       const original = originalOf(record);
-      if (original.size === file.size && original.sha256 === file.sha256) this.home.set(file.index, record);
+      if (original.size === file.size && original.sha256 === file.sha256) this.fetched.set(file.index, record);
     }
     this.progress();
   }
@@ -215,13 +215,13 @@ class Receiver {
       const original = { size: file.size, sha256: file.sha256 };
       const record = { path: file.local, ...(whole.masked ? { ...whole.masked, original } : original) };
       await this.journal?.add(record);
-      this.home.set(index, record);
+      this.fetched.set(index, record);
       this.progress();
     }
     await this.letGo();
   }
 
   private progress(): void {
-    this.request.onProgress?.({ files: this.home.size, bytes: this.bytes });
+    this.request.onProgress?.({ files: this.fetched.size, bytes: this.bytes });
   }
 }

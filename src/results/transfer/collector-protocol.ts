@@ -1,5 +1,5 @@
 /**
- * What the collector job writes, one line each, between whatever else a log may hold:
+ * The lines that the collector job writes, among any others in its log:
  *
  *     @evalsaga1 missing                                  there is no such folder
  *     @evalsaga1 file INDEX SIZE SHA256 PATH              one per file, in the order of sending; PATH in base64
@@ -7,9 +7,9 @@
  *     @evalsaga1 total FILES BYTES                        the index is complete
  *     @evalsaga1 piece INDEX OFFSET CRC32 DATA            zlib stream of the file, cut in pieces; DATA in base64
  *     @evalsaga1 done INDEX PACKED                        length of that stream
- *     @evalsaga1 beyond INDEX BYTES                       from this file on, all of it would be more than the limit
+ *     @evalsaga1 beyond INDEX BYTES                       from this file on, the total is above the limit
  *     @evalsaga1 end
- *     @evalsaga1 holds COUNT NAME…                        not removed: entries that were not expected, the first three in base64
+ *     @evalsaga1 holds COUNT NAME…                        not removed: unexpected entries, the first three in base64
  *
  * Pure.
  */
@@ -41,11 +41,11 @@ export type CollectorLine =
 
 const mark = '@evalsaga1 ';
 
-/** A line of the log as a line of the protocol; `undefined` for everything else, also for what is damaged. */
+/** Parses a line of the log; returns `undefined` for lines that are damaged or not of the protocol. */
 export function parseCollectorLine(line: string): CollectorLine | undefined {
   const at = line.indexOf(mark);
   if (at < 0) return undefined;
-  // Log systems put times before a line, and carriage returns behind it.
+  // Log systems add times before a line, and carriage returns after it.
   const [kind, ...words] = line
     .slice(at + mark.length)
     .trim()
@@ -91,7 +91,7 @@ export function parseCollectorLine(line: string): CollectorLine | undefined {
   }
 }
 
-/** The first `count` of exactly `length` words as whole numbers; none of them when one is not. */
+/** Returns the first `count` of exactly `length` words as whole numbers, or none if one is not. */
 function numbers(words: readonly string[], count: number, length: number): (number | undefined)[] {
   if (words.length !== length || !words.slice(0, count).every((word) => /^\d{1,15}$/.test(word))) return [];
   return words.slice(0, count).map(Number);
@@ -99,5 +99,5 @@ function numbers(words: readonly string[], count: number, length: number): (numb
 
 const textOf = (base64: string | undefined): string => Buffer.from(base64 ?? '', 'base64').toString('utf8');
 
-/** How a log is cut into lines: of a longer line than the protocol has, and of one that is cut off, nothing can be trusted. */
+/** Drops lines that are longer than any of the protocol, or cut off: they can't be trusted. */
 export const collectorLines: LineOptions = { longest: 64 * 1024, excess: 'dropped', unfinished: 'dropped' };

@@ -5,17 +5,17 @@ import type { EnvEntry, JobSpec, MountSpec, StoragePlan } from '../../contract/p
 import { defaultSkips } from '../../contract/skip-results';
 
 /**
- * Where a workspace has no storage API: a small job that mounts the run's folder and hands its files over through its log,
- * and one that removes the folder. Both run a Python script that travels inside the command; they need an image with bash
- * and Python 3, such as the evaluation's own. Pure but for reading that script.
+ * Jobs for workspaces without a storage API: one mounts the run's folder and transfers its files through its log, the other removes
+ * the folder. Both run a Python script that is part of their command, and need an image with bash and Python 3, such as the
+ * evaluation's own. Pure except for reading that script.
  */
 
-/** What a log can be trusted with; more stays in storage. */
-export const largestCollectedBytes = 64 * 1024 * 1024;
+/** Limit on what is transferred through a log, bytes; the rest stays in storage. */
+export const maxCollectedBytes = 64 * 1024 * 1024;
 
 const mountPath = '/evalsaga-storage';
 
-/** Not the variable that evaluation jobs have: the local platform would make a harness ready for it. */
+/** Differs from the variable of evaluation jobs, for which the local platform would prepare a harness. */
 const folderVariable = 'EVALSAGA_COLLECT_FOLDER';
 
 interface CollectorPlacement {
@@ -27,25 +27,25 @@ interface CollectorPlacement {
   readonly imagePullSecrets?: readonly string[];
 }
 
-/** Seconds that an ended job stays on the platform: its log must outlive a worker that is away for a while. */
+/** Seconds that an ended job stays on the platform, so that its log outlives an absent worker. */
 const keptForSeconds = 24 * 3_600;
 
-/** However slow its mount is, and whoever is gone by then: it ends, and so does what it costs. */
-const longestSeconds = 4 * 3_600;
+/** Time limit of the job, so that it ends and stops costing even with a slow mount and no worker. Seconds. */
+const timeoutSeconds = 4 * 3_600;
 
 export interface CollectorRequest extends CollectorPlacement {
   readonly storage: StoragePlan;
   /** The task's folder below the storage path. */
   readonly folder: string;
-  /** At most `largestCollectedBytes`. */
+  /** At most `maxCollectedBytes`. */
   readonly maxBytes: number;
-  /** Names that stay behind on purpose. Default: `defaultSkips`. */
+  /** Names that are not fetched on purpose. Default: `defaultSkips`. */
   readonly skip?: readonly string[] | undefined;
-  /** Files before this position (from `IncompleteCollection`) are home already; 0: none. */
+  /** Files before this position (from `IncompleteCollection`) are complete; 0: none. */
   readonly from: number;
 }
 
-/** The job that hands a task's folder over. Its log is read by `receiveCollected`. */
+/** Returns the job that transfers a task's folder. `receiveCollected` reads its log. */
 export function collectorJob(request: CollectorRequest): JobSpec {
   const { storage, folder, maxBytes, from } = request;
   const mount: MountSpec = {
@@ -59,7 +59,7 @@ export function collectorJob(request: CollectorRequest): JobSpec {
     { name: folderVariable, value: path.posix.join(mountPath, folder) },
     { name: 'EVALSAGA_COLLECT_FROM', value: String(from) },
     { name: 'EVALSAGA_COLLECT_SKIP', value: JSON.stringify(request.skip ?? defaultSkips) },
-    { name: 'EVALSAGA_COLLECT_MAX_BYTES', value: String(Math.min(maxBytes, largestCollectedBytes)) },
+    { name: 'EVALSAGA_COLLECT_MAX_BYTES', value: String(Math.min(maxBytes, maxCollectedBytes)) },
   ]);
 }
 
@@ -74,8 +74,8 @@ export interface RemovalRequest extends CollectorPlacement {
 }
 
 /**
- * The job that removes a run's folder, or one task's in it; Completed means gone. It mounts the folder above, since nobody
- * can remove what he stands on, and refuses any name that is not a run's.
+ * Returns the job that removes a run's folder, or one task's in it; Completed means removed. It mounts the parent folder, since a
+ * mount point can't be removed, and refuses any name that is not a run's.
  */
 export function storageRemovalJob(request: RemovalRequest): JobSpec {
   const { storage, folder } = request;
@@ -94,7 +94,7 @@ export function storageRemovalJob(request: RemovalRequest): JobSpec {
   ]);
 }
 
-/** Deterministic, within the platform's rules for names, one per evaluation job, purpose and round (from 0). */
+/** Returns a deterministic name that the platform accepts, one per evaluation job, purpose and round (from 0). */
 export function collectorJobName(jobName: string, purpose: 'collect' | 'remove', round: number): string {
   const digest = createHash('sha256').update(jobName).digest('hex').slice(0, 16);
   return `${purpose}-${digest}-${round}`;
@@ -102,8 +102,8 @@ export function collectorJobName(jobName: string, purpose: 'collect' | 'remove',
 
 function scriptJob(placement: CollectorPlacement, mount: MountSpec, envs: readonly EnvEntry[]): JobSpec {
   const script = readFileSync(path.join(__dirname, 'collector.py')).toString('base64');
-  // Base64 holds nothing that a shell, or the platform's own $(VARIABLE) replacement, could take for its own.
-  const command = `exec timeout -k 60 ${longestSeconds} python3 -c "import base64; exec(base64.b64decode('${script}'))"`;
+  // Base64 has no characters that a shell, or the platform's $(VARIABLE) replacement, would interpret.
+  const command = `exec timeout -k 60 ${timeoutSeconds} python3 -c "import base64; exec(base64.b64decode('${script}'))"`;
   return {
     container: { image: placement.image, command: ['/bin/bash', '-c', command] },
     envs,

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { mapConcurrently } from '../../support/map-concurrently';
 import type { LeptonClient } from '../../lepton/types';
 import { maskFile } from '../../secrets/mask-file';
-import { openJournal, originalOf, type HomeFile, type Journal } from './journal';
+import { openJournal, originalOf, type FetchedFile, type Journal } from './journal';
 import {
   readFirstFiles,
   readRemoteTree,
@@ -23,57 +23,57 @@ export interface FetchRequest {
   readonly path: string;
   /** Absolute local folder. */
   readonly target: string;
-  /** Masked in what comes home. */
+  /** Masked in the local files. */
   readonly secrets: readonly string[];
   /** Largest sum of file sizes that is fetched. */
   readonly maxBytes: number;
   /** Default: `boundsOfRun`. */
   readonly bounds?: TreeBounds | undefined;
-  /** Names that stay behind on purpose. Default: `defaultSkips`. */
+  /** Names that are not fetched on purpose. Default: `defaultSkips`. */
   readonly skip?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called while listings and bytes come in. */
+  /** Called as listings and bytes arrive. */
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
 }
 
 export interface FetchProgress {
-  /** Files that are home. */
+  /** Files that are complete. */
   readonly files: number;
-  /** Bytes that came in so far. */
+  /** Bytes received so far. */
   readonly bytes: number;
 }
 
 export interface FetchedFolder {
   readonly files: number;
   readonly bytes: number;
-  /** Absolute path of `manifest.json`: each file's size and sha256, and what was left behind. */
+  /** Absolute path of `manifest.json`: each file's size and sha256, and what was not fetched. */
   readonly manifest: string;
-  /** Left behind on purpose, `execution.skip_results`: paths. */
+  /** Paths that were not fetched because of `execution.skip_results`. */
   readonly skipped: readonly string[];
-  /** Why not everything is home: beyond the size limit, too deep, too many. `null`: everything is. */
+  /** Why not everything was fetched (size limit, too deep, too many); `null`: everything was. */
   readonly incomplete: string | null;
 }
 
-/** The scores, however large, come before everything else. */
+/** The scores are fetched first, however large. */
 const scoresName = 'results.yml';
 
-/** Files under way at once: enough to hide a round trip, few enough for the platform. */
+/** Files fetched at once: enough to hide a round trip, few enough for the platform. */
 const concurrency = 4;
 
-/** Bytes from which on a file counts as large: it comes after all others, and only when it fits. */
+/** Bytes; a larger file is fetched after all others, and only if it fits. */
 const largeBytes = 8 * 1024 * 1024;
-/** Files beyond the size limit after which no more are tried: each costs a request. */
-const mostBeyond = 100;
+/** Files above the size limit after which no more are tried, since each costs a request. */
+const maxBeyond = 100;
 
-/** Listings that may differ from the one before until the folder counts as still being written. */
-const mostRounds = 4;
+/** Changed listings after which the folder counts as still being written. */
+const maxRounds = 4;
 
 /**
- * Brings a task's storage folder home, checked: scores first, then small files, then large ones as long as they fit. Each
- * file streams to a draft that takes its place when the size is right and its secrets are masked. Lists again until
- * nothing new shows up, and writes `manifest.json`. Files that an earlier, interrupted call brought home unchanged are not
- * fetched again. What doesn't fit stays where it is, and `incomplete` says so.
- * `undefined` when there is no such folder. Rejects with `LeptonError`, `UnusableFolder`, or the signal's reason.
+ * Fetches and verifies a task's storage folder: scores first, then small files, then large ones as long as they fit. Each file is
+ * written to a draft, which is renamed once its size is right and its secrets are masked. Lists the folder again until nothing
+ * has changed, and writes `manifest.json`. Does not fetch again what an interrupted call has fetched. What does not fit stays in
+ * storage, and `incomplete` says so.
+ * Resolves to `undefined` if there is no such folder. Rejects with `LeptonError`, `UnusableFolder`, or the signal's reason.
  */
 export async function fetchTaskResults(request: FetchRequest): Promise<FetchedFolder | undefined> {
   const { client, fileSystem, path: folder, target, signal, bounds, skip } = request;
@@ -91,21 +91,21 @@ export async function fetchTaskResults(request: FetchRequest): Promise<FetchedFo
     const again = await readRemoteTree(client.storage, where);
     const stale = await run.forgetStale(tree.files);
     if (stale === 0 && again !== undefined && samePaths(tree, again)) return run.finish(tree);
-    if (round === mostRounds) break;
+    if (round === maxRounds) break;
     tree = again;
   }
-  throw new UnusableFolder(`${folder}: its content changes while it is read: something still writes there`);
+  throw new UnusableFolder(`${folder}: its content changes while it is read: something is still writing there`);
 }
 
 const samePaths = (one: RemoteTree, other: RemoteTree): boolean =>
   one.files.length === other.files.length && one.files.every(({ local }, at) => local === other.files[at]?.local);
 
-/** One call of `fetchTaskResults`: what is home, and how much came in. */
+/** One call of `fetchTaskResults`: the files fetched, and the bytes received. */
 class FetchRun {
-  private readonly home = new Map<string, HomeFile>();
-  /** Of the files at home. */
+  private readonly fetched = new Map<string, FetchedFile>();
+  /** Size of the fetched files. */
   private bytes = 0;
-  /** That came in so far. */
+  /** Bytes received, including files that are not complete. */
   private streamed = 0;
   private readonly beyond = new Set<string>();
   private journal: Journal | undefined;
@@ -117,21 +117,21 @@ class FetchRun {
   }
 
   progress(): void {
-    this.request.onProgress?.({ files: this.home.size, bytes: this.streamed });
+    this.request.onProgress?.({ files: this.fetched.size, bytes: this.streamed });
   }
 
-  /** Drops what has another size on the platform than at home; the number of such files. */
+  /** Forgets files whose size on the platform has changed; returns their number. */
   async forgetStale(files: readonly RemoteFile[]): Promise<number> {
     const { client, fileSystem, signal } = this.request;
     let stale = 0;
     await mapConcurrently(files, concurrency, async ({ local, remote }) => {
-      const record = this.home.get(local);
+      const record = this.fetched.get(local);
       if (record === undefined) return;
       signal?.throwIfAborted();
       const size = await client.storage.size(fileSystem, remote, { signal });
       this.progress();
       if (size === undefined || size === originalOf(record).size) return;
-      this.home.delete(local);
+      this.fetched.delete(local);
       this.journal?.forget(local);
       this.bytes -= originalOf(record).size;
       stale += 1;
@@ -139,26 +139,26 @@ class FetchRun {
     return stale;
   }
 
-  /** The scores alone, then a few at a time: they must not race for the last bytes of the limit. */
+  /** Fetches the scores on their own, so that other files can't take the last bytes of the limit; then a few files at a time. */
   async fetchAll(files: readonly RemoteFile[]): Promise<void> {
     this.beyond.clear();
-    const queue = files.filter(({ local }) => !this.home.has(local));
-    if (queue[0]?.local === scoresName) await this.bringHome(queue[0], Infinity);
+    const queue = files.filter(({ local }) => !this.fetched.has(local));
+    if (queue[0]?.local === scoresName) await this.fetchFile(queue[0], Infinity);
     const large: RemoteFile[] = [];
     const others = queue.filter(({ local }) => local !== scoresName);
     await mapConcurrently(others, concurrency, async (file) => {
-      if ((await this.bringHome(file, largeBytes)) === 'large') large.push(file);
+      if ((await this.fetchFile(file, largeBytes)) === 'large') large.push(file);
     });
     for (const { file, size } of await this.bySize(large)) {
       if (this.bytes + size > this.request.maxBytes) this.beyond.add(file.local);
-      else await this.bringHome(file, Infinity);
+      else await this.fetchFile(file, Infinity);
     }
   }
 
   async finish(tree: RemoteTree): Promise<FetchedFolder> {
     const { fileSystem, path: folder, target, maxBytes } = this.request;
-    const files = tree.files.flatMap(({ local }) => this.home.get(local) ?? []);
-    const beyond = tree.files.filter(({ local }) => !this.home.has(local));
+    const files = tree.files.flatMap(({ local }) => this.fetched.get(local) ?? []);
+    const beyond = tree.files.filter(({ local }) => !this.fetched.has(local));
     const reason = `beyond the limit of ${maxBytes} bytes`;
     const left = [...beyond.map(({ local }) => ({ path: local, reason })), ...tree.left];
     const fetched = await finishFolder(target, {
@@ -180,11 +180,11 @@ class FetchRun {
     return [...measured].sort((a, b) => a.size - b.size);
   }
 
-  /** `large`: it has more bytes than `mostBytes`, and is for later. */
-  private async bringHome(file: RemoteFile, mostBytes: number): Promise<'home' | 'large' | 'beyond'> {
+  /** Fetches one file. `large`: it has more than `maxFileBytes`, and must wait. */
+  private async fetchFile(file: RemoteFile, maxFileBytes: number): Promise<'fetched' | 'large' | 'beyond'> {
     this.request.signal?.throwIfAborted();
-    if (this.beyond.size >= mostBeyond) return 'beyond';
-    const record = (await this.reuse(file)) ?? (await this.download(file, mostBytes));
+    if (this.beyond.size >= maxBeyond) return 'beyond';
+    const record = (await this.reuse(file)) ?? (await this.download(file, maxFileBytes));
     if (record === 'large') return record;
     const isBeyond = record === 'beyond' || this.bytes + originalOf(record).size > this.request.maxBytes;
     if (isBeyond) {
@@ -192,23 +192,26 @@ class FetchRun {
       return 'beyond';
     }
     this.bytes += originalOf(record).size;
-    this.home.set(file.local, record);
+    this.fetched.set(file.local, record);
     this.progress();
-    return 'home';
+    return 'fetched';
   }
 
-  /** What an earlier call brought home. Whether it is still the same on the platform is asked in the end, as for all. */
-  private async reuse({ local }: RemoteFile): Promise<HomeFile | undefined> {
+  /** Returns the file of an earlier call. Whether it has changed on the platform is checked at the end, as for all files. */
+  private async reuse({ local }: RemoteFile): Promise<FetchedFile | undefined> {
     return this.journal?.intact(local);
   }
 
-  private async download({ local, remote }: RemoteFile, mostBytes: number): Promise<HomeFile | 'large' | 'beyond'> {
+  private async download(
+    { local, remote }: RemoteFile,
+    maxFileBytes: number,
+  ): Promise<FetchedFile | 'large' | 'beyond'> {
     const { client, fileSystem, target, secrets, signal } = this.request;
     await makeFolder(target, path.posix.dirname(local));
     const file = path.join(target, local);
     const draft = draftFor(file);
     try {
-      const original = await this.stream(client.storage.read(fileSystem, remote, { signal }), { draft, mostBytes });
+      const original = await this.stream(client.storage.read(fileSystem, remote, { signal }), { draft, maxFileBytes });
       if (typeof original === 'string') return original;
       const masked = await maskFile(draft, secrets);
       const record = { path: local, ...(masked ? { ...masked, original } : original) };
@@ -222,7 +225,7 @@ class FetchRun {
 
   private async stream(
     source: AsyncIterable<Uint8Array>,
-    { draft, mostBytes }: { readonly draft: string; readonly mostBytes: number },
+    { draft, maxFileBytes }: { readonly draft: string; readonly maxFileBytes: number },
   ): Promise<FileContent | 'large' | 'beyond'> {
     const handle = await open(draft, 'wx');
     try {
@@ -231,7 +234,7 @@ class FetchRun {
       for await (const chunk of source) {
         size += chunk.byteLength;
         if (this.bytes + size > this.request.maxBytes) return 'beyond';
-        if (size > mostBytes) return 'large';
+        if (size > maxFileBytes) return 'large';
         hash.update(chunk);
         await handle.writeFile(chunk);
         this.streamed += chunk.byteLength;

@@ -7,10 +7,10 @@ import { UnusableFolder } from './remote-tree';
 import { draftFor } from '../../support/atomic-file';
 import type { MaskedContent } from '../../secrets/withheld';
 
-/** What the log said of a file before its pieces. */
+/** What the log announces of a file before its pieces. */
 type Announced = Pick<Extract<CollectorLine, { kind: 'file' }>, 'index' | 'size' | 'sha256'>;
 
-/** A file that is being put together in a draft. Damage makes it unusable, and is not an error: it comes again. */
+/** Assembles a file in a draft. Damage makes the draft unusable but is not an error, since the file is sent again. */
 export class IncomingFile {
   private readonly hash = createHash('sha256');
   private packed = 0;
@@ -38,9 +38,9 @@ export class IncomingFile {
     return this.announced.index;
   }
 
-  /** The number of bytes that were of use. */
+  /** Adds a piece; returns the number of new bytes. */
   async add({ offset, crc, data }: Extract<CollectorLine, { kind: 'piece' }>): Promise<number> {
-    if (this.damaged || offset < this.packed) return 0; // a line that came twice does no harm
+    if (this.damaged || offset < this.packed) return 0; // a repeated line
     if (offset > this.packed || crc32(data).toString(16).padStart(8, '0') !== crc) {
       this.damaged = true;
       return 0;
@@ -50,7 +50,7 @@ export class IncomingFile {
     return data.length;
   }
 
-  /** Moves the file to its place, secrets masked, when it is whole and what was announced; else `undefined`. */
+  /** Masks secrets and moves the file to its place if it is complete and as announced; else resolves to `undefined`. */
   async complete(
     packed: number,
     secrets: readonly string[],
@@ -87,7 +87,7 @@ export class IncomingFile {
   private async unpack(): Promise<void> {
     for await (const chunk of this.inflate as AsyncIterable<Buffer>) {
       this.size += chunk.length;
-      // No more than was announced: a small piece can unpack to a great deal.
+      // A small piece can unpack to a great deal.
       if (this.size > this.announced.size) throw new UnusableFolder(`${this.file}: larger than announced`);
       this.hash.update(chunk);
       await this.handle.writeFile(chunk);

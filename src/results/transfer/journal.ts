@@ -4,21 +4,21 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { FileContent } from '../../support/atomic-file';
 
-/** What came home so far, one line per file: an interrupted fetch goes on from there. */
+/** Records the files fetched so far, one line each, so that an interrupted fetch can continue. */
 
-export interface HomeFile {
+export interface FetchedFile {
   /** Relative to the target folder, with `/`. */
   readonly path: string;
   readonly size: number;
   /** Hexadecimal. */
   readonly sha256: string;
-  /** As it is on the platform, where secrets were masked on the way home. */
+  /** The file on the platform, if secrets were masked in the local copy. */
   readonly original?: FileContent | undefined;
-  /** Why the original stays in storage although there is a file at home: not all of its content could be searched for secrets. */
+  /** Why the original stays in storage although there is a local file: its content could not be searched completely for secrets. */
   readonly withheld?: string | undefined;
 }
 
-const homeFileSchema: z.ZodType<HomeFile> = z.object({
+const fetchedFileSchema: z.ZodType<FetchedFile> = z.object({
   path: z.string(),
   size: z.number(),
   sha256: z.string(),
@@ -26,23 +26,23 @@ const homeFileSchema: z.ZodType<HomeFile> = z.object({
   withheld: z.string().optional(),
 });
 
-const manifestSchema = z.looseObject({ files: z.array(homeFileSchema) });
+const manifestSchema = z.looseObject({ files: z.array(fetchedFileSchema) });
 
-/** What the platform has: what was checked when the file came. */
-export const originalOf = ({ size, sha256, original }: HomeFile): FileContent => original ?? { size, sha256 };
+/** Returns size and hash of the file on the platform. */
+export const originalOf = ({ size, sha256, original }: FetchedFile): FileContent => original ?? { size, sha256 };
 
 export interface Journal {
-  /** The record of a file that still lies at home exactly as it was fetched. */
-  intact(relative: string): Promise<HomeFile | undefined>;
-  add(file: HomeFile): Promise<void>;
+  /** Returns the record of a local file that is still exactly as it was fetched. */
+  intact(relative: string): Promise<FetchedFile | undefined>;
+  add(file: FetchedFile): Promise<void>;
   forget(relative: string): void;
   close(): Promise<void>;
 }
 
-/** Opens the journal of `target`; what an earlier, finished fetch wrote to its manifest counts as well. */
+/** Opens the journal of `target`, including the files in the manifest of an earlier, finished fetch. */
 export async function openJournal(target: string): Promise<Journal> {
   const file = path.join(target, '.fetched.jsonl');
-  const known = new Map<string, HomeFile>();
+  const known = new Map<string, FetchedFile>();
   for (const record of [...(await readManifest(target)), ...(await readLines(file))]) known.set(record.path, record);
   return {
     async intact(relative) {
@@ -60,16 +60,16 @@ export async function openJournal(target: string): Promise<Journal> {
   };
 }
 
-async function readManifest(target: string): Promise<readonly HomeFile[]> {
+async function readManifest(target: string): Promise<readonly FetchedFile[]> {
   const parsed = manifestSchema.safeParse(parseJson(await readText(path.join(target, 'manifest.json'))));
   return parsed.success ? parsed.data.files : [];
 }
 
-/** A last line that a kill cut short is no record. */
-async function readLines(file: string): Promise<readonly HomeFile[]> {
+/** Ignores a last line that a kill has cut off. */
+async function readLines(file: string): Promise<readonly FetchedFile[]> {
   const lines = (await readText(file)).split('\n');
   return lines.flatMap((line) => {
-    const parsed = homeFileSchema.safeParse(parseJson(line));
+    const parsed = fetchedFileSchema.safeParse(parseJson(line));
     return parsed.success ? [parsed.data] : [];
   });
 }
@@ -86,7 +86,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The file's sha256, or `undefined` when there is no regular file of that size. */
+/** Returns the file's sha256, or `undefined` if there is no regular file of that size. */
 async function digest(file: string, size: number): Promise<string | undefined> {
   const found = await lstat(file).catch(() => undefined);
   if (!found?.isFile() || found.size !== size) return undefined;

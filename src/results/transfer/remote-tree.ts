@@ -5,7 +5,7 @@ import type { CallOptions, LeptonStorage } from '../../lepton/types';
 import { interruptedMarkers } from '../scores/notes';
 import { skippedByName, skipRule, type NotHome, type SkipRule } from './skip-rules';
 
-/** What lies in a task's storage folder, and where each file goes at home. */
+/** Lists a task's storage folder, and maps each file to its local place. */
 
 export interface RemoteFile {
   /** Absolute in the file system. */
@@ -16,33 +16,33 @@ export interface RemoteFile {
 
 export interface RemoteTree {
   readonly files: readonly RemoteFile[];
-  /** Left behind on purpose: caches. */
+  /** Not fetched on purpose: caches. */
   readonly skipped: readonly NotHome[];
-  /** What can't come home: it stays in storage, which is kept for it. */
+  /** Can't be fetched: stays in storage, which is kept. */
   readonly left: readonly NotHome[];
 }
 
-/** Bytes that every file system takes for a name, with room for what is put before it. */
-const longestName = 240;
-/** Bytes of a whole path below the target; systems take 4096 with everything. */
-const longestPath = 2_000;
+/** Bytes of a name that every file system accepts, with room for a prefix. */
+const maxNameBytes = 240;
+/** Bytes of a path relative to the target; systems accept 4096 in all. */
+const maxPathBytes = 2_000;
 
-/** How much of a folder is brought home. Each file and folder costs a request or two. */
+/** Limits on what is fetched of a folder. Each file and folder costs a request or two. */
 export interface TreeBounds {
   readonly depth: number;
   readonly files: number;
   readonly folders: number;
 }
 
-/** While a run waits for it. */
+/** For a run, which waits for it. */
 export const boundsOfRun: TreeBounds = { depth: 32, files: 50_000, folders: 10_000 };
-/** When a person asked for it, and can wait. */
+/** For `cleanup`, which a person starts and can wait for. */
 export const boundsOfCleanup: TreeBounds = { depth: 400, files: 2_000_000, folders: 500_000 };
 
 /** Names at the top that the fetch itself writes. */
 const ownNames = new Set(['manifest.json', '.fetched.jsonl']);
 
-/** What is shown first when a fetch ends early: the scores, then what explains them. */
+/** Fetched first, in case a fetch ends early: the scores, then what explains them. */
 const firstNames = [
   'results.yml',
   ...interruptedMarkers,
@@ -52,7 +52,7 @@ const firstNames = [
   'metadata.yaml',
 ];
 
-/** A storage folder that can't be brought home as it is. */
+/** A storage folder that can't be fetched as it is. */
 export class UnusableFolder extends Error {
   override readonly name = 'UnusableFolder';
 }
@@ -68,7 +68,7 @@ export interface TreeRequest {
   readonly skip?: readonly string[] | undefined;
 }
 
-/** Walks the folder; `undefined` when there is none. Files in the order in which they should come home. */
+/** Lists the folder, with files in the order in which to fetch them; `undefined` if there is no folder. */
 export async function readRemoteTree(storage: LeptonStorage, request: TreeRequest): Promise<RemoteTree | undefined> {
   const walk = new Walk(request);
   for (let next = walk.next(); next !== undefined; next = walk.next()) {
@@ -80,7 +80,7 @@ export async function readRemoteTree(storage: LeptonStorage, request: TreeReques
   return walk.tree();
 }
 
-/** Of the files that come first, those that are there: a walk may take long. `undefined`: there is no folder. */
+/** Returns those of the first files that exist, since a full listing may take long; `undefined` if there is no folder. */
 export async function readFirstFiles(
   storage: LeptonStorage,
   { fileSystem, folder, options }: Pick<TreeRequest, 'fileSystem' | 'folder' | 'options'>,
@@ -90,8 +90,8 @@ export async function readFirstFiles(
   return files && inOrder(files.map(({ name }) => ({ remote: path.posix.join(folder, name), local: name })));
 }
 
-/** Entries that are named one by one when they can't come home. */
-const mostLeft = 10_000;
+/** Limit on the entries that are listed as not fetched. */
+const maxLeft = 10_000;
 
 interface OpenFolder {
   readonly remote: string;
@@ -146,11 +146,11 @@ class Walk {
   }
 
   private leave(folder: OpenFolder, name: string, reason: string): void {
-    if (this.left.length < mostLeft) this.left.push({ path: path.posix.join(folder.local, name), reason });
+    if (this.left.length < maxLeft) this.left.push({ path: path.posix.join(folder.local, name), reason });
   }
 }
 
-/** A name that is no name would lead out of the folder: no file system has such entries. */
+/** Rejects names that could lead out of the folder; no file system has such entries. */
 const isName = (name: string): boolean =>
   name !== '' &&
   name !== '.' &&
@@ -159,21 +159,21 @@ const isName = (name: string): boolean =>
   !name.includes('\0') &&
   !/\p{Surrogate}/u.test(name);
 
-/** Where a file with this path below the task's folder goes at home; `undefined` for a path that leads out of it. */
+/** Returns the local path for a path below the task's folder; `undefined` for one that leads out of it. */
 export function localPath(relative: string): string | undefined {
   const names = relative.split('/');
   return names.every(isName) ? names.map(localName).join('/') : undefined;
 }
 
-/** Control characters and backslashes, legal in a container, come home as `%0A`: visible, and safe on every system. */
+/** Escapes control characters and backslashes, which are legal in a container, as `%0A`: visible, and safe on every system. */
 function localName(name: string, depth: number): string {
   const safe = name.replace(/[\u0000-\u001f\u007f-\u009f\\]/g, (character) => encodeURIComponent(character));
   return depth === 0 && ownNames.has(safe) ? `${safe}.remote` : short(safe);
 }
 
-/** Escapes make names longer, and other file systems than ours take longer ones: a digest stands for the middle then. */
+/** Shortens names that are too long here (escaped, or from another file system) with a digest in place of the middle. */
 function short(name: string): string {
-  if (Buffer.byteLength(name) <= longestName) return name;
+  if (Buffer.byteLength(name) <= maxNameBytes) return name;
   const digest = createHash('sha256').update(name).digest('hex').slice(0, 12);
   const { name: stem, ext } = path.posix.parse(name);
   const extension = Buffer.byteLength(ext) <= 20 ? ext : '';
@@ -183,10 +183,10 @@ function short(name: string): string {
     .replace(/\ufffd+$/, '')}~${digest}${extension}`;
 }
 
-/** Whether two names that differ in case only are the same file here. */
+/** Whether names that differ only in case are the same file on this system. */
 const caseless = process.platform === 'darwin' || process.platform === 'win32';
 
-/** The files that have a place of their own at home; the others, and those with a path that no system takes, apart. */
+/** Separates files with a unique local place from those whose place is taken or whose path is too long. */
 export function withoutClashes<T extends { readonly local: string }>(
   files: readonly T[],
   foldsCase = caseless,
@@ -198,7 +198,7 @@ export function withoutClashes<T extends { readonly local: string }>(
     const { local } = file;
     const place = foldsCase ? local.normalize('NFC').toLowerCase() : local;
     if (seen.has(place)) clashes.push({ path: local, reason: 'another file has this name here' });
-    else if (Buffer.byteLength(local) > longestPath) clashes.push({ path: local, reason: 'its path is too long' });
+    else if (Buffer.byteLength(local) > maxPathBytes) clashes.push({ path: local, reason: 'its path is too long' });
     else placed.push(file);
     seen.add(place);
   }

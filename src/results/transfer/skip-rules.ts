@@ -1,9 +1,9 @@
-/** What a job leaves that is not worth bringing home. Pure. */
+/** Which files of a job are not worth fetching. Pure. */
 
 import { firstOf } from '../../support/listing';
 import { escapeRegExp } from '../../support/escape-regexp';
 
-/** Whether an entry of that name, at any depth, stays behind on purpose. */
+/** Returns whether an entry of that name, at any depth, is not fetched on purpose. */
 export type SkipRule = (type: 'dir' | 'file', name: string) => boolean;
 
 export function skipRule(names: readonly string[]): SkipRule {
@@ -14,17 +14,17 @@ export function skipRule(names: readonly string[]): SkipRule {
   return (type, name) => patterns.some((pattern) => pattern.type === type && pattern.regexp.test(name));
 }
 
-/** Something in a result folder that is not at home. */
+/** An entry of a result folder that was not fetched. */
 export interface NotHome {
-  /** Below the task's folder. */
+  /** Relative to the task's folder. */
   readonly path: string;
   readonly reason: string;
 }
 
-/** Reason of what stays behind by `execution.skip_results`. */
+/** Reason for entries that `execution.skip_results` excludes. */
 export const skippedByName = 'by execution.skip_results';
 
-/** The first few with their reasons, and how many more there are. */
+/** Lists the first three with their reasons, and how many more there are. */
 export function notHomeInWords(left: readonly NotHome[]): string {
   const texts = left.map(({ path, reason }) => `${path.slice(0, 100)} (${reason})`);
   return firstOf(texts, 3);

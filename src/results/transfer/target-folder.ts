@@ -2,14 +2,14 @@ import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { makeFolders } from '../../support/make-folders';
 import type { FetchedFolder } from './fetch';
-import type { HomeFile } from './journal';
+import type { FetchedFile } from './journal';
 import { UnusableFolder } from './remote-tree';
 import { notHomeInWords, skippedByName, type NotHome } from './skip-rules';
 import { isDraft, writeJson } from '../../support/atomic-file';
 
-/** The local folder that a task's results come home to. */
+/** The local folder for a task's results. */
 
-/** Makes each missing folder; one that is a link would lead out of the target, and is refused. */
+/** Creates missing folders one by one; refuses links, which could lead out of the target. */
 export async function makeFolder(target: string, relative: string): Promise<void> {
   await makeFolders(target);
   let folder = target;
@@ -25,18 +25,18 @@ export async function makeFolder(target: string, relative: string): Promise<void
 
 export interface Manifest {
   readonly source: { readonly fileSystem: string; readonly path: string };
-  readonly files: readonly HomeFile[];
-  /** Left behind on purpose. */
+  readonly files: readonly FetchedFile[];
+  /** Not fetched on purpose. */
   readonly skipped: readonly NotHome[];
-  /** What can't come home, and stays in storage. */
+  /** Could not be fetched, and stays in storage. */
   readonly left: readonly NotHome[];
 }
 
-/** What stays in storage because no more than a note, or a part, came home. */
-const withheldOf = (files: readonly HomeFile[]): NotHome[] =>
+/** Returns the files of which only a note, or a part, was fetched: the originals stay in storage. */
+const withheldOf = (files: readonly FetchedFile[]): NotHome[] =>
   files.flatMap(({ path: file, withheld }) => (withheld === undefined ? [] : [{ path: file, reason: withheld }]));
 
-/** Writes `manifest.json` (size and sha256 of each file), drops what killed calls left half-written, and sums up. */
+/** Writes `manifest.json` (size and sha256 of each file), removes drafts of killed calls, and returns a summary. */
 export async function finishFolder(
   target: string,
   { source, files, skipped, left: notHome }: Manifest,

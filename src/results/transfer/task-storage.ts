@@ -11,23 +11,23 @@ import { readJobState } from '../../lepton/job-state';
 import { resolveNodeGroup } from '../../lepton/node-groups';
 import { NotHome, notHomeText, unexpectedEntries } from './run-folder';
 
-/** Milliseconds between looks at a job that stands in for the storage API. */
-const lookMs = { local: 500, lepton: 5_000 } as const;
+/** Milliseconds between polls of a job that replaces the storage API. */
+const pollMs = { local: 500, lepton: 5_000 } as const;
 
 export interface StorageContext {
   readonly platform: Pick<Platform, 'client' | 'pace'>;
   readonly marks: Marks;
-  /** Masked in what comes home. */
+  /** Masked in the local files. */
   readonly secrets: readonly string[];
   readonly signal: AbortSignal;
   readonly onProgress: (progress: FetchProgress) => void;
-  /** How much of a folder is brought home. Default: as much as a run waits for. */
+  /** Limits on what is fetched. Default: `boundsOfRun`. */
   readonly bounds?: TreeBounds | undefined;
 }
 
 /**
- * A task's storage, whichever way the workspace gives access to it: by its storage API, else by small jobs that mount the
- * run's folder. Without the API every path looks absent, so that is asked first.
+ * Fetches a task's folder through the workspace's storage API or, if it has none, through a small job that mounts the run's folder.
+ * Checks for the API first: without it, every path looks absent.
  */
 export async function fetchFolder(
   input: FetchResultsInput,
@@ -53,7 +53,7 @@ export async function fetchFolder(
   }
   const request = { storage, folder, target, maxBytes, skip, secrets: context.secrets, ...placement(input.job) };
   const around = await surroundings(input.job, context);
-  return doubtingAfterwards(client, () => collectThroughJob(request, around));
+  return recheckingOnFailure(client, () => collectThroughJob(request, around));
 }
 
 /**
@@ -65,17 +65,17 @@ export async function removeFolder(input: RemoveStorageInput, context: StorageCo
   const { client } = context.platform;
   const remote = folder === null ? storage.path : path.posix.join(storage.path, folder);
   if (!(await hasStorageApi(client))) {
-    if (mustLack === 'itself') return true; // The collector's job, which stood on the mount, has seen that it is not there.
+    if (mustLack === 'itself') return true; // The collector job, which had it mounted, has found it absent.
     const { expected } = input;
     const unlessTasks = mustLack === 'task folders';
     const request = { storage, folder, unlessTasks, expected, ...placement(input.job) };
     const around = await surroundings(input.job, context);
-    await doubtingAfterwards(client, () => removeThroughJob(request, around));
+    await recheckingOnFailure(client, () => removeThroughJob(request, around));
     return true;
   }
   if (mustLack === 'itself') {
     if ((await client.storage.list(storage.fileSystem, remote)) === undefined) return true;
-    throw new NotHome(`storage ${remote} is there, although it was not when results were to come home: it is kept`);
+    throw new NotHome(`storage ${remote} is there, although it was not when results were fetched: it is kept`);
   }
   await refuseUnexpected(client, { fileSystem: storage.fileSystem, path: remote }, input);
   await client.storage.remove(storage.fileSystem, remote);
@@ -95,32 +95,32 @@ async function refuseUnexpected(
     const task = entries?.find(({ type, name }) => type === 'dir' && isTaskFolder(name));
     if (task === undefined) return;
     throw new NotHome(
-      `storage ${place.path} holds ${task.name}, which was not there when results came home: it is kept`,
+      `storage ${place.path} holds ${task.name}, which was not there when results were fetched: it is kept`,
     );
   }
 }
 
-/** As plans name them. Pure. */
+/** Plans name task folders so. */
 const isTaskFolder = (name: string): boolean => /^\d+-/.test(name);
 
 const withApi = new WeakSet<LeptonClient>();
 /** When a workspace was last seen without the API, by a monotonic clock, milliseconds. */
 const withoutApi = new WeakMap<LeptonClient, number>();
-/** A gateway may answer 404 for a while: that there is no API is asked again after this time, that there is one never. */
-const believedForMs = 60_000;
+/** How long the absence of the API is cached, since a gateway may answer 404 for a while; its presence is cached for good. */
+const absenceCachedMs = 60_000;
 
-/** Whether the workspace has a storage API. */
+/** Returns whether the workspace has a storage API. */
 export async function hasStorageApi(client: LeptonClient): Promise<boolean> {
   if (withApi.has(client)) return true;
-  if (performance.now() - (withoutApi.get(client) ?? -Infinity) < believedForMs) return false;
+  if (performance.now() - (withoutApi.get(client) ?? -Infinity) < absenceCachedMs) return false;
   const answer = await client.storage.available();
   if (answer) withApi.add(client);
   else withoutApi.set(client, performance.now());
   return answer;
 }
 
-/** Where jobs get nowhere either, the next attempt asks again whether there is no API. */
-async function doubtingAfterwards<T>(client: LeptonClient, work: () => Promise<T>): Promise<T> {
+/** Runs `work`; if that fails, the next attempt checks again whether there is an API. */
+async function recheckingOnFailure<T>(client: LeptonClient, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -129,7 +129,7 @@ async function doubtingAfterwards<T>(client: LeptonClient, work: () => Promise<T
   }
 }
 
-/** Where the evaluation job may run and pull its image, ours may too. */
+/** Returns image and node group of the evaluation job: ours may use them too. */
 function placement({ spec }: EvaluationJob): {
   image: string;
   nodeGroup: string | null;
@@ -154,7 +154,7 @@ async function surroundings(job: EvaluationJob, context: StorageContext): Promis
     render: (spec) => renderJob(spec, { marks, nodeGroupId, resolve: noSecrets, modelUrl: '' }),
     readState: readJobState,
     jobName: job.name,
-    pollMs: lookMs[platform.pace],
+    pollMs: pollMs[platform.pace],
     signal,
     onProgress,
   };

@@ -6,7 +6,7 @@ import { IncompleteCollection, receiveCollected } from './collected';
 import {
   collectorJob,
   collectorJobName,
-  largestCollectedBytes,
+  maxCollectedBytes,
   storageRemovalJob,
   type CollectorRequest,
   type RemovalRequest,
@@ -15,7 +15,7 @@ import { parseCollectorLine } from './collector-protocol';
 import type { FetchedFolder, FetchProgress } from './fetch';
 import { NotHome, notHomeText } from './run-folder';
 
-/** Results and storage where a workspace has no storage API: by jobs of our own, which are gone in the end. */
+/** Fetches results and removes storage through jobs of our own, where a workspace has no storage API; deletes these jobs. */
 
 export interface JobSurroundings {
   readonly client: LeptonClient;
@@ -24,7 +24,7 @@ export interface JobSurroundings {
   readonly readState: (job: Job | undefined) => {
     readonly kind: 'completed' | 'pending' | 'ending' | 'failed' | 'absent';
   };
-  /** Name of the evaluation job whose results these are: ours are named after it. */
+  /** Name of the evaluation job; ours are named after it. */
   readonly jobName: string;
   /** Milliseconds between looks at the job. */
   readonly pollMs: number;
@@ -33,19 +33,19 @@ export interface JobSurroundings {
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
 }
 
-/** A job of ours that ended without doing its work. */
+/** One of our jobs ended without doing its work. */
 export class HelperJobFailed extends Error {
   override readonly name = 'HelperJobFailed';
 }
 
-/** Jobs that are started one after another, each going on where the one before broke off. */
-const mostRounds = 3;
+/** Jobs started one after another, each continuing where the last one broke off. */
+const maxRounds = 3;
 /** Readings of one job's log. */
-const mostReadings = 3;
+const maxReadings = 3;
 
 /**
- * Brings a task's folder home through a collector job's log, reading along while it runs (a log that has ended may have
- * been rotated). Safe to repeat: a job of an earlier, interrupted call is taken over. `undefined`: no such folder.
+ * Fetches a task's folder through a collector job's log, reading it while the job runs, since an ended log may have been rotated.
+ * Safe to repeat: takes over the job of an interrupted call. Resolves to `undefined` if there is no such folder.
  * Rejects as `receiveCollected`, with `HelperJobFailed`, `LeptonError`, or the signal's reason.
  */
 export async function collectThroughJob(
@@ -60,14 +60,14 @@ export async function collectThroughJob(
       return readLog(request, surroundings, id);
     });
     if (outcome.kind === 'read') return outcome.fetched;
-    if (round + 1 === mostRounds) throw outcome.error;
+    if (round + 1 === maxRounds) throw outcome.error;
     from = outcome.error.from;
   }
 }
 
 type CollectRequest = Omit<CollectorRequest, 'from'> & {
   readonly target: string;
-  /** Masked in what comes home. */
+  /** Masked in the local files. */
   readonly secrets: readonly string[];
 };
 
@@ -89,7 +89,7 @@ export async function removeThroughJob(request: RemovalRequest, surroundings: Jo
   });
 }
 
-/** Runs `work` over the job of that name, created unless an earlier call did; the job is deleted whatever happens. */
+/** Runs `work` with the job of that name, creating it unless an earlier call did; always deletes the job. */
 async function withJob<T>(
   surroundings: JobSurroundings,
   { name, spec }: { readonly name: string; readonly spec: JobSpec },
@@ -97,9 +97,9 @@ async function withJob<T>(
 ): Promise<T> {
   const { client, render, readState, signal } = surroundings;
   const listed = await client.listJobs({ name, mode: 'alive_only' }, { signal });
-  // One that failed, or is being deleted, is of no use: names are not unique on the platform.
+  // Names are not unique on the platform: a job of this name may have failed, or be in deletion.
   const earlier = listed.find((job) => job.metadata.name === name && isUsable(readState(job).kind));
-  // Never aborted half-way: what may have come of it is known, and deleted, in the end.
+  // Not abortable, so that a created job is always known, and deleted.
   const job = earlier ?? (await client.createJob({ name, spec: render(spec) }));
   const id = job.metadata.id ?? '';
   try {
@@ -109,12 +109,12 @@ async function withJob<T>(
   }
 }
 
-/** Milliseconds that a job of ours may take to be gone; what takes longer carries our marks, and is swept. */
+/** Time to wait for a deleted job to be gone, milliseconds. One that takes longer carries our marks, and is swept. */
 const goneWithinMs = 30_000;
 
 /**
- * Deletes the job and looks until it is gone: until then it holds its mount, and whoever asks for what is left finds it. Also
- * when cancelled, but then nothing is waited for. Never rejects.
+ * Deletes the job and polls until it is gone, since it holds its mount and is found by searches until then. When cancelled, deletes
+ * it without waiting. Never rejects.
  */
 async function discard(
   { client, pollMs, signal }: JobSurroundings,
@@ -141,7 +141,7 @@ const isOver = (kind: ReturnType<JobSurroundings['readState']>['kind']): boolean
 const isUsable = (kind: ReturnType<JobSurroundings['readState']>['kind']): boolean =>
   kind === 'pending' || kind === 'completed';
 
-/** The job as soon as it is over, or `enough`; a look that fails for now is repeated. */
+/** Polls until the job is over, or `enough` holds; repeats requests that fail temporarily. */
 async function waitFor(
   { client, readState, pollMs, signal, onProgress }: JobSurroundings,
   id: string,
@@ -168,13 +168,13 @@ type Reading =
 async function readLog(request: CollectRequest, surroundings: JobSurroundings, id: string): Promise<Reading> {
   const { client, signal, pollMs, onProgress } = surroundings;
   let error = new IncompleteCollection(`${request.folder}: job ${id} has no log`, 0);
-  for (let reading = 1; reading <= mostReadings; reading += 1) {
+  for (let reading = 1; reading <= maxReadings; reading += 1) {
     const [replica] = await client.jobReplicas(id, { signal });
     try {
       if (replica) {
         const source = client.jobLog(id, replica.id, { signal, follow: true });
         const { fileSystem, path } = request.storage;
-        const maxBytes = Math.min(request.maxBytes, largestCollectedBytes);
+        const maxBytes = Math.min(request.maxBytes, maxCollectedBytes);
         const received = { source, fileSystem, path: `${path}/${request.folder}`, maxBytes, onProgress, signal };
         return { kind: 'read', fetched: await receiveCollected({ ...request, ...received }) };
       }
@@ -189,7 +189,7 @@ async function readLog(request: CollectRequest, surroundings: JobSurroundings, i
   return { kind: 'incomplete', error };
 }
 
-/** Bytes at the end of a failed job's log that are looked at for the reason. */
+/** Bytes at the end of a failed job's log that are searched for the reason. */
 const tailBytes = 4_000;
 
 /** What the job says is in the folder and was not expected; `undefined`: it failed for another reason, or its log can't be read. */
@@ -203,10 +203,10 @@ async function jobFailed(
   id: string,
   job: Job | undefined,
 ): Promise<HelperJobFailed> {
-  const said = job?.status?.message ?? (await lastLine(client, id, signal).catch(() => ''));
+  const reason = job?.status?.message ?? (await lastLine(client, id, signal).catch(() => ''));
   const state = job?.status?.state ?? 'gone';
   return new HelperJobFailed(
-    `job ${id}, which stands in for the storage API, ended as ${state}${said === '' ? '' : `: ${said}`}`,
+    `job ${id}, which stands in for the storage API, ended as ${state}${reason === '' ? '' : `: ${reason}`}`,
   );
 }
 

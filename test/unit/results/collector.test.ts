@@ -173,7 +173,7 @@ test.each([
     (reason: unknown) => reason,
   )) as IncompleteCollection;
   expect(error).toBeInstanceOf(IncompleteCollection);
-  expect(error.message).toContain('1 of 2 files are home; a.bin did not arrive whole');
+  expect(error.message).toContain('1 of 2 files are fetched; a.bin did not arrive whole');
   expect(error.from).toBe(0);
   expect(await atHome()).toContain('b.txt');
   expect(await atHome()).not.toContain('a.bin');

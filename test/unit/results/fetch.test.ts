@@ -169,7 +169,7 @@ test('a folder that is still being written does not count as complete', async ()
     if (method === 'GET' && name === '') storage.files.set(`another-${(writes += 1)}`, 'x');
     return false;
   };
-  await expect(fetchAll()).rejects.toThrow('something still writes there');
+  await expect(fetchAll()).rejects.toThrow('something is still writing there');
 });
 
 test('skips caches by their exact names only, not names that look similar', async () => {
