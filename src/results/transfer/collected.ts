@@ -108,6 +108,7 @@ class Receiver {
       case 'beyond':
         this.beyondFrom ??= line.index;
         return;
+      case 'holds':
       case 'missing':
       case 'end':
         return;
