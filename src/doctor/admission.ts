@@ -3,6 +3,7 @@ import { UsageFault } from '../support/usage-fault';
 import { CredentialsError } from '../lepton/lepton-error';
 import type { LeptonClient, PlatformAccess } from '../lepton/types';
 import { checkTokenExpiry, checkWorkspace } from './check-credentials';
+import { checkExposure } from './check-exposure';
 import { checkImages } from './check-images';
 import { checkLocalRun, type LocalCheck } from './check-local';
 import { checkMounts } from './check-storage';
@@ -51,7 +52,10 @@ export async function admitRun(request: {
   ].filter(({ level }) => level === 'FAIL');
   if (missing.length > 0)
     throw new RunNotAdmitted(refusal('The workspace does not have what the config names', missing));
-  const warnings = [...expiry, checkWorkspace(access, answers.info)].filter(({ level }) => level === 'warn');
+  const exposed = checkExposure(plan, access);
+  const warnings = [...expiry, checkWorkspace(access, answers.info), ...exposed].filter(
+    ({ level }) => level === 'warn',
+  );
   return warnings.map(({ message }) => message);
 }
 

@@ -12,6 +12,7 @@ import { checkHomeFolder } from './check-home';
 import { checkOutput } from './check-output';
 import { checkTokenExpiry, checkWorkspace } from './check-credentials';
 import { checkEndpoint } from './check-endpoint';
+import { checkExposure } from './check-exposure';
 import { checkImages } from './check-images';
 import { checkLocalRun } from './check-local';
 import { checkMachine } from './check-machine';
@@ -114,6 +115,7 @@ async function examineWorkspace(
     ...(binding ? checkQuota(wanted, answers.info) : []),
     ...checkSecrets(wanted, answers, { binding }),
     ...(binding ? checkImages(wanted, answers.info) : []),
+    ...(request.plan ? checkExposure(request.plan, access) : []),
     ...checkMounts(wanted, binding ? answers : { nodeGroups: { kind: 'unknown', reason: '', advice: '' } }),
     ...storage,
   ];

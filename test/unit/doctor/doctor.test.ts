@@ -1,4 +1,5 @@
 import { checkWorkspace, expiryFinding } from '../../../src/doctor/check-credentials';
+import { checkExposure } from '../../../src/doctor/check-exposure';
 import { checkImages, readImage } from '../../../src/doctor/check-images';
 import { checkQuota } from '../../../src/doctor/check-quota';
 import { checkMounts, storageFinding } from '../../../src/doctor/check-storage';
@@ -231,4 +232,18 @@ test('a background process that died is named with its log', () => {
 test('a finding as text', () => {
   expect(findingText(ok('disk', '8 GB free'))).toBe('ok   disk: 8 GB free');
   expect(findingText(misfit('secret', 'none', 'create it'))).toBe('FAIL secret: none\n       → create it');
+});
+
+test('endpoints without a key are warned about where the internet can reach them', () => {
+  const far = { url: 'https://gw.example/api/v2/workspaces/w' };
+  const keyed = plan((bare) => {
+    if (bare.endpoint.kind !== 'dedicated') return bare;
+    const apiTokens = [{ kind: 'host', name: 'MY_KEY' }] as const;
+    return { ...bare, endpoint: { ...bare.endpoint, spec: { ...bare.endpoint.spec, apiTokens } } };
+  });
+  expect(checkExposure(plan(), far)).toMatchObject([
+    { level: 'warn', message: expect.stringContaining('anybody'), advice: expect.stringContaining('host:MY_KEY') },
+  ]);
+  expect(checkExposure(keyed, far)).toEqual([]);
+  expect(checkExposure(plan(), { url: 'http://127.0.0.1:80/api/v2/workspaces/w' })).toEqual([]);
 });
