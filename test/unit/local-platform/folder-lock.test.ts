@@ -11,7 +11,7 @@ afterEach(() => folder.dispose());
 
 test('a second platform on one state folder learns where the first one answers', async () => {
   const first = await lockFolder(folder.path);
-  await expect(lockFolder(folder.path)).rejects.toThrow(`already uses ${folder.path}: process ${process.pid}`);
+  await expect(lockFolder(folder.path)).rejects.toThrow(`platform uses ${folder.path}: process ${process.pid}`);
   await first.announce('http://127.0.0.1:8080/api');
   await expect(lockFolder(folder.path)).rejects.toThrow(/answers at http:\/\/127\.0\.0\.1:8080\/api\..*evalsaga down/);
   await first.release();
