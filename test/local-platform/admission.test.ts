@@ -54,7 +54,7 @@ describe('before anything is created', () => {
     const mounts = [{ from: 'shared-fs', path: '/p', mount_path: '/m' }];
     const refused = admit(planWith({ container: { image: 'a//b', command: ['true'] }, mounts }));
     await expect(refused).rejects.toThrow(
-      /nothing was created[^]*image: "a\/\/b" \(job\) is not the name of an image[^]*"shared-fs" names no volume/,
+      /nothing was created[^]*image: "a\/\/b" \(job\) is not an image name[^]*"shared-fs" names no volume/,
     );
   });
 
