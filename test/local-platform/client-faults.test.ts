@@ -234,7 +234,7 @@ describe('absence needs two answers', () => {
       answer = (_, response) => void response.writeHead(404, { 'content-type': type }).end(body);
       const error = await failure(connect().createDeployment({ name: 'a', spec: {} }));
       expect(error.kind).toBe('invalid_response');
-      expect(error.message).toContain('a proxy or gateway in front of it may');
+      expect(error.message).toContain('a proxy or gateway in front of it');
     },
   );
 });
@@ -275,7 +275,7 @@ describe("storage: a HEAD with 404 is checked against the parent's listing", () 
     denied = ['/runs', '/runs/1'];
     const { storage } = connect();
     const error = await failure(storage.exists('default', '/runs/1'));
-    expect(error).toMatchObject({ kind: 'invalid_response', message: expect.stringContaining('the folder is there') });
+    expect(error).toMatchObject({ kind: 'invalid_response', message: expect.stringContaining('the folder exists') });
   });
 });
 
