@@ -42,7 +42,7 @@ async function loadLocal(home: HomePaths, ref: PlatformRef): Promise<PlatformAcc
   const access = await loadPlatformAccess(home, ref);
   if (!access) {
     throw new CredentialsError(
-      `${home.platformAccess} does not contain the local platform's address: start the platform with evalsaga up.`,
+      `there is no address in ${home.platformAccess}: start the local platform with evalsaga up.`,
     );
   }
   if (access.workspace !== ref.workspace) {
