@@ -52,13 +52,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
           const fetched = await transfers(() =>
             withinAttemptTime(subject, look, (signal) => fetchFolder(input, { ...context, signal })),
           ).catch((error: unknown) => {
-            // A writer may finish, or disk space be freed; only a lasting fault is final.
-            const why = error instanceof UnusableFolder ? error.message : whyNotWritable(error, input.target);
-            if (why !== undefined && look.attempt >= unusableAttempts)
-              throw finalFailure(failureTypes.resultsUnusable, `${subject}: ${why}`);
-            if (isOfHelpers(error) && helpersFailed.isReached(look.activity, true))
-              throw finalFailure(failureTypes.resultsUnusable, `${subject}: ${error.message}`);
-            throw error;
+            throw fetchFailure(error, { subject, target: input.target, look });
           });
           if (!fetched) return { found: 'absent', files: 0, bytes: 0, metrics: null, notes: [], incomplete: null };
           const { files, bytes } = fetched;
@@ -79,20 +73,11 @@ export function createResultActivities(dependencies: ActivityDependencies) {
       const folder = input.folder === null ? input.storage.path : path.posix.join(input.storage.path, input.folder);
       const subject = `storage ${folder}`;
       await attempt({ subject, purpose: 'teardown' }, async ({ activity, signal, elapsedMs, progress: onProgress }) => {
-        // Last line of defence for the user's own data: only a path that contains this run's id is ever removed.
-        if (!folder.split('/').includes(input.invocation)) {
-          throw finalFailure(
-            failureTypes.requestRefused,
-            `storage ${folder} does not carry the run's id and is left alone`,
-          );
-        }
+        refuseForeignFolder(folder, input.invocation);
         const platform = await dependencies.platform(input.platform);
         const context = { platform, marks: marksFor(input), secrets: [], signal, onProgress };
         const isGone = await removeFolder(input, context).catch((error: unknown) => {
-          if (error instanceof NotHome) throw finalFailure(failureTypes.resultsNotHome, error.message);
-          if (isOfHelpers(error) && helpersFailed.isReached(activity, true))
-            throw finalFailure(failureTypes.platformUnavailable, `storage ${folder}: ${error.message}`);
-          throw error;
+          throw removalFailure(error, { subject, activity });
         });
         if (isGone) return;
         throw notReady(
@@ -110,9 +95,9 @@ export function createResultActivities(dependencies: ActivityDependencies) {
       await attempt({ subject: `record of run ${input.run.invocation}`, purpose: 'teardown' }, async () => {
         const record = await buildRunRecord(input, dependencies.runsFolder);
         try {
-          await writeRunRecord(input.run.outputDir, record).catch(async (error: unknown) => {
+          await writeRunRecord(input.run.outputDir, record).catch((error: unknown) => {
             if (localFault(error) === undefined) throw error;
-            await writeRunRecord(path.join(dependencies.runsFolder, input.run.invocation), record);
+            return writeRunRecord(path.join(dependencies.runsFolder, input.run.invocation), record);
           });
         } finally {
           if (!hasStorageToFetch(input.snapshot)) await dependencies.forgetHostSecrets(input.run.invocation);
@@ -124,6 +109,35 @@ export function createResultActivities(dependencies: ActivityDependencies) {
 
 const isOfHelpers = (error: unknown): error is HelperJobFailed | IncompleteCollection =>
   error instanceof HelperJobFailed || error instanceof IncompleteCollection;
+
+/** Returns the final failure for a lasting fault, otherwise the error: a writer may finish, or disk space be freed. */
+function fetchFailure(
+  error: unknown,
+  { subject, target, look }: { readonly subject: string; readonly target: string; readonly look: Attempt },
+): unknown {
+  const why = error instanceof UnusableFolder ? error.message : whyNotWritable(error, target);
+  if (why !== undefined && look.attempt >= unusableAttempts)
+    return finalFailure(failureTypes.resultsUnusable, `${subject}: ${why}`);
+  if (isOfHelpers(error) && helpersFailed.isReached(look.activity, true))
+    return finalFailure(failureTypes.resultsUnusable, `${subject}: ${error.message}`);
+  return error;
+}
+
+/** Last line of defence for the user's own data: only a path that contains this run's id is ever removed. */
+function refuseForeignFolder(folder: string, invocation: string): void {
+  if (folder.split('/').includes(invocation)) return;
+  throw finalFailure(failureTypes.requestRefused, `storage ${folder} does not carry the run's id and is left alone`);
+}
+
+function removalFailure(
+  error: unknown,
+  { subject, activity }: { readonly subject: string } & Pick<Attempt, 'activity'>,
+): unknown {
+  if (error instanceof NotHome) return finalFailure(failureTypes.resultsNotHome, error.message);
+  if (isOfHelpers(error) && helpersFailed.isReached(activity, true))
+    return finalFailure(failureTypes.platformUnavailable, `${subject}: ${error.message}`);
+  return error;
+}
 
 function whyNotWritable(error: unknown, target: string): string | undefined {
   const fault = localFault(error);
