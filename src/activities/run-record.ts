@@ -1,16 +1,16 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { RecordRunInput } from '../contract/inputs';
-import type { RunPlan } from '../contract/plan';
 import type { TaskSnapshot } from '../contract/state';
-import { readJsonFile } from '../support/atomic-file';
+import { readablePlan } from '../home/run-store';
 import { productVersion } from '../support/version';
 import { costDocument } from '../contract/cost';
+import type { RunRecord } from '../results/scores/run-record';
 import { taskRecord, type TaskRecord } from '../results/scores/task-record';
 import { withAllMetrics } from '../results/scores/all-metrics';
 
 /** Builds `run.json`: the request, the versions, and the outcome. Holds no secrets: the config is masked. */
-export async function buildRunRecord(input: RecordRunInput, runsFolder: string): Promise<Record<string, unknown>> {
+export async function buildRunRecord(input: RecordRunInput, runsFolder: string): Promise<RunRecord> {
   const { run, snapshot } = input;
   return {
     invocation: run.invocation,
@@ -41,8 +41,7 @@ const readingMs = 30_000;
 
 /** Restores names and metrics that were shortened to fit into history, as far as this host has them. */
 async function wholeTasks({ run, snapshot }: RecordRunInput, runsFolder: string): Promise<readonly TaskRecord[]> {
-  const plan = (await readJsonFile(path.join(runsFolder, run.invocation, 'plan.json')).catch(() => undefined)) as
-    RunPlan | undefined;
+  const plan = await readablePlan({ runs: runsFolder }, run.invocation).catch(() => undefined);
   const planned = new Map((plan?.tasks ?? []).map((task) => [task.index, task]));
   const folders = await readdir(run.outputDir).catch(() => []);
   const tasks = snapshot.tasks.map((task) => ({ ...task, name: planned.get(task.index)?.name ?? task.name }));

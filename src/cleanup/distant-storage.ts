@@ -11,11 +11,11 @@ import { EncryptionKeyError } from '../temporal/encryption/key-error';
 import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import type { HomePaths } from '../home/paths';
 import { readJsonFile, writePrivateJson } from '../support/atomic-file';
-import { storedPlan } from '../home/run-store';
+import { isStoredHere } from '../home/run-store';
 import type { LearnedSecrets } from '../secrets/learned-secrets';
 import { secretsNamed } from '../secrets/secret-values';
 import { planInHistory } from '../runs/run-input';
-import type { StorageSurroundings } from './orphan-storage';
+import type { StorageSurroundings, StrandedStorage } from './orphan-storage';
 import { ownerAmong } from './owners';
 import { bringStorageHome, hasStorage, removeStorage } from './run-storage';
 
@@ -28,14 +28,6 @@ import { bringStorageHome, hasStorage, removeStorage } from './run-storage';
 const lookedAtMs = 30 * 86_400_000;
 /** Runs looked at in one sweep. */
 const mostRuns = 500;
-
-/** Storage that stays where it is. */
-export interface StrandedStorage {
-  readonly invocation: string;
-  readonly path: string;
-  readonly reason: string;
-  readonly command: string;
-}
 
 export type DistantStorage =
   /** It can be cleared from here. `bringHome`: the run's output folder is on this host as well. */
@@ -79,7 +71,7 @@ async function terminatedRuns(client: Client): Promise<string[]> {
 
 async function look(invocation: string, around: DistantSurroundings): Promise<DistantStorage | undefined> {
   const { temporal, platform, ref, home, rule, environment, learned } = around;
-  if ((await isKnownGone(home, invocation)) || (await storedPlan(home, invocation))) return undefined;
+  if ((await isKnownGone(home, invocation)) || (await isStoredHere(home, invocation))) return undefined;
   const plan = await readablePlan(temporal, invocation);
   if (!plan || plan.keepStorage || !isDeepStrictEqual(plan.platform, ref)) return undefined;
   learned.add(secretsNamed(hostSecretsOf(plan), environment));

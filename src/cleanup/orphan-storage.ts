@@ -1,10 +1,12 @@
 import type { Client } from '@temporalio/client';
 import { isDeepStrictEqual } from 'node:util';
-import type { PlatformRef } from '../contract/plan';
+import type { PlatformRef, RunPlan } from '../contract/plan';
 import type { HomePaths } from '../home/paths';
-import { noteStorageGone, openRuns, type StoredRun } from '../home/run-store';
+import { noteStorageGone, openRuns, unreadableRuns, type StoredRun, type UnreadableRun } from '../home/run-store';
 import type { LeptonClient } from '../lepton/types';
-import { recordedTeardown } from '../results/scores/recorded';
+import { findRecord } from '../results/scores/recorded';
+import { planInHistory } from '../runs/run-input';
+import { mapConcurrently } from '../support/map-concurrently';
 import { forgottenGraceMs, type OwnerState, type SweepRule } from './orphans';
 import { ownerAmong } from './owners';
 import { bringStorageHome, hasStorage, removeStorage } from './run-storage';
@@ -12,6 +14,14 @@ import { bringStorageHome, hasStorage, removeStorage } from './run-storage';
 /** Storage of a run of this host that ended without clearing it: it was terminated, or Temporal lost it. */
 export interface OrphanStorage {
   readonly run: StoredRun;
+}
+
+/** Storage that stays where it is. */
+export interface StrandedStorage {
+  readonly invocation: string;
+  readonly path: string;
+  readonly reason: string;
+  readonly command: string;
 }
 
 export interface StorageSurroundings {
@@ -25,28 +35,72 @@ export interface StorageSurroundings {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface FoundOrphans {
+  readonly orphans: readonly OrphanStorage[];
+  readonly stranded: readonly StrandedStorage[];
+}
+
 /**
  * Looks through the runs that this host knows. One that ended by itself has accounted for its storage in `run.json`: what
  * it kept, it kept on purpose. Rejects when Temporal or the platform can't be asked.
  */
-export async function findOrphanStorage(around: StorageSurroundings): Promise<OrphanStorage[]> {
-  const { temporal, platform, ref, home, rule, signal } = around;
-  const found: OrphanStorage[] = [];
-  for (const run of await openRuns(home)) {
+export async function findOrphanStorage(around: StorageSurroundings): Promise<FoundOrphans> {
+  const { temporal, ref, home, signal } = around;
+  const orphans: OrphanStorage[] = [];
+  const stranded: StrandedStorage[] = [];
+  const unreadable = await mapConcurrently(await unreadableRuns(home), asked, (run) => fromHistory(temporal, run));
+  for (const run of [
+    ...(await openRuns(home)),
+    ...unreadable.flatMap(({ plan, ...rest }) => (plan ? [{ ...rest, plan }] : [])),
+  ]) {
     signal?.throwIfAborted();
-    const { plan } = run;
-    if (!isDeepStrictEqual(plan.platform, ref) || plan.keepStorage) continue;
-    const teardown = await recordedTeardown(plan, home);
-    if (teardown && !teardown.left.some(({ kind }) => kind === 'storage')) {
-      if (teardown.kept.length === 0) await noteStorageGone(home, plan.invocation);
-      continue;
-    }
-    const indices = plan.tasks.map(({ index }) => index);
-    if (!outlived(run, await ownerAmong(temporal, plan.invocation, indices), rule)) continue;
-    if (await hasStorage(platform, plan)) found.push({ run });
-    else await noteStorageGone(home, plan.invocation);
+    if (!isDeepStrictEqual(run.plan.platform, ref) || run.plan.keepStorage) continue;
+    const found = await judge(run, around);
+    if (found === 'orphan') orphans.push({ run });
+    else if (found !== 'none') stranded.push(found);
   }
-  return found;
+  for (const { plan, invocation, file, reason } of unreadable)
+    if (!plan) stranded.push({ invocation, path: file, reason, command: `evalsaga cleanup ${invocation}` });
+  return { orphans, stranded };
+}
+
+/** Questions to Temporal at once. */
+const asked = 4;
+
+/** The plan that Temporal has of a run whose own file can't be read. */
+async function fromHistory(
+  temporal: Client,
+  run: UnreadableRun,
+): Promise<UnreadableRun & { plan: RunPlan | undefined }> {
+  return { ...run, plan: await planInHistory(temporal, run.invocation).catch(() => undefined) };
+}
+
+async function judge(run: StoredRun, around: StorageSurroundings): Promise<'orphan' | 'none' | StrandedStorage> {
+  const { temporal, platform, home, rule } = around;
+  const { plan } = run;
+  const { invocation, storage } = plan;
+  const record = await findRecord(plan, home);
+  if (record.kind === 'found') {
+    const { left, kept } = record.record.teardown;
+    if (!left.some(({ kind }) => kind === 'storage')) {
+      if (kept.length === 0) await noteStorageGone(home, invocation);
+      return 'none';
+    }
+  }
+  const owner = await ownerAmong(
+    temporal,
+    invocation,
+    plan.tasks.map(({ index }) => index),
+  );
+  if (!outlived(run, owner, rule)) return 'none';
+  if (!(await hasStorage(platform, plan))) {
+    await noteStorageGone(home, invocation);
+    return 'none';
+  }
+  // It may say that storage was kept on purpose.
+  if (record.kind === 'unreadable')
+    return { invocation, path: storage.path, reason: record.reason, command: `evalsaga cleanup ${invocation}` };
+  return 'orphan';
 }
 
 /** Brings home what is there, then removes it. Rejects, having removed nothing, when not all came home. */

@@ -5,6 +5,7 @@ import type { RunPlan } from '../contract/plan';
 import { hasStorageToFetch } from '../contract/state';
 import type { HomePaths } from '../home/paths';
 import { forgetSecrets, isStorageGone, storedPlan } from '../home/run-store';
+import { UnreadableFile } from '../support/atomic-file';
 import { recordedTeardown } from '../results/scores/recorded';
 import { describeRun, terminated } from '../runs/describe';
 import { ownerAmong } from './owners';
@@ -32,14 +33,22 @@ export async function forgetStaleSecrets(client: Client, home: HomePaths): Promi
 }
 
 async function isStale(client: Client, home: HomePaths, invocation: string): Promise<boolean> {
-  const plan = await storedPlan(home, invocation);
+  const stored = await planOf(home, invocation);
+  const plan = stored === 'unreadable' ? undefined : stored;
   const indices = (plan?.tasks ?? [{ index: 0 }]).map(({ index }) => index);
   const { kind } = await ownerAmong(client, invocation, indices);
   if (kind === 'live') return false;
-  if (kind === 'closed' && (!plan || (await isAccountedFor(client, home, plan)))) return true;
+  const isOver = kind === 'closed' && stored !== 'unreadable';
+  if (isOver && (!plan || (await isAccountedFor(client, home, plan)))) return true;
   const { mtimeMs } = await stat(path.join(home.secrets, `${invocation}.json`));
   return Date.now() - mtimeMs > longestMs;
 }
+
+const planOf = (home: HomePaths, invocation: string): Promise<RunPlan | 'unreadable' | undefined> =>
+  storedPlan(home, invocation).catch((error: unknown) => {
+    if (error instanceof UnreadableFile) return 'unreadable';
+    throw error;
+  });
 
 /** Whether nothing of the run will come home any more: as its record says, wherever that is, or as it ended itself. */
 async function isAccountedFor(client: Client, home: HomePaths, plan: RunPlan): Promise<boolean> {

@@ -6,11 +6,12 @@ import { mapConcurrently } from '../support/map-concurrently';
 import type { HomePaths } from '../home/paths';
 import type { LeptonClient } from '../lepton/types';
 import { LearnedSecrets } from '../secrets/learned-secrets';
-import { storedPlan } from '../home/run-store';
-import { findDistantStorage, removeDistantStorage, type StrandedStorage } from './distant-storage';
+import { readablePlan } from '../home/run-store';
+import { messageOf } from '../support/error-message';
+import { findDistantStorage, removeDistantStorage } from './distant-storage';
 import { keepLog, logPlaceOf, type KeptLog } from './keep-log';
 import { findMarked, removeMarked, type MarkedResource } from './marked';
-import { findOrphanStorage, removeOrphanStorage } from './orphan-storage';
+import { findOrphanStorage, removeOrphanStorage, type StrandedStorage } from './orphan-storage';
 import { isOrphan, type SweepRule } from './orphans';
 import { ownersOf } from './owners';
 import { secretsInSpec } from './spec-secrets';
@@ -136,8 +137,9 @@ interface Found {
 async function judgeAll(request: Work): Promise<Found> {
   const { orphans, spared, rule } = await markedOrphans(request);
   const distant = await distantStorage(request, rule);
-  const storage = [...(await storageOrphans(request, rule)), ...distant.orphans];
-  return { orphans, spared, storage, stranded: distant.stranded };
+  const own = await storageOrphans(request, rule);
+  const storage = [...own.orphans, ...distant.orphans];
+  return { orphans, spared, storage, stranded: [...own.stranded, ...distant.stranded] };
 }
 
 /** To be called when the platform has answered, so that its clock is known. `closedAt`: what Temporal told of its own. */
@@ -186,17 +188,26 @@ async function removeOrphan(
   { platform, home, secretsOf, signal, learned }: Work,
 ): Promise<KeptLog> {
   const { invocation } = resource;
-  const plan = await storedPlan(home, invocation);
+  const plan = await readablePlan(home, invocation);
   const place = logPlaceOf(resource, { plan, home });
-  const secrets = await secretsOf(invocation);
-  const { logLost, ...kept } = await keepLog(resource, { platform, place, plan, secrets, signal });
+  const { logLost, ...kept } = await secretsOf(invocation).then(
+    (secrets) => keepLog(resource, { platform, place, plan, secrets, signal }),
+    // An endpoint doesn't stay up because its log can't be masked.
+    (error: unknown): KeptLog => ({ logLost: messageOf(error) }),
+  );
   await removeMarked(platform, resource, { timeoutMs: removalTimeoutMs, signal });
   return { ...kept, ...(logLost === undefined ? {} : { logLost: learned.mask(logLost) }) };
 }
 
-async function storageOrphans(request: Work, rule: SweepRule): Promise<Orphan[]> {
+interface FoundStorage {
+  readonly orphans: readonly Orphan[];
+  readonly stranded: readonly StrandedStorage[];
+}
+
+async function storageOrphans(request: Work, rule: SweepRule): Promise<FoundStorage> {
   const around = { ...request, rule };
-  return (await findOrphanStorage(around)).map((found) => {
+  const { orphans, stranded } = await findOrphanStorage(around);
+  const withRemoval = orphans.map((found): Orphan => {
     const { invocation, storage } = found.run.plan;
     const remove = async (): Promise<KeptLog> => {
       await removeOrphanStorage(found, around);
@@ -204,12 +215,10 @@ async function storageOrphans(request: Work, rule: SweepRule): Promise<Orphan[]>
     };
     return { kind: 'storage', name: storage.path, invocation, remove };
   });
+  return { orphans: withRemoval, stranded };
 }
 
-async function distantStorage(
-  request: Work,
-  rule: SweepRule,
-): Promise<{ readonly orphans: Orphan[]; readonly stranded: StrandedStorage[] }> {
+async function distantStorage(request: Work, rule: SweepRule): Promise<FoundStorage> {
   const around = { ...request, rule, environment: request.environment ?? {} };
   const found = await findDistantStorage(around);
   return {

@@ -3,7 +3,10 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { RunPlan } from '../contract/plan';
 import type { HomePaths } from './paths';
-import { readJsonFile, writePrivateJson } from '../support/atomic-file';
+import { readJsonFile, UnreadableFile, writePrivateJson } from '../support/atomic-file';
+import { messageOf } from '../support/error-message';
+import { readVersionedJson } from '../support/versioned-json';
+import { planFormat } from './plan-file';
 
 /** What this host keeps of a run: its plan and masked config, and, until it ends, the values of its host variables. */
 
@@ -34,24 +37,41 @@ export async function forgetRun(home: HomePaths, invocation: string): Promise<vo
   await rm(path.join(home.runs, invocation), { recursive: true, force: true });
 }
 
-/** The plan of a run that was started on this host. */
-export async function storedPlan(home: Pick<HomePaths, 'runs'>, invocation: string): Promise<RunPlan | undefined> {
-  return (await readJsonFile(path.join(home.runs, invocation, 'plan.json'))) as RunPlan | undefined;
-}
+const planFile = (home: Pick<HomePaths, 'runs'>, invocation: string): string =>
+  path.join(home.runs, invocation, 'plan.json');
+
+/** Returns the plan of a run that was started on this host. Throws `UnreadableFile` if it is damaged or of a newer version. */
+export const storedPlan = (home: Pick<HomePaths, 'runs'>, invocation: string): Promise<RunPlan | undefined> =>
+  readVersionedJson(planFile(home, invocation), planFormat(invocation));
+
+/** Whether the run was started on this host, also if its plan can't be read. */
+export const isStoredHere = (home: Pick<HomePaths, 'runs'>, invocation: string): Promise<boolean> =>
+  stat(planFile(home, invocation)).then(
+    () => true,
+    () => false,
+  );
+
+/** As `storedPlan`, for callers that have the plan from elsewhere or can do without: `undefined` also if it can't be read. */
+export const readablePlan = (home: Pick<HomePaths, 'runs'>, invocation: string): Promise<RunPlan | undefined> =>
+  storedPlan(home, invocation).catch((error: unknown) => {
+    if (error instanceof UnreadableFile) return undefined;
+    throw error;
+  });
 
 /** Invocations started on this host whose id begins with `prefix`. */
-export async function storedInvocations(home: HomePaths, prefix: string): Promise<string[]> {
+export async function storedInvocations(home: Pick<HomePaths, 'runs'>, prefix: string): Promise<string[]> {
   const names = await readdir(home.runs).catch(() => []);
   return names.filter((name) => /^[0-9a-f]{16}$/.test(name) && name.startsWith(prefix));
 }
 
-/** Values of the host variables that a run's plan references, as far as this host was given them. */
+/** Values of the host variables that a run's plan references, as far as this host was given them. Throws as `storedPlan`. */
 export async function storedSecrets(
   home: Pick<HomePaths, 'secrets'>,
   invocation: string,
 ): Promise<Readonly<Record<string, string>>> {
-  const parsed = secretsSchema.safeParse(await readJsonFile(secretsFile(home, invocation)));
-  return parsed.success ? parsed.data : {};
+  const file = secretsFile(home, invocation);
+  const advice = `Move it away; what the variables of run ${invocation} held is masked only if they are set here.`;
+  return (await readVersionedJson(file, { schema: secretsSchema, version: 1, advice })) ?? {};
 }
 
 /** Values of the host variables of all runs of this host, run by run; a file that can't be read is left out. */
@@ -79,36 +99,57 @@ export interface StoredRun {
   readonly origin: string | undefined;
 }
 
-/** Runs that were started on this host, without those whose storage is known to be gone. */
+/** The same of a run whose plan can't be read. */
+export interface UnreadableRun extends Omit<StoredRun, 'plan'> {
+  readonly invocation: string;
+  readonly file: string;
+  /** Names the file and says what to do. */
+  readonly reason: string;
+}
+
+/** Returns the runs that were started on this host, without those whose storage is known to be gone, or whose plan can't be read. */
 export async function openRuns(home: Pick<HomePaths, 'runs'>): Promise<StoredRun[]> {
-  const names = (await readdir(home.runs).catch(() => [])).filter((name) => /^[0-9a-f]{16}$/.test(name));
-  const runs = await Promise.all(names.map((name) => openRun(path.join(home.runs, name)).catch(() => undefined)));
-  return runs.filter((run) => run !== undefined);
+  return (await allOpen(home)).flatMap((run) => ('plan' in run ? [run] : []));
 }
 
-async function openRun(folder: string): Promise<StoredRun | undefined> {
-  if (await isMarkedGone(folder)) return undefined;
-  const file = path.join(folder, 'plan.json');
-  const plan = (await readJsonFile(file)) as RunPlan | undefined;
-  if (!plan) return undefined;
-  const owner = originSchema.safeParse(await readJsonFile(path.join(folder, 'origin.json')));
-  return { plan, storedAt: (await stat(file)).mtimeMs, origin: owner.success ? owner.data.origin : undefined };
+/** Returns those whose plan can't be read: of them, only Temporal knows more. */
+export async function unreadableRuns(home: Pick<HomePaths, 'runs'>): Promise<UnreadableRun[]> {
+  return (await allOpen(home)).flatMap((run) => ('reason' in run ? [run] : []));
 }
 
-/** The Temporal installation that owns a run of this host, where that is recorded. */
-export async function storedOrigin(home: HomePaths, invocation: string): Promise<string | undefined> {
-  const owner = originSchema.safeParse(await readJsonFile(path.join(home.runs, invocation, 'origin.json')));
-  return owner.success ? owner.data.origin : undefined;
+async function allOpen(home: Pick<HomePaths, 'runs'>): Promise<(StoredRun | UnreadableRun)[]> {
+  const runs = (await storedInvocations(home, '')).map((invocation) => openRun(home, invocation));
+  return (await Promise.all(runs)).filter((run) => run !== undefined);
+}
+
+async function openRun(
+  home: Pick<HomePaths, 'runs'>,
+  invocation: string,
+): Promise<StoredRun | UnreadableRun | undefined> {
+  if (await isStorageGone(home, invocation)) return undefined;
+  const file = planFile(home, invocation);
+  const found = await stat(file).catch(() => undefined);
+  if (!found) return undefined;
+  const stored = { storedAt: found.mtimeMs, origin: await storedOrigin(home, invocation) };
+  try {
+    const plan = await storedPlan(home, invocation);
+    return plan && { plan, ...stored };
+  } catch (error) {
+    return { invocation, file, reason: messageOf(error), ...stored };
+  }
+}
+
+/** The Temporal installation that owns a run of this host, where that is recorded and can be read. */
+export async function storedOrigin(home: Pick<HomePaths, 'runs'>, invocation: string): Promise<string | undefined> {
+  const file = path.join(home.runs, invocation, 'origin.json');
+  return originSchema.safeParse(await readJsonFile(file).catch(() => undefined)).data?.origin;
 }
 
 const originSchema = z.object({ origin: z.string() });
 
-const isMarkedGone = async (folder: string): Promise<boolean> =>
-  (await readJsonFile(path.join(folder, 'storage-gone.json'))) !== undefined;
-
 /** Whether the run's storage is known to be gone. */
-export const isStorageGone = (home: Pick<HomePaths, 'runs'>, invocation: string): Promise<boolean> =>
-  isMarkedGone(path.join(home.runs, invocation));
+export const isStorageGone = async (home: Pick<HomePaths, 'runs'>, invocation: string): Promise<boolean> =>
+  (await readJsonFile(path.join(home.runs, invocation, 'storage-gone.json')).catch(() => undefined)) !== undefined;
 
 /** From now on nobody needs to look for the run's storage. */
 export async function noteStorageGone(home: Pick<HomePaths, 'runs'>, invocation: string): Promise<void> {

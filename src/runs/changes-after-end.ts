@@ -4,7 +4,7 @@ import { metricsLeftOut, type RunSnapshot, type Span, type TaskSnapshot } from '
 import { goneResources, type GoneResource } from '../home/removed-resources';
 import { mapConcurrently } from '../support/map-concurrently';
 import type { HomePaths } from '../home/paths';
-import { storedPlan } from '../home/run-store';
+import { readablePlan } from '../home/run-store';
 import { withAllMetrics } from '../results/scores/all-metrics';
 import { readScores } from '../results/scores/read-scores';
 
@@ -37,7 +37,7 @@ export async function readChangesAfterEnd(
 
 /** Restores what was left out of a snapshot to fit into a history, as far as this host has it: names, folders, all metrics. */
 export async function withOmittedParts(snapshot: RunSnapshot, home: HomePaths): Promise<RunSnapshot> {
-  const plan = await storedPlan(home, snapshot.invocation);
+  const plan = await readablePlan(home, snapshot.invocation);
   if (!plan)
     return { ...snapshot, tasks: await withAllMetrics(snapshot.tasks, ({ outputDir }) => outputDir ?? undefined) };
   const planned = new Map(plan.tasks.map((task) => [task.index, task]));
@@ -52,7 +52,7 @@ export async function withOmittedParts(snapshot: RunSnapshot, home: HomePaths): 
 }
 
 async function savedScoresOf({ invocation, tasks }: RunSnapshot, home: HomePaths): Promise<SavedScores[]> {
-  const plan = await storedPlan(home, invocation);
+  const plan = await readablePlan(home, invocation);
   const without = tasks.filter((task) => Object.keys(task.metrics).length === 0 && (metricsLeftOut(task) ?? 0) === 0);
   if (!plan || without.length === 0) return [];
   const folders = new Map(plan.tasks.map(({ index, folder }) => [index, path.join(plan.outputDir, folder)]));

@@ -7,7 +7,7 @@ import { runStatus } from '../contract/messages';
 import { outcomeOf } from '../contract/verdict';
 import { startingRun, type RunSnapshot, type TaskError } from '../contract/state';
 import type { HomePaths } from '../home/paths';
-import { storedPlan } from '../home/run-store';
+import { readablePlan } from '../home/run-store';
 import { recordedSnapshot } from '../results/scores/recorded';
 import { planInHistory } from './run-input';
 import { answerWithinMs, workerWithinMs } from '../temporal/deadlines';
@@ -193,7 +193,7 @@ async function currentSnapshot(
   run: Omit<DescribeRequest, 'isFinal'> & { readonly startedAt: Date },
 ): Promise<Current> {
   const { invocation, home, lastKnown } = run;
-  const plan = await storedPlan(home, invocation);
+  const plan = await readablePlan(home, invocation);
   const recorded = plan && (await recordedSnapshot(plan, home));
   if (recorded) return { snapshot: recorded, isUnanswered: false };
   const deadline = Date.now() + workerWithinMs + perTaskMs * (plan?.tasks.length ?? 0);

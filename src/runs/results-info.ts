@@ -7,7 +7,7 @@ import type { RunPlan } from '../contract/plan';
 import type { RunSnapshot } from '../contract/state';
 import { mapConcurrently } from '../support/map-concurrently';
 import type { HomePaths } from '../home/paths';
-import { storedPlan } from '../home/run-store';
+import { readablePlan } from '../home/run-store';
 import { readSampleCounts } from '../results/scores/sample-counts';
 import { planInHistory } from './run-input';
 
@@ -35,7 +35,7 @@ const concurrency = 8;
 export async function readResultsInfo(client: Client, snapshot: RunSnapshot, home: HomePaths): Promise<ResultsInfo> {
   const { invocation } = snapshot;
   // Supplementary information: what can't be read is left out.
-  const plan = (await storedPlan(home, invocation)) ?? (await planInHistory(client, invocation).catch(() => undefined));
+  const plan = (await readablePlan(home, invocation)) ?? (await planInHistory(client, invocation).catch(() => undefined));
   if (!plan) return { outputDir: null, samplings: [] };
   const samplings = await mapConcurrently([...snapshot.tasks], concurrency, async ({ index, outputDir }) => ({
     index,

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
-import { openRuns } from '../home/run-store';
+import { openRuns, unreadableRuns } from '../home/run-store';
 import type { HomePaths } from '../home/paths';
 import { recordedTeardown } from '../results/scores/recorded';
 import { lastLines } from './background-process';
@@ -80,7 +80,8 @@ export async function databaseAdvice(home: HomePaths, fault: string): Promise<st
   const open = await Promise.all(
     runs.map(async ({ plan }) => ((await recordedTeardown(plan, home)) ? [] : [plan.invocation])),
   );
-  const named = open.flat().slice(0, 10);
+  const unreadable = (await unreadableRuns(home)).map(({ invocation }) => invocation);
+  const named = [...open.flat(), ...unreadable].slice(0, 10);
   const cleanUp =
     named.length > 0 ? named.map((id) => `evalsaga cleanup ${id} --force`).join(', ') : 'evalsaga cleanup ID --force';
   return [

@@ -1,5 +1,5 @@
 import { firstOf } from '../support/listing';
-import { openRuns, type StoredRun } from '../home/run-store';
+import { openRuns, unreadableRuns, type StoredRun } from '../home/run-store';
 import { mapConcurrently } from '../support/map-concurrently';
 import type { HomePaths } from '../home/paths';
 import type { Report } from '../provision/once';
@@ -90,12 +90,14 @@ async function openRunsOn(
   { isEmbedded }: Serves,
   { home, env }: Pick<EnsureWorker, 'home' | 'env'>,
 ): Promise<string[]> {
-  const isThere = ({ origin }: StoredRun): boolean => origin === undefined || origin.startsWith('home:') === isEmbedded;
+  const isThere = ({ origin }: Pick<StoredRun, 'origin'>): boolean =>
+    origin === undefined || origin.startsWith('home:') === isEmbedded;
   const candidates = (await openRuns(home)).filter(isThere);
   const unrecorded = await mapConcurrently(candidates, concurrency, async ({ plan }) =>
     (await recordedTeardown(plan, home)) ? [] : [plan],
   );
-  const plans = unrecorded.flat();
+  const unreadable = (await unreadableRuns(home)).filter(isThere);
+  const plans = [...unrecorded.flat(), ...unreadable.map(({ invocation }) => ({ invocation, tasks: [] }))];
   const embedded = isEmbedded && plans.length > 0 ? await findEmbedded(home, env) : undefined;
   if (!embedded) return plans.map(({ invocation }) => invocation);
   const client = await connectClient({ ...embedded, timeoutMs: 5_000 }).catch(() => undefined);

@@ -82,11 +82,11 @@ export const writePrivateJson = (file: string, value: unknown): Promise<void> =>
   writeJson(file, value, { file: 0o600, folder: 0o700 });
 
 /** A file doesn't hold what this program writes there. The message never quotes the content, which may be secret. */
-export class DamagedFile extends Error {
-  override readonly name = 'DamagedFile';
+export class UnreadableFile extends Error {
+  override readonly name = 'UnreadableFile';
 }
 
-/** Returns the parsed file, or `undefined` if there is none. Throws `DamagedFile` if it isn't JSON. */
+/** Returns the parsed file, or `undefined` if there is none. Throws `UnreadableFile` if it isn't JSON. */
 export async function readJsonFile(file: string): Promise<unknown> {
   let text: string;
   try {
@@ -98,7 +98,7 @@ export async function readJsonFile(file: string): Promise<unknown> {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    throw new DamagedFile(`${file} is damaged: it isn't JSON`);
+    throw new UnreadableFile(`${file} is damaged: it isn't JSON`);
   }
 }
 

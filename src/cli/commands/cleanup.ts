@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import path from 'node:path';
 import type { RunPlan } from '../../contract/plan';
 import { EncryptionKeyError } from '../../temporal/encryption/key-error';
+import { UnreadableFile } from '../../support/atomic-file';
 import { noteGone } from '../../home/removed-resources';
 import { forgetSecrets, noteStorageGone, storedInvocations, storedOrigin, storedPlan } from '../../home/run-store';
 import { loadAccess } from '../../lepton/access-store';
@@ -37,7 +38,12 @@ export const cleanup: CommandBody = async (input, context) => {
   const invocation = await fullId(input, context);
   const wanted = textOption(input, 'outputDir');
   const outputDir = path.resolve(context.cwd, wanted ?? 'results', invocation);
-  const stored = await storedPlan(home, invocation);
+  const stored = await storedPlan(home, invocation).catch((error: unknown) => {
+    if (!(error instanceof UnreadableFile)) throw error;
+    // Temporal, or the run's jobs on the platform, tell the same.
+    output.warn(error.message);
+    return undefined;
+  });
   const question = { invocation, stored, force: flag(input, 'force'), terminate: flag(input, 'terminate') };
   const known = await askTemporal(question, context);
   // A given folder takes precedence: the run's own may be the one that can't be written.

@@ -1,6 +1,6 @@
 import { listRuns } from '../../client';
 import { mapConcurrently } from '../../support/map-concurrently';
-import { openRuns as storedRuns } from '../../home/run-store';
+import { openRuns as storedRuns, unreadableRuns } from '../../home/run-store';
 import { recordedTeardown } from '../../results/scores/recorded';
 import { ownerAmong } from '../../cleanup/owners';
 import { findTemporal } from '../../stack/stack';
@@ -63,6 +63,7 @@ async function openRuns({ home, env }: CommandContext): Promise<string[]> {
         plan.tasks.map(({ index }) => index),
       );
   }
+  for (const { invocation } of await unreadableRuns(home)) candidates.set(invocation, []);
   const states = await mapConcurrently([...candidates], concurrency, async ([invocation, indices]) => ({
     invocation,
     owner: await ownerAmong(client, invocation, indices),

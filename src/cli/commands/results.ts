@@ -1,5 +1,6 @@
 import { describeRun, resolveInvocation } from '../../client';
-import { storedPlan } from '../../home/run-store';
+import { unreadableFiles } from '../../results/scores/recorded';
+import { readablePlan } from '../../home/run-store';
 import { resultNotes } from '../render/closing';
 import { runDocument } from '../render/run-document';
 import { scoresAfterEnd } from '../render/run-status';
@@ -19,6 +20,7 @@ export const results: CommandBody = async (input, context) => {
   const invocation = await resolveInvocation(session.client, prefix, home);
   const described = await describeRun(session.client, invocation, home);
   checkIndex(index, described.snapshot.tasks);
+  for (const reason of await unreadableFiles(home, invocation)) output.warn(reason);
   const tasks = described.snapshot.tasks.filter((task) => index === undefined || task.index === index);
   const run = { ...described, snapshot: { ...described.snapshot, tasks } };
   if (wantsJson(input)) {
@@ -33,7 +35,7 @@ export const results: CommandBody = async (input, context) => {
   }
   for (const line of [...scoresCaveats(run.snapshot), ...scoresAfterEnd(run)]) output.note(line);
   for (const note of resultNotes(run.snapshot)) output.note(note);
-  const outputDir = (await storedPlan(home, invocation))?.outputDir;
+  const outputDir = (await readablePlan(home, invocation))?.outputDir;
   if (outputDir !== undefined && tasks.some((task) => task.outputDir !== null)) output.note(`results: ${outputDir}`);
   return done;
 };

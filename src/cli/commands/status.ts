@@ -11,6 +11,7 @@ import { servingOf } from '../../stack/pollers';
 import { isMissing, isRunning, readRecord } from '../../stack/record';
 import { findTemporal, type TemporalReach } from '../../stack/stack';
 import { stackStatus, type ServiceStatus } from '../../stack/status';
+import { unreadableFiles } from '../../results/scores/recorded';
 import { connectClient } from '../../temporal/connect';
 import { temporalTarget } from '../../temporal/target';
 import { webUiUrl } from '../../temporal/web-ui';
@@ -36,6 +37,7 @@ async function oneRun(input: CommandInput, context: CommandContext): Promise<Com
   const invocation = await resolveInvocation(session.client, prefix, context.home);
   const described = await describeRun(session.client, invocation, context.home);
   checkIndex(index, described.snapshot.tasks);
+  for (const reason of await unreadableFiles(context.home, invocation)) context.output.warn(reason);
   const tasks = described.snapshot.tasks.filter((task) => index === undefined || task.index === index);
   const run = { ...described, snapshot: { ...described.snapshot, tasks } };
   const url = runUrl(session, invocation, described.runId);

@@ -2,41 +2,68 @@ import path from 'node:path';
 import type { RunPlan } from '../../contract/plan';
 import type { RunSnapshot } from '../../contract/state';
 import type { HomePaths } from '../../home/paths';
-import { readJsonFile } from '../../support/atomic-file';
-import { recordedTask, type TaskRecord } from './task-record';
+import { storedPlan } from '../../home/run-store';
+import { UnreadableFile } from '../../support/atomic-file';
+import { readRunRecord, type RunRecord } from './run-record';
+import { recordedTask } from './task-record';
 
-interface Recorded {
-  readonly startedAt: string;
-  readonly tasks: readonly TaskRecord[];
-  readonly teardown: Pick<RunSnapshot, 'left' | 'kept'>;
+/** `unreadable`: damaged, or written by a newer version. */
+export type FoundRecord =
+  | { readonly kind: 'found'; readonly record: RunRecord }
+  | { readonly kind: 'none' }
+  /** `reason` names the file and says what to do. */
+  | { readonly kind: 'unreadable'; readonly reason: string };
+
+type Place = Pick<RunPlan, 'outputDir' | 'invocation'>;
+
+/** Looks for a run's record: beside its results or, if it couldn't be written there, in the home. */
+export async function findRecord(
+  { outputDir, invocation }: Place,
+  { runs }: Pick<HomePaths, 'runs'>,
+): Promise<FoundRecord> {
+  let unreadable: FoundRecord | undefined;
+  for (const folder of [outputDir, path.join(runs, invocation)]) {
+    try {
+      const record = await readRunRecord(folder);
+      if (record !== undefined) return { kind: 'found', record };
+    } catch (error) {
+      // A folder that can't be read (a file in its place, no permission) is one without a record.
+      if (error instanceof UnreadableFile) unreadable ??= { kind: 'unreadable', reason: error.message };
+    }
+  }
+  return unreadable ?? { kind: 'none' };
 }
 
-/** The last snapshot of a run that ended and whose `run.json` is on this host. */
-export async function recordedSnapshot(plan: RunPlan, home: HomePaths): Promise<RunSnapshot | undefined> {
-  const record = await readRecord(plan, home);
-  if (!record) return undefined;
-  const { startedAt, tasks, teardown } = record;
+/** Returns the last snapshot of a run that ended; `undefined` if this host has no record of it that can be read. */
+export async function recordedSnapshot(plan: RunPlan, home: Pick<HomePaths, 'runs'>): Promise<RunSnapshot | undefined> {
+  const found = await findRecord(plan, home);
+  if (found.kind !== 'found') return undefined;
+  const { startedAt, tasks, teardown } = found.record;
   const { invocation, platform, simulated, model, budget = null } = plan;
   const where = { platform: platform.kind, ...(simulated ? { simulated } : {}) };
   return { invocation, phase: 'done', ...where, model, startedAt, tasks: tasks.map(recordedTask), budget, ...teardown };
 }
 
-/** What a run that ended by itself says it left or kept; `undefined`: it did not get to say. */
+/**
+ * Returns what a run that ended by itself left or kept. `undefined`: it didn't get to say, or its record can't be read; then only
+ * Temporal can tell.
+ */
 export async function recordedTeardown(
-  plan: Pick<RunPlan, 'outputDir' | 'invocation'>,
+  plan: Place,
   home: Pick<HomePaths, 'runs'>,
 ): Promise<Pick<RunSnapshot, 'left' | 'kept'> | undefined> {
-  return (await readRecord(plan, home))?.teardown;
+  const found = await findRecord(plan, home);
+  return found.kind === 'found' ? found.record.teardown : undefined;
 }
 
-/** Beside the results; where these could not be written, in the home. */
-async function readRecord(
-  { outputDir, invocation }: Pick<RunPlan, 'outputDir' | 'invocation'>,
-  { runs }: Pick<HomePaths, 'runs'>,
-): Promise<Recorded | undefined> {
-  for (const folder of [outputDir, path.join(runs, invocation)]) {
-    const record = await readJsonFile(path.join(folder, 'run.json')).catch(() => undefined);
-    if (record !== undefined) return record as Recorded;
+/** Returns why files that this host keeps of a run can't be read; what they would tell is then shown as others know it. */
+export async function unreadableFiles(home: Pick<HomePaths, 'runs'>, invocation: string): Promise<string[]> {
+  try {
+    const plan = await storedPlan(home, invocation);
+    const found = plan && (await findRecord(plan, home));
+    return found?.kind === 'unreadable' ? [found.reason] : [];
+  } catch (error) {
+    if (error instanceof UnreadableFile) return [error.message];
+    throw error;
   }
-  return undefined;
 }

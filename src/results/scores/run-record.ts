@@ -1,10 +1,112 @@
 import path from 'node:path';
+import { z } from 'zod';
+import type { PlatformRef } from '../../contract/plan';
+import type { KeptStorage, LeftResource, Span } from '../../contract/state';
 import { writeJson } from '../../support/atomic-file';
+import { readVersionedJson, type VersionedFormat } from '../../support/versioned-json';
+import type { TaskRecord } from './task-record';
 
-/**
- * Writes `<output_dir>/<invocation>/run.json`: the resolved config with secrets masked, versions, times, platform, model,
- * outcome, tasks, and what teardown left or kept. `outputDir` is the run's own folder. Replaces an earlier record.
- */
-export async function writeRunRecord(outputDir: string, record: Readonly<Record<string, unknown>>): Promise<void> {
-  await writeJson(path.join(outputDir, 'run.json'), record);
+/** `run.json`: its form, written and read here only. */
+
+/** Raised with a change that readers of this version would misunderstand; added keys don't raise it. */
+const version = 1;
+
+const text = z.string();
+const outcome = z.enum(['succeeded', 'failed', 'cancelled']);
+const left: z.ZodType<LeftResource> = z.object({
+  kind: z.enum(['endpoint', 'job', 'storage']),
+  name: text,
+  reason: text,
+});
+const kept: z.ZodType<KeptStorage> = z.object({ path: text, reason: text, command: text });
+const teardown = { left: z.array(left).readonly(), kept: z.array(kept).readonly() };
+const span: z.ZodType<Span> = z.object({ from: text, until: text.nullable() });
+
+/** Keys that may be absent are not in records of earlier builds. */
+const task: z.ZodType<TaskRecord> = z.object({
+  index: z.number(),
+  name: text,
+  phase: z.enum([
+    'pending',
+    'creating endpoint',
+    'awaiting ready',
+    'ready',
+    'submitting job',
+    'running job',
+    'fetching results',
+    'tearing down',
+    'done',
+  ]),
+  outcome: outcome.nullable(),
+  endpoint: text.nullable(),
+  endpointUrl: text.nullable(),
+  job: text.nullable(),
+  message: text.nullable(),
+  startedAt: text.nullable(),
+  endedAt: text.nullable(),
+  metrics: z.record(text, z.union([z.number(), text])),
+  metricsTotal: z.number().exactOptional(),
+  // `recordedTask` checks them: without them there are still the flat ones.
+  scores: z.array(z.any()).exactOptional(),
+  partial: z.boolean().exactOptional(),
+  outputDir: text.nullable(),
+  error: z.object({ type: text, message: text }).nullable(),
+  ...teardown,
+  usage: z.object({ endpoint: span.nullable(), job: span.nullable() }).exactOptional(),
+});
+
+const platform: z.ZodType<PlatformRef> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('lepton'), workspace: text, url: text }),
+  z.object({ kind: z.literal('local'), workspace: text }),
+]);
+
+const schema = z.object({
+  /** Files of earlier builds have none. */
+  version: z.literal(version).default(version),
+  invocation: text,
+  outcome: z.enum([...outcome.options, 'teardown incomplete']),
+  model: text,
+  platform,
+  simulated: z.literal(true).exactOptional(),
+  owner: text,
+  startedAt: text,
+  endedAt: text,
+  versions: z.object({ evalsaga: text, node: text }),
+  command: text,
+  policies: z.object({ startPolicy: text, onTaskFailure: text, maxParallelEndpoints: z.number().nullable() }),
+  limits: z.object({
+    endpointReadySeconds: z.number(),
+    jobSeconds: z.number(),
+    teardownSeconds: z.number(),
+    runSeconds: z.number().nullable(),
+    resultBytes: z.number(),
+  }),
+  /** `null`: the run has no budget. */
+  cost: z.object({ currency: text, limit: z.number(), spent: z.number(), perHour: z.number() }).nullable(),
+  tasks: z.array(task).readonly(),
+  teardown: z.object(teardown),
+  /** The resolved config with secrets masked, as YAML; `null`: another host has it. */
+  config: text.nullable(),
+});
+
+type Written = z.infer<typeof schema>;
+
+/** What the record of a run holds besides the version. */
+export type RunRecord = Omit<Written, 'version'>;
+
+const fileIn = (outputDir: string): string => path.join(outputDir, 'run.json');
+
+/** Writes `<outputDir>/run.json`, atomically; `outputDir` is the run's own folder. Replaces an earlier record. */
+export async function writeRunRecord(outputDir: string, record: RunRecord): Promise<void> {
+  await writeJson(fileIn(outputDir), { version, ...record });
 }
+
+const format: VersionedFormat<Written> = {
+  schema,
+  version,
+  advice: 'Move it away, and the run is shown as Temporal remembers it; the results beside it are not affected.',
+};
+
+/** Returns the record of a run, or `undefined` if there is none. Throws as `readVersionedJson`. */
+export const readRunRecord = (outputDir: string): Promise<RunRecord | undefined> =>
+  readVersionedJson(fileIn(outputDir), format);

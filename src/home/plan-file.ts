@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import type {
+  BudgetPlan,
+  ContainerSpec,
+  EndpointPlan,
+  EnvEntry,
+  JobSpec,
+  MountSpec,
+  PlatformRef,
+  ProbeSpec,
+  RunPlan,
+  SecretRef,
+  TaskPlan,
+} from '../contract/plan';
+import type { VersionedFormat } from '../support/versioned-json';
+
+/** The form of `plan.json`, in which this host keeps what a run does. Types and meaning: `contract/plan.ts`. */
+
+const text = z.string();
+const count = z.number();
+const body = z.record(text, z.unknown());
+
+const platform: z.ZodType<PlatformRef> = z.discriminatedUnion('kind', [
+  z.looseObject({ kind: z.literal('lepton'), workspace: text, url: text }),
+  z.looseObject({ kind: z.literal('local'), workspace: text }),
+]);
+
+const secret: z.ZodType<SecretRef> = z.looseObject({ kind: z.enum(['host', 'workspace']), name: text });
+
+const env: z.ZodType<EnvEntry> = z.union([
+  z.looseObject({ name: text, secret }),
+  z.looseObject({ name: text, value: text }),
+]);
+
+const mount: z.ZodType<MountSpec> = z.looseObject({
+  path: text,
+  from: text,
+  mount_path: text,
+  mount_options: z
+    .looseObject({ local_cache_size_mib: count.exactOptional(), read_only: z.boolean().exactOptional() })
+    .exactOptional(),
+});
+
+const container: z.ZodType<ContainerSpec> = z.looseObject({
+  image: text,
+  command: z.array(text).exactOptional(),
+  ports: z.array(z.looseObject({ container_port: count, protocol: text.exactOptional() })).exactOptional(),
+});
+
+const spec = { container, envs: z.array(env), mounts: z.array(mount), nodeGroup: text.nullable(), body };
+
+const probe: z.ZodType<ProbeSpec> = z.looseObject({
+  servedModel: text,
+  healthPath: text.nullable(),
+  warmUp: z.enum(['chat', 'completions', 'none']),
+  token: secret.nullable(),
+});
+
+const endpoint: z.ZodType<EndpointPlan> = z.discriminatedUnion('kind', [
+  z.looseObject({ kind: z.literal('dedicated'), spec: z.looseObject({ ...spec, apiTokens: z.array(secret) }), probe }),
+  z.looseObject({ kind: z.literal('existing'), url: text, probe }),
+]);
+
+const job: z.ZodType<JobSpec> = z.looseObject(spec);
+
+const task: z.ZodType<TaskPlan> = z.looseObject({
+  index: count,
+  name: text,
+  task: text,
+  endpointName: text.nullable(),
+  jobName: text,
+  endpointPath: text,
+  folder: text,
+  job,
+});
+
+const budget: z.ZodType<BudgetPlan> = z.looseObject({
+  limit: count,
+  currency: text,
+  endpointPerHour: count,
+  jobPerHour: count,
+});
+
+const plan: z.ZodType<RunPlan> = z.looseObject({
+  version: z.literal(1).default(1),
+  invocation: text,
+  platform,
+  simulated: z.literal(true).exactOptional(),
+  owner: text,
+  model: text,
+  outputDir: text,
+  startPolicy: z.enum(['all_ready', 'as_ready']),
+  onTaskFailure: z.enum(['abort', 'continue']),
+  maxParallelEndpoints: count.nullable(),
+  keepStorage: z.boolean(),
+  skipResults: z.array(text).exactOptional(),
+  limits: z.looseObject({
+    endpointReadySeconds: count,
+    jobSeconds: count,
+    teardownSeconds: count,
+    runSeconds: count.nullable(),
+    resultBytes: count,
+  }),
+  budget: budget.nullable().exactOptional(),
+  endpoint,
+  storage: z.looseObject({ fileSystem: text, path: text, mount }),
+  home: z.looseObject({ taskQueue: text, holdsSecrets: z.boolean() }).exactOptional(),
+  tasks: z.array(task),
+  provenance: z.looseObject({ configDigest: text, command: text }),
+});
+
+/** How `plan.json` of this run is read. */
+export const planFormat = (invocation: string): VersionedFormat<RunPlan> => ({
+  schema: plan,
+  version: 1,
+  advice: `Nothing of the run is lost by it: its results stay where they are, and evalsaga cleanup ${invocation} removes what it left on the platform.`,
+});
