@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
-  DamagedFile,
+  UnreadableFile,
   draftFor,
   isDraft,
   readJsonFile,
@@ -68,7 +68,7 @@ test("private files and their folders are the owner's alone, also where a file o
 test('a missing file reads as undefined; one that is not JSON is an error', async () => {
   expect(await readJsonFile(path.join(root, 'none.json'))).toBeUndefined();
   await writeFile(path.join(root, 'broken.json'), '{');
-  await expect(readJsonFile(path.join(root, 'broken.json'))).rejects.toThrow(DamagedFile);
+  await expect(readJsonFile(path.join(root, 'broken.json'))).rejects.toThrow(UnreadableFile);
 });
 
 test('the error names the file where no folder can be', async () => {
