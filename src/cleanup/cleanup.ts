@@ -19,30 +19,30 @@ const removalTimeoutMs = 300_000;
 export interface CleanupRequest {
   readonly platform: LeptonClient;
   readonly invocation: string;
-  /** What is known of the run; without it, storage is found through its jobs, also archived ones, or by its name. */
+  /** The run's plan, if known. Without it, storage is found through the run's jobs, archived ones included, or by its name. */
   readonly plan: RunPlan | undefined;
-  /** The run's folder, where neither a plan nor a search finds it. */
+  /** The run's folder, if neither a plan nor a search finds it. */
   readonly storage?: StoragePlace | undefined;
-  /** Of this Temporal installation: marks the jobs that stand in for a missing storage API. */
+  /** This Temporal installation: written into helper jobs that replace a missing storage API. */
   readonly origin: string;
-  /** Absolute folder for results that are not home yet, when the plan does not name one. */
+  /** Absolute folder for results that were not fetched yet, if there is no plan. */
   readonly outputDir: string;
-  /** Where logs go that the output folder does not take. Default: nowhere; that they are lost is said. */
+  /** Where logs go that can't be written to the output folder. Default: nowhere; the report says that they are lost. */
   readonly home?: Pick<HomePaths, 'runs' | 'swept'> | undefined;
-  /** Masked in what comes home, and with what the run's own resources hold in all that is said. */
+  /** Masked in everything that is saved or reported, together with the secrets in the run's own resources. */
   readonly secrets: readonly string[];
-  /** Storage goes without being brought home first. */
+  /** Removes storage without fetching its content first. */
   readonly discard: boolean;
   /**
-   * Asked before anything is removed, when there is something: `owners` are the Temporal installations whose marks it
-   * carries. Throws when it is not certain that the run is over. Default: the caller is certain.
+   * Called before anything is removed, if there is something; `owners` are the Temporal installations in its marks. Throws if
+   * it isn't certain that the run is over. Default: the caller is certain.
    */
   readonly admit?: ((owners: readonly string[]) => void) | undefined;
-  /** Called before anything is brought home. */
+  /** Called before anything is fetched. */
   readonly onBringHome?: (() => unknown) | undefined;
   readonly report: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
-  /** With a platform that fails in passing while results come home, which go on where they were. Default: none. */
+  /** How long to retry while the platform fails during a fetch, which then continues where it stopped. Default: no retries. */
   readonly patience?: RetryOptions | undefined;
   /** Default: five minutes per deletion. */
   readonly removalTimeoutMs?: number | undefined;
@@ -52,18 +52,18 @@ export interface CleanupReport {
   readonly removed: readonly (Removed & KeptLog)[];
   readonly left: readonly LeftResource[];
   readonly kept: readonly KeptStorage[];
-  /** Why nobody can say from here whether storage is left; `null`: it is known. */
+  /** Why it can't be known from here whether storage is left; `null`: it is known. */
   readonly unseen: string | null;
 }
 
 interface Masked extends CleanupRequest {
-  /** Masked in all that is said, errors included. */
+  /** Masked in everything that is reported, errors included. */
   readonly learned: LearnedSecrets;
 }
 
 type Removed = Pick<LeftResource, 'kind' | 'name'>;
 
-/** Tears down whatever is left of a run: jobs, endpoints, and storage once it is home. Asks only the platform. */
+/** Removes what is left of a run: jobs, endpoints, and storage once its content is fetched. Asks only the platform. */
 export async function cleanUp(request: CleanupRequest): Promise<CleanupReport> {
   const learned = new LearnedSecrets(request.secrets);
   return learned.maskingErrors(() => cleanUpMasked(request, learned));
@@ -72,7 +72,7 @@ export async function cleanUp(request: CleanupRequest): Promise<CleanupReport> {
 async function cleanUpMasked(asked: CleanupRequest, learned: LearnedSecrets): Promise<CleanupReport> {
   const { platform, invocation, plan, signal } = asked;
   const marked = (await findMarked(platform)).filter((resource) => resource.invocation === invocation);
-  // Before they go: they tell where the storage is.
+  // Before they are removed: they say where the storage is.
   const trace = plan ? undefined : await findTrace(platform, invocation);
   const specs = [...marked, ...(trace ? [trace] : [])].map(({ spec }) => spec);
   learned.add(specs.flatMap((spec) => secretsInSpec(spec, plan)));
@@ -97,7 +97,7 @@ async function cleanUpMasked(asked: CleanupRequest, learned: LearnedSecrets): Pr
     ),
   );
   if (storage.kind === 'there') await settleStorage(request, { place: storage.place, trace }, outcome);
-  // The outcome itself holds the request, and with it the secrets: a caller may print what it is given.
+  // Not the outcome itself, which holds the secrets: a caller may print what it is given.
   const { removed, left, kept } = outcome;
   return { removed, left, kept, unseen: storage.kind === 'unseen' ? storage.reason : null };
 }
@@ -109,7 +109,7 @@ class Outcome {
 
   constructor(private readonly request: Pick<Masked, 'report' | 'learned'>) {}
 
-  /** `keep`: told why storage stays that holds what isn't home. */
+  /** `keep` is called instead of recording a failure if storage holds something that wasn't fetched. */
   async remove({ kind, name }: Removed, work: () => Promise<KeptLog>, keep?: (reason: string) => void): Promise<void> {
     const { report, learned } = this.request;
     try {
@@ -133,7 +133,7 @@ class Outcome {
   }
 }
 
-/** Whoever discards what is left wants none of it at home. */
+/** With `discard`, logs aren't wanted either. */
 async function keepLogOf(resource: MarkedResource, request: CleanupRequest): Promise<KeptLog> {
   const { platform, plan, home, outputDir, secrets, discard, signal } = request;
   if (discard) return {};
@@ -194,7 +194,7 @@ async function settleStorage(
 type Brought =
   { readonly kind: 'home'; readonly home: CameHome } | { readonly kind: 'not home'; readonly reason: string };
 
-/** A platform that fails in passing is asked again; what fails for good is the reason why the folder stays. */
+/** Retries temporary failures; a final one is the reason why the folder is kept. */
 async function orReason(
   bringHome: StorageAccess['bringHome'],
   { patience = { withinMs: 0 }, learned, signal }: Masked,

@@ -20,32 +20,32 @@ import { ownerAmong } from './owners';
 import { bringStorageHome, hasStorage, removeStorage } from './run-storage';
 
 /**
- * Storage of terminated runs that other homes started: their plans are in Temporal's history. Results go where the run's
- * home has them, never to a strange disk: what can't go there stays, named, for its home or for `cleanup`.
+ * Storage of terminated runs that other homes started; their plans are in Temporal's history. Results are fetched only into the
+ * run's own output folder. Storage whose results can't be written there is kept and named, for its own home or for `cleanup`.
  */
 
-/** How long after its end a run is still looked at. */
+/** Milliseconds after its end for which a run is considered. */
 const lookedAtMs = 30 * 86_400_000;
-/** Runs looked at in one sweep. */
+/** Runs considered in one sweep. */
 const mostRuns = 500;
 
 export type DistantStorage =
-  /** It can be cleared from here. `bringHome`: the run's output folder is on this host as well. */
+  /** It can be removed from here. `bringHome`: it holds files, and the run's output folder is on this host. */
   | { readonly kind: 'orphan'; readonly plan: RunPlan; readonly bringHome: boolean }
   | { readonly kind: 'stranded'; readonly storage: StrandedStorage };
 
 export interface DistantSurroundings extends StorageSurroundings {
   readonly home: Pick<HomePaths, 'runs' | 'swept'>;
-  /** Of this process: values of variables that a run refers to, which have to be masked. */
+  /** This process's variables: has the values that a run refers to and that must be masked. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Told what a run refers to before the platform is asked about it: an answer may quote it. */
+  /** Receives a run's secrets before the platform is asked about it, since an answer may quote them. */
   readonly learned: LearnedSecrets;
 }
 
-/** Rejects when Temporal or the platform can't be asked. */
+/** Finds such storage. Rejects if Temporal or the platform doesn't answer. */
 export async function findDistantStorage(around: DistantSurroundings): Promise<DistantStorage[]> {
   const { temporal, platform, ref, signal } = around;
-  // A local platform's runs are all its own home's; without a storage API nobody can tell from here what is left.
+  // All runs of a local platform belong to its own home; without a storage API it can't be known from here what is left.
   if (ref.kind === 'local' || !(await hasStorageApi(platform))) return [];
   const found: DistantStorage[] = [];
   for (const invocation of await terminatedRuns(temporal)) {
@@ -56,7 +56,7 @@ export async function findDistantStorage(around: DistantSurroundings): Promise<D
   return found;
 }
 
-/** Only candidates: the listing lags, so each one is asked about before anything is decided. */
+/** Returns candidates only: the listing lags, so each run is described before anything is decided. */
 async function terminatedRuns(client: Client): Promise<string[]> {
   const since = new Date(Date.now() - lookedAtMs).toISOString();
   const query = `WorkflowType = '${runWorkflowType}' AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime > '${since}'`;
@@ -89,7 +89,7 @@ async function look(invocation: string, around: DistantSurroundings): Promise<Di
   return { kind: 'stranded', storage: { invocation, path: plan.storage.path, reason: why, command } };
 }
 
-/** Without its key nobody can tell where its storage is. */
+/** Returns `undefined` also if the history can't be decrypted: then the storage folder is unknown. */
 async function readablePlan(client: Client, invocation: string): Promise<RunPlan | undefined> {
   try {
     return await planInHistory(client, invocation);
@@ -99,7 +99,7 @@ async function readablePlan(client: Client, invocation: string): Promise<RunPlan
   }
 }
 
-/** The folder carries the run's id: where it is, there is the run's home, or a disk that both share. */
+/** The output folder's name contains the run's id: if it exists, this is the run's host, or shares its disk. */
 async function whyNotHome(plan: RunPlan, { environment }: DistantSurroundings): Promise<string | undefined> {
   const isHere = await stat(plan.outputDir).then(
     (found) => found.isDirectory(),
@@ -113,7 +113,7 @@ async function whyNotHome(plan: RunPlan, { environment }: DistantSurroundings): 
   return undefined;
 }
 
-/** Rejects, having removed nothing, when not all came home. */
+/** Rejects without removing anything if not everything could be fetched. */
 export async function removeDistantStorage(
   { plan, bringHome }: Extract<DistantStorage, { kind: 'orphan' }>,
   around: DistantSurroundings,

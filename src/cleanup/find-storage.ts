@@ -8,11 +8,11 @@ import { marksOf } from '../lepton/render-spec';
 import type { Job, LeptonClient } from '../lepton/types';
 import { partWithSecrets, type WireSpec } from './spec-secrets';
 
-/** Where a run's folder is, when nobody has its plan. */
+/** Finds a run's folder without its plan. */
 
 export type StoragePlace = Pick<StoragePlan, 'fileSystem' | 'path'>;
 
-/** A job that the run had, and what it tells of the run's storage: enough for jobs of ours that go to it. */
+/** A job of the run, and what it says about the run's storage: enough to create helper jobs that access it. */
 export interface JobTrace {
   readonly origin: string;
   readonly index: number;
@@ -23,11 +23,11 @@ export interface JobTrace {
 }
 
 /**
- * The run's jobs say where its folder is and how a job gets at it: those that there are, and those that the platform's
- * archive remembers. `undefined`: there is no such job any more.
+ * Reads from the run's jobs, existing or archived, where its folder is and how a job mounts it. `undefined`: the platform has no
+ * such job any more.
  */
 export async function findTrace(platform: LeptonClient, invocation: string): Promise<JobTrace | undefined> {
-  // The names of all jobs of a run end so.
+  // The names of all jobs of a run end with this.
   const name = invocation.slice(0, 8);
   const alive = await platform.listJobs({ name, mode: 'alive_only' });
   return traceIn(alive, invocation) ?? traceIn(await archivedJobs(platform, name), invocation);
@@ -37,7 +37,7 @@ async function archivedJobs(platform: LeptonClient, name: string): Promise<Job[]
   try {
     return await platform.listJobs({ name, mode: 'archive_only' });
   } catch (error) {
-    // A platform that keeps no archive refuses the question.
+    // A platform without an archive refuses the request.
     if (error instanceof LeptonError && (error.kind === 'invalid_request' || error.kind === 'not_found')) return [];
     throw error;
   }
@@ -84,10 +84,10 @@ export function traceOf({ metadata, spec = {} }: Job, invocation: string): JobTr
 /** The storage API's name for a mount's volume: `node-nfs:NAME` → `NAME`, anything else is the default one. Pure. */
 const fileSystemOf = (from: string): string => /^node-nfs:(.+)$/.exec(from)?.[1] ?? 'default';
 
-/** Runs write some levels below the root; a file system can be vast, so the search ends after that many folders. */
+/** Limits of the search: run folders are a few levels below the root, and a file system can be very large. */
 const search = { deepest: 4, mostFolders: 400 } as const;
 
-/** Looks for the folder by its name, through the storage API; `undefined` where there is none. */
+/** Looks for the folder by its name, through the storage API; `undefined` if there is no such folder or no such API. */
 export async function searchFolder(platform: LeptonClient, invocation: string): Promise<StoragePlace | undefined> {
   if (!(await hasStorageApi(platform))) return undefined;
   const names = new Set([...(await platform.storage.fileSystems()), 'default']);

@@ -9,35 +9,35 @@ import { within } from '../support/within';
 import type { MarkedResource } from './marked';
 import { secretsInSpec, type WireSpec } from './spec-secrets';
 
-/** What became of the log of something that is about to be deleted. Neither: there was none. */
+/** Where the log of a deleted resource was saved, or why it was lost. Neither: there was no log. */
 export interface KeptLog {
   /** Absolute path. */
   readonly log?: string;
   readonly logLost?: string;
 }
 
-/** A log never holds up a deletion for long: what is deleted here may cost money by the minute. */
+/** Short, since saving a log delays the deletion of something that costs money by the minute. */
 const budget: LogBudget = { logMs: 8_000, timesMs: 3_000, quietMs: 3_000 };
-/** Milliseconds for all questions about one log together. */
+/** Milliseconds for all requests about one log. */
 const longestMs = 20_000;
 
 export interface KeepLogRequest {
   readonly platform: LeptonClient;
   readonly place: LogPlace;
-  /** Masked in the log, and in what is said of it. */
+  /** Masked in the log, and in messages about it. */
   readonly secrets: readonly string[];
-  /** Of the run, where it is known here: tells which of a resource's variables hold secrets. */
+  /** The run's plan, if known here: says which of a resource's variables hold secrets. */
   readonly plan: RunPlan | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface LogPlace {
   readonly target: string;
-  /** Where to when the target can't be written. */
+  /** Used if the target can't be written. */
   readonly fallback: string;
 }
 
-/** With the run's results where this host is its home; else in the home of whoever removes it. Pure. */
+/** Returns where to save the log: with the run's results if this host has its plan, else below this home. Pure. */
 export function logPlaceOf(
   { kind, name, index, invocation }: Pick<MarkedResource, 'kind' | 'name' | 'index' | 'invocation'>,
   { plan, home, outputDir }: PlaceOptions,
@@ -51,14 +51,14 @@ export function logPlaceOf(
 }
 
 export interface PlaceOptions {
-  /** Of a run that was started on this host, or whose results come here. */
+  /** Known if the run was started on this host, or its results are fetched here. */
   readonly plan: RunPlan | undefined;
   readonly home: Pick<HomePaths, 'runs' | 'swept'>;
-  /** Where results go that are brought home now; default: as planned. */
+  /** Where results are fetched to now; default: as planned. */
   readonly outputDir?: string | undefined;
 }
 
-/** Saves its log before it is deleted. Rejects only when the signal aborts. */
+/** Saves the log of a resource that is about to be deleted. Rejects only if the signal aborts. */
 export async function keepLog(resource: MarkedResource, request: KeepLogRequest): Promise<KeptLog> {
   const { place, signal } = request;
   let secrets = request.secrets;
@@ -108,7 +108,7 @@ async function savedIn({ target, fallback }: LogPlace): Promise<Pick<KeptLog, 'l
   return {};
 }
 
-/** The one that the plan names: only that has the place which people look at. */
+/** Whether the plan names this resource. Others, such as a duplicate job, must not overwrite its log. */
 const isOf = ({ endpointName, jobName }: TaskPlan, name: string): boolean => name === endpointName || name === jobName;
 
 const fileName = (name: string): string => name.replace(/[^A-Za-z0-9._-]/g, '-');

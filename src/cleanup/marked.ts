@@ -8,21 +8,21 @@ import { partWithSecrets, type WireSpec } from './spec-secrets';
 /** An endpoint or job that carries evalsaga's marks. */
 export interface MarkedResource {
   readonly kind: 'endpoint' | 'job';
-  /** What the platform's calls take: an endpoint's name, a job's id. */
+  /** Identifies it in requests: an endpoint's name, a job's id. */
   readonly id: string;
   readonly name: string;
   readonly invocation: string;
   readonly index: number;
   readonly origin: string;
-  /** Milliseconds since the epoch; 0 where the platform does not say. */
+  /** Milliseconds since the epoch; 0 if the platform doesn't say. */
   readonly createdAt: number;
-  /** What of its spec may hold secrets. */
+  /** The part of its spec that may hold secrets. */
   readonly spec: WireSpec;
 }
 
 /**
- * Everything on the platform that a run made, of whichever run. What carries no marks is the user's own and not listed. Of a
- * workspace's jobs, one page at a time is held.
+ * Lists all marked endpoints and jobs on the platform, of any run. Unmarked ones are the user's own and not listed. Holds one page
+ * of the workspace's jobs at a time.
  */
 export async function findMarked(client: LeptonClient, options: CallOptions = {}): Promise<MarkedResource[]> {
   const [endpoints, jobs] = await Promise.all([markedEndpoints(client, options), markedJobs(client, options)]);
@@ -63,7 +63,7 @@ function markedJob({ metadata, spec = {}, status }: Job): MarkedResource[] {
   ];
 }
 
-/** Deletes it and waits until neither a get nor the listing has it any more. Rejects when that takes longer than `timeoutMs`. */
+/** Deletes a resource and waits until neither a get nor the listing returns it. Rejects if that takes longer than `timeoutMs`. */
 export async function removeMarked(
   client: LeptonClient,
   resource: MarkedResource,

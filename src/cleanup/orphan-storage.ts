@@ -11,12 +11,12 @@ import { forgottenGraceMs, type OwnerState, type SweepRule } from './orphans';
 import { ownerAmong } from './owners';
 import { bringStorageHome, hasStorage, removeStorage } from './run-storage';
 
-/** Storage of a run of this host that ended without clearing it: it was terminated, or Temporal lost it. */
+/** Storage of a run of this host that ended without removing it: the run was terminated, or Temporal lost it. */
 export interface OrphanStorage {
   readonly run: StoredRun;
 }
 
-/** Storage that stays where it is. */
+/** Storage that is kept, and why. */
 export interface StrandedStorage {
   readonly invocation: string;
   readonly path: string;
@@ -30,7 +30,7 @@ export interface StorageSurroundings {
   readonly ref: PlatformRef;
   readonly home: Pick<HomePaths, 'runs'>;
   readonly rule: SweepRule;
-  /** Values of a run that must not come home in the clear. */
+  /** Returns the values to mask in a run's files. */
   readonly secretsOf: (invocation: string) => Promise<readonly string[]>;
   readonly signal?: AbortSignal | undefined;
 }
@@ -41,8 +41,8 @@ export interface FoundOrphans {
 }
 
 /**
- * Looks through the runs that this host knows. One that ended by itself has accounted for its storage in `run.json`: what
- * it kept, it kept on purpose. Rejects when Temporal or the platform can't be asked.
+ * Checks the runs that this host knows. A run that ended by itself has accounted for its storage in `run.json`: what it kept, it
+ * kept on purpose. Rejects if Temporal or the platform doesn't answer.
  */
 export async function findOrphanStorage(around: StorageSurroundings): Promise<FoundOrphans> {
   const { temporal, ref, home, signal } = around;
@@ -64,10 +64,10 @@ export async function findOrphanStorage(around: StorageSurroundings): Promise<Fo
   return { orphans, stranded };
 }
 
-/** Questions to Temporal at once. */
+/** Concurrent requests to Temporal. */
 const asked = 4;
 
-/** The plan that Temporal has of a run whose own file can't be read. */
+/** Reads the plan from Temporal, for a run whose own file can't be read. */
 async function fromHistory(
   temporal: Client,
   run: UnreadableRun,
@@ -97,13 +97,13 @@ async function judge(run: StoredRun, around: StorageSurroundings): Promise<'orph
     await noteStorageGone(home, invocation);
     return 'none';
   }
-  // It may say that storage was kept on purpose.
+  // The record may say that storage was kept on purpose.
   if (record.kind === 'unreadable')
     return { invocation, path: storage.path, reason: record.reason, command: `evalsaga cleanup ${invocation}` };
   return 'orphan';
 }
 
-/** Brings home what is there, then removes it. Rejects, having removed nothing, when not all came home. */
+/** Fetches the content, then removes it. Rejects without removing anything if not everything could be fetched. */
 export async function removeOrphanStorage(
   { run: { plan } }: OrphanStorage,
   { platform, home, rule, secretsOf, signal }: StorageSurroundings,
@@ -114,7 +114,7 @@ export async function removeOrphanStorage(
   await noteStorageGone(home, plan.invocation);
 }
 
-/** Whether nobody is left who would clear the run's storage. Pure. */
+/** Whether no workflow is left that would remove the run's storage. Pure. */
 export function outlived(run: Pick<StoredRun, 'storedAt' | 'origin'>, owner: OwnerState, rule: SweepRule): boolean {
   switch (owner.kind) {
     case 'live':

@@ -1,32 +1,32 @@
 import { kinshipOf } from '../temporal/origin';
 import type { MarkedResource } from './marked';
 
-/** What Temporal says of the workflows that own a resource: the run's, and the task's own. */
+/** State of the workflows that own a resource: the run's and the task's. */
 export type OwnerState =
-  /** At least one of them runs: it will tear down by itself. */
+  /** At least one of them is running, and tears down by itself. */
   | { readonly kind: 'live' }
-  /** All closed; the last one at `closedAt`, milliseconds since the epoch. */
+  /** All are closed; the last one since `closedAt`, milliseconds since the epoch. */
   | { readonly kind: 'closed'; readonly closedAt: number }
-  /** Temporal knows none of them: retention is over, or the database is gone. */
+  /** Temporal knows none of them: their retention time is over, or the database was lost. */
   | { readonly kind: 'unknown' };
 
-/** Now, milliseconds since the epoch, by whoever wrote the times that are compared with it: clocks can be minutes apart. */
+/** The current time, milliseconds since the epoch, by each clock whose times are compared with it: clocks can differ by minutes. */
 export interface Clocks {
-  /** Wrote when resources were created. */
+  /** For the creation times of resources. */
   readonly platform: number;
-  /** Wrote when workflows closed. */
+  /** For the close times of workflows. */
   readonly temporal: number;
-  /** Wrote the files of this host. */
+  /** For the times of this host's files. */
   readonly host: number;
 }
 
 export interface SweepRule {
-  /** Only resources of this Temporal installation are ours to judge. */
+  /** Only resources of this Temporal installation are swept. */
   readonly origin: string;
   readonly now: Clocks;
-  /** How long a resource without a living owner may exist: longer than a create can be under way unseen. */
+  /** How long a resource without an open owner may exist: longer than a create can be in flight. */
   readonly graceMs: number;
-  /** The same for what this home marked when its Temporal had another database, which may come back. */
+  /** The same for resources marked while this home's Temporal had another database, which may be restored. */
   readonly replacedGraceMs: number;
 }
 
@@ -48,7 +48,7 @@ export function isOrphan(
   }
 }
 
-/** How old something must be before it counts as forgotten by Temporal, which does not know its run. Pure. */
+/** Returns the age, milliseconds, from which a resource of a run that Temporal doesn't know counts as an orphan. Pure. */
 export function forgottenGraceMs(
   origin: string,
   rule: Pick<SweepRule, 'origin' | 'graceMs' | 'replacedGraceMs'>,
@@ -60,7 +60,7 @@ export function forgottenGraceMs(
       return rule.replacedGraceMs;
     case 'earlier':
     case 'foreign':
-      // It may live in another Temporal installation: only its own one may say that it is forgotten.
+      // Its run may be open in another Temporal installation, and only that one can tell.
       return Number.POSITIVE_INFINITY;
   }
 }

@@ -5,16 +5,16 @@ import { answerWithinMs } from '../temporal/deadlines';
 import { runWorkflowId, taskWorkflowId } from '../contract/identity';
 import type { OwnerState } from './orphans';
 
-/** Asks Temporal about the owners of resources. Any doubt (Temporal unreachable) rejects: nothing is swept then. */
+/** Asks Temporal about the owners of resources. Rejects if Temporal doesn't answer, so that nothing is swept then. */
 export interface Owners {
-  /** Of what belongs to a run and any of these tasks: while the run lives, one question tells. */
+  /** Returns the state of a run and of these tasks; while the run is open, one request is enough. */
   of(invocation: string, indices: readonly number[]): Promise<OwnerState>;
 }
 
-/** Questions to Temporal at once. */
+/** Concurrent requests to Temporal. */
 const concurrency = 20;
 
-/** No workflow is asked about twice: the tasks of a run have one run, and a task's endpoint and job one task. */
+/** Asks about each workflow once: a run's tasks share the run, and a task's endpoint and job share the task. */
 export function ownersOf(client: Client): Owners {
   const known = new Map<string, Promise<Closed>>();
   const ask = (workflowId: string): Promise<Closed> => {
@@ -37,7 +37,7 @@ export function ownersOf(client: Client): Owners {
 export const ownerAmong = (client: Client, invocation: string, indices: readonly number[]): Promise<OwnerState> =>
   ownersOf(client).of(invocation, indices);
 
-/** When it closed, milliseconds since the epoch; `undefined`: Temporal does not know it. */
+/** Close time, milliseconds since the epoch; `undefined`: Temporal doesn't know the workflow. */
 type Closed = number | 'running' | undefined;
 
 async function closeTime(client: Client, workflowId: string): Promise<Closed> {

@@ -7,31 +7,31 @@ import type { FetchedFolder } from '../results/transfer/fetch';
 import { boundsOfCleanup } from '../results/transfer/remote-tree';
 import { notHomeText, unexpectedEntries } from '../results/transfer/run-folder';
 
-/** What a run left in workspace storage, dealt with from outside of its workflows. */
+/** Fetches and removes what a run left in workspace storage, outside of its workflows. */
 
 export interface RunStorageRequest {
   readonly platform: LeptonClient;
   readonly plan: RunPlan;
-  /** Written into the helper jobs that stand in for a missing storage API. */
+  /** Written into helper jobs that replace a missing storage API. */
   readonly origin: string;
-  /** Masked in what comes home. */
+  /** Masked in what is fetched. */
   readonly secrets: readonly string[];
-  /** Told what came home. */
+  /** Receives a line per fetched folder. */
   readonly report?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** A person asked for it, and can wait: whatever its size, depth and number. Default: as much as a run waits for. */
+  /** Fetches content of any size and depth, since a person asked for it and can wait. Default: the limits of a run. */
   readonly unbounded?: boolean | undefined;
 }
 
-/** Whether there may be something: where no storage API can tell, a run that had a job is taken to have storage. */
+/** Whether the run may have storage. Without a storage API to tell, it is taken to have some. */
 export async function hasStorage(platform: LeptonClient, { storage }: RunPlan): Promise<boolean> {
   if (!(await hasStorageApi(platform))) return true;
   return platform.storage.exists(storage.fileSystem, storage.path);
 }
 
 /**
- * Brings home what the run's folder holds; returns the names of the tasks' folders that it found. Rejects when not all of it is
- * home then. Without a storage API only the removal sees what lies beside them, and refuses.
+ * Fetches the content of the run's folder; returns the names of the task folders that it found. Rejects if anything could not be
+ * fetched. Without a storage API, other files are found only by the removal, which then refuses.
  */
 export async function bringStorageHome(request: RunStorageRequest): Promise<readonly string[]> {
   const { platform, plan } = request;
@@ -51,8 +51,8 @@ export async function bringStorageHome(request: RunStorageRequest): Promise<read
 }
 
 /**
- * Removes the run's folder. The user's own data is never ours to remove: only what carries the run's id is. `expected`: what came
- * home; if there are other files, rejects with `NotHome`, having removed nothing. Default: all of it goes.
+ * Removes the run's folder, if its path contains the run's id: the user's own data must never be removed. `expected`: the names that
+ * were fetched; if there are other files, rejects with `NotHome` without removing anything. Default: removes everything.
  */
 export async function removeStorage(request: RunStorageRequest, expected?: readonly string[]): Promise<void> {
   const { storage, invocation, tasks } = request.plan;

@@ -11,15 +11,15 @@ import { describeRun, terminated } from '../runs/describe';
 import { ownerAmong } from './owners';
 
 /**
- * A run's last activity removes the values of its host variables. One that was terminated has no last activity, and where
- * storage stayed they are still needed, to be masked in what comes home from it: the file is found here when neither the run
- * nor any of its tasks lives any more, and its storage is accounted for.
+ * A run's last activity deletes the stored values of its host variables. A terminated run has no last activity, and while its
+ * storage exists the values are needed to mask what is fetched from it. The file is deleted here once neither the run nor any of
+ * its tasks is open and its storage is accounted for.
  */
 
-/** Milliseconds after which a file goes in any case: nobody came for the storage, or another Temporal server knows the run. */
+/** Milliseconds after which a file is deleted in any case: the storage wasn't cleaned up, or another Temporal server owns the run. */
 const longestMs = 30 * 86_400_000;
 
-/** Removes secrets that no run needs any more; the invocations they were of. Rejects when Temporal can't be asked. */
+/** Deletes secrets that no run needs any more; returns their invocations. Rejects if Temporal doesn't answer. */
 export async function forgetStaleSecrets(client: Client, home: HomePaths): Promise<string[]> {
   const names = await readdir(home.secrets).catch(() => []);
   const forgotten: string[] = [];
@@ -50,12 +50,12 @@ const planOf = (home: HomePaths, invocation: string): Promise<RunPlan | 'unreada
     throw error;
   });
 
-/** Whether nothing of the run will come home any more: as its record says, wherever that is, or as it ended itself. */
+/** Whether nothing of the run remains to be fetched, by its record or by its own result. */
 async function isAccountedFor(client: Client, home: HomePaths, plan: RunPlan): Promise<boolean> {
   if (await isStorageGone(home, plan.invocation)) return true;
   const recorded = await recordedTeardown(plan, home);
   if (recorded) return !hasStorageToFetch(recorded);
-  // Another host may have recorded it, or none could.
+  // The record may be on another host, or could not be written.
   const { status, failure, snapshot } = await describeRun(client, plan.invocation, home);
   return status !== 'running' && failure?.type !== terminated && !hasStorageToFetch(snapshot);
 }

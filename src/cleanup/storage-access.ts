@@ -10,12 +10,12 @@ import { NotHome, notHomeText, unexpectedEntries } from '../results/transfer/run
 import type { JobTrace, StoragePlace } from './find-storage';
 import { bringStorageHome, carriesId, removeStorage } from './run-storage';
 
-/** How `cleanup` gets at the folder of a run: by what is known of the run, and by what the workspace offers. */
+/** How `cleanup` accesses a run's folder, depending on what is known of the run and what the workspace offers. */
 
 export interface StorageAccess {
-  /** Rejects when not all that there is came home. Returns what did: names in the run's folder; `undefined`: the folder as a whole. */
+  /** Returns the fetched names in the run's folder; `undefined`: the whole folder. Rejects if anything could not be fetched. */
   readonly bringHome: () => Promise<CameHome>;
-  /** Removes the folder; with what came home of it, rejects with `NotHome` if it holds other files. */
+  /** Removes the folder; given the fetched names, rejects with `NotHome` if it holds other files. */
   readonly remove: (home?: CameHome) => Promise<void>;
 }
 
@@ -25,9 +25,9 @@ export interface AccessRequest {
   readonly platform: LeptonClient;
   readonly invocation: string;
   readonly plan: RunPlan | undefined;
-  /** A job that the run had, where there is no plan. */
+  /** A job of the run, if there is no plan. */
   readonly trace: JobTrace | undefined;
-  /** Written into the jobs that stand in for a missing storage API. */
+  /** Written into helper jobs that replace a missing storage API. */
   readonly origin: string;
   readonly outputDir: string;
   readonly secrets: readonly string[];
@@ -35,7 +35,7 @@ export interface AccessRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** `undefined`: neither the storage API nor a job can be used; only a host that knows the run's plan can do it. */
+/** Returns `undefined` if neither the storage API nor a job can be used: then only a host with the run's plan has access. */
 export async function accessTo(place: StoragePlace, request: AccessRequest): Promise<StorageAccess | undefined> {
   const { plan, trace } = request;
   if (plan) return accessByPlan(request, plan);
@@ -43,13 +43,13 @@ export async function accessTo(place: StoragePlace, request: AccessRequest): Pro
   return trace && accessByJob(request, place, trace);
 }
 
-/** Whichever way the workspace gives access to storage. */
+/** Uses the storage API or helper jobs, whichever the workspace supports. */
 function accessByPlan(request: AccessRequest, plan: RunPlan): StorageAccess {
   const storage = { ...request, plan, unbounded: true };
   return { bringHome: () => bringStorageHome(storage), remove: (home) => removeStorage(storage, home) };
 }
 
-/** By the storage API. */
+/** Uses the storage API. */
 function accessByPlace(request: AccessRequest, { fileSystem, path: folder }: StoragePlace): StorageAccess {
   const { platform, outputDir, secrets, report, signal } = request;
   return {
@@ -91,7 +91,7 @@ function accessByPlace(request: AccessRequest, { fileSystem, path: folder }: Sto
   };
 }
 
-/** By jobs made after one that the run had: same image, place and mount. Its whole folder comes as one. */
+/** Uses helper jobs modelled on a job of the run: same image, node group and mount. Fetches the folder as a whole. */
 function accessByJob(request: AccessRequest, place: StoragePlace, trace: JobTrace): StorageAccess {
   const { platform, invocation, outputDir, secrets, report, origin, signal } = request;
   const { index, job } = trace;
@@ -126,7 +126,7 @@ function accessByJob(request: AccessRequest, place: StoragePlace, trace: JobTrac
   };
 }
 
-/** The user's own data is never ours to remove: only what carries the run's id is. */
+/** Throws unless the path contains the run's id: the user's own data must never be removed. */
 function refuseForeign(folder: string, { invocation }: AccessRequest): void {
   if (!carriesId(folder, invocation))
     throw new Error(`storage ${folder} does not carry the run's id and is left alone`);

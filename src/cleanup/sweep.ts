@@ -17,37 +17,37 @@ import { ownersOf } from './owners';
 import { secretsInSpec } from './spec-secrets';
 import { kinshipOf } from '../temporal/origin';
 
-/** Seconds for which a resource without a living owner is left alone: twice the longest a create can be under way. */
+/** Seconds for which a resource without an open owner is left alone: twice the longest time a create can be in flight. */
 export const defaultGraceSeconds = 180;
-/** Seconds that a scheduled sweep leaves what is marked with a replaced database: somebody may put the old one back. */
+/** Seconds for which a scheduled sweep leaves resources marked with a replaced database, which may be restored. */
 export const replacedGraceSeconds = 6 * 3600;
-/** Milliseconds that one deletion may take before it counts as failed; the next sweep tries again. */
+/** Milliseconds after which a deletion counts as failed; the next sweep tries again. */
 const removalTimeoutMs = 120_000;
 const judgedAtOnce = 20;
-/** Deletions at once: a run of a thousand tasks that was terminated must not flood the platform. */
+/** Concurrent deletions: a terminated run of a thousand tasks must not flood the platform. */
 const removedAtOnce = 100;
 
 export interface SweepRequest {
   readonly temporal: Client;
   readonly platform: LeptonClient;
-  /** The same platform as runs name it: their storage is found in what this host knows of them. */
+  /** The same platform as plans name it: used to find the runs whose storage may be swept. */
   readonly ref: PlatformRef;
   readonly home: Pick<HomePaths, 'runs' | 'swept'>;
   readonly origin: string;
   readonly graceSeconds: number;
-  /** The same for what this home marked when its Temporal had another database. Default: as `graceSeconds`. */
+  /** The same for resources marked while this home's Temporal had another database. Default: `graceSeconds`. */
   readonly replacedGraceSeconds?: number | undefined;
-  /** Now by Temporal's clock, milliseconds since the epoch. Default: this host's, or later where Temporal told later times. */
+  /** Returns the time by Temporal's clock, milliseconds since the epoch. Default: this host's time, or a later one seen in Temporal's answers. */
   readonly temporalNow?: (() => number) | undefined;
-  /** Values of a run that must not come home in the clear; of all runs that this host knows, to be masked in messages. */
+  /** Returns the values to mask in a run's files; of all runs that this host knows, to mask in messages. */
   readonly secretsOf: (invocation: string | undefined) => Promise<readonly string[]>;
-  /** Variables of this process, whose values runs of other homes may refer to. Default: none. */
+  /** This process's variables, whose values runs of other homes may refer to. Default: none. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
-  /** Finds and names, deletes nothing. */
+  /** Only reports what would be removed. */
   readonly dryRun: boolean;
-  /** Ends it with an error. */
+  /** Ends the sweep with an error. */
   readonly signal?: AbortSignal | undefined;
-  /** Ends it with a report: what was not reached is the next sweep's. */
+  /** Ends the sweep with a report; the next sweep continues. */
   readonly outOfTime?: AbortSignal | undefined;
 }
 
@@ -55,14 +55,14 @@ export interface SweepRequest {
 export type SweptResource = Pick<LeftResource, 'kind' | 'name'> & { readonly invocation: string };
 
 export interface SweepReport {
-  /** Orphans that are gone now (or, in a dry run, would be). */
+  /** Orphans that were removed (in a dry run: would be). */
   readonly removed: readonly (SweptResource & KeptLog)[];
   readonly failed: readonly (SweptResource & { readonly reason: string })[];
-  /** Storage of terminated runs whose results can't go home from here; absent: there is none. */
+  /** Storage that can't be cleaned up from here; absent: there is none. */
   readonly stranded?: readonly StrandedStorage[];
-  /** Endpoints and jobs of runs that live, or too young to judge. */
+  /** Number of endpoints and jobs whose run is open, or that are too young to judge. */
   readonly spared: number;
-  /** Only when time was up before all had been looked at; then nothing was removed. */
+  /** Set if time ran out before everything was checked; then nothing was removed. */
   readonly unfinished?: string;
 }
 
@@ -76,8 +76,8 @@ interface Orphan extends SweptResource {
 }
 
 /**
- * Removes what outlived its task: endpoints and jobs first, then storage, whose content is brought home before. Rejects,
- * having deleted nothing, when Temporal or the platform can't be asked: all is judged before anything goes.
+ * Removes what outlived its task: endpoints and jobs first, then storage, after fetching its content. Everything is judged before
+ * anything is removed: rejects without removing anything if Temporal or the platform doesn't answer.
  */
 export async function sweep(asked: SweepRequest): Promise<SweepReport> {
   const learned = new LearnedSecrets(await asked.secretsOf(undefined));
@@ -114,7 +114,7 @@ async function sweepMasked(asked: Work): Promise<SweepReport> {
   return { removed, failed, spared, ...(stranded.length > 0 ? { stranded } : {}) };
 }
 
-/** So that what is said of a run no longer counts what is gone. */
+/** Records what was removed, so that `status` no longer shows it. */
 async function remember(home: SweepRequest['home'], removed: readonly SweptResource[]): Promise<void> {
   for (const invocation of new Set(removed.map((resource) => resource.invocation)))
     await noteGone(
@@ -142,7 +142,7 @@ async function judgeAll(request: Work): Promise<Found> {
   return { orphans, spared, storage, stranded: [...own.stranded, ...distant.stranded] };
 }
 
-/** To be called when the platform has answered, so that its clock is known. `closedAt`: what Temporal told of its own. */
+/** Call it after the platform has answered, so that its clock is known. `closedAt`: close times in Temporal's answers. */
 function ruleOf(request: SweepRequest, closedAt: readonly number[]): SweepRule {
   const { origin, platform, graceSeconds, replacedGraceSeconds = graceSeconds } = request;
   const host = Date.now();
@@ -163,7 +163,7 @@ function eitherOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal
 async function markedOrphans(request: Work): Promise<{ orphans: Orphan[]; spared: number; rule: SweepRule }> {
   const { platform, temporal, signal, origin, learned } = request;
   const marked = await findMarked(platform, { signal });
-  // Of another installation's this one knows nothing: there can be thousands, and nobody is asked about them.
+  // There can be thousands from other installations, about which this one can't say anything.
   const ours = marked.filter((resource) => kinshipOf(resource.origin, origin) !== 'foreign');
   for (const { spec } of ours) learned.add(secretsInSpec(spec, undefined));
   const owners = ownersOf(temporal);
@@ -182,7 +182,7 @@ async function markedOrphans(request: Work): Promise<{ orphans: Orphan[]; spared
   return { orphans, spared: marked.length - orphans.length, rule };
 }
 
-/** Its log goes first: nobody else is left to save it. */
+/** Saves the log before the deletion, since no workflow is left to do so. */
 async function removeOrphan(
   resource: MarkedResource,
   { platform, home, secretsOf, signal, learned }: Work,

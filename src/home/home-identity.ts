@@ -19,7 +19,7 @@ async function homeId({ root }: Pick<HomePaths, 'root'>): Promise<string> {
   const file = path.join(root, 'id.json');
   const stored = (await readJsonFile(file)) as { id?: string } | undefined;
   if (stored?.id) return stored.id;
-  // A launcher and its worker may both be the first: whoever links the file first decides, and both read it.
+  // A launcher and its worker may get here at the same time: the first link wins, and both read that file.
   const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
   await mkdir(root, { recursive: true, mode: 0o700 });
   await writeFile(draft, `${JSON.stringify({ id: randomUUID() }, null, 2)}\n`, { mode: 0o600 });

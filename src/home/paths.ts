@@ -18,7 +18,7 @@ export interface HomePaths {
   readonly secrets: string;
   /** What is known of each run on this host: `<invocation>/` with the resolved config, secrets masked. */
   readonly runs: string;
-  /** Logs of what sweeps of this host removed of runs that it knows nothing of: `<invocation>/logs/`. */
+  /** Logs of resources that this host swept, of runs that it has no record of: `<invocation>/logs/`. */
   readonly swept: string;
   /** Provisioned software: Temporal server, model server, harness, weights, data. */
   readonly runtimes: string;

@@ -5,7 +5,7 @@ import type { LeftResource } from '../contract/state';
 import type { HomePaths } from './paths';
 import { readJsonFile, writePrivateJson } from '../support/atomic-file';
 
-/** What `cleanup` and sweeps found or made gone of a run of this host, which the run itself could not account for any more. */
+/** A resource of a run of this host that `cleanup` or a sweep removed, or found removed, after the run's end. */
 export interface GoneResource extends Pick<LeftResource, 'kind' | 'name'> {
   /** When that was verified, ISO 8601. */
   readonly at: string;
@@ -16,13 +16,13 @@ const schema = z.array(z.object({ kind: z.enum(['endpoint', 'job', 'storage']), 
 const fileOf = (home: Pick<HomePaths, 'runs'>, invocation: string): string =>
   path.join(home.runs, invocation, 'gone.json');
 
-/** In the order in which they were noted; none for a run that was not started on this host. */
+/** Returns them in the order in which they were noted; none for a run that was not started on this host. */
 export async function goneResources(home: Pick<HomePaths, 'runs'>, invocation: string): Promise<GoneResource[]> {
   const parsed = schema.safeParse(await readJsonFile(fileOf(home, invocation)).catch(() => undefined));
   return parsed.success ? parsed.data : [];
 }
 
-/** What was noted before keeps its time. Does nothing for a run that was not started on this host. */
+/** Adds resources; those noted before keep their time. Does nothing for a run that was not started on this host. */
 export async function noteGone(
   home: Pick<HomePaths, 'runs'>,
   invocation: string,

@@ -8,7 +8,7 @@ import { messageOf } from '../support/error-message';
 import { readVersionedJson } from '../support/versioned-json';
 import { planFormat } from './plan-file';
 
-/** What this host keeps of a run: its plan and masked config, and, until it ends, the values of its host variables. */
+/** What this host stores of a run: its plan, its masked config and, until it ends, the values of its host variables. */
 
 const secretsSchema = z.record(z.string(), z.string());
 
@@ -31,7 +31,7 @@ export async function storeRun(
   if (Object.keys(run.secrets).length > 0) await writePrivateJson(secretsFile(home, run.plan.invocation), run.secrets);
 }
 
-/** Takes back what was stored of a run that did not begin. */
+/** Deletes what was stored of a run that was never started. */
 export async function forgetRun(home: HomePaths, invocation: string): Promise<void> {
   await forgetSecrets(home, invocation);
   await rm(path.join(home.runs, invocation), { recursive: true, force: true });
@@ -64,7 +64,7 @@ export async function storedInvocations(home: Pick<HomePaths, 'runs'>, prefix: s
   return names.filter((name) => /^[0-9a-f]{16}$/.test(name) && name.startsWith(prefix));
 }
 
-/** Values of the host variables that a run's plan references, as far as this host was given them. Throws as `storedPlan`. */
+/** Returns the values of the host variables that a run's plan references, as far as this host has them. Throws as `storedPlan`. */
 export async function storedSecrets(
   home: Pick<HomePaths, 'secrets'>,
   invocation: string,
@@ -74,7 +74,7 @@ export async function storedSecrets(
   return (await readVersionedJson(file, { schema: secretsSchema, version: 1, advice })) ?? {};
 }
 
-/** Values of the host variables of all runs of this host, run by run; a file that can't be read is left out. */
+/** Returns the same for each run of this host; skips files that can't be read. */
 export async function allStoredSecrets(
   home: Pick<HomePaths, 'secrets'>,
 ): Promise<readonly Readonly<Record<string, string>>[]> {
@@ -90,16 +90,16 @@ export async function forgetSecrets(home: HomePaths, invocation: string): Promis
 const secretsFile = (home: Pick<HomePaths, 'secrets'>, invocation: string): string =>
   path.join(home.secrets, `${invocation}.json`);
 
-/** A run of this host whose storage nobody has accounted for yet. */
+/** A run of this host whose storage is not known to be removed. */
 export interface StoredRun {
   readonly plan: RunPlan;
   /** Milliseconds since the epoch. */
   readonly storedAt: number;
-  /** `undefined`: not known; then only a Temporal that knows the run may judge it. */
+  /** The Temporal installation that owns the run; `undefined`: unknown, and then only a Temporal that knows the run can say that it is over. */
   readonly origin: string | undefined;
 }
 
-/** The same of a run whose plan can't be read. */
+/** Such a run whose plan can't be read. */
 export interface UnreadableRun extends Omit<StoredRun, 'plan'> {
   readonly invocation: string;
   readonly file: string;
@@ -139,7 +139,7 @@ async function openRun(
   }
 }
 
-/** The Temporal installation that owns a run of this host, where that is recorded and can be read. */
+/** Returns the Temporal installation that owns a run of this host, if that is recorded. */
 export async function storedOrigin(home: Pick<HomePaths, 'runs'>, invocation: string): Promise<string | undefined> {
   const file = path.join(home.runs, invocation, 'origin.json');
   return originSchema.safeParse(await readJsonFile(file).catch(() => undefined)).data?.origin;
@@ -147,11 +147,11 @@ export async function storedOrigin(home: Pick<HomePaths, 'runs'>, invocation: st
 
 const originSchema = z.object({ origin: z.string() });
 
-/** Whether the run's storage is known to be gone. */
+/** Whether the run's storage is known to be removed. */
 export const isStorageGone = async (home: Pick<HomePaths, 'runs'>, invocation: string): Promise<boolean> =>
   (await readJsonFile(path.join(home.runs, invocation, 'storage-gone.json')).catch(() => undefined)) !== undefined;
 
-/** From now on nobody needs to look for the run's storage. */
+/** Records that the run's storage is removed, so that it isn't looked for again. */
 export async function noteStorageGone(home: Pick<HomePaths, 'runs'>, invocation: string): Promise<void> {
   const folder = path.join(home.runs, invocation);
   const known = await stat(folder).catch(() => undefined);

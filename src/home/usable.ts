@@ -2,12 +2,12 @@ import { UsageFault } from '../support/usage-fault';
 import { whyNotWritable } from '../support/writable';
 import type { HomePaths } from './paths';
 
-/** The home can't be used: nothing of this program's can be kept there. */
+/** The home folder can't be written. */
 export class HomeUnusable extends UsageFault {
   override readonly name = 'HomeUnusable';
 }
 
-/** Throws `HomeUnusable` when the home, or the folder that it would be made in, takes no files. */
+/** Throws `HomeUnusable` if files can't be created in the home, or in the folder that it would be created in. */
 export async function checkHome({ root }: Pick<HomePaths, 'root'>): Promise<void> {
   const reason = await whyNotWritable(root);
   if (reason === undefined) return;

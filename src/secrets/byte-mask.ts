@@ -1,7 +1,7 @@
 import { escapeRegExp } from '../support/escape-regexp';
 import { secretForms } from './masking';
 
-/** Replaces secrets in bytes that come in pieces, wherever they are cut; what is no secret passes unchanged, text or not. */
+/** Replaces secrets in a stream of bytes, also across chunk boundaries. All other bytes pass unchanged, text or not. */
 export class ByteMask {
   private readonly forms: RegExp | undefined;
   private readonly plain: readonly string[];
@@ -12,12 +12,12 @@ export class ByteMask {
   /** Secrets that were replaced so far. */
   found = 0;
 
-  /** `keepLength`: as many characters stand for a secret as it had. */
+  /** `keepLength`: the mask is as long as the secret. */
   constructor(
     secrets: readonly string[],
     private readonly options: { readonly keepLength?: boolean } = {},
   ) {
-    // Latin-1 holds any byte in one character, so that searching text is searching bytes.
+    // In Latin-1 every byte is one character, so a text search finds bytes.
     const forms = secretForms(secrets).map((form) => Buffer.from(form, 'utf8').toString('latin1'));
     this.plain = forms;
     this.beginnings = new Set(forms.map((form) => form.charAt(0)));
@@ -26,24 +26,24 @@ export class ByteMask {
     this.forms = forms.length === 0 ? undefined : new RegExp(longestFirst.join('|'), 'g');
   }
 
-  /** There is nothing to replace. */
+  /** Whether there is nothing to replace. */
   get isEmpty(): boolean {
     return this.forms === undefined;
   }
 
-  /** What can be passed on by now. */
+  /** Returns the bytes that can be passed on so far. */
   push(piece: Uint8Array): Uint8Array {
     if (this.forms === undefined) return piece;
     const text = this.carry + Buffer.from(piece).toString('latin1');
     return this.mask(text, this.forms, this.settled(text));
   }
 
-  /** The rest. */
+  /** Returns the remaining bytes. */
   end(): Uint8Array {
     return this.forms === undefined ? Buffer.alloc(0) : this.mask(this.carry, this.forms, this.carry.length);
   }
 
-  /** Up to where nothing can belong to a secret that goes on in the next piece: only its possible beginning is held back. */
+  /** Returns the length of the text that can't be part of a secret that continues in the next chunk. */
   private settled(text: string): number {
     for (let at = Math.max(0, text.length - this.longest); at < text.length; at += 1) {
       if (!this.beginnings.has(text[at] ?? '')) continue;
@@ -53,7 +53,7 @@ export class ByteMask {
     return text.length;
   }
 
-  /** Masks what begins before `until`; a secret that begins there ends within the text. */
+  /** Masks secrets that begin before `until`; they end within the text. */
   private mask(text: string, forms: RegExp, until: number): Uint8Array {
     let out = '';
     let done = 0;
@@ -69,7 +69,7 @@ export class ByteMask {
   }
 }
 
-/** The same bytes, masked as they come. */
+/** Returns the bytes of a stream, masked. */
 export async function* maskedBytes(
   source: AsyncIterable<Uint8Array>,
   secrets: readonly string[],

@@ -3,22 +3,22 @@ import { open } from 'node:fs/promises';
 import { PassThrough, type Transform } from 'node:stream';
 import { constants, createGunzip, createInflateRaw } from 'node:zlib';
 
-/** Unpacks gzip files that tools which are strict refuse. */
+/** Unpacks gzip files that strict tools reject. */
 
-/** Set once it is known that a file is no whole gzip. */
+/** Set once it is known that a file is not intact gzip. */
 export interface Damage {
   isDamaged: boolean;
 }
 
-/** What the file unpacks to, also where it breaks off. With damage it ends early, and notes it. */
+/** Returns the unpacked content, also of a truncated file. At damage it ends early and sets `isDamaged`. */
 export const unpacked = (file: string, damage: Damage): AsyncIterable<Buffer> =>
   lenient(file, 0, createGunzip({ finishFlush: constants.Z_SYNC_FLUSH }), damage);
 
-/** As much as can be had of a damaged file: part by part, up to bad bytes or something else than gzip. */
+/** Returns as much of a damaged file as can be unpacked: member by member, up to bad bytes or other data. */
 export async function* salvaged(file: string): AsyncGenerator<Buffer> {
   let at = 0;
   for (let header = await headerAt(file, at); header !== undefined; header = await headerAt(file, at)) {
-    // Bad bytes cost what was unpacked in the same step.
+    // Bad bytes discard what was unpacked in the same step, so steps are small.
     const inflate = createInflateRaw({ finishFlush: constants.Z_SYNC_FLUSH, chunkSize: 1024 });
     const damage: Damage = { isDamaged: false };
     yield* lenient(file, at + header, inflate, damage);
@@ -51,7 +51,7 @@ function lenient(
   return output as AsyncIterable<Buffer>;
 }
 
-/** Bytes of the gzip header at this place (RFC 1952); `undefined`: there is none. */
+/** Returns the length of the gzip header at this offset (RFC 1952); `undefined`: there is none. */
 async function headerAt(file: string, at: number): Promise<number | undefined> {
   const handle = await open(file, 'r');
   try {
@@ -77,6 +77,6 @@ function headerLength(bytes: Buffer): number | undefined {
   return length <= bytes.length ? length : undefined;
 }
 
-/** No reserved bit is set: whatever comes next, a tool that unpacks gzip would try to. */
+/** Whether the bytes begin like gzip, with no reserved flag set: tools would try to unpack it. */
 export const hasGzipHeader = (bytes: Buffer): boolean =>
   bytes.length >= 10 && bytes[0] === 0x1f && bytes[1] === 0x8b && bytes[2] === 8 && ((bytes[3] ?? 0) & 0xe0) === 0;

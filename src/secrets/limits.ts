@@ -1,15 +1,15 @@
-/** Limits of masking, the same wherever secrets are masked. The README states them. */
+/** Limits of masking, the same in all places. The README states them. */
 
 /**
- * Characters of the shortest secret that is looked for in logs, files and messages. Anything shorter is an everyday word or
- * number: masking it would garble the text and protect nothing.
+ * Length of the shortest secret that is masked in logs, files and messages, characters. Shorter ones are common words or numbers:
+ * masking them would garble the text and protect nothing.
  */
 export const shortestMasked = 8;
 
-/** Bytes that a compressed file may unpack to. A larger one (a bomb, most likely) is replaced by a note. */
+/** Bytes that a compressed file may unpack to. A larger one, probably a zip bomb, is replaced by a note. */
 export const mostUnpacked = 4 * 1024 ** 3;
 
-/** Entries of an archive. One with more is replaced by a note. */
+/** Entries that an archive may have. One with more is replaced by a note. */
 export const mostEntries = 100_000;
 
 export interface ArchiveLimits {

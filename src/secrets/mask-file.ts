@@ -10,12 +10,12 @@ import { streamAtomically } from '../support/atomic-file';
 import type { MaskedContent } from './withheld';
 
 /**
- * Secrets in files that a job wrote: a harness may put its environment, or a request with its headers, into its artefacts.
- * They are masked before a file takes its place at home, after its content was checked against the original. A file
- * without a secret stays as it is, byte for byte; an archive that can't be searched does not come home, and storage keeps it.
+ * Masks secrets in files that a job wrote: a harness may write its environment, or a request with its headers, into its artefacts.
+ * Files are masked after their content was verified against the original, and before they are moved into place. A file without a
+ * secret stays the same, byte for byte; an archive that can't be searched is not fetched, and its storage is kept.
  */
 
-/** Masks the file in place; what it holds now, or `undefined` when nothing had to be masked. */
+/** Masks the file in place; returns its new content, or `undefined` if nothing had to be masked. */
 export async function maskFile(
   file: string,
   secrets: readonly string[],

@@ -8,14 +8,14 @@ import type { ArchiveLimits } from './limits';
 import { search, TooLarge } from './search';
 import { withheldReason, withhold, type MaskedContent, type WithheldBecause } from './withheld';
 
-/** Secrets in a gzip file, also one that was cut while it was written, is damaged, or has more behind it. */
+/** Masks secrets in gzip files, including truncated and damaged ones and those followed by other data. */
 
 export type MaskedGzip = { readonly kind: 'clean' } | { readonly kind: 'masked'; readonly content: MaskedContent };
 
 /**
- * Masks the file in place. One that breaks off is read up to there. What is damaged, or goes on with something else, is
- * written anew with what can be unpacked, since nobody can tell what the rest holds; a note takes the place of what can't be
- * unpacked at all, or is too large.
+ * Masks the file in place. A truncated file is read as far as it goes. A file that is damaged, or followed by other data, is
+ * rewritten with what can be unpacked, since the rest can't be searched. A file that can't be unpacked at all, or is too large, is
+ * replaced by a note.
  */
 export async function maskGzip(file: string, secrets: readonly string[], limits: ArchiveLimits): Promise<MaskedGzip> {
   const note = async (because: WithheldBecause): Promise<MaskedGzip> => ({

@@ -10,22 +10,22 @@ import { withheldNote, withheldReason, withhold, type MaskedContent, type Withhe
 import { ByteMask } from './byte-mask';
 import { streamAtomically } from '../support/atomic-file';
 
-/** Secrets in what a zip archive holds (also `.npz`, `.pt`, `.xlsx`): it is written anew when there are any. */
+/** Masks secrets in zip archives (also `.npz`, `.pt`, `.xlsx`): an archive that contains any is rewritten. */
 
 export type MaskedZip =
   | { readonly kind: 'clean' }
   | { readonly kind: 'masked'; readonly content: MaskedContent }
-  /** It only begins like one. */
+  /** The file only begins like a zip archive. */
   | { readonly kind: 'no zip' };
 
 /**
- * Masks the archive in place. Streams: memory does not grow with what it holds. What can't be opened is replaced by a note:
- * an entry, or the whole archive. Encrypted entries hold nothing in clear, and stay as long as the others do.
+ * Masks the archive in place, streaming, so that memory doesn't grow with its size. An entry that can't be opened, or the whole
+ * archive, is replaced by a note. Encrypted entries can't hold readable secrets and are kept.
  */
 export async function maskZip(file: string, secrets: readonly string[], limits: ArchiveLimits): Promise<MaskedZip> {
   try {
     const members = await membersOf(file, secrets, limits);
-    // Comments and the like stand between the entries.
+    // Secrets may also be between the entries, e.g. in comments.
     const isClean = members.every(({ content }) => content === 'encrypted' || isHarmless(content));
     if (isClean && (await search(createReadStream(file), secrets)).secrets === 0) return { kind: 'clean' };
     return { kind: 'masked', content: await rewrite(file, members, secrets) };
@@ -45,13 +45,13 @@ function reasonOf(error: unknown): WithheldBecause | undefined {
   return isOfArchive(error) ? 'damaged' : undefined;
 }
 
-/** The reader's own errors have no code, those of the file system do. */
+/** Errors of the zip reader have no code; those of the file system do. */
 const isOfArchive = (error: unknown): boolean => {
   const { code } = error as NodeJS.ErrnoException;
   return code === undefined || code.startsWith('Z_');
 };
 
-/** Ways of packing that archives have: whatever else stands there, it is no entry. */
+/** Compression methods in use: with any other, this is no entry. */
 const methods = new Set([0, 8, 9, 12, 14, 93, 95, 98, 99]);
 
 async function hasEntryAtStart(file: string): Promise<boolean> {

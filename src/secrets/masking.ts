@@ -1,16 +1,13 @@
-/** Keeps secrets out of texts that quote what a server said. Pure. */
+/** Masks secrets in texts that quote a server. Pure. */
 import { secretsInUrl } from './secret-url';
 import { shortestMasked } from './limits';
 
 const mask = '***';
 
-/** Variables that evalsaga sets itself: names and addresses, wanted in messages. */
+/** Variables that evalsaga sets itself: names and addresses, which are useful in messages. */
 const ownVariable = /^EVALSAGA_(?!URL_SECRET_)/;
 
-/**
- * Every literal that a request body hides in `envs[].value` and `api_tokens[].value`, at any depth: what an answer that
- * echoes the request must not give away.
- */
+/** Returns every literal in `envs[].value` and `api_tokens[].value` of a request body, at any depth: an answer may echo the request. */
 export function secretsOfBody(body: unknown): string[] {
   const found: string[] = [];
   collect(body, false, found);
@@ -30,15 +27,15 @@ function collect(node: unknown, inside: boolean, found: string[]): void {
   for (const [key, value] of Object.entries(entry)) collect(value, key === 'envs' || key === 'api_tokens', found);
 }
 
-/** `text` without the secrets, without values of an echoed request, and without credentials in URLs. */
+/** Masks the secrets, values of an echoed request, and credentials in URLs. */
 export function maskSecrets(text: string, secrets: readonly string[]): string {
   return maskUrlCredentials(maskEchoedValues(maskKnown(text, secrets)));
 }
 
-/** `text` without the secrets, in plain and in JSON-, URL- and base64-escaped form; all else stays as it is. */
+/** Masks the secrets, in plain and in JSON-, URL- and base64-escaped form, and nothing else. */
 export const maskKnown = (text: string, secrets: readonly string[]): string => maskOf(secrets)(text);
 
-/** As `maskKnown`, for many texts. */
+/** Like `maskKnown`, for many texts. */
 export function maskOf(secrets: readonly string[]): (text: string) => string {
   const forms = secretForms(secrets);
   return (text) =>
@@ -48,10 +45,10 @@ export function maskOf(secrets: readonly string[]): (text: string) => string {
     );
 }
 
-/** Characters of the shortest beginning of a secret that is masked where a text was cut. */
+/** Length of the shortest beginning of a secret that is masked at a cut, characters. */
 const shortestCut = 4;
 
-/** Masks the beginning of a secret before an ellipsis: the text was cut before it was masked. */
+/** Masks the beginning of a secret before an ellipsis: the text may have been cut before it was masked. */
 function maskCut(text: string, forms: readonly string[]): string {
   if (!text.includes('…')) return text;
   const longest = Math.max(0, ...forms.map((form) => form.length - 1));
@@ -72,7 +69,7 @@ function withoutBeginning(
   return text;
 }
 
-/** Every way in which the secrets may stand in a text, longest first: one that contains another is masked whole. */
+/** Returns all forms in which the secrets may occur in a text, longest first, so that a secret that contains another is masked whole. */
 export function secretForms(secrets: readonly string[]): string[] {
   const forms = secrets
     .flatMap((secret) => [secret, secret.trim(), ...secretsInUrl(secret.trim())])
@@ -88,7 +85,7 @@ function escapedForms(secret: string): string[] {
   return [secret, json, twice, encodeURIComponent(secret), base64];
 }
 
-/** An echoed request body: whatever stands as `"value": "…"` in it, however short, and however often it was escaped. */
+/** Masks every `"value": "…"` of an echoed request body, however short and however often it was escaped. */
 function maskEchoedValues(text: string): string {
   return text.replace(/((\\{0,15})(["'])value\2\3\s*:\s*\2\3)(?:(?!(?<!\\)\2\3)[^])*/g, `$1${mask}`);
 }

@@ -1,16 +1,16 @@
 import { ByteMask } from './byte-mask';
 
-/** What a search for secrets found in a stream of bytes. */
+/** Result of a search for secrets in a stream of bytes. */
 export interface Found {
   readonly secrets: number;
   readonly bytes: number;
-  /** It has zero bytes: in archives, databases and the like positions and lengths must stay what they are. */
+  /** It contains zero bytes: in binary files, positions and lengths must not change. */
   readonly isBinary: boolean;
 }
 
 export class TooLarge extends Error {}
 
-/** Reads it all. Throws `TooLarge` beyond `most` bytes. */
+/** Reads the whole stream. Throws `TooLarge` beyond `most` bytes. */
 export async function search(
   source: AsyncIterable<Uint8Array>,
   secrets: readonly string[],

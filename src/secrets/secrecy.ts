@@ -1,4 +1,4 @@
-/** What counts as a secret by the look of a value, and how texts are masked. Names are judged in `secrets/names`. Pure. */
+/** Which values look like secrets, and how texts are masked. Names are judged in `secrets/names`. Pure. */
 import { masked as withoutPlaceholders } from '../contract/url-placeholders';
 import { shortestMasked } from './limits';
 import { isSecretParameter, judgeName } from './names';
@@ -39,13 +39,13 @@ export function looksRandom(text: string): boolean {
   return /[0-9]/.test(text) && /[A-Za-z]/.test(text) && new Set(text).size >= 12;
 }
 
-/** Where a value is to be had, instead of the value. */
+/** Whether the text says where to find a value, instead of being the value. */
 export const isReference = (value: string): boolean => /^['"]?(?:(?:host|runtime):|\$)/.test(value);
 
-/** What servers without a key are given for one. */
+/** Values that are used as a key for servers that need none. */
 const standIn = /^(?:|EMPTY|NONE|NULL|DUMMY|UNUSED|NOT-NEEDED|TRUE|FALSE)$/i;
 
-/** A harness is told the name of the variable with the key: `api_key: JUDGE_API_KEY`. */
+/** Whether the value is the name of a variable with the key, as harnesses take it: `api_key: JUDGE_API_KEY`. */
 const namesVariable = (name: string, value: string): boolean =>
   /^[A-Z][A-Z0-9_]{3,}$/.test(value) &&
   (value.includes('_') || /keys?$|tokens?$/i.test(name)) &&
@@ -84,12 +84,12 @@ function looksLikeKey(name: string, value: string): boolean {
 const assignments =
   /(?:--([A-Za-z][\w-]{0,63})(?:\s*=\s*|\s+)|\b([A-Za-z][\w-]{0,63})\s*([=:])\s*)(?=(["']?)((?:(?:Bearer|Basic|Token) )?[^\s"']{1,512})\4)/g;
 
-/** What a program computes, or the next option: no literal. */
+/** Whether the value is an expression or the next option, not a literal. */
 const isExpression = (value: string): boolean => /^[-`(]|[([]/.test(value);
 
-/** Values in a text that are given to something that is named like a secret. Pure. */
+/** Returns the values in a text that are assigned to something named like a secret. Pure. */
 export const assignedKeys = (text: string): string[] =>
-  // The place of a secret that was taken out is none.
+  // Placeholders of secrets are no secrets.
   [...withoutPlaceholders(text).matchAll(assignments)].flatMap(([, option, variable, sign, , value = '']) => {
     const name = option ?? variable ?? '';
     if (judgeName(name) !== 'sure' || isExpression(value) || value.startsWith('***'))
@@ -98,7 +98,7 @@ export const assignedKeys = (text: string): string[] =>
     return found ? [value] : [];
   });
 
-/** `text` with everything that looks like a token, and every password or key in a URL, masked. */
+/** Masks everything that looks like a token, and every password or key in a URL. */
 export function maskTokens(text: string): string {
   let masked = withoutPlaceholders(text)
     .replaceAll(/([a-z][a-z0-9+.-]*:\/{2,})[^\s/"'<>?#]*@/gi, '$1***@')
@@ -109,7 +109,7 @@ export function maskTokens(text: string): string {
   return masked;
 }
 
-/** `text` with each of `values` masked; very short ones are left, since masking them garbles everything. */
+/** Masks each of `values`, except very short ones, which would garble the text. */
 export function maskValues(text: string, values: readonly string[]): string {
   return values
     .filter((value) => value.length >= shortestMasked)

@@ -5,25 +5,25 @@ import { isSecretName } from './names';
 import type { HomePaths } from '../home/paths';
 import { allStoredSecrets, storedSecrets } from '../home/run-store';
 
-/** Which values must not be said or saved: what is masked everywhere. Real secrets only, as masking words garbles texts. */
+/** Which values are masked everywhere. Only real secrets, since masking common words garbles texts. */
 
 type Values = Readonly<Record<string, string | undefined>>;
 
-/** Of an environment, where a secret is told by the variable's name or by the value's look. Pure. */
+/** Returns the secrets in an environment, recognized by the variable's name or by the form of the value. Pure. */
 export const secretsOfEnv = (env: Values): string[] =>
   Object.entries(env).flatMap(([name, value = '']) =>
     isSecretName(name) || isUrlSecretVariable(name) || isLogin(value) || looksLikeToken(value) ? [value] : [],
   );
 
-/** Of variables that a run refers to as secrets: all of them, but for what is evidently none. Pure. */
+/** Returns the values of variables that a run refers to as secrets, except those that evidently are none. Pure. */
 export const secretsOfReferences = (values: Values): string[] =>
   Object.entries(values).flatMap(([name, value = '']) => (isOrdinary(value) && !isSecretName(name) ? [] : [value]));
 
-/** A number, or words: a mode, a model, a place. */
+/** Whether the value is a number or plain words, such as a mode or a model. */
 const isOrdinary = (value: string): boolean =>
   /^[+-]?[\d._]+$/.test(value) || /^[A-Za-z]{1,15}(?:[-_./ ][A-Za-z]{1,15})*$/.test(value);
 
-/** A URL with a user and password, such as a proxy's. */
+/** Whether the value is a URL with user and password, such as a proxy's. */
 const isLogin = (value: string): boolean => value.includes('://') && secretsInUrl(value).length > 0;
 
 /**

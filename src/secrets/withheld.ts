@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
 import { streamAtomically, type FileContent } from '../support/atomic-file';
 
-/** Notes in the place of what could not be searched for secrets, in a form that whoever opens the file can read. */
+/** Notes that replace content that could not be searched for secrets, in a form that the file's usual tools can show. */
 
 export type WithheldBecause = 'too large' | 'too many entries' | 'damaged' | 'packed in an unknown way';
 
@@ -15,13 +15,13 @@ const reasons: Readonly<Record<WithheldBecause, string>> = {
   'packed in an unknown way': 'it is packed in a way that evalsaga does not know',
 };
 
-/** What a file holds after masking. */
+/** Content of a file after masking. */
 export interface MaskedContent extends FileContent {
-  /** Why content other than secrets is missing: storage has the only whole copy, and must be kept. Absent: none is. */
+  /** Why content other than secrets is missing, so that storage, with the only complete copy, must be kept. Absent: nothing is missing. */
   readonly withheld?: string | undefined;
 }
 
-/** The reason why the original stays in storage: `part` is what could not be searched, by default all of it. */
+/** Returns why the original stays in storage. `part`: what could not be searched; default: all of it. */
 export const withheldReason = (because: WithheldBecause, part?: string): string =>
   `not searched for secrets: ${part ?? 'it'} ${reasons[because].replace(/^it /, '')}`;
 
@@ -29,7 +29,7 @@ export const withheldNote = (what: string, because: WithheldBecause): string =>
   `evalsaga left ${what} out: ${reasons[because]}, so that it could not be searched for the run's secrets.\n` +
   'manifest.json has the size and sha256 of the original.\n';
 
-/** Replaces the file by a note: packed like the file itself, so that its tools show it. */
+/** Replaces the file with a note, packed like the file, so that the same tools show it. */
 export async function withhold(
   file: string,
   { packed, because }: { readonly packed: 'gzip' | 'zip'; readonly because: WithheldBecause },
