@@ -35,7 +35,8 @@ const concurrency = 8;
 export async function readResultsInfo(client: Client, snapshot: RunSnapshot, home: HomePaths): Promise<ResultsInfo> {
   const { invocation } = snapshot;
   // Supplementary information: what can't be read is left out.
-  const plan = (await readablePlan(home, invocation)) ?? (await planInHistory(client, invocation).catch(() => undefined));
+  const plan =
+    (await readablePlan(home, invocation)) ?? (await planInHistory(client, invocation).catch(() => undefined));
   if (!plan) return { outputDir: null, samplings: [] };
   const samplings = await mapConcurrently([...snapshot.tasks], concurrency, async ({ index, outputDir }) => ({
     index,
