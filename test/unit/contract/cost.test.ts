@@ -61,6 +61,6 @@ test('what is shown: status line, JSON, dry run; nothing without a budget', () =
   expect(costLine(snapshotOf([task]), at(60))).toEqual([]);
   expect(costDocument(snapshotOf([task]), at(60))).toBeNull();
   const plan = runPlan({ outputRoot: '/r', change: { budget: { ...budget, limit: 0.01 } } });
-  expect(costEstimate(plan)).toMatchObject({ per_hour: 12, limit: 0.01, note: expect.stringContaining('cancelled') });
+  expect(costEstimate(plan)).toMatchObject({ per_hour: 12, limit: 0.01, note: expect.stringContaining('torn down') });
   expect(costEstimate(runPlan({ outputRoot: '/r' }))).toBeUndefined();
 });
