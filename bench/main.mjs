@@ -1,6 +1,6 @@
 /**
- * Speed and memory of the built product, each measured against a plain Node start in the same run: ratios compare machines
- * and days, the absolute figures stand beside the budget. Nothing here fails a test.
+ * Measures speed and memory of the built product. Times are also given as ratios to a plain start of Node in the same run,
+ * which are comparable between machines; absolute values are shown with their budgets. Exceeding one is not a failure.
  *
  *   npm run bench             commands, a run on the simulated platform
  *   npm run bench -- --full   also the shipped example with real model and harness, warm
@@ -48,7 +48,7 @@ function evalsaga(args, extra = {}) {
   return run(process.execPath, [program, ...args], { env: { ...env, ...extra }, cwd: folder, maxBuffer: 1 << 28 });
 }
 
-/** How soon create requests leave, and how far apart, on a platform that only plays. */
+/** Measures when create requests are sent, and how far apart, on the simulated platform. */
 async function simulatedRun(baseline) {
   const plan = path.join(folder, 'plan.yaml');
   writeFileSync(plan, 'endpoints:\n  default: { states: [[Starting, 500ms], [Ready]] }\n');

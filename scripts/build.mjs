@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url';
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(import.meta.url);
 const dist = path.join(root, 'dist');
-/** Built aside and swapped in at the end: commands and background processes of the last build go on meanwhile. */
+/** Built in a separate folder and swapped in at the end, so that the previous build keeps working meanwhile. */
 const draft = path.join(root, `.dist-${process.pid}`);
 
-/** An installation without development packages (`npm ci --omit=dev`) runs what was built before. */
+/** An installation without development packages (`npm ci --omit=dev`) uses an existing build. */
 if (!canResolve('typescript/bin/tsc')) {
   if (existsSync(path.join(dist, 'workflow-bundle.js'))) process.exit(0);
   console.error(
@@ -41,7 +41,7 @@ function canResolve(name) {
   }
 }
 
-/** Copies every file that is not TypeScript (presets, catalogue, Python and shell data) to the same place in the build. */
+/** Copies all other files (presets, catalogue, Python and shell files) to the same place in the build. */
 function copyData(from, to) {
   for (const entry of readdirSync(from, { withFileTypes: true })) {
     const source = path.join(from, entry.name);
@@ -54,15 +54,15 @@ async function bundleWorkflows() {
   const workflowsPath = path.join(draft, 'workflows', 'index.js');
   const workflowInterceptorModules = [path.join(draft, 'workflows', 'places.js')];
   const { bundleWorkflowCode } = require('@temporalio/worker');
-  const quiet = { trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error, log() {} };
-  // Workflows make failures too, and how they do is part of their bundle.
+  const logger = { trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error, log() {} };
+  // Workflows convert failures too, so the converter is part of their bundle.
   const failureConverterPath = path.join(draft, 'temporal', 'encryption', 'failure-converter.js');
   const bundles = { 'workflow-bundle.js': {}, 'workflow-bundle.encrypted.js': { failureConverterPath } };
   for (const [name, options] of Object.entries(bundles)) {
     const { code } = await bundleWorkflowCode({
       workflowsPath,
       workflowInterceptorModules,
-      logger: quiet,
+      logger,
       ...options,
     });
     writeFileSync(path.join(draft, name), code);

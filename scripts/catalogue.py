@@ -3,8 +3,8 @@
 
     python3 scripts/catalogue.py [--check] [--wheels]
 
-Reads the task index in the wheel `nemo-evaluator-launcher`. With --wheels also each harness' own `framework.yml` in its `nvidia-*`
-wheel (some hundred MB), and reports where the two differ. Facts only: names, images, endpoint types, parameters,
+Reads the task index in the wheel `nemo-evaluator-launcher`; with --wheels also each harness' own `framework.yml` in its
+`nvidia-*` wheel (some hundred MB), and reports differences. Takes only facts: names, images, endpoint types, parameters,
 capabilities, variables; no descriptions. With --check the file is compared, not written. Needs pip and PyYAML
 (`uv run --with pyyaml --with pip scripts/catalogue.py` brings both).
 """
@@ -23,7 +23,7 @@ INDEX = "nemo-evaluator-launcher==0.2.6"
 RELEASE = "26.03"
 WHEEL_VERSION = "26.3"
 
-# Package of each harness on the public index; the others are only in the images.
+# Packages of harnesses on the public index; other harnesses are only in the images.
 PACKAGES = {
     "AA-LCR": "nvidia-aa-lcr",
     "bfcl": "nvidia-bfcl",
@@ -46,7 +46,7 @@ PACKAGES = {
     "vlmevalkit": "nvidia-vlmeval",
 }
 
-# Data sets that the hub hands out only to those who accepted their terms: known from the hub, not from a package.
+# Tasks whose data sets require accepting terms on the hub; no package lists them.
 GATED = re.compile(r"gpqa|^hle|^aa_lcr", re.IGNORECASE)
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "src/config/catalogue/catalogue.json"
@@ -68,14 +68,14 @@ def member(wheel, ending):
 
 
 def variables_read(command):
-    """Variables that a command takes from its environment."""
+    """Returns the variables that a command reads from its environment."""
     assigned = set(re.findall(r"(?:^|[\s;&|(])(?:export\s+)?([A-Z][A-Z0-9_]*)=", command))
     read = set(re.findall(r"\$\{?([A-Z][A-Z0-9_]{3,})", command))
     return read - assigned
 
 
 def variables_named(value, key=""):
-    """Variables named by default parameters, e.g. `judge.api_key: JUDGE_API_KEY`."""
+    """Returns the variables named by default parameters, e.g. `judge.api_key: JUDGE_API_KEY`."""
     if isinstance(value, dict):
         return {name for inner, child in value.items() for name in variables_named(child, inner)}
     if isinstance(value, str) and "api_key" in key and re.fullmatch(r"[A-Z][A-Z0-9_]{3,}", value):
@@ -121,13 +121,13 @@ def build(index):
 
 
 def framework_tasks(framework):
-    configs = [(one["name"], one.get("defaults", {}).get("config", {}) or {}) for one in framework.get("evaluations", [])]
-    # `name` is for people; what the evaluator is asked for is the type.
+    configs = [(evaluation["name"], evaluation.get("defaults", {}).get("config", {}) or {}) for evaluation in framework.get("evaluations", [])]
+    # `name` is a display name; the evaluator is run with the type.
     return {config.get("type") or name: config for name, config in configs}
 
 
 def compare_wheels(catalogue, folder):
-    """Names and endpoint types in each harness' own wheel against the index."""
+    """Compares names and endpoint types in each harness' own wheel with the index."""
     differences = []
     for harness, package in sorted(PACKAGES.items()):
         wheel = download(f"{package}=={WHEEL_VERSION}", folder)

@@ -1,4 +1,4 @@
-/** Runs Jest with the arguments given and closes with one plain line: `N passed, N failed`. */
+/** Runs Jest with the given arguments and prints a last line `N passed, N failed`. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -18,7 +18,7 @@ const args = [
 const { status, signal } = spawnSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
 if (!existsSync(report)) {
   rmSync(folder, { recursive: true, force: true });
-  console.error(`Jest ended${signal ? ` by ${signal}` : ` with code ${status}`} before it had run anything.`);
+  console.error(`Jest ended${signal ? ` by ${signal}` : ` with code ${status}`} before it ran any test.`);
   console.log('0 passed, 1 failed');
   process.exit(1);
 }

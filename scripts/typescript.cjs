@@ -1,4 +1,7 @@
-/** Lets Node run the repository's .ts files as they are: `node --require ./scripts/typescript.cjs FILE.ts`. For tools, not for the product. */
+/**
+ * Lets Node run the repository's .ts files: `node --require ./scripts/typescript.cjs FILE.ts`. For development tools
+ * only.
+ */
 const Module = require('node:module');
 const path = require('node:path');
 const { existsSync } = require('node:fs');
@@ -15,7 +18,7 @@ const options = {
 
 Module._extensions['.ts'] = (module, file) => module._compile(transformFileSync(file, options).code, file);
 
-/** Dynamic imports carry the extension that the built product needs. */
+/** Dynamic imports have the extension `.js`, which the build needs. */
 const resolve = Module._resolveFilename;
 Module._resolveFilename = function (request, parent, ...rest) {
   const from = parent?.filename;

@@ -1,4 +1,7 @@
-/** The JSON Schema for editors. It is looser than the product's own checks: a value may come from an interpolation or a preset. */
+/**
+ * The JSON Schema for editors. It is looser than evalsaga's own checks, because values may come from interpolations
+ * or presets.
+ */
 import { documentationOf } from '../../src/config/schema/accepts';
 import type { Accepts, Schema } from '../../src/config/schema/accepts';
 import { deploymentShape, deploymentTypes, rootShape } from './outline';
@@ -6,7 +9,7 @@ import type { Shape } from './outline';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** `${…}` anywhere in a text, or `???`. */
+/** Matches values that are known later: `${…}` anywhere in a text, or `???`. */
 const later = String.raw`\$\{|^\?\?\?$`;
 const reference = {
   type: 'object',
@@ -23,37 +26,28 @@ const reference = {
   additionalProperties: false,
 } as const;
 
-/** A text that is neither of the expected form nor an interpolation does not match. */
+/** Extends a pattern to also match values that are known later. */
 const orLater = (pattern: string): string => `(?:${pattern})|${later}`;
 
 interface Place {
-  /** Within a list no preset can fill in what is left out. */
+  /** In a list, required keys must be given: no preset can fill them in. */
   readonly inList: boolean;
 }
 
-function valueSchema(accepts: Accepts, place: Place): Json {
+type Scalar = Extract<Accepts, { readonly kind: 'text' | 'integer' | 'decimal' | 'duration' | 'flag' | 'choice' }>;
+
+/** Returns the schema of a single value. */
+function scalarSchema(accepts: Scalar): Json {
   switch (accepts.kind) {
     case 'text':
-      return {
-        type: ['string', 'number', 'boolean'],
-        ...(accepts.pattern === undefined
-          ? accepts.empty === true
-            ? {}
-            : { minLength: 1 }
-          : { pattern: orLater(accepts.pattern.source) }),
-      };
+      return { type: ['string', 'number', 'boolean'], ...textLimits(accepts) };
     case 'integer':
-      return {
-        type: ['integer', 'string'],
-        minimum: accepts.min,
-        ...(accepts.max === undefined ? {} : { maximum: accepts.max }),
-        pattern: later,
-      };
+      return { type: ['integer', 'string'], minimum: accepts.min, ...upperLimit(accepts), pattern: later };
     case 'decimal':
       return {
         type: ['number', 'string'],
         [accepts.above === true ? 'exclusiveMinimum' : 'minimum']: accepts.min,
-        ...(accepts.max === undefined ? {} : { maximum: accepts.max }),
+        ...upperLimit(accepts),
         pattern: later,
       };
     case 'duration':
@@ -66,40 +60,52 @@ function valueSchema(accepts: Accepts, place: Place): Json {
       return { type: ['boolean', 'string'], pattern: later };
     case 'choice':
       return { anyOf: [{ enum: accepts.allowed }, { type: 'string', pattern: later }] };
+  }
+}
+
+function textLimits({ pattern, empty }: Extract<Accepts, { readonly kind: 'text' }>): Json {
+  if (pattern !== undefined) return { pattern: orLater(pattern.source) };
+  return empty === true ? {} : { minLength: 1 };
+}
+
+const upperLimit = ({ max }: { readonly max?: number | undefined }): Json =>
+  max === undefined ? {} : { maximum: max };
+
+/** Returns the schema of a value: a mapping, list or section, or else a single value. */
+function valueSchema(accepts: Accepts, place: Place): Json {
+  switch (accepts.kind) {
     case 'anything':
       return {};
-    case 'mapping':
-      return { type: ['object', 'null', 'string'], pattern: later };
     case 'none':
       return { type: ['object', 'array', 'null'], maxProperties: 0, maxItems: 0 };
+    case 'mapping':
+      return { type: ['object', 'null', 'string'], pattern: later };
     case 'variables':
-      return {
-        type: ['object', 'null', 'string'],
-        pattern: later,
-        additionalProperties: variable(accepts.needsPrefix),
-      };
+      return mappingTo(variable(accepts.needsPrefix));
+    case 'record':
+      return mappingTo(valueSchema(documentationOf(accepts.value).accepts, place));
     case 'token':
       return {
         anyOf: [{ type: 'string', pattern: orLater('^host:') }, reference, { type: 'object', required: ['value'] }],
       };
     case 'nullable':
       return nullable(valueSchema(documentationOf(accepts.inner).accepts, place));
-    case 'list':
-      return {
-        type: ['array', 'null', 'string'],
-        pattern: later,
-        items: valueSchema(documentationOf(accepts.item).accepts, { inList: true }),
-      };
-    case 'record':
-      return {
-        type: ['object', 'null', 'string'],
-        pattern: later,
-        additionalProperties: valueSchema(documentationOf(accepts.value).accepts, place),
-      };
+    case 'list': {
+      const items = valueSchema(documentationOf(accepts.item).accepts, { inList: true });
+      return { type: ['array', 'null', 'string'], pattern: later, items };
+    }
     case 'section':
       return sectionSchema(accepts.shape, place);
+    default:
+      return scalarSchema(accepts);
   }
 }
+
+const mappingTo = (values: Json): Json => ({
+  type: ['object', 'null', 'string'],
+  pattern: later,
+  additionalProperties: values,
+});
 
 function nullable(schema: Json): Json {
   const { type, anyOf } = schema;
@@ -138,14 +144,14 @@ function sectionSchema(shape: Shape, place: Place): Json {
   };
 }
 
-/** Nothing takes its place when it is left out. */
+/** Returns whether the key must be given, because it has no default. */
 export function isRequired(schema: Schema): boolean {
   const { accepts, optional, default: value } = documentationOf(schema);
   const single = ['text', 'integer', 'decimal', 'duration', 'flag', 'choice'].includes(accepts.kind);
   return single && !optional && value === undefined;
 }
 
-/** Keys of `deployment` that this type has not are refused once the type is known. */
+/** Refuses keys of `deployment` that a type does not have, if the file's `defaults` choose that type. */
 function ofType(type: string): Json {
   const allowed = Object.keys(deploymentShape(type));
   const chosen = { type: 'object', properties: { deployment: { const: type } }, required: ['deployment'] };
@@ -155,7 +161,7 @@ function ofType(type: string): Json {
   };
 }
 
-/** The whole schema, as text. */
+/** Returns the schema as text. */
 export function editorSchema(): string {
   const { deployment, ...others } = rootShape();
   const all = Object.assign({}, ...deploymentTypes.map(deploymentShape).reverse()) as Shape;

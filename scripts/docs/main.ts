@@ -1,4 +1,4 @@
-/** Writes the documents that are generated from the config's schema: `npm run docs`. */
+/** `npm run docs`: writes the documents generated from the config schema. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { generated } from './generated';

@@ -1,4 +1,4 @@
-/** The parts of the schema that the documents are made from. */
+/** Reads the parts of the config schema from which the documents are generated. */
 import { documentationOf } from '../../src/config/schema/accepts';
 import type { Schema } from '../../src/config/schema/accepts';
 import { configSchema } from '../../src/config/schema/config';
@@ -14,12 +14,12 @@ function shapeOf(schema: Schema): Shape {
   return accepts.shape;
 }
 
-/** The top of the config; `deployment` is there as of the given type. */
+/** Returns the top-level keys of the config, with `deployment` of the given type. */
 export const rootShape = (type = 'vllm'): Shape => shapeOf(configSchema(type as DeploymentType));
 
 export const deploymentShape = (type: string): Shape => shapeOf(rootShape(type)['deployment'] as Schema);
 
-/** A section among what a key accepts: itself, or in a list, or where null is possible too. */
+/** Returns the section that a key accepts, directly, in a list or as an alternative to null; `undefined` if none. */
 export function innerShape(schema: Schema): { readonly shape: Shape; readonly suffix: string } | undefined {
   const { accepts } = documentationOf(schema);
   switch (accepts.kind) {
@@ -36,7 +36,7 @@ export function innerShape(schema: Schema): { readonly shape: Shape; readonly su
   }
 }
 
-/** Every key below `shape`, with its dotted path. */
+/** Yields every key below `shape` with its dotted path. */
 export function* keysOf(shape: Shape, path = ''): Generator<{ readonly path: string; readonly schema: Schema }> {
   for (const [key, schema] of Object.entries(shape)) {
     const here = path === '' ? key : `${path}.${key}`;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { eventually, stateOf, testPlatform, type TestPlatform } from '../local-platform/harness';
+import { eventually, stateOf, testPlatform, type TestPlatform } from '../local-platform/test-platform';
 import { createArguments, lepFor, lepPlan, lepVersions, logWasAskedFor, type Lep, type LepVersion } from './lep';
 
 /** Runs every command of the real clients' recorded traffic, with both versions, in the classic dialect. */

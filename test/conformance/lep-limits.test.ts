@@ -1,4 +1,4 @@
-import { eventually, stateOf, testPlatform, type TestPlatform } from '../local-platform/harness';
+import { eventually, stateOf, testPlatform, type TestPlatform } from '../local-platform/test-platform';
 import { lepFor, lepPlan, lepVersions, type Lep, type LepVersion } from './lep';
 
 /** States, pages, names and mounts: what the real clients understand, and what the platform refuses. */

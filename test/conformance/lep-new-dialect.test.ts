@@ -1,4 +1,4 @@
-import { eventually, stateOf, testPlatform, type TestPlatform } from '../local-platform/harness';
+import { eventually, stateOf, testPlatform, type TestPlatform } from '../local-platform/test-platform';
 import { createArguments, lepFor, lepPlan, logWasAskedFor, type Lep, type LepVersion } from './lep';
 
 /** The clients with `features.enable_new_deployment_api`, which only 0.47.1 knows. */

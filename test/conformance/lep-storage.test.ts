@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { testPlatform, type TestPlatform } from '../local-platform/harness';
+import { testPlatform, type TestPlatform } from '../local-platform/test-platform';
 import { lepFor, lepPlan, type Lep, type LepVersion } from './lep';
 
 /** `lep storage`, which 0.47.1 no longer has. */

@@ -6,7 +6,7 @@ import { homePaths, type HomePaths } from '../../src/home/paths';
 import { provisionOnce } from '../../src/provision/once';
 import { findPython, run } from '../../src/provision/python';
 import { ensureUv } from '../../src/provision/uv';
-import { eventually, type TestPlatform } from '../local-platform/harness';
+import { eventually, type TestPlatform } from '../local-platform/test-platform';
 
 /** Versions of the service's own client, installed once per machine. */
 export const lepVersions = ['0.47.1', '0.27.3'] as const;

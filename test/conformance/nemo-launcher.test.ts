@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { BUILT_IN_MODEL } from '../../src/local-platform/model-server/weights';
-import { eventually, testPlatform, type TestPlatform } from '../local-platform/harness';
+import { eventually, testPlatform, type TestPlatform } from '../local-platform/test-platform';
 import { until } from '../support/command';
 import { testCache } from './lep';
 import { documentedConfig, nemoConfig, nemoFor, type NemoResult } from './nemo';

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
 import { stringify } from 'yaml';
-import type { TestPlatform } from '../local-platform/harness';
+import type { TestPlatform } from '../local-platform/test-platform';
 import { pythonEnvironment } from './lep';
 
 /** Returns the published launcher, with the newest leptonai from which it can import what jobs need. */

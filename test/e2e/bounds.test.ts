@@ -21,8 +21,8 @@ test('a budget: estimated by the dry run, counted by status, and at its limit th
   expect(cost).toMatchObject({ note: expect.stringContaining('torn down if it reaches the limit') });
 
   const running = bench.start(['start', bench.config, '-o', budget], platform.env);
-  const [, id = ''] = await running.untilSaid(/run ([0-9a-f]{16}) started/);
-  await running.untilSaid(/(?:awaiting ready|running job)/);
+  const [, id = ''] = await running.untilStderr(/run ([0-9a-f]{16}) started/);
+  await running.untilStderr(/(?:awaiting ready|running job)/);
   const status = await bench.run(['status', id], platform.env);
   expect(status).toMatchObject({ code: 0, stdout: expect.stringMatching(/cost: [\d.]+ of 12 EUR/) });
   const { code, stderr } = await running.finished;

@@ -105,7 +105,7 @@ test('the platform command prints one JSON line, answers, and ends on SIGTERM', 
     '--state',
     path.join(bench.folder, 'sim'),
   ]);
-  await command.untilSaid(/answers/);
+  await command.untilStderr(/answers/);
   const access = JSON.parse(readFileSync(path.join(bench.folder, 'sim', 'access.json'), 'utf8'));
   const answer = await fetch(`${access.url}/workspace`, { headers: { authorization: `Bearer ${access.token}` } });
   expect(answer.status).toBe(200);

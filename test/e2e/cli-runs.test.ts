@@ -112,9 +112,9 @@ test('logs are followed from before their job and endpoint exist to their end', 
     faults: [{ on: 'POST /deployments', respond: 503, times: 'inf' }],
   });
   const command = bench.start(['start', bench.config, '-t', 'hellaswag'], platform.env);
-  const [, id = ''] = await command.untilSaid(startedId);
+  const [, id = ''] = await command.untilStderr(startedId);
   const following = [[], ['--endpoint']].map((kind) => bench.start(['logs', id, '--follow', ...kind], platform.env));
-  await Promise.all(following.map((logs) => logs.untilSaid(/no (job|endpoint) log yet/)));
+  await Promise.all(following.map((logs) => logs.untilStderr(/no (job|endpoint) log yet/)));
   await setFaults(platform, []);
   const [logs, endpoint] = await Promise.all(following.map(({ finished }) => finished));
   expect(logs).toMatchObject({ code: 0, stdout: expect.stringContaining('Running') });
@@ -127,7 +127,7 @@ describe('Ctrl-C while attached', () => {
   test('cancels and waits for teardown: exit 4', async () => {
     const platform = await bench.lepton(longJobs);
     const command = bench.start(['start', bench.config, '--json'], platform.env);
-    await command.untilSaid(/running job/);
+    await command.untilStderr(/running job/);
     command.signal('SIGINT');
     const { code, stdout } = await command.finished;
     expect(code).toBe(4);
@@ -141,10 +141,10 @@ describe('Ctrl-C while attached', () => {
       faults: [{ on: 'DELETE /deployments/*', delay: '2s', times: 6 }],
     });
     const command = bench.start(['start', bench.config], platform.env);
-    const [, id = ''] = await command.untilSaid(startedId);
-    await command.untilSaid(/running job/);
+    const [, id = ''] = await command.untilStderr(startedId);
+    await command.untilStderr(/running job/);
     command.signal('SIGINT');
-    await command.untilSaid(/tearing down/);
+    await command.untilStderr(/tearing down/);
     command.signal('SIGINT');
     const { code, stderr } = await command.finished;
     expect(code).toBe(130);
@@ -157,7 +157,7 @@ describe('Ctrl-C while attached', () => {
   test('before the run has begun leaves nothing: exit 130', async () => {
     const platform = await bench.lepton({ faults: [{ on: 'GET /workspace', delay: '3s', times: 1 }] });
     const command = bench.start(['start', bench.config], platform.env);
-    await command.untilSaid(/platform:/);
+    await command.untilStderr(/platform:/);
     command.signal('SIGINT');
     expect(await command.finished).toMatchObject({ code: 130, stderr: expect.stringContaining('nothing was created') });
     expect(await createdDeployments(platform)).toBe(0);
@@ -181,7 +181,7 @@ test('Ctrl-C while Temporal is asked to begin the run cancels it once it has: ex
       ledger.interfere(({ method }, forward) => {
         if (method !== 'StartWorkflowExecution') return undefined;
         resolve();
-        return command.untilSaid(/is just starting/).then(forward);
+        return command.untilStderr(/is just starting/).then(forward);
       }),
     );
     const command = other.start(['start', bench.config, '--json'], env);
@@ -201,8 +201,8 @@ describe('the run outlives', () => {
   test('kill -9 of the command; one task and then the run are cancelled by id', async () => {
     const platform = await bench.lepton(longJobs);
     const command = bench.start(['start', bench.config], platform.env);
-    const [, id = ''] = await command.untilSaid(startedId);
-    await command.untilSaid(/running job/);
+    const [, id = ''] = await command.untilStderr(startedId);
+    await command.untilStderr(/running job/);
     command.signal('SIGKILL');
     await command.finished;
     const status = await bench.run(['status', id.slice(0, 10), '--json']);
@@ -212,7 +212,7 @@ describe('the run outlives', () => {
     await setFaults(platform, [{ on: 'DELETE /deployments/*', times: 'inf', respond: 503 }]);
     await bench.run(['cancel', `${id}.1`, '--no-wait']);
     const again = bench.start(['cancel', `${id}.1`], {});
-    await again.untilSaid(/a cancel of task .*\.1 is under way already/);
+    await again.untilStderr(/a cancel of task .*\.1 is under way already/);
     await setFaults(platform, []);
     expect((await again.finished).code).toBe(0);
     const over = await bench.run(['cancel', `${id}.1`]);
@@ -229,8 +229,8 @@ describe('the run outlives', () => {
   test('a worker that hangs, and its kill -9: `status` tells what goes on, `up` brings it on, and no second endpoint is created', async () => {
     const platform = await bench.lepton({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
     const command = bench.start(['start', bench.config, '--json'], platform.env);
-    const [, id = ''] = await command.untilSaid(startedId);
-    await command.untilSaid(/running job/);
+    const [, id = ''] = await command.untilStderr(startedId);
+    await command.untilStderr(/running job/);
     const worker = await bench.pidOf('worker');
     process.kill(worker, 'SIGSTOP');
     expect(await bench.run(['status', id])).toMatchObject({
@@ -238,7 +238,7 @@ describe('the run outlives', () => {
       stderr: expect.stringMatching(/worker does not answer, so this is what Temporal itself knows[^]*down --force/),
     });
     process.kill(worker, 'SIGKILL');
-    await command.untilSaid(/"worker" has ended/);
+    await command.untilStderr(/"worker" has ended/);
     expect(await bench.run(['status', id])).toMatchObject({
       stdout: expect.stringContaining('running job'),
       stderr: expect.stringContaining('the background worker has ended'),
@@ -257,12 +257,12 @@ describe('the run outlives', () => {
   test('kill -9 of the Temporal server: `up` brings it back with its database', async () => {
     const platform = await bench.lepton({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
     const command = bench.start(['start', bench.config], platform.env);
-    const [, id = ''] = await command.untilSaid(startedId);
-    await command.untilSaid(/running job/);
+    const [, id = ''] = await command.untilStderr(startedId);
+    await command.untilStderr(/running job/);
     const logs = bench.start(['logs', `${id}.0`, '-f'], platform.env);
-    await logs.untilPrinted(/ Running\n/);
+    await logs.untilStdout(/ Running\n/);
     process.kill(await bench.pidOf('temporal'), 'SIGKILL');
-    await command.untilSaid(/Temporal does not answer/);
+    await command.untilStderr(/Temporal does not answer/);
     expect((await bench.run(['up'], platform.env)).stderr).toContain('started: temporal');
     expect((await command.finished).code).toBe(0);
     expect(await logs.finished).toMatchObject({ code: 0, stdout: expect.stringMatching(/ Running\n.* Completed\n$/) });

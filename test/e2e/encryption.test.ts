@@ -158,7 +158,7 @@ test('a codec server needs a key, and to know whose pages it serves', async () =
   const odd = await bench.run(['codec-server', '--origin', 'ui.example'], env);
   expect(odd.code).toBe(2);
   const serving = bench.start(['codec-server', '--origin', 'https://ui.example/temporal'], env);
-  await serving.untilSaid(/pages of https:\/\/ui\.example\./);
+  await serving.untilStderr(/pages of https:\/\/ui\.example\./);
   serving.signal('SIGTERM');
   expect((await serving.finished).code).toBe(0);
 });

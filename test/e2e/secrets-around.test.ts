@@ -5,7 +5,10 @@ import { stringify } from 'yaml';
 import { canariesIn, filesBelow } from '../support/canaries';
 import { commandBench, runConfig, type CommandBench } from '../support/command';
 
-/** Secrets around a run, rather than in its config: login file, .env, proxies, Temporal's key; and a run that is cancelled. */
+/**
+ * Secrets around a run, rather than in its config: login file, .env, proxies, Temporal's key; and a run that is
+ * cancelled.
+ */
 
 const canaries = {
   envFile: 'hf_CANARYenvfile0123456789abcdef',
@@ -64,7 +67,7 @@ test('a run that is cancelled, with the login of `lep`: nothing of the surroundi
   await Promise.all(looks.map((args) => say([...args, ...withEnv])));
 
   const running = bench.start(['start', bench.config, '--json', ...withEnv], surroundings);
-  await running.untilSaid(/running job/);
+  await running.untilStderr(/running job/);
   const { stdout: processes } = await execa('ps', ['-eww', '-o', 'args']);
   expect(canariesIn(processes, all)).toEqual([]);
   const [invocation = ''] = /[0-9a-f]{16}/.exec(await say(['ls', '--json'])) ?? [];

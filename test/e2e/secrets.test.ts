@@ -103,7 +103,7 @@ test('a URL with a password and a signature: the request works, and nobody gets 
       if (args[0] === 'doctor') expect(stdout).toContain('serves m');
     }
     const running = bench.start(['start', none, '--json'], env);
-    await running.untilSaid(/running job/);
+    await running.untilStderr(/running job/);
     const { stdout: processes } = await execa('ps', ['-eww', '-o', 'args']);
     expect(urlLeaks(processes)).toEqual([]);
     const { code, stdout, stderr } = await running.finished;
@@ -135,7 +135,7 @@ test('a run that succeeds and one that fails, whose containers print their envir
   });
   const env = { ...secrets, ...platform.env };
   const running = bench.start(['start', bench.config, '--json'], env);
-  await running.untilSaid(/running job/);
+  await running.untilStderr(/running job/);
   const { stdout: processes } = await execa('ps', ['-eww', '-o', 'args']);
   expect(leaks(processes, [platform.token])).toEqual([]);
   for (const name of ['worker', 'temporal'] as const) {

@@ -10,9 +10,9 @@ import { findServerBinary } from '../../src/stack/server-binary';
 import { testCache } from '../support/folders';
 import { sendJson, startServer, type TestServer } from '../support/http-server';
 import { runPlan } from '../support/plans';
-import { testPlatform, type TestPlatform } from './harness';
+import { testPlatform, type TestPlatform } from './test-platform';
 
-/** The doctor and its quick part against the local platform, taken for a Lepton workspace. */
+/** Tests the doctor and the admission check against a local platform configured as a Lepton workspace. */
 
 let platform: TestPlatform;
 afterEach(() => platform.dispose());
@@ -29,7 +29,7 @@ const admit = async (plan: RunPlan, expiresAt?: Date) => {
 };
 
 describe('before anything is created', () => {
-  test('a run that the workspace has all for is admitted, with few questions', async () => {
+  test('a run is admitted if the workspace has everything, with few requests', async () => {
     platform = await testPlatform();
     await platform.json('POST', '/usersecrets', [{ name: 'HUB', value: 'x' }]);
     expect(await admit(planWith({ ...secret, nodeGroup: 'local' }))).toEqual([]);
@@ -38,7 +38,7 @@ describe('before anything is created', () => {
     expect(questions.sort()).toEqual(['/dedicated-node-groups', '/shapes', '/tokens', '/usersecrets', '/workspace']);
   });
 
-  test('everything that is missing is said at once', async () => {
+  test('everything that is missing is reported at once', async () => {
     platform = await testPlatform();
     const refused = admit(planWith({ ...secret, nodeGroup: 'nowhere', body: { resource_shape: 'cpu.smal' } }));
     await expect(refused).rejects.toThrow(RunNotAdmitted);
@@ -49,7 +49,7 @@ describe('before anything is created', () => {
     expect(requests.filter(({ method }) => method !== 'GET')).toEqual([]);
   });
 
-  test('an image and a volume that can be named by nobody are refused too', async () => {
+  test('invalid names of images and volumes are refused too', async () => {
     platform = await testPlatform();
     const mounts = [{ from: 'shared-fs', path: '/p', mount_path: '/m' }];
     const refused = admit(planWith({ container: { image: 'a//b', command: ['true'] }, mounts }));
@@ -58,7 +58,7 @@ describe('before anything is created', () => {
     );
   });
 
-  test('a paused workspace is a warning', async () => {
+  test('a paused workspace causes a warning', async () => {
     platform = await testPlatform({
       plan: `faults: [{ on: 'GET /workspace', times: inf, respond: 200, body: { workspace_state: paused } }]`,
     });
@@ -70,20 +70,20 @@ describe('before anything is created', () => {
     ['GET /dedicated-node-groups', 404],
     ['GET /tokens', 500],
     ['GET /shapes', 501],
-  ])('a workspace that answers %s with %d holds nothing up', async (on, respond) => {
+  ])('a workspace that answers %s with %d does not block the run', async (on, respond) => {
     platform = await testPlatform({ plan: `faults: [{ on: '${on}', times: inf, respond: ${respond} }]` });
     const missing = on.includes('secrets') ? secret : on.includes('groups') ? { nodeGroup: 'nowhere' } : {};
     expect(await admit(planWith(missing))).toEqual([]);
   });
 
-  test('nor does one that does not answer at all', async () => {
+  test('a workspace that does not answer does not block the run', async () => {
     platform = await testPlatform({ plan: "faults: [{ on: 'GET /usersecrets', times: inf, delay: 20s }]" });
     expect(await admit(planWith(secret))).toEqual([]);
   });
 
   const inDays = (days: number) => new Date(Date.now() + days * 86_400_000);
 
-  test('a token that expires soon is a warning, an expired one a refusal', async () => {
+  test('a token that expires soon causes a warning, an expired one a refusal', async () => {
     platform = await testPlatform({ plan: "faults: [{ on: 'GET /tokens', times: inf, respond: 404 }]" });
     expect(await admit(planWith(), inDays(2.5))).toEqual([expect.stringMatching(/from the test expires in 2 days/)]);
     await expect(admit(planWith(), inDays(-1))).rejects.toThrow(/from the test expired at .* Nothing was created/);
@@ -100,13 +100,13 @@ describe('the doctor', () => {
     const home = homePaths({ EVALSAGA_HOME: `${platform.root}/home` });
     const around = { PATH: process.env['PATH'], ...access, ...env };
     const findings = await examine({ home, env: around, wish: 'auto', plan, secrets: {} });
-    // Whatever is looked for: a FAIL says what to do.
+    // Every FAIL must say what to do.
     expect(findings.filter(({ level, advice }) => level === 'FAIL' && advice === '')).toEqual([]);
     return findings;
   };
   const said = (findings: readonly Finding[], about: string) => findings.filter((finding) => finding.about === about);
 
-  test('looks at all of a workspace, and creates nothing', async () => {
+  test('checks the whole workspace and creates nothing', async () => {
     platform = await testPlatform();
     const findings = await look(planWith(secret));
     expect([...new Set(findings.map(({ about }) => about))]).toEqual([
@@ -136,7 +136,7 @@ describe('the doctor', () => {
     expect(requests.every(({ method }) => method === 'GET' || method === 'HEAD')).toBe(true);
   });
 
-  test('a refused token and an address where nothing is: one FAIL, with what to do', async () => {
+  test('a refused token and an unreachable address are one FAIL each, with advice', async () => {
     platform = await testPlatform();
     const gone = await startServer(() => undefined);
     await gone.close();
@@ -151,7 +151,7 @@ describe('the doctor', () => {
     }
   });
 
-  test('a token that has run out is one FAIL, one that soon does a warning, both with what to do', async () => {
+  test('an expired token is one FAIL, one that expires soon a warning, both with advice', async () => {
     const tokens = (days: number) => {
       const at = Date.now() + days * 86_400_000;
       return `faults: [{ on: 'GET /tokens', times: inf, respond: 200, body: [{ masked_value: 'given...token', expires_at: ${at} }] }]`;
@@ -175,7 +175,7 @@ describe('the doctor', () => {
     expect(await withToken(400)).toMatchObject([{ level: 'ok', message: expect.stringContaining('valid until') }]);
   });
 
-  test('Temporal: none yet, one that does not answer, a command that is none', async () => {
+  test('Temporal: not started yet, not answering, missing command, broken profile', async () => {
     platform = await testPlatform();
     const gone = await startServer(() => undefined);
     await gone.close();
@@ -200,7 +200,7 @@ describe('the doctor', () => {
     ]);
   });
 
-  test('half a set of credentials', async () => {
+  test('incomplete credentials are a FAIL', async () => {
     platform = await testPlatform();
     const findings = await look(undefined, { LEPTON_WORKSPACE_ID: '' });
     expect(said(findings, 'credentials')).toMatchObject([
@@ -212,7 +212,7 @@ describe('the doctor', () => {
     ]);
   });
 
-  test('a key file that is none', async () => {
+  test('a missing key file is a FAIL', async () => {
     platform = await testPlatform();
     const findings = await look(undefined, { EVALSAGA_ENCRYPTION_KEY_FILE: `${platform.root}/nowhere` });
     expect(said(findings, 'encryption')).toMatchObject([
@@ -220,7 +220,7 @@ describe('the doctor', () => {
     ]);
   });
 
-  test('this machine, when runs happen on it', async () => {
+  test('this machine is checked when runs happen on it', async () => {
     platform = await testPlatform();
     const none = { LEPTON_WORKSPACE_ID: '', LEPTON_WORKSPACE_TOKEN: '', LEPTON_WORKSPACE_URL: '', HOME: platform.root };
     const findings = await look(undefined, { ...none, LEPTON_CACHE_DIR: platform.root });
@@ -232,7 +232,7 @@ describe('the doctor', () => {
     expect(said(findings, 'local platform')).toMatchObject([{ level: 'ok' }]);
   });
 
-  test('a home on a full disk, or where nothing can be written', async () => {
+  test('a home on a full disk is a warning, an unwritable one a FAIL', async () => {
     platform = await testPlatform();
     expect(await checkDisk({ root: platform.root }, 1)).toMatchObject([{ level: 'ok' }]);
     expect(await checkDisk({ root: platform.root }, 1e18)).toMatchObject([
@@ -260,7 +260,7 @@ describe('the doctor', () => {
       return { ...bare, endpoint: { kind: 'existing', url, probe } };
     };
 
-    test('that serves the model, and one that serves another', async () => {
+    test('is ok if it serves the model, and a FAIL if it serves another', async () => {
       platform = await testPlatform();
       server = await startServer((_, response) => sendJson(response, { data: [{ id: 'test/model' }] }));
       const found = await look(at(`${server.url}/v1/completions`));
@@ -275,7 +275,7 @@ describe('the doctor', () => {
       ]);
     });
 
-    test('that is down, and one whose key only the workspace knows', async () => {
+    test('is a FAIL if it is down, and ok if only the workspace knows its key', async () => {
       platform = await testPlatform();
       server = await startServer((_, response) => sendJson(response, {}, 401));
       const plan = at(`${server.url}/v1/completions`);

@@ -3,9 +3,9 @@ import { createLeptonClient } from '../../src/lepton/client';
 import type { LeptonClient } from '../../src/lepton/types';
 import { cleanUp, type CleanupRequest } from '../../src/cleanup/cleanup';
 import { findTrace, traceOf } from '../../src/cleanup/find-storage';
-import { eventually, quickPlan, testPlatform, type TestOptions, type TestPlatform } from './harness';
+import { eventually, quickPlan, testPlatform, type TestOptions, type TestPlatform } from './test-platform';
 
-/** Clearing up where nobody has the run's plan: what the platform remembers of its jobs, and what can't be known. */
+/** Cleanup without the run's plan, by what the platform remembers of the run's jobs. */
 
 let platform: TestPlatform;
 let client: LeptonClient;
@@ -31,7 +31,7 @@ const spec = {
   mounts: [{ path: folder, from: 'node-nfs:fs1', mount_path: '/workspace' }],
 };
 
-/** The evaluation job of a run as it is found long after: deleted, with its results where it wrote them. */
+/** Creates a deleted evaluation job whose results are still in storage. */
 async function deletedJob(): Promise<void> {
   const { metadata } = await client.createJob({ name: `eval-x-2-${invocation.slice(0, 8)}`, spec });
   const id = metadata.id ?? '';
@@ -53,7 +53,7 @@ const cleaning = (change: Partial<CleanupRequest> = {}) =>
     ...change,
   });
 
-test('the archive tells where a run wrote, however deep: results come home, the folder goes', async () => {
+test('the archive shows where a run wrote: results are fetched and the folder is removed', async () => {
   await setUp();
   await deletedJob();
   expect((await platform.sim('/inventory')).storage).toContain(`fs1:${folder}/2-x/results.yml`);
@@ -65,7 +65,7 @@ test('the archive tells where a run wrote, however deep: results come home, the 
   expect(await cleaning()).toMatchObject({ removed: [], left: [], kept: [], unseen: null });
 });
 
-test('a file beside the folders of the tasks keeps the storage, and is named', async () => {
+test('storage with an unknown file beside the tasks’ folders is kept, and the file is named', async () => {
   await setUp();
   await deletedJob();
   await writeFile(`${platform.stateFolder}/storage/fs1${folder}/core.1234`, 'x');
@@ -77,7 +77,7 @@ test('a file beside the folders of the tasks keeps the storage, and is named', a
   expect((await platform.sim('/inventory')).storage).toContain(`fs1:${folder}/core.1234`);
 });
 
-test('without a storage API, a job of the run says which image, volume and place do', async () => {
+test('without a storage API, a job of the run provides image, volume and path', async () => {
   await setUp({ storageApi: false });
   await deletedJob();
   expect(await findTrace(client, invocation)).toMatchObject({
@@ -96,7 +96,7 @@ test('without a storage API, a job of the run says which image, volume and place
   expect(await findTrace(client, 'f'.repeat(16))).toBeUndefined();
 });
 
-test('without API and without a job nobody can say whether a folder is left: it is said, and not called clean', async () => {
+test('without storage API and job, cleanup reports that it does not know whether a folder is left', async () => {
   await setUp({ storageApi: false });
   const report = await cleaning();
   expect(report).toMatchObject({ removed: [], left: [], kept: [] });
@@ -120,7 +120,7 @@ test.each([
   ['a mount of another folder', { mounts: [{ path: '/data', from: 'node-nfs:fs1', mount_path: '/data' }] }],
   ['no mounts', { mounts: undefined }],
   ['no image', { container: {} }],
-])('a job with %s says nothing', async (_, change) => {
+])('a job with %s provides no trace', async (_, change) => {
   await setUp();
   expect(traceOf({ metadata: { id: 'j' }, spec: { ...spec, ...change } }, invocation)).toBeUndefined();
 });

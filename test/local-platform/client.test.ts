@@ -14,7 +14,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
 
-/** The client against the real local platform, in both dialects. */
+/** Tests the client against a real local platform in both dialects. */
 
 let folder: { path: string; dispose: () => Promise<void> };
 let platform: RunningPlatform;
@@ -44,7 +44,7 @@ async function until<T>(look: () => Promise<T>, good: (value: T) => boolean): Pr
     const value = await look();
     if (good(value)) return value;
   }
-  throw new Error('waited for 20 s in vain');
+  throw new Error('the condition was not met within 20 s');
 }
 
 const container = { image: 'img:1', command: ['/bin/bash', '-c', 'serve'], ports: [{ container_port: 8000 }] };
@@ -55,7 +55,7 @@ const endpointSpec = {
 };
 
 describe.each(['classic', 'new'] as const)('endpoints in the %s dialect', (dialect) => {
-  test('created, found, Ready, explained, logged, deleted', async () => {
+  test('are created, found, Ready, described, logged and deleted', async () => {
     const client = await start({}, dialect);
     await client.createDeployment({ name: 'vllm-arc-0', spec: endpointSpec });
     const ready = await until(
@@ -90,7 +90,7 @@ describe.each(['classic', 'new'] as const)('endpoints in the %s dialect', (diale
   });
 });
 
-test('jobs: submitted, followed to the end, results and log home, removed', async () => {
+test('a job is submitted, followed to its end, its results and log are fetched, and it is removed', async () => {
   const client = await start();
   const job = await client.createJob({
     name: 'eval-arc-0',
@@ -112,7 +112,7 @@ test('jobs: submitted, followed to the end, results and log home, removed', asyn
   const isOver = async () => (await client.getJob(id))?.status?.state === 'Completed';
   let text = '';
   const open = (signal: AbortSignal) => client.jobLog(id, replica?.id ?? '', { signal, follow: true });
-  for await (const piece of followLog({ open, isOver, signal: new AbortController().signal })) text += piece;
+  for await (const chunk of followLog({ open, isOver, signal: new AbortController().signal })) text += chunk;
   expect(await isOver()).toBe(true);
   const file = path.join(folder.path, 'job.log');
   await saveLog({ source: client.jobLog(id, replica?.id ?? ''), file, maxBytes: 100_000 });
@@ -154,7 +154,7 @@ test('jobs: submitted, followed to the end, results and log home, removed', asyn
   await client.deleteJob(id);
 });
 
-test('a running job stops when asked to', async () => {
+test('a running job can be stopped', async () => {
   const client = await start({ jobs: { default: { states: [['Running']] } } });
   const job = await client.createJob({ name: 'eval-long', spec: { container, resource_shape: 'cpu.small' } });
   const id = job.metadata.id ?? '';
@@ -167,7 +167,7 @@ test('a running job stops when asked to', async () => {
   await expect(client.stopJob('never-was')).rejects.toMatchObject({ kind: 'not_found' });
 });
 
-test('1 200 jobs over three pages, and ours found by name', async () => {
+test('1,200 jobs are listed over three pages, and one is found by name', async () => {
   const client = await start({ jobs: { default: { states: [['Queueing']] } } });
   const spec = { container, resource_shape: 'cpu.small' };
   for (let done = 0; done < 1_200; done += 100) {
@@ -178,7 +178,7 @@ test('1 200 jobs over three pages, and ours found by name', async () => {
   expect((await createLookups(client, { sharedForMs: 500 }).job('eval-1199'))?.metadata.name).toBe('eval-1199');
 });
 
-test('a create whose answer is cut off was done: the next one finds it', async () => {
+test('a create whose response was cut off has taken effect: the next one conflicts', async () => {
   const faults = [{ on: 'POST /deployments', times: 1, respond: 'drop', apply: true }];
   const client = await start({ faults });
   const create = () => client.createDeployment({ name: 'a', spec: endpointSpec });
@@ -187,7 +187,7 @@ test('a create whose answer is cut off was done: the next one finds it', async (
   expect(await client.listDeployments()).toHaveLength(1);
 });
 
-test('the rest of a workspace: info, node groups, secrets, a refused token', async () => {
+test('workspace info, node groups, secrets, and a refused token', async () => {
   const client = await start();
   expect(await client.getWorkspace()).toMatchObject({ workspace_name: 'local', workspace_state: 'normal' });
   const [group] = await client.listNodeGroups();
@@ -198,8 +198,8 @@ test('the rest of a workspace: info, node groups, secrets, a refused token', asy
   await client.storage.mkdir('default', '/made');
   expect(await client.storage.list('default', '/made')).toEqual([]);
 
-  const stranger = createLeptonClient({ ...platform, token: 'wrong-token', source: 'LEPTON_WORKSPACE_TOKEN' });
-  const refusal = (await stranger.listJobs().catch((error: unknown) => error)) as LeptonError;
+  const unauthorized = createLeptonClient({ ...platform, token: 'wrong-token', source: 'LEPTON_WORKSPACE_TOKEN' });
+  const refusal = (await unauthorized.listJobs().catch((error: unknown) => error)) as LeptonError;
   expect(refusal).toMatchObject({ kind: 'unauthorized', status: 401 });
   expect(refusal.message).toContain('workspace local');
   expect(refusal.message).not.toContain('wrong-token');

@@ -1,14 +1,14 @@
-import { deployment, eventually, quickPlan, stateOf, testPlatform, type TestPlatform } from './harness';
+import { deployment, eventually, quickPlan, stateOf, testPlatform, type TestPlatform } from './test-platform';
 
 let platform: TestPlatform;
 afterEach(() => platform.dispose());
 
 const start = async (plan = quickPlan) => (platform = await testPlatform({ plan }));
 const ready = (name: string) => eventually(async () => (await stateOf(platform, name)) === 'Ready', `${name} Ready`);
-const gone = (name: string) =>
+const absent = (name: string) =>
   eventually(async () => (await platform.call('GET', `/deployments/${name}`)).status === 404, `${name} gone`);
 
-test('a deployment comes up, is listed, serves, and is gone after its deletion', async () => {
+test('a deployment becomes Ready, is listed, serves, and is absent after its deletion', async () => {
   await start();
   const posted = deployment('ep1', { envs: [{ name: 'A', value: '1' }], something_new: { kept: true } });
   const created = await platform.call('POST', '/deployments', posted);
@@ -30,12 +30,12 @@ test('a deployment comes up, is listed, serves, and is gone after its deletion',
   expect(url.length).toBeLessThanOrEqual(78);
   expect((await fetch(`${url}/health`)).status).toBe(200);
   expect((await platform.call('DELETE', '/deployments/ep1')).status).toBe(200);
-  await gone('ep1');
+  await absent('ep1');
   expect((await fetch(`${url}/health`)).status).toBe(404);
   expect(await platform.sim('/inventory')).toEqual({ deployments: [], jobs: [], storage: [] });
 });
 
-test('a deployment that takes its time to end shows Deleting, and its name stays taken until then', async () => {
+test('while its deletion takes time, a deployment shows Deleting and its name stays taken', async () => {
   await start('endpoints: { default: { states: [[Ready]], deleting: 300ms } }');
   await platform.json('POST', '/deployments', deployment('ep1'));
   await platform.json('DELETE', '/deployments/ep1');
@@ -44,7 +44,7 @@ test('a deployment that takes its time to end shows Deleting, and its name stays
   expect((await platform.sim('/inventory')).deployments).toEqual(['ep1']);
   expect((await platform.call('DELETE', '/deployments/ep1')).status).toBe(200);
   expect((await platform.call('PATCH', '/deployments/ep1', { spec: { a: 1 } })).status).toBe(409);
-  await gone('ep1');
+  await absent('ep1');
   expect((await platform.call('POST', '/deployments', deployment('ep1'))).status).toBe(201);
 });
 
@@ -71,7 +71,7 @@ test('an existing name is refused, an unknown one is not found', async () => {
   }
 });
 
-test('two creations of one name at once: one wins', async () => {
+test('of concurrent creates of one name, one succeeds', async () => {
   await start();
   const answers = await Promise.all([1, 2, 3].map(() => platform.call('POST', '/deployments', deployment('ep1'))));
   expect(answers.map((answer) => answer.status).sort()).toEqual([201, 409, 409]);
@@ -100,7 +100,7 @@ test('a patch merges: null removes, lists are replaced; a dry run changes nothin
   expect(await empty.text()).toContain('no valid field to update');
 });
 
-test('min_replicas 0 stops, 1 starts again, restart begins anew', async () => {
+test('min_replicas 0 stops a deployment, 1 starts it again, restart starts over', async () => {
   await start('endpoints: { default: { states: [[Starting, 150ms], [Ready]] } }');
   await platform.json('POST', '/deployments', deployment('ep1'));
   await ready('ep1');
@@ -117,7 +117,7 @@ test('min_replicas 0 stops, 1 starts again, restart begins anew', async () => {
   await ready('ep1');
 });
 
-test('an Error says why: in status, readiness, termination and events', async () => {
+test('an Error has its reason in status, readiness, termination and events', async () => {
   await start(`
 endpoints:
   match: [{ name: '*arc*', states: [[Starting, 30ms, pulling], [Error]], message: 'image pull failed' }]`);
@@ -139,7 +139,7 @@ endpoints:
   expect(new Date(events.at(-1).last_observed_time).getTime()).toBeGreaterThan(0);
 });
 
-test('the log is streamed while the replica runs, and ends at once when it is not to be followed', async () => {
+test('the log is streamed while the replica runs, and ends at once without follow', async () => {
   await start("endpoints: { default: { states: [[Starting, 200ms], [Ready]], log: 'größer 🚀' } }");
   await platform.json('POST', '/deployments', deployment('ep1'));
   const [replica] = await platform.json('GET', '/deployments/ep1/replicas');
@@ -187,7 +187,7 @@ test.each([
   expect((await platform.sim('/inventory')).deployments).toEqual([]);
 });
 
-test('a name of 36 characters and a mount below a system folder are fine', async () => {
+test('a name of 36 characters and a mount below a system folder are accepted', async () => {
   await start();
   const mounts = [{ path: '/a', from: 'node-nfs:x', mount_path: '/opt/data' }];
   expect((await platform.call('POST', '/deployments', deployment('a'.repeat(36), { mounts }))).status).toBe(201);

@@ -1,4 +1,4 @@
-import { deployment, eventually, job, testPlatform, type TestPlatform } from './harness';
+import { deployment, eventually, job, testPlatform, type TestPlatform } from './test-platform';
 
 let platform: TestPlatform;
 afterEach(() => platform.dispose());
@@ -7,7 +7,7 @@ const start = async (faults: string) => (platform = await testPlatform({ plan: `
 const post = (name: string) => platform.call('POST', '/deployments', deployment(name));
 const names = async (): Promise<string[]> => (await platform.sim('/inventory')).deployments;
 
-test('a status is answered as often as planned, instead of the work', async () => {
+test('a status is returned as often as planned, and the request has no effect', async () => {
   await start("- { on: 'POST /deployments', times: 2, respond: 503 }");
   expect((await post('a')).status).toBe(503);
   expect((await post('a')).status).toBe(503);
@@ -15,7 +15,7 @@ test('a status is answered as often as planned, instead of the work', async () =
   expect((await post('a')).status).toBe(201);
 });
 
-test('drop cuts the connection; with apply the work is done', async () => {
+test('drop cuts the connection; with apply the request takes effect', async () => {
   await start(`
 - { on: 'POST /deployments', name: '*hella*', times: 1, respond: drop, apply: true }
 - { on: 'POST /deployments', name: '*arc*', respond: drop }`);
@@ -31,7 +31,7 @@ test('drop cuts the connection; with apply the work is done', async () => {
   ]);
 });
 
-test('inf never ends; a path glob means one part of the path', async () => {
+test('inf never ends; * in a path glob matches one part of the path', async () => {
   await start("- { on: 'DELETE /deployments/*', times: inf, respond: 403 }");
   await post('a');
   for (let round = 0; round < 3; round++) expect((await platform.call('DELETE', '/deployments/a')).status).toBe(403);
@@ -50,7 +50,7 @@ test('a delay alone only delays', async () => {
   expect(Date.now() - again).toBeLessThan(2_500);
 });
 
-test('each fault counts its own uses and the first that is left fires', async () => {
+test('each fault counts its own uses, and the first that is left fires', async () => {
   await start(`
 - { on: 'GET /deployments', times: 1, respond: 500 }
 - { on: 'GET /**', times: 1, respond: 429, retry_after: 7 }
@@ -68,7 +68,7 @@ test('each fault counts its own uses and the first that is left fires', async ()
   ]);
 });
 
-test('a job is named by its id, its name, and in a path by both', async () => {
+test('a fault’s name matches a job’s id or name, in the body and in the path', async () => {
   await start(`
 - { on: 'POST /jobs', name: 'one', respond: 500, apply: true, body: { odd: true } }
 - { on: 'DELETE /jobs/*', name: 'two', respond: 502, times: inf }`);
@@ -81,7 +81,7 @@ test('a job is named by its id, its name, and in a path by both', async () => {
   await eventually(async () => (await platform.sim('/inventory')).jobs.length === 1);
 });
 
-test('a fault comes after the token is checked, and the faults can be replaced while it runs', async () => {
+test('faults apply after the token is checked, and can be replaced at run time', async () => {
   await start("- { on: 'GET /**', respond: 500, times: inf }");
   expect((await fetch(`${platform.url}/deployments`)).status).toBe(401);
   expect((await platform.call('GET', '/deployments')).status).toBe(500);
@@ -97,7 +97,7 @@ test('a fault comes after the token is checked, and the faults can be replaced w
   expect((await platform.call('GET', '/jobs')).status).toBe(418);
 });
 
-test('faults reach storage paths', async () => {
+test('faults apply to storage paths', async () => {
   await start("- { on: 'DELETE /storage/**', name: 'run1', respond: 503 }");
   await platform.json('PUT', '/storage/default/evals/run1');
   expect((await platform.call('DELETE', '/storage/default/evals/run1?removeall=true')).status).toBe(503);

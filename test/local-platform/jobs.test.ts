@@ -1,4 +1,4 @@
-import { eventually, job, quickPlan, testPlatform, type TestPlatform } from './harness';
+import { eventually, job, quickPlan, testPlatform, type TestPlatform } from './test-platform';
 
 let platform: TestPlatform;
 afterEach(() => platform.dispose());
@@ -13,7 +13,7 @@ const inState = (id: string, state: string) =>
 const names = async (query: string): Promise<string[]> =>
   (await platform.json('GET', `/jobs?${query}`)).jobs.map((each: { metadata: { name: string } }) => each.metadata.name);
 
-test('a job gets an id of its own, runs, completes and is gone after its deletion', async () => {
+test('a job gets its own id, runs, completes, and is absent after its deletion', async () => {
   await start();
   const created = await platform.json('POST', '/jobs', job('eval-1'));
   expect(created.metadata).toMatchObject({ name: 'eval-1', created_at: expect.any(Number) });
@@ -35,7 +35,7 @@ test('a job gets an id of its own, runs, completes and is gone after its deletio
   expect(await names('job_query_mode=archive_only')).toEqual([]);
 });
 
-test('the name comes as metadata.name or metadata.id, and two jobs may have the same one', async () => {
+test('the name is given as metadata.name or metadata.id, and two jobs may share it', async () => {
   await start(slow);
   const first = await platform.json('POST', '/jobs', { metadata: { name: 'twin', visibility: 'private' }, spec: {} });
   const second = await platform.json('POST', '/jobs', { metadata: { id: 'twin' }, spec: {} });
@@ -44,7 +44,7 @@ test('the name comes as metadata.name or metadata.id, and two jobs may have the 
   expect(await names('q=twin')).toEqual(['twin', 'twin']);
 });
 
-test('pages begin at 1 and one past the end is empty', async () => {
+test('pages begin at 1, and a page past the end is empty', async () => {
   await start(slow);
   for (let index = 0; index < 5; index++) await platform.json('POST', '/jobs', job(`j${index}`));
   expect(await names('page=1&page_size=2')).toEqual(['j0', 'j1']);
@@ -73,7 +73,7 @@ test('listings filter by part of the name, state, creator, node group and label'
   expect(await names('query=team=b')).toEqual([]);
 });
 
-test('a job is stopped by a patch and can run anew', async () => {
+test('a job is stopped by a patch and can run again', async () => {
   await start(slow);
   const { metadata } = await platform.json('POST', '/jobs', job('eval-1'));
   const stopped = await platform.json('PATCH', `/jobs/${metadata.id}`, { spec: { stopped: true } });
@@ -84,7 +84,7 @@ test('a job is stopped by a patch and can run anew', async () => {
   expect((await platform.call('PATCH', `/jobs/${metadata.id}`, { spec: { envs: [] } })).status).toBe(400);
 });
 
-test('a finished job outlives its ttl in the archive only', async () => {
+test('after its ttl a finished job is in the archive only', async () => {
   await start();
   const { metadata } = await platform.json('POST', '/jobs', job('eval-1', { ttl_seconds_after_finished: 0 }));
   await eventually(async () => (await names('job_query_mode=alive_only')).length === 0);
@@ -111,7 +111,7 @@ const mounts = [
   { path: '/evals/f00', from: 'node-nfs:shared', mount_path: '/workspace' },
 ];
 
-test('a completed job has left its results in its own folder, a failed one has left none', async () => {
+test('a completed job leaves its results in its own folder, a failed one leaves none', async () => {
   await start(outcome);
   const spec = (task: string) => ({ mounts, envs: [{ name: 'EVALSAGA_OUTPUT_DIR', value: `/workspace/${task}` }] });
   const good = await platform.json('POST', '/jobs', job('eval-f00-arc-challenge-0', spec('0')));
@@ -136,7 +136,7 @@ test('a completed job has left its results in its own folder, a failed one has l
   expect(await platform.sim('/inventory')).toEqual({ deployments: [], jobs: [], storage: [] });
 });
 
-test('without an output folder the results go to the first mount, without a mount nowhere', async () => {
+test('without an output folder results go to the first mount, without a mount there are none', async () => {
   await start();
   const mounted = await platform.json('POST', '/jobs', job('eval-1', { mounts: mounts.slice(1) }));
   const bare = await platform.json('POST', '/jobs', job('eval-2'));
@@ -147,7 +147,7 @@ test('without an output folder the results go to the first mount, without a moun
   );
 });
 
-test('the log is served in the shape of Loki, by time and by page', async () => {
+test('the log is served in Loki’s format, by time and by page', async () => {
   await start(
     "jobs: { default: { states: [[Running, 30ms], [Failed]], log: 'one\\ntwo\\nthree' } }".replaceAll("'", '"'),
   );
@@ -188,7 +188,7 @@ test.each(
       ' ',
     ),
   ].flat(),
-)('the state %s reaches the client as it is', async (state) => {
+)('the state %s reaches the client unchanged', async (state) => {
   await start(`jobs: { default: { states: [[${state}]] } }`);
   const { metadata } = await platform.json('POST', '/jobs', job('eval-1'));
   await inState(metadata.id, state);

@@ -1,4 +1,4 @@
-import { eventually, quickPlan, testPlatform, type TestPlatform } from './harness';
+import { eventually, quickPlan, testPlatform, type TestPlatform } from './test-platform';
 
 let platform: TestPlatform;
 beforeEach(async () => {
@@ -21,7 +21,7 @@ const endpoint = {
   spec: { components: [component], image_pull_secrets: [], access_config: { ip_allowlist: ['10.0.0.0/8'] } },
 };
 
-test('the flag is on, and an endpoint is the same thing in both dialects', async () => {
+test('the feature flag is on, and an endpoint is the same in both dialects', async () => {
   expect((await platform.json('GET', '/workspace')).features).toEqual({ enable_new_deployment_api: true });
   const created = await platform.json('POST', '/endpoints', endpoint);
   expect(created).toMatchObject({ ...endpoint, status: { state: 'Starting' } });
@@ -61,7 +61,7 @@ test('a patch replaces the whole component', async () => {
   expect(stopped.status.state).toBe('Stopped');
 });
 
-test('several components and none are refused', async () => {
+test('specs with several components or none are refused', async () => {
   for (const components of [[], [component, { ...component, name: 'two' }], undefined]) {
     const response = await platform.call('POST', '/endpoints', { metadata: { name: 'ep1' }, spec: { components } });
     expect(response.status).toBe(400);

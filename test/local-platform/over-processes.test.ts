@@ -1,6 +1,6 @@
-import { deployment, eventually, job, testPlatform, type TestPlatform } from './harness';
+import { deployment, eventually, job, testPlatform, type TestPlatform } from './test-platform';
 
-/** The HTTP side over the process runtime: real processes, nothing that has to be fetched first. */
+/** The HTTP API with the process runtime: real processes, but nothing that has to be provisioned. */
 
 let platform: TestPlatform;
 afterEach(() => platform.dispose());
@@ -12,7 +12,7 @@ const bash = (script: string, more: Record<string, unknown> = {}) => ({
 const inState = (id: string, state: string) =>
   eventually(async () => (await platform.json('GET', `/jobs/${id}`)).status.state === state, `${id} ${state}`);
 
-test('jobs run on while the platform restarts, stop, run anew, and leave nothing', async () => {
+test('jobs keep running while the platform restarts, can be stopped and run again, and leave nothing', async () => {
   platform = await testPlatform({ runtime: 'process' });
   const mounts = [{ path: '/evals/f0', from: 'node-nfs:shared', mount_path: '/workspace' }];
   const script = 'echo größe; mkdir -p /workspace/0; until test -e /workspace/go; do sleep 0.1; done; echo end';
@@ -39,7 +39,7 @@ test('jobs run on while the platform restarts, stop, run anew, and leave nothing
   expect(await platform.sim('/inventory')).toEqual({ deployments: [], jobs: [], storage: [] });
 });
 
-test('a deployment that can not be served here is in Error and says why', async () => {
+test('a deployment that can’t be served here is in Error and says why', async () => {
   platform = await testPlatform({ runtime: 'process' });
   await platform.json('POST', '/deployments', deployment('ep1'));
   await eventually(async () => (await platform.json('GET', '/deployments/ep1')).status.state === 'Error');

@@ -17,7 +17,7 @@ faults:                                     # on: METHOD path-glob (below the wo
   - { on: 'GET /deployments', delay: 6s, times: 3 }
 `;
 
-test('the documented plan is understood as it stands', () => {
+test('the documented plan is valid', () => {
   const plan = parsePlan(documented, 'plan.yaml');
   expect(ruleFor(plan.endpoints, 'ep-arc-1')).toMatchObject({
     states: [
@@ -70,18 +70,18 @@ test.each([
   ["faults:\n- { on: 'GET /a', respond: 999 }", 'faults.0.respond: '],
   ["faults:\n- { on: 'GET /a', respond: 500, times: 0 }", 'faults.0.times: '],
   ['jobs: {\n  a', 'plan.yaml:'],
-])('%j is refused with the place', (text, message) => {
+])('%j is refused with the position', (text, message) => {
   expect(() => parsePlan(text, 'plan.yaml')).toThrow(message);
 });
 
-test('a plan that is not there is an error that names it', async () => {
+test('a missing plan file is named in the error', async () => {
   const home = homePaths({ EVALSAGA_HOME: '/nonexistent/evalsaga' });
   await expect(startPlatform({ runtime: 'simulated', port: 0, home, plan: '/nonexistent/plan.yaml' })).rejects.toThrow(
     /plan \/nonexistent\/plan\.yaml can't be read/,
   );
 });
 
-test('a timeline moves at its times and stays at its last state', () => {
+test('a timeline advances at its times and stays at its last state', () => {
   const steps = [
     { state: 'A', ms: 100, message: undefined },
     { state: 'B', ms: 50, message: undefined },

@@ -152,7 +152,7 @@ test.each([
   ['', 'default'],
 ])('mounts from %j are in the file system %s', (from, name) => expect(fileSystemOf(from)).toBe(name));
 
-test('results go through the innermost mount that holds the output folder', () => {
+test('results go to the innermost mount that contains the output folder', () => {
   const mounts = [
     { path: '/all', from: 'node-nfs:a', mount_path: '/data' },
     { path: '/run', from: 'node-nfs:b', mount_path: '/data/run/' },

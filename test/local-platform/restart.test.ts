@@ -7,7 +7,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { homePaths } from '../../src/home/paths';
 import { startPlatform } from '../../src/local-platform/index';
-import { deployment, eventually, job, stateOf, testPlatform, type TestPlatform } from './harness';
+import { deployment, eventually, job, stateOf, testPlatform, type TestPlatform } from './test-platform';
 
 const plan = `
 endpoints: { default: { states: [[Starting, 1500ms], [Ready]] } }
@@ -18,7 +18,7 @@ const mounts = [{ path: '/evals', from: 'node-nfs:shared', mount_path: '/data' }
 let platform: TestPlatform;
 afterEach(() => platform.dispose());
 
-/** All kinds of things a platform has to remember. */
+/** Creates resources of every kind that a platform must remember. */
 async function fill(target: Pick<TestPlatform, 'json'>): Promise<{ jobId: string }> {
   await target.json('POST', '/deployments', deployment('ep1', { envs: [{ name: 'A', value: '1' }] }));
   await target.json('POST', '/deployments', deployment('ep2'));
@@ -45,26 +45,26 @@ async function snapshot(of: TestPlatform): Promise<Record<string, unknown>> {
   };
 }
 
-async function goesOn(jobId: string): Promise<void> {
+async function expectContinued(jobId: string): Promise<void> {
   expect((await platform.json('GET', '/deployments/ep2')).status.phase).toBe('Stopped');
   await eventually(async () => (await stateOf(platform, 'ep1')) === 'Ready');
   await eventually(async () => (await platform.json('GET', `/jobs/${jobId}`)).status.state === 'Completed');
   expect(await platform.json('GET', '/storage/shared/evals')).toHaveLength(3);
 }
 
-test('a restart keeps everything, its URLs too, and the timelines go on', async () => {
+test('a restart keeps everything, including URLs, and timelines continue', async () => {
   platform = await testPlatform({ plan });
   const { jobId } = await fill(platform);
   const before = await snapshot(platform);
   platform = await platform.restarted();
   expect(await snapshot(platform)).toEqual(before);
-  await goesOn(jobId);
+  await expectContinued(jobId);
   await platform.json('DELETE', '/storage/shared/evals?removeall=true');
   platform = await platform.restarted();
   expect((await platform.sim('/inventory')).storage).toEqual(['default:/kept']); // results are not written twice
 });
 
-test('a deletion under way goes on after a restart', async () => {
+test('a deletion in progress continues after a restart', async () => {
   platform = await testPlatform({ plan: 'endpoints: { default: { states: [[Ready]], deleting: 1500ms } }' });
   await platform.json('POST', '/deployments', deployment('ep1'));
   await platform.json('DELETE', '/deployments/ep1');
@@ -73,14 +73,14 @@ test('a deletion under way goes on after a restart', async () => {
   await eventually(async () => (await platform.call('GET', '/deployments/ep1')).status === 404);
 });
 
-test('a second platform on the same state is refused and told where the first one is', async () => {
+test('a second platform on the same state is refused, and the error says where the first one is', async () => {
   platform = await testPlatform({ plan });
   const options = { runtime: 'simulated' as const, port: 0, home: homePaths({ EVALSAGA_HOME: platform.root }) };
   await expect(startPlatform(options)).rejects.toThrow(`process ${process.pid} answers at ${platform.url}`);
   expect((await platform.call('GET', '/deployments')).status).toBe(200);
 });
 
-test('another port is taken when the earlier one is in use, and a port that was asked for is not', async () => {
+test('if the earlier port is in use another is chosen, but not if the port was given', async () => {
   platform = await testPlatform();
   const { port, root } = platform;
   await platform.close();
@@ -95,7 +95,7 @@ test('another port is taken when the earlier one is in use, and a port that was 
   }
 });
 
-test('a given token and workspace are used, and closing twice is fine', async () => {
+test('a given token and workspace are used, and closing twice is harmless', async () => {
   platform = await testPlatform({ token: 'given-token', workspace: 'ws1' });
   expect(platform.url).toMatch(/\/api\/v2\/workspaces\/ws1$/);
   expect((await platform.call('GET', '/workspace')).status).toBe(200);
@@ -104,7 +104,7 @@ test('a given token and workspace are used, and closing twice is fine', async ()
   expect(platform.token).toBe('given-token');
 });
 
-test('a state file that is no longer one is named', async () => {
+test('an invalid state file is named in the error', async () => {
   platform = await testPlatform();
   await platform.json('POST', '/deployments', deployment('ep1'));
   await platform.close();
@@ -112,12 +112,12 @@ test('a state file that is no longer one is named', async () => {
   const { writeFileSync } = await import('node:fs');
   const good = readFileSync(file);
   writeFileSync(file, 'half a rec');
-  await expect(testPlatform({ root: platform.root })).rejects.toThrow(`${file} is not a record`);
+  await expect(testPlatform({ root: platform.root })).rejects.toThrow(`${file} is not a valid record`);
   writeFileSync(file, good);
   platform = await testPlatform({ root: platform.root });
 });
 
-/** A platform in a process of its own, from the build, so that it can be killed. */
+/** Starts a built platform in a child process, so that it can be killed. */
 async function childPlatform(root: string): Promise<{ child: ChildProcess; url: string; token: string }> {
   const library = path.resolve(__dirname, '../../dist/local-platform/index.js');
   const options = {
@@ -168,10 +168,10 @@ test('kill -9 loses nothing, and the next start takes over at once', async () =>
   expect((await platform.json('GET', '/jobs')).total).toBe(2);
   expect(await platform.json('GET', '/usersecrets')).toHaveLength(1);
   expect((await platform.sim('/inventory')).storage).toContain('default:/kept');
-  await goesOn(jobId);
+  await expectContinued(jobId);
 });
 
-test('whatever was acknowledged before a kill in the middle of many requests is there', async () => {
+test('everything acknowledged before a kill amid many requests is there after the restart', async () => {
   const root = mkdtempSync(path.join(tmpdir(), 'evalsaga-kill-'));
   const first = await childPlatform(root);
   const call = caller(first);
@@ -189,7 +189,7 @@ test('whatever was acknowledged before a kill in the middle of many requests is 
   rmSync(path.join(root, 'p'), { force: true });
 });
 
-test('values of variables are forgotten with the job that had them, marks are not', async () => {
+test('values of variables are removed with their job, ownership marks are kept', async () => {
   platform = await testPlatform({ plan });
   const envs = [
     { name: 'HF_TOKEN', value: 'CANARY-of-a-job' },

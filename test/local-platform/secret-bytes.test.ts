@@ -8,9 +8,9 @@ import { createLeptonClient } from '../../src/lepton/client';
 import { renderJob } from '../../src/lepton/render-spec';
 import { runPlan } from '../support/plans';
 import { until } from '../support/command';
-import { testPlatform, type TestPlatform } from './harness';
+import { testPlatform, type TestPlatform } from './test-platform';
 
-/** what a shell, a template or a YAML reader would make something else of reaches the container as it is. */
+/** Values that a shell, a template or a YAML parser would change reach the container unchanged. */
 
 jest.setTimeout(60_000);
 

@@ -1,4 +1,4 @@
-import { deployment, eventually, testPlatform, type TestPlatform } from './harness';
+import { deployment, eventually, testPlatform, type TestPlatform } from './test-platform';
 
 let platform: TestPlatform;
 afterEach(() => platform.dispose());
@@ -31,7 +31,7 @@ test.each([
   expect(await modelOf(await serve(spec))).toEqual([model]);
 });
 
-test('it serves only while Ready, and then only for its token', async () => {
+test('a deployment serves only while Ready, and only with its token', async () => {
   const url = await serve(
     { api_tokens: [{ value: 'literal' }, { value_from: { token_name_ref: 'ENDPOINT_KEY' } }] },
     'endpoints: { default: { states: [[Starting, 300ms], [Ready]] } }',
@@ -44,13 +44,13 @@ test('it serves only while Ready, and then only for its token', async () => {
   expect(await modelOf(url, bearer('other'))).toBe(401);
 });
 
-test('a token that names no stored secret admits nobody', async () => {
+test('a token that refers to no stored secret admits nobody', async () => {
   const url = await serve({ api_tokens: [{ value_from: { token_name_ref: 'MISSING' } }] });
   expect(await modelOf(url, { authorization: 'Bearer ' })).toBe(401);
   expect(await modelOf(url, { authorization: 'Bearer undefined' })).toBe(401);
 });
 
-test('the plan can serve another name, and 503 for a while though Ready', async () => {
+test('the plan can make it serve another name, and answer 503 for a while although Ready', async () => {
   const url = await serve({}, 'endpoints: { default: { states: [[Ready]], serves: other, unhealthy: 300ms } }');
   expect((await platform.json('GET', '/deployments/ep1')).status.state).toBe('Ready');
   expect(await modelOf(url)).toBe(503);
@@ -95,7 +95,7 @@ test('completions are well-formed: echo, logprobs, batches, token ids', async ()
   expect(usage).toEqual({ prompt_tokens: 6, completion_tokens: 2, total_tokens: 8 });
 });
 
-test('chat answers, also as a stream; another model and a broken body are refused', async () => {
+test('chat works with and without streaming; another model and an invalid body are refused', async () => {
   const url = await serve();
   const messages = [{ role: 'user', content: 'Hi' }];
   const chat = (await (await post(`${url}/v1/chat/completions`, { model: 'ep1', messages })).json()) as {

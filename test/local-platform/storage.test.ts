@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { nestDeeply } from '../support/folders';
-import { deployment, eventually, quickPlan, testPlatform, type TestPlatform } from './harness';
+import { deployment, eventually, quickPlan, testPlatform, type TestPlatform } from './test-platform';
 
 let platform: TestPlatform;
 beforeEach(async () => {
@@ -19,7 +19,7 @@ async function upload(at: string, content: string | Uint8Array<ArrayBuffer>, fie
 const leaves = async (): Promise<string[]> => (await platform.sim('/inventory')).storage;
 const status = async (method: string, at: string) => (await platform.call(method, `/storage${at}`)).status;
 
-test('a file goes up, is listed, is there, comes down, and goes', async () => {
+test('a file is uploaded, listed, found, downloaded and deleted', async () => {
   expect((await upload('/default/d1/d%202/ü.txt', 'größe')).status).toBe(200);
   expect(await platform.json('GET', '/storage/default/d1')).toEqual([{ type: 'dir', name: 'd 2', path: '/d1/d 2' }]);
   expect(await platform.json('GET', '/storage/default/d1/d%202/')).toEqual([
@@ -35,7 +35,7 @@ test('a file goes up, is listed, is there, comes down, and goes', async () => {
   expect(await leaves()).toEqual([]);
 });
 
-test('a large file is the same when it comes back, and an empty one too', async () => {
+test('large and empty files are downloaded unchanged', async () => {
   const large = new Uint8Array(24 * 1024 * 1024).map((_, index) => (index * 31) % 251);
   expect((await upload('/data/large.bin', large)).status).toBe(200);
   const back = new Uint8Array(await (await platform.call('GET', '/storage/data/large.bin')).arrayBuffer());
@@ -44,7 +44,7 @@ test('a large file is the same when it comes back, and an empty one too', async 
   expect(await (await platform.call('GET', '/storage/data/empty')).text()).toBe('');
 });
 
-test('what is no upload is refused and leaves nothing', async () => {
+test('an invalid upload is refused and leaves nothing', async () => {
   expect((await upload('/default/a', 'x', 'other')).status).toBe(400);
   expect((await platform.call('POST', '/storage/default/a', { a: 1 })).status).toBe(400);
   expect((await upload('/default/', 'x')).status).toBe(400);
@@ -55,7 +55,7 @@ test('what is no upload is refused and leaves nothing', async () => {
   expect(await leaves()).toEqual([]);
 });
 
-test('a file replaces a file, but neither takes the place of the other kind', async () => {
+test('a file replaces a file, but never a folder, nor a folder a file', async () => {
   await upload('/default/a', 'one');
   await upload('/default/a', 'two');
   expect(await (await platform.call('GET', '/storage/default/a')).text()).toBe('two');
@@ -64,7 +64,7 @@ test('a file replaces a file, but neither takes the place of the other kind', as
   expect((await upload('/default/d', 'x')).status).toBe(400);
 });
 
-test('a folder made on purpose stays when it is empty; others go with what was in them', async () => {
+test('a folder created by request stays when empty; others go with their content', async () => {
   expect(await status('PUT', '/default/kept')).toBe(200);
   await upload('/default/kept/run/0/a', 'x');
   expect(await status('DELETE', '/default/kept/run')).toBe(400);
@@ -75,11 +75,11 @@ test('a folder made on purpose stays when it is empty; others go with what was i
   expect(await leaves()).toEqual([]);
   await upload('/default/kept/inner/deep/a', 'x');
   expect(await status('DELETE', '/default/kept/inner/deep/a')).toBe(200);
-  expect(await leaves()).toEqual([]); // the marks of what was deleted are forgotten
+  expect(await leaves()).toEqual([]); // the record of created folders was removed with them
   expect(await status('DELETE', '/default/kept')).toBe(404);
 });
 
-test('the folder of a mount lives as long as what mounts it, when nothing is in it', async () => {
+test('an empty folder of a mount lives as long as the resource that mounts it', async () => {
   const mounts = [{ path: '/a/b', from: 'node-nfs:shared', mount_path: '/data' }];
   await platform.json('POST', '/deployments', deployment('ep1', { mounts }));
   mkdirSync(path.join(platform.stateFolder, 'storage/shared/a/b'), { recursive: true });
@@ -90,7 +90,7 @@ test('the folder of a mount lives as long as what mounts it, when nothing is in 
   await eventually(async () => (await leaves()).length === 0);
 });
 
-test('many changes side by side in one folder do not trip over its removal', async () => {
+test('concurrent changes in one folder do not collide with its removal', async () => {
   const round = async (index: number) => {
     expect((await upload(`/default/runs/${index}/a`, 'x')).status).toBe(200);
     expect(await status('DELETE', `/default/runs/${index}?removeall=true`)).toBe(200);
@@ -100,10 +100,10 @@ test('many changes side by side in one folder do not trip over its removal', asy
 });
 
 test.each(['/default/../../secret', '/default/%2e%2e/x', '/default/a%2f..%2f..%2fx', '/default/a%00b', '/../default'])(
-  '%s does not lead out',
+  '%s does not escape the file system',
   async (at) => {
     writeFileSync(path.join(platform.root, 'secret'), 'content of it');
-    // fetch() resolves dots by itself; a raw request does not.
+    // Unlike fetch(), a raw request does not resolve dots.
     const { request } = await import('node:http');
     const options = { port: platform.port, path: `/api/v2/workspaces/local/storage${at}` };
     const answer = await new Promise<{ status: number; text: string }>((resolve, reject) => {
@@ -115,14 +115,14 @@ test.each(['/default/../../secret', '/default/%2e%2e/x', '/default/a%2f..%2f..%2
         .on('error', reject)
         .end();
     });
-    // Dots may be resolved before routing; what is left names a file system of its own, which is empty.
+    // If dots are resolved before routing, the rest names another file system, which is empty.
     expect([400, 404, 200]).toContain(answer.status);
     if (answer.status === 200) expect(answer.text).toBe('[]');
     expect(answer.text).not.toContain('content of it');
   },
 );
 
-test('links are followed inside of a file system only', async () => {
+test('links are followed only within a file system', async () => {
   const root = path.join(platform.stateFolder, 'storage/default');
   mkdirSync(path.join(root, 'run'), { recursive: true });
   writeFileSync(path.join(root, 'run/real'), 'inside');
@@ -143,7 +143,7 @@ test('links are followed inside of a file system only', async () => {
   expect(readFileSync(path.join(platform.root, 'outside'), 'utf8')).toBe('outside');
 });
 
-test('pipes and devices are nobody’s files, a folder within itself has no end, and what is deeper than a path is long can go', async () => {
+test('pipes, devices and recursive links are not listed, and folders deeper than the maximum path length can be removed', async () => {
   const run = path.join(platform.stateFolder, 'storage/default/odd');
   mkdirSync(path.join(run, 'a/b'), { recursive: true });
   writeFileSync(path.join(run, 'real'), 'inside');
@@ -166,7 +166,7 @@ test('pipes and devices are nobody’s files, a folder within itself has no end,
   expect(await leaves()).toEqual([]);
 });
 
-test('file systems are named, and du sums up', async () => {
+test('file systems are listed, and du adds up their sizes', async () => {
   await upload('/shared/a', '12345');
   expect(await platform.json('GET', '/storage')).toEqual([
     { metadata: { name: 'default' }, status: { total_usage_bytes: 5 } },

@@ -2,9 +2,9 @@ import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLeptonClient } from '../../src/lepton/client';
 import { NoTimedLogs, timedLog } from '../../src/results/logs/timed-log';
-import { eventually, job, testPlatform, type TestPlatform } from './harness';
+import { eventually, job, testPlatform, type TestPlatform } from './test-platform';
 
-/** Logs by time, through `GET /logs` of the local platform, with processes that write and with the plan's text. */
+/** Logs by time, through `GET /logs` of the local platform, for real processes and for simulated jobs. */
 
 let platform: TestPlatform;
 afterEach(() => platform.dispose());
@@ -30,7 +30,7 @@ const request = (id: string, since: Date, follow: boolean) => ({
   pauseMs: 100,
 });
 
-test('what a process wrote since a time, also over a restart of the platform, and on to its end', async () => {
+test('lines since a time are read across a restart of the platform, and followed to the end', async () => {
   platform = await testPlatform({ runtime: 'process' });
   const script =
     'for i in 1 2 3; do echo "früh $i"; done; until test -e go; do sleep 0.1; done; echo "spät 1"; sleep 1; echo "spät 2"';
@@ -48,7 +48,7 @@ test('what a process wrote since a time, also over a restart of the platform, an
   await platform.json('DELETE', `/jobs/${id}`);
 });
 
-test('more lines than a page holds, each once', async () => {
+test('more lines than fit on a page are each read once', async () => {
   platform = await testPlatform({ runtime: 'process' });
   const id = (await platform.json('POST', '/jobs', bash('seq 1 2500'))).metadata.id;
   const all = await collect(
@@ -61,7 +61,7 @@ test('more lines than a page holds, each once', async () => {
   await platform.json('DELETE', `/jobs/${id}`);
 });
 
-test('a process that escapes its job and goes on writing moves no time, and adds no line to the log', async () => {
+test('a process that escapes its job and keeps writing changes neither times nor lines of the log', async () => {
   platform = await testPlatform({ runtime: 'process' });
   const daemon = `env -i setsid bash -c 'for i in {1..400}; do echo daemon; sleep 0.01; done' &`;
   const id = (await platform.json('POST', '/jobs', bash(`${daemon} seq 1 3000; sleep 0.2; echo last`))).metadata.id;
@@ -84,7 +84,7 @@ test('a process that escapes its job and goes on writing moves no time, and adds
   await platform.json('DELETE', `/jobs/${id}`);
 });
 
-test("a platform's passing failures are waited out, and one without such logs is told apart", async () => {
+test("a platform's temporary failures are retried, and a platform without such logs is recognised", async () => {
   const states = 'jobs: { default: { states: [[Completed]], log: eins } }';
   platform = await testPlatform({ plan: `${states}\nfaults: [{ on: 'GET /logs', times: 2, respond: 503 }]` });
   const id = (await platform.json('POST', '/jobs', job('a'))).metadata.id;

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import path from 'node:path';
-import { deployment, job, testPlatform, type TestPlatform } from './harness';
+import { deployment, job, testPlatform, type TestPlatform } from './test-platform';
 
 let platform: TestPlatform;
 beforeEach(async () => {
@@ -9,7 +9,7 @@ beforeEach(async () => {
 });
 afterEach(() => platform.dispose());
 
-/** The status for a request with these headers, as they are. */
+/** Returns the status of a request with exactly these headers. */
 const statusFor = (headers: Record<string, string>, at = '/deployments'): Promise<number> =>
   new Promise((resolve, reject) => {
     const path = at.startsWith('/healthz') ? at : `/api/v2/workspaces/local${at}`;
@@ -21,7 +21,7 @@ const statusFor = (headers: Record<string, string>, at = '/deployments'): Promis
       .end();
   });
 
-test('nothing is answered without the token, but /healthz', async () => {
+test('only /healthz is answered without the token', async () => {
   const own = { authorization: `Bearer ${platform.token}` };
   expect(await statusFor(own)).toBe(200);
   expect(await statusFor({})).toBe(401);
@@ -36,7 +36,7 @@ test('nothing is answered without the token, but /healthz', async () => {
   expect(await refused.json()).toMatchObject({ code: 'StatusUnauthorized' });
 });
 
-test('a foreign Host or Origin is refused, token or not', async () => {
+test('a foreign Host or Origin is refused, with or without the token', async () => {
   const own = { authorization: `Bearer ${platform.token}` };
   expect(await statusFor({ ...own, host: 'evil.example' })).toBe(403);
   expect(await statusFor({ ...own, host: `evil.example:${platform.port}` })).toBe(403);
@@ -48,7 +48,7 @@ test('a foreign Host or Origin is refused, token or not', async () => {
   expect(await statusFor({ ...own, origin: `http://127.0.0.1:${platform.port}` })).toBe(200);
 });
 
-test('access.json tells how to reach it, to its owner alone', () => {
+test('access.json says how to reach the platform, and only its owner can read it', () => {
   const file = path.join(platform.stateFolder, 'access.json');
   expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({
     url: platform.url,
@@ -61,7 +61,7 @@ test('access.json tells how to reach it, to its owner alone', () => {
   expect(platform.url).toBe(`http://127.0.0.1:${platform.port}/api/v2/workspaces/local`);
 });
 
-test('the workspace says what clients of both versions require', async () => {
+test('the workspace has the fields that both client versions require', async () => {
   await platform.json('POST', '/deployments', deployment('ep1'));
   await platform.json('POST', '/deployments', deployment('pod1', { is_pod: true }));
   await platform.json('POST', '/jobs', job('j1'));
@@ -95,7 +95,7 @@ test('another workspace is not served', async () => {
   expect(other.status).toBe(404);
 });
 
-test('secrets are created all or none, listed without their value, and deleted', async () => {
+test('secrets are created all or none, listed without their values, and deleted', async () => {
   const secret = { name: 'MYKEY', value: 's3cr3t', visibility: 'private' };
   await platform.json('POST', '/usersecrets', [secret]);
   const listing = await (await platform.call('GET', '/usersecrets')).text();
@@ -111,7 +111,7 @@ test('secrets are created all or none, listed without their value, and deleted',
   expect((await platform.call('DELETE', '/usersecrets/MYKEY')).status).toBe(404);
 });
 
-test('there is one node group, whose name is not its id, with a node', async () => {
+test('there is one node group with one node, and its name differs from its id', async () => {
   const [group] = await platform.json('GET', '/dedicated-node-groups');
   expect(group.metadata.name).not.toBe(group.metadata.id);
   expect(group.status).toMatchObject({ ready_nodes: 1, quota_enabled: true });
@@ -121,7 +121,7 @@ test('there is one node group, whose name is not its id, with a node', async () 
   expect((await platform.call('GET', '/dedicated-node-groups/nope/nodes')).status).toBe(404);
 });
 
-test('bodies that are no JSON object, or too large, are refused', async () => {
+test('bodies that are not JSON objects, or too large, are refused', async () => {
   const headers = { authorization: `Bearer ${platform.token}`, 'content-type': 'application/json' };
   const post = (body: string) => fetch(`${platform.url}/deployments`, { method: 'POST', headers, body });
   expect((await post('not json')).status).toBe(400);
@@ -131,19 +131,19 @@ test('bodies that are no JSON object, or too large, are refused', async () => {
   expect(large.status).toBe(413);
 });
 
-test('logs of the platform hold no secret', async () => {
+test('logs of the platform contain no secrets', async () => {
   const lines: string[] = [];
-  const talkative = await testPlatform({
+  const logged = await testPlatform({
     log: (message, fields) => lines.push(message + JSON.stringify(fields ?? {})),
   });
   try {
-    await talkative.json('POST', '/usersecrets', [{ name: 'K', value: 'hidden-1' }]);
+    await logged.json('POST', '/usersecrets', [{ name: 'K', value: 'hidden-1' }]);
     const spec = { envs: [{ name: 'A', value: 'hidden-2' }], api_tokens: [{ value: 'hidden-3' }] };
-    await talkative.json('POST', '/deployments', deployment('ep1', spec));
-    await talkative.call('POST', '/deployments', deployment('ep1', spec));
+    await logged.json('POST', '/deployments', deployment('ep1', spec));
+    await logged.call('POST', '/deployments', deployment('ep1', spec));
     expect(lines.join('\n')).not.toMatch(/hidden-/);
-    expect(lines.join('\n')).not.toContain(talkative.token);
+    expect(lines.join('\n')).not.toContain(logged.token);
   } finally {
-    await talkative.dispose();
+    await logged.dispose();
   }
 });

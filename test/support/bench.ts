@@ -15,12 +15,12 @@ import { freshFolder } from './folders';
 import { emptyInventory, startSimulated, type SimulatedPlan, type SimulatedPlatform } from './simulated';
 import { startTemporal } from './temporal';
 
-/** A real Temporal server and a worker in this process; each scenario gets its own home, platform and task queue. */
+/** A real Temporal server, with a worker in this process; each scenario has its own home, platform and task queue. */
 export interface Bench {
   readonly env: TestWorkflowEnvironment;
   readonly client: Client;
-  /** `keys`: others than the bench's own. */
-  scenario(plan?: SimulatedPlan, keys?: BenchOptions): Promise<Scenario>;
+  /** `options` default to the bench's own. */
+  scenario(plan?: SimulatedPlan, options?: BenchOptions): Promise<Scenario>;
   close(): Promise<void>;
 }
 
@@ -32,12 +32,12 @@ export interface Scenario {
   readonly taskQueue: string;
   start(plan: RunPlan): Promise<void>;
   cancel(plan: RunPlan): Promise<unknown>;
-  /** The last description of a run, once it has closed. */
+  /** Resolves to the last description of a run, once it has closed. */
   closed(plan: RunPlan): Promise<RunDescription>;
-  /** Resolves with the snapshot as soon as it fulfils the condition. */
+  /** Resolves to the snapshot as soon as it meets the condition. */
   until(plan: RunPlan, condition: (snapshot: RunSnapshot) => boolean): Promise<RunSnapshot>;
   describe(plan: RunPlan): Promise<RunDescription>;
-  /** Ends the worker that there is, and starts another, with other keys where they are given. */
+  /** Stops the worker and starts another, with other options if given. */
   startWorker(keys?: BenchOptions): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
@@ -46,17 +46,17 @@ export const plainBundle =
   process.env['EVALSAGA_TEST_BUNDLE'] ?? path.resolve(__dirname, '..', '..', 'dist', 'workflow-bundle.js');
 export const encryptedBundle = plainBundle.replace(/\.js$/, '.encrypted.js');
 
-/** Everything of a bench has the key of `keyFile`, where there is one; its workers, the workflow code. */
+/** Options of a bench's client and workers. */
 export interface BenchOptions {
   readonly keyFile?: string;
-  /** Milliseconds for which its workers take refusals for passing; default 5 s, far less than the product's. */
+  /** For how long workers retry refusals, in milliseconds. Default 5,000, far less than the product's default. */
   readonly refusalPatienceMs?: number;
-  /** Workflow code other than the build's. */
+  /** Workflow code. Default: the build's. */
   readonly workflows?: { readonly code: string };
 }
 
 export async function startBench(options: BenchOptions = {}): Promise<Bench> {
-  // Failing activities are what these tests are about: their warnings would bury everything else.
+  // These tests are about failing activities, whose warnings would hide everything else.
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const env = await startTemporal();
   const client = clientWith(env, options);
@@ -170,7 +170,7 @@ export interface BenchWorker extends BenchOptions {
   readonly build?: Readonly<Record<string, string>>;
 }
 
-/** A worker in this process; what is returned ends it. */
+/** Starts a worker in this process; resolves to a function that stops it. */
 export async function benchWorker(env: TestWorkflowEnvironment, options: BenchWorker): Promise<() => Promise<void>> {
   const ending = new AbortController();
   const settings: WorkerOptions = {
@@ -202,7 +202,10 @@ export async function benchWorker(env: TestWorkflowEnvironment, options: BenchWo
   };
 }
 
-/** How many resources of one kind the platform really made: answered with success, or `cutOff` after being done. */
+/**
+ * Counts the resources of a kind that the platform created: answered with success or, with `cutOff`, cut off
+ * afterwards.
+ */
 export async function creations(
   platform: SimulatedPlatform,
   kind: '/deployments' | '/jobs',

@@ -16,16 +16,16 @@ export { program, type Finished, type Running } from './program';
 export interface TestHome {
   readonly home: HomePaths;
   readonly folder: string;
-  /** Variables besides those of this process. */
+  /** The environment of its commands. */
   readonly env: Record<string, string>;
   run(args: readonly string[], env?: Record<string, string>): Promise<Finished>;
   start(args: readonly string[], env?: Record<string, string>): Running;
   pidOf(name: ServiceName): Promise<number>;
-  /** Ends its background processes, whatever runs are open, and removes the folder. */
+  /** Stops its background processes even if runs are open, and removes the folder. */
   dispose(): Promise<void>;
 }
 
-/** A fresh home, with no credentials and no Temporal from the surroundings. */
+/** Creates a fresh home, without credentials and Temporal settings of this process. */
 export async function testHome(label: string): Promise<TestHome> {
   const folder = await freshFolder(label);
   const binary = await findServerBinary({ home: homePaths({ EVALSAGA_HOME: testCache }), env: process.env });
@@ -35,7 +35,7 @@ export async function testHome(label: string): Promise<TestHome> {
     EVALSAGA_HOME: home.root,
     TEMPORAL_CLI_PATH: binary,
     HOME: folder.path,
-    // Far less than the product's: a refusal for good would hold up a test for minutes.
+    // Far less than the default: a permanent refusal would otherwise delay a test by minutes.
     EVALSAGA_REFUSAL_PATIENCE: '5',
   };
   const start = (args: readonly string[], extra: Record<string, string> = {}): Running =>
@@ -55,11 +55,11 @@ export async function testHome(label: string): Promise<TestHome> {
 }
 
 export interface LeptonStandIn extends SimulatedPlatform {
-  /** `LEPTON_WORKSPACE_*` of it. */
+  /** Its `LEPTON_WORKSPACE_*` variables. */
   readonly env: Record<string, string>;
 }
 
-/** A simulated platform that a command takes for a Lepton workspace. */
+/** Starts a simulated platform that commands use as a Lepton workspace. */
 export async function simulatedLepton(folder: string, plan: SimulatedPlan): Promise<LeptonStandIn> {
   const root = path.join(folder, `lepton-${Math.random().toString(36).slice(2)}`);
   await mkdir(root, { recursive: true });
@@ -72,7 +72,7 @@ export async function simulatedLepton(folder: string, plan: SimulatedPlan): Prom
   return { ...platform, env };
 }
 
-/** A home with a config of three tasks, and stand-ins for Lepton that end with it. */
+/** A home with a config of three tasks, and simulated workspaces that are closed with it. */
 export interface CommandBench extends TestHome {
   /** Path of the config. */
   readonly config: string;
@@ -99,7 +99,7 @@ export async function commandBench(label: string): Promise<CommandBench> {
   };
 }
 
-/** A config of three tasks; `change` replaces whole sections. */
+/** Returns a config of three tasks; `change` replaces whole sections. */
 export const runConfig = (change: object = {}): object => ({
   defaults: [{ execution: 'lepton' }, { deployment: 'vllm' }, '_self_'],
   execution: { output_dir: './results' },
@@ -113,7 +113,7 @@ export const runConfig = (change: object = {}): object => ({
   ...change,
 });
 
-/** How often each deployment was created, by the answers. */
+/** Counts successful creates of deployments. */
 export async function createdDeployments(platform: SimulatedPlatform): Promise<number> {
   const requests = await platform.requests();
   return requests.filter(
@@ -135,11 +135,11 @@ export async function setFaults(
   if (!answer.ok) throw new Error(`/__sim/plan answered ${answer.status}`);
 }
 
-/** Address of the Temporal server of a home. */
+/** Returns the address of a home's Temporal server. */
 export const temporalAddress = async ({ home }: Pick<TestHome, 'home'>): Promise<string> =>
   `127.0.0.1:${(await readRecord(home, 'temporal'))?.ports['grpc'] ?? ''}`;
 
-/** A client of it, without any key. */
+/** Connects a client without an encryption key to a home's Temporal server. */
 export async function temporalOf(home: Pick<TestHome, 'home'>): Promise<Client> {
   return connectClient({
     connection: { address: await temporalAddress(home) },
@@ -148,13 +148,13 @@ export async function temporalOf(home: Pick<TestHome, 'home'>): Promise<Client> 
   });
 }
 
-/** Ends a run of three tasks so that none of them cleans up. */
+/** Terminates a run of three tasks and its tasks, so that nothing is torn down. */
 export async function terminateAll(client: Client, invocation: string): Promise<void> {
   for (const id of [`eval-${invocation}`, ...[0, 1, 2].map((index) => `eval-${invocation}.${index}`)])
     await client.workflow.getHandle(id).terminate();
 }
 
-/** Waits for a condition that this process cannot be told about. */
+/** Polls until a condition holds. */
 export async function until(what: string, holds: () => Promise<boolean>, withinMs = 60_000): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!(await holds())) {

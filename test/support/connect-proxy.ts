@@ -4,12 +4,12 @@ import { connect, type AddressInfo, type Socket } from 'node:net';
 export interface ConnectProxy {
   /** `http://127.0.0.1:<port>` */
   readonly url: string;
-  /** `host:port` of each tunnel that was asked for, in order. */
+  /** `host:port` of each requested tunnel, in order. */
   readonly asked: readonly string[];
   close(): Promise<void>;
 }
 
-/** A proxy as companies run them: it only tunnels (CONNECT). All names lead to `port` on this machine. */
+/** Starts a proxy that only tunnels (CONNECT), as companies run them. All host names lead to `port` on this machine. */
 export async function connectProxy(port: number): Promise<ConnectProxy> {
   const asked: string[] = [];
   const sockets = new Set<Socket>();

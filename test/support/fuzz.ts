@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 
-/** For a search by hand, with other inputs each time: EVALSAGA_FUZZ_FACTOR=20 makes it so many times as many. */
+/** EVALSAGA_FUZZ_FACTOR=20 runs 20 times as many inputs, different each time, for a manual search. */
 export const fuzzFactor = Number(process.env['EVALSAGA_FUZZ_FACTOR'] ?? '1');
 
 /**
- * `fc.assert` with the same inputs every time: what a test run finds is then due to the change at hand. What a search finds
- * besides becomes a case of its own.
+ * `fc.assert` with the same inputs every time, so that a failure is due to the current change. What a manual search
+ * finds becomes a test case of its own.
  */
 export const holds = ((property: fc.IAsyncProperty<unknown>, parameters: fc.Parameters<unknown> = {}) =>
   fc.assert(property, {

@@ -16,20 +16,20 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-/** A server that records what it is asked and leaves the answer to `answer`. */
+/** Starts a server that records requests and responds by `answer`. */
 export async function startServer(
   answer: (request: SeenRequest, response: ServerResponse) => void | Promise<void>,
 ): Promise<TestServer> {
   const seen: SeenRequest[] = [];
   const listener: RequestListener = (incoming, response) => {
-    const pieces: Buffer[] = [];
-    incoming.on('data', (piece: Buffer) => pieces.push(piece));
+    const chunks: Buffer[] = [];
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     incoming.on('end', () => {
       const request = {
         method: incoming.method ?? '',
         url: incoming.url ?? '',
         headers: incoming.headers,
-        body: Buffer.concat(pieces).toString('utf8'),
+        body: Buffer.concat(chunks).toString('utf8'),
       };
       seen.push(request);
       void answer(request, response);

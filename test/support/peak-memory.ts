@@ -4,9 +4,9 @@ import path from 'node:path';
 const dist = path.join(__dirname, '..', '..', 'dist');
 
 /**
- * Runs code of ours in a process of its own, and tells what it printed and by how many bytes its memory grew at most while
- * it worked. Both are JavaScript: `load` holds declarations, with `dist('lepton/client')` for a built module, `work` is the
- * body of an async function.
+ * Runs built code in another process; resolves to its output and to how many bytes its memory grew at most during
+ * `work`. Both are JavaScript: `load` contains declarations, with `dist('lepton/client')` for a built module; `work` is
+ * the body of an async function.
  */
 export async function peakMemoryOf(
   { load, work }: { readonly load: string; readonly work: string },
@@ -15,7 +15,7 @@ export async function peakMemoryOf(
   const script = `
     const dist = (module) => require(${JSON.stringify(dist)} + '/' + module + '.js');
     ${load}
-    // Linux keeps in resourceUsage() what the parent had at the fork, which is much in a full test process.
+    // On Linux, resourceUsage() includes the parent's memory at the fork, which is large in a test process.
     const peak = () => {
       try {
         return Number(/VmHWM:\\s+(\\d+) kB/.exec(require('node:fs').readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;

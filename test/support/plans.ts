@@ -13,7 +13,7 @@ export interface PlanOptions {
 const mountPath = '/workspace';
 const storageRoot = '/shared/evalsaga';
 
-/** A small run of named tasks, with bounds that suit tests. */
+/** Returns the plan of a small run of the named tasks, with limits that suit tests. */
 export function runPlan(options: PlanOptions): RunPlan {
   const invocation = options.invocation ?? randomBytes(8).toString('hex');
   const names = options.tasks ?? ['hellaswag', 'arc_challenge', 'winogrande'];

@@ -5,7 +5,7 @@ import type { HomePaths } from '../../src/home/paths';
 import { createProcessRuntime } from '../../src/local-platform/runtimes/process';
 import type { JobSpecBody, Runtime, RuntimeHost } from '../../src/local-platform/runtime';
 
-/** A platform around a process runtime that keeps to `root`, with one secret: `KEY`. */
+/** Returns the host of a process runtime that keeps everything below `root`, with one secret: `KEY`. */
 export function hostIn(root: string): RuntimeHost {
   return {
     stateFolder: path.join(root, 'state'),
@@ -47,9 +47,9 @@ export function script(text: string, more: Partial<JobSpecBody> = {}): JobSpecBo
 }
 
 export async function textOf(log: AsyncIterable<Uint8Array>): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of log) pieces.push(piece);
-  return Buffer.concat(pieces).toString('utf8');
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of log) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 export function isRunning(pid: number): boolean {

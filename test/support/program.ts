@@ -3,12 +3,12 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** The built program. */
+/** Path of the built program. */
 export const program =
   process.env['EVALSAGA_TEST_PROGRAM'] ?? path.resolve(__dirname, '..', '..', 'dist', 'cli', 'main.js');
 
 export interface Finished {
-  /** `undefined`: it ended by a signal. */
+  /** `undefined` if a signal ended it. */
   readonly code: number | undefined;
   readonly signal: string | undefined;
   readonly stdout: string;
@@ -17,19 +17,19 @@ export interface Finished {
 
 export interface Running {
   readonly pid: number;
-  /** Resolves once stderr has it; rejects when the command ends without. */
-  untilSaid(what: RegExp): Promise<RegExpExecArray>;
-  /** The same for stdout. */
-  untilPrinted(what: RegExp): Promise<RegExpExecArray>;
-  /** Whether it was still alive. */
+  /** Resolves once stderr matches; rejects if the command ends without. */
+  untilStderr(what: RegExp): Promise<RegExpExecArray>;
+  /** Resolves once stdout matches; rejects if the command ends without. */
+  untilStdout(what: RegExp): Promise<RegExpExecArray>;
+  /** Sends a signal; returns whether the process was still alive. */
   signal(signal: NodeJS.Signals): boolean;
   isOver(): boolean;
-  /** Ends it when it goes on for longer; resolves to whether it had to. */
+  /** Kills it if it runs for longer; resolves to whether it had to. */
   endWithin(ms: number): Promise<boolean>;
   readonly finished: Promise<Finished>;
 }
 
-/** Runs it as users do, as a process of its own; it ends with this one. */
+/** Runs the program as a process, as users do; it ends with this process. */
 export function startProgram(
   args: readonly string[],
   { cwd, env }: { cwd: string; env: Record<string, string> },
@@ -39,7 +39,7 @@ export function startProgram(
     env,
     extendEnv: false,
     reject: false,
-    // A SIGTERM is a SIGTERM: how long an end may take is the test's to say.
+    // No SIGKILL after a SIGTERM: each test decides how long the end may take.
     forceKillAfterDelay: false,
     stdin: 'ignore',
     stripFinalNewline: false,
@@ -54,23 +54,23 @@ export function startProgram(
     signal: (signal) => !over && child.kill(signal),
     isOver: () => over,
     finished,
-    untilSaid: heard(child.stderr, finished),
-    untilPrinted: heard(child.stdout, finished),
+    untilStderr: matchIn(child.stderr, finished),
+    untilStdout: matchIn(child.stdout, finished),
     async endWithin(ms) {
-      const patience = new AbortController();
-      const given = sleep(ms, 'given up' as const, { signal: patience.signal }).catch(() => 'over' as const);
-      const result = await Promise.race([finished.then(() => 'over' as const), given]);
-      patience.abort();
+      const timeout = new AbortController();
+      const timedOut = sleep(ms, 'given up' as const, { signal: timeout.signal }).catch(() => 'over' as const);
+      const result = await Promise.race([finished.then(() => 'over' as const), timedOut]);
+      timeout.abort();
       if (result === 'given up') child.kill('SIGKILL');
       return result === 'given up';
     },
   };
 }
 
-/** Waits for what comes from a stream, or has come. */
-function heard(stream: Readable, finished: Promise<Finished>): Running['untilSaid'] {
+/** Waits for a match in what a stream has produced or will produce. */
+function matchIn(stream: Readable, finished: Promise<Finished>): Running['untilStderr'] {
   let text = '';
-  stream.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+  stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
   return (what) =>
     new Promise((resolve, reject) => {
       const look = (): void => {
@@ -83,7 +83,7 @@ function heard(stream: Readable, finished: Promise<Finished>): Running['untilSai
     });
 }
 
-/** This process' own, without what would lead a command to somebody else's Temporal, platform or home. */
+/** Returns this process' environment without variables that refer to a Temporal server, platform or home. */
 export function bareEnvironment(): Record<string, string> {
   const kept = Object.entries(process.env).filter(
     (entry): entry is [string, string] =>

@@ -1,5 +1,5 @@
 /**
- * Log probabilities of texts' tokens by node-llama-cpp's public API alone, independent of the model server.
+ * Computes log probabilities of texts' tokens with node-llama-cpp's public API only, independent of the model server.
  * Usage: reference-logprobs.mjs RUNTIME_FOLDER WEIGHTS TEXTS(JSON list); prints a JSON list of `{tokens, logprobs}`.
  */
 import { createRequire } from 'node:module';

@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import type { HomePaths } from '../../src/home/paths';
 import { startPlatform } from '../../src/local-platform';
 
-/** A plan file as an object (design §5). */
+/** A plan file of the simulated platform, as an object. */
 export interface SimulatedPlan {
   endpoints?: { default?: object; match?: object[] };
   jobs?: { default?: object; match?: object[] };
@@ -30,12 +30,12 @@ export interface SimulatedPlatform {
   readonly token: string;
   inventory(): Promise<{ deployments: string[]; jobs: string[]; storage: string[] }>;
   requests(): Promise<RecordedRequest[]>;
-  /** Carries out what a fault of the plan holds back (`apply_after: told`); how many requests that were. */
+  /** Lets requests deferred by faults (`apply_after: told`) take effect; resolves to their number. */
   land(): Promise<number>;
   close(): Promise<void>;
 }
 
-/** The simulated platform in this process, standing in for the home's local platform (its access file is the home's). */
+/** Starts the simulated platform in this process as the home's local platform, with the home's access file. */
 export async function startSimulated(home: HomePaths, plan: SimulatedPlan, port = 0): Promise<SimulatedPlatform> {
   const file = path.join(home.root, `plan-${Date.now()}.yaml`);
   await writeFile(file, stringify({ ...quickPlan, ...plan }));

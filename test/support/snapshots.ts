@@ -1,7 +1,7 @@
 import type { RunDescription } from '../../src/client';
 import { pendingTask, type RunSnapshot, type TaskSnapshot } from '../../src/contract/state';
 
-/** Snapshots as a run would give them, with what a test cares about. */
+/** Snapshots as a run returns them, with the changes that a test needs. */
 export const invocation = '0123456789abcdef';
 
 export function taskOf(change: Partial<TaskSnapshot> = {}): TaskSnapshot {

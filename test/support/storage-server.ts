@@ -5,16 +5,16 @@ import { sendJson, startServer, type TestServer } from './http-server';
 
 export interface StorageServer {
   readonly client: LeptonClient;
-  /** Path below `/out` to content; a path that ends in `/` is an empty folder. */
+  /** Content by path below `/out`; a path that ends in `/` is an empty folder. */
   readonly files: Map<string, Buffer | string>;
   readonly server: TestServer;
-  /** Takes a request over: true when it answered. */
+  /** Handles a request instead of the server; returns whether it did. */
   intercept: (method: string, path: string, response: ServerResponse) => boolean;
-  /** GETs of files, in order. */
+  /** Returns the GETs of files, in order. */
   fetched(): string[];
 }
 
-/** The storage API over a map, with room for faults and for names that no real file system has. */
+/** Starts a storage API backed by a map, which allows faults and names that no real file system has. */
 export async function startStorage(): Promise<StorageServer> {
   const files = new Map<string, Buffer | string>();
   const fetched: string[] = [];
@@ -23,7 +23,7 @@ export async function startStorage(): Promise<StorageServer> {
     intercept: () => false,
     fetched: () => fetched,
     server: await startServer(({ method, url }, response) => {
-      // The folder above says whether there is one.
+      // The parent's listing shows whether the folder exists.
       if (new URL(url, 'http://x').pathname === '/w/storage/fs/')
         return sendJson(response, files.size === 0 ? [] : [{ type: 'dir', name: 'out', path: '/out' }]);
       const path = decodeURIComponent(new URL(url, 'http://x').pathname.replace('/w/storage/fs/out', '')).replace(

@@ -5,7 +5,10 @@ import { homePaths } from '../../src/home/paths';
 import { findServerBinary } from '../../src/stack/server-binary';
 import { testCache } from './folders';
 
-/** A real Temporal dev server on a free port, in memory, with our search attributes. End it with `teardown()`. */
+/**
+ * Starts a real in-memory Temporal dev server on a free port, with evalsaga's search attributes. Stop it with
+ * `teardown()`.
+ */
 export async function startTemporal(): Promise<TestWorkflowEnvironment> {
   const path = await findServerBinary({ home: homePaths({ EVALSAGA_HOME: testCache }), env: process.env });
   return TestWorkflowEnvironment.createLocal({

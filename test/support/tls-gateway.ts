@@ -6,43 +6,46 @@ import path from 'node:path';
 
 const folder = path.join(__dirname, '..', 'fixtures', 'tls');
 
-/** A certificate of no known authority, which signs itself: for localhost, 127.0.0.1 and *.lepton.test. */
+/** A self-signed certificate for localhost, 127.0.0.1 and *.lepton.test. */
 export const certificateFile = path.join(folder, 'cert.pem');
 
-interface Seen {
+interface SeenRequest {
   readonly method: string;
   readonly url: string;
   readonly host: string;
-  /** Empty: none was sent. */
+  /** Empty if none was sent. */
   readonly origin: string;
 }
 
 export interface TlsGateway {
   readonly port: number;
   /** Requests as they arrived, in order. */
-  readonly seen: readonly Seen[];
+  readonly seen: readonly SeenRequest[];
   close(): Promise<void>;
 }
 
-/** `https://ep-<port>.lepton.test` is `http://127.0.0.1:<port>`: where a platform behind a gateway shows its endpoints. */
+/**
+ * `https://ep-<port>.lepton.test` stands for `http://127.0.0.1:<port>`, as a platform behind a gateway shows its
+ * endpoints.
+ */
 const endpointHost = /^ep-(\d+)\.lepton\.test(?::|$)/;
-const shownOutside = (json: string): string =>
+const withPublicUrls = (json: string): string =>
   json.replace(/http:\/\/127\.0\.0\.1:(\d+)/g, 'https://ep-$1.lepton.test');
 
 /**
- * Serves on TLS what `target` (`http://127.0.0.1:<port>`) serves in the clear, under whatever name it is asked; so too the
- * servers on this machine that its answers name.
+ * Serves `target` (`http://127.0.0.1:<port>`) over TLS, under any host name, and the servers on this machine that its
+ * responses refer to.
  */
 export async function tlsGateway(target: string): Promise<TlsGateway> {
   const { hostname, port: targetPort } = new URL(target);
-  const seen: Seen[] = [];
+  const seen: SeenRequest[] = [];
   const pair = { key: readFileSync(path.join(folder, 'key.pem')), cert: readFileSync(certificateFile) };
   const server = createServer(pair, (incoming, outgoing) => {
     const { method = '', url = '', headers } = incoming;
     seen.push({ method, url, host: headers.host ?? '', origin: headers.origin ?? '' });
     const port = endpointHost.exec(headers.host ?? '')?.[1] ?? targetPort;
     const kept: typeof headers = { ...headers, host: `${hostname}:${port}` };
-    // The platform refuses what comes from a foreign page.
+    // The platform refuses requests with a foreign origin.
     delete kept.origin;
     const onward = forward({ hostname, port, method, path: url, headers: kept }, (answer) => {
       if (answer.headers['content-type']?.startsWith('application/json')) return void passJson(answer, outgoing);
@@ -65,13 +68,13 @@ export async function tlsGateway(target: string): Promise<TlsGateway> {
 }
 
 async function passJson(answer: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-  const pieces: Buffer[] = [];
+  const chunks: Buffer[] = [];
   try {
-    for await (const piece of answer) pieces.push(piece as Buffer);
+    for await (const chunk of answer) chunks.push(chunk as Buffer);
   } catch {
     return void outgoing.destroy();
   }
-  const body = Buffer.from(shownOutside(Buffer.concat(pieces).toString('utf8')));
+  const body = Buffer.from(withPublicUrls(Buffer.concat(chunks).toString('utf8')));
   const headers = { ...answer.headers, 'content-length': body.byteLength };
   delete headers['transfer-encoding'];
   outgoing.writeHead(answer.statusCode ?? 502, headers).end(body);

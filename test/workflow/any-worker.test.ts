@@ -42,7 +42,7 @@ async function startPoorWorker(scenario: Scenario, name: string): Promise<Runnin
   const env = { ...bareEnvironment(), EVALSAGA_HOME: root, TEMPORAL_ADDRESS: bench.env.address, ...settings };
   const worker = startProgram(['worker'], { cwd: root, env });
   stops.push(() => Promise.resolve(worker.signal('SIGTERM')));
-  await worker.untilSaid(/worker for task queue/);
+  await worker.untilStderr(/worker for task queue/);
   return worker;
 }
 

@@ -15,7 +15,7 @@ import { ensureSearchAttributes } from '../../src/temporal/search-attributes';
 import { ensureSweepSchedule } from '../../src/cleanup/sweep-schedule';
 import { startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
-import { openWire, type Wire } from '../support/wire';
+import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy';
 import { Ledger } from '../chaos/ledger';
 import { openTemporalGateway } from '../chaos/temporal-gateway';
 
@@ -23,7 +23,7 @@ import { openTemporalGateway } from '../chaos/temporal-gateway';
 
 let bench: Bench;
 let scenario: Scenario;
-let wire: Wire;
+let wire: TcpProxy;
 let client: Client;
 beforeAll(async () => {
   bench = await startBench();
@@ -35,7 +35,7 @@ beforeAll(async () => {
 afterAll(() => bench.close());
 
 beforeEach(async () => {
-  wire = await openWire(Number(bench.env.address.split(':')[1]));
+  wire = await openTcpProxy(Number(bench.env.address.split(':')[1]));
   client = await connectClient({
     connection: { address: `127.0.0.1:${wire.port}` },
     namespace: 'default',

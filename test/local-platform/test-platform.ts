@@ -5,21 +5,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { homePaths } from '../../src/home/paths';
 import { startPlatform, type PlatformOptions, type RunningPlatform } from '../../src/local-platform/index';
 
-/** A platform of a test's own, in a home of its own, and ways to talk to it. */
+/** A platform in a home of its own, and ways to call it. */
 export interface TestPlatform extends RunningPlatform {
   readonly root: string;
   readonly stateFolder: string;
   /** `path` below the workspace. */
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
-  // The tests look at answers as a client in another language would: without types.
+  // Tests read responses as a client in another language would, without types.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   json(method: string, path: string, body?: unknown): Promise<any>;
   /** `path` below the server's root. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   sim(path: string): Promise<any>;
-  /** Ends it and starts it again on the same state. */
+  /** Stops it and starts it again on the same state. */
   restarted(): Promise<TestPlatform>;
-  /** Ends it and removes its home. */
+  /** Stops it and removes its home. */
   dispose(): Promise<void>;
 }
 
@@ -72,13 +72,13 @@ export async function testPlatform(options: TestOptions = {}): Promise<TestPlatf
   };
 }
 
-/** Looks until `look` gives something, for at most ten seconds. */
+/** Calls `look` until it returns something, for at most ten seconds. */
 export async function eventually<T>(look: () => Promise<T | undefined | false>, what = 'the condition'): Promise<T> {
   const end = Date.now() + 10_000;
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    if (Date.now() > end) throw new Error(`${what} did not come about within 10 s`);
+    if (Date.now() > end) throw new Error(`not within 10 s: ${what}`);
     await sleep(20);
   }
 }

@@ -1,16 +1,16 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** A way to a server on this machine that can be disturbed. */
-export interface Wire {
+/** A TCP proxy to a server on this machine, which can be disturbed. */
+export interface TcpProxy {
   readonly port: number;
-  /** From now on the server hears all, and nothing that it says arrives. */
+  /** From now on the server still receives everything, but nothing that it sends arrives. */
   mute(): void;
-  /** Breaks what is connected; new connections go through, and are heard both ways. */
+  /** Breaks all connections; new ones work in both directions. */
   renew(): void;
   close(): Promise<void>;
 }
 
-export async function openWire(target: number): Promise<Wire> {
+export async function openTcpProxy(target: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let muted = false;
   const server = createServer((near) => {
