@@ -20,7 +20,7 @@ import {
 import { freshFolder } from '../../support/folders';
 import { hostIn, isRunning, stateOf, textOf } from '../../support/process-runtime';
 
-/** No docker daemon is to be had where this runs: a stand-in for its client shows what is asked of it, and in which order. */
+/** Runs without a docker daemon: a fake docker CLI records its calls in order. */
 
 let root: string;
 let dispose: () => Promise<void>;
@@ -69,7 +69,7 @@ function server(more: Partial<DeploymentSpecBody> = {}): DeploymentSpecBody {
   return { container: { image: 'serve:1', command: ['node', '-e', code], ports: [{ container_port: 8000 }] }, ...more };
 }
 
-test('a deployment is a container: published on loopback, its secrets in a private file, its folder mounted', async () => {
+test('a deployment runs as a container published on loopback, with secrets in a private file and its mounts', async () => {
   const docker = await start();
   const spec = server({
     envs: [
@@ -98,7 +98,7 @@ test('a deployment is a container: published on loopback, its secrets in a priva
   expect(statSync(envFile).mode & 0o777).toBe(0o600);
   expect(await readFile(envFile, 'utf8')).toContain('SECRET=s3cret\n');
   expect(JSON.stringify(calls())).not.toContain('s3cret');
-  // What a container writes arrives by `docker logs`, a moment later.
+  // The container's output arrives a moment later, through `docker logs`.
   let log = '';
   for await (const piece of docker.deploymentLog('one', { follow: true, signal: never })) {
     log += Buffer.from(piece).toString();
@@ -114,11 +114,11 @@ test('a deployment is a container: published on loopback, its secrets in a priva
   expect(isRunning(pid)).toBe(true);
   await docker.deleteDeployment('one');
   expect(await containers()).toEqual([]);
-  // Whoever started it in docker's place asks how it ended in its own time.
+  // The parent of the fake container may take a while to wait for it.
   while (isRunning(pid)) await sleep(50);
 });
 
-test('a platform that starts anew finds its containers, follows those it lost, and removes strangers', async () => {
+test('a restarted platform finds its containers, follows those without a follower, and removes orphans', async () => {
   let docker = await start();
   const deployments = ['kept', 'lost', 'gone'].map((name) => ({ name, spec: server() }));
   for (const deployment of deployments) docker.createDeployment(deployment);
@@ -143,7 +143,7 @@ test('a platform that starts anew finds its containers, follows those it lost, a
   expect(await containers()).toEqual([]);
 });
 
-test('a job runs in the machine’s network and tells its output and its end; out of memory as docker says it', async () => {
+test('a job runs in the host’s network and reports its output and end, including docker’s out-of-memory flag', async () => {
   writeFileSync(path.join(fake(), 'gpus'), '');
   const docker = await start();
   const job = (id: string, image: string, script: string): void =>
@@ -177,7 +177,7 @@ test('a job runs in the machine’s network and tells its output and its end; ou
   expect(await containers()).toEqual([]);
 });
 
-test('an image that can not be had is an Error with docker’s words; pull secrets go to it in a folder of their own', async () => {
+test('a failed pull is an Error with docker’s message; pull secrets are passed in a separate config folder', async () => {
   host = { ...host, secret: (name) => (name === 'pull' ? '{"auths":{"registry":{"auth":"czNjcmV0"}}}' : undefined) };
   const docker = await start();
   const spec = { container: { image: 'absent/x:1' }, image_pull_secrets: ['pull', 'unknown'] };
@@ -192,13 +192,13 @@ test('an image that can not be had is an Error with docker’s words; pull secre
   expect(JSON.stringify(calls())).not.toContain('czNjcmV0');
 });
 
-test('without a daemon the platform refuses to start and says what to do', async () => {
+test('without a daemon the platform refuses to start, with advice', async () => {
   writeFileSync(path.join(fake(), 'down'), '');
   const starting = startPlatform({ runtime: 'docker', port: 0, home: homePaths({ EVALSAGA_HOME: root }) });
   await expect(starting).rejects.toThrow(/needs a docker daemon, and none answers.*--runtime process/s);
 });
 
-test('a state folder stays with the runtime whose things are in it', async () => {
+test('a state folder with resources of one runtime is refused by another', async () => {
   const options = { port: 0, home: homePaths({ EVALSAGA_HOME: root }), stateFolder: path.join(root, 'platform') };
   const first = await startPlatform({ ...options, runtime: 'docker' });
   const answer = await fetch(`${first.url}/deployments`, {
@@ -211,7 +211,7 @@ test('a state folder stays with the runtime whose things are in it', async () =>
   await expect(startPlatform({ ...options, runtime: 'process' })).rejects.toThrow(/holds ep of the docker runtime/);
 });
 
-test('the words of docker run', () => {
+test('arguments of docker run', () => {
   const container = {
     ...{ image: 'i:1', command: [], state: '/s', resource: 'r', envFile: '/e', envNames: ['A'], gpus: 0 },
     limits: { cpus: undefined, memoryMiB: undefined },

@@ -18,14 +18,14 @@ function slot(sequence: number, text: string, { usedAt = 0, scored = true, topCo
   return { sequence, tokens: held, predictions: scored ? predictions : [], usedAt };
 }
 
-describe('what earlier prompts are good for', () => {
-  test('a common prefix stays, but never the last two tokens', () => {
+describe('reuse of earlier prompts', () => {
+  test('a common prefix is reused, except the last two tokens', () => {
     expect(reusablePrefix(slot(0, 'hello world'), tokens('hello there'), undefined)).toBe(6);
     expect(reusablePrefix(slot(0, 'hello'), tokens('hello'), undefined)).toBe(3);
     expect(reusablePrefix(slot(0, 'hello'), tokens('x'), undefined)).toBe(0);
   });
 
-  test('for log probabilities, only what was asked before', () => {
+  test('with log probabilities, only positions with the same query are reused', () => {
     // The prediction at the last common token is about another token.
     expect(reusablePrefix(slot(0, 'hello world'), tokens('hello there'), 1)).toBe(5);
     expect(reusablePrefix(slot(0, 'hello world', { scored: false }), tokens('hello world'), 1)).toBe(0);
@@ -33,7 +33,7 @@ describe('what earlier prompts are good for', () => {
     expect(reusablePrefix(slot(0, 'hello world', { topCount: 3 }), tokens('hello world'), 3)).toBe(9);
   });
 
-  test('the closest slot when it is close, else the one longest unused', () => {
+  test('the slot with the longest common prefix is chosen if enough is common, else the least recently used', () => {
     const slots = [
       slot(0, 'question one, answer', { usedAt: 3 }),
       slot(1, 'something else', { usedAt: 2 }),
@@ -44,7 +44,7 @@ describe('what earlier prompts are good for', () => {
   });
 });
 
-test('batches cover the tokens in order, and none is a single token unless that is all', () => {
+test('batches cover the tokens in order, and none is a single token unless there is only one', () => {
   holds(
     fc.property(fc.integer({ min: 1, max: 5 * BATCH_SIZE }), (count) => {
       const all = Array.from({ length: count }, (_, i) => i);
@@ -58,7 +58,7 @@ test('batches cover the tokens in order, and none is a single token unless that 
 });
 
 describe('log probabilities from samples', () => {
-  /** Samples from given logits as the binding does: bias, then truncation, then shares among what is left. */
+  /** Samples from given logits as the binding does: bias, then truncation, then shares among the rest. */
   const contextOf = (logits: readonly number[]): NativeContext =>
     ({
       sampleToken: (_index: number, sampler: NativeSampler & { config?: SamplerConfig }, probabilities: boolean) => {
@@ -88,7 +88,7 @@ describe('log probabilities from samples', () => {
     return sampler;
   };
 
-  test('equal the softmax of the logits, for the best tokens and for any other', async () => {
+  test('equal the softmax of the logits, for the most likely tokens and any other', async () => {
     const logit = fc.double({ min: -25, max: 25, noNaN: true });
     const cases = fc.record({ logits: fc.uniqueArray(logit, { minLength: 4, maxLength: 40 }), pick: fc.nat() });
     await holds(
@@ -110,20 +110,20 @@ describe('log probabilities from samples', () => {
 });
 
 describe('stop texts', () => {
-  test('cut wherever the pieces fall', () => {
+  test('cut the text however it is chunked', () => {
     holds(
-      fc.property(fc.array(fc.constantFrom('a', 'b', 'ST', 'S', 'TOP', '\n')), (pieces) => {
+      fc.property(fc.array(fc.constantFrom('a', 'b', 'ST', 'S', 'TOP', '\n')), (chunks) => {
         const filter = new StopFilter(['STOP', '\n\n']);
         let seen = '';
         let stopped = false;
-        for (const piece of pieces) {
+        for (const chunk of chunks) {
           if (stopped) break;
-          const result = filter.push(piece);
+          const result = filter.push(chunk);
           seen += result.text;
           stopped = result.stopped;
         }
         if (!stopped) seen += filter.end();
-        const all = pieces.join('');
+        const all = chunks.join('');
         const ends = ['STOP', '\n\n'].map((stop) => all.indexOf(stop)).filter((at) => at >= 0);
         expect(seen).toBe(ends.length > 0 ? all.slice(0, Math.min(...ends)) : all);
       }),

@@ -19,7 +19,7 @@ import { ProcessUnits } from '../../../src/local-platform/runtimes/process/units
 import { withNotes } from '../../../src/local-platform/workspace/history';
 import { freshFolder } from '../../support/folders';
 
-describe('what a spec is limited to', () => {
+describe('limits of a spec', () => {
   const laptop = { cores: 4, memoryMiB: 16_000 };
 
   test.each([
@@ -34,19 +34,19 @@ describe('what a spec is limited to', () => {
     expect(limitsFor(request, laptop)).toEqual(expected);
   });
 
-  test('a GPU shape counts the memory of its GPUs: without them the weights are in the host’s', () => {
+  test('a GPU shape includes the memory of its GPUs, because the weights are in host memory here', () => {
     const workstation = { cores: 64, memoryMiB: 256 * 1024 };
     expect(limitsFor({ shape: 'gpu.2xt4' }, workstation)).toEqual({ cpus: 8, memoryMiB: 2 * (16 * 1024 + 15_360) });
   });
 
-  test('in words', () => {
+  test('are described in words', () => {
     expect(describeLimits({ cpus: 1, memoryMiB: 4096 })).toBe('1 CPU and 4096 MiB of memory');
     expect(describeLimits({ cpus: undefined, memoryMiB: undefined })).toBeUndefined();
   });
 });
 
-describe('how limits are kept', () => {
-  test('systemd is asked in its own words', () => {
+describe('limit mechanisms', () => {
+  test('arguments of systemd-run', () => {
     expect(systemdPrefix('user', { cpus: 1.5, memoryMiB: 4096 }, 'evalsaga-1')).toEqual([
       ...['systemd-run', '--user', '--scope', '--quiet', '--collect', '--unit=evalsaga-1'],
       ...['-p', 'MemoryMax=4096M', '-p', 'MemorySwapMax=0', '-p', 'CPUQuota=150%', '--'],
@@ -54,7 +54,7 @@ describe('how limits are kept', () => {
     expect(systemdPrefix('system', { cpus: 1, memoryMiB: undefined }, 'x')).not.toContain('--user');
   });
 
-  test('the kernel’s files are read as they are', () => {
+  test('the kernel’s files are parsed', () => {
     const hybrid = 'tmpfs /sys/fs/cgroup tmpfs rw 0 0\ncgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n';
     expect(mountOfCgroup2(hybrid)).toBe('/sys/fs/cgroup/unified');
     expect(mountOfCgroup2('proc /proc proc rw 0 0\n')).toBeUndefined();
@@ -63,14 +63,14 @@ describe('how limits are kept', () => {
     expect(ownGroup('4:memory:/a\n0::/user.slice/b.scope\n')).toBe('/user.slice/b.scope');
   });
 
-  test('this machine is told as it is', async () => {
+  test('this machine’s mechanism is found, or the reason why there is none', async () => {
     const mechanism = await findMechanism({ ...process.env, EVALSAGA_LIMITS: '' });
     const mounts = existsSync('/proc/self/mounts') ? readFileSync('/proc/self/mounts', 'utf8') : '';
     const mount = /^\S+ (\S+) cgroup2 /m.exec(mounts)?.[1];
     const controllers = mount === undefined ? '' : readFileSync(path.join(mount, 'cgroup.controllers'), 'utf8');
     const hasControllers = /\bmemory\b/.test(controllers) && /\bcpu\b/.test(controllers);
     if (mechanism.kind === 'none') {
-      // Only where it can't be had: controllers without anybody who lets us use them are the other reason.
+      // Controllers may also exist without the permission to use them.
       expect(mechanism.why).toMatch(
         hasControllers ? /systemd-run/ : /not mounted|lacks the controllers|has no control/,
       );
@@ -82,13 +82,13 @@ describe('how limits are kept', () => {
     expect(await findMechanism({ EVALSAGA_LIMITS: 'off' })).toMatchObject({ kind: 'none' });
   });
 
-  test('a unit keeps to the limit as far as this machine can, and says which', async () => {
+  test('a unit is limited if this machine can, and its description says how', async () => {
     const { path: root, dispose } = await freshFolder('limits');
     const mechanism = await findMechanism({ ...process.env, EVALSAGA_LIMITS: '' });
     const units = new ProcessUnits(mechanism);
     const limits = { cpus: undefined, memoryMiB: 128 };
     const folder = path.join(root, 'unit');
-    // 400 MB that are really touched.
+    // Touches 400 MB of memory.
     const hungry = `const pages = []; for (let i = 0; i < 400; i++) pages.push(Buffer.alloc(1e6, 1)); console.log('fits');`;
     const env = { PATH: process.env['PATH'] ?? '' };
     const log = path.join(root, 'log');
@@ -108,7 +108,7 @@ describe('how limits are kept', () => {
     await dispose();
   }, 60_000);
 
-  test('a group is made with the kernel’s figures', async () => {
+  test('a group is created with the kernel’s units', async () => {
     const { path: root, dispose } = await freshFolder('group');
     const group = path.join(root, 'g');
     await makeGroup(group, { cpus: 1.5, memoryMiB: 64 });
@@ -118,8 +118,8 @@ describe('how limits are kept', () => {
   });
 });
 
-describe('an end by the memory limit', () => {
-  test('is told from what the supervisor left', async () => {
+describe('a unit ended by its memory limit', () => {
+  test('is recognised by the supervisor’s file', async () => {
     const { path: root, dispose } = await freshFolder('oom');
     await mkdir(path.join(root, 'unit'));
     await writeFile(path.join(root, 'unit', 'oom'), '1\n');
@@ -133,13 +133,13 @@ describe('an end by the memory limit', () => {
     await dispose();
   });
 
-  test('the supervisor reads it from its control group', async () => {
+  test('is detected by the supervisor in its control group', async () => {
     const { path: root, dispose } = await freshFolder('supervised');
     const unit = path.join(root, 'unit');
     const own = /^0::(.*)$/m.exec(
       existsSync('/proc/self/cgroup') ? readFileSync('/proc/self/cgroup', 'utf8') : '',
     )?.[1];
-    // A stand-in for the kernel's mount, in which our own group counts kills.
+    // A fake cgroup mount in which this process' group counts a kill.
     const group = path.join(root, 'mount', own ?? '');
     await mkdir(group, { recursive: true });
     await mkdir(unit);
@@ -151,7 +151,7 @@ describe('an end by the memory limit', () => {
     await dispose();
   });
 
-  test('is an event, once', () => {
+  test('causes one event', () => {
     const note = { type: 'Warning', reason: 'OOMKilled', message: 'exit code 137' } as const;
     const events = withNotes([], { at: 5, notes: [note] });
     expect(events).toEqual([{ at: 5, ...note }]);
@@ -166,7 +166,7 @@ describe('the processes of a unit', () => {
   });
   const pids = (rows: ProcessRow[]) => rows.map(({ pid }) => pid).sort((a, b) => a - b);
 
-  test('are those of its group, the marked ones, and what they started, however deep', () => {
+  test('are those of its group, marked ones, and all their descendants', () => {
     const rows = [
       row(13, { parent: 12 }),
       row(12, { parent: 11 }),
@@ -181,12 +181,12 @@ describe('the processes of a unit', () => {
     expect(pids(membersOf(rows, { group: undefined, known: new Set([31]) }))).toEqual([20, 21, 31]);
   });
 
-  test('are never this process or the system’s first', () => {
+  test('never include this process or init', () => {
     const rows = [row(1, { marked: true }), row(process.pid, { marked: true })];
     expect(membersOf(rows, { group: process.pid })).toEqual([]);
   });
 
-  test('are read from what ps prints elsewhere', () => {
+  test('are read from the output of ps on other systems', () => {
     const line = '  501   1   499 Ss   node server.js EVALSAGA_UNIT=/h/unit-1 PATH=/bin';
     expect(readPsLine(line, 'EVALSAGA_UNIT=/h/unit-1')).toEqual({
       ...{ pid: 501, parent: 1, group: 499, marked: true, isZombie: false },

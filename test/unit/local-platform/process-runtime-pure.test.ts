@@ -33,13 +33,13 @@ describe('container paths', () => {
     expect(translatePaths(given, mappings)).toBe(expected);
   });
 
-  test('text without a mapped path stays as it is', () => {
+  test('text without a mapped path is unchanged', () => {
     const text = fc.string().filter((value) => !value.includes('/workspace'));
     holds(fc.property(text, (value) => translatePaths(value, mappings) === value));
   });
 });
 
-describe('what a deployment asks to be served', () => {
+describe('the model that a deployment names', () => {
   const envs = [
     { name: 'MODEL_PATH', value: 'owner/from-env' },
     { name: 'SERVED_MODEL_NAME', value: 'served-env' },
@@ -64,7 +64,7 @@ describe('what a deployment asks to be served', () => {
     expect(readServerRequest({ container: { command }, envs })).toMatchObject(expected);
   });
 
-  test.each([null, 'apt-get update\nexport A=1'])('behind what evalsaga itself wraps it in: pre_cmd %j', (preCmd) => {
+  test.each([null, 'apt-get update\nexport A=1'])('inside evalsaga’s own wrapper, with pre_cmd %j', (preCmd) => {
     const words = ['vllm', 'serve', 'o/m', '--port=8000'];
     const command = wrapCommand({ command: words, preCmd, runtime: [{ name: 'A', from: 'B' }] });
     expect(findServer(command).words).toEqual(words);
@@ -78,16 +78,16 @@ describe('what a deployment asks to be served', () => {
     expect(standInNote({ container: { command: words } }, 'o/m')).toMatchObject({ type: 'Normal' });
   });
 
-  test('a NIM is known by its variable alone', () => {
+  test('a NIM is recognised by its variable alone', () => {
     const request = readServerRequest({ envs: [{ name: 'NIM_MODEL_NAME', value: 'meta/llama' }] });
     expect(request).toEqual({ model: 'meta/llama', servedModel: 'meta/llama', maxModelLength: undefined });
   });
 
-  test('nothing named', () => {
+  test('is undefined if nothing names one', () => {
     expect(readServerRequest({ container: { command: ['bash'] } })).toBeUndefined();
   });
 
-  test('a server is moved to another port on loopback', () => {
+  test('a command is changed to another port on loopback', () => {
     const words = ['vllm', 'serve', 'm', '--port=8000', '--host', '0.0.0.0'];
     expect(namesPort(words)).toBe(true);
     expect(withPort(words, 4711)).toEqual(['vllm', 'serve', 'm', '--port=4711', '--host', '127.0.0.1']);
@@ -112,12 +112,12 @@ test.each([
   ],
   ['long \\\n  line', [['long', 'line']]],
   ['', []],
-])('the commands of the script %j', (script, expected) => {
+])('commands of the script %j', (script, expected) => {
   expect(commandsOf(script)).toEqual(expected);
 });
 
 describe('environment of a process', () => {
-  test('passes what the machine is about and nothing that is somebody’s secret', () => {
+  test('contains what programs need of the machine, and no secrets', () => {
     const env = cleanEnvironment({
       PATH: '/bin',
       HF_TOKEN: 'x',
@@ -133,7 +133,7 @@ describe('environment of a process', () => {
     });
   });
 
-  test('looks secrets up, and refuses the job when there is none of that name', () => {
+  test('contains resolved secrets; an unknown one is an error', () => {
     const host = { secret: (name: string) => (name === 'KEY' ? 's3cret' : undefined) };
     const mappings = [{ container: '/workspace', host: '/here' }];
     const envs = [
@@ -156,6 +156,6 @@ test.each([
   [ended(137, true), 'OOMKilled (exit code 137)'],
   [ended(1, true), 'OOMKilled (exit code 1): one of its processes'],
   [{ kind: 'lost' } as const, 'SIGKILL'],
-])('the end %j is told as …%s…', (status, expected) => {
+])('the end %j is described as …%s…', (status, expected) => {
   expect(describeEnd(status)).toContain(expected);
 });

@@ -31,7 +31,7 @@ afterEach(async () => {
   await dispose();
 });
 
-/** A deployment with a server of its own: this machine has `node` on PATH. Its answer tells its pid. */
+/** A deployment with its own server (`node` is on PATH), which answers with its pid. */
 function server(body: string, more: Partial<DeploymentSpecBody> = {}): DeploymentSpecBody {
   const code = `
     const http = require('http'); const port = Number(process.env.MODEL_PORT);
@@ -48,7 +48,7 @@ async function pidAt(url: string | undefined): Promise<number> {
 describe('deployments', () => {
   const observe = (name: string) => () => runtime.observeDeployment(name);
 
-  test('two of the same port come up side by side, and go with their whole process group', async () => {
+  test('two with the same port run side by side, and are deleted with their process groups', async () => {
     const withChild = server(`
       const child = require('child_process').spawn('sleep', ['1000']);
       process.on('SIGTERM', () => {}); console.log('child', child.pid);`);
@@ -66,19 +66,19 @@ describe('deployments', () => {
     expect(pids.filter(isRunning)).toEqual([]);
   }, 30_000);
 
-  test('a crash is an Error that tells how and with which last words', async () => {
+  test('a crash is an Error with the exit code and the last log line', async () => {
     runtime.createDeployment({
       name: 'crash',
       spec: server(`setTimeout(() => { console.error('weights are broken'); process.exit(7); }, 300)`),
     });
     const seen = await stateOf(() => ({ ...runtime.observeDeployment('crash'), state: state('crash') }), 'over');
-    // Not the platform's own notes, which stand in the same log.
+    // Without the platform's own lines, which are in the same log.
     expect(seen.message).toBe('The server ended by itself: exit code 7. Its last words: weights are broken');
     expect(seen.termination).toMatchObject({ exitCode: 7, reason: 'Error' });
     expect(seen.readyReplicas).toBe(0);
   });
 
-  test('one that the system kills says so', async () => {
+  test('one killed by SIGKILL is an Error that says so', async () => {
     runtime.createDeployment({ name: 'oom', spec: server('') });
     const { url } = await stateOf(observe('oom'), 'Ready');
     process.kill(await pidAt(url), 'SIGKILL');
@@ -86,7 +86,7 @@ describe('deployments', () => {
     expect(seen.message).toContain('memory');
   });
 
-  test('stop, start and restart by replicas', async () => {
+  test('stop and start with their replicas, and restart', async () => {
     runtime.createDeployment({ name: 'scale', spec: server('') });
     const before = await pidAt((await stateOf(observe('scale'), 'Ready')).url);
     runtime.scaleDeployment('scale', 0);
@@ -100,7 +100,7 @@ describe('deployments', () => {
     expect(isRunning(again)).toBe(false);
   });
 
-  test('goes on without the platform, is found again, and a death meanwhile is noticed', async () => {
+  test('keep running without the platform, are found again, and an end meanwhile is noticed', async () => {
     const deployments = ['lives', 'dies'].map((name) => ({ name, spec: server('') }));
     for (const deployment of deployments) runtime.createDeployment(deployment);
     const [lives, dies] = await Promise.all([stateOf(observe('lives'), 'Ready'), stateOf(observe('dies'), 'Ready')]);
@@ -116,7 +116,7 @@ describe('deployments', () => {
     expect(seen.message).toContain('SIGTERM');
   });
 
-  test('a server behind a shell and its pre_cmd is run when it is on this machine, and that is told', async () => {
+  test('a server wrapped in a shell with pre_cmd runs if it is on this machine, with an event', async () => {
     const [, ...words] = server('').container?.command ?? [];
     const preCmd = 'export GREETING=hello; echo "pre: $GREETING"';
     const command = wrapCommand({ command: ['node', ...words], preCmd, runtime: [] });
@@ -130,7 +130,7 @@ describe('deployments', () => {
     expect(notes.map(({ reason }) => reason)).toEqual(['OwnServer', 'Limits']);
   });
 
-  test('many at once get a port each, and keep it over a restart of the platform', async () => {
+  test('many at once get a port each, and keep it across a restart of the platform', async () => {
     const names = Array.from({ length: 12 }, (_, i) => `many-${i}`);
     const deployments = names.map((name) => ({ name, spec: server('') }));
     for (const deployment of deployments) runtime.createDeployment(deployment);
@@ -150,7 +150,7 @@ describe('deployments', () => {
     expect(pids).not.toContain(await pidAt(later.url));
   }, 60_000);
 
-  test('a fixed port that is taken is an Error, not somebody else’s answer', async () => {
+  test('a fixed port that is taken is an Error, and another server’s response is not used', async () => {
     runtime.createDeployment({ name: 'first', spec: server('') });
     const port = Number(new URL((await stateOf(observe('first'), 'Ready')).url ?? '').port);
     const spec = { container: { image: 'any', command: ['node', '-e', ''], ports: [{ container_port: port }] } };
@@ -159,8 +159,8 @@ describe('deployments', () => {
     expect(seen.message).toContain(`Port ${port} of this machine is taken`);
   });
 
-  test('a server that became a daemon is found and ended, also by a platform that was started anew', async () => {
-    // It leaves its group and session, gives up its parent and its output, and writes its pid where the test finds it.
+  test('a server that became a daemon is found and ended, even after a restart of the platform', async () => {
+    // It leaves its group, session, parent and output, and writes its pid to a file.
     const daemon = (name: string): DeploymentSpecBody => ({
       container: {
         image: 'any',
@@ -195,7 +195,7 @@ describe('deployments', () => {
     expect(pids.map(isRunning)).toEqual([false, false, false]);
   }, 60_000);
 
-  test('a model that is not here ends in Error that says what can be served', async () => {
+  test('a model that is not available is an Error that says what can be served', async () => {
     const command = ['no-such-server', 'serve', '/models/llama.bin'];
     runtime.createDeployment({ name: 'missing', spec: { container: { command } } });
     const seen = await stateOf(() => ({ ...runtime.observeDeployment('missing'), state: state('missing') }), 'over');
@@ -225,7 +225,7 @@ describe('jobs', () => {
   };
   const create = (id: string, spec = script('true')) => runtime.createJob({ id, name: id, spec });
 
-  test('runs the command with its variables, secrets and mounts', async () => {
+  test('run the command with its variables, secrets and mounts', async () => {
     const spec = script('echo "$TEXT $SECRET $(pwd)"; echo done > "$OUT/file"; echo héllo', {
       envs: [
         { name: 'TEXT', value: 'text' },
@@ -243,13 +243,13 @@ describe('jobs', () => {
     expect(await textOf(runtime.jobLog('mounts', { follow: true, signal: never }))).toContain('text s3cret');
   });
 
-  test('a failure tells its exit code and last line', async () => {
+  test('a failed job reports its exit code and last line', async () => {
     create('fails', script('echo first; echo "CUDA out of memory"; exit 3'));
     const seen = await stateOf(over('fails'), 'over');
     expect(seen).toMatchObject({ verdict: 'Failed', message: 'exit code 3: CUDA out of memory' });
   });
 
-  test('stop gives the command time to leave a marker, and leaves no process', async () => {
+  test('stopping gives the command time to write a marker, and leaves no process', async () => {
     create('stops', script('trap "echo marker; exit 0" TERM; sleep 1000 & echo pid $!; echo ready; wait'));
     const log = runtime.jobLog('stops', { follow: true, signal: never })[Symbol.asyncIterator]();
     await stateOf(observe('stops'), 'Running');
@@ -265,7 +265,7 @@ describe('jobs', () => {
     expect(text).toContain('marker');
   });
 
-  test('an end while the platform was away is told after it', async () => {
+  test('an end while the platform was down is reported after its restart', async () => {
     const jobs = ['ends', 'goes-on'].map((id) => ({
       id,
       name: id,
@@ -283,14 +283,14 @@ describe('jobs', () => {
     expect([runtime.observeJob('ends').state, runtime.observeJob('goes-on').state]).toEqual(['Failed', 'Stopped']);
   });
 
-  test('an image whose harness is not here, and a secret that does not exist, fail with the reason', async () => {
+  test('an image with an unsupported harness and a missing secret fail with the reason', async () => {
     create('image', { container: { image: 'nvcr.io/nvidia/eval-factory/simple-evals:26.03', command: ['true'] } });
     create('secret', script('true', { envs: [{ name: 'A', value_from: { secret_name_ref: 'NONE' } }] }));
     expect((await stateOf(over('image'), 'over')).message).toContain('simple-evals');
     expect((await stateOf(over('secret'), 'over')).message).toContain('"NONE"');
   });
 
-  test('what a finished command leaves running is ended', async () => {
+  test('processes that a finished command left running are killed', async () => {
     create('daemon', script('sleep 1000 & echo pid $!'));
     await stateOf(over('daemon'), 'over');
     const log = await textOf(runtime.jobLog('daemon', { follow: false, signal: never }));

@@ -6,7 +6,7 @@ const served = [one, two];
 
 const specWith = (url: string) => ({ envs: [{ name: 'EVALSAGA_MODEL_URL', value: url }] });
 
-describe('a job waits for the tokenizers of what it asks, and for no others', () => {
+describe('a job gets the tokenizers of the endpoint that it uses, and no others', () => {
   test.each([
     ['its own endpoint', specWith(`${two.url}/v1/completions`), { served: [two], builtIn: false }],
     ['a chat endpoint, which takes text', specWith(`${two.url}/v1/chat/completions`), { served: [], builtIn: false }],

@@ -20,7 +20,7 @@ function gateway(): { promise: Promise<void>; resolve: () => void } {
   return { promise, resolve };
 }
 
-/** Produces a file with the text given and counts how often it did. */
+/** Produces a file with the given text, and counts how often. */
 function producer(text: string) {
   const made: string[] = [];
   return {
@@ -32,7 +32,7 @@ function producer(text: string) {
   };
 }
 
-test('is made once, and made anew for another key', async () => {
+test('a folder is created once, and again for another key', async () => {
   const [first, second] = [producer('one'), producer('two')];
   const folder = folderOf();
   expect(await provisionOnce({ folder, key: '1', label, produce: first.produce })).toBe(folder);
@@ -43,7 +43,7 @@ test('is made once, and made anew for another key', async () => {
   expect(await readdir(path.dirname(folder))).toEqual(['thing']);
 });
 
-test('callers at the same time get the one result', async () => {
+test('concurrent callers get the same result', async () => {
   const { made, produce } = producer('x');
   const lines: string[] = [];
   const task = { folder: folderOf(), key: '1', label, produce, report: (line: string) => void lines.push(line) };
@@ -53,7 +53,7 @@ test('callers at the same time get the one result', async () => {
   expect(lines).toContain('thing: waiting for another process that is setting it up');
 });
 
-test('a failure leaves nothing, and the next try starts afresh', async () => {
+test('a failure leaves nothing, and the next call starts over', async () => {
   const folder = folderOf();
   const produce = async (draft: string): Promise<void> => {
     await writeFile(path.join(draft, 'half'), '');
@@ -65,7 +65,7 @@ test('a failure leaves nothing, and the next try starts afresh', async () => {
   await expect(access(path.join(folder, 'half'))).rejects.toThrow();
 });
 
-test('waiting ends with the signal', async () => {
+test('waiting ends when the signal aborts', async () => {
   const gate = new AbortController();
   const holding = gateway();
   const release = gateway();
@@ -89,7 +89,7 @@ test('waiting ends with the signal', async () => {
   await first;
 });
 
-test('what a killed process left behind is cleared by the next', async () => {
+test('what a killed process left behind is removed by the next', async () => {
   const folder = folderOf();
   const script = `
     const { provisionOnce } = require(${JSON.stringify(path.resolve('dist/provision/once.js'))});
