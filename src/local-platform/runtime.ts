@@ -53,7 +53,7 @@ export interface SpecMount {
   readonly mount_path: string;
 }
 
-/** Reported once as an event of its own: what was substituted for what the spec asks for, or how the resource ended. */
+/** Reported once, as an event: how the resource differs from what its spec asks for, or how it ended. */
 export interface RuntimeNote {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
@@ -135,7 +135,7 @@ export interface Runtime {
   deploymentLogSegments(name: string): Promise<readonly LogSegment[]>;
 
   /**
-   * Returns when the deployment was last asked, in milliseconds since the epoch: 0 for never, `undefined` if that
+   * Returns the time of the deployment's last request in milliseconds since the epoch: 0 for none, `undefined` if that
    * is unknown.
    */
   lastRequestAt(name: string): Promise<number | undefined>;

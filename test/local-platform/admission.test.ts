@@ -33,9 +33,9 @@ describe('before anything is created', () => {
     platform = await testPlatform();
     await platform.json('POST', '/usersecrets', [{ name: 'HUB', value: 'x' }]);
     expect(await admit(planWith({ ...secret, nodeGroup: 'local' }))).toEqual([]);
-    const asked = (await platform.sim('/requests')) as { method: string; path: string }[];
-    const questions = asked.filter(({ method }) => method === 'GET').map(({ path: at }) => at);
-    expect(questions.sort()).toEqual(['/dedicated-node-groups', '/shapes', '/tokens', '/usersecrets', '/workspace']);
+    const requests = (await platform.sim('/requests')) as { method: string; path: string }[];
+    const gets = requests.filter(({ method }) => method === 'GET').map(({ path: at }) => at);
+    expect(gets.sort()).toEqual(['/dedicated-node-groups', '/shapes', '/tokens', '/usersecrets', '/workspace']);
   });
 
   test('everything that is missing is reported at once', async () => {
@@ -138,11 +138,11 @@ describe('the doctor', () => {
 
   test('a refused token and an unreachable address are one FAIL each, with advice', async () => {
     platform = await testPlatform();
-    const gone = await startServer(() => undefined);
-    await gone.close();
+    const closed = await startServer(() => undefined);
+    await closed.close();
     for (const [env, message, advice] of [
       [{ LEPTON_WORKSPACE_TOKEN: 'wrong' }, /401.*log in again/, /token is valid/],
-      [{ LEPTON_WORKSPACE_URL: `${gone.url}/api/v2/workspaces/local` }, /connection refused/, /LEPTON_WORKSPACE_URL/],
+      [{ LEPTON_WORKSPACE_URL: `${closed.url}/api/v2/workspaces/local` }, /connection refused/, /LEPTON_WORKSPACE_URL/],
     ] as const) {
       const failures = (await look(planWith(), env)).filter(({ level }) => level === 'FAIL');
       expect(failures).toMatchObject([
@@ -177,9 +177,9 @@ describe('the doctor', () => {
 
   test('Temporal: not started yet, not answering, missing command, broken profile', async () => {
     platform = await testPlatform();
-    const gone = await startServer(() => undefined);
-    await gone.close();
-    const address = { TEMPORAL_ADDRESS: new URL(gone.url).host };
+    const closed = await startServer(() => undefined);
+    await closed.close();
+    const address = { TEMPORAL_ADDRESS: new URL(closed.url).host };
     expect(said(await look(undefined, address), 'temporal')).toMatchObject([
       { level: 'FAIL', advice: expect.stringContaining('check TEMPORAL_ADDRESS') },
     ]);

@@ -6,7 +6,7 @@ import { createLeptonClient } from '../../src/lepton/client';
 import type { LeptonClient } from '../../src/lepton/types';
 import { setFaults } from '../support/command';
 import { runPlan } from '../support/plans';
-import { quickPlan, testPlatform, type TestPlatform } from './harness';
+import { quickPlan, testPlatform, type TestPlatform } from './test-platform';
 
 /** Storage of a run whose plan is known: all of it comes home before it goes, or it stays, and is named. */
 

@@ -4,9 +4,12 @@ import { createLeptonClient } from '../../src/lepton/client';
 import { cleanUp } from '../../src/cleanup/cleanup';
 import { canariesIn, filesBelow } from '../support/canaries';
 import { setFaults } from '../support/command';
-import { eventually, testPlatform, type TestPlatform } from './harness';
+import { eventually, testPlatform, type TestPlatform } from './test-platform';
 
-/** A cleanup on a host that knows nothing of the run: what must not be said is in the specs of the run's own resources. */
+/**
+ * A cleanup on a host that knows nothing of the run: what must not be said is in the specs of the run's own
+ * resources.
+ */
 
 const invocation = '0123456789abcdef';
 const folder = `/shared/${invocation}`;
@@ -19,7 +22,7 @@ const canaries = {
 const apiToken = 'CANARY:endpoint/key+with=signs&more-0123';
 const platformToken = 'CANARY-workspace-token-0123456789';
 const all = [...Object.values(canaries), 'CANARY-proxy-pass', apiToken, platformToken];
-/** As a gateway may quote what it was about, in words of its own. */
+/** The response of a gateway that quotes the request. */
 const quoting = { code: 'Refused', message: `cannot do that while it has ${all.join(' and ')}` };
 const printed = `${all.join('\n')}\nmodel org/model-1.5B, acc 0.5\n`;
 

@@ -169,9 +169,9 @@ describe('proxies and certificates', () => {
     process.env['HTTP_PROXY'] = new URL(proxy.url).host;
     try {
       expect(await connect('http://workspace.invalid').listSecretNames()).toEqual(['S']);
-      expect(proxy.asked).toEqual(['workspace.invalid:80']);
+      expect(proxy.tunnels).toEqual(['workspace.invalid:80']);
       expect(await connect().listSecretNames()).toEqual(['S']);
-      expect(proxy.asked).toHaveLength(1);
+      expect(proxy.tunnels).toHaveLength(1);
     } finally {
       await proxy.close();
     }
@@ -220,18 +220,18 @@ describe('proxies and certificates', () => {
     const ready = `probeModel({url:'https://ws-ep.lepton.test:8443',kind:'dedicated',probe:${probe},key:'k',signal:AbortSignal.timeout(20000)})`;
     try {
       expect(await elsewhere(settings, secrets)).toBe('["S"]');
-      expect(proxy.asked).toEqual(['gateway.lepton.test:443']);
+      expect(proxy.tunnels).toEqual(['gateway.lepton.test:443']);
       expect(await elsewhere(settings, ready)).toBe('{"kind":"ready"}');
-      expect(proxy.asked.slice(1)).toContain('ws-ep.lepton.test:8443');
+      expect(proxy.tunnels.slice(1)).toContain('ws-ep.lepton.test:8443');
       expect(gateway.seen.map(({ method, host, url }) => `${method} ${host}${url}`)).toEqual([
         'GET gateway.lepton.test/w/usersecrets',
         'GET ws-ep.lepton.test:8443/v1/models',
         'POST ws-ep.lepton.test:8443/v1/chat/completions',
       ]);
-      const through = proxy.asked.length;
+      const through = proxy.tunnels.length;
       expect(await elsewhere({ ...settings, NO_PROXY: '.lepton.test' }, secrets)).toMatch(/host name/);
       expect(await elsewhere({ HTTPS_PROXY: proxy.url }, ready)).toMatch(/not yet.*certificate is not trusted/);
-      expect(proxy.asked.length).toBeGreaterThan(through);
+      expect(proxy.tunnels.length).toBeGreaterThan(through);
     } finally {
       await proxy.close();
       await gateway.close();

@@ -6,7 +6,7 @@ afterEach(() => platform.dispose());
 const start = async (plan = quickPlan) => (platform = await testPlatform({ plan }));
 const ready = (name: string) => eventually(async () => (await stateOf(platform, name)) === 'Ready', `${name} Ready`);
 const absent = (name: string) =>
-  eventually(async () => (await platform.call('GET', `/deployments/${name}`)).status === 404, `${name} gone`);
+  eventually(async () => (await platform.call('GET', `/deployments/${name}`)).status === 404, `${name} absent`);
 
 test('a deployment becomes Ready, is listed, serves, and is absent after its deletion', async () => {
   await start();

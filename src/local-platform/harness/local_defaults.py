@@ -91,10 +91,10 @@ def complete(command: Command, settings: dict) -> tuple:
 
 def refuse_without_tokenizer(command: Command, definition: dict, settings: dict) -> None:
     """Ends the command before the harness asks an unreachable hub for a tokenizer."""
-    asked, backend = (command.get(f"config.params.extra.{key}") for key in ("tokenizer", "tokenizer_backend"))
+    given, backend = (command.get(f"config.params.extra.{key}") for key in ("tokenizer", "tokenizer_backend"))
     if backend is None:
         backend = definition.get("params", {}).get("extra", {}).get("tokenizer_backend")
-    is_local = asked is not None and Path(str(asked)).exists()
+    is_local = given is not None and Path(str(given)).exists()
     reasons = settings.get("withoutTokenizer", [])
     if is_local or not reasons or not settings["offlineData"] or backend != "huggingface":
         return
@@ -115,7 +115,7 @@ def offline_shots(command: Command, definition: dict, data: dict) -> tuple:
     defaults = definition.get("params", {})
     task = command.get("config.params.task") or defaults.get("task")
     key = "config.params.extra.num_fewshot"
-    asked, default = command.get(key), defaults.get("extra", {}).get("num_fewshot")
+    given, default = command.get(key), defaults.get("extra", {}).get("num_fewshot")
     if task not in data["tasks"]:
         covered = ", ".join(name for name in data["tasks"] if not name.startswith("mmlu_"))
         refuse(
@@ -125,14 +125,14 @@ def offline_shots(command: Command, definition: dict, data: dict) -> tuple:
     notes = [f"Evaluation rows come from {data['source']}, because the dataset hub could not be reached."]
     if data["tasks"][task]:
         return {}, notes
-    if asked:
+    if given:
         refuse(
-            f"{asked}-shot prompts for {task} need its train split, which only the dataset hub has, and the hub can't be "
+            f"{given}-shot prompts for {task} need its train split, which only the dataset hub has, and the hub can't be "
             f"reached. Set {key}: 0, or run with internet access."
         )
-    usual = f", not {default}-shot as usual for this task" if default and asked is None else ""
+    usual = f", not {default}-shot as usual for this task" if default and given is None else ""
     notes.append(f"Run 0-shot{usual}: examples would have to be taken from the evaluation rows themselves.")
-    return ({} if asked is not None else {key: 0}), notes
+    return ({} if given is not None else {key: 0}), notes
 
 
 def task_definition(eval_type):

@@ -46,7 +46,7 @@ export function jobRoutes(workspace: Workspace, closing: AbortSignal): Hono<Plat
 export function modeOf(context: PlatformRequest, fallback: JobQueryMode): JobQueryMode {
   const mode = context.req.query('job_query_mode') ?? fallback;
   if (mode === 'alive_only' || mode === 'archive_only' || mode === 'alive_and_archive') return mode;
-  throw invalid(`job_query_mode: ${JSON.stringify(mode)} is none of alive_only, archive_only, alive_and_archive`);
+  throw invalid(`job_query_mode: ${JSON.stringify(mode)} is not one of alive_only, archive_only, alive_and_archive`);
 }
 
 /**

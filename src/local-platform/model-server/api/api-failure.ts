@@ -19,8 +19,8 @@ export function badRequest(message: string): ApiFailure {
   return new ApiFailure({ status: 400, type: 'BadRequestError', message });
 }
 
-export function modelNotFound(asked: string, served: string): ApiFailure {
-  const message = `The model \`${asked}\` does not exist. This server serves \`${served}\`.`;
+export function modelNotFound(requested: string, served: string): ApiFailure {
+  const message = `The model \`${requested}\` does not exist. This server serves \`${served}\`.`;
   return new ApiFailure({ status: 404, type: 'NotFoundError', message });
 }
 

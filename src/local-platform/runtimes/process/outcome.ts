@@ -57,7 +57,7 @@ export function outOfMemoryNote(status: UnitStatus, detail: string): RuntimeNote
   return { type: 'Warning', reason: 'OOMKilled', message: `exit code ${status.code} at ${at}; ${detail}` };
 }
 
-/** Prefix of lines that the platform adds to a log, to tell them from the output of what runs. */
+/** Prefix of lines that the platform adds to a log, to distinguish them from the output of the process. */
 export const PLATFORM_LINE_PREFIX = '[local platform] ';
 
 /** Returns the last `count` lines of a log that are neither blank nor the platform's own; empty if there are none. */

@@ -139,7 +139,7 @@ export class ServedDeployment {
     return this.#steps.stop();
   }
 
-  /** Returns when the server was last asked. Only the model server reports that, in a file; otherwise `undefined`. */
+  /** Returns the time of the last request. Only the model server reports it, in a file; otherwise `undefined`. */
   async lastRequestAt(): Promise<number | undefined> {
     if (!this.#record) return undefined;
     const traffic = await stat(path.join(this.#unitFolder(this.#record), trafficFile)).catch(() => undefined);
