@@ -33,7 +33,7 @@ async function workerProcess(scenario: Scenario): Promise<Running> {
   const env = { ...bareEnvironment(), EVALSAGA_HOME: root, TEMPORAL_ADDRESS: bench.env.address, ...settings };
   const worker = startProgram(['worker'], { cwd: root, env });
   stops.push(() => worker.signal('SIGKILL'));
-  await worker.untilSaid(/worker for task queue/);
+  await worker.untilStderr(/worker for task queue/);
   return worker;
 }
 
