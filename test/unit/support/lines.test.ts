@@ -1,13 +1,12 @@
+import { Readable } from 'node:stream';
 import { firstLine, lastLine, linesOf, type LineOptions } from '../../../src/support/lines';
 
 const options: LineOptions = { longest: 8, excess: 'next line', unfinished: 'kept' };
 
 async function split(pieces: readonly (string | Uint8Array)[], changed: Partial<LineOptions> = {}): Promise<string[]> {
-  async function* source(): AsyncGenerator<Uint8Array> {
-    for await (const piece of pieces) yield typeof piece === 'string' ? Buffer.from(piece) : piece;
-  }
+  const source = Readable.from(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)));
   const lines: string[] = [];
-  for await (const line of linesOf(source(), { ...options, ...changed })) lines.push(line);
+  for await (const line of linesOf(source, { ...options, ...changed })) lines.push(line);
   return lines;
 }
 
