@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { homePaths } from '../../src/home/paths';
@@ -76,7 +76,9 @@ test('a deletion in progress continues after a restart', async () => {
 test('a second platform on the same state is refused, and the error says where the first one is', async () => {
   platform = await testPlatform({ plan });
   const options = { runtime: 'simulated' as const, port: 0, home: homePaths({ EVALSAGA_HOME: platform.root }) };
-  await expect(startPlatform(options)).rejects.toThrow(`process ${process.pid} answers at ${platform.url}`);
+  await expect(startPlatform(options)).rejects.toThrow(
+    `process ${process.pid} on host ${hostname()} answers at ${platform.url}`,
+  );
   expect((await platform.call('GET', '/deployments')).status).toBe(200);
 });
 
@@ -158,7 +160,9 @@ test('kill -9 loses nothing, and the next start takes over at once', async () =>
   const root = mkdtempSync(path.join(tmpdir(), 'evalsaga-kill-'));
   const first = await childPlatform(root);
   const { jobId } = await fill({ json: caller(first) });
-  await expect(testPlatform({ root, plan })).rejects.toThrow(`process ${first.child.pid} answers at ${first.url}`);
+  await expect(testPlatform({ root, plan })).rejects.toThrow(
+    `process ${first.child.pid} on host ${hostname()} answers at ${first.url}`,
+  );
   await kill(first.child);
   const begin = Date.now();
   platform = await testPlatform({ root, plan });
