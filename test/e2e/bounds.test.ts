@@ -1,22 +1,22 @@
 import { commandBench, type CommandBench } from '../support/command';
 import { emptyInventory, type SimulatedPlan } from '../support/simulated';
 
-/** Bounds in time and money, as a user sees them reached. */
+/** Time and budget limits of a run, seen through the CLI. */
 
 let bench: CommandBench;
 beforeAll(async () => (bench = await commandBench('bounds')));
 afterAll(() => bench.dispose());
 
 const endless: SimulatedPlan = { jobs: { default: { states: [['Running', '10m'], ['Completed']] } } };
-/** 3,600 an hour and endpoint: one a second. */
+/** 3,600 per hour and endpoint, that is 1 per second. */
 const budget = 'execution.budget={limit: 12, currency: EUR, prices: {gpu.1xh200: 3600}}';
 
-test('a budget: estimated by the dry run, counted by status, and at its limit the run is torn down (exit 1)', async () => {
+test('budget: the dry run estimates the cost, status shows what was spent, and at the limit the run is torn down (exit 1)', async () => {
   const platform = await bench.lepton(endless);
   const dry = await bench.run(['start', bench.config, '--dry-run', '--json', '-o', budget], platform.env);
   expect(dry.code).toBe(0);
   const { cost } = JSON.parse(dry.stdout) as { cost: object };
-  // Three endpoints of 1,200 s to get Ready and 3,600 s of evaluation.
+  // Three endpoints, each with up to 1,200 s until Ready and 3,600 s of evaluation.
   expect(cost).toMatchObject({ currency: 'EUR', limit: 12, per_hour: 10_800, upper_bound: 14_400 });
   expect(cost).toMatchObject({ note: expect.stringContaining('torn down if it reaches the limit') });
 
@@ -32,12 +32,12 @@ test('a budget: estimated by the dry run, counted by status, and at its limit th
 
   const after = await bench.run(['status', id, '--json'], platform.env);
   const document = JSON.parse(after.stdout) as { cost: { spent: number; perHour: number } };
-  // Teardown costs too, and then nothing more does.
+  // Teardown counts toward the cost; after it, the hourly cost is 0.
   expect(document.cost.spent).toBeGreaterThanOrEqual(12);
   expect(document.cost.perHour).toBe(0);
 });
 
-test('execution.max_run_time: the run is torn down (exit 1), and says why', async () => {
+test('execution.max_run_time: a run that exceeds it is torn down (exit 1), and the reason is printed', async () => {
   const platform = await bench.lepton(endless);
   const { code, stderr } = await bench.run(
     ['start', bench.config, '-t', 'hellaswag', '-o', 'execution.max_run_time=4s'],
@@ -54,8 +54,8 @@ test.each([
     'execution.budget={limit: 12, prices: {gpu.8xh200: 3}}',
     /no price for the shape gpu\.1xh200/,
   ],
-  ['a time that is none', 'execution.max_run_time=soon', /max_run_time/],
-])('%s is refused (exit 2), nothing is created', async (_case, override, said) => {
+  ['an invalid duration', 'execution.max_run_time=soon', /max_run_time/],
+])('%s is refused with exit code 2, and nothing is created', async (_case, override, said) => {
   const platform = await bench.lepton();
   const { code, stderr } = await bench.run(['start', bench.config, '-o', override], platform.env);
   expect({ code, said: said.test(stderr) }).toEqual({ code: 2, said: true });

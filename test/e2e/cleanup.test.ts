@@ -16,11 +16,11 @@ let bench: CommandBench;
 beforeAll(async () => (bench = await commandBench('cleanup')));
 afterAll(() => bench.dispose());
 
-/** What is refused stays so: nobody needs to wait for it. */
+/** A 403 is permanent here, so a longer teardown timeout would only slow the tests down. */
 const impatient = ['-o', 'execution.teardown_timeout=5'];
 const refused = (name: string): object => ({ on: `DELETE ${name}`, times: 'inf', respond: 403 });
 
-test('a teardown that was refused is finished by the command that was named, and is over for all others then', async () => {
+test('cleanup finishes an incomplete teardown; status then shows nothing left or kept and an hourly cost of 0', async () => {
   const platform = await bench.lepton({
     faults: [refused('/deployments/*-0-*'), { on: 'GET /storage/**/1-*/results.yml', times: 'inf', respond: 403 }],
   });
@@ -41,7 +41,7 @@ test('a teardown that was refused is finished by the command that was named, and
   expect(JSON.parse(still.stdout).teardown.left).toEqual([
     { kind: 'endpoint', name: expect.any(String), reason: expect.stringContaining('403') },
   ]);
-  // A platform that fails in passing at every step is waited for, and nothing has to be asked for twice.
+  // Transient failures at every step are retried within one cleanup command.
   await setFaults(platform, [
     { on: 'GET /deployments', times: 1, respond: 'drop' },
     { on: 'GET /jobs', times: 1, respond: 429, retry_after: 1 },
@@ -63,7 +63,7 @@ test('a teardown that was refused is finished by the command that was named, and
   expect(scores.stderr).toMatch(/scores of task 1 are from .*1-arc-challenge\/results.yml, which was fetched after/);
 });
 
-test('--output-dir wins for a run that this host knows, also where its own folder can\u2019t be written', async () => {
+test('cleanup --output-dir overrides the output folder of a known run, for example when that folder is not writable', async () => {
   const held = { on: 'GET /storage/**/results.yml', times: 'inf', respond: 403 };
   const platform = await bench.lepton({ faults: [held, refused('/jobs/*')] });
   const run = await bench.run(['start', bench.config, '--json', ...impatient, '-t', 'hellaswag'], platform.env);
@@ -85,7 +85,7 @@ test('--output-dir wins for a run that this host knows, also where its own folde
   expect(await platform.inventory()).toEqual(emptyInventory);
 });
 
-test('the log of a job that cleanup removes comes home before it goes', async () => {
+test('cleanup saves the log of a job before it deletes the job', async () => {
   const platform = await bench.lepton({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
   const started = await bench.run(['start', bench.config, '--detach', '--json'], platform.env);
   const { invocation } = JSON.parse(started.stdout);
@@ -98,7 +98,7 @@ test('the log of a job that cleanup removes comes home before it goes', async ()
   expect(await readFile(log, 'utf8')).toContain('Running');
 });
 
-test('from another machine, where nobody knows the run: endpoint, job and storage go, results come there', async () => {
+test('cleanup --force from a machine that does not know the run removes endpoint, job and storage, and saves the results there', async () => {
   const held = [
     refused('/deployments/*-0-*'),
     refused('/jobs/*-0-*'),
@@ -132,7 +132,7 @@ test('from another machine, where nobody knows the run: endpoint, job and storag
   }
 });
 
-test('storage alone, known to nobody, is found by its name; --discard brings nothing home', async () => {
+test('cleanup --force finds storage by its name when only storage is left; --discard deletes it without fetching results', async () => {
   const platform = await bench.lepton({ faults: [{ on: 'GET /storage/**/results.yml', times: 'inf', respond: 403 }] });
   const run = await bench.run(['start', bench.config, '--json', ...impatient], platform.env);
   const { invocation, teardown } = JSON.parse(run.stdout);
@@ -150,7 +150,7 @@ test('storage alone, known to nobody, is found by its name; --discard brings not
   }
 });
 
-test('storage of a terminated run is swept from another home, unless its results could only go to a strange disk', async () => {
+test("sweep from another home removes a terminated run's storage only if the run's output folder exists on this machine", async () => {
   const platform = await bench.lepton({ faults: [{ on: 'GET /storage/**/results.yml', times: 'inf', respond: 503 }] });
   const begun = async (): Promise<{ invocation: string; outputDir: string }> => {
     const started = await bench.run(['start', bench.config, '--detach', '--json'], platform.env);
@@ -190,7 +190,7 @@ test('storage of a terminated run is swept from another home, unless its results
   }
 });
 
-test('a run that lives is left alone; once it is terminated with its tasks, sweep takes what it left', async () => {
+test('cleanup refuses a running run; once the run and its tasks are terminated, sweep removes their resources after the grace period', async () => {
   const platform = await bench.lepton({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
   const started = await bench.run(['start', bench.config, '--detach', '--json'], platform.env);
   const { invocation } = JSON.parse(started.stdout);

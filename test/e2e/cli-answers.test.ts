@@ -9,7 +9,7 @@ beforeAll(async () => (bench = await commandBench('answers')));
 afterAll(() => bench.dispose());
 
 describe('nothing is created', () => {
-  test('for a config that cannot work: every problem with its place, exit 2', async () => {
+  test('for an invalid config: exit code 2, and every problem is reported with its position', async () => {
     const platform = await bench.lepton();
     const broken = path.join(bench.folder, 'broken.yaml');
     writeFileSync(broken, stringify(runConfig({ execution: { output_dir: '???', ouput: 'x' } })));
@@ -22,7 +22,7 @@ describe('nothing is created', () => {
     expect(await platform.requests()).toEqual([]);
   });
 
-  test('with --json the problems are data', async () => {
+  test('for a missing config file with --json: stdout is a JSON document that lists the problems', async () => {
     const { code, stdout } = await bench.run(['start', 'nope.yaml', '--json']);
     expect(code).toBe(2);
     expect(JSON.parse(stdout)).toMatchObject({
@@ -34,11 +34,11 @@ describe('nothing is created', () => {
     ['no config', ['start']],
     ['an unknown command', ['strat']],
     ['a malformed id', ['cancel', '3f2a.x']],
-  ])('for %s: exit 2', async (_case, args) => {
+  ])('for %s: exit code 2', async (_case, args) => {
     expect(await bench.run(args)).toMatchObject({ code: 2, stdout: '' });
   });
 
-  test('for a refused token, an absent platform, or no credentials: exit 3 and what to do', async () => {
+  test('for a rejected token, an unreachable platform or missing credentials: exit code 3 and advice on what to do', async () => {
     const platform = await bench.lepton();
     const refused = await bench.run(['start', bench.config], {
       ...platform.env,
@@ -59,7 +59,7 @@ describe('nothing is created', () => {
     });
   });
 
-  test('when Temporal cannot be reached: exit 3', async () => {
+  test('when Temporal is unreachable: exit code 3', async () => {
     const platform = await bench.lepton();
     const { code, stderr } = await bench.run(['start', bench.config], {
       ...platform.env,
@@ -70,7 +70,7 @@ describe('nothing is created', () => {
     expect(await createdDeployments(platform)).toBe(0);
   });
 
-  test('by a dry run, which shows the true specs with secrets masked', async () => {
+  test('by a dry run: it prints the specs that would be sent, with secrets masked', async () => {
     const platform = await bench.lepton();
     const env = { ...platform.env, MY_CANARY: 'canary-value-1234' };
     const override = ['-o', '+deployment.envs.HF_TOKEN=host:MY_CANARY'];
@@ -86,8 +86,8 @@ describe('nothing is created', () => {
   });
 });
 
-describe('ids', () => {
-  test('unknown and malformed ones are told apart', async () => {
+describe('run ids', () => {
+  test('an unknown id exits 3, a malformed one exits 2, with different messages', async () => {
     const unknown = await bench.run(['cancel', 'ffffffffffffffff']);
     const malformed = await bench.run(['cancel', 'zzz']);
     expect([unknown.code, malformed.code]).toEqual([3, 2]);
@@ -95,7 +95,7 @@ describe('ids', () => {
   });
 });
 
-test('the platform command prints one JSON line, answers, and ends on SIGTERM', async () => {
+test('the platform command prints one JSON line, answers requests, and ends on SIGTERM with exit code 0', async () => {
   const command = bench.start([
     'platform',
     '--runtime',
@@ -116,7 +116,7 @@ test('the platform command prints one JSON line, answers, and ends on SIGTERM', 
   expect(JSON.parse(stdout)).toEqual(access);
 });
 
-test('a reader that goes away ends the command without a word', async () => {
+test('a command whose reader closes the pipe ends silently with exit code 0', async () => {
   const script = ['-c', `${process.execPath} "$0" ls tasks | head -1; echo "\${PIPESTATUS[0]}"`, program];
   const shell = spawn('bash', script, {
     env: { ...bench.env, LANG: 'C', LC_ALL: 'C' },

@@ -7,7 +7,7 @@ import { connectProxy } from '../support/connect-proxy';
 import { emptyInventory } from '../support/simulated';
 import { certificateFile, tlsGateway } from '../support/tls-gateway';
 
-/** `doctor`, the refusal of `start` by its quick part, `logs` whatever is there or away, and all through proxy and TLS. */
+/** `doctor`, the checks of `start`, `logs` from every source, and a whole run over TLS through a proxy. */
 
 let bench: CommandBench;
 beforeAll(async () => {
@@ -20,7 +20,7 @@ const jobsNeed = (name: string) => [
   `+execution.lepton_platform.tasks.env_vars={A: {value_from: {secret_name_ref: ${name}}}}`,
 ];
 
-test('doctor: 0 when all is there, 2 for what the config names wrongly, 3 for what is around it', async () => {
+test('doctor exits 0 when all checks pass, 2 for a wrong name in the config, 3 for a problem outside it, such as a rejected token', async () => {
   const { env } = await bench.lepton();
   const fine = await bench.run(['doctor', bench.config], env);
   expect([fine.code, fine.stdout]).toEqual([0, expect.stringMatching(/^ok +config: .*3 tasks for org\/model\n/)]);
@@ -41,14 +41,14 @@ test('doctor: 0 when all is there, 2 for what the config names wrongly, 3 for wh
   expect([refused.code, refused.stdout]).toEqual([3, expect.stringMatching(/FAIL credentials: .*401/)]);
 });
 
-test('start refuses what the workspace lacks, with exit code 2 and nothing created', async () => {
+test('start exits 2 and creates nothing when the workspace lacks a secret that the config names', async () => {
   const lepton = await bench.lepton();
   const { code, stderr } = await bench.run(['start', bench.config, ...jobsNeed('NOWHERE')], lepton.env);
   expect([code, stderr]).toEqual([2, expect.stringMatching(/nothing was created[^]*no secret "NOWHERE"/)]);
   expect((await lepton.requests()).filter(({ method }) => method === 'POST')).toEqual([]);
 });
 
-test('logs -f goes on after cuts and ends with the job; --since asks by time', async () => {
+test('logs -f resumes after connection losses and ends with the job', async () => {
   const lepton = await bench.lepton({
     jobs: {
       default: {
@@ -67,7 +67,7 @@ test('logs -f goes on after cuts and ends with the job; --since asks by time', a
   expect(followed.stdout).toMatch(/ Completed\n$/);
 });
 
-test('logs --since of a job that runs', async () => {
+test('logs --since of a running job prints only lines after the given time', async () => {
   const lepton = await bench.lepton({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
   const started = await bench.run(['start', bench.config, '-t', 'hellaswag', '--detach', '--json'], lepton.env);
   const { invocation } = JSON.parse(started.stdout) as { invocation: string };
@@ -84,7 +84,7 @@ test('logs --since of a job that runs', async () => {
   await bench.run(['cancel', invocation], lepton.env);
 });
 
-describe('logs of a run that is over', () => {
+describe('logs of a finished run', () => {
   let lepton: LeptonStandIn;
   let invocation: string;
   let folder: string;
@@ -92,7 +92,7 @@ describe('logs of a run that is over', () => {
 
   beforeAll(async () => {
     const states = [['Running', '2s'], ['Completed']];
-    // Its job outlives the run: after its time it is only in the platform's archive.
+    // Deleting the job is refused, so it outlives the run until its TTL (1 s) expires. Then only the platform's archive has it.
     const faults = [{ on: 'DELETE /jobs/*', times: 'inf', respond: 403 }];
     lepton = await bench.lepton({ jobs: { default: { states, log: 'naïve 李明 😀' } }, faults });
     const limits = ['teardown_timeout=5', 'evaluation_tasks.ttl_after_finished=1'].flatMap((limit) => [
@@ -106,7 +106,7 @@ describe('logs of a run that is over', () => {
     folder = path.join(document.tasks[0]?.outputDir ?? '', 'logs');
   });
 
-  test('--since is answered from what is saved; without Temporal it is still there', async () => {
+  test('come from the saved file, also with --since, and even when Temporal is unreachable', async () => {
     const asked = (await lepton.requests()).length;
     const all = await log();
     expect([all.code, all.stdout]).toEqual([0, expect.stringMatching(/ Running\n.* Completed\nnaïve 李明 😀\n$/)]);
@@ -122,7 +122,7 @@ describe('logs of a run that is over', () => {
     expect((await lepton.requests()).length).toBe(asked);
   });
 
-  test('of a log of 50 MB, a reader that goes away ends it without a word, a full disk with one', async () => {
+  test('of 50 MB: a closed pipe ends the command silently (exit 0), a full disk ends it with an error (exit 3)', async () => {
     const file = path.join(folder, 'job.log');
     const saved = await readFile(file);
     await writeFile(file, `first line\n${'李明 '.repeat(7_500_000)}`);
@@ -142,7 +142,7 @@ describe('logs of a run that is over', () => {
     await writeFile(file, saved);
   });
 
-  test('what is no longer saved comes from the platform while that remembers; then the error says where it should be', async () => {
+  test('are read from the platform when the saved file is gone; if that has none either, the error says where the file should be', async () => {
     const saved = await log();
     await rm(folder, { recursive: true });
     await until('the job is archived', async () => (await lepton.inventory()).jobs.length === 0);
@@ -158,7 +158,7 @@ describe('logs of a run that is over', () => {
   });
 });
 
-test('start, doctor, results and teardown by TLS through a proxy, with a certificate of our own', async () => {
+test('start, doctor, results and teardown work over TLS through a proxy, with a custom CA certificate', async () => {
   const lepton = await bench.lepton();
   const gateway = await tlsGateway(new URL(lepton.url).origin);
   const proxy = await connectProxy(gateway.port);

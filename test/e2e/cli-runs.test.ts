@@ -10,18 +10,18 @@ let bench: CommandBench;
 beforeAll(async () => (bench = await commandBench('runs')));
 afterAll(() => bench.dispose());
 
-/** Jobs that run until somebody ends them. */
+/** Jobs that run until they are cancelled. */
 const longJobs: SimulatedPlan = { jobs: { default: { states: [['Running', '10m'], ['Completed']] } } };
 
 const startedId = /run ([0-9a-f]{16}) started/;
 
 describe('a run', () => {
-  test('that succeeds exits 0 with one JSON document, everything at home and nothing left', async () => {
+  test('that succeeds exits 0 with one JSON document, results saved, and nothing left on the platform', async () => {
     const platform = await bench.lepton();
     const { code, stdout, stderr } = await bench.run(['start', bench.config, '--json'], platform.env);
     expect({ code, stderr }).toMatchObject({ code: 0 });
     expect(stderr.split('\n')[0]).toContain('platform: Lepton workspace');
-    // The table, `status` and the documents say so, too.
+    // The table, `status` and the JSON documents say so, too.
     expect(stderr).toContain('this platform is simulated');
     const document = JSON.parse(stdout);
     expect(Object.keys(document)).toEqual([
@@ -64,12 +64,12 @@ describe('a run', () => {
     for (const name of ['0 hellaswag', '1 arc_challenge', '2 winogrande']) expect(logs.stdout).toContain(`[${name}] `);
     expect((await bench.run(['logs', `${id}.0`, '--endpoint'])).stdout).toContain('Ready');
     expect((await bench.run(['ls', 'runs'])).stdout).toContain(document.invocation);
-    // What is over cannot be cancelled, and says so.
+    // Cancelling a finished run does nothing, and says so.
     const late = await bench.run(['cancel', id]);
     expect(late).toMatchObject({ code: 0, stderr: expect.stringContaining('over already (succeeded)') });
   });
 
-  test('with a failed task exits 1 and shows the reason, harmless for the terminal', async () => {
+  test('with a failed task exits 1 and prints the reason without control characters', async () => {
     const platform = await bench.lepton({
       jobs: {
         match: [
@@ -91,7 +91,7 @@ describe('a run', () => {
     expect((await bench.run(['logs', `${id}.1`, '--tail', '1'])).stdout).not.toContain('\u001b');
   });
 
-  test('that cannot tear down exits 5 and names what is left', async () => {
+  test('whose teardown is incomplete exits 5 and names what is left', async () => {
     const platform = await bench.lepton({
       faults: [{ on: 'DELETE /deployments/*', name: '*wino*', times: 'inf', respond: 403 }],
     });
@@ -106,7 +106,7 @@ describe('a run', () => {
   });
 });
 
-test('logs are followed from before their job and endpoint exist to their end', async () => {
+test('logs --follow waits until the job or endpoint exists, and reads its log to the end', async () => {
   const platform = await bench.lepton({
     jobs: { default: { states: [['Running', '4s'], ['Completed']] } },
     faults: [{ on: 'POST /deployments', respond: 503, times: 'inf' }],
@@ -124,7 +124,7 @@ test('logs are followed from before their job and endpoint exist to their end', 
 });
 
 describe('Ctrl-C while attached', () => {
-  test('cancels and waits for teardown: exit 4', async () => {
+  test('cancels the run and waits for its teardown (exit 4)', async () => {
     const platform = await bench.lepton(longJobs);
     const command = bench.start(['start', bench.config, '--json'], platform.env);
     await command.untilStderr(/running job/);
@@ -135,7 +135,7 @@ describe('Ctrl-C while attached', () => {
     expect(await platform.inventory()).toEqual(emptyInventory);
   });
 
-  test('twice detaches: exit 130, and teardown goes on', async () => {
+  test('twice detaches (exit 130) while teardown continues', async () => {
     const platform = await bench.lepton({
       ...longJobs,
       faults: [{ on: 'DELETE /deployments/*', delay: '2s', times: 6 }],
@@ -154,7 +154,7 @@ describe('Ctrl-C while attached', () => {
     expect(await platform.inventory()).toEqual(emptyInventory);
   });
 
-  test('before the run has begun leaves nothing: exit 130', async () => {
+  test('before the run has started creates nothing (exit 130)', async () => {
     const platform = await bench.lepton({ faults: [{ on: 'GET /workspace', delay: '3s', times: 1 }] });
     const command = bench.start(['start', bench.config], platform.env);
     await command.untilStderr(/platform:/);
@@ -164,7 +164,7 @@ describe('Ctrl-C while attached', () => {
   });
 });
 
-test('Ctrl-C while Temporal is asked to begin the run cancels it once it has: exit 4', async () => {
+test('Ctrl-C while the start request is in flight cancels the run once it has started (exit 4)', async () => {
   const platform = await bench.lepton(longJobs);
   await bench.run(['up']);
   const target = `127.0.0.1:${(await readRecord(bench.home, 'temporal'))?.ports['grpc']}`;
@@ -198,7 +198,7 @@ test('Ctrl-C while Temporal is asked to begin the run cancels it once it has: ex
 });
 
 describe('the run outlives', () => {
-  test('kill -9 of the command; one task and then the run are cancelled by id', async () => {
+  test('kill -9 of the command; one task, then the run is cancelled by id', async () => {
     const platform = await bench.lepton(longJobs);
     const command = bench.start(['start', bench.config], platform.env);
     const [, id = ''] = await command.untilStderr(startedId);
@@ -226,7 +226,7 @@ describe('the run outlives', () => {
     expect(await createdDeployments(platform)).toBe(3);
   });
 
-  test('a worker that hangs, and its kill -9: `status` tells what goes on, `up` brings it on, and no second endpoint is created', async () => {
+  test('a hanging worker and its kill -9: `status` shows what Temporal knows, `up` restarts the worker, no second endpoint is created', async () => {
     const platform = await bench.lepton({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
     const command = bench.start(['start', bench.config, '--json'], platform.env);
     const [, id = ''] = await command.untilStderr(startedId);
@@ -254,7 +254,7 @@ describe('the run outlives', () => {
     expect(await platform.inventory()).toEqual(emptyInventory);
   });
 
-  test('kill -9 of the Temporal server: `up` brings it back with its database', async () => {
+  test('kill -9 of the Temporal server: `up` restarts it with its database', async () => {
     const platform = await bench.lepton({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
     const command = bench.start(['start', bench.config], platform.env);
     const [, id = ''] = await command.untilStderr(startedId);
@@ -270,7 +270,7 @@ describe('the run outlives', () => {
     expect(await platform.inventory()).toEqual(emptyInventory);
   });
 
-  test('the command by wish (--detach), and keeps the stack up until it is over', async () => {
+  test('a command with --detach, and `down` is refused until the run is over', async () => {
     const platform = await bench.lepton(longJobs);
     const { code, stdout } = await bench.run(['start', bench.config, '--detach', '--json'], platform.env);
     expect(code).toBe(0);

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { endUnit, launchUnit, prepareUnit } from '../../src/local-platform/runtimes/process/unit';
 import { testHome } from '../support/command';
 
-test('down --force names what the local platform still runs, until it is over', async () => {
+test('down --force lists the endpoints and jobs of the local platform that are still running', async () => {
   const home = await testHome('down');
   const runtime = path.join(home.folder, 'home', 'platform', 'runtime');
   const units = [

@@ -14,7 +14,7 @@ import {
 } from '../support/command';
 import { emptyInventory } from '../support/simulated';
 
-/** A key of the user's, through the whole program: relative path, background processes, Web UI, other shells. */
+/** Payload encryption through the whole program: relative key path, background processes, Web UI, other shells. */
 
 let bench: CommandBench;
 let env: Record<string, string>;
@@ -29,7 +29,7 @@ afterAll(() => bench.dispose());
 
 let invocation = '';
 
-test('a run of the program: scores as without a key, and no task, model or address in the server’s files', async () => {
+test("a run with a key exits 0, and the server's database names no task, model or address", async () => {
   const platform = await bench.lepton({ jobs: { default: { states: [['Running', '1s'], ['Completed']] } } });
   const { code, stdout, stderr } = await bench.run(['start', bench.config, '--json'], { ...env, ...platform.env });
   expect({ code, said: stderr.includes('Payloads are encrypted') }).toEqual({ code: 0, said: true });
@@ -38,7 +38,7 @@ test('a run of the program: scores as without a key, and no task, model or addre
     /^temporal\.db|^stack\/temporal/.test(file),
   );
   expect(database.length).toBeGreaterThan(1);
-  // Long enough that no ciphertext spells one by chance.
+  // Long enough not to occur in ciphertext by chance.
   const words = ['winogrande', 'org/model', platform.url, 'gpu.1xh', 'vllm/vllm-openai'];
   for (const { file, text } of database)
     expect({ file, readable: words.filter((word) => text.includes(word)) }).toEqual({ file, readable: [] });
@@ -48,7 +48,7 @@ interface Overview {
   readonly services: readonly { name: string; state: string; ports: Record<string, number> }[];
 }
 
-test('the Web UI shows plain text, without anybody having to set it up', async () => {
+test('the Web UI shows plain text without any configuration', async () => {
   const { services } = JSON.parse((await bench.run(['status', '--json'], env)).stdout) as Overview;
   const portOf = (service: string, use: string): number | undefined =>
     services.find(({ name }) => name === service)?.ports[use];
@@ -71,7 +71,7 @@ test('the Web UI shows plain text, without anybody having to set it up', async (
   expect(Buffer.from(plain?.data ?? '', 'base64').toString()).toContain('"winogrande"');
 });
 
-test('a shell without the key is told so, and changes nothing; one with another key too', async () => {
+test('status and up without the key, and results with another one, exit 2 with the reason and change nothing; ls works', async () => {
   const worker = await bench.pidOf('worker');
   const status = await bench.run(['status', invocation]);
   expect({ code: status.code, said: status.stderr.includes('EVALSAGA_ENCRYPTION_KEY_FILE') }).toEqual({
@@ -91,7 +91,7 @@ test('a shell without the key is told so, and changes nothing; one with another 
   expect(doctor.stdout).toMatch(/encryption.*missing\.key can't be read \(ENOENT\)/);
 });
 
-test('cleanup of a run that was terminated: elsewhere only with the key, on the host that started it without', async () => {
+test('cleanup of a terminated run needs the key on another machine, but not on the host that started it', async () => {
   const platform = await bench.lepton({
     jobs: { default: { states: [['Running', '1h'], ['Completed']] } },
     faults: [{ on: 'DELETE /deployments/*-0-*', times: 'inf', respond: 403 }],
@@ -128,7 +128,7 @@ test('cleanup of a run that was terminated: elsewhere only with the key, on the 
   expect(await platform.inventory()).toEqual(emptyInventory);
 });
 
-test('after a rotation older runs are read, and new ones go with the new key', async () => {
+test('after a key rotation older runs can still be read, and new runs use the new key', async () => {
   const { stdout } = await bench.run(['key', 'evalsaga.key', '--rotate']);
   const [, id = '?'] = /^key ([0-9a-f]{16})/.exec(stdout) ?? [];
   const platform = await bench.lepton();
@@ -152,7 +152,7 @@ async function grpcPort(): Promise<number | undefined> {
   return (JSON.parse(text) as { ports: Record<string, number> }).ports['grpc'];
 }
 
-test('a codec server needs a key, and to know whose pages it serves', async () => {
+test('codec-server requires a key and a valid --origin, and ends on SIGTERM', async () => {
   const without = await bench.run(['codec-server']);
   expect({ code: without.code, said: without.stderr.includes('evalsaga key') }).toEqual({ code: 2, said: true });
   const odd = await bench.run(['codec-server', '--origin', 'ui.example'], env);

@@ -4,19 +4,19 @@ import { stringify } from 'yaml';
 import { filesBelow } from '../support/canaries';
 import { commandBench, runConfig, type CommandBench } from '../support/command';
 
-/** Everything that a platform and a config can say, through the whole program: text stays text. */
+/** Control sequences and markup in platform answers and configs, through the whole program: shown as plain text. */
 
 const nasty =
   '\u001b]8;;https://evil.example\u0007click\u001b]8;;\u0007 \u001b[2J\u001b[1;1Hgone \u009b31m \u202etxt.exe\u202c \u2066x\u2069 \u0000\u0007\b <script>alert(1)</script> $(touch pwned) `touch pwned` \r\nfake line';
 
-/** Colours of our own are off where there is no terminal. */
+/** Without a terminal evalsaga prints no colours, so every control character comes from outside. */
 const commanding = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 
 let bench: CommandBench;
 beforeAll(async () => (bench = await commandBench('hostile')));
 afterAll(() => bench.dispose());
 
-/** Commands that only look do so side by side: each is a process that mostly waits. */
+/** Runs read-only commands in parallel: each is a process that mostly waits. */
 const sayAll = (all: readonly (readonly string[])[], env: Record<string, string>): Promise<string[]> =>
   Promise.all(all.map((args) => say(args, env)));
 
@@ -27,7 +27,7 @@ async function say(args: readonly string[], env: Record<string, string>): Promis
   return stdout;
 }
 
-test('states, messages and logs of a platform: no command shows more than text, nothing runs, nothing leaves its folder', async () => {
+test('hostile states, messages and logs of a platform: no command prints control characters, and nothing is executed', async () => {
   const platform = await bench.lepton({
     endpoints: {
       default: { states: [['Starting', '400ms', nasty], ['Ready']], log: nasty },
@@ -56,14 +56,14 @@ test('states, messages and logs of a platform: no command shows more than text, 
   expect(files).not.toContain('pwned');
 });
 
-test('a platform that refuses everything with such words', async () => {
+test('a platform that refuses every request with hostile messages: no command prints control characters', async () => {
   const body = { code: nasty, message: nasty };
   const platform = await bench.lepton({ faults: [{ on: 'GET /*', times: 'inf', respond: 422, body }] });
   const start = ['start', bench.config];
   await sayAll([start, [...start, '--json'], ['sweep'], ['doctor', bench.config]], platform.env);
 });
 
-test('a config full of them: refused or shown as text', async () => {
+test('a config full of hostile values is refused or shown without control characters', async () => {
   const file = path.join(bench.folder, 'nasty.yaml');
   const deployment = { hf_model_handle: `org/${nasty}`, served_model_name: nasty, [nasty]: nasty };
   await writeFile(file, stringify(runConfig({ deployment, execution: { output_dir: `./${nasty}` } })));

@@ -8,7 +8,7 @@ import { readSampleCounts } from '../../src/results/scores/sample-counts';
 import { testHome, type Finished, type TestHome } from '../support/command';
 import { emptyInventory } from '../support/simulated';
 
-/** The main job as a new user runs it: a home with nothing in it, the shipped examples, real model and harness. */
+/** The main use case for a new user: an empty home, the shipped examples, a real model and harness. */
 
 const examples = path.resolve(__dirname, '..', '..', 'examples');
 const minutes = 60_000;
@@ -18,7 +18,7 @@ let user: TestHome;
 beforeAll(async () => (user = await testHome('main-job')));
 afterAll(() => user.dispose());
 
-/** Starts an example and waits for its end; Temporal is found as a new user's is, not handed over. */
+/** Starts an example and waits for its end. Temporal is found as on a new user's machine, not given by the test. */
 const evaluate = (example: string, ...args: string[]): Promise<Finished> =>
   user.run(['start', path.join(examples, example), '--platform', 'local', '--json', ...args], {
     TEMPORAL_CLI_PATH: '',
@@ -44,7 +44,7 @@ interface Task {
 const tasksOf = ({ stdout }: Finished): Task[] => (JSON.parse(stdout) as { tasks: Task[] }).tasks;
 
 test(
-  'three benchmarks, each on its own endpoint: real scores at home, nothing left',
+  'three benchmarks, each on its own endpoint: real scores are saved, and nothing is left',
   async () => {
     const run = await evaluate('lepton_vllm.yaml');
     expect({ code: run.code, stderr: run.stderr }).toMatchObject({ code: 0 });
@@ -63,7 +63,7 @@ test(
 );
 
 test(
-  'hellaswag on 20 samples repeats exactly, also beside itself',
+  'two concurrent hellaswag tasks on 20 samples give identical scores and log probabilities',
   async () => {
     const run = await evaluate(
       'lepton_vllm.yaml',
@@ -80,7 +80,7 @@ test(
   8 * minutes,
 );
 
-/** Every log probability that the harness got, in order. */
+/** All log probabilities that the harness received, in order. */
 async function sampleScores(task: Task | undefined): Promise<unknown[]> {
   const manifest = JSON.parse(await readFile(path.join(task?.outputDir ?? '', 'manifest.json'), 'utf8'));
   const file = (manifest.files as { path: string }[]).find(({ path: name }) => /samples_.*\.jsonl$/.test(name));
@@ -91,10 +91,10 @@ async function sampleScores(task: Task | undefined): Promise<unknown[]> {
 }
 
 test(
-  'a model without weights here ends in an honest failure, with everything torn down',
+  'a model whose weights are not available fails, the output names an available one, and everything is torn down',
   async () => {
     const run = await evaluate('lepton_vllm_llama_3_1_8b_instruct.yaml');
-    // Before anything is created where the hub is known to be out of reach; else the hub has no such weights.
+    // Exit 2, before anything is created, if the hub is known to be unreachable; otherwise 1, as the hub has no such weights.
     expect([1, 2]).toContain(run.code);
     expect(run.stdout).toContain('meta-llama/Llama-3.1-8B-Instruct');
     expect(run.stdout).toContain(model);
@@ -104,7 +104,7 @@ test(
 );
 
 test(
-  'an endpoint of the user’s own is used, and never touched',
+  "a run against the user's own endpoint neither changes nor deletes it",
   async () => {
     const { access, inventory } = await platform();
     const client = createLeptonClient(access);

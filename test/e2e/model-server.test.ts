@@ -90,7 +90,7 @@ async function tokenize(prompt: string): Promise<number[]> {
 }
 
 describe('log probabilities of prompt tokens', () => {
-  test('are the model’s own, within 1e-3 nats per token', async () => {
+  test('match a reference computation within 1e-3 nats per token', async () => {
     const script = path.resolve('test/support/reference-logprobs.mjs');
     const { stdout } = await execa(process.execPath, [script, runtimeFolder, weights, JSON.stringify(TEXTS)]);
     const references = JSON.parse(stdout) as { tokens: number[]; logprobs: number[] }[];
@@ -104,7 +104,7 @@ describe('log probabilities of prompt tokens', () => {
     }
   }, 120_000);
 
-  test('do not change with what was asked before', async () => {
+  test('do not depend on earlier requests', async () => {
     const context = 'A man is seen sitting on a roof while another man watches from the street below. He';
     const prompts = [' starts pulling up roofing.', ' eats an apple.', ' starts pulling up his socks.'].map(
       (end) => context + end,
@@ -123,7 +123,7 @@ describe('log probabilities of prompt tokens', () => {
     );
   }, 120_000);
 
-  test('come in the form of legacy completions', async () => {
+  test('have the format of legacy completions', async () => {
     const text = TEXTS[2] ?? '';
     const { logprobs, text: echoed } = await score(text, { logprobs: 3 });
     expect(echoed).toBe(text);
@@ -142,7 +142,7 @@ describe('log probabilities of prompt tokens', () => {
     expect(await score(await tokenize(text), { logprobs: 3 })).toEqual(await score(text, { logprobs: 3 }));
   });
 
-  test('a list of prompts, texts and token ids, is answered in order', async () => {
+  test('answers to a list of prompts, given as text or token ids, come in order', async () => {
     const ids = await tokenize(TEXTS[1] ?? '');
     const choices = await complete({ prompt: [TEXTS[0], ids], echo: true, max_tokens: 1, logprobs: 0 });
     expect(choices.map(({ text }) => text.slice(0, 10))).toEqual(
@@ -152,7 +152,7 @@ describe('log probabilities of prompt tokens', () => {
 });
 
 describe('generation', () => {
-  test('greedy text repeats, seeded text repeats, stop texts cut', async () => {
+  test('greedy and seeded completions are reproducible, and stop texts end them', async () => {
     const greedy = { prompt: 'Once upon a time', max_tokens: 12 };
     expect(await complete(greedy)).toEqual(await complete(greedy));
     const seeded = { ...greedy, temperature: 1, seed: 42 };
@@ -165,7 +165,7 @@ describe('generation', () => {
     expect(whole?.finish_reason).toBe('length');
   });
 
-  test('chat answers by the model’s template, whole and streamed alike', async () => {
+  test("chat applies the model's template, and a streamed answer equals a whole one", async () => {
     const body = { model: 'smol', messages: [{ role: 'user', content: 'Say hello.' }], max_tokens: 10, temperature: 0 };
     const answer = (await (await post('/v1/chat/completions', body)).json()) as {
       choices: { message: { role: string; content: string } }[];
@@ -204,10 +204,10 @@ describe('streamed log probabilities', () => {
   test.each([
     ['plain', { prompt: 'Once upon a time', max_tokens: 12, logprobs: 2 }],
     ['with echo', { prompt: TEXTS[2], max_tokens: 5, logprobs: 1, echo: true }],
-    ['the prompt alone', { prompt: TEXTS[1], max_tokens: 0, logprobs: 0, echo: true }],
+    ['of the prompt only', { prompt: TEXTS[1], max_tokens: 0, logprobs: 0, echo: true }],
     ['up to a stop text', { prompt: 'Once upon a time', max_tokens: 12, logprobs: 0, stop: 'e' }],
     ['of several prompts', { prompt: ['One', 'Two three'], max_tokens: 3, logprobs: 0, echo: true }],
-  ])('of completions are those of the whole answer: %s', async (_, body) => {
+  ])('of completions equal those of an unstreamed answer: %s', async (_, body) => {
     const whole = await complete(body);
     const chunks = await streamed<Choice>('/v1/completions', { temperature: 0, ...body });
     for (const [index, expected] of whole.entries()) {
@@ -219,7 +219,7 @@ describe('streamed log probabilities', () => {
     }
   });
 
-  test('of a chat are those of the whole answer, with the usage at the end when asked for', async () => {
+  test('of a chat equal those of an unstreamed answer, with the usage at the end if requested', async () => {
     const body = {
       ...{ model: 'smol', messages: [{ role: 'user', content: 'Say hello.' }], max_tokens: 10, temperature: 0 },
       ...{ logprobs: true, top_logprobs: 2, stream_options: { include_usage: true } },
@@ -242,8 +242,8 @@ describe('streamed log probabilities', () => {
   });
 });
 
-describe('around it', () => {
-  test('the tokenizer folder for the harness counts as the server does', async () => {
+describe('tokenization, refusals and disconnects', () => {
+  test('the tokenizer folder for the harness yields the same tokens as the server', async () => {
     const harness = await provisionHarness({ home });
     const made = await provisionTokenizer({ home, harness, weights });
     const folder = made.kind === 'folder' ? made.folder : made.reason;
@@ -257,7 +257,7 @@ print(json.dumps([tokenizer.encode(text) for text in json.loads(sys.argv[2])]))`
     expect(JSON.parse(stdout)).toEqual(await Promise.all(texts.map(tokenize)));
   }, 300_000);
 
-  test('tokens turn back into text', async () => {
+  test('/detokenize restores the text', async () => {
     const tokens = await tokenize(TEXTS[2] ?? '');
     expect(await (await post('/detokenize', { tokens })).json()).toEqual({ prompt: TEXTS[2] });
   });
@@ -265,19 +265,19 @@ print(json.dumps([tokenizer.encode(text) for text in json.loads(sys.argv[2])]))`
   test.each([
     ['another model', '/v1/completions', { model: 'other', prompt: 'x' }, 404, 'other'],
     [
-      'more than the context',
+      'a prompt longer than the context',
       '/v1/completions',
       { prompt: 'word '.repeat(5000) },
       400,
       'maximum context length is 4096',
     ],
-    ['two answers', '/v1/completions', { prompt: 'x', n: 2 }, 400, 'n=1'],
+    ['n=2', '/v1/completions', { prompt: 'x', n: 2 }, 400, 'n=1'],
     ['an empty prompt', '/v1/completions', { prompt: '' }, 400, 'empty'],
     ['no prompt', '/v1/completions', {}, 400, 'prompt'],
-    ['a token that there is not', '/v1/completions', { prompt: [999_999] }, 400, '999999'],
+    ['an unknown token id', '/v1/completions', { prompt: [999_999] }, 400, '999999'],
     ['chat without messages', '/v1/chat/completions', { messages: [] }, 400, 'messages'],
     ['an unknown path', '/v1/nothing', {}, 404, '/v1/nothing'],
-  ])('%s is refused as an OpenAI server does', async (_, route, body, status, text) => {
+  ])('%s is refused in the error format of OpenAI', async (_, route, body, status, text) => {
     const response = await post(route, body);
     expect(response.status).toBe(status);
     expect(await response.json()).toMatchObject({
@@ -285,7 +285,7 @@ print(json.dumps([tokenizer.encode(text) for text in json.loads(sys.argv[2])]))`
     });
   });
 
-  test('without its token there is no answer', async () => {
+  test('a request without the API token is answered 401', async () => {
     const response = await fetch(`${url}/v1/models`);
     expect(response.status).toBe(401);
     expect((await post('/health', undefined, { method: 'GET', body: null })).status).toBe(200);
@@ -294,7 +294,7 @@ print(json.dumps([tokenizer.encode(text) for text in json.loads(sys.argv[2])]))`
     });
   });
 
-  test('who hangs up makes room for the next', async () => {
+  test('a client disconnect stops its generation, so that the next request is served soon', async () => {
     const gone = new AbortController();
     const long = post(
       '/v1/completions',

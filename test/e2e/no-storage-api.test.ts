@@ -7,12 +7,12 @@ import type { PlatformAccess } from '../../src/lepton/types';
 import { testHome, until, type TestHome } from '../support/command';
 import { emptyInventory } from '../support/simulated';
 
-/** A workspace whose API has no /storage, with real model, harness and jobs: results come home through a job's log. */
+/** A workspace without the /storage API, with real model, harness and jobs: results are fetched through a job's log. */
 
 const model = 'HuggingFaceTB/SmolLM2-135M-Instruct';
 const minutes = 60_000;
 const withoutStorage = { EVALSAGA_NO_STORAGE_API: '1' };
-/** Lets the task write a file of its own beside the scores. */
+/** Allows the task's post_cmd, which writes a file beside the scores. */
 const trusted = { NEMO_EVALUATOR_TRUST_PRE_CMD: '1' };
 
 let user: TestHome;
@@ -22,7 +22,7 @@ beforeAll(async () => {
 }, 2 * minutes);
 afterAll(() => user.dispose());
 
-/** A config whose task writes `bytes` bytes that no packing makes smaller, besides its scores. */
+/** A config whose task writes `bytes` incompressible bytes besides its scores. */
 async function configWith(name: string, bytes: number): Promise<string> {
   const params = { limit_samples: 3, parallelism: 1, request_timeout: 120 };
   const extra = { num_fewshot: 0, tokenizer: model, tokenizer_backend: 'huggingface' };
@@ -52,7 +52,7 @@ async function inventory(): Promise<{ deployments: string[]; jobs: string[]; sto
   return answer.json() as ReturnType<typeof inventory>;
 }
 
-/** What lies in the volumes of the platform on this machine: files that no API shows here. */
+/** All files in the platform's volumes on this machine, which no API lists here. */
 async function filesOnVolumes(): Promise<string[]> {
   const root = path.join(user.home.platform, 'storage');
   const names = await readdir(root, { recursive: true, withFileTypes: true });
@@ -60,7 +60,7 @@ async function filesOnVolumes(): Promise<string[]> {
 }
 
 test(
-  'results come home in checked pieces, storage goes by a job, and all commands know the run',
+  'results are fetched in verified pieces, a job removes the storage, and all commands know the run',
   async () => {
     const run = await user.run([...start, await configWith('blob.bin', 3_000_000)], trusted);
     expect({ code: run.code, stderr: run.stderr }).toMatchObject({ code: 0 });
@@ -90,7 +90,7 @@ test(
   6 * minutes,
 );
 
-/** A run that leaves its storage behind on purpose; its id. */
+/** Starts a run that keeps its storage on purpose. Resolves to the run's id. */
 async function keptRun(): Promise<string> {
   const config = await configWith('kept.bin', 100_000);
   const run = await user.run([...start, config, '-o', 'execution.keep_storage=true'], trusted);
@@ -100,7 +100,7 @@ async function keptRun(): Promise<string> {
 }
 
 test(
-  'cleanup from another machine, which knows nothing of the run, goes by what the platform remembers of its jobs',
+  "cleanup from a machine that does not know the run uses the platform's record of its jobs",
   async () => {
     const invocation = await keptRun();
     const { url, workspace, token } = await access();
@@ -128,13 +128,13 @@ test(
 );
 
 test(
-  'cleanup against a Temporal database that is new: this host still knows the plan',
+  'cleanup --force after the Temporal database was lost uses the plan stored on this host',
   async () => {
     const invocation = await keptRun();
     await user.run(['down']);
     for (const suffix of ['', '-wal', '-shm']) await rm(user.home.temporalDatabase + suffix, { force: true });
     await user.run(['up', '--platform', 'local'], withoutStorage);
-    // The database that knew whether it is over is gone.
+    // Only the lost database knew whether the run is over.
     expect(await user.run(['cleanup', invocation])).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(/may still be going on[^]*Nothing was removed[^]*--force/),
@@ -151,14 +151,14 @@ test(
 );
 
 test(
-  'a worker that is killed while it collects: the next one goes on, and brings all of it home',
+  'the worker is killed while it fetches results: the next one continues and fetches all of them',
   async () => {
     const bytes = 50_000_000;
     const started = await user.run([...start, '--detach', await configWith('blob.bin', bytes)], trusted);
     const { invocation } = JSON.parse(started.stdout);
     const folder = path.join(user.folder, 'results', invocation, '0-hellaswag');
     const arrived = async (): Promise<string[]> => (await readdir(folder).catch(() => [])).sort();
-    // The blob's draft is there, so its pieces come in; it is not whole yet.
+    // The blob's partial file exists: some pieces have arrived, but not all.
     await until(
       'the blob is under way',
       async () => (await arrived()).some((name) => name.startsWith('.blob.bin')),
@@ -187,7 +187,7 @@ test(
 );
 
 test(
-  'beyond 64 MiB: scores are home, the rest is kept, named, and gone by `cleanup --discard`',
+  'results beyond 64 MiB: scores are saved, the rest is kept, reported, and removed by `cleanup --discard`',
   async () => {
     const run = await user.run([...start, await configWith('zz-blob.bin', 66 * 1024 * 1024)], trusted);
     const { invocation, teardown, tasks } = JSON.parse(run.stdout);

@@ -10,7 +10,7 @@ import { freshFolder, testCache } from '../support/folders';
 import { startServer } from '../support/http-server';
 import { hostIn, startRuntime, stateOf, textOf } from '../support/process-runtime';
 
-/** The real harness against the real model server, as deployments and jobs of the process runtime; scores: main-job.test.ts. */
+/** Real harness and model server as jobs and deployments of the process runtime; main-job.test.ts checks scores. */
 
 const MODEL = 'HuggingFaceTB/SmolLM2-135M-Instruct';
 const IMAGE = 'nvcr.io/nvidia/eval-factory/lm-evaluation-harness:26.03';
@@ -45,7 +45,7 @@ afterAll(async () => {
   await dispose();
 }, 60_000);
 
-/** The container's command: a script that travels as data and knows its place by variables alone. */
+/** The job's spec. Its script is base64-encoded in the command, and finds folders and URLs only through variables. */
 function evaluation(task: string, params: Record<string, unknown>, folder: string): JobSpecBody {
   const config = {
     config: { type: task, params },
@@ -83,7 +83,7 @@ async function output(folder: string): Promise<string> {
   return path.join(await host.mountFolder({ from: 'node-nfs:fs', path: '/run' }), folder);
 }
 
-test('few-shot prompts that only the hub has examples for are refused where there is no hub', async () => {
+test('few-shot prompts, whose examples only the hub has, are refused when the hub is unreachable', async () => {
   const seen = await runJob(
     'few-shot',
     evaluation('hellaswag', { limit_samples: 1, extra: { num_fewshot: 3 } }, 'few-shot'),
@@ -96,7 +96,7 @@ test('few-shot prompts that only the hub has examples for are refused where ther
   }
 }, 300_000);
 
-test('left to itself, the task runs 0-shot where there is no hub, and its results say so', async () => {
+test('without num_fewshot, the task runs 0-shot when the hub is unreachable, and its results say so', async () => {
   const seen = await runJob('default', evaluation('winogrande', { limit_samples: 2 }, 'default'));
   expect(seen).toMatchObject({ state: 'Completed' });
   const notes = await readFile(path.join(await output('default'), 'evalsaga_notes.json'), 'utf8').catch(() => '');
@@ -104,7 +104,7 @@ test('left to itself, the task runs 0-shot where there is no hub, and its result
   else expect(notes).toContain('0-shot, not 5-shot');
 }, 300_000);
 
-test('a job that is stopped while it asks leaves a marker and what it has', async () => {
+test('a job that is stopped between requests leaves an interruption marker and its partial report', async () => {
   const { container, ...rest } = evaluation('hellaswag', {}, 'stopped');
   const config = { params: { limit_samples: 100, parallelism: 1, extra: { num_fewshot: 0 } }, type: 'hellaswag' };
   const target = { api_endpoint: { model_id: 'smol', type: 'completions', api_key_name: 'KEY' } };
@@ -123,11 +123,11 @@ test('a job that is stopped while it asks leaves a marker and what it has', asyn
     const envs = (rest.envs ?? []).map((env) =>
       env.name === 'EVALSAGA_MODEL_URL' ? { name: env.name, value: `${way.url}/v1/completions` } : env,
     );
-    // The way is nobody's endpoint: what stands behind it says whose tokenizer the job needs.
+    // The proxy is not a known endpoint: this variable names the real one, which decides the job's tokenizer.
     envs.push({ name: 'BEHIND_THE_WAY', value: `${url}/v1/completions` });
     const spec = { ...rest, envs, container: { ...container, command: [...command] } };
     runtime.createJob({ id: 'stopped', name: 'stopped', spec });
-    // It asks one at a time: at the second answer it has the first.
+    // Requests are sequential: when the second is answered, the job has received the first answer.
     while (answered < 2) {
       if (isOver(runtime.observeJob('stopped').state))
         throw new Error(await textOf(runtime.jobLog('stopped', { follow: false, signal: never })));
@@ -145,7 +145,7 @@ test('a job that is stopped while it asks leaves a marker and what it has', asyn
   expect(await readdir(left)).not.toContain('results.yml');
 }, 300_000);
 
-test('a model without weights here ends in Error at once, and says what can be served', async () => {
+test('a deployment whose weights are not available ends in Error at once, and names a model that can be served', async () => {
   const asked = Date.now();
   const command = ['vllm', 'serve', 'meta-llama/Llama-3.1-8B-Instruct', '--served-model-name=llama'];
   runtime.createDeployment({ name: 'llama', spec: { container: { command } } });

@@ -6,8 +6,8 @@ import { canariesIn, filesBelow } from '../support/canaries';
 import { commandBench, runConfig, type CommandBench } from '../support/command';
 
 /**
- * Secrets around a run, rather than in its config: login file, .env, proxies, Temporal's key; and a run that is
- * cancelled.
+ * Secrets in a run's surroundings rather than in its config: login file, env file, proxy URL, Temporal API key. The run
+ * is cancelled.
  */
 
 const canaries = {
@@ -44,8 +44,8 @@ async function logIn(token: string, { id, url }: { id: string; url: string }): P
   await writeFile(path.join(folder, 'workspace_info.yaml'), text, { mode: 0o600 });
 }
 
-test('a run that is cancelled, with the login of `lep`: nothing of the surroundings is said, saved, or in a process list', async () => {
-  // What a container may have been given, or have met on its way.
+test('a cancelled run with the login of `lep`: no secret is printed, saved, or visible in the process list', async () => {
+  // What a container may print: values it was given, or came across.
   const print = `${canaries.envFile}\n${canaries.shell}\n${surroundings.HTTPS_PROXY}\nacc 0.5\n`;
   const platform = await bench.lepton({
     endpoints: { default: { states: [['Starting', '300ms', print], ['Ready']], log: print } },
@@ -89,14 +89,14 @@ test('a run that is cancelled, with the login of `lep`: nothing of the surroundi
   for (const { file, text } of results) expect({ file, leaks: canariesIn(text, all) }).toEqual({ file, leaks: [] });
   for (const { file, text, forOthers } of await filesBelow(bench.home.root)) {
     if (file.startsWith('runtimes/')) continue;
-    // The workspace's token is kept for the worker.
+    // Only the workspace's token is stored, for the worker.
     const own = file.startsWith('credentials/') ? [platform.token] : [];
     const found = canariesIn(text, all).filter((canary) => !own.includes(canary));
     expect({ file, found, forOthers }).toEqual({ file, found: [], forOthers: false });
   }
 });
 
-test('an error that quotes what it was given says nothing of the surroundings', async () => {
+test('errors of failing commands quote no secret of the environment', async () => {
   const env = { ...surroundings, TEMPORAL_ADDRESS: `127.0.0.1:1`, LEPTON_WORKSPACE_URL: `http://${canaries.proxy}` };
   const commands = [['status', 'abc'], ['ls'], ['start', bench.config, '--env-file', 'run.env'], ['sweep'], ['doctor']];
   const key = `-----BEGIN PRIVATE KEY-----\n${canaries.temporal}\n-----END PRIVATE KEY-----`;

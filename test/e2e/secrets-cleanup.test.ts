@@ -13,7 +13,7 @@ import {
 } from '../support/command';
 import { emptyInventory } from '../support/simulated';
 
-/** Secrets of a run that nobody tears down: `sweep`, `cleanup` and `status`, called without any of its variables. */
+/** Secrets of a terminated run, which `sweep`, `cleanup` and `status` mask even without the run's variables. */
 
 const canaries = {
   envFile: 'hf_CANARYenvfile0123456789abcdef',
@@ -45,7 +45,7 @@ async function logIn(token: string, { id, url }: { id: string; url: string }): P
   await writeFile(path.join(folder, 'workspace_info.yaml'), text, { mode: 0o600 });
 }
 
-test('nothing of a terminated run is said or written, whatever the platform quotes and whichever call it refuses', async () => {
+test("no command prints or saves a terminated run's secrets, even when the platform's errors and logs quote them", async () => {
   const platform = await bench.lepton({
     endpoints: { default: { states: [['Starting', '100ms'], ['Ready']], log: printed } },
     jobs: { default: { states: [['Running', '1h'], ['Completed']], log: printed } },
@@ -64,7 +64,7 @@ test('nothing of a terminated run is said or written, whatever the platform quot
   const client = await temporalOf(bench);
   await terminateAll(client, invocation).finally(() => client.connection.close());
 
-  /** What the platform answers quotes everything, as a gateway may that logs requests. */
+  /** A refusal that quotes all secrets, as a gateway that logs requests might. */
   const refuse = (on: string): object => ({
     on,
     times: 'inf',
@@ -72,7 +72,7 @@ test('nothing of a terminated run is said or written, whatever the platform quot
     body: { code: 'Refused', message: `not while it has ${all.join(' and ')}` },
   });
   let quoted = 0;
-  /** They end as they should, and say nothing of it. */
+  /** Checks the exit code of each command, and that its output contains no secret. */
   const say = async (expected: number, commands: readonly (readonly string[])[]): Promise<void> => {
     const runs = commands.map(async (args) => {
       const { code, stdout, stderr } = await bench.run(args);
@@ -106,7 +106,7 @@ test('nothing of a terminated run is said or written, whatever the platform quot
   for (const { file, text } of results) expect({ file, leaks: canariesIn(text, all) }).toEqual({ file, leaks: [] });
   for (const { file, text, forOthers } of await filesBelow(bench.home.root)) {
     if (file.startsWith('runtimes/')) continue;
-    // The workspace's token is kept for the worker.
+    // Only the workspace's token is stored, for the worker.
     const own = file.startsWith('credentials/') ? [platform.token] : [];
     const found = canariesIn(text, all).filter((canary) => !own.includes(canary));
     expect({ file, found, forOthers }).toEqual({ file, found: [], forOthers: false });

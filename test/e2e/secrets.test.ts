@@ -6,7 +6,7 @@ import { canariesIn, filesBelow } from '../support/canaries';
 import { commandBench, runConfig, type CommandBench } from '../support/command';
 import { sendJson, startServer } from '../support/http-server';
 
-/** Secrets in every place where a user can put one, through the whole program: nobody gets to see them. */
+/** Secrets in every place that accepts one, through the whole program: none appears in outputs, files or process lists. */
 
 const secrets = {
   HF_TOKEN: 'hf_CANARYhub0123456789abcdefghijkl',
@@ -38,7 +38,7 @@ afterAll(() => bench.dispose());
 const leaks = (text: string, more: readonly string[] = []): string[] =>
   canariesIn(text, [...Object.values(secrets), ...more]);
 
-test('dry run and config show name the variables only', async () => {
+test('dry run and config show print the names of variables, not their values', async () => {
   for (const args of [
     ['start', bench.config, '--dry-run'],
     ['start', bench.config, '--dry-run', '--json'],
@@ -50,7 +50,7 @@ test('dry run and config show name the variables only', async () => {
   }
 });
 
-/** URLs in every place that takes one, each with a secret of its own. */
+/** URLs in every place that accepts one, each with its own secret. */
 const urlSecrets = {
   EVAL_URL: (host: string) => `http://CANARYuser:CANARY-url-pass%40w0rd@${host}/v1?sig=CANARYsignature012`,
   JUDGE_URL: () => 'https://judge.example/v1?api_key=CANARYjudgekey012',
@@ -61,7 +61,7 @@ const basic = Buffer.from('CANARYuser:CANARY-url-pass@w0rd').toString('base64');
 
 const urlLeaks = (text: string): string[] => [...urlCanaries, basic].filter((canary) => text.includes(canary));
 
-test('a URL with a password and a signature: the request works, and nobody gets to see them', async () => {
+test('a URL with a password and a signature: the request succeeds, and neither appears in outputs, files or process lists', async () => {
   const server = await startServer((request, response) => {
     const known = request.headers.authorization === `Basic ${basic}` && request.url.endsWith('?sig=CANARYsignature012');
     sendJson(response, request.method === 'GET' ? { data: [{ id: 'm' }] } : { choices: [] }, known ? 200 : 401);
@@ -123,7 +123,7 @@ test('a URL with a password and a signature: the request works, and nobody gets 
   }
 });
 
-test('a run that succeeds and one that fails, whose containers print their environment', async () => {
+test('a run with succeeding and failing tasks, whose containers print their environment: all secrets are masked', async () => {
   const platform = await bench.lepton({
     endpoints: { default: { states: [['Starting', '300ms'], ['Ready']], log: printedEnv } },
     jobs: {
@@ -161,7 +161,7 @@ test('a run that succeeds and one that fails, whose containers print their envir
     expect({ file, leaks: leaks(text, [platform.token]) }).toEqual({ file, leaks: [] });
   for (const { file, text, forOthers } of await filesBelow(bench.home.root)) {
     expect({ file, leaks: leaks(text) }).toEqual({ file, leaks: [] });
-    // The workspace's token is kept for the worker, and for nobody else.
+    // Only the workspace's token is stored, for the worker, and no other user can read it.
     if (leaks(text, [platform.token]).length > 0) expect({ file, forOthers }).toMatchObject({ forOthers: false });
     expect(file.startsWith('credentials/') || !text.includes(platform.token)).toBe(true);
   }

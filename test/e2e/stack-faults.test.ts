@@ -5,7 +5,7 @@ import { readRecord } from '../../src/stack/record';
 import { commandBench, createdDeployments, runConfig, testHome, type CommandBench } from '../support/command';
 import { startTemporal } from '../support/temporal';
 
-/** Homes, folders, addresses and proxies that can't work: said before anything is created, and without harm to what goes on. */
+/** Unusable homes, folders, addresses, proxies and tokens: reported before anything is created, without harming open runs. */
 
 let bench: CommandBench;
 beforeAll(async () => {
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => bench.dispose());
 
-test('a first start whose Temporal server does not come up leaves nothing running', async () => {
+test('start stops what it has started when the Temporal server fails to start (exit 3)', async () => {
   const home = await testHome('no-server');
   try {
     const config = path.join(home.folder, 'run.yaml');
@@ -33,7 +33,7 @@ test('a first start whose Temporal server does not come up leaves nothing runnin
 });
 
 test.each(['start', 'status', 'up', 'ls'])(
-  '%s with a home that can not be: exit 2, and which variable',
+  '%s with an unusable home exits 2 and names EVALSAGA_HOME',
   async (command) => {
     const file = path.join(bench.folder, 'a-file');
     await writeFile(file, '');
@@ -49,22 +49,19 @@ test.each([
   ['start', []],
   ['start', ['--dry-run']],
   ['doctor', []],
-])(
-  '%s %j with an output_dir that takes no files: exit 2, naming it, and nothing is created',
-  async (command, options) => {
-    const platform = await bench.lepton();
-    const file = path.join(bench.folder, 'taken');
-    await writeFile(file, '');
-    for (const folder of process.platform === 'linux' ? [file, '/proc/x'] : [file]) {
-      const wish = ['-o', `execution.output_dir=${folder}`];
-      const { code, stdout, stderr } = await bench.run([command, bench.config, ...wish, ...options], platform.env);
-      expect([code, stdout + stderr]).toEqual([2, expect.stringContaining(`output_dir ${folder} can't be written`)]);
-    }
-    expect(await createdDeployments(platform)).toBe(0);
-  },
-);
+])('%s %j with an output_dir that is not writable exits 2, names it, and creates nothing', async (command, options) => {
+  const platform = await bench.lepton();
+  const file = path.join(bench.folder, 'taken');
+  await writeFile(file, '');
+  for (const folder of process.platform === 'linux' ? [file, '/proc/x'] : [file]) {
+    const wish = ['-o', `execution.output_dir=${folder}`];
+    const { code, stdout, stderr } = await bench.run([command, bench.config, ...wish, ...options], platform.env);
+    expect([code, stdout + stderr]).toEqual([2, expect.stringContaining(`output_dir ${folder} can't be written`)]);
+  }
+  expect(await createdDeployments(platform)).toBe(0);
+});
 
-test('a new token that counts only later is waited for, and that is said once', async () => {
+test('a token that is rejected at first is retried, and this is reported once', async () => {
   const platform = await bench.lepton({ faults: [{ on: 'GET /workspace', times: 2, respond: 401 }] });
   const env = { ...platform.env, EVALSAGA_REFUSAL_PATIENCE: '60', http_proxy: 'http://127.0.0.1:9' };
   const { code, stderr } = await bench.run(['start', bench.config, '--json'], env);
@@ -72,7 +69,7 @@ test('a new token that counts only later is waited for, and that is said once', 
   expect(stderr).not.toContain('lep login');
 });
 
-test('another address than that of open runs neither stops their worker nor is told to be served', async () => {
+test('with open runs, another Temporal address is refused, their worker keeps running, and status names the address it serves', async () => {
   const platform = await bench.lepton({ jobs: { default: { states: [['Running', '40s'], ['Completed']] } } });
   const begun = await bench.run(['start', bench.config, '--detach', '--json'], platform.env);
   const { invocation } = JSON.parse(begun.stdout) as { invocation: string };
@@ -95,7 +92,7 @@ test('another address than that of open runs neither stops their worker nor is t
     expect(stdout).toContain(`serves Temporal at ${serves}`);
     expect(stderr).toContain(`serves Temporal at ${serves}, namespace default, not ${address}`);
 
-    // When nothing is open any more, it may go over.
+    // Once no run is open, the worker may switch to the other address.
     expect((await bench.run(['cancel', invocation], platform.env)).code).toBeLessThan(5);
     const over = await bench.run(['start', bench.config], { ...platform.env, TEMPORAL_ADDRESS: address });
     expect([over.code, over.stderr]).toEqual([0, expect.stringContaining("use this machine's background worker")]);
@@ -106,19 +103,24 @@ test('another address than that of open runs neither stops their worker nor is t
   }
 });
 
-test.each(['up', 'status', 'doctor'])('%s with a damaged database: what is lost and what helps', async (command) => {
-  const home = await testHome('damaged');
-  try {
-    await writeFile(path.join(home.folder, 'x'), '');
-    expect((await home.run(['status'])).code).toBe(0);
-    await home.run(['up']);
-    await home.run(['down']);
-    await writeFile(home.home.temporalDatabase, 'no database at all, and rather long for one '.repeat(10));
-    const { code, stdout, stderr } = await home.run([command]);
-    expect(stdout + stderr).toMatch(/is damaged[^]*Lost with it[^]*mv '.*temporal\.db'[^]*sweep[^]*cleanup ID --force/);
-    expect(code).toBe(command === 'status' ? 0 : 3);
-    expect(stdout + stderr).not.toContain('all is well');
-  } finally {
-    await home.dispose();
-  }
-});
+test.each(['up', 'status', 'doctor'])(
+  '%s with a damaged database says what is lost and how to recover',
+  async (command) => {
+    const home = await testHome('damaged');
+    try {
+      await writeFile(path.join(home.folder, 'x'), '');
+      expect((await home.run(['status'])).code).toBe(0);
+      await home.run(['up']);
+      await home.run(['down']);
+      await writeFile(home.home.temporalDatabase, 'no database at all, and rather long for one '.repeat(10));
+      const { code, stdout, stderr } = await home.run([command]);
+      expect(stdout + stderr).toMatch(
+        /is damaged[^]*Lost with it[^]*mv '.*temporal\.db'[^]*sweep[^]*cleanup ID --force/,
+      );
+      expect(code).toBe(command === 'status' ? 0 : 3);
+      expect(stdout + stderr).not.toContain('all is well');
+    } finally {
+      await home.dispose();
+    }
+  },
+);

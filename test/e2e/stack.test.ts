@@ -7,7 +7,7 @@ import { testHome, type TestHome } from '../support/command';
 let home: TestHome;
 beforeAll(async () => {
   home = await testHome('stack');
-  // With a key there is one process more: all of them are under test.
+  // A key adds the codec server, so that all background processes are tested.
   home.env['EVALSAGA_ENCRYPTION_KEY_FILE'] = `${home.folder}/evalsaga.key`;
   await home.run(['key', 'evalsaga.key']);
 });
@@ -19,14 +19,14 @@ interface Overview {
 const overview = async (): Promise<Overview> => JSON.parse((await home.run(['status', '--json'])).stdout);
 const pids = async (): Promise<number[]> => Promise.all(serviceNames.map((name) => home.pidOf(name)));
 
-test('before anything runs, questions are answered with what to do', async () => {
+test('before anything runs, status advises `evalsaga up`, and down has nothing to stop', async () => {
   expect((await overview()).services.map(({ state }) => state)).toEqual(['stopped', 'stopped', 'stopped']);
   const { code, stderr } = await home.run(['status', 'abc']);
   expect({ code, advice: stderr.includes('evalsaga up') }).toEqual({ code: 3, advice: true });
   expect((await home.run(['down'])).stdout).toContain('nothing was running');
 });
 
-test('two `up` at once start everything once', async () => {
+test('two concurrent `up` start each process once', async () => {
   const secrets = { HF_TOKEN: 'canary-of-a-token', NGC_API_KEY: 'canary-of-a-key', TEMPORAL_API_KEY_FILE: 'x' };
   const both = await Promise.all([home.run(['up'], secrets), home.run(['up'], secrets)]);
   expect(both.map(({ code }) => code)).toEqual([0, 0]);
@@ -36,7 +36,7 @@ test('two `up` at once start everything once', async () => {
   expect((await overview()).services.map(({ state }) => state)).toEqual(Array(4).fill('running'));
 });
 
-test('nothing private of the starting shell, its terminal or its folder goes along', async () => {
+test('background processes get no secrets and no terminal of the starting shell, and their files are private', async () => {
   for (const pid of await pids()) {
     const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
     expect(environment).not.toMatch(/canary/);
@@ -50,20 +50,23 @@ test('nothing private of the starting shell, its terminal or its folder goes alo
   expect(statSync(home.home.temporalDatabase).mode & 0o077).toBe(0);
 });
 
-test.each(serviceNames)('kill -9 of %s: `up` restarts it on its ports and leaves the rest', async (name) => {
-  const before = await overview();
-  const victim = await home.pidOf(name);
-  const others = (await pids()).filter((pid) => pid !== victim);
-  process.kill(victim, 'SIGKILL');
-  expect((await overview()).services.find((service) => service.name === name)?.state).toBe('died');
-  const { code, stderr } = await home.run(['up']);
-  expect({ code, started: /started: (.*)/.exec(stderr)?.[1] }).toEqual({ code: 0, started: name });
-  const after = await overview();
-  expect(after.services.map(({ ports }) => ports)).toEqual(before.services.map(({ ports }) => ports));
-  expect((await pids()).filter((pid) => others.includes(pid))).toHaveLength(3);
-});
+test.each(serviceNames)(
+  'kill -9 of %s: `up` restarts it on the same ports and leaves the others running',
+  async (name) => {
+    const before = await overview();
+    const victim = await home.pidOf(name);
+    const others = (await pids()).filter((pid) => pid !== victim);
+    process.kill(victim, 'SIGKILL');
+    expect((await overview()).services.find((service) => service.name === name)?.state).toBe('died');
+    const { code, stderr } = await home.run(['up']);
+    expect({ code, started: /started: (.*)/.exec(stderr)?.[1] }).toEqual({ code: 0, started: name });
+    const after = await overview();
+    expect(after.services.map(({ ports }) => ports)).toEqual(before.services.map(({ ports }) => ports));
+    expect((await pids()).filter((pid) => others.includes(pid))).toHaveLength(3);
+  },
+);
 
-test('a worker of another build is replaced, the rest is left', async () => {
+test('`up` replaces a worker of another build and leaves the other processes running', async () => {
   const record = await readRecord(home.home, 'worker');
   if (!record) throw new Error('no worker');
   const [temporal] = await pids();
@@ -75,7 +78,7 @@ test('a worker of another build is replaced, the rest is left', async () => {
   expect(await home.pidOf('temporal')).toBe(temporal);
 });
 
-test('a stranger that has got the pid of one of ours is not touched', async () => {
+test('`down` does not touch an unrelated process that has the recorded pid', async () => {
   const stranger = spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1000)'], { stdio: 'ignore' });
   try {
     const record = await readRecord(home.home, 'platform');
@@ -85,14 +88,14 @@ test('a stranger that has got the pid of one of ours is not touched', async () =
     expect((await overview()).services.find(({ name }) => name === 'platform')?.state).toBe('died');
     await home.run(['down']);
     expect(stranger.exitCode ?? stranger.signalCode).toBeNull();
-    // Ours is still there, out of sight of its record: the next test's `up` has to cope with that too.
+    // `down` did not see the platform process, which still runs: the next test's `up` must handle that, too.
     await writeRecord(home.home, 'platform', record);
   } finally {
     stranger.kill('SIGKILL');
   }
 });
 
-test('`down` ends all, `up` is back on the same addresses', async () => {
+test('`down` stops all processes, and `up` restarts them on the same ports', async () => {
   await home.run(['up']);
   const before = await overview();
   const running = await pids();

@@ -7,7 +7,7 @@ import { freshFolder, testCache } from '../support/folders';
 
 const home = homePaths({ EVALSAGA_HOME: testCache });
 
-test('weights whose vocabulary is not covered are read for it once, and the reason is kept', async () => {
+test('weights with an unsupported vocabulary are read once, and the reason is cached', async () => {
   const scratch = await freshFolder('no-tokenizer');
   const file = path.join(scratch.path, 'other.gguf');
   await writeFile(file, ggufOf('tokenizer.ggml.model', 'llama'));
@@ -22,7 +22,7 @@ test('weights whose vocabulary is not covered are read for it once, and the reas
   await scratch.dispose();
 }, 300_000);
 
-/** A GGUF file (version 3) without weights, and with one text among its settings. */
+/** A GGUF file (version 3) without tensors, whose only metadata is one string. */
 function ggufOf(key: string, value: string): Buffer {
   const number = (of: number, bytes: 4 | 8): Buffer => {
     const buffer = Buffer.alloc(bytes);
