@@ -2,7 +2,7 @@ import { createLeptonClient } from '../../src/lepton/client';
 import { startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
-/** One wrong 404 of a gateway must neither leave an endpoint behind nor cost a task its results. */
+/** A wrong 404 from a gateway must neither leave an endpoint behind nor lose a task's results. */
 
 let bench: Bench;
 beforeAll(async () => {
@@ -13,28 +13,31 @@ afterAll(() => bench.close());
 const one = ['hellaswag'];
 const empty = { deployments: [], jobs: [], storage: [] };
 
-/** As a gateway without a route, or a service in trouble, answers. */
+/** Answers of a gateway without a route, or of a failing service. */
 const wrong404s: readonly (readonly [string, object])[] = [
   ['an empty 404', { respond: 404, body: '' }],
-  ['a page', { respond: 404, body: '<html>default backend - 404</html>' }],
-  ['JSON of a gateway', { respond: 404, body: { message: 'no Route matched with those values' } }],
-  ['the words of the service', { respond: 404, body: { code: 'ResourceNotFound', message: 'not found' } }],
+  ['an HTML 404', { respond: 404, body: '<html>default backend - 404</html>' }],
+  ['the JSON 404 of a gateway', { respond: 404, body: { message: 'no Route matched with those values' } }],
+  ['the 404 of the service itself', { respond: 404, body: { code: 'ResourceNotFound', message: 'not found' } }],
 ];
 
 const asked = async ({ platform }: Scenario, method: string, start: string): Promise<number> =>
   (await platform.requests()).filter((request) => request.method === method && request.path.startsWith(start)).length;
 
 describe('the endpoint is deleted, and the task succeeds', () => {
-  test.concurrent.each(wrong404s)('every look at an endpoint by its name gets %s', async (_, answer) => {
-    const scenario = await bench.scenario({ faults: [{ on: 'GET /deployments/*', times: 'inf', ...answer }] });
-    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
-    await scenario.start(plan);
-    const { status, snapshot } = await scenario.closed(plan);
-    expect({ status, left: snapshot.left }).toEqual({ status: 'succeeded', left: [] });
-    expect(await scenario.platform.inventory()).toEqual(empty);
-  });
+  test.concurrent.each(wrong404s)(
+    'when every GET of an endpoint by its name is answered with %s',
+    async (_, answer) => {
+      const scenario = await bench.scenario({ faults: [{ on: 'GET /deployments/*', times: 'inf', ...answer }] });
+      const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
+      await scenario.start(plan);
+      const { status, snapshot } = await scenario.closed(plan);
+      expect({ status, left: snapshot.left }).toEqual({ status: 'succeeded', left: [] });
+      expect(await scenario.platform.inventory()).toEqual(empty);
+    },
+  );
 
-  test.concurrent.each(wrong404s)('listings get %s three times in a row', async (_, answer) => {
+  test.concurrent.each(wrong404s)('when listings are answered with %s three times in a row', async (_, answer) => {
     const faults = ['GET /deployments', 'GET /jobs'].map((on) => ({ on, times: 3, ...answer }));
     const scenario = await bench.scenario({ faults });
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
@@ -45,7 +48,7 @@ describe('the endpoint is deleted, and the task succeeds', () => {
   });
 });
 
-test.concurrent('no endpoint is called gone before its DELETE was sent', async () => {
+test.concurrent('an endpoint counts as removed only after a DELETE, even if it is already gone', async () => {
   const scenario = await bench.scenario();
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
   await scenario.start(plan);
@@ -55,21 +58,24 @@ test.concurrent('no endpoint is called gone before its DELETE was sent', async (
   await client.deleteDeployment(name);
   const { snapshot } = await scenario.closed(plan);
   expect(snapshot.left).toEqual([]);
-  // Ours by hand, and the task's own, although all could see that it was gone.
+  // One DELETE by this test and one by the task, although the endpoint was visibly gone.
   expect(await asked(scenario, 'DELETE', `/deployments/${name}`)).toBeGreaterThanOrEqual(2);
 });
 
-test.concurrent('a workspace that does not say its dialect for a while: nothing is guessed, nothing lost', async () => {
-  const faults = [{ on: 'GET /workspace', times: 12, respond: 503 }];
-  const scenario = await bench.scenario({ faults });
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
-  await scenario.start(plan);
-  const { status, snapshot } = await scenario.closed(plan);
-  expect({ status, left: snapshot.left }).toEqual({ status: 'succeeded', left: [] });
-  expect(await scenario.platform.inventory()).toEqual(empty);
-});
+test.concurrent(
+  'while the workspace does not reveal its API dialect, none is guessed, and the run still succeeds',
+  async () => {
+    const faults = [{ on: 'GET /workspace', times: 12, respond: 503 }];
+    const scenario = await bench.scenario({ faults });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
+    await scenario.start(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect({ status, left: snapshot.left }).toEqual({ status: 'succeeded', left: [] });
+    expect(await scenario.platform.inventory()).toEqual(empty);
+  },
+);
 
-test.concurrent('an endpoint that stays Deleting gets one DELETE, and is looked at ever more rarely', async () => {
+test.concurrent('an endpoint that stays Deleting gets one DELETE, and is polled at growing intervals', async () => {
   const scenario = await bench.scenario({
     endpoints: { default: { states: [['Starting', '100ms'], ['Ready']], deleting: '20s' } },
   });
@@ -86,7 +92,7 @@ test.concurrent('an endpoint that stays Deleting gets one DELETE, and is looked 
 });
 
 test.concurrent(
-  'states are understood in any case, and those in between are neither failures nor outcomes',
+  'states are matched case-insensitively, and intermediate states are neither failures nor outcomes',
   async () => {
     const scenario = await bench.scenario({
       endpoints: {
@@ -119,7 +125,7 @@ test.concurrent(
   },
 );
 
-test.concurrent('FAILED is a failure at once', async () => {
+test.concurrent('a job in state FAILED fails its task', async () => {
   const scenario = await bench.scenario({ jobs: { default: { states: [['running', '300ms'], ['FAILED']] } } });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
   await scenario.start(plan);

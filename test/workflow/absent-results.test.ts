@@ -4,7 +4,7 @@ import type { RunPlan } from '../../src/contract/plan';
 import { startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
-/** Results that a wrong 404 hides are not taken for missing, let alone removed. */
+/** Results hidden by a wrong 404 are neither reported as missing nor removed. */
 
 let bench: Bench;
 beforeAll(async () => {
@@ -32,41 +32,35 @@ const posts = async ({ platform }: Scenario): Promise<number> =>
 
 test.concurrent.each([
   ['HEAD of the folder, once', [{ on: `HEAD ${taskFolder}`, times: 1, respond: 404 }]],
-  ['HEAD of the folder, whenever asked', [{ on: `HEAD ${taskFolder}`, times: 'inf', respond: 404 }]],
-  ['HEAD of it and of all above, a while', [{ on: 'HEAD /storage/**', times: 8, respond: 404 }]],
+  ['HEAD of the folder, every time', [{ on: `HEAD ${taskFolder}`, times: 'inf', respond: 404 }]],
+  ['HEAD of the folder and its parents, for a while', [{ on: 'HEAD /storage/**', times: 8, respond: 404 }]],
   ['GET of the folder', [{ on: `GET ${taskFolder}`, times: 2, respond: 404 }]],
-  ['HEAD of a folder in it', [{ on: `HEAD ${taskFolder}/*`, times: 4, respond: 404 }]],
-  [
-    'GET of what lies in it, a page',
-    [{ on: `GET ${taskFolder}/**`, times: 3, respond: 404, body: '<html>404</html>' }],
-  ],
-  ['the listing above', [{ on: `GET ${runFolder}`, times: 2, respond: 404, body: '' }]],
-  ['GET /storage, a page', [{ on: 'GET /storage', times: 1, respond: 404, body: '<html>404</html>' }]],
-])('a wrong 404 for %s: results come home, storage goes', async (_, faults) => {
+  ['HEAD of a subfolder', [{ on: `HEAD ${taskFolder}/*`, times: 4, respond: 404 }]],
+  ['GET of its contents, as HTML', [{ on: `GET ${taskFolder}/**`, times: 3, respond: 404, body: '<html>404</html>' }]],
+  ['the listing of its parent', [{ on: `GET ${runFolder}`, times: 2, respond: 404, body: '' }]],
+  ['GET /storage, as HTML', [{ on: 'GET /storage', times: 1, respond: 404, body: '<html>404</html>' }]],
+])('a wrong 404 for %s: results are fetched and storage is removed', async (_, faults) => {
   const { scenario, plan, closed } = await run(faults);
   const { status, snapshot } = closed;
   expect({ status, left: snapshot.left, kept: snapshot.kept }).toEqual({ status: 'succeeded', left: [], kept: [] });
   expect(await home(plan)).toContain('results.yml');
   expect(await scenario.platform.inventory()).toEqual(empty);
-  // No job stood in for the storage API.
+  // No job replaced the storage API.
   expect(await posts(scenario)).toBe(1);
 });
 
-test.concurrent(
-  'all of storage answers with a page for so long that jobs stand in: the API is used once it is back',
-  async () => {
-    const page = { respond: 404, body: '<html>404</html>' };
-    const { scenario, plan, closed } = await run([
-      { on: '* /storage', times: 3, ...page },
-      { on: '* /storage/**', times: 3, ...page },
-    ]);
-    expect({ status: closed.status, kept: closed.snapshot.kept }).toEqual({ status: 'succeeded', kept: [] });
-    expect(await home(plan)).toContain('results.yml');
-    expect(await scenario.platform.inventory()).toEqual(empty);
-  },
-);
+test.concurrent('jobs replace a /storage that answers HTML 404; the API is used again once it is back', async () => {
+  const page = { respond: 404, body: '<html>404</html>' };
+  const { scenario, plan, closed } = await run([
+    { on: '* /storage', times: 3, ...page },
+    { on: '* /storage/**', times: 3, ...page },
+  ]);
+  expect({ status: closed.status, kept: closed.snapshot.kept }).toEqual({ status: 'succeeded', kept: [] });
+  expect(await home(plan)).toContain('results.yml');
+  expect(await scenario.platform.inventory()).toEqual(empty);
+});
 
-test.concurrent('a folder that both witnesses denied and that is there later is kept, and named', async () => {
+test.concurrent('a folder that HEAD and the listing denied, but that exists later, is kept and reported', async () => {
   const { scenario, plan, closed } = await run([
     { on: `HEAD ${taskFolder}`, times: 'inf', respond: 404 },
     { on: `GET ${runFolder}`, times: 1, respond: 200, body: [] },
@@ -86,13 +80,18 @@ test.concurrent('a folder that both witnesses denied and that is there later is 
   expect(storage).not.toEqual([]);
 });
 
-test.concurrent('jobs that stand in for the storage API and get nowhere are few, and the storage is kept', async () => {
-  const { scenario, closed } = await run(
-    ['/storage', '/storage/**'].map((at) => ({ on: `* ${at}`, times: 'inf', respond: 404 })),
-    { limits: { ...runPlan({ outputRoot: '/' }).limits, teardownSeconds: 100 } },
-  );
-  expect(closed.snapshot.kept).toEqual([
-    expect.objectContaining({ reason: expect.stringContaining("the collector's log holds no complete list of files") }),
-  ]);
-  expect(await posts(scenario)).toBeLessThanOrEqual(10);
-});
+test.concurrent(
+  'when the jobs that replace the storage API fail, at most 10 jobs are submitted, and the storage is kept',
+  async () => {
+    const { scenario, closed } = await run(
+      ['/storage', '/storage/**'].map((at) => ({ on: `* ${at}`, times: 'inf', respond: 404 })),
+      { limits: { ...runPlan({ outputRoot: '/' }).limits, teardownSeconds: 100 } },
+    );
+    expect(closed.snapshot.kept).toEqual([
+      expect.objectContaining({
+        reason: expect.stringContaining("the collector's log holds no complete list of files"),
+      }),
+    ]);
+    expect(await posts(scenario)).toBeLessThanOrEqual(10);
+  },
+);

@@ -12,7 +12,7 @@ import { until } from '../support/command';
 import { runPlan } from '../support/plans';
 import { bareEnvironment, startProgram, type Running } from '../support/program';
 
-/** Workers of one task queue that lack what others have: the launching home's files and variables, or credentials. */
+/** Workers of one task queue, some of which lack the launching home's files and variables, or credentials. */
 
 let bench: Bench;
 beforeAll(async () => {
@@ -23,10 +23,10 @@ afterAll(async () => {
   await bench.close();
 });
 
-/** Of workers that a test started beside its scenario's: one that fails must not leave them behind. */
+/** Stop functions of the extra workers that tests start, called even if a test fails. */
 const stops: (() => Promise<unknown>)[] = [];
 
-/** A home beside the scenario's, on another machine as far as runs can tell. */
+/** A second home, which looks to runs like another machine. */
 async function otherHome(scenario: Scenario, name: string, credentials: 'has' | 'lacks'): Promise<HomePaths> {
   const home = homePaths({ EVALSAGA_HOME: path.join(path.dirname(scenario.home.root), name) });
   await mkdir(home.root, { recursive: true });
@@ -35,7 +35,7 @@ async function otherHome(scenario: Scenario, name: string, credentials: 'has' | 
   return home;
 }
 
-/** A process of its own that serves the scenario's queue without any credentials. */
+/** A separate process that serves the scenario's queue without credentials. */
 async function startPoorWorker(scenario: Scenario, name: string): Promise<Running> {
   const { root } = await otherHome(scenario, name, 'lacks');
   const settings = { EVALSAGA_TASK_QUEUE: scenario.taskQueue, EVALSAGA_LOG_LEVEL: 'error' };
@@ -46,7 +46,7 @@ async function startPoorWorker(scenario: Scenario, name: string): Promise<Runnin
   return worker;
 }
 
-/** Its endpoint and its jobs get a variable of the launching host. */
+/** The plan with a variable of the launching host for its endpoint and jobs. */
 function withVariable(plan: RunPlan): RunPlan {
   const variable = { name: 'MY_KEY', secret: { kind: 'host', name: 'MY_KEY' } } as const;
   if (plan.endpoint.kind !== 'dedicated') throw new Error('deploys none');
@@ -61,7 +61,7 @@ interface Done {
   readonly by: string;
 }
 
-/** Who completed which activity of a run and its tasks. */
+/** The completed activities of a run and its tasks, each with the worker that completed it. */
 async function activitiesOf({ invocation, tasks }: RunPlan): Promise<Done[]> {
   const ids = [runWorkflowId(invocation), ...tasks.map(({ index }) => taskWorkflowId(invocation, index))];
   const histories = await Promise.all(ids.map((id) => bench.client.workflow.getHandle(id).fetchHistory()));
@@ -85,7 +85,7 @@ test.concurrent.each([
   ['with', true],
   ['without', false],
 ])(
-  'a run %s host variables, on a queue that only strangers serve: what needs the launching home is done there',
+  'a run %s host variables, whose queue only another machine serves: activities that need the launching home run there',
   async (_, hasVariables) => {
     const scenario = await bench.scenario();
     await (
@@ -109,21 +109,21 @@ test.concurrent.each([
     const files = ['bringHome', 'recordRun', 'saveEndpointLog'];
     const secrets = ['awaitEndpointReady', 'createEndpoint', 'submitJob'];
     expect([...by('home')].sort()).toEqual((hasVariables ? [...files, ...secrets] : files).sort());
-    // What ends costs does not wait for a laptop.
+    // Removals, which end costs, do not wait for the launching machine.
     expect([...by('stranger')]).toEqual(
       expect.arrayContaining(['removeEndpoint', 'removeJobAndStorage', 'removeStorage']),
     );
     expect(JSON.parse(await readFile(path.join(plan.outputDir, 'run.json'), 'utf8'))).toMatchObject({
       config: 'a: 1\n',
     });
-    // Nothing of the run is on the other machine, nor a value left where it was started.
+    // Nothing of the run is stored on the other machine, and no secret value is left on the launching one.
     await expect(access(stranger.runs)).rejects.toThrow('ENOENT');
     expect(await readdir(home.secrets).catch(() => [])).toEqual([]);
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   },
 );
 
-test.concurrent('a worker without credentials leaves every activity to one that has them', async () => {
+test.concurrent('a worker without credentials leaves every platform activity to one that has them', async () => {
   const scenario = await bench.scenario();
   const poor = await startPoorWorker(scenario, 'poor');
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['a', 'b', 'c', 'd'] });
@@ -131,7 +131,7 @@ test.concurrent('a worker without credentials leaves every activity to one that 
   const { status, snapshot } = await scenario.closed(plan);
   expect([status, snapshot.tasks.map(({ error }) => error)]).toEqual(['succeeded', [null, null, null, null]]);
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-  // It may write down how a run ended: for that it needs no credentials.
+  // recordRun is allowed: it needs no credentials.
   const poorest = (await activitiesOf(plan))
     .filter(({ by }) => by.endsWith(`:${poor.pid}`))
     .map(({ activity }) => activity);
@@ -139,7 +139,7 @@ test.concurrent('a worker without credentials leaves every activity to one that 
 });
 
 test.concurrent(
-  'while no worker has what it takes, each attempt names all that have tried',
+  'while no worker has credentials, the failure names all workers that have tried',
   async () => {
     const scenario = await bench.scenario();
     await (
@@ -161,8 +161,8 @@ test.concurrent(
     const told = await scenario.until(plan, ({ tasks }) => tasks[0]?.message?.includes('Not on:') ?? false);
     expect(told.tasks[0]?.message).toContain('no address in');
 
-    // One that has them takes it up, and the run goes on as if nothing had been. The others go: with them, how long each
-    // step takes is a matter of who happens to get it.
+    // A worker with credentials lets the run continue. The others are stopped, because the time of each step would depend
+    // on which worker gets it.
     await scenario.startWorker();
     for (const worker of workers) worker.signal('SIGTERM');
     expect((await scenario.closed(plan)).status).toBe('succeeded');
@@ -170,28 +170,31 @@ test.concurrent(
   300_000,
 );
 
-test.concurrent('of a failed job, a stranger quotes the log without the values that it never was given', async () => {
-  const key = 'sk-0123456789abcdefghij';
-  const failing = { states: [['Running', '300ms'], ['Failed']], log: `refused: Bearer ${key}` };
-  const scenario = await bench.scenario({ jobs: { default: failing } });
-  await (
-    await scenario.startWorker()
-  )();
-  const { taskQueue, home } = scenario;
-  const homeQueue = `${taskQueue}-home`;
-  const stranger = await otherHome(scenario, 'stranger', 'has');
-  stops.push(await benchWorker(bench.env, { taskQueue, home: stranger, identity: 'stranger' }));
-  stops.push(await benchWorker(bench.env, { taskQueue: homeQueue, home, identity: 'home' }));
-  const plan = withVariable(runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] }));
-  const request = { plan, taskQueue, homeQueue, home, configYaml: 'a: 1\n', searchAttributes: true };
-  await startRun(scenario.client, { ...request, hostSecrets: { MY_KEY: key } });
-  const { snapshot } = await scenario.closed(plan);
-  expect(snapshot.tasks[0]?.error?.message).toContain('refused: Bearer');
-  expect(JSON.stringify(snapshot)).not.toContain(key);
-});
+test.concurrent(
+  "a worker on another machine quotes a failed job's log without secret values, which it was never given",
+  async () => {
+    const key = 'sk-0123456789abcdefghij';
+    const failing = { states: [['Running', '300ms'], ['Failed']], log: `refused: Bearer ${key}` };
+    const scenario = await bench.scenario({ jobs: { default: failing } });
+    await (
+      await scenario.startWorker()
+    )();
+    const { taskQueue, home } = scenario;
+    const homeQueue = `${taskQueue}-home`;
+    const stranger = await otherHome(scenario, 'stranger', 'has');
+    stops.push(await benchWorker(bench.env, { taskQueue, home: stranger, identity: 'stranger' }));
+    stops.push(await benchWorker(bench.env, { taskQueue: homeQueue, home, identity: 'home' }));
+    const plan = withVariable(runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] }));
+    const request = { plan, taskQueue, homeQueue, home, configYaml: 'a: 1\n', searchAttributes: true };
+    await startRun(scenario.client, { ...request, hostSecrets: { MY_KEY: key } });
+    const { snapshot } = await scenario.closed(plan);
+    expect(snapshot.tasks[0]?.error?.message).toContain('refused: Bearer');
+    expect(JSON.stringify(snapshot)).not.toContain(key);
+  },
+);
 
 test.concurrent(
-  'values are forgotten where the run was started, also when only strangers knew of its end',
+  'secret values are deleted on the launching machine, even if only another machine saw the run end',
   async () => {
     const scenario = await bench.scenario();
     await (
@@ -205,7 +208,7 @@ test.concurrent(
     await startRun(scenario.client, { ...request, hostSecrets: { MY_KEY: 'sk-0123456789abcdefghij' } });
     expect((await scenario.closed(plan)).status).toBe('succeeded');
     expect(await readdir(home.secrets)).toEqual([`${plan.invocation}.json`]);
-    // On another machine the record would not be here either.
+    // A record written on another machine would not be here either.
     await rm(plan.outputDir, { recursive: true });
     expect(await forgetStaleSecrets(bench.client, home)).toEqual([plan.invocation]);
     expect(await readdir(home.secrets)).toEqual([]);

@@ -4,7 +4,7 @@ import type { RunPlan } from '../../src/contract/plan';
 import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
-/** What lies in a run's folder beside those of its tasks is not the run's: it stays, is named, and is no failure. */
+/** Foreign files in a run's storage folder, beside its tasks' folders, are kept and reported, and do not fail the run. */
 
 let bench: Bench;
 beforeAll(async () => {
@@ -25,8 +25,8 @@ async function runWith(file: string): Promise<{ scenario: Scenario; plan: RunPla
 
 test.concurrent.each([
   ['a file', 'core.1234', 'core.1234'],
-  ['a file in a folder of its own', 'cache/models/a.bin', 'cache'],
-])('%s: the run succeeds and keeps its folder', async (_, file, name) => {
+  ['a file in a subfolder', 'cache/models/a.bin', 'cache'],
+])('%s beside the task folders: the run succeeds and its storage folder is kept', async (_, file, name) => {
   const { scenario, plan, inStorage } = await runWith(file);
   const { status, snapshot, failure } = await scenario.closed(plan);
   const { invocation, storage } = plan;
@@ -47,7 +47,7 @@ test.concurrent.each([
   await rm(inStorage);
 });
 
-test.concurrent('an empty folder, as a mount inside the run\u2019s own leaves one: all of it goes', async () => {
+test.concurrent('an empty folder, such as a mount point leaves, is removed with the storage', async () => {
   const { scenario, plan, inStorage } = await runWith('data/file');
   await rm(inStorage);
   const { status, snapshot } = await scenario.closed(plan);

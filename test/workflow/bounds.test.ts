@@ -6,7 +6,7 @@ import { maxPlanBytes } from '../../src/contract/plan-size';
 import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
-/** What Temporal bounds (events, payloads, messages) is bounded before it gets there, whatever the platform says. */
+/** Events, payloads and messages stay below Temporal's limits, whatever the platform returns. */
 
 let bench: Bench;
 beforeAll(async () => {
@@ -19,7 +19,7 @@ async function eventsOf(scenario: Scenario, id: string): Promise<{ count: number
   return { count: historyLength, bytes: historySize ?? 0 };
 }
 
-test.concurrent('a wait of many looks at a state that keeps changing adds next to nothing to the history', async () => {
+test.concurrent('a wait with many polls of a changing state adds few events to the history', async () => {
   const states = Array.from({ length: 60 }, (_, step) => ['Running', '300ms', `step ${step} of 60`]);
   const scenario = await bench.scenario({ jobs: { default: { states: [...states, ['Completed']] } } });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
@@ -33,7 +33,7 @@ test.concurrent('a wait of many looks at a state that keeps changing adds next t
   expect(run.count).toBeLessThan(250);
 });
 
-test.concurrent('a long wait for a state that stays costs no events at all', async () => {
+test.concurrent('a long wait in an unchanged state adds no events per poll', async () => {
   const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '12s'], ['Completed']] } } });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
   await scenario.start(plan);
@@ -44,7 +44,7 @@ test.concurrent('a long wait for a state that stays costs no events at all', asy
 });
 
 test.concurrent(
-  'a platform that answers with 5 MB of text: its task fails with the beginning and the end of it',
+  'an answer with 5 MB of text fails its task with an error of less than 2,200 characters, which keeps its beginning',
   async () => {
     const essay = `denied because ${'x'.repeat(5_000_000)} that is why`;
     const body = { code: 'Denied', message: essay };
@@ -73,7 +73,7 @@ test.concurrent(
   },
 );
 
-test.concurrent('10,000 metrics: 200 of them are in history, all are at home', async () => {
+test.concurrent('10,000 metrics: the history holds 200 values, the saved results hold all', async () => {
   const metrics = Object.fromEntries(Array.from({ length: 10_000 }, (_, at) => [`m${at}`, at / 10_000]));
   const scenario = await bench.scenario({
     jobs: { default: { states: [['Running', '300ms'], ['Completed']], metrics } },
@@ -89,31 +89,34 @@ test.concurrent('10,000 metrics: 200 of them are in history, all are at home', a
   expect(told.tasks[0]?.metricsTotal).toBe(20_000);
 });
 
-test.concurrent('a plan beyond the limit is refused with its size, and nothing is started', async () => {
-  const scenario = await bench.scenario();
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: Array.from({ length: 300 }, (_, at) => `t-${at}`) });
-  const params = stringify({ text: 'x'.repeat(50_000) });
-  const tasks = plan.tasks.map((task) => ({
-    ...task,
-    job: { ...task.job, container: { ...task.job.container, command: ['/bin/bash', '-c', params] } },
-  }));
-  const { client, home, taskQueue } = scenario;
-  const request = {
-    plan: { ...plan, tasks },
-    taskQueue,
-    hostSecrets: {},
-    configYaml: '',
-    home,
-    searchAttributes: true,
-  };
-  await expect(startRun(client, request)).rejects.toMatchObject({
-    name: 'PlanTooLarge',
-    message: expect.stringContaining(maxPlanBytes.toLocaleString('en')),
-  });
-  await expect(client.workflow.getHandle(runWorkflowId(plan.invocation)).describe()).rejects.toThrow();
-});
+test.concurrent(
+  'a plan above the size limit is refused with an error that names the limit, and nothing is started',
+  async () => {
+    const scenario = await bench.scenario();
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: Array.from({ length: 300 }, (_, at) => `t-${at}`) });
+    const params = stringify({ text: 'x'.repeat(50_000) });
+    const tasks = plan.tasks.map((task) => ({
+      ...task,
+      job: { ...task.job, container: { ...task.job.container, command: ['/bin/bash', '-c', params] } },
+    }));
+    const { client, home, taskQueue } = scenario;
+    const request = {
+      plan: { ...plan, tasks },
+      taskQueue,
+      hostSecrets: {},
+      configYaml: '',
+      home,
+      searchAttributes: true,
+    };
+    await expect(startRun(client, request)).rejects.toMatchObject({
+      name: 'PlanTooLarge',
+      message: expect.stringContaining(maxPlanBytes.toLocaleString('en')),
+    });
+    await expect(client.workflow.getHandle(runWorkflowId(plan.invocation)).describe()).rejects.toThrow();
+  },
+);
 
-/** Its job script is made so long that the plan has `bytes` bytes. */
+/** The plan with a job script padded so that the plan has `bytes` bytes. */
 function planOf(bytes: number, plan: RunPlan): RunPlan {
   const [task] = plan.tasks;
   if (!task) throw new Error('no task');
@@ -124,7 +127,7 @@ function planOf(bytes: number, plan: RunPlan): RunPlan {
   return withScript(bytes - Buffer.byteLength(JSON.stringify(withScript(0))));
 }
 
-test.concurrent('a plan of exactly the limit goes through all of Temporal, one byte more is refused', async () => {
+test.concurrent('a plan of exactly the maximum size runs, one byte more is refused', async () => {
   const scenario = await bench.scenario();
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
   await expect(scenario.start(planOf(maxPlanBytes + 1, plan))).rejects.toMatchObject({ name: 'PlanTooLarge' });
@@ -136,7 +139,7 @@ test.concurrent('a plan of exactly the limit goes through all of Temporal, one b
 });
 
 test.concurrent(
-  'a large endpoint spec goes to every task although all together are more than one message may hold',
+  'a large endpoint spec reaches every task, although all copies together exceed the limit of one message',
   async () => {
     const scenario = await bench.scenario();
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: Array.from({ length: 6 }, (_, at) => `t-${at}`) });
@@ -156,9 +159,9 @@ test.concurrent(
   },
 );
 
-test.concurrent('the budget ends the run with everything torn down, and says what it cost', async () => {
+test.concurrent('a run that reaches its budget is torn down, and its error names the limit', async () => {
   const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
-  // 2 endpoints at 1.80 an hour are 0.001 a second.
+  // Two endpoints at 1.80 per hour cost 0.001 per second.
   const budget = { limit: 0.006, currency: 'USD', endpointPerHour: 1.8, jobPerHour: 0 };
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['a-one', 'b-two'], change: { budget } });
   await scenario.start(plan);

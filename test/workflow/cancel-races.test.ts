@@ -16,7 +16,7 @@ afterAll(() => bench.close());
 
 const anyIn = (phase: TaskPhase) => (snapshot: RunSnapshot) => snapshot.tasks.some((task) => task.phase === phase);
 
-/** Resolves once the platform was asked that. */
+/** Resolves when the platform has received such a request `times` times. */
 async function asked(scenario: Scenario, method: string, route: RegExp, times = 1): Promise<void> {
   const deadline = Date.now() + 60_000;
   for (;;) {
@@ -27,8 +27,8 @@ async function asked(scenario: Scenario, method: string, route: RegExp, times = 
   }
 }
 
-describe('a create that lands late', () => {
-  test.concurrent('after the delete said that there is nothing: found and removed all the same', async () => {
+describe('a create that takes effect late', () => {
+  test.concurrent('after the DELETE was answered 404: the endpoint is still found and removed', async () => {
     const scenario = await bench.scenario({
       faults: [
         { on: 'POST /deployments', times: 1, respond: 'drop', apply_after: '6s' },
@@ -52,7 +52,7 @@ describe('a create that lands late', () => {
     await landsWhenAllIsOver(scenario, plan);
   });
 
-  /** What comes later than any run can wait for is left to the sweep. */
+  /** A create that takes effect after the run has closed is removed by the sweep. */
   async function landsWhenAllIsOver(scenario: Scenario, plan: RunPlan): Promise<void> {
     const sweepWith = (graceSeconds: number) =>
       sweep({
@@ -68,30 +68,27 @@ describe('a create that lands late', () => {
     expect(await sweepWith(-60)).toMatchObject({ removed: [], spared: 0 });
     expect(await scenario.platform.land()).toBe(1);
     expect((await scenario.platform.inventory()).deployments).toEqual([plan.tasks[0]?.endpointName]);
-    // It may be one that is only just being created.
+    // Within the grace period it is spared: its run may still be creating it.
     expect(await sweepWith(180)).toMatchObject({ removed: [], spared: 1 });
     expect(await sweepWith(-60)).toMatchObject({ removed: [{ kind: 'endpoint' }], failed: [] });
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   }
 
-  test.concurrent(
-    'when the next try had been quicker and all is over: no second endpoint, no second job stays',
-    async () => {
-      const scenario = await bench.scenario({
-        faults: [
-          { on: 'POST /deployments', times: 1, respond: 'drop', apply_after: '5s' },
-          { on: 'POST /jobs', times: 1, respond: 'drop', apply_after: '5s' },
-        ],
-      });
-      const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
-      await scenario.start(plan);
-      const { status, snapshot } = await scenario.closed(plan);
-      expect({ status, error: snapshot.tasks[0]?.error }).toEqual({ status: 'succeeded', error: null });
-      expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-    },
-  );
+  test.concurrent('after a retry has succeeded: no second endpoint or job remains', async () => {
+    const scenario = await bench.scenario({
+      faults: [
+        { on: 'POST /deployments', times: 1, respond: 'drop', apply_after: '5s' },
+        { on: 'POST /jobs', times: 1, respond: 'drop', apply_after: '5s' },
+      ],
+    });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+    await scenario.start(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect({ status, error: snapshot.tasks[0]?.error }).toEqual({ status: 'succeeded', error: null });
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
 
-  test.concurrent('a job, after the cancel: what it wrote meanwhile comes home before it goes', async () => {
+  test.concurrent('of a job, after a cancel: its results are fetched before it is removed', async () => {
     const scenario = await bench.scenario({
       faults: [
         { on: 'POST /jobs', times: 1, respond: 'drop', apply_after: '5s' },
@@ -109,7 +106,7 @@ describe('a create that lands late', () => {
     expect(await readFile(path.join(folder, 'results.yml'), 'utf8')).toContain('results');
   });
 
-  test.concurrent('although a later try was refused: an unheard earlier one may have been carried out', async () => {
+  test.concurrent('although a later attempt was refused: an unanswered earlier one may have succeeded', async () => {
     const scenario = await bench.scenario({
       faults: [
         { on: 'POST /deployments', times: 1, respond: 'drop', apply_after: '5s' },
@@ -124,8 +121,8 @@ describe('a create that lands late', () => {
   });
 });
 
-describe('a create with an answer that does not say what came of it', () => {
-  test.concurrent('no body, no name, no id: what was made is found by its name, and used', async () => {
+describe('a create whose answer does not say whether it succeeded', () => {
+  test.concurrent('without body, name or id: the resource is found by its name and used', async () => {
     const scenario = await bench.scenario({
       faults: [
         { on: 'POST /deployments', times: 'inf', respond: 201, body: '', apply: true },
@@ -142,7 +139,7 @@ describe('a create with an answer that does not say what came of it', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test.concurrent('made, although its second step failed and every later try is refused: removed', async () => {
+  test.concurrent('500 although the endpoint was created, and later attempts are refused: it is removed', async () => {
     const scenario = await bench.scenario({
       faults: [
         { on: 'POST /deployments', times: 1, respond: 500, apply: true },
@@ -157,7 +154,7 @@ describe('a create with an answer that does not say what came of it', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test.concurrent('made, and the step after it (the job) fails for good: removed', async () => {
+  test.concurrent('the endpoint was created, but its job is refused: the endpoint is removed', async () => {
     const scenario = await bench.scenario({
       faults: [{ on: 'POST /jobs', times: 'inf', respond: 422, body: { code: 'Invalid', message: 'no such shape' } }],
     });
@@ -173,7 +170,7 @@ describe('a create with an answer that does not say what came of it', () => {
   });
 });
 
-/** Statuses of the deletions that met an endpoint. */
+/** Statuses of the DELETE requests that found an endpoint. */
 async function removals({ platform }: Scenario): Promise<number[]> {
   const requests = await platform.requests();
   return requests
@@ -185,9 +182,9 @@ async function removals({ platform }: Scenario): Promise<number[]> {
 
 describe('an endpoint of the same name that is still being deleted', () => {
   test.concurrent.each([
-    ['of this very task', true],
-    ['of somebody else', false],
-  ] as const)('%s is waited for, not adopted', async (_, isOurs) => {
+    ['of this task', true],
+    ['of another run', false],
+  ] as const)('%s: the task waits until it is gone, and does not adopt it', async (_, isOurs) => {
     const scenario = await bench.scenario({ endpoints: { default: { states: [['Ready']], deleting: '4s' } } });
     const { url, token } = scenario.platform;
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
@@ -220,7 +217,7 @@ describe('an endpoint of the same name that is still being deleted', () => {
 });
 
 describe('cancel', () => {
-  test.concurrent('while a create is under way that then fails: the task is cancelled, not failed', async () => {
+  test.concurrent('during a create that then fails: the tasks are cancelled, not failed', async () => {
     const scenario = await bench.scenario({
       faults: [{ on: 'POST /deployments', times: 'inf', delay: '2s', respond: 500 }],
     });
@@ -234,7 +231,7 @@ describe('cancel', () => {
     expect(await creations(scenario.platform, '/deployments')).toBe(0);
   });
 
-  test.concurrent('while results come home: they come home, then all goes', async () => {
+  test.concurrent('while results are fetched: they are saved, then everything is removed', async () => {
     const scenario = await bench.scenario({ faults: [{ on: 'GET /storage/**', times: 'inf', delay: '300ms' }] });
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
@@ -248,7 +245,7 @@ describe('cancel', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test.concurrent('while teardown waits for an endpoint that dies slowly: it waits on', async () => {
+  test.concurrent('while teardown waits for a slow deletion: it keeps waiting', async () => {
     const scenario = await bench.scenario({
       endpoints: { default: { states: [['Starting', '100ms'], ['Ready']], deleting: '3s' } },
     });
@@ -262,7 +259,7 @@ describe('cancel', () => {
   });
 
   test.concurrent(
-    'of a hundred tasks whose endpoints take 20 s to go: they go in parallel, and none is given up',
+    'of 100 tasks whose endpoints take 20 s to delete: they are deleted in parallel, and none is left',
     async () => {
       const scenario = await bench.scenario({
         endpoints: { default: { states: [['Starting', '1h'], ['Ready']], deleting: '20s' } },
@@ -281,14 +278,14 @@ describe('cancel', () => {
       const { status } = await scenario.closed(plan);
       expect(status).toBe('cancelled');
       expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-      // One after another would take 2,000 s by the platform's own time alone.
+      // Sequential deletion would take 2,000 s.
       expect(Date.now() - begin).toBeLessThan(110_000);
     },
     200_000,
   );
 });
 
-test.concurrent('what never began is cancelled at once: nothing was created for it', async () => {
+test.concurrent('tasks that wait for a free place are cancelled at once, and nothing is created for them', async () => {
   const scenario = await bench.scenario({ endpoints: { default: { states: [['Starting', '1h'], ['Ready']] } } });
   const plan = runPlan({
     outputRoot: scenario.outputRoot,

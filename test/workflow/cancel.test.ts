@@ -18,7 +18,7 @@ const anyIn = (phase: TaskPhase) => (snapshot: RunSnapshot) => snapshot.tasks.so
 
 describe('cancel tears down', () => {
   test.concurrent.each<[string, (snapshot: RunSnapshot) => boolean]>([
-    ['at once', () => true],
+    ['right after the start', () => true],
     ['while endpoints start', anyIn('awaiting ready')],
     ['while jobs run', anyIn('running job')],
   ])('%s', async (_, moment) => {
@@ -34,7 +34,7 @@ describe('cancel tears down', () => {
     expect(await creations(scenario.platform, '/deployments')).toBeLessThanOrEqual(3);
   });
 
-  test.concurrent('while a create is in flight: its outcome is awaited, then removed', async () => {
+  test.concurrent('while a create is in flight: the endpoint is removed once the create is answered', async () => {
     const scenario = await bench.scenario({
       ...slowPlan,
       faults: [{ on: 'POST /deployments', delay: '3s', times: 3 }],
@@ -47,7 +47,7 @@ describe('cancel tears down', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test.concurrent('while a create is being retried: no new create after the cancel', async () => {
+  test.concurrent('while a create is being retried: no endpoint is created after the cancel', async () => {
     const scenario = await bench.scenario({
       ...slowPlan,
       faults: [{ on: 'POST /deployments', times: 'inf', respond: 503 }],
@@ -76,7 +76,7 @@ describe('cancel tears down', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test.concurrent('of one task from the Web UI: the others go on', async () => {
+  test.concurrent('of one task, as from the Web UI: the other tasks complete', async () => {
     const scenario = await bench.scenario({
       ...slowPlan,
       jobs: { default: { states: [['Running', '3s'], ['Completed']] } },
@@ -93,7 +93,7 @@ describe('cancel tears down', () => {
 });
 
 describe('terminate', () => {
-  test.concurrent('of the run: its tasks are cancelled and tear down by themselves', async () => {
+  test.concurrent('of the run: its tasks are cancelled and tear down themselves', async () => {
     const scenario = await bench.scenario(slowPlan);
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
@@ -103,7 +103,7 @@ describe('terminate', () => {
       const handle = scenario.client.workflow.getHandle(taskWorkflowId(plan.invocation, index));
       await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
     }
-    // The run can't tell any more what became of them, but its description does.
+    // A terminated run can't report the outcomes of its tasks, but its description reads them from the tasks.
     const { failure, snapshot } = await scenario.describe(plan);
     expect(failure?.type).toBe('Terminated');
     expect(snapshot.tasks.map(({ phase, outcome }) => [phase, outcome])).toEqual(Array(3).fill(['done', 'cancelled']));
@@ -126,7 +126,7 @@ describe('terminate', () => {
   });
 });
 
-test.concurrent('max_run_time ends the run with everything torn down', async () => {
+test.concurrent('a run that exceeds max_run_time is torn down', async () => {
   const scenario = await bench.scenario(slowPlan);
   const plan = runPlan({ outputRoot: scenario.outputRoot, limits: { runSeconds: 4 } });
   await scenario.start(plan);
@@ -135,7 +135,7 @@ test.concurrent('max_run_time ends the run with everything torn down', async () 
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
-test.concurrent('the worker goes and comes back: the run goes on, nothing is created twice', async () => {
+test.concurrent('after worker restarts the run continues, and nothing is created twice', async () => {
   const scenario = await bench.scenario(slowPlan);
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag', 'arc_challenge'] });
   await scenario.start(plan);

@@ -36,13 +36,13 @@ const idsOf = ({ invocation, tasks }: RunPlan): string[] => [
   ...tasks.map(({ index }) => taskWorkflowId(invocation, index)),
 ];
 
-/** Words that only the plan, the platform and the results know; the first ones are in every run. */
+/** Words from plan, platform and results that must not be readable in Temporal; the first ones occur in every run. */
 const privateWords = [
   'hellaswag',
   'arc_challenge',
   'arc-challenge',
   'test/model',
-  // Four letters alone are bound to come up in so much ciphertext one day.
+  // With the quote, because four letters alone may occur in ciphertext by chance.
   '"vllm',
   'http://',
   '/shared/evalsaga',
@@ -65,17 +65,17 @@ async function expectCiphertext(plan: RunPlan, words: readonly string[] = privat
 const twoTasks = (scenario: Scenario): RunPlan =>
   runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag', 'arc_challenge'] });
 
-/** A client of this bench's server with other keys, or none. */
+/** A client of the bench's server with another key file, or without one. */
 const clientOf = (file?: string): Client => clientWith(bench.env, file === undefined ? {} : { keyFile: file });
 
 test.concurrent(
-  'a run that succeeds leaves nothing readable, and is read with the key; its history replays',
+  'a run leaves only ciphertext in Temporal, can be read with the key, and its histories replay',
   async () => {
     const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1s'], ['Completed']] } } });
     const plan = twoTasks(scenario);
     await scenario.start(plan);
     await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
-    // While it runs, pending activities and what the Web UI is told are to be looked at too.
+    // While the run is open, this includes pending activities and the details shown in the Web UI.
     await expectCiphertext(plan);
     const run = await scenario.closed(plan);
     expect(run.status).toBe('succeeded');
@@ -92,7 +92,7 @@ test.concurrent(
   },
 );
 
-test.concurrent('errors and messages of the platform are encrypted, and told to who has the key', async () => {
+test.concurrent('errors and messages of the platform are encrypted, and readable with the key', async () => {
   const scenario = await bench.scenario({
     endpoints: { default: { states: [['Starting', '600ms', 'CANARY pulling'], ['Ready']] } },
     jobs: { default: { states: [['Running', '300ms'], ['Failed']], log: 'CANARY log', message: 'CANARY message' } },
@@ -107,7 +107,7 @@ test.concurrent('errors and messages of the platform are encrypted, and told to 
   await expectCiphertext(plan, [...privateWords, 'CANARY']);
 });
 
-test.concurrent('cancel, and terminate of everything with a sweep, work as without a key', async () => {
+test.concurrent('cancel, and a sweep after everything was terminated, work with encryption', async () => {
   const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
   const [cancelled, terminated] = [twoTasks(scenario), twoTasks(scenario)];
   for (const plan of [cancelled, terminated]) {
@@ -117,7 +117,7 @@ test.concurrent('cancel, and terminate of everything with a sweep, work as witho
   await scenario.cancel(cancelled);
   expect((await scenario.closed(cancelled)).status).toBe('cancelled');
   for (const id of idsOf(terminated)) await bench.client.workflow.getHandle(id).terminate();
-  // The sweeper needs no key to know who has ended.
+  // The sweep needs no key to see which workflows have ended.
   const report = await sweep({
     temporal: clientOf(),
     platform: createLeptonClient(scenario.platform),
@@ -133,34 +133,31 @@ test.concurrent('cancel, and terminate of everything with a sweep, work as witho
   for (const plan of [cancelled, terminated]) await expectCiphertext(plan);
 });
 
-test.concurrent(
-  'without the key a run is named, listed, and its state is refused with what to do; nothing else suffers',
-  async () => {
-    const scenario = await bench.scenario();
-    const plan = twoTasks(scenario);
-    await scenario.start(plan);
-    await scenario.closed(plan);
-    const other = path.join(folder.path, 'other.key');
-    await createKeyFile(other);
-    const [{ id } = { id: '' }] = [encryptionOf({ EVALSAGA_ENCRYPTION_KEY_FILE: keyFile }).ring.newest];
-    for (const [file, advice] of [
-      [undefined, 'Set EVALSAGA_ENCRYPTION_KEY_FILE'],
-      [other, `The key file ${other} does not have it`],
-    ] as const) {
-      const client = clientOf(file);
-      const asked = planInHistory(client, plan.invocation);
-      await expect(asked).rejects.toMatchObject({ name: 'EncryptionKeyError', message: expect.stringContaining(id) });
-      await expect(asked).rejects.toThrow(advice);
-      await expect(client.workflow.getHandle(runWorkflowId(plan.invocation)).result()).rejects.toThrow(advice);
-      const runs = await listRuns(client, { limit: 100 });
-      expect(runs.find(({ invocation }) => invocation === plan.invocation)?.model).toBe('(encrypted)');
-      expect(await resolveInvocation(client, plan.invocation.slice(0, 12), scenario.home)).toBe(plan.invocation);
-    }
-  },
-);
+test.concurrent('without the right key a run can be found and listed, and reading it fails with advice', async () => {
+  const scenario = await bench.scenario();
+  const plan = twoTasks(scenario);
+  await scenario.start(plan);
+  await scenario.closed(plan);
+  const other = path.join(folder.path, 'other.key');
+  await createKeyFile(other);
+  const [{ id } = { id: '' }] = [encryptionOf({ EVALSAGA_ENCRYPTION_KEY_FILE: keyFile }).ring.newest];
+  for (const [file, advice] of [
+    [undefined, 'Set EVALSAGA_ENCRYPTION_KEY_FILE'],
+    [other, `The key file ${other} does not have it`],
+  ] as const) {
+    const client = clientOf(file);
+    const asked = planInHistory(client, plan.invocation);
+    await expect(asked).rejects.toMatchObject({ name: 'EncryptionKeyError', message: expect.stringContaining(id) });
+    await expect(asked).rejects.toThrow(advice);
+    await expect(client.workflow.getHandle(runWorkflowId(plan.invocation)).result()).rejects.toThrow(advice);
+    const runs = await listRuns(client, { limit: 100 });
+    expect(runs.find(({ invocation }) => invocation === plan.invocation)?.model).toBe('(encrypted)');
+    expect(await resolveInvocation(client, plan.invocation.slice(0, 12), scenario.home)).toBe(plan.invocation);
+  }
+});
 
 test.concurrent(
-  'rotation: what the older key encrypted is read, the newer one encrypts, and a process that runs on learns it',
+  'after a rotation both keys decrypt, the newer one encrypts, and a process started before it reads the new key',
   async () => {
     const file = path.join(folder.path, 'rotated.key');
     const older = await createKeyFile(file);
@@ -181,22 +178,25 @@ test.concurrent(
   },
 );
 
-test.concurrent('a run begun in the clear is read with a key, and goes on with a worker that has one', async () => {
-  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } }, {});
-  const plan = twoTasks(scenario);
-  await scenario.start(plan);
-  await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
-  await scenario.startWorker({ keyFile });
-  const id = runWorkflowId(plan.invocation);
-  const result = await bench.client.workflow.getHandle(id).result();
-  expect(result).toMatchObject({ phase: 'done', tasks: [{ outcome: 'succeeded' }, { outcome: 'succeeded' }] });
-  expect(await planInHistory(bench.client, plan.invocation)).toEqual(plan);
-  // What was begun in the clear was readable, and the end of it is not.
-  const raw = await rawOf(bench.client, id);
-  expect([raw.includes('hellaswag'), raw.includes('binary/encrypted')]).toEqual([true, true]);
-});
+test.concurrent(
+  'a run started without encryption can be read with a key, and continues on a worker with one',
+  async () => {
+    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } }, {});
+    const plan = twoTasks(scenario);
+    await scenario.start(plan);
+    await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
+    await scenario.startWorker({ keyFile });
+    const id = runWorkflowId(plan.invocation);
+    const result = await bench.client.workflow.getHandle(id).result();
+    expect(result).toMatchObject({ phase: 'done', tasks: [{ outcome: 'succeeded' }, { outcome: 'succeeded' }] });
+    expect(await planInHistory(bench.client, plan.invocation)).toEqual(plan);
+    // The beginning of the history is plain text, its end is encrypted.
+    const raw = await rawOf(bench.client, id);
+    expect([raw.includes('hellaswag'), raw.includes('binary/encrypted')]).toEqual([true, true]);
+  },
+);
 
-test.concurrent('a worker without the key fails no run: it goes on with one that has it', async () => {
+test.concurrent('a worker without the key fails no run, which continues on a worker that has it', async () => {
   const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
   const plan = twoTasks(scenario);
   await scenario.start(plan);
@@ -208,35 +208,38 @@ test.concurrent('a worker without the key fails no run: it goes on with one that
   expect((await scenario.closed(plan)).status).toBe('succeeded');
 });
 
-test.concurrent("a schedule's arguments follow the key", async () => {
-  const scenario = await bench.scenario();
-  const platform = { kind: 'local', workspace: 'keyed' } as const;
-  const argumentsOf = async (): Promise<string> => {
-    for await (const { scheduleId } of bench.client.schedule.list()) {
-      if (!scheduleId.includes('keyed')) continue;
-      const { schedule } = await bench.client.workflowService.describeSchedule({ namespace: 'default', scheduleId });
-      const start = schedule?.action?.startWorkflow;
-      const payloads = [...(start?.input?.payloads ?? []), start?.userMetadata?.summary];
-      return payloads.map((payload) => Buffer.from(payload?.data ?? []).toString('latin1')).join('\n');
-    }
-    return '';
-  };
-  const ensure = (client: Client) => ensureSweepSchedule(client, { platform, taskQueue: scenario.taskQueue });
-  await ensure(clientOf());
-  const shown = async (client: Client, isClear: boolean): Promise<void> => {
-    await ensure(client);
-    const deadline = Date.now() + 20_000;
-    let text = await argumentsOf();
-    // Listings lag behind.
-    while (text === '' && Date.now() < deadline) text = await argumentsOf();
-    expect(text.includes('"keyed"')).toBe(isClear);
-    expect(text.includes('Sweep of')).toBe(isClear);
-  };
-  await shown(clientOf(), true);
-  await shown(bench.client, false);
-  const other = path.join(folder.path, 'schedule.key');
-  await createKeyFile(other);
-  await shown(clientOf(other), false);
-  await rm(other);
-  await shown(clientOf(), true);
-});
+test.concurrent(
+  "a schedule's arguments are rewritten when the encryption key is added, changed or removed",
+  async () => {
+    const scenario = await bench.scenario();
+    const platform = { kind: 'local', workspace: 'keyed' } as const;
+    const argumentsOf = async (): Promise<string> => {
+      for await (const { scheduleId } of bench.client.schedule.list()) {
+        if (!scheduleId.includes('keyed')) continue;
+        const { schedule } = await bench.client.workflowService.describeSchedule({ namespace: 'default', scheduleId });
+        const start = schedule?.action?.startWorkflow;
+        const payloads = [...(start?.input?.payloads ?? []), start?.userMetadata?.summary];
+        return payloads.map((payload) => Buffer.from(payload?.data ?? []).toString('latin1')).join('\n');
+      }
+      return '';
+    };
+    const ensure = (client: Client) => ensureSweepSchedule(client, { platform, taskQueue: scenario.taskQueue });
+    await ensure(clientOf());
+    const shown = async (client: Client, isClear: boolean): Promise<void> => {
+      await ensure(client);
+      const deadline = Date.now() + 20_000;
+      let text = await argumentsOf();
+      // Schedule listings are eventually consistent.
+      while (text === '' && Date.now() < deadline) text = await argumentsOf();
+      expect(text.includes('"keyed"')).toBe(isClear);
+      expect(text.includes('Sweep of')).toBe(isClear);
+    };
+    await shown(clientOf(), true);
+    await shown(bench.client, false);
+    const other = path.join(folder.path, 'schedule.key');
+    await createKeyFile(other);
+    await shown(clientOf(other), false);
+    await rm(other);
+    await shown(clientOf(), true);
+  },
+);

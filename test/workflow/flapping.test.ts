@@ -2,7 +2,7 @@ import type { TaskSnapshot } from '../../src/contract/state';
 import { creations, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
-/** Ready is what an endpoint is now, not what it was once. */
+/** Readiness is the current state of an endpoint, not an earlier one. */
 
 let bench: Bench;
 beforeAll(async () => {
@@ -12,14 +12,14 @@ afterAll(() => bench.close());
 
 type Step = readonly [state: string, lasts?: string, message?: string];
 
-/** Ready, but for requests, and then not; so many times. */
+/** Alternates between Ready and Not Ready. Each Ready is shorter than `unhealthy`, so /health answers only 503. */
 const flaps = (times: number): Step[] =>
   Array.from({ length: times }, (): Step[] => [
     ['Ready', '700ms'],
     ['Not Ready', '700ms', 'the server is reloading'],
   ]).flat();
 
-/** What `status` showed of the first task. */
+/** The messages of the first task that `status` showed. */
 async function messagesUntil(
   scenario: Scenario,
   plan: ReturnType<typeof runPlan>,
@@ -33,22 +33,25 @@ async function messagesUntil(
   return seen;
 }
 
-test.concurrent('an endpoint that flaps while it is waited for is waited for, and both states are seen', async () => {
-  const scenario = await bench.scenario({
-    endpoints: { default: { states: [...flaps(3), ['Ready']], unhealthy: '900ms' } },
-  });
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
-  await scenario.start(plan);
-  const seen = await messagesUntil(scenario, plan, ({ phase }) => phase === 'running job');
-  expect([...seen]).toEqual(
-    expect.arrayContaining(['Ready, but /health answers 503', 'Not Ready: the server is reloading']),
-  );
-  expect((await scenario.closed(plan)).status).toBe('succeeded');
-  expect(await creations(scenario.platform, '/deployments')).toBe(1);
-});
+test.concurrent(
+  'a flapping endpoint is waited for until it stays Ready, and its messages show both states',
+  async () => {
+    const scenario = await bench.scenario({
+      endpoints: { default: { states: [...flaps(3), ['Ready']], unhealthy: '900ms' } },
+    });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+    await scenario.start(plan);
+    const seen = await messagesUntil(scenario, plan, ({ phase }) => phase === 'running job');
+    expect([...seen]).toEqual(
+      expect.arrayContaining(['Ready, but /health answers 503', 'Not Ready: the server is reloading']),
+    );
+    expect((await scenario.closed(plan)).status).toBe('succeeded');
+    expect(await creations(scenario.platform, '/deployments')).toBe(1);
+  },
+);
 
 test.concurrent(
-  'one that flaps for ever is given up at the readiness timeout, with what it said, and goes',
+  'an endpoint that never stops flapping fails at the readiness timeout with its last message, and is removed',
   async () => {
     const scenario = await bench.scenario({
       endpoints: { default: { states: [...flaps(60), ['Ready']], unhealthy: '900ms' } },

@@ -23,7 +23,7 @@ const markup =
   '\u001b]0;owned\u0007\u001b[31m**bold** | cell | <script>alert(1)</script> [x](javascript:y) `z`\r\nnext\u202eline';
 
 test.concurrent(
-  'names and texts that are code, markup or control sequences: the run goes its way, and shows them as text',
+  'names and texts with code, markup or control sequences: the run completes, and shows them as plain text',
   async () => {
     const scenario = await bench.scenario({
       endpoints: { default: { states: [['Starting', '700ms', markup], ['Ready']] } },
@@ -63,7 +63,7 @@ test.concurrent(
   },
 );
 
-test.concurrent('links in a results folder that lead out of it: nothing from outside comes home', async () => {
+test.concurrent('symbolic links that lead out of a results folder: nothing outside the folder is fetched', async () => {
   const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '3s'], ['Completed']] } } });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
   const outside = path.join(scenario.home.root, 'outside.txt');

@@ -4,12 +4,12 @@ import { signalsPerTask } from '../../src/workflows/signal-budget';
 import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
-/** A run of many tasks against Temporal's bounds. Also of a thousand, by hand: `EVALSAGA_TEST_TASKS=1000 npx jest large-run`. */
+/** A run of many tasks within Temporal's limits. By hand with 1,000: `EVALSAGA_TEST_TASKS=1000 npx jest large-run`. */
 const count = Number(process.env['EVALSAGA_TEST_TASKS'] ?? 60);
-/** One machine plays all parts. */
+/** Generous, because one machine runs Temporal, worker and platform. */
 const waitSeconds = Math.max(600, 5 * count);
 
-/** Temporal ends a workflow with more than 50 MB of history; also of a thousand tasks it must stay far below. */
+/** Temporal terminates a workflow above 50 MB of history; a run of 1,000 tasks must stay far below that. */
 const bounds = { bytes: 25e6, tasks: 1_000 };
 
 let bench: Bench;
@@ -34,7 +34,7 @@ async function measured(scenario: Scenario, id: string) {
   };
 }
 
-test(`${count} tasks: the run's history stays in proportion, and commands answer meanwhile`, async () => {
+test(`${count} tasks: the run's history grows no faster than their number, and the run can be described meanwhile`, async () => {
   const scenario = await bench.scenario({
     endpoints: { default: { states: [['Queueing', '1s'], ['Starting', '2s', 'pulling'], ['Ready']] } },
     jobs: { default: { states: [['Queueing', '1s'], ['Running', '5s'], ['Completed']] } },
@@ -70,8 +70,8 @@ test(`${count} tasks: the run's history stays in proportion, and commands answer
     outcomes: [],
   });
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-  // What history-bounds.test.ts reckons with: how many signals a task may send depends on how many tasks there are, and
-  // each causes one turn of the run; so do a task's start, Ready, and end.
+  // history-bounds.test.ts relies on this: the signals allowed per task depend on the number of tasks, and each signal
+  // causes one workflow task of the run, as do a task's start, Ready and end.
   const news = signalsPerTask({ tasks: count, isCounted: false });
   expect(run.signals).toBeLessThanOrEqual(count * (news + 1));
   expect(run.turns).toBeLessThanOrEqual(run.signals + 3 * count + 2);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
-/** A job's create has no key: what keeps a task at one job, and that job's folder its own. */
+/** Creating a job is not idempotent: how a task gets exactly one job, and how no other job writes to its folder. */
 
 let bench: Bench;
 beforeAll(async () => {
@@ -28,7 +28,7 @@ const posts = async ({ platform }: Scenario): Promise<number> =>
   (await platform.requests()).filter(({ method, path: route }) => method === 'POST' && route === '/jobs').length;
 
 test.concurrent.each(['500ms', '2s', '8s'])(
-  'an answer that is lost, and a job that lands %s later: it is adopted',
+  'the answer is lost and the job appears %s later: it is adopted',
   async (late) => {
     const scenario = await bench.scenario({
       jobs: { default: { states: [['Running', '4s'], ['Completed']] } },
@@ -43,20 +43,23 @@ test.concurrent.each(['500ms', '2s', '8s'])(
   },
 );
 
-test.concurrent('an answer that is lost with its request: posted again once nothing can land any more', async () => {
-  const scenario = await bench.scenario({ faults: [{ on: 'POST /jobs', times: 1, respond: 'drop' }] });
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
-  await scenario.start(plan);
-  expect((await scenario.closed(plan)).status).toBe('succeeded');
-  const requests = (await scenario.platform.requests()).filter(
-    ({ method, path: route }) => method === 'POST' && route === '/jobs',
-  );
-  const [first, second, ...more] = requests.map(({ at }) => Date.parse(at));
-  expect(more).toEqual([]);
-  expect((second ?? 0) - (first ?? 0)).toBeGreaterThan(14_000);
-});
+test.concurrent(
+  'request and answer are lost: the job is posted again only when the first request can no longer take effect',
+  async () => {
+    const scenario = await bench.scenario({ faults: [{ on: 'POST /jobs', times: 1, respond: 'drop' }] });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
+    await scenario.start(plan);
+    expect((await scenario.closed(plan)).status).toBe('succeeded');
+    const requests = (await scenario.platform.requests()).filter(
+      ({ method, path: route }) => method === 'POST' && route === '/jobs',
+    );
+    const [first, second, ...more] = requests.map(({ at }) => Date.parse(at));
+    expect(more).toEqual([]);
+    expect((second ?? 0) - (first ?? 0)).toBeGreaterThan(14_000);
+  },
+);
 
-test.concurrent('a refusal to take it (503) is no lost answer: posted again at once', async () => {
+test.concurrent('a 503 is a definite refusal, not a lost answer: the job is posted again at once', async () => {
   const scenario = await bench.scenario({ faults: [{ on: 'POST /jobs', times: 1, respond: 503 }] });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
   await scenario.start(plan);
@@ -67,7 +70,7 @@ test.concurrent('a refusal to take it (503) is no lost answer: posted again at o
   expect((second ?? 0) - (first ?? 0)).toBeLessThan(10_000);
 });
 
-test.concurrent('one that lands later than anybody waits goes at once, and writes nowhere', async () => {
+test.concurrent('a job that appears after the wait for it is removed at once, and leaves no files', async () => {
   const scenario = await bench.scenario({
     jobs: { default: { states: [['Running', '12s'], ['Completed']] } },
     faults: [{ on: 'POST /jobs', times: 1, respond: 'drop', apply_after: '20s' }],
@@ -83,12 +86,12 @@ test.concurrent('one that lands later than anybody waits goes at once, and write
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   expect((await closed).status).toBe('succeeded');
-  // Two looks of the wait, and what it takes to go.
+  // Two polls of the wait, plus the time of the deletion.
   expect(together).toBeLessThan(20);
   expect(await scenario.platform.inventory()).toEqual({ deployments: [], jobs: [], storage: [] });
 });
 
-test.concurrent('one that lands after its task was cancelled is removed, and its log is home', async () => {
+test.concurrent('a job that appears after its task was cancelled is removed, and its log is saved', async () => {
   const scenario = await bench.scenario({
     jobs: { default: { states: [['Running', '1m'], ['Completed']] } },
     faults: [{ on: 'POST /jobs', times: 'inf', respond: 500, apply_after: '2s' }],
@@ -105,7 +108,7 @@ test.concurrent('one that lands after its task was cancelled is removed, and its
 });
 
 describe('a job that is Terminating has not ended', () => {
-  test.concurrent('it comes to its end: its results are home', async () => {
+  test.concurrent('when it ends as Completed, its task succeeds', async () => {
     const scenario = await bench.scenario({
       jobs: { default: { states: [['Running', '1s'], ['Terminating', '4s'], ['Completed']] } },
     });
@@ -118,7 +121,7 @@ describe('a job that is Terminating has not ended', () => {
     });
   });
 
-  test.concurrent('a cancel waits for it before its storage is read', async () => {
+  test.concurrent('a cancel waits for its end before results are fetched', async () => {
     const scenario = await bench.scenario({
       jobs: { default: { states: [['Running', '1s'], ['Terminating', '5s'], ['Completed']] } },
     });

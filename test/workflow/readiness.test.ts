@@ -3,7 +3,7 @@ import { creations, emptyInventory, startBench, type Bench, type Scenario } from
 import { sendJson, startServer, type TestServer } from '../support/http-server';
 import { runPlan, type PlanOptions } from '../support/plans';
 
-/** What "Ready" means beyond the platform's word, and what a person sees while it is not. */
+/** What "Ready" requires besides the platform's state, and what status shows until then. */
 
 let bench: Bench;
 beforeAll(async () => {
@@ -35,7 +35,7 @@ const ask = async (scenario: Scenario, method: string, path: string, body?: unkn
   return response.json().catch(() => undefined);
 };
 
-test.concurrent('phase of start-up and reason of queueing are seen, each said once', async () => {
+test.concurrent('status shows the start-up phases of the endpoint and why the job is queued', async () => {
   const scenario = await bench.scenario({
     endpoints: {
       default: {
@@ -57,7 +57,7 @@ test.concurrent('phase of start-up and reason of queueing are seen, each said on
   expect((await scenario.closed(plan)).status).toBe('succeeded');
 });
 
-test.concurrent('503 just after Ready: the job waits, and status says for what', async () => {
+test.concurrent('503 just after Ready: no job is submitted yet, and status gives the reason', async () => {
   const scenario = await bench.scenario({
     endpoints: { default: { states: [['Starting', '100ms'], ['Ready']], unhealthy: '2s' } },
   });
@@ -68,7 +68,7 @@ test.concurrent('503 just after Ready: the job waits, and status says for what',
   expect((await scenario.closed(plan)).status).toBe('succeeded');
 });
 
-test.concurrent('an endpoint that serves another model fails its task at once, and goes', async () => {
+test.concurrent('an endpoint that serves another model fails its task at once, and is removed', async () => {
   const scenario = await bench.scenario({ endpoints: { default: { states: [['Ready']], serves: 'other/model' } } });
   const plan = one(scenario, { limits: { endpointReadySeconds: 3_600 } });
   await scenario.start(plan);
@@ -81,7 +81,7 @@ test.concurrent('an endpoint that serves another model fails its task at once, a
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
-test.concurrent('Ready with no replica up is not Ready', async () => {
+test.concurrent('an endpoint in state Ready without a running replica is not Ready', async () => {
   const scenario = await bench.scenario({ endpoints: { default: { states: [['Ready']] } } });
   const body = { resource_requirement: { resource_shape: 'gpu.1xh200', min_replicas: 0, max_replicas: 1 } };
   const plan = withSpec(one(scenario, { limits: { endpointReadySeconds: 2 } }), { body });
@@ -95,7 +95,7 @@ test.concurrent('Ready with no replica up is not Ready', async () => {
 });
 
 test.concurrent(
-  'a protected endpoint: its token reaches endpoint and job by reference, and a 401 counts as up',
+  'a protected endpoint: endpoint and job get the token by reference, and a 401 counts as up',
   async () => {
     const scenario = await bench.scenario({
       jobs: { default: { states: [['Running', '2s'], ['Completed']] } },
@@ -130,7 +130,7 @@ test.concurrent(
 );
 
 test.concurrent.each(['endpoint', 'job'] as const)(
-  'an unknown node group of the %s is refused, with those there are',
+  'an unknown node group of the %s is refused with a list of the existing ones',
   async (kind) => {
     const scenario = await bench.scenario();
     const bare = one(scenario);
@@ -151,7 +151,7 @@ test.concurrent.each(['endpoint', 'job'] as const)(
 test.concurrent.each([
   ['by name', 'name'],
   ['by id', 'id'],
-] as const)('a node group %s becomes its id in both specs', async (_, key) => {
+] as const)('a node group given %s becomes its id in both specs', async (_, key) => {
   const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
   const [group] = (await ask(scenario, 'GET', '/dedicated-node-groups')) as {
     metadata: { id: string; name: string };
@@ -183,7 +183,7 @@ describe('an existing endpoint', () => {
     };
   };
 
-  test('without a listing of models (404) is used when it takes a request, and never touched', async () => {
+  test('without a model listing (404) is used if it answers a completion, and nothing is deployed', async () => {
     server = await startServer(({ method, url }, response) =>
       sendJson(response, {}, method === 'POST' && url === '/v1/completions' ? 200 : 404),
     );
@@ -199,9 +199,9 @@ describe('an existing endpoint', () => {
   });
 
   test.each([
-    { name: 'once is not believed: a gateway may have lost its route', times: 1, status: 'succeeded' },
-    { name: 'again and again is', times: Infinity, status: 'failed' },
-  ])('that answers a request with 404 $name', async ({ times, status }) => {
+    { name: 'once is retried: a gateway may have lost its route', times: 1, status: 'succeeded' },
+    { name: 'every time fails its task', times: Infinity, status: 'failed' },
+  ])('that answers completions with 404 $name', async ({ times, status }) => {
     let left = times;
     server = await startServer(({ method }, response) => {
       const isLost = method !== 'POST' || left > 0;
@@ -216,7 +216,7 @@ describe('an existing endpoint', () => {
     if (status === 'failed') expect(snapshot.tasks[0]?.error).toMatchObject({ type: 'EndpointMismatch' });
   });
 
-  test('that wants a key which the run has not fails at once, before any job', async () => {
+  test('that requires a key the run does not have fails its task at once, before any job', async () => {
     server = await startServer((_, response) => sendJson(response, {}, 401));
     const scenario = await bench.scenario();
     const plan = existing(scenario, `${server.url}/v1/completions`);

@@ -18,7 +18,7 @@ const recordOf = async (plan: { outputDir: string }) =>
     tasks: { metrics: Record<string, unknown>; metricsTotal: number; partial?: boolean }[];
   };
 
-test.concurrent('three hundred scores: the history has the first ones, readers and run.json have all', async () => {
+test.concurrent('301 scores: the history holds the first ones; describeRun and run.json have all', async () => {
   const metrics = Object.fromEntries(Array.from({ length: 301 }, (_, at) => [`language_${at}_acc`, at / 301]));
   const scenario = await bench.scenario({ jobs: { default: { states, metrics } } });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['belebele'] });
@@ -35,27 +35,30 @@ test.concurrent('three hundred scores: the history has the first ones, readers a
   expect(metricsLeftOut(inHistory ?? { metrics: {} })).toBeGreaterThan(300);
 });
 
-test.concurrent('odd scores fail no finished task: what can be read counts, the rest is in a note', async () => {
-  const odd = `results:
+test.concurrent(
+  'unusual scores do not fail a finished task: readable ones count, the others are named in its message',
+  async () => {
+    const odd = `results:
   groups:
     en: {groups: {math: {metrics: {acc: {scores: {acc: {value: 0.4}}}}}}}
     de: {groups: {math: {metrics: {acc: {scores: {acc: {value: 0.8}}}}}}}
   tasks:
     parse: {metrics: {rate: {scores: {rate: {value: "n/a"}}}}}
 `;
-  const scenario = await bench.scenario({ jobs: { default: { states, files: { 'results.yml': odd } } } });
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['math'] });
-  await scenario.start(plan);
-  const { status, snapshot } = await scenario.closed(plan);
-  expect(status).toBe('succeeded');
-  expect(snapshot.tasks[0]).toMatchObject({
-    metrics: { en_math_acc: 0.4, de_math_acc: 0.8 },
-    message: 'Not read as scores: parse.rate ("n/a").',
-  });
-  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-});
+    const scenario = await bench.scenario({ jobs: { default: { states, files: { 'results.yml': odd } } } });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['math'] });
+    await scenario.start(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect(status).toBe('succeeded');
+    expect(snapshot.tasks[0]).toMatchObject({
+      metrics: { en_math_acc: 0.4, de_math_acc: 0.8 },
+      message: 'Not read as scores: parse.rate ("n/a").',
+    });
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  },
+);
 
-test.concurrent('a job that says it was interrupted has not succeeded, and its scores are partial', async () => {
+test.concurrent('a job that reports an interruption fails its task, and its scores are marked as partial', async () => {
   const files = { '.evalsaga_interrupted': '' };
   const scenario = await bench.scenario({ jobs: { default: { states, files } } });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['gsm8k'] });
@@ -72,36 +75,44 @@ test.concurrent('a job that says it was interrupted has not succeeded, and its s
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
-test.concurrent('what is too deep stays in storage, kept and named, and is no failure', async () => {
-  const files = { [`${'d/'.repeat(40)}x.txt`]: 'deep', 'predictions.db': 'rows', 'cache/c': 'c' };
-  const scenario = await bench.scenario({ jobs: { default: { states, files } } });
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['mmlu'] });
-  await scenario.start(plan);
-  const { status, snapshot } = await scenario.closed(plan);
-  expect(status).toBe('succeeded');
-  const [task] = snapshot.tasks;
-  expect(Object.keys(task?.metrics ?? {})).not.toHaveLength(0);
-  expect(task?.message).toBe('Not brought home (execution.skip_results): cache.');
-  expect(await readFile(path.join(task?.outputDir ?? '', 'predictions.db'), 'utf8')).toBe('rows');
-  const folder = `${plan.storage.path}/${plan.tasks[0]?.folder}`;
-  expect(snapshot.kept).toMatchObject([
-    { path: folder, reason: expect.stringContaining('(nested more than 32 deep)') },
-  ]);
-  expect((await scenario.platform.inventory()).storage).not.toEqual([]);
+test.concurrent(
+  'files nested too deep stay in storage and are reported, the task succeeds, and cleanup fetches them',
+  async () => {
+    const files = { [`${'d/'.repeat(40)}x.txt`]: 'deep', 'predictions.db': 'rows', 'cache/c': 'c' };
+    const scenario = await bench.scenario({ jobs: { default: { states, files } } });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['mmlu'] });
+    await scenario.start(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect(status).toBe('succeeded');
+    const [task] = snapshot.tasks;
+    expect(Object.keys(task?.metrics ?? {})).not.toHaveLength(0);
+    expect(task?.message).toBe('Not brought home (execution.skip_results): cache.');
+    expect(await readFile(path.join(task?.outputDir ?? '', 'predictions.db'), 'utf8')).toBe('rows');
+    const folder = `${plan.storage.path}/${plan.tasks[0]?.folder}`;
+    expect(snapshot.kept).toMatchObject([
+      { path: folder, reason: expect.stringContaining('(nested more than 32 deep)') },
+    ]);
+    expect((await scenario.platform.inventory()).storage).not.toEqual([]);
 
-  // A person can wait longer than a run.
-  const { url, workspace, token } = scenario.platform;
-  const report = await cleanUp({
-    ...{ platform: createLeptonClient({ url, workspace, token }), invocation: plan.invocation, plan, origin: 'tests' },
-    ...{ outputDir: plan.outputDir, secrets: [], discard: false, report: () => undefined },
-  });
-  expect(report).toMatchObject({ left: [], kept: [], removed: [{ kind: 'storage' }] });
-  expect(await readFile(path.join(task?.outputDir ?? '', `${'d/'.repeat(40)}x.txt`), 'utf8')).toBe('deep');
-  expect((await scenario.platform.inventory()).storage).toEqual([]);
-});
+    // cleanup has no such limit: a person can wait longer than a run.
+    const { url, workspace, token } = scenario.platform;
+    const report = await cleanUp({
+      ...{
+        platform: createLeptonClient({ url, workspace, token }),
+        invocation: plan.invocation,
+        plan,
+        origin: 'tests',
+      },
+      ...{ outputDir: plan.outputDir, secrets: [], discard: false, report: () => undefined },
+    });
+    expect(report).toMatchObject({ left: [], kept: [], removed: [{ kind: 'storage' }] });
+    expect(await readFile(path.join(task?.outputDir ?? '', `${'d/'.repeat(40)}x.txt`), 'utf8')).toBe('deep');
+    expect((await scenario.platform.inventory()).storage).toEqual([]);
+  },
+);
 
 test.concurrent(
-  'a storage too slow for all files within teardown_timeout: the scores count, the rest is kept',
+  'storage too slow for all files within teardown_timeout: the scores count, the other files are kept',
   async () => {
     const files = Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`samples/${at}.json`, '{}']));
     const scenario = await bench.scenario({
@@ -117,7 +128,7 @@ test.concurrent(
   },
 );
 
-test.concurrent('a refusal that comes when the scores are home costs the rest only, which is kept', async () => {
+test.concurrent('a refusal after the scores were fetched affects only the other files, which are kept', async () => {
   const files = { 'samples/a.json': '{}' };
   const scenario = await bench.scenario({
     jobs: { default: { states, files } },
@@ -131,7 +142,7 @@ test.concurrent('a refusal that comes when the scores are home costs the rest on
 });
 
 test.concurrent(
-  "an output folder that can't be made is given up in time, and its results stay in storage",
+  "an output folder that can't be created fails the task in bounded time, and its results stay in storage",
   async () => {
     const scenario = await bench.scenario({ jobs: { default: { states } } });
     const plan = runPlan({ outputRoot: '/proc/evalsaga', tasks: ['nowhere'] });
@@ -144,7 +155,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  "the cause stands in the report: the end of an endpoint's log, and the server's own words in a job's",
+  "errors contain the cause: the end of the endpoint's log, and the server's message from the job's log",
   async () => {
     const port = "ValueError: VLLM_PORT 'tcp://10.0.0.1:80' appears to be a URI";
     const refused = "Error code: 400 - This model's maximum context length is 512 tokens";

@@ -11,7 +11,7 @@ afterAll(() => bench.close());
 
 describe('a run', () => {
   test.concurrent(
-    'creates all endpoints at once, runs a job each, brings results home and leaves nothing',
+    'creates all endpoints at once, runs a job on each, fetches the results and leaves nothing',
     async () => {
       const scenario = await bench.scenario();
       const plan = runPlan({ outputRoot: scenario.outputRoot });
@@ -50,7 +50,7 @@ describe('a run', () => {
   });
 
   test.concurrent(
-    'as_ready: a job starts as soon as its own endpoint is Ready, and its endpoint goes when the job is over',
+    'as_ready: a job starts as soon as its own endpoint is Ready, which is removed when the job is over',
     async () => {
       const scenario = await bench.scenario({
         endpoints: {
@@ -71,7 +71,7 @@ describe('a run', () => {
   );
 
   test.concurrent.each(['all_ready', 'as_ready'] as const)(
-    '%s: never more endpoints at once than max_parallel_endpoints',
+    '%s: at most max_parallel_endpoints endpoints exist at once',
     async (startPolicy) => {
       const scenario = await bench.scenario();
       const tasks = ['t-one', 't-two', 't-three', 't-four', 't-five'];
@@ -97,8 +97,8 @@ describe('a run', () => {
   );
 });
 
-describe('what can go wrong on the platform', () => {
-  test.concurrent('an endpoint in Error: its task fails with the reason, the others go on', async () => {
+describe('platform failures', () => {
+  test.concurrent('an endpoint in Error: its task fails with the reason, the other tasks complete', async () => {
     const scenario = await bench.scenario({
       endpoints: {
         default: { states: [['Starting', '100ms'], ['Ready']] },
@@ -117,7 +117,7 @@ describe('what can go wrong on the platform', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test.concurrent('on_task_failure abort: an endpoint that fails before the barrier ends the run', async () => {
+  test.concurrent('on_task_failure abort: an endpoint that fails before the barrier aborts the run', async () => {
     const scenario = await bench.scenario({
       endpoints: {
         default: { states: [['Starting', '10s'], ['Ready']] },
@@ -134,7 +134,7 @@ describe('what can go wrong on the platform', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test.concurrent('an endpoint that never gets Ready is given up at the readiness timeout', async () => {
+  test.concurrent('an endpoint that never becomes Ready fails its task at the readiness timeout', async () => {
     const scenario = await bench.scenario({
       endpoints: { default: { states: [['Starting', '1h'], ['Ready']], message: 'pulling image' } },
     });
@@ -152,7 +152,7 @@ describe('what can go wrong on the platform', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test.concurrent('a job that fails: the reason and its last log line are shown, its log is home', async () => {
+  test.concurrent('a failed job: the error has the reason and the last log line, and the log is saved', async () => {
     const scenario = await bench.scenario({
       jobs: {
         default: quickJob,
@@ -173,7 +173,7 @@ describe('what can go wrong on the platform', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test.concurrent('a job that never ends is given up at its time limit', async () => {
+  test.concurrent('a job that never ends fails its task at the job timeout', async () => {
     const scenario = await bench.scenario({ jobs: { default: { states: [['Queueing', '1h'], ['Completed']] } } });
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'], limits: { jobSeconds: 2 } });
     await scenario.start(plan);
@@ -186,14 +186,17 @@ describe('what can go wrong on the platform', () => {
   });
 
   test.concurrent.each([
-    ['503 for a while on create', { on: 'POST /deployments', times: 4, respond: 503 }],
-    ['503 for a while on look-ups', { on: 'GET /deployments', times: 6, respond: 503 }],
+    ['creates that answer 503 for a while', { on: 'POST /deployments', times: 4, respond: 503 }],
+    ['look-ups that answer 503 for a while', { on: 'GET /deployments', times: 6, respond: 503 }],
     [
-      'a create that is done and then cut off',
+      'a create that takes effect although its connection is cut',
       { on: 'POST /deployments', name: '*hella*', times: 1, respond: 'drop', apply: true },
     ],
-    ['a create that is cut off undone', { on: 'POST /deployments', times: 2, respond: 'drop' }],
-    ['a job that is submitted and then cut off', { on: 'POST /jobs', times: 3, respond: 'drop', apply: true }],
+    ['a create whose connection is cut before it takes effect', { on: 'POST /deployments', times: 2, respond: 'drop' }],
+    [
+      'a job submission that takes effect although its connection is cut',
+      { on: 'POST /jobs', times: 3, respond: 'drop', apply: true },
+    ],
     ['a delete answered 404', { on: 'DELETE /deployments/*', times: 3, respond: 404, apply: true }],
     ['a delete answered 500 at first', { on: 'DELETE /deployments/*', times: 3, respond: 500 }],
     ['429 with Retry-After', { on: 'POST /jobs', times: 2, respond: 429, retry_after: 1 }],
@@ -213,7 +216,7 @@ describe('what can go wrong on the platform', () => {
     expect(await creations(scenario.platform, '/jobs', { cutOff })).toBe(3);
   });
 
-  test.concurrent('a refused create fails its task at once with the platform\u2019s reason', async () => {
+  test.concurrent('a refused create fails its task at once, and the other tasks succeed', async () => {
     const scenario = await bench.scenario({
       faults: [{ on: 'POST /deployments', name: '*hella*', times: 'inf', respond: 422 }],
     });
@@ -225,7 +228,7 @@ describe('what can go wrong on the platform', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test.concurrent('refused credentials: no retry for hours', async () => {
+  test.concurrent('rejected credentials fail the tasks without hours of retries', async () => {
     const scenario = await bench.scenario({ faults: [{ on: 'POST /deployments', times: 'inf', respond: 401 }] });
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
@@ -234,19 +237,22 @@ describe('what can go wrong on the platform', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
-  test.concurrent('a teardown that is refused for ever ends as TeardownIncomplete and names what is left', async () => {
-    const scenario = await bench.scenario({
-      faults: [{ on: 'DELETE /deployments/*hella*', times: 'inf', respond: 403 }],
-    });
-    const plan = runPlan({ outputRoot: scenario.outputRoot, limits: { teardownSeconds: 15 } });
-    await scenario.start(plan);
-    const { status, failure, snapshot } = await scenario.closed(plan);
-    expect(status).toBe('failed');
-    expect(failure?.type).toBe('TeardownIncomplete');
-    expect(snapshot.left).toEqual([expect.objectContaining({ kind: 'endpoint', name: plan.tasks[0]?.endpointName })]);
-    expect(snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded', 'succeeded']);
-    expect((await scenario.platform.inventory()).deployments).toEqual([plan.tasks[0]?.endpointName]);
-  });
+  test.concurrent(
+    'a deletion that is always refused ends the run as TeardownIncomplete, which names what is left',
+    async () => {
+      const scenario = await bench.scenario({
+        faults: [{ on: 'DELETE /deployments/*hella*', times: 'inf', respond: 403 }],
+      });
+      const plan = runPlan({ outputRoot: scenario.outputRoot, limits: { teardownSeconds: 15 } });
+      await scenario.start(plan);
+      const { status, failure, snapshot } = await scenario.closed(plan);
+      expect(status).toBe('failed');
+      expect(failure?.type).toBe('TeardownIncomplete');
+      expect(snapshot.left).toEqual([expect.objectContaining({ kind: 'endpoint', name: plan.tasks[0]?.endpointName })]);
+      expect(snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+      expect((await scenario.platform.inventory()).deployments).toEqual([plan.tasks[0]?.endpointName]);
+    },
+  );
 });
 
 const quickJob = { states: [['Running', '300ms'], ['Completed']] };

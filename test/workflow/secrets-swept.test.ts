@@ -9,7 +9,7 @@ import { setFaults } from '../support/command';
 import { secretPlan, startSecretRun } from '../support/secret-run';
 import type { SimulatedPlan } from '../support/simulated';
 
-/** What a sweep says and saves of terminated runs, whose secrets the platform's answers quote. */
+/** Sweeps of terminated runs mask the secrets that the platform's answers quote. */
 
 let bench: Bench;
 beforeAll(async () => {
@@ -39,7 +39,7 @@ const endless: SimulatedPlan = {
   jobs: { default: { states: [['Running', '1h'], ['Completed']], log: printedEnv } },
 };
 
-test.concurrent('a scheduled sweep that fails as a whole, quoting what the platform said of a run', async () => {
+test.concurrent("a failing scheduled sweep masks a run's secrets in its error", async () => {
   const scenario = await bench.scenario(endless);
   const plan = await orphaned(scenario);
   await setFaults(scenario.platform, [refuse('GET /deployments')]);
@@ -53,7 +53,7 @@ test.concurrent('a scheduled sweep that fails as a whole, quoting what the platf
   expect(canariesIn(history, canaries)).toEqual([]);
 });
 
-test.concurrent('logs that a sweep saves of a run that its home does not know', async () => {
+test.concurrent('a sweep masks secrets in the logs and errors of a run that its home does not know', async () => {
   const scenario = await bench.scenario(endless);
   const plan = await orphaned(scenario);
   const other = path.join(scenario.outputRoot, 'other');

@@ -30,7 +30,7 @@ afterAll(() => bench.close());
 
 const canaries = [secrets.HF_TOKEN, secrets.NGC_API_KEY, secrets.ENDPOINT_KEY];
 
-/** Nowhere but on the platform, which was given them, is any of the secrets to be found. */
+/** Expects no secret anywhere but on the platform, which was given them. */
 async function expectNoCanary(scenario: Scenario, plan: RunPlan, run: RunDescription): Promise<void> {
   const all = [...canaries, scenario.platform.token];
   const ids = [
@@ -52,7 +52,7 @@ async function expectNoCanary(scenario: Scenario, plan: RunPlan, run: RunDescrip
   }
 }
 
-/** Where the platform keeps what a task writes. */
+/** Creates, if missing, the folder in which the platform stores a task's output. Resolves to its path. */
 async function storageOf({ home }: Scenario, { storage }: RunPlan, taskFolder: string): Promise<string> {
   const folder = path.join(home.platform, 'storage', storage.fileSystem, storage.path, taskFolder);
   await mkdir(folder, { recursive: true });
@@ -64,7 +64,7 @@ const talkative: SimulatedPlan = {
   jobs: { default: { states: [['Running', '400ms'], ['Completed']], log: printedEnv } },
 };
 
-test.concurrent('a run that succeeds, whose endpoints and jobs print their environment', async () => {
+test.concurrent('a successful run whose endpoints and jobs print their environment: secrets are masked', async () => {
   const scenario = await bench.scenario(talkative);
   const plan = secretPlan(scenario);
   await startSecretRun(scenario, plan);
@@ -78,41 +78,38 @@ test.concurrent('a run that succeeds, whose endpoints and jobs print their envir
   expect(logs.length).toBeGreaterThanOrEqual(4);
   for (const { text } of logs) {
     expect(text).toContain('HF_TOKEN=***');
-    // what everybody may know stays readable.
+    // Public values stay readable.
     expect(text).toContain('mode staging, acc 0.123456');
   }
 });
 
-test.concurrent(
-  'what a harness writes into its artefacts comes home masked, checked, and otherwise as it was',
-  async () => {
-    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '3s'], ['Completed']] } } });
-    const plan = secretPlan(scenario);
-    await startSecretRun(scenario, plan);
-    await scenario.until(plan, ({ tasks }) => tasks[0]?.phase === 'running job');
-    const taskFolder = plan.tasks[0]?.folder ?? '';
-    const folder = await storageOf(scenario, plan, taskFolder);
-    const request = `{"headers":{"authorization":"Bearer ${secrets.ENDPOINT_KEY}"},"acc":0.1234567890123}\n`;
-    await writeFile(path.join(folder, 'requests.jsonl'), request);
-    await writeFile(path.join(folder, 'requests.jsonl.gz'), gzipSync(request.repeat(1_000)));
-    await writeFile(path.join(folder, 'samples.jsonl'), '{"mode":"staging","acc":0.5}\n');
-    const closed = await scenario.closed(plan);
-    expect(closed.status).toBe('succeeded');
-    await expectNoCanary(scenario, plan, closed);
-    const home = (name: string): Promise<Buffer> => readFile(path.join(plan.outputDir, taskFolder, name));
-    const masked = '{"headers":{"authorization":"Bearer ***"},"acc":0.1234567890123}\n';
-    expect((await home('requests.jsonl')).toString()).toBe(masked);
-    expect(gunzipSync(await home('requests.jsonl.gz')).toString()).toBe(masked.repeat(1_000));
-    expect((await home('samples.jsonl')).toString()).toBe('{"mode":"staging","acc":0.5}\n');
-    const { files } = JSON.parse((await home('manifest.json')).toString()) as { files: FetchedFile[] };
-    const digest = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
-    const record = files.find(({ path: name }) => name === 'requests.jsonl');
-    expect(record).toMatchObject({ sha256: digest(masked), original: { sha256: digest(request) } });
-    expect(files.find(({ path: name }) => name === 'samples.jsonl')?.original).toBeUndefined();
-  },
-);
+test.concurrent('files of a harness are fetched with secrets masked, verified, and otherwise unchanged', async () => {
+  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '3s'], ['Completed']] } } });
+  const plan = secretPlan(scenario);
+  await startSecretRun(scenario, plan);
+  await scenario.until(plan, ({ tasks }) => tasks[0]?.phase === 'running job');
+  const taskFolder = plan.tasks[0]?.folder ?? '';
+  const folder = await storageOf(scenario, plan, taskFolder);
+  const request = `{"headers":{"authorization":"Bearer ${secrets.ENDPOINT_KEY}"},"acc":0.1234567890123}\n`;
+  await writeFile(path.join(folder, 'requests.jsonl'), request);
+  await writeFile(path.join(folder, 'requests.jsonl.gz'), gzipSync(request.repeat(1_000)));
+  await writeFile(path.join(folder, 'samples.jsonl'), '{"mode":"staging","acc":0.5}\n');
+  const closed = await scenario.closed(plan);
+  expect(closed.status).toBe('succeeded');
+  await expectNoCanary(scenario, plan, closed);
+  const home = (name: string): Promise<Buffer> => readFile(path.join(plan.outputDir, taskFolder, name));
+  const masked = '{"headers":{"authorization":"Bearer ***"},"acc":0.1234567890123}\n';
+  expect((await home('requests.jsonl')).toString()).toBe(masked);
+  expect(gunzipSync(await home('requests.jsonl.gz')).toString()).toBe(masked.repeat(1_000));
+  expect((await home('samples.jsonl')).toString()).toBe('{"mode":"staging","acc":0.5}\n');
+  const { files } = JSON.parse((await home('manifest.json')).toString()) as { files: FetchedFile[] };
+  const digest = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
+  const record = files.find(({ path: name }) => name === 'requests.jsonl');
+  expect(record).toMatchObject({ sha256: digest(masked), original: { sha256: digest(request) } });
+  expect(files.find(({ path: name }) => name === 'samples.jsonl')?.original).toBeUndefined();
+});
 
-test.concurrent('what stays in storage comes home later, by a cleanup, masked as well', async () => {
+test.concurrent('files that stayed in storage are also masked when a cleanup fetches them later', async () => {
   const scenario = await bench.scenario({
     jobs: { default: { states: [['Running', '3s'], ['Completed']] } },
     faults: [{ on: 'GET /storage/**/requests.jsonl', times: 'inf', respond: 403 }],
@@ -134,7 +131,7 @@ test.concurrent('what stays in storage comes home later, by a cleanup, masked as
   expect(await readFile(path.join(plan.outputDir, taskFolder, 'requests.jsonl'), 'utf8')).toBe('{"key":"***"}\n');
 });
 
-test.concurrent('a job that fails with a secret in its last words', async () => {
+test.concurrent('a job that fails with secrets in its message and log: they are masked', async () => {
   const words = `Traceback: refused key ${secrets.NGC_API_KEY} for ${encodeURIComponent(secrets.ENDPOINT_KEY)}`;
   const scenario = await bench.scenario({
     ...talkative,
@@ -149,26 +146,29 @@ test.concurrent('a job that fails with a secret in its last words', async () => 
   await expectNoCanary(scenario, plan, run);
 });
 
-test.concurrent('an endpoint whose state tells a secret while it starts, and when it breaks', async () => {
-  const scenario = await bench.scenario({
-    endpoints: {
-      default: {
-        states: [['Starting', '1s', `pulling with ${secrets.HF_TOKEN}`], ['Error']],
-        message: `denied: ${secrets.NGC_API_KEY}`,
+test.concurrent(
+  'an endpoint whose messages contain secrets while it starts and when it fails: they are masked',
+  async () => {
+    const scenario = await bench.scenario({
+      endpoints: {
+        default: {
+          states: [['Starting', '1s', `pulling with ${secrets.HF_TOKEN}`], ['Error']],
+          message: `denied: ${secrets.NGC_API_KEY}`,
+        },
       },
-    },
-  });
-  const plan = secretPlan(scenario);
-  await startSecretRun(scenario, plan);
-  const run = await scenario.closed(plan);
-  expect(run.snapshot.tasks[0]?.error).toMatchObject({
-    type: 'EndpointFailed',
-    message: expect.stringContaining('denied: ***'),
-  });
-  await expectNoCanary(scenario, plan, run);
-});
+    });
+    const plan = secretPlan(scenario);
+    await startSecretRun(scenario, plan);
+    const run = await scenario.closed(plan);
+    expect(run.snapshot.tasks[0]?.error).toMatchObject({
+      type: 'EndpointFailed',
+      message: expect.stringContaining('denied: ***'),
+    });
+    await expectNoCanary(scenario, plan, run);
+  },
+);
 
-test.concurrent('a platform that refuses with an echo of the request', async () => {
+test.concurrent('a platform that echoes a request which it refuses: secrets are masked', async () => {
   const probe = await bench.scenario();
   const { endpoint } = secretPlan(probe);
   if (endpoint.kind !== 'dedicated') throw new Error('the plan deploys endpoints');
@@ -188,7 +188,7 @@ test.concurrent('a platform that refuses with an echo of the request', async () 
   await expectNoCanary(scenario, plan, run);
 });
 
-test.concurrent('a run that is cancelled', async () => {
+test.concurrent('a cancelled run: secrets are masked', async () => {
   const scenario = await bench.scenario({
     ...talkative,
     jobs: { default: { states: [['Running', '1h'], ['Completed']], log: printedEnv } },
@@ -203,7 +203,7 @@ test.concurrent('a run that is cancelled', async () => {
 });
 
 test.concurrent(
-  'a run that was terminated: its secrets go once its tasks have ended, those of a run that lives stay',
+  'secrets of a terminated run are deleted once its tasks have ended and its storage is gone; those of an open run stay',
   async () => {
     const endless: SimulatedPlan = { jobs: { default: { states: [['Running', '1h'], ['Completed']] } } };
     const scenario = await bench.scenario(endless);
@@ -217,7 +217,7 @@ test.concurrent(
       await expect(
         bench.client.workflow.getHandle(taskWorkflowId(ended.invocation, index)).result(),
       ).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
-    // Until its storage is accounted for they may be needed: what a sweep brings home is masked.
+    // They are needed until its storage is gone, to mask what a sweep fetches.
     expect(await forgetStaleSecrets(bench.client, scenario.home)).toEqual([]);
     await noteStorageGone(scenario.home, ended.invocation);
     expect(await forgetStaleSecrets(bench.client, scenario.home)).toEqual([ended.invocation]);
@@ -228,63 +228,66 @@ test.concurrent(
   },
 );
 
-test.concurrent('an existing endpoint whose URL holds a password and a key', async () => {
-  const parts = { EVALSAGA_URL_SECRET_1: 'CANARYme:CANARY-url-pass', EVALSAGA_URL_SECRET_2: 'CANARYsignature012' };
-  const server = await startServer((request, response) => {
-    const basic = `Basic ${Buffer.from(parts.EVALSAGA_URL_SECRET_1).toString('base64')}`;
-    const known =
-      request.headers.authorization === basic && request.url.endsWith(`?sig=${parts.EVALSAGA_URL_SECRET_2}`);
-    const body = request.method === 'GET' ? { data: [{ id: 'test/model' }] } : { choices: [] };
-    sendJson(response, known ? body : { error: `refused ${request.url}` }, known ? 200 : 401);
-  });
-  try {
-    const { host } = new URL(server.url);
-    const url = (signature: string) => `http://***EVALSAGA_URL_SECRET_1***@${host}/v1/completions?sig=${signature}`;
-    const scenario = await bench.scenario({
-      jobs: {
-        default: {
-          states: [['Running', '300ms'], ['Completed']],
-          log: `asked http://${parts.EVALSAGA_URL_SECRET_1}@${host}/?sig=${parts.EVALSAGA_URL_SECRET_2}\n`,
-        },
-      },
+test.concurrent(
+  'an existing endpoint whose URL contains a password and a key: both are sent, and masked elsewhere',
+  async () => {
+    const parts = { EVALSAGA_URL_SECRET_1: 'CANARYme:CANARY-url-pass', EVALSAGA_URL_SECRET_2: 'CANARYsignature012' };
+    const server = await startServer((request, response) => {
+      const basic = `Basic ${Buffer.from(parts.EVALSAGA_URL_SECRET_1).toString('base64')}`;
+      const known =
+        request.headers.authorization === basic && request.url.endsWith(`?sig=${parts.EVALSAGA_URL_SECRET_2}`);
+      const body = request.method === 'GET' ? { data: [{ id: 'test/model' }] } : { choices: [] };
+      sendJson(response, known ? body : { error: `refused ${request.url}` }, known ? 200 : 401);
     });
-    const existing = (signature: string): RunPlan => {
-      const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
-      const probe = { ...plan.endpoint.probe, healthPath: null, token: null };
-      const variables = Object.keys(parts).map((name) => ({ name, secret: { kind: 'host', name } as const }));
-      const tasks = plan.tasks.map((task) => ({
-        ...task,
-        endpointName: null,
-        job: { ...task.job, envs: [...task.job.envs, ...variables] },
-      }));
-      return { ...plan, endpoint: { kind: 'existing', url: url(signature), probe }, tasks };
-    };
-    for (const [signature, status] of [
-      ['***EVALSAGA_URL_SECRET_2***', 'succeeded'],
-      ['wrong', 'failed'],
-    ] as const) {
-      const plan = existing(signature);
-      await startRun(scenario.client, {
-        plan,
-        taskQueue: scenario.taskQueue,
-        hostSecrets: parts,
-        configYaml: 'a: 1\n',
-        home: scenario.home,
-        searchAttributes: true,
+    try {
+      const { host } = new URL(server.url);
+      const url = (signature: string) => `http://***EVALSAGA_URL_SECRET_1***@${host}/v1/completions?sig=${signature}`;
+      const scenario = await bench.scenario({
+        jobs: {
+          default: {
+            states: [['Running', '300ms'], ['Completed']],
+            log: `asked http://${parts.EVALSAGA_URL_SECRET_1}@${host}/?sig=${parts.EVALSAGA_URL_SECRET_2}\n`,
+          },
+        },
       });
-      const run = await scenario.closed(plan);
-      expect(run.status).toBe(status);
-      if (status === 'succeeded')
-        expect(run.snapshot.tasks[0]?.endpointUrl).toBe(`http://***@${host}/v1/completions?sig=***`);
-      const ids = [runWorkflowId(plan.invocation), taskWorkflowId(plan.invocation, 0)];
-      const kept = await Promise.all(ids.map((id) => everythingOf(scenario.client, id)));
-      const said = JSON.stringify(runDocument(run, null)) + kept.join('');
-      expect(canariesIn(said, Object.values(parts))).toEqual([]);
-      for (const folder of [scenario.outputRoot, scenario.home.runs])
-        for (const { file, text } of await filesBelow(folder))
-          expect({ file, found: canariesIn(text, Object.values(parts)) }).toEqual({ file, found: [] });
+      const existing = (signature: string): RunPlan => {
+        const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+        const probe = { ...plan.endpoint.probe, healthPath: null, token: null };
+        const variables = Object.keys(parts).map((name) => ({ name, secret: { kind: 'host', name } as const }));
+        const tasks = plan.tasks.map((task) => ({
+          ...task,
+          endpointName: null,
+          job: { ...task.job, envs: [...task.job.envs, ...variables] },
+        }));
+        return { ...plan, endpoint: { kind: 'existing', url: url(signature), probe }, tasks };
+      };
+      for (const [signature, status] of [
+        ['***EVALSAGA_URL_SECRET_2***', 'succeeded'],
+        ['wrong', 'failed'],
+      ] as const) {
+        const plan = existing(signature);
+        await startRun(scenario.client, {
+          plan,
+          taskQueue: scenario.taskQueue,
+          hostSecrets: parts,
+          configYaml: 'a: 1\n',
+          home: scenario.home,
+          searchAttributes: true,
+        });
+        const run = await scenario.closed(plan);
+        expect(run.status).toBe(status);
+        if (status === 'succeeded')
+          expect(run.snapshot.tasks[0]?.endpointUrl).toBe(`http://***@${host}/v1/completions?sig=***`);
+        const ids = [runWorkflowId(plan.invocation), taskWorkflowId(plan.invocation, 0)];
+        const kept = await Promise.all(ids.map((id) => everythingOf(scenario.client, id)));
+        const said = JSON.stringify(runDocument(run, null)) + kept.join('');
+        expect(canariesIn(said, Object.values(parts))).toEqual([]);
+        for (const folder of [scenario.outputRoot, scenario.home.runs])
+          for (const { file, text } of await filesBelow(folder))
+            expect({ file, found: canariesIn(text, Object.values(parts)) }).toEqual({ file, found: [] });
+      }
+    } finally {
+      await server.close();
     }
-  } finally {
-    await server.close();
-  }
-});
+  },
+);

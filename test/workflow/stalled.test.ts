@@ -7,7 +7,7 @@ import { until } from '../support/command';
 import { runPlan } from '../support/plans';
 import { startProgram, type Finished } from '../support/program';
 
-/** a worker of another build serves a run that it can't carry on. */
+/** A worker of another build serves a run that it can't continue. */
 
 let bench: Bench;
 beforeAll(async () => {
@@ -18,7 +18,7 @@ afterAll(() => bench.close());
 const tasks = ['hellaswag', 'arc_challenge'];
 const longJobs = { jobs: { default: { states: [['Running', '1h'], ['Completed']] } } };
 
-/** The workflow code as it would be if somebody had changed it without the rules of docs/changing-workflows.md. */
+/** Workflow code that was changed against the rules of docs/changing-workflows.md. */
 async function otherCode(change: readonly [string, string]): Promise<{ code: string }> {
   const code = await readFile(plainBundle, 'utf8');
   if (!code.includes(change[0])) throw new Error(`the bundle does not have ${change[0]}`);
@@ -37,7 +37,7 @@ async function running(scenario: Scenario): Promise<RunPlan> {
   return plan;
 }
 
-/** The real program, against the bench's server. */
+/** Runs the built program against the bench's server. */
 const command = ({ home }: Scenario, args: readonly string[]): Promise<Finished> =>
   startProgram(args, {
     cwd: home.root,
@@ -45,13 +45,13 @@ const command = ({ home }: Scenario, args: readonly string[]): Promise<Finished>
   }).finished;
 
 test.concurrent(
-  'status says that tasks can\u2019t go on, why, and what to do; the run goes on with the right build',
+  'status reports that tasks are stuck, why, and what to do; the run continues with the right build',
   async () => {
     const scenario = await bench.scenario(longJobs);
     const plan = await running(scenario);
     expect(await stallsOf(bench.client, plan.invocation, [0, 1])).toEqual([]);
     await scenario.startWorker({ workflows: await otherCode(otherTasks) });
-    // What wakes them.
+    // A cancel makes the tasks run the other code.
     await scenario.cancel(plan);
     const seen = () => stallsOf(bench.client, plan.invocation, [0, 1]);
     await until('both tasks fail', async () => (await seen()).length === 2);
@@ -69,7 +69,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  'a run that itself can\u2019t go on: its tasks are shown as they are, and cleanup --terminate leaves nothing',
+  'a stuck run: its tasks are shown with their own state, and cleanup --terminate leaves nothing',
   async () => {
     const scenario = await bench.scenario(longJobs);
     const plan = await running(scenario);

@@ -14,7 +14,7 @@ const jobSoon = { states: [['Running', '300ms'], ['Completed']] };
 const endless = { states: [['Running', '1h'], ['Completed']] };
 
 interface Stuck {
-  /** Of the task; part of its names on the platform. */
+  /** Name of the task, and part of the names of its resources. */
   readonly name: string;
   readonly endpoint?: object;
   readonly job?: object;
@@ -23,13 +23,13 @@ interface Stuck {
 
 const ways: readonly Stuck[] = [
   {
-    // Its model server lists the model, and never answers a completion.
+    // The model server lists the model, but never answers a completion.
     name: 'hangs',
     endpoint: { ...upSoon, hangs: true },
     error: { type: 'EndpointReadinessTimeout', message: /after 9 s.*\/v1\/completions does not answer/ },
   },
   {
-    // Ready by name.
+    // In state Ready, but without a running replica.
     name: 'no-replica',
     endpoint: { ...upSoon, replicas: 0 },
     error: { type: 'EndpointReadinessTimeout', message: /after 9 s.*no replica is up/ },
@@ -56,7 +56,7 @@ const ways: readonly Stuck[] = [
     error: { type: 'EndpointFailed', message: /was not Ready for 9 s while its job ran: Not Ready.*engine core died/ },
   },
   {
-    // Under its job.
+    // The endpoint hangs while its job runs.
     name: 'hangs-later',
     endpoint: { ...upSoon, hangs: '5s' },
     job: endless,
@@ -67,7 +67,7 @@ const ways: readonly Stuck[] = [
   },
 ];
 
-/** What comes back, or answers, in time does no harm. */
+/** Interruptions and delays that end in time, and fail no task. */
 const harmless = [
   {
     name: 'comes-back',
@@ -76,41 +76,44 @@ const harmless = [
     },
     job: { states: [['Running', '10s'], ['Completed']] },
   },
-  // health and listing are there, and the first completion takes long.
+  // Health and model listing answer; the first completion takes long.
   { name: 'slow-first', endpoint: { ...upSoon, warms: '4s' } },
 ];
 
-test.concurrent('every way of being stuck ends in bounded time, with its reason, and harms no other task', async () => {
-  const all = [...ways, ...harmless];
-  const matching = (what: 'endpoint' | 'job', rules: readonly (Partial<Stuck> & { name: string })[]): object[] =>
-    rules.flatMap(({ name, ...rule }) => (rule[what] ? [{ name: `*-${name}-?-*`, ...rule[what] }] : []));
-  const scenario = await bench.scenario({
-    endpoints: { default: upSoon, match: matching('endpoint', all) },
-    jobs: { default: jobSoon, match: matching('job', all) },
-  });
-  const plan = runPlan({
-    outputRoot: scenario.outputRoot,
-    tasks: ['first', ...all.map(({ name }) => name), 'last'],
-    limits: { endpointReadySeconds: 9, jobSeconds: 20 },
-    change: { startPolicy: 'as_ready' },
-  });
-  const begin = Date.now();
-  await scenario.start(plan);
-  const { status, snapshot } = await scenario.closed(plan);
-  expect(Date.now() - begin).toBeLessThan(100_000);
-  expect(status).toBe('failed');
-  const errors = snapshot.tasks.map(({ name, error }) => [name, error]);
-  expect(errors).toEqual([
-    ['first', null],
-    ...ways.map(({ name, error }) => [name, { ...error, message: expect.stringMatching(error.message) }]),
-    ...harmless.map(({ name }) => [name, null]),
-    ['last', null],
-  ]);
-  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-});
+test.concurrent(
+  'every kind of stuck task fails in bounded time with its reason, and no other task is affected',
+  async () => {
+    const all = [...ways, ...harmless];
+    const matching = (what: 'endpoint' | 'job', rules: readonly (Partial<Stuck> & { name: string })[]): object[] =>
+      rules.flatMap(({ name, ...rule }) => (rule[what] ? [{ name: `*-${name}-?-*`, ...rule[what] }] : []));
+    const scenario = await bench.scenario({
+      endpoints: { default: upSoon, match: matching('endpoint', all) },
+      jobs: { default: jobSoon, match: matching('job', all) },
+    });
+    const plan = runPlan({
+      outputRoot: scenario.outputRoot,
+      tasks: ['first', ...all.map(({ name }) => name), 'last'],
+      limits: { endpointReadySeconds: 9, jobSeconds: 20 },
+      change: { startPolicy: 'as_ready' },
+    });
+    const begin = Date.now();
+    await scenario.start(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect(Date.now() - begin).toBeLessThan(100_000);
+    expect(status).toBe('failed');
+    const errors = snapshot.tasks.map(({ name, error }) => [name, error]);
+    expect(errors).toEqual([
+      ['first', null],
+      ...ways.map(({ name, error }) => [name, { ...error, message: expect.stringMatching(error.message) }]),
+      ...harmless.map(({ name }) => [name, null]),
+      ['last', null],
+    ]);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  },
+);
 
 test.concurrent(
-  'an endpoint that dies while it waits for the others: its task ends then, not after they are up',
+  'an endpoint that dies while it waits for the others fails its task at once, not after they are up',
   async () => {
     const scenario = await bench.scenario({
       endpoints: {
@@ -138,7 +141,7 @@ async function phaseOf({ platform }: Scenario, task: TaskPlan | undefined): Prom
   return ((await response.json()) as { status?: { phase?: string } }).status?.phase;
 }
 
-/** The plan with endpoints that the platform scales to zero after so many seconds without a request. */
+/** The plan with endpoints that the platform scales to zero after `seconds` without a request. */
 function sleepless(plan: RunPlan, seconds: number): RunPlan {
   const { endpoint } = plan;
   if (endpoint.kind !== 'dedicated') throw new Error('the plan deploys endpoints');
@@ -147,27 +150,24 @@ function sleepless(plan: RunPlan, seconds: number): RunPlan {
 }
 
 describe('endpoints that are scaled to zero after 6 s without a request', () => {
-  test.concurrent(
-    'stay up while they wait for the slowest, and while jobs ask nothing; nobody keeps them when all is over',
-    async () => {
-      const scenario = await bench.scenario({
-        endpoints: {
-          default: { states: [['Starting', '100ms'], ['Ready']] },
-          match: [{ name: '*wino*', states: [['Starting', '14s'], ['Ready']] }],
-        },
-        jobs: { default: { states: [['Running', '14s'], ['Completed']] } },
-      });
-      const plan = sleepless(runPlan({ outputRoot: scenario.outputRoot }), 6);
-      await scenario.start(plan);
-      const { status, snapshot } = await scenario.closed(plan);
-      expect({ status, errors: snapshot.tasks.map(({ error }) => error) }).toEqual({
-        status: 'succeeded',
-        errors: [null, null, null],
-      });
-    },
-  );
+  test.concurrent('stay up while they wait for the slowest one, and while jobs send no requests', async () => {
+    const scenario = await bench.scenario({
+      endpoints: {
+        default: { states: [['Starting', '100ms'], ['Ready']] },
+        match: [{ name: '*wino*', states: [['Starting', '14s'], ['Ready']] }],
+      },
+      jobs: { default: { states: [['Running', '14s'], ['Completed']] } },
+    });
+    const plan = sleepless(runPlan({ outputRoot: scenario.outputRoot }), 6);
+    await scenario.start(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect({ status, errors: snapshot.tasks.map(({ error }) => error) }).toEqual({
+      status: 'succeeded',
+      errors: [null, null, null],
+    });
+  });
 
-  test.concurrent('are scaled down by the platform when nothing of ours is left to ask', async () => {
+  test.concurrent('are scaled down by the platform when no worker is left to send requests', async () => {
     const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
     const plan = sleepless(runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] }), 6);
     await scenario.start(plan);
@@ -175,7 +175,7 @@ describe('endpoints that are scaled to zero after 6 s without a request', () => 
     const stopped = await scenario.startWorker();
     await stopped();
     await until('it is scaled to zero', async () => (await phaseOf(scenario, plan.tasks[0])) === 'Stopped');
-    // When somebody is back, the task ends with the reason.
+    // When a worker is back, the task fails with that reason.
     await scenario.startWorker();
     const { snapshot } = await scenario.closed(plan);
     expect(snapshot.tasks[0]?.error).toEqual({

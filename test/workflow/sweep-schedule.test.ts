@@ -6,7 +6,7 @@ let bench: Bench;
 beforeAll(async () => (bench = await startBench()));
 afterAll(() => bench.close());
 
-/** A platform of its own, so that tests do not meet. */
+/** A separate platform for each test. */
 const platformOf = (workspace = `ws-${randomUUID().slice(0, 8)}`): SweptPlatform['platform'] => ({
   kind: 'lepton',
   workspace,
@@ -15,7 +15,7 @@ const platformOf = (workspace = `ws-${randomUUID().slice(0, 8)}`): SweptPlatform
 const scheduleOf = (platform: SweptPlatform['platform'], home?: string) =>
   bench.client.schedule.getHandle(sweepScheduleId(platform, home));
 
-test('a schedule that another queue made goes over to this one, and the sweep that waits there for nobody ends', async () => {
+test('a schedule created for another queue is moved to this one, and its sweep, which no worker serves, is terminated', async () => {
   const platform = platformOf();
   const handle = scheduleOf(platform);
   await ensureSweepSchedule(bench.client, { platform, taskQueue: 'nobody-works-here' });
@@ -35,7 +35,7 @@ test('a schedule that another queue made goes over to this one, and the sweep th
   expect(status.name).toBe('TERMINATED');
 });
 
-test('interval, arguments and the lack of a run timeout that an earlier build left are brought up to date', async () => {
+test('interval, arguments and run timeout of a schedule from an earlier build are updated, and its pause is kept', async () => {
   const platform = platformOf();
   const scheduleId = sweepScheduleId(platform);
   await bench.client.schedule.create({
@@ -58,7 +58,7 @@ test('interval, arguments and the lack of a run timeout that an earlier build le
   expect(state).toMatchObject({ paused: true, note: 'by an operator' });
 });
 
-test('what is current is left alone; it ends by itself long after the last start', async () => {
+test('an up-to-date schedule is not changed, and expires 90 days after the start that created it', async () => {
   const platform = platformOf();
   const swept = { platform, taskQueue: 'q' };
   await ensureSweepSchedule(bench.client, swept);
@@ -70,7 +70,7 @@ test('what is current is left alone; it ends by itself long after the last start
   expect([days > 89, days <= 90]).toEqual([true, true]);
 });
 
-test('the local platforms of two homes on one server have two schedules; the one they shared goes with its queue', async () => {
+test('local platforms of two homes on one server get separate schedules; an older shared one is removed by the home whose queue it has', async () => {
   const platform = { kind: 'local', workspace: `local-${randomUUID().slice(0, 8)}` } as const;
   await ensureSweepSchedule(bench.client, { platform, taskQueue: 'evalsaga-home-a' });
   await ensureSweepSchedule(bench.client, { platform, taskQueue: 'evalsaga-home-b', home: 'b' });

@@ -40,7 +40,7 @@ const sweepNow = (scenario: Scenario, way: Way = {}) =>
     dryRun: way.dryRun ?? false,
   });
 
-/** Terminates a run and its tasks: nobody is left who would tear down. */
+/** Terminates a run and its tasks, so that none of them tears down. */
 async function terminateAll(scenario: Scenario, plan: RunPlan): Promise<void> {
   const ids = [
     runWorkflowId(plan.invocation),
@@ -55,7 +55,7 @@ async function terminateAll(scenario: Scenario, plan: RunPlan): Promise<void> {
 
 const longJobs = { jobs: { default: { states: [['Running', '1h'], ['Completed']] } } };
 
-/** Three endpoints and jobs that nobody owns any more. */
+/** Three endpoints and jobs whose run and tasks were terminated. */
 async function orphaned(simulated: object = longJobs): Promise<{ scenario: Scenario; plan: RunPlan }> {
   const scenario = await bench.scenario(simulated);
   const plan = runPlan({ outputRoot: scenario.outputRoot });
@@ -65,7 +65,7 @@ async function orphaned(simulated: object = longJobs): Promise<{ scenario: Scena
   return { scenario, plan };
 }
 
-test('what a terminated run and its terminated tasks left goes, named', async () => {
+test('resources of a terminated run and its terminated tasks are removed and listed; a dry run only lists them', async () => {
   const { scenario, plan } = await orphaned();
   expect((await scenario.platform.inventory()).deployments).toHaveLength(3);
   const dry = await sweepNow(scenario, { dryRun: true });
@@ -84,7 +84,7 @@ test('what a terminated run and its terminated tasks left goes, named', async ()
 
 const logOf = (folder: string) => readFile(folder, 'utf8').catch(() => null);
 
-test('logs of what a sweep removes are saved first: with the results at home, else in the home of the sweeper', async () => {
+test("logs are saved before a sweep removes their jobs: in the run's output folder if known, else in the sweeping home", async () => {
   const { scenario, plan } = await orphaned();
   const elsewhere = {
     runs: path.join(scenario.outputRoot, 'other', 'runs'),
@@ -105,7 +105,7 @@ test('logs of what a sweep removes are saved first: with the results at home, el
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
-test('a log that can\u2019t be had holds up no deletion, and is said to be lost', async () => {
+test("a log that can't be read does not block the deletion, and is reported as lost", async () => {
   const { scenario } = await orphaned();
   await setFaults(scenario, [{ on: 'GET /jobs/*/replicas/**', times: 'inf', respond: 403 }]);
   const report = await sweepNow(scenario);
@@ -114,7 +114,7 @@ test('a log that can\u2019t be had holds up no deletion, and is said to be lost'
   expect((await scenario.platform.inventory()).jobs).toEqual([]);
 });
 
-test('the log of a terminated task\u2019s job comes home, although nobody knows the job\u2019s id any more', async () => {
+test("the log of a terminated task's job is saved, although the job's id is no longer known", async () => {
   const scenario = await bench.scenario(longJobs);
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['alone'] });
   await scenario.start(plan);
@@ -126,16 +126,16 @@ test('the log of a terminated task\u2019s job comes home, although nobody knows 
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
-test('within the grace period nothing is touched', async () => {
+test('within the grace period nothing is removed', async () => {
   const { scenario } = await orphaned();
   const report = await sweepNow(scenario, { graceSeconds: 600 });
   expect(report).toEqual({ removed: [], failed: [], spared: 6 });
   expect((await scenario.platform.inventory()).deployments).toHaveLength(3);
 });
 
-test('Temporal can\u2019t be asked: nothing is touched', async () => {
+test('when Temporal is unreachable, nothing is removed', async () => {
   const { scenario } = await orphaned();
-  // Without the SDK's interceptors, which would ask again for a while.
+  // Without the SDK's interceptors, which would retry for a while.
   const connection = Connection.lazy({ address: '127.0.0.1:1', interceptors: [] });
   const before = await scenario.platform.inventory();
   await expect(sweepNow(scenario, { temporal: new Client({ connection }) })).rejects.toThrow();
@@ -144,14 +144,14 @@ test('Temporal can\u2019t be asked: nothing is touched', async () => {
   await connection.close();
 });
 
-test('the platform answers half of the question: nothing is touched', async () => {
+test("when one of the platform's two listings fails, nothing is removed", async () => {
   const { scenario } = await orphaned({ ...longJobs, faults: [] });
   await setFaults(scenario, [{ on: 'GET /jobs', times: 'inf', respond: 500 }]);
   await expect(sweepNow(scenario)).rejects.toThrow('500');
   expect((await scenario.platform.inventory()).deployments).toHaveLength(3);
 });
 
-test('what is not ours, another installation\u2019s, or a living run\u2019s stays', async () => {
+test('unmarked resources and those of another installation or of an open run stay', async () => {
   const { scenario } = await orphaned();
   const client = clientOf(scenario);
   const spec = {
@@ -179,10 +179,10 @@ test('what is not ours, another installation\u2019s, or a living run\u2019s stay
   await scenario.closed(living);
 });
 
-describe('storage of a run that could not clear it', () => {
+describe('storage that a run could not remove', () => {
   const heldBack = { on: 'GET /storage/**', times: 'inf', respond: 503 };
 
-  /** Jobs are done and results lie in storage, but the run was terminated before they came home. */
+  /** A run that was terminated after its jobs ended and before their results were fetched. */
   async function unfetched(change: Partial<RunPlan> = {}): Promise<{ scenario: Scenario; plan: RunPlan }> {
     const scenario = await bench.scenario({ faults: [heldBack] });
     const plan = runPlan({ outputRoot: scenario.outputRoot, change });
@@ -192,7 +192,7 @@ describe('storage of a run that could not clear it', () => {
     return { scenario, plan };
   }
 
-  test('comes home, then goes, and is not looked for again', async () => {
+  test('is fetched, then removed, and not checked again', async () => {
     const { scenario, plan } = await unfetched();
     await setFaults(scenario, []);
     const report = await sweepNow(scenario);
@@ -203,7 +203,7 @@ describe('storage of a run that could not clear it', () => {
     expect(await openRuns(scenario.home)).toEqual([]);
   });
 
-  test('stays when it can\u2019t come home, and is told; endpoints and jobs go all the same', async () => {
+  test("stays and is reported if it can't be fetched; endpoints and jobs are removed all the same", async () => {
     const { scenario, plan } = await unfetched();
     await setFaults(scenario, [{ on: 'GET /storage/**/results.yml', times: 'inf', respond: 403 }]);
     const report = await sweepNow(scenario);
@@ -226,7 +226,7 @@ describe('storage of a run that could not clear it', () => {
     expect((await scenario.platform.inventory()).storage.length).toBeGreaterThan(0);
   });
 
-  test('that ended by itself and kept it on purpose stays', async () => {
+  test('stays if the run ended normally and kept it on purpose', async () => {
     const scenario = await bench.scenario();
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'], limits: { resultBytes: 10 } });
     await scenario.start(plan);
@@ -236,7 +236,7 @@ describe('storage of a run that could not clear it', () => {
     expect((await scenario.platform.inventory()).storage.length).toBeGreaterThan(0);
   });
 
-  test('that Temporal does not know goes only if it was this installation\u2019s', async () => {
+  test('of a run that Temporal does not know is removed only if the run belongs to this installation', async () => {
     const scenario = await bench.scenario();
     const client = clientOf(scenario);
     const plans = ['tests', 'another', undefined].map((origin) => ({
@@ -254,7 +254,7 @@ describe('storage of a run that could not clear it', () => {
   });
 });
 
-test('the schedule is there once, and what it starts sweeps', async () => {
+test('the schedule exists once, and the workflow that it starts sweeps', async () => {
   const { scenario, plan } = await orphaned();
   const options = { platform: plan.platform, taskQueue: path.basename(path.dirname(scenario.home.root)) };
   await ensureSweepSchedule(scenario.client, options);
@@ -263,7 +263,7 @@ test('the schedule is there once, and what it starts sweeps', async () => {
   for await (const { scheduleId } of scenario.client.schedule.list()) ids.push(scheduleId);
   const ours = ids.filter((id) => id.startsWith('eval-sweep-local-'));
   expect(ours).toHaveLength(1);
-  // The schedule's own grace would spare what a test has just made.
+  // The schedule's own grace period would spare the test's new resources.
   const swept = await scenario.client.workflow.execute('sweepPlatform', {
     workflowId: 'sweep-now',
     taskQueue: options.taskQueue,

@@ -5,7 +5,7 @@ import { emptyInventory, startBench, type Bench, type Scenario } from '../suppor
 import { sendJson, startServer } from '../support/http-server';
 import { runPlan } from '../support/plans';
 
-/** What is removed, by whom, and what a run says when it could not be. */
+/** What teardown removes, and what a run reports when it can't. */
 
 let bench: Bench;
 beforeAll(async () => {
@@ -24,7 +24,7 @@ const running = (scenario: Scenario, plan: RunPlan) =>
   scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
 
 test.concurrent(
-  'an endpoint that somebody removed by hand: its task says so, and its teardown is complete',
+  'an endpoint that was removed by hand: its task fails with that reason, and its teardown is complete',
   async () => {
     const scenario = await bench.scenario({ jobs: endless });
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
@@ -41,21 +41,24 @@ test.concurrent(
   },
 );
 
-test.concurrent('a job and its storage that somebody removed by hand', async () => {
-  const scenario = await bench.scenario({ jobs: endless });
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
-  await scenario.start(plan);
-  await running(scenario, plan);
-  const [job = ''] = (await scenario.platform.inventory()).jobs;
-  await onPlatform(scenario, 'DELETE', `/storage/default${plan.storage.path}`);
-  await onPlatform(scenario, 'DELETE', `/jobs/${job}`);
-  const { snapshot } = await scenario.closed(plan);
-  expect(snapshot.tasks[0]?.error?.type).toMatch(/^Job(Lost|Failed)$/);
-  expect(snapshot.left).toEqual([]);
-  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-});
+test.concurrent(
+  'a job and its storage that were removed by hand: the task fails, and its teardown is complete',
+  async () => {
+    const scenario = await bench.scenario({ jobs: endless });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
+    await scenario.start(plan);
+    await running(scenario, plan);
+    const [job = ''] = (await scenario.platform.inventory()).jobs;
+    await onPlatform(scenario, 'DELETE', `/storage/default${plan.storage.path}`);
+    await onPlatform(scenario, 'DELETE', `/jobs/${job}`);
+    const { snapshot } = await scenario.closed(plan);
+    expect(snapshot.tasks[0]?.error?.type).toMatch(/^Job(Lost|Failed)$/);
+    expect(snapshot.left).toEqual([]);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  },
+);
 
-test.concurrent('an endpoint whose deletion is accepted and never ends is reported, not believed', async () => {
+test.concurrent('an endpoint whose deletion is accepted but never ends is reported as left', async () => {
   const scenario = await bench.scenario({
     endpoints: { default: { states: [['Starting', '100ms'], ['Ready']], deleting: '1h' } },
   });
@@ -69,7 +72,7 @@ test.concurrent('an endpoint whose deletion is accepted and never ends is report
   ]);
 });
 
-test.concurrent('a job that the platform refuses: its endpoint and its storage go', async () => {
+test.concurrent('a job that the platform refuses: its endpoint and storage are removed', async () => {
   const body = { code: 'InvalidParameter', message: 'no such shape: cpu.small' };
   const scenario = await bench.scenario({ faults: [{ on: 'POST /jobs', times: 'inf', respond: 422, body }] });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
@@ -83,7 +86,7 @@ test.concurrent('a job that the platform refuses: its endpoint and its storage g
 });
 
 test.concurrent(
-  'what else lies beside the run’s folder stays, and what the user removed is not made again',
+  "files beside the run's storage folder stay, and a folder that the user removed is not created again",
   async () => {
     const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
@@ -100,7 +103,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  'results are home, and storage can’t be removed: the scores stand, and the storage is named',
+  "results are saved but storage can't be removed: the scores count, and the storage is reported as left",
   async () => {
     const scenario = await bench.scenario({ faults: [{ on: 'DELETE /storage/**', times: 'inf', respond: 500 }] });
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one, limits: { teardownSeconds: 10 } });
@@ -118,9 +121,9 @@ test.concurrent(
   },
 );
 
-describe('an endpoint of the user’s', () => {
+describe("the user's own endpoint", () => {
   test.concurrent.each(['whose evaluation fails', 'whose run is cancelled'])(
-    '%s is asked, and nothing else',
+    '%s gets only probe requests',
     async (course) => {
       const asked: string[] = [];
       const server = await startServer((request, response) => {

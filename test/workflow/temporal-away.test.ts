@@ -19,7 +19,7 @@ import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy';
 import { Ledger } from '../chaos/ledger';
 import { openTemporalGateway } from '../chaos/temporal-gateway';
 
-/** What a command does when Temporal does not answer, or when it did and the answer got lost. */
+/** Client calls when Temporal does not answer, or when its answer is lost. */
 
 let bench: Bench;
 let scenario: Scenario;
@@ -79,7 +79,7 @@ const calls: readonly (readonly [string, (plan: RunPlan) => Promise<unknown>])[]
   ],
 ];
 
-test('a server that has gone silent: every call ends by itself, and is told to be an outage', async () => {
+test('a server that stops answering: every call ends at its deadline, and its error counts as an outage', async () => {
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
   await start(plan);
   wire.mute();
@@ -99,10 +99,10 @@ test('a server that has gone silent: every call ends by itself, and is told to b
   await scenario.closed(plan);
 });
 
-test('an answer that alone is lost costs each call one repetition, and nobody sees it', async () => {
+test('when only the answer is lost, each call is retried once, and succeeds', async () => {
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['lingering'] });
   await start(plan);
-  // Its teardown is longer than a repetition takes: the task is there for all calls, though one of them cancels it.
+  // One call cancels the task. Its teardown takes longer than a retry, so the task is still there for all calls.
   await scenario.until(plan, ({ tasks: [task] }) => task?.phase === 'running job');
   const near = client;
   const ledger = new Ledger();
@@ -115,12 +115,12 @@ test('an answer that alone is lost costs each call one repetition, and nobody se
     connection: { address: gateway.address },
     namespace: 'default',
     dataConverter: {},
-    // An attempt has half of it, which a busy machine can take by itself from a second attempt that is too short.
+    // Each attempt gets half of this; less could be too short for the second attempt on a busy machine.
     callTimeoutMs: 8_000,
   });
   const lost: string[] = [];
   ledger.restart();
-  // The history is what commands wait at: there the deadline of a whole wait holds.
+  // Not the history: commands wait on it, with the deadline of the whole wait.
   ledger.interfere(({ method, nth }, forward) => {
     if (nth > 1 || method === 'GetWorkflowExecutionHistory') return undefined;
     lost.push(method);
@@ -131,7 +131,7 @@ test('an answer that alone is lost costs each call one repetition, and nobody se
     const failures = ends.flatMap((end, nth) =>
       end.status === 'rejected' ? [[calls[nth]?.[0], String(end.reason)]] : [],
     );
-    // Nobody has a run that begins with what is searched for.
+    // No run id has the prefix that is searched for.
     expect(failures).toEqual([['search by prefix', expect.stringContaining('no run id starts with abcdef')]]);
     expect(new Set(lost).size).toBeGreaterThanOrEqual(8);
   } finally {
@@ -142,7 +142,7 @@ test('an answer that alone is lost costs each call one repetition, and nobody se
   await scenario.closed(plan);
 });
 
-test('a connection that is closed while a call is being repeated ends the call, and not the process', async () => {
+test('closing the connection while a call is retried ends the call with an error, and not the process', async () => {
   const leaving = await connectClient({
     connection: { address: `127.0.0.1:${wire.port}` },
     namespace: 'default',
@@ -158,7 +158,7 @@ test('a connection that is closed while a call is being repeated ends the call, 
 });
 
 describe('a start whose answer was lost', () => {
-  test('is asked for again, found to be ours, and there is one run', async () => {
+  test('is retried and recognised as its own, and there is one run', async () => {
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
     wire.mute();
     const starting = start(plan);
@@ -171,7 +171,7 @@ describe('a start whose answer was lost', () => {
     expect((await scenario.closed(plan)).status).toBe('cancelled');
   });
 
-  test('and whose id another plan has by then, is refused', async () => {
+  test('is refused if another plan has taken its id meanwhile', async () => {
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
     await scenario.start(plan);
     wire.mute();
@@ -184,14 +184,14 @@ describe('a start whose answer was lost', () => {
     await scenario.closed(plan);
   });
 
-  test('and never comes: the user is told how to find out', async () => {
+  test('and stays lost: the error says how to find out whether the run started', async () => {
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
     wire.mute();
     await expect(start(plan)).rejects.toMatchObject({
       name: 'InfrastructureError',
       message: expect.stringMatching(new RegExp(`status ${plan.invocation}[^]*cancel ${plan.invocation}`)),
     });
-    // It has begun for all that is known: its secrets must be there for it.
+    // The run may have started, so its secrets must be kept.
     await access(path.join(scenario.home.secrets, `${plan.invocation}.json`));
     await scenario.cancel(plan);
     await scenario.closed(plan);

@@ -5,7 +5,7 @@ import { cleanUp } from '../../src/cleanup/cleanup';
 import { creations, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
-/** the token runs out, is revoked or replaced in the middle of a run. */
+/** The token expires, is revoked or is replaced during a run. */
 
 let bench: Bench;
 beforeAll(async () => {
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => bench.close());
 
-/** From now on the platform takes no token, or, without faults, takes it again. */
+/** Replaces the platform's faults: with `refused` it rejects the token, with none it accepts it again. */
 async function setFaults({ platform: { url, token } }: Scenario, faults: readonly object[]): Promise<void> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   const answer = await fetch(new URL('/__sim/plan', url), {
@@ -26,27 +26,24 @@ async function setFaults({ platform: { url, token } }: Scenario, faults: readonl
 const body = { code: 'Unauthorized', message: 'token expired' };
 const refused = [{ on: '* /**', times: 'inf', respond: 401, body }];
 
-test.concurrent(
-  'a refusal that passes (a token that is being rotated, a service that restarts) ends no job',
-  async () => {
-    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
-    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
-    await scenario.start(plan);
-    await scenario.until(plan, ({ tasks: [task] }) => task?.phase === 'running job');
-    await setFaults(scenario, [
-      { on: 'GET /jobs', times: 2, respond: 401, body },
-      { on: 'GET /deployments', times: 2, respond: 403 },
-      { on: 'GET /storage/**', times: 2, respond: 401, body },
-    ]);
-    const { status } = await scenario.closed(plan);
-    expect(status).toBe('succeeded');
-    const refusals = (await scenario.platform.requests()).filter(({ status: code }) => code === 401 || code === 403);
-    expect(refusals.length).toBeGreaterThanOrEqual(4);
-    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-  },
-);
+test.concurrent('a temporary 401 or 403 (token rotation, service restart) ends no job', async () => {
+  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+  await scenario.start(plan);
+  await scenario.until(plan, ({ tasks: [task] }) => task?.phase === 'running job');
+  await setFaults(scenario, [
+    { on: 'GET /jobs', times: 2, respond: 401, body },
+    { on: 'GET /deployments', times: 2, respond: 403 },
+    { on: 'GET /storage/**', times: 2, respond: 401, body },
+  ]);
+  const { status } = await scenario.closed(plan);
+  expect(status).toBe('succeeded');
+  const refusals = (await scenario.platform.requests()).filter(({ status: code }) => code === 401 || code === 403);
+  expect(refusals.length).toBeGreaterThanOrEqual(4);
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
 
-test.concurrent('refusals that pass in time cost nothing, whatever goes on meanwhile', async () => {
+test.concurrent('refusals that end within the patience (30 s) have no effect in any phase', async () => {
   const scenario = await bench.scenario(
     {
       endpoints: { default: { states: [['Starting', '2s'], ['Ready']] } },
@@ -82,7 +79,7 @@ test.concurrent('refusals that pass in time cost nothing, whatever goes on meanw
   expect(await creations(scenario.platform, '/deployments')).toBe(1);
 });
 
-test.concurrent('an endpoint that was never made is not left behind', async () => {
+test.concurrent('an endpoint that was never created is not reported as left', async () => {
   const scenario = await bench.scenario({ faults: refused });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
   await scenario.start(plan);
@@ -93,7 +90,7 @@ test.concurrent('an endpoint that was never made is not left behind', async () =
 });
 
 test.concurrent(
-  'nothing is asked for hours: the task says what is wrong with the token, what is left is named, and can be removed later',
+  'a lasting refusal ends the task after few requests with advice on the token; what is left is named and can be removed later',
   async () => {
     const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
     const plan = runPlan({

@@ -11,7 +11,7 @@ import { runPlan } from '../support/plans';
 import { bareEnvironment, startProgram, type Running } from '../support/program';
 import type { SimulatedPlan } from '../support/simulated';
 
-/** Several workers serve one task queue: one of them dies, or they are of different builds. */
+/** Several workers serve one task queue: some die, or they are of different builds. */
 
 let bench: Bench;
 beforeAll(async () => {
@@ -19,12 +19,12 @@ beforeAll(async () => {
 });
 afterAll(() => bench.close());
 
-describe('the only one that was there dies in the middle of everything, another one is left', () => {
-  /** What the run of that name is about when it happens. */
+describe('the worker that holds all activities dies, and another one takes over', () => {
+  /** What the run of that name is doing when the worker dies. */
   const phases = ['creating', 'waiting', 'running', 'fetching', 'removing'] as const;
   type Phase = (typeof phases)[number];
 
-  /** The platform holds back the answers to a create, to a delete and to a transfer; the rest takes its time by itself. */
+  /** The platform delays the answers to a create, a delete and a transfer; waiting and running take time by themselves. */
   const platform = (held: string, folder: string): SimulatedPlan => ({
     endpoints: {
       default: { states: [['Starting', '100ms'], ['Ready']] },
@@ -41,7 +41,7 @@ describe('the only one that was there dies in the middle of everything, another 
     ],
   });
 
-  /** Its runs, brought to where it happens by one worker, a process of its own; then there is a second one in this process. */
+  /** Brings one run into each phase with a worker in a separate process, then starts a second worker in this process. */
   async function atTheMoment(held: string): Promise<{ scenario: Scenario; plans: RunPlan[]; dying: Running }> {
     const plans = phases.map((phase) => runPlan({ outputRoot: '/', tasks: [phase] }));
     const planOf = (phase: Phase): RunPlan => plans[phases.indexOf(phase)] as RunPlan;
@@ -95,18 +95,18 @@ describe('the only one that was there dies in the middle of everything, another 
       const creates = (await scenario.platform.requests()).filter(
         ({ method, path: at }) => method === 'POST' && at === route,
       );
-      // One whose answer is held back for ever has been done; a second one for the same is a conflict.
+      // A create whose answer is delayed forever took effect; its retry is answered 409.
       expect(creates.filter(({ status }) => status !== 409)).toHaveLength(plans.length);
     }
   }
 
-  test.concurrent('by kill -9: what it held is taken up when its heartbeats are missed', async () => {
+  test.concurrent('by kill -9: its activities are retried after their heartbeat timeout', async () => {
     const { scenario, plans, dying } = await atTheMoment('10m');
     dying.signal('SIGKILL');
     await expectAllWell(scenario, plans);
   });
 
-  test.concurrent('by SIGTERM: it hands over what it can, and goes', async () => {
+  test.concurrent('by SIGTERM: it hands over its activities and exits 0', async () => {
     const { scenario, plans, dying } = await atTheMoment('10s');
     dying.signal('SIGTERM');
     await expectAllWell(scenario, plans);
@@ -114,45 +114,50 @@ describe('the only one that was there dies in the middle of everything, another 
   });
 });
 
-test.concurrent('three die by kill -9, one after the other, between the end of the job and its results', async () => {
-  const plan = runPlan({ outputRoot: '/', tasks: ['mmlu'] });
-  const scoresAsked = new RegExp(`^GET /storage/.*${plan.invocation}.*/results\\.yml`);
-  const scenario = await bench.scenario({
-    faults: [{ on: `GET /storage/default${plan.storage.path}/**/results.yml`, times: 3, delay: '10m' }],
-  });
-  await (
-    await scenario.startWorker()
-  )();
-  await scenario.start({ ...plan, outputDir: path.join(scenario.outputRoot, plan.invocation) });
-  for (let died = 0; died < 3; died += 1) {
-    const worker = startProgram(['worker'], {
-      cwd: scenario.home.root,
-      env: {
-        ...bareEnvironment(),
-        EVALSAGA_HOME: scenario.home.root,
-        EVALSAGA_TASK_QUEUE: scenario.taskQueue,
-        EVALSAGA_LOG_LEVEL: 'error',
-        TEMPORAL_ADDRESS: bench.env.address,
-      },
+test.concurrent(
+  'three workers are killed in turn while they fetch results: the run succeeds with one job',
+  async () => {
+    const plan = runPlan({ outputRoot: '/', tasks: ['mmlu'] });
+    const scoresAsked = new RegExp(`^GET /storage/.*${plan.invocation}.*/results\\.yml`);
+    const scenario = await bench.scenario({
+      faults: [{ on: `GET /storage/default${plan.storage.path}/**/results.yml`, times: 3, delay: '10m' }],
     });
-    await until(`worker ${died + 1} fetches the scores`, async () => {
-      const asked = (await scenario.platform.requests()).filter((one) => scoresAsked.test(`${one.method} ${one.path}`));
-      return asked.length > died;
-    });
-    worker.signal('SIGKILL');
-    await worker.finished;
-  }
-  await scenario.startWorker();
-  const { status, snapshot } = await scenario.closed(plan);
-  expect([status, snapshot.tasks[0]?.error]).toEqual(['succeeded', null]);
-  const requests = await scenario.platform.requests();
-  expect(requests.filter(({ method, path: at }) => method === 'POST' && at === '/jobs')).toHaveLength(1);
-  expect(await readFile(path.join(snapshot.tasks[0]?.outputDir ?? '', 'results.yml'), 'utf8')).toContain('results');
-  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-});
+    await (
+      await scenario.startWorker()
+    )();
+    await scenario.start({ ...plan, outputDir: path.join(scenario.outputRoot, plan.invocation) });
+    for (let died = 0; died < 3; died += 1) {
+      const worker = startProgram(['worker'], {
+        cwd: scenario.home.root,
+        env: {
+          ...bareEnvironment(),
+          EVALSAGA_HOME: scenario.home.root,
+          EVALSAGA_TASK_QUEUE: scenario.taskQueue,
+          EVALSAGA_LOG_LEVEL: 'error',
+          TEMPORAL_ADDRESS: bench.env.address,
+        },
+      });
+      await until(`worker ${died + 1} fetches the scores`, async () => {
+        const asked = (await scenario.platform.requests()).filter((one) =>
+          scoresAsked.test(`${one.method} ${one.path}`),
+        );
+        return asked.length > died;
+      });
+      worker.signal('SIGKILL');
+      await worker.finished;
+    }
+    await scenario.startWorker();
+    const { status, snapshot } = await scenario.closed(plan);
+    expect([status, snapshot.tasks[0]?.error]).toEqual(['succeeded', null]);
+    const requests = await scenario.platform.requests();
+    expect(requests.filter(({ method, path: at }) => method === 'POST' && at === '/jobs')).toHaveLength(1);
+    expect(await readFile(path.join(snapshot.tasks[0]?.outputDir ?? '', 'results.yml'), 'utf8')).toContain('results');
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  },
+);
 
 test.concurrent(
-  'of two builds, each run stays with the one that began it',
+  'with workers of two builds, each run stays on the build that started it',
   async () => {
     const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '3s'], ['Completed']] } } });
     await (
@@ -167,7 +172,7 @@ test.concurrent(
         build: { EVALSAGA_DEPLOYMENT_NAME: deploymentName, EVALSAGA_BUILD_ID: buildId },
       });
     const { workflowService, options } = bench.client;
-    /** `temporal worker deployment set-current-version`; refused until the worker has shown itself. */
+    /** Like `temporal worker deployment set-current-version`, which is refused until the worker has polled. */
     const makeCurrent = (buildId: string) =>
       until(`build ${buildId} is current`, () =>
         workflowService
@@ -187,10 +192,10 @@ test.concurrent(
 
     const stopOld = await workerOf('old');
     await scenario.start(one);
-    // A worker is there, and yet nobody carries it on: whoever asks is told.
+    // A worker polls the queue, but its build does not serve the run yet: servingOf reports that.
     const whoServes = () => servingOf(bench.client, { taskQueue: scenario.taskQueue, invocation: one.invocation });
     const old = { deploymentName, buildId: 'old' };
-    // The scenario's own worker may count for as long as a poll lasts, should Temporal not have heard that it ended.
+    // If Temporal missed that the scenario's own worker ended, it counts until its poll expires.
     await until('only the worker of a build is seen', async () => (await whoServes()).kind === 'other builds', 100_000);
     expect(await whoServes()).toEqual({
       kind: 'other builds',
@@ -213,7 +218,7 @@ test.concurrent(
   300_000,
 );
 
-/** Who has carried on a run and its tasks, and done their activities. */
+/** The workers that completed workflow tasks or activities of a run and its tasks. */
 async function workersOf({ invocation, tasks }: RunPlan): Promise<string[]> {
   const ids = [runWorkflowId(invocation), ...tasks.map(({ index }) => taskWorkflowId(invocation, index))];
   const histories = await Promise.all(ids.map((id) => bench.client.workflow.getHandle(id).fetchHistory()));

@@ -6,7 +6,7 @@ import { until } from '../support/command';
 import { runPlan } from '../support/plans';
 import { startProgram } from '../support/program';
 
-/** A run whose worker does not answer: what is shown of it is what Temporal itself knows, and never that nothing has begun. */
+/** If a run's worker does not answer, status shows what Temporal itself knows, and never that nothing has started. */
 
 let bench: Bench;
 beforeAll(async () => {
@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => bench.close());
 
-/** One task in each of four phases, and no worker any more. */
+/** A run with one task in each of four phases, whose worker was stopped. */
 async function left(scenario: Scenario) {
   const tasks = ['over', 'waiting', 'running', 'failing'];
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks, change: { startPolicy: 'as_ready' } });
@@ -40,7 +40,7 @@ const phases = {
   },
 };
 
-test('the phases of its tasks, what ended ones came to, and that nobody answered', async () => {
+test('the description has the phases of tasks, the outcomes of ended ones, and that the worker did not answer', async () => {
   const scenario = await bench.scenario(phases);
   const plan = await left(scenario);
   const seen = await scenario.describe(plan);
@@ -64,7 +64,7 @@ test('the phases of its tasks, what ended ones came to, and that nobody answered
   expect([code, stdout]).toEqual([0, expect.stringMatching(/evaluating[^]*awaiting ready[^]*running job/)]);
   expect(stderr).toMatch(/nobody serves task queue|worker does not answer/);
 
-  // On another machine the plan is Temporal's.
+  // On another machine the plan is read from Temporal.
   await rm(path.join(scenario.home.runs, plan.invocation), { recursive: true });
   const elsewhere = await describeRun(bench.client, plan.invocation, scenario.home);
   expect(elsewhere.snapshot.tasks.map(({ phase }) => phase)).toEqual(seen.snapshot.tasks.map(({ phase }) => phase));
@@ -75,7 +75,7 @@ test('the phases of its tasks, what ended ones came to, and that nobody answered
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
-test('who watches keeps what the run has told', async () => {
+test('a watch keeps the last known messages while the worker does not answer', async () => {
   const scenario = await bench.scenario(phases);
   const tasks = ['waiting', 'running'];
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks, change: { startPolicy: 'as_ready' } });
@@ -100,7 +100,7 @@ test('who watches keeps what the run has told', async () => {
   await until('it is heard again', () => Promise.resolve(shown.at(-1)?.startsWith('heard') === true));
   watch.abort();
   await watching;
-  // What the platform said is the run's to tell, and not forgotten meanwhile.
+  // The platform's message is known only to the run, and is kept while the run does not answer.
   expect(shown.slice(-3)).toEqual([
     'heard, Starting: pulling',
     'unheard, Starting: pulling',

@@ -9,7 +9,7 @@ import { cleanUp } from '../../src/cleanup/cleanup';
 import { creations, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
-/** What came of a run: one word, wherever it is said; and what may not change it. */
+/** The outcome of a run: the same word wherever it is shown, and what must not change it. */
 
 let bench: Bench;
 beforeAll(async () => {
@@ -21,7 +21,7 @@ const one = ['hellaswag'];
 const failing = { jobs: { match: [{ name: '*arc*', states: [['Running', '200ms'], ['Failed']] }] } };
 const slow = { jobs: { default: { states: [['Running', '4s'], ['Completed']] } } };
 
-/** Temporal's own word, its failure's type, and what lists and the Web UI show. */
+/** Temporal's status, the type of its failure, and the outcome that lists and the Web UI show. */
 async function inTemporal({ client, home }: Scenario, { invocation }: RunPlan) {
   const handle = client.workflow.getHandle(runWorkflowId(invocation));
   const { status, typedSearchAttributes } = await handle.describe();
@@ -42,57 +42,67 @@ const listed = async ({ client, home }: Scenario, { invocation }: RunPlan): Prom
   return undefined;
 };
 
-test.concurrent('a run with a failed task is failed, in Temporal too, and its details hold the snapshot', async () => {
-  const scenario = await bench.scenario(failing);
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag', 'arc_challenge'] });
-  await scenario.start(plan);
-  const run = await scenario.closed(plan);
-  expect(statusWordOf(run)).toBe('failed');
-  // Its tasks say it all.
-  expect(run.failure).toBeNull();
-  expect(run.snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['succeeded', 'failed']);
-  expect(await inTemporal(scenario, plan)).toMatchObject({ status: 'FAILED', type: 'TasksFailed', outcome: 'failed' });
-  expect(await listed(scenario, plan)).toBe('failed');
-});
+test.concurrent(
+  'a run with a failed task fails, in Temporal too, and its failure holds the snapshot of its tasks',
+  async () => {
+    const scenario = await bench.scenario(failing);
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag', 'arc_challenge'] });
+    await scenario.start(plan);
+    const run = await scenario.closed(plan);
+    expect(statusWordOf(run)).toBe('failed');
+    // The errors of its tasks explain it.
+    expect(run.failure).toBeNull();
+    expect(run.snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['succeeded', 'failed']);
+    expect(await inTemporal(scenario, plan)).toMatchObject({
+      status: 'FAILED',
+      type: 'TasksFailed',
+      outcome: 'failed',
+    });
+    expect(await listed(scenario, plan)).toBe('failed');
+  },
+);
 
-test.concurrent('teardown incomplete is the word for it everywhere, until a cleanup has finished it', async () => {
-  const scenario = await bench.scenario({
-    faults: [{ on: 'DELETE /deployments/*', times: 1_000, respond: 403 }],
-  });
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
-  await scenario.start(plan);
-  expect(statusWordOf(await scenario.closed(plan))).toBe('teardown incomplete');
-  expect(await inTemporal(scenario, plan)).toMatchObject({
-    status: 'FAILED',
-    type: 'TeardownIncomplete',
-    outcome: 'teardown incomplete',
-  });
-  expect(await listed(scenario, plan)).toBe('teardown incomplete');
+test.concurrent(
+  'an incomplete teardown is shown as "teardown incomplete" everywhere, until a cleanup completes it',
+  async () => {
+    const scenario = await bench.scenario({
+      faults: [{ on: 'DELETE /deployments/*', times: 1_000, respond: 403 }],
+    });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
+    await scenario.start(plan);
+    expect(statusWordOf(await scenario.closed(plan))).toBe('teardown incomplete');
+    expect(await inTemporal(scenario, plan)).toMatchObject({
+      status: 'FAILED',
+      type: 'TeardownIncomplete',
+      outcome: 'teardown incomplete',
+    });
+    expect(await listed(scenario, plan)).toBe('teardown incomplete');
 
-  const { url, workspace, token } = scenario.platform;
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  await fetch(new URL('/__sim/plan', url), { method: 'POST', headers, body: JSON.stringify({ faults: [] }) });
-  const { removed } = await cleanUp({
-    platform: createLeptonClient({ url, workspace, token }),
-    invocation: plan.invocation,
-    plan,
-    origin: 'tests',
-    outputDir: plan.outputDir,
-    secrets: [],
-    discard: false,
-    report: () => undefined,
-  });
-  await noteGone(scenario.home, plan.invocation, removed);
-  const run = await scenario.describe(plan);
-  expect({ word: statusWordOf(run), failure: run.failure, left: run.snapshot.left }).toEqual({
-    word: 'succeeded',
-    failure: null,
-    left: [],
-  });
-  expect(await listed(scenario, plan)).toBe('succeeded');
-});
+    const { url, workspace, token } = scenario.platform;
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    await fetch(new URL('/__sim/plan', url), { method: 'POST', headers, body: JSON.stringify({ faults: [] }) });
+    const { removed } = await cleanUp({
+      platform: createLeptonClient({ url, workspace, token }),
+      invocation: plan.invocation,
+      plan,
+      origin: 'tests',
+      outputDir: plan.outputDir,
+      secrets: [],
+      discard: false,
+      report: () => undefined,
+    });
+    await noteGone(scenario.home, plan.invocation, removed);
+    const run = await scenario.describe(plan);
+    expect({ word: statusWordOf(run), failure: run.failure, left: run.snapshot.left }).toEqual({
+      word: 'succeeded',
+      failure: null,
+      left: [],
+    });
+    expect(await listed(scenario, plan)).toBe('succeeded');
+  },
+);
 
-test.concurrent('while a cancelled run tears down, that is its phase', async () => {
+test.concurrent('a cancelled run is in phase "tearing down" during its teardown', async () => {
   const scenario = await bench.scenario({
     ...slow,
     endpoints: { default: { states: [['Ready']], deleting: '3s' } },
@@ -105,7 +115,7 @@ test.concurrent('while a cancelled run tears down, that is its phase', async () 
   expect(statusWordOf(await scenario.closed(plan))).toBe('cancelled');
 });
 
-test.concurrent('signals sent by hand, with nothing in them or nonsense, change nothing', async () => {
+test.concurrent('signals sent by hand with missing or invalid arguments change nothing', async () => {
   const scenario = await bench.scenario(slow);
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
   await scenario.start(plan);
@@ -124,7 +134,7 @@ test.concurrent('signals sent by hand, with nothing in them or nonsense, change 
   });
 });
 
-test.concurrent('a live run that is reset tears down what it had, and begins anew', async () => {
+test.concurrent('an open run that is reset tears down its resources and starts again', async () => {
   const scenario = await bench.scenario(slow);
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
   await scenario.start(plan);

@@ -8,7 +8,7 @@ import { runPlan } from '../support/plans';
 import { bareEnvironment, startProgram, type Running } from '../support/program';
 import type { RecordedRequest } from '../support/simulated';
 
-/** Waits stay in their worker: what they cost, and that they go on elsewhere, whatever happens to it. */
+/** Waits run inside a worker: what they cost, and that another worker continues them. */
 
 let bench: Bench;
 const stops: (() => void)[] = [];
@@ -23,7 +23,7 @@ afterAll(async () => {
 const tasks = ['hellaswag'];
 const { EventType } = temporal.api.enums.v1;
 
-/** Ends the scenario's own worker, and starts one in a process of its own. */
+/** Stops the scenario's own worker, and starts one in a separate process. */
 async function workerProcess(scenario: Scenario): Promise<Running> {
   await (
     await scenario.startWorker()
@@ -44,7 +44,7 @@ async function pendingWait(plan: RunPlan, activity: string) {
   return raw.pendingActivities?.find(({ activityType }) => activityType?.name === activity);
 }
 
-/** Until its worker has looked, and told Temporal. */
+/** Resolves when the worker of the wait has polled the platform and sent a heartbeat. */
 const untilWaiting = (plan: RunPlan, activity: string): Promise<unknown> =>
   until(
     `${activity} waits`,
@@ -60,7 +60,7 @@ async function eventsOf(workflowId: string) {
   return events ?? [];
 }
 
-/** The start of the only activity of this type: with it, history tells what became of its attempts. */
+/** Attempts and last failure of the only activity of this type, as its start event in the history says. */
 async function startOf(plan: RunPlan, activity: string) {
   const events = await eventsOf(taskWorkflowId(plan.invocation, 0));
   const scheduled = events.filter(
@@ -75,7 +75,7 @@ async function startOf(plan: RunPlan, activity: string) {
 
 const slowEndpoint = { endpoints: { default: { states: [['Starting', '8s', 'pulling'], ['Ready']] } } };
 
-test.concurrent('the worker of a wait is killed: another one goes on with it', async () => {
+test.concurrent('the worker of a wait is killed: another one continues it', async () => {
   const scenario = await bench.scenario(slowEndpoint);
   const first = await workerProcess(scenario);
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks });
@@ -93,7 +93,7 @@ test.concurrent('the worker of a wait is killed: another one goes on with it', a
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
-test.concurrent('its deadline stays what it was, whoever waits', async () => {
+test.concurrent('the deadline of a wait does not change when another worker continues it', async () => {
   const scenario = await bench.scenario({ endpoints: { default: { states: [['Starting', '1h'], ['Ready']] } } });
   const first = await workerProcess(scenario);
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks, limits: { endpointReadySeconds: 15 } });
@@ -110,7 +110,7 @@ test.concurrent('its deadline stays what it was, whoever waits', async () => {
 });
 
 test.concurrent(
-  'the worker of a wait is told to end: another goes on at once, before any heartbeat is missed',
+  'the worker of a wait gets SIGTERM: another one continues at once, without a heartbeat timeout',
   async () => {
     const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
     const first = await workerProcess(scenario);
@@ -130,7 +130,7 @@ test.concurrent(
   },
 );
 
-test.concurrent('a cancel does not wait for the heartbeat of what waits', async () => {
+test.concurrent('a cancel does not wait for the heartbeat of a waiting activity', async () => {
   const scenario = await bench.scenario({ endpoints: { default: { states: [['Starting', '1h'], ['Ready']] } } });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks });
   await scenario.start(plan);
@@ -145,13 +145,13 @@ test.concurrent('a cancel does not wait for the heartbeat of what waits', async 
   const removal = events.find(
     ({ eventId, activityTaskScheduledEventAttributes: next }) => next && eventId?.greaterThan(asked?.eventId ?? 0),
   );
-  // Less than the interval of heartbeats by far, also on a busy machine.
+  // Far less than the heartbeat interval, even on a busy machine.
   expect(at(removal) - at(asked)).toBeLessThan(5_000);
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
 test.concurrent(
-  'a wait that older workflow code scheduled, with little time for an attempt, is continued by retries',
+  'a wait scheduled by older workflow code, with a short attempt timeout, is continued by retries',
   async () => {
     const code = await readFile(plainBundle, 'utf8');
     const older = code.replaceAll(/startToCloseTimeout: '30m'/g, "startToCloseTimeout: '4s'");
@@ -166,42 +166,39 @@ test.concurrent(
   },
 );
 
-test.concurrent.each([3, 12])(
-  'what %i waiting tasks ask per interval does not depend on how many they are',
-  async (count) => {
-    const scenario = await bench.scenario({
-      endpoints: { default: { states: [['Starting', '5s'], ['Ready']] } },
-      jobs: { default: { states: [['Queueing', '2s'], ['Running', '5s'], ['Completed']] } },
-    });
-    const plan = runPlan({
-      outputRoot: scenario.outputRoot,
-      tasks: Array.from({ length: count }, (_, index) => `task-${index}`),
-    });
-    await scenario.start(plan);
-    expect((await scenario.closed(plan)).status).toBe('succeeded');
-    const requests = await scenario.platform.requests();
-    const asked = (method: string, route: RegExp): RecordedRequest[] =>
-      requests.filter((request) => request.method === method && route.test(request.path.split('?')[0] ?? ''));
-    const listings = [asked('GET', /^\/deployments$/), asked('GET', /^\/jobs$/)];
-    const questions = asked('GET', /\/(readiness|events)$/);
-    // Per second: at most ten listings of a kind and sixteen questions, however many tasks there are.
-    const most = (list: readonly RecordedRequest[]): number =>
-      Math.max(0, ...list.map(({ at }) => list.filter((other) => isWithin(other.at, at, 950)).length));
-    expect(Math.max(...listings.map(most))).toBeLessThanOrEqual(10);
-    expect(most(questions)).toBeLessThanOrEqual(16);
-    const own = requests.length - listings.flat().length - questions.length;
-    expect(own / count).toBeLessThanOrEqual(40);
-    const task = await eventsOf(taskWorkflowId(plan.invocation, 0));
-    const run = await eventsOf(runWorkflowId(plan.invocation));
-    // What the platform says meanwhile costs a signal to the task, one to the run, and what each of them sets going.
-    const told = task.filter(
-      ({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName === 'observed',
-    ).length;
-    expect(task.length - 9 * told).toBeLessThanOrEqual(85);
-    expect(turnsIn(task) - 2 * told).toBeLessThanOrEqual(15);
-    expect(run.length / count).toBeLessThanOrEqual(45);
-  },
-);
+test.concurrent.each([3, 12])('the request rate of %i waiting tasks does not depend on their number', async (count) => {
+  const scenario = await bench.scenario({
+    endpoints: { default: { states: [['Starting', '5s'], ['Ready']] } },
+    jobs: { default: { states: [['Queueing', '2s'], ['Running', '5s'], ['Completed']] } },
+  });
+  const plan = runPlan({
+    outputRoot: scenario.outputRoot,
+    tasks: Array.from({ length: count }, (_, index) => `task-${index}`),
+  });
+  await scenario.start(plan);
+  expect((await scenario.closed(plan)).status).toBe('succeeded');
+  const requests = await scenario.platform.requests();
+  const asked = (method: string, route: RegExp): RecordedRequest[] =>
+    requests.filter((request) => request.method === method && route.test(request.path.split('?')[0] ?? ''));
+  const listings = [asked('GET', /^\/deployments$/), asked('GET', /^\/jobs$/)];
+  const questions = asked('GET', /\/(readiness|events)$/);
+  // Per second, for any number of tasks: at most 10 listings of a kind and 16 requests for readiness or events.
+  const most = (list: readonly RecordedRequest[]): number =>
+    Math.max(0, ...list.map(({ at }) => list.filter((other) => isWithin(other.at, at, 950)).length));
+  expect(Math.max(...listings.map(most))).toBeLessThanOrEqual(10);
+  expect(most(questions)).toBeLessThanOrEqual(16);
+  const own = requests.length - listings.flat().length - questions.length;
+  expect(own / count).toBeLessThanOrEqual(40);
+  const task = await eventsOf(taskWorkflowId(plan.invocation, 0));
+  const run = await eventsOf(runWorkflowId(plan.invocation));
+  // Each new message of the platform costs a signal to the task, one to the run, and the events that these cause.
+  const told = task.filter(
+    ({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName === 'observed',
+  ).length;
+  expect(task.length - 9 * told).toBeLessThanOrEqual(85);
+  expect(turnsIn(task) - 2 * told).toBeLessThanOrEqual(15);
+  expect(run.length / count).toBeLessThanOrEqual(45);
+});
 
 type Events = Awaited<ReturnType<typeof eventsOf>>;
 

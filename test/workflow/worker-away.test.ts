@@ -3,7 +3,7 @@ import type { RunPlan } from '../../src/contract/plan';
 import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
-/** A worker that is away for longer than every bound: a closed lid, a deployment that went wrong. Time without it is no verdict. */
+/** The worker is away longer than every limit: a closed laptop, a failed rollout. Time without a worker does not count. */
 
 let bench: Bench;
 beforeAll(async () => {
@@ -25,7 +25,7 @@ async function setFaults({ platform: { url, token } }: Scenario, faults: readonl
 const asked = async ({ platform }: Scenario, method: string, route: RegExp): Promise<number> =>
   (await platform.requests()).filter((request) => request.method === method && route.test(request.path)).length;
 
-test.concurrent('a removal that was under way goes on when the worker is back', async () => {
+test.concurrent('a removal in progress continues when the worker is back', async () => {
   const scenario = await bench.scenario({
     jobs: { default: { states: [['Running', '1h'], ['Completed']] } },
     faults: [{ on: 'DELETE /deployments/*', times: 'inf', respond: 503 }],
@@ -48,7 +48,7 @@ test.concurrent('a removal that was under way goes on when the worker is back', 
 test.concurrent.each([
   ['an endpoint that became Ready', 'awaiting ready', { endpointReadySeconds: 6 }],
   ['a job that ended', 'running job', { jobSeconds: 6 }],
-] as const)('%s meanwhile is in time', async (_, during, limits) => {
+] as const)('%s while no worker ran is in time', async (_, during, limits) => {
   const scenario = await bench.scenario({
     endpoints: { default: { states: [['Starting', '5s'], ['Ready']] } },
     jobs: { default: { states: [['Running', '5s'], ['Completed']] } },
