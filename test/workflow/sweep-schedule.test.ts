@@ -58,7 +58,7 @@ test('interval, arguments and run timeout of a schedule from an earlier build ar
   expect(state).toMatchObject({ paused: true, note: 'by an operator' });
 });
 
-test('an up-to-date schedule is not changed, and expires 90 days after the start that created it', async () => {
+test('an up-to-date schedule is not changed, and expires about 90 days after the last start', async () => {
   const platform = platformOf();
   const swept = { platform, taskQueue: 'q' };
   await ensureSweepSchedule(bench.client, swept);
