@@ -27,15 +27,15 @@ import {
 } from './staying';
 import { fitForHistory } from './wording';
 
-/** Longest interval of heartbeats; never more than a quarter of their timeout, after which this worker is considered dead. */
+/** Longest heartbeat interval; never more than a quarter of the heartbeat timeout, after which Temporal considers the worker dead. */
 const heartbeatIntervalMs = 5_000;
 
 export interface Attempt {
   /** The same for all attempts of the activity, on every worker. */
   readonly activity: string;
-  /** Aborted when the activity is cancelled, its worker ends, or its time is over. */
+  /** Aborted when the activity is cancelled, its worker shuts down, or its time is up. */
   readonly signal: AbortSignal;
-  /** From 1. */
+  /** Starts at 1. */
   readonly attempt: number;
   /** Milliseconds since the activity was scheduled, earlier attempts included. */
   readonly elapsedMs: number;
@@ -49,13 +49,13 @@ interface AttemptOptions {
   readonly subject: string;
   readonly purpose: Purpose;
   /**
-   * The work is one look at something that takes its time: after NotReady the attempt pauses and looks again, as long as it
-   * has time. The signal ends the look as soon as the worker is told to end.
+   * The work polls something once: after NotReady the attempt pauses and polls again, as long as it has time. The signal ends
+   * the poll as soon as the worker is told to shut down.
    */
   readonly isWait?: boolean;
 }
 
-/** Runs one attempt of an activity and turns anything it throws into a failure that says whether to retry. */
+/** Runs one attempt of an activity and turns every error into a failure that says whether to retry. */
 export async function attempt<T>(options: AttemptOptions, work: (context: Attempt) => Promise<T>): Promise<T> {
   const run = new AttemptRun(options);
   try {
@@ -65,7 +65,7 @@ export async function attempt<T>(options: AttemptOptions, work: (context: Attemp
   }
 }
 
-/** One attempt: a single try of the work or, for a wait, look after look. */
+/** One attempt: a single call of the work or, for a wait, one poll (`look`) after another. */
 class AttemptRun {
   private readonly context = Context.current();
   private readonly info = this.context.info;
@@ -86,7 +86,7 @@ class AttemptRun {
     this.time = timeLeft({ budgetMs: info.scheduleToCloseTimeoutMs, clock, subject });
     const workflowRun = info.workflowExecution?.runId ?? '';
     if (purpose === 'teardown' || purpose === 'endpoint log' || purpose === 'job log') endWaitsOf(workflowRun);
-    // Who asks for a single attempt wants a single look.
+    // A retry policy with a single attempt asks for a single poll.
     this.leave = isWait === true && info.retryPolicy?.maximumAttempts !== 1 ? admitWait() : undefined;
     this.stays = this.leave !== undefined;
     this.wait = this.stays && purpose === 'reading' ? registerWait(workflowRun) : undefined;
@@ -131,11 +131,11 @@ class AttemptRun {
     const looking = waiting.run({ elapsedMs: () => clock.elapsedMs, isOver: () => signal.aborted }, () =>
       work(context),
     );
-    // A look may be left alone, the next one sees the same; the answer to a change is waited for, but for the end of its time.
+    // A poll can be abandoned: the next one sees the same. The answer to a change is awaited until the time is up.
     return unlessAborted(looking, this.stays ? signal : this.time.over);
   }
 
-  /** Throws the failure that the attempt ends with, or returns the pause until the next look, milliseconds. */
+  /** Throws the failure that ends the attempt, or returns the pause until the next poll, milliseconds. */
   private async settle(error: unknown): Promise<number> {
     const { options, clock, time, context, info } = this;
     // A cancelled activity ends with an aborted request; the signal's reason distinguishes cancel from shutdown.
@@ -152,7 +152,7 @@ class AttemptRun {
     const after = memoryAfter(memory, clock, end);
     const spent = { spentMs: clock.spentMs, startToCloseMs: info.startToCloseTimeoutMs };
     const pauseMs = this.stays && !this.stop.signal.aborted ? pauseBeforeNextLook(last, spent) : undefined;
-    // The attempt goes on: it does not count among the earlier ones yet.
+    // The attempt goes on, so it doesn't count as an answered earlier attempt yet.
     this.memory = pauseMs === undefined ? after : { ...after, answered: memory.answered };
     const seen = pauseMs === undefined ? {} : { progress: fitForHistory((last as Error).message) };
     this.tell({ memory: this.memory, ...seen });
@@ -160,7 +160,7 @@ class AttemptRun {
     return pauseMs;
   }
 
-  /** A look that was ended because the wait ends says nothing about the platform. */
+  /** Replaces the error of a poll that was aborted because its wait ends: it says nothing about the platform. */
   private whyStopped(error: unknown): unknown {
     const reason: unknown = this.stop.signal.reason;
     if (!(reason instanceof WaitEnded) || isFinal(error)) return error;
@@ -172,7 +172,7 @@ class AttemptRun {
   }
 }
 
-/** Begins of attempts: an activity may do several things one after the other. */
+/** Start times of attempts: an activity may call `attempt` several times, one after the other. */
 const starts = new WeakMap<Context, number>();
 
 function startOf(context: Context): number {
@@ -226,8 +226,8 @@ function endOf({ error, last, memory, clock, isOver }: AttemptFailure): AttemptE
 }
 
 /**
- * Ends an unanswered attempt just before Temporal would. A worker that saw the budget run out gives a verdict; a timeout by
- * Temporal alone does not, and starts a fresh budget (workflows/activity-groups.ts).
+ * Ends an unanswered attempt just before Temporal would. If a worker sees the budget run out, the failure is final; after a
+ * timeout by Temporal alone, a fresh budget starts (workflows/activity-groups.ts).
  */
 function timeLeft({ budgetMs, clock, subject }: { budgetMs: number; clock: AttemptClock; subject: string }): TimeLeft {
   const over = new AbortController();
@@ -245,22 +245,22 @@ interface TimeLeft {
 /** Node fires a timer with a longer delay at once. Milliseconds. */
 const longestTimerMs = 2 ** 31 - 1;
 
-/** What a worker decides for all of its activities. */
+/** Settings of a worker for all its activities. */
 export interface WorkerSettings {
   /** Milliseconds for which refusals are retried; default: `refusalPatienceMs` of failures.ts. */
   readonly refusalPatienceMs?: number | undefined;
-  /** Aborted, with a `WaitEnded`, when the worker is told to end: waits then go on elsewhere. */
+  /** Aborted with a `WaitEnded` when the worker is told to shut down: waits then continue on another worker. */
   readonly ending?: AbortSignal | undefined;
 }
 
 const settings = new AsyncLocalStorage<WorkerSettings>();
 
-/** Returns the activities with these settings. */
+/** Returns the activities, to be run with these settings. */
 export function withSettings<T extends Readonly<Record<string, (input: never) => Promise<unknown>>>>(
   activities: T,
   chosen: WorkerSettings,
 ): T {
-  // One listener per wait.
+  // Each wait adds a listener.
   if (chosen.ending) setMaxListeners(0, chosen.ending);
   const set = Object.entries(activities).map(
     ([name, activity]) => [name, (input: never) => settings.run(chosen, () => activity(input))] as const,

@@ -1,9 +1,9 @@
-/** Bounds work that holds memory, files or connections: unlike waits, only so much of it may run at once in a worker. */
+/** Limits how much work that holds memory, files or connections runs at once in a worker. Waits are not limited here. */
 
-/** Runs `work`, after others where `most` are already running. */
+/** Runs `work`, once fewer than the maximum are running. */
 export type Lane = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** Returns a lane in which at most `most` pieces of work run at once, in the order of their arrival. */
+/** Returns a lane in which at most `most` pieces of work run at once; they start in the order of arrival. */
 export function createLane(most: number): Lane {
   const waiting: (() => void)[] = [];
   let running = 0;
@@ -20,7 +20,7 @@ export function createLane(most: number): Lane {
   };
 }
 
-/** Result folders that a worker brings home at once. */
+/** Limits the result folders that a worker fetches at once. */
 export const transfers = createLane(20);
-/** Logs that a worker brings home at once. */
+/** Limits the logs that a worker fetches at once. */
 export const logTransfers = createLane(50);

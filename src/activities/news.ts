@@ -5,14 +5,14 @@ import type { Pace } from '../lepton/pace';
 import type { Platform } from '../lepton/platforms';
 import { fitForHistory } from './wording';
 
-/** What an activity tells its task while it waits. Rarely: each signal adds four events to the task's history. */
+/** Progress signals from a waiting activity to its task. They are rare: each adds four events to the task's history. */
 
 export interface LastReport {
   readonly message: string;
   readonly atMs: number;
 }
 
-/** The activity that is running: how long it has waited, and whether it still does. */
+/** The wait of the running activity. */
 export interface Waiting {
   /** Milliseconds since it was scheduled. */
   readonly elapsedMs: () => number;
@@ -21,15 +21,15 @@ export interface Waiting {
 
 export const waiting = new AsyncLocalStorage<Waiting>();
 
-/** By workflow run and activity type. In memory: another worker starts with nothing told. */
+/** By workflow run and activity type. In memory only: another worker starts with none. */
 const lastReports = new Map<string, LastReport>();
 const lastQuestions = new Map<string, LastQuestion>();
-/** Short, because the next look waits for it. */
+/** Milliseconds. Short, because the next poll waits for it. */
 const reportTimeoutMs = 5_000;
 
 /**
- * Whether an observation is worth a signal: its text changed, and a tenth of the time waited so far has passed since the last
- * report. Otherwise a text that changes with every look would fill the history within days. Pure.
+ * Whether an observation is worth a signal: its text has changed, and a tenth of the time waited so far has passed since the last
+ * report. Without that pause, a text that changes with every poll would fill the history within days. Pure.
  */
 export function isWorthReporting(
   look: { readonly message: string; readonly nowMs: number; readonly sinceMs: number },
@@ -41,7 +41,7 @@ export function isWorthReporting(
 
 /**
  * Signals an observed state to the task's workflow if it changed since this worker's last report. Best effort: the message is
- * informational, and the next look follows soon.
+ * informational, and the next poll follows soon.
  */
 export async function reportObservation(text: string): Promise<void> {
   const { info, client } = Context.current();
@@ -65,19 +65,19 @@ export async function reportObservation(text: string): Promise<void> {
 export interface LastQuestion {
   readonly state: string;
   readonly atMs: number;
-  /** What was found out. */
+  /** The answer. */
   readonly words: string;
 }
 
-/** Milliseconds for which a state may last before its reason is asked for, and between two questions about the same state. */
+/** Milliseconds that a state must last before its reason is asked for, and between two questions about the same state. */
 const asking = {
   local: { firstAfterMs: 1_500, everyMs: 5_000 },
   lepton: { firstAfterMs: 6_000, everyMs: 30_000 },
 } as const;
 
 /**
- * Whether it is time to ask the platform why a resource is in its state: its answer would be told, by the same rule as
- * `isWorthReporting`, but not while the wait has only just begun. Milliseconds. Pure.
+ * Whether it is time to ask the platform why a resource is in its state: only if the answer would be reported, by the same rule
+ * as `isWorthReporting`, and not when the wait has only just begun. Milliseconds. Pure.
  */
 export function isWorthAsking(
   look: { readonly state: string; readonly nowMs: number; readonly waitedMs: number; readonly pace: Pace },
@@ -90,8 +90,8 @@ export function isWorthAsking(
 }
 
 /**
- * Describes the state of what is waited for, and tells the task. The reason costs requests of its own, so it is asked for only
- * when it would be told, and only a few times per interval for all tasks together.
+ * Describes the state of the awaited resource and reports it to the task. The reason costs extra requests, so it is asked for
+ * only if it would be reported, and only a few times per interval for all tasks together.
  */
 export async function describeAndReport(
   state: string,
@@ -104,7 +104,7 @@ export async function describeAndReport(
   const nowMs = performance.now();
   const isKnown = last?.state === state;
   if (!isWorthAsking({ state, nowMs, waitedMs: waitedMs(), pace }, last) || !mayAsk()) {
-    // A state that lasts is told even when its reason has to wait.
+    // A state that lasts is reported even if its reason has to wait.
     if (!isKnown && waitedMs() >= asking[pace].firstAfterMs) await reportIfTelling(key, state);
     return isKnown ? last.words : state;
   }
@@ -114,7 +114,7 @@ export async function describeAndReport(
   return words;
 }
 
-/** What the phase of the task says already; told only to take back something else. */
+/** States that the task's phase already implies: reported only to replace an earlier report. */
 const expected: readonly string[] = ['Starting', 'Running'];
 
 async function reportIfTelling(key: string, words: string): Promise<void> {
@@ -128,7 +128,7 @@ function keyOf(): string | undefined {
   return workflowExecution && `${workflowExecution.workflowId}/${workflowExecution.runId}/${activityType}`;
 }
 
-/** Bounds memory: what is forgotten is told or asked once more. */
+/** Limits memory: a forgotten entry only causes one more report or question. */
 function remember<T>(entries: Map<string, T>, key: string, entry: T): void {
   if (entries.size > 10_000) entries.clear();
   entries.set(key, entry);

@@ -3,11 +3,11 @@ import { msToNumber } from '@temporalio/common/lib/time';
 import { failureTypes } from '../contract/failure-types';
 
 /**
- * Waits that stay in their worker: instead of failing with NotReady after each look and being retried by Temporal, the attempt
- * pauses and looks again. A wait of hours costs Temporal nothing but heartbeats.
+ * Waits that stay in their worker: instead of failing with NotReady after each poll (`look`) and being retried by Temporal, the
+ * attempt pauses and polls again. A wait of hours costs Temporal nothing but heartbeats.
  */
 
-/** Milliseconds that one look may take: a probe's warm-up may last a minute. */
+/** Milliseconds that one poll may take: a probe's warm-up may last a minute. */
 const longestLookMs = 90_000;
 
 export interface TimeOfAttempt {
@@ -18,26 +18,26 @@ export interface TimeOfAttempt {
 }
 
 /**
- * Returns the pause before the next look of the same attempt, milliseconds; `undefined`: the attempt has to end with this
- * failure, because it is of another kind, or because another look might not end in time. Pure.
+ * Returns the pause before the next poll of the same attempt, milliseconds; `undefined` if the attempt must end with this
+ * failure, because it is of another kind or because another poll might not end in time. Pure.
  */
 export function pauseBeforeNextLook(failure: unknown, { spentMs, startToCloseMs }: TimeOfAttempt): number | undefined {
   if (!(failure instanceof ApplicationFailure) || failure.nonRetryable === true) return undefined;
   if (failure.type !== failureTypes.notReady || failure.nextRetryDelay === undefined) return undefined;
   const pauseMs = msToNumber(failure.nextRetryDelay);
-  // Waits that older workflow code scheduled have two minutes or less for an attempt.
+  // Older workflow code gives each attempt of a wait two minutes or less.
   const look = Math.min(longestLookMs, startToCloseMs * 0.75);
   return startToCloseMs > 0 && spentMs + pauseMs + look > startToCloseMs ? undefined : pauseMs;
 }
 
 /**
- * Waits that may stay in this process at once: fewer than it takes activities (src/worker.ts), so that a removal never waits for a
- * wait to end. Further ones are retried by Temporal after each look.
+ * Maximum number of waits that stay in this process at once: less than its limit of concurrent activities (src/worker.ts), so
+ * that a removal never has to wait for a wait to end. Temporal retries further waits after each poll.
  */
 export const mostStaying = 3_000;
 let staying = 0;
 
-/** Lets a wait stay; returns how to say that it has ended, or `undefined` if there are too many. */
+/** Admits a wait; returns the function to call when it has ended, or `undefined` if there are too many. */
 export function admitWait(most = mostStaying): (() => void) | undefined {
   if (staying >= most) return undefined;
   staying += 1;
@@ -46,10 +46,10 @@ export function admitWait(most = mostStaying): (() => void) | undefined {
   };
 }
 
-/** The waits of this process, by the workflow run that they are for. */
+/** The waits of this process, by workflow run. */
 const waits = new Map<string, Set<AbortController>>();
 
-/** Why a wait ends early. Its attempt fails retryably: whether anybody continues it is Temporal's business. */
+/** The reason why a wait ends early. Its attempt fails retryably, and Temporal decides whether to continue it. */
 export class WaitEnded extends Error {
   override readonly name = 'WaitEnded';
 }
@@ -67,8 +67,8 @@ export function registerWait(workflowRun: string): { readonly signal: AbortSigna
 }
 
 /**
- * Ends the waits of a workflow run in this process. Its teardown has begun, so it has cancelled them; Temporal tells them only
- * with the next heartbeat, and until then they would look at an endpoint that is being deleted.
+ * Ends the waits of a workflow run in this process, because its teardown has begun. The workflow has cancelled them, but Temporal
+ * delivers that only with the next heartbeat; until then they would poll an endpoint that is being deleted.
  */
 export function endWaitsOf(workflowRun: string): void {
   for (const wait of waits.get(workflowRun) ?? []) wait.abort(new WaitEnded('its task is torn down'));
@@ -94,7 +94,7 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Follows several signals, for as long as it is not closed. `AbortSignal.any` may be forgotten by Node: see support/within.ts. */
+/** Returns a signal that aborts with any of the sources, until closed. Not `AbortSignal.any`, for the reason in support/within.ts. */
 export function following(sources: readonly (AbortSignal | undefined)[]): {
   readonly signal: AbortSignal;
   readonly close: () => void;
@@ -110,12 +110,12 @@ export function following(sources: readonly (AbortSignal | undefined)[]): {
   return { signal: own.signal, close: () => closes.forEach((close) => close()) };
 }
 
-/** Settles as `work` does, unless the signal aborts first: then rejects with its reason, and `work` is left alone. */
+/** Settles as `work` does, unless the signal aborts first: then rejects with its reason and abandons `work`. */
 export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason as Error);
     if (signal.aborted) abort();
-    // Not a race with one promise for the whole wait: that would hold on to every look until it is over.
+    // Not a race with one promise for the whole wait, which would keep every poll in memory until the wait ends.
     signal.addEventListener('abort', abort, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });

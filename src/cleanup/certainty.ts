@@ -1,18 +1,18 @@
 import { kinshipOf, namespaceIn } from '../temporal/origin';
 
-/** Whether a run is certainly over. Decided before a person's command removes what it left. Pure. */
+/** Decides whether a run is certainly over, before a user's command removes its leftovers. Pure. */
 
-/** What this command's Temporal server knows of the run. */
+/** What this command's Temporal server knows about the run. */
 export type Asked =
   | { readonly kind: 'not asked'; readonly reason: string }
   | {
       /** `unknown`: its history was deleted, or it never ran there. */
       readonly kind: 'closed' | 'unknown';
-      /** Of the server that was asked. */
+      /** Origin of the server that was asked. */
       readonly origin: string;
     };
 
-/** Returns why the run may still be open; `undefined`: it is closed. `owners`: the origins in its resources' marks. */
+/** Returns why the run may still be open; `undefined` if it is closed. `owners`: the origins in its resources' marks. */
 export function whyDoubtful(asked: Asked, owners: readonly string[]): string | undefined {
   switch (asked.kind) {
     case 'closed':
@@ -20,7 +20,7 @@ export function whyDoubtful(asked: Asked, owners: readonly string[]): string | u
     case 'not asked':
       return `Temporal could not be asked (${asked.reason})`;
     case 'unknown': {
-      // The database that owned it has deleted it after its retention time.
+      // All marks name this server's database, so it owned the run and has deleted it after the retention time.
       const kinships = owners.map((owner) => kinshipOf(owner, asked.origin));
       if (kinships.length > 0 && kinships.every((kinship) => kinship === 'own')) return undefined;
       const database = kinships.includes('replaced') ? ', whose database is not the one that the run began in,' : '';
@@ -29,7 +29,7 @@ export function whyDoubtful(asked: Asked, owners: readonly string[]): string | u
   }
 }
 
-/** Returns a sentence about how to ask the right server. */
+/** Returns a sentence that says how to ask the right server. */
 export function ownersInWords(owners: readonly string[]): string {
   const [owner] = owners;
   if (owner === undefined) return 'What is left does not say which Temporal server it belongs to.';

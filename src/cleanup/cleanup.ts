@@ -19,30 +19,30 @@ const removalTimeoutMs = 300_000;
 export interface CleanupRequest {
   readonly platform: LeptonClient;
   readonly invocation: string;
-  /** The run's plan, if known. Without it, storage is found through the run's jobs, archived ones included, or by its name. */
+  /** The run's plan, if known. Without it, storage is found through the run's jobs, also archived ones, or by its name. */
   readonly plan: RunPlan | undefined;
-  /** The run's folder, if neither a plan nor a search finds it. */
+  /** The run's folder, for a run without a plan. Default: searched for. */
   readonly storage?: StoragePlace | undefined;
-  /** This Temporal installation: written into helper jobs that replace a missing storage API. */
+  /** This Temporal installation, written as a mark into helper jobs that replace a missing storage API. */
   readonly origin: string;
   /** Absolute folder for results that were not fetched yet, if there is no plan. */
   readonly outputDir: string;
-  /** Where logs go that can't be written to the output folder. Default: nowhere; the report says that they are lost. */
+  /** Where logs are saved that can't be written to the output folder. Default: nowhere; the report says that they are lost. */
   readonly home?: Pick<HomePaths, 'runs' | 'swept'> | undefined;
   /** Masked in everything that is saved or reported, together with the secrets in the run's own resources. */
   readonly secrets: readonly string[];
   /** Removes storage without fetching its content first. */
   readonly discard: boolean;
   /**
-   * Called before anything is removed, if there is something; `owners` are the Temporal installations in its marks. Throws if
-   * it isn't certain that the run is over. Default: the caller is certain.
+   * Called before the first removal, if there is anything to remove; `owners`: the Temporal installations in its marks. Throws
+   * if it isn't certain that the run is over. Default: the caller is certain.
    */
   readonly admit?: ((owners: readonly string[]) => void) | undefined;
-  /** Called before anything is fetched. */
+  /** Called before the storage's content is fetched. */
   readonly onBringHome?: (() => unknown) | undefined;
   readonly report: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
-  /** How long to retry while the platform fails during a fetch, which then continues where it stopped. Default: no retries. */
+  /** How long to retry a fetch while the platform fails; each retry continues where it stopped. Default: no retries. */
   readonly patience?: RetryOptions | undefined;
   /** Default: five minutes per deletion. */
   readonly removalTimeoutMs?: number | undefined;
@@ -52,7 +52,7 @@ export interface CleanupReport {
   readonly removed: readonly (Removed & KeptLog)[];
   readonly left: readonly LeftResource[];
   readonly kept: readonly KeptStorage[];
-  /** Why it can't be known from here whether storage is left; `null`: it is known. */
+  /** Why this host can't tell whether storage is left; `null` if it can. */
   readonly unseen: string | null;
 }
 
@@ -63,7 +63,7 @@ interface Masked extends CleanupRequest {
 
 type Removed = Pick<LeftResource, 'kind' | 'name'>;
 
-/** Removes what is left of a run: jobs, endpoints, and storage once its content is fetched. Asks only the platform. */
+/** Removes a run's leftovers: jobs, endpoints, and storage after its content is fetched. Asks only the platform, not Temporal. */
 export async function cleanUp(request: CleanupRequest): Promise<CleanupReport> {
   const learned = new LearnedSecrets(request.secrets);
   return learned.maskingErrors(() => cleanUpMasked(request, learned));
@@ -72,7 +72,7 @@ export async function cleanUp(request: CleanupRequest): Promise<CleanupReport> {
 async function cleanUpMasked(asked: CleanupRequest, learned: LearnedSecrets): Promise<CleanupReport> {
   const { platform, invocation, plan, signal } = asked;
   const marked = (await findMarked(platform)).filter((resource) => resource.invocation === invocation);
-  // Before they are removed: they say where the storage is.
+  // Jobs say where the storage is, so they are read before they are removed.
   const trace = plan ? undefined : await findTrace(platform, invocation);
   const specs = [...marked, ...(trace ? [trace] : [])].map(({ spec }) => spec);
   learned.add(specs.flatMap((spec) => secretsInSpec(spec, plan)));
@@ -97,7 +97,7 @@ async function cleanUpMasked(asked: CleanupRequest, learned: LearnedSecrets): Pr
     ),
   );
   if (storage.kind === 'there') await settleStorage(request, { place: storage.place, trace }, outcome);
-  // Not the outcome itself, which holds the secrets: a caller may print what it is given.
+  // Not the outcome itself, which holds the secrets: a caller may print the report.
   const { removed, left, kept } = outcome;
   return { removed, left, kept, unseen: storage.kind === 'unseen' ? storage.reason : null };
 }
@@ -109,7 +109,7 @@ class Outcome {
 
   constructor(private readonly request: Pick<Masked, 'report' | 'learned'>) {}
 
-  /** `keep` is called instead of recording a failure if storage holds something that wasn't fetched. */
+  /** Calls `keep`, instead of recording a failure, if storage holds something that wasn't fetched. */
   async remove({ kind, name }: Removed, work: () => Promise<KeptLog>, keep?: (reason: string) => void): Promise<void> {
     const { report, learned } = this.request;
     try {
@@ -133,7 +133,7 @@ class Outcome {
   }
 }
 
-/** With `discard`, logs aren't wanted either. */
+/** Saves no log with `discard`. */
 async function keepLogOf(resource: MarkedResource, request: CleanupRequest): Promise<KeptLog> {
   const { platform, plan, home, outputDir, secrets, discard, signal } = request;
   if (discard) return {};
@@ -194,7 +194,7 @@ async function settleStorage(
 type Brought =
   { readonly kind: 'home'; readonly home: CameHome } | { readonly kind: 'not home'; readonly reason: string };
 
-/** Retries temporary failures; a final one is the reason why the folder is kept. */
+/** Retries temporary failures; a final failure becomes the reason for keeping the folder. */
 async function orReason(
   bringHome: StorageAccess['bringHome'],
   { patience = { withinMs: 0 }, learned, signal }: Masked,

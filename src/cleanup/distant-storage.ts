@@ -21,31 +21,31 @@ import { bringStorageHome, hasStorage, removeStorage } from './run-storage';
 
 /**
  * Storage of terminated runs that other homes started; their plans are in Temporal's history. Results are fetched only into the
- * run's own output folder. Storage whose results can't be written there is kept and named, for its own home or for `cleanup`.
+ * run's own output folder. If they can't be written there, the storage is kept and reported, for its own home or for `cleanup`.
  */
 
-/** Milliseconds after its end for which a run is considered. */
+/** Runs that ended more than this many milliseconds ago are ignored. */
 const lookedAtMs = 30 * 86_400_000;
-/** Runs considered in one sweep. */
+/** Maximum number of runs considered in one sweep. */
 const mostRuns = 500;
 
 export type DistantStorage =
-  /** It can be removed from here. `bringHome`: it holds files, and the run's output folder is on this host. */
+  /** Storage that this host can remove. `bringHome`: it holds files, and the run's output folder is on this host. */
   | { readonly kind: 'orphan'; readonly plan: RunPlan; readonly bringHome: boolean }
   | { readonly kind: 'stranded'; readonly storage: StrandedStorage };
 
 export interface DistantSurroundings extends StorageSurroundings {
   readonly home: Pick<HomePaths, 'runs' | 'swept'>;
-  /** This process's variables: has the values that a run refers to and that must be masked. */
+  /** This process's environment, with the values that runs refer to and that must be masked. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Receives a run's secrets before the platform is asked about it, since an answer may quote them. */
   readonly learned: LearnedSecrets;
 }
 
-/** Finds such storage. Rejects if Temporal or the platform doesn't answer. */
+/** Finds storage of terminated runs of other homes. Rejects if Temporal or the platform doesn't answer. */
 export async function findDistantStorage(around: DistantSurroundings): Promise<DistantStorage[]> {
   const { temporal, platform, ref, signal } = around;
-  // All runs of a local platform belong to its own home; without a storage API it can't be known from here what is left.
+  // All runs of a local platform belong to its own home; without a storage API this host can't tell what is left.
   if (ref.kind === 'local' || !(await hasStorageApi(platform))) return [];
   const found: DistantStorage[] = [];
   for (const invocation of await terminatedRuns(temporal)) {
@@ -89,7 +89,7 @@ async function look(invocation: string, around: DistantSurroundings): Promise<Di
   return { kind: 'stranded', storage: { invocation, path: plan.storage.path, reason: why, command } };
 }
 
-/** Returns `undefined` also if the history can't be decrypted: then the storage folder is unknown. */
+/** Returns `undefined` also if the history can't be decrypted, since the storage folder is then unknown. */
 async function readablePlan(client: Client, invocation: string): Promise<RunPlan | undefined> {
   try {
     return await planInHistory(client, invocation);
@@ -99,7 +99,10 @@ async function readablePlan(client: Client, invocation: string): Promise<RunPlan
   }
 }
 
-/** The output folder's name contains the run's id: if it exists, this is the run's host, or shares its disk. */
+/**
+ * Returns why results can't be fetched here. The output folder's name contains the run's id: if the folder exists, this host
+ * started the run or shares a disk with the host that did.
+ */
 async function whyNotHome(plan: RunPlan, { environment }: DistantSurroundings): Promise<string | undefined> {
   const isHere = await stat(plan.outputDir).then(
     (found) => found.isDirectory(),

@@ -18,13 +18,13 @@ export interface JobTrace {
   readonly index: number;
   readonly storage: StoragePlan;
   readonly job: EvaluationJob;
-  /** What of the job's spec may hold secrets. */
+  /** The part of the job's spec that may hold secrets. */
   readonly spec: WireSpec;
 }
 
 /**
- * Reads from the run's jobs, existing or archived, where its folder is and how a job mounts it. `undefined`: the platform has no
- * such job any more.
+ * Reads from the run's jobs, alive or archived, where its folder is and how a job mounts it. Returns `undefined` if the platform
+ * has no such job any more.
  */
 export async function findTrace(platform: LeptonClient, invocation: string): Promise<JobTrace | undefined> {
   // The names of all jobs of a run end with this.
@@ -81,13 +81,13 @@ export function traceOf({ metadata, spec = {} }: Job, invocation: string): JobTr
   };
 }
 
-/** The storage API's name for a mount's volume: `node-nfs:NAME` → `NAME`, anything else is the default one. Pure. */
+/** Returns the storage API's name for a mount's volume: NAME for `node-nfs:NAME`, otherwise `default`. Pure. */
 const fileSystemOf = (from: string): string => /^node-nfs:(.+)$/.exec(from)?.[1] ?? 'default';
 
 /** Limits of the search: run folders are a few levels below the root, and a file system can be very large. */
 const search = { deepest: 4, mostFolders: 400 } as const;
 
-/** Looks for the folder by its name, through the storage API; `undefined` if there is no such folder or no such API. */
+/** Searches for the folder by name through the storage API; returns `undefined` if there is no such folder or no such API. */
 export async function searchFolder(platform: LeptonClient, invocation: string): Promise<StoragePlace | undefined> {
   if (!(await hasStorageApi(platform))) return undefined;
   const names = new Set([...(await platform.storage.fileSystems()), 'default']);

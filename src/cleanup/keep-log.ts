@@ -16,7 +16,7 @@ export interface KeptLog {
   readonly logLost?: string;
 }
 
-/** Short, since saving a log delays the deletion of something that costs money by the minute. */
+/** Short, since saving a log delays the deletion of a resource that costs money by the minute. */
 const budget: LogBudget = { logMs: 8_000, timesMs: 3_000, quietMs: 3_000 };
 /** Milliseconds for all requests about one log. */
 const longestMs = 20_000;
@@ -26,7 +26,7 @@ export interface KeepLogRequest {
   readonly place: LogPlace;
   /** Masked in the log, and in messages about it. */
   readonly secrets: readonly string[];
-  /** The run's plan, if known here: says which of a resource's variables hold secrets. */
+  /** The run's plan, if this host has it: says which of a resource's variables hold secrets. */
   readonly plan: RunPlan | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -54,7 +54,7 @@ export interface PlaceOptions {
   /** Known if the run was started on this host, or its results are fetched here. */
   readonly plan: RunPlan | undefined;
   readonly home: Pick<HomePaths, 'runs' | 'swept'>;
-  /** Where results are fetched to now; default: as planned. */
+  /** Where results are fetched to; default: the plan's output folder. */
   readonly outputDir?: string | undefined;
 }
 

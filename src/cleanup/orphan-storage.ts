@@ -41,8 +41,8 @@ export interface FoundOrphans {
 }
 
 /**
- * Checks the runs that this host knows. A run that ended by itself has accounted for its storage in `run.json`: what it kept, it
- * kept on purpose. Rejects if Temporal or the platform doesn't answer.
+ * Checks the runs that this host knows. A run that ended by itself has recorded its remaining storage in `run.json`: what it
+ * kept, it kept on purpose. Rejects if Temporal or the platform doesn't answer.
  */
 export async function findOrphanStorage(around: StorageSurroundings): Promise<FoundOrphans> {
   const { temporal, ref, home, signal } = around;

@@ -3,20 +3,20 @@ import type { MarkedResource } from './marked';
 
 /** State of the workflows that own a resource: the run's and the task's. */
 export type OwnerState =
-  /** At least one of them is running, and tears down by itself. */
+  /** At least one of them is running and will tear down by itself. */
   | { readonly kind: 'live' }
   /** All are closed; the last one since `closedAt`, milliseconds since the epoch. */
   | { readonly kind: 'closed'; readonly closedAt: number }
   /** Temporal knows none of them: their retention time is over, or the database was lost. */
   | { readonly kind: 'unknown' };
 
-/** The current time, milliseconds since the epoch, by each clock whose times are compared with it: clocks can differ by minutes. */
+/** The current time by each clock involved, milliseconds since the epoch: clocks can differ by minutes. */
 export interface Clocks {
-  /** For the creation times of resources. */
+  /** Compared with creation times of resources. */
   readonly platform: number;
-  /** For the close times of workflows. */
+  /** Compared with close times of workflows. */
   readonly temporal: number;
-  /** For the times of this host's files. */
+  /** Compared with times of this host's files. */
   readonly host: number;
 }
 
@@ -24,7 +24,7 @@ export interface SweepRule {
   /** Only resources of this Temporal installation are swept. */
   readonly origin: string;
   readonly now: Clocks;
-  /** How long a resource without an open owner may exist: longer than a create can be in flight. */
+  /** How long a resource without an open owner may exist: longer than a create request can be in flight. */
   readonly graceMs: number;
   /** The same for resources marked while this home's Temporal had another database, which may be restored. */
   readonly replacedGraceMs: number;
@@ -60,7 +60,7 @@ export function forgottenGraceMs(
       return rule.replacedGraceMs;
     case 'earlier':
     case 'foreign':
-      // Its run may be open in another Temporal installation, and only that one can tell.
+      // Its run may be open in another Temporal installation, and only that installation knows.
       return Number.POSITIVE_INFINITY;
   }
 }

@@ -19,11 +19,11 @@ export interface RunStorageRequest {
   /** Receives a line per fetched folder. */
   readonly report?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Fetches content of any size and depth, since a person asked for it and can wait. Default: the limits of a run. */
+  /** Fetches content of any size and depth, since a user asked for it and can wait. Default: the limits of a run. */
   readonly unbounded?: boolean | undefined;
 }
 
-/** Whether the run may have storage. Without a storage API to tell, it is taken to have some. */
+/** Whether the run may have storage. Without a storage API, it is assumed to have some. */
 export async function hasStorage(platform: LeptonClient, { storage }: RunPlan): Promise<boolean> {
   if (!(await hasStorageApi(platform))) return true;
   return platform.storage.exists(storage.fileSystem, storage.path);
@@ -31,7 +31,7 @@ export async function hasStorage(platform: LeptonClient, { storage }: RunPlan): 
 
 /**
  * Fetches the content of the run's folder; returns the names of the task folders that it found. Rejects if anything could not be
- * fetched. Without a storage API, other files are found only by the removal, which then refuses.
+ * fetched. Without a storage API, only the removal finds other files, and then refuses.
  */
 export async function bringStorageHome(request: RunStorageRequest): Promise<readonly string[]> {
   const { platform, plan } = request;

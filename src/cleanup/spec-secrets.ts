@@ -10,12 +10,12 @@ export interface WireSpec {
   readonly [key: string]: unknown;
 }
 
-/** Returns the little of a spec that `secretsInSpec` reads: a whole one, with its scripts, takes too much memory to hold. Pure. */
+/** Returns the part of a spec that `secretsInSpec` reads: a whole spec, with its scripts, takes too much memory. Pure. */
 export const partWithSecrets = ({ envs, api_tokens: tokens }: WireSpec): WireSpec => ({ envs, api_tokens: tokens });
 
 /**
- * Returns the run's secrets as the platform was given them: of another home's run they are known nowhere else here. `plan`
- * tells which variables hold secrets; without it, all that may be one counts as one. Pure.
+ * Returns the run's secrets from a spec on the platform, this host's only source for another home's run. `plan` says which
+ * variables hold secrets; without it, every value that may be a secret counts as one. Pure.
  */
 export function secretsInSpec(spec: WireSpec, plan: RunPlan | undefined): string[] {
   const given = variablesOf(spec);
@@ -24,8 +24,8 @@ export function secretsInSpec(spec: WireSpec, plan: RunPlan | undefined): string
 }
 
 /**
- * The same for files that come home, where a masked value is lost: without a plan only what a name or its own look tells to be
- * a secret, since a model's name is a variable as well. Pure.
+ * Returns the secrets to mask in fetched files, where a masked value is lost. Without a plan, these are only values that are
+ * secrets by their variable's name or their own form, since a model's name is the value of a variable as well. Pure.
  */
 export function secretsForFiles(spec: WireSpec, plan: RunPlan | undefined): string[] {
   if (plan) return secretsInSpec(spec, plan);
@@ -40,7 +40,7 @@ const variablesOf = ({ envs = [] }: WireSpec): Values =>
 const tokensOf = (spec: WireSpec): string[] =>
   ((spec['api_tokens'] ?? []) as readonly { readonly value?: string }[]).flatMap(({ value }) => value ?? []);
 
-/** Names and addresses that evalsaga sets itself; the secret parts of URLs are the user's. */
+/** Whether evalsaga sets the variable itself: names and addresses. The secret parts of URLs come from the user. */
 const isOwnVariable = (name: string): boolean => /^EVALSAGA_(?!URL_SECRET_)/.test(name);
 
 type Values = Readonly<Record<string, string | undefined>>;

@@ -16,10 +16,10 @@ import { ownerAmong } from './owners';
  * its tasks is open and its storage is accounted for.
  */
 
-/** Milliseconds after which a file is deleted in any case: the storage wasn't cleaned up, or another Temporal server owns the run. */
+/** Milliseconds after which a file is deleted even if storage was never cleaned up or another Temporal server owns the run. */
 const longestMs = 30 * 86_400_000;
 
-/** Deletes secrets that no run needs any more; returns their invocations. Rejects if Temporal doesn't answer. */
+/** Deletes secrets that no run needs any more; returns the ids of their runs. Rejects if Temporal doesn't answer. */
 export async function forgetStaleSecrets(client: Client, home: HomePaths): Promise<string[]> {
   const names = await readdir(home.secrets).catch(() => []);
   const forgotten: string[] = [];
@@ -50,7 +50,7 @@ const planOf = (home: HomePaths, invocation: string): Promise<RunPlan | 'unreada
     throw error;
   });
 
-/** Whether nothing of the run remains to be fetched, by its record or by its own result. */
+/** Whether nothing of the run remains to be fetched, according to its record or its result. */
 async function isAccountedFor(client: Client, home: HomePaths, plan: RunPlan): Promise<boolean> {
   if (await isStorageGone(home, plan.invocation)) return true;
   const recorded = await recordedTeardown(plan, home);

@@ -10,10 +10,10 @@ import { NotHome, notHomeText, unexpectedEntries } from '../results/transfer/run
 import type { JobTrace, StoragePlace } from './find-storage';
 import { bringStorageHome, carriesId, removeStorage } from './run-storage';
 
-/** How `cleanup` accesses a run's folder, depending on what is known of the run and what the workspace offers. */
+/** How `cleanup` accesses a run's folder, depending on what is known about the run and what the workspace offers. */
 
 export interface StorageAccess {
-  /** Returns the fetched names in the run's folder; `undefined`: the whole folder. Rejects if anything could not be fetched. */
+  /** Fetches the content; returns the names fetched, `undefined` for the whole folder. Rejects if anything could not be fetched. */
   readonly bringHome: () => Promise<CameHome>;
   /** Removes the folder; given the fetched names, rejects with `NotHome` if it holds other files. */
   readonly remove: (home?: CameHome) => Promise<void>;

@@ -16,25 +16,25 @@ import { EncryptionKeyError } from '../temporal/encryption/key-error';
 import type { PlatformRef } from '../contract/plan';
 import { defaultGraceSeconds } from './sweep';
 
-/** How often a platform is swept. */
+/** How often a platform is swept, milliseconds. */
 const everyMs = 600_000;
-/** How late a sweep may begin that was missed while Temporal was away. */
+/** How late a sweep may begin that was missed while Temporal was unavailable. */
 const catchupMs = 60_000;
-/** A sweep that no worker takes up, or ends, makes room for the next: it owns nothing. */
+/** A sweep that no worker takes or finishes in this time makes way for the next one: it owns nothing. */
 const sweepWithinMs = 900_000;
-/** A schedule ends by itself so long after the last run was started on its platform, */
+/** A schedule ends by itself this long after the last run was started on its platform. */
 const endsAfterMs = 90 * 86_400_000;
-/** and a start moves its end when less than that is left. */
+/** The start of a run postpones the end if less than this is left. */
 const renewedBelowMs = 60 * 86_400_000;
 
 export interface SweptPlatform {
   readonly platform: PlatformRef;
   readonly taskQueue: string;
-  /** Identity of the home whose own worker sweeps, where several homes share the server. */
+  /** Identity of the home whose own worker sweeps, if several homes share the server. */
   readonly home?: string | undefined;
 }
 
-/** Of the schedule that sweeps a platform. Pure. */
+/** Returns the id of the schedule that sweeps a platform. Pure. */
 export function sweepScheduleId(platform: PlatformRef, home?: string): string {
   const swept = JSON.stringify(platform) + (home === undefined ? '' : ` of ${home}`);
   const digest = createHash('sha256').update(swept).digest('hex').slice(0, 8);
@@ -43,8 +43,8 @@ export function sweepScheduleId(platform: PlatformRef, home?: string): string {
 }
 
 /**
- * Makes sure that a platform is swept regularly, as this build does it and by the workers of this task queue, until long
- * after the last start; safe to call before each run. What an operator paused stays paused.
+ * Makes sure that the workers of this task queue sweep a platform regularly, in the way of this build, until long after the
+ * last start. Safe to call before each run. A schedule that an operator paused stays paused.
  */
 export async function ensureSweepSchedule(client: Client, swept: SweptPlatform): Promise<void> {
   const { platform, home } = swept;
@@ -57,7 +57,7 @@ export async function ensureSweepSchedule(client: Client, swept: SweptPlatform):
   if (known !== undefined && (await hasCurrentKey(client, scheduleId)) && isCurrent(known, wanted)) return;
   await endStuck(client, known, swept.taskQueue);
   if (known === undefined) {
-    // Its input can't be read, perhaps for a key that was withdrawn: neither can it be updated.
+    // Its input can't be read, perhaps because the key was withdrawn, so it can't be updated either.
     await handle.delete();
     await create(client, { scheduleId, wanted });
     return;
@@ -98,7 +98,7 @@ async function create(
   }
 }
 
-/** `undefined`: what it starts its workflow with can't be read. */
+/** Returns `undefined` if the schedule's workflow input can't be decrypted. */
 async function describe(handle: ScheduleHandle): Promise<ScheduleDescription | undefined> {
   try {
     return await handle.describe();
@@ -108,7 +108,7 @@ async function describe(handle: ScheduleHandle): Promise<ScheduleDescription | u
   }
 }
 
-/** Pure but for the clock. */
+/** Pure except for the clock. */
 function isCurrent(known: ScheduleDescription, wanted: Wanted): boolean {
   const { spec, action, policies } = known;
   const endsInMs = (spec.endAt?.getTime() ?? Number.POSITIVE_INFINITY) - Date.now();
@@ -129,10 +129,10 @@ function isCurrent(known: ScheduleDescription, wanted: Wanted): boolean {
   );
 }
 
-/** A sweep that waits for a queue whose workers are gone would keep all others from beginning. */
+/** Ends sweeps of another task queue: if its workers are gone, a waiting sweep would keep all others from beginning. */
 async function endStuck(client: Client, known: ScheduleDescription | undefined, taskQueue: string): Promise<void> {
   if (known?.action.taskQueue === taskQueue) return;
-  // What is running is only listed once the server looked; the last ones begun are always.
+  // The server lists running sweeps only once it has checked them, but always lists the most recently started ones.
   const begun = (known?.info.recentActions ?? []).map(({ action }) => action.workflow);
   const running = (known?.info.runningActions ?? []).map(({ workflow }) => workflow);
   for (const { workflowId, firstExecutionRunId } of [...begun, ...running]) {
@@ -145,7 +145,7 @@ function ignoreEnded(error: unknown): void {
   if (!(error instanceof WorkflowNotFoundError)) throw error;
 }
 
-/** Earlier builds had one schedule for the local platforms of all homes. It goes with the home whose queue it used. */
+/** Deletes the one schedule that earlier builds had for the local platforms of all homes, if it uses this home's queue. */
 async function dropSharedSchedule(client: Client, { platform, taskQueue }: SweptPlatform): Promise<void> {
   const handle = client.schedule.getHandle(sweepScheduleId(platform));
   try {
@@ -157,7 +157,7 @@ async function dropSharedSchedule(client: Client, { platform, taskQueue }: Swept
   }
 }
 
-/** Whether what a schedule starts its workflow with is encrypted as this client encrypts by now. */
+/** Whether the schedule's workflow input is encrypted with the key that this client uses now. */
 async function hasCurrentKey({ options, workflowService }: Client, scheduleId: string): Promise<boolean> {
   const { namespace, loadedDataConverter } = options;
   const { schedule } = await workflowService.describeSchedule({ namespace, scheduleId });

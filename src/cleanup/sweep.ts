@@ -17,9 +17,9 @@ import { ownersOf } from './owners';
 import { secretsInSpec } from './spec-secrets';
 import { kinshipOf } from '../temporal/origin';
 
-/** Seconds for which a resource without an open owner is left alone: twice the longest time a create can be in flight. */
+/** Seconds for which a resource without an open owner is spared: twice the longest time a create request can be in flight. */
 export const defaultGraceSeconds = 180;
-/** Seconds for which a scheduled sweep leaves resources marked with a replaced database, which may be restored. */
+/** Seconds for which a scheduled sweep spares resources marked with a replaced database, which may be restored. */
 export const replacedGraceSeconds = 6 * 3600;
 /** Milliseconds after which a deletion counts as failed; the next sweep tries again. */
 const removalTimeoutMs = 120_000;
@@ -37,11 +37,14 @@ export interface SweepRequest {
   readonly graceSeconds: number;
   /** The same for resources marked while this home's Temporal had another database. Default: `graceSeconds`. */
   readonly replacedGraceSeconds?: number | undefined;
-  /** Returns the time by Temporal's clock, milliseconds since the epoch. Default: this host's time, or a later one seen in Temporal's answers. */
+  /**
+   * Returns the time by Temporal's clock, milliseconds since the epoch. Default: this host's time, or a later time in Temporal's
+   * answers.
+   */
   readonly temporalNow?: (() => number) | undefined;
-  /** Returns the values to mask in a run's files; of all runs that this host knows, to mask in messages. */
+  /** Returns the values to mask in a run's files; without an invocation, those of all known runs, to mask in messages. */
   readonly secretsOf: (invocation: string | undefined) => Promise<readonly string[]>;
-  /** This process's variables, whose values runs of other homes may refer to. Default: none. */
+  /** This process's environment, to whose values runs of other homes may refer. Default: empty. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   /** Only reports what would be removed. */
   readonly dryRun: boolean;
@@ -51,14 +54,14 @@ export interface SweepRequest {
   readonly outOfTime?: AbortSignal | undefined;
 }
 
-/** `name` of storage is its path. */
+/** For storage, `name` is the path. */
 export type SweptResource = Pick<LeftResource, 'kind' | 'name'> & { readonly invocation: string };
 
 export interface SweepReport {
   /** Orphans that were removed (in a dry run: would be). */
   readonly removed: readonly (SweptResource & KeptLog)[];
   readonly failed: readonly (SweptResource & { readonly reason: string })[];
-  /** Storage that can't be cleaned up from here; absent: there is none. */
+  /** Storage that this host can't clean up; absent if there is none. */
   readonly stranded?: readonly StrandedStorage[];
   /** Number of endpoints and jobs whose run is open, or that are too young to judge. */
   readonly spared: number;
@@ -76,8 +79,8 @@ interface Orphan extends SweptResource {
 }
 
 /**
- * Removes what outlived its task: endpoints and jobs first, then storage, after fetching its content. Everything is judged before
- * anything is removed: rejects without removing anything if Temporal or the platform doesn't answer.
+ * Removes resources that outlived their task: endpoints and jobs first, then storage, after fetching its content. All resources
+ * are judged before the first is removed: rejects without removing anything if Temporal or the platform doesn't answer.
  */
 export async function sweep(asked: SweepRequest): Promise<SweepReport> {
   const learned = new LearnedSecrets(await asked.secretsOf(undefined));
@@ -142,7 +145,7 @@ async function judgeAll(request: Work): Promise<Found> {
   return { orphans, spared, storage, stranded: [...own.stranded, ...distant.stranded] };
 }
 
-/** Call it after the platform has answered, so that its clock is known. `closedAt`: close times in Temporal's answers. */
+/** Must be called after the platform has answered, so that its clock is known. `closedAt`: close times in Temporal's answers. */
 function ruleOf(request: SweepRequest, closedAt: readonly number[]): SweepRule {
   const { origin, platform, graceSeconds, replacedGraceSeconds = graceSeconds } = request;
   const host = Date.now();
@@ -163,7 +166,7 @@ function eitherOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal
 async function markedOrphans(request: Work): Promise<{ orphans: Orphan[]; spared: number; rule: SweepRule }> {
   const { platform, temporal, signal, origin, learned } = request;
   const marked = await findMarked(platform, { signal });
-  // There can be thousands from other installations, about which this one can't say anything.
+  // Resources of other installations, of which there can be thousands, can't be judged here.
   const ours = marked.filter((resource) => kinshipOf(resource.origin, origin) !== 'foreign');
   for (const { spec } of ours) learned.add(secretsInSpec(spec, undefined));
   const owners = ownersOf(temporal);
@@ -192,7 +195,7 @@ async function removeOrphan(
   const place = logPlaceOf(resource, { plan, home });
   const { logLost, ...kept } = await secretsOf(invocation).then(
     (secrets) => keepLog(resource, { platform, place, plan, secrets, signal }),
-    // An endpoint doesn't stay up because its log can't be masked.
+    // An endpoint must not stay up only because its log can't be masked.
     (error: unknown): KeptLog => ({ logLost: messageOf(error) }),
   );
   await removeMarked(platform, resource, { timeoutMs: removalTimeoutMs, signal });

@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Deployment, Job, LeptonClient } from './types';
 
-/** Look-ups shared by all tasks that wait at the same time: one listing per interval serves all callers. */
+/** Lookups shared by all tasks that wait at the same time: one listing per interval serves all callers. */
 export interface Lookups {
-  /** `undefined` only when the listing and a single get both say so. */
+  /** Returns `undefined` only if neither the listing nor a single get finds it. */
   deployment(name: string, options?: LookupOptions): Promise<Deployment | undefined>;
-  /** By the platform's id, or by name: then the newest of that name. `name`, beside an id: where else to look for it. */
+  /** Finds a job by the platform's id, or the newest by name. With an id, `name` narrows the search if a get by id fails. */
   job(idOrName: string, name?: string): Promise<Job | undefined>;
-  /** Living jobs of exactly that name, as the shared listing shows them. */
+  /** Returns the alive jobs of exactly that name in the shared listing. */
   jobsNamed(name: string, options?: LookupOptions): Promise<readonly Job[]>;
 }
 
 export interface LookupOptions {
-  /** Only a listing that began after the call will do, for one who has just changed something. It is shared, too. */
+  /** Uses only a listing that begins after the call, for callers that have just changed something. It is shared, too. */
   readonly isFresh?: boolean;
 }
 
@@ -20,7 +20,7 @@ export interface LookupOptions {
 export const sharedForMs = { local: 500, lepton: 5_000 } as const;
 
 /**
- * Look-ups over one client. A listing that failed is shared like any other: a platform in trouble is not asked once per
+ * Creates lookups over one client. A failed listing is shared like any other, so that a failing platform is not asked once per
  * task. A job that is no longer alive is read from the archive by a single get.
  */
 export function createLookups(client: LeptonClient, options: { readonly sharedForMs: number }): Lookups {
@@ -49,8 +49,8 @@ export function createLookups(client: LeptonClient, options: { readonly sharedFo
 }
 
 /**
- * Calls `read` once per interval, for whoever comes first, also when it fails, and never twice at the same time. A fresh reading
- * begins as soon as the current one has ended, but not more often than four times per interval.
+ * Calls `read` once per interval, also if it fails, when the first caller asks, and never twice at the same time. A fresh
+ * reading begins as soon as the current one has ended, but at most four times per interval.
  */
 function shared<T>(intervalMs: number, read: () => Promise<T>): (isFresh?: boolean) => Promise<T> {
   let current: { readonly at: number; readonly value: Promise<T>; isUnderWay: boolean } | undefined;
@@ -76,12 +76,12 @@ function shared<T>(intervalMs: number, read: () => Promise<T>): (isFresh?: boole
   };
 }
 
-/** Whatever a server's limit of a page is, it is a round number. */
+/** Page size limits of servers are round numbers: multiples of 10 or 16. */
 const mayBeFull = (entries: number): boolean => entries % 10 === 0 || entries % 16 === 0;
 
 /**
- * All living jobs. The empty page after the last one is asked for only where the last one may be full. A job that is missed for
- * it is found by a get of its own.
+ * Returns all alive jobs. After a page that can't be full, no further page is requested. A job missed for this reason is found
+ * by a get of its own.
  */
 async function livingJobs(client: LeptonClient): Promise<Job[]> {
   const all: Job[] = [];
@@ -92,7 +92,7 @@ async function livingJobs(client: LeptonClient): Promise<Job[]> {
   return all;
 }
 
-/** Grants a question at most `most` times per interval, whoever asks. Milliseconds. */
+/** Returns a function that allows at most `most` requests per `perMs` milliseconds, for all callers together. */
 export function createAllowance({ most, perMs }: { readonly most: number; readonly perMs: number }): () => boolean {
   let granted = 0;
   let since = -Infinity;

@@ -16,7 +16,7 @@ export type FoundRecord =
 
 type Place = Pick<RunPlan, 'outputDir' | 'invocation'>;
 
-/** Looks for a run's record: beside its results or, if it couldn't be written there, in the home. */
+/** Looks for a run's record: beside its results or, in case it couldn't be written there, in the home. */
 export async function findRecord(
   { outputDir, invocation }: Place,
   { runs }: Pick<HomePaths, 'runs'>,
@@ -27,14 +27,14 @@ export async function findRecord(
       const record = await readRunRecord(folder);
       if (record !== undefined) return { kind: 'found', record };
     } catch (error) {
-      // A folder that can't be read (a file in its place, no permission) is one without a record.
+      // A folder that can't be read (a file in its place, no permission) counts as one without a record.
       if (error instanceof UnreadableFile) unreadable ??= { kind: 'unreadable', reason: error.message };
     }
   }
   return unreadable ?? { kind: 'none' };
 }
 
-/** Returns the last snapshot of a run that ended; `undefined` if this host has no record of it that can be read. */
+/** Returns the last snapshot of a run that ended; `undefined` if this host has no readable record of it. */
 export async function recordedSnapshot(plan: RunPlan, home: Pick<HomePaths, 'runs'>): Promise<RunSnapshot | undefined> {
   const found = await findRecord(plan, home);
   if (found.kind !== 'found') return undefined;
@@ -45,7 +45,7 @@ export async function recordedSnapshot(plan: RunPlan, home: Pick<HomePaths, 'run
 }
 
 /**
- * Returns what a run that ended by itself left or kept. `undefined`: it didn't get to say, or its record can't be read; then only
+ * Returns what a run that ended by itself left or kept; `undefined` if it wrote no record, or one that can't be read. Then only
  * Temporal can tell.
  */
 export async function recordedTeardown(
@@ -56,7 +56,7 @@ export async function recordedTeardown(
   return found.kind === 'found' ? found.record.teardown : undefined;
 }
 
-/** Returns why files that this host keeps of a run can't be read; what they would tell is then shown as others know it. */
+/** Returns why this host's files about a run can't be read; their content is then shown as other sources know it. */
 export async function unreadableFiles(home: Pick<HomePaths, 'runs'>, invocation: string): Promise<string[]> {
   try {
     const plan = await storedPlan(home, invocation);

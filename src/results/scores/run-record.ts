@@ -6,9 +6,9 @@ import { writeJson } from '../../support/atomic-file';
 import { readVersionedJson, type VersionedFormat } from '../../support/versioned-json';
 import type { TaskRecord } from './task-record';
 
-/** `run.json`: its form, written and read here only. */
+/** The format of `run.json`, which only this module writes and reads. */
 
-/** Raised with a change that readers of this version would misunderstand; added keys don't raise it. */
+/** Increased by changes that readers of this version would misunderstand, not by added keys. */
 const version = 1;
 
 const text = z.string();
@@ -22,7 +22,7 @@ const kept: z.ZodType<KeptStorage> = z.object({ path: text, reason: text, comman
 const teardown = { left: z.array(left).readonly(), kept: z.array(kept).readonly() };
 const span: z.ZodType<Span> = z.object({ from: text, until: text.nullable() });
 
-/** Keys that may be absent are not in records of earlier builds. */
+/** Optional keys are missing in records of earlier builds. */
 const task: z.ZodType<TaskRecord> = z.object({
   index: z.number(),
   name: text,
@@ -46,7 +46,7 @@ const task: z.ZodType<TaskRecord> = z.object({
   endedAt: text.nullable(),
   metrics: z.record(text, z.union([z.number(), text])),
   metricsTotal: z.number().exactOptional(),
-  // `recordedTask` checks them: without them there are still the flat ones.
+  // `recordedTask` validates them; if they are invalid, it uses the flat metrics.
   scores: z.array(z.any()).exactOptional(),
   partial: z.boolean().exactOptional(),
   outputDir: text.nullable(),
@@ -61,7 +61,7 @@ const platform: z.ZodType<PlatformRef> = z.discriminatedUnion('kind', [
 ]);
 
 const schema = z.object({
-  /** Files of earlier builds have none. */
+  /** Missing in files of earlier builds. */
   version: z.literal(version).default(version),
   invocation: text,
   outcome: z.enum([...outcome.options, 'teardown incomplete']),
@@ -91,7 +91,7 @@ const schema = z.object({
 
 type Written = z.infer<typeof schema>;
 
-/** What the record of a run holds besides the version. */
+/** Content of a run's record, without the version. */
 export type RunRecord = Omit<Written, 'version'>;
 
 const fileIn = (outputDir: string): string => path.join(outputDir, 'run.json');
@@ -107,6 +107,6 @@ const format: VersionedFormat<Written> = {
   advice: 'Move it away, and the run is shown as Temporal remembers it; the results beside it are not affected.',
 };
 
-/** Returns the record of a run, or `undefined` if there is none. Throws as `readVersionedJson`. */
+/** Returns the record of a run, or `undefined` if there is none. Throws like `readVersionedJson`. */
 export const readRunRecord = (outputDir: string): Promise<RunRecord | undefined> =>
   readVersionedJson(fileIn(outputDir), format);

@@ -2,12 +2,12 @@ import path from 'node:path';
 import type { StoragePlan } from '../../contract/plan';
 import type { LeptonClient } from '../../lepton/types';
 
-/** Content of a run's folder that isn't the run's, or that wasn't fetched: it is never deleted. */
+/** Content of a run's folder that isn't the run's own, or that wasn't fetched. It is never deleted. */
 
-/** Folders searched for a first file; a folder with more is taken to hold one. */
+/** Maximum number of folders searched for a file; a folder that contains more is assumed to hold one. */
 const mostFolders = 200;
 
-/** A folder that was to be removed holds something that wasn't fetched, and wasn't removed. */
+/** A folder was not removed, because it holds something that wasn't fetched. */
 export class NotHome extends Error {
   override readonly name = 'NotHome';
 }
@@ -16,7 +16,7 @@ type Place = Pick<StoragePlan, 'fileSystem' | 'path'>;
 
 /**
  * Returns the names of entries that are not among `expected`, if they are files or contain any. Empty folders don't count: a
- * mount inside the run's own mount leaves one.
+ * mount inside the run's own mount leaves one behind.
  */
 export async function unexpectedEntries(
   client: LeptonClient,
@@ -33,7 +33,7 @@ export async function unexpectedEntries(
   return found;
 }
 
-/** Whether there is anything but folders in the folder, at any depth. */
+/** Whether the folder holds anything other than folders, at any depth. */
 export async function holdsFiles(client: LeptonClient, place: Place): Promise<boolean> {
   const open = [place.path];
   for (let searched = 0; searched < mostFolders; searched += 1) {
@@ -47,7 +47,7 @@ export async function holdsFiles(client: LeptonClient, place: Place): Promise<bo
   return true;
 }
 
-/** Returns the reason why a folder is kept, with the first three names; `count`: of all of them. Pure. */
+/** Returns the reason for keeping a folder, with the first three names. `count`: the number of all names. Pure. */
 export function notHomeText(folder: string, names: readonly string[], count = names.length): string {
   const shown = names.slice(0, 3).map((name) => name.slice(0, 100));
   const more = count > shown.length ? ` and ${count - shown.length} more` : '';
