@@ -4,7 +4,7 @@ import { commands } from '../../src/cli/commands';
 import { parseArguments } from '../../src/cli/program';
 import { problems, runnable } from './config/configs';
 
-/** What messages and documents tell people to type, or to write into a config, has to be there. */
+/** Commands and config keys that messages and documents name must exist. */
 
 const root = path.resolve(__dirname, '..', '..');
 const texts = ['README.md', ...filesIn('docs', '.md'), ...filesIn('examples', '.yaml'), ...filesIn('src', '.ts', '.py')]
@@ -22,9 +22,9 @@ function withoutComments(text: string): string {
 }
 
 const names = new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''));
-/** The program's name, as a text has it or a message puts it in. */
+/** Matches the program's name, written out or inserted into a message, and the rest of the command. */
 const called = /(?:(?<![\w./@-])evalsaga(?: --)?|\$\{program(?:Name\([\w.]+\))?\}) ([^\n`'"]*)/g;
-/** Words that go on with a command; the first other one is prose. */
+/** Matches words that belong to a command; the first word that doesn't match is prose. */
 const argument =
   /^(?:-{1,2}[a-z][\w-]*(?:=\S+)?|\$\{[^}]*\}(?:\.\$\{[^}]*\})?|[A-Z][A-Z_]*(?:\[?\.[A-Z]\]?)?|<\w+>|[\w~./-]*[/.][\w./-]*|[0-9a-f]{4,16}|\d+)$/;
 const followers: Readonly<Record<string, readonly string[]>> = { ls: ['runs', 'tasks', 'task'], config: ['show'] };
@@ -51,7 +51,7 @@ const commandOption = (name: string, option: string): string | undefined =>
     .flatMap(({ options }) => options.map(({ form }) => form))
     .find((form) => form.split(/[ ,]+/).includes(option));
 
-/** Sentences about the program go on with these. */
+/** Words that follow the program's name in sentences. */
 const prose = (
   'needs is starts sets reads makes local left knows keeps has does creates could speaks serves tells asks evaluation ' +
   'gives on than command finds deploys adds sends fetches retries runs and can will itself'
@@ -69,7 +69,7 @@ test.each(texts.flatMap(({ file, text }) => advised(text).map((words) => [words.
     try {
       kind = parse(argv);
     } catch (error) {
-      // A text may leave the id to the reader.
+      // A text may omit the id.
       if (!/missing required argument/.test((error as Error).message)) throw error;
       kind = parse([...argv, '3f2a']);
     }
@@ -77,9 +77,9 @@ test.each(texts.flatMap(({ file, text }) => advised(text).map((words) => [words.
   },
 );
 
-describe('keys that messages and the README name are keys of the config', () => {
+describe('config keys named in messages and documents exist', () => {
   const key = /(?<![\w./$-])(execution|deployment|evaluation|target)((?:\.[a-z_]+)+)(?![\w/(*]|\.[A-Z\d<$])/g;
-  /** Names of files and of code. */
+  /** Whether it is the name of a file or of something in code. */
   const isCode = (path: string): boolean =>
     /^deployment\.(?:spec|name)\b|\.(?:ts|js|yaml|type|length|map|kind|includes|entries)$/.test(path);
   const inMessages = texts.filter(({ file }) => !file.startsWith('src/config/') && !file.endsWith('.py'));
@@ -96,7 +96,7 @@ describe('keys that messages and the README name are keys of the config', () => 
     ),
   );
 
-  test('there are some', () => expect(found.size).toBeGreaterThan(10));
+  test('messages and documents name config keys', () => expect(found.size).toBeGreaterThan(10));
 
   test.each([...found])('%s', async (name) => {
     const base = runnable().replace(

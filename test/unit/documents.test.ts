@@ -11,7 +11,7 @@ const sources = readdirSync(path.join(root, 'src'), { recursive: true, encoding:
   .filter((name) => /\.(?:ts|py)$|\/nemo-evaluator$/.test(name))
   .map((name) => path.join('src', name));
 
-/** Marks the ends of texts within a job's script. */
+/** Here-document delimiters in a job's script. */
 const hereDocuments = ['EVALSAGA_END', 'EVALSAGA_HIDE'];
 
 describe('docs/environment.md', () => {
@@ -22,12 +22,12 @@ describe('docs/environment.md', () => {
       .filter((name) => !hereDocuments.includes(name)),
   );
 
-  test('there are some', () => expect(variables.size).toBeGreaterThan(15));
+  test('the sources name variables', () => expect(variables.size).toBeGreaterThan(15));
 
   test.each([...variables])('names %s', (name) => expect(text).toMatch(new RegExp(`\\b${name}\\b`)));
 });
 
-describe('links to files lead to what the package ships', () => {
+describe('links to files point to files that the package ships', () => {
   const { files: shipped } = JSON.parse(read('package.json')) as { files: string[] };
   const documents = [
     ...['README.md', 'CHANGELOG.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md'],
@@ -40,7 +40,7 @@ describe('links to files lead to what the package ships', () => {
     })),
   );
 
-  test('there are some', () => expect(links.length).toBeGreaterThan(5));
+  test('the documents have links', () => expect(links.length).toBeGreaterThan(5));
 
   test.each(links.map(({ document, file }) => [document, file] as const))('%s → %s', (_document, file) => {
     expect(existsSync(path.join(root, file))).toBe(true);
@@ -57,7 +57,7 @@ describe('ARCHITECTURE.md and CONTRIBUTING.md', () => {
     ),
   );
   const inSources = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' });
-  /** Made by the build or by a run, or suggested for an exporter. */
+  /** Created by the build or by a run, or suggested for an exporter. */
   const toBeMade = ['dist/', 'run.json', 'src/export/'];
 
   test('name some files', () => expect(named.length).toBeGreaterThan(30));

@@ -10,7 +10,7 @@ import { fitRun, jsonBytes, maxSnapshotBytes } from '../../src/workflows/fitting
 import { snapshotOf, taskOf } from '../support/snapshots';
 import { holds } from '../support/fuzz';
 
-/** Names and texts of others never become paths, code or markup. */
+/** Untrusted names and texts never become paths, code or markup. */
 
 const nasty = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 600 }),
@@ -52,7 +52,7 @@ const nasty = fc.oneof(
 const invocation = fc.stringMatching(/^[0-9a-f]{16}$/);
 const index = fc.integer({ min: 0, max: 999 });
 
-test('whatever a task or deployment is called, its names are legal, short and its own', () => {
+test('resource names are valid, short and unique, whatever the names of task and deployment', () => {
   holds(
     fc.property(nasty, nasty, index, invocation, (task, prefix, position, id) => {
       const parts = { slug: taskSlug(task), index: position, invocation: id };
@@ -66,12 +66,12 @@ test('whatever a task or deployment is called, its names are legal, short and it
   );
 });
 
-test('two long names that begin alike do not become one', () => {
+test('two long names with the same beginning get different slugs', () => {
   const head = 'a_very_long_benchmark_name_';
   expect(taskSlug(`${head}one`)).not.toBe(taskSlug(`${head}two`));
 });
 
-test('a file of the results stays below its folder, or has no place', () => {
+test('a result file gets a path inside its folder, or none', () => {
   const target = '/results/0-task';
   holds(
     fc.property(nasty, (name) => {
@@ -85,7 +85,7 @@ test('a file of the results stays below its folder, or has no place', () => {
   );
 });
 
-test('long names stay apart and keep their ending; names that are one on this file system, and endless paths, are left', () => {
+test('long names stay distinct and keep their extension; names that clash on this file system and overlong paths are left out', () => {
   const [one, two] = ['a', 'b'].map((end) => localPath(`${'\u0001'.repeat(200)}${end}.jsonl`));
   expect(one).not.toBe(two);
   expect(one).toMatch(/~[0-9a-f]{12}\.jsonl$/);
@@ -96,18 +96,18 @@ test('long names stay apart and keep their ending; names that are one on this fi
   expect(withoutClashes([{ local: 'd/'.repeat(2_000) }]).clashes).toMatchObject([{ reason: 'its path is too long' }]);
 });
 
-test('a cell is one line of text: no column, tag, link, code or entity of somebody else', () => {
+test('a cell is one line of plain text: its content adds no column, tag, link, code or entity', () => {
   holds(
     fc.property(nasty, (text) => {
       const shown = cell(text);
       expect(shown).not.toMatch(/[\n\r|<>`*[\]()\\\u0000-\u001f\u202a-\u202e]/);
-      // Every entity is whole, and one of ours.
+      // Every entity is complete and was written by `cell`.
       expect(shown.replace(/&#\d{2,3};/g, '')).not.toMatch(/[&#]/);
     }),
   );
 });
 
-test('details keep their shape: one row per task, seven columns', () => {
+test('details always have one row per task and seven columns', () => {
   holds(
     fc.property(nasty, nasty, nasty, (name, message, model) => {
       const task = taskOf({ name, message, endpoint: name, job: message, error: { type: 'X', message } });
@@ -122,7 +122,7 @@ test('details keep their shape: one row per task, seven columns', () => {
   );
 });
 
-test('a summary is short plain text, whatever bytes it takes', () => {
+test('a summary is short plain text, whatever the input', () => {
   holds(
     fc.property(nasty, (text) => {
       const words = plainWords(text);
@@ -132,7 +132,7 @@ test('a summary is short plain text, whatever bytes it takes', () => {
   );
 });
 
-test('a message is bounded, says how much is missing, and never ends in half a character', () => {
+test('a message is limited in length, says how much is missing, and never splits a character', () => {
   holds(
     fc.property(nasty, fc.integer({ min: 100, max: 2_000 }), (text, max) => {
       const long = text.repeat(20);
@@ -145,7 +145,7 @@ test('a message is bounded, says how much is missing, and never ends in half a c
   expect(harmlessLine(boundedText('a\u001b[2Jb'))).toBe('ab');
 });
 
-test.each([1, 10, 100, 1_000])('a run of %s tasks with all that can be said fits into one payload', (count) => {
+test.each([1, 10, 100, 1_000])('a run of %s tasks with the longest texts fits into one payload', (count) => {
   const metrics = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`${'metric'.repeat(8)}_${at}`, at / 7]));
   const text = '李'.repeat(2_000);
   const left = [{ kind: 'endpoint', name: 'e'.repeat(36), reason: text }] as const;

@@ -9,31 +9,31 @@ import { readRemoteTree } from '../../src/results/transfer/remote-tree';
 import { cell, plainWords } from '../../src/contract/details';
 import { freshFolder } from '../support/folders';
 
-/** Each bound at its very edge: what just fits stays whole, one more does not. */
+/** Each limit at its edge: content of exactly the limit is kept whole, content one larger is not. */
 
 let folder: Awaited<ReturnType<typeof freshFolder>>;
 beforeAll(async () => (folder = await freshFolder('bounds')));
 afterAll(() => folder.dispose());
 
-test('a message of the history', () => {
+test('a message in the history', () => {
   const fits = 'x'.repeat(maxMessage);
   expect(boundedText(fits)).toBe(fits);
   expect(boundedText(`${fits}y`)).toMatch(/^x+ \[… 1 characters …\] x+y$/);
 });
 
-test('a cell and a summary of the Web UI', () => {
+test('a cell and a summary in the Web UI', () => {
   expect(cell('x'.repeat(400))).toHaveLength(400);
   expect(cell('x'.repeat(401))).toHaveLength(400);
   expect(plainWords('李'.repeat(130))).toHaveLength(130);
   expect(plainWords('李'.repeat(131))).toHaveLength(130);
-  // Markdown does not take what begins with a blank for bold.
+  // Markdown doesn't treat text that begins with a space as bold.
   expect(plainWords('<b> model |')).toBe('b  model');
 });
 
 test.each([
   [2_000, 0],
   [2_001, 1],
-])('a log of %i bytes where 2,000 are kept', async (bytes, beyond) => {
+])('a log of %i bytes with a limit of 2,000', async (bytes, beyond) => {
   const file = path.join(folder.path, `${bytes}.log`);
   // eslint-disable-next-line @typescript-eslint/require-await -- a source is asynchronous by nature
   const source = async function* () {
@@ -46,7 +46,7 @@ test.each([
   expect(text.replace(/\n\[.*\]\n/, '')).toHaveLength(bytes - beyond);
 });
 
-/** Folders by path, with the names in them; folders end in `/`. */
+/** Reads a tree in which `names` returns the entries of each folder; names of folders end in `/`. */
 const treeOf = (names: (at: string) => readonly string[]) =>
   readRemoteTree(
     {
@@ -66,9 +66,9 @@ const numbered = (count: number, end = ''): string[] => Array.from({ length: cou
 
 test.each([
   ['50,000 files', 50_000, (at: string) => (at === '/out' ? numbered(50_000) : [])],
-  ['10,000 folders, its own among them', 0, (at: string) => (at === '/out' ? numbered(9_999, '/') : [])],
-  ['32 folders within each other', 1, (at: string) => (at.split('/').length < 34 ? ['d/'] : ['deep'])],
-])('a results folder of %s is one', async (_what, files, names) => {
+  ['10,000 folders, including itself', 0, (at: string) => (at === '/out' ? numbered(9_999, '/') : [])],
+  ['32 nested folders', 1, (at: string) => (at.split('/').length < 34 ? ['d/'] : ['deep'])],
+])('a results folder with %s is read completely', async (_what, files, names) => {
   expect((await treeOf(names))?.files).toHaveLength(files);
 });
 
@@ -76,14 +76,14 @@ test.each([
   ['more than 50000 files', (at: string) => (at === '/out' ? numbered(50_001) : [])],
   ['more than 10000 folders', (at: string) => (at === '/out' ? numbered(10_000, '/') : [])],
   ['nested more than 32 deep', (at: string) => (at.split('/').length < 35 ? ['d/'] : ['deep'])],
-])('of a results folder of %s the rest is left, and named', async (said, names) => {
+])('of a results folder (%s), what exceeds the limit is left and reported', async (said, names) => {
   expect((await treeOf(names))?.left).toMatchObject([{ reason: said }]);
 });
 
 test.each([
   [1_000, true],
   [999, false],
-])('files of 1,000 bytes together where %i may come home', async (maxBytes, fits) => {
+])('files of 1,000 bytes in total with a limit of %i', async (maxBytes, fits) => {
   const sizes: Record<string, number> = { a: 600, b: 400 };
   const sizeOf = (at: string): number => sizes[path.posix.basename(at)] ?? 0;
   const storage = {
@@ -105,6 +105,6 @@ test.each([
       }));
 });
 
-test('a results.yml that is longer than any is refused before it is parsed', () => {
+test('an overlong results.yml is refused before it is parsed', () => {
   expect(() => parseResults('#'.repeat(maxTextBytes + 1))).toThrow(`longer than ${maxTextBytes} characters`);
 });

@@ -7,7 +7,7 @@ import { finalFailure, finalIfOutOfTime, notReady, type Purpose } from '../../..
 import { LeptonError, type LeptonErrorKind } from '../../../src/lepton/lepton-error';
 import type { Pace } from '../../../src/lepton/pace';
 
-/** How often a refused call is made again. */
+/** How often a refused call is retried. */
 
 const refused = (kind: LeptonErrorKind, pace: Pace = 'lepton'): LeptonError =>
   new LeptonError(kind, { kind, pace, request: 'GET /deployments/x' });
@@ -15,11 +15,11 @@ const look = () => notReady('still there', 1);
 
 interface Ended {
   readonly failures: readonly ApplicationFailure[];
-  /** What the task's workflow was told meanwhile. */
+  /** Messages signalled to the task's workflow meanwhile. */
   readonly told: readonly string[];
 }
 
-/** What an attempt of an activity meets, and when it is due, seconds after the activity was scheduled. */
+/** The error of one attempt, and when the attempt is due, seconds after the activity was scheduled. */
 interface Meeting {
   readonly error: Error;
   readonly at: number;
@@ -32,7 +32,7 @@ interface Course {
   readonly budgetMs?: number;
 }
 
-/** How the attempts of one activity end whose work fails so, one after the other. */
+/** Runs the attempts of one activity, whose work fails with these errors, and returns how each ends. */
 async function endsOf(
   meetings: readonly Meeting[],
   { purpose, skewMs = 0, budgetMs = 3_600_000 }: Course,
@@ -71,7 +71,7 @@ async function endsOf(
 
 let activities = 0;
 
-/** The same error, met at these times. */
+/** The same error at each of these times. */
 const at = (error: Error, ...seconds: readonly number[]): Meeting[] => seconds.map((second) => ({ error, at: second }));
 
 const finals = ({ failures }: Ended): boolean[] => failures.map(({ nonRetryable }) => nonRetryable === true);
@@ -81,18 +81,18 @@ const patient = ['reading', 'teardown'] as const;
 const kinds = [refused('unauthorized'), refused('forbidden'), refused('not_found')];
 
 describe.each(patient)('a %s', (purpose) => {
-  test.each(kinds)('outlives three minutes of refusals, however many that are: $message', async (error) => {
+  test.each(kinds)('survives three minutes of refusals, however many: $message', async (error) => {
     const many = Array.from({ length: 90 }, (_, index) => index * 2);
     expect(finals(await endsOf(at(error, ...many), { purpose }))).toEqual(many.map(() => false));
   });
 
-  test.each(kinds)('is given up after that, and says what was refused: $message', async (error) => {
+  test.each(kinds)('fails after that, and says what was refused: $message', async (error) => {
     const ended = await endsOf(at(error, 0, 60, 120, 180, 240), { purpose });
     expect(finals(ended)).toEqual([false, false, false, false, true]);
     expect(ended.failures.at(-1)?.message).toContain(error.message);
   });
 
-  test('counts the time from the first refusal in a row', async () => {
+  test('counts the time from the first of consecutive refusals', async () => {
     const course = [
       ...at(refused('forbidden'), 0, 100),
       ...at(look(), 150),
@@ -101,14 +101,14 @@ describe.each(patient)('a %s', (purpose) => {
     expect(finals(await endsOf(course, { purpose }))).toEqual([false, false, false, false, false, true]);
   });
 
-  test.each([-600_000, 600_000])('does so also where the worker’s clock is off by %d ms', async (skewMs) => {
+  test.each([-600_000, 600_000])('does so even if the worker’s clock is off by %d ms', async (skewMs) => {
     const ended = await endsOf(at(refused('unauthorized'), 0, 60, 120, 180, 240), { purpose, skewMs });
     expect(finals(ended)).toEqual([false, false, false, false, true]);
   });
 });
 
 test.each([-600_000, 600_000])(
-  'a short budget is not taken for over, nor an endless one begun, where the worker’s clock is off by %d ms',
+  'a short time budget neither ends early nor lasts forever if the worker’s clock is off by %d ms',
   async (skewMs) => {
     const times = Array.from({ length: 11 }, (_, index) => index * 10);
     const looks = at(notReady('being deleted', 10_000), ...times);
@@ -117,64 +117,64 @@ test.each([-600_000, 600_000])(
   },
 );
 
-test('a budget that was half over before anybody could act is no verdict', async () => {
-  // Nobody took the second attempt for a hundred seconds.
+test('a failure is not final if half of the time budget passed before any worker could act', async () => {
+  // No worker took the third attempt for a hundred seconds.
   const ended = await endsOf(at(refused('network'), 0, 1, 102, 110), { purpose: 'teardown', budgetMs: 120_000 });
   expect(finals(ended)).toEqual([false, false, false, false]);
 });
 
-test('where the platform is this machine, it is asked again sooner', async () => {
+test('a platform on this machine is asked again sooner', async () => {
   const times = [0, 1, 2, 4, 8, 14, 20];
   for (const pause of pauses(await endsOf(at(refused('unauthorized', 'local'), ...times), { purpose: 'reading' })))
     expect(pause).toBeLessThanOrEqual(6_000);
 });
 
-test('meanwhile the task says why nothing goes on', async () => {
+test('meanwhile the task shows why it does not continue', async () => {
   const { told } = await endsOf(at(refused('unauthorized'), 0, 10, 20), { purpose: 'reading' });
   expect(told).toEqual(['endpoint x: unauthorized']);
 });
 
-test('a step that the platform refuses fails at once, and for good', async () => {
+test('a step that the platform refuses fails at once and is not retried', async () => {
   for (const error of [refused('forbidden'), refused('invalid_request')])
     expect((await endsOf(at(error, 0), { purpose: 'step' })).failures).toMatchObject([{ nonRetryable: true }]);
 });
 
-test('a step whose token is refused waits: a fresh one takes minutes to be known everywhere', async () => {
+test('a step whose token is refused waits: a new token takes minutes to be valid everywhere', async () => {
   const ended = await endsOf(at(refused('unauthorized'), 0, 60, 180, 240), { purpose: 'step' });
   expect(finals(ended)).toEqual([false, false, false, true]);
-  // All were answered: nothing can have been made.
+  // All were answered: nothing can have been created.
   expect(ended.failures.at(-1)?.details).toEqual([{ lost: false }]);
 });
 
 test.each([refused('forbidden'), finalFailure('SecretMissing', 'no such variable')])(
-  'a final failure tells that the answer to an earlier attempt is missing: $message',
+  'a final failure says that the answer to an earlier attempt is missing: $message',
   async (error) => {
     const ended = await endsOf([...at(refused('network'), 0), ...at(error, 1)], { purpose: 'step' });
     expect(ended.failures.at(-1)).toMatchObject({ nonRetryable: true, details: [{ lost: true }] });
   },
 );
 
-test("an endpoint's log is given up after two tries; a token that is refused has more time", async () => {
+test("an endpoint's log is given up after two attempts; a refused token gets more time", async () => {
   const course = (error: Error) => endsOf(at(error, 0, 2), { purpose: 'endpoint log' });
   expect(finals(await course(refused('server')))).toEqual([false, true]);
   expect(finals(await course(refused('unauthorized')))).toEqual([false, false]);
   expect(finals(await course(refused('not_found')))).toEqual([true, true]);
 });
 
-test("a job's log is given up after six tries: no endpoint costs money meanwhile", async () => {
+test("a job's log is given up after six attempts: no endpoint costs money meanwhile", async () => {
   const ended = await endsOf(at(refused('rate_limited'), 0, 1, 2, 4, 8, 16), { purpose: 'job log' });
   expect(finals(ended)).toEqual([false, false, false, false, false, true]);
 });
 
-test('an outage is a matter of the next attempt, however long it lasts', async () => {
+test('an outage is always retried, however long it lasts', async () => {
   const ended = await endsOf(at(refused('server'), 0, 60, 120, 180, 240, 300), { purpose: 'teardown' });
   expect(finals(ended)).toEqual(Array(6).fill(false));
   expect(ended.failures[0]?.type).toBe('PlatformUnavailable');
 });
 
 test.each([
-  ['looks', notReady('still there', 1)],
-  ['attempts of workers that lacked something', new NotOnThisWorker('no credentials here')],
+  ['polls', notReady('still there', 1)],
+  ['attempts on workers without credentials', new NotOnThisWorker('no credentials here')],
 ])('the pause after an outage does not grow with earlier %s', async (_, before) => {
   const course = [...at(before, ...Array.from({ length: 20 }, (__, index) => index)), ...at(refused('server'), 21, 22)];
   const [first, second] = pauses(await endsOf(course, { purpose: 'teardown' })).slice(-2);
@@ -182,7 +182,7 @@ test.each([
   expect(second).toBeLessThanOrEqual(4_000);
 });
 
-test('an attempt that is left without an answer ends itself before Temporal does', async () => {
+test('an unanswered attempt ends itself before Temporal does', async () => {
   const times = { scheduledTimestampMs: 0, currentAttemptScheduledTimestampMs: 0, scheduleToCloseTimeoutMs: 500 };
   const environment = new MockActivityEnvironment({ activityId: 'silent', attempt: 1, ...times });
   const silent = () => attempt({ subject: 'job x', purpose: 'teardown' }, () => new Promise(() => undefined));
@@ -193,13 +193,13 @@ test('an attempt that is left without an answer ends itself before Temporal does
   });
 });
 
-test('the last attempt that has time to say what it saw ends the activity with it', () => {
+test('the last attempt within the time budget ends the activity and says what it saw', () => {
   const failure = notReady('still being deleted', 3_000);
   const after = (elapsedMs: number, budgetMs = 60_000): unknown =>
     finalIfOutOfTime(failure, { elapsedMs, idleMs: 0, budgetMs });
   expect(after(41_000)).toBe(failure);
   expect(after(42_000)).toMatchObject({ message: 'still being deleted', type: failure.type, nonRetryable: true });
-  // A short budget keeps most of its time; none at all is no bound.
+  // A short budget loses little of its time; a budget of 0 means no limit.
   expect(after(4_000, 10_000)).toBe(failure);
   expect(after(5_000, 10_000)).toMatchObject({ nonRetryable: true });
   expect(after(5_000, 0)).toBe(failure);

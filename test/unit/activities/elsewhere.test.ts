@@ -4,7 +4,7 @@ import { AttemptClock, memoryAfter, remembered } from '../../../src/activities/m
 import { failureTypes } from '../../../src/contract/failure-types';
 import { CredentialsError } from '../../../src/lepton/lepton-error';
 
-/** Activities that this worker can't do, as it lacks a secret or credentials. */
+/** Activities that this worker can't do, because it lacks a secret or credentials. */
 
 const minute = 60_000;
 const missing = new NotOnThisWorker('variable MY_KEY is not known to this worker.');
@@ -25,7 +25,7 @@ test.each<[Purpose, number, boolean]>([
   ['job log', 4, false],
   ['job log', 5, true],
   ['teardown', 600, false],
-])('a %s that nobody could do for %i min: final is %s', (purpose, minutes, final) => {
+])('a %s that no worker could do for %i min: final is %s', (purpose, minutes, final) => {
   expect(failureAfter(minutes, purpose)).toMatchObject({
     type: failureTypes.notOnThisWorker,
     nonRetryable: final,
@@ -33,7 +33,7 @@ test.each<[Purpose, number, boolean]>([
   });
 });
 
-test('a pause is short at first, so that another gets its turn, and never long', () => {
+test('a pause is short at first, so that another worker gets its turn, and never longer than 15 s', () => {
   const pause = (workers: readonly string[], attempts: number) =>
     elsewhereFailure(missing, {
       ...{ subject: 'x', purpose: 'step', isAnswerMissing: false, nowMs: 0 },
@@ -43,11 +43,11 @@ test('a pause is short at first, so that another gets its turn, and never long',
   expect([16, 17, 50].map((attempts) => pause(['a:1', 'b:2'], attempts))).toEqual([500, 1_000, 15_000]);
 });
 
-test.each([true, false])('the end says whether anything may have been made: %s', (isAnswerMissing) => {
+test.each([true, false])('the final failure says whether anything may have been created: %s', (isAnswerMissing) => {
   expect(failureAfter(5, 'step', isAnswerMissing).details).toEqual([{ lost: isAnswerMissing }]);
 });
 
-test('credentials that only this worker lacks are no refusal', () => {
+test('credentials that only this worker lacks do not count as refused', () => {
   const context = {
     subject: 'x',
     outages: 1,
@@ -61,7 +61,7 @@ test('credentials that only this worker lacks are no refusal', () => {
   ).toMatchObject({ type: failureTypes.notOnThisWorker, nonRetryable: false });
 });
 
-test('only attempts in a row count, and one that could not begin has made nothing', () => {
+test('only consecutive attempts count, and one that could not begin has created nothing', () => {
   const clock = new AttemptClock(
     { scheduledTimestampMs: 0, currentAttemptScheduledTimestampMs: 0 },
     remembered(null).memory,

@@ -14,7 +14,7 @@ import { LeptonError } from '../../../src/lepton/lepton-error';
 
 let number = 0;
 
-/** Takes what a wait tells its task. */
+/** Accepts the signals that a wait sends to its task. */
 const client = {
   withDeadline: (_: number, call: () => Promise<unknown>) => call(),
   withAbortSignal: (_: AbortSignal, call: () => Promise<unknown>) => call(),
@@ -45,7 +45,7 @@ const failureOf = (running: Promise<unknown>): Promise<ApplicationFailure> =>
     (failure: unknown) => failure as ApplicationFailure,
   );
 
-/** Looks that are never through; `begun` resolves with the first one. */
+/** Polls that never succeed; `begun` resolves with the first one. */
 function endless(): { readonly look: Look; readonly begun: Promise<void>; readonly count: () => number } {
   let looks = 0;
   let begin = (): void => undefined;
@@ -58,7 +58,7 @@ function endless(): { readonly look: Look; readonly begun: Promise<void>; readon
   return { look, begun, count: () => looks };
 }
 
-test('a wait looks again and again in one attempt, and knows how long it has lasted', async () => {
+test('a wait polls repeatedly within one attempt, and knows how long it has lasted', async () => {
   const environment = environmentOf();
   const beats: unknown[] = [];
   environment.on('heartbeat', (details: unknown) => beats.push(details));
@@ -74,7 +74,7 @@ test('a wait looks again and again in one attempt, and knows how long it has las
   expect(beats.map((beat) => remembered(beat).progress)).toContain('endpoint x: Starting');
 });
 
-test('what another worker needs to go on is in the heartbeat: when it was due next, and no attempt that has not ended', async () => {
+test('the heartbeat has what another worker needs to continue: when the next poll was due, and only attempts that have ended', async () => {
   const environment = environmentOf();
   let beat: unknown;
   environment.on('heartbeat', (details: unknown) => (beat = details));
@@ -85,14 +85,14 @@ test('what another worker needs to go on is in the heartbeat: when it was due ne
   expect(memory.dueMs).toBeGreaterThan(1_000);
 });
 
-test('who asks for a single attempt gets a single look', async () => {
+test('a retry policy with a single attempt gets a single poll', async () => {
   const { look, count } = endless();
   const environment = environmentOf({ retryPolicy: { maximumAttempts: 1 } });
   expect(await failureOf(environment.run(waitFor(look)))).toMatchObject({ type: 'NotReady', nonRetryable: false });
   expect(count()).toBe(1);
 });
 
-test('an attempt with little time, as older workflow code gives, ends by itself and is retried', () => {
+test('an attempt with little time, as older workflow code gives it, ends by itself and is retried', () => {
   const next = (spentMs: number, startToCloseMs: number) =>
     pauseBeforeNextLook(again(1_000), { spentMs, startToCloseMs });
   expect([next(0, 120_000), next(29_000, 120_000), next(30_000, 120_000)]).toEqual([1_000, 1_000, undefined]);
@@ -101,7 +101,7 @@ test('an attempt with little time, as older workflow code gives, ends by itself 
   expect(next(1e9, 0)).toBe(1_000);
 });
 
-test('as many waits stay as leave room for what must not wait; the next one is retried after its look', () => {
+test('the waits that stay leave room for activities that must not wait; one more is retried after its poll', () => {
   const [first, second] = [admitWait(2), admitWait(2)];
   expect([first, second].every((leave) => leave !== undefined)).toBe(true);
   expect(admitWait(2)).toBeUndefined();
@@ -113,7 +113,7 @@ test('as many waits stay as leave room for what must not wait; the next one is r
   expect(mostStaying).toBeLessThan(concurrency.maxConcurrentActivityTaskExecutions);
 });
 
-test('only NotReady is waited for here: what the platform refuses or fails is left to Temporal', async () => {
+test('only NotReady is retried within the attempt: refusals and failures of the platform are left to Temporal', async () => {
   const environment = environmentOf();
   let looks = 0;
   const refused = new LeptonError('no', { kind: 'server', request: 'GET /deployments' });
@@ -123,7 +123,7 @@ test('only NotReady is waited for here: what the platform refuses or fails is le
   expect(pauseBeforeNextLook(refused, { spentMs: 0, startToCloseMs: 0 })).toBeUndefined();
 });
 
-test('a refusal counts from when it was met, not from when its attempt began hours ago', async () => {
+test('a refusal counts from the time when it occurred, not from the start of its attempt hours ago', async () => {
   const environment = environmentOf();
   let beat: unknown;
   environment.on('heartbeat', (details: unknown) => (beat = details));
@@ -134,7 +134,7 @@ test('a refusal counts from when it was met, not from when its attempt began hou
   expect(remembered(beat).memory.refusedSinceMs).toBeGreaterThanOrEqual(1_012);
 });
 
-test('a worker that is told to end leaves the wait to another at once', async () => {
+test('a worker that is told to shut down leaves the wait to another worker at once', async () => {
   const environment = environmentOf();
   const ending = new AbortController();
   const { look, begun } = endless();
@@ -150,7 +150,7 @@ test('a worker that is told to end leaves the wait to another at once', async ()
   });
 });
 
-test('a look that hangs does not keep the wait from ending', async () => {
+test('a poll that hangs does not keep the wait from ending', async () => {
   const environment = environmentOf();
   const ending = new AbortController();
   const { wait } = withSettings({ wait: waitFor(() => new Promise(() => undefined)) }, { ending: ending.signal });
@@ -184,7 +184,7 @@ test('the teardown of a task ends its waits in the same worker, and no others', 
   other.cancel('CANCELLED');
 });
 
-test('the end of its budget is told by the wait itself', async () => {
+test('a wait itself reports that its time budget is used up', async () => {
   const environment = environmentOf({ scheduleToCloseTimeoutMs: 600 });
   const look: Look = () => Promise.reject(again(20));
   expect(await failureOf(environment.run(waitFor(look)))).toMatchObject({

@@ -8,7 +8,7 @@ import type { Fetch } from '../../../src/lepton/http';
 import { sweep, type SweepRequest, type SweptResource } from '../../../src/cleanup/sweep';
 import { freshFolder } from '../../support/folders';
 
-/** What a sweep costs where there is much, and what it says when its time is up. */
+/** What a sweep requests in a large workspace, and what it reports when its time is up. */
 
 const { DescribeWorkflowExecutionResponse } = wire.api.workflowservice.v1;
 
@@ -25,7 +25,7 @@ interface Item {
   readonly envs: readonly object[];
 }
 
-/** A workspace as large as wanted; `asked` sees every request before it is answered. */
+/** A workspace with this content; `asked` is called with every request before it is answered. */
 function workspace(content: { endpoints: Item[]; jobs: Item[] }, asked: (call: string) => void): Fetch {
   const onWire = ({ name, envs }: Item) => ({
     metadata: { id: name, name, created_at: 1 },
@@ -52,7 +52,7 @@ function workspace(content: { endpoints: Item[]; jobs: Item[] }, asked: (call: s
   };
 }
 
-/** Temporal as a sweep asks it: every workflow closed long ago, or none is known. */
+/** The part of Temporal that a sweep uses: every workflow closed long ago. */
 function temporal(asked: (workflowId: string) => void): Client {
   const describeWorkflowExecution = ({ execution }: { execution: { workflowId: string } }) => {
     asked(execution.workflowId);
@@ -60,7 +60,7 @@ function temporal(asked: (workflowId: string) => void): Client {
     const workflowExecutionInfo = { execution, type: { name: 'x' }, ...status };
     return Promise.resolve(DescribeWorkflowExecutionResponse.fromObject({ workflowExecutionInfo }));
   };
-  // No run was terminated, so no storage is looked for.
+  // No run was terminated, so no storage is searched for.
   const listWorkflowExecutions = () => Promise.resolve({ executions: [], nextPageToken: new Uint8Array() });
   const workflowService = { describeWorkflowExecution, listWorkflowExecutions };
   const connection = { workflowService, withDeadline: (_: number, call: () => Promise<unknown>) => call() };
@@ -107,7 +107,7 @@ async function run(
 const many = (count: number, envs: (index: number) => readonly object[] = () => []): Item[] =>
   Array.from({ length: count }, (_, index) => ({ name: `item-${index}`, envs: envs(index) }));
 
-test('thousands of resources of others: read once, page by page; nobody is asked about them, nothing is touched', async () => {
+test('thousands of resources of other installations are read once, page by page; Temporal is not asked about them, and they stay', async () => {
   const foreign = (index: number) => marks(idOf(index), 0, 'another installation');
   const content = {
     endpoints: [...many(5_000), ...many(1_000, foreign)],
@@ -117,8 +117,8 @@ test('thousands of resources of others: read once, page by page; nobody is asked
   const { report, calls, questions } = await run(content, {});
   expect(report).toEqual({ removed: [], failed: [], spared: 2_000 });
   expect(questions).toEqual([]);
-  // The dialect, one listing of endpoints, twelve full pages of jobs and the empty one behind them; and whether there
-  // is storage that a terminated run could have left.
+  // The dialect, one listing of endpoints, twelve full pages of jobs and the empty one after them; and whether there
+  // is a storage API, where a terminated run could have left storage.
   expect(
     Object.fromEntries([...new Set(calls)].map((call) => [call, calls.filter((one) => one === call).length])),
   ).toEqual({
@@ -130,7 +130,7 @@ test('thousands of resources of others: read once, page by page; nobody is asked
   });
 });
 
-test('a run of a thousand tasks that is over costs one question for each workflow', async () => {
+test('a closed run of a thousand tasks costs one request to Temporal for each workflow', async () => {
   const content = {
     endpoints: many(1_000, (index) => marks(idOf(1), index)),
     jobs: many(1_000, (index) => marks(idOf(1), index)).map((job, index) => ({ ...job, name: `job-${index}` })),
@@ -143,7 +143,7 @@ test('a run of a thousand tasks that is over costs one question for each workflo
 describe('when its time is up', () => {
   const three = () => ({ endpoints: many(300, (index) => marks(idOf(index), 0)), jobs: [] });
 
-  test('it tells what went, and what it did not get to', async () => {
+  test('it reports what it removed and what it did not reach', async () => {
     const end = new AbortController();
     let deletions = 0;
     const onRequest = (call: string): void => {
@@ -157,7 +157,7 @@ describe('when its time is up', () => {
     expect(deletions).toBeLessThan(300);
   });
 
-  test('while it still looked at what there is: nothing has gone, and it says so', async () => {
+  test('before all resources are judged, it removes nothing and says so', async () => {
     const end = new AbortController();
     let questions = 0;
     const onQuestion = (): void => {
@@ -174,20 +174,20 @@ describe('when its time is up', () => {
     expect(questions).toBeLessThan(200);
   });
 
-  test('a cancel is no end of time: it rejects', async () => {
+  test('on a cancel, however, it rejects', async () => {
     const end = new AbortController();
     await expect(
       run(three(), { signal: end.signal, onQuestion: () => end.abort(new Error('cancelled')) }),
     ).rejects.toThrow('cancelled');
   });
 
-  test('the schedule gives it 540 s, of which the report has 30', () => {
+  test('of the 540 s from the schedule, 30 s are reserved for the report', () => {
     expect(workMs(540_000)).toBe(510_000);
     expect(workMs(10_000)).toBe(5_000);
   });
 });
 
-test('what history keeps of a large one is bounded, the rest is counted', () => {
+test('the history names a limited number of swept resources and counts the rest', () => {
   const removed: SweptResource[] = many(5_000).map(({ name }) => ({ kind: 'endpoint', name, invocation: idOf(1) }));
   const failed = removed.slice(0, 1_200).map((one) => ({ ...one, reason: 'x'.repeat(500) }));
   const kept = recordable({ removed, failed, spared: 3 });

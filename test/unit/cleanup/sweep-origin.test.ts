@@ -8,7 +8,7 @@ import { freshFolder } from '../../support/folders';
 const place = 'home:11111111-aaaa@0123456789ab';
 const own = `${place}/database-1`;
 
-describe('whose a mark is', () => {
+describe('the owner of a mark', () => {
   test.each([
     [own, 'own'],
     [`${place}/database-2`, 'replaced'],
@@ -29,7 +29,7 @@ describe('whose a mark is', () => {
 });
 
 describe('the identity of a home', () => {
-  test('is the same for all who ask at once, and later; that of a copy differs, although the file is the same', async () => {
+  test('is the same for concurrent and later callers; that of a copy differs, although the file is the same', async () => {
     const folder = await freshFolder('identity');
     try {
       const home = { root: path.join(folder.path, 'home') };
@@ -55,7 +55,7 @@ describe('three clocks, each up to ten minutes off', () => {
   const clocks = offsets.flatMap((platform) =>
     offsets.flatMap((temporal) => offsets.map((host) => ({ platform, temporal, host }))),
   );
-  /** How a sweep judges, at a true time, what was made and closed at true times. */
+  /** Judges like a sweep whose clocks are `off`; the times in `truly` are the true ones. */
   const judge = (
     off: (typeof clocks)[number],
     truly: { readonly now: number; readonly createdAt: number; readonly closedAt?: number; readonly origin?: string },
@@ -71,7 +71,7 @@ describe('three clocks, each up to ten minutes off', () => {
     });
   };
 
-  test.each(clocks)('nothing young goes, nothing old stays: %p', (off) => {
+  test.each(clocks)('nothing young is removed, nothing old stays: %p', (off) => {
     const now = 1_000 * minute;
     const young = now - graceMs + 1_000;
     const old = now - graceMs - 1_000;
@@ -82,7 +82,7 @@ describe('three clocks, each up to ten minutes off', () => {
     expect(judge(off, { now, createdAt: old, closedAt: old })).toBe(true);
   });
 
-  test("what another database's run made waits for hours, and an earlier build's mark for Temporal's word", () => {
+  test("resources of another database stay for hours, and those with an earlier build's mark until Temporal says closed", () => {
     const exact = { platform: 0, temporal: 0, host: 0 };
     const now = 1_000 * minute;
     const replaced = { now, origin: `${place}/database-2` };

@@ -8,13 +8,13 @@ test('the embedded server has one schedule per platform', () => {
   expect(sweptBy(stack, local, 'me')).toEqual([{ platform: local, taskQueue: 'evalsaga' }]);
 });
 
-test('on a cluster a home that works alone sweeps under its own name', () => {
+test('on a cluster, a home with a queue of its own sweeps under its own name', () => {
   const stack = { taskQueue: 'evalsaga-abc', homeQueue: undefined, temporal: { isEmbedded: false } };
   for (const platform of [local, lepton])
     expect(sweptBy(stack, platform, 'me')).toEqual([{ platform, taskQueue: 'evalsaga-abc', home: 'me' }]);
 });
 
-test('where others serve the queue, they sweep, and this home sweeps what only it can bring home', () => {
+test('if others serve the queue, they sweep, and this home also sweeps, for what only it can fetch', () => {
   const stack = { taskQueue: 'evalsaga', homeQueue: 'evalsaga-abc', temporal: { isEmbedded: false } };
   expect(sweptBy(stack, lepton, 'me')).toEqual([
     { platform: lepton, taskQueue: 'evalsaga' },

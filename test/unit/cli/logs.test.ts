@@ -18,23 +18,23 @@ async function collect(lines: AsyncIterable<string>): Promise<string[]> {
 }
 
 describe('lines', () => {
-  test('a character split over two pieces stays whole, the last line needs no end', async () => {
+  test('a character split over two chunks stays whole; the last line needs no line end', async () => {
     const bytes = Buffer.from('naïve 李明\nend');
     const split = Array.from(bytes, (byte) => Uint8Array.of(byte));
     expect(await collect(logLines(pieces(...split)))).toEqual(['naïve 李明', 'end']);
   });
 
-  test('a progress bar leaves its last state; escape sequences go', async () => {
+  test('only the last state of a progress bar is kept; escape sequences are removed', async () => {
     expect(await collect(logLines(pieces('10%\r50%\r100%\r\n\u001b[31mred\u001b[0m\n')))).toEqual(['100%', 'red']);
   });
 
-  test('a line without end is cut, not collected', async () => {
+  test('an endless line is cut, not collected in memory', async () => {
     const lines = await collect(logLines(pieces('x'.repeat(200_000))));
     expect(lines.join('')).toHaveLength(200_000);
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(64 * 1024);
   });
 
-  test('a line without end is cut between two characters, whatever the pieces', async () => {
+  test('an endless line is cut between two characters, whatever the size of the chunks', async () => {
     const bytes = Buffer.from(`a${'😀'.repeat(70_000)}`);
     for (const size of [1_000, 65_536, 100_001]) {
       const parts = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
@@ -70,7 +70,7 @@ describe('the last lines of a file', () => {
     expect(await tail(content, count)).toEqual(expected);
   });
 
-  test('of half a million lines hold the error that came last', async () => {
+  test('of half a million lines include the error at the end', async () => {
     const file = path.join(folder.path, 'big.log');
     writeFileSync(file, 'Evaluating 李明 sample\n'.repeat(500_000));
     appendFileSync(file, 'RuntimeError: boom\n');
@@ -84,7 +84,7 @@ describe('a live log', () => {
     await new Promise(() => undefined);
   }
 
-  test('without follow ends when nothing more comes', async () => {
+  test('that is not followed ends when no more output comes', async () => {
     expect(await collect(liveLines(endless('a', 'b', 'c'), { follow: false, tail: undefined }))).toEqual([
       'a',
       'b',
@@ -93,7 +93,7 @@ describe('a live log', () => {
     expect(await collect(liveLines(endless('a', 'b', 'c'), { follow: false, tail: 2 }))).toEqual(['b', 'c']);
   });
 
-  test('followed to its end is complete, with a tail only of what there was at first', async () => {
+  test('that is followed to its end is complete; a tail limits only the lines that are there at first', async () => {
     async function* growing(): AsyncGenerator<string> {
       yield* ['a', 'b', 'c'];
       await new Promise((resolve) => setTimeout(resolve, 1_000));
@@ -103,7 +103,7 @@ describe('a live log', () => {
     expect(await collect(liveLines(growing(), { follow: true, tail: undefined }))).toHaveLength(6);
   });
 
-  test('that never falls silent is followed all the same', async () => {
+  test('that never pauses is followed, too', async () => {
     let isRead = false;
     async function* busy(): AsyncGenerator<string> {
       for (let line = 0; !isRead; line += 1) {
@@ -118,7 +118,7 @@ describe('a live log', () => {
   });
 });
 
-describe('replicas of what is followed', () => {
+describe('followed replicas', () => {
   const ended = () => Promise.resolve(true);
   const replica = (name: string, open: () => AsyncIterable<Uint8Array>): LiveSource => ({
     ...{ kind: 'live', replica: name, of: { deployment: 'd' }, createdAt: 1, open },
@@ -150,7 +150,7 @@ describe('replicas of what is followed', () => {
     return { printer: new LogPrinter(task, reading), written, notes };
   }
 
-  test('one that comes later is followed too, each is printed once and marked where there are several', async () => {
+  test('one that appears later is followed, too; each is printed once, with its name if there are several', async () => {
     const { printer: logs, written } = printer();
     const [first, second] = [replica('r0', () => pieces('one\n')), replica('r1', () => pieces('two\n'))];
     await logs.start([first]);
@@ -161,7 +161,7 @@ describe('replicas of what is followed', () => {
     expect(await logs.isAtEnd([first, second])).toBe(true);
   });
 
-  test('one that goes while it is read is told, and the others are read on', async () => {
+  test('one that disappears while it is read is reported, and the others are still read', async () => {
     const { printer: logs, written, notes } = printer();
     async function* gone(): AsyncGenerator<Uint8Array> {
       yield* pieces('begun\n');

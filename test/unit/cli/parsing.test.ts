@@ -15,7 +15,7 @@ const parse = (...argv: string[]): Extract<Parsed, { kind: 'run' }> => {
 };
 
 describe('arguments', () => {
-  test('start takes overrides and tasks any number of times, values with = whole', () => {
+  test('start takes any number of overrides and tasks, and keeps a = in a value', () => {
     const { command, input } = parse('start', 'c.yaml', '-o', 'a.b=c=d', '--override', '~x', '-t', 'arc', '--json');
     expect(command.name).toBe('start');
     expect(input.arguments).toEqual(['c.yaml']);
@@ -27,9 +27,9 @@ describe('arguments', () => {
   });
 
   test.each([
-    ['unknown command', ['strat'], /unknown command 'strat'.*Did you mean start/s],
-    ['unknown option', ['start', 'c.yaml', '--detatch'], /--detatch.*Did you mean --detach/s],
-    ['a choice that is none', ['start', 'c.yaml', '--platform', 'aws'], /auto, lepton, local/],
+    ['an unknown command', ['strat'], /unknown command 'strat'.*Did you mean start/s],
+    ['an unknown option', ['start', 'c.yaml', '--detatch'], /--detatch.*Did you mean --detach/s],
+    ['an invalid choice', ['start', 'c.yaml', '--platform', 'aws'], /auto, lepton, local/],
     ['too many arguments', ['start', 'a', 'b'], /too many arguments/],
     ['a missing argument', ['cancel'], /missing required argument 'id'/],
     ['an option without its value', ['start', '-o'], /argument missing/],
@@ -48,13 +48,13 @@ describe('address of a run or task', () => {
     expect(runAddress(text)).toEqual(address);
   });
 
-  test.each(['3f2a.x', '3f2a.1.2', '3f2a.-1'])('%s is none', (text) => {
+  test.each(['3f2a.x', '3f2a.1.2', '3f2a.-1'])('%s is not an address', (text) => {
     expect(() => runAddress(text)).toThrow(UsageError);
   });
 });
 
-describe('the command for the record', () => {
-  test('is one that a shell takes, with secret values masked and references kept', () => {
+describe('the recorded command', () => {
+  test('can be pasted into a shell; secret values are masked and references kept', () => {
     const argv = [
       'start',
       'my run.yaml',
@@ -73,7 +73,7 @@ describe('the command for the record', () => {
 });
 
 describe('host secrets', () => {
-  test('all that are missing or empty are named at once, values never', () => {
+  test('all missing or empty ones are named at once, without values', () => {
     expect(hostSecretValues(['A'], { A: 'x', B: 'y' })).toEqual({ A: 'x' });
     expect(() => hostSecretValues(['A', 'B', 'C'], { A: 'value-of-a', B: '' })).toThrow(/not set, or empty: B, C/);
   });
@@ -98,12 +98,12 @@ describe('--since', () => {
   );
 });
 
-describe('commands that a text names', () => {
+describe('commands in messages', () => {
   const text =
     'left behind: endpoint es-1. Finish with: evalsaga cleanup 3f2a, or evalsaga sweep; evalsaga is not evalsaga cleanups';
   const npm = { npm_package_name: 'evalsaga', npm_lifecycle_script: 'node dist/cli/main.js' };
 
-  test('are those that this user can paste', () => {
+  test('are written so that this user can paste them', () => {
     expect(asCalled(text, {})).toBe(text);
     expect(asCalled(text, npm)).toBe(
       text
@@ -113,12 +113,9 @@ describe('commands that a text names', () => {
     expect(asCalled(asCalled(text, npm), npm)).toBe(asCalled(text, npm));
   });
 
-  test.each(['/tmp/my home', "/tmp/it's $(touch x)`", '/tmp/plain'])(
-    'the one that finishes a teardown carries its home, %s',
-    (home) => {
-      const line = asCalled('evalsaga cleanup 3f2a', { EVALSAGA_HOME: home });
-      const script = `evalsaga() { printf '%s|' "$EVALSAGA_HOME" "$@"; }; ${line}`;
-      expect(execFileSync('/bin/sh', ['-c', script], { env: {}, encoding: 'utf8' })).toBe(`${home}|cleanup|3f2a|`);
-    },
-  );
+  test.each(['/tmp/my home', "/tmp/it's $(touch x)`", '/tmp/plain'])('include EVALSAGA_HOME, %s', (home) => {
+    const line = asCalled('evalsaga cleanup 3f2a', { EVALSAGA_HOME: home });
+    const script = `evalsaga() { printf '%s|' "$EVALSAGA_HOME" "$@"; }; ${line}`;
+    expect(execFileSync('/bin/sh', ['-c', script], { env: {}, encoding: 'utf8' })).toBe(`${home}|cleanup|3f2a|`);
+  });
 });

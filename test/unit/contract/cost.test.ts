@@ -15,20 +15,20 @@ const span = (from: number, until: number | null): Span => ({
 });
 const used = (usage: Partial<Usage>): { usage: Usage } => ({ usage: { endpoint: null, job: null, ...usage } });
 
-test('an endpoint costs from the request to create until it is gone, a job likewise', () => {
+test('endpoints and jobs cost money from the create request until they are gone', () => {
   const tasks = [used({ endpoint: span(0, 60), job: span(30, 60) }), used({ endpoint: span(0, null) }), {}];
   expect(costAt(tasks, budget, at(120))).toBeCloseTo(3.5 + 0.25 + 7, 9);
   expect(ratePerHour(tasks, budget)).toBe(3.5);
 });
 
-test('the limit is reached when the rest is spent at the present rate', () => {
+test('the limit is reached when the rest has been spent at the current rate', () => {
   const tasks = [used({ endpoint: span(0, null) }), used({ endpoint: span(0, null) })];
   expect(msUntilLimit(tasks, { ...budget, limit: 7 }, at(30))).toBe(30 * 60_000);
   expect(msUntilLimit(tasks, { ...budget, limit: 7 }, at(61))).toBe(0);
   expect(msUntilLimit([used({ endpoint: span(0, 10) })], budget, at(30))).toBeNull();
 });
 
-test('after the time it gave, the limit is reached indeed, and not a second sooner', () => {
+test('the limit is reached after the computed time, and not a second earlier', () => {
   const minutes = fc.integer({ min: 0, max: 10_000 });
   const price = fc.integer({ min: 1, max: 100_000 }).map((cents) => cents / 100);
   holds(
@@ -44,7 +44,7 @@ test('after the time it gave, the limit is reached indeed, and not a second soon
   );
 });
 
-test('the estimate: every endpoint waits and every job runs as long as they may, the window and max_run_time respected', () => {
+test('the estimate assumes the longest allowed waits and job times, within the endpoint window and max_run_time', () => {
   const limits = { endpointReadySeconds: 1800, jobSeconds: 3600 };
   const plan = runPlan({ outputRoot: '/r', limits });
   expect(estimateCost(plan, budget)).toEqual({ perHour: 12, upperBound: 3 * (1.5 * 3.5 + 0.5) });
@@ -53,7 +53,7 @@ test('the estimate: every endpoint waits and every job runs as long as they may,
   expect(estimateCost(short, budget).upperBound).toBe(3);
 });
 
-test('what is shown: status line, JSON, dry run; nothing without a budget', () => {
+test('the cost is shown in the status line, JSON and dry run; without a budget it is not shown', () => {
   const task = taskOf({ usage: { endpoint: span(0, null), job: null } });
   const run = snapshotOf([task], { budget });
   expect(costLine(run, at(60))).toEqual(['cost: 3.5 of 25 USD, 3.5 USD per hour now']);

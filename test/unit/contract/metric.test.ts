@@ -21,7 +21,7 @@ const metricOf = (change: Partial<Metric> = {}): Metric => {
 
 const throughJson = (payload: MetricPayload): MetricPayload => JSON.parse(JSON.stringify(payload)) as MetricPayload;
 
-test('a payload carries a flat map for readers of every build, and the rest beside it', () => {
+test('a payload has a flat map that every build can read, and the details beside it', () => {
   const stem = { path: ['mmlu', 'stem'], kind: 'group' } as const;
   expect(
     metricPayload([
@@ -44,7 +44,7 @@ test('a payload carries a flat map for readers of every build, and the rest besi
   });
 });
 
-test('what goes into a payload comes out of it, whatever the names', () => {
+test('metrics written into a payload are read back unchanged, whatever their names', () => {
   const word = fc.constantFrom('a', 'a_stderr', 'stderr', 'b', '', '__proto__', '7', 'a.b');
   const value = fc.oneof(
     fc.double({ noDefaultInfinity: true, noNaN: true }).filter((x) => !Object.is(x, -0)),
@@ -73,8 +73,8 @@ test('what goes into a payload comes out of it, whatever the names', () => {
   );
 });
 
-describe('payloads of older builds, which have the flat map only', () => {
-  test('a standard error is known by its name, and belongs to the metric that is there', () => {
+describe('payloads of older builds, which have only the flat map', () => {
+  test('a standard error is recognised by its name and belongs to the metric of that name, if there is one', () => {
     const flat = { acc: 0.25, acc_stderr: 0.01, lone_stderr: 0.5, 'h.acc.value': 1, 'h.acc.stderr': 0.1 };
     expect(metricsOf({ metrics: flat }).map(({ name, value, stderr }) => [name, value, stderr])).toEqual([
       ['acc', 0.25, 0.01],
@@ -87,7 +87,7 @@ describe('payloads of older builds, which have the flat map only', () => {
     ]);
   });
 
-  test('the results in recorded histories are read', () => {
+  test('the results in recorded histories are readable', () => {
     const results = recordedHistories().flatMap(({ history }) =>
       (history.events ?? []).flatMap(({ activityTaskCompletedEventAttributes: completed }) => {
         const [payload] = completed?.result?.payloads ?? [];

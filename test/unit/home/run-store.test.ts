@@ -28,7 +28,7 @@ beforeEach(async () => {
 });
 afterEach(() => folder.dispose());
 
-test('a plan is read as it was stored, with all its optional parts', async () => {
+test('a plan is read back as it was stored, with all its optional parts', async () => {
   expect(await storedPlan(home, plan.invocation)).toEqual(plan);
   const full: RunPlan = {
     ...plan,
@@ -48,7 +48,7 @@ test('a plan is read as it was stored, with all its optional parts', async () =>
   expect(await storedPlan(home, '0'.repeat(16))).toBeUndefined();
 });
 
-test('a plan without a version, and with keys that this version does not know, is read', async () => {
+test('a plan without a version and with unknown keys is readable', async () => {
   const stored = JSON.parse(await readFile(file, 'utf8')) as RunPlan;
   await writeFile(file, JSON.stringify({ ...stored, version: undefined, added: { later: true } }));
   expect(await storedPlan(home, plan.invocation)).toMatchObject(plan);
@@ -57,10 +57,10 @@ test('a plan without a version, and with keys that this version does not know, i
 test.each([
   ['cut short', '{"version": 1, "invoca', /is damaged: it isn't JSON/],
   ['empty', '', /is damaged: it isn't JSON/],
-  ['of something else', '[]', /is damaged/],
+  ['of another kind', '[]', /is damaged/],
   ['without its tasks', '{"version":1}', /is damaged: invocation is missing/],
   ['of a newer version', '{"version":2}', /has version 2.*reads versions up to 1/],
-])('a plan that is %s: named with what to do, and the run is not lost', async (_, text, expected) => {
+])('a plan that is %s: the error names the file and what to do, and the run is not lost', async (_, text, expected) => {
   await writeFile(file, text);
   await expect(storedPlan(home, plan.invocation)).rejects.toMatchObject({
     name: 'UnreadableFile',
@@ -81,7 +81,7 @@ test.each([
   ]);
 });
 
-test('damaged variables of a run are no empty ones, and are not quoted', async () => {
+test('damaged stored variables of a run are not taken for empty, and are not quoted', async () => {
   const secrets = path.join(home.secrets, `${plan.invocation}.json`);
   await writeFile(secrets, 'hf_CANARY and more');
   const error = await storedSecrets(home, plan.invocation).catch((thrown: unknown) => thrown);
@@ -90,7 +90,7 @@ test('damaged variables of a run are no empty ones, and are not quoted', async (
   expect(await allStoredSecrets(home)).toEqual([{}]);
 });
 
-test('plans in recorded histories, some of earlier builds, have this form', async () => {
+test('plans in recorded histories, some of earlier builds, can be stored and read', async () => {
   let seen = 0;
   for (const { history } of recordedHistories()) {
     const [payload] = history.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];

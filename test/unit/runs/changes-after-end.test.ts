@@ -26,7 +26,7 @@ const since = {
   scores: [{ index: 0, file: '/r/0-hellaswag/results.yml', metrics: { acc: 0.5 } }],
 } as const;
 
-test('what is gone since counts neither as left or kept nor in the cost; scores at home do', () => {
+test('resources removed after the end no longer count as left or kept nor in the cost; scores fetched since are shown', () => {
   const late = Date.UTC(2026, 0, 2);
   expect(costDocument(snapshot, late)).toMatchObject({ spent: 97, perHour: 4 });
   const now = withChangesAfterEnd(snapshot, since);
@@ -41,12 +41,12 @@ test('what is gone since counts neither as left or kept nor in the cost; scores 
   expect(said).toMatch(/0\.5000[^]*scores of task 0 are from \/r\/0-hellaswag\/results\.yml, which was fetched after/);
 });
 
-test('what others left stays, and a time that was noted is not replaced', () => {
+test('the removal of another resource changes nothing', () => {
   const other = { removed: [{ kind: 'endpoint', name: 'another', at: hour(2) }], scores: [] } as const;
   expect(withChangesAfterEnd(snapshot, other)).toEqual(snapshot);
 });
 
-test('this host remembers what went after the end, and looks for scores in the folders of its runs', async () => {
+test('this host records removals after the end with their first time, and finds scores in the folders of its runs', async () => {
   const folder = await freshFolder('since');
   try {
     const home = homePaths({ EVALSAGA_HOME: folder.path });
@@ -86,7 +86,7 @@ test('this host remembers what went after the end, and looks for scores in the f
   }
 });
 
-test('what a history left out is read from the files, and what is not here is said to be missing', async () => {
+test('parts that the history omits are read from the files; without the files, they are reported as missing', async () => {
   const folder = await freshFolder('whole');
   try {
     const home = homePaths({ EVALSAGA_HOME: folder.path });

@@ -11,11 +11,11 @@ test.each([
   ['fetching results', ['removeEndpoint', 'fetchResults'], true],
   ['tearing down', ['removeStorage'], true],
   ['ready', ['anActivityOfALaterVersion'], true],
-] as const)('%s: %j', (phase, pending, hasBegun) => {
+] as const)('phase %s from the pending activities %j', (phase, pending, hasBegun) => {
   expect(phaseFromActivities(pending, { hasBegun })).toBe(phase);
 });
 
-test('what costs is counted from when Temporal was asked for it', () => {
+test('usage counts from the start of the workflow for the endpoint, and from the scheduling of its activity for the job', () => {
   const at = (iso: string) => ({ seconds: Date.parse(iso) / 1000 });
   const seen = snapshotFromTemporal(taskOf(), {
     pendingActivities: [

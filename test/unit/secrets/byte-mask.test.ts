@@ -8,7 +8,7 @@ const text = (secrets: readonly string[], pieces: readonly string[]): string => 
   return Buffer.concat([...out, mask.end()]).toString('latin1');
 };
 
-test('a secret is masked wherever the pieces are cut; all else passes byte for byte', () => {
+test('a secret is masked wherever the chunks are cut; everything else passes byte for byte', () => {
   const secret = 'token-öäü-0123456789';
   const bytes = Buffer.from(`HF=${secret}\n\u0000\n{"k":"${secret}"} ${secret.slice(0, 9)}\n`).toString('latin1');
   for (let cut = 0; cut <= bytes.length; cut += 1) {
@@ -17,15 +17,15 @@ test('a secret is masked wherever the pieces are cut; all else passes byte for b
   }
 });
 
-test('of two secrets, one within the other, the longer goes whole', () => {
+test('if one secret contains another, the longer one is masked as a whole', () => {
   expect(text(['abcdefgh', 'abcdefghijkl'], ['abcdefgh', 'ijkl abcdefgh.'])).toBe('*** ***.');
 });
 
-test('short everyday values stay', () => {
+test('short common values are not masked', () => {
   expect(text(['LIVE', '1', 'staging'], ['LIVE 1 staging 0.123'])).toBe('LIVE 1 staging 0.123');
 });
 
-test('cut at random, the outcome is that of the whole', () => {
+test('random chunks give the same result as the whole text', () => {
   const pieces = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'd') }), { maxLength: 30 });
   const secrets = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 8, maxLength: 10 }), {
     maxLength: 3,

@@ -20,7 +20,7 @@ let folder: Awaited<ReturnType<typeof freshFolder>>;
 beforeAll(async () => (folder = await freshFolder('masking')));
 afterAll(() => folder.dispose());
 
-/** The file's content after masking, and what was said of it. */
+/** Returns the file's content after masking, and the result of `maskFile`. */
 async function masked(content: Uint8Array | string, values: readonly string[] = secrets, limits?: ArchiveLimits) {
   const file = path.join(folder.path, 'file');
   await writeFile(file, content);
@@ -32,7 +32,7 @@ async function masked(content: Uint8Array | string, values: readonly string[] = 
   return { told, after };
 }
 
-test('JSON lines: secrets go, numbers, structure and everything else stay', async () => {
+test('JSON lines: secrets are masked; numbers, structure and everything else stay', async () => {
   const lines = [
     { acc: 0.1234567890123, n: 10_042, headers: { Authorization: `Bearer ${secret}` } },
     { text: secrets[1], samples: [1, 2.5e-7, null, true] },
@@ -49,13 +49,13 @@ test('JSON lines: secrets go, numbers, structure and everything else stay', asyn
   ]);
 });
 
-test('a compressed file is masked within, and stays one', async () => {
+test('the content of a compressed file is masked, and the file stays compressed', async () => {
   const { told, after } = await masked(gzipSync(`{"key":"${secret}","acc":0.5}\n`.repeat(50_000)));
   expect(told).toBeDefined();
   expect(gunzipSync(after).toString()).toBe('{"key":"***","acc":0.5}\n'.repeat(50_000));
 });
 
-test('in a binary file nothing moves', async () => {
+test('in a binary file all bytes keep their offsets', async () => {
   const before = Buffer.concat([Buffer.from([0, 1, 2, 0xff]), Buffer.from(secret), Buffer.from([0, 0xfe])]);
   const { after } = await masked(before);
   expect(after).toEqual(
@@ -63,7 +63,7 @@ test('in a binary file nothing moves', async () => {
   );
 });
 
-test('a file without a secret is not touched, whatever it is', async () => {
+test('a file without a secret is not changed, whatever its content', async () => {
   await holds(
     fc.asyncProperty(fc.uint8Array({ maxLength: 3_000 }), fc.boolean(), async (bytes, packed) => {
       const before = packed ? gzipSync(bytes) : Buffer.from(bytes);
@@ -75,7 +75,7 @@ test('a file without a secret is not touched, whatever it is', async () => {
   );
 });
 
-test('what only looks compressed is looked at as the bytes that it is', async () => {
+test('a file that only looks compressed is searched as plain bytes', async () => {
   const start = Buffer.from([0x1f, 0x8b, 8, 0xff, 0xff, 3]);
   expect(await masked(start)).toEqual({ told: undefined, after: start });
   const { after } = await masked(Buffer.concat([start, Buffer.from(` ${secret} ${'x'.repeat(50)}`)]));
@@ -86,12 +86,15 @@ const line = (at: number): string => `{"key":"${secret}","at":${at}}\n`;
 const lines = Array.from({ length: 20_000 }, (_value, at) => line(at)).join('');
 
 test.each([
-  ['cut within its checksum', (whole: Buffer) => whole.subarray(0, -8)],
-  ['cut in the middle', (whole: Buffer) => whole.subarray(0, whole.length / 2)],
-  ['with text behind it', (whole: Buffer) => Buffer.concat([whole, Buffer.from(`HF_TOKEN=${secret}\n`)])],
-  ['with a second one behind other bytes', (whole: Buffer) => Buffer.concat([whole, Buffer.from('junk'), whole])],
-  ['with zeros behind it', (whole: Buffer) => Buffer.concat([whole, Buffer.alloc(512)])],
-  ['of two parts', (whole: Buffer) => Buffer.concat([whole, whole])],
+  ['that is cut within its checksum', (whole: Buffer) => whole.subarray(0, -8)],
+  ['that is cut in the middle', (whole: Buffer) => whole.subarray(0, whole.length / 2)],
+  ['followed by text', (whole: Buffer) => Buffer.concat([whole, Buffer.from(`HF_TOKEN=${secret}\n`)])],
+  [
+    'followed by other bytes and a second gzip file',
+    (whole: Buffer) => Buffer.concat([whole, Buffer.from('junk'), whole]),
+  ],
+  ['followed by zeros', (whole: Buffer) => Buffer.concat([whole, Buffer.alloc(512)])],
+  ['of two members', (whole: Buffer) => Buffer.concat([whole, whole])],
   ['with a wrong checksum', (whole: Buffer) => Buffer.concat([whole.subarray(0, -8), Buffer.alloc(8, 7)])],
   [
     'with bad bytes in the middle',
@@ -102,7 +105,7 @@ test.each([
         whole.subarray(whole.length / 2 + 64),
       ]),
   ],
-])('a gzip file %s is masked as far as it unpacks', async (_how, damage) => {
+])('a gzip file %s is masked as far as it can be unpacked', async (_how, damage) => {
   const before = damage(gzipSync(lines));
   const { told, after } = await masked(before);
   expect(told).toBeDefined();
@@ -110,11 +113,11 @@ test.each([
   const text = gunzipSync(after).toString('latin1');
   expect(text).not.toContain(secret);
   expect(text.startsWith('{"key":"***","at":0}\n{"key":"***","at":1}\n')).toBe(true);
-  // Next to nothing of what can be read is lost.
+  // Hardly anything that can be unpacked is lost.
   expect(text.length).toBeGreaterThan(lines.replaceAll(secret, '***').length * 0.4);
 });
 
-test('a cut gzip file without a secret is not touched; one with more behind it keeps what unpacks', async () => {
+test('a cut gzip file without a secret is not changed; one followed by other bytes keeps what can be unpacked', async () => {
   const cut = gzipSync('{"acc":0.5}\n'.repeat(9_000)).subarray(0, -8);
   expect(await masked(cut)).toEqual({ told: undefined, after: cut });
   for (const text of ['{"acc":0.5}\n', '{"acc":0.5}\n'.repeat(9_000)]) {
@@ -123,7 +126,7 @@ test('a cut gzip file without a secret is not touched; one with more behind it k
   }
 });
 
-test('nothing of a short damaged gzip file comes home in clear', async () => {
+test('no secret in a short damaged gzip file is saved in plain text', async () => {
   const whole = gzipSync(`k=${secret}`);
   const tail = await masked(Buffer.concat([whole, Buffer.from('junk')]));
   expect(gunzipSync(tail.after).toString()).toBe('k=***');
@@ -133,7 +136,7 @@ test('nothing of a short damaged gzip file comes home in clear', async () => {
   expect(gunzipSync(after).toString()).toContain('damaged');
 });
 
-test('a secret in the comment of a gzip file goes', async () => {
+test('a secret in the comment of a gzip file is removed', async () => {
   const whole = gzipSync('{}');
   const commented = Buffer.concat([
     whole.subarray(0, 3),
@@ -148,7 +151,7 @@ test('a secret in the comment of a gzip file goes', async () => {
   expect(gunzipSync(after).toString()).toBe('{}');
 });
 
-test('what unpacks to more than is searched does not come home: a note says so', async () => {
+test('a file that unpacks to more than the search limit is withheld, and a note says so', async () => {
   const limits = { mostUnpacked: 10_000, mostEntries: 3 };
   const text = `${'x'.repeat(20_000)}${secret}`;
   const packed = await masked(gzipSync(text), secrets, limits);
@@ -160,7 +163,7 @@ test('what unpacks to more than is searched does not come home: a note says so',
   expect((await unzipped(many.after))['WITHHELD.txt']?.text).toContain('too many entries');
 });
 
-/** Contents by name; packed unless the name ends in `.npy`. */
+/** Creates an archive of contents by name; each is compressed unless its name ends in `.npy`. */
 async function zipOf(contents: Readonly<Record<string, Uint8Array | string>>): Promise<Buffer> {
   const written = new ZipFile();
   for (const [name, content] of Object.entries(contents)) {
@@ -184,7 +187,7 @@ async function unzipped(archive: Buffer): Promise<Record<string, { text: string;
   return found;
 }
 
-test('a zip archive is masked within: same entries, order, modes and ways of packing; without a secret it is not touched', async () => {
+test('the content of a zip archive is masked; entries, order, modes and compression stay; without a secret it is not changed', async () => {
   const clean = { 'a/': '', 'a/samples.jsonl': '{"acc":0.5}\n'.repeat(5_000), 'x.npy': Buffer.from([0, 1, 2, 0xff]) };
   const untouched = await zipOf(clean);
   expect(await masked(untouched)).toEqual({ told: undefined, after: untouched });
@@ -204,14 +207,14 @@ test('a zip archive is masked within: same entries, order, modes and ways of pac
   });
 });
 
-test('what only looks like a zip is looked at as the bytes that it is', async () => {
+test('a file that only looks like a zip archive is searched as plain bytes', async () => {
   const content = Buffer.from('PK\u0003\u0004 and no more');
   expect(await masked(content)).toEqual({ told: undefined, after: content });
   const { after } = await masked(Buffer.concat([content, Buffer.from(` ${secret}`)]));
   expect(after.includes(secret)).toBe(false);
 });
 
-/** An archive whose entry has a name that its writer would refuse. */
+/** Creates an archive with an entry name that the writer would refuse. */
 async function renamed(name: string, content: string, comment = ''): Promise<Buffer> {
   const harmless = 'n'.repeat(name.length);
   const archive = await zipOf({ [harmless]: content, 'b.txt': 'kept' });
@@ -219,7 +222,7 @@ async function renamed(name: string, content: string, comment = ''): Promise<Buf
 }
 
 test.each(['/abs.txt', '../dots.txt', 'a/../../b', 'C:/x.txt', 'a\\b.txt', './c.txt', `dir/${secret}`])(
-  'a zip with the entry %s is masked, and leads nowhere',
+  'a zip archive with the entry %s is masked, and its entry names are safe',
   async (name) => {
     const { told, after } = await masked(await renamed(name, `HF_TOKEN=${secret}\n`.repeat(900)));
     expect(told).toBeDefined();
@@ -229,13 +232,13 @@ test.each(['/abs.txt', '../dots.txt', 'a/../../b', 'C:/x.txt', 'a\\b.txt', './c.
   },
 );
 
-test('a zip that can not be opened is replaced by a note, and so is an entry that can not', async () => {
+test('a zip archive that cannot be opened is replaced by a note, and so is an entry that cannot be read', async () => {
   const whole = await zipOf({ 'a.txt': secret.repeat(2_000), 'b.txt': 'kept' });
   for (const content of [whole.subarray(0, 60), whole.subarray(0, -9)]) {
     const { after } = await masked(content);
     expect((await unzipped(after))['WITHHELD.txt']?.text).toContain('damaged');
   }
-  // Packed as Python's zipfile does with bzip2: nobody here can read it.
+  // Compressed with bzip2, as Python's zipfile can do: it can't be read here.
   const central = whole.indexOf('PK\u0001\u0002');
   const foreign = Buffer.from(whole);
   foreign.writeUInt16LE(12, 8);
@@ -248,7 +251,7 @@ test('a zip that can not be opened is replaced by a note, and so is an entry tha
   expect(Object.keys(await unzipped((await masked(damaged)).after))).toEqual(['a.txt.withheld.txt', 'b.txt']);
 });
 
-test('which values are secrets: by name, by look, never by being there', () => {
+test('values are secrets by their name or form, never merely because they are set', () => {
   const env = {
     HF_TOKEN: 'hf_abc',
     TEMPORAL_API_KEY: 'temporal-key-1',

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { maskSecrets, secretsOfBody } from '../../../src/secrets/masking';
 import { holds } from '../../support/fuzz';
 
-test('finds literals of variables and tokens at any depth, not our own marks and not references', () => {
+test('finds literal values of variables and tokens at any depth, but neither our own marks nor references', () => {
   const body = {
     metadata: { name: 'a' },
     spec: {
@@ -19,21 +19,21 @@ test('finds literals of variables and tokens at any depth, not our own marks and
   expect(secretsOfBody(body).sort()).toEqual(['endpoint-token', 'hf_secret', 'nested']);
 });
 
-test('short everyday values stay readable outside of an echoed body', () => {
+test('short common values stay readable outside an echoed request body', () => {
   expect(maskSecrets('LIVE: 1 of 21 replicas, mode staging', ['LIVE', '1', 'staging'])).toBe(
     'LIVE: 1 of 21 replicas, mode staging',
   );
   expect(maskSecrets('got {"name":"N","value":"1"}', ['1'])).toBe('got {"name":"N","value":"***"}');
 });
 
-test('passwords in addresses go, addresses stay', () => {
+test('passwords in URLs are masked, the URLs stay', () => {
   expect(maskSecrets('no route to https://user:pw@host.example/v1', [])).toBe(
     'no route to https://***@host.example/v1',
   );
   expect(maskSecrets('see http://host/a@b', [])).toBe('see http://host/a@b');
 });
 
-test('no form of a secret survives', () => {
+test('no encoding of a secret survives', () => {
   holds(
     fc.property(
       fc.string({ minLength: 8, unit: 'grapheme' }).filter((text) => !/\p{Surrogate}/u.test(text)),
@@ -51,7 +51,7 @@ test('no form of a secret survives', () => {
   );
 });
 
-test('long hostile texts do not keep the masking busy for minutes', () => {
+test('long hostile texts do not take minutes to mask', () => {
   const begun = performance.now();
   for (const text of ['x'.repeat(65_536), '\\'.repeat(65_536), '"value":"'.repeat(7_000), 'a://'.repeat(16_000)]) {
     maskSecrets(text, ['secret-value']);

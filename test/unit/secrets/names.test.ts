@@ -1,4 +1,4 @@
-/** One rule for names of secrets: the config, the command line, the environment and URLs ask the same. */
+/** One rule for names of secrets, used for the config, the command line, the environment and URLs. */
 import { commandLineOf } from '../../../src/cli/command-line';
 import { isSecretParameter, judgeName } from '../../../src/secrets/names';
 import { backgroundEnv } from '../../../src/stack/background-env';
@@ -49,16 +49,16 @@ const none = [
   'bypass',
 ];
 
-test.each(sure)('%s is surely a secret', (name) => expect(judgeName(name)).toBe('sure'));
-test.each(['sort_key', 'KEY', 'doc_key', 'first_pass', 'TOKEN_2'])('%s may be one', (name) =>
+test.each(sure)('%s is certainly a secret', (name) => expect(judgeName(name)).toBe('sure'));
+test.each(['sort_key', 'KEY', 'doc_key', 'first_pass', 'TOKEN_2'])('%s may be a secret', (name) =>
   expect(judgeName(name)).toBe('perhaps'),
 );
-test.each(none)('%s is none', (name) => expect(judgeName(name)).toBe('no'));
+test.each(none)('%s is not a secret', (name) => expect(judgeName(name)).toBe('no'));
 
 test.each(sure)('%s in a URL is a secret too', (name) => expect(isSecretParameter(name)).toBe(true));
 
 test.each(sure.filter((name) => /^\w+$/.test(name)))(
-  '%s is masked in the recorded command, unless it refers',
+  '%s is masked in the recorded command, unless its value is a reference',
   (name) => {
     for (const value of ['abc', 'lit:hunter2', '12345', '"two words"'])
       expect(commandLineOf(['start', '-o', `evaluation.env_vars.${name}=${value}`])).toContain(`.${name}=***`);
@@ -68,12 +68,12 @@ test.each(sure.filter((name) => /^\w+$/.test(name)))(
   },
 );
 
-test.each(none.filter((name) => /^\w+$/.test(name)))('%s stays in the recorded command', (name) => {
+test.each(none.filter((name) => /^\w+$/.test(name)))('%s is not masked in the recorded command', (name) => {
   expect(commandLineOf(['start', '-o', `evaluation.params.${name}=12`])).toContain(`${name}=12`);
   expect(commandLineOf(['start', '-o', `evaluation.params={${name}: 12}`])).toContain(`${name}: 12`);
 });
 
-test('the background gets no variable that is named like a secret', () => {
+test('background processes get no variable with the name of a secret', () => {
   const variables = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, 'x']));
   expect(Object.keys(backgroundEnv({ env: variables(sure) }))).toEqual(['NO_COLOR']);
   const kept = ['HF_TOKEN_PATH', 'TOKENIZERS_PARALLELISM', 'PWD', 'MONKEY'];

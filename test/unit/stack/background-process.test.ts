@@ -9,8 +9,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-// Whether the process is gone before it can be identified depends on the machine; blocking this thread decides it.
-test('a process that ends before it can be identified: the error carries what it wrote', async () => {
+// Whether the process is gone before it can be identified depends on the machine; blocking this thread makes sure of it.
+test('the error about a process that ends before it can be identified contains its output', async () => {
   const log = path.join(folder, 'x.log');
   const starting = startInBackground({
     file: '/bin/sh',

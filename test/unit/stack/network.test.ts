@@ -3,7 +3,7 @@ import path from 'node:path';
 import { networkFingerprint } from '../../../src/stack/network';
 import { freshFolder } from '../../support/folders';
 
-test('each setting of proxies and certificate authorities has its own fingerprint; no setting has none', async () => {
+test('each setting of proxies and certificate authorities has its own fingerprint; without settings there is none', async () => {
   const folder = await freshFolder('network');
   try {
     const file = path.join(folder.path, 'ca.pem');

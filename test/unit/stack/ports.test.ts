@@ -47,7 +47,7 @@ async function untilListens({ ports }: ServiceRecord): Promise<number> {
   }
 }
 
-test('a service whose port was taken meanwhile is started on another one', async () => {
+test('a service whose port was taken in the meantime is started on another port', async () => {
   const asked: number[] = [];
   const { record, answer } = await startOnFreePorts({
     name: 'codec',

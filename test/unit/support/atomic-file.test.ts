@@ -56,7 +56,7 @@ test('a stream is stored with its size and digest', async () => {
   expect(content).toEqual({ size: 3, sha256 });
 });
 
-test("private files and their folders are the owner's alone, also where a file of other rights was", async () => {
+test('private files and their folders are only for the owner, even if the file had other permissions', async () => {
   const file = path.join(root, 'a', 'b', 'secret.json');
   await writePrivateJson(file, { is: 'secret' });
   await chmod(file, 0o644);
@@ -71,7 +71,7 @@ test('a missing file reads as undefined; one that is not JSON is an error', asyn
   await expect(readJsonFile(path.join(root, 'broken.json'))).rejects.toThrow(UnreadableFile);
 });
 
-test('the error names the file where no folder can be', async () => {
+test('a file in place of a folder, or a folder in place of the file, is an error', async () => {
   await writeFile(path.join(root, 'file'), '');
   await expect(writePrivateJson(path.join(root, 'file', 'x.json'), 1)).rejects.toThrow(/EEXIST|ENOTDIR/);
   await mkdir(path.join(root, 'folder'));

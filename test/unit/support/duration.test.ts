@@ -12,7 +12,7 @@ test.each([
   ['1e3s', undefined],
 ])('the duration %j is %s ms', (text, ms) => expect(parseDuration(text, ['ms', 's', 'm', 'h'])).toBe(ms));
 
-test('only the allowed units are units', () => {
+test('only the allowed units are accepted', () => {
   expect(parseDuration('2d', ['s', 'm', 'h', 'd'])).toBe(172_800_000);
   expect(parseDuration('200ms', ['s', 'm', 'h', 'd'])).toBeUndefined();
 });
@@ -23,4 +23,4 @@ test.each([
   [61_000, '1 min 1 s'],
   [3_720_000, '1 h 2 min'],
   [-5, '0 s'],
-])('%i ms read as %s', (milliseconds, text) => expect(formatDuration(milliseconds)).toBe(text));
+])('%i ms are shown as %s', (milliseconds, text) => expect(formatDuration(milliseconds)).toBe(text));

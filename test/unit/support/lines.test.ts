@@ -11,18 +11,18 @@ async function split(pieces: readonly (string | Uint8Array)[], changed: Partial<
 }
 
 describe('a stream as lines', () => {
-  test('lines and characters may lie across pieces', async () => {
+  test('lines and characters may span several chunks', async () => {
     const bytes = Array.from(Buffer.from('naïve\n李明\n\nend'), (byte) => Uint8Array.of(byte));
     expect(await split(bytes)).toEqual(['naïve', '李明', '', 'end']);
   });
 
-  test('a last line without end is kept or dropped', async () => {
+  test('a last line without a line end is kept or dropped', async () => {
     expect(await split(['one\ntwo'])).toEqual(['one', 'two']);
     expect(await split(['one\ntwo'], { unfinished: 'dropped' })).toEqual(['one']);
     expect(await split(['one\n'])).toEqual(['one']);
   });
 
-  test('the rest of a long line is the next line, or dropped', async () => {
+  test('the rest of a long line becomes the next line or is dropped', async () => {
     const pieces = ['0123456', '789abcdef', 'gh\nnext\n'];
     expect(await split(pieces)).toEqual(['01234567', '89abcdefgh', 'next']);
     expect(await split(['0123456', '789', 'abc'], { excess: 'dropped' })).toEqual(['01234567']);

@@ -79,7 +79,7 @@ test('waiting ends with the reason of the signal', async () => {
   await lock.release();
 });
 
-test('the holder can tell others something', async () => {
+test('the holder can leave a note for others', async () => {
   const lock = await acquired();
   await lock.note('http://127.0.0.1:1');
   expect(await tryLock(file)).toMatchObject({
@@ -113,7 +113,7 @@ test('a suspended holder keeps its lock, however old the file is', async () => {
   await exited;
 });
 
-test('a pid that another process has by now holds nothing', async () => {
+test('a pid that now belongs to another process holds no lock', async () => {
   await leaveStale('thing.lock');
   await (await acquired()).release();
 });
@@ -143,7 +143,7 @@ async function race(count: number, { killEven }: { readonly killEven: boolean })
   return readFileSync(log, 'utf8').trim().split('\n');
 }
 
-/** No two were inside at a time, and each was once. */
+/** Expects that each process held the lock once, and no two at the same time. */
 function expectTurns(lines: readonly string[], count: number): void {
   const entered = lines.filter((_line, at) => at % 2 === 0);
   expect(lines).toEqual(entered.flatMap((line) => [line, line.replace('enter', 'leave')]));
@@ -159,7 +159,7 @@ test('of 20 processes that find a stale lock, one at a time takes it, even if ot
   expect(await readdir(root)).toEqual(['log']);
 });
 
-test('processes that are killed while they hold the lock, one after another, keep nobody out', async () => {
+test('processes that are killed while they hold the lock, one after another, do not block others', async () => {
   expectTurns(await race(20, { killEven: true }), 20);
   await (await acquired()).release();
   expect(await readdir(root)).toEqual(['log']);

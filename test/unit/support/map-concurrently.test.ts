@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mapConcurrently } from '../../../src/support/map-concurrently';
 
-test('results come in the order of the items, never more at a time than the limit', async () => {
+test('results are in the order of the items, and no more run at a time than the limit', async () => {
   let running = 0;
   let most = 0;
   const work = async (ms: number): Promise<number> => {
@@ -16,7 +16,7 @@ test('results come in the order of the items, never more at a time than the limi
   expect(await mapConcurrently([], 2, work)).toEqual([]);
 });
 
-test('after a failure nothing more is started, and what runs may end first', async () => {
+test('after a failure nothing more is started, and running work ends first', async () => {
   const ended: string[] = [];
   const work = async (name: string): Promise<void> => {
     if (name === 'fails') throw new Error('no');

@@ -13,7 +13,7 @@ test.each([
   expect(nodeComplaint(version)).toBe(complaint);
 });
 
-test('the package asks for the same Node', () => {
+test('package.json requires the same version of Node', () => {
   const text = readFileSync(path.resolve('package.json'), 'utf8');
   const { engines } = JSON.parse(text) as { engines: { node: string } };
   expect(`${engines.node}.0`).toBe(`>=${oldestNode}`);

@@ -14,13 +14,13 @@ test('an escaped text matches itself and nothing else', () => {
   expect(new RegExp(`^${escapeRegExp('a.b*')}$`).test('axbb')).toBe(false);
 });
 
-test('a list of many names the first and counts the others', () => {
+test('a long list shows its first items and counts the others', () => {
   expect(firstOf([], 2)).toBe('');
   expect(firstOf(['a', 'b'], 2)).toBe('a, b');
   expect(firstOf(['a', 'b', 'c', 'd'], 2, '; ')).toBe('a; b and 2 more');
 });
 
-test('objects, and nothing else, are plain objects', () => {
+test('only objects are plain objects, not arrays, null or primitives', () => {
   expect([{}, { a: 1 }, [], null, 'x', 1, undefined].map(isPlainObject)).toEqual([
     true,
     true,

@@ -19,7 +19,7 @@ test.each([
   expect(harmlessText(given)).toBe(expected);
 });
 
-test('nothing in a text acts on the terminal', () => {
+test('nothing in a text controls the terminal', () => {
   const nasty = fc.string({
     unit: fc.oneof(
       fc.constantFrom('\u001b', '[', ']', '\u0007', '\u009b', 'm', ';', '\r', '\n', '\u202e'),
@@ -40,7 +40,7 @@ test('shortened marks the cut and never splits a character', () => {
   expect(shortened('a\n b', 10)).toBe('a b');
 });
 
-test('the filter of all output lets only text, line ends and our colours pass', () => {
+test('the output filter passes only text, line ends and our own colours', () => {
   expect(
     printable('\u001b[31mred\u001b[0m a\u001b[2J\u001b]8;;http://x\u0007link\u001b]8;;\u0007\r\n\u009b1mb\u202e\tc'),
   ).toBe('\u001b[31mred\u001b[0m alink\nb\tc');
@@ -55,7 +55,7 @@ test('the filter of all output lets only text, line ends and our colours pass', 
   );
 });
 
-test('escaped JSON is the same document, and nothing in it acts on the terminal', () => {
+test('escaped JSON is the same document, and nothing in it controls the terminal', () => {
   holds(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       const json = printableJson(JSON.stringify({ text }));

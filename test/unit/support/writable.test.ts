@@ -14,13 +14,13 @@ beforeAll(async () => {
 });
 afterAll(() => folder.dispose());
 
-test('a missing folder is tried in its nearest parent, and nothing is left there', async () => {
+test('for a missing folder its nearest existing parent is tried, and nothing is left there', async () => {
   expect(await whyNotWritable(path.join(folder.path, 'a', 'b', 'c'))).toBeUndefined();
   expect(await whyNotWritable(folder.path)).toBeUndefined();
   expect(await readdir(folder.path)).toEqual([]);
 });
 
-test('a file, and a folder below one', async () => {
+test('a file, and a folder below one, are not writable', async () => {
   const file = path.join(folder.path, 'file');
   await writeFile(file, '');
   for (const at of [file, path.join(file, 'x', 'y')]) expect(await whyNotWritable(at)).toBe(`${file} is a file`);

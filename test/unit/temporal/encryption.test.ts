@@ -28,7 +28,7 @@ afterAll(() => folder.dispose());
 const payloadOf = (data: Uint8Array): Payload => ({ metadata: { encoding: Buffer.from('json/plain') }, data });
 const encrypted = async (payload: Payload): Promise<Payload> => (await codec.encode([payload]))[0] ?? payload;
 
-test('any data is encrypted, differently each time, and decrypted to the same', async () => {
+test('any data is encrypted, differently each time, and decrypted unchanged', async () => {
   await holds(
     fc.asyncProperty(fc.uint8Array({ minLength: 8, maxLength: 2_000 }), async (data) => {
       const payload = payloadOf(data);
@@ -54,7 +54,7 @@ test('a changed bit and a truncated payload are detected', async () => {
   await expect(codec.decode([{ ...whole, data: data.subarray(0, 20) }])).rejects.toThrow('damaged or changed');
 });
 
-test('a key file is private and replaces no other file; rotation keeps the old keys', async () => {
+test('a new key file is private and replaces no existing file; rotation keeps the old keys', async () => {
   const file = path.join(folder.path, 'made.key');
   const first = await createKeyFile(file);
   expect((await stat(file)).mode & 0o777).toBe(0o600);
@@ -107,7 +107,7 @@ const ask = async (route: string, body: unknown, headers: Record<string, string>
     headers: { host: '127.0.0.1:4000', 'content-type': 'application/json', 'x-namespace': 'default', ...headers },
   });
 
-test('the codec server decrypts and encrypts; a payload of an unknown key stays as it is', async () => {
+test('the codec server decrypts and encrypts; a payload with an unknown key is left unchanged', async () => {
   const plain = payloadOf(Buffer.from('"text"'));
   const foreignFile = path.join(folder.path, 'foreign.key');
   await createKeyFile(foreignFile);

@@ -31,26 +31,26 @@ test.each([
   expect(grpcCodeOf(fault(code))).toBe(code);
 });
 
-test('a message over gRPC\u2019s limit is no outage, although it has the code of a quota', () => {
+test('a message over gRPC\u2019s size limit is no outage, although its code is that of an exceeded quota', () => {
   const tooLarge = fault(8, 'grpc: received message larger than max (5000000 vs. 4194304)');
   expect(isOutage(tooLarge)).toBe(false);
   expect(explainFault(tooLarge, cluster)?.message).toContain('larger than max');
 });
 
-test('a full query buffer is no outage, although it has the code of a quota', () => {
+test('a full query buffer is no outage, although its code is that of an exceeded quota', () => {
   const fullBuffer =
     'consistent query buffer is full, this may be caused by too many queries and workflow not able to process query fast enough';
   expect(isOutage(fault(8, fullBuffer))).toBe(false);
 });
 
-test('other errors are not taken for Temporal\u2019s', () => {
+test('other errors are not mistaken for Temporal\u2019s', () => {
   for (const error of [new Error('x'), Object.assign(new Error('x'), { code: 14 }), 'x', undefined]) {
     expect(isOutage(error)).toBe(false);
     expect(explainFault(error, cluster)).toBeUndefined();
   }
 });
 
-test('an error that already has advice stays as it is, whatever its cause', () => {
+test('an error that already has advice is left unchanged, whatever its cause', () => {
   const explained = new InfrastructureError('run 0123 may have begun: evalsaga status 0123', { cause: fault(4) });
   expect(explainFault(explained, cluster)).toBeUndefined();
   expect(isOutage(explained)).toBe(true);

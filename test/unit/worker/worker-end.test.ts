@@ -27,7 +27,7 @@ test('a failed worker ends, although the SDK keeps waiting', async () => {
   ).toBe('failed');
 });
 
-test('a worker that was shut down has not failed; an error before it ran is thrown as it is', async () => {
+test('a worker that was shut down has not failed; an error before it ran is thrown unchanged', async () => {
   expect(
     await serve(
       worker(
@@ -52,7 +52,7 @@ test.each([
   [7, /far:7233 refused the credentials for namespace "evals".*TEMPORAL_API_KEY/],
   [5, /no namespace "evals"/],
   [undefined, /refused it for a minute; it answers again/],
-])('gRPC status %p: the error of the worker says what to do', async (code, words) => {
+])('gRPC status %p: the error about the worker says what to do', async (code, words) => {
   const describeNamespace = () =>
     code === undefined
       ? Promise.resolve({})

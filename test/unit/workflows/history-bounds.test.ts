@@ -8,15 +8,15 @@ import { fitRun, jsonBytes, maxSnapshotBytes } from '../../../src/workflows/fitt
 import { shouldSignalMessage, signalsPerTask } from '../../../src/workflows/signal-budget';
 import { runPlan } from '../../support/plans';
 
-/** What Temporal ends a workflow for: more than 51,200 events, or 10,000 signals. */
+/** Temporal ends a workflow that has more than 51,200 events or 10,000 signals. */
 const bounds = { events: 51_200, signals: 10_000 };
 
 describe('a run of many tasks', () => {
-  test.each([false, true])('stays within events and signals at every size (costs counted: %p)', (isCounted) => {
+  test.each([false, true])('stays within both limits at every size (costs counted: %p)', (isCounted) => {
     for (let tasks = 1; tasks <= 1_000; tasks += 1) {
       const news = signalsPerTask({ tasks, isCounted });
       const signals = news + 1 + (isCounted ? 3 : 0);
-      // Start, Ready, the job's start and the end, as measured; each signal with a workflow task of its own.
+      // Measured for start, Ready, the job's start and the end; each signal has a workflow task of its own.
       const events = 18 + 4 * news + (isCounted ? 12 + 8 : 0);
       expect({ tasks, signals: tasks * signals <= bounds.signals, events: tasks * events <= bounds.events }).toEqual({
         tasks,
@@ -26,14 +26,14 @@ describe('a run of many tasks', () => {
     }
   });
 
-  test('a small one hears much of each task, the largest its phases', () => {
+  test('a small one gets many signals from each task, the largest only its phases', () => {
     expect(signalsPerTask({ tasks: 3, isCounted: false })).toBe(60);
     expect(signalsPerTask({ tasks: 1_000, isCounted: false })).toBe(4);
     expect(signalsPerTask({ tasks: 1_000, isCounted: true })).toBe(0);
   });
 });
 
-test('five days of looks that differ each time stay below 2,000 events of a task', () => {
+test('five days of polls with a different message each time add fewer than 2,000 events to a task', () => {
   const day = 86_400_000;
   const allowed = signalsPerTask({ tasks: 1, isCounted: false });
   let last: LastReport | undefined;
@@ -49,7 +49,7 @@ test('five days of looks that differ each time stay below 2,000 events of a task
     lastMessageAt = nowMs;
     sent += 1;
   }
-  // The job and the endpoint beside it may both be talkative. A signal: itself and a workflow task (4); telling the run: 5.
+  // The job and its endpoint may both report often. A signal with its workflow task is 4 events; signalling the run is 5.
   const events = 150 + 2 * observed * 4 + sent * 5;
   expect({ observed, sent }).toEqual({ observed: expect.any(Number), sent: expect.any(Number) });
   expect(observed).toBeGreaterThan(50);
@@ -72,7 +72,7 @@ describe('a plan', () => {
     expect(sizeOfPlan({ ...single, ...ownerOf(room + 1) }, bytesOf)).toEqual({ kind: 'plan', bytes: maxPlanBytes + 1 });
   });
 
-  test('whose shared part times its tasks is beyond what a history takes does not fit', () => {
+  test('does not fit if its shared part, times the number of tasks, exceeds what a history holds', () => {
     const shared = bytesOf(JSON.stringify({ ...plan, owner: '', tasks: [] }));
     const room = Math.floor((maxSharedBytes - base - 100 * shared) / 101);
     expect(sizeWith(ownerOf(room))).toEqual({ kind: 'fits' });
@@ -95,7 +95,7 @@ describe('metrics', () => {
       return { name: `ab_${metric}`, value: 0.5, stderr, count: 100, ...place };
     });
 
-  test('all that fit are kept, by number and by bytes; the first ones of more', () => {
+  test('all are kept within the limits on number and bytes; beyond these, only the first ones', () => {
     const sizeOf = (payload: object): number => Buffer.byteLength(JSON.stringify(payload));
     for (const count of [maxEntries, maxEntries + 1]) {
       const fitted = fitMetrics(metrics(count, { length: 12 }));
@@ -108,7 +108,7 @@ describe('metrics', () => {
     expect(sizeOf(kept) + sizeOf(metricDetails)).toBeLessThanOrEqual(12_000);
   });
 
-  test('a name of 200 characters is one, a longer one is none', () => {
+  test('a metric with a name of 200 characters is kept, one with a longer name is dropped', () => {
     expect(Object.keys(fitMetrics(metrics(1, { length: 200 })).metrics)).toHaveLength(1);
     expect(fitMetrics(metrics(1, { length: 201 }))).toEqual({ metrics: {}, metricDetails: [] });
   });
@@ -126,7 +126,7 @@ describe('metrics', () => {
   });
 });
 
-test('the snapshot of the largest run fits into one payload with every task\u2019s outcome in it', () => {
+test('the snapshot of the largest run fits into one payload with every task\u2019s outcome', () => {
   const tasks = Array.from({ length: 1_000 }, (_, at) => `benchmark-with-a-long-name-${at}`);
   const start = startingRun(runPlan({ outputRoot: '/results', tasks }), '2026-11-25T00:00:00.000Z');
   const run: RunSnapshot = {

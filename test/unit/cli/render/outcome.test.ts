@@ -22,7 +22,7 @@ const refused = { ...failed, error: { type: failureTypes.credentialsRefused, mes
 const cancelled = taskOf({ index: 2, phase: 'done', outcome: 'cancelled' });
 const leaking = { ...cancelled, left: [{ kind: 'endpoint', name: 'e', reason: '403' }] } as const;
 
-describe('how a run ended', () => {
+describe('status of a closed run', () => {
   const ended = (execution: string, change: Partial<Parameters<typeof statusOf>[1]>) =>
     statusOf(execution, {
       last: runOf('failed', [succeeded]).snapshot,
@@ -33,12 +33,12 @@ describe('how a run ended', () => {
     });
   const incomplete = failureTypes.teardownIncomplete;
 
-  test('of an older build, where one completed although tasks had failed', () => {
+  test('of an older build, whose runs completed even if tasks had failed', () => {
     expect(ended('COMPLETED', { last: runOf('failed', [succeeded, failed]).snapshot })).toBe('failed');
     expect(ended('COMPLETED', {})).toBe('succeeded');
   });
 
-  test('that left something: by what its tasks came to, once that is gone', () => {
+  test('that left resources: follows the outcomes of its tasks once the resources are removed', () => {
     expect(ended('FAILED', { failure: incomplete })).toBe('failed');
     expect(ended('FAILED', { failure: incomplete, isCleared: true })).toBe('succeeded');
     const last = runOf('failed', [cancelled]).snapshot;
@@ -52,21 +52,21 @@ describe('exit code of a run', () => {
     ['all succeeded', runOf('succeeded', [succeeded]), 0],
     ['one failed', runOf('failed', [succeeded, failed]), 1],
     ['cancelled', runOf('cancelled', [succeeded, cancelled]), 4],
-    ['cancelled after one had failed', runOf('cancelled', [failed, cancelled]), 4],
-    ['cancelled, something left', runOf('failed', [leaking]), 5],
-    ['succeeded, something left', runOf('failed', [{ ...succeeded, left: leaking.left }]), 5],
+    ['cancelled after a task had failed', runOf('cancelled', [failed, cancelled]), 4],
+    ['cancelled, with a resource left', runOf('failed', [leaking]), 5],
+    ['succeeded, with a resource left', runOf('failed', [{ ...succeeded, left: leaking.left }]), 5],
     [
       'teardown incomplete by type',
       runOf('failed', [succeeded], { failure: { type: failureTypes.teardownIncomplete, message: '' } }),
       5,
     ],
-    ['credentials refused half-way', runOf('failed', [refused]), 3],
+    ['credentials refused during the run', runOf('failed', [refused]), 3],
     [
       'credentials refused, siblings aborted',
       runOf('failed', [refused, { ...cancelled, error: { type: failureTypes.aborted, message: '' } }]),
       3,
     ],
-    ['one refused, one failed by itself', runOf('failed', [refused, failed]), 1],
+    ['one task refused, one failed by itself', runOf('failed', [refused, failed]), 1],
     ['run timeout', runOf('failed', [cancelled], { failure: { type: failureTypes.runTimeout, message: '' } }), 1],
     ['terminated', runOf('failed', [taskOf()], { failure: { type: 'Terminated', message: '' } }), 1],
     ['still running, detached', runOf('running', [taskOf()]), 0],
@@ -74,7 +74,7 @@ describe('exit code of a run', () => {
     expect(exitCodeOf({ kind: 'run', verdict: runVerdict(run) })).toBe(code);
   });
 
-  test('of one task, whatever its siblings do', () => {
+  test('of one task does not depend on its siblings', () => {
     const { snapshot } = runOf('running', [
       succeeded,
       failed,

@@ -4,7 +4,7 @@ import { snapshotOf, taskOf } from '../../../support/snapshots';
 const step = (before: Parameters<typeof taskOf>[0] | undefined, after: Parameters<typeof taskOf>[0]): string[] =>
   progressLines(before && snapshotOf([taskOf(before)]), snapshotOf([taskOf(after)]));
 
-test('the first look tells what is under way, not what is pending', () => {
+test('the first snapshot shows what is in progress, not what is pending', () => {
   expect(step(undefined, {})).toEqual(['run: deploying']);
   expect(step(undefined, { phase: 'creating endpoint' })).toEqual([
     '0 hellaswag: creating endpoint es-01234567-0',
@@ -12,7 +12,7 @@ test('the first look tells what is under way, not what is pending', () => {
   ]);
 });
 
-test('nothing changed, nothing said', () => {
+test('nothing is printed if nothing has changed', () => {
   const snapshot = snapshotOf([taskOf({ phase: 'running job', message: 'Running' })]);
   expect(progressLines(snapshot, snapshot)).toEqual([]);
 });
@@ -35,7 +35,7 @@ test.each([
   ],
   ['the end', { phase: 'tearing down', outcome: 'succeeded' }, { phase: 'done', outcome: 'succeeded' }, 'torn down'],
   [
-    'the end, whose notes come with the results',
+    'the end; its notes are shown with the results',
     { phase: 'tearing down', outcome: 'succeeded' },
     { phase: 'done', outcome: 'succeeded', message: '0-shot' },
     'torn down',
@@ -45,7 +45,7 @@ test.each([
   expect(step(before, after)).toEqual([`0 hellaswag: ${expected}`]);
 });
 
-test('what is left behind is said once', () => {
+test('a resource left behind is reported once', () => {
   const left = [{ kind: 'endpoint', name: 'e', reason: '403' }] as const;
   const before = snapshotOf([taskOf({ phase: 'tearing down' })]);
   const after = snapshotOf([taskOf({ phase: 'tearing down', left })]);
@@ -53,7 +53,7 @@ test('what is left behind is said once', () => {
   expect(progressLines(after, after)).toEqual([]);
 });
 
-test('texts of the platform cannot steer the terminal', () => {
+test('texts of the platform cannot control the terminal', () => {
   expect(step({}, { phase: 'awaiting ready', message: '\u001b[2Jgone' })).toEqual([
     '0 hellaswag: awaiting ready: gone',
   ]);

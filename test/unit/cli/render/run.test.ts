@@ -37,7 +37,7 @@ describe('table of a run', () => {
     }),
   );
 
-  test('in 80 columns task and message can be read; who shows the same message stands beside it', () => {
+  test('in 80 columns task and message are readable; tasks with the same message share a line', () => {
     const table = runTable({ snapshot: snapshotOf(waiting), now, width: 79 });
     expect(table).toContain('lm-evaluation-harness.arc_challenge');
     expect(table).toContain('\n  0, 1: Queueing: tokenizer: reading it from gemma-3-270m.gguf');
@@ -45,7 +45,7 @@ describe('table of a run', () => {
     expect(lines(table).filter((line) => line.includes('Queueing'))).toHaveLength(1);
   });
 
-  test('in a pipe nothing is cut', () => {
+  test('nothing is cut in a pipe', () => {
     const message = 'a very long message '.repeat(20).trim();
     const snapshot = snapshotOf([{ ...(waiting[0] ?? taskOf()), name: 'n'.repeat(300), message }]);
     const table = runTable({ snapshot, now, width: Infinity });
@@ -53,20 +53,20 @@ describe('table of a run', () => {
     expect(table).not.toContain('…');
   });
 
-  test('shows what still runs when not all fit, and says how many it hides', () => {
+  test('shows running tasks if not all fit, and says how many it hides', () => {
     const table = runTable({ snapshot: snapshotOf(tasks), now, width: 100, maxRows: 5 });
     expect(table).toContain('task-29');
     expect(table).toContain('and 25 more tasks');
   });
 
-  test('tells elapsed time from the clock while a task runs', () => {
+  test('shows the time elapsed so far while a task runs', () => {
     const snapshot = snapshotOf([taskOf({ phase: 'running job', startedAt: '2026-01-02T03:04:05.000Z' })]);
     expect(runTable({ snapshot, now, width: 120 })).toContain('1 min 0 s');
   });
 });
 
 describe('scores', () => {
-  test('puts a standard error beside its metric, keeps a lone one', () => {
+  test('shows a standard error beside its metric, and one without a metric in a row of its own', () => {
     const table = scoresTable({ tasks: [taskOf({ metrics: { acc: 0.25, acc_stderr: 0.01, lone_stderr: 0.5 } })] });
     expect(table).toMatch(/│ acc +│ 0\.2500 │ +0\.0100 │/);
     expect(table).toMatch(/│ lone_stderr +│ 0\.5000 │ +│/);
@@ -92,12 +92,12 @@ describe('scores', () => {
     gsm8k_cot_zeroshot_exact_match__strict_match: 0.5,
   };
 
-  test('in a pipe no name is cut', () => {
+  test('no name is cut in a pipe', () => {
     const table = scoresTable({ tasks: [taskOf({ name: 'gsm8k_cot_zeroshot', metrics: similar })] });
     for (const name of Object.keys(similar)) expect(table).toContain(name);
   });
 
-  test.each([79, 119])('in %i columns two metrics never read the same, and no line is too long', (width) => {
+  test.each([79, 119])('in %i columns two metrics never look the same, and no line is too long', (width) => {
     const tasks = [taskOf({ name: 'lm-evaluation-harness.gsm8k_cot_zeroshot', metrics: similar })];
     const table = scoresTable({ tasks }, width);
     const rows = lines(table).filter((line) => /0\.\d{4}/.test(line));
@@ -107,7 +107,7 @@ describe('scores', () => {
     expect(Math.max(...lines(table).map((line) => line.length))).toBeLessThanOrEqual(width);
   });
 
-  test('how many samples a score is of stands beside it', () => {
+  test('the number of samples is shown beside a score', () => {
     const tasks = [0, 1, 2].map((index) => taskOf({ index, metrics: { acc: 0.3 } }));
     const samplings = [
       { index: 0, limit: 10, evaluated: 10, of: 10_042 },
@@ -125,17 +125,17 @@ describe('scores', () => {
     expect(counted).toMatch(/│ 77 │/);
   });
 
-  test('names that would be the same when cut stay whole', () => {
+  test('names that would be identical when cut are shown whole', () => {
     const long = (middle: string): string => `${'a'.repeat(40)}${middle}${'b'.repeat(40)}`;
     const tasks = [taskOf({ metrics: { [long('1')]: 0.1, [long('2')]: 0.2 } })];
     expect(scoresTable({ tasks }, 79)).toContain(long('1'));
   });
 
-  test('not-a-number is shown as such', () => {
+  test('a value that is not a number is shown as NaN', () => {
     expect(scoresTable({ tasks: [taskOf({ metrics: { acc: 'NaN' } })] })).toContain('NaN');
   });
 
-  test('no scores, no table', () => {
+  test('there is no table without scores', () => {
     expect(scoresTable({ tasks: [taskOf()] })).toBe('');
   });
 });
@@ -156,7 +156,7 @@ describe('JSON document', () => {
   });
   const resultsInfo = { outputDir: '/r', samplings: [{ index: 0, limit: 10, evaluated: 10, of: 10_042 }] };
 
-  test('has the promised keys and is valid JSON whatever the numbers', () => {
+  test('has the documented keys and is valid JSON, whatever the numbers', () => {
     const document = JSON.parse(JSON.stringify(runDocument(runOf('succeeded', [task], { resultsInfo }), 'http://ui')));
     expect(Object.keys(document)).toEqual([
       ...['invocation', 'status', 'phase', 'cancelRequested', 'platform', 'model', 'webUi', 'startedAt', 'endedAt'],
@@ -187,7 +187,7 @@ describe('JSON document', () => {
     expect(document.teardown).toEqual({ left: [], kept: [] });
   });
 
-  test('a failure of the run shows at the tasks that have no reason of their own', () => {
+  test('a failure of the run is shown at tasks that have no error of their own', () => {
     const failure = { type: 'RunTimeout', message: 'too long' };
     const { tasks } = runDocument(
       runOf('failed', [task, taskOf({ index: 1, phase: 'done', outcome: 'cancelled' })], { failure }),
@@ -196,14 +196,14 @@ describe('JSON document', () => {
     expect(tasks.map(({ error }) => error)).toEqual([null, failure]);
   });
 
-  test('while it runs, tasks are pending or running', () => {
+  test('the tasks of a running run are pending or running', () => {
     const { tasks } = runDocument(runOf('running', [taskOf(), taskOf({ index: 1, phase: 'ready' })]), null);
     expect(tasks.map(({ status }) => status)).toEqual(['pending', 'running']);
     expect(tasks.map(({ phase }) => phase)).toEqual(['pending', 'ready']);
   });
 });
 
-describe('closing words', () => {
+describe('closing lines', () => {
   const failed = taskOf({
     phase: 'done',
     outcome: 'failed',
@@ -220,7 +220,7 @@ describe('closing words', () => {
     expect(text).toContain(`  evalsaga logs ${invocation}.0`);
   });
 
-  test('say once why several tasks failed', () => {
+  test('give the reason once if several tasks failed for it', () => {
     const alike = [0, 1, 2, 3].map((index) => ({ ...failed, index, name: `task-${index}` }));
     const other = { ...failed, index: 4, name: 'other', error: { type: 'JobFailed', message: 'disk full' } };
     const text = closingLines({ run: runOf('failed', [...alike, other]), verdict: 'failed', ...closing });
@@ -229,7 +229,7 @@ describe('closing words', () => {
     expect(text.join('\n').match(/CUDA/g)).toHaveLength(1);
   });
 
-  test('name what is left and how to remove it, and what was kept', () => {
+  test('name left resources, the command that removes them, and kept storage', () => {
     const left = [{ kind: 'endpoint', name: 'es-1', reason: '403' }] as const;
     const kept = [
       { path: '/mnt/x', reason: 'too large', command: 'evalsaga fetch' },
@@ -242,13 +242,13 @@ describe('closing words', () => {
     });
     expect(text).toContain('  still exists: endpoint es-1: 403');
     expect(text).toContain('  storage kept: /mnt/x: too large: evalsaga fetch');
-    // That is why the task failed, and was said with it.
+    // The same reason is already given for the task's failure.
     expect(text).toContain('  storage kept: /mnt/y: evalsaga fetch');
     expect(text).toContain(`  evalsaga cleanup ${invocation}`);
   });
 });
 
-test('what must be known to read the scores is said once for all tasks it holds for', () => {
+test('a note on the scores is printed once for all tasks that it applies to', () => {
   const done = (index: number, message: string | null) =>
     taskOf({ index, phase: 'done', outcome: 'succeeded', message });
   expect(resultNotes({ tasks: [done(0, '0-shot'), done(1, null), done(2, '0-shot'), done(3, 'other')] })).toEqual([
@@ -257,7 +257,7 @@ test('what must be known to read the scores is said once for all tasks it holds 
   ]);
 });
 
-test('status tells a cancel that is under way, and every error', () => {
+test('status shows a cancel in progress and every error', () => {
   const task = taskOf({ phase: 'tearing down', outcome: 'failed', error: { type: 'X', message: 'platform said no' } });
   const text = statusText({ run: runOf('running', [task], { cancelRequested: true }), now, width: 120 });
   expect(lines(text)[0]).toBe(
@@ -266,7 +266,7 @@ test('status tells a cancel that is under way, and every error', () => {
   expect(text).toContain('0 hellaswag: failed (platform said no)');
 });
 
-test('a run on a simulated platform never passes for one on Lepton', () => {
+test('a run on a simulated platform never looks like one on Lepton', () => {
   const scored = taskOf({ phase: 'done', outcome: 'succeeded', metrics: { acc: 0.3 } });
   const real = runOf('succeeded', [scored]);
   const run = { ...real, snapshot: { ...real.snapshot, platform: 'lepton', simulated: true } } as const;
@@ -282,7 +282,7 @@ test('a run on a simulated platform never passes for one on Lepton', () => {
   expect(runDocument(real, null)).not.toHaveProperty('simulated');
 });
 
-test('the table of the Web UI begins with what tells most', () => {
+test('the table of the Web UI begins with the most important columns', () => {
   const task = taskOf({ phase: 'done', outcome: 'failed', error: { type: 'X', message: 'out of memory' } });
   const [head, , row] = runDetails(snapshotOf([task]), now)
     .split('\n')

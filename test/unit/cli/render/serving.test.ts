@@ -1,7 +1,7 @@
 import { servingText } from '../../../../src/cli/render/serving';
 import { judgeServing, type Build } from '../../../../src/stack/pollers';
 
-/** workers are there, and yet a run waits: with worker versioning, not each of them may carry it on. */
+/** A run can wait although there are workers: with worker versioning, not every worker may continue it. */
 
 const a = { deploymentName: 'evals', buildId: 'a' };
 const b = { deploymentName: 'evals', buildId: 'b' };
@@ -9,9 +9,9 @@ const told = (seen: { present: Build[]; current: Build[]; own?: typeof a }): str
   servingText(judgeServing({ ...seen, own: seen.own }), { taskQueue: 'queue', program: 'evalsaga' });
 
 test.each<[string, Parameters<typeof told>[0]]>([
-  ['workers of no build, where none is current', { present: ['unversioned'], current: ['unversioned'] }],
+  ['unversioned workers while no build is current', { present: ['unversioned'], current: ['unversioned'] }],
   ['a worker of the current build', { present: ['unversioned', a], current: [a] }],
-  ['a worker of the build that it began on', { present: [a, b], current: [b], own: a }],
+  ['a worker of the build that the run began on', { present: [a, b], current: [b], own: a }],
   ['a worker of the build that is being ramped up', { present: [b], current: [a, b] }],
 ])('served: %s', (_, seen) => {
   expect(told(seen)).toBeUndefined();
@@ -24,7 +24,7 @@ test.each<[string, Parameters<typeof told>[0], string]>([
     'nobody serves task queue "queue", so the run waits; it goes on with: evalsaga up',
   ],
   [
-    'the first build, which nobody has made current',
+    'the first build, not made current yet',
     { present: [a, a], current: ['unversioned'] },
     'task queue "queue" is served by workers of build "a" of deployment "evals" only, and no build is current, so the run waits; it goes on with: temporal worker deployment set-current-version --deployment-name evals --build-id a',
   ],
@@ -34,12 +34,12 @@ test.each<[string, Parameters<typeof told>[0], string]>([
     'task queue "queue" is served by workers of build "b" of deployment "evals" only, but current is build "a" of deployment "evals", so the run waits; it goes on with: temporal worker deployment set-current-version --deployment-name evals --build-id b',
   ],
   [
-    'its own build has gone',
+    "no worker of the run's own build",
     { present: [b], current: [b], own: a },
     'task queue "queue" is served by workers of build "b" of deployment "evals" only, but the run has begun on build "a" of deployment "evals", so it waits; it goes on with a worker of that build: EVALSAGA_DEPLOYMENT_NAME=evals EVALSAGA_BUILD_ID=a evalsaga worker',
   ],
   [
-    'workers of no build, where a build is current',
+    'unversioned workers while a build is current',
     { present: ['unversioned'], current: [a] },
     'task queue "queue" is served by workers of no build only, but Temporal gives what begins to build "a" of deployment "evals", so the run waits; it goes on with a worker of that.',
   ],
