@@ -86,11 +86,14 @@ describe.each(patient)('a %s', (purpose) => {
     expect(finals(await endsOf(at(error, ...many), { purpose }))).toEqual(many.map(() => false));
   });
 
-  test.each(kinds)('fails after that, and says what was refused: $message', async (error) => {
-    const ended = await endsOf(at(error, 0, 60, 120, 180, 240), { purpose });
-    expect(finals(ended)).toEqual([false, false, false, false, true]);
-    expect(ended.failures.at(-1)?.message).toContain(error.message);
-  });
+  test.each(kinds)(
+    'fails after more than three minutes of refusals, and says what was refused: $message',
+    async (error) => {
+      const ended = await endsOf(at(error, 0, 60, 120, 180, 240), { purpose });
+      expect(finals(ended)).toEqual([false, false, false, false, true]);
+      expect(ended.failures.at(-1)?.message).toContain(error.message);
+    },
+  );
 
   test('counts the time from the first of consecutive refusals', async () => {
     const course = [
@@ -101,7 +104,7 @@ describe.each(patient)('a %s', (purpose) => {
     expect(finals(await endsOf(course, { purpose }))).toEqual([false, false, false, false, false, true]);
   });
 
-  test.each([-600_000, 600_000])('does so even if the worker’s clock is off by %d ms', async (skewMs) => {
+  test.each([-600_000, 600_000])('fails after the same time if the worker’s clock is off by %d ms', async (skewMs) => {
     const ended = await endsOf(at(refused('unauthorized'), 0, 60, 120, 180, 240), { purpose, skewMs });
     expect(finals(ended)).toEqual([false, false, false, false, true]);
   });
@@ -129,7 +132,7 @@ test('a platform on this machine is asked again sooner', async () => {
     expect(pause).toBeLessThanOrEqual(6_000);
 });
 
-test('meanwhile the task shows why it does not continue', async () => {
+test('while a refusal is retried, the task shows the reason', async () => {
   const { told } = await endsOf(at(refused('unauthorized'), 0, 10, 20), { purpose: 'reading' });
   expect(told).toEqual(['endpoint x: unauthorized']);
 });

@@ -174,7 +174,7 @@ describe('when its time is up', () => {
     expect(questions).toBeLessThan(200);
   });
 
-  test('on a cancel, however, it rejects', async () => {
+  test('a cancel makes it reject instead', async () => {
     const end = new AbortController();
     await expect(
       run(three(), { signal: end.signal, onQuestion: () => end.abort(new Error('cancelled')) }),
