@@ -33,6 +33,10 @@ export interface StorageSurroundings {
   /** Returns the values to mask in a run's files. */
   readonly secretsOf: (invocation: string) => Promise<readonly string[]>;
   readonly signal?: AbortSignal | undefined;
+  /** Runs that have jobs, which may create storage yet: no sign of it proves nothing. Default: none. */
+  readonly withJobs?: ReadonlySet<string> | undefined;
+  /** The runs to check. Default: all. */
+  readonly only?: ReadonlySet<string> | undefined;
 }
 
 export interface FoundOrphans {
@@ -45,7 +49,7 @@ export interface FoundOrphans {
  * kept, it kept on purpose. Rejects if Temporal or the platform doesn't answer.
  */
 export async function findOrphanStorage(around: StorageSurroundings): Promise<FoundOrphans> {
-  const { temporal, ref, home, signal } = around;
+  const { temporal, ref, home, signal, only } = around;
   const orphans: OrphanStorage[] = [];
   const stranded: StrandedStorage[] = [];
   const unreadable = await mapConcurrently(await unreadableRuns(home), asked, (run) => fromHistory(temporal, run));
@@ -54,6 +58,7 @@ export async function findOrphanStorage(around: StorageSurroundings): Promise<Fo
     ...unreadable.flatMap(({ plan, ...rest }) => (plan ? [{ ...rest, plan }] : [])),
   ]) {
     signal?.throwIfAborted();
+    if (only && !only.has(run.plan.invocation)) continue;
     if (!isDeepStrictEqual(run.plan.platform, ref) || run.plan.keepStorage) continue;
     const found = await judge(run, around);
     if (found === 'orphan') orphans.push({ run });
@@ -76,7 +81,7 @@ async function fromHistory(
 }
 
 async function judge(run: StoredRun, around: StorageSurroundings): Promise<'orphan' | 'none' | StrandedStorage> {
-  const { temporal, platform, home, rule } = around;
+  const { temporal, platform, home, rule, withJobs } = around;
   const { plan } = run;
   const { invocation, storage } = plan;
   const record = await findRecord(plan, home);
@@ -94,7 +99,7 @@ async function judge(run: StoredRun, around: StorageSurroundings): Promise<'orph
   );
   if (!outlived(run, owner, rule)) return 'none';
   if (!(await hasStorage(platform, plan))) {
-    await noteStorageGone(home, invocation);
+    if (!withJobs?.has(invocation)) await noteStorageGone(home, invocation);
     return 'none';
   }
   // The record may say that storage was kept on purpose.

@@ -11,7 +11,12 @@ import { messageOf } from '../support/error-message';
 import { findDistantStorage, removeDistantStorage } from './distant-storage';
 import { keepLog, logPlaceOf, type KeptLog } from './keep-log';
 import { findMarked, removeMarked, type MarkedResource } from './marked';
-import { findOrphanStorage, removeOrphanStorage, type StrandedStorage } from './orphan-storage';
+import {
+  findOrphanStorage,
+  removeOrphanStorage,
+  type StorageSurroundings,
+  type StrandedStorage,
+} from './orphan-storage';
 import { isOrphan, type SweepRule } from './orphans';
 import { ownersOf } from './owners';
 import { secretsInSpec } from './spec-secrets';
@@ -98,7 +103,7 @@ async function sweepMasked(asked: Work): Promise<SweepReport> {
     if (!outOfTime?.aborted) throw error;
     return { removed: [], failed: [], spared: 0, unfinished: notAllSeen };
   }
-  const { orphans, storage, stranded, spared } = found;
+  const { orphans, storage, stranded, spared, rule } = found;
   const removed: SweepReport['removed'][number][] = [];
   const failed: SweepReport['failed'][number][] = [];
   const removeOne = async ({ remove, ...resource }: Orphan): Promise<void> => {
@@ -113,8 +118,23 @@ async function sweepMasked(asked: Work): Promise<SweepReport> {
   };
   await mapConcurrently(orphans, removedAtOnce, removeOne);
   for (const orphan of storage) await removeOne(orphan);
+  for (const orphan of await lateStorage(request, { removed, storage, rule })) await removeOne(orphan);
   if (!request.dryRun) await remember(request.home, removed);
   return { removed, failed, spared, ...(stranded.length > 0 ? { stranded } : {}) };
+}
+
+/** Storage that did not exist when the sweep began, of jobs that it has removed: a job may write its results when it is stopped. */
+async function lateStorage(
+  request: Work,
+  { removed, storage, rule }: Pick<SweepReport, 'removed'> & Pick<Found, 'storage' | 'rule'>,
+): Promise<readonly Orphan[]> {
+  const judged = new Set(storage.map(({ invocation }) => invocation));
+  const jobs = removed.filter(({ kind, invocation }) => kind === 'job' && !judged.has(invocation));
+  if (request.dryRun || jobs.length === 0) return [];
+  const only = new Set(jobs.map(({ invocation }) => invocation));
+  // The next sweep looks again.
+  const found = await storageOrphans(request, { rule, only, withJobs: new Set() }).catch(() => undefined);
+  return found?.orphans ?? [];
 }
 
 /** Records what was removed, so that `status` no longer shows it. */
@@ -135,14 +155,15 @@ interface Found {
   readonly storage: readonly Orphan[];
   readonly stranded: readonly StrandedStorage[];
   readonly spared: number;
+  readonly rule: SweepRule;
 }
 
 async function judgeAll(request: Work): Promise<Found> {
-  const { orphans, spared, rule } = await markedOrphans(request);
+  const { orphans, spared, rule, withJobs } = await markedOrphans(request);
   const distant = await distantStorage(request, rule);
-  const own = await storageOrphans(request, rule);
+  const own = await storageOrphans(request, { rule, withJobs });
   const storage = [...own.orphans, ...distant.orphans];
-  return { orphans, spared, storage, stranded: [...own.stranded, ...distant.stranded] };
+  return { orphans, spared, storage, rule, stranded: [...own.stranded, ...distant.stranded] };
 }
 
 /** Must be called after the platform has answered, so that its clock is known. `closedAt`: close times in Temporal's answers. */
@@ -163,7 +184,12 @@ function eitherOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal
   return given.length === 0 ? undefined : AbortSignal.any(given);
 }
 
-async function markedOrphans(request: Work): Promise<{ orphans: Orphan[]; spared: number; rule: SweepRule }> {
+interface MarkedOrphans extends Pick<Found, 'orphans' | 'spared' | 'rule'> {
+  /** Runs that have jobs, orphans or not. */
+  readonly withJobs: ReadonlySet<string>;
+}
+
+async function markedOrphans(request: Work): Promise<MarkedOrphans> {
   const { platform, temporal, signal, origin, learned } = request;
   const marked = await findMarked(platform, { signal });
   // Resources of other installations, of which there can be thousands, can't be judged here.
@@ -182,7 +208,8 @@ async function markedOrphans(request: Work): Promise<{ orphans: Orphan[]; spared
       const { kind, name, invocation } = resource;
       return { kind, name, invocation, remove: () => removeOrphan(resource, request) };
     });
-  return { orphans, spared: marked.length - orphans.length, rule };
+  const withJobs = new Set(ours.flatMap(({ kind, invocation }) => (kind === 'job' ? [invocation] : [])));
+  return { orphans, spared: marked.length - orphans.length, rule, withJobs };
 }
 
 /** Saves the log before the deletion, since no workflow is left to do so. */
@@ -207,8 +234,11 @@ interface FoundStorage {
   readonly stranded: readonly StrandedStorage[];
 }
 
-async function storageOrphans(request: Work, rule: SweepRule): Promise<FoundStorage> {
-  const around = { ...request, rule };
+async function storageOrphans(
+  request: Work,
+  choice: Pick<StorageSurroundings, 'rule' | 'only' | 'withJobs'>,
+): Promise<FoundStorage> {
+  const around = { ...request, ...choice };
   const { orphans, stranded } = await findOrphanStorage(around);
   const withRemoval = orphans.map((found): Orphan => {
     const { invocation, storage } = found.run.plan;

@@ -126,6 +126,21 @@ test("the log of a terminated task's job is saved, although the job's id is no l
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
+test('storage that a job creates only while the sweep removes it goes too, and its results are saved', async () => {
+  const scenario = await bench.scenario({
+    jobs: { default: { states: [['Running', '5s'], ['Completed']] } },
+    // The job completes while its log is being saved.
+    faults: [{ on: 'GET /jobs/*/replicas', times: 'inf', delay: '7s' }],
+  });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['alone'] });
+  await scenario.start(plan);
+  await scenario.until(plan, ({ tasks }) => tasks[0]?.phase === 'running job');
+  await terminateAll(scenario, plan);
+  expect((await sweepNow(scenario)).failed).toEqual([]);
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  expect(await logOf(path.join(plan.outputDir, plan.tasks[0]?.folder ?? '', 'results.yml'))).toContain('results');
+});
+
 test('within the grace period nothing is removed', async () => {
   const { scenario } = await orphaned();
   const report = await sweepNow(scenario, { graceSeconds: 600 });

@@ -2,6 +2,7 @@ import { temporal } from '@temporalio/proto';
 import { readFile } from 'node:fs/promises';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
+import { sharedForMs } from '../../src/lepton/coalesced';
 import { creations, emptyInventory, plainBundle, startBench, type Bench, type Scenario } from '../support/bench';
 import { until } from '../support/command';
 import { runPlan } from '../support/plans';
@@ -182,11 +183,12 @@ test.concurrent.each([3, 12])('the request rate of %i waiting tasks does not dep
     requests.filter((request) => request.method === method && route.test(request.path.split('?')[0] ?? ''));
   const listings = [asked('GET', /^\/deployments$/), asked('GET', /^\/jobs$/)];
   const questions = asked('GET', /\/(readiness|events)$/);
-  // Per second, for any number of tasks: at most 10 listings of a kind and 16 requests for readiness or events.
-  const most = (list: readonly RecordedRequest[]): number =>
-    Math.max(0, ...list.map(({ at }) => list.filter((other) => isWithin(other.at, at, 950)).length));
-  expect(Math.max(...listings.map(most))).toBeLessThanOrEqual(10);
-  expect(most(questions)).toBeLessThanOrEqual(16);
+  // Four fresh listings of a kind per half second, and four questions of two requests, however many tasks there are. Counted over
+  // the whole run: a busy machine makes up for its pauses.
+  const times = requests.map(({ at }) => Date.parse(at));
+  const intervals = (Math.max(...times) - Math.min(...times)) / sharedForMs.local + 1;
+  for (const { length } of listings) expect(length).toBeLessThanOrEqual(4 * intervals);
+  expect(questions.length).toBeLessThanOrEqual(8 * intervals);
   const own = requests.length - listings.flat().length - questions.length;
   expect(own / count).toBeLessThanOrEqual(40);
   const task = await eventsOf(taskWorkflowId(plan.invocation, 0));
@@ -205,8 +207,3 @@ type Events = Awaited<ReturnType<typeof eventsOf>>;
 /** Workflow tasks: each is a round trip between Temporal and a worker. */
 const turnsIn = (events: Events): number =>
   events.filter(({ workflowTaskCompletedEventAttributes: turn }) => turn).length;
-
-const isWithin = (at: string, from: string, windowMs: number): boolean => {
-  const afterMs = Date.parse(at) - Date.parse(from);
-  return afterMs >= 0 && afterMs < windowMs;
-};

@@ -40,11 +40,11 @@ export interface Launch {
 /** Starts the background processes that are missing and the run, and follows it until it has ended or the user leaves. */
 export async function launch(launch: Launch, context: CommandContext): Promise<CommandOutcome> {
   const { choice } = launch;
-  context.output.note(`platform: ${choice.statement}`);
   const leaving = new AbortController();
   const leave = (): void => leaving.abort(new Interrupted('Interrupted; nothing was created.'));
   const interrupts = onInterrupts({ first: leave, second: () => process.exit(130) });
   try {
+    context.output.note(`platform: ${choice.statement}`);
     const stack = await prepare(launch, context, leaving.signal);
     const { isSimulated } = stack;
     const known: Launch = isSimulated ? { ...launch, plan: { ...launch.plan, simulated: true } } : launch;
