@@ -163,3 +163,9 @@ test('results go to the innermost mount that contains the output folder', () => 
   expect(at('/data/runner')).toEqual({ from: 'node-nfs:a', path: '/all/runner' });
   expect(at('/elsewhere')).toEqual(mounts[0]);
 });
+
+test('a job that only carries or removes files writes no results', () => {
+  const mounts = [{ from: 'node-nfs:x', path: '/shared', mount_path: '/results' }];
+  const envs = [{ name: 'EVALSAGA_COLLECTOR', value: 'remove' }];
+  expect(resultsMount({ id: 'j', name: 'j', spec: { mounts, envs } })).toBeUndefined();
+});

@@ -58,7 +58,7 @@ test.concurrent(
     }
     const metadata = await everythingOf(bench.client, taskWorkflowId(plan.invocation, 2));
     const details = /"currentDetails":"((?:[^"\\]|\\.)*)"/.exec(metadata)?.[1] ?? '';
-    expect(details).toContain('| **Error** | job');
+    expect(details).toContain('| **Error**&#160; | job');
     expect(details).not.toMatch(/<script|<img|\*\*bold|\[x\]/);
   },
 );

@@ -5,10 +5,13 @@ import type { RuntimeHost, RuntimeJob, SpecMount } from '../../runtime';
 
 /** Variable of a job with the container path of its results folder. */
 const outputVariable = 'EVALSAGA_OUTPUT_DIR';
+/** Variable of jobs that only carry or remove files, and are no evaluations. */
+const fileJobVariable = 'EVALSAGA_COLLECTOR';
 const sampleCount = 10;
 
-/** Returns where in storage a job's results belong; `undefined` if the job has no mount. Pure. */
+/** Returns where in storage a job's results belong; `undefined` if the job has no mount, or is no evaluation. Pure. */
 export function resultsMount(job: RuntimeJob): Pick<SpecMount, 'from' | 'path'> | undefined {
+  if (job.spec.envs?.some(({ name }) => name === fileJobVariable)) return undefined;
   const mounts = job.spec.mounts ?? [];
   const output = job.spec.envs?.find((env) => env.name === outputVariable)?.value;
   const mount = mounts
