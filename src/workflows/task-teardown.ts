@@ -3,9 +3,10 @@ import { failureTypes } from '../contract/failure-types';
 import type { Activities } from '../activities';
 import type { FetchedResults, FetchResultsInput, Owner, RemoveStorageInput, TaskInput } from '../contract/inputs';
 import { keptByConfig, type KeptStorage, type LeftResource, type TaskError } from '../contract/state';
-import { bestEffort, briefBestEffort, ensure, longRunning, withFreshBudgets } from './activity-groups';
+import { ensure, longRunning, withFreshBudgets } from './activity-groups';
 import { describeError } from './failures';
 import { Saga, type Compensation } from './saga';
+import { TaskLogs } from './task-logs';
 
 /** Outcome of a task's teardown: results, leftovers, notes. */
 export interface TeardownOutcome {
@@ -41,7 +42,7 @@ export class TaskTeardown {
   private storage: Compensation | undefined;
   /** No results folder was found; one that appears later must not be removed. */
   private wasAbsent = false;
-  private readonly notes: string[] = [];
+  private readonly logs: TaskLogs;
   /** Until when a create may still take effect, milliseconds since the epoch; `undefined`: its outcome is unknown. */
   private readonly landsUntil: { endpoint: number | undefined; job: number | undefined } = { endpoint: 0, job: 0 };
 
@@ -52,13 +53,14 @@ export class TaskTeardown {
   ) {
     const { run, task } = input;
     this.owner = { platform: run.platform, invocation: run.invocation, index: task.index };
+    this.logs = new TaskLogs({ owner: this.owner, jobName: task.jobName, outputDir: this.outputDir });
   }
 
   /** Adds the endpoint's compensation. Call before the endpoint is created. */
   coverEndpoint(name: string): void {
     this.landsUntil.endpoint = undefined;
     this.endpoint = this.saga.add({ kind: 'endpoint', name }, async () => {
-      await this.saveEndpointLog(name);
+      await this.logs.saveEndpointLog(name);
       await this.untilSettled('endpoint', () =>
         withFreshBudgets(this.budget, (seconds) =>
           ensure(`delete endpoint ${name}`, seconds).removeEndpoint({ ...this.owner, name }),
@@ -129,7 +131,7 @@ export class TaskTeardown {
     const hasEnded = await this.stopJob();
     const endpointGone = this.endpoint?.run();
     const known = this.endedJob(hasEnded);
-    if (this.job && !known) await this.saveJobLog(this.job.id);
+    if (this.job && !known) await this.logs.saveJobLog(this.job.id);
     // A job that is created late may still write results, so results are fetched only once it is removed.
     // 2026-11-28: the same holds for a job that has not ended, and for a possible duplicate.
     const mayWrite = this.job !== undefined && (!hasEnded || this.job.lost);
@@ -149,7 +151,7 @@ export class TaskTeardown {
       error,
       left: left.map(({ kind, name, reason }) => ({ kind, name, reason })),
       kept,
-      notes: this.notes,
+      notes: this.logs.notes,
     };
   }
 
@@ -234,13 +236,13 @@ export class TaskTeardown {
 
   /** Fetches the results and saves the log. A log that can't be saved along with them is saved by itself, with more patience. */
   private async bringHome(activities: Activities, input: FetchResultsInput, id: string): Promise<FetchedResults> {
-    const log = { id, target: `${this.outputDir}/logs/job.log` };
+    const log = { id, target: this.logs.jobLog };
     const { log: saved, results } = await activities.bringHome({ ...input, log }).catch(async (failure: unknown) => {
-      await this.saveJobLog(id);
+      await this.logs.saveJobLog(id);
       throw failure;
     });
-    if (!saved.isSaved) await this.saveJobLog(id);
-    else if (saved.note) this.notes.push(saved.note);
+    if (!saved.isSaved) await this.logs.saveJobLog(id);
+    else if (saved.note) this.logs.notes.push(saved.note);
     return results;
   }
 
@@ -258,35 +260,6 @@ export class TaskTeardown {
     return `${this.input.run.outputDir}/${this.input.task.folder}`;
   }
 
-  private async saveEndpointLog(name: string): Promise<void> {
-    const target = `${this.outputDir}/logs/endpoint.log`;
-    const activities = briefBestEffort(`save log of endpoint ${name}`);
-    await this.noteLogOutcome(
-      `endpoint ${name}`,
-      activities.saveEndpointLog({ ...this.owner, name, id: null, target }),
-    );
-  }
-
-  private async saveJobLog(id: string | null): Promise<void> {
-    const name = this.input.task.jobName;
-    const target = `${this.outputDir}/logs/job.log`;
-    await this.noteLogOutcome(
-      `job ${name}`,
-      bestEffort(`save log of job ${name}`).saveJobLog({ ...this.owner, name, id, target }),
-    );
-  }
-
-  /** Turns the failure to save a log into a note: it must not delay a deletion, but the user should know. */
-  private async noteLogOutcome(subject: string, saving: Promise<string | null>): Promise<void> {
-    try {
-      const note = await saving;
-      if (note) this.notes.push(note);
-    } catch (failure) {
-      const { message } = describeError(failure);
-      this.notes.push(`The log of ${subject} could not be saved: ${message}.`);
-    }
-  }
-
   private mayLand(what: 'endpoint' | 'job'): boolean {
     return this.settledAt(what) > Date.now();
   }
@@ -302,7 +275,7 @@ export class TaskTeardown {
     for (let leftMs = until - Date.now(); leftMs > 0; leftMs = until - Date.now()) {
       await sleep(Math.min(pauseMs, leftMs), { summary: `look again for a late ${what}` });
       // 2026-11-28: of a job that nobody knew of until now, nothing is saved yet. A second one must not replace the first one's log.
-      if (what === 'job' && this.job?.id === null && patched('log-of-late-job')) await this.saveJobLog(null);
+      if (what === 'job' && this.job?.id === null && patched('log-of-late-job')) await this.logs.saveJobLog(null);
       await remove();
       pauseMs = landsWithinMs;
     }

@@ -91,3 +91,17 @@ export function bareEnvironment(): Record<string, string> {
   );
   return Object.fromEntries(kept);
 }
+
+/** Starts `evalsaga worker` in a process of its own, quiet but for errors. `address`: of Temporal. */
+export function startWorkerProcess(options: {
+  readonly home: { readonly root: string };
+  readonly taskQueue: string;
+  readonly address: string;
+}): Running {
+  const { home, taskQueue, address } = options;
+  const settings = { EVALSAGA_TASK_QUEUE: taskQueue, EVALSAGA_LOG_LEVEL: 'error' };
+  return startProgram(['worker'], {
+    cwd: home.root,
+    env: { ...bareEnvironment(), EVALSAGA_HOME: home.root, TEMPORAL_ADDRESS: address, ...settings },
+  });
+}

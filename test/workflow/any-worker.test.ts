@@ -10,7 +10,7 @@ import { forgetStaleSecrets } from '../../src/cleanup/stale-secrets';
 import { benchWorker, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { until } from '../support/command';
 import { runPlan } from '../support/plans';
-import { bareEnvironment, startProgram, type Running } from '../support/program';
+import { startWorkerProcess, type Running } from '../support/program';
 
 /** Workers of one task queue, some of which lack the launching home's files and variables, or credentials. */
 
@@ -37,10 +37,8 @@ async function otherHome(scenario: Scenario, name: string, credentials: 'has' | 
 
 /** A separate process that serves the scenario's queue without credentials. */
 async function startPoorWorker(scenario: Scenario, name: string): Promise<Running> {
-  const { root } = await otherHome(scenario, name, 'lacks');
-  const settings = { EVALSAGA_TASK_QUEUE: scenario.taskQueue, EVALSAGA_LOG_LEVEL: 'error' };
-  const env = { ...bareEnvironment(), EVALSAGA_HOME: root, TEMPORAL_ADDRESS: bench.env.address, ...settings };
-  const worker = startProgram(['worker'], { cwd: root, env });
+  const home = await otherHome(scenario, name, 'lacks');
+  const worker = startWorkerProcess({ home, taskQueue: scenario.taskQueue, address: bench.env.address });
   stops.push(() => Promise.resolve(worker.signal('SIGTERM')));
   await worker.untilStderr(/worker for task queue/);
   return worker;

@@ -5,10 +5,11 @@ import { cancelRun, describeRun, listRuns, resolveInvocation, startRun } from '.
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import { hasLivePoller } from '../../src/stack/pollers';
+import { chooseQueues } from '../../src/stack/queues';
 import { ownerAmong } from '../../src/cleanup/owners';
 import { cancelTask } from '../../src/runs/cancel-task';
 import { connectClient } from '../../src/temporal/connect';
-import { isOutage } from '../../src/temporal/grpc';
+import { grpcCodes, isOutage } from '../../src/temporal/grpc';
 import { originOf } from '../../src/temporal/origin';
 import { planInHistory } from '../../src/runs/run-input';
 import { ensureSearchAttributes } from '../../src/temporal/search-attributes';
@@ -218,4 +219,33 @@ test('a start that Temporal refuses leaves no record and no secrets on this host
     await expect(access(path.join(left, `${plan.invocation}.json`))).rejects.toThrow('ENOENT');
   await expect(access(path.join(scenario.home.runs, plan.invocation))).rejects.toThrow('ENOENT');
   await far.connection.close();
+});
+
+test('questions before a start outlast a Temporal that limits the rate of calls', async () => {
+  const ledger = new Ledger();
+  const gateway = await openTemporalGateway({
+    target: bench.env.address,
+    side: 'client',
+    watched: { ledger, names: { invocation: undefined } },
+  });
+  const connection = { address: gateway.address };
+  const limited = await connectClient({ connection, namespace: 'default', dataConverter: {} });
+  ledger.restart();
+  ledger.interfere(({ nth }) =>
+    nth > 3 ? undefined : Promise.resolve({ kind: 'refuse', status: grpcCodes.resourceExhausted } as const),
+  );
+  try {
+    const taskQueue = 'nobody-serves-it';
+    const target = { kind: 'cluster', namespace: 'default', address: gateway.address, connection, taskQueue } as const;
+    const { home } = scenario;
+    const [queues, origin] = await Promise.all([
+      chooseQueues({ home, target, localPlatform: false, client: limited }),
+      originOf({ connection: limited.connection, namespace: 'default', home, embedded: false }),
+    ]);
+    expect(queues.run).toBe(queues.own);
+    expect(origin).toMatch(/^namespace:/);
+  } finally {
+    await limited.connection.close();
+    await gateway.close();
+  }
 });

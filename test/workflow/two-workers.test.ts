@@ -8,7 +8,7 @@ import { servingOf } from '../../src/stack/pollers';
 import { benchWorker, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { until } from '../support/command';
 import { runPlan } from '../support/plans';
-import { bareEnvironment, startProgram, type Running } from '../support/program';
+import { startWorkerProcess, type Running } from '../support/program';
 import type { SimulatedPlan } from '../support/simulated';
 
 /** Several workers serve one task queue: some die, or they are of different builds. */
@@ -49,16 +49,7 @@ describe('the worker that holds all activities dies, and another one takes over'
     await (
       await scenario.startWorker()
     )();
-    const dying = startProgram(['worker'], {
-      cwd: scenario.home.root,
-      env: {
-        ...bareEnvironment(),
-        EVALSAGA_HOME: scenario.home.root,
-        EVALSAGA_TASK_QUEUE: scenario.taskQueue,
-        EVALSAGA_LOG_LEVEL: 'error',
-        TEMPORAL_ADDRESS: bench.env.address,
-      },
-    });
+    const dying = startWorkerProcess({ ...scenario, address: bench.env.address });
     const start = async (phase: Phase): Promise<void> => {
       const plan = planOf(phase);
       await scenario.start({ ...plan, outputDir: path.join(scenario.outputRoot, plan.invocation) });
@@ -127,16 +118,7 @@ test.concurrent(
     )();
     await scenario.start({ ...plan, outputDir: path.join(scenario.outputRoot, plan.invocation) });
     for (let died = 0; died < 3; died += 1) {
-      const worker = startProgram(['worker'], {
-        cwd: scenario.home.root,
-        env: {
-          ...bareEnvironment(),
-          EVALSAGA_HOME: scenario.home.root,
-          EVALSAGA_TASK_QUEUE: scenario.taskQueue,
-          EVALSAGA_LOG_LEVEL: 'error',
-          TEMPORAL_ADDRESS: bench.env.address,
-        },
-      });
+      const worker = startWorkerProcess({ ...scenario, address: bench.env.address });
       await until(`worker ${died + 1} fetches the scores`, async () => {
         const asked = (await scenario.platform.requests()).filter((one) =>
           scoresAsked.test(`${one.method} ${one.path}`),

@@ -6,7 +6,7 @@ import { sharedForMs } from '../../src/lepton/coalesced';
 import { creations, emptyInventory, plainBundle, startBench, type Bench, type Scenario } from '../support/bench';
 import { until } from '../support/command';
 import { runPlan } from '../support/plans';
-import { bareEnvironment, startProgram, type Running } from '../support/program';
+import { startWorkerProcess, type Running } from '../support/program';
 import type { RecordedRequest } from '../support/simulated';
 
 /** Waits run inside a worker: what they cost, and that another worker continues them. */
@@ -29,10 +29,7 @@ async function workerProcess(scenario: Scenario): Promise<Running> {
   await (
     await scenario.startWorker()
   )();
-  const settings = { EVALSAGA_TASK_QUEUE: scenario.taskQueue, EVALSAGA_LOG_LEVEL: 'error' };
-  const { root } = scenario.home;
-  const env = { ...bareEnvironment(), EVALSAGA_HOME: root, TEMPORAL_ADDRESS: bench.env.address, ...settings };
-  const worker = startProgram(['worker'], { cwd: root, env });
+  const worker = startWorkerProcess({ ...scenario, address: bench.env.address });
   stops.push(() => worker.signal('SIGKILL'));
   await worker.untilStderr(/worker for task queue/);
   return worker;
