@@ -11,6 +11,11 @@ const configOptions: readonly CommandOption[] = [
   { form: '--config-dir <folder>', meaning: 'folder of the config and of its own groups' },
   { form: '--config-name <name>', meaning: 'name of the config in --config-dir, without .yaml' },
   { form: '-o, --override <key=value>', meaning: 'Hydra-style override: a.b=c, +a=b, ~a', repeated: true },
+  {
+    form: '--executor <executor>',
+    meaning: 'run a config that was written for another executor (local, Slurm) on Lepton',
+    choices: ['lepton'],
+  },
   { form: '-t, --task <name>', meaning: 'only this task of the config', repeated: true },
   { form: '--env-file <file>', meaning: 'variables for ${oc.env:…} and secrets (default: .env here, if any)' },
 ];

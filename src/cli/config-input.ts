@@ -7,6 +7,7 @@ export function configRequest(input: CommandInput, { env, cwd }: CommandContext)
   const configDir = textOption(input, 'configDir');
   const configName = textOption(input, 'configName');
   const envFile = textOption(input, 'envFile');
+  const executor = textOption(input, 'executor');
   if (config !== undefined && configName !== undefined) {
     throw new UsageError('Give either the path of a config or --config-name (with --config-dir), not both.');
   }
@@ -18,6 +19,7 @@ export function configRequest(input: CommandInput, { env, cwd }: CommandContext)
     ...(configDir === undefined ? {} : { configDir }),
     ...(configName === undefined ? {} : { configName }),
     ...(envFile === undefined ? {} : { envFile }),
+    ...(executor === undefined ? {} : { executor }),
     overrides: listOption(input, 'override'),
     tasks: listOption(input, 'task'),
     env,

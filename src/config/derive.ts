@@ -18,16 +18,38 @@ export const modelNameOf = (reference: string): string =>
     ? (reference.replace(/\/+$/, '').split('/').at(-1) ?? reference)
     : reference;
 
-/** Returns `root` with `served_model_name` and `tensor_parallel_size` filled in where they are unset. */
+/** Returns `root` with `served_model_name`, the resource shape and `tensor_parallel_size` filled in where they are unset. */
 export function fillDerived(root: ConfigNode, env: Environment): ConfigNode {
-  const readText = (...path: string[]): string | undefined => {
+  const read = readerOf(root, env);
+  const type = read('deployment', 'type');
+  if (type === undefined || type === 'none') return root;
+  const shaped = fillShape(fillServedName(root, read), read);
+  return fillTensorParallelSize(shaped, readerOf(shaped, env));
+}
+
+const readerOf =
+  (root: ConfigNode, env: Environment): ReadText =>
+  (...path) => {
     const node = resolveOne(root, path, env, 'as written');
     if (node?.kind !== 'scalar' || node.value === null || node.value === '???') return undefined;
     return node.text ?? String(node.value);
   };
-  const type = readText('deployment', 'type');
-  if (type === undefined || type === 'none') return root;
-  return fillTensorParallelSize(fillServedName(root, readText), readText);
+
+const parallelTypes = ['vllm', 'sglang', 'trtllm'];
+
+export const shapePath = ['deployment', 'lepton_config', 'resource_shape'];
+
+/** A resource shape that nobody chose has as many GPUs as the parallel sizes need, up to one node. */
+function fillShape(root: ConfigNode, read: ReadText): ConfigNode {
+  const written = nodeAt(root, shapePath);
+  if (!parallelTypes.includes(read('deployment', 'type') ?? '') || written?.origin.preset !== true) return root;
+  const sizes = ['tensor_parallel_size', 'pipeline_parallel_size', 'data_parallel_size'].map((key) =>
+    Number(read('deployment', key) ?? 1),
+  );
+  const needed = sizes.reduce((product, size) => product * (size > 0 ? size : 1), 1);
+  if (!(needed > 1)) return root;
+  const gpus = [2, 4, 8].find((count) => count >= needed) ?? 8;
+  return withNodeAt(root, shapePath, derivedScalar(`gpu.${gpus}xh200`, 'deployment.tensor_parallel_size'));
 }
 
 type ReadText = (...path: string[]) => string | undefined;
@@ -52,7 +74,7 @@ function fillServedName(root: ConfigNode, read: ReadText): ConfigNode {
 function fillTensorParallelSize(root: ConfigNode, read: ReadText): ConfigNode {
   const path = ['deployment', 'tensor_parallel_size'];
   const type = read('deployment', 'type') ?? '';
-  if (!['vllm', 'sglang', 'trtllm'].includes(type) || !isUnset(root, path)) return root;
+  if (!parallelTypes.includes(type) || !isUnset(root, path)) return root;
   const shape = read('deployment', 'lepton_config', 'resource_shape') ?? 'gpu.1xh200';
   const others = ['pipeline_parallel_size', 'data_parallel_size'].map((key) => Number(read('deployment', key) ?? 1));
   const size = Math.floor(

@@ -1,16 +1,20 @@
 /** Loads a config: file, overrides and variables in, typed and validated config out. */
 import path from 'node:path';
 import { withSchemaVerdicts } from './check/absent-keys';
+import { withEffectiveKeys } from './check/effective-keys';
 import { checkExtra } from './check/check-extra';
 import { checkNumbers } from './check/check-numbers';
+import { checkShape } from './check/check-shape';
 import { checkSecrets, literalSecrets } from './check/check-secrets';
 import { checkTaskNames } from './check/check-task-names';
 import { checkUrl } from './check/check-url';
 import { compose } from './hydra/compose/compose';
 import { ConfigSources, loadFile } from './hydra/compose/sources';
 import { fillDerived } from './derive';
+import { withForeignValues } from './foreign-values';
 import { loadEnvironment } from './environment';
 import type { Environment } from './environment';
+import { referencesIn } from './hydra/interpolation/references';
 import { resolveInterpolations } from './hydra/interpolation/resolve-interpolations';
 import { applyOverrides } from './hydra/overrides/apply';
 import { parseOverride } from './hydra/overrides/parse-override';
@@ -42,6 +46,8 @@ export interface ConfigRequest {
   overrides: readonly string[];
   /** `-t` arguments: run only these tasks. */
   tasks: readonly string[];
+  /** `--executor`: replaces the executor of the config. */
+  executor?: string;
   /** Read instead of `.env` in `cwd`. */
   envFile?: string;
   env: Readonly<Record<string, string | undefined>>;
@@ -57,6 +63,8 @@ export interface ComposedConfig {
   readonly warnings: readonly ConfigProblem[];
   /** Overrides of keys that the config does not have. */
   readonly misspeltKeys: readonly MisspeltKey[];
+  /** The config was written for another executor than Lepton. */
+  readonly isForeign: boolean;
   /** A file or a group's choice is missing, so that further problems would only follow from that. */
   readonly cannotContinue: boolean;
 }
@@ -73,7 +81,7 @@ function validated(request: ConfigRequest, asWritten: ComposedConfig): LoadedCon
   const composed = withSchemaVerdicts(asWritten, (tree) =>
     validate(resolveInterpolations(fillDerived(tree, asWritten.env), asWritten.env, 'as written')),
   );
-  const examined = examine(composed.root, composed.env);
+  const examined = examine(composed.root, composed);
   const { config, root: whole, env } = examined;
   const trust = {
     commands: request.env['NEMO_EVALUATOR_TRUST_PRE_CMD'] === '1',
@@ -91,7 +99,13 @@ function validated(request: ConfigRequest, asWritten: ComposedConfig): LoadedCon
     throw new ConfigError(maskProblems(dedupe([...all, ...names, ...behind]), literalSecrets(whole)));
   }
   const { config: resolved, root } = selectTasks({ config, root: whole, tasks: request.tasks });
-  const warnings = [...composed.warnings, ...checkUrl(resolved, root), ...checkExtra(resolved, root)];
+  const warnings = [
+    ...composed.warnings,
+    ...examined.warnings,
+    ...checkShape(root),
+    ...checkUrl(resolved, root),
+    ...checkExtra(resolved, root),
+  ];
   return { resolved, root, yaml: renderConfig(root, env), file, env, trust, warnings };
 }
 
@@ -101,11 +115,14 @@ interface ExaminedConfig {
   readonly env: Environment;
   readonly config: ResolvedConfig | undefined;
   readonly problems: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigProblem[];
   readonly misspeltKeys: readonly MisspeltKey[];
 }
 
-function examine(composed: ConfigNode, environment: Environment): ExaminedConfig {
-  const resolution = resolveInterpolations(fillDerived(composed, environment), environment, 'as written');
+function examine(tree: ConfigNode, { env: environment, isForeign }: ComposedConfig): ExaminedConfig {
+  const { root: composed, used, warnings: moved } = withForeignValues(tree, { foreign: isForeign });
+  const whole = resolveInterpolations(fillDerived(composed, environment), environment, 'as written');
+  const { resolution, warnings: ignored } = withEffectiveKeys(whole, { references: referencesIn(composed), used });
   const { root, env, problems: ofUrls } = extractUrlSecrets(resolution.root, environment);
   const { config, problems, misspeltKeys } = validate({ ...resolution, root });
   return {
@@ -113,6 +130,7 @@ function examine(composed: ConfigNode, environment: Environment): ExaminedConfig
     env,
     config,
     misspeltKeys,
+    warnings: [...ignored, ...moved],
     problems: [...resolution.problems, ...ofUrls, ...problems, ...checkSecrets(root), ...checkNumbers(root)],
   };
 }
@@ -121,7 +139,7 @@ function examine(composed: ConfigNode, environment: Environment): ExaminedConfig
 function examineCorrected(composed: ComposedConfig, examined: ExaminedConfig): ExaminedConfig {
   const misspeltKeys = [...composed.misspeltKeys, ...examined.misspeltKeys];
   const isCorrectable = misspeltKeys.some(({ candidates }) => candidates.length > 0);
-  return isCorrectable ? examine(withCorrectedKeys(composed.root, misspeltKeys), composed.env) : examined;
+  return isCorrectable ? examine(withCorrectedKeys(composed.root, misspeltKeys), composed) : examined;
 }
 
 /** Composes the files and applies overrides; interpolations are not resolved yet. Throws `ConfigError` if a file cannot be read. */
@@ -130,7 +148,8 @@ export function composeConfig(request: ConfigRequest): ComposedConfig {
   const file = configFile(request);
   const { overrides, taskOverrides, problems } = readOverrides(request.overrides);
   const primary = loadFile(file);
-  const composition = compose({ primary, sources: new ConfigSources(path.dirname(file)), overrides, env });
+  const { executor } = request;
+  const composition = compose({ primary, sources: new ConfigSources(path.dirname(file)), overrides, env, executor });
   const applied = applyOverrides(composition.root, composition.valueOverrides, env);
   const named = applyTaskOverrides(applied.root, taskOverrides);
   return {
@@ -140,7 +159,8 @@ export function composeConfig(request: ConfigRequest): ComposedConfig {
     warnings: composition.warnings,
     problems: [...problems, ...composition.problems, ...applied.problems, ...named.problems],
     misspeltKeys: applied.misspeltKeys,
-    cannotContinue: composition.problems.length > 0,
+    isForeign: composition.foreignExecutor !== undefined,
+    cannotContinue: composition.incomplete,
   };
 }
 

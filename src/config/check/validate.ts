@@ -8,7 +8,10 @@ import type { ResolvedConfig } from '../schema/config';
 import { deploymentTypes } from '../schema/deployment';
 import type { DeploymentType } from '../schema/deployment';
 import { toRaw } from '../schema/leaf';
+import { foreignKey } from '../schema/foreign-executors';
+import type { ForeignTool } from '../schema/foreign-executors';
 import { sectionOf } from '../schema/section';
+import type { SectionInfo } from '../schema/section';
 import type { MisspeltKey } from './misspelt-keys';
 import type { Resolution } from '../hydra/interpolation/resolve-interpolations';
 import { isMissing, nearestNodeAt, nodeAt, placeOfNode, scalarsOf } from '../yaml/tree';
@@ -138,7 +141,7 @@ function unknownKey(
   const info = sectionOf(message);
   const full = [...path, key];
   const where = path.length === 0 ? 'the config' : `\`${path.join('.')}\``;
-  const advice = info !== undefined && Object.hasOwn(info.advice, key) ? info.advice[key] : undefined;
+  const advice = adviceFor(key, full, info);
   const near = nearestNames(key, info?.allowed ?? []);
   if (advice === undefined) misspeltKeys.push({ written: full, candidates: near.map((name) => [...path, name]) });
   const meant = near.length > 0 ? `did you mean ${near.map((name) => `\`${name}\``).join(' or ')}?` : undefined;
@@ -149,5 +152,19 @@ function unknownKey(
   unknownKeys.push(problem);
   return problem;
 }
+
+function adviceFor(key: string, path: Path, info: SectionInfo | undefined): string | undefined {
+  if (info !== undefined && Object.hasOwn(info.advice, key)) return info.advice[key];
+  const foreign = foreignKey(path);
+  if (foreign === undefined) return undefined;
+  const use = foreign.equivalent ?? foreign.instead;
+  return use === undefined ? `only ${toolNames[foreign.of]} uses it` : `use \`${use}\``;
+}
+
+const toolNames: Readonly<Record<ForeignTool, string>> = {
+  local: 'the local executor',
+  slurm: 'the Slurm executor',
+  export: "the launcher's export",
+};
 
 const placeAt = (root: ConfigNode, path: Path) => placeOf(placeOfNode(nearestNodeAt(root, path)));

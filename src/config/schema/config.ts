@@ -10,7 +10,6 @@ import { envMap } from './variables';
 const topLevelAdvice = {
   auxiliary_deployments:
     'runs on Lepton start no auxiliary deployments: serve the judge or user model elsewhere and set its URL in `nemo_evaluator_config.config.params.extra`',
-  export: 'results are files in `execution.output_dir`: leave this out, and export them from there',
   tasks: 'tasks belong in `evaluation.tasks`',
   hydra: "Hydra's own settings have no effect: only the config itself is composed",
   defaults: 'a `defaults` list belongs at the top of the file',

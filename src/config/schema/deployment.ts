@@ -92,28 +92,20 @@ const command = {
   ),
 };
 
-const slurm = {
-  multiple_instances: 'each task has one endpoint; for more replicas set `deployment.lepton_config.min_replicas`',
-  num_instances: 'each task has one endpoint; for more replicas set `deployment.lepton_config.min_replicas`',
-};
-
 const schemas = {
-  vllm: section(
-    {
-      type: choice('vllm').describe('What serves the model.'),
-      ...served,
-      ...weights,
-      ...parallel,
-      ...extraArgs,
-      ...command,
-      data_parallel_size: integer({ min: 1 }).default(1).describe('Copies of the model in one replica.'),
-      gpu_memory_utilization: orNull(decimal({ min: 0.01, max: 1 })).describe(
-        "Fraction of the GPU's memory that the server uses; null: the server's default.",
-      ),
-      base_command: orNull(text()).describe('Building block for your own `command`: `${deployment.base_command}`.'),
-    },
-    slurm,
-  ),
+  vllm: section({
+    type: choice('vllm').describe('What serves the model.'),
+    ...served,
+    ...weights,
+    ...parallel,
+    ...extraArgs,
+    ...command,
+    data_parallel_size: integer({ min: 1 }).default(1).describe('Copies of the model in one replica.'),
+    gpu_memory_utilization: orNull(decimal({ min: 0.01, max: 1 })).describe(
+      "Fraction of the GPU's memory that the server uses; null: the server's default.",
+    ),
+    base_command: orNull(text()).describe('Building block for your own `command`: `${deployment.base_command}`.'),
+  }),
   sglang: section(
     {
       type: choice('sglang').describe('What serves the model.'),
@@ -124,40 +116,33 @@ const schemas = {
       ...command,
       data_parallel_size: integer({ min: 1 }).default(1).describe('Copies of the model in one replica.'),
     },
-    { ...slurm, gpu_memory_utilization: 'pass `--mem-fraction-static` in `deployment.extra_args`' },
+    { gpu_memory_utilization: 'pass `--mem-fraction-static` in `deployment.extra_args`' },
   ),
-  trtllm: section(
-    {
-      type: choice('trtllm').describe('What serves the model.'),
-      ...served,
-      ...weights,
-      ...parallel,
-      ...extraArgs,
-      ...command,
-    },
-    slurm,
-  ),
+  trtllm: section({
+    type: choice('trtllm').describe('What serves the model.'),
+    ...served,
+    ...weights,
+    ...parallel,
+    ...extraArgs,
+    ...command,
+  }),
   nim: section(
     { type: choice('nim').describe('What serves the model.'), ...served, ...command },
     {
-      ...slurm,
       extra_args: 'a NIM is configured with environment variables: set them in `deployment.envs`',
       checkpoint_path: 'a NIM contains its own weights',
       tensor_parallel_size: "it follows from the NIM's profile: set NIM_MODEL_PROFILE in `deployment.envs`",
     },
   ),
-  generic: section(
-    {
-      type: choice('generic').describe('What serves the model.'),
-      ...served,
-      ...weights,
-      ...extraArgs,
-      command: text().describe(
-        'Shell command that starts the server. It can use other keys: `${deployment.port}`, `${deployment.checkpoint_path}`.',
-      ),
-    },
-    slurm,
-  ),
+  generic: section({
+    type: choice('generic').describe('What serves the model.'),
+    ...served,
+    ...weights,
+    ...extraArgs,
+    command: text().describe(
+      'Shell command that starts the server. It can use other keys: `${deployment.port}`, `${deployment.checkpoint_path}`.',
+    ),
+  }),
   none: section(
     { type: choice('none').describe('What serves the model.') },
     {

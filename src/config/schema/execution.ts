@@ -117,15 +117,5 @@ export const execution = section(
   {
     env_vars:
       "set variables of the endpoints (`execution.env_vars.deployment`) in `deployment.envs`, and those of the jobs (`.evaluation`) in `evaluation.env_vars` or a task's `env_vars`: NAME: host:NAME for a variable of this host, NAME: lit:TEXT for a text",
-    auto_export: 'results are files in `execution.output_dir`: leave this out, and export them from there',
-    mounts:
-      'set mounts of the jobs in `execution.lepton_platform.tasks.mounts`, those of endpoints in `deployment.lepton_config.mounts`',
-    hostname: 'a setting of the Slurm executor',
-    account: 'a setting of the Slurm executor',
-    partition: 'a setting of the Slurm executor',
-    walltime: 'the time limit for one evaluation is `execution.evaluation_tasks.timeout`',
-    num_nodes: 'set the size of the endpoint with `deployment.lepton_config.resource_shape`',
-    mode: 'tasks always run in parallel; limit them with `execution.max_parallel_endpoints`',
-    extra_docker_args: 'a setting of the local executor',
   },
 );

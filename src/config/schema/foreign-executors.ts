@@ -17,7 +17,11 @@ export interface ForeignKey {
   readonly instead?: string;
 }
 
-const slurm = (path: string, more: Omit<ForeignKey, 'path' | 'of'> = {}): ForeignKey => ({ path, of: 'slurm', ...more });
+const slurm = (path: string, more: Omit<ForeignKey, 'path' | 'of'> = {}): ForeignKey => ({
+  path,
+  of: 'slurm',
+  ...more,
+});
 
 const shape = 'deployment.lepton_config.resource_shape';
 const replicas = 'deployment.lepton_config.min_replicas';

@@ -191,15 +191,14 @@ test('-t selects tasks; an unknown one is refused with the list', async () => {
   expect(problem?.hint).toContain('hellaswag');
 });
 
-test('keys that NeMo ignores are refused with advice', async () => {
+test('keys that have no equivalent place are refused with advice', async () => {
   const found = await problems(
     `${runnable()}auxiliary_deployments: {judge: {}}\n`.replace(
       '  output_dir: ./out',
-      '  output_dir: ./out\n  auto_export: {destinations: [local]}\n  env_vars: {A: b}',
+      '  output_dir: ./out\n  env_vars: {A: b}',
     ),
   );
   expect(found.map(({ path, message }) => [path, message])).toEqual([
-    ['execution.auto_export', 'has no effect here'],
     ['execution.env_vars', 'has no effect here'],
     ['auxiliary_deployments', 'has no effect here'],
   ]);

@@ -4,6 +4,7 @@ import { nearestNames } from '../../../support/nearest';
 import { ConfigError, placeOf } from '../../yaml/problems';
 import type { ConfigProblem, Origin } from '../../yaml/problems';
 import type { Override } from '../overrides/parse-override';
+import { foreignExecutors } from '../../schema/foreign-executors';
 import { emptyMap, isNull, scalar, withNodeAt } from '../../yaml/tree';
 import type { ConfigNode, MapNode } from '../../yaml/tree';
 import { readDefaultsList } from './defaults-list';
@@ -21,6 +22,10 @@ export interface Composition {
   readonly problems: readonly ConfigProblem[];
   /** Valid, but perhaps not what was meant. */
   readonly warnings: readonly ConfigProblem[];
+  /** The executor in the defaults list if it is another one than Lepton, even if the command line replaces it. */
+  readonly foreignExecutor: string | undefined;
+  /** A file or a group's choice is missing, so that further problems would only follow from that. */
+  readonly incomplete: boolean;
 }
 
 /** More nested `defaults` than this are taken for a cycle. */
@@ -32,10 +37,11 @@ export function compose(request: {
   sources: ConfigSources;
   overrides: readonly Override[];
   env: Readonly<Record<string, string | undefined>>;
+  /** Replaces the executor of the files, or adds one. */
+  executor?: string | undefined;
 }): Composition {
-  return new Composer(request.sources, new GroupChoices(request.sources, request.overrides), request.env).run(
-    request.primary,
-  );
+  const { sources, overrides, env, executor } = request;
+  return new Composer(sources, new GroupChoices(sources, overrides), env).run(request.primary, executor);
 }
 
 /** Warns, as Hydra does, about a list without `_self_`: readers should not have to guess whether the file or its defaults win. */
@@ -56,6 +62,9 @@ function missingSelfWarnings({ file, content }: LoadedFile): ConfigProblem[] {
 
 class Composer {
   private readonly problems: ConfigProblem[] = [];
+  /** Composition goes on with Lepton's preset, so that all other problems are found too. */
+  private readonly executorProblems: ConfigProblem[] = [];
+  private foreignExecutor: string | undefined;
   private readonly seenGroups = new Set<string>();
   /** For `${group}` in a later entry of the list. */
   private chosenSoFar: ConfigNode = emptyMap({});
@@ -66,7 +75,8 @@ class Composer {
     private readonly env: Readonly<Record<string, string | undefined>>,
   ) {}
 
-  run(primary: LoadedFile): Composition {
+  run(primary: LoadedFile, executor: string | undefined): Composition {
+    if (executor !== undefined) this.choices.choose(executorOverride(executor));
     const place = {
       base: '',
       package: packageOf(
@@ -74,14 +84,24 @@ class Composer {
         { base: '', package: '' },
       ),
     };
-    const root = this.expand(primary, place, { depth: 0, appended: this.choices.appended });
+    const composed = this.expand(primary, place, { depth: 0, appended: this.choices.appended });
+    const root = executor === undefined ? composed : this.withExecutor(composed, executor);
     this.choices.reportUnused();
     return {
       root: root ?? emptyMap({}),
       valueOverrides: this.choices.valueOverrides,
-      problems: [...this.choices.problems, ...this.problems],
+      problems: [...this.choices.problems, ...this.problems, ...this.executorProblems],
       warnings: missingSelfWarnings(primary),
+      foreignExecutor: this.foreignExecutor,
+      incomplete: this.choices.problems.length + this.problems.length > 0,
     };
+  }
+
+  /** Adds the executor's preset below the config, if no defaults list has one. */
+  private withExecutor(composed: MapNode | undefined, executor: string): MapNode | undefined {
+    if (this.seenGroups.has(executorGroup)) return composed;
+    const [preset] = this.appendedGroup(executorOverride(executor), 0);
+    return preset === undefined || composed === undefined ? (composed ?? preset) : mergeMaps(preset, composed);
   }
 
   /** Returns a file merged with its `defaults`, at its package. */
@@ -132,6 +152,8 @@ class Composer {
     const group = absolute(entry.group, place.base);
     const key = entryKey(entry, place);
     const taken = this.choices.take(key, entry);
+    if (group === executorGroup && entry.choice.kind === 'scalar' && isForeignExecutor(entry.choice.value))
+      this.foreignExecutor = String(entry.choice.value);
     if (taken === undefined) return [];
     if (this.seenGroups.has(key)) {
       this.report(entry.origin, `defaults.${entry.group}`, `the group \`${key}\` is listed twice`);
@@ -178,7 +200,9 @@ class Composer {
     const { group, name, origin } = choice;
     this.chosenSoFar = withNodeAt(this.chosenSoFar, group.split('/'), scalar(name, origin));
     const safe = /^[\w./-]+$/.test(name) && !name.split('/').includes('..');
-    const found = safe ? this.sources.find(`${group}/${name}`) : undefined;
+    const own = safe ? this.sources.find(`${group}/${name}`) : undefined;
+    const found =
+      own ?? (group === executorGroup && isForeignExecutor(name) ? this.inPlaceOf(name, origin) : undefined);
     if (found === undefined) {
       if (!choice.optional) this.reportUnknownChoice(group, name, origin);
       return [];
@@ -188,6 +212,18 @@ class Composer {
       package: packageOf({ override: choice.package, header: found.packageHeader, written: choice.written }, place),
     };
     return toList(this.expand(found, inner, { depth: depth + 1 }));
+  }
+
+  /** Reports another executor, and returns Lepton's preset. */
+  private inPlaceOf(executor: string, origin: Origin): LoadedFile | undefined {
+    this.foreignExecutor ??= executor;
+    this.executorProblems.push({
+      ...placeOf(origin),
+      path: 'defaults.execution',
+      message: `the executor \`${executor}\` is another tool's: evalsaga runs on Lepton, or on this machine with the same API`,
+      hint: 'to run this file unchanged: --executor lepton',
+    });
+    return this.sources.find(`${executorGroup}/lepton`);
   }
 
   /** Returns the chosen name; `null` if there is none, or if it cannot be used (which is reported). */
@@ -232,6 +268,15 @@ class Composer {
     this.problems.push({ ...placeOf(origin), path: at, message, ...(hint === undefined ? {} : { hint }) });
   }
 }
+
+const executorGroup = 'execution';
+
+function executorOverride(name: string): Override {
+  const origin = { override: `${executorGroup}=${name}` };
+  return { kind: 'change', key: executorGroup, value: scalar(name, origin), origin };
+}
+
+const isForeignExecutor = (name: unknown): boolean => foreignExecutors.some((each) => each === name);
 
 const toList = (node: MapNode | undefined): MapNode[] => (node === undefined ? [] : [node]);
 

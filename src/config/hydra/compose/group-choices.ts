@@ -32,6 +32,11 @@ export class GroupChoices {
     this.fromFiles.set(key, choice);
   }
 
+  /** Chooses a group's file, whatever files say. */
+  choose(override: Override): void {
+    this.chosen.set(choiceKey(override.key, override.package), override);
+  }
+
   /** Returns the choice for an entry; `undefined` if it was removed from the list (`~group`). */
   take(
     key: string,
