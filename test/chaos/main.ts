@@ -49,7 +49,7 @@ const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function main(options: Options): Promise<number> {
   const known = options.journal === undefined ? [] : readJournal(options.journal);
-  if (options.report) return conclude(known, options);
+  if (options.report) return conclude(known);
   const phases = phasesOf(options);
   const outcomes = [...known];
   const until = performance.now() + Number(options.minutes) * 60_000;
@@ -69,7 +69,7 @@ async function main(options: Options): Promise<number> {
         },
       });
   }
-  return options.list ? 0 : conclude(outcomes, options);
+  return options.list ? 0 : conclude(outcomes);
 }
 
 interface Phase {
@@ -129,10 +129,10 @@ function printOutcome({ id, violations, reached, ms }: Outcome, count: string): 
   for (const violation of violations) print(`       ${violation}`);
 }
 
-function conclude(outcomes: readonly Outcome[], { seed }: Options): number {
+function conclude(outcomes: readonly Outcome[]): number {
   print(resultTables(outcomes));
   const broken = outcomes.filter(({ violations }) => violations.length > 0);
-  for (const { id } of broken) print(`repeat with: npm run chaos -- --seed ${seed} --filter '${id}'`);
+  for (const { id } of broken) print(`repeat with: npm run chaos -- --filter '${id}'`);
   const { cases, missed } = tally(outcomes);
   if (missed > cases / 50) print(`more than 2 % of the cases did not reach their point: this tool is at fault`);
   if (broken.length > 0) print(summary(outcomes));
