@@ -174,11 +174,13 @@ class EvaluationRun {
     const reported = snapshotOf(error);
     if (reported) return this.progress.put(reported);
     if (isCancellation(error)) {
+      const { phase, message, endedAt } = this.progress.task(index);
       return this.progress.change(index, {
         phase: 'done',
         outcome: 'cancelled',
-        message: null,
-        endedAt: this.progress.task(index).endedAt ?? now(),
+        // The last message of a task that has reported its end says what became of its logs; an earlier one is out of date.
+        message: phase === 'done' ? message : null,
+        endedAt: endedAt ?? now(),
       });
     }
     this.progress.change(index, { phase: 'tearing down', outcome: 'failed', error: describeError(error) });

@@ -14,7 +14,7 @@ import { done, type CommandOutcome } from '../exit-code';
 import { programName } from '../program-name';
 import { checkIndex, runAddress, runUrl, type Session } from '../session';
 
-/** Milliseconds for which the request is retried during an outage. */
+/** Milliseconds for which finding the run, and requesting its cancellation, are each retried during an outage. */
 const requestWithinMs = 30_000;
 
 interface Target {
@@ -31,16 +31,17 @@ export const cancel: CommandBody = async (input, context) => {
   const { prefix, index } = runAddress(input.arguments[0]);
   const { home, env, output } = context;
   const session = await ensureStack({ home, env, localPlatform: false, report: (line) => output.note(line) });
-  const invocation = await resolveInvocation(session.client, prefix, home);
-  const before = await describeRun(session.client, invocation, home);
+  const patiently = <T>(call: () => Promise<T>) => retryDuringOutages(call, { withinMs: requestWithinMs });
+  const invocation = await patiently(() => resolveInvocation(session.client, prefix, home));
+  const before = await patiently(() => describeRun(session.client, invocation, home));
   checkIndex(index, before.snapshot.tasks);
   const target = { invocation, index };
   const waits = input.options['wait'] !== false;
-  const asked = await retryDuringOutages(() => ask(session, target, before), { withinMs: requestWithinMs });
+  const asked = await patiently(() => ask(session, target, before));
   // It may have ended, or been terminated, since it was described.
   const run =
     asked === 'too late'
-      ? await describeRun(session.client, invocation, home)
+      ? await patiently(() => describeRun(session.client, invocation, home))
       : await wait({ session, target, before, asked, waits, context });
   if (run === 'detached') return { kind: 'detached' };
   if (asked === 'too late' && waits) output.note(alreadyOver(target, run));
