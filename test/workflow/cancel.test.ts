@@ -76,6 +76,25 @@ describe('cancel tears down', () => {
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
+  test.concurrent('while no log can be read: each task says that its logs are lost', async () => {
+    const scenario = await bench.scenario({
+      ...slowPlan,
+      faults: [
+        { on: 'GET /deployments/*/replicas', times: 'inf', respond: 500 },
+        { on: 'GET /logs', times: 'inf', respond: 500 },
+      ],
+    });
+    const plan = runPlan({ outputRoot: scenario.outputRoot });
+    await scenario.start(plan);
+    await scenario.until(plan, anyIn('running job'));
+    await scenario.cancel(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect(status).toBe('cancelled');
+    for (const { message, endpoint } of snapshot.tasks)
+      expect(message).toContain(`The log of endpoint ${endpoint} could not be saved`);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+
   test.concurrent('of one task, as from the Web UI: the other tasks complete', async () => {
     const scenario = await bench.scenario({
       ...slowPlan,
