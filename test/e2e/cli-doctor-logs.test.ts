@@ -106,6 +106,19 @@ describe('logs of a finished run', () => {
     folder = path.join(document.tasks[0]?.outputDir ?? '', 'logs');
   });
 
+  test('are found through the history when the plan kept here is damaged, and the damage is said', async () => {
+    const file = path.join(bench.home.runs, invocation, 'plan.json');
+    const plan = await readFile(file, 'utf8');
+    await writeFile(file, plan.slice(0, 100));
+    try {
+      const { code, stdout, stderr } = await log();
+      expect([code, stdout]).toEqual([0, expect.stringContaining('naïve 李明 😀')]);
+      expect(stderr).toMatch(/plan\.json is damaged/);
+    } finally {
+      await writeFile(file, plan);
+    }
+  });
+
   test('come from the saved file, also with --since, and even when Temporal is unreachable', async () => {
     const asked = (await lepton.requests()).length;
     const all = await log();

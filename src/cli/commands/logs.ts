@@ -9,6 +9,8 @@ import { CredentialsError } from '../../lepton/lepton-error';
 import type { LeptonClient } from '../../lepton/types';
 import { harmlessLine } from '../../support/terminal-text';
 import { RunNotFound } from '../../runs/run-errors';
+import { planInHistory } from '../../runs/run-input';
+import { UnreadableFile } from '../../support/atomic-file';
 import { InfrastructureError } from '../../temporal/infrastructure-error';
 import { isOutage } from '../../temporal/grpc';
 import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
@@ -23,8 +25,7 @@ import { sinceTime } from '../since';
 export const logs: CommandBody = async (input, context) => {
   const { prefix, index } = runAddress(input.arguments[0]);
   const { session, invocation } = await findRun(prefix, context);
-  const plan = await storedPlan(context.home, invocation);
-  if (!plan) throw await startedElsewhere(invocation, { session, context });
+  const plan = await planOf(invocation, { session, context });
   checkIndex(index, plan.tasks);
   const tasks = plan.tasks.filter((task) => index === undefined || task.index === index);
   const reading: Reading = {
@@ -67,6 +68,24 @@ async function findRun(
     context.output.note(withoutTemporal);
     return { session: undefined, invocation: known };
   }
+}
+
+/** Returns the run's plan as this host keeps it; if that file is damaged, from the run's history. */
+async function planOf(
+  invocation: string,
+  at: { session: Session | undefined; context: CommandContext },
+): Promise<RunPlan> {
+  const { session, context } = at;
+  try {
+    const stored = await storedPlan(context.home, invocation);
+    if (stored) return stored;
+  } catch (error) {
+    const known = error instanceof UnreadableFile && session && (await planInHistory(session.client, invocation));
+    if (!known) throw error;
+    context.output.warn(error.message);
+    return known;
+  }
+  throw await startedElsewhere(invocation, at);
 }
 
 async function startedElsewhere(
