@@ -41,21 +41,21 @@ export function isWorthReporting(
 
 /**
  * Signals an observed state to the task's workflow if it changed since this worker's last report. Best effort: the message is
- * informational, and the next poll follows soon.
+ * informational, and the next poll follows soon. `isAway`: the endpoint has just gone away, which is told and counted each time.
  */
-export async function reportObservation(text: string): Promise<void> {
+export async function reportObservation(text: string, { isAway }: { readonly isAway?: true } = {}): Promise<void> {
   const { info, client } = Context.current();
   const execution = info.workflowExecution;
   const key = keyOf();
   if (!execution || key === undefined || waiting.getStore()?.isOver()) return;
   const message = fitForHistory(text);
   const nowMs = performance.now();
-  if (!isWorthReporting({ message, nowMs, sinceMs: nowMs - waitedMs() }, lastReports.get(key))) return;
+  if (!isAway && !isWorthReporting({ message, nowMs, sinceMs: nowMs - waitedMs() }, lastReports.get(key))) return;
   remember(lastReports, key, { message, atMs: nowMs });
   try {
     const task = client.workflow.getHandle(execution.workflowId, execution.runId);
     await client.withDeadline(Date.now() + reportTimeoutMs, () =>
-      task.signal(observed, { message, from: info.activityType }),
+      task.signal(observed, { message, from: info.activityType, ...(isAway ? { isAway } : {}) }),
     );
   } catch {
     lastReports.delete(key);

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { Context } from '@temporalio/activity';
+import { Context, log } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { firstOf } from '../support/listing';
 import { failureTypes } from '../contract/failure-types';
@@ -10,11 +10,13 @@ import { removalPollDelayMs } from '../lepton/retry-timing';
 import { IncompleteCollection } from '../results/transfer/collected';
 import type { FetchedFolder } from '../results/transfer/fetch';
 import { HelperJobFailed } from '../results/transfer/through-job';
+import { writeAtomically } from '../support/atomic-file';
+import { messageOf } from '../support/error-message';
 import { localFault } from '../support/local-fault';
 import { isInterrupted, readNotes } from '../results/scores/notes';
 import { MalformedResults } from '../results/scores/parse';
 import { UnusableFolder } from '../results/transfer/remote-tree';
-import { writeRunRecord } from '../results/scores/run-record';
+import { writeRunRecord, type RunRecord } from '../results/scores/run-record';
 import { fitMetrics } from '../results/scores/fit-metrics';
 import { readScores } from '../results/scores/read-scores';
 import { within } from '../support/within';
@@ -88,16 +90,20 @@ export function createResultActivities(dependencies: ActivityDependencies) {
     },
 
     /**
-     * Writes `run.json` beside the results or, if that fails, into this host's home. Then deletes the run's stored secrets, unless
+     * Writes `run.json` and `report.html` beside the results or, if that fails, into this host's home. Then deletes the run's stored secrets, unless
      * they are needed to mask results fetched later. The last activity of every run.
      */
     async recordRun(input: RecordRunInput): Promise<void> {
       await attempt({ subject: `record of run ${input.run.invocation}`, purpose: 'teardown' }, async () => {
         const record = await buildRunRecord(input, dependencies.runsFolder);
+        const write = async (folder: string): Promise<void> => {
+          await writeRunRecord(folder, record);
+          await writeReport(folder, record);
+        };
         try {
-          await writeRunRecord(input.run.outputDir, record).catch((error: unknown) => {
+          await write(input.run.outputDir).catch((error: unknown) => {
             if (localFault(error) === undefined) throw error;
-            return writeRunRecord(path.join(dependencies.runsFolder, input.run.invocation), record);
+            return write(path.join(dependencies.runsFolder, input.run.invocation));
           });
         } finally {
           if (!hasStorageToFetch(input.snapshot)) await dependencies.forgetHostSecrets(input.run.invocation);
@@ -105,6 +111,21 @@ export function createResultActivities(dependencies: ActivityDependencies) {
       });
     },
   };
+}
+
+/** A report can be made again from the record (`results --format html`), so that nothing fails without it. */
+async function writeReport(folder: string, record: RunRecord): Promise<void> {
+  try {
+    // The plotting library is loaded only where it is used: it takes a third of a second.
+    const [{ runReport, reportFile }, { reportedRun }] = await Promise.all([
+      import('../report/run/run-report.js'),
+      import('../report/run/reported-run.js'),
+    ]);
+    const text = runReport([reportedRun(record)], { writtenAt: record.endedAt, version: record.versions.evalsaga });
+    await writeAtomically(path.join(folder, reportFile), (draft) => draft.writeFile(text));
+  } catch (error) {
+    log.warn('the report of a run could not be made', { invocation: record.invocation, error: messageOf(error) });
+  }
 }
 
 const isOfHelpers = (error: unknown): error is HelperJobFailed | IncompleteCollection =>
@@ -189,7 +210,10 @@ function skippedNote({ skipped }: FetchedFolder): string[] {
   return [fitForHistory(`Not brought home (execution.skip_results): ${firstOf(skipped, 5)}.`)];
 }
 
-type LocalResults = Pick<FetchedResults, 'metrics' | 'metricDetails' | 'metricsTotal' | 'interrupted' | 'notes'>;
+type LocalResults = Pick<
+  FetchedResults,
+  'metrics' | 'metricDetails' | 'metricsTotal' | 'resultsDigest' | 'interrupted' | 'notes'
+>;
 
 /** Reads scores and notes from the fetched files. `mayBeAll`: nothing else is left in storage. */
 async function readLocalResults(
@@ -199,7 +223,13 @@ async function readLocalResults(
   const scores = await readScoresOf(input, mayBeAll);
   const ownNotes = await readNotes(input.target);
   return {
-    ...(scores ? { ...fitMetrics(scores.metrics), metricsTotal: flatCount(scores.metrics) } : { metrics: null }),
+    ...(scores
+      ? {
+          ...fitMetrics(scores.metrics),
+          metricsTotal: flatCount(scores.metrics),
+          resultsDigest: scores.digest,
+        }
+      : { metrics: null }),
     ...((await isInterrupted(input.target)) ? { interrupted: true } : {}),
     notes: [...(scores?.notes ?? []), ...ownNotes].map(fitForHistory),
   };

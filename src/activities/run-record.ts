@@ -8,10 +8,13 @@ import { costDocument } from '../contract/cost';
 import type { RunRecord } from '../results/scores/run-record';
 import { taskRecord, type TaskRecord } from '../results/scores/task-record';
 import { withAllMetrics } from '../results/scores/all-metrics';
+import { imagesIn, readSummaries, usefulShareOf } from '../results/summary/task-summary';
 
 /** Builds `run.json`: the request, the versions, and the outcome. Holds no secrets: the config is masked. */
 export async function buildRunRecord(input: RecordRunInput, runsFolder: string): Promise<RunRecord> {
   const { run, snapshot } = input;
+  const tasks = await wholeTasks(input, runsFolder);
+  const usefulShare = usefulShareOf(tasks, { budget: snapshot.budget, nowMs: Date.now() });
   return {
     invocation: run.invocation,
     outcome: input.outcome,
@@ -30,13 +33,15 @@ export async function buildRunRecord(input: RecordRunInput, runsFolder: string):
     },
     limits: run.limits,
     cost: costDocument(snapshot, Date.now()),
-    tasks: await wholeTasks(input, runsFolder),
+    budget: snapshot.budget ?? null,
+    usefulShare,
+    tasks,
     teardown: { left: snapshot.left, kept: snapshot.kept },
     config: await readConfig(path.join(runsFolder, run.invocation, 'config.yaml')),
   };
 }
 
-/** Milliseconds for reading scores again; when over, the record only says how many are missing. */
+/** Milliseconds for reading scores again, and as many for what else is in the results; what isn't reached is missing in the record. */
 const readingMs = 30_000;
 
 /** Restores names and metrics that were shortened to fit into history, as far as this host has them. */
@@ -49,7 +54,14 @@ async function wholeTasks({ run, snapshot }: RecordRunInput, runsFolder: string)
     const folder = planned.get(index)?.folder ?? folders.find((name) => name.startsWith(`${index}-`));
     return folder === undefined ? undefined : path.join(run.outputDir, folder);
   };
-  return (await withAllMetrics(tasks, folderOf, readingMs)).map(taskRecord);
+  const whole = await withAllMetrics(tasks, folderOf, readingMs);
+  const summaries = await readSummaries({
+    tasks: whole,
+    folderOf,
+    imagesOf: ({ index }) => imagesIn(planned.get(index)),
+    withinMs: readingMs,
+  });
+  return whole.map((task) => taskRecord(task, summaries.get(task.index)));
 }
 
 /** Reads the resolved config stored by the launching host; `null` on another host. */

@@ -129,11 +129,12 @@ export class EndpointHealth {
 
   /** Handles an endpoint that is temporarily not Ready, as when its engine restarts; fails after `awaySeconds`. */
   private async away(input: WatchEndpointInput, { client, deployment, again, signal }: Observation): Promise<Error> {
-    const since = this.awaySince.get(keyOf(input)) ?? Date.now();
+    const known = this.awaySince.get(keyOf(input));
+    const since = known ?? Date.now();
     remember(this.awaySince, keyOf(input), since);
     const words = describeDeployment(deployment, await readStateDetails(client, deployment, { signal }));
     if (Date.now() - since < input.awaySeconds * 1_000) {
-      await reportObservation(`its endpoint is away: ${words}`);
+      await reportObservation(`its endpoint is away: ${words}`, known === undefined ? { isAway: true } : {});
       return notReady(`endpoint ${input.name} is away: ${words}`, again);
     }
     this.awaySince.delete(keyOf(input));

@@ -7,6 +7,10 @@ const platform: CommandOption = {
   choices: ['auto', 'lepton', 'local'],
   default: 'auto',
 };
+const strict: CommandOption = {
+  form: '--strict',
+  meaning: 'exit 1 if anything was found that may have spoiled the scores',
+};
 const configOptions: readonly CommandOption[] = [
   { form: '--config-dir <folder>', meaning: 'folder of the config and of its own groups' },
   { form: '--config-name <name>', meaning: 'name of the config in --config-dir, without .yaml' },
@@ -33,6 +37,7 @@ export const commands: readonly Command[] = [
       platform,
       { form: '--dry-run', meaning: 'print the endpoints and jobs that would be created; create nothing' },
       { form: '--detach', meaning: 'return once the run is started' },
+      strict,
       json,
     ],
     examples: ['start examples/lepton_vllm.yaml', 'start run.yaml -o execution.output_dir=/tmp/results -t hellaswag'],
@@ -83,10 +88,24 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'results',
-    arguments: [id],
-    summary: 'print the scores of a run',
-    options: [json],
-    examples: ['results 3f2a', 'results 3f2a --json'],
+    arguments: [['<ids...>', "the runs' ids, or their first digits; with .N, only task N"]],
+    summary: 'print or write the scores of runs, what they took, and what may have spoiled them',
+    options: [
+      {
+        form: '--format <format>',
+        meaning: 'table, json, csv, md, junit or html (default: by the name of the file, else table)',
+        choices: ['table', 'json', 'csv', 'md', 'junit', 'html'],
+      },
+      { form: '-o, --output <file>', meaning: 'write to this file' },
+      strict,
+      json,
+    ],
+    examples: [
+      'results 3f2a',
+      'results 3f2a 8c01',
+      'results 3f2a -o scores.csv',
+      'results 3f2a --format html -o report.html',
+    ],
     load: async () => (await import('./commands/results.js')).results,
   },
   {

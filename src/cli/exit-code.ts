@@ -10,6 +10,8 @@ export type CommandOutcome =
   | { readonly kind: 'done' }
   /** It waited for a run (or one task of it), with this verdict. */
   | { readonly kind: 'run'; readonly verdict: RunVerdict }
+  /** With `--strict`: something was found that may have spoiled the scores. */
+  | { readonly kind: 'spoiled' }
   /** The user left; the run continues. */
   | { readonly kind: 'detached' }
   /** It found faults: all of them in the config, or some elsewhere. */
@@ -31,6 +33,8 @@ export function exitCodeOf(outcome: CommandOutcome): number {
   switch (outcome.kind) {
     case 'done':
       return exitCodes.ok;
+    case 'spoiled':
+      return exitCodes.taskFailed;
     case 'detached':
       return exitCodes.interrupted;
     case 'faults':

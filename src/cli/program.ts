@@ -54,6 +54,8 @@ function define(program: Program, command: Command, onParsed: (input: CommandInp
   program.action((...given: unknown[]) => {
     const values = given
       .slice(0, command.arguments.length)
+      // The last argument may take several values.
+      .flatMap((value): unknown[] => (Array.isArray(value) ? value : [value]))
       .map((value) => (typeof value === 'string' ? value : undefined));
     onParsed({ arguments: values, options: program.opts() });
   });

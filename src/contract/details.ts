@@ -1,4 +1,4 @@
-import { metricsOf } from './metric';
+import { metricsOf, valueText, type MetricValue } from './metric';
 import type { RunSnapshot, TaskSnapshot } from './state';
 import { verdictOf } from './verdict';
 
@@ -94,7 +94,7 @@ function scores(task: TaskSnapshot): string | null {
   const all = metricsOf(task);
   const text = all
     .slice(0, 4)
-    .map(({ name, value }) => `${name} ${typeof value === 'number' ? Number(value.toFixed(4)) : value}`)
+    .map(({ name, value }) => `${name} ${shortValue(value)}`)
     .join(', ');
   if (text === '') return null;
   const more = all.length > 4 || (task.metricsTotal ?? 0) > Object.keys(task.metrics).length ? ', …' : '';
@@ -107,3 +107,6 @@ function elapsed(task: TaskSnapshot, nowMs: number): string {
   const seconds = Math.max(0, Math.round((end - Date.parse(task.startedAt)) / 1000));
   return seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
+
+/** Without zeros at its end. */
+const shortValue = (value: MetricValue): string => String(typeof value === 'number' ? Number(valueText(value)) : value);

@@ -118,6 +118,8 @@ export interface FetchedResults {
   readonly metricDetails?: readonly MetricDetail[];
   /** How many there are in `results.yml`; `metrics` holds only as many as fit into a history. Missing from older workers. */
   readonly metricsTotal?: number;
+  /** SHA-256 of the `results.yml` at home, in hexadecimal digits: the file has the metrics that don't fit. Missing as `metricsTotal`. */
+  readonly resultsDigest?: string;
   /** The job's marker says that it was interrupted: the results cover only some samples. */
   readonly interrupted?: boolean;
   readonly notes: readonly string[];

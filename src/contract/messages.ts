@@ -13,8 +13,13 @@ export const taskChanged = { type: 'signal', name: 'taskChanged' } as SignalDefi
 /** Run → task: the barrier is open, submit the job. */
 export const startJob = { type: 'signal', name: 'startJob' } as SignalDefinition<[]>;
 
-/** Activity → task: the platform's state of the endpoint or job changed. `from`: the activity's type; absent: of an older worker. */
-export const observed = { type: 'signal', name: 'observed' } as SignalDefinition<[{ message: string; from?: string }]>;
+/**
+ * Activity → task: the platform's state of the endpoint or job changed. `from`: the activity's type; absent: of an older worker.
+ * `isAway`: the endpoint has just gone away while it should serve.
+ */
+export const observed = { type: 'signal', name: 'observed' } as SignalDefinition<
+  [{ message: string; from?: string; isAway?: true }]
+>;
 
 /** The run's snapshot; answered after the run has closed, too. */
 export const runStatus = { type: 'query', name: 'status' } as QueryDefinition<RunSnapshot>;

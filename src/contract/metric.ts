@@ -168,3 +168,20 @@ export function firstMetrics(metrics: readonly Metric[], entries: number): reado
   });
   return end < 0 ? metrics : metrics.slice(0, end);
 }
+
+/** Smaller values would lose their digits with four decimals. */
+const small = 0.01;
+/** Larger values need no decimals to differ. */
+const large = 10_000;
+
+/**
+ * Returns a value for people: four decimals; of small numbers four significant digits (`0.00001`, `1.235e-7`), of large ones seven.
+ * Infinities and NaN by name.
+ */
+export function valueText(value: MetricValue): string {
+  if (typeof value !== 'number') return value;
+  const size = Math.abs(value);
+  if (Number.isInteger(value)) return size < 1e15 ? String(value) : String(Number(value.toPrecision(7)));
+  if (size < small) return String(Number(value.toPrecision(4)));
+  return size >= large ? String(Number(value.toPrecision(7))) : value.toFixed(4);
+}

@@ -88,6 +88,8 @@ export interface TaskPlan {
   readonly endpointPath: string;
   /** This task's own folder name, `<index>-<slug>`: below the run's storage folder, and below the local output folder. */
   readonly folder: string;
+  /** The image that the catalogue has for the task, if the job's is another one. */
+  readonly cataloguedImage?: string;
   readonly job: JobSpec;
 }
 

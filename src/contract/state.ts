@@ -86,6 +86,10 @@ export interface TaskSnapshot {
   readonly metricsTotal?: number;
   /** The job was interrupted: the metrics cover the samples evaluated until then. */
   readonly partial?: boolean;
+  /** SHA-256 of the `results.yml` from which the metrics were read, in hexadecimal digits. Absent: as `metricsTotal`. */
+  readonly resultsDigest?: string;
+  /** How often the endpoint was away, e.g. because it restarted, while the job ran. Absent: never, or not known. */
+  readonly endpointAway?: number;
   /** Absolute folder of this task's results; `null`: none have been fetched. */
   readonly outputDir: string | null;
   readonly error: TaskError | null;

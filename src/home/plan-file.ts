@@ -71,6 +71,7 @@ const task: z.ZodType<TaskPlan> = z.looseObject({
   jobName: text,
   endpointPath: text,
   folder: text,
+  cataloguedImage: text.exactOptional(),
   job,
 });
 

@@ -91,7 +91,9 @@ async function describe(
     runId: description.runId,
     isUnanswered: isUnanswered && closing === undefined,
     ...(since ? { changesAfterEnd: since } : {}),
-    ...(closing || isFinal ? { resultsInfo: await readResultsInfo(client, last, home) } : {}),
+    ...(closing || isFinal
+      ? { resultsInfo: await readResultsInfo(client, last, { home, isClosed: closing !== undefined }) }
+      : {}),
   };
 }
 

@@ -89,11 +89,12 @@ function settle(
 
 function scoresOf(
   results: FetchedResults | null,
-): Pick<TaskSnapshot, 'metrics' | 'metricDetails' | 'metricsTotal' | 'partial'> {
+): Pick<TaskSnapshot, 'metrics' | 'metricDetails' | 'metricsTotal' | 'resultsDigest' | 'partial'> {
   return {
     metrics: results?.metrics ?? {},
     ...(results?.metricDetails ? { metricDetails: results.metricDetails } : {}),
     ...(results?.metricsTotal === undefined ? {} : { metricsTotal: results.metricsTotal }),
+    ...(results?.resultsDigest === undefined ? {} : { resultsDigest: results.resultsDigest }),
     ...(results?.interrupted && results.metrics ? { partial: true } : {}),
   };
 }

@@ -48,10 +48,13 @@ export class TaskProgress {
     this.maxSignals = news;
     this.current = { ...pendingTask(task), startedAt: now() };
     setHandler(taskStatus, () => this.current);
-    setHandler(observed, (observation?: { message?: unknown; from?: unknown }) => {
-      const { message, from } = observation ?? {};
+    setHandler(observed, (observation?: { message?: unknown; from?: unknown; isAway?: unknown }) => {
+      const { message, from, isAway } = observation ?? {};
       // Signals can be sent by hand with any payload or none.
-      if (typeof message === 'string' && this.isObserved() && this.isCurrent(from)) this.setMessage(message);
+      if (typeof message !== 'string' || !this.isObserved() || !this.isCurrent(from)) return;
+      const { phase, endpointAway = 0 } = this.current;
+      if (isAway === true && phase === 'running job') this.set({ endpointAway: endpointAway + 1 });
+      this.setMessage(message);
     });
   }
 

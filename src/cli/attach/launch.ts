@@ -7,7 +7,7 @@ import { createLeptonClient } from '../../lepton/client';
 import type { PlatformAccess } from '../../lepton/types';
 import { closingLines } from '../render/closing';
 import { runVerdict } from '../render/outcome';
-import { runDocument } from '../render/run-document';
+import { findingsIn, runDocument } from '../render/run-document';
 import { scoresTable } from '../render/scores';
 import { admitPlatform, type PlatformChoice } from '../../stack/platform-choice';
 import { withoutSecretsOf } from '../../stack/background-env';
@@ -35,6 +35,8 @@ export interface Launch {
   readonly configYaml: string;
   readonly detach: boolean;
   readonly json: boolean;
+  /** Whatever may have spoiled the scores makes the command fail. */
+  readonly strict: boolean;
 }
 
 /** Starts the background processes that are missing and the run, and follows it until it has ended or the user leaves. */
@@ -177,7 +179,7 @@ async function stay(
   if (attached.kind === 'detached') return sayDetached(plan, context);
   // The run's worker has done so, unless another host recorded its end.
   await forgetStaleSecrets(stack.client, context.home).catch(() => undefined);
-  return conclude({ run: attached.run, plan, session: stack, context, json });
+  return conclude({ run: attached.run, plan, session: stack, context, json, strict: launch.strict });
 }
 
 const clientOf = ({ connection, options: { namespace } }: Client) => ({ connection, namespace });
@@ -229,8 +231,9 @@ function conclude(end: {
   session: Session;
   context: CommandContext;
   json: boolean;
+  strict: boolean;
 }): CommandOutcome {
-  const { run, plan, session, context, json } = end;
+  const { run, plan, session, context, json, strict } = end;
   const { output, env } = context;
   const verdict = runVerdict(run);
   const { invocation } = run.snapshot;
@@ -248,5 +251,6 @@ function conclude(end: {
     style: output.style,
   };
   output.note(closingLines(closing).join('\n'));
-  return { kind: 'run', verdict };
+  const isSpoiled = strict && verdict === 'succeeded' && findingsIn(run).length > 0;
+  return isSpoiled ? { kind: 'spoiled' } : { kind: 'run', verdict };
 }

@@ -1,41 +1,160 @@
-import { describeRun, resolveInvocation } from '../../client';
-import { unreadableFiles } from '../../results/scores/recorded';
+import path from 'node:path';
+import { describeRun, resolveInvocation, type RunDescription } from '../../client';
 import { readablePlan } from '../../home/run-store';
+import { unreadableFiles } from '../../results/scores/recorded';
+import { writeAtomically } from '../../support/atomic-file';
+import { harmlessLine } from '../../support/terminal-text';
+import { textOption, flag, type CommandBody, type CommandContext, type CommandInput } from '../command';
+import { wantsJson } from '../config-input';
+import { done, type CommandOutcome } from '../exit-code';
 import { resultNotes } from '../render/closing';
-import { runDocument } from '../render/run-document';
+import { findingLines } from '../render/findings';
+import { verdict } from '../render/progress-lines';
+import { csvOf } from '../render/results/csv';
+import { junitOf } from '../render/results/junit';
+import { markdownOf } from '../render/results/markdown';
+import { matrixOf, matrixTable } from '../render/results/matrix';
+import { costsTable } from '../render/results/task-costs';
+import { usefulShareLine } from '../render/results/useful-share';
+import { runDocument, type RunDocument } from '../render/run-document';
 import { scoresAfterEnd } from '../render/run-status';
 import { scoresCaveats, scoresTable } from '../render/scores';
-import { verdict } from '../render/progress-lines';
-import { harmlessLine } from '../../support/terminal-text';
-import type { CommandBody } from '../command';
-import { wantsJson } from '../config-input';
-import { done } from '../exit-code';
-import { checkIndex, openSession, runAddress, runUrl } from '../session';
+import { checkIndex, openSession, runAddress, runUrl, type Session } from '../session';
+import { UsageError } from '../usage-error';
 
-/** `results ID[.N]`: prints the scores so far, and why tasks have none. */
+const formats = ['table', 'json', 'csv', 'md', 'junit', 'html'] as const;
+type Format = (typeof formats)[number];
+
+/** A run, or one task of it, as it was asked for. */
+interface Shown {
+  readonly run: RunDescription;
+  readonly document: RunDocument;
+}
+
+/** `results ID[.N]…`: prints or writes the scores so far, and why tasks have none. */
 export const results: CommandBody = async (input, context) => {
-  const { prefix, index } = runAddress(input.arguments[0]);
-  const { home, output } = context;
+  const file = textOption(input, 'output');
+  const format = formatOf(input, file);
   const session = await openSession(context);
+  const shown: Shown[] = [];
+  for (const address of input.arguments) shown.push(await look(address, session, context));
+  const isStrict = flag(input, 'strict');
+  await present(shown, { format, file: file === '-' ? undefined : file, isStrict }, context);
+  const isSpoiled = shown.some(({ document }) => document.findings.length > 0);
+  return isStrict && isSpoiled ? spoiled(shown, context) : done;
+};
+
+const byExtension: Readonly<Record<string, Format>> = {
+  '.json': 'json',
+  '.csv': 'csv',
+  '.md': 'md',
+  '.xml': 'junit',
+  '.html': 'html',
+};
+
+function formatOf(input: CommandInput, file: string | undefined): Format {
+  const named = formats.find((format) => format === textOption(input, 'format'));
+  if (wantsJson(input) && named !== undefined && named !== 'json')
+    throw new UsageError(`--json and --format ${named} contradict each other: give one of them.`);
+  if (wantsJson(input)) return 'json';
+  return named ?? byExtension[path.extname(file ?? '').toLowerCase()] ?? 'table';
+}
+
+async function look(address: string | undefined, session: Session, { home, output }: CommandContext): Promise<Shown> {
+  const { prefix, index } = runAddress(address);
   const invocation = await resolveInvocation(session.client, prefix, home);
   const described = await describeRun(session.client, invocation, home);
   checkIndex(index, described.snapshot.tasks);
   for (const reason of await unreadableFiles(home, invocation)) output.warn(reason);
   const tasks = described.snapshot.tasks.filter((task) => index === undefined || task.index === index);
   const run = { ...described, snapshot: { ...described.snapshot, tasks } };
-  if (wantsJson(input)) {
-    output.json(runDocument(run, runUrl(session, invocation, run.runId)));
-    return done;
+  return { run, document: runDocument(run, runUrl(session, invocation, run.runId)) };
+}
+
+interface Target {
+  readonly format: Format;
+  readonly file: string | undefined;
+  readonly isStrict: boolean;
+}
+
+async function present(shown: readonly Shown[], target: Target, context: CommandContext): Promise<void> {
+  const { format, file } = target;
+  const { output, cwd } = context;
+  const documents = shown.map(({ document }) => document);
+  if (format === 'json' && file === undefined) return output.json(jsonOf(documents));
+  if (format === 'table' && file === undefined) return showTables(shown, context);
+  const text = await textOf(shown, target, context);
+  if (file === undefined) return output.answer(text);
+  const place = path.resolve(cwd, file);
+  await writeAtomically(place, (draft) => draft.writeFile(`${text}\n`));
+  output.note(`written: ${place}`);
+}
+
+const jsonOf = (documents: readonly RunDocument[]): object =>
+  documents.length === 1 && documents[0] ? documents[0] : { runs: documents };
+
+async function textOf(shown: readonly Shown[], { format, isStrict }: Target, context: CommandContext): Promise<string> {
+  const documents = shown.map(({ document }) => document);
+  switch (format) {
+    case 'table':
+      return tables(shown, Infinity).join('\n');
+    case 'json':
+      return JSON.stringify(jsonOf(documents), null, 2);
+    case 'csv':
+      return csvOf(documents);
+    case 'md':
+      return markdownOf(documents);
+    case 'junit':
+      return junitOf(documents, { isStrict });
+    case 'html': {
+      const { htmlOf } = await import('../render/results/html.js');
+      return htmlOf(
+        shown.map(({ run }) => run),
+        context.home,
+      );
+    }
   }
-  const scores = scoresTable({ ...run.snapshot, samplings: run.resultsInfo?.samplings }, output.answerWidth());
-  output.answer(scores === '' ? `run ${invocation} has no scores (${run.status})` : scores);
-  for (const task of tasks) {
-    if (Object.keys(task.metrics).length === 0)
-      output.note(`${task.index} ${harmlessLine(task.name)}: no scores: ${verdict(task)}`);
+}
+
+/** Returns the tables: of one run its scores and what they took, of several the scores beside each other. */
+function tables(shown: readonly Shown[], width: number): string[] {
+  const [only, ...others] = shown;
+  if (only === undefined) return [];
+  const { run, document } = only;
+  const all = others.length > 0;
+  const scores = all
+    ? matrixTable(matrixOf(shown.map((one) => one.document)))
+    : scoresTable({ ...run.snapshot, samplings: run.resultsInfo?.samplings }, width);
+  if (scores === '')
+    return all ? ['none of the runs has scores'] : [`run ${document.invocation} has no scores (${run.status})`];
+  if (all) return [scores];
+  const costs = costsTable(document, width);
+  return [scores, ...(costs === '' ? [] : [costs]), ...usefulShareLine(document)];
+}
+
+async function showTables(shown: readonly Shown[], { output, home }: CommandContext): Promise<void> {
+  for (const text of tables(shown, output.answerWidth())) output.answer(text);
+  for (const { run, document } of shown) {
+    const of = shown.length > 1 ? `${document.invocation}: ` : '';
+    for (const task of run.snapshot.tasks) {
+      if (Object.keys(task.metrics).length === 0)
+        output.note(`${of}${task.index} ${harmlessLine(task.name)}: no scores: ${verdict(task)}`);
+    }
+    const lines = [
+      ...findingLines(run),
+      ...scoresCaveats(run.snapshot),
+      ...scoresAfterEnd(run),
+      ...resultNotes(run.snapshot),
+    ];
+    for (const line of lines) output.note(`${of}${line}`);
+    const outputDir = (await readablePlan(home, document.invocation))?.outputDir;
+    if (outputDir !== undefined && run.snapshot.tasks.some((task) => task.outputDir !== null))
+      output.note(`results: ${outputDir}`);
   }
-  for (const line of [...scoresCaveats(run.snapshot), ...scoresAfterEnd(run)]) output.note(line);
-  for (const note of resultNotes(run.snapshot)) output.note(note);
-  const outputDir = (await readablePlan(home, invocation))?.outputDir;
-  if (outputDir !== undefined && tasks.some((task) => task.outputDir !== null)) output.note(`results: ${outputDir}`);
-  return done;
-};
+}
+
+function spoiled(shown: readonly Shown[], { output }: CommandContext): CommandOutcome {
+  const count = shown.reduce((sum, { document }) => sum + document.findings.length, 0);
+  output.note(`--strict: ${count} ${count === 1 ? 'finding' : 'findings'} may have spoiled the scores`);
+  return { kind: 'spoiled' };
+}

@@ -9,10 +9,15 @@ import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
 import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
 import { configRequest, wantsJson } from '../config-input';
 import { done, type CommandOutcome } from '../exit-code';
+import { UsageError } from '../usage-error';
 import { hostSecretValues } from '../host-secrets';
 
 /** `start CONFIG`: checks everything before it creates anything, then starts the run, which outlives the command. */
 export const start: CommandBody = async (input, context) => {
+  if (flag(input, 'strict') && flag(input, 'detach'))
+    throw new UsageError(
+      '--strict judges the results, for which --detach does not wait: use results ID --strict later.',
+    );
   const loaded = await loadConfig(configRequest(input, context));
   for (const warning of loaded.warnings) context.output.warn(renderProblem(warning));
   const choice = choosePlatform({ wish: (textOption(input, 'platform') ?? 'auto') as PlatformWish, env: loaded.env });
@@ -33,7 +38,10 @@ export const start: CommandBody = async (input, context) => {
   // Loading Temporal's client takes a third of a second, which a dry run saves.
   const { launch } = await import('../attach/launch.js');
   return launch(
-    { plan, secrets, choice, configYaml: loaded.yaml, detach: flag(input, 'detach'), json: wantsJson(input) },
+    {
+      ...{ plan, secrets, choice, configYaml: loaded.yaml },
+      ...{ detach: flag(input, 'detach'), json: wantsJson(input), strict: flag(input, 'strict') },
+    },
     context,
   );
 };

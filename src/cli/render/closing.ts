@@ -2,6 +2,7 @@ import type { RunDescription } from '../../client';
 import { spoken, type RunVerdict } from './outcome';
 import { costLine } from './cost';
 import { failureLines } from './failures';
+import { findingLines } from './findings';
 import { lastEnd } from './run-document';
 import { elapsed } from './elapsed';
 import { leftAndKept, scoresAfterEnd } from './run-status';
@@ -41,6 +42,7 @@ export function closingLines({ run, verdict, outputDir, program, now, style = pl
     );
   lines.push(...costLine(snapshot, now).map((line) => `  ${line}`));
   lines.push(...resultNotes(snapshot).map((note) => `  ${note}`));
+  lines.push(...findingLines(run).map((line) => style.warn(`  ${line}`)));
   lines.push(...scoresCaveats(snapshot).map((line) => `  ${line}`));
   lines.push(...scoresAfterEnd(run).map((line) => `  ${line}`));
   lines.push(...leftAndKept(snapshot).map((line) => style.bad(`  ${line}`)));

@@ -11,6 +11,10 @@ import {
 import { metricsOf, metricValue, type Metric, type Metrics } from '../../contract/metric';
 import { statusWordOf, type Verdict } from '../../contract/verdict';
 import { costDocument, type CostDocument } from '../../contract/cost';
+import type { Distribution } from '../../results/requests/distribution';
+import type { RequestStats } from '../../results/requests/request-stats';
+import { taskCosts, usefulShareOf, type TaskCosts, type TaskSummary } from '../../results/summary/task-summary';
+import type { Finding } from '../../results/validity/finding';
 
 /** What `--json` prints of a run. */
 export interface RunDocument {
@@ -36,6 +40,10 @@ export interface RunDocument {
   readonly error: TaskError | null;
   /** Only of a run with `execution.budget`. */
   readonly cost?: CostDocument;
+  /** Part of the endpoints' paid time in which requests were under way, 0 to 1; `null`: not known. */
+  readonly usefulShare: number | null;
+  /** What may have spoiled scores, or makes them incomparable. */
+  readonly findings: readonly Finding[];
   readonly teardown: { readonly left: readonly LeftResource[]; readonly kept: readonly KeptStorage[] };
 }
 
@@ -55,7 +63,14 @@ export interface TaskDocument {
   readonly endpointUrl: string | null;
   readonly job: string | null;
   /** How much of the task is evaluated; `null`: not known on this machine. */
-  readonly samples: Omit<Sampling, 'index'> | null;
+  readonly samples: Required<Omit<Sampling, 'index'>> | null;
+  /** What the evaluator counted of its requests; `null`: not known on this machine. */
+  readonly requests: RequestStats | null;
+  /** Time from request to answer, milliseconds; `null`: not known on this machine. */
+  readonly latencyMs: Distribution | null;
+  readonly costs: TaskCosts;
+  /** Versions of the harness' tasks, by name. */
+  readonly versions: Readonly<Record<string, string>>;
   /** Flat name to value, standard errors as `<name>_stderr`. */
   readonly metrics: Metrics;
   /** The same, one entry per score, with its sample count and place among the harness' groups. */
@@ -91,15 +106,32 @@ export function runDocument(run: RunDescription, webUi: string | null, nowMs = D
     startedAt: run.snapshot.startedAt,
     endedAt: run.status === 'running' ? null : lastEnd(run.snapshot),
     outputDir: run.resultsInfo?.outputDir ?? null,
-    tasks: tasks.map((task) => taskDocument(run, task)),
+    tasks: tasks.map((task) => taskDocument(run, task, nowMs)),
     error: run.failure,
     ...(cost === null ? {} : { cost }),
+    usefulShare: usefulShareOf(
+      tasks.map((task) => ({ ...task, ...summaryIn(run, task.index) })),
+      { budget: run.snapshot.budget, nowMs },
+    ),
+    findings: findingsIn(run),
     teardown: { left, kept },
   };
 }
 
-function taskDocument(run: RunDescription, task: TaskSnapshot): TaskDocument {
+/** Returns the findings on the tasks of a description. Pure. */
+export function findingsIn({ snapshot, resultsInfo }: Pick<RunDescription, 'snapshot' | 'resultsInfo'>): Finding[] {
+  const shown = new Set(snapshot.tasks.map(({ index }) => index));
+  return (resultsInfo?.summaries ?? []).flatMap(({ index, findings }) => (shown.has(index) ? findings : []));
+}
+
+function summaryIn({ resultsInfo }: RunDescription, wanted: number): { readonly summary?: TaskSummary } {
+  const summary = resultsInfo?.summaries?.find(({ index }) => index === wanted);
+  return summary ? { summary } : {};
+}
+
+function taskDocument(run: RunDescription, task: TaskSnapshot, nowMs: number): TaskDocument {
   const { index, name, phase, outcome, endpoint, job, metrics, outputDir, error } = task;
+  const { summary } = summaryIn(run, index);
   return {
     index,
     name,
@@ -114,6 +146,10 @@ function taskDocument(run: RunDescription, task: TaskSnapshot): TaskDocument {
     endpointUrl: task.endpointUrl,
     job,
     samples: samplesOf(run, index),
+    requests: summary?.requests ?? null,
+    latencyMs: summary?.latencyMs ?? null,
+    costs: taskCosts(task, { summary, budget: run.snapshot.budget, nowMs }),
+    versions: summary?.versions ?? {},
     metrics: finiteMetrics(metrics),
     scores: metricsOf(task),
     metricsTotal: task.metricsTotal ?? Object.keys(metrics).length,
@@ -128,8 +164,8 @@ function taskDocument(run: RunDescription, task: TaskSnapshot): TaskDocument {
 function samplesOf({ resultsInfo }: RunDescription, wanted: number): TaskDocument['samples'] {
   const found = resultsInfo?.samplings.find(({ index }) => index === wanted);
   if (!found) return null;
-  const { limit, evaluated, of } = found;
-  return { limit, evaluated, of };
+  const { limit, evaluated, of, asked = null, repeats = null } = found;
+  return { limit, evaluated, of, asked, repeats };
 }
 
 /** Returns when the last task ended; `null`: none has. Pure. */

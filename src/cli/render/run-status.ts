@@ -3,7 +3,10 @@ import { platformWords } from '../../contract/details';
 import { statusWordOf } from '../../contract/verdict';
 import { costLine } from './cost';
 import { failureLines } from './failures';
+import { findingLines } from './findings';
 import { elapsed } from './elapsed';
+import { usefulShareLine } from './results/useful-share';
+import { runDocument } from './run-document';
 import { runTable, type RunTable } from './run-table';
 import { scoresCaveats, scoresTable } from './scores';
 import { plainStyle } from './style';
@@ -21,11 +24,13 @@ export function statusText({ run, now, width, style = plainStyle }: RunStatus): 
     headline(run, now),
     runTable({ snapshot, now, width, style, saysErrors: true }),
     ...costLine(snapshot, now),
+    ...usefulShareLine(runDocument(run, null, now)),
     ...failureLines(snapshot.tasks.filter(({ error }) => error !== null)),
     ...(failure ? [harmlessText(failure.message)] : []),
     ...leftAndKept(snapshot).map((line) => style.warn(line)),
     ...removedAfterEnd(run),
     ...(scores === '' ? [] : [scores]),
+    ...findingLines(run).map((line) => style.warn(line)),
     ...scoresCaveats(snapshot),
     ...scoresAfterEnd(run),
   ].join('\n');

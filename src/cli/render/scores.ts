@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import type { Sampling } from '../../client';
-import { metricsOf, type Metric, type MetricValue } from '../../contract/metric';
+import { metricsOf, valueText, type Metric } from '../../contract/metric';
 import { metricsLeftOut, type RunSnapshot } from '../../contract/state';
 import { bare } from './overview';
 import { harmlessLine, shortenedInside } from '../../support/terminal-text';
@@ -70,8 +70,8 @@ const longest = (texts: readonly string[]): number => texts.reduce((most, { leng
 /** `countOfTask`: the sample count of the whole task, which says more than the harness' number. */
 const rowOf = ({ name, value, stderr, count }: Metric, countOfTask = ''): Row => ({
   metric: harmlessLine(name),
-  value: score(value),
-  stderr: stderr === null ? '' : score(stderr),
+  value: valueText(value),
+  stderr: stderr === null ? '' : valueText(stderr),
   count: countOfTask === '' && count !== null ? String(count) : countOfTask,
 });
 
@@ -87,16 +87,22 @@ export function scoresCaveats({ tasks, simulated }: Pick<RunSnapshot, 'tasks' | 
     return [
       ...(partial ? [`scores of task ${index} are partial: its job was interrupted`] : []),
       ...(leftOut > 0
-        ? [`task ${index} has ${metricsTotal} metrics, of which ${shown} are shown: all are in ${file}`]
+        ? [
+            `task ${index} has ${metricsTotal} metrics, of which ${shown} are shown: all are in ${file}${digestText(task)}`,
+          ]
         : []),
     ];
   });
   return [...madeUp, ...ofTasks];
 }
 
-/** Returns `10 of 10042`, `10042`, `limit 10` if the number of evaluated samples is not known, or `''`. Pure. */
-export function sampleCount({ limit, evaluated, of }: Sampling): string {
+/**
+ * Returns `10 of 10042`, `10042`, `8 of 10 asked` if some are missing, `limit 10` if the number of evaluated samples is not known,
+ * or `''`. Pure.
+ */
+export function sampleCount({ limit, evaluated, of, asked = null }: Omit<Sampling, 'index'>): string {
   if (evaluated === null) return limit === null ? '' : `limit ${limit}`;
+  if (asked !== null && evaluated < asked) return `${evaluated} of ${asked} asked`;
   return of === null || of === evaluated ? String(evaluated) : `${evaluated} of ${of}`;
 }
 
@@ -114,12 +120,6 @@ function namesToShow(task: string, rows: readonly Row[], fit: number): string[] 
 
 const withoutHarness = (task: string): string => task.split('.').at(-1) ?? task;
 
-/** Smaller values would lose their digits with four decimals. */
-const small = 0.01;
-
-/** Formats with four decimals; small numbers with four significant digits. Pure. */
-export function score(value: MetricValue): string {
-  if (typeof value !== 'number') return value;
-  if (Number.isInteger(value)) return String(value);
-  return Math.abs(value) < small ? String(Number(value.toPrecision(4))) : value.toFixed(4);
-}
+/** The file that is meant, also if it has been replaced since. */
+const digestText = ({ resultsDigest }: Pick<RunSnapshot['tasks'][number], 'resultsDigest'>): string =>
+  resultsDigest === undefined ? '' : ` (sha256 ${resultsDigest})`;

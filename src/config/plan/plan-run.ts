@@ -164,6 +164,7 @@ function planTask({
         ? null
         : endpointName(deployment.lepton_config.endpoint_name ?? deployment.type, parts),
     jobName: jobName(parts),
+    ...(task.cataloguedImage === undefined ? {} : { cataloguedImage: task.cataloguedImage }),
     endpointPath: endpointPathFor(config, task) ?? '',
     folder,
     job: jobSpec({

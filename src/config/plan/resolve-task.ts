@@ -15,6 +15,8 @@ export interface ResolvedTask {
   readonly evaluationType: string;
   readonly harness: string;
   readonly image: string;
+  /** The catalogue's image, if the config names another one. */
+  readonly cataloguedImage?: string;
   /** Key of `deployment.endpoints`. */
   readonly endpoint: string;
   readonly kind: RequestKind;
@@ -59,6 +61,7 @@ export function resolveTask({
     evaluationType: task.name,
     harness: harness.name,
     image: config.container ?? harness.image,
+    ...(config.container && config.container !== harness.image ? { cataloguedImage: harness.image } : {}),
     endpoint,
     kind: kindOf(endpoint),
     catalogueEntry: task,

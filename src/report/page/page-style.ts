@@ -23,9 +23,9 @@ a { color: var(--mark); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .92em; }
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top;
-  overflow-wrap: anywhere; min-width: 3rem; }
+  overflow-wrap: break-word; }
 th { color: var(--faint); font-weight: 600; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; overflow-wrap: normal; }
+.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .good { color: var(--good); } .bad { color: var(--bad); } .warn { color: var(--warn); }
 figure { margin: .6rem 0 1.2rem; break-inside: avoid; }
 figcaption { color: var(--faint); font-size: .92em; margin-bottom: .3rem; }

@@ -16,7 +16,7 @@ export interface PlotFigure {
 /** Returns a figure with a plot. */
 export function figureHtml({ caption, options }: PlotFigure): Html {
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
-  const plot = Plot.plot({ width: 900, ...options, style: { fontSize: '12px' }, document });
+  const plot = Plot.plot({ width: 900, marginBottom: 44, ...options, style: { fontSize: '12px' }, document });
   return html`<figure>
     <figcaption>${caption}</figcaption>
     ${trusted(plot.outerHTML)}
@@ -46,7 +46,7 @@ export interface IntervalPlot {
 
 const rowHeight = 26;
 /** Colours of series, by CSS variables and, beyond those, of the library's palette for categories. */
-const seriesColours = ['var(--mark)', 'var(--other)', 'var(--good)', 'var(--warn)', 'var(--bad)'];
+export const seriesColours = ['var(--mark)', 'var(--other)', 'var(--good)', 'var(--warn)', 'var(--bad)'];
 
 /** Returns a plot of points with intervals, one line per label (and series). */
 export function intervalsHtml({ caption, rows: given, axis, reference }: IntervalPlot): Html {
@@ -133,5 +133,5 @@ const withHarmlessTexts = <Row extends object>(row: Row): Row =>
   ) as Row;
 
 /** Room for labels, which are never cut; a character has about 7 units. */
-const marginFor = (labels: readonly string[]): number =>
+export const marginFor = (labels: readonly string[]): number =>
   Math.min(560, 24 + 7 * Math.max(1, ...labels.map(({ length }) => length)));

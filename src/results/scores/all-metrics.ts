@@ -9,8 +9,8 @@ const concurrency = 20;
 
 /**
  * Completes the metrics of tasks of which a history holds only the first ones, from the `results.yml` in the folder that `folderOf`
- * names. Tasks whose file is not on this machine, can't be read, or is not reached within `withinMs` stay as they are;
- * `metricsTotal` then says how many are missing.
+ * names. Tasks whose file is not on this machine, can't be read, is not the one that the job wrote (`resultsDigest`), or is not
+ * reached within `withinMs` stay as they are; `metricsTotal` then says how many are missing.
  */
 export async function withAllMetrics(
   tasks: readonly TaskSnapshot[],
@@ -22,7 +22,7 @@ export async function withAllMetrics(
     const folder = folderOf(task);
     if (folder === undefined || !mayBeShortened(task) || Date.now() > deadline) return task;
     const scores = await readScores(path.resolve(folder)).catch(() => undefined);
-    if (!scores) return task;
+    if (!scores || (task.resultsDigest ?? scores.digest) !== scores.digest) return task;
     const payload = metricPayload(scores.metrics);
     return { ...task, ...payload, metricsTotal: Object.keys(payload.metrics).length };
   });

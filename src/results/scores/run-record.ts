@@ -49,6 +49,10 @@ const task: z.ZodType<TaskRecord> = z.object({
   // `recordedTask` validates them; if they are invalid, it uses the flat metrics.
   scores: z.array(z.any()).exactOptional(),
   partial: z.boolean().exactOptional(),
+  resultsDigest: text.exactOptional(),
+  endpointAway: z.number().exactOptional(),
+  // `recordedSummary` validates it.
+  summary: z.any().exactOptional(),
   outputDir: text.nullable(),
   error: z.object({ type: text, message: text }).nullable(),
   ...teardown,
@@ -83,6 +87,13 @@ const schema = z.object({
   }),
   /** `null`: the run has no budget. */
   cost: z.object({ currency: text, limit: z.number(), spent: z.number(), perHour: z.number() }).nullable(),
+  /** Prices and limit; `null`: the run has none. Missing in older files. */
+  budget: z
+    .object({ limit: z.number(), currency: text, endpointPerHour: z.number(), jobPerHour: z.number() })
+    .nullable()
+    .exactOptional(),
+  /** Part of the endpoints' paid time in which requests were under way, 0 to 1; `null`: not known. Missing in older files. */
+  usefulShare: z.number().nullable().exactOptional(),
   tasks: z.array(task).readonly(),
   teardown: z.object(teardown),
   /** The resolved config with secrets masked, as YAML; `null`: another host has it. */

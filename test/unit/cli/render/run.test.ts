@@ -4,8 +4,8 @@ import { runsTable, stackTable } from '../../../../src/cli/render/overview';
 import { runDocument } from '../../../../src/cli/render/run-document';
 import { statusText } from '../../../../src/cli/render/run-status';
 import { runTable } from '../../../../src/cli/render/run-table';
-import type { Metric } from '../../../../src/contract/metric';
-import { score, scoresTable } from '../../../../src/cli/render/scores';
+import { valueText, type Metric } from '../../../../src/contract/metric';
+import { scoresTable } from '../../../../src/cli/render/scores';
 import { invocation, runOf, snapshotOf, taskOf } from '../../../support/snapshots';
 
 const now = Date.parse('2026-01-02T03:05:05.000Z');
@@ -82,9 +82,11 @@ describe('scores', () => {
     [0.5, '0.5000'],
     [12.345678, '12.3457'],
     [42, '42'],
+    [123456.789, '123456.8'],
+    [1e21, '1e+21'],
     ['Infinity', 'Infinity'],
   ] as const)('%p is shown as %s', (value, text) => {
-    expect(score(value)).toBe(text);
+    expect(valueText(value)).toBe(text);
   });
 
   const similar = {
@@ -160,7 +162,7 @@ describe('JSON document', () => {
     const document = JSON.parse(JSON.stringify(runDocument(runOf('succeeded', [task], { resultsInfo }), 'http://ui')));
     expect(Object.keys(document)).toEqual([
       ...['invocation', 'status', 'phase', 'cancelRequested', 'platform', 'model', 'webUi', 'startedAt', 'endedAt'],
-      ...['outputDir', 'tasks', 'error', 'teardown'],
+      ...['outputDir', 'tasks', 'error', 'usefulShare', 'findings', 'teardown'],
     ]);
     expect(document.tasks[0]).toEqual({
       index: 0,
@@ -174,7 +176,11 @@ describe('JSON document', () => {
       endpoint: 'es-01234567-0',
       endpointUrl: null,
       job: 'j',
-      samples: { limit: 10, evaluated: 10, of: 10042 },
+      samples: { limit: 10, evaluated: 10, of: 10042, asked: null, repeats: null },
+      requests: null,
+      latencyMs: null,
+      costs: { endpointSeconds: null, jobSeconds: null, requestSeconds: null, usefulShare: null, cost: null },
+      versions: {},
       metrics: { acc: 'NaN', n: 10 },
       scores: [
         { ...detailOf('acc'), value: 'NaN' },
