@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { readJsonFile } from '../../src/support/atomic-file';
 import { createLeptonClient } from '../../src/lepton/client';
 import type { PlatformAccess } from '../../src/lepton/types';
-import { readSampleCounts } from '../../src/results/scores/sample-counts';
+import { readHarnessResults } from '../../src/results/validity/harness-results';
 import { testHome, type Finished, type TestHome } from '../support/command';
 import { emptyInventory } from '../support/simulated';
 
@@ -55,7 +55,7 @@ test(
       const { acc } = results.tasks[name].metrics;
       expect(metrics[`${name}_acc`]).toBe(acc.scores.acc.value);
       expect(metrics[`${name}_acc_stderr`]).toBe(acc.scores.acc.stats.stderr);
-      expect((await readSampleCounts(outputDir))[name]?.effective).toBe(10);
+      expect((await readHarnessResults(outputDir))?.tasks).toMatchObject([{ name, samples: { effective: 10 } }]);
     }
     expect(await (await platform()).inventory()).toEqual(emptyInventory);
   },

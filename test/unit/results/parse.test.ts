@@ -7,7 +7,7 @@ import { readNotes } from '../../../src/results/scores/notes';
 import { MalformedResults, parseResults } from '../../../src/results/scores/parse';
 import { flatMetrics } from '../../../src/contract/metric';
 import { parseOffThread } from '../../../src/results/scores/parse-off-thread';
-import { readSampleCounts } from '../../../src/results/scores/sample-counts';
+import { readHarnessResults } from '../../../src/results/validity/harness-results';
 import { holds } from '../../support/fuzz';
 
 const real = `
@@ -230,7 +230,7 @@ test('reads notes of our form; ignores others; a missing file has none', async (
 test("reads sample counts from the harness' summaries: the newest wins, damaged ones are ignored", async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'evalsaga-samples-'));
   try {
-    expect(await readSampleCounts(path.join(folder, 'none'))).toEqual({});
+    expect(await readHarnessResults(path.join(folder, 'none'))).toBeUndefined();
     await mkdir(path.join(folder, 'smol'));
     const write = (name: string, text: string) => writeFile(path.join(folder, 'smol', name), text);
     await write('results_2025-01-01T00-00-00.json', '{"n-samples": {"arc": {"original": 2344, "effective": 5}}}');
@@ -240,7 +240,9 @@ test("reads sample counts from the harness' summaries: the newest wins, damaged 
     );
     await write('results_2025-01-03T00-00-00.json', '{"n-samples": {"arc"');
     await write('samples_arc.jsonl', '{}');
-    expect(await readSampleCounts(folder)).toEqual({ arc: { original: 2344, effective: 10 } });
+    expect((await readHarnessResults(folder))?.tasks).toMatchObject([
+      { name: 'arc', samples: { original: 2344, effective: 10 }, outputType: null },
+    ]);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -109,7 +109,6 @@ describe('what spoils scores is found, with its task, its count and what to do',
   test('answers that ended at their limit, where answers are generated', async () => {
     await editStats({ finish_reason: { length: 7, stop: 33 }, max_completion_tokens: 256 });
     expect(await found('truncated-answers')).toBeUndefined();
-    await edit(await modelFile('results_'), (text) => text.replace('"multiple_choice"', '"generate_until"'));
     await edit(await modelFile('results_'), (text) =>
       text.replace('"output_type": "multiple_choice"', '"output_type": "generate_until"'),
     );
