@@ -1,5 +1,11 @@
 import { failureTypes } from '../contract/failure-types';
-import type { AwaitReadyInput, CreateEndpointInput, NamedEndpoint, ProbeExistingInput } from '../contract/inputs';
+import type {
+  AwaitReadyInput,
+  CreateEndpointInput,
+  NamedEndpoint,
+  ProbeExistingInput,
+  RemovedEndpoint,
+} from '../contract/inputs';
 import { revealed } from '../contract/url-placeholders';
 import { LeptonError } from '../lepton/lepton-error';
 import { isMarkedWith, renderDeployment } from '../lepton/render-spec';
@@ -9,7 +15,8 @@ import { attempt, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { DoneOnce, InARow, absencesToBelieve } from './absences';
 import { readStateDetails, describeDeployment, isDeleting, readDeploymentState } from '../lepton/endpoint-state';
-import { finalFailure, notReady } from './failures';
+import { hasMadeToken, madeTokenFor, removeToken, storeToken } from './endpoint-token';
+import { finalFailure, isRefusal, notReady } from './failures';
 import { describeAndReport, reportObservation } from './news';
 import { resolveNodeGroup } from '../lepton/node-groups';
 import { probeModel, type ProbeVerdict } from '../lepton/probe';
@@ -51,34 +58,48 @@ export const createEndpointActivities = (dependencies: ActivityDependencies) => 
 
   /**
    * Deletes the endpoint, even if it can't be seen, and resolves once neither a get nor the listing finds it. Deletes it again if it
-   * is not being deleted. Leaves alone an endpoint of the same name without this task's marks.
+   * is not being deleted. Leaves alone an endpoint of the same name without this task's marks. Then deletes its made token.
    */
-  removeEndpoint: (input: NamedEndpoint): Promise<void> =>
-    attempt({ subject: subjectOf(input), purpose: 'teardown', isWait: true }, (look) =>
-      remove(dependencies, input, look),
-    ),
+  removeEndpoint: (input: NamedEndpoint): Promise<RemovedEndpoint> =>
+    attempt({ subject: subjectOf(input), purpose: 'teardown', isWait: true }, async (look) => {
+      await remove(dependencies, input, look);
+      if (input.hasMadeToken !== true) return {};
+      const { client } = await dependencies.platform(input.platform);
+      const tokenLeft = await removeToken(client, input);
+      return tokenLeft === undefined ? {} : { tokenLeft };
+    }),
 });
+
+/** Consecutive probes that must find a new token refused: about two minutes on Lepton. */
+const refusalsToBelieve = 12;
 
 /** Removals that have sent their DELETE request. */
 const deletesSent = new DoneOnce();
 const missing = new InARow(absencesToBelieve);
 /** Probes of existing endpoints that did not find the model. */
 const unserved = new InARow(absencesToBelieve);
+/** Probes of endpoints that refused the token made for them. */
+const refused = new InARow(refusalsToBelieve);
 
 const subjectOf = ({ name, index }: { name: string; index: number }) => `endpoint ${name} of task ${index}`;
 
 async function create(dependencies: ActivityDependencies, input: CreateEndpointInput): Promise<void> {
   const { client } = await dependencies.platform(input.platform);
+  const made = madeTokenFor(client, input);
   const spec = renderDeployment(input.spec, {
+    made,
     marks: { invocation: input.invocation, index: input.index, origin: dependencies.origin },
     nodeGroupId: await resolveNodeGroup(client, input.spec.nodeGroup),
     resolve: await dependencies.hostSecrets(input.invocation),
   });
+  if (hasMadeToken(input.spec)) await storeToken(client, input);
   try {
     await client.createDeployment({ name: input.name, spec });
   } catch (error) {
-    if (!(error instanceof LeptonError && error.kind === 'conflict')) throw error;
-    await adopt(client, input);
+    if (error instanceof LeptonError && error.kind === 'conflict') return adopt(client, input);
+    // The task has no compensation for a create that was refused.
+    if (hasMadeToken(input.spec) && isRefusal(error)) await removeToken(client, input);
+    throw error;
   }
 }
 
@@ -116,10 +137,13 @@ async function lookWhetherReady(
         kind: 'dedicated',
         probe: input.probe,
         signal,
-        key: await probeKeyOf(dependencies, input),
+        key: await probeKeyOf(dependencies, input, { client, name: input.name, deployment }),
         onSlow: (message) => void reportObservation(`Ready, but ${message}`),
       });
       if (verdict.kind !== 'ready') await reportObservation(`Ready, but ${verdict.message}`);
+      const isDoubtful = verdict.kind === 'mismatch' && verdict.doubtful === true;
+      const isCertain = refused.isReached(`${client.access.url} ${input.name}`, isDoubtful);
+      if (isDoubtful && !isCertain) throw notReady(verdict.message, again);
       return settleProbe(verdict, state.url, again);
     }
     case 'pending': {

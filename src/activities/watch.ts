@@ -11,7 +11,7 @@ import { finalFailure, isNotReady, notReady } from './failures';
 import { reportObservation } from './news';
 import { keepAwakeEveryMs } from './keep-awake';
 import { requestModels, probeModel } from '../lepton/probe';
-import { probeKeyOf } from './probe-key';
+import { probeKeyOf, type AskedEndpoint } from './probe-key';
 import { whyFailed } from './why-failed';
 
 /** Timeout of the last request to a model server, milliseconds: a failure report waits for it. */
@@ -38,17 +38,19 @@ export function createWatchActivities(dependencies: ActivityDependencies, health
     async describeServing(input: ServingInput): Promise<string> {
       return attempt({ subject: `endpoint of task ${input.index}`, purpose: 'step' }, async ({ signal }) => {
         const { client } = await dependencies.platform(input.platform);
+        let asked: AskedEndpoint | undefined;
         if (input.name !== null) {
           const deployment = await client.getDeployment(input.name, { signal });
           if (readDeploymentState(deployment).kind !== 'ready')
             return describeDeployment(deployment, await readStateDetails(client, deployment, { signal }));
+          asked = { client, name: input.name, deployment };
         }
         const verdict = await probeModel({
           url: revealed(input.url, await dependencies.hostSecrets(input.invocation)),
           kind: input.name === null ? 'existing' : 'dedicated',
           probe: input.probe,
           signal,
-          key: await probeKeyOf(dependencies, input),
+          key: await probeKeyOf(dependencies, input, asked),
           warmUpTimeoutMs: lastQuestionMs,
         });
         return verdict.kind === 'ready' ? 'answers requests' : verdict.message;
@@ -119,12 +121,14 @@ export class EndpointHealth {
     }
   }
 
-  private async keepAwake(input: WatchEndpointInput, url: string, { elapsedMs, signal }: Observation): Promise<void> {
+  private async keepAwake(input: WatchEndpointInput, url: string, look: Observation): Promise<void> {
+    const { elapsedMs, signal, client, deployment } = look;
     const everyMs = keepAwakeEveryMs(input.noTrafficSeconds);
     const nowMs = Date.now();
     if (everyMs === null || nowMs - (this.askedAt.get(keyOf(input)) ?? nowMs - elapsedMs) < everyMs) return;
     remember(this.askedAt, keyOf(input), nowMs);
-    await requestModels({ url, key: await probeKeyOf(this.dependencies, input), signal });
+    const key = await probeKeyOf(this.dependencies, input, { client, name: input.name, deployment });
+    await requestModels({ url, key, signal });
   }
 
   /** Handles an endpoint that is temporarily not Ready, as when its engine restarts; fails after `awaySeconds`. */

@@ -8,6 +8,7 @@ import { findTrace, searchFolder, type JobTrace, type StoragePlace } from './fin
 import { LearnedSecrets } from '../secrets/learned-secrets';
 import type { HomePaths } from '../home/paths';
 import { keepLog, logPlaceOf, type KeptLog } from './keep-log';
+import { findTokens } from './endpoint-tokens';
 import { findMarked, removeMarked, type MarkedResource } from './marked';
 import { hasStorage } from './run-storage';
 import { secretsForFiles, secretsInSpec } from './spec-secrets';
@@ -72,6 +73,7 @@ export async function cleanUp(request: CleanupRequest): Promise<CleanupReport> {
 async function cleanUpMasked(asked: CleanupRequest, learned: LearnedSecrets): Promise<CleanupReport> {
   const { platform, invocation, plan, signal } = asked;
   const marked = (await findMarked(platform)).filter((resource) => resource.invocation === invocation);
+  const tokens = (await findTokens(platform)).filter((token) => token.invocation === invocation);
   // Jobs say where the storage is, so they are read before they are removed.
   const trace = plan ? undefined : await findTrace(platform, invocation);
   const specs = [...marked, ...(trace ? [trace] : [])].map(({ spec }) => spec);
@@ -84,7 +86,7 @@ async function cleanUpMasked(asked: CleanupRequest, learned: LearnedSecrets): Pr
   };
   const storage = await findStorage(request, trace);
   const owners = [...marked, ...(storage.kind === 'there' && trace ? [trace] : [])].map(({ origin }) => origin);
-  if (marked.length > 0 || storage.kind === 'there') request.admit?.([...new Set(owners)]);
+  if (marked.length > 0 || tokens.length > 0 || storage.kind === 'there') request.admit?.([...new Set(owners)]);
   const outcome = new Outcome(request);
   const options = { timeoutMs: request.removalTimeoutMs ?? removalTimeoutMs, signal };
   await Promise.all(
@@ -93,6 +95,14 @@ async function cleanUpMasked(asked: CleanupRequest, learned: LearnedSecrets): Pr
         const kept = await keepLogOf(one, request);
         await removeMarked(platform, one, options);
         return kept;
+      }),
+    ),
+  );
+  await Promise.all(
+    tokens.map((token) =>
+      outcome.remove(token, async () => {
+        await platform.deleteSecret(token.name);
+        return {};
       }),
     ),
   );

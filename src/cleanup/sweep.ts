@@ -10,6 +10,7 @@ import { readablePlan } from '../home/run-store';
 import { messageOf } from '../support/error-message';
 import { findDistantStorage, removeDistantStorage } from './distant-storage';
 import { keepLog, logPlaceOf, type KeptLog } from './keep-log';
+import { findTokens, isOrphanToken, removeTokenOf } from './endpoint-tokens';
 import { findMarked, removeMarked, type MarkedResource } from './marked';
 import {
   findOrphanStorage,
@@ -18,7 +19,7 @@ import {
   type StrandedStorage,
 } from './orphan-storage';
 import { isOrphan, type SweepRule } from './orphans';
-import { ownersOf } from './owners';
+import { ownersOf, type Owners } from './owners';
 import { secretsInSpec } from './spec-secrets';
 import { kinshipOf } from '../temporal/origin';
 
@@ -208,8 +209,31 @@ async function markedOrphans(request: Work): Promise<MarkedOrphans> {
       const { kind, name, invocation } = resource;
       return { kind, name, invocation, remove: () => removeOrphan(resource, request) };
     });
+  const tokens = await orphanTokens(request, { marked, owners, rule });
   const withJobs = new Set(ours.flatMap(({ kind, invocation }) => (kind === 'job' ? [invocation] : [])));
-  return { orphans, spared: marked.length - orphans.length, rule, withJobs };
+  return { orphans: [...orphans, ...tokens], spared: marked.length - orphans.length, rule, withJobs };
+}
+
+async function orphanTokens(
+  { platform, signal }: Work,
+  { marked, owners, rule }: { readonly marked: readonly MarkedResource[]; readonly owners: Owners; readonly rule: SweepRule },
+): Promise<readonly Orphan[]> {
+  const endpoints = new Set(marked.map(({ name }) => name));
+  const tokens = await findTokens(platform, { signal });
+  const judged = await mapConcurrently(tokens, judgedAtOnce, async (token) => {
+    signal?.throwIfAborted();
+    const owner = await owners.of(token.invocation, token.index === undefined ? [] : [token.index]);
+    return { token, isOrphan: isOrphanToken(token, owner, { endpoints, rule }) };
+  });
+  return judged
+    .filter(({ isOrphan: isLeft }) => isLeft)
+    .map(({ token: { kind, name, invocation } }) => {
+      const remove = async (): Promise<KeptLog> => {
+        await platform.deleteSecret(name);
+        return {};
+      };
+      return { kind, name, invocation, remove };
+    });
 }
 
 /** Saves the log before the deletion, since no workflow is left to do so. */
@@ -226,6 +250,7 @@ async function removeOrphan(
     (error: unknown): KeptLog => ({ logLost: messageOf(error) }),
   );
   await removeMarked(platform, resource, { timeoutMs: removalTimeoutMs, signal });
+  await removeTokenOf(platform, resource);
   return { ...kept, ...(logLost === undefined ? {} : { logLost: learned.mask(logLost) }) };
 }
 

@@ -195,6 +195,10 @@ export const commands: readonly Command[] = [
       },
       { form: '--workspace <id>', meaning: "the workspace's id" },
       { form: '--dialect <dialect>', meaning: "dialect of Lepton's deployment API", choices: ['classic', 'new'] },
+      {
+        form: '--secure-endpoints',
+        meaning: 'protect endpoints that are created without tokens, like a workspace with secure endpoint defaults',
+      },
       { form: '--no-storage-api', meaning: 'a workspace whose API has no /storage, like newer ones of Lepton' },
     ],
     examples: ['platform --runtime simulated --plan plan.yaml --port 0'],

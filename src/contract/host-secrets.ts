@@ -1,9 +1,9 @@
-import type { EnvEntry, RunPlan, SecretRef } from './plan';
+import type { EnvEntry, RunPlan, TokenEntry } from './plan';
 
 /** Returns the names of the launching host's variables that a plan refers to, sorted. Pure. */
 export function hostSecretsOf({ endpoint, tasks }: RunPlan): readonly string[] {
   const names = new Set<string>();
-  const add = (secret: SecretRef | null) => {
+  const add = (secret: TokenEntry | null) => {
     if (secret?.kind === 'host') names.add(secret.name);
   };
   const addAll = (envs: readonly EnvEntry[]) => {

@@ -15,7 +15,17 @@ export const modelUrlVariable = 'EVALSAGA_MODEL_URL';
 /** Variable of a job: the task's own folder on the mount, as the container sees it. */
 export const outputDirVariable = 'EVALSAGA_OUTPUT_DIR';
 
-const ownVariables = new Set([invocationVariable, taskVariable, originVariable, modelUrlVariable, outputDirVariable]);
+/** Variable in the spec of an endpoint with a made token: the beginning of the token's SHA-256, which tells who knows the token. */
+export const tokenDigestVariable = 'EVALSAGA_TOKEN_DIGEST';
+
+const ownVariables = new Set([
+  invocationVariable,
+  taskVariable,
+  originVariable,
+  tokenDigestVariable,
+  modelUrlVariable,
+  outputDirVariable,
+]);
 
 /** Whether evalsaga itself sets this variable in endpoints and jobs, so that a user's value would be lost or misleading. */
 export const isOwnVariable = (name: string): boolean =>

@@ -50,6 +50,14 @@ export interface ProbeExistingInput extends Owner {
 
 export interface NamedEndpoint extends Owner {
   readonly name: string;
+  /** Its token was made by evalsaga, and is removed with it. Absent: no. */
+  readonly hasMadeToken?: boolean;
+}
+
+/** An endpoint that is gone. Older workers return nothing. */
+export interface RemovedEndpoint {
+  /** Why the secret with its made token could not be removed; absent: it is gone, or there is none. */
+  readonly tokenLeft?: string;
 }
 
 export interface WatchEndpointInput extends NamedEndpoint {

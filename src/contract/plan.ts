@@ -16,8 +16,11 @@ export type SecretRef =
 export type EnvEntry =
   { readonly name: string; readonly value: string } | { readonly name: string; readonly secret: SecretRef };
 
-/** A token that callers of an endpoint must present. */
-export type TokenEntry = SecretRef;
+/**
+ * A token that callers of an endpoint must present. `made`: a random one of this endpoint's own, which evalsaga makes when it
+ * creates the endpoint, and which the workspace keeps as a secret (see contract/endpoint-token.ts).
+ */
+export type TokenEntry = SecretRef | { readonly kind: 'made' };
 
 /** A storage mount as the platform expects it: `path` in volume `from` appears at `mount_path` in the container. */
 export interface MountSpec {
@@ -44,6 +47,8 @@ export interface EndpointSpec {
   readonly mounts: readonly MountSpec[];
   /** Node group by name or id as the user wrote it; resolved to an id when the endpoint is created. `null`: any. */
   readonly nodeGroup: string | null;
+  /** Ids of the nodes of that group to choose from; absent: any. */
+  readonly allowedNodes?: readonly string[];
   readonly body: Readonly<Record<string, unknown>>;
 }
 
@@ -56,7 +61,7 @@ export interface ProbeSpec {
   /** Kind of a small request that warms the model up, according to what the tasks use. */
   readonly warmUp: 'chat' | 'completions' | 'none';
   /** Key for the probe. `workspace` secrets can't be read by evalsaga: then a 401 counts as an answer. */
-  readonly token: SecretRef | null;
+  readonly token: TokenEntry | null;
 }
 
 export type EndpointPlan =
@@ -70,6 +75,8 @@ export interface JobSpec {
   readonly envs: readonly EnvEntry[];
   readonly mounts: readonly MountSpec[];
   readonly nodeGroup: string | null;
+  /** As for endpoints. */
+  readonly allowedNodes?: readonly string[];
   /** The rest of the platform's job spec, verbatim (resource_shape, ttl_seconds_after_finished, queue_config, …). */
   readonly body: Readonly<Record<string, unknown>>;
 }

@@ -28,9 +28,9 @@ export interface TaskError {
   readonly message: string;
 }
 
-/** A resource that teardown could not remove. */
+/** A resource that teardown could not remove. `secret`: of the workspace, with the token of an endpoint that is gone. */
 export interface LeftResource {
-  readonly kind: 'endpoint' | 'job' | 'storage';
+  readonly kind: 'endpoint' | 'job' | 'storage' | 'secret';
   readonly name: string;
   readonly reason: string;
 }

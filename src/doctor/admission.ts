@@ -6,6 +6,7 @@ import { checkTokenExpiry, checkWorkspace } from './check-credentials';
 import { checkExposure } from './check-exposure';
 import { checkImages } from './check-images';
 import { checkLocalRun, type LocalCheck } from './check-local';
+import { checkPlacement } from './check-placement';
 import { checkMounts } from './check-storage';
 import type { Finding } from './finding';
 import { needsOf } from './needs';
@@ -22,7 +23,7 @@ const answerWithinMs = 3_000;
 
 /**
  * Runs the quick checks of the doctor before anything is created: the token's expiry; whether the workspace is active and has
- * the node groups, secrets and shapes that the plan names; whether the names of images and volumes are valid. All requests
+ * the node groups, secrets, shapes, nodes, reservations and data sources that the plan names; whether the names of images and volumes are valid. All requests
  * are sent at the same time, and a missing answer delays nothing. Returns warnings. Throws `RunNotAdmitted` with everything
  * that is missing, or `CredentialsError` for an expired token.
  */
@@ -49,6 +50,7 @@ export async function admitRun(request: {
     ...checkSecrets(wanted, answers, { binding }),
     ...checkShapes(wanted, answers, { binding }),
     ...(binding ? [...checkImages(wanted, answers.info), ...checkMounts(wanted, answers)] : []),
+    ...(binding ? await checkPlacement(client, plan, { ...answers, timeoutMs: answerWithinMs }) : []),
   ].filter(({ level }) => level === 'FAIL');
   if (missing.length > 0)
     throw new RunNotAdmitted(refusal('The workspace does not have what the config names', missing));

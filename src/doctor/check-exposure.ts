@@ -13,8 +13,8 @@ export function checkExposure(
   return [
     warn(
       'endpoint',
-      'the endpoints have no key: while they run, anybody who knows a URL can use them (deployment.lepton_config.api_tokens is empty)',
-      'name a variable of this machine that holds one: -o \'deployment.lepton_config.api_tokens=["host:MY_KEY"]\'',
+      'the endpoints have no key: while they run, anybody who knows a URL can use them (deployment.lepton_config.allow_unauthenticated_access is set)',
+      'leave it out: then each endpoint gets a random token of its own',
     ),
   ];
 }

@@ -17,6 +17,7 @@ import { checkImages } from './check-images';
 import { checkLocalRun } from './check-local';
 import { checkMachine } from './check-machine';
 import { checkQuota } from './check-quota';
+import { checkPlacement } from './check-placement';
 import { checkMounts, checkStorage } from './check-storage';
 import { checkTemporal } from './check-temporal';
 import { fail, ok, warn, type Finding } from './finding';
@@ -112,6 +113,7 @@ async function examineWorkspace(
     ...clock,
     ...checkShapes(wanted, answers, { binding }),
     ...checkNodeGroups(wanted, answers),
+    ...(binding && request.plan ? await checkPlacement(client, request.plan, { ...answers, timeoutMs }) : []),
     ...(binding ? checkQuota(wanted, answers.info) : []),
     ...checkSecrets(wanted, answers, { binding }),
     ...(binding ? checkImages(wanted, answers.info) : []),

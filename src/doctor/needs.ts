@@ -1,4 +1,5 @@
-import type { EnvEntry, MountSpec, RunPlan, SecretRef } from '../contract/plan';
+import { tokenOwnerOf } from '../contract/endpoint-token';
+import type { EnvEntry, MountSpec, RunPlan, TokenEntry } from '../contract/plan';
 
 /** What a run's plan needs from a workspace. Pure. */
 export interface Needs {
@@ -58,7 +59,9 @@ const textOrNull = (value: unknown): string | null => (typeof value === 'string'
 const numberOr = (value: unknown, otherwise: number): number => (typeof value === 'number' ? value : otherwise);
 const given = (name: string | null): string[] => (name === null ? [] : [name]);
 
-const workspaceName = (secret: SecretRef): string[] => (secret.kind === 'workspace' ? [secret.name] : []);
+/** A secret that the run itself makes is none that it needs. */
+const workspaceName = (secret: TokenEntry): string[] =>
+  secret.kind === 'workspace' && tokenOwnerOf(secret.name) === undefined ? [secret.name] : [];
 const secretNames = (envs: readonly EnvEntry[]): string[] =>
   envs.flatMap((entry) => ('secret' in entry ? workspaceName(entry.secret) : []));
 

@@ -11,6 +11,7 @@ import type {
   RunPlan,
   SecretRef,
   TaskPlan,
+  TokenEntry,
 } from '../contract/plan';
 import type { VersionedFormat } from '../support/versioned-json';
 
@@ -26,6 +27,8 @@ const platform: z.ZodType<PlatformRef> = z.discriminatedUnion('kind', [
 ]);
 
 const secret: z.ZodType<SecretRef> = z.looseObject({ kind: z.enum(['host', 'workspace']), name: text });
+
+const token: z.ZodType<TokenEntry> = z.union([secret, z.looseObject({ kind: z.literal('made') })]);
 
 const env: z.ZodType<EnvEntry> = z.union([
   z.looseObject({ name: text, secret }),
@@ -47,17 +50,24 @@ const container: z.ZodType<ContainerSpec> = z.looseObject({
   ports: z.array(z.looseObject({ container_port: count, protocol: text.exactOptional() })).exactOptional(),
 });
 
-const spec = { container, envs: z.array(env), mounts: z.array(mount), nodeGroup: text.nullable(), body };
+const spec = {
+  container,
+  envs: z.array(env),
+  mounts: z.array(mount),
+  nodeGroup: text.nullable(),
+  allowedNodes: z.array(text).exactOptional(),
+  body,
+};
 
 const probe: z.ZodType<ProbeSpec> = z.looseObject({
   servedModel: text,
   healthPath: text.nullable(),
   warmUp: z.enum(['chat', 'completions', 'none']),
-  token: secret.nullable(),
+  token: token.nullable(),
 });
 
 const endpoint: z.ZodType<EndpointPlan> = z.discriminatedUnion('kind', [
-  z.looseObject({ kind: z.literal('dedicated'), spec: z.looseObject({ ...spec, apiTokens: z.array(secret) }), probe }),
+  z.looseObject({ kind: z.literal('dedicated'), spec: z.looseObject({ ...spec, apiTokens: z.array(token) }), probe }),
   z.looseObject({ kind: z.literal('existing'), url: text, probe }),
 ]);
 

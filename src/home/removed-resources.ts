@@ -11,7 +11,9 @@ export interface GoneResource extends Pick<LeftResource, 'kind' | 'name'> {
   readonly at: string;
 }
 
-const schema = z.array(z.object({ kind: z.enum(['endpoint', 'job', 'storage']), name: z.string(), at: z.string() }));
+const schema = z.array(
+  z.object({ kind: z.enum(['endpoint', 'job', 'storage', 'secret']), name: z.string(), at: z.string() }),
+);
 
 const fileOf = (home: Pick<HomePaths, 'runs'>, invocation: string): string =>
   path.join(home.runs, invocation, 'gone.json');

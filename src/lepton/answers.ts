@@ -138,6 +138,12 @@ export const nodeGroupSchema: z.ZodType<NodeGroup> = z
     return z.NEVER;
   });
 
+export const namedSchema = z.looseObject({ metadata: named });
+
+export const dataSourcesSchema = z.looseObject({
+  items: listOf(z.looseObject({ spec: z.looseObject({ name: z.string() }) })),
+});
+
 export const nodeSchema = z.looseObject({ metadata: z.looseObject({ id: z.string() }) });
 
 /** A shape's name is in `spec`, or in its metadata. */

@@ -1,4 +1,6 @@
-import { nodeGroupSchema, nodeSchema, secretSchema, shapeSchema, workspaceSchema } from './answers';
+import { createHmac } from 'node:crypto';
+import { madeTokenOf } from '../contract/endpoint-token';
+import { dataSourcesSchema, namedSchema, nodeGroupSchema, nodeSchema, secretSchema, shapeSchema, workspaceSchema } from './answers';
 import { deploymentCalls, dialectReader } from './deployment-calls';
 import { createHttp, type Fetch } from './http';
 import { jobCalls } from './job-calls';
@@ -48,10 +50,34 @@ export function createLeptonClient(access: PlatformAccess, options: LeptonClient
       const nodes = await requests.list({ method: 'GET', path, options: call }, nodeSchema);
       return nodes.map((node) => node.metadata.id);
     },
+    async listReservationIds(nodeGroupId, call) {
+      const path = `/dedicated-node-groups/${segment(nodeGroupId)}/reservations`;
+      const reservations = await requests.list({ method: 'GET', path, options: call }, namedSchema);
+      return reservations.flatMap(({ metadata: { id } }) => id ?? []);
+    },
+    async listDataSourceNames(nodeGroupId, call) {
+      const request = {
+        method: 'GET',
+        path: `/dedicated-node-groups/${segment(nodeGroupId)}/datasources`,
+        options: call,
+      } as const;
+      const answer = await requests.one(request, dataSourcesSchema);
+      return (answer.items ?? []).map(({ spec }) => spec.name);
+    },
     async listSecretNames(call) {
       const secrets = await requests.list({ method: 'GET', path: '/usersecrets', options: call }, secretSchema);
       return secrets.map((secret) => secret.name);
     },
+    async createSecret({ name, value }, call) {
+      const json = [{ name, value, visibility: 'private' }];
+      await requests.send({ method: 'POST', path: '/usersecrets', json, options: call });
+    },
+    async deleteSecret(name, call) {
+      const path = `/usersecrets/${segment(name)}`;
+      await requests.send({ method: 'DELETE', path, acceptedStatuses: [404], options: call });
+    },
+    madeToken: (name) =>
+      madeTokenOf(createHmac('sha512', access.token).update(`endpoint token ${name}`).digest('base64')),
     async listShapeNames(call) {
       const groups = call?.nodeGroups ?? [];
       const query = groups.length === 0 ? {} : { query: { node_groups: groups.join(',') } };

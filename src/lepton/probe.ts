@@ -9,7 +9,10 @@ import { within } from '../support/within';
 export type ProbeVerdict =
   | { readonly kind: 'ready' }
   | { readonly kind: 'not yet'; readonly message: string }
-  /** `doubtful`: the answer may come from a proxy that has no route to the server at the moment. */
+  /**
+   * `doubtful`: the answer may come from a proxy that has no route to the server at the moment, or that does not know the
+   * endpoint's new token yet.
+   */
   | { readonly kind: 'mismatch'; readonly message: string; readonly doubtful?: true };
 
 /** Timeout of requests that a healthy server answers from memory, in milliseconds. Slow ones were seen to take 3 s. */
@@ -169,6 +172,12 @@ function judge(
     return {
       kind: 'mismatch',
       message: `${path} rejects the user and password (${status}): check them in target.api_endpoint.url`,
+    };
+  if (key !== null && probe.token?.kind === 'made')
+    return {
+      kind: 'mismatch',
+      doubtful: true,
+      message: `${path} rejects the token that this run made for the endpoint (${status}). If the server itself asks for a key (--api-key), name that key in deployment.lepton_config.api_tokens`,
     };
   if (key !== null) {
     const where =

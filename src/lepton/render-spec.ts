@@ -1,5 +1,11 @@
-import { invocationVariable, taskVariable, modelUrlVariable, originVariable } from '../contract/identity';
-import type { EndpointSpec, EnvEntry, JobSpec, SecretRef } from '../contract/plan';
+import {
+  invocationVariable,
+  modelUrlVariable,
+  originVariable,
+  taskVariable,
+  tokenDigestVariable,
+} from '../contract/identity';
+import type { EndpointSpec, EnvEntry, JobSpec, TokenEntry } from '../contract/plan';
 import { masked } from '../contract/url-placeholders';
 import type { WireEnv } from './types';
 
@@ -21,14 +27,32 @@ interface RenderContext {
   readonly resolve: ResolveHostSecret;
 }
 
+/** The token that evalsaga makes for an endpoint, by reference. */
+export interface MadeToken {
+  /** Name of the workspace's secret that holds it. */
+  readonly secret: string;
+  /** See `tokenDigestVariable`; `null`: nobody has made it yet. */
+  readonly digest: string | null;
+}
+
+interface DeploymentContext extends RenderContext {
+  /** Required by a spec with a `made` token. */
+  readonly made?: MadeToken;
+}
+
 /** Renders the deployment spec that is sent. It contains secrets from `resolve`: never log it. */
-export function renderDeployment(spec: EndpointSpec, context: RenderContext): Record<string, unknown> {
+export function renderDeployment(
+  spec: EndpointSpec,
+  context: DeploymentContext,
+): Record<string, unknown> {
+  const digest = spec.apiTokens.some(({ kind }) => kind === 'made') ? (context.made?.digest ?? null) : null;
+  const envs = digest === null ? spec.envs : [...spec.envs, { name: tokenDigestVariable, value: digest }];
   const requirement = (spec.body['resource_requirement'] ?? {}) as Record<string, unknown>;
   return {
     ...spec.body,
     container: spec.container,
-    resource_requirement: { ...requirement, ...affinity(context.nodeGroupId) },
-    envs: renderEnvs(spec.envs, context),
+    resource_requirement: { ...requirement, ...affinity(spec, context) },
+    envs: renderEnvs(envs, context),
     ...(spec.mounts.length > 0 ? { mounts: spec.mounts } : {}),
     ...(spec.apiTokens.length > 0 ? { api_tokens: spec.apiTokens.map((token) => renderToken(token, context)) } : {}),
   };
@@ -42,12 +66,16 @@ export function renderJob(
   const envs = [...spec.envs, { name: modelUrlVariable, value: masked(context.modelUrl) }];
   return {
     ...spec.body,
-    ...affinity(context.nodeGroupId),
+    ...affinity(spec, context),
     container: spec.container,
     envs: renderEnvs(envs, context),
     ...(spec.mounts.length > 0 ? { mounts: spec.mounts } : {}),
   };
 }
+
+/** Returns the digest of the endpoint's made token; `undefined` if it has none. */
+export const tokenDigestOf = (envs: readonly WireEnv[] | undefined): string | undefined =>
+  envs?.find(({ name }) => name === tokenDigestVariable)?.value;
 
 /** Whether a resource has the marks of this run's task. */
 export function isMarkedWith(
@@ -83,10 +111,26 @@ function renderEnvs(entries: readonly EnvEntry[], { marks, resolve }: RenderCont
   });
 }
 
-function renderToken(token: SecretRef, { resolve }: RenderContext): Record<string, unknown> {
-  return token.kind === 'host' ? { value: resolve(token.name) } : { value_from: { token_name_ref: token.name } };
+function renderToken(
+  token: TokenEntry,
+  { resolve, made }: DeploymentContext,
+): Record<string, unknown> {
+  switch (token.kind) {
+    case 'host':
+      return { value: resolve(token.name) };
+    case 'workspace':
+      return { value_from: { token_name_ref: token.name } };
+    case 'made':
+      if (made === undefined) throw new Error('no token was made for this endpoint');
+      return { value_from: { token_name_ref: made.secret } };
+  }
 }
 
-function affinity(nodeGroupId: string | null): Record<string, unknown> {
-  return nodeGroupId === null ? {} : { affinity: { allowed_dedicated_node_groups: [nodeGroupId] } };
+function affinity(
+  { allowedNodes = [] }: Pick<JobSpec, 'allowedNodes'>,
+  { nodeGroupId }: Pick<RenderContext, 'nodeGroupId'>,
+): Record<string, unknown> {
+  if (nodeGroupId === null) return {};
+  const nodes = allowedNodes.length === 0 ? {} : { allowed_nodes_in_node_group: allowedNodes };
+  return { affinity: { allowed_dedicated_node_groups: [nodeGroupId], ...nodes } };
 }

@@ -175,7 +175,20 @@ export interface LeptonClient {
   jobLog(id: string, replica: string, options?: LogOptions): AsyncIterable<Uint8Array>;
   listNodeGroups(options?: CallOptions): Promise<NodeGroup[]>;
   listNodeIds(nodeGroupId: string, options?: CallOptions): Promise<string[]>;
+  /** Returns the ids of the reservations of a node group. */
+  listReservationIds(nodeGroupId: string, options?: CallOptions): Promise<string[]>;
+  /** Returns the names of the object storages that can be attached to workloads of a node group. */
+  listDataSourceNames(nodeGroupId: string, options?: CallOptions): Promise<string[]>;
   listSecretNames(options?: CallOptions): Promise<string[]>;
+  /** Stores a secret of the workspace. Rejects with `conflict` if there is one of this name. */
+  createSecret(secret: { readonly name: string; readonly value: string }, options?: CallOptions): Promise<void>;
+  /** Resolves for 404 as well. */
+  deleteSecret(name: string, options?: CallOptions): Promise<void>;
+  /**
+   * Returns the token of the endpoint whose secret has this name: the same in every process with these credentials, and a random
+   * one to anybody else.
+   */
+  madeToken(secretName: string): string;
   /** Returns the resource shapes of the workspace, or of these node groups; empty if it cannot list them. */
   listShapeNames(options?: CallOptions & { readonly nodeGroups?: readonly string[] | undefined }): Promise<string[]>;
   /** Returns lines of a log by time, oldest first (`GET /logs`); `undefined` if the platform has no such route. */

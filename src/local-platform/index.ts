@@ -39,6 +39,8 @@ export interface PlatformOptions {
   readonly dialect?: 'classic' | 'new' | undefined;
   /** `false` leaves `/storage` out of the API; jobs can still mount storage. Default `true`. */
   readonly storageApi?: boolean | undefined;
+  /** `true` turns on `features.enable_secure_endpoint_defaults`; `POST /__sim/workspace` changes it. Default `false`. */
+  readonly secureEndpoints?: boolean | undefined;
   readonly log?: PlatformLog | undefined;
 }
 
@@ -158,6 +160,7 @@ async function openCore(parts: {
     state,
     runtime,
     archivedLogs: new LogArchive(path.join(stateFolder, 'archived-logs')),
+    flags: { secureEndpoints: options.secureEndpoints ?? false },
     now: Date.now,
     log,
     closing: closing.signal,

@@ -101,14 +101,20 @@ function withScores(scores: SavedScores | undefined): Partial<TaskSnapshot> {
 function ended(task: TaskSnapshot, removed: readonly GoneResource[]): TaskSnapshot {
   return removed.reduce((current, resource) => {
     const span = openSpan(current, resource);
-    if (span === undefined || resource.kind === 'storage' || current.usage === undefined) return current;
+    if (span === undefined || !isTimed(resource) || current.usage === undefined) return current;
     return { ...current, usage: { ...current.usage, [resource.kind]: { from: span.from, until: resource.at } } };
   }, task);
 }
 
-function openSpan({ usage, endpoint, job }: TaskSnapshot, { kind, name }: GoneResource): Span | undefined {
-  if (kind === 'storage' || name !== { endpoint, job }[kind]) return undefined;
-  const span = usage?.[kind];
+type TimedResource = GoneResource & { readonly kind: 'endpoint' | 'job' };
+
+/** Whether it costs money as long as it exists. */
+const isTimed = (resource: GoneResource): resource is TimedResource =>
+  resource.kind === 'endpoint' || resource.kind === 'job';
+
+function openSpan({ usage, endpoint, job }: TaskSnapshot, resource: GoneResource): Span | undefined {
+  if (!isTimed(resource) || resource.name !== { endpoint, job }[resource.kind]) return undefined;
+  const span = usage?.[resource.kind];
   return span?.until === null ? span : undefined;
 }
 

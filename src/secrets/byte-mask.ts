@@ -1,9 +1,13 @@
 import { escapeRegExp } from '../support/escape-regexp';
+import { longestMadeBeginning, madeTokenBeginnings, madeTokenSource, mayBecomeMadeToken } from './made-tokens';
 import { secretForms } from './masking';
 
-/** Replaces secrets in a stream of bytes, also across chunk boundaries. All other bytes pass unchanged, text or not. */
+/**
+ * Replaces secrets, and tokens made for endpoints, in a stream of bytes, also across chunk boundaries. All other bytes pass
+ * unchanged, text or not.
+ */
 export class ByteMask {
-  private readonly forms: RegExp | undefined;
+  private readonly forms: RegExp;
   private readonly plain: readonly string[];
   private readonly beginnings: ReadonlySet<string>;
   /** Longest beginning of a secret. */
@@ -20,27 +24,21 @@ export class ByteMask {
     // In Latin-1 every byte is one character, so a text search finds bytes.
     const forms = secretForms(secrets).map((form) => Buffer.from(form, 'utf8').toString('latin1'));
     this.plain = forms;
-    this.beginnings = new Set(forms.map((form) => form.charAt(0)));
-    this.longest = Math.max(0, ...forms.map((form) => form.length - 1));
+    this.beginnings = new Set([...madeTokenBeginnings, ...forms.map((form) => form.charAt(0))]);
+    this.longest = Math.max(longestMadeBeginning, ...forms.map((form) => form.length - 1));
     const longestFirst = forms.sort((a, b) => b.length - a.length).map(escapeRegExp);
-    this.forms = forms.length === 0 ? undefined : new RegExp(longestFirst.join('|'), 'g');
-  }
-
-  /** Whether there is nothing to replace. */
-  get isEmpty(): boolean {
-    return this.forms === undefined;
+    this.forms = new RegExp([...longestFirst, madeTokenSource].join('|'), 'g');
   }
 
   /** Returns the bytes that can be passed on so far. */
   push(piece: Uint8Array): Uint8Array {
-    if (this.forms === undefined) return piece;
     const text = this.carry + Buffer.from(piece).toString('latin1');
     return this.mask(text, this.forms, this.settled(text));
   }
 
   /** Returns the remaining bytes. */
   end(): Uint8Array {
-    return this.forms === undefined ? Buffer.alloc(0) : this.mask(this.carry, this.forms, this.carry.length);
+    return this.mask(this.carry, this.forms, this.carry.length);
   }
 
   /** Returns the length of the text that can't be part of a secret that continues in the next chunk. */
@@ -48,7 +46,8 @@ export class ByteMask {
     for (let at = Math.max(0, text.length - this.longest); at < text.length; at += 1) {
       if (!this.beginnings.has(text[at] ?? '')) continue;
       const end = text.slice(at);
-      if (this.plain.some((form) => form.length > end.length && form.startsWith(end))) return at;
+      const isBeginning = this.plain.some((form) => form.length > end.length && form.startsWith(end));
+      if (isBeginning || mayBecomeMadeToken(end)) return at;
     }
     return text.length;
   }

@@ -21,7 +21,6 @@ export async function maskFile(
   secrets: readonly string[],
   limits: ArchiveLimits = archiveLimits,
 ): Promise<MaskedContent | undefined> {
-  if (new ByteMask(secrets).isEmpty) return undefined;
   const kind = await kindOf(file);
   if (kind !== 'plain') {
     const outcome = await (kind === 'gzip' ? maskGzip : maskZip)(file, secrets, limits);

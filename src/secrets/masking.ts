@@ -1,16 +1,20 @@
 /** Masks secrets in texts that quote a server. Pure. */
 import { secretsInUrl } from './secret-url';
 import { shortestMasked } from './limits';
+import { withoutMadeTokens } from './made-tokens';
 
 const mask = '***';
 
 /** Variables that evalsaga sets itself: names and addresses, which are useful in messages. */
 const ownVariable = /^EVALSAGA_(?!URL_SECRET_)/;
 
-/** Returns every literal in `envs[].value` and `api_tokens[].value` of a request body, at any depth: an answer may echo the request. */
+/**
+ * Returns every literal in `envs[].value` and `api_tokens[].value` of a request body, at any depth, and in a list of secrets: an
+ * answer may echo the request.
+ */
 export function secretsOfBody(body: unknown): string[] {
   const found: string[] = [];
-  collect(body, false, found);
+  collect(body, Array.isArray(body), found);
   return found;
 }
 
@@ -32,7 +36,7 @@ export function maskSecrets(text: string, secrets: readonly string[]): string {
   return maskUrlCredentials(maskEchoedValues(maskKnown(text, secrets)));
 }
 
-/** Masks the secrets, in plain and in JSON-, URL- and base64-escaped form, and nothing else. */
+/** Masks the secrets, in plain and in JSON-, URL- and base64-escaped form, tokens made for endpoints, and nothing else. */
 export const maskKnown = (text: string, secrets: readonly string[]): string => maskOf(secrets)(text);
 
 /** Like `maskKnown`, for many texts. */
@@ -40,7 +44,10 @@ export function maskOf(secrets: readonly string[]): (text: string) => string {
   const forms = secretForms(secrets);
   return (text) =>
     maskCut(
-      forms.reduce((result, form) => result.replaceAll(form, mask), text),
+      withoutMadeTokens(
+        forms.reduce((result, form) => result.replaceAll(form, mask), text),
+        mask,
+      ),
       forms,
     );
 }

@@ -6,6 +6,7 @@ import { keptByConfig, type KeptStorage, type LeftResource, type TaskError } fro
 import { ensure, longRunning, withFreshBudgets } from './activity-groups';
 import { describeError } from './failures';
 import { Saga, type Compensation } from './saga';
+import { hasMadeToken, tokenLeftOf } from './endpoint-token';
 import { TaskLogs } from './task-logs';
 
 /** Outcome of a task's teardown: results, leftovers, notes. */
@@ -43,6 +44,8 @@ export class TaskTeardown {
   /** No results folder was found; one that appears later must not be removed. */
   private wasAbsent = false;
   private readonly logs: TaskLogs;
+  /** The secret with the endpoint's token, if it could not be removed. */
+  private tokenLeft: readonly LeftResource[] = [];
   /** Until when a create may still take effect, milliseconds since the epoch; `undefined`: its outcome is unknown. */
   private readonly landsUntil: { endpoint: number | undefined; job: number | undefined } = { endpoint: 0, job: 0 };
 
@@ -62,9 +65,11 @@ export class TaskTeardown {
     this.endpoint = this.saga.add({ kind: 'endpoint', name }, async () => {
       await this.logs.saveEndpointLog(name);
       await this.untilSettled('endpoint', () =>
-        withFreshBudgets(this.budget, (seconds) =>
-          ensure(`delete endpoint ${name}`, seconds).removeEndpoint({ ...this.owner, name }),
-        ),
+        withFreshBudgets(this.budget, async (seconds) => {
+          const endpoint = { ...this.owner, name, ...hasMadeToken(this.input.run.endpoint) };
+          const removed = await ensure(`delete endpoint ${name}`, seconds).removeEndpoint(endpoint);
+          this.tokenLeft = tokenLeftOf(endpoint, removed);
+        }),
       );
       this.onRemoved('endpoint');
     });
@@ -149,7 +154,7 @@ export class TaskTeardown {
     return {
       results,
       error,
-      left: left.map(({ kind, name, reason }) => ({ kind, name, reason })),
+      left: [...left.map(({ kind, name, reason }) => ({ kind, name, reason })), ...this.tokenLeft],
       kept,
       notes: this.logs.notes,
     };

@@ -67,3 +67,25 @@ test('leptonai 0.27.3 still uses the classic dialect', async () => {
   expect([listed.code, listed.requests]).toEqual([0, ['GET /deployments']]);
   expect(listed.text).toContain('ep1');
 });
+
+test.each(['classic', 'new'] as const)(
+  'leptonai 0.47.1, secure endpoint defaults, dialect %s: `lep endpoint create` shows the only copy of the token',
+  async (dialect) => {
+    platform = await testPlatform({ plan: lepPlan, dialect, workspace: 'ws1', secureEndpoints: true });
+    const lep = await lepFor('0.47.1', platform);
+    const create = (name: string, ...more: string[]) =>
+      lep('endpoint', 'create', '-n', name, '--container-image', 'img:1', '--container-command', 'vllm serve m', ...more);
+    const created = await create('ep1');
+    expect(created.code).toBe(0);
+    await eventually(async () => (await stateOf(platform, 'ep1')) === 'Ready');
+    const { status } = await platform.json('GET', '/deployments/ep1');
+    const statusWith = async (token: string): Promise<number> =>
+      (await fetch(`${status.endpoint.external_endpoint}/v1/models`, { headers: { authorization: `Bearer ${token}` } }))
+        .status;
+    const words = created.text.split(/[^A-Za-z0-9_-]+/).filter((word) => word.length === 43);
+    expect(await Promise.all(['none', ...words].map(statusWith))).toEqual([401, 200]);
+    expect((await lep('endpoint', 'get', '-n', 'ep1')).text).not.toContain(words[0]);
+    expect((await create('ep2', '--tokens', 'own-token')).code).toBe(0);
+    expect((await platform.json('GET', '/deployments/ep2')).spec.api_tokens).toEqual([{ value: 'own-token' }]);
+  },
+);

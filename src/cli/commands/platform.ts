@@ -2,7 +2,7 @@ import path from 'node:path';
 import { startPlatform } from '../../local-platform';
 import type { Runtime } from '../../local-platform/runtime';
 import { noStorageApiVariable } from '../../stack/services';
-import { textOption, type CommandBody } from '../command';
+import { flag, textOption, type CommandBody } from '../command';
 import { done } from '../exit-code';
 import { untilSignalled } from '../attach/interrupts';
 import { portOf } from '../port-option';
@@ -28,6 +28,7 @@ export const platform: CommandBody = async (input, { home, env, cwd, output }) =
     token: env['EVALSAGA_PLATFORM_TOKEN'] || undefined,
     dialect: textOption(input, 'dialect') === 'new' ? 'new' : 'classic',
     storageApi: input.options['storageApi'] !== false && !env[noStorageApiVariable],
+    secureEndpoints: flag(input, 'secureEndpoints'),
     log: (message, fields) => output.note(JSON.stringify({ at: new Date().toISOString(), message, ...fields })),
   });
   const { url, workspace, token } = running;

@@ -1,3 +1,4 @@
+import { tokenSecretName } from '../../contract/endpoint-token';
 import type { EndpointPlan, RunPlan } from '../../contract/plan';
 import { masked } from '../../contract/url-placeholders';
 import { runConfigIn } from '../../config/plan/read-script';
@@ -33,7 +34,10 @@ export function dryRunDocument(plan: RunPlan): object {
         ? {
             endpoint: {
               name: task.endpointName,
-              spec: renderDeployment(plan.endpoint.spec, contextOf(plan, task.index, plan.endpoint.spec.nodeGroup)),
+              spec: renderDeployment(plan.endpoint.spec, {
+                ...contextOf(plan, task.index, plan.endpoint.spec.nodeGroup),
+                made: { secret: tokenSecretName(plan.invocation, task.endpointName ?? ''), digest: null },
+              }),
             },
           }
         : {}),

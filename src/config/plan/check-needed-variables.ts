@@ -2,7 +2,9 @@
 import { isPlainObject } from '../../support/plain-object';
 import type { PlatformRef } from '../../contract/plan';
 import type { ResolvedConfig } from '../schema/config';
-import { endpointKey, jobVariables } from './plan-job';
+import type { Environment } from '../environment';
+import { existingEndpointKey, keyOfHost } from './endpoint-access';
+import { jobVariables } from './plan-job';
 import type { ProblemReport } from './problem-report';
 import type { ResolvedTask } from './resolve-task';
 import { userValue } from './run-config';
@@ -26,17 +28,19 @@ const hubVariables = [
 export function checkNeededVariables({
   config,
   tasks,
+  env,
   platform,
   report,
 }: {
   config: ResolvedConfig;
   tasks: readonly ResolvedTask[];
+  env: Environment;
   platform: PlatformRef['kind'];
   report: ProblemReport;
 }): void {
   const missing = new Map<string, { purpose: string; tasks: ResolvedTask[] }>();
   for (const task of tasks)
-    for (const { name, purpose } of missingVariables(config, task, platform)) {
+    for (const { name, purpose } of missingVariables({ config, task, env, platform })) {
       const known = missing.get(name) ?? { purpose, tasks: [] };
       known.tasks.push(task);
       missing.set(name, known);
@@ -63,9 +67,23 @@ const alternativesTo = (name: string): string =>
     ? '. If the data is available already, set HF_HOME, HF_HUB_OFFLINE or `dataset_dir`'
     : '. If it is not needed, set the parameter that names it to null';
 
-function missingVariables(config: ResolvedConfig, task: ResolvedTask, platform: PlatformRef['kind']): NeededVariable[] {
+function missingVariables({
+  config,
+  task,
+  env,
+  platform,
+}: {
+  config: ResolvedConfig;
+  task: ResolvedTask;
+  env: Environment;
+  platform: PlatformRef['kind'];
+}): NeededVariable[] {
   const variables = jobVariables(config, task);
-  const key = endpointKey(config, task, variables)?.name;
+  // A token that is made for the run's own endpoint opens nothing else.
+  const key =
+    config.deployment.type === 'none'
+      ? existingEndpointKey(config, { task, variables })?.name
+      : keyOfHost(config, { task }, env)?.name;
   const shell = [config.evaluation.pre_cmd, task.config.pre_cmd].join('\n');
   return neededBy(config, task, platform, variables).filter(
     ({ name }) => name !== key && !hasVariable(variables, name) && !shell.includes(name),

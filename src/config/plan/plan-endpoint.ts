@@ -1,5 +1,5 @@
 /** Plans the endpoint that a run deploys for each of its tasks. */
-import type { EndpointPlan, EndpointSpec, EnvEntry, MountSpec, ProbeSpec, SecretRef } from '../../contract/plan';
+import type { EndpointPlan, EndpointSpec, EnvEntry, MountSpec, ProbeSpec, TokenEntry } from '../../contract/plan';
 import type { ResolvedConfig } from '../schema/config';
 import type { DedicatedDeployment, LeptonConfig } from '../schema/deployment';
 import { checkDeployment } from './check-deployment';
@@ -13,6 +13,8 @@ export interface EndpointRequest {
   readonly config: ResolvedConfig;
   readonly deployment: DedicatedDeployment;
   readonly trustCommands: boolean;
+  /** What callers must present; empty: nothing. */
+  readonly tokens: readonly TokenEntry[];
   readonly report: ProblemReport;
 }
 
@@ -22,7 +24,7 @@ export const servedModelOf = ({ deployment, target }: ResolvedConfig): string =>
 
 /** Plans the endpoint; problems are added to `report`. `warmUp`: the kind of request that tries the model. */
 export function dedicatedEndpoint(
-  { config, deployment, trustCommands, report }: EndpointRequest,
+  { config, deployment, trustCommands, tokens, report }: EndpointRequest,
   warmUp: ProbeSpec['warmUp'],
 ): EndpointPlan {
   checkDeployment(config, deployment, report);
@@ -30,7 +32,7 @@ export function dedicatedEndpoint(
   const servedModel = servedModelOf(config);
   const variables = mergeVariables([deployment.env_vars, deployment.envs, deployment.lepton_config.envs]);
   const command = containerCommand({ deployment, model, servedModel, variables, trustCommands, report });
-  const tokens = tokensOf(deployment.lepton_config);
+  const nodes = config.execution.lepton_platform.deployment.allowed_nodes;
   const raw: EndpointSpec = {
     container: {
       image: deployment.image,
@@ -41,18 +43,13 @@ export function dedicatedEndpoint(
     apiTokens: tokens,
     mounts: cacheMount(config, deployment.lepton_config, report),
     nodeGroup: config.execution.lepton_platform.deployment.node_group,
+    ...(nodes.length === 0 ? {} : { allowedNodes: nodes }),
     body: endpointBody(config, deployment.lepton_config),
   };
   const spec = fillCacheName(raw, deployment.image);
   const healthPath = deployment.endpoints['health'] ?? null;
   return { kind: 'dedicated', spec, probe: { servedModel, healthPath, warmUp, token: tokens[0] ?? null } };
 }
-
-/** Returns the keys that an endpoint accepts. */
-export const tokensOf = (lepton: LeptonConfig): readonly SecretRef[] => [
-  ...(lepton.api_token === null ? [] : [lepton.api_token]),
-  ...lepton.api_tokens,
-];
 
 function containerCommand({
   deployment,
@@ -157,8 +154,10 @@ function endpointBody(config: ResolvedConfig, lepton: LeptonConfig): Record<stri
       resource_shape: lepton.resource_shape,
       min_replicas: lepton.min_replicas,
       max_replicas: lepton.max_replicas,
+      ...(lepton.shared_memory_size === null ? {} : { shared_memory_size: lepton.shared_memory_size }),
     },
     auto_scaler: { ...autoScaler, scale_down: { no_traffic_timeout: 3600, ...down } },
+    ...(lepton.allow_unauthenticated_access ? { allow_unauthenticated_access: true } : {}),
     ...(lepton.health === undefined ? {} : { health: lepton.health }),
     ...(lepton.image_pull_secrets === undefined ? {} : { image_pull_secrets: lepton.image_pull_secrets }),
   };

@@ -5,7 +5,8 @@ import type { ResolvedConfig } from '../schema/config';
 import { isLoopbackUrl, readExistingUrl, requestUrl } from './existing-url';
 import type { ExistingUrl } from './existing-url';
 import { secretOf } from './merge-variables';
-import { endpointKey, jobVariables } from './plan-job';
+import { existingEndpointKey } from './endpoint-access';
+import { jobVariables } from './plan-job';
 import type { ProblemReport } from './problem-report';
 import type { ResolvedTask } from './resolve-task';
 
@@ -83,7 +84,7 @@ function checkedUrl({ config, platform, report }: ExistingEndpointRequest): Usab
 
 function tokenFor(config: ResolvedConfig, task: ResolvedTask, url: string, report: ProblemReport): SecretRef | null {
   const variables = jobVariables(config, task);
-  const key = endpointKey(config, task, variables);
+  const key = existingEndpointKey(config, { task, variables });
   if (key !== undefined && new URL(url).username !== '')
     report.add(
       'target.api_endpoint.url',

@@ -1,23 +1,22 @@
 /** Plans the evaluation job of a task. */
 import path from 'node:path';
-import type { EnvEntry, JobSpec, MountSpec, SecretRef, StoragePlan } from '../../contract/plan';
+import type { EnvEntry, JobSpec, MountSpec, StoragePlan } from '../../contract/plan';
 import { outputDirVariable } from '../../contract/identity';
 import type { ResolvedConfig } from '../schema/config';
 import type { EnvSources } from '../schema/variables';
-import { tokensOf } from './plan-endpoint';
 import { variablesIn } from '../../contract/url-placeholders';
+import { endpointKey, existingEndpointKey } from './endpoint-access';
+import type { EndpointAccess } from './endpoint-access';
 import { jobCommand, maxCommandBytes, urlSecretsOf } from './job-script';
 import type { JobScript } from './job-script';
 import type { ProblemReport } from './problem-report';
 import type { ResolvedTask } from './resolve-task';
-import { runConfig, userText } from './run-config';
+import { runConfig } from './run-config';
 import { isHubHandle, modelReference } from './server-command';
 import { furtherMounts as additionalMounts } from './plan-storage';
-import { hasVariable, mergeVariables, secretOf } from './merge-variables';
+import { given } from './wire-objects';
+import { hasVariable, mergeVariables } from './merge-variables';
 import type { Variables } from './merge-variables';
-
-/** The variable with the endpoint's key, if the config does not name one. */
-const defaultKeyVariable = 'EVALSAGA_API_KEY';
 
 /** The variable in which the harness finds the path of `dataset_dir`. */
 const datasetVariable = 'NEMO_EVALUATOR_DATASET_DIR';
@@ -34,15 +33,20 @@ export interface JobRequest {
   readonly trustCommands: boolean;
   /** The request URL, if it is not the run's common one. */
   readonly modelUrl: string | null;
+  /** How the task's own endpoint is called; `null`: it uses an existing one. */
+  readonly access: EndpointAccess | null;
   readonly report: ProblemReport;
 }
 
 /** Plans the job; problems are added to `report`. */
 export function jobSpec(request: JobRequest): JobSpec {
-  const { config, task, folder, storage, report } = request;
+  const { config, task, folder, storage, access, report } = request;
   const { evaluation_tasks: tasks, lepton_platform: lepton } = config.execution;
   const variables = jobVariables(config, task);
-  const key = endpointKey(config, task, variables);
+  const of = { task, variables };
+  const key = access === null ? existingEndpointKey(config, of) : endpointKey(config, of, access);
+  // A key of an existing endpoint may be a literal; what opens the run's own endpoint is known.
+  const hasOwnKey = key !== undefined && access === null && hasVariable(variables, key.name);
   const script = jobScriptOf(request, variables, key?.name ?? null);
   const command = jobCommand(script);
   const bytes = Buffer.byteLength(command[2]);
@@ -63,7 +67,7 @@ export function jobSpec(request: JobRequest): JobSpec {
     container: { image: task.image, command },
     envs: uniqueByName([
       ...variables.entries,
-      ...(key === undefined || hasVariable(variables, key.name) ? [] : [{ name: key.name, secret: key.secret }]),
+      ...(key === undefined || hasOwnKey ? [] : [{ name: key.name, secret: key.secret }]),
       ...(dataset === undefined ? [] : [{ name: datasetVariable, value: dataset.mount_path }]),
       ...urlSecretsOf(script).map((name): EnvEntry => ({ name, secret: { kind: 'host', name } })),
       ...(hasVariable(variables, telemetryVariable) ? [] : [{ name: telemetryVariable, value: '0' }]),
@@ -71,11 +75,18 @@ export function jobSpec(request: JobRequest): JobSpec {
     ]),
     mounts: [storage.mount, ...additionalMounts(config), ...(dataset === undefined ? [] : [dataset])],
     nodeGroup: lepton.tasks.node_group,
+    ...(lepton.tasks.allowed_nodes.length === 0 ? {} : { allowedNodes: lepton.tasks.allowed_nodes }),
     body: {
       resource_shape: tasks.resource_shape,
       ...(lepton.tasks.image_pull_secrets.length === 0 ? {} : { image_pull_secrets: lepton.tasks.image_pull_secrets }),
-      ...(lepton.tasks.queue_config === undefined ? {} : { queue_config: lepton.tasks.queue_config }),
-      ...(lepton.tasks.log === undefined ? {} : { log: lepton.tasks.log }),
+      ...given(lepton.tasks, [
+        'queue_config',
+        'reservation_config',
+        'storage_attachments',
+        'user_security_context',
+        'log',
+        'metrics',
+      ]),
       shared_memory_size: tasks.shared_memory_size,
       completions: 1,
       parallelism: 1,
@@ -97,24 +108,6 @@ export function jobVariables(config: ResolvedConfig, task: ResolvedTask): Variab
     config.evaluation.env_vars,
     task.config.env_vars,
   ]);
-}
-
-/** Returns the name of the variable that holds the endpoint's key in the job, and the key; `undefined` if the endpoint has none. */
-export function endpointKey(
-  config: ResolvedConfig,
-  task: ResolvedTask,
-  variables: Variables,
-): { name: string; secret: SecretRef } | undefined {
-  const asked = userText(config.evaluation.nemo_evaluator_config, task.config.nemo_evaluator_config, [
-    'target',
-    'api_endpoint',
-    'api_key_name',
-  ]);
-  const name = asked ?? config.target.api_endpoint.api_key_name ?? undefined;
-  const tokens = config.deployment.type === 'none' ? [] : tokensOf(config.deployment.lepton_config);
-  const token = config.execution.lepton_platform.tasks.api_tokens[0] ?? tokens[0];
-  if (name === undefined) return token === undefined ? undefined : { name: defaultKeyVariable, secret: token };
-  return { name, secret: secretOf(variables, name) ?? token ?? { kind: 'host', name } };
 }
 
 function jobScriptOf(

@@ -1,18 +1,20 @@
 /** Turns a loaded config into the plan of a run. Everything is decided then, and nothing created yet. */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import type { PlatformRef, RunPlan, TaskPlan } from '../../contract/plan';
+import type { EndpointPlan, PlatformRef, RunPlan, TaskPlan } from '../../contract/plan';
 import { describeOversize, sizeOfPlan } from '../../contract/plan-size';
 import { expandTilde } from '../../support/home-folder';
 import type { LoadedConfig } from '../loaded';
 import { maskingErrors } from '../render-config';
 import type { ResolvedConfig } from '../schema/config';
 import { budgetPlan } from './plan-budget';
+import { endpointTokens } from './endpoint-access';
 import { dedicatedEndpoint, servedModelOf } from './plan-endpoint';
 import { checkHostSecrets } from './check-host-secrets';
 import { existingEndpoint, warmUpOf } from './plan-existing-endpoint';
 import type { PlannedEndpoint } from './plan-existing-endpoint';
-import { jobSpec } from './plan-job';
+import { jobSpec, jobVariables } from './plan-job';
+import { checkNodeGroups } from './check-node-groups';
 import { checkNeededVariables } from './check-needed-variables';
 import { endpointName, jobName, taskFolder, taskSlug } from './resource-names';
 import { checkNamedVariables, checkPlatformRules } from './check-platform-rules';
@@ -55,7 +57,8 @@ function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; h
     const resolved = resolveTask({ config: task, index, trustUnlisted: loaded.trust.unlistedTasks, report });
     return resolved === undefined ? [] : [resolved];
   });
-  checkNeededVariables({ config, tasks, platform: context.platform.kind, report });
+  checkNodeGroups(config, report);
+  checkNeededVariables({ config, tasks, env: loaded.env, platform: context.platform.kind, report });
   const { endpoint, urls } = planEndpoint({ loaded, tasks, report, platform: context.platform });
   const storage = storagePlan(config, context.invocation, report);
   const budget = budgetPlan(config, report);
@@ -63,7 +66,7 @@ function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; h
     storage === null
       ? []
       : tasks.map((task) =>
-          planTask({ loaded, task, storage, context, report, modelUrl: urls?.get(task.index) ?? null }),
+          planTask({ loaded, task, storage, context, report, endpoint, modelUrl: urls?.get(task.index) ?? null }),
         );
   if (endpoint !== undefined) checkPlatformRules({ endpoint, tasks: plans }, report);
   checkNamedVariables(report);
@@ -124,8 +127,11 @@ function planEndpoint({ loaded, platform, tasks, report }: EndpointRequest): Pla
       `it has: ${known}. Add deployment.endpoints.${task.endpoint}, or choose another task`,
     );
   }
+  const config = loaded.resolved;
+  const withVariables = tasks.map((task) => ({ task, variables: jobVariables(config, task) }));
+  const tokens = endpointTokens({ config, deployment, env: loaded.env, tasks: withVariables, report });
   const endpoint = dedicatedEndpoint(
-    { config: loaded.resolved, deployment, trustCommands: loaded.trust.commands, report },
+    { config, deployment, trustCommands: loaded.trust.commands, tokens, report },
     warmUpOf(tasks),
   );
   return { endpoint };
@@ -142,6 +148,7 @@ function planTask({
   storage,
   context,
   report,
+  endpoint,
   modelUrl,
 }: {
   loaded: LoadedConfig;
@@ -149,20 +156,20 @@ function planTask({
   storage: NonNullable<ReturnType<typeof storagePlan>>;
   context: PlanContext;
   report: ProblemReport;
+  endpoint: EndpointPlan | undefined;
   modelUrl: string | null;
 }): TaskPlan {
   const { resolved: config } = loaded;
   const { deployment } = config;
   const parts = { slug: taskSlug(task.task), index: task.index, invocation: context.invocation };
   const folder = taskFolder(parts);
+  const ownName =
+    deployment.type === 'none' ? null : endpointName(deployment.lepton_config.endpoint_name ?? deployment.type, parts);
   return {
     index: task.index,
     name: task.config.name,
     task: task.task,
-    endpointName:
-      deployment.type === 'none'
-        ? null
-        : endpointName(deployment.lepton_config.endpoint_name ?? deployment.type, parts),
+    endpointName: ownName,
     jobName: jobName(parts),
     ...(task.cataloguedImage === undefined ? {} : { cataloguedImage: task.cataloguedImage }),
     endpointPath: endpointPathFor(config, task) ?? '',
@@ -175,6 +182,10 @@ function planTask({
       storage,
       trustCommands: loaded.trust.commands,
       modelUrl,
+      access:
+        ownName === null || endpoint?.kind !== 'dedicated'
+          ? null
+          : { invocation: context.invocation, endpoint: ownName, tokens: endpoint.spec.apiTokens },
       report,
     }),
   };

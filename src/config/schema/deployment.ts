@@ -18,6 +18,9 @@ const leptonConfig = section(
       ),
     min_replicas: integer({ min: 1 }).default(1).describe('Minimum number of replicas.'),
     max_replicas: integer({ min: 1 }).default(1).describe('Maximum number of replicas.'),
+    shared_memory_size: orNull(integer({ min: 0, unit: 'MiB' })).describe(
+      "Size of `/dev/shm` in each replica, in MiB; null: the platform's default.",
+    ),
     auto_scaler: autoScaler.describe('When replicas are added and removed.'),
     health: health.optional().describe('Health checks, merged over those of `platform_defaults`.'),
     envs: envMap('literal').describe('Environment variables of the model server.'),
@@ -29,9 +32,12 @@ const leptonConfig = section(
       mount_path: orNull(text()).describe('Where it appears in the container.'),
     }).describe("A folder for the model cache, in the volume of the tasks' first mount."),
     api_tokens: listOf(token()).describe(
-      'Keys of which callers must present one. The jobs get the first automatically. None: the endpoint is open.',
+      'Keys of which callers must present one. The jobs get the first automatically. None: each endpoint gets a random token of its own, which only its job and the run know.',
     ),
     api_token: orNull(token()).describe('One key: the same as `api_tokens` with one entry.'),
+    allow_unauthenticated_access: flag()
+      .default(false)
+      .describe('Leave the endpoint open to everybody who knows its URL, instead of making a token for it.'),
     image_pull_secrets: imagePullSecrets
       .optional()
       .describe("Names of the workspace's image pull secrets for this image."),

@@ -5,7 +5,17 @@
 import { defaultSkips } from '../../contract/skip-results';
 import { choice, decimal, duration, flag, integer, listOf, orNull, recordOf, section, text } from './fields';
 import { envMap, token } from './variables';
-import { imagePullSecrets, log, platformDefaults, queueConfig } from './wire';
+import {
+  allowedNodes,
+  imagePullSecrets,
+  log,
+  metrics,
+  platformDefaults,
+  queueConfig,
+  reservationConfig,
+  storageAttachments,
+  userSecurityContext,
+} from './wire';
 
 /** A folder of a volume, mounted into a container. */
 const mount = section({
@@ -39,6 +49,7 @@ const evaluationTasks = section({
 
 const tasks = section({
   node_group: orNull(text()).describe('Node group of the jobs, by name or id; null: any.'),
+  allowed_nodes: allowedNodes.describe('Ids of the nodes of `node_group` that the jobs may run on; `[]`: any.'),
   env_vars: envMap('literal').describe('Environment variables of every job.'),
   mounts: listOf(mount).describe(
     "The first is the run's storage: each run gets its own folder below `path`. The others are mounted as they are.",
@@ -47,7 +58,15 @@ const tasks = section({
     "Names of the workspace's image pull secrets for the evaluation images.",
   ),
   queue_config: queueConfig.optional().describe('Queueing and preemption (dedicated node groups only).'),
+  reservation_config: reservationConfig
+    .optional()
+    .describe('Reserved capacity to run on (dedicated node groups only).'),
+  storage_attachments: storageAttachments
+    .optional()
+    .describe('Object storage for the jobs (dedicated node groups only).'),
+  user_security_context: userSecurityContext.optional().describe('User and privileges of the container.'),
   log: log.optional().describe('Which logs the platform keeps.'),
+  metrics: metrics.optional().describe('Metrics of the jobs.'),
   api_tokens: listOf(token()).describe(
     'The key with which jobs call the endpoint, if it is not the first of `deployment.lepton_config.api_tokens`.',
   ),
@@ -77,6 +96,9 @@ export const execution = section(
     lepton_platform: section({
       deployment: section({
         node_group: orNull(text()).describe('Node group of the endpoints, by name or id; null: any.'),
+        allowed_nodes: allowedNodes.describe(
+          'Ids of the nodes of `node_group` that the endpoints may run on; `[]`: any.',
+        ),
         endpoint_readiness_timeout: duration()
           .default(1200)
           .describe('How long an endpoint may take to become ready, and to recover if it fails while its job runs.'),

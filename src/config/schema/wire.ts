@@ -62,6 +62,59 @@ export const userSecurityContext = section({
   privileged: flag().optional().describe('Run the container in privileged mode.'),
 });
 
+export const metrics = section({
+  disable_pulling_from_replica: flag().optional().describe(`Do not pull metrics from the replicas. ${undocumented}`),
+});
+
+export const reservationConfig = section({
+  reservation_id: orNull(text()).optional().describe('Id of the reservation.'),
+  allow_burst_to_other_reservations: flag()
+    .optional()
+    .describe('Also use free resources of other reservations. A workload of such a reservation may evict this one.'),
+});
+
+/** Object storage of the workspace in a container; what it holds is not the run's. */
+export const storageAttachments = listOf(
+  section({
+    data_source_name: text().describe("Name of the node group's data source (`lep node storage list`)."),
+    attachments: listOf(
+      section({
+        mode: choice('awsProfile', 'mscProfile').describe(
+          'Form of the credentials in the container: for AWS (`~/.aws/config`), or for several clouds (YAML).',
+        ),
+        attach_with: choice('object', 'object.aistore')
+          .optional()
+          .describe("How it is attached; if absent, as the workspace's configuration says."),
+        profile_name: text()
+          .optional()
+          .describe("Name of the credentials' profile; if absent, that of the data source's bucket."),
+      }),
+    )
+      .refine((modes) => modes.length > 0, 'at least one attachment is needed')
+      .describe('How it appears in the container, one entry per form of credentials.'),
+  }),
+);
+
+/** Nodes of the node group, by id. */
+export const allowedNodes = listOf(text());
+
+const cidr = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*)(?:\/\d{1,3})?$/;
+
+const authConfig = section({
+  ip_allowlist: listOf(text({ pattern: cidr, expected: 'an IP address or a range such as 10.0.0.0/8' }))
+    .optional()
+    .describe(
+      "Addresses and ranges that may call the endpoint; if absent, all. They must include those of the jobs, and of the machine whose worker tries the model: else the endpoint never counts as ready.",
+    ),
+  lepton_workspace_token_auth: section({
+    remove_authorization_header: flag()
+      .optional()
+      .describe(`Do not pass the caller's token on to the server. ${undocumented}`),
+  })
+    .optional()
+    .describe('Access with the token of the workspace.'),
+});
+
 /** Names only. Anything else may be the secret itself, so the message does not repeat it. */
 export const imagePullSecrets = listOf(
   text().refine(
@@ -105,11 +158,7 @@ export const autoScaler = section({
 export const platformDefaults = section({
   health: health.optional().describe('Health checks of the replicas.'),
   log: log.optional().describe('Which logs the platform keeps.'),
-  metrics: section({
-    disable_pulling_from_replica: flag().optional().describe(`Do not pull metrics from the replicas. ${undocumented}`),
-  })
-    .optional()
-    .describe('Metrics of the replicas.'),
+  metrics: metrics.optional().describe('Metrics of the replicas.'),
   routing_policy: section({
     enable_header_based_replica_routing: flag()
       .optional()
@@ -131,16 +180,13 @@ export const platformDefaults = section({
   })
     .optional()
     .describe('How replicas are placed.'),
-  reservation_config: section({
-    reservation_id: orNull(text()).optional().describe('Id of the reservation.'),
-    allow_burst_to_other_reservations: flag()
-      .optional()
-      .describe(
-        'Also use free resources of other reservations. A workload of such a reservation may evict the endpoint.',
-      ),
-  })
+  reservation_config: reservationConfig
     .optional()
     .describe('Reserved capacity to run on (dedicated node groups only).'),
+  storage_attachments: storageAttachments
+    .optional()
+    .describe('Object storage for the model server (dedicated node groups only).'),
+  auth_config: authConfig.optional().describe('Who may call the endpoints, besides the need for a token.'),
   load_balance_config: section({
     least_request: section({
       choice_count: integer({ min: 1 }).optional().describe(`How many replicas are compared. ${undocumented}`),

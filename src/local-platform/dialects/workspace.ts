@@ -8,6 +8,7 @@ import { shapes, type Shape } from '../workspace/shapes';
 export interface WorkspaceFacts {
   readonly name: string;
   readonly newDialect: boolean;
+  readonly secureEndpoints: boolean;
   /** Kind of the runtime that runs deployments and jobs. */
   readonly runtime: string;
   readonly usedBytes: number;
@@ -42,8 +43,17 @@ export function workspaceOf(facts: WorkspaceFacts): JsonObject {
     },
     resource_quota: { limit: machine, used: { cpu: 0, memory: 0, accelerator_num: 0 } },
     service_quota: { limit: { kv_store_num: 0, queue_num: 0 }, used: { kv_store_num: 0, queue_num: 0 } },
-    ...(facts.newDialect ? { features: { enable_new_deployment_api: true } } : {}),
+    ...featuresOf(facts),
   };
+}
+
+/** A workspace without any of them doesn't send the key, as older ones. */
+function featuresOf({ newDialect, secureEndpoints }: WorkspaceFacts): JsonObject {
+  const features = {
+    ...(newDialect ? { enable_new_deployment_api: true } : {}),
+    ...(secureEndpoints ? { enable_secure_endpoint_defaults: true } : {}),
+  };
+  return Object.keys(features).length === 0 ? {} : { features };
 }
 
 const supportedShape = (shape: Shape): JsonObject =>

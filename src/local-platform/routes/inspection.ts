@@ -7,8 +7,9 @@ import type { Workspace } from '../workspace/workspace';
 import { jsonBody, type PlatformEnv } from './env';
 
 const planSchema = z.object({ faults: z.array(faultSchema) });
+const flagsSchema = z.strictObject({ secure_endpoint_defaults: z.boolean() });
 
-/** Routes of `/__sim`: what exists, which requests came, which faults are active, and when deferred requests land. */
+/** Routes of `/__sim`: what exists, which requests came, faults and flags, and when deferred requests land. */
 export function inspectionRoutes(parts: {
   readonly workspace: Workspace;
   readonly requests: RequestLog;
@@ -30,5 +31,11 @@ export function inspectionRoutes(parts: {
       if (!plan.success) throw invalid(z.prettifyError(plan.error));
       faults.replace(plan.data.faults);
       return c.json({ faults: plan.data.faults.length });
+    })
+    .post('/workspace', async (c) => {
+      const flags = flagsSchema.safeParse(await jsonBody(c));
+      if (!flags.success) throw invalid(z.prettifyError(flags.error));
+      workspace.flags.secureEndpoints = flags.data.secure_endpoint_defaults;
+      return c.json(flags.data);
     });
 }

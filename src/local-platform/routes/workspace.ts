@@ -20,6 +20,7 @@ export function workspaceRoutes(workspace: Workspace, token: string): Hono<Platf
     return workspaceOf({
       name: workspace.name,
       newDialect: workspace.newDialect,
+      secureEndpoints: workspace.flags.secureEndpoints,
       runtime: workspace.runtime.kind,
       usedBytes: await usedBytes(),
       deployments: deployments.length - pods,
@@ -60,6 +61,8 @@ export function workspaceRoutes(workspace: Workspace, token: string): Hono<Platf
 }
 
 function nodeGroupRoutes({ nodeGroups, storage }: Workspace): Hono<PlatformEnv> {
+  /** Throws 404 for a group that does not exist. */
+  const noneOf = (id: string): readonly never[] => (nodeGroups.get(id), []);
   return new Hono<PlatformEnv>()
     .get('/', async (c) => {
       const volumes = await storage.names();
@@ -67,8 +70,8 @@ function nodeGroupRoutes({ nodeGroups, storage }: Workspace): Hono<PlatformEnv> 
     })
     .get('/:id', async (c) => c.json(nodeGroupOf(nodeGroups.get(c.req.param('id')), await storage.names())))
     .get('/:id/nodes', (c) => c.json(nodesOf(nodeGroups.get(c.req.param('id')))))
-    .get('/:id/machines', (c) => c.json({ items: [], id: nodeGroups.get(c.req.param('id')).id }))
-    .get('/:id/reservations', (c) => c.json({ items: [], id: nodeGroups.get(c.req.param('id')).id }))
+    .get('/:id/machines', (c) => c.json(noneOf(c.req.param('id'))))
+    .get('/:id/reservations', (c) => c.json(noneOf(c.req.param('id'))))
     .get('/:id/datasources', (c) => c.json({ items: [], id: nodeGroups.get(c.req.param('id')).id }));
 }
 

@@ -9,6 +9,7 @@ import type { WorkspaceContext } from './context';
 import { withNotes, withState } from './history';
 import { IdleWatch, idleMessage } from './idle';
 import { readPosted, withoutPlatformKeys } from './posted-resource';
+import { generatedToken, withoutGenerated, withoutHidden } from './generated-token';
 import { checkDeploymentSpec } from './spec-rules';
 
 /** A deployment now: what was posted, and what the runtime observes. */
@@ -25,6 +26,8 @@ export const minReplicas = (spec: JsonObject): number =>
 /** Returns the number of replicas that the deployment has or is changing to. */
 export const desiredReplicas = ({ spec, idleAt }: DeploymentRecord): number =>
   idleAt === undefined ? minReplicas(spec) : 0;
+
+const withoutMark = ({ hasGeneratedToken: _, ...record }: DeploymentRecord): DeploymentRecord => record;
 
 export const asDeploymentSpec = (spec: JsonObject): DeploymentSpecBody => spec;
 
@@ -59,11 +62,16 @@ export class Deployments {
     return this.#view(this.#record(name));
   }
 
-  /** Throws 400 or 409. Resolves once the deployment is on disk and the runtime is starting it. */
+  /**
+   * Throws 400 or 409. Resolves once the deployment is on disk and the runtime is starting it. Only this view shows a generated
+   * token.
+   */
   async create(posted: JsonObject): Promise<DeploymentView> {
-    const { name, metadata, spec } = readPosted('deployment', posted, checkDeploymentSpec);
+    const { name, metadata, spec: asPosted } = readPosted('deployment', posted, checkDeploymentSpec);
     if (this.#context.state.deployments.get(name) !== undefined) throw conflict(`deployment ${name} already exists`);
     const at = this.#context.now();
+    const token = generatedToken(asPosted, this.#context.flags);
+    const spec = token === undefined ? asPosted : { ...asPosted, api_tokens: [{ value: token }] };
     const record: DeploymentRecord = {
       name,
       metadata,
@@ -71,6 +79,7 @@ export class Deployments {
       createdAt: at,
       modifiedAt: at,
       version: 1,
+      ...(token === undefined ? {} : { hasGeneratedToken: true }),
       events: [{ at, type: 'Normal', reason: 'Created' }],
     };
     this.#beingCreated.add(name);
@@ -80,21 +89,22 @@ export class Deployments {
     } finally {
       this.#beingCreated.delete(name);
     }
-    return this.get(name);
+    return { ...this.get(name), record };
   }
 
   /** Applies a merge patch to `{metadata, spec}`. With `dryRun` nothing changes; the result shows what would. */
   async patch(name: string, patch: JsonObject, { dryRun }: { dryRun: boolean }): Promise<DeploymentView> {
     const before = this.#notDeleted(name);
     if (!isPlainObject(patch['spec']) && !isPlainObject(patch['metadata'])) throw invalid('no valid field to update');
-    const spec = mergePatch(before.spec, objectAt(patch, 'spec'));
+    const change = withoutHidden(objectAt(patch, 'spec'));
+    const spec = mergePatch(before.spec, change);
     checkDeploymentSpec(spec);
     const metadata = withoutPlatformKeys(mergePatch(before.metadata, objectAt(patch, 'metadata')));
-    const { idleAt, ...awake } = before;
+    const { idleAt, ...awake } = 'api_tokens' in change ? withoutMark(before) : before;
     const scaled = 'min_replicas' in objectAt(objectAt(patch, 'spec'), 'resource_requirement');
-    const kept = scaled || idleAt === undefined ? awake : before;
+    const kept = scaled || idleAt === undefined ? awake : { ...awake, idleAt };
     const after = { ...kept, spec, metadata, version: before.version + 1, modifiedAt: this.#context.now() };
-    if (dryRun) return { ...this.#view(before), record: after };
+    if (dryRun) return { ...this.#view(before), record: withoutGenerated(after) };
     await this.#context.state.deployments.put(name, after);
     if (desiredReplicas(after) !== desiredReplicas(before))
       this.#context.runtime.scaleDeployment(name, desiredReplicas(after));
@@ -141,7 +151,9 @@ export class Deployments {
     return this.#context.state.deployments.values().flatMap((record) => asDeploymentSpec(record.spec).mounts ?? []);
   }
 
-  #recordEvents({ record, observed: { state, message, notes } }: DeploymentView): void {
+  #recordEvents({ record: shown, observed: { state, message, notes } }: DeploymentView): void {
+    const record = this.#context.state.deployments.get(shown.name);
+    if (record === undefined) return;
     const at = this.#context.now();
     const events = withState(withNotes(record.events, { at, notes }), { at, state, message });
     if (events === record.events) return;
@@ -160,7 +172,8 @@ export class Deployments {
     return record;
   }
 
-  #view(record: DeploymentRecord): DeploymentView {
+  #view(stored: DeploymentRecord): DeploymentView {
+    const record = withoutGenerated(stored);
     const observed: DeploymentObservation = this.#beingCreated.has(record.name)
       ? { state: 'Starting', url: undefined, readyReplicas: 0, message: undefined }
       : this.#context.runtime.observeDeployment(record.name);

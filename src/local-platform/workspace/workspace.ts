@@ -1,6 +1,6 @@
 import type { FileSystems } from '../storage/file-systems';
 import type { Runtime } from '../runtime';
-import type { WorkspaceContext } from './context';
+import type { WorkspaceContext, WorkspaceFlags } from './context';
 import { asDeploymentSpec, Deployments } from './deployments';
 import { Jobs, runtimeJob } from './jobs';
 import type { NodeGroups } from './node-groups';
@@ -21,6 +21,7 @@ export interface Workspace {
   readonly nodeGroups: NodeGroups;
   readonly storage: FileSystems;
   readonly runtime: Runtime;
+  readonly flags: WorkspaceFlags;
 }
 
 /** Starts the runtime with the stored deployments and jobs, resumes interrupted work, and begins to record states. */
@@ -50,5 +51,5 @@ export async function openWorkspace(
     }
   }, observeEveryMs);
   context.closing.addEventListener('abort', () => clearInterval(watch), { once: true });
-  return { ...parts, createdAt: state.createdAt, deployments, jobs, secrets: new Secrets(context), runtime };
+  return { ...parts, createdAt: state.createdAt, deployments, jobs, secrets: new Secrets(context), runtime, flags: context.flags };
 }

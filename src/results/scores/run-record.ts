@@ -14,7 +14,7 @@ const version = 1;
 const text = z.string();
 const outcome = z.enum(['succeeded', 'failed', 'cancelled']);
 const left: z.ZodType<LeftResource> = z.object({
-  kind: z.enum(['endpoint', 'job', 'storage']),
+  kind: z.enum(['endpoint', 'job', 'storage', 'secret']),
   name: text,
   reason: text,
 });

@@ -32,7 +32,7 @@ test('vllm', async () => {
     { name: 'MODEL_PATH', value: 'org/model' },
     { name: 'TENSOR_PARALLEL_SIZE', value: '8' },
   ]);
-  expect(probe).toEqual({ servedModel: 'org/model', healthPath: '/health', warmUp: 'chat', token: null });
+  expect(probe).toEqual({ servedModel: 'org/model', healthPath: '/health', warmUp: 'chat', token: { kind: 'made' } });
 });
 
 test('sglang', async () => {

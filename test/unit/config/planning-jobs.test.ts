@@ -1,4 +1,5 @@
 /** Plans of tasks and their jobs. */
+import { renderDeployment, renderJob } from '../../../src/lepton/render-spec';
 import { dedicated, deploying, invocation, plan, problems, runnable, scriptOf } from './configs';
 
 test('names, folders and storage are derived from the invocation', async () => {
@@ -50,6 +51,64 @@ test('the job of a task', async () => {
   expect(scriptOf(job?.container.command)).toContain('timeout -k 60 7200');
 });
 
+test('where endpoints and jobs run, and what is attached to them', async () => {
+  const at = 'execution.lepton_platform';
+  const storage = '[{data_source_name: data, attachments: [{mode: awsProfile, attach_with: object}]}]';
+  const wishes = [
+    `${at}.deployment.allowed_nodes=[n1, n2]`,
+    `${at}.tasks.allowed_nodes=[n3]`,
+    `+${at}.deployment.platform_defaults.storage_attachments=${storage}`,
+    `+${at}.tasks.storage_attachments=${storage}`,
+  ];
+  const more = [
+    `+${at}.deployment.platform_defaults.auth_config={ip_allowlist: [10.0.0.0/8, '2001:db8::/32'], lepton_workspace_token_auth: {remove_authorization_header: true}}`,
+    `+${at}.deployment.platform_defaults.reservation_config.reservation_id=r1`,
+    `+${at}.tasks.reservation_config={reservation_id: r2, allow_burst_to_other_reservations: true}`,
+    `+${at}.tasks.queue_config.can_be_preempted=true`,
+    `+${at}.tasks.metrics.disable_pulling_from_replica=true`,
+    `+${at}.tasks.user_security_context.privileged=false`,
+    'deployment.lepton_config.shared_memory_size=8192',
+  ];
+  const groups = [`${at}.deployment.node_group=ng`, `${at}.tasks.node_group=ng`];
+  const { run, spec } = await dedicated(runnable(), { overrides: [...wishes, ...more, ...groups] });
+  const attached = [{ data_source_name: 'data', attachments: [{ mode: 'awsProfile', attach_with: 'object' }] }];
+  const context = {
+    marks: { invocation, index: 0, origin: '' },
+    nodeGroupId: 'ng-id',
+    resolve: String,
+    made: { secret: 's', digest: null },
+  };
+  expect(renderDeployment(spec, context)).toMatchObject({
+    resource_requirement: {
+      shared_memory_size: 8192,
+      affinity: { allowed_dedicated_node_groups: ['ng-id'], allowed_nodes_in_node_group: ['n1', 'n2'] },
+    },
+    storage_attachments: attached,
+    reservation_config: { reservation_id: 'r1' },
+    auth_config: {
+      ip_allowlist: ['10.0.0.0/8', '2001:db8::/32'],
+      lepton_workspace_token_auth: { remove_authorization_header: true },
+    },
+    api_tokens: [{ value_from: { token_name_ref: 's' } }],
+  });
+  const [task] = run.tasks;
+  if (task === undefined) throw new Error('the plan has no task');
+  expect(renderJob(task.job, { ...context, modelUrl: '' })).toMatchObject({
+    affinity: { allowed_dedicated_node_groups: ['ng-id'], allowed_nodes_in_node_group: ['n3'] },
+    storage_attachments: attached,
+    reservation_config: { reservation_id: 'r2', allow_burst_to_other_reservations: true },
+    queue_config: { priority_class: 'mid-4000', can_be_preempted: true },
+    metrics: { disable_pulling_from_replica: true },
+    user_security_context: { privileged: false },
+  });
+  expect((await problems(runnable(), { overrides: wishes })).map(({ path }) => path)).toEqual([
+    `${at}.deployment.allowed_nodes`,
+    `${at}.deployment.platform_defaults.storage_attachments`,
+    `${at}.tasks.allowed_nodes`,
+    `${at}.tasks.storage_attachments`,
+  ]);
+});
+
 test('parameters of run and task reach the evaluator, with numbers that PyYAML reads as such', async () => {
   const { plan: run } = await plan(
     deploying(
@@ -81,6 +140,7 @@ test('parameters of run and task reach the evaluator, with numbers that PyYAML r
       '  api_endpoint:',
       '    model_id: a/b',
       '    type: chat',
+      '    api_key_name: EVALSAGA_API_KEY',
       '    adapter_config:',
       '      use_caching: false',
     ].join('\n'),
@@ -123,6 +183,59 @@ test("a protected endpoint's key reaches the job automatically", async () => {
   });
   expect(scriptOf(run.tasks[0]?.job.container.command)).toContain('api_key_name: EVALSAGA_API_KEY');
   expect(hostSecrets).toEqual(['ENDPOINT_KEY']);
+});
+
+describe('an endpoint without `api_tokens`', () => {
+  const ownToken = {
+    name: 'EVALSAGA_API_KEY',
+    secret: { kind: 'workspace', name: `evalsaga-${invocation}-vllm-hellaswag-0-843b6c12` },
+  };
+  const named = (...overrides: string[]) => ({
+    overrides: ['+target.api_endpoint.api_key_name=MY_KEY', ...overrides],
+  });
+
+  test('gets a token of its own, to which its job refers', async () => {
+    const { run, hostSecrets, spec, probe } = await dedicated(runnable());
+    expect(spec.apiTokens).toEqual([{ kind: 'made' }]);
+    expect(probe.token).toEqual({ kind: 'made' });
+    expect(run.tasks[0]?.job.envs).toContainEqual(ownToken);
+    expect(scriptOf(run.tasks[0]?.job.container.command)).toContain('api_key_name: EVALSAGA_API_KEY');
+    expect(hostSecrets).toEqual([]);
+  });
+
+  test('a key that is named but set nowhere is where its job finds the token', async () => {
+    const { run, spec } = await dedicated(runnable(), named());
+    expect(spec.apiTokens).toEqual([{ kind: 'made' }]);
+    expect(run.tasks[0]?.job.envs).toContainEqual({ ...ownToken, name: 'MY_KEY' });
+    const placeholder = named('+evaluation.env_vars.MY_KEY=lit:EMPTY');
+    const { run: other } = await dedicated(runnable(), placeholder);
+    expect(other.tasks[0]?.job.envs.filter(({ name }) => name === 'MY_KEY')).toEqual([{ ...ownToken, name: 'MY_KEY' }]);
+  });
+
+  test('a key that the jobs send is what it asks for', async () => {
+    const key = { kind: 'host', name: 'MY_KEY' };
+    const ofHost = await dedicated(runnable(), { ...named(), env: { MY_KEY: 'long-enough' } });
+    expect([ofHost.spec.apiTokens, ofHost.probe.token]).toEqual([[key], key]);
+    expect(ofHost.run.tasks[0]?.job.envs).toContainEqual({ name: 'MY_KEY', secret: key });
+    const renamed = named('+evaluation.env_vars.MY_KEY=host:OTHER');
+    const ofConfig = await dedicated(runnable(), { ...renamed, env: { OTHER: 'k' } });
+    expect(ofConfig.spec.apiTokens).toEqual([{ kind: 'host', name: 'OTHER' }]);
+    const copied = named('+evaluation.env_vars={MY_KEY: "runtime:THIS", THIS: "host:OTHER"}');
+    const ofRuntime = await dedicated(runnable(), { ...copied, env: { OTHER: 'k' } });
+    expect(ofRuntime.spec.apiTokens).toEqual([{ kind: 'host', name: 'OTHER' }]);
+  });
+
+  test('is open only where the config says so, and then has no token', async () => {
+    const open = 'deployment.lepton_config.allow_unauthenticated_access=true';
+    const { run, spec, probe } = await dedicated(runnable(), { overrides: [open] });
+    expect([spec.apiTokens, probe.token]).toEqual([[], null]);
+    expect(spec.body).toMatchObject({ allow_unauthenticated_access: true });
+    expect(run.tasks[0]?.job.envs.some(({ name }) => name === 'EVALSAGA_API_KEY')).toBe(false);
+    const both = { overrides: [open, 'deployment.lepton_config.api_tokens=["host:K"]'], env: { K: 'k' } };
+    expect(await problems(runnable(), both)).toMatchObject([
+      { path: 'deployment.lepton_config.allow_unauthenticated_access', hint: 'remove one of the two' },
+    ]);
+  });
 });
 
 test('`dataset_dir` becomes a mount and a variable', async () => {

@@ -242,7 +242,7 @@ test('endpoints without a key are warned about where the internet can reach them
     return { ...bare, endpoint: { ...bare.endpoint, spec: { ...bare.endpoint.spec, apiTokens } } };
   });
   expect(checkExposure(plan(), far)).toMatchObject([
-    { level: 'warn', message: expect.stringContaining('anybody'), advice: expect.stringContaining('host:MY_KEY') },
+    { level: 'warn', message: expect.stringContaining('anybody'), advice: expect.stringContaining('token of its own') },
   ]);
   expect(checkExposure(keyed, far)).toEqual([]);
   expect(checkExposure(plan(), { url: 'http://127.0.0.1:80/api/v2/workspaces/w' })).toEqual([]);
