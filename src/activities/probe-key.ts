@@ -22,9 +22,7 @@ export async function probeKeyOf(
     case 'workspace':
       return null;
     case 'made':
-      return asked === undefined
-        ? null
-        : knownToken(asked.client, { invocation, name: asked.name }, asked.deployment);
+      return asked === undefined ? null : knownToken(asked.client, { invocation, name: asked.name }, asked.deployment);
     case 'host': {
       const resolve = await dependencies.hostSecrets(invocation);
       return resolve(probe.token.name);

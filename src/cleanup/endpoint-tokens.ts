@@ -34,9 +34,7 @@ export function isOrphanToken(
   { endpoints, rule }: { readonly endpoints: ReadonlySet<string>; readonly rule: SweepRule },
 ): boolean {
   // The listing doesn't tell their age or origin: of a run that this Temporal doesn't know, nothing is certain.
-  return (
-    !endpoints.has(endpoint) && owner.kind === 'closed' && rule.now.temporal - owner.closedAt > rule.graceMs
-  );
+  return !endpoints.has(endpoint) && owner.kind === 'closed' && rule.now.temporal - owner.closedAt > rule.graceMs;
 }
 
 /** Removes the token of an endpoint that was removed. A failure leaves it to the next sweep. */

@@ -216,7 +216,11 @@ async function markedOrphans(request: Work): Promise<MarkedOrphans> {
 
 async function orphanTokens(
   { platform, signal }: Work,
-  { marked, owners, rule }: { readonly marked: readonly MarkedResource[]; readonly owners: Owners; readonly rule: SweepRule },
+  {
+    marked,
+    owners,
+    rule,
+  }: { readonly marked: readonly MarkedResource[]; readonly owners: Owners; readonly rule: SweepRule },
 ): Promise<readonly Orphan[]> {
   const endpoints = new Set(marked.map(({ name }) => name));
   const tokens = await findTokens(platform, { signal });

@@ -41,10 +41,7 @@ interface DeploymentContext extends RenderContext {
 }
 
 /** Renders the deployment spec that is sent. It contains secrets from `resolve`: never log it. */
-export function renderDeployment(
-  spec: EndpointSpec,
-  context: DeploymentContext,
-): Record<string, unknown> {
+export function renderDeployment(spec: EndpointSpec, context: DeploymentContext): Record<string, unknown> {
   const digest = spec.apiTokens.some(({ kind }) => kind === 'made') ? (context.made?.digest ?? null) : null;
   const envs = digest === null ? spec.envs : [...spec.envs, { name: tokenDigestVariable, value: digest }];
   const requirement = (spec.body['resource_requirement'] ?? {}) as Record<string, unknown>;
@@ -111,10 +108,7 @@ function renderEnvs(entries: readonly EnvEntry[], { marks, resolve }: RenderCont
   });
 }
 
-function renderToken(
-  token: TokenEntry,
-  { resolve, made }: DeploymentContext,
-): Record<string, unknown> {
+function renderToken(token: TokenEntry, { resolve, made }: DeploymentContext): Record<string, unknown> {
   switch (token.kind) {
     case 'host':
       return { value: resolve(token.name) };

@@ -42,5 +42,4 @@ const whole = new RegExp(madeTokenSource, 'g');
 const cut = new RegExp(`${madeToken.prefix}[A-Za-z0-9]{4,}(?=…)`, 'g');
 
 /** Replaces made tokens in a text. */
-export const withoutMadeTokens = (text: string, mask: string): string =>
-  text.replace(whole, mask).replace(cut, mask);
+export const withoutMadeTokens = (text: string, mask: string): string => text.replace(whole, mask).replace(cut, mask);

@@ -74,7 +74,17 @@ test.each(['classic', 'new'] as const)(
     platform = await testPlatform({ plan: lepPlan, dialect, workspace: 'ws1', secureEndpoints: true });
     const lep = await lepFor('0.47.1', platform);
     const create = (name: string, ...more: string[]) =>
-      lep('endpoint', 'create', '-n', name, '--container-image', 'img:1', '--container-command', 'vllm serve m', ...more);
+      lep(
+        'endpoint',
+        'create',
+        '-n',
+        name,
+        '--container-image',
+        'img:1',
+        '--container-command',
+        'vllm serve m',
+        ...more,
+      );
     const created = await create('ep1');
     expect(created.code).toBe(0);
     await eventually(async () => (await stateOf(platform, 'ep1')) === 'Ready');

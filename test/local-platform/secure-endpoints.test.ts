@@ -22,7 +22,8 @@ const createReady = async (name: string, spec: Record<string, unknown> = {}) => 
 };
 
 const statusOf = async (url: string, token?: string): Promise<number> =>
-  (await fetch(`${url}/v1/models`, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } })).status;
+  (await fetch(`${url}/v1/models`, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }))
+    .status;
 
 test('only the answer to the create has the generated token, which survives a patch and a restart of the platform', async () => {
   platform = await testPlatform({ plan: quickPlan, secureEndpoints: true });

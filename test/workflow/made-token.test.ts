@@ -28,7 +28,10 @@ function tokenPlan(scenario: Scenario, tasks = ['hellaswag']): RunPlan {
       ...task,
       job: {
         ...task.job,
-        envs: [...task.job.envs, { name: 'EVALSAGA_API_KEY', secret: { kind: 'workspace', name: secretOf(plan, task) } }],
+        envs: [
+          ...task.job.envs,
+          { name: 'EVALSAGA_API_KEY', secret: { kind: 'workspace', name: secretOf(plan, task) } },
+        ],
       },
     })),
   };
@@ -60,37 +63,43 @@ const sweepNow = (scenario: Scenario) =>
     dryRun: false,
   });
 
-test.concurrent('each endpoint has its own; job and endpoint refer to it, Temporal and files do not have it', async () => {
-  // The answer to the first create is lost: its repetition sends the same token.
-  const scenario = await bench.scenario({
-    jobs: { default: { states: [['Running', '2s'], ['Completed']] } },
-    faults: [{ on: 'POST /deployments', times: 1, respond: 'drop', apply: true }],
-  });
-  const client = createLeptonClient(scenario.platform);
-  const plan = tokenPlan(scenario, ['hellaswag', 'winogrande']);
-  await scenario.start(plan);
-  await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
-  const names = plan.tasks.map((task) => secretOf(plan, task));
-  expect((await secretsIn(scenario)).sort()).toEqual([...names].sort());
-  const tokens = names.map((name) => client.madeToken(name));
-  expect(new Set(tokens).size).toBe(2);
-  const jobs = await client.listJobs();
-  for (const [at, { endpointName, jobName }] of plan.tasks.entries()) {
-    const deployment = await client.getDeployment(endpointName ?? '');
-    const url = `${deployment?.status?.endpoint?.external_endpoint}/v1/models`;
-    const statusWith = async (token: string | undefined): Promise<number> =>
-      (await fetch(url, { headers: { authorization: `Bearer ${token}` } })).status;
-    expect(await Promise.all([tokens[at], tokens[1 - at], ''].map(statusWith))).toEqual([200, 401, 401]);
-    const reference = { name: 'EVALSAGA_API_KEY', value_from: { secret_name_ref: names[at] } };
-    expect(jobs.find(({ metadata }) => metadata.name === jobName)?.spec?.envs).toContainEqual(reference);
-    expect(JSON.stringify([deployment, jobs])).not.toContain(madeToken.prefix);
-  }
-  expect((await scenario.closed(plan)).status).toBe('succeeded');
-  expect(await secretsIn(scenario)).toEqual([]);
-  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-  const ids = [runWorkflowId(plan.invocation), ...plan.tasks.map(({ index }) => taskWorkflowId(plan.invocation, index))];
-  for (const id of ids) expect(await everythingOf(scenario.client, id)).not.toContain(madeToken.prefix);
-});
+test.concurrent(
+  'each endpoint has its own; job and endpoint refer to it, Temporal and files do not have it',
+  async () => {
+    // The answer to the first create is lost: its repetition sends the same token.
+    const scenario = await bench.scenario({
+      jobs: { default: { states: [['Running', '2s'], ['Completed']] } },
+      faults: [{ on: 'POST /deployments', times: 1, respond: 'drop', apply: true }],
+    });
+    const client = createLeptonClient(scenario.platform);
+    const plan = tokenPlan(scenario, ['hellaswag', 'winogrande']);
+    await scenario.start(plan);
+    await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
+    const names = plan.tasks.map((task) => secretOf(plan, task));
+    expect((await secretsIn(scenario)).sort()).toEqual([...names].sort());
+    const tokens = names.map((name) => client.madeToken(name));
+    expect(new Set(tokens).size).toBe(2);
+    const jobs = await client.listJobs();
+    for (const [at, { endpointName, jobName }] of plan.tasks.entries()) {
+      const deployment = await client.getDeployment(endpointName ?? '');
+      const url = `${deployment?.status?.endpoint?.external_endpoint}/v1/models`;
+      const statusWith = async (token: string | undefined): Promise<number> =>
+        (await fetch(url, { headers: { authorization: `Bearer ${token}` } })).status;
+      expect(await Promise.all([tokens[at], tokens[1 - at], ''].map(statusWith))).toEqual([200, 401, 401]);
+      const reference = { name: 'EVALSAGA_API_KEY', value_from: { secret_name_ref: names[at] } };
+      expect(jobs.find(({ metadata }) => metadata.name === jobName)?.spec?.envs).toContainEqual(reference);
+      expect(JSON.stringify([deployment, jobs])).not.toContain(madeToken.prefix);
+    }
+    expect((await scenario.closed(plan)).status).toBe('succeeded');
+    expect(await secretsIn(scenario)).toEqual([]);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+    const ids = [
+      runWorkflowId(plan.invocation),
+      ...plan.tasks.map(({ index }) => taskWorkflowId(plan.invocation, index)),
+    ];
+    for (const id of ids) expect(await everythingOf(scenario.client, id)).not.toContain(madeToken.prefix);
+  },
+);
 
 test.concurrent('a secret that cannot be removed is reported, and cleanup removes it', async () => {
   const scenario = await bench.scenario({ faults: [{ on: 'DELETE /usersecrets/*', times: 'inf', respond: 403 }] });
@@ -110,18 +119,21 @@ test.concurrent('a secret that cannot be removed is reported, and cleanup remove
   expect(await secretsIn(scenario)).toEqual([]);
 });
 
-test.concurrent('a workspace that refuses the secret: no endpoint is made, and the message says what else there is', async () => {
-  const scenario = await bench.scenario({ faults: [{ on: 'POST /usersecrets', times: 'inf', respond: 403 }] });
-  const plan = tokenPlan(scenario);
-  await scenario.start(plan);
-  const { snapshot } = await scenario.closed(plan);
-  expect(snapshot.tasks[0]?.error).toMatchObject({
-    type: 'CredentialsRefused',
-    message: expect.stringContaining('allow_unauthenticated_access'),
-  });
-  const requests = await scenario.platform.requests();
-  expect(requests.some(({ method, path }) => method === 'POST' && path === '/deployments')).toBe(false);
-});
+test.concurrent(
+  'a workspace that refuses the secret: no endpoint is made, and the message says what else there is',
+  async () => {
+    const scenario = await bench.scenario({ faults: [{ on: 'POST /usersecrets', times: 'inf', respond: 403 }] });
+    const plan = tokenPlan(scenario);
+    await scenario.start(plan);
+    const { snapshot } = await scenario.closed(plan);
+    expect(snapshot.tasks[0]?.error).toMatchObject({
+      type: 'CredentialsRefused',
+      message: expect.stringContaining('allow_unauthenticated_access'),
+    });
+    const requests = await scenario.platform.requests();
+    expect(requests.some(({ method, path }) => method === 'POST' && path === '/deployments')).toBe(false);
+  },
+);
 
 test.concurrent('a sweep removes the tokens of terminated runs, with and without their endpoints', async () => {
   const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
@@ -133,7 +145,11 @@ test.concurrent('a sweep removes the tokens of terminated runs, with and without
     await scenario.until(one, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
   }
   const workflows = [runWorkflowId(plan.invocation), ...[0, 1].map((index) => taskWorkflowId(plan.invocation, index))];
-  for (const id of workflows) await scenario.client.workflow.getHandle(id).terminate().catch(() => undefined);
+  for (const id of workflows)
+    await scenario.client.workflow
+      .getHandle(id)
+      .terminate()
+      .catch(() => undefined);
   await client.deleteDeployment(plan.tasks[1]?.endpointName ?? '');
   await client.createSecret({ name: 'THE_USERS_OWN', value: 'x' });
   const { failed } = await sweepNow(scenario);

@@ -19,7 +19,10 @@ export const without = (object: JsonObject, key: string): Record<string, unknown
   Object.fromEntries(Object.entries(object).filter(([name]) => name !== key));
 
 /** Returns these keys of the object, as far as they are set. */
-export const given = <T extends object, K extends keyof T & string>(object: T, keys: readonly K[]): Partial<Pick<T, K>> =>
+export const given = <T extends object, K extends keyof T & string>(
+  object: T,
+  keys: readonly K[],
+): Partial<Pick<T, K>> =>
   Object.fromEntries(keys.flatMap((key) => (object[key] === undefined ? [] : [[key, object[key]]]))) as Partial<
     Pick<T, K>
   >;

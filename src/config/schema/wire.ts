@@ -104,7 +104,7 @@ const authConfig = section({
   ip_allowlist: listOf(text({ pattern: cidr, expected: 'an IP address or a range such as 10.0.0.0/8' }))
     .optional()
     .describe(
-      "Addresses and ranges that may call the endpoint; if absent, all. They must include those of the jobs, and of the machine whose worker tries the model: else the endpoint never counts as ready.",
+      'Addresses and ranges that may call the endpoint; if absent, all. They must include those of the jobs, and of the machine whose worker tries the model: else the endpoint never counts as ready.',
     ),
   lepton_workspace_token_auth: section({
     remove_authorization_header: flag()

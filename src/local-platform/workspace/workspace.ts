@@ -51,5 +51,13 @@ export async function openWorkspace(
     }
   }, observeEveryMs);
   context.closing.addEventListener('abort', () => clearInterval(watch), { once: true });
-  return { ...parts, createdAt: state.createdAt, deployments, jobs, secrets: new Secrets(context), runtime, flags: context.flags };
+  return {
+    ...parts,
+    createdAt: state.createdAt,
+    deployments,
+    jobs,
+    secrets: new Secrets(context),
+    runtime,
+    flags: context.flags,
+  };
 }

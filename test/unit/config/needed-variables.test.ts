@@ -73,7 +73,10 @@ test('a disabled judge needs no key, but the simulated user does', async () => {
 });
 
 test("the endpoint's key counts if it has the name", async () => {
-  const same = { overrides: ['+target.api_endpoint.api_key_name=JUDGE_API_KEY'], env: { JUDGE_API_KEY: 'a-key-of-both' } };
+  const same = {
+    overrides: ['+target.api_endpoint.api_key_name=JUDGE_API_KEY'],
+    env: { JUDGE_API_KEY: 'a-key-of-both' },
+  };
   expect(await found(`[{name: ${judged}}]`, same)).toEqual([]);
 });
 
