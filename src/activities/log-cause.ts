@@ -12,18 +12,24 @@ const longestLine = 300;
 
 /** Errors of servers and operating systems, which say more than the harness exception that wraps them. */
 const specific =
-  /maximum context length|context length of only|too many open files|out of memory|no space left on device|\bError code: 4\d\d|\b4(?!08|29)\d\d Client Error|\b4(?!08|29)\d\d (?:Bad Request|Unprocessable|Not Found|Unauthorized|Forbidden)/i;
+  /maximum context length|appears to be a URI|context length of only|too many open files|out of memory|no space left on device|\bError code: 4\d\d|\b4(?!08|29)\d\d Client Error|\b4(?!08|29)\d\d (?:Bad Request|Unprocessable|Not Found|Unauthorized|Forbidden)/i;
 /** The last line of a Python traceback. */
 const exception = /^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit)\b: \S/;
+/** An error that only says that another one came before it, as servers with several processes end. */
+const consequence = /(?:root cause|stack ?trace|errors?|logs?) above|failed to start|initialization failed/i;
+/** What a logger, and the process of a server, write before the text: `(EngineCore pid=7) ERROR 11-28 07:00:00 [core.py:1] `. */
+const logged = /^(?:\([^()]*\)\s*)?(?:(?:ERROR|CRITICAL|FATAL)\b[\s:]*)?(?:[\d-]+[ T][\d:.,]+\s*)?(?:\[[^\]]*\]:?\s*)?/;
 
 /** Returns the last line and, if it names no cause, the latest earlier line that does. */
 export function causeIn(lines: readonly string[]): LogCause {
   const texts = lines.map((line) => line.trim()).filter((line) => line !== '');
   const last = texts.at(-1) ?? '';
   if (specific.test(last)) return { last: around(last), cause: '' };
+  const isException = (line: string): boolean => exception.test(line.replace(logged, ''));
+  const tellsAll = isException(last) && !consequence.test(last);
   const cause =
     texts.findLast((line) => specific.test(line)) ??
-    (exception.test(last) ? undefined : texts.findLast((line) => exception.test(line)));
+    (tellsAll ? undefined : texts.findLast((line) => isException(line) && !consequence.test(line)));
   return { last: last.slice(-longestLine), cause: cause === undefined ? '' : around(cause) };
 }
 

@@ -7,6 +7,7 @@ import { checkExposure } from './check-exposure';
 import { checkImages } from './check-images';
 import { checkLocalRun, type LocalCheck } from './check-local';
 import { checkPlacement } from './check-placement';
+import { checkReach } from './check-reach';
 import { checkMounts } from './check-storage';
 import type { Finding } from './finding';
 import { needsOf } from './needs';
@@ -54,7 +55,7 @@ export async function admitRun(request: {
   ].filter(({ level }) => level === 'FAIL');
   if (missing.length > 0)
     throw new RunNotAdmitted(refusal('The workspace does not have what the config names', missing));
-  const exposed = checkExposure(plan, access);
+  const exposed = [...checkExposure(plan, access), ...checkReach(plan, access)];
   const warnings = [...expiry, checkWorkspace(access, answers.info), ...exposed].filter(
     ({ level }) => level === 'warn',
   );

@@ -18,6 +18,7 @@ import { checkLocalRun } from './check-local';
 import { checkMachine } from './check-machine';
 import { checkQuota } from './check-quota';
 import { checkPlacement } from './check-placement';
+import { checkReach } from './check-reach';
 import { checkMounts, checkStorage } from './check-storage';
 import { checkTemporal } from './check-temporal';
 import { fail, ok, warn, type Finding } from './finding';
@@ -117,7 +118,7 @@ async function examineWorkspace(
     ...(binding ? checkQuota(wanted, answers.info) : []),
     ...checkSecrets(wanted, answers, { binding }),
     ...(binding ? checkImages(wanted, answers.info) : []),
-    ...(request.plan ? checkExposure(request.plan, access) : []),
+    ...(request.plan ? [...checkExposure(request.plan, access), ...checkReach(request.plan, access)] : []),
     ...checkMounts(wanted, binding ? answers : { nodeGroups: { kind: 'unknown', reason: '', advice: '' } }),
     ...storage,
   ];

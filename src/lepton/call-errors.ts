@@ -51,7 +51,7 @@ export function statusError(
   const said = excerptOf(response.body, call);
   const status = `${response.status} ${response.statusText}`.trim();
   const doubt = isMisrouted
-    ? '. This answer is not from the service itself, but perhaps from a proxy or gateway in front of it'
+    ? `. This answer is not from the service itself, but perhaps from a proxy or gateway in front of it; asked was for ${placeOf(call.access)}`
     : '';
   return new LeptonError(
     `${call.request}: ${status}${said === '' ? '' : ` (${said})`}${doubt}${hintFor(kind, call.access)}`,
@@ -65,8 +65,12 @@ export function statusError(
   );
 }
 
+/** Names the workspace, where it was looked for, and where that and the token came from. */
+const placeOf = ({ workspace, url, source }: PlatformAccess): string =>
+  `workspace ${workspace} at ${hostOf(url)}${source ? ` (from ${source})` : ''}`;
+
 function hintFor(kind: LeptonErrorKind, access: PlatformAccess): string {
-  const token = `the token for workspace ${access.workspace} at ${hostOf(access.url)}${access.source ? ` (from ${access.source})` : ''}`;
+  const token = `the token for ${placeOf(access)}`;
   if (kind === 'unauthorized')
     return `. The platform does not accept ${token}: log in again (lep login) or renew LEPTON_WORKSPACE_TOKEN`;
   if (kind === 'forbidden')

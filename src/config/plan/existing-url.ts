@@ -38,6 +38,18 @@ export function requestUrl(existing: Exclude<ExistingUrl, { kind: 'invalid' }>, 
   return existing.kind === 'full' ? existing.url : `${existing.url}${paths[kind]}${existing.query}`;
 }
 
+/** Whether the URL's address is only valid within some network, which need not be that of the platform. */
+export function isPrivateUrl(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { hostname } = new URL(url);
+  const isPrivateAddress =
+    /^(?:10\.|192\.168\.|169\.254\.|172\.(?:1[6-9]|2\d|3[01])\.|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)/.test(
+      hostname,
+    ) || /^\[f[cde]/.test(hostname);
+  const isLocalName = !/[.:]/.test(hostname) || /\.(?:local|internal|lan|home|corp|svc)$/.test(hostname);
+  return isPrivateAddress || isLocalName;
+}
+
 /** Whether the URL is of this machine, e.g. localhost. In a container elsewhere it would be the container. */
 export function isLoopbackUrl(url: string): boolean {
   if (!URL.canParse(url)) return false;

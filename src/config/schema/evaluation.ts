@@ -219,7 +219,7 @@ export const target = section({
       url: orNull(text()).describe('Base or request URL of the existing endpoint (`deployment: none` only).'),
       model_id: orNull(text()).describe('Name under which the model is served.'),
       api_key_name: orNull(text({ pattern: /^[A-Za-z_][A-Za-z0-9_]*$/, expected: 'the name of a variable' })).describe(
-        "Name of the variable of the job that holds the endpoint's key.",
+        "Name of the variable of the job that holds the endpoint's key. If the run deploys its endpoints, they ask for what this variable holds; if nothing sets it, it holds the token made for them.",
       ),
     },
     {

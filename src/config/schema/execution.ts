@@ -68,7 +68,7 @@ const tasks = section({
   log: log.optional().describe('Which logs the platform keeps.'),
   metrics: metrics.optional().describe('Metrics of the jobs.'),
   api_tokens: listOf(token()).describe(
-    'The key with which jobs call the endpoint, if it is not the first of `deployment.lepton_config.api_tokens`.',
+    'The key with which jobs call the endpoint, if it is not the first of `deployment.lepton_config.api_tokens`. Without these, the endpoint asks for it.',
   ),
 });
 

@@ -24,6 +24,25 @@ test.each<[string, readonly string[], string, string]>([
     'exit 1',
     "KeyError: 'choices'",
   ],
+  [
+    "the first error of a server's processes rather than what it made the others say",
+    [
+      "(EngineCore_0 pid=7) ERROR 11-28 07:00:00 [core.py:700] ValueError: VLLM_PORT 'tcp://10.0.0.1:8000' appears to be a URI",
+      '(EngineCore_0 pid=7) ERROR 11-28 07:00:00 [core.py:700] RuntimeError: worker failed to start',
+      'RuntimeError: Engine core initialization failed. See root cause above.',
+    ],
+    'RuntimeError: Engine core initialization failed. See root cause above.',
+    "(EngineCore_0 pid=7) ERROR 11-28 07:00:00 [core.py:700] ValueError: VLLM_PORT 'tcp://10.0.0.1:8000' appears to be a URI",
+  ],
+  [
+    'behind what a logger writes',
+    [
+      'ERROR 11-28 07:00:00 [api.py:3] OSError: no such model: org/x',
+      'RuntimeError: Engine failed. See stack trace above.',
+    ],
+    'RuntimeError: Engine failed. See stack trace above.',
+    'ERROR 11-28 07:00:00 [api.py:3] OSError: no such model: org/x',
+  ],
   ['not an error that was retried', ['429 Client Error: retrying', 'ValueError: bad doc'], 'ValueError: bad doc', ''],
   ['not an error of the harness when the last line is one', ['KeyError: 1', 'ValueError: bad'], 'ValueError: bad', ''],
 ])('the cause of a failure: %s', (_, lines, last, cause) => {
