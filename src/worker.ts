@@ -15,6 +15,7 @@ import { Client } from '@temporalio/client';
 import { firstLine } from './support/lines';
 import { createActivities } from './activities';
 import { WaitEnded } from './activities/staying';
+import { flushNews } from './activities/telling';
 import { createWorkerDependencies } from './worker/worker-dependencies';
 import { encryptionOf, type Encryption } from './temporal/encryption/data-converter';
 import type { HomePaths } from './home/paths';
@@ -46,7 +47,7 @@ const grace = { shutdownGraceTime: 20_000, shutdownForceTime: 60_000 } as const;
  * heartbeat arrives.
  */
 export const concurrency = {
-  maxConcurrentActivityTaskExecutions: 4_000,
+  maxConcurrentActivityTaskExecutions: 12_000,
   maxHeartbeatThrottleInterval: 10_000,
 } as const;
 
@@ -75,7 +76,10 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
     },
   );
   const forgetting = forgetStaleSecretsRegularly({ connection, target, home, encryption });
-  const onShutdown = (): void => ending.abort(new WaitEnded('its worker ends'));
+  const onShutdown = (): void => {
+    ending.abort(new WaitEnded('its worker ends'));
+    void flushNews();
+  };
   const end = await serve(worker, { onShutdown }).finally(() => clearInterval(forgetting));
   switch (end) {
     case 'failed':

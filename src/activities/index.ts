@@ -6,25 +6,27 @@ import { createLogActivities } from './logs';
 import { createMergedActivities } from './merged';
 import { createResultActivities } from './results';
 import { createSweepActivities } from './sweep';
+import { withTelling } from './telling';
 import { createWatchActivities, EndpointHealth } from './watch';
 import { withTextsFitForHistory } from './wording';
 
 /** Creates all activities that workflows use. */
 export function createActivities(dependencies: ActivityDependencies) {
   const health = new EndpointHealth(dependencies);
+  const endpoints = createEndpointActivities(dependencies);
   const jobs = createJobActivities(dependencies, health);
   const logs = createLogActivities(dependencies);
   const results = createResultActivities(dependencies);
   const activities = {
-    ...createEndpointActivities(dependencies),
+    ...endpoints,
     ...createWatchActivities(dependencies, health),
     ...jobs,
     ...logs,
     ...results,
-    ...createMergedActivities({ jobs, logs, results }),
+    ...createMergedActivities({ endpoints, jobs, logs, results }),
     ...createSweepActivities(dependencies),
   };
-  return withSettings(withTextsFitForHistory(activities, dependencies), dependencies);
+  return withSettings(withTextsFitForHistory(withTelling(activities), dependencies), dependencies);
 }
 
 export type Activities = ReturnType<typeof createActivities>;

@@ -1,19 +1,37 @@
-import type { BringHomeInput, BroughtHome, FetchResultsInput, RemoveJobAndStorageInput } from '../contract/inputs';
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type {
+  BringHomeInput,
+  BroughtHome,
+  EndEndpointInput,
+  FetchResultsInput,
+  RemoveJobAndStorageInput,
+} from '../contract/inputs';
+import type { createEndpointActivities } from './endpoints';
 import type { createJobActivities } from './jobs';
 import type { createLogActivities } from './logs';
 import type { createResultActivities } from './results';
 
 interface Parts {
+  readonly endpoints: Pick<ReturnType<typeof createEndpointActivities>, 'removeEndpoint'>;
   readonly jobs: Pick<ReturnType<typeof createJobActivities>, 'removeJob'>;
-  readonly logs: Pick<ReturnType<typeof createLogActivities>, 'saveJobLog'>;
+  readonly logs: Pick<ReturnType<typeof createLogActivities>, 'saveJobLog' | 'saveEndpointLog'>;
   readonly results: Pick<ReturnType<typeof createResultActivities>, 'fetchResults' | 'removeStorage'>;
 }
+
+/** Notes on the logs of endpoints that are saved, or can't be, so that a removal that is tried again does not read them again. */
+const logsDone = new Map<string, string | null>();
+
+const activityKey = (): string => {
+  const { workflowExecution, activityId } = Context.current().info;
+  return `${workflowExecution?.runId}/${activityId}`;
+};
 
 /**
  * Activities that do what others do one after the other, in fewer steps of a task's history. Where one of them fails, its caller
  * turns to those others, which say which part it was.
  */
-export const createMergedActivities = ({ jobs, logs, results }: Parts) => ({
+export const createMergedActivities = ({ endpoints, jobs, logs, results }: Parts) => ({
   /** Saves the job's log, then fetches its results. A log that can't be saved does not keep the results away. */
   async bringHome({ log, ...input }: BringHomeInput): Promise<BroughtHome> {
     const owner = { platform: input.platform, invocation: input.invocation, index: input.index };
@@ -23,6 +41,25 @@ export const createMergedActivities = ({ jobs, logs, results }: Parts) => ({
     );
     const fetched = await results.fetchResults(input satisfies FetchResultsInput);
     return { log: saved, results: fetched };
+  },
+
+  /**
+   * Saves the endpoint's log, then removes the endpoint and resolves once it is gone; returns a note for the user, or `null`. A log that
+   * can't be saved for good does not keep the endpoint.
+   */
+  async saveLogAndRemoveEndpoint({ logTarget, ...endpoint }: EndEndpointInput): Promise<string | null> {
+    const activity = activityKey();
+    const note = logsDone.has(activity)
+      ? (logsDone.get(activity) ?? null)
+      : await logs.saveEndpointLog({ ...endpoint, id: null, target: logTarget }).catch((error: unknown) => {
+          if (!(error instanceof ApplicationFailure) || error.nonRetryable !== true) throw error;
+          return `The log of endpoint ${endpoint.name} could not be saved: ${error.message}.`;
+        });
+    // Bounds memory: what is forgotten is only saved once more.
+    if (logsDone.size > 10_000) logsDone.clear();
+    logsDone.set(activity, note);
+    await endpoints.removeEndpoint(endpoint);
+    return note;
   },
 
   /** Removes the job and, once it is gone, the storage folder it wrote to; resolves once both are gone. */

@@ -3,6 +3,7 @@ import { Context } from '@temporalio/activity';
 import { observed } from '../contract/messages';
 import type { Pace } from '../lepton/pace';
 import type { Platform } from '../lepton/platforms';
+import { tellMessage } from './telling';
 import { fitForHistory } from './wording';
 
 /** Progress signals from a waiting activity to its task. They are rare: each adds four events to the task's history. */
@@ -52,6 +53,7 @@ export async function reportObservation(text: string, { isAway }: { readonly isA
   const nowMs = performance.now();
   if (!isAway && !isWorthReporting({ message, nowMs, sinceMs: nowMs - waitedMs() }, lastReports.get(key))) return;
   remember(lastReports, key, { message, atMs: nowMs });
+  tellMessage(message);
   try {
     const task = client.workflow.getHandle(execution.workflowId, execution.runId);
     await client.withDeadline(Date.now() + reportTimeoutMs, () =>

@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { RecordRunInput } from '../contract/inputs';
-import type { TaskSnapshot } from '../contract/state';
+import { wholeSnapshot } from '../contract/sent-snapshot';
+import type { RunSnapshot, TaskSnapshot } from '../contract/state';
 import { readablePlan } from '../home/run-store';
 import { productVersion } from '../support/version';
 import { costDocument } from '../contract/cost';
@@ -12,8 +13,9 @@ import { imagesIn, readSummaries, usefulShareOf } from '../results/summary/task-
 
 /** Builds `run.json`: the request, the versions, and the outcome. Holds no secrets: the config is masked. */
 export async function buildRunRecord(input: RecordRunInput, runsFolder: string): Promise<RunRecord> {
-  const { run, snapshot } = input;
-  const tasks = await wholeTasks(input, runsFolder);
+  const { run } = input;
+  const snapshot = wholeSnapshot(input.snapshot);
+  const tasks = await wholeTasks({ run, snapshot }, runsFolder);
   const usefulShare = usefulShareOf(tasks, { budget: snapshot.budget, nowMs: Date.now() });
   return {
     invocation: run.invocation,
@@ -45,7 +47,10 @@ export async function buildRunRecord(input: RecordRunInput, runsFolder: string):
 const readingMs = 30_000;
 
 /** Restores names and metrics that were shortened to fit into history, as far as this host has them. */
-async function wholeTasks({ run, snapshot }: RecordRunInput, runsFolder: string): Promise<readonly TaskRecord[]> {
+async function wholeTasks(
+  { run, snapshot }: Pick<RecordRunInput, 'run'> & { readonly snapshot: RunSnapshot },
+  runsFolder: string,
+): Promise<readonly TaskRecord[]> {
   const plan = await readablePlan({ runs: runsFolder }, run.invocation).catch(() => undefined);
   const planned = new Map((plan?.tasks ?? []).map((task) => [task.index, task]));
   const folders = await readdir(run.outputDir).catch(() => []);

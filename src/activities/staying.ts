@@ -34,7 +34,7 @@ export function pauseBeforeNextLook(failure: unknown, { spentMs, startToCloseMs 
  * Maximum number of waits that stay in this process at once: less than its limit of concurrent activities (src/worker.ts), so
  * that a removal never has to wait for a wait to end. Temporal retries further waits after each poll.
  */
-export const mostStaying = 3_000;
+export const mostStaying = 11_000;
 let staying = 0;
 
 /** Admits a wait; returns the function to call when it has ended, or `undefined` if there are too many. */

@@ -2,7 +2,7 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { mapConcurrently } from '../support/map-concurrently';
 import { answerWithinMs } from '../temporal/deadlines';
-import { runWorkflowId, taskWorkflowId } from '../contract/identity';
+import { batchIdsOf, runWorkflowId, taskWorkflowId } from '../contract/identity';
 import type { OwnerState } from './orphans';
 
 /** Asks Temporal about the owners of resources. Rejects if Temporal doesn't answer, so that nothing is swept then. */
@@ -26,9 +26,11 @@ export function ownersOf(client: Client): Owners {
     async of(invocation, indices) {
       const run = await ask(runWorkflowId(invocation));
       if (run === 'running') return { kind: 'live' };
-      const tasks = await mapConcurrently(indices, concurrency, (index) => ask(taskWorkflowId(invocation, index)));
-      if (tasks.includes('running')) return { kind: 'live' };
-      const closed = [run, ...tasks].filter((state) => typeof state === 'number');
+      // A batch may do what its terminated task can't.
+      const ids = [...batchIdsOf(invocation, indices), ...indices.map((index) => taskWorkflowId(invocation, index))];
+      const others = await mapConcurrently(ids, concurrency, ask);
+      if (others.includes('running')) return { kind: 'live' };
+      const closed = [run, ...others].filter((state) => typeof state === 'number');
       return closed.length === 0 ? { kind: 'unknown' } : { kind: 'closed', closedAt: Math.max(...closed) };
     },
   };

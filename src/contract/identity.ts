@@ -46,14 +46,29 @@ export const defaultTaskQueue = 'evalsaga';
 
 export const runWorkflowType = 'evaluationRun';
 export const taskWorkflowType = 'evaluationTask';
+export const batchWorkflowType = 'evaluationBatch';
 
 export const runWorkflowId = (invocation: string): string => `eval-${invocation}`;
 
 export const taskWorkflowId = (invocation: string, index: number): string => `eval-${invocation}.${index}`;
 
-/** Returns the invocation in the workflow id of a run or task; `undefined` for other ids. */
+/** Tasks of one batch. Never changes: the batch of a task follows from its index. */
+export const tasksPerBatch = 100;
+
+/** A run of more tasks has batch workflows between itself and its tasks. */
+export const mostTasksWithoutBatches = 50;
+
+export const batchOf = (index: number): number => Math.floor(index / tasksPerBatch);
+
+export const batchWorkflowId = (invocation: string, batch: number): string => `eval-${invocation}-b${batch}`;
+
+/** Returns the workflow ids of the batches that these tasks belong to if their run has any. */
+export const batchIdsOf = (invocation: string, indices: readonly number[]): string[] =>
+  [...new Set(indices.map(batchOf))].map((batch) => batchWorkflowId(invocation, batch));
+
+/** Returns the invocation in the workflow id of a run, batch or task; `undefined` for other ids. */
 export const invocationOf = (workflowId: string): string | undefined =>
-  /^eval-([0-9a-f]{16})(?:\.\d+)?$/.exec(workflowId)?.[1];
+  /^eval-([0-9a-f]{16})(?:\.\d+|-b\d+)?$/.exec(workflowId)?.[1];
 
 /** Search attributes (all Keyword) of runs. */
 export const searchAttributeNames = ['EvalModel', 'EvalPhase', 'EvalOutcome', 'EvalOwner'] as const;

@@ -1,15 +1,44 @@
 import type { EndpointPlan, JobSpec, PlatformRef, ProbeSpec, RunPlan, StoragePlan, TaskPlan } from './plan';
 import type { MetricDetail, Metrics } from './metric';
-import type { RunSnapshot } from './state';
+import type { Packed, Pattern } from './packed';
+import type { SentSnapshot } from './sent-snapshot';
 import type { Verdict } from './verdict';
 
 /** The part of the plan that all tasks share. */
 export type RunHeader = Omit<RunPlan, 'tasks'>;
 
+/** First argument of a run. Further ones are the rows of `pattern`, in parts of moderate size. */
 export interface RunInput {
+  /** Without tasks where there is a `pattern`. */
   readonly plan: RunPlan;
+  /** Absent: all tasks are in the plan. */
+  readonly pattern?: Pattern<TaskPlan>;
   /** Whether the cluster has our search attributes. An upsert of an unknown one would stall the workflow. */
   readonly searchAttributes: boolean;
+  /** See `TaskInput`. Absent: of an older build. */
+  readonly course?: 'quiet';
+  /** Its tasks are run by batches. Only with a `pattern`. */
+  readonly isBatched?: true;
+}
+
+/** Input of a batch: consecutive tasks of a run with many. */
+export interface BatchInput {
+  /** Position among the run's batches, from 0. */
+  readonly batch: number;
+  readonly run: RunHeader;
+  readonly tasks: Packed<TaskPlan>;
+  readonly execution: RunExecution;
+  readonly bounds: BatchBounds;
+}
+
+/** What a batch may do; numbers only grow. */
+export interface BatchBounds {
+  /** Tasks with a lower index may start. */
+  readonly start: number;
+  /** How many of its tasks may run at the same time. */
+  readonly places: number;
+  /** Tasks with a lower index may submit their jobs. Without meaning for `as_ready`. */
+  readonly open: number;
 }
 
 export interface TaskInput {
@@ -17,11 +46,28 @@ export interface TaskInput {
   readonly task: TaskPlan;
   /**
    * Which course the task takes. `merged`: steps that always follow one another are one activity, and phases that pass in seconds
-   * are not told to the run. Absent: of a run that an older build began.
+   * are not told to the run. `quiet`: also, activities tell the run of the task's progress, so that the task doesn't. Absent: of
+   * a run that an older build began.
    */
-  readonly course?: 'merged';
+  readonly course?: 'merged' | 'quiet';
   /** How many progress signals the task may send to its run, besides those that are always sent. See workflows/signal-budget.ts. */
   readonly news?: number;
+  /** Of the run, for `quiet` tasks. */
+  readonly execution?: RunExecution;
+}
+
+/** One execution of a run's workflow. */
+export interface RunExecution {
+  /** Temporal's id of it. */
+  readonly runId: string;
+}
+
+/** Whom an activity tells how its task is doing. */
+export interface Listeners {
+  /** The run's execution, which is told of all progress. */
+  readonly run: string;
+  /** Who waits for the endpoint to be Ready; absent: nobody. */
+  readonly barrier?: { readonly workflowId: string; readonly runId: string };
 }
 
 /** Whose resources an activity works on. */
@@ -29,6 +75,8 @@ export interface Owner {
   readonly platform: PlatformRef;
   readonly invocation: string;
   readonly index: number;
+  /** Absent: the task itself tells its run. */
+  readonly tell?: Listeners;
 }
 
 export interface CreateEndpointInput extends Owner {
@@ -41,6 +89,8 @@ export interface AwaitReadyInput extends Owner {
   readonly probe: ProbeSpec;
   /** For messages and for the polling interval. */
   readonly deadlineSeconds: number;
+  /** What the run shows after the endpoint's URL. Absent: nothing. */
+  readonly endpointPath?: string;
 }
 
 export interface ProbeExistingInput extends Owner {
@@ -175,9 +225,15 @@ export interface RemoveJobAndStorageInput extends RemoveStorageInput {
   readonly id: string;
 }
 
+/** For `saveLogAndRemoveEndpoint`. */
+export interface EndEndpointInput extends NamedEndpoint {
+  /** Absolute path of the log's file. */
+  readonly logTarget: string;
+}
+
 /** Source of `run.json` when a run ends. */
 export interface RecordRunInput {
   readonly run: Omit<RunHeader, 'endpoint'>;
-  readonly snapshot: RunSnapshot;
+  readonly snapshot: SentSnapshot;
   readonly outcome: Verdict;
 }

@@ -1,16 +1,37 @@
-/** Signals and queries between run, task, activities and client: names and types, no runtime. */
+/** Signals and queries between run, batch, task, activities and client: names and types, no runtime. */
 import type { QueryDefinition, SignalDefinition } from '@temporalio/common';
-import type { RunSnapshot, TaskSnapshot } from './state';
+import type { BatchBounds } from './inputs';
+import type { SentSnapshot } from './sent-snapshot';
+import type { TaskNews, TaskSnapshot } from './state';
 
-/** Task → run: the task's endpoint is Ready; carries the task's snapshot. */
+/**
+ * Activity → parent of the task: the task's endpoint is Ready. `snapshot`: the task's; from tasks that tell this themselves, as
+ * those of older builds do.
+ */
 export const endpointReady = { type: 'signal', name: 'endpointReady' } as SignalDefinition<
-  [{ index: number; snapshot: TaskSnapshot }]
+  [{ index: number; endpointUrl?: string; snapshot?: TaskSnapshot }]
 >;
 
-/** Task → run: the task's snapshot changed. */
+/** Activities → run: what they do for its tasks, collected by their worker. */
+export const tasksProgress = { type: 'signal', name: 'tasksProgress' } as SignalDefinition<[readonly TaskNews[]]>;
+
+/** Batch → run: the latest of some of its tasks. */
+export const batchProgress = { type: 'signal', name: 'batchProgress' } as SignalDefinition<[BatchNews]>;
+
+/** Run → batch: it may do more than before. */
+export const advance = { type: 'signal', name: 'advance' } as SignalDefinition<[BatchBounds]>;
+
+export interface BatchNews {
+  readonly batch: number;
+  /** Its tasks below this index are all Ready or over. */
+  readonly decided: number;
+  readonly tasks: readonly TaskSnapshot[];
+}
+
+/** Task → its parent: the task's snapshot changed. */
 export const taskChanged = { type: 'signal', name: 'taskChanged' } as SignalDefinition<[TaskSnapshot]>;
 
-/** Run → task: the barrier is open, submit the job. */
+/** Parent → task: the barrier is open, submit the job. */
 export const startJob = { type: 'signal', name: 'startJob' } as SignalDefinition<[]>;
 
 /**
@@ -22,7 +43,7 @@ export const observed = { type: 'signal', name: 'observed' } as SignalDefinition
 >;
 
 /** The run's snapshot; answered after the run has closed, too. */
-export const runStatus = { type: 'query', name: 'status' } as QueryDefinition<RunSnapshot>;
+export const runStatus = { type: 'query', name: 'status' } as QueryDefinition<SentSnapshot>;
 
 /** The task's snapshot. */
 export const taskStatus = { type: 'query', name: 'status' } as QueryDefinition<TaskSnapshot>;

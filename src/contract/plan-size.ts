@@ -1,11 +1,13 @@
+import { tasksPerBatch } from './identity';
 import type { RunPlan } from './plan';
+import { runArguments } from './run-arguments';
 
-/** Whether a plan fits into Temporal's limits: 2 MiB per payload, 50 MB per history. Pure. */
+/** Whether a plan fits into Temporal's limits: 2 MiB for the arguments of a workflow, 50 MB per history. Pure. */
 
-/** Largest plan that is put into workflow history, bytes of JSON. */
-export const maxPlanBytes = 1_500_000;
+/** Largest plan that is put into workflow history, bytes of JSON, what its tasks have in common counted once. */
+export const maxPlanBytes = 1_800_000;
 
-/** Limit on the plan plus what all tasks share, which the run's history holds once per task; bytes of JSON. */
+/** Limit on the plan plus what all tasks share, which the history of a run or batch holds once per task; bytes of JSON. */
 export const maxSharedBytes = 16_000_000;
 
 export type PlanSize =
@@ -16,10 +18,13 @@ export type PlanSize =
 
 /** Tells whether a run with this plan fits into its history, and which part is too large. */
 export function sizeOfPlan(plan: RunPlan, bytesOf: (text: string) => number): PlanSize {
-  const bytes = bytesOf(JSON.stringify(plan));
+  const bytes = runArguments(plan, { searchAttributes: true }).reduce(
+    (sum, argument) => sum + bytesOf(JSON.stringify(argument)),
+    0,
+  );
   if (bytes > maxPlanBytes) return { kind: 'plan', bytes };
   const each = bytesOf(JSON.stringify({ ...plan, tasks: [] }));
-  const total = bytes + each * plan.tasks.length;
+  const total = bytes + each * Math.min(plan.tasks.length, tasksPerBatch);
   return total > maxSharedBytes ? { kind: 'shared', bytes: total, each } : { kind: 'fits' };
 }
 

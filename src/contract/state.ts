@@ -99,6 +99,18 @@ export interface TaskSnapshot {
   readonly usage?: Usage;
 }
 
+/** What an activity tells the run about its task; what is absent stays as it was. */
+export interface TaskNews {
+  readonly index: number;
+  readonly phase?: TaskPhase;
+  readonly message?: string | null;
+  readonly endpointUrl?: string;
+  readonly job?: string;
+  /** Of what costs money, which began or ended at this time, ISO 8601. */
+  readonly begun?: Readonly<Partial<Record<keyof Usage, string>>>;
+  readonly ended?: Readonly<Partial<Record<keyof Usage, string>>>;
+}
+
 export interface RunSnapshot {
   readonly invocation: string;
   readonly phase: RunPhase;

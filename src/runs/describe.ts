@@ -5,6 +5,7 @@ import { runWorkflowId } from '../contract/identity';
 import { failureTypes } from '../contract/failure-types';
 import { runStatus } from '../contract/messages';
 import { outcomeOf } from '../contract/verdict';
+import { wholeSnapshot, type SentSnapshot } from '../contract/sent-snapshot';
 import { startingRun, type RunSnapshot, type TaskError } from '../contract/state';
 import type { HomePaths } from '../home/paths';
 import { readablePlan } from '../home/run-store';
@@ -97,6 +98,9 @@ async function describe(
   };
 }
 
+/** A run of more tasks is asked less often: its answer takes the worker longer. */
+const tasksPerInterval = 500;
+
 /** Yields a description whenever it changes, the last one when the run has closed. Returns early when aborted. */
 export async function* watchRun(
   client: Client,
@@ -113,7 +117,8 @@ export async function* watchRun(
     if (current !== last) yield description;
     if (description.status !== 'running') return;
     last = current;
-    await sleep(options.intervalMs, undefined, { signal: options.signal }).catch(() => undefined);
+    const intervalMs = options.intervalMs * Math.max(1, description.snapshot.tasks.length / tasksPerInterval);
+    await sleep(intervalMs, undefined, { signal: options.signal }).catch(() => undefined);
   }
 }
 
@@ -167,14 +172,14 @@ interface Closing {
 async function closingOf(client: Client, invocation: string): Promise<Closing> {
   try {
     const run = client.workflow.getHandle(runWorkflowId(invocation));
-    const snapshot = (await client.withDeadline(Date.now() + answerWithinMs, () => run.result())) as RunSnapshot;
-    return { snapshot, failure: null };
+    const sent = (await client.withDeadline(Date.now() + answerWithinMs, () => run.result())) as SentSnapshot;
+    return { snapshot: wholeSnapshot(sent), failure: null };
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
     const { cause } = error;
     if (cause instanceof ApplicationFailure) {
       return {
-        snapshot: cause.details?.[0] as RunSnapshot | undefined,
+        snapshot: cause.details?.[0] ? wholeSnapshot(cause.details[0] as SentSnapshot) : undefined,
         failure: { type: cause.type ?? 'Error', message: cause.message },
       };
     }
@@ -200,10 +205,10 @@ async function currentSnapshot(
   if (recorded) return { snapshot: recorded, isUnanswered: false };
   const deadline = Date.now() + workerWithinMs + perTaskMs * (plan?.tasks.length ?? 0);
   try {
-    const snapshot = await client.withDeadline(deadline, () =>
+    const sent = await client.withDeadline(deadline, () =>
       client.workflow.getHandle(runWorkflowId(invocation)).query(runStatus),
     );
-    return { snapshot, isUnanswered: false };
+    return { snapshot: wholeSnapshot(sent), isUnanswered: false };
   } catch (error) {
     const isLate = Date.now() >= deadline - 100;
     if (isOutage(error) && !isLate && !isUnanswered(error)) throw error;

@@ -1,20 +1,20 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow';
 import { runWorkflowId } from '../contract/identity';
-import type { RunInput } from '../contract/inputs';
 import type { RunPlan } from '../contract/plan';
+import { planIn, type RunArguments } from '../contract/run-arguments';
 import { answerWithinMs } from '../temporal/deadlines';
 import { grpcCodeOf, grpcCodes } from '../temporal/grpc';
 
 /** Reads the plan of a run from its history; `undefined` if Temporal no longer knows the run. */
 export const planInHistory = async (client: Client, invocation: string): Promise<RunPlan | undefined> =>
-  (await startOf(client, invocation))?.input.plan;
+  (await startOf(client, invocation))?.plan;
 
-/** Reads the input of a run from its history, and its run id. */
+/** Reads the plan of a run from its history, and its run id. */
 export async function startOf(
   client: Client,
   invocation: string,
-): Promise<{ readonly runId: string; readonly input: RunInput } | undefined> {
+): Promise<{ readonly runId: string; readonly plan: RunPlan } | undefined> {
   const { namespace, loadedDataConverter } = client.options;
   try {
     const execution = { workflowId: runWorkflowId(invocation) };
@@ -22,8 +22,9 @@ export async function startOf(
       client.workflowService.getWorkflowExecutionHistory({ namespace, execution, maximumPageSize: 1 }),
     );
     const started = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
-    const [input] = (await decodeArrayFromPayloads(loadedDataConverter, started?.input?.payloads)) as [RunInput?];
-    return input && { runId: started?.firstExecutionRunId ?? '', input };
+    const given = await decodeArrayFromPayloads(loadedDataConverter, started?.input?.payloads);
+    if (given[0] === undefined) return undefined;
+    return { runId: started?.firstExecutionRunId ?? '', plan: planIn(given as unknown as RunArguments) };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError || grpcCodeOf(error) === grpcCodes.notFound) return undefined;
     throw error;

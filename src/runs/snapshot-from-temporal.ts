@@ -14,7 +14,15 @@ const phases: readonly (readonly [TaskPhase, readonly (keyof Activities)[]])[] =
   ['fetching results', ['bringHome', 'fetchResults', 'saveJobLog']],
   [
     'tearing down',
-    ['stopJob', 'saveEndpointLog', 'removeEndpoint', 'removeJob', 'removeStorage', 'removeJobAndStorage'],
+    [
+      'stopJob',
+      'saveEndpointLog',
+      'saveLogAndRemoveEndpoint',
+      'removeEndpoint',
+      'removeJob',
+      'removeStorage',
+      'removeJobAndStorage',
+    ],
   ],
   ['ready', ['watchEndpoint']],
 ];

@@ -1,7 +1,7 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/internal-non-workflow';
 import { temporal } from '@temporalio/proto';
-import { runWorkflowId, taskWorkflowId } from '../contract/identity';
+import { batchIdsOf, runWorkflowId, taskWorkflowId } from '../contract/identity';
 import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { mapConcurrently } from '../support/map-concurrently';
 import { answerWithinMs } from '../temporal/deadlines';
@@ -11,7 +11,7 @@ import { answerWithinMs } from '../temporal/deadlines';
  * Typically the run was started by another build.
  */
 export interface Stall {
-  /** A task's index, or the run's own workflow. */
+  /** A task's index, or the run's own workflow, or one of its batches. */
   readonly who: number | 'run';
   readonly attempts: number;
   /** Milliseconds since the epoch: when it first failed. */
@@ -31,14 +31,18 @@ const recentEvents = 50;
 
 /** Returns which of the run's workflow and its open tasks no worker can continue. */
 export async function stallsOf(client: Client, invocation: string, openTasks: readonly number[]): Promise<Stall[]> {
-  const whos = ['run' as const, ...openTasks.slice(0, mostTasks)];
-  return (await mapConcurrently(whos, concurrency, (who) => stallOf(client, invocation, who))).flatMap(
+  const tasks = openTasks.slice(0, mostTasks);
+  const asked: { readonly who: Stall['who']; readonly id: string }[] = [
+    { who: 'run', id: runWorkflowId(invocation) },
+    ...batchIdsOf(invocation, openTasks).map((id) => ({ who: 'run' as const, id })),
+    ...tasks.map((index) => ({ who: index, id: taskWorkflowId(invocation, index) })),
+  ];
+  return (await mapConcurrently(asked, concurrency, ({ who, id }) => stallOf(client, id, who))).flatMap(
     (stall) => stall ?? [],
   );
 }
 
-async function stallOf(client: Client, invocation: string, who: Stall['who']): Promise<Stall | undefined> {
-  const workflowId = who === 'run' ? runWorkflowId(invocation) : taskWorkflowId(invocation, who);
+async function stallOf(client: Client, workflowId: string, who: Stall['who']): Promise<Stall | undefined> {
   try {
     const { raw } = await client.withDeadline(Date.now() + answerWithinMs, () =>
       toleratingUnreadable(client).getHandle(workflowId).describe(),

@@ -55,7 +55,7 @@ async function ourRunId(client: Client, plan: RunPlan, deadline: number): Promis
     try {
       const begun = await startOf(client, plan.invocation);
       // As sent: without undefined properties.
-      const isOurs = begun && isDeepStrictEqual(begun.input.plan, JSON.parse(JSON.stringify(plan)));
+      const isOurs = begun && isDeepStrictEqual(begun.plan, JSON.parse(JSON.stringify(plan)));
       return isOurs ? begun.runId : undefined;
     } catch (error) {
       if (!isOutage(error)) throw error;

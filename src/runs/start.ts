@@ -1,8 +1,8 @@
 import type { Client } from '@temporalio/client';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
 import { runWorkflowId, runWorkflowType } from '../contract/identity';
-import type { RunInput } from '../contract/inputs';
 import type { RunPlan } from '../contract/plan';
+import { runArguments } from '../contract/run-arguments';
 import { describeOversize, sizeOfPlan } from '../contract/plan-size';
 import type { HomePaths } from '../home/paths';
 import { storeRun } from '../home/run-store';
@@ -45,12 +45,13 @@ export async function startRun(client: Client, request: StartRequest): Promise<{
   const { configYaml, hostSecrets: secrets, origin } = request;
   await storeRun(request.home, { plan, configYaml, secrets, origin });
   const workflowId = runWorkflowId(plan.invocation);
-  const input: RunInput = { plan, searchAttributes: request.searchAttributes };
   const runId = await startWithRetries(client, { plan, home: request.home }, () =>
     client.workflow.start(runWorkflowType, {
       workflowId,
       taskQueue: request.taskQueue,
-      args: [input],
+      args: [...runArguments(plan, { searchAttributes: request.searchAttributes })],
+      // A small run beside a large one gets its turn; its batches, tasks and activities inherit this.
+      priority: { fairnessKey: plan.invocation },
       workflowIdConflictPolicy: 'FAIL',
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       memo: {

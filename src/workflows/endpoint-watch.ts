@@ -3,6 +3,7 @@ import type { TaskInput, WatchEndpointInput } from '../contract/inputs';
 import type { EndpointPlan } from '../contract/plan';
 import { poll } from './activity-groups';
 import { guardedBy } from './deadline';
+import { hasBarrier, ownerOf } from './task-owner';
 
 /** Backstop on the wait for the run's signal, which arrives once the slowest endpoint is Ready or has failed. */
 const longestBarrierSeconds = 7 * 24 * 3600;
@@ -26,12 +27,11 @@ export async function watchEndpoint(
   return poll(`watch endpoint ${during}`, seconds).watchEndpoint(watchOf(input, during));
 }
 
-/** What there is to know for watching the task's endpoint. Pure. */
-export function watchOf({ run, task }: TaskInput, during: string): WatchEndpointInput {
+/** What there is to know for watching the task's endpoint. */
+export function watchOf(input: TaskInput, during: string): WatchEndpointInput {
+  const { run, task } = input;
   return {
-    platform: run.platform,
-    invocation: run.invocation,
-    index: task.index,
+    ...ownerOf(input),
     name: task.endpointName ?? '',
     probe: run.endpoint.probe,
     noTrafficSeconds: noTrafficSecondsOf(run.endpoint),
@@ -42,6 +42,7 @@ export function watchOf({ run, task }: TaskInput, during: string): WatchEndpoint
 
 /** Waits until `open` holds. Watches an endpoint that waits long for its siblings: it may fail or be scaled to zero. */
 export async function awaitOpen(input: TaskInput, open: () => boolean): Promise<void> {
+  if (!hasBarrier(input)) return;
   if (input.task.endpointName === null) return condition(open);
   const sleepy = noTrafficSecondsOf(input.run.endpoint) ?? Infinity;
   if (await condition(open, Math.min(longestQuietMs, sleepy * 250))) return;

@@ -1,26 +1,38 @@
-import { CancellationScope, condition, isCancellation, patched, setWorkflowOptions } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  condition,
+  isCancellation,
+  patched,
+  setWorkflowOptions,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import type { RunHeader, RunInput } from '../contract/inputs';
-import { startJob } from '../contract/messages';
+import type { Packed, Row } from '../contract/packed';
 import type { TaskPlan } from '../contract/plan';
-import type { LeftResource, RunSnapshot, TaskError, TaskSnapshot } from '../contract/state';
+import { planIn } from '../contract/run-arguments';
+import type { SentSnapshot } from '../contract/sent-snapshot';
+import type { TaskError } from '../contract/state';
 import { outcomeOf, verdictOf } from '../contract/verdict';
 import { ensure, withFreshBudgets } from './activity-groups';
-import { describeError, snapshotOf } from './failures';
+import { BatchRuns } from './batch-runs';
+import { describeError } from './failures';
 import { fitRun } from './fitting';
 import { guardRun, type Interruption } from './guards';
 import { closeRun, recordRun } from './run-end';
 import { RunProgress } from './run-progress';
-import { endSpan, now } from './task-progress';
-import { TaskStarts, type TaskHandle } from './task-starts';
-import { TaskTeardown, type TeardownOutcome } from './task-teardown';
+import { now } from './task-progress';
+import { settleAll, TaskRuns } from './task-runs';
 
 /**
- * Workflow of a run: one child workflow per task, the Ready barrier, the verdict. Completes if every task succeeded; is
- * Cancelled if it was cancelled and left nothing behind; otherwise fails with a type that says why and the snapshot in its details.
+ * Workflow of a run: one child workflow per task, or per batch of tasks if there are many; the Ready barrier, the verdict. Completes
+ * if every task succeeded; is Cancelled if it was cancelled and left nothing behind; otherwise fails with a type that says why and the
+ * snapshot in its details. `rows`: of the pattern in `input`.
  */
-export async function evaluationRun(input: RunInput): Promise<RunSnapshot> {
-  const run = new EvaluationRun(input, new RunProgress(input));
+export async function evaluationRun(input: RunInput, ...rows: readonly (readonly Row[])[]): Promise<SentSnapshot> {
+  const packed = input.pattern && { pattern: input.pattern, rows: rows.flat() };
+  const plan = planIn([input, ...rows]);
+  const run = new EvaluationRun({ ...input, plan }, { packed, progress: new RunProgress(plan, input) });
   const root = CancellationScope.current();
   let fault: unknown;
   root.cancelRequested.catch(() => run.tearDown());
@@ -38,17 +50,27 @@ class EvaluationRun {
   private readonly header: RunHeader;
   private readonly tasks: readonly TaskPlan[];
   private readonly scope = new CancellationScope();
-  private readonly starts: TaskStarts;
+  private readonly progress: RunProgress;
+  /** Runs all tasks, of a run of few. */
+  private readonly runs: TaskRuns;
+  /** Run all tasks, of a run of many. */
+  private readonly batches: BatchRuns | undefined;
   private interruption: Interruption | undefined;
 
   constructor(
     input: RunInput,
-    private readonly progress: RunProgress,
+    { packed, progress }: { readonly packed: Packed<TaskPlan> | undefined; readonly progress: RunProgress },
   ) {
     const { tasks, ...header } = input.plan;
     this.tasks = tasks;
     this.header = header;
-    this.starts = new TaskStarts(header, tasks);
+    this.progress = progress;
+    const execution = { runId: workflowInfo().runId };
+    const course = input.course ?? 'merged';
+    this.runs = new TaskRuns({ header, tasks, book: progress, course, execution, count: tasks.length });
+    const onEnded = (index: number): void => this.onEnded(index);
+    if (packed && input.isBatched)
+      this.batches = new BatchRuns({ header, tasks, packed, progress, execution, onEnded, runs: this.runs });
   }
 
   /** Resolves when every task has ended, on its own or cancelled. */
@@ -69,7 +91,13 @@ class EvaluationRun {
   }
 
   /** Records the run and returns or throws its verdict. Must be called in a non-cancellable scope. */
-  async conclude({ cancelled, fault }: { readonly cancelled: boolean; readonly fault: unknown }): Promise<RunSnapshot> {
+  async conclude({
+    cancelled,
+    fault,
+  }: {
+    readonly cancelled: boolean;
+    readonly fault: unknown;
+  }): Promise<SentSnapshot> {
     this.endUnstarted();
     await this.removeRunStorage();
     const outcome = outcomeOf(this.progress.snapshot.tasks, { cancelled });
@@ -102,6 +130,7 @@ class EvaluationRun {
       this.progress.change(index, {
         message: `waits for a free place: at most ${width} at once (execution.max_parallel_endpoints)`,
       });
+    if (this.batches) return this.batches.run(width);
     if (this.header.startPolicy === 'as_ready') return this.rolling(width);
     for (let from = 0; from < this.tasks.length; from += width) await this.wave(this.tasks.slice(from, from + width));
   }
@@ -128,79 +157,14 @@ class EvaluationRun {
     await settleAll(Array.from({ length: Math.min(width, queue.length) }, lane));
   }
 
-  /** Runs one task to its end. Never rejects on a failed task. */
   private async runTask(task: TaskPlan, mayStart: () => boolean): Promise<void> {
-    try {
-      const last = await this.runChild(task, mayStart);
-      this.progress.account(task.index);
-      this.progress.put(last);
-    } catch (error) {
-      await CancellationScope.nonCancellable(() => this.account(task, error));
-    }
-    const { outcome } = this.progress.task(task.index);
-    if (outcome === 'failed' && this.header.onTaskFailure === 'abort')
-      this.interrupt({ kind: 'sibling', index: task.index });
+    await this.runs.run(task, mayStart);
+    this.onEnded(task.index);
   }
 
-  private async runChild(task: TaskPlan, mayStart: () => boolean): Promise<TaskSnapshot> {
-    const child = await this.starts.start(task, (message) => this.progress.change(task.index, { message }));
-    this.progress.presume(task.index, 'creating endpoint', 'pending');
-    const opening = this.openWhen(child, task, () => mayStart() && this.progress.isReady(task.index));
-    try {
-      return await child.result();
-    } finally {
-      opening.cancel();
-    }
-  }
-
-  /** Signals the task to submit its job once `open` holds. Cancelling the returned scope ends the wait. */
-  private openWhen(child: TaskHandle, task: TaskPlan, open: () => boolean): CancellationScope {
-    const scope = new CancellationScope();
-    void scope
-      .run(async () => {
-        await condition(open);
-        if (this.header.startPolicy === 'as_ready') this.progress.enter('evaluating');
-        await child.signal(startJob);
-        this.progress.presume(task.index, 'submitting job', 'ready');
-      })
-      .catch(() => undefined);
-    return scope;
-  }
-
-  /** Records the final snapshot of a task that did not succeed; tears down for one that ended without reporting. */
-  private async account(task: TaskPlan, error: unknown): Promise<void> {
-    const { index } = task;
-    this.progress.account(index);
-    const reported = snapshotOf(error);
-    if (reported) return this.progress.put(reported);
-    if (isCancellation(error)) {
-      const { phase, message, endedAt } = this.progress.task(index);
-      return this.progress.change(index, {
-        phase: 'done',
-        outcome: 'cancelled',
-        // The last message of a task that has reported its end says what became of its logs; an earlier one is out of date.
-        message: phase === 'done' ? message : null,
-        endedAt: endedAt ?? now(),
-      });
-    }
-    this.progress.change(index, { phase: 'tearing down', outcome: 'failed', error: describeError(error) });
-    const { left, kept } = await this.tearDownFor(task);
-    this.progress.change(index, { phase: 'done', endedAt: now(), left, kept, ...this.usageWithout(index, left) });
-  }
-
-  private usageWithout(index: number, left: readonly LeftResource[]): Pick<TaskSnapshot, 'usage'> {
-    const { usage } = this.progress.task(index);
-    if (!usage) return {};
-    const removed = (['endpoint', 'job'] as const).filter((what) => !left.some(({ kind }) => kind === what));
-    return { usage: removed.reduce(endSpan, usage) };
-  }
-
-  /** Removes the resources, by their known names, of a task workflow that was terminated or could not be started. */
-  private async tearDownFor(task: TaskPlan): Promise<TeardownOutcome> {
-    const teardown = new TaskTeardown({ run: this.header, task });
-    if (task.endpointName !== null) teardown.coverEndpoint(task.endpointName);
-    teardown.coverJob();
-    return teardown.run();
+  private onEnded(index: number): void {
+    const { outcome } = this.progress.task(index);
+    if (outcome === 'failed' && this.header.onTaskFailure === 'abort') this.interrupt({ kind: 'sibling', index });
   }
 
   /** Ends the tasks that never started, and records why tasks were cancelled. */
@@ -250,11 +214,4 @@ class EvaluationRun {
       else this.progress.leave({ kind: 'storage', name: storage.path, reason: message });
     }
   }
-}
-
-/** Waits for all to settle, then rethrows the first rejection: nothing may still be running during compensation. */
-async function settleAll(running: readonly Promise<void>[]): Promise<void> {
-  const results = await Promise.allSettled(running);
-  const rejected = results.find((result): result is PromiseRejectedResult => result.status === 'rejected');
-  if (rejected) throw rejected.reason;
 }

@@ -1,10 +1,18 @@
 import { firstMetrics, metricPayload, metricsOf } from '../contract/metric';
+import { pack } from '../contract/packed';
+import type { SentSnapshot } from '../contract/sent-snapshot';
 import type { LeftResource, RunSnapshot, TaskSnapshot } from '../contract/state';
 
-/** Shortens a run's snapshot to fit one payload, which Temporal limits to 2 MiB. Pure. */
+/** Packs and, if that is not enough, shortens a run's snapshot to fit one payload, which Temporal limits to 2 MiB. Pure. */
 
 /** Limit on the snapshot's JSON, bytes; leaves room for the rest of the payload. */
 export const maxSnapshotBytes = 1_500_000;
+
+/** Larger snapshots are packed, bytes of JSON. */
+const maxPlainBytes = 60_000;
+
+/** By what factor packing makes a snapshot smaller, at most. */
+const mostGain = 4;
 
 /**
  * How much of each task is kept, tried in order: number of entries in `metrics`, characters per text, and whether URL and folder stay. The
@@ -21,15 +29,21 @@ const levels = [
 
 type Level = (typeof levels)[number];
 
-/** Returns the snapshot unchanged if it fits, else the longest version that does. */
-export function fitRun(snapshot: RunSnapshot, maxBytes = maxSnapshotBytes): RunSnapshot {
-  if (jsonBytes(snapshot) <= maxBytes) return snapshot;
-  for (const level of levels) {
-    const version = shortened(snapshot, level);
-    if (jsonBytes(version) <= maxBytes) return version;
+/** Returns the snapshot as it is if it is small, else packed, in the longest version that fits. */
+export function fitRun(snapshot: RunSnapshot, maxBytes = maxSnapshotBytes): SentSnapshot {
+  if (jsonBytes(snapshot) <= Math.min(maxBytes, maxPlainBytes)) return snapshot;
+  for (const level of [undefined, ...levels]) {
+    const version = level === undefined ? snapshot : shortened(snapshot, level);
+    // Packing what can't fit anyway would take too long.
+    if (jsonBytes(version) > maxBytes * mostGain) continue;
+    const sent = packed(version);
+    if (jsonBytes(sent) <= maxBytes) return sent;
   }
   return { ...snapshot, tasks: [], left: [], kept: [] };
 }
+
+const packed = (run: RunSnapshot): SentSnapshot =>
+  run.tasks.length === 0 ? run : { ...run, tasks: [], packed: pack(run.tasks) };
 
 function shortened(run: RunSnapshot, level: Level): RunSnapshot {
   const tasks = run.tasks.map((task) => shortenTask(task, level));

@@ -1,4 +1,5 @@
 /** The workflows that the worker registers. */
+export { evaluationBatch } from './evaluation-batch';
 export { evaluationRun } from './evaluation-run';
 export { evaluationTask } from './evaluation-task';
 export { sweepPlatform } from './sweep';

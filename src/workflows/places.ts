@@ -36,6 +36,8 @@ const places: Readonly<Record<keyof Activities, Place>> = {
   stopJob: 'anywhere',
   removeJob: 'anywhere',
   removeEndpoint: 'anywhere',
+  // Only for runs whose workers all share one home.
+  saveLogAndRemoveEndpoint: 'files',
   removeStorage: 'anywhere',
   removeJobAndStorage: 'anywhere',
   sweepPlatform: 'anywhere',

@@ -1,6 +1,7 @@
 import { ApplicationFailure, CancelledFailure, patched } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import type { RunHeader } from '../contract/inputs';
+import type { SentSnapshot } from '../contract/sent-snapshot';
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';
 import type { Verdict } from '../contract/verdict';
 import { ensure, withFreshBudgets } from './activity-groups';
@@ -15,14 +16,14 @@ export interface RunEnd {
   /** The full snapshot. */
   readonly whole: RunSnapshot;
   /** The snapshot that fits into history. */
-  readonly snapshot: RunSnapshot;
+  readonly snapshot: SentSnapshot;
   readonly interruption: Interruption | undefined;
   /** An error of the run itself, rather than of a task; `undefined`: none. */
   readonly fault: unknown;
 }
 
 /** Closes the run: returns the snapshot if every task succeeded, else throws the failure or cancellation that says why not. */
-export function closeRun(end: RunEnd): RunSnapshot {
+export function closeRun(end: RunEnd): SentSnapshot {
   const { invocation, verdict, whole, snapshot } = end;
   switch (verdict) {
     case 'succeeded':
@@ -38,7 +39,7 @@ export function closeRun(end: RunEnd): RunSnapshot {
   }
 }
 
-function failRun({ whole, snapshot, interruption, fault }: RunEnd): RunSnapshot {
+function failRun({ whole, snapshot, interruption, fault }: RunEnd): SentSnapshot {
   const { tasks } = whole;
   const reason = interruption && whyInterrupted(interruption, tasks);
   if (reason) throw failed(reason.type, reason.message, snapshot);
@@ -63,7 +64,7 @@ function failedText(tasks: readonly TaskSnapshot[]): string {
   return `${bad.length} of ${tasks.length} tasks did not succeed: ${shown.join('; ')}${more}`;
 }
 
-function failed(type: string, message: string, snapshot: RunSnapshot): ApplicationFailure {
+function failed(type: string, message: string, snapshot: SentSnapshot): ApplicationFailure {
   return ApplicationFailure.create({ type, message, details: [snapshot], nonRetryable: true });
 }
 

@@ -1,7 +1,17 @@
 import { patched, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { RunInput } from '../contract/inputs';
-import { endpointReady, runStatus, taskChanged } from '../contract/messages';
+import {
+  batchProgress,
+  endpointReady,
+  runStatus,
+  taskChanged,
+  tasksProgress,
+  type BatchNews,
+} from '../contract/messages';
+import type { RunPlan } from '../contract/plan';
+import type { SentSnapshot } from '../contract/sent-snapshot';
+import { isPastReady, isTaskNews, withNews } from '../contract/task-news';
 import {
   startingRun,
   type KeptStorage,
@@ -11,75 +21,148 @@ import {
   type TaskOutcome,
   type TaskPhase,
   type TaskSnapshot,
+  type Usage,
 } from '../contract/state';
 import { verdictOf, type Verdict } from '../contract/verdict';
 import { runDetails } from '../contract/details';
 import { fitRun } from './fitting';
 import { now } from './task-progress';
+import type { TaskBook } from './task-book';
 
 const evalPhase = defineSearchAttributeKey('EvalPhase', 'KEYWORD');
 const evalOutcome = defineSearchAttributeKey('EvalOutcome', 'KEYWORD');
 
-/** Holds the run's snapshot, updated by its tasks' signals; answers the status query and appears in the Web UI. */
-export class RunProgress {
+/** Holds the run's snapshot, updated by signals from tasks, batches and activities; answers the status query and appears in the Web UI. */
+export class RunProgress implements TaskBook {
   private current: RunSnapshot;
+  /** The tasks of `current`, which is made anew from them when it is asked for after a change. */
+  private readonly tasks: TaskSnapshot[];
+  private isStale = false;
+  /** Tasks without an outcome. */
+  private open: number;
   private readonly ready = new Set<number>();
   private readonly accounted = new Set<number>();
   private readonly searchable: boolean;
   private isShowing = false;
+  private lastSent: { readonly of: RunSnapshot; readonly sent: SentSnapshot } | undefined;
+  /** Called with what a batch tells. */
+  onBatchNews: (news: BatchNews) => void = () => undefined;
 
-  constructor({ plan, searchAttributes }: RunInput) {
+  constructor(plan: RunPlan, { searchAttributes }: Pick<RunInput, 'searchAttributes'>) {
     this.searchable = searchAttributes;
     this.current = startingRun(plan, now());
-    setHandler(runStatus, () => fitRun(this.current));
+    this.tasks = [...this.current.tasks];
+    this.open = this.tasks.length;
+    setHandler(runStatus, () => this.sent);
     // Signals can be sent by hand with any payload or none: anything but a snapshot is ignored.
     setHandler(taskChanged, (snapshot?: unknown) => {
       if (this.isFreshSnapshot(snapshot)) this.put(snapshot);
     });
-    setHandler(endpointReady, (ready?: { snapshot?: unknown }) => {
+    setHandler(endpointReady, (ready?: { index?: unknown; endpointUrl?: string; snapshot?: unknown }) => {
+      if (typeof ready?.index === 'number' && ready.snapshot === undefined) {
+        const { index, endpointUrl } = ready;
+        return this.hear([{ index, phase: 'ready', ...(typeof endpointUrl === 'string' ? { endpointUrl } : {}) }]);
+      }
       const snapshot = ready?.snapshot;
       if (!this.isFreshSnapshot(snapshot)) return;
       this.ready.add(snapshot.index);
       this.put(snapshot);
     });
+    setHandler(tasksProgress, (news?: unknown) => this.hear(news));
+    setHandler(batchProgress, (news?: Partial<BatchNews>) => {
+      if (typeof news?.batch !== 'number' || !Array.isArray(news.tasks)) return;
+      for (const task of news.tasks) this.hearOfBatch(task);
+      this.onBatchNews(news as BatchNews);
+    });
     this.show();
   }
 
+  /** The snapshot as it is sent, made once for each change. */
+  private get sent(): SentSnapshot {
+    const { snapshot } = this;
+    if (this.lastSent?.of !== snapshot) this.lastSent = { of: snapshot, sent: fitRun(snapshot) };
+    return this.lastSent.sent;
+  }
+
   get snapshot(): RunSnapshot {
-    return this.current;
-  }
-
-  task(index: number): TaskSnapshot {
-    const found = this.current.tasks[index];
-    if (!found) throw new Error(`no task ${index} in this run`);
-    return found;
-  }
-
-  /** Marks the task's final snapshot as received: signals that arrive later are older. */
-  account(index: number): void {
-    this.accounted.add(index);
-  }
-
-  private isFreshSnapshot(snapshot: unknown): snapshot is TaskSnapshot {
-    const { index, phase } = (snapshot ?? {}) as Partial<TaskSnapshot>;
-    if (typeof index !== 'number' || typeof phase !== 'string' || !this.current.tasks[index]) return false;
-    // 2026-11-28
-    return !(this.accounted.has(index) && patched('late-news-ignored'));
-  }
-
-  isReady(index: number): boolean {
-    return this.ready.has(index);
-  }
-
-  put(snapshot: TaskSnapshot): void {
-    const tasks = this.current.tasks.map((task) => (task.index === snapshot.index ? snapshot : task));
+    if (!this.isStale) return this.current;
+    this.isStale = false;
+    const tasks = [...this.tasks];
     this.current = {
       ...this.current,
       tasks,
       left: tasks.flatMap((task) => task.left),
       kept: tasks.flatMap((task) => task.kept),
     };
-    if (tasks.every((task) => task.outcome !== null)) this.tearDown();
+    return this.current;
+  }
+
+  task(index: number): TaskSnapshot {
+    const found = this.tasks[index];
+    if (!found) throw new Error(`no task ${index} in this run`);
+    return found;
+  }
+
+  account(index: number): void {
+    this.accounted.add(index);
+  }
+
+  isAccounted(index: number): boolean {
+    return this.accounted.has(index);
+  }
+
+  private isFreshSnapshot(snapshot: unknown): snapshot is TaskSnapshot {
+    const { index, phase } = (snapshot ?? {}) as Partial<TaskSnapshot>;
+    if (typeof index !== 'number' || typeof phase !== 'string' || !this.tasks[index]) return false;
+    // 2026-11-28
+    return !(this.accounted.has(index) && patched('late-news-ignored'));
+  }
+
+  /** Takes what activities say about tasks that have not ended. */
+  private hear(all: unknown): void {
+    for (const news of Array.isArray(all) ? (all as unknown[]) : []) {
+      if (!isTaskNews(news) || this.accounted.has(news.index)) continue;
+      const task = this.tasks[news.index];
+      if (!task) continue;
+      if (news.phase && isPastReady(news.phase)) this.ready.add(news.index);
+      this.put(withNews(task, news));
+    }
+  }
+
+  /** A batch knows how its tasks ended, but not when their resources began to cost. */
+  private hearOfBatch(snapshot: unknown): void {
+    const { index, phase, outcome } = (snapshot ?? {}) as Partial<TaskSnapshot>;
+    if (typeof index !== 'number' || typeof phase !== 'string' || !this.tasks[index] || this.accounted.has(index))
+      return;
+    if (phase === 'done' && outcome !== null) this.account(index);
+    const task = snapshot as TaskSnapshot;
+    const before = this.task(index);
+    this.put({
+      ...task,
+      endpointUrl: task.endpointUrl ?? before.endpointUrl,
+      job: task.job ?? before.job,
+      startedAt: task.startedAt ?? before.startedAt,
+      usage: usageKnown(before, task),
+    });
+  }
+
+  isReady(index: number): boolean {
+    return this.ready.has(index);
+  }
+
+  /** Whether any endpoint is or was Ready. */
+  get hasReady(): boolean {
+    return this.ready.size > 0;
+  }
+
+  put(snapshot: TaskSnapshot): void {
+    const before = this.tasks[snapshot.index];
+    if (!before) return;
+    this.tasks[snapshot.index] = snapshot;
+    this.isStale = true;
+    if (before.outcome === null && snapshot.outcome !== null) this.open -= 1;
+    if (before.outcome !== null && snapshot.outcome === null) this.open += 1;
+    if (this.open === 0) this.tearDown();
     this.show();
   }
 
@@ -93,15 +176,19 @@ export class RunProgress {
     if (task.phase === after && task.outcome === null) this.put({ ...task, phase });
   }
 
+  evaluating(): void {
+    this.enter('evaluating');
+  }
+
   /** Records a leftover resource that belongs to the run rather than to a task. */
   leave(resource: LeftResource): void {
-    this.current = { ...this.current, left: [...this.current.left, resource] };
+    this.current = { ...this.snapshot, left: [...this.snapshot.left, resource] };
     this.show();
   }
 
   /** Records storage that is kept on purpose and belongs to the run rather than to a task. */
   keep(storage: KeptStorage): void {
-    this.current = { ...this.current, kept: [...this.current.kept, storage] };
+    this.current = { ...this.snapshot, kept: [...this.snapshot.kept, storage] };
     this.show();
   }
 
@@ -114,7 +201,7 @@ export class RunProgress {
   /** Sets the run's outcome and enters the last phase. */
   conclude(outcome: TaskOutcome): void {
     this.current = { ...this.current, outcome };
-    this.enter('done', verdictOf(outcome, this.current));
+    this.enter('done', verdictOf(outcome, this.snapshot));
   }
 
   enter(phase: RunPhase, outcome?: Verdict): void {
@@ -134,7 +221,17 @@ export class RunProgress {
     this.isShowing = true;
     void Promise.resolve().then(() => {
       this.isShowing = false;
-      setCurrentDetails(runDetails(this.current, Date.now()));
+      setCurrentDetails(runDetails(this.snapshot, Date.now()));
     });
   }
+}
+
+/** Returns the usage of a task after news from its batch. */
+function usageKnown(before: TaskSnapshot, { usage, phase, left }: TaskSnapshot): Usage {
+  const spanOf = (what: keyof Usage): Usage[keyof Usage] => {
+    const span = usage?.[what] ?? before.usage?.[what] ?? null;
+    const isOver = phase === 'done' && !left.some(({ kind }) => kind === what);
+    return span?.until === null && isOver ? { from: span.from, until: now() } : span;
+  };
+  return { endpoint: spanOf('endpoint'), job: spanOf('job') };
 }

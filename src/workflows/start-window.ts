@@ -1,6 +1,4 @@
 import { condition } from '@temporalio/workflow';
-import type { RunHeader } from '../contract/inputs';
-import type { TaskPlan } from '../contract/plan';
 
 /** Bytes of child inputs per workflow task: a completion over gRPC's 4 MiB limit would be rejected on every retry. */
 const maxBytesAtOnce = 1_000_000;
@@ -10,9 +8,9 @@ export class StartWindow {
   private readonly width: number;
   private starting = 0;
 
-  constructor(header: RunHeader, tasks: readonly TaskPlan[]) {
-    const largest = Math.max(0, ...tasks.map((task) => JSON.stringify(task).length));
-    this.width = Math.max(1, Math.floor(maxBytesAtOnce / (JSON.stringify(header).length + largest)));
+  /** `largestBytes`: of one child's input. */
+  constructor(largestBytes: number) {
+    this.width = Math.max(1, Math.floor(maxBytesAtOnce / largestBytes));
   }
 
   async during<T>(start: () => Promise<T>): Promise<T> {

@@ -14,9 +14,14 @@ export class TaskLogs {
     return `${this.task.outputDir}/logs/job.log`;
   }
 
+  /** The file of the endpoint's log. */
+  get endpointLog(): string {
+    return `${this.task.outputDir}/logs/endpoint.log`;
+  }
+
   async saveEndpointLog(name: string): Promise<void> {
-    const { owner, outputDir } = this.task;
-    const target = `${outputDir}/logs/endpoint.log`;
+    const { owner } = this.task;
+    const target = this.endpointLog;
     const activities = briefBestEffort(`save log of endpoint ${name}`);
     await this.noteOutcome(`endpoint ${name}`, activities.saveEndpointLog({ ...owner, name, id: null, target }));
   }

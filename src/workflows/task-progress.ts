@@ -38,13 +38,16 @@ export class TaskProgress {
   private readonly isCounted: boolean;
   /** Phases of seconds are not signalled: the run presumes them. */
   private readonly isBrief: boolean;
+  /** The activities tell the run; the task itself says only that it failed, and how it ended. */
+  private readonly isQuiet: boolean;
   private readonly maxSignals: number;
   private signalsSent = 0;
   private lastMessageAt = 0;
 
   constructor({ run, task, course, news = signalsForPhases }: TaskInput) {
-    this.isCounted = Boolean(run.budget);
-    this.isBrief = course === 'merged';
+    this.isQuiet = course === 'quiet';
+    this.isCounted = Boolean(run.budget) && !this.isQuiet;
+    this.isBrief = course !== undefined;
     this.maxSignals = news;
     this.current = { ...pendingTask(task), startedAt: now() };
     setHandler(taskStatus, () => this.current);
@@ -64,6 +67,10 @@ export class TaskProgress {
 
   update(change: Partial<TaskSnapshot>): void {
     this.set(change);
+    if (this.isQuiet) {
+      if (this.current.outcome !== null && this.current.outcome !== 'succeeded') this.signalRun();
+      return;
+    }
     const isPassing = (this.isBrief || this.maxSignals < signalsForPhases) && passing.includes(this.current.phase);
     if (!isPassing && this.signalsSent < this.maxSignals) this.signalRun();
   }
@@ -83,6 +90,7 @@ export class TaskProgress {
 
   private setMessage(message: string): void {
     this.set({ message });
+    if (this.isQuiet) return;
     const { signalsSent: sent, maxSignals: allowed, lastMessageAt } = this;
     const startedAt = Date.parse(this.current.startedAt ?? now());
     if (!shouldSignalMessage({ sent, allowed, startedAt, lastMessageAt }, Date.now())) return;
@@ -110,6 +118,7 @@ export class TaskProgress {
   /** Signals the run, which waits for it, that the endpoint is Ready. Rejects if the run no longer exists. */
   async ready(change: Partial<TaskSnapshot>): Promise<void> {
     this.set(change);
+    if (this.isQuiet) return;
     await this.sending;
     this.sent = this.current;
     const { index } = this.current;

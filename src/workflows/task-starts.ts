@@ -2,6 +2,7 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   ChildWorkflowCancellationType,
   getExternalWorkflowHandle,
+  isCancellation,
   ParentClosePolicy,
   patched,
   sleep,
@@ -10,25 +11,34 @@ import {
 } from '@temporalio/workflow';
 import { plainWords } from '../contract/details';
 import { taskWorkflowId } from '../contract/identity';
-import type { RunHeader } from '../contract/inputs';
+import type { RunHeader, TaskInput } from '../contract/inputs';
+import { observed } from '../contract/messages';
 import type { TaskPlan } from '../contract/plan';
 import { evaluationTask } from './evaluation-task';
 import { signalsPerTask } from './signal-budget';
 import { StartWindow } from './start-window';
+import type { TaskRunsOptions } from './task-book';
 
 export type TaskHandle = ChildWorkflowHandle<typeof evaluationTask>;
 
-/** Starts the task workflows of a run. */
+/** Starts the task workflows of a run or batch. */
 export class TaskStarts {
-  private readonly window: StartWindow;
-  private readonly signalsPerTask: number;
+  private readonly header: RunHeader;
+  private readonly tasks: readonly TaskPlan[];
+  private readonly common: Pick<TaskInput, 'course' | 'news' | 'execution'>;
 
-  constructor(
-    private readonly header: RunHeader,
-    tasks: readonly TaskPlan[],
-  ) {
-    this.window = new StartWindow(header, tasks);
-    this.signalsPerTask = signalsPerTask({ tasks: tasks.length, isCounted: Boolean(header.budget) });
+  constructor({ header, tasks, course, execution, count }: TaskRunsOptions) {
+    this.header = header;
+    this.tasks = tasks;
+    const news = signalsPerTask({ tasks: count, isCounted: Boolean(header.budget) });
+    this.common = course === 'quiet' ? { course, ...(execution ? { execution } : {}) } : { course, news };
+  }
+
+  private knownWindow: StartWindow | undefined;
+  private get window(): StartWindow {
+    const bytesOf = (value: unknown): number => JSON.stringify(value).length;
+    const largest = (): number => this.tasks.reduce((most, task) => Math.max(most, bytesOf(task)), 0);
+    return (this.knownWindow ??= new StartWindow(bytesOf(this.header) + largest()));
   }
 
   /** Starts the task's workflow, after the end of an earlier one of a run that was reset: `onEarlier` is told that it waits. */
@@ -49,11 +59,27 @@ export class TaskStarts {
   private startChild(workflowId: string, task: TaskPlan): Promise<TaskHandle> {
     return startChild(evaluationTask, {
       workflowId,
-      args: [{ run: this.header, task, news: this.signalsPerTask, course: 'merged' }],
+      args: [{ run: this.header, task, ...this.common }],
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
       staticSummary: plainWords(`Task ${task.index}: ${task.name}`),
     });
+  }
+}
+
+/** Cancels a task's workflow and waits until there is none of this id that runs. */
+export async function untilGone(workflowId: string): Promise<void> {
+  const task = getExternalWorkflowHandle(workflowId);
+  await task.cancel().catch(() => undefined);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      // Without a message it says nothing; but only a running workflow can be signalled.
+      await task.signal(observed.name);
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      return;
+    }
+    await sleep(Math.min(1_000 * 2 ** tries, 30_000), { summary: `wait for the end of ${workflowId}` });
   }
 }
 

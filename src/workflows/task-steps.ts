@@ -1,11 +1,12 @@
 import { ApplicationFailure, isCancellation, patched } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
-import type { Owner, TaskInput } from '../contract/inputs';
+import type { TaskInput } from '../contract/inputs';
 import type { EndpointPlan } from '../contract/plan';
 import { changeWithFreshBudgets, poll, tryOnce } from './activity-groups';
 import { guardedBy, withDeadline } from './deadline';
 import { watchEndpoint, watchOf } from './endpoint-watch';
 import { isConclusive, hadUnansweredAttempt, mayHaveCreated } from './failures';
+import { ownerAwaitingReady, ownerOf } from './task-owner';
 import type { TaskProgress } from './task-progress';
 import type { TaskTeardown } from './task-teardown';
 
@@ -60,7 +61,13 @@ async function awaitReady({ input, progress }: Evaluation): Promise<string> {
   const { run } = input;
   const seconds = run.limits.endpointReadySeconds;
   const name = nameOf(input);
-  const endpoint = { ...ownerOf(input), name, probe: run.endpoint.probe, deadlineSeconds: seconds };
+  const endpoint = {
+    ...ownerAwaitingReady(input),
+    name,
+    probe: run.endpoint.probe,
+    deadlineSeconds: seconds,
+    endpointPath: input.task.endpointPath,
+  };
   const { url } = await withDeadline({
     seconds,
     summary: `readiness timeout of endpoint ${name}`,
@@ -88,7 +95,7 @@ async function awaitExisting(
   { input, progress }: Evaluation,
   { url, probe }: Extract<EndpointPlan, { kind: 'existing' }>,
 ): Promise<void> {
-  const asked = { ...ownerOf(input), url, probe };
+  const asked = { ...ownerAwaitingReady(input), url, probe };
   const work = () => poll('probe the existing endpoint', existingSeconds).probeExistingEndpoint(asked);
   // 2026-11-28
   if (!patched('existing-endpoint-deadline')) return work();
@@ -147,7 +154,7 @@ async function awaitJob(
   const seconds = run.limits.jobSeconds;
   const during = 'while its job ran';
   // A machine that may be asleep must not be the only one to see the end of the job: where secrets are there, it only watches.
-  const isMerged = input.course === 'merged' && task.endpointName !== null && run.home?.holdsSecrets !== true;
+  const isMerged = input.course !== undefined && task.endpointName !== null && run.home?.holdsSecrets !== true;
   const watched = isMerged ? { ...job, endpoint: watchOf(input, during) } : job;
   const end = () => poll(`await end of job ${name}`, seconds).awaitJobCompleted(watched);
   await withDeadline({
@@ -210,9 +217,3 @@ async function answerOrUnknown(question: () => Promise<string>): Promise<string>
 }
 
 const nameOf = ({ task }: TaskInput): string => task.endpointName ?? '';
-
-const ownerOf = ({ run, task }: TaskInput): Owner => ({
-  platform: run.platform,
-  invocation: run.invocation,
-  index: task.index,
-});

@@ -8,6 +8,7 @@ import { describeError } from './failures';
 import { Saga, type Compensation } from './saga';
 import { hasMadeToken, tokenLeftOf } from './endpoint-token';
 import { TaskLogs } from './task-logs';
+import { ownerOf } from './task-owner';
 
 /** Outcome of a task's teardown: results, leftovers, notes. */
 export interface TeardownOutcome {
@@ -54,16 +55,17 @@ export class TaskTeardown {
     private readonly input: TaskInput,
     private readonly onRemoved: (what: 'endpoint' | 'job') => void = () => undefined,
   ) {
-    const { run, task } = input;
-    this.owner = { platform: run.platform, invocation: run.invocation, index: task.index };
-    this.logs = new TaskLogs({ owner: this.owner, jobName: task.jobName, outputDir: this.outputDir });
+    this.owner = ownerOf(input);
+    this.logs = new TaskLogs({ owner: this.owner, jobName: input.task.jobName, outputDir: this.outputDir });
   }
 
   /** Adds the endpoint's compensation. Call before the endpoint is created. */
   coverEndpoint(name: string): void {
     this.landsUntil.endpoint = undefined;
     this.endpoint = this.saga.add({ kind: 'endpoint', name }, async () => {
-      await this.logs.saveEndpointLog(name);
+      const isGone = this.mayEndTogether && (await this.endTogether(name));
+      if (!isGone) await this.logs.saveEndpointLog(name);
+      else if (!this.mayLand('endpoint')) return this.onRemoved('endpoint');
       await this.untilSettled('endpoint', () =>
         withFreshBudgets(this.budget, async (seconds) => {
           const endpoint = { ...this.owner, name, ...hasMadeToken(this.input.run.endpoint) };
@@ -185,7 +187,30 @@ export class TaskTeardown {
    */
   private endedJob(hasEnded: boolean): string | undefined {
     const isPlain = hasEnded && this.job?.ended === true && !this.job.lost && !this.mayLand('job');
-    return isPlain && this.input.course === 'merged' ? (this.job?.id ?? undefined) : undefined;
+    return isPlain && this.input.course !== undefined ? (this.job?.id ?? undefined) : undefined;
+  }
+
+  /** Whether every worker may both save the endpoint's log and remove the endpoint. */
+  private get mayEndTogether(): boolean {
+    const { run, course } = this.input;
+    return course === 'quiet' && run.home === undefined;
+  }
+
+  /**
+   * Saves the endpoint's log and removes the endpoint in one step; returns whether that succeeded. If not, each is done by itself, with
+   * more patience.
+   */
+  private async endTogether(name: string): Promise<boolean> {
+    const seconds = Math.min(togetherSeconds, this.budget / 4);
+    try {
+      const activities = ensure(`save log of endpoint ${name} and delete it`, seconds);
+      const ended = { ...this.owner, name, logTarget: this.logs.endpointLog };
+      const note = await activities.saveLogAndRemoveEndpoint(ended);
+      if (note) this.logs.notes.push(note);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Removes job and storage in one step. If that fails, each is removed by itself, which tells what is left. */

@@ -28,23 +28,36 @@ export const runConfigFile = 'run_config.yml';
 /** Linux limits an argument to 128 KiB; the loader around the script needs some of it. */
 export const maxCommandBytes = 120 * 1024;
 
-/** Returns the container's command: a short loader that unpacks the compressed script. */
+/** A larger run config is compressed, too. */
+const maxPlainBytes = 8 * 1024;
+
+/**
+ * Returns the container's command: a short loader that unpacks the compressed script. What differs between tasks stands by itself and is
+ * not compressed, so that a plan of many tasks holds the rest only once (contract/packed.ts).
+ */
 export function jobCommand(script: JobScript): readonly [string, string, string] {
-  const packed = gzipSync(Buffer.from(jobScript(script), 'utf8'), { level: 9 }).toString('base64');
+  const [head, own, tail] = scriptParts(script);
+  const isLarge = Buffer.byteLength(own) > maxPlainBytes;
   const loader = [
     'set -eu',
     'script="$(mktemp)"',
-    `printf %s '${packed}' | base64 -d | gzip -dc > "$script"`,
+    `{ ${compressed(head)}; ${isLarge ? compressed(own) : escaped(own)}; ${compressed(tail)}; } > "$script"`,
     'exec /bin/bash "$script"',
   ].join('; ');
   return ['/bin/bash', '-c', loader];
 }
 
-/** Returns the script as text. */
-export function jobScript(script: JobScript): string {
+const compressed = (text: string): string =>
+  `printf %s '${gzipSync(Buffer.from(text, 'utf8'), { level: 9 }).toString('base64')}' | base64 -d | gzip -dc`;
+
+/** Without `$`, in which Kubernetes would look for variables of its own. */
+const escaped = (text: string): string =>
+  `printf %b '${text.replaceAll('\\', '\\\\').replaceAll('$', '\\0044').replaceAll("'", '\\0047')}'`;
+
+/** Returns the script in three parts, of which the second holds all that only this task has, but for its own pre_cmd and post_cmd. */
+function scriptParts(script: JobScript): readonly [string, string, string] {
   const { preCmd, postCmd, runConfig } = script;
-  return [
-    `# evalsaga: evaluation of ${script.task.replaceAll(/[^\w.@/-]/g, '_')}`,
+  const head = [
     'rm -f "$0"',
     'set -u',
     `out="\${${outputDirVariable}:?}"`,
@@ -53,13 +66,20 @@ export function jobScript(script: JobScript): string {
     'mkdir -p "$out" || exit 73',
     'rm -f "$out/.evalsaga_interrupted" "$out/.nemo_evaluator_interrupted"',
     ...script.runtimeVariables.map(({ name, from }) => `export ${name}="\${${from}-}"`),
+  ];
+  const own = [
+    `# evalsaga: evaluation of ${script.task.replaceAll(/[^\w.@/-]/g, '_')}`,
     ...writeFileLines(runConfigFile, runConfig),
+  ];
+  const tail = [
     ...(preCmd === null ? [] : writeFileLines('pre_cmd.sh', preCmd)),
     ...(postCmd === null ? [] : writeFileLines('post_cmd.sh', postCmd)),
     ...bodyLines(script),
-    '',
-  ].join('\n');
+  ];
+  return [textOf(head), textOf(own), textOf(tail)];
 }
+
+const textOf = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 
 /** Returns the variables with secret parts of URLs for which the job's files have placeholders. */
 export const urlSecretsOf = ({ runConfig, preCmd, postCmd }: JobScript): readonly string[] =>

@@ -23,8 +23,8 @@ import { resolveTask } from './resolve-task';
 import type { ResolvedTask } from './resolve-task';
 import { storagePlan } from './plan-storage';
 
-/** Limit on tasks, each a child workflow: Temporal allows 2,000 pending children. For events see workflows/signal-budget.ts. */
-const maxTasks = 1_000;
+/** Limit on tasks: as many have been tried (docs/performance.md). */
+const maxTasks = 5_000;
 
 export interface PlanContext {
   readonly invocation: string;

@@ -7,12 +7,26 @@ import { runConfigFile } from './job-script';
  * `undefined` if the command was not made by evalsaga.
  */
 export function runConfigIn(command: readonly string[] | undefined): string | undefined {
-  const packed = /printf %s '([A-Za-z0-9+/=]+)' \| base64 -d \| gzip -dc/.exec(command?.[2] ?? '')?.[1];
-  if (packed === undefined) return undefined;
-  const script = gunzipSync(Buffer.from(packed, 'base64')).toString('utf8');
+  const script = scriptIn(command);
+  if (script === undefined) return undefined;
   const whole = new RegExp(`^cat > "\\$work/${runConfigFile}" <<'(\\w+)'\\n([^]*?\\n)\\1$`, 'm').exec(script);
   return whole ? whole[2] : fromPieces(script);
 }
+
+const part = /printf %s '([A-Za-z0-9+/=]+)' \| base64 -d \| gzip -dc|printf %b '([^']*)'/g;
+
+/** Returns the script that a job's command unpacks; `undefined` if the command was not made by evalsaga. */
+export function scriptIn(command: readonly string[] | undefined): string | undefined {
+  const parts = [...(command?.[2] ?? '').matchAll(part)].map(([, packed, escaped = '']) =>
+    packed === undefined ? unescaped(escaped) : gunzipSync(Buffer.from(packed, 'base64')).toString('utf8'),
+  );
+  return parts.length === 0 ? undefined : parts.join('');
+}
+
+const unescaped = (text: string): string =>
+  text.replaceAll(/\\(\\|0(\d{3}))/g, (_, all: string, octal?: string) =>
+    octal === undefined ? all : String.fromCharCode(parseInt(octal, 8)),
+  );
 
 const piece = /printf %s (?:"\$\{\w+:\?\}"|((?:'[^']*'|\\'|[\w@%+=:,./-]+)+))\n/g;
 

@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { scriptIn } from '../../../src/config/plan/read-script';
 import type { RunPlan } from '../../../src/contract/plan';
 import { ConfigError, loadConfig, planRun } from '../../../src/config';
 import type { ConfigProblem, LoadedConfig } from '../../../src/config';
@@ -74,10 +74,7 @@ export async function problems(text: string, setup: Setup = {}): Promise<ConfigP
 }
 
 /** Returns the script that a job's command unpacks. */
-export function scriptOf(command: readonly string[] | undefined): string {
-  const packed = /printf %s '([A-Za-z0-9+/=]+)'/.exec(command?.[2] ?? '')?.[1] ?? '';
-  return gunzipSync(Buffer.from(packed, 'base64')).toString('utf8');
-}
+export const scriptOf = (command: readonly string[] | undefined): string => scriptIn(command) ?? '';
 
 /** Returns a config of this deployment type. */
 export const deploying = (type: string, body: string, tasks = '[{name: lm-evaluation-harness.ifeval}]'): string =>

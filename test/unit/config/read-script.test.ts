@@ -26,6 +26,15 @@ test.each([
   expect(runConfigIn(jobCommand(script(given)))).toBe(read);
 });
 
+test('a large one, with all that the shell or Kubernetes would read, is read back too', () => {
+  const lines = "a: '$(HOME) $$ \\n \\\\0044 %s ü'\n";
+  for (const given of [lines, lines.repeat(1_000)]) {
+    const command = jobCommand(script(given));
+    expect(runConfigIn(command)).toBe(given);
+    expect(command[2].replace('$(mktemp)', '')).not.toMatch(/\$\(|\$\$/);
+  }
+});
+
 test('other commands have no run config', () => {
   expect(runConfigIn(['sh', '-c', 'echo hi'])).toBeUndefined();
   expect(runConfigIn(undefined)).toBeUndefined();

@@ -2,8 +2,10 @@ import { isWorthReporting, type LastReport } from '../../../src/activities/news'
 import type { RunPlan } from '../../../src/contract/plan';
 import { metricPayload, metricsOf, type Metric } from '../../../src/contract/metric';
 import { maxSharedBytes, maxPlanBytes, describeOversize, sizeOfPlan } from '../../../src/contract/plan-size';
+import { planIn, runArguments } from '../../../src/contract/run-arguments';
 import { startingRun, type RunSnapshot } from '../../../src/contract/state';
 import { fitMetrics, maxEntries } from '../../../src/results/scores/fit-metrics';
+import { wholeSnapshot } from '../../../src/contract/sent-snapshot';
 import { fitRun, jsonBytes, maxSnapshotBytes } from '../../../src/workflows/fitting';
 import { shouldSignalMessage, signalsPerTask } from '../../../src/workflows/signal-budget';
 import { runPlan } from '../../support/plans';
@@ -59,21 +61,25 @@ test('five days of polls with a different message each time add fewer than 2,000
 describe('a plan', () => {
   const plan = runPlan({ outputRoot: '/results', tasks: Array.from({ length: 100 }, (_, at) => `t-${at}`) });
   const bytesOf = Buffer.byteLength;
+  const packedSize = (one: RunPlan): number =>
+    runArguments(one, { searchAttributes: true }).reduce((sum, argument) => sum + bytesOf(JSON.stringify(argument)), 0);
   const sizeWith = (change: Partial<RunPlan>): ReturnType<typeof sizeOfPlan> =>
     sizeOfPlan({ ...plan, ...change }, bytesOf);
   const ownerOf = (bytes: number): { owner: string } => ({ owner: 'x'.repeat(bytes) });
-  const base = bytesOf(JSON.stringify({ ...plan, owner: '' }));
+  /** Large enough to be packed. */
+  const someOwner = 100_000;
 
   test('of exactly the limit fits, one byte more does not', () => {
     const [task] = plan.tasks;
-    const single = { ...plan, owner: '', tasks: task ? [task] : [] };
-    const room = maxPlanBytes - bytesOf(JSON.stringify(single));
+    const single = { ...plan, tasks: task ? [task] : [] };
+    const room = maxPlanBytes - packedSize({ ...single, ...ownerOf(someOwner) }) + someOwner;
     expect(sizeOfPlan({ ...single, ...ownerOf(room) }, bytesOf)).toEqual({ kind: 'fits' });
     expect(sizeOfPlan({ ...single, ...ownerOf(room + 1) }, bytesOf)).toEqual({ kind: 'plan', bytes: maxPlanBytes + 1 });
   });
 
   test('does not fit if its shared part, times the number of tasks, exceeds what a history holds', () => {
     const shared = bytesOf(JSON.stringify({ ...plan, owner: '', tasks: [] }));
+    const base = packedSize({ ...plan, ...ownerOf(someOwner) }) - someOwner;
     const room = Math.floor((maxSharedBytes - base - 100 * shared) / 101);
     expect(sizeWith(ownerOf(room))).toEqual({ kind: 'fits' });
     const size = sizeWith(ownerOf(room + 1));
@@ -83,7 +89,16 @@ describe('a plan', () => {
   });
 
   test('is measured in bytes, not in characters', () => {
-    expect(sizeWith({ owner: '\u{1f600}'.repeat(400_000) })).toMatchObject({ kind: 'plan' });
+    expect(sizeWith({ owner: '\u{1f600}'.repeat(450_000) })).toMatchObject({ kind: 'plan' });
+  });
+
+  test('of the largest run fits, and no argument is large', () => {
+    const tasks = Array.from({ length: 5_000 }, (_, at) => `lm-evaluation-harness.benchmark_${at}`);
+    const largest = runPlan({ outputRoot: '/results', tasks });
+    expect(sizeOfPlan(largest, bytesOf)).toEqual({ kind: 'fits' });
+    const parts = runArguments(largest, { searchAttributes: true });
+    expect(Math.max(...parts.map((part) => JSON.stringify(part).length))).toBeLessThan(65_536);
+    expect(planIn(parts)).toEqual(largest);
   });
 });
 
@@ -127,7 +142,7 @@ describe('metrics', () => {
 });
 
 test('the snapshot of the largest run fits into one payload with every task\u2019s outcome', () => {
-  const tasks = Array.from({ length: 1_000 }, (_, at) => `benchmark-with-a-long-name-${at}`);
+  const tasks = Array.from({ length: 5_000 }, (_, at) => `benchmark-with-a-long-name-${at}`);
   const start = startingRun(runPlan({ outputRoot: '/results', tasks }), '2026-11-25T00:00:00.000Z');
   const run: RunSnapshot = {
     ...start,
@@ -139,7 +154,7 @@ test('the snapshot of the largest run fits into one payload with every task\u201
       outputDir: `/${'d'.repeat(400)}`,
       error: { type: 'JobFailed', message: 'e'.repeat(2_000) },
       ...metricPayload(
-        Array.from({ length: 100 }, (_, at): Metric => {
+        Array.from({ length: 25 }, (_, at): Metric => {
           const place = { kind: 'task', path: ['metric'], metric: String(at), score: String(at) } as const;
           return { name: `metric_${at}`, value: 0.5, stderr: null, count: 100, ...place };
         }),
@@ -148,9 +163,10 @@ test('the snapshot of the largest run fits into one payload with every task\u201
       kept: [{ path: '/shared/x', reason: 'r'.repeat(2_000), command: 'evalsaga cleanup x' }],
     })),
   };
-  const whole = { ...run, left: run.tasks.flatMap(({ left }) => left), kept: run.tasks.flatMap(({ kept }) => kept) };
-  const fitted = fitRun(whole);
-  expect(jsonBytes(fitted)).toBeLessThanOrEqual(maxSnapshotBytes);
+  const all = { ...run, left: run.tasks.flatMap(({ left }) => left), kept: run.tasks.flatMap(({ kept }) => kept) };
+  const sent = fitRun(all);
+  expect(jsonBytes(sent)).toBeLessThanOrEqual(maxSnapshotBytes);
+  const fitted = wholeSnapshot(sent);
   expect(fitted.tasks.map(({ outcome }) => outcome)).toEqual(run.tasks.map(({ outcome }) => outcome));
-  expect(fitted.left).toHaveLength(1_000);
+  expect(fitted.left).toHaveLength(5_000);
 });

@@ -1,0 +1,126 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Context } from '@temporalio/activity';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { runWorkflowId } from '../contract/identity';
+import type { Owner } from '../contract/inputs';
+import { endpointReady, tasksProgress } from '../contract/messages';
+import type { TaskNews } from '../contract/state';
+import { masked } from '../contract/url-placeholders';
+import { notReady } from './failures';
+import { NewsBoard, type SendNews } from './news-board';
+
+/**
+ * Tells runs which phase their tasks are in. The activities do this, not the tasks' workflows: one signal of the worker carries the
+ * news of many tasks, and nothing of it is in the tasks' histories.
+ */
+
+const board = new NewsBoard();
+
+/** Milliseconds for one signal. */
+const signalTimeoutMs = 10_000;
+
+type Activity = (input: never) => Promise<unknown>;
+type Listened = Owner & { readonly tell: NonNullable<Owner['tell']> };
+
+const listening = new AsyncLocalStorage<Listened>();
+
+/** What an activity of this name says when it begins. `at`: when it was scheduled, ISO 8601. */
+const beginnings: Readonly<Record<string, (input: never, at: string) => Omit<TaskNews, 'index'>>> = {
+  createEndpoint: (_, at) => ({ phase: 'creating endpoint', begun: { endpoint: at } }),
+  awaitEndpointReady: () => ({ phase: 'awaiting ready' }),
+  probeExistingEndpoint: () => ({ phase: 'awaiting ready' }),
+  submitJob: ({ name }: { readonly name: string }, at) => ({ phase: 'submitting job', job: name, begun: { job: at } }),
+  awaitJobCompleted: () => ({ phase: 'running job' }),
+  bringHome: () => ({ phase: 'fetching results' }),
+  fetchResults: () => ({ phase: 'fetching results' }),
+  stopJob: () => ({ phase: 'tearing down' }),
+};
+
+interface Endpoint {
+  readonly endpointPath?: string;
+  readonly url?: string;
+}
+
+/** What an activity says when it has succeeded. `at`: now. */
+const endings: Readonly<Record<string, (input: never, at: string, result: never) => Omit<TaskNews, 'index'>>> = {
+  awaitEndpointReady: ({ endpointPath }: Endpoint, _, { url }: { readonly url: string }) => ({
+    phase: 'ready',
+    ...(endpointPath === undefined ? {} : { endpointUrl: masked(`${url}${endpointPath}`) }),
+  }),
+  probeExistingEndpoint: ({ url = '' }: Endpoint) => ({ phase: 'ready', endpointUrl: masked(url) }),
+  awaitJobCompleted: (_, at) => ({ ended: { job: at } }),
+  stopJob: (_, at) => ({ ended: { job: at } }),
+  removeJob: (_, at) => ({ ended: { job: at } }),
+  removeEndpoint: (_, at) => ({ ended: { endpoint: at } }),
+  saveLogAndRemoveEndpoint: (_, at) => ({ ended: { endpoint: at } }),
+};
+
+/** Wraps the activities so that they tell their runs what they do, where the input names listeners. */
+export function withTelling<T extends Readonly<Record<string, Activity>>>(activities: T): T {
+  const telling = Object.entries(activities).map(([name, activity]) => {
+    const run = async (input: never): Promise<unknown> => {
+      const owner = listenedIn(input);
+      if (owner === undefined) return activity(input);
+      return listening.run(owner, async () => {
+        const { scheduledTimestampMs } = Context.current().info;
+        const begins = beginnings[name];
+        if (begins) tell(owner, begins(input, new Date(scheduledTimestampMs).toISOString()));
+        const result = await activity(input);
+        const ends = endings[name]?.(input, new Date().toISOString(), result as never);
+        if (ends?.phase === 'ready') await tellBarrier(owner, ends);
+        // A run that holds the barrier itself has just been told.
+        if (ends && (ends.phase !== 'ready' || owner.tell.barrier?.runId !== owner.tell.run)) tell(owner, ends);
+        return result;
+      });
+    };
+    return [name, run] as const;
+  });
+  return Object.fromEntries(telling) as unknown as T;
+}
+
+/** Tells the run of the current activity's task what the platform says; `text` must be fit for history. */
+export function tellMessage(text: string): void {
+  const owner = listening.getStore();
+  if (owner) tell(owner, { message: text });
+}
+
+/** Sends at once what has not been sent yet: the worker ends. */
+export const flushNews = (): Promise<void> => board.flush();
+
+function listenedIn(input: unknown): Listened | undefined {
+  const owner = (input ?? {}) as Partial<Listened>;
+  return owner.tell === undefined ? undefined : (owner as Listened);
+}
+
+function tell({ invocation, index, tell: { run } }: Listened, news: Omit<TaskNews, 'index'>): void {
+  const { client } = Context.current();
+  const handle = client.workflow.getHandle(runWorkflowId(invocation), run);
+  const send: SendNews = async (all) => {
+    try {
+      await client.withDeadline(Date.now() + signalTimeoutMs, () => handle.signal(tasksProgress, all));
+      return 'sent';
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return 'gone';
+      throw error;
+    }
+  };
+  board.tell(`${invocation}/${run}`, { index, ...news }, send);
+}
+
+/** Tells who waits for it that the endpoint is Ready. The activity is retried until that has arrived: jobs wait for it. */
+async function tellBarrier(
+  { index, tell: { barrier } }: Listened,
+  { endpointUrl }: Omit<TaskNews, 'index'>,
+): Promise<void> {
+  if (barrier === undefined) return;
+  const { client } = Context.current();
+  const ready = { index, ...(endpointUrl === undefined ? {} : { endpointUrl }) };
+  const parent = client.workflow.getHandle(barrier.workflowId, barrier.runId);
+  try {
+    await client.withDeadline(Date.now() + signalTimeoutMs, () => parent.signal(endpointReady, ready));
+  } catch (error) {
+    // Its run is over, and this task will hear that it is cancelled.
+    if (error instanceof WorkflowNotFoundError) return;
+    throw notReady(`the endpoint of task ${index} is Ready, but its run could not be told`, 1_000);
+  }
+}

@@ -1,0 +1,227 @@
+import {
+  CancellationScope,
+  ChildWorkflowCancellationType,
+  condition,
+  isCancellation,
+  ParentClosePolicy,
+  startChild,
+} from '@temporalio/workflow';
+import { batchOf, batchWorkflowId, taskWorkflowId, tasksPerBatch } from '../contract/identity';
+import type { BatchBounds, BatchInput, RunExecution, RunHeader } from '../contract/inputs';
+import { advance } from '../contract/messages';
+import type { Packed } from '../contract/packed';
+import type { TaskPlan } from '../contract/plan';
+import { placesAfter } from './batch-places';
+import { evaluationBatch } from './evaluation-batch';
+import type { RunProgress } from './run-progress';
+import { StartWindow } from './start-window';
+import { now } from './task-progress';
+import { settleAll, type TaskRuns } from './task-runs';
+import { untilGone } from './task-starts';
+
+export interface BatchRunsOptions {
+  readonly header: RunHeader;
+  readonly tasks: readonly TaskPlan[];
+  readonly packed: Packed<TaskPlan>;
+  readonly progress: RunProgress;
+  readonly execution: RunExecution;
+  /** Called once for each task that has ended. */
+  readonly onEnded: (index: number) => void;
+  /** Tears down for the tasks of a batch that was terminated. */
+  readonly runs: TaskRuns;
+}
+
+/** One batch as its run sees it. */
+interface Batch {
+  readonly number: number;
+  /** Index of its first task, and of the one after its last. */
+  readonly first: number;
+  readonly end: number;
+  bounds: BatchBounds;
+  /** See `BatchNews`. */
+  decided: number;
+  /** Tasks that have not ended. */
+  remaining: number;
+  running: Promise<void> | undefined;
+}
+
+/** How many tasks of a terminated batch are torn down at once. */
+const lostAtOnce = 20;
+
+/**
+ * Runs a run's tasks in batches, each a child workflow whose children are the tasks. The run keeps what concerns all tasks: the
+ * barrier, the number of places, the limits. What a batch may do is told by bounds that only grow.
+ */
+export class BatchRuns {
+  private readonly batches: readonly Batch[];
+  private readonly window: StartWindow;
+  private readonly over = new Set<number>();
+
+  constructor(private readonly options: BatchRunsOptions) {
+    const { tasks, progress, packed, header } = options;
+    const last = tasks.length === 0 ? -1 : batchOf(tasks.length - 1);
+    this.batches = Array.from({ length: last + 1 }, (_, number) => batchAt(number, tasks.length));
+    const common = JSON.stringify(header).length + JSON.stringify(packed.pattern).length;
+    const largestRow = Math.max(0, ...packed.rows.map((row) => JSON.stringify(row).length));
+    this.window = new StartWindow(common + largestRow * Math.min(tasksPerBatch, tasks.length));
+    progress.onBatchNews = ({ batch, decided, tasks: told }) => {
+      const known = this.batches[batch];
+      if (!known) return;
+      known.decided = Math.max(known.decided, decided);
+      for (const { index } of told) this.note(index);
+    };
+  }
+
+  /** Resolves when all tasks have ended. At most `width` run at the same time. Cancelling the scope cancels all batches. */
+  async run(width: number): Promise<void> {
+    const isRolling = this.options.header.startPolicy === 'as_ready';
+    try {
+      await (isRolling ? this.rolling(width) : this.waves(width));
+    } finally {
+      // Also after a cancel: batches end when their tasks are torn down.
+      await settleAll(this.batches.flatMap(({ running }) => running ?? []));
+    }
+  }
+
+  /** Each wave has its own barrier. */
+  private async waves(width: number): Promise<void> {
+    const count = this.options.tasks.length;
+    for (let from = 0; from < count; from += width) {
+      const to = Math.min(count, from + width);
+      const wave = this.batches.filter(({ first, end }) => first < to && end > from);
+      for (const batch of wave) this.allow(batch, { start: to, places: count });
+      await condition(() => wave.every((batch) => batch.decided >= Math.min(to, batch.end) || this.isOver(batch)));
+      this.options.progress.evaluating();
+      for (const batch of wave) this.allow(batch, { open: to });
+      await condition(() => wave.every((batch) => this.isOver(batch) || this.hasEnded(batch, to)));
+    }
+  }
+
+  private async rolling(width: number): Promise<void> {
+    const { progress, tasks } = this.options;
+    const evaluating = condition(() => progress.hasReady).then(() => progress.evaluating());
+    evaluating.catch(() => undefined);
+    for (;;) {
+      const places = placesAfter(
+        this.batches.map((batch) => ({
+          size: batch.end - batch.first,
+          places: batch.bounds.places,
+          remaining: this.isOver(batch) ? 0 : batch.remaining,
+        })),
+        width,
+      );
+      for (const batch of this.batches) {
+        const granted = places[batch.number] ?? 0;
+        if (granted > batch.bounds.places) this.allow(batch, { start: tasks.length, places: granted });
+      }
+      const before = this.left;
+      if (before === 0) return;
+      await condition(() => this.left !== before);
+    }
+  }
+
+  /** Tasks that have not ended, of batches that are not over. */
+  private get left(): number {
+    return this.batches.reduce((sum, batch) => sum + (this.isOver(batch) ? 0 : batch.remaining), 0);
+  }
+
+  private isOver({ number }: Batch): boolean {
+    return this.over.has(number);
+  }
+
+  private hasEnded({ first, end }: Batch, to: number): boolean {
+    const { progress } = this.options;
+    for (let index = first; index < Math.min(end, to); index += 1) if (!progress.isAccounted(index)) return false;
+    return true;
+  }
+
+  /** Lets a batch do more; starts it if it does not run yet. */
+  private allow(batch: Batch, more: Partial<BatchBounds>): void {
+    batch.bounds = { ...batch.bounds, ...more };
+    batch.running ??= this.drive(batch);
+  }
+
+  /** Runs a batch to its end. Never rejects: its tasks say how they ended. */
+  private async drive(batch: Batch): Promise<void> {
+    try {
+      await this.runChild(batch);
+    } catch (error) {
+      if (!isCancellation(error)) await CancellationScope.nonCancellable(() => this.accountLost(batch, error));
+    } finally {
+      this.over.add(batch.number);
+    }
+  }
+
+  private async runChild(batch: Batch): Promise<void> {
+    let told = batch.bounds;
+    const child = await this.window.during(() => this.startChild(batch));
+    const telling = new CancellationScope();
+    void telling
+      .run(async () => {
+        for (;;) {
+          await condition(() => batch.bounds !== told);
+          told = batch.bounds;
+          await child.signal(advance, told);
+        }
+      })
+      .catch(() => undefined);
+    try {
+      await child.result();
+    } finally {
+      telling.cancel();
+    }
+  }
+
+  private startChild(batch: Batch) {
+    const { header, packed, execution } = this.options;
+    const { number, first, end, bounds } = batch;
+    const tasks = { pattern: packed.pattern, rows: packed.rows.slice(first, end) };
+    const input: BatchInput = { batch: number, run: header, tasks, execution, bounds };
+    return startChild(evaluationBatch, {
+      workflowId: batchWorkflowId(header.invocation, number),
+      args: [input],
+      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+      staticSummary: `Tasks ${first} to ${end - 1}`,
+    });
+  }
+
+  private note(index: number): void {
+    const { progress, onEnded } = this.options;
+    const batch = this.batches[batchOf(index)];
+    if (!batch || !progress.isAccounted(index)) return;
+    const before = batch.remaining;
+    batch.remaining = this.countOpen(batch);
+    if (batch.remaining < before) onEnded(index);
+  }
+
+  private countOpen({ first, end }: Batch): number {
+    let open = 0;
+    for (let index = first; index < end; index += 1) if (!this.options.progress.isAccounted(index)) open += 1;
+    return open;
+  }
+
+  /** Does what a terminated batch can't: its tasks tear down by themselves, and what they did not report is made sure of. */
+  private async accountLost(batch: Batch, error: unknown): Promise<void> {
+    const { progress, tasks, runs, header, onEnded } = this.options;
+    const lost = tasks.slice(batch.first, batch.end).filter(({ index }) => !progress.isAccounted(index));
+    const lane = async (): Promise<void> => {
+      for (let task = lost.shift(); task; task = lost.shift()) {
+        const { index } = task;
+        await untilGone(taskWorkflowId(header.invocation, index));
+        progress.account(index);
+        await runs.tearDownLost(task, error);
+        onEnded(index);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(lostAtOnce, lost.length) }, lane));
+    batch.remaining = 0;
+  }
+}
+
+function batchAt(number: number, count: number): Batch {
+  const first = number * tasksPerBatch;
+  const end = Math.min(first + tasksPerBatch, count);
+  const bounds = { start: 0, places: 0, open: 0 };
+  return { number, first, end, bounds, decided: 0, remaining: end - first, running: undefined };
+}

@@ -1,0 +1,54 @@
+import {
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  isCancellation,
+  setWorkflowOptions,
+} from '@temporalio/workflow';
+import type { BatchInput } from '../contract/inputs';
+import { unpack } from '../contract/packed';
+import { BatchProgress } from './batch-progress';
+import { settleAll, TaskRuns } from './task-runs';
+
+/**
+ * Workflow of a batch of a run's tasks: one child workflow per task. Starts them as far as its bounds allow, and tells the run how they
+ * end. Closes when all tasks that it started have ended; whatever becomes of them, it completes unless it was cancelled.
+ */
+export async function evaluationBatch(input: BatchInput): Promise<void> {
+  const tasks = unpack(input.tasks);
+  const progress = new BatchProgress(input, tasks);
+  const root = CancellationScope.current();
+  const { run: header, execution } = input;
+  const runs = new TaskRuns({ header, tasks, book: progress, course: 'quiet', execution, count: tasks.length });
+  let fault: unknown;
+  try {
+    await runAll(progress, runs);
+  } catch (error) {
+    if (!isCancellation(error)) fault = error;
+  }
+  await CancellationScope.nonCancellable(() => progress.finish());
+  if (fault !== undefined) throw fault;
+  if (root.consideredCancelled) throw new CancelledFailure('the tasks of this batch were cancelled and have ended');
+}
+setWorkflowOptions({ failureExceptionTypes: [Error] }, evaluationBatch);
+
+/** Starts the tasks in their order; resolves when all have ended. */
+async function runAll(progress: BatchProgress, runs: TaskRuns): Promise<void> {
+  const running: Promise<void>[] = [];
+  let active = 0;
+  const isOpen = (index: number) => (): boolean => index < progress.bounds.open || progress.isAlwaysOpen;
+  try {
+    for (const task of progress.tasks) {
+      const { index } = task;
+      await condition(() => index < progress.bounds.start && active < progress.bounds.places);
+      active += 1;
+      running.push(
+        runs.run(task, isOpen(index)).finally(() => {
+          active -= 1;
+        }),
+      );
+    }
+  } finally {
+    await settleAll(running);
+  }
+}

@@ -1,0 +1,22 @@
+import { workflowInfo } from '@temporalio/workflow';
+import type { Owner, TaskInput } from '../contract/inputs';
+
+/** Whose resources the activities of a task work on. */
+export const ownerOf = ({ run, task, execution }: TaskInput): Owner => ({
+  platform: run.platform,
+  invocation: run.invocation,
+  index: task.index,
+  ...(execution ? { tell: { run: execution.runId } } : {}),
+});
+
+/** The same for waits that end when the endpoint is Ready: whoever holds the barrier is told. */
+export function ownerAwaitingReady(input: TaskInput): Owner {
+  const owner = ownerOf(input);
+  const { parent } = workflowInfo();
+  if (!owner.tell || !parent || !hasBarrier(input)) return owner;
+  return { ...owner, tell: { ...owner.tell, barrier: { workflowId: parent.workflowId, runId: parent.runId } } };
+}
+
+/** Whether the task waits for its parent's word before it submits its job. */
+export const hasBarrier = ({ run, course }: Pick<TaskInput, 'run' | 'course'>): boolean =>
+  course !== 'quiet' || run.startPolicy === 'all_ready';
