@@ -118,10 +118,12 @@ function partsOf(value: Json): Parts | undefined {
 const isAlike = (one: Parts, other: Parts | undefined): boolean =>
   other?.kind === one.kind && JSON.stringify(one.keys) === JSON.stringify(other.keys);
 
+const textIn = (value: Json): string => (typeof value === 'string' ? value : '');
+
 function valueOf(column: Column, entry: Json): Json {
   switch (column.kind) {
     case 'text':
-      return `${column.head}${String(entry)}${column.tail}`;
+      return `${column.head}${textIn(entry)}${column.tail}`;
     case 'choice':
       return column.values[Number(entry)] ?? null;
     case 'any':
@@ -133,8 +135,8 @@ function valueOf(column: Column, entry: Json): Json {
 function replaced(node: Json, [key, ...rest]: Place, value: Json): Json {
   if (key === undefined) return value;
   if (typeof key === 'object') {
-    const lines = String(node).split('\n');
-    lines[key[0]] = String(value);
+    const lines = textIn(node).split('\n');
+    lines[key[0]] = textIn(value);
     return lines.join('\n');
   }
   if (typeof key === 'number') {

@@ -15,7 +15,6 @@ import { placesAfter } from './batch-places';
 import { evaluationBatch } from './evaluation-batch';
 import type { RunProgress } from './run-progress';
 import { StartWindow } from './start-window';
-import { now } from './task-progress';
 import { settleAll, type TaskRuns } from './task-runs';
 import { untilGone } from './task-starts';
 

@@ -20,14 +20,13 @@ export async function evaluationBatch(input: BatchInput): Promise<void> {
   const root = CancellationScope.current();
   const { run: header, execution } = input;
   const runs = new TaskRuns({ header, tasks, book: progress, course: 'quiet', execution, count: tasks.length });
-  let fault: unknown;
   try {
     await runAll(progress, runs);
   } catch (error) {
-    if (!isCancellation(error)) fault = error;
+    if (!isCancellation(error)) throw error;
+  } finally {
+    await CancellationScope.nonCancellable(() => progress.finish());
   }
-  await CancellationScope.nonCancellable(() => progress.finish());
-  if (fault !== undefined) throw fault;
   if (root.consideredCancelled) throw new CancelledFailure('the tasks of this batch were cancelled and have ended');
 }
 setWorkflowOptions({ failureExceptionTypes: [Error] }, evaluationBatch);

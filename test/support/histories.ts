@@ -39,5 +39,5 @@ function sizesIn(node: unknown): number[] {
   if (typeof node !== 'object' || node === null || node instanceof Uint8Array) return [];
   const { data } = node as { data?: unknown };
   const own = data instanceof Uint8Array ? [data.byteLength] : [];
-  return [...own, ...Object.values(node as object).flatMap(sizesIn)];
+  return [...own, ...Object.values(node).flatMap(sizesIn)];
 }
