@@ -10,6 +10,8 @@ export const commandNames = [
   'sweep',
   'doctor',
   'config show',
+  'migrate',
+  'init',
   'up',
   'down',
   'platform',

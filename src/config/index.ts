@@ -2,6 +2,11 @@
 export { loadConfig } from './load';
 export type { ConfigRequest } from './load';
 export type { LoadedConfig } from './loaded';
+export { migrateConfig } from './migrate/migrate';
+export type { Migration } from './migrate/migrate';
+export { makeNewConfig } from './new-config';
+export type { NewConfig } from './new-config';
+export { taskNameToday, tasksNamed } from './migrate/rules/task-names';
 export { planRun } from './plan/plan-run';
 export type { PlanContext } from './plan/plan-run';
 export { ConfigError, renderProblem } from './yaml/problems';

@@ -9,7 +9,7 @@ import { checkSecrets, literalSecrets } from './check/check-secrets';
 import { checkTaskNames } from './check/check-task-names';
 import { checkUrl } from './check/check-url';
 import { compose } from './hydra/compose/compose';
-import { ConfigSources, loadFile } from './hydra/compose/sources';
+import { ConfigSources, loadFile, loadText } from './hydra/compose/sources';
 import { fillDerived } from './derive';
 import { withForeignValues } from './foreign-values';
 import { loadEnvironment } from './environment';
@@ -39,6 +39,8 @@ import type { ResolvedConfig } from './schema/config';
 export interface ConfigRequest {
   /** Path of the config file. */
   config?: string;
+  /** Read instead of what the file at `config` holds. */
+  text?: string;
   /** Folder and name (with or without `.yaml`) instead of a path. */
   configDir?: string;
   configName?: string;
@@ -147,7 +149,7 @@ export function composeConfig(request: ConfigRequest): ComposedConfig {
   const env = environmentOf(request);
   const file = configFile(request);
   const { overrides, taskOverrides, problems } = readOverrides(request.overrides);
-  const primary = loadFile(file);
+  const primary = request.text === undefined ? loadFile(file) : loadText(request.text, file);
   const { executor } = request;
   const composition = compose({ primary, sources: new ConfigSources(path.dirname(file)), overrides, env, executor });
   const applied = applyOverrides(composition.root, composition.valueOverrides, env);

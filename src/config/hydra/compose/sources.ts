@@ -55,12 +55,18 @@ export class ConfigSources {
 export function loadFile(file: string, preset = false): LoadedFile {
   const cached = preset ? presetCache.get(file) : undefined;
   if (cached !== undefined) return cached;
-  const text = readText(file);
-  const content = readYamlMap(text, { file, preset });
-  const loaded = { file, preset, content, packageHeader: headerOf(text) };
+  const loaded = loadText(readText(file), file, preset);
   if (preset) presetCache.set(file, loaded);
   return loaded;
 }
+
+/** Reads a text as if the file held it. Throws `ConfigError` if it is not valid YAML. */
+export const loadText = (text: string, file: string, preset = false): LoadedFile => ({
+  file,
+  preset,
+  content: readYamlMap(text, { file, preset }),
+  packageHeader: headerOf(text),
+});
 
 function readText(file: string): string {
   const kind = kindOf(file);
