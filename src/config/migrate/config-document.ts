@@ -84,6 +84,15 @@ export class ConfigDocument extends ConfigTree {
     map.items.splice(index, 0, pair as never);
   }
 
+  /** Adds an item to a list. Returns false if there is none. */
+  append(path: DocumentPath, item: Node): boolean {
+    const list = this.at(path);
+    if (!isSeq(list)) return false;
+    if (list.flow === true && isMap(item)) item.flow = true;
+    list.items.push(item);
+    return true;
+  }
+
   /** Inserts an item at the beginning of a list. */
   prepend(path: DocumentPath, item: Node): void {
     const list = this.at(path);

@@ -63,16 +63,8 @@ function chooseWeights(session: Session): void {
   const handle = document.text(['deployment', 'hf_model_handle']);
   const written = document.text(folder);
   if (written === undefined) return;
-  if (handle !== undefined && handle !== '???') {
+  if (handle !== undefined && handle !== '???')
     session.remove(folder, '`hf_model_handle` names the model: the launcher served that');
-    return;
-  }
-  if (!/^[/~.]/.test(written)) return;
-  session.ask(
-    folder,
-    'the weights are in a folder of another machine',
-    'for a model of the hub, set hf_model_handle: org/model instead; or copy the folder to a volume of the workspace, mount it with deployment.lepton_config.mounts, and write its path in the container here',
-  );
 }
 
 /** Returns a size; `undefined` if it is not written, and NaN if it can't be told from the file. */
@@ -85,8 +77,9 @@ function sizeAt(session: Session, key: string): number | undefined {
 function chooseShape(session: Session, deployment: string): void {
   const { document } = session;
   if (document.has(shapePath)) return;
-  const gpus = gpusOf(session, deployment);
-  if (gpus === undefined || !Number.isInteger(gpus) || gpus < 2) return;
+  const needed = gpusOf(session, deployment);
+  if (needed === undefined || !Number.isInteger(needed) || needed < 2) return;
+  const gpus = [2, 4, 8].find((count) => count >= needed) ?? needed;
   const from: DocumentPath = ['deployment', 'tensor_parallel_size'];
   if (gpus > gpusPerNode) {
     session.ask(

@@ -1,46 +1,52 @@
 /** `execution`: settings of the local and the Slurm executor. Those with an equivalent are translated, the others removed. */
+import { foreignKey, foreignKeys } from '../../schema/foreign-executors';
 import { isKnownKey } from '../known-keys';
 import type { DocumentPath } from '../yaml-nodes';
 import type { Session } from '../session';
+import { migrateMounts } from './mounts';
 import { slurmSeconds, durationText } from './slurm-time';
 
-/** Why a key has no effect on Lepton. */
-const withoutEffect: Readonly<Record<string, string>> = {
-  hostname: "Slurm's login node",
-  username: "the user on Slurm's login node",
-  account: "Slurm's account",
-  partition: "Slurm's queue: on Lepton, node groups have this role (execution.lepton_platform.*.node_group)",
-  cpu_partition: "Slurm's queue for exports",
-  num_nodes: "Slurm's nodes: on Lepton the resource shape says how large the endpoint is",
-  num_instances: "Slurm's instances: on Lepton, replicas of the endpoint",
-  ntasks_per_node: "Slurm's tasks per node",
-  gres: "Slurm's GPUs: on Lepton the resource shape says how many there are",
-  gpus_per_node: "Slurm's GPUs: on Lepton the resource shape says how many there are",
-  subproject: "a part of Slurm's job names",
-  sbatch_comment: "a comment on Slurm's jobs",
-  sbatch_extra_flags: 'options of sbatch',
-  deployment: "options of Slurm's srun for the server",
-  proxy: "the proxy in front of Slurm's instances: Lepton has its own",
-  mode: 'tasks run side by side, each with its own endpoint; execution.max_parallel_endpoints limits how many',
+/** Why a key has no effect on Lepton, where its name does not say it. */
+const reasons: Readonly<Record<string, string>> = {
+  'execution.hostname': "Slurm's login node",
+  'execution.username': "the user on Slurm's login node",
+  'execution.account': "Slurm's account",
+  'execution.partition': "Slurm's queue: node groups have this role (execution.lepton_platform.*.node_group)",
+  'execution.cpu_partition': "Slurm's queue for exports",
+  'execution.subproject': "a part of the names of Slurm's jobs",
+  'execution.sbatch_comment': "a comment on Slurm's jobs",
+  'execution.sbatch_extra_flags': 'options of sbatch',
+  'execution.deployment': 'options of srun for the server',
+  'execution.proxy': "the proxy in front of Slurm's instances: Lepton has its own",
+  'execution.mode':
+    'tasks run side by side, each with its own endpoint; execution.max_parallel_endpoints limits how many',
 };
 
-export const isForeign = (path: DocumentPath): boolean =>
-  path[0] === 'execution' &&
-  (Object.hasOwn(withoutEffect, String(path[1])) ||
-    ['walltime', 'max_walltime', 'mounts', 'extra_docker_args'].includes(String(path[1])));
+export const isForeign = (path: DocumentPath): boolean => foreignKey(path) !== undefined;
 
 export function migrateExecutor(session: Session): void {
   translateTimes(session);
   translateInstances(session);
-  dropMounts(session);
+  migrateMounts(session);
   dropDockerArguments(session);
   dropExports(session);
-  for (const [key, reason] of Object.entries(withoutEffect)) session.remove(['execution', key], reason, isForeign);
+  for (const { path, of, instead } of foreignKeys) {
+    if (path.startsWith('execution.mounts') || path === 'execution.extra_docker_args' || of === 'export') continue;
+    const here = instead === undefined ? '' : `; ${instead} has this role`;
+    session.remove(
+      path.split('.'),
+      reasons[path] ?? `a setting of the ${executorNames[of]} executor${here}`,
+      isForeign,
+    );
+  }
 }
+
+const executorNames = { slurm: 'Slurm', local: 'local' } as const;
 
 function translateTimes(session: Session): void {
   const job = ['execution', 'evaluation_tasks', 'timeout'];
   translateTime(session, ['execution', 'walltime'], job, "Slurm's limit for one job");
+  translateTime(session, ['execution', 'time_limit'], job, "Slurm's limit for one job");
   translateTime(session, ['execution', 'max_walltime'], ['execution', 'max_run_time'], 'the limit for the whole run');
   const ready = ['execution', 'endpoint_readiness_timeout'];
   const { document } = session;
@@ -66,6 +72,10 @@ function translateTime(session: Session, from: DocumentPath, to: DocumentPath, r
   }
   if (document.has(to)) {
     session.remove(from, `${to.join('.')} is set already`);
+    return;
+  }
+  if (/^(?:unlimited|infinite|infinity|0)$/i.test(text)) {
+    session.remove(from, 'it sets no limit');
     return;
   }
   const seconds = slurmSeconds(text);
@@ -96,50 +106,13 @@ function translateInstances(session: Session): void {
   );
 }
 
-/** Folders in which servers and harnesses keep what they download; without the mount they download it again. */
-const cacheFolder = /(?:^|\/)(?:\.cache(?:\/.*)?|hf_home|hf_cache|hf-cache|huggingface|nim\/cache)$/;
-
-function dropMounts(session: Session): void {
-  const { document } = session;
-  const base = ['execution', 'mounts'];
-  if (!document.has(base)) return;
-  session.remove([...base, 'mount_home'], 'no home folder is mounted into containers on Lepton');
-  for (const kind of ['deployment', 'evaluation']) {
-    const target = kind === 'deployment' ? 'deployment.lepton_config.mounts' : 'execution.lepton_platform.tasks.mounts';
-    for (const host of document.keys([...base, kind])) {
-      const path = [...base, kind, host];
-      const inside = document.text(path) ?? '';
-      if (cacheFolder.test(inside) || cacheFolder.test(host)) {
-        const advice = kind === 'deployment' ? `; ${target} keeps a cache in a volume of the workspace` : '';
-        session.remove(path, `a cache on the other machine${advice}`, isForeign);
-      } else if (inside === '' || !isMentioned(session, inside))
-        session.remove(path, 'a folder of the other machine, which nothing in this file mentions', isForeign);
-      else
-        session.ask(
-          path,
-          `the folder ${host} is on another machine, and other values expect it at ${inside}`,
-          `copy it to a volume of the workspace, mount that with ${target}, and remove this`,
-        );
-    }
-    if (document.isMapAt([...base, kind]) && document.keys([...base, kind]).length === 0)
-      session.remove([...base, kind], 'it is empty', isForeign);
-  }
-  if (document.has(base) && document.keys(base).length === 0) session.remove(base, 'it is empty', isForeign);
-}
-
-/** Whether a value that stays in the file has the path in it. */
-function isMentioned({ document }: Session, folder: string): boolean {
-  const wanted = folder.replace(/\/+$/, '');
-  for (const { path, text } of document.scalars()) if (!isForeign(path) && text.includes(wanted)) return true;
-  return false;
-}
-
 /** Exports after a run, as far as this version has them. */
 function dropExports(session: Session): void {
-  const why =
-    'a run exports nothing: `evalsaga results ID --json` prints the scores, and the files are in execution.output_dir';
-  if (!isKnownKey(['execution', 'auto_export'])) session.remove(['execution', 'auto_export'], why);
-  if (!isKnownKey(['export'])) session.remove(['export'], why);
+  const why = 'a run exports nothing: `evalsaga results ID --json` prints the scores, and the files are in output_dir';
+  for (const { path, of } of foreignKeys) {
+    const keys = path.split('.');
+    if (of === 'export' && !isKnownKey(keys)) session.remove(keys, why, isForeign);
+  }
 }
 
 /** Options of `docker run` that have no counterpart because Lepton's containers don't need them. */
