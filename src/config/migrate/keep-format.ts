@@ -1,5 +1,5 @@
 /** Keeps the formatting of lines that were not changed. Pure. */
-import { diff3Merge } from 'node-diff3';
+import { diff3Merge, diffIndices } from 'node-diff3';
 import { parseConfigDocument } from './config-document';
 
 /**
@@ -22,15 +22,31 @@ export function keepFormat(original: string, changed: string): string {
 
 /** Where a change is next to lines of another formatting: those that stay as they are keep theirs. */
 function resolved({ a: changed, o: before, b: original }: Conflict): string[] {
-  const isLineByLine = before.length === original.length;
-  return changed.map((line) => {
-    const at = before.indexOf(line);
-    if (isLineByLine && at !== -1) return original[at] ?? line;
+  return withOriginalBlocks(changed, before, original).map((line) => {
+    const same = before.includes(line) ? original.filter((other) => squeezed(other) === squeezed(line)) : [];
+    const [only = line, second] = same;
+    if (second === undefined && same.length > 0) return only;
     // Comments at the left margin are about what follows, even if they stand below an indented block.
     const comment = line.trimStart();
     return comment.startsWith('#') && original.includes(comment) ? comment : line;
   });
 }
+
+/** Puts back runs of lines that only formatting changed, such as a folded text. */
+function withOriginalBlocks(
+  changed: readonly string[],
+  before: readonly string[],
+  original: readonly string[],
+): readonly string[] {
+  return diffIndices([...before], [...original]).reduce<readonly string[]>((lines, region) => {
+    const block = region.buffer1Content;
+    const at = lines.findIndex((_line, index) => block.every((each, offset) => lines[index + offset] === each));
+    if (block.length === 0 || at === -1) return lines;
+    return [...lines.slice(0, at), ...region.buffer2Content, ...lines.slice(at + block.length)];
+  }, changed);
+}
+
+const squeezed = (line: string): string => line.trim().replaceAll(/\s+/g, ' ');
 
 interface Conflict {
   readonly a: readonly string[];

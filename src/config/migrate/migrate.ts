@@ -47,8 +47,9 @@ export async function migrateConfig(request: MigrationRequest): Promise<Migratio
   }));
   const notes = [...session.notes];
   if (isWhole(session.document)) {
-    const asked = session.questions.map(({ path }) => path);
-    const isAsked = (path: string): boolean => asked.some((other) => other === path || other.startsWith(`${path}.`));
+    // Marks of an earlier time begin with their path as well.
+    const asked = [...session.questions.map(({ path }) => `${path}:`), ...marksIn(plain).map(({ text: mark }) => mark)];
+    const isAsked = (path: string): boolean => asked.some((other) => /^[:.]/.test(after(other, path) ?? ''));
     const found = await verify({ ...request, text: rewritten });
     notes.push(...found.notes);
     for (const { path, line, message, hint } of found.problems)
@@ -79,6 +80,10 @@ function rewrite(text: string, { hasOwnConfig }: MigrationRequest): Session {
   session.remove(['user_config_path'], 'the launcher noted here which file it had read');
   return session;
 }
+
+/** Returns the rest of a text that begins with `start`. */
+const after = (text: string, start: string): string | undefined =>
+  start !== '' && text.startsWith(start) ? text.slice(start.length) : undefined;
 
 const markText = (path: string, message: string, hint: string | undefined): string =>
   `${path === '' ? '' : `${path}: `}${message}${hint === undefined ? '' : `; ${hint}`}`;

@@ -65,6 +65,6 @@ export function* scalarsOf(node: unknown, path: DocumentPath): Generator<{ path:
 
 /** Returns how far a file indents its first nested line; 2 if it has none. */
 export function indentOf(text: string): number {
-  const found = /^[^\s#-][^\n]*:[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*( +)[^\s#-]/m.exec(text)?.[1];
+  const found = /^[^\s#-][^\n]*:[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*( +)[^\s#]/m.exec(text)?.[1];
   return found === undefined ? 2 : Math.min(Math.max(found.length, 1), 8);
 }
