@@ -201,14 +201,17 @@ async function remove(
   { activity, elapsedMs }: Attempt,
 ): Promise<void> {
   const { client, lookups, pace } = await dependencies.platform(input.platform);
-  const deployment = await lookups.deployment(input.name);
+  const listed = await lookups.listedDeployment(input.name);
+  const deployment = listed ?? (await lookups.deployment(input.name));
   if (deployment && !isMarkedWith(deployment.spec.envs, input)) return;
   const isDeleteSent = deletesSent.has(activity);
   if (!deployment && isDeleteSent) return;
   if (!isDeleteSent || (deployment && !isDeleting(deployment))) {
-    await client.deleteDeployment(input.name);
+    const isAccepted = await client.deleteDeployment(input.name);
     deletesSent.add(activity);
-    if (!(await lookups.deployment(input.name, { isFresh: true }))) return;
+    // A listing that has shown it and lacks it after an accepted DELETE needs no get as a second witness.
+    const rest = isAccepted && listed !== undefined ? 'listedDeployment' : 'deployment';
+    if (!(await lookups[rest](input.name, { isFresh: true }))) return;
   }
   const state = deployment?.status?.phase ?? deployment?.status?.state ?? 'unknown state';
   throw notReady(

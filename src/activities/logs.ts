@@ -26,8 +26,8 @@ export function createLogActivities(dependencies: ActivityDependencies) {
     /** Saves the endpoint's log so far; returns a note for the user, or `null`. */
     async saveEndpointLog(input: SaveLogInput): Promise<string | null> {
       return attempt({ subject: `log of endpoint ${input.name}`, purpose: 'endpoint log' }, async ({ signal }) => {
-        const { client } = await dependencies.platform(input.platform);
-        const deployment = await client.getDeployment(input.name, { signal });
+        const { client, lookups } = await dependencies.platform(input.platform);
+        const deployment = await lookups.deployment(input.name);
         if (deployment === undefined) return null;
         const saving = { client, signal, secrets: secretsToMask(), budget: budgets.endpoint };
         const metadata = { ...deployment.metadata, name: input.name };
@@ -41,11 +41,11 @@ export function createLogActivities(dependencies: ActivityDependencies) {
      */
     async saveJobLog(input: SaveLogInput): Promise<string | null> {
       return attempt({ subject: `log of job ${input.name}`, purpose: 'job log' }, async ({ signal }) => {
-        const { client } = await dependencies.platform(input.platform);
+        const { client, lookups } = await dependencies.platform(input.platform);
         const saving = { client, signal, secrets: secretsToMask(), budget: budgets.job, fallback: fallbackOf(input) };
         if (input.id !== null) {
-          const job = await client.getJob(input.id, { signal, name: input.name });
           const { id } = input;
+          const job = await lookups.job(id, input.name);
           return logTransfers(() => saveJobLogs({ ...saving, target: input.target }, { id, job }));
         }
         const said: (string | null)[] = [];

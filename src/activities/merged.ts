@@ -39,7 +39,7 @@ export const createMergedActivities = ({ endpoints, jobs, logs, results }: Parts
       (note) => ({ isSaved: true, note }),
       () => ({ isSaved: false, note: null }),
     );
-    const fetched = await results.fetchResults(input satisfies FetchResultsInput);
+    const fetched = await results.fetchResults({ ...input, isSettled: true } satisfies FetchResultsInput);
     return { log: saved, results: fetched };
   },
 

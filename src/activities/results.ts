@@ -50,7 +50,8 @@ export function createResultActivities(dependencies: ActivityDependencies) {
         return await attempt({ subject, purpose: 'reading' }, async (look) => {
           const platform = await dependencies.platform(input.platform);
           const { progress: onProgress } = look;
-          const context = { platform, marks: marksFor(input), secrets: secretsToMask(), onProgress };
+          const { isSettled } = input;
+          const context = { platform, marks: marksFor(input), secrets: secretsToMask(), onProgress, isSettled };
           const fetched = await transfers(() =>
             withinAttemptTime(subject, look, (signal) => fetchFolder(input, { ...context, signal })),
           ).catch((error: unknown) => {

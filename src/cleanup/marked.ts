@@ -84,9 +84,10 @@ export async function removeMarked(
 async function remove(client: LeptonClient, resource: MarkedResource): Promise<void> {
   switch (resource.kind) {
     case 'endpoint':
-      return client.deleteDeployment(resource.id);
+      await client.deleteDeployment(resource.id);
+      return;
     case 'job':
-      return client.deleteJob(resource.id);
+      await client.deleteJob(resource.id);
   }
 }
 

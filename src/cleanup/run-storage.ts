@@ -43,7 +43,7 @@ export async function bringStorageHome(request: RunStorageRequest): Promise<read
     if (fetched) home.push(task.folder);
   }
   if (await hasStorageApi(platform)) {
-    const others = await unexpectedEntries(platform, plan.storage, home);
+    const others = (await unexpectedEntries(platform, plan.storage, home)) ?? [];
     if (others.length > 0) left.push(notHomeText(plan.storage.path, others));
   }
   if (left.length > 0) throw new Error(left.join('; '));

@@ -75,14 +75,14 @@ function accessByPlace(request: AccessRequest, { fileSystem, path: folder }: Sto
         if (fetched?.incomplete) left.push(fetched.incomplete);
         if (fetched) home.push(name);
       }
-      const others = await unexpectedEntries(platform, { fileSystem, path: folder }, home);
+      const others = (await unexpectedEntries(platform, { fileSystem, path: folder }, home)) ?? [];
       if (others.length > 0) left.push(notHomeText(folder, others));
       if (left.length > 0) throw new Error(left.join('; '));
       return home;
     },
     async remove(home) {
       refuseForeign(folder, request);
-      const others = home ? await unexpectedEntries(platform, { fileSystem, path: folder }, home) : [];
+      const others = (home && (await unexpectedEntries(platform, { fileSystem, path: folder }, home))) ?? [];
       if (others.length > 0) throw new NotHome(notHomeText(folder, others));
       await platform.storage.remove(fileSystem, folder, { signal });
       if (await platform.storage.exists(fileSystem, folder, { signal }))

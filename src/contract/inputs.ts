@@ -161,6 +161,8 @@ export interface FetchResultsInput extends Owner {
   readonly maxBytes: number;
   /** Names of files and folders that are not fetched on purpose; absent: the default ones. */
   readonly skip?: readonly string[];
+  /** The job that wrote them is known to have ended, and to be the only one. */
+  readonly isSettled?: boolean;
 }
 
 export interface FetchedResults {

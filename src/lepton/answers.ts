@@ -155,7 +155,9 @@ const logValue = z.tuple([z.string().regex(/^\d{1,20}$/), z.string()], z.unknown
 
 /** Loki's format: streams, each with its lines. */
 export const logAnswerSchema = z.looseObject({
-  data: z.looseObject({ result: listOf(z.looseObject({ values: listOf(logValue) })) }),
+  data: z.looseObject({
+    result: listOf(z.looseObject({ stream: absent(z.looseObject({ bytes: z.unknown() })), values: listOf(logValue) })),
+  }),
 });
 
 export const secretSchema = z.looseObject({ name: z.string() });

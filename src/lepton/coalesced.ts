@@ -5,10 +5,14 @@ import type { Deployment, Job, LeptonClient } from './types';
 export interface Lookups {
   /** Returns `undefined` only if neither the listing nor a single get finds it. */
   deployment(name: string, options?: LookupOptions): Promise<Deployment | undefined>;
+  /** Returns what the shared listing alone says. */
+  listedDeployment(name: string, options?: LookupOptions): Promise<Deployment | undefined>;
   /** Finds a job by the platform's id, or the newest by name. With an id, `name` narrows the search if a get by id fails. */
   job(idOrName: string, name?: string): Promise<Job | undefined>;
   /** Returns the alive jobs of exactly that name in the shared listing. */
   jobsNamed(name: string, options?: LookupOptions): Promise<readonly Job[]>;
+  /** Returns the names in a storage folder by a fresh listing, shared like the others; none if there is no such folder. */
+  folder(fileSystem: string, path: string): Promise<readonly string[]>;
 }
 
 export interface LookupOptions {
@@ -31,10 +35,14 @@ export function createLookups(client: LeptonClient, options: { readonly sharedFo
   const jobs = shared(options.sharedForMs, async () => {
     const listed = await livingJobs(client);
     const byId = new Map(listed.map((job) => [job.metadata.id, job]));
-    return { listed, byId, newestByName: newestByName(listed) };
+    return { named: byNames(listed), byId, newestByName: newestByName(listed) };
   });
+  const folders = new Map<string, () => Promise<readonly string[]>>();
 
   return {
+    async listedDeployment(name, { isFresh } = {}) {
+      return (await deployments(isFresh)).get(name);
+    },
     async deployment(name, { isFresh } = {}) {
       return (await deployments(isFresh)).get(name) ?? (await client.getDeployment(name, { isUnlisted: isFresh }));
     },
@@ -43,7 +51,16 @@ export function createLookups(client: LeptonClient, options: { readonly sharedFo
       return byId.get(idOrName) ?? named.get(idOrName) ?? (await findJob(client, idOrName, name));
     },
     async jobsNamed(name, { isFresh } = {}) {
-      return (await jobs(isFresh)).listed.filter(({ metadata }) => metadata.name === name);
+      return (await jobs(isFresh)).named.get(name) ?? [];
+    },
+    folder(fileSystem, path) {
+      const key = `${fileSystem}:${path}`;
+      // Bounds memory: a forgotten folder is listed once more.
+      if (folders.size > 1_000) folders.clear();
+      const read = async () => ((await client.storage.list(fileSystem, path)) ?? []).map(({ name }) => name);
+      const known = folders.get(key) ?? freshOnly(shared(options.sharedForMs, read));
+      folders.set(key, known);
+      return known();
     },
   };
 }
@@ -75,6 +92,11 @@ function shared<T>(intervalMs: number, read: () => Promise<T>): (isFresh?: boole
     return isCurrent && current ? current.value : begin();
   };
 }
+
+const freshOnly =
+  <T>(read: (isFresh: boolean) => Promise<T>) =>
+  (): Promise<T> =>
+    read(true);
 
 /** Page size limits of servers are round numbers: multiples of 10 or 16. */
 const mayBeFull = (entries: number): boolean => entries % 10 === 0 || entries % 16 === 0;
@@ -109,6 +131,16 @@ async function findJob(client: LeptonClient, idOrName: string, name: string | un
   const byId = await client.getJob(idOrName, { name });
   if (byId || name !== undefined) return byId;
   return newestByName(await client.listJobs({ name: idOrName })).get(idOrName);
+}
+
+function byNames(jobs: readonly Job[]): Map<string | undefined, Job[]> {
+  const named = new Map<string | undefined, Job[]>();
+  for (const job of jobs) {
+    const same = named.get(job.metadata.name);
+    if (same) same.push(job);
+    else named.set(job.metadata.name, [job]);
+  }
+  return named;
 }
 
 function newestByName(jobs: readonly Job[]): Map<string | undefined, Job> {

@@ -41,7 +41,8 @@ export function deploymentCalls(requests: Requests, dialect: ReadDialect): Deplo
       await requests.send({ method: 'POST', path: base, json: body({ name, spec }), options });
     },
     async deleteDeployment(name, options) {
-      await requests.send({ method: 'DELETE', path: await inDeployment(name), acceptedStatuses: [404], options });
+      const call = { method: 'DELETE', path: await inDeployment(name), acceptedStatuses: [404], options } as const;
+      return (await requests.send(call)).status !== 404;
     },
     async deploymentIssues(name, options) {
       if ((await dialect()).kind === 'endpoints') return []; // this dialect has no such route

@@ -48,8 +48,15 @@ export interface Http {
   lookup(call: HttpCall): Promise<LookupResult>;
   /** Returns status and headers without reading the body. */
   send(call: HttpCall): Promise<Pick<FetchResponse, 'status' | 'headers'>>;
-  /** Yields the body as it arrives. `idleTimeoutMs`: longest time without data before the connection counts as lost; `null`: no limit. */
-  stream(call: HttpCall, bounds: { idleTimeoutMs: number | null }): AsyncGenerator<Uint8Array, void, undefined>;
+  /** Yields the body as it arrives. */
+  stream(call: HttpCall, options: StreamOptions): AsyncGenerator<Uint8Array, void, undefined>;
+}
+
+export interface StreamOptions {
+  /** Longest time without data before the connection counts as lost, milliseconds; `null`: no limit. */
+  readonly idleTimeoutMs: number | null;
+  /** Called before the body is read. */
+  readonly onHeaders?: (headers: FetchResponse['headers']) => void;
 }
 
 export const defaultTimeoutMs = 30_000;
@@ -114,10 +121,11 @@ export function createHttp(access: PlatformAccess, settings: HttpSettings): Http
         await discard(response);
         return { status: response.status, headers: response.headers };
       }),
-    async *stream(call, { idleTimeoutMs }) {
+    async *stream(call, { idleTimeoutMs, onHeaders }) {
       const exchange = exchangeFor(call);
       try {
         const response = await open(call, exchange);
+        onHeaders?.(response.headers);
         exchange.restartTimer(idleTimeoutMs);
         for await (const chunk of exchange.pieces(response.body)) {
           exchange.restartTimer(null); // a slow reader is not a silent server

@@ -83,7 +83,8 @@ export function jobCalls(requests: Requests): JobCalls {
     },
     async deleteJob(id, options) {
       const query = { job_query_mode: 'alive_only' satisfies JobQueryMode };
-      await requests.send({ method: 'DELETE', path: pathOf(id), query, acceptedStatuses: [404], options });
+      const call = { method: 'DELETE', path: pathOf(id), query, acceptedStatuses: [404], options } as const;
+      return (await requests.send(call)).status !== 404;
     },
     jobEvents: (id, options) => requests.list({ method: 'GET', path: pathOf(id, '/events'), options }, eventSchema),
     jobReplicas: (id, options) =>

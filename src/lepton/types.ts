@@ -92,6 +92,13 @@ export interface TimedLine {
   readonly text: string;
 }
 
+/** Lines of one writer, oldest first. */
+export interface LogStream {
+  readonly lines: readonly TimedLine[];
+  /** Size of the whole log that the lines are from, bytes; `undefined`: the platform doesn't say. */
+  readonly logBytes: number | undefined;
+}
+
 export interface LogRange {
   /** The id of a job, or the name of a deployment. */
   readonly of: { readonly job: string } | { readonly deployment: string };
@@ -141,8 +148,8 @@ export interface LeptonClient {
   /** Resolves to `undefined` if neither a get nor the listing finds it. */
   getDeployment(name: string, options?: GetOptions): Promise<Deployment | undefined>;
   createDeployment(deployment: { name: string; spec: Record<string, unknown> }, options?: CallOptions): Promise<void>;
-  /** Resolves for 404 as well. */
-  deleteDeployment(name: string, options?: CallOptions): Promise<void>;
+  /** Resolves to whether the platform had it; `false` for 404. */
+  deleteDeployment(name: string, options?: CallOptions): Promise<boolean>;
   /** Returns why replicas are not ready; empty if the platform does not say, and for 404. */
   deploymentIssues(name: string, options?: CallOptions): Promise<ReadinessIssue[]>;
   deploymentEvents(name: string, options?: CallOptions): Promise<PlatformEvent[]>;
@@ -167,8 +174,8 @@ export interface LeptonClient {
   /** Resolves to the job with its assigned `metadata.id`. */
   createJob(job: { name: string; spec: Record<string, unknown> }, options?: CallOptions): Promise<Job>;
   stopJob(id: string, options?: CallOptions): Promise<void>;
-  /** Resolves for 404 as well. */
-  deleteJob(id: string, options?: CallOptions): Promise<void>;
+  /** Like `deleteDeployment`. */
+  deleteJob(id: string, options?: CallOptions): Promise<boolean>;
   jobEvents(id: string, options?: CallOptions): Promise<PlatformEvent[]>;
   jobReplicas(id: string, options?: CallOptions): Promise<Replica[]>;
   /** Like `deploymentLog`. */
@@ -193,6 +200,8 @@ export interface LeptonClient {
   listShapeNames(options?: CallOptions & { readonly nodeGroups?: readonly string[] | undefined }): Promise<string[]>;
   /** Returns lines of a log by time, oldest first (`GET /logs`); `undefined` if the platform has no such route. */
   logLines(range: LogRange, options?: CallOptions): Promise<TimedLine[] | undefined>;
+  /** Returns the same separately for each stream, of which a replica may have several. */
+  logStreams(range: LogRange, options?: CallOptions): Promise<readonly LogStream[] | undefined>;
   readonly storage: LeptonStorage;
 }
 
@@ -207,12 +216,13 @@ export interface LeptonStorage {
   exists(fileSystem: string, path: string, options?: CallOptions): Promise<boolean>;
   /** Returns the file's size in bytes; `undefined` if the file does not exist or the server does not say. */
   size(fileSystem: string, path: string, options?: CallOptions): Promise<number | undefined>;
-  /** Returns the folder's entries; `undefined` if it does not exist (see `exists`). */
+  /** Returns the folder's entries; `undefined` if neither a read of the folder nor its parent's listing shows it. */
   list(fileSystem: string, path: string, options?: CallOptions): Promise<StorageEntry[] | undefined>;
+  /** Rejects if the content has another size than the server announced. */
   read(fileSystem: string, path: string, options?: CallOptions): AsyncIterable<Uint8Array>;
   mkdir(fileSystem: string, path: string, options?: CallOptions): Promise<void>;
-  /** Removes a file, or a folder and its contents. Resolves for 404 as well. */
-  remove(fileSystem: string, path: string, options?: CallOptions): Promise<void>;
+  /** Removes a file, or a folder and its contents. Resolves to whether the platform had it; `false` for 404. */
+  remove(fileSystem: string, path: string, options?: CallOptions): Promise<boolean>;
 }
 
 export interface LogOptions extends CallOptions {

@@ -23,7 +23,9 @@ export function logRoutes(workspace: Workspace, closing: AbortSignal): Hono<Plat
     const signal = AbortSignal.any([c.req.raw.signal, closing]);
     const open = (from: number) => subject.open({ follow: false, signal, from });
     const lines = await queryLog({ open, segments, isComplete: subject.isComplete }, query);
-    const stream = { [subject.label]: subject.resource, replica };
+    // The size tells clients whether what they got is all of the log.
+    const bytes = String(segments.at(-1)?.size ?? 0);
+    const stream = { [subject.label]: subject.resource, replica, bytes };
     const values = lines.map((line) => [line.at.toString(), line.text]);
     return c.json({ data: { result: values.length === 0 ? [] : [{ stream, values }] } });
   });

@@ -22,10 +22,8 @@ const clockMarginMs = 3_600_000;
  */
 export async function* newestLines(request: NewestLinesRequest): AsyncGenerator<readonly TimedLine[]> {
   const { client, of, replica, createdAt, signal, pageLines = 2_000 } = request;
-  const now = Date.now();
-  const from = nanoseconds(createdAt === undefined ? now - maxRangeMs : createdAt - clockMarginMs);
-  let until = nanoseconds(now + clockMarginMs);
-  for (;;) {
+  const { from, until: end } = timeOfLog(createdAt);
+  for (let until = end; ;) {
     const range = { of, replica, from, until, limit: pageLines, newest: true };
     const page = await client.logLines(range, { signal });
     if (page === undefined) return;
@@ -39,6 +37,13 @@ export async function* newestLines(request: NewestLinesRequest): AsyncGenerator<
     if (isLast) return;
     until = oldest + 1n;
   }
+}
+
+/** Returns the time in which a log was written, up to now: `from` is inclusive, `until` exclusive. */
+export function timeOfLog(createdAt: number | undefined): Pick<LogRange, 'from' | 'until'> {
+  const now = Date.now();
+  const from = createdAt === undefined ? now - maxRangeMs : createdAt - clockMarginMs;
+  return { from: nanoseconds(from), until: nanoseconds(now + clockMarginMs) };
 }
 
 const nanoseconds = (ms: number): bigint => BigInt(Math.max(1, Math.floor(ms))) * 1_000_000n;

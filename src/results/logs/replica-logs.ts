@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { Deployment, Job, LeptonClient, LogRange } from '../../lepton/types';
+import type { Deployment, Job, LeptonClient, LogRange, TimedLine } from '../../lepton/types';
 import { within } from '../../support/within';
 import { timeLimitedLog } from './time-limited-log';
 import { localFault } from '../../support/local-fault';
@@ -7,6 +7,7 @@ import { recordLogTimes } from './log-times';
 import { saveLog } from './save-log';
 import { newestLines } from './newest-lines';
 import { NoTimedLogs, timedLog } from './timed-log';
+import { wholeLog } from './whole-log';
 
 /** Saves the logs of endpoints and jobs on this machine, for a task's teardown, a sweep or a cleanup. */
 
@@ -47,7 +48,7 @@ export async function saveDeploymentLogs(
     ...request,
     of: { deployment: name },
     createdAt,
-    replicas: await client.deploymentReplicas(name, { signal }),
+    replicas: () => client.deploymentReplicas(name, { signal }),
     open: (replica, ended) => client.deploymentLog(name, replica, { signal: ended }),
   });
 }
@@ -62,7 +63,7 @@ export async function saveJobLogs(
     ...request,
     of: { job: id },
     createdAt: job?.metadata.created_at ?? job?.status?.creation_time,
-    replicas: await client.jobReplicas(id, { signal }),
+    replicas: () => client.jobReplicas(id, { signal }),
     open: (replica, ended) => client.jobLog(id, replica, { signal: ended }),
   });
 }
@@ -70,12 +71,15 @@ export async function saveJobLogs(
 interface Saving extends SaveReplicaLogsRequest {
   readonly of: LogRange['of'];
   readonly createdAt: number | undefined;
-  readonly replicas: readonly { readonly id: string }[];
+  readonly replicas: () => Promise<readonly { readonly id: string }[]>;
   readonly open: (replica: string, signal: AbortSignal) => AsyncIterable<Uint8Array>;
 }
 
 async function saveAll(saving: Saving): Promise<string | null> {
-  const { replicas, open } = saving;
+  const whole = await shortLog(saving);
+  if (whole) return saveOne(saving, { position: 0, ...whole });
+  const { open } = saving;
+  const replicas = await saving.replicas();
   // Logs outlive replicas: an archived or crashed job may have only a log by time.
   if (replicas.length === 0) return saveOne(saving, { position: 0, source: (signal) => byTime(saving, signal) });
   const notes: (string | null)[] = [];
@@ -95,6 +99,20 @@ interface OneLog {
   readonly position: number;
   readonly source: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
   readonly replica?: string;
+  /** The times of all its lines; absent: the platform is asked for them. */
+  readonly times?: readonly TimedLine[];
+}
+
+/** Reads the whole log at once, if it is short and the platform can prove it; a failure leaves it to the replicas. */
+async function shortLog(saving: Saving): Promise<Pick<OneLog, 'source' | 'times'> | undefined> {
+  const { client, of, createdAt, signal, budget } = saving;
+  const read = (bounded: AbortSignal) => wholeLog({ client, of, createdAt, signal: bounded });
+  const whole = await within({ ms: budget.timesMs, signal }, read).catch(() => undefined);
+  return whole && { source: () => onePiece(whole.content), times: whole.lines };
+}
+
+async function* onePiece(content: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield await Promise.resolve(content);
 }
 
 async function saveOne(saving: Saving, log: OneLog): Promise<string | null> {
@@ -111,8 +129,9 @@ async function saveOne(saving: Saving, log: OneLog): Promise<string | null> {
   }
 }
 
-async function saveTo(file: string, saving: Saving, { source, replica }: OneLog): Promise<void> {
-  const { client, signal, of, createdAt, budget, secrets } = saving;
+async function saveTo(file: string, saving: Saving, { source, replica, times }: OneLog): Promise<void> {
+  const { signal, of, createdAt, budget, secrets } = saving;
+  const client = times ? { logLines: () => Promise.resolve([...times]) } : saving.client;
   const { bytes } = await saveLog({ source, file, maxBytes: maxLogBytes, signal, secrets, quietMs: budget.quietMs });
   if (bytes === 0) return;
   await within({ ms: budget.timesMs, signal }, (bounded) =>

@@ -6,7 +6,7 @@ import type { LeptonClient } from '../../lepton/types';
 import { maskFile } from '../../secrets/mask-file';
 import { openJournal, originalOf, type FetchedFile, type Journal } from './journal';
 import {
-  readFirstFiles,
+  firstFilesOf,
   readRemoteTree,
   UnusableFolder,
   type RemoteFile,
@@ -31,6 +31,11 @@ export interface FetchRequest {
   readonly bounds?: TreeBounds | undefined;
   /** Names that are not fetched on purpose. Default: `defaultSkips`. */
   readonly skip?: readonly string[] | undefined;
+  /**
+   * Its writer is known to have ended. Then the size of a file that came whole is not asked for again; the list of names still is.
+   * Default: false.
+   */
+  readonly isSettled?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called as listings and bytes arrive. */
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
@@ -80,12 +85,12 @@ export async function fetchTaskResults(request: FetchRequest): Promise<FetchedFo
   const run = new FetchRun(request);
   const where = { fileSystem, folder, options: { signal }, onFolder: () => run.progress(), bounds, skip };
 
-  const first = await readFirstFiles(client.storage, where);
-  if (first === undefined) return undefined;
+  const top = await client.storage.list(fileSystem, folder, { signal });
+  if (top === undefined) return undefined;
   await makeFolder(target, '');
   await run.begin();
-  await run.fetchAll(first);
-  let tree = await readRemoteTree(client.storage, where);
+  await run.fetchAll(firstFilesOf(folder, top));
+  let tree = await readRemoteTree(client.storage, where, top);
   for (let round = 1; tree !== undefined; round += 1) {
     await run.fetchAll(tree.files);
     const again = await readRemoteTree(client.storage, where);
@@ -108,6 +113,8 @@ class FetchRun {
   /** Bytes received, including files that are not complete. */
   private streamed = 0;
   private readonly beyond = new Set<string>();
+  /** Files that this call has received. */
+  private readonly received = new Set<string>();
   private journal: Journal | undefined;
 
   constructor(private readonly request: FetchRequest) {}
@@ -122,11 +129,11 @@ class FetchRun {
 
   /** Forgets files whose size on the platform has changed; returns their number. */
   async forgetStale(files: readonly RemoteFile[]): Promise<number> {
-    const { client, fileSystem, signal } = this.request;
+    const { client, fileSystem, signal, isSettled } = this.request;
     let stale = 0;
     await mapConcurrently(files, concurrency, async ({ local, remote }) => {
       const record = this.fetched.get(local);
-      if (record === undefined) return;
+      if (record === undefined || (isSettled === true && this.received.has(local))) return;
       signal?.throwIfAborted();
       const size = await client.storage.size(fileSystem, remote, { signal });
       this.progress();
@@ -217,6 +224,7 @@ class FetchRun {
       const record = { path: local, ...(masked ? { ...masked, original } : original) };
       await rename(draft, file);
       await this.journal?.add(record);
+      this.received.add(local);
       return record;
     } finally {
       await rm(draft, { force: true });

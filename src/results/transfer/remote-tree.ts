@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { defaultSkips } from '../../contract/skip-results';
-import type { CallOptions, LeptonStorage } from '../../lepton/types';
+import type { CallOptions, LeptonStorage, StorageEntry } from '../../lepton/types';
 import { interruptedMarkers } from '../scores/notes';
 import { skippedByName, skipRule, type NotHome, type SkipRule } from './skip-rules';
 
@@ -68,11 +68,19 @@ export interface TreeRequest {
   readonly skip?: readonly string[] | undefined;
 }
 
-/** Lists the folder, with files in the order in which to fetch them; `undefined` if there is no folder. */
-export async function readRemoteTree(storage: LeptonStorage, request: TreeRequest): Promise<RemoteTree | undefined> {
+/**
+ * Lists the folder, with files in the order in which to fetch them; `undefined` if there is no folder. `top`: its own entries, if they
+ * have just been listed.
+ */
+export async function readRemoteTree(
+  storage: LeptonStorage,
+  request: TreeRequest,
+  top?: readonly StorageEntry[],
+): Promise<RemoteTree | undefined> {
   const walk = new Walk(request);
   for (let next = walk.next(); next !== undefined; next = walk.next()) {
-    const entries = await storage.list(request.fileSystem, next.remote, request.options);
+    const entries =
+      next.depth === 0 && top ? top : await storage.list(request.fileSystem, next.remote, request.options);
     request.onFolder?.();
     if (entries === undefined && next.depth === 0) return undefined;
     for (const entry of entries ?? []) walk.take(next, entry);
@@ -80,14 +88,10 @@ export async function readRemoteTree(storage: LeptonStorage, request: TreeReques
   return walk.tree();
 }
 
-/** Returns those of the first files that exist, since a full listing may take long; `undefined` if there is no folder. */
-export async function readFirstFiles(
-  storage: LeptonStorage,
-  { fileSystem, folder, options }: Pick<TreeRequest, 'fileSystem' | 'folder' | 'options'>,
-): Promise<readonly RemoteFile[] | undefined> {
-  const entries = await storage.list(fileSystem, folder, options);
-  const files = entries?.filter(({ type, name }) => type !== 'dir' && firstNames.includes(name));
-  return files && inOrder(files.map(({ name }) => ({ remote: path.posix.join(folder, name), local: name })));
+/** Returns those of the first files that are among the folder's own entries, since the listing of all may take long. Pure. */
+export function firstFilesOf(folder: string, entries: readonly StorageEntry[]): readonly RemoteFile[] {
+  const files = entries.filter(({ type, name }) => type !== 'dir' && firstNames.includes(name));
+  return inOrder(files.map(({ name }) => ({ remote: path.posix.join(folder, name), local: name })));
 }
 
 /** Limit on the entries that are listed as not fetched. */

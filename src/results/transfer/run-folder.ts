@@ -16,14 +16,15 @@ type Place = Pick<StoragePlan, 'fileSystem' | 'path'>;
 
 /**
  * Returns the names of entries that are not among `expected`, if they are files or contain any. Empty folders don't count: a
- * mount inside the run's own mount leaves one behind.
+ * mount inside the run's own mount leaves one behind. `undefined`: there is no such folder.
  */
 export async function unexpectedEntries(
   client: LeptonClient,
   place: Place,
   expected: readonly string[],
-): Promise<string[]> {
-  const entries = (await client.storage.list(place.fileSystem, place.path)) ?? [];
+): Promise<string[] | undefined> {
+  const entries = await client.storage.list(place.fileSystem, place.path);
+  if (entries === undefined) return undefined;
   const found: string[] = [];
   for (const { name, type } of entries) {
     if (expected.includes(name)) continue;

@@ -15,7 +15,7 @@ import { NotHome, notHomeText, unexpectedEntries } from './run-folder';
 const pollMs = { local: 500, lepton: 5_000 } as const;
 
 export interface StorageContext {
-  readonly platform: Pick<Platform, 'client' | 'pace'>;
+  readonly platform: Pick<Platform, 'client' | 'pace'> & Partial<Pick<Platform, 'lookups'>>;
   readonly marks: Marks;
   /** Masked in the local files. */
   readonly secrets: readonly string[];
@@ -23,6 +23,8 @@ export interface StorageContext {
   readonly onProgress: (progress: FetchProgress) => void;
   /** Limits on what is fetched. Default: `boundsOfRun`. */
   readonly bounds?: TreeBounds | undefined;
+  /** See `FetchRequest`. */
+  readonly isSettled?: boolean | undefined;
 }
 
 /**
@@ -47,6 +49,7 @@ export async function fetchFolder(
       maxBytes,
       skip,
       bounds: context.bounds,
+      isSettled: context.isSettled,
       signal,
       onProgress,
     });
@@ -57,8 +60,8 @@ export async function fetchFolder(
 }
 
 /**
- * Removes the folder; returns whether it is gone, by its own word and by the listing above it. Rejects with `NotHome`, having
- * removed nothing, where something is in it that `mustLack` or `expected` rules out.
+ * Removes the folder; returns whether it is gone, by the answer to the removal or to a read of it, and by the listing above it.
+ * Rejects with `NotHome`, having removed nothing, where something is in it that `mustLack` or `expected` rules out.
  */
 export async function removeFolder(input: RemoveStorageInput, context: StorageContext): Promise<boolean> {
   const { storage, folder, mustLack } = input;
@@ -77,27 +80,35 @@ export async function removeFolder(input: RemoveStorageInput, context: StorageCo
     if ((await client.storage.list(storage.fileSystem, remote)) === undefined) return true;
     throw new NotHome(`storage ${remote} is there, although it was not when results were fetched: it is kept`);
   }
-  await refuseUnexpected(client, { fileSystem: storage.fileSystem, path: remote }, input);
-  await client.storage.remove(storage.fileSystem, remote);
-  return !(await client.storage.exists(storage.fileSystem, remote));
+  const place = { fileSystem: storage.fileSystem, path: remote };
+  const wasAbsent = (await refuseUnexpected(client, place, input)) === 'absent';
+  const wasThere = await client.storage.remove(place.fileSystem, place.path);
+  if (wasAbsent && !wasThere) return true;
+  const { dir, base } = path.posix.parse(remote);
+  const siblings = wasThere ? await context.platform.lookups?.folder(place.fileSystem, dir) : undefined;
+  if (siblings !== undefined) return !siblings.includes(base);
+  return !(await client.storage.exists(place.fileSystem, place.path));
 }
 
+/** Returns whether the folder was found absent, if there was a reason to look. */
 async function refuseUnexpected(
   client: LeptonClient,
   place: Pick<StoragePlan, 'fileSystem' | 'path'>,
   { mustLack, expected }: Pick<RemoveStorageInput, 'mustLack' | 'expected'>,
-): Promise<void> {
+): Promise<'absent' | undefined> {
   if (expected !== undefined) {
     const unexpected = await unexpectedEntries(client, place, expected);
+    if (unexpected === undefined) return 'absent';
     if (unexpected.length > 0) throw new NotHome(notHomeText(place.path, unexpected));
   } else if (mustLack === 'task folders') {
     const entries = await client.storage.list(place.fileSystem, place.path);
     const task = entries?.find(({ type, name }) => type === 'dir' && isTaskFolder(name));
-    if (task === undefined) return;
+    if (task === undefined) return entries === undefined ? 'absent' : undefined;
     throw new NotHome(
       `storage ${place.path} holds ${task.name}, which was not there when results were fetched: it is kept`,
     );
   }
+  return undefined;
 }
 
 /** Plans name task folders so. */

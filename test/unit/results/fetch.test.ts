@@ -172,6 +172,30 @@ test('a folder that is still being written does not count as complete', async ()
   await expect(fetchAll()).rejects.toThrow('something is still writing there');
 });
 
+test('of a writer that has ended, each file is one request; the list of names is read twice all the same', async () => {
+  for (const name of ['results.yml', 'run_config.yml', 'metrics.json']) storage.files.set(name, 'content');
+  expect(await fetchAll({ isSettled: true })).toMatchObject({ files: 3, incomplete: null });
+  const asked = storage.server.seen.map(({ method, url }) => `${method} ${url.replace('/w/storage/fs/out', '')}`);
+  expect(asked.sort()).toEqual(['GET ', 'GET ', 'GET /metrics.json', 'GET /results.yml', 'GET /run_config.yml']);
+
+  // What an earlier call fetched is still compared with the platform.
+  storage.files.set('metrics.json', 'more content');
+  await fetchAll({ isSettled: true });
+  expect(await readFile(path.join(target, 'metrics.json'), 'utf8')).toBe('more content');
+});
+
+test('a file that ends before its announced size is an error, and not home', async () => {
+  storage.files.set('a', 'four here');
+  storage.intercept = (method, name, response) => {
+    if (method !== 'GET' || name !== 'a') return false;
+    response.writeHead(200, { 'content-length': '9' });
+    response.write('four', () => response.socket?.end());
+    return true;
+  };
+  await expect(fetchAll()).rejects.toMatchObject({ name: 'LeptonError' });
+  expect(await atHome()).toEqual([]);
+});
+
 test('skips caches by their exact names only, not names that look similar', async () => {
   const kept = [
     'Cached_Predictions/p.json',
