@@ -5,6 +5,8 @@ import type { LeptonError } from './lepton-error';
 import { discard, Exchange, readText, type FetchResponse } from './exchange';
 import { invalidResponse, statusError } from './call-errors';
 import { secretsOfBody } from '../secrets/masking';
+import type { Limiter } from './limiter';
+import { parseRetryAfter } from './retry-timing';
 import { withRetries, type RetryOptions } from './retry';
 import type { CallOptions, PlatformAccess } from './types';
 import type { ServerClock } from './server-clock';
@@ -73,6 +75,7 @@ export interface HttpSettings {
   readonly fetch?: Fetch | undefined;
   readonly timeoutMs?: number | undefined;
   readonly retry?: RetryOptions | undefined;
+  readonly limiter?: Limiter | undefined;
 }
 
 /** Methods that can be repeated although the first request may have succeeded. */
@@ -88,11 +91,20 @@ export function createHttp(access: PlatformAccess, settings: HttpSettings): Http
       call.options?.signal,
     );
 
+  const admitted = async (call: HttpCall): Promise<Exchange> => {
+    await settings.limiter?.admit({
+      request: `${call.method} ${call.path}`,
+      isUrgent: call.method === 'DELETE',
+      signal: call.options?.signal,
+    });
+    return exchangeFor(call);
+  };
+
   const attempt = async <T>(
     call: HttpCall,
     read: (response: FetchResponse, exchange: Exchange) => Promise<T>,
   ): Promise<T> => {
-    const exchange = exchangeFor(call);
+    const exchange = await admitted(call);
     try {
       return await read(await open(call, exchange), exchange);
     } finally {
@@ -122,7 +134,7 @@ export function createHttp(access: PlatformAccess, settings: HttpSettings): Http
         return { status: response.status, headers: response.headers };
       }),
     async *stream(call, { idleTimeoutMs, onHeaders }) {
-      const exchange = exchangeFor(call);
+      const exchange = await admitted(call);
       try {
         const response = await open(call, exchange);
         onHeaders?.(response.headers);
@@ -142,7 +154,7 @@ export function createHttp(access: PlatformAccess, settings: HttpSettings): Http
 /** Returns a function that sends a call, and throws unless it succeeds. */
 function createSender(
   access: PlatformAccess,
-  { fetch = defaultFetch, clock }: HttpSettings,
+  { fetch = defaultFetch, clock, limiter }: HttpSettings,
 ): (call: HttpCall, exchange: Exchange) => Promise<FetchResponse> {
   const base = access.url.replace(/\/+$/, '');
   const origin = access.origin ?? derivedOrigin(base);
@@ -159,6 +171,7 @@ function createSender(
       call.json === undefined
         ? { headers: wanted }
         : { headers: { ...wanted, 'content-type': 'application/json' }, body: JSON.stringify(call.json) };
+    const sentAtMs = performance.now();
     const response = await exchange.guard(() =>
       fetch(`${base}${call.path}${query}`, {
         method: call.method,
@@ -169,6 +182,8 @@ function createSender(
       }),
     );
     clock?.note(response.headers.get('date'));
+    const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), Date.now());
+    limiter?.note({ status: response.status, retryAfterMs, sentAtMs });
     await refuseFailures(call, exchange, response);
     return response;
   };

@@ -3,6 +3,7 @@ import type { HomePaths } from '../home/paths';
 import { loadAccess, type AccessSources } from './access-store';
 import { createLeptonClient, type LeptonClientOptions } from './client';
 import { createAllowance, createLookups, sharedForMs, type Lookups } from './coalesced';
+import { createLimiter } from './limiter';
 import { paceOf, type Pace } from './pace';
 import type { LeptonClient } from './types';
 
@@ -19,8 +20,8 @@ export interface Platform {
 const questionsPerInterval = 4;
 
 /**
- * Returns a function that gives the client of a platform, with one set of shared look-ups per platform. A new one is created
- * when the platform's address or token changes. It rejects with `CredentialsError` if this machine has no access.
+ * Returns a function that gives the client of a platform, with one set of shared look-ups and one limit on requests per platform.
+ * A new one is created when the platform's address or token changes. It rejects with `CredentialsError` if this machine has no access.
  */
 export function createPlatforms(
   home: HomePaths,
@@ -33,8 +34,8 @@ export function createPlatforms(
     const current = JSON.stringify(access);
     const existing = known.get(key);
     if (existing?.access === current) return existing.platform;
-    const client = createLeptonClient(access, options);
     const pace = paceOf(access.url);
+    const client = createLeptonClient(access, { ...options, limiter: createLimiter({ pace }) });
     const perMs = sharedForMs[pace];
     const mayAsk = createAllowance({ most: questionsPerInterval, perMs });
     const platform = { client, pace, lookups: createLookups(client, { sharedForMs: perMs }), mayAsk };
