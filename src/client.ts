@@ -2,7 +2,8 @@
 export { metricsOf, type Metric } from './contract/metric';
 export type { ResultsInfo, Sampling } from './runs/results-info';
 export { cancelRun } from './runs/cancel';
-export { describeRun, watchRun, type RunDescription } from './runs/describe';
+export { describeRun, type RunDescription } from './runs/describe';
+export { watchRun } from './runs/watch-run';
 export { AmbiguousRun, MalformedId, PlanTooLarge, RunExists, RunNotFound } from './runs/run-errors';
 export type { SavedScores, ChangesAfterEnd } from './runs/changes-after-end';
 export { listRuns, type RunSummary } from './runs/list';

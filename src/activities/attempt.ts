@@ -22,6 +22,7 @@ import {
   pause,
   pauseBeforeNextLook,
   registerWait,
+  type Subscribe,
   unlessAborted,
   WaitEnded,
 } from './staying';
@@ -43,6 +44,8 @@ export interface Attempt {
   readonly isAnswerMissing: boolean;
   /** Reports progress in the heartbeat, visible in the Web UI and to the next attempt. */
   readonly progress: (progress: unknown) => void;
+  /** Ends the pause before the next poll of a wait early, when `subscribe` calls back. */
+  readonly wakeOn: (subscribe: Subscribe) => void;
 }
 
 interface AttemptOptions {
@@ -79,6 +82,7 @@ class AttemptRun {
   private readonly stays: boolean;
   private readonly wait: ReturnType<typeof registerWait> | undefined;
   private readonly stop: ReturnType<typeof following>;
+  private waker: Subscribe | undefined;
 
   constructor(private readonly options: AttemptOptions) {
     const { info, clock } = this;
@@ -101,7 +105,7 @@ class AttemptRun {
       } catch (error) {
         const pauseMs = await this.settle(error);
         // Once stopped, `settle` always throws.
-        await pause(pauseMs, this.stop.signal).catch((stopped: unknown) => this.settle(stopped));
+        await pause(pauseMs, this.stop.signal, this.waker).catch((stopped: unknown) => this.settle(stopped));
       }
     }
   }
@@ -124,6 +128,7 @@ class AttemptRun {
       attempt: info.attempt,
       isAnswerMissing,
       progress,
+      wakeOn: (subscribe) => void (this.waker = subscribe),
       get elapsedMs() {
         return clock.elapsedMs;
       },

@@ -21,6 +21,7 @@ import { describeAndReport, reportObservation } from './news';
 import { resolveNodeGroup } from '../lepton/node-groups';
 import { probeModel, type ProbeVerdict } from '../lepton/probe';
 import { probeKeyOf } from './probe-key';
+import { releasedHere } from './release';
 import { describeWithLog, whyFailed } from './why-failed';
 
 /** Activities that create, await and remove the endpoints of tasks. All are idempotent: names are deterministic. */
@@ -121,10 +122,11 @@ async function adopt(client: LeptonClient, input: CreateEndpointInput): Promise<
 async function lookWhetherReady(
   dependencies: ActivityDependencies,
   input: AwaitReadyInput,
-  { signal, elapsedMs }: Attempt,
+  { signal, elapsedMs, wakeOn }: Attempt,
 ): Promise<{ url: string }> {
   const platform = await dependencies.platform(input.platform);
   const { client, lookups, pace } = platform;
+  wakeOn((wake) => lookups.onChange('deployments', input.name, wake));
   const again = pollDelayMs({ elapsedMs, platform: pace });
   const deployment = await lookups.deployment(input.name);
   const state = readDeploymentState(deployment);
@@ -198,13 +200,16 @@ function settleProbe(verdict: ProbeVerdict, url: string, againMs: number): { url
 async function remove(
   dependencies: ActivityDependencies,
   input: NamedEndpoint,
-  { activity, elapsedMs }: Attempt,
+  { activity, elapsedMs, wakeOn }: Attempt,
 ): Promise<void> {
   const { client, lookups, pace } = await dependencies.platform(input.platform);
-  const listed = await lookups.listedDeployment(input.name);
+  wakeOn((wake) => lookups.onChange('deployments', input.name, wake));
+  const isReleased = releasedHere({ client }, input.name) !== undefined;
+  const listed = await lookups.listedDeployment(input.name, { isFresh: isReleased });
+  if (isReleased && !listed) return;
   const deployment = listed ?? (await lookups.deployment(input.name));
   if (deployment && !isMarkedWith(deployment.spec.envs, input)) return;
-  const isDeleteSent = deletesSent.has(activity);
+  const isDeleteSent = isReleased || deletesSent.has(activity);
   if (!deployment && isDeleteSent) return;
   if (!isDeleteSent || (deployment && !isDeleting(deployment))) {
     const isAccepted = await client.deleteDeployment(input.name);

@@ -15,6 +15,9 @@ import { describeAndReport } from './news';
 import { describeJob, readJobState, stateOf, waitingEvents } from '../lepton/job-state';
 import { failureInLog } from './log-tail';
 import { resolveNodeGroup } from '../lepton/node-groups';
+import { fallbackOf } from './logs';
+import { release } from './release';
+import { secretsToMask } from './wording';
 import { Submissions } from './submissions';
 import type { EndpointHealth } from './watch';
 
@@ -33,12 +36,14 @@ export const createJobActivities = (dependencies: ActivityDependencies, health: 
 
   /**
    * Resolves once the job is Completed, fails for good if it ended otherwise. Deletes other jobs of the task, which would write
-   * to the same folder. Watches the job's endpoint as well, if told of it, and fails like `watchEndpoint`.
+   * to the same folder. Watches the job's endpoint as well, if told of it, and fails like `watchEndpoint`; begins its deletion
+   * once the job is Completed, if told where its log belongs.
    */
   awaitJobCompleted: (input: AwaitJobInput): Promise<void> =>
     attempt({ subject: subjectOf(input), purpose: 'reading', isWait: true }, async (look) => {
       try {
         await lookWhetherCompleted(dependencies, input, look);
+        await releaseEndpoint(dependencies, input, look);
       } catch (error) {
         if (input.endpoint && isNotReady(error)) await health.watchBeside(input.endpoint, look);
         throw error;
@@ -69,6 +74,17 @@ export const createJobActivities = (dependencies: ActivityDependencies, health: 
     ),
 });
 
+async function releaseEndpoint(
+  dependencies: ActivityDependencies,
+  { endpoint, endpointLog, platform: ref, invocation }: AwaitJobInput,
+  { signal }: Attempt,
+): Promise<void> {
+  if (!endpoint || endpointLog === undefined) return;
+  const platform = await dependencies.platform(ref);
+  const logFallback = fallbackOf(dependencies, { invocation, target: endpointLog });
+  await release({ platform, endpoint, logTarget: endpointLog, logFallback, secrets: secretsToMask(), signal });
+}
+
 const submissions = new Submissions();
 const missing = new InARow(absencesToBelieve);
 /** Jobs for which a removal has sent its DELETE request. */
@@ -84,7 +100,8 @@ async function submit(
   const { client, lookups, pace } = await dependencies.platform(input.platform);
   const waitMs = submissions.waitMs({ activity, isAnswerMissing, nowMs: performance.now() });
   const isFirst = number === 1;
-  const listed = isFirst ? lookups.jobsNamed(input.name, { isFresh: true }) : listNamed(client, input.name);
+  // Before a first attempt only an earlier activity can have posted it, minutes ago: the shared listing is new enough.
+  const listed = isFirst ? lookups.jobsNamed(input.name) : listNamed(client, input.name);
   const earlier = ownAmong(await listed, input);
   if (earlier.length === 0 && waitMs > 0) {
     const pauseMs = Math.min(waitMs, removalPollDelayMs({ elapsedMs: 0, platform: pace }) * 3);
@@ -137,10 +154,11 @@ function inOrderOfUse(jobs: readonly Job[]): Job[] {
 async function lookWhetherCompleted(
   dependencies: ActivityDependencies,
   input: NamedJob & { readonly id: string },
-  { signal, elapsedMs }: Attempt,
+  { signal, elapsedMs, wakeOn }: Attempt,
 ): Promise<void> {
   const platform = await dependencies.platform(input.platform);
   const { client, lookups, pace } = platform;
+  wakeOn((wake) => lookups.onChange('jobs', input.id, wake));
   const job = await lookups.job(input.id, input.name);
   const state = readJobState(job);
   const again = pollDelayMs({ elapsedMs, platform: pace });

@@ -7,6 +7,7 @@ import { saveDeploymentLogs, saveJobLogs } from '../results/logs/replica-logs';
 import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { logTransfers } from './heavy';
+import { releasedHere } from './release';
 import { secretsToMask } from './wording';
 
 /**
@@ -15,23 +16,32 @@ import { secretsToMask } from './wording';
  */
 const budgets = { endpoint: { logMs: 15_000, timesMs: 5_000 }, job: { logMs: 300_000, timesMs: 60_000 } } as const;
 
+/** Returns the file in this host's home for a log whose own file can't be written. Pure. */
+export function fallbackOf(
+  { runsFolder }: Pick<ActivityDependencies, 'runsFolder'>,
+  { invocation, target }: Pick<SaveLogInput, 'invocation' | 'target'>,
+): string {
+  const { base, dir } = path.parse(target);
+  return path.join(runsFolder, invocation, 'logs', path.basename(path.dirname(dir)), base);
+}
+
 /** Activities that save logs locally. */
 export function createLogActivities(dependencies: ActivityDependencies) {
-  const fallbackOf = (input: SaveLogInput): string => {
-    const { base, dir } = path.parse(input.target);
-    return path.join(dependencies.runsFolder, input.invocation, 'logs', path.basename(path.dirname(dir)), base);
-  };
-
   return {
     /** Saves the endpoint's log so far; returns a note for the user, or `null`. */
     async saveEndpointLog(input: SaveLogInput): Promise<string | null> {
       return attempt({ subject: `log of endpoint ${input.name}`, purpose: 'endpoint log' }, async ({ signal }) => {
         const { client, lookups } = await dependencies.platform(input.platform);
+        const released = releasedHere({ client }, input.name);
+        if (released) return released.note;
         const deployment = await lookups.deployment(input.name);
         if (deployment === undefined) return null;
         const saving = { client, signal, secrets: secretsToMask(), budget: budgets.endpoint };
         const metadata = { ...deployment.metadata, name: input.name };
-        return saveDeploymentLogs({ ...saving, target: input.target, fallback: fallbackOf(input) }, { metadata });
+        return saveDeploymentLogs(
+          { ...saving, target: input.target, fallback: fallbackOf(dependencies, input) },
+          { metadata },
+        );
       });
     },
 
@@ -42,7 +52,13 @@ export function createLogActivities(dependencies: ActivityDependencies) {
     async saveJobLog(input: SaveLogInput): Promise<string | null> {
       return attempt({ subject: `log of job ${input.name}`, purpose: 'job log' }, async ({ signal }) => {
         const { client, lookups } = await dependencies.platform(input.platform);
-        const saving = { client, signal, secrets: secretsToMask(), budget: budgets.job, fallback: fallbackOf(input) };
+        const saving = {
+          client,
+          signal,
+          secrets: secretsToMask(),
+          budget: budgets.job,
+          fallback: fallbackOf(dependencies, input),
+        };
         if (input.id !== null) {
           const { id } = input;
           const job = await lookups.job(id, input.name);

@@ -74,10 +74,14 @@ export function endWaitsOf(workflowRun: string): void {
   for (const wait of waits.get(workflowRun) ?? []) wait.abort(new WaitEnded('its task is torn down'));
 }
 
-/** Resolves after `ms`; rejects with the signal's reason as soon as it aborts. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+/** Has `listener` called when something happens; returns the function that ends this. */
+export type Subscribe = (listener: () => void) => () => void;
+
+/** Resolves after `ms`, or when `wakeOn` calls back; rejects with the signal's reason as soon as it aborts. */
+export function pause(ms: number, signal: AbortSignal, wakeOn?: Subscribe): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = (): void => {
+      unsubscribe?.();
       clearTimeout(timer);
       signal.removeEventListener('abort', abort);
     };
@@ -85,10 +89,12 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
       done();
       reject(signal.reason as Error);
     };
-    const timer = setTimeout(() => {
+    const wake = (): void => {
       done();
       resolve();
-    }, ms);
+    };
+    const timer = setTimeout(wake, ms);
+    const unsubscribe = wakeOn?.(wake);
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
   });

@@ -138,6 +138,11 @@ export interface AwaitJobInput extends NamedJob {
   readonly id: string;
   /** The job's endpoint, to be watched as well; absent: `watchEndpoint` does that, or there is none of the run's own. */
   readonly endpoint?: WatchEndpointInput;
+  /**
+   * File for the endpoint's log, absolute: where it is given, the endpoint is released as soon as the job has completed. Only for
+   * runs whose workers all share one home.
+   */
+  readonly endpointLog?: string;
 }
 
 export interface NamedJob extends Owner {

@@ -1,7 +1,9 @@
 import { workspaceSchema } from './answers';
+import { changeCalls } from './changes';
 import { deploymentCalls, dialectReader } from './deployment-calls';
 import { createHttp, type Fetch } from './http';
 import { jobCalls } from './job-calls';
+import type { Limiter } from './limiter';
 import type { RetryOptions } from './retry';
 import { nodeGroupCalls } from './node-group-calls';
 import { createRequests } from './requests';
@@ -18,6 +20,8 @@ export interface LeptonClientOptions {
   readonly timeoutMs?: number | undefined;
   /** Retries idempotent calls that fail with a transient error. Default: no retries. */
   readonly retry?: RetryOptions | undefined;
+  /** Limits the requests of all clients that share it. Default: no limit. */
+  readonly limiter?: Limiter | undefined;
   /** Called for each item of a listing that was left out because it does not match the API. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
@@ -29,7 +33,8 @@ export interface LeptonClientOptions {
  */
 export function createLeptonClient(access: PlatformAccess, options: LeptonClientOptions = {}): LeptonClient {
   const clock = new ServerClock();
-  const http = createHttp(access, { ...options, clock });
+  const settings = { ...options, clock };
+  const http = createHttp(access, settings);
   const requests = createRequests(http, access, options.onNote ?? (() => undefined));
   const dialect = dialectReader(requests);
   const { url, workspace, origin, source } = access;
@@ -42,6 +47,7 @@ export function createLeptonClient(access: PlatformAccess, options: LeptonClient
     ...nodeGroupCalls(requests),
     ...secretCalls(requests, access),
     ...timedLogCalls(requests, dialect),
+    ...changeCalls(access, settings),
     storage: storageCalls(requests),
   };
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createChangeWatch, type Listed } from './change-watch';
 import type { Deployment, Job, LeptonClient } from './types';
 
 /** Lookups shared by all tasks that wait at the same time: one listing per interval serves all callers. */
@@ -13,6 +14,11 @@ export interface Lookups {
   jobsNamed(name: string, options?: LookupOptions): Promise<readonly Job[]>;
   /** Returns the names in a storage folder by a fresh listing, shared like the others; none if there is no such folder. */
   folder(fileSystem: string, path: string): Promise<readonly string[]>;
+  /**
+   * Calls `listener` when the state of a resource has changed, where the platform announces that. Returns the function that ends this.
+   * `key`: a deployment's name, or a job's id.
+   */
+  onChange(kind: Listed, key: string, listener: () => void): () => void;
 }
 
 export interface LookupOptions {
@@ -22,22 +28,36 @@ export interface LookupOptions {
 
 /** How long one listing serves all callers, milliseconds. */
 export const sharedForMs = { local: 500, lepton: 5_000 } as const;
+/** How many times longer where the platform announces changes. */
+const longerWhileWatched = 5;
 
 /**
  * Creates lookups over one client. A failed listing is shared like any other, so that a failing platform is not asked once per
  * task. A job that is no longer alive is read from the archive by a single get.
  */
 export function createLookups(client: LeptonClient, options: { readonly sharedForMs: number }): Lookups {
-  const deployments = shared(options.sharedForMs, async () => {
+  const freshAfterMs = options.sharedForMs / 4;
+  const times = {
+    sharedForMs: () => options.sharedForMs * (watch.isAlive() ? longerWhileWatched : 1),
+    freshAfterMs,
+  };
+  const deployments = shared(times, async () => {
     const listed = await client.listDeployments();
     return new Map(listed.map((deployment) => [deployment.metadata.name, deployment]));
   });
-  const jobs = shared(options.sharedForMs, async () => {
+  const jobs = shared(times, async () => {
     const listed = await livingJobs(client);
     const byId = new Map(listed.map((job) => [job.metadata.id, job]));
     return { named: byNames(listed), byId, newestByName: newestByName(listed) };
   });
   const folders = new Map<string, () => Promise<readonly string[]>>();
+  const watch = createChangeWatch({
+    nextChange: (known, call) => client.nextChange(known, call),
+    states: async (kind) => {
+      const listed = kind === 'deployments' ? await deployments(true) : (await jobs(true)).byId;
+      return new Map([...listed].map(([key, { status }]) => [key ?? '', JSON.stringify(status)]));
+    },
+  });
 
   return {
     async listedDeployment(name, { isFresh } = {}) {
@@ -58,18 +78,22 @@ export function createLookups(client: LeptonClient, options: { readonly sharedFo
       // Bounds memory: a forgotten folder is listed once more.
       if (folders.size > 1_000) folders.clear();
       const read = async () => ((await client.storage.list(fileSystem, path)) ?? []).map(({ name }) => name);
-      const known = folders.get(key) ?? freshOnly(shared(options.sharedForMs, read));
+      const known = folders.get(key) ?? freshOnly(shared(times, read));
       folders.set(key, known);
       return known();
     },
+    onChange: (kind, key, listener) => watch.subscribe(kind, key, listener),
   };
 }
 
 /**
  * Calls `read` once per interval, also if it fails, when the first caller asks, and never twice at the same time. A fresh
- * reading begins as soon as the current one has ended, but at most four times per interval.
+ * reading begins as soon as the current one has ended, but not before `freshAfterMs` have passed since its beginning.
  */
-function shared<T>(intervalMs: number, read: () => Promise<T>): (isFresh?: boolean) => Promise<T> {
+function shared<T>(
+  { sharedForMs: intervalMs, freshAfterMs }: { readonly sharedForMs: () => number; readonly freshAfterMs: number },
+  read: () => Promise<T>,
+): (isFresh?: boolean) => Promise<T> {
   let current: { readonly at: number; readonly value: Promise<T>; isUnderWay: boolean } | undefined;
   let next: Promise<T> | undefined;
   const begin = (): Promise<T> => {
@@ -81,14 +105,14 @@ function shared<T>(intervalMs: number, read: () => Promise<T>): (isFresh?: boole
   };
   const afterCurrent = async (): Promise<T> => {
     await current?.value.catch(() => undefined);
-    const restMs = (current?.at ?? -Infinity) + intervalMs / 4 - performance.now();
+    const restMs = (current?.at ?? -Infinity) + freshAfterMs - performance.now();
     if (restMs > 0) await sleep(restMs);
     next = undefined;
     return begin();
   };
   return (isFresh = false) => {
     if (isFresh) return (next ??= afterCurrent());
-    const isCurrent = current && (current.isUnderWay || performance.now() - current.at < intervalMs);
+    const isCurrent = current && (current.isUnderWay || performance.now() - current.at < intervalMs());
     return isCurrent && current ? current.value : begin();
   };
 }

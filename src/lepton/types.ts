@@ -85,6 +85,20 @@ export interface Volume {
   readonly name: string;
 }
 
+/** Revisions of the listings of endpoints and jobs: one differs as soon as a state in that listing does. */
+export interface Revisions {
+  readonly deployments: string;
+  readonly jobs: string;
+}
+
+export interface ChangeCalls {
+  /**
+   * Resolves to new revisions once one differs from those `known`, or to the same after a while. `undefined`: the platform can't tell;
+   * only evalsaga's local platform can.
+   */
+  nextChange(known: Revisions | undefined, options?: CallOptions): Promise<Revisions | undefined>;
+}
+
 /** A line of a log, and when it was written. */
 export interface TimedLine {
   /** Nanoseconds since the epoch. */
@@ -139,7 +153,7 @@ export interface JobFilter {
 }
 
 /** All calls of the platform that evalsaga makes. They reject with `LeptonError`; the treatment of 404 is stated per call. */
-export interface LeptonClient {
+export interface LeptonClient extends ChangeCalls {
   readonly access: Omit<PlatformAccess, 'token'>;
   /** The platform's clock, by the dates of its answers. */
   readonly clock: Pick<ServerClock, 'now' | 'aheadMs'>;

@@ -1,6 +1,5 @@
 import { type Client, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { runWorkflowId } from '../contract/identity';
 import { failureTypes } from '../contract/failure-types';
 import { runStatus } from '../contract/messages';
@@ -51,7 +50,8 @@ interface DescribeRequest {
   readonly isFinal: boolean;
 }
 
-async function describe(
+/** Describes a run as `describeRun`, or as one of several descriptions. */
+export async function describe(
   client: Client,
   { invocation, home, lastKnown, isFinal }: DescribeRequest,
 ): Promise<RunDescription> {
@@ -98,30 +98,6 @@ async function describe(
   };
 }
 
-/** A run of more tasks is asked less often: its answer takes the worker longer. */
-const tasksPerInterval = 500;
-
-/** Yields a description whenever it changes, the last one when the run has closed. Returns early when aborted. */
-export async function* watchRun(
-  client: Client,
-  invocation: string,
-  home: HomePaths,
-  options: { readonly intervalMs: number; readonly signal: AbortSignal },
-): AsyncGenerator<RunDescription> {
-  let last = '';
-  let lastKnown: RunSnapshot | undefined;
-  while (!options.signal.aborted) {
-    const description = await describe(client, { invocation, home, lastKnown, isFinal: false });
-    if (!description.isUnanswered) lastKnown = description.snapshot;
-    const current = JSON.stringify(description);
-    if (current !== last) yield description;
-    if (description.status !== 'running') return;
-    last = current;
-    const intervalMs = options.intervalMs * Math.max(1, description.snapshot.tasks.length / tasksPerInterval);
-    await sleep(intervalMs, undefined, { signal: options.signal }).catch(() => undefined);
-  }
-}
-
 interface Closed {
   readonly last: RunSnapshot;
   readonly failure: string | undefined;
@@ -163,13 +139,13 @@ function saysMore(failure: TaskError | null, isCleared: boolean): boolean {
 /** Failure type of a run that Temporal ended without asking it. */
 export const terminated = 'Terminated';
 
-interface Closing {
+interface ClosedRun {
   readonly snapshot: RunSnapshot | undefined;
   readonly failure: TaskError | null;
 }
 
 /** What a closed run's own result says: no worker is needed for it. */
-async function closingOf(client: Client, invocation: string): Promise<Closing> {
+async function closingOf(client: Client, invocation: string): Promise<ClosedRun> {
   try {
     const run = client.workflow.getHandle(runWorkflowId(invocation));
     const sent = (await client.withDeadline(Date.now() + answerWithinMs, () => run.result())) as SentSnapshot;

@@ -155,7 +155,9 @@ async function awaitJob(
   const during = 'while its job ran';
   // A machine that may be asleep must not be the only one to see the end of the job: where secrets are there, it only watches.
   const isMerged = input.course !== undefined && task.endpointName !== null && run.home?.holdsSecrets !== true;
-  const watched = isMerged ? { ...job, endpoint: watchOf(input, during) } : job;
+  // Only where every worker may write the log: its file is on the machine that started the run.
+  const release = run.home === undefined ? { endpointLog: endpointLogOf(input) } : {};
+  const watched = isMerged ? { ...job, endpoint: watchOf(input, during), ...release } : job;
   const end = () => poll(`await end of job ${name}`, seconds).awaitJobCompleted(watched);
   await withDeadline({
     seconds,
@@ -215,5 +217,7 @@ async function answerOrUnknown(question: () => Promise<string>): Promise<string>
     return 'unknown';
   }
 }
+
+const endpointLogOf = ({ run, task }: TaskInput): string => `${run.outputDir}/${task.folder}/logs/endpoint.log`;
 
 const nameOf = ({ task }: TaskInput): string => task.endpointName ?? '';

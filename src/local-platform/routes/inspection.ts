@@ -3,19 +3,25 @@ import { z } from 'zod';
 import { invalid } from '../api-error';
 import { faultSchema, type Faults } from '../faults/faults';
 import type { RequestLog } from '../faults/request-log';
+import { Changes } from '../workspace/changes';
 import type { Workspace } from '../workspace/workspace';
 import { jsonBody, type PlatformEnv } from './env';
 
 const planSchema = z.object({ faults: z.array(faultSchema) });
 const flagsSchema = z.strictObject({ secure_endpoint_defaults: z.boolean() });
 
-/** Routes of `/__sim`: what exists, which requests came, faults and flags, and when deferred requests land. */
+/** Longest wait for a change, milliseconds. */
+const longestWaitMs = 30_000;
+
+/** Routes of `/__sim`: what exists, when that changes, which requests came, faults and flags, and when deferred requests land. */
 export function inspectionRoutes(parts: {
   readonly workspace: Workspace;
   readonly requests: RequestLog;
   readonly faults: Faults;
+  readonly closing: AbortSignal;
 }): Hono<PlatformEnv> {
-  const { workspace, requests, faults } = parts;
+  const { workspace, requests, faults, closing } = parts;
+  const changes = new Changes(workspace);
   return new Hono<PlatformEnv>()
     .get('/inventory', async (c) =>
       c.json({
@@ -24,6 +30,13 @@ export function inspectionRoutes(parts: {
         storage: await workspace.storage.leaves(),
       }),
     )
+    .get('/changes', async (c) => {
+      // A held question: answered with new revisions as soon as one differs from `?deployments=…&jobs=…`, or after `wait_ms`.
+      const known = { deployments: c.req.query('deployments') ?? '', jobs: c.req.query('jobs') ?? '' };
+      const waitMs = Math.min(Number(c.req.query('wait_ms') ?? 0) || 0, longestWaitMs);
+      const signal = AbortSignal.any([c.req.raw.signal, closing]);
+      return c.json(await changes.next(known, { waitMs, signal }));
+    })
     .get('/requests', (c) => c.json(requests.all()))
     .post('/land', async (c) => c.json({ landed: await faults.land() }))
     .post('/plan', async (c) => {

@@ -1,0 +1,69 @@
+import { isMarkedWith } from '../lepton/render-spec';
+import type { Platform } from '../lepton/platforms';
+import type { NamedEndpoint } from '../contract/inputs';
+import { saveDeploymentLogs } from '../results/logs/replica-logs';
+import { within } from '../support/within';
+
+/**
+ * Endpoints whose deletion this worker has begun the moment their job had ended: they cost money until then, and the steps of the
+ * task that would delete them come later. Their teardown verifies the deletion, or does it if this did not.
+ */
+
+/** Milliseconds for log and deletion together; what takes longer is left to the teardown, which has more patience. */
+const withinMs = 5_000;
+/** Silence after which the log counts as complete: a server without requests writes nothing. Milliseconds. */
+const quietMs = 1_500;
+
+export interface ReleaseRequest {
+  readonly platform: Pick<Platform, 'client' | 'lookups'>;
+  readonly endpoint: NamedEndpoint;
+  /** Absolute path of the log's file. */
+  readonly logTarget: string;
+  /** Used when that can't be written. */
+  readonly logFallback: string;
+  /** Masked in the log. */
+  readonly secrets: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+interface Released {
+  /** See `saveEndpointLog`. */
+  readonly note: string | null;
+}
+
+const released = new Map<string, Released>();
+
+const keyOf = ({ client }: Pick<Platform, 'client'>, name: string): string => `${client.access.url} ${name}`;
+
+/** Saves the endpoint's log, then has the endpoint deleted. Never rejects: what fails here is done by the teardown. */
+export async function release(request: ReleaseRequest): Promise<void> {
+  const { platform, endpoint, signal } = request;
+  try {
+    await within({ ms: withinMs, signal }, async (bounded) => {
+      const listed = await platform.lookups.listedDeployment(endpoint.name);
+      if (!listed || !isMarkedWith(listed.spec.envs, endpoint)) return;
+      const note = await saveDeploymentLogs(
+        {
+          client: platform.client,
+          signal: bounded,
+          target: request.logTarget,
+          fallback: request.logFallback,
+          secrets: request.secrets,
+          budget: { logMs: withinMs, timesMs: withinMs / 2, quietMs },
+        },
+        { metadata: { ...listed.metadata, name: endpoint.name } },
+      );
+      bounded.throwIfAborted();
+      if (!(await platform.client.deleteDeployment(endpoint.name))) return;
+      // Bounds memory: of one that is forgotten, the deletion is only sent once more.
+      if (released.size > 10_000) released.clear();
+      released.set(keyOf(platform, endpoint.name), { note });
+    });
+  } catch {
+    // The teardown follows.
+  }
+}
+
+/** Returns what was released here; its listing has shown it, and the platform has accepted its deletion. */
+export const releasedHere = (platform: Pick<Platform, 'client'>, name: string): Released | undefined =>
+  released.get(keyOf(platform, name));

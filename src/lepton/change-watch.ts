@@ -1,0 +1,96 @@
+import type { ChangeCalls, Revisions } from './types';
+
+/** The kinds of listings that a platform may announce changes of. */
+export type Listed = keyof Revisions;
+
+export interface ChangeWatch {
+  /**
+   * Calls `listener` when the state of a resource has changed. Returns the function that ends this. `key`: a deployment's name, or a
+   * job's id.
+   */
+  subscribe(kind: Listed, key: string, listener: () => void): () => void;
+  /** Whether the platform announces changes now, so that listings need not be read often. */
+  isAlive(): boolean;
+}
+
+export interface ChangeWatchOptions extends ChangeCalls {
+  /** Reads the listing anew; resolves to the state of each resource, by its key. */
+  readonly states: (kind: Listed) => Promise<ReadonlyMap<string, string>>;
+  /** Milliseconds until a platform that can't tell, or fails, is asked again. Default 30,000. */
+  readonly againAfterMs?: number;
+  /** Milliseconds after which a question is given up that nobody waits for any more. Default 1,000. */
+  readonly lingerMs?: number;
+}
+
+/**
+ * Watches a platform for all waits of a worker, with one held question, as long as there are any. A change is looked up in one
+ * listing, and told to those only whose resource it is about.
+ */
+export function createChangeWatch(options: ChangeWatchOptions): ChangeWatch {
+  const { nextChange, states, againAfterMs = 30_000, lingerMs = 1_000 } = options;
+  const listeners = { deployments: new Map<string, Set<() => void>>(), jobs: new Map<string, Set<() => void>>() };
+  const before: Record<Listed, ReadonlyMap<string, string>> = { deployments: new Map(), jobs: new Map() };
+  let known: Revisions | undefined;
+  let running: AbortController | undefined;
+  let isAlive = false;
+  let silentUntil = -Infinity;
+
+  const isAwaited = (): boolean => listeners.deployments.size + listeners.jobs.size > 0;
+
+  const tell = async (kind: Listed): Promise<void> => {
+    const now = await states(kind);
+    const earlier = before[kind];
+    before[kind] = now;
+    const changed = [...listeners[kind]].filter(([key]) => now.get(key) !== earlier.get(key));
+    for (const [, waiting] of changed) for (const listener of [...waiting]) listener();
+  };
+
+  const watch = async (signal: AbortSignal): Promise<void> => {
+    while (isAwaited()) {
+      const next = await nextChange(known, { signal });
+      if (next === undefined) throw new Error('this platform announces no changes');
+      const changed = (['deployments', 'jobs'] as const).filter((kind) => known?.[kind] !== next[kind]);
+      known = next;
+      isAlive = true;
+      await Promise.all(changed.map(tell));
+    }
+  };
+
+  const run = (): void => {
+    if (running !== undefined || performance.now() < silentUntil) return;
+    const controller = new AbortController();
+    running = controller;
+    watch(controller.signal)
+      .catch(() => {
+        // Nobody waited any more, or the listings have to be polled for a while.
+        if (!controller.signal.aborted) silentUntil = performance.now() + againAfterMs;
+      })
+      .finally(() => {
+        isAlive = false;
+        running = undefined;
+        if (isAwaited()) run();
+      });
+  };
+
+  const endUnlessAwaited = (): void => {
+    const current = running;
+    setTimeout(() => {
+      if (!isAwaited() && current === running) current?.abort(new Error('nobody waits'));
+    }, lingerMs).unref();
+  };
+
+  return {
+    isAlive: () => isAlive,
+    subscribe(kind, key, listener) {
+      const all = listeners[kind];
+      const waiting = all.get(key) ?? new Set();
+      all.set(key, waiting.add(listener));
+      run();
+      return () => {
+        waiting.delete(listener);
+        if (waiting.size === 0 && all.get(key) === waiting) all.delete(key);
+        if (!isAwaited()) endUnlessAwaited();
+      };
+    },
+  };
+}
