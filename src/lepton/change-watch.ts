@@ -27,7 +27,7 @@ export interface ChangeWatchOptions extends ChangeCalls {
  * listing, and told to those only whose resource it is about.
  */
 export function createChangeWatch(options: ChangeWatchOptions): ChangeWatch {
-  const { nextChange, states, againAfterMs = 30_000, lingerMs = 1_000 } = options;
+  const { states, againAfterMs = 30_000, lingerMs = 1_000 } = options;
   const listeners = { deployments: new Map<string, Set<() => void>>(), jobs: new Map<string, Set<() => void>>() };
   const before: Record<Listed, ReadonlyMap<string, string>> = { deployments: new Map(), jobs: new Map() };
   let known: Revisions | undefined;
@@ -47,7 +47,7 @@ export function createChangeWatch(options: ChangeWatchOptions): ChangeWatch {
 
   const watch = async (signal: AbortSignal): Promise<void> => {
     while (isAwaited()) {
-      const next = await nextChange(known, { signal });
+      const next = await options.nextChange(known, { signal });
       if (next === undefined) throw new Error('this platform announces no changes');
       const changed = (['deployments', 'jobs'] as const).filter((kind) => known?.[kind] !== next[kind]);
       known = next;

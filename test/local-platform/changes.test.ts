@@ -36,16 +36,16 @@ test('states that change are announced: whoever waits for them reads one listing
   while ((await lookups.jobsNamed('eval')).length > 0) await changed('jobs', id);
 
   type Seen = { method: string; path: string };
-  const seen = (await platform.sim('/__sim/requests')) as Seen[];
+  const seen = (await platform.sim('/requests')) as Seen[];
   const listings = seen.filter(({ method, path }) => method === 'GET' && /^\/(deployments|jobs)(\?|$)/.test(path));
   expect(listings.length).toBeLessThanOrEqual(16);
 });
 
 test('revisions stay the same as long as nothing changes, and a held question is answered at its end', async () => {
-  const first = (await platform.sim('/__sim/changes')) as { deployments: string; jobs: string };
-  const same = await platform.sim(`/__sim/changes?deployments=${first.deployments}&jobs=${first.jobs}&wait_ms=100`);
+  const first = (await platform.sim('/changes')) as { deployments: string; jobs: string };
+  const same = await platform.sim(`/changes?deployments=${first.deployments}&jobs=${first.jobs}&wait_ms=100`);
   expect(same).toEqual(first);
-  expect(await platform.sim('/__sim/changes?deployments=old&jobs=old&wait_ms=60000')).toEqual(first);
+  expect(await platform.sim('/changes?deployments=old&jobs=old&wait_ms=60000')).toEqual(first);
 });
 
 test('a platform on another machine is not asked', async () => {

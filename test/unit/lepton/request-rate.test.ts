@@ -72,8 +72,8 @@ test('answers raise the rate by a quarter of a request per second each second, u
   let rate = halved(0);
   let nowMs = 10_000;
   const answerFor = (seconds: number): void => {
-    for (const end = nowMs + seconds * 1_000; nowMs < end; nowMs += 1_000 / rate.perSecond)
-      rate = answered(rate, { nowMs, sentAtMs: nowMs - 1 + 2 });
+    for (const end = nowMs + seconds * 1_000; nowMs < end; nowMs += Math.max(1_000 / rate.perSecond, 1))
+      rate = answered(rate, { nowMs, sentAtMs: nowMs + 1 });
   };
   answerFor(60);
   expect(rate.perSecond).toBeGreaterThan(23);
