@@ -32,7 +32,6 @@ export function createChangeWatch(options: ChangeWatchOptions): ChangeWatch {
   const before: Record<Listed, ReadonlyMap<string, string>> = { deployments: new Map(), jobs: new Map() };
   let known: Revisions | undefined;
   let running: AbortController | undefined;
-  let isAlive = false;
   let silentUntil = -Infinity;
 
   const isAwaited = (): boolean => listeners.deployments.size + listeners.jobs.size > 0;
@@ -51,7 +50,6 @@ export function createChangeWatch(options: ChangeWatchOptions): ChangeWatch {
       if (next === undefined) throw new Error('this platform announces no changes');
       const changed = (['deployments', 'jobs'] as const).filter((kind) => known?.[kind] !== next[kind]);
       known = next;
-      isAlive = true;
       await Promise.all(changed.map(tell));
     }
   };
@@ -62,11 +60,12 @@ export function createChangeWatch(options: ChangeWatchOptions): ChangeWatch {
     running = controller;
     watch(controller.signal)
       .catch(() => {
-        // Nobody waited any more, or the listings have to be polled for a while.
-        if (!controller.signal.aborted) silentUntil = performance.now() + againAfterMs;
+        if (controller.signal.aborted) return;
+        // The listings have to be polled for a while.
+        known = undefined;
+        silentUntil = performance.now() + againAfterMs;
       })
       .finally(() => {
-        isAlive = false;
         running = undefined;
         if (isAwaited()) run();
       });
@@ -80,7 +79,8 @@ export function createChangeWatch(options: ChangeWatchOptions): ChangeWatch {
   };
 
   return {
-    isAlive: () => isAlive,
+    // A question that is held has no answer yet, but the one before had.
+    isAlive: () => running !== undefined && known !== undefined,
     subscribe(kind, key, listener) {
       const all = listeners[kind];
       const waiting = all.get(key) ?? new Set();
