@@ -15,6 +15,7 @@ import { isStoredHere } from '../home/run-store';
 import type { LearnedSecrets } from '../secrets/learned-secrets';
 import { secretsNamed } from '../secrets/secret-values';
 import { planInHistory } from '../runs/run-input';
+import { closedForMs } from './orphans';
 import type { StorageSurroundings, StrandedStorage } from './orphan-storage';
 import { ownerAmong } from './owners';
 import { bringStorageHome, hasStorage, removeStorage } from './run-storage';
@@ -77,7 +78,7 @@ async function look(invocation: string, around: DistantSurroundings): Promise<Di
   learned.add(secretsNamed(hostSecretsOf(plan), environment));
   const indices = plan.tasks.map(({ index }) => index);
   const owner = await ownerAmong(temporal, invocation, indices);
-  if (owner.kind !== 'closed' || rule.now.temporal - owner.closedAt <= rule.graceMs) return undefined;
+  if (owner.kind !== 'closed' || closedForMs(owner, rule) <= rule.graceMs) return undefined;
   if (!(await hasStorage(platform, plan))) {
     await noteDistantGone(home, invocation);
     return undefined;

@@ -7,7 +7,7 @@ import type { LeptonClient } from '../lepton/types';
 import { findRecord } from '../results/scores/recorded';
 import { planInHistory } from '../runs/run-input';
 import { mapConcurrently } from '../support/map-concurrently';
-import { forgottenGraceMs, type OwnerState, type SweepRule } from './orphans';
+import { closedForMs, forgottenGraceMs, type OwnerState, type SweepRule } from './orphans';
 import { ownerAmong } from './owners';
 import { bringStorageHome, hasStorage, removeStorage } from './run-storage';
 
@@ -125,7 +125,7 @@ export function outlived(run: Pick<StoredRun, 'storedAt' | 'origin'>, owner: Own
     case 'live':
       return false;
     case 'closed':
-      return rule.now.temporal - owner.closedAt > rule.graceMs;
+      return closedForMs(owner, rule) > rule.graceMs;
     case 'unknown':
       return run.origin !== undefined && rule.now.host - run.storedAt > forgottenGraceMs(run.origin, rule);
   }

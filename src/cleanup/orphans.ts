@@ -42,11 +42,15 @@ export function isOrphan(
     case 'live':
       return false;
     case 'closed':
-      return ageMs > rule.graceMs && rule.now.temporal - owner.closedAt > rule.graceMs;
+      return ageMs > rule.graceMs && closedForMs(owner, rule) > rule.graceMs;
     case 'unknown':
       return ageMs > forgottenGraceMs(resource.origin, rule);
   }
 }
+
+/** Milliseconds since the owner closed. Temporal's time can't be earlier than that, whatever this host's clock says. Pure. */
+export const closedForMs = ({ closedAt }: { readonly closedAt: number }, { now }: Pick<SweepRule, 'now'>): number =>
+  Math.max(0, now.temporal - closedAt);
 
 /** Returns the age, milliseconds, from which a resource of a run that Temporal doesn't know counts as an orphan. Pure. */
 export function forgottenGraceMs(

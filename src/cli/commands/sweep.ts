@@ -2,6 +2,7 @@ import { secretsOfRun } from '../../secrets/secret-values';
 import { loadAccess } from '../../lepton/access-store';
 import { createLeptonClient } from '../../lepton/client';
 import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
+import { temporalAheadMs } from '../../stack/pollers';
 import { ensureStack } from '../../stack/stack';
 import { defaultGraceSeconds, sweep as sweepOnce } from '../../cleanup/sweep';
 import { originOf } from '../../temporal/origin';
@@ -31,8 +32,10 @@ export const sweep: CommandBody = async (input, context) => {
   const dryRun = flag(input, 'dryRun');
   const access = await loadAccess(home, ref, { env });
   output.conceal([access.token]);
+  const aheadMs = await temporalAheadMs(stack.client, stack.taskQueue);
   const report = await sweepOnce({
     temporal: stack.client,
+    temporalNow: () => Date.now() + aheadMs,
     platform: createLeptonClient(access, { retry: patienceOf(output) }),
     secretsOf: (invocation) => secretsOfRun(home, { invocation, env, token: access.token }),
     ref,

@@ -1,7 +1,8 @@
 import { cp, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { homeIdentity } from '../../../src/home/home-identity';
-import { isOrphan, type OwnerState } from '../../../src/cleanup/orphans';
+import { outlived } from '../../../src/cleanup/orphan-storage';
+import { isOrphan, type OwnerState, type SweepRule } from '../../../src/cleanup/orphans';
 import { kinshipOf } from '../../../src/temporal/origin';
 import { freshFolder } from '../../support/folders';
 
@@ -91,5 +92,19 @@ describe('three clocks, each up to ten minutes off', () => {
     const earlier = { now, origin: 'home:11111111-aaaa', createdAt: 0 };
     expect(judge(exact, earlier)).toBe(false);
     expect(judge(exact, { ...earlier, closedAt: 1 })).toBe(true);
+  });
+
+  test("a run can't have closed later than now, whatever this host's clock says: its storage is judged too", () => {
+    const rule = (now: number, grace: number): SweepRule => ({
+      origin: own,
+      now: { platform: 0, temporal: now, host: now },
+      graceMs: grace,
+      replacedGraceMs: grace,
+    });
+    const run = { storedAt: 0, origin: own };
+    const closed = { kind: 'closed', closedAt: 20 * minute } as const;
+    expect(outlived(run, closed, rule(10 * minute, -1_000))).toBe(true);
+    expect(outlived(run, closed, rule(10 * minute, graceMs))).toBe(false);
+    expect(outlived(run, closed, rule(24 * minute, graceMs))).toBe(true);
   });
 });
