@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
+import { failureTypes } from '../contract/failure-types';
 import type {
   BringHomeInput,
   BroughtHome,
@@ -8,6 +9,7 @@ import type {
   RemoveJobAndStorageInput,
 } from '../contract/inputs';
 import type { createEndpointActivities } from './endpoints';
+import { finalFailure } from './failures';
 import type { createJobActivities } from './jobs';
 import type { createLogActivities } from './logs';
 import type { createResultActivities } from './results';
@@ -58,7 +60,8 @@ export const createMergedActivities = ({ endpoints, jobs, logs, results }: Parts
     // Bounds memory: what is forgotten is only saved once more.
     if (logsDone.size > 10_000) logsDone.clear();
     logsDone.set(activity, note);
-    await endpoints.removeEndpoint(endpoint);
+    const { tokenLeft } = await endpoints.removeEndpoint(endpoint);
+    if (tokenLeft !== undefined) throw finalFailure(failureTypes.requestRefused, tokenLeft);
     return note;
   },
 

@@ -204,7 +204,8 @@ export class TaskTeardown {
     const seconds = Math.min(togetherSeconds, this.budget / 4);
     try {
       const activities = ensure(`save log of endpoint ${name} and delete it`, seconds);
-      const ended = { ...this.owner, name, logTarget: this.logs.endpointLog };
+      const token = hasMadeToken(this.input.run.endpoint);
+      const ended = { ...this.owner, name, ...token, logTarget: this.logs.endpointLog };
       const note = await activities.saveLogAndRemoveEndpoint(ended);
       if (note) this.logs.notes.push(note);
       return true;
