@@ -102,9 +102,13 @@ export const createArguments = (name: string, group: string): string[] => [
   ...['--node-group', group],
 ];
 
-/** Resolves when a client has started to read a replica's log. */
+/** Resolves when a client has started to read a replica's log; on a busy machine it takes long to start. */
 export const logWasAskedFor = (platform: TestPlatform): Promise<true> =>
-  eventually(async () => {
-    const requests: { path: string }[] = await platform.sim('/requests');
-    return requests.some((request) => request.path.endsWith('/log')) || undefined;
-  }, 'a request for the log');
+  eventually(
+    async () => {
+      const requests: { path: string }[] = await platform.sim('/requests');
+      return requests.some((request) => request.path.endsWith('/log')) || undefined;
+    },
+    'a request for the log',
+    90,
+  );

@@ -72,13 +72,17 @@ export async function testPlatform(options: TestOptions = {}): Promise<TestPlatf
   };
 }
 
-/** Calls `look` until it returns something, for at most ten seconds. */
-export async function eventually<T>(look: () => Promise<T | undefined | false>, what = 'the condition'): Promise<T> {
-  const end = Date.now() + 10_000;
+/** Calls `look` until it returns something, for at most so many seconds. */
+export async function eventually<T>(
+  look: () => Promise<T | undefined | false>,
+  what = 'the condition',
+  seconds = 10,
+): Promise<T> {
+  const end = Date.now() + seconds * 1_000;
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    if (Date.now() > end) throw new Error(`not within 10 s: ${what}`);
+    if (Date.now() > end) throw new Error(`not within ${seconds} s: ${what}`);
     await sleep(20);
   }
 }
