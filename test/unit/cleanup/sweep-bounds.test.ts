@@ -34,7 +34,7 @@ function workspace(content: { endpoints: Item[]; jobs: Item[] }, asked: (call: s
   });
   return (url, { method }) => {
     const { pathname, searchParams } = new URL(url);
-    const [, kind = '', name] = /\/(deployments|jobs|workspace|storage)(?:\/(.*))?$/.exec(pathname) ?? [];
+    const [, kind = '', name] = /\/(deployments|jobs|workspace|storage|usersecrets)(?:\/(.*))?$/.exec(pathname) ?? [];
     asked(`${method} ${kind}${name === undefined ? '' : '/:name'}`);
     const items = kind === 'jobs' ? content.jobs : content.endpoints;
     const at = (Number(searchParams.get('page') ?? 1) - 1) * 500;
@@ -46,7 +46,14 @@ function workspace(content: { endpoints: Item[]; jobs: Item[] }, asked: (call: s
       );
     const known = name === undefined || method === 'DELETE' || items.some((item) => item.name === name);
     const list = kind === 'jobs' ? matches.slice(at, at + 500) : items;
-    const found = kind === 'workspace' ? {} : kind === 'storage' ? [] : name === undefined ? list.map(onWire) : {};
+    const found =
+      kind === 'workspace'
+        ? {}
+        : kind === 'storage' || kind === 'usersecrets'
+          ? []
+          : name === undefined
+            ? list.map(onWire)
+            : {};
     const body = Readable.from([Buffer.from(JSON.stringify(found))]);
     return Promise.resolve({ status: known ? 200 : 404, statusText: '', headers: { get: () => null }, body });
   };
@@ -117,14 +124,15 @@ test('thousands of resources of other installations are read once, page by page;
   const { report, calls, questions } = await run(content, {});
   expect(report).toEqual({ removed: [], failed: [], spared: 2_000 });
   expect(questions).toEqual([]);
-  // The dialect, one listing of endpoints, twelve full pages of jobs and the empty one after them; and whether there
-  // is a storage API, where a terminated run could have left storage.
+  // The dialect, one listing of endpoints, twelve full pages of jobs and the empty one after them; the names of
+  // secrets, among which may be tokens of endpoints; and whether there is a storage API, where a terminated run could have left storage.
   expect(
     Object.fromEntries([...new Set(calls)].map((call) => [call, calls.filter((one) => one === call).length])),
   ).toEqual({
     'GET workspace': 1,
     'GET deployments': 1,
     'GET jobs': 13,
+    'GET usersecrets': 1,
     'GET storage': 1,
     'HEAD storage/:name': 1,
   });
@@ -137,7 +145,8 @@ test('a closed run of a thousand tasks costs one request to Temporal for each wo
   };
   const { report, questions } = await run(content, { dryRun: true });
   expect(report.removed).toHaveLength(2_000);
-  expect(questions).toHaveLength(1_001);
+  // The run, its tasks, and the ten batches that these may have been in.
+  expect(questions).toHaveLength(1_011);
 });
 
 describe('when its time is up', () => {
