@@ -1,4 +1,9 @@
-/** The library: start, describe, watch, cancel and list runs. The command line uses only this for them. */
+/** The library: start, describe, watch, cancel, list and compare runs. The command line uses only this for them. */
+export { compareRuns, type ResultsPlace } from './compare/compare-runs';
+export type { Comparison, Difference, ScoreComparison, TaskComparison } from './compare/comparison';
+export { gateRuns } from './compare/gate/gate-runs';
+export type { GatedBenchmark, GateReport } from './compare/gate/gate';
+export type { CompareOptions, DifferenceKind } from './compare/options';
 export { metricsOf, type Metric } from './contract/metric';
 export type { ResultsInfo, Sampling } from './runs/results-info';
 export { cancelRun } from './runs/cancel';

@@ -6,6 +6,8 @@ export const commandNames = [
   'cancel',
   'ls',
   'results',
+  'compare',
+  'gate',
   'cleanup',
   'sweep',
   'doctor',

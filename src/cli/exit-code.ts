@@ -14,6 +14,8 @@ export type CommandOutcome =
   | { readonly kind: 'spoiled' }
   /** The user left; the run continues. */
   | { readonly kind: 'detached' }
+  /** It judged results that are there, and nothing else. */
+  | { readonly kind: 'judged'; readonly verdict: 'no regression' | 'regression' | "can't tell" }
   /** It found faults: all of them in the config, or some elsewhere. */
   | { readonly kind: 'faults'; readonly blame: 'config' | 'surroundings' };
 
@@ -39,10 +41,15 @@ export function exitCodeOf(outcome: CommandOutcome): number {
       return exitCodes.interrupted;
     case 'faults':
       return outcome.blame === 'config' ? exitCodes.usage : exitCodes.infrastructure;
+    case 'judged':
+      return judgedCodes[outcome.verdict];
     case 'run':
       return verdictCodes[outcome.verdict];
   }
 }
+
+/** As of other tools that compare results; 2 is also a usage error's, and neither says that all is well. */
+const judgedCodes = { 'no regression': 0, regression: 1, "can't tell": 2 } as const;
 
 const verdictCodes: Readonly<Record<RunVerdict, number>> = {
   running: exitCodes.ok,

@@ -1,0 +1,56 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { describeRun, resolveInvocation, type ResultsPlace } from '../client';
+import type { RunPlan } from '../contract/plan';
+import { readablePlan, storedInvocations } from '../home/run-store';
+import type { CommandContext } from './command';
+import { openSession, runAddress } from './session';
+import { UsageError } from './usage-error';
+
+/**
+ * Finds the results that an argument names: a folder or file, a run's id or its first digits, or a task of it (`3f2a.0`). Temporal
+ * is asked only for runs that were not started on this machine. Throws `UsageError`.
+ */
+export async function resultsPlace(given: string, context: CommandContext): Promise<ResultsPlace> {
+  const folder = path.resolve(context.cwd, given);
+  const isThere = await stat(folder).then(
+    () => true,
+    () => false,
+  );
+  if (isThere && !(await isRunHere(given, context))) return { label: given, folder };
+  if (given.includes(path.sep)) throw new UsageError(`${given}: there is no such folder or file.`);
+  const { prefix, index } = runAddress(given);
+  const { invocation, plan } = await planOf(prefix, context);
+  const outputDir = plan?.outputDir ?? (await knownFolder(invocation, context));
+  if (outputDir === undefined)
+    throw new UsageError(`Where the results of run ${invocation} are is not known on this machine: give their folder.`);
+  const jobImages = plan && new Map(plan.tasks.map((task) => [task.index, task.job.container.image]));
+  return { label: given, folder: outputDir, index, jobImages };
+}
+
+/** A folder may have the name of a run's first digits: the run is meant. */
+async function isRunHere(given: string, { home }: CommandContext): Promise<boolean> {
+  if (!/^[0-9a-f]{1,16}$/.test(given)) return false;
+  return (await storedInvocations(home, given)).length > 0;
+}
+
+interface Found {
+  readonly invocation: string;
+  readonly plan: RunPlan | undefined;
+}
+
+async function planOf(prefix: string, context: CommandContext): Promise<Found> {
+  const here = await storedInvocations(context.home, prefix);
+  const [only] = here;
+  const invocation =
+    here.length === 1 && only !== undefined
+      ? only
+      : await resolveInvocation((await openSession(context)).client, prefix, context.home);
+  return { invocation, plan: await readablePlan(context.home, invocation) };
+}
+
+async function knownFolder(invocation: string, context: CommandContext): Promise<string | undefined> {
+  const { client } = await openSession(context);
+  const { resultsInfo } = await describeRun(client, invocation, context.home);
+  return resultsInfo?.outputDir ?? undefined;
+}
