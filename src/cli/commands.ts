@@ -32,7 +32,7 @@ const sides = [
   ['<candidate>', 'the same, of what is compared with it'],
 ] as const;
 const comparing: readonly CommandOption[] = [
-  { form: '-o, --output <file>', meaning: 'write the answer to a file' },
+  { form: '-o, --output <file>', meaning: 'write to this file' },
   { form: '--alpha <share>', meaning: 'chance of taking an accident for a change, over all tasks', default: '0.05' },
   {
     form: '--metric <name>',
@@ -53,6 +53,7 @@ const comparing: readonly CommandOption[] = [
   { form: '--show-flips [count]', meaning: 'show samples that changed, per score (default: 10)' },
   { form: '--parts', meaning: 'show the scores of parts too, such as the subjects of MMLU' },
   { form: '--seed <number>', meaning: 'of permutation tests', default: '1' },
+  json,
 ];
 
 export const commands: readonly Command[] = [
@@ -141,7 +142,11 @@ export const commands: readonly Command[] = [
     arguments: sides,
     summary: 'compare the scores of two runs, sample by sample: exit code 0 no regression, 1 regression, 2 not certain',
     options: [
-      { form: '--format <format>', meaning: 'of the answer', choices: ['table', 'json', 'md'], default: 'table' },
+      {
+        form: '--format <format>',
+        meaning: 'table, json, md or html (default: by the name of the file, else table)',
+        choices: ['table', 'json', 'md', 'html'],
+      },
       {
         form: '--max-drop <drop>',
         meaning: 'how much worse a score may be, on its own scale; it must then be shown that none is',
@@ -151,7 +156,7 @@ export const commands: readonly Command[] = [
     examples: [
       'compare 3f2a 9c0b',
       'compare 3f2a.0 9c0b.0 --show-flips',
-      'compare base/ candidate/ --max-drop 0.01 --format md',
+      'compare base/ candidate/ --max-drop 0.01 -o report.md',
     ],
     load: async () => (await import('./commands/compare.js')).compare,
   },
@@ -163,16 +168,12 @@ export const commands: readonly Command[] = [
       { form: '--policy <file>', meaning: "which scores must not get worse, and by how much (nel's format)" },
       {
         form: '--format <format>',
-        meaning: 'of the answer',
+        meaning: 'table, json, md or junit (default: by the name of the file, else table)',
         choices: ['table', 'json', 'md', 'junit'],
-        default: 'table',
       },
       ...comparing,
     ],
-    examples: [
-      'gate 3f2a 9c0b --policy policy.yaml',
-      'gate base/ candidate/ --policy policy.yaml --format junit --output gate.xml',
-    ],
+    examples: ['gate 3f2a 9c0b --policy policy.yaml', 'gate base/ candidate/ --policy policy.yaml -o gate.xml'],
     load: async () => (await import('./commands/gate.js')).gate,
   },
   {

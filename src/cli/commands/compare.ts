@@ -5,7 +5,8 @@ import type { CompareOptions, DifferenceKind } from '../../compare/options';
 import type { Comparison } from '../../compare/comparison';
 import { flag, listOption, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
 import { resultsPlace } from '../results-place';
-import { writeAnswer } from '../answer-file';
+import { answerFile, answerFormat, writeAnswer } from '../answer-file';
+import { productVersion } from '../../support/version';
 import { comparisonText } from '../render/comparison';
 import { plainStyle } from '../render/style';
 import { UsageError } from '../usage-error';
@@ -20,7 +21,7 @@ export const compare: CommandBody = async (input, context) => {
     { base: await resultsPlace(base, context), candidate: await resultsPlace(candidate, context) },
     options,
   );
-  await writeAnswer(rendered(comparison, input, context), input, context);
+  await writeAnswer(await rendered(comparison, input, context), input, context);
   return { kind: 'judged', verdict: comparison.verdict };
 };
 
@@ -67,15 +68,19 @@ function numberOption(
   );
 }
 
-function rendered(comparison: Comparison, input: CommandInput, { output }: CommandContext): unknown {
-  switch (textOption(input, 'format') ?? 'table') {
+async function rendered(comparison: Comparison, input: CommandInput, { output }: CommandContext): Promise<unknown> {
+  switch (answerFormat(input, ['table', 'json', 'md', 'html'])) {
     case 'json':
       return comparison;
     case 'md':
       return comparisonMarkdown(comparison);
-    default: {
-      const isFile = textOption(input, 'output') !== undefined;
-      const style = isFile ? plainStyle : output.answerStyle;
+    case 'html': {
+      // The plotting library takes half a second to load.
+      const { comparisonPage } = await import('../../compare/render/comparison-page.js');
+      return comparisonPage(comparison, { writtenAt: new Date().toISOString(), version: productVersion() });
+    }
+    case 'table': {
+      const style = answerFile(input) === undefined ? output.answerStyle : plainStyle;
       return comparisonText(comparison, { style, withParts: flag(input, 'parts') });
     }
   }

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { gateRuns, type GateReport } from '../../client';
 import { gateJunit } from '../../compare/gate/junit';
 import { gateMarkdown } from '../../compare/gate/gate-markdown';
-import { writeAnswer } from '../answer-file';
+import { answerFile, answerFormat, writeAnswer } from '../answer-file';
 import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
 import { comparisonText } from '../render/comparison';
 import { gateText } from '../render/gate';
@@ -33,15 +33,15 @@ export const gate: CommandBody = async (input, context) => {
 const verdicts = { GO: 'no regression', 'NO-GO': 'regression', INCONCLUSIVE: "can't tell" } as const;
 
 function rendered(report: GateReport, input: CommandInput, { output }: CommandContext): unknown {
-  switch (textOption(input, 'format') ?? 'table') {
+  switch (answerFormat(input, ['table', 'json', 'md', 'junit'])) {
     case 'json':
       return report;
     case 'md':
       return gateMarkdown(report);
     case 'junit':
       return gateJunit(report);
-    default: {
-      const style = textOption(input, 'output') === undefined ? output.answerStyle : plainStyle;
+    case 'table': {
+      const style = answerFile(input) === undefined ? output.answerStyle : plainStyle;
       const text = gateText(report, style);
       return flag(input, 'parts') ? `${text}\n${comparisonText(report.comparison, { style, withParts: true })}` : text;
     }

@@ -45,14 +45,14 @@ function scoresOf(
   return Object.entries(values).flatMap(([key, value]): ScoreEvidence[] => {
     const [, metric = '', filter = ''] = scoreKey.exec(key) ?? [];
     if (metric === '' || metric.endsWith('_stderr')) return [];
-    if (typeof value !== 'number' && value !== null) return [];
+    if (typeof value !== 'number' && value !== null && value !== 'NaN') return [];
     return [
       {
         path,
         level,
         metric,
         filter: filter === 'none' ? null : filter,
-        value,
+        value: finite(value),
         stderr: finite(values[`${metric}_stderr,${filter}`]),
         count: summary['n-samples'][name]?.effective ?? finite(values['sample_len']),
         better: directionOf(summary.higher_is_better[name]?.[metric]),

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { jsonLines } from '../../results/samples/json-lines';
-import { parsePythonJson } from '../../results/samples/python-json';
+import { parsePythonJson } from '../../results/requests/python-json';
 import { messageOf } from '../../support/error-message';
 import { UsageFault } from '../../support/usage-fault';
 import {

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
-import { parsePythonJson } from './python-json';
+import { parsePythonJson } from '../requests/python-json';
 import type { HarnessFile } from './sample-files';
 
 /** `results_<time>.json` of lm-evaluation-harness: scores, and how they came about. Keys of other versions may be missing. */

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { isPlainObject } from '../../support/plain-object';
 import { linesOf } from '../../support/lines';
-import { parsePythonJson } from './python-json';
+import { parsePythonJson } from '../requests/python-json';
 
 /** Per-sample files, as harnesses write them: one JSON object a line. Read as a stream, since they can have gigabytes. */
 
