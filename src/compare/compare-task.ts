@@ -41,7 +41,7 @@ export async function measureTask(
     base,
     candidate,
     scores: scores.map((score) => {
-      const { samples: _heavy, ...kept } = score;
+      const kept = withoutSamples(score);
       const own = flips?.get(score);
       return own ? { ...kept, flips: own } : kept;
     }),
@@ -55,6 +55,9 @@ export async function measureTask(
     notes: [...notes, ...missing.notes, ...unpairable(samples)],
   };
 }
+
+/** The samples of all tasks would not fit into memory. */
+const withoutSamples = ({ samples: _samples, ...kept }: MeasuredScore): Omit<MeasuredScore, 'samples'> => kept;
 
 const isOverall = ({ level }: MeasuredScore): boolean => level === 'overall';
 
