@@ -18,7 +18,7 @@ const arrows = {
   cleanup: ['contract', 'home', 'lepton', 'results', 'runs', 'secrets', 'support', 'temporal'],
   activities: ['cleanup', 'contract', 'home', 'lepton', 'report', 'results', 'secrets', 'support'],
   workflows: ['contract', 'activities'],
-  worker: ['activities', 'cleanup', 'contract', 'home', 'lepton', 'secrets', 'support', 'temporal'],
+  worker: ['activities', 'cleanup', 'contract', 'home', 'lepton', 'results', 'secrets', 'support', 'temporal'],
   runs: ['activities', 'config', 'contract', 'home', 'results', 'support', 'temporal'],
   stack: ['cleanup', 'contract', 'home', 'lepton', 'provision', 'results', 'secrets', 'support', 'temporal'],
   doctor: [

@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { hostname } from 'node:os';
-import { failureTypes } from '../contract/failure-types';
+import { failureTypes, type FailureType } from '../contract/failure-types';
 import { CredentialsError } from '../lepton/lepton-error';
 import type { Purpose } from './failures';
 
@@ -45,9 +45,10 @@ export function lackingHere(
 /**
  * Milliseconds after which no other worker is expected to have it. A reading waits longest: a job may have run for hours, and a
  * rollout of workers takes less than this. A teardown never gives up: only its success ends the cost. An endpoint's log is
- * optional, and the endpoint costs money meanwhile.
+ * optional, and the endpoint costs money meanwhile. Before a run begins somebody waits for the answer, and nothing is lost yet.
  */
 const patienceMs: Readonly<Record<Purpose, number>> = {
+  preflight: 60_000,
   step: 300_000,
   reading: 900_000,
   'endpoint log': 15_000,
@@ -77,6 +78,9 @@ export interface ElsewhereContext {
   readonly isAnswerMissing: boolean;
 }
 
+const notAdmitted = (error: Error): FailureType =>
+  error instanceof CredentialsError ? failureTypes.credentialsRefused : failureTypes.runNotAdmitted;
+
 /** Returns a failure that leaves the activity to another worker; final once the patience for its purpose is over. Pure. */
 export function elsewhereFailure(error: Error, context: ElsewhereContext): ApplicationFailure {
   const { subject, purpose, lacking, nowMs, isAnswerMissing } = context;
@@ -85,7 +89,7 @@ export function elsewhereFailure(error: Error, context: ElsewhereContext): Appli
   const final = waitedMs >= patienceMs[purpose];
   const waited = final && waitedMs >= 60_000 ? `, for ${Math.round(waitedMs / 60_000)} min` : '';
   return ApplicationFailure.create({
-    type: failureTypes.notOnThisWorker,
+    type: final && purpose === 'preflight' ? notAdmitted(error) : failureTypes.notOnThisWorker,
     message: `${subject}: ${error.message.replace(/\.$/, '')}. Not on: ${workers.join(', ')}${waited}`,
     nonRetryable: final,
     ...(final ? { details: [{ lost: isAnswerMissing }] } : { nextRetryDelay: pauseMs(lacking) }),

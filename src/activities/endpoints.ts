@@ -91,7 +91,7 @@ async function create(dependencies: ActivityDependencies, input: CreateEndpointI
     made,
     marks: { invocation: input.invocation, index: input.index, origin: dependencies.origin },
     nodeGroupId: await resolveNodeGroup(client, input.spec.nodeGroup),
-    resolve: await dependencies.hostSecrets(input.invocation),
+    resolve: await dependencies.hostSecrets(input),
   });
   if (hasMadeToken(input.spec)) await storeToken(client, input);
   try {
@@ -172,7 +172,7 @@ async function probeExisting(
   { activity, signal, elapsedMs }: Attempt,
 ): Promise<void> {
   const verdict = await probeModel({
-    url: revealed(input.url, await dependencies.hostSecrets(input.invocation)),
+    url: revealed(input.url, await dependencies.hostSecrets(input)),
     kind: 'existing',
     probe: input.probe,
     signal,

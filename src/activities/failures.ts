@@ -4,14 +4,16 @@ import { msToNumber } from '@temporalio/common/lib/time';
 import { failureTypes, type FailureType } from '../contract/failure-types';
 import { LeptonError, type LeptonErrorKind } from '../lepton/lepton-error';
 import { retryDelayMs } from '../lepton/retry-timing';
+import { StoreError } from '../results/store/store-error';
 import { elsewhereFailure, isElsewhere, type ElsewhereContext } from './elsewhere';
 
 /**
- * The purpose of an activity, which decides how refusals are handled. `step`: creates something. `reading`: observes or fetches
+ * The purpose of an activity, which decides how refusals are handled. `preflight`: tries what a run will need, before anything
+ * is created. `step`: creates something. `reading`: observes or fetches
  * what exists. `endpoint log`, `job log`: fetches something optional, in the first case while an endpoint costs money.
  * `teardown`: removes.
  */
-export type Purpose = 'step' | 'reading' | 'endpoint log' | 'job log' | 'teardown';
+export type Purpose = 'preflight' | 'step' | 'reading' | 'endpoint log' | 'job log' | 'teardown';
 
 /**
  * Milliseconds for which consecutive refusals are considered temporary. A fresh token can be refused for three minutes; token
@@ -34,6 +36,7 @@ function mayPass(purpose: Purpose, error: unknown): boolean {
     case 'endpoint log':
     case 'job log':
       return kind === 'unauthorized' || kind === 'forbidden';
+    case 'preflight':
     case 'step':
       return kind === 'unauthorized';
   }
@@ -68,6 +71,7 @@ export function toFailure(error: unknown, context: FailureContext): Error {
   if (error instanceof ApplicationFailure) return withLost(error, context);
   if (error instanceof CancelledFailure) return error;
   if (isElsewhere(error)) return elsewhereFailure(error, context);
+  if (error instanceof StoreError) return storeFailure(error, context);
   const { subject, outages, refusals, purpose } = context;
   const kind = kindOf(error);
   if (kind === undefined) return error instanceof Error ? error : new Error(String(error));
@@ -83,6 +87,27 @@ export function toFailure(error: unknown, context: FailureContext): Error {
     ...(final
       ? { details: [{ lost: context.isAnswerMissing }] }
       : { nextRetryDelay: retryDelayMs({ kind, attempt: count, retryAfterMs, pace, random: Math.random }) }),
+  });
+}
+
+/** Credentials are renewed and space is freed, but what is tried before a run starts must be in order then. */
+function storeFailure(error: StoreError, { subject, purpose, outages, isAnswerMissing }: FailureContext): Error {
+  const isRefused = error.kind !== 'unavailable' && purpose === 'preflight';
+  const final = isRefused || (isLog(purpose) && outages >= triesForLog[purpose]);
+  return ApplicationFailure.create({
+    type: isRefused ? failureTypes.runNotAdmitted : failureTypes.resultsStoreFailed,
+    message: `${subject}: ${error.message}`,
+    nonRetryable: final,
+    ...(final
+      ? { details: [{ lost: isAnswerMissing }] }
+      : {
+          nextRetryDelay: retryDelayMs({
+            kind: 'server',
+            attempt: outages,
+            retryAfterMs: undefined,
+            random: Math.random,
+          }),
+        }),
   });
 }
 

@@ -3,6 +3,7 @@ import type { ActivityDependencies } from './dependencies';
 import { createEndpointActivities } from './endpoints';
 import { createJobActivities } from './jobs';
 import { createLogActivities } from './logs';
+import { createPreflightActivities } from './preflight';
 import { createMergedActivities } from './merged';
 import { createResultActivities } from './results';
 import { createSweepActivities } from './sweep';
@@ -18,6 +19,7 @@ export function createActivities(dependencies: ActivityDependencies) {
   const logs = createLogActivities(dependencies);
   const results = createResultActivities(dependencies);
   const activities = {
+    ...createPreflightActivities(dependencies),
     ...endpoints,
     ...createWatchActivities(dependencies, health),
     ...jobs,

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { failureTypes } from '../contract/failure-types';
 import type { AwaitJobInput, NamedJob, SubmitJobInput } from '../contract/inputs';
 import { secretsOfEnv } from '../secrets/secret-values';
@@ -15,6 +16,7 @@ import { describeAndReport } from './news';
 import { describeJob, readJobState, stateOf, waitingEvents } from '../lepton/job-state';
 import { failureInLog } from './log-tail';
 import { resolveNodeGroup } from '../lepton/node-groups';
+import { withTarget } from '../results/store/target';
 import { fallbackOf } from './logs';
 import { release } from './release';
 import { secretsToMask } from './wording';
@@ -82,7 +84,13 @@ async function releaseEndpoint(
   if (!endpoint || endpointLog === undefined) return;
   const platform = await dependencies.platform(ref);
   const logFallback = fallbackOf(dependencies, { invocation, target: endpointLog });
-  await release({ platform, endpoint, logTarget: endpointLog, logFallback, secrets: secretsToMask(), signal });
+  const { dir, base } = path.posix.parse(endpointLog);
+  const around = { staging: dependencies.stagingFolder, env: await dependencies.storeEnvironment() };
+  await withTarget(dir, around, async (target) => {
+    const logTarget = path.join(target.folder, base);
+    const store = (bounded: AbortSignal) => target.complete(bounded);
+    await release({ platform, endpoint, logTarget, logFallback, store, secrets: secretsToMask(), signal });
+  });
 }
 
 const submissions = new Submissions();
@@ -128,7 +136,7 @@ async function post(
   const spec = renderJob(input.spec, {
     marks: { invocation: input.invocation, index: input.index, origin: dependencies.origin },
     nodeGroupId: await resolveNodeGroup(client, input.spec.nodeGroup),
-    resolve: await dependencies.hostSecrets(input.invocation),
+    resolve: await dependencies.hostSecrets(input),
     modelUrl: input.modelUrl,
   });
   let created: Job;

@@ -4,7 +4,8 @@ import { LeptonError } from '../lepton/lepton-error';
 import { isMarkedWith } from '../lepton/render-spec';
 import type { Job, LeptonClient } from '../lepton/types';
 import { saveDeploymentLogs, saveJobLogs } from '../results/logs/replica-logs';
-import { attempt } from './attempt';
+import { withTarget } from '../results/store/target';
+import { attempt, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { logTransfers } from './heavy';
 import { releasedHere } from './release';
@@ -25,51 +26,82 @@ export function fallbackOf(
   return path.join(runsFolder, invocation, 'logs', path.basename(path.dirname(dir)), base);
 }
 
-/** Activities that save logs locally. */
+interface Saving {
+  readonly kind: 'endpoint' | 'job';
+  readonly save: (input: SaveLogInput, look: Attempt) => Promise<string | null>;
+}
+
+/** Activities that save logs. */
 export function createLogActivities(dependencies: ActivityDependencies) {
+  const secretsOf = async (input: SaveLogInput): Promise<readonly string[]> => [
+    ...secretsToMask(),
+    ...(await dependencies.sealedSecretsOf(input)),
+  ];
+
+  /** Calls `save` with the local file for the log's place. A log that broke off is a part, and better than nothing. */
+  const saving = (input: SaveLogInput, { kind, save }: Saving): Promise<string | null> =>
+    attempt({ subject: `log of ${kind} ${input.name}`, purpose: `${kind} log` }, async (look) => {
+      const { dir, base } = path.posix.parse(input.target);
+      const around = { staging: dependencies.stagingFolder, env: await dependencies.storeEnvironment() };
+      return withTarget(dir, around, async (target) => {
+        try {
+          const note = await save({ ...input, target: path.join(target.folder, base) }, look);
+          await target.complete(look.signal);
+          return note;
+        } catch (error) {
+          await target.complete(look.signal, { isPartial: true }).catch(() => undefined);
+          throw error;
+        }
+      });
+    });
+
   return {
     /** Saves the endpoint's log so far; returns a note for the user, or `null`. */
-    async saveEndpointLog(input: SaveLogInput): Promise<string | null> {
-      return attempt({ subject: `log of endpoint ${input.name}`, purpose: 'endpoint log' }, async ({ signal }) => {
-        const { client, lookups } = await dependencies.platform(input.platform);
-        const released = releasedHere({ client }, input.name);
-        if (released) return released.note;
-        const deployment = await lookups.deployment(input.name);
-        if (deployment === undefined) return null;
-        const saving = { client, signal, secrets: secretsToMask(), budget: budgets.endpoint };
-        const metadata = { ...deployment.metadata, name: input.name };
-        return saveDeploymentLogs(
-          { ...saving, target: input.target, fallback: fallbackOf(dependencies, input) },
-          { metadata },
-        );
-      });
-    },
+    saveEndpointLog: (asked: SaveLogInput): Promise<string | null> =>
+      saving(asked, {
+        kind: 'endpoint',
+        save: async (input, { signal }) => {
+          const { client, lookups } = await dependencies.platform(input.platform);
+          const released = releasedHere({ client }, input.name);
+          if (released) return released.note;
+          const deployment = await lookups.deployment(input.name);
+          if (deployment === undefined) return null;
+          const how = { client, signal, secrets: await secretsOf(asked), budget: budgets.endpoint };
+          const metadata = { ...deployment.metadata, name: input.name };
+          return saveDeploymentLogs(
+            { ...how, target: input.target, fallback: fallbackOf(dependencies, asked) },
+            { metadata },
+          );
+        },
+      }),
 
     /**
      * Saves the job's log so far; returns a note for the user, or `null`. Without an id (its task was terminated, or the answer
      * to its create was lost), finds the job by name and marks, as its removal does.
      */
-    async saveJobLog(input: SaveLogInput): Promise<string | null> {
-      return attempt({ subject: `log of job ${input.name}`, purpose: 'job log' }, async ({ signal }) => {
-        const { client, lookups } = await dependencies.platform(input.platform);
-        const saving = {
-          client,
-          signal,
-          secrets: secretsToMask(),
-          budget: budgets.job,
-          fallback: fallbackOf(dependencies, input),
-        };
-        if (input.id !== null) {
-          const { id } = input;
-          const job = await lookups.job(id, input.name);
-          return logTransfers(() => saveJobLogs({ ...saving, target: input.target }, { id, job }));
-        }
-        const said: (string | null)[] = [];
-        for (const [position, { id, job }] of (await jobsOf(client, input, signal)).entries())
-          said.push(await saveJobLogs({ ...saving, target: besides(input.target, position, id) }, { id, job }));
-        return said.filter((text) => text !== null).join(' ') || null;
-      });
-    },
+    saveJobLog: (asked: SaveLogInput): Promise<string | null> =>
+      saving(asked, {
+        kind: 'job',
+        save: async (input, { signal }) => {
+          const { client, lookups } = await dependencies.platform(input.platform);
+          const how = {
+            client,
+            signal,
+            secrets: await secretsOf(asked),
+            budget: budgets.job,
+            fallback: fallbackOf(dependencies, asked),
+          };
+          if (input.id !== null) {
+            const { id } = input;
+            const job = await lookups.job(id, input.name);
+            return logTransfers(() => saveJobLogs({ ...how, target: input.target }, { id, job }));
+          }
+          const said: (string | null)[] = [];
+          for (const [position, { id, job }] of (await jobsOf(client, input, signal)).entries())
+            said.push(await saveJobLogs({ ...how, target: besides(input.target, position, id) }, { id, job }));
+          return said.filter((text) => text !== null).join(' ') || null;
+        },
+      }),
   };
 }
 

@@ -14,9 +14,10 @@ export interface AskedEndpoint {
 /** Returns the API key for requests to an endpoint; `null`: it has none, or only the workspace knows it. */
 export async function probeKeyOf(
   dependencies: Pick<ActivityDependencies, 'hostSecrets'>,
-  { invocation, probe }: Pick<Owner, 'invocation'> & { readonly probe: ProbeSpec },
+  { probe, ...run }: Pick<Owner, 'invocation' | 'secretsAt'> & { readonly probe: ProbeSpec },
   asked?: AskedEndpoint,
 ): Promise<string | null> {
+  const { invocation } = run;
   switch (probe.token?.kind) {
     case undefined:
     case 'workspace':
@@ -24,7 +25,7 @@ export async function probeKeyOf(
     case 'made':
       return asked === undefined ? null : knownToken(asked.client, { invocation, name: asked.name }, asked.deployment);
     case 'host': {
-      const resolve = await dependencies.hostSecrets(invocation);
+      const resolve = await dependencies.hostSecrets(run);
       return resolve(probe.token.name);
     }
   }

@@ -21,6 +21,8 @@ export interface ReleaseRequest {
   readonly logTarget: string;
   /** Used when that can't be written. */
   readonly logFallback: string;
+  /** Puts the saved log into the run's results store. Default: there is none. */
+  readonly store?: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** Masked in the log. */
   readonly secrets: readonly string[];
   readonly signal: AbortSignal;
@@ -53,6 +55,7 @@ export async function release(request: ReleaseRequest): Promise<void> {
         },
         { metadata: { ...listed.metadata, name: endpoint.name } },
       );
+      await request.store?.(bounded);
       bounded.throwIfAborted();
       if (!(await platform.client.deleteDeployment(endpoint.name))) return;
       // Bounds memory: of one that is forgotten, the deletion is only sent once more.

@@ -5,9 +5,14 @@ import { firstOf } from '../support/listing';
 import { failureTypes } from '../contract/failure-types';
 import type { FetchedResults, FetchResultsInput, Owner, RecordRunInput, RemoveStorageInput } from '../contract/inputs';
 import { flatCount } from '../contract/metric';
+import { ownerIn } from '../contract/owner';
+import { isInStore, resultsPlaceOf } from '../contract/results-place';
 import { hasStorageToFetch } from '../contract/state';
 import { removalPollDelayMs } from '../lepton/retry-timing';
 import { IncompleteCollection } from '../results/transfer/collected';
+import { openStore } from '../results/store/open-store';
+import { StoreError } from '../results/store/store-error';
+import { withTarget, type ResultsTarget } from '../results/store/target';
 import type { FetchedFolder } from '../results/transfer/fetch';
 import { HelperJobFailed } from '../results/transfer/through-job';
 import { writeAtomically } from '../support/atomic-file';
@@ -38,38 +43,74 @@ const helpersFailed = new InARow(3);
 /** Activities that fetch results, remove storage, and record the run. */
 export function createResultActivities(dependencies: ActivityDependencies) {
   const marksFor = ({ invocation, index }: Owner) => ({ invocation, index, origin: dependencies.origin });
+  const writing = async <T>(place: string, work: (target: ResultsTarget) => Promise<T>): Promise<T> =>
+    withTarget(place, { staging: dependencies.stagingFolder, env: await dependencies.storeEnvironment() }, work);
+
+  /** `input` names the local folder of the target. */
+  async function fetchTo(target: ResultsTarget, input: FetchResultsInput): Promise<FetchedResults> {
+    const subject = `results of task ${input.index}`;
+    try {
+      return await attempt({ subject, purpose: 'reading' }, async (look) => {
+        const platform = await dependencies.platform(input.platform);
+        const { progress: onProgress } = look;
+        const secrets = [...secretsToMask(), ...(await dependencies.sealedSecretsOf(input))];
+        const { isSettled } = input;
+        const context = { platform, marks: marksFor(input), secrets, onProgress, isSettled };
+        const fetched = await transfers(() =>
+          withinAttemptTime(subject, look, async (signal) => {
+            const openJournal = () => target.openJournal(signal);
+            const folder = await fetchFolder(input, { ...context, openJournal, signal });
+            await target.complete(signal);
+            return folder;
+          }),
+        ).catch((error: unknown) => {
+          throw fetchFailure(error, { subject, target: target.place, look });
+        });
+        if (!fetched) return { found: 'absent', files: 0, bytes: 0, metrics: null, notes: [], incomplete: null };
+        const { files, bytes } = fetched;
+        const incomplete = fetched.incomplete && fitForHistory(fetched.incomplete);
+        const home = await readLocalResults(input, { mayBeAll: incomplete === null });
+        const found = incomplete === null ? 'home' : 'partly';
+        return { ...home, found, notes: [...home.notes, ...skippedNote(fetched)], files, bytes, incomplete };
+      });
+    } catch (failure) {
+      if (!(failure instanceof ApplicationFailure) || failure.nonRetryable !== true) throw failure;
+      const home = await scoresDespiteFailure(input, failure);
+      return { ...home, found: 'partly', files: 0, bytes: 0, incomplete: fitForHistory(failure.message) };
+    }
+  }
+
+  /** Writes `run.json`; where a lasting fault of the place prevents that, into this host's home. */
+  async function recordIn(place: string, input: RecordRunInput): Promise<void> {
+    const inHome = path.join(dependencies.runsFolder, input.run.invocation);
+    const { runsFolder, stagingFolder: staging } = dependencies;
+    const env = await dependencies.storeEnvironment();
+    await writing(place, async (target) => {
+      const record = await buildRunRecord(input, { runsFolder, place, env, staging });
+      const write = async (folder: string): Promise<void> => {
+        await writeRunRecord(folder, record);
+        await writeReport(folder, record);
+      };
+      try {
+        await write(target.folder);
+        await target.complete(Context.current().cancellationSignal);
+        if (isInStore(place)) await (await openStore(place, env)).endStaleUploads();
+      } catch (error) {
+        const isLasting =
+          localFault(error) !== undefined || (error instanceof StoreError && error.kind !== 'unavailable');
+        if (!isLasting) throw error;
+        await write(inHome);
+      }
+    });
+  }
 
   return {
     /**
      * Fetches the task's storage folder, verified and resumable, and reads its scores. `metrics: null`: there is no results.yml.
      * Once the scores are fetched, failing to fetch the rest (size, depth, time) is not a failure; `incomplete` says why.
      */
-    async fetchResults(input: FetchResultsInput): Promise<FetchedResults> {
-      const subject = `results of task ${input.index}`;
-      try {
-        return await attempt({ subject, purpose: 'reading' }, async (look) => {
-          const platform = await dependencies.platform(input.platform);
-          const { progress: onProgress } = look;
-          const { isSettled } = input;
-          const context = { platform, marks: marksFor(input), secrets: secretsToMask(), onProgress, isSettled };
-          const fetched = await transfers(() =>
-            withinAttemptTime(subject, look, (signal) => fetchFolder(input, { ...context, signal })),
-          ).catch((error: unknown) => {
-            throw fetchFailure(error, { subject, target: input.target, look });
-          });
-          if (!fetched) return { found: 'absent', files: 0, bytes: 0, metrics: null, notes: [], incomplete: null };
-          const { files, bytes } = fetched;
-          const incomplete = fetched.incomplete && fitForHistory(fetched.incomplete);
-          const home = await readLocalResults(input, { mayBeAll: incomplete === null });
-          const found = incomplete === null ? 'home' : 'partly';
-          return { ...home, found, notes: [...home.notes, ...skippedNote(fetched)], files, bytes, incomplete };
-        });
-      } catch (failure) {
-        if (!(failure instanceof ApplicationFailure) || failure.nonRetryable !== true) throw failure;
-        const home = await scoresDespiteFailure(input, failure);
-        return { ...home, found: 'partly', files: 0, bytes: 0, incomplete: fitForHistory(failure.message) };
-      }
-    },
+    fetchResults: (input: FetchResultsInput): Promise<FetchedResults> =>
+      writing(input.target, (target) => fetchTo(target, { ...input, target: target.folder })),
 
     /** Removes the folder and resolves once it no longer exists; until then throws NotReady. */
     async removeStorage(input: RemoveStorageInput): Promise<void> {
@@ -96,18 +137,12 @@ export function createResultActivities(dependencies: ActivityDependencies) {
      */
     async recordRun(input: RecordRunInput): Promise<void> {
       await attempt({ subject: `record of run ${input.run.invocation}`, purpose: 'teardown' }, async () => {
-        const record = await buildRunRecord(input, dependencies.runsFolder);
-        const write = async (folder: string): Promise<void> => {
-          await writeRunRecord(folder, record);
-          await writeReport(folder, record);
-        };
+        const { run, snapshot } = input;
         try {
-          await write(input.run.outputDir).catch((error: unknown) => {
-            if (localFault(error) === undefined) throw error;
-            return write(path.join(dependencies.runsFolder, input.run.invocation));
-          });
+          await recordIn(resultsPlaceOf(run), input);
         } finally {
-          if (!hasStorageToFetch(input.snapshot)) await dependencies.forgetHostSecrets(input.run.invocation);
+          const { invocation, secretsAt } = ownerIn(run, 0);
+          if (!hasStorageToFetch(snapshot)) await dependencies.forgetHostSecrets({ invocation, secretsAt });
         }
       });
     },
@@ -137,7 +172,7 @@ function fetchFailure(
   error: unknown,
   { subject, target, look }: { readonly subject: string; readonly target: string; readonly look: Attempt },
 ): unknown {
-  const why = error instanceof UnusableFolder ? error.message : whyNotWritable(error, target);
+  const why = error instanceof UnusableFolder ? error.message : (whyNotStored(error) ?? whyNotWritable(error, target));
   if (why !== undefined && look.attempt >= unusableAttempts)
     return finalFailure(failureTypes.resultsUnusable, `${subject}: ${why}`);
   if (isOfHelpers(error) && helpersFailed.isReached(look.activity, true))
@@ -160,6 +195,12 @@ function removalFailure(
     return finalFailure(failureTypes.platformUnavailable, `${subject}: ${error.message}`);
   return error;
 }
+
+/** A store that doesn't answer is waited for. */
+const whyNotStored = (error: unknown): string | undefined =>
+  error instanceof StoreError && error.kind !== 'unavailable'
+    ? `${error.message}; what the job wrote is kept in storage`
+    : undefined;
 
 function whyNotWritable(error: unknown, target: string): string | undefined {
   const fault = localFault(error);

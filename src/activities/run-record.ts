@@ -4,6 +4,11 @@ import type { RecordRunInput } from '../contract/inputs';
 import { wholeSnapshot } from '../contract/sent-snapshot';
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';
 import { readablePlan } from '../home/run-store';
+import { isInStore, storedConfigName } from '../contract/results-place';
+import { readStoredText } from '../results/store/local-copy';
+import { openStore } from '../results/store/open-store';
+import type { StoreEnv } from '../results/store/store';
+import { withResultFiles } from '../results/store/result-files';
 import { productVersion } from '../support/version';
 import { costDocument } from '../contract/cost';
 import type { RunRecord } from '../results/scores/run-record';
@@ -11,11 +16,22 @@ import { taskRecord, type TaskRecord } from '../results/scores/task-record';
 import { withAllMetrics } from '../results/scores/all-metrics';
 import { imagesIn, readSummaries, usefulShareOf } from '../results/summary/task-summary';
 
+/** Where to find what a history does not hold. */
+export interface RecordSurroundings {
+  /** See HomePaths.runs. */
+  readonly runsFolder: string;
+  /** Of the run's results. */
+  readonly place: string;
+  readonly env: StoreEnv;
+  /** See HomePaths.staging. */
+  readonly staging: string;
+}
+
 /** Builds `run.json`: the request, the versions, and the outcome. Holds no secrets: the config is masked. */
-export async function buildRunRecord(input: RecordRunInput, runsFolder: string): Promise<RunRecord> {
+export async function buildRunRecord(input: RecordRunInput, around: RecordSurroundings): Promise<RunRecord> {
   const { run } = input;
   const snapshot = wholeSnapshot(input.snapshot);
-  const tasks = await wholeTasks({ run, snapshot }, runsFolder);
+  const tasks = await wholeTasks({ run, snapshot }, around);
   const usefulShare = usefulShareOf(tasks, { budget: snapshot.budget, nowMs: Date.now() });
   return {
     invocation: run.invocation,
@@ -39,7 +55,7 @@ export async function buildRunRecord(input: RecordRunInput, runsFolder: string):
     usefulShare,
     tasks,
     teardown: { left: snapshot.left, kept: snapshot.kept },
-    config: await readConfig(path.join(runsFolder, run.invocation, 'config.yaml')),
+    config: await readConfig(run.invocation, around),
   };
 }
 
@@ -49,31 +65,36 @@ const readingMs = 30_000;
 /** Restores names and metrics that were shortened to fit into history, as far as this host has them. */
 async function wholeTasks(
   { run, snapshot }: Pick<RecordRunInput, 'run'> & { readonly snapshot: RunSnapshot },
-  runsFolder: string,
+  { runsFolder, place, env, staging }: RecordSurroundings,
 ): Promise<readonly TaskRecord[]> {
   const plan = await readablePlan({ runs: runsFolder }, run.invocation).catch(() => undefined);
   const planned = new Map((plan?.tasks ?? []).map((task) => [task.index, task]));
-  const folders = await readdir(run.outputDir).catch(() => []);
   const tasks = snapshot.tasks.map((task) => ({ ...task, name: planned.get(task.index)?.name ?? task.name }));
-  const folderOf = ({ index }: TaskSnapshot): string | undefined => {
-    const folder = planned.get(index)?.folder ?? folders.find((name) => name.startsWith(`${index}-`));
-    return folder === undefined ? undefined : path.join(run.outputDir, folder);
-  };
-  const whole = await withAllMetrics(tasks, folderOf, readingMs);
-  const summaries = await readSummaries({
-    tasks: whole,
-    folderOf,
-    imagesOf: ({ index }) => imagesIn(planned.get(index)),
-    withinMs: readingMs,
+  const around = { place, env, staging, withinMs: readingMs };
+  return withResultFiles(around, async (root) => {
+    const folders = await readdir(root).catch(() => []);
+    const folderOf = ({ index }: TaskSnapshot): string | undefined => {
+      const folder = planned.get(index)?.folder ?? folders.find((name) => name.startsWith(`${index}-`));
+      return folder === undefined ? undefined : path.join(root, folder);
+    };
+    const whole = await withAllMetrics(tasks, folderOf, readingMs);
+    const summaries = await readSummaries({
+      tasks: whole,
+      folderOf,
+      imagesOf: ({ index }) => imagesIn(planned.get(index)),
+      withinMs: readingMs,
+    });
+    return whole.map((task) => taskRecord(task, summaries.get(task.index)));
   });
-  return whole.map((task) => taskRecord(task, summaries.get(task.index)));
 }
 
-/** Reads the resolved config stored by the launching host; `null` on another host. */
-async function readConfig(file: string): Promise<string | null> {
+/** Reads the resolved config that the launching host stored at home or in the results store; `null` if neither has it. */
+async function readConfig(invocation: string, { runsFolder, place, env }: RecordSurroundings): Promise<string | null> {
   try {
-    return await readFile(file, 'utf8');
+    return await readFile(path.join(runsFolder, invocation, 'config.yaml'), 'utf8');
   } catch {
-    return null;
+    if (!isInStore(place)) return null;
+    const stored = openStore(place, env).then((store) => readStoredText(store, storedConfigName));
+    return (await stored.catch(() => undefined)) ?? null;
   }
 }

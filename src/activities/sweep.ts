@@ -42,6 +42,7 @@ export function createSweepActivities(dependencies: ActivityDependencies) {
         const { startToCloseTimeoutMs, currentAttemptScheduledTimestampMs: scheduledAt } = Context.current().info;
         const ms = workMs(startToCloseTimeoutMs);
         const began = performance.now();
+        const target = { staging: dependencies.stagingFolder, env: await dependencies.storeEnvironment() };
         return within({ ms }, async (outOfTime) => {
           const report = await sweep({
             temporal: getClient(),
@@ -51,6 +52,7 @@ export function createSweepActivities(dependencies: ActivityDependencies) {
             origin: dependencies.origin,
             secretsOf: (invocation) => dependencies.secretsOf({ invocation, platform: input.platform }),
             environment: dependencies.environment,
+            target,
             graceSeconds: input.graceSeconds,
             replacedGraceSeconds,
             temporalNow: () => scheduledAt + performance.now() - began,

@@ -46,7 +46,7 @@ export function createWatchActivities(dependencies: ActivityDependencies, health
           asked = { client, name: input.name, deployment };
         }
         const verdict = await probeModel({
-          url: revealed(input.url, await dependencies.hostSecrets(input.invocation)),
+          url: revealed(input.url, await dependencies.hostSecrets(input)),
           kind: input.name === null ? 'existing' : 'dedicated',
           probe: input.probe,
           signal,

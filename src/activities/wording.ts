@@ -63,8 +63,9 @@ export function withTextsFitForHistory<T extends Readonly<Record<string, Activit
 /** Every activity's input names its run and platform, some below `run`. */
 function ownerIn(input: unknown): SecretOwner | undefined {
   if (typeof input !== 'object' || input === null) return undefined;
-  const own = input as { platform?: PlatformRef; invocation?: string; run?: unknown };
-  if (own.platform !== undefined) return { platform: own.platform, invocation: own.invocation };
+  const own = input as { platform?: PlatformRef; invocation?: string; secretsAt?: string; run?: unknown };
+  if (own.platform !== undefined)
+    return { platform: own.platform, invocation: own.invocation, secretsAt: own.secretsAt };
   return ownerIn(own.run);
 }
 

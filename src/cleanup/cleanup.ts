@@ -6,6 +6,7 @@ import type { LeptonClient } from '../lepton/types';
 import { withRetries, type RetryOptions } from '../lepton/retry';
 import { findTrace, searchFolder, type JobTrace, type StoragePlace } from './find-storage';
 import { LearnedSecrets } from '../secrets/learned-secrets';
+import type { TargetSurroundings } from '../results/store/target';
 import type { HomePaths } from '../home/paths';
 import { keepLog, logPlaceOf, type KeptLog } from './keep-log';
 import { findTokens } from './endpoint-tokens';
@@ -34,6 +35,8 @@ export interface CleanupRequest {
   readonly secrets: readonly string[];
   /** Removes storage without fetching its content first. */
   readonly discard: boolean;
+  /** As in `RunStorageRequest`. */
+  readonly target?: TargetSurroundings | undefined;
   /**
    * Called before the first removal, if there is anything to remove; `owners`: the Temporal installations in its marks. Throws
    * if it isn't certain that the run is over. Default: the caller is certain.

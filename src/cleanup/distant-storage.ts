@@ -105,10 +105,13 @@ async function readablePlan(client: Client, invocation: string): Promise<RunPlan
  * started the run or shares a disk with the host that did.
  */
 async function whyNotHome(plan: RunPlan, { environment }: DistantSurroundings): Promise<string | undefined> {
-  const isHere = await stat(plan.outputDir).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
+  const inStore = plan.resultsStore !== undefined;
+  const isHere =
+    inStore ||
+    (await stat(plan.outputDir).then(
+      (found) => found.isDirectory(),
+      () => false,
+    ));
   if (!isHere)
     return `its results belong to ${plan.outputDir} on the machine that the run was started on, whose own sweep brings them there`;
   const unknown = hostSecretsOf(plan).filter((name) => environment[name] === undefined);
@@ -122,9 +125,9 @@ export async function removeDistantStorage(
   { plan, bringHome }: Extract<DistantStorage, { kind: 'orphan' }>,
   around: DistantSurroundings,
 ): Promise<void> {
-  const { platform, home, rule, secretsOf, environment, signal } = around;
+  const { platform, home, rule, secretsOf, environment, signal, target } = around;
   const secrets = [...(await secretsOf(plan.invocation)), ...secretsNamed(hostSecretsOf(plan), environment)];
-  const storage = { platform, plan, origin: rule.origin, secrets, signal };
+  const storage = { platform, plan, origin: rule.origin, secrets, signal, target };
   // A file may have appeared since the search.
   if (!bringHome && (await holdsFiles(platform, plan.storage)))
     throw new Error(`storage ${plan.storage.path} holds files now, although it was empty a moment ago: it is kept`);

@@ -5,6 +5,7 @@ import type { HomePaths } from '../home/paths';
 import { noteStorageGone, openRuns, unreadableRuns, type StoredRun, type UnreadableRun } from '../home/run-store';
 import type { LeptonClient } from '../lepton/types';
 import { findRecord } from '../results/scores/recorded';
+import type { TargetSurroundings } from '../results/store/target';
 import { planInHistory } from '../runs/run-input';
 import { mapConcurrently } from '../support/map-concurrently';
 import { closedForMs, forgottenGraceMs, type OwnerState, type SweepRule } from './orphans';
@@ -33,6 +34,8 @@ export interface StorageSurroundings {
   /** Returns the values to mask in a run's files. */
   readonly secretsOf: (invocation: string) => Promise<readonly string[]>;
   readonly signal?: AbortSignal | undefined;
+  /** As in `RunStorageRequest`. */
+  readonly target?: TargetSurroundings | undefined;
   /** Runs that have jobs, which may create storage yet: no sign of it proves nothing. Default: none. */
   readonly withJobs?: ReadonlySet<string> | undefined;
   /** The runs to check. Default: all. */
@@ -111,10 +114,10 @@ async function judge(run: StoredRun, around: StorageSurroundings): Promise<'orph
 /** Fetches the content, then removes it. Rejects without removing anything if not everything could be fetched. */
 export async function removeOrphanStorage(
   { run: { plan } }: OrphanStorage,
-  { platform, home, rule, secretsOf, signal }: StorageSurroundings,
+  { platform, home, rule, secretsOf, signal, target }: StorageSurroundings,
 ): Promise<void> {
   const secrets = await secretsOf(plan.invocation);
-  const storage = { platform, plan, origin: rule.origin, secrets, signal };
+  const storage = { platform, plan, origin: rule.origin, secrets, signal, target };
   await removeStorage(storage, await bringStorageHome(storage));
   await noteStorageGone(home, plan.invocation);
 }

@@ -1,6 +1,9 @@
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fetchFolder, hasStorageApi, removeFolder, type StorageContext } from '../results/transfer/task-storage';
 import type { RunPlan, TaskPlan } from '../contract/plan';
+import { resultsPlaceOf } from '../contract/results-place';
+import { withTarget, type TargetSurroundings } from '../results/store/target';
 import { paceOf } from '../lepton/pace';
 import type { LeptonClient } from '../lepton/types';
 import type { FetchedFolder } from '../results/transfer/fetch';
@@ -16,6 +19,8 @@ export interface RunStorageRequest {
   readonly origin: string;
   /** Masked in what is fetched. */
   readonly secrets: readonly string[];
+  /** For results that belong into a store. Default: a temporary folder, and this process's environment. */
+  readonly target?: TargetSurroundings | undefined;
   /** Receives a line per fetched folder. */
   readonly report?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -74,22 +79,27 @@ export const carriesId = (folder: string, invocation: string): boolean => folder
 
 async function bringHome(request: RunStorageRequest, task: TaskPlan): Promise<FetchedFolder | undefined> {
   const { plan, report } = request;
-  const target = path.join(plan.outputDir, task.folder);
   const { storage, limits } = plan;
-  const fetched = await fetchFolder(
-    {
-      ...ownerOf(plan, task),
-      storage,
-      job: { name: task.jobName, spec: task.job },
-      folder: task.folder,
-      target,
-      maxBytes: request.unbounded ? Number.MAX_SAFE_INTEGER : limits.resultBytes,
-      ...(plan.skipResults ? { skip: plan.skipResults } : {}),
-    },
-    contextOf(request, task),
-  );
-  if (fetched) report?.(`${fetched.files} files of ${task.folder} are in ${target}`);
-  return fetched;
+  const around = request.target ?? { staging: path.join(tmpdir(), 'evalsaga-staging'), env: process.env };
+  return withTarget(`${resultsPlaceOf(plan)}/${task.folder}`, around, async (target) => {
+    const context = contextOf(request, task);
+    const openJournal = () => target.openJournal(context.signal);
+    const fetched = await fetchFolder(
+      {
+        ...ownerOf(plan, task),
+        storage,
+        job: { name: task.jobName, spec: task.job },
+        folder: task.folder,
+        target: target.folder,
+        maxBytes: request.unbounded ? Number.MAX_SAFE_INTEGER : limits.resultBytes,
+        ...(plan.skipResults ? { skip: plan.skipResults } : {}),
+      },
+      { ...context, openJournal },
+    );
+    await target.complete(context.signal);
+    if (fetched) report?.(`${fetched.files} files of ${task.folder} are in ${target.place}`);
+    return fetched;
+  });
 }
 
 const ownerOf = ({ platform, invocation }: RunPlan, { index }: TaskPlan) => ({ platform, invocation, index });

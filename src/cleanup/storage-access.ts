@@ -7,6 +7,7 @@ import { maxCollectedBytes } from '../results/transfer/collector';
 import { fetchTaskResults } from '../results/transfer/fetch';
 import { boundsOfCleanup } from '../results/transfer/remote-tree';
 import { NotHome, notHomeText, unexpectedEntries } from '../results/transfer/run-folder';
+import type { TargetSurroundings } from '../results/store/target';
 import type { JobTrace, StoragePlace } from './find-storage';
 import { bringStorageHome, carriesId, removeStorage } from './run-storage';
 
@@ -31,6 +32,8 @@ export interface AccessRequest {
   readonly origin: string;
   readonly outputDir: string;
   readonly secrets: readonly string[];
+  /** As in `RunStorageRequest`. */
+  readonly target?: TargetSurroundings | undefined;
   readonly report: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
 }

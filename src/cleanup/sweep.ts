@@ -3,6 +3,7 @@ import type { PlatformRef } from '../contract/plan';
 import type { LeftResource } from '../contract/state';
 import { noteGone } from '../home/removed-resources';
 import { mapConcurrently } from '../support/map-concurrently';
+import type { TargetSurroundings } from '../results/store/target';
 import type { HomePaths } from '../home/paths';
 import type { LeptonClient } from '../lepton/types';
 import { LearnedSecrets } from '../secrets/learned-secrets';
@@ -52,6 +53,8 @@ export interface SweepRequest {
   readonly secretsOf: (invocation: string | undefined) => Promise<readonly string[]>;
   /** This process's environment, to whose values runs of other homes may refer. Default: empty. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  /** As in `RunStorageRequest`. */
+  readonly target?: TargetSurroundings | undefined;
   /** Only reports what would be removed. */
   readonly dryRun: boolean;
   /** Ends the sweep with an error. */

@@ -98,6 +98,7 @@ export const commands: readonly Command[] = [
         choices: ['table', 'json', 'csv', 'md', 'junit', 'html'],
       },
       { form: '-o, --output <file>', meaning: 'write to this file' },
+      { form: '--download <folder>', meaning: "first copy the run's files to this folder, from its results store" },
       strict,
       json,
     ],
@@ -106,10 +107,25 @@ export const commands: readonly Command[] = [
       'results 3f2a 8c01',
       'results 3f2a -o scores.csv',
       'results 3f2a --format html -o report.html',
+      'results 3f2a --download ./3f2a',
     ],
     load: async () => (await import('./commands/results.js')).results,
   },
   ...comparingCommands,
+  {
+    name: 'fetch',
+    arguments: [id],
+    summary: "copy a run's files from its results store to this machine",
+    options: [
+      {
+        form: '--output-dir <folder>',
+        meaning: "where to: <folder>/<id> (default: the run's output_dir; for a run of another machine: results)",
+      },
+      json,
+    ],
+    examples: ['fetch 3f2a', 'fetch 3f2a --output-dir /data/results'],
+    load: async () => (await import('./commands/fetch.js')).fetchResults,
+  },
   {
     name: 'cleanup',
     arguments: [id],

@@ -56,6 +56,7 @@ const verdictCodes: Readonly<Record<RunVerdict, number>> = {
   succeeded: exitCodes.ok,
   failed: exitCodes.taskFailed,
   infrastructure: exitCodes.infrastructure,
+  'not admitted': exitCodes.usage,
   cancelled: exitCodes.cancelled,
   'teardown incomplete': exitCodes.teardown,
 };

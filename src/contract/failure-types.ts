@@ -29,6 +29,10 @@ export const failureTypes = {
   resultsTooLarge: 'ResultsTooLarge',
   /** The folder holds file names or types that are not safe to fetch. */
   resultsUnusable: 'ResultsUnusable',
+  /** The results store can't be reached, refuses, or is full: retried, and then the storage on the platform is kept. */
+  resultsStoreFailed: 'ResultsStoreFailed',
+  /** A worker has found before anything was created that the run can't work: exit code 2. */
+  runNotAdmitted: 'RunNotAdmitted',
   /** The worker lacks credentials or a secret that another one may have: left to others for minutes before it is final. */
   notOnThisWorker: 'NotOnThisWorker',
   /** Of runs started by older builds: a secret that the plan references is not set on the worker. */

@@ -19,6 +19,25 @@ export interface RunInput {
   readonly course?: 'quiet';
   /** Its tasks are run by batches. Only with a `pattern`. */
   readonly isBatched?: true;
+  /** What a worker must find before anything is created. Absent: of a run that an older build began. */
+  readonly preflight?: Preflight;
+}
+
+/** What a run expects of the workers that serve it. */
+export interface Preflight {
+  /** Host variables whose values a worker must know by itself. */
+  readonly variables: readonly string[];
+  /**
+   * Digest of the machine on whose disk results are to arrive, if any worker of the run's task queue writes them. Absent: they go
+   * to a store, or the launching home's own worker writes them.
+   */
+  readonly machine?: string;
+}
+
+export interface PreflightInput extends Owner {
+  readonly expected: Preflight;
+  /** Where results will be written: see `resultsPlaceOf`. */
+  readonly place: string;
 }
 
 /** Input of a batch: consecutive tasks of a run with many. */
@@ -77,6 +96,8 @@ export interface Owner {
   readonly index: number;
   /** Absent: the task itself tells its run. */
   readonly tell?: Listeners;
+  /** Place of the run in its results store, where its sealed secrets lie; absent: it has none. */
+  readonly secretsAt?: string;
 }
 
 export interface CreateEndpointInput extends Owner {
@@ -161,7 +182,7 @@ export interface FetchResultsInput extends Owner {
   readonly storage: StoragePlan;
   readonly job: EvaluationJob;
   readonly folder: string;
-  /** Absolute, on the worker's machine. */
+  /** Place of the task's results: see `contract/results-place.ts`. */
   readonly target: string;
   readonly maxBytes: number;
   /** Names of files and folders that are not fetched on purpose; absent: the default ones. */
@@ -195,7 +216,7 @@ export interface FetchedResults {
 export interface SaveLogInput extends Owner {
   readonly name: string;
   readonly id: string | null;
-  /** Absolute path of the file. */
+  /** Place of the file: see `contract/results-place.ts`. */
   readonly target: string;
 }
 

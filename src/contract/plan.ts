@@ -153,6 +153,13 @@ export interface RunPlan {
   readonly model: string;
   /** Absolute folder `<output_dir>/<invocation>` on the machine that the run was started on. */
   readonly outputDir: string;
+  /**
+   * Where workers write results, if not to `outputDir`: `s3://bucket/prefix`, or `file:///folder` on a file system that all share.
+   * No slash at its end. The run's own place is `<store>/<invocation>`: see `resultsPlaceOf`.
+   */
+  readonly resultsStore?: string;
+  /** The values of host variables lie in the results store, sealed with the encryption key that client and workers share. */
+  readonly sealedSecrets?: true;
   readonly startPolicy: 'all_ready' | 'as_ready';
   readonly onTaskFailure: 'abort' | 'continue';
   /** How many tasks may hold an endpoint at the same time; `null`: all of them. */

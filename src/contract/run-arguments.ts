@@ -11,15 +11,15 @@ export type RunArguments = readonly [RunInput, ...(readonly Row[])[]];
 /** Characters of JSON in one argument, beyond which the tasks are packed; and of one part of the rows. */
 const mostAtOnce = 48_000;
 
-interface RunOptions extends Pick<RunInput, 'searchAttributes'> {
+interface RunOptions extends Pick<RunInput, 'searchAttributes' | 'preflight'> {
   /** Default: as the number of tasks demands. */
   readonly isBatched?: boolean;
 }
 
 /** Returns the arguments for a run with this plan: the plan as it is if it is small, else packed. */
-export function runArguments(plan: RunPlan, { searchAttributes, isBatched }: RunOptions): RunArguments {
+export function runArguments(plan: RunPlan, { searchAttributes, preflight, isBatched }: RunOptions): RunArguments {
   const inBatches = isBatched ?? plan.tasks.length > mostTasksWithoutBatches;
-  const input = { searchAttributes, course: 'quiet' } as const;
+  const input = { searchAttributes, course: 'quiet', ...(preflight ? { preflight } : {}) } as const;
   const isSmall = !inBatches && JSON.stringify(plan).length <= mostAtOnce;
   if (isSmall || plan.tasks.length === 0) return [{ plan, ...input }];
   const { pattern, rows } = pack(plan.tasks);

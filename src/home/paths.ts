@@ -20,6 +20,10 @@ export interface HomePaths {
   readonly runs: string;
   /** Logs of resources that this host swept, of runs that it has no record of: `<invocation>/logs/`. */
   readonly swept: string;
+  /** Files of runs that wait until their results store has them. */
+  readonly staging: string;
+  /** Results of runs that were started elsewhere, copied from their store: `<invocation>/`. */
+  readonly fetched: string;
   /** Provisioned software: Temporal server, model server, harness, weights, data. */
   readonly runtimes: string;
 }
@@ -37,6 +41,8 @@ export function homePaths(env: Readonly<Record<string, string | undefined>> = pr
     secrets: path.join(root, 'secrets'),
     runs: path.join(root, 'runs'),
     swept: path.join(root, 'swept'),
+    staging: path.join(root, 'staging'),
+    fetched: path.join(root, 'fetched'),
     runtimes: path.join(root, 'runtimes'),
   };
 }

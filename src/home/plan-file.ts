@@ -100,6 +100,8 @@ const plan: z.ZodType<RunPlan> = z.looseObject({
   owner: text,
   model: text,
   outputDir: text,
+  resultsStore: text.exactOptional(),
+  sealedSecrets: z.literal(true).exactOptional(),
   startPolicy: z.enum(['all_ready', 'as_ready']),
   onTaskFailure: z.enum(['abort', 'continue']),
   maxParallelEndpoints: count.nullable(),

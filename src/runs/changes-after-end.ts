@@ -5,6 +5,8 @@ import { goneResources, type GoneResource } from '../home/removed-resources';
 import { mapConcurrently } from '../support/map-concurrently';
 import type { HomePaths } from '../home/paths';
 import { readablePlan } from '../home/run-store';
+import { isInStore } from '../contract/results-place';
+import { resultsFolderOf } from './local-results';
 import { withAllMetrics } from '../results/scores/all-metrics';
 import { readScores } from '../results/scores/read-scores';
 
@@ -41,8 +43,12 @@ export async function withOmittedParts(snapshot: RunSnapshot, home: HomePaths): 
   if (!plan)
     return { ...snapshot, tasks: await withAllMetrics(snapshot.tasks, ({ outputDir }) => outputDir ?? undefined) };
   const planned = new Map(plan.tasks.map((task) => [task.index, task]));
-  const folderOf = ({ index, outputDir }: TaskSnapshot): string | undefined =>
-    outputDir ?? (planned.has(index) ? path.join(plan.outputDir, planned.get(index)?.folder ?? '') : undefined);
+  const root = await resultsFolderOf(plan);
+  const folderOf = ({ index, outputDir }: TaskSnapshot): string | undefined => {
+    const folder = planned.get(index)?.folder;
+    if (folder === undefined || (outputDir !== null && plan.resultsStore === undefined)) return outputDir ?? undefined;
+    return isInStore(root) ? `${root}/${folder}` : path.join(root, folder);
+  };
   const tasks = snapshot.tasks.map((task) => ({
     ...task,
     name: planned.get(task.index)?.name ?? task.name,

@@ -10,6 +10,7 @@ import { readablePlan } from '../home/run-store';
 import { findRecord } from '../results/scores/recorded';
 import { recordedSummary } from '../results/scores/task-record';
 import { imagesIn, readSummaries, type TaskSummary } from '../results/summary/task-summary';
+import { resultsFolderOf } from './local-results';
 import { planInHistory } from './run-input';
 
 /** Where a run's results are, and how many samples its scores cover, as far as this host knows. */
@@ -53,7 +54,7 @@ export async function readResultsInfo(
     return { index, limit: limitOf(plan, index), evaluated: done, asked, of, repeats };
   });
   return {
-    outputDir: plan.outputDir,
+    outputDir: await resultsFolderOf(plan),
     samplings,
     summaries: [...summaries].map(([index, summary]) => ({ index, ...summary })),
   };

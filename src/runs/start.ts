@@ -1,11 +1,18 @@
 import type { Client } from '@temporalio/client';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
 import { runWorkflowId, runWorkflowType } from '../contract/identity';
+import { hostSecretsOf } from '../contract/host-secrets';
+import type { Preflight } from '../contract/inputs';
 import type { RunPlan } from '../contract/plan';
+import { resultsPlaceOf } from '../contract/results-place';
 import { runArguments } from '../contract/run-arguments';
 import { describeOversize, sizeOfPlan } from '../contract/plan-size';
 import type { HomePaths } from '../home/paths';
 import { storeRun } from '../home/run-store';
+import type { StoreEnv } from '../results/store/store';
+import { machineDigest } from '../support/machine-identity';
+import type { EncryptionKey } from '../temporal/encryption/key-file';
+import { furnishStore } from './furnish-store';
 import { startWithRetries } from './start-with-retries';
 import { PlanTooLarge } from './run-errors';
 import { plainWords, platformWords } from '../contract/details';
@@ -27,6 +34,15 @@ export interface StartRequest {
   readonly origin?: string | undefined;
   /** Whether the cluster has our search attributes. */
   readonly searchAttributes: boolean;
+  /**
+   * The key that seals the values of host variables for workers elsewhere; used if the run has a results store, and no worker shares
+   * its home. Default: only the home's own worker resolves them.
+   */
+  readonly sealingKey?: EncryptionKey | undefined;
+  /** Environment with which a results store is opened. Default: this process's. */
+  readonly storeEnv?: StoreEnv | undefined;
+  /** Receives what the user should know although the run starts. */
+  readonly warn?: ((text: string) => void) | undefined;
   /** Payloads are encrypted. Search attributes can't be, so those that say what is evaluated are left out. */
   readonly isEncrypted?: boolean;
 }
@@ -36,7 +52,7 @@ export interface StartRequest {
  * `InfrastructureError` if Temporal does not answer in time.
  */
 export async function startRun(client: Client, request: StartRequest): Promise<{ workflowId: string; runId: string }> {
-  const plan = withHome(request);
+  const plan = placed(request);
   const size = sizeOfPlan(plan, (text) => Buffer.byteLength(text));
   if (size.kind !== 'fits') {
     const { problem, advice } = describeOversize(size, plan.tasks.length);
@@ -44,12 +60,13 @@ export async function startRun(client: Client, request: StartRequest): Promise<{
   }
   const { configYaml, hostSecrets: secrets, origin } = request;
   await storeRun(request.home, { plan, configYaml, secrets, origin });
+  if (plan.resultsStore !== undefined) await furnishStore(plan, request);
   const workflowId = runWorkflowId(plan.invocation);
   const runId = await startWithRetries(client, { plan, home: request.home }, () =>
     client.workflow.start(runWorkflowType, {
       workflowId,
       taskQueue: request.taskQueue,
-      args: [...runArguments(plan, { searchAttributes: request.searchAttributes })],
+      args: [...runArguments(plan, { searchAttributes: request.searchAttributes, preflight: expectedOfWorkers(plan) })],
       // A small run beside a large one gets its turn; its batches, tasks and activities inherit this.
       priority: { fairnessKey: plan.invocation },
       workflowIdConflictPolicy: 'FAIL',
@@ -57,7 +74,7 @@ export async function startRun(client: Client, request: StartRequest): Promise<{
       memo: {
         model: plan.model.slice(0, 200),
         tasks: plan.tasks.length,
-        outputDir: plan.outputDir,
+        outputDir: resultsPlaceOf(plan),
         configDigest: plan.provenance.configDigest,
       },
       staticSummary: plainWords(`${plan.model}: ${plan.tasks.map(({ name }) => name).join(', ')}`),
@@ -68,10 +85,28 @@ export async function startRun(client: Client, request: StartRequest): Promise<{
   return { workflowId, runId };
 }
 
-const withHome = ({ plan, homeQueue, hostSecrets }: StartRequest): RunPlan =>
-  homeQueue === undefined
-    ? plan
-    : { ...plan, home: { taskQueue: homeQueue, holdsSecrets: Object.keys(hostSecrets).length > 0 } };
+/** Decides what this home's own worker does, if the run's task queue is also served by others. Pure. */
+export function placed({ plan, homeQueue, hostSecrets, sealingKey }: StartRequest): RunPlan {
+  const hasSecrets = Object.keys(hostSecrets).length > 0;
+  if (homeQueue === undefined) return plan;
+  const hasStore = plan.resultsStore !== undefined;
+  const sealed = hasStore && hasSecrets && sealingKey !== undefined;
+  const holdsSecrets = hasSecrets && !sealed;
+  return {
+    ...plan,
+    ...(sealed ? { sealedSecrets: true } : {}),
+    ...(hasStore && !holdsSecrets ? {} : { home: { taskQueue: homeQueue, holdsSecrets } }),
+  };
+}
+
+/** Returns what a worker must find; see `Preflight`. */
+function expectedOfWorkers(plan: RunPlan): Preflight {
+  const anyWrites = plan.resultsStore === undefined && plan.home === undefined;
+  return {
+    variables: plan.home?.holdsSecrets ? [] : hostSecretsOf(plan),
+    ...(anyWrites ? { machine: machineDigest() } : {}),
+  };
+}
 
 function searchAttributesOf(plan: RunPlan, { isEncrypted = false }: StartRequest): TypedSearchAttributes {
   const phase = { key: defineSearchAttributeKey('EvalPhase', 'KEYWORD'), value: 'starting' };
@@ -89,5 +124,5 @@ function describePlan(plan: RunPlan): string {
       ? `Lepton workspace ${plan.platform.workspace}`
       : platformWords({ platform: plan.platform.kind, simulated: plan.simulated });
   const how = plan.endpoint.kind === 'existing' ? 'an existing endpoint' : 'one dedicated endpoint per task';
-  return `Evaluates **${plainWords(plan.model)}** on ${where}: ${plan.tasks.length} tasks, ${how}. Results: \`${plainWords(plan.outputDir)}\``;
+  return `Evaluates **${plainWords(plan.model)}** on ${where}: ${plan.tasks.length} tasks, ${how}. Results: \`${plainWords(resultsPlaceOf(plan))}\``;
 }

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { makeFolders } from './make-folders';
@@ -44,6 +45,17 @@ export interface FileContent {
   readonly size: number;
   /** Hexadecimal. */
   readonly sha256: string;
+}
+
+/** Reads a file, and returns its size and sha256. */
+export async function contentOfFile(file: string): Promise<FileContent> {
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    size += chunk.length;
+  }
+  return { size, sha256: hash.digest('hex') };
 }
 
 export type Save = (source: AsyncIterable<Uint8Array>) => Promise<void>;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -10,6 +11,10 @@ export function machineIdentity(): string {
   const id = process.platform === 'darwin' ? macId() : linuxId();
   return id === '' || isContainer() ? `${id} ${hostname()}` : id;
 }
+
+/** Returns a digest of `machineIdentity`, to tell machines apart without naming them. */
+export const machineDigest = (): string =>
+  createHash('sha256').update(`evalsaga\n${machineIdentity()}`).digest('hex').slice(0, 16);
 
 /** Whether this process runs in a container. */
 export const isContainer = (): boolean =>

@@ -49,7 +49,7 @@ async function tryToWrite(folder: string): Promise<void> {
 }
 
 /** Returns the folder, or its nearest parent that exists. */
-async function nearestFolder(folder: string): Promise<string> {
+export async function nearestFolder(folder: string): Promise<string> {
   for (let at = folder; ; at = path.dirname(at)) {
     const found = await stat(at).catch((error: NodeJS.ErrnoException) => {
       if ((error.code === 'ENOENT' || error.code === 'ENOTDIR') && path.dirname(at) !== at) return undefined;

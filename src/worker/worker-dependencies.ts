@@ -1,11 +1,12 @@
 import type { HomePaths } from '../home/paths';
-import { forgetSecrets, storedSecrets } from '../home/run-store';
+import { forgetSecrets } from '../home/run-store';
+import { storeEnv, storeSecrets } from '../results/store/store-access';
 import { secretsOfReferences, secretsOfRun } from '../secrets/secret-values';
 import { loadAccess } from '../lepton/access-store';
 import { createPlatforms } from '../lepton/platforms';
 import { forgetStaleSecrets } from '../cleanup/stale-secrets';
 import type { ActivityDependencies } from '../activities/dependencies';
-import { NotOnThisWorker } from '../activities/elsewhere';
+import { RunSecrets } from './run-secrets';
 
 /** Returns what activities depend on: clients with stored credentials, secrets of this host. */
 export function createWorkerDependencies(options: {
@@ -20,39 +21,30 @@ export function createWorkerDependencies(options: {
   readonly ending?: AbortSignal | undefined;
 }): ActivityDependencies {
   const { home, env, origin, requestTimeoutMs, refusalPatienceMs, ending } = options;
-  /** By run: values of variables that only this worker's environment has. */
-  const own = new Map<string, Readonly<Record<string, string>>>();
+  const runSecrets = new RunSecrets(home, env);
   return {
     origin,
     runsFolder: home.runs,
     sweptFolder: home.swept,
+    stagingFolder: home.staging,
     environment: env,
+    storeEnvironment: () => storeEnv(home, env),
     refusalPatienceMs,
     ending,
     platform: createPlatforms(home, { env, timeoutMs: requestTimeoutMs }),
-    async hostSecrets(invocation) {
-      const stored = await storedSecrets(home, invocation);
-      return (name) => {
-        const value = stored[name] ?? env[name];
-        if (value !== undefined) {
-          // Only this worker knows the value, so it must remember to mask it.
-          if (stored[name] === undefined) own.set(invocation, { ...own.get(invocation), [name]: value });
-          return value;
-        }
-        throw new NotOnThisWorker(
-          `variable ${name}, which the config refers to, is neither stored on this host for run ${invocation} nor set in this worker's environment`,
-        );
-      };
-    },
-    secretsOf: async ({ invocation, platform }) => {
+    hostSecrets: (run) => runSecrets.resolver(run),
+    sealedSecretsOf: async (run) => secretsOfReferences(await runSecrets.sealed(run)),
+    secretsOf: async ({ invocation, platform, secretsAt }) => {
       const access = await loadAccess(home, platform, { env }).catch(() => undefined);
       const known = await secretsOfRun(home, { invocation, env, token: access?.token });
-      return [...known, ...secretsOfReferences(own.get(invocation ?? '') ?? {})];
+      // What ends costs must not depend on the store; what writes files asks for them itself.
+      if (invocation !== undefined) await runSecrets.sealed({ invocation, secretsAt }).catch(() => undefined);
+      return [...known, ...(await runSecrets.toMask(invocation)), ...(await storeSecrets(home, env))];
     },
     forgetStaleSecrets: (client) => forgetStaleSecrets(client, home),
-    forgetHostSecrets: async (invocation) => {
-      own.delete(invocation);
-      await forgetSecrets(home, invocation);
+    forgetHostSecrets: async (run) => {
+      await forgetSecrets(home, run.invocation);
+      await runSecrets.forget(run);
     },
   };
 }

@@ -9,6 +9,7 @@ import {
 import { failureTypes } from '../contract/failure-types';
 import type { RunHeader, RunInput } from '../contract/inputs';
 import type { Packed, Row } from '../contract/packed';
+import { ownerIn } from '../contract/owner';
 import type { TaskPlan } from '../contract/plan';
 import { planIn } from '../contract/run-arguments';
 import type { SentSnapshot } from '../contract/sent-snapshot';
@@ -19,6 +20,7 @@ import { BatchRuns } from './batch-runs';
 import { describeError } from './failures';
 import { fitRun } from './fitting';
 import { guardRun, type Interruption } from './guards';
+import { preflight } from './preflight';
 import { closeRun, recordRun } from './run-end';
 import { RunProgress } from './run-progress';
 import { now } from './task-progress';
@@ -58,7 +60,7 @@ class EvaluationRun {
   private interruption: Interruption | undefined;
 
   constructor(
-    input: RunInput,
+    private readonly input: RunInput,
     { packed, progress }: { readonly packed: Packed<TaskPlan> | undefined; readonly progress: RunProgress },
   ) {
     const { tasks, ...header } = input.plan;
@@ -84,7 +86,10 @@ class EvaluationRun {
         if (!isCancellation(error)) this.interrupt({ kind: 'fault', error: describeError(error) });
       });
     try {
-      await this.scope.run(() => this.runTasks());
+      await this.scope.run(async () => {
+        await preflight(this.input);
+        await this.runTasks();
+      });
     } finally {
       guards.cancel();
     }
@@ -197,11 +202,11 @@ class EvaluationRun {
     const clear = kept.length === 0 && !left.some(({ kind }) => kind === 'storage');
     const first = this.tasks[0];
     if (!clear || !first || tasks.every(({ job }) => job === null)) return;
-    const { platform, invocation, storage, limits } = this.header;
+    const { invocation, storage, limits } = this.header;
     // 2026-11-28: until then, files directly in the run's folder were removed with it.
     const keepsOthers = patched('what-is-not-ours-is-kept');
     try {
-      const owner = { platform, invocation, index: 0 };
+      const owner = ownerIn(this.header, 0);
       const folders = { folder: null, mustLack: 'task folders', ...(keepsOthers ? { expected: [] } : {}) } as const;
       const job = { name: first.jobName, spec: first.job };
       await withFreshBudgets(limits.teardownSeconds, (seconds) =>

@@ -8,6 +8,7 @@ import {
 import { failureTypes } from '../contract/failure-types';
 import type { FetchedResults, TaskInput } from '../contract/inputs';
 import { startJob } from '../contract/messages';
+import { resultsPlaceOf } from '../contract/results-place';
 import { masked } from '../contract/url-placeholders';
 import type { TaskSnapshot } from '../contract/state';
 import { awaitOpen } from './endpoint-watch';
@@ -64,7 +65,7 @@ function settle(
   teardown: TeardownOutcome,
 ): Partial<TaskSnapshot> {
   const { results, left, kept } = teardown;
-  const outputDir = snapshot.job === null ? null : `${input.run.outputDir}/${input.task.folder}`;
+  const outputDir = snapshot.job === null ? null : `${resultsPlaceOf(input.run)}/${input.task.folder}`;
   const message = [...(results?.notes ?? []), ...teardown.notes].join(' ') || null;
   const common = { left, kept, outputDir, message, ...scoresOf(results) };
   if (verdict.outcome !== 'succeeded') return common;

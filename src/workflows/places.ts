@@ -7,8 +7,7 @@ import {
   type WorkflowOutboundCallsInterceptor,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities';
-import type { RunInput, TaskInput } from '../contract/inputs';
-import type { LaunchingHome } from '../contract/plan';
+import type { RunHeader, RunInput, TaskInput } from '../contract/inputs';
 
 /**
  * Where an activity may run. `anywhere`: on any worker of the run's task queue. `files`: only on the machine that started the
@@ -18,6 +17,8 @@ type Place = 'anywhere' | 'files' | 'secrets';
 
 /** Lists every activity, so that a new one can't write to the wrong machine's disk by omission. */
 const places: Readonly<Record<keyof Activities, Place>> = {
+  // What the launching machine has itself was tried there before the run began.
+  preflight: 'anywhere',
   createEndpoint: 'secrets',
   awaitEndpointReady: 'secrets',
   describeEndpoint: 'anywhere',
@@ -43,12 +44,16 @@ const places: Readonly<Record<keyof Activities, Place>> = {
   sweepPlatform: 'anywhere',
 };
 
-/** Returns the task queue of an activity; `undefined`: the workflow's own. Pure. */
-export function queueFor(activity: string, home: LaunchingHome | undefined): string | undefined {
+/** What decides where a run's activities go. */
+export type Homed = Pick<RunHeader, 'home' | 'resultsStore'>;
+
+/** Returns the task queue of an activity; `undefined`: the workflow's own. Any worker can write to a results store. Pure. */
+export function queueFor(activity: string, run: Homed | undefined): string | undefined {
+  const home = run?.home;
   const place = home && places[activity as keyof Activities];
   switch (place) {
     case 'files':
-      return home?.taskQueue;
+      return run?.resultsStore === undefined ? home?.taskQueue : undefined;
     case 'secrets':
       return home?.holdsSecrets ? home.taskQueue : undefined;
     case 'anywhere':
@@ -59,13 +64,13 @@ export function queueFor(activity: string, home: LaunchingHome | undefined): str
 
 /** Routes each activity of a run or task to a queue where it may run. Replay does not compare task queues. */
 class Routing implements WorkflowInboundCallsInterceptor, WorkflowOutboundCallsInterceptor {
-  private home: LaunchingHome | undefined;
+  private run: Homed | undefined;
 
   execute(
     input: WorkflowExecuteInput,
     next: Next<WorkflowInboundCallsInterceptor, 'execute'>,
   ): ReturnType<typeof next> {
-    this.home = homeIn(input.args[0] as Partial<RunInput & TaskInput> | undefined);
+    this.run = runIn(input.args[0] as Partial<RunInput & TaskInput> | undefined);
     return next(input);
   }
 
@@ -73,13 +78,12 @@ class Routing implements WorkflowInboundCallsInterceptor, WorkflowOutboundCallsI
     input: ActivityInput,
     next: Next<WorkflowOutboundCallsInterceptor, 'scheduleActivity'>,
   ): ReturnType<typeof next> {
-    const taskQueue = queueFor(input.activityType, this.home);
+    const taskQueue = queueFor(input.activityType, this.run);
     return next(taskQueue === undefined ? input : { ...input, options: { ...input.options, taskQueue } });
   }
 }
 
-const homeIn = (input: Partial<RunInput & TaskInput> | undefined): LaunchingHome | undefined =>
-  (input?.plan ?? input?.run)?.home;
+const runIn = (input: Partial<RunInput & TaskInput> | undefined): Homed | undefined => input?.plan ?? input?.run;
 
 /** Entry point of `workflowInterceptorModules` in the workflow bundle. */
 export function interceptors(): WorkflowInterceptors {

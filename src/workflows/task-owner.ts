@@ -1,11 +1,10 @@
 import { workflowInfo } from '@temporalio/workflow';
+import { ownerIn } from '../contract/owner';
 import type { Owner, TaskInput } from '../contract/inputs';
 
 /** Whose resources the activities of a task work on. */
 export const ownerOf = ({ run, task, execution }: TaskInput): Owner => ({
-  platform: run.platform,
-  invocation: run.invocation,
-  index: task.index,
+  ...ownerIn(run, task.index),
   ...(execution ? { tell: { run: execution.runId } } : {}),
 });
 

@@ -2,6 +2,7 @@ import { patched, sleep } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import type { Activities } from '../activities';
 import type { FetchedResults, FetchResultsInput, Owner, RemoveStorageInput, TaskInput } from '../contract/inputs';
+import { resultsPlaceOf } from '../contract/results-place';
 import { keptByConfig, type KeptStorage, type LeftResource, type TaskError } from '../contract/state';
 import { ensure, longRunning, withFreshBudgets } from './activity-groups';
 import { describeError } from './failures';
@@ -288,7 +289,7 @@ export class TaskTeardown {
   }
 
   private get outputDir(): string {
-    return `${this.input.run.outputDir}/${this.input.task.folder}`;
+    return `${resultsPlaceOf(this.input.run)}/${this.input.task.folder}`;
   }
 
   private mayLand(what: 'endpoint' | 'job'): boolean {

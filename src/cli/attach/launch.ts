@@ -22,6 +22,12 @@ import type { CommandContext } from '../command';
 import { Interrupted } from '../usage-error';
 import { done, type CommandOutcome } from '../exit-code';
 import { onInterrupts, type Interrupts } from './interrupts';
+import { copyResults } from '../commands/fetch';
+import { refuseMissing } from '../host-secrets';
+import { messageOf } from '../../support/error-message';
+import { saveStoreAccess, storeEnv } from '../../results/store/store-access';
+import { encryptionOf } from '../../temporal/encryption/data-converter';
+import { keyFileVariable, type EncryptionKey } from '../../temporal/encryption/key-file';
 import { encryptionHint } from '../encryption-hint';
 import { programName } from '../program-name';
 import { runUrl, type Session } from '../session';
@@ -31,6 +37,8 @@ export interface Launch {
   readonly plan: RunPlan;
   /** Values of the host variables that the plan references. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** Such variables that are not set here: workers elsewhere must know them. */
+  readonly missing: readonly string[];
   readonly choice: PlatformChoice;
   readonly configYaml: string;
   readonly detach: boolean;
@@ -48,10 +56,11 @@ export async function launch(launch: Launch, context: CommandContext): Promise<C
   try {
     context.output.note(`platform: ${choice.statement}`);
     const stack = await prepare(launch, context, leaving.signal);
+    const sealingKey = sealingKeyFor(launch, stack, context);
     const { isSimulated } = stack;
     const known: Launch = isSimulated ? { ...launch, plan: { ...launch.plan, simulated: true } } : launch;
     const runId = await orSayWhatRuns(stack, context, () =>
-      begin({ launch: known, stack, interrupts, signal: leaving.signal }, context),
+      begin({ launch: known, stack, interrupts, sealingKey, signal: leaving.signal }, context),
     );
     return await stay({ launch: known, stack, interrupts, runId }, context);
   } finally {
@@ -77,6 +86,7 @@ async function prepare(
   }
   signal.throwIfAborted();
   const localPlatform = choice.ref.kind === 'local';
+  if (plan.resultsStore?.startsWith('s3://')) await saveStoreAccess(home, context.env);
   const stack = await ensureStack({ home, env, localPlatform, report, signal });
   return orSayWhatRuns(stack, context, async () => {
     const attributes = await ensureSearchAttributes(stack.client);
@@ -106,6 +116,25 @@ async function orSayWhatRuns<T>(
   }
 }
 
+/**
+ * Returns the key with which secrets are sealed for workers elsewhere; `undefined`: nothing is sealed, or can be. Refuses a run
+ * whose variables nobody can know together: some only this machine, others only those workers.
+ */
+function sealingKeyFor(
+  { plan, secrets, missing }: Launch,
+  { homeQueue }: Stack,
+  { env }: CommandContext,
+): EncryptionKey | undefined {
+  if (homeQueue === undefined) refuseMissing({ missing });
+  const key = plan.resultsStore === undefined ? undefined : encryptionOf(env).ring.newest;
+  if (key === undefined && Object.keys(secrets).length > 0)
+    refuseMissing(
+      { missing },
+      ` (Or leave all of the variables to the workers, or set ${keyFileVariable} and a results store.)`,
+    );
+  return key;
+}
+
 interface Prepared extends Stack {
   readonly searchAttributes: boolean;
   /** The platform says that it makes its results up. */
@@ -120,7 +149,13 @@ interface Begun {
 
 /** Starts the run and returns Temporal's run id. From here on the run may exist, so Ctrl-C cancels it as soon as it does. */
 async function begin(
-  { launch, stack, interrupts, signal }: Begun & { readonly signal: AbortSignal },
+  {
+    launch,
+    stack,
+    interrupts,
+    sealingKey,
+    signal,
+  }: Begun & { readonly sealingKey: EncryptionKey | undefined; readonly signal: AbortSignal },
   { home, env, output }: CommandContext,
 ): Promise<string> {
   const { plan, secrets, configYaml } = launch;
@@ -148,6 +183,9 @@ async function begin(
     origin,
     searchAttributes: stack.searchAttributes,
     isEncrypted: stack.temporal.isEncrypted,
+    sealingKey,
+    storeEnv: await storeEnv(home, env),
+    warn: (text) => output.warn(text),
   });
   return runId;
 }
@@ -179,7 +217,27 @@ async function stay(
   if (attached.kind === 'detached') return sayDetached(plan, context);
   // The run's worker has done so, unless another host recorded its end.
   await forgetStaleSecrets(stack.client, context.home).catch(() => undefined);
-  return conclude({ run: attached.run, plan, session: stack, context, json, strict: launch.strict });
+  const run = (await bringResults(plan, stack, context)) ?? attached.run;
+  return conclude({ run, plan, session: stack, context, json, strict: launch.strict });
+}
+
+/** Copies the results from their store to the output folder; returns the run as it is known with them. */
+async function bringResults(
+  { resultsStore, invocation }: RunPlan,
+  session: Session,
+  context: CommandContext,
+): Promise<RunDescription | undefined> {
+  if (resultsStore === undefined) return undefined;
+  const { output, env, home } = context;
+  try {
+    await copyResults({ session, invocation }, context);
+    return await describeRun(session.client, invocation, home);
+  } catch (error) {
+    output.warn(
+      `the results are in the store, but could not be copied here: ${messageOf(error)}. To try again: ${programName(env)} fetch ${invocation}`,
+    );
+    return undefined;
+  }
 }
 
 const clientOf = ({ connection, options: { namespace } }: Client) => ({ connection, namespace });

@@ -1,6 +1,10 @@
 import type { Client } from '@temporalio/client';
 import path from 'node:path';
 import type { RunPlan } from '../../contract/plan';
+import { resultsPlaceOf, sealedSecretsName } from '../../contract/results-place';
+import { openStore } from '../../results/store/open-store';
+import { storeEnv } from '../../results/store/store-access';
+import { messageOf } from '../../support/error-message';
 import { EncryptionKeyError } from '../../temporal/encryption/key-error';
 import { UnreadableFile } from '../../support/atomic-file';
 import { noteGone } from '../../home/removed-resources';
@@ -47,7 +51,10 @@ export const cleanup: CommandBody = async (input, context) => {
   const question = { invocation, stored, force: flag(input, 'force'), terminate: flag(input, 'terminate') };
   const known = await askTemporal(question, context);
   // A given folder takes precedence: the run's own may be the one that can't be written.
-  const plan = stored && wanted === undefined ? stored : inFolder(stored ?? known.plan, outputDir);
+  const plan =
+    stored && wanted === undefined
+      ? stored
+      : inFolder(stored ?? known.plan, { outputDir, isWanted: wanted !== undefined });
   const access = await platformAccess({ plan, input, context });
   const patience = patienceOf(output);
   const platform = createLeptonClient(access, { retry: patience });
@@ -66,12 +73,14 @@ export const cleanup: CommandBody = async (input, context) => {
       admit({ invocation, known, owners: ownersOf(marks, recorded), force: flag(input, 'force'), context }),
     onBringHome: () => secrets.unknown.length > 0 && output.warn(unmasked(secrets.unknown)),
     outputDir,
+    target: { staging: home.staging, env: await storeEnv(home, context.env) },
     discard: flag(input, 'discard'),
     report: (line) => output.note(line),
     patience,
   });
   if (report.left.length + report.kept.length === 0) {
     await forgetSecrets(home, invocation);
+    await forgetSealed(stored ?? known.plan, context);
     if (report.unseen === null) await noteStorageGone(home, invocation);
   }
   await noteGone(home, invocation, goneNow(plan, report));
@@ -85,10 +94,30 @@ export const cleanup: CommandBody = async (input, context) => {
   return outcomeOf(report);
 };
 
-const inFolder = (plan: RunPlan | undefined, outputDir: string): RunPlan | undefined => plan && { ...plan, outputDir };
+/** A folder that the user names takes the place of the run's results store, too. */
+function inFolder(
+  plan: RunPlan | undefined,
+  { outputDir, isWanted }: { readonly outputDir: string; readonly isWanted: boolean },
+): RunPlan | undefined {
+  if (!plan) return undefined;
+  const { resultsStore, ...others } = plan;
+  return { ...others, outputDir, ...(isWanted || resultsStore === undefined ? {} : { resultsStore }) };
+}
 
 const unmasked = (names: readonly string[]): string =>
   `the values that ${names.join(', ')} had in this run are not known here, so they can't be masked in the fetched files; set the same values to have them masked`;
+
+/** Removes a run's sealed secrets from its results store, where nobody needs them any more. */
+async function forgetSealed(plan: RunPlan | undefined, { home, env, output }: CommandContext): Promise<void> {
+  if (!plan?.sealedSecrets) return;
+  try {
+    const store = await openStore(resultsPlaceOf(plan), await storeEnv(home, env));
+    await store.remove(sealedSecretsName);
+    await store.endStaleUploads();
+  } catch (error) {
+    output.warn(`the run's sealed secrets are still in its results store: ${messageOf(error)}`);
+  }
+}
 
 type Gone = Pick<CleanupReport['removed'][number], 'kind' | 'name'>;
 

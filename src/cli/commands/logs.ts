@@ -7,9 +7,12 @@ import { askServerClock, describeClockOffset } from '../../lepton/server-clock';
 import { createLeptonClient } from '../../lepton/client';
 import { CredentialsError } from '../../lepton/lepton-error';
 import type { LeptonClient } from '../../lepton/types';
+import { planInHistory } from '../../runs/run-input';
+import { localFolderOf } from '../../runs/local-results';
+import { messageOf } from '../../support/error-message';
+import { copyResults } from './fetch';
 import { harmlessLine } from '../../support/terminal-text';
 import { RunNotFound } from '../../runs/run-errors';
-import { planInHistory } from '../../runs/run-input';
 import { UnreadableFile } from '../../support/atomic-file';
 import { InfrastructureError } from '../../temporal/infrastructure-error';
 import { isOutage } from '../../temporal/grpc';
@@ -43,6 +46,7 @@ export const logs: CommandBody = async (input, context) => {
       warn: (text) => context.output.warn(text),
     },
     snapshotOf: stateReader({ plan, session, context }),
+    bringSaved: savedLogsOf({ plan, session, context }),
   };
   // In parallel only when following: finished logs read better one after the other.
   const lost: string[] = [];
@@ -85,7 +89,34 @@ async function planOf(
     context.output.warn(error.message);
     return known;
   }
+  const elsewhere = await planInStore(invocation, at);
+  if (elsewhere) return elsewhere;
   throw await startedElsewhere(invocation, at);
+}
+
+/** Returns the plan of a run of another machine, if its logs are in a results store; they are then copied to this home. */
+async function planInStore(
+  invocation: string,
+  { session, context }: { session: Session | undefined; context: CommandContext },
+): Promise<RunPlan | undefined> {
+  const plan = session && (await planInHistory(session.client, invocation));
+  if (plan?.resultsStore === undefined) return undefined;
+  return { ...plan, outputDir: localFolderOf(plan, { home: context.home, isStored: false }) };
+}
+
+/** Returns a function that copies a task's saved logs here from the run's results store, if it has one. */
+function savedLogsOf(of: {
+  readonly plan: RunPlan;
+  readonly session: Session | undefined;
+  readonly context: CommandContext;
+}): Reading['bringSaved'] {
+  const { plan, session, context } = of;
+  return async (task) => {
+    if (plan.resultsStore === undefined) return;
+    const only = (at: string): boolean => at.startsWith(`${task.folder}/logs/`);
+    const where = { session, invocation: plan.invocation, folder: plan.outputDir, only };
+    await copyResults(where, context).catch((error: unknown) => context.output.warn(messageOf(error)));
+  };
 }
 
 async function startedElsewhere(
@@ -175,6 +206,7 @@ async function printTask(task: TaskPlan, reading: Reading): Promise<string[]> {
   for (let isReported = false; ;) {
     const state = await reading.snapshotOf(task);
     const isOver = state === undefined || state.phase === 'done';
+    if (isOver && !printer.hasStarted) await reading.bringSaved(task);
     const sources = await logSources(request).catch((error: unknown): LogSource[] => {
       if (signal.aborted) return [];
       // A platform that temporarily doesn't answer is asked again.

@@ -1,6 +1,5 @@
 import path from 'node:path';
 import { describeRun, resolveInvocation, type RunDescription } from '../../client';
-import { readablePlan } from '../../home/run-store';
 import { unreadableFiles } from '../../results/scores/recorded';
 import { writeAtomically } from '../../support/atomic-file';
 import { harmlessLine } from '../../support/terminal-text';
@@ -19,6 +18,7 @@ import { usefulShareLine } from '../render/results/useful-share';
 import { runDocument, type RunDocument } from '../render/run-document';
 import { scoresAfterEnd } from '../render/run-status';
 import { scoresCaveats, scoresTable } from '../render/scores';
+import { copyResults } from './fetch';
 import { checkIndex, openSession, runAddress, runUrl, type Session } from '../session';
 import { UsageError } from '../usage-error';
 
@@ -36,6 +36,7 @@ export const results: CommandBody = async (input, context) => {
   const file = textOption(input, 'output');
   const format = formatOf(input, file);
   const session = await openSession(context);
+  await download(input, session, context);
   const shown: Shown[] = [];
   for (const address of input.arguments) shown.push(await look(address, session, context));
   const isStrict = flag(input, 'strict');
@@ -43,6 +44,17 @@ export const results: CommandBody = async (input, context) => {
   const isSpoiled = shown.some(({ document }) => document.findings.length > 0);
   return isStrict && isSpoiled ? spoiled(shown, context) : done;
 };
+
+/** Copies the files of the run to the folder that the user names. */
+async function download(input: CommandInput, session: Session, context: CommandContext): Promise<void> {
+  const folder = textOption(input, 'download');
+  if (folder === undefined) return;
+  const [address, ...others] = input.arguments;
+  if (others.length > 0) throw new UsageError('--download takes the files of one run: give one id.');
+  const invocation = await resolveInvocation(session.client, runAddress(address).prefix, context.home);
+  const copied = await copyResults({ session, invocation, folder: path.resolve(context.cwd, folder) }, context);
+  context.output.note(`its files are in ${copied.folder}`);
+}
 
 const byExtension: Readonly<Record<string, Format>> = {
   '.json': 'json',
@@ -132,7 +144,7 @@ function tables(shown: readonly Shown[], width: number): string[] {
   return [scores, ...(costs === '' ? [] : [costs]), ...usefulShareLine(document)];
 }
 
-async function showTables(shown: readonly Shown[], { output, home }: CommandContext): Promise<void> {
+function showTables(shown: readonly Shown[], { output }: CommandContext): void {
   for (const text of tables(shown, output.answerWidth())) output.answer(text);
   for (const { run, document } of shown) {
     const of = shown.length > 1 ? `${document.invocation}: ` : '';
@@ -147,8 +159,8 @@ async function showTables(shown: readonly Shown[], { output, home }: CommandCont
       ...resultNotes(run.snapshot),
     ];
     for (const line of lines) output.note(`${of}${line}`);
-    const outputDir = (await readablePlan(home, document.invocation))?.outputDir;
-    if (outputDir !== undefined && run.snapshot.tasks.some((task) => task.outputDir !== null))
+    const outputDir = run.resultsInfo?.outputDir ?? null;
+    if (outputDir !== null && run.snapshot.tasks.some((task) => task.outputDir !== null))
       output.note(`results: ${outputDir}`);
   }
 }

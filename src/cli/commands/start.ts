@@ -10,7 +10,8 @@ import { flag, textOption, type CommandBody, type CommandContext, type CommandIn
 import { configRequest, wantsJson } from '../config-input';
 import { done, type CommandOutcome } from '../exit-code';
 import { UsageError } from '../usage-error';
-import { hostSecretValues } from '../host-secrets';
+import { temporalTarget } from '../../temporal/target';
+import { hostSecretValues, refuseMissing } from '../host-secrets';
 
 /** `start CONFIG`: checks everything before it creates anything, then starts the run, which outlives the command. */
 export const start: CommandBody = async (input, context) => {
@@ -34,12 +35,14 @@ export const start: CommandBody = async (input, context) => {
     for (const doubt of await admitLocally({ plan, home: context.home })) context.output.warn(doubt);
   }
   if (flag(input, 'dryRun')) return dryRun(plan, input, context);
-  const secrets = hostSecretValues(hostSecrets, loaded.env);
+  const { values: secrets, missing } = hostSecretValues(hostSecrets, loaded.env);
+  // Only workers of a cluster may know more than this machine.
+  if (temporalTarget(context.env).kind === 'embedded' || choice.ref.kind === 'local') refuseMissing({ missing });
   // Loading Temporal's client takes a third of a second, which a dry run saves.
   const { launch } = await import('../attach/launch.js');
   return launch(
     {
-      ...{ plan, secrets, choice, configYaml: loaded.yaml },
+      ...{ plan, secrets, missing, choice, configYaml: loaded.yaml },
       ...{ detach: flag(input, 'detach'), json: wantsJson(input), strict: flag(input, 'strict') },
     },
     context,

@@ -16,6 +16,8 @@ export interface Reading {
   /** Prefix lines with their task. */
   readonly marked: boolean;
   /** Returns `undefined` if the run's state is no longer known. */
+  /** Copies a task's saved logs to where they are looked for, if they are elsewhere. */
+  readonly bringSaved: (task: TaskPlan) => Promise<void>;
   readonly snapshotOf: (task: TaskPlan) => Promise<TaskSnapshot | undefined>;
 }
 

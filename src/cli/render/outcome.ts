@@ -2,11 +2,12 @@ import type { RunDescription } from '../../client';
 import { failureTypes } from '../../contract/failure-types';
 import { statusWordOf, type Verdict } from '../../contract/verdict';
 
-/** Outcome of a run, as exit codes distinguish it: failures of the infrastructure are separate. */
-export type RunVerdict = 'running' | Verdict | 'infrastructure';
+/** Outcome of a run, as exit codes distinguish it: failures of the infrastructure are separate, and runs that created nothing. */
+export type RunVerdict = 'running' | Verdict | 'infrastructure' | 'not admitted';
 
 /** Returns the word for people. Pure. */
-export const spoken = (verdict: RunVerdict): 'running' | Verdict => (verdict === 'infrastructure' ? 'failed' : verdict);
+export const spoken = (verdict: RunVerdict): 'running' | Verdict =>
+  verdict === 'infrastructure' || verdict === 'not admitted' ? 'failed' : verdict;
 
 const infrastructureTypes: readonly string[] = [failureTypes.credentialsRefused, failureTypes.platformUnavailable];
 
@@ -15,6 +16,7 @@ export function runVerdict(run: RunDescription): RunVerdict {
   const { snapshot, failure } = run;
   const word = statusWordOf(run);
   if (word !== 'failed') return word;
+  if (failure?.type === failureTypes.runNotAdmitted) return 'not admitted';
   const types = snapshot.tasks.flatMap(({ error }) =>
     error && error.type !== failureTypes.aborted ? [error.type] : [],
   );

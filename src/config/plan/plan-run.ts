@@ -19,6 +19,7 @@ import { checkNeededVariables } from './check-needed-variables';
 import { endpointName, jobName, taskFolder, taskSlug } from './resource-names';
 import { checkNamedVariables, checkPlatformRules } from './check-platform-rules';
 import { ProblemReport } from './problem-report';
+import { resultsStore } from './plan-results-store';
 import { resolveTask } from './resolve-task';
 import type { ResolvedTask } from './resolve-task';
 import { storagePlan } from './plan-storage';
@@ -62,6 +63,7 @@ function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; h
   const { endpoint, urls } = planEndpoint({ loaded, tasks, report, platform: context.platform });
   const storage = storagePlan(config, context.invocation, report);
   const budget = budgetPlan(config, report);
+  const store = resultsStore(config, { env: loaded.env, report });
   const plans =
     storage === null
       ? []
@@ -72,7 +74,8 @@ function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; h
   checkNamedVariables(report);
   report.throwIfAny();
   if (storage === null || endpoint === undefined) throw new Error('a problem was not reported');
-  const plan: RunPlan = { version: 1, ...runFields(loaded, context), budget, endpoint, storage, tasks: plans };
+  const fields = { ...runFields(loaded, context), ...(store === undefined ? {} : { resultsStore: store }) };
+  const plan: RunPlan = { version: 1, ...fields, budget, endpoint, storage, tasks: plans };
   const hostSecrets = checkHostSecrets(plan, loaded.env, report);
   checkSize(plan, report);
   report.throwIfAny();

@@ -89,6 +89,11 @@ export const execution = section(
   {
     type: choice('lepton').describe('The executor.'),
     output_dir: text().describe('Folder on this machine: results arrive in `<output_dir>/<invocation>`.'),
+    results_store: orNull(
+      text({ pattern: /^(s3:\/\/|\/|~(\/|$))/, expected: 's3://BUCKET/PREFIX or an absolute folder' }),
+    ).describe(
+      'Where workers write results, if they run on other machines: `s3://BUCKET/PREFIX`, or a folder that all machines share. From there they are copied to `output_dir`. Default: `EVALSAGA_RESULTS_STORE`; without either, results are written to `output_dir` by a worker of this machine.',
+    ),
     env_var_names: listOf(text({ pattern: /^[A-Za-z_][A-Za-z0-9_]*$/, expected: 'the name of a variable' })).describe(
       "Names of this host's environment variables that every job gets. Their values are sent when a job is submitted, and never stored.",
     ),

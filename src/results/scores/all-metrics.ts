@@ -28,8 +28,8 @@ export async function withAllMetrics(
   });
 }
 
-/** Records of older versions don't say how many metrics there are. */
-function mayBeShortened(task: TaskSnapshot): boolean {
+/** Whether there may be more metrics than a snapshot holds. Records of older versions don't say how many there are. Pure. */
+export function mayBeShortened(task: TaskSnapshot): boolean {
   const leftOut = metricsLeftOut(task);
   return leftOut === undefined ? Object.keys(task.metrics).length > 0 : leftOut > 0;
 }

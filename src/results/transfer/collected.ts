@@ -22,6 +22,8 @@ export interface ReceiveRequest {
   /** The limit that the job was given. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
+  /** As in `FetchRequest`. */
+  readonly openJournal?: ((target: string) => Promise<Journal>) | undefined;
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
 }
 
@@ -173,7 +175,7 @@ class Receiver {
     const { target } = this.request;
     this.leaveClashes();
     await makeFolder(target, '');
-    this.journal = await openJournal(target);
+    this.journal = await (this.request.openJournal ?? openJournal)(target);
     this.total = total;
     for (const file of this.files) {
       const record = file.local === undefined ? undefined : await this.journal.intact(file.local);

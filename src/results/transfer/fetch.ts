@@ -37,6 +37,8 @@ export interface FetchRequest {
    */
   readonly isSettled?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Opens the journal of the files that are fetched. Default: one in the target. */
+  readonly openJournal?: ((target: string) => Promise<Journal>) | undefined;
   /** Called as listings and bytes arrive. */
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
 }
@@ -120,7 +122,7 @@ class FetchRun {
   constructor(private readonly request: FetchRequest) {}
 
   async begin(): Promise<void> {
-    this.journal = await openJournal(this.request.target);
+    this.journal = await (this.request.openJournal ?? openJournal)(this.request.target);
   }
 
   progress(): void {

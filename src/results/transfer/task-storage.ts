@@ -5,6 +5,7 @@ import type { Platform } from '../../lepton/platforms';
 import { renderJob, type Marks } from '../../lepton/render-spec';
 import type { LeptonClient } from '../../lepton/types';
 import { fetchTaskResults, type FetchedFolder, type FetchProgress } from './fetch';
+import type { Journal } from './journal';
 import type { TreeBounds } from './remote-tree';
 import { collectThroughJob, removeThroughJob, type JobSurroundings } from './through-job';
 import { readJobState } from '../../lepton/job-state';
@@ -25,6 +26,8 @@ export interface StorageContext {
   readonly bounds?: TreeBounds | undefined;
   /** See `FetchRequest`. */
   readonly isSettled?: boolean | undefined;
+  /** As in `FetchRequest`. */
+  readonly openJournal?: ((target: string) => Promise<Journal>) | undefined;
 }
 
 /**
@@ -50,11 +53,13 @@ export async function fetchFolder(
       skip,
       bounds: context.bounds,
       isSettled: context.isSettled,
+      openJournal: context.openJournal,
       signal,
       onProgress,
     });
   }
-  const request = { storage, folder, target, maxBytes, skip, secrets: context.secrets, ...placement(input.job) };
+  const { secrets, openJournal } = context;
+  const request = { storage, folder, target, maxBytes, skip, secrets, openJournal, ...placement(input.job) };
   const around = await surroundings(input.job, context);
   return recheckingOnFailure(client, () => collectThroughJob(request, around));
 }

@@ -13,6 +13,7 @@ import {
 } from './collector';
 import { parseCollectorLine } from './collector-protocol';
 import type { FetchedFolder, FetchProgress } from './fetch';
+import type { Journal } from './journal';
 import { NotHome, notHomeText } from './run-folder';
 
 /** Fetches results and removes storage through jobs of our own, where a workspace has no storage API; deletes these jobs. */
@@ -69,6 +70,8 @@ type CollectRequest = Omit<CollectorRequest, 'from'> & {
   readonly target: string;
   /** Masked in the local files. */
   readonly secrets: readonly string[];
+  /** As in `FetchRequest`. */
+  readonly openJournal?: ((target: string) => Promise<Journal>) | undefined;
 };
 
 /**

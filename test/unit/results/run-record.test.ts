@@ -34,7 +34,8 @@ beforeEach(async () => {
   const left = [{ kind: 'endpoint' as const, name: 'x', reason: '403' }];
   snapshot = { ...started, phase: 'done', tasks, left, kept: [] };
   await storeRun(home, { plan, configYaml: 'a: 1\n', secrets: {} });
-  const record = await buildRunRecord({ run: plan, snapshot, outcome: 'teardown incomplete' }, home.runs);
+  const around = { runsFolder: home.runs, place: plan.outputDir, env: {}, staging: home.staging };
+  const record = await buildRunRecord({ run: plan, snapshot, outcome: 'teardown incomplete' }, around);
   await writeRunRecord(plan.outputDir, record);
 });
 afterEach(() => folder.dispose());

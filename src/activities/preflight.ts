@@ -1,0 +1,61 @@
+import { statfs } from 'node:fs/promises';
+import type { PreflightInput } from '../contract/inputs';
+import { failureTypes } from '../contract/failure-types';
+import { isInStore } from '../contract/results-place';
+import { sharedFolder } from '../results/store/open-store';
+import { tryStore } from '../results/store/try-store';
+import { hasStorageApi } from '../results/transfer/task-storage';
+import { machineDigest } from '../support/machine-identity';
+import { nearestFolder, whyNotWritable } from '../support/writable';
+import { attempt } from './attempt';
+import type { ActivityDependencies } from './dependencies';
+import { finalFailure } from './failures';
+
+/** Bytes that must be free where results are written; how much a run will need is not known. */
+const leastFreeBytes = 64 * 1024 * 1024;
+
+export const createPreflightActivities = (dependencies: ActivityDependencies) => ({
+  /**
+   * Tries what the run will need of a worker: its variables, the platform with this worker's credentials, and the place of the
+   * results. Fails for good, as `RunNotAdmitted`, where the run could only fail later; a platform that doesn't answer is waited for.
+   */
+  preflight: (input: PreflightInput): Promise<void> =>
+    attempt({ subject: 'before anything was created', purpose: 'preflight' }, async ({ signal }) => {
+      const resolve = await dependencies.hostSecrets(input);
+      for (const name of input.expected.variables) resolve(name);
+      const { client } = await dependencies.platform(input.platform);
+      // Its answer is remembered, and the fetch of the results will need it: so this asks nothing that would not be asked anyway.
+      await Promise.all([hasStorageApi(client), tryPlace(input, dependencies, signal)]);
+    }),
+});
+
+async function tryPlace(
+  { place, expected }: PreflightInput,
+  dependencies: ActivityDependencies,
+  signal: AbortSignal,
+): Promise<void> {
+  if (isInStore(place)) {
+    await tryStore(place, await dependencies.storeEnvironment(), signal);
+    await refuseUnlessRoom(place.startsWith('file://') ? sharedFolder(place) : dependencies.stagingFolder);
+  } else if (expected.machine !== undefined) {
+    if (expected.machine !== machineDigest())
+      throw refused(
+        `results would be written to ${place} on the disk of this worker, which is not the machine that started the run. Set execution.results_store to a folder that both share, or to s3://BUCKET/PREFIX`,
+      );
+    const why = await whyNotWritable(place);
+    if (why !== undefined) throw refused(`execution.output_dir: ${place} can't be written: ${why}`);
+    await refuseUnlessRoom(place);
+  }
+}
+
+const refused = (message: string) =>
+  finalFailure(failureTypes.runNotAdmitted, `before anything was created: ${message}`);
+
+async function refuseUnlessRoom(folder: string): Promise<void> {
+  const room = await nearestFolder(folder)
+    .then((at) => statfs(at))
+    .catch(() => undefined);
+  const free = room === undefined ? Infinity : room.bavail * room.bsize;
+  if (free >= leastFreeBytes) return;
+  throw refused(`only ${Math.floor(free / 1024 / 1024)} MiB are free for results at ${folder} on this worker`);
+}

@@ -1,0 +1,91 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../src/support/ports';
+import { pythonEnvironment } from '../conformance/lep';
+import { freshFolder } from './folders';
+
+/** Servers that speak S3, made by others. */
+
+export interface S3Server {
+  /** Environment for a client of it. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+export interface S3Kind {
+  readonly name: string;
+  /** Whether it checks signatures. */
+  readonly isStrict: boolean;
+  /** Starts it with the bucket `bucket`. */
+  start(): Promise<S3Server>;
+}
+
+const moto: S3Kind = {
+  name: 'moto',
+  isStrict: false,
+  async start() {
+    const environment = await pythonEnvironment('moto-5.2.5', ['moto[s3,server]==5.2.5']);
+    const port = await freePort([]);
+    const server = spawn(path.join(environment, 'bin', 'moto_server'), ['-H', '127.0.0.1', '-p', String(port)], {
+      stdio: 'ignore',
+    });
+    return running(server, port, () =>
+      fetch(`http://127.0.0.1:${port}/bucket`, { method: 'PUT' }).then(({ ok }) => ok),
+    );
+  },
+};
+
+/** A build of it that is here already: `go install github.com/versity/versitygw/cmd/versitygw@v1.8.0`. */
+const versityProgram = path.join(homedir(), '.cache', 'evalsaga-s3', 'versitygw');
+
+const versity: S3Kind = {
+  name: 'versitygw',
+  isStrict: true,
+  async start() {
+    const folder = await freshFolder('versitygw');
+    await mkdir(path.join(folder.path, 'bucket'), { recursive: true });
+    const port = await freePort([]);
+    const server = spawn(versityProgram, ['--port', `127.0.0.1:${port}`, 'posix', folder.path], {
+      stdio: 'ignore',
+      env: { ROOT_ACCESS_KEY: 'ak', ROOT_SECRET_KEY: 'a-secret-key-of-tests' },
+    });
+    const started = await running(server, port, () => fetch(`http://127.0.0.1:${port}/`).then(() => true));
+    return {
+      ...started,
+      close: async () => {
+        await started.close();
+        await folder.dispose();
+      },
+    };
+  },
+};
+
+/** moto comes from the package index, so that it can always be had; versitygw is a production server, and used where it is built. */
+export const s3Kinds: readonly S3Kind[] = existsSync(versityProgram) ? [moto, versity] : [moto];
+
+async function running(server: ChildProcess, port: number, ready: () => Promise<boolean>): Promise<S3Server> {
+  while (!(await ready().catch(() => false))) {
+    if (server.exitCode !== null) throw new Error(`the S3 server ended with ${server.exitCode}`);
+    await sleep(100);
+  }
+  return {
+    port,
+    env: {
+      AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${port}`,
+      AWS_ACCESS_KEY_ID: 'ak',
+      AWS_SECRET_ACCESS_KEY: 'a-secret-key-of-tests',
+      AWS_REGION: 'us-east-1',
+    },
+    close: async () => {
+      const ended = once(server, 'exit');
+      server.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
