@@ -24,6 +24,7 @@ import { buildOf } from './temporal/worker-build';
 import { temporalProxy } from './temporal/proxy';
 import { isEmbedded, temporalTarget, type Env, type TemporalTarget } from './temporal/target';
 import { forgetStaleSecrets } from './cleanup/stale-secrets';
+import { clearStaging } from './results/store/target';
 import { retryDuringOutages } from './temporal/retry-during-outages';
 import { serve, whyFailed } from './worker/worker-end';
 import { isTemporalFault } from './temporal/grpc';
@@ -65,6 +66,7 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
   const encryption = encryptionOf(env);
   const level = (env['EVALSAGA_LOG_LEVEL']?.toUpperCase() ?? 'INFO') as LogLevel;
   Runtime.install({ logger: new DefaultLogger(level), telemetryOptions: {} });
+  await clearStaging(home.staging);
   const ending = new AbortController();
   const open = () => openWorker({ home, env, ending: ending.signal }, target, encryption);
   const { connection, worker } = await retryDuringOutages(open, { withinMs: SERVER_WITHIN_MS }).catch(

@@ -166,6 +166,8 @@ export interface BenchWorker extends BenchOptions {
   readonly taskQueue: string;
   readonly home: HomePaths;
   readonly identity?: string;
+  /** Its environment variables. Default: none. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** `EVALSAGA_DEPLOYMENT_NAME` and `EVALSAGA_BUILD_ID`. */
   readonly build?: Readonly<Record<string, string>>;
 }
@@ -182,7 +184,7 @@ export async function benchWorker(env: TestWorkflowEnvironment, options: BenchWo
     activities: createActivities(
       createWorkerDependencies({
         home: options.home,
-        env: {},
+        env: options.environment ?? {},
         origin: 'tests',
         ending: ending.signal,
         refusalPatienceMs: options.refusalPatienceMs ?? 5_000,

@@ -33,6 +33,18 @@ test.each<[Purpose, number, boolean]>([
   });
 });
 
+test.each([
+  [missing, failureTypes.runNotAdmitted],
+  [new CredentialsError('no credentials'), failureTypes.credentialsRefused],
+])('before a run begins, somebody waits: what no worker has ends it after a minute', (error, type) => {
+  const at = (nowMs: number) =>
+    elsewhereFailure(error, {
+      ...{ subject: 'x', purpose: 'preflight', isAnswerMissing: false, lacking: first, nowMs },
+    });
+  expect(at(50_000)).toMatchObject({ type: failureTypes.notOnThisWorker, nonRetryable: false });
+  expect(at(minute)).toMatchObject({ type, nonRetryable: true });
+});
+
 test('a pause is short at first, so that another worker gets its turn, and never longer than 15 s', () => {
   const pause = (workers: readonly string[], attempts: number) =>
     elsewhereFailure(missing, {
