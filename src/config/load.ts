@@ -3,10 +3,11 @@ import path from 'node:path';
 import { withSchemaVerdicts } from './check/absent-keys';
 import { withEffectiveKeys } from './check/effective-keys';
 import { checkExtra } from './check/check-extra';
+import { checkKeys } from './check/check-keys';
 import { checkNumbers } from './check/check-numbers';
 import { checkShape } from './check/check-shape';
 import { checkSecrets, literalSecrets } from './check/check-secrets';
-import { checkTaskNames } from './check/check-task-names';
+import { checkTaskNames, chosenTasks } from './check/check-task-names';
 import { checkUrl } from './check/check-url';
 import { compose } from './hydra/compose/compose';
 import { ConfigSources, loadFile, loadText } from './hydra/compose/sources';
@@ -24,6 +25,7 @@ import { applyTaskOverrides, isTaskOverride } from './hydra/overrides/task-names
 import type { TaskOverride } from './hydra/overrides/task-names';
 import { ConfigError } from './yaml/problems';
 import type { ConfigProblem } from './yaml/problems';
+import { withOlderForms } from './older-forms';
 import { renderConfig, maskingErrors, maskProblems } from './render-config';
 import { findPlanningProblems } from './plan/look-ahead';
 import type { LoadedConfig } from './loaded';
@@ -122,7 +124,8 @@ interface ExaminedConfig {
 }
 
 function examine(tree: ConfigNode, { env: environment, isForeign }: ComposedConfig): ExaminedConfig {
-  const { root: composed, used, warnings: moved } = withForeignValues(tree, { foreign: isForeign });
+  const older = withOlderForms(tree, environment);
+  const { root: composed, used, warnings: moved } = withForeignValues(older.root, { foreign: isForeign });
   const whole = resolveInterpolations(fillDerived(composed, environment), environment, 'as written');
   const { resolution, warnings: ignored } = withEffectiveKeys(whole, { references: referencesIn(composed), used });
   const { root, env, problems: ofUrls } = extractUrlSecrets(resolution.root, environment);
@@ -132,8 +135,15 @@ function examine(tree: ConfigNode, { env: environment, isForeign }: ComposedConf
     env,
     config,
     misspeltKeys,
-    warnings: [...ignored, ...moved],
-    problems: [...resolution.problems, ...ofUrls, ...problems, ...checkSecrets(root), ...checkNumbers(root)],
+    warnings: [...ignored, ...moved, ...older.warnings],
+    problems: [
+      ...resolution.problems,
+      ...ofUrls,
+      ...problems,
+      ...checkKeys(root),
+      ...checkSecrets(root),
+      ...checkNumbers(root),
+    ],
   };
 }
 

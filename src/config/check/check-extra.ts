@@ -1,8 +1,10 @@
 /** Finds parameters below `params.extra` that look like misspellings of ones the task's harness knows. Pure. */
 import { isPlainObject } from '../../support/plain-object';
-import { findTask, listTasks } from '../catalogue/catalogue';
+import { listTasks } from '../catalogue/catalogue';
+import { chooseTask } from '../catalogue/choose-task';
 import { nearestNames } from '../../support/nearest';
 import { userValue } from '../plan/run-config';
+import { surroundingsOf } from '../plan/task-surroundings';
 import { placeOf } from '../yaml/problems';
 import type { ConfigProblem } from '../yaml/problems';
 import type { ResolvedConfig } from '../schema/config';
@@ -20,7 +22,7 @@ interface ParameterNames {
 export function checkExtra(config: ResolvedConfig, root: ConfigNode): ConfigProblem[] {
   const { evaluation } = config;
   const tasks = evaluation.tasks.flatMap((task, index) => {
-    const found = findTask(task.name);
+    const found = chooseTask(task.name, surroundingsOf(root, index));
     return found.kind === 'found' && task.container === null ? [{ task, index, harness: found.harness.name }] : [];
   });
   const warnings = new Map<string, ConfigProblem>();

@@ -6,9 +6,9 @@ import { assignedKeys, holdsKey, looksLikeToken } from '../../secrets/secrecy';
 import { placeOfNode, scalarsOf } from '../yaml/tree';
 import type { ConfigNode, Path, ScalarNode } from '../yaml/tree';
 
-/** Paths whose values are references, or are checked by their own schema. */
+/** Paths whose values are references, are checked by their own schema, or are refused as a whole. */
 const checkedElsewhere =
-  /^(?:(?:deployment\.|evaluation\.(?:tasks\.\d+\.)?|execution\.lepton_platform\.tasks\.)?env_vars|deployment\.(?:lepton_config\.)?envs|deployment\.lepton_config\.api_tokens?|execution\.lepton_platform\.tasks\.api_tokens)(?:\.|$)/;
+  /^(?:(?:deployment\.|evaluation\.(?:tasks\.\d+\.)?|execution\.lepton_platform\.tasks\.)?env_vars|deployment\.(?:lepton_config\.)?envs|deployment\.lepton_config\.api_tokens?|execution\.lepton_platform\.tasks\.api_tokens|execution\.env_vars)(?:\.|$)/;
 
 export function checkSecrets(root: ConfigNode): ConfigProblem[] {
   const problems: ConfigProblem[] = [];

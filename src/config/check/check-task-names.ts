@@ -1,5 +1,7 @@
 /** Checks the names of tasks in the untyped tree, so that they are reported even if the config has other problems. */
-import { findTask } from '../catalogue/catalogue';
+import type { CatalogueTask } from '../catalogue/catalogue';
+import { chooseTask, labelOf } from '../catalogue/choose-task';
+import { surroundingsOf } from '../plan/task-surroundings';
 import { placeOf } from '../yaml/problems';
 import type { ConfigProblem } from '../yaml/problems';
 import { childOf, isNull, nodeAt, placeOfNode } from '../yaml/tree';
@@ -14,7 +16,7 @@ export function checkTaskNames(root: ConfigNode): ConfigProblem[] {
     if (name?.kind !== 'scalar' || typeof name.value !== 'string' || name.value === '???') return [];
     if (container !== undefined && !isNull(container)) return [];
     const path = `evaluation.tasks.${index}.name`;
-    const lookup = findTask(name.value);
+    const lookup = chooseTask(name.value, surroundingsOf(root, index));
     if (lookup.kind === 'found') return [];
     if (lookup.kind === 'ambiguous') {
       return [
@@ -22,7 +24,7 @@ export function checkTaskNames(root: ConfigNode): ConfigProblem[] {
           ...placeOf(placeOfNode(name)),
           path,
           message: ambiguousTask(name.value),
-          hint: `write one of: ${lookup.candidates.join(', ')}`,
+          hint: choicesOf(lookup.candidates),
         },
       ];
     }
@@ -30,6 +32,29 @@ export function checkTaskNames(root: ConfigNode): ConfigProblem[] {
     return [{ ...placeOf(placeOfNode(name)), path, message: unknownTask(name.value), hint: didYouMean(lookup.near) }];
   });
 }
+
+/** Says which tasks were chosen of several with the same name. */
+export function chosenTasks(root: ConfigNode): ConfigProblem[] {
+  const tasks = nodeAt(root, ['evaluation', 'tasks']);
+  if (tasks?.kind !== 'list') return [];
+  return tasks.items.flatMap((task, index): ConfigProblem[] => {
+    const name = childOf(task, 'name');
+    if (name?.kind !== 'scalar' || typeof name.value !== 'string') return [];
+    const choice = chooseTask(name.value, surroundingsOf(root, index));
+    if (choice.kind !== 'found' || choice.others.length === 0) return [];
+    return [
+      {
+        ...placeOf(placeOfNode(name)),
+        path: `evaluation.tasks.${index}.name`,
+        message: `\`${name.value}\` is taken as ${labelOf(choice.task)}`,
+        hint: `other harnesses have a task of this name too: ${choice.others.map(labelOf).join(', ')}`,
+      },
+    ];
+  });
+}
+
+export const choicesOf = (candidates: readonly CatalogueTask[]): string =>
+  `write one of: ${candidates.map(labelOf).join(', ')}`;
 
 export const ambiguousTask = (name: string): string => `several harnesses have a task named \`${name}\``;
 

@@ -10,6 +10,8 @@ import type { DeploymentType } from '../schema/deployment';
 import { toRaw } from '../schema/leaf';
 import { foreignKey } from '../schema/foreign-executors';
 import type { ForeignTool } from '../schema/foreign-executors';
+import { placesOfOldVariables } from '../older-forms';
+import { placesFor } from './key-places';
 import { sectionOf } from '../schema/section';
 import type { SectionInfo } from '../schema/section';
 import type { MisspeltKey } from './misspelt-keys';
@@ -43,7 +45,9 @@ export function validate(resolution: Resolution): Validation {
   const relevant = issues.filter(
     ({ path }) => !alreadyReported.has(path) && (type !== undefined || !path.startsWith('deployment.')),
   );
-  const problems = [...missing, ...(type === undefined ? [unknownType(root)] : []), ...relevant];
+  // What has no effect is not asked for.
+  const asked = missing.filter(({ path }) => !unknownKeys.some((unknown) => path.startsWith(`${unknown.path}.`)));
+  const problems = [...asked, ...(type === undefined ? [unknownType(root)] : []), ...relevant];
   return { config: result.success ? result.data : undefined, problems, misspeltKeys, unknownKeys };
 }
 
@@ -141,20 +145,30 @@ function unknownKey(
   const info = sectionOf(message);
   const full = [...path, key];
   const where = path.length === 0 ? 'the config' : `\`${path.join('.')}\``;
-  const advice = adviceFor(key, full, info);
-  const near = nearestNames(key, info?.allowed ?? []);
-  if (advice === undefined) misspeltKeys.push({ written: full, candidates: near.map((name) => [...path, name]) });
+  const advice = adviceFor(root, full, info);
+  const places = advice === undefined ? placesFor(key, path, deploymentType(root) ?? 'none') : [];
+  const near = places.length > 0 ? [] : nearestNames(key, info?.allowed ?? []);
+  const candidates = [...places.map((place) => [...place, key]), ...near.map((name) => [...path, name])];
+  if (advice === undefined) misspeltKeys.push({ written: full, candidates });
+  const elsewhere =
+    places.length > 0
+      ? `belongs under ${places.map((place) => `\`${place.join('.')}\``).join(' or ')}: ${places.map((place) => [...place, key].join('.')).join(', ')}`
+      : undefined;
   const meant = near.length > 0 ? `did you mean ${near.map((name) => `\`${name}\``).join(' or ')}?` : undefined;
   const allowed = `allowed: ${(info?.allowed ?? []).join(', ')}`;
-  const hint = advice ?? meant ?? (info?.otherwise === undefined ? allowed : `${info.otherwise}; ${allowed}`);
+  const hint =
+    advice ?? elsewhere ?? meant ?? (info?.otherwise === undefined ? allowed : `${info.otherwise}; ${allowed}`);
   const text = advice === undefined ? `${where} has no key \`${key}\`` : 'has no effect here';
   const problem = { ...placeAt(root, full), path: full.join('.'), message: text, hint };
   unknownKeys.push(problem);
   return problem;
 }
 
-function adviceFor(key: string, path: Path, info: SectionInfo | undefined): string | undefined {
-  if (info !== undefined && Object.hasOwn(info.advice, key)) return info.advice[key];
+function adviceFor(root: ConfigNode, path: Path, info: SectionInfo | undefined): string | undefined {
+  const key = String(path.at(-1));
+  const known = info !== undefined && Object.hasOwn(info.advice, key) ? info.advice[key] : undefined;
+  const places = path.join('.') === 'execution.env_vars' ? placesOfOldVariables(root) : undefined;
+  if (known !== undefined) return places === undefined ? known : `${known}; so here: ${places}`;
   const foreign = foreignKey(path);
   if (foreign === undefined) return undefined;
   const use = foreign.equivalent ?? foreign.instead;

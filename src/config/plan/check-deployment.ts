@@ -86,7 +86,7 @@ function checkParallel(deployment: DedicatedDeployment, report: ProblemReport): 
     report.add(
       'deployment.tensor_parallel_size',
       `${product}, but the shape ${shape} has ${gpus} GPU${gpus === 1 ? '' : 's'}`,
-      'lower it, set it to null to use all GPUs of the shape, or choose a larger deployment.lepton_config.resource_shape',
+      'lower it, set it to null to use all GPUs of the shape, or choose a larger deployment.lepton_config.resource_shape; a replica runs on one node',
     );
   else if (report.node(['deployment', 'tensor_parallel_size'])?.origin.derived !== undefined)
     report.add(

@@ -84,7 +84,8 @@ function missingVariables({
     config.deployment.type === 'none'
       ? existingEndpointKey(config, { task, variables })?.name
       : keyOfHost(config, { task }, env)?.name;
-  const shell = [config.evaluation.pre_cmd, task.config.pre_cmd].join('\n');
+  const own = task.config.pre_cmd?.trim() ?? '';
+  const shell = own === '' ? (config.evaluation.pre_cmd ?? '') : own;
   return neededBy(config, task, platform, variables).filter(
     ({ name }) => name !== key && !hasVariable(variables, name) && !shell.includes(name),
   );

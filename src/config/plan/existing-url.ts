@@ -1,6 +1,5 @@
 /** The URL of an existing endpoint, given as base URL or request URL. Secrets in it are placeholders. Pure. */
-
-export type RequestKind = 'chat' | 'completions' | 'embedding';
+import type { RequestKind } from '../catalogue/choose-task';
 
 const paths: Readonly<Record<RequestKind, string>> = {
   chat: '/chat/completions',

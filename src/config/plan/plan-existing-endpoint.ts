@@ -7,6 +7,8 @@ import type { ExistingUrl } from './existing-url';
 import { secretOf } from './merge-variables';
 import { existingEndpointKey } from './endpoint-access';
 import { jobVariables } from './plan-job';
+import { ownPath, ownSetting } from './own-settings';
+import type { Path } from '../yaml/tree';
 import type { ProblemReport } from './problem-report';
 import type { ResolvedTask } from './resolve-task';
 
@@ -29,17 +31,18 @@ type UsableUrl = Exclude<ExistingUrl, { kind: 'invalid' }>;
 /** Plans the endpoint; problems are added to `report`. */
 export function existingEndpoint(request: ExistingEndpointRequest): PlannedEndpoint {
   const { config, tasks, report } = request;
-  const model = config.target.api_endpoint.model_id;
+  const [first] = tasks;
+  const model = config.target.api_endpoint.model_id ?? commonSetting(request, 'model_id');
   if (model === null)
     report.add(
       'target.api_endpoint.model_id',
       'is required with `deployment: none`',
       'set it to the name under which the endpoint serves the model',
     );
-  const existing = checkedUrl(request);
-  const [first] = tasks;
+  const own = new Map(tasks.map((task) => [task.index, ownUrl(request, task)]));
+  const existing = checkedUrl(request, own);
   if (existing === undefined || first === undefined) return { endpoint: undefined };
-  checkRequestKinds(existing, tasks, report);
+  checkRequestKinds(existing, { tasks, own, report });
   const common = requestUrl(existing, first.kind);
   // A URL with a secret is completed in the job: the secret must not be in the spec's own variables either.
   const isSecret = variablesIn(common).length > 0;
@@ -57,9 +60,35 @@ export function existingEndpoint(request: ExistingEndpointRequest): PlannedEndpo
   return { endpoint: { kind: 'existing', url: common, probe }, urls };
 }
 
-function checkedUrl({ config, platform, report }: ExistingEndpointRequest): UsableUrl | undefined {
+/** Returns a setting of the evaluator's own config if all tasks have the same. */
+function commonSetting({ config, tasks }: ExistingEndpointRequest, key: 'url' | 'model_id'): string | null {
+  const [first, ...others] = tasks.map((task) => ownSetting(config, task, key));
+  return first !== undefined && others.every((value) => value === first) ? first : null;
+}
+
+/** Returns and checks the URL that the task's own config names, which its job asks in place of the common one. */
+function ownUrl({ config, platform, report }: ExistingEndpointRequest, task: ResolvedTask): UsableUrl | undefined {
+  const text = ownSetting(config, task, 'url');
+  if (text === undefined) return undefined;
+  const inTask: Path = ['evaluation', 'tasks', task.index, ...ownPath, 'url'];
+  const isOwn = report.node(inTask) !== undefined;
+  if (!isOwn && task.index > 0) return undefinedIfInvalid(readExistingUrl(text));
+  return usable(text, isOwn ? inTask.join('.') : ['evaluation', ...ownPath, 'url'].join('.'), { platform, report });
+}
+
+const undefinedIfInvalid = (url: ExistingUrl): UsableUrl | undefined => (url.kind === 'invalid' ? undefined : url);
+
+function checkedUrl(
+  request: ExistingEndpointRequest,
+  own: ReadonlyMap<number, UsableUrl | undefined>,
+): UsableUrl | undefined {
+  const { config, tasks, platform, report } = request;
   const path = 'target.api_endpoint.url';
   const { url } = config.target.api_endpoint;
+  const [first] = tasks;
+  const ownOfFirst = first === undefined ? undefined : own.get(first.index);
+  // Nobody asks the common URL when every task has its own.
+  if (ownOfFirst !== undefined && tasks.every(({ index }) => own.get(index) !== undefined)) return ownOfFirst;
   if (url === null) {
     report.add(
       path,
@@ -68,6 +97,15 @@ function checkedUrl({ config, platform, report }: ExistingEndpointRequest): Usab
     );
     return undefined;
   }
+  return usable(url, path, { platform, report });
+}
+
+/** Reads a URL; reports one that cannot be read, and one that a job cannot reach. */
+function usable(
+  url: string,
+  path: string,
+  { platform, report }: Pick<ExistingEndpointRequest, 'platform' | 'report'>,
+): UsableUrl | undefined {
   const existing = readExistingUrl(url);
   if (existing.kind === 'invalid') {
     report.add(path, existing.message, existing.hint);
@@ -94,15 +132,27 @@ function tokenFor(config: ResolvedConfig, task: ResolvedTask, url: string, repor
   return key === undefined ? null : (secretOf(variables, key.name) ?? key.secret);
 }
 
-function checkRequestKinds(existing: UsableUrl, tasks: readonly ResolvedTask[], report: ProblemReport): void {
-  if (existing.kind !== 'full' || existing.takes === undefined) return;
+function checkRequestKinds(
+  common: UsableUrl,
+  {
+    tasks,
+    own,
+    report,
+  }: {
+    readonly tasks: readonly ResolvedTask[];
+    readonly own: ReadonlyMap<number, UsableUrl | undefined>;
+    readonly report: ProblemReport;
+  },
+): void {
   for (const task of tasks) {
-    if (task.kind === existing.takes) continue;
+    const asked = own.get(task.index) ?? common;
+    if (asked.kind !== 'full' || asked.takes === undefined || task.kind === asked.takes) continue;
+    const name = own.get(task.index) === undefined ? 'target.api_endpoint.url' : 'its own URL';
     const needs =
       task.catalogueEntry?.capabilities === undefined ? '' : ` with ${task.catalogueEntry.capabilities.join(', ')}`;
     report.add(
       `evaluation.tasks.${task.index}.name`,
-      `needs a ${task.kind} endpoint${needs}, but target.api_endpoint.url takes ${existing.takes} requests`,
+      `needs a ${task.kind} endpoint${needs}, but ${name} takes ${asked.takes} requests`,
       'give the base URL (…/v1), to which each task appends its path, or choose the variant of the task for this kind of endpoint',
     );
   }

@@ -139,26 +139,24 @@ function jobScriptOf(
 
 const request = (config: ResolvedConfig, task: ResolvedTask) => ({ config, task });
 
-/** Returns the shell lines of `evaluation`, followed by those of the task. */
+/** Returns the task's shell lines, else those of `evaluation`. */
 function shellLines(
   key: 'pre_cmd' | 'post_cmd',
   { config, task }: { config: ResolvedConfig; task: ResolvedTask },
   trusted: boolean,
   report: ProblemReport,
 ): string | null {
-  const given = [
-    { at: `evaluation.${key}`, lines: config.evaluation[key] },
-    { at: `evaluation.tasks.${task.index}.${key}`, lines: task.config[key] },
-  ].filter(({ lines }) => lines !== null && lines.trim() !== '');
+  const own = task.config[key];
+  const isOwn = own !== null && own.trim() !== '';
+  const lines = isOwn ? own : config.evaluation[key];
+  if (lines === null || lines.trim() === '') return null;
   if (!trusted)
-    for (const { at } of given)
-      if (at.startsWith('evaluation.tasks') || task.index === 0)
-        report.add(
-          at,
-          'runs shell lines in the container',
-          'if you trust this file, set NEMO_EVALUATOR_TRUST_PRE_CMD=1',
-        );
-  return given.length === 0 ? null : `${given.map(({ lines }) => lines ?? '').join('\n')}\n`;
+    report.addOnce(
+      isOwn ? `evaluation.tasks.${task.index}.${key}` : `evaluation.${key}`,
+      'runs shell lines in the container',
+      'if you trust this file, set NEMO_EVALUATOR_TRUST_PRE_CMD=1',
+    );
+  return `${lines}\n`;
 }
 
 /** lm-evaluation-harness scores log-probabilities by token, for which it needs the model's tokenizer. */

@@ -15,6 +15,7 @@ import { existingEndpoint, warmUpOf } from './plan-existing-endpoint';
 import type { PlannedEndpoint } from './plan-existing-endpoint';
 import { jobSpec, jobVariables } from './plan-job';
 import { checkNodeGroups } from './check-node-groups';
+import { ownSetting } from './own-settings';
 import { checkNeededVariables } from './check-needed-variables';
 import { endpointName, jobName, taskFolder, taskSlug } from './resource-names';
 import { checkNamedVariables, checkPlatformRules } from './check-platform-rules';
@@ -121,6 +122,7 @@ function planEndpoint({ loaded, platform, tasks, report }: EndpointRequest): Pla
   if (deployment.type === 'none') return existingEndpoint({ config: loaded.resolved, platform, tasks, report });
   for (const task of tasks) {
     if (endpointPathFor(loaded.resolved, task) !== undefined) continue;
+    if (ownSetting(loaded.resolved, task, 'url') !== undefined) continue;
     const known = Object.keys(deployment.endpoints)
       .filter((key) => key !== 'health')
       .join(', ');

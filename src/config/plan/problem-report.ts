@@ -15,6 +15,12 @@ export class ProblemReport {
     this.problems.push({ ...place, path, message, ...(hint === undefined ? {} : { hint }) });
   }
 
+  /** Like `add`, unless the same was added for the same path already. */
+  addOnce(path: string, message: string, hint?: string): void {
+    const isKnown = this.problems.some((known) => known.path === path && known.message === message);
+    if (!isKnown) this.add(path, message, hint);
+  }
+
   /** Returns a place that the user can edit: for a value from a preset, the enclosing section in the user's file. */
   private originOf(keys: readonly string[]): Origin | undefined {
     const nearest = placeOfNode(nearestNodeAt(this.root, keys));

@@ -1,10 +1,12 @@
 /** Resolves a task of the config: its harness, image and kind of endpoint. */
-import { findTask, harnessNamed, listHarnesses } from '../catalogue/catalogue';
-import { ambiguousTask, didYouMean, unknownTask } from '../check/check-task-names';
+import { harnessNamed, listHarnesses } from '../catalogue/catalogue';
+import { chooseTask, kindOfEndpoint } from '../catalogue/choose-task';
+import type { RequestKind, TaskSurroundings } from '../catalogue/choose-task';
+import { ambiguousTask, choicesOf, didYouMean, unknownTask } from '../check/check-task-names';
 import type { CatalogueTask } from '../catalogue/catalogue';
 import type { TaskConfig } from '../schema/evaluation';
-import type { RequestKind } from './existing-url';
 import type { ProblemReport } from './problem-report';
+import { surroundingsOf } from './task-surroundings';
 
 export interface ResolvedTask {
   readonly index: number;
@@ -36,16 +38,19 @@ export function resolveTask({
   report: ProblemReport;
 }): ResolvedTask | undefined {
   const at = `evaluation.tasks.${index}`;
-  const lookup = findTask(config.name);
+  const surroundings = surroundingsOf(report.root, index);
+  const lookup = chooseTask(config.name, surroundings);
   if (lookup.kind === 'ambiguous') {
-    report.add(`${at}.name`, ambiguousTask(config.name), `write one of: ${lookup.candidates.join(', ')}`);
+    report.add(`${at}.name`, ambiguousTask(config.name), choicesOf(lookup.candidates));
     return undefined;
   }
   if (lookup.kind === 'unknown')
     return resolveUnlistedTask({ config, index, trustUnlisted, near: lookup.near, report });
   const { task, harness } = lookup;
-  const endpoint = config.endpoint_type ?? task.endpoints[0] ?? 'chat';
-  if (!task.endpoints.some((type) => kindOf(type) === kindOf(endpoint))) {
+  const endpoint = config.endpoint_type ?? endpointFor(task, surroundings);
+  const isListed = task.endpoints.some((type) => kindOfEndpoint(type) === kindOfEndpoint(endpoint));
+  // Another image may have another version of the task, which its user knows better.
+  if (!isListed && config.container === null) {
     const needs = task.capabilities === undefined ? '' : ` (it needs ${task.capabilities.join(', ')})`;
     report.add(
       `${at}.endpoint_type`,
@@ -63,7 +68,7 @@ export function resolveTask({
     image: config.container ?? harness.image,
     ...(config.container && config.container !== harness.image ? { cataloguedImage: harness.image } : {}),
     endpoint,
-    kind: kindOf(endpoint),
+    kind: kindOfEndpoint(endpoint),
     catalogueEntry: task,
   };
 }
@@ -105,7 +110,7 @@ function resolveUnlistedTask({
     report.add(
       at,
       `\`${config.name}\` is not in the task list`,
-      `${meant === undefined ? '' : `${meant} `}To run an unlisted task in ${image}, set NEMO_EVALUATOR_TRUST_UNLISTED_TASKS=1`,
+      `${meant === undefined ? '' : `${meant} `}To run an unlisted task in ${image}, set NEMO_EVALUATOR_TRUST_UNLISTED_TASKS=1${config.endpoint_type === null ? ', and add `endpoint_type` unless it takes a chat endpoint' : ''}`,
     );
     return undefined;
   }
@@ -118,11 +123,12 @@ function resolveUnlistedTask({
     harness,
     image,
     endpoint,
-    kind: kindOf(endpoint),
+    kind: kindOfEndpoint(endpoint),
     catalogueEntry: undefined,
   };
 }
 
-/** Vision models use the chat API. */
-const kindOf = (endpoint: string): RequestKind =>
-  endpoint === 'embedding' || endpoint === 'completions' ? endpoint : 'chat';
+/** Returns the first kind of endpoint that the task can use and that it gets. */
+function endpointFor({ endpoints }: CatalogueTask, { kinds }: TaskSurroundings): string {
+  return endpoints.find((type) => kinds?.includes(kindOfEndpoint(type)) === true) ?? endpoints[0] ?? 'chat';
+}

@@ -1,7 +1,9 @@
 /** Makes the evaluator's run config: the user's, with what the run knows added. Pure. */
+import { kindOfEndpoint } from '../catalogue/choose-task';
 import { Leaf, toPlain } from '../schema/leaf';
 import type { RawMap, RawValue } from '../schema/leaf';
 import { secondsOf } from '../schema/scalar-fields';
+import { readExistingUrl, requestUrl } from './existing-url';
 import { writeYaml } from '../yaml/yaml-writer';
 import type { Writable } from '../yaml/yaml-writer';
 
@@ -41,7 +43,7 @@ export function runConfig(request: RunConfigRequest): RunConfig {
       },
     },
   };
-  const merged = withSeconds(mergeRaw(known, withoutNulls(user)));
+  const merged = withRequestUrl(withSeconds(mergeRaw(known, withoutNulls(user))));
   return {
     yaml: writeYaml(toWritable(merged)),
     ownUrl: valueAt(merged, ['target', 'api_endpoint', 'url']) instanceof Leaf,
@@ -104,6 +106,16 @@ function withSeconds(merged: RawValue): RawValue {
   if (seconds === undefined) return merged;
   const written = new Leaf({ kind: 'scalar', value: Math.ceil(seconds), origin: {} });
   return mergeRaw(merged, { config: { params: { request_timeout: written } } });
+}
+
+/** Completes a URL of the user's that is a base URL: the evaluator sends its requests to exactly this path. */
+function withRequestUrl(merged: RawValue): RawValue {
+  const url = valueAt(merged, ['target', 'api_endpoint', 'url']);
+  const type = valueAt(merged, ['target', 'api_endpoint', 'type']);
+  const existing = url instanceof Leaf ? readExistingUrl(url.text) : undefined;
+  if (existing?.kind !== 'base' || !(type instanceof Leaf)) return merged;
+  const whole = requestUrl(existing, kindOfEndpoint(type.text.replace(/_logprob$/, '')));
+  return mergeRaw(merged, { target: { api_endpoint: { url: leaf(whole) } } });
 }
 
 function toWritable(raw: RawValue): Writable {

@@ -1,8 +1,10 @@
 /** `evaluation` and `target`: what is evaluated, and how the harness is run. Keys and meanings are those of nemo-evaluator 0.2.8's run config. */
 import type { z } from 'zod';
-import { accepting } from './accepts';
+import { accepting, documentationOf } from './accepts';
+import type { Schema } from './accepts';
 import { anything, choice, decimal, duration, flag, integer, listOf, mapping, orNull, section, text } from './fields';
-import type { RawMap } from './leaf';
+import { Leaf } from './leaf';
+import type { RawMap, RawValue } from './leaf';
 import { envMap } from './variables';
 
 export const endpointTypes = ['chat', 'completions', 'embedding', 'vlm'] as const;
@@ -150,15 +152,32 @@ const evaluatorShape = {
 /** The evaluator's run config. */
 export const evaluatorConfig = section(evaluatorShape);
 
-/** Checks like `evaluatorConfig`, and returns the value as it was written, which is what the evaluator gets. */
+/** Checks like `evaluatorConfig`, and returns the value as it was written: the evaluator gets it, with its keys and nothing else. */
 const checkedEvaluatorConfig = accepting(
   { kind: 'section', shape: evaluatorShape },
   mapping().transform((raw, context): RawMap => {
     for (const issue of evaluatorConfig.safeParse(raw).error?.issues ?? [])
       context.issues.push({ ...issue, input: raw } as never);
-    return raw;
+    return typedValues(raw, evaluatorConfig) as RawMap;
   }),
 );
+
+/** Gives values from the environment, which are text, the type that the schema asks for: the evaluator gets numbers. */
+function typedValues(raw: RawValue, schema: Schema): RawValue {
+  const { accepts } = documentationOf(schema);
+  if (accepts.kind === 'nullable') return typedValues(raw, accepts.inner);
+  if (raw instanceof Leaf) {
+    const isNumber = accepts.kind === 'integer' || accepts.kind === 'decimal';
+    return isNumber || accepts.kind === 'flag' ? raw.typed() : raw;
+  }
+  if (accepts.kind !== 'section' || raw === null || Array.isArray(raw)) return raw;
+  return Object.fromEntries(
+    Object.entries(raw as RawMap).map(([key, value]) => {
+      const inner = Object.hasOwn(accepts.shape, key) ? accepts.shape[key] : undefined;
+      return [key, inner === undefined ? value : typedValues(value, inner)];
+    }),
+  );
+}
 
 const migrated = 'write it as `nemo_evaluator_config`';
 
@@ -188,7 +207,7 @@ const task = section(
       'Shell lines run after the evaluation; needs `NEMO_EVALUATOR_TRUST_PRE_CMD=1`.',
     ),
   },
-  { overrides: migrated, config: migrated, params: 'parameters belong in `nemo_evaluator_config.config.params`' },
+  { overrides: migrated, config: migrated },
 );
 
 export const evaluation = section(
@@ -209,7 +228,6 @@ export const evaluation = section(
     overrides: migrated,
     config: migrated,
     task: 'the tasks are a list: `tasks:`',
-    params: 'parameters belong in `nemo_evaluator_config.config.params`',
   },
 );
 

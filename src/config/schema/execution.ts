@@ -143,6 +143,6 @@ export const execution = section(
   },
   {
     env_vars:
-      "set variables of the endpoints (`execution.env_vars.deployment`) in `deployment.envs`, and those of the jobs (`.evaluation`) in `evaluation.env_vars` or a task's `env_vars`: NAME: host:NAME for a variable of this host, NAME: lit:TEXT for a text",
+      "set variables of the endpoints (`execution.env_vars.deployment`) in `deployment.env_vars`, and those of the jobs (`.evaluation`) in `evaluation.env_vars` or a task's `env_vars`: NAME: host:NAME for a variable of this host, NAME: lit:TEXT for a text",
   },
 );

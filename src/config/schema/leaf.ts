@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { pythonText } from '../hydra/python-text';
 import type { ConfigNode, ScalarNode } from '../yaml/tree';
+import { resolvePlain } from '../yaml/yaml-scalars';
 
 /** A scalar with its text as written and its origin. `null` and absent values are not wrapped. */
 export class Leaf {
@@ -14,6 +15,16 @@ export class Leaf {
   /** The text as written: `1.10` stays `1.10`. */
   get text(): string {
     return this.node.text ?? pythonText(this.node);
+  }
+
+  /** Reads text from the environment as YAML reads it in a file: `1e-3` as a number. Other values are returned as they are. */
+  typed(): Leaf {
+    const { value, env, ...rest } = this.node;
+    if (env === undefined || typeof value !== 'string') return this;
+    const text = value.trim();
+    const plain = resolvePlain(text);
+    if (typeof plain.value === 'string' || plain.value === null) return this;
+    return new Leaf({ ...rest, env, text, ...plain });
   }
 }
 

@@ -1,6 +1,7 @@
 /** Reads YAML as OmegaConf does, into nodes that know their line and column. */
 import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml';
 import type { Alias, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
+import { unclosedBracket } from './brackets';
 import { ConfigError } from './problems';
 import type { ConfigProblem, Origin } from './problems';
 import { emptyMap, expandedSize } from './tree';
@@ -59,7 +60,10 @@ class YamlReader {
     });
     if (!Array.isArray(documents)) return emptyMap(this.originAt(0));
     const [first] = documents.flatMap((document) => document.errors).sort((a, b) => a.pos[0] - b.pos[0]);
-    if (first !== undefined) this.refuseTabs(plain, this.lines.linePos(first.pos[0]).line);
+    if (first !== undefined) {
+      if (/^Flow /.test(first.message)) this.refuseOpenBracket(plain);
+      this.refuseTabs(plain, this.lines.linePos(first.pos[0]).line);
+    }
     for (const document of documents) {
       for (const error of document.errors) this.report(error.pos[0], messageFor(error));
     }
@@ -184,6 +188,14 @@ class YamlReader {
   private checkTag(node: Node & { tag?: string }, allowed: readonly string[]): void {
     if (node.tag === undefined || node.tag === '!' || allowed.includes(node.tag)) return;
     this.fail(startOf(node), `the YAML tag \`${node.tag}\` is not supported`);
+  }
+
+  /** Reports a bracket that is not closed, for which the parser blames the lines that follow. */
+  private refuseOpenBracket(text: string): void {
+    const at = unclosedBracket(text);
+    if (at === undefined) return;
+    const bracket = text[at] ?? '';
+    this.fail(at, `the bracket \`${bracket}\` is not closed`, `add \`${bracket === '[' ? ']' : '}'}\` where it ends`);
   }
 
   /** Reports a tab used as indentation, for which the parser's own message is misleading. */

@@ -132,11 +132,22 @@ class Composer {
 
   private config(entry: Extract<DefaultsEntry, { kind: 'config' }>, place: Place, depth: number): MapNode[] {
     const configPath = absolute(entry.path, place.base);
+    if (entry.path.split('/').includes('..')) {
+      this.reportParent(entry);
+      return [];
+    }
     const found = this.sources.find(configPath);
     if (found === undefined) {
       if (!entry.optional) {
-        const hint = this.sources.lookedFor(configPath);
-        this.report(entry.origin, 'defaults', `there is no config \`${configPath}\``, hint);
+        const other = this.sources.withOtherExtension(configPath);
+        if (other === undefined)
+          this.report(
+            entry.origin,
+            'defaults',
+            `there is no config \`${configPath}\``,
+            this.sources.lookedFor(configPath),
+          );
+        else this.report(entry.origin, 'defaults', ...wrongExtension(other));
       }
       return [];
     }
@@ -214,6 +225,16 @@ class Composer {
     return toList(this.expand(found, inner, { depth: depth + 1 }));
   }
 
+  private reportParent({ path, origin }: Extract<DefaultsEntry, { kind: 'config' }>): void {
+    const rest = path.replace(/^(?:\.\.\/)+/, '');
+    this.report(
+      origin,
+      'defaults',
+      `\`${path}\` leads out of the config's folder, which a \`defaults\` list cannot do (in Hydra neither)`,
+      `give the folder that holds both, and name files from there: --config-dir .. --config-name FOLDER/NAME, with \`- /${rest}\` in the list; or put the file below the config's folder`,
+    );
+  }
+
   /** Reports another executor, and returns Lepton's preset. */
   private inPlaceOf(executor: string, origin: Origin): LoadedFile | undefined {
     this.foreignExecutor ??= executor;
@@ -249,6 +270,11 @@ class Composer {
   }
 
   private reportUnknownChoice(group: string, name: string, origin: Origin): void {
+    const other = this.sources.withOtherExtension(`${group}/${name}`);
+    if (other !== undefined) {
+      this.report(origin, `defaults.${group}`, ...wrongExtension(other));
+      return;
+    }
     const options = this.sources.options(group);
     const near = nearestNames(name, options);
     const meant = near.length > 0 ? `did you mean ${near.map((option) => `\`${option}\``).join(' or ')}? ` : '';
@@ -268,6 +294,11 @@ class Composer {
     this.problems.push({ ...placeOf(origin), path: at, message, ...(hint === undefined ? {} : { hint }) });
   }
 }
+
+const wrongExtension = (file: string): [string, string] => [
+  `the file is ${file}, but \`defaults\` finds only files that end in .yaml (as in Hydra)`,
+  `there is ${file}: rename it to ${file.replace(/\.[^.]*$/, '.yaml')}`,
+];
 
 const executorGroup = 'execution';
 

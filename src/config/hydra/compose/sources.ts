@@ -40,6 +40,12 @@ export class ConfigSources {
     return `\`${wanted}\` was looked for in ${this.userFolder}, and among evalsaga's own${found}`;
   }
 
+  /** Returns the name of the user's file if it has the extension `.yml`. */
+  withOtherExtension(configPath: string): string | undefined {
+    const file = path.join(this.userFolder, `${configPath}.yml`);
+    return /\.ya?ml$/.test(configPath) || kindOf(file) !== 'file' ? undefined : path.basename(file);
+  }
+
   isGroup(name: string): boolean {
     return [this.userFolder, presetsFolder].some((folder) => kindOf(path.join(folder, name)) === 'folder');
   }

@@ -1,0 +1,64 @@
+/** Chooses the task that a name in a config means. Pure. */
+import { describeTask, findTask, harnessNamed } from './catalogue';
+import type { CatalogueTask, TaskLookup } from './catalogue';
+
+export type RequestKind = 'chat' | 'completions' | 'embedding';
+
+/** What a config says about the place of a task. */
+export interface TaskSurroundings {
+  /** Kinds of requests that its endpoint takes; `undefined` if that is not known. */
+  readonly kinds: readonly RequestKind[] | undefined;
+  /** Its own image. */
+  readonly container: string | null;
+}
+
+export type TaskChoice =
+  | (Extract<TaskLookup, { kind: 'found' }> & {
+      /** The other tasks of this name, if the name alone did not decide. */
+      readonly others: readonly CatalogueTask[];
+    })
+  | { readonly kind: 'ambiguous'; readonly candidates: readonly CatalogueTask[] }
+  | Extract<TaskLookup, { kind: 'unknown' }>;
+
+/**
+ * Looks up a task; of several with a bare name it takes the one that fits. Candidates that remain are sorted, those that fit
+ * first.
+ */
+export function chooseTask(name: string, surroundings: TaskSurroundings): TaskChoice {
+  const lookup = findTask(name);
+  if (lookup.kind === 'found') return { ...lookup, others: [] };
+  if (lookup.kind === 'unknown') return lookup;
+  const all = describeTask(name).filter((task) => task.name === name);
+  const inImage = all.filter(({ harness }) => isImageOf(surroundings.container, harness));
+  const fitting = (inImage.length > 0 ? inImage : all).filter((task) => fitsKinds(task, surroundings.kinds));
+  const scoring = fitting.filter(({ harness }) => !contaminationHarnesses.has(harness));
+  const best = scoring.length > 0 ? scoring : fitting;
+  const [only, second] = best;
+  const harness = only === undefined ? undefined : harnessNamed(only.harness);
+  if (only !== undefined && second === undefined && harness !== undefined)
+    return { kind: 'found', task: only, harness, others: all.filter((task) => task !== only) };
+  return { kind: 'ambiguous', candidates: [...new Set([...best, ...fitting, ...all])] };
+}
+
+/** Their tasks bear a benchmark's name, but look for its questions in the training data. */
+const contaminationHarnesses: ReadonlySet<string> = new Set(['codec']);
+
+/** Vision models use the chat API. */
+export const kindOfEndpoint = (endpoint: string): RequestKind =>
+  endpoint === 'embedding' || endpoint === 'completions' ? endpoint : 'chat';
+
+const fitsKinds = ({ endpoints }: CatalogueTask, kinds: TaskSurroundings['kinds']): boolean =>
+  kinds === undefined || endpoints.some((endpoint) => kinds.includes(kindOfEndpoint(endpoint)));
+
+/** Whether an image is that of a harness, of whatever registry and version. */
+function isImageOf(image: string | null, harness: string): boolean {
+  const own = harnessNamed(harness)?.image;
+  return image !== null && own !== undefined && nameOf(image) === nameOf(own);
+}
+
+const nameOf = (image: string): string =>
+  (image.split('/').at(-1) ?? image).replace(/[:@].*$/, '').replace(/\.sqsh$/, '');
+
+/** Returns `harness.task (kind)`. */
+export const labelOf = ({ harness, name, endpoints }: CatalogueTask): string =>
+  `${harness}.${name} (${endpoints.join(' or ')})`;
