@@ -107,6 +107,7 @@ function validated(request: ConfigRequest, asWritten: ComposedConfig): LoadedCon
     ...composed.warnings,
     ...examined.warnings,
     ...checkShape(root),
+    ...chosenTasks(root),
     ...checkUrl(resolved, root),
     ...checkExtra(resolved, root),
   ];
@@ -124,7 +125,7 @@ interface ExaminedConfig {
 }
 
 function examine(tree: ConfigNode, { env: environment, isForeign }: ComposedConfig): ExaminedConfig {
-  const older = withOlderForms(tree, environment);
+  const older = withOlderForms(tree, environment, { foreign: isForeign });
   const { root: composed, used, warnings: moved } = withForeignValues(older.root, { foreign: isForeign });
   const whole = resolveInterpolations(fillDerived(composed, environment), environment, 'as written');
   const { resolution, warnings: ignored } = withEffectiveKeys(whole, { references: referencesIn(composed), used });
@@ -171,7 +172,7 @@ export function composeConfig(request: ConfigRequest): ComposedConfig {
     warnings: composition.warnings,
     problems: [...problems, ...composition.problems, ...applied.problems, ...named.problems],
     misspeltKeys: applied.misspeltKeys,
-    isForeign: composition.foreignExecutor !== undefined,
+    isForeign: composition.foreignExecutor !== undefined || executor !== undefined,
     cannotContinue: composition.incomplete,
   };
 }

@@ -6,7 +6,7 @@ import { mergeNodes } from './hydra/compose/merge';
 import { isInterpolated } from './hydra/interpolation/nodes';
 import { placeOf } from './yaml/problems';
 import type { ConfigProblem } from './yaml/problems';
-import { dotted, emptyMap, nodeAt, placeOfNode, withNodeAt, withoutNodeAt } from './yaml/tree';
+import { dotted, emptyMap, isNull, nodeAt, placeOfNode, withNodeAt, withoutNodeAt } from './yaml/tree';
 import type { ConfigNode, Path, ScalarNode } from './yaml/tree';
 
 export interface OlderForms {
@@ -15,10 +15,69 @@ export interface OlderForms {
   readonly warnings: readonly ConfigProblem[];
 }
 
-export function withOlderForms(root: ConfigNode, env: Environment): OlderForms {
-  const variables = withPrefixes(root, env);
+/** `foreign`: the file was written for another executor, so its variables are moved too. */
+export function withOlderForms(
+  root: ConfigNode,
+  env: Environment,
+  { foreign }: { readonly foreign: boolean },
+): OlderForms {
+  const filled = withoutEmptyVariables(root);
+  const moved = foreign ? withMovedVariables(filled, env) : { root: filled, warnings: [] };
+  const variables = withPrefixes(moved.root, env);
   const overrides = withOverrides(variables.root);
-  return { root: overrides.root, warnings: [...variables.warnings, ...overrides.warnings] };
+  const configs = withEvaluatorConfigs(overrides.root);
+  const adapter = foreign ? withAdapterConfig(configs.root) : { root: configs.root, warnings: [] };
+  const steps = [moved, variables, overrides, configs, adapter];
+  return { root: adapter.root, warnings: steps.flatMap(({ warnings }) => warnings) };
+}
+
+/** Where the sections of `execution.env_vars` are today. */
+const variableSections = [
+  { from: 'deployment', to: ['deployment', 'env_vars'] },
+  { from: 'evaluation', to: ['evaluation', 'env_vars'] },
+] as const;
+
+/** Removes `execution.env_vars` without variables, as older configs have it. */
+function withoutEmptyVariables(root: ConfigNode): ConfigNode {
+  const at = ['execution', 'env_vars'];
+  const given = nodeAt(root, at);
+  const isEmpty = (node: ConfigNode): boolean =>
+    isNull(node) || (node.kind === 'map' && [...node.entries.values()].every(isEmpty));
+  return given !== undefined && isEmpty(given) ? withoutNodeAt(root, at) : root;
+}
+
+/** Moves `execution.env_vars`. A variable that is also at its place of today keeps the value that it has there. */
+function withMovedVariables(root: ConfigNode, env: Environment): OlderForms {
+  const at = ['execution', 'env_vars'];
+  const places = placesOfOldVariables(root, env);
+  const given = nodeAt(root, at);
+  if (places === undefined || given?.kind !== 'map') return { root, warnings: [] };
+  const deploys = nodeAt(root, ['deployment', 'type']);
+  const isNone = deploys?.kind === 'scalar' && deploys.value === 'none';
+  const moved = variableSections.reduce((tree, { from, to }) => {
+    const map = nodeAt(tree, [...at, from]);
+    if (map?.kind !== 'map') return tree;
+    const cut = withoutNodeAt(tree, [...at, from]);
+    if (isNone && from === 'deployment') return cut;
+    return [...map.entries].reduce(
+      (current, [name, node]) =>
+        nodeAt(current, [...to, name]) === undefined ? withNodeAt(current, [...to, name], node) : current,
+      cut,
+    );
+  }, root);
+  const rest = nodeAt(moved, at);
+  const isDone = rest?.kind === 'map' && [...rest.entries.keys()].every((key) => key === 'export');
+  return {
+    root: isDone ? withoutNodeAt(moved, at) : moved,
+    warnings: [
+      {
+        ...placeOf(placeOfNode(given)),
+        path: dotted(at),
+        message: `is read as in older configs: ${places}`,
+        hint: 'write the variables there, in this form',
+      },
+    ],
+  };
 }
 
 /** Text of these maps has a prefix today; in 0.1 it was the name of a variable of the host. */
@@ -83,6 +142,39 @@ function withOverrides(root: ConfigNode): OlderForms {
   };
 }
 
+/** `config` of `evaluation` or a task is an old name of `nemo_evaluator_config`, if it has the same sections. */
+function withEvaluatorConfigs(root: ConfigNode): OlderForms {
+  const given = evaluationSections(root, 'config').filter((at) => {
+    const node = nodeAt(root, at);
+    const own = nodeAt(root, [...at.slice(0, -1), 'nemo_evaluator_config']);
+    const isWhole = node?.kind === 'map' && (node.entries.has('config') || node.entries.has('target'));
+    return isWhole && (own === undefined || isNull(own));
+  });
+  const renamed = given.reduce((tree, at) => {
+    const node = nodeAt(tree, at);
+    const target = [...at.slice(0, -1), 'nemo_evaluator_config'];
+    return node === undefined ? tree : withNodeAt(withoutNodeAt(tree, at), target, node);
+  }, root);
+  return said(root, renamed, given, '`config` of older configs is read as `nemo_evaluator_config`');
+}
+
+/** The other executors' documentation has the adapter's settings here too. */
+function withAdapterConfig(root: ConfigNode): OlderForms {
+  const at = ['target', 'api_endpoint', 'adapter_config'];
+  const target = ['evaluation', 'nemo_evaluator_config', ...at];
+  const node = nodeAt(root, at);
+  if (node?.kind !== 'map' || nodeAt(root, target) !== undefined) return { root, warnings: [] };
+  const moved = withNodeAt(withoutNodeAt(root, at), target, node);
+  return said(root, moved, [at], `is read as \`${dotted(target)}\``);
+}
+
+function said(before: ConfigNode, root: ConfigNode, at: readonly Path[], message: string): OlderForms {
+  const [first] = at;
+  if (first === undefined) return { root: before, warnings: [] };
+  const place = placeOf(placeOfNode(nodeAt(before, first)));
+  return { root, warnings: [{ ...place, path: at.map(dotted).join(', '), message, hint: 'write it there' }] };
+}
+
 function asEvaluatorConfig(root: ConfigNode, at: Path): ConfigNode {
   const node = nodeAt(root, at);
   if (node?.kind !== 'map') return root;
@@ -98,14 +190,10 @@ function asEvaluatorConfig(root: ConfigNode, at: Path): ConfigNode {
 
 /** Returns where each variable of `execution.env_vars` belongs today, and in which form; `undefined` if it has none. */
 export function placesOfOldVariables(root: ConfigNode, env: Environment = {}): string | undefined {
-  const sections = [
-    { from: 'deployment', to: 'deployment.env_vars' },
-    { from: 'evaluation', to: 'evaluation.env_vars' },
-  ];
-  const lines = sections.flatMap(({ from, to }) => {
+  const lines = variableSections.flatMap(({ from, to }) => {
     const map = nodeAt(root, ['execution', 'env_vars', from]);
     return [...(map?.kind === 'map' ? map.entries : [])].map(
-      ([name, node]) => `${to}: {${name}: ${node.kind === 'scalar' ? formOf(name, node, env) : 'lit:TEXT'}}`,
+      ([name, node]) => `${dotted(to)}: {${name}: ${node.kind === 'scalar' ? formOf(name, node, env) : 'lit:TEXT'}}`,
     );
   });
   return lines.length === 0 ? undefined : lines.join(', ');

@@ -92,5 +92,12 @@ function nearestTasks(name: string): string[] {
     name,
     listTasks().map((task) => `${task.harness}.${task.name}`),
   );
-  return [...new Set(name.includes('.') ? [...whole, ...bare] : bare)].slice(0, 3);
+  const near = name.includes('.') ? [...whole, ...bare] : bare;
+  return [...new Set(near.length > 0 ? near : longerNames(name))].slice(0, 3);
 }
+
+/** Returns the tasks whose name is `name` with something added: `mbpp-chat` for `mbpp`. */
+const longerNames = (name: string): string[] =>
+  listTasks().flatMap((task) =>
+    /^[-_]/.test(task.name.slice(name.length)) && task.name.startsWith(name) ? [task.name] : [],
+  );

@@ -14,7 +14,7 @@ export interface TaskSurroundings {
 
 export type TaskChoice =
   | (Extract<TaskLookup, { kind: 'found' }> & {
-      /** The other tasks of this name, if the name alone did not decide. */
+      /** The other tasks that the name may mean, if it did not decide alone. */
       readonly others: readonly CatalogueTask[];
     })
   | { readonly kind: 'ambiguous'; readonly candidates: readonly CatalogueTask[] }
@@ -27,7 +27,7 @@ export type TaskChoice =
 export function chooseTask(name: string, surroundings: TaskSurroundings): TaskChoice {
   const lookup = findTask(name);
   if (lookup.kind === 'found') return { ...lookup, others: [] };
-  if (lookup.kind === 'unknown') return lookup;
+  if (lookup.kind === 'unknown') return variantOf(name, surroundings) ?? lookup;
   const all = describeTask(name).filter((task) => task.name === name);
   const inImage = all.filter(({ harness }) => isImageOf(surroundings.container, harness));
   const fitting = (inImage.length > 0 ? inImage : all).filter((task) => fitsKinds(task, surroundings.kinds));
@@ -38,6 +38,23 @@ export function chooseTask(name: string, surroundings: TaskSurroundings): TaskCh
   if (only !== undefined && second === undefined && harness !== undefined)
     return { kind: 'found', task: only, harness, others: all.filter((task) => task !== only) };
   return { kind: 'ambiguous', candidates: [...new Set([...best, ...fitting, ...all])] };
+}
+
+/** A task that today has one variant for each kind of endpoint: `mbpp` is `mbpp-chat` for a chat endpoint. */
+function variantOf(name: string, { kinds, container }: TaskSurroundings): TaskChoice | undefined {
+  if (container !== null) return undefined;
+  const variants = (['chat', 'completions'] as const).flatMap((kind) =>
+    [`${name}-${kind}`, `${name}_${kind}`].flatMap((variant) => {
+      const lookup = findTask(variant);
+      return lookup.kind === 'found' && fitsKinds(lookup.task, [kind]) ? [lookup] : [];
+    }),
+  );
+  const fitting = variants.filter(({ task }) => fitsKinds(task, kinds));
+  const [only, second] = fitting;
+  if (only === undefined) return undefined;
+  const candidates = [...new Set([...fitting, ...variants])].map(({ task }) => task);
+  if (second !== undefined) return { kind: 'ambiguous', candidates };
+  return { ...only, others: candidates.slice(1) };
 }
 
 /** Their tasks bear a benchmark's name, but look for its questions in the training data. */

@@ -18,7 +18,7 @@ export function checkKeys(node: ConfigNode, path: Path = []): ConfigProblem[] {
           {
             ...placeOf(placeOfNode(child)),
             path: dotted(at),
-            message: '`__proto__` cannot be the name of a key',
+            message: '`__proto__` is not allowed as a key',
             hint: 'give it another name',
           },
         ];

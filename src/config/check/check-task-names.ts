@@ -41,17 +41,19 @@ export function chosenTasks(root: ConfigNode): ConfigProblem[] {
     const name = childOf(task, 'name');
     if (name?.kind !== 'scalar' || typeof name.value !== 'string') return [];
     const choice = chooseTask(name.value, surroundingsOf(root, index));
-    if (choice.kind !== 'found' || choice.others.length === 0) return [];
+    if (choice.kind !== 'found' || (choice.others.length === 0 && bareName(name.value) === choice.task.name)) return [];
     return [
       {
         ...placeOf(placeOfNode(name)),
         path: `evaluation.tasks.${index}.name`,
         message: `\`${name.value}\` is taken as ${labelOf(choice.task)}`,
-        hint: `other harnesses have a task of this name too: ${choice.others.map(labelOf).join(', ')}`,
+        ...(choice.others.length === 0 ? {} : { hint: `it could also mean ${choice.others.map(labelOf).join(', ')}` }),
       },
     ];
   });
 }
+
+const bareName = (name: string): string => name.slice(name.indexOf('.') + 1);
 
 export const choicesOf = (candidates: readonly CatalogueTask[]): string =>
   `write one of: ${candidates.map(labelOf).join(', ')}`;

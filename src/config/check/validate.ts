@@ -168,12 +168,17 @@ function adviceFor(root: ConfigNode, path: Path, info: SectionInfo | undefined):
   const key = String(path.at(-1));
   const known = info !== undefined && Object.hasOwn(info.advice, key) ? info.advice[key] : undefined;
   const places = path.join('.') === 'execution.env_vars' ? placesOfOldVariables(root) : undefined;
+  if (key === 'config' && known !== undefined && !isEvaluatorConfig(nodeAt(root, path))) return undefined;
   if (known !== undefined) return places === undefined ? known : `${known}; so here: ${places}`;
   const foreign = foreignKey(path);
   if (foreign === undefined) return undefined;
   const use = foreign.equivalent ?? foreign.instead;
   return use === undefined ? `only ${toolNames[foreign.of]} uses it` : `use \`${use}\``;
 }
+
+/** Whether the value of `config` is the whole run config, as older configs call it, or only the part that is `config` in it. */
+const isEvaluatorConfig = (node: ConfigNode | undefined): boolean =>
+  node?.kind !== 'map' || node.entries.has('config') || node.entries.has('target');
 
 const toolNames: Readonly<Record<ForeignTool, string>> = {
   local: 'the local executor',

@@ -15,14 +15,21 @@ export function checkHostSecrets(plan: RunPlan, env: Environment, report: Proble
     const value = Object.hasOwn(env, name) ? env[name] : undefined;
     if (value !== undefined && value !== '') continue;
     const reason = value === undefined ? 'is not set' : 'is empty';
+    const place = placeOf(name, report);
     report.add(
-      placeOf(name, report),
+      place,
       `the environment variable ${name} ${reason}`,
-      'set it, or add it to .env. For a secret of the workspace, use {value_from: {secret_name_ref: NAME}}',
+      `set it, or add it to .env${formAt(place, name)}. For a secret of the workspace, use {value_from: {secret_name_ref: NAME}}`,
     );
   }
   // The parts of URLs are not sent anywhere, but must be masked like the rest.
   return [...new Set([...names, ...urlSecretNames(env)])].sort();
+}
+
+/** Returns how the variable of a container takes its value from the host. */
+function formAt(place: string, name: string): string {
+  const [, variable] = /(?:^|\.)env(?:_var)?s\.([^.]+)$/.exec(place) ?? [];
+  return variable === undefined ? '' : ` (\`${variable}: host:${name}\`)`;
 }
 
 /** Returns the path at which the config refers to the variable; empty if there is none. */

@@ -242,7 +242,6 @@ export const target = section({
     },
     {
       api_key: 'name the variable that holds the key, `api_key_name: NAME`, and set NAME on this host',
-      type: 'each task has its kind of endpoint: `evaluation.tasks.N.endpoint_type`',
       adapter_config:
         'adapter settings belong in `evaluation.nemo_evaluator_config.target.api_endpoint.adapter_config`',
     },

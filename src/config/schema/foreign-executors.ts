@@ -29,6 +29,8 @@ const replicas = 'deployment.lepton_config.min_replicas';
 export const foreignKeys: readonly ForeignKey[] = [
   { path: 'execution.mode', of: 'local', instead: 'execution.max_parallel_endpoints' },
   { path: 'execution.extra_docker_args', of: 'local' },
+  { path: 'execution.parallel_jobs', of: 'local', instead: 'execution.max_parallel_endpoints' },
+  { path: 'execution.executor', of: 'local' },
   slurm('execution.hostname'),
   slurm('execution.username'),
   slurm('execution.account'),
@@ -75,6 +77,9 @@ export const foreignKeys: readonly ForeignKey[] = [
   slurm('deployment.health_check_status'),
   { path: 'execution.auto_export', of: 'export' },
   { path: 'execution.exporters', of: 'export' },
+  { path: 'execution.metadata', of: 'export' },
+  { path: 'user_provided_metadata', of: 'export' },
+  { path: 'target.api_endpoint.type', of: 'local', instead: 'evaluation.tasks.N.endpoint_type' },
   { path: 'export', of: 'export' },
   { path: 'exporters', of: 'export' },
 ];

@@ -13,6 +13,7 @@ export interface Setup {
   readonly env?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
   readonly envFile?: string;
+  readonly executor?: string;
 }
 
 export const invocation = '843b6c12a0b1c2d3';
@@ -23,7 +24,7 @@ export const runnable = (more = ''): string =>
 
 export async function load(
   text: string,
-  { overrides = [], tasks = [], env = {}, files = {}, envFile }: Setup = {},
+  { overrides = [], tasks = [], env = {}, files = {}, envFile, executor }: Setup = {},
 ): Promise<LoadedConfig> {
   const folder = mkdtempSync(path.join(tmpdir(), 'evalsaga-config-'));
   try {
@@ -38,6 +39,7 @@ export async function load(
       env,
       cwd: folder,
       ...(envFile === undefined ? {} : { envFile }),
+      ...(executor === undefined ? {} : { executor }),
     });
   } finally {
     rmSync(folder, { recursive: true, force: true });

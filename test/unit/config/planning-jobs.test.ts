@@ -252,11 +252,14 @@ test('`dataset_dir` becomes a mount and a variable', async () => {
 
 test('an unknown or ambiguous task is refused with suggestions', async () => {
   const found = await problems(
-    deploying('vllm', '{hf_model_handle: a/b}', '[{name: ifevl}, {name: ifeval}, {name: arc-challenge}]'),
+    deploying('vllm', '{hf_model_handle: a/b}', '[{name: ifevl}, {name: mmlu_pro}, {name: arc-challenge}]'),
   );
   expect(found.map(({ message, hint }) => [message, hint])).toEqual([
     ['there is no task named `ifevl`', 'did you mean `ifeval`?'],
-    ['several harnesses have a task named `ifeval`', 'write one of: codec.ifeval, lm-evaluation-harness.ifeval'],
+    [
+      'several harnesses have a task named `mmlu_pro`',
+      'write one of: lm-evaluation-harness.mmlu_pro (completions), simple_evals.mmlu_pro (chat)',
+    ],
     ['there is no task named `arc-challenge`', expect.stringContaining('`arc_challenge`')],
   ]);
 });

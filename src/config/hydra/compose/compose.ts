@@ -132,11 +132,11 @@ class Composer {
 
   private config(entry: Extract<DefaultsEntry, { kind: 'config' }>, place: Place, depth: number): MapNode[] {
     const configPath = absolute(entry.path, place.base);
+    const found = this.sources.find(configPath);
     if (entry.path.split('/').includes('..')) {
-      this.reportParent(entry);
+      this.reportParent(entry, found === undefined ? `${this.sources.lookedFor(configPath)}; and ` : '');
       return [];
     }
-    const found = this.sources.find(configPath);
     if (found === undefined) {
       if (!entry.optional) {
         const other = this.sources.withOtherExtension(configPath);
@@ -163,8 +163,7 @@ class Composer {
     const group = absolute(entry.group, place.base);
     const key = entryKey(entry, place);
     const taken = this.choices.take(key, entry);
-    if (group === executorGroup && entry.choice.kind === 'scalar' && isForeignExecutor(entry.choice.value))
-      this.foreignExecutor = String(entry.choice.value);
+    if (group === executorGroup) this.noteExecutor(entry.choice);
     if (taken === undefined) return [];
     if (this.seenGroups.has(key)) {
       this.report(entry.origin, `defaults.${entry.group}`, `the group \`${key}\` is listed twice`);
@@ -225,13 +224,20 @@ class Composer {
     return toList(this.expand(found, inner, { depth: depth + 1 }));
   }
 
-  private reportParent({ path, origin }: Extract<DefaultsEntry, { kind: 'config' }>): void {
+  /** Remembers an executor that is not Lepton's, even if the command line replaces it. */
+  private noteExecutor(choice: ConfigNode): void {
+    const name = choice.kind === 'scalar' && typeof choice.value === 'string' ? choice.value : '';
+    const isReplaced = this.sources.find(`${executorGroup}/${name}`) === undefined;
+    if (isReplaced && name !== '') this.foreignExecutor = name;
+  }
+
+  private reportParent({ path, origin }: Extract<DefaultsEntry, { kind: 'config' }>, absence: string): void {
     const rest = path.replace(/^(?:\.\.\/)+/, '');
     this.report(
       origin,
       'defaults',
       `\`${path}\` leads out of the config's folder, which a \`defaults\` list cannot do (in Hydra neither)`,
-      `give the folder that holds both, and name files from there: --config-dir .. --config-name FOLDER/NAME, with \`- /${rest}\` in the list; or put the file below the config's folder`,
+      `${absence}what works: give the folder that holds both, and name files from there: --config-dir .. --config-name FOLDER/NAME, with \`- /${rest}\` in the list; or put the file below the config's folder`,
     );
   }
 
