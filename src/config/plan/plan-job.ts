@@ -9,6 +9,7 @@ import { endpointKey, existingEndpointKey } from './endpoint-access';
 import type { EndpointAccess } from './endpoint-access';
 import { jobCommand, maxCommandBytes, urlSecretsOf } from './job-script';
 import type { JobScript } from './job-script';
+import { ownSetting } from './own-settings';
 import type { ProblemReport } from './problem-report';
 import type { ResolvedTask } from './resolve-task';
 import { runConfig } from './run-config';
@@ -44,9 +45,11 @@ export function jobSpec(request: JobRequest): JobSpec {
   const { evaluation_tasks: tasks, lepton_platform: lepton } = config.execution;
   const variables = jobVariables(config, task);
   const of = { task, variables };
-  const key = access === null ? existingEndpointKey(config, of) : endpointKey(config, of, access);
+  // A URL of the task's own is another server's, which has no business with the key of the run's endpoint.
+  const isElsewhere = access === null || ownSetting(config, task, 'url') !== undefined;
+  const key = isElsewhere ? existingEndpointKey(config, of) : endpointKey(config, of, access);
   // A key of an existing endpoint may be a literal; what opens the run's own endpoint is known.
-  const hasOwnKey = key !== undefined && access === null && hasVariable(variables, key.name);
+  const hasOwnKey = key !== undefined && isElsewhere && hasVariable(variables, key.name);
   const script = jobScriptOf(request, variables, key?.name ?? null);
   const command = jobCommand(script);
   const bytes = Buffer.byteLength(command[2]);
