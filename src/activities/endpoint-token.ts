@@ -21,6 +21,15 @@ const digestLength = 12;
 
 const digestOf = (token: string): string => createHash('sha256').update(token).digest('hex').slice(0, digestLength);
 
+/** Tokens that this process has stored: its credentials may change while a run is open. */
+const stored = new Map<string, string>();
+
+function remember({ name, value }: { readonly name: string; readonly value: string }): void {
+  // Bounds memory: what is forgotten can still be derived from the credentials.
+  if (stored.size > 10_000) stored.clear();
+  stored.set(name, value);
+}
+
 /** Returns the reference to this endpoint's made token. */
 export function madeTokenFor(client: LeptonClient, { invocation, name }: TokenFor): MadeToken {
   const secret = tokenSecretName(invocation, name);
@@ -33,6 +42,7 @@ export async function storeToken(client: LeptonClient, owner: TokenFor): Promise
   const secret = { name, value: client.madeToken(name) };
   try {
     await client.createSecret(secret);
+    remember(secret);
   } catch (error) {
     if (!isTaken(error)) throw explained(error);
     if (error.kind !== 'conflict' && !(await client.listSecretNames()).includes(name)) throw explained(error);
@@ -41,6 +51,7 @@ export async function storeToken(client: LeptonClient, owner: TokenFor): Promise
     if (await client.getDeployment(owner.name)) return;
     await client.deleteSecret(name);
     await client.createSecret(secret);
+    remember(secret);
   }
 }
 
@@ -64,6 +75,7 @@ function explained(error: unknown): unknown {
 export async function removeToken(client: LeptonClient, owner: TokenFor): Promise<string | undefined> {
   try {
     await client.deleteSecret(tokenSecretName(owner.invocation, owner.name));
+    stored.delete(tokenSecretName(owner.invocation, owner.name));
     return undefined;
   } catch (error) {
     if (error instanceof LeptonError) return error.message;
@@ -77,6 +89,8 @@ export const hasMadeToken = ({ apiTokens }: Pick<EndpointSpec, 'apiTokens'>): bo
 
 /** Returns the made token if this worker knows it; `null`: a worker with other credentials made it. */
 export function knownToken(client: LeptonClient, owner: TokenFor, deployment: Deployment | undefined): string | null {
-  const token = client.madeToken(tokenSecretName(owner.invocation, owner.name));
-  return tokenDigestOf(deployment?.spec.envs) === digestOf(token) ? token : null;
+  const name = tokenSecretName(owner.invocation, owner.name);
+  const digest = tokenDigestOf(deployment?.spec.envs);
+  const candidates = [client.madeToken(name), stored.get(name)];
+  return candidates.find((token) => token !== undefined && digestOf(token) === digest) ?? null;
 }
