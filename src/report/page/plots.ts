@@ -15,8 +15,12 @@ export interface PlotFigure {
 
 /** Returns a figure with a plot. */
 export function figureHtml({ caption, options }: PlotFigure): Html {
-  const { document } = parseHTML('<!doctype html><html><body></body></html>');
-  const plot = Plot.plot({ width: 900, marginBottom: 44, ...options, style: { fontSize: '12px' }, document });
+  // Both libraries take their types from the browser's, which Node programs don't have.
+  const { document } = parseHTML('<!doctype html><html><body></body></html>') as unknown as {
+    readonly document: object;
+  };
+  const look = { width: 900, marginBottom: 44, ...options, style: { fontSize: '12px' }, document };
+  const plot = Plot.plot(look) as unknown as { readonly outerHTML: string };
   return html`<figure>
     <figcaption>${caption}</figcaption>
     ${trusted(plot.outerHTML)}

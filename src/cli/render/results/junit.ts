@@ -1,4 +1,4 @@
-import { html, type Html } from '../../../report/page/html';
+import { html as xml, type Html } from '../../../report/page/html';
 import type { RunDocument, TaskDocument } from '../run-document';
 
 /**
@@ -7,47 +7,40 @@ import type { RunDocument, TaskDocument } from '../run-document';
  */
 export function junitOf(runs: readonly RunDocument[], { isStrict }: { readonly isStrict: boolean }): string {
   const suites = runs.map((run) => suite(run, isStrict));
-  return html`<?xml version="1.0" encoding="UTF-8"?>
-    <testsuites name="evalsaga"> ${suites}</testsuites>`.text;
+  return xml`<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="evalsaga">\n${suites}</testsuites>`.text;
 }
 
 function suite(run: RunDocument, isStrict: boolean): Html {
   const cases = run.tasks.map((task) => caseOf(run, task, isStrict));
   const count = (result: Result): number => cases.filter((one) => one.result === result).length;
   const seconds = cases.reduce((sum, one) => sum + one.seconds, 0);
-  return html`<testsuite
-    name="${run.model}"
-    id="${run.invocation}"
-    timestamp="${run.startedAt}"
-    tests="${cases.length}"
-    failures="${count('failure')}"
-    errors="${count('error')}"
-    skipped="${count('skipped')}"
-    time="${seconds.toFixed(3)}"
-  >
-    ${cases.map(({ xml }) => xml)}</testsuite
-  > `;
+  const counts = xml`tests="${cases.length}" failures="${count('failure')}" errors="${count('error')}" skipped="${count('skipped')}"`;
+  const name = xml`name="${run.model}" id="${run.invocation}" timestamp="${run.startedAt}"`;
+  return xml`<testsuite ${name} ${counts} time="${seconds.toFixed(3)}">\n${cases.map((one) => one.element)}</testsuite>\n`;
 }
 
 type Result = 'passed' | 'failure' | 'error' | 'skipped';
 
-function caseOf(
-  run: RunDocument,
-  task: TaskDocument,
-  isStrict: boolean,
-): { xml: Html; result: Result; seconds: number } {
+interface Case {
+  readonly element: Html;
+  readonly result: Result;
+  readonly seconds: number;
+}
+
+function caseOf(run: RunDocument, task: TaskDocument, isStrict: boolean): Case {
   const findings = run.findings.filter(({ index }) => index === task.index);
   const text = findings.map(({ message, advice }) => `${message}. ${advice}`).join('\n');
   const seconds = task.costs.jobSeconds ?? 0;
   const result = resultOf(task, isStrict && findings.length > 0);
-  const properties = task.scores.flatMap(({ name, value, stderr }) => [
-    html`<property name="${name}" value="${String(value)}" /> `,
-    stderr !== null && html`<property name="${name}_stderr" value="${String(stderr)}" /> `,
+  const scores = task.scores.flatMap(({ name, value, stderr }) => [
+    xml`<property name="${name}" value="${String(value)}"/>\n`,
+    stderr !== null && xml`<property name="${name}_stderr" value="${String(stderr)}"/>\n`,
   ]);
-  const xml = html`<testcase name="${task.name}" classname="${run.model}" time="${seconds.toFixed(3)}">
-    ${task.scores.length > 0 && html`<properties> ${properties}</properties> `}${outcome(task, { result, text })}${text !== '' && html`<system-out>${text}</system-out> `}</testcase
-  > `;
-  return { xml, result, seconds };
+  const properties = task.scores.length > 0 && xml`<properties>\n${scores}</properties>\n`;
+  const output = text !== '' && xml`<system-out>${text}</system-out>\n`;
+  const about = xml`name="${task.name}" classname="${run.model}" time="${seconds.toFixed(3)}"`;
+  const element = xml`<testcase ${about}>\n${properties}${outcome(task, { result, text })}${output}</testcase>\n`;
+  return { element, result, seconds };
 }
 
 function resultOf({ status, error }: TaskDocument, isSpoiled: boolean): Result {
@@ -72,10 +65,10 @@ function outcome(
     case 'passed':
       return null;
     case 'failure':
-      return html`<failure message="${text === '' ? message : (text.split('\n', 1)[0] ?? '')}">${text}</failure> `;
+      return xml`<failure message="${text === '' ? message : (text.split('\n', 1)[0] ?? '')}">${text}</failure>\n`;
     case 'error':
-      return html`<error type="${task.error?.type ?? ''}" message="${message}" /> `;
+      return xml`<error type="${task.error?.type ?? ''}" message="${message}"/>\n`;
     case 'skipped':
-      return html`<skipped message="${message}" /> `;
+      return xml`<skipped message="${message}"/>\n`;
   }
 }
