@@ -1,5 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { observed } from '../../src/contract/messages';
 import { metricsLeftOut, type RunSnapshot } from '../../src/contract/state';
 import { createLeptonClient } from '../../src/lepton/client';
 import { cleanUp } from '../../src/cleanup/cleanup';
@@ -15,7 +17,13 @@ afterAll(() => bench.close());
 const states = [['Running', '200ms'], ['Completed']];
 const recordOf = async (plan: { outputDir: string }) =>
   JSON.parse(await readFile(path.join(plan.outputDir, 'run.json'), 'utf8')) as {
-    tasks: { metrics: Record<string, unknown>; metricsTotal: number; partial?: boolean }[];
+    tasks: {
+      metrics: Record<string, unknown>;
+      metricsTotal: number;
+      partial?: boolean;
+      summary?: { findings: unknown[] };
+    }[];
+    usefulShare: number;
   };
 
 test.concurrent('301 scores: the history holds the first ones; describeRun and run.json have all', async () => {
@@ -33,6 +41,40 @@ test.concurrent('301 scores: the history holds the first ones; describeRun and r
   const told = (await bench.client.workflow.getHandle(`eval-${plan.invocation}`).result()) as RunSnapshot;
   const [inHistory] = told.tasks;
   expect(metricsLeftOut(inHistory ?? { metrics: {} })).toBeGreaterThan(300);
+  // The history names the file that has the others by its digest: another file in its place is not taken for it.
+  const file = path.join(snapshot.tasks[0]?.outputDir ?? '', 'results.yml');
+  const content = await readFile(file);
+  expect(inHistory?.resultsDigest).toBe(createHash('sha256').update(content).digest('hex'));
+  await writeFile(file, `${content.toString()}# changed\n`);
+  const [left] = (await scenario.closed(plan)).snapshot.tasks;
+  expect(metricsLeftOut(left ?? { metrics: {} })).toBeGreaterThan(300);
+});
+
+test.concurrent('what the job left behind is judged: in the description, in run.json and in the report', async () => {
+  const stats = { count: 400, successful_count: 388, status_codes: { 200: 388, 500: 12 }, inference_time: 0.05 };
+  const files = { 'eval_factory_metrics.json': JSON.stringify({ response_stats: stats, evaluation: {} }) };
+  const running = [['Running', '10s'], ['Completed']] as const;
+  const scenario = await bench.scenario({ jobs: { default: { states: running, files } } });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['gsm8k'] });
+  await scenario.start(plan);
+  await scenario.until(plan, ({ tasks: [task] }) => task?.phase === 'running job');
+  // As a worker says it that sees the endpoint go away and come back.
+  const task = bench.client.workflow.getHandle(`eval-${plan.invocation}.0`);
+  await task.signal(observed, { message: 'its endpoint is away', from: 'watchEndpoint', isAway: true });
+  await task.signal(observed, { message: 'its endpoint is Ready again', from: 'watchEndpoint' });
+  const { status, snapshot, resultsInfo } = await scenario.closed(plan);
+  expect(status).toBe('succeeded');
+  const findings = resultsInfo?.summaries?.[0]?.findings ?? [];
+  expect(findings.map(({ kind, count }) => [kind, count])).toEqual([
+    ['failed-requests', 12],
+    ['endpoint-restarted', 1],
+  ]);
+  expect(snapshot.tasks[0]?.endpointAway).toBe(1);
+  const recorded = await recordOf(plan);
+  expect(recorded.tasks[0]?.summary?.findings).toEqual(findings);
+  expect(recorded.usefulShare).toBeGreaterThan(0);
+  expect(recorded.usefulShare).toBeLessThan(0.1);
+  expect(await readFile(path.join(plan.outputDir, 'report.html'), 'utf8')).toContain('12 of 400 requests failed');
 });
 
 test.concurrent(
