@@ -27,15 +27,17 @@ export interface HarnessResults {
 const numbers = z.record(z.string(), z.unknown()).default({}).catch({});
 
 const fileSchema = z.looseObject({
-  configs: z.record(z.string(), z.looseObject({ output_type: z.unknown(), repeats: z.unknown() })).catch({}),
+  configs: z
+    .record(z.string(), z.looseObject({ output_type: z.unknown().optional(), repeats: z.unknown().optional() }))
+    .catch({}),
   versions: numbers,
   'n-shot': numbers,
   'n-samples': z
     .record(z.string(), z.object({ original: z.number(), effective: z.number() }))
     .default({})
     .catch({}),
-  lm_eval_version: z.unknown(),
-  chat_template_sha: z.unknown(),
+  lm_eval_version: z.unknown().optional(),
+  chat_template_sha: z.unknown().optional(),
 });
 
 /** Larger files hold every sample, and are not the summary. Bytes. */
