@@ -3,13 +3,14 @@ import path from 'node:path';
 import { describeRun, resolveInvocation, type ResultsPlace } from '../client';
 import type { RunPlan } from '../contract/plan';
 import { readablePlan, storedInvocations } from '../home/run-store';
+import { localResults, ResultsElsewhere } from '../runs/local-results';
 import type { CommandContext } from './command';
 import { openSession, runAddress } from './session';
 import { UsageError } from './usage-error';
 
 /**
  * Finds the results that an argument names: a folder or file, a run's id or its first digits, or a task of it (`3f2a.0`). Temporal
- * is asked only for runs that were not started on this machine. Throws `UsageError`.
+ * is asked only for runs that were not started on this machine; results in a store are copied here. Throws `UsageError`, `StoreError`.
  */
 export async function resultsPlace(given: string, context: CommandContext): Promise<ResultsPlace> {
   const folder = path.resolve(context.cwd, given);
@@ -21,7 +22,7 @@ export async function resultsPlace(given: string, context: CommandContext): Prom
   if (given.includes(path.sep)) throw new UsageError(`${given}: there is no such folder or file.`);
   const { prefix, index } = runAddress(given);
   const { invocation, plan } = await planOf(prefix, context);
-  const outputDir = plan?.outputDir ?? (await knownFolder(invocation, context));
+  const outputDir = (await folderHere({ invocation, plan }, context)) ?? (await knownFolder(invocation, context));
   if (outputDir === undefined)
     throw new UsageError(`Where the results of run ${invocation} are is not known on this machine: give their folder.`);
   const jobImages = plan && new Map(plan.tasks.map((task) => [task.index, task.job.container.image]));
@@ -47,6 +48,19 @@ async function planOf(prefix: string, context: CommandContext): Promise<Found> {
       ? only
       : await resolveInvocation((await openSession(context)).client, prefix, context.home);
   return { invocation, plan: await readablePlan(context.home, invocation) };
+}
+
+/** Returns the folder of a run that this machine knows, or whose results store it can read: they are copied from there. */
+async function folderHere({ invocation, plan }: Found, context: CommandContext): Promise<string | undefined> {
+  if (plan && plan.resultsStore === undefined) return plan.outputDir;
+  const { home, env } = context;
+  const client = plan ? undefined : (await openSession(context)).client;
+  try {
+    return (await localResults({ invocation, home, env, client })).folder;
+  } catch (error) {
+    if (error instanceof ResultsElsewhere) return undefined;
+    throw error;
+  }
 }
 
 async function knownFolder(invocation: string, context: CommandContext): Promise<string | undefined> {

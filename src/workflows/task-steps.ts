@@ -2,6 +2,7 @@ import { ApplicationFailure, isCancellation, patched } from '@temporalio/workflo
 import { failureTypes } from '../contract/failure-types';
 import type { TaskInput } from '../contract/inputs';
 import type { EndpointPlan } from '../contract/plan';
+import { resultsPlaceOf } from '../contract/results-place';
 import { changeWithFreshBudgets, poll, tryOnce } from './activity-groups';
 import { guardedBy, withDeadline } from './deadline';
 import { watchEndpoint, watchOf } from './endpoint-watch';
@@ -218,6 +219,6 @@ async function answerOrUnknown(question: () => Promise<string>): Promise<string>
   }
 }
 
-const endpointLogOf = ({ run, task }: TaskInput): string => `${run.outputDir}/${task.folder}/logs/endpoint.log`;
+const endpointLogOf = ({ run, task }: TaskInput): string => `${resultsPlaceOf(run)}/${task.folder}/logs/endpoint.log`;
 
 const nameOf = ({ task }: TaskInput): string => task.endpointName ?? '';
