@@ -9,8 +9,8 @@ export interface ChangeWatch {
    * job's id.
    */
   subscribe(kind: Listed, key: string, listener: () => void): () => void;
-  /** Whether the platform announces changes now, so that listings need not be read often. */
-  isAlive(): boolean;
+  /** Whether the platform announces changes now, so that this listing need not be read often. */
+  isAlive(kind: Listed): boolean;
 }
 
 export interface ChangeWatchOptions extends ChangeCalls {
@@ -30,6 +30,8 @@ export function createChangeWatch(options: ChangeWatchOptions): ChangeWatch {
   const { states, againAfterMs = 30_000, lingerMs = 1_000 } = options;
   const listeners = { deployments: new Map<string, Set<() => void>>(), jobs: new Map<string, Set<() => void>>() };
   const before: Record<Listed, ReadonlyMap<string, string>> = { deployments: new Map(), jobs: new Map() };
+  /** Listings that have changed while nobody waited for anything in them. */
+  const missed = new Set<Listed>();
   let known: Revisions | undefined;
   let running: AbortController | undefined;
   let silentUntil = -Infinity;
@@ -50,7 +52,8 @@ export function createChangeWatch(options: ChangeWatchOptions): ChangeWatch {
       if (next === undefined) throw new Error('this platform announces no changes');
       const changed = (['deployments', 'jobs'] as const).filter((kind) => known?.[kind] !== next[kind]);
       known = next;
-      await Promise.all(changed.map(tell));
+      for (const kind of changed) if (listeners[kind].size === 0) missed.add(kind);
+      await Promise.all(changed.filter((kind) => !missed.has(kind)).map(tell));
     }
   };
 
@@ -80,11 +83,13 @@ export function createChangeWatch(options: ChangeWatchOptions): ChangeWatch {
 
   return {
     // A question that is held has no answer yet, but the one before had.
-    isAlive: () => running !== undefined && known !== undefined,
+    isAlive: (kind) => running !== undefined && known !== undefined && !missed.has(kind),
     subscribe(kind, key, listener) {
       const all = listeners[kind];
       const waiting = all.get(key) ?? new Set();
       all.set(key, waiting.add(listener));
+      // What fails here is noticed by the next poll.
+      if (missed.delete(kind)) void tell(kind).catch(() => undefined);
       run();
       return () => {
         waiting.delete(listener);

@@ -36,16 +36,15 @@ const longerWhileWatched = 5;
  * task. A job that is no longer alive is read from the archive by a single get.
  */
 export function createLookups(client: LeptonClient, options: { readonly sharedForMs: number }): Lookups {
-  const freshAfterMs = options.sharedForMs / 4;
-  const times = {
-    sharedForMs: () => options.sharedForMs * (watch.isAlive() ? longerWhileWatched : 1),
-    freshAfterMs,
-  };
-  const deployments = shared(times, async () => {
+  const timesOf = (kind?: Listed) => ({
+    sharedForMs: () => options.sharedForMs * (kind && watch.isAlive(kind) ? longerWhileWatched : 1),
+    freshAfterMs: options.sharedForMs / 4,
+  });
+  const deployments = shared(timesOf('deployments'), async () => {
     const listed = await client.listDeployments();
     return new Map(listed.map((deployment) => [deployment.metadata.name, deployment]));
   });
-  const jobs = shared(times, async () => {
+  const jobs = shared(timesOf('jobs'), async () => {
     const listed = await livingJobs(client);
     const byId = new Map(listed.map((job) => [job.metadata.id, job]));
     return { named: byNames(listed), byId, newestByName: newestByName(listed) };
@@ -64,11 +63,15 @@ export function createLookups(client: LeptonClient, options: { readonly sharedFo
       return (await deployments(isFresh)).get(name);
     },
     async deployment(name, { isFresh } = {}) {
-      return (await deployments(isFresh)).get(name) ?? (await client.getDeployment(name, { isUnlisted: isFresh }));
+      // What has just been created is in no older listing: one more, for all who miss something, before a get for each.
+      const shown = (await deployments(isFresh)).get(name);
+      const listed = shown ?? (isFresh ? undefined : (await deployments(true)).get(name));
+      return listed ?? (await client.getDeployment(name, { isUnlisted: true }));
     },
     async job(idOrName, name) {
-      const { byId, newestByName: named } = await jobs();
-      return byId.get(idOrName) ?? named.get(idOrName) ?? (await findJob(client, idOrName, name));
+      const find = ({ byId, newestByName: named }: Awaited<ReturnType<typeof jobs>>) =>
+        byId.get(idOrName) ?? named.get(idOrName);
+      return find(await jobs()) ?? find(await jobs(true)) ?? (await findJob(client, idOrName, name));
     },
     async jobsNamed(name, { isFresh } = {}) {
       return (await jobs(isFresh)).named.get(name) ?? [];
@@ -78,7 +81,7 @@ export function createLookups(client: LeptonClient, options: { readonly sharedFo
       // Bounds memory: a forgotten folder is listed once more.
       if (folders.size > 1_000) folders.clear();
       const read = async () => ((await client.storage.list(fileSystem, path)) ?? []).map(({ name }) => name);
-      const known = folders.get(key) ?? freshOnly(shared(times, read));
+      const known = folders.get(key) ?? freshOnly(shared(timesOf(), read));
       folders.set(key, known);
       return known();
     },

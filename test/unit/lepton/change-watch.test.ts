@@ -48,7 +48,7 @@ test('a change is looked up once and told to those only whose resource it is abo
   const told: string[] = [];
   const ends = ['a', 'a', 'b'].map((name, at) => watch.subscribe('deployments', name, () => told.push(`${name}${at}`)));
   await settled();
-  expect(watch.isAlive()).toBe(true);
+  expect(watch.isAlive('deployments')).toBe(true);
   // Until the first answer nobody knows what has happened before.
   expect(told).toEqual(['a0', 'a1', 'b2']);
   const { listed } = platform;
@@ -59,6 +59,23 @@ test('a change is looked up once and told to those only whose resource it is abo
   ends.forEach((end) => end());
 });
 
+test('a listing in which nobody waits for anything is not read, but once somebody does', async () => {
+  const platform = announcingPlatform();
+  const watch = createChangeWatch(platform);
+  const end = watch.subscribe('jobs', 'j', () => undefined);
+  await settled();
+  expect({ listed: platform.listed, isAlive: watch.isAlive('deployments') }).toEqual({ listed: 1, isAlive: false });
+  platform.change('a', 'Ready');
+  await settled();
+  expect(platform.listed).toBe(1);
+  const told: string[] = [];
+  const endOther = watch.subscribe('deployments', 'a', () => told.push('a'));
+  await settled();
+  expect({ told, isAlive: watch.isAlive('deployments') }).toEqual({ told: ['a'], isAlive: true });
+  end();
+  endOther();
+});
+
 test('one question is held, however many wait; it is given up when nobody does', async () => {
   const platform = announcingPlatform();
   const watch = createChangeWatch({ ...platform, nextChange: platform.nextChange, lingerMs: 1 });
@@ -67,7 +84,7 @@ test('one question is held, however many wait; it is given up when nobody does',
   expect(platform.asked).toBe(2);
   ends.forEach((end) => end());
   await settled();
-  expect({ aborted: platform.aborted, isAlive: watch.isAlive() }).toEqual({ aborted: 1, isAlive: false });
+  expect({ aborted: platform.aborted, isAlive: watch.isAlive('deployments') }).toEqual({ aborted: 1, isAlive: false });
 });
 
 test('a platform that announces nothing is not asked again by each who waits', async () => {
@@ -80,7 +97,7 @@ test('a platform that announces nothing is not asked again by each who waits', a
     watch.subscribe('jobs', `${at}`, () => undefined);
     await sleep(1);
   }
-  expect({ asked, isAlive: watch.isAlive() }).toEqual({ asked: 1, isAlive: false });
+  expect({ asked, isAlive: watch.isAlive('deployments') }).toEqual({ asked: 1, isAlive: false });
 });
 
 test('after a failure it goes on, and tells what has changed meanwhile', async () => {

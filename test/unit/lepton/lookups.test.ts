@@ -98,11 +98,17 @@ test('with an interval of zero every look-up is a request', async () => {
 });
 
 test('a resource that the listing lacks is read by itself before it counts as absent', async () => {
-  const lookups = connect(60_000);
+  const lookups = connect(100);
   expect((await lookups.deployment('late'))?.metadata.name).toBe('late');
   expect(await lookups.deployment('never')).toBeUndefined();
   expect((await lookups.job('done-1'))?.metadata.id).toBe('done-1');
   expect(await lookups.job('never')).toBeUndefined();
+  expect(
+    server.seen
+      .map(({ url }) => url)
+      .filter((url) => url.startsWith('/w/deployments'))
+      .slice(0, 4),
+  ).toEqual(['/w/deployments', '/w/deployments', '/w/deployments/late', '/w/deployments']);
 });
 
 test('a name of several jobs means the newest', async () => {
