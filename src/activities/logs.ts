@@ -94,7 +94,7 @@ export function createLogActivities(dependencies: ActivityDependencies) {
           if (input.id !== null) {
             const { id } = input;
             const job = await lookups.job(id, input.name);
-            return logTransfers(() => saveJobLogs({ ...how, target: input.target }, { id, job }));
+            return logTransfers(input.invocation, () => saveJobLogs({ ...how, target: input.target }, { id, job }));
           }
           const said: (string | null)[] = [];
           for (const [position, { id, job }] of (await jobsOf(client, input, signal)).entries())

@@ -56,7 +56,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
         const secrets = [...secretsToMask(), ...(await dependencies.sealedSecretsOf(input))];
         const { isSettled } = input;
         const context = { platform, marks: marksFor(input), secrets, onProgress, isSettled };
-        const fetched = await transfers(() =>
+        const fetched = await transfers(input.invocation, () =>
           withinAttemptTime(subject, look, async (signal) => {
             const openJournal = () => target.openJournal(signal);
             const folder = await fetchFolder(input, { ...context, openJournal, signal });
