@@ -1,6 +1,7 @@
 /** The script of an evaluation job. It runs in the job's container, and unchanged in the local process runtime. Pure. */
 import { gzipSync } from 'node:zlib';
 import { outputDirVariable, modelUrlVariable } from '../../contract/identity';
+import { remembering } from '../../support/remembering';
 import { splitAtPlaceholders, variablesIn } from '../../contract/url-placeholders';
 import { shortestMasked } from '../../secrets/limits';
 import { shellQuote } from '../../support/shell';
@@ -47,8 +48,10 @@ export function jobCommand(script: JobScript): readonly [string, string, string]
   return ['/bin/bash', '-c', loader];
 }
 
-const compressed = (text: string): string =>
-  `printf %s '${gzipSync(Buffer.from(text, 'utf8'), { level: 9 }).toString('base64')}' | base64 -d | gzip -dc`;
+const compressed = remembering(
+  (text: string): string =>
+    `printf %s '${gzipSync(Buffer.from(text, 'utf8'), { level: 9 }).toString('base64')}' | base64 -d | gzip -dc`,
+);
 
 /** Without `$`, in which Kubernetes would look for variables of its own. */
 const escaped = (text: string): string =>

@@ -1,5 +1,6 @@
 /** Reads the run config back out of a job's command, to show it. The inverse of job-script.ts. Pure. */
 import { gunzipSync } from 'node:zlib';
+import { remembering } from '../../support/remembering';
 import { runConfigFile } from './job-script';
 
 /**
@@ -18,10 +19,14 @@ const part = /printf %s '([A-Za-z0-9+/=]+)' \| base64 -d \| gzip -dc|printf %b '
 /** Returns the script that a job's command unpacks; `undefined` if the command was not made by evalsaga. */
 export function scriptIn(command: readonly string[] | undefined): string | undefined {
   const parts = [...(command?.[2] ?? '').matchAll(part)].map(([, packed, escaped = '']) =>
-    packed === undefined ? unescaped(escaped) : gunzipSync(Buffer.from(packed, 'base64')).toString('utf8'),
+    packed === undefined ? unescaped(escaped) : decompressed(packed),
   );
   return parts.length === 0 ? undefined : parts.join('');
 }
+
+const decompressed = remembering((packed: string): string =>
+  gunzipSync(Buffer.from(packed, 'base64')).toString('utf8'),
+);
 
 const unescaped = (text: string): string =>
   text.replaceAll(/\\(\\|0(\d{3}))/g, (_, all: string, octal?: string) =>
