@@ -1,3 +1,4 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   CancellationScope,
   ChildWorkflowCancellationType,
@@ -5,6 +6,7 @@ import {
   isCancellation,
   ParentClosePolicy,
   startChild,
+  type ChildWorkflowHandle,
 } from '@temporalio/workflow';
 import { batchOf, batchWorkflowId, taskWorkflowId, tasksPerBatch } from '../contract/identity';
 import type { BatchBounds, BatchInput, RunExecution, RunHeader } from '../contract/inputs';
@@ -153,7 +155,7 @@ export class BatchRuns {
 
   private async runChild(batch: Batch): Promise<void> {
     let told = batch.bounds;
-    const child = await this.window.during(() => this.startChild(batch));
+    const child = await this.start(batch);
     const telling = new CancellationScope();
     void telling
       .run(async () => {
@@ -171,7 +173,19 @@ export class BatchRuns {
     }
   }
 
-  private startChild(batch: Batch) {
+  /** Starts the batch's workflow, after the end of an earlier one of a run that was reset. */
+  private async start(batch: Batch): Promise<ChildWorkflowHandle<typeof evaluationBatch>> {
+    for (;;) {
+      try {
+        return await this.window.during(() => this.startChild(batch));
+      } catch (error) {
+        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+        await untilGone(batchWorkflowId(this.options.header.invocation, batch.number));
+      }
+    }
+  }
+
+  private startChild(batch: Batch): Promise<ChildWorkflowHandle<typeof evaluationBatch>> {
     const { header, packed, execution } = this.options;
     const { number, first, end, bounds } = batch;
     const tasks = { pattern: packed.pattern, rows: packed.rows.slice(first, end) };

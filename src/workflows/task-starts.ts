@@ -67,14 +67,14 @@ export class TaskStarts {
   }
 }
 
-/** Cancels a task's workflow and waits until there is none of this id that runs. */
+/** Cancels the workflow of a task or batch, and waits until there is none of this id that runs. */
 export async function untilGone(workflowId: string): Promise<void> {
-  const task = getExternalWorkflowHandle(workflowId);
-  await task.cancel().catch(() => undefined);
+  const other = getExternalWorkflowHandle(workflowId);
+  await other.cancel().catch(() => undefined);
   for (let tries = 1; ; tries += 1) {
     try {
       // Without a message it says nothing; but only a running workflow can be signalled.
-      await task.signal(observed.name);
+      await other.signal(observed.name);
     } catch (error) {
       if (isCancellation(error)) throw error;
       return;

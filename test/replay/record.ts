@@ -2,8 +2,9 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import path from 'node:path';
-import { taskWorkflowId, runWorkflowId } from '../../src/contract/identity';
+import { batchWorkflowId, taskWorkflowId, runWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
+import { startInBatches } from '../support/batched-run';
 import { startBench, type Bench, type Scenario } from '../support/bench';
 import { sendJson, startServer, type SeenRequest } from '../support/http-server';
 import { runPlan } from '../support/plans';
@@ -28,7 +29,7 @@ async function recordCourse(bench: Bench, course: Course): Promise<void> {
   const planned = runPlan({ outputRoot: scenario.outputRoot, invocation, ...course.plan });
   const server = course.endpoint === 'existing' ? await startServer(answerAsModel) : undefined;
   const plan = server ? onExisting(planned, `${server.url}/v1/completions`) : planned;
-  await scenario.start(plan);
+  await (course.isBatched ? startInBatches(scenario, plan) : scenario.start(plan));
   await course.meanwhile?.(scenario, plan);
   const { status } = await scenario.closed(plan);
   // A task outlives a run that was terminated.
@@ -40,6 +41,7 @@ async function recordCourse(bench: Bench, course: Course): Promise<void> {
   await save(scenario, { course, plan, id: runWorkflowId(invocation), suffix: 'run' });
   for (const { index } of plan.tasks)
     await save(scenario, { course, plan, id: taskWorkflowId(invocation, index), suffix: `task-${index}` });
+  if (course.isBatched) await save(scenario, { course, plan, id: batchWorkflowId(invocation, 0), suffix: 'batch' });
   if (course.swept) {
     const id = `eval-sweep-${invocation}`;
     const input = { platform: plan.platform, graceSeconds: -60 };

@@ -27,8 +27,9 @@ async function replay(histories: readonly Recorded[]): Promise<Map<string, strin
 beforeAll(() => Runtime.install({ logger: new DefaultLogger('ERROR') }));
 
 test('every course is recorded, for the run and each of its tasks', () => {
-  const expected = courses.flatMap(({ name, plan, swept }) => [
+  const expected = courses.flatMap(({ name, plan, swept, isBatched }) => [
     `${name}.run`,
+    ...(isBatched ? [`${name}.batch`] : []),
     ...(swept ? [`${name}.sweep`] : []),
     ...(plan.tasks ?? []).map((_, index) => `${name}.task-${index}`),
   ]);

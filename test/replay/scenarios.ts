@@ -1,4 +1,4 @@
-import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
+import { batchWorkflowId, runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import type { RunSnapshot, TaskPhase } from '../../src/contract/state';
 import type { Scenario } from '../support/bench';
@@ -14,6 +14,8 @@ export interface Course {
   readonly meanwhile?: (scenario: Scenario, plan: RunPlan) => Promise<void>;
   /** The tasks use one endpoint of the user's, which answers. */
   readonly endpoint?: 'existing';
+  /** A batch runs the tasks. */
+  readonly isBatched?: true;
   /** What the run left is swept up after it: a workflow of its own. */
   readonly swept?: true;
 }
@@ -227,10 +229,62 @@ const recordedAgain = [
   'teardown-incomplete',
 ];
 
+/** Recorded a third time later on that day: activities tell the run of the tasks' progress. */
+const recordedQuiet = [
+  'success-all-ready',
+  'success-as-ready-window',
+  'endpoint-error',
+  'job-failed',
+  'job-answer-lost',
+  'create-answer-lost',
+  'cancel-while-running',
+  'run-terminated',
+  'teardown-incomplete',
+];
+
+/** Of that build, too. */
+const recordedInBatches: readonly Course[] = [
+  { name: 'batch-success', platform: {}, plan: { tasks: two } },
+  {
+    name: 'batch-waves',
+    platform: {},
+    plan: { tasks: [...two, 'winogrande'], change: { maxParallelEndpoints: 2 } },
+  },
+  {
+    name: 'batch-window',
+    platform: {},
+    plan: { tasks: [...two, 'winogrande'], change: { startPolicy: 'as_ready', maxParallelEndpoints: 2 } },
+  },
+  { name: 'batch-cancel', platform: { jobs: endless }, plan: { tasks: two }, meanwhile: when('running job', cancel) },
+  {
+    name: 'batch-terminated',
+    platform: { jobs: endless },
+    plan: { tasks: one },
+    meanwhile: when(
+      'running job',
+      terminate(({ invocation }) => batchWorkflowId(invocation, 0)),
+    ),
+  },
+  {
+    name: 'batch-task-terminated',
+    platform: { jobs: endless },
+    plan: { tasks: one },
+    meanwhile: when(
+      'running job',
+      terminate(({ invocation }) => taskWorkflowId(invocation, 0)),
+    ),
+  },
+];
+
+const again = (names: readonly string[], suffix: string): readonly Course[] =>
+  recordedFirst
+    .filter(({ name }) => names.includes(name))
+    .map((course) => ({ ...course, name: `${course.name}${suffix}` }));
+
 /** The file names of the histories are made of these names: renaming one means recording anew. */
 export const courses: readonly Course[] = [
   ...recordedFirst,
-  ...recordedFirst
-    .filter(({ name }) => recordedAgain.includes(name))
-    .map((course) => ({ ...course, name: `${course.name}-2` })),
+  ...again(recordedAgain, '-2'),
+  ...again(recordedQuiet, '-3'),
+  ...recordedInBatches.map((course) => ({ ...course, isBatched: true as const })),
 ];

@@ -1,7 +1,6 @@
-import { batchWorkflowId, runWorkflowId, runWorkflowType, taskWorkflowId } from '../../src/contract/identity';
-import { runArguments } from '../../src/contract/run-arguments';
-import type { RunPlan } from '../../src/contract/plan';
-import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
+import { batchWorkflowId, runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
+import { startInBatches } from '../support/batched-run';
+import { creations, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
 /** Runs whose tasks are run by a batch, as those of runs with many tasks are. */
@@ -13,14 +12,6 @@ beforeAll(async () => {
 afterAll(() => bench.close());
 
 const endless = { default: { states: [['Running', '1h'], ['Completed']] } };
-
-async function startInBatches(scenario: Scenario, plan: RunPlan): Promise<void> {
-  await scenario.client.workflow.start(runWorkflowType, {
-    workflowId: runWorkflowId(plan.invocation),
-    taskQueue: scenario.taskQueue,
-    args: [...runArguments(plan, { searchAttributes: true, isBatched: true })],
-  });
-}
 
 const allIn = (phase: string) => (snapshot: { tasks: readonly { phase: string }[] }) =>
   snapshot.tasks.every((task) => task.phase === phase);
@@ -83,6 +74,26 @@ describe('a run in batches', () => {
     expect(snapshot.tasks.map(({ outcome, left }) => ({ outcome, left }))).toEqual(
       plan.tasks.map(() => ({ outcome: 'failed', left: [] })),
     );
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+
+  test.concurrent('that is reset ends its batch and begins anew', async () => {
+    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
+    await startInBatches(scenario, plan);
+    await scenario.until(plan, allIn('running job'));
+    const { client } = scenario;
+    const { events } = await client.workflow.getHandle(runWorkflowId(plan.invocation)).fetchHistory();
+    const firstTask = events?.find(({ workflowTaskCompletedEventAttributes: completed }) => completed);
+    await client.workflowService.resetWorkflowExecution({
+      namespace: client.options.namespace,
+      workflowExecution: { workflowId: runWorkflowId(plan.invocation) },
+      reason: 'test',
+      workflowTaskFinishEventId: firstTask?.eventId ?? null,
+      requestId: plan.invocation,
+    });
+    expect((await scenario.closed(plan)).status).toBe('succeeded');
+    expect(await creations(scenario.platform, '/deployments')).toBe(2);
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 

@@ -3,6 +3,7 @@ import { startRun } from '../../src/client';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { EndpointPlan, RunPlan } from '../../src/contract/plan';
 import { maxPlanBytes } from '../../src/contract/plan-size';
+import { runArguments } from '../../src/contract/run-arguments';
 import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
@@ -94,10 +95,11 @@ test.concurrent(
   async () => {
     const scenario = await bench.scenario();
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: Array.from({ length: 300 }, (_, at) => `t-${at}`) });
-    const params = stringify({ text: 'x'.repeat(50_000) });
+    // What the tasks have in common would count once.
+    const paramsOf = (index: number): string => `${index}-`.repeat(15_000);
     const tasks = plan.tasks.map((task) => ({
       ...task,
-      job: { ...task.job, container: { ...task.job.container, command: ['/bin/bash', '-c', params] } },
+      job: { ...task.job, container: { ...task.job.container, command: ['/bin/bash', '-c', paramsOf(task.index)] } },
     }));
     const { client, home, taskQueue } = scenario;
     const request = {
@@ -116,7 +118,7 @@ test.concurrent(
   },
 );
 
-/** The plan with a job script padded so that the plan has `bytes` bytes. */
+/** The plan with a job script padded so that the arguments of its run have `bytes` bytes. */
 function planOf(bytes: number, plan: RunPlan): RunPlan {
   const [task] = plan.tasks;
   if (!task) throw new Error('no task');
@@ -124,7 +126,12 @@ function planOf(bytes: number, plan: RunPlan): RunPlan {
     const container = { ...task.job.container, command: ['/bin/bash', '-c', 'x'.repeat(length)] };
     return { ...plan, tasks: [{ ...task, job: { ...task.job, container } }] };
   };
-  return withScript(bytes - Buffer.byteLength(JSON.stringify(withScript(0))));
+  const some = 100_000;
+  const size = runArguments(withScript(some), { searchAttributes: true }).reduce(
+    (sum, argument) => sum + Buffer.byteLength(JSON.stringify(argument)),
+    0,
+  );
+  return withScript(bytes - size + some);
 }
 
 test.concurrent('a plan of exactly the maximum size runs, one byte more is refused', async () => {
