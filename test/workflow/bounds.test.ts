@@ -1,4 +1,3 @@
-import { stringify } from 'yaml';
 import { startRun } from '../../src/client';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { EndpointPlan, RunPlan } from '../../src/contract/plan';
