@@ -45,10 +45,10 @@ export function lackingHere(
 /**
  * Milliseconds after which no other worker is expected to have it. A reading waits longest: a job may have run for hours, and a
  * rollout of workers takes less than this. A teardown never gives up: only its success ends the cost. An endpoint's log is
- * optional, and the endpoint costs money meanwhile. Before a run begins somebody waits for the answer, and nothing is lost yet.
+ * optional, and the endpoint costs money meanwhile.
  */
 const patienceMs: Readonly<Record<Purpose, number>> = {
-  preflight: 60_000,
+  preflight: 300_000,
   step: 300_000,
   reading: 900_000,
   'endpoint log': 15_000,
