@@ -21,7 +21,8 @@ volume for results, and \`platform_defaults\`. \`start --dry-run\` shows the res
 - **Variables** are \`NAME: VALUE\`. A value is a text, \`host:NAME\` (a variable of this host), \`runtime:NAME\` (another variable of the
   container) or \`{value_from: {secret_name_ref: NAME}}\` (a secret of the workspace). Where "a text needs its prefix", write \`lit:TEXT\`.
 - **Keys for endpoints** are \`host:NAME\` or \`{value_from: {token_name_ref: NAME}}\`; a key itself is refused.
-- **Default** "–" means that nothing is set, and the server, the harness or the platform decides. Keys that are not listed are refused.
+- **Default** "–" means that nothing is set, and the server, the harness or the platform decides. Keys that are not listed are refused, except those that
+  something in the file refers to (\`\${model.name}\`), and those of other executors, which are [listed in a warning](from-nemo-launcher.md#a-file-for-another-executor).
 `;
 
 function kindOf(accepts: Accepts): string {

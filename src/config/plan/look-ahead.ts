@@ -2,7 +2,7 @@ import type { Environment } from '../environment';
 import type { LoadedConfig } from '../loaded';
 import { planRun } from './plan-run';
 import { ConfigError, type ConfigProblem } from '../yaml/problems';
-import { withoutNodeAt, type ConfigNode } from '../yaml/tree';
+import { nodeAt, scalar, withNodeAt, withoutNodeAt, type ConfigNode } from '../yaml/tree';
 import { validate } from '../check/validate';
 
 /** Context of a plan that is made only to find its problems. */
@@ -16,8 +16,8 @@ const placeholderContext = {
 
 /**
  * Finds problems that only planning finds (a model too large for its shape, a missing URL, an unset secret) in a config that
- * has other problems already: the values at fault are removed and the rest is planned. Only problems in sections from which
- * nothing was removed are returned, since others may follow from the removal. Empty if the rest cannot be planned.
+ * has other problems already: the values at fault are removed and the rest is planned. Problems that may follow from a removal
+ * are left out. Empty if the rest cannot be planned.
  */
 export function findPlanningProblems(broken: {
   readonly root: ConfigNode;
@@ -27,16 +27,51 @@ export function findPlanningProblems(broken: {
   readonly trust: LoadedConfig['trust'];
 }): readonly ConfigProblem[] {
   const { root: whole, problems, file, env, trust } = broken;
-  const root = problems.reduce((tree, { path }) => withoutNodeAt(tree, path.split('.')), whole);
+  const root = problems.reduce((tree, { path }) => withoutValue(tree, path), whole);
   const { config: resolved } = validate({ root, failedPaths: new Set(), problems: [] });
   if (resolved === undefined || resolved.evaluation.tasks.length === 0) return [];
-  const cut = new Set(problems.map(({ path }) => sectionOf(path)));
+  const removed = problems.map(({ path }) => path.split('.'));
   return planningProblems({ resolved, root, yaml: '', file, env, trust, warnings: [] }).filter(
-    ({ path }) => !cut.has(sectionOf(path)),
+    (found) => !removed.some((path) => mayFollow(found, path)),
   );
 }
 
-const sectionOf = (path: string): string => path.split('.')[0] ?? '';
+/** A task without a name could not be planned, nor anything else: it gets one, and what is found about it is left out. */
+const withoutValue = (tree: ConfigNode, path: string): ConfigNode =>
+  /^evaluation\.tasks\.\d+\.name$/.test(path) && nodeAt(tree, path.split('.')) !== undefined
+    ? withNodeAt(tree, path.split('.'), scalar('lm-evaluation-harness.ifeval', {}))
+    : withoutNodeAt(tree, path.split('.'));
+
+/** Keys of a deployment whose checks look at each other. */
+const related: readonly (readonly string[])[] = [
+  [
+    'checkpoint_path',
+    'hf_model_handle',
+    'model_id',
+    'served_model_name',
+    'type',
+    'image',
+    'command',
+    'base_command',
+    'extra_args',
+  ],
+  ['tensor_parallel_size', 'pipeline_parallel_size', 'data_parallel_size', 'lepton_config', 'type'],
+];
+
+/** Whether a problem may be the consequence of the removal of this value. */
+function mayFollow({ path, message }: ConfigProblem, removed: readonly string[]): boolean {
+  const at = path.split('.');
+  const key = removed.at(-1) ?? '';
+  const [section] = removed;
+  if (key.length > 2 && message.includes(key)) return true;
+  if (at[0] !== section) return false;
+  if (section === 'deployment')
+    return (
+      at[1] === removed[1] || related.some((keys) => keys.includes(at[1] ?? '') && keys.includes(removed[1] ?? ''))
+    );
+  if (section === 'evaluation' && removed[1] === 'tasks') return at[1] !== 'tasks' || at[2] === removed[2];
+  return true;
+}
 
 function planningProblems(loaded: LoadedConfig): readonly ConfigProblem[] {
   try {

@@ -73,8 +73,10 @@ function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; h
         );
   if (endpoint !== undefined) checkPlatformRules({ endpoint, tasks: plans }, report);
   checkNamedVariables(report);
-  report.throwIfAny();
-  if (storage === null || endpoint === undefined) throw new Error('a problem was not reported');
+  if (storage === null || endpoint === undefined) {
+    report.throwIfAny();
+    throw new Error('a problem was not reported');
+  }
   const fields = { ...runFields(loaded, context), ...(store === undefined ? {} : { resultsStore: store }) };
   const plan: RunPlan = { version: 1, ...fields, budget, endpoint, storage, tasks: plans };
   const hostSecrets = checkHostSecrets(plan, loaded.env, report);

@@ -28,3 +28,28 @@ test('problems that only planning finds are reported together with a misspelt ke
 test('a problem that may only follow from a reported one is not reported', async () => {
   expect(await problemPaths('{hf_model_handel: a/b}', '{output_dir: ./r}')).toEqual(['deployment.hf_model_handel']);
 });
+
+test('an unknown task, a wrong number and an unset variable do not hide each other, nor what planning finds', async () => {
+  const config = path.join(folder, 'many.yaml');
+  await writeFile(
+    config,
+    `defaults: [execution: slurm/default, deployment: vllm, _self_]
+execution: {output_dir: ./r, keep_storage: perhaps}
+deployment: {hf_model_handle: a/b, port: 99999, tensor_parallel_size: 8, lepton_config: {resource_shape: gpu.1xh200, envs: {A: host:NOT_SET}}}
+evaluation: {tasks: [{name: hellaswagg}, {name: mmlu_pro}]}
+`,
+  );
+  const error: unknown = await loadConfig({ config, overrides: [], tasks: [], env: {}, cwd: folder }).catch(
+    (caught: unknown) => caught,
+  );
+  if (!(error instanceof ConfigError)) throw new Error('the config was accepted');
+  expect(error.problems.map(({ path: at }) => at).sort()).toEqual([
+    'defaults.execution',
+    'deployment.lepton_config.envs.A',
+    'deployment.port',
+    'deployment.tensor_parallel_size',
+    'evaluation.tasks.0.name',
+    'evaluation.tasks.1.name',
+    'execution.keep_storage',
+  ]);
+});
