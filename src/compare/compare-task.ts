@@ -116,8 +116,9 @@ function isWanted(score: ScoreEvidence | undefined, { metrics }: Settled): boole
 }
 
 function unpairable(samples: readonly PairedSamples[]): string[] {
-  return samples.flatMap(({ path, pairs: { byNumber, otherTarget } }) => [
-    ...(byNumber > 0
+  return samples.flatMap(({ path, base, pairs: { byNumber, otherTarget } }) => [
+    // `nel` knows its problems by nothing but their numbers.
+    ...(byNumber > 0 && !base.isMean
       ? [
           `${byNumber} samples of ${path.at(-1)} are paired by number, with equal targets: their contents have no hash, or another one`,
         ]

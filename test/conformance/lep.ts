@@ -17,15 +17,19 @@ export type LepVersion = (typeof lepVersions)[number];
 export const testCache = (): HomePaths =>
   homePaths({ EVALSAGA_HOME: process.env['EVALSAGA_TEST_CACHE'] ?? path.join(homedir(), '.cache', 'evalsaga-test') });
 
-/** Returns the folder of an environment with these packages and their dependencies, installed by uv. */
-export async function pythonEnvironment(name: string, requirements: readonly string[]): Promise<string> {
+/** Returns the folder of an environment with these packages and their dependencies, installed by uv. `choose`: the Python for it. */
+export async function pythonEnvironment(
+  name: string,
+  requirements: readonly string[],
+  choose: () => Promise<string> = findPython,
+): Promise<string> {
   const home = testCache();
   return provisionOnce({
     folder: path.join(home.runtimes, name),
     key: requirements.join(' '),
     label: name,
     async produce(draft) {
-      const [python, uv] = await Promise.all([findPython(), ensureUv({ home })]);
+      const [python, uv] = await Promise.all([choose(), ensureUv({ home })]);
       const what = `Making the Python environment ${name}`;
       await run({ what, file: uv, args: ['venv', '--quiet', '--relocatable', '--python', python, draft] });
       const install = ['pip', 'install', '--quiet', '--python', path.join(draft, 'bin', 'python'), ...requirements];

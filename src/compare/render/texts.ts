@@ -1,5 +1,5 @@
 import { formatDuration } from '../../support/duration';
-import { metricKey, type TaskUsage } from '../evidence/evidence';
+import type { TaskUsage } from '../evidence/evidence';
 import type { Comparison, PooledComparison, ScoreComparison } from '../comparison';
 
 /** Numbers and words of a comparison, as every format shows them. Pure. */

@@ -1,0 +1,118 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { comparisonPage } from '../../../src/compare/render/comparison-page';
+import { comparisonMarkdown } from '../../../src/compare/render/markdown';
+import { gateMarkdown } from '../../../src/compare/gate/gate-markdown';
+import { gateRuns } from '../../../src/compare/gate/gate-runs';
+import { gateJunit } from '../../../src/compare/gate/junit';
+import type { GateReport } from '../../../src/compare/gate/gate';
+import { freshFolder } from '../../support/folders';
+import { seeded, writeHarnessRun, writeRun, type HarnessTask } from '../../support/harness-results';
+
+let root: Awaited<ReturnType<typeof freshFolder>>;
+beforeEach(async () => void (root = await freshFolder('gate')));
+afterEach(() => root.dispose());
+
+const at = (...names: string[]): string => path.join(root.path, ...names);
+
+/** `lost`: share of the right answers that the candidate gets wrong, by task. */
+function results(lost: Readonly<Record<string, number>>, options: Partial<HarnessTask> = {}): void {
+  const random = seeded(2);
+  const side = (isCandidate: boolean): HarnessTask[] =>
+    Object.entries(lost).map(([name, share]) => ({
+      name,
+      values: {
+        acc: Array.from({ length: 400 }, (_, id) => (id % 3 === 0 || (isCandidate && random() < share) ? 0 : 1)),
+      },
+      ...(isCandidate ? options : {}),
+    }));
+  writeRun(at('base'), { tasks: side(false) });
+  writeRun(at('candidate'), { tasks: side(true) });
+}
+
+async function gated(policy: string): Promise<GateReport> {
+  writeFileSync(at('policy.yaml'), policy);
+  return gateRuns({ base: { folder: at('base') }, candidate: { folder: at('candidate') }, policy: at('policy.yaml') });
+}
+
+const statuses = ({ benchmarks }: GateReport): Record<string, string> =>
+  Object.fromEntries(benchmarks.map(({ benchmark, status }) => [benchmark, status]));
+
+test('GO, NO-GO and INCONCLUSIVE, by tiers', async () => {
+  results({ mmlu: 0, gsm8k: 0.2, piqa: 0.02 });
+  const go = await gated('defaults: { max_drop: 0.3 }');
+  expect([go.verdict, statuses(go)]).toEqual(['GO', { mmlu: 'PASS', gsm8k: 'PASS', piqa: 'PASS' }]);
+  const no = await gated('benchmarks: { mmlu: { tier: critical }, piqa: { tier: advisory } }');
+  expect(no).toMatchObject({ verdict: 'NO-GO', reasons: ['BREACH: gsm8k (supporting)'] });
+  const advisory = await gated('benchmarks: { gsm8k: { tier: advisory }, piqa: { max_drop: 0.1 } }');
+  expect([advisory.verdict, statuses(advisory)['gsm8k']]).toEqual(['GO', 'BREACH']);
+  const unsure = await gated('benchmarks: { gsm8k: { tier: advisory }, piqa: { max_drop: 0.013 } }');
+  expect(unsure).toMatchObject({ verdict: 'INCONCLUSIVE', reasons: ['INSUFFICIENT_EVIDENCE: piqa (supporting)'] });
+  const missing = await gated('benchmarks: { truthfulqa: {}, gsm8k: { tier: advisory }, piqa: { max_drop: 0.1 } }');
+  expect([missing.verdict, statuses(missing)['truthfulqa']]).toEqual(['NO-GO', 'MISSING']);
+});
+
+test("nel's names of scores stand for the first one, and names may lack the harness", async () => {
+  results({ 'lm-evaluation-harness.mmlu': 0 });
+  const report = await gated('benchmarks: { mmlu: { metric: mean_reward } }');
+  expect(report).toMatchObject({
+    verdict: 'GO',
+    warnings: ['mmlu: judged by acc, the first of: acc'],
+    benchmarks: [{ benchmark: 'mmlu', metric: 'acc' }],
+  });
+  const unknown = await gated('benchmarks: { mmlu: { metric: f1 } }');
+  expect(unknown.benchmarks[0]?.reasons).toEqual(['no score f1; there are: acc']);
+});
+
+test('relative drops count below the guard only', async () => {
+  results({ gsm8k: 0.1 });
+  const limits = 'max_drop: 0.5, max_relative_drop: 0.05';
+  expect((await gated(`benchmarks: { gsm8k: { ${limits} } }`)).benchmarks[0]?.reasons[0]).toContain('more than 5.0 %');
+  expect((await gated(`benchmarks: { gsm8k: { ${limits}, relative_guard_below: 0.5 } }`)).verdict).toBe('GO');
+});
+
+test('runs of different settings are never a GO', async () => {
+  results({ gsm8k: 0 }, { shots: 5 });
+  const report = await gated('defaults: { max_drop: 0.5 }');
+  expect(report.verdict).toBe('INCONCLUSIVE');
+  expect(report.benchmarks[0]?.reasons[0]).toContain('not comparable: few-shot');
+});
+
+test.each([
+  ['version: 2', 'this evalsaga reads version 1'],
+  ['benchmarks: { mmlu: { max_drop: -1 } }', 'benchmarks.mmlu.max_drop'],
+  ['benchmarks: { mmlu: { max_drp: 0.1 } }', 'benchmarks.mmlu'],
+  ['defaults: { relative_guard_below: 2 }', 'defaults.relative_guard_below'],
+  ['- a list', 'the file'],
+  ['a: [', "can't be read"],
+])('the policy %s is refused', async (policy, reason) => {
+  results({ mmlu: 0 });
+  await expect(gated(policy)).rejects.toThrow(reason);
+});
+
+test('as JUnit, Markdown and HTML, whatever names and texts contain', async () => {
+  const name = 'a|b<script>&"';
+  const values = { acc: Array.from({ length: 60 }, (_, id) => id % 2) };
+  const hostile = { name: 'drop', values, prompts: (id: number) => `<script>alert(${id})</script> \`\`\`` };
+  writeHarnessRun(at('base'), { tasks: [hostile], model: 'org/a' });
+  writeHarnessRun(at('candidate'), {
+    tasks: [{ ...hostile, values: { acc: values.acc.map(() => 0) } }],
+    model: `org/b`,
+  });
+  writeFileSync(at('policy.yaml'), `benchmarks: { drop: { tier: critical }, ${JSON.stringify(name)}: {} }`);
+  const sides = { base: { folder: at('base'), label: name }, candidate: { folder: at('candidate') } };
+  const report = await gateRuns({ ...sides, policy: at('policy.yaml') }, { flips: 2 });
+  const xml = gateJunit(report);
+  expect(xml).toMatch(/^<\?xml/);
+  expect(xml).toContain('tests="2" failures="2" errors="0"');
+  expect(xml).toContain('name="a|b&lt;script&gt;&amp;&quot;"');
+  const markdown = gateMarkdown(report);
+  expect(markdown).toMatch(/^# Gate: NO-GO\n/);
+  expect(markdown).toContain('| drop | critical | ❌ BREACH | acc | 0.5000 | 0 | −0.5000 |');
+  expect(markdown).toContain('a\\|b&lt;script>&amp;"');
+  expect(comparisonMarkdown(report.comparison)).toContain('````\n<script>alert(');
+  const page = comparisonPage(report.comparison, { writtenAt: '2026-11-28T08:00:00Z', version: '0.1.0' });
+  expect(page).not.toContain('<script>');
+  expect(page).toContain('drop acc: −0.5000');
+  expect(page).toContain('&lt;script&gt;alert(');
+});
