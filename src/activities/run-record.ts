@@ -40,6 +40,8 @@ export async function buildRunRecord(input: RecordRunInput, around: RecordSurrou
     platform: run.platform,
     ...(snapshot.simulated ? { simulated: true } : {}),
     owner: run.owner,
+    ...(run.name === undefined ? {} : { name: run.name }),
+    ...(run.tags === undefined ? {} : { tags: run.tags }),
     startedAt: snapshot.startedAt,
     endedAt: new Date().toISOString(),
     versions: { evalsaga: productVersion(), node: process.version },

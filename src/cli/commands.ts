@@ -25,8 +25,8 @@ const configOptions: readonly CommandOption[] = [
   { form: '--env-file <file>', meaning: 'variables for ${oc.env:…} and secrets (default: .env here, if any)' },
 ];
 const config = ['[config]', 'YAML file of the run'] as const;
-const id = ['<id>', "the run's id, or its first digits"] as const;
-const taskId = ['<id>', "the run's id or its first digits; with .N, its task N"] as const;
+const id = ['<id>', "the run's id or its first digits, or its name"] as const;
+const taskId = ['<id>', "the run's id or its first digits, or its name; with .N, its task N"] as const;
 
 export const commands: readonly Command[] = [
   {
@@ -36,6 +36,8 @@ export const commands: readonly Command[] = [
     options: [
       ...configOptions,
       platform,
+      { form: '-n, --name <name>', meaning: 'name of the run, which every command takes in place of its id' },
+      { form: '--tag <key=value>', meaning: 'label of the run, for ls runs --tag', repeated: true },
       { form: '--dry-run', meaning: 'print the endpoints and jobs that would be created; create nothing' },
       { form: '--detach', meaning: 'return once the run is started' },
       strict,
@@ -83,8 +85,30 @@ export const commands: readonly Command[] = [
       ['[name]', 'with task: its name; with tasks: part of a name, e.g. mmlu or gsm8k*'],
     ],
     summary: 'list runs, or the tasks that can be evaluated',
-    options: [{ form: '--limit <count>', meaning: 'maximum number of runs', default: '20' }, json],
-    examples: ['ls runs', 'ls tasks', 'ls tasks mmlu', 'ls task hellaswag'],
+    options: [
+      { form: '--limit <count>', meaning: 'maximum number of runs', default: '20' },
+      { form: '--since <time>', meaning: 'only runs started since then: a duration (90s, 10m, 2h, 1d) or a time' },
+      {
+        form: '--status <status>',
+        meaning: 'only runs with this status',
+        choices: ['running', 'succeeded', 'failed', 'cancelled', 'terminated', 'teardown incomplete'],
+      },
+      { form: '--model <text>', meaning: 'only runs whose model has this in its name; * for any letters' },
+      { form: '--name <text>', meaning: 'only runs with this in their name; * for any letters' },
+      {
+        form: '--tag <key=value>',
+        meaning: 'only runs with this tag, or with KEY alone a tag of this key',
+        repeated: true,
+      },
+      json,
+    ],
+    examples: [
+      'ls runs --since 7d --status failed',
+      'ls runs --model llama --tag team=search',
+      'ls tasks',
+      'ls tasks mmlu',
+      'ls task hellaswag',
+    ],
     load: async () => (await import('./commands/ls.js')).ls,
   },
   {

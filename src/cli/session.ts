@@ -7,6 +7,7 @@ import { runWorkflowId } from '../contract/identity';
 import { findTemporal, type TemporalReach } from '../stack/stack';
 import type { CommandContext } from './command';
 import { harmlessLine } from '../support/terminal-text';
+import { isRunName } from '../contract/run-name';
 import { UsageError } from './usage-error';
 import { programName } from './program-name';
 
@@ -37,6 +38,7 @@ export function runUrl({ temporal }: Pick<Session, 'temporal'>, invocation: stri
 
 /** `<id>` or `<id>.<task index>`. */
 export interface RunAddress {
+  /** The first digits of an id, or a name or its beginning. */
   readonly prefix: string;
   readonly index: number | undefined;
 }
@@ -44,16 +46,14 @@ export interface RunAddress {
 /** Parses a run address. Throws `UsageError`. */
 export function runAddress(text: string | undefined): RunAddress {
   if (text === undefined) throw new UsageError('Give the id of a run, or its first digits.');
-  const [prefix = '', index, ...rest] = text
-    .toLowerCase()
-    .replace(/^eval-/, '')
-    .split('.');
-  if (rest.length > 0 || !/^[0-9a-f]{1,16}$/.test(prefix) || (index !== undefined && !/^\d{1,6}$/.test(index))) {
-    throw new UsageError(
-      `"${harmlessLine(text)}" is neither a run's id (16 hexadecimal digits, or the first few of them) nor that of a task (3f2a….0).`,
-    );
-  }
-  return { prefix, index: index === undefined ? undefined : Number(index) };
+  const [, head = '', number] = /^(.*?)(?:\.(\d{1,6}))?$/.exec(text) ?? [];
+  const index = number === undefined ? undefined : Number(number);
+  const id = head.toLowerCase().replace(/^eval-/, '');
+  if (/^[0-9a-f]{1,16}$/.test(id)) return { prefix: id, index };
+  if (isRunName(head)) return { prefix: head, index };
+  throw new UsageError(
+    `"${harmlessLine(text)}" is neither a run's id (16 hexadecimal digits, or the first few of them) or name, nor that of a task (3f2a….0).`,
+  );
 }
 
 /** Throws `UsageError` if the run has no such task. */

@@ -70,5 +70,8 @@ export const batchIdsOf = (invocation: string, indices: readonly number[]): stri
 export const invocationOf = (workflowId: string): string | undefined =>
   /^eval-([0-9a-f]{16})(?:\.\d+|-b\d+)?$/.exec(workflowId)?.[1];
 
+/** Search attributes of runs that have a name or tags. Clusters of earlier builds lack them until somebody creates them. */
+export const labelAttributes = { EvalName: 'Keyword', EvalTags: 'KeywordList' } as const;
+
 /** Search attributes (all Keyword) of runs. */
 export const searchAttributeNames = ['EvalModel', 'EvalPhase', 'EvalOutcome', 'EvalOwner'] as const;

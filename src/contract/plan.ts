@@ -149,6 +149,9 @@ export interface RunPlan {
   /** The platform is a simulated one: nothing is evaluated there, and the scores are made up. */
   readonly simulated?: true;
   readonly owner: string;
+  /** What people call the run. */
+  readonly name?: string;
+  readonly tags?: Readonly<Record<string, string>>;
   /** Served model name. */
   readonly model: string;
   /** Absolute folder `<output_dir>/<invocation>` on the machine that the run was started on. */

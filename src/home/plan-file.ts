@@ -98,6 +98,8 @@ const plan: z.ZodType<RunPlan> = z.looseObject({
   platform,
   simulated: z.literal(true).exactOptional(),
   owner: text,
+  name: text.exactOptional(),
+  tags: z.record(z.string(), text).exactOptional(),
   model: text,
   outputDir: text,
   resultsStore: text.exactOptional(),

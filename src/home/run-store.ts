@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { RunPlan } from '../contract/plan';
 import type { HomePaths } from './paths';
 import { readJsonFile, UnreadableFile, writePrivateJson } from '../support/atomic-file';
+import { mapConcurrently } from '../support/map-concurrently';
 import { messageOf } from '../support/error-message';
 import { readVersionedJson } from '../support/versioned-json';
 import { planFormat } from './plan-file';
@@ -28,6 +29,8 @@ export async function storeRun(
   await writeFile(path.join(folder, 'config.yaml'), run.configYaml, { mode: 0o600 });
   if (run.origin !== undefined) await writePrivateJson(path.join(folder, 'origin.json'), { origin: run.origin });
   await writePrivateJson(path.join(folder, 'plan.json'), run.plan);
+  const { name } = run.plan;
+  if (name !== undefined) await writePrivateJson(nameFile(home, run.plan.invocation), { name });
   if (Object.keys(run.secrets).length > 0) await writePrivateJson(secretsFile(home, run.plan.invocation), run.secrets);
 }
 
@@ -62,6 +65,19 @@ export const readablePlan = (home: Pick<HomePaths, 'runs'>, invocation: string):
 export async function storedInvocations(home: Pick<HomePaths, 'runs'>, prefix: string): Promise<string[]> {
   const names = await readdir(home.runs).catch(() => []);
   return names.filter((name) => /^[0-9a-f]{16}$/.test(name) && name.startsWith(prefix));
+}
+
+const nameFile = (home: Pick<HomePaths, 'runs'>, invocation: string): string =>
+  path.join(home.runs, invocation, 'name.json');
+
+/** Runs of this host that have a name, which is read from a small file beside the plan. */
+export async function storedNames(home: Pick<HomePaths, 'runs'>): Promise<{ invocation: string; name: string }[]> {
+  const all = await mapConcurrently(await storedInvocations(home, ''), 20, async (invocation) => {
+    const found = await readJsonFile(nameFile(home, invocation)).catch(() => undefined);
+    const parsed = z.object({ name: z.string() }).safeParse(found);
+    return parsed.success ? [{ invocation, name: parsed.data.name }] : [];
+  });
+  return [...all].flat();
 }
 
 /** Returns the values of the host variables that a run's plan references, as far as this host has them. Throws as `storedPlan`. */

@@ -7,37 +7,38 @@ import { goneResources } from '../home/removed-resources';
 import { mapConcurrently } from '../support/map-concurrently';
 import type { HomePaths } from '../home/paths';
 import { describeRun } from './describe';
-import { executionStatus, type ExecutionStatus } from './execution-status';
+import { fitsFilter, type RunFilter } from './run-filter';
+import type { RunSummary } from './run-summary';
+import { executionStatus } from './execution-status';
 
-export interface RunSummary {
-  readonly invocation: string;
-  readonly status: ExecutionStatus;
-  readonly model: string;
-  /** See `Verdict`; `null` while it runs, or if the cluster has no search attributes. */
-  readonly outcome: string | null;
-  readonly startedAt: Date;
-  readonly closedAt: Date | null;
-  readonly taskQueue: string;
+export interface ListRequest extends RunFilter {
+  readonly limit: number;
+  readonly home?: HomePaths;
 }
 
-/** Lists runs, newest first. Temporal's listing lags by a second or two: don't base decisions on it. */
-export async function listRuns(
-  client: Client,
-  options: { readonly limit: number; readonly home?: HomePaths },
-): Promise<RunSummary[]> {
+/** Lists runs that fit, newest first. Temporal's listing lags by a second or two: don't base decisions on it. */
+export async function listRuns(client: Client, request: ListRequest): Promise<RunSummary[]> {
+  const { limit, home, since } = request;
+  const fits = fitsFilter(request);
+  const started = since === undefined ? '' : ` AND StartTime >= '${since.toISOString()}'`;
+  const query = `WorkflowType = '${runWorkflowType}'${started}`;
   const runs: RunSummary[] = [];
-  for await (const info of toleratingUnreadable(client).list({
-    query: `WorkflowType = '${runWorkflowType}'`,
-    pageSize: Math.min(options.limit, 200),
-  })) {
+  let page: RunSummary[] = [];
+  const take = async (): Promise<void> => {
+    const current = home
+      ? await mapConcurrently(page, concurrency, (run) => withCurrentOutcome(client, run, home))
+      : page;
+    runs.push(...current.filter(fits).slice(0, limit - runs.length));
+    page = [];
+  };
+  for await (const info of toleratingUnreadable(client).list({ query, pageSize: Math.min(limit, 200) })) {
     const invocation = invocationOf(info.workflowId);
-    if (invocation !== undefined) runs.push(summarise(info, invocation));
-    if (runs.length >= options.limit) break;
+    if (invocation !== undefined) page.push(summarise(info, invocation));
+    if (page.length >= Math.min(limit, 200)) await take();
+    if (runs.length >= limit) break;
   }
-  const { home } = options;
-  return home
-    ? mapConcurrently(runs, concurrency, (run) => withCurrentOutcome(client, run, home)).then((all) => [...all])
-    : runs;
+  if (runs.length < limit) await take();
+  return runs;
 }
 
 /** Runs described in parallel. */
@@ -58,6 +59,8 @@ function summarise(info: WorkflowExecutionInfo, invocation: string): RunSummary 
     invocation,
     status: executionStatus(info.status.name),
     model: typeof info.memo?.['model'] === 'string' ? info.memo['model'] : '',
+    name: typeof info.memo?.['name'] === 'string' ? info.memo['name'] : null,
+    tags: Array.isArray(info.memo?.['tags']) ? info.memo['tags'].map(String) : [],
     // Older builds recorded only the tasks' outcome.
     outcome: outcome === 'succeeded' && info.status.name === 'FAILED' ? incomplete : (outcome ?? null),
     startedAt: info.startTime,

@@ -10,9 +10,10 @@ export class AmbiguousRun extends UsageFault {
   constructor(
     prefix: string,
     readonly candidates: readonly string[],
+    advice = 'Give more digits.',
   ) {
     super(
-      `"${prefix}" matches ${candidates.length} runs: ${candidates.slice(0, 5).join(', ')}${candidates.length > 5 ? ', …' : ''}. Give more digits.`,
+      `"${prefix}" matches ${candidates.length} runs: ${candidates.slice(0, 5).join(', ')}${candidates.length > 5 ? ', …' : ''}. ${advice}`,
     );
   }
 }

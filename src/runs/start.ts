@@ -6,6 +6,7 @@ import type { Preflight } from '../contract/inputs';
 import type { RunPlan } from '../contract/plan';
 import { resultsPlaceOf } from '../contract/results-place';
 import { runArguments } from '../contract/run-arguments';
+import { tagWords } from '../contract/run-name';
 import { describeOversize, sizeOfPlan } from '../contract/plan-size';
 import type { HomePaths } from '../home/paths';
 import { storeRun } from '../home/run-store';
@@ -43,6 +44,8 @@ export interface StartRequest {
   readonly storeEnv?: StoreEnv | undefined;
   /** Receives what the user should know although the run starts. */
   readonly warn?: ((text: string) => void) | undefined;
+  /** Whether it has those of names and tags. */
+  readonly labelAttributes?: boolean;
   /** Payloads are encrypted. Search attributes can't be, so those that say what is evaluated are left out. */
   readonly isEncrypted?: boolean;
 }
@@ -73,6 +76,8 @@ export async function startRun(client: Client, request: StartRequest): Promise<{
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       memo: {
         model: plan.model.slice(0, 200),
+        ...(plan.name === undefined ? {} : { name: plan.name }),
+        ...(plan.tags === undefined ? {} : { tags: tagWords(plan.tags) }),
         tasks: plan.tasks.length,
         outputDir: resultsPlaceOf(plan),
         configDigest: plan.provenance.configDigest,
@@ -108,13 +113,22 @@ function expectedOfWorkers(plan: RunPlan): Preflight {
   };
 }
 
-function searchAttributesOf(plan: RunPlan, { isEncrypted = false }: StartRequest): TypedSearchAttributes {
+function searchAttributesOf(
+  plan: RunPlan,
+  { isEncrypted = false, labelAttributes = false }: StartRequest,
+): TypedSearchAttributes {
   const phase = { key: defineSearchAttributeKey('EvalPhase', 'KEYWORD'), value: 'starting' };
   if (isEncrypted) return new TypedSearchAttributes([phase]);
   return new TypedSearchAttributes([
     { key: defineSearchAttributeKey('EvalModel', 'KEYWORD'), value: plan.model.slice(0, 200) },
     phase,
     { key: defineSearchAttributeKey('EvalOwner', 'KEYWORD'), value: plan.owner.slice(0, 200) },
+    ...(labelAttributes && plan.name !== undefined
+      ? [{ key: defineSearchAttributeKey('EvalName', 'KEYWORD'), value: plan.name }]
+      : []),
+    ...(labelAttributes && plan.tags !== undefined
+      ? [{ key: defineSearchAttributeKey('EvalTags', 'KEYWORD_LIST'), value: tagWords(plan.tags).map((tag) => tag.slice(0, 200)) }]
+      : []),
   ]);
 }
 

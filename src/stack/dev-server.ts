@@ -1,5 +1,5 @@
 import { statfsSync } from 'node:fs';
-import { searchAttributeNames } from '../contract/identity';
+import { labelAttributes, searchAttributeNames } from '../contract/identity';
 
 /** How SQLite keeps a database whole: with a write-ahead log, or with the rollback journal that is its default. */
 export type Journal = 'wal' | 'rollback';
@@ -56,5 +56,6 @@ export function devServerArguments({ database, journal, port, uiPort, codecPort 
     '--log-level=warn',
     '--log-format=json',
     ...searchAttributeNames.map((name) => `--search-attribute=${name}=Keyword`),
+    ...Object.entries(labelAttributes).map(([name, type]) => `--search-attribute=${name}=${type}`),
   ];
 }

@@ -2,12 +2,17 @@ import type { Client, Connection } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import { firstLine } from '../support/lines';
 import { messageOf } from '../support/error-message';
-import { searchAttributeNames } from '../contract/identity';
+import { labelAttributes, searchAttributeNames } from '../contract/identity';
 
 const keyword = temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
+const keywordList = temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST;
 
 export type SearchAttributes =
-  | { readonly usable: true }
+  | {
+      readonly usable: true;
+      /** Those of names and tags are there too; without them runs are found by their memo, which takes longer. */
+      readonly labels: boolean;
+    }
   /** Runs work without them, but can't be listed by model, phase, outcome or owner. */
   | { readonly usable: false; readonly warning: string };
 
@@ -22,7 +27,7 @@ export async function ensureSearchAttributes(client: Client): Promise<SearchAttr
       const searchAttributes = Object.fromEntries(missing.map((name) => [name, keyword]));
       await operatorService.addSearchAttributes({ namespace, searchAttributes });
     }
-    return { usable: true };
+    return { usable: true, labels: await ensureLabels(client, customAttributes) };
   } catch (error) {
     const seen = firstLine(messageOf(error));
     return {
@@ -32,5 +37,21 @@ export async function ensureSearchAttributes(client: Client): Promise<SearchAttr
         `runs work without them. An administrator can create them: temporal operator search-attribute create ` +
         `--namespace ${namespace} ${searchAttributeNames.map((name) => `--name ${name} --type Keyword`).join(' ')}`,
     };
+  }
+}
+
+/** Registers the attributes of names and tags. Returns whether they are there; a cluster that refuses has the others. */
+async function ensureLabels(client: Client, known: Readonly<Record<string, number>>): Promise<boolean> {
+  const { namespace } = client.options;
+  const { operatorService } = client.connection as Connection;
+  const types = { Keyword: keyword, KeywordList: keywordList } as const;
+  const wanted = Object.entries(labelAttributes).map(([name, type]) => [name, types[type]] as const);
+  const missing = wanted.filter(([name, type]) => known[name] !== type);
+  if (missing.length === 0) return true;
+  try {
+    await operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(missing) });
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -18,7 +18,8 @@ const startedId = /run ([0-9a-f]{16}) started/;
 describe('a run', () => {
   test('that succeeds exits 0 with one JSON document, results saved, and nothing left on the platform', async () => {
     const platform = await bench.lepton();
-    const { code, stdout, stderr } = await bench.run(['start', bench.config, '--json'], platform.env);
+    const labels = ['--name', 'nightly', '--tag', 'team=search'];
+    const { code, stdout, stderr } = await bench.run(['start', bench.config, '--json', ...labels], platform.env);
     expect({ code, stderr }).toMatchObject({ code: 0 });
     expect(stderr.split('\n')[0]).toContain('platform: Lepton workspace');
     // The table, `status` and the JSON documents say so, too.
@@ -64,6 +65,15 @@ describe('a run', () => {
     for (const name of ['0 hellaswag', '1 arc_challenge', '2 winogrande']) expect(logs.stdout).toContain(`[${name}] `);
     expect((await bench.run(['logs', `${id}.0`, '--endpoint'])).stdout).toContain('Ready');
     expect((await bench.run(['ls', 'runs'])).stdout).toContain(document.invocation);
+    // Its name, or the beginning of it, stands for its id; lists are narrowed by name, tags and status.
+    const named = await bench.run(['status', 'night', '--json']);
+    expect(JSON.parse(named.stdout)).toMatchObject({ invocation: document.invocation });
+    const filters = ['--name', 'nightly', '--tag', 'team=search', '--since', '1h'];
+    const listed = await bench.run(['ls', 'runs', '--json', ...filters]);
+    expect(JSON.parse(listed.stdout)).toEqual([
+      expect.objectContaining({ invocation: document.invocation, name: 'nightly', tags: ['team=search'] }),
+    ]);
+    expect((await bench.run(['ls', 'runs', '--tag', 'team=other'])).stdout).toContain('no run fits');
     // Cancelling a finished run does nothing, and says so.
     const late = await bench.run(['cancel', id]);
     expect(late).toMatchObject({ code: 0, stderr: expect.stringContaining('over already (succeeded)') });

@@ -95,7 +95,8 @@ async function prepare(
     if (local) await admit(plan, choice, local, context);
     signal.throwIfAborted();
     await keepSwept(stack, choice.ref, context);
-    return { ...stack, searchAttributes: attributes.usable, isSimulated };
+    const labelAttributes = attributes.usable && attributes.labels;
+    return { ...stack, searchAttributes: attributes.usable, labelAttributes, isSimulated };
   });
 }
 
@@ -137,6 +138,7 @@ function sealingKeyFor(
 
 interface Prepared extends Stack {
   readonly searchAttributes: boolean;
+  readonly labelAttributes: boolean;
   /** The platform says that it makes its results up. */
   readonly isSimulated: boolean;
 }
@@ -182,6 +184,7 @@ async function begin(
     home,
     origin,
     searchAttributes: stack.searchAttributes,
+    labelAttributes: stack.labelAttributes,
     isEncrypted: stack.temporal.isEncrypted,
     sealingKey,
     storeEnv: await storeEnv(home, env),
@@ -255,7 +258,7 @@ async function admit(
 }
 
 async function announce(
-  { invocation }: RunPlan,
+  { invocation, name }: RunPlan,
   { session, runId }: { readonly session: Session; readonly runId: string },
   { output, env, home }: CommandContext,
 ): Promise<void> {
@@ -264,7 +267,7 @@ async function announce(
   const encrypted = encryptionHint({ temporal: session.temporal, services: await stackStatus(home), program });
   output.note(
     [
-      `run ${output.style.strong(invocation)} started; it continues even if this command ends`,
+      `run ${output.style.strong(invocation)}${name === undefined ? '' : ` (${name})`} started; it continues even if this command ends`,
       ...(url === null ? [] : [`  Web UI:  ${url}`]),
       ...(encrypted === undefined ? [] : [`  ${encrypted}`]),
       `  status:  ${program} status ${invocation}`,

@@ -8,7 +8,14 @@ import { messageOf } from '../../support/error-message';
 import { EncryptionKeyError } from '../../temporal/encryption/key-error';
 import { UnreadableFile } from '../../support/atomic-file';
 import { noteGone } from '../../home/removed-resources';
-import { forgetSecrets, noteStorageGone, storedInvocations, storedOrigin, storedPlan } from '../../home/run-store';
+import {
+  forgetSecrets,
+  noteStorageGone,
+  storedInvocations,
+  storedNames,
+  storedOrigin,
+  storedPlan,
+} from '../../home/run-store';
 import { loadAccess } from '../../lepton/access-store';
 import { createLeptonClient } from '../../lepton/client';
 import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
@@ -18,6 +25,7 @@ import { cleanUp, type CleanupReport } from '../../cleanup/cleanup';
 import type { StoragePlace } from '../../cleanup/find-storage';
 import { ownerAmong } from '../../cleanup/owners';
 import { originOf } from '../../temporal/origin';
+import { chooseByName } from '../../runs/resolve';
 import { planInHistory } from '../../runs/run-input';
 import { temporalTarget } from '../../temporal/target';
 import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
@@ -159,9 +167,11 @@ async function fullId(input: CommandInput, { home }: CommandContext): Promise<st
   if (/^[0-9a-f]{16}$/.test(prefix)) return prefix;
   const known = await storedInvocations(home, prefix);
   if (known.length === 1 && known[0] !== undefined) return known[0];
+  const named = known.length === 0 ? (await storedNames(home)).filter(({ name }) => name.startsWith(prefix)) : [];
+  if (named.length > 0) return chooseByName(prefix, named);
   throw new UsageError(
     known.length === 0
-      ? `No run of this host has an id that starts with ${prefix}. For a run of another host give all 16 digits of its id.`
+      ? `No run of this host has an id or a name that starts with ${prefix}. For a run of another host give all 16 digits of its id.`
       : `${prefix} matches ${known.length} runs: ${known.join(', ')}. Give more digits.`,
   );
 }

@@ -2,7 +2,7 @@ import { describeRun, resolveInvocation } from '../../client';
 import type { RunPlan, TaskPlan } from '../../contract/plan';
 import type { RunSnapshot, TaskSnapshot } from '../../contract/state';
 import { loadPlatformAccess } from '../../lepton/stored-credentials';
-import { storedInvocations, storedPlan, storedSecrets } from '../../home/run-store';
+import { storedInvocations, storedNames, storedPlan, storedSecrets } from '../../home/run-store';
 import { askServerClock, describeClockOffset } from '../../lepton/server-clock';
 import { createLeptonClient } from '../../lepton/client';
 import { CredentialsError } from '../../lepton/lepton-error';
@@ -66,7 +66,11 @@ async function findRun(
     const session = await openSession(context);
     return { session, invocation: await resolveInvocation(session.client, prefix, context.home) };
   } catch (error) {
-    const [known, another] = await storedInvocations(context.home, prefix);
+    const named = (await storedNames(context.home)).filter(({ name }) => name === prefix);
+    const [known, another] = [
+      ...(await storedInvocations(context.home, prefix)),
+      ...named.map(({ invocation }) => invocation),
+    ];
     const isAway = error instanceof InfrastructureError || isOutage(error);
     if (!isAway || known === undefined || another !== undefined) throw error;
     context.output.note(withoutTemporal);

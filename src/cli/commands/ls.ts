@@ -1,7 +1,9 @@
 import { escapeRegExp } from '../../support/escape-regexp';
 import type { CommandBody, CommandContext, CommandInput } from '../command';
-import { textOption } from '../command';
+import { listOption, textOption } from '../command';
 import { wantsJson } from '../config-input';
+import type { RunFilter } from '../../client';
+import { sinceTime } from '../since';
 import { UsageError } from '../usage-error';
 import { done, type CommandOutcome } from '../exit-code';
 
@@ -30,14 +32,28 @@ async function listTheRuns(input: CommandInput, context: CommandContext): Promis
   ]);
   const limit = Number(textOption(input, 'limit'));
   if (!Number.isInteger(limit) || limit < 1) throw new UsageError('--limit wants a number of runs, at least 1.');
+  const filter = filterOf(input);
   const { client } = await openSession(context);
-  const runs = await listRuns(client, { limit, home: context.home });
+  const runs = await listRuns(client, { limit, home: context.home, ...filter });
   const { output } = context;
   if (wantsJson(input)) output.json(runs);
-  else if (runs.length === 0) output.answer('no runs yet');
+  else if (runs.length === 0) output.answer(Object.keys(filter).length === 0 ? 'no runs yet' : 'no run fits');
   else output.answer(runsTable(runs, await temporalNow(client, runs[0]?.taskQueue, output), output.answerWidth()));
   if (runs.length === 0) output.note("Temporal's list lags by a second or two; `status ID` is exact.");
   return done;
+}
+
+function filterOf(input: CommandInput): RunFilter {
+  const [since, status] = [textOption(input, 'since'), textOption(input, 'status')];
+  const [model, name] = [textOption(input, 'model'), textOption(input, 'name')];
+  const tags = listOption(input, 'tag');
+  return {
+    ...(since === undefined ? {} : { since: sinceTime(since, new Date()) }),
+    ...(status === undefined ? {} : { status }),
+    ...(model === undefined ? {} : { model }),
+    ...(name === undefined ? {} : { name }),
+    ...(tags.length === 0 ? {} : { tags }),
+  };
 }
 
 async function listTheTasks(

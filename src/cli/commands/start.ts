@@ -3,12 +3,14 @@ import { userInfo } from 'node:os';
 import { stringify } from 'yaml';
 import { loadConfig, planRun, renderProblem } from '../../config';
 import type { RunPlan } from '../../contract/plan';
+import { isRunName, isTagKey, runNameRule, tagKeyRule } from '../../contract/run-name';
 import { admitOutput } from '../../doctor/check-output';
 import { dryRunDocument } from '../render/dry-run';
 import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
-import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
+import { flag, listOption, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
 import { configRequest, wantsJson } from '../config-input';
 import { done, type CommandOutcome } from '../exit-code';
+import { harmlessLine } from '../../support/terminal-text';
 import { UsageError } from '../usage-error';
 import { temporalTarget } from '../../temporal/target';
 import { hostSecretValues, refuseMissing } from '../host-secrets';
@@ -26,6 +28,7 @@ export const start: CommandBody = async (input, context) => {
     invocation: randomBytes(8).toString('hex'),
     platform: choice.ref,
     owner: owner(context),
+    ...labels(input),
     command: context.commandLine,
     cwd: context.cwd,
   });
@@ -55,6 +58,23 @@ function dryRun(plan: RunPlan, input: CommandInput, { output }: CommandContext):
   else output.answer(stringify(document, { lineWidth: 0, aliasDuplicateObjects: false }).trimEnd());
   output.note('dry run: nothing was created');
   return done;
+}
+
+/** Reads `--name` and `--tag`. Throws `UsageError`. */
+function labels(input: CommandInput): { name?: string; tags?: Readonly<Record<string, string>> } {
+  const name = textOption(input, 'name');
+  if (name !== undefined && !isRunName(name))
+    throw new UsageError(`--name can't be "${harmlessLine(name)}": a name has ${runNameRule}.`);
+  const pairs = listOption(input, 'tag').map((text): [string, string] => {
+    const [key = '', ...value] = text.split('=');
+    if (!isTagKey(key) || value.length === 0)
+      throw new UsageError(`--tag takes KEY=VALUE, a key of ${tagKeyRule}, not "${harmlessLine(text)}".`);
+    return [key, value.join('=')];
+  });
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(pairs.length === 0 ? {} : { tags: Object.fromEntries(pairs) }),
+  };
 }
 
 function owner({ env }: CommandContext): string {

@@ -104,7 +104,7 @@ export function newConfigFrom(answers: Answers): NewConfig {
   const { model, deployment, url, apiKeyName, image, command, tasks, limitSamples } = answers;
   if (model === undefined || deployment === undefined || missing.length > 0)
     throw new UsageError(
-      `Without a terminal to ask on, give also: ${missing.join(', ')}. `--help` lists all options`,
+      `Without a terminal to ask on, give also: ${missing.join(', ')}. init --help lists all options`,
     );
   const unused = contradictions(answers);
   if (unused.length > 0) throw new UsageError(`${unused.join(', ')}: no effect with --deployment ${deployment}.`);

@@ -12,6 +12,8 @@ export function dryRunDocument(plan: RunPlan): object {
   return {
     invocation,
     platform: platform.kind === 'local' ? 'local' : { workspace: platform.workspace, url: platform.url },
+    ...(plan.name === undefined ? {} : { name: plan.name }),
+    ...(plan.tags === undefined ? {} : { tags: plan.tags }),
     model,
     owner,
     output_dir: outputDir,

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import { formatDuration } from '../../support/duration';
-import type { RunSummary } from '../../client';
+import { shownStatus, type RunSummary } from '../../client';
 import type { ServiceStatus } from '../../stack/status';
 import { elapsed } from './elapsed';
 import { plainStyle, type Style } from './style';
@@ -35,23 +35,36 @@ const besideModel = 70;
 
 /** Table of runs, newest first. Models are shortened only to fit a terminal of `width` characters. Pure. */
 export function runsTable(runs: readonly RunSummary[], now: number, width = Infinity): string {
-  const table = new Table({ head: ['Run', 'Status', 'Model', 'Started', 'Took'], ...bare });
-  for (const { invocation, status, outcome, model, startedAt, closedAt } of runs) {
+  const isNamed = runs.some(({ name }) => name !== null);
+  const isTagged = runs.some(({ tags }) => tags.length > 0);
+  const head = [
+    'Run',
+    ...(isNamed ? ['Name'] : []),
+    'Status',
+    'Model',
+    ...(isTagged ? ['Tags'] : []),
+    'Started',
+    'Took',
+  ];
+  const table = new Table({ head, ...bare });
+  const widest = (texts: readonly string[]): number => Math.max(0, ...texts.map(({ length }) => length + 3));
+  const labels =
+    (isNamed ? widest(['Name', ...runs.map(({ name }) => name ?? '')]) : 0) +
+    (isTagged ? widest(['Tags', ...runs.map(({ tags }) => tags.join(' '))]) : 0);
+  for (const run of runs) {
+    const { invocation, name, tags, model, startedAt, closedAt } = run;
     const took = formatDuration((closedAt?.getTime() ?? now) - startedAt.getTime());
     table.push([
       invocation,
-      statusText(status, outcome),
-      shortenedInside(model, Math.max(20, width - besideModel)),
+      ...(isNamed ? [name ?? ''] : []),
+      shownStatus(run),
+      shortenedInside(model, Math.max(20, width - besideModel - labels)),
+      ...(isTagged ? [tags.join(' ')] : []),
       localTime(startedAt),
       took,
     ]);
   }
   return table.toString();
-}
-
-/** Prefers the recorded outcome to Temporal's status, which may be completed although tasks failed. */
-function statusText(status: RunSummary['status'], outcome: string | null): string {
-  return status === 'running' || status === 'terminated' ? status : (outcome ?? status);
 }
 
 const localTime = (at: Date): string =>

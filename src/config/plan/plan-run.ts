@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { EndpointPlan, PlatformRef, RunPlan, TaskPlan } from '../../contract/plan';
+import { runNameFrom } from '../../contract/run-name';
 import { describeOversize, sizeOfPlan } from '../../contract/plan-size';
 import { expandTilde } from '../../support/home-folder';
 import type { LoadedConfig } from '../loaded';
@@ -32,6 +33,10 @@ export interface PlanContext {
   readonly invocation: string;
   readonly platform: PlatformRef;
   readonly owner: string;
+  /** Instead of `execution.run_name`. */
+  readonly name?: string;
+  /** Added to `execution.tags`. */
+  readonly tags?: Readonly<Record<string, string>>;
   /** The command line, kept in the run's record. */
   readonly command: string;
   readonly cwd: string;
@@ -94,6 +99,7 @@ function runFields(
     invocation: context.invocation,
     platform: context.platform,
     owner: context.owner,
+    ...labelsOf(config, context),
     model: servedModelOf(config),
     outputDir: path.resolve(context.cwd, expandTilde(execution.output_dir), context.invocation),
     startPolicy: execution.start_policy,
@@ -110,6 +116,13 @@ function runFields(
     },
     provenance: { configDigest: createHash('sha256').update(yaml).digest('hex'), command: context.command },
   };
+}
+
+function labelsOf(config: ResolvedConfig, context: PlanContext): Pick<RunPlan, 'name' | 'tags'> {
+  const { run_name: own, tags: given } = config.execution;
+  const name = context.name ?? own ?? (config.name === null ? undefined : runNameFrom(config.name));
+  const tags = { ...given, ...context.tags };
+  return { ...(name === undefined ? {} : { name }), ...(Object.keys(tags).length === 0 ? {} : { tags }) };
 }
 
 interface EndpointRequest {

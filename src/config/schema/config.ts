@@ -18,7 +18,7 @@ const topLevelAdvice = {
 const build = (type: DeploymentType) =>
   section(
     {
-      name: orNull(text()).describe('A label for the run.'),
+      name: orNull(text()).describe('A label for the run: its name, if `execution.run_name` gives none.'),
       execution: execution.describe('Where and how the run is carried out.'),
       deployment: deploymentSchema(type).describe('What serves the model. Which keys there are depends on `type`.'),
       target: target.describe(

@@ -4,6 +4,7 @@
  */
 import { defaultSkips } from '../../contract/skip-results';
 import { choice, decimal, duration, flag, integer, listOf, orNull, recordOf, section, text } from './fields';
+import { isRunName, runNameRule } from '../../contract/run-name';
 import { envMap, token } from './variables';
 import {
   allowedNodes,
@@ -111,6 +112,12 @@ export const execution = section(
       }).describe('The endpoints that serve the model.'),
       tasks: tasks.describe('The evaluation jobs on the platform.'),
     }).describe('Resources on the platform.'),
+    run_name: orNull(text().refine(isRunName, `expected a name: ${runNameRule}`)).describe(
+      'What the run is called; commands take it in place of its id. Null: the top-level `name`, as far as it can be one. `start --name` wins.',
+    ),
+    tags: recordOf(text()).describe(
+      'Labels of the run, `team: search`: `ls runs --tag team=search` finds it. `start --tag` adds to them.',
+    ),
     start_policy: choice('all_ready', 'as_ready')
       .default('all_ready')
       .describe('`all_ready`: jobs start when every endpoint is ready; `as_ready`: each when its own endpoint is.'),

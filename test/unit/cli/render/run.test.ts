@@ -307,8 +307,13 @@ test('overview of processes and runs', () => {
     taskQueue: 'evalsaga',
     outcome: 'failed',
     model: 'm',
+    name: null,
+    tags: [],
     startedAt: new Date(now - 60_000),
     closedAt: new Date(now),
   } as const;
   expect(runsTable([run], now)).toMatch(/failed .*1 min 0 s/);
+  const labelled = runsTable([run, { ...run, name: 'nightly', tags: ['team=search'] }], now);
+  expect(labelled).toMatch(/Run.*Name.*Status.*Model.*Tags.*Started/);
+  expect(labelled).toMatch(/nightly.*failed.*team=search/);
 });

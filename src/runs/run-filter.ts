@@ -1,0 +1,40 @@
+/** Which runs a list shows. Pure. */
+import { escapeRegExp } from '../support/escape-regexp';
+import type { RunSummary } from './run-summary';
+
+export interface RunFilter {
+  /** Started then or later. */
+  readonly since?: Date;
+  /** The word that the list shows. */
+  readonly status?: string;
+  /** A part of the model's name; with `*` for any characters, the whole. */
+  readonly model?: string;
+  /** The same of the run's name. */
+  readonly name?: string;
+  /** `key=value`, or a key alone; all of them. */
+  readonly tags?: readonly string[];
+}
+
+/** Returns the word by which a list shows what became of a run: the recorded outcome says more than Temporal's status. */
+export function shownStatus({ status, outcome }: Pick<RunSummary, 'status' | 'outcome'>): string {
+  return status === 'running' || status === 'terminated' ? status : (outcome ?? status);
+}
+
+/** Returns whether a run fits. */
+export function fitsFilter(filter: RunFilter): (run: RunSummary) => boolean {
+  const { since, status, tags = [] } = filter;
+  const model = patternOf(filter.model);
+  const name = patternOf(filter.name);
+  return (run) =>
+    (since === undefined || run.startedAt >= since) &&
+    (status === undefined || shownStatus(run) === status) &&
+    (model === undefined || model.test(run.model)) &&
+    (name === undefined || (run.name !== null && name.test(run.name))) &&
+    tags.every((tag) => run.tags.some((each) => each === tag || each.startsWith(`${tag}=`)));
+}
+
+function patternOf(text: string | undefined): RegExp | undefined {
+  if (text === undefined) return undefined;
+  const escaped = text.split('*').map(escapeRegExp).join('.*');
+  return new RegExp(text.includes('*') ? `^${escaped}$` : escaped, 'i');
+}

@@ -1,0 +1,17 @@
+import type { ExecutionStatus } from './execution-status';
+
+/** A run as lists show it. */
+export interface RunSummary {
+  readonly invocation: string;
+  readonly status: ExecutionStatus;
+  readonly model: string;
+  /** What people call it; `null` if it has no name. */
+  readonly name: string | null;
+  /** Each as `key=value`. */
+  readonly tags: readonly string[];
+  /** See `Verdict`; `null` while it runs, or if the cluster has no search attributes. */
+  readonly outcome: string | null;
+  readonly startedAt: Date;
+  readonly closedAt: Date | null;
+  readonly taskQueue: string;
+}
