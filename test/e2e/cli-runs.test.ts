@@ -27,7 +27,7 @@ describe('a run', () => {
     const document = JSON.parse(stdout);
     expect(Object.keys(document)).toEqual([
       ...['invocation', 'status', 'phase', 'cancelRequested', 'platform', 'simulated', 'model', 'webUi'],
-      ...['startedAt', 'endedAt', 'outputDir', 'tasks', 'error', 'teardown'],
+      ...['startedAt', 'endedAt', 'outputDir', 'tasks', 'error', 'usefulShare', 'findings', 'teardown'],
     ]);
     expect(document).toMatchObject({
       status: 'succeeded',
