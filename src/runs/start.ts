@@ -127,7 +127,12 @@ function searchAttributesOf(
       ? [{ key: defineSearchAttributeKey('EvalName', 'KEYWORD'), value: plan.name }]
       : []),
     ...(labelAttributes && plan.tags !== undefined
-      ? [{ key: defineSearchAttributeKey('EvalTags', 'KEYWORD_LIST'), value: tagWords(plan.tags).map((tag) => tag.slice(0, 200)) }]
+      ? [
+          {
+            key: defineSearchAttributeKey('EvalTags', 'KEYWORD_LIST'),
+            value: tagWords(plan.tags).map((tag) => tag.slice(0, 200)),
+          },
+        ]
       : []),
   ]);
 }
