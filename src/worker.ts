@@ -2,15 +2,7 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import {
-  DefaultLogger,
-  NativeConnection,
-  Runtime,
-  Worker,
-  type LogLevel,
-  type NativeConnectionOptions,
-  type WorkerOptions,
-} from '@temporalio/worker';
+import { NativeConnection, Worker, type NativeConnectionOptions, type WorkerOptions } from '@temporalio/worker';
 import { Client } from '@temporalio/client';
 import { firstLine } from './support/lines';
 import { createActivities } from './activities';
@@ -26,6 +18,9 @@ import { isEmbedded, temporalTarget, type Env, type TemporalTarget } from './tem
 import { forgetStaleSecrets } from './cleanup/stale-secrets';
 import { clearStaging } from './results/store/target';
 import { retryDuringOutages } from './temporal/retry-during-outages';
+import { countingFetch, measuringInterceptor, type Recorder } from './worker/metrics';
+import { slotsOf, startOperations, type Operations } from './worker/operations';
+import { defaultFetch } from './lepton/http';
 import { serve, whyFailed } from './worker/worker-end';
 import { isTemporalFault } from './temporal/grpc';
 import { InfrastructureError } from './temporal/infrastructure-error';
@@ -33,8 +28,8 @@ import { InfrastructureError } from './temporal/infrastructure-error';
 export interface WorkerRequest {
   readonly home: HomePaths;
   /**
-   * `TEMPORAL_*` (address and credentials; required), `EVALSAGA_TASK_QUEUE`, `EVALSAGA_LOG_LEVEL`,
-   * `EVALSAGA_REQUEST_TIMEOUT`, `EVALSAGA_REFUSAL_PATIENCE` (seconds), `EVALSAGA_ENCRYPTION_KEY_FILE`.
+   * `TEMPORAL_*` (address and credentials; required), `EVALSAGA_TASK_QUEUE`, `EVALSAGA_REQUEST_TIMEOUT`,
+   * `EVALSAGA_REFUSAL_PATIENCE` (seconds), `EVALSAGA_ENCRYPTION_KEY_FILE`; see also worker/operations.ts and docs/environment.md.
    */
   readonly env: Env;
 }
@@ -64,11 +59,22 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
     );
   }
   const encryption = encryptionOf(env);
-  const level = (env['EVALSAGA_LOG_LEVEL']?.toUpperCase() ?? 'INFO') as LogLevel;
-  Runtime.install({ logger: new DefaultLogger(level), telemetryOptions: {} });
-  await clearStaging(home.staging);
+  const operations = await startOperations(env);
+  try {
+    await clearStaging(home.staging);
+    await serveUntilTold({ home, env }, { target, encryption, operations });
+  } finally {
+    await operations.close();
+  }
+}
+
+async function serveUntilTold(
+  request: WorkerRequest,
+  parts: { readonly target: ClusterTarget; readonly encryption: Encryption; readonly operations: Operations },
+): Promise<void> {
+  const { target, encryption, operations } = parts;
   const ending = new AbortController();
-  const open = () => openWorker({ home, env, ending: ending.signal }, target, encryption);
+  const open = () => openWorker({ ...request, ending: ending.signal, record: operations.record }, target, encryption);
   const { connection, worker } = await retryDuringOutages(open, { withinMs: SERVER_WITHIN_MS }).catch(
     (error: Error) => {
       if (!isTemporalFault(error) && error.name !== 'TransportError') throw error;
@@ -77,7 +83,8 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
       });
     },
   );
-  const forgetting = forgetStaleSecretsRegularly({ connection, target, home, encryption });
+  operations.watch(worker);
+  const forgetting = forgetStaleSecretsRegularly({ connection, target, home: request.home, encryption });
   const onShutdown = (): void => {
     ending.abort(new WaitEnded('its worker ends'));
     void flushNews();
@@ -116,22 +123,26 @@ type ClusterTarget = Extract<TemporalTarget, { kind: 'cluster' }>;
 
 /** Makes several calls, each of which may fail if the server goes away. */
 async function openWorker(
-  { home, env, ending }: WorkerRequest & { readonly ending: AbortSignal },
+  { home, env, ending, record }: WorkerRequest & { readonly ending: AbortSignal; readonly record: Recorder },
   target: ClusterTarget,
   encryption: Encryption,
 ): Promise<{ readonly connection: NativeConnection; readonly worker: Worker }> {
   const connection = await NativeConnection.connect({ ...target.connection, ...throughProxy(target.address, env) });
   try {
     const origin = await originOf({ connection, namespace: target.namespace, home, embedded: isEmbedded(env) });
+    const fetch = countingFetch(defaultFetch, record);
+    const source = workflowSource(encryption);
     const worker = await Worker.create({
       connection,
       namespace: target.namespace,
       taskQueue: target.taskQueue,
       identity: `evalsaga@${hostname()}:${process.pid}`,
       dataConverter: encryption.dataConverter,
-      ...workflowSource(encryption),
-      activities: createActivities(createWorkerDependencies({ home, env, origin, ending, ...bounds(env) })),
+      ...source,
+      interceptors: { ...source.interceptors, activity: [measuringInterceptor(record)] },
+      activities: createActivities(createWorkerDependencies({ home, env, origin, ending, fetch, ...bounds(env) })),
       ...concurrency,
+      ...slotsOf(env),
       ...grace,
       ...versioning(env),
     });

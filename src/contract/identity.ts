@@ -73,5 +73,11 @@ export const invocationOf = (workflowId: string): string | undefined =>
 /** Search attributes of runs that have a name or tags. Clusters of earlier builds lack them until somebody creates them. */
 export const labelAttributes = { EvalName: 'Keyword', EvalTags: 'KeywordList' } as const;
 
+/** Returns the index of the task whose workflow this is; `undefined` for any other workflow. */
+export const taskIndexOf = (workflowId: string): number | undefined => {
+  const index = /^eval-[0-9a-f]{16}\.(\d+)$/.exec(workflowId)?.[1];
+  return index === undefined ? undefined : Number(index);
+};
+
 /** Search attributes (all Keyword) of runs. */
 export const searchAttributeNames = ['EvalModel', 'EvalPhase', 'EvalOutcome', 'EvalOwner'] as const;

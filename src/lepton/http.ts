@@ -67,7 +67,8 @@ export const defaultTimeoutMs = 30_000;
 const maxJsonBytes = 64 * 1024 * 1024;
 const maxErrorBytes = 64 * 1024;
 
-const defaultFetch: Fetch = (url, init) => undiciFetch(url, { ...init, dispatcher: sharedDispatcher() });
+/** undici's, with the environment's proxies and keep-alive connections. */
+export const defaultFetch: Fetch = (url, init) => undiciFetch(url, { ...init, dispatcher: sharedDispatcher() });
 
 export interface HttpSettings {
   /** Gets the date of every answer. */

@@ -3,6 +3,7 @@ import { forgetSecrets } from '../home/run-store';
 import { storeEnv, storeSecrets } from '../results/store/store-access';
 import { secretsOfReferences, secretsOfRun } from '../secrets/secret-values';
 import { loadAccess } from '../lepton/access-store';
+import type { Fetch } from '../lepton/http';
 import { createPlatforms } from '../lepton/platforms';
 import { forgetStaleSecrets } from '../cleanup/stale-secrets';
 import type { ActivityDependencies } from '../activities/dependencies';
@@ -19,8 +20,10 @@ export function createWorkerDependencies(options: {
   readonly refusalPatienceMs?: number | undefined;
   /** Aborted when the worker is told to end. */
   readonly ending?: AbortSignal | undefined;
+  /** For requests to platforms. Default: the client's. */
+  readonly fetch?: Fetch | undefined;
 }): ActivityDependencies {
-  const { home, env, origin, requestTimeoutMs, refusalPatienceMs, ending } = options;
+  const { home, env, origin, requestTimeoutMs, refusalPatienceMs, ending, fetch } = options;
   const runSecrets = new RunSecrets(home, env);
   return {
     origin,
@@ -31,7 +34,7 @@ export function createWorkerDependencies(options: {
     storeEnvironment: () => storeEnv(home, env),
     refusalPatienceMs,
     ending,
-    platform: createPlatforms(home, { env, timeoutMs: requestTimeoutMs }),
+    platform: createPlatforms(home, { env, timeoutMs: requestTimeoutMs, fetch }),
     hostSecrets: (run) => runSecrets.resolver(run),
     sealedSecretsOf: async (run) => secretsOfReferences(await runSecrets.sealed(run)),
     secretsOf: async ({ invocation, platform, secretsAt }) => {
