@@ -149,7 +149,7 @@ test('a log line in JSON names run and task', () => {
         message: 'm',
         level: 'WARN',
         timestampNanos: 1_000_000_000n,
-        meta: { workflowId, error, size: 3n } as never,
+        meta: { workflowId, error, size: 3n },
       }),
     ) as unknown;
   expect(line('eval-0123456789abcdef.12')).toEqual({
