@@ -144,10 +144,10 @@ export const jobFields: FieldTable = {
   segment_config: { never: 'an evaluation is one process' },
   'segment_config.count_per_segment': { never: 'an evaluation is one process' },
   max_failure_retry: {
-    never: 'a second attempt would write into the folder of the first; `evalsaga retry` starts anew',
+    never: 'a second attempt would write into the folder of the first; start the run again instead',
   },
   max_job_failure_retry: {
-    never: 'a second attempt would write into the folder of the first; `evalsaga retry` starts anew',
+    never: 'a second attempt would write into the folder of the first; start the run again instead',
   },
   stopped: { run: 'set when a run is cancelled' },
   time_schedule: { never: 'a job starts when its endpoint is ready' },

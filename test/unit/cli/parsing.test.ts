@@ -4,7 +4,7 @@ import { sinceTime } from '../../../src/cli/since';
 import { commands } from '../../../src/cli/commands';
 import { commandLineOf } from '../../../src/cli/command-line';
 import { UsageError } from '../../../src/cli/usage-error';
-import { hostSecretValues } from '../../../src/cli/host-secrets';
+import { hostSecretValues, refuseMissing } from '../../../src/cli/host-secrets';
 import { parseArguments, type Parsed } from '../../../src/cli/program';
 import { runAddress } from '../../../src/cli/session';
 
@@ -74,8 +74,10 @@ describe('the recorded command', () => {
 
 describe('host secrets', () => {
   test('all missing or empty ones are named at once, without values', () => {
-    expect(hostSecretValues(['A'], { A: 'x', B: 'y' })).toEqual({ A: 'x' });
-    expect(() => hostSecretValues(['A', 'B', 'C'], { A: 'value-of-a', B: '' })).toThrow(/not set, or empty: B, C/);
+    expect(hostSecretValues(['A'], { A: 'x', B: 'y' })).toEqual({ values: { A: 'x' }, missing: [] });
+    const some = hostSecretValues(['A', 'B', 'C'], { A: 'value-of-a', B: '' });
+    expect(() => refuseMissing(some)).toThrow(/not set, or empty: B, C\. .*Nothing was created/);
+    expect(() => refuseMissing(some)).not.toThrow(/value-of-a/);
   });
 });
 

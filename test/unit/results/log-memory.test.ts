@@ -17,8 +17,9 @@ beforeEach(async () => {
   server = await startServer(async ({ url }, response) => {
     if (/\/log(?:\?|$)/.test(url)) return pipeline(repeated(log), response);
     if (url.includes('/replicas')) return sendJson(response, [{ metadata: { id: 'r0' } }]);
-    if (url.includes('/jobs/'))
-      return sendJson(response, { metadata: { id: 'j-1', name: 'j' }, status: { state: 'Completed' } });
+    const job = { metadata: { id: 'j-1', name: 'j' }, status: { state: 'Completed' } };
+    if (url.includes('/jobs/')) return sendJson(response, job);
+    if (url.includes('/jobs')) return sendJson(response, { jobs: [job], total: 1 });
     return sendJson(response, {}, 404);
   });
 });
