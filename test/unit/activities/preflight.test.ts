@@ -46,7 +46,7 @@ function tried(change: Partial<PreflightInput>): Promise<void> {
     ...change,
   };
   const { preflight } = createPreflightActivities(dependencies());
-  return new MockActivityEnvironment().run(preflight, input) as Promise<void>;
+  return new MockActivityEnvironment().run(preflight, input);
 }
 
 test('asks the platform once per worker, and leaves nothing behind', async () => {
