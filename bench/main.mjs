@@ -2,15 +2,21 @@
  * Measures speed and memory of the built product. Times are also given as ratios to a plain start of Node in the same run,
  * which are comparable between machines; absolute values are shown with their budgets. Exceeding one is not a failure.
  *
- *   npm run bench             commands, a run on the simulated platform
- *   npm run bench -- --full   also the shipped example with real model and harness, warm
+ *   npm run bench                          commands, a run on the simulated platform
+ *   npm run bench -- --full                also the shipped example with real model and harness, warm
+ *   npm run bench -- --scale 3,30,100      runs of that many tasks beside a bare Temporal program, into bench/RESULTS.md
+ *                    [--realistic]         with Ready after 60 s and jobs of 120 s instead of 5 s and 5 s
+ *                    [--fairness 300]      also a run of 3 tasks beside one of so many
+ *                    [--temporal HOST:PORT] on another server than the embedded one
+ *                    [--peer FOLDER]       also NVIDIA's launcher, by the run_peer.py in that folder
  */
 import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
+import { writeScaleReport } from './scale-report.mjs';
 
 const run = promisify(execFile);
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
@@ -19,6 +25,21 @@ const example = path.join(root, 'examples', 'lepton_vllm.yaml');
 const folder = mkdtempSync(path.join(tmpdir(), 'evalsaga-bench-'));
 const env = { ...process.env, EVALSAGA_HOME: path.join(folder, 'home'), NO_COLOR: '1' };
 for (const name of Object.keys(env)) if (/^(LEPTON_|TEMPORAL_)/.test(name)) delete env[name];
+
+const { values: options } = parseArgs({
+  options: {
+    full: { type: 'boolean' },
+    scale: { type: 'string' },
+    realistic: { type: 'boolean' },
+    fairness: { type: 'string' },
+    temporal: { type: 'string' },
+    peer: { type: 'string' },
+  },
+});
+if (options.scale) {
+  await writeScaleReport(options);
+  process.exit(0);
+}
 
 const rows = [];
 
@@ -37,7 +58,7 @@ try {
     budget: 2_000,
   });
   await simulatedRun(baseline);
-  if (process.argv.includes('--full')) await fullExample(baseline);
+  if (options.full) await fullExample(baseline);
   print();
 } finally {
   await evalsaga(['down', '--force']).catch(() => undefined);

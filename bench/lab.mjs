@@ -1,0 +1,88 @@
+/** A stack of its own for measurements: a home, a simulated platform, and the built program. */
+import { execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const program = path.join(root, 'dist', 'cli', 'main.js');
+export const example = path.join(root, 'examples', 'lepton_vllm.yaml');
+const benchmarks = ['hellaswag', 'arc_challenge', 'winogrande'];
+
+/** Opens a lab. `temporal`: another server (`host:port`) than the embedded one. Call `close` in the end. */
+export async function openLab({ readyMs, jobMs, temporal }) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'evalsaga-bench-'));
+  const env = { ...process.env, EVALSAGA_HOME: path.join(folder, 'home'), NO_COLOR: '1' };
+  for (const name of Object.keys(env)) if (/^(LEPTON_|TEMPORAL_ADDRESS)/.test(name)) delete env[name];
+  if (temporal) env.TEMPORAL_ADDRESS = temporal;
+  const plan = path.join(folder, 'plan.yaml');
+  writeFileSync(
+    plan,
+    `endpoints:\n  default: { states: [[Starting, ${readyMs}ms], [Ready]] }\njobs:\n  default: { states: [[Running, ${jobMs}ms], [Completed]] }\n`,
+  );
+  const options = ['platform', '--runtime', 'simulated', '--plan', plan, '--port', '0'];
+  const platform = spawn(process.execPath, [program, ...options], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+  const access = JSON.parse(await firstLine(platform.stdout));
+  Object.assign(env, {
+    LEPTON_WORKSPACE_ID: access.workspace,
+    LEPTON_WORKSPACE_TOKEN: access.token,
+    LEPTON_WORKSPACE_URL: access.url,
+  });
+  const evalsaga = (args) => run(process.execPath, [program, ...args], { env, cwd: folder, maxBuffer: 1 << 28 });
+  await evalsaga(['up']);
+  const lab = {
+    folder,
+    env,
+    evalsaga,
+    inspect: (what) => inspect(access, what),
+    config: (tasks) => configOf(folder, tasks),
+    start: (tasks, args = []) =>
+      evalsaga(['start', configOf(folder, tasks), '--json', '-o', `execution.output_dir=${folder}/out`, ...args]),
+    workerMegabytes: () => peakMegabytes(record(env, 'worker').pid),
+    temporalAddress: () => temporal ?? `127.0.0.1:${record(env, 'temporal').ports.grpc}`,
+    close: async () => {
+      await evalsaga(['down', '--force']).catch(() => undefined);
+      platform.kill();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  await lab.start(1);
+  return lab;
+}
+
+function configOf(folder, tasks) {
+  const text = readFileSync(example, 'utf8');
+  const names = Array.from({ length: tasks }, (_, index) => `    - name: ${benchmarks[index % benchmarks.length]}\n`);
+  const file = path.join(folder, `tasks-${tasks}.yaml`);
+  writeFileSync(file, `${text.slice(0, text.indexOf('  tasks:'))}  tasks:\n${names.join('')}`);
+  return file;
+}
+
+const record = (env, name) => JSON.parse(readFileSync(path.join(env.EVALSAGA_HOME, 'stack', `${name}.json`), 'utf8'));
+
+/** Linux only; NaN elsewhere. */
+function peakMegabytes(pid) {
+  try {
+    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+async function inspect({ url, token }, what) {
+  const answer = await fetch(new URL(`/__sim/${what}`, url), { headers: { authorization: `Bearer ${token}` } });
+  return answer.json();
+}
+
+function firstLine(stream) {
+  return new Promise((resolve) => {
+    let text = '';
+    stream.on('data', (chunk) => {
+      text += chunk;
+      if (text.includes('\n')) resolve(text.split('\n')[0]);
+    });
+  });
+}
