@@ -11,6 +11,15 @@ const faults: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'the path is too long',
 };
 
+/**
+ * The same, of the making of a folder. A missing file may have been removed a moment ago; a folder that can't be made, as below /proc,
+ * never can.
+ */
+const ofMkdir: Readonly<Record<string, string>> = {
+  ENOENT: 'no folder can be made there',
+  EEXIST: 'a file is where a folder should be',
+};
+
 export interface LocalFault {
   /** What could not be written; `undefined` if the error does not say. */
   readonly path: string | undefined;
@@ -21,7 +30,6 @@ export interface LocalFault {
 export function localFault(error: unknown): LocalFault | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   const { code, path, syscall } = error as NodeJS.ErrnoException;
-  // A missing file may have been removed a moment ago; a folder that can't be made, as below /proc, never can.
-  const words = code === 'ENOENT' && syscall === 'mkdir' ? 'no folder can be made there' : faults[code ?? ''];
+  const words = (syscall === 'mkdir' ? ofMkdir[code ?? ''] : undefined) ?? faults[code ?? ''];
   return words === undefined ? undefined : { path, reason: `${words} (${code})` };
 }

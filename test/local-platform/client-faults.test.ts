@@ -240,8 +240,9 @@ describe('absence needs two answers', () => {
 });
 
 describe("storage: a HEAD with 404 is checked against the parent's listing", () => {
-  /** Existing paths for which HEAD answers 404. */
+  /** Existing paths for which HEAD answers 404, and those for which GET does. */
   let denied: readonly string[];
+  let unread: readonly string[];
   const tree: Readonly<Record<string, readonly object[]>> = {
     '/': [{ type: 'dir', name: 'runs' }],
     '/runs': [{ type: 'dir', name: '1' }],
@@ -249,10 +250,11 @@ describe("storage: a HEAD with 404 is checked against the parent's listing", () 
   };
   beforeEach(() => {
     denied = [];
+    unread = [];
     answer = ({ url, method }, response) => {
       const at = url.replace(/^.*\/storage\/default/, '').replace(/(.)\/$/, '$1');
       const entries = tree[at];
-      if (!entries || (method === 'HEAD' && denied.includes(at))) return void response.writeHead(404).end();
+      if (!entries || (method === 'HEAD' ? denied : unread).includes(at)) return void response.writeHead(404).end();
       return sendJson(response, entries);
     };
   });
@@ -274,6 +276,8 @@ describe("storage: a HEAD with 404 is checked against the parent's listing", () 
   test('a 404 for a parent is no proof either', async () => {
     denied = ['/runs', '/runs/1'];
     const { storage } = connect();
+    expect(await storage.exists('default', '/runs/1')).toBe(true);
+    unread = ['/runs'];
     const error = await failure(storage.exists('default', '/runs/1'));
     expect(error).toMatchObject({ kind: 'invalid_response', message: expect.stringContaining('the folder exists') });
   });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { observed } from '../../src/contract/messages';
 import { metricsLeftOut, type RunSnapshot } from '../../src/contract/state';
@@ -184,15 +184,20 @@ test.concurrent('a refusal after the scores were fetched affects only the other 
 });
 
 test.concurrent(
-  "an output folder that can't be created fails the task in bounded time, and its results stay in storage",
+  "an output folder that can't be created any more fails the task in bounded time, and its results stay in storage",
   async () => {
     const scenario = await bench.scenario({ jobs: { default: { states } } });
-    const plan = runPlan({ outputRoot: '/proc/evalsaga', tasks: ['nowhere'] });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['nowhere'] });
     await scenario.start(plan);
+    await scenario.until(plan, ({ tasks }) => tasks[0]?.phase !== 'pending');
+    // The run itself has found that it can write there.
+    const folder = path.join(plan.outputDir, plan.tasks[0]?.folder ?? '');
+    await mkdir(plan.outputDir, { recursive: true });
+    await writeFile(folder, 'in the way');
     const { status, snapshot } = await scenario.closed(plan);
     expect(status).toBe('failed');
-    expect(snapshot.tasks[0]?.error?.message).toMatch(/no folder can be made there/);
-    expect(snapshot.kept).toMatchObject([{ reason: expect.stringContaining('/proc/evalsaga') }]);
+    expect(snapshot.tasks[0]?.error?.message).toMatch(/a file is where a folder should be/);
+    expect(snapshot.kept).toMatchObject([{ reason: expect.stringContaining(folder) }]);
   },
 );
 

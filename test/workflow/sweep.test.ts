@@ -107,7 +107,8 @@ test("logs are saved before a sweep removes their jobs: in the run's output fold
 
 test("a log that can't be read does not block the deletion, and is reported as lost", async () => {
   const { scenario } = await orphaned();
-  await setFaults(scenario, [{ on: 'GET /jobs/*/replicas/**', times: 'inf', respond: 403 }]);
+  const denied = ['GET /jobs/*/replicas/**', 'GET /logs'].map((on) => ({ on, times: 'inf', respond: 403 }));
+  await setFaults(scenario, denied);
   const report = await sweepNow(scenario);
   const jobs = report.removed.filter(({ kind }) => kind === 'job');
   expect(jobs.map(({ logLost }) => logLost)).toEqual(jobs.map(() => expect.stringContaining('403')));
@@ -130,7 +131,7 @@ test('storage that a job creates only while the sweep removes it goes too, and i
   const scenario = await bench.scenario({
     jobs: { default: { states: [['Running', '5s'], ['Completed']] } },
     // The job completes while its log is being saved.
-    faults: [{ on: 'GET /jobs/*/replicas', times: 'inf', delay: '7s' }],
+    faults: ['GET /jobs/*/replicas', 'GET /logs'].map((on) => ({ on, times: 'inf', delay: '7s' })),
   });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['alone'] });
   await scenario.start(plan);
@@ -199,9 +200,12 @@ describe('storage that a run could not remove', () => {
 
   /** A run that was terminated after its jobs ended and before their results were fetched. */
   async function unfetched(change: Partial<RunPlan> = {}): Promise<{ scenario: Scenario; plan: RunPlan }> {
-    const scenario = await bench.scenario({ faults: [heldBack] });
+    const scenario = await bench.scenario();
     const plan = runPlan({ outputRoot: scenario.outputRoot, change });
     await scenario.start(plan);
+    // Before that, the run looks for the storage itself.
+    await scenario.until(plan, ({ tasks }) => tasks.some(({ phase }) => phase !== 'pending'));
+    await setFaults(scenario, [heldBack]);
     await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'fetching results'));
     await terminateAll(scenario, plan);
     return { scenario, plan };
