@@ -20,12 +20,14 @@ export const codecServer: CommandBody = async (input, context) => {
   }
   const given = listOption(input, 'origin').map(originIn);
   const origins = given.length > 0 ? given : await knownOrigins(context);
+  // Before anything is said: a caller may end it as soon as it has read the address.
+  const signalled = untilSignalled();
   const server = await startCodecServer({ codec, origins, port: portOf(textOption(input, 'port') ?? '0') });
   output.answer(`http://127.0.0.1:${server.port}`);
   output.note(
     `Decrypts for pages of ${origins.join(', ')}. In the Web UI, choose the glasses or "Data encoder" at the top right, and enter this address.`,
   );
-  await untilSignalled();
+  await signalled;
   await server.close();
   return done;
 };

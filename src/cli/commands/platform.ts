@@ -31,9 +31,11 @@ export const platform: CommandBody = async (input, { home, env, cwd, output }) =
     secureEndpoints: flag(input, 'secureEndpoints'),
     log: (message, fields) => output.note(JSON.stringify({ at: new Date().toISOString(), message, ...fields })),
   });
+  // Before the address is said, on which a caller may end it.
+  const signalled = untilSignalled();
   const { url, workspace, token } = running;
   output.answer(JSON.stringify({ url, workspace, token }));
-  await untilSignalled();
+  await signalled;
   await running.close();
   return done;
 };
