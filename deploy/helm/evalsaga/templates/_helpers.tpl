@@ -166,9 +166,6 @@ spec:
 {{- if .Values.encryption.secretName }}
 - { name: EVALSAGA_ENCRYPTION_KEY_FILE, value: {{ printf "/etc/evalsaga/encryption/%s" .Values.encryption.key | quote }} }
 {{- end }}
-{{- if .Values.maxEndpoints }}
-- { name: EVALSAGA_MAX_ENDPOINTS, value: {{ .Values.maxEndpoints | quote }} }
-{{- end }}
 - { name: EVALSAGA_METRICS_ADDRESS, value: {{ printf "0.0.0.0:%v" .Values.metrics.port | quote }} }
 - { name: EVALSAGA_LOG_FORMAT, value: json }
 - { name: EVALSAGA_LOG_LEVEL, value: {{ .Values.logLevel | quote }} }
