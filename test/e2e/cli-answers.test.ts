@@ -89,7 +89,7 @@ describe('nothing is created', () => {
 describe('run ids', () => {
   test('an unknown id exits 3, a malformed one exits 2, with different messages', async () => {
     const unknown = await bench.run(['cancel', 'ffffffffffffffff']);
-    const malformed = await bench.run(['cancel', 'zzz']);
+    const malformed = await bench.run(['cancel', 'zzz/1']);
     expect([unknown.code, malformed.code]).toEqual([3, 2]);
     expect(unknown.stderr).not.toBe(malformed.stderr);
   });
