@@ -73,7 +73,7 @@ test('a folder of a task that seems absent while it is listed is not taken for h
   const folder = first?.folder ?? '';
   await setFaults(platform, [
     { on: `HEAD /storage/**/${folder}`, times: 'inf', respond: 404 },
-    { on: `GET /storage/**/${folder}`, times: 1, respond: 404 },
+    { on: `GET /storage/**/${folder}`, times: 'inf', respond: 404 },
   ]);
   const report = await cleaning();
   expect(report).toMatchObject({
@@ -81,6 +81,10 @@ test('a folder of a task that seems absent while it is listed is not taken for h
     kept: [{ reason: expect.stringContaining(folder) }],
   });
   expect((await stored()).some((file) => file.includes(`${folder}/results.yml`))).toBe(true);
+  // One wrong answer costs nothing: the folder is read again, because it is listed.
+  await setFaults(platform, [{ on: `GET /storage/**/${folder}`, times: 1, respond: 404 }]);
+  expect(await cleaning()).toMatchObject({ removed: [{ kind: 'storage' }], kept: [] });
+  expect(await home(`${folder}/results.yml`)).toBe('results: {}\n');
 });
 
 test('a file that appears after all came home keeps the storage as well', async () => {
