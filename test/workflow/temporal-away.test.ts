@@ -133,7 +133,9 @@ test('when only the answer is lost, each call is retried once, and succeeds', as
       end.status === 'rejected' ? [[calls[nth]?.[0], String(end.reason)]] : [],
     );
     // No run id has the prefix that is searched for.
-    expect(failures).toEqual([['search by prefix', expect.stringContaining('no run has an id or a name that starts with abcdef')]]);
+    expect(failures).toEqual([
+      ['search by prefix', expect.stringContaining('no run has an id or a name that starts with abcdef')],
+    ]);
     expect(new Set(lost).size).toBeGreaterThanOrEqual(8);
   } finally {
     await client.connection.close();
