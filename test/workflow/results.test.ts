@@ -186,7 +186,7 @@ test.concurrent('a refusal after the scores were fetched affects only the other 
 test.concurrent(
   "an output folder that can't be created any more fails the task in bounded time, and its results stay in storage",
   async () => {
-    const scenario = await bench.scenario({ jobs: { default: { states } } });
+    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '5s'], ['Completed']] } } });
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['nowhere'] });
     await scenario.start(plan);
     await scenario.until(plan, ({ tasks }) => tasks[0]?.phase !== 'pending');

@@ -200,7 +200,8 @@ describe('storage that a run could not remove', () => {
 
   /** A run that was terminated after its jobs ended and before their results were fetched. */
   async function unfetched(change: Partial<RunPlan> = {}): Promise<{ scenario: Scenario; plan: RunPlan }> {
-    const scenario = await bench.scenario();
+    // Long enough for the fault to be set on a busy machine before the first job ends.
+    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '5s'], ['Completed']] } } });
     const plan = runPlan({ outputRoot: scenario.outputRoot, change });
     await scenario.start(plan);
     // Before that, the run looks for the storage itself.
