@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
-const program = path.join(root, 'dist', 'cli', 'main.js');
+export const program = path.join(root, 'dist', 'cli', 'main.js');
 export const example = path.join(root, 'examples', 'lepton_vllm.yaml');
 const benchmarks = ['hellaswag', 'arc_challenge', 'winogrande'];
 
@@ -72,12 +72,14 @@ function peakMegabytes(pid) {
   }
 }
 
-async function inspect({ url, token }, what) {
+/** Returns what the simulated platform tells at `/__sim/WHAT`. */
+export async function inspect({ url, token }, what) {
   const answer = await fetch(new URL(`/__sim/${what}`, url), { headers: { authorization: `Bearer ${token}` } });
   return answer.json();
 }
 
-function firstLine(stream) {
+/** Resolves to the first line that a process prints. */
+export function firstLine(stream) {
   return new Promise((resolve) => {
     let text = '';
     stream.on('data', (chunk) => {

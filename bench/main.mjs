@@ -14,17 +14,11 @@ import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
+import { example, firstLine, inspect, program } from './lab.mjs';
 import { writeScaleReport } from './scale-report.mjs';
 
 const run = promisify(execFile);
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
-const program = path.join(root, 'dist', 'cli', 'main.js');
-const example = path.join(root, 'examples', 'lepton_vllm.yaml');
-const folder = mkdtempSync(path.join(tmpdir(), 'evalsaga-bench-'));
-const env = { ...process.env, EVALSAGA_HOME: path.join(folder, 'home'), NO_COLOR: '1' };
-for (const name of Object.keys(env)) if (/^(LEPTON_|TEMPORAL_)/.test(name)) delete env[name];
 
 const { values: options } = parseArgs({
   options: {
@@ -40,6 +34,10 @@ if (options.scale) {
   await writeScaleReport(options);
   process.exit(0);
 }
+
+const folder = mkdtempSync(path.join(tmpdir(), 'evalsaga-bench-'));
+const env = { ...process.env, EVALSAGA_HOME: path.join(folder, 'home'), NO_COLOR: '1' };
+for (const name of Object.keys(env)) if (/^(LEPTON_|TEMPORAL_)/.test(name)) delete env[name];
 
 const rows = [];
 
@@ -85,7 +83,7 @@ async function simulatedRun(baseline) {
       const begun = Date.now();
       await evalsaga(['start', example, '-o', `execution.output_dir=${path.join(folder, 'out')}`], lepton);
       const whole = Date.now() - begun;
-      const creates = (await requests(access)).filter(
+      const creates = (await inspect(access, 'requests')).filter(
         ({ method, path: route }) => method === 'POST' && route === '/deployments',
       );
       const times = creates.map(({ at }) => Date.parse(at)).filter((at) => at >= begun);
@@ -126,21 +124,6 @@ function memory(what, pid, budget) {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const megabytes = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? Number.NaN) / 1024;
   rows.push({ what: `${what}, peak RSS`, value: `${Math.round(megabytes)} MB`, ratio: '', budget: `${budget} MB` });
-}
-
-async function requests({ url, token }) {
-  const answer = await fetch(new URL('/__sim/requests', url), { headers: { authorization: `Bearer ${token}` } });
-  return answer.json();
-}
-
-function firstLine(stream) {
-  return new Promise((resolve) => {
-    let text = '';
-    stream.on('data', (chunk) => {
-      text += chunk;
-      if (text.includes('\n')) resolve(text.split('\n')[0]);
-    });
-  });
 }
 
 async function timed(work) {
