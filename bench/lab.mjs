@@ -36,6 +36,7 @@ export async function openLab({ readyMs, jobMs, temporal }) {
   const lab = {
     folder,
     env,
+    platformPid: platform.pid,
     evalsaga,
     inspect: (what) => inspect(access, what),
     config: (tasks) => configOf(folder, tasks),

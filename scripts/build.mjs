@@ -57,6 +57,7 @@ async function bundleWorkflows() {
   const logger = { trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error, log() {} };
   // Workflows convert failures too, so the converter is part of their bundle.
   const failureConverterPath = path.join(draft, 'temporal', 'encryption', 'failure-converter.js');
+  const { withoutPromiseStacks } = require(path.join(draft, 'worker', 'promise-stacks.js'));
   const bundles = { 'workflow-bundle.js': {}, 'workflow-bundle.encrypted.js': { failureConverterPath } };
   for (const [name, options] of Object.entries(bundles)) {
     const { code } = await bundleWorkflowCode({
@@ -65,6 +66,6 @@ async function bundleWorkflows() {
       logger,
       ...options,
     });
-    writeFileSync(path.join(draft, name), code);
+    writeFileSync(path.join(draft, name), withoutPromiseStacks(code));
   }
 }

@@ -25,6 +25,7 @@ import {
   type Subscribe,
   unlessAborted,
   WaitEnded,
+  Waker,
 } from './staying';
 import { fitForHistory } from './wording';
 
@@ -44,7 +45,7 @@ export interface Attempt {
   readonly isAnswerMissing: boolean;
   /** Reports progress in the heartbeat, visible in the Web UI and to the next attempt. */
   readonly progress: (progress: unknown) => void;
-  /** Ends the pause before the next poll of a wait early, when `subscribe` calls back. */
+  /** Ends the pause before the next poll of a wait early, if `subscribe` calls back then or during this poll. */
   readonly wakeOn: (subscribe: Subscribe) => void;
 }
 
@@ -82,7 +83,7 @@ class AttemptRun {
   private readonly stays: boolean;
   private readonly wait: ReturnType<typeof registerWait> | undefined;
   private readonly stop: ReturnType<typeof following>;
-  private waker: Subscribe | undefined;
+  private readonly waker = new Waker();
 
   constructor(private readonly options: AttemptOptions) {
     const { info, clock } = this;
@@ -105,7 +106,7 @@ class AttemptRun {
       } catch (error) {
         const pauseMs = await this.settle(error);
         // Once stopped, `settle` always throws.
-        await pause(pauseMs, this.stop.signal, this.waker).catch((stopped: unknown) => this.settle(stopped));
+        await pause(pauseMs, this.stop.signal, this.waker.subscribe).catch((stopped: unknown) => this.settle(stopped));
       }
     }
   }
@@ -115,10 +116,12 @@ class AttemptRun {
     this.time.clear();
     this.leave?.();
     this.wait?.end();
+    this.waker.close();
     this.stop.close();
   }
 
   private look<T>(work: (context: Attempt) => Promise<T>): Promise<T> {
+    this.waker.rest();
     const { info, clock, isAnswerMissing } = this;
     const { signal } = this.stop;
     const progress = (seen: unknown): void => this.tell({ progress: seen });
@@ -128,7 +131,7 @@ class AttemptRun {
       attempt: info.attempt,
       isAnswerMissing,
       progress,
-      wakeOn: (subscribe) => void (this.waker = subscribe),
+      wakeOn: (subscribe) => this.waker.listen(subscribe),
       get elapsedMs() {
         return clock.elapsedMs;
       },

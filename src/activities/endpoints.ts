@@ -127,7 +127,7 @@ async function lookWhetherReady(
   const platform = await dependencies.platform(input.platform);
   const { client, lookups, pace } = platform;
   wakeOn((wake) => lookups.onChange('deployments', input.name, wake));
-  const again = pollDelayMs({ elapsedMs, platform: pace });
+  const again = pollDelayMs({ elapsedMs, platform: pace }) * lookups.patience('deployments');
   const deployment = await lookups.deployment(input.name);
   const state = readDeploymentState(deployment);
   const isGone = missing.isReached(`${client.access.url} ${input.name}`, state.kind === 'absent');

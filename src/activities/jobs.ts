@@ -169,7 +169,7 @@ async function lookWhetherCompleted(
   wakeOn((wake) => lookups.onChange('jobs', input.id, wake));
   const job = await lookups.job(input.id, input.name);
   const state = readJobState(job);
-  const again = pollDelayMs({ elapsedMs, platform: pace });
+  const again = pollDelayMs({ elapsedMs, platform: pace }) * lookups.patience('jobs');
   const isGone = missing.isReached(`${client.access.url} ${input.id}`, state.kind === 'absent');
   if (state.kind === 'absent' && !isGone) throw notReady(`job ${input.name} is not to be seen just now`, again);
   await removeOthers(client, await lookups.jobsNamed(input.name), input);

@@ -77,6 +77,42 @@ export function endWaitsOf(workflowRun: string): void {
 /** Has `listener` called when something happens; returns the function that ends this. */
 export type Subscribe = (listener: () => void) => () => void;
 
+/** Listens for the changes that a wait is to be told of, between its looks and during them. */
+export class Waker {
+  private end: (() => void) | undefined;
+  private isWoken = false;
+  private wake: (() => void) | undefined;
+
+  /** Listens there from now on. Calls `subscribe` before it ends what it listened to, so that nothing is missed in between. */
+  listen(subscribe: Subscribe): void {
+    const before = this.end;
+    this.end = subscribe(() => {
+      this.isWoken = true;
+      this.wake?.();
+    });
+    before?.();
+  }
+
+  /** Forgets the changes until now: the look that begins sees them. */
+  rest(): void {
+    this.isWoken = false;
+  }
+
+  /** Calls back at the next change; soon if there was one since the look began. */
+  readonly subscribe: Subscribe = (listener) => {
+    this.wake = listener;
+    if (this.isWoken) queueMicrotask(listener);
+    return () => {
+      this.wake = undefined;
+    };
+  };
+
+  close(): void {
+    this.end?.();
+    this.end = undefined;
+  }
+}
+
 /** Resolves after `ms`, or when `wakeOn` calls back; rejects with the signal's reason as soon as it aborts. */
 export function pause(ms: number, signal: AbortSignal, wakeOn?: Subscribe): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -20,7 +20,7 @@ export async function saveAccess(home: HomePaths, access: PlatformAccess): Promi
 }
 
 /**
- * Returns access to the platform that a plan names. It is read each time, since the local platform may have moved to another
+ * Returns access to the platform that a plan names. It is to be read again and again, since the local platform may have moved to another
  * port and a token may have been renewed. For the local platform, it is what that wrote when it started. For Lepton, it is the
  * environment if that means the same workspace and address, else what `saveAccess` stored, else the `lep login` record.
  * Rejects with `CredentialsError` if there is none.

@@ -19,6 +19,8 @@ export interface Lookups {
    * `key`: a deployment's name, or a job's id.
    */
   onChange(kind: Listed, key: string, listener: () => void): () => void;
+  /** How many times longer a wait may pause between its looks, since it is told of changes. 1: it is not. */
+  patience(kind: Listed): number;
 }
 
 export interface LookupOptions {
@@ -30,6 +32,8 @@ export interface LookupOptions {
 export const sharedForMs = { local: 500, lepton: 5_000 } as const;
 /** How many times longer where the platform announces changes. */
 const longerWhileWatched = 5;
+/** The same for the pauses of a wait: somewhat more than those between two looks at an endpoint whose job runs (`watchDelayMs`). */
+const patienceWhileWatched = 3.5;
 
 /**
  * Creates lookups over one client. A failed listing is shared like any other, so that a failing platform is not asked once per
@@ -86,6 +90,7 @@ export function createLookups(client: LeptonClient, options: { readonly sharedFo
       return known();
     },
     onChange: (kind, key, listener) => watch.subscribe(kind, key, listener),
+    patience: (kind) => (watch.isAlive(kind) ? patienceWhileWatched : 1),
   };
 }
 

@@ -5,6 +5,7 @@ import { createLeptonClient, type LeptonClientOptions } from './client';
 import { createAllowance, createLookups, sharedForMs, type Lookups } from './coalesced';
 import { createLimiter } from './limiter';
 import { paceOf, type Pace } from './pace';
+import { sharedFor } from '../support/shared-for';
 import type { LeptonClient } from './types';
 
 export interface Platform {
@@ -19,18 +20,26 @@ export interface Platform {
 /** Such questions per interval of the shared listings, of all tasks together. */
 const questionsPerInterval = 4;
 
+export interface PlatformOptions extends LeptonClientOptions, AccessSources {
+  /** Milliseconds for which an address or token that was read is taken to be current. Default 0: it is read each time. */
+  readonly accessForMs?: number | undefined;
+}
+
 /**
  * Returns a function that gives the client of a platform, with one set of shared look-ups and one limit on requests per platform.
  * A new one is created when the platform's address or token changes. It rejects with `CredentialsError` if this machine has no access.
  */
 export function createPlatforms(
   home: HomePaths,
-  options: LeptonClientOptions & AccessSources = {},
+  options: PlatformOptions = {},
 ): (ref: PlatformRef) => Promise<Platform> {
   const known = new Map<string, { readonly access: string; readonly platform: Platform }>();
+  const accessTo = sharedFor(options.accessForMs ?? 0, (key) =>
+    loadAccess(home, JSON.parse(key) as PlatformRef, options),
+  );
   return async (ref) => {
-    const access = await loadAccess(home, ref, options);
     const key = JSON.stringify(ref);
+    const access = await accessTo(key);
     const current = JSON.stringify(access);
     const existing = known.get(key);
     if (existing?.access === current) return existing.platform;

@@ -6,8 +6,12 @@ import { loadAccess } from '../lepton/access-store';
 import type { Fetch } from '../lepton/http';
 import { createPlatforms } from '../lepton/platforms';
 import { forgetStaleSecrets } from '../cleanup/stale-secrets';
-import type { ActivityDependencies } from '../activities/dependencies';
+import type { ActivityDependencies, SecretOwner } from '../activities/dependencies';
+import { sharedFor } from '../support/shared-for';
 import { RunSecrets } from './run-secrets';
+
+/** Milliseconds for which what was read from this home is taken to be current: each look of each wait asks for it. */
+const recentMs = 1_000;
 
 /** Returns what activities depend on: clients with stored credentials, secrets of this host. */
 export function createWorkerDependencies(options: {
@@ -25,6 +29,12 @@ export function createWorkerDependencies(options: {
 }): ActivityDependencies {
   const { home, env, origin, requestTimeoutMs, refusalPatienceMs, ending, fetch } = options;
   const runSecrets = new RunSecrets(home, env);
+  const storedOf = sharedFor(recentMs, async (key) => {
+    const { platform, invocation } = JSON.parse(key) as Pick<SecretOwner, 'platform' | 'invocation'>;
+    const access = await loadAccess(home, platform, { env }).catch(() => undefined);
+    const known = await secretsOfRun(home, { invocation, env, token: access?.token });
+    return [...known, ...(await storeSecrets(home, env))];
+  });
   return {
     origin,
     runsFolder: home.runs,
@@ -34,15 +44,14 @@ export function createWorkerDependencies(options: {
     storeEnvironment: () => storeEnv(home, env),
     refusalPatienceMs,
     ending,
-    platform: createPlatforms(home, { env, timeoutMs: requestTimeoutMs, fetch }),
+    platform: createPlatforms(home, { env, timeoutMs: requestTimeoutMs, fetch, accessForMs: recentMs }),
     hostSecrets: (run) => runSecrets.resolver(run),
     sealedSecretsOf: async (run) => secretsOfReferences(await runSecrets.sealed(run)),
     secretsOf: async ({ invocation, platform, secretsAt }) => {
-      const access = await loadAccess(home, platform, { env }).catch(() => undefined);
-      const known = await secretsOfRun(home, { invocation, env, token: access?.token });
+      const stored = await storedOf(JSON.stringify({ platform, invocation }));
       // What ends costs must not depend on the store; what writes files asks for them itself.
       if (invocation !== undefined) await runSecrets.sealed({ invocation, secretsAt }).catch(() => undefined);
-      return [...known, ...(await runSecrets.toMask(invocation)), ...(await storeSecrets(home, env))];
+      return [...stored, ...(await runSecrets.toMask(invocation))];
     },
     forgetStaleSecrets: (client) => forgetStaleSecrets(client, home),
     forgetHostSecrets: async (run) => {

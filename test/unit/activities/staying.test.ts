@@ -6,7 +6,7 @@ import { CancelledFailure } from '@temporalio/common';
 import { attempt, withSettings, type Attempt } from '../../../src/activities/attempt';
 import { notReady } from '../../../src/activities/failures';
 import { remembered } from '../../../src/activities/memory';
-import { admitWait, mostStaying, pauseBeforeNextLook, WaitEnded } from '../../../src/activities/staying';
+import { admitWait, mostStaying, pause, pauseBeforeNextLook, WaitEnded, Waker } from '../../../src/activities/staying';
 import { concurrency } from '../../../src/worker';
 import { LeptonError } from '../../../src/lepton/lepton-error';
 
@@ -192,4 +192,27 @@ test('a wait itself reports that its time budget is used up', async () => {
     nonRetryable: true,
     message: 'endpoint x: Starting',
   });
+});
+
+test('what changes during a look is looked at again at once', async () => {
+  const listeners: (() => void)[] = [];
+  const ended: number[] = [];
+  const waker = new Waker();
+  const listen = (number: number) =>
+    waker.listen((wake) => {
+      listeners.push(wake);
+      return () => void ended.push(number);
+    });
+  const { signal } = new AbortController();
+  listen(1);
+  listeners[0]?.();
+  await pause(60_000, signal, waker.subscribe);
+  waker.rest();
+  listen(2);
+  expect(ended).toEqual([1]);
+  const paused = pause(60_000, signal, waker.subscribe);
+  listeners[1]?.();
+  await paused;
+  waker.close();
+  expect(ended).toEqual([1, 2]);
 });

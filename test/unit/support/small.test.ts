@@ -6,6 +6,7 @@ import { executablesOnPath, isExecutable } from '../../../src/support/executable
 import { firstOf } from '../../../src/support/listing';
 import { isPlainObject } from '../../../src/support/plain-object';
 import { isSameSecret } from '../../../src/support/same-secret';
+import { sharedFor } from '../../../src/support/shared-for';
 import { freshFolder } from '../../support/folders';
 import { holds } from '../../support/fuzz';
 
@@ -58,4 +59,18 @@ test('commands are found on PATH in its order', async () => {
   } finally {
     await folder.dispose();
   }
+});
+
+test('a value is read once for all who ask for it, and again after a failure', async () => {
+  const asked: string[] = [];
+  const read = sharedFor(60_000, async (key) => {
+    asked.push(key);
+    if (key === 'broken') throw new Error('no');
+    return Promise.resolve(asked.length);
+  });
+  expect(await Promise.all([read('a'), read('a'), read('b')])).toEqual([1, 1, 2]);
+  expect(await read('a')).toBe(1);
+  await expect(read('broken')).rejects.toThrow('no');
+  await expect(read('broken')).rejects.toThrow('no');
+  expect(asked).toEqual(['a', 'b', 'broken', 'broken']);
 });
