@@ -61,13 +61,14 @@ const typesOnly = [
 
 const folder = (name) => `^src/${name}(/|\\.ts$)`;
 
-/** Files that are not imported: commands, the library, and what is run in processes, threads and sandboxes of their own. */
+/** Files that are not imported: commands, the library, what is run in processes, threads and sandboxes of their own, and what the build calls. */
 const entryPoints = [
   '^src/cli/main\\.ts$',
   '^src/client\\.ts$',
   '^src/workflows/(index|places)\\.ts$',
   '^src/temporal/encryption/failure-converter\\.ts$',
   '^src/stack/fetch-server\\.ts$',
+  '^src/worker/promise-stacks\\.ts$',
   '^src/local-platform/model-server/main\\.ts$',
 ];
 
