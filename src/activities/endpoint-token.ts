@@ -68,18 +68,25 @@ function explained(error: unknown): unknown {
   return new LeptonError(`${error.message}. ${advice}`, details);
 }
 
+/** A token's secret that could not be removed. */
+interface TokenLeft {
+  readonly reason: string;
+  /** Another try may succeed: the platform did not say that it won't. */
+  readonly mayPass: boolean;
+}
+
 /**
  * Removes the token's secret once its endpoint is gone. Returns why it is left; `undefined`: it is gone. A token without its
  * endpoint opens nothing, so this must not make an endpoint look as if it were still there.
  */
-export async function removeToken(client: LeptonClient, owner: TokenFor): Promise<string | undefined> {
+export async function removeToken(client: LeptonClient, owner: TokenFor): Promise<TokenLeft | undefined> {
   try {
     await client.deleteSecret(tokenSecretName(owner.invocation, owner.name));
     stored.delete(tokenSecretName(owner.invocation, owner.name));
     return undefined;
   } catch (error) {
-    if (error instanceof LeptonError) return error.message;
-    throw error;
+    if (!(error instanceof LeptonError)) throw error;
+    return { reason: error.message, mayPass: error.kind !== 'forbidden' && error.kind !== 'invalid_request' };
   }
 }
 

@@ -3,7 +3,7 @@ import { cancelRun, startRun } from '../../src/client';
 import { runWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import path from 'node:path';
-import { runPlan } from '../support/plans';
+import { runPlan, withMadeTokens } from '../support/plans';
 import { isLongAbsence, type ChaosEvent } from './cases';
 import type { Course } from './courses';
 import { retryOutages } from './disturbance';
@@ -96,7 +96,7 @@ function planFor(course: Course, bounds: Limits, { testBed, names, access, ownEn
     limits: bounds,
     change: { platform: { kind: 'lepton', workspace, url }, startPolicy: course.startPolicy },
   });
-  if (!ownEndpoint) return plan;
+  if (!ownEndpoint) return withMadeTokens(plan);
   return {
     ...plan,
     endpoint: { kind: 'existing', url: ownEndpoint.url, probe: { ...plan.endpoint.probe, healthPath: null } },

@@ -31,12 +31,17 @@ export async function keptByTasks(testBed: TestBed, plan: RunPlan): Promise<read
 
 export async function inventory(direct: LeptonClient, plan: RunPlan): Promise<string[]> {
   const ours = plan.invocation.slice(0, 8);
-  const [deployments, jobs] = await Promise.all([direct.listDeployments(), direct.listJobs({ mode: 'alive_only' })]);
+  const [deployments, jobs, secrets] = await Promise.all([
+    direct.listDeployments(),
+    direct.listJobs({ mode: 'alive_only' }),
+    direct.listSecretNames(),
+  ]);
   const { fileSystem, path: root } = plan.storage;
   const folders = (await direct.storage.list(fileSystem, root)) ?? [];
   const names = [
     ...deployments.map(({ metadata }) => `endpoint ${metadata.name}`),
     ...jobs.map(({ metadata }) => `job ${metadata.name}`),
+    ...secrets.map((name) => `secret ${name}`),
   ].filter((name) => name.includes(ours));
   const storage = folders.map(({ name }) => `storage ${root}/${name}`);
   return [
@@ -137,5 +142,7 @@ export function only(direct: LeptonClient, { invocation }: Pick<RunPlan, 'invoca
     async *jobPages(filter, options) {
       for await (const page of direct.jobPages(filter, options)) yield page.filter(isOurs);
     },
+    listSecretNames: async (options) =>
+      (await direct.listSecretNames(options)).filter((name) => name.includes(invocation)),
   };
 }

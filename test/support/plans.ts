@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import type { EndpointPlan, RunPlan, TaskPlan } from '../../src/contract/plan';
+import { tokenSecretName } from '../../src/contract/endpoint-token';
+import type { EndpointPlan, EnvEntry, RunPlan, TaskPlan } from '../../src/contract/plan';
 
 export interface PlanOptions {
   readonly outputRoot: string;
@@ -41,6 +42,24 @@ export function runPlan(options: PlanOptions): RunPlan {
     tasks: names.map((name, index) => taskPlan(name, index, invocation)),
     provenance: { configDigest: 'none', command: 'test' },
     ...options.change,
+  };
+}
+
+/** Returns the plan with a token of its own for each endpoint, as real plans have it: endpoint, probe and job refer to it. */
+export function withMadeTokens(plan: RunPlan): RunPlan {
+  if (plan.endpoint.kind !== 'dedicated') throw new Error('the plan deploys no endpoints');
+  const { spec, probe } = plan.endpoint;
+  const made = { kind: 'made' } as const;
+  return {
+    ...plan,
+    endpoint: { ...plan.endpoint, spec: { ...spec, apiTokens: [made] }, probe: { ...probe, token: made } },
+    tasks: plan.tasks.map((task) => {
+      const key: EnvEntry = {
+        name: 'EVALSAGA_API_KEY',
+        secret: { kind: 'workspace', name: tokenSecretName(plan.invocation, task.endpointName ?? '') },
+      };
+      return { ...task, job: { ...task.job, envs: [...task.job.envs, key] } };
+    }),
   };
 }
 

@@ -6,7 +6,7 @@ import { cleanUp } from '../../src/cleanup/cleanup';
 import { sweep } from '../../src/cleanup/sweep';
 import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { everythingOf } from '../support/canaries';
-import { runPlan } from '../support/plans';
+import { runPlan, withMadeTokens } from '../support/plans';
 
 /** The random token that evalsaga makes for each endpoint: who knows it, and that it goes with its endpoint. */
 
@@ -16,26 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => bench.close());
 
-function tokenPlan(scenario: Scenario, tasks = ['hellaswag']): RunPlan {
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks });
-  if (plan.endpoint.kind !== 'dedicated') throw new Error('the plan deploys endpoints');
-  const { spec, probe } = plan.endpoint;
-  const made = { kind: 'made' } as const;
-  return {
-    ...plan,
-    endpoint: { ...plan.endpoint, spec: { ...spec, apiTokens: [made] }, probe: { ...probe, token: made } },
-    tasks: plan.tasks.map((task) => ({
-      ...task,
-      job: {
-        ...task.job,
-        envs: [
-          ...task.job.envs,
-          { name: 'EVALSAGA_API_KEY', secret: { kind: 'workspace', name: secretOf(plan, task) } },
-        ],
-      },
-    })),
-  };
-}
+const tokenPlan = (scenario: Scenario, tasks = ['hellaswag']): RunPlan =>
+  withMadeTokens(runPlan({ outputRoot: scenario.outputRoot, tasks }));
 
 const secretOf = ({ invocation }: RunPlan, { endpointName }: Pick<RunPlan['tasks'][number], 'endpointName'>): string =>
   tokenSecretName(invocation, endpointName ?? '');
