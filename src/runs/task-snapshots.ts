@@ -55,18 +55,22 @@ async function latestTask(
   how: { readonly query: boolean; readonly ifNotStarted: Partial<TaskSnapshot> },
 ): Promise<TaskSnapshot> {
   const handle = client.workflow.getHandle(taskWorkflowId(invocation, last.index));
+  const query = (): Promise<TaskSnapshot> =>
+    client.withDeadline(Date.now() + workerWithinMs, () => handle.query(taskStatus));
   try {
     const { status, raw } = await toleratingUnreadable(client).getHandle(handle.workflowId).describe();
     if (status.name === 'RUNNING') {
       const seen = snapshotFromTemporal(last, raw);
       if (!how.query) return seen;
-      return await client.withDeadline(Date.now() + workerWithinMs, () => handle.query(taskStatus)).catch(() => seen);
+      return await query().catch(() => seen);
     }
     return (await client.withDeadline(Date.now() + answerWithinMs, () => handle.result())) as TaskSnapshot;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return { ...last, ...how.ifNotStarted };
-    if (error instanceof WorkflowFailedError) return endOf(last, error.cause);
-    throw error;
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    const end = endOf(last, error.cause);
+    // Temporal keeps no result of a cancelled workflow: what its teardown came to, only a worker can tell.
+    return error.cause instanceof CancelledFailure && how.query ? query().catch(() => end) : end;
   }
 }
 

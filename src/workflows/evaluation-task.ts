@@ -6,7 +6,7 @@ import {
   setWorkflowOptions,
 } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
-import type { FetchedResults, TaskInput } from '../contract/inputs';
+import type { TaskInput } from '../contract/inputs';
 import { startJob } from '../contract/messages';
 import { resultsPlaceOf } from '../contract/results-place';
 import { masked } from '../contract/url-placeholders';
@@ -16,6 +16,7 @@ import { judge, type Verdict } from './failures';
 import { leftText } from './fitting';
 import { now, TaskProgress } from './task-progress';
 import { bringUpEndpoint, runJob, type Evaluation } from './task-steps';
+import { teardownReport } from './teardown-report';
 import { TaskTeardown, type TeardownOutcome } from './task-teardown';
 
 /**
@@ -64,10 +65,9 @@ function settle(
   verdict: Verdict,
   teardown: TeardownOutcome,
 ): Partial<TaskSnapshot> {
-  const { results, left, kept } = teardown;
+  const { results } = teardown;
   const outputDir = snapshot.job === null ? null : `${resultsPlaceOf(input.run)}/${input.task.folder}`;
-  const message = [...(results?.notes ?? []), ...teardown.notes].join(' ') || null;
-  const common = { left, kept, outputDir, message, ...scoresOf(results) };
+  const common = { outputDir, ...teardownReport(teardown) };
   if (verdict.outcome !== 'succeeded') return common;
   if (teardown.error) return { ...common, outcome: 'failed', error: teardown.error };
   if (results?.interrupted) {
@@ -86,18 +86,6 @@ function settle(
     return { ...common, outcome: 'failed', error: { type: failureTypes.resultsMissing, message: why } };
   }
   return common;
-}
-
-function scoresOf(
-  results: FetchedResults | null,
-): Pick<TaskSnapshot, 'metrics' | 'metricDetails' | 'metricsTotal' | 'resultsDigest' | 'partial'> {
-  return {
-    metrics: results?.metrics ?? {},
-    ...(results?.metricDetails ? { metricDetails: results.metricDetails } : {}),
-    ...(results?.metricsTotal === undefined ? {} : { metricsTotal: results.metricsTotal }),
-    ...(results?.resultsDigest === undefined ? {} : { resultsDigest: results.resultsDigest }),
-    ...(results?.interrupted && results.metrics ? { partial: true } : {}),
-  };
 }
 
 function close(snapshot: TaskSnapshot): TaskSnapshot {

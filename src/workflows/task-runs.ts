@@ -2,6 +2,7 @@ import { CancellationScope, condition, isCancellation } from '@temporalio/workfl
 import type { RunHeader } from '../contract/inputs';
 import { startJob } from '../contract/messages';
 import type { TaskPlan } from '../contract/plan';
+import { resultsPlaceOf } from '../contract/results-place';
 import type { LeftResource, TaskSnapshot } from '../contract/state';
 import { describeError, snapshotOf } from './failures';
 import type { TaskBook, TaskRunsOptions } from './task-book';
@@ -9,6 +10,7 @@ import { hasBarrier } from './task-owner';
 import { endSpan, now } from './task-progress';
 import { TaskStarts, type TaskHandle } from './task-starts';
 import { TaskTeardown, type TeardownOutcome } from './task-teardown';
+import { teardownReport } from './teardown-report';
 
 /** Runs tasks as child workflows of the current one, and tears down for those that end without having done so. */
 export class TaskRuns {
@@ -39,8 +41,15 @@ export class TaskRuns {
   async tearDownLost(task: TaskPlan, error: unknown): Promise<void> {
     const { index } = task;
     this.book.change(index, { phase: 'tearing down', outcome: 'failed', error: describeError(error) });
-    const { left, kept } = await this.tearDownFor(task);
-    this.book.change(index, { phase: 'done', endedAt: now(), left, kept, ...this.usageWithout(index, left) });
+    const teardown = await this.tearDownFor(task);
+    const { left, results } = teardown;
+    this.book.change(index, {
+      phase: 'done',
+      endedAt: now(),
+      ...teardownReport(teardown),
+      ...((results?.files ?? 0) > 0 ? { outputDir: `${resultsPlaceOf(this.header)}/${task.folder}` } : {}),
+      ...this.usageWithout(index, left),
+    });
   }
 
   private async runChild(task: TaskPlan, mayStartJob: () => boolean): Promise<TaskSnapshot> {
