@@ -20,7 +20,7 @@ import {
   type StrandedStorage,
 } from './orphan-storage';
 import { isOrphan, type SweepRule } from './orphans';
-import { ownersOf, type Owners } from './owners';
+import { ownersOf } from './owners';
 import { secretsInSpec } from './spec-secrets';
 import { kinshipOf } from '../temporal/origin';
 
@@ -204,7 +204,11 @@ async function markedOrphans(request: Work): Promise<MarkedOrphans> {
     signal?.throwIfAborted();
     return { resource, owner: await owners.of(resource.invocation, [resource.index]) };
   });
-  const closedAt = known.flatMap(({ owner }) => (owner.kind === 'closed' ? [owner.closedAt] : []));
+  const tokens = await mapConcurrently(await findTokens(platform, { signal }), judgedAtOnce, async (token) => {
+    signal?.throwIfAborted();
+    return { token, owner: await owners.of(token.invocation, token.index === undefined ? [] : [token.index]) };
+  });
+  const closedAt = [...known, ...tokens].flatMap(({ owner }) => (owner.kind === 'closed' ? [owner.closedAt] : []));
   const rule = ruleOf(request, closedAt);
   const orphans = known
     .filter(({ resource, owner }) => isOrphan(resource, owner, rule))
@@ -212,28 +216,9 @@ async function markedOrphans(request: Work): Promise<MarkedOrphans> {
       const { kind, name, invocation } = resource;
       return { kind, name, invocation, remove: () => removeOrphan(resource, request) };
     });
-  const tokens = await orphanTokens(request, { marked, owners, rule });
-  const withJobs = new Set(ours.flatMap(({ kind, invocation }) => (kind === 'job' ? [invocation] : [])));
-  return { orphans: [...orphans, ...tokens], spared: marked.length - orphans.length, rule, withJobs };
-}
-
-async function orphanTokens(
-  { platform, signal }: Work,
-  {
-    marked,
-    owners,
-    rule,
-  }: { readonly marked: readonly MarkedResource[]; readonly owners: Owners; readonly rule: SweepRule },
-): Promise<readonly Orphan[]> {
   const endpoints = new Set(marked.map(({ name }) => name));
-  const tokens = await findTokens(platform, { signal });
-  const judged = await mapConcurrently(tokens, judgedAtOnce, async (token) => {
-    signal?.throwIfAborted();
-    const owner = await owners.of(token.invocation, token.index === undefined ? [] : [token.index]);
-    return { token, isOrphan: isOrphanToken(token, owner, { endpoints, rule }) };
-  });
-  return judged
-    .filter(({ isOrphan: isLeft }) => isLeft)
+  const orphanTokens = tokens
+    .filter(({ token, owner }) => isOrphanToken(token, owner, { endpoints, rule }))
     .map(({ token: { kind, name, invocation } }) => {
       const remove = async (): Promise<KeptLog> => {
         await platform.deleteSecret(name);
@@ -241,6 +226,8 @@ async function orphanTokens(
       };
       return { kind, name, invocation, remove };
     });
+  const withJobs = new Set(ours.flatMap(({ kind, invocation }) => (kind === 'job' ? [invocation] : [])));
+  return { orphans: [...orphans, ...orphanTokens], spared: marked.length - orphans.length, rule, withJobs };
 }
 
 /** Saves the log before the deletion, since no workflow is left to do so. */

@@ -203,7 +203,7 @@ export interface LeptonClient extends ChangeCalls {
   listSecretNames(options?: CallOptions): Promise<string[]>;
   /** Stores a secret of the workspace. Rejects with `conflict` if there is one of this name. */
   createSecret(secret: { readonly name: string; readonly value: string }, options?: CallOptions): Promise<void>;
-  /** Resolves for 404 as well. */
+  /** Resolves for 404 as well, unless the listing contradicts it. */
   deleteSecret(name: string, options?: CallOptions): Promise<void>;
   /**
    * Returns the token of the endpoint whose secret has this name: the same in every process with these credentials, and a random

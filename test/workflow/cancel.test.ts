@@ -14,6 +14,12 @@ const slowPlan = {
   jobs: { default: { states: [['Queueing', '200ms'], ['Running', '20s'], ['Completed']] } },
 };
 
+const noLogs = [
+  { on: 'GET /deployments/*/replicas', times: 'inf', respond: 500 },
+  { on: 'GET /logs', times: 'inf', respond: 500 },
+];
+
+const allIn = (phase: TaskPhase) => (snapshot: RunSnapshot) => snapshot.tasks.every((task) => task.phase === phase);
 const anyIn = (phase: TaskPhase) => (snapshot: RunSnapshot) => snapshot.tasks.some((task) => task.phase === phase);
 
 describe('cancel tears down', () => {
@@ -77,13 +83,7 @@ describe('cancel tears down', () => {
   });
 
   test.concurrent('while no log can be read: each task says that its logs are lost', async () => {
-    const scenario = await bench.scenario({
-      ...slowPlan,
-      faults: [
-        { on: 'GET /deployments/*/replicas', times: 'inf', respond: 500 },
-        { on: 'GET /logs', times: 'inf', respond: 500 },
-      ],
-    });
+    const scenario = await bench.scenario({ ...slowPlan, faults: noLogs });
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
     await scenario.until(plan, anyIn('running job'));
@@ -113,10 +113,10 @@ describe('cancel tears down', () => {
 
 describe('terminate', () => {
   test.concurrent('of the run: its tasks are cancelled and tear down themselves', async () => {
-    const scenario = await bench.scenario(slowPlan);
+    const scenario = await bench.scenario({ ...slowPlan, faults: noLogs });
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
-    await scenario.until(plan, anyIn('running job'));
+    await scenario.until(plan, allIn('running job'));
     await scenario.client.workflow.getHandle(runWorkflowId(plan.invocation)).terminate();
     for (const { index } of plan.tasks) {
       const handle = scenario.client.workflow.getHandle(taskWorkflowId(plan.invocation, index));
@@ -126,6 +126,8 @@ describe('terminate', () => {
     const { failure, snapshot } = await scenario.describe(plan);
     expect(failure?.type).toBe('Terminated');
     expect(snapshot.tasks.map(({ phase, outcome }) => [phase, outcome])).toEqual(Array(3).fill(['done', 'cancelled']));
+    for (const { message, endpoint } of snapshot.tasks)
+      expect(message).toContain(`The log of endpoint ${endpoint} could not be saved`);
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 
@@ -133,6 +135,7 @@ describe('terminate', () => {
     const scenario = await bench.scenario({
       ...slowPlan,
       jobs: { default: { states: [['Running', '2s'], ['Completed']] } },
+      faults: noLogs,
     });
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
@@ -141,6 +144,7 @@ describe('terminate', () => {
     const { status, snapshot } = await scenario.closed(plan);
     expect(status).toBe('failed');
     expect(snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['failed', 'succeeded', 'succeeded']);
+    expect(snapshot.tasks[0]?.message).toMatch(/log of endpoint \S+ could not be saved/);
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   });
 });

@@ -48,10 +48,13 @@ const sweepNow = (scenario: Scenario) =>
 test.concurrent(
   'each endpoint has its own; job and endpoint refer to it, Temporal and files do not have it',
   async () => {
-    // The answer to the first create is lost: its repetition sends the same token.
+    // The answer to the first create is lost: its repetition sends the same token. A deletion is denied with 404, which isn't true.
     const scenario = await bench.scenario({
       jobs: { default: { states: [['Running', '2s'], ['Completed']] } },
-      faults: [{ on: 'POST /deployments', times: 1, respond: 'drop', apply: true }],
+      faults: [
+        { on: 'POST /deployments', times: 1, respond: 'drop', apply: true },
+        { on: 'DELETE /usersecrets/*', times: 2, respond: 404 },
+      ],
     });
     const client = createLeptonClient(scenario.platform);
     const plan = tokenPlan(scenario, ['hellaswag', 'winogrande']);

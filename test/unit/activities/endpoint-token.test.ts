@@ -59,5 +59,5 @@ test('a worker with other credentials replaces a token that no endpoint depends 
 test('a secret that cannot be removed is said, and does not stop anything', async () => {
   const refused = new LeptonError('403', { kind: 'forbidden', request: 'DELETE /usersecrets/x' });
   const client = { ...workspace().clientWith('a'), deleteSecret: () => Promise.reject(refused) };
-  expect(await removeToken(client, owner)).toBe('403');
+  expect(await removeToken(client, owner)).toEqual({ reason: '403', mayPass: false });
 });
