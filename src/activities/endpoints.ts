@@ -1,6 +1,7 @@
 import { failureTypes } from '../contract/failure-types';
 import type {
   AwaitReadyInput,
+  AwaitUrlInput,
   CreateEndpointInput,
   NamedEndpoint,
   ProbeExistingInput,
@@ -42,6 +43,12 @@ export const createEndpointActivities = (dependencies: ActivityDependencies) => 
     attempt({ subject: subjectOf(input), purpose: 'reading', isWait: true }, (look) =>
       lookWhetherReady(dependencies, input, look),
     ),
+
+  /** Returns the endpoint's base URL as soon as the platform tells it, which is long before it is Ready. */
+  awaitEndpointUrl: (input: AwaitUrlInput): Promise<{ url: string }> =>
+    attempt({ subject: subjectOf(input), purpose: 'reading', isWait: true }, async (look) => ({
+      url: await urlOf(dependencies, input, look),
+    })),
 
   /** Probes an existing endpoint with the same requests as a dedicated one until it serves the model; never changes it. */
   probeExistingEndpoint: (input: ProbeExistingInput): Promise<void> =>
@@ -161,15 +168,47 @@ async function lookWhetherReady(
       throw notReady(`endpoint ${input.name}: ${message}`, again);
     }
     case 'failed':
-    case 'absent': {
-      const reason = await whyFailed(client, deployment, signal);
-      throw finalFailure(
-        failureTypes.endpointFailed,
-        `endpoint ${input.name} ${state.kind === 'absent' ? 'is gone: something outside this run removed it' : `went to ${state.name}`}` +
-          (reason === '' ? '' : `: ${reason}`),
-      );
-    }
+    case 'absent':
+      throw await failedEndpoint(client, { input, deployment, signal });
   }
+}
+
+async function urlOf(
+  dependencies: ActivityDependencies,
+  input: AwaitUrlInput,
+  { signal, elapsedMs, wakeOn }: Attempt,
+): Promise<string> {
+  const platform = await dependencies.platform(input.platform);
+  const { client, lookups, pace } = platform;
+  wakeOn((wake) => lookups.onChange('deployments', input.name, wake));
+  const deployment = await lookups.deployment(input.name);
+  const state = readDeploymentState(deployment);
+  const isGone = missing.isReached(`${client.access.url} ${input.name} url`, state.kind === 'absent');
+  if (state.kind === 'failed' || isGone) throw await failedEndpoint(client, { input, deployment, signal });
+  const url = deployment?.status?.endpoint?.external_endpoint ?? '';
+  if (url !== '') return url.replace(/\/+$/, '');
+  const message = await describeAndReport(describeDeployment(deployment), platform, async () =>
+    describeDeployment(deployment, await readStateDetails(client, deployment, { signal })),
+  );
+  throw notReady(`endpoint ${input.name} has no URL yet: ${message}`, pollDelayMs({ elapsedMs, platform: pace }));
+}
+
+/** Describes an endpoint that is gone, or in a state from which it doesn't become Ready. */
+async function failedEndpoint(
+  client: LeptonClient,
+  {
+    input,
+    deployment,
+    signal,
+  }: { readonly input: AwaitUrlInput; readonly deployment: Deployment | undefined; readonly signal: AbortSignal },
+): Promise<Error> {
+  const state = readDeploymentState(deployment);
+  const reason = await whyFailed(client, deployment, signal);
+  const what = state.kind === 'failed' ? `went to ${state.name}` : 'is gone: something outside this run removed it';
+  return finalFailure(
+    failureTypes.endpointFailed,
+    `endpoint ${input.name} ${what}${reason === '' ? '' : `: ${reason}`}`,
+  );
 }
 
 async function probeExisting(

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { runWorkflowId } from '../contract/identity';
-import type { Owner } from '../contract/inputs';
+import type { AwaitJobInput, Owner, SubmitJobInput } from '../contract/inputs';
 import { endpointReady, tasksProgress } from '../contract/messages';
 import type { TaskNews } from '../contract/state';
 import { masked } from '../contract/url-placeholders';
@@ -29,8 +29,13 @@ const beginnings: Readonly<Record<string, (input: never, at: string) => Omit<Tas
   createEndpoint: (_, at) => ({ phase: 'creating endpoint', begun: { endpoint: at } }),
   awaitEndpointReady: () => ({ phase: 'awaiting ready' }),
   probeExistingEndpoint: () => ({ phase: 'awaiting ready' }),
-  submitJob: ({ name }: { readonly name: string }, at) => ({ phase: 'submitting job', job: name, begun: { job: at } }),
-  awaitJobCompleted: () => ({ phase: 'running job' }),
+  awaitEndpointUrl: () => ({ phase: 'awaiting ready' }),
+  submitJob: ({ name, isEarly }: Pick<SubmitJobInput, 'name' | 'isEarly'>, at) => ({
+    ...(isEarly ? {} : { phase: 'submitting job' }),
+    job: name,
+    begun: { job: at },
+  }),
+  awaitJobCompleted: ({ isEarly }: Pick<AwaitJobInput, 'isEarly'>) => (isEarly ? {} : { phase: 'running job' }),
   bringHome: () => ({ phase: 'fetching results' }),
   fetchResults: () => ({ phase: 'fetching results' }),
   stopJob: () => ({ phase: 'tearing down' }),

@@ -1,3 +1,4 @@
+import { endpointsOf } from '../contract/endpoint-plans';
 import { hostSecretsOf } from '../contract/host-secrets';
 import type { EnvEntry, RunPlan } from '../contract/plan';
 import type { WireEnv } from '../lepton/types';
@@ -47,7 +48,7 @@ type Values = Readonly<Record<string, string | undefined>>;
 
 function referencesAmong(given: Values, plan: RunPlan): Values {
   const entries: readonly EnvEntry[] = [
-    ...(plan.endpoint.kind === 'dedicated' ? plan.endpoint.spec.envs : []),
+    ...endpointsOf(plan).flatMap(({ endpoint }) => (endpoint.kind === 'dedicated' ? endpoint.spec.envs : [])),
     ...plan.tasks.flatMap(({ job }) => job.envs),
   ];
   const names = new Set([

@@ -23,6 +23,7 @@ const configOptions: readonly CommandOption[] = [
     choices: ['lepton'],
   },
   { form: '-t, --task <name>', meaning: 'only this task of the config', repeated: true },
+  { form: '--model <name>', meaning: "only this one of the config's models", repeated: true },
   { form: '--env-file <file>', meaning: 'variables for ${oc.env:…} and secrets (default: .env here, if any)' },
 ];
 const config = ['[config]', 'YAML file of the run'] as const;
@@ -114,7 +115,9 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'results',
-    arguments: [['<ids...>', "the runs' ids, or their first digits; with .N, only task N"]],
+    arguments: [
+      ['<ids...>', "the runs' ids, or their first digits; with .N, only task N; with /MODEL, one of its models"],
+    ],
     summary: 'print or write the scores of runs, what they took, and what may have spoiled them',
     options: [
       {

@@ -1,7 +1,10 @@
 import type { Command, CommandOption } from './command';
 
 const sides = [
-  ['<base>', "a run's id or its first digits, with .N its task N; or a folder of results (evalsaga, lm-eval, nel)"],
+  [
+    '<base>',
+    "a run's id or its first digits, with .N its task N, with /MODEL one of its models; or a folder of results (evalsaga, lm-eval, nel)",
+  ],
   ['<candidate>', 'the same, of what is compared with it'],
 ] as const;
 const comparing: readonly CommandOption[] = [
@@ -50,6 +53,7 @@ export const comparingCommands: readonly Command[] = [
     examples: [
       'compare 3f2a 9c0b',
       'compare 3f2a.0 9c0b.0 --show-flips',
+      'compare 3f2a/base 3f2a/tuned',
       'compare base/ candidate/ --max-drop 0.01 -o report.md',
     ],
     load: async () => (await import('./commands/compare.js')).compare,

@@ -22,6 +22,7 @@ export function configRequest(input: CommandInput, { env, cwd }: CommandContext)
     ...(executor === undefined ? {} : { executor }),
     overrides: listOption(input, 'override'),
     tasks: listOption(input, 'task'),
+    models: listOption(input, 'model'),
     env,
     cwd,
   };

@@ -5,11 +5,11 @@ import type { RunPlan } from '../contract/plan';
 import { readablePlan, storedInvocations } from '../home/run-store';
 import { localResults, ResultsElsewhere } from '../runs/local-results';
 import type { CommandContext } from './command';
-import { openSession, runAddress } from './session';
+import { modelAddress, openSession, runAddress } from './session';
 import { UsageError } from './usage-error';
 
 /**
- * Finds the results that an argument names: a folder or file, a run's id or its first digits, or a task of it (`3f2a.0`). Temporal
+ * Finds the results that an argument names: a folder or file, a run's id or its first digits, a task of it (`3f2a.0`) or a model (`3f2a/llama`). Temporal
  * is asked only for runs that were not started on this machine; results in a store are copied here. Throws `UsageError`, `StoreError`.
  */
 export async function resultsPlace(given: string, context: CommandContext): Promise<ResultsPlace> {
@@ -19,14 +19,21 @@ export async function resultsPlace(given: string, context: CommandContext): Prom
     () => false,
   );
   if (isThere && !(await isRunHere(given, context))) return { label: given, folder };
+  const ofModel = modelAddress(given);
+  if (ofModel) return { ...(await runPlace(ofModel.run, given, context)), model: ofModel.model };
   if (given.includes(path.sep)) throw new UsageError(`${given}: there is no such folder or file.`);
-  const { prefix, index } = runAddress(given);
+  return runPlace(given, given, context);
+}
+
+/** `label`: what the user gave. */
+async function runPlace(address: string, label: string, context: CommandContext): Promise<ResultsPlace> {
+  const { prefix, index } = runAddress(address);
   const { invocation, plan } = await planOf(prefix, context);
   const outputDir = (await folderHere({ invocation, plan }, context)) ?? (await knownFolder(invocation, context));
   if (outputDir === undefined)
     throw new UsageError(`Where the results of run ${invocation} are is not known on this machine: give their folder.`);
   const jobImages = plan && new Map(plan.tasks.map((task) => [task.index, task.job.container.image]));
-  return { label: given, folder: outputDir, index, jobImages };
+  return { label, folder: outputDir, index, jobImages };
 }
 
 /** A folder may have the name of a run's first digits: the run is meant. */

@@ -56,6 +56,20 @@ export function runAddress(text: string | undefined): RunAddress {
   );
 }
 
+/** Splits an address of one model of a run, `3f2a/llama`; `undefined`: it is none. */
+export function modelAddress(text: string | undefined): { readonly run: string; readonly model: string } | undefined {
+  const [, run, model] = /^([^/.]+)\/([A-Za-z0-9][A-Za-z0-9_-]*)$/.exec(text ?? '') ?? [];
+  return run === undefined || model === undefined ? undefined : { run, model };
+}
+
+/** Throws `UsageError` if the run has no such model. */
+export function checkModel(model: string | undefined, tasks: readonly { readonly model?: string }[]): void {
+  if (model === undefined || tasks.some((task) => task.model === model)) return;
+  const known = [...new Set(tasks.flatMap((task) => task.model ?? []))];
+  const has = known.length === 0 ? 'It has one model.' : `It has: ${known.join(', ')}.`;
+  throw new UsageError(`This run has no model named ${model}. ${has}`);
+}
+
 /** Throws `UsageError` if the run has no such task. */
 export function checkIndex(
   index: number | undefined,

@@ -1,42 +1,32 @@
 /** Loads a config: file, overrides and variables in, typed and validated config out. */
 import path from 'node:path';
 import { withSchemaVerdicts } from './check/absent-keys';
-import { withEffectiveKeys } from './check/effective-keys';
-import { checkExtra } from './check/check-extra';
-import { checkKeys } from './check/check-keys';
-import { checkNumbers } from './check/check-numbers';
-import { checkShape } from './check/check-shape';
-import { checkSecrets, literalSecrets } from './check/check-secrets';
-import { checkTaskNames, chosenTasks } from './check/check-task-names';
-import { checkUrl } from './check/check-url';
-import { compose } from './hydra/compose/compose';
-import { ConfigSources, loadFile, loadText } from './hydra/compose/sources';
+import { literalSecrets } from './check/check-secrets';
+import { validate } from './check/validate';
+import type { ComposedConfig } from './composed';
 import { fillDerived } from './derive';
-import { withForeignValues } from './foreign-values';
 import { loadEnvironment } from './environment';
 import type { Environment } from './environment';
-import { referencesIn } from './hydra/interpolation/references';
+import { compose } from './hydra/compose/compose';
+import { ConfigSources, loadFile, loadText, presetsFolder } from './hydra/compose/sources';
 import { resolveInterpolations } from './hydra/interpolation/resolve-interpolations';
 import { applyOverrides } from './hydra/overrides/apply';
-import { parseOverride } from './hydra/overrides/parse-override';
 import { OverrideFailure } from './hydra/overrides/override-failure';
+import { parseOverride } from './hydra/overrides/parse-override';
 import type { Override } from './hydra/overrides/parse-override';
 import { applyTaskOverrides, isTaskOverride } from './hydra/overrides/task-names';
 import type { TaskOverride } from './hydra/overrides/task-names';
-import { ConfigError } from './yaml/problems';
-import type { ConfigProblem } from './yaml/problems';
-import { withOlderForms } from './older-forms';
-import { renderConfig, maskingErrors, maskProblems } from './render-config';
-import { findPlanningProblems } from './plan/look-ahead';
 import type { LoadedConfig } from './loaded';
+import { maskingErrors, maskProblems } from './render-config';
+import { deploymentTypes } from './schema/deployment';
 import { maskOverride } from '../secrets/secrecy';
-import { extractUrlSecrets } from './check/secret-urls';
-import { selectTasks } from './check/select-tasks';
-import { withCorrectedKeys, withoutConsequences } from './check/misspelt-keys';
-import type { MisspeltKey } from './check/misspelt-keys';
+import { examine, problemsOf } from './variants/examine';
+import type { ExaminedVariant } from './variants/examine';
+import { selectVariants } from './variants/select-variants';
+import { variantsOf } from './variants/variants';
+import { ConfigError, withoutRepeats } from './yaml/problems';
+import type { ConfigProblem } from './yaml/problems';
 import type { ConfigNode } from './yaml/tree';
-import { validate } from './check/validate';
-import type { ResolvedConfig } from './schema/config';
 
 export interface ConfigRequest {
   /** Path of the config file. */
@@ -50,27 +40,14 @@ export interface ConfigRequest {
   overrides: readonly string[];
   /** `-t` arguments: run only these tasks. */
   tasks: readonly string[];
+  /** `--model` arguments: run only these of `models`. */
+  models?: readonly string[];
   /** `--executor`: replaces the executor of the config. */
   executor?: string;
   /** Read instead of `.env` in `cwd`. */
   envFile?: string;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
-}
-
-/** The config before interpolations are resolved. The conformance test compares it with Hydra's. */
-export interface ComposedConfig {
-  readonly root: ConfigNode;
-  readonly file: string;
-  readonly env: Environment;
-  readonly problems: readonly ConfigProblem[];
-  readonly warnings: readonly ConfigProblem[];
-  /** Overrides of keys that the config does not have. */
-  readonly misspeltKeys: readonly MisspeltKey[];
-  /** The config was written for another executor than Lepton. */
-  readonly isForeign: boolean;
-  /** A file or a group's choice is missing, so that further problems would only follow from that. */
-  readonly cannotContinue: boolean;
 }
 
 /** Reads, composes and validates a config. Rejects with `ConfigError`, which holds all problems found. */
@@ -85,74 +62,33 @@ function validated(request: ConfigRequest, asWritten: ComposedConfig): LoadedCon
   const composed = withSchemaVerdicts(asWritten, (tree) =>
     validate(resolveInterpolations(fillDerived(tree, asWritten.env), asWritten.env, 'as written')),
   );
-  const examined = examine(composed.root, composed);
-  const { config, root: whole, env } = examined;
   const trust = {
     commands: request.env['NEMO_EVALUATOR_TRUST_PRE_CMD'] === '1',
     unlistedTasks: request.env['NEMO_EVALUATOR_TRUST_UNLISTED_TASKS'] === '1',
   };
-  const { file } = composed;
-  if (composed.problems.length > 0 || examined.problems.length > 0 || config === undefined) {
-    const corrected = examineCorrected(composed, examined);
-    const misspeltKeys = [...composed.misspeltKeys, ...examined.misspeltKeys];
-    const found = withoutConsequences(examined.problems, { misspeltKeys, corrected: corrected.problems });
-    const all = dedupe([...composed.problems, ...found]);
-    const names = checkTaskNames(whole);
-    const known = [...all, ...corrected.problems, ...names];
-    const behind = findPlanningProblems({ root: corrected.root, problems: known, file, env, trust });
-    throw new ConfigError(maskProblems(dedupe([...all, ...names, ...behind]), literalSecrets(whole)));
+  const { all, problems: ofNames } = variantsOf(composed.root, deploymentPreset);
+  let urlSecrets: Environment = {};
+  const examined = all.map((variant) => {
+    const each = examine({ ...composed, root: variant.root, variant, whole: composed.root }, urlSecrets);
+    urlSecrets = each.env;
+    return each;
+  });
+  const isSound = composed.problems.length === 0 && ofNames.length === 0 && examined.every(isWithoutProblems);
+  if (!isSound) {
+    const problems = [...composed.problems, ...ofNames, ...examined.flatMap((each) => problemsOf(each, trust))];
+    const secrets = new Set(examined.flatMap(({ root }) => literalSecrets(root)));
+    throw new ConfigError(maskProblems(withoutRepeats(problems), [...secrets]));
   }
-  const { config: resolved, root } = selectTasks({ config, root: whole, tasks: request.tasks });
-  const warnings = [
-    ...composed.warnings,
-    ...examined.warnings,
-    ...checkShape(root),
-    ...chosenTasks(root),
-    ...checkUrl(resolved, root),
-    ...checkExtra(resolved, root),
-  ];
-  return { resolved, root, yaml: renderConfig(root, env), file, env, trust, warnings };
+  return selectVariants({ composed, trust, examined, tasks: request.tasks, models: request.models ?? [] });
 }
 
-/** A composed tree after resolving and typing it, with all its problems. */
-interface ExaminedConfig {
-  readonly root: ConfigNode;
-  readonly env: Environment;
-  readonly config: ResolvedConfig | undefined;
-  readonly problems: readonly ConfigProblem[];
-  readonly warnings: readonly ConfigProblem[];
-  readonly misspeltKeys: readonly MisspeltKey[];
-}
+const isWithoutProblems = ({ problems, config }: ExaminedVariant): boolean =>
+  problems.length === 0 && config !== undefined;
 
-function examine(tree: ConfigNode, { env: environment, isForeign }: ComposedConfig): ExaminedConfig {
-  const older = withOlderForms(tree, environment, { foreign: isForeign });
-  const { root: composed, used, warnings: moved } = withForeignValues(older.root, { foreign: isForeign });
-  const whole = resolveInterpolations(fillDerived(composed, environment), environment, 'as written');
-  const { resolution, warnings: ignored } = withEffectiveKeys(whole, { references: referencesIn(composed), used });
-  const { root, env, problems: ofUrls } = extractUrlSecrets(resolution.root, environment);
-  const { config, problems, misspeltKeys } = validate({ ...resolution, root });
-  return {
-    root,
-    env,
-    config,
-    misspeltKeys,
-    warnings: [...ignored, ...moved, ...older.warnings],
-    problems: [
-      ...resolution.problems,
-      ...ofUrls,
-      ...problems,
-      ...checkKeys(root),
-      ...checkSecrets(root),
-      ...checkNumbers(root),
-    ],
-  };
-}
-
-/** Examines the tree with its misspelt keys corrected; the result as it is if no correction is known. */
-function examineCorrected(composed: ComposedConfig, examined: ExaminedConfig): ExaminedConfig {
-  const misspeltKeys = [...composed.misspeltKeys, ...examined.misspeltKeys];
-  const isCorrectable = misspeltKeys.some(({ candidates }) => candidates.length > 0);
-  return isCorrectable ? examine(withCorrectedKeys(composed.root, misspeltKeys), composed) : examined;
+/** The preset of a deployment type, for a model that is served in another way than the others. */
+function deploymentPreset(type: string): ConfigNode | undefined {
+  if (!deploymentTypes.some((known) => known === type)) return undefined;
+  return loadFile(path.join(presetsFolder, 'deployment', `${type}.yaml`), true).content;
 }
 
 /** Composes the files and applies overrides; interpolations are not resolved yet. Throws `ConfigError` if a file cannot be read. */
@@ -221,15 +157,4 @@ function readOverrides(texts: readonly string[]): {
     }
   }
   return { overrides, taskOverrides, problems };
-}
-
-/** Several checks may report the same problem. */
-function dedupe(problems: readonly ConfigProblem[]): ConfigProblem[] {
-  const seen = new Set<string>();
-  return problems.filter((problem) => {
-    const key = `${problem.path}\0${problem.message}`;
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  });
 }

@@ -2,15 +2,15 @@
 import type { BudgetPlan, RunPlan } from './plan';
 import type { RunSnapshot, Span, TaskSnapshot } from './state';
 
-type Used = Pick<TaskSnapshot, 'usage'>;
+type Used = Pick<TaskSnapshot, 'usage' | 'endpointPerHour'>;
 
 const hourMs = 3_600_000;
 
 /** Returns the total cost at `nowMs`. */
 export function costAt(tasks: readonly Used[], budget: BudgetPlan, nowMs: number): number {
   return tasks.reduce(
-    (sum, { usage }) =>
-      sum + hoursOf(usage?.endpoint, nowMs) * budget.endpointPerHour + hoursOf(usage?.job, nowMs) * budget.jobPerHour,
+    (sum, { usage, endpointPerHour = budget.endpointPerHour }) =>
+      sum + hoursOf(usage?.endpoint, nowMs) * endpointPerHour + hoursOf(usage?.job, nowMs) * budget.jobPerHour,
     0,
   );
 }
@@ -19,8 +19,8 @@ export function costAt(tasks: readonly Used[], budget: BudgetPlan, nowMs: number
 export function ratePerHour(tasks: readonly Used[], budget: BudgetPlan): number {
   const open = (span: Span | null | undefined): boolean => span?.until === null;
   return tasks.reduce(
-    (sum, { usage }) =>
-      sum + (open(usage?.endpoint) ? budget.endpointPerHour : 0) + (open(usage?.job) ? budget.jobPerHour : 0),
+    (sum, { usage, endpointPerHour = budget.endpointPerHour }) =>
+      sum + (open(usage?.endpoint) ? endpointPerHour : 0) + (open(usage?.job) ? budget.jobPerHour : 0),
     0,
   );
 }
@@ -44,11 +44,14 @@ export function estimateCost(plan: RunPlan, budget: BudgetPlan): CostEstimate {
   const { endpointReadySeconds, jobSeconds, runSeconds } = plan.limits;
   const endpointSeconds = endpointReadySeconds + jobSeconds;
   const atOnce = Math.min(plan.maxParallelEndpoints ?? plan.tasks.length, plan.tasks.length);
-  const perHour = atOnce * (budget.endpointPerHour + budget.jobPerHour);
-  const perTask = (endpointSeconds * budget.endpointPerHour + jobSeconds * budget.jobPerHour) / 3600;
-  const byTasks = plan.tasks.length * perTask;
+  const prices = plan.tasks.map(({ endpointPerHour = budget.endpointPerHour }) => endpointPerHour);
+  const dearest = prices.toSorted((a, b) => b - a).slice(0, atOnce);
+  const perHour = sumOf(dearest) + atOnce * budget.jobPerHour;
+  const byTasks = (endpointSeconds * sumOf(prices) + plan.tasks.length * jobSeconds * budget.jobPerHour) / 3600;
   return { perHour, upperBound: runSeconds === null ? byTasks : Math.min(byTasks, (perHour * runSeconds) / 3600) };
 }
+
+const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, number) => sum + number, 0);
 
 function hoursOf(span: Span | null | undefined, nowMs: number): number {
   if (!span) return 0;

@@ -1,7 +1,8 @@
+import { endpointsOf } from './endpoint-plans';
 import type { EnvEntry, RunPlan, TokenEntry } from './plan';
 
 /** Returns the names of the launching host's variables that a plan refers to, sorted. Pure. */
-export function hostSecretsOf({ endpoint, tasks }: RunPlan): readonly string[] {
+export function hostSecretsOf(plan: RunPlan): readonly string[] {
   const names = new Set<string>();
   const add = (secret: TokenEntry | null) => {
     if (secret?.kind === 'host') names.add(secret.name);
@@ -9,11 +10,12 @@ export function hostSecretsOf({ endpoint, tasks }: RunPlan): readonly string[] {
   const addAll = (envs: readonly EnvEntry[]) => {
     for (const entry of envs) if ('secret' in entry) add(entry.secret);
   };
-  add(endpoint.probe.token);
-  if (endpoint.kind === 'dedicated') {
+  for (const { endpoint } of endpointsOf(plan)) {
+    add(endpoint.probe.token);
+    if (endpoint.kind !== 'dedicated') continue;
     endpoint.spec.apiTokens.forEach(add);
     addAll(endpoint.spec.envs);
   }
-  for (const task of tasks) addAll(task.job.envs);
+  for (const task of plan.tasks) addAll(task.job.envs);
   return [...names].sort();
 }

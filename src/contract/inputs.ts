@@ -114,6 +114,11 @@ export interface AwaitReadyInput extends Owner {
   readonly endpointPath?: string;
 }
 
+/** For `awaitEndpointUrl`. */
+export interface AwaitUrlInput extends Owner {
+  readonly name: string;
+}
+
 export interface ProbeExistingInput extends Owner {
   readonly url: string;
   readonly probe: ProbeSpec;
@@ -151,12 +156,16 @@ export interface ServingInput extends Owner {
 
 export interface SubmitJobInput extends Owner {
   readonly name: string;
+  /** Its endpoint is not Ready yet: the job waits for it. Absent: it is. */
+  readonly isEarly?: true;
   readonly spec: JobSpec;
   readonly modelUrl: string;
 }
 
 export interface AwaitJobInput extends NamedJob {
   readonly id: string;
+  /** The job waits for its endpoint, which is awaited at the same time. Absent: the endpoint is Ready. */
+  readonly isEarly?: true;
   /** The job's endpoint, to be watched as well; absent: `watchEndpoint` does that, or there is none of the run's own. */
   readonly endpoint?: WatchEndpointInput;
   /**

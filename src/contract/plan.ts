@@ -84,8 +84,14 @@ export interface JobSpec {
 export interface TaskPlan {
   /** Position in `evaluation.tasks`, from 0. */
   readonly index: number;
-  /** The name as the user wrote it. */
+  /** The name as the user wrote it; in a run of several models `<model>/<name>`. */
   readonly name: string;
+  /** Name of its model among those of the run. Absent: the run has one. */
+  readonly model?: string;
+  /** Its endpoint, if not the run's. */
+  readonly endpoint?: EndpointPlan;
+  /** Price of its endpoint, if not that of the run's budget. */
+  readonly endpointPerHour?: number;
   /** `harness.task` as resolved from the catalogue. */
   readonly task: string;
   /** Deterministic, at most 36 characters, `^[a-z][a-z0-9-]*[a-z0-9]$`; `null` when an existing endpoint is used. */
@@ -152,7 +158,7 @@ export interface RunPlan {
   /** What people call the run. */
   readonly name?: string;
   readonly tags?: Readonly<Record<string, string>>;
-  /** Served model name. */
+  /** Served model name; of several models all of them. */
   readonly model: string;
   /** Absolute folder `<output_dir>/<invocation>` on the machine that the run was started on. */
   readonly outputDir: string;
@@ -164,6 +170,8 @@ export interface RunPlan {
   /** The values of host variables lie in the results store, sealed with the encryption key that client and workers share. */
   readonly sealedSecrets?: true;
   readonly startPolicy: 'all_ready' | 'as_ready';
+  /** Jobs start while their endpoints load, and wait inside. Absent: they start when their endpoints are Ready. */
+  readonly startJobsEarly?: true;
   readonly onTaskFailure: 'abort' | 'continue';
   /** How many tasks may hold an endpoint at the same time; `null`: all of them. */
   readonly maxParallelEndpoints: number | null;
@@ -173,7 +181,7 @@ export interface RunPlan {
   readonly limits: RunLimits;
   /** `null` or absent: costs are not counted. */
   readonly budget?: BudgetPlan | null;
-  /** Shared by all tasks: each gets its own endpoint with this spec. */
+  /** Each task gets its own endpoint with this spec, unless it has another. */
   readonly endpoint: EndpointPlan;
   readonly storage: StoragePlan;
   /** Absent: all workers of the run's task queue share the launching home, and do everything. */

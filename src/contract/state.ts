@@ -64,6 +64,9 @@ export interface Usage {
 export interface TaskSnapshot {
   readonly index: number;
   readonly name: string;
+  /** As in `TaskPlan`. */
+  readonly model?: string;
+  readonly endpointPerHour?: number;
   readonly phase: TaskPhase;
   /** Set with the verdict; teardown may still be under way. */
   readonly outcome: TaskOutcome | null;
@@ -129,10 +132,14 @@ export interface RunSnapshot {
 }
 
 /** Returns the snapshot of a task that has not started. Pure. */
-export function pendingTask(task: Pick<TaskPlan, 'index' | 'name' | 'endpointName'>): TaskSnapshot {
+export function pendingTask(
+  task: Pick<TaskPlan, 'index' | 'name' | 'endpointName' | 'model' | 'endpointPerHour'>,
+): TaskSnapshot {
   return {
     index: task.index,
     name: task.name,
+    ...(task.model === undefined ? {} : { model: task.model }),
+    ...(task.endpointPerHour === undefined ? {} : { endpointPerHour: task.endpointPerHour }),
     phase: 'pending',
     outcome: null,
     endpoint: task.endpointName,

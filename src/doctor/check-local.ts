@@ -2,6 +2,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { describeTask } from '../config/catalogue/catalogue';
 import { runConfigIn } from '../config/plan/read-script';
+import { endpointsOf } from '../contract/endpoint-plans';
 import type { EndpointSpec, RunPlan, TaskPlan } from '../contract/plan';
 import { hubReachable, offlineRows } from '../local-platform/harness/data';
 import { installedHarness } from '../local-platform/harness/provision-harness';
@@ -28,11 +29,18 @@ export async function checkLocalRun({ plan, home, signal }: LocalCheck): Promise
     const harness = await installedHarness({ home });
     return harness === undefined ? 'not known' : (await hubReachable(harness, signal)) ? 'reachable' : 'out of reach';
   });
-  const model = plan.endpoint.kind === 'dedicated' ? await checkWeights(plan.endpoint.spec, hub) : [];
+  const model: Finding[] = [];
+  for (const { endpoint } of endpointsOf(plan))
+    if (endpoint.kind === 'dedicated') model.push(...(await checkWeights(endpoint.spec, hub)));
   const tasks: Finding[] = [];
   for (const task of plan.tasks) tasks.push(...(await checkTask(task, hub)));
-  return [...model, ...tasks];
+  return [...distinct(model), ...tasks];
 }
+
+/** Tasks may differ in other parts of their endpoints than the model. */
+const distinct = (findings: readonly Finding[]): Finding[] => [
+  ...new Map(findings.map((finding) => [JSON.stringify(finding), finding])).values(),
+];
 
 type AskHub = () => Promise<'reachable' | 'out of reach' | 'not known'>;
 

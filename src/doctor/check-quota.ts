@@ -25,8 +25,10 @@ export function checkQuota(wanted: Needs, info: Answer<WorkspaceInfo>): Finding[
   const { limit, used } = quota.data;
   const shapes = info.value.supported_shapes;
   const short = (Object.keys(units) as Resource[]).flatMap((resource) => {
-    const endpoints =
-      amountOf(shapes, wanted.endpoints.shape, resource) * wanted.endpoints.count * wanted.endpoints.replicas;
+    const endpoints = wanted.endpoints.reduce(
+      (sum, { shape, count, replicas }) => sum + amountOf(shapes, shape, resource) * count * replicas,
+      0,
+    );
     const needed = endpoints + amountOf(shapes, wanted.jobs.shape, resource) * wanted.jobs.count;
     const left = limit[resource] - used[resource];
     return limit[resource] > 0 && needed > left

@@ -1,5 +1,6 @@
 import { tokenOwnerOf } from '../contract/endpoint-token';
-import type { EnvEntry, MountSpec, RunPlan, TokenEntry } from '../contract/plan';
+import { endpointsOf } from '../contract/endpoint-plans';
+import type { EndpointSpec, EnvEntry, MountSpec, RunPlan, TokenEntry } from '../contract/plan';
 
 /** What a run's plan needs from a workspace. Pure. */
 export interface Needs {
@@ -13,7 +14,7 @@ export interface Needs {
   readonly pullSecrets: readonly Named[];
   readonly mounts: readonly { readonly mount: MountSpec; readonly by: string }[];
   /** Endpoints and jobs that may exist at the same time. */
-  readonly endpoints: { readonly count: number; readonly shape: string | null; readonly replicas: number };
+  readonly endpoints: readonly { readonly count: number; readonly shape: string | null; readonly replicas: number }[];
   readonly jobs: { readonly count: number; readonly shape: string | null };
 }
 
@@ -24,20 +25,20 @@ export interface Named {
 }
 
 export function needsOf(plan: RunPlan): Needs {
-  const endpoint = plan.endpoint.kind === 'dedicated' ? plan.endpoint.spec : undefined;
+  const specs = endpointsOf(plan).flatMap(({ endpoint, tasks }) =>
+    endpoint.kind === 'dedicated' ? [{ spec: endpoint.spec, tasks: tasks.length }] : [],
+  );
   const jobs = plan.tasks.map(({ job, index }) => ({ job, by: `job of task ${index}` }));
-  const requirement = (endpoint?.body['resource_requirement'] ?? {}) as Record<string, unknown>;
-  const shape = textOrNull(requirement['resource_shape']);
   const jobShape = textOrNull(jobs[0]?.job.body['resource_shape']);
-  const ofEndpoint = <T>(read: (spec: NonNullable<typeof endpoint>) => readonly T[]): { value: T; by: string }[] =>
-    endpoint === undefined ? [] : read(endpoint).map((value) => ({ value, by: 'endpoints' }));
+  const ofEndpoint = <T>(read: (spec: EndpointSpec) => readonly T[]): { value: T; by: string }[] =>
+    specs.flatMap(({ spec }) => read(spec).map((value) => ({ value, by: 'endpoints' })));
   const ofJobs = <T>(read: (job: (typeof jobs)[number]['job']) => readonly T[]): { value: T; by: string }[] =>
     jobs.flatMap(({ job, by }) => read(job).map((value) => ({ value, by })));
   const listed = (asked: Parameters<typeof named>[0]): Named[] => named(asked, plan.tasks.length);
   const count = plan.maxParallelEndpoints ?? plan.tasks.length;
   return {
     shapes: listed([
-      ...ofEndpoint(() => given(shape)),
+      ...ofEndpoint((spec) => given(textOrNull(requirementOf(spec)['resource_shape']))),
       ...ofJobs(({ body }) => given(textOrNull(body['resource_shape']))),
     ]),
     nodeGroups: listed([...ofEndpoint((spec) => given(spec.nodeGroup)), ...ofJobs((job) => given(job.nodeGroup))]),
@@ -46,14 +47,32 @@ export function needsOf(plan: RunPlan): Needs {
     images: listed([...ofEndpoint((spec) => [spec.container.image]), ...ofJobs((job) => [job.container.image])]),
     pullSecrets: listed([...ofEndpoint((spec) => pullSecrets(spec.body)), ...ofJobs((job) => pullSecrets(job.body))]),
     mounts: distinct([...ofEndpoint((spec) => spec.mounts), ...ofJobs((job) => job.mounts)], plan.tasks.length),
-    endpoints: {
-      count: endpoint === undefined ? 0 : Math.min(count, plan.tasks.length),
-      shape,
-      replicas: numberOr(requirement['min_replicas'], 1),
-    },
+    endpoints: atOnce(specs, count).map(({ spec, tasks }) => ({
+      count: tasks,
+      shape: textOrNull(requirementOf(spec)['resource_shape']),
+      replicas: numberOr(requirementOf(spec)['min_replicas'], 1),
+    })),
     jobs: { count: Math.min(count, plan.tasks.length), shape: jobShape },
   };
 }
+
+interface SpecOfTasks {
+  readonly spec: EndpointSpec;
+  readonly tasks: number;
+}
+
+/** Takes as many of them as may exist at the same time. */
+function atOnce(specs: readonly SpecOfTasks[], most: number): SpecOfTasks[] {
+  let left = most;
+  return specs.flatMap(({ spec, tasks }) => {
+    const taken = Math.min(tasks, left);
+    left -= taken;
+    return taken === 0 ? [] : [{ spec, tasks: taken }];
+  });
+}
+
+const requirementOf = ({ body }: EndpointSpec): Record<string, unknown> =>
+  (body['resource_requirement'] ?? {}) as Record<string, unknown>;
 
 const textOrNull = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
 const numberOr = (value: unknown, otherwise: number): number => (typeof value === 'number' ? value : otherwise);

@@ -76,6 +76,9 @@ const job: z.ZodType<JobSpec> = z.looseObject(spec);
 const task: z.ZodType<TaskPlan> = z.looseObject({
   index: count,
   name: text,
+  model: text.exactOptional(),
+  endpoint: endpoint.exactOptional(),
+  endpointPerHour: count.exactOptional(),
   task: text,
   endpointName: text.nullable(),
   jobName: text,
@@ -105,6 +108,7 @@ const plan: z.ZodType<RunPlan> = z.looseObject({
   resultsStore: text.exactOptional(),
   sealedSecrets: z.literal(true).exactOptional(),
   startPolicy: z.enum(['all_ready', 'as_ready']),
+  startJobsEarly: z.literal(true).exactOptional(),
   onTaskFailure: z.enum(['abort', 'continue']),
   maxParallelEndpoints: count.nullable(),
   keepStorage: z.boolean(),

@@ -11,6 +11,7 @@ import { startJob } from '../contract/messages';
 import { resultsPlaceOf } from '../contract/results-place';
 import { masked } from '../contract/url-placeholders';
 import type { TaskSnapshot } from '../contract/state';
+import { evaluateEarly, startsEarly } from './early-job';
 import { awaitOpen } from './endpoint-watch';
 import { judge, type Verdict } from './failures';
 import { leftText } from './fitting';
@@ -52,6 +53,7 @@ setWorkflowOptions({ failureExceptionTypes: [Error] }, evaluationTask);
 
 async function evaluate(evaluation: Evaluation, barrier: { readonly open: () => boolean }): Promise<void> {
   const { input, progress } = evaluation;
+  if (startsEarly(input)) return evaluateEarly(evaluation);
   const modelUrl = await bringUpEndpoint(evaluation);
   await progress.ready({ phase: 'ready', endpointUrl: masked(modelUrl), message: null });
   await awaitOpen(input, barrier.open);

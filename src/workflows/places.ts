@@ -21,6 +21,7 @@ const places: Readonly<Record<keyof Activities, Place>> = {
   preflight: 'anywhere',
   createEndpoint: 'secrets',
   awaitEndpointReady: 'secrets',
+  awaitEndpointUrl: 'anywhere',
   describeEndpoint: 'anywhere',
   probeExistingEndpoint: 'secrets',
   watchEndpoint: 'secrets',

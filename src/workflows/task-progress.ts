@@ -20,6 +20,7 @@ const observedPhases: readonly TaskPhase[] = ['awaiting ready', 'ready', 'runnin
 /** What only waits of these phases tell. */
 const phasesOf: Readonly<Partial<Record<string, readonly TaskPhase[]>>> = {
   awaitEndpointReady: ['awaiting ready'],
+  awaitEndpointUrl: ['awaiting ready'],
   probeExistingEndpoint: ['awaiting ready'],
   watchEndpoint: ['ready', 'running job'],
   awaitJobCompleted: ['running job'],

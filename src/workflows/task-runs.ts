@@ -1,4 +1,5 @@
 import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
+import { runOf } from '../contract/endpoint-plans';
 import type { RunHeader } from '../contract/inputs';
 import { startJob } from '../contract/messages';
 import type { TaskPlan } from '../contract/plan';
@@ -102,7 +103,7 @@ export class TaskRuns {
   }
 
   private async tearDownFor(task: TaskPlan): Promise<TeardownOutcome> {
-    const teardown = new TaskTeardown({ run: this.header, task });
+    const teardown = new TaskTeardown({ run: runOf(this.header, task), task });
     if (task.endpointName !== null) teardown.coverEndpoint(task.endpointName);
     teardown.coverJob();
     return teardown.run();

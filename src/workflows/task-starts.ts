@@ -10,6 +10,7 @@ import {
   type ChildWorkflowHandle,
 } from '@temporalio/workflow';
 import { plainWords } from '../contract/details';
+import { runOf, withoutEndpoint } from '../contract/endpoint-plans';
 import { taskWorkflowId } from '../contract/identity';
 import type { RunHeader, TaskInput } from '../contract/inputs';
 import { observed } from '../contract/messages';
@@ -59,7 +60,7 @@ export class TaskStarts {
   private startChild(workflowId: string, task: TaskPlan): Promise<TaskHandle> {
     return startChild(evaluationTask, {
       workflowId,
-      args: [{ run: this.header, task, ...this.common }],
+      args: [{ run: runOf(this.header, task), task: withoutEndpoint(task), ...this.common }],
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
       staticSummary: plainWords(`Task ${task.index}: ${task.name}`),

@@ -38,7 +38,8 @@ export async function bringUpEndpoint(evaluation: Evaluation): Promise<string> {
   return `${await awaitReady(evaluation)}${input.task.endpointPath}`;
 }
 
-async function createEndpoint(
+/** Creates the task's own endpoint. */
+export async function createEndpoint(
   { input, progress, teardown }: Evaluation,
   { spec }: Extract<EndpointPlan, { kind: 'dedicated' }>,
 ): Promise<void> {
@@ -58,7 +59,8 @@ async function createEndpoint(
   }
 }
 
-async function awaitReady({ input, progress }: Evaluation): Promise<string> {
+/** Waits until the task's own endpoint is Ready, and returns its base URL. */
+export async function awaitReady({ input, progress }: Evaluation): Promise<string> {
   const { run } = input;
   const seconds = run.limits.endpointReadySeconds;
   const name = nameOf(input);
@@ -127,15 +129,21 @@ export async function runJob(evaluation: Evaluation, modelUrl: string): Promise<
   teardown.jobEnded();
 }
 
-async function submitJob({ input, progress, teardown }: Evaluation, modelUrl: string): Promise<string> {
+/** Submits the job and returns its id. `isEarly`: its endpoint is not Ready yet. */
+export async function submitJob(
+  { input, progress, teardown }: Evaluation,
+  modelUrl: string,
+  { isEarly = false }: { readonly isEarly?: boolean } = {},
+): Promise<string> {
   const { jobName: name, job: spec } = input.task;
-  progress.begin('job', { phase: 'submitting job', job: name });
+  const early = isEarly ? { isEarly: true as const } : {};
+  progress.begin('job', { ...(isEarly ? {} : { phase: 'submitting job' }), job: name });
   teardown.coverJob();
   let isRepeated = false;
   try {
     return await changeWithFreshBudgets(`submit job ${name}`, async (activities, round) => {
       isRepeated = round > 1;
-      const submitted = await activities.submitJob({ ...ownerOf(input), name, spec, modelUrl });
+      const submitted = await activities.submitJob({ ...ownerOf(input), name, spec, modelUrl, ...early });
       teardown.jobSubmitted({ ...submitted, lost: submitted.lost || isRepeated });
       return submitted.id;
     });
@@ -145,7 +153,8 @@ async function submitJob({ input, progress, teardown }: Evaluation, modelUrl: st
   }
 }
 
-async function awaitJob(
+/** Waits for the end of the job, for at most its time limit, and meanwhile watches its endpoint. */
+export async function awaitJob(
   { input }: Evaluation,
   { id, modelUrl }: { readonly id: string; readonly modelUrl: string },
 ): Promise<void> {

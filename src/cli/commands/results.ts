@@ -12,14 +12,14 @@ import { verdict } from '../render/progress-lines';
 import { csvOf } from '../render/results/csv';
 import { junitOf } from '../render/results/junit';
 import { markdownOf } from '../render/results/markdown';
-import { matrixOf, matrixTable } from '../render/results/matrix';
+import { byModel, matrixOf, matrixTable } from '../render/results/matrix';
 import { costsTable } from '../render/results/task-costs';
 import { usefulShareLine } from '../render/results/useful-share';
 import { runDocument, type RunDocument } from '../render/run-document';
 import { scoresAfterEnd } from '../render/run-status';
 import { scoresCaveats, scoresTable } from '../render/scores';
 import { copyResults } from './fetch';
-import { checkIndex, openSession, runAddress, runUrl, type Session } from '../session';
+import { checkIndex, checkModel, modelAddress, openSession, runAddress, runUrl, type Session } from '../session';
 import { UsageError } from '../usage-error';
 
 const formats = ['table', 'json', 'csv', 'md', 'junit', 'html'] as const;
@@ -73,12 +73,16 @@ function formatOf(input: CommandInput, file: string | undefined): Format {
 }
 
 async function look(address: string | undefined, session: Session, { home, output }: CommandContext): Promise<Shown> {
-  const { prefix, index } = runAddress(address);
+  const ofModel = modelAddress(address);
+  const { prefix, index } = runAddress(ofModel?.run ?? address);
   const invocation = await resolveInvocation(session.client, prefix, home);
   const described = await describeRun(session.client, invocation, home);
   checkIndex(index, described.snapshot.tasks);
+  checkModel(ofModel?.model, described.snapshot.tasks);
   for (const reason of await unreadableFiles(home, invocation)) output.warn(reason);
-  const tasks = described.snapshot.tasks.filter((task) => index === undefined || task.index === index);
+  const tasks = described.snapshot.tasks.filter(
+    (task) => (index === undefined || task.index === index) && (ofModel === undefined || task.model === ofModel.model),
+  );
   const run = { ...described, snapshot: { ...described.snapshot, tasks } };
   return { run, document: runDocument(run, runUrl(session, invocation, run.runId)) };
 }
@@ -134,9 +138,11 @@ function tables(shown: readonly Shown[], width: number): string[] {
   if (only === undefined) return [];
   const { run, document } = only;
   const all = others.length > 0;
-  const scores = all
-    ? matrixTable(matrixOf(shown.map((one) => one.document)))
-    : scoresTable({ ...run.snapshot, samplings: run.resultsInfo?.samplings }, width);
+  const columns = shown.flatMap((one) => byModel(one.document));
+  const scores =
+    columns.length > 1
+      ? matrixTable(matrixOf(columns))
+      : scoresTable({ ...run.snapshot, samplings: run.resultsInfo?.samplings }, width);
   if (scores === '')
     return all ? ['none of the runs has scores'] : [`run ${document.invocation} has no scores (${run.status})`];
   if (all) return [scores];

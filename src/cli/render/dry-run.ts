@@ -1,5 +1,6 @@
 import { tokenSecretName } from '../../contract/endpoint-token';
-import type { EndpointPlan, RunPlan } from '../../contract/plan';
+import { endpointOf } from '../../contract/endpoint-plans';
+import type { EndpointPlan, RunPlan, TaskPlan } from '../../contract/plan';
 import { masked } from '../../contract/url-placeholders';
 import { runConfigIn } from '../../config/plan/read-script';
 import { costEstimate } from './cost';
@@ -19,6 +20,7 @@ export function dryRunDocument(plan: RunPlan): object {
     output_dir: outputDir,
     execution: {
       start_policy: startPolicy,
+      ...(plan.startJobsEarly ? { start_jobs_early: true } : {}),
       on_task_failure: onTaskFailure,
       max_parallel_endpoints: maxParallelEndpoints,
       keep_storage: plan.keepStorage,
@@ -28,32 +30,41 @@ export function dryRunDocument(plan: RunPlan): object {
     storage: plan.storage,
     ready_means: plan.endpoint.probe,
     ...(plan.endpoint.kind === 'existing' ? { existing_endpoint: masked(plan.endpoint.url) } : {}),
-    tasks: plan.tasks.map((task) => ({
-      index: task.index,
-      name: task.name,
-      task: task.task,
-      ...(plan.endpoint.kind === 'dedicated'
-        ? {
-            endpoint: {
-              name: task.endpointName,
-              spec: renderDeployment(plan.endpoint.spec, {
-                ...contextOf(plan, task.index, plan.endpoint.spec.nodeGroup),
-                made: { secret: tokenSecretName(plan.invocation, task.endpointName ?? ''), digest: null },
-              }),
-            },
-          }
-        : {}),
-      job: {
-        name: task.jobName,
-        // In the spec it is encoded.
-        run_config: runConfigIn(task.job.container.command) ?? null,
-        spec: renderJob(task.job, {
-          ...contextOf(plan, task.index, task.job.nodeGroup),
-          modelUrl: modelUrl(plan.endpoint, task.endpointPath),
-        }),
-      },
-      results: `${outputDir}/${task.folder}`,
-    })),
+    tasks: plan.tasks.map((task) => taskDocument(plan, task)),
+  };
+}
+
+function taskDocument(plan: RunPlan, task: TaskPlan): object {
+  const endpoint = endpointOf(plan, task);
+  return {
+    index: task.index,
+    name: task.name,
+    ...(task.model === undefined ? {} : { model: task.model }),
+    task: task.task,
+    ...(task.endpoint === undefined ? {} : { ready_means: endpoint.probe }),
+    ...(endpoint.kind === 'dedicated'
+      ? {
+          endpoint: {
+            name: task.endpointName,
+            spec: renderDeployment(endpoint.spec, {
+              ...contextOf(plan, task.index, endpoint.spec.nodeGroup),
+              made: { secret: tokenSecretName(plan.invocation, task.endpointName ?? ''), digest: null },
+            }),
+          },
+        }
+      : task.endpoint === undefined
+        ? {}
+        : { existing_endpoint: masked(endpoint.url) }),
+    job: {
+      name: task.jobName,
+      // In the spec it is encoded.
+      run_config: runConfigIn(task.job.container.command) ?? null,
+      spec: renderJob(task.job, {
+        ...contextOf(plan, task.index, task.job.nodeGroup),
+        modelUrl: modelUrl(endpoint, task.endpointPath),
+      }),
+    },
+    results: `${plan.outputDir}/${task.folder}`,
   };
 }
 

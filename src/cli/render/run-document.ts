@@ -50,6 +50,8 @@ export interface RunDocument {
 export interface TaskDocument {
   readonly index: number;
   readonly name: string;
+  /** Only in a run of several models: the name of the task's, with which `name` begins. */
+  readonly model?: string;
   readonly status: 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled';
   readonly phase: TaskPhase;
   /** What was seen last on the platform; `null` once the task is done. */
@@ -135,6 +137,7 @@ function taskDocument(run: RunDescription, task: TaskSnapshot, nowMs: number): T
   return {
     index,
     name,
+    ...(task.model === undefined ? {} : { model: task.model }),
     status: outcome ?? (phase === 'pending' ? 'pending' : 'running'),
     phase,
     message: phase === 'done' ? null : task.message,

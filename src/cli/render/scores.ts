@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import type { Sampling } from '../../client';
 import { metricsOf, valueText, type Metric } from '../../contract/metric';
+import { nameInConfig, withoutHarness } from '../../contract/task-name';
 import { metricsLeftOut, type RunSnapshot } from '../../contract/state';
 import { bare } from './overview';
 import { harmlessLine, shortenedInside } from '../../support/terminal-text';
@@ -111,14 +112,12 @@ function namesToShow(task: string, rows: readonly Row[], fit: number): string[] 
   const whole = rows.map(({ metric }) => metric);
   const fits = (names: readonly string[]): boolean => names.every((name) => name.length <= fit);
   if (fits(whole)) return whole;
-  const prefix = `${withoutHarness(task)}_`;
+  const prefix = `${nameInConfig(withoutHarness(task))}_`;
   const own = whole.every((name) => name.startsWith(prefix)) ? whole.map((name) => name.slice(prefix.length)) : whole;
   if (fits(own)) return own;
   const cut = own.map((name) => shortenedInside(name, fit));
   return new Set(cut).size === new Set(own).size ? cut : own;
 }
-
-const withoutHarness = (task: string): string => task.split('.').at(-1) ?? task;
 
 /** The file that is meant, also if it has been replaced since. */
 const digestText = ({ resultsDigest }: Pick<RunSnapshot['tasks'][number], 'resultsDigest'>): string =>

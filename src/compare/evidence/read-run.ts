@@ -7,6 +7,7 @@ import { readRunRecord } from '../../results/scores/run-record';
 import type { TaskRecord } from '../../results/scores/task-record';
 import { UsageFault } from '../../support/usage-fault';
 import type { Evidence, Setting } from './evidence';
+import { nameInConfig } from '../../contract/task-name';
 import { settingOf } from './harness-settings';
 import { readTask, type TaskFolder } from './read-task';
 
@@ -15,27 +16,35 @@ export interface RunFolder {
   readonly folder: string;
   /** Only this task of the run. */
   readonly index?: number | undefined;
+  /** Only the tasks of this one of its models. */
+  readonly model?: string | undefined;
   /** Images of the evaluation jobs by task, if the run's plan is known. */
   readonly jobImages?: ReadonlyMap<number, string> | undefined;
 }
 
 /** Reads the result folder of a run that has ended. Throws `UsageFault` if there is no such task, `UnreadableFile` for a damaged record. */
-export async function readRun({ label, folder, index, jobImages }: RunFolder): Promise<Evidence> {
+export async function readRun({ label, folder, index, model, jobImages }: RunFolder): Promise<Evidence> {
   const record = await readRunRecord(folder);
   if (!record) throw new UsageFault(`${folder} has no run.json: the run has not ended, or its results are elsewhere.`);
-  const tasks = record.tasks.filter((task) => index === undefined || task.index === index);
-  if (tasks.length === 0) throw new UsageFault(`Run ${record.invocation} has no task ${index}.`);
-  const endpointImage = endpointSettings(record.config);
+  const tasks = record.tasks.filter(
+    (task) => (index === undefined || task.index === index) && (model === undefined || task.model === model),
+  );
+  if (tasks.length === 0) throw new UsageFault(`Run ${record.invocation} has no ${missing(record, { index, model })}.`);
+  const models = [...new Set(tasks.map((task) => task.model))];
+  const only = models.length === 1 ? models[0] : undefined;
   const evidence = [];
   for (const task of tasks) {
-    const settings = [...endpointImage, ...settingOf('image', 'evaluation image', jobImages?.get(task.index), null)];
-    evidence.push(await readTask({ ...(await placeOf(folder, task)), name: task.name, record: task, settings }));
+    const images = endpointSettings(record.config, task);
+    const settings = [...images, ...settingOf('image', 'evaluation image', jobImages?.get(task.index), null)];
+    // Tasks of one model have the names of those of another.
+    const name = only === undefined ? task.name : nameInConfig(task.name);
+    evidence.push(await readTask({ ...(await placeOf(folder, task)), name, record: task, settings }));
   }
   return {
     label,
     kind: 'evalsaga',
     folder,
-    model: record.model,
+    model: only ?? record.model,
     invocation: record.invocation,
     tasks: evidence,
     usage: usageOf(record),
@@ -54,13 +63,25 @@ async function placeOf(folder: string, task: TaskRecord): Promise<Pick<TaskFolde
   return { folder: isHere || task.outputDir === null ? here : task.outputDir };
 }
 
-const configSchema = z.looseObject({ deployment: z.looseObject({ image: z.string().nullish() }) });
+function missing({ tasks }: RunRecord, { index, model }: Pick<RunFolder, 'index' | 'model'>): string {
+  if (model === undefined) return `task ${index}`;
+  const known = [...new Set(tasks.flatMap((task) => task.model ?? []))];
+  return `model named ${model}; ${known.length === 0 ? 'it has one model' : `it has: ${known.join(', ')}`}`;
+}
 
-function endpointSettings(config: string | null): Setting[] {
+const deployed = z.looseObject({ deployment: z.looseObject({ image: z.string().nullish() }) });
+const configSchema = z.looseObject({
+  deployment: deployed.shape.deployment.optional(),
+  models: z.record(z.string(), deployed.partial()).optional(),
+});
+
+/** What the run's config says of the endpoint's image; that of a single task may be another one. */
+function endpointSettings(config: string | null, { model }: Pick<TaskRecord, 'model'>): Setting[] {
   if (config === null) return [];
   try {
-    const parsed = configSchema.safeParse(parseYaml(config, { logLevel: 'error' }));
-    return settingOf('image', 'endpoint image', parsed.data?.deployment.image, null);
+    const { data } = configSchema.safeParse(parseYaml(config, { logLevel: 'error' }));
+    const deployment = model === undefined ? data?.deployment : data?.models?.[model]?.deployment;
+    return settingOf('image', 'endpoint image', deployment?.image, null);
   } catch {
     return [];
   }

@@ -25,9 +25,12 @@ export interface ExtractedUrlSecrets {
   readonly problems: readonly ConfigProblem[];
 }
 
-/** Extracts the secrets of all URLs. Secrets in URLs at places that cannot take a placeholder are reported. */
-export function extractUrlSecrets(root: ConfigNode, env: Environment): ExtractedUrlSecrets {
-  const extraction = new UrlSecretExtraction(env);
+/**
+ * Extracts the secrets of all URLs. Secrets in URLs at places that cannot take a placeholder are reported. `known`: variables that
+ * this has returned for another variant of the config, which keep their values.
+ */
+export function extractUrlSecrets(root: ConfigNode, env: Environment, known: Environment = {}): ExtractedUrlSecrets {
+  const extraction = new UrlSecretExtraction(env, urlSecretsIn(known));
   const replaced = extraction.walk(root, []);
   const own = Object.entries(env).filter(([name]) => !name.startsWith(urlSecretPrefix));
   return {
@@ -46,7 +49,8 @@ export const urlSecretNames = (env: Environment): readonly string[] =>
 /** What a text that may contain URLs is for. */
 type UrlPosition = 'url' | 'evaluator' | 'variable' | 'script' | 'other';
 
-function urlPositionOf(path: Path): UrlPosition {
+function urlPositionOf(whole: Path): UrlPosition {
+  const path = whole[0] === 'models' ? inVariant(whole.slice(2)) : whole;
   const [top] = path;
   const key = String(path.at(-1) ?? '');
   const parent = path.at(-2);
@@ -58,13 +62,24 @@ function urlPositionOf(path: Path): UrlPosition {
   return 'other';
 }
 
+/** Where a part of a model belongs. */
+const inVariant = (part: Path): Path => (part[0] === 'nemo_evaluator_config' ? ['evaluation', ...part] : part);
+
+const urlSecretsIn = (env: Environment): Record<string, string> =>
+  Object.fromEntries(urlSecretNames(env).map((name) => [name, env[name] ?? '']));
+
 class UrlSecretExtraction {
   readonly problems: ConfigProblem[] = [];
-  readonly variables: Record<string, string> = {};
-  private readonly namesByValue = new Map<string, string>();
+  private readonly namesByValue: Map<string, string>;
   private currentPath: Path = [];
 
-  constructor(private readonly env: Environment) {}
+  constructor(
+    private readonly env: Environment,
+    readonly variables: Record<string, string>,
+  ) {
+    const numbered = Object.entries(variables).filter(([name]) => /_\d+$/.test(name));
+    this.namesByValue = new Map(numbered.map(([name, value]) => [value, name]));
+  }
 
   walk(node: ConfigNode, path: Path): ConfigNode {
     switch (node.kind) {

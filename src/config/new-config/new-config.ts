@@ -114,6 +114,8 @@ function deploymentSection(config: Exclude<NewConfig, { deployment: 'none' }>, u
     '    # Of each replica. The number in its name is the number of GPUs: gpu.8xh200 has eight, and the model is split over all.',
     `    resource_shape: ${scalar(resourceShape)}`,
     '    # max_replicas: 1',
+    '# For several models in one run: docs/models.md',
+    `# models: {base: {deployment: {hf_model_handle: org/base}}, tuned: {deployment: {hf_model_handle: org/tuned}}}`,
   ];
 }
 

@@ -5,6 +5,18 @@ import { remembering } from '../../support/remembering';
 import { splitAtPlaceholders, variablesIn } from '../../contract/url-placeholders';
 import { shortestMasked } from '../../secrets/limits';
 import { shellQuote } from '../../support/shell';
+import {
+  afterLines,
+  endLines,
+  guardLines,
+  holdFolder,
+  holdProgram,
+  holdProgramFile,
+  waitLines,
+  waitProgram,
+  waitProgramFile,
+} from './wait-script';
+import type { EndpointWait } from './wait-script';
 
 export interface JobScript {
   /** `harness.task`. */
@@ -19,6 +31,8 @@ export interface JobScript {
   readonly modelUrl: string | null;
   /** Whether the run config contains the URL, which then wins. */
   readonly ownUrl: boolean;
+  /** The job starts before its endpoint is Ready; absent: after. */
+  readonly wait?: EndpointWait;
   /** Variables that copy other variables of the container. */
   readonly runtimeVariables: readonly { readonly name: string; readonly from: string }[];
 }
@@ -77,10 +91,16 @@ function scriptParts(script: JobScript): readonly [string, string, string] {
   const tail = [
     ...(preCmd === null ? [] : writeFileLines('pre_cmd.sh', preCmd)),
     ...(postCmd === null ? [] : writeFileLines('post_cmd.sh', postCmd)),
+    ...(script.wait === undefined ? [] : programLines(script.wait)),
     ...bodyLines(script),
   ];
   return [textOf(head), textOf(own), textOf(tail)];
 }
+
+const programLines = ({ holdsRequests }: EndpointWait): string[] => [
+  ...writeFileLines(waitProgramFile, waitProgram.trim()),
+  ...(holdsRequests ? [`mkdir "$work/${holdFolder}"`, ...writeFileLines(holdProgramFile, holdProgram.trim())] : []),
+];
 
 const textOf = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 
@@ -89,12 +109,15 @@ export const urlSecretsOf = ({ runConfig, preCmd, postCmd }: JobScript): readonl
   variablesIn([runConfig, preCmd ?? '', postCmd ?? ''].join('\n'));
 
 function bodyLines(script: JobScript): string[] {
-  const { preCmd, postCmd, timeoutSeconds, modelUrl, ownUrl } = script;
+  const { preCmd, postCmd, timeoutSeconds, modelUrl, ownUrl, wait } = script;
+  // The run counts the limit from Ready on; this one only ends a job that the run has lost.
+  const boundSeconds = timeoutSeconds + (wait?.holdsRequests === true ? wait.seconds : 0);
   const url = modelUrl === null ? `"\${${modelUrlVariable}:?}"` : shellQuote(modelUrl);
   return [
     'finish() {',
     ...(postCmd === null ? [] : ['  . "$work/post_cmd.sh" || echo "post_cmd ended with code $?" >&2']),
     ...maskingLines(urlSecretsOf(script)),
+    ...(wait === undefined ? [] : endLines(wait)),
     '  rm -rf "$work"',
     '}',
     // On SIGTERM the evaluator saves what it has; the marker file says that these results are not final.
@@ -107,22 +130,25 @@ function bodyLines(script: JobScript): string[] {
     'if command -v nemo-evaluator >/dev/null 2>&1; then evaluator=nemo-evaluator',
     'elif command -v eval-factory >/dev/null 2>&1; then evaluator=eval-factory',
     'else echo "neither nemo-evaluator nor eval-factory is in this image" >&2; exit 127; fi',
-    `bound="timeout -k 60 ${timeoutSeconds}"`,
+    `bound="timeout -k 60 ${boundSeconds}"`,
     'timeout -k 1 5 true >/dev/null 2>&1 || bound=""',
     ...(preCmd === null
       ? []
       : ['. "$work/pre_cmd.sh" || { code=$?; echo "pre_cmd ended with code $code" >&2; exit "$code"; }']),
     '[ -z "$interrupted" ] || exit 143',
+    ...(wait === undefined ? [] : waitLines(wait)),
     `set -- run_eval --run_config "$work/${runConfigFile}" --output_dir "$out"${ownUrl ? '' : ` --model_url ${url}`}`,
     '$bound "$evaluator" "$@" &',
     'child=$!',
     '[ -z "$interrupted" ] || kill -TERM "$child" 2>/dev/null',
+    ...(wait === undefined ? [] : guardLines(wait)),
     'wait "$child"; code=$?',
     // A trapped signal interrupts `wait`: wait until the evaluator itself has ended.
     'while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done',
-    `if [ -n "$bound" ] && [ "$code" -eq 124 ]; then echo "the evaluation reached its limit of ${timeoutSeconds} s (execution.evaluation_tasks.timeout)" >&2; fi`,
+    `if [ -n "$bound" ] && [ "$code" -eq 124 ]; then echo "the evaluation reached its limit of ${boundSeconds} s (execution.evaluation_tasks.timeout)" >&2; fi`,
     'if [ "$code" -eq 0 ] && [ -e "$out/.nemo_evaluator_interrupted" ]; then code=143; fi',
     'if [ -n "$interrupted" ]; then code=143; fi',
+    ...(wait === undefined ? [] : afterLines(wait)),
     'exit "$code"',
   ];
 }

@@ -9,6 +9,7 @@ import { endpointKey, existingEndpointKey } from './endpoint-access';
 import type { EndpointAccess } from './endpoint-access';
 import { jobCommand, maxCommandBytes, urlSecretsOf } from './job-script';
 import type { JobScript } from './job-script';
+import type { EndpointWait } from './wait-script';
 import { ownSetting } from './own-settings';
 import type { ProblemReport } from './problem-report';
 import type { ResolvedTask } from './resolve-task';
@@ -36,6 +37,7 @@ export interface JobRequest {
   readonly modelUrl: string | null;
   /** How the task's own endpoint is called; `null`: it uses an existing one. */
   readonly access: EndpointAccess | null;
+  readonly endpointPath: string;
   readonly report: ProblemReport;
 }
 
@@ -50,7 +52,8 @@ export function jobSpec(request: JobRequest): JobSpec {
   const key = isElsewhere ? existingEndpointKey(config, of) : endpointKey(config, of, access);
   // A key of an existing endpoint may be a literal; what opens the run's own endpoint is known.
   const hasOwnKey = key !== undefined && isElsewhere && hasVariable(variables, key.name);
-  const script = jobScriptOf(request, variables, key?.name ?? null);
+  const wait = isElsewhere ? undefined : endpointWait(request, key?.name ?? null);
+  const script = { ...jobScriptOf(request, variables, key?.name ?? null), ...(wait === undefined ? {} : { wait }) };
   const command = jobCommand(script);
   const bytes = Buffer.byteLength(command[2]);
   if (bytes > maxCommandBytes)
@@ -139,6 +142,28 @@ function jobScriptOf(
     runtimeVariables: variables.runtime,
   };
 }
+
+/** Harnesses whose first request can be held back: it was tried with them. */
+const holdable = ['lm-evaluation-harness'];
+
+/** What a job that starts early waits for; `undefined`: it starts when its endpoint is Ready. */
+function endpointWait(
+  { config: { deployment, execution }, task, model, endpointPath }: JobRequest,
+  keyVariable: string | null,
+): EndpointWait | undefined {
+  if (!execution.start_jobs_early || deployment.type === 'none') return undefined;
+  return {
+    endpointPath,
+    healthPath: deployment.endpoints['health'] ?? null,
+    servedModel: model,
+    keyVariable,
+    seconds: execution.lepton_platform.deployment.endpoint_readiness_timeout + spareSeconds,
+    holdsRequests: holdable.includes(task.harness),
+  };
+}
+
+/** The run ends a job whose endpoint is not Ready in time; the job itself does so later, in case nobody is there. */
+const spareSeconds = 600;
 
 const request = (config: ResolvedConfig, task: ResolvedTask) => ({ config, task });
 

@@ -1,16 +1,18 @@
 /** Turns a loaded config into the plan of a run. Everything is decided then, and nothing created yet. */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import type { EndpointPlan, PlatformRef, RunPlan, TaskPlan } from '../../contract/plan';
+import type { BudgetPlan, EndpointPlan, PlatformRef, RunPlan, StoragePlan, TaskPlan } from '../../contract/plan';
 import { runNameFrom } from '../../contract/run-name';
+import { taskNameOf } from '../../contract/task-name';
 import { describeOversize, sizeOfPlan } from '../../contract/plan-size';
 import { expandTilde } from '../../support/home-folder';
-import type { LoadedConfig } from '../loaded';
+import type { LoadedConfig, VariantConfig } from '../loaded';
 import { maskingErrors } from '../render-config';
 import type { ResolvedConfig } from '../schema/config';
 import { budgetPlan } from './plan-budget';
 import { endpointTokens } from './endpoint-access';
 import { dedicatedEndpoint, servedModelOf } from './plan-endpoint';
+import { checkEarlyJobs } from './check-early-jobs';
 import { checkHostSecrets } from './check-host-secrets';
 import { existingEndpoint, warmUpOf } from './plan-existing-endpoint';
 import type { PlannedEndpoint } from './plan-existing-endpoint';
@@ -53,56 +55,127 @@ export function planRun(loaded: LoadedConfig, context: PlanContext): { plan: Run
 function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; hostSecrets: readonly string[] } {
   const { resolved: config, root } = loaded;
   const report = new ProblemReport(root);
-  if (config.evaluation.tasks.length > maxTasks)
+  const variants = variantsIn(loaded);
+  const count = variants.reduce((sum, { positions }) => sum + positions.length, 0);
+  if (count > maxTasks)
     report.add(
       'evaluation.tasks',
-      `${config.evaluation.tasks.length} tasks are more than a run can have (${maxTasks})`,
-      'split them into several runs with -t',
+      `${count} tasks are more than a run can have (${maxTasks})`,
+      'split them into several runs with -t or --model',
     );
   report.throwIfAny();
-  const tasks = config.evaluation.tasks.flatMap((task, index): ResolvedTask[] => {
-    const resolved = resolveTask({ config: task, index, trustUnlisted: loaded.trust.unlistedTasks, report });
-    return resolved === undefined ? [] : [resolved];
-  });
   checkNodeGroups(config, report);
-  checkNeededVariables({ config, tasks, env: loaded.env, platform: context.platform.kind, report });
-  const { endpoint, urls } = planEndpoint({ loaded, tasks, report, platform: context.platform });
   const storage = storagePlan(config, context.invocation, report);
-  const budget = budgetPlan(config, report);
   const store = resultsStore(config, { env: loaded.env, report });
-  const plans =
-    storage === null
-      ? []
-      : tasks.map((task) =>
-          planTask({ loaded, task, storage, context, report, endpoint, modelUrl: urls?.get(task.index) ?? null }),
-        );
-  if (endpoint !== undefined) checkPlatformRules({ endpoint, tasks: plans }, report);
+  const planned = variants.map((variant) => planVariant({ loaded, variant, context, storage, report }));
+  checkEarlyJobs(
+    config,
+    variants.some(({ resolved }) => resolved.deployment.type !== 'none'),
+    report,
+  );
   checkNamedVariables(report);
-  if (storage === null || endpoint === undefined) {
+  const [first] = planned;
+  if (storage === null || first?.endpoint === undefined) {
     report.throwIfAny();
     throw new Error('a problem was not reported');
   }
   const fields = { ...runFields(loaded, context), ...(store === undefined ? {} : { resultsStore: store }) };
-  const plan: RunPlan = { version: 1, ...fields, budget, endpoint, storage, tasks: plans };
+  const { budget, endpoint } = first;
+  const tasks = planned.flatMap((variant) => withOwn(variant, { budget, endpoint })).sort((a, b) => a.index - b.index);
+  const model = [...new Set(variants.map(({ resolved }) => servedModelOf(resolved)))].join(', ');
+  const plan: RunPlan = { version: 1, ...fields, model, budget, endpoint, storage, tasks };
   const hostSecrets = checkHostSecrets(plan, loaded.env, report);
   checkSize(plan, report);
   report.throwIfAny();
   return { plan, hostSecrets };
 }
 
+const variantsIn = ({ variants, resolved, root }: LoadedConfig): readonly VariantConfig[] =>
+  variants ?? [
+    {
+      model: null,
+      resolved,
+      root,
+      positions: [...resolved.evaluation.tasks.keys()],
+      pathAsWritten: (path) => path,
+    },
+  ];
+
+interface PlannedVariant {
+  readonly endpoint: EndpointPlan | undefined;
+  readonly budget: BudgetPlan | null;
+  readonly tasks: readonly TaskPlan[];
+}
+
+/** Plans the tasks of one variant, with their positions in the run. */
+function planVariant({
+  loaded: whole,
+  variant,
+  context,
+  storage,
+  report: common,
+}: {
+  readonly loaded: LoadedConfig;
+  readonly variant: VariantConfig;
+  readonly context: PlanContext;
+  readonly storage: StoragePlan | null;
+  readonly report: ProblemReport;
+}): PlannedVariant {
+  const { resolved: config, root, positions, model } = variant;
+  const loaded = { ...whole, resolved: config, root };
+  const report = new ProblemReport(root, variant.pathAsWritten, common);
+  const tasks = config.evaluation.tasks.flatMap((task, index): ResolvedTask[] => {
+    const resolved = resolveTask({ config: task, index, trustUnlisted: loaded.trust.unlistedTasks, report });
+    return resolved === undefined ? [] : [resolved];
+  });
+  checkNeededVariables({ config, tasks, env: loaded.env, platform: context.platform.kind, report });
+  const { endpoint, urls } = planEndpoint({ loaded, tasks, report, platform: context.platform });
+  const budget = budgetPlan(config, report);
+  const plans =
+    storage === null
+      ? []
+      : tasks.map((task) =>
+          planTask({
+            ...{ loaded, task, storage, context, report, endpoint, model },
+            position: positions[task.index] ?? task.index,
+            modelUrl: urls?.get(task.index) ?? null,
+          }),
+        );
+  if (endpoint !== undefined)
+    checkPlatformRules(
+      { endpoint, tasks: plans.map((plan, at) => ({ ...plan, index: tasks[at]?.index ?? plan.index })) },
+      report,
+    );
+  return { endpoint, budget, tasks: plans };
+}
+
+/** Gives tasks the endpoint of their variant, and its price, where they are not those of the run. */
+function withOwn(
+  { endpoint, budget, tasks }: PlannedVariant,
+  common: { readonly endpoint: EndpointPlan; readonly budget: BudgetPlan | null },
+): TaskPlan[] {
+  const isOther = endpoint !== undefined && JSON.stringify(endpoint) !== JSON.stringify(common.endpoint);
+  const price = budget?.endpointPerHour;
+  return tasks.map((task) => ({
+    ...task,
+    ...(isOther ? { endpoint } : {}),
+    ...(price === undefined || price === common.budget?.endpointPerHour ? {} : { endpointPerHour: price }),
+  }));
+}
+
 function runFields(
   { resolved: config, yaml }: LoadedConfig,
   context: PlanContext,
-): Omit<RunPlan, 'version' | 'endpoint' | 'storage' | 'tasks'> {
+): Omit<RunPlan, 'version' | 'model' | 'endpoint' | 'storage' | 'tasks'> {
   const { execution } = config;
   return {
     invocation: context.invocation,
     platform: context.platform,
     owner: context.owner,
     ...labelsOf(config, context),
-    model: servedModelOf(config),
     outputDir: path.resolve(context.cwd, expandTilde(execution.output_dir), context.invocation),
     startPolicy: execution.start_policy,
+    ...(execution.start_jobs_early ? { startJobsEarly: true as const } : {}),
     onTaskFailure: execution.on_task_failure,
     maxParallelEndpoints: execution.max_parallel_endpoints,
     keepStorage: execution.keep_storage,
@@ -170,24 +243,33 @@ function planTask({
   report,
   endpoint,
   modelUrl,
+  model,
+  position,
 }: {
   loaded: LoadedConfig;
   task: ResolvedTask;
-  storage: NonNullable<ReturnType<typeof storagePlan>>;
+  storage: StoragePlan;
   context: PlanContext;
   report: ProblemReport;
   endpoint: EndpointPlan | undefined;
   modelUrl: string | null;
+  /** Name in `models`. */
+  model: string | null;
+  /** In the run. */
+  position: number;
 }): TaskPlan {
   const { resolved: config } = loaded;
   const { deployment } = config;
-  const parts = { slug: taskSlug(task.task), index: task.index, invocation: context.invocation };
-  const folder = taskFolder(parts);
+  const parts = { slug: taskSlug(task.task), index: position, invocation: context.invocation };
+  const folder = taskFolder(parts, model);
   const ownName =
-    deployment.type === 'none' ? null : endpointName(deployment.lepton_config.endpoint_name ?? deployment.type, parts);
+    deployment.type === 'none'
+      ? null
+      : endpointName(deployment.lepton_config.endpoint_name ?? model ?? deployment.type, parts);
   return {
-    index: task.index,
-    name: task.config.name,
+    index: position,
+    name: taskNameOf(model, task.config.name),
+    ...(model === null ? {} : { model }),
     task: task.task,
     endpointName: ownName,
     jobName: jobName(parts),
@@ -202,6 +284,7 @@ function planTask({
       storage,
       trustCommands: loaded.trust.commands,
       modelUrl,
+      endpointPath: endpointPathFor(config, task) ?? '',
       access:
         ownName === null || endpoint?.kind !== 'dedicated'
           ? null

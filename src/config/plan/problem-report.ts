@@ -1,23 +1,32 @@
 /** Collects problems about values of a loaded config, each with its origin. */
-import { ConfigError, placeOf } from '../yaml/problems';
+import { ConfigError, placeOf, withoutRepeats } from '../yaml/problems';
 import type { ConfigProblem, Origin } from '../yaml/problems';
 import { nearestNodeAt, nodeAt, placeOfNode } from '../yaml/tree';
 import type { ConfigNode, Path } from '../yaml/tree';
 
 export class ProblemReport {
-  private readonly problems: ConfigProblem[] = [];
+  private readonly problems: ConfigProblem[];
 
-  constructor(readonly root: ConfigNode) {}
+  /** `pathAsWritten`: see `VariantConfig`. `into`: a report to which problems are added. */
+  constructor(
+    readonly root: ConfigNode,
+    private readonly pathAsWritten: (path: string) => string = (path) => path,
+    into?: ProblemReport,
+  ) {
+    this.problems = into?.problems ?? [];
+  }
 
   add(path: string, message: string, hint?: string): void {
     const keys = path === '' ? [] : path.split('.');
     const place = placeOf(this.originOf(keys));
-    this.problems.push({ ...place, path, message, ...(hint === undefined ? {} : { hint }) });
+    const written = path === '' ? path : this.pathAsWritten(path);
+    this.problems.push({ ...place, path: written, message, ...(hint === undefined ? {} : { hint }) });
   }
 
   /** Like `add`, unless the same was added for the same path already. */
   addOnce(path: string, message: string, hint?: string): void {
-    const isKnown = this.problems.some((known) => known.path === path && known.message === message);
+    const written = this.pathAsWritten(path);
+    const isKnown = this.problems.some((known) => known.path === written && known.message === message);
     if (!isKnown) this.add(path, message, hint);
   }
 
@@ -36,6 +45,6 @@ export class ProblemReport {
   }
 
   throwIfAny(): void {
-    if (this.problems.length > 0) throw new ConfigError(this.problems);
+    if (this.problems.length > 0) throw new ConfigError(withoutRepeats(this.problems));
   }
 }

@@ -47,5 +47,6 @@ export const endpointName = (prefix: string, parts: NameParts): string => nameOf
 /** Returns the name of a task's job. */
 export const jobName = (parts: NameParts): string => nameOf('eval', parts);
 
-/** Returns a task's folder in the run's storage and in the local output folder. */
-export const taskFolder = ({ slug, index }: Omit<NameParts, 'invocation'>): string => `${index}-${slug}`;
+/** Returns a task's folder in the run's storage and in the local output folder. `model`: of a run of several. */
+export const taskFolder = ({ slug, index }: Omit<NameParts, 'invocation'>, model: string | null = null): string =>
+  model === null ? `${index}-${slug}` : `${index}-${taskSlug(model)}-${slug}`;

@@ -2,10 +2,11 @@
 import type { z } from 'zod';
 import { deploymentSchema } from './deployment';
 import type { Deployment, DeploymentType } from './deployment';
-import { evaluation, target } from './evaluation';
+import { checkedEvaluatorConfig, evaluation, target } from './evaluation';
 import { execution } from './execution';
 import { none, orNull, section, text } from './fields';
 import { envMap } from './variables';
+import { modelsSchema } from './variants';
 
 const topLevelAdvice = {
   auxiliary_deployments:
@@ -25,6 +26,9 @@ const build = (type: DeploymentType) =>
         'The endpoint to evaluate. With `deployment: none` you set its URL; otherwise it is filled in.',
       ),
       evaluation: evaluation.describe('What is evaluated.'),
+      models: modelsSchema(checkedEvaluatorConfig).describe(
+        'Several models in one run, by name: each is evaluated on all tasks, with endpoints, results and a column of its own. `{}`: the one of `deployment`. Run some of them with `--model`.',
+      ),
       env_vars: envMap('refused').describe('Environment variables of every job. A text needs its prefix.'),
       auxiliary_deployments: none(topLevelAdvice.auxiliary_deployments).describe(
         'Accepted only when empty, as in the default file of NeMo Evaluator Launcher.',

@@ -162,6 +162,20 @@ const schemas = {
 
 export const deploymentSchema = (type: DeploymentType) => schemas[type];
 
+/** Keys of all types, for parts that are merged over a deployment: which of them its type has is checked then. */
+export const deploymentKeys = {
+  ...served,
+  ...weights,
+  ...parallel,
+  ...extraArgs,
+  ...command,
+  data_parallel_size: integer({ min: 1 }).describe('Copies of the model in one replica.'),
+  gpu_memory_utilization: orNull(decimal({ min: 0.01, max: 1 })).describe(
+    "Fraction of the GPU's memory that the server uses; null: the server's default.",
+  ),
+  base_command: orNull(text()).describe('Building block for your own `command`: `${deployment.base_command}`.'),
+};
+
 export type Deployment = { [T in DeploymentType]: z.output<(typeof schemas)[T]> }[DeploymentType];
 export type DedicatedDeployment = Exclude<Deployment, { type: 'none' }>;
 export type LeptonConfig = z.output<typeof leptonConfig>;

@@ -6,6 +6,7 @@ import { anything, choice, decimal, duration, flag, integer, listOf, mapping, or
 import { Leaf } from './leaf';
 import type { RawMap, RawValue } from './leaf';
 import { envMap } from './variables';
+import { taskDeployment } from './variants';
 
 export const endpointTypes = ['chat', 'completions', 'embedding', 'vlm'] as const;
 export type EndpointType = (typeof endpointTypes)[number];
@@ -153,7 +154,7 @@ const evaluatorShape = {
 export const evaluatorConfig = section(evaluatorShape);
 
 /** Checks like `evaluatorConfig`, and returns the value as it was written: the evaluator gets it, with its keys and nothing else. */
-const checkedEvaluatorConfig = accepting(
+export const checkedEvaluatorConfig = accepting(
   { kind: 'section', shape: evaluatorShape },
   mapping().transform((raw, context): RawMap => {
     for (const issue of evaluatorConfig.safeParse(raw).error?.issues ?? [])
@@ -206,8 +207,11 @@ const task = section(
     post_cmd: orNull(text({ empty: true })).describe(
       'Shell lines run after the evaluation; needs `NEMO_EVALUATOR_TRUST_PRE_CMD=1`.',
     ),
+    deployment: taskDeployment.describe(
+      "What differs in the deployment of this task's endpoint, merged over `deployment` (and over the model's, with `models`) key by key: image, arguments, shape, replicas, variables, …",
+    ),
   },
-  { overrides: migrated, config: migrated },
+  { overrides: migrated, config: migrated, deployment_overrides: 'write it as `deployment`' },
 );
 
 export const evaluation = section(

@@ -121,6 +121,11 @@ export const execution = section(
     start_policy: choice('all_ready', 'as_ready')
       .default('all_ready')
       .describe('`all_ready`: jobs start when every endpoint is ready; `as_ready`: each when its own endpoint is.'),
+    start_jobs_early: flag()
+      .default(false)
+      .describe(
+        'Start each job while its endpoint still loads, so that its queue, image and harness cost no endpoint time: inside, the job waits for the endpoint before its first request. Its time limit begins when the endpoint is ready. Needs `start_policy: as_ready`. The job itself costs longer, which is little for a CPU shape.',
+      ),
     on_task_failure: choice('continue', 'abort')
       .default('continue')
       .describe('What happens to the other tasks when one fails: `continue` lets them run, `abort` ends the run.'),

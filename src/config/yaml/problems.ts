@@ -41,6 +41,17 @@ export class ConfigError extends UsageFault {
   }
 }
 
+/** Several checks may report the same problem. */
+export function withoutRepeats(problems: readonly ConfigProblem[]): ConfigProblem[] {
+  const seen = new Set<string>();
+  return problems.filter((problem) => {
+    const key = `${problem.path}\0${problem.message}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
 /** Returns `file:line:column: path: message`, and the hint on a second line. */
 export function renderProblem(problem: ConfigProblem): string {
   const place = renderPlace(problem);

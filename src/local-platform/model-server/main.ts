@@ -36,6 +36,19 @@ async function main(): Promise<void> {
   const tokens = readTokens(process.env[TOKENS_VARIABLE]);
   Reflect.deleteProperty(process.env, TOKENS_VARIABLE);
 
+  // Whoever starts early learns the address now; requests are refused until the weights are loaded.
+  let answer: (request: Request) => Response | Promise<Response> = () =>
+    Response.json({ error: { message: 'the model is still loading' } }, { status: 503 });
+  const server = serve(
+    { fetch: (request) => answer(request), hostname: '127.0.0.1', port: Number(values.port) },
+    ({ port }) => {
+      if (values['port-file']) writeFileSync(values['port-file'], String(port));
+    },
+  );
+  server.on('error', (error: Error) => {
+    console.error(`Can't listen: ${error.message}`);
+    process.exit(1);
+  });
   const loaded = await loadModel({ runtimeFolder, file, threads: Number(values.threads) });
   const maxLength = values['max-model-len'] === undefined ? DEFAULT_LENGTH : Number(values['max-model-len']);
   const engine = new Engine({ loaded, maxLength: Math.min(maxLength, loaded.model.trainContextSize) });
@@ -43,14 +56,8 @@ async function main(): Promise<void> {
   const trafficFile = values['traffic-file'];
   const onRequest = trafficFile === undefined ? undefined : trafficRecorder(trafficFile);
   const app = createApp({ serving: { engine, loaded, mutex: new Mutex(), servedModel, startedAt }, tokens, onRequest });
-  const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: Number(values.port) }, ({ port }) => {
-    console.log(`Serving ${servedModel} from ${file} at http://127.0.0.1:${port}, context ${engine.maxLength} tokens`);
-    if (values['port-file']) writeFileSync(values['port-file'], String(port));
-  });
-  server.on('error', (error: Error) => {
-    console.error(`Can't listen: ${error.message}`);
-    process.exit(1);
-  });
+  answer = (request) => app.fetch(request);
+  console.log(`Serving ${servedModel} from ${file}, context ${engine.maxLength} tokens`);
 }
 
 function readTokens(variable: string | undefined): string[] {

@@ -1,5 +1,6 @@
 import { intervalOf } from '../../contract/interval';
 import { valueText, type Metric } from '../../contract/metric';
+import { nameInConfig, withoutHarness } from '../../contract/task-name';
 import { html, type Html } from '../page/html';
 import type { Section } from '../page/page';
 import { intervalsHtml, type IntervalRow } from '../page/plots';
@@ -55,8 +56,9 @@ function plot({ caption, has }: Scale, scores: readonly Score[]): Html | null {
 
 /** A metric usually begins with the task's name. */
 const labelOf = ({ snapshot: { index, name } }: ReportedTask, metric: Metric): string => {
-  const own = name.split('.').at(-1) ?? name;
-  return metric.name.startsWith(own) ? `${index} ${metric.name}` : `${index} ${own} ${metric.name}`;
+  const own = withoutHarness(name);
+  const shown = metric.name.startsWith(nameInConfig(own)) ? own.slice(0, own.indexOf('/') + 1) : `${own} `;
+  return `${index} ${shown}${metric.name}`;
 };
 
 function intervalText(metric: Metric, before = ''): string {

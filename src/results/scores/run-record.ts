@@ -26,6 +26,8 @@ const span: z.ZodType<Span> = z.object({ from: text, until: text.nullable() });
 const task: z.ZodType<TaskRecord> = z.object({
   index: z.number(),
   name: text,
+  model: text.exactOptional(),
+  endpointPerHour: z.number().exactOptional(),
   phase: z.enum([
     'pending',
     'creating endpoint',

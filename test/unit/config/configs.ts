@@ -10,6 +10,7 @@ import type { ConfigProblem, LoadedConfig } from '../../../src/config';
 export interface Setup {
   readonly overrides?: readonly string[];
   readonly tasks?: readonly string[];
+  readonly models?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
   readonly envFile?: string;
@@ -24,7 +25,7 @@ export const runnable = (more = ''): string =>
 
 export async function load(
   text: string,
-  { overrides = [], tasks = [], env = {}, files = {}, envFile, executor }: Setup = {},
+  { overrides = [], tasks = [], models = [], env = {}, files = {}, envFile, executor }: Setup = {},
 ): Promise<LoadedConfig> {
   const folder = mkdtempSync(path.join(tmpdir(), 'evalsaga-config-'));
   try {
@@ -36,6 +37,7 @@ export async function load(
       config: 'config.yaml',
       overrides,
       tasks,
+      models,
       env,
       cwd: folder,
       ...(envFile === undefined ? {} : { envFile }),

@@ -1,3 +1,4 @@
+import { nameInConfig } from '../../../contract/task-name';
 import { intervalOf } from '../../../contract/interval';
 import type { RunDocument, TaskDocument } from '../run-document';
 
@@ -13,11 +14,11 @@ interface Line {
 
 const columns: readonly (readonly [name: string, cell: (line: Line) => Cell])[] = [
   ['run', ({ run }) => run.invocation],
-  ['model', ({ run }) => run.model],
+  ['model', ({ run, task }) => task.model ?? run.model],
   ['platform', ({ run }) => (run.simulated ? 'simulated' : run.platform)],
   ['run_status', ({ run }) => run.status],
   ['task_index', ({ task }) => task.index],
-  ['task', ({ task }) => task.name],
+  ['task', ({ task }) => (task.model === undefined ? task.name : nameInConfig(task.name))],
   ['task_status', ({ task }) => task.status],
   ['metric', ({ score }) => score?.name],
   ['value', ({ score }) => score?.value],

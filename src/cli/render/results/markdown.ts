@@ -2,7 +2,7 @@ import { cell } from '../../../contract/details';
 import { valueText } from '../../../contract/metric';
 import type { RunDocument } from '../run-document';
 import { sampleCount } from '../scores';
-import { matrixOf, runNames } from './matrix';
+import { byModel, matrixOf, runNames } from './matrix';
 import { costColumns } from './task-costs';
 import { usefulShareLine } from './useful-share';
 
@@ -29,6 +29,7 @@ function oneRun(run: RunDocument): string {
     `## ${cellOf(run.model)}`,
     '',
     `Run \`${run.invocation}\`: ${run.status}${run.simulated ? '; **a simulated platform, the scores are made up**' : ''}`,
+    ...modelColumns(run),
     ...section(['#', 'Task', 'Metric', 'Value', '± stderr', 'Samples'], scores, [0, 3, 4, 5]),
     ...section(
       ['#', 'Task', ...costs.head],
@@ -43,17 +44,22 @@ function oneRun(run: RunDocument): string {
   ].join('\n');
 }
 
-function manyRuns(runs: readonly RunDocument[]): string {
+const manyRuns = (runs: readonly RunDocument[]): string =>
+  [`## ${runs.length} runs`, ...columns(runs.flatMap(byModel)), ...findings(runs)].join('\n');
+
+/** The scores of a run of several models beside each other. */
+function modelColumns(run: RunDocument): string[] {
+  const models = byModel(run);
+  return models.length === 1 ? [] : columns(models);
+}
+
+function columns(runs: readonly RunDocument[]): string[] {
   const matrix = matrixOf(runs);
-  return [
-    `## ${runs.length} runs`,
-    ...section(
-      ['Task', 'Metric', ...matrix.runs.map(cellOf)],
-      matrix.rows.map(({ task, metric, cells }) => [cellOf(task), cellOf(metric), ...cells]),
-      runs.map((_, at) => at + 2),
-    ),
-    ...findings(runs),
-  ].join('\n');
+  return section(
+    ['Task', 'Metric', ...matrix.runs.map(cellOf)],
+    matrix.rows.map(({ task, metric, cells }) => [cellOf(task), cellOf(metric), ...cells]),
+    runs.map((_, at) => at + 2),
+  );
 }
 
 function problems({ tasks }: RunDocument): string[] {

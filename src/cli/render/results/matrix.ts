@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { nameInConfig } from '../../../contract/task-name';
 import { valueText } from '../../../contract/metric';
 import { harmlessLine } from '../../../support/terminal-text';
 import { bare } from '../overview';
@@ -32,6 +33,17 @@ export function matrixOf(runs: readonly RunDocument[]): Matrix {
     }
   }
   return { runs: runNames(runs), rows: [...rows.values()] };
+}
+
+/** Returns a run of several models as if each model had a run of its own; one of a single model as it is. */
+export function byModel(run: RunDocument): readonly RunDocument[] {
+  const models = [...new Set(run.tasks.flatMap(({ model }) => model ?? []))];
+  if (models.length === 0) return [run];
+  return models.map((model) => ({
+    ...run,
+    model,
+    tasks: run.tasks.filter((task) => task.model === model).map((task) => ({ ...task, name: nameInConfig(task.name) })),
+  }));
 }
 
 /** A run may have a task several times. */

@@ -191,6 +191,7 @@ export class ServedDeployment {
       const port = this.#record?.port ?? Number(await readFile(path.join(folder, 'port'), 'utf8').catch(() => 0));
       if (!port) continue;
       const url = `http://127.0.0.1:${port}`;
+      if (this.#observation.url === undefined) this.#observation = { ...this.#observation, url };
       if (!(await isHealthy(`${url}/health`, token, signal))) continue;
       signal.throwIfAborted();
       this.#observation = { state: 'Ready', url, readyReplicas: 1, message: undefined };
