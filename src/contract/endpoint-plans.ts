@@ -12,9 +12,10 @@ export function runOf<T extends Pick<RunPlan, 'endpoint'>>(run: T, task: Pick<Ta
 }
 
 /** Returns the task as its workflow gets it: `run` has its endpoint already. */
-export function withoutEndpoint<T extends Pick<TaskPlan, 'endpoint'>>(task: T): Omit<T, 'endpoint'> {
-  const { endpoint: _, ...rest } = task;
-  return rest;
+export function withoutEndpoint(task: TaskPlan): TaskPlan {
+  if (task.endpoint === undefined) return task;
+  const entries = Object.entries(task).filter(([key]) => key !== 'endpoint');
+  return Object.fromEntries(entries) as unknown as TaskPlan;
 }
 
 /** Returns each distinct endpoint of a run with the tasks that have it. */

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { isOwnVariable, isPlatformVariable } from '../../contract/identity';
 import type { EnvEntry, MountSpec, RunPlan, TaskPlan } from '../../contract/plan';
 import { scalarsOf } from '../yaml/tree';
+import { cachesPath } from './shared-caches';
 import type { ProblemReport } from './problem-report';
 
 const jobMounts = 'execution.lepton_platform.tasks.mounts';
@@ -21,11 +22,14 @@ export function checkPlatformRules(plan: Pick<RunPlan, 'endpoint' | 'tasks'>, re
   const once = withoutRepeats(report);
   if (plan.endpoint.kind === 'dedicated') {
     const { spec } = plan.endpoint;
-    checkMounts(spec.mounts, { pathOf: () => cacheMount, add: once });
+    checkMounts(spec.mounts, { pathOf: (_index, mount) => cachesIn(mount, report) ?? cacheMount, add: once });
     checkVariables(spec.envs, report, once);
   }
   for (const task of plan.tasks) {
-    checkMounts(task.job.mounts, { pathOf: (index) => jobMountPath(task, index, report), add: once });
+    checkMounts(task.job.mounts, {
+      pathOf: (index, mount) => cachesIn(mount, report) ?? jobMountPath(task, index, report),
+      add: once,
+    });
     checkResultFolder(task, report, once);
     checkVariables(task.job.envs, report, once);
   }
@@ -43,6 +47,16 @@ function withoutRepeats(report: ProblemReport): Add {
   };
 }
 
+/** Returns the config path of the shared caches if this is their mount. */
+function cachesIn({ path: folder, mount_path }: MountSpec, report: ProblemReport): string | undefined {
+  const valueOf = (key: string): unknown => {
+    const node = report.node([...cachesPath.split('.'), key]);
+    return node?.kind === 'scalar' ? node.value : undefined;
+  };
+  const isTheirs = valueOf('path') === folder && (valueOf('mount_path') ?? mount_path) === mount_path;
+  return isTheirs ? cachesPath : undefined;
+}
+
 /** Returns the config path of a job's mount. The spec has the run's storage first, then further mounts, then the data set. */
 function jobMountPath(task: TaskPlan, index: number, report: ProblemReport): string {
   const listed = report.node(jobMounts.split('.'));
@@ -55,11 +69,11 @@ const normalizedPath = (folder: string): string => path.posix.normalize(folder).
 
 function checkMounts(
   mounts: readonly MountSpec[],
-  { pathOf, add }: { readonly pathOf: (index: number) => string; readonly add: Add },
+  { pathOf, add }: { readonly pathOf: (index: number, mount: MountSpec) => string; readonly add: Add },
 ): void {
   const seen = new Map<string, number>();
   for (const [index, mount] of mounts.entries()) {
-    const at = pathOf(index);
+    const at = pathOf(index, mount);
     const keyed = (key: string): string => (at.endsWith('dataset_mount_path') ? at : `${at}.${key}`);
     const target = normalizedPath(mount.mount_path);
     if (!path.posix.isAbsolute(mount.mount_path))
@@ -94,11 +108,12 @@ function checkResultFolder(task: TaskPlan, report: ProblemReport, add: Add): voi
   if (storage === undefined) return;
   const root = normalizedPath(storage.mount_path);
   const results = path.posix.join(root, task.folder);
-  for (const [index, { mount_path: target }] of others.entries()) {
+  for (const [index, mount] of others.entries()) {
+    const { mount_path: target } = mount;
     const folder = normalizedPath(target);
     const isAbove = root !== folder && `${root}/`.startsWith(`${folder}/`);
     if (!isAbove && !`${folder}/`.startsWith(`${results}/`)) continue;
-    const at = jobMountPath(task, index + 1, report);
+    const at = cachesIn(mount, report) ?? jobMountPath(task, index + 1, report);
     add(
       at.endsWith('dataset_mount_path') ? at : `${at}.mount_path`,
       `a mount at ${target} hides the folder of the results, ${results}`,

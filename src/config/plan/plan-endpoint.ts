@@ -6,6 +6,7 @@ import { checkDeployment } from './check-deployment';
 import { mergeVariables } from './merge-variables';
 import type { Variables } from './merge-variables';
 import type { ProblemReport } from './problem-report';
+import type { SharedCaches } from './shared-caches';
 import { modelReference, serverCommand, wrapCommand } from './server-command';
 import { mergeObjects, without } from './wire-objects';
 
@@ -13,6 +14,7 @@ export interface EndpointRequest {
   readonly config: ResolvedConfig;
   readonly deployment: DedicatedDeployment;
   readonly trustCommands: boolean;
+  readonly caches: SharedCaches | undefined;
   /** What callers must present; empty: nothing. */
   readonly tokens: readonly TokenEntry[];
   readonly report: ProblemReport;
@@ -24,7 +26,7 @@ export const servedModelOf = ({ deployment, target }: ResolvedConfig): string =>
 
 /** Plans the endpoint; problems are added to `report`. `warmUp`: the kind of request that tries the model. */
 export function dedicatedEndpoint(
-  { config, deployment, trustCommands, tokens, report }: EndpointRequest,
+  { config, deployment, trustCommands, caches, tokens, report }: EndpointRequest,
   warmUp: ProbeSpec['warmUp'],
 ): EndpointPlan {
   checkDeployment(config, deployment, report);
@@ -39,9 +41,13 @@ export function dedicatedEndpoint(
       ports: [{ container_port: deployment.port }],
       ...(command === undefined ? {} : { command }),
     },
-    envs: uniqueByName([...serverVariables({ deployment, model, servedModel }), ...variables.entries]),
+    envs: uniqueByName([
+      ...(caches?.ofEndpoint ?? []),
+      ...serverVariables({ deployment, model, servedModel }),
+      ...variables.entries,
+    ]),
     apiTokens: tokens,
-    mounts: cacheMount(config, deployment.lepton_config, report),
+    mounts: [...cacheMount(config, deployment.lepton_config, report), ...(caches ? [caches.mount] : [])],
     nodeGroup: config.execution.lepton_platform.deployment.node_group,
     ...(nodes.length === 0 ? {} : { allowedNodes: nodes }),
     body: endpointBody(config, deployment.lepton_config),

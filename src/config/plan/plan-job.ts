@@ -9,6 +9,7 @@ import { endpointKey, existingEndpointKey } from './endpoint-access';
 import type { EndpointAccess } from './endpoint-access';
 import { jobCommand, maxCommandBytes, urlSecretsOf } from './job-script';
 import type { JobScript } from './job-script';
+import type { SharedCaches } from './shared-caches';
 import type { EndpointWait } from './wait-script';
 import { ownSetting } from './own-settings';
 import type { ProblemReport } from './problem-report';
@@ -38,12 +39,13 @@ export interface JobRequest {
   /** How the task's own endpoint is called; `null`: it uses an existing one. */
   readonly access: EndpointAccess | null;
   readonly endpointPath: string;
+  readonly caches: SharedCaches | undefined;
   readonly report: ProblemReport;
 }
 
 /** Plans the job; problems are added to `report`. */
 export function jobSpec(request: JobRequest): JobSpec {
-  const { config, task, folder, storage, access, report } = request;
+  const { config, task, folder, storage, access, caches, report } = request;
   const { evaluation_tasks: tasks, lepton_platform: lepton } = config.execution;
   const variables = jobVariables(config, task);
   const of = { task, variables };
@@ -72,6 +74,7 @@ export function jobSpec(request: JobRequest): JobSpec {
   return {
     container: { image: task.image, command },
     envs: uniqueByName([
+      ...(caches?.ofJob ?? []).filter(({ name }) => !hasVariable(variables, name)),
       ...variables.entries,
       ...(key === undefined || hasOwnKey ? [] : [{ name: key.name, secret: key.secret }]),
       ...(dataset === undefined ? [] : [{ name: datasetVariable, value: dataset.mount_path }]),
@@ -79,7 +82,12 @@ export function jobSpec(request: JobRequest): JobSpec {
       ...(hasVariable(variables, telemetryVariable) ? [] : [{ name: telemetryVariable, value: '0' }]),
       { name: outputDirVariable, value: path.posix.join(storage.mount.mount_path, folder) },
     ]),
-    mounts: [storage.mount, ...additionalMounts(config), ...(dataset === undefined ? [] : [dataset])],
+    mounts: [
+      storage.mount,
+      ...additionalMounts(config),
+      ...(dataset === undefined ? [] : [dataset]),
+      ...(caches ? [caches.mount] : []),
+    ],
     nodeGroup: lepton.tasks.node_group,
     ...(lepton.tasks.allowed_nodes.length === 0 ? {} : { allowedNodes: lepton.tasks.allowed_nodes }),
     body: {

@@ -24,6 +24,7 @@ import { endpointName, jobName, taskFolder, taskSlug } from './resource-names';
 import { checkNamedVariables, checkPlatformRules } from './check-platform-rules';
 import { ProblemReport } from './problem-report';
 import { resultsStore } from './plan-results-store';
+import { sharedCaches } from './shared-caches';
 import { resolveTask } from './resolve-task';
 import type { ResolvedTask } from './resolve-task';
 import { storagePlan } from './plan-storage';
@@ -224,7 +225,11 @@ function planEndpoint({ loaded, platform, tasks, report }: EndpointRequest): Pla
   const withVariables = tasks.map((task) => ({ task, variables: jobVariables(config, task) }));
   const tokens = endpointTokens({ config, deployment, env: loaded.env, tasks: withVariables, report });
   const endpoint = dedicatedEndpoint(
-    { config, deployment, trustCommands: loaded.trust.commands, tokens, report },
+    {
+      ...{ config, deployment, tokens, report },
+      trustCommands: loaded.trust.commands,
+      caches: sharedCaches(config, platform.kind),
+    },
     warmUpOf(tasks),
   );
   return { endpoint };
@@ -285,6 +290,7 @@ function planTask({
       trustCommands: loaded.trust.commands,
       modelUrl,
       endpointPath: endpointPathFor(config, task) ?? '',
+      caches: sharedCaches(config, context.platform.kind),
       access:
         ownName === null || endpoint?.kind !== 'dedicated'
           ? null

@@ -68,7 +68,9 @@ export function guardLines(wait: EndpointWait): string[] {
 
 /** Returns the lines after the harness has ended with `$code`. */
 export const afterLines = (wait: EndpointWait): string[] =>
-  wait.holdsRequests ? [`if [ "$code" -ne 0 ] && [ ! -e "$work/${openFile}" ]; then code=${notReadyCode}; fi`] : [];
+  wait.holdsRequests
+    ? [`if [ -z "$interrupted" ] && [ "$code" -ne 0 ] && [ ! -e "$work/${openFile}" ]; then code=${notReadyCode}; fi`]
+    : [];
 
 /** Returns the lines that end the helpers. */
 export const endLines = (wait: EndpointWait): string[] =>

@@ -86,6 +86,16 @@ const budget = section({
   ),
 });
 
+const sharedCaches = section({
+  path: text({ pattern: /^\//, expected: 'an absolute path' }).describe(
+    'Folder in the volume, which must exist: `/caches`.',
+  ),
+  from: orNull(text()).describe("The volume; null: that of the tasks' first mount."),
+  mount_path: text({ pattern: /^\/./, expected: 'an absolute path other than /' })
+    .default('/shared-caches')
+    .describe('Where it appears in the containers.'),
+});
+
 export const execution = section(
   {
     type: choice('lepton').describe('The executor.'),
@@ -135,6 +145,9 @@ export const execution = section(
     keep_storage: flag()
       .default(false)
       .describe("Keep the run's folder in workspace storage after its results have arrived."),
+    shared_caches: orNull(sharedCaches).describe(
+      "One folder in which all endpoints and jobs of all runs keep what they download and compile: the hub's cache (`HF_HOME`), vLLM's (`VLLM_CACHE_ROOT`), a NIM's (`NIM_CACHE_PATH`). Variables that you set win. Nothing in it is ever deleted. Null: each container has its own. Without effect on the local platform, where they are shared anyway.",
+    ),
     max_run_time: orNull(duration()).describe('Time limit for the whole run, teardown not included; null: none.'),
     budget: orNull(budget).describe('Limit on what the run may cost; null: costs are not counted.'),
     teardown_timeout: duration()

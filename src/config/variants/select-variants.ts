@@ -1,4 +1,5 @@
 /** Makes the loaded config of the variants and tasks that `--model` and `-t` select. */
+import { checkCaches } from '../check/check-caches';
 import { checkExtra } from '../check/check-extra';
 import { checkShape } from '../check/check-shape';
 import { chosenTasks } from '../check/check-task-names';
@@ -59,9 +60,13 @@ export function selectVariants({
     ...composed.warnings,
     ...usable.flatMap(({ warnings: own }) => own),
     ...variants.flatMap(({ resolved, root, pathAsWritten }) =>
-      [...checkShape(root), ...chosenTasks(root), ...checkUrl(resolved, root), ...checkExtra(resolved, root)].map(
-        (warning) => (isPlain ? warning : { ...warning, path: pathAsWritten(warning.path) }),
-      ),
+      [
+        ...checkShape(root),
+        ...chosenTasks(root),
+        ...checkUrl(resolved, root),
+        ...checkExtra(resolved, root),
+        ...checkCaches(resolved, root),
+      ].map((warning) => (isPlain ? warning : { ...warning, path: pathAsWritten(warning.path) })),
     ),
   ]);
   return {
