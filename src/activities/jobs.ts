@@ -12,8 +12,11 @@ import { DoneOnce, InARow, absencesToBelieve } from './absences';
 import { attempt, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, isNotReady, notReady } from './failures';
+import { JobProgressWatch } from './job-progress';
 import { describeAndReport } from './news';
-import { describeJob, readJobState, stateOf, waitingEvents } from '../lepton/job-state';
+import { progressTeller } from './telling';
+import { progressLine } from '../contract/job-progress';
+import { describeJob, isRunning, readJobState, stateOf, waitingEvents } from '../lepton/job-state';
 import { failureInLog } from './log-tail';
 import { resolveNodeGroup } from '../lepton/node-groups';
 import { withTarget } from '../results/store/target';
@@ -94,6 +97,7 @@ async function releaseEndpoint(
 }
 
 const submissions = new Submissions();
+const progressWatch = new JobProgressWatch();
 const missing = new InARow(absencesToBelieve);
 /** Jobs for which a removal has sent its DELETE request. */
 const deletesSent = new DoneOnce();
@@ -161,7 +165,7 @@ function inOrderOfUse(jobs: readonly Job[]): Job[] {
 
 async function lookWhetherCompleted(
   dependencies: ActivityDependencies,
-  input: NamedJob & { readonly id: string },
+  input: AwaitJobInput,
   { signal, elapsedMs, wakeOn }: Attempt,
 ): Promise<void> {
   const platform = await dependencies.platform(input.platform);
@@ -184,7 +188,12 @@ async function lookWhetherCompleted(
       const message = await describeAndReport(describeJob(job), platform, async () =>
         describeJob(job, job === undefined ? [] : await waitingEvents(client, job, { signal })),
       );
-      throw notReady(`job ${input.name}: ${message}`, again);
+      const progress =
+        job !== undefined && isRunning(job)
+          ? progressWatch.look({ input, platform, job, elapsedMs, signal, onProgress: progressTeller() })
+          : undefined;
+      const soFar = progress === undefined ? '' : `, ${progressLine(progress, Date.now())}`;
+      throw notReady(`job ${input.name}: ${message}${soFar}`, again);
     }
     case 'failed': {
       const reason = job?.status?.message ?? '';

@@ -4,6 +4,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { runWorkflowId } from '../contract/identity';
 import type { AwaitJobInput, Owner, SubmitJobInput } from '../contract/inputs';
 import { endpointReady, tasksProgress } from '../contract/messages';
+import type { JobProgress } from '../contract/job-progress';
 import type { TaskNews } from '../contract/state';
 import { masked } from '../contract/url-placeholders';
 import { notReady } from './failures';
@@ -87,6 +88,14 @@ export function withTelling<T extends Readonly<Record<string, Activity>>>(activi
 export function tellMessage(text: string): void {
   const owner = listening.getStore();
   if (owner) tell(owner, { message: text });
+}
+
+/** Returns a function that tells the run how far the current activity's job is, also once the activity does something else. */
+export function progressTeller(): (progress: JobProgress) => void {
+  const owner = listening.getStore();
+  return (progress) => {
+    if (owner) tell(owner, { progress });
+  };
 }
 
 /** Sends at once what has not been sent yet: the worker ends. */

@@ -50,10 +50,15 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'status',
-    arguments: [['[id]', "the run's id or its first digits; without it: background processes and recent runs"]],
+    arguments: [
+      ['[id]', "the run's id or its first digits, or its name; without it: background processes and recent runs"],
+    ],
     summary: 'show a run, or the background processes and recent runs',
-    options: [json],
-    examples: ['status', 'status 3f2a'],
+    options: [
+      { form: '-w, --watch', meaning: 'show the run until it ends, and exit as it ended; Ctrl-C leaves it alone' },
+      json,
+    ],
+    examples: ['status', 'status 3f2a', 'status 3f2a --watch'],
     load: async () => (await import('./commands/status.js')).status,
   },
   {

@@ -1,3 +1,4 @@
+import { progressWords } from './job-progress';
 import { metricsOf, valueText, type MetricValue } from './metric';
 import type { RunSnapshot, TaskSnapshot } from './state';
 import { verdictOf } from './verdict';
@@ -71,7 +72,7 @@ export function runDetails(run: RunSnapshot, nowMs: number): string {
     ...shown.map((task) => {
       const phase =
         task.outcome === null ? task.phase : task.phase === 'done' ? task.outcome : `${task.phase} (${task.outcome})`;
-      const message = task.error?.message ?? scores(task) ?? task.message ?? '';
+      const message = task.error?.message ?? scores(task) ?? progress(task) ?? task.message ?? '';
       const columns = [
         String(task.index),
         task.name,
@@ -88,6 +89,13 @@ export function runDetails(run: RunSnapshot, nowMs: number): string {
   for (const { kind, name, reason } of run.left)
     lines.push('', `**Left behind**: ${kind} ${cell(name)}: ${cell(reason)}`);
   return lines.join('\n');
+}
+
+/** The page is rendered when something changes, so it names the time of the expected end rather than what is left until then. */
+function progress({ phase, progress: seen, message }: TaskSnapshot): string | null {
+  if (phase !== 'running job' || !seen) return null;
+  const end = seen.expectedEnd === null ? '' : `, expected end ${seen.expectedEnd.slice(0, 16).replace('T', ' ')} UTC`;
+  return `${progressWords(seen)}${end}${message === null ? '' : `; ${message}`}`;
 }
 
 function scores(task: TaskSnapshot): string | null {

@@ -173,6 +173,16 @@ export interface AwaitJobInput extends NamedJob {
    * runs whose workers all share one home.
    */
   readonly endpointLog?: string;
+  /** Where it may be told how far the job is, besides its log. Absent: of an older workflow, and the log alone is asked. */
+  readonly progress?: ProgressSource;
+}
+
+/** The folder in storage that a job writes to, and what runs in it. */
+export interface ProgressSource {
+  /** As in `harness.task`. */
+  readonly harness: string;
+  readonly fileSystem: string;
+  readonly folder: string;
 }
 
 export interface NamedJob extends Owner {

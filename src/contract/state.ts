@@ -1,5 +1,6 @@
 /** Snapshots of runs and tasks: the one type behind queries, the Web UI's table, the CLI and its JSON. */
 
+import type { JobProgress } from './job-progress';
 import type { MetricDetail, Metrics } from './metric';
 import type { BudgetPlan, RunPlan, TaskPlan } from './plan';
 
@@ -100,6 +101,8 @@ export interface TaskSnapshot {
   readonly kept: readonly KeptStorage[];
   /** Absent in records of older versions. */
   readonly usage?: Usage;
+  /** How far the running job was when it was last looked at; `null` or absent: not known, or it has ended. */
+  readonly progress?: JobProgress | null;
 }
 
 /** What an activity tells the run about its task; what is absent stays as it was. */
@@ -109,6 +112,7 @@ export interface TaskNews {
   readonly message?: string | null;
   readonly endpointUrl?: string;
   readonly job?: string;
+  readonly progress?: JobProgress;
   /** Of what costs money, which began or ended at this time, ISO 8601. */
   readonly begun?: Readonly<Partial<Record<keyof Usage, string>>>;
   readonly ended?: Readonly<Partial<Record<keyof Usage, string>>>;
@@ -121,6 +125,9 @@ export interface RunSnapshot {
   /** Nothing was evaluated: the platform was a simulated one, and the scores are made up. */
   readonly simulated?: true;
   readonly model: string;
+  /** What people call the run; absent: it has no name, or an older build ran it. */
+  readonly name?: string;
+  readonly tags?: Readonly<Record<string, string>>;
   readonly startedAt: string;
   readonly tasks: readonly TaskSnapshot[];
   readonly left: readonly LeftResource[];
@@ -154,6 +161,7 @@ export function pendingTask(
     left: [],
     kept: [],
     usage: { endpoint: null, job: null },
+    progress: null,
   };
 }
 
@@ -165,6 +173,8 @@ export function startingRun(plan: RunPlan, startedAt: string): RunSnapshot {
     platform: plan.platform.kind,
     ...(plan.simulated ? { simulated: true } : {}),
     model: plan.model,
+    ...(plan.name === undefined ? {} : { name: plan.name }),
+    ...(plan.tags === undefined ? {} : { tags: plan.tags }),
     startedAt,
     tasks: plan.tasks.map(pendingTask),
     left: [],

@@ -1,3 +1,4 @@
+import { isJobProgress } from './job-progress';
 import type { TaskNews, TaskPhase, TaskSnapshot, Usage } from './state';
 
 /** Progress of tasks as their activities tell it. Pure. */
@@ -39,7 +40,14 @@ export function withNews(task: TaskSnapshot, news: TaskNews): TaskSnapshot {
     endpointUrl: news.endpointUrl ?? task.endpointUrl,
     job: news.job ?? task.job,
     usage: usageAfter(task.usage ?? { endpoint: null, job: null }, news),
+    ...progressAfter(task, news),
   };
+}
+
+/** Progress is of a running job: what comes later, or after its end, says nothing. */
+function progressAfter(task: TaskSnapshot, { phase, progress }: TaskNews): Pick<TaskSnapshot, 'progress'> {
+  if (phase !== undefined && isLater(phase, 'running job')) return { progress: null };
+  return isJobProgress(progress) && !isLater(task.phase, 'running job') ? { progress } : {};
 }
 
 function usageAfter(usage: Usage, { begun = {}, ended = {} }: TaskNews): Usage {

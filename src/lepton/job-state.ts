@@ -18,6 +18,9 @@ const failedStates = new Set(['failed', 'stopped', 'deleted', 'cancelled']);
 /** Returns the state in lower case, since platforms spell states differently. Pure. */
 export const stateOf = (job: Job | undefined): string => (job?.status?.state ?? '').toLowerCase();
 
+/** Whether the job's container runs. Pure. */
+export const isRunning = (job: Job): boolean => stateOf(job) === 'running';
+
 /** Reads a job's state. The counters of an archived job (`succeeded`, `failed`) tell how it ended. Unknown states are pending. Pure. */
 export function readJobState(job: Job | undefined): JobState {
   if (!job) return { kind: 'absent' };
@@ -42,6 +45,6 @@ export function describeJob(job: Job | undefined, events: readonly PlatformEvent
 
 /** Reads the events of a job that is not running and whose status gives no reason; empty if they cannot be read. */
 export async function waitingEvents(client: LeptonClient, job: Job, options: CallOptions): Promise<PlatformEvent[]> {
-  if (stateOf(job) === 'running' || job.status?.message) return [];
+  if (isRunning(job) || job.status?.message) return [];
   return client.jobEvents(job.metadata.id ?? '', options).catch(() => []);
 }

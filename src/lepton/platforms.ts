@@ -15,10 +15,14 @@ export interface Platform {
   readonly pace: Pace;
   /** Whether a waiting task may ask now what no listing tells, such as the events of its endpoint: each is a request of its own. */
   readonly mayAsk: () => boolean;
+  /** Whether a task may ask now how far its job is, which is less urgent than why something waits. */
+  readonly mayMeasure: () => boolean;
 }
 
 /** Such questions per interval of the shared listings, of all tasks together. */
 const questionsPerInterval = 4;
+/** The same for questions about progress. */
+const measurementsPerInterval = 2;
 
 export interface PlatformOptions extends LeptonClientOptions, AccessSources {
   /** Milliseconds for which an address or token that was read is taken to be current. Default 0: it is read each time. */
@@ -47,7 +51,9 @@ export function createPlatforms(
     const client = createLeptonClient(access, { ...options, limiter: createLimiter({ pace }) });
     const perMs = sharedForMs[pace];
     const mayAsk = createAllowance({ most: questionsPerInterval, perMs });
-    const platform = { client, pace, lookups: createLookups(client, { sharedForMs: perMs }), mayAsk };
+    const mayMeasure = createAllowance({ most: measurementsPerInterval, perMs });
+    const lookups = createLookups(client, { sharedForMs: perMs });
+    const platform = { client, pace, lookups, mayAsk, mayMeasure };
     known.set(key, { access: current, platform });
     return platform;
   };

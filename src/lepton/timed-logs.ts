@@ -48,13 +48,13 @@ const bytesOf = (label: unknown): number | undefined => {
 };
 
 /** Returns the query that the service's own client sends. */
-const queryOf = ({ from, until, limit, newest, replica }: LogRange): Record<string, string> => ({
+const queryOf = ({ from, until, limit, newest, replica, text = '' }: LogRange): Record<string, string> => ({
   start: from.toString(),
   end: until.toString(),
   timestamps: 'True',
   direction: newest ? 'backward' : 'forward',
   limit: String(limit),
-  q: '',
+  q: text,
   job_query_mode: 'alive_and_archive',
   ...(replica === undefined ? {} : { replica }),
 });

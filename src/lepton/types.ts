@@ -124,6 +124,8 @@ export interface LogRange {
   readonly newest?: boolean | undefined;
   /** Only lines of this replica. */
   readonly replica?: string | undefined;
+  /** Only lines that contain this, as far as the server searches; default: all. */
+  readonly text?: string | undefined;
 }
 
 export interface WorkspaceInfo {

@@ -143,6 +143,7 @@ export class RunProgress implements TaskBook {
       job: task.job ?? before.job,
       startedAt: task.startedAt ?? before.startedAt,
       usage: usageKnown(before, task),
+      progress: phase === 'done' ? null : (before.progress ?? null),
     });
   }
 

@@ -1,6 +1,6 @@
 import { ApplicationFailure, isCancellation, patched } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
-import type { TaskInput } from '../contract/inputs';
+import type { ProgressSource, TaskInput } from '../contract/inputs';
 import type { EndpointPlan } from '../contract/plan';
 import { resultsPlaceOf } from '../contract/results-place';
 import { changeWithFreshBudgets, poll, tryOnce } from './activity-groups';
@@ -160,7 +160,8 @@ export async function awaitJob(
 ): Promise<void> {
   const { run, task } = input;
   const name = task.jobName;
-  const job = { ...ownerOf(input), name, id };
+  const progress = progressSourceOf(input);
+  const job = { ...ownerOf(input), name, id, progress };
   const seconds = run.limits.jobSeconds;
   const during = 'while its job ran';
   // A machine that may be asleep must not be the only one to see the end of the job: where secrets are there, it only watches.
@@ -229,5 +230,11 @@ async function answerOrUnknown(question: () => Promise<string>): Promise<string>
 }
 
 const endpointLogOf = ({ run, task }: TaskInput): string => `${resultsPlaceOf(run)}/${task.folder}/logs/endpoint.log`;
+
+const progressSourceOf = ({ run: { storage }, task }: TaskInput): ProgressSource => ({
+  harness: task.task.split('.')[0] ?? '',
+  fileSystem: storage.fileSystem,
+  folder: `${storage.path}/${task.folder}`,
+});
 
 const nameOf = ({ task }: TaskInput): string => task.endpointName ?? '';

@@ -33,11 +33,16 @@ export type Attached = { readonly kind: 'ended'; readonly run: RunDescription } 
 
 const LOOK_MS = 500;
 
+const hints = {
+  cancel: 'Ctrl-C cancels and tears down',
+  detach: 'Ctrl-C ends the watching; the run goes on',
+} as const;
+
 /** Shows the run until it has ended and everything is torn down, or until the user leaves. */
 export async function attach(attachment: Attachment): Promise<Attached> {
   const { context, onInterrupt } = attachment;
   const aheadMs = context.output.isLive ? await temporalAheadMs(attachment.session.client, attachment.taskQueue) : 0;
-  const view = createView(context.output, aheadMs);
+  const view = createView(context.output, { aheadMs, hint: hints[onInterrupt] });
   const leaving = new AbortController();
   const leave = (): void => leaving.abort();
   const cancel = (): void => {

@@ -16,9 +16,16 @@ export interface RunView {
   end(): void;
 }
 
-/** Creates a view: a table that is redrawn on a terminal, otherwise a line per change. `aheadMs`: how far Temporal's clock, which dates the run, is ahead. */
-export function createView(output: Output, aheadMs = 0): RunView {
-  return output.isLive ? tableView(output, aheadMs) : lineView(output);
+export interface ViewOptions {
+  /** How far Temporal's clock, which dates the run, is ahead, milliseconds; default 0. */
+  readonly aheadMs?: number;
+  /** What Ctrl-C does, for the line below the table. */
+  readonly hint: string;
+}
+
+/** Creates a view: a table that is redrawn on a terminal, otherwise a line per change. */
+export function createView(output: Output, options: ViewOptions): RunView {
+  return output.isLive ? tableView(output, options) : lineView(output);
 }
 
 function lineView(output: Output): RunView {
@@ -36,7 +43,7 @@ function lineView(output: Output): RunView {
 
 const REDRAW_MS = 1_000;
 
-function tableView(output: Output, aheadMs: number): RunView {
+function tableView(output: Output, { aheadMs = 0, hint }: ViewOptions): RunView {
   const now = (): number => Date.now() + aheadMs;
   const draw = createLogUpdate(process.stderr);
   let current: RunDescription | undefined;
@@ -45,7 +52,7 @@ function tableView(output: Output, aheadMs: number): RunView {
     const { snapshot } = current;
     const maxRows = Math.max(3, output.height() - 8 - linesBelow(output.width()));
     const table = runTable({ snapshot, now: now(), width: output.width(), maxRows, style: output.style });
-    draw(`${table}\n${footer(current, now())}`);
+    draw(`${table}\n${footer(current, hint, now())}`);
   };
   const timer = setInterval(redraw, REDRAW_MS);
   timer.unref();
@@ -67,8 +74,8 @@ function tableView(output: Output, aheadMs: number): RunView {
   };
 }
 
-function footer({ status, cancelRequested, snapshot }: RunDescription, now: number): string {
-  const hint = cancelRequested ? 'cancelling; Ctrl-C leaves it to the background' : 'Ctrl-C cancels and tears down';
+function footer({ status, cancelRequested, snapshot }: RunDescription, usual: string, now: number): string {
+  const hint = cancelRequested ? 'cancelling; Ctrl-C leaves it to the background' : usual;
   const [cost] = costLine(snapshot, now);
   const soFar = cost === undefined ? '' : `\n${cost}`;
   return status === 'running'

@@ -1,6 +1,7 @@
 import { describeRun, listRuns, resolveInvocation, stallsOf, type RunDescription, type RunSummary } from '../../client';
 import { checkHome } from '../../home/usable';
 import type { HomePaths } from '../../home/paths';
+import { runVerdict, taskVerdict } from '../render/outcome';
 import { runsTable, stackTable } from '../render/overview';
 import { runDocument } from '../render/run-document';
 import { statusText } from '../render/run-status';
@@ -15,7 +16,8 @@ import { unreadableFiles } from '../../results/scores/recorded';
 import { connectClient } from '../../temporal/connect';
 import { temporalTarget } from '../../temporal/target';
 import { webUiUrl } from '../../temporal/web-ui';
-import type { CommandBody, CommandContext, CommandInput } from '../command';
+import { attach } from '../attach/attach';
+import { flag, type CommandBody, type CommandContext, type CommandInput } from '../command';
 import { concealAllKnown } from '../conceal';
 import { wantsJson } from '../config-input';
 import { done, type CommandOutcome } from '../exit-code';
@@ -23,11 +25,13 @@ import { encryptionHint } from '../encryption-hint';
 import { asCalled, programName } from '../program-name';
 import type { Output } from '../output';
 import { temporalNow } from '../temporal-clock';
+import { UsageError } from '../usage-error';
 import { checkIndex, openSession, runAddress, runUrl, type Session } from '../session';
 
 /** `status`: background processes and recent runs; `status ID`: one run. Exits 0 if it could be shown. */
 export const status: CommandBody = async (input, context) => {
   await concealAllKnown(context);
+  if (flag(input, 'watch')) return watch(input, context);
   return input.arguments[0] === undefined ? overview(input, context) : oneRun(input, context);
 };
 
@@ -35,6 +39,44 @@ async function oneRun(input: CommandInput, context: CommandContext): Promise<Com
   const { prefix, index } = runAddress(input.arguments[0]);
   const session = await openSession(context);
   const invocation = await resolveInvocation(session.client, prefix, context.home);
+  await showRun({ invocation, index, session }, input, context);
+  return done;
+}
+
+/** `status ID --watch`: shows the run until it (or the task) is over, and exits as it ended. Ctrl-C leaves the run alone. */
+async function watch(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
+  if (input.arguments[0] === undefined)
+    throw new UsageError('--watch wants the run to watch: evalsaga status ID --watch');
+  const { prefix, index } = runAddress(input.arguments[0]);
+  const session = await openSession(context);
+  const { client } = session;
+  const invocation = await resolveInvocation(client, prefix, context.home);
+  const before = await describeRun(client, invocation, context.home);
+  checkIndex(index, before.snapshot.tasks);
+  const isOver = ({ snapshot }: RunDescription): boolean =>
+    index !== undefined && snapshot.tasks.some((task) => task.index === index && task.phase === 'done');
+  if (before.status === 'running' && !isOver(before)) {
+    const { taskQueue } = before;
+    const attached = await attach({ session, context, invocation, taskQueue, onInterrupt: 'detach', until: isOver });
+    if (attached.kind === 'detached') return { kind: 'detached' };
+  }
+  const run = await showRun({ invocation, index, session }, input, context);
+  return { kind: 'run', verdict: index === undefined ? runVerdict(run) : taskVerdict(run.snapshot, index) };
+}
+
+interface Shown {
+  readonly invocation: string;
+  /** `undefined`: all tasks. */
+  readonly index: number | undefined;
+  readonly session: Session;
+}
+
+/** Prints a run, or one task of it. */
+async function showRun(
+  { invocation, index, session }: Shown,
+  input: CommandInput,
+  context: CommandContext,
+): Promise<RunDescription> {
   const described = await describeRun(session.client, invocation, context.home);
   checkIndex(index, described.snapshot.tasks);
   for (const reason of await unreadableFiles(context.home, invocation)) context.output.warn(reason);
@@ -45,7 +87,7 @@ async function oneRun(input: CommandInput, context: CommandContext): Promise<Com
   if (wantsJson(input)) {
     output.json(runDocument(run, url));
     await warnWhereNothingGoesOn(run, session, context);
-    return done;
+    return described;
   }
   const now = await temporalNow(session.client, described.taskQueue, output);
   const text = statusText({ run, now, width: output.answerWidth(), style: output.answerStyle });
@@ -56,7 +98,7 @@ async function oneRun(input: CommandInput, context: CommandContext): Promise<Com
   const finish = run.snapshot.left.length + run.snapshot.kept.length > 0 ? ['cleanup'] : [];
   const next = run.status === 'running' ? ['logs', 'cancel'] : [...finish, 'results', 'logs'];
   output.note(`next: ${next.map((command) => `${program} ${command} ${invocation}`).join(', ')}`);
-  return done;
+  return described;
 }
 
 /** Warns about a run that no worker can continue: nothing seems to happen in it, and what is shown is old. */

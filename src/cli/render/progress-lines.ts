@@ -1,3 +1,4 @@
+import { progressLine, type SeenProgress } from '../../contract/job-progress';
 import type { RunSnapshot, TaskSnapshot } from '../../contract/state';
 import { harmlessLine } from '../../support/terminal-text';
 
@@ -8,6 +9,7 @@ export function progressLines(before: RunSnapshot | undefined, after: RunSnapsho
     const change = taskChange(
       before?.tasks.find(({ index }) => index === task.index),
       task,
+      partsTold(after.tasks.length),
     );
     if (change !== undefined) lines.push(`${task.index} ${harmlessLine(task.name)}: ${change}`);
   }
@@ -20,16 +22,36 @@ export function progressLines(before: RunSnapshot | undefined, after: RunSnapsho
   return lines;
 }
 
-function taskChange(before: TaskSnapshot | undefined, after: TaskSnapshot): string | undefined {
+/** In how many parts progress is told: the fewer, the more tasks there are. */
+const partsTold = (tasks: number): number => (tasks <= 10 ? 10 : tasks <= 50 ? 4 : 1);
+
+function taskChange(
+  before: TaskSnapshot | undefined,
+  after: TaskSnapshot,
+  mostSteps: number,
+): string | undefined {
   if (before === undefined && after.phase === 'pending') return undefined;
   const outcome = after.outcome !== null && before?.outcome !== after.outcome ? verdict(after) : undefined;
   const phase = before?.phase !== after.phase ? phaseText(after, outcome !== undefined) : undefined;
   // The final message is a note on the results, and is printed with them.
   const isNewMessage = before?.message !== after.message && after.phase !== 'done';
   const message = isNewMessage && after.message ? harmlessLine(after.message) : undefined;
-  const parts = [phase, outcome, message].filter((part) => part !== undefined);
+  const soFar = message === undefined ? progressStep(before, after, mostSteps) : undefined;
+  const parts = [phase, outcome, message, soFar].filter((part) => part !== undefined);
   return parts.length > 0 ? parts.join(': ') : undefined;
 }
+
+/** Says how far a job is at each part of a known total, else at each doubling: a log needs no more. */
+function progressStep(before: TaskSnapshot | undefined, after: TaskSnapshot, parts: number): string | undefined {
+  const { phase, progress } = after;
+  if (phase !== 'running job' || !progress) return undefined;
+  const told = before?.progress ?? null;
+  const isStep = told === null || told.total !== progress.total || stepOf(told, parts) !== stepOf(progress, parts);
+  return isStep && parts > 1 ? progressLine(progress, Date.parse(progress.at)) : undefined;
+}
+
+const stepOf = ({ done, total }: SeenProgress, parts: number): number =>
+  total === null ? Math.floor(Math.log2(Math.max(1, done))) : Math.floor((done * parts) / Math.max(1, total));
 
 function phaseText(task: TaskSnapshot, saysOutcome: boolean): string | undefined {
   switch (task.phase) {

@@ -8,6 +8,7 @@ import {
   type TaskPhase,
   type TaskSnapshot,
 } from '../../contract/state';
+import type { JobProgress } from '../../contract/job-progress';
 import { metricsOf, metricValue, type Metric, type Metrics } from '../../contract/metric';
 import { statusWordOf, type Verdict } from '../../contract/verdict';
 import { costDocument, type CostDocument } from '../../contract/cost';
@@ -27,6 +28,10 @@ export interface RunDocument {
   /** Only of a run on a simulated platform: the scores are made up. */
   readonly simulated?: true;
   readonly model: string;
+  /** What people call the run; `null`: it has no name. */
+  readonly name: string | null;
+  /** From `--tag`. */
+  readonly tags: Readonly<Record<string, string>>;
   /** `null` where the Web UI's address is not known. */
   readonly webUi: string | null;
   /** ISO 8601. */
@@ -64,6 +69,8 @@ export interface TaskDocument {
   readonly endpoint: string | null;
   readonly endpointUrl: string | null;
   readonly job: string | null;
+  /** How far its running job was when last looked at; `null`: not known, or it has ended. */
+  readonly progress: JobProgress | null;
   /** How much of the task is evaluated; `null`: not known on this machine. */
   readonly samples: Required<Omit<Sampling, 'index'>> | null;
   /** What the evaluator counted of its requests; `null`: not known on this machine. */
@@ -104,6 +111,8 @@ export function runDocument(run: RunDescription, webUi: string | null, nowMs = D
     platform,
     ...(simulated ? { simulated } : {}),
     model,
+    name: run.snapshot.name ?? null,
+    tags: run.snapshot.tags ?? {},
     webUi,
     startedAt: run.snapshot.startedAt,
     endedAt: run.status === 'running' ? null : lastEnd(run.snapshot),
@@ -148,6 +157,7 @@ function taskDocument(run: RunDescription, task: TaskSnapshot, nowMs: number): T
     endpoint,
     endpointUrl: task.endpointUrl,
     job,
+    progress: phase === 'running job' ? (task.progress ?? null) : null,
     samples: samplesOf(run, index),
     requests: summary?.requests ?? null,
     latencyMs: summary?.latencyMs ?? null,

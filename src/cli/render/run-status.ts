@@ -1,5 +1,6 @@
 import type { RunDescription } from '../../client';
 import { platformWords } from '../../contract/details';
+import { tagWords } from '../../contract/run-name';
 import { statusWordOf } from '../../contract/verdict';
 import { costLine } from './cost';
 import { failureLines } from './failures';
@@ -40,8 +41,10 @@ function headline(run: RunDescription, now: number): string {
   const { cancelRequested, snapshot } = run;
   const word = statusWordOf(run);
   const { invocation, phase, model, startedAt } = snapshot;
+  const name = snapshot.name === undefined ? '' : ` (${harmlessLine(snapshot.name)})`;
+  const tags = tagWords(snapshot.tags ?? {}).map((tag) => ` ${harmlessLine(tag)}`);
   const state = word === 'running' ? `${phase}${cancelRequested ? ' (cancel requested)' : ''}` : word;
-  return `run ${invocation}: ${state}; ${harmlessLine(model)} on ${platformWords(snapshot)}; started ${elapsed({ startedAt, endedAt: null }, now)} ago`;
+  return `run ${invocation}${name}: ${state}; ${harmlessLine(model)} on ${platformWords(snapshot)}; started ${elapsed({ startedAt, endedAt: null }, now)} ago${tags.length === 0 ? '' : `; tags:${tags.join('')}`}`;
 }
 
 /** Lists what still exists on the platform, unintentionally or on purpose. Pure. */

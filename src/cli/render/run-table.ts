@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { progressLine } from '../../contract/job-progress';
 import type { RunSnapshot, TaskSnapshot } from '../../contract/state';
 import { elapsed } from './elapsed';
 import { bare } from './overview';
@@ -61,7 +62,7 @@ function wideTable(tasks: readonly TaskSnapshot[], { now, width, style = plainSt
       phaseCell(task, style),
       shortenedInside(endpointOf(task), endpoint - 2),
       elapsed(task, now),
-      shortened(messageOf(task), message - 2),
+      shortened(messageOf(task, now), message - 2),
     ]);
   }
   return table.toString();
@@ -84,10 +85,10 @@ function plainTable(tasks: readonly TaskSnapshot[], { now, width, style = plainS
 }
 
 /** Returns each message once, with its tasks. Notes of ended tasks are printed elsewhere. */
-function messagesBelow(tasks: readonly TaskSnapshot[], { width, saysErrors = false }: RunTable): string[] {
+function messagesBelow(tasks: readonly TaskSnapshot[], { now, width, saysErrors = false }: RunTable): string[] {
   const byText = new Map<string, number[]>();
   for (const task of tasks) {
-    const text = task.error !== null && saysErrors ? '' : harmlessLine(messageOf(task));
+    const text = task.error !== null && saysErrors ? '' : harmlessLine(messageOf(task, now));
     const isOver = task.phase === 'done' && task.error === null;
     if (text !== '' && !isOver) byText.set(text, [...(byText.get(text) ?? []), task.index]);
   }
@@ -98,7 +99,14 @@ function messagesBelow(tasks: readonly TaskSnapshot[], { width, saysErrors = fal
 }
 
 const endpointOf = ({ endpoint }: TaskSnapshot): string => endpoint ?? 'existing';
-const messageOf = ({ error, message }: TaskSnapshot): string => error?.message ?? message ?? '';
+
+/** What is worth knowing of a task now: its error, else how far its job is and what the platform says. */
+function messageOf({ phase, progress, error, message }: TaskSnapshot, now: number): string {
+  if (error !== null) return error.message;
+  const soFar = phase === 'running job' && progress ? progressLine(progress, now) : undefined;
+  return [soFar, message ?? undefined].filter((text) => text !== undefined).join('; ');
+}
+
 
 function phaseCell(task: TaskSnapshot, style: Style): string {
   const finished = task.phase === 'done' || task.phase === 'pending';

@@ -62,6 +62,13 @@ export function jobCommand(script: JobScript): readonly [string, string, string]
   return ['/bin/bash', '-c', loader];
 }
 
+/** How tqdm writes progress bars into the log: at most every five seconds, so that they stay few among the lines of requests. */
+const barSettings = [
+  ['TQDM_NCOLS', '100'],
+  ['TQDM_NROWS', '24'],
+  ['TQDM_MININTERVAL', '5'],
+] as const;
+
 const compressed = remembering(
   (text: string): string =>
     `printf %s '${gzipSync(Buffer.from(text, 'utf8'), { level: 9 }).toString('base64')}' | base64 -d | gzip -dc`,
@@ -82,6 +89,8 @@ function scriptParts(script: JobScript): readonly [string, string, string] {
     'child=""; interrupted=""',
     'mkdir -p "$out" || exit 73',
     'rm -f "$out/.evalsaga_interrupted" "$out/.nemo_evaluator_interrupted"',
+    // The evaluator runs harnesses in a terminal without a size, in which tqdm shows no progress bars: the log would not say how far it is.
+    ...barSettings.map(([name, value]) => `export ${name}="\${${name}:-${value}}"`),
     ...script.runtimeVariables.map(({ name, from }) => `export ${name}="\${${from}-}"`),
   ];
   const own = [
@@ -138,7 +147,8 @@ function bodyLines(script: JobScript): string[] {
     '[ -z "$interrupted" ] || exit 143',
     ...(wait === undefined ? [] : waitLines(wait)),
     `set -- run_eval --run_config "$work/${runConfigFile}" --output_dir "$out"${ownUrl ? '' : ` --model_url ${url}`}`,
-    '$bound "$evaluator" "$@" &',
+    // One stream: progress bars end no line, and a log takes them only with the next line of the same stream.
+    '$bound "$evaluator" "$@" 2>&1 &',
     'child=$!',
     '[ -z "$interrupted" ] || kill -TERM "$child" 2>/dev/null',
     ...(wait === undefined ? [] : guardLines(wait)),

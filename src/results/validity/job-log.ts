@@ -54,7 +54,8 @@ export class LogReader {
   private sent = 0;
   private cutPrompts = 0;
 
-  add(line: string): void {
+  add(written: string): void {
+    const line = withoutBars(written);
     // Logs of large runs have millions of lines, nearly all of them about requests.
     if (line.startsWith('[')) return this.addRequest(line);
     const counted = cache.exec(line);
@@ -86,6 +87,11 @@ export class LogReader {
     if (from !== undefined && at >= from && this.latencies.length < mostRequests) this.latencies.push(at - from);
   }
 }
+
+/** A progress bar has no end of line: what is written next follows it. */
+const afterBars = /^.*\d+\/\d+ \[[^\]]*\](?=\S)/;
+
+const withoutBars = (line: string): string => (line.includes('%|') ? line.replace(afterBars, '') : line);
 
 function fallbackIn(line: string): string | undefined {
   const ignored = ignoredShots.exec(line);

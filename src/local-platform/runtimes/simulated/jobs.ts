@@ -5,6 +5,7 @@ import { logLine, segmentsOf, type LogEntry } from './deployments';
 import { streamGrowingText } from './growing-text';
 import { Journal, type JournalEntry } from './journal';
 import { ruleFor, type JobRule, type Plan } from './plan';
+import { progressBars } from './progress-bar';
 import { writeResults } from './results';
 import { lengthOf, momentAt, momentsUntil } from './timeline';
 
@@ -122,12 +123,23 @@ export class SimulatedJobs {
     const { rule, entry, job } = found;
     const shown = momentsUntil(rule.states, (entry.stoppedAt ?? Date.now()) - entry.bornAt);
     const until = entry.stoppedAt === undefined ? this.#moment(found).since : Infinity;
-    return shown
+    const states = shown
       .filter((moment) => moment.since <= until)
       .map((moment) => ({
         at: entry.bornAt + moment.since,
         text: logLine({ subject: job.name, moment, bornAt: entry.bornAt, rule }),
       }));
+    return [...states, ...this.#bars(found)].sort((a, b) => a.at - b.at);
+  }
+
+  /** What has been shown of the progress bar, which begins when the job runs and ends with it. */
+  #bars({ rule, entry }: SimulatedJob): LogEntry[] {
+    const now = (entry.stoppedAt ?? Date.now()) - entry.bornAt;
+    const running = momentsUntil(rule.states, now).find(({ step }) => step.state.toLowerCase() === 'running');
+    if (rule.progress === undefined || running === undefined) return [];
+    const [from, end] = [running.since, running.since + (running.step.ms ?? Infinity)];
+    const until = entry.bornAt + Math.min(now, end - 1);
+    return progressBars({ ...rule.progress, from: entry.bornAt + from, until });
   }
 
   /** Schedules the results for when the plan reaches Completed; at once if that was while the platform was down. */

@@ -63,6 +63,11 @@ const jobRule = z.strictObject({
   results: z.boolean().optional(),
   /** Values of the metrics in `results.yml`. Default: `acc` and `acc_norm`. */
   metrics: z.record(z.string(), z.number()).optional(),
+  /**
+   * Progress bar in the log while the job runs, as the harness writes it: from none of `total` requests to all of them, `over` this
+   * time after it began to run. Default: none.
+   */
+  progress: z.strictObject({ total: z.number().int().min(1), over: durationSchema }).optional(),
   /** Files to write beside the results, or instead of them: text by path below the results folder. */
   files: z.record(z.string(), z.string()).optional(),
 });

@@ -45,6 +45,16 @@ test.each([
   expect(step(before, after)).toEqual([`0 hellaswag: ${expected}`]);
 });
 
+test('progress is told in tenths of a known total, and not at all where there are very many tasks', () => {
+  const progress = (done: number) =>
+    ({ done, total: 40, unit: 'requests', at: '2026-11-28T10:00:00Z', expectedEnd: '2026-11-28T10:04:00Z' }) as const;
+  const at = (done: number) => ({ phase: 'running job', progress: progress(done) }) as const;
+  expect(step(at(12), at(15))).toEqual([]);
+  expect(step(at(15), at(16))).toEqual(['0 hellaswag: 16 of 40 requests, about 4 min left']);
+  const many = (done: number) => snapshotOf(Array.from({ length: 60 }, (_, index) => taskOf({ index, ...at(done) })));
+  expect(progressLines(many(12), many(20))).toEqual([]);
+});
+
 test('a resource left behind is reported once', () => {
   const left = [{ kind: 'endpoint', name: 'e', reason: '403' }] as const;
   const before = snapshotOf([taskOf({ phase: 'tearing down' })]);

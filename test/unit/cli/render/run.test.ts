@@ -161,7 +161,8 @@ describe('JSON document', () => {
   test('has the documented keys and is valid JSON, whatever the numbers', () => {
     const document = JSON.parse(JSON.stringify(runDocument(runOf('succeeded', [task], { resultsInfo }), 'http://ui')));
     expect(Object.keys(document)).toEqual([
-      ...['invocation', 'status', 'phase', 'cancelRequested', 'platform', 'model', 'webUi', 'startedAt', 'endedAt'],
+      ...['invocation', 'status', 'phase', 'cancelRequested', 'platform', 'model', 'name', 'tags'],
+      ...['webUi', 'startedAt', 'endedAt'],
       ...['outputDir', 'tasks', 'error', 'usefulShare', 'findings', 'teardown'],
     ]);
     expect(document.tasks[0]).toEqual({
@@ -176,6 +177,7 @@ describe('JSON document', () => {
       endpoint: 'es-01234567-0',
       endpointUrl: null,
       job: 'j',
+      progress: null,
       samples: { limit: 10, evaluated: 10, of: 10042, asked: null, repeats: null },
       requests: null,
       latencyMs: null,
