@@ -124,7 +124,10 @@ export class JobProgressWatch {
   }
 }
 
-const firstLook = (nowMs: number, { elapsedMs, pace }: { readonly elapsedMs: number; readonly pace: Pace }): Watched => ({
+const firstLook = (
+  nowMs: number,
+  { elapsedMs, pace }: { readonly elapsedMs: number; readonly pace: Pace },
+): Watched => ({
   source: 'log',
   nextAtMs: nowMs + Math.max(0, everyMs[pace] - elapsedMs),
   misses: 0,
@@ -148,7 +151,13 @@ async function askLog(
   const range = { of: { job: input.id }, ...timeOfLog(job.metadata.created_at), limit: lines, newest: true };
   const found = await client.logLines({ ...range, text: barMark }, { signal });
   if (found === undefined) withoutLogs.add(client);
-  return found && progressInLog(found.map(({ text }) => text), input.progress?.harness ?? '');
+  return (
+    found &&
+    progressInLog(
+      found.map(({ text }) => text),
+      input.progress?.harness ?? '',
+    )
+  );
 }
 
 async function askStatistics(

@@ -212,11 +212,16 @@ test('how far a job is comes from the bar in its log, in a question every few se
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks });
   await scenario.start(plan);
   const { tasks: seen } = await scenario.until(plan, ({ tasks: [task] }) => Boolean(task?.progress));
-  expect(seen[0]).toMatchObject({ phase: 'running job', progress: { total: 400, unit: 'requests', expectedEnd: null } });
+  expect(seen[0]).toMatchObject({
+    phase: 'running job',
+    progress: { total: 400, unit: 'requests', expectedEnd: null },
+  });
   expect(seen[0]?.progress?.done).toBeGreaterThan(0);
   const { status, snapshot } = await scenario.closed(plan);
   expect(status).toBe('succeeded');
   expect(snapshot.tasks[0]?.progress ?? null).toBeNull();
-  const questions = (await scenario.platform.requests()).filter(({ path: route }) => /^\/logs\?.*&q=%25%7C&/.test(route));
+  const questions = (await scenario.platform.requests()).filter(({ path: route }) =>
+    /^\/logs\?.*&q=%25%7C&/.test(route),
+  );
   expect(questions.length).toBeLessThanOrEqual(2);
 }, 60_000);

@@ -25,11 +25,7 @@ export function progressLines(before: RunSnapshot | undefined, after: RunSnapsho
 /** In how many parts progress is told: the fewer, the more tasks there are. */
 const partsTold = (tasks: number): number => (tasks <= 10 ? 10 : tasks <= 50 ? 4 : 1);
 
-function taskChange(
-  before: TaskSnapshot | undefined,
-  after: TaskSnapshot,
-  mostSteps: number,
-): string | undefined {
+function taskChange(before: TaskSnapshot | undefined, after: TaskSnapshot, mostSteps: number): string | undefined {
   if (before === undefined && after.phase === 'pending') return undefined;
   const outcome = after.outcome !== null && before?.outcome !== after.outcome ? verdict(after) : undefined;
   const phase = before?.phase !== after.phase ? phaseText(after, outcome !== undefined) : undefined;

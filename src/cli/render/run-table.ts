@@ -107,7 +107,6 @@ function messageOf({ phase, progress, error, message }: TaskSnapshot, now: numbe
   return [soFar, message ?? undefined].filter((text) => text !== undefined).join('; ');
 }
 
-
 function phaseCell(task: TaskSnapshot, style: Style): string {
   const finished = task.phase === 'done' || task.phase === 'pending';
   const text = task.outcome !== null && finished ? task.outcome : task.phase;
