@@ -1,6 +1,7 @@
 /** Moves values that a config has for another executor to the keys with the same meaning here, before interpolation. Pure. */
 import path from 'node:path';
 import { foreignExecutors, foreignKeys } from './schema/foreign-executors';
+import { isInterpolated } from './hydra/interpolation/nodes';
 import { placeOf } from './yaml/problems';
 import type { ConfigProblem } from './yaml/problems';
 import { childOf, isMissing, isNull, nodeAt, placeOfNode, withNodeAt } from './yaml/tree';
@@ -24,7 +25,7 @@ const endpointMount = ['deployment', 'lepton_config', 'mounts'];
 
 /** `foreign`: the file was written for another executor. */
 export function withForeignValues(root: ConfigNode, { foreign }: { readonly foreign: boolean }): ForeignValues {
-  const start = withOwnType({ root, warnings: [], used: new Set() });
+  const start = withOwnType({ root, warnings: [], used: new Set() }, foreign);
   if (textAt(start.root, ['execution', 'type']) !== 'lepton') return start;
   const scalars = foreignKeys
     .filter(({ path: key, equivalent }) => equivalent !== undefined && !key.startsWith('execution.mounts'))
@@ -33,11 +34,12 @@ export function withForeignValues(root: ConfigNode, { foreign }: { readonly fore
 }
 
 /** A file that names its executor with `type` keeps that name when another executor's preset is chosen. */
-function withOwnType(move: Move): Move {
+function withOwnType(move: Move, foreign: boolean): Move {
   const at = ['execution', 'type'];
   const node = nodeAt(move.root, at);
   const isReplaced = nodeAt(move.root, ['execution', 'lepton_platform']) !== undefined;
-  if (node?.kind !== 'scalar' || !isReplaced || !foreignExecutors.includes(String(node.value))) return move;
+  if (node?.kind !== 'scalar' || !isReplaced) return move;
+  if (!foreignExecutors.includes(String(node.value)) && !(foreign && isInterpolated(node))) return move;
   const root = withNodeAt(move.root, at, { ...node, value: 'lepton' });
   return moved({ ...move, root }, { from: at, node, message: `\`${String(node.value)}\` is replaced by \`lepton\`` });
 }

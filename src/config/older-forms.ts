@@ -1,5 +1,5 @@
 /** Reads forms of NeMo Evaluator Launcher 0.1 that have an equivalent of today, before interpolation. Pure. */
-import { isSecretName } from '../secrets/names';
+import { isSecretName, isSurelySecretName } from '../secrets/names';
 import { assignedKeys, holdsKey, looksLikeToken } from '../secrets/secrecy';
 import type { Environment } from './environment';
 import { mergeNodes } from './hydra/compose/merge';
@@ -65,10 +65,15 @@ function withMovedVariables(root: ConfigNode, env: Environment): OlderForms {
       cut,
     );
   }, root);
-  const rest = nodeAt(moved, at);
+  const direct = [...given.entries].filter(([, node]) => node.kind === 'scalar');
+  const cleared = direct.reduce((tree, [name, node]) => {
+    const cut = withoutNodeAt(tree, [...at, name]);
+    return nodeAt(cut, ['env_vars', name]) === undefined ? withNodeAt(cut, ['env_vars', name], node) : cut;
+  }, moved);
+  const rest = nodeAt(cleared, at);
   const isDone = rest?.kind === 'map' && [...rest.entries.keys()].every((key) => key === 'export');
   return {
-    root: isDone ? withoutNodeAt(moved, at) : moved,
+    root: isDone ? withoutNodeAt(cleared, at) : cleared,
     warnings: [
       {
         ...placeOf(placeOfNode(given)),
@@ -111,6 +116,8 @@ function prefixed(name: string, node: ScalarNode, env: Environment): string | un
   const { value } = node;
   if (typeof value !== 'string' || value === '' || value === '???' || isInterpolated(node)) return undefined;
   if (/^(?:host|runtime|lit):/.test(value)) return undefined;
+  if (/^\$(?:host|runtime|lit):/.test(value)) return value.slice(1);
+  if (isSurelySecretName(name) && isPlaceholder(value)) return `host:${name}`;
   const variable = /^\$[A-Za-z_][A-Za-z0-9_]*$/.test(value) ? value.slice(1) : value;
   if (variable !== value || namesHostVariable(name, variable, env)) return `host:${variable}`;
   const isText = !/^[A-Z_][A-Z0-9_]*$/.test(value) && !/[$`]/.test(value);
@@ -118,6 +125,11 @@ function prefixed(name: string, node: ScalarNode, env: Environment): string | un
     isSecretName(name) || looksLikeToken(value) || holdsKey(name, value) || assignedKeys(value).length > 0;
   return isText && !isSecret ? `lit:${value}` : undefined;
 }
+
+/** What examples have in the place of a secret: `hf_your_token`, `<token>`. */
+const isPlaceholder = (value: string): boolean =>
+  !/^[A-Z][A-Z0-9_]*$/.test(value) &&
+  /^<[^<>]*>$|^(?:[a-z]+[-_])?(?:your|my)[-_][a-z_-]*(?:token|key)(?:[-_]here)?$/i.test(value);
 
 function namesHostVariable(name: string, value: string, env: Environment): boolean {
   if (!/^[A-Z][A-Z0-9_]*$/.test(value) || looksLikeToken(value)) return false;
@@ -196,6 +208,9 @@ export function placesOfOldVariables(root: ConfigNode, env: Environment = {}): s
       ([name, node]) => `${dotted(to)}: {${name}: ${node.kind === 'scalar' ? formOf(name, node, env) : 'lit:TEXT'}}`,
     );
   });
+  const all = nodeAt(root, ['execution', 'env_vars']);
+  for (const [name, node] of all?.kind === 'map' ? all.entries : [])
+    if (node.kind === 'scalar' && !isNull(node)) lines.push(`env_vars: {${name}: ${formOf(name, node, env)}}`);
   return lines.length === 0 ? undefined : lines.join(', ');
 }
 

@@ -28,6 +28,9 @@ export interface CatalogueTask {
   readonly stream?: boolean;
   /** Variables the task reads: keys of judges, HF_TOKEN for gated data. */
   readonly variables?: readonly string[];
+  /** Of a retired task: the last image that has it, and the launcher's last release that listed it. */
+  readonly image?: string;
+  readonly lastRelease?: string;
 }
 
 interface Catalogue {
@@ -49,6 +52,17 @@ function catalogue() {
   }
   loaded = { data, byName, harnesses: new Map(data.harnesses.map((harness) => [harness.name, harness])) };
   return loaded;
+}
+
+let retired: readonly CatalogueTask[] | undefined;
+
+/**
+ * Returns the task `task` or `harness.task` that earlier releases of NeMo Evaluator Launcher listed and today's images lack;
+ * `undefined` if there is none. It has an `image`.
+ */
+export function retiredTask(name: string): CatalogueTask | undefined {
+  retired ??= JSON.parse(readFileSync(path.join(__dirname, 'retired-tasks.json'), 'utf8')) as CatalogueTask[];
+  return retired.find((task) => [task.name, `${task.harness}.${task.name}`].includes(name));
 }
 
 /** Returns all tasks, sorted by harness and name. */

@@ -1,5 +1,5 @@
 /** Chooses the task that a name in a config means. Pure. */
-import { describeTask, findTask, harnessNamed } from './catalogue';
+import { describeTask, findTask, harnessNamed, listHarnesses, retiredTask } from './catalogue';
 import type { CatalogueTask, TaskLookup } from './catalogue';
 
 export type RequestKind = 'chat' | 'completions' | 'embedding';
@@ -27,7 +27,8 @@ export type TaskChoice =
 export function chooseTask(name: string, surroundings: TaskSurroundings): TaskChoice {
   const lookup = findTask(name);
   if (lookup.kind === 'found') return { ...lookup, others: [] };
-  if (lookup.kind === 'unknown') return variantOf(name, surroundings) ?? lookup;
+  if (lookup.kind === 'unknown')
+    return inRenamedHarness(name) ?? variantOf(name, surroundings) ?? inOlderImage(name, surroundings) ?? lookup;
   const all = describeTask(name).filter((task) => task.name === name);
   const inImage = all.filter(({ harness }) => isImageOf(surroundings.container, harness));
   const fitting = (inImage.length > 0 ? inImage : all).filter((task) => fitsKinds(task, surroundings.kinds));
@@ -55,6 +56,27 @@ function variantOf(name: string, { kinds, container }: TaskSurroundings): TaskCh
   const candidates = [...new Set([...fitting, ...variants])].map(({ task }) => task);
   if (second !== undefined) return { kind: 'ambiguous', candidates };
   return { ...only, others: candidates.slice(1) };
+}
+
+/** Names that harnesses had in earlier releases. */
+const formerNames: Readonly<Record<string, string>> = { safety_harness: 'safety_eval' };
+
+/** A harness under a former name, or with dashes as in the names of images: `simple-evals.mgsm`. */
+function inRenamedHarness(name: string): TaskChoice | undefined {
+  const dot = name.indexOf('.');
+  const written = dot === -1 ? '' : plain(name.slice(0, dot));
+  const today = listHarnesses().find((harness) => plain(harness.name) === (formerNames[written] ?? written));
+  const lookup = today === undefined ? undefined : findTask(`${today.name}.${name.slice(dot + 1)}`);
+  return lookup?.kind === 'found' ? { ...lookup, others: [] } : undefined;
+}
+
+const plain = (harness: string): string => harness.replaceAll('-', '_');
+
+/** A retired task is in the image that had it last. Another image is the user's own choice. */
+function inOlderImage(name: string, { container }: TaskSurroundings): TaskChoice | undefined {
+  const task = container === null ? retiredTask(name) : undefined;
+  const harness = task === undefined ? undefined : harnessNamed(task.harness);
+  return task === undefined || harness === undefined ? undefined : { kind: 'found', task, harness, others: [] };
 }
 
 /** Their tasks bear a benchmark's name, but look for its questions in the training data. */

@@ -41,7 +41,9 @@ export function chosenTasks(root: ConfigNode): ConfigProblem[] {
     const name = childOf(task, 'name');
     if (name?.kind !== 'scalar' || typeof name.value !== 'string') return [];
     const choice = chooseTask(name.value, surroundingsOf(root, index));
-    if (choice.kind !== 'found' || (choice.others.length === 0 && bareName(name.value) === choice.task.name)) return [];
+    if (choice.kind !== 'found') return [];
+    if (choice.task.image !== undefined) return [retired(index, name, choice.task)];
+    if (choice.others.length === 0 && isNameOf(name.value, choice.task)) return [];
     return [
       {
         ...placeOf(placeOfNode(name)),
@@ -53,7 +55,19 @@ export function chosenTasks(root: ConfigNode): ConfigProblem[] {
   });
 }
 
-const bareName = (name: string): string => name.slice(name.indexOf('.') + 1);
+const isNameOf = (name: string, { harness, name: own }: CatalogueTask): boolean =>
+  name === own || name === `${harness}.${own}`;
+
+const retired = (
+  index: number,
+  name: ConfigNode,
+  { name: task, image, lastRelease }: CatalogueTask,
+): ConfigProblem => ({
+  ...placeOf(placeOfNode(name)),
+  path: `evaluation.tasks.${index}.name`,
+  message: `\`${task}\` is not in today's images: it runs in ${image}`,
+  hint: `NeMo Evaluator Launcher listed it until release ${lastRelease}. Another image: \`container\``,
+});
 
 export const choicesOf = (candidates: readonly CatalogueTask[]): string =>
   `write one of: ${candidates.map(labelOf).join(', ')}`;

@@ -5,7 +5,7 @@
 import { documentationOf } from '../schema/accepts';
 import type { Schema } from '../schema/accepts';
 import { configSchema } from '../schema/config';
-import { deploymentTypes } from '../schema/deployment';
+import { deploymentSchema, deploymentTypes } from '../schema/deployment';
 import { foreignKey } from '../schema/foreign-executors';
 import type { Reference } from '../hydra/interpolation/references';
 import type { Resolution } from '../hydra/interpolation/resolve-interpolations';
@@ -23,11 +23,20 @@ export interface EffectiveKeys {
 /** `used`: dotted paths of foreign keys whose values were moved to an equivalent, and which need no warning. */
 export function withEffectiveKeys(
   resolution: Resolution,
-  { references, used }: { readonly references: readonly Reference[]; readonly used: ReadonlySet<string> },
+  {
+    references,
+    used,
+    foreign,
+  }: {
+    readonly references: readonly Reference[];
+    readonly used: ReadonlySet<string>;
+    /** The file was written for another executor. */
+    readonly foreign: boolean;
+  },
 ): EffectiveKeys {
-  const removal = new Removal(references);
   const type = nodeAt(resolution.root, ['deployment', 'type']);
   const known = deploymentTypes.find((each) => type?.kind === 'scalar' && type.value === each) ?? 'none';
+  const removal = new Removal(references, foreign && known === 'none');
   const root = removal.within(resolution.root, configSchema(known), []);
   // A value that refers to a foreign key needs it, and reports nothing itself when that cannot be resolved.
   const isIdle = (path: string): boolean =>
@@ -45,7 +54,11 @@ const isWithin = (path: string, section: string): boolean => `${path}.`.startsWi
 class Removal {
   readonly foreign: Path[] = [];
 
-  constructor(private readonly references: readonly Reference[]) {}
+  /** `undeployed`: settings of a deployment that there is not have no effect. */
+  constructor(
+    private readonly references: readonly Reference[],
+    private readonly undeployed: boolean,
+  ) {}
 
   within(node: ConfigNode, schema: Schema, path: Path): ConfigNode {
     const { accepts } = documentationOf(schema);
@@ -72,7 +85,7 @@ class Removal {
       const at = [...path, key];
       const inner = Object.hasOwn(shape, key) ? shape[key] : undefined;
       if (inner !== undefined) return [[key, this.within(child, inner, at)]];
-      const isForeign = foreignKey(at) !== undefined;
+      const isForeign = foreignKey(at) !== undefined || (this.undeployed && isDeploymentKey(at));
       if (!isForeign && !this.isReferredTo(at)) return [[key, child]];
       if (isForeign) this.foreign.push(at);
       return [];
@@ -86,6 +99,14 @@ class Removal {
     return this.references.some(({ from, to }) => isWithin(dotted(to), target) && !isWithin(dotted(from), target));
   }
 }
+
+const isDeploymentKey = ([section, key, ...rest]: Path): boolean =>
+  section === 'deployment' &&
+  rest.length === 0 &&
+  deploymentTypes.some((type) => {
+    const { accepts } = documentationOf(deploymentSchema(type));
+    return accepts.kind === 'section' && Object.hasOwn(accepts.shape, String(key));
+  });
 
 /** Returns the parts of a foreign key that nothing uses; the whole key, if none of it is used. */
 function ignoredParts(root: ConfigNode, path: Path, used: ReadonlySet<string>): Path[] {

@@ -65,7 +65,7 @@ export function resolveTask({
     task: `${task.harness}.${task.name}`,
     evaluationType: task.name,
     harness: harness.name,
-    image: config.container ?? harness.image,
+    image: config.container ?? task.image ?? harness.image,
     ...(config.container && config.container !== harness.image ? { cataloguedImage: harness.image } : {}),
     endpoint,
     kind: kindOfEndpoint(endpoint),

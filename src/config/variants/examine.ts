@@ -12,12 +12,12 @@ import { validate } from '../check/validate';
 import type { ComposedConfig } from '../composed';
 import { fillDerived } from '../derive';
 import type { Environment } from '../environment';
-import { withForeignValues } from '../foreign-values';
 import { referencesIn } from '../hydra/interpolation/references';
 import { resolveInterpolations } from '../hydra/interpolation/resolve-interpolations';
 import type { Resolution } from '../hydra/interpolation/resolve-interpolations';
 import type { LoadedConfig } from '../loaded';
-import { withOlderForms } from '../older-forms';
+import { readAsLepton } from '../other-executors/read-as-lepton';
+import { withSiblingUrls } from '../other-executors/sibling-urls';
 import { findPlanningProblems } from '../plan/look-ahead';
 import type { ResolvedConfig } from '../schema/config';
 import type { ConfigProblem } from '../yaml/problems';
@@ -46,11 +46,14 @@ export interface ExaminedVariant {
 /** `urlSecrets`: variables that hold secrets of URLs in other variants. */
 export function examine(composed: ComposedVariant, urlSecrets: Environment): ExaminedVariant {
   const { root: tree, env: environment, isForeign, variant } = composed;
-  const older = withOlderForms(tree, environment, { foreign: isForeign });
-  const { root: values, used, warnings: moved } = withForeignValues(older.root, { foreign: isForeign });
+  const foreign = isForeign;
+  const { root: values, used, warnings: moved } = readAsLepton(tree, { env: environment, foreign });
   const all = resolveInterpolations(fillDerived(values, environment), environment, 'as written');
-  const whole = withoutOtherVariants(all, variant);
-  const { resolution, warnings: ignored } = withEffectiveKeys(whole, { references: referencesIn(values), used });
+  const own = withoutOtherVariants(all, variant);
+  const asked = foreign ? withSiblingUrls(own.root) : { root: own.root, warnings: [] };
+  const whole = { ...own, root: asked.root };
+  const references = referencesIn(values);
+  const { resolution, warnings: ignored } = withEffectiveKeys(whole, { references, used, foreign });
   const { root, env, problems: ofUrls } = extractUrlSecrets(resolution.root, environment, urlSecrets);
   const { config, problems, misspeltKeys } = validate({ ...resolution, root });
   return {
@@ -59,7 +62,7 @@ export function examine(composed: ComposedVariant, urlSecrets: Environment): Exa
     env,
     config,
     misspeltKeys,
-    warnings: [...ignored, ...moved, ...older.warnings],
+    warnings: [...ignored, ...moved, ...asked.warnings],
     problems: [
       ...resolution.problems,
       ...ofUrls,
