@@ -31,14 +31,14 @@ export function chooseTask(name: string, surroundings: TaskSurroundings): TaskCh
     return inRenamedHarness(name) ?? variantOf(name, surroundings) ?? inOlderImage(name, surroundings) ?? lookup;
   const all = describeTask(name).filter((task) => task.name === name);
   const inImage = all.filter(({ harness }) => isImageOf(surroundings.container, harness));
-  const fitting = (inImage.length > 0 ? inImage : all).filter((task) => fitsKinds(task, surroundings.kinds));
-  const scoring = fitting.filter(({ harness }) => !contaminationHarnesses.has(harness));
-  const best = scoring.length > 0 ? scoring : fitting;
-  const [only, second] = best;
+  const scoring = all.filter(({ harness }) => !contaminationHarnesses.has(harness));
+  const meant = inImage.length > 0 ? inImage : scoring.length > 0 ? scoring : all;
+  const fitting = meant.filter((task) => fitsKinds(task, surroundings.kinds));
+  const [only, second] = fitting;
   const harness = only === undefined ? undefined : harnessNamed(only.harness);
   if (only !== undefined && second === undefined && harness !== undefined)
     return { kind: 'found', task: only, harness, others: all.filter((task) => task !== only) };
-  return { kind: 'ambiguous', candidates: [...new Set([...best, ...fitting, ...all])] };
+  return { kind: 'ambiguous', candidates: [...new Set([...fitting, ...meant, ...all])] };
 }
 
 /** A task that today has one variant for each kind of endpoint: `mbpp` is `mbpp-chat` for a chat endpoint. */

@@ -38,7 +38,10 @@ function acceptsOf(schema: Schema): ReturnType<typeof documentationOf>['accepts'
 function* sectionsWith(key: string, schema: Schema, path: Path, depth: number): Generator<Path> {
   const accepts = acceptsOf(schema);
   if (accepts.kind !== 'section') return;
-  if (Object.hasOwn(accepts.shape, key)) yield path;
+  if (Object.hasOwn(accepts.shape, key)) {
+    yield path;
+    return;
+  }
   if (depth === 0) return;
   for (const [name, inner] of Object.entries(accepts.shape))
     yield* sectionsWith(key, inner, [...path, name], depth - 1);

@@ -27,14 +27,32 @@ export function findPlanningProblems(broken: {
   readonly trust: LoadedConfig['trust'];
 }): readonly ConfigProblem[] {
   const { root: whole, problems, file, env, trust } = broken;
-  const root = problems.reduce((tree, { path }) => withoutValue(tree, path), whole);
-  const { config: resolved } = validate({ root, failedPaths: new Set(), problems: [] });
+  const root = withRequired(problems.reduce((tree, { path }) => withoutValue(tree, path), whole));
+  const { config: resolved } = validate(resolution(root));
   if (resolved === undefined || resolved.evaluation.tasks.length === 0) return [];
   const removed = problems.map(({ path }) => path.split('.'));
   return planningProblems({ resolved, root, yaml: '', file, env, trust, warnings: [] }).filter(
     (found) => !removed.some((path) => mayFollow(found, path)),
   );
 }
+
+const resolution = (root: ConfigNode) => ({ root, failedPaths: new Set<string>(), problems: [] });
+
+/** Nothing could be planned without the values that every config needs. Those that are absent have been reported. */
+const withRequired = (root: ConfigNode): ConfigNode =>
+  validate(resolution(root)).problems.reduce(
+    (tree, { path }) =>
+      nodeAt(tree, path.split('.')) === undefined
+        ? withNodeAt(tree, path.split('.'), scalar(placeholders[path.split('.').at(-1) ?? ''] ?? 'placeholder', {}))
+        : tree,
+    root,
+  );
+
+const placeholders: Readonly<Record<string, string>> = {
+  name: 'lm-evaluation-harness.ifeval',
+  path: '/',
+  mount_path: '/m',
+};
 
 /** A task without a name could not be planned, nor anything else: it gets one, and what is found about it is left out. */
 const withoutValue = (tree: ConfigNode, path: string): ConfigNode =>
@@ -70,6 +88,8 @@ function mayFollow({ path, message }: ConfigProblem, removed: readonly string[])
       at[1] === removed[1] || related.some((keys) => keys.includes(at[1] ?? '') && keys.includes(removed[1] ?? ''))
     );
   if (section === 'evaluation' && removed[1] === 'tasks') return at[1] !== 'tasks' || at[2] === removed[2];
+  if (section === 'execution' || section === 'evaluation') return removed.length < 2 || at[1] === removed[1];
+  if (section === 'target') return removed.length < 3 || at[2] === removed[2];
   return true;
 }
 

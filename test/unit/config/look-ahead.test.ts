@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ConfigError, loadConfig } from '../../../src/config';
+import { problems } from './configs';
 
 let folder: string;
 beforeAll(async () => (folder = await mkdtemp(path.join(tmpdir(), 'evalsaga-look-ahead-'))));
@@ -52,4 +53,66 @@ evaluation: {tasks: [{name: hellaswagg}, {name: mmlu_pro}]}
     'evaluation.tasks.1.name',
     'execution.keep_storage',
   ]);
+});
+
+describe('several faults of different kinds', () => {
+  const paths = async (text: string, executor?: string) =>
+    (await problems(text, executor === undefined ? {} : { executor })).map(({ path }) => path);
+
+  test('behind another executor: a value that is missing, keys, tasks, a judge\u2019s key, the model', async () => {
+    const text = `defaults: [execution: slurm/default, deployment: vllm, _self_]
+execution: {output_dir: ???, hostname: ???, grss: 1, walltime: abc}
+deployment: {tesnor_parallel_size: 2, port: eight}
+evaluation: {tasks: [{name: hellaswagg}, {name: mmlu_pro}, {name: AIME_2025}, {name: x.y, container: "a/b:1"}]}
+`;
+    const all = [
+      'execution.output_dir',
+      'execution.evaluation_tasks.timeout',
+      'execution.grss',
+      'deployment.port',
+      'deployment.tesnor_parallel_size',
+      'evaluation.tasks.0.name',
+      'evaluation.tasks.1.name',
+      'evaluation.tasks.3.name',
+      'evaluation.tasks.2.name',
+      'deployment.checkpoint_path',
+    ];
+    expect(await paths(text, 'lepton')).toEqual(all);
+    expect(await paths(text)).toEqual(['defaults.execution', ...all]);
+  });
+
+  test('a secret in the file, numbers, a task\u2019s kind, an absent URL', async () => {
+    const text = `defaults: [execution: local, deployment: none, _self_]
+execution: {mode: x}
+target: {api_endpoint: {model_id: ???}}
+evaluation:
+  env_vars: {HF_TOKEN: hf_abcdefghijklmnopqrstuvwxyz0123456789}
+  nemo_evaluator_config: {config: {params: {temprature: 1, limit_samples: -1}}}
+  tasks: [{name: ifeval, endpoint_type: completions}, {nme: hle}]
+`;
+    expect(await paths(text, 'lepton')).toEqual([
+      'execution.output_dir',
+      'target.api_endpoint.model_id',
+      'evaluation.tasks.1.nme',
+      'evaluation.nemo_evaluator_config.config.params.limit_samples',
+      'evaluation.nemo_evaluator_config.config.params.temprature',
+      'evaluation.env_vars.HF_TOKEN',
+      'evaluation.tasks.0.name',
+      'target.api_endpoint.url',
+    ]);
+  });
+
+  test('a reference to nothing, a URL, names', async () => {
+    const text = `defaults: [execution: lepton, deployment: none, _self_]
+execution: {output_dir: "\${nowhere}"}
+target: {api_endpoint: {url: "not a url", model_id: m}}
+evaluation: {tasks: [{name: no_such}, {name: hellaswag, containr: x}]}
+`;
+    expect(await paths(text)).toEqual([
+      'execution.output_dir',
+      'evaluation.tasks.1.containr',
+      'evaluation.tasks.0.name',
+      'target.api_endpoint.url',
+    ]);
+  });
 });

@@ -43,6 +43,7 @@ test('every problem is reported at once', async () => {
   const found = await problems(config, { overrides: ['deploymnt.port=1'] });
   expect(found.map(({ path }) => path).sort()).toEqual(
     [
+      'deployment.checkpoint_path',
       'deployment.port',
       'deploymnt.port',
       'evaluation.tasks.0.name',
