@@ -41,10 +41,13 @@ export type ReadSummary =
 /** Bytes; a larger file would hold the samples too. */
 const maxFileBytes = 256 * 1024 * 1024;
 
-/** Reads a summary. Rejects only with errors of the file system. */
-export async function readHarnessSummary({ file }: Pick<HarnessFile, 'file'>): Promise<ReadSummary> {
+/** Reads a summary of at most `maxBytes`. Rejects only with errors of the file system. */
+export async function readHarnessSummary(
+  { file }: Pick<HarnessFile, 'file'>,
+  { maxBytes = maxFileBytes }: { readonly maxBytes?: number } = {},
+): Promise<ReadSummary> {
   const unreadable = (reason: string): ReadSummary => ({ kind: 'unreadable', file, reason: `${file} ${reason}` });
-  if ((await stat(file)).size > maxFileBytes) return unreadable(`has more than ${maxFileBytes} bytes`);
+  if ((await stat(file)).size > maxBytes) return unreadable(`has more than ${maxBytes} bytes`);
   try {
     const parsed = summarySchema.safeParse(parsePythonJson(await readFile(file, 'utf8')));
     if (parsed.success) return { kind: 'read', file, summary: parsed.data };

@@ -1,7 +1,5 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import path from 'node:path';
-import { z } from 'zod';
-import { parsePythonJson } from '../requests/python-json';
+import { readHarnessSummary, type HarnessSummary } from '../samples/harness-summary';
+import { harnessFiles } from '../samples/sample-files';
 
 /** What lm-evaluation-harness says of one of its tasks in `<model>/results_<time>.json`. */
 export interface HarnessTask {
@@ -24,22 +22,6 @@ export interface HarnessResults {
   readonly chatTemplateDigest: string | null;
 }
 
-const numbers = z.record(z.string(), z.unknown()).default({}).catch({});
-
-const fileSchema = z.looseObject({
-  configs: z
-    .record(z.string(), z.looseObject({ output_type: z.unknown().optional(), repeats: z.unknown().optional() }))
-    .catch({}),
-  versions: numbers,
-  'n-shot': numbers,
-  'n-samples': z
-    .record(z.string(), z.object({ original: z.number(), effective: z.number() }))
-    .default({})
-    .catch({}),
-  lm_eval_version: z.unknown().optional(),
-  chat_template_sha: z.unknown().optional(),
-});
-
 /** Larger files hold every sample, and are not the summary. Bytes. */
 const maxFileBytes = 32 * 1024 * 1024;
 
@@ -48,42 +30,27 @@ const maxFileBytes = 32 * 1024 * 1024;
  * `undefined`: another harness, or none can be read.
  */
 export async function readHarnessResults(folder: string): Promise<HarnessResults | undefined> {
-  const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => []);
-  const files = entries
-    .filter((entry) => entry.isFile() && /^results_.*\.json$/.test(entry.name))
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map((entry) => path.join(entry.parentPath, entry.name));
+  const { summaries } = await harnessFiles(folder);
   const tasks = new Map<string, HarnessTask>();
   let last: HarnessResults | undefined;
-  for (const file of files) {
-    const read = await readOne(file);
-    for (const task of read?.tasks ?? []) tasks.set(task.name, task);
-    last = read ?? last;
+  for (const file of summaries) {
+    const read = await readHarnessSummary(file, { maxBytes: maxFileBytes }).catch(() => undefined);
+    if (read?.kind !== 'read') continue;
+    last = harnessResults(read.summary);
+    for (const task of last.tasks) tasks.set(task.name, task);
   }
   return last && { ...last, tasks: [...tasks.values()] };
 }
 
-async function readOne(file: string): Promise<HarnessResults | undefined> {
-  try {
-    if ((await stat(file)).size > maxFileBytes) return undefined;
-    return harnessResults(parsePythonJson(await readFile(file, 'utf8')));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Interprets the content of such a file. Pure. */
-export function harnessResults(content: unknown): HarnessResults | undefined {
-  const { data } = fileSchema.safeParse(content);
-  if (!data) return undefined;
+function harnessResults(data: HarnessSummary): HarnessResults {
   const shots = data['n-shot'];
   const samples = data['n-samples'];
   const names = [...new Set([...Object.keys(data.configs), ...Object.keys(samples)])];
   return {
     tasks: names.map((name) => ({
       name,
-      outputType: textOf(data.configs[name]?.output_type),
-      repeats: numberOf(data.configs[name]?.repeats),
+      outputType: textOf(data.configs[name]?.['output_type']),
+      repeats: numberOf(data.configs[name]?.['repeats']),
       fewShot: numberOf(shots[name]),
       version: textOf(data.versions[name]),
       samples: samples[name] ?? null,

@@ -1,9 +1,7 @@
-import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
-import { isPlainObject } from '../../support/plain-object';
-import { parsePythonJson } from '../requests/python-json';
+import { jsonLines } from '../samples/json-lines';
+import { harnessFiles } from '../samples/sample-files';
 
 /** What the per-sample files of lm-evaluation-harness (`samples_<task>_<time>.jsonl`) say about the answers. */
 export interface SampleFacts {
@@ -23,15 +21,11 @@ export interface ReadingLimits {
   readonly deadline: number;
 }
 
-const fileName = /^samples_(.+)_\d{4}-\d{2}-\d{2}T[\d.:-]+\.jsonl$/;
-/** Characters; a longer line is counted as one sample, and not searched. */
-const maxLine = 16 * 1024 * 1024;
-
 /** Reads the newest file of each task below `folder`. */
 export async function readSampleFacts(folder: string, limits: ReadingLimits): Promise<SampleFacts> {
   const facts = { samples: new Map<string, number>(), answers: 0, empty: 0, unread: [] as string[] };
   let left = limits.maxBytes;
-  for (const [task, file] of await newestFiles(folder)) {
+  for (const { task, file } of (await harnessFiles(folder)).samples) {
     const size = await stat(file).then(
       (found) => found.size,
       () => Infinity,
@@ -50,16 +44,6 @@ export async function readSampleFacts(folder: string, limits: ReadingLimits): Pr
   return facts;
 }
 
-async function newestFiles(folder: string): Promise<ReadonlyMap<string, string>> {
-  const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => []);
-  const newest = new Map<string, string>();
-  for (const entry of entries.filter((one) => one.isFile()).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const task = fileName.exec(entry.name)?.[1];
-    if (task !== undefined) newest.set(task, path.join(entry.parentPath, entry.name));
-  }
-  return newest;
-}
-
 interface FileFacts {
   readonly samples: Set<string>;
   answers: number;
@@ -69,23 +53,20 @@ interface FileFacts {
 
 async function readFile(file: string, deadline: number): Promise<FileFacts> {
   const facts: FileFacts = { samples: new Set(), answers: 0, empty: 0, isWhole: true };
-  const stream = createReadStream(file);
   try {
-    for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
+    for await (const read of jsonLines(file)) {
       if (Date.now() > deadline) return { ...facts, isWhole: false };
-      if (line.trim() !== '' && line.length <= maxLine) addSample(parsePythonJson(line), facts);
+      if (read.kind === 'object') addSample(read.content, facts);
+      else facts.isWhole = false;
     }
   } catch {
     facts.isWhole = false;
-  } finally {
-    stream.destroy();
   }
   return facts;
 }
 
 /** A sample has one line per filter, each with the same answers: they count once. */
-function addSample(sample: unknown, facts: FileFacts): void {
-  if (!isPlainObject(sample)) return;
+function addSample(sample: Readonly<Record<string, unknown>>, facts: FileFacts): void {
   const id = JSON.stringify(sample['doc_id'] ?? sample['doc_hash'] ?? facts.samples.size);
   if (facts.samples.has(id)) return;
   facts.samples.add(id);
