@@ -1,3 +1,4 @@
+import { ofTask } from '../contract/identity';
 import { failureTypes } from '../contract/failure-types';
 import type {
   AwaitReadyInput,
@@ -52,7 +53,7 @@ export const createEndpointActivities = (dependencies: ActivityDependencies) => 
 
   /** Probes an existing endpoint with the same requests as a dedicated one until it serves the model; never changes it. */
   probeExistingEndpoint: (input: ProbeExistingInput): Promise<void> =>
-    attempt({ subject: `existing endpoint of task ${input.index}`, purpose: 'step', isWait: true }, (look) =>
+    attempt({ subject: `existing endpoint${ofTask(input.index)}`, purpose: 'step', isWait: true }, (look) =>
       probeExisting(dependencies, input, look),
     ),
 
@@ -95,7 +96,7 @@ const refused = new InARow(refusalsToBelieve);
 /** Tries to remove a token's secret, a second apart, unless the platform refuses it. */
 const tokensLeft = new InARow(20);
 
-const subjectOf = ({ name, index }: { name: string; index: number }) => `endpoint ${name} of task ${index}`;
+const subjectOf = ({ name, index }: { name: string; index: number }) => `endpoint ${name}${ofTask(index)}`;
 
 async function create(dependencies: ActivityDependencies, input: CreateEndpointInput): Promise<void> {
   const { client } = await dependencies.platform(input.platform);
@@ -127,7 +128,7 @@ async function adopt(client: LeptonClient, input: CreateEndpointInput): Promise<
   if (!isMarkedWith(existing.spec.envs, input)) {
     throw finalFailure(
       failureTypes.requestRefused,
-      `endpoint ${input.name} of task ${input.index}: an endpoint of this name exists and is not of this run. Remove it, or start the run again: it gets new names.`,
+      `endpoint ${input.name}${ofTask(input.index)}: an endpoint of this name exists and is not of this run. Remove it, or start the run again: it gets new names.`,
     );
   }
 }

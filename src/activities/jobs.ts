@@ -142,6 +142,7 @@ async function post(
     nodeGroupId: await resolveNodeGroup(client, input.spec.nodeGroup),
     resolve: await dependencies.hostSecrets(input),
     modelUrl: input.modelUrl,
+    ...(input.sharedUrls === undefined ? {} : { sharedUrls: input.sharedUrls }),
   });
   let created: Job;
   try {

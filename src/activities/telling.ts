@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { runWorkflowId } from '../contract/identity';
+import { ofTask, runWorkflowId } from '../contract/identity';
 import type { AwaitJobInput, Owner, SubmitJobInput } from '../contract/inputs';
 import { endpointReady, tasksProgress } from '../contract/messages';
 import type { JobProgress } from '../contract/job-progress';
@@ -135,6 +135,6 @@ async function tellBarrier(
   } catch (error) {
     // Its run is over, and this task will hear that it is cancelled.
     if (error instanceof WorkflowNotFoundError) return;
-    throw notReady(`the endpoint of task ${index} is Ready, but its run could not be told`, 1_000);
+    throw notReady(`the endpoint${ofTask(index)} is Ready, but its run could not be told`, 1_000);
   }
 }

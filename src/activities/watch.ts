@@ -1,3 +1,4 @@
+import { ofTask } from '../contract/identity';
 import { failureTypes } from '../contract/failure-types';
 import type { ServingInput, WatchEndpointInput } from '../contract/inputs';
 import { revealed } from '../contract/url-placeholders';
@@ -25,7 +26,7 @@ export function createWatchActivities(dependencies: ActivityDependencies, health
      * platform scales an endpoint without traffic to zero, and no request brings it back.
      */
     async watchEndpoint(input: WatchEndpointInput): Promise<never> {
-      const subject = `endpoint ${input.name} of task ${input.index}`;
+      const subject = `endpoint ${input.name}${ofTask(input.index)}`;
       return attempt({ subject, purpose: 'reading', isWait: true }, async ({ signal, elapsedMs }) => {
         const { client, lookups, pace } = await dependencies.platform(input.platform);
         const deployment = await lookups.deployment(input.name);

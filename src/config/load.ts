@@ -7,6 +7,9 @@ import type { ComposedConfig } from './composed';
 import { fillDerived } from './derive';
 import { loadEnvironment } from './environment';
 import type { Environment } from './environment';
+import { withAuxiliaryPresets } from './auxiliary-presets';
+import { withoutBraces } from './auxiliary-references';
+import { checkIdleAuxiliaries } from './check/check-auxiliary';
 import { compose } from './hydra/compose/compose';
 import { ConfigSources, loadFile, loadText, presetsFolder } from './hydra/compose/sources';
 import { resolveInterpolations } from './hydra/interpolation/resolve-interpolations';
@@ -26,7 +29,7 @@ import { selectVariants } from './variants/select-variants';
 import { variantsOf } from './variants/variants';
 import { ConfigError, withoutRepeats } from './yaml/problems';
 import type { ConfigProblem } from './yaml/problems';
-import type { ConfigNode } from './yaml/tree';
+import type { ConfigNode, MapNode } from './yaml/tree';
 
 export interface ConfigRequest {
   /** Path of the config file. */
@@ -73,9 +76,15 @@ function validated(request: ConfigRequest, asWritten: ComposedConfig): LoadedCon
     urlSecrets = each.env;
     return each;
   });
-  const isSound = composed.problems.length === 0 && ofNames.length === 0 && examined.every(isWithoutProblems);
+  const idle = checkIdleAuxiliaries(composed.root);
+  const isSound = composed.problems.length + ofNames.length + idle.length === 0 && examined.every(isWithoutProblems);
   if (!isSound) {
-    const problems = [...composed.problems, ...ofNames, ...examined.flatMap((each) => problemsOf(each, trust))];
+    const problems = [
+      ...composed.problems,
+      ...ofNames,
+      ...idle,
+      ...examined.flatMap((each) => problemsOf(each, trust)),
+    ];
     const secrets = new Set(examined.flatMap(({ root }) => literalSecrets(root)));
     throw new ConfigError(maskProblems(withoutRepeats(problems), [...secrets]));
   }
@@ -98,8 +107,10 @@ export function composeConfig(request: ConfigRequest): ComposedConfig {
   const { overrides, taskOverrides, problems } = readOverrides(request.overrides);
   const primary = request.text === undefined ? loadFile(file) : loadText(request.text, file);
   const { executor } = request;
-  const composition = compose({ primary, sources: new ConfigSources(path.dirname(file)), overrides, env, executor });
-  const applied = applyOverrides(composition.root, composition.valueOverrides, env);
+  const sources = new ConfigSources(path.dirname(file));
+  const composition = compose({ primary, sources, overrides, env, executor });
+  const completed = withAuxiliaryPresets(withoutBraces(composition.root), sources) as MapNode;
+  const applied = applyOverrides(completed, composition.valueOverrides, env);
   const named = applyTaskOverrides(applied.root, taskOverrides);
   return {
     root: named.root,

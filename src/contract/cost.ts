@@ -1,6 +1,6 @@
 /** Cost of a run, from the spans during which its endpoints and jobs existed. Pure; times in milliseconds since the epoch. */
 import type { BudgetPlan, RunPlan } from './plan';
-import type { RunSnapshot, Span, TaskSnapshot } from './state';
+import { partsOf, type RunSnapshot, type Span, type TaskSnapshot } from './state';
 
 type Used = Pick<TaskSnapshot, 'usage' | 'endpointPerHour'>;
 
@@ -46,8 +46,14 @@ export function estimateCost(plan: RunPlan, budget: BudgetPlan): CostEstimate {
   const atOnce = Math.min(plan.maxParallelEndpoints ?? plan.tasks.length, plan.tasks.length);
   const prices = plan.tasks.map(({ endpointPerHour = budget.endpointPerHour }) => endpointPerHour);
   const dearest = prices.toSorted((a, b) => b - a).slice(0, atOnce);
-  const perHour = sumOf(dearest) + atOnce * budget.jobPerHour;
-  const byTasks = (endpointSeconds * sumOf(prices) + plan.tasks.length * jobSeconds * budget.jobPerHour) / 3600;
+  const shared = sumOf((plan.sharedEndpoints ?? []).map(({ endpointPerHour = 0 }) => endpointPerHour));
+  const perHour = sumOf(dearest) + atOnce * budget.jobPerHour + shared;
+  const waves = Math.ceil(plan.tasks.length / Math.max(1, atOnce));
+  const byTasks =
+    (endpointSeconds * sumOf(prices) +
+      plan.tasks.length * jobSeconds * budget.jobPerHour +
+      shared * waves * endpointSeconds) /
+    3600;
   return { perHour, upperBound: runSeconds === null ? byTasks : Math.min(byTasks, (perHour * runSeconds) / 3600) };
 }
 
@@ -71,16 +77,18 @@ export interface CostDocument {
 
 /** Returns `null` if the run has no budget. Pure; resources that still exist are counted until `nowMs`. */
 export function costDocument(
-  { budget, tasks }: Pick<RunSnapshot, 'budget' | 'tasks'>,
+  run: Pick<RunSnapshot, 'budget' | 'tasks' | 'shared'>,
   nowMs: number,
 ): CostDocument | null {
+  const { budget } = run;
   if (!budget) return null;
   const { currency, limit } = budget;
+  const parts = partsOf(run);
   return {
     currency,
     limit,
-    spent: rounded(costAt(tasks, budget, nowMs)),
-    perHour: rounded(ratePerHour(tasks, budget)),
+    spent: rounded(costAt(parts, budget, nowMs)),
+    perHour: rounded(ratePerHour(parts, budget)),
   };
 }
 

@@ -1,3 +1,5 @@
+import { indexIn } from './identity';
+
 /** The token that evalsaga makes for each endpoint: its form, and the name under which the workspace keeps it. Pure. */
 
 /** Characters of a token after its prefix. */
@@ -24,7 +26,7 @@ export const tokenSecretName = (invocation: string, endpoint: string): string =>
 export interface TokenOwner {
   readonly invocation: string;
   readonly endpoint: string;
-  /** The task's index, which is in the endpoint's name; `undefined`: not in this one. */
+  /** The task's or shared endpoint's index, which is in the endpoint's name; `undefined`: not in this one. */
   readonly index: number | undefined;
 }
 
@@ -32,6 +34,6 @@ export interface TokenOwner {
 export function tokenOwnerOf(secretName: string): TokenOwner | undefined {
   const [, invocation, endpoint] = /^evalsaga-([0-9a-f]{16})-([a-z][a-z0-9-]*)$/.exec(secretName) ?? [];
   if (invocation === undefined || endpoint === undefined) return undefined;
-  const index = /-(\d+)-[0-9a-f]{8}$/.exec(endpoint)?.[1];
-  return { invocation, endpoint, index: index === undefined ? undefined : Number(index) };
+  const index = /-(e?\d+)-[0-9a-f]{8}$/.exec(endpoint)?.[1];
+  return { invocation, endpoint, index: index === undefined ? undefined : indexIn(index) };
 }

@@ -14,6 +14,8 @@ export const failureTypes = {
   /** The endpoint is in a state from which it doesn't recover. */
   endpointFailed: 'EndpointFailed',
   endpointTimeout: 'EndpointReadinessTimeout',
+  /** An endpoint that several tasks share, such as a judge, failed or was lost. */
+  sharedEndpointFailed: 'SharedEndpointFailed',
   /** The endpoint answers but does not serve the model, or refuses the key. */
   endpointMismatch: 'EndpointMismatch',
   jobFailed: 'JobFailed',

@@ -10,7 +10,7 @@ export function hostSecretsOf(plan: RunPlan): readonly string[] {
   const addAll = (envs: readonly EnvEntry[]) => {
     for (const entry of envs) if ('secret' in entry) add(entry.secret);
   };
-  for (const { endpoint } of endpointsOf(plan)) {
+  for (const { endpoint } of [...endpointsOf(plan), ...(plan.sharedEndpoints ?? [])]) {
     add(endpoint.probe.token);
     if (endpoint.kind !== 'dedicated') continue;
     endpoint.spec.apiTokens.forEach(add);

@@ -3,7 +3,7 @@
 /** Variable in the spec of every endpoint and job that marks it as ours: the invocation id. */
 export const invocationVariable = 'EVALSAGA_INVOCATION';
 
-/** Variable in the spec of every endpoint and job: the task's index. */
+/** Variable in the spec of every endpoint and job: the task's index, or `e<n>` for the run's shared endpoint n. */
 export const taskVariable = 'EVALSAGA_TASK';
 
 /** Variable in the spec of every endpoint and job: the Temporal installation that owns the run. */
@@ -46,11 +46,34 @@ export const defaultTaskQueue = 'evalsaga';
 
 export const runWorkflowType = 'evaluationRun';
 export const taskWorkflowType = 'evaluationTask';
+export const endpointWorkflowType = 'evaluationEndpoint';
 export const batchWorkflowType = 'evaluationBatch';
 
 export const runWorkflowId = (invocation: string): string => `eval-${invocation}`;
 
-export const taskWorkflowId = (invocation: string, index: number): string => `eval-${invocation}.${index}`;
+/**
+ * Shared endpoints of a run are addressed as its tasks are, by indices below 0: the first is -1. Their workflows and marks have `e0`
+ * in the place of a task's index.
+ */
+export const sharedIndex = (position: number): number => -1 - position;
+
+/** Returns the position among the run's shared endpoints; `undefined`: it is a task's index. */
+export const sharedPosition = (index: number): number | undefined => (index < 0 ? -1 - index : undefined);
+
+/** Returns how a task or shared endpoint is written in marks and workflow ids: `3`, or `e0`. */
+export const indexText = (index: number): string => (index < 0 ? `e${-1 - index}` : String(index));
+
+/** Reads what `indexText` writes; `NaN` for anything else. */
+export const indexIn = (text: string): number => {
+  const [, shared, digits] = /^(e?)(\d+)$/.exec(text) ?? [];
+  return shared === 'e' ? sharedIndex(Number(digits)) : Number(digits ?? Number.NaN);
+};
+
+/** Returns ` of task 3`, for messages; nothing for a shared endpoint, which belongs to no task. */
+export const ofTask = (index: number): string => (index < 0 ? '' : ` of task ${index}`);
+
+/** Also of a shared endpoint, by its index. */
+export const taskWorkflowId = (invocation: string, index: number): string => `eval-${invocation}.${indexText(index)}`;
 
 /** Tasks of one batch. Never changes: the batch of a task follows from its index. */
 export const tasksPerBatch = 100;
@@ -64,11 +87,11 @@ export const batchWorkflowId = (invocation: string, batch: number): string => `e
 
 /** Returns the workflow ids of the batches that these tasks belong to if their run has any. */
 export const batchIdsOf = (invocation: string, indices: readonly number[]): string[] =>
-  [...new Set(indices.map(batchOf))].map((batch) => batchWorkflowId(invocation, batch));
+  [...new Set(indices.filter((index) => index >= 0).map(batchOf))].map((batch) => batchWorkflowId(invocation, batch));
 
-/** Returns the invocation in the workflow id of a run, batch or task; `undefined` for other ids. */
+/** Returns the invocation in the workflow id of a run, batch, task or shared endpoint; `undefined` for other ids. */
 export const invocationOf = (workflowId: string): string | undefined =>
-  /^eval-([0-9a-f]{16})(?:\.\d+|-b\d+)?$/.exec(workflowId)?.[1];
+  /^eval-([0-9a-f]{16})(?:\.e?\d+|-b\d+)?$/.exec(workflowId)?.[1];
 
 /** Search attributes of runs that have a name or tags. Clusters of earlier builds lack them until somebody creates them. */
 export const labelAttributes = { EvalName: 'Keyword', EvalTags: 'KeywordList' } as const;

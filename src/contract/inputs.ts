@@ -1,7 +1,17 @@
-import type { EndpointPlan, JobSpec, PlatformRef, ProbeSpec, RunPlan, StoragePlan, TaskPlan } from './plan';
+import type {
+  EndpointPlan,
+  JobSpec,
+  PlatformRef,
+  ProbeSpec,
+  RunPlan,
+  SharedEndpointPlan,
+  StoragePlan,
+  TaskPlan,
+} from './plan';
 import type { MetricDetail, Metrics } from './metric';
 import type { Packed, Pattern } from './packed';
 import type { SentSnapshot } from './sent-snapshot';
+import type { SharedState } from './state';
 import type { Verdict } from './verdict';
 
 /** The part of the plan that all tasks share. */
@@ -48,6 +58,8 @@ export interface BatchInput {
   readonly tasks: Packed<TaskPlan>;
   readonly execution: RunExecution;
   readonly bounds: BatchBounds;
+  /** Of the run's shared endpoints when the batch began. Absent: there are none. */
+  readonly shared?: readonly SharedState[];
 }
 
 /** What a batch may do; numbers only grow. */
@@ -75,6 +87,15 @@ export interface TaskInput {
   readonly execution?: RunExecution;
 }
 
+/** Input of the workflow of a shared endpoint. */
+export interface EndpointInput {
+  readonly run: RunHeader;
+  /** Its position in the plan's `sharedEndpoints`. */
+  readonly position: number;
+  readonly shared: SharedEndpointPlan;
+  readonly execution: RunExecution;
+}
+
 /** One execution of a run's workflow. */
 export interface RunExecution {
   /** Temporal's id of it. */
@@ -93,6 +114,7 @@ export interface Listeners {
 export interface Owner {
   readonly platform: PlatformRef;
   readonly invocation: string;
+  /** The task's; below 0: a shared endpoint's (`sharedIndex` in contract/identity.ts). */
   readonly index: number;
   /** Absent: the task itself tells its run. */
   readonly tell?: Listeners;
@@ -160,6 +182,8 @@ export interface SubmitJobInput extends Owner {
   readonly isEarly?: true;
   readonly spec: JobSpec;
   readonly modelUrl: string;
+  /** Request URLs of shared endpoints, by variable of the job. Absent: it uses none. */
+  readonly sharedUrls?: Readonly<Record<string, string>>;
 }
 
 export interface AwaitJobInput extends NamedJob {

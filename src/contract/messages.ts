@@ -2,7 +2,7 @@
 import type { QueryDefinition, SignalDefinition } from '@temporalio/common';
 import type { BatchBounds } from './inputs';
 import type { SentSnapshot } from './sent-snapshot';
-import type { TaskNews, TaskSnapshot } from './state';
+import type { SharedState, TaskError, TaskNews, TaskSnapshot } from './state';
 
 /**
  * Activity → parent of the task: the task's endpoint is Ready. `snapshot`: the task's; from tasks that tell this themselves, as
@@ -31,8 +31,22 @@ export interface BatchNews {
 /** Task → its parent: the task's snapshot changed. */
 export const taskChanged = { type: 'signal', name: 'taskChanged' } as SignalDefinition<[TaskSnapshot]>;
 
-/** Parent → task: the barrier is open, submit the job. */
-export const startJob = { type: 'signal', name: 'startJob' } as SignalDefinition<[]>;
+/** Parent → task: the barrier is open, submit the job. With the URLs of the shared endpoints, if the run has any. */
+export const startJob = { type: 'signal', name: 'startJob' } as SignalDefinition<[SharedUrls?]>;
+
+/** Base URLs of shared endpoints, by their position in the plan. */
+export type SharedUrls = Readonly<Record<number, string>>;
+
+/** Parent → task: a shared endpoint that it uses has failed. */
+export const sharedEndpointLost = { type: 'signal', name: 'sharedEndpointLost' } as SignalDefinition<[TaskError]>;
+
+/** Run → batch: how its shared endpoints are. */
+export const sharedEndpointsChanged = { type: 'signal', name: 'sharedEndpointsChanged' } as SignalDefinition<
+  [readonly SharedState[]]
+>;
+
+/** Run → shared endpoint: nobody uses it any more. */
+export const releaseEndpoint = { type: 'signal', name: 'releaseEndpoint' } as SignalDefinition<[]>;
 
 /**
  * Activity → task: the platform's state of the endpoint or job changed. `from`: the activity's type; absent: of an older worker.

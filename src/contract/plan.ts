@@ -81,6 +81,30 @@ export interface JobSpec {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
+/**
+ * An endpoint that several tasks use, such as a judge. It is created with the run, and removed when the last task that uses it has
+ * ended.
+ */
+export interface SharedEndpointPlan {
+  /** As in the config, e.g. `judge`. */
+  readonly name: string;
+  /** As a task's; `null`: an existing endpoint, which is only tried. */
+  readonly endpointName: string | null;
+  readonly endpoint: EndpointPlan;
+  /** Where its log is, as a task's folder: below the local output folder. */
+  readonly folder: string;
+  /** Its price, with all its replicas. Absent: the run has no budget. */
+  readonly endpointPerHour?: number;
+}
+
+/** How a task uses a shared endpoint. */
+export interface EndpointUse {
+  /** Position in `RunPlan.sharedEndpoints`. */
+  readonly endpoint: number;
+  /** Variables of the job that hold its request URLs; each with the path that is appended to the endpoint's URL. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
 export interface TaskPlan {
   /** Position in `evaluation.tasks`, from 0. */
   readonly index: number;
@@ -103,6 +127,8 @@ export interface TaskPlan {
   readonly folder: string;
   /** The image that the catalogue has for the task, if the job's is another one. */
   readonly cataloguedImage?: string;
+  /** Shared endpoints that it uses. Absent: none. */
+  readonly uses?: readonly EndpointUse[];
   readonly job: JobSpec;
 }
 
@@ -184,6 +210,8 @@ export interface RunPlan {
   /** Each task gets its own endpoint with this spec, unless it has another. */
   readonly endpoint: EndpointPlan;
   readonly storage: StoragePlan;
+  /** Absent: every task has what it needs for itself. */
+  readonly sharedEndpoints?: readonly SharedEndpointPlan[];
   /** Absent: all workers of the run's task queue share the launching home, and do everything. */
   readonly home?: LaunchingHome;
   readonly tasks: readonly TaskPlan[];

@@ -2,7 +2,8 @@
 
 import type { JobProgress } from './job-progress';
 import type { MetricDetail, Metrics } from './metric';
-import type { BudgetPlan, RunPlan, TaskPlan } from './plan';
+import { sharedIndex } from './identity';
+import type { BudgetPlan, RunPlan, SharedEndpointPlan, TaskPlan } from './plan';
 
 export type TaskPhase =
   | 'pending'
@@ -118,6 +119,13 @@ export interface TaskNews {
   readonly ended?: Readonly<Partial<Record<keyof Usage, string>>>;
 }
 
+/** How a shared endpoint is, for the tasks that use it. */
+export type SharedState =
+  | { readonly kind: 'starting' }
+  /** `url`: its base URL. */
+  | { readonly kind: 'ready'; readonly url: string }
+  | { readonly kind: 'failed'; readonly error: TaskError };
+
 export interface RunSnapshot {
   readonly invocation: string;
   readonly phase: RunPhase;
@@ -130,6 +138,8 @@ export interface RunSnapshot {
   readonly tags?: Readonly<Record<string, string>>;
   readonly startedAt: string;
   readonly tasks: readonly TaskSnapshot[];
+  /** Shared endpoints, as tasks without a job; their indices are below 0 (`sharedIndex`). Absent: there are none. */
+  readonly shared?: readonly TaskSnapshot[];
   readonly left: readonly LeftResource[];
   readonly kept: readonly KeptStorage[];
   /** Outcome of its tasks. Absent: the run is open, or an older build ran it. */
@@ -165,6 +175,18 @@ export function pendingTask(
   };
 }
 
+const pendingEndpoint = ({ name, endpointName, endpointPerHour }: SharedEndpointPlan, position: number): TaskSnapshot =>
+  pendingTask({
+    index: sharedIndex(position),
+    name,
+    endpointName,
+    ...(endpointPerHour === undefined ? {} : { endpointPerHour }),
+  });
+
+/** Returns everything in a run that exists for a time and costs money: its tasks, and its shared endpoints. Pure. */
+export const partsOf = ({ tasks, shared = [] }: Pick<RunSnapshot, 'tasks' | 'shared'>): readonly TaskSnapshot[] =>
+  shared.length === 0 ? tasks : [...tasks, ...shared];
+
 /** Returns the snapshot of a run that has just started. Pure. */
 export function startingRun(plan: RunPlan, startedAt: string): RunSnapshot {
   return {
@@ -177,6 +199,7 @@ export function startingRun(plan: RunPlan, startedAt: string): RunSnapshot {
     ...(plan.tags === undefined ? {} : { tags: plan.tags }),
     startedAt,
     tasks: plan.tasks.map(pendingTask),
+    ...(plan.sharedEndpoints === undefined ? {} : { shared: plan.sharedEndpoints.map(pendingEndpoint) }),
     left: [],
     kept: [],
     budget: plan.budget ?? null,

@@ -28,10 +28,14 @@ export function needsOf(plan: RunPlan): Needs {
   const specs = endpointsOf(plan).flatMap(({ endpoint, tasks }) =>
     endpoint.kind === 'dedicated' ? [{ spec: endpoint.spec, tasks: tasks.length }] : [],
   );
+  const shared = (plan.sharedEndpoints ?? []).flatMap(({ name, endpoint }) =>
+    endpoint.kind === 'dedicated' ? [{ spec: endpoint.spec, by: name }] : [],
+  );
+  const deployed = [...specs.map(({ spec }) => ({ spec, by: 'endpoints' })), ...shared];
   const jobs = plan.tasks.map(({ job, index }) => ({ job, by: `job of task ${index}` }));
   const jobShape = textOrNull(jobs[0]?.job.body['resource_shape']);
   const ofEndpoint = <T>(read: (spec: EndpointSpec) => readonly T[]): { value: T; by: string }[] =>
-    specs.flatMap(({ spec }) => read(spec).map((value) => ({ value, by: 'endpoints' })));
+    deployed.flatMap(({ spec, by }) => read(spec).map((value) => ({ value, by })));
   const ofJobs = <T>(read: (job: (typeof jobs)[number]['job']) => readonly T[]): { value: T; by: string }[] =>
     jobs.flatMap(({ job, by }) => read(job).map((value) => ({ value, by })));
   const listed = (asked: Parameters<typeof named>[0]): Named[] => named(asked, plan.tasks.length);
@@ -47,7 +51,7 @@ export function needsOf(plan: RunPlan): Needs {
     images: listed([...ofEndpoint((spec) => [spec.container.image]), ...ofJobs((job) => [job.container.image])]),
     pullSecrets: listed([...ofEndpoint((spec) => pullSecrets(spec.body)), ...ofJobs((job) => pullSecrets(job.body))]),
     mounts: distinct([...ofEndpoint((spec) => spec.mounts), ...ofJobs((job) => job.mounts)], plan.tasks.length),
-    endpoints: atOnce(specs, count).map(({ spec, tasks }) => ({
+    endpoints: [...atOnce(specs, count), ...shared.map(({ spec }) => ({ spec, tasks: 1 }))].map(({ spec, tasks }) => ({
       count: tasks,
       shape: textOrNull(requirementOf(spec)['resource_shape']),
       replicas: numberOr(requirementOf(spec)['min_replicas'], 1),
@@ -109,8 +113,8 @@ function distinct(
 
 /** Shortens the list: `endpoints and jobs` if all of the run's jobs are in it. */
 function briefly(who: readonly string[], tasks: number): string {
-  const jobs = who.filter((name) => name !== 'endpoints');
+  const jobs = who.filter((name) => name.startsWith('job '));
   const all = jobs.length === tasks ? [tasks === 1 ? 'job' : 'jobs'] : jobs;
-  const named = [...who.filter((name) => name === 'endpoints'), ...all];
+  const named = [...who.filter((name) => !name.startsWith('job ')), ...all];
   return named.length <= 3 ? named.join(' and ') : `${named.slice(0, 2).join(', ')} and ${named.length - 2} more`;
 }

@@ -3,6 +3,7 @@ import type {
   BudgetPlan,
   ContainerSpec,
   EndpointPlan,
+  EndpointUse,
   EnvEntry,
   JobSpec,
   MountSpec,
@@ -10,6 +11,7 @@ import type {
   ProbeSpec,
   RunPlan,
   SecretRef,
+  SharedEndpointPlan,
   TaskPlan,
   TokenEntry,
 } from '../contract/plan';
@@ -73,6 +75,16 @@ const endpoint: z.ZodType<EndpointPlan> = z.discriminatedUnion('kind', [
 
 const job: z.ZodType<JobSpec> = z.looseObject(spec);
 
+const use: z.ZodType<EndpointUse> = z.looseObject({ endpoint: count, variables: z.record(text, text) });
+
+const shared: z.ZodType<SharedEndpointPlan> = z.looseObject({
+  name: text,
+  endpointName: text.nullable(),
+  endpoint,
+  folder: text,
+  endpointPerHour: count.exactOptional(),
+});
+
 const task: z.ZodType<TaskPlan> = z.looseObject({
   index: count,
   name: text,
@@ -85,6 +97,7 @@ const task: z.ZodType<TaskPlan> = z.looseObject({
   endpointPath: text,
   folder: text,
   cataloguedImage: text.exactOptional(),
+  uses: z.array(use).exactOptional(),
   job,
 });
 
@@ -123,6 +136,7 @@ const plan: z.ZodType<RunPlan> = z.looseObject({
   budget: budget.nullable().exactOptional(),
   endpoint,
   storage: z.looseObject({ fileSystem: text, path: text, mount }),
+  sharedEndpoints: z.array(shared).exactOptional(),
   home: z.looseObject({ taskQueue: text, holdsSecrets: z.boolean() }).exactOptional(),
   tasks: z.array(task),
   provenance: z.looseObject({ configDigest: text, command: text }),

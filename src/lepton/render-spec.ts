@@ -1,4 +1,6 @@
 import {
+  indexIn,
+  indexText,
   invocationVariable,
   modelUrlVariable,
   originVariable,
@@ -6,6 +8,7 @@ import {
   tokenDigestVariable,
 } from '../contract/identity';
 import type { EndpointSpec, EnvEntry, JobSpec, TokenEntry } from '../contract/plan';
+import { withSharedUrls } from '../contract/shared-urls';
 import { masked } from '../contract/url-placeholders';
 import type { WireEnv } from './types';
 
@@ -15,6 +18,7 @@ export type ResolveHostSecret = (name: string) => string;
 /** Ownership of a resource, written into its spec so that it can be found and removed even if everything else is lost. */
 export interface Marks {
   readonly invocation: string;
+  /** As an owner's (contract/inputs.ts). */
   readonly index: number;
   /** The Temporal installation that owns the run. A sweep touches only resources of its own. */
   readonly origin: string;
@@ -58,9 +62,16 @@ export function renderDeployment(spec: EndpointSpec, context: DeploymentContext)
 /** Renders the job spec that is sent. `modelUrl` is the request URL; secrets in it are masked here. Never log the result. */
 export function renderJob(
   spec: JobSpec,
-  context: RenderContext & { readonly modelUrl: string },
+  context: RenderContext & { readonly modelUrl: string; readonly sharedUrls?: Readonly<Record<string, string>> },
 ): Record<string, unknown> {
-  const envs = [...spec.envs, { name: modelUrlVariable, value: masked(context.modelUrl) }];
+  const { modelUrl, sharedUrls = {} } = context;
+  const envs = [
+    ...Object.entries(sharedUrls).map(([name, value]) => ({ name, value })),
+    ...spec.envs.map((entry) =>
+      'value' in entry ? { ...entry, value: withSharedUrls(entry.value, sharedUrls) } : entry,
+    ),
+    { name: modelUrlVariable, value: masked(modelUrl) },
+  ];
   return {
     ...spec.body,
     ...affinity(spec, context),
@@ -88,14 +99,14 @@ export function marksOf(envs: readonly WireEnv[] | undefined): Marks | undefined
   const value = (name: string) => envs?.find((entry) => entry.name === name)?.value;
   const invocation = value(invocationVariable);
   if (invocation === undefined || !/^[0-9a-f]{16}$/.test(invocation)) return undefined;
-  return { invocation, index: Number(value(taskVariable) ?? Number.NaN), origin: value(originVariable) ?? '' };
+  return { invocation, index: indexIn(value(taskVariable) ?? ''), origin: value(originVariable) ?? '' };
 }
 
 function renderEnvs(entries: readonly EnvEntry[], { marks, resolve }: RenderContext): WireEnv[] {
   const marked: EnvEntry[] = [
     ...entries,
     { name: invocationVariable, value: marks.invocation },
-    { name: taskVariable, value: String(marks.index) },
+    { name: taskVariable, value: indexText(marks.index) },
     { name: originVariable, value: marks.origin },
   ];
   // Keep the last entry of each name: what the platform does with duplicates is not documented.

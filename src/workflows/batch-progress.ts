@@ -6,10 +6,11 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { BatchBounds, BatchInput } from '../contract/inputs';
-import { advance, batchProgress, endpointReady, taskChanged } from '../contract/messages';
+import { advance, batchProgress, endpointReady, sharedEndpointsChanged, taskChanged } from '../contract/messages';
 import type { TaskPlan } from '../contract/plan';
-import { pendingTask, type TaskPhase, type TaskSnapshot } from '../contract/state';
+import { pendingTask, type SharedState, type TaskPhase, type TaskSnapshot } from '../contract/state';
 import { jsonBytes } from './fitting';
+import { SharedStates } from './shared-states';
 import type { TaskBook } from './task-book';
 
 /** Milliseconds for which ends of tasks are collected before the run is told. What others wait for is told at once. */
@@ -22,6 +23,7 @@ export class BatchProgress implements TaskBook {
   /** What the run allows. */
   bounds: BatchBounds;
   readonly isAlwaysOpen: boolean;
+  readonly shared: SharedStates;
   private readonly snapshots: Map<number, TaskSnapshot>;
   private readonly ready = new Set<number>();
   private readonly accounted = new Set<number>();
@@ -44,6 +46,10 @@ export class BatchProgress implements TaskBook {
       const { start, places, open } = bounds ?? {};
       if (typeof start !== 'number' || typeof places !== 'number' || typeof open !== 'number') return;
       this.bounds = { start, places, open };
+    });
+    this.shared = new SharedStates(input.shared ?? []);
+    setHandler(sharedEndpointsChanged, (states?: readonly SharedState[]) => {
+      if (Array.isArray(states)) this.shared.replace(states);
     });
     setHandler(endpointReady, (ready?: { index?: unknown }) => {
       if (typeof ready?.index === 'number' && this.snapshots.has(ready.index)) this.ready.add(ready.index);

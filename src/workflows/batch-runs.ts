@@ -10,12 +10,14 @@ import {
 } from '@temporalio/workflow';
 import { batchOf, batchWorkflowId, taskWorkflowId, tasksPerBatch } from '../contract/identity';
 import type { BatchBounds, BatchInput, RunExecution, RunHeader } from '../contract/inputs';
-import { advance } from '../contract/messages';
+import { advance, sharedEndpointsChanged } from '../contract/messages';
 import type { Packed } from '../contract/packed';
 import type { TaskPlan } from '../contract/plan';
+import type { SharedState } from '../contract/state';
 import { placesAfter } from './batch-places';
 import { evaluationBatch } from './evaluation-batch';
 import type { RunProgress } from './run-progress';
+import type { SharedStates } from './shared-states';
 import { StartWindow } from './start-window';
 import { settleAll, type TaskRuns } from './task-runs';
 import { untilGone } from './task-starts';
@@ -30,6 +32,7 @@ export interface BatchRunsOptions {
   readonly onEnded: (index: number) => void;
   /** Tears down for the tasks of a batch that was terminated. */
   readonly runs: TaskRuns;
+  readonly shared: SharedStates;
 }
 
 /** One batch as its run sees it. */
@@ -166,10 +169,21 @@ export class BatchRuns {
         }
       })
       .catch(() => undefined);
+    void telling.run(() => this.tellShared(child)).catch(() => undefined);
     try {
       await child.result();
     } finally {
       telling.cancel();
+    }
+  }
+
+  /** Tells a batch how the run's shared endpoints are, whenever that changes. */
+  private async tellShared(child: ChildWorkflowHandle<typeof evaluationBatch>): Promise<void> {
+    const { shared } = this.options;
+    for (let told: readonly SharedState[] | undefined; shared.all.length > 0;) {
+      await condition(() => shared.all !== told);
+      told = shared.all;
+      await child.signal(sharedEndpointsChanged, told);
     }
   }
 
@@ -186,10 +200,10 @@ export class BatchRuns {
   }
 
   private startChild(batch: Batch): Promise<ChildWorkflowHandle<typeof evaluationBatch>> {
-    const { header, packed, execution } = this.options;
+    const { header, packed, execution, shared } = this.options;
     const { number, first, end, bounds } = batch;
     const tasks = { pattern: packed.pattern, rows: packed.rows.slice(first, end) };
-    const input: BatchInput = { batch: number, run: header, tasks, execution, bounds };
+    const input: BatchInput = { batch: number, run: header, tasks, execution, bounds, ...sharedIn(shared) };
     return startChild(evaluationBatch, {
       workflowId: batchWorkflowId(header.invocation, number),
       args: [input],
@@ -231,6 +245,8 @@ export class BatchRuns {
     batch.remaining = 0;
   }
 }
+
+const sharedIn = ({ all }: SharedStates): Pick<BatchInput, 'shared'> => (all.length === 0 ? {} : { shared: all });
 
 function batchAt(number: number, count: number): Batch {
   const first = number * tasksPerBatch;

@@ -3,20 +3,20 @@ import type { TaskInput } from '../contract/inputs';
 import { masked } from '../contract/url-placeholders';
 import { poll } from './activity-groups';
 import { ownerOf } from './task-owner';
-import { awaitJob, awaitReady, createEndpoint, submitJob, type Evaluation } from './task-steps';
+import { awaitJob, awaitReady, createEndpoint, submitJob, type TaskEvaluation } from './task-steps';
 
 /** Seconds by which the watch over a waiting job outlasts the wait for its endpoint, which has a deadline of its own. */
 const spareSeconds = 600;
 
 /** Whether the task's job starts while its endpoint loads. */
-export const startsEarly = ({ run }: TaskInput): boolean =>
-  run.startJobsEarly === true && run.endpoint.kind === 'dedicated';
+export const startsEarly = ({ run, task }: TaskInput): boolean =>
+  run.startJobsEarly === true && run.endpoint.kind === 'dedicated' && task.uses === undefined;
 
 /**
  * Creates the endpoint, submits the job as soon as the endpoint has a URL, and waits for both. The job waits inside for the endpoint to be
  * Ready, from when on its time limit counts. A failure of either ends the task, and teardown the other.
  */
-export async function evaluateEarly(evaluation: Evaluation): Promise<void> {
+export async function evaluateEarly(evaluation: TaskEvaluation): Promise<void> {
   const { input, progress, teardown } = evaluation;
   const { endpoint } = input.run;
   if (endpoint.kind !== 'dedicated') return;
@@ -38,7 +38,7 @@ interface EarlyJob {
 
 /** `ended`: the job has completed before the endpoint was seen to be Ready. */
 async function readyOrEnded(
-  evaluation: Evaluation,
+  evaluation: TaskEvaluation,
 ): Promise<{ readonly first: 'ready' | 'ended'; readonly job: EarlyJob }> {
   const steps = new CancellationScope();
   const watch = new CancellationScope();
@@ -58,7 +58,7 @@ async function readyOrEnded(
   }
 }
 
-async function submitEarly(evaluation: Evaluation): Promise<EarlyJob> {
+async function submitEarly(evaluation: TaskEvaluation): Promise<EarlyJob> {
   const { input, progress } = evaluation;
   const name = input.task.endpointName ?? '';
   // Until the deadline of the wait for Ready, which ends this one too.

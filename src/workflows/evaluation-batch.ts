@@ -19,7 +19,15 @@ export async function evaluationBatch(input: BatchInput): Promise<void> {
   const progress = new BatchProgress(input, tasks);
   const root = CancellationScope.current();
   const { run: header, execution } = input;
-  const runs = new TaskRuns({ header, tasks, book: progress, course: 'quiet', execution, count: tasks.length });
+  const runs = new TaskRuns({
+    header,
+    tasks,
+    book: progress,
+    course: 'quiet',
+    execution,
+    count: tasks.length,
+    shared: progress.shared,
+  });
   try {
     await runAll(progress, runs);
   } catch (error) {

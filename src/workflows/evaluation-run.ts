@@ -13,7 +13,7 @@ import { ownerIn } from '../contract/owner';
 import type { TaskPlan } from '../contract/plan';
 import { planIn } from '../contract/run-arguments';
 import type { SentSnapshot } from '../contract/sent-snapshot';
-import type { TaskError } from '../contract/state';
+import { partsOf, type TaskError } from '../contract/state';
 import { outcomeOf, verdictOf } from '../contract/verdict';
 import { ensure, withFreshBudgets } from './activity-groups';
 import { BatchRuns } from './batch-runs';
@@ -23,6 +23,7 @@ import { guardRun, type Interruption } from './guards';
 import { preflight } from './preflight';
 import { closeRun, recordRun } from './run-end';
 import { RunProgress } from './run-progress';
+import { SharedEndpoints } from './shared-endpoints';
 import { now } from './task-progress';
 import { settleAll, TaskRuns } from './task-runs';
 
@@ -53,6 +54,7 @@ class EvaluationRun {
   private readonly tasks: readonly TaskPlan[];
   private readonly scope = new CancellationScope();
   private readonly progress: RunProgress;
+  private readonly shared: SharedEndpoints;
   /** Runs all tasks, of a run of few. */
   private readonly runs: TaskRuns;
   /** Run all tasks, of a run of many. */
@@ -63,22 +65,24 @@ class EvaluationRun {
     private readonly input: RunInput,
     { packed, progress }: { readonly packed: Packed<TaskPlan> | undefined; readonly progress: RunProgress },
   ) {
-    const { tasks, ...header } = input.plan;
+    const { tasks, sharedEndpoints = [], ...header } = input.plan;
     this.tasks = tasks;
     this.header = header;
     this.progress = progress;
     const execution = { runId: workflowInfo().runId };
     const course = input.course ?? 'merged';
-    this.runs = new TaskRuns({ header, tasks, book: progress, course, execution, count: tasks.length });
+    this.shared = new SharedEndpoints({ header, plans: sharedEndpoints, tasks, progress, execution });
+    const shared = this.shared.states;
+    this.runs = new TaskRuns({ header, tasks, book: progress, course, execution, count: tasks.length, shared });
     const onEnded = (index: number): void => this.onEnded(index);
     if (packed && input.isBatched)
-      this.batches = new BatchRuns({ header, tasks, packed, progress, execution, onEnded, runs: this.runs });
+      this.batches = new BatchRuns({ header, tasks, packed, progress, execution, onEnded, runs: this.runs, shared });
   }
 
   /** Resolves when every task has ended, on its own or cancelled. */
   async evaluate(): Promise<void> {
     const guards = new CancellationScope();
-    const tasks = () => this.progress.snapshot.tasks;
+    const tasks = () => partsOf(this.progress.snapshot);
     const interrupt = (reason: Interruption) => this.interrupt(reason);
     guards
       .run(() => guardRun({ header: this.header, tasks, interrupt }))
@@ -88,7 +92,7 @@ class EvaluationRun {
     try {
       await this.scope.run(async () => {
         await preflight(this.input);
-        await this.runTasks();
+        await this.runAll();
       });
     } finally {
       guards.cancel();
@@ -104,6 +108,7 @@ class EvaluationRun {
     readonly fault: unknown;
   }): Promise<SentSnapshot> {
     this.endUnstarted();
+    this.shared.endUnstarted();
     await this.removeRunStorage();
     const outcome = outcomeOf(this.progress.snapshot.tasks, { cancelled });
     this.progress.conclude(outcome);
@@ -127,6 +132,17 @@ class EvaluationRun {
     this.scope.cancel();
   }
 
+  /** Runs the tasks, and beside them what they share, until all of both has ended. */
+  private async runAll(): Promise<void> {
+    const serving = this.shared.run();
+    try {
+      await this.runTasks();
+    } finally {
+      this.shared.release();
+      await serving;
+    }
+  }
+
   /** `all_ready` runs waves of `max_parallel_endpoints` tasks, each with its own barrier; `as_ready` keeps that many running. */
   private async runTasks(): Promise<void> {
     const width = this.header.maxParallelEndpoints ?? this.tasks.length;
@@ -144,7 +160,9 @@ class EvaluationRun {
     let open = false;
     const running = tasks.map((task) => this.runTask(task, () => open));
     const decided = ({ index }: TaskPlan) => this.progress.isReady(index) || this.progress.task(index).outcome !== null;
-    const barrier = condition(() => tasks.every(decided)).then(() => {
+    const { states } = this.shared;
+    const isServed = (task: TaskPlan) => states.areReadyFor(task) || states.lossFor(task) !== undefined;
+    const barrier = condition(() => tasks.every(decided) && tasks.every(isServed)).then(() => {
       open = true;
       this.progress.enter('evaluating');
     });

@@ -1,13 +1,6 @@
-import {
-  ApplicationFailure,
-  CancellationScope,
-  CancelledFailure,
-  setHandler,
-  setWorkflowOptions,
-} from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, CancelledFailure, setWorkflowOptions } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import type { TaskInput } from '../contract/inputs';
-import { startJob } from '../contract/messages';
 import { resultsPlaceOf } from '../contract/results-place';
 import { masked } from '../contract/url-placeholders';
 import type { TaskSnapshot } from '../contract/state';
@@ -16,7 +9,8 @@ import { awaitOpen } from './endpoint-watch';
 import { judge, type Verdict } from './failures';
 import { leftText } from './fitting';
 import { now, TaskProgress } from './task-progress';
-import { bringUpEndpoint, runJob, type Evaluation } from './task-steps';
+import { SharedLinks } from './shared-links';
+import { bringUpEndpoint, runJob, type TaskEvaluation } from './task-steps';
 import { teardownReport } from './teardown-report';
 import { TaskTeardown, type TeardownOutcome } from './task-teardown';
 
@@ -27,12 +21,12 @@ import { TaskTeardown, type TeardownOutcome } from './task-teardown';
 export async function evaluationTask(input: TaskInput): Promise<TaskSnapshot> {
   const progress = new TaskProgress(input);
   const teardown = new TaskTeardown(input, (what) => progress.end(what));
-  const barrier = openedByRun();
+  const links = new SharedLinks(input.task);
   const root = CancellationScope.current();
 
   let verdict: Verdict;
   try {
-    await evaluate({ input, progress, teardown }, barrier);
+    await links.guard(() => evaluate({ input, progress, teardown, links }));
     verdict = { outcome: 'succeeded', error: null };
   } catch (error) {
     verdict = judge(error, { cancelled: root.consideredCancelled });
@@ -46,17 +40,17 @@ export async function evaluationTask(input: TaskInput): Promise<TaskSnapshot> {
       endedAt: now(),
       ...settle(input, progress.snapshot, verdict, teardownOutcome),
     });
-    return close(progress.snapshot);
+    return closeTask(progress.snapshot);
   });
 }
 setWorkflowOptions({ failureExceptionTypes: [Error] }, evaluationTask);
 
-async function evaluate(evaluation: Evaluation, barrier: { readonly open: () => boolean }): Promise<void> {
-  const { input, progress } = evaluation;
+async function evaluate(evaluation: TaskEvaluation): Promise<void> {
+  const { input, progress, links } = evaluation;
   if (startsEarly(input)) return evaluateEarly(evaluation);
   const modelUrl = await bringUpEndpoint(evaluation);
   await progress.ready({ phase: 'ready', endpointUrl: masked(modelUrl), message: null });
-  await awaitOpen(input, barrier.open);
+  await awaitOpen(input, links.open);
   await runJob(evaluation, modelUrl);
 }
 
@@ -90,7 +84,8 @@ function settle(
   return common;
 }
 
-function close(snapshot: TaskSnapshot): TaskSnapshot {
+/** Returns the final snapshot if the task succeeded; else throws what its outcome demands. */
+export function closeTask(snapshot: TaskSnapshot): TaskSnapshot {
   if (snapshot.left.length > 0) {
     throw ApplicationFailure.create({
       type: failureTypes.teardownIncomplete,
@@ -113,12 +108,4 @@ function close(snapshot: TaskSnapshot): TaskSnapshot {
         nonRetryable: true,
       });
   }
-}
-
-function openedByRun(): { readonly open: () => boolean } {
-  let opened = false;
-  setHandler(startJob, () => {
-    opened = true;
-  });
-  return { open: () => opened };
 }

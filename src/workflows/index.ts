@@ -3,3 +3,4 @@ export { evaluationBatch } from './evaluation-batch';
 export { evaluationRun } from './evaluation-run';
 export { evaluationTask } from './evaluation-task';
 export { sweepPlatform } from './sweep';
+export { evaluationEndpoint } from './evaluation-endpoint';

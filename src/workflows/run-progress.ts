@@ -1,5 +1,6 @@
 import { patched, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
+import { sharedPosition } from '../contract/identity';
 import type { RunInput } from '../contract/inputs';
 import {
   batchProgress,
@@ -45,6 +46,11 @@ export class RunProgress implements TaskBook {
   private readonly searchable: boolean;
   private isShowing = false;
   private lastSent: { readonly of: RunSnapshot; readonly sent: SentSnapshot } | undefined;
+  /** Shared endpoints, as those of `current`. */
+  private readonly sharedEndpoints: TaskSnapshot[];
+  private readonly sharedOver = new Set<number>();
+  /** Called when a shared endpoint has changed. */
+  onShared: (position: number, snapshot: TaskSnapshot) => void = () => undefined;
   /** Called with what a batch tells. */
   onBatchNews: (news: BatchNews) => void = () => undefined;
 
@@ -52,10 +58,12 @@ export class RunProgress implements TaskBook {
     this.searchable = searchAttributes;
     this.current = startingRun(plan, now());
     this.tasks = [...this.current.tasks];
+    this.sharedEndpoints = [...(this.current.shared ?? [])];
     this.open = this.tasks.length;
     setHandler(runStatus, () => this.sent);
     // Signals can be sent by hand with any payload or none: anything but a snapshot is ignored.
     setHandler(taskChanged, (snapshot?: unknown) => {
+      if (this.isOfShared(snapshot)) return this.hearShared(snapshot.index, snapshot);
       if (this.isFreshSnapshot(snapshot)) this.put(snapshot);
     });
     setHandler(endpointReady, (ready?: { index?: unknown; endpointUrl?: string; snapshot?: unknown }) => {
@@ -88,10 +96,12 @@ export class RunProgress implements TaskBook {
     if (!this.isStale) return this.current;
     this.isStale = false;
     const tasks = [...this.tasks];
+    const shared = [...this.sharedEndpoints];
     this.current = {
       ...this.current,
       tasks,
-      left: tasks.flatMap((task) => task.left),
+      ...(shared.length === 0 ? {} : { shared }),
+      left: [...tasks, ...shared].flatMap((task) => task.left),
       kept: tasks.flatMap((task) => task.kept),
     };
     return this.current;
@@ -122,11 +132,53 @@ export class RunProgress implements TaskBook {
   private hear(all: unknown): void {
     for (const news of Array.isArray(all) ? (all as unknown[]) : []) {
       if (!isTaskNews(news) || this.accounted.has(news.index)) continue;
+      if (this.sharedAt(news.index)) {
+        this.hearShared(news.index, (before) => withNews(before, news));
+        continue;
+      }
       const task = this.tasks[news.index];
       if (!task) continue;
       if (news.phase && isPastReady(news.phase)) this.ready.add(news.index);
       this.put(withNews(task, news));
     }
+  }
+
+  shared(position: number): TaskSnapshot {
+    const found = this.sharedEndpoints[position];
+    if (!found) throw new Error(`no shared endpoint ${position} in this run`);
+    return found;
+  }
+
+  changeShared(position: number, change: Partial<TaskSnapshot>): void {
+    this.sharedEndpoints[position] = { ...this.shared(position), ...change };
+    this.isStale = true;
+    this.show();
+    this.onShared(position, this.shared(position));
+  }
+
+  /** Takes the final snapshot of a shared endpoint: what arrives later is older. */
+  endShared(position: number, snapshot: TaskSnapshot): void {
+    this.sharedOver.add(position);
+    // The endpoint's own workflow does not know when it began to cost.
+    this.changeShared(position, { ...snapshot, usage: usageKnown(this.shared(position), snapshot) });
+  }
+
+  private sharedAt(index: number): TaskSnapshot | undefined {
+    const position = sharedPosition(index);
+    return position === undefined ? undefined : this.sharedEndpoints[position];
+  }
+
+  private isOfShared(snapshot: unknown): snapshot is TaskSnapshot {
+    const { index, phase } = (snapshot ?? {}) as Partial<TaskSnapshot>;
+    return typeof index === 'number' && typeof phase === 'string' && this.sharedAt(index) !== undefined;
+  }
+
+  private hearShared(index: number, told: TaskSnapshot | ((before: TaskSnapshot) => TaskSnapshot)): void {
+    const position = sharedPosition(index) ?? 0;
+    if (this.sharedOver.has(position)) return;
+    const before = this.shared(position);
+    const after = typeof told === 'function' ? told(before) : { ...told, usage: usageKnown(before, told) };
+    this.changeShared(position, after);
   }
 
   /** A batch knows how its tasks ended, but not when their resources began to cost. */

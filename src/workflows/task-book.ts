@@ -1,5 +1,6 @@
 import type { RunExecution, RunHeader, TaskInput } from '../contract/inputs';
 import type { TaskPlan } from '../contract/plan';
+import type { SharedStates } from './shared-states';
 import type { TaskPhase, TaskSnapshot } from '../contract/state';
 
 /** What a run or batch knows about its tasks. */
@@ -23,6 +24,7 @@ export interface TaskRunsOptions {
   readonly book: TaskBook;
   readonly course: NonNullable<TaskInput['course']>;
   readonly execution: RunExecution | undefined;
+  readonly shared: SharedStates;
   /** Of the whole run. */
   readonly count: number;
 }

@@ -17,5 +17,5 @@ export function ownerAwaitingReady(input: TaskInput): Owner {
 }
 
 /** Whether the task waits for its parent's word before it submits its job. */
-export const hasBarrier = ({ run, course }: Pick<TaskInput, 'run' | 'course'>): boolean =>
-  course !== 'quiet' || run.startPolicy === 'all_ready';
+export const hasBarrier = ({ run, course, task }: Pick<TaskInput, 'run' | 'course' | 'task'>): boolean =>
+  course !== 'quiet' || run.startPolicy === 'all_ready' || task.uses !== undefined;

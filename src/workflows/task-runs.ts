@@ -1,7 +1,7 @@
 import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import { runOf } from '../contract/endpoint-plans';
 import type { RunHeader } from '../contract/inputs';
-import { startJob } from '../contract/messages';
+import { sharedEndpointLost, startJob } from '../contract/messages';
 import type { TaskPlan } from '../contract/plan';
 import { resultsPlaceOf } from '../contract/results-place';
 import type { LeftResource, TaskSnapshot } from '../contract/state';
@@ -18,13 +18,11 @@ export class TaskRuns {
   private readonly header: RunHeader;
   private readonly book: TaskBook;
   private readonly starts: TaskStarts;
-  private readonly hasBarrier: boolean;
 
-  constructor(options: TaskRunsOptions) {
+  constructor(private readonly options: TaskRunsOptions) {
     this.header = options.header;
     this.book = options.book;
     this.starts = new TaskStarts(options);
-    this.hasBarrier = hasBarrier({ run: options.header, course: options.course });
   }
 
   /** Runs one task to its end. Never rejects on a failed task. */
@@ -57,11 +55,28 @@ export class TaskRuns {
     const child = await this.starts.start(task, (message) => this.book.change(task.index, { message }));
     this.book.presume(task.index, 'creating endpoint', 'pending');
     const opening = this.openWhen(child, task, () => mayStartJob() && this.book.isReady(task.index));
+    const losing = this.tellLoss(child, task);
     try {
       return await child.result();
     } finally {
       opening.cancel();
+      losing.cancel();
     }
+  }
+
+  /** Tells the task when a shared endpoint that it uses is lost. Cancelling the returned scope ends the wait. */
+  private tellLoss(child: TaskHandle, task: TaskPlan): CancellationScope {
+    const scope = new CancellationScope();
+    if (task.uses === undefined) return scope;
+    void scope
+      .run(async () => {
+        const { shared } = this.options;
+        await condition(() => shared.lossFor(task) !== undefined);
+        const loss = shared.lossFor(task);
+        if (loss) await child.signal(sharedEndpointLost, loss);
+      })
+      .catch(() => undefined);
+    return scope;
   }
 
   /** Lets the task submit its job once `open` holds. Cancelling the returned scope ends the wait. */
@@ -69,9 +84,11 @@ export class TaskRuns {
     const scope = new CancellationScope();
     void scope
       .run(async () => {
-        await condition(open);
+        const { shared, course } = this.options;
+        await condition(() => open() && shared.areReadyFor(task));
         if (this.header.startPolicy === 'as_ready') this.book.evaluating();
-        if (this.hasBarrier) await child.signal(startJob);
+        if (task.uses !== undefined) await child.signal(startJob, shared.urlsFor(task));
+        else if (hasBarrier({ run: this.header, course, task })) await child.signal(startJob);
         this.book.presume(task.index, 'submitting job', 'ready');
       })
       .catch(() => undefined);

@@ -8,6 +8,7 @@ import { guardedBy, withDeadline } from './deadline';
 import { watchEndpoint, watchOf } from './endpoint-watch';
 import { isConclusive, hadUnansweredAttempt, mayHaveCreated } from './failures';
 import { ownerAwaitingReady, ownerOf } from './task-owner';
+import type { SharedLinks } from './shared-links';
 import type { TaskProgress } from './task-progress';
 import type { TaskTeardown } from './task-teardown';
 
@@ -16,6 +17,11 @@ export interface Evaluation {
   readonly input: TaskInput;
   readonly progress: TaskProgress;
   readonly teardown: TaskTeardown;
+}
+
+/** The same with what the task's parent tells. */
+export interface TaskEvaluation extends Evaluation {
+  readonly links: SharedLinks;
 }
 
 /** Seconds for an existing endpoint to answer; it should already be up. */
@@ -121,7 +127,7 @@ async function awaitExisting(
 }
 
 /** Submits the job and waits for its end. */
-export async function runJob(evaluation: Evaluation, modelUrl: string): Promise<void> {
+export async function runJob(evaluation: TaskEvaluation, modelUrl: string): Promise<void> {
   const { progress, teardown } = evaluation;
   const id = await submitJob(evaluation, modelUrl);
   progress.update({ phase: 'running job' });
@@ -131,19 +137,20 @@ export async function runJob(evaluation: Evaluation, modelUrl: string): Promise<
 
 /** Submits the job and returns its id. `isEarly`: its endpoint is not Ready yet. */
 export async function submitJob(
-  { input, progress, teardown }: Evaluation,
+  { input, progress, teardown, links }: TaskEvaluation,
   modelUrl: string,
   { isEarly = false }: { readonly isEarly?: boolean } = {},
 ): Promise<string> {
   const { jobName: name, job: spec } = input.task;
-  const early = isEarly ? { isEarly: true as const } : {};
+  const sharedUrls = links.variables;
+  const more = { ...(isEarly ? { isEarly: true as const } : {}), ...(sharedUrls === undefined ? {} : { sharedUrls }) };
   progress.begin('job', { ...(isEarly ? {} : { phase: 'submitting job' }), job: name });
   teardown.coverJob();
   let isRepeated = false;
   try {
     return await changeWithFreshBudgets(`submit job ${name}`, async (activities, round) => {
       isRepeated = round > 1;
-      const submitted = await activities.submitJob({ ...ownerOf(input), name, spec, modelUrl, ...early });
+      const submitted = await activities.submitJob({ ...ownerOf(input), name, spec, modelUrl, ...more });
       teardown.jobSubmitted({ ...submitted, lost: submitted.lost || isRepeated });
       return submitted.id;
     });

@@ -1,6 +1,7 @@
 import { tokenSecretName } from '../../contract/endpoint-token';
 import { endpointOf } from '../../contract/endpoint-plans';
-import type { EndpointPlan, RunPlan, TaskPlan } from '../../contract/plan';
+import { sharedIndex } from '../../contract/identity';
+import type { EndpointPlan, RunPlan, SharedEndpointPlan, TaskPlan } from '../../contract/plan';
 import { masked } from '../../contract/url-placeholders';
 import { runConfigIn } from '../../config/plan/read-script';
 import { costEstimate } from './cost';
@@ -30,6 +31,9 @@ export function dryRunDocument(plan: RunPlan): object {
     storage: plan.storage,
     ready_means: plan.endpoint.probe,
     ...(plan.endpoint.kind === 'existing' ? { existing_endpoint: masked(plan.endpoint.url) } : {}),
+    ...(plan.sharedEndpoints === undefined
+      ? {}
+      : { shared_endpoints: plan.sharedEndpoints.map((shared, position) => sharedDocument(plan, shared, position)) }),
     tasks: plan.tasks.map((task) => taskDocument(plan, task)),
   };
 }
@@ -62,10 +66,43 @@ function taskDocument(plan: RunPlan, task: TaskPlan): object {
       spec: renderJob(task.job, {
         ...contextOf(plan, task.index, task.job.nodeGroup),
         modelUrl: modelUrl(endpoint, task.endpointPath),
+        sharedUrls: sharedUrls(plan, task),
       }),
     },
     results: `${plan.outputDir}/${task.folder}`,
   };
+}
+
+function sharedDocument(plan: RunPlan, shared: SharedEndpointPlan, position: number): object {
+  const { name, endpoint, endpointName } = shared;
+  const users = plan.tasks.filter(({ uses }) => uses?.some((use) => use.endpoint === position));
+  return {
+    name,
+    used_by: users.map(({ index }) => index),
+    ready_means: endpoint.probe,
+    ...(endpoint.kind === 'existing'
+      ? { existing_endpoint: masked(endpoint.url) }
+      : {
+          endpoint: {
+            name: endpointName,
+            spec: renderDeployment(endpoint.spec, {
+              ...contextOf(plan, sharedIndex(position), endpoint.spec.nodeGroup),
+              made: { secret: tokenSecretName(plan.invocation, endpointName ?? ''), digest: null },
+            }),
+          },
+        }),
+  };
+}
+
+function sharedUrls({ sharedEndpoints = [] }: RunPlan, { uses = [] }: TaskPlan): Record<string, string> {
+  return Object.fromEntries(
+    uses.flatMap(({ endpoint, variables }) =>
+      Object.entries(variables).map(([name, path]) => [
+        name,
+        `<URL of ${sharedEndpoints[endpoint]?.name ?? ''}>${path}`,
+      ]),
+    ),
+  );
 }
 
 function contextOf(plan: RunPlan, index: number, nodeGroup: string | null) {

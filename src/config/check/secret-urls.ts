@@ -55,6 +55,7 @@ function urlPositionOf(whole: Path): UrlPosition {
   const key = String(path.at(-1) ?? '');
   const parent = path.at(-2);
   if (path.join('.') === 'target.api_endpoint.url') return 'url';
+  if (top === 'auxiliary_deployments' && path.length === 3 && key === 'url') return 'url';
   if (top === 'evaluation' && path.includes('nemo_evaluator_config'))
     return /(?:^|_)ur[il]$/.test(key) ? 'url' : 'evaluator';
   if (parent === 'env_vars' || parent === 'envs') return 'variable';

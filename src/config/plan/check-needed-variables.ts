@@ -30,17 +30,21 @@ export function checkNeededVariables({
   tasks,
   env,
   platform,
+  provided,
   report,
 }: {
   config: ResolvedConfig;
   tasks: readonly ResolvedTask[];
   env: Environment;
   platform: PlatformRef['kind'];
+  /** Names of the variables that the run itself gives to a task's job. */
+  provided: (task: ResolvedTask) => readonly string[];
   report: ProblemReport;
 }): void {
   const missing = new Map<string, { purpose: string; tasks: ResolvedTask[] }>();
   for (const task of tasks)
     for (const { name, purpose } of missingVariables({ config, task, env, platform })) {
+      if (provided(task).includes(name)) continue;
       const known = missing.get(name) ?? { purpose, tasks: [] };
       known.tasks.push(task);
       missing.set(name, known);

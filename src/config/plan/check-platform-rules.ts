@@ -1,7 +1,7 @@
 /** Checks the finished specs against the platform's rules, wherever their mounts and variables came from. */
 import path from 'node:path';
 import { isOwnVariable, isPlatformVariable } from '../../contract/identity';
-import type { EnvEntry, MountSpec, RunPlan, TaskPlan } from '../../contract/plan';
+import type { EnvEntry, MountSpec, RunPlan, SharedEndpointPlan, TaskPlan } from '../../contract/plan';
 import { scalarsOf } from '../yaml/tree';
 import { cachesPath } from './shared-caches';
 import type { ProblemReport } from './problem-report';
@@ -32,6 +32,17 @@ export function checkPlatformRules(plan: Pick<RunPlan, 'endpoint' | 'tasks'>, re
     });
     checkResultFolder(task, report, once);
     checkVariables(task.job.envs, report, once);
+  }
+}
+
+/** The same for endpoints that several tasks use. */
+export function checkSharedEndpoints(shared: readonly SharedEndpointPlan[], report: ProblemReport): void {
+  const once = withoutRepeats(report);
+  for (const { name, endpoint } of shared) {
+    if (endpoint.kind !== 'dedicated') continue;
+    const at = `auxiliary_deployments.${name}.lepton_config.mounts`;
+    checkMounts(endpoint.spec.mounts, { pathOf: () => at, add: once });
+    checkVariables(endpoint.spec.envs, report, once);
   }
 }
 
@@ -83,7 +94,7 @@ function checkMounts(
       add(keyed('mount_path'), `${mount.mount_path} is a system folder of the container`, 'e.g. /workspace');
     const source = at.endsWith('dataset_mount_path')
       ? at.replace('dataset_mount_path', 'dataset_dir')
-      : at === cacheMount
+      : at.endsWith(cacheMount.replace('deployment', ''))
         ? `${at}.cache_path`
         : `${at}.path`;
     if (hasParentSegment(mount.path)) add(source, '`..` is not allowed in a path in a volume');

@@ -2,6 +2,7 @@
 import { gzipSync } from 'node:zlib';
 import { outputDirVariable, modelUrlVariable } from '../../contract/identity';
 import { remembering } from '../../support/remembering';
+import { sharedUrlsIn, splitAtSharedUrls } from '../../contract/shared-urls';
 import { splitAtPlaceholders, variablesIn } from '../../contract/url-placeholders';
 import { shortestMasked } from '../../secrets/limits';
 import { shellQuote } from '../../support/shell';
@@ -165,16 +166,16 @@ function bodyLines(script: JobScript): string[] {
 
 /** Returns lines that write a file without the shell expanding anything in it. Placeholders are filled in from variables. */
 function writeFileLines(name: string, content: string): string[] {
-  if (variablesIn(content).length > 0) return writeWithVariables(name, content);
+  if (variablesIn(content).length > 0 || sharedUrlsIn(content).length > 0) return writeWithVariables(name, content);
   let mark = 'EVALSAGA_END';
   while (content.includes(mark)) mark += '_';
   return [`cat > "$work/${name}" <<'${mark}'`, content.replace(/\n$/, ''), mark];
 }
 
 function writeWithVariables(name: string, content: string): string[] {
-  const texts = splitAtPlaceholders(content);
+  const texts = splitAtPlaceholders(content).flatMap(splitAtSharedUrls);
   const lines = texts.map((text) => {
-    const [variable] = variablesIn(text);
+    const [variable] = [...variablesIn(text), ...sharedUrlsIn(text)];
     return variable === undefined ? `printf %s ${shellQuote(text)}` : `printf %s "\${${variable}:?}"`;
   });
   return ['{', ...lines, `} > "$work/${name}"`];

@@ -12,6 +12,7 @@ import type { JobScript } from './job-script';
 import type { SharedCaches } from './shared-caches';
 import type { EndpointWait } from './wait-script';
 import { ownSetting } from './own-settings';
+import type { TaskAuxiliaries } from './plan-auxiliary';
 import type { ProblemReport } from './problem-report';
 import type { ResolvedTask } from './resolve-task';
 import { runConfig } from './run-config';
@@ -40,12 +41,13 @@ export interface JobRequest {
   readonly access: EndpointAccess | null;
   readonly endpointPath: string;
   readonly caches: SharedCaches | undefined;
+  readonly auxiliaries: TaskAuxiliaries;
   readonly report: ProblemReport;
 }
 
 /** Plans the job; problems are added to `report`. */
 export function jobSpec(request: JobRequest): JobSpec {
-  const { config, task, folder, storage, access, caches, report } = request;
+  const { config, task, folder, storage, access, caches, auxiliaries, report } = request;
   const { evaluation_tasks: tasks, lepton_platform: lepton } = config.execution;
   const variables = jobVariables(config, task);
   const of = { task, variables };
@@ -75,7 +77,10 @@ export function jobSpec(request: JobRequest): JobSpec {
     container: { image: task.image, command },
     envs: uniqueByName([
       ...(caches?.ofJob ?? []).filter(({ name }) => !hasVariable(variables, name)),
-      ...variables.entries,
+      ...variables.entries.map((entry) =>
+        'value' in entry ? { ...entry, value: auxiliaries.inText(entry.value) } : entry,
+      ),
+      ...auxiliaries.entries,
       ...(key === undefined || hasOwnKey ? [] : [{ name: key.name, secret: key.secret }]),
       ...(dataset === undefined ? [] : [{ name: datasetVariable, value: dataset.mount_path }]),
       ...urlSecretsOf(script).map((name): EnvEntry => ({ name, secret: { kind: 'host', name } })),
@@ -125,7 +130,7 @@ export function jobVariables(config: ResolvedConfig, task: ResolvedTask): Variab
 }
 
 function jobScriptOf(
-  { config, task, model, trustCommands, modelUrl, report }: JobRequest,
+  { config, task, model, trustCommands, modelUrl, auxiliaries, report }: JobRequest,
   variables: Variables,
   apiKeyName: string | null,
 ): JobScript {
@@ -138,12 +143,14 @@ function jobScriptOf(
     apiKeyName,
     url: modelUrl !== null && variablesIn(modelUrl).length > 0 ? modelUrl : null,
     extra: tokenizerFor(config, task),
+    fill: auxiliaries.inConfig,
   });
+  const filled = (lines: string | null): string | null => (lines === null ? null : auxiliaries.inText(lines));
   return {
     task: task.task,
     runConfig: yaml,
-    preCmd: shellLines('pre_cmd', request(config, task), trustCommands, report),
-    postCmd: shellLines('post_cmd', request(config, task), trustCommands, report),
+    preCmd: filled(shellLines('pre_cmd', request(config, task), trustCommands, report)),
+    postCmd: filled(shellLines('post_cmd', request(config, task), trustCommands, report)),
     timeoutSeconds: config.execution.evaluation_tasks.timeout,
     modelUrl,
     ownUrl,
@@ -156,10 +163,11 @@ const holdable = ['lm-evaluation-harness'];
 
 /** What a job that starts early waits for; `undefined`: it starts when its endpoint is Ready. */
 function endpointWait(
-  { config: { deployment, execution }, task, model, endpointPath }: JobRequest,
+  { config: { deployment, execution }, task, model, endpointPath, auxiliaries }: JobRequest,
   keyVariable: string | null,
 ): EndpointWait | undefined {
-  if (!execution.start_jobs_early || deployment.type === 'none') return undefined;
+  // A job that asks shared endpoints gets their URLs when it is submitted, and so begins when they are Ready.
+  if (!execution.start_jobs_early || deployment.type === 'none' || auxiliaries.uses.length > 0) return undefined;
   return {
     endpointPath,
     healthPath: deployment.endpoints['health'] ?? null,

@@ -1,7 +1,15 @@
 /** Turns a loaded config into the plan of a run. Everything is decided then, and nothing created yet. */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import type { BudgetPlan, EndpointPlan, PlatformRef, RunPlan, StoragePlan, TaskPlan } from '../../contract/plan';
+import type {
+  BudgetPlan,
+  EndpointPlan,
+  PlatformRef,
+  RunPlan,
+  SharedEndpointPlan,
+  StoragePlan,
+  TaskPlan,
+} from '../../contract/plan';
 import { runNameFrom } from '../../contract/run-name';
 import { taskNameOf } from '../../contract/task-name';
 import { describeOversize, sizeOfPlan } from '../../contract/plan-size';
@@ -9,6 +17,7 @@ import { expandTilde } from '../../support/home-folder';
 import type { LoadedConfig, VariantConfig } from '../loaded';
 import { maskingErrors } from '../render-config';
 import type { ResolvedConfig } from '../schema/config';
+import { planAuxiliaries, type PlannedAuxiliaries, type TaskAuxiliaries } from './plan-auxiliary';
 import { budgetPlan } from './plan-budget';
 import { endpointTokens } from './endpoint-access';
 import { dedicatedEndpoint, servedModelOf } from './plan-endpoint';
@@ -21,7 +30,7 @@ import { checkNodeGroups } from './check-node-groups';
 import { ownSetting } from './own-settings';
 import { checkNeededVariables } from './check-needed-variables';
 import { endpointName, jobName, taskFolder, taskSlug } from './resource-names';
-import { checkNamedVariables, checkPlatformRules } from './check-platform-rules';
+import { checkNamedVariables, checkPlatformRules, checkSharedEndpoints } from './check-platform-rules';
 import { ProblemReport } from './problem-report';
 import { resultsStore } from './plan-results-store';
 import { sharedCaches } from './shared-caches';
@@ -68,19 +77,37 @@ function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; h
   checkNodeGroups(config, report);
   const storage = storagePlan(config, context.invocation, report);
   const store = resultsStore(config, { env: loaded.env, report });
-  const planned = variants.map((variant) => planVariant({ loaded, variant, context, storage, report }));
+  const parts = variants.map((variant) => variantPart({ loaded, variant, common: report }));
+  const auxiliaries = planAuxiliaries({
+    config,
+    users: parts.flatMap(({ tasks, variant: { resolved }, report: own }) =>
+      tasks.map((task) => ({ task, config: resolved, variables: jobVariables(resolved, task), report: own })),
+    ),
+    trustCommands: loaded.trust.commands,
+    invocation: context.invocation,
+    platform: context.platform,
+    report,
+  });
+  const { shared } = auxiliaries;
+  const planned = parts.map((part) => planVariant({ ...part, context, storage, auxiliaries }));
   checkEarlyJobs(
     config,
     variants.some(({ resolved }) => resolved.deployment.type !== 'none'),
     report,
   );
   checkNamedVariables(report);
+  checkSharedEndpoints(shared, report);
   const [first] = planned;
   if (storage === null || first?.endpoint === undefined) {
     report.throwIfAny();
     throw new Error('a problem was not reported');
   }
-  const fields = { ...runFields(loaded, context), ...(store === undefined ? {} : { resultsStore: store }) };
+  const fields = {
+    ...runFields(loaded, context),
+    ...(store === undefined ? {} : { resultsStore: store }),
+    maxParallelEndpoints: placesForTasks(config, shared, report),
+    ...(shared.length === 0 ? {} : { sharedEndpoints: shared }),
+  };
   const { budget, endpoint } = first;
   const tasks = planned.flatMap((variant) => withOwn(variant, { budget, endpoint })).sort((a, b) => a.index - b.index);
   const model = [...new Set(variants.map(({ resolved }) => servedModelOf(resolved)))].join(', ');
@@ -108,28 +135,49 @@ interface PlannedVariant {
   readonly tasks: readonly TaskPlan[];
 }
 
-/** Plans the tasks of one variant, with their positions in the run. */
-function planVariant({
+/** A variant whose tasks are known. */
+interface VariantPart {
+  readonly loaded: LoadedConfig;
+  readonly variant: VariantConfig;
+  readonly tasks: readonly ResolvedTask[];
+  readonly report: ProblemReport;
+}
+
+function variantPart({
   loaded: whole,
   variant,
-  context,
-  storage,
-  report: common,
+  common,
 }: {
   readonly loaded: LoadedConfig;
   readonly variant: VariantConfig;
-  readonly context: PlanContext;
-  readonly storage: StoragePlan | null;
-  readonly report: ProblemReport;
-}): PlannedVariant {
-  const { resolved: config, root, positions, model } = variant;
+  readonly common: ProblemReport;
+}): VariantPart {
+  const { resolved: config, root } = variant;
   const loaded = { ...whole, resolved: config, root };
   const report = new ProblemReport(root, variant.pathAsWritten, common);
   const tasks = config.evaluation.tasks.flatMap((task, index): ResolvedTask[] => {
     const resolved = resolveTask({ config: task, index, trustUnlisted: loaded.trust.unlistedTasks, report });
     return resolved === undefined ? [] : [resolved];
   });
-  checkNeededVariables({ config, tasks, env: loaded.env, platform: context.platform.kind, report });
+  return { loaded, variant, tasks, report };
+}
+
+/** Plans the tasks of one variant, with their positions in the run. */
+function planVariant({
+  loaded,
+  variant: { resolved: config, positions, model },
+  tasks,
+  report,
+  context,
+  storage,
+  auxiliaries,
+}: VariantPart & {
+  readonly context: PlanContext;
+  readonly storage: StoragePlan | null;
+  readonly auxiliaries: PlannedAuxiliaries;
+}): PlannedVariant {
+  const provided = (task: ResolvedTask) => auxiliaries.of(task).entries.map(({ name }) => name);
+  checkNeededVariables({ config, tasks, env: loaded.env, platform: context.platform.kind, provided, report });
   const { endpoint, urls } = planEndpoint({ loaded, tasks, report, platform: context.platform });
   const budget = budgetPlan(config, report);
   const plans =
@@ -140,6 +188,7 @@ function planVariant({
             ...{ loaded, task, storage, context, report, endpoint, model },
             position: positions[task.index] ?? task.index,
             modelUrl: urls?.get(task.index) ?? null,
+            auxiliaries: auxiliaries.of(task),
           }),
         );
   if (endpoint !== undefined)
@@ -190,6 +239,24 @@ function runFields(
     },
     provenance: { configDigest: createHash('sha256').update(yaml).digest('hex'), command: context.command },
   };
+}
+
+/** Returns how many tasks may have endpoints: shared ones, which exist all the time, count as well. */
+function placesForTasks(
+  { execution, deployment }: ResolvedConfig,
+  shared: readonly SharedEndpointPlan[],
+  report: ProblemReport,
+): number | null {
+  const { max_parallel_endpoints: most } = execution;
+  const taken = shared.filter(({ endpointName: name }) => name !== null).length;
+  if (most === null || taken === 0 || deployment.type === 'none') return most;
+  if (most <= taken)
+    report.add(
+      'execution.max_parallel_endpoints',
+      `is ${most}, but auxiliary_deployments alone are ${taken}, and each task has its own endpoint besides`,
+      `set it to ${taken + 1} or more`,
+    );
+  return Math.max(1, most - taken);
 }
 
 function labelsOf(config: ResolvedConfig, context: PlanContext): Pick<RunPlan, 'name' | 'tags'> {
@@ -250,6 +317,7 @@ function planTask({
   modelUrl,
   model,
   position,
+  auxiliaries,
 }: {
   loaded: LoadedConfig;
   task: ResolvedTask;
@@ -262,6 +330,7 @@ function planTask({
   model: string | null;
   /** In the run. */
   position: number;
+  auxiliaries: TaskAuxiliaries;
 }): TaskPlan {
   const { resolved: config } = loaded;
   const { deployment } = config;
@@ -281,6 +350,7 @@ function planTask({
     ...(task.cataloguedImage === undefined ? {} : { cataloguedImage: task.cataloguedImage }),
     endpointPath: endpointPathFor(config, task) ?? '',
     folder,
+    ...(auxiliaries.uses.length === 0 ? {} : { uses: auxiliaries.uses }),
     job: jobSpec({
       config,
       task,
@@ -289,6 +359,7 @@ function planTask({
       storage,
       trustCommands: loaded.trust.commands,
       modelUrl,
+      auxiliaries,
       endpointPath: endpointPathFor(config, task) ?? '',
       caches: sharedCaches(config, context.platform.kind),
       access:

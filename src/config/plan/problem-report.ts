@@ -44,7 +44,42 @@ export class ProblemReport {
     return nodeAt(this.root, path);
   }
 
+  /** Returns a report for a section that is checked as another one: what is said of `from` is said of `to`. */
+  moved(from: string, to: string): ProblemReport {
+    return new MovedReport(this, from, to);
+  }
+
   throwIfAny(): void {
     if (this.problems.length > 0) throw new ConfigError(withoutRepeats(this.problems));
+  }
+}
+
+class MovedReport extends ProblemReport {
+  constructor(
+    private readonly whole: ProblemReport,
+    private readonly from: string,
+    private readonly to: string,
+  ) {
+    super(whole.root);
+  }
+
+  override add(path: string, message: string, hint?: string): void {
+    this.whole.add(this.there(path), this.there(message), hint === undefined ? undefined : this.there(hint));
+  }
+
+  override addOnce(path: string, message: string, hint?: string): void {
+    this.whole.addOnce(this.there(path), this.there(message), hint === undefined ? undefined : this.there(hint));
+  }
+
+  override node(path: Path): ConfigNode | undefined {
+    return this.whole.node(path[0] === this.from ? [...this.to.split('.'), ...path.slice(1)] : path);
+  }
+
+  override throwIfAny(): void {
+    this.whole.throwIfAny();
+  }
+
+  private there(text: string): string {
+    return text.replaceAll(new RegExp(`(?<![\\w.])${this.from}\\.`, 'g'), `${this.to}.`);
   }
 }

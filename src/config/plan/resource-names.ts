@@ -27,7 +27,8 @@ export function taskSlug(name: string): string {
 
 interface NameParts {
   readonly slug: string;
-  readonly index: number;
+  /** A task's; `e0` for a shared endpoint. */
+  readonly index: number | string;
   readonly invocation: string;
 }
 

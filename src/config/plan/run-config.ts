@@ -19,6 +19,8 @@ export interface RunConfigRequest {
   readonly url: string | null;
   /** Parameters that the harness needs; the user's win. */
   readonly extra: Readonly<Record<string, string>>;
+  /** Fills in what the config refers to and the run knows. */
+  readonly fill: (merged: RawValue) => RawValue;
 }
 
 export interface RunConfig {
@@ -43,12 +45,15 @@ export function runConfig(request: RunConfigRequest): RunConfig {
       },
     },
   };
-  const merged = withRequestUrl(withSeconds(mergeRaw(known, withoutNulls(user))));
+  const merged = withRequestUrl(withSeconds(request.fill(mergeRaw(known, withoutNulls(user)))));
   return {
     yaml: writeYaml(toWritable(merged)),
     ownUrl: valueAt(merged, ['target', 'api_endpoint', 'url']) instanceof Leaf,
   };
 }
+
+/** Returns the user's config of a task: that of all tasks, with its own over it. */
+export const mergedUserConfig = (common: RawMap, own: RawMap): RawValue => mergeRaw(common, own);
 
 /** Returns a text of the merged user config, e.g. `target.api_endpoint.api_key_name`. */
 export function userText(common: RawMap, own: RawMap, path: readonly string[]): string | undefined {

@@ -4,13 +4,12 @@ import { deploymentSchema } from './deployment';
 import type { Deployment, DeploymentType } from './deployment';
 import { checkedEvaluatorConfig, evaluation, target } from './evaluation';
 import { execution } from './execution';
-import { none, orNull, section, text } from './fields';
+import { auxiliaryDeployment } from './auxiliary';
+import { orNull, recordOf, section, text } from './fields';
 import { envMap } from './variables';
 import { modelsSchema } from './variants';
 
 const topLevelAdvice = {
-  auxiliary_deployments:
-    'runs on Lepton start no auxiliary deployments: serve the judge or user model elsewhere and set its URL in `nemo_evaluator_config.config.params.extra`',
   tasks: 'tasks belong in `evaluation.tasks`',
   hydra: "Hydra's own settings have no effect: only the config itself is composed",
   defaults: 'a `defaults` list belongs at the top of the file',
@@ -30,8 +29,8 @@ const build = (type: DeploymentType) =>
         'Several models in one run, by name: each is evaluated on all tasks, with endpoints, results and a column of its own. `{}`: the one of `deployment`. Run some of them with `--model`.',
       ),
       env_vars: envMap('refused').describe('Environment variables of every job. A text needs its prefix.'),
-      auxiliary_deployments: none(topLevelAdvice.auxiliary_deployments).describe(
-        'Accepted only when empty, as in the default file of NeMo Evaluator Launcher.',
+      auxiliary_deployments: recordOf(auxiliaryDeployment).describe(
+        'Further models that tasks ask, by name: a judge, a user model, a reranker. Below `evaluation`, `auxiliary_deployments.NAME.chat_url` (or another key of its `endpoints` with `_url`, or `base_url`), `.model_id` and `.api_key_name` stand for what it has when it is Ready. Each is deployed once for all tasks that refer to it.',
       ),
     },
     topLevelAdvice,

@@ -1,4 +1,5 @@
 /** Resolves, types and checks the variants of a composed config. */
+import { checkAuxiliary } from '../check/check-auxiliary';
 import { checkKeys } from '../check/check-keys';
 import { checkNumbers } from '../check/check-numbers';
 import { checkSecrets } from '../check/check-secrets';
@@ -70,6 +71,7 @@ export function examine(composed: ComposedVariant, urlSecrets: Environment): Exa
       ...checkKeys(root),
       ...checkSecrets(root),
       ...checkNumbers(root),
+      ...checkAuxiliary(root),
     ],
   };
 }

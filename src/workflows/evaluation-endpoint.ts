@@ -1,0 +1,62 @@
+import { CancellationScope, condition, setHandler, setWorkflowOptions } from '@temporalio/workflow';
+import type { EndpointInput, TaskInput } from '../contract/inputs';
+import { releaseEndpoint } from '../contract/messages';
+import type { TaskSnapshot } from '../contract/state';
+import { masked } from '../contract/url-placeholders';
+import { guardedBy } from './deadline';
+import { watchEndpoint } from './endpoint-watch';
+import { closeTask } from './evaluation-task';
+import { judge, type Verdict } from './failures';
+import { endpointUnit } from './shared-unit';
+import { now, TaskProgress } from './task-progress';
+import { bringUpEndpoint } from './task-steps';
+import { TaskTeardown } from './task-teardown';
+
+/** Backstop on the watch, seconds: the run releases the endpoint when the last task that uses it has ended. */
+const longestUseSeconds = 30 * 24 * 3600;
+
+/**
+ * Workflow of a shared endpoint: creates it, waits until it is Ready, watches it until the run releases it, and removes it however
+ * that ends. Returns the snapshot if it served until the end; else fails as a task does.
+ */
+export async function evaluationEndpoint(input: EndpointInput): Promise<TaskSnapshot> {
+  const unit = endpointUnit(input);
+  const progress = new TaskProgress(unit);
+  const teardown = new TaskTeardown(unit, (what) => progress.end(what));
+  const isReleased = releasedByRun();
+  const root = CancellationScope.current();
+
+  let verdict: Verdict;
+  try {
+    const url = await bringUpEndpoint({ input: unit, progress, teardown });
+    await progress.ready({ phase: 'ready', endpointUrl: masked(url), message: null });
+    await serve(unit, isReleased);
+    verdict = { outcome: 'succeeded', error: null };
+  } catch (error) {
+    verdict = judge(error, { cancelled: root.consideredCancelled });
+  }
+
+  return CancellationScope.nonCancellable(async () => {
+    progress.update({ phase: 'tearing down', ...verdict });
+    const { left, notes } = await teardown.run();
+    await progress.finish({ phase: 'done', endedAt: now(), left, message: notes.join(' ') || null });
+    return closeTask(progress.snapshot);
+  });
+}
+setWorkflowOptions({ failureExceptionTypes: [Error] }, evaluationEndpoint);
+
+async function serve(unit: TaskInput, isReleased: () => boolean): Promise<void> {
+  if (unit.task.endpointName === null) return condition(isReleased);
+  await guardedBy(
+    () => condition(isReleased),
+    () => watchEndpoint(unit, { seconds: longestUseSeconds, during: 'while tasks used it' }),
+  );
+}
+
+function releasedByRun(): () => boolean {
+  let released = false;
+  setHandler(releaseEndpoint, () => {
+    released = true;
+  });
+  return () => released;
+}
