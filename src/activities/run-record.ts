@@ -56,6 +56,7 @@ export async function buildRunRecord(input: RecordRunInput, around: RecordSurrou
     budget: snapshot.budget ?? null,
     usefulShare,
     tasks,
+    ...(snapshot.shared === undefined ? {} : { shared: snapshot.shared.map((endpoint) => taskRecord(endpoint)) }),
     teardown: { left: snapshot.left, kept: snapshot.kept },
     config: await readConfig(run.invocation, around),
   };

@@ -1,3 +1,4 @@
+import { partIndices } from '../contract/parts';
 import { isDeepStrictEqual } from 'node:util';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -76,7 +77,7 @@ async function look(invocation: string, around: DistantSurroundings): Promise<Di
   const plan = await readablePlan(temporal, invocation);
   if (!plan || plan.keepStorage || !isDeepStrictEqual(plan.platform, ref)) return undefined;
   learned.add(secretsNamed(hostSecretsOf(plan), environment));
-  const indices = plan.tasks.map(({ index }) => index);
+  const indices = partIndices(plan);
   const owner = await ownerAmong(temporal, invocation, indices);
   if (owner.kind !== 'closed' || closedForMs(owner, rule) <= rule.graceMs) return undefined;
   if (!(await hasStorage(platform, plan))) {

@@ -1,3 +1,4 @@
+import { sharedAsTasks } from '../contract/parts';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunPlan, TaskPlan } from '../contract/plan';
@@ -42,7 +43,8 @@ export function logPlaceOf(
   { kind, name, index, invocation }: Pick<MarkedResource, 'kind' | 'name' | 'index' | 'invocation'>,
   { plan, home, outputDir }: PlaceOptions,
 ): LogPlace {
-  const task = plan?.tasks.find((candidate) => candidate.index === index);
+  const parts = plan === undefined ? [] : [...plan.tasks, ...sharedAsTasks(plan)];
+  const task = parts.find((candidate) => candidate.index === index);
   const file = task && isOf(task, name) ? `${kind}.log` : `${fileName(name)}.log`;
   const folder = task?.folder ?? '.';
   const fallback = path.join(plan ? home.runs : home.swept, invocation, 'logs', folder, file);

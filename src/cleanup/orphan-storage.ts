@@ -1,3 +1,4 @@
+import { partIndices } from '../contract/parts';
 import type { Client } from '@temporalio/client';
 import { isDeepStrictEqual } from 'node:util';
 import type { PlatformRef, RunPlan } from '../contract/plan';
@@ -95,11 +96,7 @@ async function judge(run: StoredRun, around: StorageSurroundings): Promise<'orph
       return 'none';
     }
   }
-  const owner = await ownerAmong(
-    temporal,
-    invocation,
-    plan.tasks.map(({ index }) => index),
-  );
+  const owner = await ownerAmong(temporal, invocation, partIndices(plan));
   if (!outlived(run, owner, rule)) return 'none';
   if (!(await hasStorage(platform, plan))) {
     if (!withJobs?.has(invocation)) await noteStorageGone(home, invocation);

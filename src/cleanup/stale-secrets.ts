@@ -1,3 +1,4 @@
+import { partIndices } from '../contract/parts';
 import type { Client } from '@temporalio/client';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -35,7 +36,7 @@ export async function forgetStaleSecrets(client: Client, home: HomePaths): Promi
 async function isStale(client: Client, home: HomePaths, invocation: string): Promise<boolean> {
   const stored = await planOf(home, invocation);
   const plan = stored === 'unreadable' ? undefined : stored;
-  const indices = (plan?.tasks ?? [{ index: 0 }]).map(({ index }) => index);
+  const indices = plan === undefined ? [0] : partIndices(plan);
   const { kind } = await ownerAmong(client, invocation, indices);
   if (kind === 'live') return false;
   const isOver = kind === 'closed' && stored !== 'unreadable';

@@ -3,7 +3,7 @@ import { checkHome } from '../home/usable';
 import { connectClient } from '../temporal/connect';
 import { InfrastructureError } from '../temporal/infrastructure-error';
 import { webUiUrl } from '../temporal/web-ui';
-import { runWorkflowId } from '../contract/identity';
+import { indexIn, indexText, runWorkflowId } from '../contract/identity';
 import { findTemporal, type TemporalReach } from '../stack/stack';
 import type { CommandContext } from './command';
 import { harmlessLine } from '../support/terminal-text';
@@ -36,18 +36,19 @@ export function runUrl({ temporal }: Pick<Session, 'temporal'>, invocation: stri
   return webUiUrl({ ...temporal, base: temporal.uiBase, workflowId, runId: isOurs ? runId : undefined });
 }
 
-/** `<id>` or `<id>.<task index>`. */
+/** `<id>`, `<id>.<task index>`, or `<id>.e<n>` for a shared endpoint. */
 export interface RunAddress {
   /** The first digits of an id, or a name or its beginning. */
   readonly prefix: string;
+  /** Below 0: of a shared endpoint (`sharedIndex`). */
   readonly index: number | undefined;
 }
 
 /** Parses a run address. Throws `UsageError`. */
 export function runAddress(text: string | undefined): RunAddress {
   if (text === undefined) throw new UsageError('Give the id of a run, or its first digits.');
-  const [, head = '', number] = /^(.*?)(?:\.(\d{1,6}))?$/.exec(text) ?? [];
-  const index = number === undefined ? undefined : Number(number);
+  const [, head = '', number] = /^(.*?)(?:\.(\d{1,6}|e\d{1,3}))?$/.exec(text) ?? [];
+  const index = number === undefined ? undefined : indexIn(number);
   const id = head.toLowerCase().replace(/^eval-/, '');
   if (/^[0-9a-f]{1,16}$/.test(id)) return { prefix: id, index };
   if (isRunName(head)) return { prefix: head, index };
@@ -76,6 +77,7 @@ export function checkIndex(
   tasks: readonly { readonly index: number; readonly name: string }[],
 ): void {
   if (index === undefined || tasks.some((task) => task.index === index)) return;
-  const known = tasks.slice(0, 10).map((task) => `${task.index} ${task.name}`);
-  throw new UsageError(`This run has no task ${index}. It has: ${known.join(', ')}${tasks.length > 10 ? ', …' : ''}.`);
+  const known = tasks.slice(0, 10).map((task) => `${indexText(task.index)} ${task.name}`);
+  const wanted = index < 0 ? `shared endpoint ${indexText(index)}` : `task ${index}`;
+  throw new UsageError(`This run has no ${wanted}. It has: ${known.join(', ')}${tasks.length > 10 ? ', …' : ''}.`);
 }

@@ -1,3 +1,4 @@
+import { indexText } from './identity';
 import { progressWords } from './job-progress';
 import { metricsOf, valueText, type MetricValue } from './metric';
 import type { RunSnapshot, TaskSnapshot } from './state';
@@ -27,7 +28,7 @@ export const plainWords = (text: string): string =>
 /** Returns the Web UI's "current details" of one task. Pure. */
 export function taskDetails(task: TaskSnapshot): string {
   const rows: [string, string | null][] = [
-    ['Task', `${task.index} ${task.name}`],
+    [task.index < 0 ? 'Shared endpoint' : 'Task', `${indexText(task.index)} ${task.name}`],
     ['Phase', task.outcome === null ? task.phase : `${task.phase} (${task.outcome})`],
     ['Endpoint', task.endpoint],
     ['URL', task.endpointUrl],
@@ -69,12 +70,12 @@ export function runDetails(run: RunSnapshot, nowMs: number): string {
     // The page is narrow: the most informative columns come first.
     '| # | Task | Phase | Last message | Elapsed | Endpoint | Job |',
     '|---|---|---|---|---|---|---|',
-    ...shown.map((task) => {
+    ...[...shown, ...(run.shared ?? [])].map((task) => {
       const phase =
         task.outcome === null ? task.phase : task.phase === 'done' ? task.outcome : `${task.phase} (${task.outcome})`;
       const message = task.error?.message ?? scores(task) ?? progress(task) ?? task.message ?? '';
       const columns = [
-        String(task.index),
+        indexText(task.index),
         task.name,
         phase,
         message,

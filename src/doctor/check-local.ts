@@ -30,7 +30,7 @@ export async function checkLocalRun({ plan, home, signal }: LocalCheck): Promise
     return harness === undefined ? 'not known' : (await hubReachable(harness, signal)) ? 'reachable' : 'out of reach';
   });
   const model: Finding[] = [];
-  for (const { endpoint } of endpointsOf(plan))
+  for (const { endpoint } of [...endpointsOf(plan), ...(plan.sharedEndpoints ?? [])])
     if (endpoint.kind === 'dedicated') model.push(...(await checkWeights(endpoint.spec, hub)));
   const tasks: Finding[] = [];
   for (const task of plan.tasks) tasks.push(...(await checkTask(task, hub)));

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { metricPayload, type MetricPayload } from '../contract/metric';
-import { metricsLeftOut, type RunSnapshot, type Span, type TaskSnapshot } from '../contract/state';
+import { metricsLeftOut, partsOf, type RunSnapshot, type Span, type TaskSnapshot } from '../contract/state';
 import { goneResources, type GoneResource } from '../home/removed-resources';
 import { mapConcurrently } from '../support/map-concurrently';
 import type { HomePaths } from '../home/paths';
@@ -70,12 +70,13 @@ async function savedScoresOf({ invocation, tasks }: RunSnapshot, home: HomePaths
 }
 
 /** Selects the removed resources that the last snapshot still mentions. Pure. */
-function missed({ left, kept, tasks }: RunSnapshot, removed: readonly GoneResource[]): GoneResource[] {
+function missed(snapshot: RunSnapshot, removed: readonly GoneResource[]): GoneResource[] {
+  const { left, kept } = snapshot;
   return removed.filter(
     (resource) =>
       left.some((one) => isOf(resource, one)) ||
       (resource.kind === 'storage' && kept.some(({ path: folder }) => isWithin(folder, resource.name))) ||
-      tasks.some((task) => openSpan(task, resource) !== undefined),
+      partsOf(snapshot).some((task) => openSpan(task, resource) !== undefined),
   );
 }
 
@@ -90,6 +91,9 @@ export function withChangesAfterEnd(snapshot: RunSnapshot, { removed, scores }: 
   });
   return update({
     ...snapshot,
+    ...(snapshot.shared === undefined
+      ? {}
+      : { shared: snapshot.shared.map((endpoint) => update(ended(endpoint, removed))) }),
     tasks: snapshot.tasks.map((task) => ({
       ...update(ended(task, removed)),
       ...withScores(scores.find(({ index }) => index === task.index)),

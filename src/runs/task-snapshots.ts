@@ -3,7 +3,7 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { taskWorkflowId } from '../contract/identity';
 import { mapConcurrently } from '../support/map-concurrently';
 import { taskStatus } from '../contract/messages';
-import type { RunSnapshot, TaskSnapshot } from '../contract/state';
+import { partsOf, type RunSnapshot, type TaskSnapshot } from '../contract/state';
 import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { answerWithinMs, workerWithinMs } from '../temporal/deadlines';
 import { snapshotFromTemporal } from './snapshot-from-temporal';
@@ -39,12 +39,14 @@ async function withTasks(
   snapshot: RunSnapshot,
   look: (task: TaskSnapshot) => Promise<TaskSnapshot>,
 ): Promise<RunSnapshot> {
-  const tasks = await mapConcurrently(snapshot.tasks, concurrency, look);
+  const parts = await mapConcurrently(partsOf(snapshot), concurrency, look);
+  const shared = parts.filter(({ index }) => index < 0);
   return {
     ...snapshot,
-    tasks: [...tasks],
-    left: tasks.flatMap(({ left }) => left),
-    kept: tasks.flatMap(({ kept }) => kept),
+    tasks: parts.filter(({ index }) => index >= 0),
+    ...(shared.length === 0 ? {} : { shared }),
+    left: parts.flatMap(({ left }) => left),
+    kept: parts.flatMap(({ kept }) => kept),
   };
 }
 

@@ -1,3 +1,4 @@
+import { partIndices } from '../contract/parts';
 import { firstOf } from '../support/listing';
 import { openRuns, unreadableRuns, type StoredRun } from '../home/run-store';
 import { mapConcurrently } from '../support/map-concurrently';
@@ -103,12 +104,9 @@ async function openRunsOn(
   const client = await connectClient({ ...embedded, timeoutMs: 5_000 }).catch(() => undefined);
   if (!client) return plans.map(({ invocation }) => invocation);
   try {
-    const owned = await mapConcurrently(plans, concurrency, async ({ invocation, tasks }) => {
-      const { kind } = await ownerAmong(
-        client,
-        invocation,
-        tasks.map(({ index }) => index),
-      );
+    const owned = await mapConcurrently(plans, concurrency, async (plan) => {
+      const { invocation } = plan;
+      const { kind } = await ownerAmong(client, invocation, partIndices(plan));
       return kind === 'live' ? [invocation] : [];
     });
     return owned.flat();

@@ -1,3 +1,4 @@
+import { partsOf } from '../../contract/state';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancelRun, stallsOf, watchRun, type RunDescription } from '../../client';
 import { servingText, unansweredText } from '../render/serving';
@@ -187,8 +188,9 @@ async function whyStalled(
   const { session, context, invocation, taskQueue } = attachment;
   const served = await serving(attachment);
   if (served.kind === 'other builds') return servingText(served, { taskQueue, program: programName(context.env) });
-  const open = seen.run?.snapshot.tasks.filter(({ phase }) => phase !== 'done').map(({ index }) => index);
-  const stalls = await stallsOf(session.client, invocation, open ?? []).catch(() => []);
+  const parts = seen.run === undefined ? [] : partsOf(seen.run.snapshot);
+  const open = parts.filter(({ phase }) => phase !== 'done').map(({ index }) => index);
+  const stalls = await stallsOf(session.client, invocation, open).catch(() => []);
   const text = stallText(stalls, { invocation, program: programName(context.env) });
   return text ?? (seen.run?.isUnanswered && !isWorkerGone ? unansweredText(programName(context.env)) : undefined);
 }

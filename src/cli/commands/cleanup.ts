@@ -1,3 +1,4 @@
+import { partIndices, sharedAsTasks } from '../../contract/parts';
 import type { Client } from '@temporalio/client';
 import path from 'node:path';
 import type { RunPlan } from '../../contract/plan';
@@ -132,9 +133,10 @@ type Gone = Pick<CleanupReport['removed'][number], 'kind' | 'name'>;
 /** Returns what the run may have created and no longer exists, whether this cleanup removed it or somebody else had. */
 function goneNow(plan: RunPlan | undefined, { removed, left, kept, unseen }: CleanupReport): readonly Gone[] {
   const isLeft = ({ kind, name }: Gone): boolean => left.some((one) => one.kind === kind && one.name === name);
-  const made = (plan?.tasks ?? []).flatMap(({ endpointName, jobName }) => [
+  const parts = plan === undefined ? [] : [...plan.tasks, ...sharedAsTasks(plan)];
+  const made = parts.flatMap(({ endpointName, jobName }) => [
     ...(endpointName === null ? [] : [{ kind: 'endpoint', name: endpointName } as const]),
-    { kind: 'job', name: jobName } as const,
+    ...(jobName === '' ? [] : [{ kind: 'job', name: jobName } as const]),
   ]);
   const storage = plan && ({ kind: 'storage', name: plan.storage.path } as const);
   const isStorageGone = storage && kept.length === 0 && unseen === null;
@@ -195,7 +197,7 @@ async function askTemporal(question: Question, context: CommandContext): Promise
     const { client } = await openSession(context);
     try {
       const plan = stored ?? (await readPlan(client, { invocation, force }));
-      const indices = plan?.tasks.map(({ index }) => index) ?? [];
+      const indices = partIndices(plan);
       // The run also counts as open while one of its tasks tears down.
       const { kind } = await ownerAmong(client, invocation, indices);
       if (kind === 'live' && terminate) await terminateRun(client, invocation, indices);

@@ -1,3 +1,4 @@
+import { partIndices } from '../../contract/parts';
 import { listRuns } from '../../client';
 import { mapConcurrently } from '../../support/map-concurrently';
 import { openRuns as storedRuns, unreadableRuns } from '../../home/run-store';
@@ -57,11 +58,7 @@ async function openRuns({ home, env }: CommandContext): Promise<string[]> {
   const listed = (await listRuns(client, { limit: 200 })).filter(({ status }) => status === 'running');
   const candidates = new Map(listed.map(({ invocation }) => [invocation, [] as readonly number[]]));
   for (const { plan } of await storedRuns(home)) {
-    if (!(await recordedTeardown(plan, home)))
-      candidates.set(
-        plan.invocation,
-        plan.tasks.map(({ index }) => index),
-      );
+    if (!(await recordedTeardown(plan, home))) candidates.set(plan.invocation, partIndices(plan));
   }
   for (const { invocation } of await unreadableRuns(home)) candidates.set(invocation, []);
   const states = await mapConcurrently([...candidates], concurrency, async ([invocation, indices]) => ({

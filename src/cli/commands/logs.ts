@@ -1,6 +1,7 @@
 import { describeRun, resolveInvocation } from '../../client';
 import type { RunPlan, TaskPlan } from '../../contract/plan';
-import type { RunSnapshot, TaskSnapshot } from '../../contract/state';
+import { partText, sharedAsTasks } from '../../contract/parts';
+import { partsOf, type RunSnapshot, type TaskSnapshot } from '../../contract/state';
 import { loadPlatformAccess } from '../../lepton/stored-credentials';
 import { storedInvocations, storedNames, storedPlan, storedSecrets } from '../../home/run-store';
 import { askServerClock, describeClockOffset } from '../../lepton/server-clock';
@@ -29,12 +30,15 @@ export const logs: CommandBody = async (input, context) => {
   const { prefix, index } = runAddress(input.arguments[0]);
   const { session, invocation } = await findRun(prefix, context);
   const plan = await planOf(invocation, { session, context });
-  checkIndex(index, plan.tasks);
-  const tasks = plan.tasks.filter((task) => index === undefined || task.index === index);
+  const shared = sharedAsTasks(plan);
+  const isOfEndpoint = flag(input, 'endpoint') || (index ?? 0) < 0;
+  const all = isOfEndpoint ? [...plan.tasks, ...shared] : plan.tasks;
+  checkIndex(index, all);
+  const tasks = all.filter((task) => index === undefined || task.index === index);
   const reading: Reading = {
     context,
     plan,
-    kind: flag(input, 'endpoint') ? 'endpoint' : 'job',
+    kind: isOfEndpoint ? 'endpoint' : 'job',
     marked: tasks.length > 1,
     wish: {
       client: await platformClient(plan, context),
@@ -166,7 +170,7 @@ function stateReader(of: {
       if (!isReported) context.output.note(withoutTemporal);
       isReported = true;
     }
-    return last?.tasks.find((task) => task.index === index);
+    return last && partsOf(last).find((task) => task.index === index);
   };
 }
 
@@ -238,13 +242,13 @@ const wasWritten = (task: TaskPlan, state: TaskSnapshot | undefined, kind: LogKi
 function whereLost(task: TaskPlan, { plan, kind, context }: Reading): string {
   const [folder] = logFolders({ plan, task, runsFolder: context.home.runs });
   return (
-    `The ${kind} log of task ${task.index} (${harmlessLine(task.name)}) is neither in ${folder} on this host nor on the platform. ` +
+    `The ${kind} log of ${harmlessLine(partText(task))} is neither in ${folder} on this host nor on the platform. ` +
     `Logs are saved there by the worker that ran the task, on its machine, before the ${kind} is removed.`
   );
 }
 
 function whyNone(task: TaskPlan, state: TaskSnapshot | undefined, kind: LogKind): string {
-  const name = `task ${task.index} (${harmlessLine(task.name)})`;
+  const name = harmlessLine(partText(task));
   if (kind === 'endpoint' && task.endpointName === null)
     return `${name} uses an existing endpoint, whose log evalsaga can't read`;
   if (state === undefined) return `no ${kind} log of ${name} is saved on this host, and the platform has none`;

@@ -1,3 +1,4 @@
+import { partsOf } from '../../contract/state';
 import { describeRun, listRuns, resolveInvocation, stallsOf, type RunDescription, type RunSummary } from '../../client';
 import { checkHome } from '../../home/usable';
 import type { HomePaths } from '../../home/paths';
@@ -106,8 +107,10 @@ async function warnWhereNothingGoesOn(run: RunDescription, session: Session, con
   if (run.status !== 'running') return;
   const without = await whyWithoutWorker(run, session, context);
   if (without !== undefined) context.output.warn(without);
-  const { invocation, tasks } = run.snapshot;
-  const open = tasks.filter(({ phase }) => phase !== 'done').map(({ index }) => index);
+  const { invocation } = run.snapshot;
+  const open = partsOf(run.snapshot)
+    .filter(({ phase }) => phase !== 'done')
+    .map(({ index }) => index);
   // The question itself has been answered: a Temporal that goes away just now takes nothing from it.
   const stalls = await stallsOf(session.client, invocation, open).catch(() => []);
   const text = stallText(stalls, { invocation, program: programName(context.env) });

@@ -1,3 +1,4 @@
+import { indexText } from '../../contract/identity';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunPlan, TaskPlan } from '../../contract/plan';
 import type { TaskSnapshot } from '../../contract/state';
@@ -121,7 +122,7 @@ export class LogPrinter {
   private markOf(source: LogSource, isOneOfSeveral: boolean): string {
     const { task } = this;
     const names = [
-      ...(this.reading.marked ? [`${task.index} ${harmlessLine(task.name)}`] : []),
+      ...(this.reading.marked ? [`${indexText(task.index)} ${harmlessLine(task.name)}`] : []),
       ...(isOneOfSeveral ? [harmlessLine(shortName(source))] : []),
     ];
     return names.length === 0 ? '' : `[${names.join(' ')}] `;

@@ -33,7 +33,11 @@ export function closingLines({ run, verdict, outputDir, program, now, style = pl
   const lines = [
     `${paint(`run ${snapshot.invocation}: ${spoken(verdict)}`)} (${counts.join(', ') || 'no task ended'}; ${took})`,
   ];
-  lines.push(...failureLines(snapshot.tasks).map((line) => `  ${line}`));
+  lines.push(
+    ...failureLines([...snapshot.tasks, ...(snapshot.shared ?? []).filter(({ error }) => error !== null)]).map(
+      (line) => `  ${line}`,
+    ),
+  );
   if (failure)
     lines.push(
       ...harmlessText(failure.message)

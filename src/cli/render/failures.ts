@@ -1,3 +1,4 @@
+import { indexText } from '../../contract/identity';
 import type { TaskSnapshot } from '../../contract/state';
 import { verdict } from './progress-lines';
 import { harmlessLine } from '../../support/terminal-text';
@@ -16,6 +17,6 @@ export function failureLines(tasks: readonly TaskSnapshot[]): string[] {
 /** Returns `0 hellaswag, 1 winogrande`; for more than a few tasks, only their numbers. */
 function namesOf(tasks: readonly TaskSnapshot[]): string {
   const few = 3;
-  if (tasks.length > few) return `tasks ${tasks.map(({ index }) => index).join(', ')}`;
-  return tasks.map(({ index, name }) => `${index} ${harmlessLine(name)}`).join(', ');
+  if (tasks.length > few) return `tasks ${tasks.map(({ index }) => indexText(index)).join(', ')}`;
+  return tasks.map(({ index, name }) => `${indexText(index)} ${harmlessLine(name)}`).join(', ');
 }

@@ -1,22 +1,24 @@
+import { indexText } from '../../contract/identity';
 import { progressLine, type SeenProgress } from '../../contract/job-progress';
-import type { RunSnapshot, TaskSnapshot } from '../../contract/state';
+import { partsOf, type RunSnapshot, type TaskSnapshot } from '../../contract/state';
 import { harmlessLine } from '../../support/terminal-text';
 
 /** Returns what changed between two snapshots of a run, one line per change, for logs and pipes. Pure. */
 export function progressLines(before: RunSnapshot | undefined, after: RunSnapshot): string[] {
   const lines: string[] = [];
-  for (const task of after.tasks) {
+  const known = before === undefined ? [] : partsOf(before);
+  for (const task of partsOf(after)) {
     const change = taskChange(
-      before?.tasks.find(({ index }) => index === task.index),
+      known.find(({ index }) => index === task.index),
       task,
       partsTold(after.tasks.length),
     );
-    if (change !== undefined) lines.push(`${task.index} ${harmlessLine(task.name)}: ${change}`);
+    if (change !== undefined) lines.push(`${indexText(task.index)} ${harmlessLine(task.name)}: ${change}`);
   }
   if (before?.phase !== after.phase) lines.push(`run: ${after.phase}`);
-  const known = new Set(before?.left.map(({ kind, name }) => `${kind} ${name}`));
+  const knownLeft = new Set(before?.left.map(({ kind, name }) => `${kind} ${name}`));
   for (const { kind, name, reason } of after.left) {
-    if (!known.has(`${kind} ${name}`))
+    if (!knownLeft.has(`${kind} ${name}`))
       lines.push(`left behind: ${kind} ${harmlessLine(name)}: ${harmlessLine(reason)}`);
   }
   return lines;

@@ -41,6 +41,8 @@ export interface RunDocument {
   /** Folder of its results; `null`: not known on this machine. */
   readonly outputDir: string | null;
   readonly tasks: readonly TaskDocument[];
+  /** Only of a run with endpoints that several tasks use, such as a judge. */
+  readonly sharedEndpoints?: readonly SharedEndpointDocument[];
   /** Why the run as a whole ended badly. */
   readonly error: TaskError | null;
   /** Only of a run with `execution.budget`. */
@@ -50,6 +52,26 @@ export interface RunDocument {
   /** What may have spoiled scores, or makes them incomparable. */
   readonly findings: readonly Finding[];
   readonly teardown: { readonly left: readonly LeftResource[]; readonly kept: readonly KeptStorage[] };
+}
+
+export interface SharedEndpointDocument {
+  /** As in the config, e.g. `judge`. */
+  readonly name: string;
+  /** `succeeded`: it served until the last task that used it had ended. */
+  readonly status: TaskDocument['status'];
+  readonly phase: TaskPhase;
+  readonly message: string | null;
+  /** ISO 8601. */
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  /** `null`: an existing endpoint. */
+  readonly endpoint: string | null;
+  readonly endpointUrl: string | null;
+  /** Seconds for which it existed; `null`: never, or it is not the run's own. */
+  readonly endpointSeconds: number | null;
+  /** `null`: the run has no budget. */
+  readonly cost: number | null;
+  readonly error: TaskError | null;
 }
 
 export interface TaskDocument {
@@ -118,6 +140,7 @@ export function runDocument(run: RunDescription, webUi: string | null, nowMs = D
     endedAt: run.status === 'running' ? null : lastEnd(run.snapshot),
     outputDir: run.resultsInfo?.outputDir ?? null,
     tasks: tasks.map((task) => taskDocument(run, task, nowMs)),
+    ...sharedDocuments(run.snapshot, nowMs),
     error: run.failure,
     ...(cost === null ? {} : { cost }),
     usefulShare: usefulShareOf(
@@ -126,6 +149,22 @@ export function runDocument(run: RunDescription, webUi: string | null, nowMs = D
     ),
     findings: findingsIn(run),
     teardown: { left, kept },
+  };
+}
+
+function sharedDocuments(
+  { shared, budget }: RunDescription['snapshot'],
+  nowMs: number,
+): Pick<RunDocument, 'sharedEndpoints'> {
+  if (shared === undefined) return {};
+  return {
+    sharedEndpoints: shared.map((one) => {
+      const { name, phase, outcome, message, startedAt, endedAt, endpoint, endpointUrl, error } = one;
+      const status: TaskDocument['status'] = outcome ?? (phase === 'pending' ? 'pending' : 'running');
+      const { endpointSeconds, cost } = taskCosts(one, { summary: undefined, budget, nowMs });
+      const state = { name, status, phase, message, startedAt, endedAt };
+      return { ...state, endpoint, endpointUrl, endpointSeconds, cost, error };
+    }),
   };
 }
 

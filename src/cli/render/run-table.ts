@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
+import { indexText } from '../../contract/identity';
 import { progressLine } from '../../contract/job-progress';
-import type { RunSnapshot, TaskSnapshot } from '../../contract/state';
+import { partsOf, type RunSnapshot, type TaskSnapshot } from '../../contract/state';
 import { elapsed } from './elapsed';
 import { bare } from './overview';
 import { plainStyle, type Style } from './style';
@@ -30,13 +31,14 @@ const mostMessages = 6;
 export const linesBelow = (width: number): number => (width >= wideEnough ? 0 : mostMessages + 1);
 
 /**
- * Table of a run's tasks. In a narrow terminal endpoints have no column, and messages are printed below; so they are in files
+ * Table of a run's tasks, and of its shared endpoints below them. In a narrow terminal endpoints have no column, and messages are printed below; so they are in files
  * and pipes (`width: Infinity`), where nothing is shortened. Pure.
  */
 export function runTable(request: RunTable): string {
   const { snapshot, maxRows = Infinity } = request;
-  const shown = mostImportant(snapshot.tasks, maxRows);
-  const hidden = snapshot.tasks.length - shown.length;
+  const parts = partsOf(snapshot);
+  const shown = mostImportant(parts, maxRows);
+  const hidden = parts.length - shown.length;
   const isWide = request.width >= wideEnough && request.width !== Infinity;
   return [
     isWide ? wideTable(shown, request) : plainTable(shown, request),
@@ -57,7 +59,7 @@ function wideTable(tasks: readonly TaskSnapshot[], { now, width, style = plainSt
   });
   for (const task of tasks) {
     table.push([
-      String(task.index),
+      indexText(task.index),
       shortenedInside(task.name, name - 2),
       phaseCell(task, style),
       shortenedInside(endpointOf(task), endpoint - 2),
@@ -74,7 +76,7 @@ function plainTable(tasks: readonly TaskSnapshot[], { now, width, style = plainS
   const name = Math.max(16, width - fixed.index - fixed.phase - fixed.elapsed - 7);
   for (const task of tasks) {
     table.push([
-      String(task.index),
+      indexText(task.index),
       shortenedInside(task.name, name),
       phaseCell(task, style),
       ...(isFile ? [harmlessLine(endpointOf(task))] : []),
@@ -86,11 +88,11 @@ function plainTable(tasks: readonly TaskSnapshot[], { now, width, style = plainS
 
 /** Returns each message once, with its tasks. Notes of ended tasks are printed elsewhere. */
 function messagesBelow(tasks: readonly TaskSnapshot[], { now, width, saysErrors = false }: RunTable): string[] {
-  const byText = new Map<string, number[]>();
+  const byText = new Map<string, string[]>();
   for (const task of tasks) {
     const text = task.error !== null && saysErrors ? '' : harmlessLine(messageOf(task, now));
     const isOver = task.phase === 'done' && task.error === null;
-    if (text !== '' && !isOver) byText.set(text, [...(byText.get(text) ?? []), task.index]);
+    if (text !== '' && !isOver) byText.set(text, [...(byText.get(text) ?? []), indexText(task.index)]);
   }
   const lines = [...byText].map(([text, indices]) => shortened(`${indices.join(', ')}: ${text}`, width - 2));
   const most = width === Infinity ? Infinity : mostMessages;

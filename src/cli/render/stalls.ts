@@ -1,3 +1,4 @@
+import { indexText } from '../../contract/identity';
 import type { Stall } from '../../runs/stalled';
 import { clock } from './elapsed';
 import { harmlessLine, shortened } from '../../support/terminal-text';
@@ -26,7 +27,7 @@ export function stallText(
 
 function subject(stalls: readonly Stall[]): string {
   const tasks = stalls.flatMap(({ who }) => (who === 'run' ? [] : [who]));
-  const shown = tasks.slice(0, 10).join(', ') + (tasks.length > 10 ? ', …' : '');
+  const shown = tasks.slice(0, 10).map(indexText).join(', ') + (tasks.length > 10 ? ', …' : '');
   const parts = [
     ...(tasks.length < stalls.length ? ['the run itself'] : []),
     ...(tasks.length > 0 ? [`${tasks.length === 1 ? 'task' : 'tasks'} ${shown}`] : []),

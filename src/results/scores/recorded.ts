@@ -38,10 +38,11 @@ export async function findRecord(
 export async function recordedSnapshot(plan: RunPlan, home: Pick<HomePaths, 'runs'>): Promise<RunSnapshot | undefined> {
   const found = await findRecord(plan, home);
   if (found.kind !== 'found') return undefined;
-  const { startedAt, tasks, teardown } = found.record;
+  const { startedAt, tasks, shared, teardown } = found.record;
   const { invocation, platform, simulated, model, budget = null } = plan;
   const where = { platform: platform.kind, ...(simulated ? { simulated } : {}) };
-  return { invocation, phase: 'done', ...where, model, startedAt, tasks: tasks.map(recordedTask), budget, ...teardown };
+  const all = { tasks: tasks.map(recordedTask), ...(shared === undefined ? {} : { shared: shared.map(recordedTask) }) };
+  return { invocation, phase: 'done', ...where, model, startedAt, ...all, budget, ...teardown };
 }
 
 /**

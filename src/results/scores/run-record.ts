@@ -91,12 +91,20 @@ const schema = z.object({
   cost: z.object({ currency: text, limit: z.number(), spent: z.number(), perHour: z.number() }).nullable(),
   /** Prices and limit; `null`: the run has none. Missing in older files. */
   budget: z
-    .object({ limit: z.number(), currency: text, endpointPerHour: z.number(), jobPerHour: z.number() })
+    .object({
+      limit: z.number(),
+      currency: text,
+      endpointPerHour: z.number(),
+      jobPerHour: z.number(),
+      sharedPerHour: z.array(z.number()).readonly().exactOptional(),
+    })
     .nullable()
     .exactOptional(),
   /** Part of the endpoints' paid time in which requests were under way, 0 to 1; `null`: not known. Missing in older files. */
   usefulShare: z.number().nullable().exactOptional(),
   tasks: z.array(task).readonly(),
+  /** Endpoints that several tasks used, as tasks without a job. Missing if there were none. */
+  shared: z.array(task).readonly().exactOptional(),
   teardown: z.object(teardown),
   /** The resolved config with secrets masked, as YAML; `null`: another host has it. */
   config: text.nullable(),
