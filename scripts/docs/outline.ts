@@ -19,7 +19,7 @@ export const rootShape = (type = 'vllm'): Shape => shapeOf(configSchema(type as 
 
 export const deploymentShape = (type: string): Shape => shapeOf(rootShape(type)['deployment'] as Schema);
 
-/** Returns the section that a key accepts, directly, in a list or as an alternative to null; `undefined` if none. */
+/** Returns the section that a key accepts, directly, in a list, by name or as an alternative to null; `undefined` if none. */
 export function innerShape(schema: Schema): { readonly shape: Shape; readonly suffix: string } | undefined {
   const { accepts } = documentationOf(schema);
   switch (accepts.kind) {
@@ -30,6 +30,10 @@ export function innerShape(schema: Schema): { readonly shape: Shape; readonly su
     case 'list': {
       const inner = innerShape(accepts.item);
       return inner === undefined ? undefined : { ...inner, suffix: `[]${inner.suffix}` };
+    }
+    case 'record': {
+      const inner = innerShape(accepts.value);
+      return inner === undefined ? undefined : { ...inner, suffix: `.NAME${inner.suffix}` };
     }
     default:
       return undefined;

@@ -37,7 +37,7 @@ export function createWatchActivities(dependencies: ActivityDependencies, health
 
     /** Describes whether the model answers now: the endpoint may be why a job made no progress. */
     async describeServing(input: ServingInput): Promise<string> {
-      return attempt({ subject: `endpoint of task ${input.index}`, purpose: 'step' }, async ({ signal }) => {
+      return attempt({ subject: `endpoint${ofTask(input.index)}`, purpose: 'step' }, async ({ signal }) => {
         const { client } = await dependencies.platform(input.platform);
         let asked: AskedEndpoint | undefined;
         if (input.name !== null) {

@@ -4,9 +4,9 @@
  */
 
 /** Only evalsaga writes this form: a user's text that has it would be filled in as well. */
-export const sharedUrlPlaceholder = (variable: string): string => `***EVALSAGA_SHARED:${variable}***`;
+export const sharedUrlPlaceholder = (variable: string): string => `***evalsaga-url:${variable}***`;
 
-const placeholder = /\*{3}EVALSAGA_SHARED:([A-Za-z_][A-Za-z0-9_]*)\*{3}/g;
+const placeholder = /\*{3}evalsaga-url:([A-Za-z_][A-Za-z0-9_]*)\*{3}/g;
 
 /** Returns the variables that a text has placeholders for, each once. */
 export const sharedUrlsIn = (text: string): readonly string[] => [
@@ -19,4 +19,4 @@ export const withSharedUrls = (text: string, urls: Readonly<Record<string, strin
 
 /** Splits a text at its placeholders; every second piece is one. */
 export const splitAtSharedUrls = (text: string): string[] =>
-  text.split(/(\*{3}EVALSAGA_SHARED:[A-Za-z_][A-Za-z0-9_]*\*{3})/);
+  text.split(/(\*{3}evalsaga-url:[A-Za-z_][A-Za-z0-9_]*\*{3})/);

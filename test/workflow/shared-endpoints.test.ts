@@ -44,7 +44,7 @@ function judgedPlan({ outputRoot }: Scenario, change: Partial<RunPlan> = {}): Ru
               ...task.job,
               envs: [
                 ...task.job.envs,
-                { name: 'ASKS', value: 'at ***EVALSAGA_SHARED:JUDGE_CHAT_URL***' },
+                { name: 'ASKS', value: 'at ***evalsaga-url:JUDGE_CHAT_URL***' },
                 { name: 'JUDGE_API_KEY', secret: { kind: 'workspace', name: secretOf(plan) } },
               ],
             },

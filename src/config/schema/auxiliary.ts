@@ -35,7 +35,9 @@ const existing = {
   url: orNull(text()).describe(
     'Base or request URL of an existing endpoint (`type: none` only); null: there is none, and nothing refers to it.',
   ),
-  model_id: orNull(text()).describe('Name under which the existing endpoint serves the model.'),
+  model_id: orNull(text()).describe(
+    'As `deployment.model_id`; with `type: none`, the name under which the endpoint serves the model.',
+  ),
   api_key_name: orNull(text({ pattern: /^[A-Za-z_][A-Za-z0-9_]*$/, expected: 'the name of a variable' })).describe(
     'Variable of the job that holds the key of the existing endpoint; if nothing sets it, this host does.',
   ),

@@ -193,16 +193,8 @@ test('-t selects tasks; an unknown one is refused with the list', async () => {
 });
 
 test('keys that have no equivalent place are refused with advice', async () => {
-  const found = await problems(
-    `${runnable()}auxiliary_deployments: {judge: {}}\n`.replace(
-      '  output_dir: ./out',
-      '  output_dir: ./out\n  env_vars: {A: b}',
-    ),
-  );
-  expect(found.map(({ path, message }) => [path, message])).toEqual([
-    ['execution.env_vars', 'has no effect here'],
-    ['auxiliary_deployments', 'has no effect here'],
-  ]);
+  const found = await problems(runnable().replace('  output_dir: ./out', '  output_dir: ./out\n  env_vars: {A: b}'));
+  expect(found.map(({ path, message }) => [path, message])).toEqual([['execution.env_vars', 'has no effect here']]);
 });
 
 test('.env sets variables that are not set; --env-file must exist', async () => {
@@ -272,13 +264,6 @@ test('of a cycle of references, only its members are reported', async () => {
 test('for a key without its path, the message gives the path', async () => {
   const [problem] = await problems(runnable(), { overrides: ['ouput_dir=y'] });
   expect(problem?.hint).toBe('did you mean `execution.output_dir`?');
-});
-
-test('auxiliary deployments are refused, unless there are none', async () => {
-  await load(`${runnable()}auxiliary_deployments: {}\n`);
-  expect(await problems(`${runnable()}auxiliary_deployments: {judge: {type: vllm}}\n`)).toMatchObject([
-    { path: 'auxiliary_deployments', message: 'has no effect here', hint: expect.stringContaining('elsewhere') },
-  ]);
 });
 
 test('tasks of one name are told apart by their index, others are not', async () => {
