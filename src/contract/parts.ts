@@ -15,7 +15,11 @@ export const partIndices = (plan: Pick<RunPlan, 'tasks' | 'sharedEndpoints'> | u
 const noJob: JobSpec = { container: { image: '' }, envs: [], mounts: [], nodeGroup: null, body: {} };
 
 /** Returns a shared endpoint as a task that has no job, so that it can be treated as every other one. */
-export const asTask = ({ name, endpointName, folder }: SharedEndpointPlan, position: number): TaskPlan => ({
+export const asTask = (
+  { name, endpointName, folder, endpointPerHour }: SharedEndpointPlan,
+  position: number,
+): TaskPlan => ({
+  ...(endpointPerHour === undefined ? {} : { endpointPerHour }),
   index: sharedIndex(position),
   name,
   task: name,

@@ -1,5 +1,6 @@
 import { sweep } from '../../src/cleanup/sweep';
 import { tokenSecretName } from '../../src/contract/endpoint-token';
+import { costDocument } from '../../src/contract/cost';
 import { runWorkflowId, sharedIndex, taskWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import type { RunSnapshot } from '../../src/contract/state';
@@ -33,7 +34,7 @@ function judgedPlan({ outputRoot }: Scenario, change: Partial<RunPlan> = {}): Ru
   } as const;
   return {
     ...plan,
-    sharedEndpoints: [{ name: 'judge', endpointName: name, endpoint, folder: 'endpoint-judge' }],
+    sharedEndpoints: [{ name: 'judge', endpointName: name, endpoint, folder: 'endpoint-judge', endpointPerHour: 3600 }],
     tasks: plan.tasks.map((task) =>
       task.index === 2
         ? task
@@ -81,7 +82,7 @@ describe.each([
       },
       jobs: { default: { states: [['Running', '3s'], ['Completed']] } },
     });
-    const budget = { limit: 100, currency: 'USD', endpointPerHour: 1, jobPerHour: 1, sharedPerHour: [3600] };
+    const budget = { limit: 100, currency: 'USD', endpointPerHour: 1, jobPerHour: 1 };
     const plan = judgedPlan(scenario, { startPolicy: how, budget });
     await start(scenario, plan);
     if (how === 'as_ready') {
@@ -109,6 +110,8 @@ describe.each([
     const shared = snapshot.shared?.[0];
     expect(shared).toMatchObject({ phase: 'done', outcome: 'succeeded', left: [], endpointUrl: expect.any(String) });
     expect(shared?.usage?.endpoint?.until).toEqual(expect.any(String));
+    // A second of it costs 1.
+    expect(costDocument(snapshot, 0)?.spent).toBeGreaterThan(3);
     expect(await creations(scenario.platform, '/deployments')).toBe(4);
     await expectNothingLeft(scenario);
   });

@@ -96,7 +96,6 @@ const schema = z.object({
       currency: text,
       endpointPerHour: z.number(),
       jobPerHour: z.number(),
-      sharedPerHour: z.array(z.number()).readonly().exactOptional(),
     })
     .nullable()
     .exactOptional(),

@@ -141,7 +141,7 @@ test('shared endpoints count: in max_parallel_endpoints, and in the budget', asy
   const budget = ', max_parallel_endpoints: 3, budget: {limit: 9, prices: {gpu.1xh200: 2, gpu.2xh200: 5}}';
   const two = '{type: vllm, hf_model_handle: org/judge, lepton_config: {resource_shape: gpu.2xh200, max_replicas: 2}}';
   const run = await planned(judged(`{judge: ${two}}`, asked, undefined, budget));
-  expect([run.maxParallelEndpoints, run.budget?.sharedPerHour]).toEqual([2, [10]]);
+  expect([run.maxParallelEndpoints, run.sharedEndpoints?.[0]?.endpointPerHour]).toEqual([2, 10]);
   const tooFew = judged(`{judge: ${vllm}}`, asked, undefined, ', max_parallel_endpoints: 1');
   expect(await problems(tooFew, { env })).toMatchObject([{ path: 'execution.max_parallel_endpoints' }]);
 });
