@@ -1,23 +1,16 @@
 /** Turns a loaded config into the plan of a run. Everything is decided then, and nothing created yet. */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import type {
-  BudgetPlan,
-  EndpointPlan,
-  PlatformRef,
-  RunPlan,
-  SharedEndpointPlan,
-  StoragePlan,
-  TaskPlan,
-} from '../../contract/plan';
+import type { BudgetPlan, EndpointPlan, PlatformRef, RunPlan, StoragePlan, TaskPlan } from '../../contract/plan';
 import { runNameFrom } from '../../contract/run-name';
 import { taskNameOf } from '../../contract/task-name';
 import { describeOversize, sizeOfPlan } from '../../contract/plan-size';
 import { expandTilde } from '../../support/home-folder';
-import type { LoadedConfig, VariantConfig } from '../loaded';
+import type { LoadedConfig } from '../loaded';
 import { maskingErrors } from '../render-config';
 import type { ResolvedConfig } from '../schema/config';
-import { planAuxiliaries, type PlannedAuxiliaries, type TaskAuxiliaries } from './plan-auxiliary';
+import type { PlannedAuxiliaries, TaskAuxiliaries } from './plan-auxiliary';
+import { auxiliariesOf, placesForTasks, variantParts, variantsIn, type VariantPart } from './plan-variants';
 import { budgetPlan } from './plan-budget';
 import { endpointTokens } from './endpoint-access';
 import { dedicatedEndpoint, servedModelOf } from './plan-endpoint';
@@ -34,7 +27,6 @@ import { checkNamedVariables, checkPlatformRules, checkSharedEndpoints } from '.
 import { ProblemReport } from './problem-report';
 import { resultsStore } from './plan-results-store';
 import { sharedCaches } from './shared-caches';
-import { resolveTask } from './resolve-task';
 import type { ResolvedTask } from './resolve-task';
 import { storagePlan } from './plan-storage';
 
@@ -77,17 +69,8 @@ function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; h
   checkNodeGroups(config, report);
   const storage = storagePlan(config, context.invocation, report);
   const store = resultsStore(config, { env: loaded.env, report });
-  const parts = variants.map((variant) => variantPart({ loaded, variant, common: report }));
-  const auxiliaries = planAuxiliaries({
-    config,
-    users: parts.flatMap(({ tasks, variant: { resolved }, report: own }) =>
-      tasks.map((task) => ({ task, config: resolved, variables: jobVariables(resolved, task), report: own })),
-    ),
-    trustCommands: loaded.trust.commands,
-    invocation: context.invocation,
-    platform: context.platform,
-    report,
-  });
+  const parts = variantParts(loaded, report);
+  const auxiliaries = auxiliariesOf(parts, { loaded, context, report });
   const { shared } = auxiliaries;
   const planned = parts.map((part) => planVariant({ ...part, context, storage, auxiliaries }));
   checkEarlyJobs(
@@ -118,48 +101,10 @@ function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; h
   return { plan, hostSecrets };
 }
 
-const variantsIn = ({ variants, resolved, root }: LoadedConfig): readonly VariantConfig[] =>
-  variants ?? [
-    {
-      model: null,
-      resolved,
-      root,
-      positions: [...resolved.evaluation.tasks.keys()],
-      pathAsWritten: (path) => path,
-    },
-  ];
-
 interface PlannedVariant {
   readonly endpoint: EndpointPlan | undefined;
   readonly budget: BudgetPlan | null;
   readonly tasks: readonly TaskPlan[];
-}
-
-/** A variant whose tasks are known. */
-interface VariantPart {
-  readonly loaded: LoadedConfig;
-  readonly variant: VariantConfig;
-  readonly tasks: readonly ResolvedTask[];
-  readonly report: ProblemReport;
-}
-
-function variantPart({
-  loaded: whole,
-  variant,
-  common,
-}: {
-  readonly loaded: LoadedConfig;
-  readonly variant: VariantConfig;
-  readonly common: ProblemReport;
-}): VariantPart {
-  const { resolved: config, root } = variant;
-  const loaded = { ...whole, resolved: config, root };
-  const report = new ProblemReport(root, variant.pathAsWritten, common);
-  const tasks = config.evaluation.tasks.flatMap((task, index): ResolvedTask[] => {
-    const resolved = resolveTask({ config: task, index, trustUnlisted: loaded.trust.unlistedTasks, report });
-    return resolved === undefined ? [] : [resolved];
-  });
-  return { loaded, variant, tasks, report };
 }
 
 /** Plans the tasks of one variant, with their positions in the run. */
@@ -239,24 +184,6 @@ function runFields(
     },
     provenance: { configDigest: createHash('sha256').update(yaml).digest('hex'), command: context.command },
   };
-}
-
-/** Returns how many tasks may have endpoints: shared ones, which exist all the time, count as well. */
-function placesForTasks(
-  { execution, deployment }: ResolvedConfig,
-  shared: readonly SharedEndpointPlan[],
-  report: ProblemReport,
-): number | null {
-  const { max_parallel_endpoints: most } = execution;
-  const taken = shared.filter(({ endpointName: name }) => name !== null).length;
-  if (most === null || taken === 0 || deployment.type === 'none') return most;
-  if (most <= taken)
-    report.add(
-      'execution.max_parallel_endpoints',
-      `is ${most}, but auxiliary_deployments alone are ${taken}, and each task has its own endpoint besides`,
-      `set it to ${taken + 1} or more`,
-    );
-  return Math.max(1, most - taken);
 }
 
 function labelsOf(config: ResolvedConfig, context: PlanContext): Pick<RunPlan, 'name' | 'tags'> {
