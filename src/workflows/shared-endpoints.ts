@@ -85,9 +85,12 @@ export class SharedEndpoints {
 
   private async drive(plan: SharedEndpointPlan, position: number): Promise<void> {
     const { progress } = this.options;
+    const scope = CancellationScope.current();
     try {
       progress.endShared(position, await this.runChild(plan, position));
     } catch (error) {
+      // Its tasks hear of it, unless the run itself was cancelled, and they as well.
+      if (isCancellation(error) && !scope.consideredCancelled) this.lose(position, cancelledAlone);
       await CancellationScope.nonCancellable(() => this.account(position, error));
     }
   }
@@ -175,6 +178,8 @@ export class SharedEndpoints {
     return endpointName ? `${name ?? ''} (${endpointName})` : (name ?? '');
   }
 }
+
+const cancelledAlone: TaskError = { type: 'Cancelled', message: 'its workflow was cancelled' };
 
 /** Whether the task's job has ended, or never will begin. */
 const isPastUse = ({ outcome }: TaskSnapshot): boolean => outcome !== null;

@@ -169,12 +169,15 @@ describe('while jobs use it', () => {
     await expectNothingLeft(scenario);
   });
 
-  test.concurrent('its workflow is terminated: the run removes it by its name', async () => {
+  test.concurrent.each([
+    { how: 'terminated: the run removes it by its name', end: 'terminate' },
+    { how: 'cancelled: it removes itself', end: 'cancel' },
+  ] as const)('its workflow is $how', async ({ end }) => {
     const scenario = await bench.scenario({ jobs });
     const plan = judgedPlan(scenario);
     await scenario.start(plan);
     await usersRun(scenario, plan);
-    await workflowOf(scenario, plan, sharedIndex(0)).terminate();
+    await workflowOf(scenario, plan, sharedIndex(0))[end]();
     const { snapshot } = await scenario.closed(plan);
     expect(outcomes(snapshot)).toEqual(lost);
     expect(snapshot.left).toEqual([]);

@@ -102,7 +102,7 @@ test.each(readdirSync(path.join(root, 'examples')).filter((name) => name.endsWit
       config: path.join('examples', name),
       overrides: given[name] ?? [],
       tasks: [],
-      env: { API_KEY: 'k-1' },
+      env: { API_KEY: 'k-1', HF_TOKEN: 'hf-1' },
       cwd: root,
     });
     const { plan } = planRun(loaded, {
