@@ -52,8 +52,8 @@ export function withoutBraces(node: ConfigNode): ConfigNode {
       return { ...node, items: node.items.map(withoutBraces) };
     case 'scalar': {
       if (typeof node.value !== 'string' || !node.value.includes('${auxiliary_deployments.')) return node;
-      const { text: _, ...rest } = node;
-      return { ...rest, value: node.value.replaceAll(braced, '$1') };
+      const value = node.value.replaceAll(braced, '$1');
+      return { ...node, value, text: value };
     }
   }
 }
