@@ -1,6 +1,6 @@
 import type { PlatformRef } from '../contract/plan';
 import { CredentialsError } from '../lepton/lepton-error';
-import { choosePlatform } from '../stack/platform-choice';
+import { choosePlatform } from '../stack/choose-platform';
 import type { Env } from '../temporal/target';
 
 /** Returns the platform that a run would use, for checks that depend on it. Without usable credentials any will do. */

@@ -33,7 +33,8 @@ export async function checkLocalRun({ plan, home, signal }: LocalCheck): Promise
   for (const { endpoint } of [...endpointsOf(plan), ...(plan.sharedEndpoints ?? [])])
     if (endpoint.kind === 'dedicated') model.push(...(await checkWeights(endpoint.spec, hub)));
   const tasks: Finding[] = [];
-  for (const task of plan.tasks) tasks.push(...(await checkTask(task, hub)));
+  const looks = new Map<string, Promise<DataFound>>();
+  for (const task of plan.tasks) tasks.push(...(await checkTask(task, { hub, looks })));
   return [...distinct(model), ...tasks];
 }
 
@@ -69,15 +70,32 @@ async function checkWeights(spec: EndpointSpec, hub: AskHub): Promise<Finding[]>
 
 const harness = 'lm-evaluation-harness';
 
-async function checkTask(task: TaskPlan, hub: AskHub): Promise<Finding[]> {
+interface DataFound {
+  /** What decides which data a task needs; `undefined`: the task is not one of this harness. */
+  readonly needed: ReturnType<typeof neededData>;
+  readonly rows: Awaited<ReturnType<typeof offlineRows>> | undefined;
+}
+
+async function dataFound(task: TaskPlan): Promise<DataFound> {
+  const needed = neededData(task);
+  return { needed, rows: needed && (await offlineRows(needed.task)) };
+}
+
+/** `looks`: by what decides them. A run has thousands of tasks, but few different ones. */
+async function checkTask(
+  task: TaskPlan,
+  { hub, looks }: { readonly hub: AskHub; readonly looks: Map<string, Promise<DataFound>> },
+): Promise<Finding[]> {
   const about = `task ${task.index} (${task.name})`;
   const refusal = harnessRefusal(task.job.container.image);
   if (refusal !== undefined)
     return [misfit(about, refusal, `evalsaga ls tasks names the harness of each task: ${harness} runs here`)];
   // A job with a cache of its own brings its data.
   if (task.job.envs.some(({ name }) => name === 'HF_HOME')) return [];
-  const needed = neededData(task);
-  const rows = needed && (await offlineRows(needed.task));
+  const key = `${task.task} ${runConfigIn(task.job.container.command) ?? ''}`;
+  const look = looks.get(key) ?? dataFound(task);
+  looks.set(key, look);
+  const { needed, rows } = await look;
   if (!needed || (rows && (rows.hasExamples || !needed.examples))) return [];
   const missing = rows
     ? `${needed.examples}-shot prompts need its train split, which only the dataset hub has`

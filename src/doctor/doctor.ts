@@ -5,7 +5,7 @@ import { describeClockOffset } from '../lepton/server-clock';
 import { createLeptonClient } from '../lepton/client';
 import { CredentialsError } from '../lepton/lepton-error';
 import type { LeptonClient, PlatformAccess } from '../lepton/types';
-import { choosePlatform, type PlatformChoice, type PlatformWish } from '../stack/platform-choice';
+import { choosePlatform, type PlatformChoice, type PlatformWish } from '../stack/choose-platform';
 import { stackStatus } from '../stack/status';
 import type { Env } from '../temporal/target';
 import { checkHomeFolder } from './check-home';

@@ -1,4 +1,3 @@
-import { execa, ExecaError } from 'execa';
 import type { HomePaths } from '../home/paths';
 import type { Report } from './once';
 
@@ -52,6 +51,7 @@ async function describePython(
   env: NodeJS.ProcessEnv,
 ): Promise<{ version: [number, number]; executable: string } | undefined> {
   const script = 'import sys; print(sys.version_info[0], sys.version_info[1], sys.executable)';
+  const { execa } = await import('execa');
   const result = await execa(name, ['-c', script], {
     env,
     extendEnv: false,
@@ -77,8 +77,21 @@ export interface Command {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Runs a provisioning command and resolves to its output; rejects with the last lines of its error output. */
+/** A provisioning command has failed. */
+export class CommandFailed extends Error {
+  override readonly name = 'CommandFailed';
+
+  constructor(
+    message: string,
+    readonly ended: { readonly exitCode: number | undefined; readonly stderr: string; readonly cause: Error },
+  ) {
+    super(message, { cause: ended.cause });
+  }
+}
+
+/** Runs a provisioning command and resolves to its output; rejects with `CommandFailed`, which has the last lines of its error output. */
 export async function run({ what, advice, file, args, cwd, env, signal }: Command): Promise<string> {
+  const { execa, ExecaError } = await import('execa');
   try {
     const { stdout } = await execa(file, args, {
       stdin: 'ignore',
@@ -91,7 +104,12 @@ export async function run({ what, advice, file, args, cwd, env, signal }: Comman
     signal?.throwIfAborted();
     if (!(error instanceof ExecaError)) throw error;
     const output = lastLines([error.stderr, error.stdout].map(text).find(Boolean) ?? error.shortMessage, 8);
-    throw new Error(`${what} failed: ${output}${advice ? `\n${advice}` : ''}`, { cause: error });
+    const { exitCode, stderr } = error;
+    throw new CommandFailed(`${what} failed: ${output}${advice ? `\n${advice}` : ''}`, {
+      exitCode,
+      stderr: text(stderr),
+      cause: error,
+    });
   }
 }
 

@@ -1,4 +1,3 @@
-import { execa } from 'execa';
 import path from 'node:path';
 import type { HomePaths } from '../home/paths';
 import { isComplete, provisionOnce } from './once';
@@ -94,6 +93,7 @@ async function tryRun(
   env: NodeJS.ProcessEnv,
 ): Promise<{ failed: boolean; stdout: string }> {
   const options = { env, extendEnv: false, reject: false, stdin: 'ignore', timeout: 20_000 } as const;
+  const { execa } = await import('execa');
   const { failed, stdout } = await execa(file, args, options);
   return { failed, stdout: typeof stdout === 'string' ? stdout : '' };
 }

@@ -1,51 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PlatformRef } from '../contract/plan';
 import { storeCredentials } from '../lepton/stored-credentials';
 import type { HomePaths } from '../home/paths';
 import { adviceFor } from '../lepton/advice';
 import { createLeptonClient } from '../lepton/client';
-import { findCredentials } from '../lepton/credentials';
-import { CredentialsError, LeptonError } from '../lepton/lepton-error';
-import type { PlatformAccess, WorkspaceInfo } from '../lepton/types';
+import { LeptonError } from '../lepton/lepton-error';
+import type { WorkspaceInfo } from '../lepton/types';
 import { InfrastructureError } from '../temporal/infrastructure-error';
 import type { Env } from '../temporal/target';
-import { localWorkspace } from './services';
-
-export type PlatformWish = 'auto' | 'lepton' | 'local';
-
-/** The platform of a run. */
-export interface PlatformChoice {
-  readonly ref: PlatformRef;
-  /** Of Lepton. The local platform's is known once it runs. */
-  readonly access: PlatformAccess | undefined;
-  /** When the token expires, if the login record says so. */
-  readonly expiresAt?: Date | undefined;
-  /** One line for the user: which platform, and why. */
-  readonly statement: string;
-}
-
-/** Chooses by the `--platform` option and the credentials that are found; sends no request. Throws `CredentialsError`. */
-export function choosePlatform({ wish, env }: { wish: PlatformWish; env: Env }): PlatformChoice {
-  const ref = { kind: 'local', workspace: localWorkspace } as const;
-  if (wish === 'local')
-    return { ref, access: undefined, statement: 'local platform on this machine (--platform local)' };
-  const found = findCredentials({ env });
-  if (found) {
-    const { access, source, expiresAt } = found;
-    return {
-      expiresAt,
-      ref: { kind: 'lepton', workspace: access.workspace, url: access.url },
-      access,
-      statement: `Lepton workspace ${access.workspace} at ${access.url} (credentials: ${source})`,
-    };
-  }
-  if (wish === 'lepton') {
-    throw new CredentialsError(
-      'No Lepton credentials were found. Log in with `lep login -c <workspace>:<token>`, or set LEPTON_WORKSPACE_ID and LEPTON_WORKSPACE_TOKEN; --platform local runs on this machine.',
-    );
-  }
-  return { ref, access: undefined, statement: 'local platform on this machine (no Lepton credentials were found)' };
-}
+import type { PlatformChoice } from './choose-platform';
 
 export interface TokenWait {
   readonly env: Env;

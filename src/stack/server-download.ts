@@ -1,4 +1,3 @@
-import { execa } from 'execa';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { lastLine } from '../support/lines';
@@ -40,6 +39,7 @@ async function fetchInto(draft: string, { report, signal }: Omit<ServerDownload,
   const cancelSignal = signal ? AbortSignal.any([signal, stalled.signal]) : stalled.signal;
   const program = path.join(__dirname, 'fetch-server.js');
   const watch = watchArrival(draft, { report, onStalled: () => stalled.abort() });
+  const { execa } = await import('execa');
   const result = await execa(process.execPath, [program, draft], { stdin: 'ignore', reject: false, cancelSignal });
   clearInterval(watch);
   signal?.throwIfAborted();

@@ -6,6 +6,7 @@ import { defaultPorts, devServerArguments, journalFor } from './dev-server';
 import { embeddedEnv, type Env } from '../temporal/target';
 import { startInBackground } from './background-process';
 import { backgroundEnv } from './background-env';
+import { localWorkspace } from './choose-platform';
 import { networkFingerprint } from './network';
 import { freePort } from '../support/ports';
 import { isRunning, logFile, readRecord, writeRecord, type ServiceName, type ServiceRecord } from './record';
@@ -23,9 +24,6 @@ const program = path.resolve(__dirname, '..', 'cli', 'main.js');
 
 /** If set, the local platform is a workspace without storage API (`platform --no-storage-api`). */
 export const noStorageApiVariable = 'EVALSAGA_NO_STORAGE_API';
-
-/** Workspace id of the local platform that the stack runs. */
-export const localWorkspace = 'local';
 
 export async function startTemporal(launch: Launch & { binary: string }): Promise<ServiceRecord> {
   const { home, env, binary, taken = [] } = launch;

@@ -19,7 +19,7 @@ import {
 } from '../../home/run-store';
 import { loadAccess } from '../../lepton/access-store';
 import { createLeptonClient } from '../../lepton/client';
-import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
+import { choosePlatform, type PlatformWish } from '../../stack/choose-platform';
 import { terminateRun } from '../../runs/terminate';
 import { ensureStack } from '../../stack/stack';
 import { cleanUp, type CleanupReport } from '../../cleanup/cleanup';

@@ -6,7 +6,7 @@ import { findingText, misfit, ok, warn, type Finding } from '../../doctor/findin
 import { harmlessText } from '../../support/terminal-text';
 import type { Style } from '../render/style';
 import { CredentialsError } from '../../lepton/lepton-error';
-import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
+import { choosePlatform, type PlatformWish } from '../../stack/choose-platform';
 import type { Env } from '../../temporal/target';
 import { textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
 import { configRequest, wantsJson } from '../config-input';

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
-import { stringify } from 'yaml';
 import { loadConfig, planRun, renderProblem } from '../../config';
 import type { RunPlan } from '../../contract/plan';
 import { isRunName, isTagKey, runNameRule, tagKeyRule } from '../../contract/run-name';
 import { admitOutput } from '../../doctor/check-output';
 import { dryRunDocument } from '../render/dry-run';
-import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
+import { yamlDocument } from '../render/yaml-document';
+import { choosePlatform, type PlatformWish } from '../../stack/choose-platform';
 import { flag, listOption, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
 import { configRequest, wantsJson } from '../config-input';
 import { done, type CommandOutcome } from '../exit-code';
@@ -55,7 +55,7 @@ export const start: CommandBody = async (input, context) => {
 function dryRun(plan: RunPlan, input: CommandInput, { output }: CommandContext): CommandOutcome {
   const document = dryRunDocument(plan);
   if (wantsJson(input)) output.json(document);
-  else output.answer(stringify(document, { lineWidth: 0, aliasDuplicateObjects: false }).trimEnd());
+  else output.answer(yamlDocument(document).trimEnd());
   output.note('dry run: nothing was created');
   return done;
 }

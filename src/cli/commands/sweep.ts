@@ -1,7 +1,7 @@
 import { secretsOfRun } from '../../secrets/secret-values';
 import { loadAccess } from '../../lepton/access-store';
 import { createLeptonClient } from '../../lepton/client';
-import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
+import { choosePlatform, type PlatformWish } from '../../stack/choose-platform';
 import { temporalAheadMs } from '../../stack/pollers';
 import { ensureStack } from '../../stack/stack';
 import { defaultGraceSeconds, sweep as sweepOnce } from '../../cleanup/sweep';

@@ -1,5 +1,5 @@
 import { stackTable } from '../render/overview';
-import { choosePlatform, type PlatformWish } from '../../stack/platform-choice';
+import { choosePlatform, type PlatformWish } from '../../stack/choose-platform';
 import { ensureStack } from '../../stack/stack';
 import { stackStatus } from '../../stack/status';
 import { storeCredentials } from '../../lepton/stored-credentials';

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { ExecaError } from 'execa';
 import { provisionOnce } from '../../provision/once';
-import { run, type Provisioning } from '../../provision/python';
+import { CommandFailed, run, type Provisioning } from '../../provision/python';
 import { digestOf } from './data';
 import { harnessFile, type Harness } from './provision-harness';
 
@@ -51,8 +50,6 @@ export async function provisionTokenizer(
 
 /** Returns the script's message about an unsupported vocabulary; `undefined` if it failed for another reason. */
 function refusalOf(error: unknown): string | undefined {
-  const cause = error instanceof Error ? error.cause : undefined;
-  if (!(cause instanceof ExecaError) || cause.exitCode !== UNSUPPORTED) return undefined;
-  const output: unknown = cause.stderr;
-  return typeof output === 'string' && output.trim() !== '' ? output.trim() : 'its kind of vocabulary is not supported';
+  if (!(error instanceof CommandFailed) || error.ended.exitCode !== UNSUPPORTED) return undefined;
+  return error.ended.stderr || 'its kind of vocabulary is not supported';
 }

