@@ -36,12 +36,17 @@ export async function openLab({ readyMs, jobMs, temporal }) {
   const lab = {
     folder,
     env,
-    platformPid: platform.pid,
     evalsaga,
     inspect: (what) => inspect(access, what),
     config: (tasks) => configOf(folder, tasks),
     start: (tasks, args = []) =>
       evalsaga(['start', configOf(folder, tasks), '--json', '-o', `execution.output_dir=${folder}/out`, ...args]),
+    /** CPU time so far, milliseconds. Linux only; NaN elsewhere. */
+    cpuMs: () => ({
+      worker: cpuMs(record(env, 'worker').pid),
+      server: temporal ? Number.NaN : cpuMs(record(env, 'temporal').pid),
+      platform: cpuMs(platform.pid),
+    }),
     workerMegabytes: () => peakMegabytes(record(env, 'worker').pid),
     temporalAddress: () => temporal ?? `127.0.0.1:${record(env, 'temporal').ports.grpc}`,
     close: async () => {
@@ -63,6 +68,17 @@ function configOf(folder, tasks) {
 }
 
 const record = (env, name) => JSON.parse(readFileSync(path.join(env.EVALSAGA_HOME, 'stack', `${name}.json`), 'utf8'));
+
+function cpuMs(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // After the name in parentheses; user and system time in hundredths of a second.
+    const [user, system] = stat.slice(stat.lastIndexOf(')') + 2).split(' ').slice(11, 13);
+    return (Number(user) + Number(system)) * 10;
+  } catch {
+    return Number.NaN;
+  }
+}
 
 /** Linux only; NaN elsewhere. */
 function peakMegabytes(pid) {

@@ -8,13 +8,14 @@ const run = promisify(execFile);
 
 /**
  * Returns the figures of one run: `over` is wall time from command to exit over the critical path (Ready plus job), `bare` the same of
- * the bare program, `billed` endpoint time from create to DELETE over what endpoint and job need.
+ * the bare program, `cpuPerTask` milliseconds of CPU time, `billed` endpoint time from create to DELETE over what endpoint and job need.
  */
 export async function measureScale({ tasks, readyMs, jobMs, policy = 'all_ready', temporal }) {
   const lab = await openLab({ readyMs, jobMs, temporal });
   try {
     const critical = readyMs + jobMs;
     const earlier = (await lab.inspect('requests')).length;
+    const before = lab.cpuMs();
     const begun = Date.now();
     await lab.start(tasks, ['-o', `execution.start_policy=${policy}`]);
     const wall = Date.now() - begun;
@@ -28,6 +29,8 @@ export async function measureScale({ tasks, readyMs, jobMs, policy = 'all_ready'
     const inventory = await lab.inspect('inventory');
     const left = Object.values(inventory).reduce((sum, items) => sum + items.length, 0);
     const memory = lab.workerMegabytes();
+    const after = lab.cpuMs();
+    const cpuPerTask = Object.fromEntries(Object.keys(after).map((who) => [who, (after[who] - before[who]) / tasks]));
     const bareMs = await bareProgram(lab.temporalAddress(), { tasks, readyMs, jobMs });
     return {
       tasks,
@@ -39,6 +42,7 @@ export async function measureScale({ tasks, readyMs, jobMs, policy = 'all_ready'
       billed: (sum(deletes) - sum(creates)) / (tasks * critical),
       requestsPerTask: requests.length / tasks,
       workerMegabytes: memory,
+      cpuPerTask,
       left,
     };
   } finally {

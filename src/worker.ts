@@ -19,6 +19,7 @@ import { forgetStaleSecrets } from './cleanup/stale-secrets';
 import { clearStaging } from './results/store/target';
 import { retryDuringOutages } from './temporal/retry-during-outages';
 import { countingFetch, measuringInterceptor, type Recorder } from './worker/metrics';
+import { limitHeapGrowth } from './worker/heap-growth';
 import { slotsOf, startOperations, type Operations } from './worker/operations';
 import { defaultFetch } from './lepton/http';
 import { serve, whyFailed } from './worker/worker-end';
@@ -59,6 +60,7 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
     );
   }
   const encryption = encryptionOf(env);
+  limitHeapGrowth();
   const operations = await startOperations(env);
   try {
     await clearStaging(home.staging);

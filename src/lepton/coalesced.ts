@@ -94,9 +94,19 @@ export function createLookups(client: LeptonClient, options: { readonly sharedFo
   };
 }
 
+/** A fresh listing begins when several times as long has passed as the last one took: that of a thousand endpoints is megabytes. */
+const restPerListing = 4;
+
+/**
+ * Returns the milliseconds from the beginning of one reading to that of a fresh one. At most two seconds more than usual, so that a
+ * platform that answers slowly is not looked at too rarely. Pure.
+ */
+export const freshReadingAfterMs = (usualMs: number, tookMs: number): number =>
+  Math.max(usualMs, Math.min(tookMs * (1 + restPerListing), usualMs + 2_000));
+
 /**
  * Calls `read` once per interval, also if it fails, when the first caller asks, and never twice at the same time. A fresh
- * reading begins as soon as the current one has ended, but not before `freshAfterMs` have passed since its beginning.
+ * reading begins as soon as the current one has ended, but not before `freshReadingAfterMs` have passed since its beginning.
  */
 function shared<T>(
   { sharedForMs: intervalMs, freshAfterMs }: { readonly sharedForMs: () => number; readonly freshAfterMs: number },
@@ -104,16 +114,20 @@ function shared<T>(
 ): (isFresh?: boolean) => Promise<T> {
   let current: { readonly at: number; readonly value: Promise<T>; isUnderWay: boolean } | undefined;
   let next: Promise<T> | undefined;
+  let tookMs = 0;
   const begin = (): Promise<T> => {
     const reading = { at: performance.now(), value: read(), isUnderWay: true };
     current = reading;
-    const ended = (): void => void (reading.isUnderWay = false);
+    const ended = (): void => {
+      reading.isUnderWay = false;
+      tookMs = performance.now() - reading.at;
+    };
     reading.value.then(ended, ended);
     return reading.value;
   };
   const afterCurrent = async (): Promise<T> => {
     await current?.value.catch(() => undefined);
-    const restMs = (current?.at ?? -Infinity) + freshAfterMs - performance.now();
+    const restMs = (current?.at ?? -Infinity) + freshReadingAfterMs(freshAfterMs, tookMs) - performance.now();
     if (restMs > 0) await sleep(restMs);
     next = undefined;
     return begin();
