@@ -30,7 +30,7 @@ import { attempt, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, notReady } from './failures';
 import { transfers } from './heavy';
-import { buildRunRecord } from './run-record';
+import { askRun, buildRunRecord, type RunToRecord } from './run-record';
 import { NotHome } from '../results/transfer/run-folder';
 import { fetchFolder, removeFolder } from '../results/transfer/task-storage';
 import { fitForHistory, secretsToMask } from './wording';
@@ -81,7 +81,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
   }
 
   /** Writes `run.json`; where a lasting fault of the place prevents that, into this host's home. */
-  async function recordIn(place: string, input: RecordRunInput): Promise<void> {
+  async function recordIn(place: string, input: RunToRecord): Promise<void> {
     const inHome = path.join(dependencies.runsFolder, input.run.invocation);
     const { runsFolder, stagingFolder: staging } = dependencies;
     const env = await dependencies.storeEnvironment();
@@ -137,9 +137,10 @@ export function createResultActivities(dependencies: ActivityDependencies) {
      */
     async recordRun(input: RecordRunInput): Promise<void> {
       await attempt({ subject: `record of run ${input.run.invocation}`, purpose: 'teardown' }, async () => {
-        const { run, snapshot } = input;
+        const { run } = input;
+        const snapshot = input.snapshot ?? (await askRun());
         try {
-          await recordIn(resultsPlaceOf(run), input);
+          await recordIn(resultsPlaceOf(run), { ...input, snapshot });
         } finally {
           const { invocation, secretsAt } = ownerIn(run, 0);
           if (!hasStorageToFetch(snapshot)) await dependencies.forgetHostSecrets({ invocation, secretsAt });

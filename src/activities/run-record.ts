@@ -1,7 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { Context } from '@temporalio/activity';
 import type { RecordRunInput } from '../contract/inputs';
-import { wholeSnapshot } from '../contract/sent-snapshot';
+import { runStatus } from '../contract/messages';
+import { wholeSnapshot, type SentSnapshot } from '../contract/sent-snapshot';
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';
 import { readablePlan } from '../home/run-store';
 import { isInStore, storedConfigName } from '../contract/results-place';
@@ -27,8 +29,23 @@ export interface RecordSurroundings {
   readonly staging: string;
 }
 
+/** A run with the snapshot that its record is made of. */
+export type RunToRecord = RecordRunInput & { readonly snapshot: SentSnapshot };
+
+/** Milliseconds for the answer of a run of thousands of tasks. */
+const answerWithinMs = 30_000;
+
+/** Returns the snapshot of the run that this activity belongs to. */
+export async function askRun(): Promise<SentSnapshot> {
+  const { info, client } = Context.current();
+  const { workflowId, runId } = info.workflowExecution ?? {};
+  if (workflowId === undefined) throw new Error('this activity belongs to no run');
+  const run = client.workflow.getHandle(workflowId, runId);
+  return client.withDeadline(Date.now() + answerWithinMs, () => run.query(runStatus));
+}
+
 /** Builds `run.json`: the request, the versions, and the outcome. Holds no secrets: the config is masked. */
-export async function buildRunRecord(input: RecordRunInput, around: RecordSurroundings): Promise<RunRecord> {
+export async function buildRunRecord(input: RunToRecord, around: RecordSurroundings): Promise<RunRecord> {
   const { run } = input;
   const snapshot = wholeSnapshot(input.snapshot);
   const tasks = await wholeTasks({ run, snapshot }, around);

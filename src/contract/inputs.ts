@@ -305,6 +305,7 @@ export interface EndEndpointInput extends NamedEndpoint {
 /** Source of `run.json` when a run ends. */
 export interface RecordRunInput {
   readonly run: Omit<RunHeader, 'endpoint'>;
-  readonly snapshot: SentSnapshot;
+  /** Absent where it is large: the history would hold it twice, so the run itself is asked. */
+  readonly snapshot?: SentSnapshot;
   readonly outcome: Verdict;
 }

@@ -6,7 +6,7 @@ import type { RunSnapshot, TaskSnapshot } from '../contract/state';
 import type { Verdict } from '../contract/verdict';
 import { ensure, withFreshBudgets } from './activity-groups';
 import { describeError } from './failures';
-import { cut, leftText } from './fitting';
+import { cut, jsonBytes, leftText } from './fitting';
 import { whyInterrupted, type Interruption } from './guards';
 
 /** How a run ended, and why. */
@@ -68,14 +68,18 @@ function failed(type: string, message: string, snapshot: SentSnapshot): Applicat
   return ApplicationFailure.create({ type, message, details: [snapshot], nonRetryable: true });
 }
 
+/** Largest snapshot that is also passed to the activity that writes run.json, bytes of JSON. */
+const mostRepeatedBytes = 48_000;
+
 /** Has run.json written. Never rejects: results are already fetched, and history holds the verdict. */
 export async function recordRun(
   header: RunHeader,
   { snapshot, verdict }: Pick<RunEnd, 'snapshot' | 'verdict'>,
 ): Promise<void> {
+  const repeated = jsonBytes(snapshot) <= mostRepeatedBytes ? { snapshot } : {};
   try {
     await withFreshBudgets(120, (seconds) =>
-      ensure('write run.json', seconds).recordRun({ run: withoutEndpoint(header), snapshot, outcome: verdict }),
+      ensure('write run.json', seconds).recordRun({ run: withoutEndpoint(header), ...repeated, outcome: verdict }),
     );
   } catch {
     // The record is informational.
