@@ -93,6 +93,10 @@ export const commands: readonly Command[] = [
     ],
     summary: 'list runs, or the tasks that can be evaluated',
     options: [
+      {
+        form: '--from <image>',
+        meaning: 'the tasks that an evaluation image has, read from its registry (login: as docker has it)',
+      },
       { form: '--limit <count>', meaning: 'maximum number of runs', default: '20' },
       { form: '--since <time>', meaning: 'only runs started since then: a duration (90s, 10m, 2h, 1d) or a time' },
       {
@@ -115,6 +119,7 @@ export const commands: readonly Command[] = [
       'ls tasks',
       'ls tasks mmlu',
       'ls task hellaswag',
+      'ls tasks --from nvcr.io/nvidia/eval-factory/simple-evals:26.03',
     ],
     load: async () => (await import('./commands/ls.js')).ls,
   },

@@ -13,6 +13,7 @@ export { ConfigError, renderProblem } from './yaml/problems';
 export type { ConfigProblem } from './yaml/problems';
 export type { ResolvedConfig } from './schema/config';
 export { showConfig } from './show';
+export { isContaminationTest } from './catalogue/choose-task';
 export { describeTask, findTask, listHarnesses, listTasks } from './catalogue/catalogue';
 export type { CatalogueHarness, CatalogueTask } from './catalogue/catalogue';
 export { maskTokens, maskValues } from '../secrets/secrecy';

@@ -7,9 +7,11 @@ import { sinceTime } from '../since';
 import { UsageError } from '../usage-error';
 import { done, type CommandOutcome } from '../exit-code';
 
-/** `ls [runs]`, `ls tasks`, `ls task NAME`. */
+/** `ls [runs]`, `ls tasks [--from IMAGE]`, `ls task NAME [--from IMAGE]`. */
 export const ls: CommandBody = async (input, context) => {
   const [what = 'runs', name] = input.arguments;
+  if (textOption(input, 'from') !== undefined && what === 'runs')
+    throw new UsageError('`--from` names an image whose tasks are listed: evalsaga ls tasks --from IMAGE');
   switch (what) {
     case 'runs':
       if (name !== undefined) throw new UsageError('`ls runs` takes nothing more; one run: evalsaga status ID');
@@ -58,14 +60,17 @@ function filterOf(input: CommandInput): RunFilter {
 
 async function listTheTasks(
   input: CommandInput,
-  { output }: CommandContext,
+  context: CommandContext,
   { name, filter }: { readonly name?: string; readonly filter?: string | undefined },
 ): Promise<CommandOutcome> {
+  if (name === '') throw new UsageError('Say which task: evalsaga ls task NAME');
+  const image = textOption(input, 'from');
+  if (image !== undefined) return listTasksOf(image, input, context, { name, filter });
+  const { output } = context;
   const [{ listTasks, describeTask, findTask }, { taskTable, taskDetails }] = await Promise.all([
     import('../../config/index.js'),
     import('../render/task-catalogue.js'),
   ]);
-  if (name === '') throw new UsageError('Say which task: evalsaga ls task NAME');
   const found = name === undefined ? listTasks().filter(fits(filter)) : describeTask(name);
   if (name !== undefined && found.length === 0) {
     const lookup = findTask(name);
@@ -79,6 +84,35 @@ async function listTheTasks(
     );
   if (wantsJson(input)) output.json(found);
   else output.answer(name === undefined ? taskTable(found) : taskDetails(found));
+  return done;
+}
+
+/** Lists the tasks that an evaluation image has, also those that the catalogue lacks. */
+async function listTasksOf(
+  image: string,
+  input: CommandInput,
+  { output, env }: CommandContext,
+  { name, filter }: { readonly name: string | undefined; readonly filter: string | undefined },
+): Promise<CommandOutcome> {
+  const [{ imageTasks }, { sharedDispatcher }, { taskTable, taskDetails }] = await Promise.all([
+    import('../../registry/image-tasks.js'),
+    import('../../lepton/dispatcher.js'),
+    import('../render/task-catalogue.js'),
+  ]);
+  const all = await imageTasks(image, { env, dispatcher: sharedDispatcher(env) });
+  const isNamed = ({ name: own, harness }: { name: string; harness: string }): boolean =>
+    [own, `${harness}.${own}`].some((each) => each.toLowerCase() === name?.toLowerCase());
+  const found = all.filter(name === undefined ? fits(filter) : isNamed);
+  if (found.length === 0)
+    throw new UsageError(
+      `${image} lists no task that fits "${name ?? filter ?? ''}". All of them: evalsaga ls tasks --from ${image}`,
+    );
+  if (wantsJson(input)) output.json(found.map((task) => ({ ...task, image })));
+  else {
+    output.answer(name === undefined ? taskTable(found) : taskDetails(found));
+    const [first] = found;
+    output.note(`In a config: - {name: ${first?.harness}.${first?.name}, container: ${image}}`);
+  }
   return done;
 }
 

@@ -98,6 +98,9 @@ function isImageOf(image: string | null, harness: string): boolean {
 const nameOf = (image: string): string =>
   (image.split('/').at(-1) ?? image).replace(/[:@].*$/, '').replace(/\.sqsh$/, '');
 
+/** Whether a task looks for a benchmark's questions in the training data, and scores nothing else. */
+export const isContaminationTest = ({ harness }: CatalogueTask): boolean => contaminationHarnesses.has(harness);
+
 /** Returns `harness.task (kind)`. */
 export const labelOf = ({ harness, name, endpoints }: CatalogueTask): string =>
   `${harness}.${name} (${endpoints.join(' or ')})`;

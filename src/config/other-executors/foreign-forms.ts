@@ -12,7 +12,7 @@ export interface ForeignForms {
 }
 
 export function withForeignForms(root: ConfigNode): ForeignForms {
-  return [withTaskList, withModelPath, withServedName, withoutOwnUrl, withServerVariables, withOldTaskNames].reduce(
+  return [withTaskList, withModelPath, withServedName, withoutOwnUrl, withServerVariables].reduce(
     ({ root: before, warnings }: ForeignForms, step) => {
       const after = step(before);
       return { root: after.root, warnings: [...warnings, ...after.warnings] };
@@ -72,25 +72,6 @@ function withServerVariables(root: ConfigNode): ForeignForms {
   const given = shared.reduce((tree, [name, value]) => withNodeAt(tree, ['deployment', 'env_vars', name], value), root);
   const names = shared.map(([name]) => name).join(', ');
   return said(given, first[1], ['env_vars'], `${names}: also for the model server, as with the other executors`);
-}
-
-/** Names that meant one harness' task in every release that took them without a harness. Since then another harness has one too. */
-const oldTaskNames: Readonly<Record<string, string>> = {
-  humaneval_instruct: 'bigcode-evaluation-harness.humaneval_instruct',
-};
-
-function withOldTaskNames(root: ConfigNode): ForeignForms {
-  const tasks = nodeAt(root, ['evaluation', 'tasks']);
-  if (tasks?.kind !== 'list') return unchanged(root);
-  return tasks.items.reduce<ForeignForms>((done, task, index) => {
-    const at = ['evaluation', 'tasks', index, 'name'];
-    const name = nodeAt(task, ['name']);
-    const meant = name?.kind === 'scalar' && typeof name.value === 'string' ? oldTaskNames[name.value] : undefined;
-    if (name?.kind !== 'scalar' || meant === undefined || isPresent(task, ['container'])) return done;
-    const renamed = withNodeAt(done.root, at, { kind: 'scalar', value: meant, origin: name.origin });
-    const step = said(renamed, name, at, `\`${String(name.value)}\` is taken as ${meant}, as in launcher 0.1`);
-    return { root: step.root, warnings: [...done.warnings, ...step.warnings] };
-  }, unchanged(root));
 }
 
 const unchanged = (root: ConfigNode): ForeignForms => ({ root, warnings: [] });

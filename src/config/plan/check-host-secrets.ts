@@ -19,12 +19,15 @@ export function checkHostSecrets(plan: RunPlan, env: Environment, report: Proble
     report.add(
       place,
       `the environment variable ${name} ${reason}`,
-      `set it, or add it to .env${formAt(place, name)}. For a secret of the workspace, use {value_from: {secret_name_ref: NAME}}`,
+      `set it, or add it to .env${formAt(place, name)}. For a secret of the workspace, use {value_from: {${isToken(place) ? 'token' : 'secret'}_name_ref: NAME}}`,
     );
   }
   // The parts of URLs are not sent anywhere, but must be masked like the rest.
   return [...new Set([...names, ...urlSecretNames(env)])].sort();
 }
+
+/** Tokens of endpoints are named by a key of their own. */
+const isToken = (place: string): boolean => /(?:^|\.)api_tokens?(?:\.|$)/.test(place);
 
 /** Returns how the variable of a container takes its value from the host. */
 function formAt(place: string, name: string): string {

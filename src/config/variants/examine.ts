@@ -17,6 +17,7 @@ import { referencesIn } from '../hydra/interpolation/references';
 import { resolveInterpolations } from '../hydra/interpolation/resolve-interpolations';
 import type { Resolution } from '../hydra/interpolation/resolve-interpolations';
 import type { LoadedConfig } from '../loaded';
+import { withFormerTaskNames } from '../other-executors/former-task-names';
 import { readAsLepton } from '../other-executors/read-as-lepton';
 import { withSiblingUrls } from '../other-executors/sibling-urls';
 import { findPlanningProblems } from '../plan/look-ahead';
@@ -51,7 +52,8 @@ export function examine(composed: ComposedVariant, urlSecrets: Environment): Exa
   const { root: values, used, warnings: moved } = readAsLepton(tree, { env: environment, foreign });
   const all = resolveInterpolations(fillDerived(values, environment), environment, 'as written');
   const own = withoutOtherVariants(all, variant);
-  const asked = foreign ? withSiblingUrls(own.root) : { root: own.root, warnings: [] };
+  const named = foreign ? withFormerTaskNames(own.root) : { root: own.root, warnings: [] };
+  const asked = foreign ? withSiblingUrls(named.root) : named;
   const whole = { ...own, root: asked.root };
   const references = referencesIn(values);
   const { resolution, warnings: ignored } = withEffectiveKeys(whole, { references, used, foreign });
@@ -63,7 +65,7 @@ export function examine(composed: ComposedVariant, urlSecrets: Environment): Exa
     env,
     config,
     misspeltKeys,
-    warnings: [...ignored, ...moved, ...asked.warnings],
+    warnings: [...ignored, ...moved, ...new Set([...named.warnings, ...asked.warnings])],
     problems: [
       ...resolution.problems,
       ...ofUrls,

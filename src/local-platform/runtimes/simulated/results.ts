@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { stringify } from 'yaml';
 import type { RuntimeHost, RuntimeJob, SpecMount } from '../../runtime';
 
@@ -74,14 +75,37 @@ function runOf(job: RuntimeJob): { task: string; model: string; url: string } {
   const value = (name: string): string | undefined => job.spec.envs?.find((env) => env.name === name)?.value;
   const command = (job.spec.container?.command ?? []).join(' ');
   const fromCommand = /--eval_type[ =]+['"]?([\w.-]+)/.exec(command)?.[1];
-  // Job names may be `eval-<part of the invocation>-<task>-<index>`, with `-` for `_`.
-  const fromName = /^eval-[0-9a-f]+-(.+?)-\d+$/.exec(job.name)?.[1]?.replaceAll('-', '_');
+  // Job names may be `eval-<part of the invocation>-<task>-<index>` or `eval-<task>-<index>-<part>`, with `-` for `_`.
+  const [, former, today] = /^eval-(?:[0-9a-f]+-(.+?)-\d+|(.+)-\d+-[0-9a-f]{8})$/.exec(job.name) ?? [];
   return {
-    task: fromCommand ?? fromName ?? job.name,
+    task: fromCommand ?? typeIn(command) ?? (today ?? former)?.replaceAll('-', '_') ?? job.name,
     model: value('SERVED_MODEL_NAME') ?? 'simulated',
     url: value('EVALSAGA_MODEL_URL') ?? '',
   };
 }
+
+/** The task's type in the run config, in a script that the command unpacks as a container would. */
+function typeIn(command: string): string | undefined {
+  const parts = [...command.matchAll(/printf %s '([A-Za-z0-9+/=]+)' \| base64 -d \| gzip -dc|printf %b '([^']*)'/g)];
+  const script = parts.map(([, packed, escaped = '']) =>
+    packed === undefined ? unescaped(escaped) : unpacked(packed),
+  );
+  return /^config:\n(?:[ ]+.*\n)*?[ ]+type: ["']?([\w.-]+)/m.exec(script.join(''))?.[1];
+}
+
+function unpacked(text: string): string {
+  try {
+    return gunzipSync(Buffer.from(text, 'base64')).toString('utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** As `printf %b` writes it. */
+const unescaped = (text: string): string =>
+  text.replaceAll(/\\(?:0([0-7]{1,3})|(\\))/g, (_whole, octal?: string) =>
+    octal === undefined ? '\\' : String.fromCharCode(parseInt(octal, 8)),
+  );
 
 /** Returns `results`: tasks and groups, each `{metrics: {name: {scores: {name: {value, stats}}}}}`. */
 function resultsOf(task: string, metrics: Readonly<Record<string, number>>): Record<string, unknown> {

@@ -1,8 +1,8 @@
+import { currentName } from '../../../../src/config/catalogue/former-names';
 import { parseConfigDocument } from '../../../../src/config/migrate/config-document';
 import { keepFormat } from '../../../../src/config/migrate/keep-format';
 import { marksIn, withMarks } from '../../../../src/config/migrate/marks';
 import { durationText, slurmSeconds } from '../../../../src/config/migrate/rules/slurm-time';
-import { currentName } from '../../../../src/config/migrate/rules/task-names';
 import { prefixed } from '../../../../src/config/migrate/rules/variables';
 
 describe('values of environment variables', () => {

@@ -79,6 +79,16 @@ const running: readonly { name: string; text: string; says?: string }[] = [
     text: local('{tasks: [{name: humaneval_instruct}]}'),
     says: 'is taken as bigcode-evaluation-harness.humaneval_instruct',
   },
+  {
+    name: 'a name that has one task per kind today',
+    text: slurm('', '', '', '{name: mbpp}'),
+    says: '`mbpp` is taken as mbpp-chat',
+  },
+  {
+    name: 'a task that has another name today',
+    text: slurm('', '', '', '{name: adlr_minerva_math_nemo}'),
+    says: 'is taken as adlr_minerva_math_nemo_4_shot',
+  },
   { name: 'a task in an image of its own', text: local('{tasks: [{name: mine.task, container: "reg.example/i:1"}]}') },
   {
     name: 'a URL of the server itself',
