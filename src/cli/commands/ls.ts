@@ -1,4 +1,5 @@
 import { escapeRegExp } from '../../support/escape-regexp';
+import type { CatalogueTask } from '../../config';
 import type { CommandBody, CommandContext, CommandInput } from '../command';
 import { listOption, textOption } from '../command';
 import { wantsJson } from '../config-input';
@@ -111,9 +112,15 @@ async function listTasksOf(
   else {
     output.answer(name === undefined ? taskTable(found) : taskDetails(found));
     const [first] = found;
-    output.note(`In a config: - {name: ${first?.harness}.${first?.name}, container: ${image}}`);
+    if (first !== undefined) output.note(howToWrite(first, image));
   }
   return done;
+}
+
+/** Says how a task of an image stands in a config. */
+function howToWrite({ harness, name, endpoints }: CatalogueTask, image: string): string {
+  const kind = endpoints.includes('chat') ? '' : `, endpoint_type: ${endpoints[0]}`;
+  return `In a config: - {name: ${harness}.${name}, container: ${image}${kind}}. A task that the catalogue lacks needs NEMO_EVALUATOR_TRUST_UNLISTED_TASKS=1.`;
 }
 
 /** Returns the tasks whose name or harness contains the text; with `*`, those that match it completely. */

@@ -153,7 +153,7 @@ function checkRequestKinds(
     report.add(
       `evaluation.tasks.${task.index}.name`,
       `needs a ${task.kind} endpoint${needs}, but ${name} takes ${asked.takes} requests`,
-      'give the base URL (…/v1), to which each task appends its path, or choose the variant of the task for this kind of endpoint',
+      `give the base URL (…/v1), to which each task appends its path, or choose the variant of the task for this kind of endpoint${task.config.container === null ? '' : `; if it takes them in its own image, set endpoint_type: ${asked.takes}`}`,
     );
   }
 }

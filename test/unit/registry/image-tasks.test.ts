@@ -211,11 +211,14 @@ describe('`ls --from`', () => {
   test('lists tasks that the catalogue lacks, and says how to write one', async () => {
     const [table, note] = await listed(['tasks'], `${registry}/team/suite:1`);
     expect(table).toContain('my_suite');
-    expect(note).toBe(`In a config: - {name: my_suite.one, container: ${registry}/team/suite:1}`);
+    expect(note).toContain(`In a config: - {name: my_suite.one, container: ${registry}/team/suite:1}. `);
+    expect(note).toContain('NEMO_EVALUATOR_TRUST_UNLISTED_TASKS=1');
     const [json] = await listed(['tasks', 'tw*'], `${registry}/team/suite:1`, true);
     expect(json).toEqual([expect.objectContaining({ name: 'two', image: `${registry}/team/suite:1` })]);
     const [details] = await listed(['task', 'My_suite.one'], `${registry}/team/suite:1`);
     expect(details).toContain('task: my_suite.one');
+    const [, other] = await listed(['task', 'two'], `${registry}/team/suite:1`);
+    expect(other).toContain('endpoint_type: completions}');
   });
 
   test('without a match, and of runs', async () => {
