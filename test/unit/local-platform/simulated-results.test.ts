@@ -27,7 +27,7 @@ test('its scores have the name of the task in the run config that the job unpack
   const results = await resultsOf({
     name: task.jobName,
     spec: { container: task.job.container, mounts },
-  } as unknown as RuntimeJob);
+  });
   expect(results).toMatchObject({
     config: { type: 'adlr_minerva_math_nemo_4_shot' },
     results: { groups: { adlr_minerva_math_nemo_4_shot: { metrics: { acc: { scores: { acc: { value: 0.5 } } } } } } },
@@ -39,9 +39,7 @@ test.each([
   ['eval-843b6c-arc-easy-3', 'arc_easy'],
   ['mine', 'mine'],
 ])('a job %s without one has those of its name, %s', async (name, task) => {
-  expect(
-    await resultsOf({ name, spec: { container: { image: 'a', command: ['x'] }, mounts } } as unknown as RuntimeJob),
-  ).toMatchObject({
+  expect(await resultsOf({ name, spec: { container: { image: 'a', command: ['x'] }, mounts } })).toMatchObject({
     results: { tasks: { [task]: expect.anything() } },
   });
 });
