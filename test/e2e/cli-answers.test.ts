@@ -8,6 +8,15 @@ let bench: CommandBench;
 beforeAll(async () => (bench = await commandBench('answers')));
 afterAll(() => bench.dispose());
 
+test('commands that find no home at the same moment all make it', async () => {
+  const env = { EVALSAGA_HOME: path.join(bench.folder, 'fresh', 'home') };
+  const ended = await Promise.all(Array.from({ length: 4 }, () => bench.run(['status', '--json'], env)));
+  for (const { code, stdout } of ended) {
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ home: env.EVALSAGA_HOME });
+  }
+});
+
 describe('nothing is created', () => {
   test('for an invalid config: exit code 2, and every problem is reported with its position', async () => {
     const platform = await bench.lepton();

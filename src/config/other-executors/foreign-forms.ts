@@ -60,13 +60,17 @@ function withoutOwnUrl(root: ConfigNode): ForeignForms {
 
 const isOwnMachine = (text: string): boolean => URL.canParse(text) && isLoopbackUrl(text);
 
+/** Another variable of the job's container, which the server's does not have. */
+const isOfContainer = (value: ConfigNode): boolean =>
+  value.kind === 'scalar' && String(value.value).startsWith('runtime:');
+
 /** The other executors give the variables at the top to the server too. */
 function withServerVariables(root: ConfigNode): ForeignForms {
   const node = nodeAt(root, ['env_vars']);
   if (!deploys(root) || node?.kind !== 'map') return unchanged(root);
   const isSet = (name: string): boolean =>
     [['env_vars'], ['envs'], ['lepton_config', 'envs']].some((map) => isPresent(root, ['deployment', ...map, name]));
-  const shared = [...node.entries].filter(([name, value]) => !isNull(value) && !isSet(name));
+  const shared = [...node.entries].filter(([name, value]) => !isNull(value) && !isSet(name) && !isOfContainer(value));
   const [first] = shared;
   if (first === undefined) return unchanged(root);
   const given = shared.reduce((tree, [name, value]) => withNodeAt(tree, ['deployment', 'env_vars', name], value), root);

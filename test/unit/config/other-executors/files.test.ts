@@ -209,7 +209,8 @@ describe('what they become', () => {
   });
 
   test('variables at the top reach server and jobs; the server’s own win', async () => {
-    const text = slurm(', env_vars: {A: lit:server}', '', 'env_vars: {A: lit:all, HF_TOKEN: host:HF_TOKEN}\n');
+    const all = 'env_vars: {A: lit:all, HF_TOKEN: host:HF_TOKEN, B: runtime:HOME}\n';
+    const text = slurm(', env_vars: {A: lit:server}', '', all);
     const { plan: run } = await plan(text, lepton);
     const job = run.tasks[0]?.job.envs ?? [];
     const token = { name: 'HF_TOKEN', secret: { kind: 'host', name: 'HF_TOKEN' } };
@@ -225,6 +226,19 @@ describe('what they become', () => {
     const { plan: run } = await plan(local('{tasks: [{name: mmlu_instruct}, {name: hellaswag}]}'), lepton);
     expect(scriptOf(run.tasks[1]?.job.container.command)).toContain('url: https://models.example/v1/completions');
     expect(scriptOf(run.tasks[0]?.job.container.command)).not.toContain('/v1/completions');
+  });
+
+  test('a secret in the URL stays one in the path of the other kind', async () => {
+    const text = local('{tasks: [{name: mmlu_instruct}, {name: hellaswag}]}').replace(
+      'https://models.example/v1/chat/completions',
+      '${oc.env:SERVER}',
+    );
+    const env = { SERVER: 'https://user:s3cret-pass-word@models.example/v1/chat/completions' };
+    const { plan: run } = await plan(text, { ...lepton, env });
+    expect(JSON.stringify(run)).not.toContain('s3cret');
+    const script = scriptOf(run.tasks[1]?.job.container.command);
+    expect(script).toContain('@models.example/v1/completions');
+    expect(script).not.toContain('s3cret');
   });
 
   test('a key that is moved has its effect', async () => {
