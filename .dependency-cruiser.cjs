@@ -9,7 +9,8 @@ const arrows = {
   secrets: ['contract', 'home', 'support'],
   config: ['contract', 'secrets', 'support'],
   registry: ['config', 'support'],
-  temporal: ['contract', 'home', 'support'],
+  tracing: ['contract', 'support'],
+  temporal: ['contract', 'home', 'support', 'tracing'],
   provision: ['home', 'support'],
   lepton: ['contract', 'home', 'secrets', 'support'],
   'local-platform': ['home', 'provision', 'secrets', 'support'],
@@ -19,7 +20,18 @@ const arrows = {
   cleanup: ['contract', 'home', 'lepton', 'results', 'runs', 'secrets', 'support', 'temporal'],
   activities: ['cleanup', 'contract', 'home', 'lepton', 'report', 'results', 'secrets', 'support'],
   workflows: ['contract', 'activities'],
-  worker: ['activities', 'cleanup', 'contract', 'home', 'lepton', 'results', 'secrets', 'support', 'temporal'],
+  worker: [
+    'activities',
+    'cleanup',
+    'contract',
+    'home',
+    'lepton',
+    'results',
+    'secrets',
+    'support',
+    'temporal',
+    'tracing',
+  ],
   runs: ['activities', 'config', 'contract', 'home', 'results', 'support', 'temporal'],
   stack: ['cleanup', 'contract', 'home', 'lepton', 'provision', 'results', 'secrets', 'support', 'temporal'],
   doctor: [
@@ -51,8 +63,10 @@ const arrows = {
     'stack',
     'support',
     'temporal',
+    'tracing',
     'worker',
   ],
+  library: ['cli', 'compare', 'config', 'contract', 'home', 'runs', 'stack', 'support', 'temporal'],
 };
 
 /** Imports that only name types: nothing of the imported file is loaded. */
@@ -67,7 +81,8 @@ const folder = (name) => `^src/${name}(/|\\.ts$)`;
 const entryPoints = [
   '^src/cli/main\\.ts$',
   '^src/client\\.ts$',
-  '^src/workflows/(index|places)\\.ts$',
+  '^src/library\\.ts$',
+  '^src/workflows/(index|places|tracing)\\.ts$',
   '^src/temporal/encryption/failure-converter\\.ts$',
   '^src/stack/fetch-server\\.ts$',
   '^src/worker/promise-stacks\\.ts$',

@@ -2,7 +2,7 @@
  * Measures speed and memory of the built product. Times are also given as ratios to a plain start of Node in the same run,
  * which are comparable between machines; absolute values are shown with their budgets. Exceeding one is not a failure.
  *
- *   npm run bench                          commands, a run on the simulated platform
+ *   npm run bench                          commands, a run on the simulated platform, size of the production install
  *   npm run bench -- --full                also the shipped example with real model and harness, warm
  *   npm run bench -- --scale 3,30,100      runs of that many tasks beside a bare Temporal program, into bench/RESULTS.md
  *                    [--realistic]         with Ready after 60 s and jobs of 120 s instead of 5 s and 5 s
@@ -17,6 +17,7 @@ import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { example, firstLine, inspect, program } from './lab.mjs';
 import { writeScaleReport } from './scale-report.mjs';
+import { installPacked, megabytesOf } from '../scripts/install-packed.cjs';
 
 const run = promisify(execFile);
 
@@ -56,6 +57,7 @@ try {
     budget: 2_000,
   });
   await simulatedRun(baseline);
+  await productionInstall();
   if (options.full) await fullExample(baseline);
   print();
 } finally {
@@ -99,6 +101,19 @@ async function simulatedRun(baseline) {
   } finally {
     platform.kill();
   }
+}
+
+/** What `npm install evalsaga` puts on a disk, and the part of it that is Temporal's native core. */
+async function productionInstall() {
+  const { project } = await installPacked(folder);
+  const modules = path.join(project, 'node_modules');
+  const size = (what, name) => {
+    const value = `${Math.round(megabytesOf(path.join(modules, name)))} MB`;
+    rows.push({ what, value, ratio: '', budget: '' });
+  };
+  size('production install', '.');
+  size("  of it Temporal's core", '@temporalio/core-bridge');
+  size('  of it evalsaga', 'evalsaga');
 }
 
 async function fullExample(baseline) {

@@ -52,7 +52,7 @@ function copyData(from, to) {
 
 async function bundleWorkflows() {
   const workflowsPath = path.join(draft, 'workflows', 'index.js');
-  const workflowInterceptorModules = [path.join(draft, 'workflows', 'places.js')];
+  const workflowInterceptorModules = ['places.js', 'tracing.js'].map((name) => path.join(draft, 'workflows', name));
   const { bundleWorkflowCode } = require('@temporalio/worker');
   const logger = { trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error, log() {} };
   // Workflows convert failures too, so the converter is part of their bundle.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks deploy/ with the real tools: helm (lint, template, schema of the values) and promtool (alert rules and their tests).
-# Where helm is missing, it is built with Go and kept in ~/.cache/evalsaga-deploy; promtool comes with Debian's package prometheus.
+# With root on Linux it also does what the Dockerfile says, in a clean folder. Where helm is missing, it is built with Go and kept in ~/.cache/evalsaga-deploy; promtool comes with Debian's package prometheus.
 set -euo pipefail
 cd "$(dirname "$0")/../deploy/helm"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/evalsaga-deploy
@@ -43,5 +43,10 @@ if command -v promtool >/dev/null; then
   check 'alert rules raise what they should' promtool test rules evalsaga/monitoring/alerts.test.yaml
 else
   echo 'promtool is not installed: the alert rules were not checked (apt-get install prometheus)'
+fi
+if [ "$(id -u)" = 0 ] && unshare --mount true 2>/dev/null; then
+  check "the image's steps in a clean folder: its worker becomes ready on a read-only file system" node ../../scripts/image-in-folder.mjs
+else
+  echo "the image's steps were not tried: that takes Linux and root"
 fi
 echo "$passed passed, 0 failed"

@@ -20,6 +20,7 @@ import { clearStaging } from './results/store/target';
 import { retryDuringOutages } from './temporal/retry-during-outages';
 import { countingFetch, measuringInterceptor, type Recorder } from './worker/metrics';
 import { limitHeapGrowth } from './worker/heap-growth';
+import { startTracing, type WorkerTracing } from './worker/tracing';
 import { slotsOf, startOperations, type Operations } from './worker/operations';
 import { defaultFetch } from './lepton/http';
 import { serve, whyFailed } from './worker/worker-end';
@@ -61,22 +62,29 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
   }
   const encryption = encryptionOf(env);
   limitHeapGrowth();
+  const tracing = await startTracing(env);
   const operations = await startOperations(env);
   try {
     await clearStaging(home.staging);
-    await serveUntilTold({ home, env }, { target, encryption, operations });
+    await serveUntilTold({ home, env }, { target, encryption, operations, tracing });
   } finally {
-    await operations.close();
+    await Promise.all([operations.close(), tracing.close()]);
   }
 }
 
 async function serveUntilTold(
   request: WorkerRequest,
-  parts: { readonly target: ClusterTarget; readonly encryption: Encryption; readonly operations: Operations },
+  parts: {
+    readonly target: ClusterTarget;
+    readonly encryption: Encryption;
+    readonly operations: Operations;
+    readonly tracing: WorkerTracing;
+  },
 ): Promise<void> {
-  const { target, encryption, operations } = parts;
+  const { target, encryption, operations, tracing } = parts;
   const ending = new AbortController();
-  const open = () => openWorker({ ...request, ending: ending.signal, record: operations.record }, target, encryption);
+  const watched = { record: operations.record, tracing };
+  const open = () => openWorker({ ...request, ending: ending.signal, ...watched }, target, encryption);
   const { connection, worker } = await retryDuringOutages(open, { withinMs: SERVER_WITHIN_MS }).catch(
     (error: Error) => {
       if (!isTemporalFault(error) && error.name !== 'TransportError') throw error;
@@ -123,16 +131,22 @@ function forgetStaleSecretsRegularly(options: {
 
 type ClusterTarget = Extract<TemporalTarget, { kind: 'cluster' }>;
 
+interface Opening extends WorkerRequest {
+  readonly ending: AbortSignal;
+  readonly record: Recorder;
+  readonly tracing: WorkerTracing;
+}
+
 /** Makes several calls, each of which may fail if the server goes away. */
 async function openWorker(
-  { home, env, ending, record }: WorkerRequest & { readonly ending: AbortSignal; readonly record: Recorder },
+  { home, env, ending, record, tracing }: Opening,
   target: ClusterTarget,
   encryption: Encryption,
 ): Promise<{ readonly connection: NativeConnection; readonly worker: Worker }> {
   const connection = await NativeConnection.connect({ ...target.connection, ...throughProxy(target.address, env) });
   try {
     const origin = await originOf({ connection, namespace: target.namespace, home, embedded: isEmbedded(env) });
-    const fetch = countingFetch(defaultFetch, record);
+    const fetch = tracing.fetch(countingFetch(defaultFetch, record));
     const source = workflowSource(encryption);
     const worker = await Worker.create({
       connection,
@@ -141,7 +155,8 @@ async function openWorker(
       identity: `evalsaga@${hostname()}:${process.pid}`,
       dataConverter: encryption.dataConverter,
       ...source,
-      interceptors: { ...source.interceptors, activity: [measuringInterceptor(record)] },
+      interceptors: { ...source.interceptors, activity: [measuringInterceptor(record), ...tracing.activity] },
+      sinks: tracing.sinks,
       activities: createActivities(createWorkerDependencies({ home, env, origin, ending, fetch, ...bounds(env) })),
       ...concurrency,
       ...slotsOf(env),
@@ -189,7 +204,7 @@ function workflowSource({
   if (existsSync(codePath)) return { workflowBundle: { codePath } };
   return {
     workflowsPath: require.resolve('./workflows'),
-    interceptors: { workflowModules: [require.resolve('./workflows/places')] },
+    interceptors: { workflowModules: [require.resolve('./workflows/places'), require.resolve('./workflows/tracing')] },
   };
 }
 

@@ -16,7 +16,7 @@ import { JobProgressWatch } from './job-progress';
 import { describeAndReport } from './news';
 import { progressTeller } from './telling';
 import { progressLine } from '../contract/job-progress';
-import { describeJob, isRunning, readJobState, stateOf, waitingEvents } from '../lepton/job-state';
+import { describeJob, isRunning, readJobState, reasonOfFailure, stateOf, waitingEvents } from '../lepton/job-state';
 import { failureInLog } from './log-tail';
 import { resolveNodeGroup } from '../lepton/node-groups';
 import { withTarget } from '../results/store/target';
@@ -197,7 +197,7 @@ async function lookWhetherCompleted(
       throw notReady(`job ${input.name}: ${message}${soFar}`, again);
     }
     case 'failed': {
-      const reason = job?.status?.message ?? '';
+      const reason = await reasonOfFailure(client, job, { signal });
       const log = { job: input.id, createdAt: job?.metadata.created_at };
       const said = [reason, await failureInLog(client, log, { said: reason, signal })].filter((text) => text !== '');
       throw finalFailure(

@@ -5,7 +5,7 @@ import type { LeptonClient, PlatformAccess } from '../lepton/types';
 import { checkTokenExpiry, checkWorkspace } from './check-credentials';
 import { checkExposure } from './check-exposure';
 import { checkImages } from './check-images';
-import { checkLocalRun, type LocalCheck } from './check-local';
+import type { LocalCheck } from './check-local';
 import { checkPlacement } from './check-placement';
 import { checkReach } from './check-reach';
 import { checkMounts } from './check-storage';
@@ -67,6 +67,8 @@ export async function admitRun(request: {
  * has the data of the tasks. Returns warnings. Throws `RunNotAdmitted`.
  */
 export async function admitLocally(check: LocalCheck): Promise<readonly string[]> {
+  // A run on Lepton loads nothing of the local platform.
+  const { checkLocalRun } = await import('./check-local.js');
   const findings = await checkLocalRun(check);
   const missing = findings.filter(({ level }) => level === 'FAIL');
   if (missing.length > 0) throw new RunNotAdmitted(refusal("This machine can't run what the config names", missing));

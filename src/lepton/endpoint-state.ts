@@ -99,13 +99,20 @@ function describeReason(reason: string, message: string, state: string): string 
   return [telling, message].filter((text) => text !== '').join(': ');
 }
 
-/** Returns the newest event that says more than the state, e.g. `FailedScheduling` or `Pulling: image vllm`; else empty. Pure. */
+/** What only follows from a failure, and comes after it: why a container is not started again is not why it ended. */
+const consequence = /restarting failed container|backoff limit/i;
+
+/**
+ * Returns the newest event that says more than the state, e.g. `FailedScheduling` or `Pulling: image vllm`; one that only follows from
+ * another (`OOMKilled`, then `BackOff`) if there is no other; else empty. Pure.
+ */
 export function latestEvent(events: readonly PlatformEvent[], state: string): string {
   const telling = events
     .map(({ reason, message = '', last_observed_time: at }) => ({ text: describeReason(reason, message, state), at }))
     .filter(({ text }) => text !== '' && text !== 'Created')
     .sort((a, b) => (Date.parse(a.at) || 0) - (Date.parse(b.at) || 0));
-  return telling.at(-1)?.text ?? '';
+  const causes = telling.filter(({ text }) => !consequence.test(text));
+  return (causes.at(-1) ?? telling.at(-1))?.text ?? '';
 }
 
 /** Reads what the status does not say; empty if the platform has nothing, or does not answer. */

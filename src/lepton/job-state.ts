@@ -48,3 +48,22 @@ export async function waitingEvents(client: LeptonClient, job: Job, options: Cal
   if (isRunning(job) || job.status?.message) return [];
   return client.jobEvents(job.metadata.id ?? '', options).catch(() => []);
 }
+
+/**
+ * Returns why a job failed: its status, else its newest warning, as of a job that was killed for its memory and whose log just
+ * stops. Empty if neither does, or the events can't be read.
+ */
+export async function reasonOfFailure(
+  client: Pick<LeptonClient, 'jobEvents'>,
+  job: Job | undefined,
+  options: CallOptions,
+): Promise<string> {
+  const id = job?.metadata.id;
+  const said = job?.status?.message ?? '';
+  if (said !== '' || id === undefined) return said;
+  const events = await client.jobEvents(id, options).catch(() => []);
+  return latestEvent(
+    events.filter(({ type }) => type.toLowerCase() === 'warning'),
+    job?.status?.state ?? '',
+  );
+}

@@ -8,6 +8,16 @@ import { describe, type RunDescription } from './describe';
 /** A run of more tasks is asked less often: its answer takes the worker longer. */
 const tasksPerInterval = 500;
 
+export interface WatchPace {
+  /** Milliseconds between two looks, and at the end of the run at once. */
+  readonly intervalMs: number;
+  /**
+   * The interval to which it grows while nothing changes. Each look is a query, which Temporal Cloud bills. Default: it doesn't grow.
+   */
+  readonly quietMs?: number;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Yields a description whenever it changes, looking every `intervalMs` and at the end of the run; the last one when the run has closed.
  * Returns early when aborted.
@@ -16,9 +26,11 @@ export async function* watchRun(
   client: Client,
   invocation: string,
   home: HomePaths,
-  options: { readonly intervalMs: number; readonly signal: AbortSignal },
+  options: WatchPace,
 ): AsyncGenerator<RunDescription> {
+  const { intervalMs: quickMs, quietMs = quickMs } = options;
   let last = '';
+  let paceMs = quickMs;
   let lastKnown: RunSnapshot | undefined;
   const closing = new ClosingWait();
   try {
@@ -26,10 +38,11 @@ export async function* watchRun(
       const description = await describe(client, { invocation, home, lastKnown, isFinal: false });
       if (!description.isUnanswered) lastKnown = description.snapshot;
       const current = JSON.stringify(description);
+      paceMs = current === last ? Math.min(quietMs, paceMs * 1.5) : quickMs;
       if (current !== last) yield description;
       if (description.status !== 'running') return;
       last = current;
-      const intervalMs = options.intervalMs * Math.max(1, description.snapshot.tasks.length / tasksPerInterval);
+      const intervalMs = paceMs * Math.max(1, description.snapshot.tasks.length / tasksPerInterval);
       await closing.orAfter(client, invocation, { ...options, intervalMs });
     }
   } finally {

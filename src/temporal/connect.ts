@@ -38,9 +38,10 @@ export async function connectClient(request: ConnectRequest): Promise<Client> {
 }
 
 async function connectOnce(request: ConnectRequest, withinMs: number): Promise<Client> {
-  const [{ Client: TemporalClient, Connection }, { boundedCalls }] = await Promise.all([
+  const [{ Client: TemporalClient, Connection }, { boundedCalls }, { traceHeaders }] = await Promise.all([
     import('@temporalio/client'),
     import('./deadlines.js'),
+    import('./trace-header.js'),
   ]);
   const { namespace, dataConverter } = request;
   const connection = Connection.lazy({
@@ -55,7 +56,7 @@ async function connectOnce(request: ConnectRequest, withinMs: number): Promise<C
     await connection.withDeadline(Date.now() + withinMs, () =>
       connection.workflowService.describeNamespace({ namespace }),
     );
-    return new TemporalClient({ connection, namespace, dataConverter });
+    return new TemporalClient({ connection, namespace, dataConverter, interceptors: { workflow: [traceHeaders] } });
   } catch (error) {
     await connection.close();
     throw error;

@@ -96,7 +96,13 @@ export const countingFetch =
  */
 export type MetricsTarget =
   | { readonly kind: 'prometheus'; readonly bindAddress: string }
-  | { readonly kind: 'otlp'; readonly url: string; readonly headers: Readonly<Record<string, string>> }
+  | {
+      readonly kind: 'otlp';
+      readonly url: string;
+      /** OTLP over HTTP instead of gRPC. */
+      readonly http: boolean;
+      readonly headers: Readonly<Record<string, string>>;
+    }
   | { readonly kind: 'none' };
 
 export function telemetryOf(target: MetricsTarget): NonNullable<RuntimeOptions['telemetryOptions']> {
@@ -115,7 +121,9 @@ export function telemetryOf(target: MetricsTarget): NonNullable<RuntimeOptions['
       };
     case 'otlp':
       return {
-        metrics: { otel: { url: target.url, headers: { ...target.headers }, useSecondsForDurations: true } },
+        metrics: {
+          otel: { url: target.url, http: target.http, headers: { ...target.headers }, useSecondsForDurations: true },
+        },
       };
     case 'none':
       return {};

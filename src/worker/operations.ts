@@ -11,6 +11,7 @@ import {
 } from '@temporalio/worker';
 import { InfrastructureError } from '../temporal/infrastructure-error';
 import type { Env } from '../temporal/target';
+import { otlpProtocol, pairsOf, signalUrl, TraceSettingsError } from '../tracing/settings';
 import { jsonLine } from './json-log';
 import { startingZeros } from './measurements';
 import { recorderOn, telemetryOf, type MetricsTarget, type Recorder } from './metrics';
@@ -81,16 +82,19 @@ function addressOf(env: Env): { readonly host: string; readonly port: number } |
 
 async function targetOf(env: Env, address: unknown): Promise<MetricsTarget> {
   if (address) return { kind: 'prometheus', bindAddress: `127.0.0.1:${await freePort()}` };
-  const url = env['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'] ?? env['OTEL_EXPORTER_OTLP_ENDPOINT'];
-  if (url === undefined || url === '') return { kind: 'none' };
-  if (!URL.canParse(url))
-    throw new InfrastructureError('OTEL_EXPORTER_OTLP_ENDPOINT takes a URL, such as http://collector:4317.');
-  const pairs = (env['OTEL_EXPORTER_OTLP_HEADERS'] ?? '').split(',').filter((pair) => pair.includes('='));
-  const headers = pairs.map((pair): [string, string] => {
-    const at = pair.indexOf('=');
-    return [pair.slice(0, at).trim(), decodeURIComponent(pair.slice(at + 1).trim())];
-  });
-  return { kind: 'otlp', url, headers: Object.fromEntries(headers) };
+  const own = env['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'];
+  const url = own || env['OTEL_EXPORTER_OTLP_ENDPOINT'];
+  if (!url || env['OTEL_METRICS_EXPORTER'] === 'none') return { kind: 'none' };
+  try {
+    const http = otlpProtocol(env, url) === 'http';
+    const headers = pairsOf(env['OTEL_EXPORTER_OTLP_METRICS_HEADERS'] || env['OTEL_EXPORTER_OTLP_HEADERS']);
+    // Also checks that it is a URL.
+    const below = signalUrl(url, 'metrics');
+    return { kind: 'otlp', url: http && !own ? below : url, http, headers };
+  } catch (error) {
+    if (error instanceof TraceSettingsError) throw new InfrastructureError(error.message, { cause: error });
+    throw error;
+  }
 }
 
 async function freePort(): Promise<number> {
@@ -126,10 +130,20 @@ export function slotsOf(env: Env): Partial<WorkerOptions> {
     throw new InfrastructureError(`${name} takes a whole number from 1 to 999999, not "${text}".`);
   };
   return {
+    ...heartbeatsOf(env),
     ...count('EVALSAGA_MAX_ACTIVITIES', 'maxConcurrentActivityTaskExecutions'),
     ...count('EVALSAGA_MAX_WORKFLOW_TASKS', 'maxConcurrentWorkflowTaskExecutions'),
     ...count('EVALSAGA_MAX_CACHED_WORKFLOWS', 'maxCachedWorkflows'),
     ...count('EVALSAGA_ACTIVITY_POLLERS', 'maxConcurrentActivityTaskPolls'),
     ...count('EVALSAGA_WORKFLOW_POLLERS', 'maxConcurrentWorkflowTaskPolls'),
   };
+}
+
+/** Waits count as lost after 30 s without a heartbeat, so that none may come later than after 20. */
+function heartbeatsOf(env: Env): Pick<WorkerOptions, 'maxHeartbeatThrottleInterval'> {
+  const text = env['EVALSAGA_HEARTBEAT_INTERVAL'];
+  if (text === undefined || text === '') return {};
+  const seconds = Number(text);
+  if (seconds >= 1 && seconds <= 20) return { maxHeartbeatThrottleInterval: seconds * 1_000 };
+  throw new InfrastructureError(`EVALSAGA_HEARTBEAT_INTERVAL takes seconds from 1 to 20, not "${text}".`);
 }

@@ -5,11 +5,16 @@ import { homePaths } from '../../src/home/paths';
 import { findServerBinary } from '../../src/stack/server-binary';
 import { testCache } from './folders';
 
+/** `host:port` of a server to use instead of starting one: `npm run test:cluster` runs tests on a cluster in this way. */
+export const temporalVariable = 'EVALSAGA_TEST_TEMPORAL';
+
 /**
  * Starts a real in-memory Temporal dev server on a free port, with evalsaga's search attributes. Stop it with
  * `teardown()`.
  */
 export async function startTemporal(): Promise<TestWorkflowEnvironment> {
+  const address = process.env[temporalVariable];
+  if (address) return TestWorkflowEnvironment.createFromExistingServer({ address });
   const path = await findServerBinary({ home: homePaths({ EVALSAGA_HOME: testCache }), env: process.env });
   return TestWorkflowEnvironment.createLocal({
     server: {

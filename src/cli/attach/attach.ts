@@ -33,6 +33,8 @@ export interface Attachment {
 export type Attached = { readonly kind: 'ended'; readonly run: RunDescription } | { readonly kind: 'detached' };
 
 const LOOK_MS = 500;
+/** On a cluster, where others pay for each look or wait behind it: between looks while nothing changes. */
+const QUIET_MS = 5_000;
 
 const hints = {
   cancel: 'Ctrl-C cancels and tears down',
@@ -103,10 +105,11 @@ async function follow(
   { view, seen, signal }: { view: RunView; seen: Seen; signal: AbortSignal },
 ): Promise<RunDescription | undefined> {
   const { session, context, invocation, until } = attachment;
+  const pace = { intervalMs: LOOK_MS, quietMs: session.temporal.isEmbedded ? LOOK_MS : QUIET_MS, signal };
   let lostAt: number | undefined;
   for (;;) {
     try {
-      for await (const run of watchRun(session.client, invocation, context.home, { intervalMs: LOOK_MS, signal })) {
+      for await (const run of watchRun(session.client, invocation, context.home, pace)) {
         if (lostAt !== undefined) view.say('Temporal answers again');
         lostAt = undefined;
         seen.run = run;

@@ -33,8 +33,10 @@ import { encryptionHint } from '../encryption-hint';
 import { programName } from '../program-name';
 import { runUrl, type Session } from '../session';
 import { keepSwept } from './sweeping';
+import { tracedStart } from './traced-start';
 
-export interface Launch {
+/** A run as it is wanted, before anything is started. */
+export interface Wanted {
   readonly plan: RunPlan;
   /** Values of the host variables that the plan references. */
   readonly secrets: Readonly<Record<string, string>>;
@@ -42,6 +44,9 @@ export interface Launch {
   readonly missing: readonly string[];
   readonly choice: PlatformChoice;
   readonly configYaml: string;
+}
+
+export interface Launch extends Wanted {
   readonly detach: boolean;
   readonly json: boolean;
   /** Whatever may have spoiled the scores makes the command fail. */
@@ -56,22 +61,34 @@ export async function launch(launch: Launch, context: CommandContext): Promise<C
   const interrupts = onInterrupts({ first: leave, second: () => process.exit(130) });
   try {
     context.output.note(`platform: ${choice.statement}`);
-    const stack = await prepare(launch, context, leaving.signal);
-    const sealingKey = sealingKeyFor(launch, stack, context);
-    const { isSimulated } = stack;
-    const known: Launch = isSimulated ? { ...launch, plan: { ...launch.plan, simulated: true } } : launch;
-    const runId = await orSayWhatRuns(stack, context, () =>
-      begin({ launch: known, stack, interrupts, sealingKey, signal: leaving.signal }, context),
+    const { value, exported } = await tracedStart({ env: context.env, invocation: launch.plan.invocation }, () =>
+      started(launch, { context, interrupts, signal: leaving.signal }),
     );
-    return await stay({ launch: known, stack, interrupts, runId }, context);
+    return await stay({ ...value, interrupts }, context).finally(() => exported);
   } finally {
     interrupts.stop();
   }
 }
 
+/** Prepares and starts the run. */
+async function started(
+  launch: Launch,
+  at: { readonly context: CommandContext; readonly interrupts: Interrupts; readonly signal: AbortSignal },
+): Promise<{ readonly launch: Launch; readonly stack: Prepared; readonly runId: string }> {
+  const { context, interrupts, signal } = at;
+  const stack = await prepare(launch, context, signal);
+  const sealingKey = sealingKeyFor(launch, stack, context);
+  const { isSimulated } = stack;
+  const known: Launch = isSimulated ? { ...launch, plan: { ...launch.plan, simulated: true } } : launch;
+  const runId = await orSayWhatRuns(stack, context, () =>
+    begin({ launch: known, stack, interrupts, sealingKey, signal }, context),
+  );
+  return { launch: known, stack, runId };
+}
+
 /** Prepares everything that the run needs. Ctrl-C leaves only background processes behind. */
-async function prepare(
-  { plan, choice, secrets }: Launch,
+export async function prepare(
+  { plan, choice, secrets }: Wanted,
   context: CommandContext,
   signal: AbortSignal,
 ): Promise<Prepared> {
@@ -122,8 +139,8 @@ async function orSayWhatRuns<T>(
  * Returns the key with which secrets are sealed for workers elsewhere; `undefined`: nothing is sealed, or can be. Refuses a run
  * whose variables nobody can know together: some only this machine, others only those workers.
  */
-function sealingKeyFor(
-  { plan, secrets, missing }: Launch,
+export function sealingKeyFor(
+  { plan, secrets, missing }: Wanted,
   { homeQueue }: Stack,
   { env }: CommandContext,
 ): EncryptionKey | undefined {
@@ -137,7 +154,7 @@ function sealingKeyFor(
   return key;
 }
 
-interface Prepared extends Stack {
+export interface Prepared extends Stack {
   readonly searchAttributes: boolean;
   readonly labelAttributes: boolean;
   /** The platform says that it makes its results up. */
@@ -150,15 +167,18 @@ interface Begun {
   readonly interrupts: Interrupts;
 }
 
+export interface Beginning {
+  readonly launch: Wanted;
+  readonly stack: Prepared;
+  /** What becomes of Ctrl-C; a program's own listeners know nothing of runs. */
+  readonly interrupts?: Interrupts;
+  readonly sealingKey: EncryptionKey | undefined;
+  readonly signal: AbortSignal;
+}
+
 /** Starts the run and returns Temporal's run id. From here on the run may exist, so Ctrl-C cancels it as soon as it does. */
-async function begin(
-  {
-    launch,
-    stack,
-    interrupts,
-    sealingKey,
-    signal,
-  }: Begun & { readonly sealingKey: EncryptionKey | undefined; readonly signal: AbortSignal },
+export async function begin(
+  { launch, stack, interrupts, sealingKey, signal }: Beginning,
   { home, env, output }: CommandContext,
 ): Promise<string> {
   const { plan, secrets, configYaml } = launch;
@@ -166,7 +186,7 @@ async function begin(
   const origin = await originOf({ ...clientOf(client), home, embedded: temporalTarget(env).kind === 'embedded' });
   signal.throwIfAborted();
   const { invocation } = plan;
-  interrupts.become({
+  interrupts?.become({
     first: () => output.note(`run ${invocation} is just starting; it is cancelled as soon as it has started`),
     second: () => {
       const program = programName(env);

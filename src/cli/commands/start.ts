@@ -1,19 +1,17 @@
-import { randomBytes } from 'node:crypto';
-import { userInfo } from 'node:os';
-import { loadConfig, planRun, renderProblem } from '../../config';
+import { loadConfig, renderProblem } from '../../config';
 import type { RunPlan } from '../../contract/plan';
 import { isRunName, isTagKey, runNameRule, tagKeyRule } from '../../contract/run-name';
-import { admitOutput } from '../../doctor/check-output';
 import { dryRunDocument } from '../render/dry-run';
 import { yamlDocument } from '../render/yaml-document';
-import { choosePlatform, type PlatformWish } from '../../stack/choose-platform';
+import type { PlatformWish } from '../../stack/choose-platform';
 import { flag, listOption, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
 import { configRequest, wantsJson } from '../config-input';
 import { done, type CommandOutcome } from '../exit-code';
 import { harmlessLine } from '../../support/terminal-text';
 import { UsageError } from '../usage-error';
 import { temporalTarget } from '../../temporal/target';
-import { hostSecretValues, refuseMissing } from '../host-secrets';
+import { refuseMissing } from '../host-secrets';
+import { wantedRun } from '../attach/wanted-run';
 
 /** `start CONFIG`: checks everything before it creates anything, then starts the run, which outlives the command. */
 export const start: CommandBody = async (input, context) => {
@@ -23,33 +21,16 @@ export const start: CommandBody = async (input, context) => {
     );
   const loaded = await loadConfig(configRequest(input, context));
   for (const warning of loaded.warnings) context.output.warn(renderProblem(warning));
-  const choice = choosePlatform({ wish: (textOption(input, 'platform') ?? 'auto') as PlatformWish, env: loaded.env });
-  const { plan, hostSecrets } = planRun(loaded, {
-    invocation: randomBytes(8).toString('hex'),
-    platform: choice.ref,
-    owner: owner(context),
-    ...labels(input),
-    command: context.commandLine,
-    cwd: context.cwd,
-  });
-  await admitOutput(plan);
-  if (choice.ref.kind === 'local') {
-    const { admitLocally } = await import('../../doctor/admission.js');
-    for (const doubt of await admitLocally({ plan, home: context.home })) context.output.warn(doubt);
-  }
+  const platform = (textOption(input, 'platform') ?? 'auto') as PlatformWish;
+  const wanted = await wantedRun(loaded, { platform, ...labels(input) }, context);
+  const { plan, choice, missing } = wanted;
   if (flag(input, 'dryRun')) return dryRun(plan, input, context);
-  const { values: secrets, missing } = hostSecretValues(hostSecrets, loaded.env);
   // Only workers of a cluster may know more than this machine.
   if (temporalTarget(context.env).kind === 'embedded' || choice.ref.kind === 'local') refuseMissing({ missing });
   // Loading Temporal's client takes a third of a second, which a dry run saves.
   const { launch } = await import('../attach/launch.js');
-  return launch(
-    {
-      ...{ plan, secrets, missing, choice, configYaml: loaded.yaml },
-      ...{ detach: flag(input, 'detach'), json: wantsJson(input), strict: flag(input, 'strict') },
-    },
-    context,
-  );
+  const manner = { detach: flag(input, 'detach'), json: wantsJson(input), strict: flag(input, 'strict') };
+  return launch({ ...wanted, ...manner }, context);
 };
 
 function dryRun(plan: RunPlan, input: CommandInput, { output }: CommandContext): CommandOutcome {
@@ -75,12 +56,4 @@ function labels(input: CommandInput): { name?: string; tags?: Readonly<Record<st
     ...(name === undefined ? {} : { name }),
     ...(pairs.length === 0 ? {} : { tags: Object.fromEntries(pairs) }),
   };
-}
-
-function owner({ env }: CommandContext): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return env['USER'] ?? env['USERNAME'] ?? 'unknown';
-  }
 }

@@ -1,5 +1,5 @@
 import { describeDeployment, readDeploymentState, reasonsOf } from '../../../src/lepton/endpoint-state';
-import { describeJob, readJobState } from '../../../src/lepton/job-state';
+import { describeJob, readJobState, reasonOfFailure } from '../../../src/lepton/job-state';
 import type { Deployment, Job, PlatformEvent } from '../../../src/lepton/types';
 
 const deployment = (status: Record<string, unknown>, spec: Record<string, unknown> = {}): Deployment => ({
@@ -113,5 +113,44 @@ describe('a job', () => {
       'Queueing: InsufficientQuota',
     );
     expect(describeJob(job({ state: 'Running' }))).toBe('Running');
+  });
+
+  describe('that failed', () => {
+    const warning = (reason: string, at: number, message?: string): PlatformEvent => ({
+      ...event(reason, at, message),
+      type: 'Warning',
+    });
+    const reasonOf = (status: Record<string, unknown>, events: readonly PlatformEvent[] | Error): Promise<string> =>
+      reasonOfFailure(
+        { jobEvents: () => (events instanceof Error ? Promise.reject(events) : Promise.resolve([...events])) },
+        job(status),
+        {},
+      );
+    const killed = warning('OOMKilled', 2, 'evaluation exceeded 8Gi');
+
+    test('says that it was killed for its memory, which its log can not', async () => {
+      const after = [warning('BackoffLimitExceeded', 3, 'Job has reached the specified backoff limit')];
+      const events = [event('Running', 1), killed, ...after, event('Completed', 4)];
+      expect(await reasonOf({ state: 'Failed' }, events)).toBe('OOMKilled: evaluation exceeded 8Gi');
+      expect(await reasonOf({ state: 'Failed' }, after)).toBe(
+        'BackoffLimitExceeded: Job has reached the specified backoff limit',
+      );
+    });
+
+    test("its status' own reason comes first; without any, or with events that can't be read, there is none", async () => {
+      expect(await reasonOf({ state: 'Failed', message: 'exit code 3' }, [killed])).toBe('exit code 3');
+      expect(await reasonOf({ state: 'Failed' }, [event('Running', 1)])).toBe('');
+      expect(await reasonOf({ state: 'Failed' }, new Error('503'))).toBe('');
+    });
+  });
+
+  test('an endpoint that is not restarted says why it ended, too', () => {
+    const failed = { metadata: { name: 'e' }, spec: {}, status: { state: 'Error' } } as unknown as Deployment;
+    const events = [event('OOMKilled', 1, 'model server'), event('BackOff', 2, 'Back-off restarting failed container')];
+    expect(reasonsOf(failed, { issues: [], events })).toBe('OOMKilled: model server');
+    // Not to be had from elsewhere: the image.
+    expect(reasonsOf(failed, { issues: [], events: [event('BackOff', 2, 'Back-off pulling image x')] })).toBe(
+      'BackOff: Back-off pulling image x',
+    );
   });
 });

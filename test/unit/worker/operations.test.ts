@@ -173,6 +173,10 @@ test('slots come from the environment, and a value that is no count is refused',
     maxConcurrentActivityTaskExecutions: 50,
     maxConcurrentActivityTaskPolls: 4,
   });
+  expect(slotsOf({ EVALSAGA_HEARTBEAT_INTERVAL: '20' })).toEqual({ maxHeartbeatThrottleInterval: 20_000 });
+  // A wait counts as lost after 30 s.
+  for (const late of ['21', '0', 'often'])
+    expect(() => slotsOf({ EVALSAGA_HEARTBEAT_INTERVAL: late })).toThrow(/seconds from 1 to 20/);
   expect(() => slotsOf({ EVALSAGA_MAX_CACHED_WORKFLOWS: 'many' })).toThrow(
     /EVALSAGA_MAX_CACHED_WORKFLOWS takes a whole number/,
   );

@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto';
+import { userInfo } from 'node:os';
+import { planRun, type LoadedConfig } from '../../config';
+import { admitOutput } from '../../doctor/check-output';
+import { choosePlatform, type PlatformWish } from '../../stack/choose-platform';
+import type { Env } from '../../temporal/target';
+import type { CommandContext } from '../command';
+import { hostSecretValues } from '../host-secrets';
+import type { Wanted } from './launch';
+
+export interface RunWish {
+  readonly platform: PlatformWish;
+  /** Instead of `execution.run_name`. */
+  readonly name?: string;
+  /** Added to `execution.tags`. */
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Plans a run of a loaded config and checks what this machine can check; starts and creates nothing. Throws `ConfigError`,
+ * `UsageFault`, `CredentialsError`.
+ */
+export async function wantedRun(
+  loaded: LoadedConfig,
+  { platform, ...labels }: RunWish,
+  { env, cwd, home, output, commandLine }: CommandContext,
+): Promise<Wanted> {
+  const choice = choosePlatform({ wish: platform, env: loaded.env });
+  const { plan, hostSecrets } = planRun(loaded, {
+    invocation: randomBytes(8).toString('hex'),
+    platform: choice.ref,
+    owner: ownerOf(env),
+    ...labels,
+    command: commandLine,
+    cwd,
+  });
+  await admitOutput(plan);
+  if (choice.ref.kind === 'local') {
+    const { admitLocally } = await import('../../doctor/admission.js');
+    for (const doubt of await admitLocally({ plan, home })) output.warn(doubt);
+  }
+  const { values: secrets, missing } = hostSecretValues(hostSecrets, loaded.env);
+  return { plan, secrets, missing, choice, configYaml: loaded.yaml };
+}
+
+function ownerOf(env: Env): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return env['USER'] ?? env['USERNAME'] ?? 'unknown';
+  }
+}
