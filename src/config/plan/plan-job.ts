@@ -48,7 +48,7 @@ export interface JobRequest {
 /** Plans the job; problems are added to `report`. */
 export function jobSpec(request: JobRequest): JobSpec {
   const { config, task, folder, storage, access, caches, auxiliaries, report } = request;
-  const { evaluation_tasks: tasks, lepton_platform: lepton } = config.execution;
+  const { lepton_platform: lepton } = config.execution;
   const variables = jobVariables(config, task);
   const of = { task, variables };
   // A URL of the task's own is another server's, which has no business with the key of the run's endpoint.
@@ -95,23 +95,28 @@ export function jobSpec(request: JobRequest): JobSpec {
     ],
     nodeGroup: lepton.tasks.node_group,
     ...(lepton.tasks.allowed_nodes.length === 0 ? {} : { allowedNodes: lepton.tasks.allowed_nodes }),
-    body: {
-      resource_shape: tasks.resource_shape,
-      ...(lepton.tasks.image_pull_secrets.length === 0 ? {} : { image_pull_secrets: lepton.tasks.image_pull_secrets }),
-      ...given(lepton.tasks, [
-        'queue_config',
-        'reservation_config',
-        'storage_attachments',
-        'user_security_context',
-        'log',
-        'metrics',
-      ]),
-      shared_memory_size: tasks.shared_memory_size,
-      completions: 1,
-      parallelism: 1,
-      intra_job_communication: false,
-      ttl_seconds_after_finished: tasks.ttl_after_finished,
-    },
+    body: jobBody(config),
+  };
+}
+
+function jobBody({ execution }: ResolvedConfig): JobSpec['body'] {
+  const { evaluation_tasks: tasks, lepton_platform: lepton } = execution;
+  return {
+    resource_shape: tasks.resource_shape,
+    ...(lepton.tasks.image_pull_secrets.length === 0 ? {} : { image_pull_secrets: lepton.tasks.image_pull_secrets }),
+    ...given(lepton.tasks, [
+      'queue_config',
+      'reservation_config',
+      'storage_attachments',
+      'user_security_context',
+      'log',
+      'metrics',
+    ]),
+    shared_memory_size: tasks.shared_memory_size,
+    completions: 1,
+    parallelism: 1,
+    intra_job_communication: false,
+    ttl_seconds_after_finished: tasks.ttl_after_finished,
   };
 }
 
