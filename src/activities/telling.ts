@@ -25,8 +25,10 @@ type Listened = Owner & { readonly tell: NonNullable<Owner['tell']> };
 
 const listening = new AsyncLocalStorage<Listened>();
 
+type Said = Omit<TaskNews, 'index'> | undefined;
+
 /** What an activity of this name says when it begins. `at`: when it was scheduled, ISO 8601. */
-const beginnings: Readonly<Record<string, (input: never, at: string) => Omit<TaskNews, 'index'>>> = {
+const beginnings: Readonly<Record<string, (input: never, at: string) => Said>> = {
   createEndpoint: (_, at) => ({ phase: 'creating endpoint', begun: { endpoint: at } }),
   awaitEndpointReady: () => ({ phase: 'awaiting ready' }),
   probeExistingEndpoint: () => ({ phase: 'awaiting ready' }),
@@ -36,7 +38,7 @@ const beginnings: Readonly<Record<string, (input: never, at: string) => Omit<Tas
     job: name,
     begun: { job: at },
   }),
-  awaitJobCompleted: ({ isEarly }: Pick<AwaitJobInput, 'isEarly'>) => (isEarly ? {} : { phase: 'running job' }),
+  awaitJobCompleted: ({ isEarly }: Pick<AwaitJobInput, 'isEarly'>) => (isEarly ? undefined : { phase: 'running job' }),
   bringHome: () => ({ phase: 'fetching results' }),
   fetchResults: () => ({ phase: 'fetching results' }),
   stopJob: () => ({ phase: 'tearing down' }),
@@ -48,12 +50,14 @@ interface Endpoint {
 }
 
 /** What an activity says when it has succeeded. `at`: now. */
-const endings: Readonly<Record<string, (input: never, at: string, result: never) => Omit<TaskNews, 'index'>>> = {
+const endings: Readonly<Record<string, (input: never, at: string, result: never) => Said>> = {
   awaitEndpointReady: ({ endpointPath }: Endpoint, _, { url }: { readonly url: string }) => ({
     phase: 'ready',
     ...(endpointPath === undefined ? {} : { endpointUrl: masked(`${url}${endpointPath}`) }),
   }),
   probeExistingEndpoint: ({ url = '' }: Endpoint) => ({ phase: 'ready', endpointUrl: masked(url) }),
+  submitJob: ({ isEarly }: Pick<SubmitJobInput, 'isEarly'>) =>
+    isEarly ? { message: 'the job has started, and waits for its endpoint' } : undefined,
   awaitJobCompleted: (_, at) => ({ ended: { job: at } }),
   stopJob: (_, at) => ({ ended: { job: at } }),
   removeJob: (_, at) => ({ ended: { job: at } }),
@@ -69,8 +73,8 @@ export function withTelling<T extends Readonly<Record<string, Activity>>>(activi
       if (owner === undefined) return activity(input);
       return listening.run(owner, async () => {
         const { scheduledTimestampMs } = Context.current().info;
-        const begins = beginnings[name];
-        if (begins) tell(owner, begins(input, new Date(scheduledTimestampMs).toISOString()));
+        const begins = beginnings[name]?.(input, new Date(scheduledTimestampMs).toISOString());
+        if (begins) tell(owner, begins);
         const result = await activity(input);
         const ends = endings[name]?.(input, new Date().toISOString(), result as never);
         if (ends?.phase === 'ready') await tellBarrier(owner, ends);

@@ -1,3 +1,4 @@
+import { withoutHarness } from '../contract/task-name';
 import type { Evidence, TaskEvidence } from './evidence/evidence';
 
 /** Which task of the base is the same as which of the candidate. Pure. */
@@ -38,4 +39,4 @@ export function matchTasks(base: Pick<Evidence, 'tasks'>, candidate: Pick<Eviden
 }
 
 /** The task's name without its harness. */
-export const bare = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
+export const bare = withoutHarness;
