@@ -92,7 +92,7 @@ function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; h
     ...(shared.length === 0 ? {} : { sharedEndpoints: shared }),
   };
   const { budget, endpoint } = first;
-  const tasks = planned.flatMap((variant) => withOwn(variant, { budget, endpoint })).sort((a, b) => a.index - b.index);
+  const tasks = withOwn(planned);
   const model = [...new Set(variants.map(({ resolved }) => servedModelOf(resolved)))].join(', ');
   const plan: RunPlan = { version: 1, ...fields, model, budget, endpoint, storage, tasks };
   const hostSecrets = checkHostSecrets(plan, loaded.env, report);
@@ -144,18 +144,20 @@ function planVariant({
   return { endpoint, budget, tasks: plans };
 }
 
-/** Gives tasks the endpoint of their variant, and its price, where they are not those of the run. */
-function withOwn(
-  { endpoint, budget, tasks }: PlannedVariant,
-  common: { readonly endpoint: EndpointPlan; readonly budget: BudgetPlan | null },
-): TaskPlan[] {
-  const isOther = endpoint !== undefined && JSON.stringify(endpoint) !== JSON.stringify(common.endpoint);
-  const price = budget?.endpointPerHour;
-  return tasks.map((task) => ({
-    ...task,
-    ...(isOther ? { endpoint } : {}),
-    ...(price === undefined || price === common.budget?.endpointPerHour ? {} : { endpointPerHour: price }),
-  }));
+/** Gives tasks the endpoint of their variant and its price, where these differ: then all of them, which packs better (contract/packed.ts). */
+function withOwn(variants: readonly PlannedVariant[]): TaskPlan[] {
+  const differs = (part: (variant: PlannedVariant) => unknown): boolean =>
+    new Set(variants.map((variant) => JSON.stringify(part(variant)))).size > 1;
+  const isOther = differs(({ endpoint }) => endpoint);
+  const isPriced = differs(({ budget }) => budget?.endpointPerHour);
+  const tasks = variants.flatMap(({ endpoint, budget, tasks: own }) =>
+    own.map((task) => ({
+      ...task,
+      ...(isOther && endpoint ? { endpoint } : {}),
+      ...(isPriced && budget ? { endpointPerHour: budget.endpointPerHour } : {}),
+    })),
+  );
+  return tasks.sort((a, b) => a.index - b.index);
 }
 
 function runFields(

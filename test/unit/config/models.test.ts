@@ -66,7 +66,6 @@ test('every model is evaluated on every task, with names of its own', async () =
   ]);
   expect(new Set(run.tasks.map(({ jobName }) => jobName)).size).toBe(4);
   expect(run.model).toBe('org/base, org/tuned');
-  expect(run.tasks.map(({ endpoint }) => endpoint === undefined)).toEqual([true, true, false, false]);
   const command = spec(endpointOf(run, run.tasks[2] ?? {})).container.command?.join(' ');
   expect(command).toContain('vllm serve org/tuned');
   expect(command).toContain('--enforce-eager');
@@ -157,10 +156,10 @@ test('the deployment of a task differs in what it says, and costs what it costs'
       '{image: "vllm/vllm-openai:v0.9", extra_args: --max-model-len 65536, lepton_config: {resource_shape: gpu.4xa100, max_replicas: 2}}',
     ),
   );
-  expect(run.tasks.map(({ index, name, endpoint }) => [index, name, endpoint === undefined])).toEqual([
-    [0, 'hellaswag', true],
-    [1, 'lm-evaluation-harness.ifeval', false],
-    [2, 'winogrande', true],
+  expect(run.tasks.map(({ index, name, endpointPerHour }) => [index, name, endpointPerHour])).toEqual([
+    [0, 'hellaswag', 2],
+    [1, 'lm-evaluation-harness.ifeval', 16],
+    [2, 'winogrande', 2],
   ]);
   const [usual, larger] = run.tasks;
   expect(larger && spec(endpointOf(run, larger)).container.image).toBe('vllm/vllm-openai:v0.9');
@@ -204,6 +203,16 @@ test('nothing is deployed with `none`, not for a task either', async () => {
   expect(found).toContainEqual(
     expect.objectContaining({ path: 'evaluation.tasks.1.deployment.image', hint: 'nothing is deployed with `none`' }),
   );
+});
+
+test('what the models have in common is sent once', async () => {
+  const names = Array.from({ length: 30 }, (_, at) => `    - {name: hellaswag, dataset_dir: /data/${at}}`).join('\n');
+  const { plan: run } = await plan(
+    matrix(two).replace('    - name: lm-evaluation-harness.ifeval\n    - name: hellaswag', names),
+  );
+  expect(run.tasks).toHaveLength(60);
+  expect(JSON.stringify(run).length).toBeGreaterThan(200_000);
+  expect(JSON.stringify(runArguments(run, { searchAttributes: false })).length).toBeLessThan(60_000);
 });
 
 test('the config that is kept shows what each model gets', async () => {
