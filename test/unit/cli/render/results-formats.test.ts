@@ -6,7 +6,7 @@ import { findingLines } from '../../../../src/cli/render/findings';
 import { csvOf } from '../../../../src/cli/render/results/csv';
 import { junitOf } from '../../../../src/cli/render/results/junit';
 import { markdownOf } from '../../../../src/cli/render/results/markdown';
-import { matrixOf, matrixTable } from '../../../../src/cli/render/results/matrix';
+import { byModel, matrixOf, matrixTable } from '../../../../src/cli/render/results/matrix';
 import { costsTable } from '../../../../src/cli/render/results/task-costs';
 import { usefulShareLine } from '../../../../src/cli/render/results/useful-share';
 import { runDocument, type RunDocument } from '../../../../src/cli/render/run-document';
@@ -188,4 +188,26 @@ test('findings are said once for all tasks that they concern, unless a note says
   expect(statusText({ run: both, now, width: 120 })).toContain(line);
   const closing = { run: both, verdict: 'succeeded', outputDir: null, program: 'evalsaga', now } as const;
   expect(closingLines(closing)).toContain(`  ${line}`);
+});
+
+test('the models of one run are columns of their own', () => {
+  const document = documentOf('org/base, org/tuned', []);
+  const score = metric({ name: 'acc', value: 0.5, stderr: null });
+  const of = (model: string, value: number) => ({
+    ...(document.tasks[0] as RunDocument['tasks'][number]),
+    ...{ model, name: `${model}/hellaswag`, scores: [{ ...score, value }] },
+  });
+  const run = { ...document, findings: [], tasks: [of('base', 0.25), of('tuned', 0.75)] };
+  expect(matrixOf(byModel(run))).toEqual({
+    runs: ['base', 'tuned'],
+    rows: [{ task: 'hellaswag', metric: 'acc', cells: ['0.2500', '0.7500'] }],
+  });
+  expect(markdownOf([run])).toContain('| hellaswag | acc | 0.2500 | 0.7500 |');
+  const [head = '', ...rows] = csvOf([run]).split('\r\n');
+  const columns = head.split(',');
+  expect(rows.map((line) => ['model', 'task'].map((name) => cells(line)[columns.indexOf(name)]))).toEqual([
+    ['base', 'hellaswag'],
+    ['tuned', 'hellaswag'],
+  ]);
+  expect(byModel(document)).toEqual([document]);
 });
