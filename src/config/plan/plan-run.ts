@@ -265,6 +265,7 @@ function planTask({
   const { deployment } = config;
   const parts = { slug: taskSlug(task.task), index: position, invocation: context.invocation };
   const folder = taskFolder(parts, model);
+  const endpointPath = endpointPathFor(config, task) ?? '';
   const ownName =
     deployment.type === 'none'
       ? null
@@ -277,25 +278,18 @@ function planTask({
     endpointName: ownName,
     jobName: jobName(parts),
     ...(task.cataloguedImage === undefined ? {} : { cataloguedImage: task.cataloguedImage }),
-    endpointPath: endpointPathFor(config, task) ?? '',
+    endpointPath,
     folder,
     ...(auxiliaries.uses.length === 0 ? {} : { uses: auxiliaries.uses }),
     job: jobSpec({
-      config,
-      task,
-      folder,
+      ...{ config, task, folder, storage, modelUrl, auxiliaries, endpointPath, report },
       model: servedModelOf(config),
-      storage,
       trustCommands: loaded.trust.commands,
-      modelUrl,
-      auxiliaries,
-      endpointPath: endpointPathFor(config, task) ?? '',
       caches: sharedCaches(config, context.platform.kind),
       access:
         ownName === null || endpoint?.kind !== 'dedicated'
           ? null
           : { invocation: context.invocation, endpoint: ownName, tokens: endpoint.spec.apiTokens },
-      report,
     }),
   };
 }

@@ -1,4 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { compareEvidence, compareRuns } from '../../../src/compare/compare-runs';
 import { unknownUsage, type Evidence, type Item, type TaskEvidence } from '../../../src/compare/evidence/evidence';
@@ -318,27 +317,4 @@ test('nel: repeats are averaged, categories are clusters, another target is anot
     clusters: { by: 'category', count: 12 },
     change: 'worse',
   });
-});
-
-test('two models of one run are compared task by task, and a model that it lacks is named', async () => {
-  const { base, candidate } = planted(200, { right: 160, losses: 60, gains: 0 });
-  writeRun(at('run'), {
-    tasks: [
-      { name: 'piqa', values: { acc: base } },
-      { name: 'piqa', values: { acc: candidate } },
-    ],
-  });
-  const file = at('run', 'run.json');
-  const record = JSON.parse(readFileSync(file, 'utf8')) as { tasks: { name: string; model?: string }[] };
-  for (const [index, model] of ['base', 'tuned'].entries())
-    Object.assign(record.tasks[index] ?? {}, { model, name: `${model}/piqa` });
-  writeFileSync(file, JSON.stringify(record));
-  const of = (model: string) => ({ folder: at('run'), model });
-  const found = await compareRuns({ base: of('base'), candidate: of('tuned') });
-  expect(found.tasks.map(({ name }) => name)).toEqual(['piqa']);
-  expect(found.verdict).toBe('regression');
-  expect([found.base.model, found.candidate.model]).toEqual(['base', 'tuned']);
-  await expect(compareRuns({ base: of('base'), candidate: of('other') })).rejects.toThrow(
-    /has no model named other; it has: base, tuned/,
-  );
 });
