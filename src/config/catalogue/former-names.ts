@@ -1,5 +1,6 @@
 /** What names of tasks in configs for earlier releases of NeMo Evaluator Launcher mean today. Pure. */
 import { describeTask, findTask } from './catalogue';
+import { isContaminationTest } from './choose-task';
 import type { CatalogueTask } from './catalogue';
 
 /** The harness that had the task alone in version 0.1, before others got one of the same name. */
@@ -28,7 +29,9 @@ export function currentName(
   const lookup = findTask(name);
   if (lookup.kind === 'found') return undefined;
   if (lookup.kind === 'unknown') return newName(name, kind);
-  const fitting = describeTask(name).filter((task) => kind === undefined || task.endpoints.includes(kind));
+  const fitting = describeTask(name).filter(
+    (task) => !isContaminationTest(task) && (kind === undefined || task.endpoints.includes(kind)),
+  );
   const [only, second] = fitting;
   if (only !== undefined && second === undefined)
     return { name: wholeName(only), reason: `of the harnesses with this task, the one for ${kind ?? 'any'} endpoints` };

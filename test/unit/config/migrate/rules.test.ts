@@ -71,6 +71,8 @@ describe('names of tasks', () => {
     ['mmlu_prox_de', 'completions', 'mmlu_prox_de_completions'],
     ['lm-evaluation-harness.mmlu_prox', undefined, 'lm-evaluation-harness.mmlu_prox_chat'],
     ['adlr_minerva_math_nemo', undefined, 'adlr_minerva_math_nemo_4_shot'],
+    // Its only variant for completions looks for contamination.
+    ['ifeval', 'completions', undefined],
   ])('%s (%s) is %s today', (name, kind, today) => expect(currentName(name, kind)?.name).toBe(today));
 
   test.each(['hellaswag', 'mmlu', 'hellaswagg', 'aa_scicode'])('%s stays: unchanged, or not certain', (name) =>
