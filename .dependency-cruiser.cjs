@@ -17,8 +17,9 @@ const arrows = {
   results: ['contract', 'home', 'lepton', 'secrets', 'support'],
   report: ['contract', 'results', 'support'],
   compare: ['contract', 'report', 'results', 'support'],
+  export: ['contract', 'home', 'lepton', 'provision', 'report', 'results', 'secrets', 'support'],
   cleanup: ['contract', 'home', 'lepton', 'results', 'runs', 'secrets', 'support', 'temporal'],
-  activities: ['cleanup', 'contract', 'home', 'lepton', 'report', 'results', 'secrets', 'support'],
+  activities: ['cleanup', 'contract', 'export', 'home', 'lepton', 'report', 'results', 'secrets', 'support'],
   workflows: ['contract', 'activities'],
   worker: [
     'activities',
@@ -52,6 +53,7 @@ const arrows = {
     'config',
     'contract',
     'doctor',
+    'export',
     'home',
     'lepton',
     'local-platform',

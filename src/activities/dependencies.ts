@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { PlatformRef } from '../contract/plan';
+import type { HomePaths } from '../home/paths';
 import type { StoreEnv } from '../results/store/store';
 import type { ResolveHostSecret } from '../lepton/render-spec';
 import type { Platform } from '../lepton/platforms';
@@ -44,6 +45,8 @@ export interface ActivityDependencies {
   readonly sweptFolder: string;
   /** Folder of files that wait until a results store has them (see HomePaths.staging). */
   readonly stagingFolder: string;
+  /** Where software is kept that an export needs. */
+  readonly home: HomePaths;
   /** Returns the environment that results stores are opened with. */
   storeEnvironment(): Promise<StoreEnv>;
   /** Environment variables of the worker process. */

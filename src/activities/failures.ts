@@ -2,6 +2,7 @@ import { CancelledFailure } from '@temporalio/common';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { msToNumber } from '@temporalio/common/lib/time';
 import { failureTypes, type FailureType } from '../contract/failure-types';
+import { ExportFault } from '../export/exporter';
 import { LeptonError, type LeptonErrorKind } from '../lepton/lepton-error';
 import { retryDelayMs } from '../lepton/retry-timing';
 import { StoreError } from '../results/store/store-error';
@@ -72,6 +73,7 @@ export function toFailure(error: unknown, context: FailureContext): Error {
   if (error instanceof CancelledFailure) return error;
   if (isElsewhere(error)) return elsewhereFailure(error, context);
   if (error instanceof StoreError) return storeFailure(error, context);
+  if (error instanceof ExportFault) return exportFailure(error, context);
   const { subject, outages, refusals, purpose } = context;
   const kind = kindOf(error);
   if (kind === undefined) return error instanceof Error ? error : new Error(String(error));
@@ -110,6 +112,14 @@ function storeFailure(error: StoreError, { subject, purpose, outages, isAnswerMi
         }),
   });
 }
+
+/** Temporary faults are left to the activity's retry policy. */
+const exportFailure = ({ message, kind }: ExportFault, { subject }: FailureContext): Error =>
+  ApplicationFailure.create({
+    type: failureTypes.exportFailed,
+    message: `${subject}: ${message}`,
+    nonRetryable: kind !== 'temporary',
+  });
 
 /** Adds to a final failure whether an earlier attempt got no answer. */
 function withLost(failure: ApplicationFailure, { isAnswerMissing }: FailureContext): ApplicationFailure {

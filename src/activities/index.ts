@@ -1,6 +1,7 @@
 import { withSettings } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { createEndpointActivities } from './endpoints';
+import { createExportActivities } from './exports';
 import { createJobActivities } from './jobs';
 import { createLogActivities } from './logs';
 import { createPreflightActivities } from './preflight';
@@ -25,6 +26,7 @@ export function createActivities(dependencies: ActivityDependencies) {
     ...jobs,
     ...logs,
     ...results,
+    ...createExportActivities(dependencies),
     ...createMergedActivities({ endpoints, jobs, logs, results }),
     ...createSweepActivities(dependencies),
   };

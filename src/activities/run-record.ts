@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Context } from '@temporalio/activity';
-import type { RecordRunInput } from '../contract/inputs';
+import type { RecordRunInput, TaskImages } from '../contract/inputs';
 import { runStatus } from '../contract/messages';
 import { wholeSnapshot, type SentSnapshot } from '../contract/sent-snapshot';
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';
@@ -48,7 +48,7 @@ export async function askRun(): Promise<SentSnapshot> {
 export async function buildRunRecord(input: RunToRecord, around: RecordSurroundings): Promise<RunRecord> {
   const { run } = input;
   const snapshot = wholeSnapshot(input.snapshot);
-  const tasks = await wholeTasks({ run, snapshot }, around);
+  const tasks = await wholeTasks({ run, snapshot, images: input.images ?? {} }, around);
   const usefulShare = usefulShareOf(tasks, { budget: snapshot.budget, nowMs: Date.now() });
   return {
     invocation: run.invocation,
@@ -74,6 +74,7 @@ export async function buildRunRecord(input: RunToRecord, around: RecordSurroundi
     usefulShare,
     tasks,
     ...(snapshot.shared === undefined ? {} : { shared: snapshot.shared.map((endpoint) => taskRecord(endpoint)) }),
+    ...exportsIn(snapshot),
     teardown: { left: snapshot.left, kept: snapshot.kept },
     config: await readConfig(run.invocation, around),
   };
@@ -84,7 +85,11 @@ const readingMs = 30_000;
 
 /** Restores names and metrics that were shortened to fit into history, as far as this host has them. */
 async function wholeTasks(
-  { run, snapshot }: Pick<RecordRunInput, 'run'> & { readonly snapshot: RunSnapshot },
+  {
+    run,
+    snapshot,
+    images,
+  }: Pick<RecordRunInput, 'run'> & { readonly snapshot: RunSnapshot; readonly images: TaskImages },
   { runsFolder, place, env, staging }: RecordSurroundings,
 ): Promise<readonly TaskRecord[]> {
   const plan = await readablePlan({ runs: runsFolder }, run.invocation).catch(() => undefined);
@@ -104,9 +109,22 @@ async function wholeTasks(
       imagesOf: ({ index }) => imagesIn(planned.get(index)),
       withinMs: readingMs,
     });
-    return whole.map((task) => taskRecord(task, summaries.get(task.index)));
+    return whole.map((task) => {
+      const summary = summaries.get(task.index);
+      const image = planned.get(task.index)?.job.container.image ?? imageIn(images, task.index);
+      return taskRecord(task, { ...(summary ? { summary } : {}), ...(image === undefined ? {} : { image }) });
+    });
   });
 }
+
+/** Of an export that is being made, nothing is known yet. */
+function exportsIn({ exports = [] }: RunSnapshot): Pick<RunRecord, 'exports'> {
+  const ended = exports.filter(({ outcome }) => outcome !== 'running');
+  return ended.length === 0 ? {} : { exports: ended };
+}
+
+const imageIn = (images: TaskImages, index: number): string | undefined =>
+  Object.entries(images).find(([, indices]) => indices.includes(index))?.[0];
 
 /** Reads the resolved config that the launching host stored at home or in the results store; `null` if neither has it. */
 async function readConfig(invocation: string, { runsFolder, place, env }: RecordSurroundings): Promise<string | null> {

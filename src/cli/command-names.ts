@@ -8,6 +8,7 @@ export const commandNames = [
   'results',
   'compare',
   'gate',
+  'export',
   'fetch',
   'cleanup',
   'sweep',

@@ -1,6 +1,7 @@
 import type { Command, CommandOption } from './command';
 import { configCommands } from './config-commands';
 import { comparingCommands } from './comparing-commands';
+import { exportingCommands } from './exporting-commands';
 
 const json: CommandOption = { form: '--json', meaning: 'print one JSON document on stdout' };
 const platform: CommandOption = {
@@ -150,6 +151,7 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./commands/results.js')).results,
   },
   ...comparingCommands,
+  ...exportingCommands,
   {
     name: 'fetch',
     arguments: [id],

@@ -3,7 +3,7 @@ import type { Command, CommandOption } from './command';
 const sides = [
   [
     '<base>',
-    "a run's id or its first digits, with .N its task N, with /MODEL one of its models; or a folder of results (evalsaga, lm-eval, nel)",
+    "a run's id, its first digits or its name, with .N its task N, with /MODEL one of its models; or a folder of results (evalsaga, lm-eval, nel)",
   ],
   ['<candidate>', 'the same, of what is compared with it'],
 ] as const;

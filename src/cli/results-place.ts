@@ -2,14 +2,14 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { describeRun, resolveInvocation, type ResultsPlace } from '../client';
 import type { RunPlan } from '../contract/plan';
-import { readablePlan, storedInvocations } from '../home/run-store';
+import { readablePlan, storedInvocations, storedNames } from '../home/run-store';
 import { localResults, ResultsElsewhere } from '../runs/local-results';
 import type { CommandContext } from './command';
 import { modelAddress, openSession, runAddress } from './session';
 import { UsageError } from './usage-error';
 
 /**
- * Finds the results that an argument names: a folder or file, a run's id or its first digits, a task of it (`3f2a.0`) or a model (`3f2a/llama`). Temporal
+ * Finds the results that an argument names: a folder or file, a run's id, its first digits or its name, a task of it (`3f2a.0`) or a model (`3f2a/llama`). Temporal
  * is asked only for runs that were not started on this machine; results in a store are copied here. Throws `UsageError`, `StoreError`.
  */
 export async function resultsPlace(given: string, context: CommandContext): Promise<ResultsPlace> {
@@ -48,13 +48,21 @@ interface Found {
 }
 
 async function planOf(prefix: string, context: CommandContext): Promise<Found> {
-  const here = await storedInvocations(context.home, prefix);
-  const [only] = here;
   const invocation =
-    here.length === 1 && only !== undefined
-      ? only
-      : await resolveInvocation((await openSession(context)).client, prefix, context.home);
+    (await knownHere(prefix, context)) ??
+    (await resolveInvocation((await openSession(context)).client, prefix, context.home));
   return { invocation, plan: await readablePlan(context.home, invocation) };
+}
+
+/** Returns the only run of this machine with an id that begins so, or with this whole name, for which Temporal need not be asked. */
+async function knownHere(prefix: string, { home }: CommandContext): Promise<string | undefined> {
+  const isId = /^[0-9a-f]{1,16}$/.test(prefix);
+  const byId = isId ? await storedInvocations(home, prefix) : [];
+  const found =
+    byId.length > 0
+      ? byId
+      : (await storedNames(home)).filter(({ name }) => name === prefix).map((run) => run.invocation);
+  return found.length === 1 ? found[0] : undefined;
 }
 
 /** Returns the folder of a run that this machine knows, or whose results store it can read: they are copied from there. */

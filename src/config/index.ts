@@ -17,3 +17,6 @@ export { isContaminationTest } from './catalogue/choose-task';
 export { describeTask, findTask, listHarnesses, listTasks } from './catalogue/catalogue';
 export type { CatalogueHarness, CatalogueTask } from './catalogue/catalogue';
 export { maskTokens, maskValues } from '../secrets/secrecy';
+export { exportDestinations, exportRequest } from './export-request';
+export type { ExportDestination, RequestedExport, SettingsSources } from './export-request';
+export { loadEnvironment } from './environment';

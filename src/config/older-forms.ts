@@ -88,7 +88,12 @@ function withMovedVariables(root: ConfigNode, env: Environment): OlderForms {
 /** Text of these maps has a prefix today; in 0.1 it was the name of a variable of the host. */
 function withPrefixes(root: ConfigNode, env: Environment): OlderForms {
   const read: { at: Path; node: ScalarNode; value: string }[] = [];
-  for (const map of [['env_vars'], ['deployment', 'env_vars'], ...evaluationSections(root, 'env_vars')]) {
+  for (const map of [
+    ['env_vars'],
+    ['export', 'env_vars'],
+    ['deployment', 'env_vars'],
+    ...evaluationSections(root, 'env_vars'),
+  ]) {
     const node = nodeAt(root, map);
     for (const [name, child] of node?.kind === 'map' ? node.entries : []) {
       const value = child.kind === 'scalar' ? prefixed(name, child, env) : undefined;

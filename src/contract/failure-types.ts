@@ -33,6 +33,8 @@ export const failureTypes = {
   resultsUnusable: 'ResultsUnusable',
   /** The results store can't be reached, refuses, or is full: retried, and then the storage on the platform is kept. */
   resultsStoreFailed: 'ResultsStoreFailed',
+  /** An export was refused, or its target can't be reached: fails no task. */
+  exportFailed: 'ExportFailed',
   /** A worker has found before anything was created that the run can't work: exit code 2. */
   runNotAdmitted: 'RunNotAdmitted',
   /** The worker lacks credentials or a secret that another one may have: left to others for minutes before it is final. */

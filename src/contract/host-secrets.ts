@@ -17,5 +17,6 @@ export function hostSecretsOf(plan: RunPlan): readonly string[] {
     addAll(endpoint.spec.envs);
   }
   for (const task of plan.tasks) addAll(task.job.envs);
+  for (const { envs } of plan.exports ?? []) addAll(envs);
   return [...names].sort();
 }

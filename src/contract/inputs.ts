@@ -8,6 +8,7 @@ import type {
   StoragePlan,
   TaskPlan,
 } from './plan';
+import type { ExportPlan } from './export';
 import type { MetricDetail, Metrics } from './metric';
 import type { Packed, Pattern } from './packed';
 import type { SentSnapshot } from './sent-snapshot';
@@ -308,4 +309,14 @@ export interface RecordRunInput {
   /** Absent where it is large: the history would hold it twice, so the run itself is asked. */
   readonly snapshot?: SentSnapshot;
   readonly outcome: Verdict;
+  /** For workers that don't have the plan. */
+  readonly images?: TaskImages;
+}
+
+/** Image of the evaluation job → indices of the tasks that have it. */
+export type TaskImages = Readonly<Record<string, readonly number[]>>;
+
+/** For `exportRun`. */
+export interface ExportRunInput extends RecordRunInput {
+  readonly plan: ExportPlan;
 }

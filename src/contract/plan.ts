@@ -1,3 +1,5 @@
+import type { ExportPlan } from './export';
+
 /**
  * The plan of a run: everything that a workflow needs, decided and validated before it starts. Plain JSON with references
  * instead of secrets, written once into workflow history.
@@ -215,6 +217,8 @@ export interface RunPlan {
   /** Absent: all workers of the run's task queue share the launching home, and do everything. */
   readonly home?: LaunchingHome;
   readonly tasks: readonly TaskPlan[];
+  /** Exports that the run makes at its end. Absent: none. */
+  readonly exports?: readonly ExportPlan[];
   /** Where to find what doesn't belong in history, all on the launching host. */
   readonly provenance: {
     /** Resolved config with secrets masked, as YAML; copied into `run.json`. Relative to the run's record folder. */

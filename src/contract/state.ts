@@ -1,6 +1,7 @@
 /** Snapshots of runs and tasks: the one type behind queries, the Web UI's table, the CLI and its JSON. */
 
 import type { JobProgress } from './job-progress';
+import type { ExportReport } from './export';
 import type { MetricDetail, Metrics } from './metric';
 import { sharedIndex } from './identity';
 import type { BudgetPlan, RunPlan, SharedEndpointPlan, TaskPlan } from './plan';
@@ -146,6 +147,8 @@ export interface RunSnapshot {
   readonly outcome?: TaskOutcome;
   /** `null` or absent: costs are not counted. */
   readonly budget?: BudgetPlan | null;
+  /** How its exports went. Absent: the run has none, or has not come to them. */
+  readonly exports?: readonly ExportReport[];
 }
 
 /** Returns the snapshot of a task that has not started. Pure. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { exportTargets, type ExportPlan } from '../contract/export';
 import type {
   BudgetPlan,
   ContainerSpec,
@@ -108,6 +109,13 @@ const budget: z.ZodType<BudgetPlan> = z.looseObject({
   jobPerHour: count,
 });
 
+/** Settings are checked when the config is read, and kept as they are. */
+const exportPlan = z.custom<ExportPlan>(
+  (value) =>
+    z.looseObject({ to: z.enum(exportTargets), settings: z.looseObject({}), envs: z.array(env) }).safeParse(value)
+      .success,
+);
+
 const plan: z.ZodType<RunPlan> = z.looseObject({
   version: z.literal(1).default(1),
   invocation: text,
@@ -139,6 +147,7 @@ const plan: z.ZodType<RunPlan> = z.looseObject({
   sharedEndpoints: z.array(shared).exactOptional(),
   home: z.looseObject({ taskQueue: text, holdsSecrets: z.boolean() }).exactOptional(),
   tasks: z.array(task),
+  exports: z.array(exportPlan).exactOptional(),
   provenance: z.looseObject({ configDigest: text, command: text }),
 });
 

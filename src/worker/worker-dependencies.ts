@@ -37,6 +37,7 @@ export function createWorkerDependencies(options: {
   });
   return {
     origin,
+    home,
     runsFolder: home.runs,
     sweptFolder: home.swept,
     stagingFolder: home.staging,

@@ -7,13 +7,14 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
+import type { ExportPlan } from '../contract/export';
 import type { RunHeader, RunInput } from '../contract/inputs';
 import type { Packed, Row } from '../contract/packed';
 import { ownerIn } from '../contract/owner';
 import type { TaskPlan } from '../contract/plan';
 import { planIn } from '../contract/run-arguments';
 import type { SentSnapshot } from '../contract/sent-snapshot';
-import { partsOf, type TaskError } from '../contract/state';
+import { partsOf, type TaskError, type TaskOutcome } from '../contract/state';
 import { outcomeOf, verdictOf } from '../contract/verdict';
 import { ensure, withFreshBudgets } from './activity-groups';
 import { BatchRuns } from './batch-runs';
@@ -22,6 +23,7 @@ import { fitRun } from './fitting';
 import { guardRun, type Interruption } from './guards';
 import { preflight } from './preflight';
 import { closeRun, recordRun } from './run-end';
+import { exportTo, imagesOf, notMade } from './run-exports';
 import { RunProgress } from './run-progress';
 import { SharedEndpoints } from './shared-endpoints';
 import { now } from './task-progress';
@@ -38,7 +40,10 @@ export async function evaluationRun(input: RunInput, ...rows: readonly (readonly
   const run = new EvaluationRun({ ...input, plan }, { packed, progress: new RunProgress(plan, input) });
   const root = CancellationScope.current();
   let fault: unknown;
-  root.cancelRequested.catch(() => run.tearDown());
+  root.cancelRequested.catch(() => {
+    run.tearDown();
+    run.endExports();
+  });
   try {
     await run.evaluate();
   } catch (error) {
@@ -53,6 +58,8 @@ class EvaluationRun {
   private readonly header: RunHeader;
   private readonly tasks: readonly TaskPlan[];
   private readonly scope = new CancellationScope();
+  private readonly exports: readonly ExportPlan[];
+  private readonly exportScope = new CancellationScope();
   private readonly progress: RunProgress;
   private readonly shared: SharedEndpoints;
   /** Runs all tasks, of a run of few. */
@@ -65,8 +72,9 @@ class EvaluationRun {
     private readonly input: RunInput,
     { packed, progress }: { readonly packed: Packed<TaskPlan> | undefined; readonly progress: RunProgress },
   ) {
-    const { tasks, sharedEndpoints = [], ...header } = input.plan;
+    const { tasks, sharedEndpoints = [], exports = [], ...header } = input.plan;
     this.tasks = tasks;
+    this.exports = exports;
     this.header = header;
     this.progress = progress;
     const execution = { runId: workflowInfo().runId };
@@ -111,18 +119,47 @@ class EvaluationRun {
     this.shared.endUnstarted();
     await this.removeRunStorage();
     const outcome = outcomeOf(this.progress.snapshot.tasks, { cancelled });
+    await this.exportResults(outcome);
     this.progress.conclude(outcome);
     // The verdict needs the full snapshot; the one stored in history may be shortened.
     const whole = this.progress.snapshot;
     const verdict = verdictOf(outcome, whole);
     const snapshot = fitRun(whole);
-    await recordRun(this.header, { snapshot, verdict });
+    await recordRun(this.header, { snapshot, verdict, images: imagesOf(this.tasks) });
     const { interruption, header } = this;
     return closeRun({ invocation: header.invocation, verdict, whole, snapshot, interruption, fault });
   }
 
   tearDown(): void {
     this.progress.tearDown();
+  }
+
+  /** A run that is cancelled doesn't wait for its exports. */
+  endExports(): void {
+    this.exportScope.cancel();
+  }
+
+  /** Makes the exports of the plan, at the same time. How they go changes nothing about the run's outcome. */
+  private async exportResults(outcome: TaskOutcome): Promise<void> {
+    if (this.exports.length === 0) return;
+    const { header, tasks, progress } = this;
+    const whyNot =
+      outcome === 'cancelled'
+        ? 'the run was cancelled'
+        : progress.snapshot.tasks.some((task) => task.outcome === 'succeeded')
+          ? undefined
+          : 'no task succeeded';
+    if (whyNot !== undefined) {
+      for (const plan of this.exports) progress.report(notMade(plan, 'skipped', whyNot));
+      return;
+    }
+    const whole = progress.snapshot;
+    const around = { header, tasks, snapshot: fitRun(whole), verdict: verdictOf(outcome, whole) };
+    for (const { to } of this.exports)
+      progress.report({ ...{ to, outcome: 'running', tasks: 0, where: null, message: null } });
+    await this.exportScope.run(() =>
+      Promise.all(this.exports.map(async (plan) => progress.report(await exportTo(plan, around)))),
+    );
   }
 
   private interrupt(interruption: Interruption): void {

@@ -13,7 +13,7 @@ import type { RunHeader, RunInput, TaskInput } from '../contract/inputs';
  * Where an activity may run. `anywhere`: on any worker of the run's task queue. `files`: only on the machine that started the
  * run, because it writes to that disk. `secrets`: likewise, but only if the run refers to environment variables of that machine.
  */
-type Place = 'anywhere' | 'files' | 'secrets';
+type Place = 'anywhere' | 'files' | 'secrets' | 'files and secrets';
 
 /** Lists every activity, so that a new one can't write to the wrong machine's disk by omission. */
 const places: Readonly<Record<keyof Activities, Place>> = {
@@ -34,6 +34,7 @@ const places: Readonly<Record<keyof Activities, Place>> = {
   fetchResults: 'files',
   bringHome: 'files',
   recordRun: 'files',
+  exportRun: 'files and secrets',
   // Activities that end costs must not depend on a machine that may be asleep.
   stopJob: 'anywhere',
   removeJob: 'anywhere',
@@ -57,6 +58,8 @@ export function queueFor(activity: string, run: Homed | undefined): string | und
       return run?.resultsStore === undefined ? home?.taskQueue : undefined;
     case 'secrets':
       return home?.holdsSecrets ? home.taskQueue : undefined;
+    case 'files and secrets':
+      return run?.resultsStore === undefined || home?.holdsSecrets ? home?.taskQueue : undefined;
     case 'anywhere':
     case undefined:
       return undefined;

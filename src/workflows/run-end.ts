@@ -1,6 +1,6 @@
 import { ApplicationFailure, CancelledFailure, patched } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
-import type { RunHeader } from '../contract/inputs';
+import type { RunHeader, TaskImages } from '../contract/inputs';
 import type { SentSnapshot } from '../contract/sent-snapshot';
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';
 import type { Verdict } from '../contract/verdict';
@@ -71,15 +71,23 @@ function failed(type: string, message: string, snapshot: SentSnapshot): Applicat
 /** Largest snapshot that is also passed to the activity that writes run.json, bytes of JSON. */
 const mostRepeatedBytes = 48_000;
 
+/** Returns a snapshot to pass to an activity; of a large one nothing: the activity asks the run. Pure. */
+export const repeated = (snapshot: SentSnapshot): { readonly snapshot?: SentSnapshot } =>
+  jsonBytes(snapshot) <= mostRepeatedBytes ? { snapshot } : {};
+
 /** Has run.json written. Never rejects: results are already fetched, and history holds the verdict. */
 export async function recordRun(
   header: RunHeader,
-  { snapshot, verdict }: Pick<RunEnd, 'snapshot' | 'verdict'>,
+  { snapshot, verdict, images }: Pick<RunEnd, 'snapshot' | 'verdict'> & { readonly images: TaskImages },
 ): Promise<void> {
-  const repeated = jsonBytes(snapshot) <= mostRepeatedBytes ? { snapshot } : {};
   try {
     await withFreshBudgets(120, (seconds) =>
-      ensure('write run.json', seconds).recordRun({ run: withoutEndpoint(header), ...repeated, outcome: verdict }),
+      ensure('write run.json', seconds).recordRun({
+        run: withoutEndpoint(header),
+        ...repeated(snapshot),
+        outcome: verdict,
+        images,
+      }),
     );
   } catch {
     // The record is informational.
@@ -87,6 +95,6 @@ export async function recordRun(
 }
 
 /** Drops the endpoint, the largest part of a plan, which the record doesn't need. */
-function withoutEndpoint(header: RunHeader): Omit<RunHeader, 'endpoint'> {
+export function withoutEndpoint(header: RunHeader): Omit<RunHeader, 'endpoint'> {
   return Object.fromEntries(Object.entries(header).filter(([key]) => key !== 'endpoint')) as unknown as RunHeader;
 }

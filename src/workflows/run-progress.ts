@@ -10,6 +10,7 @@ import {
   tasksProgress,
   type BatchNews,
 } from '../contract/messages';
+import type { ExportReport } from '../contract/export';
 import type { RunPlan } from '../contract/plan';
 import type { SentSnapshot } from '../contract/sent-snapshot';
 import { isPastReady, isTaskNews, withNews } from '../contract/task-news';
@@ -242,6 +243,13 @@ export class RunProgress implements TaskBook {
   /** Records storage that is kept on purpose and belongs to the run rather than to a task. */
   keep(storage: KeptStorage): void {
     this.current = { ...this.snapshot, kept: [...this.snapshot.kept, storage] };
+    this.show();
+  }
+
+  /** Records how an export goes. */
+  report(report: ExportReport): void {
+    const others = (this.current.exports ?? []).filter(({ to }) => to !== report.to);
+    this.current = { ...this.snapshot, exports: [...others, report] };
     this.show();
   }
 

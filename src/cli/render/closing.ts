@@ -1,6 +1,7 @@
 import type { RunDescription } from '../../client';
 import { spoken, type RunVerdict } from './outcome';
 import { costLine } from './cost';
+import { exportLines } from './exports';
 import { failureLines } from './failures';
 import { findingLines } from './findings';
 import { lastEnd } from './run-document';
@@ -50,6 +51,7 @@ export function closingLines({ run, verdict, outputDir, program, now, style = pl
   lines.push(...scoresCaveats(snapshot).map((line) => `  ${line}`));
   lines.push(...scoresAfterEnd(run).map((line) => `  ${line}`));
   lines.push(...leftAndKept(snapshot).map((line) => style.bad(`  ${line}`)));
+  lines.push(...exportLines(snapshot, program).map((line) => `  ${line}`));
   if (outputDir !== null && snapshot.tasks.some((task) => task.outputDir !== null)) lines.push(`results: ${outputDir}`);
   return [...lines, ...nextCommands(run, program)];
 }

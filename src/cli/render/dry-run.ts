@@ -29,6 +29,7 @@ export function dryRunDocument(plan: RunPlan): object {
     limits: plan.limits,
     ...(cost === undefined ? {} : { cost }),
     storage: plan.storage,
+    ...(plan.exports === undefined ? {} : { exports: plan.exports }),
     ready_means: plan.endpoint.probe,
     ...(plan.endpoint.kind === 'existing' ? { existing_endpoint: masked(plan.endpoint.url) } : {}),
     ...(plan.sharedEndpoints === undefined

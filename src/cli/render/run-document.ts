@@ -11,6 +11,7 @@ import {
 import type { JobProgress } from '../../contract/job-progress';
 import { metricsOf, metricValue, type Metric, type Metrics } from '../../contract/metric';
 import { statusWordOf, type Verdict } from '../../contract/verdict';
+import type { ExportReport } from '../../contract/export';
 import { costDocument, type CostDocument } from '../../contract/cost';
 import type { Distribution } from '../../results/requests/distribution';
 import type { RequestStats } from '../../results/requests/request-stats';
@@ -52,6 +53,8 @@ export interface RunDocument {
   /** What may have spoiled scores, or makes them incomparable. */
   readonly findings: readonly Finding[];
   readonly teardown: { readonly left: readonly LeftResource[]; readonly kept: readonly KeptStorage[] };
+  /** Only of a run with `execution.auto_export`, from when it exports. */
+  readonly exports?: readonly ExportReport[];
 }
 
 export interface SharedEndpointDocument {
@@ -149,6 +152,7 @@ export function runDocument(run: RunDescription, webUi: string | null, nowMs = D
     ),
     findings: findingsIn(run),
     teardown: { left, kept },
+    ...(run.snapshot.exports ? { exports: run.snapshot.exports } : {}),
   };
 }
 

@@ -3,6 +3,7 @@ import { platformWords } from '../../contract/details';
 import { tagWords } from '../../contract/run-name';
 import { statusWordOf } from '../../contract/verdict';
 import { costLine } from './cost';
+import { exportLines } from './exports';
 import { failureLines } from './failures';
 import { findingLines } from './findings';
 import { elapsed } from './elapsed';
@@ -34,6 +35,7 @@ export function statusText({ run, now, width, style = plainStyle }: RunStatus): 
     ...findingLines(run).map((line) => style.warn(line)),
     ...scoresCaveats(snapshot),
     ...scoresAfterEnd(run),
+    ...exportLines(snapshot),
   ].join('\n');
 }
 

@@ -43,6 +43,9 @@ function* sectionsWith(key: string, schema: Schema, path: Path, depth: number): 
     return;
   }
   if (depth === 0) return;
-  for (const [name, inner] of Object.entries(accepts.shape))
+  for (const [name, inner] of Object.entries(accepts.shape)) {
+    // Targets of exports have names that are common elsewhere, such as `tags`.
+    if (path.length === 0 && name === 'export') continue;
     yield* sectionsWith(key, inner, [...path, name], depth - 1);
+  }
 }

@@ -51,8 +51,12 @@ export function validate(resolution: Resolution): Validation {
   return { config: result.success ? result.data : undefined, problems, misspeltKeys, unknownKeys };
 }
 
+/** Returns the problems behind the issues of a schema that parsed this tree. */
+export const problemsOf = (error: z.core.$ZodError, root: ConfigNode): ConfigProblem[] =>
+  error.issues.flatMap((issue) => toProblems(issue, { root, misspeltKeys: [], unknownKeys: [] }));
+
 /** Reports every `???` that was not filled in. */
-function missingValues(root: ConfigNode): ConfigProblem[] {
+export function missingValues(root: ConfigNode): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   for (const { path, node } of scalarsOf(root)) {
     if (!isMissing(node)) continue;

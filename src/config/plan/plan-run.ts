@@ -25,6 +25,7 @@ import { checkNeededVariables } from './check-needed-variables';
 import { endpointName, jobName, taskFolder, taskSlug } from './resource-names';
 import { checkNamedVariables, checkPlatformRules, checkSharedEndpoints } from './check-platform-rules';
 import { ProblemReport } from './problem-report';
+import { planExports } from './plan-exports';
 import { resultsStore } from './plan-results-store';
 import { sharedCaches } from './shared-caches';
 import type { ResolvedTask } from './resolve-task';
@@ -69,6 +70,7 @@ function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; h
   checkNodeGroups(config, report);
   const storage = storagePlan(config, context.invocation, report);
   const store = resultsStore(config, { env: loaded.env, report });
+  const exports = planExports(config, { env: loaded.env, cwd: context.cwd, hasStore: store !== undefined, report });
   const parts = variantParts(loaded, report);
   const auxiliaries = auxiliariesOf(parts, { loaded, context, report });
   const { shared } = auxiliaries;
@@ -90,6 +92,7 @@ function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; h
     ...(store === undefined ? {} : { resultsStore: store }),
     maxParallelEndpoints: placesForTasks(config, shared, report),
     ...(shared.length === 0 ? {} : { sharedEndpoints: shared }),
+    ...(exports.length === 0 ? {} : { exports }),
   };
   const { budget, endpoint } = first;
   const tasks = withOwn(planned);

@@ -6,6 +6,7 @@ import { checkedEvaluatorConfig, evaluation, target } from './evaluation';
 import { execution } from './execution';
 import { auxiliaryDeployment } from './auxiliary';
 import { orNull, recordOf, section, text } from './fields';
+import { exportSettings } from './export';
 import { envMap } from './variables';
 import { modelsSchema } from './variants';
 
@@ -29,6 +30,9 @@ const build = (type: DeploymentType) =>
         'Several models in one run, by name: each is evaluated on all tasks, with endpoints, results and a column of its own. `{}`: the one of `deployment`. Run some of them with `--model`.',
       ),
       env_vars: envMap('refused').describe('Environment variables of every job. A text needs its prefix.'),
+      export: exportSettings.describe(
+        'Settings of exports, by target: for those of `execution.auto_export`, and for `evalsaga export`.',
+      ),
       auxiliary_deployments: recordOf(auxiliaryDeployment).describe(
         'Further models that tasks ask, by name: a judge, a user model, a reranker. Below `evaluation`, `auxiliary_deployments.NAME.chat_url` (or another key of its `endpoints` with `_url`, or `base_url`), `.model_id` and `.api_key_name` stand for what it has when it is Ready. Each is deployed once for all tasks that refer to it.',
       ),

@@ -4,6 +4,7 @@
  */
 import { defaultSkips } from '../../contract/skip-results';
 import { choice, decimal, duration, flag, integer, listOf, orNull, recordOf, section, text } from './fields';
+import { autoExport } from './export';
 import { isRunName, runNameRule } from '../../contract/run-name';
 import { envMap, token } from './variables';
 import {
@@ -128,6 +129,7 @@ export const execution = section(
     tags: recordOf(text()).describe(
       'Labels of the run, `team: search`: `ls runs --tag team=search` finds it. `start --tag` adds to them.',
     ),
+    auto_export: autoExport,
     start_policy: choice('all_ready', 'as_ready')
       .default('all_ready')
       .describe('`all_ready`: jobs start when every endpoint is ready; `as_ready`: each when its own endpoint is.'),

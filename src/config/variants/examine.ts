@@ -18,6 +18,7 @@ import { resolveInterpolations } from '../hydra/interpolation/resolve-interpolat
 import type { Resolution } from '../hydra/interpolation/resolve-interpolations';
 import type { LoadedConfig } from '../loaded';
 import { withFormerTaskNames } from '../other-executors/former-task-names';
+import { withOlderExports } from '../older-exports';
 import { readAsLepton } from '../other-executors/read-as-lepton';
 import { withSiblingUrls } from '../other-executors/sibling-urls';
 import { findPlanningProblems } from '../plan/look-ahead';
@@ -49,7 +50,8 @@ export interface ExaminedVariant {
 export function examine(composed: ComposedVariant, urlSecrets: Environment): ExaminedVariant {
   const { root: tree, env: environment, isForeign, variant } = composed;
   const foreign = isForeign;
-  const { root: values, used, warnings: moved } = readAsLepton(tree, { env: environment, foreign });
+  const exports = withOlderExports(tree);
+  const { root: values, used, warnings: moved } = readAsLepton(exports.root, { env: environment, foreign });
   const all = resolveInterpolations(fillDerived(values, environment), environment, 'as written');
   const own = withoutOtherVariants(all, variant);
   const named = foreign ? withFormerTaskNames(own.root) : { root: own.root, warnings: [] };
@@ -65,7 +67,7 @@ export function examine(composed: ComposedVariant, urlSecrets: Environment): Exa
     env,
     config,
     misspeltKeys,
-    warnings: [...ignored, ...moved, ...new Set([...named.warnings, ...asked.warnings])],
+    warnings: [...ignored, ...moved, ...exports.warnings, ...new Set([...named.warnings, ...asked.warnings])],
     problems: [
       ...resolution.problems,
       ...ofUrls,

@@ -38,11 +38,21 @@ export async function findRecord(
 export async function recordedSnapshot(plan: RunPlan, home: Pick<HomePaths, 'runs'>): Promise<RunSnapshot | undefined> {
   const found = await findRecord(plan, home);
   if (found.kind !== 'found') return undefined;
-  const { startedAt, tasks, shared, teardown } = found.record;
+  const { startedAt, tasks, shared, teardown, exports } = found.record;
   const { invocation, platform, simulated, model, budget = null } = plan;
   const where = { platform: platform.kind, ...(simulated ? { simulated } : {}) };
   const all = { tasks: tasks.map(recordedTask), ...(shared === undefined ? {} : { shared: shared.map(recordedTask) }) };
-  return { invocation, phase: 'done', ...where, model, startedAt, ...all, budget, ...teardown };
+  return {
+    invocation,
+    phase: 'done',
+    ...where,
+    model,
+    startedAt,
+    ...all,
+    budget,
+    ...teardown,
+    ...(exports ? { exports } : {}),
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
+import { exportTargets, type ExportReport } from '../../contract/export';
 import type { PlatformRef } from '../../contract/plan';
 import type { KeptStorage, LeftResource, Span } from '../../contract/state';
 import { writeJson } from '../../support/atomic-file';
@@ -53,6 +54,7 @@ const task: z.ZodType<TaskRecord> = z.object({
   partial: z.boolean().exactOptional(),
   resultsDigest: text.exactOptional(),
   endpointAway: z.number().exactOptional(),
+  image: text.exactOptional(),
   // `recordedSummary` validates it.
   summary: z.any().exactOptional(),
   outputDir: text.nullable(),
@@ -66,6 +68,14 @@ const platform: z.ZodType<PlatformRef> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('local'), workspace: text }),
 ]);
 
+const exportReport: z.ZodType<ExportReport> = z.object({
+  to: z.enum(exportTargets),
+  outcome: z.enum(['running', 'exported', 'failed', 'skipped']),
+  tasks: z.number(),
+  where: text.nullable(),
+  message: text.nullable(),
+});
+
 const schema = z.object({
   /** Missing in files of earlier builds. */
   version: z.literal(version).default(version),
@@ -75,6 +85,8 @@ const schema = z.object({
   platform,
   simulated: z.literal(true).exactOptional(),
   owner: text,
+  name: text.exactOptional(),
+  tags: z.record(text, text).exactOptional(),
   startedAt: text,
   endedAt: text,
   versions: z.object({ evalsaga: text, node: text }),
@@ -101,6 +113,8 @@ const schema = z.object({
     .exactOptional(),
   /** Part of the endpoints' paid time in which requests were under way, 0 to 1; `null`: not known. Missing in older files. */
   usefulShare: z.number().nullable().exactOptional(),
+  /** Missing in older files, and in those of runs without exports. */
+  exports: z.array(exportReport).readonly().exactOptional(),
   tasks: z.array(task).readonly(),
   /** Endpoints that several tasks used, as tasks without a job. Missing if there were none. */
   shared: z.array(task).readonly().exactOptional(),

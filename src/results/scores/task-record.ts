@@ -10,21 +10,27 @@ export interface TaskRecord extends Omit<TaskSnapshot, 'metricDetails'> {
   readonly scores?: readonly Metric[];
   /** What its result folder says besides; absent: it has none, or could not be read in time, or an older version wrote this. */
   readonly summary?: TaskSummary;
+  /** Of the evaluation job. Absent: not known, or an older version wrote this. */
+  readonly image?: string;
 }
 
-export function taskRecord({ metricDetails, ...task }: TaskSnapshot, summary?: TaskSummary): TaskRecord {
+export function taskRecord(
+  { metricDetails, ...task }: TaskSnapshot,
+  { summary, image }: Pick<TaskRecord, 'summary' | 'image'> = {},
+): TaskRecord {
   const { metrics } = task;
   return {
     ...task,
     scores: metricsOf({ metrics, ...(metricDetails ? { metricDetails } : {}) }),
     ...(summary ? { summary } : {}),
+    ...(image === undefined ? {} : { image }),
   };
 }
 
 const scoresSchema = z.array(metricSchema);
 
 /** Returns the snapshot that the record was made of. Scores of another form are ignored: the flat metrics remain. */
-export function recordedTask({ scores, summary: _, ...task }: TaskRecord): TaskSnapshot {
+export function recordedTask({ scores, summary: _, image: _image, ...task }: TaskRecord): TaskSnapshot {
   const parsed = scoresSchema.safeParse(scores);
   return parsed.success ? { ...task, ...metricPayload(parsed.data) } : task;
 }

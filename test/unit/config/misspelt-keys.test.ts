@@ -57,7 +57,7 @@ describe('an override of a key that is not there', () => {
     ['deployment.foo=1', '`deployment` has no key `foo`', 'allowed: '],
     ['deployment.foo.bar=1', '`deployment` has no key `foo`', 'allowed: '],
     ['execution={foo: 1}', '`execution` has no key `foo`', 'allowed: '],
-    ['execution.auto_export=x', 'has no effect here', ''],
+    ['execution.exporters=x', 'has no effect here', ''],
   ])('%s: is not to be added when the schema does not know it', async (override, message, hint) => {
     const [problem, ...more] = await problems(runnable(), { overrides: [override] });
     expect(problem).toMatchObject({ message, hint: expect.stringContaining(hint) });

@@ -24,8 +24,8 @@ const slurm = `${head('slurm/default', 'vllm')}execution:
   walltime: 02:30:00
   sbatch_extra_flags: {qos: high}
   mounts: {deployment: {/data/cache: /cache}, evaluation: {/data/sets: /sets}, mount_home: false}
-  auto_export: {destinations: [mlflow]}
-export: {mlflow: {tracking_uri: ???}}
+  auto_export: {destinations: [mlflow], launcher_install_cmd: pip install x}
+export: {mlflow: {tracking_uri: "http://mlflow:5000", job_dirs: [/data]}, wandb: {project: ???}}
 deployment: {hf_model_handle: org/model, tensor_parallel_size: 2}
 ${tasks('{name: hellaswag}')}`;
 
@@ -37,6 +37,7 @@ describe('a config for Slurm', () => {
     const loaded = await load(slurm, setup);
     const { plan: run } = await plan(slurm, setup);
     expect(run.limits.jobSeconds).toBe(9_000);
+    expect(run.exports).toMatchObject([{ to: 'mlflow', settings: { tracking_uri: 'http://mlflow:5000' } }]);
     expect(run.endpoint).toMatchObject({
       spec: {
         mounts: [{ path: '/data/cache', mount_path: '/cache', from: 'node-nfs:lepton-shared-fs' }],
@@ -52,7 +53,9 @@ describe('a config for Slurm', () => {
     expect(ignored).toHaveLength(1);
     for (const key of ['hostname', 'account', 'username', 'partition', 'num_nodes', 'gres', 'sbatch_extra_flags'])
       expect(said(ignored)).toContain(`execution.${key}`);
-    expect(said(ignored)).toContain('execution.mounts.mount_home, execution.auto_export, export');
+    expect(said(ignored)).toContain(
+      'execution.mounts.mount_home, execution.auto_export.launcher_install_cmd, export.mlflow.job_dirs',
+    );
     expect(said(loaded.warnings)).toContain('execution.walltime: is used as `execution.evaluation_tasks.timeout`');
     expect(said(loaded.warnings)).toContain('deployment.lepton_config.resource_shape: is not set');
   });

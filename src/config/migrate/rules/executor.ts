@@ -106,13 +106,22 @@ function translateInstances(session: Session): void {
   );
 }
 
-/** Exports after a run, as far as this version has them. */
+/** Exports after a run are kept; what only the launcher's own way of making them needs is not. */
 function dropExports(session: Session): void {
-  const why = 'a run exports nothing: `evalsaga results ID --json` prints the scores, and the files are in output_dir';
+  const why =
+    "exports are made by evalsaga's workers, from the run's own results: they need no image, mounts or folders";
   for (const { path, of } of foreignKeys) {
     const keys = path.split('.');
     if (of === 'export' && !isKnownKey(keys)) session.remove(keys, why, isForeign);
   }
+  const { document } = session;
+  for (const target of document.keys(['export']))
+    for (const [old, today] of [
+      ['log_logs', 'copy_logs'],
+      ['log_artifacts', 'copy_artifacts'],
+    ] as const)
+      if (document.has(['export', target, old]))
+        session.move(['export', target, old], ['export', target, today], 'the name of today');
 }
 
 /** Options of `docker run` that have no counterpart because Lepton's containers don't need them. */

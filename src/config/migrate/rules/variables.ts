@@ -74,6 +74,7 @@ export function migrateVariables(session: Session): void {
   prefixAll(session, ['env_vars'], 'named');
   prefixAll(session, ['deployment', 'env_vars'], 'literal');
   prefixAll(session, ['evaluation', 'env_vars'], 'named');
+  prefixAll(session, ['export', 'env_vars'], 'named');
   for (let index = 0; index < document.length(['evaluation', 'tasks']); index++)
     prefixAll(session, ['evaluation', 'tasks', index, 'env_vars'], 'named');
   for (const name of document.keys(['auxiliary_deployments']))
@@ -99,7 +100,13 @@ function relocate(session: Session): void {
     }
     if (document.keys(from).length === 0) session.remove(from, 'it is empty');
   }
-  session.remove([...base, 'export'], 'variables of the exporters, which read them from your own environment');
+  for (const name of document.keys([...base, 'export'])) {
+    const to = ['export', 'env_vars', name];
+    if (document.has(to)) session.remove([...base, 'export', name], `${to.join('.')} is set already`);
+    else if (session.move([...base, 'export', name], to, 'variables of the exporters')) prefix(session, to, 'literal');
+  }
+  if (document.has([...base, 'export']) && document.keys([...base, 'export']).length === 0)
+    session.remove([...base, 'export'], 'it is empty');
   if (document.has(base) && document.keys(base).length === 0) session.remove(base, 'it is empty');
 }
 
