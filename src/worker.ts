@@ -19,7 +19,7 @@ import { forgetStaleSecrets } from './cleanup/stale-secrets';
 import { clearStaging } from './results/store/target';
 import { retryDuringOutages } from './temporal/retry-during-outages';
 import { countingFetch, measuringInterceptor, type Recorder } from './worker/metrics';
-import { limitHeapGrowth } from './worker/heap-growth';
+import { cachedWorkflows, limitHeapGrowth } from './worker/heap';
 import { startTracing, type WorkerTracing } from './worker/tracing';
 import { slotsOf, startOperations, type Operations } from './worker/operations';
 import { defaultFetch } from './lepton/http';
@@ -159,6 +159,7 @@ async function openWorker(
       sinks: tracing.sinks,
       activities: createActivities(createWorkerDependencies({ home, env, origin, ending, fetch, ...bounds(env) })),
       ...concurrency,
+      maxCachedWorkflows: cachedWorkflows(),
       ...slotsOf(env),
       ...grace,
       ...versioning(env),

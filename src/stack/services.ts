@@ -121,7 +121,7 @@ export async function startWorkerService(launch: WorkerLaunch): Promise<ServiceR
     // The background worker follows the installed version; versioned workers are started by hand.
     EVALSAGA_DEPLOYMENT_NAME: '',
     EVALSAGA_BUILD_ID: '',
-    // Each thread's own arena keeps what it has freed: with many tasks, a quarter of a worker's memory. Read by glibc only.
+    // Each thread's own arena keeps what it has freed. Read by glibc only.
     MALLOC_ARENA_MAX: env['MALLOC_ARENA_MAX'] ?? '2',
   };
   return start({

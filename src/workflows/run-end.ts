@@ -69,7 +69,7 @@ function failed(type: string, message: string, snapshot: SentSnapshot): Applicat
 }
 
 /** Largest snapshot that is also passed to the activity that writes run.json, bytes of JSON. */
-const mostRepeatedBytes = 48_000;
+const mostRepeatedBytes = 20_000;
 
 /** Returns a snapshot to pass to an activity; of a large one nothing: the activity asks the run. Pure. */
 export const repeated = (snapshot: SentSnapshot): { readonly snapshot?: SentSnapshot } =>

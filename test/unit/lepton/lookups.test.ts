@@ -1,4 +1,4 @@
-import { createAllowance, createLookups } from '../../../src/lepton/coalesced';
+import { createAllowance, createLookups, freshReadingAfterMs } from '../../../src/lepton/coalesced';
 import { createLeptonClient } from '../../../src/lepton/client';
 import { sendJson, startServer, type TestServer } from '../../support/http-server';
 
@@ -124,4 +124,10 @@ test('a failing platform is not called once per task', async () => {
   const results = await Promise.allSettled(Array.from({ length: 50 }, () => other.job('x-1')));
   expect(results.every(({ status }) => status === 'rejected')).toBe(true);
   expect(server.seen.length - before).toBe(1);
+});
+
+test('a listing that takes long is read anew more rarely, up to a limit', () => {
+  expect(freshReadingAfterMs(125, 10)).toBe(125);
+  expect(freshReadingAfterMs(125, 100)).toBe(500);
+  expect(freshReadingAfterMs(125, 30_000)).toBe(2_125);
 });

@@ -6,6 +6,7 @@ import type { Context } from '@temporalio/activity';
 import { jsonLine } from '../../../src/worker/json-log';
 import { measurementsOf, startingZeros, type Measurement } from '../../../src/worker/measurements';
 import { countingFetch, measuringInterceptor } from '../../../src/worker/metrics';
+import { cachedWorkflows } from '../../../src/worker/heap';
 import { slotsOf } from '../../../src/worker/operations';
 import { operationsApp, startOperationsServer } from '../../../src/worker/operations-server';
 import { buildOf } from '../../../src/temporal/worker-build';
@@ -188,4 +189,10 @@ test("the build comes from our variables, else from those of Temporal's worker c
   const own = { EVALSAGA_DEPLOYMENT_NAME: 'evals', EVALSAGA_BUILD_ID: '7' };
   expect(buildOf({ ...controller, ...own })).toEqual({ deploymentName: 'evals', buildId: '7' });
   expect(() => buildOf({ TEMPORAL_DEPLOYMENT_NAME: 'ns/evals' })).toThrow(/TEMPORAL_WORKER_BUILD_ID/);
+});
+
+test('the cache of workflows follows from the heap limit', () => {
+  expect([0.25, 1, 4, 64].map((gibibytes) => cachedWorkflows(gibibytes * 2 ** 30))).toEqual([
+    1_000, 3_072, 12_000, 12_000,
+  ]);
 });
