@@ -1,5 +1,6 @@
 import { withSettings } from './attempt';
 import type { ActivityDependencies } from './dependencies';
+import { createEarlierTaskActivities } from './earlier-tasks';
 import { createEndpointActivities } from './endpoints';
 import { createExportActivities } from './exports';
 import { createJobActivities } from './jobs';
@@ -19,14 +20,16 @@ export function createActivities(dependencies: ActivityDependencies) {
   const jobs = createJobActivities(dependencies, health);
   const logs = createLogActivities(dependencies);
   const results = createResultActivities(dependencies);
+  const { readResults, ...fetching } = results;
   const activities = {
     ...createPreflightActivities(dependencies),
     ...endpoints,
     ...createWatchActivities(dependencies, health),
     ...jobs,
     ...logs,
-    ...results,
+    ...fetching,
     ...createExportActivities(dependencies),
+    ...createEarlierTaskActivities(dependencies, readResults),
     ...createMergedActivities({ endpoints, jobs, logs, results }),
     ...createSweepActivities(dependencies),
   };

@@ -17,7 +17,8 @@ import { describeAndReport } from './news';
 import { progressTeller } from './telling';
 import { progressLine } from '../contract/job-progress';
 import { describeJob, isRunning, readJobState, reasonOfFailure, stateOf, waitingEvents } from '../lepton/job-state';
-import { failureInLog } from './log-tail';
+import { howItEnded, refuseInterrupted } from './job-interruption';
+import { failureAndLog } from './log-tail';
 import { resolveNodeGroup } from '../lepton/node-groups';
 import { withTarget } from '../results/store/target';
 import { fallbackOf } from './logs';
@@ -180,7 +181,7 @@ async function lookWhetherCompleted(
   await removeOthers(client, await lookups.jobsNamed(input.name), input);
   switch (state.kind) {
     case 'completed':
-      return;
+      return refuseInterrupted(platform, input, { job, signal });
     case 'ending':
     case 'pending': {
       // A deletion can't be undone, so there is nothing to wait for.
@@ -199,9 +200,12 @@ async function lookWhetherCompleted(
     case 'failed': {
       const reason = await reasonOfFailure(client, job, { signal });
       const log = { job: input.id, createdAt: job?.metadata.created_at };
-      const said = [reason, await failureInLog(client, log, { said: reason, signal })].filter((text) => text !== '');
+      const { words, lines } = await failureAndLog(client, log, { said: reason, signal });
+      const end = await howItEnded(client, { job, lines, signal });
+      const because = end.kind === 'from outside' && !reason.includes(end.why) ? end.why : '';
+      const said = [because, reason, words].filter((text) => text !== '');
       throw finalFailure(
-        failureTypes.jobFailed,
+        end.kind === 'from outside' ? failureTypes.jobInterrupted : failureTypes.jobFailed,
         maskKnown(
           `job ${input.name} ended as ${state.name}${said.length === 0 ? '' : `: ${said.join('; ')}`}`,
           secretsGivenTo(job),
@@ -248,7 +252,7 @@ async function remove(
   const ids = new Set([...left.map(idOf), ...(input.id === null ? [] : [input.id])]);
   const isThere = (id: string): boolean => left.some((job) => idOf(job) === id);
   const toDelete = [...ids].filter((id) => !deletesSent.has(`${activity} ${id}`) || (isThere(id) && !going.has(id)));
-  const listed = new Set((await platform.lookups.jobsNamed(input.name)).map(idOf));
+  const listed = new Set((await jobsNamed(platform.lookups, input)).map(idOf));
   const accepted = await Promise.all(toDelete.map((id) => platform.client.deleteJob(id)));
   toDelete.forEach((id) => deletesSent.add(`${activity} ${id}`));
   if (left.length === 0 && toDelete.length === 0) return;
@@ -269,7 +273,7 @@ async function ownJobs(
   { isFresh = false }: LookupOptions = {},
 ): Promise<Job[]> {
   if (input.id === null) return ownAmong(await listNamed(client, input.name), input);
-  const found = ownAmong(await lookups.jobsNamed(input.name, { isFresh }), input);
+  const found = ownAmong(await jobsNamed(lookups, input, { isFresh }), input);
   if (found.some((job) => idOf(job) === input.id)) return found;
   if (found.length === 0 && !isFresh) return ownJobs({ client, lookups }, input, { isFresh: true });
   const byId = await client.getJob(input.id, { mode: 'alive_only', name: input.name, isUnlisted: isFresh });
@@ -277,14 +281,31 @@ async function ownJobs(
 }
 
 const listedJobs = async ({ lookups }: Pick<Platform, 'lookups'>, input: NamedJob): Promise<Job[]> =>
-  ownAmong(await lookups.jobsNamed(input.name, { isFresh: true }), input);
+  ownAmong(await jobsNamed(lookups, input, { isFresh: true }), input);
 
+/** Names of the jobs that an activity is about. */
+const namesOf = ({ name, furtherNames = [] }: Pick<NamedJob, 'name' | 'furtherNames'>): readonly string[] => [
+  name,
+  ...furtherNames,
+];
+
+/** Returns what the shared listing has of these names. */
+const jobsNamed = async (
+  lookups: Platform['lookups'],
+  input: Pick<NamedJob, 'name' | 'furtherNames'>,
+  options?: LookupOptions,
+): Promise<readonly Job[]> =>
+  (await Promise.all(namesOf(input).map((name) => lookups.jobsNamed(name, options)))).flat();
+
+/** The platform looks for a part of the name, so that the further names, which begin with it, are found as well. */
 const listNamed = (client: LeptonClient, name: string): Promise<Job[]> => client.listJobs({ name, mode: 'alive_only' });
 
 /** Returns the living jobs with this task's marks, newest first. A deleted job may stay listed in the archive. */
 const ownAmong = (jobs: readonly Job[], input: Omit<NamedJob, 'id'>): Job[] =>
   jobs
-    .filter((job) => job.metadata.name === input.name && isAlive(job) && isMarkedWith(job.spec?.envs, input))
+    .filter(
+      (job) => namesOf(input).includes(job.metadata.name ?? '') && isAlive(job) && isMarkedWith(job.spec?.envs, input),
+    )
     .sort((a, b) => (b.metadata.created_at ?? 0) - (a.metadata.created_at ?? 0));
 
 const isAlive = (job: Job): boolean => !['deleted', 'archived'].includes(stateOf(job));

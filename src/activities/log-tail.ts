@@ -20,15 +20,26 @@ export type FailedLog =
 export async function failureInLog(
   client: LeptonClient,
   log: FailedLog,
-  { said, signal }: { readonly said: string; readonly signal: AbortSignal },
+  options: { readonly said: string; readonly signal: AbortSignal },
 ): Promise<string> {
-  const { last, cause } = causeIn(await lastLines(client, log, signal));
-  const words = [cause === '' ? '' : `its log says: ${cause}`, last === '' ? '' : `last log line: ${last}`];
-  const texts = [cause, last];
-  return words.filter((word, at) => word !== '' && !said.includes(texts[at] ?? '')).join('; ');
+  return (await failureAndLog(client, log, options)).words;
 }
 
-async function lastLines(client: LeptonClient, log: FailedLog, signal: AbortSignal): Promise<readonly string[]> {
+/** The same, with the last lines of the log; none if it can't be read. */
+export async function failureAndLog(
+  client: LeptonClient,
+  log: FailedLog,
+  { said, signal }: { readonly said: string; readonly signal: AbortSignal },
+): Promise<{ readonly words: string; readonly lines: readonly string[] }> {
+  const lines = await lastLines(client, log, signal);
+  const { last, cause } = causeIn(lines);
+  const words = [cause === '' ? '' : `its log says: ${cause}`, last === '' ? '' : `last log line: ${last}`];
+  const texts = [cause, last];
+  return { lines, words: words.filter((word, at) => word !== '' && !said.includes(texts[at] ?? '')).join('; ') };
+}
+
+/** Returns the last lines of a log; none if there is no log or it can't be read. */
+export async function lastLines(client: LeptonClient, log: FailedLog, signal: AbortSignal): Promise<readonly string[]> {
   let tail = Buffer.alloc(0);
   const read = async (bounded: AbortSignal): Promise<boolean> => {
     for await (const chunk of await openLog(client, log, bounded))

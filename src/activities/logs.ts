@@ -108,12 +108,15 @@ export function createLogActivities(dependencies: ActivityDependencies) {
 /** Returns this task's jobs, newest first: the living ones, else the archived ones. */
 async function jobsOf(
   client: LeptonClient,
-  { name, invocation, index }: Owner & { readonly name: string },
+  { name, furtherNames = [], invocation, index }: Owner & Pick<SaveLogInput, 'name' | 'furtherNames'>,
   signal: AbortSignal,
 ): Promise<{ readonly id: string; readonly job: Job }[]> {
   const find = async (mode: 'alive_only' | 'archive_only') =>
     (await client.listJobs({ name, mode }, { signal }))
-      .filter(({ metadata, spec }) => metadata.name === name && isMarkedWith(spec?.envs, { invocation, index }))
+      .filter(
+        ({ metadata, spec }) =>
+          [name, ...furtherNames].includes(metadata.name ?? '') && isMarkedWith(spec?.envs, { invocation, index }),
+      )
       .sort((a, b) => (b.metadata.created_at ?? 0) - (a.metadata.created_at ?? 0))
       .flatMap((job) => (job.metadata.id === undefined ? [] : [{ id: job.metadata.id, job }]));
   const alive = await find('alive_only');

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Context, log } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
@@ -7,8 +8,10 @@ import type { FetchedResults, FetchResultsInput, Owner, RecordRunInput, RemoveSt
 import { flatCount } from '../contract/metric';
 import { ownerIn } from '../contract/owner';
 import { isInStore, resultsPlaceOf } from '../contract/results-place';
+import { defaultSkips } from '../contract/skip-results';
 import { hasStorageToFetch } from '../contract/state';
 import { removalPollDelayMs } from '../lepton/retry-timing';
+import type { LeptonClient } from '../lepton/types';
 import { IncompleteCollection } from '../results/transfer/collected';
 import { openStore } from '../results/store/open-store';
 import { StoreError } from '../results/store/store-error';
@@ -32,7 +35,9 @@ import { finalFailure, notReady } from './failures';
 import { transfers } from './heavy';
 import { askRun, buildRunRecord, type RunToRecord } from './run-record';
 import { NotHome } from '../results/transfer/run-folder';
-import { fetchFolder, removeFolder } from '../results/transfer/task-storage';
+import { fetchFolder, hasStorageApi, removeFolder } from '../results/transfer/task-storage';
+import { cachesFolder, fetchCaches } from '../results/transfer/caches';
+import { skipRule } from '../results/transfer/skip-rules';
 import { fitForHistory, secretsToMask } from './wording';
 
 /** Attempts to fetch a folder with changing content or unsafe names, before its storage is kept instead. */
@@ -61,7 +66,9 @@ export function createResultActivities(dependencies: ActivityDependencies) {
             const openJournal = () => target.openJournal(signal);
             const folder = await fetchFolder(input, { ...context, openJournal, signal });
             await target.complete(signal);
-            return folder;
+            const caches = folder && (await bringCaches(input, { client: platform.client, secrets, signal }));
+            if (caches) await target.complete(signal);
+            return folder && { ...folder, caches };
           }),
         ).catch((error: unknown) => {
           throw fetchFailure(error, { subject, target: target.place, look });
@@ -71,7 +78,14 @@ export function createResultActivities(dependencies: ActivityDependencies) {
         const incomplete = fetched.incomplete && fitForHistory(fetched.incomplete);
         const home = await readLocalResults(input, { mayBeAll: incomplete === null });
         const found = incomplete === null ? 'home' : 'partly';
-        return { ...home, found, notes: [...home.notes, ...skippedNote(fetched)], files, bytes, incomplete };
+        return {
+          ...home,
+          found,
+          notes: [...home.notes, ...skippedNote(fetched), ...cachesNote(input, fetched)],
+          files,
+          bytes,
+          incomplete,
+        };
       });
     } catch (failure) {
       if (!(failure instanceof ApplicationFailure) || failure.nonRetryable !== true) throw failure;
@@ -105,6 +119,10 @@ export function createResultActivities(dependencies: ActivityDependencies) {
   }
 
   return {
+    /** Reads scores and notes from files that are home: no activity of its own. */
+    readResults: (input: Pick<FetchResultsInput, 'index' | 'target'>): Promise<LocalResults> =>
+      readLocalResults(input, { mayBeAll: true }),
+
     /**
      * Fetches the task's storage folder, verified and resumable, and reads its scores. `metrics: null`: there is no results.yml.
      * Once the scores are fetched, failing to fetch the rest (size, depth, time) is not a failure; `incomplete` says why.
@@ -248,19 +266,51 @@ function abandoned(signal: AbortSignal): Promise<never> {
   });
 }
 
-function skippedNote({ skipped }: FetchedFolder): string[] {
-  if (skipped.length === 0) return [];
-  return [fitForHistory(`Not brought home (execution.skip_results): ${firstOf(skipped, 5)}.`)];
+type FetchedWithCaches = FetchedFolder & { readonly caches: number | undefined };
+
+function skippedNote({ skipped, caches = 0 }: FetchedWithCaches): string[] {
+  const isCache = skipRule(defaultSkips);
+  const left = skipped.filter((name) => caches === 0 || !(isCache('dir', name) || isCache('file', name)));
+  if (left.length === 0) return [];
+  return [fitForHistory(`Not brought home (execution.skip_results): ${firstOf(left, 5)}.`)];
 }
 
-type LocalResults = Pick<
+const cachesNote = ({ invocation }: Owner, { caches = 0 }: FetchedWithCaches): string[] =>
+  caches === 0
+    ? []
+    : [`What its evaluator had cached is in ${cachesFolder}/: evalsaga retry ${invocation} asks only the rest.`];
+
+/** Milliseconds for the caches, without which a retry only asks more. */
+const cachesWithinMs = 60_000;
+
+/** Brings home what the evaluator of a task that did not succeed has cached; returns how many files. Never fails for it. */
+async function bringCaches(
+  { storage, folder, target, keepCaches = false }: FetchResultsInput,
+  { client, secrets, signal }: { client: LeptonClient; secrets: readonly string[]; signal: AbortSignal },
+): Promise<number> {
+  try {
+    if (!keepCaches && !(await isInterrupted(target))) return 0;
+    if (!(await hasStorageApi(client))) return 0;
+    const remote = { client, fileSystem: storage.fileSystem, path: path.posix.join(storage.path, folder) };
+    return await within({ ms: cachesWithinMs, signal }, (bounded) =>
+      fetchCaches({ ...remote, target, secrets, signal: bounded }),
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    log.warn('the caches of a task could not be brought home', { folder, error: messageOf(error) });
+    await rm(path.join(target, cachesFolder), { recursive: true, force: true });
+    return 0;
+  }
+}
+
+export type LocalResults = Pick<
   FetchedResults,
   'metrics' | 'metricDetails' | 'metricsTotal' | 'resultsDigest' | 'interrupted' | 'notes'
 >;
 
 /** Reads scores and notes from the fetched files. `mayBeAll`: nothing else is left in storage. */
 async function readLocalResults(
-  input: FetchResultsInput,
+  input: Pick<FetchResultsInput, 'index' | 'target'>,
   { mayBeAll }: { readonly mayBeAll: boolean },
 ): Promise<LocalResults> {
   const scores = await readScoresOf(input, mayBeAll);
@@ -286,7 +336,10 @@ async function scoresDespiteFailure(input: FetchResultsInput, failure: Applicati
   return home;
 }
 
-async function readScoresOf(input: FetchResultsInput, mayBeAll: boolean): ReturnType<typeof readScores> {
+async function readScoresOf(
+  input: Pick<FetchResultsInput, 'index' | 'target'>,
+  mayBeAll: boolean,
+): ReturnType<typeof readScores> {
   try {
     return await readScores(input.target);
   } catch (error) {

@@ -59,6 +59,7 @@ export async function buildRunRecord(input: RunToRecord, around: RecordSurroundi
     owner: run.owner,
     ...(run.name === undefined ? {} : { name: run.name }),
     ...(run.tags === undefined ? {} : { tags: run.tags }),
+    ...(run.retryOf === undefined ? {} : { retryOf: run.retryOf }),
     startedAt: snapshot.startedAt,
     endedAt: new Date().toISOString(),
     versions: { evalsaga: productVersion(), node: process.version },

@@ -33,10 +33,12 @@ const beginnings: Readonly<Record<string, (input: never, at: string) => Said>> =
   awaitEndpointReady: () => ({ phase: 'awaiting ready' }),
   probeExistingEndpoint: () => ({ phase: 'awaiting ready' }),
   awaitEndpointUrl: () => ({ phase: 'awaiting ready' }),
-  submitJob: ({ name, isEarly }: Pick<SubmitJobInput, 'name' | 'isEarly'>, at) => ({
+  submitJob: ({ name, isEarly, attempt, earlierUsage }: SubmitJobInput, at) => ({
     ...(isEarly ? {} : { phase: 'submitting job' }),
     job: name,
     begun: { job: at },
+    ...(attempt === undefined ? {} : { attempt }),
+    ...(earlierUsage === undefined ? {} : { earlierUsage }),
   }),
   awaitJobCompleted: ({ isEarly }: Pick<AwaitJobInput, 'isEarly'>) => (isEarly ? undefined : { phase: 'running job' }),
   bringHome: () => ({ phase: 'fetching results' }),

@@ -1,6 +1,7 @@
 import { sharedAsTasks } from '../contract/parts';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { isFurtherJob } from '../contract/job-attempts';
 import type { RunPlan, TaskPlan } from '../contract/plan';
 import type { HomePaths } from '../home/paths';
 import { maskSecrets } from '../secrets/masking';
@@ -111,6 +112,7 @@ async function savedIn({ target, fallback }: LogPlace): Promise<Pick<KeptLog, 'l
 }
 
 /** Whether the plan names this resource. Others, such as a duplicate job, must not overwrite its log. */
-const isOf = ({ endpointName, jobName }: TaskPlan, name: string): boolean => name === endpointName || name === jobName;
+const isOf = ({ endpointName, jobName }: TaskPlan, name: string): boolean =>
+  name === endpointName || name === jobName || isFurtherJob(jobName, name);
 
 const fileName = (name: string): string => name.replace(/[^A-Za-z0-9._-]/g, '-');

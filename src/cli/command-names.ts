@@ -4,6 +4,7 @@ export const commandNames = [
   'status',
   'logs',
   'cancel',
+  'retry',
   'ls',
   'results',
   'compare',

@@ -2,6 +2,7 @@ import type { Command, CommandOption } from './command';
 import { configCommands } from './config-commands';
 import { comparingCommands } from './comparing-commands';
 import { exportingCommands } from './exporting-commands';
+import { retryCommand } from './retry-command';
 
 const json: CommandOption = { form: '--json', meaning: 'print one JSON document on stdout' };
 const platform: CommandOption = {
@@ -40,6 +41,10 @@ export const commands: readonly Command[] = [
       ...configOptions,
       platform,
       { form: '-n, --name <name>', meaning: 'name of the run, which every command takes in place of its id' },
+      {
+        form: '--run-id <name>',
+        meaning: 'name (or id) of the run; a run of this config that has it is attached to instead of starting another',
+      },
       { form: '--tag <key=value>', meaning: 'label of the run, for ls runs --tag', repeated: true },
       { form: '--dry-run', meaning: 'print the endpoints and jobs that would be created; create nothing' },
       { form: '--detach', meaning: 'return once the run is started' },
@@ -86,6 +91,7 @@ export const commands: readonly Command[] = [
     examples: ['cancel 3f2a', 'cancel 3f2a.1'],
     load: async () => (await import('./commands/cancel.js')).cancel,
   },
+  retryCommand,
   {
     name: 'ls',
     arguments: [

@@ -1,18 +1,29 @@
 /** Cost of a run, from the spans during which its endpoints and jobs existed. Pure; times in milliseconds since the epoch. */
 import type { BudgetPlan, RunPlan } from './plan';
-import { partsOf, type RunSnapshot, type Span, type TaskSnapshot } from './state';
+import { attemptsAllowed } from './job-attempts';
+import { partsOf, type RunSnapshot, type Span, type TaskSnapshot, type Usage } from './state';
 
-type Used = Pick<TaskSnapshot, 'usage' | 'endpointPerHour'>;
+type Used = Pick<TaskSnapshot, 'usage' | 'earlierUsage' | 'endpointPerHour'>;
+
+/** Everything of a task that costs or has cost something. */
+const usagesOf = ({ usage, earlierUsage = [] }: Used): readonly Usage[] => [...earlierUsage, ...(usage ? [usage] : [])];
+
+const pricesOf = ({ endpointPerHour }: Used, budget: BudgetPlan) => ({
+  endpointPerHour: endpointPerHour ?? budget.endpointPerHour,
+  jobPerHour: budget.jobPerHour,
+});
 
 const hourMs = 3_600_000;
 
 /** Returns the total cost at `nowMs`. */
 export function costAt(tasks: readonly Used[], budget: BudgetPlan, nowMs: number): number {
-  return tasks.reduce(
-    (sum, { usage, endpointPerHour = budget.endpointPerHour }) =>
-      sum + hoursOf(usage?.endpoint, nowMs) * endpointPerHour + hoursOf(usage?.job, nowMs) * budget.jobPerHour,
-    0,
-  );
+  return tasks
+    .flatMap((task) => usagesOf(task).map((usage) => ({ ...usage, ...pricesOf(task, budget) })))
+    .reduce(
+      (sum, { endpoint, job, endpointPerHour, jobPerHour }) =>
+        sum + hoursOf(endpoint, nowMs) * endpointPerHour + hoursOf(job, nowMs) * jobPerHour,
+      0,
+    );
 }
 
 /** Returns the cost per hour of the resources that exist now. */
@@ -41,7 +52,8 @@ export interface CostEstimate {
 }
 
 export function estimateCost(plan: RunPlan, budget: BudgetPlan): CostEstimate {
-  const { endpointReadySeconds, jobSeconds, runSeconds } = plan.limits;
+  const { endpointReadySeconds, runSeconds } = plan.limits;
+  const jobSeconds = plan.limits.jobSeconds * attemptsAllowed(plan.limits);
   const endpointSeconds = endpointReadySeconds + jobSeconds;
   const atOnce = Math.min(plan.maxParallelEndpoints ?? plan.tasks.length, plan.tasks.length);
   const prices = plan.tasks.map(({ endpointPerHour = budget.endpointPerHour }) => endpointPerHour);

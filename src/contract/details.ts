@@ -1,5 +1,6 @@
 import { indexText } from './identity';
 import { progressWords } from './job-progress';
+import { attemptWords } from './job-attempts';
 import { metricsOf, valueText, type MetricValue } from './metric';
 import type { RunSnapshot, TaskSnapshot } from './state';
 import { verdictOf } from './verdict';
@@ -32,7 +33,7 @@ export function taskDetails(task: TaskSnapshot): string {
     ['Phase', task.outcome === null ? task.phase : `${task.phase} (${task.outcome})`],
     ['Endpoint', task.endpoint],
     ['URL', task.endpointUrl],
-    ['Job', task.job],
+    ['Job', task.job === null || !task.attempt ? task.job : `${task.job} (${attemptWords(task.attempt)})`],
     ['Platform says', task.message],
     ['Results', task.outputDir],
     ['Scores', scores(task)],

@@ -1,4 +1,6 @@
+import type { JobAttempt } from './job-attempts';
 import type {
+  EarlierTask,
   EndpointPlan,
   JobSpec,
   PlatformRef,
@@ -12,7 +14,7 @@ import type { ExportPlan } from './export';
 import type { MetricDetail, Metrics } from './metric';
 import type { Packed, Pattern } from './packed';
 import type { SentSnapshot } from './sent-snapshot';
-import type { SharedState } from './state';
+import type { SharedState, Usage } from './state';
 import type { Verdict } from './verdict';
 
 /** The part of the plan that all tasks share. */
@@ -185,6 +187,9 @@ export interface SubmitJobInput extends Owner {
   readonly modelUrl: string;
   /** Request URLs of shared endpoints, by variable of the job. Absent: it uses none. */
   readonly sharedUrls?: Readonly<Record<string, string>>;
+  /** Which job of its task it is, and what the earlier ones cost. Absent: the first one. */
+  readonly attempt?: JobAttempt;
+  readonly earlierUsage?: readonly Usage[];
 }
 
 export interface AwaitJobInput extends NamedJob {
@@ -198,6 +203,11 @@ export interface AwaitJobInput extends NamedJob {
    * runs whose workers all share one home.
    */
   readonly endpointLog?: string;
+  /**
+   * Folder of the task's results. Where it is given, a completed job is looked at once more: if it says that it was interrupted, it
+   * fails with `JobInterrupted`, and the endpoint stays.
+   */
+  readonly results?: { readonly fileSystem: string; readonly path: string };
   /** Where it may be told how far the job is, besides its log. Absent: of an older workflow, and the log alone is asked. */
   readonly progress?: ProgressSource;
 }
@@ -214,6 +224,8 @@ export interface NamedJob extends Owner {
   readonly name: string;
   /** The platform's id; `null`: not known, and the job is found by its name and marks. */
   readonly id: string | null;
+  /** Names of the task's other jobs, which begin with `name`; what is done to one is done to all. Absent: it has none. */
+  readonly furtherNames?: readonly string[];
 }
 
 /** The evaluation job of a task. If storage can only be reached by jobs, our own jobs are modelled on it. */
@@ -233,6 +245,8 @@ export interface FetchResultsInput extends Owner {
   readonly skip?: readonly string[];
   /** The job that wrote them is known to have ended, and to be the only one. */
   readonly isSettled?: boolean;
+  /** The task did not succeed: what its evaluator has cached comes home, too, so that a retry asks only the rest. */
+  readonly keepCaches?: boolean;
 }
 
 export interface FetchedResults {
@@ -257,9 +271,25 @@ export interface FetchedResults {
   readonly incomplete: string | null;
 }
 
+/** For `takeOverResults`. */
+export interface TakeOverInput extends Owner {
+  readonly from: EarlierTask;
+  /** Place of the task's results. */
+  readonly target: string;
+}
+
+/** For `restoreCaches`. */
+export interface RestoreCachesInput extends Owner {
+  readonly from: EarlierTask;
+  readonly storage: StoragePlan;
+  readonly folder: string;
+}
+
 export interface SaveLogInput extends Owner {
   readonly name: string;
   readonly id: string | null;
+  /** See `NamedJob`. */
+  readonly furtherNames?: readonly string[];
   /** Place of the file: see `contract/results-place.ts`. */
   readonly target: string;
 }

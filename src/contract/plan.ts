@@ -132,6 +132,20 @@ export interface TaskPlan {
   /** Shared endpoints that it uses. Absent: none. */
   readonly uses?: readonly EndpointUse[];
   readonly job: JobSpec;
+  /** The same task of the run that this one goes on from. Absent: there is none. */
+  readonly earlier?: EarlierTask;
+}
+
+/** A task of an earlier run. */
+export interface EarlierTask {
+  /** `results`: it has succeeded, and is not run again. `caches`: it is run, and asks only what its evaluator has not cached. */
+  readonly use: 'results' | 'caches';
+  readonly invocation: string;
+  readonly index: number;
+  /** Place of its run's results: see `contract/results-place.ts`. */
+  readonly place: string;
+  /** Its folder there. */
+  readonly folder: string;
 }
 
 /** The run's own folder in workspace storage. */
@@ -153,6 +167,8 @@ export interface RunLimits {
   readonly runSeconds: number | null;
   /** Bytes fetched per task. If the results are larger, the storage is kept and named. */
   readonly resultBytes: number;
+  /** How many jobs may follow a task's first one if it is ended from outside, one after the other. Absent: none. */
+  readonly jobRetries?: number;
 }
 
 /** Limit on the cost of a run, and prices per hour, all in `currency`. Teardown is never cut short for it. */
@@ -186,6 +202,8 @@ export interface RunPlan {
   /** What people call the run. */
   readonly name?: string;
   readonly tags?: Readonly<Record<string, string>>;
+  /** The run that this one goes on from (`retry`). */
+  readonly retryOf?: string;
   /** Served model name; of several models all of them. */
   readonly model: string;
   /** Absolute folder `<output_dir>/<invocation>` on the machine that the run was started on. */

@@ -26,3 +26,15 @@ export const tagWords = (tags: Readonly<Record<string, string>> = {}): string[] 
 export const tagKeyRule = 'letters, digits, `.`, `_`, `/` and `-`, beginning with a letter or digit';
 
 export const isTagKey = (text: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/.test(text);
+
+/** Whether a text is a run's id. */
+export const isInvocation = (text: string): boolean => /^[0-9a-f]{16}$/.test(text);
+
+/** Returns why a run can't be started under this id or name of the user's; `undefined`: it can. `name`: what it is to be called besides. */
+export function whyNoRunId(id: string, name?: string): string | undefined {
+  if (isInvocation(id)) return undefined;
+  if (!isRunName(id)) return `can't be "${id}": it takes 16 hexadecimal digits, or a name, which has ${runNameRule}.`;
+  return name === undefined || name === id
+    ? undefined
+    : 'that is a name is also the name of the run: leave the other one out.';
+}

@@ -4,6 +4,7 @@ import type { JobProgress } from './job-progress';
 import type { ExportReport } from './export';
 import type { MetricDetail, Metrics } from './metric';
 import { sharedIndex } from './identity';
+import type { JobAttempt } from './job-attempts';
 import type { BudgetPlan, RunPlan, SharedEndpointPlan, TaskPlan } from './plan';
 
 export type TaskPhase =
@@ -105,6 +106,12 @@ export interface TaskSnapshot {
   readonly usage?: Usage;
   /** How far the running job was when it was last looked at; `null` or absent: not known, or it has ended. */
   readonly progress?: JobProgress | null;
+  /** Which of its jobs this is. Absent: the first one, or the run allows only one. */
+  readonly attempt?: JobAttempt;
+  /** Its results are those of a task of an earlier run, which it goes on from: it was not run. */
+  readonly takenFrom?: { readonly invocation: string; readonly index: number };
+  /** What jobs cost that were ended from outside before this one, and endpoints that were lost with them. */
+  readonly earlierUsage?: readonly Usage[];
 }
 
 /** What an activity tells the run about its task; what is absent stays as it was. */
@@ -118,6 +125,9 @@ export interface TaskNews {
   /** Of what costs money, which began or ended at this time, ISO 8601. */
   readonly begun?: Readonly<Partial<Record<keyof Usage, string>>>;
   readonly ended?: Readonly<Partial<Record<keyof Usage, string>>>;
+  /** Another job begins; `earlierUsage` and `begun` then replace what is known. */
+  readonly attempt?: JobAttempt;
+  readonly earlierUsage?: readonly Usage[];
 }
 
 /** How a shared endpoint is, for the tasks that use it. */
@@ -137,6 +147,8 @@ export interface RunSnapshot {
   /** What people call the run; absent: it has no name, or an older build ran it. */
   readonly name?: string;
   readonly tags?: Readonly<Record<string, string>>;
+  /** The run that this one goes on from. */
+  readonly retryOf?: string;
   readonly startedAt: string;
   readonly tasks: readonly TaskSnapshot[];
   /** Shared endpoints, as tasks without a job; their indices are below 0 (`sharedIndex`). Absent: there are none. */
@@ -200,6 +212,7 @@ export function startingRun(plan: RunPlan, startedAt: string): RunSnapshot {
     model: plan.model,
     ...(plan.name === undefined ? {} : { name: plan.name }),
     ...(plan.tags === undefined ? {} : { tags: plan.tags }),
+    ...(plan.retryOf === undefined ? {} : { retryOf: plan.retryOf }),
     startedAt,
     tasks: plan.tasks.map(pendingTask),
     ...(plan.sharedEndpoints === undefined ? {} : { shared: plan.sharedEndpoints.map(pendingEndpoint) }),

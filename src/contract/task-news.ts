@@ -28,7 +28,8 @@ export const isTaskNews = (value: unknown): value is TaskNews =>
  * Returns the snapshot after the news. A phase never goes back: news of different activities may overtake each other. Words about an
  * earlier phase than the present one are dropped.
  */
-export function withNews(task: TaskSnapshot, news: TaskNews): TaskSnapshot {
+export function withNews(before: TaskSnapshot, news: TaskNews): TaskSnapshot {
+  const task = isNextAttempt(before, news) ? beforeAttempt(before, news) : before;
   const isNext = news.phase !== undefined && isLater(news.phase, task.phase);
   const isLate = news.phase !== undefined && isLater(task.phase, news.phase);
   const message = isLate ? task.message : (news.message ?? (isNext ? null : task.message));
@@ -50,6 +51,22 @@ function progressAfter(task: TaskSnapshot, { phase, progress }: TaskNews): Pick<
   return isJobProgress(progress) && !isLater(task.phase, 'running job') ? { progress } : {};
 }
 
+/** Whether the news tell of another job than the one that is known. */
+const isNextAttempt = (
+  { attempt: known }: Pick<TaskSnapshot, 'attempt'>,
+  { attempt }: Pick<TaskNews, 'attempt'>,
+): boolean => attempt !== undefined && attempt.number > (known?.number ?? 1);
+
+/** With another job the task goes back to a phase that it has been in, and the job's costs begin anew. */
+const beforeAttempt = (task: TaskSnapshot, { attempt, earlierUsage = [] }: TaskNews): TaskSnapshot => ({
+  ...task,
+  ...(attempt === undefined ? {} : { attempt }),
+  earlierUsage,
+  phase: isLater(task.phase, 'ready') && task.outcome === null ? 'ready' : task.phase,
+  usage: { endpoint: task.usage?.endpoint ?? null, job: null },
+  progress: null,
+});
+
 function usageAfter(usage: Usage, { begun = {}, ended = {} }: TaskNews): Usage {
   const spanOf = (what: keyof Usage): Usage[keyof Usage] => {
     const from = usage[what]?.from ?? begun[what];
@@ -61,6 +78,7 @@ function usageAfter(usage: Usage, { begun = {}, ended = {} }: TaskNews): Usage {
 
 /** Returns one piece of news that says what both say. */
 export function mergedNews(earlier: TaskNews, later: TaskNews): TaskNews {
+  if (isNextAttempt(earlier, later)) return replacedNews(earlier, later);
   const both: TaskNews = {
     ...earlier,
     ...later,
@@ -70,4 +88,19 @@ export function mergedNews(earlier: TaskNews, later: TaskNews): TaskNews {
   if (earlier.phase === undefined || later.phase === undefined || earlier.phase === later.phase) return both;
   if (isLater(earlier.phase, later.phase)) return { ...both, phase: earlier.phase, message: earlier.message ?? null };
   return { ...both, message: later.message ?? null };
+}
+
+/** What was said of an earlier job is out of date when another one has begun. */
+function replacedNews({ begun, ended, ...earlier }: TaskNews, later: TaskNews): TaskNews {
+  const endpoint = begun?.endpoint ?? later.begun?.endpoint;
+  const endedEndpoint = ended?.endpoint ?? later.ended?.endpoint;
+  const begins = { ...later.begun, ...(endpoint === undefined ? {} : { endpoint }) };
+  const ends = { ...later.ended, ...(endedEndpoint === undefined ? {} : { endpoint: endedEndpoint }) };
+  return {
+    ...earlier,
+    message: null,
+    ...later,
+    ...(Object.keys(begins).length === 0 ? {} : { begun: begins }),
+    ...(Object.keys(ends).length === 0 ? {} : { ended: ends }),
+  };
 }

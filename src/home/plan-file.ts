@@ -100,6 +100,15 @@ const task: z.ZodType<TaskPlan> = z.looseObject({
   cataloguedImage: text.exactOptional(),
   uses: z.array(use).exactOptional(),
   job,
+  earlier: z
+    .looseObject({
+      use: z.enum(['results', 'caches']),
+      invocation: text,
+      index: count,
+      place: text,
+      folder: text,
+    })
+    .exactOptional(),
 });
 
 const budget: z.ZodType<BudgetPlan> = z.looseObject({
@@ -124,6 +133,7 @@ const plan: z.ZodType<RunPlan> = z.looseObject({
   owner: text,
   name: text.exactOptional(),
   tags: z.record(z.string(), text).exactOptional(),
+  retryOf: text.exactOptional(),
   model: text,
   outputDir: text,
   resultsStore: text.exactOptional(),
@@ -140,6 +150,7 @@ const plan: z.ZodType<RunPlan> = z.looseObject({
     teardownSeconds: count,
     runSeconds: count.nullable(),
     resultBytes: count,
+    jobRetries: count.exactOptional(),
   }),
   budget: budget.nullable().exactOptional(),
   endpoint,

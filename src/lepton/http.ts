@@ -1,5 +1,7 @@
 /** HTTP calls, limited in time and size and abortable. They fail only with `LeptonError`, or with the reason of the abort. */
-import { fetch as undiciFetch } from 'undici';
+import { openAsBlob } from 'node:fs';
+import path from 'node:path';
+import { fetch as undiciFetch, FormData } from 'undici';
 import { sharedDispatcher } from './dispatcher';
 import type { LeptonError } from './lepton-error';
 import { discard, Exchange, readText, type FetchResponse } from './exchange';
@@ -20,6 +22,8 @@ export interface HttpCall {
   readonly query?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   readonly json?: unknown;
+  /** Local file that is sent as the part `file` of a form. */
+  readonly upload?: string;
   /** The route exists in every workspace, so that a 404 comes from something in front of the service, or from a service that fails. */
   readonly isCoreRoute?: boolean;
   /** Statuses from 400 that are not a failure. */
@@ -35,7 +39,7 @@ export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>;
 export interface FetchInit {
   readonly method: string;
   readonly headers: Record<string, string>;
-  readonly body?: string;
+  readonly body?: string | FormData;
   readonly signal: AbortSignal;
   readonly redirect: 'follow' | 'manual';
 }
@@ -168,10 +172,7 @@ function createSender(
     const query = call.query === undefined ? '' : `?${new URLSearchParams(call.query).toString()}`;
     const reading = call.method === 'GET' || call.method === 'HEAD';
     const wanted = call.uncompressed ? { ...headers, 'accept-encoding': 'identity' } : headers;
-    const payload =
-      call.json === undefined
-        ? { headers: wanted }
-        : { headers: { ...wanted, 'content-type': 'application/json' }, body: JSON.stringify(call.json) };
+    const payload = await payloadOf(call, wanted);
     const sentAtMs = performance.now();
     const response = await exchange.guard(() =>
       fetch(`${base}${call.path}${query}`, {
@@ -188,6 +189,19 @@ function createSender(
     await refuseFailures(call, exchange, response);
     return response;
   };
+}
+
+async function payloadOf(
+  { json, upload }: HttpCall,
+  headers: Record<string, string>,
+): Promise<Pick<FetchInit, 'headers' | 'body'>> {
+  if (upload !== undefined) {
+    const form = new FormData();
+    form.set('file', await openAsBlob(upload), path.basename(upload));
+    return { headers, body: form };
+  }
+  if (json === undefined) return { headers };
+  return { headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(json) };
 }
 
 /** The service's own clients send `origin` only to DGX Cloud, and derive it from the workspace's address. */

@@ -139,6 +139,9 @@ export function storageCalls(requests: Requests): LeptonStorage {
     async mkdir(fileSystem, path, options) {
       await requests.send({ method: 'PUT', path: pathOf(fileSystem, path), acceptedStatuses: [409], options });
     },
+    async write(fileSystem, path, file, options) {
+      await requests.send({ method: 'POST', path: pathOf(fileSystem, path), upload: file, options });
+    },
     async remove(fileSystem, path, options) {
       const query = { removeall: 'true' };
       const call = {

@@ -237,6 +237,8 @@ export interface LeptonStorage {
   /** Rejects if the content has another size than the server announced. */
   read(fileSystem: string, path: string, options?: CallOptions): AsyncIterable<Uint8Array>;
   mkdir(fileSystem: string, path: string, options?: CallOptions): Promise<void>;
+  /** Writes a local file to the path, whose folder must exist. Replaces what is there. */
+  write(fileSystem: string, path: string, file: string, options?: CallOptions): Promise<void>;
   /** Removes a file, or a folder and its contents. Resolves to whether the platform had it; `false` for 404. */
   remove(fileSystem: string, path: string, options?: CallOptions): Promise<boolean>;
 }

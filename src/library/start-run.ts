@@ -5,7 +5,7 @@ import type { CommandContext } from '../cli/command';
 import { refuseMissing } from '../cli/host-secrets';
 import { runUrl } from '../cli/session';
 import type { RunPlan } from '../contract/plan';
-import { isRunName, isTagKey, runNameRule, tagKeyRule } from '../contract/run-name';
+import { isRunName, isTagKey, runNameRule, tagKeyRule, whyNoRunId } from '../contract/run-name';
 import type { PlatformWish } from '../stack/choose-platform';
 import { UsageFault } from '../support/usage-fault';
 import { temporalTarget } from '../temporal/target';
@@ -15,6 +15,11 @@ import { loadedFrom, type ParsedConfig } from './parse-config';
 export interface StartOptions {
   /** `auto`: Lepton when credentials are found, else this machine. Default `auto`. */
   readonly platform?: PlatformWish;
+  /**
+   * The run's id (16 hexadecimal digits) or name, where the same start may come twice: a run of this config that has it is returned
+   * instead of starting another (`isNew: false`). Another config under it rejects with `RunDiffers`. Default: a new id.
+   */
+  readonly runId?: string;
   /** Name of the run, which every call takes in place of its id. Default: `execution.run_name`. */
   readonly name?: string;
   /** Added to `execution.tags`. */
@@ -30,6 +35,8 @@ export interface StartedRun {
   readonly outputDir: string;
   /** Its page in Temporal's Web UI; `null`: not known. */
   readonly webUi: string | null;
+  /** It has been started by this call. */
+  readonly isNew: boolean;
 }
 
 /**
@@ -39,11 +46,17 @@ export interface StartedRun {
 export async function startRun(
   evalsaga: Evalsaga,
   config: ParsedConfig,
-  { platform = 'auto', name, tags, signal = new AbortController().signal }: StartOptions = {},
+  { platform = 'auto', runId, name, tags, signal = new AbortController().signal }: StartOptions = {},
 ): Promise<StartedRun> {
   const { context } = behind(evalsaga);
   checkLabels({ name, tags });
-  const labels = { ...(name === undefined ? {} : { name }), ...(tags === undefined ? {} : { tags }) };
+  const wrong = runId === undefined ? undefined : whyNoRunId(runId, name);
+  if (wrong !== undefined) throw new UsageFault(`runId ${wrong}`);
+  const labels = {
+    ...(runId === undefined ? {} : { runId }),
+    ...(name === undefined ? {} : { name }),
+    ...(tags === undefined ? {} : { tags }),
+  };
   const wanted = await wantedRun(loadedFrom(config), { platform, ...labels }, context);
   const { missing, choice } = wanted;
   if (temporalTarget(context.env).kind === 'embedded' || choice.ref.kind === 'local') refuseMissing({ missing });
@@ -63,8 +76,9 @@ async function started(
   try {
     const sealingKey = sealingKeyFor(wanted, stack, context);
     const plan: RunPlan = stack.isSimulated ? { ...wanted.plan, simulated: true } : wanted.plan;
-    const runId = await begin({ launch: { ...wanted, plan }, stack, sealingKey, signal }, context);
-    return { id: plan.invocation, outputDir: plan.outputDir, webUi: runUrl(stack, plan.invocation, runId) };
+    const begun = await begin({ launch: { ...wanted, plan }, stack, sealingKey, signal }, context);
+    const { invocation: id, outputDir } = begun.plan;
+    return { id, outputDir, webUi: runUrl(stack, id, begun.runId), isNew: begun.isNew };
   } finally {
     await stack.client.connection.close();
   }

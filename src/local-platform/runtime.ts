@@ -145,6 +145,8 @@ export interface Runtime {
   /** Sends SIGTERM, then SIGKILL after a grace period, to all processes. Resolves when the job is over. */
   stopJob(id: string): Promise<void>;
   deleteJob(id: string): Promise<void>;
+  /** Ends running jobs from outside, as the platform itself would; resolves to their number. Only where jobs are simulated. */
+  endJobs?(name: string, by: string): Promise<number>;
   /** Reads the job's log, without what is written after the job's end. */
   jobLog(id: string, options: LogOptions): AsyncIterable<Uint8Array>;
   jobLogSegments(id: string): Promise<readonly LogSegment[]>;

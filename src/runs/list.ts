@@ -66,5 +66,6 @@ function summarise(info: WorkflowExecutionInfo, invocation: string): RunSummary 
     startedAt: info.startTime,
     closedAt: info.closeTime ?? null,
     taskQueue: info.taskQueue,
+    ...(typeof info.memo?.['retryOf'] === 'string' ? { retryOf: info.memo['retryOf'] } : {}),
   };
 }

@@ -24,6 +24,10 @@ export class MalformedId extends UsageFault {
 export class RunExists extends Error {
   override readonly name = 'RunExists';
 }
+/** A run with this id exists, and evaluates something else. */
+export class RunDiffers extends UsageFault {
+  override readonly name = 'RunDiffers';
+}
 export class PlanTooLarge extends UsageFault {
   override readonly name = 'PlanTooLarge';
 }

@@ -14,4 +14,6 @@ export interface RunSummary {
   readonly startedAt: Date;
   readonly closedAt: Date | null;
   readonly taskQueue: string;
+  /** The run that it goes on from; absent: none. */
+  readonly retryOf?: string;
 }

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
 import { runWorkflowId, runWorkflowType } from '../contract/identity';
@@ -15,7 +16,9 @@ import { machineDigest } from '../support/machine-identity';
 import type { EncryptionKey } from '../temporal/encryption/key-file';
 import { furnishStore } from './furnish-store';
 import { startWithRetries } from './start-with-retries';
-import { PlanTooLarge } from './run-errors';
+import { PlanTooLarge, RunExists } from './run-errors';
+import { sameRun } from './same-run';
+import { acquireLock } from '../support/lock';
 import { plainWords, platformWords } from '../contract/details';
 
 export interface StartRequest {
@@ -46,15 +49,57 @@ export interface StartRequest {
   readonly warn?: ((text: string) => void) | undefined;
   /** Whether it has those of names and tags. */
   readonly labelAttributes?: boolean;
+  /**
+   * If there is a run with the plan's id already, and it evaluates the same, it is the one that is meant: nothing is started. Default:
+   * `RunExists` is thrown.
+   */
+  readonly attachToSame?: boolean;
   /** Payloads are encrypted. Search attributes can't be, so those that say what is evaluated are left out. */
   readonly isEncrypted?: boolean;
 }
 
+/** A run that has been started, now or before. */
+export interface StartedRun {
+  readonly workflowId: string;
+  /** Temporal's. */
+  readonly runId: string;
+  /** It has been started by this call. */
+  readonly isNew: boolean;
+  /** Its plan: that of an earlier start, if it is not new. */
+  readonly plan: RunPlan;
+}
+
 /**
- * Starts a run, exactly once even if Temporal's answer is lost. Throws `RunExists` for an id that was used before, `PlanTooLarge`,
- * `InfrastructureError` if Temporal does not answer in time.
+ * Starts a run, exactly once even if Temporal's answer is lost. Throws `RunExists` for an id that was used before, or with `attachToSame`
+ * `RunDiffers` if it was used for something else; `PlanTooLarge`, `InfrastructureError` if Temporal does not answer in time.
  */
-export async function startRun(client: Client, request: StartRequest): Promise<{ workflowId: string; runId: string }> {
+export async function startRun(client: Client, request: StartRequest): Promise<StartedRun> {
+  if (!request.attachToSame) return startNew(client, request);
+  const { home, plan, configYaml } = request;
+  // Two starts from one home must not overwrite each other's plan and secrets. Of two homes, Temporal lets one win.
+  const lock = await acquireLock({ file: path.join(home.runs, `.${plan.invocation}.lock`) });
+  try {
+    for (let tries = 1; ; tries += 1) {
+      const there = await sameRun(client, { plan, configYaml, home });
+      if (there) return { ...(await executionOf(client, plan)), isNew: false, plan: there };
+      try {
+        return await startNew(client, request);
+      } catch (error) {
+        if (!(error instanceof RunExists) || tries > 1) throw error;
+      }
+    }
+  } finally {
+    await lock.release();
+  }
+}
+
+async function executionOf(client: Client, { invocation }: RunPlan): Promise<Pick<StartedRun, 'workflowId' | 'runId'>> {
+  const workflowId = runWorkflowId(invocation);
+  const { runId } = await client.workflow.getHandle(workflowId).describe();
+  return { workflowId, runId };
+}
+
+async function startNew(client: Client, request: StartRequest): Promise<StartedRun> {
   const plan = placed(request);
   const size = sizeOfPlan(plan, (text) => Buffer.byteLength(text));
   if (size.kind !== 'fits') {
@@ -78,6 +123,7 @@ export async function startRun(client: Client, request: StartRequest): Promise<{
         model: plan.model.slice(0, 200),
         ...(plan.name === undefined ? {} : { name: plan.name }),
         ...(plan.tags === undefined ? {} : { tags: tagWords(plan.tags) }),
+        ...(plan.retryOf === undefined ? {} : { retryOf: plan.retryOf }),
         tasks: plan.tasks.length,
         outputDir: resultsPlaceOf(plan),
         configDigest: plan.provenance.configDigest,
@@ -87,7 +133,7 @@ export async function startRun(client: Client, request: StartRequest): Promise<{
       ...(request.searchAttributes ? { typedSearchAttributes: searchAttributesOf(plan, request) } : {}),
     }),
   );
-  return { workflowId, runId };
+  return { workflowId, runId, isNew: true, plan };
 }
 
 /** Decides what this home's own worker does, if the run's task queue is also served by others. Pure. */

@@ -3,7 +3,7 @@ import type { TaskInput } from '../contract/inputs';
 import { masked } from '../contract/url-placeholders';
 import { poll } from './activity-groups';
 import { ownerOf } from './task-owner';
-import { awaitJob, awaitReady, createEndpoint, submitJob, type TaskEvaluation } from './task-steps';
+import { awaitJob, awaitReady, createEndpoint, resultsToCheck, submitJob, type TaskEvaluation } from './task-steps';
 
 /** Seconds by which the watch over a waiting job outlasts the wait for its endpoint, which has a deadline of its own. */
 const spareSeconds = 600;
@@ -74,6 +74,6 @@ async function submitEarly(evaluation: TaskEvaluation): Promise<EarlyJob> {
 async function watchWaiting(input: TaskInput, { id }: EarlyJob): Promise<void> {
   const { jobName: name } = input.task;
   const seconds = input.run.limits.endpointReadySeconds + spareSeconds;
-  const job = { ...ownerOf(input), name, id, isEarly: true as const };
+  const job = { ...ownerOf(input), name, id, isEarly: true as const, ...resultsToCheck(input) };
   await poll(`watch job ${name}, which waits for its endpoint`, seconds).awaitJobCompleted(job);
 }

@@ -10,6 +10,7 @@ import { judge, type Verdict } from './failures';
 import { leftText } from './fitting';
 import { now, TaskProgress } from './task-progress';
 import { SharedLinks } from './shared-links';
+import { restoreEarlier, withFurtherJobs } from './job-attempts';
 import { bringUpEndpoint, runJob, type TaskEvaluation } from './task-steps';
 import { teardownReport } from './teardown-report';
 import { TaskTeardown, type TeardownOutcome } from './task-teardown';
@@ -34,7 +35,7 @@ export async function evaluationTask(input: TaskInput): Promise<TaskSnapshot> {
 
   return CancellationScope.nonCancellable(async () => {
     progress.update({ phase: verdict.outcome === 'succeeded' ? 'fetching results' : 'tearing down', ...verdict });
-    const teardownOutcome = await teardown.run();
+    const teardownOutcome = await teardown.run({ hasSucceeded: verdict.outcome === 'succeeded' });
     await progress.finish({
       phase: 'done',
       endedAt: now(),
@@ -47,11 +48,12 @@ setWorkflowOptions({ failureExceptionTypes: [Error] }, evaluationTask);
 
 async function evaluate(evaluation: TaskEvaluation): Promise<void> {
   const { input, progress, links } = evaluation;
-  if (startsEarly(input)) return evaluateEarly(evaluation);
+  await restoreEarlier(evaluation);
+  if (startsEarly(input)) return withFurtherJobs(evaluation, () => evaluateEarly(evaluation));
   const modelUrl = await bringUpEndpoint(evaluation);
   await progress.ready({ phase: 'ready', endpointUrl: masked(modelUrl), message: null });
   await awaitOpen(input, links.open);
-  await runJob(evaluation, modelUrl);
+  await withFurtherJobs(evaluation, () => runJob(evaluation, modelUrl));
 }
 
 /** Merges the outcome of teardown into the final snapshot. A job that completed without results makes the task fail. */
@@ -63,22 +65,23 @@ function settle(
 ): Partial<TaskSnapshot> {
   const { results } = teardown;
   const outputDir = snapshot.job === null ? null : `${resultsPlaceOf(input.run)}/${input.task.folder}`;
+  const job = snapshot.job ?? input.task.jobName;
   const common = { outputDir, ...teardownReport(teardown) };
   if (verdict.outcome !== 'succeeded') return common;
   if (teardown.error) return { ...common, outcome: 'failed', error: teardown.error };
   if (results?.interrupted) {
-    const why = `job ${input.task.jobName} was interrupted before it had evaluated everything (preempted, or stopped from outside)${results.metrics ? '; its scores are those of the samples until then' : ''}. Run the task again`;
+    const why = `job ${job} was interrupted before it had evaluated everything (preempted, or stopped from outside)${results.metrics ? '; its scores are those of the samples until then' : ''}. Run the task again`;
     return { ...common, outcome: 'failed', error: { type: failureTypes.jobInterrupted, message: why } };
   }
   if (results?.found === 'absent') {
     const folder = `${input.run.storage.path}/${input.task.folder}`;
-    const why = `job ${input.task.jobName} completed, but its folder ${folder} is not in storage: something removed it, or the job wrote elsewhere; its log is in logs/job.log of ${outputDir ?? 'no folder'}`;
+    const why = `job ${job} completed, but its folder ${folder} is not in storage: something removed it, or the job wrote elsewhere; its log is in logs/job.log of ${outputDir ?? 'no folder'}`;
     return { ...common, outcome: 'failed', error: { type: failureTypes.resultsMissing, message: why } };
   }
   if (!results?.metrics) {
     const where = `what it wrote is in ${outputDir ?? 'no folder'}, its log in logs/job.log there`;
     const what = results?.incomplete ? `its results.yml is not home: ${results.incomplete}` : 'wrote no results.yml';
-    const why = `job ${input.task.jobName} completed but ${what}; ${where}`;
+    const why = `job ${job} completed but ${what}; ${where}`;
     return { ...common, outcome: 'failed', error: { type: failureTypes.resultsMissing, message: why } };
   }
   return common;

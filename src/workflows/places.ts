@@ -33,6 +33,8 @@ const places: Readonly<Record<keyof Activities, Place>> = {
   saveJobLog: 'files',
   fetchResults: 'files',
   bringHome: 'files',
+  takeOverResults: 'files',
+  restoreCaches: 'files',
   recordRun: 'files',
   exportRun: 'files and secrets',
   // Activities that end costs must not depend on a machine that may be asleep.

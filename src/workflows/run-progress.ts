@@ -197,6 +197,7 @@ export class RunProgress implements TaskBook {
       startedAt: task.startedAt ?? before.startedAt,
       usage: usageKnown(before, task),
       progress: phase === 'done' ? null : (before.progress ?? null),
+      ...(before.earlierUsage && !task.earlierUsage ? { earlierUsage: before.earlierUsage } : {}),
     });
   }
 

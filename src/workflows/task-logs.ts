@@ -1,13 +1,20 @@
-import type { Owner } from '../contract/inputs';
+import type { NamedJob, Owner } from '../contract/inputs';
 import { bestEffort, briefBestEffort } from './activity-groups';
 import { describeError } from './failures';
+import { cut } from './fitting';
 
 /** Saves the logs of a task's endpoint and job. A log that can't be saved never delays a deletion; a note says so. */
 export class TaskLogs {
   /** Notes for the user: where a log is, or why it could not be saved. */
   readonly notes: string[] = [];
 
-  constructor(private readonly task: { readonly owner: Owner; readonly jobName: string; readonly outputDir: string }) {}
+  constructor(
+    private readonly task: {
+      readonly owner: Owner;
+      readonly job: Omit<NamedJob, 'id'>;
+      readonly outputDir: string;
+    },
+  ) {}
 
   /** The file of the job's log. */
   get jobLog(): string {
@@ -28,9 +35,21 @@ export class TaskLogs {
 
   /** `id`: `null` if it is unknown. */
   async saveJobLog(id: string | null): Promise<void> {
-    const { owner, jobName: name } = this.task;
-    const activities = bestEffort(`save log of job ${name}`);
-    await this.noteOutcome(`job ${name}`, activities.saveJobLog({ ...owner, name, id, target: this.jobLog }));
+    const { job } = this.task;
+    const activities = bestEffort(`save log of job ${job.name}`);
+    await this.noteOutcome(`job ${job.name}`, activities.saveJobLog({ ...job, id, target: this.jobLog }));
+  }
+
+  /** Saves the log of a job that was ended from outside into a file of its own, and notes why it ended. */
+  async saveEarlierJobLog(id: string | null, attempt: number, why: string): Promise<void> {
+    const { job, outputDir } = this.task;
+    const file = `logs/job-attempt-${attempt}.log`;
+    const activities = bestEffort(`save log of job attempt ${attempt}`);
+    await this.noteOutcome(
+      `job attempt ${attempt}`,
+      activities.saveJobLog({ ...job, id, target: `${outputDir}/${file}` }),
+    );
+    this.notes.push(`Job attempt ${attempt} was ended from outside: ${cut(why, 300)}. Its log: ${file}.`);
   }
 
   private async noteOutcome(subject: string, saving: Promise<string | null>): Promise<void> {

@@ -9,6 +9,7 @@ import {
 } from '@temporalio/workflow';
 import type { TaskInput } from '../contract/inputs';
 import { endpointReady, observed, taskChanged, taskStatus } from '../contract/messages';
+import { usageOfEarlier, type JobAttempt } from '../contract/job-attempts';
 import { pendingTask, type TaskPhase, type TaskSnapshot, type Usage } from '../contract/state';
 import { taskDetails } from '../contract/details';
 import { cut } from './fitting';
@@ -105,6 +106,19 @@ export class TaskProgress {
     if (!this.isCounted) return this.update(begun);
     this.set(begun);
     this.signalRun();
+  }
+
+  /** Another job follows one that was ended from outside, on another endpoint if that was lost as well. */
+  nextAttempt(attempt: JobAttempt, { message, isEndpointLost }: { message: string; isEndpointLost: boolean }): void {
+    const { usage, earlierUsage = [] } = this.current;
+    const gone = usageOfEarlier(usage, isEndpointLost ? ['endpoint', 'job'] : ['job'], now());
+    this.update({
+      attempt,
+      message,
+      phase: isEndpointLost ? 'creating endpoint' : 'submitting job',
+      earlierUsage: [...earlierUsage, gone],
+      usage: { endpoint: isEndpointLost ? null : usageOf(this.current).endpoint, job: null },
+    });
   }
 
   /** Ends the usage span of a removed resource. With a budget, the run is signalled at once; else with the next change. */

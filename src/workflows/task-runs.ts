@@ -5,6 +5,7 @@ import { sharedEndpointLost, startJob } from '../contract/messages';
 import type { TaskPlan } from '../contract/plan';
 import { resultsPlaceOf } from '../contract/results-place';
 import type { LeftResource, TaskSnapshot } from '../contract/state';
+import { takeOver, takenOver } from './earlier-tasks';
 import { describeError, snapshotOf } from './failures';
 import type { TaskBook, TaskRunsOptions } from './task-book';
 import { hasBarrier } from './task-owner';
@@ -27,8 +28,9 @@ export class TaskRuns {
 
   /** Runs one task to its end. Never rejects on a failed task. */
   async run(task: TaskPlan, mayStartJob: () => boolean): Promise<void> {
+    const earlier = takenOver(task);
     try {
-      const last = await this.runChild(task, mayStartJob);
+      const last = earlier ? await takeOver(this.header, task, earlier) : await this.runChild(task, mayStartJob);
       this.book.account(task.index);
       this.book.put(last);
     } catch (error) {
@@ -123,7 +125,7 @@ export class TaskRuns {
     const teardown = new TaskTeardown({ run: runOf(this.header, task), task });
     if (task.endpointName !== null) teardown.coverEndpoint(task.endpointName);
     teardown.coverJob();
-    return teardown.run();
+    return teardown.run({ hasSucceeded: false });
   }
 }
 

@@ -1,6 +1,7 @@
 import { ApplicationFailure, isCancellation, patched } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
-import type { ProgressSource, TaskInput } from '../contract/inputs';
+import type { AwaitJobInput, ProgressSource, TaskInput } from '../contract/inputs';
+import { attemptName, attemptsAllowed, type JobAttempt } from '../contract/job-attempts';
 import type { EndpointPlan } from '../contract/plan';
 import { resultsPlaceOf } from '../contract/results-place';
 import { changeWithFreshBudgets, poll, tryOnce } from './activity-groups';
@@ -65,13 +66,17 @@ export async function createEndpoint(
   }
 }
 
+/** Waits until the endpoint of a job that was ended from outside serves again: what hit the job may have hit it, too. */
+export const awaitEndpointReadyAgain = async (evaluation: Evaluation): Promise<string> =>
+  `${await awaitReady(evaluation, ownerOf(evaluation.input))}${evaluation.input.task.endpointPath}`;
+
 /** Waits until the task's own endpoint is Ready, and returns its base URL. */
-export async function awaitReady({ input, progress }: Evaluation): Promise<string> {
+export async function awaitReady({ input, progress }: Evaluation, owner = ownerAwaitingReady(input)): Promise<string> {
   const { run } = input;
   const seconds = run.limits.endpointReadySeconds;
   const name = nameOf(input);
   const endpoint = {
-    ...ownerAwaitingReady(input),
+    ...owner,
     name,
     probe: run.endpoint.probe,
     deadlineSeconds: seconds,
@@ -126,31 +131,42 @@ async function awaitExisting(
   });
 }
 
-/** Submits the job and waits for its end. */
-export async function runJob(evaluation: TaskEvaluation, modelUrl: string): Promise<void> {
+/** Submits the job and waits for its end. `attempt`: which of the task's jobs it is, if it may have several. */
+export async function runJob(evaluation: TaskEvaluation, modelUrl: string, attempt?: JobAttempt): Promise<void> {
   const { progress, teardown } = evaluation;
-  const id = await submitJob(evaluation, modelUrl);
+  const name = attemptName(evaluation.input.task.jobName, attempt?.number ?? 1);
+  const id = await submitJob(evaluation, modelUrl, { attempt });
   progress.update({ phase: 'running job' });
-  await awaitJob(evaluation, { id, modelUrl });
+  await awaitJob(evaluation, { name, id, modelUrl });
   teardown.jobEnded();
 }
 
-/** Submits the job and returns its id. `isEarly`: its endpoint is not Ready yet. */
+export interface JobToSubmit {
+  /** Its endpoint is not Ready yet. */
+  readonly isEarly?: boolean;
+  /** Which of the task's jobs it is, if the task may have several. */
+  readonly attempt?: JobAttempt | undefined;
+}
+
+/** Submits the job and returns its id. */
 export async function submitJob(
   { input, progress, teardown, links }: TaskEvaluation,
   modelUrl: string,
-  { isEarly = false }: { readonly isEarly?: boolean } = {},
+  { isEarly = false, attempt }: JobToSubmit = {},
 ): Promise<string> {
-  const { jobName: name, job: spec } = input.task;
+  const { job: spec } = input.task;
+  const name = attemptName(input.task.jobName, attempt?.number ?? 1);
   const sharedUrls = links.variables;
   const more = { ...(isEarly ? { isEarly: true as const } : {}), ...(sharedUrls === undefined ? {} : { sharedUrls }) };
   progress.begin('job', { ...(isEarly ? {} : { phase: 'submitting job' }), job: name });
-  teardown.coverJob();
+  teardown.coverJob(name);
+  const { earlierUsage } = progress.snapshot;
+  const which = attempt && attempt.number > 1 ? { attempt, ...(earlierUsage ? { earlierUsage } : {}) } : {};
   let isRepeated = false;
   try {
     return await changeWithFreshBudgets(`submit job ${name}`, async (activities, round) => {
       isRepeated = round > 1;
-      const submitted = await activities.submitJob({ ...ownerOf(input), name, spec, modelUrl, ...more });
+      const submitted = await activities.submitJob({ ...ownerOf(input), name, spec, modelUrl, ...more, ...which });
       teardown.jobSubmitted({ ...submitted, lost: submitted.lost || isRepeated });
       return submitted.id;
     });
@@ -163,12 +179,15 @@ export async function submitJob(
 /** Waits for the end of the job, for at most its time limit, and meanwhile watches its endpoint. */
 export async function awaitJob(
   { input }: Evaluation,
-  { id, modelUrl }: { readonly id: string; readonly modelUrl: string },
+  {
+    id,
+    modelUrl,
+    name = input.task.jobName,
+  }: { readonly id: string; readonly modelUrl: string; readonly name?: string },
 ): Promise<void> {
   const { run, task } = input;
-  const name = task.jobName;
   const progress = progressSourceOf(input);
-  const job = { ...ownerOf(input), name, id, progress };
+  const job = { ...ownerOf(input), name, id, progress, ...resultsToCheck(input) };
   const seconds = run.limits.jobSeconds;
   const during = 'while its job ran';
   // A machine that may be asleep must not be the only one to see the end of the job: where secrets are there, it only watches.
@@ -234,6 +253,12 @@ async function answerOrUnknown(question: () => Promise<string>): Promise<string>
   } catch {
     return 'unknown';
   }
+}
+
+/** Only a task that may have another job asks whether a completed one was interrupted before it lets the endpoint go. */
+export function resultsToCheck({ run, task }: TaskInput): Pick<AwaitJobInput, 'results'> {
+  if (attemptsAllowed(run.limits) === 1) return {};
+  return { results: { fileSystem: run.storage.fileSystem, path: `${run.storage.path}/${task.folder}` } };
 }
 
 const endpointLogOf = ({ run, task }: TaskInput): string => `${resultsPlaceOf(run)}/${task.folder}/logs/endpoint.log`;

@@ -1,7 +1,15 @@
 import { patched, sleep } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import type { Activities } from '../activities';
-import type { FetchedResults, FetchResultsInput, Owner, RemoveStorageInput, TaskInput } from '../contract/inputs';
+import type {
+  FetchedResults,
+  FetchResultsInput,
+  NamedJob,
+  Owner,
+  RemoveStorageInput,
+  TaskInput,
+} from '../contract/inputs';
+import { furtherJobNames } from '../contract/job-attempts';
 import { resultsPlaceOf } from '../contract/results-place';
 import { keptByConfig, type KeptStorage, type LeftResource, type TaskError } from '../contract/state';
 import { ensure, longRunning, withFreshBudgets } from './activity-groups';
@@ -36,16 +44,32 @@ const togetherSeconds = 60;
 /** Seconds for a job to stop by itself; longer than refusals are retried (activities/failures.ts). */
 const stopSeconds = 300;
 
+interface CoveredJob {
+  readonly compensation: Compensation;
+  id: string | null;
+  ended: boolean;
+  lost: boolean;
+  /** It is gone from the platform, and its log is saved. */
+  readonly isGone?: true;
+}
+
 /** Undoes a task's steps in order: stops the job, deletes the endpoint, fetches results, removes job and storage. */
 export class TaskTeardown {
   private readonly saga = new Saga();
   private readonly owner: Owner;
   private endpoint: Compensation | undefined;
-  private job: { readonly compensation: Compensation; id: string | null; ended: boolean; lost: boolean } | undefined;
+  private job: CoveredJob | undefined;
+  /** The last job that was ended from outside: it is gone, but what it wrote is not home. */
+  private endedJobBefore: CoveredJob | undefined;
   private storage: Compensation | undefined;
+  /** Of the job that runs now, or ran last. */
+  private jobName: string;
   /** No results folder was found; one that appears later must not be removed. */
   private wasAbsent = false;
+  private hasSucceeded = false;
   private readonly logs: TaskLogs;
+  /** Every job that the task may have. */
+  private readonly named: Omit<NamedJob, 'id'>;
   /** The secret with the endpoint's token, if it could not be removed. */
   private tokenLeft: readonly LeftResource[] = [];
   /** Until when a create may still take effect, milliseconds since the epoch; `undefined`: its outcome is unknown. */
@@ -57,7 +81,10 @@ export class TaskTeardown {
     private readonly onRemoved: (what: 'endpoint' | 'job') => void = () => undefined,
   ) {
     this.owner = ownerOf(input);
-    this.logs = new TaskLogs({ owner: this.owner, jobName: input.task.jobName, outputDir: this.outputDir });
+    this.jobName = input.task.jobName;
+    const furtherNames = furtherJobNames(input.task.jobName, input.run.limits);
+    this.named = { ...this.owner, name: input.task.jobName, ...(furtherNames.length > 0 ? { furtherNames } : {}) };
+    this.logs = new TaskLogs({ owner: this.owner, job: this.named, outputDir: this.outputDir });
   }
 
   /** Adds the endpoint's compensation. Call before the endpoint is created. */
@@ -79,11 +106,25 @@ export class TaskTeardown {
   }
 
   /** Adds the compensations of the job and of the storage folder it writes to. Call before the job is submitted. */
-  coverJob(): void {
-    const { run, task } = this.input;
-    const name = task.jobName;
+  coverJob(name = this.input.task.jobName): void {
+    this.jobName = name;
     this.landsUntil.job = undefined;
-    this.storage = this.saga.add({ kind: 'storage', name: `${run.storage.path}/${task.folder}` }, () =>
+    this.coverStorage();
+    const compensation = this.saga.add({ kind: 'job', name }, async () => {
+      await this.untilSettled('job', () =>
+        withFreshBudgets(this.budget, (seconds) =>
+          ensure(`delete job ${name}`, seconds).removeJob({ ...this.named, id: this.job?.id ?? null }),
+        ),
+      );
+      this.onRemoved('job');
+    });
+    this.job = { compensation, id: null, ended: false, lost: false };
+  }
+
+  /** Adds the compensation of the task's storage folder. Call before anything writes to it. */
+  coverStorage(): void {
+    const { run, task } = this.input;
+    this.storage ??= this.saga.add({ kind: 'storage', name: `${run.storage.path}/${task.folder}` }, () =>
       withFreshBudgets(this.budget, (seconds) =>
         ensure(`remove storage of task ${task.index}`, seconds).removeStorage({
           ...this.removal,
@@ -91,15 +132,11 @@ export class TaskTeardown {
         }),
       ),
     );
-    const compensation = this.saga.add({ kind: 'job', name }, async () => {
-      await this.untilSettled('job', () =>
-        withFreshBudgets(this.budget, (seconds) =>
-          ensure(`delete job ${name}`, seconds).removeJob({ ...this.owner, name, id: this.job?.id ?? null }),
-        ),
-      );
-      this.onRemoved('job');
-    });
-    this.job = { compensation, id: null, ended: false, lost: false };
+  }
+
+  /** Adds a note for the user; `null`: there is nothing to say. */
+  note(text: string | null): void {
+    if (text !== null) this.logs.notes.push(text);
   }
 
   /** Records that a create succeeded or was refused. `lost`: an earlier attempt got no answer. */
@@ -118,8 +155,8 @@ export class TaskTeardown {
     if (what === 'endpoint') this.endpoint?.drop();
     else {
       this.job?.compensation.drop();
-      this.storage?.drop();
-      this.job = undefined;
+      this.job = this.endedJobBefore;
+      if (this.job === undefined && this.input.task.earlier === undefined) this.storage?.drop();
     }
     this.onRemoved(what);
   }
@@ -129,17 +166,37 @@ export class TaskTeardown {
     if (this.job) Object.assign(this.job, { id, lost });
   }
 
+  /**
+   * Saves the log of a job that was ended from outside, and removes the job; returns whether it is verified gone. Only then may
+   * another one be submitted: two jobs of a task would write to the same folder.
+   */
+  async removeEndedJob(attempt: number, why: string): Promise<boolean> {
+    const name = this.jobName;
+    await this.logs.saveEarlierJobLog(this.job?.id ?? null, attempt, why);
+    await this.job?.compensation.run();
+    if (this.job) this.job = this.endedJobBefore = { ...this.job, ended: true, lost: false, isGone: true };
+    return !this.saga.left.some((resource) => resource.kind === 'job' && resource.name === name);
+  }
+
+  /** Removes an endpoint that was lost; returns whether it is verified gone, so that another one may take its name. */
+  async removeLostEndpoint(): Promise<boolean> {
+    await this.endpoint?.run();
+    this.endpoint = undefined;
+    return !this.saga.left.some(({ kind }) => kind === 'endpoint') && this.tokenLeft.length === 0;
+  }
+
   jobEnded(): void {
     if (this.job) this.job.ended = true;
     this.onRemoved('job');
   }
 
-  /** Tears the task down. Never rejects; must be called in a non-cancellable scope. */
-  async run(): Promise<TeardownOutcome> {
+  /** Tears the task down. Never rejects; must be called in a non-cancellable scope. `hasSucceeded`: its job has, as far as is known. */
+  async run({ hasSucceeded = false }: { readonly hasSucceeded?: boolean } = {}): Promise<TeardownOutcome> {
+    this.hasSucceeded = hasSucceeded;
     const hasEnded = await this.stopJob();
     const endpointGone = this.endpoint?.run();
     const known = this.endedJob(hasEnded);
-    if (this.job && !known) await this.logs.saveJobLog(this.job.id);
+    if (this.job && !known && !this.job.isGone) await this.logs.saveJobLog(this.job.id);
     // A job that is created late may still write results, so results are fetched only once it is removed.
     // 2026-11-28: the same holds for a job that has not ended, and for a possible duplicate.
     const mayWrite = this.job !== undefined && (!hasEnded || this.job.lost);
@@ -170,8 +227,8 @@ export class TaskTeardown {
   /** Stops a running job so that it can write its results; returns whether it ended. If not, it is deleted later. */
   private async stopJob(): Promise<boolean> {
     if (!this.job || this.job.ended) return true;
-    const name = this.input.task.jobName;
-    const stopped = { ...this.owner, name, id: this.job.id };
+    const name = this.jobName;
+    const stopped = { ...this.named, id: this.job.id };
     try {
       await withFreshBudgets(Math.min(stopSeconds, this.budget), (seconds) =>
         ensure(`stop job ${name}`, seconds).stopJob(stopped),
@@ -187,7 +244,7 @@ export class TaskTeardown {
    * home with its results, and it goes with its storage.
    */
   private endedJob(hasEnded: boolean): string | undefined {
-    const isPlain = hasEnded && this.job?.ended === true && !this.job.lost && !this.mayLand('job');
+    const isPlain = hasEnded && this.job?.ended === true && !this.job.isGone && !this.job.lost && !this.mayLand('job');
     return isPlain && this.input.course !== undefined ? (this.job?.id ?? undefined) : undefined;
   }
 
@@ -252,6 +309,7 @@ export class TaskTeardown {
           target: this.outputDir,
           maxBytes: run.limits.resultBytes,
           ...(run.skipResults ? { skip: run.skipResults } : {}),
+          ...(this.hasSucceeded ? {} : { keepCaches: true }),
         };
         return known === undefined ? activities.fetchResults(input) : this.bringHome(activities, input, known);
       });

@@ -11,7 +11,8 @@ export function teardownReport(
   return { left, kept, message, ...scoresOf(results) };
 }
 
-function scoresOf(
+/** Returns what a snapshot has of results. Pure. */
+export function scoresOf(
   results: FetchedResults | null,
 ): Pick<TaskSnapshot, 'metrics' | 'metricDetails' | 'metricsTotal' | 'resultsDigest' | 'partial'> {
   return {

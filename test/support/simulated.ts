@@ -32,6 +32,8 @@ export interface SimulatedPlatform {
   requests(): Promise<RecordedRequest[]>;
   /** Lets requests deferred by faults (`apply_after: told`) take effect; resolves to their number. */
   land(): Promise<number>;
+  /** Ends running jobs from outside; resolves to their number. */
+  endJobs(name: string, by: string): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -56,6 +58,12 @@ export async function startSimulated(home: HomePaths, plan: SimulatedPlan, port 
       const headers = { authorization: `Bearer ${platform.token}` };
       const answer = await fetch(`${root}/__sim/land`, { method: 'POST', headers });
       return ((await answer.json()) as { landed: number }).landed;
+    },
+    endJobs: async (name, by) => {
+      const headers = { authorization: `Bearer ${platform.token}`, 'content-type': 'application/json' };
+      const body = JSON.stringify({ name, by });
+      const answer = await fetch(`${root}/__sim/end`, { method: 'POST', headers, body });
+      return ((await answer.json()) as { ended: number }).ended;
     },
     close: () => platform.close(),
   };

@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { describeRun, startRun, type RunDescription } from '../../client';
+import { describeRun, startRun, type RunDescription, type StartedRun } from '../../client';
 import type { RunPlan } from '../../contract/plan';
 import { admitRun } from '../../doctor/admission';
 import { loadPlatformAccess } from '../../lepton/stored-credentials';
@@ -15,6 +15,8 @@ import { withoutSecretsOf } from '../../stack/background-env';
 import { ensureStack, type Stack } from '../../stack/stack';
 import { stackStatus } from '../../stack/status';
 import { originOf } from '../../temporal/origin';
+import { reidentified } from '../../runs/reidentify';
+import { invocationFor } from '../../runs/same-run';
 import { forgetStaleSecrets } from '../../cleanup/stale-secrets';
 import { ensureSearchAttributes } from '../../temporal/search-attributes';
 import { temporalTarget } from '../../temporal/target';
@@ -44,6 +46,8 @@ export interface Wanted {
   readonly missing: readonly string[];
   readonly choice: PlatformChoice;
   readonly configYaml: string;
+  /** The user's own id or name of the run: a run that has it is attached to. Absent: the run gets an id of its own. */
+  readonly runId?: string | undefined;
 }
 
 export interface Launch extends Wanted {
@@ -74,16 +78,16 @@ export async function launch(launch: Launch, context: CommandContext): Promise<C
 async function started(
   launch: Launch,
   at: { readonly context: CommandContext; readonly interrupts: Interrupts; readonly signal: AbortSignal },
-): Promise<{ readonly launch: Launch; readonly stack: Prepared; readonly runId: string }> {
+): Promise<{ readonly launch: Launch; readonly stack: Prepared; readonly started: StartedRun }> {
   const { context, interrupts, signal } = at;
   const stack = await prepare(launch, context, signal);
   const sealingKey = sealingKeyFor(launch, stack, context);
   const { isSimulated } = stack;
   const known: Launch = isSimulated ? { ...launch, plan: { ...launch.plan, simulated: true } } : launch;
-  const runId = await orSayWhatRuns(stack, context, () =>
+  const begun = await orSayWhatRuns(stack, context, () =>
     begin({ launch: known, stack, interrupts, sealingKey, signal }, context),
   );
-  return { launch: known, stack, runId };
+  return { launch: { ...known, plan: begun.plan }, stack, started: begun };
 }
 
 /** Prepares everything that the run needs. Ctrl-C leaves only background processes behind. */
@@ -176,15 +180,16 @@ export interface Beginning {
   readonly signal: AbortSignal;
 }
 
-/** Starts the run and returns Temporal's run id. From here on the run may exist, so Ctrl-C cancels it as soon as it does. */
+/** Starts the run, or finds the one with the user's own id. From here on the run may exist, so Ctrl-C cancels it as soon as it does. */
 export async function begin(
   { launch, stack, interrupts, sealingKey, signal }: Beginning,
   { home, env, output }: CommandContext,
-): Promise<string> {
-  const { plan, secrets, configYaml } = launch;
+): Promise<StartedRun> {
+  const { secrets, configYaml, runId } = launch;
   const { client, taskQueue, homeQueue } = stack;
   const origin = await originOf({ ...clientOf(client), home, embedded: temporalTarget(env).kind === 'embedded' });
   signal.throwIfAborted();
+  const plan = runId === undefined ? launch.plan : reidentified(launch.plan, invocationFor(runId, origin));
   const { invocation } = plan;
   interrupts?.become({
     first: () => output.note(`run ${invocation} is just starting; it is cancelled as soon as it has started`),
@@ -196,8 +201,9 @@ export async function begin(
       process.exit(130);
     },
   });
-  const { runId } = await startRun(client, {
+  return startRun(client, {
     plan,
+    attachToSame: runId !== undefined,
     taskQueue,
     homeQueue,
     hostSecrets: secrets,
@@ -211,18 +217,20 @@ export async function begin(
     storeEnv: await storeEnv(home, env),
     warn: (text) => output.warn(text),
   });
-  return runId;
 }
 
 /** Follows the run that has started, or returns at once for `--detach`. */
 async function stay(
-  { launch, stack, interrupts, runId }: Begun & { readonly runId: string },
+  { launch, stack, interrupts, started }: Begun & { readonly started: StartedRun },
   context: CommandContext,
 ): Promise<CommandOutcome> {
   const { plan, detach, json } = launch;
   const { invocation } = plan;
-  await announce(plan, { session: stack, runId }, context);
-  if (detach && !interrupts.pressed()) {
+  const { runId, isNew } = started;
+  const isOver = !isNew && (await describeRun(stack.client, invocation, context.home)).status !== 'running';
+  if (isOver) sayOver(plan, context);
+  else await announce(plan, { session: stack, runId, isNew }, context);
+  if (detach && !isOver && !interrupts.pressed()) {
     if (json)
       context.output.json(
         runDocument(await describeRun(stack.client, invocation, context.home), runUrl(stack, invocation, runId)),
@@ -280,7 +288,7 @@ async function admit(
 
 async function announce(
   { invocation, name }: RunPlan,
-  { session, runId }: { readonly session: Session; readonly runId: string },
+  { session, runId, isNew }: { readonly session: Session; readonly runId: string; readonly isNew: boolean },
   { output, env, home }: CommandContext,
 ): Promise<void> {
   const program = programName(env);
@@ -288,13 +296,20 @@ async function announce(
   const encrypted = encryptionHint({ temporal: session.temporal, services: await stackStatus(home), program });
   output.note(
     [
-      `run ${output.style.strong(invocation)}${name === undefined ? '' : ` (${name})`} started; it continues even if this command ends`,
+      `run ${output.style.strong(invocation)}${name === undefined ? '' : ` (${name})`} ${isNew ? 'started' : 'was started before, and is attached to'}; it continues even if this command ends`,
       ...(url === null ? [] : [`  Web UI:  ${url}`]),
       ...(encrypted === undefined ? [] : [`  ${encrypted}`]),
       `  status:  ${program} status ${invocation}`,
       `  logs:    ${program} logs ${invocation} -f`,
       `  cancel:  ${program} cancel ${invocation}`,
     ].join('\n'),
+  );
+}
+
+function sayOver({ invocation, name }: RunPlan, { output, env }: CommandContext): void {
+  const known = name === undefined ? invocation : `${name} (${invocation})`;
+  output.note(
+    `run ${known} was started before, and has ended; nothing is started. To run again what did not succeed: ${programName(env)} retry ${invocation}`,
   );
 }
 

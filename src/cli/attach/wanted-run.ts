@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { userInfo } from 'node:os';
 import { planRun, type LoadedConfig } from '../../config';
+import { isInvocation } from '../../contract/run-name';
 import { admitOutput } from '../../doctor/check-output';
 import { choosePlatform, type PlatformWish } from '../../stack/choose-platform';
-import type { Env } from '../../temporal/target';
 import type { CommandContext } from '../command';
 import { hostSecretValues } from '../host-secrets';
+import { runOwner } from '../run-labels';
 import type { Wanted } from './launch';
 
 export interface RunWish {
   readonly platform: PlatformWish;
+  /** See `Wanted`. */
+  readonly runId?: string;
   /** Instead of `execution.run_name`. */
   readonly name?: string;
   /** Added to `execution.tags`. */
@@ -22,14 +24,15 @@ export interface RunWish {
  */
 export async function wantedRun(
   loaded: LoadedConfig,
-  { platform, ...labels }: RunWish,
+  { platform, runId, ...labels }: RunWish,
   { env, cwd, home, output, commandLine }: CommandContext,
 ): Promise<Wanted> {
   const choice = choosePlatform({ wish: platform, env: loaded.env });
   const { plan, hostSecrets } = planRun(loaded, {
     invocation: randomBytes(8).toString('hex'),
     platform: choice.ref,
-    owner: ownerOf(env),
+    owner: runOwner({ env }),
+    ...(runId === undefined || isInvocation(runId) ? {} : { name: runId }),
     ...labels,
     command: commandLine,
     cwd,
@@ -40,13 +43,5 @@ export async function wantedRun(
     for (const doubt of await admitLocally({ plan, home })) output.warn(doubt);
   }
   const { values: secrets, missing } = hostSecretValues(hostSecrets, loaded.env);
-  return { plan, secrets, missing, choice, configYaml: loaded.yaml };
-}
-
-function ownerOf(env: Env): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return env['USER'] ?? env['USERNAME'] ?? 'unknown';
-  }
+  return { plan, secrets, missing, choice, configYaml: loaded.yaml, runId };
 }

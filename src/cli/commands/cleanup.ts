@@ -1,6 +1,7 @@
 import { partIndices, sharedAsTasks } from '../../contract/parts';
 import type { Client } from '@temporalio/client';
 import path from 'node:path';
+import { furtherJobNames } from '../../contract/job-attempts';
 import type { RunPlan } from '../../contract/plan';
 import { resultsPlaceOf, sealedSecretsName } from '../../contract/results-place';
 import { openStore } from '../../results/store/open-store';
@@ -136,7 +137,9 @@ function goneNow(plan: RunPlan | undefined, { removed, left, kept, unseen }: Cle
   const parts = plan === undefined ? [] : [...plan.tasks, ...sharedAsTasks(plan)];
   const made = parts.flatMap(({ endpointName, jobName }) => [
     ...(endpointName === null ? [] : [{ kind: 'endpoint', name: endpointName } as const]),
-    ...(jobName === '' ? [] : [{ kind: 'job', name: jobName } as const]),
+    ...(jobName === '' ? [] : [jobName, ...(plan ? furtherJobNames(jobName, plan.limits) : [])]).map(
+      (name) => ({ kind: 'job', name }) as const,
+    ),
   ]);
   const storage = plan && ({ kind: 'storage', name: plan.storage.path } as const);
   const isStorageGone = storage && kept.length === 0 && unseen === null;

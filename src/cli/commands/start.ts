@@ -1,12 +1,13 @@
 import { loadConfig, renderProblem } from '../../config';
 import type { RunPlan } from '../../contract/plan';
-import { isRunName, isTagKey, runNameRule, tagKeyRule } from '../../contract/run-name';
+import { whyNoRunId } from '../../contract/run-name';
 import { dryRunDocument } from '../render/dry-run';
 import { yamlDocument } from '../render/yaml-document';
 import type { PlatformWish } from '../../stack/choose-platform';
-import { flag, listOption, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
+import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
 import { configRequest, wantsJson } from '../config-input';
 import { done, type CommandOutcome } from '../exit-code';
+import { runLabels } from '../run-labels';
 import { harmlessLine } from '../../support/terminal-text';
 import { UsageError } from '../usage-error';
 import { temporalTarget } from '../../temporal/target';
@@ -19,10 +20,15 @@ export const start: CommandBody = async (input, context) => {
     throw new UsageError(
       '--strict judges the results, for which --detach does not wait: use results ID --strict later.',
     );
+  const runId = chosenId(input);
   const loaded = await loadConfig(configRequest(input, context));
   for (const warning of loaded.warnings) context.output.warn(renderProblem(warning));
   const platform = (textOption(input, 'platform') ?? 'auto') as PlatformWish;
-  const wanted = await wantedRun(loaded, { platform, ...labels(input) }, context);
+  const wanted = await wantedRun(
+    loaded,
+    { platform, ...(runId === undefined ? {} : { runId }), ...runLabels(input) },
+    context,
+  );
   const { plan, choice, missing } = wanted;
   if (flag(input, 'dryRun')) return dryRun(plan, input, context);
   // Only workers of a cluster may know more than this machine.
@@ -33,27 +39,19 @@ export const start: CommandBody = async (input, context) => {
   return launch({ ...wanted, ...manner }, context);
 };
 
-function dryRun(plan: RunPlan, input: CommandInput, { output }: CommandContext): CommandOutcome {
+/** Reads `--run-id`. Throws `UsageError`. */
+function chosenId(input: CommandInput): string | undefined {
+  const id = textOption(input, 'runId');
+  const wrong = id === undefined ? undefined : whyNoRunId(id, textOption(input, 'name'));
+  if (wrong !== undefined) throw new UsageError(`--run-id ${harmlessLine(wrong)}`);
+  return id;
+}
+
+/** Prints what the plan's run would create. */
+export function dryRun(plan: RunPlan, input: CommandInput, { output }: CommandContext): CommandOutcome {
   const document = dryRunDocument(plan);
   if (wantsJson(input)) output.json(document);
   else output.answer(yamlDocument(document).trimEnd());
   output.note('dry run: nothing was created');
   return done;
-}
-
-/** Reads `--name` and `--tag`. Throws `UsageError`. */
-function labels(input: CommandInput): { name?: string; tags?: Readonly<Record<string, string>> } {
-  const name = textOption(input, 'name');
-  if (name !== undefined && !isRunName(name))
-    throw new UsageError(`--name can't be "${harmlessLine(name)}": a name has ${runNameRule}.`);
-  const pairs = listOption(input, 'tag').map((text): [string, string] => {
-    const [key = '', ...value] = text.split('=');
-    if (!isTagKey(key) || value.length === 0)
-      throw new UsageError(`--tag takes KEY=VALUE, a key of ${tagKeyRule}, not "${harmlessLine(text)}".`);
-    return [key, value.join('=')];
-  });
-  return {
-    ...(name === undefined ? {} : { name }),
-    ...(pairs.length === 0 ? {} : { tags: Object.fromEntries(pairs) }),
-  };
 }

@@ -32,6 +32,7 @@ export function dryRunDocument(plan: RunPlan): object {
     ...(plan.exports === undefined ? {} : { exports: plan.exports }),
     ready_means: plan.endpoint.probe,
     ...(plan.endpoint.kind === 'existing' ? { existing_endpoint: masked(plan.endpoint.url) } : {}),
+    ...(plan.retryOf === undefined ? {} : { retry_of: plan.retryOf }),
     ...(plan.sharedEndpoints === undefined
       ? {}
       : { shared_endpoints: plan.sharedEndpoints.map((shared, position) => sharedDocument(plan, shared, position)) }),
@@ -40,12 +41,17 @@ export function dryRunDocument(plan: RunPlan): object {
 }
 
 function taskDocument(plan: RunPlan, task: TaskPlan): object {
+  const { earlier } = task;
+  const model = task.model === undefined ? {} : { model: task.model };
+  const common = { index: task.index, name: task.name, ...model, task: task.task };
+  const results = `${plan.outputDir}/${task.folder}`;
+  if (earlier?.use === 'results') {
+    const from = `${earlier.place}/${earlier.folder}`;
+    return { ...common, taken_over: { run: earlier.invocation, task: earlier.index, from }, results };
+  }
   const endpoint = endpointOf(plan, task);
   return {
-    index: task.index,
-    name: task.name,
-    ...(task.model === undefined ? {} : { model: task.model }),
-    task: task.task,
+    ...common,
     ...(task.endpoint === undefined ? {} : { ready_means: endpoint.probe }),
     ...(endpoint.kind === 'dedicated'
       ? {
@@ -70,7 +76,7 @@ function taskDocument(plan: RunPlan, task: TaskPlan): object {
         sharedUrls: sharedUrls(plan, task),
       }),
     },
-    results: `${plan.outputDir}/${task.folder}`,
+    results,
   };
 }
 

@@ -36,11 +36,13 @@ const besideModel = 70;
 /** Table of runs, newest first. Models are shortened only to fit a terminal of `width` characters. Pure. */
 export function runsTable(runs: readonly RunSummary[], now: number, width = Infinity): string {
   const isNamed = runs.some(({ name }) => name !== null);
+  const isRetried = runs.some(({ retryOf }) => retryOf !== undefined);
   const isTagged = runs.some(({ tags }) => tags.length > 0);
   const head = [
     'Run',
     ...(isNamed ? ['Name'] : []),
     'Status',
+    ...(isRetried ? ['Retry of'] : []),
     'Model',
     ...(isTagged ? ['Tags'] : []),
     'Started',
@@ -50,6 +52,7 @@ export function runsTable(runs: readonly RunSummary[], now: number, width = Infi
   const widest = (texts: readonly string[]): number => Math.max(0, ...texts.map(({ length }) => length + 3));
   const labels =
     (isNamed ? widest(['Name', ...runs.map(({ name }) => name ?? '')]) : 0) +
+    (isRetried ? 19 : 0) +
     (isTagged ? widest(['Tags', ...runs.map(({ tags }) => tags.join(' '))]) : 0);
   for (const run of runs) {
     const { invocation, name, tags, model, startedAt, closedAt } = run;
@@ -58,6 +61,7 @@ export function runsTable(runs: readonly RunSummary[], now: number, width = Infi
       invocation,
       ...(isNamed ? [name ?? ''] : []),
       shownStatus(run),
+      ...(isRetried ? [run.retryOf ?? ''] : []),
       shortenedInside(model, Math.max(20, width - besideModel - labels)),
       ...(isTagged ? [tags.join(' ')] : []),
       localTime(startedAt),

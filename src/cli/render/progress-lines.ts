@@ -1,6 +1,7 @@
 import { indexText } from '../../contract/identity';
 import { progressLine, type SeenProgress } from '../../contract/job-progress';
 import { partsOf, type RunSnapshot, type TaskSnapshot } from '../../contract/state';
+import { attemptWords } from '../../contract/job-attempts';
 import { harmlessLine } from '../../support/terminal-text';
 
 /** Returns what changed between two snapshots of a run, one line per change, for logs and pipes. Pure. */
@@ -30,7 +31,8 @@ const partsTold = (tasks: number): number => (tasks <= 10 ? 10 : tasks <= 50 ? 4
 function taskChange(before: TaskSnapshot | undefined, after: TaskSnapshot, mostSteps: number): string | undefined {
   if (before === undefined && after.phase === 'pending') return undefined;
   const outcome = after.outcome !== null && before?.outcome !== after.outcome ? verdict(after) : undefined;
-  const phase = before?.phase !== after.phase ? phaseText(after, outcome !== undefined) : undefined;
+  const isOther = before?.phase !== after.phase || before.attempt?.number !== after.attempt?.number;
+  const phase = isOther ? phaseText(after, outcome !== undefined) : undefined;
   // The final message is a note on the results, and is printed with them.
   const isNewMessage = before?.message !== after.message && after.phase !== 'done';
   const message = isNewMessage && after.message ? harmlessLine(after.message) : undefined;
@@ -58,13 +60,15 @@ function phaseText(task: TaskSnapshot, saysOutcome: boolean): string | undefined
     case 'creating endpoint':
       return `creating endpoint ${task.endpoint ?? ''}`.trim();
     case 'running job':
-      return `running job ${task.job ?? ''}`.trim();
+      return `running job ${task.job ?? ''}${attemptOf(task)}`.trim();
     case 'ready':
       return task.endpointUrl === null ? 'endpoint is Ready' : `endpoint is Ready at ${harmlessLine(task.endpointUrl)}`;
     default:
       return task.phase;
   }
 }
+
+const attemptOf = ({ attempt }: TaskSnapshot): string => (attempt ? ` (${attemptWords(attempt)})` : '');
 
 /** Returns `succeeded`, `cancelled`, or why the task failed. */
 export function verdict(task: TaskSnapshot): string {

@@ -9,6 +9,7 @@ import {
   type TaskSnapshot,
 } from '../../contract/state';
 import type { JobProgress } from '../../contract/job-progress';
+import type { JobAttempt } from '../../contract/job-attempts';
 import { metricsOf, metricValue, type Metric, type Metrics } from '../../contract/metric';
 import { statusWordOf, type Verdict } from '../../contract/verdict';
 import type { ExportReport } from '../../contract/export';
@@ -33,6 +34,8 @@ export interface RunDocument {
   readonly name: string | null;
   /** From `--tag`. */
   readonly tags: Readonly<Record<string, string>>;
+  /** The run that it goes on from; absent: none. */
+  readonly retryOf?: string;
   /** `null` where the Web UI's address is not known. */
   readonly webUi: string | null;
   /** ISO 8601. */
@@ -96,6 +99,10 @@ export interface TaskDocument {
   readonly job: string | null;
   /** How far its running job was when last looked at; `null`: not known, or it has ended. */
   readonly progress: JobProgress | null;
+  /** Which of its jobs that is; absent: the first one. */
+  readonly attempt?: JobAttempt;
+  /** The task of an earlier run whose results these are: it was not run again. */
+  readonly takenFrom?: { readonly invocation: string; readonly index: number };
   /** How much of the task is evaluated; `null`: not known on this machine. */
   readonly samples: Required<Omit<Sampling, 'index'>> | null;
   /** What the evaluator counted of its requests; `null`: not known on this machine. */
@@ -138,6 +145,7 @@ export function runDocument(run: RunDescription, webUi: string | null, nowMs = D
     model,
     name: run.snapshot.name ?? null,
     tags: run.snapshot.tags ?? {},
+    ...(run.snapshot.retryOf === undefined ? {} : { retryOf: run.snapshot.retryOf }),
     webUi,
     startedAt: run.snapshot.startedAt,
     endedAt: run.status === 'running' ? null : lastEnd(run.snapshot),
@@ -201,6 +209,8 @@ function taskDocument(run: RunDescription, task: TaskSnapshot, nowMs: number): T
     endpointUrl: task.endpointUrl,
     job,
     progress: phase === 'running job' ? (task.progress ?? null) : null,
+    ...(task.attempt ? { attempt: task.attempt } : {}),
+    ...(task.takenFrom ? { takenFrom: task.takenFrom } : {}),
     samples: samplesOf(run, index),
     requests: summary?.requests ?? null,
     latencyMs: summary?.latencyMs ?? null,

@@ -46,7 +46,8 @@ function headline(run: RunDescription, now: number): string {
   const name = snapshot.name === undefined ? '' : ` (${harmlessLine(snapshot.name)})`;
   const tags = tagWords(snapshot.tags ?? {}).map((tag) => ` ${harmlessLine(tag)}`);
   const state = word === 'running' ? `${phase}${cancelRequested ? ' (cancel requested)' : ''}` : word;
-  return `run ${invocation}${name}: ${state}; ${harmlessLine(model)} on ${platformWords(snapshot)}; started ${elapsed({ startedAt, endedAt: null }, now)} ago${tags.length === 0 ? '' : `; tags:${tags.join('')}`}`;
+  const after = snapshot.retryOf === undefined ? '' : `; a retry of ${harmlessLine(snapshot.retryOf)}`;
+  return `run ${invocation}${name}: ${state}; ${harmlessLine(model)} on ${platformWords(snapshot)}${after}; started ${elapsed({ startedAt, endedAt: null }, now)} ago${tags.length === 0 ? '' : `; tags:${tags.join('')}`}`;
 }
 
 /** Lists what still exists on the platform, unintentionally or on purpose. Pure. */

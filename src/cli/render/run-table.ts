@@ -2,6 +2,7 @@ import Table from 'cli-table3';
 import { indexText } from '../../contract/identity';
 import { progressLine } from '../../contract/job-progress';
 import { partsOf, type RunSnapshot, type TaskSnapshot } from '../../contract/state';
+import { attemptWords } from '../../contract/job-attempts';
 import { elapsed } from './elapsed';
 import { bare } from './overview';
 import { plainStyle, type Style } from './style';
@@ -102,11 +103,13 @@ function messagesBelow(tasks: readonly TaskSnapshot[], { now, width, saysErrors 
 
 const endpointOf = ({ endpoint }: TaskSnapshot): string => endpoint ?? 'existing';
 
-/** What is worth knowing of a task now: its error, else how far its job is and what the platform says. */
-function messageOf({ phase, progress, error, message }: TaskSnapshot, now: number): string {
+/** What is worth knowing of a task now: its error, else which job it is, how far that is, and what the platform says. */
+function messageOf({ phase, progress, error, message, attempt }: TaskSnapshot, now: number): string {
   if (error !== null) return error.message;
+  const which =
+    attempt && phase !== 'done' && !message?.includes(attemptWords(attempt)) ? attemptWords(attempt) : undefined;
   const soFar = phase === 'running job' && progress ? progressLine(progress, now) : undefined;
-  return [soFar, message ?? undefined].filter((text) => text !== undefined).join('; ');
+  return [which, soFar, message ?? undefined].filter((text) => text !== undefined).join('; ');
 }
 
 function phaseCell(task: TaskSnapshot, style: Style): string {

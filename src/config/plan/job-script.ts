@@ -1,6 +1,7 @@
 /** The script of an evaluation job. It runs in the job's container, and unchanged in the local process runtime. Pure. */
 import { gzipSync } from 'node:zlib';
 import { outputDirVariable, modelUrlVariable } from '../../contract/identity';
+import { toldToStop } from '../../contract/job-attempts';
 import { remembering } from '../../support/remembering';
 import { sharedUrlsIn, splitAtSharedUrls } from '../../contract/shared-urls';
 import { splitAtPlaceholders, variablesIn } from '../../contract/url-placeholders';
@@ -133,6 +134,7 @@ function bodyLines(script: JobScript): string[] {
     // On SIGTERM the evaluator saves what it has; the marker file says that these results are not final.
     'stop() {',
     '  interrupted=yes; : > "$out/.evalsaga_interrupted"',
+    `  echo '${toldToStop}' >&2`,
     '  if [ -n "$child" ]; then kill -TERM "$child" 2>/dev/null; fi',
     '}',
     'trap finish EXIT',

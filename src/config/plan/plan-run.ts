@@ -186,6 +186,7 @@ function runFields(
       teardownSeconds: execution.teardown_timeout,
       runSeconds: execution.max_run_time,
       resultBytes: execution.max_result_size,
+      ...(execution.retries === 0 ? {} : { jobRetries: execution.retries }),
     },
     provenance: { configDigest: createHash('sha256').update(yaml).digest('hex'), command: context.command },
   };

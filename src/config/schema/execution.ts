@@ -2,6 +2,7 @@
  * `execution`: where and how a run is carried out. A default that the preset also states is the same in both; `mounts` and
  * `platform_defaults` have defaults in the preset only.
  */
+import { mostJobRetries } from '../../contract/job-attempts';
 import { defaultSkips } from '../../contract/skip-results';
 import { choice, decimal, duration, flag, integer, listOf, orNull, recordOf, section, text } from './fields';
 import { autoExport } from './export';
@@ -141,6 +142,11 @@ export const execution = section(
     on_task_failure: choice('continue', 'abort')
       .default('continue')
       .describe('What happens to the other tasks when one fails: `continue` lets them run, `abort` ends the run.'),
+    retries: integer({ min: 0, max: mostJobRetries })
+      .default(0)
+      .describe(
+        'How many jobs may follow a job that is ended from outside (preempted, evicted, its node lost, its image not to be pulled at the moment), one after the other; never after an evaluation that fails by itself or runs out of memory. Each has the whole `evaluation_tasks.timeout`.',
+      ),
     max_parallel_endpoints: orNull(integer({ min: 1 })).describe(
       'How many endpoints may exist at once; null: no limit. With `all_ready`, tasks then run in waves.',
     ),

@@ -3,11 +3,13 @@ import { z } from 'zod';
 import { invalid } from '../api-error';
 import { faultSchema, type Faults } from '../faults/faults';
 import type { RequestLog } from '../faults/request-log';
+import { causeSchema } from '../runtimes/simulated/endings';
 import { Changes } from '../workspace/changes';
 import type { Workspace } from '../workspace/workspace';
 import { jsonBody, type PlatformEnv } from './env';
 
 const planSchema = z.object({ faults: z.array(faultSchema) });
+const endSchema = z.strictObject({ name: z.string(), by: causeSchema });
 const flagsSchema = z.strictObject({ secure_endpoint_defaults: z.boolean() });
 
 /** Longest wait for a change, milliseconds. */
@@ -44,6 +46,11 @@ export function inspectionRoutes(parts: {
       if (!plan.success) throw invalid(z.prettifyError(plan.error));
       faults.replace(plan.data.faults);
       return c.json({ faults: plan.data.faults.length });
+    })
+    .post('/end', async (c) => {
+      const asked = endSchema.safeParse(await jsonBody(c));
+      if (!asked.success) throw invalid(z.prettifyError(asked.error));
+      return c.json({ ended: await workspace.jobs.end(asked.data.name, asked.data.by) });
     })
     .post('/workspace', async (c) => {
       const flags = flagsSchema.safeParse(await jsonBody(c));

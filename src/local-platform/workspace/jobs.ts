@@ -161,6 +161,13 @@ export class Jobs {
     }
   }
 
+  /** Ends the running jobs whose name matches the glob from outside; resolves to their number. Throws 400 if the runtime can't. */
+  async end(name: string, by: string): Promise<number> {
+    const { runtime } = this.#context;
+    if (runtime.endJobs === undefined) throw invalid(`the runtime ${runtime.kind} can't end jobs from outside`);
+    return runtime.endJobs(name, by);
+  }
+
   mounts(): readonly SpecMount[] {
     const current = this.#context.state.jobs.values().filter((record) => record.archived === undefined);
     return current.flatMap((record) => asJobSpec(record.spec).mounts ?? []);

@@ -60,23 +60,26 @@ function outcome({ snapshot: { outcome: word, phase } }: ReportedTask): Html {
 export function timelineSection(run: ReportedRun): Section | undefined {
   const start = Date.parse(run.startedAt);
   const end = run.endedAt === null ? Date.now() : Date.parse(run.endedAt);
-  const rows = run.tasks.flatMap(({ snapshot: { index, name, usage, startedAt, endedAt } }): TimelineRow[] => {
-    const own = usage?.endpoint || usage?.job ? usage : undefined;
-    const whole = own || startedAt === null ? null : { from: startedAt, until: endedAt };
-    return (
-      [
-        ['endpoint', own?.endpoint],
-        ['job', own?.job],
-        ['task', whole],
-      ] as const
-    ).flatMap(([kind, span]) => {
-      if (!span) return [];
-      const from = (Date.parse(span.from) - start) / 1000;
-      const until = ((span.until === null ? end : Date.parse(span.until)) - start) / 1000;
-      const title = `${kind} of ${index} ${name}: ${formatDuration((until - from) * 1000)}, from ${span.from}`;
-      return [{ label: `${index} ${name}`, kind, from, until, title }];
-    });
-  });
+  const rows = run.tasks.flatMap(
+    ({ snapshot: { index, name, usage, earlierUsage = [], startedAt, endedAt } }): TimelineRow[] => {
+      const own = usage?.endpoint || usage?.job ? usage : undefined;
+      const whole = own || startedAt === null ? null : { from: startedAt, until: endedAt };
+      return (
+        [
+          ...earlierUsage.flatMap(({ endpoint, job }) => [['endpoint', endpoint] as const, ['job', job] as const]),
+          ['endpoint', own?.endpoint],
+          ['job', own?.job],
+          ['task', whole],
+        ] as const
+      ).flatMap(([kind, span]) => {
+        if (!span) return [];
+        const from = (Date.parse(span.from) - start) / 1000;
+        const until = ((span.until === null ? end : Date.parse(span.until)) - start) / 1000;
+        const title = `${kind} of ${index} ${name}: ${formatDuration((until - from) * 1000)}, from ${span.from}`;
+        return [{ label: `${index} ${name}`, kind, from, until, title }];
+      });
+    },
+  );
   if (rows.length === 0) return undefined;
   const caption = 'When endpoints (wide bars) and jobs (narrow bars) existed';
   return { id: 'timeline', title: 'Timeline', body: timelineHtml({ caption, rows }) };

@@ -40,7 +40,8 @@ export async function recordedSnapshot(plan: RunPlan, home: Pick<HomePaths, 'run
   if (found.kind !== 'found') return undefined;
   const { startedAt, tasks, shared, teardown, exports } = found.record;
   const { invocation, platform, simulated, model, budget = null } = plan;
-  const where = { platform: platform.kind, ...(simulated ? { simulated } : {}) };
+  const retried = plan.retryOf === undefined ? {} : { retryOf: plan.retryOf };
+  const where = { platform: platform.kind, ...(simulated ? { simulated } : {}), ...retried };
   const all = { tasks: tasks.map(recordedTask), ...(shared === undefined ? {} : { shared: shared.map(recordedTask) }) };
   return {
     invocation,

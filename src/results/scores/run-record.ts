@@ -2,7 +2,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { exportTargets, type ExportReport } from '../../contract/export';
 import type { PlatformRef } from '../../contract/plan';
-import type { KeptStorage, LeftResource, Span } from '../../contract/state';
+import type { KeptStorage, LeftResource, Span, Usage } from '../../contract/state';
 import { writeJson } from '../../support/atomic-file';
 import { readVersionedJson, type VersionedFormat } from '../../support/versioned-json';
 import type { TaskRecord } from './task-record';
@@ -22,6 +22,7 @@ const left: z.ZodType<LeftResource> = z.object({
 const kept: z.ZodType<KeptStorage> = z.object({ path: text, reason: text, command: text });
 const teardown = { left: z.array(left).readonly(), kept: z.array(kept).readonly() };
 const span: z.ZodType<Span> = z.object({ from: text, until: text.nullable() });
+const usage: z.ZodType<Usage> = z.object({ endpoint: span.nullable(), job: span.nullable() });
 
 /** Optional keys are missing in records of earlier builds. */
 const task: z.ZodType<TaskRecord> = z.object({
@@ -60,7 +61,10 @@ const task: z.ZodType<TaskRecord> = z.object({
   outputDir: text.nullable(),
   error: z.object({ type: text, message: text }).nullable(),
   ...teardown,
-  usage: z.object({ endpoint: span.nullable(), job: span.nullable() }).exactOptional(),
+  usage: usage.exactOptional(),
+  attempt: z.object({ number: z.number(), of: z.number() }).exactOptional(),
+  earlierUsage: z.array(usage).exactOptional(),
+  takenFrom: z.object({ invocation: text, index: z.number() }).exactOptional(),
 });
 
 const platform: z.ZodType<PlatformRef> = z.discriminatedUnion('kind', [
@@ -84,6 +88,8 @@ const schema = z.object({
   model: text,
   platform,
   simulated: z.literal(true).exactOptional(),
+  /** The run that this one goes on from. */
+  retryOf: text.exactOptional(),
   owner: text,
   name: text.exactOptional(),
   tags: z.record(text, text).exactOptional(),

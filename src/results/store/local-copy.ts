@@ -78,10 +78,10 @@ const manifest = z.looseObject({ files: z.array(z.looseObject({ path: z.string()
 /** Returns the sha256 of each file that a manifest in the store names. */
 async function digestsIn({ store, signal }: CopyRequest, listed: readonly StoredFile[]): Promise<Map<string, string>> {
   const digests = new Map<string, string>();
-  for (const { path: at } of listed.filter((file) => /^[^/]+\/manifest\.json$/.test(file.path))) {
+  for (const { path: at } of listed.filter((file) => /^(?:[^/]+\/)?manifest\.json$/.test(file.path))) {
     const parsed = manifest.safeParse(JSON.parse((await readStoredText(store, at, { signal })) ?? '{}'));
     for (const { path: relative, sha256 } of parsed.data?.files ?? [])
-      digests.set(`${path.posix.dirname(at)}/${relative}`, sha256);
+      digests.set(path.posix.join(path.posix.dirname(at), relative), sha256);
   }
   return digests;
 }

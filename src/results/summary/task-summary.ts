@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { costAt, rounded } from '../../contract/cost';
 import { secondsOf, usefulShare } from '../../contract/gpu-share';
 import type { BudgetPlan, TaskPlan } from '../../contract/plan';
-import type { TaskSnapshot } from '../../contract/state';
+import type { TaskSnapshot, Usage } from '../../contract/state';
 import { mapConcurrently } from '../../support/map-concurrently';
 import type { Distribution } from '../requests/distribution';
 import type { RequestStats } from '../requests/request-stats';
@@ -84,7 +84,7 @@ const versionsOf = ({ harness }: Evidence): Record<string, string> =>
 
 /** Returns what a task took until `nowMs`. Pure. */
 export function taskCosts(
-  task: Pick<TaskSnapshot, 'usage' | 'endpoint'>,
+  task: Pick<TaskSnapshot, 'usage' | 'earlierUsage' | 'endpoint'>,
   {
     summary,
     budget,
@@ -95,11 +95,15 @@ export function taskCosts(
     readonly nowMs: number;
   },
 ): TaskCosts {
-  const endpointSeconds = secondsOf(task.usage?.endpoint, nowMs);
+  const total = (what: keyof Usage): number | null =>
+    [...(task.earlierUsage ?? []), ...(task.usage ? [task.usage] : [])]
+      .map((usage) => secondsOf(usage[what], nowMs))
+      .reduce((sum, seconds) => (seconds === null ? sum : (sum ?? 0) + seconds), null);
+  const endpointSeconds = total('endpoint');
   const requestSeconds = summary?.requests?.requestSeconds ?? null;
   return {
     endpointSeconds,
-    jobSeconds: secondsOf(task.usage?.job, nowMs),
+    jobSeconds: total('job'),
     requestSeconds,
     usefulShare: usefulShare([{ endpointSeconds, requestSeconds }]),
     cost: budget ? rounded(costAt([task], budget, nowMs)) : null,
@@ -108,7 +112,7 @@ export function taskCosts(
 
 /** Returns the useful share of the endpoints of all tasks together. Pure. */
 export function usefulShareOf(
-  tasks: readonly (Pick<TaskSnapshot, 'usage' | 'endpoint'> & { readonly summary?: TaskSummary })[],
+  tasks: readonly (Pick<TaskSnapshot, 'usage' | 'earlierUsage' | 'endpoint'> & { readonly summary?: TaskSummary })[],
   { budget, nowMs }: { readonly budget: BudgetPlan | null | undefined; readonly nowMs: number },
 ): number | null {
   return usefulShare(tasks.map((task) => taskCosts(task, { summary: task.summary, budget, nowMs })));

@@ -31,6 +31,8 @@ export interface FetchRequest {
   readonly bounds?: TreeBounds | undefined;
   /** Names that are not fetched on purpose. Default: `defaultSkips`. */
   readonly skip?: readonly string[] | undefined;
+  /** See `TreeRequest`. */
+  readonly only?: readonly string[] | undefined;
   /**
    * Its writer is known to have ended. Then the size of a file that came whole is not asked for again; the list of names still is.
    * Default: false.
@@ -83,15 +85,15 @@ const maxRounds = 4;
  * Resolves to `undefined` if there is no such folder. Rejects with `LeptonError`, `UnusableFolder`, or the signal's reason.
  */
 export async function fetchTaskResults(request: FetchRequest): Promise<FetchedFolder | undefined> {
-  const { client, fileSystem, path: folder, target, signal, bounds, skip } = request;
+  const { client, fileSystem, path: folder, target, signal, bounds, skip, only } = request;
   const run = new FetchRun(request);
-  const where = { fileSystem, folder, options: { signal }, onFolder: () => run.progress(), bounds, skip };
+  const where = { fileSystem, folder, options: { signal }, onFolder: () => run.progress(), bounds, skip, only };
 
   const top = await client.storage.list(fileSystem, folder, { signal });
   if (top === undefined) return undefined;
   await makeFolder(target, '');
   await run.begin();
-  await run.fetchAll(firstFilesOf(folder, top));
+  if (only === undefined) await run.fetchAll(firstFilesOf(folder, top));
   let tree = await readRemoteTree(client.storage, where, top);
   for (let round = 1; tree !== undefined; round += 1) {
     await run.fetchAll(tree.files);

@@ -66,6 +66,8 @@ export interface TreeRequest {
   readonly bounds?: TreeBounds | undefined;
   /** Default: `defaultSkips`. */
   readonly skip?: readonly string[] | undefined;
+  /** Names at the top of the folder, as in `skip`: nothing else is fetched. Default: everything is. */
+  readonly only?: readonly string[] | undefined;
 }
 
 /**
@@ -110,12 +112,14 @@ class Walk {
   private readonly open: OpenFolder[];
   private readonly bounds: TreeBounds;
   private readonly isSkipped: SkipRule;
+  private readonly isWanted: SkipRule;
   private folders = 1;
 
   constructor(private readonly request: TreeRequest) {
     this.open = [{ remote: request.folder, local: '', depth: 0 }];
     this.bounds = request.bounds ?? boundsOfRun;
     this.isSkipped = skipRule(request.skip ?? defaultSkips);
+    this.isWanted = request.only ? skipRule(request.only) : () => true;
   }
 
   next(): OpenFolder | undefined {
@@ -125,6 +129,7 @@ class Walk {
   take(folder: OpenFolder, { type, name }: { readonly type: 'dir' | 'file'; readonly name: string }): void {
     if (!isName(name)) return this.leave(folder, JSON.stringify(name.slice(0, 80)), 'not a file name');
     const local = path.posix.join(folder.local, localName(name, folder.depth));
+    if (folder.depth === 0 && !this.isWanted(type, name)) return;
     if (this.isSkipped(type, name)) return void this.skipped.push({ path: local, reason: skippedByName });
     const remote = path.posix.join(folder.remote, name);
     if (type === 'file') {

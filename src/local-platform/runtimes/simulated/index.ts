@@ -6,6 +6,7 @@ import { readJsonFile, writePrivateJson } from '../../../support/atomic-file';
 import { closeServer, listenOnLoopback, serverFor } from '../../../support/listen';
 import type { Runtime, RuntimeHost } from '../../runtime';
 import { SimulatedDeployments } from './deployments';
+import { causeSchema } from './endings';
 import { SimulatedJobs } from './jobs';
 import type { Plan } from './plan';
 import { createServingApp, servingPath } from './serving';
@@ -45,6 +46,7 @@ export function createSimulatedRuntime(host: RuntimeHost, { plan }: { plan: Plan
     lastRequestAt: (name) => Promise.resolve(deployments.lastRequestAt(name)),
     createJob: (job) => jobs.create(job),
     observeJob: (id) => jobs.observe(id),
+    endJobs: (name, by) => jobs.end(name, causeSchema.parse(by)),
     stopJob: (id) => Promise.resolve(jobs.stop(id)),
     deleteJob: (id) => jobs.delete(id),
     jobLog: (id, options) => jobs.log(id, options),

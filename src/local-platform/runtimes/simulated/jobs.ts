@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import picomatch from 'picomatch';
 import type { JobObservation, LogOptions, RuntimeHost, RuntimeJob } from '../../runtime';
 import type { LogSegment } from '../../logs/log-segments';
 import { logLine, segmentsOf, type LogEntry } from './deployments';
+import { endings, leaveMarker, type Cause } from './endings';
 import { streamGrowingText } from './growing-text';
 import { Journal, type JournalEntry } from './journal';
 import { ruleFor, type JobRule, type Plan } from './plan';
@@ -15,6 +17,8 @@ interface SimulatedJob {
   entry: JournalEntry;
   /** Fires at the end of the timeline. */
   timer: NodeJS.Timeout | undefined;
+  /** Fires when it is ended from outside. */
+  endTimer: NodeJS.Timeout | undefined;
   /** Resolves when the results are written. */
   writing: Promise<void> | undefined;
 }
@@ -29,6 +33,8 @@ const longestTimerMs = 2 ** 31 - 1;
 /** Simulated jobs. A job is Completed only once its results are written. */
 export class SimulatedJobs {
   readonly #all = new Map<string, SimulatedJob>();
+  /** How many jobs of a rule were, or will be, ended from outside. */
+  readonly #endingsUsed = new Map<JobRule, number>();
   readonly #journal: Journal;
   readonly #plan: Plan;
   readonly #host: RuntimeHost;
@@ -40,17 +46,59 @@ export class SimulatedJobs {
   }
 
   create(job: RuntimeJob): void {
-    const entry = this.#journal.read(job.id) ?? { bornAt: Date.now() };
+    const rule = ruleFor(this.#plan.jobs, job.name);
+    const entry = this.#journal.read(job.id) ?? this.#born(rule);
     this.#journal.write(job.id, entry);
     const simulated: SimulatedJob = {
       job,
-      rule: ruleFor(this.#plan.jobs, job.name),
+      rule,
       entry,
       timer: undefined,
+      endTimer: undefined,
       writing: undefined,
     };
     this.#all.set(job.id, simulated);
     this.#scheduleResults(simulated);
+    this.#scheduleEnding(simulated);
+  }
+
+  #born(rule: JobRule): JournalEntry {
+    const bornAt = Date.now();
+    const used = this.#endingsUsed.get(rule) ?? 0;
+    if (rule.ended === undefined || used >= rule.ended.times) return { bornAt };
+    this.#endingsUsed.set(rule, used + 1);
+    return { bornAt, ending: { at: bornAt + rule.ended.after, by: rule.ended.by } };
+  }
+
+  /** Ends the running jobs whose name matches now; returns their number. */
+  async end(name: string, by: Cause): Promise<number> {
+    const running = [...this.#all.values()].filter(
+      ({ job }) => picomatch.isMatch(job.name, name, { dot: true }) && !isTerminal(this.observe(job.id).state),
+    );
+    for (const job of running) {
+      this.#save(job, { ...job.entry, ending: { at: Date.now(), by } });
+      await this.#end(job);
+    }
+    return running.length;
+  }
+
+  #scheduleEnding(simulated: SimulatedJob): void {
+    const { ending, endedAt, stoppedAt } = simulated.entry;
+    if (ending === undefined || endedAt !== undefined || stoppedAt !== undefined) return;
+    const delayMs = Math.min(Math.max(ending.at - Date.now(), 0), longestTimerMs);
+    simulated.endTimer = setTimeout(() => void this.#end(simulated), delayMs);
+    simulated.endTimer.unref();
+  }
+
+  async #end(simulated: SimulatedJob): Promise<void> {
+    const { job, entry } = simulated;
+    if (entry.ending === undefined || isTerminal(this.observe(job.id).state)) return;
+    clearTimeout(simulated.timer);
+    if (endings[entry.ending.by].isTold)
+      await leaveMarker(job, this.#host).catch((error: unknown) =>
+        this.#host.log('a simulated job could not write its marker', { job: job.id, error: String(error) }),
+      );
+    if (simulated.entry.stoppedAt === undefined) this.#save(simulated, { ...simulated.entry, endedAt: Date.now() });
   }
 
   observe(id: string): JobObservation {
@@ -59,6 +107,10 @@ export class SimulatedJobs {
     const { rule, entry } = found;
     if (entry.stoppedAt !== undefined) {
       return { state: 'Stopped', message: 'stopped on request', completedAt: entry.stoppedAt };
+    }
+    if (entry.ending !== undefined && entry.endedAt !== undefined) {
+      const { state, message, note } = endings[entry.ending.by];
+      return { state, message, completedAt: entry.endedAt, ...(note === undefined ? {} : { notes: [note] }) };
     }
     const { step, since, isLast } = this.#moment(found);
     return {
@@ -72,6 +124,7 @@ export class SimulatedJobs {
     const found = this.#all.get(id);
     if (found === undefined || isTerminal(this.observe(id).state)) return;
     clearTimeout(found.timer);
+    clearTimeout(found.endTimer);
     this.#save(found, { ...found.entry, stoppedAt: Date.now() });
   }
 
@@ -79,6 +132,7 @@ export class SimulatedJobs {
     const found = this.#all.get(id);
     if (found === undefined) return;
     clearTimeout(found.timer);
+    clearTimeout(found.endTimer);
     if (found.rule.deleting !== undefined) await sleep(found.rule.deleting, undefined, { ref: false });
     await found.writing;
     this.#all.delete(id);
@@ -101,7 +155,7 @@ export class SimulatedJobs {
   }
 
   async detach(): Promise<void> {
-    for (const { timer } of this.#all.values()) clearTimeout(timer);
+    for (const { timer, endTimer } of this.#all.values()) [timer, endTimer].forEach(clearTimeout);
     await Promise.allSettled([...this.#all.values()].map(async ({ writing }) => writing));
   }
 
@@ -121,24 +175,27 @@ export class SimulatedJobs {
 
   #logEntries(found: SimulatedJob): LogEntry[] {
     const { rule, entry, job } = found;
-    const shown = momentsUntil(rule.states, (entry.stoppedAt ?? Date.now()) - entry.bornAt);
-    const until = entry.stoppedAt === undefined ? this.#moment(found).since : Infinity;
+    const overAt = entry.stoppedAt ?? entry.endedAt;
+    const shown = momentsUntil(rule.states, (overAt ?? Date.now()) - entry.bornAt);
+    const until = overAt === undefined ? this.#moment(found).since : Infinity;
+    const end = entry.ending === undefined || entry.endedAt === undefined ? '' : endings[entry.ending.by].log;
     const states = shown
       .filter((moment) => moment.since <= until)
       .map((moment) => ({
         at: entry.bornAt + moment.since,
         text: logLine({ subject: job.name, moment, bornAt: entry.bornAt, rule }),
       }));
-    return [...states, ...this.#bars(found)].sort((a, b) => a.at - b.at);
+    const said = [...states, ...this.#bars(found)].sort((a, b) => a.at - b.at);
+    return end === '' ? said : [...said, { at: entry.endedAt ?? entry.bornAt, text: end }];
   }
 
   /** What has been shown of the progress bar, which begins when the job runs and ends with it. */
   #bars({ rule, entry }: SimulatedJob): LogEntry[] {
-    const now = (entry.stoppedAt ?? Date.now()) - entry.bornAt;
+    const now = (entry.stoppedAt ?? entry.endedAt ?? Date.now()) - entry.bornAt;
     const running = momentsUntil(rule.states, now).find(({ step }) => step.state.toLowerCase() === 'running');
     if (rule.progress === undefined || running === undefined) return [];
-    const [from, end] = [running.since, running.since + (running.step.ms ?? Infinity)];
-    const until = entry.bornAt + Math.min(now, end - 1);
+    const [from, last] = [running.since, running.since + (running.step.ms ?? Infinity)];
+    const until = entry.bornAt + Math.min(now, last - 1);
     return progressBars({ ...rule.progress, from: entry.bornAt + from, until });
   }
 
@@ -147,7 +204,7 @@ export class SimulatedJobs {
     const { rule, entry } = simulated;
     const last = momentAt(rule.states, Infinity).step.state;
     if (!isCompleted(last) || rule.results === false) return;
-    if (entry.resultsAt !== undefined || entry.stoppedAt !== undefined) return;
+    if (entry.resultsAt !== undefined || entry.stoppedAt !== undefined || entry.endedAt !== undefined) return;
     const remainingMs = entry.bornAt + lengthOf(rule.states) - Date.now();
     simulated.timer = setTimeout(
       () => {

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { causeSchema } from './endings';
 
 const schema = z.object({
   /** When its timeline began, milliseconds since the epoch. */
@@ -8,6 +9,10 @@ const schema = z.object({
   stoppedAt: z.number().optional(),
   /** Set once the results have been written: they are never written again. */
   resultsAt: z.number().optional(),
+  /** A job that is ended from outside: when, in milliseconds since the epoch, and how. */
+  ending: z.object({ at: z.number(), by: causeSchema }).optional(),
+  /** Set once that has happened. */
+  endedAt: z.number().optional(),
 });
 
 export type JournalEntry = z.infer<typeof schema>;

@@ -5,6 +5,7 @@ import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
 import { UsageFault } from '../../../support/usage-fault';
 import { durationSchema, faultSchema } from '../../faults/faults';
+import { endedSchema } from './endings';
 import type { Step } from './timeline';
 
 /** `[State, 200ms]`, or `[State]` for the last one; a third entry is a message shown with the state. */
@@ -70,6 +71,8 @@ const jobRule = z.strictObject({
   progress: z.strictObject({ total: z.number().int().min(1), over: durationSchema }).optional(),
   /** Files to write beside the results, or instead of them: text by path below the results folder. */
   files: z.record(z.string(), z.string()).optional(),
+  /** The job is ended from outside. */
+  ended: endedSchema.optional(),
 });
 
 const nameKey = { name: z.string() };

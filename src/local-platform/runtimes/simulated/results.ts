@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { stringify } from 'yaml';
@@ -44,6 +44,8 @@ export async function writeResults(
   if (mount === undefined) return;
   const folder = await host.mountFolder(mount);
   await mkdir(folder, { recursive: true });
+  // As a job's script does when it begins.
+  await rm(path.join(folder, '.evalsaga_interrupted'), { force: true });
   const run = runOf(job);
   const config = { output_dir: folder, type: run.task, params: { limit_samples: sampleCount, parallelism: 1 } };
   const target = { api_endpoint: { model_id: run.model, url: run.url, type: 'completions' } };

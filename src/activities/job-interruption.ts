@@ -1,0 +1,74 @@
+import { failureTypes } from '../contract/failure-types';
+import type { AwaitJobInput } from '../contract/inputs';
+import { readJobEnd, type JobEnd } from '../lepton/job-end';
+import type { Platform } from '../lepton/platforms';
+import type { Job, LeptonClient } from '../lepton/types';
+import { interruptedMarkers } from '../results/scores/notes';
+import { hasStorageApi } from '../results/transfer/task-storage';
+import { finalFailure } from './failures';
+import { lastLines } from './log-tail';
+
+const scoresFile = 'results.yml';
+
+interface EndedJob {
+  readonly job: Job | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Returns how a job ended. `lines`: the end of its log. */
+export async function howItEnded(
+  client: LeptonClient,
+  { job, lines, signal }: EndedJob & { readonly lines: readonly string[] },
+): Promise<JobEnd> {
+  const id = job?.metadata.id;
+  const events = id === undefined ? [] : await client.jobEvents(id, { signal }).catch(() => []);
+  return readJobEnd({ job, events, lines });
+}
+
+/**
+ * Fails if a completed job was interrupted: told to stop, it ends in good order, and some platforms take that for success. Its
+ * results folder has a marker then; where that can't be listed, its log says so.
+ */
+export async function refuseInterrupted(
+  { client, lookups }: Pick<Platform, 'client' | 'lookups'>,
+  { name, results }: AwaitJobInput,
+  ended: EndedJob,
+): Promise<void> {
+  if (results === undefined) return;
+  const why = (await hasStorageApi(client))
+    ? await whyMarked(lookups, { client, results, ended })
+    : await whyTold(client, ended);
+  if (why === undefined) return;
+  throw finalFailure(
+    failureTypes.jobInterrupted,
+    `job ${name} ended as Completed, but was interrupted before it had evaluated everything: ${why}`,
+  );
+}
+
+async function whyMarked(
+  lookups: Platform['lookups'],
+  {
+    client,
+    results: { fileSystem, path },
+    ended,
+  }: {
+    readonly client: LeptonClient;
+    readonly results: NonNullable<AwaitJobInput['results']>;
+    readonly ended: EndedJob;
+  },
+): Promise<string | undefined> {
+  const names = await lookups.folder(fileSystem, path);
+  const isMarked = interruptedMarkers.some((marker) => names.includes(marker));
+  if (!isMarked && names.includes(scoresFile)) return undefined;
+  const end = await howItEnded(client, { ...ended, lines: [] });
+  if (end.kind === 'from outside') return end.why;
+  return isMarked ? 'told to stop' : undefined;
+}
+
+async function whyTold(client: LeptonClient, ended: EndedJob): Promise<string | undefined> {
+  const { job, signal } = ended;
+  const log = { job: job?.metadata.id ?? '', createdAt: job?.metadata.created_at };
+  const lines = await lastLines(client, log, signal);
+  const end = readJobEnd({ job, events: [], lines });
+  return end.kind === 'from outside' ? end.why : undefined;
+}
