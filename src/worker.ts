@@ -4,6 +4,8 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { NativeConnection, Worker, type NativeConnectionOptions, type WorkerOptions } from '@temporalio/worker';
 import { Client } from '@temporalio/client';
+import { maxEndpointsIn } from './contract/endpoint-quota';
+import { messageOf } from './support/error-message';
 import { firstLine } from './support/lines';
 import { createActivities } from './activities';
 import { WaitEnded } from './activities/staying';
@@ -61,6 +63,7 @@ export async function runWorker({ home, env }: WorkerRequest): Promise<void> {
     );
   }
   const encryption = encryptionOf(env);
+  refuseMalformed(env);
   limitHeapGrowth();
   const tracing = await startTracing(env);
   const operations = await startOperations(env);
@@ -186,6 +189,15 @@ function bounds(env: Env): { requestTimeoutMs: number | undefined; refusalPatien
     requestTimeoutMs: secondsOf(env, 'EVALSAGA_REQUEST_TIMEOUT', 60),
     refusalPatienceMs: secondsOf(env, 'EVALSAGA_REFUSAL_PATIENCE', 3_600),
   };
+}
+
+/** A limit that can't be read must not be taken for none. */
+function refuseMalformed(env: Env): void {
+  try {
+    maxEndpointsIn(env);
+  } catch (error) {
+    throw new InfrastructureError(messageOf(error), { cause: error });
+  }
 }
 
 /** Reads a variable in seconds; returns milliseconds. */

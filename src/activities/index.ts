@@ -6,6 +6,7 @@ import { createExportActivities } from './exports';
 import { createJobActivities } from './jobs';
 import { createLogActivities } from './logs';
 import { createPreflightActivities } from './preflight';
+import { createQuotaActivities } from './quota';
 import { createMergedActivities } from './merged';
 import { createResultActivities } from './results';
 import { createSweepActivities } from './sweep';
@@ -23,6 +24,7 @@ export function createActivities(dependencies: ActivityDependencies) {
   const { readResults, ...fetching } = results;
   const activities = {
     ...createPreflightActivities(dependencies),
+    ...createQuotaActivities(dependencies),
     ...endpoints,
     ...createWatchActivities(dependencies, health),
     ...jobs,

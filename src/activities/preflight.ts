@@ -1,5 +1,7 @@
+import { Context } from '@temporalio/activity';
 import { statfs } from 'node:fs/promises';
-import type { PreflightInput } from '../contract/inputs';
+import { maxEndpointsIn, maxEndpointsVariable } from '../contract/endpoint-quota';
+import type { Admission, PreflightInput } from '../contract/inputs';
 import { failureTypes } from '../contract/failure-types';
 import { isInStore } from '../contract/results-place';
 import { sharedFolder } from '../results/store/open-store';
@@ -19,15 +21,30 @@ export const createPreflightActivities = (dependencies: ActivityDependencies) =>
    * Tries what the run will need of a worker: its variables, the platform with this worker's credentials, and the place of the
    * results. Fails for good, as `RunNotAdmitted`, where the run could only fail later; a platform that doesn't answer is waited for.
    */
-  preflight: (input: PreflightInput): Promise<void> =>
+  preflight: (input: PreflightInput): Promise<Admission> =>
     attempt({ subject: 'before anything was created', purpose: 'preflight' }, async ({ signal }) => {
       const resolve = await dependencies.hostSecrets(input);
       for (const name of input.expected.variables) resolve(name);
       const { client } = await dependencies.platform(input.platform);
       // Its answer is remembered, and the fetch of the results will need it: so this asks nothing that would not be asked anyway.
       await Promise.all([hasStorageApi(client), tryPlace(input, dependencies, signal)]);
+      const admission = admissionOf(input, dependencies);
+      if (input.about) Context.current().log.info('audit: a run begins', { audit: 'start', ...input.about });
+      return admission;
     }),
 });
+
+/** A run whose jobs wait for all endpoints to be Ready would wait for ever for more than there may be. */
+function admissionOf({ expected }: PreflightInput, { environment }: ActivityDependencies): Admission {
+  const maxEndpoints = maxEndpointsIn(environment);
+  if (maxEndpoints === undefined) return {};
+  const { endpointsTogether: together = 0 } = expected;
+  if (together > maxEndpoints)
+    throw refused(
+      `the run needs ${together} endpoints at the same time, but its workers allow at most ${maxEndpoints} for all runs together (${maxEndpointsVariable}). Set execution.max_parallel_endpoints=${maxEndpoints} or less, or execution.start_policy=as_ready`,
+    );
+  return { maxEndpoints };
+}
 
 async function tryPlace(
   { place, expected }: PreflightInput,

@@ -30,6 +30,7 @@ import { readScores } from '../results/scores/read-scores';
 import { within } from '../support/within';
 import { InARow } from './absences';
 import { attempt, type Attempt } from './attempt';
+import { cancelledBy } from './cancelled-by';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, notReady } from './failures';
 import { transfers } from './heavy';
@@ -157,6 +158,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
       await attempt({ subject: `record of run ${input.run.invocation}`, purpose: 'teardown' }, async () => {
         const { run } = input;
         const snapshot = input.snapshot ?? (await askRun());
+        await auditEnd(input);
         try {
           await recordIn(resultsPlaceOf(run), { ...input, snapshot });
         } finally {
@@ -166,6 +168,23 @@ export function createResultActivities(dependencies: ActivityDependencies) {
       });
     },
   };
+}
+
+/** Says in the worker's log how a run ended and, if somebody cancelled it, who. Never fails. */
+async function auditEnd({ run, outcome }: RecordRunInput): Promise<void> {
+  const { info, client } = Context.current();
+  const by =
+    outcome === 'cancelled' && info.workflowExecution
+      ? await cancelledBy(client, info.workflowExecution).catch(() => undefined)
+      : undefined;
+  const { owner, model } = run;
+  log.info('audit: a run ends', {
+    audit: 'end',
+    outcome,
+    owner,
+    model,
+    ...(by === undefined ? {} : { cancelledBy: by }),
+  });
 }
 
 /** A report can be made again from the record (`results --format html`), so that nothing fails without it. */

@@ -112,6 +112,7 @@ export const commands: readonly Command[] = [
         choices: ['running', 'succeeded', 'failed', 'cancelled', 'terminated', 'teardown incomplete'],
       },
       { form: '--model <text>', meaning: 'only runs whose model has this in its name; * for any letters' },
+      { form: '--owner <name>', meaning: 'only runs that they started; * for any letters' },
       { form: '--name <text>', meaning: 'only runs with this in their name; * for any letters' },
       {
         form: '--tag <key=value>',
@@ -123,6 +124,7 @@ export const commands: readonly Command[] = [
     examples: [
       'ls runs --since 7d --status failed',
       'ls runs --model llama --tag team=search',
+      'ls runs --owner ann --status running',
       'ls tasks',
       'ls tasks mmlu',
       'ls task hellaswag',

@@ -1,6 +1,6 @@
-import { userInfo } from 'node:os';
 import { isRunName, isTagKey, runNameRule, tagKeyRule } from '../contract/run-name';
 import { harmlessLine } from '../support/terminal-text';
+import { whoActs } from '../support/who';
 import { listOption, textOption, type CommandContext, type CommandInput } from './command';
 import { UsageError } from './usage-error';
 
@@ -22,10 +22,4 @@ export function runLabels(input: CommandInput): { name?: string; tags?: Readonly
 }
 
 /** Who starts the run. */
-export function runOwner({ env }: Pick<CommandContext, 'env'>): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return env['USER'] ?? env['USERNAME'] ?? 'unknown';
-  }
-}
+export const runOwner = ({ env }: Pick<CommandContext, 'env'>): string => whoActs(env);

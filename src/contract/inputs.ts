@@ -1,3 +1,4 @@
+import type { Claim } from './endpoint-quota';
 import type { JobAttempt } from './job-attempts';
 import type {
   EarlierTask,
@@ -45,12 +46,46 @@ export interface Preflight {
    * to a store, or the launching home's own worker writes them.
    */
   readonly machine?: string;
+  /** Endpoints that the run can only use together. Absent: any number is of use. */
+  readonly endpointsTogether?: number;
+}
+
+/** What a worker says before a run creates anything. Older workers return nothing. */
+export interface Admission {
+  /** Endpoints that may exist at the same time, of all runs of the task queue; absent: any number. */
+  readonly maxEndpoints?: number;
+}
+
+export interface ClaimEndpointsInput extends Owner {
+  readonly claim: Claim;
+  /** The run's own. */
+  readonly taskQueue: string;
+}
+
+export interface EndedRunsInput {
+  readonly runs: readonly { readonly invocation: string; readonly tasks: number }[];
+}
+
+export interface EndedRuns {
+  /** Those that are over with all their tasks, or of which Temporal knows nothing. */
+  readonly over: readonly string[];
+  /** Of the worker that was asked; `null`: none. */
+  readonly limit: number | null;
 }
 
 export interface PreflightInput extends Owner {
   readonly expected: Preflight;
   /** Where results will be written: see `resultsPlaceOf`. */
   readonly place: string;
+  /** What the worker's log says of the run. Absent: of a run that an older build began. */
+  readonly about?: RunWords;
+}
+
+export interface RunWords {
+  readonly owner: string;
+  readonly model: string;
+  readonly tasks: number;
+  readonly name?: string;
 }
 
 /** Input of a batch: consecutive tasks of a run with many. */

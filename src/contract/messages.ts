@@ -1,5 +1,6 @@
 /** Signals and queries between run, batch, task, activities and client: names and types, no runtime. */
 import type { QueryDefinition, SignalDefinition } from '@temporalio/common';
+import type { Claim, Grant, QuotaState } from './endpoint-quota';
 import type { BatchBounds } from './inputs';
 import type { SentSnapshot } from './sent-snapshot';
 import type { SharedState, TaskError, TaskNews, TaskSnapshot } from './state';
@@ -55,6 +56,17 @@ export const releaseEndpoint = { type: 'signal', name: 'releaseEndpoint' } as Si
 export const observed = { type: 'signal', name: 'observed' } as SignalDefinition<
   [{ message: string; from?: string; isAway?: true }]
 >;
+
+/** Run, or an activity for it → quota of its task queue: what it wants and has given back. `limit`: as the activity's worker has it. */
+export const quotaClaim = { type: 'signal', name: 'quotaClaim' } as SignalDefinition<
+  [claim: Claim, limit?: number | null]
+>;
+
+/** Quota → run: what the run may have. */
+export const quotaGrant = { type: 'signal', name: 'quotaGrant' } as SignalDefinition<[Grant]>;
+
+/** Who has how many endpoints of a task queue, and who waits. */
+export const quotaStatus = { type: 'query', name: 'status' } as QueryDefinition<QuotaState>;
 
 /** The run's snapshot; answered after the run has closed, too. */
 export const runStatus = { type: 'query', name: 'status' } as QueryDefinition<SentSnapshot>;

@@ -53,12 +53,19 @@ async function withCurrentOutcome(client: Client, run: RunSummary, home: HomePat
 
 const incomplete: Verdict = 'teardown incomplete';
 
+/** Older builds recorded the owner as a search attribute only. */
+function ownerIn({ memo, typedSearchAttributes }: WorkflowExecutionInfo): string | null {
+  if (typeof memo?.['owner'] === 'string') return memo['owner'];
+  return typedSearchAttributes.get(defineSearchAttributeKey('EvalOwner', 'KEYWORD')) ?? null;
+}
+
 function summarise(info: WorkflowExecutionInfo, invocation: string): RunSummary {
   const outcome = info.typedSearchAttributes.get(defineSearchAttributeKey('EvalOutcome', 'KEYWORD'));
   return {
     invocation,
     status: executionStatus(info.status.name),
     model: typeof info.memo?.['model'] === 'string' ? info.memo['model'] : '',
+    owner: ownerIn(info),
     name: typeof info.memo?.['name'] === 'string' ? info.memo['name'] : null,
     tags: Array.isArray(info.memo?.['tags']) ? info.memo['tags'].map(String) : [],
     // Older builds recorded only the tasks' outcome.

@@ -9,6 +9,8 @@ export interface RunFilter {
   readonly status?: string;
   /** A part of the model's name; with `*` for any characters, the whole. */
   readonly model?: string;
+  /** Who started it, in full; with `*` for any characters. */
+  readonly owner?: string;
   /** The same of the run's name. */
   readonly name?: string;
   /** `key=value`, or a key alone; all of them. */
@@ -24,11 +26,13 @@ export function shownStatus({ status, outcome }: Pick<RunSummary, 'status' | 'ou
 export function fitsFilter(filter: RunFilter): (run: RunSummary) => boolean {
   const { since, status, tags = [] } = filter;
   const model = patternOf(filter.model);
+  const owner = wholeOf(filter.owner);
   const name = patternOf(filter.name);
   return (run) =>
     (since === undefined || run.startedAt >= since) &&
     (status === undefined || shownStatus(run) === status) &&
     (model === undefined || model.test(run.model)) &&
+    (owner === undefined || (run.owner !== null && owner.test(run.owner))) &&
     (name === undefined || (run.name !== null && name.test(run.name))) &&
     tags.every((tag) => run.tags.some((each) => each === tag || each.startsWith(`${tag}=`)));
 }
@@ -37,4 +41,9 @@ function patternOf(text: string | undefined): RegExp | undefined {
   if (text === undefined) return undefined;
   const escaped = text.split('*').map(escapeRegExp).join('.*');
   return new RegExp(text.includes('*') ? `^${escaped}$` : escaped, 'i');
+}
+
+/** One person's runs aren't those of everybody whose name contains theirs. */
+function wholeOf(text: string | undefined): RegExp | undefined {
+  return text === undefined ? undefined : new RegExp(`^${text.split('*').map(escapeRegExp).join('.*')}$`, 'i');
 }

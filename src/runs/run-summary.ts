@@ -5,6 +5,8 @@ export interface RunSummary {
   readonly invocation: string;
   readonly status: ExecutionStatus;
   readonly model: string;
+  /** Who started it; `null`: not known, or hidden by encryption. */
+  readonly owner: string | null;
   /** What people call it; `null` if it has no name. */
   readonly name: string | null;
   /** Each as `key=value`. */

@@ -121,6 +121,7 @@ async function startNew(client: Client, request: StartRequest): Promise<StartedR
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       memo: {
         model: plan.model.slice(0, 200),
+        owner: plan.owner.slice(0, 200),
         ...(plan.name === undefined ? {} : { name: plan.name }),
         ...(plan.tags === undefined ? {} : { tags: tagWords(plan.tags) }),
         ...(plan.retryOf === undefined ? {} : { retryOf: plan.retryOf }),
@@ -156,7 +157,24 @@ function expectedOfWorkers(plan: RunPlan): Preflight {
   return {
     variables: plan.home?.holdsSecrets ? [] : hostSecretsOf(plan),
     ...(anyWrites ? { machine: machineDigest() } : {}),
+    ...endpointsTogether(plan),
   };
+}
+
+/** With a barrier, a wave's endpoints are all there before the first job begins. */
+function endpointsTogether({
+  endpoint,
+  startPolicy,
+  maxParallelEndpoints,
+  tasks,
+}: RunPlan): Pick<Preflight, 'endpointsTogether'> {
+  if (endpoint.kind === 'existing' || startPolicy !== 'all_ready') return {};
+  const width = maxParallelEndpoints ?? tasks.length;
+  const waves = Array.from({ length: Math.ceil(tasks.length / Math.max(1, width)) }, (_, wave) =>
+    tasks.slice(wave * width, (wave + 1) * width),
+  );
+  const own = waves.map((wave) => wave.filter(({ endpointName }) => endpointName !== null).length);
+  return { endpointsTogether: Math.max(0, ...own) };
 }
 
 function searchAttributesOf(

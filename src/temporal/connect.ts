@@ -1,9 +1,11 @@
 import type { Client } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import type { NativeConnectionOptions } from '@temporalio/worker';
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { firstLine } from '../support/lines';
 import { messageOf } from '../support/error-message';
+import { whoActs } from '../support/who';
 import { InfrastructureError } from './infrastructure-error';
 import { explainFault, isRefusedAccess } from './grpc';
 import { isLoopback, proxyHint } from './proxy';
@@ -56,12 +58,21 @@ async function connectOnce(request: ConnectRequest, withinMs: number): Promise<C
     await connection.withDeadline(Date.now() + withinMs, () =>
       connection.workflowService.describeNamespace({ namespace }),
     );
-    return new TemporalClient({ connection, namespace, dataConverter, interceptors: { workflow: [traceHeaders] } });
+    return new TemporalClient({
+      connection,
+      namespace,
+      dataConverter,
+      identity: identityOf(process.env),
+      interceptors: { workflow: [traceHeaders] },
+    });
   } catch (error) {
     await connection.close();
     throw error;
   }
 }
+
+/** Whom histories name as having started or cancelled a run. */
+const identityOf = (env: NodeJS.ProcessEnv): string => `${whoActs(env)}@${hostname()} evalsaga/${process.pid}`;
 
 /** The part of the worker's connection options that the client's connection takes. */
 function clientOptions({ address, tls, apiKey, metadata }: NativeConnectionOptions): object {

@@ -15,6 +15,7 @@ import type { Packed } from '../contract/packed';
 import type { TaskPlan } from '../contract/plan';
 import type { SharedState } from '../contract/state';
 import { placesAfter } from './batch-places';
+import { countOwn, type EndpointShare } from './endpoint-share';
 import { evaluationBatch } from './evaluation-batch';
 import type { RunProgress } from './run-progress';
 import type { SharedStates } from './shared-states';
@@ -76,11 +77,14 @@ export class BatchRuns {
     };
   }
 
-  /** Resolves when all tasks have ended. At most `width` run at the same time. Cancelling the scope cancels all batches. */
-  async run(width: number): Promise<void> {
+  /**
+   * Resolves when all tasks have ended. At most `width` run at the same time, and no more than the run's share allows. Cancelling the
+   * scope cancels all batches.
+   */
+  async run(width: number, share?: EndpointShare): Promise<void> {
     const isRolling = this.options.header.startPolicy === 'as_ready';
     try {
-      await (isRolling ? this.rolling(width) : this.waves(width));
+      await (isRolling ? this.rolling(() => Math.min(width, share?.held ?? width)) : this.waves(width, share));
     } finally {
       // Also after a cancel: batches end when their tasks are torn down.
       await settleAll(this.batches.flatMap(({ running }) => running ?? []));
@@ -88,10 +92,11 @@ export class BatchRuns {
   }
 
   /** Each wave has its own barrier. */
-  private async waves(width: number): Promise<void> {
+  private async waves(width: number, share: EndpointShare | undefined): Promise<void> {
     const count = this.options.tasks.length;
     for (let from = 0; from < count; from += width) {
       const to = Math.min(count, from + width);
+      if (share) await share.acquire(countOwn(this.options.tasks.slice(from, to)));
       const wave = this.batches.filter(({ first, end }) => first < to && end > from);
       for (const batch of wave) this.allow(batch, { start: to, places: count });
       await condition(() => wave.every((batch) => batch.decided >= Math.min(to, batch.end) || this.isOver(batch)));
@@ -101,18 +106,19 @@ export class BatchRuns {
     }
   }
 
-  private async rolling(width: number): Promise<void> {
+  private async rolling(width: () => number): Promise<void> {
     const { progress, tasks } = this.options;
     const evaluating = condition(() => progress.hasReady).then(() => progress.evaluating());
     evaluating.catch(() => undefined);
     for (;;) {
+      const allowed = width();
       const places = placesAfter(
         this.batches.map((batch) => ({
           size: batch.end - batch.first,
           places: batch.bounds.places,
           remaining: this.isOver(batch) ? 0 : batch.remaining,
         })),
-        width,
+        allowed,
       );
       for (const batch of this.batches) {
         const granted = places[batch.number] ?? 0;
@@ -120,7 +126,7 @@ export class BatchRuns {
       }
       const before = this.left;
       if (before === 0) return;
-      await condition(() => this.left !== before);
+      await condition(() => this.left !== before || width() > allowed);
     }
   }
 

@@ -8,7 +8,7 @@ import {
 } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import type { ExportPlan } from '../contract/export';
-import type { RunHeader, RunInput } from '../contract/inputs';
+import type { Admission, RunHeader, RunInput } from '../contract/inputs';
 import type { Packed, Row } from '../contract/packed';
 import { ownerIn } from '../contract/owner';
 import type { TaskPlan } from '../contract/plan';
@@ -18,6 +18,7 @@ import { partsOf, type TaskError, type TaskOutcome } from '../contract/state';
 import { outcomeOf, verdictOf } from '../contract/verdict';
 import { ensure, withFreshBudgets } from './activity-groups';
 import { BatchRuns } from './batch-runs';
+import { countOwn, EndpointShare } from './endpoint-share';
 import { describeError } from './failures';
 import { fitRun } from './fitting';
 import { guardRun, type Interruption } from './guards';
@@ -67,6 +68,10 @@ class EvaluationRun {
   /** Run all tasks, of a run of many. */
   private readonly batches: BatchRuns | undefined;
   private interruption: Interruption | undefined;
+  /** Of the endpoints that all runs may have together; `undefined`: there is no limit, or the run creates none. */
+  private share: EndpointShare | undefined;
+  /** How many tasks have. */
+  private ended = 0;
 
   constructor(
     private readonly input: RunInput,
@@ -99,7 +104,7 @@ class EvaluationRun {
       });
     try {
       await this.scope.run(async () => {
-        await preflight(this.input);
+        this.share = this.shareOf(await preflight(this.input));
         await this.runAll();
       });
     } finally {
@@ -117,6 +122,7 @@ class EvaluationRun {
   }): Promise<SentSnapshot> {
     this.endUnstarted();
     this.shared.endUnstarted();
+    if (this.share) await this.share.close();
     await this.removeRunStorage();
     const outcome = outcomeOf(this.progress.snapshot.tasks, { cancelled });
     await this.exportResults(outcome);
@@ -188,12 +194,15 @@ class EvaluationRun {
       this.progress.change(index, {
         message: `waits for a free place: at most ${width} at once (execution.max_parallel_endpoints)`,
       });
-    if (this.batches) return this.batches.run(width);
-    if (this.header.startPolicy === 'as_ready') return this.rolling(width);
+    const isRolling = this.header.startPolicy === 'as_ready';
+    const growing = isRolling ? this.grow(Math.min(width, this.tasks.length)) : [];
+    const running = this.batches?.run(width, this.share) ?? (isRolling ? this.rolling(width) : undefined);
+    if (running) return growing.length === 0 ? running : settleAll([running, ...growing]);
     for (let from = 0; from < this.tasks.length; from += width) await this.wave(this.tasks.slice(from, from + width));
   }
 
   private async wave(tasks: readonly TaskPlan[]): Promise<void> {
+    if (this.share) await this.share.acquire(countOwn(tasks));
     let open = false;
     const running = tasks.map((task) => this.runTask(task, () => open));
     const decided = ({ index }: TaskPlan) => this.progress.isReady(index) || this.progress.task(index).outcome !== null;
@@ -214,7 +223,35 @@ class EvaluationRun {
         await this.runTask(task, () => this.progress.isReady(index));
       }
     };
-    await settleAll(Array.from({ length: Math.min(width, queue.length) }, lane));
+    const { share } = this;
+    const allowed = async (_: unknown, number: number): Promise<void> => {
+      if (share) await condition(() => share.held > number || queue.length === 0);
+      await lane();
+    };
+    await settleAll(Array.from({ length: Math.min(width, queue.length) }, allowed));
+  }
+
+  /** Asks for endpoints, where their number is limited. A fault ends the run: its tasks would wait for ever. */
+  private grow(count: number): readonly Promise<void>[] {
+    if (!this.share) return [];
+    const growing = this.share.grow(count).catch((error: unknown) => {
+      if (!isCancellation(error)) this.interrupt({ kind: 'fault', error: describeError(error) });
+      throw error;
+    });
+    return [growing];
+  }
+
+  private shareOf({ maxEndpoints }: Admission): EndpointShare | undefined {
+    if (maxEndpoints === undefined || this.header.endpoint.kind === 'existing') return undefined;
+    const width = this.header.maxParallelEndpoints ?? this.tasks.length;
+    const onWait = (message: string | null): void => {
+      const pending = this.progress.snapshot.tasks.filter(
+        ({ phase, outcome }) => phase === 'pending' && outcome === null,
+      );
+      // Those after them wait for these.
+      for (const { index } of pending.slice(0, width)) this.progress.change(index, { message });
+    };
+    return new EndpointShare({ header: this.header, tasks: this.tasks.length, onWait });
   }
 
   private async runTask(task: TaskPlan, mayStart: () => boolean): Promise<void> {
@@ -224,6 +261,8 @@ class EvaluationRun {
 
   private onEnded(index: number): void {
     const { outcome } = this.progress.task(index);
+    this.ended += 1;
+    this.share?.ended({ remaining: this.tasks.length - this.ended, hadOwn: this.tasks[index]?.endpointName !== null });
     if (outcome === 'failed' && this.header.onTaskFailure === 'abort') this.interrupt({ kind: 'sibling', index });
   }
 

@@ -1,4 +1,5 @@
 /** The workflows that the worker registers. */
+export { endpointQuota } from './endpoint-quota';
 export { evaluationBatch } from './evaluation-batch';
 export { evaluationRun } from './evaluation-run';
 export { evaluationTask } from './evaluation-task';

@@ -19,6 +19,8 @@ type Place = 'anywhere' | 'files' | 'secrets' | 'files and secrets';
 const places: Readonly<Record<keyof Activities, Place>> = {
   // What the launching machine has itself was tried there before the run began.
   preflight: 'anywhere',
+  claimEndpoints: 'anywhere',
+  endedRuns: 'anywhere',
   createEndpoint: 'secrets',
   awaitEndpointReady: 'secrets',
   awaitEndpointUrl: 'anywhere',

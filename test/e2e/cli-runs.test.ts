@@ -26,8 +26,20 @@ describe('a run', () => {
     expect(stderr).toContain('this platform is simulated');
     const document = JSON.parse(stdout);
     expect(Object.keys(document)).toEqual([
-      ...['invocation', 'status', 'phase', 'cancelRequested', 'platform', 'simulated', 'model', 'webUi'],
-      ...['startedAt', 'endedAt', 'outputDir', 'tasks', 'error', 'usefulShare', 'findings', 'teardown'],
+      ...['invocation', 'status', 'phase', 'cancelRequested', 'platform', 'simulated', 'model'],
+      ...[
+        'name',
+        'tags',
+        'webUi',
+        'startedAt',
+        'endedAt',
+        'outputDir',
+        'tasks',
+        'error',
+        'usefulShare',
+        'findings',
+        'teardown',
+      ],
     ]);
     expect(document).toMatchObject({
       status: 'succeeded',
@@ -54,7 +66,10 @@ describe('a run', () => {
     const results = await bench.run(['results', id, '--json']);
     expect(JSON.parse(results.stdout)).toEqual(document);
     const status = await bench.run(['status', id]);
-    expect(status).toMatchObject({ code: 0, stdout: expect.stringContaining(`run ${document.invocation}: succeeded`) });
+    expect(status).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(`run ${document.invocation} (nightly): succeeded`),
+    });
     expect(status.stdout).toContain('on a simulated platform');
     expect(status.stdout).toContain('these scores are made up');
     expect(JSON.parse(await readFile(path.join(document.outputDir, 'run.json'), 'utf8'))).toMatchObject({

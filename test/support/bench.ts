@@ -53,6 +53,8 @@ export interface BenchOptions {
   readonly refusalPatienceMs?: number;
   /** Workflow code. Default: the build's. */
   readonly workflows?: { readonly code: string };
+  /** Environment variables of its workers. Default: none. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export async function startBench(options: BenchOptions = {}): Promise<Bench> {
@@ -166,8 +168,6 @@ export interface BenchWorker extends BenchOptions {
   readonly taskQueue: string;
   readonly home: HomePaths;
   readonly identity?: string;
-  /** Its environment variables. Default: none. */
-  readonly environment?: Readonly<Record<string, string>>;
   /** `EVALSAGA_DEPLOYMENT_NAME` and `EVALSAGA_BUILD_ID`. */
   readonly build?: Readonly<Record<string, string>>;
 }

@@ -1,6 +1,7 @@
 import { partsOf } from '../../contract/state';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancelRun, stallsOf, watchRun, type RunDescription } from '../../client';
+import { audit } from '../../home/audit-file';
 import { servingText, unansweredText } from '../render/serving';
 import { stallText } from '../render/stalls';
 import { harmlessLine } from '../../support/terminal-text';
@@ -83,6 +84,8 @@ async function cancelWithRetries(cancel: {
 }): Promise<void> {
   const { attachment, view, signal } = cancel;
   try {
+    const { home, env } = attachment.context;
+    await audit(home, env, { action: 'cancel', invocation: attachment.invocation });
     await retryDuringOutages(() => cancelRun(attachment.session.client, attachment.invocation), {
       withinMs: Infinity,
       pauseMs: RETRY_MS,

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { describeRun, startRun, type RunDescription, type StartedRun } from '../../client';
 import type { RunPlan } from '../../contract/plan';
 import { admitRun } from '../../doctor/admission';
+import { audit } from '../../home/audit-file';
 import { loadPlatformAccess } from '../../lepton/stored-credentials';
 import { createLeptonClient } from '../../lepton/client';
 import type { PlatformAccess } from '../../lepton/types';
@@ -201,7 +202,7 @@ export async function begin(
       process.exit(130);
     },
   });
-  return startRun(client, {
+  const started = await startRun(client, {
     plan,
     attachToSame: runId !== undefined,
     taskQueue,
@@ -217,6 +218,16 @@ export async function begin(
     storeEnv: await storeEnv(home, env),
     warn: (text) => output.warn(text),
   });
+  const { model, owner, name } = plan;
+  await audit(home, env, {
+    action: 'start',
+    invocation,
+    model,
+    owner,
+    tasks: plan.tasks.length,
+    ...(name ? { name } : {}),
+  });
+  return started;
 }
 
 /** Follows the run that has started, or returns at once for `--detach`. */

@@ -1,4 +1,5 @@
 import { cancelRun, describeRun, resolveInvocation, type RunDescription } from '../../client';
+import { audit } from '../../home/audit-file';
 import { statusWordOf } from '../../contract/verdict';
 import { closingLines, resultNotes } from '../render/closing';
 import { runVerdict, spoken, taskVerdict } from '../render/outcome';
@@ -38,6 +39,8 @@ export const cancel: CommandBody = async (input, context) => {
   const target = { invocation, index };
   const waits = input.options['wait'] !== false;
   const asked = await patiently(() => ask(session, target, before));
+  if (asked !== 'too late')
+    await audit(home, env, { action: 'cancel', invocation, ...(index === undefined ? {} : { task: index }) });
   // It may have ended, or been terminated, since it was described.
   const run =
     asked === 'too late'

@@ -9,6 +9,7 @@ import { storeEnv } from '../../results/store/store-access';
 import { messageOf } from '../../support/error-message';
 import { EncryptionKeyError } from '../../temporal/encryption/key-error';
 import { UnreadableFile } from '../../support/atomic-file';
+import { audit } from '../../home/audit-file';
 import { noteGone } from '../../home/removed-resources';
 import {
   forgetSecrets,
@@ -94,6 +95,8 @@ export const cleanup: CommandBody = async (input, context) => {
     if (report.unseen === null) await noteStorageGone(home, invocation);
   }
   await noteGone(home, invocation, goneNow(plan, report));
+  const how = { terminate: flag(input, 'terminate'), discard: flag(input, 'discard'), force: flag(input, 'force') };
+  await audit(home, context.env, { action: 'cleanup', invocation, ...how, removed: report.removed.length });
   if (wantsJson(input))
     output.json({
       invocation,

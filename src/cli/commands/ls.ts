@@ -49,11 +49,13 @@ async function listTheRuns(input: CommandInput, context: CommandContext): Promis
 function filterOf(input: CommandInput): RunFilter {
   const [since, status] = [textOption(input, 'since'), textOption(input, 'status')];
   const [model, name] = [textOption(input, 'model'), textOption(input, 'name')];
+  const owner = textOption(input, 'owner');
   const tags = listOption(input, 'tag');
   return {
     ...(since === undefined ? {} : { since: sinceTime(since, new Date()) }),
     ...(status === undefined ? {} : { status }),
     ...(model === undefined ? {} : { model }),
+    ...(owner === undefined ? {} : { owner }),
     ...(name === undefined ? {} : { name }),
     ...(tags.length === 0 ? {} : { tags }),
   };

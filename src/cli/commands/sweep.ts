@@ -1,3 +1,4 @@
+import { audit } from '../../home/audit-file';
 import { secretsOfRun } from '../../secrets/secret-values';
 import { loadAccess } from '../../lepton/access-store';
 import { createLeptonClient } from '../../lepton/client';
@@ -50,6 +51,7 @@ export const sweep: CommandBody = async (input, context) => {
     environment: env,
     dryRun,
   });
+  if (!dryRun) await audit(home, env, { action: 'sweep', removed: report.removed.length });
   if (wantsJson(input)) output.json(report);
   else {
     const verb = dryRun ? 'would remove' : 'removed';

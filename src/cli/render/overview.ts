@@ -37,10 +37,13 @@ const besideModel = 70;
 export function runsTable(runs: readonly RunSummary[], now: number, width = Infinity): string {
   const isNamed = runs.some(({ name }) => name !== null);
   const isRetried = runs.some(({ retryOf }) => retryOf !== undefined);
+  // A list of one person's runs needs no column that says so.
+  const isShared = new Set(runs.flatMap(({ owner }) => owner ?? [])).size > 1;
   const isTagged = runs.some(({ tags }) => tags.length > 0);
   const head = [
     'Run',
     ...(isNamed ? ['Name'] : []),
+    ...(isShared ? ['Owner'] : []),
     'Status',
     ...(isRetried ? ['Retry of'] : []),
     'Model',
@@ -53,6 +56,7 @@ export function runsTable(runs: readonly RunSummary[], now: number, width = Infi
   const labels =
     (isNamed ? widest(['Name', ...runs.map(({ name }) => name ?? '')]) : 0) +
     (isRetried ? 19 : 0) +
+    (isShared ? widest(['Owner', ...runs.map(({ owner }) => owner ?? '')]) : 0) +
     (isTagged ? widest(['Tags', ...runs.map(({ tags }) => tags.join(' '))]) : 0);
   for (const run of runs) {
     const { invocation, name, tags, model, startedAt, closedAt } = run;
@@ -60,6 +64,7 @@ export function runsTable(runs: readonly RunSummary[], now: number, width = Infi
     table.push([
       invocation,
       ...(isNamed ? [name ?? ''] : []),
+      ...(isShared ? [run.owner ?? ''] : []),
       shownStatus(run),
       ...(isRetried ? [run.retryOf ?? ''] : []),
       shortenedInside(model, Math.max(20, width - besideModel - labels)),

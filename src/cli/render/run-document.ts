@@ -16,6 +16,7 @@ import type { ExportReport } from '../../contract/export';
 import { costDocument, type CostDocument } from '../../contract/cost';
 import type { Distribution } from '../../results/requests/distribution';
 import type { RequestStats } from '../../results/requests/request-stats';
+import type { TokenDistributions } from '../../results/requests/token-counts';
 import { taskCosts, usefulShareOf, type TaskCosts, type TaskSummary } from '../../results/summary/task-summary';
 import type { Finding } from '../../results/validity/finding';
 
@@ -109,6 +110,8 @@ export interface TaskDocument {
   readonly requests: RequestStats | null;
   /** Time from request to answer, milliseconds; `null`: not known on this machine. */
   readonly latencyMs: Distribution | null;
+  /** Tokens per request; `null`: not known. */
+  readonly tokens: TokenDistributions | null;
   readonly costs: TaskCosts;
   /** Versions of the harness' tasks, by name. */
   readonly versions: Readonly<Record<string, string>>;
@@ -214,6 +217,7 @@ function taskDocument(run: RunDescription, task: TaskSnapshot, nowMs: number): T
     samples: samplesOf(run, index),
     requests: summary?.requests ?? null,
     latencyMs: summary?.latencyMs ?? null,
+    tokens: summary?.tokens ?? null,
     costs: taskCosts(task, { summary, budget: run.snapshot.budget, nowMs }),
     versions: summary?.versions ?? {},
     metrics: finiteMetrics(metrics),

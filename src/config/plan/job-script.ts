@@ -128,6 +128,7 @@ function bodyLines(script: JobScript): string[] {
     'finish() {',
     ...(postCmd === null ? [] : ['  . "$work/post_cmd.sh" || echo "post_cmd ended with code $?" >&2']),
     ...maskingLines(urlSecretsOf(script)),
+    ...tokenLines,
     ...(wait === undefined ? [] : endLines(wait)),
     '  rm -rf "$work"',
     '}',
@@ -192,6 +193,34 @@ function maskingLines(variables: readonly string[]): string[] {
     'EVALSAGA_HIDE',
   ];
 }
+
+/**
+ * Counts the tokens of each request, which the evaluator keeps in a cache that is too large to be fetched, and of which it reports
+ * only the mean and the maximum.
+ */
+const tokensScript = `
+import collections, json, os, sqlite3, sys
+database = os.path.join(sys.argv[1], "response_stats_cache", "cache.db")
+if os.path.exists(database):
+    counts = {"prompt_tokens": collections.Counter(), "completion_tokens": collections.Counter()}
+    connection = sqlite3.connect(database, timeout=5)
+    for (text,) in connection.execute("SELECT value FROM Cache WHERE typeof(value) = 'text'"):
+        stats = json.loads(text)
+        if isinstance(stats, dict) and stats.get("status_code") == 200:
+            for name in counts:
+                if type(stats.get(name)) is int:
+                    counts[name][stats[name]] += 1
+    file = os.path.join(sys.argv[1], "evalsaga_tokens.json")
+    with open(file + ".part", "w") as part:
+        json.dump({"version": 1, **counts}, part)
+    os.replace(file + ".part", file)
+`;
+
+const tokenLines = [
+  `  python3 - "$out" 2>/dev/null <<'EVALSAGA_TOKENS' || true`,
+  tokensScript.trim(),
+  'EVALSAGA_TOKENS',
+] as const;
 
 /** Binary files keep their size. A short user and password is masked only within a URL. */
 const maskScript = `

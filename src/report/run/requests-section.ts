@@ -1,5 +1,6 @@
 import type { Distribution } from '../../results/requests/distribution';
 import type { Amount, RequestStats } from '../../results/requests/request-stats';
+import type { TokenDistributions } from '../../results/requests/token-counts';
 import { html, type Html } from '../page/html';
 import type { Section } from '../page/page';
 import { histogramHtml, spanHtml } from '../page/distribution-plots';
@@ -43,7 +44,26 @@ function latencies(known: readonly WithRequests[]): Html | null {
   });
 }
 
-function tokens(known: readonly WithRequests[]): Html | null {
+/** How many tokens requests had: of each, or mean and maximum where nothing is known of single requests. */
+function tokens(known: readonly WithRequests[]): Html {
+  const others = known.filter(({ task }) => !task.summary?.tokens);
+  return html`${tokenHistogram(known, 'prompt')}${tokenHistogram(known, 'completion')}${tokenSpans(others)}`;
+}
+
+function tokenHistogram(known: readonly WithRequests[], kind: keyof TokenDistributions): Html | null {
+  const counted = known.flatMap(({ label, task }) => {
+    const distribution = task.summary?.tokens?.[kind];
+    return distribution ? [{ label, distribution }] : [];
+  });
+  if (counted.length === 0) return null;
+  return histogramHtml({
+    caption: `${kind === 'prompt' ? 'Prompt' : 'Completion'} tokens per request${moreText(counted.length)}`,
+    axis: 'tokens (logarithmic)',
+    groups: counted.slice(0, mostPlots),
+  });
+}
+
+function tokenSpans(known: readonly WithRequests[]): Html | null {
   const rows = known
     .slice(0, mostPlots)
     .flatMap(({ label, requests }) => [

@@ -17,6 +17,29 @@ export interface Bin {
   readonly count: number;
 }
 
+/** Returns the distribution of numbers, each with how often it occurs; `undefined` if there are none. */
+export function distributionOfCounts(counts: readonly (readonly [number, number])[]): Distribution | undefined {
+  const sorted = counts.filter(([, times]) => times > 0).sort(([a], [b]) => a - b);
+  const [first, last] = [sorted[0], sorted.at(-1)];
+  if (!first || !last) return undefined;
+  const count = sorted.reduce((sum, [, times]) => sum + times, 0);
+  const at = (part: number): number => {
+    let seen = 0;
+    for (const [value, times] of sorted) if ((seen += times) >= Math.ceil(part * count)) return value;
+    return last[0];
+  };
+  return {
+    count,
+    min: first[0],
+    mean: sorted.reduce((sum, [value, times]) => sum + value * times, 0) / count,
+    p50: at(0.5),
+    p90: at(0.9),
+    p99: at(0.99),
+    max: last[0],
+    bins: binsOf(sorted),
+  };
+}
+
 /** Bins per factor of ten. */
 const perDecade = 10;
 /** Smaller values are in the first bin. */
@@ -37,15 +60,15 @@ export function distributionOf(values: readonly number[]): Distribution | undefi
     p90: at(0.9),
     p99: at(0.99),
     max,
-    bins: binsOf(sorted),
+    bins: binsOf(once(sorted)),
   };
 }
 
-function binsOf(sorted: Float64Array): Bin[] {
+function binsOf(sorted: Iterable<readonly [number, number]>): Bin[] {
   const counts = new Map<number, number>();
-  for (const value of sorted) {
+  for (const [value, times] of sorted) {
     const bin = value <= least ? 0 : Math.floor(Math.log10(value / least) * perDecade + 1e-9);
-    counts.set(bin, (counts.get(bin) ?? 0) + 1);
+    counts.set(bin, (counts.get(bin) ?? 0) + times);
   }
   const first = Math.min(...counts.keys());
   const last = Math.max(...counts.keys());
@@ -54,6 +77,10 @@ function binsOf(sorted: Float64Array): Bin[] {
     until: edge(first + step + 1),
     count: counts.get(first + step) ?? 0,
   }));
+}
+
+function* once(values: Float64Array): Generator<readonly [number, number]> {
+  for (const value of values) yield [value, 1];
 }
 
 const edge = (bin: number): number => Number((least * 10 ** (bin / perDecade)).toPrecision(4));

@@ -39,7 +39,8 @@ export async function recordedSnapshot(plan: RunPlan, home: Pick<HomePaths, 'run
   const found = await findRecord(plan, home);
   if (found.kind !== 'found') return undefined;
   const { startedAt, tasks, shared, teardown, exports } = found.record;
-  const { invocation, platform, simulated, model, budget = null } = plan;
+  const { invocation, platform, simulated, model, name, tags, budget = null } = plan;
+  const labels = { ...(name === undefined ? {} : { name }), ...(tags === undefined ? {} : { tags }) };
   const retried = plan.retryOf === undefined ? {} : { retryOf: plan.retryOf };
   const where = { platform: platform.kind, ...(simulated ? { simulated } : {}), ...retried };
   const all = { tasks: tasks.map(recordedTask), ...(shared === undefined ? {} : { shared: shared.map(recordedTask) }) };
@@ -48,6 +49,7 @@ export async function recordedSnapshot(plan: RunPlan, home: Pick<HomePaths, 'run
     phase: 'done',
     ...where,
     model,
+    ...labels,
     startedAt,
     ...all,
     budget,

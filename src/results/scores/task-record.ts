@@ -5,7 +5,7 @@ import { taskSummarySchema, type TaskSummary } from '../summary/task-summary';
 import { metricSchema } from './metric-schema';
 
 /** A task as `run.json` has it: its metrics flat, as in payloads, and one by one. */
-export interface TaskRecord extends Omit<TaskSnapshot, 'metricDetails'> {
+export interface TaskRecord extends Omit<TaskSnapshot, 'metricDetails' | 'progress'> {
   /** Absent in records of older versions. */
   readonly scores?: readonly Metric[];
   /** What its result folder says besides; absent: it has none, or could not be read in time, or an older version wrote this. */
@@ -14,8 +14,9 @@ export interface TaskRecord extends Omit<TaskSnapshot, 'metricDetails'> {
   readonly image?: string;
 }
 
+/** A task that has ended has no progress. */
 export function taskRecord(
-  { metricDetails, ...task }: TaskSnapshot,
+  { metricDetails, progress: _, ...task }: TaskSnapshot,
   { summary, image }: Pick<TaskRecord, 'summary' | 'image'> = {},
 ): TaskRecord {
   const { metrics } = task;

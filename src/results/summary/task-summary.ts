@@ -6,6 +6,7 @@ import type { TaskSnapshot, Usage } from '../../contract/state';
 import { mapConcurrently } from '../../support/map-concurrently';
 import type { Distribution } from '../requests/distribution';
 import type { RequestStats } from '../requests/request-stats';
+import type { TokenDistributions } from '../requests/token-counts';
 import { readEvidence, type Evidence } from '../validity/evidence';
 import { findingSchema, type Finding } from '../validity/finding';
 import { findingsOf, type Judged } from '../validity/findings';
@@ -17,6 +18,8 @@ export interface TaskSummary {
   readonly requests: RequestStats | null;
   /** From request to answer as the harness saw it, milliseconds; `null`: its log doesn't say. */
   readonly latencyMs: Distribution | null;
+  /** Tokens per request; absent or `null`: the evaluator kept nothing of single requests, or an older build read them. */
+  readonly tokens?: TokenDistributions | null | undefined;
   /** Versions of the harness' tasks, by name. */
   readonly versions: Readonly<Record<string, string>>;
   readonly findings: readonly Finding[];
@@ -72,6 +75,7 @@ export function summaryOf(judged: Judged): TaskSummary {
     samples: samplesOf(evidence),
     requests: evidence.requests ?? null,
     latencyMs: evidence.log?.latencyMs ?? null,
+    tokens: evidence.tokens ?? null,
     versions: versionsOf(evidence),
     findings: findingsOf(judged),
   };
@@ -126,6 +130,18 @@ export const imagesIn = (planned: TaskPlan | undefined): Judged['images'] =>
 
 const nullableNumber = z.number().nullable();
 const amount = z.object({ mean: z.number(), max: z.number(), total: nullableNumber }).nullable();
+const distribution = z
+  .object({
+    count: z.number(),
+    min: z.number(),
+    mean: z.number(),
+    p50: z.number(),
+    p90: z.number(),
+    p99: z.number(),
+    max: z.number(),
+    bins: z.array(z.object({ from: z.number(), until: z.number(), count: z.number() })),
+  })
+  .nullable();
 const numbers = z.record(z.string(), z.number());
 
 /** Of a summary in `run.json`. */
@@ -147,18 +163,8 @@ export const taskSummarySchema: z.ZodType<TaskSummary> = z.object({
       runs: z.number(),
     })
     .nullable(),
-  latencyMs: z
-    .object({
-      count: z.number(),
-      min: z.number(),
-      mean: z.number(),
-      p50: z.number(),
-      p90: z.number(),
-      p99: z.number(),
-      max: z.number(),
-      bins: z.array(z.object({ from: z.number(), until: z.number(), count: z.number() })),
-    })
-    .nullable(),
+  latencyMs: distribution,
+  tokens: z.object({ prompt: distribution, completion: distribution }).nullish(),
   versions: z.record(z.string(), z.string()),
   findings: z.array(findingSchema),
 });

@@ -4,6 +4,7 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { parsePythonJson } from '../requests/python-json';
 import { readRequestStats, type RequestStats } from '../requests/request-stats';
+import { readTokenDistributions, type TokenDistributions } from '../requests/token-counts';
 import { readNotes } from '../scores/notes';
 import { readHarnessResults, type HarnessResults } from './harness-results';
 import { readJobLog, type LogFacts } from './job-log';
@@ -12,6 +13,8 @@ import { readSampleFacts, type SampleFacts } from './sample-files';
 /** What a task's result folder says besides its scores. */
 export interface Evidence {
   readonly requests: RequestStats | undefined;
+  /** Absent: nothing is known of single requests. */
+  readonly tokens?: TokenDistributions | undefined;
   readonly harness: HarnessResults | undefined;
   readonly samples: SampleFacts;
   readonly log: LogFacts | undefined;
@@ -49,8 +52,9 @@ export async function readEvidence(
   folder: string,
   { deadline, notBeforeMs }: ReadingTime & { readonly notBeforeMs?: number | undefined },
 ): Promise<Evidence> {
-  const [requests, harness, samples, log, asked, models, notes] = await Promise.all([
+  const [requests, tokens, harness, samples, log, asked, models, notes] = await Promise.all([
     readRequestStats(folder, notBeforeMs),
+    readTokenDistributions(folder),
     readHarnessResults(folder),
     readSampleFacts(folder, { maxBytes: maxSampleBytes, deadline }),
     readJobLog(path.join(folder, 'logs', 'job.log'), deadline),
@@ -58,7 +62,7 @@ export async function readEvidence(
     readModels(folder),
     readNotes(folder).catch(() => []),
   ]);
-  return { requests, harness, samples, log, asked, models, notes };
+  return { requests, tokens, harness, samples, log, asked, models, notes };
 }
 
 const number = z.coerce.number().positive().optional().catch(undefined);

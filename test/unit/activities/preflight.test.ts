@@ -5,7 +5,7 @@ import type { ActivityDependencies } from '../../../src/activities/dependencies'
 import { NotOnThisWorker } from '../../../src/activities/elsewhere';
 import { createPreflightActivities } from '../../../src/activities/preflight';
 import { failureTypes } from '../../../src/contract/failure-types';
-import type { PreflightInput } from '../../../src/contract/inputs';
+import type { Admission, PreflightInput } from '../../../src/contract/inputs';
 import { machineDigest } from '../../../src/support/machine-identity';
 import { freshFolder } from '../../support/folders';
 
@@ -36,7 +36,10 @@ const dependencies = () =>
     storeEnvironment: () => Promise.resolve({}),
   }) as unknown as ActivityDependencies;
 
-function tried(change: Partial<PreflightInput>): Promise<void> {
+function tried(
+  change: Partial<PreflightInput>,
+  environment: ActivityDependencies['environment'] = {},
+): Promise<Admission> {
   const input: PreflightInput = {
     platform: { kind: 'local', workspace: 'local' },
     invocation: '0123456789abcdef',
@@ -45,7 +48,7 @@ function tried(change: Partial<PreflightInput>): Promise<void> {
     place: path.join(folder.path, 'results', '0123456789abcdef'),
     ...change,
   };
-  const { preflight } = createPreflightActivities(dependencies());
+  const { preflight } = createPreflightActivities({ ...dependencies(), environment });
   return new MockActivityEnvironment().run(preflight, input);
 }
 
@@ -76,5 +79,16 @@ test.each<[string, Partial<PreflightInput>, string, RegExp]>([
 
 test('the home that started the run has tried its folder itself', async () => {
   await writeFile(path.join(folder.path, 'file'), '');
-  await expect(tried({ expected: { variables: [] }, place: '/dev/null/results' })).resolves.toBeUndefined();
+  await expect(tried({ expected: { variables: [] }, place: '/dev/null/results' })).resolves.toEqual({});
+});
+
+test('says how many endpoints there may be; refuses a run that needs more of them together', async () => {
+  const environment = { EVALSAGA_MAX_ENDPOINTS: '3' };
+  const expecting = (endpointsTogether: number) => ({ expected: { variables: [], endpointsTogether } });
+  expect(await tried(expecting(4))).toEqual({});
+  expect(await tried(expecting(3), environment)).toEqual({ maxEndpoints: 3 });
+  await expect(tried(expecting(4), environment)).rejects.toMatchObject({
+    type: 'RunNotAdmitted',
+    message: expect.stringMatching(/needs 4 endpoints .* at most 3 .*max_parallel_endpoints=3/) as string,
+  });
 });

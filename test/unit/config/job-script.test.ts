@@ -169,3 +169,24 @@ test('the time limit ends the evaluation with a message', async () => {
   const { code, errors } = await run({ timeoutSeconds: 1 }).ended;
   expect([code, errors]).toEqual([124, expect.stringContaining('limit of 1 s')]);
 });
+
+test('counts the tokens of requests in the cache that the evaluator keeps of them', async () => {
+  const fill = [
+    'import json, os, sqlite3',
+    'folder = os.path.join(os.environ["EVALSAGA_OUTPUT_DIR"], "response_stats_cache")',
+    'os.makedirs(folder)',
+    'database = sqlite3.connect(os.path.join(folder, "cache.db"))',
+    'database.execute("CREATE TABLE Cache (value)")',
+    'row = lambda status, prompt: (json.dumps({"status_code": status, "prompt_tokens": prompt, "completion_tokens": 1}),)',
+    'database.executemany("INSERT INTO Cache VALUES (?)", [row(200, 30), row(200, 30), row(200, 61), row(500, 7), (b"{}",)])',
+    'database.commit()',
+  ];
+  writeFileSync(inside('fill.py'), fill.join('\n'));
+  evaluator(`python3 ${inside('fill.py')}`);
+  expect((await run({}).ended).code).toBe(0);
+  expect(JSON.parse(readFileSync(inside('out dir', 'evalsaga_tokens.json'), 'utf8'))).toEqual({
+    version: 1,
+    prompt_tokens: { 30: 2, 61: 1 },
+    completion_tokens: { 1: 3 },
+  });
+});

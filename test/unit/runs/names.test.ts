@@ -54,6 +54,7 @@ test('filters of a list: each narrows it', () => {
     invocation: '0123456789abcdef',
     status: 'completed',
     model: 'meta-llama/Llama-3.1-8B',
+    owner: 'ann',
     name: 'nightly',
     tags: ['stage=dev', 'team=search'],
     outcome: 'succeeded',
@@ -67,7 +68,7 @@ test('filters of a list: each narrows it', () => {
     failed: run({ status: 'failed', outcome: 'failed' }),
     open: run({ status: 'running', outcome: null }),
     old: run({ startedAt: new Date('2025-01-02T00:00:00Z') }),
-    other: run({ model: 'Qwen/Qwen3', name: null, tags: ['team=other'] }),
+    other: run({ owner: 'joann', model: 'Qwen/Qwen3', name: null, tags: ['team=other'] }),
   };
   const fitting = (filter: Parameters<typeof fitsFilter>[0]) =>
     Object.entries(runs).flatMap(([key, each]) => (fitsFilter(filter)(each) ? [key] : []));
@@ -78,6 +79,9 @@ test('filters of a list: each narrows it', () => {
   expect(fitting({ model: 'llama' })).not.toContain('other');
   expect(fitting({ model: 'qwen*' })).toEqual(['other']);
   expect(fitting({ model: 'llama*' })).toEqual([]);
+  // In full: ann is not joann.
+  expect(fitting({ owner: 'ann' })).not.toContain('other');
+  expect(fitting({ owner: 'jo*' })).toEqual(['other']);
   expect(fitting({ name: 'night' })).not.toContain('other');
   expect(fitting({ tags: ['team'] })).toHaveLength(5);
   expect(fitting({ tags: ['team=other'] })).toEqual(['other']);

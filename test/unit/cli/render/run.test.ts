@@ -181,6 +181,7 @@ describe('JSON document', () => {
       samples: { limit: 10, evaluated: 10, of: 10042, asked: null, repeats: null },
       requests: null,
       latencyMs: null,
+      tokens: null,
       costs: { endpointSeconds: null, jobSeconds: null, requestSeconds: null, usefulShare: null, cost: null },
       versions: {},
       metrics: { acc: 'NaN', n: 10 },
@@ -309,6 +310,7 @@ test('overview of processes and runs', () => {
     taskQueue: 'evalsaga',
     outcome: 'failed',
     model: 'm',
+    owner: 'ann',
     name: null,
     tags: [],
     startedAt: new Date(now - 60_000),
@@ -318,4 +320,6 @@ test('overview of processes and runs', () => {
   const labelled = runsTable([run, { ...run, name: 'nightly', tags: ['team=search'] }], now);
   expect(labelled).toMatch(/Run.*Name.*Status.*Model.*Tags.*Started/);
   expect(labelled).toMatch(/nightly.*failed.*team=search/);
+  expect(labelled).not.toContain('Owner');
+  expect(runsTable([run, { ...run, owner: 'bob' }], now)).toMatch(/Run.*Owner.*Status[^]*ann.*failed[^]*bob.*failed/);
 });
