@@ -76,5 +76,5 @@ async function withSize(attachment: Omit<Attachment, 'size'>): Promise<Attachmen
 
 /** Returns the files about the run as a whole. */
 export async function runFilesOf({ files }: Pick<ExportedRun, 'files'>): Promise<readonly Attachment[]> {
-  return (await Promise.all(Object.entries(files).map(([name, file]) => withSize({ name, file })))).flat();
+  return (await Promise.all(Object.entries(await files()).map(([name, file]) => withSize({ name, file })))).flat();
 }

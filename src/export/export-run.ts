@@ -23,7 +23,9 @@ export interface RunToExport {
 export async function withExportedRun<T>(source: RunToExport, work: (run: ExportedRun) => Promise<T>): Promise<T> {
   const scratch = await mkdtemp(path.join(tmpdir(), 'evalsaga-export-'));
   try {
-    const files = await writeRunFiles(source.record, scratch);
+    let written: Promise<Record<string, string>> | undefined;
+    // Only where they are attached: the report's plotting library takes long to load.
+    const files = () => (written ??= writeRunFiles(source.record, scratch));
     return await work(await exportedRun({ ...source, files }));
   } finally {
     await rm(scratch, { recursive: true, force: true });
@@ -33,7 +35,6 @@ export async function withExportedRun<T>(source: RunToExport, work: (run: Export
 async function writeRunFiles(record: RunRecord, scratch: string): Promise<Record<string, string>> {
   await writeRunRecord(scratch, record);
   const report = path.join(scratch, 'report.html');
-  // The plotting library is loaded only where it is used.
   const { runReport } = await import('../report/run/run-report.js');
   const { reportedRun } = await import('../report/run/reported-run.js');
   const written = { writtenAt: record.endedAt, version: record.versions.evalsaga };

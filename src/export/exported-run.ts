@@ -32,8 +32,8 @@ export interface ExportedRun {
   readonly config: string | null;
   /** The run's folder on this machine, absolute. */
   readonly folder: string;
-  /** Files about the run as a whole: name to absolute path. */
-  readonly files: Readonly<Record<string, string>>;
+  /** Writes the files about the run as a whole; returns name to absolute path. */
+  readonly files: () => Promise<Readonly<Record<string, string>>>;
   /** Those with scores. */
   readonly tasks: readonly ExportedTask[];
 }

@@ -17,7 +17,7 @@ export interface RunSource {
   readonly folder: string;
   /** Which tasks are meant; default: all. */
   readonly includes?: (task: TaskSnapshot) => boolean;
-  readonly files?: Readonly<Record<string, string>>;
+  readonly files: ExportedRun['files'];
 }
 
 /** Folders read at once. */
@@ -26,12 +26,7 @@ const concurrency = 8;
 const readingMs = 60_000;
 
 /** Returns what is exported of a run: its tasks with scores, from its record and, where that lacks something, from its folder. */
-export async function exportedRun({
-  record,
-  folder,
-  includes = () => true,
-  files = {},
-}: RunSource): Promise<ExportedRun> {
+export async function exportedRun({ record, folder, includes = () => true, files }: RunSource): Promise<ExportedRun> {
   const names = await readdir(folder).catch(() => []);
   const folderOf = ({ index }: Pick<TaskSnapshot, 'index'>): string | undefined => {
     const name = names.find((candidate) => candidate.startsWith(`${index}-`));
