@@ -1,6 +1,6 @@
 /** The parts of a run, each with a workflow and resources of its own: its tasks, and its shared endpoints. Pure. */
 import { indexText, sharedIndex } from './identity';
-import type { JobSpec, RunPlan, SharedEndpointPlan, TaskPlan } from './plan';
+import type { EndpointUse, JobSpec, RunPlan, SharedEndpointPlan, TaskPlan } from './plan';
 import type { TaskSnapshot } from './state';
 
 /** Returns the indices of all parts; without a plan, none. */
@@ -29,6 +29,10 @@ export const asTask = (
   folder,
   job: noJob,
 });
+
+/** Returns how a task uses the shared endpoint that serves its model; `undefined`: it has its own, or an existing one. */
+export const sharedModelOf = ({ uses }: Pick<TaskPlan, 'uses'>): EndpointUse | undefined =>
+  uses?.find(({ servesModel }) => servesModel !== undefined);
 
 /** Returns the plan's shared endpoints in that form. */
 export const sharedAsTasks = ({ sharedEndpoints = [] }: Pick<RunPlan, 'sharedEndpoints'>): readonly TaskPlan[] =>

@@ -105,6 +105,8 @@ export interface EndpointUse {
   readonly endpoint: number;
   /** Variables of the job that hold its request URLs; each with the path that is appended to the endpoint's URL. */
   readonly variables: Readonly<Record<string, string>>;
+  /** It serves the evaluated model, and this is its name: the task has no endpoint of its own. */
+  readonly servesModel?: string;
 }
 
 export interface TaskPlan {

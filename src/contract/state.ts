@@ -165,7 +165,7 @@ export interface RunSnapshot {
 
 /** Returns the snapshot of a task that has not started. Pure. */
 export function pendingTask(
-  task: Pick<TaskPlan, 'index' | 'name' | 'endpointName' | 'model' | 'endpointPerHour'>,
+  task: Pick<TaskPlan, 'index' | 'name' | 'endpointName' | 'model' | 'endpointPerHour' | 'uses'>,
 ): TaskSnapshot {
   return {
     index: task.index,
@@ -174,7 +174,7 @@ export function pendingTask(
     ...(task.endpointPerHour === undefined ? {} : { endpointPerHour: task.endpointPerHour }),
     phase: 'pending',
     outcome: null,
-    endpoint: task.endpointName,
+    endpoint: task.endpointName ?? task.uses?.find(({ servesModel }) => servesModel)?.servesModel ?? null,
     endpointUrl: null,
     job: null,
     message: null,

@@ -26,7 +26,9 @@ export interface Named {
 
 export function needsOf(plan: RunPlan): Needs {
   const specs = endpointsOf(plan).flatMap(({ endpoint, tasks }) =>
-    endpoint.kind === 'dedicated' ? [{ spec: endpoint.spec, tasks: tasks.length }] : [],
+    endpoint.kind === 'dedicated'
+      ? [{ spec: endpoint.spec, tasks: tasks.filter(({ endpointName: own }) => own !== null).length }]
+      : [],
   );
   const shared = (plan.sharedEndpoints ?? []).flatMap(({ name, endpoint }) =>
     endpoint.kind === 'dedicated' ? [{ spec: endpoint.spec, by: name }] : [],

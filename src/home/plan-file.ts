@@ -76,7 +76,11 @@ const endpoint: z.ZodType<EndpointPlan> = z.discriminatedUnion('kind', [
 
 const job: z.ZodType<JobSpec> = z.looseObject(spec);
 
-const use: z.ZodType<EndpointUse> = z.looseObject({ endpoint: count, variables: z.record(text, text) });
+const use: z.ZodType<EndpointUse> = z.looseObject({
+  endpoint: count,
+  variables: z.record(text, text),
+  servesModel: text.exactOptional(),
+});
 
 const shared: z.ZodType<SharedEndpointPlan> = z.looseObject({
   name: text,

@@ -7,6 +7,7 @@ import {
 } from '@temporalio/workflow';
 import type { BatchBounds, BatchInput } from '../contract/inputs';
 import { advance, batchProgress, endpointReady, sharedEndpointsChanged, taskChanged } from '../contract/messages';
+import { sharedModelOf } from '../contract/parts';
 import type { TaskPlan } from '../contract/plan';
 import { pendingTask, type SharedState, type TaskPhase, type TaskSnapshot } from '../contract/state';
 import { jsonBytes } from './fitting';
@@ -41,6 +42,7 @@ export class BatchProgress implements TaskBook {
     this.bounds = input.bounds;
     this.isAlwaysOpen = input.run.startPolicy === 'as_ready';
     this.snapshots = new Map(tasks.map((task) => [task.index, pendingTask(task)] as const));
+    for (const task of tasks) if (sharedModelOf(task)) this.ready.add(task.index);
     this.end = (tasks.at(-1)?.index ?? -1) + 1;
     setHandler(advance, (bounds?: Partial<BatchBounds>) => {
       const { start, places, open } = bounds ?? {};

@@ -1,6 +1,7 @@
 import { ApplicationFailure, CancellationScope, CancelledFailure, setWorkflowOptions } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import type { TaskInput } from '../contract/inputs';
+import { sharedModelOf } from '../contract/parts';
 import { resultsPlaceOf } from '../contract/results-place';
 import { masked } from '../contract/url-placeholders';
 import type { TaskSnapshot } from '../contract/state';
@@ -50,6 +51,12 @@ async function evaluate(evaluation: TaskEvaluation): Promise<void> {
   const { input, progress, links } = evaluation;
   await restoreEarlier(evaluation);
   if (startsEarly(input)) return withFurtherJobs(evaluation, () => evaluateEarly(evaluation));
+  if (sharedModelOf(input.task)) {
+    progress.update({ phase: 'awaiting ready', message: 'waits for its shared endpoint' });
+    await awaitOpen(input, links.open);
+    progress.update({ phase: 'ready', endpointUrl: masked(links.modelUrl), message: null });
+    return withFurtherJobs(evaluation, () => runJob(evaluation, links.modelUrl));
+  }
   const modelUrl = await bringUpEndpoint(evaluation);
   await progress.ready({ phase: 'ready', endpointUrl: masked(modelUrl), message: null });
   await awaitOpen(input, links.open);

@@ -1,5 +1,6 @@
 import { patched, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
+import { sharedModelOf } from '../contract/parts';
 import { sharedPosition } from '../contract/identity';
 import type { RunInput } from '../contract/inputs';
 import {
@@ -61,6 +62,8 @@ export class RunProgress implements TaskBook {
     this.tasks = [...this.current.tasks];
     this.sharedEndpoints = [...(this.current.shared ?? [])];
     this.open = this.tasks.length;
+    // What they wait for is Ready for all of them at once (`SharedStates`).
+    for (const task of plan.tasks) if (sharedModelOf(task)) this.ready.add(task.index);
     setHandler(runStatus, () => this.sent);
     // Signals can be sent by hand with any payload or none: anything but a snapshot is ignored.
     setHandler(taskChanged, (snapshot?: unknown) => {

@@ -1,4 +1,6 @@
 import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow';
+import { failureTypes } from '../contract/failure-types';
+import { sharedModelOf } from '../contract/parts';
 import { sharedEndpointLost, startJob, type SharedUrls } from '../contract/messages';
 import type { TaskPlan } from '../contract/plan';
 import type { TaskError } from '../contract/state';
@@ -36,6 +38,18 @@ export class SharedLinks {
           : Object.entries(variables).map(([name, path]) => [name, `${url}${path}`] as const);
       }),
     );
+  }
+
+  /** The request URL of the shared endpoint that serves the task's model, once the job may start. */
+  get modelUrl(): string {
+    const use = sharedModelOf(this.task);
+    const url = use && this.urls[use.endpoint];
+    if (url === undefined)
+      throw ApplicationFailure.nonRetryable(
+        'the task may start its job, but was not told where its shared endpoint is',
+        failureTypes.sharedEndpointFailed,
+      );
+    return `${url}${this.task.endpointPath}`;
   }
 
   /** Settles as `work` does, unless a shared endpoint of the task is lost before. */

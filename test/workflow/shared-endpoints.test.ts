@@ -233,3 +233,49 @@ test.concurrent('a terminated run: it removes itself; if it is terminated as wel
   expect([deployments, jobs]).toEqual([[], []]);
   expect(await platform.listSecretNames()).toEqual([]);
 });
+
+describe('endpoints that serve the model for several tasks', () => {
+  const pooledPlan = ({ outputRoot }: Scenario, change: Partial<RunPlan>): RunPlan => {
+    const plan = runPlan({ outputRoot, change });
+    const nameOf = (position: number): string => `vllm-shared-e${position}-${plan.invocation.slice(0, 8)}`;
+    return {
+      ...plan,
+      sharedEndpoints: [0, 1].map((position) => ({
+        name: `model-${position}`,
+        endpointName: nameOf(position),
+        endpoint: plan.endpoint,
+        folder: `endpoint-e${position}-model`,
+      })),
+      tasks: plan.tasks.map((task) => ({
+        ...task,
+        endpointName: null,
+        uses: [{ endpoint: task.index % 2, variables: {}, servesModel: nameOf(task.index % 2) }],
+      })),
+    };
+  };
+
+  test.concurrent.each([
+    { how: 'all_ready', start: startPlainly },
+    { how: 'as_ready', start: startInBatches },
+  ] as const)('are created once, and each job gets the URL of its own: $how', async ({ how, start }) => {
+    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
+    const plan = pooledPlan(scenario, { startPolicy: how });
+    await start(scenario, plan);
+    await running(scenario, plan);
+    const client = createLeptonClient(scenario.platform);
+    const jobs = await client.listJobs();
+    for (const { jobName, uses } of plan.tasks) {
+      const endpoint = await client.getDeployment(uses?.[0]?.servesModel ?? '');
+      const value = `${endpoint?.status?.endpoint?.external_endpoint}/v1/completions`;
+      const job = jobs.find(({ metadata }) => metadata.name === jobName);
+      expect(job?.spec?.envs).toContainEqual({ name: 'EVALSAGA_MODEL_URL', value });
+    }
+    const { status, snapshot } = await scenario.closed(plan);
+    expect([status, outcomes(snapshot)]).toEqual(['succeeded', plan.tasks.map(() => ['succeeded', null])]);
+    expect(snapshot.tasks.map(({ endpoint }) => endpoint)).toEqual(
+      plan.tasks.map(({ uses }) => uses?.[0]?.servesModel),
+    );
+    expect(await creations(scenario.platform, '/deployments')).toBe(2);
+    await expectNothingLeft(scenario);
+  });
+});

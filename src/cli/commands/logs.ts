@@ -1,6 +1,7 @@
 import { describeRun, resolveInvocation } from '../../client';
 import type { RunPlan, TaskPlan } from '../../contract/plan';
-import { partText, sharedAsTasks } from '../../contract/parts';
+import { indexText, sharedIndex } from '../../contract/identity';
+import { partText, sharedAsTasks, sharedModelOf } from '../../contract/parts';
 import { partsOf, type RunSnapshot, type TaskSnapshot } from '../../contract/state';
 import { loadPlatformAccess } from '../../lepton/stored-credentials';
 import { storedInvocations, storedNames, storedPlan, storedSecrets } from '../../home/run-store';
@@ -249,6 +250,9 @@ function whereLost(task: TaskPlan, { plan, kind, context }: Reading): string {
 
 function whyNone(task: TaskPlan, state: TaskSnapshot | undefined, kind: LogKind): string {
   const name = harmlessLine(partText(task));
+  const model = sharedModelOf(task);
+  if (kind === 'endpoint' && model !== undefined)
+    return `${name} uses the shared endpoint ${model.servesModel ?? ''} (${indexText(sharedIndex(model.endpoint))}), whose log follows below`;
   if (kind === 'endpoint' && task.endpointName === null)
     return `${name} uses an existing endpoint, whose log evalsaga can't read`;
   if (state === undefined) return `no ${kind} log of ${name} is saved on this host, and the platform has none`;

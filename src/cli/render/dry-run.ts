@@ -1,10 +1,12 @@
 import { tokenSecretName } from '../../contract/endpoint-token';
 import { endpointOf } from '../../contract/endpoint-plans';
 import { sharedIndex } from '../../contract/identity';
+import { sharedModelOf } from '../../contract/parts';
 import type { EndpointPlan, RunPlan, SharedEndpointPlan, TaskPlan } from '../../contract/plan';
 import { masked } from '../../contract/url-placeholders';
 import { runConfigIn } from '../../config/plan/read-script';
 import { costEstimate } from './cost';
+import { sharingChoices } from './sharing-choices';
 import { renderDeployment, renderJob } from '../../lepton/render-spec';
 
 /** Returns what a run would create, in wire form except for values that are known only then; secrets are masked. Pure. */
@@ -33,6 +35,7 @@ export function dryRunDocument(plan: RunPlan): object {
     ready_means: plan.endpoint.probe,
     ...(plan.endpoint.kind === 'existing' ? { existing_endpoint: masked(plan.endpoint.url) } : {}),
     ...(plan.retryOf === undefined ? {} : { retry_of: plan.retryOf }),
+    ...sharingChoices(plan),
     ...(plan.sharedEndpoints === undefined
       ? {}
       : { shared_endpoints: plan.sharedEndpoints.map((shared, position) => sharedDocument(plan, shared, position)) }),
@@ -53,19 +56,21 @@ function taskDocument(plan: RunPlan, task: TaskPlan): object {
   return {
     ...common,
     ...(task.endpoint === undefined ? {} : { ready_means: endpoint.probe }),
-    ...(endpoint.kind === 'dedicated'
-      ? {
-          endpoint: {
-            name: task.endpointName,
-            spec: renderDeployment(endpoint.spec, {
-              ...contextOf(plan, task.index, endpoint.spec.nodeGroup),
-              made: { secret: tokenSecretName(plan.invocation, task.endpointName ?? ''), digest: null },
-            }),
-          },
-        }
-      : task.endpoint === undefined
-        ? {}
-        : { existing_endpoint: masked(endpoint.url) }),
+    ...(sharedModelOf(task) !== undefined
+      ? { endpoint: { name: sharedModelOf(task)?.servesModel, shared: true } }
+      : endpoint.kind === 'dedicated'
+        ? {
+            endpoint: {
+              name: task.endpointName,
+              spec: renderDeployment(endpoint.spec, {
+                ...contextOf(plan, task.index, endpoint.spec.nodeGroup),
+                made: { secret: tokenSecretName(plan.invocation, task.endpointName ?? ''), digest: null },
+              }),
+            },
+          }
+        : task.endpoint === undefined
+          ? {}
+          : { existing_endpoint: masked(endpoint.url) }),
     job: {
       name: task.jobName,
       // In the spec it is encoded.

@@ -1,11 +1,16 @@
 /** Turns a loaded config into the plan of a run. Everything is decided then, and nothing created yet. */
-import { createHash } from 'node:crypto';
-import path from 'node:path';
-import type { BudgetPlan, EndpointPlan, PlatformRef, RunPlan, StoragePlan, TaskPlan } from '../../contract/plan';
-import { runNameFrom } from '../../contract/run-name';
+import type {
+  BudgetPlan,
+  EndpointPlan,
+  PlatformRef,
+  RunPlan,
+  SharedEndpointPlan,
+  StoragePlan,
+  TaskPlan,
+} from '../../contract/plan';
+import { sharedModelOf } from '../../contract/parts';
 import { taskNameOf } from '../../contract/task-name';
 import { describeOversize, sizeOfPlan } from '../../contract/plan-size';
-import { expandTilde } from '../../support/home-folder';
 import type { LoadedConfig } from '../loaded';
 import { maskingErrors } from '../render-config';
 import type { ResolvedConfig } from '../schema/config';
@@ -24,28 +29,19 @@ import { ownSetting } from './own-settings';
 import { checkNeededVariables } from './check-needed-variables';
 import { endpointName, jobName, taskFolder, taskSlug } from './resource-names';
 import { checkNamedVariables, checkPlatformRules, checkSharedEndpoints } from './check-platform-rules';
+import { poolOf, sharedOf, useOf, type Pool } from './plan-sharing';
 import { ProblemReport } from './problem-report';
 import { planExports } from './plan-exports';
 import { resultsStore } from './plan-results-store';
+import { runFields, type PlanContext } from './run-fields';
 import { sharedCaches } from './shared-caches';
 import type { ResolvedTask } from './resolve-task';
 import { storagePlan } from './plan-storage';
 
+export type { PlanContext };
+
 /** Limit on tasks: as many have been tried (docs/performance.md). */
 const maxTasks = 5_000;
-
-export interface PlanContext {
-  readonly invocation: string;
-  readonly platform: PlatformRef;
-  readonly owner: string;
-  /** Instead of `execution.run_name`. */
-  readonly name?: string;
-  /** Added to `execution.tags`. */
-  readonly tags?: Readonly<Record<string, string>>;
-  /** The command line, kept in the run's record. */
-  readonly command: string;
-  readonly cwd: string;
-}
 
 /**
  * Plans a run. Throws `ConfigError` with all problems. `hostSecrets` are the variables of this host whose values the run will
@@ -73,8 +69,8 @@ function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; h
   const exports = planExports(config, { env: loaded.env, cwd: context.cwd, hasStore: store !== undefined, report });
   const parts = variantParts(loaded, report);
   const auxiliaries = auxiliariesOf(parts, { loaded, context, report });
-  const { shared } = auxiliaries;
-  const planned = parts.map((part) => planVariant({ ...part, context, storage, auxiliaries }));
+  const planned = planVariants(parts, { context, storage, auxiliaries });
+  const shared = [...auxiliaries.shared, ...planned.flatMap((variant) => variant.shared)];
   checkEarlyJobs(
     config,
     variants.some(({ resolved }) => resolved.deployment.type !== 'none'),
@@ -90,7 +86,7 @@ function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; h
   const fields = {
     ...runFields(loaded, context),
     ...(store === undefined ? {} : { resultsStore: store }),
-    maxParallelEndpoints: placesForTasks(config, shared, report),
+    maxParallelEndpoints: placesForTasks(config, { shared, hasOwn: planned.some(hasOwnEndpoints) }, report),
     ...(shared.length === 0 ? {} : { sharedEndpoints: shared }),
     ...(exports.length === 0 ? {} : { exports }),
   };
@@ -105,9 +101,30 @@ function planned(loaded: LoadedConfig, context: PlanContext): { plan: RunPlan; h
 }
 
 interface PlannedVariant {
+  /** Endpoints that several of its tasks use. */
+  readonly shared: readonly SharedEndpointPlan[];
   readonly endpoint: EndpointPlan | undefined;
   readonly budget: BudgetPlan | null;
   readonly tasks: readonly TaskPlan[];
+}
+
+const hasOwnEndpoints = ({ tasks }: PlannedVariant): boolean => tasks.some(({ endpointName: own }) => own !== null);
+
+interface VariantSurroundings {
+  readonly context: PlanContext;
+  readonly storage: StoragePlan | null;
+  readonly auxiliaries: PlannedAuxiliaries;
+}
+
+function planVariants(parts: readonly VariantPart[], around: VariantSurroundings): readonly PlannedVariant[] {
+  let first = around.auxiliaries.shared.length;
+  return parts.map((part) => {
+    const { resolved, model } = part.variant;
+    const tasks = part.tasks.length;
+    const pool = poolOf(resolved, { tasks, model, invocation: around.context.invocation, first });
+    first += pool?.members.length ?? 0;
+    return planVariant({ ...part, ...around, pool });
+  });
 }
 
 /** Plans the tasks of one variant, with their positions in the run. */
@@ -119,11 +136,8 @@ function planVariant({
   context,
   storage,
   auxiliaries,
-}: VariantPart & {
-  readonly context: PlanContext;
-  readonly storage: StoragePlan | null;
-  readonly auxiliaries: PlannedAuxiliaries;
-}): PlannedVariant {
+  pool,
+}: VariantPart & VariantSurroundings & { readonly pool: Pool | undefined }): PlannedVariant {
   const provided = (task: ResolvedTask) => auxiliaries.of(task).entries.map(({ name }) => name);
   checkNeededVariables({ config, tasks, env: loaded.env, platform: context.platform.kind, provided, report });
   const { endpoint, urls } = planEndpoint({ loaded, tasks, report, platform: context.platform });
@@ -131,9 +145,10 @@ function planVariant({
   const plans =
     storage === null
       ? []
-      : tasks.map((task) =>
+      : tasks.map((task, at) =>
           planTask({
             ...{ loaded, task, storage, context, report, endpoint, model },
+            use: pool && useOf(pool, at),
             position: positions[task.index] ?? task.index,
             modelUrl: urls?.get(task.index) ?? null,
             auxiliaries: auxiliaries.of(task),
@@ -144,7 +159,8 @@ function planVariant({
       { endpoint, tasks: plans.map((plan, at) => ({ ...plan, index: tasks[at]?.index ?? plan.index })) },
       report,
     );
-  return { endpoint, budget, tasks: plans };
+  const shared = pool && endpoint ? sharedOf(pool, { endpoint, price: budget?.endpointPerHour }) : [];
+  return { endpoint, budget, shared, tasks: plans };
 }
 
 /** Gives tasks the endpoint of their variant and its price, where these differ: then all of them, which packs better (contract/packed.ts). */
@@ -158,45 +174,11 @@ function withOwn(variants: readonly PlannedVariant[]): TaskPlan[] {
       ...task,
       ...(isOther && endpoint ? { endpoint } : {}),
       ...(isPriced && budget ? { endpointPerHour: budget.endpointPerHour } : {}),
+      // The shared endpoint has the price.
+      ...(budget && sharedModelOf(task) ? { endpointPerHour: 0 } : {}),
     })),
   );
   return tasks.sort((a, b) => a.index - b.index);
-}
-
-function runFields(
-  { resolved: config, yaml }: LoadedConfig,
-  context: PlanContext,
-): Omit<RunPlan, 'version' | 'model' | 'endpoint' | 'storage' | 'tasks'> {
-  const { execution } = config;
-  return {
-    invocation: context.invocation,
-    platform: context.platform,
-    owner: context.owner,
-    ...labelsOf(config, context),
-    outputDir: path.resolve(context.cwd, expandTilde(execution.output_dir), context.invocation),
-    startPolicy: execution.start_policy,
-    ...(execution.start_jobs_early ? { startJobsEarly: true as const } : {}),
-    onTaskFailure: execution.on_task_failure,
-    maxParallelEndpoints: execution.max_parallel_endpoints,
-    keepStorage: execution.keep_storage,
-    skipResults: execution.skip_results,
-    limits: {
-      endpointReadySeconds: execution.lepton_platform.deployment.endpoint_readiness_timeout,
-      jobSeconds: execution.evaluation_tasks.timeout,
-      teardownSeconds: execution.teardown_timeout,
-      runSeconds: execution.max_run_time,
-      resultBytes: execution.max_result_size,
-      ...(execution.retries === 0 ? {} : { jobRetries: execution.retries }),
-    },
-    provenance: { configDigest: createHash('sha256').update(yaml).digest('hex'), command: context.command },
-  };
-}
-
-function labelsOf(config: ResolvedConfig, context: PlanContext): Pick<RunPlan, 'name' | 'tags'> {
-  const { run_name: own, tags: given } = config.execution;
-  const name = context.name ?? own ?? (config.name === null ? undefined : runNameFrom(config.name));
-  const tags = { ...given, ...context.tags };
-  return { ...(name === undefined ? {} : { name }), ...(Object.keys(tags).length === 0 ? {} : { tags }) };
 }
 
 interface EndpointRequest {
@@ -250,7 +232,8 @@ function planTask({
   modelUrl,
   model,
   position,
-  auxiliaries,
+  auxiliaries: all,
+  use,
 }: {
   loaded: LoadedConfig;
   task: ResolvedTask;
@@ -264,12 +247,15 @@ function planTask({
   /** In the run. */
   position: number;
   auxiliaries: TaskAuxiliaries;
+  /** The shared endpoint that serves the model; `undefined`: the task has its own. */
+  use: ReturnType<typeof useOf> | undefined;
 }): TaskPlan {
   const { resolved: config } = loaded;
   const { deployment } = config;
   const parts = { slug: taskSlug(task.task), index: position, invocation: context.invocation };
   const folder = taskFolder(parts, model);
   const endpointPath = endpointPathFor(config, task) ?? '';
+  const auxiliaries = use === undefined ? all : { ...all, uses: [...all.uses, use] };
   const ownName =
     deployment.type === 'none'
       ? null
@@ -279,7 +265,7 @@ function planTask({
     name: taskNameOf(model, task.config.name),
     ...(model === null ? {} : { model }),
     task: task.task,
-    endpointName: ownName,
+    endpointName: use === undefined ? ownName : null,
     jobName: jobName(parts),
     ...(task.cataloguedImage === undefined ? {} : { cataloguedImage: task.cataloguedImage }),
     endpointPath,
@@ -293,7 +279,11 @@ function planTask({
       access:
         ownName === null || endpoint?.kind !== 'dedicated'
           ? null
-          : { invocation: context.invocation, endpoint: ownName, tokens: endpoint.spec.apiTokens },
+          : {
+              invocation: context.invocation,
+              endpoint: use?.servesModel ?? ownName,
+              tokens: endpoint.spec.apiTokens,
+            },
     }),
   };
 }

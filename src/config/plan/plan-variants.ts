@@ -75,17 +75,18 @@ export function auxiliariesOf(
 /** Returns how many tasks may have endpoints: shared ones, which exist all the time, count as well. */
 export function placesForTasks(
   { execution, deployment }: ResolvedConfig,
-  shared: readonly SharedEndpointPlan[],
+  { shared, hasOwn }: { readonly shared: readonly SharedEndpointPlan[]; readonly hasOwn: boolean },
   report: ProblemReport,
 ): number | null {
   const { max_parallel_endpoints: most } = execution;
   const taken = shared.filter(({ endpointName: name }) => name !== null).length;
   if (most === null || taken === 0 || deployment.type === 'none') return most;
-  if (most <= taken)
+  const needed = hasOwn ? taken + 1 : taken;
+  if (most < needed)
     report.add(
       'execution.max_parallel_endpoints',
-      `is ${most}, but auxiliary_deployments alone are ${taken}, and each task has its own endpoint besides`,
-      `set it to ${taken + 1} or more`,
+      `is ${most}, but ${taken} shared endpoints exist all the time${hasOwn ? ', and each task has its own besides' : ''}`,
+      `set it to ${needed} or more`,
     );
-  return Math.max(1, most - taken);
+  return hasOwn ? Math.max(1, most - taken) : null;
 }

@@ -5,7 +5,7 @@ import type { Schema } from './accepts';
 import { deploymentSchema, deploymentTypes } from './deployment';
 import type { DedicatedDeployment, DeploymentType } from './deployment';
 import { choice, integer, mapping, orNull, section, text } from './fields';
-import { Leaf } from './leaf';
+import { Leaf, refuse } from './leaf';
 import type { RawMap } from './leaf';
 
 /** Prefixes of variables that others set. */
@@ -70,8 +70,12 @@ const shapeOf = (schema: Schema): Readonly<Record<string, Schema>> => {
 const deployedTypes = deploymentTypes.filter((type) => type !== 'none');
 
 /** The keys of all types: which are allowed depends on the type. */
+const { sharing: _sharing, ...deploymentKeys } = Object.assign(
+  {},
+  ...deployedTypes.map((type) => shapeOf(deploymentSchema(type))).reverse(),
+) as Record<string, Schema>;
 const allKeys = {
-  ...Object.assign({}, ...deployedTypes.map((type) => shapeOf(deploymentSchema(type))).reverse()),
+  ...deploymentKeys,
   ...instances,
   ...existing,
   type: choice(...deploymentTypes).describe(
@@ -99,6 +103,8 @@ export const auxiliaryDeployment = accepting(
     const isOwn = (key: string): boolean => key === 'env_prefix' || Object.hasOwn(instances, key);
     const own = ownKeys.safeParse(only(raw, isOwn));
     const deployment = deploymentSchema(type).safeParse(only(raw, (key) => !isOwn(key)));
+    if (raw['sharing'] !== undefined)
+      refuse(context, 'an auxiliary deployment is always shared', 'remove it', ['sharing']);
     issuesOf(own);
     issuesOf(deployment);
     if (!own.success || !deployment.success) return { kind: 'existing', own: emptyExisting };

@@ -71,6 +71,11 @@ const served = {
   pre_cmd: orNull(text({ empty: true })).describe(
     'Shell lines run before the server; needs `NEMO_EVALUATOR_TRUST_PRE_CMD=1`.',
   ),
+  sharing: text({ pattern: /^(?:per_task|shared|pool:[1-9]\d{0,2})$/, expected: '`per_task`, `shared` or `pool:N`' })
+    .default('per_task')
+    .describe(
+      'How many endpoints serve the model: `per_task`: one for each task, removed with it; `shared`: one for all tasks; `pool:N`: N, over which the tasks are spread. Shared ones exist until the last task that uses them has ended. `--dry-run` compares the choices.',
+    ),
   lepton_config: leptonConfig.describe('How the endpoint runs on Lepton.'),
 };
 
