@@ -49,7 +49,11 @@ export async function buildRunRecord(input: RunToRecord, around: RecordSurroundi
   const { run } = input;
   const snapshot = wholeSnapshot(input.snapshot);
   const tasks = await wholeTasks({ run, snapshot, images: input.images ?? {} }, around);
-  const usefulShare = usefulShareOf(tasks, { budget: snapshot.budget, nowMs: Date.now() });
+  const usefulShare = usefulShareOf(tasks, {
+    shared: snapshot.shared,
+    budget: snapshot.budget,
+    nowMs: Date.now(),
+  });
   return {
     invocation: run.invocation,
     outcome: input.outcome,

@@ -159,7 +159,7 @@ export function runDocument(run: RunDescription, webUi: string | null, nowMs = D
     ...(cost === null ? {} : { cost }),
     usefulShare: usefulShareOf(
       tasks.map((task) => ({ ...task, ...summaryIn(run, task.index) })),
-      { budget: run.snapshot.budget, nowMs },
+      { shared: run.snapshot.shared, budget: run.snapshot.budget, nowMs },
     ),
     findings: findingsIn(run),
     teardown: { left, kept },

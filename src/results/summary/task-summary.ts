@@ -114,12 +114,31 @@ export function taskCosts(
   };
 }
 
-/** Returns the useful share of the endpoints of all tasks together. Pure. */
+/**
+ * Returns the useful share of the endpoints of all tasks together. `shared`: of those, the ones that serve the model of several tasks
+ * count; requests of different tasks at the same time count for each. Pure.
+ */
 export function usefulShareOf(
   tasks: readonly (Pick<TaskSnapshot, 'usage' | 'earlierUsage' | 'endpoint'> & { readonly summary?: TaskSummary })[],
-  { budget, nowMs }: { readonly budget: BudgetPlan | null | undefined; readonly nowMs: number },
+  {
+    shared = [],
+    budget,
+    nowMs,
+  }: {
+    readonly shared?: readonly Pick<TaskSnapshot, 'usage' | 'endpoint'>[] | undefined;
+    readonly budget: BudgetPlan | null | undefined;
+    readonly nowMs: number;
+  },
 ): number | null {
-  return usefulShare(tasks.map((task) => taskCosts(task, { summary: task.summary, budget, nowMs })));
+  const own = tasks.map((task) => taskCosts(task, { summary: task.summary, budget, nowMs }));
+  const pooled = shared.map(({ usage, endpoint }) => {
+    const seconds = tasks.flatMap((task) =>
+      endpoint !== null && task.endpoint === endpoint ? (task.summary?.requests?.requestSeconds ?? []) : [],
+    );
+    const requestSeconds = seconds.length === 0 ? null : seconds.reduce((sum, each) => sum + each, 0);
+    return { endpointSeconds: secondsOf(usage?.endpoint, nowMs), requestSeconds };
+  });
+  return usefulShare([...own, ...pooled]);
 }
 
 /** Returns the image of a planned task's job if the catalogue has another one. Pure. */

@@ -41,7 +41,7 @@ async function describedRun(run: RunDescription, home: HomePaths): Promise<Repor
     cost: costDocument(snapshot, nowMs),
     usefulShare: usefulShareOf(
       tasks.map(({ snapshot: task, summary }) => ({ ...task, ...(summary ? { summary } : {}) })),
-      { budget, nowMs },
+      { shared: snapshot.shared, budget, nowMs },
     ),
     left,
     kept,

@@ -9,6 +9,8 @@ export const percent = (share: number | null): string =>
 export function usefulShareLine({ usefulShare, tasks }: Pick<RunDocument, 'usefulShare' | 'tasks'>): string[] {
   if (usefulShare === null) return [];
   const paid = tasks.filter(({ costs }) => costs.usefulShare !== null);
+  // Tasks that share an endpoint have no time of their own.
+  if (paid.length === 0) return [`useful endpoint time: ${percent(usefulShare)}`];
   const seconds = paid.reduce((sum, { costs }) => sum + (costs.endpointSeconds ?? 0), 0);
   const useful = formatDuration(usefulShare * seconds * 1000);
   return [
