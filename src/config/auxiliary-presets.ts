@@ -6,8 +6,8 @@ import { auxiliaryNames } from './auxiliary-references';
 import { nodeAt, withNodeAt, withoutNodeAt } from './yaml/tree';
 import type { ConfigNode } from './yaml/tree';
 
-/** Keys of presets whose interpolations are about `deployment`. Without them the command follows from the other keys. */
-const commands = ['command', 'base_command'];
+/** Keys of presets that are about `deployment` only. Without a command, it follows from the other keys. */
+const ofDeployment = ['command', 'base_command', 'sharing'];
 
 export function withAuxiliaryPresets(root: ConfigNode, sources: ConfigSources): ConfigNode {
   return auxiliaryNames(root).reduce((tree, name) => {
@@ -19,7 +19,7 @@ export function withAuxiliaryPresets(root: ConfigNode, sources: ConfigSources): 
       ? sources.find(`deployment/${String(type.value)}`)?.content
       : undefined;
     const whole: ConfigNode = preset === undefined ? own : mergeMaps(preset, own);
-    const bare = commands.reduce<ConfigNode>(
+    const bare = ofDeployment.reduce<ConfigNode>(
       (node, key) => (nodeAt(node, [key])?.origin.preset === true ? withoutNodeAt(node, [key]) : node),
       whole,
     );
