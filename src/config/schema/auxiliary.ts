@@ -70,10 +70,13 @@ const shapeOf = (schema: Schema): Readonly<Record<string, Schema>> => {
 const deployedTypes = deploymentTypes.filter((type) => type !== 'none');
 
 /** The keys of all types: which are allowed depends on the type. */
-const { sharing: _sharing, ...deploymentKeys } = Object.assign(
-  {},
-  ...deployedTypes.map((type) => shapeOf(deploymentSchema(type))).reverse(),
-) as Record<string, Schema>;
+const deploymentKeys = Object.fromEntries(
+  deployedTypes
+    .toReversed()
+    .flatMap((type) => Object.entries(shapeOf(deploymentSchema(type))))
+    .filter(([key]) => key !== 'sharing'),
+);
+
 const allKeys = {
   ...deploymentKeys,
   ...instances,
