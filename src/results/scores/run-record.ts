@@ -55,6 +55,8 @@ const task: z.ZodType<TaskRecord> = z.object({
   partial: z.boolean().exactOptional(),
   resultsDigest: text.exactOptional(),
   endpointAway: z.number().exactOptional(),
+  // Of a job that has ended there is none.
+  progress: z.any().exactOptional(),
   image: text.exactOptional(),
   // `recordedSummary` validates it.
   summary: z.any().exactOptional(),
