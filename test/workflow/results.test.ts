@@ -231,63 +231,60 @@ test.concurrent(
   },
 );
 
-test.concurrent(
-  'a run exports at its end what succeeded; an export that fails is tried again, said, and fails no task',
-  async () => {
-    let asked = 0;
-    const server = await startServer((_request, response) => {
-      asked += 1;
-      sendJson(response, { error_code: 'DENIED', message: 'not you' }, asked === 1 ? 503 : 403);
+test('a run exports at its end what succeeded; an export that fails is tried again, said, and fails no task', async () => {
+  let asked = 0;
+  const server = await startServer((_request, response) => {
+    asked += 1;
+    sendJson(response, { error_code: 'DENIED', message: 'not you' }, asked === 1 ? 503 : 403);
+  });
+  try {
+    const jobs = {
+      default: { states, metrics: { acc: 0.25 } },
+      match: [{ name: '*winogrande*', states: [['Running', '200ms'], ['Failed']] }],
+    };
+    const scenario = await bench.scenario({ jobs });
+    const mlflow = {
+      ...{
+        tracking_uri: server.url,
+        experiment_name: 'e',
+        run_name: null,
+        description: null,
+        tags: {},
+        extra_metadata: {},
+      },
+      ...{
+        skip_existing: false,
+        log_config_params: false,
+        log_config_params_max_depth: 10,
+        exclude_patterns: [],
+        ...common,
+      },
+    };
+    const exports: readonly ExportPlan[] = [
+      { to: 'json', settings: fileSettings, envs: [] },
+      { to: 'mlflow', settings: mlflow, envs: [{ name: 'MLFLOW_TRACKING_TOKEN', value: 'a-key-for-mlflow' }] },
+    ];
+    const plan = runPlan({
+      outputRoot: scenario.outputRoot,
+      tasks: ['hellaswag', 'winogrande'],
+      change: { exports },
     });
-    try {
-      const jobs = {
-        default: { states, metrics: { acc: 0.25 } },
-        match: [{ name: '*winogrande*', states: [['Running', '200ms'], ['Failed']] }],
-      };
-      const scenario = await bench.scenario({ jobs });
-      const mlflow = {
-        ...{
-          tracking_uri: server.url,
-          experiment_name: 'e',
-          run_name: null,
-          description: null,
-          tags: {},
-          extra_metadata: {},
-        },
-        ...{
-          skip_existing: false,
-          log_config_params: false,
-          log_config_params_max_depth: 10,
-          exclude_patterns: [],
-          ...common,
-        },
-      };
-      const exports: readonly ExportPlan[] = [
-        { to: 'json', settings: fileSettings, envs: [] },
-        { to: 'mlflow', settings: mlflow, envs: [{ name: 'MLFLOW_TRACKING_TOKEN', value: 'a-key-for-mlflow' }] },
-      ];
-      const plan = runPlan({
-        outputRoot: scenario.outputRoot,
-        tasks: ['hellaswag', 'winogrande'],
-        change: { exports },
-      });
-      await scenario.start(plan);
-      const { status, snapshot } = await scenario.closed(plan);
-      expect(status).toBe('failed');
-      expect(snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['succeeded', 'failed']);
-      const reports = [...(snapshot.exports ?? [])].sort((one, other) => one.to.localeCompare(other.to));
-      const file = path.join(plan.outputDir, 'exports', 'json', 'processed_results.json');
-      expect(reports).toEqual([
-        { to: 'json', outcome: 'exported', tasks: 1, where: file, message: null },
-        { to: 'mlflow', outcome: 'failed', tasks: 0, where: null, message: expect.stringContaining('403') },
-      ]);
-      expect(server.seen).toHaveLength(2);
-      expect(server.seen[1]?.headers.authorization).toBe('Bearer a-key-for-mlflow');
-      const written = JSON.parse(await readFile(file, 'utf8')) as { benchmarks: object };
-      expect(Object.keys(written.benchmarks)).toEqual(['hellaswag']);
-      expect(await recordOf(plan)).toMatchObject({ exports: snapshot.exports, tasks: [{ image: 'eval:1' }, {}] });
-    } finally {
-      await server.close();
-    }
-  },
-);
+    await scenario.start(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect(status).toBe('failed');
+    expect(snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['succeeded', 'failed']);
+    const reports = [...(snapshot.exports ?? [])].sort((one, other) => one.to.localeCompare(other.to));
+    const file = path.join(plan.outputDir, 'exports', 'json', 'processed_results.json');
+    expect(reports).toEqual([
+      { to: 'json', outcome: 'exported', tasks: 1, where: file, message: null },
+      { to: 'mlflow', outcome: 'failed', tasks: 0, where: null, message: expect.stringContaining('403') },
+    ]);
+    expect(server.seen).toHaveLength(2);
+    expect(server.seen[1]?.headers.authorization).toBe('Bearer a-key-for-mlflow');
+    const written = JSON.parse(await readFile(file, 'utf8')) as { benchmarks: object };
+    expect(Object.keys(written.benchmarks)).toEqual(['hellaswag']);
+    expect(await recordOf(plan)).toMatchObject({ exports: snapshot.exports, tasks: [{ image: 'eval:1' }, {}] });
+  } finally {
+    await server.close();
+  }
+});
