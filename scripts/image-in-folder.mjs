@@ -22,16 +22,6 @@ const folder = mkdtempSync('/var/tmp/evalsaga-image-');
 const bare = { PATH: process.env.PATH, HOME: folder, npm_config_cache: path.join(homedir(), '.npm') };
 const children = [];
 
-try {
-  const image = build();
-  await serve(image);
-  console.log('the image built in a folder: its worker became ready, and ended on SIGTERM with exit code 0');
-} finally {
-  for (const child of children) child.kill('SIGTERM');
-  await sleep(500);
-  rmSync(folder, { recursive: true, force: true });
-}
-
 /** Follows the Dockerfile; returns the last stage. */
 function build() {
   const text = readFileSync(path.join(root, 'deploy', 'Dockerfile'), 'utf8').replace(/\\\n/g, ' ');
@@ -186,4 +176,14 @@ function freePort() {
       server.close(() => resolve(port));
     });
   });
+}
+
+try {
+  const image = build();
+  await serve(image);
+  console.log('the image built in a folder: its worker became ready, and ended on SIGTERM with exit code 0');
+} finally {
+  for (const child of children) child.kill('SIGTERM');
+  await sleep(500);
+  rmSync(folder, { recursive: true, force: true });
 }

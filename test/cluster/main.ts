@@ -17,7 +17,7 @@ const parts = {
     ...['run', 'cancel', 'teardown', 'batches', 'two-workers', 'any-worker', 'sweep', 'sweep-schedule'],
     ...['worker-away', 'verdict', 'readiness', 'secrets'],
   ].map((name) => `test/workflow/${name}.test.ts`),
-  'large-run': ['test/workflow/large-run.test.ts'],
+  'large-run': ['--testTimeout=900000', 'test/workflow/large-run.test.ts'],
   load: ['--testMatch', '**/*.cluster.ts', '--', 'test/cluster/load.cluster.ts'],
 } as const;
 
