@@ -5,7 +5,6 @@ import { ApplicationFailure } from '@temporalio/common';
 import { firstOf } from '../support/listing';
 import { failureTypes } from '../contract/failure-types';
 import type { FetchedResults, FetchResultsInput, Owner, RecordRunInput, RemoveStorageInput } from '../contract/inputs';
-import { flatCount } from '../contract/metric';
 import { ownerIn } from '../contract/owner';
 import { isInStore, resultsPlaceOf } from '../contract/results-place';
 import { defaultSkips } from '../contract/skip-results';
@@ -21,12 +20,9 @@ import { HelperJobFailed } from '../results/transfer/through-job';
 import { writeAtomically } from '../support/atomic-file';
 import { messageOf } from '../support/error-message';
 import { localFault } from '../support/local-fault';
-import { isInterrupted, readNotes } from '../results/scores/notes';
-import { MalformedResults } from '../results/scores/parse';
+import { isInterrupted } from '../results/scores/notes';
 import { UnusableFolder } from '../results/transfer/remote-tree';
 import { writeRunRecord, type RunRecord } from '../results/scores/run-record';
-import { fitMetrics } from '../results/scores/fit-metrics';
-import { readScores } from '../results/scores/read-scores';
 import { within } from '../support/within';
 import { InARow } from './absences';
 import { attempt, type Attempt } from './attempt';
@@ -34,11 +30,13 @@ import { cancelledBy } from './cancelled-by';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, notReady } from './failures';
 import { transfers } from './heavy';
+import { readLocalResults, scoresDespiteFailure, type LocalResults } from './local-results';
 import { askRun, buildRunRecord, type RunToRecord } from './run-record';
 import { NotHome } from '../results/transfer/run-folder';
 import { fetchFolder, hasStorageApi, removeFolder } from '../results/transfer/task-storage';
 import { cachesFolder, fetchCaches } from '../results/transfer/caches';
 import { skipRule } from '../results/transfer/skip-rules';
+import { withinAttemptTime } from './within-attempt-time';
 import { fitForHistory, secretsToMask } from './wording';
 
 /** Attempts to fetch a folder with changing content or unsafe names, before its storage is kept instead. */
@@ -245,46 +243,6 @@ function whyNotWritable(error: unknown, target: string): string | undefined {
   return fault && `${fault.path ?? target} can't be written: ${fault.reason}; what the job wrote is kept in storage`;
 }
 
-/** Share of an attempt's time for fetching files; the rest is for reading and reporting them. */
-const partForFiles = 0.8;
-/** Milliseconds for aborted work to end by itself; a hanging file system never does. */
-const graceMs = 3_000;
-
-/** Fails for good shortly before the activity would time out, so that the failure says why. */
-async function withinAttemptTime<T>(
-  subject: string,
-  { signal, elapsedMs }: Attempt,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const { scheduleToCloseTimeoutMs: total, startToCloseTimeoutMs: each } = Context.current().info;
-  const left = Math.min(total > 0 ? total - elapsedMs : Infinity, each > 0 ? each : Infinity, longestTimerMs);
-  const ms = Math.max(0, left * partForFiles);
-  const beginAt = Date.now();
-  const isOver = (): boolean => !signal.aborted && Date.now() - beginAt >= ms;
-  const late = () =>
-    finalFailure(
-      failureTypes.resultsUnusable,
-      `${subject}: not all of it came home in its time (execution.teardown_timeout): it was given up after ${Math.round((Date.now() - beginAt) / 1000)} s`,
-    );
-  try {
-    return await within({ ms, signal }, (bounded) => Promise.race([work(bounded), abandoned(bounded)]));
-  } catch (error) {
-    throw isOver() ? late() : error;
-  }
-}
-
-/** Longest delay of a Node timer, milliseconds. */
-const longestTimerMs = 2_147_483_647;
-
-/** Rejects `graceMs` after the signal, for work that ignores it. */
-function abandoned(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => void setTimeout(() => reject(signal.reason as Error), graceMs).unref(), {
-      once: true,
-    });
-  });
-}
-
 type FetchedWithCaches = FetchedFolder & { readonly caches: number | undefined };
 
 function skippedNote({ skipped, caches = 0 }: FetchedWithCaches): string[] {
@@ -319,54 +277,5 @@ async function bringCaches(
     log.warn('the caches of a task could not be brought home', { folder, error: messageOf(error) });
     await rm(path.join(target, cachesFolder), { recursive: true, force: true });
     return 0;
-  }
-}
-
-export type LocalResults = Pick<
-  FetchedResults,
-  'metrics' | 'metricDetails' | 'metricsTotal' | 'resultsDigest' | 'interrupted' | 'notes'
->;
-
-/** Reads scores and notes from the fetched files. `mayBeAll`: nothing else is left in storage. */
-async function readLocalResults(
-  input: Pick<FetchResultsInput, 'index' | 'target'>,
-  { mayBeAll }: { readonly mayBeAll: boolean },
-): Promise<LocalResults> {
-  const scores = await readScoresOf(input, mayBeAll);
-  const ownNotes = await readNotes(input.target);
-  return {
-    ...(scores
-      ? {
-          ...fitMetrics(scores.metrics),
-          metricsTotal: flatCount(scores.metrics),
-          resultsDigest: scores.digest,
-        }
-      : { metrics: null }),
-    ...((await isInterrupted(input.target)) ? { interrupted: true } : {}),
-    notes: [...(scores?.notes ?? []), ...ownNotes].map(fitForHistory),
-  };
-}
-
-/** Returns the scores that were fetched before the failure; throws it if there are none. */
-async function scoresDespiteFailure(input: FetchResultsInput, failure: ApplicationFailure): Promise<LocalResults> {
-  if (failure.type === failureTypes.resultsInvalid) throw failure;
-  const home = await readLocalResults(input, { mayBeAll: false }).catch(() => undefined);
-  if (!home?.metrics) throw failure;
-  return home;
-}
-
-async function readScoresOf(
-  input: Pick<FetchResultsInput, 'index' | 'target'>,
-  mayBeAll: boolean,
-): ReturnType<typeof readScores> {
-  try {
-    return await readScores(input.target);
-  } catch (error) {
-    if (!(error instanceof MalformedResults)) throw error;
-    const file = path.join(input.target, 'results.yml');
-    throw finalFailure(
-      mayBeAll ? failureTypes.resultsInvalid : failureTypes.resultsUnusable,
-      `results of task ${input.index}: ${file} can't be read: ${error.message}`,
-    );
   }
 }

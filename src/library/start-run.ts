@@ -1,4 +1,5 @@
-import { begin, prepare, sealingKeyFor, type Wanted } from '../cli/attach/launch';
+import { begin, prepare, sealingKeyFor } from '../cli/attach/launch';
+import type { Wanted } from '../cli/attach/wanted';
 import { tracedStart } from '../cli/attach/traced-start';
 import { wantedRun } from '../cli/attach/wanted-run';
 import type { CommandContext } from '../cli/command';

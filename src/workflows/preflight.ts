@@ -12,7 +12,7 @@ export async function preflight({ plan, preflight: expected }: RunInput): Promis
     activities.preflight({ ...ownerIn(plan, 0), expected, place: resultsPlaceOf(plan), about: aboutOf(plan) }),
   );
   // An older worker says nothing.
-  return (admission as Admission | undefined) ?? {};
+  return admission ?? {};
 }
 
 const aboutOf = ({ owner, model, name, tasks }: RunPlan): RunWords => ({

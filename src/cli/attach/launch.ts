@@ -1,62 +1,33 @@
 import type { Client } from '@temporalio/client';
-import { describeRun, startRun, type RunDescription, type StartedRun } from '../../client';
+import { startRun, type StartedRun } from '../../client';
 import type { RunPlan } from '../../contract/plan';
 import { admitRun } from '../../doctor/admission';
 import { audit } from '../../home/audit-file';
 import { loadPlatformAccess } from '../../lepton/stored-credentials';
 import { createLeptonClient } from '../../lepton/client';
 import type { PlatformAccess } from '../../lepton/types';
-import { closingLines } from '../render/closing';
-import { runVerdict } from '../render/outcome';
-import { findingsIn, runDocument } from '../render/run-document';
-import { scoresTable } from '../render/scores';
 import type { PlatformChoice } from '../../stack/choose-platform';
 import { admitPlatform } from '../../stack/platform-choice';
 import { withoutSecretsOf } from '../../stack/background-env';
 import { ensureStack, type Stack } from '../../stack/stack';
-import { stackStatus } from '../../stack/status';
 import { originOf } from '../../temporal/origin';
 import { reidentified } from '../../runs/reidentify';
 import { invocationFor } from '../../runs/same-run';
-import { forgetStaleSecrets } from '../../cleanup/stale-secrets';
 import { ensureSearchAttributes } from '../../temporal/search-attributes';
 import { temporalTarget } from '../../temporal/target';
-import { attach } from './attach';
 import type { CommandContext } from '../command';
 import { Interrupted } from '../usage-error';
-import { done, type CommandOutcome } from '../exit-code';
+import { type CommandOutcome } from '../exit-code';
 import { onInterrupts, type Interrupts } from './interrupts';
-import { copyResults } from '../commands/fetch';
 import { refuseMissing } from '../host-secrets';
-import { messageOf } from '../../support/error-message';
 import { saveStoreAccess, storeEnv } from '../../results/store/store-access';
 import { encryptionOf } from '../../temporal/encryption/data-converter';
 import { keyFileVariable, type EncryptionKey } from '../../temporal/encryption/key-file';
-import { encryptionHint } from '../encryption-hint';
 import { programName } from '../program-name';
-import { runUrl, type Session } from '../session';
 import { keepSwept } from './sweeping';
+import { stay } from './stay';
 import { tracedStart } from './traced-start';
-
-/** A run as it is wanted, before anything is started. */
-export interface Wanted {
-  readonly plan: RunPlan;
-  /** Values of the host variables that the plan references. */
-  readonly secrets: Readonly<Record<string, string>>;
-  /** Such variables that are not set here: workers elsewhere must know them. */
-  readonly missing: readonly string[];
-  readonly choice: PlatformChoice;
-  readonly configYaml: string;
-  /** The user's own id or name of the run: a run that has it is attached to. Absent: the run gets an id of its own. */
-  readonly runId?: string | undefined;
-}
-
-export interface Launch extends Wanted {
-  readonly detach: boolean;
-  readonly json: boolean;
-  /** Whatever may have spoiled the scores makes the command fail. */
-  readonly strict: boolean;
-}
+import type { Launch, Prepared, Wanted } from './wanted';
 
 /** Starts the background processes that are missing and the run, and follows it until it has ended or the user leaves. */
 export async function launch(launch: Launch, context: CommandContext): Promise<CommandOutcome> {
@@ -159,19 +130,6 @@ export function sealingKeyFor(
   return key;
 }
 
-export interface Prepared extends Stack {
-  readonly searchAttributes: boolean;
-  readonly labelAttributes: boolean;
-  /** The platform says that it makes its results up. */
-  readonly isSimulated: boolean;
-}
-
-interface Begun {
-  readonly launch: Launch;
-  readonly stack: Prepared;
-  readonly interrupts: Interrupts;
-}
-
 export interface Beginning {
   readonly launch: Wanted;
   readonly stack: Prepared;
@@ -230,59 +188,6 @@ export async function begin(
   return started;
 }
 
-/** Follows the run that has started, or returns at once for `--detach`. */
-async function stay(
-  { launch, stack, interrupts, started }: Begun & { readonly started: StartedRun },
-  context: CommandContext,
-): Promise<CommandOutcome> {
-  const { plan, detach, json } = launch;
-  const { invocation } = plan;
-  const { runId, isNew } = started;
-  const isOver = !isNew && (await describeRun(stack.client, invocation, context.home)).status !== 'running';
-  if (isOver) sayOver(plan, context);
-  else await announce(plan, { session: stack, runId, isNew }, context);
-  if (detach && !isOver && !interrupts.pressed()) {
-    if (json)
-      context.output.json(
-        runDocument(await describeRun(stack.client, invocation, context.home), runUrl(stack, invocation, runId)),
-      );
-    return done;
-  }
-  const { taskQueue } = stack;
-  const attached = await attach({
-    session: stack,
-    context,
-    invocation,
-    taskQueue,
-    onInterrupt: 'cancel',
-    interrupts,
-  });
-  if (attached.kind === 'detached') return sayDetached(plan, context);
-  // The run's worker has done so, unless another host recorded its end.
-  await forgetStaleSecrets(stack.client, context.home).catch(() => undefined);
-  const run = (await bringResults(plan, stack, context)) ?? attached.run;
-  return conclude({ run, plan, session: stack, context, json, strict: launch.strict });
-}
-
-/** Copies the results from their store to the output folder; returns the run as it is known with them. */
-async function bringResults(
-  { resultsStore, invocation }: RunPlan,
-  session: Session,
-  context: CommandContext,
-): Promise<RunDescription | undefined> {
-  if (resultsStore === undefined) return undefined;
-  const { output, env, home } = context;
-  try {
-    await copyResults({ session, invocation }, context);
-    return await describeRun(session.client, invocation, home);
-  } catch (error) {
-    output.warn(
-      `the results are in the store, but could not be copied here: ${messageOf(error)}. To try again: ${programName(env)} fetch ${invocation}`,
-    );
-    return undefined;
-  }
-}
-
 const clientOf = ({ connection, options: { namespace } }: Client) => ({ connection, namespace });
 
 /** Refuses a run whose workspace lacks what it names, before anything is created. */
@@ -295,70 +200,4 @@ async function admit(
   const client = createLeptonClient(access);
   const warnings = await admitRun({ plan, client, access, expiresAt, binding: ref.kind === 'lepton' });
   for (const warning of warnings) output.warn(warning);
-}
-
-async function announce(
-  { invocation, name }: RunPlan,
-  { session, runId, isNew }: { readonly session: Session; readonly runId: string; readonly isNew: boolean },
-  { output, env, home }: CommandContext,
-): Promise<void> {
-  const program = programName(env);
-  const url = runUrl(session, invocation, runId);
-  const encrypted = encryptionHint({ temporal: session.temporal, services: await stackStatus(home), program });
-  output.note(
-    [
-      `run ${output.style.strong(invocation)}${name === undefined ? '' : ` (${name})`} ${isNew ? 'started' : 'was started before, and is attached to'}; it continues even if this command ends`,
-      ...(url === null ? [] : [`  Web UI:  ${url}`]),
-      ...(encrypted === undefined ? [] : [`  ${encrypted}`]),
-      `  status:  ${program} status ${invocation}`,
-      `  logs:    ${program} logs ${invocation} -f`,
-      `  cancel:  ${program} cancel ${invocation}`,
-    ].join('\n'),
-  );
-}
-
-function sayOver({ invocation, name }: RunPlan, { output, env }: CommandContext): void {
-  const known = name === undefined ? invocation : `${name} (${invocation})`;
-  output.note(
-    `run ${known} was started before, and has ended; nothing is started. To run again what did not succeed: ${programName(env)} retry ${invocation}`,
-  );
-}
-
-function sayDetached({ invocation }: RunPlan, { output, env }: CommandContext): CommandOutcome {
-  const program = programName(env);
-  output.note(
-    `Detached. The run continues in the background, including teardown if it was cancelled. To see it: ${program} status ${invocation}`,
-  );
-  return { kind: 'detached' };
-}
-
-/** Prints the scores to stdout and the rest to stderr, and returns the verdict. */
-function conclude(end: {
-  run: RunDescription;
-  plan: Pick<RunPlan, 'outputDir'>;
-  session: Session;
-  context: CommandContext;
-  json: boolean;
-  strict: boolean;
-}): CommandOutcome {
-  const { run, plan, session, context, json, strict } = end;
-  const { output, env } = context;
-  const verdict = runVerdict(run);
-  const { invocation } = run.snapshot;
-  if (json) output.json(runDocument(run, runUrl(session, invocation, run.runId)));
-  else {
-    const scores = scoresTable({ ...run.snapshot, samplings: run.resultsInfo?.samplings }, output.answerWidth());
-    if (scores !== '') output.answer(scores);
-  }
-  const closing = {
-    run,
-    verdict,
-    outputDir: plan.outputDir,
-    program: programName(env),
-    now: Date.now(),
-    style: output.style,
-  };
-  output.note(closingLines(closing).join('\n'));
-  const isSpoiled = strict && verdict === 'succeeded' && findingsIn(run).length > 0;
-  return isSpoiled ? { kind: 'spoiled' } : { kind: 'run', verdict };
 }

@@ -6,7 +6,7 @@ import { choosePlatform, type PlatformWish } from '../../stack/choose-platform';
 import type { CommandContext } from '../command';
 import { hostSecretValues } from '../host-secrets';
 import { runOwner } from '../run-labels';
-import type { Wanted } from './launch';
+import type { Wanted } from './wanted';
 
 export interface RunWish {
   readonly platform: PlatformWish;
