@@ -38,8 +38,9 @@ test.concurrent('a long wait in an unchanged state adds no events per poll', asy
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
   await scenario.start(plan);
   expect((await scenario.closed(plan)).status).toBe('succeeded');
+  // Where the platform announces changes, looks are about two seconds apart.
   const looks = (await scenario.platform.requests()).filter(({ path: route }) => route.startsWith('/jobs')).length;
-  expect(looks).toBeGreaterThan(12);
+  expect(looks).toBeGreaterThan(6);
   expect((await eventsOf(scenario, taskWorkflowId(plan.invocation, 0))).count).toBeLessThan(200);
 });
 
