@@ -9,24 +9,27 @@ import type { RunPlan } from '../contract/plan';
 import type { HomePaths } from '../home/paths';
 import { forgetRun } from '../home/run-store';
 import { InfrastructureError } from '../temporal/infrastructure-error';
-import { isOutage } from '../temporal/grpc';
+import { isOutage, lacksSearchAttribute } from '../temporal/grpc';
 import { startOf } from './run-input';
 import { RunExists } from './run-errors';
 
 /** Milliseconds for which a start that Temporal did not answer is retried. */
 const patienceMs = 30_000;
 const pauseMs = 500;
+/** The same for a start that is refused because a search attribute isn't known yet: twice the time after which a cluster reads it. */
+const attributePatienceMs = 60_000;
 
 /**
  * Starts the run's workflow and returns its run id. Retries a start whose answer was lost; if the id is taken by then, the
- * run is ours if it was started with our plan. If Temporal refuses the start, the run's stored record is deleted.
+ * run is ours if it was started with our plan. Retries one whose search attributes have just been registered. If Temporal refuses the start, the run's stored record is deleted.
  */
 export async function startWithRetries(
   client: Client,
   { plan, home }: { readonly plan: RunPlan; readonly home: HomePaths },
   begin: () => Promise<WorkflowHandleWithFirstExecutionRunId>,
 ): Promise<string> {
-  const deadline = Date.now() + patienceMs;
+  const begunAt = Date.now();
+  const deadline = begunAt + patienceMs;
   let hadNoAnswer = false;
   for (;;) {
     try {
@@ -38,12 +41,13 @@ export async function startWithRetries(
         const { invocation } = plan;
         throw new RunExists(`run ${invocation} already exists; see: evalsaga status ${invocation}`);
       }
-      if (!isOutage(error)) {
+      const isEarly = lacksSearchAttribute(error) && Date.now() - begunAt < attributePatienceMs;
+      if (!isEarly && !isOutage(error)) {
         if (!hadNoAnswer) await forgetRun(home, plan.invocation);
         throw error;
       }
-      hadNoAnswer = true;
-      if (Date.now() > deadline) throw noAnswer(plan, error);
+      hadNoAnswer ||= !isEarly;
+      if (!isEarly && Date.now() > deadline) throw noAnswer(plan, error);
     }
     await sleep(pauseMs);
   }

@@ -52,6 +52,15 @@ function faultIn(error: unknown): GrpcFault | undefined {
 /** Returns the status code behind an error of Temporal's client. Pure. */
 export const grpcCodeOf = (error: unknown): number | undefined => faultIn(error)?.code;
 
+/**
+ * Whether Temporal doesn't know a search attribute, which may have been registered just now: each frontend of a cluster reads the
+ * namespace again only after some time. The code alone says less, so the server's words count. Pure.
+ */
+export function lacksSearchAttribute(error: unknown): boolean {
+  const fault = faultIn(error);
+  return fault?.code === grpcCodes.invalidArgument && /search attribute/i.test(fault.details);
+}
+
 /** Whether no answer of Temporal arrived: a retry may help, and the call may have been carried out. Pure. */
 export function isOutage(error: unknown): boolean {
   if (isConnectTimeout(error)) return true;

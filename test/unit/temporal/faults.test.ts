@@ -1,6 +1,6 @@
 import { InfrastructureError } from '../../../src/temporal/infrastructure-error';
 import { retryDuringOutages } from '../../../src/temporal/retry-during-outages';
-import { explainFault, grpcCodeOf, isOutage, isRefusedAccess } from '../../../src/temporal/grpc';
+import { explainFault, grpcCodeOf, isOutage, isRefusedAccess, lacksSearchAttribute } from '../../../src/temporal/grpc';
 
 const fault = (code: number, details = 'said so'): Error =>
   new Error('Failed to do it', { cause: Object.assign(new Error(`${code} X: ${details}`), { code, details }) });
@@ -29,6 +29,13 @@ test.each([
 ])('gRPC %i %s: an outage: %p', (code, _, expected) => {
   expect(isOutage(fault(code))).toBe(expected);
   expect(grpcCodeOf(fault(code))).toBe(code);
+});
+
+test('a search attribute that was registered just now may be unknown for a while; other invalid requests are not that', () => {
+  const words = 'Namespace default has no mapping defined for search attribute EvalModel';
+  expect(lacksSearchAttribute(fault(3, words))).toBe(true);
+  expect(lacksSearchAttribute(fault(3, 'WorkflowId is not set on request.'))).toBe(false);
+  expect(lacksSearchAttribute(fault(14, words))).toBe(false);
 });
 
 test('a message over gRPC\u2019s size limit is no outage, although its code is that of an exceeded quota', () => {
