@@ -1,13 +1,12 @@
 import path from 'node:path';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { isFileTarget, type ExportPlan, type ExportReport } from '../contract/export';
 import type { ExportRunInput } from '../contract/inputs';
 import { ownerIn } from '../contract/owner';
-import { isInStore, resultsPlaceOf } from '../contract/results-place';
+import { resultsPlaceOf } from '../contract/results-place';
 import { exportRun, withExportedRun } from '../export/export-run';
 import { ExportFault, type Exported } from '../export/exporter';
 import { copyFromStore } from '../results/store/local-copy';
-import { openStore, sharedFolder } from '../results/store/open-store';
+import { withFolderOf } from '../results/store/result-files';
 import type { StoreEnv } from '../results/store/store';
 import { withTarget } from '../results/store/target';
 import { attempt, type Attempt } from './attempt';
@@ -74,22 +73,12 @@ interface Around {
 }
 
 /** Calls `work` with the run's folder: of a bucket, a copy of what the export needs. */
-async function withRunFolder<T>(
+function withRunFolder<T>(
   { input, place, staging, env, signal }: Around & { readonly input: ExportRunInput },
   work: (folder: string) => Promise<T>,
 ): Promise<T> {
-  if (!isInStore(place)) return work(place);
-  if (place.startsWith('file://')) return work(sharedFolder(place));
-  await mkdir(staging, { recursive: true, mode: 0o700 });
-  const folder = await mkdtemp(path.join(staging, `${process.pid}-`));
-  try {
-    const store = await openStore(place, env);
-    const only = (at: string, size: number): boolean => needsAll(input.plan) || size <= mostBytes;
-    await copyFromStore({ store, folder, only, signal });
-    return await work(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const only = (at: string, size: number): boolean => needsAll(input.plan) || size <= mostBytes;
+  return withFolderOf({ place, staging, env, copy: (copied) => copyFromStore({ ...copied, only, signal }) }, work);
 }
 
 /** Calls `work` with the folder for files: the one of the config, or one in the run's own place. */
