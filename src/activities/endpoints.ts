@@ -21,7 +21,7 @@ import { hasMadeToken, madeTokenFor, removeToken, storeToken } from './endpoint-
 import { finalFailure, isRefusal, notReady } from './failures';
 import { describeAndReport, reportObservation } from './news';
 import { resolveNodeGroup } from '../lepton/node-groups';
-import { probeModel, type ProbeVerdict } from '../lepton/probe';
+import { probeModel, type ProbeDoubt, type ProbeVerdict } from '../lepton/probe';
 import { probeKeyOf } from './probe-key';
 import { releasedHere } from './release';
 import { describeWithLog, whyFailed } from './why-failed';
@@ -82,16 +82,23 @@ export const createEndpointActivities = (dependencies: ActivityDependencies) => 
     }),
 });
 
-/** Consecutive probes that must find a new token refused: about two minutes on Lepton. */
-const refusalsToBelieve = 12;
+/** Consecutive probes that must find the same mismatch, where it may pass. */
+const probesToBelieve: Readonly<Record<ProbeDoubt, number>> = {
+  'model unknown': absencesToBelieve,
+  // About 20 s: a gateway that is being updated has lost its routes for seconds, and waiting costs no GPU.
+  'no route': 6,
+  // About two minutes on Lepton.
+  'new token': 12,
+};
 
 /** Removals that have sent their DELETE request. */
 const deletesSent = new DoneOnce();
 const missing = new InARow(absencesToBelieve);
-/** Probes of existing endpoints that did not find the model. */
-const unserved = new InARow(absencesToBelieve);
-/** Probes of endpoints that refused the token made for them. */
-const refused = new InARow(refusalsToBelieve);
+const mismatches: Readonly<Record<ProbeDoubt, InARow>> = {
+  'model unknown': new InARow(probesToBelieve['model unknown']),
+  'no route': new InARow(probesToBelieve['no route']),
+  'new token': new InARow(probesToBelieve['new token']),
+};
 
 /** Tries to remove a token's secret, a second apart, unless the platform refuses it. */
 const tokensLeft = new InARow(20);
@@ -157,9 +164,7 @@ async function lookWhetherReady(
         onSlow: (message) => void reportObservation(`Ready, but ${message}`),
       });
       if (verdict.kind !== 'ready') await reportObservation(`Ready, but ${verdict.message}`);
-      const isDoubtful = verdict.kind === 'mismatch' && verdict.doubtful === true;
-      const isCertain = refused.isReached(`${client.access.url} ${input.name}`, isDoubtful);
-      if (isDoubtful && !isCertain) throw notReady(verdict.message, again);
+      refuseDoubtful(verdict, `${client.access.url} ${input.name}`, again);
       return settleProbe(verdict, state.url, again);
     }
     case 'pending': {
@@ -225,11 +230,18 @@ async function probeExisting(
     key: await probeKeyOf(dependencies, input),
   });
   const again = pollDelayMs({ elapsedMs, platform: 'lepton' });
-  const isDoubtful = verdict.kind === 'mismatch' && verdict.doubtful === true;
-  const isCertain = unserved.isReached(activity, isDoubtful);
-  if (verdict.kind === 'not yet' || isDoubtful) await reportObservation(verdict.message);
-  if (isDoubtful && !isCertain) throw notReady(verdict.message, again);
+  if (verdict.kind === 'not yet' || (verdict.kind === 'mismatch' && verdict.doubt !== undefined))
+    await reportObservation(verdict.message);
+  refuseDoubtful(verdict, activity, again);
   settleProbe(verdict, input.url, again);
+}
+
+/** Throws `notReady` for a mismatch that may pass, until it was found often enough in a row. */
+function refuseDoubtful(verdict: ProbeVerdict, key: string, againMs: number): void {
+  const doubt = verdict.kind === 'mismatch' ? verdict.doubt : undefined;
+  const reached = Object.entries(mismatches).filter(([kind, inARow]) => inARow.isReached(key, kind === doubt));
+  if (verdict.kind === 'mismatch' && doubt !== undefined && reached.length === 0)
+    throw notReady(verdict.message, againMs);
 }
 
 function settleProbe(verdict: ProbeVerdict, url: string, againMs: number): { url: string } {

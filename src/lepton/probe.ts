@@ -9,11 +9,14 @@ import { within } from '../support/within';
 export type ProbeVerdict =
   | { readonly kind: 'ready' }
   | { readonly kind: 'not yet'; readonly message: string }
-  /**
-   * `doubtful`: the answer may come from a proxy that has no route to the server at the moment, or that does not know the
-   * endpoint's new token yet.
-   */
-  | { readonly kind: 'mismatch'; readonly message: string; readonly doubtful?: true };
+  | { readonly kind: 'mismatch'; readonly message: string; readonly doubt?: ProbeDoubt };
+
+/**
+ * Why a mismatch may pass. `model unknown`: the server says 404 about this model, which it may load later. `no route`: a 404 that does
+ * not name the model, as from a gateway that has no route to the server at the moment. `new token`: a proxy may not know the
+ * endpoint's token yet.
+ */
+export type ProbeDoubt = 'model unknown' | 'no route' | 'new token';
 
 /** Timeout of requests that a healthy server answers from memory, in milliseconds. Slow ones were seen to take 3 s. */
 const requestTimeoutMs = 10_000;
@@ -137,7 +140,7 @@ async function warmUp(request: ProbeRequest, ask: SendRequest): Promise<ProbeVer
     const said = answer.body.replace(/\s+/g, ' ').trim().slice(0, 200);
     return {
       kind: 'mismatch',
-      doubtful: true,
+      doubt: answer.body.includes(probe.servedModel) ? 'model unknown' : 'no route',
       message: `POST ${path} answers 404${said === '' ? '' : ` (${said})`}: the endpoint does not serve "${probe.servedModel}" there. Check target.api_endpoint.url and target.api_endpoint.model_id.`,
     };
   }
@@ -176,7 +179,7 @@ function judge(
   if (key !== null && probe.token?.kind === 'made')
     return {
       kind: 'mismatch',
-      doubtful: true,
+      doubt: 'new token',
       message: `${path} rejects the token that this run made for the endpoint (${status}). If the server itself asks for a key (--api-key), name that key in deployment.lepton_config.api_tokens`,
     };
   if (key !== null) {

@@ -12,7 +12,7 @@ export function violations(facts: Facts, course: Course, one: ChaosCase | undefi
     ...(facts.removedOwnEndpoint ? ['an endpoint that is not ours was removed'] : []),
     ...(facts.workerDeaths > 0 ? [`the worker ended by itself (${facts.workerDeaths} times)`] : []),
     ...facts.creates.flatMap((count, index) =>
-      count > 1 ? [`endpoint of task ${index} was created ${count} times`] : [],
+      count > createsOf(one) ? [`endpoint of task ${index} was created ${count} times`] : [],
     ),
     ...facts.jobs.flatMap((count, index) => (count > 1 ? [`job of task ${index} was created ${count} times`] : [])),
     ...facts.concurrentJobs.map((name) => `two jobs ran at the same time: ${name}`),
@@ -32,6 +32,13 @@ export function violations(facts: Facts, course: Course, one: ChaosCase | undefi
     ...verdict(facts, course, one),
   ];
 }
+
+/**
+ * How often an endpoint may be created. Names keep requests from creating two at a time; of several that take effect late, one may do so
+ * after the endpoint was removed, because its task has failed meanwhile. It must be removed as well.
+ */
+const createsOf = (one: ChaosCase | undefined): number =>
+  one?.fault.moment === 'late' && one.point.shape === '/deployments' && one.point.method === 'POST' ? one.times : 1;
 
 /** Nothing may outlive its task, unless run and task were both terminated: then only the sweep can remove it. */
 function leftovers({ left, disturbance }: Facts, one: ChaosCase | undefined): string[] {

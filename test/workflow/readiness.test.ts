@@ -199,14 +199,16 @@ describe('an existing endpoint', () => {
   });
 
   test.each([
-    { name: 'once is retried: a gateway may have lost its route', times: 1, status: 'succeeded' },
-    { name: 'every time fails its task', times: Infinity, status: 'failed' },
-  ])('that answers completions with 404 $name', async ({ times, status }) => {
-    let left = times;
+    { name: 'five times is retried: a gateway may have lost its route', lost: 5, status: 'succeeded', asked: 6 },
+    { name: 'six times fails its task', lost: Infinity, status: 'failed', asked: 6 },
+    { name: 'three times about this model fails its task', lost: Infinity, about: true, status: 'failed', asked: 3 },
+  ])('that answers completions with 404 $name', async ({ lost, about, status, asked }) => {
+    const message = about ? 'The model `test/model` does not exist.' : 'no Route matched with those values';
+    let count = 0;
     server = await startServer(({ method }, response) => {
-      const isLost = method !== 'POST' || left > 0;
-      if (method === 'POST') left -= 1;
-      sendJson(response, isLost ? { message: 'no Route matched with those values' } : {}, isLost ? 404 : 200);
+      if (method === 'POST') count += 1;
+      const isLost = method !== 'POST' || count <= lost;
+      sendJson(response, isLost ? { message } : {}, isLost ? 404 : 200);
     });
     const scenario = await bench.scenario();
     const plan = existing(scenario, `${server.url}/v1/completions`);
@@ -214,6 +216,8 @@ describe('an existing endpoint', () => {
     const { snapshot, status: seen } = await scenario.closed(plan);
     expect(seen).toBe(status);
     if (status === 'failed') expect(snapshot.tasks[0]?.error).toMatchObject({ type: 'EndpointMismatch' });
+    // The simulated jobs ask nothing.
+    expect(count).toBe(asked);
   });
 
   test('that requires a key the run does not have fails its task at once, before any job', async () => {

@@ -208,8 +208,14 @@ describe('an existing endpoint', () => {
     await serve({ 'POST /v1/completions': [404, { message: 'no model org/model' }] });
     expect(await ask({ kind: 'existing', url: `${server.url}/v1/completions` })).toMatchObject({
       kind: 'mismatch',
+      doubt: 'model unknown',
       message: expect.stringMatching(/answers 404 \(.*no model org\/model.*model_id/),
     });
+  });
+
+  test('with a 404 that does not name the model may have lost its route', async () => {
+    await serve({ 'POST /v1/completions': [404, { message: 'no Route matched with those values' }] });
+    expect(await ask({ kind: 'existing', url: `${server.url}/v1/completions` })).toMatchObject({ doubt: 'no route' });
   });
 
   test('that cannot list models and rejects plain requests is Ready', async () => {
