@@ -18,6 +18,7 @@ import type { World } from './worlds';
 /** The environment of one case: gateways at its borders, on a test bed that other cases share. */
 export interface CaseEnvironment {
   readonly testBed: TestBed;
+  readonly world: World;
   readonly names: Names;
   readonly ledger: Ledger;
   readonly gateway: Gateway;
@@ -70,7 +71,7 @@ export async function openEnvironment(
     if (command) closers.push(() => command.close());
     // Activities that need the run's own machine use this queue.
     const homeQueue = world === 'second worker' ? testBed.taskQueue : undefined;
-    const taskQueue = worker?.taskQueue ?? (world === 'second worker' ? await testBed.mixedQueue() : testBed.taskQueue);
+    const taskQueue = worker?.taskQueue ?? (await queueIn(world, testBed));
     const name = `mine-${id.slice(8)}`;
     const ownEndpoint = course.existingEndpoint
       ? { name, url: `${await createOwnEndpoint(retrying(createLeptonClient(access)), name)}/v1/completions` }
@@ -81,6 +82,7 @@ export async function openEnvironment(
     const temporal = worker?.temporal ?? command;
     return {
       testBed,
+      world,
       names,
       ledger,
       gateway,
@@ -98,6 +100,11 @@ export async function openEnvironment(
     await close();
     throw error;
   }
+}
+
+async function queueIn(world: World, testBed: TestBed): Promise<string> {
+  if (world === 'second worker') return testBed.mixedQueue();
+  return world === 'endpoint quota' ? testBed.limitedQueue() : testBed.taskQueue;
 }
 
 /** Creates an endpoint outside any run; resolves to its base URL when it is Ready. */

@@ -102,13 +102,20 @@ async function writeConfig(course: Course, { testBed, launch }: CaseEnvironment)
   const execution = {
     output_dir: path.join(testBed.folder, 'results'),
     start_policy: course.startPolicy,
+    ...(course.jobs ? { retries: Math.max(...course.jobs) } : {}),
     teardown_timeout: teardownSeconds,
     evaluation_tasks: { timeout: jobSeconds },
     lepton_platform: { deployment: { endpoint_readiness_timeout: endpointReadySeconds } },
   };
-  const { evaluation } = runConfig() as { evaluation: object };
+  const { evaluation, deployment } = runConfig() as { evaluation: object; deployment: object };
+  const sharing = course.shared === 'model' ? { sharing: 'shared' } : {};
   const tasks = course.tasks.map((name) => ({ name }));
-  await writeFile(file, stringify(runConfig({ execution, evaluation: { ...evaluation, tasks } })));
+  await writeFile(
+    file,
+    stringify(
+      runConfig({ execution, deployment: { ...deployment, ...sharing }, evaluation: { ...evaluation, tasks } }),
+    ),
+  );
   return file;
 }
 

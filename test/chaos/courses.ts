@@ -13,9 +13,15 @@ export interface Course {
   readonly startPolicy: 'all_ready' | 'as_ready';
   /** Uses the user's own endpoint, which no run may touch. */
   readonly existingEndpoint?: true;
+  /** Has an endpoint that all tasks use: a judge beside their own, or the only one that serves the model. */
+  readonly shared?: 'judge' | 'model';
+  /** Jobs of each task, of which all but the last are ended from outside. Default: one each. */
+  readonly jobs?: readonly number[];
+  /** Jobs start while their endpoints load. */
+  readonly early?: true;
 }
 
-export type CourseName = 'success' | 'cancelled' | 'failing' | 'existing';
+export type CourseName = 'success' | 'cancelled' | 'failing' | 'existing' | 'judged' | 'shared' | 'retried' | 'early';
 
 const success = {
   name: 'success',
@@ -41,6 +47,20 @@ const failing: Course = {
 
 const existing: Course = { ...success, name: 'existing', existingEndpoint: true };
 
+const judged: Course = { ...success, name: 'judged', shared: 'judge' };
+
+const shared: Course = { ...success, name: 'shared', shared: 'model', startPolicy: 'as_ready' };
+
+const retried: Course = { ...success, name: 'retried', tasks: ['winogrande', 'boolq'], jobs: [2, 2] };
+
+const early: Course = {
+  ...success,
+  name: 'early',
+  tasks: ['early-one', 'early-two'],
+  early: true,
+  startPolicy: 'as_ready',
+};
+
 /**
  * What starts the run, and which connection is disturbed. `library`: the library starts it, a worker shared by all
  * cases runs it, and requests to the platform are disturbed. `worker`: the case has its own worker, whose connection to
@@ -53,12 +73,19 @@ export type Setup = 'library' | 'worker' | 'command';
 export const setups: Readonly<
   Record<Setup, { readonly courses: readonly Course[]; readonly borders: readonly Border[] }>
 > = {
-  library: { courses: [success, cancelled, failing, existing], borders: ['platform', 'model'] },
-  worker: { courses: [success, cancelled, failing], borders: ['worker'] },
-  command: { courses: [success, cancelled, failing], borders: ['client'] },
+  library: {
+    courses: [success, cancelled, failing, existing, judged, shared, retried, early],
+    borders: ['platform', 'model'],
+  },
+  worker: { courses: [success, cancelled, failing, judged, retried], borders: ['worker'] },
+  command: { courses: [success, cancelled, failing, shared, retried], borders: ['client'] },
 };
 
 export const setupNames: readonly Setup[] = ['library', 'worker', 'command'];
+
+const briefJob = [['Queueing', '100ms'], ['Running', '400ms'], ['Completed']];
+/** Longer than an endpoint takes to be Ready. */
+const longerJob = [['Queueing', '100ms'], ['Running', '2s'], ['Completed']];
 
 /** One plan for all courses, so that runs of different courses can share a platform. */
 export const simulatedPlan: SimulatedPlan = {
@@ -67,13 +94,18 @@ export const simulatedPlan: SimulatedPlan = {
     match: [{ name: '*piqa*', states: [['Starting', '300ms'], ['Error']], message: 'image pull failed' }],
   },
   jobs: {
-    default: { states: [['Queueing', '100ms'], ['Running', '400ms'], ['Completed']] },
+    default: { states: briefJob },
     match: [
       ...['*gsm8k*', '*agieval*'].map((name) => ({
         name,
         states: [['Queueing', '100ms'], ['Running', '1h'], ['Completed']],
       })),
       { name: '*openbook*', states: [['Running', '300ms'], ['Failed']], log: 'CUDA out of memory' },
+      // Names of second jobs end with their number; cases may share a platform, so that jobs can't be counted.
+      ...['*winogrande*-2', '*boolq*-2'].map((name) => ({ name, states: briefJob })),
+      { name: '*winogrande*', states: longerJob, ended: { by: 'node loss', after: '200ms', times: 'inf' } },
+      { name: '*boolq*', states: longerJob, ended: { by: 'preemption', after: '200ms', times: 'inf' } },
+      { name: '*early*', states: longerJob },
     ],
   },
 };

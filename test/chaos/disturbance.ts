@@ -13,6 +13,7 @@ export interface Disturbance {
   hits: number;
   /** Whether the event took place; `false` if the run or task was already over. */
   eventHappened: boolean;
+  /** Index of the task or shared endpoint whose workflow was terminated. */
   terminatedTask: number | undefined;
   /** What a foreign sweep removed, or tried to, while the run was open. */
   readonly sweptWhileOpen: string[];

@@ -2,9 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { cancelRun, startRun } from '../../src/client';
 import { runWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
-import path from 'node:path';
-import { runPlan, withMadeTokens } from '../support/plans';
 import { isLongAbsence, type ChaosEvent } from './cases';
+import { planFor } from './course-plan';
 import type { Course } from './courses';
 import { retryOutages } from './disturbance';
 import type { CaseEnvironment } from './case-environment';
@@ -86,23 +85,6 @@ const shortLimits = { endpointReadySeconds: 15, jobSeconds: 15, teardownSeconds:
 export type Limits = Readonly<Record<keyof typeof limits, number>>;
 
 export const limitsFor = (event: ChaosEvent | undefined): Limits => (isLongAbsence(event) ? shortLimits : limits);
-
-function planFor(course: Course, bounds: Limits, { testBed, names, access, ownEndpoint }: CaseEnvironment): RunPlan {
-  const { workspace, url } = access;
-  const plan = runPlan({
-    outputRoot: path.join(testBed.folder, 'results'),
-    invocation: names.invocation ?? '',
-    tasks: course.tasks,
-    limits: bounds,
-    change: { platform: { kind: 'lepton', workspace, url }, startPolicy: course.startPolicy },
-  });
-  if (!ownEndpoint) return withMadeTokens(plan);
-  return {
-    ...plan,
-    endpoint: { kind: 'existing', url: ownEndpoint.url, probe: { ...plan.endpoint.probe, healthPath: null } },
-    tasks: plan.tasks.map((task) => ({ ...task, endpointName: null, endpointPath: '' })),
-  };
-}
 
 /** Resolves when this many jobs were submitted, or when the run has closed. */
 export async function untilJobsSubmitted(count: number, { ledger, testBed, names }: CaseEnvironment): Promise<void> {

@@ -2,7 +2,12 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { quotaWorkflowId } from '../../src/contract/endpoint-quota';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
+import { furtherJobNames } from '../../src/contract/job-attempts';
+import { quotaStatus } from '../../src/contract/messages';
+import { partIndices, sharedAsTasks } from '../../src/contract/parts';
 import type { RunPlan } from '../../src/contract/plan';
 import type { KeptStorage, TaskSnapshot } from '../../src/contract/state';
 import type { HomePaths } from '../../src/home/paths';
@@ -57,9 +62,7 @@ export async function tidy(
 ): Promise<boolean> {
   const { plan, direct, launch, ended, kept } = at;
   if (!ended)
-    await Promise.all(
-      [undefined, ...plan.tasks.map(({ index }) => index)].map((index) => terminateQuietly(testBed, plan, index)),
-    );
+    await Promise.all([undefined, ...partIndices(plan)].map((index) => terminateQuietly(testBed, plan, index)));
   const report = await retryOutages(() =>
     sweep({
       temporal: testBed.client,
@@ -111,26 +114,65 @@ export const exists = (file: string): Promise<boolean> =>
     () => false,
   );
 
-/** Whether a task's logs were saved; `undefined` if there was no endpoint or job to have one. */
-export interface LogsAtHome {
-  readonly endpoint: boolean | undefined;
-  readonly job: boolean | undefined;
+/** A log that was not saved although there was something to have one. */
+export interface MissingLog {
+  readonly what: 'endpoint' | 'job';
+  /** Index of its task or shared endpoint. */
+  readonly part: number;
 }
 
-export async function logsAtHome(
+/** Returns the names that a task's jobs have, in their order. */
+export const jobNamesOf = ({ jobName }: RunPlan['tasks'][number], { limits }: Pick<RunPlan, 'limits'>): string[] => [
+  jobName,
+  ...furtherJobNames(jobName, limits),
+];
+
+/** Each part's endpoint has a log, and each job of a task one of its own. */
+export async function missingLogs(
   plan: RunPlan,
-  made: { endpoints: readonly number[]; jobs: readonly string[] },
-): Promise<LogsAtHome[]> {
-  return Promise.all(
-    plan.tasks.map(async ({ index, folder, jobName }) => {
-      const at = (name: string): Promise<boolean> => exists(path.join(plan.outputDir, folder, 'logs', name));
-      return {
-        endpoint: (made.endpoints[index] ?? 0) > 0 ? await at('endpoint.log') : undefined,
-        job: made.jobs.includes(jobName) ? await at('job.log') : undefined,
-      };
+  made: { readonly endpoints: ReadonlyMap<number, number>; readonly jobs: readonly string[] },
+): Promise<MissingLog[]> {
+  const savedOf = async (folder: string, names: readonly string[]): Promise<number> => {
+    const saved = await Promise.all(names.map((name) => exists(path.join(plan.outputDir, folder, 'logs', name))));
+    return saved.filter(Boolean).length;
+  };
+  const endpoints = await Promise.all(
+    partsIn(plan).map(async ({ index, folder }) => ({
+      what: 'endpoint' as const,
+      part: index,
+      isMissing: (made.endpoints.get(index) ?? 0) > 0 && (await savedOf(folder, ['endpoint.log'])) === 0,
+    })),
+  );
+  const jobs = await Promise.all(
+    plan.tasks.map(async (task) => {
+      const names = jobNamesOf(task, plan);
+      const files = ['job.log', ...names.map((_, at) => `job-attempt-${at + 1}.log`)];
+      const wanted = names.filter((name) => made.jobs.includes(name)).length;
+      return { what: 'job' as const, part: task.index, isMissing: (await savedOf(task.folder, files)) < wanted };
     }),
   );
+  return [...endpoints, ...jobs].filter(({ isMissing }) => isMissing);
 }
+
+const partsIn = (plan: RunPlan): readonly { readonly index: number; readonly folder: string }[] => [
+  ...plan.tasks,
+  ...sharedAsTasks(plan),
+];
+
+/** Returns whether the quota of the queue still holds places for a run, some seconds after it closed. */
+export async function holdsPlaces(testBed: TestBed, taskQueue: string, { invocation }: RunPlan): Promise<boolean> {
+  const deadline = Date.now() + givenBackWithinMs;
+  for (;;) {
+    const { accounts } = await retryOutages(() =>
+      testBed.client.workflow.getHandle(quotaWorkflowId(taskQueue)).query(quotaStatus),
+    );
+    if (!accounts.some((account) => account.invocation === invocation)) return false;
+    if (Date.now() > deadline) return true;
+    await sleep(300);
+  }
+}
+
+const givenBackWithinMs = 10_000;
 
 /** Limits listings to this run's resources, because other cases share the platform. */
 export function only(direct: LeptonClient, { invocation }: Pick<RunPlan, 'invocation'>): LeptonClient {

@@ -1,3 +1,4 @@
+import { indexIn } from '../../src/contract/identity';
 import type { Border } from './ledger';
 
 /** Points at which a run can be disturbed, derived from the request logs of undisturbed runs. Pure. */
@@ -41,13 +42,13 @@ export function routeOf(path: string, { invocation }: Names): { border: 'platfor
   return { border: 'platform', shape: new URLSearchParams(query).has('q') ? `${shape}?q` : shape };
 }
 
-/** Returns the index of the task that a request is about, by the names in its path and body. */
+/** Returns the index of the task or shared endpoint that a request is about, by the names in its path and body. */
 export function taskOf(text: string, { invocation }: Names): number | undefined {
   if (invocation === undefined) return undefined;
   const short = invocation.slice(0, 8);
-  const found = new RegExp(`-(\\d+)-${short}|${invocation}/(\\d+)-|eval-${invocation}\\.(\\d+)`).exec(text);
+  const found = new RegExp(`-(e?\\d+)-${short}|${invocation}/(\\d+)-|eval-${invocation}\\.(e?\\d+)`).exec(text);
   const index = found?.slice(1).find((digits) => digits !== undefined);
-  return index === undefined ? undefined : Number(index);
+  return index === undefined ? undefined : indexIn(index);
 }
 
 /** Returns whether the request only reads: it does not matter whether it took effect before its answer was lost. */

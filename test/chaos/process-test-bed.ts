@@ -80,6 +80,7 @@ export async function processTestBed(): Promise<TestBed> {
     },
     twin: () => Promise.reject(new Error('there is one home only')),
     mixedQueue: () => Promise.reject(new Error('there is one worker only')),
+    limitedQueue: () => Promise.reject(new Error('there is one worker only')),
     platform: () => Promise.resolve({ access, release: () => Promise.resolve() }),
     kill: (what, awayMs) => services[what].kill(awayMs),
     cutFromServer: () => wire.cut(),

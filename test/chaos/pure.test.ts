@@ -1,7 +1,7 @@
 import { allCases, coursesFor, partOf, quickEvents, sample } from './cases';
 import type { Answer } from './gateway';
 import { LaggingView } from './lag';
-import { pointsOf } from './points';
+import { pointsOf, taskOf } from './points';
 import { resultTables } from './table';
 import type { Outcome } from './outcome';
 import { worldsOf } from './worlds';
@@ -25,6 +25,34 @@ test('the parts of a sample contain each of its cases once', () => {
   const parts = [1, 2, 3].flatMap((k) => partOf(whole, { k, n: 3 }));
   expect(parts).toHaveLength(50);
   expect(parts.sort()).toEqual(whole.sort());
+});
+
+test('a filter by course records that course where it exists, and every course is in the sample', () => {
+  expect(coursesFor(['judged |']).map(({ setup, course }) => [setup, course.name])).toEqual([
+    ['library', 'judged'],
+    ['worker', 'judged'],
+  ]);
+  expect(coursesFor(['retried | client']).map(({ setup }) => setup)).toEqual(['command']);
+  const courses = new Set(sample(all, { count: 200, seed: 7 }).map(({ course }) => course.name));
+  expect([...courses].sort()).toEqual([
+    'cancelled',
+    'early',
+    'existing',
+    'failing',
+    'judged',
+    'retried',
+    'shared',
+    'success',
+  ]);
+});
+
+test('a request is told to be about a task or a shared endpoint', () => {
+  const names = { invocation: '0123456789abcdef' };
+  expect(taskOf('/deployments/vllm-piqa-2-01234567', names)).toBe(2);
+  expect(taskOf('/jobs/eval-piqa-2-01234567-3', names)).toBe(2);
+  expect(taskOf('/deployments/vllm-judge-e0-01234567', names)).toBe(-1);
+  expect(taskOf('eval-0123456789abcdef.e1', names)).toBe(-2);
+  expect(taskOf('/deployments', names)).toBeUndefined();
 });
 
 test('repeated reads are disturbed only where they came in every recording, without the last third', () => {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describeRun, type RunDescription } from '../../src/client';
 import { exitCodeOf } from '../../src/cli/exit-code';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
+import { partIndices } from '../../src/contract/parts';
 import type { RunPlan } from '../../src/contract/plan';
 import { storedInvocations, storedPlan } from '../../src/home/run-store';
 import { runVerdict } from '../../src/cli/render/outcome';
@@ -14,7 +15,17 @@ import { commandDriver } from './command-driver';
 import type { Course, Setup } from './courses';
 import { libraryDriver, limitsFor, type CommandEnd, type Driver } from './driver';
 import { disturb, noDisturbance, retryOutages, type Disturbance } from './disturbance';
-import { createsOf, exists, inventory, keptByTasks, logsAtHome, tidy, type LogsAtHome } from './inspect';
+import {
+  createsOf,
+  exists,
+  holdsPlaces,
+  inventory,
+  jobNamesOf,
+  keptByTasks,
+  missingLogs,
+  tidy,
+  type MissingLog,
+} from './inspect';
 import type { Passed } from './ledger';
 import type { TestBed } from './test-bed';
 import { sweepAsForeigner } from './foreign-sweep';
@@ -38,20 +49,22 @@ export interface Facts {
   /** The same after a sweep without grace and, if storage was kept, a cleanup. */
   readonly leftAfterSweep: readonly string[];
   readonly sweptSomething: boolean;
-  /** Successful creates of endpoints, per task. */
-  readonly creates: readonly number[];
+  /** Successful creates of endpoints, by the index of their task or shared endpoint. */
+  readonly creates: ReadonlyMap<number, number>;
   /** Whether `results.yml` was fetched, per task. */
   readonly home: readonly boolean[];
-  /** Number of evaluation jobs created, per task. */
-  readonly jobs: readonly number[];
+  /** Names of the evaluation jobs created, per task. */
+  readonly jobs: readonly (readonly string[])[];
   /** Jobs that started while another of the same task was running. */
   readonly concurrentJobs: readonly string[];
   /** Files that were removed from storage before they had been fetched unchanged. */
   readonly lost: readonly string[];
   /** Storage that is reported as kept but missing. */
   readonly keptButMissing: readonly string[];
-  /** Saved logs, per task, after the sweep. */
-  readonly logs: readonly LogsAtHome[];
+  /** After the sweep. */
+  readonly missingLogs: readonly MissingLog[];
+  /** Whether the quota kept places for the run after it had told its verdict. */
+  readonly holdsPlaces: boolean;
   /** Whether the user's own endpoint was removed. */
   readonly removedOwnEndpoint: boolean;
   /** How often the case's own worker ended by itself. */
@@ -114,7 +127,7 @@ async function observe(
   environment: CaseEnvironment,
   at: { plan: RunPlan | undefined; driver: Driver; disturbance: Disturbance; witness: Witness },
 ): Promise<Omit<Facts, 'ms' | 'log'>> {
-  const { testBed, launch, direct, ledger, worker, ownEndpoint } = environment;
+  const { testBed, launch, direct, ledger, worker, ownEndpoint, taskQueue } = environment;
   const { plan, driver, disturbance, witness } = at;
   const ended = plan ? await closed(testBed, plan) : true;
   await Promise.all(disturbance.pending);
@@ -137,7 +150,10 @@ async function observe(
   const left = seen.filter(
     (item) => !kept.some((storage) => item === `storage ${storage.path}` || item === `storage ${plan.storage.path}`),
   );
-  const creates = plan.tasks.map(({ index }) => createsOf(ledger, index));
+  const creates = new Map(partIndices(plan).map((index) => [index, createsOf(ledger, index)]));
+  const isTerminated = run?.failure?.type === 'Terminated';
+  // A quota learns only later, and only if somebody waits, that a run was terminated.
+  const isLimited = environment.world === 'endpoint quota' && run !== undefined && !isTerminated;
   const sweptSomething = await tidy(testBed, { plan, direct, launch, ended: endedNow, kept: kept.length });
   return {
     ...common,
@@ -148,11 +164,12 @@ async function observe(
     leftAfterSweep: await inventory(direct, plan),
     sweptSomething,
     creates,
-    jobs: plan.tasks.map(({ jobName }) => witness.seen().jobs.filter((name) => name === jobName).length),
+    jobs: plan.tasks.map((task) => witness.seen().jobs.filter((name) => jobNamesOf(task, plan).includes(name))),
     concurrentJobs: witness.seen().concurrentJobs,
     lost: [...witness.seen().lost, ...(await witness.compareAgain())],
     keptButMissing: kept.map((storage) => storage.path).filter((path) => !isThere(seen, path)),
-    logs: await logsAtHome(plan, { endpoints: creates, jobs: witness.seen().jobs }),
+    missingLogs: await missingLogs(plan, { endpoints: creates, jobs: witness.seen().jobs }),
+    holdsPlaces: isLimited && (await holdsPlaces(testBed, taskQueue, plan)),
     home: await Promise.all(plan.tasks.map(({ folder }) => exists(path.join(plan.outputDir, folder, 'results.yml')))),
   };
 }
@@ -168,13 +185,14 @@ const nothingMade = {
   kept: 0,
   leftAfterSweep: [],
   sweptSomething: false,
-  creates: [],
+  creates: new Map<number, number>(),
   home: [],
   jobs: [],
   concurrentJobs: [],
   lost: [],
   keptButMissing: [],
-  logs: [],
+  missingLogs: [],
+  holdsPlaces: false,
 };
 
 /** Removes what a command leaves on purpose for later runs: background processes and the sweep schedule. */
@@ -192,7 +210,7 @@ async function cleanUpAfter({ testBed, launch, access, temporal, worker, ...rest
 async function closed(testBed: TestBed, plan: RunPlan): Promise<boolean> {
   const ids = [
     runWorkflowId(plan.invocation),
-    ...plan.tasks.map(({ index }) => taskWorkflowId(plan.invocation, index)),
+    ...partIndices(plan).map((index) => taskWorkflowId(plan.invocation, index)),
   ];
   const deadline = Date.now() + endsWithinMs;
   for (const id of ids) {

@@ -9,6 +9,7 @@ import {
 } from '@temporalio/worker';
 import { cp } from 'node:fs/promises';
 import path from 'node:path';
+import { maxEndpointsVariable } from '../../src/contract/endpoint-quota';
 import { createActivities } from '../../src/activities';
 import { createWorkerDependencies } from '../../src/worker/worker-dependencies';
 import { homePaths, type HomePaths } from '../../src/home/paths';
@@ -35,6 +36,8 @@ export interface TestBed {
   worker(watched: WatchedCase): Promise<TestBedWorker>;
   /** Returns a queue that is also served by a worker whose home lacks the run's files and credentials. */
   mixedQueue(): Promise<string>;
+  /** Returns a queue whose worker allows its runs only so many endpoints at the same time. */
+  limitedQueue(): Promise<string>;
   /** Returns a copy of the home, as on another machine, with its own Temporal server. */
   twin(): Promise<Pick<TestBed, 'client' | 'home' | 'origin'>>;
   /** Returns direct access to a platform for one case. */
@@ -67,6 +70,9 @@ export const requestTimeoutMs = 4_000;
 /** Far shorter than the default: otherwise a case whose token is refused permanently would take minutes. */
 export const refusalPatienceMs = 8_000;
 
+/** Fewer than a few cases want at the same time, and as many as one of them needs. */
+const quota = 4;
+
 export const bundle =
   process.env['EVALSAGA_TEST_BUNDLE'] ?? path.resolve(__dirname, '..', '..', 'dist', 'workflow-bundle.js');
 
@@ -83,8 +89,10 @@ export async function inProcessTestBed(clocks: Pick<Clocks, 'platform'> = { plat
   const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'home') });
   const taskQueue = 'chaos';
   const origin = await originOf({ connection: env.client.connection, namespace: 'default', home, embedded: true });
-  const activitiesOf = (at: HomePaths) =>
-    createActivities(createWorkerDependencies({ home: at, env: {}, origin, requestTimeoutMs, refusalPatienceMs }));
+  const activitiesOf = (at: HomePaths, variables: Readonly<Record<string, string>> = {}) =>
+    createActivities(
+      createWorkerDependencies({ home: at, env: variables, origin, requestTimeoutMs, refusalPatienceMs }),
+    );
   const common = {
     workflowBundle: { codePath: bundle },
     activities: activitiesOf(home),
@@ -105,6 +113,13 @@ export async function inProcessTestBed(clocks: Pick<Clocks, 'platform'> = { plat
     others.push({ ...foreignWorker, stop: () => foreignWorker.stop().then(() => connection.close()) });
     return queue;
   };
+  let limited: Promise<string> | undefined;
+  const limit = async (): Promise<string> => {
+    const queue = `${taskQueue}-limited`;
+    const activities = activitiesOf(home, { [maxEndpointsVariable]: String(quota) });
+    others.push(await serve({ taskQueue: queue, activities }));
+    return queue;
+  };
   let twin: ReturnType<typeof twinOf> | undefined;
   return {
     client: env.client,
@@ -115,6 +130,7 @@ export async function inProcessTestBed(clocks: Pick<Clocks, 'platform'> = { plat
     address: env.address,
     worker: (watched) => workers.borrow(watched),
     mixedQueue: () => (mixed ??= mix()),
+    limitedQueue: () => (limited ??= limit()),
     twin: () => (twin ??= twinOf(home, path.join(folder.path, 'twin'))),
     platform() {
       const state = worker.state();

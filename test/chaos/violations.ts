@@ -1,4 +1,6 @@
 import { failureTypes } from '../../src/contract/failure-types';
+import { indexText } from '../../src/contract/identity';
+import { partsOf } from '../../src/contract/state';
 import { isLongAbsence, type ChaosCase } from './cases';
 import { commandRules } from './command-rules';
 import type { Course } from './courses';
@@ -11,10 +13,10 @@ export function violations(facts: Facts, course: Course, one: ChaosCase | undefi
     ...commandRules(facts, course, one),
     ...(facts.removedOwnEndpoint ? ['an endpoint that is not ours was removed'] : []),
     ...(facts.workerDeaths > 0 ? [`the worker ended by itself (${facts.workerDeaths} times)`] : []),
-    ...facts.creates.flatMap((count, index) =>
-      count > createsOf(one) ? [`endpoint of task ${index} was created ${count} times`] : [],
+    ...[...facts.creates].flatMap(([index, count]) =>
+      count > createsOf(one) ? [`endpoint of ${partName(index)} was created ${count} times`] : [],
     ),
-    ...facts.jobs.flatMap((count, index) => (count > 1 ? [`job of task ${index} was created ${count} times`] : [])),
+    ...facts.jobs.flatMap(repeated),
     ...facts.concurrentJobs.map((name) => `two jobs ran at the same time: ${name}`),
     ...facts.lost.map((file) => `removed from storage without being at home: ${file}`),
     ...facts.disturbance.sweptWhileOpen.map((item) => `removed by a sweep while the run was open: ${item}`),
@@ -25,6 +27,9 @@ export function violations(facts: Facts, course: Course, one: ChaosCase | undefi
   if (!facts.run) return ['did not end in time', ...rules];
   return [
     ...rules,
+    ...(facts.holdsPlaces ? ['the endpoint quota still holds places for it'] : []),
+    ...sharedEndpoints(facts),
+    ...(one ? [] : undisturbed(facts, course)),
     ...leftovers(facts, one),
     ...facts.run.snapshot.tasks.flatMap(({ outcome, index }) =>
       outcome === 'succeeded' && !facts.home[index] ? [`task ${index} succeeded, but its results are not at home`] : [],
@@ -40,6 +45,34 @@ export function violations(facts: Facts, course: Course, one: ChaosCase | undefi
 const createsOf = (one: ChaosCase | undefined): number =>
   one?.fault.moment === 'late' && one.point.shape === '/deployments' && one.point.method === 'POST' ? one.times : 1;
 
+const partName = (index: number): string => `${index < 0 ? 'shared endpoint' : 'task'} ${indexText(index)}`;
+
+/** Every attempt has a job name of its own. */
+const repeated = (names: readonly string[]): string[] => {
+  const twice = names.filter((name, at) => names.indexOf(name) !== at);
+  return [...new Set(twice)].map((name) => `job ${name} was created more than once`);
+};
+
+/** A run that closed by itself knows how each of its shared endpoints ended. */
+function sharedEndpoints({ run }: Facts): string[] {
+  if (!run || run.failure?.type === 'Terminated') return [];
+  return (run.snapshot.shared ?? []).flatMap(({ index, outcome }) =>
+    outcome === null ? [`${partName(index)} has no outcome`] : [],
+  );
+}
+
+/** What the course is to show, without which its cases would prove nothing. */
+function undisturbed({ jobs, run }: Facts, course: Course): string[] {
+  const wanted = course.tasks.map((_, index) => course.jobs?.[index] ?? 1).join(' ');
+  const seen = jobs.map((names) => names.length).join(' ');
+  const isFailing = course.outcomes.includes('failed');
+  const shared = run?.snapshot.shared?.map(({ outcome }) => outcome) ?? [];
+  return [
+    ...(isFailing || wanted === seen ? [] : [`expected ${wanted} jobs per task, got ${seen}`]),
+    ...(course.shared !== undefined && shared.join() !== 'succeeded' ? [`its shared endpoint ${shared.join()}`] : []),
+  ];
+}
+
 /** Nothing may outlive its task, unless run and task were both terminated: then only the sweep can remove it. */
 function leftovers({ left, disturbance }: Facts, one: ChaosCase | undefined): string[] {
   if (one?.event === 'terminate both' && disturbance.eventHappened) return [];
@@ -47,21 +80,20 @@ function leftovers({ left, disturbance }: Facts, one: ChaosCase | undefined): st
 }
 
 /** A log may be missing if requests for it are disturbed or denied, or if the task's message says so. */
-function logs({ logs: all, run }: Facts, one: ChaosCase | undefined): string[] {
+function logs({ missingLogs, run }: Facts, one: ChaosCase | undefined): string[] {
   const disturbed = one !== undefined && (one.fault.denies === true || /\/(log|logs|replicas)\b/.test(one.point.shape));
   // Its task may have looked for a resource, and for its log, just before it landed; the removal then finds it first.
   const landedLate = (shape: string): boolean =>
     one?.fault.moment === 'late' && one.point.shape === shape && one.event !== 'nothing';
   if (disturbed) return [];
-  return all.flatMap(({ endpoint, job }, index) => {
-    const said = run?.snapshot.tasks.find((task) => task.index === index)?.message ?? '';
-    if (/\blog\b/.test(said)) return [];
-    return [
-      ...(endpoint === false && !landedLate('/deployments')
-        ? [`the log of the endpoint of task ${index} is not at home`]
-        : []),
-      ...(job === false && !landedLate('/jobs') ? [`the log of the job of task ${index} is not at home`] : []),
-    ];
+  const parts = run ? partsOf(run.snapshot) : [];
+  return missingLogs.flatMap(({ what, part }) => {
+    const said = parts.find(({ index }) => index === part)?.message ?? '';
+    // Where the log of an earlier job lies is told in any case.
+    if (/\blog\b/.test(said.replaceAll(/Its log: \S+/g, ''))) return [];
+    return landedLate(what === 'endpoint' ? '/deployments' : '/jobs')
+      ? []
+      : [`the log of the ${what} of ${partName(part)} is not at home`];
   });
 }
 
@@ -84,8 +116,14 @@ function verdict(facts: Facts, course: Course, one: ChaosCase | undefined): stri
       ? []
       : wrong('a run that was terminated');
   }
+  const refusal = refusalAt(one);
+  const mayLoseShared =
+    refusal !== undefined || isLongAbsence(event) || (event === 'terminate task' && isShared(disturbance));
   const isRefused = (type: string | undefined): boolean =>
-    type !== undefined && (type === refusalAt(one) || (isLongAbsence(event) && mayTimeOut.has(type)));
+    type !== undefined &&
+    (type === refusal ||
+      (isLongAbsence(event) && mayTimeOut.has(type)) ||
+      (course.shared !== undefined && mayLoseShared && type === failureTypes.sharedEndpointFailed));
   const acceptable = run.snapshot.tasks.every(({ outcome, error, index }) => {
     if (event === 'terminate task' && index === disturbance.terminatedTask) return true;
     if (outcome === course.outcomes[index]) return true;
@@ -113,6 +151,8 @@ function verdict(facts: Facts, course: Course, one: ChaosCase | undefined): stri
   if (allSucceeded) return run.status === 'succeeded' && exitCode === 0 ? [] : wrong('success');
   return run.status === 'failed' && (exitCode === 1 || exitCode === 3) ? [] : wrong('a failed run');
 }
+
+const isShared = ({ terminatedTask }: Facts['disturbance']): boolean => (terminatedTask ?? 0) < 0;
 
 /** Deadlines may have passed while nothing could act; such a task may fail or be waited for, both are allowed. */
 const mayTimeOut = new Set<string>([failureTypes.endpointTimeout, failureTypes.jobTimeout]);

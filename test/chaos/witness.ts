@@ -6,6 +6,7 @@ import type { RunPlan } from '../../src/contract/plan';
 import type { LeptonClient } from '../../src/lepton/types';
 import { readRemoteTree } from '../../src/results/transfer/remote-tree';
 import type { Answer, Forwarded, Gateway } from './gateway';
+import { jobNamesOf } from './inspect';
 
 /** What was observed at the platform's border and can't be found out after the run. */
 export interface Observations {
@@ -40,14 +41,19 @@ export function watchPlatform(
   const lost: string[] = [];
   const written = new Map<string, Written>();
 
+  const namesOf = (plan: RunPlan | undefined, name: string): readonly string[] | undefined =>
+    plan?.tasks.map((task) => jobNamesOf(task, plan)).find((names) => names.includes(name));
+
   async function created(answer: Answer): Promise<void> {
     const { metadata } = JSON.parse(answer.body.toString('utf8')) as { metadata?: { name?: string } };
     const name = metadata?.name ?? '';
-    const plan = await planned();
-    if (!plan?.tasks.some(({ jobName }) => jobName === name)) return;
+    const names = namesOf(await planned(), name);
+    if (!names) return;
     jobs.push(name);
-    const alive = await direct.listJobs({ name, mode: 'alive_only' });
-    const running = alive.filter((job) => job.metadata.name === name && !ended.has(job.status?.state ?? ''));
+    const alive = await direct.listJobs({ mode: 'alive_only' });
+    const running = alive.filter(
+      ({ metadata, status }) => names.includes(metadata.name ?? '') && !ended.has(status?.state ?? ''),
+    );
     if (running.length > 1) concurrentJobs.push(name);
   }
 

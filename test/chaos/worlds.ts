@@ -9,6 +9,8 @@ export type World =
   | 'gets lag'
   /** A second worker polls the same queue, on a machine without the run's home and credentials. */
   | 'second worker'
+  /** The cases of this world share a limited number of endpoints. */
+  | 'endpoint quota'
   /** The clock of the machine with the worker and the command is wrong. */
   | 'own clock +10 min'
   | 'own clock -10 min'
@@ -20,6 +22,7 @@ const all: readonly World[] = [
   'listings lag',
   'gets lag',
   'second worker',
+  'endpoint quota',
   'own clock +10 min',
   'own clock -10 min',
   'platform clock +10 min',
@@ -53,6 +56,7 @@ export function clocksOf(world: World): Clocks {
     case 'listings lag':
     case 'gets lag':
     case 'second worker':
+    case 'endpoint quota':
       return { own: 0, platform: 0 };
   }
 }
