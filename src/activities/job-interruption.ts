@@ -1,11 +1,12 @@
 import { failureTypes } from '../contract/failure-types';
 import type { AwaitJobInput } from '../contract/inputs';
-import { readJobEnd, type JobEnd } from '../lepton/job-end';
+import { readJobEnd } from '../lepton/job-end';
 import type { Platform } from '../lepton/platforms';
-import type { Job, LeptonClient } from '../lepton/types';
+import type { Job, LeptonClient, PlatformEvent } from '../lepton/types';
 import { interruptedMarkers } from '../results/scores/notes';
 import { hasStorageApi } from '../results/transfer/task-storage';
-import { finalFailure } from './failures';
+import { InARow, absencesToBelieve } from './absences';
+import { finalFailure, isRefusal } from './failures';
 import { lastLines } from './log-tail';
 
 const scoresFile = 'results.yml';
@@ -15,14 +16,26 @@ interface EndedJob {
   readonly signal: AbortSignal;
 }
 
-/** Returns how a job ended. `lines`: the end of its log. */
-export async function howItEnded(
-  client: LeptonClient,
-  { job, lines, signal }: EndedJob & { readonly lines: readonly string[] },
-): Promise<JobEnd> {
+/** Readings of a job's events in a row after which the job is judged without them. The pauses between six add up to half a minute. */
+const unread = { refused: new InARow(absencesToBelieve), unanswered: new InARow(6) } as const;
+
+/**
+ * Reads the events of a job that has ended: often they alone say why, and whether another job may follow. Rejects if they can't be
+ * read just now, and returns none if that lasts.
+ */
+export async function eventsOfEnded(client: LeptonClient, { job, signal }: EndedJob): Promise<PlatformEvent[]> {
   const id = job?.metadata.id;
-  const events = id === undefined ? [] : await client.jobEvents(id, { signal }).catch(() => []);
-  return readJobEnd({ job, events, lines });
+  if (id === undefined) return [];
+  const key = `${client.access.url} ${id}`;
+  try {
+    const events = await client.jobEvents(id, { signal });
+    for (const failures of Object.values(unread)) failures.isReached(key, false);
+    return events;
+  } catch (error) {
+    const failures = isRefusal(error) ? unread.refused : unread.unanswered;
+    if (!signal.aborted && failures.isReached(key, true)) return [];
+    throw error;
+  }
 }
 
 /**
@@ -60,7 +73,7 @@ async function whyMarked(
   const names = await lookups.folder(fileSystem, path);
   const isMarked = interruptedMarkers.some((marker) => names.includes(marker));
   if (!isMarked && names.includes(scoresFile)) return undefined;
-  const end = await howItEnded(client, { ...ended, lines: [] });
+  const end = readJobEnd({ job: ended.job, events: await eventsOfEnded(client, ended), lines: [] });
   if (end.kind === 'from outside') return end.why;
   return isMarked ? 'told to stop' : undefined;
 }

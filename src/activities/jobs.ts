@@ -16,8 +16,9 @@ import { JobProgressWatch } from './job-progress';
 import { describeAndReport } from './news';
 import { progressTeller } from './telling';
 import { progressLine } from '../contract/job-progress';
+import { readJobEnd } from '../lepton/job-end';
 import { describeJob, isRunning, readJobState, reasonOfFailure, stateOf, waitingEvents } from '../lepton/job-state';
-import { howItEnded, refuseInterrupted } from './job-interruption';
+import { eventsOfEnded, refuseInterrupted } from './job-interruption';
 import { failureAndLog } from './log-tail';
 import { resolveNodeGroup } from '../lepton/node-groups';
 import { withTarget } from '../results/store/target';
@@ -198,10 +199,11 @@ async function lookWhetherCompleted(
       throw notReady(`job ${input.name}: ${message}${soFar}`, again);
     }
     case 'failed': {
-      const reason = await reasonOfFailure(client, job, { signal });
+      const events = await eventsOfEnded(client, { job, signal });
+      const reason = reasonOfFailure(job, events);
       const log = { job: input.id, createdAt: job?.metadata.created_at };
       const { words, lines } = await failureAndLog(client, log, { said: reason, signal });
-      const end = await howItEnded(client, { job, lines, signal });
+      const end = readJobEnd({ job, events, lines });
       const because = end.kind === 'from outside' && !reason.includes(end.why) ? end.why : '';
       const said = [because, reason, words].filter((text) => text !== '');
       throw finalFailure(

@@ -51,17 +51,11 @@ export async function waitingEvents(client: LeptonClient, job: Job, options: Cal
 
 /**
  * Returns why a job failed: its status, else its newest warning, as of a job that was killed for its memory and whose log just
- * stops. Empty if neither does, or the events can't be read.
+ * stops. Empty if neither does. Pure.
  */
-export async function reasonOfFailure(
-  client: Pick<LeptonClient, 'jobEvents'>,
-  job: Job | undefined,
-  options: CallOptions,
-): Promise<string> {
-  const id = job?.metadata.id;
+export function reasonOfFailure(job: Job | undefined, events: readonly PlatformEvent[]): string {
   const said = job?.status?.message ?? '';
-  if (said !== '' || id === undefined) return said;
-  const events = await client.jobEvents(id, options).catch(() => []);
+  if (said !== '') return said;
   return latestEvent(
     events.filter(({ type }) => type.toLowerCase() === 'warning'),
     job?.status?.state ?? '',
