@@ -101,6 +101,7 @@ async function releaseEndpoint(
 const submissions = new Submissions();
 const progressWatch = new JobProgressWatch();
 const missing = new InARow(absencesToBelieve);
+const unreadLogs = new InARow(absencesToBelieve);
 /** Jobs for which a removal has sent its DELETE request. */
 const deletesSent = new DoneOnce();
 
@@ -202,8 +203,11 @@ async function lookWhetherCompleted(
       const events = await eventsOfEnded(client, { job, signal });
       const reason = reasonOfFailure(job, events);
       const log = { job: input.id, createdAt: job?.metadata.created_at };
-      const { words, lines } = await failureAndLog(client, log, { said: reason, signal });
+      const { words, lines, isRead } = await failureAndLog(client, log, { said: reason, signal });
       const end = readJobEnd({ job, events, lines });
+      const isUnread = end.kind === 'by itself' && !isRead;
+      if (isUnread && !unreadLogs.isReached(`${client.access.url} ${input.id}`, true))
+        throw notReady(`job ${input.name} has ended as ${state.name}, and its log can't be read just now`, again);
       const because = end.kind === 'from outside' && !reason.includes(end.why) ? end.why : '';
       const said = [because, reason, words].filter((text) => text !== '');
       throw finalFailure(
