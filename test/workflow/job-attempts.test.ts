@@ -85,18 +85,6 @@ test.concurrent('a job that ran out of memory, or fails by itself, is not tried 
   }
 });
 
-test.concurrent.each([
-  { what: "can't be read for a while", fault: { times: 3, respond: 503 }, then: ['succeeded', 2] },
-  { what: 'are denied for good', fault: { times: 'inf', respond: 403 }, then: ['failed', undefined] },
-] as const)('the events of a job that was ended $what', async ({ fault, then }) => {
-  const scenario = await bench.scenario({ jobs: ended('node loss'), faults: [{ on: 'GET /jobs/*/events', ...fault }] });
-  const plan = planOf(scenario, 2);
-  await scenario.start(plan);
-  const { status, snapshot } = await scenario.closed(plan);
-  expect([status, snapshot.tasks[0]?.attempt?.number]).toEqual(then);
-  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-});
-
 /** The first job is ended, and its removal takes a while. */
 const slowRemoval = { default: { states, deleting: '3s', ended: { by: 'eviction', after: '300ms' } } };
 
