@@ -1,7 +1,7 @@
 /** A stack of its own for measurements: a home, a simulated platform, and the built program. */
 import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { devNull, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -12,12 +12,25 @@ export const program = path.join(root, 'dist', 'cli', 'main.js');
 export const example = path.join(root, 'examples', 'lepton_vllm.yaml');
 const benchmarks = ['hellaswag', 'arc_challenge', 'winogrande'];
 
-/** Opens a lab. `temporal`: another server (`host:port`) than the embedded one. Call `close` in the end. */
-export async function openLab({ readyMs, jobMs, temporal }) {
+/** Returns a new folder with a home, and what runs the program in it. Call `close` in the end. */
+export function openHome() {
   const folder = mkdtempSync(path.join(tmpdir(), 'evalsaga-bench-'));
   const env = { ...process.env, EVALSAGA_HOME: path.join(folder, 'home'), NO_COLOR: '1' };
-  for (const name of Object.keys(env)) if (/^(LEPTON_|TEMPORAL_ADDRESS)/.test(name)) delete env[name];
-  if (temporal) env.TEMPORAL_ADDRESS = temporal;
+  for (const name of Object.keys(env))
+    if (/^(LEPTON_|TEMPORAL_(?!CLI_PATH)|EVALSAGA_(?!HOME))/.test(name)) delete env[name];
+  const evalsaga = (args) => run(process.execPath, [program, ...args], { env, cwd: folder, maxBuffer: 1 << 28 });
+  const close = async () => {
+    await evalsaga(['down', '--force']).catch(() => undefined);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { folder, env, evalsaga, close };
+}
+
+/** Opens a lab. `temporal`: another server (`host:port`) than the embedded one. Call `close` in the end. */
+export async function openLab({ readyMs, jobMs, temporal }) {
+  const { folder, env, evalsaga, close } = openHome();
+  // Other users of that server have other queues.
+  if (temporal) Object.assign(env, { TEMPORAL_ADDRESS: temporal, EVALSAGA_TASK_QUEUE: path.basename(folder) });
   const plan = path.join(folder, 'plan.yaml');
   writeFileSync(
     plan,
@@ -31,14 +44,9 @@ export async function openLab({ readyMs, jobMs, temporal }) {
     LEPTON_WORKSPACE_TOKEN: access.token,
     LEPTON_WORKSPACE_URL: access.url,
   });
-  const evalsaga = (args) => run(process.execPath, [program, ...args], { env, cwd: folder, maxBuffer: 1 << 28 });
-  await evalsaga(['up']);
+  const others = [];
   const lab = {
-    folder,
-    env,
-    evalsaga,
     inspect: (what) => inspect(access, what),
-    config: (tasks) => configOf(folder, tasks),
     start: (tasks, args = []) =>
       evalsaga(['start', configOf(folder, tasks), '--json', '-o', `execution.output_dir=${folder}/out`, ...args]),
     /** CPU time so far, milliseconds. Linux only; NaN elsewhere. */
@@ -49,14 +57,50 @@ export async function openLab({ readyMs, jobMs, temporal }) {
     }),
     workerMegabytes: () => peakMegabytes(record(env, 'worker').pid),
     temporalAddress: () => temporal ?? `127.0.0.1:${record(env, 'temporal').ports.grpc}`,
+    /** Starts another worker on the queue of the background worker; resolves to it once it takes work. */
+    startWorker: async () => {
+      const worker = await workerBeside(env, record(env, 'worker').serves);
+      others.push(worker);
+      return worker;
+    },
     close: async () => {
-      await evalsaga(['down', '--force']).catch(() => undefined);
+      for (const worker of others) await worker.end('SIGTERM');
+      await close();
       platform.kill();
-      rmSync(folder, { recursive: true, force: true });
     },
   };
-  await lab.start(1);
-  return lab;
+  try {
+    await evalsaga(['up']);
+    await lab.start(1);
+    return lab;
+  } catch (error) {
+    await lab.close();
+    throw error;
+  }
+}
+
+async function workerBeside(env, { address, namespace, taskQueue, isEmbedded }) {
+  const server = { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace };
+  const own = { EVALSAGA_TASK_QUEUE: taskQueue, EVALSAGA_LOG_LEVEL: 'info', MALLOC_ARENA_MAX: '2' };
+  const child = spawn(process.execPath, [program, 'worker'], {
+    env: { ...env, ...server, ...own, ...(isEmbedded ? { TEMPORAL_CONFIG_FILE: devNull } : {}) },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const over = new Promise((resolve) => child.once('exit', resolve));
+  await new Promise((resolve, reject) => {
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      said = (said + text).slice(-10_000);
+      if (said.includes('RUNNING')) resolve();
+    });
+    void over.then((code) => reject(new Error(`a worker ended with ${code}: ${said}`)));
+  });
+  return {
+    end: async (signal) => {
+      child.kill(signal);
+      await over;
+    },
+  };
 }
 
 function configOf(folder, tasks) {

@@ -1,22 +1,34 @@
 /**
- * Measures speed and memory of the built product. Times are also given as ratios to a plain start of Node in the same run,
- * which are comparable between machines; absolute values are shown with their budgets. Exceeding one is not a failure.
+ * Measures the built product, and keeps the figures in bench/RESULTS.md. Times are also given as ratios, which are comparable between
+ * machines; absolute values are shown with their budgets. Exceeding one is not a failure.
  *
  *   npm run bench                          commands, a run on the simulated platform, size of the production install
  *   npm run bench -- --full                also the shipped example with real model and harness, warm
- *   npm run bench -- --scale 3,30,100      runs of that many tasks beside a bare Temporal program, into bench/RESULTS.md
- *                    [--realistic]         with Ready after 60 s and jobs of 120 s instead of 5 s and 5 s
- *                    [--fairness 300]      also a run of 3 tasks beside one of so many
- *                    [--temporal HOST:PORT] on another server than the embedded one
- *                    [--peer FOLDER]       also NVIDIA's launcher, by the run_peer.py in that folder
+ *   npm run bench -- --scale 3,30,100      runs of that many tasks beside a bare Temporal program
+ *                    [--policy as_ready]   only with that start policy
+ *                    [--realistic]         with Ready after 60 s and jobs of 120 s instead of 5 s and 5 s, without the bare program
+ *                    [--cluster]           on Temporal Server with PostgreSQL, as npm run test:cluster builds it
+ *                    [--temporal HOST:PORT] on another server
+ *   npm run bench -- --fairness 300        a run of 3 tasks beside one of so many
+ *   npm run bench -- --workers 2           so many workers on one queue, beside one alone, and with one killed in the middle
+ *                    [--tasks 100]
+ *   npm run bench -- --peer FOLDER         NVIDIA's launcher, by the run_peer.py in that folder
+ *                    [--tasks 3]
+ *   npm run bench -- --levers              what execution.start_jobs_early saves on the shipped example, with the real harness
+ *
+ * The last four and --scale can be combined.
  */
 import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
+import { openCluster } from './cluster.mjs';
 import { example, firstLine, inspect, program } from './lab.mjs';
-import { writeScaleReport } from './scale-report.mjs';
+import { measureLevers } from './levers.mjs';
+import { measurePeer } from './peer.mjs';
+import { keepRow } from './results.mjs';
+import { measureFairness, measureScale, measureWorkers } from './scale.mjs';
 import { installPacked, megabytesOf } from '../scripts/install-packed.cjs';
 
 const run = promisify(execFile);
@@ -25,15 +37,71 @@ const { values: options } = parseArgs({
   options: {
     full: { type: 'boolean' },
     scale: { type: 'string' },
+    policy: { type: 'string' },
     realistic: { type: 'boolean' },
-    fairness: { type: 'string' },
+    cluster: { type: 'boolean' },
     temporal: { type: 'string' },
+    fairness: { type: 'string' },
+    workers: { type: 'string' },
+    tasks: { type: 'string' },
     peer: { type: 'string' },
+    levers: { type: 'boolean' },
   },
 });
-if (options.scale) {
-  await writeScaleReport(options);
+
+const quick = { readyMs: 5_000, jobMs: 5_000 };
+const realistic = { readyMs: 60_000, jobMs: 120_000 };
+
+const { scale, fairness, workers, peer, levers } = options;
+if (scale ?? fairness ?? workers ?? peer ?? levers) {
+  if (scale) await measureScales(scale.split(',').map(Number));
+  if (fairness) await keepFairness(Number(fairness));
+  if (workers) await keepWorkers(Number(workers), Number(options.tasks ?? 100));
+  if (levers) await measureLevers((figures) => keepRow('levers', String(figures.isEarly), figures));
+  if (peer) await keepPeer(peer, Number(options.tasks ?? 3));
   process.exit(0);
+}
+
+async function measureScales(sizes) {
+  const cluster = options.cluster ? await openCluster() : undefined;
+  const at = cluster
+    ? { server: 'Temporal Server with PostgreSQL', temporal: cluster.address }
+    : options.temporal
+      ? { server: 'another Temporal server', temporal: options.temporal }
+      : { server: 'embedded' };
+  const times = options.realistic ? realistic : quick;
+  try {
+    for (const tasks of sizes) {
+      for (const policy of options.policy ? [options.policy] : ['all_ready', 'as_ready']) {
+        const figures = await measureScale({ ...times, ...at, tasks, policy, withBare: !options.realistic });
+        const { server, readyMs, jobMs } = figures;
+        keepRow('scale', `${server}, ${readyMs} + ${jobMs} ms, ${tasks} tasks, ${policy}`, figures);
+      }
+    }
+  } finally {
+    await cluster?.close();
+  }
+}
+
+async function keepFairness(large) {
+  keepRow('fairness', `${large} tasks`, await measureFairness({ ...quick, large }));
+}
+
+async function keepWorkers(count, tasks) {
+  const keep = (figures) =>
+    keepRow('workers', `${tasks} tasks, ${figures.workers} workers${figures.killed ? ', one killed' : ''}`, figures);
+  const measure = (number, kill = false) => measureWorkers({ ...quick, tasks, workers: number, kill });
+  keep(await measure(1));
+  if (count < 2) return;
+  const whole = await measure(count);
+  keep(whole);
+  const killed = await measure(count, true);
+  keep({ ...killed, lostMs: killed.wallMs - whole.wallMs });
+}
+
+async function keepPeer(from, tasks) {
+  const figures = await measurePeer({ ...quick, folder: from, tasks });
+  keepRow('peer', `${tasks} tasks`, figures);
 }
 
 const folder = mkdtempSync(path.join(tmpdir(), 'evalsaga-bench-'));
@@ -60,6 +128,7 @@ try {
   await productionInstall();
   if (options.full) await fullExample(baseline);
   print();
+  rows.forEach((entry, at) => keepRow('basics', entry.what, { ...entry, at }));
 } finally {
   await evalsaga(['down', '--force']).catch(() => undefined);
   rmSync(folder, { recursive: true, force: true });

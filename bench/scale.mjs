@@ -8,17 +8,16 @@ const run = promisify(execFile);
 
 /**
  * Returns the figures of one run: `over` is wall time from command to exit over the critical path (Ready plus job), `bare` the same of
- * the bare program, `cpuPerTask` milliseconds of CPU time, `billed` endpoint time from create to DELETE over what endpoint and job need.
+ * the bare program (`null`: not asked for), `cpuPerTask` milliseconds of CPU time, `billed` endpoint time from create to DELETE over
+ * what endpoint and job need. `temporal`: address of another server than the embedded one, which `server` names.
  */
-export async function measureScale({ tasks, readyMs, jobMs, policy = 'all_ready', temporal }) {
+export async function measureScale({ tasks, readyMs, jobMs, policy, server = 'embedded', temporal, withBare }) {
   const lab = await openLab({ readyMs, jobMs, temporal });
   try {
     const critical = readyMs + jobMs;
     const earlier = (await lab.inspect('requests')).length;
     const before = lab.cpuMs();
-    const begun = Date.now();
-    await lab.start(tasks, ['-o', `execution.start_policy=${policy}`]);
-    const wall = Date.now() - begun;
+    const { wallMs, begun } = await timed(() => lab.start(tasks, ['-o', `execution.start_policy=${policy}`]));
     const requests = (await lab.inspect('requests')).slice(earlier);
     const at = (method, route) =>
       requests
@@ -26,22 +25,20 @@ export async function measureScale({ tasks, readyMs, jobMs, policy = 'all_ready'
         .map((request) => Date.parse(request.at));
     const creates = at('POST', /^\/deployments$/);
     const deletes = at('DELETE', /^\/deployments\//).slice(0, creates.length);
-    const inventory = await lab.inspect('inventory');
-    const left = Object.values(inventory).reduce((sum, items) => sum + items.length, 0);
-    const memory = lab.workerMegabytes();
+    const workerMegabytes = lab.workerMegabytes();
     const after = lab.cpuMs();
     const cpuPerTask = Object.fromEntries(Object.keys(after).map((who) => [who, (after[who] - before[who]) / tasks]));
-    const bareMs = await bareProgram(lab.temporalAddress(), { tasks, readyMs, jobMs });
+    const left = await leftOn(lab);
+    const bare = withBare ? (await bareProgram(lab.temporalAddress(), { tasks, readyMs, jobMs })) / critical : null;
     return {
-      tasks,
-      policy,
-      over: wall / critical,
-      bare: bareMs / critical,
+      ...{ server, readyMs, jobMs, tasks, policy },
+      over: wallMs / critical,
+      bare,
       firstCreateMs: Math.min(...creates) - begun,
-      afterLastDeleteMs: begun + wall - Math.max(...deletes),
+      afterLastDeleteMs: begun + wallMs - Math.max(...deletes),
       billed: (sum(deletes) - sum(creates)) / (tasks * critical),
       requestsPerTask: requests.length / tasks,
-      workerMegabytes: memory,
+      workerMegabytes,
       cpuPerTask,
       left,
     };
@@ -50,19 +47,53 @@ export async function measureScale({ tasks, readyMs, jobMs, policy = 'all_ready'
   }
 }
 
-/** A run of 3 tasks beside a large one on the same worker: its wall time over that of the same run alone. */
+/** Returns the times of a run of 3 tasks alone, and beside a large one on the same worker. */
 export async function measureFairness({ large, readyMs, jobMs }) {
   const lab = await openLab({ readyMs, jobMs });
   try {
-    const alone = await timed(() => lab.start(3));
-    const big = lab.start(large);
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
-    const beside = await timed(() => lab.start(3));
-    await big;
-    return { large, ratio: beside / alone };
+    const { wallMs: aloneMs } = await timed(() => lab.start(3));
+    const earlier = deletesIn(await lab.inspect('requests'));
+    const beside = lab.start(large);
+    beside.catch(() => undefined);
+    await sleep(2_000);
+    const { wallMs: besideMs } = await timed(() => lab.start(3));
+    // Three of them are the small run's.
+    const overMeanwhile = deletesIn(await lab.inspect('requests')) - earlier - 3;
+    await beside;
+    return { large, aloneMs, besideMs, overMeanwhile, left: await leftOn(lab) };
   } finally {
     await lab.close();
   }
+}
+
+const deletesIn = (requests) =>
+  requests.filter(({ method, path: route }) => method === 'DELETE' && route.startsWith('/deployments/')).length;
+
+/** Returns `over` of a run that so many workers share. `kill`: one of them is killed when half of the jobs run, and none takes its place. */
+export async function measureWorkers({ tasks, workers, readyMs, jobMs, kill }) {
+  const lab = await openLab({ readyMs, jobMs });
+  try {
+    const others = [];
+    while (others.length < workers - 1) others.push(await lab.startWorker());
+    const killing = kill ? killInTheMiddle(lab, others[0], tasks) : Promise.resolve(true);
+    const { wallMs } = await timed(() => lab.start(tasks, ['-o', 'execution.start_policy=as_ready']));
+    if (!(await Promise.race([killing, sleep(100).then(() => false)]))) throw new Error('no worker was killed');
+    return { tasks, workers, killed: kill, wallMs, over: wallMs / (readyMs + jobMs), left: await leftOn(lab) };
+  } finally {
+    await lab.close();
+  }
+}
+
+async function killInTheMiddle(lab, worker, tasks) {
+  while ((await lab.inspect('inventory')).jobs.length < tasks / 2) await sleep(200);
+  await worker.end('SIGKILL');
+  return true;
+}
+
+/** How many endpoints, jobs and files the platform still has. */
+async function leftOn(lab) {
+  const inventory = await lab.inspect('inventory');
+  return Object.values(inventory).reduce((total, items) => total + items.length, 0);
 }
 
 async function bareProgram(address, { tasks, readyMs, jobMs }) {
@@ -71,10 +102,12 @@ async function bareProgram(address, { tasks, readyMs, jobMs }) {
   return Number(stdout.trim().split('\n').at(-1));
 }
 
+/** `begun`: milliseconds since 1970. */
 async function timed(work) {
-  const begun = performance.now();
+  const begun = Date.now();
   await work();
-  return performance.now() - begun;
+  return { begun, wallMs: Date.now() - begun };
 }
 
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);

@@ -51,6 +51,8 @@ const describeQueue = (client: Client, taskQueue: string) =>
     taskQueueType: temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
   });
 
+type Version = { readonly deploymentName?: string | null; readonly buildId?: string | null } | null | undefined;
+
 /** A build of the worker, or workers that are of none. */
 export type Build = WorkerBuild | 'unversioned';
 
@@ -82,8 +84,26 @@ export async function servingOf(
     buildsOn(client, taskQueue),
     toleratingUnreadable(client).getHandle(runWorkflowId(invocation)).describe(),
   ]);
-  const own = buildIn(raw.workflowExecutionInfo?.versioningInfo?.deploymentVersion);
-  return judgeServing({ present, current, own: own === 'unversioned' ? undefined : own });
+  return judgeServing({ present, current, own: ownBuild(raw.workflowExecutionInfo?.versioningInfo) });
+}
+
+interface VersioningInfo {
+  readonly deploymentVersion?: Version;
+  readonly versioningOverride?:
+    | { readonly pinned?: { readonly version?: Version } | null; readonly autoUpgrade?: boolean | null }
+    | null
+    | undefined;
+}
+
+/**
+ * Returns the build that Temporal gives a run to: the one that it has begun on, unless an operator has given it to another
+ * (docs/changing-workflows.md). `undefined`: to whichever is current. Pure.
+ */
+export function ownBuild(info: VersioningInfo | null | undefined): WorkerBuild | undefined {
+  const { pinned, autoUpgrade } = info?.versioningOverride ?? {};
+  if (autoUpgrade) return undefined;
+  const own = buildIn(pinned?.version ?? info?.deploymentVersion);
+  return own === 'unversioned' ? undefined : own;
 }
 
 /** Judges the builds of the workers. `own`: the build that the run is pinned to, if any. Pure. */
@@ -122,7 +142,7 @@ async function buildsOn(client: Client, taskQueue: string): Promise<{ present: B
 }
 
 /** For a worker without a build, Temporal has no version. */
-function buildIn(version: { deploymentName?: string | null; buildId?: string | null } | null | undefined): Build {
+function buildIn(version: Version): Build {
   return version?.deploymentName && version.buildId
     ? { deploymentName: version.deploymentName, buildId: version.buildId }
     : 'unversioned';

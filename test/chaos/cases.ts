@@ -20,6 +20,8 @@ export type ChaosEvent =
   /** The next worker comes after every budget of the run is over. */
   | 'kill worker for long'
   | 'kill server'
+  /** That of a cluster; an embedded server has none that could die alone. */
+  | 'kill database'
   | 'kill platform'
   | 'cut from server'
   /** The worker can't reach Temporal for longer than any of the run's budgets. */
@@ -57,6 +59,9 @@ export const killEvents = (): readonly ChaosEvent[] => [
   'kill platform',
   'cut from server',
 ];
+
+/** What can die in a cluster besides what can die in a stack of one machine. */
+export const clusterEvents = (): readonly ChaosEvent[] => ['kill server', 'kill database'];
 
 /** The points of one course in one setup. */
 export interface Recording {

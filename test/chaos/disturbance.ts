@@ -151,8 +151,13 @@ class EventOf {
         await killWorker(awayForMs);
         return true;
       case 'kill server':
+        await testBed.kill('server');
+        return true;
+      case 'kill database':
+        await testBed.kill('database');
+        return true;
       case 'kill platform':
-        await testBed.kill(event === 'kill server' ? 'server' : 'platform');
+        await testBed.kill('platform');
         return true;
       case 'cut from server':
         await sever(severedForMs);
@@ -196,7 +201,8 @@ export async function retryOutages<T>(ask: () => Promise<T>, withinMs = 60_000):
   }
 }
 
-const outageCodes = new Set([1, 4, 8, 13, 14]);
+/** `unknown` (2) and `aborted` (10) come from a server whose database is away. */
+const outageCodes = new Set([1, 2, 4, 8, 10, 13, 14]);
 
 function isOutage(error: unknown): boolean {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import { homePaths } from '../../src/home/paths';
+import { homePaths, type HomePaths } from '../../src/home/paths';
 import { readJsonFile } from '../../src/support/atomic-file';
 import type { PlatformAccess } from '../../src/lepton/types';
 import { freePort } from '../../src/support/ports';
@@ -22,36 +22,45 @@ import { refusalPatienceMs, requestTimeoutMs, type TestBed } from './test-bed';
 import { openTemporalGateway } from './temporal-gateway';
 
 /** How long a service must have run before it is killed again. */
-const minLifetimeMs = 3_000;
+export const minLifetimeMs = 3_000;
+
+/** A Temporal server that can be killed. */
+export interface MortalServer {
+  /** `host:port` */
+  readonly address: string;
+  /** Whether it is the home's own. */
+  readonly isEmbedded: boolean;
+  /** Sends SIGKILL, and starts it again after `awayMs`. Resolves when it is dead. */
+  kill(what: 'server' | 'database', awayMs?: number): Promise<void>;
+  close(): Promise<void>;
+}
 
 /** Runs server, worker and platform as processes, as in a real stack, so that they can be killed. Cases share them. */
-export async function processTestBed(): Promise<TestBed> {
+export async function processTestBed(openServer = embeddedServer): Promise<TestBed> {
   const folder = await freshFolder('chaos-kill');
   const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'home') });
   await mkdir(home.root, { recursive: true });
-  const grpc = await freePort([]);
-  const ui = await freePort([], [grpc]);
-  const server = service(
-    await serverCommand({ database: home.temporalDatabase, journal: 'wal', port: grpc, uiPort: ui }),
-  );
+  const server = await openServer(home);
+  const { address, isEmbedded } = server;
   const client: Client = await connectClient({
-    connection: { address: `127.0.0.1:${grpc}` },
+    connection: { address },
     namespace: 'default',
     dataConverter: {},
     timeoutMs: 60_000,
   });
-  const wire = await openTcpProxy(grpc);
+  const wire = await openTcpProxy(Number(address.split(':')[1]));
   const env = { ...bareEnvironment(), EVALSAGA_HOME: home.root };
   const platform = service(await platformCommand(folder.path, env));
   const access = await accessOf(path.join(folder.path, 'platform'));
   const taskQueue = 'chaos';
-  const workerAt = ({ address, taskQueue: queue }: { address: string; taskQueue: string }): Service =>
+  const reaching = (at: string) => (isEmbedded ? embeddedEnv(at) : { TEMPORAL_ADDRESS: at });
+  const workerAt = ({ address: at, taskQueue: queue }: { address: string; taskQueue: string }): Service =>
     service({
       file: process.execPath,
       args: [program, 'worker'],
       env: {
         ...env,
-        ...embeddedEnv(address),
+        ...reaching(at),
         EVALSAGA_TASK_QUEUE: queue,
         EVALSAGA_REQUEST_TIMEOUT: String(requestTimeoutMs / 1000),
         EVALSAGA_REFUSAL_PATIENCE: String(refusalPatienceMs / 1000),
@@ -59,17 +68,16 @@ export async function processTestBed(): Promise<TestBed> {
       },
     });
   const worker = workerAt({ address: `127.0.0.1:${wire.port}`, taskQueue });
-  const services = { server, worker, platform };
   let own = 0;
   return {
     client,
     home,
     taskQueue,
-    origin: await originOf({ connection: client.connection, namespace: 'default', home, embedded: true }),
+    origin: await originOf({ connection: client.connection, namespace: 'default', home, embedded: isEmbedded }),
     folder: folder.path,
-    address: `127.0.0.1:${grpc}`,
+    address,
     async worker(watched) {
-      const temporal = await openTemporalGateway({ target: `127.0.0.1:${grpc}`, side: 'worker', watched });
+      const temporal = await openTemporalGateway({ target: address, side: 'worker', watched });
       const queue = `chaos-own-${(own += 1)}`;
       const { kill, stop, deaths } = workerAt({ address: temporal.address, taskQueue: queue });
       const close = async (): Promise<void> => {
@@ -82,16 +90,40 @@ export async function processTestBed(): Promise<TestBed> {
     mixedQueue: () => Promise.reject(new Error('there is one worker only')),
     limitedQueue: () => Promise.reject(new Error('there is one worker only')),
     platform: () => Promise.resolve({ access, release: () => Promise.resolve() }),
-    kill: (what, awayMs) => services[what].kill(awayMs),
+    kill(what, awayMs) {
+      switch (what) {
+        case 'worker':
+          return worker.kill(awayMs);
+        case 'platform':
+          return platform.kill(awayMs);
+        case 'server':
+        case 'database':
+          return server.kill(what, awayMs);
+      }
+    },
     cutFromServer: () => wire.cut(),
     async close() {
       await worker.stop();
       await platform.stop();
       await client.connection.close();
       await wire.close();
-      await server.stop();
+      await server.close();
       await folder.dispose();
     },
+  };
+}
+
+/** Temporal's development server, whose database is a file in the home. */
+async function embeddedServer(home: HomePaths): Promise<MortalServer> {
+  const port = await freePort([]);
+  const uiPort = await freePort([], [port]);
+  const server = service(await serverCommand({ database: home.temporalDatabase, journal: 'wal', port, uiPort }));
+  return {
+    address: `127.0.0.1:${port}`,
+    isEmbedded: true,
+    kill: (what, awayMs) =>
+      what === 'server' ? server.kill(awayMs) : Promise.reject(new Error('its database is a file')),
+    close: () => server.stop(),
   };
 }
 

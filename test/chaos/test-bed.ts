@@ -23,6 +23,8 @@ import { platformsInThread } from './platforms';
 import type { WatchedCase, TemporalGateway } from './temporal-gateway';
 import type { Clocks } from './worlds';
 
+export type Killable = 'worker' | 'server' | 'database' | 'platform';
+
 /** What cases run on: a Temporal server, a worker, a platform. */
 export interface TestBed {
   readonly client: Client;
@@ -43,7 +45,7 @@ export interface TestBed {
   /** Returns direct access to a platform for one case. */
   platform(): Promise<TestBedPlatform>;
   /** Sends SIGKILL, and starts a new process on the same state after `awayMs`. Resolves when the old one is dead. */
-  kill(what: 'worker' | 'server' | 'platform', awayMs?: number): Promise<void>;
+  kill(what: Killable, awayMs?: number): Promise<void>;
   /** Breaks the worker's connections to the server, and refuses new ones for some seconds. */
   cutFromServer(): Promise<void>;
   close(): Promise<void>;

@@ -1,48 +1,111 @@
 import { execa } from 'execa';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { temporalVariable } from '../support/temporal';
-import { buildCluster } from './binaries';
-import { startCluster } from './cluster';
+import { buildCluster, type Binaries } from './binaries';
+import { startCluster, type Cluster } from './cluster';
 
 /**
- * `npm run test:cluster`: builds a cluster once, starts it, and runs on it what `parts` names; or one part of it:
- * `npm run test:cluster -- workflows`.
+ * `npm run test:cluster`: builds a cluster once, starts it, and runs on it what `parts` names; or some of it:
+ * `npm run test:cluster -- workflows fairness`.
  */
 const root = path.resolve(__dirname, '..', '..');
 
-/** Jest's arguments. `core` starts a cluster of its own, because it kills it. */
-const parts = {
-  core: ['test/cluster/core.test.ts'],
-  workflows: [
-    ...['run', 'cancel', 'teardown', 'batches', 'two-workers', 'any-worker', 'sweep', 'sweep-schedule'],
-    ...['worker-away', 'verdict', 'readiness', 'secrets'],
-  ].map((name) => `test/workflow/${name}.test.ts`),
-  'large-run': ['--testTimeout=900000', 'test/workflow/large-run.test.ts'],
-  load: ['--testMatch', '**/*.cluster.ts', '--', 'test/cluster/load.cluster.ts'],
-} as const;
+interface Part {
+  /** Jest's arguments. */
+  readonly args: readonly string[];
+  /** Starts a cluster of its own, because it kills it. */
+  readonly hasOwn?: true;
+}
+
+const suites = [
+  ...['run', 'cancel', 'teardown', 'batches', 'two-workers', 'any-worker', 'sweep', 'sweep-schedule'],
+  ...['worker-away', 'verdict', 'readiness', 'secrets'],
+];
+
+const ofCluster = (name: string): readonly string[] => [
+  ...['--testMatch', '**/*.cluster.ts', '--'],
+  `test/cluster/${name}.cluster.ts`,
+];
+
+const parts: Readonly<Record<string, Part>> = {
+  core: { args: ['test/cluster/core.test.ts'], hasOwn: true },
+  chaos: { args: ofCluster('chaos'), hasOwn: true },
+  workflows: { args: ['--maxWorkers=2', ...suites.map((name) => `test/workflow/${name}.test.ts`)] },
+  versioning: { args: ofCluster('versioning') },
+  fairness: { args: ofCluster('fairness') },
+  'rolling-restart': { args: ofCluster('rolling-restart') },
+  'large-run': { args: ['--testTimeout=900000', 'test/workflow/large-run.test.ts'] },
+};
+
+interface Outcome {
+  readonly name: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly seconds: number;
+}
 
 async function main(wanted: readonly string[]): Promise<number> {
   const unknown = wanted.find((name) => !(name in parts));
   if (unknown !== undefined) throw new Error(`there is no part ${unknown}; there are ${Object.keys(parts).join(', ')}`);
-  const cluster = await startCluster(await buildCluster());
-  console.error(`Temporal Server with PostgreSQL at ${cluster.address}`);
-  const failed: string[] = [];
+  const binaries = await buildCluster();
+  const outcomes: Outcome[] = [];
+  let shared: Cluster | undefined;
   try {
-    for (const [name, args] of Object.entries(parts)) {
+    for (const [name, part] of Object.entries(parts)) {
       if (wanted.length > 0 && !wanted.includes(name)) continue;
-      const { exitCode } = await execa(process.execPath, [require.resolve('jest/bin/jest'), '--runInBand', ...args], {
-        cwd: root,
-        env: { [temporalVariable]: cluster.address, EVALSAGA_TEST_TASKS: process.env['EVALSAGA_TEST_TASKS'] ?? '300' },
-        stdio: 'inherit',
-        reject: false,
-      });
-      if (exitCode !== 0) failed.push(name);
+      if (part.hasOwn) console.error(`\n${name}: on a cluster of its own`);
+      else {
+        shared ??= await startCluster(binaries);
+        console.error(`\n${name}: on Temporal Server with PostgreSQL at ${shared.address}`);
+      }
+      outcomes.push(await run(name, part, part.hasOwn ? undefined : shared));
     }
   } finally {
-    await cluster.close();
+    await shared?.close();
   }
-  console.error(failed.length === 0 ? 'all parts passed' : `failed: ${failed.join(', ')}`);
-  return failed.length === 0 ? 0 : 1;
+  return conclude(outcomes);
+}
+
+async function run(name: string, { args, hasOwn }: Part, cluster: Cluster | undefined): Promise<Outcome> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'evalsaga-test-cluster-'));
+  const report = path.join(folder, 'report.json');
+  const begun = performance.now();
+  try {
+    const jest = [require.resolve('jest/bin/jest'), '--verbose', '--json', `--outputFile=${report}`];
+    const parallel = args.some((arg) => arg.startsWith('--maxWorkers')) ? [] : ['--runInBand'];
+    const env = { EVALSAGA_TEST_TASKS: process.env['EVALSAGA_TEST_TASKS'] ?? '300' };
+    await execa(process.execPath, [...jest, ...parallel, ...args], {
+      cwd: root,
+      env: hasOwn || !cluster ? env : { ...env, [temporalVariable]: cluster.address },
+      stdio: ['ignore', 'ignore', 'inherit'],
+      reject: false,
+    });
+    return { name, ...(await counts(report)), seconds: (performance.now() - begun) / 1000 };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A file that could not be run counts as a failure, and so does a part that wrote no report. */
+async function counts(report: string): Promise<Pick<Outcome, 'passed' | 'failed'>> {
+  const text = await readFile(report, 'utf8').catch(() => undefined);
+  if (text === undefined) return { passed: 0, failed: 1 };
+  const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(text) as Record<string, number>;
+  const [passed = 0, failed = 0, broken = 0] = [numPassedTests, numFailedTests, numRuntimeErrorTestSuites];
+  return { passed, failed: failed + broken + (passed + failed + broken === 0 ? 1 : 0) };
+}
+
+function conclude(outcomes: readonly Outcome[]): number {
+  console.log('');
+  for (const { name, passed, failed, seconds } of outcomes)
+    console.log(
+      `${failed === 0 ? 'ok  ' : 'FAIL'} ${name.padEnd(16)} ${passed} passed, ${failed} failed, ${Math.round(seconds)} s`,
+    );
+  const failures = outcomes.filter(({ failed }) => failed > 0).map(({ name }) => name);
+  if (failures.length > 0) console.log(`repeat with: npm run test:cluster -- ${failures.join(' ')}`);
+  return failures.length === 0 ? 0 : 1;
 }
 
 main(process.argv.slice(2)).then(

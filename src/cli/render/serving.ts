@@ -47,7 +47,7 @@ function ofOtherBuilds(
   const there = `task queue "${taskQueue}" is served by workers of ${list(builds)} only`;
   const [first] = wanted;
   if (hasBegun && first !== undefined && first !== 'unversioned') {
-    return `${there}, but the run has begun on ${name(first)}, so it waits; it goes on with a worker of that build: EVALSAGA_DEPLOYMENT_NAME=${harmlessLine(first.deploymentName)} EVALSAGA_BUILD_ID=${harmlessLine(first.buildId)} ${program} worker`;
+    return `${there}, but the run has begun on ${name(first)}, so it waits; it goes on with a worker of that build: EVALSAGA_DEPLOYMENT_NAME=${harmlessLine(first.deploymentName)} EVALSAGA_BUILD_ID=${harmlessLine(first.buildId)} ${program} worker. If it can't come back, give the run to another build: docs/changing-workflows.md`;
   }
   const [build] = builds.filter((one) => one !== 'unversioned');
   if (build === undefined)

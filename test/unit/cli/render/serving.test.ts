@@ -1,5 +1,5 @@
 import { servingText } from '../../../../src/cli/render/serving';
-import { judgeServing, type Build } from '../../../../src/stack/pollers';
+import { judgeServing, ownBuild, type Build } from '../../../../src/stack/pollers';
 
 /** A run can wait although there are workers: with worker versioning, not every worker may continue it. */
 
@@ -36,7 +36,7 @@ test.each<[string, Parameters<typeof told>[0], string]>([
   [
     "no worker of the run's own build",
     { present: [b], current: [b], own: a },
-    'task queue "queue" is served by workers of build "b" of deployment "evals" only, but the run has begun on build "a" of deployment "evals", so it waits; it goes on with a worker of that build: EVALSAGA_DEPLOYMENT_NAME=evals EVALSAGA_BUILD_ID=a evalsaga worker',
+    'task queue "queue" is served by workers of build "b" of deployment "evals" only, but the run has begun on build "a" of deployment "evals", so it waits; it goes on with a worker of that build: EVALSAGA_DEPLOYMENT_NAME=evals EVALSAGA_BUILD_ID=a evalsaga worker. If it can\'t come back, give the run to another build: docs/changing-workflows.md',
   ],
   [
     'unversioned workers while a build is current',
@@ -45,4 +45,17 @@ test.each<[string, Parameters<typeof told>[0], string]>([
   ],
 ])('not served: %s', (_, seen, text) => {
   expect(told(seen)).toBe(text);
+});
+
+test.each([
+  ['has begun on a build', { deploymentVersion: a }, a],
+  ['was given to another build', { deploymentVersion: a, versioningOverride: { pinned: { version: b } } }, b],
+  [
+    'was given to whichever build is current',
+    { deploymentVersion: a, versioningOverride: { autoUpgrade: true } },
+    undefined,
+  ],
+  ['belongs to no build', {}, undefined],
+])('a run that %s', (_, info, own) => {
+  expect(ownBuild(info)).toEqual(own);
 });
