@@ -76,6 +76,7 @@ export async function measureWorkers({ tasks, workers, readyMs, jobMs, kill }) {
     const others = [];
     while (others.length < workers - 1) others.push(await lab.startWorker());
     const killing = kill ? killInTheMiddle(lab, others[0], tasks) : Promise.resolve(true);
+    killing.catch(() => undefined);
     const { wallMs } = await timed(() => lab.start(tasks, ['-o', 'execution.start_policy=as_ready']));
     if (!(await Promise.race([killing, sleep(100).then(() => false)]))) throw new Error('no worker was killed');
     return { tasks, workers, killed: kill, wallMs, over: wallMs / (readyMs + jobMs), left: await leftOn(lab) };

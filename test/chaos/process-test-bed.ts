@@ -22,7 +22,7 @@ import { refusalPatienceMs, requestTimeoutMs, type TestBed } from './test-bed';
 import { openTemporalGateway } from './temporal-gateway';
 
 /** How long a service must have run before it is killed again. */
-export const minLifetimeMs = 3_000;
+const minLifetimeMs = 3_000;
 
 /** A Temporal server that can be killed. */
 export interface MortalServer {

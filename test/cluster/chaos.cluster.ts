@@ -53,7 +53,9 @@ test('Temporal’s server or its database is killed in each phase of a run: noth
     chosen = moments.flatMap((moment) => events.map((event) => caseAt(cases, moment, event)));
     const report = (result: CaseResult): void => {
       results.push(result);
-      console.log(`${(result.ms / 1000).toFixed(1)} s  ${result.one.id}${result.reached ? '' : ' (not reached)'}`);
+      process.stderr.write(
+        `${(result.ms / 1000).toFixed(1)} s  ${result.one.id}${result.reached ? '' : ' (not reached)'}\n`,
+      );
     };
     await runMatrix(testBed, { cases: chosen, atOnce: 4, until: Infinity, report });
   } finally {

@@ -38,7 +38,9 @@ test('a run of 3 tasks beside one of 60, on a worker with 8 places: they take tu
   const own = await activityStarts(small);
   const [first = 0, last = 0] = [Math.min(...own), Math.max(...own)];
   const theirs = (await activityStarts(large)).filter((at) => at >= first && at <= last);
-  console.log(JSON.stringify({ small: own.length, large: theirs.length, largeTasksOver: over }));
+  process.stderr.write(
+    `steps of the small run: ${own.length}, of the large one meanwhile: ${theirs.length}, its tasks over: ${over}\n`,
+  );
   expect(meanwhile.status).toBe('running');
   // The small run has at most three of the eight places. First come, first served would let nearly all 400 steps of the large one pass.
   expect(theirs.length / own.length).toBeLessThan(6);

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { temporalVariable } from '../support/temporal';
-import { buildCluster, type Binaries } from './binaries';
+import { buildCluster } from './binaries';
 import { startCluster, type Cluster } from './cluster';
 
 /**
@@ -38,6 +38,9 @@ const parts: Readonly<Record<string, Part>> = {
   'rolling-restart': { args: ofCluster('rolling-restart') },
   'large-run': { args: ['--testTimeout=900000', 'test/workflow/large-run.test.ts'] },
 };
+
+/** Of one part, milliseconds. */
+const longestMs = 1_200_000;
 
 interface Outcome {
   readonly name: string;
@@ -81,6 +84,7 @@ async function run(name: string, { args, hasOwn }: Part, cluster: Cluster | unde
       env: hasOwn || !cluster ? env : { ...env, [temporalVariable]: cluster.address },
       stdio: ['ignore', 'ignore', 'inherit'],
       reject: false,
+      timeout: longestMs,
     });
     return { name, ...(await counts(report)), seconds: (performance.now() - begun) / 1000 };
   } finally {

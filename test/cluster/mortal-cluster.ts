@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { minLifetimeMs, type MortalServer } from '../chaos/process-test-bed';
+import type { MortalServer } from '../chaos/process-test-bed';
 import type { Binaries } from './binaries';
 import { startCluster } from './cluster';
 
 /** Long enough for calls and database connections to fail, not only to be opened again. */
-const awayMs = 4_000;
+const awayMs = 3_000;
+
+/** How long everything must have run before something is killed again, or a case proves nothing. */
+const settledMs = 1_500;
 
 /** Starts a cluster for cases of chaos that kill its server or its database, one after the other. */
 export async function mortalCluster(binaries: Binaries): Promise<MortalServer> {
@@ -21,11 +24,10 @@ export async function mortalCluster(binaries: Binaries): Promise<MortalServer> {
     kill(what, forMs = awayMs) {
       const { kill, start } = parts[what];
       const dead = whole.then(kill);
-      // Several cases may kill it. Each time it must first have run for a while, or the case proves nothing.
       whole = dead
         .then(() => sleep(forMs))
         .then(start)
-        .then(() => sleep(minLifetimeMs));
+        .then(() => sleep(settledMs));
       // Whoever waits for it next is told.
       whole.catch(() => undefined);
       return dead;

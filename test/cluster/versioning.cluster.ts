@@ -1,4 +1,4 @@
-import { temporal } from '@temporalio/proto';
+import type { temporal } from '@temporalio/proto';
 import { execa } from 'execa';
 import { readFile } from 'node:fs/promises';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
@@ -30,8 +30,10 @@ beforeAll(async () => {
   bench = await startBench();
   temporalCommand = await findServerBinary({ home: homePaths({ EVALSAGA_HOME: testCache }), env: process.env });
 });
+/** Stop functions of workers in this process. */
+const stops: (() => Promise<void>)[] = [];
 afterAll(async () => {
-  await fleet.end();
+  await Promise.all([...stops.map((stop) => stop()), fleet.end()]);
   await bench.close();
 });
 
@@ -122,7 +124,7 @@ test('a run whose build has died for good is given to another build, which repla
   await untilJobsRun(scenario, plan);
   old.signal('SIGKILL');
   const build = { EVALSAGA_DEPLOYMENT_NAME: taskQueue, EVALSAGA_BUILD_ID: 'new' };
-  const stopNew = await benchWorker(bench.env, { taskQueue, home, build, workflows: await changedBuild() });
+  stops.push(await benchWorker(bench.env, { taskQueue, home, build, workflows: await changedBuild() }));
   await makeCurrent(taskQueue, 'new');
   const whoServes = ({ invocation }: RunPlan) => servingOf(bench.client, { taskQueue, invocation });
   expect(await whoServes(plan)).toMatchObject({ kind: 'other builds', hasBegun: true });
@@ -136,7 +138,6 @@ test('a run whose build has died for good is given to another build, which repla
   await expectSuccess(scenario, [plan]);
   // Its own code removed what the old one had created.
   expect(removalSeconds(await historiesOf(plan))).toEqual(new Set([changedSeconds]));
-  await stopNew();
 }, 300_000);
 
 const changedSeconds = 240;
@@ -166,11 +167,11 @@ function pidsIn(histories: Histories): number[] {
   return [...new Set(identities.map((identity) => Number(identity.split(':').at(-1))))];
 }
 
-/** The time limits of the removals of endpoints, jobs and storage. */
+/** The time limits of the removals of jobs and their storage. */
 const removalSeconds = (histories: Histories): Set<number> =>
   new Set(
     histories.flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
-      /^remove(JobAndStorage|Storage)$/.test(scheduled?.activityType?.name ?? '')
+      scheduled?.activityType?.name === 'removeJobAndStorage'
         ? [Number(scheduled?.startToCloseTimeout?.seconds ?? 0)]
         : [],
     ),
