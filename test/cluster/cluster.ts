@@ -90,7 +90,7 @@ async function freePorts(count: number): Promise<number[]> {
 /** Task queue fairness, which our runs rely on, is off by default. A build counts as drained after seconds instead of minutes. */
 const dynamicSettings = {
   'matching.useNewMatcher': [{ value: true }],
-  'matching.enableFairness': [{ value: process.env['EVALSAGA_TEST_FAIRNESS'] !== 'off' }],
+  'matching.enableFairness': [{ value: true }],
   'matching.wv.VersionDrainageStatusVisibilityGracePeriod': [{ value: '5s' }],
   'matching.wv.VersionDrainageStatusRefreshInterval': [{ value: '5s' }],
 };

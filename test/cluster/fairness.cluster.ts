@@ -42,8 +42,9 @@ test('a run of 3 tasks beside one of 60, on a worker with 8 places: they take tu
     `steps of the small run: ${own.length}, of the large one meanwhile: ${theirs.length}, its tasks over: ${over}\n`,
   );
   expect(meanwhile.status).toBe('running');
-  // The small run has at most three of the eight places. First come, first served would let nearly all 400 steps of the large one pass.
-  expect(theirs.length / own.length).toBeLessThan(6);
+  // The small run has three of the eight places, and waits in between: 4 steps of the large one for each of its own were seen. On a server
+  // without fairness, where steps are taken as they come, 14.
+  expect(theirs.length / own.length).toBeLessThan(8);
   expect(over).toBeLessThan(30);
 }, 300_000);
 
