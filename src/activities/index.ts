@@ -1,3 +1,4 @@
+import type { NamedEndpoint } from '../contract/inputs';
 import { withSettings } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { createEarlierTaskActivities } from './earlier-tasks';
@@ -8,9 +9,10 @@ import { createLogActivities } from './logs';
 import { createPreflightActivities } from './preflight';
 import { createQuotaActivities } from './quota';
 import { createMergedActivities } from './merged';
+import { seeGone } from './release';
 import { createResultActivities } from './results';
 import { createSweepActivities } from './sweep';
-import { withTelling } from './telling';
+import { tellEndpointGone, withTelling } from './telling';
 import { createWatchActivities, EndpointHealth } from './watch';
 import { withTextsFitForHistory } from './wording';
 
@@ -22,6 +24,10 @@ export function createActivities(dependencies: ActivityDependencies) {
   const logs = createLogActivities(dependencies);
   const results = createResultActivities(dependencies);
   const { readResults, ...fetching } = results;
+  const seesGone = async (endpoint: NamedEndpoint, signal: AbortSignal): Promise<string | undefined> => {
+    const platform = await dependencies.platform(endpoint.platform).catch(() => undefined);
+    return platform && (await seeGone(platform, endpoint, signal)) ? tellEndpointGone() : undefined;
+  };
   const activities = {
     ...createPreflightActivities(dependencies),
     ...createQuotaActivities(dependencies),
@@ -32,7 +38,7 @@ export function createActivities(dependencies: ActivityDependencies) {
     ...fetching,
     ...createExportActivities(dependencies),
     ...createEarlierTaskActivities(dependencies, readResults),
-    ...createMergedActivities({ endpoints, jobs, logs, results }),
+    ...createMergedActivities({ endpoints, jobs, logs, results, seesGone }),
     ...createSweepActivities(dependencies),
   };
   return withSettings(withTextsFitForHistory(withTelling(activities), dependencies), dependencies);

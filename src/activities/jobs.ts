@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { failureTypes } from '../contract/failure-types';
-import type { AwaitJobInput, NamedJob, SubmitJobInput } from '../contract/inputs';
+import type { AwaitJobInput, CompletedJob, NamedJob, ReleasedEndpoint, SubmitJobInput } from '../contract/inputs';
 import { secretsOfEnv } from '../secrets/secret-values';
 import { maskKnown } from '../secrets/masking';
 import { isMarkedWith, renderJob } from '../lepton/render-spec';
@@ -46,11 +46,12 @@ export const createJobActivities = (dependencies: ActivityDependencies, health: 
    * to the same folder. Watches the job's endpoint as well, if told of it, and fails like `watchEndpoint`; begins its deletion
    * once the job is Completed, if told where its log belongs.
    */
-  awaitJobCompleted: (input: AwaitJobInput): Promise<void> =>
+  awaitJobCompleted: (input: AwaitJobInput): Promise<CompletedJob> =>
     attempt({ subject: subjectOf(input), purpose: 'reading', isWait: true }, async (look) => {
       try {
         await lookWhetherCompleted(dependencies, input, look);
-        await releaseEndpoint(dependencies, input, look);
+        const released = await releaseEndpoint(dependencies, input, look);
+        return released === undefined ? {} : { released };
       } catch (error) {
         if (input.endpoint && isNotReady(error)) await health.watchBeside(input.endpoint, look);
         throw error;
@@ -85,16 +86,16 @@ async function releaseEndpoint(
   dependencies: ActivityDependencies,
   { endpoint, endpointLog, platform: ref, invocation }: AwaitJobInput,
   { signal }: Attempt,
-): Promise<void> {
-  if (!endpoint || endpointLog === undefined) return;
+): Promise<ReleasedEndpoint | undefined> {
+  if (!endpoint || endpointLog === undefined) return undefined;
   const platform = await dependencies.platform(ref);
   const logFallback = fallbackOf(dependencies, { invocation, target: endpointLog });
   const { dir, base } = path.posix.parse(endpointLog);
   const around = { staging: dependencies.stagingFolder, env: await dependencies.storeEnvironment() };
-  await withTarget(dir, around, async (target) => {
+  return withTarget(dir, around, async (target) => {
     const logTarget = path.join(target.folder, base);
     const store = (bounded: AbortSignal) => target.complete(bounded);
-    await release({ platform, endpoint, logTarget, logFallback, store, secrets: secretsToMask(), signal });
+    return release({ platform, endpoint, logTarget, logFallback, store, secrets: secretsToMask(), signal });
   });
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { failureTypes } from '../contract/failure-types';
@@ -6,6 +7,7 @@ import type {
   BroughtHome,
   EndEndpointInput,
   FetchResultsInput,
+  NamedEndpoint,
   RemoveJobAndStorageInput,
 } from '../contract/inputs';
 import type { createEndpointActivities } from './endpoints';
@@ -19,7 +21,12 @@ interface Parts {
   readonly jobs: Pick<ReturnType<typeof createJobActivities>, 'removeJob'>;
   readonly logs: Pick<ReturnType<typeof createLogActivities>, 'saveJobLog' | 'saveEndpointLog'>;
   readonly results: Pick<ReturnType<typeof createResultActivities>, 'fetchResults' | 'removeStorage'>;
+  /** Resolves to the time when a released endpoint was seen gone, or to nothing when the signal aborts before. */
+  readonly seesGone: (endpoint: NamedEndpoint, signal: AbortSignal) => Promise<string | undefined>;
 }
+
+/** Milliseconds for a look at the endpoint that is under way when the results are home. */
+const lastLookMs = 500;
 
 /** Notes on the logs of endpoints that are saved, or can't be, so that a removal that is tried again does not read them again. */
 const logsDone = new Map<string, string | null>();
@@ -33,16 +40,24 @@ const activityKey = (): string => {
  * Activities that do what others do one after the other, in fewer steps of a task's history. Where one of them fails, its caller
  * turns to those others, which say which part it was.
  */
-export const createMergedActivities = ({ endpoints, jobs, logs, results }: Parts) => ({
-  /** Saves the job's log, then fetches its results. A log that can't be saved does not keep the results away. */
-  async bringHome({ log, ...input }: BringHomeInput): Promise<BroughtHome> {
+export const createMergedActivities = ({ endpoints, jobs, logs, results, seesGone }: Parts) => ({
+  /**
+   * Saves the job's log, then fetches its results, and sees meanwhile whether its released endpoint is gone. A log that can't be saved
+   * does not keep the results away, nor does an endpoint that takes its time to go.
+   */
+  async bringHome({ log, releasedEndpoint, ...input }: BringHomeInput): Promise<BroughtHome> {
+    const done = new AbortController();
+    const going = releasedEndpoint && seesGone(releasedEndpoint, done.signal);
     const owner = { platform: input.platform, invocation: input.invocation, index: input.index };
     const saved = await logs.saveJobLog({ ...owner, name: input.job.name, ...log }).then(
       (note) => ({ isSaved: true, note }),
       () => ({ isSaved: false, note: null }),
     );
-    const fetched = await results.fetchResults({ ...input, isSettled: true } satisfies FetchResultsInput);
-    return { log: saved, results: fetched };
+    const fetched = await results
+      .fetchResults({ ...input, isSettled: true } satisfies FetchResultsInput)
+      .finally(() => done.abort(new Error('the results are home')));
+    const endpointGoneAt = await Promise.race([going, sleep(lastLookMs, undefined, { ref: false })]);
+    return { log: saved, results: fetched, ...(endpointGoneAt === undefined ? {} : { endpointGoneAt }) };
   },
 
   /**
@@ -65,10 +80,17 @@ export const createMergedActivities = ({ endpoints, jobs, logs, results }: Parts
     return note;
   },
 
-  /** Removes the job and, once it is gone, the storage folder it wrote to; resolves once both are gone. */
+  /**
+   * Removes a job that has ended, and the storage folder it wrote to, at the same time, since nothing writes there any more; resolves
+   * once both are gone.
+   */
   async removeJobAndStorage({ id, ...input }: RemoveJobAndStorageInput): Promise<void> {
     const { platform, invocation, index, job } = input;
-    await jobs.removeJob({ platform, invocation, index, name: job.name, id });
-    await results.removeStorage(input);
+    const removals = [
+      jobs.removeJob({ platform, invocation, index, name: job.name, id }),
+      results.removeStorage(input),
+    ] as const;
+    await Promise.allSettled(removals);
+    await Promise.all(removals);
   },
 });

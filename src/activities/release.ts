@@ -1,8 +1,11 @@
 import { isMarkedWith } from '../lepton/render-spec';
 import type { Platform } from '../lepton/platforms';
-import type { NamedEndpoint } from '../contract/inputs';
+import type { NamedEndpoint, ReleasedEndpoint } from '../contract/inputs';
+import { removalPollDelayMs } from '../lepton/retry-timing';
 import { saveDeploymentLogs } from '../results/logs/replica-logs';
 import { within } from '../support/within';
+import { removeToken } from './endpoint-token';
+import { pause, Waker } from './staying';
 
 /**
  * Endpoints whose deletion this worker has begun the moment their job had ended: they cost money until then, and the steps of the
@@ -28,22 +31,20 @@ export interface ReleaseRequest {
   readonly signal: AbortSignal;
 }
 
-interface Released {
-  /** See `saveEndpointLog`. */
-  readonly note: string | null;
-}
-
-const released = new Map<string, Released>();
+const released = new Map<string, ReleasedEndpoint>();
 
 const keyOf = ({ client }: Pick<Platform, 'client'>, name: string): string => `${client.access.url} ${name}`;
 
-/** Saves the endpoint's log, then has the endpoint deleted. Never rejects: what fails here is done by the teardown. */
-export async function release(request: ReleaseRequest): Promise<void> {
+/**
+ * Saves the endpoint's log, then has the endpoint deleted; returns what was released. Never rejects: what fails here is done by the
+ * teardown.
+ */
+export async function release(request: ReleaseRequest): Promise<ReleasedEndpoint | undefined> {
   const { platform, endpoint, signal } = request;
   try {
-    await within({ ms: withinMs, signal }, async (bounded) => {
+    return await within({ ms: withinMs, signal }, async (bounded) => {
       const listed = await platform.lookups.listedDeployment(endpoint.name);
-      if (!listed || !isMarkedWith(listed.spec.envs, endpoint)) return;
+      if (!listed || !isMarkedWith(listed.spec.envs, endpoint)) return undefined;
       const note = await saveDeploymentLogs(
         {
           client: platform.client,
@@ -57,16 +58,46 @@ export async function release(request: ReleaseRequest): Promise<void> {
       );
       await request.store?.(bounded);
       bounded.throwIfAborted();
-      if (!(await platform.client.deleteDeployment(endpoint.name))) return;
+      if (!(await platform.client.deleteDeployment(endpoint.name))) return undefined;
       // Bounds memory: of one that is forgotten, the deletion is only sent once more.
       if (released.size > 10_000) released.clear();
       released.set(keyOf(platform, endpoint.name), { note });
+      return { note };
     });
   } catch {
     // The teardown follows.
+    return undefined;
+  }
+}
+
+/**
+ * Waits until a released endpoint is gone, and removes its made token; resolves to whether both are gone once they are, or the signal
+ * aborts. Never rejects: the teardown has more patience.
+ */
+export async function seeGone(
+  { client, lookups, pace }: Platform,
+  endpoint: NamedEndpoint,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const waker = new Waker();
+  const begunAt = performance.now();
+  try {
+    waker.listen((wake) => lookups.onChange('deployments', endpoint.name, wake));
+    for (;;) {
+      waker.rest();
+      // The second witness, after the accepted deletion of one that the listing had shown.
+      if (!(await lookups.listedDeployment(endpoint.name, { isFresh: true }))) break;
+      const elapsedMs = performance.now() - begunAt;
+      await pause(removalPollDelayMs({ elapsedMs, platform: pace }), signal, waker.subscribe);
+    }
+    return endpoint.hasMadeToken !== true || (await removeToken(client, endpoint)) === undefined;
+  } catch {
+    return false;
+  } finally {
+    waker.close();
   }
 }
 
 /** Returns what was released here; its listing has shown it, and the platform has accepted its deletion. */
-export const releasedHere = (platform: Pick<Platform, 'client'>, name: string): Released | undefined =>
+export const releasedHere = (platform: Pick<Platform, 'client'>, name: string): ReleasedEndpoint | undefined =>
   released.get(keyOf(platform, name));

@@ -101,8 +101,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
     await writing(place, async (target) => {
       const record = await buildRunRecord(input, { runsFolder, place, env, staging });
       const write = async (folder: string): Promise<void> => {
-        await writeRunRecord(folder, record);
-        await writeReport(folder, record);
+        await Promise.all([writeRunRecord(folder, record), writeReport(folder, record)]);
       };
       try {
         await write(target.folder);

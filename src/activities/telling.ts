@@ -104,6 +104,14 @@ export function progressTeller(): (progress: JobProgress) => void {
   };
 }
 
+/** Tells the run that the endpoint of the current activity's task is gone; returns when, ISO 8601. */
+export function tellEndpointGone(): string {
+  const at = new Date().toISOString();
+  const owner = listening.getStore();
+  if (owner) tell(owner, { ended: { endpoint: at } });
+  return at;
+}
+
 /** Sends at once what has not been sent yet: the worker ends. */
 export const flushNews = (): Promise<void> => board.flush();
 

@@ -33,6 +33,8 @@ export interface RunInput {
   readonly course?: 'quiet';
   /** Its tasks are run by batches. Only with a `pattern`. */
   readonly isBatched?: true;
+  /** Its batches keep the snapshots of their tasks, which its own result then lacks. Absent: of an older build. */
+  readonly keepsResultsInBatches?: true;
   /** What a worker must find before anything is created. Absent: of a run that an older build began. */
   readonly preflight?: Preflight;
 }
@@ -98,6 +100,8 @@ export interface BatchInput {
   readonly bounds: BatchBounds;
   /** Of the run's shared endpoints when the batch began. Absent: there are none. */
   readonly shared?: readonly SharedState[];
+  /** It returns the snapshots of its tasks once the run says that it is over, or is cancelled. Absent: of an older build. */
+  readonly keepsResults?: true;
 }
 
 /** What a batch may do; numbers only grow. */
@@ -108,6 +112,8 @@ export interface BatchBounds {
   readonly places: number;
   /** Tasks with a lower index may submit their jobs. Without meaning for `as_ready`. */
   readonly open: number;
+  /** All tasks of the run have ended: a batch that keeps results closes with it, so that Temporal keeps both for the same time. */
+  readonly isOver?: true;
 }
 
 export interface TaskInput {
@@ -247,6 +253,17 @@ export interface AwaitJobInput extends NamedJob {
   readonly progress?: ProgressSource;
 }
 
+/** A job that has completed. Older workers return nothing. */
+export interface CompletedJob {
+  /** The platform has accepted the deletion of its endpoint, whose log is saved. Absent: both are left to the teardown. */
+  readonly released?: ReleasedEndpoint;
+}
+
+export interface ReleasedEndpoint {
+  /** For the user; see `saveEndpointLog`. */
+  readonly note: string | null;
+}
+
 /** The folder in storage that a job writes to, and what runs in it. */
 export interface ProgressSource {
   /** As in `harness.task`. */
@@ -349,12 +366,16 @@ export interface RemoveStorageInput extends Owner {
 /** For `bringHome`: the results, and the log of the job that wrote them. */
 export interface BringHomeInput extends FetchResultsInput {
   readonly log: Pick<SaveLogInput, 'target'> & { readonly id: string };
+  /** An endpoint whose deletion was accepted, to be seen gone meanwhile. Absent: another activity does that. */
+  readonly releasedEndpoint?: NamedEndpoint;
 }
 
 export interface BroughtHome {
   /** `note`: for the user; see `saveJobLog`. */
   readonly log: { readonly isSaved: boolean; readonly note: string | null };
   readonly results: FetchedResults;
+  /** When the released endpoint was seen gone, with its token, ISO 8601. Absent: not yet. */
+  readonly endpointGoneAt?: string;
 }
 
 export interface RemoveJobAndStorageInput extends RemoveStorageInput {

@@ -23,7 +23,8 @@ export function runArguments(plan: RunPlan, { searchAttributes, preflight, isBat
   const isSmall = !inBatches && JSON.stringify(plan).length <= mostAtOnce;
   if (isSmall || plan.tasks.length === 0) return [{ plan, ...input }];
   const { pattern, rows } = pack(plan.tasks);
-  const first = { plan: { ...plan, tasks: [] }, pattern, ...(inBatches ? { isBatched: true as const } : {}), ...input };
+  const batched = inBatches ? ({ isBatched: true, keepsResultsInBatches: true } as const) : {};
+  const first = { plan: { ...plan, tasks: [] }, pattern, ...batched, ...input };
   return [first, ...inParts(rows)];
 }
 

@@ -42,7 +42,7 @@ const patienceWhileWatched = 3.5;
 export function createLookups(client: LeptonClient, options: { readonly sharedForMs: number }): Lookups {
   const timesOf = (kind?: Listed) => ({
     sharedForMs: () => options.sharedForMs * (kind && watch.isAlive(kind) ? longerWhileWatched : 1),
-    freshAfterMs: options.sharedForMs / 4,
+    freshPerMs: options.sharedForMs,
   });
   const deployments = shared(timesOf('deployments'), async () => {
     const listed = await client.listDeployments();
@@ -94,6 +94,9 @@ export function createLookups(client: LeptonClient, options: { readonly sharedFo
   };
 }
 
+/** Readings that may begin within one interval, at once if need be: what follows a change rarely comes alone. */
+const readingsPerInterval = 4;
+
 /** A fresh listing begins when several times as long has passed as the last one took: that of a thousand endpoints is megabytes. */
 const restPerListing = 4;
 
@@ -106,18 +109,22 @@ export const freshReadingAfterMs = (usualMs: number, tookMs: number): number =>
 
 /**
  * Calls `read` once per interval, also if it fails, when the first caller asks, and never twice at the same time. A fresh
- * reading begins as soon as the current one has ended, but not before `freshReadingAfterMs` have passed since its beginning.
+ * reading begins as soon as the current one has ended, unless that was slow (`freshReadingAfterMs`) or `readingsPerInterval` have begun
+ * in the last `freshPerMs`.
  */
 function shared<T>(
-  { sharedForMs: intervalMs, freshAfterMs }: { readonly sharedForMs: () => number; readonly freshAfterMs: number },
+  { sharedForMs: intervalMs, freshPerMs }: { readonly sharedForMs: () => number; readonly freshPerMs: number },
   read: () => Promise<T>,
 ): (isFresh?: boolean) => Promise<T> {
   let current: { readonly at: number; readonly value: Promise<T>; isUnderWay: boolean } | undefined;
   let next: Promise<T> | undefined;
   let tookMs = 0;
+  /** When the last readings began, the oldest first. */
+  const begun: number[] = [];
   const begin = (): Promise<T> => {
     const reading = { at: performance.now(), value: read(), isUnderWay: true };
     current = reading;
+    if (begun.push(reading.at) > readingsPerInterval) begun.shift();
     const ended = (): void => {
       reading.isUnderWay = false;
       tookMs = performance.now() - reading.at;
@@ -127,7 +134,9 @@ function shared<T>(
   };
   const afterCurrent = async (): Promise<T> => {
     await current?.value.catch(() => undefined);
-    const restMs = (current?.at ?? -Infinity) + freshReadingAfterMs(freshAfterMs, tookMs) - performance.now();
+    const afterSlow = (current?.at ?? -Infinity) + freshReadingAfterMs(0, tookMs);
+    const afterMany = begun.length < readingsPerInterval ? -Infinity : (begun[0] ?? 0) + freshPerMs;
+    const restMs = Math.max(afterSlow, afterMany) - performance.now();
     if (restMs > 0) await sleep(restMs);
     next = undefined;
     return begin();

@@ -1,8 +1,8 @@
 /** HTTP calls, limited in time and size and abortable. They fail only with `LeptonError`, or with the reason of the abort. */
 import { openAsBlob } from 'node:fs';
 import path from 'node:path';
-import { fetch as undiciFetch, FormData } from 'undici';
-import { sharedDispatcher } from './dispatcher';
+import { FormData } from 'undici';
+import { leanFetch } from './lean-fetch';
 import type { LeptonError } from './lepton-error';
 import { discard, Exchange, readText, type FetchResponse } from './exchange';
 import { invalidResponse, statusError } from './call-errors';
@@ -71,8 +71,7 @@ export const defaultTimeoutMs = 30_000;
 const maxJsonBytes = 64 * 1024 * 1024;
 const maxErrorBytes = 64 * 1024;
 
-/** undici's, with the environment's proxies and keep-alive connections. */
-export const defaultFetch: Fetch = (url, init) => undiciFetch(url, { ...init, dispatcher: sharedDispatcher() });
+export const defaultFetch: Fetch = (url, init) => leanFetch(url, init);
 
 export interface HttpSettings {
   /** Gets the date of every answer. */

@@ -1,8 +1,9 @@
-import { fetch, type RequestInit } from 'undici';
 import type { ProbeSpec } from '../contract/plan';
 import { splitUrl, unescaped } from '../secrets/secret-url';
 import { probingDispatcher } from './dispatcher';
 import { explainCause } from './call-errors';
+import type { FetchInit } from './http';
+import { leanFetch } from './lean-fetch';
 import { isSecretParameter } from '../secrets/names';
 import { within } from '../support/within';
 
@@ -102,7 +103,8 @@ function withoutUser(text: string): string {
   return url.toString();
 }
 
-type SendRequest = (url: string, init?: RequestInit, timeoutMs?: number) => Promise<Answer>;
+type SentInit = Partial<Pick<FetchInit, 'method' | 'headers' | 'body'>>;
+type SendRequest = (url: string, init?: SentInit, timeoutMs?: number) => Promise<Answer>;
 
 /** Returns `undefined` if the model is listed, or if only a real request can tell. */
 function judgeListing(listing: Answer, { kind, probe }: ProbeRequest): ProbeVerdict | undefined {
@@ -203,13 +205,22 @@ function judge(
 
 async function send(
   url: string,
-  init: RequestInit,
+  { method = 'GET', headers = {}, body: payload }: SentInit,
   bounds: { timeoutMs: number; signal: AbortSignal },
 ): Promise<Answer> {
   const ask = async (signal: AbortSignal): Promise<Answer> => {
     // Endpoints are reached through the same proxies as the service itself.
-    const response = await fetch(url, { ...init, signal, redirect: 'manual', dispatcher: probingDispatcher() });
-    const body = await response.text();
+    const sent = {
+      method,
+      headers,
+      signal,
+      redirect: 'manual',
+      ...(payload === undefined ? {} : { body: payload }),
+    } as const;
+    const response = await leanFetch(url, sent, probingDispatcher());
+    const pieces: Uint8Array[] = [];
+    for await (const piece of response.body ?? []) pieces.push(piece);
+    const body = Buffer.concat(pieces).toString('utf8');
     return { kind: 'answer', status: response.status, body: body.slice(0, 1_000_000) };
   };
   try {

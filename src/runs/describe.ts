@@ -5,6 +5,7 @@ import { failureTypes } from '../contract/failure-types';
 import { runStatus } from '../contract/messages';
 import { outcomeOf } from '../contract/verdict';
 import { wholeSnapshot, type SentSnapshot } from '../contract/sent-snapshot';
+import { readRunResult } from './run-result';
 import { startingRun, type RunSnapshot, type TaskError } from '../contract/state';
 import type { HomePaths } from '../home/paths';
 import { readablePlan } from '../home/run-store';
@@ -62,14 +63,15 @@ export async function describe(
     throw error;
   });
   const closing = description.status.name === 'RUNNING' ? undefined : await closingOf(client, invocation);
-  const { snapshot: known, isUnanswered } = closing?.snapshot
-    ? { snapshot: closing.snapshot, isUnanswered: false }
-    : await currentSnapshot(client, {
-        invocation,
-        home,
-        startedAt: description.startTime,
-        lastKnown: closing ? undefined : lastKnown,
-      });
+  const { snapshot: known, isUnanswered } =
+    closing?.snapshot && !closing.isPartial
+      ? { snapshot: closing.snapshot, isUnanswered: false }
+      : await currentSnapshot(client, {
+          invocation,
+          home,
+          startedAt: description.startTime,
+          lastKnown: closing ? closing.snapshot : lastKnown,
+        });
   // A run that closed without a snapshot (it was terminated, or broke down): only its tasks know how they ended.
   const isSilent = closing !== undefined && closing.snapshot === undefined && closing.failure !== null;
   const current = isSilent ? await withFinalTasks(client, known) : known;
@@ -141,23 +143,24 @@ export const terminated = 'Terminated';
 
 interface ClosedRun {
   readonly snapshot: RunSnapshot | undefined;
+  /** Other sources may say more. */
+  readonly isPartial?: boolean;
   readonly failure: TaskError | null;
 }
 
-/** What a closed run's own result says: no worker is needed for it. */
+/** What a closed run's result says: no worker is needed for it. */
 async function closingOf(client: Client, invocation: string): Promise<ClosedRun> {
   try {
     const run = client.workflow.getHandle(runWorkflowId(invocation));
     const sent = (await client.withDeadline(Date.now() + answerWithinMs, () => run.result())) as SentSnapshot;
-    return { snapshot: wholeSnapshot(sent), failure: null };
+    return { ...(await readRunResult(client, sent)), failure: null };
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
     const { cause } = error;
     if (cause instanceof ApplicationFailure) {
-      return {
-        snapshot: cause.details?.[0] ? wholeSnapshot(cause.details[0] as SentSnapshot) : undefined,
-        failure: { type: cause.type ?? 'Error', message: cause.message },
-      };
+      const sent = cause.details?.[0] as SentSnapshot | undefined;
+      const found = sent ? await readRunResult(client, sent) : { snapshot: undefined };
+      return { ...found, failure: { type: cause.type ?? 'Error', message: cause.message } };
     }
     if (cause?.name === 'CancelledFailure') return { snapshot: undefined, failure: null };
     const message = `the run was terminated, so it could not tear down itself; its tasks do. To remove what is left: evalsaga cleanup ${invocation}`;

@@ -5,8 +5,10 @@ import type { RunSnapshot } from '../contract/state';
 import type { HomePaths } from '../home/paths';
 import { describe, type RunDescription } from './describe';
 
-/** A run of more tasks is asked less often: its answer takes the worker longer. */
-const tasksPerInterval = 500;
+/** A run of more tasks is asked less often: each answer costs its worker, and this process, time in proportion to them. */
+const tasksPerInterval = 50;
+/** Milliseconds to which the interval grows with the number of tasks. The end is noticed at once all the same. */
+const longestIntervalMs = 4_000;
 
 export interface WatchPace {
   /** Milliseconds between two looks, and at the end of the run at once. */
@@ -42,7 +44,8 @@ export async function* watchRun(
       if (current !== last) yield description;
       if (description.status !== 'running') return;
       last = current;
-      const intervalMs = paceMs * Math.max(1, description.snapshot.tasks.length / tasksPerInterval);
+      const grown = Math.min(longestIntervalMs, paceMs * (description.snapshot.tasks.length / tasksPerInterval));
+      const intervalMs = Math.max(paceMs, grown);
       await closing.orAfter(client, invocation, { ...options, intervalMs });
     }
   } finally {

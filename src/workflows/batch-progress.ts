@@ -45,9 +45,9 @@ export class BatchProgress implements TaskBook {
     for (const task of tasks) if (sharedModelOf(task)) this.ready.add(task.index);
     this.end = (tasks.at(-1)?.index ?? -1) + 1;
     setHandler(advance, (bounds?: Partial<BatchBounds>) => {
-      const { start, places, open } = bounds ?? {};
+      const { start, places, open, isOver } = bounds ?? {};
       if (typeof start !== 'number' || typeof places !== 'number' || typeof open !== 'number') return;
-      this.bounds = { start, places, open };
+      this.bounds = { start, places, open, ...(isOver === true ? { isOver } : {}) };
     });
     this.shared = new SharedStates(input.shared ?? []);
     setHandler(sharedEndpointsChanged, (states?: readonly SharedState[]) => {
@@ -69,6 +69,11 @@ export class BatchProgress implements TaskBook {
     const found = this.snapshots.get(index);
     if (!found) throw new Error(`no task ${index} in this batch`);
     return found;
+  }
+
+  /** Of all its tasks. */
+  get all(): readonly TaskSnapshot[] {
+    return [...this.snapshots.values()];
   }
 
   isReady(index: number): boolean {

@@ -16,6 +16,7 @@ import type { TaskPlan } from '../contract/plan';
 import type { SharedState } from '../contract/state';
 import { placesAfter } from './batch-places';
 import { countOwn, type EndpointShare } from './endpoint-share';
+import type { BatchResult } from './batched-result';
 import { evaluationBatch } from './evaluation-batch';
 import type { RunProgress } from './run-progress';
 import type { SharedStates } from './shared-states';
@@ -34,6 +35,8 @@ export interface BatchRunsOptions {
   /** Tears down for the tasks of a batch that was terminated. */
   readonly runs: TaskRuns;
   readonly shared: SharedStates;
+  /** See `RunInput.keepsResultsInBatches`. */
+  readonly keepsResults: boolean;
 }
 
 /** One batch as its run sees it. */
@@ -48,6 +51,7 @@ interface Batch {
   /** Tasks that have not ended. */
   remaining: number;
   running: Promise<void> | undefined;
+  result: BatchResult | undefined;
 }
 
 /** How many tasks of a terminated batch are torn down at once. */
@@ -87,8 +91,22 @@ export class BatchRuns {
       await (isRolling ? this.rolling(() => Math.min(width, share?.held ?? width)) : this.waves(width, share));
     } finally {
       // Also after a cancel: batches end when their tasks are torn down.
-      await settleAll(this.batches.flatMap(({ running }) => running ?? []));
+      await CancellationScope.nonCancellable(() => settleAll(this.batches.map((batch) => this.untilDone(batch))));
     }
+  }
+
+  /** Has the batches close that keep results, and returns these. Must be called in a non-cancellable scope, after `run`. */
+  async close(): Promise<readonly BatchResult[]> {
+    const open = this.batches.filter((batch) => batch.running !== undefined);
+    for (const batch of open) if (!this.isOver(batch)) this.allow(batch, { isOver: true });
+    await settleAll(open.flatMap(({ running }) => running ?? []));
+    return open.flatMap(({ result }) => result ?? []);
+  }
+
+  /** Resolves when the tasks of a batch have ended; the batch itself may stay open for the run's end. */
+  private async untilDone(batch: Batch): Promise<void> {
+    if (!this.options.keepsResults) return batch.running;
+    if (batch.running) await condition(() => batch.remaining === 0 || this.isOver(batch));
   }
 
   /** Each wave has its own barrier. */
@@ -177,7 +195,8 @@ export class BatchRuns {
       .catch(() => undefined);
     void telling.run(() => this.tellShared(child)).catch(() => undefined);
     try {
-      await child.result();
+      const sent = await child.result();
+      if (sent) batch.result = { batch: batch.number, runId: child.firstExecutionRunId, sent };
     } finally {
       telling.cancel();
     }
@@ -206,10 +225,11 @@ export class BatchRuns {
   }
 
   private startChild(batch: Batch): Promise<ChildWorkflowHandle<typeof evaluationBatch>> {
-    const { header, packed, execution, shared } = this.options;
+    const { header, packed, execution, shared, keepsResults } = this.options;
     const { number, first, end, bounds } = batch;
     const tasks = { pattern: packed.pattern, rows: packed.rows.slice(first, end) };
-    const input: BatchInput = { batch: number, run: header, tasks, execution, bounds, ...sharedIn(shared) };
+    const keeping = keepsResults ? { keepsResults } : {};
+    const input: BatchInput = { batch: number, run: header, tasks, execution, bounds, ...sharedIn(shared), ...keeping };
     return startChild(evaluationBatch, {
       workflowId: batchWorkflowId(header.invocation, number),
       args: [input],
@@ -258,5 +278,5 @@ function batchAt(number: number, count: number): Batch {
   const first = number * tasksPerBatch;
   const end = Math.min(first + tasksPerBatch, count);
   const bounds = { start: 0, places: 0, open: 0 };
-  return { number, first, end, bounds, decided: 0, remaining: end - first, running: undefined };
+  return { number, first, end, bounds, decided: 0, remaining: end - first, running: undefined, result: undefined };
 }

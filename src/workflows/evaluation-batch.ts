@@ -7,14 +7,17 @@ import {
 } from '@temporalio/workflow';
 import type { BatchInput } from '../contract/inputs';
 import { unpack } from '../contract/packed';
+import type { SentTasks } from '../contract/sent-snapshot';
 import { BatchProgress } from './batch-progress';
+import { fitTasks } from './fitting';
 import { settleAll, TaskRuns } from './task-runs';
 
 /**
  * Workflow of a batch of a run's tasks: one child workflow per task. Starts them as far as its bounds allow, and tells the run how they
- * end. Closes when all tasks that it started have ended; whatever becomes of them, it completes unless it was cancelled.
+ * end. Closes when all tasks that it started have ended and the run is over, and returns their snapshots, also if it was cancelled: a
+ * cancelled workflow has no result. (In runs of older builds it returns nothing, closes sooner, and is then Cancelled.)
  */
-export async function evaluationBatch(input: BatchInput): Promise<void> {
+export async function evaluationBatch(input: BatchInput): Promise<SentTasks | void> {
   const tasks = unpack(input.tasks);
   const progress = new BatchProgress(input, tasks);
   const root = CancellationScope.current();
@@ -35,9 +38,17 @@ export async function evaluationBatch(input: BatchInput): Promise<void> {
   } finally {
     await CancellationScope.nonCancellable(() => progress.finish());
   }
+  if (input.keepsResults) {
+    await condition(() => progress.bounds.isOver === true).catch(ignoreCancel);
+    return fitTasks(progress.all);
+  }
   if (root.consideredCancelled) throw new CancelledFailure('the tasks of this batch were cancelled and have ended');
 }
 setWorkflowOptions({ failureExceptionTypes: [Error] }, evaluationBatch);
+
+function ignoreCancel(error: unknown): void {
+  if (!isCancellation(error)) throw error;
+}
 
 /** Starts the tasks in their order; resolves when all have ended. */
 async function runAll(progress: BatchProgress, runs: TaskRuns): Promise<void> {

@@ -18,6 +18,7 @@ import { partsOf, type TaskError, type TaskOutcome } from '../contract/state';
 import { outcomeOf, verdictOf } from '../contract/verdict';
 import { ensure, withFreshBudgets } from './activity-groups';
 import { BatchRuns } from './batch-runs';
+import { besideBatches } from './batched-result';
 import { countOwn, EndpointShare } from './endpoint-share';
 import { describeError } from './failures';
 import { fitRun } from './fitting';
@@ -89,7 +90,10 @@ class EvaluationRun {
     this.runs = new TaskRuns({ header, tasks, book: progress, course, execution, count: tasks.length, shared });
     const onEnded = (index: number): void => this.onEnded(index);
     if (packed && input.isBatched)
-      this.batches = new BatchRuns({ header, tasks, packed, progress, execution, onEnded, runs: this.runs, shared });
+      this.batches = new BatchRuns({
+        ...{ header, tasks, packed, progress, execution, onEnded, runs: this.runs, shared },
+        keepsResults: this.keepsResultsInBatches,
+      });
   }
 
   /** Resolves when every task has ended, on its own or cancelled. */
@@ -122,6 +126,7 @@ class EvaluationRun {
   }): Promise<SentSnapshot> {
     this.endUnstarted();
     this.shared.endUnstarted();
+    const closing = this.keepsResultsInBatches ? this.batches?.close() : undefined;
     if (this.share) await this.share.close();
     await this.removeRunStorage();
     const outcome = outcomeOf(this.progress.snapshot.tasks, { cancelled });
@@ -133,7 +138,12 @@ class EvaluationRun {
     const snapshot = fitRun(whole);
     await recordRun(this.header, { snapshot, verdict, images: imagesOf(this.tasks) });
     const { interruption, header } = this;
-    return closeRun({ invocation: header.invocation, verdict, whole, snapshot, interruption, fault });
+    const sent = closing ? besideBatches(whole, await closing) : snapshot;
+    return closeRun({ invocation: header.invocation, verdict, whole, snapshot: sent, interruption, fault });
+  }
+
+  private get keepsResultsInBatches(): boolean {
+    return this.input.keepsResultsInBatches === true;
   }
 
   tearDown(): void {

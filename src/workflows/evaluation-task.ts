@@ -22,7 +22,7 @@ import { TaskTeardown, type TeardownOutcome } from './task-teardown';
  */
 export async function evaluationTask(input: TaskInput): Promise<TaskSnapshot> {
   const progress = new TaskProgress(input);
-  const teardown = new TaskTeardown(input, (what) => progress.end(what));
+  const teardown = new TaskTeardown(input, (what, at) => progress.end(what, at));
   const links = new SharedLinks(input.task);
   const root = CancellationScope.current();
 

@@ -1,6 +1,6 @@
 import { firstMetrics, metricPayload, metricsOf } from '../contract/metric';
 import { pack } from '../contract/packed';
-import type { SentSnapshot } from '../contract/sent-snapshot';
+import type { SentSnapshot, SentTasks } from '../contract/sent-snapshot';
 import type { LeftResource, RunSnapshot, TaskSnapshot } from '../contract/state';
 
 /** Packs and, if that is not enough, shortens a run's snapshot to fit one payload, which Temporal limits to 2 MiB. Pure. */
@@ -40,6 +40,18 @@ export function fitRun(snapshot: RunSnapshot, maxBytes = maxSnapshotBytes): Sent
     if (jsonBytes(sent) <= maxBytes) return sent;
   }
   return { ...snapshot, tasks: [], left: [], kept: [] };
+}
+
+/** Does the same with the tasks of a batch. */
+export function fitTasks(tasks: readonly TaskSnapshot[], maxBytes = maxSnapshotBytes): SentTasks {
+  if (tasks.length === 0) return { tasks };
+  for (const level of [undefined, ...levels]) {
+    const version = level === undefined ? tasks : tasks.map((task) => shortenTask(task, level));
+    if (jsonBytes(version) > maxBytes * mostGain) continue;
+    const sent = { tasks: [], packed: pack(version) };
+    if (jsonBytes(sent) <= maxBytes) return sent;
+  }
+  return { tasks: [] };
 }
 
 const packed = (run: RunSnapshot): SentSnapshot =>

@@ -121,10 +121,13 @@ export class TaskProgress {
     });
   }
 
-  /** Ends the usage span of a removed resource. With a budget, the run is signalled at once; else with the next change. */
-  end(what: keyof Usage): void {
+  /**
+   * Ends the usage span of a removed resource. With a budget, the run is signalled at once; else with the next change. `at`: ISO 8601;
+   * default: now.
+   */
+  end(what: keyof Usage, at = now()): void {
     const before = usageOf(this.current);
-    const usage = endSpan(before, what);
+    const usage = endSpan(before, what, at);
     if (usage === before) return;
     this.set({ usage });
     if (this.isCounted) this.signalRun();
@@ -190,9 +193,9 @@ function withShortTexts(task: TaskSnapshot): TaskSnapshot {
 const usageOf = ({ usage }: TaskSnapshot): Usage => usage ?? { endpoint: null, job: null };
 
 /** Ends an open span; returns the same object if none is open. */
-export function endSpan(usage: Usage, what: keyof Usage): Usage {
+export function endSpan(usage: Usage, what: keyof Usage, at = now()): Usage {
   const span = usage[what];
-  return span?.until === null ? { ...usage, [what]: { from: span.from, until: now() } } : usage;
+  return span?.until === null ? { ...usage, [what]: { from: span.from, until: at } } : usage;
 }
 
 /** Returns workflow time, ISO 8601: the sandbox replaces Date. */

@@ -118,7 +118,7 @@ export class TaskRuns {
     const { usage } = this.book.task(index);
     if (!usage) return {};
     const removed = (['endpoint', 'job'] as const).filter((what) => !left.some(({ kind }) => kind === what));
-    return { usage: removed.reduce(endSpan, usage) };
+    return { usage: removed.reduce((spans, what) => endSpan(spans, what), usage) };
   }
 
   private async tearDownFor(task: TaskPlan): Promise<TeardownOutcome> {

@@ -1,6 +1,6 @@
 import { ApplicationFailure, isCancellation, patched } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
-import type { AwaitJobInput, ProgressSource, TaskInput } from '../contract/inputs';
+import type { AwaitJobInput, CompletedJob, ProgressSource, TaskInput } from '../contract/inputs';
 import { attemptName, attemptsAllowed, type JobAttempt } from '../contract/job-attempts';
 import type { EndpointPlan } from '../contract/plan';
 import { resultsPlaceOf } from '../contract/results-place';
@@ -178,7 +178,7 @@ export async function submitJob(
 
 /** Waits for the end of the job, for at most its time limit, and meanwhile watches its endpoint. */
 export async function awaitJob(
-  { input }: Evaluation,
+  { input, teardown }: Evaluation,
   {
     id,
     modelUrl,
@@ -195,8 +195,9 @@ export async function awaitJob(
   // Only where every worker may write the log: its file is on the machine that started the run.
   const release = run.home === undefined ? { endpointLog: endpointLogOf(input) } : {};
   const watched = isMerged ? { ...job, endpoint: watchOf(input, during), ...release } : job;
-  const end = () => poll(`await end of job ${name}`, seconds).awaitJobCompleted(watched);
-  await withDeadline({
+  const end = (): Promise<CompletedJob | undefined> =>
+    poll(`await end of job ${name}`, seconds).awaitJobCompleted(watched);
+  const completed = await withDeadline({
     seconds,
     summary: `time limit of job ${name}`,
     work: () =>
@@ -216,6 +217,7 @@ export async function awaitJob(
         },
       ),
   });
+  if (completed?.released) teardown.endpointReleased(completed.released);
 }
 
 /**

@@ -2,10 +2,11 @@ import { patched, sleep } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import type { Activities } from '../activities';
 import type {
+  BringHomeInput,
   FetchedResults,
-  FetchResultsInput,
   NamedJob,
   Owner,
+  ReleasedEndpoint,
   RemoveStorageInput,
   TaskInput,
 } from '../contract/inputs';
@@ -67,6 +68,7 @@ export class TaskTeardown {
   /** No results folder was found; one that appears later must not be removed. */
   private wasAbsent = false;
   private hasSucceeded = false;
+  private released: ReleasedEndpoint | undefined;
   private readonly logs: TaskLogs;
   /** Every job that the task may have. */
   private readonly named: Omit<NamedJob, 'id'>;
@@ -78,7 +80,7 @@ export class TaskTeardown {
   /** `onRemoved` is called once an endpoint or job is verified not to exist. */
   constructor(
     private readonly input: TaskInput,
-    private readonly onRemoved: (what: 'endpoint' | 'job') => void = () => undefined,
+    private readonly onRemoved: (what: 'endpoint' | 'job', at?: string) => void = () => undefined,
   ) {
     this.owner = ownerOf(input);
     this.jobName = input.task.jobName;
@@ -185,6 +187,11 @@ export class TaskTeardown {
     return !this.saga.left.some(({ kind }) => kind === 'endpoint') && this.tokenLeft.length === 0;
   }
 
+  /** The platform has accepted the endpoint's deletion. */
+  endpointReleased(released: ReleasedEndpoint): void {
+    this.released = released;
+  }
+
   jobEnded(): void {
     if (this.job) this.job.ended = true;
     this.onRemoved('job');
@@ -194,20 +201,24 @@ export class TaskTeardown {
   async run({ hasSucceeded = false }: { readonly hasSucceeded?: boolean } = {}): Promise<TeardownOutcome> {
     this.hasSucceeded = hasSucceeded;
     const hasEnded = await this.stopJob();
-    const endpointGone = this.endpoint?.run();
     const known = this.endedJob(hasEnded);
+    // One that is going already is seen gone while results are fetched.
+    const isGoing = known !== undefined && this.released !== undefined && this.mayEndTogether && !this.mayLand('endpoint');
+    const endpointGone = isGoing ? undefined : this.endpoint?.run();
     if (this.job && !known && !this.job.isGone) await this.logs.saveJobLog(this.job.id);
     // A job that is created late may still write results, so results are fetched only once it is removed.
     // 2026-11-28: the same holds for a job that has not ended, and for a possible duplicate.
     const mayWrite = this.job !== undefined && (!hasEnded || this.job.lost);
     if (this.mayLand('job') || (mayWrite && patched('job-is-gone-before-results-are-read')))
       await this.job?.compensation.run();
-    const { results, error, kept } = await this.fetchResults(known);
+    const { results, error, kept } = await this.fetchResults(known, isGoing);
+    // Starts nothing where it is gone.
+    const endpointAfter = this.endpoint?.run();
     if (known && kept.length === 0 && !this.wasAbsent) await this.removeTogether(known);
     if (kept.length === 0 && this.saga.left.some(({ kind }) => kind === 'job'))
       kept.push(this.keep('the job could not be removed and may still write there'));
     await this.saga.compensate();
-    await endpointGone;
+    await Promise.all([endpointGone, endpointAfter]);
     const unfetched = this.saga.left.filter(({ type }) => type === failureTypes.resultsNotHome);
     kept.push(...unfetched.map(({ reason }) => this.keep(reason)));
     const left = this.saga.left.filter((resource) => !unfetched.includes(resource));
@@ -295,9 +306,10 @@ export class TaskTeardown {
     };
   }
 
-  /** `known`: see `endedJob`. */
+  /** `known`: see `endedJob`. `isGoing`: the endpoint is to be seen gone meanwhile. */
   private async fetchResults(
     known: string | undefined,
+    isGoing: boolean,
   ): Promise<Pick<TeardownOutcome, 'results' | 'error'> & { kept: KeptStorage[] }> {
     if (!this.job) return { results: null, error: null, kept: [] };
     const { run, task } = this.input;
@@ -311,7 +323,8 @@ export class TaskTeardown {
           ...(run.skipResults ? { skip: run.skipResults } : {}),
           ...(this.hasSucceeded ? {} : { keepCaches: true }),
         };
-        return known === undefined ? activities.fetchResults(input) : this.bringHome(activities, input, known);
+        if (known === undefined) return activities.fetchResults(input);
+        return this.bringHome(activities, { ...input, ...(isGoing ? this.goingEndpoint : {}) }, known);
       });
       this.wasAbsent = results.found === 'absent' || (results.found === undefined && results.files === 0);
       const reason = run.keepStorage ? keptByConfig : results.incomplete;
@@ -325,15 +338,33 @@ export class TaskTeardown {
   }
 
   /** Fetches the results and saves the log. A log that can't be saved along with them is saved by itself, with more patience. */
-  private async bringHome(activities: Activities, input: FetchResultsInput, id: string): Promise<FetchedResults> {
+  private async bringHome(
+    activities: Activities,
+    input: Omit<BringHomeInput, 'log'>,
+    id: string,
+  ): Promise<FetchedResults> {
     const log = { id, target: this.logs.jobLog };
-    const { log: saved, results } = await activities.bringHome({ ...input, log }).catch(async (failure: unknown) => {
+    const brought = await activities.bringHome({ ...input, log }).catch(async (failure: unknown) => {
       await this.logs.saveJobLog(id);
       throw failure;
     });
+    const { log: saved, results, endpointGoneAt } = brought;
+    if (endpointGoneAt !== undefined) this.endpointSeenGone(endpointGoneAt);
     if (!saved.isSaved) await this.logs.saveJobLog(id);
     else if (saved.note) this.logs.notes.push(saved.note);
     return results;
+  }
+
+  private get goingEndpoint(): Pick<BringHomeInput, 'releasedEndpoint'> {
+    const { run, task } = this.input;
+    if (task.endpointName === null) return {};
+    return { releasedEndpoint: { ...this.owner, name: task.endpointName, ...hasMadeToken(run.endpoint) } };
+  }
+
+  private endpointSeenGone(at: string): void {
+    this.endpoint?.drop();
+    if (this.released?.note) this.logs.notes.push(this.released.note);
+    this.onRemoved('endpoint', at);
   }
 
   private keep(reason: string): KeptStorage {
