@@ -25,7 +25,7 @@ export async function leanFetch(
   if (body !== undefined && typeof body !== 'string')
     return fetch(url, { ...init, body, headers, redirect, dispatcher });
   const answer = await request(url, {
-    method: init.method as Dispatcher.HttpMethod,
+    method: init.method,
     headers: { accept: '*/*', 'accept-encoding': acceptedEncodings, ...headers },
     body: body ?? null,
     signal: init.signal,

@@ -15,6 +15,16 @@ export interface Compensation {
   drop(): void;
 }
 
+/** A job as its compensation needs it. */
+export interface CoveredJob {
+  readonly compensation: Compensation;
+  id: string | null;
+  ended: boolean;
+  lost: boolean;
+  /** It is gone from the platform, and its log is saved. */
+  readonly isGone?: true;
+}
+
 /**
  * The compensations of one workflow. Each is added BEFORE its step, because the step's outcome may stay unknown. All run in
  * a non-cancellable scope, and one that fails does not stop the others.

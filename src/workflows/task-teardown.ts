@@ -15,7 +15,8 @@ import { resultsPlaceOf } from '../contract/results-place';
 import { keptByConfig, type KeptStorage, type LeftResource, type TaskError } from '../contract/state';
 import { ensure, longRunning, withFreshBudgets } from './activity-groups';
 import { describeError } from './failures';
-import { Saga, type Compensation } from './saga';
+import { landsWithinMs, LateCreates } from './late-creates';
+import { Saga, type Compensation, type CoveredJob } from './saga';
 import { hasMadeToken, tokenLeftOf } from './endpoint-token';
 import { TaskLogs } from './task-logs';
 import { ownerOf } from './task-owner';
@@ -31,11 +32,6 @@ export interface TeardownOutcome {
   readonly notes: readonly string[];
 }
 
-/**
- * Milliseconds for which a create whose answer was lost may still take effect. The removal is repeated for this long after the
- * last such request; the sweeper handles anything that appears later.
- */
-const landsWithinMs = 15_000;
 /** Milliseconds until the first repetition; short, since most late creates take effect almost at once. */
 const firstLookAgainMs = 3_000;
 
@@ -44,15 +40,6 @@ const togetherSeconds = 60;
 
 /** Seconds for a job to stop by itself; longer than refusals are retried (activities/failures.ts). */
 const stopSeconds = 300;
-
-interface CoveredJob {
-  readonly compensation: Compensation;
-  id: string | null;
-  ended: boolean;
-  lost: boolean;
-  /** It is gone from the platform, and its log is saved. */
-  readonly isGone?: true;
-}
 
 /** Undoes a task's steps in order: stops the job, deletes the endpoint, fetches results, removes job and storage. */
 export class TaskTeardown {
@@ -74,8 +61,7 @@ export class TaskTeardown {
   private readonly named: Omit<NamedJob, 'id'>;
   /** The secret with the endpoint's token, if it could not be removed. */
   private tokenLeft: readonly LeftResource[] = [];
-  /** Until when a create may still take effect, milliseconds since the epoch; `undefined`: its outcome is unknown. */
-  private readonly landsUntil: { endpoint: number | undefined; job: number | undefined } = { endpoint: 0, job: 0 };
+  private readonly creates = new LateCreates();
 
   /** `onRemoved` is called once an endpoint or job is verified not to exist. */
   constructor(
@@ -91,11 +77,11 @@ export class TaskTeardown {
 
   /** Adds the endpoint's compensation. Call before the endpoint is created. */
   coverEndpoint(name: string): void {
-    this.landsUntil.endpoint = undefined;
+    this.creates.begin('endpoint');
     this.endpoint = this.saga.add({ kind: 'endpoint', name }, async () => {
       const isGone = this.mayEndTogether && (await this.endTogether(name));
       if (!isGone) await this.logs.saveEndpointLog(name);
-      else if (!this.mayLand('endpoint')) return this.onRemoved('endpoint');
+      else if (!this.creates.mayLand('endpoint')) return this.onRemoved('endpoint');
       await this.untilSettled('endpoint', () =>
         withFreshBudgets(this.budget, async (seconds) => {
           const endpoint = { ...this.owner, name, ...hasMadeToken(this.input.run.endpoint) };
@@ -110,7 +96,7 @@ export class TaskTeardown {
   /** Adds the compensations of the job and of the storage folder it writes to. Call before the job is submitted. */
   coverJob(name = this.input.task.jobName): void {
     this.jobName = name;
-    this.landsUntil.job = undefined;
+    this.creates.begin('job');
     this.coverStorage();
     const compensation = this.saga.add({ kind: 'job', name }, async () => {
       await this.untilSettled('job', () =>
@@ -143,7 +129,7 @@ export class TaskTeardown {
 
   /** Records that a create succeeded or was refused. `lost`: an earlier attempt got no answer. */
   settle(what: 'endpoint' | 'job', { lost }: { readonly lost: boolean }): void {
-    this.landsUntil[what] = lost ? Date.now() + landsWithinMs : 0;
+    this.creates.settle(what, { lost });
   }
 
   /**
@@ -203,13 +189,14 @@ export class TaskTeardown {
     const hasEnded = await this.stopJob();
     const known = this.endedJob(hasEnded);
     // One that is going already is seen gone while results are fetched.
-    const isGoing = known !== undefined && this.released !== undefined && this.mayEndTogether && !this.mayLand('endpoint');
+    const isGoing =
+      known !== undefined && this.released !== undefined && this.mayEndTogether && !this.creates.mayLand('endpoint');
     const endpointGone = isGoing ? undefined : this.endpoint?.run();
     if (this.job && !known && !this.job.isGone) await this.logs.saveJobLog(this.job.id);
     // A job that is created late may still write results, so results are fetched only once it is removed.
     // 2026-11-28: the same holds for a job that has not ended, and for a possible duplicate.
     const mayWrite = this.job !== undefined && (!hasEnded || this.job.lost);
-    if (this.mayLand('job') || (mayWrite && patched('job-is-gone-before-results-are-read')))
+    if (this.creates.mayLand('job') || (mayWrite && patched('job-is-gone-before-results-are-read')))
       await this.job?.compensation.run();
     const { results, error, kept } = await this.fetchResults(known, isGoing);
     // Starts nothing where it is gone.
@@ -255,7 +242,8 @@ export class TaskTeardown {
    * home with its results, and it goes with its storage.
    */
   private endedJob(hasEnded: boolean): string | undefined {
-    const isPlain = hasEnded && this.job?.ended === true && !this.job.isGone && !this.job.lost && !this.mayLand('job');
+    const isPlain =
+      hasEnded && this.job?.ended === true && !this.job.isGone && !this.job.lost && !this.creates.mayLand('job');
     return isPlain && this.input.course !== undefined ? (this.job?.id ?? undefined) : undefined;
   }
 
@@ -381,16 +369,8 @@ export class TaskTeardown {
     return `${resultsPlaceOf(this.input.run)}/${this.input.task.folder}`;
   }
 
-  private mayLand(what: 'endpoint' | 'job'): boolean {
-    return this.settledAt(what) > Date.now();
-  }
-
-  private settledAt(what: 'endpoint' | 'job'): number {
-    return this.landsUntil[what] ?? Date.now() + landsWithinMs;
-  }
-
   private async untilSettled(what: 'endpoint' | 'job', remove: () => Promise<void>): Promise<void> {
-    const until = this.settledAt(what);
+    const until = this.creates.settledAt(what);
     let pauseMs = firstLookAgainMs;
     await remove();
     for (let leftMs = until - Date.now(); leftMs > 0; leftMs = until - Date.now()) {

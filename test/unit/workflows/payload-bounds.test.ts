@@ -61,7 +61,7 @@ describe(`a run of ${count} planned tasks`, () => {
   test('passes nothing large to its batches and tasks', () => {
     const [first, ...parts] = runArguments(whole, { searchAttributes: true });
     if (first.pattern === undefined) throw new Error('the plan is not packed');
-    const { tasks: _, ...run }: RunHeader & { tasks: unknown } = whole;
+    const run = Object.fromEntries(Object.entries(whole).filter(([key]) => key !== 'tasks')) as unknown as RunHeader;
     const rows = parts.flat();
     const batches = Array.from({ length: count / tasksPerBatch }, (_, batch) => {
       const tasks = { pattern: first.pattern, rows: rows.slice(batch * tasksPerBatch, (batch + 1) * tasksPerBatch) };
