@@ -217,7 +217,7 @@ export async function awaitJob(
         },
       ),
   });
-  if (completed?.released) teardown.endpointReleased(completed.released);
+  if (completed?.released) teardown.released = completed.released;
 }
 
 /**

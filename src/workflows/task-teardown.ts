@@ -55,7 +55,8 @@ export class TaskTeardown {
   /** No results folder was found; one that appears later must not be removed. */
   private wasAbsent = false;
   private hasSucceeded = false;
-  private released: ReleasedEndpoint | undefined;
+  /** Set once the platform has accepted the endpoint's deletion. */
+  released: ReleasedEndpoint | undefined;
   private readonly logs: TaskLogs;
   /** Every job that the task may have. */
   private readonly named: Omit<NamedJob, 'id'>;
@@ -171,11 +172,6 @@ export class TaskTeardown {
     await this.endpoint?.run();
     this.endpoint = undefined;
     return !this.saga.left.some(({ kind }) => kind === 'endpoint') && this.tokenLeft.length === 0;
-  }
-
-  /** The platform has accepted the endpoint's deletion. */
-  endpointReleased(released: ReleasedEndpoint): void {
-    this.released = released;
   }
 
   jobEnded(): void {
