@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { describeClockOffset } from '../lepton/server-clock';
 import { temporalAheadMs } from '../stack/pollers';
+import type { RunDescription } from '../runs/describe';
 import type { Output } from './output';
 
 /**
@@ -21,3 +22,11 @@ export async function temporalNow(
     );
   return Date.now() + aheadMs;
 }
+
+/** The time up to which a run is counted: an open one by Temporal's clock, as `temporalNow`; of an ended one nothing is counted any more. */
+export const nowOf = (
+  run: Pick<RunDescription, 'status' | 'taskQueue'>,
+  client: Client,
+  output: Pick<Output, 'warn'>,
+): Promise<number> =>
+  run.status === 'running' ? temporalNow(client, run.taskQueue, output) : Promise.resolve(Date.now());

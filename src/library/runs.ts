@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { runDocument, type RunDocument } from '../cli/render/run-document';
+import { nowOf } from '../cli/temporal-clock';
 import { runAddress, runUrl } from '../cli/session';
 import { cancelRun as cancel } from '../runs/cancel';
 import { describeRun, type RunDescription } from '../runs/describe';
@@ -36,7 +37,7 @@ export async function* watchRun(
   const opened = behind(evalsaga);
   const { client, home, invocation } = await known(opened, run);
   for await (const description of watch(client, invocation, home, { intervalMs, quietMs: 5 * intervalMs, signal }))
-    yield documentOf(opened, description);
+    yield await documentOf(opened, description);
 }
 
 /**
@@ -75,5 +76,8 @@ async function known({ session, context }: Opened, run: string) {
   return { client, home, invocation: await resolveInvocation(client, prefix, home) };
 }
 
-const documentOf = ({ session }: Opened, run: RunDescription): RunDocument =>
-  runDocument(run, runUrl(session, run.snapshot.invocation, run.runId));
+const documentOf = async ({ session }: Opened, run: RunDescription): Promise<RunDocument> =>
+  runDocument(run, runUrl(session, run.snapshot.invocation, run.runId), await nowOf(run, session.client, silent));
+
+/** Callers of the library are told by the document, not in words. */
+const silent = { warn: () => undefined };

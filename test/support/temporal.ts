@@ -16,11 +16,16 @@ export async function startTemporal(): Promise<TestWorkflowEnvironment> {
   const address = process.env[temporalVariable];
   if (address) return TestWorkflowEnvironment.createFromExistingServer({ address });
   const path = await findServerBinary({ home: homePaths({ EVALSAGA_HOME: testCache }), env: process.env });
-  return TestWorkflowEnvironment.createLocal({
-    server: {
-      executable: { type: 'existing-path', path },
-      searchAttributes: searchAttributeNames.map((name) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD)),
-      log: { format: 'json', level: 'error' },
-    },
-  });
+  const start = () =>
+    TestWorkflowEnvironment.createLocal({
+      server: {
+        executable: { type: 'existing-path', path },
+        searchAttributes: searchAttributeNames.map((name) =>
+          defineSearchAttributeKey(name, SearchAttributeType.KEYWORD),
+        ),
+        log: { format: 'json', level: 'error' },
+      },
+    });
+  // The SDK waits for five seconds only, in which a busy machine may not manage to start it.
+  return start().catch(start).catch(start);
 }

@@ -39,7 +39,7 @@ async function expectNoCanary(scenario: Scenario, plan: RunPlan, run: RunDescrip
   ];
   for (const id of ids)
     expect({ id, found: canariesIn(await everythingOf(scenario.client, id), all) }).toEqual({ id, found: [] });
-  const said = statusText({ run, now: Date.now(), width: 200 }) + JSON.stringify(runDocument(run, null));
+  const said = statusText({ run, now: Date.now(), width: 200 }) + JSON.stringify(runDocument(run, null, Date.now()));
   expect(canariesIn(said, all)).toEqual([]);
   for (const { file, text } of await filesBelow(scenario.outputRoot))
     expect({ file, found: canariesIn(Buffer.from(text, 'latin1').toString('utf8'), all) }).toEqual({ file, found: [] });
@@ -280,7 +280,7 @@ test.concurrent(
           expect(run.snapshot.tasks[0]?.endpointUrl).toBe(`http://***@${host}/v1/completions?sig=***`);
         const ids = [runWorkflowId(plan.invocation), taskWorkflowId(plan.invocation, 0)];
         const kept = await Promise.all(ids.map((id) => everythingOf(scenario.client, id)));
-        const said = JSON.stringify(runDocument(run, null)) + kept.join('');
+        const said = JSON.stringify(runDocument(run, null, Date.now())) + kept.join('');
         expect(canariesIn(said, Object.values(parts))).toEqual([]);
         for (const folder of [scenario.outputRoot, scenario.home.runs])
           for (const { file, text } of await filesBelow(folder))

@@ -16,6 +16,7 @@ import { runUrl, type Session } from '../session';
 import { attach } from './attach';
 import type { Interrupts } from './interrupts';
 import type { Launch, Prepared } from './wanted';
+import { nowOf } from '../temporal-clock';
 
 interface Begun {
   readonly launch: Launch;
@@ -35,10 +36,11 @@ export async function stay(
   if (isOver) sayOver(plan, context);
   else await announce(plan, { session: stack, runId, isNew }, context);
   if (detach && !isOver && !interrupts.pressed()) {
-    if (json)
-      context.output.json(
-        runDocument(await describeRun(stack.client, invocation, context.home), runUrl(stack, invocation, runId)),
-      );
+    if (json) {
+      const run = await describeRun(stack.client, invocation, context.home);
+      const now = await nowOf(run, stack.client, context.output);
+      context.output.json(runDocument(run, runUrl(stack, invocation, runId), now));
+    }
     return done;
   }
   const { taskQueue } = stack;
@@ -124,7 +126,7 @@ function conclude(end: {
   const { output, env } = context;
   const verdict = runVerdict(run);
   const { invocation } = run.snapshot;
-  if (json) output.json(runDocument(run, runUrl(session, invocation, run.runId)));
+  if (json) output.json(runDocument(run, runUrl(session, invocation, run.runId), Date.now()));
   else {
     const scores = scoresTable({ ...run.snapshot, samplings: run.resultsInfo?.samplings }, output.answerWidth());
     if (scores !== '') output.answer(scores);

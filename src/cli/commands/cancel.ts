@@ -14,6 +14,7 @@ import { UsageError } from '../usage-error';
 import { done, type CommandOutcome } from '../exit-code';
 import { programName } from '../program-name';
 import { checkIndex, runAddress, runUrl, type Session } from '../session';
+import { nowOf } from '../temporal-clock';
 
 /** Milliseconds for which finding the run, and requesting its cancellation, are each retried during an outage. */
 const requestWithinMs = 30_000;
@@ -50,7 +51,8 @@ export const cancel: CommandBody = async (input, context) => {
   if (asked === 'too late' && waits) output.note(alreadyOver(target, run));
   const late = asked !== 'too late' && waits ? cameTooLate(target, run) : undefined;
   if (late !== undefined) output.note(late);
-  return conclude({ run, target, session, context, json: wantsJson(input), waits });
+  const now = await nowOf(run, session.client, output);
+  return conclude({ run, target, session, context, json: wantsJson(input), waits, now });
 };
 
 /** `again`: a cancel had already been requested; `too late`: the run or task was closed. */
@@ -125,13 +127,14 @@ function conclude(end: {
   context: CommandContext;
   json: boolean;
   waits: boolean;
+  now: number;
 }): CommandOutcome {
-  const { run, target, session, context, json, waits } = end;
+  const { run, target, session, context, json, waits, now } = end;
   const { output, env } = context;
-  if (json) output.json(runDocument(run, runUrl(session, target.invocation, run.runId)));
+  if (json) output.json(runDocument(run, runUrl(session, target.invocation, run.runId), now));
   if (!waits) return done;
   const verdict = target.index === undefined ? runVerdict(run) : taskVerdict(run.snapshot, target.index);
-  const closing = { run, verdict, outputDir: null, program: programName(env), now: Date.now(), style: output.style };
+  const closing = { run, verdict, outputDir: null, program: programName(env), now, style: output.style };
   if (target.index === undefined) output.note(closingLines(closing).join('\n'));
   else
     output.note(

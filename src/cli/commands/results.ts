@@ -21,6 +21,7 @@ import { scoresCaveats, scoresTable } from '../render/scores';
 import { copyResults } from './fetch';
 import { checkIndex, checkModel, modelAddress, openSession, runAddress, runUrl, type Session } from '../session';
 import { UsageError } from '../usage-error';
+import { nowOf } from '../temporal-clock';
 
 const formats = ['table', 'json', 'csv', 'md', 'junit', 'html'] as const;
 type Format = (typeof formats)[number];
@@ -84,7 +85,8 @@ async function look(address: string | undefined, session: Session, { home, outpu
     (task) => (index === undefined || task.index === index) && (ofModel === undefined || task.model === ofModel.model),
   );
   const run = { ...described, snapshot: { ...described.snapshot, tasks } };
-  return { run, document: runDocument(run, runUrl(session, invocation, run.runId)) };
+  const now = await nowOf(run, session.client, output);
+  return { run, document: runDocument(run, runUrl(session, invocation, run.runId), now) };
 }
 
 interface Target {

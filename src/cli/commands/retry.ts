@@ -180,7 +180,7 @@ function nothingToDo(
   { session, input, context }: { session: Session; input: CommandInput; context: CommandContext },
 ): CommandOutcome {
   const { invocation } = run.snapshot;
-  if (wantsJson(input)) context.output.json(runDocument(run, runUrl(session, invocation, run.runId)));
+  if (wantsJson(input)) context.output.json(runDocument(run, runUrl(session, invocation, run.runId), Date.now()));
   context.output.note(`Nothing to do: every task of run ${invocation} that was asked for has succeeded.`);
   return done;
 }

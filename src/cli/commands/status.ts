@@ -25,7 +25,7 @@ import { done, type CommandOutcome } from '../exit-code';
 import { encryptionHint } from '../encryption-hint';
 import { asCalled, programName } from '../program-name';
 import type { Output } from '../output';
-import { temporalNow } from '../temporal-clock';
+import { nowOf, temporalNow } from '../temporal-clock';
 import { UsageError } from '../usage-error';
 import { checkIndex, openSession, runAddress, runUrl, type Session } from '../session';
 
@@ -86,7 +86,7 @@ async function showRun(
   const url = runUrl(session, invocation, described.runId);
   const { output } = context;
   if (wantsJson(input)) {
-    output.json(runDocument(run, url));
+    output.json(runDocument(run, url, await nowOf(described, session.client, output)));
     await warnWhereNothingGoesOn(run, session, context);
     return described;
   }

@@ -133,9 +133,9 @@ export interface TaskDocument {
 
 /**
  * Returns the JSON document of a run. A failure of the run as a whole is also the error of tasks that have neither an error of
- * their own nor succeeded. `nowMs`: for the cost of what still exists. Pure.
+ * their own nor succeeded. `nowMs`: for the cost of what still exists, by Temporal's clock (`nowOf`). Pure.
  */
-export function runDocument(run: RunDescription, webUi: string | null, nowMs = Date.now()): RunDocument {
+export function runDocument(run: RunDescription, webUi: string | null, nowMs: number): RunDocument {
   const { invocation, platform, simulated, model, tasks, left, kept } = run.snapshot;
   const cost = costDocument(run.snapshot, nowMs);
   return {

@@ -1,6 +1,6 @@
 import { describeClockOffset, ServerClock, serverAheadMs } from '../../../src/lepton/server-clock';
 import type { Client } from '@temporalio/client';
-import { temporalNow } from '../../../src/cli/temporal-clock';
+import { nowOf, temporalNow } from '../../../src/cli/temporal-clock';
 import { serverNow } from '../../../src/stack/pollers';
 
 /** A host's and a server's clock that differ. */
@@ -74,6 +74,16 @@ describe("commands count by Temporal's clock", () => {
     const read = await temporalNow(client(aheadMs), 'queue', { warn: (line) => warnings.push(line) });
     expect(Math.abs(read - Date.now() - aheadMs)).toBeLessThan(minute);
     expect(warnings).toEqual([expect.stringContaining(`clock is about ${words} Temporal's`)]);
+  });
+
+  test('an open run up to now, an ended one not at all', async () => {
+    const warnings: string[] = [];
+    const read = (status: 'running' | 'succeeded') =>
+      nowOf({ status, taskQueue: 'queue' }, client(-10 * minute), { warn: (line) => warnings.push(line) });
+    expect(Math.abs((await read('running')) - Date.now() + 10 * minute)).toBeLessThan(minute);
+    expect(warnings).toHaveLength(1);
+    expect(Math.abs((await read('succeeded')) - Date.now())).toBeLessThan(minute);
+    expect(warnings).toHaveLength(1);
   });
 
   test('and say nothing where both are right, or nobody can tell', async () => {

@@ -33,7 +33,7 @@ test('resources removed after the end no longer count as left or kept nor in the
   expect([now.left, now.kept, now.tasks[0]?.left, now.tasks[0]?.kept]).toEqual([[], [], [], []]);
   expect(costDocument(now, late)).toMatchObject({ spent: 9, perHour: 0 });
   const run = { ...runOf('failed', []), snapshot: now, changesAfterEnd: since };
-  expect(runDocument(run, null).tasks).toMatchObject([
+  expect(runDocument(run, null, Date.now()).tasks).toMatchObject([
     { metrics: { acc: 0.5 }, metricsFrom: '/r/0-hellaswag/results.yml' },
   ]);
   const said = statusText({ run, now: late, width: 100 });
@@ -96,7 +96,7 @@ test('parts that the history omits are read from the files; without the files, t
     ]);
     const said = 'task 0 has 3 metrics, of which 1 are shown: all are in its results.yml';
     expect(scoresCaveats(await withOmittedParts(short, home))).toEqual([said]);
-    expect(runDocument({ ...runOf('succeeded', []), snapshot: short }, null).tasks).toMatchObject([
+    expect(runDocument({ ...runOf('succeeded', []), snapshot: short }, null, Date.now()).tasks).toMatchObject([
       { metrics: { t_a: 1 }, metricsTotal: 3, metricsTruncated: true },
     ]);
 
@@ -114,7 +114,7 @@ test('parts that the history omits are read from the files; without the files, t
       metricDetails: [{ path: ['t'], metric: 'a' }, { metric: 'b' }, { metric: 'c' }],
     });
     expect(scoresCaveats(whole)).toEqual([]);
-    expect(runDocument({ ...runOf('succeeded', []), snapshot: whole }, null).tasks[0]).not.toHaveProperty(
+    expect(runDocument({ ...runOf('succeeded', []), snapshot: whole }, null, Date.now()).tasks[0]).not.toHaveProperty(
       'metricsTruncated',
     );
   } finally {

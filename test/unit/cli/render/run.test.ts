@@ -159,7 +159,9 @@ describe('JSON document', () => {
   const resultsInfo = { outputDir: '/r', samplings: [{ index: 0, limit: 10, evaluated: 10, of: 10_042 }] };
 
   test('has the documented keys and is valid JSON, whatever the numbers', () => {
-    const document = JSON.parse(JSON.stringify(runDocument(runOf('succeeded', [task], { resultsInfo }), 'http://ui')));
+    const document = JSON.parse(
+      JSON.stringify(runDocument(runOf('succeeded', [task], { resultsInfo }), 'http://ui', Date.now())),
+    );
     expect(Object.keys(document)).toEqual([
       ...['invocation', 'status', 'phase', 'cancelRequested', 'platform', 'model', 'name', 'tags'],
       ...['webUi', 'startedAt', 'endedAt'],
@@ -201,12 +203,13 @@ describe('JSON document', () => {
     const { tasks } = runDocument(
       runOf('failed', [task, taskOf({ index: 1, phase: 'done', outcome: 'cancelled' })], { failure }),
       null,
+      Date.now(),
     );
     expect(tasks.map(({ error }) => error)).toEqual([null, failure]);
   });
 
   test('the tasks of a running run are pending or running', () => {
-    const { tasks } = runDocument(runOf('running', [taskOf(), taskOf({ index: 1, phase: 'ready' })]), null);
+    const { tasks } = runDocument(runOf('running', [taskOf(), taskOf({ index: 1, phase: 'ready' })]), null, Date.now());
     expect(tasks.map(({ status }) => status)).toEqual(['pending', 'running']);
     expect(tasks.map(({ phase }) => phase)).toEqual(['pending', 'ready']);
   });
@@ -287,8 +290,8 @@ test('a run on a simulated platform never looks like one on Lepton', () => {
   expect(said.status).toContain('on a simulated platform, which makes its scores up');
   for (const text of [said.status, said.closing]) expect(text).toContain('these scores are made up');
   expect(said.webUi).toContain('on a simulated platform, which makes its scores up');
-  expect(runDocument(run, null)).toMatchObject({ simulated: true });
-  expect(runDocument(real, null)).not.toHaveProperty('simulated');
+  expect(runDocument(run, null, Date.now())).toMatchObject({ simulated: true });
+  expect(runDocument(real, null, Date.now())).not.toHaveProperty('simulated');
 });
 
 test('the table of the Web UI begins with the most important columns', () => {
