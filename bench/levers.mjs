@@ -10,7 +10,7 @@ export async function measureLevers(keep) {
     const start = (isEarly) =>
       home.evalsaga([
         ...['start', example, '--platform', 'local', '--json', '-o', `execution.output_dir=${home.folder}/out`],
-        ...['-o', 'execution.start_policy=as_ready', '-o', `execution.start_jobs_early=${isEarly}`],
+        ...['-o', 'execution.start_policy=as_ready', '-o', `+execution.start_jobs_early=${isEarly}`],
       ]);
     await start(false);
     for (const isEarly of [false, true]) {

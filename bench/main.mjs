@@ -89,7 +89,7 @@ async function keepFairness(large) {
 
 async function keepWorkers(count, tasks) {
   const keep = (figures) =>
-    keepRow('workers', `${tasks} tasks, ${figures.workers} workers${figures.killed ? ', one killed' : ''}`, figures);
+    keepRow('workers', `${tasks} tasks, workers: ${figures.workers}${figures.killed ? ', one killed' : ''}`, figures);
   const measure = (number, kill = false) => measureWorkers({ ...quick, tasks, workers: number, kill });
   keep(await measure(1));
   if (count < 2) return;

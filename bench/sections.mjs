@@ -67,7 +67,7 @@ ${repeat('--fairness 300')}`,
     ],
     notes: `**over** as above, \`as_ready\`. **lost by the kill**: compared with as many workers and none killed. A dead worker is noticed by its heartbeats: 30 s for waits.
 
-${repeat('--workers 2 --scale 100')}`,
+${repeat('--workers 2 --tasks 100')}`,
   },
   {
     kind: 'peer',
@@ -82,11 +82,14 @@ ${repeat('--workers 2 --scale 100')}`,
       ['requests per task', ({ requests_per_task: value }) => value],
       ['billed over needed', ({ endpoint_s_ratio: value }) => ratio(value)],
       ['summed memory', ({ peak_rss_mib: value }) => `${value} MiB`],
-      ['left: endpoints, jobs', ({ left_endpoints: endpoints, left_jobs: jobs }) => `${endpoints}, ${jobs}`],
+      [
+        'left: endpoints, jobs',
+        ({ left_endpoints: endpoints, left_jobs: jobs }) => `${endpoints.length}, ${jobs.length}`,
+      ],
     ],
     notes: `nemo-evaluator-launcher with \`lep\`, driven as a user would (\`run\`, \`status\` every 10 s, \`kill\`), against a stand-in for Lepton with endpoints Ready after 5 s and jobs of 5 s.
 
-${repeat('--peer FOLDER [--scale 3,30]')}, with \`run_peer.py\` in that folder.`,
+${repeat('--peer FOLDER --tasks 3')}, with \`run_peer.py\` in that folder.`,
   },
   {
     kind: 'levers',
