@@ -27,32 +27,39 @@ export const ls: CommandBody = async (input, context) => {
 };
 
 async function listTheRuns(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
-  const [{ listRuns }, { openSession }, { runsTable }, { temporalNow }] = await Promise.all([
+  const [{ listRuns }, { openSession }, { runsTable }, { temporalNow }, { temporalTarget }] = await Promise.all([
     import('../../client.js'),
     import('../session.js'),
     import('../render/overview.js'),
     import('../temporal-clock.js'),
+    import('../../temporal/target.js'),
   ]);
   const limit = Number(textOption(input, 'limit'));
   if (!Number.isInteger(limit) || limit < 1) throw new UsageError('--limit wants a number of runs, at least 1.');
-  const filter = filterOf(input);
-  const { client } = await openSession(context);
-  const runs = await listRuns(client, { limit, home: context.home, ...filter });
   const { output } = context;
+  // Wrong options are found before anything is asked.
+  const isFiltered = Object.keys(filterOf(input, Date.now())).length > 0;
+  const { client } = await openSession(context);
+  const { taskQueue } = temporalTarget(context.env);
+  const countedAt = textOption(input, 'since') === undefined ? undefined : await temporalNow(client, taskQueue, output);
+  const filter = filterOf(input, countedAt ?? Date.now());
+  const runs = await listRuns(client, { limit, home: context.home, ...filter });
+  const now = (): Promise<number> => temporalNow(client, runs[0]?.taskQueue, output);
   if (wantsJson(input)) output.json(runs);
-  else if (runs.length === 0) output.answer(Object.keys(filter).length === 0 ? 'no runs yet' : 'no run fits');
-  else output.answer(runsTable(runs, await temporalNow(client, runs[0]?.taskQueue, output), output.answerWidth()));
+  else if (runs.length === 0) output.answer(isFiltered ? 'no run fits' : 'no runs yet');
+  else output.answer(runsTable(runs, countedAt ?? (await now()), output.answerWidth()));
   if (runs.length === 0) output.note("Temporal's list lags by a second or two; `status ID` is exact.");
   return done;
 }
 
-function filterOf(input: CommandInput): RunFilter {
+/** `now`: by Temporal's clock, which dates the runs. */
+function filterOf(input: CommandInput, now: number): RunFilter {
   const [since, status] = [textOption(input, 'since'), textOption(input, 'status')];
   const [model, name] = [textOption(input, 'model'), textOption(input, 'name')];
   const owner = textOption(input, 'owner');
   const tags = listOption(input, 'tag');
   return {
-    ...(since === undefined ? {} : { since: sinceTime(since, new Date()) }),
+    ...(since === undefined ? {} : { since: sinceTime(since, new Date(now)) }),
     ...(status === undefined ? {} : { status }),
     ...(model === undefined ? {} : { model }),
     ...(owner === undefined ? {} : { owner }),
