@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { openLab, root } from './lab.mjs';
+import { byKind } from './requests.mjs';
 
 const run = promisify(execFile);
 
@@ -38,6 +39,7 @@ export async function measureScale({ tasks, readyMs, jobMs, policy, server = 'em
       afterLastDeleteMs: begun + wallMs - Math.max(...deletes),
       billed: (sum(deletes) - sum(creates)) / (tasks * critical),
       requestsPerTask: requests.length / tasks,
+      requests: byKind(requests),
       workerMegabytes,
       cpuPerTask,
       left,

@@ -297,6 +297,8 @@ export interface FetchResultsInput extends Owner {
   readonly skip?: readonly string[];
   /** The job that wrote them is known to have ended, and to be the only one. */
   readonly isSettled?: boolean;
+  /** That job was told to pack them into an archive, which is read first. Absent: file by file. */
+  readonly isPacked?: true;
   /** The task did not succeed: what its evaluator has cached comes home, too, so that a retry asks only the rest. */
   readonly keepCaches?: boolean;
 }

@@ -226,6 +226,8 @@ export interface RunPlan {
   readonly keepStorage: boolean;
   /** Names of folders (ending in `/`) and files that are not fetched, `*` for any characters; absent: the default ones. */
   readonly skipResults?: readonly string[];
+  /** Jobs that succeed pack their results into one archive (results-archive.ts). Absent: they don't, as those of an older build. */
+  readonly packsResults?: true;
   readonly limits: RunLimits;
   /** `null` or absent: costs are not counted. */
   readonly budget?: BudgetPlan | null;

@@ -148,6 +148,7 @@ const plan: z.ZodType<RunPlan> = z.looseObject({
   maxParallelEndpoints: count.nullable(),
   keepStorage: z.boolean(),
   skipResults: z.array(text).exactOptional(),
+  packsResults: z.literal(true).exactOptional(),
   limits: z.looseObject({
     endpointReadySeconds: count,
     jobSeconds: count,

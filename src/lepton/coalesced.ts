@@ -31,7 +31,7 @@ export interface LookupOptions {
 /** How long one listing serves all callers, milliseconds. */
 export const sharedForMs = { local: 500, lepton: 5_000 } as const;
 /** How many times longer where the platform announces changes. */
-const longerWhileWatched = 5;
+const longerWhileWatched = 20;
 /** The same for the pauses of a wait: somewhat more than those between two looks at an endpoint whose job runs (`watchDelayMs`). */
 const patienceWhileWatched = 3.5;
 

@@ -306,6 +306,7 @@ export class TaskTeardown {
           maxBytes: run.limits.resultBytes,
           ...(run.skipResults ? { skip: run.skipResults } : {}),
           ...(this.hasSucceeded ? {} : { keepCaches: true }),
+          ...(this.hasSucceeded && run.packsResults ? { isPacked: true as const } : {}),
         };
         if (known === undefined) return activities.fetchResults(input);
         return this.bringHome(activities, { ...input, ...(isGoing ? this.goingEndpoint : {}) }, known);

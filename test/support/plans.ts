@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
+import { jobCommand } from '../../src/config/plan/job-script';
 import { tokenSecretName } from '../../src/contract/endpoint-token';
 import type { EndpointPlan, EnvEntry, RunPlan, TaskPlan } from '../../src/contract/plan';
+import { defaultSkips } from '../../src/contract/skip-results';
 
 export interface PlanOptions {
   readonly outputRoot: string;
@@ -61,6 +63,17 @@ export function withMadeTokens(plan: RunPlan): RunPlan {
       return { ...task, job: { ...task.job, envs: [...task.job.envs, key] } };
     }),
   };
+}
+
+/** Returns the plan with jobs that pack their results, as real plans have them. */
+export function withPackedResults(plan: RunPlan): RunPlan {
+  const tasks = plan.tasks.map((task) => {
+    const script = { task: task.task, runConfig: `config:\n  type: ${task.name}\n`, preCmd: null, postCmd: null };
+    const rest = { timeoutSeconds: 60, modelUrl: null, ownUrl: false, runtimeVariables: [] };
+    const command = jobCommand({ ...script, ...rest, packs: { skip: defaultSkips } });
+    return { ...task, job: { ...task.job, container: { ...task.job.container, command } } };
+  });
+  return { ...plan, tasks, packsResults: true };
 }
 
 const dedicated: EndpointPlan = {

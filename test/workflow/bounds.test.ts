@@ -4,7 +4,7 @@ import type { EndpointPlan, RunPlan } from '../../src/contract/plan';
 import { maxPlanBytes } from '../../src/contract/plan-size';
 import { runArguments } from '../../src/contract/run-arguments';
 import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
-import { runPlan } from '../support/plans';
+import { runPlan, withPackedResults } from '../support/plans';
 
 /** Events, payloads and messages stay below Temporal's limits, whatever the platform returns. */
 
@@ -38,11 +38,45 @@ test.concurrent('a long wait in an unchanged state adds no events per poll', asy
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
   await scenario.start(plan);
   expect((await scenario.closed(plan)).status).toBe('succeeded');
-  // Where the platform announces changes, looks are about two seconds apart.
+  // Where the platform announces changes, a listing that nothing was announced for is read again only after ten seconds.
   const looks = (await scenario.platform.requests()).filter(({ path: route }) => route.startsWith('/jobs')).length;
-  expect(looks).toBeGreaterThan(6);
+  expect(looks).toBeGreaterThan(3);
   expect((await eventsOf(scenario, taskWorkflowId(plan.invocation, 0))).count).toBeLessThan(200);
 });
+
+test.concurrent(
+  'what a task asks of the platform by itself is nine requests, however many files its job has left',
+  async () => {
+    const files = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`sample-${at}.jsonl`, `{"at": ${at}}\n`]));
+    const scenario = await bench.scenario({
+      jobs: { default: { states: [['Running', '500ms'], ['Completed']], files } },
+    });
+    const plan = withPackedResults(runPlan({ outputRoot: scenario.outputRoot, change: { startPolicy: 'as_ready' } }));
+    await scenario.start(plan);
+    expect((await scenario.closed(plan)).status).toBe('succeeded');
+    const requests = (await scenario.platform.requests()).map(({ method, path: at }) => ({ method, at: routeOf(at) }));
+    const count = (method: string, at: RegExp): number =>
+      requests.filter((request) => request.method === method && at.test(request.at)).length;
+    const folder = /^\/storage\/.*\/\d-[a-z-]+$/;
+    const counts = {
+      created: count('POST', /^\/(deployments|jobs)$/),
+      deleted: count('DELETE', /^\/(deployments|jobs)\//),
+      logs: count('GET', /^\/logs$/),
+      archives: count('GET', /evalsaga_results\.zip$/),
+      files: count('GET', /\.(jsonl|yml|json)$/),
+      // That nothing is there beside the archive's files.
+      listed: count('GET', folder),
+      removed: count('DELETE', folder),
+    };
+    expect(counts).toEqual({ created: 6, deleted: 6, logs: 6, archives: 3, files: 0, listed: 3, removed: 3 });
+    // Shared by all tasks: listings, and what a run asks once.
+    const own = Object.values(counts).reduce((sum, number) => sum + number, 0);
+    expect(requests.length - own).toBeLessThan(50);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  },
+);
+
+const routeOf = (at: string): string => at.split('?')[0] ?? '';
 
 test.concurrent(
   'an answer with 5 MB of text fails its task with an error of less than 2,200 characters, which keeps its beginning',

@@ -7,6 +7,8 @@ import { sharedUrlsIn, splitAtSharedUrls } from '../../contract/shared-urls';
 import { splitAtPlaceholders, variablesIn } from '../../contract/url-placeholders';
 import { shortestMasked } from '../../secrets/limits';
 import { shellQuote } from '../../support/shell';
+import { archiveLines, staleArchiveLines } from './archive-script';
+import type { PackedResults } from './archive-script';
 import {
   afterLines,
   endLines,
@@ -35,6 +37,8 @@ export interface JobScript {
   readonly ownUrl: boolean;
   /** The job starts before its endpoint is Ready; absent: after. */
   readonly wait?: EndpointWait;
+  /** A job that succeeds packs its results into one archive; absent: it does not. */
+  readonly packs?: PackedResults;
   /** Variables that copy other variables of the container. */
   readonly runtimeVariables: readonly { readonly name: string; readonly from: string }[];
 }
@@ -91,6 +95,7 @@ function scriptParts(script: JobScript): readonly [string, string, string] {
     'child=""; interrupted=""',
     'mkdir -p "$out" || exit 73',
     'rm -f "$out/.evalsaga_interrupted" "$out/.nemo_evaluator_interrupted"',
+    ...(script.packs === undefined ? [] : staleArchiveLines()),
     // The evaluator runs harnesses in a terminal without a size, in which tqdm shows no progress bars: the log would not say how far it is.
     ...barSettings.map(([name, value]) => `export ${name}="\${${name}:-${value}}"`),
     ...script.runtimeVariables.map(({ name, from }) => `export ${name}="\${${from}-}"`),
@@ -120,16 +125,18 @@ export const urlSecretsOf = ({ runConfig, preCmd, postCmd }: JobScript): readonl
   variablesIn([runConfig, preCmd ?? '', postCmd ?? ''].join('\n'));
 
 function bodyLines(script: JobScript): string[] {
-  const { preCmd, postCmd, timeoutSeconds, modelUrl, ownUrl, wait } = script;
+  const { preCmd, postCmd, timeoutSeconds, modelUrl, ownUrl, wait, packs } = script;
   // The run counts the limit from Ready on; this one only ends a job that the run has lost.
   const boundSeconds = timeoutSeconds + (wait?.holdsRequests === true ? wait.seconds : 0);
   const url = modelUrl === null ? `"\${${modelUrlVariable}:?}"` : shellQuote(modelUrl);
   return [
     'finish() {',
+    ...(packs === undefined ? [] : ['  ended=$?']),
     ...(postCmd === null ? [] : ['  . "$work/post_cmd.sh" || echo "post_cmd ended with code $?" >&2']),
     ...maskingLines(urlSecretsOf(script)),
     ...tokenLines,
     ...(wait === undefined ? [] : endLines(wait)),
+    ...(packs === undefined ? [] : archiveLines(packs)),
     '  rm -rf "$work"',
     '}',
     // On SIGTERM the evaluator saves what it has; the marker file says that these results are not final.

@@ -16,6 +16,7 @@ import type { TaskAuxiliaries } from './plan-auxiliary';
 import type { ProblemReport } from './problem-report';
 import type { ResolvedTask } from './resolve-task';
 import { runConfig } from './run-config';
+import { packsResults } from './run-fields';
 import { isHubHandle, modelReference } from './server-command';
 import { furtherMounts as additionalMounts } from './plan-storage';
 import { given } from './wire-objects';
@@ -159,6 +160,7 @@ function jobScriptOf(
     timeoutSeconds: config.execution.evaluation_tasks.timeout,
     modelUrl,
     ownUrl,
+    ...(packsResults(config) ? { packs: { skip: config.execution.skip_results } } : {}),
     runtimeVariables: variables.runtime,
   };
 }

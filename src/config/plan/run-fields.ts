@@ -37,6 +37,7 @@ export function runFields(
     maxParallelEndpoints: execution.max_parallel_endpoints,
     keepStorage: execution.keep_storage,
     skipResults: execution.skip_results,
+    ...(packsResults(config) ? { packsResults: true as const } : {}),
     limits: {
       endpointReadySeconds: execution.lepton_platform.deployment.endpoint_readiness_timeout,
       jobSeconds: execution.evaluation_tasks.timeout,
@@ -48,6 +49,9 @@ export function runFields(
     provenance: { configDigest: createHash('sha256').update(yaml).digest('hex'), command: context.command },
   };
 }
+
+/** Whether jobs pack their results into an archive. Where storage is kept, it would stay there beside what it holds. */
+export const packsResults = ({ execution }: ResolvedConfig): boolean => !execution.keep_storage;
 
 function labelsOf(config: ResolvedConfig, context: PlanContext): Pick<RunPlan, 'name' | 'tags'> {
   const { run_name: own, tags: given } = config.execution;

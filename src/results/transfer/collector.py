@@ -18,6 +18,7 @@ MARK = "@evalsaga1"
 PIECE = 6144  # bytes before base64: a line stays below what log systems split
 DEEPEST = 32
 MOST_FILES = 50000
+OWN = [b".evalsaga_results.zip", b".evalsaga_results.zip.part"]  # holds the other files once more
 FIRST = [
     b"results.yml",
     b".evalsaga_interrupted",
@@ -76,6 +77,8 @@ def walk(root, patterns):
             skipped.append((folder, "unreadable"))
             continue
         for entry in entries:
+            if folder == b"" and entry.name in OWN:
+                continue
             path = os.path.join(folder, entry.name)
             reason = reason_to_skip(entry, real, patterns)
             if reason is None and entry.is_dir(follow_symlinks=False) and depth >= DEEPEST:

@@ -1,20 +1,10 @@
-import { createHash } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
-import path from 'node:path';
-import { mapConcurrently } from '../../support/map-concurrently';
-import type { LeptonClient } from '../../lepton/types';
-import { maskFile } from '../../secrets/mask-file';
-import { openJournal, originalOf, type FetchedFile, type Journal } from './journal';
-import {
-  firstFilesOf,
-  readRemoteTree,
-  UnusableFolder,
-  type RemoteFile,
-  type RemoteTree,
-  type TreeBounds,
-} from './remote-tree';
-import { finishFolder, makeFolder } from './target-folder';
-import { draftFor, type FileContent } from '../../support/atomic-file';
+import type { LeptonClient, StorageEntry } from '../../lepton/types';
+import { fetchArchive, type Archive } from './archive';
+import { FetchRun } from './fetch-run';
+import type { Journal } from './journal';
+import { firstFilesOf, readRemoteTree, UnusableFolder, type RemoteTree, type TreeBounds } from './remote-tree';
+import { makeFolder } from './target-folder';
+import { Unpacking, withFiles } from './unpacking';
 
 export interface FetchRequest {
   readonly client: Pick<LeptonClient, 'storage'>;
@@ -38,6 +28,8 @@ export interface FetchRequest {
    * Default: false.
    */
   readonly isSettled?: boolean | undefined;
+  /** Its writer was told to pack the files into an archive, which is read first. Only with `isSettled`. Default: false. */
+  readonly isPacked?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Opens the journal of the files that are fetched. Default: one in the target. */
   readonly openJournal?: ((target: string) => Promise<Journal>) | undefined;
@@ -63,17 +55,6 @@ export interface FetchedFolder {
   readonly incomplete: string | null;
 }
 
-/** The scores are fetched first, however large. */
-const scoresName = 'results.yml';
-
-/** Files fetched at once: enough to hide a round trip, few enough for the platform. */
-const concurrency = 4;
-
-/** Bytes; a larger file is fetched after all others, and only if it fits. */
-const largeBytes = 8 * 1024 * 1024;
-/** Files above the size limit after which no more are tried, since each costs a request. */
-const maxBeyond = 100;
-
 /** Changed listings after which the folder counts as still being written. */
 const maxRounds = 4;
 
@@ -82,22 +63,45 @@ const maxRounds = 4;
  * written to a draft, which is renamed once its size is right and its secrets are masked. Lists the folder again until nothing
  * has changed, and writes `manifest.json`. Does not fetch again what an interrupted call has fetched. What does not fit stays in
  * storage, and `incomplete` says so.
+ * With an archive, a single listing after it has come proves that nothing else is there; what it lacks is fetched as usual.
  * Resolves to `undefined` if there is no such folder. Rejects with `LeptonError`, `UnusableFolder`, or the signal's reason.
  */
 export async function fetchTaskResults(request: FetchRequest): Promise<FetchedFolder | undefined> {
+  const { isPacked, isSettled } = request;
+  const archive = isPacked && isSettled ? await archiveOf(request) : undefined;
+  try {
+    return await fetchTree(request, archive);
+  } finally {
+    await archive?.close();
+  }
+}
+
+function archiveOf(request: FetchRequest): Promise<Archive | undefined> {
+  let bytes = 0;
+  const onBytes = (more: number): void => request.onProgress?.({ files: 0, bytes: (bytes += more) });
+  return fetchArchive({ ...request, onBytes });
+}
+
+async function fetchTree(request: FetchRequest, archive: Archive | undefined): Promise<FetchedFolder | undefined> {
   const { client, fileSystem, path: folder, target, signal, bounds, skip, only } = request;
-  const run = new FetchRun(request);
+  const unpacking = new Unpacking(archive, folder);
+  const run = new FetchRun(request, unpacking);
   const where = { fileSystem, folder, options: { signal }, onFolder: () => run.progress(), bounds, skip, only };
 
+  const list = async (known?: readonly StorageEntry[]): Promise<RemoteTree | undefined> => {
+    const tree = await readRemoteTree(client.storage, where, known);
+    return tree && archive ? withFiles(tree, [...archive.files.keys()], where) : tree;
+  };
   const top = await client.storage.list(fileSystem, folder, { signal });
   if (top === undefined) return undefined;
   await makeFolder(target, '');
   await run.begin();
   if (only === undefined) await run.fetchAll(firstFilesOf(folder, top));
-  let tree = await readRemoteTree(client.storage, where, top);
+  let tree = await list(top);
   for (let round = 1; tree !== undefined; round += 1) {
     await run.fetchAll(tree.files);
-    const again = await readRemoteTree(client.storage, where);
+    if (round === 1 && unpacking.isAll(tree.files)) return run.finish(tree);
+    const again = await list();
     const stale = await run.forgetStale(tree.files);
     if (stale === 0 && again !== undefined && samePaths(tree, again)) return run.finish(tree);
     if (round === maxRounds) break;
@@ -108,154 +112,3 @@ export async function fetchTaskResults(request: FetchRequest): Promise<FetchedFo
 
 const samePaths = (one: RemoteTree, other: RemoteTree): boolean =>
   one.files.length === other.files.length && one.files.every(({ local }, at) => local === other.files[at]?.local);
-
-/** One call of `fetchTaskResults`: the files fetched, and the bytes received. */
-class FetchRun {
-  private readonly fetched = new Map<string, FetchedFile>();
-  /** Size of the fetched files. */
-  private bytes = 0;
-  /** Bytes received, including files that are not complete. */
-  private streamed = 0;
-  private readonly beyond = new Set<string>();
-  /** Files that this call has received. */
-  private readonly received = new Set<string>();
-  private journal: Journal | undefined;
-
-  constructor(private readonly request: FetchRequest) {}
-
-  async begin(): Promise<void> {
-    this.journal = await (this.request.openJournal ?? openJournal)(this.request.target);
-  }
-
-  progress(): void {
-    this.request.onProgress?.({ files: this.fetched.size, bytes: this.streamed });
-  }
-
-  /** Forgets files whose size on the platform has changed; returns their number. */
-  async forgetStale(files: readonly RemoteFile[]): Promise<number> {
-    const { client, fileSystem, signal, isSettled } = this.request;
-    let stale = 0;
-    await mapConcurrently(files, concurrency, async ({ local, remote }) => {
-      const record = this.fetched.get(local);
-      if (record === undefined || (isSettled === true && this.received.has(local))) return;
-      signal?.throwIfAborted();
-      const size = await client.storage.size(fileSystem, remote, { signal });
-      this.progress();
-      if (size === undefined || size === originalOf(record).size) return;
-      this.fetched.delete(local);
-      this.journal?.forget(local);
-      this.bytes -= originalOf(record).size;
-      stale += 1;
-    });
-    return stale;
-  }
-
-  /** Fetches the scores on their own, so that other files can't take the last bytes of the limit; then a few files at a time. */
-  async fetchAll(files: readonly RemoteFile[]): Promise<void> {
-    this.beyond.clear();
-    const queue = files.filter(({ local }) => !this.fetched.has(local));
-    if (queue[0]?.local === scoresName) await this.fetchFile(queue[0], Infinity);
-    const large: RemoteFile[] = [];
-    const others = queue.filter(({ local }) => local !== scoresName);
-    await mapConcurrently(others, concurrency, async (file) => {
-      if ((await this.fetchFile(file, largeBytes)) === 'large') large.push(file);
-    });
-    for (const { file, size } of await this.bySize(large)) {
-      if (this.bytes + size > this.request.maxBytes) this.beyond.add(file.local);
-      else await this.fetchFile(file, Infinity);
-    }
-  }
-
-  async finish(tree: RemoteTree): Promise<FetchedFolder> {
-    const { fileSystem, path: folder, target, maxBytes } = this.request;
-    const files = tree.files.flatMap(({ local }) => this.fetched.get(local) ?? []);
-    const beyond = tree.files.filter(({ local }) => !this.fetched.has(local));
-    const reason = `beyond the limit of ${maxBytes} bytes`;
-    const left = [...beyond.map(({ local }) => ({ path: local, reason })), ...tree.left];
-    const fetched = await finishFolder(target, {
-      source: { fileSystem, path: folder },
-      files,
-      skipped: tree.skipped,
-      left,
-    });
-    await this.journal?.close();
-    return fetched;
-  }
-
-  private async bySize(files: readonly RemoteFile[]): Promise<{ file: RemoteFile; size: number }[]> {
-    const { client, fileSystem, signal } = this.request;
-    const measured = await mapConcurrently(files, concurrency, async (file) => ({
-      file,
-      size: (await client.storage.size(fileSystem, file.remote, { signal })) ?? largeBytes,
-    }));
-    return [...measured].sort((a, b) => a.size - b.size);
-  }
-
-  /** Fetches one file. `large`: it has more than `maxFileBytes`, and must wait. */
-  private async fetchFile(file: RemoteFile, maxFileBytes: number): Promise<'fetched' | 'large' | 'beyond'> {
-    this.request.signal?.throwIfAborted();
-    if (this.beyond.size >= maxBeyond) return 'beyond';
-    const record = (await this.reuse(file)) ?? (await this.download(file, maxFileBytes));
-    if (record === 'large') return record;
-    const isBeyond = record === 'beyond' || this.bytes + originalOf(record).size > this.request.maxBytes;
-    if (isBeyond) {
-      this.beyond.add(file.local);
-      return 'beyond';
-    }
-    this.bytes += originalOf(record).size;
-    this.fetched.set(file.local, record);
-    this.progress();
-    return 'fetched';
-  }
-
-  /** Returns the file of an earlier call. Whether it has changed on the platform is checked at the end, as for all files. */
-  private async reuse({ local }: RemoteFile): Promise<FetchedFile | undefined> {
-    return this.journal?.intact(local);
-  }
-
-  private async download(
-    { local, remote }: RemoteFile,
-    maxFileBytes: number,
-  ): Promise<FetchedFile | 'large' | 'beyond'> {
-    const { client, fileSystem, target, secrets, signal } = this.request;
-    await makeFolder(target, path.posix.dirname(local));
-    const file = path.join(target, local);
-    const draft = draftFor(file);
-    try {
-      const original = await this.stream(client.storage.read(fileSystem, remote, { signal }), { draft, maxFileBytes });
-      if (typeof original === 'string') return original;
-      const masked = await maskFile(draft, secrets);
-      const record = { path: local, ...(masked ? { ...masked, original } : original) };
-      await rename(draft, file);
-      await this.journal?.add(record);
-      this.received.add(local);
-      return record;
-    } finally {
-      await rm(draft, { force: true });
-    }
-  }
-
-  private async stream(
-    source: AsyncIterable<Uint8Array>,
-    { draft, maxFileBytes }: { readonly draft: string; readonly maxFileBytes: number },
-  ): Promise<FileContent | 'large' | 'beyond'> {
-    const handle = await open(draft, 'wx');
-    try {
-      const hash = createHash('sha256');
-      let size = 0;
-      for await (const chunk of source) {
-        size += chunk.byteLength;
-        if (this.bytes + size > this.request.maxBytes) return 'beyond';
-        if (size > maxFileBytes) return 'large';
-        hash.update(chunk);
-        await handle.writeFile(chunk);
-        this.streamed += chunk.byteLength;
-        this.progress();
-      }
-      await handle.sync();
-      return { size, sha256: hash.digest('hex') };
-    } finally {
-      await handle.close();
-    }
-  }
-}

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
+import { archiveNames } from '../../contract/results-archive';
 import { defaultSkips } from '../../contract/skip-results';
 import type { CallOptions, LeptonStorage, StorageEntry } from '../../lepton/types';
 import { interruptedMarkers } from '../scores/notes';
@@ -127,6 +128,7 @@ class Walk {
   }
 
   take(folder: OpenFolder, { type, name }: { readonly type: 'dir' | 'file'; readonly name: string }): void {
+    if (folder.depth === 0 && archiveNames.has(name)) return;
     if (!isName(name)) return this.leave(folder, JSON.stringify(name.slice(0, 80)), 'not a file name');
     const local = path.posix.join(folder.local, localName(name, folder.depth));
     if (folder.depth === 0 && !this.isWanted(type, name)) return;
@@ -214,7 +216,8 @@ export function withoutClashes<T extends { readonly local: string }>(
   return { files: placed, clashes };
 }
 
-function inOrder(files: RemoteFile[]): RemoteFile[] {
+/** Sorts files into the order in which to fetch them. */
+export function inOrder(files: RemoteFile[]): RemoteFile[] {
   const rank = ({ local }: RemoteFile) => {
     const position = firstNames.indexOf(local);
     return position < 0 ? firstNames.length : position;

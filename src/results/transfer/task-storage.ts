@@ -38,7 +38,7 @@ export async function fetchFolder(
   input: FetchResultsInput,
   context: StorageContext,
 ): Promise<FetchedFolder | undefined> {
-  const { storage, folder, target, maxBytes, skip } = input;
+  const { storage, folder, target, maxBytes, skip, isPacked } = input;
   const { client } = context.platform;
   if (await hasStorageApi(client)) {
     const { signal, secrets, onProgress } = context;
@@ -53,6 +53,7 @@ export async function fetchFolder(
       skip,
       bounds: context.bounds,
       isSettled: context.isSettled,
+      isPacked,
       openJournal: context.openJournal,
       signal,
       onProgress,

@@ -3,12 +3,15 @@ import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { stringify } from 'yaml';
 import type { RuntimeHost, RuntimeJob, SpecMount } from '../../runtime';
+import { packingIn, packResults } from './archive';
 
 /** Variable of a job with the container path of its results folder. */
 const outputVariable = 'EVALSAGA_OUTPUT_DIR';
 /** Variable of jobs that only carry or remove files, and are no evaluations. */
 const fileJobVariable = 'EVALSAGA_COLLECTOR';
 const sampleCount = 10;
+/** Files that a job leaves when it was told to stop: its script then packs nothing. */
+const interruptedMarkers = ['.evalsaga_interrupted', '.nemo_evaluator_interrupted'];
 
 /** Returns where in storage a job's results belong; `undefined` if the job has no mount, or is no evaluation. Pure. */
 export function resultsMount(job: RuntimeJob): Pick<SpecMount, 'from' | 'path'> | undefined {
@@ -28,7 +31,10 @@ const isBelow = (inner: string, outer: string): boolean => {
   return relative === '' || !relative.startsWith('..');
 };
 
-/** Writes the output files of a harness: `results.yml`, `eval_factory_metrics.json`, `run_config.yml`. */
+/**
+ * Writes the output files of a harness: `results.yml`, `eval_factory_metrics.json`, `run_config.yml`; and the archive of them, if the
+ * job's script makes one.
+ */
 export async function writeResults(
   job: RuntimeJob,
   host: Pick<RuntimeHost, 'mountFolder'>,
@@ -71,29 +77,37 @@ export async function writeResults(
     await mkdir(path.dirname(file), { recursive: true });
     await writeFile(file, text);
   }
+  const packing = packingIn(scriptOf(job));
+  if (packing !== undefined && !interruptedMarkers.some((marker) => marker in files))
+    await packResults(folder, packing).catch(() => undefined);
 }
 
 function runOf(job: RuntimeJob): { task: string; model: string; url: string } {
   const value = (name: string): string | undefined => job.spec.envs?.find((env) => env.name === name)?.value;
-  const command = (job.spec.container?.command ?? []).join(' ');
+  const command = commandOf(job);
   const fromCommand = /--eval_type[ =]+['"]?([\w.-]+)/.exec(command)?.[1];
   // Job names may be `eval-<part of the invocation>-<task>-<index>` or `eval-<task>-<index>-<part>`, with `-` for `_`.
   const [, former, today] = /^eval-(?:[0-9a-f]+-(.+?)-\d+|(.+)-\d+-[0-9a-f]{8})$/.exec(job.name) ?? [];
   return {
-    task: fromCommand ?? typeIn(command) ?? (today ?? former)?.replaceAll('-', '_') ?? job.name,
+    task: fromCommand ?? typeIn(scriptOf(job)) ?? (today ?? former)?.replaceAll('-', '_') ?? job.name,
     model: value('SERVED_MODEL_NAME') ?? 'simulated',
     url: value('EVALSAGA_MODEL_URL') ?? '',
   };
 }
 
-/** The task's type in the run config, in a script that the command unpacks as a container would. */
-function typeIn(command: string): string | undefined {
-  const parts = [...command.matchAll(/printf %s '([A-Za-z0-9+/=]+)' \| base64 -d \| gzip -dc|printf %b '([^']*)'/g)];
-  const script = parts.map(([, packed, escaped = '']) =>
-    packed === undefined ? unescaped(escaped) : unpacked(packed),
-  );
-  return /^config:\n(?:[ ]+.*\n)*?[ ]+type: ["']?([\w.-]+)/m.exec(script.join(''))?.[1];
+const commandOf = (job: RuntimeJob): string => (job.spec.container?.command ?? []).join(' ');
+
+/** The script that the job's command unpacks as a container would. */
+function scriptOf(job: RuntimeJob): string {
+  const pieces = /printf %s '([A-Za-z0-9+/=]+)' \| base64 -d \| gzip -dc|printf %b '([^']*)'/g;
+  return [...commandOf(job).matchAll(pieces)]
+    .map(([, packed, escaped = '']) => (packed === undefined ? unescaped(escaped) : unpacked(packed)))
+    .join('');
 }
+
+/** The task's type in the run config of a script. */
+const typeIn = (script: string): string | undefined =>
+  /^config:\n(?:[ ]+.*\n)*?[ ]+type: ["']?([\w.-]+)/m.exec(script)?.[1];
 
 function unpacked(text: string): string {
   try {
