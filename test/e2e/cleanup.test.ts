@@ -22,7 +22,10 @@ const refused = (name: string): object => ({ on: `DELETE ${name}`, times: 'inf',
 
 test('cleanup finishes an incomplete teardown; status then shows nothing left or kept and an hourly cost of 0', async () => {
   const platform = await bench.lepton({
-    faults: [refused('/deployments/*-0-*'), { on: 'GET /storage/**/1-*/results.yml', times: 'inf', respond: 403 }],
+    faults: [
+      refused('/deployments/*-0-*'),
+      { on: 'GET /storage/**/1-*/{results.yml,.evalsaga_results.zip}', times: 'inf', respond: 403 },
+    ],
   });
   const budget = 'execution.budget={limit: 100, prices: {gpu.1xh200: 7}}';
   const wanted = [...impatient, '-o', budget, '-t', 'hellaswag', '-t', 'arc_challenge'];
@@ -46,7 +49,7 @@ test('cleanup finishes an incomplete teardown; status then shows nothing left or
     { on: 'GET /deployments', times: 1, respond: 'drop' },
     { on: 'GET /jobs', times: 1, respond: 429, retry_after: 1 },
     { on: 'DELETE /deployments/*', times: 2, respond: 503 },
-    { on: 'GET /storage/**/1-*/results.yml', times: 1, respond: 500 },
+    { on: 'GET /storage/**/1-*/{results.yml,.evalsaga_results.zip}', times: 1, respond: 500 },
     { on: 'DELETE /storage/**', times: 1, respond: 'drop', apply: true },
   ]);
   const { code, stdout, stderr } = await bench.run(['cleanup', invocation.slice(0, 8)], platform.env);
@@ -64,7 +67,7 @@ test('cleanup finishes an incomplete teardown; status then shows nothing left or
 });
 
 test('cleanup --output-dir overrides the output folder of a known run, for example when that folder is not writable', async () => {
-  const held = { on: 'GET /storage/**/results.yml', times: 'inf', respond: 403 };
+  const held = { on: 'GET /storage/**/{results.yml,.evalsaga_results.zip}', times: 'inf', respond: 403 };
   const platform = await bench.lepton({ faults: [held, refused('/jobs/*')] });
   const run = await bench.run(['start', bench.config, '--json', ...impatient, '-t', 'hellaswag'], platform.env);
   const { invocation, tasks } = JSON.parse(run.stdout);
@@ -102,7 +105,7 @@ test('cleanup --force from a machine that does not know the run removes endpoint
   const held = [
     refused('/deployments/*-0-*'),
     refused('/jobs/*-0-*'),
-    { on: 'GET /storage/**/results.yml', times: 'inf', respond: 403 },
+    { on: 'GET /storage/**/{results.yml,.evalsaga_results.zip}', times: 'inf', respond: 403 },
   ];
   const platform = await bench.lepton({ faults: held });
   const run = await bench.run(['start', bench.config, '--json', ...impatient], platform.env);
@@ -133,7 +136,9 @@ test('cleanup --force from a machine that does not know the run removes endpoint
 });
 
 test('cleanup --force finds storage by its name when only storage is left; --discard deletes it without fetching results', async () => {
-  const platform = await bench.lepton({ faults: [{ on: 'GET /storage/**/results.yml', times: 'inf', respond: 403 }] });
+  const platform = await bench.lepton({
+    faults: [{ on: 'GET /storage/**/{results.yml,.evalsaga_results.zip}', times: 'inf', respond: 403 }],
+  });
   const run = await bench.run(['start', bench.config, '--json', ...impatient], platform.env);
   const { invocation, teardown } = JSON.parse(run.stdout);
   expect(teardown.kept).toHaveLength(3);
@@ -151,7 +156,9 @@ test('cleanup --force finds storage by its name when only storage is left; --dis
 });
 
 test("sweep from another home removes a terminated run's storage only if the run's output folder exists on this machine", async () => {
-  const platform = await bench.lepton({ faults: [{ on: 'GET /storage/**/results.yml', times: 'inf', respond: 503 }] });
+  const platform = await bench.lepton({
+    faults: [{ on: 'GET /storage/**/{results.yml,.evalsaga_results.zip}', times: 'inf', respond: 503 }],
+  });
   const begun = async (): Promise<{ invocation: string; outputDir: string }> => {
     const started = await bench.run(['start', bench.config, '--detach', '--json'], platform.env);
     const { invocation } = JSON.parse(started.stdout);

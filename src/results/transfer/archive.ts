@@ -41,6 +41,9 @@ export interface Archive {
 /** Readings of an archive that doesn't arrive whole. Its files can always be fetched one by one. */
 const readings = 2;
 
+/** Milliseconds without an answer, or without a piece of it, after which a reading is given up: less than for a single file. */
+const silenceMs = 10_000;
+
 /** Longest pause before the second one, milliseconds. */
 const longestPauseMs = 5_000;
 
@@ -96,7 +99,10 @@ async function download(
   { client, fileSystem, path: folder, target, signal, onBytes }: ArchiveRequest,
   draft: string,
 ): Promise<void> {
-  const source = client.storage.read(fileSystem, path.posix.join(folder, resultsArchive), { signal });
+  const source = client.storage.read(fileSystem, path.posix.join(folder, resultsArchive), {
+    signal,
+    timeoutMs: silenceMs,
+  });
   const chunks = source[Symbol.asyncIterator]();
   try {
     // Nothing is made here before it is known that there is an archive.
