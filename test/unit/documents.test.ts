@@ -12,7 +12,7 @@ const sources = readdirSync(path.join(root, 'src'), { recursive: true, encoding:
   .map((name) => path.join('src', name));
 
 /** Here-document delimiters in a job's script. */
-const hereDocuments = ['EVALSAGA_END', 'EVALSAGA_HIDE', 'EVALSAGA_TOKENS'];
+const hereDocuments = ['EVALSAGA_END', 'EVALSAGA_HIDE', 'EVALSAGA_PACK', 'EVALSAGA_TOKENS'];
 
 describe('docs/environment.md', () => {
   const text = read('docs/environment.md');
