@@ -1,10 +1,11 @@
-import { readdir } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunPlan } from '../../src/contract/plan';
 import { startBench, type Bench, type Scenario } from '../support/bench';
-import { runPlan } from '../support/plans';
+import { runPlan, withPackedResults } from '../support/plans';
 
-/** Results hidden by a wrong 404 are neither reported as missing nor removed. */
+/** Results hidden by a wrong 404, or whose archive can't be read, are neither reported as missing nor removed. */
 
 let bench: Bench;
 beforeAll(async () => {
@@ -97,5 +98,41 @@ test.concurrent(
       }),
     ]);
     expect(await posts(scenario)).toBeLessThanOrEqual(10);
+  },
+);
+
+test.concurrent(
+  'whatever befalls the archive of its results, a task gets all of them, and its storage goes',
+  async () => {
+    const files = { 'samples/a.jsonl': '{"a": 1}\n'.repeat(1_000), 'odd \n name.txt': 'odd', 'cache/c': 'c' };
+    const onArchive = (index: number) => `GET /storage/**/${index}-*/.evalsaga_results.zip`;
+    const tasks = ['whole', 'none', 'cut', 'late', 'garbage'];
+    const scenario = await bench.scenario({
+      jobs: { default: { states: [['Running', '200ms'], ['Completed']], files } },
+      faults: [
+        { on: onArchive(1), respond: 404, times: 'inf' },
+        { on: onArchive(2), respond: 'drop', times: 'inf' },
+        { on: onArchive(3), respond: 503 },
+        { on: onArchive(4), respond: 200, body: 'PK but no archive', times: 'inf' },
+      ],
+    });
+    const plan = withPackedResults(runPlan({ outputRoot: scenario.outputRoot, tasks }));
+    await scenario.start(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect({ status, kept: snapshot.kept }).toEqual({ status: 'succeeded', kept: [] });
+    for (const { outputDir, metrics } of snapshot.tasks) {
+      const { files: home } = JSON.parse(await readFile(path.join(outputDir ?? '', 'manifest.json'), 'utf8')) as {
+        files: { path: string; sha256: string }[];
+      };
+      const hashes = Object.fromEntries(home.map((file) => [file.path, file.sha256]));
+      const samples = createHash('sha256').update(files['samples/a.jsonl']).digest('hex');
+      expect(hashes).toMatchObject({ 'samples/a.jsonl': samples, 'odd %0A name.txt': expect.anything() });
+      expect(home).toHaveLength(5);
+      expect(metrics).not.toBeNull();
+    }
+    // Only where it came whole, files were not asked for.
+    const asked = (await scenario.platform.requests()).filter(({ path: at }) => at.includes('/samples/a.jsonl'));
+    expect(asked.map(({ path: at }) => /\/(\d)-[a-z]+\//.exec(at)?.[1]).sort()).toEqual(['1', '2', '4']);
+    expect(await scenario.platform.inventory()).toEqual(empty);
   },
 );

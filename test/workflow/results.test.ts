@@ -8,7 +8,7 @@ import { cleanUp } from '../../src/cleanup/cleanup';
 import { emptyInventory, startBench, type Bench } from '../support/bench';
 import { common, fileSettings } from '../support/export-settings';
 import { sendJson, startServer } from '../support/http-server';
-import { runPlan, withPackedResults } from '../support/plans';
+import { runPlan } from '../support/plans';
 import type { ExportPlan } from '../../src/contract/export';
 
 let bench: Bench;
@@ -119,42 +119,6 @@ test.concurrent('a job that reports an interruption fails its task, and its scor
   expect((await recordOf(plan)).tasks[0]?.partial).toBe(true);
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
-
-test.concurrent(
-  'whatever befalls the archive of its results, a task gets all of them, and its storage goes',
-  async () => {
-    const files = { 'samples/a.jsonl': '{"a": 1}\n'.repeat(1_000), 'odd \n name.txt': 'odd', 'cache/c': 'c' };
-    const onArchive = (index: number) => `GET /storage/**/${index}-*/.evalsaga_results.zip`;
-    const tasks = ['whole', 'none', 'cut', 'late', 'garbage'];
-    const scenario = await bench.scenario({
-      jobs: { default: { states, files } },
-      faults: [
-        { on: onArchive(1), respond: 404, times: 'inf' },
-        { on: onArchive(2), respond: 'drop', times: 'inf' },
-        { on: onArchive(3), respond: 503 },
-        { on: onArchive(4), respond: 200, body: 'PK but no archive', times: 'inf' },
-      ],
-    });
-    const plan = withPackedResults(runPlan({ outputRoot: scenario.outputRoot, tasks }));
-    await scenario.start(plan);
-    const { status, snapshot } = await scenario.closed(plan);
-    expect({ status, kept: snapshot.kept }).toEqual({ status: 'succeeded', kept: [] });
-    for (const { outputDir, metrics } of snapshot.tasks) {
-      const { files: home } = JSON.parse(await readFile(path.join(outputDir ?? '', 'manifest.json'), 'utf8')) as {
-        files: { path: string; sha256: string }[];
-      };
-      const hashes = Object.fromEntries(home.map((file) => [file.path, file.sha256]));
-      const samples = createHash('sha256').update(files['samples/a.jsonl']).digest('hex');
-      expect(hashes).toMatchObject({ 'samples/a.jsonl': samples, 'odd %0A name.txt': expect.anything() });
-      expect(home).toHaveLength(5);
-      expect(metrics).not.toBeNull();
-    }
-    // Only where it came whole, files were not asked for.
-    const asked = (await scenario.platform.requests()).filter(({ path: at }) => at.includes('/samples/a.jsonl'));
-    expect(asked.map(({ path: at }) => /\/(\d)-[a-z]+\//.exec(at)?.[1]).sort()).toEqual(['1', '2', '4']);
-    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-  },
-);
 
 test.concurrent(
   'files nested too deep stay in storage and are reported, the task succeeds, and cleanup fetches them',
