@@ -29,12 +29,20 @@ references_secrets_only() {
   ! grep -q '^kind: Secret$' <<<"$rendered" && grep -q 'readOnlyRootFilesystem: true' <<<"$rendered" && grep -q 'runAsNonRoot: true' <<<"$rendered"
 }
 
+limits_endpoints() { # the limit is in the worker's environment, and only where it is set
+  local render=("$helm" template r evalsaga --kube-version 1.31.0 --set temporal.address=temporal:7233)
+  "${render[@]}" --set maxEndpoints=20 | grep -q 'name: EVALSAGA_MAX_ENDPOINTS, value: "20"' || return 1
+  ! "${render[@]}" | grep -q EVALSAGA_MAX_ENDPOINTS
+}
+
 check 'the chart passes helm lint' "$helm" lint evalsaga --set temporal.address=temporal:7233
 check 'workers as a Deployment' renders 'Deployment NetworkPolicy PodDisruptionBudget Service ServiceAccount'
 check 'workers of the worker controller' renders 'Connection NetworkPolicy PodDisruptionBudget Service ServiceAccount WorkerDeployment' --set workerController.enabled=true
 check 'everything on' renders 'ConfigMap Deployment Deployment NetworkPolicy PodDisruptionBudget PrometheusRule Service ServiceAccount ServiceMonitor' \
   --set codecServer.enabled=true,codecServer.origin=https://temporal.example,encryption.secretName=key,metrics.serviceMonitor.enabled=true,metrics.rules.enabled=true,metrics.dashboard.enabled=true
 check 'secrets are references, pods are restricted' references_secrets_only
+check 'a limit of endpoints reaches the workers' limits_endpoints
+check 'a limit of endpoints that allows none is refused' refuses maxEndpoints --set temporal.address=t:1,maxEndpoints=0
 check 'no address is refused' refuses 'temporal.address'
 check 'a misspelt value is refused' refuses 'replica is not allowed' --set temporal.address=t:1,replica=3
 check 'a codec server without a key is refused' refuses 'encryption.secretName' --set temporal.address=t:1,codecServer.enabled=true,codecServer.origin=https://t

@@ -34,16 +34,29 @@ export const createPreflightActivities = (dependencies: ActivityDependencies) =>
     }),
 });
 
-/** A run whose jobs wait for all endpoints to be Ready would wait for ever for more than there may be. */
+/** A run that needs more endpoints together than there may be would wait for ever. */
 function admissionOf({ expected }: PreflightInput, { environment }: ActivityDependencies): Admission {
   const maxEndpoints = maxEndpointsIn(environment);
   if (maxEndpoints === undefined) return {};
-  const { endpointsTogether: together = 0 } = expected;
-  if (together > maxEndpoints)
-    throw refused(
-      `the run needs ${together} endpoints at the same time, but its workers allow at most ${maxEndpoints} for all runs together (${maxEndpointsVariable}). Set execution.max_parallel_endpoints=${maxEndpoints} or less, or execution.start_policy=as_ready`,
-    );
+  const { endpointsTogether: together = 0, sharedEndpoints: shared = 0 } = expected;
+  if (together > maxEndpoints) throw refused(tooManyWords({ together, shared, maxEndpoints }));
   return { maxEndpoints };
+}
+
+function tooManyWords({
+  together,
+  shared,
+  maxEndpoints,
+}: Record<'together' | 'shared' | 'maxEndpoints', number>): string {
+  const own = together - shared;
+  const parts = shared === 0 ? '' : ` (${shared} that its tasks share, ${own} of tasks that begin together)`;
+  const room = maxEndpoints - shared;
+  const needed = shared + Math.min(1, own);
+  const advice =
+    room >= Math.min(1, own) && own > 0
+      ? `Set execution.max_parallel_endpoints=${room} or less, or execution.start_policy=as_ready`
+      : `It can run with fewer shared endpoints (deployment.sharing, auxiliary_deployments), or on workers with ${maxEndpointsVariable}=${needed} or more`;
+  return `the run needs ${together} endpoints at the same time${parts}, but its workers allow at most ${maxEndpoints} for all runs together (${maxEndpointsVariable}). ${advice}`;
 }
 
 async function tryPlace(

@@ -1,11 +1,15 @@
-import { Context } from '@temporalio/activity';
+import { Context, log } from '@temporalio/activity';
+import { markedEndpoints } from '../cleanup/marked';
 import { ownersOf } from '../cleanup/owners';
 import { maxEndpointsIn, quotaWorkflowId, quotaWorkflowType } from '../contract/endpoint-quota';
 import type { ClaimEndpointsInput, EndedRuns, EndedRunsInput } from '../contract/inputs';
 import { quotaClaim } from '../contract/messages';
+import type { PlatformRef } from '../contract/plan';
+import { messageOf } from '../support/error-message';
 import { mapConcurrently } from '../support/map-concurrently';
 import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
+import { findingOf, type Endpoints } from './quota-findings';
 
 /** Milliseconds for one call to Temporal. */
 const callMs = 20_000;
@@ -16,33 +20,58 @@ const isVersioned = (env: ActivityDependencies['environment']): boolean =>
   Boolean(env['EVALSAGA_BUILD_ID']) || Boolean(env['TEMPORAL_WORKER_BUILD_ID']);
 
 /** Activities with which runs share the endpoints of their task queue. */
-export const createQuotaActivities = ({ environment }: ActivityDependencies) => ({
-  /** Tells the quota of a task queue what a run wants; begins it if there is none. The answer comes as a signal to the run. */
-  claimEndpoints: ({ claim, taskQueue, index }: ClaimEndpointsInput): Promise<void> =>
-    attempt({ subject: `endpoints for task ${index} and others`, purpose: 'step' }, async () => {
-      const { client } = Context.current();
-      await client.withDeadline(Date.now() + callMs, () =>
-        client.workflow.signalWithStart(quotaWorkflowType, {
-          workflowId: quotaWorkflowId(taskQueue),
-          taskQueue,
-          args: [],
-          signal: quotaClaim,
-          signalArgs: [claim, maxEndpointsIn(environment) ?? null],
-          staticSummary: 'Endpoints shared by all runs of this task queue',
-          // Runs stay on the build that began them; what they share goes on with the newest.
-          ...(isVersioned(environment) ? { versioningOverride: 'AUTO_UPGRADE' } : {}),
+export const createQuotaActivities = (dependencies: ActivityDependencies) => {
+  const { environment } = dependencies;
+  return {
+    /** Tells the quota of a task queue what a run wants; begins it if there is none. The answer comes as a signal to the run. */
+    claimEndpoints: ({ claim, taskQueue, index }: ClaimEndpointsInput): Promise<void> =>
+      attempt({ subject: `endpoints for task ${index} and others`, purpose: 'step' }, async () => {
+        const { client } = Context.current();
+        await client.withDeadline(Date.now() + callMs, () =>
+          client.workflow.signalWithStart(quotaWorkflowType, {
+            workflowId: quotaWorkflowId(taskQueue),
+            taskQueue,
+            args: [],
+            signal: quotaClaim,
+            signalArgs: [claim, maxEndpointsIn(environment) ?? null],
+            staticSummary: 'Endpoints shared by all runs of this task queue',
+            // Runs stay on the build that began them; what they share goes on with the newest.
+            ...(isVersioned(environment) ? { versioningOverride: 'AUTO_UPGRADE' } : {}),
+          }),
+        );
+      }),
+
+    /** Finds out which runs are over with all their tasks, and which endpoints of these and of those left behind are still there. */
+    endedRuns: async ({ runs }: EndedRunsInput): Promise<EndedRuns> => {
+      const owners = ownersOf(Context.current().client);
+      const platforms = endpointsOn(dependencies);
+      const findings = await mapConcurrently(runs, concurrency, (run) =>
+        findingOf(run, owners, platforms).catch((error: unknown) => {
+          // A platform that doesn't answer takes nothing back, of its own runs only.
+          log.warn('what a run has left could not be found out', {
+            invocation: run.invocation,
+            error: messageOf(error),
+          });
+          return undefined;
         }),
       );
-    }),
+      const limit = maxEndpointsIn(environment) ?? null;
+      return { findings: findings.filter((finding) => finding !== undefined), limit };
+    },
+  };
+};
 
-  /** Returns which runs are over with all their tasks, so that nothing of theirs is left that could still have an endpoint. */
-  endedRuns: async ({ runs }: EndedRunsInput): Promise<EndedRuns> => {
-    const owners = ownersOf(Context.current().client);
-    const states = await mapConcurrently(runs, concurrency, async ({ invocation, tasks }) => {
-      const indices = Array.from({ length: tasks }, (_, index) => index);
-      return { invocation, state: await owners.of(invocation, indices) };
-    });
-    const over = states.filter(({ state }) => state.kind !== 'live').map(({ invocation }) => invocation);
-    return { over, limit: maxEndpointsIn(environment) ?? null };
-  },
-});
+/** Lists each platform once. Rejects if it doesn't answer: then nothing is known to be gone. */
+function endpointsOn(dependencies: ActivityDependencies): Endpoints {
+  const listings = new Map<string, ReturnType<Endpoints>>();
+  const list = async (ref: PlatformRef): ReturnType<Endpoints> => {
+    const { client } = await dependencies.platform(ref);
+    return markedEndpoints(client, { signal: Context.current().cancellationSignal });
+  };
+  return (ref) => {
+    const key = JSON.stringify(ref);
+    const listing = listings.get(key) ?? list(ref);
+    listings.set(key, listing);
+    return listing;
+  };
+}

@@ -26,6 +26,7 @@ import { writeRunRecord, type RunRecord } from '../results/scores/run-record';
 import { within } from '../support/within';
 import { InARow } from './absences';
 import { attempt, type Attempt } from './attempt';
+import type { Verdict } from '../contract/verdict';
 import { cancelledBy } from './cancelled-by';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, notReady } from './failures';
@@ -171,7 +172,7 @@ export function createResultActivities(dependencies: ActivityDependencies) {
 async function auditEnd({ run, outcome }: RecordRunInput): Promise<void> {
   const { info, client } = Context.current();
   const by =
-    outcome === 'cancelled' && info.workflowExecution
+    mayBeCancelled(outcome) && info.workflowExecution
       ? await cancelledBy(client, info.workflowExecution).catch(() => undefined)
       : undefined;
   const { owner, model } = run;
@@ -183,6 +184,9 @@ async function auditEnd({ run, outcome }: RecordRunInput): Promise<void> {
     ...(by === undefined ? {} : { cancelledBy: by }),
   });
 }
+
+/** A run that was cancelled and could not remove everything says only the latter. */
+const mayBeCancelled = (outcome: Verdict): boolean => outcome === 'cancelled' || outcome === 'teardown incomplete';
 
 /** A report can be made again from the record (`results --format html`), so that nothing fails without it. */
 async function writeReport(folder: string, record: RunRecord): Promise<void> {

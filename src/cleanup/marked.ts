@@ -29,7 +29,8 @@ export async function findMarked(client: LeptonClient, options: CallOptions = {}
   return [...endpoints, ...jobs];
 }
 
-const markedEndpoints = async (client: LeptonClient, options: CallOptions): Promise<MarkedResource[]> =>
+/** The same, only endpoints. */
+export const markedEndpoints = async (client: LeptonClient, options: CallOptions): Promise<MarkedResource[]> =>
   (await client.listDeployments(options)).flatMap((deployment) => markedEndpoint(deployment));
 
 async function markedJobs(client: LeptonClient, options: CallOptions): Promise<MarkedResource[]> {

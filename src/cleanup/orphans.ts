@@ -5,8 +5,11 @@ import type { MarkedResource } from './marked';
 export type OwnerState =
   /** At least one of them is running and will tear down by itself. */
   | { readonly kind: 'live' }
-  /** All are closed; the last one since `closedAt`, milliseconds since the epoch. */
-  | { readonly kind: 'closed'; readonly closedAt: number }
+  /**
+   * All are closed; the last one since `closedAt`, milliseconds since the epoch. `isForced`: a task was terminated or timed out, so
+   * that its last requests may still be in flight.
+   */
+  | { readonly kind: 'closed'; readonly closedAt: number; readonly isForced?: true }
   /** Temporal knows none of them: their retention time is over, or the database was lost. */
   | { readonly kind: 'unknown' };
 

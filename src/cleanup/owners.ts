@@ -30,8 +30,14 @@ export function ownersOf(client: Client): Owners {
       const ids = [...batchIdsOf(invocation, indices), ...indices.map((index) => taskWorkflowId(invocation, index))];
       const others = await mapConcurrently(ids, concurrency, ask);
       if (others.includes('running')) return { kind: 'live' };
-      const closed = [run, ...others].filter((state) => typeof state === 'number');
-      return closed.length === 0 ? { kind: 'unknown' } : { kind: 'closed', closedAt: Math.max(...closed) };
+      const closed = [run, ...others].filter((state) => typeof state === 'object');
+      if (closed.length === 0) return { kind: 'unknown' };
+      const tasks = others.filter((state) => typeof state === 'object');
+      return {
+        kind: 'closed',
+        closedAt: Math.max(...closed.map(({ at }) => at)),
+        ...(tasks.some(({ isForced }) => isForced) ? { isForced: true } : {}),
+      };
     },
   };
 }
@@ -39,8 +45,8 @@ export function ownersOf(client: Client): Owners {
 export const ownerAmong = (client: Client, invocation: string, indices: readonly number[]): Promise<OwnerState> =>
   ownersOf(client).of(invocation, indices);
 
-/** Close time, milliseconds since the epoch; `undefined`: Temporal doesn't know the workflow. */
-type Closed = number | 'running' | undefined;
+/** `at`: close time, milliseconds since the epoch. `undefined`: Temporal doesn't know the workflow. */
+type Closed = { readonly at: number; readonly isForced: boolean } | 'running' | undefined;
 
 async function closeTime(client: Client, workflowId: string): Promise<Closed> {
   try {
@@ -48,7 +54,7 @@ async function closeTime(client: Client, workflowId: string): Promise<Closed> {
     const deadline = Date.now() + answerWithinMs;
     const { status, closeTime: closed } = await client.connection.withDeadline(deadline, () => handle.describe());
     if (status.name === 'RUNNING' || closed === undefined) return 'running';
-    return closed.getTime();
+    return { at: closed.getTime(), isForced: status.name === 'TERMINATED' || status.name === 'TIMED_OUT' };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;

@@ -1,25 +1,35 @@
 /**
  * How runs share a limited number of endpoints. Pure: the workflow `endpointQuota` of each task queue keeps the state, and runs tell it
- * what they want and what they have given back. All numbers of an account only grow, so that messages may be repeated or overtake
- * each other.
+ * what they want and what they have given back (`quota-share.ts`); `quota-grants.ts` decides who gets what. Counts of an account only
+ * grow, and claims are numbered, so that messages may be repeated or overtake each other.
  */
+import type { PlatformRef } from './plan';
 
 /** What a run tells of itself. */
 export interface Claim {
   readonly invocation: string;
   /** Temporal's id of the run's execution: a run that was reset begins anew. */
   readonly runId: string;
-  /** How many tasks it has: all must be over before what it had is free, if it can't say so itself. */
+  /** Grows with each claim of an execution: an older one that arrives later is of no interest. */
+  readonly version: number;
+  /** How many tasks and shared endpoints it has: all must be over before what it had is free, if it can't say so itself. */
   readonly tasks: number;
+  readonly shared: number;
+  /** Where its endpoints are: those of a run that died are looked for there. */
+  readonly platform: PlatformRef;
   /** Endpoints that the run has asked for since it began. */
   readonly wanted: number;
   /** What it knows to have been granted; the rest may be on its way. */
   readonly granted: number;
   /** Of those granted, endpoints that are gone. */
   readonly returned: number;
-  /** What is still wanted is of use only together: jobs wait for all endpoints to be Ready. */
-  readonly isWhole: boolean;
-  /** The run has torn everything down, and wants nothing more. */
+  /** With fewer than these it can do nothing: it gets as many at once, or none. */
+  readonly needs: number;
+  /** To how many it can go down when others wait, as its tasks end; `null`: its jobs wait for all of them, so it gives none back early. */
+  readonly keeps: number | null;
+  /** Names of endpoints that teardowns had to leave behind: not returned as long as they are there. */
+  readonly lost: readonly string[];
+  /** The run is over and wants nothing more. What it has not returned is left on the platform. */
   readonly isOver?: true;
 }
 
@@ -27,6 +37,10 @@ export interface Claim {
 export interface Account extends Claim {
   /** Its place in the order of those that wait; `null`: it waits for nothing. */
   readonly turn: number | null;
+  /** How many the quota has asked it to return since it began. */
+  readonly due: number;
+  /** Of the lost ones, those that are gone meanwhile. */
+  readonly gone: readonly string[];
 }
 
 export interface QuotaState {
@@ -35,19 +49,29 @@ export interface QuotaState {
   readonly accounts: readonly Account[];
   /** The next place in the order. */
   readonly nextTurn: number;
+  /** Executions of runs whose accounts were closed last: what they say late opens no new ones. */
+  readonly closed: readonly string[];
 }
+
+const mostClosed = 500;
 
 /** What the quota tells a run: its whole account, and why it waits. */
 export interface Grant {
   readonly granted: number;
+  /** See `Account`. */
+  readonly due: number;
+  /** See `Account`. */
+  readonly gone: readonly string[];
   readonly limit: number | null;
   /** Endpoints of all runs. */
   readonly inUse: number;
+  /** Of these, endpoints that were left behind, and that nobody has removed yet. */
+  readonly stranded: number;
   /** Runs that wait before it. */
   readonly ahead: number;
 }
 
-export const noClaims: QuotaState = { limit: null, accounts: [], nextTurn: 1 };
+export const noClaims: QuotaState = { limit: null, accounts: [], nextTurn: 1, closed: [] };
 
 export const heldBy = ({ granted, returned }: Pick<Claim, 'granted' | 'returned'>): number =>
   Math.max(0, granted - returned);
@@ -55,79 +79,123 @@ export const heldBy = ({ granted, returned }: Pick<Claim, 'granted' | 'returned'
 export const outstanding = ({ wanted, granted }: Pick<Claim, 'wanted' | 'granted'>): number =>
   Math.max(0, wanted - granted);
 
-export const inUse = ({ accounts }: QuotaState): number => accounts.reduce((sum, account) => sum + heldBy(account), 0);
+/** The smallest number of further endpoints that is of use to a run. */
+export const leastOf = (claim: Pick<Claim, 'wanted' | 'granted' | 'returned' | 'needs'>): number =>
+  Math.min(outstanding(claim), Math.max(1, claim.needs - heldBy(claim)));
 
-/** Takes what a run tells. What it wants is its own decision, so that it may also want less; an account without claims is closed. */
-export function withClaim(state: QuotaState, claim: Claim): QuotaState {
-  const known = state.accounts.find(({ invocation }) => invocation === claim.invocation);
-  const before = known?.runId === claim.runId ? known : undefined;
-  const others = state.accounts.filter(({ invocation }) => invocation !== claim.invocation);
-  if (claim.isOver) return known && !before ? state : { ...state, accounts: others };
-  const merged = {
-    ...claim,
-    granted: Math.max(claim.granted, before?.granted ?? 0),
-    returned: Math.max(claim.returned, before?.returned ?? 0),
-  };
-  const waits = outstanding(merged) > 0;
-  const turn = waits ? (before?.turn ?? state.nextTurn) : null;
-  const isOpen = waits || heldBy(merged) > 0;
-  return {
-    ...state,
-    nextTurn: turn === state.nextTurn ? state.nextTurn + 1 : state.nextTurn,
-    accounts: isOpen ? [...others, { ...merged, turn }] : others,
-  };
-}
+export const inUse = ({ accounts }: Pick<QuotaState, 'accounts'>): number =>
+  accounts.reduce((sum, account) => sum + heldBy(account), 0);
 
-/** Takes back what runs had that are over. */
-export const withoutRuns = (state: QuotaState, over: readonly string[]): QuotaState => ({
-  ...state,
-  accounts: state.accounts.filter(({ invocation }) => !over.includes(invocation)),
-});
+/** Of these, endpoints that were left behind. */
+const stranded = ({ accounts }: QuotaState): number =>
+  accounts.reduce((sum, account) => sum + (account.isOver ? heldBy(account) : stillLost(account).length), 0);
 
-/** The accounts that wait, in their order. */
-export const waitingOf = ({ accounts }: QuotaState): readonly Account[] =>
-  accounts.filter(({ turn }) => turn !== null).sort((a, b) => (a.turn ?? 0) - (b.turn ?? 0));
+/** Returns the names of endpoints that were left behind, and that are not known to be gone. */
+export const stillLost = ({ lost, gone }: Pick<Account, 'lost' | 'gone'>): readonly string[] =>
+  lost.filter((name) => !gone.includes(name));
 
 /**
- * Grants what is free, in order: who can't have what it needs holds up those behind it, so that a large run is not passed by small
- * ones for ever. Only a run that needs more than there will ever be (the limit was lowered) is passed.
+ * Takes what a run tells. What it wants is its own decision, so that it may also want less. A run that gives back what others wait for, and wants it again, goes behind them.
  */
-export function withGrants(state: QuotaState): QuotaState {
-  let free = (state.limit ?? Infinity) - inUse(state);
-  const grants = new Map<string, number>();
-  for (const account of waitingOf(state)) {
-    const open = outstanding(account);
-    if (account.isWhole && open > (state.limit ?? Infinity)) continue;
-    const count = account.isWhole ? (open <= free ? open : 0) : Math.min(open, Math.max(0, free));
-    if (count > 0) grants.set(account.invocation, count);
-    free -= count;
-    if (count < open) break;
-  }
-  if (grants.size === 0) return state;
-  const accounts = state.accounts.map((account) => {
-    const granted = account.granted + (grants.get(account.invocation) ?? 0);
-    const after = { ...account, granted };
-    return outstanding(after) === 0 ? { ...after, turn: null } : after;
+export function withClaim(state: QuotaState, claim: Claim): QuotaState {
+  const known = state.accounts.find(({ invocation }) => invocation === claim.invocation);
+  // What an earlier execution of a reset run says no longer ends anything.
+  if (known && known.runId !== claim.runId && claim.isOver) return state;
+  const before = known && (known.runId === claim.runId ? known : inherited(known, claim));
+  if (state.closed.includes(claim.runId) || before?.isOver || (before && claim.version < before.version)) return state;
+  const granted = claim.isOver ? claim.granted : Math.max(claim.granted, before?.granted ?? 0);
+  const merged = { ...claim, granted, due: before?.due ?? 0, gone: before?.gone ?? [] };
+  const waits = !claim.isOver && outstanding(merged) > 0;
+  const hasYielded = before !== undefined && claim.returned > before.returned;
+  const turn = waits ? ((hasYielded ? undefined : before?.turn) ?? state.nextTurn) : null;
+  const others = state.accounts.filter(({ invocation }) => invocation !== claim.invocation);
+  return withoutClosed({
+    ...state,
+    nextTurn: turn === state.nextTurn ? state.nextTurn + 1 : state.nextTurn,
+    accounts: [...others, { ...merged, turn }],
   });
-  return { ...state, accounts };
 }
+
+/** Closes the accounts of runs that are over and of which nothing is left. */
+function withoutClosed(state: QuotaState): QuotaState {
+  const over = state.accounts.filter((account) => account.isOver && heldBy(account) === 0);
+  if (over.length === 0) return state;
+  return {
+    ...state,
+    accounts: state.accounts.filter((account) => !over.includes(account)),
+    closed: [...state.closed, ...over.map(({ runId }) => runId)].slice(-mostClosed),
+  };
+}
+
+/** A reset run gets the places of its earlier execution, whose endpoints have the same names, and which it waits for. */
+const inherited = ({ isOver: _, ...known }: Account, { wanted }: Claim): Account => ({
+  ...known,
+  ...{ version: -1, granted: Math.min(heldBy(known), wanted), returned: 0, due: 0, gone: [] },
+});
+
+/** What was found out about a run's endpoints. */
+export type Finding =
+  /** The run is over with all its tasks, and so many endpoints of it are left. */
+  | { readonly kind: 'over'; readonly invocation: string; readonly endpoints: number }
+  /** The run goes on; of those that it has lost, these are gone. */
+  | { readonly kind: 'gone'; readonly invocation: string; readonly names: readonly string[] };
+
+/** Takes back what runs had that are over, but for endpoints that are still there, and tells open ones what is gone. */
+export function withFindings(state: QuotaState, findings: readonly Finding[]): QuotaState {
+  const known = new Map(findings.map((finding) => [finding.invocation, finding]));
+  return withoutClosed({
+    ...state,
+    accounts: state.accounts.map((account) => withFinding(account, known.get(account.invocation))),
+  });
+}
+
+function withFinding(account: Account, finding: Finding | undefined): Account {
+  switch (finding?.kind) {
+    case undefined:
+      return account;
+    case 'gone':
+      return { ...account, gone: [...new Set([...account.gone, ...finding.names])] };
+    case 'over': {
+      const { endpoints } = finding;
+      return { ...account, ...{ wanted: endpoints, granted: endpoints, returned: 0, turn: null, isOver: true } };
+    }
+  }
+}
+
+/** The accounts that wait, in their order. */
+export const waitingOf = ({ accounts }: Pick<QuotaState, 'accounts'>): readonly Account[] =>
+  accounts.filter(({ turn }) => turn !== null).sort((a, b) => (a.turn ?? 0) - (b.turn ?? 0));
 
 /** Returns what a run is told; `undefined`: it has no account. */
 export function grantOf(state: QuotaState, invocation: string): Grant | undefined {
   const account = state.accounts.find((one) => one.invocation === invocation);
   if (!account) return undefined;
   const ahead = waitingOf(state).filter(({ turn }) => account.turn !== null && (turn ?? 0) < account.turn).length;
-  return { granted: account.granted, limit: state.limit, inUse: inUse(state), ahead };
+  const { granted, due, gone } = account;
+  return { granted, due, gone, limit: state.limit, inUse: inUse(state), stranded: stranded(state), ahead };
 }
 
-/** Says why a task waits. */
-export function waitWords({ limit, inUse: used, ahead }: Omit<Grant, 'granted'>, wanted: number): string {
+/** Says why a run waits that can do with `least` endpoints more. */
+export function waitWords(
+  grant: Pick<Grant, 'limit' | 'inUse' | 'stranded' | 'ahead'>,
+  { least, held }: WaitingRun,
+): string {
+  const { limit, inUse: used, ahead, stranded: lost } = grant;
   const most = limit === null ? 'any number' : `at most ${limit}`;
-  if (limit !== null && wanted > limit)
-    return `waits for ${wanted} endpoints together, but ${most} are allowed now (EVALSAGA_MAX_ENDPOINTS of the workers): cancel the run, or have the limit raised`;
+  if (limit !== null && held + least > limit)
+    return `waits for ${held + least} endpoints together, but ${most} are allowed now (${maxEndpointsVariable} of the workers): cancel the run, or have the limit raised`;
   const runs = ahead === 0 ? 'it is the next run' : `${ahead} ${ahead === 1 ? 'run is' : 'runs are'} before it`;
-  const what = wanted === 1 ? 'an endpoint' : `${wanted} endpoints`;
-  return `waits for ${what}: ${used} of ${most} are in use (EVALSAGA_MAX_ENDPOINTS); ${runs}`;
+  const what = least === 1 ? 'an endpoint' : `${least} endpoints`;
+  const over =
+    lost === 0
+      ? ''
+      : `; ${lost} ${lost === 1 ? 'was' : 'were'} left behind by a teardown (of a closed run: evalsaga sweep removes them)`;
+  return `waits for ${what}: ${used} of ${most} are in use (${maxEndpointsVariable}); ${runs}${over}`;
+}
+
+export interface WaitingRun {
+  readonly least: number;
+  readonly held: number;
 }
 
 /** Reads `EVALSAGA_MAX_ENDPOINTS`: a whole number from 1; `undefined`: no limit. Throws a message for its user. */

@@ -1,4 +1,4 @@
-import type { Claim } from './endpoint-quota';
+import type { Claim, Finding } from './endpoint-quota';
 import type { JobAttempt } from './job-attempts';
 import type {
   EarlierTask,
@@ -50,6 +50,8 @@ export interface Preflight {
   readonly machine?: string;
   /** Endpoints that the run can only use together. Absent: any number is of use. */
   readonly endpointsTogether?: number;
+  /** Of these, endpoints that tasks share. Absent: none. */
+  readonly sharedEndpoints?: number;
 }
 
 /** What a worker says before a run creates anything. Older workers return nothing. */
@@ -65,12 +67,20 @@ export interface ClaimEndpointsInput extends Owner {
 }
 
 export interface EndedRunsInput {
-  readonly runs: readonly { readonly invocation: string; readonly tasks: number }[];
+  readonly runs: readonly LookedForRun[];
+}
+
+/** A run with an account in a quota. */
+export interface LookedForRun extends Pick<Claim, 'invocation' | 'tasks' | 'shared' | 'platform' | 'isOver'> {
+  /** Endpoints that the quota counts. */
+  readonly held: number;
+  /** Names of those of its endpoints that were left behind. */
+  readonly lost: readonly string[];
 }
 
 export interface EndedRuns {
-  /** Those that are over with all their tasks, or of which Temporal knows nothing. */
-  readonly over: readonly string[];
+  /** Only what changes something. */
+  readonly findings: readonly Finding[];
   /** Of the worker that was asked; `null`: none. */
   readonly limit: number | null;
 }

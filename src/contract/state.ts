@@ -20,7 +20,8 @@ export type TaskPhase =
 
 export type TaskOutcome = 'succeeded' | 'failed' | 'cancelled';
 
-export type RunPhase = 'starting' | 'deploying' | 'evaluating' | 'tearing down' | 'done';
+/** `waiting`: for endpoints that other runs have (`EVALSAGA_MAX_ENDPOINTS`). */
+export type RunPhase = 'starting' | 'waiting' | 'deploying' | 'evaluating' | 'tearing down' | 'done';
 
 /** Returns how many metrics of a task are not in its snapshot; `undefined`: not known. Pure. */
 export const metricsLeftOut = ({ metrics, metricsTotal }: Pick<TaskSnapshot, 'metrics' | 'metricsTotal'>) =>

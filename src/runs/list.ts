@@ -59,7 +59,10 @@ function ownerIn({ memo, typedSearchAttributes }: WorkflowExecutionInfo): string
   return typedSearchAttributes.get(defineSearchAttributeKey('EvalOwner', 'KEYWORD')) ?? null;
 }
 
+const evalPhase = defineSearchAttributeKey('EvalPhase', 'KEYWORD');
+
 function summarise(info: WorkflowExecutionInfo, invocation: string): RunSummary {
+  const phase = info.typedSearchAttributes.get(evalPhase);
   const outcome = info.typedSearchAttributes.get(defineSearchAttributeKey('EvalOutcome', 'KEYWORD'));
   return {
     invocation,
@@ -70,6 +73,7 @@ function summarise(info: WorkflowExecutionInfo, invocation: string): RunSummary 
     tags: Array.isArray(info.memo?.['tags']) ? info.memo['tags'].map(String) : [],
     // Older builds recorded only the tasks' outcome.
     outcome: outcome === 'succeeded' && info.status.name === 'FAILED' ? incomplete : (outcome ?? null),
+    ...(info.status.name === 'RUNNING' && phase !== undefined ? { phase } : {}),
     startedAt: info.startTime,
     closedAt: info.closeTime ?? null,
     taskQueue: info.taskQueue,

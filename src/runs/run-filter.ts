@@ -1,4 +1,5 @@
 /** Which runs a list shows. Pure. */
+import type { RunPhase } from '../contract/state';
 import { escapeRegExp } from '../support/escape-regexp';
 import type { RunSummary } from './run-summary';
 
@@ -18,9 +19,12 @@ export interface RunFilter {
 }
 
 /** Returns the word by which a list shows what became of a run: the recorded outcome says more than Temporal's status. */
-export function shownStatus({ status, outcome }: Pick<RunSummary, 'status' | 'outcome'>): string {
-  return status === 'running' || status === 'terminated' ? status : (outcome ?? status);
+export function shownStatus({ status, outcome, phase }: Pick<RunSummary, 'status' | 'outcome' | 'phase'>): string {
+  if (status === 'running') return phase === waiting ? waiting : status;
+  return status === 'terminated' ? status : (outcome ?? status);
 }
+
+const waiting: RunPhase = 'waiting';
 
 /** Returns whether a run fits. */
 export function fitsFilter(filter: RunFilter): (run: RunSummary) => boolean {
@@ -30,7 +34,7 @@ export function fitsFilter(filter: RunFilter): (run: RunSummary) => boolean {
   const name = patternOf(filter.name);
   return (run) =>
     (since === undefined || run.startedAt >= since) &&
-    (status === undefined || shownStatus(run) === status) &&
+    (status === undefined || shownStatus(run) === status || (status === 'running' && run.status === status)) &&
     (model === undefined || model.test(run.model)) &&
     (owner === undefined || (run.owner !== null && owner.test(run.owner))) &&
     (name === undefined || (run.name !== null && name.test(run.name))) &&

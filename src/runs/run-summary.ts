@@ -13,6 +13,8 @@ export interface RunSummary {
   readonly tags: readonly string[];
   /** See `Verdict`; `null` while it runs, or if the cluster has no search attributes. */
   readonly outcome: string | null;
+  /** `waiting` while an open run waits for endpoints that others have. Absent: it is closed, or the cluster has no search attributes. */
+  readonly phase?: string;
   readonly startedAt: Date;
   readonly closedAt: Date | null;
   readonly taskQueue: string;

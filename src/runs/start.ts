@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
+import { endpointsTogether, sharedEndpointsOf } from '../contract/endpoint-needs';
 import { runWorkflowId, runWorkflowType } from '../contract/identity';
 import { hostSecretsOf } from '../contract/host-secrets';
 import type { Preflight } from '../contract/inputs';
@@ -154,27 +155,13 @@ export function placed({ plan, homeQueue, hostSecrets, sealingKey }: StartReques
 /** Returns what a worker must find; see `Preflight`. */
 function expectedOfWorkers(plan: RunPlan): Preflight {
   const anyWrites = plan.resultsStore === undefined && plan.home === undefined;
+  const [together, shared] = [endpointsTogether(plan), sharedEndpointsOf(plan)];
   return {
     variables: plan.home?.holdsSecrets ? [] : hostSecretsOf(plan),
     ...(anyWrites ? { machine: machineDigest() } : {}),
-    ...endpointsTogether(plan),
+    ...(together === 0 ? {} : { endpointsTogether: together }),
+    ...(shared === 0 ? {} : { sharedEndpoints: shared }),
   };
-}
-
-/** With a barrier, a wave's endpoints are all there before the first job begins. */
-function endpointsTogether({
-  endpoint,
-  startPolicy,
-  maxParallelEndpoints,
-  tasks,
-}: RunPlan): Pick<Preflight, 'endpointsTogether'> {
-  if (endpoint.kind === 'existing' || startPolicy !== 'all_ready') return {};
-  const width = maxParallelEndpoints ?? tasks.length;
-  const waves = Array.from({ length: Math.ceil(tasks.length / Math.max(1, width)) }, (_, wave) =>
-    tasks.slice(wave * width, (wave + 1) * width),
-  );
-  const own = waves.map((wave) => wave.filter(({ endpointName }) => endpointName !== null).length);
-  return { endpointsTogether: Math.max(0, ...own) };
 }
 
 function searchAttributesOf(

@@ -15,7 +15,7 @@ import type { Packed } from '../contract/packed';
 import type { TaskPlan } from '../contract/plan';
 import type { SharedState } from '../contract/state';
 import { placesAfter } from './batch-places';
-import { countOwn, type EndpointShare } from './endpoint-share';
+import type { EndpointShare } from './endpoint-share';
 import type { BatchResult } from './batched-result';
 import { evaluationBatch } from './evaluation-batch';
 import type { RunProgress } from './run-progress';
@@ -88,7 +88,8 @@ export class BatchRuns {
   async run(width: number, share?: EndpointShare): Promise<void> {
     const isRolling = this.options.header.startPolicy === 'as_ready';
     try {
-      await (isRolling ? this.rolling(() => Math.min(width, share?.held ?? width)) : this.waves(width, share));
+      if (!isRolling) await this.waves(width, share);
+      else await (share ? this.metered(width, share) : this.rolling(width));
     } finally {
       // Also after a cancel: batches end when their tasks are torn down.
       await CancellationScope.nonCancellable(() => settleAll(this.batches.map((batch) => this.untilDone(batch))));
@@ -114,7 +115,8 @@ export class BatchRuns {
     const count = this.options.tasks.length;
     for (let from = 0; from < count; from += width) {
       const to = Math.min(count, from + width);
-      if (share) await share.acquire(countOwn(this.options.tasks.slice(from, to)));
+      if (share) await share.acquireWave(from, to);
+      for (let index = from; index < to; index += 1) share?.begin(index);
       const wave = this.batches.filter(({ first, end }) => first < to && end > from);
       for (const batch of wave) this.allow(batch, { start: to, places: count });
       await condition(() => wave.every((batch) => batch.decided >= Math.min(to, batch.end) || this.isOver(batch)));
@@ -124,28 +126,62 @@ export class BatchRuns {
     }
   }
 
-  private async rolling(width: () => number): Promise<void> {
-    const { progress, tasks } = this.options;
-    const evaluating = condition(() => progress.hasReady).then(() => progress.evaluating());
-    evaluating.catch(() => undefined);
+  private async rolling(width: number): Promise<void> {
+    this.awaitFirstReady();
+    const count = this.options.tasks.length;
     for (;;) {
-      const allowed = width();
       const places = placesAfter(
         this.batches.map((batch) => ({
           size: batch.end - batch.first,
           places: batch.bounds.places,
           remaining: this.isOver(batch) ? 0 : batch.remaining,
         })),
-        allowed,
+        width,
       );
       for (const batch of this.batches) {
         const granted = places[batch.number] ?? 0;
-        if (granted > batch.bounds.places) this.allow(batch, { start: tasks.length, places: granted });
+        if (granted > batch.bounds.places) this.allow(batch, { start: count, places: granted });
       }
       const before = this.left;
       if (before === 0) return;
-      await condition(() => this.left !== before || width() > allowed);
+      await condition(() => this.left !== before);
     }
+  }
+
+  /**
+   * The same where endpoints are limited. The run says which tasks may begin, one by one: places that a batch was given it could not
+   * give back.
+   */
+  private async metered(width: number, share: EndpointShare): Promise<void> {
+    this.awaitFirstReady();
+    const { tasks } = this.options;
+    const isLost = (index: number): boolean => {
+      const batch = this.batches[batchOf(index)];
+      return batch === undefined || this.isOver(batch);
+    };
+    for (let next = 0; ;) {
+      const ended = (): number => tasks.length - this.left;
+      // Those of a batch that was terminated count as ended, begun or not.
+      const mayBegin = (): boolean =>
+        next < tasks.length && (isLost(next) || (next - ended() < width && share.mayBegin(next)));
+      while (mayBegin()) {
+        if (!isLost(next)) share.begin(next);
+        next += 1;
+      }
+      for (const batch of this.batches) {
+        const start = Math.min(next, batch.end);
+        const isMore = start > Math.max(batch.first, batch.bounds.start);
+        if (isMore && !this.isOver(batch)) this.allow(batch, { start, places: batch.end - batch.first });
+      }
+      if (this.left === 0) return;
+      await condition(() => this.left === 0 || mayBegin());
+    }
+  }
+
+  private awaitFirstReady(): void {
+    const { progress } = this.options;
+    const evaluating = condition(() => progress.hasReady).then(() => progress.evaluating());
+    evaluating.catch(() => undefined);
   }
 
   /** Tasks that have not ended, of batches that are not over. */

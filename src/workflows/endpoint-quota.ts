@@ -12,42 +12,50 @@ import {
   grantOf,
   heldBy,
   inUse,
+  leastOf,
   noClaims,
   outstanding,
+  stillLost,
   waitingOf,
   withClaim,
-  withGrants,
-  withoutRuns,
+  withFindings,
+  type Account,
   type Claim,
   type Grant,
   type QuotaState,
 } from '../contract/endpoint-quota';
 import { runWorkflowId } from '../contract/identity';
+import type { LookedForRun } from '../contract/inputs';
 import { quotaClaim, quotaGrant, quotaStatus } from '../contract/messages';
+import { withGrants } from '../contract/quota-grants';
 import { tryOnce } from './activity-groups';
 
-/** Milliseconds between two looks for runs that are over without having said so: while somebody waits, and while nobody does. */
+/** Milliseconds between two looks for what has ended without saying so: while somebody waits, and while nobody does. */
 const lookEveryMs = { waiting: 15_000, idle: 600_000 } as const;
 /** Events after which the history begins anew. */
 const mostEvents = 4_000;
 
 /**
  * Shares the endpoints of a task queue among its runs, in the order in which they ask. Runs begin it with their first claim; it
- * ends when no run has one. What a run that was terminated had comes back once all of its tasks are over.
+ * ends when all of them are over. What a run that was terminated had comes back once all of its tasks are over and the platform
+ * lists no endpoint of it any more; so does what a teardown had to leave behind.
  */
 export async function endpointQuota(state: QuotaState = noClaims): Promise<void> {
-  const quota = new EndpointQuota(state);
+  const quota = new EndpointQuota({ ...noClaims, ...state });
   setHandler(quotaStatus, () => quota.state);
   setHandler(quotaClaim, (claim?: Partial<Claim>, limit?: number | null) => {
     if (isClaim(claim)) quota.take(claim, limit);
   });
   await condition(() => quota.isChanged);
-  for (;;) {
+  for (let lookedAt = Date.now(); ;) {
     if (quota.isChanged) await quota.settle();
     if (!quota.isOpen) return;
-    const waits = waitingOf(quota.state).length > 0;
-    if (!(await condition(() => quota.isChanged, waits ? lookEveryMs.waiting : lookEveryMs.idle)))
-      await quota.lookForEnded();
+    // However much runs have to tell.
+    const restMs = lookedAt + quota.lookEveryMs - Date.now();
+    if (restMs <= 0 || !(await condition(() => quota.isChanged, restMs))) {
+      await quota.look();
+      lookedAt = Date.now();
+    }
     if (workflowInfo().historyLength > mostEvents) return continueAsNew<typeof endpointQuota>(quota.state);
   }
 }
@@ -86,20 +94,26 @@ class EndpointQuota {
     await Promise.all(tellings);
   }
 
-  /** Asks Temporal which of the runs are over with all their tasks. */
-  async lookForEnded(): Promise<void> {
-    const runs = this.current.accounts.map(({ invocation, tasks }) => ({ invocation, tasks }));
+  get lookEveryMs(): number {
+    return waitingOf(this.current).length > 0 ? lookEveryMs.waiting : lookEveryMs.idle;
+  }
+
+  /** Has a worker find out which runs are over, and which endpoints are gone. */
+  async look(): Promise<void> {
+    const runs = this.current.accounts.map(lookedFor);
     try {
-      const { over, limit } = await tryOnce('which runs are over').endedRuns({ runs });
-      if (over.length === 0 && limit === this.current.limit) return;
-      this.current = withoutRuns({ ...this.current, limit }, over);
+      const { findings = [], limit } = await tryOnce('which runs are over, and what is left of them').endedRuns({
+        runs,
+      });
+      if (findings.length === 0 && limit === this.current.limit) return;
+      this.current = withFindings({ ...this.current, limit }, findings);
       this.isChanged = true;
     } catch {
       // Nobody could be asked: what is taken stays taken.
     }
   }
 
-  /** Tells a run what has changed for it. A run that is closed is found by `lookForEnded`. */
+  /** Tells a run what has changed for it. A run that is closed is found by `look`. */
   private async tell(invocation: string, runId: string): Promise<void> {
     const grant = grantOf(this.current, invocation);
     if (!grant || this.told.get(invocation) === keyOf(grant)) return;
@@ -113,10 +127,9 @@ class EndpointQuota {
 
   private show(): void {
     const { limit, accounts } = this.current;
-    const rows = accounts.map(
-      (account) =>
-        `| ${account.invocation} | ${heldBy(account)} | ${account.turn === null ? '' : `waits for ${outstanding(account)}`} |`,
-    );
+    const rows = [...accounts]
+      .sort((a, b) => (a.turn ?? 0) - (b.turn ?? 0))
+      .map((account) => `| ${account.invocation} | ${heldBy(account)} | ${cell(stateOf(account))} |`);
     const most = limit === null ? 'no limit' : `of at most ${limit}`;
     setCurrentDetails(
       [
@@ -130,11 +143,28 @@ class EndpointQuota {
   }
 }
 
+const lookedFor = ({ invocation, tasks, shared, platform, isOver, ...account }: Account): LookedForRun => ({
+  ...{ invocation, tasks, shared, platform, held: heldBy(account), lost: stillLost(account) },
+  ...(isOver ? { isOver } : {}),
+});
+
+function stateOf(account: Account): string {
+  const lost = stillLost(account).length;
+  if (account.isOver) return 'is over; these were left behind';
+  const left = lost === 0 ? '' : `${lost} left behind`;
+  if (account.turn === null) return left;
+  const waits =
+    heldBy(account) < account.needs ? `waits for ${leastOf(account)}` : `could use ${outstanding(account)} more`;
+  return [waits, left].filter((part) => part !== '').join('; ');
+}
+
 /** How many are in use changes often, and a run that waits is told with the next that concerns itself. */
-const keyOf = ({ granted, ahead, limit }: Grant): string => `${granted} ${ahead} ${limit}`;
+const keyOf = ({ granted, due, gone, ahead, limit, stranded }: Grant): string =>
+  JSON.stringify([granted, due, gone, ahead, limit, stranded]);
 
 function isClaim(value: Partial<Claim> | undefined): value is Claim {
-  const { invocation, runId, tasks, wanted, granted, returned, isWhole } = value ?? {};
+  const { invocation, runId, platform, version, tasks, shared, wanted, granted, returned, needs, lost } = value ?? {};
   const isText = typeof invocation === 'string' && /^[0-9a-f]{16}$/.test(invocation) && typeof runId === 'string';
-  return isText && [tasks, wanted, granted, returned].every(Number.isFinite) && typeof isWhole === 'boolean';
+  const counts = [version, tasks, shared, wanted, granted, returned, needs].every(Number.isFinite);
+  return isText && counts && typeof platform === 'object' && Array.isArray(lost);
 }

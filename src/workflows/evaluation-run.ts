@@ -6,6 +6,7 @@ import {
   setWorkflowOptions,
   workflowInfo,
 } from '@temporalio/workflow';
+import { needsEndpoint, sharedEndpointsOf } from '../contract/endpoint-needs';
 import { failureTypes } from '../contract/failure-types';
 import type { ExportPlan } from '../contract/export';
 import type { Admission, RunHeader, RunInput } from '../contract/inputs';
@@ -19,7 +20,7 @@ import { outcomeOf, verdictOf } from '../contract/verdict';
 import { ensure, withFreshBudgets } from './activity-groups';
 import { BatchRuns } from './batch-runs';
 import { besideBatches } from './batched-result';
-import { countOwn, EndpointShare } from './endpoint-share';
+import { EndpointShare } from './endpoint-share';
 import { describeError } from './failures';
 import { fitRun } from './fitting';
 import { guardRun, type Interruption } from './guards';
@@ -71,8 +72,6 @@ class EvaluationRun {
   private interruption: Interruption | undefined;
   /** Of the endpoints that all runs may have together; `undefined`: there is no limit, or the run creates none. */
   private share: EndpointShare | undefined;
-  /** How many tasks have. */
-  private ended = 0;
 
   constructor(
     private readonly input: RunInput,
@@ -85,7 +84,11 @@ class EvaluationRun {
     this.progress = progress;
     const execution = { runId: workflowInfo().runId };
     const course = input.course ?? 'merged';
-    this.shared = new SharedEndpoints({ header, plans: sharedEndpoints, tasks, progress, execution });
+    const onSharedEnded = (position: number): void => this.share?.sharedEnded(progress.shared(position).left);
+    this.shared = new SharedEndpoints({
+      ...{ header, plans: sharedEndpoints, tasks, progress, execution },
+      onEnded: onSharedEnded,
+    });
     const shared = this.shared.states;
     this.runs = new TaskRuns({ header, tasks, book: progress, course, execution, count: tasks.length, shared });
     const onEnded = (index: number): void => this.onEnded(index);
@@ -187,10 +190,14 @@ class EvaluationRun {
 
   /** Runs the tasks, and beside them what they share, until all of both has ended. */
   private async runAll(): Promise<void> {
+    // Both at once: who held a judge while it waited for places could wait for somebody who does the same.
+    if (this.share) await this.share.acquire();
     const serving = this.shared.run();
+    const asking = this.keepAsking();
     try {
       await this.runTasks();
     } finally {
+      asking.cancel();
       this.shared.release();
       await serving;
     }
@@ -198,22 +205,23 @@ class EvaluationRun {
 
   /** `all_ready` runs waves of `max_parallel_endpoints` tasks, each with its own barrier; `as_ready` keeps that many running. */
   private async runTasks(): Promise<void> {
-    const width = this.header.maxParallelEndpoints ?? this.tasks.length;
+    const { width } = this;
     this.progress.enter('deploying');
     for (const { index } of this.tasks.slice(width))
       this.progress.change(index, {
         message: `waits for a free place: at most ${width} at once (execution.max_parallel_endpoints)`,
       });
     const isRolling = this.header.startPolicy === 'as_ready';
-    const growing = isRolling ? this.grow(Math.min(width, this.tasks.length)) : [];
-    const running = this.batches?.run(width, this.share) ?? (isRolling ? this.rolling(width) : undefined);
-    if (running) return growing.length === 0 ? running : settleAll([running, ...growing]);
+    if (this.batches) return this.batches.run(width, this.share);
+    if (isRolling) return this.share ? this.metered(width, this.share) : this.rolling(width);
     for (let from = 0; from < this.tasks.length; from += width) await this.wave(this.tasks.slice(from, from + width));
   }
 
   private async wave(tasks: readonly TaskPlan[]): Promise<void> {
-    if (this.share) await this.share.acquire(countOwn(tasks));
+    const first = tasks[0]?.index ?? 0;
+    if (this.share) await this.share.acquireWave(first, first + tasks.length);
     let open = false;
+    for (const { index } of tasks) this.share?.begin(index);
     const running = tasks.map((task) => this.runTask(task, () => open));
     const decided = ({ index }: TaskPlan) => this.progress.isReady(index) || this.progress.task(index).outcome !== null;
     const { states } = this.shared;
@@ -233,35 +241,51 @@ class EvaluationRun {
         await this.runTask(task, () => this.progress.isReady(index));
       }
     };
-    const { share } = this;
-    const allowed = async (_: unknown, number: number): Promise<void> => {
-      if (share) await condition(() => share.held > number || queue.length === 0);
-      await lane();
-    };
-    await settleAll(Array.from({ length: Math.min(width, queue.length) }, allowed));
+    await settleAll(Array.from({ length: Math.min(width, queue.length) }, lane));
   }
 
-  /** Asks for endpoints, where their number is limited. A fault ends the run: its tasks would wait for ever. */
-  private grow(count: number): readonly Promise<void>[] {
-    if (!this.share) return [];
-    const growing = this.share.grow(count).catch((error: unknown) => {
-      if (!isCancellation(error)) this.interrupt({ kind: 'fault', error: describeError(error) });
-      throw error;
-    });
-    return [growing];
+  /** The same where endpoints are limited: tasks begin in their order, as the run gets endpoints. */
+  private async metered(width: number, share: EndpointShare): Promise<void> {
+    const running: Promise<void>[] = [];
+    let active = 0;
+    try {
+      for (const task of this.tasks) {
+        const { index } = task;
+        await condition(() => active < width && share.mayBegin(index));
+        active += 1;
+        share.begin(index);
+        const run = this.runTask(task, () => this.progress.isReady(index));
+        running.push(run.finally(() => (active -= 1)));
+      }
+    } finally {
+      await settleAll(running);
+    }
+  }
+
+  /** Without a barrier a run takes endpoints as they come. A fault ends it: its tasks would wait for ever. */
+  private keepAsking(): CancellationScope {
+    const asking = new CancellationScope();
+    const { share } = this;
+    if (share && this.header.startPolicy === 'as_ready')
+      asking
+        .run(() => share.keepAsking())
+        .catch((error: unknown) => {
+          if (!isCancellation(error)) this.interrupt({ kind: 'fault', error: describeError(error) });
+        });
+    return asking;
   }
 
   private shareOf({ maxEndpoints }: Admission): EndpointShare | undefined {
-    if (maxEndpoints === undefined || this.header.endpoint.kind === 'existing') return undefined;
-    const width = this.header.maxParallelEndpoints ?? this.tasks.length;
-    const onWait = (message: string | null): void => {
-      const pending = this.progress.snapshot.tasks.filter(
-        ({ phase, outcome }) => phase === 'pending' && outcome === null,
-      );
-      // Those after them wait for these.
-      for (const { index } of pending.slice(0, width)) this.progress.change(index, { message });
-    };
-    return new EndpointShare({ header: this.header, tasks: this.tasks.length, onWait });
+    const { header, tasks, progress } = this;
+    const { sharedEndpoints: shared = [] } = this.input.plan;
+    const isFree = !tasks.some(needsEndpoint) && sharedEndpointsOf(this.input.plan) === 0;
+    if (maxEndpoints === undefined || isFree) return undefined;
+    return new EndpointShare({ header, tasks, shared, onWait: (message) => progress.wait(message, this.width) });
+  }
+
+  /** How many tasks may run at the same time, whatever endpoints there are. */
+  private get width(): number {
+    return this.header.maxParallelEndpoints ?? this.tasks.length;
   }
 
   private async runTask(task: TaskPlan, mayStart: () => boolean): Promise<void> {
@@ -270,9 +294,8 @@ class EvaluationRun {
   }
 
   private onEnded(index: number): void {
-    const { outcome } = this.progress.task(index);
-    this.ended += 1;
-    this.share?.ended({ remaining: this.tasks.length - this.ended, hadOwn: this.tasks[index]?.endpointName !== null });
+    const { outcome, left } = this.progress.task(index);
+    this.share?.ended(index, left);
     if (outcome === 'failed' && this.header.onTaskFailure === 'abort') this.interrupt({ kind: 'sibling', index });
   }
 

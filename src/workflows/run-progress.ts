@@ -234,6 +234,15 @@ export class RunProgress implements TaskBook {
     if (task.phase === after && task.outcome === null) this.put({ ...task, phase });
   }
 
+  /** Says why the run waits for endpoints of the quota; `null`: it doesn't. `width`: tasks after so many wait for those before them. */
+  wait(message: string | null, width: number): void {
+    if (message !== null && this.current.phase === 'starting') this.enter('waiting');
+    const waits = ({ phase, outcome }: TaskSnapshot): boolean => phase === 'pending' && outcome === null;
+    for (const { index } of this.tasks.filter(waits).slice(0, width)) this.change(index, { message });
+    for (const [position, shared] of this.sharedEndpoints.entries())
+      if (waits(shared)) this.changeShared(position, { message });
+  }
+
   evaluating(): void {
     this.enter('evaluating');
   }

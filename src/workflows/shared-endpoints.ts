@@ -30,6 +30,8 @@ export interface SharedEndpointsOptions {
   readonly tasks: readonly TaskPlan[];
   readonly progress: RunProgress;
   readonly execution: RunExecution;
+  /** Called once for each that has ended, gone or left behind. */
+  readonly onEnded: (position: number) => void;
 }
 
 /** Runs the shared endpoints of a run, each as a child workflow, for as long as tasks use them. */
@@ -84,7 +86,7 @@ export class SharedEndpoints {
   }
 
   private async drive(plan: SharedEndpointPlan, position: number): Promise<void> {
-    const { progress } = this.options;
+    const { progress, onEnded } = this.options;
     const scope = CancellationScope.current();
     try {
       progress.endShared(position, await this.runChild(plan, position));
@@ -93,6 +95,7 @@ export class SharedEndpoints {
       if (isCancellation(error) && !scope.consideredCancelled) this.lose(position, cancelledAlone);
       await CancellationScope.nonCancellable(() => this.account(position, error));
     }
+    if (plan.endpointName !== null) onEnded(position);
   }
 
   private async runChild(plan: SharedEndpointPlan, position: number): Promise<TaskSnapshot> {

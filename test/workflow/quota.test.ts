@@ -1,7 +1,8 @@
 import { quotaWorkflowId } from '../../src/contract/endpoint-quota';
-import { runWorkflowId } from '../../src/contract/identity';
+import { runWorkflowId, runWorkflowType } from '../../src/contract/identity';
 import { quotaStatus } from '../../src/contract/messages';
 import type { RunPlan } from '../../src/contract/plan';
+import { runArguments } from '../../src/contract/run-arguments';
 import { startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan } from '../support/plans';
 
@@ -19,8 +20,31 @@ const states = [['Running', '2s'], ['Completed']] as [string, string?][];
 const limited = (jobs = states): Promise<Scenario> =>
   bench.scenario({ jobs: { default: { states: jobs } } }, { environment });
 
+const rolling = { startPolicy: 'as_ready' } as const;
+
+const plainly = (scenario: Scenario, plan: RunPlan): Promise<void> => scenario.start(plan);
+
+/** As runs of many tasks are started. */
+async function inBatches({ client, taskQueue }: Scenario, plan: RunPlan): Promise<void> {
+  const preflight = { variables: [] };
+  const args = [...runArguments(plan, { searchAttributes: true, isBatched: true, preflight })];
+  await client.workflow.start(runWorkflowType, { workflowId: runWorkflowId(plan.invocation), taskQueue, args });
+}
+
 const planOf = ({ outputRoot }: Scenario, tasks: number, change: Partial<RunPlan> = {}): RunPlan =>
   runPlan({ outputRoot, tasks: Array.from({ length: tasks }, (_, index) => `task-${index}`), change });
+
+/** The same with a judge that all tasks use. */
+function judgedPlan(scenario: Scenario, tasks: number, change: Partial<RunPlan> = {}): RunPlan {
+  const plan = planOf(scenario, tasks, change);
+  const { endpoint } = plan;
+  const endpointName = `vllm-judge-e0-${plan.invocation.slice(0, 8)}`;
+  return {
+    ...plan,
+    sharedEndpoints: [{ name: 'judge', endpointName, endpoint, folder: 'endpoint-judge' }],
+    tasks: plan.tasks.map((task) => ({ ...task, uses: [{ endpoint: 0, variables: { JUDGE_URL: '/v1' } }] })),
+  };
+}
 
 /** How many endpoints there were at most, as the platform's requests tell. */
 async function mostAtOnce({ platform }: Scenario): Promise<number> {
@@ -88,6 +112,56 @@ test.concurrent('without a barrier a run of many tasks takes as many endpoints a
   expect(await mostAtOnce(scenario)).toBe(3);
 });
 
+test.concurrent.each([
+  { how: 'all_ready', start: plainly, change: {}, needs: 2 },
+  { how: 'all_ready in waves', start: inBatches, change: { maxParallelEndpoints: 1 }, needs: 2 },
+  { how: 'as_ready', start: plainly, change: { startPolicy: 'as_ready' }, needs: 2 },
+  { how: 'as_ready in batches', start: inBatches, change: { startPolicy: 'as_ready' }, needs: 2 },
+] as const)(
+  'a judge counts, and comes together with what else the run can not do without: $how',
+  async ({ how, start, change, needs }) => {
+    // Each would have its judge, and wait for the other's.
+    const scenario = await bench.scenario(
+      { jobs: { default: { states: [['Running', '1s'], ['Completed']] } } },
+      { environment: { EVALSAGA_MAX_ENDPOINTS: '2' } },
+    );
+    const tasks = how === 'all_ready' ? 1 : 2;
+    const [first, second] = [judgedPlan(scenario, tasks, change), judgedPlan(scenario, tasks, change)];
+    await start(scenario, first);
+    await scenario.until(first, ({ shared }) => shared?.[0]?.phase !== 'pending');
+    await start(scenario, second);
+    const waiting = await scenario.until(second, ({ phase }) => phase === 'waiting');
+    const why = new RegExp(`^waits for ${needs} endpoints: 2 of at most 2 are in use`);
+    expect([waiting.shared?.[0]?.message, waiting.tasks[0]?.message]).toEqual([
+      expect.stringMatching(why),
+      expect.stringMatching(why),
+    ]);
+    for (const plan of [first, second]) expect((await scenario.closed(plan)).status).toBe('succeeded');
+    expect(await mostAtOnce(scenario)).toBe(2);
+  },
+);
+
+test.concurrent('tasks in batches never have more than the limit; a cancel gives all places back', async () => {
+  const scenario = await bench.scenario(
+    { jobs: { default: { states: [['Running', '300ms'], ['Completed']] } } },
+    { environment: { EVALSAGA_MAX_ENDPOINTS: '4' } },
+  );
+  const [whole, cancelled, last] = [planOf(scenario, 12, rolling), planOf(scenario, 12, rolling), planOf(scenario, 4)];
+  await inBatches(scenario, whole);
+  await scenario.until(whole, ({ tasks }) => tasks.some(({ phase }) => phase !== 'pending'));
+  await inBatches(scenario, cancelled);
+  // Places come over as tasks end.
+  await scenario.until(cancelled, ({ tasks }) => tasks.some(({ outcome }) => outcome === 'succeeded'));
+  await inBatches(scenario, last);
+  await scenario.cancel(cancelled);
+  expect((await scenario.closed(cancelled)).status).toBe('cancelled');
+  // It needs all places, and gets them although others could use them as well.
+  expect((await scenario.closed(last)).status).toBe('succeeded');
+  expect((await scenario.closed(whole)).status).toBe('succeeded');
+  expect(await mostAtOnce(scenario)).toBe(4);
+  await bench.client.workflow.getHandle(quotaWorkflowId(scenario.taskQueue)).result();
+});
+
 test.concurrent('a run that needs more at once than there may be is refused before anything is created', async () => {
   const scenario = await limited();
   const plan = planOf(scenario, 4);
@@ -96,6 +170,11 @@ test.concurrent('a run that needs more at once than there may be is refused befo
   expect(failure?.type).toBe('RunNotAdmitted');
   expect(failure?.message).toMatch(/needs 4 endpoints .* at most 3 .*execution\.max_parallel_endpoints=3/);
   expect(await mostAtOnce(scenario)).toBe(0);
+  const judged = judgedPlan(scenario, 3);
+  await scenario.start(judged);
+  expect((await scenario.closed(judged)).failure?.message).toMatch(
+    /needs 4 endpoints .*\(1 that its tasks share, 3 of tasks that begin together\).*max_parallel_endpoints=2/,
+  );
   const waves = planOf(scenario, 4, { maxParallelEndpoints: 3 });
   await scenario.start(waves);
   expect((await scenario.closed(waves)).status).toBe('succeeded');

@@ -11,7 +11,9 @@ export const unreadableValue = '(encrypted)';
  */
 export function toleratingUnreadable({ connection, options }: Client): WorkflowClient {
   const payloadCodecs = options.loadedDataConverter.payloadCodecs.map(tolerating);
-  return new WorkflowClient({ connection, namespace: options.namespace, dataConverter: { payloadCodecs } });
+  // Histories say who has cancelled or terminated.
+  const { namespace, identity } = options;
+  return new WorkflowClient({ connection, namespace, identity, dataConverter: { payloadCodecs } });
 }
 
 const tolerating = (codec: PayloadCodec): PayloadCodec => ({

@@ -138,6 +138,9 @@ spec:
 - { name: TEMPORAL_NAMESPACE, value: {{ .Values.temporal.namespace | quote }} }
 {{- end }}
 - { name: EVALSAGA_TASK_QUEUE, value: {{ .Values.temporal.taskQueue | quote }} }
+{{- with .Values.maxEndpoints }}
+- { name: EVALSAGA_MAX_ENDPOINTS, value: {{ int . | quote }} }
+{{- end }}
 {{- with .Values.temporal.tls }}
 {{- if .secretName }}
 - { name: TEMPORAL_TLS, value: 'true' }

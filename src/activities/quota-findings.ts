@@ -1,0 +1,40 @@
+import type { MarkedResource } from '../cleanup/marked';
+import type { Owners } from '../cleanup/owners';
+import { defaultGraceSeconds } from '../cleanup/sweep';
+import type { Finding } from '../contract/endpoint-quota';
+import { sharedIndex } from '../contract/identity';
+import type { LookedForRun } from '../contract/inputs';
+import type { PlatformRef } from '../contract/plan';
+
+/** Returns `undefined` if nothing has changed for the quota. */
+export async function findingOf(run: LookedForRun, owners: Owners, endpoints: Endpoints): Promise<Finding | undefined> {
+  const { invocation, platform, held, lost } = run;
+  if (!run.isOver && !(await isOver(run, owners))) {
+    if (lost.length === 0) return undefined;
+    const there = new Set((await endpoints(platform)).map(({ name }) => name));
+    const names = lost.filter((name) => !there.has(name));
+    return names.length === 0 ? undefined : { kind: 'gone', invocation, names };
+  }
+  const left = (await endpoints(platform)).filter((endpoint) => endpoint.invocation === invocation).length;
+  return run.isOver && left === held ? undefined : { kind: 'over', invocation, endpoints: left };
+}
+
+/** Whether nobody can create anything for the run any more. */
+async function isOver({ invocation, tasks, shared }: LookedForRun, owners: Owners): Promise<boolean> {
+  const indices = [
+    ...Array.from({ length: tasks }, (_, index) => index),
+    ...Array.from({ length: shared }, (_, position) => sharedIndex(position)),
+  ];
+  const state = await owners.of(invocation, indices);
+  switch (state.kind) {
+    case 'live':
+      return false;
+    case 'closed':
+      return !state.isForced || Date.now() - state.closedAt > defaultGraceSeconds * 1000;
+    case 'unknown':
+      return true;
+  }
+}
+
+/** Returns the marked endpoints on a platform. */
+export type Endpoints = (platform: PlatformRef) => Promise<readonly Pick<MarkedResource, 'name' | 'invocation'>[]>;
