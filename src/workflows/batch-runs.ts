@@ -65,6 +65,8 @@ export class BatchRuns {
   private readonly batches: readonly Batch[];
   private readonly window: StartWindow;
   private readonly over = new Set<number>();
+  /** Tasks whose end was told. */
+  private readonly told = new Set<number>();
 
   constructor(private readonly options: BatchRunsOptions) {
     const { tasks, progress, packed, header } = options;
@@ -276,12 +278,17 @@ export class BatchRuns {
   }
 
   private note(index: number): void {
-    const { progress, onEnded } = this.options;
     const batch = this.batches[batchOf(index)];
-    if (!batch || !progress.isAccounted(index)) return;
-    const before = batch.remaining;
+    if (!batch || !this.options.progress.isAccounted(index)) return;
     batch.remaining = this.countOpen(batch);
-    if (batch.remaining < before) onEnded(index);
+    this.tellEnded(index);
+  }
+
+  /** News of a batch may be of many tasks that have ended, and come again. */
+  private tellEnded(index: number): void {
+    if (this.told.has(index)) return;
+    this.told.add(index);
+    this.options.onEnded(index);
   }
 
   private countOpen({ first, end }: Batch): number {
@@ -292,7 +299,7 @@ export class BatchRuns {
 
   /** Does what a terminated batch can't: its tasks tear down by themselves, and what they did not report is made sure of. */
   private async accountLost(batch: Batch, error: unknown): Promise<void> {
-    const { progress, tasks, runs, header, onEnded } = this.options;
+    const { progress, tasks, runs, header } = this.options;
     const lost = tasks.slice(batch.first, batch.end).filter(({ index }) => !progress.isAccounted(index));
     const lane = async (): Promise<void> => {
       for (let task = lost.shift(); task; task = lost.shift()) {
@@ -300,7 +307,7 @@ export class BatchRuns {
         await untilGone(taskWorkflowId(header.invocation, index));
         progress.account(index);
         await runs.tearDownLost(task, error);
-        onEnded(index);
+        this.tellEnded(index);
       }
     };
     await Promise.all(Array.from({ length: Math.min(lostAtOnce, lost.length) }, lane));

@@ -45,6 +45,7 @@ export class EndpointShare {
   private readonly waves: readonly number[];
   private wave: { readonly number: number; readonly first: number; readonly end: number };
   private isOver = false;
+  private isTelling = false;
 
   constructor(private readonly options: ShareOptions) {
     const { header, tasks, shared, onWait } = options;
@@ -94,11 +95,17 @@ export class EndpointShare {
     await this.acquire();
   }
 
-  /** Keeps asking for what the run wants besides, which comes as others give theirs back. Ends only when it is cancelled. */
+  /**
+   * Asks again for what the run wants besides, and has been told already, which comes as others give theirs back. Ends only when it is
+   * cancelled.
+   */
   async keepAsking(): Promise<void> {
-    for (;;) {
-      await condition(() => outstanding(this.share) > 0);
-      await this.ask(() => outstanding(this.share) === 0);
+    const hasAll = (): boolean => outstanding(this.share) === 0;
+    for (let pauseMs: number = repeat.firstMs; ;) {
+      await condition(() => !hasAll());
+      if (await condition(hasAll, pauseMs)) continue;
+      await this.claimAnew();
+      pauseMs = Math.min(pauseMs * 2, repeat.longestMs);
     }
   }
 
@@ -138,7 +145,18 @@ export class EndpointShare {
   private change(share: Share): void {
     const { version } = this.share;
     this.share = share;
-    if (share.version !== version && !this.isOver) void CancellationScope.nonCancellable(() => this.tell());
+    if (share.version !== version) this.tellSoon();
+  }
+
+  /** Many tasks may end with the same news. */
+  private tellSoon(): void {
+    if (this.isTelling) return;
+    this.isTelling = true;
+    void CancellationScope.nonCancellable(async () => {
+      await Promise.resolve();
+      this.isTelling = false;
+      if (!this.isOver) await this.tell();
+    });
   }
 
   /** Says what the run wants until it has it. Repeated, should the quota's workflow have been terminated meanwhile. */

@@ -55,6 +55,8 @@ export interface BenchOptions {
   readonly workflows?: { readonly code: string };
   /** Environment variables of its workers. Default: none. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** The Temporal installation that its workers' resources are marked with. Default: `tests`. */
+  readonly origin?: string;
 }
 
 export async function startBench(options: BenchOptions = {}): Promise<Bench> {
@@ -173,7 +175,10 @@ export interface BenchWorker extends BenchOptions {
 }
 
 /** Starts a worker in this process; resolves to a function that stops it. */
-export async function benchWorker(env: TestWorkflowEnvironment, options: BenchWorker): Promise<() => Promise<void>> {
+export async function benchWorker(
+  env: Pick<TestWorkflowEnvironment, 'nativeConnection' | 'namespace'>,
+  options: BenchWorker,
+): Promise<() => Promise<void>> {
   const ending = new AbortController();
   const settings: WorkerOptions = {
     connection: env.nativeConnection,
@@ -185,7 +190,7 @@ export async function benchWorker(env: TestWorkflowEnvironment, options: BenchWo
       createWorkerDependencies({
         home: options.home,
         env: options.environment ?? {},
-        origin: 'tests',
+        origin: options.origin ?? 'tests',
         ending: ending.signal,
         refusalPatienceMs: options.refusalPatienceMs ?? 5_000,
       }),
