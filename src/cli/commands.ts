@@ -109,7 +109,7 @@ export const commands: readonly Command[] = [
       {
         form: '--status <status>',
         meaning: 'only runs with this status',
-        choices: ['running', 'succeeded', 'failed', 'cancelled', 'terminated', 'teardown incomplete'],
+        choices: ['running', 'waiting', 'succeeded', 'failed', 'cancelled', 'terminated', 'teardown incomplete'],
       },
       { form: '--model <text>', meaning: 'only runs whose model has this in its name; * for any letters' },
       { form: '--owner <name>', meaning: 'only runs that they started; * for any letters' },
