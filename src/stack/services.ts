@@ -9,6 +9,7 @@ import { backgroundEnv } from './background-env';
 import { localWorkspace } from './choose-platform';
 import { networkFingerprint } from './network';
 import { freePort } from '../support/ports';
+import { youngGenerationFlag } from '../support/heap-flags';
 import { isRunning, logFile, readRecord, writeRecord, type ServiceName, type ServiceRecord } from './record';
 
 /** Starts of background processes. Call these only while holding the stack's lock. */
@@ -128,7 +129,7 @@ export async function startWorkerService(launch: WorkerLaunch): Promise<ServiceR
     home,
     name: 'worker',
     file: process.execPath,
-    args: [program, 'worker'],
+    args: [youngGenerationFlag, program, 'worker'],
     env: backgroundEnv({ env, keepTemporal: !embedded, extra }),
     ports: {},
     setup,

@@ -1,4 +1,5 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { youngGenerationFlag } from '../support/heap-flags';
 
 /** Percent by which the heap may grow, garbage included, until V8 collects it; V8's own choice goes up to 300. */
 const growthPercent = 40;
@@ -7,7 +8,11 @@ const growthPercent = 40;
  * Keeps a worker's memory near what it needs: with many tasks, listings of megabytes become garbage several times a second. Costs a
  * few percent of its CPU time. A version of V8 without this flag says so on stderr and goes on.
  */
-export const limitHeapGrowth = (): void => setFlagsFromString(`--heap-growing-percent=${growthPercent}`);
+export function limitHeapGrowth(): void {
+  setFlagsFromString(`--heap-growing-percent=${growthPercent}`);
+  // For the workflow thread, which starts later.
+  setFlagsFromString(youngGenerationFlag);
+}
 
 /** A workflow that waits takes about 100 KB of the workflow thread's heap; three per MiB use less than a third of it. */
 const workflowsPerMebibyte = 3;
