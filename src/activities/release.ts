@@ -1,3 +1,4 @@
+import { isDeleting } from '../lepton/endpoint-state';
 import { isMarkedWith } from '../lepton/render-spec';
 import type { Platform } from '../lepton/platforms';
 import type { NamedEndpoint, ReleasedEndpoint } from '../contract/inputs';
@@ -85,8 +86,11 @@ export async function seeGone(
     waker.listen((wake) => lookups.onChange('deployments', endpoint.name, wake));
     for (;;) {
       waker.rest();
+      const listed = await lookups.listedDeployment(endpoint.name, { isFresh: true });
       // The second witness, after the accepted deletion of one that the listing had shown.
-      if (!(await lookups.listedDeployment(endpoint.name, { isFresh: true }))) break;
+      if (!listed) break;
+      if (!isMarkedWith(listed.spec.envs, endpoint)) return false;
+      if (!isDeleting(listed)) await client.deleteDeployment(endpoint.name);
       const elapsedMs = performance.now() - begunAt;
       await pause(removalPollDelayMs({ elapsedMs, platform: pace }), signal, waker.subscribe);
     }
