@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { ApplicationFailure } from '@temporalio/common';
 import type { Owner, SaveLogInput } from '../contract/inputs';
 import { LeptonError } from '../lepton/lepton-error';
 import { isMarkedWith } from '../lepton/render-spec';
@@ -56,7 +57,10 @@ export function createLogActivities(dependencies: ActivityDependencies) {
     });
 
   return {
-    /** Saves the endpoint's log so far; returns a note for the user, or `null`. */
+    /**
+     * Saves the endpoint's log so far; returns a note for the user, or `null`. Of an endpoint that is gone, the note tells why an earlier
+     * call on this worker could not save the log.
+     */
     saveEndpointLog: (asked: SaveLogInput): Promise<string | null> =>
       saving(asked, {
         kind: 'endpoint',
@@ -65,7 +69,7 @@ export function createLogActivities(dependencies: ActivityDependencies) {
           const released = releasedHere({ client }, input.name);
           if (released) return released.note;
           const deployment = await lookups.deployment(input.name);
-          if (deployment === undefined) return null;
+          if (deployment === undefined) return givenUp.get(keyOf(asked)) ?? null;
           const how = { client, signal, secrets: await secretsOf(asked), budget: budgets.endpoint };
           const metadata = { ...deployment.metadata, name: input.name };
           return saveDeploymentLogs(
@@ -73,6 +77,10 @@ export function createLogActivities(dependencies: ActivityDependencies) {
             { metadata },
           );
         },
+      }).catch((error: unknown) => {
+        const note = noteOnGivenUp(asked, error);
+        if (note !== undefined) remember(keyOf(asked), note);
+        throw error;
       }),
 
     /**
@@ -104,6 +112,25 @@ export function createLogActivities(dependencies: ActivityDependencies) {
       }),
   };
 }
+
+/**
+ * Notes on logs of endpoints that were given up. The activity that went on to remove the endpoint may run out of time before it can
+ * return the note, and the next one finds no endpoint any more. In memory: another worker knows nothing of it.
+ */
+const givenUp = new Map<string, string>();
+
+const keyOf = ({ invocation, name }: Pick<SaveLogInput, 'invocation' | 'name'>): string => `${invocation} ${name}`;
+
+function remember(key: string, note: string): void {
+  if (givenUp.size > 10_000) givenUp.clear();
+  givenUp.set(key, note);
+}
+
+/** Returns a note for the user if the error says that the log can't be saved for good. Pure. */
+export const noteOnGivenUp = ({ name }: Pick<SaveLogInput, 'name'>, error: unknown): string | undefined =>
+  error instanceof ApplicationFailure && error.nonRetryable === true
+    ? `The log of endpoint ${name} could not be saved: ${error.message}.`
+    : undefined;
 
 /** Returns this task's jobs, newest first: the living ones, else the archived ones. */
 async function jobsOf(

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
-import { ApplicationFailure } from '@temporalio/common';
 import { failureTypes } from '../contract/failure-types';
 import type {
   BringHomeInput,
@@ -13,7 +12,7 @@ import type {
 import type { createEndpointActivities } from './endpoints';
 import { finalFailure } from './failures';
 import type { createJobActivities } from './jobs';
-import type { createLogActivities } from './logs';
+import { noteOnGivenUp, type createLogActivities } from './logs';
 import type { createResultActivities } from './results';
 
 interface Parts {
@@ -69,8 +68,9 @@ export const createMergedActivities = ({ endpoints, jobs, logs, results, seesGon
     const note = logsDone.has(activity)
       ? (logsDone.get(activity) ?? null)
       : await logs.saveEndpointLog({ ...endpoint, id: null, target: logTarget }).catch((error: unknown) => {
-          if (!(error instanceof ApplicationFailure) || error.nonRetryable !== true) throw error;
-          return `The log of endpoint ${endpoint.name} could not be saved: ${error.message}.`;
+          const givenUp = noteOnGivenUp(endpoint, error);
+          if (givenUp === undefined) throw error;
+          return givenUp;
         });
     // Bounds memory: what is forgotten is only saved once more.
     if (logsDone.size > 10_000) logsDone.clear();
