@@ -83,6 +83,8 @@ export interface Measurement {
   readonly signal: AbortSignal;
   /** Receives news, unless the wait is over. */
   readonly onProgress: (progress: JobProgress) => void;
+  /** Receives what was read of the job's log. Default: nobody. */
+  readonly onLines?: (texts: readonly string[]) => void;
 }
 
 /** How far the jobs are that this worker waits for. */
@@ -145,19 +147,18 @@ const askAt = async (source: Source, measurement: Measurement, signal: AbortSign
   (await (source === 'log' ? askLog(measurement, signal) : askStatistics(measurement, signal))) ?? 'nothing';
 
 async function askLog(
-  { input, platform: { client }, job }: Measurement,
+  { input, platform: { client }, job, onLines }: Measurement,
   signal: AbortSignal,
 ): Promise<SeenProgress | undefined> {
   const range = { of: { job: input.id }, ...timeOfLog(job.metadata.created_at), limit: lines, newest: true };
   const found = await client.logLines({ ...range, text: barMark }, { signal });
-  if (found === undefined) withoutLogs.add(client);
-  return (
-    found &&
-    progressInLog(
-      found.map(({ text }) => text),
-      input.progress?.harness ?? '',
-    )
-  );
+  if (found === undefined) {
+    withoutLogs.add(client);
+    return undefined;
+  }
+  const texts = found.map(({ text }) => text);
+  onLines?.(texts);
+  return progressInLog(texts, input.progress?.harness ?? '');
 }
 
 async function askStatistics(

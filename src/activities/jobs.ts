@@ -1,6 +1,6 @@
-import path from 'node:path';
+import { randomBytes } from 'node:crypto';
 import { failureTypes } from '../contract/failure-types';
-import type { AwaitJobInput, CompletedJob, NamedJob, ReleasedEndpoint, SubmitJobInput } from '../contract/inputs';
+import type { AwaitJobInput, CompletedJob, NamedJob, SubmitJobInput } from '../contract/inputs';
 import { secretsOfEnv } from '../secrets/secret-values';
 import { maskKnown } from '../secrets/masking';
 import { isMarkedWith, renderJob } from '../lepton/render-spec';
@@ -12,95 +12,81 @@ import { DoneOnce, InARow, absencesToBelieve } from './absences';
 import { attempt, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { finalFailure, isNotReady, notReady } from './failures';
+import { JobEndpoints } from './job-endpoint';
 import { JobProgressWatch } from './job-progress';
+import { LastRequests } from './last-requests';
 import { describeAndReport } from './news';
 import { progressTeller } from './telling';
 import { progressLine } from '../contract/job-progress';
 import { readJobEnd } from '../lepton/job-end';
+import { releasedWords } from '../contract/last-request';
 import { describeJob, isRunning, readJobState, reasonOfFailure, stateOf, waitingEvents } from '../lepton/job-state';
 import { eventsOfEnded, refuseInterrupted } from './job-interruption';
 import { failureAndLog } from './log-tail';
 import { resolveNodeGroup } from '../lepton/node-groups';
-import { withTarget } from '../results/store/target';
-import { fallbackOf } from './logs';
-import { release } from './release';
-import { secretsToMask } from './wording';
 import { Submissions } from './submissions';
 import type { EndpointHealth } from './watch';
 
 /** Activities that submit, await, stop and remove evaluation jobs. All are idempotent. */
-export const createJobActivities = (dependencies: ActivityDependencies, health: EndpointHealth) => ({
-  /**
-   * Submits the job, or adopts the one that an earlier attempt submitted. Job names are not unique on the platform, so each
-   * attempt first looks for a job with the run's marks, and posts nothing while an earlier request may still take effect. If two
-   * were created anyway, one is kept. Never aborted. `lost` as for `createEndpoint`.
-   */
-  submitJob: (input: SubmitJobInput): Promise<{ id: string; lost: boolean }> =>
-    attempt({ subject: subjectOf(input), purpose: 'step' }, async (look) => ({
-      id: await submit(dependencies, input, look),
-      lost: look.isAnswerMissing,
-    })),
+export function createJobActivities(dependencies: ActivityDependencies, health: EndpointHealth) {
+  const endpoints = new JobEndpoints({ dependencies, health, lastRequests });
+  return {
+    /**
+     * Submits the job, or adopts the one that an earlier attempt submitted. Job names are not unique on the platform, so each
+     * attempt first looks for a job with the run's marks, and posts nothing while an earlier request may still take effect. If two
+     * were created anyway, one is kept. Never aborted. `lost` as for `createEndpoint`.
+     */
+    submitJob: (input: SubmitJobInput): Promise<{ id: string; lost: boolean }> =>
+      attempt({ subject: subjectOf(input), purpose: 'step' }, async (look) => ({
+        id: await submit(dependencies, input, look),
+        lost: look.isAnswerMissing,
+      })),
 
-  /**
-   * Resolves once the job is Completed, fails for good if it ended otherwise. Deletes other jobs of the task, which would write
-   * to the same folder. Watches the job's endpoint as well, if told of it, and fails like `watchEndpoint`; begins its deletion
-   * once the job is Completed, if told where its log belongs.
-   */
-  awaitJobCompleted: (input: AwaitJobInput): Promise<CompletedJob> =>
-    attempt({ subject: subjectOf(input), purpose: 'reading', isWait: true }, async (look) => {
-      try {
-        await lookWhetherCompleted(dependencies, input, look);
-        const released = await releaseEndpoint(dependencies, input, look);
-        return released === undefined ? {} : { released };
-      } catch (error) {
-        if (input.endpoint && isNotReady(error)) await health.watchBeside(input.endpoint, look);
-        throw error;
-      }
-    }),
+    /**
+     * Resolves once the job is Completed, fails for good if it ended otherwise. Deletes other jobs of the task, which would write
+     * to the same folder. Watches the job's endpoint as well, if told of it, and fails like `watchEndpoint`; begins its deletion
+     * once the job is Completed, if told where its log belongs, or once the job's log says that its last request is answered: from
+     * then on the job goes on without it.
+     */
+    awaitJobCompleted: (input: AwaitJobInput): Promise<CompletedJob> =>
+      attempt({ subject: subjectOf(input), purpose: 'reading', isWait: true }, async (look) => {
+        try {
+          await lookWhetherCompleted(dependencies, input, look);
+          return await endpoints.jobCompleted(input, look);
+        } catch (error) {
+          if (isNotReady(error)) await endpoints.whileJobRuns(input, look);
+          throw error;
+        }
+      }),
 
-  /** Describes the job's state, for the failure message of a wait that timed out. */
-  describeJob: (input: NamedJob & { readonly id: string }): Promise<string> =>
-    attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal }) => {
-      const { client } = await dependencies.platform(input.platform);
-      const job = await client.getJob(input.id, { signal, name: input.name });
-      return describeJob(job, job === undefined ? [] : await waitingEvents(client, job, { signal }));
-    }),
+    /** Describes the job's state, for the failure message of a wait that timed out. */
+    describeJob: (input: NamedJob & { readonly id: string }): Promise<string> =>
+      attempt({ subject: subjectOf(input), purpose: 'step' }, async ({ signal }) => {
+        const { client } = await dependencies.platform(input.platform);
+        const job = await client.getJob(input.id, { signal, name: input.name });
+        return describeJob(job, job === undefined ? [] : await waitingEvents(client, job, { signal }));
+      }),
 
-  /** Stops the job; resolves once it has ended, and so written its results, or if there is none. */
-  stopJob: (input: NamedJob): Promise<void> =>
-    attempt({ subject: subjectOf(input), purpose: 'teardown', isWait: true }, (look) =>
-      stop(dependencies, input, look),
-    ),
+    /** Stops the job; resolves once it has ended, and so written its results, or if there is none. */
+    stopJob: (input: NamedJob): Promise<void> =>
+      attempt({ subject: subjectOf(input), purpose: 'teardown', isWait: true }, (look) =>
+        stop(dependencies, input, look),
+      ),
 
-  /**
-   * Deletes all jobs of this task, including the known one even if it can't be seen. Resolves once neither a get nor the listing
-   * finds any.
-   */
-  removeJob: (input: NamedJob): Promise<void> =>
-    attempt({ subject: subjectOf(input), purpose: 'teardown', isWait: true }, (look) =>
-      remove(dependencies, input, look),
-    ),
-});
-
-async function releaseEndpoint(
-  dependencies: ActivityDependencies,
-  { endpoint, endpointLog, platform: ref, invocation }: AwaitJobInput,
-  { signal }: Attempt,
-): Promise<ReleasedEndpoint | undefined> {
-  if (!endpoint || endpointLog === undefined) return undefined;
-  const platform = await dependencies.platform(ref);
-  const logFallback = fallbackOf(dependencies, { invocation, target: endpointLog });
-  const { dir, base } = path.posix.parse(endpointLog);
-  const around = { staging: dependencies.stagingFolder, env: await dependencies.storeEnvironment() };
-  return withTarget(dir, around, async (target) => {
-    const logTarget = path.join(target.folder, base);
-    const store = (bounded: AbortSignal) => target.complete(bounded);
-    return release({ platform, endpoint, logTarget, logFallback, store, secrets: secretsToMask(), signal });
-  });
+    /**
+     * Deletes all jobs of this task, including the known one even if it can't be seen. Resolves once neither a get nor the listing
+     * finds any.
+     */
+    removeJob: (input: NamedJob): Promise<void> =>
+      attempt({ subject: subjectOf(input), purpose: 'teardown', isWait: true }, (look) =>
+        remove(dependencies, input, look),
+      ),
+  };
 }
 
 const submissions = new Submissions();
 const progressWatch = new JobProgressWatch();
+const lastRequests = new LastRequests();
 const missing = new InARow(absencesToBelieve);
 const unreadLogs = new InARow(absencesToBelieve);
 /** Jobs for which a removal has sent its DELETE request. */
@@ -146,6 +132,7 @@ async function post(
     nodeGroupId: await resolveNodeGroup(client, input.spec.nodeGroup),
     resolve: await dependencies.hostSecrets(input),
     modelUrl: input.modelUrl,
+    nonce: randomBytes(16).toString('hex'),
     ...(input.sharedUrls === undefined ? {} : { sharedUrls: input.sharedUrls }),
   });
   let created: Job;
@@ -175,10 +162,14 @@ async function lookWhetherCompleted(
 ): Promise<void> {
   const platform = await dependencies.platform(input.platform);
   const { client, lookups, pace } = platform;
-  wakeOn((wake) => lookups.onChange('jobs', input.id, wake));
+  wakeOn((wake) => {
+    const ends = [lookups.onChange('jobs', input.id, wake), lastRequests.onAnswered(input, wake)];
+    return () => ends.forEach((end) => end());
+  });
   const job = await lookups.job(input.id, input.name);
   const state = readJobState(job);
   const again = pollDelayMs({ elapsedMs, platform: pace }) * lookups.patience('jobs');
+  if (input.endpointLog !== undefined && input.endpoint) lastRequests.know(input, job);
   const isGone = missing.isReached(`${client.access.url} ${input.id}`, state.kind === 'absent');
   if (state.kind === 'absent' && !isGone) throw notReady(`job ${input.name} is not to be seen just now`, again);
   await removeOthers(client, await lookups.jobsNamed(input.name), input);
@@ -190,15 +181,8 @@ async function lookWhetherCompleted(
       // A deletion can't be undone, so there is nothing to wait for.
       if (stateOf(job) === 'deleting')
         throw finalFailure(failureTypes.jobLost, `job ${input.name} is being deleted by something outside this run`);
-      const message = await describeAndReport(describeJob(job), platform, async () =>
-        describeJob(job, job === undefined ? [] : await waitingEvents(client, job, { signal })),
-      );
-      const progress =
-        job !== undefined && isRunning(job)
-          ? progressWatch.look({ input, platform, job, elapsedMs, signal, onProgress: progressTeller() })
-          : undefined;
-      const soFar = progress === undefined ? '' : `, ${progressLine(progress, Date.now())}`;
-      throw notReady(`job ${input.name}: ${message}${soFar}`, again);
+      const { words, nextMs } = await whatRuns(platform, input, { job, elapsedMs, signal });
+      throw notReady(`job ${input.name}: ${words}`, Math.min(again, nextMs));
     }
     case 'failed': {
       const events = await eventsOfEnded(client, { job, signal });
@@ -210,7 +194,8 @@ async function lookWhetherCompleted(
       if (isUnread && !unreadLogs.isReached(`${client.access.url} ${input.id}`, true))
         throw notReady(`job ${input.name} has ended as ${state.name}, and its log can't be read just now`, again);
       const because = end.kind === 'from outside' && !reason.includes(end.why) ? end.why : '';
-      const said = [because, reason, words].filter((text) => text !== '');
+      lastRequests.hear(input, lines);
+      const said = [because, reason, words, lastRequests.howToGoOn(input)].filter((text) => text !== '');
       throw finalFailure(
         end.kind === 'from outside' ? failureTypes.jobInterrupted : failureTypes.jobFailed,
         maskKnown(
@@ -225,6 +210,29 @@ async function lookWhetherCompleted(
         `job ${input.name} is gone from the platform without a final state: something outside this run removed it`,
       );
   }
+}
+
+interface RunningJob extends Pick<Attempt, 'elapsedMs' | 'signal'> {
+  readonly job: Job | undefined;
+}
+
+/** Says what a job does that has not ended, and in how many milliseconds at most to look again. */
+async function whatRuns(
+  platform: Platform,
+  input: AwaitJobInput,
+  { job, elapsedMs, signal }: RunningJob,
+): Promise<{ readonly words: string; readonly nextMs: number }> {
+  const without = lastRequests.isReleased(input) ? `, ${releasedWords}` : '';
+  const message = await describeAndReport(`${describeJob(job)}${without}`, platform, async () => {
+    const events = job === undefined ? [] : await waitingEvents(platform.client, job, { signal });
+    return `${describeJob(job, events)}${without}`;
+  });
+  if (job === undefined || !isRunning(job)) return { words: message, nextMs: Infinity };
+  const onLines = (texts: readonly string[]): void => lastRequests.hear(input, texts);
+  const asked = { input, platform, signal };
+  const progress = progressWatch.look({ ...asked, job, elapsedMs, onLines, onProgress: progressTeller() });
+  const soFar = progress === undefined ? '' : `, ${progressLine(progress, Date.now())}`;
+  return { words: `${message}${soFar}`, nextMs: lastRequests.look({ ...asked, progress }) };
 }
 
 /** Deletes duplicates created by requests whose answers were lost. Best effort: teardown removes the remaining ones. */

@@ -9,7 +9,7 @@ import { withTarget } from '../results/store/target';
 import { attempt, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { logTransfers } from './heavy';
-import { releasedHere } from './release';
+import { noteOfReleased } from './release';
 import { secretsToMask } from './wording';
 
 /**
@@ -66,8 +66,8 @@ export function createLogActivities(dependencies: ActivityDependencies) {
         kind: 'endpoint',
         save: async (input, { signal }) => {
           const { client, lookups } = await dependencies.platform(input.platform);
-          const released = releasedHere({ client }, input.name);
-          if (released) return released.note;
+          const released = await noteOfReleased({ client, lookups }, input.name);
+          if (released !== undefined) return released;
           const deployment = await lookups.deployment(input.name);
           if (deployment === undefined) return givenUp.get(keyOf(asked)) ?? null;
           const how = { client, signal, secrets: await secretsOf(asked), budget: budgets.endpoint };

@@ -3,7 +3,8 @@ import { Context } from '@temporalio/activity';
 import { observed } from '../contract/messages';
 import type { Pace } from '../lepton/pace';
 import type { Platform } from '../lepton/platforms';
-import { tellMessage } from './telling';
+import { releasedWords } from '../contract/last-request';
+import { tellEndpointReleased, tellMessage } from './telling';
 import { fitForHistory } from './wording';
 
 /** Progress signals from a waiting activity to its task. They are rare: each adds four events to the task's history. */
@@ -61,6 +62,22 @@ export async function reportObservation(text: string, { isAway }: { readonly isA
     );
   } catch {
     lastReports.delete(key);
+  }
+}
+
+/** Tells the task and its run that the job goes on without its endpoint; returns whether the task has heard it. */
+export async function reportRelease(at: string): Promise<boolean> {
+  const { info, client } = Context.current();
+  const execution = info.workflowExecution;
+  if (!execution) return true;
+  tellEndpointReleased(at);
+  try {
+    const task = client.workflow.getHandle(execution.workflowId, execution.runId);
+    const said = { message: releasedWords, from: info.activityType, endpointReleasedAt: at };
+    await client.withDeadline(Date.now() + reportTimeoutMs, () => task.signal(observed, said));
+    return true;
+  } catch {
+    return false;
   }
 }
 

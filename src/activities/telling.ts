@@ -5,6 +5,7 @@ import { ofTask, runWorkflowId } from '../contract/identity';
 import type { AwaitJobInput, Owner, SubmitJobInput } from '../contract/inputs';
 import { endpointReady, tasksProgress } from '../contract/messages';
 import type { JobProgress } from '../contract/job-progress';
+import { releasedWords } from '../contract/last-request';
 import type { TaskNews } from '../contract/state';
 import { masked } from '../contract/url-placeholders';
 import { notReady } from './failures';
@@ -94,6 +95,12 @@ export function withTelling<T extends Readonly<Record<string, Activity>>>(activi
 export function tellMessage(text: string): void {
   const owner = listening.getStore();
   if (owner) tell(owner, { message: text });
+}
+
+/** Tells the run that the endpoint of the current activity's task was released at this time, ISO 8601. */
+export function tellEndpointReleased(at: string): void {
+  const owner = listening.getStore();
+  if (owner) tell(owner, { message: releasedWords, ended: { endpoint: at } });
 }
 
 /** Returns a function that tells the run how far the current activity's job is, also once the activity does something else. */

@@ -1,4 +1,5 @@
 /** Ids, marks and variable names that are the same everywhere. Pure. */
+import { answeredVariable } from './last-request';
 
 /** Variable in the spec of every endpoint and job that marks it as ours: the invocation id. */
 export const invocationVariable = 'EVALSAGA_INVOCATION';
@@ -25,6 +26,7 @@ const ownVariables = new Set([
   tokenDigestVariable,
   modelUrlVariable,
   outputDirVariable,
+  answeredVariable,
 ]);
 
 /** Whether evalsaga itself sets this variable in endpoints and jobs, so that a user's value would be lost or misleading. */

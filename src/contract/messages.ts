@@ -51,10 +51,11 @@ export const releaseEndpoint = { type: 'signal', name: 'releaseEndpoint' } as Si
 
 /**
  * Activity → task: the platform's state of the endpoint or job changed. `from`: the activity's type; absent: of an older worker.
- * `isAway`: the endpoint has just gone away while it should serve.
+ * `isAway`: the endpoint has just gone away while it should serve. `endpointReleasedAt`: its deletion was accepted then, ISO 8601, while the
+ * job ran on.
  */
 export const observed = { type: 'signal', name: 'observed' } as SignalDefinition<
-  [{ message: string; from?: string; isAway?: true }]
+  [{ message: string; from?: string; isAway?: true; endpointReleasedAt?: string }]
 >;
 
 /** Run, or an activity for it → quota of its task queue: what it wants and has given back. `limit`: as the activity's worker has it. */

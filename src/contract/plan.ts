@@ -79,6 +79,8 @@ export interface JobSpec {
   readonly nodeGroup: string | null;
   /** As for endpoints. */
   readonly allowedNodes?: readonly string[];
+  /** Its log tells when the model has answered its last request (contract/last-request.ts). Absent: it doesn't. */
+  readonly tellsLastRequest?: true;
   /** The rest of the platform's job spec, verbatim (resource_shape, ttl_seconds_after_finished, queue_config, …). */
   readonly body: Readonly<Record<string, unknown>>;
 }
@@ -220,6 +222,8 @@ export interface RunPlan {
   readonly startPolicy: 'all_ready' | 'as_ready';
   /** Jobs start while their endpoints load, and wait inside. Absent: they start when their endpoints are Ready. */
   readonly startJobsEarly?: true;
+  /** Endpoints are released as soon as the job's last request is answered, where its log tells that. Absent: when the job has ended. */
+  readonly releaseEndpoint?: 'after_last_request';
   readonly onTaskFailure: 'abort' | 'continue';
   /** How many tasks may hold an endpoint at the same time; `null`: all of them. */
   readonly maxParallelEndpoints: number | null;

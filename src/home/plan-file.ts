@@ -74,7 +74,7 @@ const endpoint: z.ZodType<EndpointPlan> = z.discriminatedUnion('kind', [
   z.looseObject({ kind: z.literal('existing'), url: text, probe }),
 ]);
 
-const job: z.ZodType<JobSpec> = z.looseObject(spec);
+const job: z.ZodType<JobSpec> = z.looseObject({ ...spec, tellsLastRequest: z.literal(true).exactOptional() });
 
 const use: z.ZodType<EndpointUse> = z.looseObject({
   endpoint: count,
@@ -144,6 +144,7 @@ const plan: z.ZodType<RunPlan> = z.looseObject({
   sealedSecrets: z.literal(true).exactOptional(),
   startPolicy: z.enum(['all_ready', 'as_ready']),
   startJobsEarly: z.literal(true).exactOptional(),
+  releaseEndpoint: z.literal('after_last_request').exactOptional(),
   onTaskFailure: z.enum(['abort', 'continue']),
   maxParallelEndpoints: count.nullable(),
   keepStorage: z.boolean(),

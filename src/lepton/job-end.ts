@@ -1,4 +1,5 @@
 import { toldToStop } from '../contract/job-attempts';
+import { asksReleased } from '../contract/last-request';
 import type { Job, PlatformEvent } from './types';
 
 /**
@@ -47,6 +48,8 @@ export function readJobEnd({ job, events, lines }: EndEvidence): JobEnd {
   if (said.some((text) => lasting.test(text))) return { kind: 'by itself' };
   const why = said.map(reasonIn).find((reason) => reason !== undefined);
   if (why !== undefined) return { kind: 'from outside', why };
+  if (lines.some((line) => line.includes(asksReleased)))
+    return { kind: 'from outside', why: 'started again after its last request, without its endpoint' };
   const isStopped = /stop|cancel/i.test(job?.status?.state ?? '');
   if (!isStopped && lines.some((line) => line.includes(toldToStop)))
     return { kind: 'from outside', why: 'told to stop' };

@@ -17,12 +17,16 @@ export interface Platform {
   readonly mayAsk: () => boolean;
   /** Whether a task may ask now how far its job is, which is less urgent than why something waits. */
   readonly mayMeasure: () => boolean;
+  /** Whether a task may ask now whether its job has made its last request, until when its endpoint costs money. */
+  readonly mayAskLastRequest: () => boolean;
 }
 
 /** Such questions per interval of the shared listings, of all tasks together. */
 const questionsPerInterval = 4;
 /** The same for questions about progress. */
 const measurementsPerInterval = 2;
+/** The same for questions about last requests, each of which may save the time of an endpoint. */
+const lastRequestsPerInterval = 10;
 
 export interface PlatformOptions extends LeptonClientOptions, AccessSources {
   /** Milliseconds for which an address or token that was read is taken to be current. Default 0: it is read each time. */
@@ -52,8 +56,9 @@ export function createPlatforms(
     const perMs = sharedForMs[pace];
     const mayAsk = createAllowance({ most: questionsPerInterval, perMs });
     const mayMeasure = createAllowance({ most: measurementsPerInterval, perMs });
+    const mayAskLastRequest = createAllowance({ most: lastRequestsPerInterval, perMs });
     const lookups = createLookups(client, { sharedForMs: perMs });
-    const platform = { client, pace, lookups, mayAsk, mayMeasure };
+    const platform = { client, pace, lookups, mayAsk, mayMeasure, mayAskLastRequest };
     known.set(key, { access: current, platform });
     return platform;
   };

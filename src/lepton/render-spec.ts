@@ -7,6 +7,7 @@ import {
   taskVariable,
   tokenDigestVariable,
 } from '../contract/identity';
+import { answeredVariable } from '../contract/last-request';
 import type { EndpointSpec, EnvEntry, JobSpec, TokenEntry } from '../contract/plan';
 import { withSharedUrls } from '../contract/shared-urls';
 import { masked } from '../contract/url-placeholders';
@@ -62,15 +63,21 @@ export function renderDeployment(spec: EndpointSpec, context: DeploymentContext)
 /** Renders the job spec that is sent. `modelUrl` is the request URL; secrets in it are masked here. Never log the result. */
 export function renderJob(
   spec: JobSpec,
-  context: RenderContext & { readonly modelUrl: string; readonly sharedUrls?: Readonly<Record<string, string>> },
+  context: RenderContext & {
+    readonly modelUrl: string;
+    readonly sharedUrls?: Readonly<Record<string, string>>;
+    /** Of the job's mark (contract/last-request.ts): a new one for each job. */
+    readonly nonce?: string;
+  },
 ): Record<string, unknown> {
-  const { modelUrl, sharedUrls = {} } = context;
+  const { modelUrl, sharedUrls = {}, nonce } = context;
   const envs = [
     ...Object.entries(sharedUrls).map(([name, value]) => ({ name, value })),
     ...spec.envs.map((entry) =>
       'value' in entry ? { ...entry, value: withSharedUrls(entry.value, sharedUrls) } : entry,
     ),
     { name: modelUrlVariable, value: masked(modelUrl) },
+    ...(spec.tellsLastRequest && nonce !== undefined ? [{ name: answeredVariable, value: nonce }] : []),
   ];
   return {
     ...spec.body,

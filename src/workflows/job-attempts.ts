@@ -1,4 +1,4 @@
-import { sleep } from '@temporalio/workflow';
+import { ApplicationFailure, sleep } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import { attemptsAllowed, attemptWords, type JobAttempt } from '../contract/job-attempts';
 import { restoreCaches } from './earlier-tasks';
@@ -52,6 +52,18 @@ async function prepare(evaluation: Evaluation, { why, attempt }: Preparation): P
   if (input.run.endpoint.kind === 'existing') {
     progress.nextAttempt(attempt, { message, isEndpointLost: false });
     return input.run.endpoint.url;
+  }
+  if (progress.isEndpointReleased) {
+    if (!(await teardown.removeLostEndpoint()))
+      throw ApplicationFailure.nonRetryable(
+        `${message}. Its endpoint, released after the last request, is not gone yet, and another one can't take its name`,
+        failureTypes.endpointFailed,
+      );
+    progress.nextAttempt(attempt, {
+      message: `${message}. Its endpoint had been released after the last request`,
+      isEndpointLost: true,
+    });
+    return bringUpEndpoint(evaluation);
   }
   try {
     const again = await awaitEndpointReadyAgain(evaluation);

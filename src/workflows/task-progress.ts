@@ -32,6 +32,9 @@ const passing: readonly TaskPhase[] = ['creating endpoint', 'submitting job'];
 /** Characters of a text in a progress signal; the end of the task carries the full text. */
 const maxTextInSignal = 300;
 
+/** Signals can be sent by hand with any payload or none. */
+type Observation = Readonly<Partial<Record<'message' | 'from' | 'isAway' | 'endpointReleasedAt', unknown>>>;
+
 /** Holds the task's snapshot; answers the status query, appears in the Web UI, and signals changes to the run. */
 export class TaskProgress {
   private current: TaskSnapshot;
@@ -53,14 +56,20 @@ export class TaskProgress {
     this.maxSignals = news;
     this.current = { ...pendingTask(task), startedAt: now() };
     setHandler(taskStatus, () => this.current);
-    setHandler(observed, (observation?: { message?: unknown; from?: unknown; isAway?: unknown }) => {
-      const { message, from, isAway } = observation ?? {};
+    setHandler(observed, (observation?: Observation) => {
+      const { message, from, isAway, endpointReleasedAt } = observation ?? {};
+      this.endpointReleased(endpointReleasedAt);
       // Signals can be sent by hand with any payload or none.
       if (typeof message !== 'string' || !this.isObserved() || !this.isCurrent(from)) return;
       const { phase, endpointAway = 0 } = this.current;
       if (isAway === true && phase === 'running job') this.set({ endpointAway: endpointAway + 1 });
       this.setMessage(message);
     });
+  }
+
+  /** Whether the endpoint was released while its job ran. */
+  get isEndpointReleased(): boolean {
+    return typeof this.current.usage?.endpoint?.until === 'string';
   }
 
   get snapshot(): TaskSnapshot {
@@ -75,6 +84,14 @@ export class TaskProgress {
     }
     const isPassing = (this.isBrief || this.maxSignals < signalsForPhases) && passing.includes(this.current.phase);
     if (!isPassing && this.signalsSent < this.maxSignals) this.signalRun();
+  }
+
+  /** The endpoint costs nothing any more from then on; the workflow itself learns only later that it is gone. */
+  private endpointReleased(at: unknown): void {
+    if (typeof at !== 'string' || Number.isNaN(Date.parse(at))) return;
+    const before = usageOf(this.current);
+    // It may be news of an endpoint that was replaced since.
+    if (before.endpoint !== null && at >= before.endpoint.from) this.set({ usage: endSpan(before, 'endpoint', at) });
   }
 
   private isObserved(): boolean {

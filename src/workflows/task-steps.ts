@@ -178,7 +178,7 @@ export async function submitJob(
 
 /** Waits for the end of the job, for at most its time limit, and meanwhile watches its endpoint. */
 export async function awaitJob(
-  { input, teardown }: Evaluation,
+  { input, teardown, progress: known }: Evaluation,
   {
     id,
     modelUrl,
@@ -208,10 +208,10 @@ export async function awaitJob(
         async () => {
           const [state, serving] = await Promise.all([
             answerOrUnknown(() => tryOnce(`last look at job ${name}`).describeJob(job)),
-            answerOrUnknown(() => askServing(input, modelUrl)),
+            known.isEndpointReleased ? releasedBefore : answerOrUnknown(() => askServing(input, modelUrl)),
           ]);
           return ApplicationFailure.nonRetryable(
-            `job ${name} did not finish within ${seconds} s (last state: ${state}; its endpoint: ${serving}). Raise execution.evaluation_tasks.timeout if it only needs longer.`,
+            `job ${name} did not finish within ${seconds} s (last state: ${state}; its endpoint: ${serving}). Raise execution.evaluation_tasks.timeout if it only needs longer.${known.isEndpointReleased ? ` All its requests had been answered: evalsaga retry ${run.invocation} takes the answers from the cache.` : ''}`,
             failureTypes.jobTimeout,
           );
         },
@@ -219,6 +219,8 @@ export async function awaitJob(
   });
   if (completed?.released) teardown.released = completed.released;
 }
+
+const releasedBefore = 'released after the last request';
 
 /**
  * Checks once more after a deadline, since the awaited state may have been reached while no worker was polling, as on a machine

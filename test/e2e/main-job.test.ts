@@ -91,6 +91,29 @@ async function sampleScores(task: Task | undefined): Promise<unknown[]> {
 }
 
 test(
+  'an endpoint is deleted after the last request, while its job still works',
+  async () => {
+    const run = await user.run(
+      [
+        ...['start', path.join(examples, 'lepton_vllm.yaml'), '--platform', 'local', '--json', '-t', 'winogrande'],
+        ...['-o', 'execution.release_endpoint=after_last_request', '-o', 'evaluation.post_cmd="sleep 8"'],
+        ...['-o', 'evaluation.nemo_evaluator_config.config.params.limit_samples=4'],
+      ],
+      { TEMPORAL_CLI_PATH: '', NEMO_EVALUATOR_TRUST_PRE_CMD: '1' },
+    );
+    expect({ code: run.code, stderr: run.stderr }).toMatchObject({ code: 0 });
+    const { outputDir } = tasksOf(run)[0] as Task;
+    const log = await readFile(path.join(outputDir, 'logs', 'job.log'), 'utf8');
+    expect(log).toMatch(/last request is answered: 100%\|[0-9a-f]{32}\|/);
+    const { tasks } = JSON.parse(await readFile(path.join(outputDir, '..', 'run.json'), 'utf8'));
+    const { endpoint, job } = tasks[0].usage as Record<'endpoint' | 'job', { until: string }>;
+    expect(Date.parse(job.until) - Date.parse(endpoint.until)).toBeGreaterThan(5_000);
+    expect(await (await platform()).inventory()).toEqual(emptyInventory);
+  },
+  8 * minutes,
+);
+
+test(
   'a model whose weights are not available fails, the output names an available one, and everything is torn down',
   async () => {
     const run = await evaluate('lepton_vllm_llama_3_1_8b_instruct.yaml');

@@ -5,6 +5,7 @@ import { admitOutput } from '../../doctor/check-output';
 import { choosePlatform, type PlatformWish } from '../../stack/choose-platform';
 import type { CommandContext } from '../command';
 import { hostSecretValues } from '../host-secrets';
+import { withoutRelease } from '../render/release-choice';
 import { runOwner } from '../run-labels';
 import type { Wanted } from './wanted';
 
@@ -37,6 +38,8 @@ export async function wantedRun(
     command: commandLine,
     cwd,
   });
+  const unreleased = withoutRelease(plan);
+  if (unreleased !== undefined) output.warn(unreleased);
   await admitOutput(plan);
   if (choice.ref.kind === 'local') {
     const { admitLocally } = await import('../../doctor/admission.js');

@@ -6,6 +6,7 @@ import type { EndpointPlan, RunPlan, SharedEndpointPlan, TaskPlan } from '../../
 import { masked } from '../../contract/url-placeholders';
 import { runConfigIn } from '../../config/plan/read-script';
 import { costEstimate } from './cost';
+import { releaseOf } from './release-choice';
 import { sharingChoices } from './sharing-choices';
 import { renderDeployment, renderJob } from '../../lepton/render-spec';
 
@@ -24,6 +25,7 @@ export function dryRunDocument(plan: RunPlan): object {
     execution: {
       start_policy: startPolicy,
       ...(plan.startJobsEarly ? { start_jobs_early: true } : {}),
+      ...(plan.releaseEndpoint === undefined ? {} : { release_endpoint: plan.releaseEndpoint }),
       on_task_failure: onTaskFailure,
       max_parallel_endpoints: maxParallelEndpoints,
       keep_storage: plan.keepStorage,
@@ -71,6 +73,7 @@ function taskDocument(plan: RunPlan, task: TaskPlan): object {
         : task.endpoint === undefined
           ? {}
           : { existing_endpoint: masked(endpoint.url) }),
+    ...(plan.releaseEndpoint === undefined ? {} : { endpoint_released: releaseOf(task) }),
     job: {
       name: task.jobName,
       // In the spec it is encoded.
@@ -79,6 +82,7 @@ function taskDocument(plan: RunPlan, task: TaskPlan): object {
         ...contextOf(plan, task.index, task.job.nodeGroup),
         modelUrl: modelUrl(endpoint, task.endpointPath),
         sharedUrls: sharedUrls(plan, task),
+        nonce: '<made with the job>',
       }),
     },
     results,

@@ -9,18 +9,10 @@ import { shortestMasked } from '../../secrets/limits';
 import { shellQuote } from '../../support/shell';
 import { archiveLines, staleArchiveLines } from './archive-script';
 import type { PackedResults } from './archive-script';
-import {
-  afterLines,
-  endLines,
-  guardLines,
-  holdFolder,
-  holdProgram,
-  holdProgramFile,
-  waitLines,
-  waitProgram,
-  waitProgramFile,
-} from './wait-script';
+import { afterLines, endLines, guardLines, waitLines, waitProgram, waitProgramFile } from './wait-script';
 import type { EndpointWait } from './wait-script';
+import { hookFileLines, hookLine } from './harness-hooks';
+import { markLines, missedLines, tellEndLines, tellLines, unlessAgain } from './last-request-script';
 
 export interface JobScript {
   /** `harness.task`. */
@@ -39,6 +31,8 @@ export interface JobScript {
   readonly wait?: EndpointWait;
   /** A job that succeeds packs its results into one archive; absent: it does not. */
   readonly packs?: PackedResults;
+  /** Its log tells when the last request is answered; absent: it doesn't. */
+  readonly tellsLastRequest?: boolean;
   /** Variables that copy other variables of the container. */
   readonly runtimeVariables: readonly { readonly name: string; readonly from: string }[];
 }
@@ -107,16 +101,23 @@ function scriptParts(script: JobScript): readonly [string, string, string] {
   const tail = [
     ...(preCmd === null ? [] : writeFileLines('pre_cmd.sh', preCmd)),
     ...(postCmd === null ? [] : writeFileLines('post_cmd.sh', postCmd)),
-    ...(script.wait === undefined ? [] : programLines(script.wait)),
+    ...programLines(script),
     ...bodyLines(script),
   ];
   return [textOf(head), textOf(own), textOf(tail)];
 }
 
-const programLines = ({ holdsRequests }: EndpointWait): string[] => [
-  ...writeFileLines(waitProgramFile, waitProgram.trim()),
-  ...(holdsRequests ? [`mkdir "$work/${holdFolder}"`, ...writeFileLines(holdProgramFile, holdProgram.trim())] : []),
+const programLines = (script: JobScript): string[] => [
+  ...(script.wait === undefined ? [] : writeFileLines(waitProgramFile, waitProgram.trim())),
+  ...(isHooked(script) ? hookFileLines(hooksOf(script), writeFileLines) : []),
 ];
+
+const hooksOf = ({ wait, tellsLastRequest = false }: JobScript) => ({
+  holdsRequests: wait?.holdsRequests === true,
+  tellsLastRequest,
+});
+
+const isHooked = (script: JobScript): boolean => Object.values(hooksOf(script)).includes(true);
 
 const textOf = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 
@@ -125,17 +126,20 @@ export const urlSecretsOf = ({ runConfig, preCmd, postCmd }: JobScript): readonl
   variablesIn([runConfig, preCmd ?? '', postCmd ?? ''].join('\n'));
 
 function bodyLines(script: JobScript): string[] {
-  const { preCmd, postCmd, timeoutSeconds, modelUrl, ownUrl, wait, packs } = script;
+  const { preCmd, postCmd, timeoutSeconds, modelUrl, ownUrl, wait, packs, tellsLastRequest: tells = false } = script;
+  const mayBeAgain = (lines: readonly string[]): readonly string[] => (tells ? unlessAgain(lines) : lines);
   // The run counts the limit from Ready on; this one only ends a job that the run has lost.
   const boundSeconds = timeoutSeconds + (wait?.holdsRequests === true ? wait.seconds : 0);
   const url = modelUrl === null ? `"\${${modelUrlVariable}:?}"` : shellQuote(modelUrl);
   return [
+    ...(tells ? markLines : []),
     'finish() {',
     ...(packs === undefined ? [] : ['  ended=$?']),
     ...(postCmd === null ? [] : ['  . "$work/post_cmd.sh" || echo "post_cmd ended with code $?" >&2']),
     ...maskingLines(urlSecretsOf(script)),
     ...tokenLines,
     ...(wait === undefined ? [] : endLines(wait)),
+    ...(tells ? tellEndLines : []),
     ...(packs === undefined ? [] : archiveLines(packs)),
     '  rm -rf "$work"',
     '}',
@@ -156,13 +160,15 @@ function bodyLines(script: JobScript): string[] {
       ? []
       : ['. "$work/pre_cmd.sh" || { code=$?; echo "pre_cmd ended with code $code" >&2; exit "$code"; }']),
     '[ -z "$interrupted" ] || exit 143',
-    ...(wait === undefined ? [] : waitLines(wait)),
+    ...(wait === undefined ? [] : mayBeAgain(waitLines(wait))),
+    ...(isHooked(script) ? [hookLine] : []),
     `set -- run_eval --run_config "$work/${runConfigFile}" --output_dir "$out"${ownUrl ? '' : ` --model_url ${url}`}`,
     // One stream: progress bars end no line, and a log takes them only with the next line of the same stream.
     '$bound "$evaluator" "$@" 2>&1 &',
     'child=$!',
     '[ -z "$interrupted" ] || kill -TERM "$child" 2>/dev/null',
-    ...(wait === undefined ? [] : guardLines(wait)),
+    ...(wait === undefined ? [] : mayBeAgain(guardLines(wait))),
+    ...(tells ? tellLines : []),
     'wait "$child"; code=$?',
     // A trapped signal interrupts `wait`: wait until the evaluator itself has ended.
     'while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done',
@@ -170,6 +176,7 @@ function bodyLines(script: JobScript): string[] {
     'if [ "$code" -eq 0 ] && [ -e "$out/.nemo_evaluator_interrupted" ]; then code=143; fi',
     'if [ -n "$interrupted" ]; then code=143; fi',
     ...(wait === undefined ? [] : afterLines(wait)),
+    ...(tells ? missedLines : []),
     'exit "$code"',
   ];
 }

@@ -58,7 +58,12 @@ export function jobSpec(request: JobRequest): JobSpec {
   // A key of an existing endpoint may be a literal; what opens the run's own endpoint is known.
   const hasOwnKey = key !== undefined && isElsewhere && hasVariable(variables, key.name);
   const wait = isElsewhere ? undefined : endpointWait(request, key?.name ?? null);
-  const script = { ...jobScriptOf(request, variables, key?.name ?? null), ...(wait === undefined ? {} : { wait }) };
+  const tellsLastRequest = !isElsewhere && mayRelease(request);
+  const script = {
+    ...jobScriptOf(request, variables, key?.name ?? null),
+    ...(wait === undefined ? {} : { wait }),
+    ...(tellsLastRequest ? { tellsLastRequest } : {}),
+  };
   const command = jobCommand(script);
   const bytes = Buffer.byteLength(command[2]);
   if (bytes > maxCommandBytes)
@@ -96,6 +101,7 @@ export function jobSpec(request: JobRequest): JobSpec {
     ],
     nodeGroup: lepton.tasks.node_group,
     ...(lepton.tasks.allowed_nodes.length === 0 ? {} : { allowedNodes: lepton.tasks.allowed_nodes }),
+    ...(tellsLastRequest ? { tellsLastRequest } : {}),
     body: jobBody(config),
   };
 }
@@ -165,8 +171,14 @@ function jobScriptOf(
   };
 }
 
-/** Harnesses whose first request can be held back: it was tried with them. */
-const holdable = ['lm-evaluation-harness'];
+/** Harnesses whose first request can be held back, and whose last one is known: it was tried with them. */
+const hookable = ['lm-evaluation-harness'];
+
+/** Whether the job's own endpoint may go before the job has ended. Other tasks may still need one that is shared. */
+const mayRelease = ({ config: { execution }, task, auxiliaries }: JobRequest): boolean =>
+  execution.release_endpoint === 'after_last_request' &&
+  hookable.includes(task.harness) &&
+  !auxiliaries.uses.some(({ servesModel }) => servesModel !== undefined);
 
 /** What a job that starts early waits for; `undefined`: it starts when its endpoint is Ready. */
 function endpointWait(
@@ -181,7 +193,7 @@ function endpointWait(
     servedModel: model,
     keyVariable,
     seconds: execution.lepton_platform.deployment.endpoint_readiness_timeout + spareSeconds,
-    holdsRequests: holdable.includes(task.harness),
+    holdsRequests: hookable.includes(task.harness),
   };
 }
 

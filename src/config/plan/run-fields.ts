@@ -33,6 +33,7 @@ export function runFields(
     outputDir: path.resolve(context.cwd, expandTilde(execution.output_dir), context.invocation),
     startPolicy: execution.start_policy,
     ...(execution.start_jobs_early ? { startJobsEarly: true as const } : {}),
+    ...(execution.release_endpoint === 'after_job' ? {} : { releaseEndpoint: execution.release_endpoint }),
     onTaskFailure: execution.on_task_failure,
     maxParallelEndpoints: execution.max_parallel_endpoints,
     keepStorage: execution.keep_storage,

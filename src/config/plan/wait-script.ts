@@ -19,11 +19,9 @@ export interface EndpointWait {
   readonly holdsRequests: boolean;
 }
 
-/** Files in the job's work folder: the program that waits, what it leaves once the endpoint is Ready, what holds requests back. */
+/** Files in the job's work folder: the program that waits, and what it leaves once the endpoint is Ready. */
 export const waitProgramFile = 'wait.py';
-const openFile = 'endpoint_ready';
-export const holdFolder = 'hold';
-export const holdProgramFile = `${holdFolder}/sitecustomize.py`;
+export const openFile = 'endpoint_ready';
 
 /** Exit code of a job whose endpoint was not Ready in time: `EX_TEMPFAIL`. */
 const notReadyCode = 75;
@@ -49,12 +47,7 @@ export function waitLines(wait: EndpointWait): string[] {
       '[ -z "$interrupted" ] || exit 143',
       `[ "$code" -eq 0 ] || exit ${notReadyCode}`,
     ];
-  return [
-    `${program} &`,
-    'waiter=$!',
-    // Python runs it when it starts, in every process of the harness.
-    `export PYTHONPATH="$work/${holdFolder}\${PYTHONPATH:+:$PYTHONPATH}"`,
-  ];
+  return [`${program} &`, 'waiter=$!'];
 }
 
 /** Returns the lines after the harness was started in the background as `$child`. */
@@ -112,73 +105,4 @@ while True:
 with open(opened, "w"):
     pass
 print(f"evalsaga: the endpoint is ready, after {waited:.0f} s of waiting", file=sys.stderr, flush=True)
-`;
-
-/**
- * Holds requests back until the endpoint is Ready, before the client's own timeout begins: those to the endpoint itself, and POST requests
- * to this host, where the evaluator has its proxy.
- */
-export const holdProgram = `
-import importlib.machinery, importlib.util, os, sys, time
-from urllib.parse import urlsplit
-folder = os.path.dirname(os.path.abspath(__file__))
-opened = os.path.join(os.path.dirname(folder), "${openFile}")
-target = urlsplit(os.environ.get("${modelUrlVariable}", "")).netloc.rpartition("@")[2]
-is_open = False
-def held(method, url):
-    global is_open
-    if not is_open:
-        is_open = os.path.exists(opened)
-    if is_open:
-        return False
-    parts = urlsplit(str(url))
-    here = parts.hostname in ("localhost", "127.0.0.1", "0.0.0.0", "::1")
-    return str(method).upper() == "POST" and (here or parts.netloc.rpartition("@")[2] == target)
-def of_requests(module):
-    send = module.Session.send
-    def wrapped(self, request, **options):
-        while held(request.method, request.url):
-            time.sleep(0.2)
-        return send(self, request, **options)
-    module.Session.send = wrapped
-def of_aiohttp(module):
-    import asyncio
-    call = module.ClientSession._request
-    async def wrapped(self, method, url, **options):
-        while held(method, url):
-            await asyncio.sleep(0.2)
-        return await call(self, method, url, **options)
-    module.ClientSession._request = wrapped
-def of_httpx(module):
-    import asyncio
-    send, asend = module.Client.send, module.AsyncClient.send
-    def wrapped(self, request, **options):
-        while held(request.method, request.url):
-            time.sleep(0.2)
-        return send(self, request, **options)
-    async def awrapped(self, request, **options):
-        while held(request.method, request.url):
-            await asyncio.sleep(0.2)
-        return await asend(self, request, **options)
-    module.Client.send, module.AsyncClient.send = wrapped, awrapped
-class Finder:
-    waiting = {"requests.sessions": of_requests, "aiohttp.client": of_aiohttp, "httpx._client": of_httpx}
-    def find_spec(self, name, path=None, target=None):
-        patch = self.waiting.pop(name, None)
-        spec = importlib.machinery.PathFinder.find_spec(name, path) if patch else None
-        if spec is None or spec.loader is None:
-            return None
-        run = spec.loader.exec_module
-        def exec_module(module):
-            run(module)
-            patch(module)
-        spec.loader.exec_module = exec_module
-        return spec
-if not os.path.exists(opened):
-    sys.meta_path.insert(0, Finder())
-# The image may have one of its own.
-rest = [entry for entry in sys.path if os.path.abspath(entry or ".") != folder]
-spec = importlib.machinery.PathFinder.find_spec("sitecustomize", rest)
-if spec is not None and spec.loader is not None:
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
 `;

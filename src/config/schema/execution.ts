@@ -139,6 +139,11 @@ export const execution = section(
       .describe(
         'Start each job while its endpoint still loads, so that its queue, image and harness cost no endpoint time: inside, the job waits for the endpoint before its first request. Its time limit begins when the endpoint is ready. Needs `start_policy: as_ready`. The job itself costs longer, which is little for a CPU shape.',
       ),
+    release_endpoint: choice('after_job', 'after_last_request')
+      .default('after_job')
+      .describe(
+        "When a task's own endpoint is deleted: `after_job`: when the job has ended; `after_last_request`: as soon as the model has answered the job's last request, while the harness still computes metrics and saves. Works with lm-evaluation-harness; of other harnesses, and of shared or existing endpoints, nothing changes. A job that fails afterwards has no endpoint any more: `evalsaga retry` makes a new one, and takes the answers from the cache.",
+      ),
     on_task_failure: choice('continue', 'abort')
       .default('continue')
       .describe('What happens to the other tasks when one fails: `continue` lets them run, `abort` ends the run.'),

@@ -1,4 +1,5 @@
 import { toldToStop } from '../../../src/contract/job-attempts';
+import { asksReleased } from '../../../src/contract/last-request';
 import { readJobEnd } from '../../../src/lepton/job-end';
 import type { Job, PlatformEvent } from '../../../src/lepton/types';
 
@@ -61,5 +62,9 @@ test('what happened before the platform started the job again did not end it', (
 
 test('a script that was told to stop says so in the log, unless somebody stopped the job', () => {
   expect(endOf(undefined, [], ['a', toldToStop])).toEqual({ kind: 'from outside', why: 'told to stop' });
+  expect(endOf(undefined, [], [asksReleased, 'a'])).toMatchObject({
+    kind: 'from outside',
+    why: expect.stringContaining('without its endpoint'),
+  });
   expect(readJobEnd({ job: job('Stopped'), events: [], lines: [toldToStop] })).toEqual({ kind: 'by itself' });
 });

@@ -185,7 +185,7 @@ export class SimulatedJobs {
         at: entry.bornAt + moment.since,
         text: logLine({ subject: job.name, moment, bornAt: entry.bornAt, rule }),
       }));
-    const said = [...states, ...this.#bars(found)].sort((a, b) => a.at - b.at);
+    const said = [...states, ...this.#bars(found), ...this.#answered(found)].sort((a, b) => a.at - b.at);
     return end === '' ? said : [...said, { at: entry.endedAt ?? entry.bornAt, text: end }];
   }
 
@@ -197,6 +197,18 @@ export class SimulatedJobs {
     const [from, last] = [running.since, running.since + (running.step.ms ?? Infinity)];
     const until = entry.bornAt + Math.min(now, last - 1);
     return progressBars({ ...rule.progress, from: entry.bornAt + from, until });
+  }
+
+  /** What a job's script writes once the harness has made its last request. */
+  #answered({ job, rule, entry }: SimulatedJob): LogEntry[] {
+    const nonce = job.spec.envs?.find(({ name }) => name === 'EVALSAGA_ANSWERED')?.value;
+    const after = rule.answered ?? rule.progress?.over;
+    const now = (entry.stoppedAt ?? entry.endedAt ?? Date.now()) - entry.bornAt;
+    const running = momentsUntil(rule.states, now).find(({ step }) => step.state.toLowerCase() === 'running');
+    if (nonce === undefined || after === undefined || running === undefined) return [];
+    const since = running.since + after;
+    if (now < since || after >= (running.step.ms ?? Infinity)) return [];
+    return [{ at: entry.bornAt + since, text: `evalsaga: the last request is answered: 100%|${nonce}|\n` }];
   }
 
   /** Schedules the results for when the plan reaches Completed; at once if that was while the platform was down. */

@@ -69,6 +69,11 @@ const jobRule = z.strictObject({
    * time after it began to run. Default: none.
    */
   progress: z.strictObject({ total: z.number().int().min(1), over: durationSchema }).optional(),
+  /**
+   * How long after it began to run its log says that its last request is answered, if its variables ask for that. Default: with the last
+   * of its `progress`; without one, never.
+   */
+  answered: durationSchema.optional(),
   /** Files to write beside the results, or instead of them: text by path below the results folder. */
   files: z.record(z.string(), z.string()).optional(),
   /** The job is ended from outside. */
