@@ -1,6 +1,5 @@
 import { isDeleting } from '../lepton/endpoint-state';
 import { isMarkedWith } from '../lepton/render-spec';
-import { isDeleting } from '../lepton/endpoint-state';
 import type { Platform } from '../lepton/platforms';
 import type { NamedEndpoint, ReleasedEndpoint } from '../contract/inputs';
 import { removalPollDelayMs } from '../lepton/retry-timing';
