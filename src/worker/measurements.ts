@@ -99,8 +99,15 @@ export function measurementsOf(activity: string, end: AttemptEnd, seconds: numbe
       return [removal('storage', seconds)];
     case 'fetchResults':
       return bytesOf(result);
-    case 'bringHome':
-      return bytesOf((result as { results?: unknown } | undefined)?.results);
+    case 'bringHome': {
+      const { results, endpointGoneAt } = (result ?? {}) as { results?: unknown; endpointGoneAt?: unknown };
+      // It has seen the endpoint gone that was released when the job completed.
+      const gone: Measurement[] =
+        endpointGoneAt === undefined
+          ? []
+          : [{ metric: 'evalsaga_endpoints_removed', value: 1 }, removal('endpoint', seconds)];
+      return [...bytesOf(results), ...gone];
+    }
     case 'sweepPlatform':
       return sweepOf(result);
     default:

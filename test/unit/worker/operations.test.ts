@@ -28,6 +28,14 @@ describe('what an ended attempt adds to the metrics', () => {
       ],
     ],
     ['bringHome', { results: { bytes: 12 } }, [{ metric: 'evalsaga_results', value: 12 }]],
+    [
+      'bringHome',
+      { results: { bytes: 0 }, endpointGoneAt: '2026-11-28T15:00:00.000Z' },
+      [
+        { metric: 'evalsaga_endpoints_removed', value: 1 },
+        { metric: 'evalsaga_teardown', value: 7, tags: { kind: 'endpoint' } },
+      ],
+    ],
     ['fetchResults', { bytes: 0 }, []],
     ['describeEndpoint', 'Starting', []],
   ])('%s', (activity, result, expected) => {
