@@ -51,7 +51,7 @@ const judged: Course = { ...success, name: 'judged', shared: 'judge' };
 
 const shared: Course = { ...success, name: 'shared', shared: 'model', startPolicy: 'as_ready' };
 
-const retried: Course = { ...success, name: 'retried', tasks: ['winogrande', 'boolq'], jobs: [2, 2] };
+const retried: Course = { ...success, name: 'retried', tasks: ['winogrande', 'commonsense_qa'], jobs: [2, 2] };
 
 const early: Course = {
   ...success,
@@ -102,9 +102,9 @@ export const simulatedPlan: SimulatedPlan = {
       })),
       { name: '*openbook*', states: [['Running', '300ms'], ['Failed']], log: 'CUDA out of memory' },
       // Names of second jobs end with their number; cases may share a platform, so that jobs can't be counted.
-      ...['*winogrande*-2', '*boolq*-2'].map((name) => ({ name, states: briefJob })),
+      ...['*winogrande*-2', '*commonsense*-2'].map((name) => ({ name, states: briefJob })),
       { name: '*winogrande*', states: longerJob, ended: { by: 'node loss', after: '200ms', times: 'inf' } },
-      { name: '*boolq*', states: longerJob, ended: { by: 'preemption', after: '200ms', times: 'inf' } },
+      { name: '*commonsense*', states: longerJob, ended: { by: 'preemption', after: '200ms', times: 'inf' } },
       { name: '*early*', states: longerJob },
     ],
   },
