@@ -15,7 +15,7 @@ import { ownerIn } from '../contract/owner';
 import type { TaskPlan } from '../contract/plan';
 import { planIn } from '../contract/run-arguments';
 import type { SentSnapshot } from '../contract/sent-snapshot';
-import { partsOf, type TaskError, type TaskOutcome } from '../contract/state';
+import { partsOf, type TaskError } from '../contract/state';
 import { outcomeOf, verdictOf } from '../contract/verdict';
 import { ensure, withFreshBudgets } from './activity-groups';
 import { BatchRuns } from './batch-runs';
@@ -26,7 +26,7 @@ import { fitRun } from './fitting';
 import { guardRun, type Interruption } from './guards';
 import { preflight } from './preflight';
 import { closeRun, recordRun } from './run-end';
-import { exportTo, imagesOf, notMade } from './run-exports';
+import { exportResults, imagesOf } from './run-exports';
 import { RunProgress } from './run-progress';
 import { SharedEndpoints } from './shared-endpoints';
 import { now } from './task-progress';
@@ -133,14 +133,15 @@ class EvaluationRun {
     if (this.share) await this.share.close();
     await this.removeRunStorage();
     const outcome = outcomeOf(this.progress.snapshot.tasks, { cancelled });
-    await this.exportResults(outcome);
+    const { header, tasks, exports, progress } = this;
+    await this.exportScope.run(() => exportResults({ header, tasks, exports, progress, outcome }));
     this.progress.conclude(outcome);
     // The verdict needs the full snapshot; the one stored in history may be shortened.
     const whole = this.progress.snapshot;
     const verdict = verdictOf(outcome, whole);
     const snapshot = fitRun(whole);
     await recordRun(this.header, { snapshot, verdict, images: imagesOf(this.tasks) });
-    const { interruption, header } = this;
+    const { interruption } = this;
     const sent = closing ? besideBatches(whole, await closing) : snapshot;
     return closeRun({ invocation: header.invocation, verdict, whole, snapshot: sent, interruption, fault });
   }
@@ -156,29 +157,6 @@ class EvaluationRun {
   /** A run that is cancelled doesn't wait for its exports. */
   endExports(): void {
     this.exportScope.cancel();
-  }
-
-  /** Makes the exports of the plan, at the same time. How they go changes nothing about the run's outcome. */
-  private async exportResults(outcome: TaskOutcome): Promise<void> {
-    if (this.exports.length === 0) return;
-    const { header, tasks, progress } = this;
-    const whyNot =
-      outcome === 'cancelled'
-        ? 'the run was cancelled'
-        : progress.snapshot.tasks.some((task) => task.outcome === 'succeeded')
-          ? undefined
-          : 'no task succeeded';
-    if (whyNot !== undefined) {
-      for (const plan of this.exports) progress.report(notMade(plan, 'skipped', whyNot));
-      return;
-    }
-    const whole = progress.snapshot;
-    const around = { header, tasks, snapshot: fitRun(whole), verdict: verdictOf(outcome, whole) };
-    for (const { to } of this.exports)
-      progress.report({ ...{ to, outcome: 'running', tasks: 0, where: null, message: null } });
-    await this.exportScope.run(() =>
-      Promise.all(this.exports.map(async (plan) => progress.report(await exportTo(plan, around)))),
-    );
   }
 
   private interrupt(interruption: Interruption): void {

@@ -4,10 +4,13 @@ import type { ExportPlan, ExportReport } from '../contract/export';
 import type { RunHeader, TaskImages } from '../contract/inputs';
 import type { SentSnapshot } from '../contract/sent-snapshot';
 import type { TaskPlan } from '../contract/plan';
-import type { Verdict } from '../contract/verdict';
+import type { TaskOutcome } from '../contract/state';
+import { verdictOf, type Verdict } from '../contract/verdict';
 import { withFreshBudgets } from './activity-groups';
 import { describeError } from './failures';
+import { fitRun } from './fitting';
 import { repeated, withoutEndpoint } from './run-end';
+import type { RunProgress } from './run-progress';
 
 /** Seconds for which an export is tried. Nothing that costs money waits for it. */
 const exportSeconds = 1_800;
@@ -22,7 +25,7 @@ const exporting = (summary: string, seconds: number): Activities =>
     summary,
   });
 
-export interface RunExports {
+interface RunExports {
   readonly header: RunHeader;
   readonly tasks: readonly TaskPlan[];
   readonly snapshot: SentSnapshot;
@@ -30,10 +33,7 @@ export interface RunExports {
 }
 
 /** Makes one export. Never rejects: its report says how it went. */
-export async function exportTo(
-  plan: ExportPlan,
-  { header, tasks, snapshot, verdict }: RunExports,
-): Promise<ExportReport> {
+async function exportTo(plan: ExportPlan, { header, tasks, snapshot, verdict }: RunExports): Promise<ExportReport> {
   const input = {
     run: withoutEndpoint(header),
     plan,
@@ -52,7 +52,7 @@ export async function exportTo(
 }
 
 /** Returns the report of an export that was not made. Pure. */
-export const notMade = ({ to }: ExportPlan, outcome: 'skipped' | 'failed', message: string): ExportReport => ({
+const notMade = ({ to }: ExportPlan, outcome: 'skipped' | 'failed', message: string): ExportReport => ({
   ...{ to, outcome, tasks: 0, where: null, message },
 });
 
@@ -66,4 +66,32 @@ export function imagesOf(tasks: readonly TaskPlan[]): TaskImages {
     else images.set(image, [index]);
   }
   return Object.fromEntries(images);
+}
+
+interface ExportedRun {
+  readonly header: RunHeader;
+  readonly tasks: readonly TaskPlan[];
+  readonly exports: readonly ExportPlan[];
+  readonly progress: RunProgress;
+  readonly outcome: TaskOutcome;
+}
+
+/** Makes the exports of the plan, at the same time. How they go changes nothing about the run's outcome. */
+export async function exportResults({ header, tasks, exports, progress, outcome }: ExportedRun): Promise<void> {
+  if (exports.length === 0) return;
+  const whole = progress.snapshot;
+  const whyNot =
+    outcome === 'cancelled'
+      ? 'the run was cancelled'
+      : whole.tasks.some((task) => task.outcome === 'succeeded')
+        ? undefined
+        : 'no task succeeded';
+  if (whyNot !== undefined) {
+    for (const plan of exports) progress.report(notMade(plan, 'skipped', whyNot));
+    return;
+  }
+  const around = { header, tasks, snapshot: fitRun(whole), verdict: verdictOf(outcome, whole) };
+  for (const { to } of exports)
+    progress.report({ ...{ to, outcome: 'running', tasks: 0, where: null, message: null } });
+  await Promise.all(exports.map(async (plan) => progress.report(await exportTo(plan, around))));
 }
