@@ -20,6 +20,7 @@ import { packingIn, packResults } from '../../../src/local-platform/runtimes/sim
 import { scriptIn } from '../../../src/config/plan/read-script';
 import { fetchTaskResults } from '../../../src/results/transfer/fetch';
 import { startStorage } from '../../support/storage-server';
+import { plainScript } from '../../support/job-scripts';
 
 let folder: string;
 const inside = (...parts: string[]) => path.join(folder, ...parts);
@@ -34,15 +35,8 @@ afterEach(() => {
 });
 
 const usual: JobScript = {
-  task: 'h.t',
-  runConfig: 'config:\n  type: t\n',
-  preCmd: null,
-  postCmd: null,
-  timeoutSeconds: 60,
-  modelUrl: null,
-  ownUrl: false,
+  ...plainScript,
   packs: { skip: ['cache/', "lm_cache_rank*'s.db"] },
-  runtimeVariables: [],
 };
 
 /** Runs the script with an evaluator that does `work` in its results folder. */

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { jobCommand } from '../../../src/config/plan/job-script';
 import type { JobScript } from '../../../src/config/plan/job-script';
+import { plainScript } from '../../support/job-scripts';
 
 let folder: string;
 const inside = (...parts: string[]) => path.join(folder, ...parts);
@@ -28,16 +29,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const usual: JobScript = {
-  task: 'h.t',
-  runConfig: 'config:\n  type: t\n',
-  preCmd: null,
-  postCmd: null,
-  timeoutSeconds: 60,
-  modelUrl: null,
-  ownUrl: false,
-  runtimeVariables: [],
-};
+const usual = plainScript;
 
 /** A fake evaluator: saves its arguments and its run config, then runs `work`. */
 function evaluator(work: string, name = 'nemo-evaluator'): void {

@@ -16,6 +16,7 @@ import { jobCommand, type JobScript } from '../../../src/config/plan/job-script'
 import { answeredFile, answeredLine, asksReleased } from '../../../src/contract/last-request';
 import { withoutRelease } from '../../../src/cli/render/release-choice';
 import { deploying, plan, scriptOf } from './configs';
+import { plainScript } from '../../support/job-scripts';
 
 const nonce = '0123456789abcdef0123456789abcdef';
 let folder: string;
@@ -94,14 +95,7 @@ function run({ answers = ['loglikelihood', 'generate_until'], asks = true, scrip
   );
   chmodSync(inside('bin/nemo-evaluator'), 0o755);
   const [command, ...args] = jobCommand({
-    task: 'h.t',
-    runConfig: 'config:\n  type: t\n',
-    preCmd: null,
-    postCmd: null,
-    timeoutSeconds: 60,
-    modelUrl: null,
-    ownUrl: false,
-    runtimeVariables: [],
+    ...plainScript,
     tellsLastRequest: true,
     ...script,
   });

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { jobCommand } from '../../../src/config/plan/job-script';
 import { deploying, plan, problems, scriptOf } from './configs';
+import { plainScript } from '../../support/job-scripts';
 
 let folder: string;
 let server: Server;
@@ -59,14 +60,7 @@ function evaluator(): void {
 function run({ holdsRequests, seconds = 60 }: { holdsRequests: boolean; seconds?: number }) {
   const { port } = server.address() as AddressInfo;
   const [command, ...args] = jobCommand({
-    task: 'h.t',
-    runConfig: 'config:\n  type: t\n',
-    preCmd: null,
-    postCmd: null,
-    timeoutSeconds: 60,
-    modelUrl: null,
-    ownUrl: false,
-    runtimeVariables: [],
+    ...plainScript,
     wait: {
       endpointPath: '/v1/completions',
       healthPath: '/health',
