@@ -1,6 +1,6 @@
 import { ActivityCancellationType, patched, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities';
-import { timedOutWithoutAttempt } from './failures';
+import { timedOutUnretryably, timedOutWithoutAttempt } from './failures';
 
 /**
  * Activity options, grouped by the guarantee their caller needs. `summary` is the line shown in the Web UI. Every activity
@@ -113,10 +113,16 @@ export async function withFreshBudgets<T>(
     try {
       return await run(Math.min(budget * 2 ** (round - 1), Math.max(budget, maxBudgetSeconds)), round);
     } catch (error) {
-      // 2026-11-28
-      if (!timedOutWithoutAttempt(error) || !patched('fresh-budget-after-absence')) throw error;
+      if (!deservesFreshBudget(error)) throw error;
     }
   }
+}
+
+function deservesFreshBudget(error: unknown): boolean {
+  // 2026-11-28
+  if (timedOutWithoutAttempt(error)) return patched('fresh-budget-after-absence');
+  // 2026-11-28
+  return timedOutUnretryably(error) && patched('fresh-budget-on-older-servers');
 }
 
 /** Applies `withFreshBudgets` to a change of the platform. */

@@ -26,10 +26,9 @@ export function describeError(error: unknown): TaskError {
   if (application) return { type: application.type ?? 'Error', message: application.message };
   const timeout = find(error, (candidate): candidate is TimeoutFailure => candidate instanceof TimeoutFailure);
   if (timeout) {
-    const activity = find(error, (candidate): candidate is ActivityFailure => candidate instanceof ActivityFailure);
     return {
       type: failureTypes.platformUnavailable,
-      message: `${activity?.activityType ?? 'a step'} did not finish in its time (${timeout.timeoutType})`,
+      message: `${failedActivity(error)?.activityType ?? 'a step'} did not finish in its time (${timeout.timeoutType})`,
     };
   }
   return { type: error instanceof Error ? error.name : 'Error', message: rootMessage(error) };
@@ -55,9 +54,24 @@ export function hadUnansweredAttempt(error: unknown): boolean {
 
 /** Whether Temporal timed the activity out before any attempt could report a failure of its own: no worker could act. */
 export function timedOutWithoutAttempt(error: unknown): boolean {
-  const activity = find(error, (candidate): candidate is ActivityFailure => candidate instanceof ActivityFailure);
-  return activity?.retryState === 'TIMEOUT';
+  return failedActivity(error)?.retryState === 'TIMEOUT';
 }
+
+/**
+ * The same, as Temporal Server up to 1.30 says it when the budget ends in the middle of an attempt or of the wait for a worker: it
+ * calls such a timeout not retryable.
+ */
+export function timedOutUnretryably(error: unknown): boolean {
+  const { cause, retryState } = failedActivity(error) ?? {};
+  return (
+    retryState === 'NON_RETRYABLE_FAILURE' &&
+    cause instanceof TimeoutFailure &&
+    cause.timeoutType === 'SCHEDULE_TO_CLOSE'
+  );
+}
+
+const failedActivity = (error: unknown): ActivityFailure | undefined =>
+  find(error, (candidate): candidate is ActivityFailure => candidate instanceof ActivityFailure);
 
 /** Failures to get an answer, which say nothing about the state of the resource. */
 const unseen: readonly string[] = [

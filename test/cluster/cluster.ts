@@ -1,13 +1,13 @@
 import { Connection, Client } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time';
 import { execa } from 'execa';
-import { chmod, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { freePort } from '../../src/support/ports';
 import { ensureSearchAttributes } from '../../src/temporal/search-attributes';
 import type { Binaries } from './binaries';
+import { endStaleClusters, openClusterFolder } from './ledger';
 import { startServer as startProcess, type ServerProcess } from './server-process';
 import { databaseUser, openDatabase, untilTrue, type Database } from './postgres';
 
@@ -26,11 +26,13 @@ export interface Cluster {
 const stores = { temporal: 'temporal', temporal_visibility: 'visibility' } as const;
 const services = ['frontend', 'history', 'matching', 'worker'] as const;
 
-/** Starts a cluster in a folder of its own, with the namespace `default` and our search attributes. */
+/**
+ * Starts a cluster in a folder of its own, with the namespace `default` and our search attributes. Clusters that were left behind
+ * because their owner was killed are ended first.
+ */
 export async function startCluster({ server: program, sqlTool, postgres }: Binaries): Promise<Cluster> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'evalsaga-cluster-'));
-  // PostgreSQL runs as another user.
-  await chmod(folder, 0o711);
+  for (const stale of await endStaleClusters()) console.error(`ended a cluster whose owner was killed: ${stale}`);
+  const folder = await openClusterFolder();
   const database = await openDatabase({ programs: postgres, folder });
   await database.start();
   await createSchemas(sqlTool, database.port);
@@ -45,7 +47,7 @@ export async function startCluster({ server: program, sqlTool, postgres }: Binar
   let server: ServerProcess | undefined;
   const startServer = async (): Promise<void> => {
     const args = ['--config-file', path.join(folder, 'server.yaml'), '--allow-no-auth', 'start'];
-    server = startProcess(program, args, { stdio: ['ignore', log.fd, log.fd] });
+    server = startProcess(program, args, { folder, stdio: ['ignore', log.fd, log.fd] });
     await untilTrue('Temporal Server answers', () => answers(address)).catch(async (error: Error) => {
       const said = (await readFile(path.join(folder, 'server.log'), 'utf8')).slice(-2_000);
       throw new Error(`${error.message}: ${said}`, { cause: error });

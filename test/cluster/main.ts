@@ -5,10 +5,12 @@ import path from 'node:path';
 import { temporalVariable } from '../support/temporal';
 import { buildCluster } from './binaries';
 import { startCluster, type Cluster } from './cluster';
+import { endStaleClusters } from './ledger';
+import { stopSignals } from './stop-signals';
 
 /**
  * `npm run test:cluster`: builds a cluster once, starts it, and runs on it what `parts` names; or some of it:
- * `npm run test:cluster -- workflows fairness`.
+ * `npm run test:cluster -- workflows fairness`. A signal ends the tests and takes the cluster down; after a SIGKILL the next start does.
  */
 const root = path.resolve(__dirname, '..', '..');
 
@@ -61,25 +63,35 @@ async function main(wanted: readonly string[]): Promise<number> {
   const unknown = wanted.find((name) => !(name in parts));
   if (unknown !== undefined) throw new Error(`there is no part ${unknown}; there are ${Object.keys(parts).join(', ')}`);
   const binaries = await buildCluster();
+  const stop = stopSignals();
   const outcomes: Outcome[] = [];
   let shared: Cluster | undefined;
   try {
     for (const [name, part] of Object.entries(parts)) {
+      if (stop.signal.aborted) break;
       if (wanted.length > 0 && !wanted.includes(name)) continue;
       if (part.hasOwn) console.error(`\n${name}: on a cluster of its own`);
       else {
         shared ??= await startCluster(binaries);
         console.error(`\n${name}: on Temporal Server with PostgreSQL at ${shared.address}`);
       }
-      outcomes.push(await run(name, part, part.hasOwn ? undefined : shared));
+      outcomes.push(await run(name, part, { cluster: part.hasOwn ? undefined : shared, stop: stop.signal }));
     }
   } finally {
     await shared?.close();
+    // A part that was stopped had no time to close a cluster of its own.
+    if (stop.signal.aborted) await endStaleClusters();
   }
-  return conclude(outcomes);
+  return stop.exitCode() ?? conclude(outcomes);
 }
 
-async function run(name: string, { args, hasOwn }: Part, cluster: Cluster | undefined): Promise<Outcome> {
+interface Surroundings {
+  readonly cluster: Cluster | undefined;
+  /** Ends the tests and the processes that they have started. */
+  readonly stop: AbortSignal;
+}
+
+async function run(name: string, { args }: Part, { cluster, stop }: Surroundings): Promise<Outcome> {
   const folder = await mkdtemp(path.join(tmpdir(), 'evalsaga-test-cluster-'));
   const report = path.join(folder, 'report.json');
   const begun = performance.now();
@@ -87,16 +99,32 @@ async function run(name: string, { args, hasOwn }: Part, cluster: Cluster | unde
     const jest = [require.resolve('jest/bin/jest'), '--verbose', '--json', `--outputFile=${report}`];
     const parallel = args.some((arg) => arg.startsWith('--maxWorkers')) ? [] : ['--runInBand'];
     const env = { EVALSAGA_TEST_TASKS: process.env['EVALSAGA_TEST_TASKS'] ?? '300' };
-    await execa(process.execPath, [...jest, ...parallel, ...args], {
+    const tests = execa(process.execPath, [...jest, ...parallel, ...args], {
       cwd: root,
-      env: hasOwn || !cluster ? env : { ...env, [temporalVariable]: cluster.address },
+      env: cluster ? { ...env, [temporalVariable]: cluster.address } : env,
       stdio: ['ignore', 'ignore', 'inherit'],
       reject: false,
-      timeout: longestMs,
+      // A process group, to be ended as a whole.
+      detached: true,
     });
+    const end = (): void => endGroup(tests.pid);
+    const timer = setTimeout(end, longestMs);
+    stop.addEventListener('abort', end, { once: true });
+    if (stop.aborted) end();
+    await tests;
+    clearTimeout(timer);
+    stop.removeEventListener('abort', end);
     return { name, ...(await counts(report)), seconds: (performance.now() - begun) / 1000 };
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function endGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGTERM');
+  } catch {
+    // It has ended.
   }
 }
 

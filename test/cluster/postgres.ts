@@ -39,7 +39,7 @@ export async function openDatabase({ programs, folder }: { programs: string; fol
     async start() {
       const options = settings.flatMap((setting) => ['-c', setting]);
       const args = ['-D', data, '-p', String(port), ...options];
-      server = startServer(path.join(programs, 'postgres'), args, { ...as, cwd: data });
+      server = startServer(path.join(programs, 'postgres'), args, { folder, ...as, cwd: data });
       await untilTrue('PostgreSQL answers', isUp);
     },
     // The processes of its connections must die with it, or they hold its memory.

@@ -136,6 +136,7 @@ test.concurrent(
     expect(await readFile(path.join(snapshot.tasks[0]?.outputDir ?? '', 'results.yml'), 'utf8')).toContain('results');
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   },
+  300_000,
 );
 
 test.concurrent(
