@@ -262,8 +262,10 @@ async function remove(
 ): Promise<void> {
   const { client, lookups, pace } = await dependencies.platform(input.platform);
   wakeOn((wake) => lookups.onChange('deployments', input.name, wake));
-  const isReleased = releasedHere({ client }, input.name) !== undefined;
-  const listed = await lookups.listedDeployment(input.name, { isFresh: isReleased });
+  const known = releasedHere({ client }, input.name);
+  // After an early release another endpoint may have the name, for another job, and a listing that lags doesn't show it yet.
+  const isReleased = known !== undefined && !known.isEarly;
+  const listed = await lookups.listedDeployment(input.name, { isFresh: known !== undefined });
   if (isReleased && !listed) return;
   const deployment = listed ?? (await lookups.deployment(input.name));
   if (deployment && !isMarkedWith(deployment.spec.envs, input)) return;

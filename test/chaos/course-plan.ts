@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { tokenSecretName } from '../../src/contract/endpoint-token';
 import type { EndpointUse, EnvEntry, RunPlan, SharedEndpointPlan } from '../../src/contract/plan';
-import { runPlan, withMadeTokens } from '../support/plans';
+import { runPlan, withMadeTokens, withPackedResults } from '../support/plans';
 import type { CaseEnvironment } from './case-environment';
 import type { Course } from './courses';
 import type { Limits } from './driver';
@@ -24,12 +24,21 @@ export function planFor(
       ...(course.early ? { startJobsEarly: true as const } : {}),
     },
   });
-  if (!ownEndpoint) return withSharedEndpoint(withMadeTokens(plan), course);
+  if (!ownEndpoint) {
+    const packed = course.unpacked ? plan : withPackedResults(plan);
+    return withSharedEndpoint(withRelease(withMadeTokens(packed), course), course);
+  }
   return {
     ...plan,
     endpoint: { kind: 'existing', url: ownEndpoint.url, probe: { ...plan.endpoint.probe, healthPath: null } },
     tasks: plan.tasks.map((task) => ({ ...task, endpointName: null, endpointPath: '' })),
   };
+}
+
+function withRelease(plan: RunPlan, { releases }: Course): RunPlan {
+  if (!releases) return plan;
+  const tasks = plan.tasks.map((task) => ({ ...task, job: { ...task.job, tellsLastRequest: true as const } }));
+  return { ...plan, releaseEndpoint: 'after_last_request', tasks };
 }
 
 function withSharedEndpoint(plan: RunPlan, { shared }: Course): RunPlan {

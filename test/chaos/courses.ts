@@ -17,11 +17,18 @@ export interface Course {
   readonly shared?: 'judge' | 'model';
   /** Jobs of each task, of which all but the last are ended from outside. Default: one each. */
   readonly jobs?: readonly number[];
+  /** Endpoints of each task, of which all but the last are released before their jobs are ended from outside. Default: one each. */
+  readonly endpoints?: readonly number[];
   /** Jobs start while their endpoints load. */
   readonly early?: true;
+  /** Endpoints go after the last request, while their jobs still run. */
+  readonly releases?: true;
+  /** Jobs pack no archive of their results, so that files are fetched one by one. A command's own plan always has them packed. */
+  readonly unpacked?: true;
 }
 
-export type CourseName = 'success' | 'cancelled' | 'failing' | 'existing' | 'judged' | 'shared' | 'retried' | 'early';
+export type CourseName =
+  'success' | 'cancelled' | 'failing' | 'existing' | 'judged' | 'shared' | 'retried' | 'early' | 'released' | 'renewed';
 
 const success = {
   name: 'success',
@@ -45,11 +52,11 @@ const failing: Course = {
   startPolicy: 'as_ready',
 };
 
-const existing: Course = { ...success, name: 'existing', existingEndpoint: true };
+const existing: Course = { ...success, name: 'existing', existingEndpoint: true, unpacked: true };
 
 const judged: Course = { ...success, name: 'judged', shared: 'judge' };
 
-const shared: Course = { ...success, name: 'shared', shared: 'model', startPolicy: 'as_ready' };
+const shared: Course = { ...success, name: 'shared', shared: 'model', startPolicy: 'as_ready', unpacked: true };
 
 const retried: Course = { ...success, name: 'retried', tasks: ['winogrande', 'commonsense_qa'], jobs: [2, 2] };
 
@@ -58,6 +65,25 @@ const early: Course = {
   name: 'early',
   tasks: ['early-one', 'early-two'],
   early: true,
+  startPolicy: 'as_ready',
+};
+
+const released: Course = {
+  ...success,
+  name: 'released',
+  tasks: ['released-one', 'released-two'],
+  releases: true,
+  startPolicy: 'as_ready',
+};
+
+const renewed: Course = {
+  ...success,
+  name: 'renewed',
+  tasks: ['renewed'],
+  outcomes: ['succeeded'],
+  jobs: [2],
+  endpoints: [2],
+  releases: true,
   startPolicy: 'as_ready',
 };
 
@@ -74,10 +100,10 @@ export const setups: Readonly<
   Record<Setup, { readonly courses: readonly Course[]; readonly borders: readonly Border[] }>
 > = {
   library: {
-    courses: [success, cancelled, failing, existing, judged, shared, retried, early],
+    courses: [success, cancelled, failing, existing, judged, shared, retried, early, released, renewed],
     borders: ['platform', 'model'],
   },
-  worker: { courses: [success, cancelled, failing, judged, retried], borders: ['worker'] },
+  worker: { courses: [success, cancelled, failing, judged, retried, released], borders: ['worker'] },
   command: { courses: [success, cancelled, failing, shared, retried], borders: ['client'] },
 };
 
@@ -86,6 +112,9 @@ export const setupNames: readonly Setup[] = ['library', 'worker', 'command'];
 const briefJob = [['Queueing', '100ms'], ['Running', '400ms'], ['Completed']];
 /** Longer than an endpoint takes to be Ready. */
 const longerJob = [['Queueing', '100ms'], ['Running', '2s'], ['Completed']];
+
+/** Its endpoint is released some seconds before it ends. */
+const releasedJob = [['Queueing', '100ms'], ['Running', '8s'], ['Completed']];
 
 /** One plan for all courses, so that runs of different courses can share a platform. */
 export const simulatedPlan: SimulatedPlan = {
@@ -102,10 +131,18 @@ export const simulatedPlan: SimulatedPlan = {
       })),
       { name: '*openbook*', states: [['Running', '300ms'], ['Failed']], log: 'CUDA out of memory' },
       // Names of second jobs end with their number; cases may share a platform, so that jobs can't be counted.
+      { name: '*renewed*-2', states: releasedJob, answered: '800ms' },
+      {
+        name: '*renewed*',
+        states: releasedJob,
+        answered: '800ms',
+        ended: { by: 'node loss', after: '7s', times: 'inf' },
+      },
       ...['*winogrande*-2', '*commonsense*-2'].map((name) => ({ name, states: briefJob })),
       { name: '*winogrande*', states: longerJob, ended: { by: 'node loss', after: '200ms', times: 'inf' } },
       { name: '*commonsense*', states: longerJob, ended: { by: 'preemption', after: '200ms', times: 'inf' } },
       { name: '*early*', states: longerJob },
+      { name: '*released*', states: releasedJob, answered: '800ms' },
     ],
   },
 };

@@ -75,6 +75,8 @@ async function applyFault<A extends object>(
     switch (answer.kind) {
       case 'pass':
         return done ?? 'cut';
+      case 'damage':
+        return done ? { ...answer, answer: done } : 'cut';
       case 'refuse':
         return answer;
       case 'cut':
@@ -87,7 +89,7 @@ async function applyFault<A extends object>(
   switch (moment) {
     case 'before':
       await runEvent();
-      return seen(answer.kind === 'pass' ? await forward() : undefined);
+      return seen(answer.kind === 'pass' || answer.kind === 'damage' ? await forward() : undefined);
     case 'during':
       forwardUnanswered(forward());
       await runEvent();

@@ -1,5 +1,5 @@
-import type { Border, Refusal } from './ledger';
-import { isDelivery, isRead, type Point } from './points';
+import type { Border, Damage, Refusal } from './ledger';
+import { isArchive, isDelivery, isRead, type Point } from './points';
 
 /** Faults that can be applied to a request. Pure. */
 
@@ -14,6 +14,7 @@ export interface Fault {
   readonly answer:
     /** The real answer. */
     | { readonly kind: 'pass' }
+    | Damage
     | Refusal
     /** The connection breaks, with all other requests on it. */
     | { readonly kind: 'cut' }
@@ -61,6 +62,11 @@ const wrong404s: readonly Fault[] = [
   misleads: true,
 }));
 
+/** Only the first is noticed without a checksum, which only the archive of results has. */
+const damages: readonly (Fault & { readonly answer: Damage })[] = (
+  ['breaks halfway', 'ends halfway', 'wrong bytes', 'a page'] as const
+).map((how) => ({ name: `body: ${how}`, moment: 'before', answer: { kind: 'damage', how } }));
+
 const httpFaults: readonly Fault[] = [
   ...events,
   { name: '500', moment: 'before', answer: refused(500) },
@@ -75,6 +81,7 @@ const httpFaults: readonly Fault[] = [
   { name: 'silence but done', moment: 'after', answer: silence },
   { name: 'silence and done late', moment: 'late', answer: silence },
   ...wrong404s,
+  ...damages,
 ];
 
 /** gRPC status codes. */
@@ -105,6 +112,8 @@ export const faultsAt = (point: Point): readonly Fault[] =>
 /** For a read it does not matter when it takes effect; for a delivered task only its loss matters. */
 function makesDifference(fault: Fault, point: Point): boolean {
   if (isDelivery(point)) return fault.moment === 'after';
+  if (fault.answer.kind === 'damage')
+    return point.method === 'GET' && (fault.answer.how === 'breaks halfway' || isArchive(point));
   // Responses to HEAD have no body, so the 404 faults are the same.
   if (point.method === 'HEAD' && fault.misleads) return fault.name === '404 empty';
   const isIdempotent = isRead(point) || point.method.startsWith('Poll') || point.border === 'model';

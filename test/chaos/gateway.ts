@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { Agent } from 'undici';
 import { LaggingView, type Lag } from './lag';
-import { isRefusal, type Ledger, type Passage, type Refusal } from './ledger';
+import { isDamaged, isRefusal, type Damaged, type Ledger, type Passage, type Refusal } from './ledger';
 import { routeOf, taskOf, type Names } from './points';
 
 export interface Answer {
@@ -73,6 +73,7 @@ export async function openGateway(options: {
     const seen = await ledger.pass(entry, forward);
     if (seen === 'silence') return; // until the caller gives up or the gateway closes
     if (seen === 'cut' || seen === 'reset') return void response.destroy();
+    if (!isRefusal(seen) && isDamaged(seen)) return sendDamaged(response, seen);
     const { status, headers, body: text } = isRefusal(seen) ? refusalAnswer(seen) : seen;
     response.writeHead(status, headers).end(method === 'HEAD' ? undefined : text);
   }
@@ -98,6 +99,23 @@ export async function openGateway(options: {
       await agent.destroy();
     },
   };
+}
+
+function sendDamaged(response: ServerResponse, { how, answer: { status, headers, body } }: Damaged<Answer>): void {
+  const rest = Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'content-length'));
+  const half = body.subarray(0, Math.floor(body.length / 2));
+  const page = '<html><body><h1>Sign in</h1></body></html>';
+  switch (how) {
+    case 'breaks halfway':
+      response.writeHead(status, { ...rest, 'content-length': body.length });
+      return void response.write(half, () => response.destroy());
+    case 'ends halfway':
+      return void response.writeHead(status, rest).end(half);
+    case 'wrong bytes':
+      return void response.writeHead(status, rest).end(body.map((byte, at) => (at % 7 === 3 ? byte ^ 0x20 : byte)));
+    case 'a page':
+      return void response.writeHead(200, { 'content-type': 'text/html' }).end(page);
+  }
 }
 
 function refusalAnswer({ status, retryAfter, page }: Refusal): Answer {

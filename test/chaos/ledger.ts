@@ -35,10 +35,23 @@ export interface Refusal {
   readonly page?: { readonly type: string; readonly text: string };
 }
 
-/** What the run sees: an answer, an injected error, a broken connection, a broken stream, or nothing. */
-export type VisibleAnswer<A> = A | Refusal | 'cut' | 'reset' | 'silence';
+/** The real answer with a damaged body: the connection breaks halfway, or it looks whole and is not what was stored. */
+export interface Damage {
+  readonly kind: 'damage';
+  readonly how: 'breaks halfway' | 'ends halfway' | 'wrong bytes' | 'a page';
+}
+
+export interface Damaged<A> extends Damage {
+  readonly answer: A;
+}
+
+/** What the run sees: an answer, whole or damaged, an injected error, a broken connection, a broken stream, or nothing. */
+export type VisibleAnswer<A> = A | Damaged<A> | Refusal | 'cut' | 'reset' | 'silence';
 
 export const isRefusal = (seen: object): seen is Refusal => 'kind' in seen && seen.kind === 'refuse';
+
+export const isDamaged = <A extends object>(seen: A | Damaged<A>): seen is Damaged<A> =>
+  'kind' in seen && seen.kind === 'damage';
 
 export type Interference = <A extends object>(
   passage: Passage,

@@ -1,4 +1,5 @@
 import { indexIn } from '../../src/contract/identity';
+import { resultsArchive } from '../../src/contract/results-archive';
 import type { Border } from './ledger';
 
 /** Points at which a run can be disturbed, derived from the request logs of undisturbed runs. Pure. */
@@ -58,6 +59,9 @@ export const isRead = ({ method }: Pick<Point, 'method'>): boolean =>
 /** Returns whether this is a task that Temporal delivers to a worker: faults can only come after that. */
 export const isDelivery = ({ method, shape }: Pick<Point, 'method' | 'shape'>): boolean =>
   method.startsWith('Poll') && shape !== '';
+
+/** Returns whether this asks for the archive that a job makes of its results. */
+export const isArchive = ({ shape }: Pick<Point, 'shape'>): boolean => shape.endsWith(`/${resultsArchive}`);
 
 /** Reads are repeated while the run waits; only the first few and some later ones are points. */
 const sampledReads = new Set([1, 2, 3, 4, 6, 9, 14]);

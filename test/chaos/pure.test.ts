@@ -40,6 +40,8 @@ test('a filter by course records that course where it exists, and every course i
     'existing',
     'failing',
     'judged',
+    'released',
+    'renewed',
     'retried',
     'shared',
     'success',

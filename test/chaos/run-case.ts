@@ -30,7 +30,7 @@ import type { Passed } from './ledger';
 import type { TestBed } from './test-bed';
 import { sweepAsForeigner } from './foreign-sweep';
 import { openEnvironment, type CaseEnvironment } from './case-environment';
-import { watchPlatform, type Witness } from './witness';
+import { watchPlatform, type EarlyDeletion, type Witness } from './witness';
 import type { World } from './worlds';
 
 /** Everything that is known about a case when it is over. */
@@ -59,6 +59,7 @@ export interface Facts {
   readonly concurrentJobs: readonly string[];
   /** Files that were removed from storage before they had been fetched unchanged. */
   readonly lost: readonly string[];
+  readonly earlyDeletions: readonly EarlyDeletion[];
   /** Storage that is reported as kept but missing. */
   readonly keptButMissing: readonly string[];
   /** After the sweep. */
@@ -167,6 +168,7 @@ async function observe(
     jobs: plan.tasks.map((task) => witness.seen().jobs.filter((name) => jobNamesOf(task, plan).includes(name))),
     concurrentJobs: witness.seen().concurrentJobs,
     lost: [...witness.seen().lost, ...(await witness.compareAgain())],
+    earlyDeletions: witness.seen().earlyDeletions,
     keptButMissing: kept.map((storage) => storage.path).filter((path) => !isThere(seen, path)),
     missingLogs: await missingLogs(plan, { endpoints: creates, jobs: witness.seen().jobs }),
     holdsPlaces: isLimited && (await holdsPlaces(testBed, taskQueue, plan)),
@@ -190,6 +192,7 @@ const nothingMade = {
   jobs: [],
   concurrentJobs: [],
   lost: [],
+  earlyDeletions: [],
   keptButMissing: [],
   missingLogs: [],
   holdsPlaces: false,

@@ -10,7 +10,7 @@ import {
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRefusal, type Ledger, type Passed, type VisibleAnswer } from './ledger';
+import { isDamaged, isRefusal, type Ledger, type Passed, type VisibleAnswer } from './ledger';
 import { taskOf, type Names } from './points';
 import { messageIn, Tasks } from './temporal-calls';
 
@@ -89,7 +89,7 @@ export async function openTemporalGateway(options: {
     const entry = ledger.enter({ border: side, method, shape: of?.about ?? '', task });
     const seen = await ledger.pass(entry, () => forward(call, entry));
     if (typeof seen === 'string' || isRefusal(seen)) return show(call, seen);
-    return deliver(call, { method, seen, done: entry.done });
+    return deliver(call, { method, seen: isDamaged(seen) ? seen.answer : seen, done: entry.done });
   }
 
   /** A poll that began in one case may deliver a task of the next. */
@@ -165,7 +165,7 @@ function show(call: Call, seen: VisibleAnswer<Reply>): void {
     const headers = { 'grpc-status': String(seen.status), 'grpc-message': 'injected by chaos' };
     return stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...headers }, { endStream: true });
   }
-  const { headers, body, trailers } = seen;
+  const { headers, body, trailers } = isDamaged(seen) ? seen.answer : seen;
   if (!trailers) return stream.respond(headers, { endStream: true });
   stream.respond(headers, { waitForTrailers: true });
   stream.on('wantTrailers', () => stream.sendTrailers(trailers));

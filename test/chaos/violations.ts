@@ -14,7 +14,7 @@ export function violations(facts: Facts, course: Course, one: ChaosCase | undefi
     ...(facts.removedOwnEndpoint ? ['an endpoint that is not ours was removed'] : []),
     ...(facts.workerDeaths > 0 ? [`the worker ended by itself (${facts.workerDeaths} times)`] : []),
     ...[...facts.creates].flatMap(([index, count]) =>
-      count > createsOf(one) ? [`endpoint of ${partName(index)} was created ${count} times`] : [],
+      count > createsOf({ course, one, index }) ? [`endpoint of ${partName(index)} was created ${count} times`] : [],
     ),
     ...facts.jobs.flatMap(repeated),
     ...facts.concurrentJobs.map((name) => `two jobs ran at the same time: ${name}`),
@@ -29,6 +29,7 @@ export function violations(facts: Facts, course: Course, one: ChaosCase | undefi
     ...rules,
     ...(facts.holdsPlaces ? ['the endpoint quota still holds places for it'] : []),
     ...sharedEndpoints(facts),
+    ...endpointsUnderJobs(facts),
     ...(one ? [] : undisturbed(facts, course)),
     ...leftovers(facts, one),
     ...facts.run.snapshot.tasks.flatMap(({ outcome, index }) =>
@@ -42,8 +43,10 @@ export function violations(facts: Facts, course: Course, one: ChaosCase | undefi
  * How often an endpoint may be created. Names keep requests from creating two at a time; of several that take effect late, one may do so
  * after the endpoint was removed, because its task has failed meanwhile. It must be removed as well.
  */
-const createsOf = (one: ChaosCase | undefined): number =>
-  one?.fault.moment === 'late' && one.point.shape === '/deployments' && one.point.method === 'POST' ? one.times : 1;
+function createsOf({ course, one, index }: { course: Course; one: ChaosCase | undefined; index: number }): number {
+  const isLate = one?.fault.moment === 'late' && one.point.shape === '/deployments' && one.point.method === 'POST';
+  return (course.endpoints?.[index] ?? 1) + (isLate ? one.times - 1 : 0);
+}
 
 const partName = (index: number): string => `${index < 0 ? 'shared endpoint' : 'task'} ${indexText(index)}`;
 
@@ -61,15 +64,31 @@ function sharedEndpoints({ run }: Facts): string[] {
   );
 }
 
+/** The endpoint of a task that succeeds goes when its job has ended, or once its log says that nothing more is asked of it. */
+function endpointsUnderJobs({ run, earlyDeletions }: Facts): string[] {
+  const succeeded = new Set(
+    run?.snapshot.tasks.flatMap(({ index, outcome }) => (outcome === 'succeeded' ? index : [])),
+  );
+  return earlyDeletions
+    .filter(({ task, isAnswered }) => !isAnswered && succeeded.has(task))
+    .map(({ task }) => `the endpoint of task ${task} was deleted while its job was running`);
+}
+
 /** What the course is to show, without which its cases would prove nothing. */
-function undisturbed({ jobs, run }: Facts, course: Course): string[] {
+function undisturbed({ jobs, run, creates, earlyDeletions }: Facts, course: Course): string[] {
   const wanted = course.tasks.map((_, index) => course.jobs?.[index] ?? 1).join(' ');
   const seen = jobs.map((names) => names.length).join(' ');
+  const endpoints = (course.endpoints ?? []).filter((count, index) => creates.get(index) !== count);
   const isFailing = course.outcomes.includes('failed');
   const shared = run?.snapshot.shared?.map(({ outcome }) => outcome) ?? [];
+  const released = new Set(earlyDeletions.map(({ task }) => task)).size;
   return [
     ...(isFailing || wanted === seen ? [] : [`expected ${wanted} jobs per task, got ${seen}`]),
+    ...(endpoints.length === 0 ? [] : ['its endpoints were not made anew']),
     ...(course.shared !== undefined && shared.join() !== 'succeeded' ? [`its shared endpoint ${shared.join()}`] : []),
+    ...(course.releases && released < course.tasks.length
+      ? [`${released} endpoints were released before their jobs had ended`]
+      : []),
   ];
 }
 

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { RunPlan } from '../../src/contract/plan';
-import type { LeptonClient } from '../../src/lepton/types';
+import { isAnsweredIn, nonceOf } from '../../src/contract/last-request';
+import type { RunPlan, TaskPlan } from '../../src/contract/plan';
+import type { Job, LeptonClient } from '../../src/lepton/types';
+import { timeOfLog } from '../../src/results/logs/newest-lines';
 import { readRemoteTree } from '../../src/results/transfer/remote-tree';
 import type { Answer, Forwarded, Gateway } from './gateway';
 import { jobNamesOf } from './inspect';
@@ -16,6 +18,14 @@ export interface Observations {
   readonly jobs: readonly string[];
   /** Files that were removed from storage before they had been fetched unchanged, with what is wrong. */
   readonly lost: readonly string[];
+  readonly earlyDeletions: readonly EarlyDeletion[];
+}
+
+/** A request to delete an endpoint while a job was running that used it. */
+export interface EarlyDeletion {
+  readonly task: number;
+  /** Whether the job's log said that its last request was answered. */
+  readonly isAnswered: boolean;
 }
 
 export interface Witness {
@@ -39,6 +49,7 @@ export function watchPlatform(
   const concurrentJobs: string[] = [];
   const jobs: string[] = [];
   const lost: string[] = [];
+  const earlyDeletions: EarlyDeletion[] = [];
   const written = new Map<string, Written>();
 
   const namesOf = (plan: RunPlan | undefined, name: string): readonly string[] | undefined =>
@@ -57,6 +68,20 @@ export function watchPlatform(
     if (running.length > 1) concurrentJobs.push(name);
   }
 
+  async function deleting({ path: route }: Forwarded): Promise<void> {
+    const plan = await planned();
+    const name = decodeURIComponent(route.split('/').at(-1) ?? '');
+    const tasks = plan?.tasks.filter((task) => usesEndpoint(plan, task, name)) ?? [];
+    if (!plan || tasks.length === 0) return;
+    const alive = await direct.listJobs({ mode: 'alive_only' });
+    for (const task of tasks) {
+      const names = jobNamesOf(task, plan);
+      for (const job of alive)
+        if (names.includes(job.metadata.name ?? '') && !ended.has(job.status?.state ?? ''))
+          earlyDeletions.push({ task: task.index, isAnswered: await saysAnswered(direct, job) });
+    }
+  }
+
   async function removing({ path: route }: Forwarded): Promise<void> {
     const plan = await planned();
     const folder = decodeURIComponent(route.split('?')[0] ?? '').replace(/\/+$/, '');
@@ -71,13 +96,14 @@ export function watchPlatform(
   gateway.observe({
     async before(request) {
       if (request.method === 'DELETE' && request.path.startsWith('/storage/')) await removing(request);
+      if (request.method === 'DELETE' && request.path.startsWith('/deployments/')) await deleting(request);
     },
     async after({ method, path: route }, answer) {
       if (method === 'POST' && route === '/jobs' && answer.status < 300) await created(answer);
     },
   });
   return {
-    seen: () => ({ concurrentJobs, jobs, lost }),
+    seen: () => ({ concurrentJobs, jobs, lost, earlyDeletions }),
     async compareAgain() {
       const all = [...written.values()].map(async ({ label, file, sha256 }) =>
         (await digest(file)) === sha256 ? [] : [`${label} (was at home, and differs now)`],
@@ -85,6 +111,21 @@ export function watchPlatform(
       return (await Promise.all(all)).flat();
     },
   };
+}
+
+const usesEndpoint = (plan: RunPlan, task: TaskPlan, name: string): boolean =>
+  task.endpointName === name ||
+  (task.uses ?? []).some(({ endpoint }) => plan.sharedEndpoints?.[endpoint]?.endpointName === name);
+
+async function saysAnswered(direct: LeptonClient, { metadata, spec }: Job): Promise<boolean> {
+  const nonce = nonceOf(spec?.envs);
+  if (nonce === undefined) return false;
+  const range = { of: { job: metadata.id ?? '' }, ...timeOfLog(metadata.created_at), limit: 60, newest: true };
+  const lines = (await direct.logLines({ ...range, text: nonce })) ?? [];
+  return isAnsweredIn(
+    lines.map(({ text }) => text),
+    nonce,
+  );
 }
 
 async function missingAtHome(
