@@ -5,6 +5,8 @@ import type { Finding } from '../contract/endpoint-quota';
 import { sharedIndex } from '../contract/identity';
 import type { LookedForRun } from '../contract/inputs';
 import type { PlatformRef } from '../contract/plan';
+import { within, type Within } from '../support/within';
+import { unlessAborted } from './staying';
 
 /** Returns `undefined` if nothing has changed for the quota. */
 export async function findingOf(run: LookedForRun, owners: Owners, endpoints: Endpoints): Promise<Finding | undefined> {
@@ -38,3 +40,17 @@ async function isOver({ invocation, tasks, shared }: LookedForRun, owners: Owner
 
 /** Returns the marked endpoints on a platform. */
 export type Endpoints = (platform: PlatformRef) => Promise<readonly Pick<MarkedResource, 'name' | 'invocation'>[]>;
+
+/** Lists each platform once. Rejects if it doesn't answer in time: then nothing is known to be gone. */
+export function listedOnce(
+  bounds: Within,
+  list: (platform: PlatformRef, signal: AbortSignal) => ReturnType<Endpoints>,
+): Endpoints {
+  const listings = new Map<string, ReturnType<Endpoints>>();
+  return (platform) => {
+    const key = JSON.stringify(platform);
+    const listing = listings.get(key) ?? within(bounds, (signal) => unlessAborted(list(platform, signal), signal));
+    listings.set(key, listing);
+    return listing;
+  };
+}

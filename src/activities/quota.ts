@@ -4,15 +4,16 @@ import { ownersOf } from '../cleanup/owners';
 import { maxEndpointsIn, quotaWorkflowId, quotaWorkflowType } from '../contract/endpoint-quota';
 import type { ClaimEndpointsInput, EndedRuns, EndedRunsInput } from '../contract/inputs';
 import { quotaClaim } from '../contract/messages';
-import type { PlatformRef } from '../contract/plan';
 import { messageOf } from '../support/error-message';
 import { mapConcurrently } from '../support/map-concurrently';
 import { attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
-import { findingOf, type Endpoints } from './quota-findings';
+import { findingOf, listedOnce } from './quota-findings';
 
 /** Milliseconds for one call to Temporal. */
 const callMs = 20_000;
+/** Milliseconds for a platform's listing: one that is silent must not keep others from being heard. */
+const listingMs = 8_000;
 /** Runs that are asked about at the same time. */
 const concurrency = 10;
 
@@ -44,7 +45,10 @@ export const createQuotaActivities = (dependencies: ActivityDependencies) => {
     /** Finds out which runs are over with all their tasks, and which endpoints of these and of those left behind are still there. */
     endedRuns: async ({ runs }: EndedRunsInput): Promise<EndedRuns> => {
       const owners = ownersOf(Context.current().client);
-      const platforms = endpointsOn(dependencies);
+      const { cancellationSignal: signal } = Context.current();
+      const platforms = listedOnce({ ms: listingMs, signal }, async (ref, bounded) =>
+        markedEndpoints((await dependencies.platform(ref)).client, { signal: bounded }),
+      );
       const findings = await mapConcurrently(runs, concurrency, (run) =>
         findingOf(run, owners, platforms).catch((error: unknown) => {
           // A platform that doesn't answer takes nothing back, of its own runs only.
@@ -60,18 +64,3 @@ export const createQuotaActivities = (dependencies: ActivityDependencies) => {
     },
   };
 };
-
-/** Lists each platform once. Rejects if it doesn't answer: then nothing is known to be gone. */
-function endpointsOn(dependencies: ActivityDependencies): Endpoints {
-  const listings = new Map<string, ReturnType<Endpoints>>();
-  const list = async (ref: PlatformRef): ReturnType<Endpoints> => {
-    const { client } = await dependencies.platform(ref);
-    return markedEndpoints(client, { signal: Context.current().cancellationSignal });
-  };
-  return (ref) => {
-    const key = JSON.stringify(ref);
-    const listing = listings.get(key) ?? list(ref);
-    listings.set(key, listing);
-    return listing;
-  };
-}

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { quotaWorkflowId } from '../../src/contract/endpoint-quota';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import { furtherJobNames } from '../../src/contract/job-attempts';
-import { quotaStatus } from '../../src/contract/messages';
+import { quotaClaim, quotaStatus } from '../../src/contract/messages';
 import { partIndices, sharedAsTasks } from '../../src/contract/parts';
 import type { RunPlan } from '../../src/contract/plan';
 import type { KeptStorage, TaskSnapshot } from '../../src/contract/state';
@@ -173,6 +173,20 @@ export async function holdsPlaces(testBed: TestBed, taskQueue: string, { invocat
 }
 
 const givenBackWithinMs = 10_000;
+
+/**
+ * Gives back what a terminated run has of the quota, and what the sweep has removed: the quota itself asks a platform three minutes later,
+ * when that of the case is gone, and other cases wait.
+ */
+export async function giveBack(testBed: TestBed, taskQueue: string, { invocation }: RunPlan): Promise<void> {
+  const handle = testBed.client.workflow.getHandle(quotaWorkflowId(taskQueue));
+  const { accounts } = await retryOutages(() => handle.query(quotaStatus));
+  const account = accounts.find((one) => one.invocation === invocation);
+  if (!account) return;
+  const { granted, version } = account;
+  const over = { wanted: granted, returned: granted, lost: [], version: version + 1, isOver: true } as const;
+  await retryOutages(() => handle.signal(quotaClaim, { ...account, ...over }));
+}
 
 /** Limits listings to this run's resources, because other cases share the platform. */
 export function only(direct: LeptonClient, { invocation }: Pick<RunPlan, 'invocation'>): LeptonClient {

@@ -18,6 +18,7 @@ import { disturb, noDisturbance, retryOutages, type Disturbance } from './distur
 import {
   createsOf,
   exists,
+  giveBack,
   holdsPlaces,
   inventory,
   jobNamesOf,
@@ -153,9 +154,9 @@ async function observe(
   );
   const creates = new Map(partIndices(plan).map((index) => [index, createsOf(ledger, index)]));
   const isTerminated = run?.failure?.type === 'Terminated';
-  // A quota learns only later, and only if somebody waits, that a run was terminated.
-  const isLimited = environment.world === 'endpoint quota' && run !== undefined && !isTerminated;
+  const isLimited = environment.world === 'endpoint quota' && run !== undefined;
   const sweptSomething = await tidy(testBed, { plan, direct, launch, ended: endedNow, kept: kept.length });
+  if (isLimited && isTerminated) await giveBack(testBed, taskQueue, plan);
   return {
     ...common,
     run,
@@ -171,7 +172,7 @@ async function observe(
     earlyDeletions: witness.seen().earlyDeletions,
     keptButMissing: kept.map((storage) => storage.path).filter((path) => !isThere(seen, path)),
     missingLogs: await missingLogs(plan, { endpoints: creates, jobs: witness.seen().jobs }),
-    holdsPlaces: isLimited && (await holdsPlaces(testBed, taskQueue, plan)),
+    holdsPlaces: isLimited && !isTerminated && (await holdsPlaces(testBed, taskQueue, plan)),
     home: await Promise.all(plan.tasks.map(({ folder }) => exists(path.join(plan.outputDir, folder, 'results.yml')))),
   };
 }

@@ -1,4 +1,4 @@
-import { findingOf } from '../../../src/activities/quota-findings';
+import { findingOf, listedOnce } from '../../../src/activities/quota-findings';
 import type { OwnerState } from '../../../src/cleanup/orphans';
 import { sharedIndex } from '../../../src/contract/identity';
 import type { LookedForRun } from '../../../src/contract/inputs';
@@ -51,4 +51,21 @@ test('while the last request of a terminated task may be in flight, nothing come
 test('a platform that does not answer takes nothing back', async () => {
   const owners = { of: () => Promise.resolve(closedFor(600)) };
   await expect(findingOf(run, owners, () => Promise.reject(new Error('away')))).rejects.toThrow('away');
+});
+
+test('a platform that is silent does not keep the others from being heard, and each is asked once', async () => {
+  const asked: string[] = [];
+  const endpoints = listedOnce({ ms: 20 }, ({ workspace }) => {
+    asked.push(workspace);
+    return workspace === 'silent' ? new Promise(() => undefined) : Promise.resolve([]);
+  });
+  const owners = { of: () => Promise.resolve(closedFor(600)) };
+  const on = (workspace: string) => findingOf({ ...run, platform: { kind: 'local', workspace } }, owners, endpoints);
+  await expect(Promise.allSettled([on('silent'), on('local'), on('silent'), on('local')])).resolves.toMatchObject([
+    { status: 'rejected', reason: { name: 'TimeoutError' } },
+    { status: 'fulfilled', value: over(0) },
+    { status: 'rejected', reason: { name: 'TimeoutError' } },
+    { status: 'fulfilled', value: over(0) },
+  ]);
+  expect(asked).toEqual(['silent', 'local']);
 });
