@@ -4,6 +4,7 @@ import { connectClient } from '../temporal/connect';
 import { InfrastructureError } from '../temporal/infrastructure-error';
 import { webUiUrl } from '../temporal/web-ui';
 import { indexIn, indexText, runWorkflowId } from '../contract/identity';
+import { databaseAdvice, databaseFault } from '../stack/database';
 import { findTemporal, type TemporalReach } from '../stack/stack';
 import type { CommandContext } from './command';
 import { harmlessLine } from '../support/terminal-text';
@@ -22,6 +23,8 @@ export async function openSession({ home, env }: CommandContext): Promise<Sessio
   await checkHome(home);
   const temporal = await findTemporal(home, env);
   if (!temporal) {
+    const fault = await databaseFault(home);
+    if (fault !== undefined) throw new InfrastructureError(await databaseAdvice(home, fault));
     throw new InfrastructureError(
       `The background processes of this home (${home.root}) are not running, and without them nothing is known about runs. Start them with: ${programName(env)} up`,
     );

@@ -1,5 +1,5 @@
 import { messageOf } from '../support/error-message';
-import { databaseAdvice, databaseFault } from '../stack/database';
+import { databaseAdvice, databaseFault, scheduleFault } from '../stack/database';
 import { stackStatus, type ServiceStatus } from '../stack/status';
 import { findTemporal } from '../stack/stack';
 import { encryptionOf } from '../temporal/encryption/data-converter';
@@ -7,6 +7,7 @@ import { keyFileVariable } from '../temporal/encryption/key-file';
 import type { HomePaths } from '../home/paths';
 import { connectClient } from '../temporal/connect';
 import { InfrastructureError } from '../temporal/infrastructure-error';
+import { isRunning, readRecord } from '../stack/record';
 import { presentServerBinary } from '../stack/server-binary';
 import { temporalTarget, type Env } from '../temporal/target';
 import { checkPorts } from './check-ports';
@@ -37,7 +38,8 @@ export async function checkTemporal({
     const [what = '', ...rest] = (await databaseAdvice(home, damage)).split('\n');
     return [...findings, fail(about, what, rest.join(' ') || 'then: evalsaga up')];
   }
-  if (!reach) return [...findings, await checkServerBinary({ home, env }), ...(await checkPorts())];
+  const old = reach?.isEmbedded === false ? [] : await checkSchema({ home, env });
+  if (!reach) return [...findings, await checkServerBinary({ home, env }), ...old, ...(await checkPorts())];
   const isCluster = temporalTarget(env).kind === 'cluster';
   const where = `${isCluster ? 'cluster' : 'embedded server'} at ${reach.address}, namespace ${reach.namespace}`;
   try {
@@ -49,7 +51,12 @@ export async function checkTemporal({
       : 'restart it: evalsaga down --force, then evalsaga up';
     return [fail(about, `${where}: ${messageOf(error)}`, advice)];
   }
-  return [...findings, ok(about, `${where} answers`), ...(isCluster ? [] : deadServices(await stackStatus(home)))];
+  return [
+    ...findings,
+    ok(about, `${where} answers`),
+    ...old,
+    ...(isCluster ? [] : deadServices(await stackStatus(home))),
+  ];
 }
 
 /** Checks the encryption key. With a broken key nothing in Temporal can be read. */
@@ -65,6 +72,21 @@ function checkKey(env: Env): { readonly broken: boolean; readonly findings: Find
   } catch (error) {
     return { broken: true, findings: [fail(about, messageOf(error), `correct the file, or unset ${keyFileVariable}`)] };
   }
+}
+
+/** Warns of a database with which the server that has it open, or would open it, can't keep schedules. */
+async function checkSchema({ home, env }: { readonly home: HomePaths; readonly env: Env }): Promise<Finding[]> {
+  const record = await readRecord(home, 'temporal');
+  const binary = isRunning(record) ? record.setup : await presentServerBinary({ home, env }).catch(() => undefined);
+  const fault = binary && (await scheduleFault(home.temporalDatabase, binary));
+  if (!fault) return [];
+  return [
+    warn(
+      'temporal',
+      `the database ${home.temporalDatabase} ${fault}: runs work, but endpoints of terminated runs are not swept by themselves`,
+      'run evalsaga sweep after terminating a run; when no run is open, move the database away, or set TEMPORAL_CLI_PATH to the version of `temporal` that made it',
+    ),
+  ];
 }
 
 async function checkServerBinary(options: { readonly home: HomePaths; readonly env: Env }): Promise<Finding> {

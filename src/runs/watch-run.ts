@@ -1,8 +1,7 @@
-import { type Client, WorkflowFailedError } from '@temporalio/client';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { runWorkflowId } from '../contract/identity';
+import type { Client } from '@temporalio/client';
 import type { RunSnapshot } from '../contract/state';
 import type { HomePaths } from '../home/paths';
+import { ClosingWait } from './closing-wait';
 import { describe, type RunDescription } from './describe';
 
 /** A run of more tasks is asked less often: each answer costs its worker, and this process, time in proportion to them. */
@@ -50,49 +49,5 @@ export async function* watchRun(
     }
   } finally {
     closing.forget();
-  }
-}
-
-/** Waits for the end of a run with one held request to Temporal, which costs nothing while the run continues. */
-class ClosingWait {
-  private readonly asking = new AbortController();
-  private isAsked = false;
-  /** It has closed since the last wait ended. */
-  private isNews = false;
-  private wake: (() => void) | undefined;
-
-  /** Resolves when the run has closed, after `intervalMs`, or when the signal aborts. */
-  async orAfter(
-    client: Client,
-    invocation: string,
-    { intervalMs, signal }: { readonly intervalMs: number; readonly signal: AbortSignal },
-  ): Promise<void> {
-    if (!this.isAsked) this.ask(client, invocation);
-    if (this.isNews) return void (this.isNews = false);
-    const pause = new AbortController();
-    this.wake = () => pause.abort();
-    signal.addEventListener('abort', this.wake, { once: true });
-    await sleep(intervalMs, undefined, { signal: pause.signal }).catch(() => undefined);
-    signal.removeEventListener('abort', this.wake);
-    this.wake = undefined;
-  }
-
-  forget(): void {
-    this.asking.abort();
-  }
-
-  private ask(client: Client, invocation: string): void {
-    this.isAsked = true;
-    const result = () => client.workflow.getHandle(runWorkflowId(invocation)).result();
-    const isOver = client.withAbortSignal(this.asking.signal, result).then(
-      () => true,
-      (error: unknown) => error instanceof WorkflowFailedError,
-    );
-    void isOver.then((over) => {
-      // After an outage the next look asks again.
-      if (!over) this.isAsked = false;
-      else if (this.wake) this.wake();
-      else this.isNews = true;
-    });
   }
 }

@@ -10,7 +10,7 @@ import { temporalTarget, type Env, type TemporalTarget } from '../temporal/targe
 import { endProcess } from './background-process';
 import { codeVersion } from './code-version';
 import { withKeyIds } from './encryption';
-import { databaseAdvice, faultOfFile } from './database';
+import { databaseAdvice, faultAtRest } from './database';
 import { startOnFreePorts } from './free-port-start';
 import { untilHealthy, whileAlive } from './health';
 import { withStackLock } from './lock';
@@ -111,7 +111,7 @@ async function ensureTemporal(request: Ensure & { target: TemporalTarget }): Pro
   const running = await readRecord(home, 'temporal');
   if (isRunning(running)) return { temporal: embeddedReach(running, env), record: running };
   // With a damaged file, the server may hang or report it in its own words.
-  const fault = faultOfFile(home.temporalDatabase);
+  const fault = faultAtRest(home.temporalDatabase);
   if (fault !== undefined) throw new InfrastructureError(await databaseAdvice(home, fault));
   const binary = await findServerBinary({ home, env, report, signal });
   started.push('temporal');

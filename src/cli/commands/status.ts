@@ -162,7 +162,7 @@ async function overview(input: CommandInput, { home, env, output }: CommandConte
   if (hint !== undefined) output.note(hint);
   if (wantsJson(input)) output.json({ home: home.root, temporal: server, services, runs });
   else if (runs.length > 0) output.answer(runsTable(runs, now, output.answerWidth()));
-  output.note(`next: ${nextStep(services, runs, programName(env))}`);
+  if (damage === undefined) output.note(`next: ${nextStep(services, runs, programName(env))}`);
   return done;
 }
 

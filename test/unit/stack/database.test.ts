@@ -1,8 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { homePaths } from '../../../src/home/paths';
-import { faultInLog, databaseAdvice, databaseFault, faultOfFile } from '../../../src/stack/database';
+import {
+  databaseAdvice,
+  databaseFault,
+  faultAtRest,
+  faultInLog,
+  faultOfFile,
+  scheduleFault,
+} from '../../../src/stack/database';
 import { freshFolder } from '../../support/folders';
 
 /** The embedded server's database, with the damage that occurs in practice. */
@@ -81,4 +88,99 @@ test.each([
   ['listening on 127.0.0.1:7233', undefined],
 ])('%s', (log, complaint) => {
   expect(faultInLog(log)).toBe(complaint);
+});
+
+/** Every table that no version of the server works without, and one that later versions need for schedules. */
+const tables = [
+  'cluster_metadata_info',
+  'current_executions',
+  'executions',
+  'executions_visibility',
+  'history_node',
+  'history_tree',
+  'namespaces',
+  'shards',
+  'task_queues',
+];
+
+/** Creates a database with such tables, two levels deep, and an index. `leavesLog`: its last pages are only in the write-ahead log. */
+function serverDatabase(name: string, { names = tables, leavesLog = false } = {}): string {
+  const file = path.join(folder.path, name);
+  const script = `import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute('pragma journal_mode=' + ('wal' if sys.argv[2] == 'true' else 'delete'))
+for name in sys.argv[3:]:
+  db.execute(f'create table {name} (id text primary key, x text default "{"long, so that it takes another page " * 200}")')
+  db.executemany(f'insert into {name} values (?, ?)', [(str(row) * 20, 'y' * 900) for row in range(40)])
+db.commit()
+sys.stdout.flush()
+os._exit(0)`;
+  execFileSync('python3', ['-c', script, file, String(leavesLog), ...names]);
+  return file;
+}
+
+const page = 4096;
+
+async function zero(file: string, { from, pages }: { readonly from: number; readonly pages: number }): Promise<void> {
+  const opened = await open(file, 'r+');
+  try {
+    await opened.write(Buffer.alloc(pages * page), 0, pages * page, from * page);
+  } finally {
+    await opened.close();
+  }
+}
+
+test('a complete database has no fault at rest, wherever its pages are', async () => {
+  expect(faultAtRest(serverDatabase('at-rest.db'))).toBeUndefined();
+  const logged = serverDatabase('at-rest-logged.db', { leavesLog: true });
+  expect((await readdir(folder.path)).sort()).toContain('at-rest-logged.db-wal');
+  expect(faultAtRest(logged)).toBeUndefined();
+  // Without the log, the file has no tables yet.
+  await copyFile(logged, `${logged}.alone`);
+  expect(faultAtRest(`${logged}.alone`)).toBeUndefined();
+  expect(faultAtRest(database('no-server.db'))).toContain('another version of Temporal');
+});
+
+test('pages that were zeroed are found without a server', async () => {
+  const file = serverDatabase('zeroed.db');
+  await zero(file, { from: 2, pages: 30 });
+  expect(faultOfFile(file)).toBeUndefined();
+  expect(faultAtRest(file)).toMatch(/^is damaged \(its page \d+ is unusable\)$/);
+  const recovered = serverDatabase('to-be-recovered.db');
+  await zero(recovered, { from: 2, pages: 30 });
+  await writeFile(`${recovered}-journal`, 'what puts it right');
+  expect(faultAtRest(recovered)).toBeUndefined();
+});
+
+test('a folder in place of the database is named, and moved away by the advice', async () => {
+  const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'folder-home') });
+  await mkdir(home.temporalDatabase, { recursive: true });
+  const fault = await databaseFault(home);
+  expect(fault).toBe('is a folder, not a file');
+  const advice = await databaseAdvice(home, fault ?? '');
+  execFileSync('sh', ['-c', /mkdir [^]*?\.damaged' && mv [^]*?\.damaged'/.exec(advice)?.[0] ?? 'false']);
+  expect(await readdir(home.root)).toEqual(['temporal.db.damaged']);
+});
+
+test('a database of another version is told before a server is started, and not called lost', async () => {
+  const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'other-version') });
+  await mkdir(home.root);
+  await copyFile(serverDatabase('old.db', { names: ['executions'] }), home.temporalDatabase);
+  const fault = await databaseFault(home);
+  expect(fault).toMatch(/another version of Temporal \(it lacks tables: .*namespaces/);
+  expect(await databaseAdvice(home, fault ?? '')).toMatch(
+    /TEMPORAL_CLI_PATH[^]*Otherwise move it away[^]*Lost with it/,
+  );
+});
+
+test('a database that lacks what a newer server needs for schedules', async () => {
+  const [older, newer] = [path.join(folder.path, 'older-cli'), path.join(folder.path, 'newer-cli')];
+  await writeFile(older, 'no such word');
+  await writeFile(newer, `${'x'.repeat(5 * 1024 * 1024)}select from current_chasm_executions`);
+  const old = serverDatabase('without.db');
+  expect(faultAtRest(old)).toBeUndefined();
+  expect(await scheduleFault(old, newer)).toContain('made by an older version of Temporal');
+  expect(await scheduleFault(old, older)).toBeUndefined();
+  const current = serverDatabase('with.db', { names: [...tables, 'current_chasm_executions'] });
+  expect(await scheduleFault(current, newer)).toBeUndefined();
 });
