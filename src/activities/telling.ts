@@ -8,6 +8,7 @@ import type { JobProgress } from '../contract/job-progress';
 import { releasedWords } from '../contract/last-request';
 import type { TaskNews } from '../contract/state';
 import { masked } from '../contract/url-placeholders';
+import { BarrierNews, type TellReady } from './barrier-news';
 import { notReady } from './failures';
 import { NewsBoard, type SendNews } from './news-board';
 
@@ -17,6 +18,7 @@ import { NewsBoard, type SendNews } from './news-board';
  */
 
 const board = new NewsBoard();
+const barriers = new BarrierNews();
 
 /** Milliseconds for one signal. */
 const signalTimeoutMs = 10_000;
@@ -151,8 +153,13 @@ async function tellBarrier(
   const { client } = Context.current();
   const ready = { index, ...(endpointUrl === undefined ? {} : { endpointUrl }) };
   const parent = client.workflow.getHandle(barrier.workflowId, barrier.runId);
+  const send: TellReady = async ([first, ...others]) => {
+    if (!first) return;
+    const told = others.length === 0 ? first : { ...first, others };
+    await client.withDeadline(Date.now() + signalTimeoutMs, () => parent.signal(endpointReady, told));
+  };
   try {
-    await client.withDeadline(Date.now() + signalTimeoutMs, () => parent.signal(endpointReady, ready));
+    await (barrier.toldTogether ? barriers.tell(`${barrier.workflowId}/${barrier.runId}`, ready, send) : send([ready]));
   } catch (error) {
     // Its run is over, and this task will hear that it is cancelled.
     if (error instanceof WorkflowNotFoundError) return;

@@ -139,6 +139,8 @@ export interface TaskInput {
   readonly news?: number;
   /** Of the run, for `quiet` tasks. */
   readonly execution?: RunExecution;
+  /** Its parent understands one signal that says of several tasks that their endpoints are Ready. Absent: of an older build. */
+  readonly toldTogether?: true;
 }
 
 /** Input of the workflow of a shared endpoint. */
@@ -161,7 +163,15 @@ export interface Listeners {
   /** The run's execution, which is told of all progress. */
   readonly run: string;
   /** Who waits for the endpoint to be Ready; absent: nobody. */
-  readonly barrier?: { readonly workflowId: string; readonly runId: string };
+  readonly barrier?: Barrier;
+}
+
+/** The workflow that lets jobs start once all endpoints are Ready: of a batch, or of the run. */
+export interface Barrier {
+  readonly workflowId: string;
+  readonly runId: string;
+  /** See `TaskInput.toldTogether`. */
+  readonly toldTogether?: true;
 }
 
 /** Whose resources an activity works on. */

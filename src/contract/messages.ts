@@ -5,12 +5,18 @@ import type { BatchBounds } from './inputs';
 import type { SentSnapshot } from './sent-snapshot';
 import type { SharedState, TaskError, TaskNews, TaskSnapshot } from './state';
 
+/** The endpoint of a task is Ready. */
+export interface ReadyTask {
+  readonly index: number;
+  readonly endpointUrl?: string;
+}
+
 /**
- * Activity → parent of the task: the task's endpoint is Ready. `snapshot`: the task's; from tasks that tell this themselves, as
- * those of older builds do.
+ * Activity → parent of the task: the task's endpoint is Ready. `others`: so are those of these tasks. `snapshot`: the task's; from tasks
+ * that tell this themselves, as those of older builds do.
  */
 export const endpointReady = { type: 'signal', name: 'endpointReady' } as SignalDefinition<
-  [{ index: number; endpointUrl?: string; snapshot?: TaskSnapshot }]
+  [ReadyTask & { readonly others?: readonly ReadyTask[]; readonly snapshot?: TaskSnapshot }]
 >;
 
 /** Activities → run: what they do for its tasks, collected by their worker. */

@@ -9,6 +9,7 @@ import type { BatchBounds, BatchInput } from '../contract/inputs';
 import { advance, batchProgress, endpointReady, sharedEndpointsChanged, taskChanged } from '../contract/messages';
 import { sharedModelOf } from '../contract/parts';
 import type { TaskPlan } from '../contract/plan';
+import { readyTasksIn } from '../contract/ready-tasks';
 import { pendingTask, type SharedState, type TaskPhase, type TaskSnapshot } from '../contract/state';
 import { jsonBytes } from './fitting';
 import { SharedStates } from './shared-states';
@@ -53,8 +54,8 @@ export class BatchProgress implements TaskBook {
     setHandler(sharedEndpointsChanged, (states?: readonly SharedState[]) => {
       if (Array.isArray(states)) this.shared.replace(states);
     });
-    setHandler(endpointReady, (ready?: { index?: unknown }) => {
-      if (typeof ready?.index === 'number' && this.snapshots.has(ready.index)) this.ready.add(ready.index);
+    setHandler(endpointReady, (ready?: unknown) => {
+      for (const { index } of readyTasksIn(ready)) if (this.snapshots.has(index)) this.ready.add(index);
     });
     // Signals can be sent by hand with any payload or none: anything but a snapshot is ignored.
     setHandler(taskChanged, (snapshot?: Partial<TaskSnapshot>) => {

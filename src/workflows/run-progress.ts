@@ -13,6 +13,7 @@ import {
 } from '../contract/messages';
 import type { ExportReport } from '../contract/export';
 import type { RunPlan } from '../contract/plan';
+import { readyTasksIn } from '../contract/ready-tasks';
 import type { SentSnapshot } from '../contract/sent-snapshot';
 import { isPastReady, isTaskNews, withNews } from '../contract/task-news';
 import {
@@ -70,12 +71,10 @@ export class RunProgress implements TaskBook {
       if (this.isOfShared(snapshot)) return this.hearShared(snapshot.index, snapshot);
       if (this.isFreshSnapshot(snapshot)) this.put(snapshot);
     });
-    setHandler(endpointReady, (ready?: { index?: unknown; endpointUrl?: string; snapshot?: unknown }) => {
-      if (typeof ready?.index === 'number' && ready.snapshot === undefined) {
-        const { index, endpointUrl } = ready;
-        return this.hear([{ index, phase: 'ready', ...(typeof endpointUrl === 'string' ? { endpointUrl } : {}) }]);
-      }
+    setHandler(endpointReady, (ready?: { snapshot?: unknown }) => {
       const snapshot = ready?.snapshot;
+      if (snapshot === undefined)
+        return this.hear(readyTasksIn(ready).map((told) => ({ phase: 'ready' as const, ...told })));
       if (!this.isFreshSnapshot(snapshot)) return;
       this.ready.add(snapshot.index);
       this.put(snapshot);

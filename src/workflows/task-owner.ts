@@ -13,7 +13,9 @@ export function ownerAwaitingReady(input: TaskInput): Owner {
   const owner = ownerOf(input);
   const { parent } = workflowInfo();
   if (!owner.tell || !parent || !hasBarrier(input)) return owner;
-  return { ...owner, tell: { ...owner.tell, barrier: { workflowId: parent.workflowId, runId: parent.runId } } };
+  const { workflowId, runId } = parent;
+  const barrier = { workflowId, runId, ...(input.toldTogether ? { toldTogether: true as const } : {}) };
+  return { ...owner, tell: { ...owner.tell, barrier } };
 }
 
 /** Whether the task waits for its parent's word before it submits its job. */

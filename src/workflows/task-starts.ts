@@ -26,13 +26,14 @@ export type TaskHandle = ChildWorkflowHandle<typeof evaluationTask>;
 export class TaskStarts {
   private readonly header: RunHeader;
   private readonly tasks: readonly TaskPlan[];
-  private readonly common: Pick<TaskInput, 'course' | 'news' | 'execution'>;
+  private readonly common: Pick<TaskInput, 'course' | 'news' | 'execution' | 'toldTogether'>;
 
   constructor({ header, tasks, course, execution, count }: TaskRunsOptions) {
     this.header = header;
     this.tasks = tasks;
     const news = signalsPerTask({ tasks: count, isCounted: Boolean(header.budget) });
-    this.common = course === 'quiet' ? { course, ...(execution ? { execution } : {}) } : { course, news };
+    this.common =
+      course === 'quiet' ? { course, toldTogether: true, ...(execution ? { execution } : {}) } : { course, news };
   }
 
   private knownWindow: StartWindow | undefined;
