@@ -21,10 +21,9 @@ export async function writeAtomically<T>(
   write: (draft: FileHandle) => Promise<T>,
   modes: FileModes = {},
 ): Promise<T> {
-  await makeFolders(path.dirname(file), modes.folder === undefined ? {} : { mode: modes.folder });
   const draft = draftFor(file);
+  const handle = await openDraft(draft, modes);
   try {
-    const handle = await open(draft, 'wx+', modes.file);
     let result: T;
     try {
       result = await write(handle);
@@ -37,6 +36,16 @@ export async function writeAtomically<T>(
   } catch (error) {
     await rm(draft, { force: true });
     throw error;
+  }
+}
+
+/** Its folder nearly always exists already: asking first would cost two calls per file. */
+async function openDraft(draft: string, { file, folder }: FileModes): Promise<FileHandle> {
+  try {
+    return await open(draft, 'wx+', file);
+  } catch {
+    await makeFolders(path.dirname(draft), folder === undefined ? {} : { mode: folder });
+    return open(draft, 'wx+', file);
   }
 }
 
