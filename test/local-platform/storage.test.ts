@@ -99,6 +99,21 @@ test('concurrent changes in one folder do not collide with its removal', async (
   expect(await leaves()).toEqual([]);
 });
 
+test('a folder that goes away while it is read was not found', async () => {
+  const seen = new Set<number>();
+  for (let round = 0; round < 25; round += 1) {
+    await status('PUT', '/default/run/task');
+    const reads = Array.from({ length: 12 }, () => status('GET', '/default/run'));
+    const removals = [
+      status('DELETE', '/default/run/task?removeall=true'),
+      status('DELETE', '/default/run?removeall=true'),
+    ];
+    for (const answer of await Promise.all([...reads, ...removals])) seen.add(answer);
+  }
+  expect([...seen].filter((answer) => answer !== 200 && answer !== 404)).toEqual([]);
+  expect(seen).toContain(404);
+});
+
 test.each(['/default/../../secret', '/default/%2e%2e/x', '/default/a%2f..%2f..%2fx', '/default/a%00b', '/../default'])(
   '%s does not escape the file system',
   async (at) => {

@@ -67,21 +67,22 @@ export class FileSystems {
     const parts = partsOf(at);
     const real = await this.#existing(fileSystem, parts);
     if (real === undefined) return parts.length === 0 ? { kind: 'dir' } : undefined;
-    const found = await stat(real);
-    if (found.isDirectory()) return { kind: 'dir' };
-    return found.isFile() ? { kind: 'file', file: real, size: found.size } : undefined;
+    const found = await unlessGone(stat(real));
+    if (found?.isDirectory()) return { kind: 'dir' };
+    return found?.isFile() ? { kind: 'file', file: real, size: found.size } : undefined;
   }
 
   /** Throws 404 if there is no such folder. */
   async list(fileSystem: string, at: string): Promise<StorageEntry[]> {
     const parts = partsOf(at);
     const folder = await this.#existing(fileSystem, parts);
-    if (folder === undefined) {
+    const entries = folder === undefined ? undefined : await unlessGone(readdir(folder, { withFileTypes: true }));
+    if (folder === undefined || entries === undefined) {
       if (parts.length === 0) return [];
       throw notFound(`storage ${fileSystem}:/${parts.join('/')} was not found`);
     }
     const listed: StorageEntry[] = [];
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
+    for (const entry of entries) {
       const type = await this.#typeOf(fileSystem, path.join(folder, entry.name), entry);
       if (type !== undefined) listed.push({ type, name: entry.name, path: `/${[...parts, entry.name].join('/')}` });
     }
@@ -127,7 +128,7 @@ export class FileSystems {
     const target = path.join(folder ?? '', name);
     const found = folder === undefined ? undefined : await lstat(target).catch(() => undefined);
     if (found === undefined) throw notFound(`storage ${fileSystem}:/${parts.join('/')} was not found`);
-    if (found.isDirectory() && !all && (await readdir(target)).length > 0) {
+    if (found.isDirectory() && !all && ((await unlessGone(readdir(target))) ?? []).length > 0) {
       throw invalid(
         `/${parts.join('/')} is a folder that is not empty: use removeall=true to remove it with its content`,
       );
@@ -214,8 +215,7 @@ export class FileSystems {
       const root = await realpath(path.join(this.#root, fileSystem));
       return await this.#inside(root, path.join(root, ...parts));
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG' || code === 'ELOOP') return undefined;
+      if (isGone(error)) return undefined;
       throw error;
     }
   }
@@ -243,6 +243,19 @@ export class FileSystems {
     }
   }
 }
+
+/** Returns `undefined` if what was found a moment ago has been removed since. */
+async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+const isGone = (error: unknown): boolean =>
+  ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 async function* leavesBelow(folder: string): AsyncGenerator<string> {
   const entries = await opendir(folder).catch(() => undefined);
