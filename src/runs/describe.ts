@@ -71,6 +71,7 @@ export async function describe(
           home,
           startedAt: description.startTime,
           lastKnown: closing ? closing.snapshot : lastKnown,
+          withinMs: closing ? answerWithinMs : workerWithinMs,
         });
   // A run that closed without a snapshot (it was terminated, or broke down): only its tasks know how they ended.
   const isSilent = closing !== undefined && closing.snapshot === undefined && closing.failure !== null;
@@ -173,16 +174,19 @@ interface Current {
   readonly isUnanswered: boolean;
 }
 
+interface CurrentRequest extends Omit<DescribeRequest, 'isFinal'> {
+  readonly startedAt: Date;
+  /** For a worker's answer, milliseconds. A closed run is given longer, because nobody looks again. */
+  readonly withinMs: number;
+}
+
 /** Asks the run itself; if no worker answers, falls back to the last known snapshot or to what Temporal knows. */
-async function currentSnapshot(
-  client: Client,
-  run: Omit<DescribeRequest, 'isFinal'> & { readonly startedAt: Date },
-): Promise<Current> {
+async function currentSnapshot(client: Client, run: CurrentRequest): Promise<Current> {
   const { invocation, home, lastKnown } = run;
   const plan = await readablePlan(home, invocation);
   const recorded = plan && (await recordedSnapshot(plan, home));
   if (recorded) return { snapshot: recorded, isUnanswered: false };
-  const deadline = Date.now() + workerWithinMs + perTaskMs * (plan?.tasks.length ?? 0);
+  const deadline = Date.now() + run.withinMs + perTaskMs * (plan?.tasks.length ?? 0);
   try {
     const sent = await client.withDeadline(deadline, () =>
       client.workflow.getHandle(runWorkflowId(invocation)).query(runStatus),
