@@ -26,14 +26,14 @@ export function checkWorkspace(access: PlatformAccess, info: Answer<WorkspaceInf
 /** Checks when the token expires, from the login record and from the workspace. Never rejects. */
 export async function checkTokenExpiry(
   access: PlatformAccess,
-  options: { readonly recorded: Date | undefined; readonly now: Date; readonly timeoutMs: number },
+  options: { readonly recorded: Date | undefined; readonly now: Promise<Date>; readonly timeoutMs: number },
 ): Promise<Finding[]> {
   const asked = await answerOf(askTokenExpiry(access, { timeoutMs: options.timeoutMs }));
   const answer = asked.kind === 'known' ? asked.value : undefined;
   const expiry = {
     expiresAt: answer ?? options.recorded,
     source: access.source ?? 'an unknown source',
-    now: options.now,
+    now: await options.now,
   };
   return [expiryFinding(expiry)];
 }

@@ -83,9 +83,12 @@ async function examineLepton(
   request: DoctorRequest,
 ): Promise<Finding[]> {
   const client = createLeptonClient(access, { timeoutMs });
+  const examining = examineWorkspace(client, { request, access, binding: true });
+  // The platform's clock counts, which its answers tell.
+  const now = examining.then(() => new Date(client.clock.now()));
   const [expiry, workspace] = await Promise.all([
-    checkTokenExpiry(access, { recorded: choice.expiresAt, now: new Date(), timeoutMs }),
-    examineWorkspace(client, { request, access, binding: true }),
+    checkTokenExpiry(access, { recorded: choice.expiresAt, now, timeoutMs }),
+    examining,
   ]);
   const [first, ...rest] = workspace;
   // If the workspace refuses the token, only a problem with its expiry is of interest.

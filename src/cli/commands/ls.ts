@@ -1,10 +1,9 @@
 import { escapeRegExp } from '../../support/escape-regexp';
 import type { CatalogueTask } from '../../config';
 import type { CommandBody, CommandContext, CommandInput } from '../command';
-import { listOption, textOption } from '../command';
+import { textOption } from '../command';
 import { wantsJson } from '../config-input';
-import type { RunFilter } from '../../client';
-import { sinceTime } from '../since';
+import { runFilterOf } from '../run-filter';
 import { UsageError } from '../usage-error';
 import { done, type CommandOutcome } from '../exit-code';
 
@@ -37,12 +36,12 @@ async function listTheRuns(input: CommandInput, context: CommandContext): Promis
   const limit = Number(textOption(input, 'limit'));
   if (!Number.isInteger(limit) || limit < 1) throw new UsageError('--limit wants a number of runs, at least 1.');
   const { output } = context;
-  // Wrong options are found before anything is asked.
-  const isFiltered = Object.keys(filterOf(input, Date.now())).length > 0;
+  const wanted = runFilterOf(input);
   const { client } = await openSession(context);
   const { taskQueue } = temporalTarget(context.env);
-  const countedAt = textOption(input, 'since') === undefined ? undefined : await temporalNow(client, taskQueue, output);
-  const filter = filterOf(input, countedAt ?? Date.now());
+  const countedAt = wanted.isByClock ? await temporalNow(client, taskQueue, output) : undefined;
+  const filter = wanted.at(countedAt ?? Date.now());
+  const isFiltered = Object.keys(filter).length > 0;
   const runs = await listRuns(client, { limit, home: context.home, ...filter });
   const now = (): Promise<number> => temporalNow(client, runs[0]?.taskQueue, output);
   if (wantsJson(input)) output.json(runs);
@@ -50,22 +49,6 @@ async function listTheRuns(input: CommandInput, context: CommandContext): Promis
   else output.answer(runsTable(runs, countedAt ?? (await now()), output.answerWidth()));
   if (runs.length === 0) output.note("Temporal's list lags by a second or two; `status ID` is exact.");
   return done;
-}
-
-/** `now`: by Temporal's clock, which dates the runs. */
-function filterOf(input: CommandInput, now: number): RunFilter {
-  const [since, status] = [textOption(input, 'since'), textOption(input, 'status')];
-  const [model, name] = [textOption(input, 'model'), textOption(input, 'name')];
-  const owner = textOption(input, 'owner');
-  const tags = listOption(input, 'tag');
-  return {
-    ...(since === undefined ? {} : { since: sinceTime(since, new Date(now)) }),
-    ...(status === undefined ? {} : { status }),
-    ...(model === undefined ? {} : { model }),
-    ...(owner === undefined ? {} : { owner }),
-    ...(name === undefined ? {} : { name }),
-    ...(tags.length === 0 ? {} : { tags }),
-  };
 }
 
 async function listTheTasks(

@@ -21,14 +21,14 @@ import { scoresCaveats, scoresTable } from '../render/scores';
 import { copyResults } from './fetch';
 import { checkIndex, checkModel, modelAddress, openSession, runAddress, runUrl, type Session } from '../session';
 import { UsageError } from '../usage-error';
+import type { CountedRun } from '../render/results/html';
 import { nowOf } from '../temporal-clock';
 
 const formats = ['table', 'json', 'csv', 'md', 'junit', 'html'] as const;
 type Format = (typeof formats)[number];
 
 /** A run, or one task of it, as it was asked for. */
-interface Shown {
-  readonly run: RunDescription;
+interface Shown extends CountedRun {
   readonly document: RunDocument;
 }
 
@@ -86,7 +86,7 @@ async function look(address: string | undefined, session: Session, { home, outpu
   );
   const run = { ...described, snapshot: { ...described.snapshot, tasks } };
   const now = await nowOf(run, session.client, output);
-  return { run, document: runDocument(run, runUrl(session, invocation, run.runId), now) };
+  return { run, now, document: runDocument(run, runUrl(session, invocation, run.runId), now) };
 }
 
 interface Target {
@@ -126,10 +126,7 @@ async function textOf(shown: readonly Shown[], { format, isStrict }: Target, con
       return junitOf(documents, { isStrict });
     case 'html': {
       const { htmlOf } = await import('../render/results/html.js');
-      return htmlOf(
-        shown.map(({ run }) => run),
-        context.home,
-      );
+      return htmlOf(shown, context.home);
     }
   }
 }

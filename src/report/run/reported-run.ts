@@ -18,6 +18,8 @@ export interface ReportedRun {
   /** ISO 8601. */
   readonly startedAt: string;
   readonly endedAt: string | null;
+  /** ISO 8601: the time up to which an open run is counted. */
+  readonly countedTo: string;
   readonly tasks: readonly ReportedTask[];
   readonly cost: CostDocument | null;
   readonly usefulShare: number | null;
@@ -49,6 +51,7 @@ export function reportedRun(record: RunRecord): ReportedRun {
       platform.kind === 'local' ? 'the local platform' : `Lepton workspace ${platform.workspace} (${platform.url})`,
     startedAt: record.startedAt,
     endedAt: record.endedAt,
+    countedTo: record.endedAt,
     tasks: record.tasks.map((task) =>
       reportedTask(recordedTask(task), { summary: recordedSummary(task), budget: record.budget, nowMs }),
     ),

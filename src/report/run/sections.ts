@@ -59,7 +59,7 @@ function outcome({ snapshot: { outcome: word, phase } }: ReportedTask): Html {
 
 export function timelineSection(run: ReportedRun): Section | undefined {
   const start = Date.parse(run.startedAt);
-  const end = run.endedAt === null ? Date.now() : Date.parse(run.endedAt);
+  const end = Date.parse(run.endedAt ?? run.countedTo);
   const rows = run.tasks.flatMap(
     ({ snapshot: { index, name, usage, earlierUsage = [], startedAt, endedAt } }): TimelineRow[] => {
       const own = usage?.endpoint || usage?.job ? usage : undefined;

@@ -42,6 +42,7 @@ async function reported(change: Partial<ReportedRun> = {}): Promise<ReportedRun>
   return {
     ...{ invocation: 'e7422dd2cb51c2f2', model: 'org/model', status: 'failed', isSimulated: false },
     ...{ platform: 'the local platform', startedAt: endpoint.from, endedAt: endpoint.until },
+    countedTo: endpoint.until,
     tasks: [done, failed].map((task) => reportedTask(task, { summary: summaries.get(task.index), ...of })),
     cost: { currency: 'USD', limit: 5, spent: 0.53, perHour: 0 },
     usefulShare: 0.21,

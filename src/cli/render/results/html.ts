@@ -13,17 +13,22 @@ import { runReport } from '../../../report/run/run-report';
 import { productVersion } from '../../../support/version';
 import { lastEnd } from '../run-document';
 
+/** A run, and the time up to which it is counted while it is open: Temporal's, in milliseconds since the epoch. */
+export interface CountedRun {
+  readonly run: RunDescription;
+  readonly now: number;
+}
+
 /** Returns the report on runs, open or closed, as one HTML file. */
-export async function htmlOf(runs: readonly RunDescription[], home: HomePaths): Promise<string> {
-  const reported = await Promise.all(runs.map((run) => describedRun(run, home)));
+export async function htmlOf(runs: readonly CountedRun[], home: HomePaths): Promise<string> {
+  const reported = await Promise.all(runs.map(({ run, now }) => describedRun(run, now, home)));
   return runReport(reported, { writtenAt: new Date().toISOString(), version: productVersion() });
 }
 
 /** What is known now counts; the record adds who started the run, and how. */
-async function describedRun(run: RunDescription, home: HomePaths): Promise<ReportedRun> {
+async function describedRun(run: RunDescription, nowMs: number, home: HomePaths): Promise<ReportedRun> {
   const { snapshot, resultsInfo, status } = run;
   const { invocation, budget, left, kept } = snapshot;
-  const nowMs = Date.now();
   const summaries = new Map((resultsInfo?.summaries ?? []).map(({ index, ...summary }) => [index, summary]));
   const tasks = snapshot.tasks.map((task) => reportedTask(task, { summary: summaries.get(task.index), budget, nowMs }));
   const plan = await readablePlan(home, invocation);
@@ -36,6 +41,7 @@ async function describedRun(run: RunDescription, home: HomePaths): Promise<Repor
     isSimulated: snapshot.simulated === true,
     platform: recorded?.platform ?? platformWords(snapshot),
     startedAt: snapshot.startedAt,
+    countedTo: new Date(nowMs).toISOString(),
     endedAt: status === 'running' ? null : (recorded?.endedAt ?? lastEnd(snapshot)),
     tasks,
     cost: costDocument(snapshot, nowMs),
