@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { describeRun, resolveInvocation, type RunDescription } from '../../client';
+import { describeRun, resolveInvocation } from '../../client';
 import { unreadableFiles } from '../../results/scores/recorded';
 import { writeAtomically } from '../../support/atomic-file';
 import { harmlessLine } from '../../support/terminal-text';
