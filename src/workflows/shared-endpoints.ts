@@ -147,28 +147,38 @@ export class SharedEndpoints {
     }
     if (isCancellation(error)) {
       const usage = before.usage && endSpan(before.usage, 'endpoint');
-      return progress.endShared(position, { ...before, ...ended(), outcome: 'cancelled', ...(usage ? { usage } : {}) });
+      // The last message of one that has reported its end says what became of its log; an earlier one is out of date.
+      const last = before.phase === 'done' ? { message: before.message, endedAt: before.endedAt ?? now() } : {};
+      return progress.endShared(position, {
+        ...before,
+        ...ended(),
+        ...last,
+        outcome: 'cancelled',
+        ...(usage ? { usage } : {}),
+      });
     }
     const why = describeError(error);
     this.lose(position, why);
     progress.changeShared(position, { phase: 'tearing down', outcome: 'failed', error: why });
-    const left = await this.tearDownFor(position);
+    const { left, message } = await this.tearDownFor(position);
     const { usage } = progress.shared(position);
     const isGone = !left.some(({ kind }) => kind === 'endpoint');
     progress.endShared(position, {
       ...progress.shared(position),
       ...ended(),
       left,
+      message,
       ...(usage && isGone ? { usage: endSpan(usage, 'endpoint') } : {}),
     });
   }
 
-  private async tearDownFor(position: number): Promise<TaskSnapshot['left']> {
+  private async tearDownFor(position: number): Promise<Pick<TaskSnapshot, 'left' | 'message'>> {
     const shared = this.options.plans[position];
-    if (shared === undefined || shared.endpointName === null) return [];
+    if (shared === undefined || shared.endpointName === null) return { left: [], message: null };
     const teardown = new TaskTeardown(endpointUnit(this.inputOf(position, shared)));
     teardown.coverEndpoint(shared.endpointName);
-    return (await teardown.run()).left;
+    const { left, notes } = await teardown.run();
+    return { left, message: notes.join(' ') || null };
   }
 
   private inputOf(position: number, shared: SharedEndpointPlan): EndpointInput {

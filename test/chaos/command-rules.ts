@@ -20,6 +20,8 @@ export function commandRules(facts: Facts, course: Course, one: ChaosCase | unde
   const interrupted = (event === 'cancel' || event === 'second cancel') && disturbance.eventHappened;
   if (!started) {
     if (interrupted && wasInterrupted(command)) return [];
+    // The cases of a stack share its processes: another one had killed the platform, and this one proves nothing.
+    if (one?.event.startsWith('kill ') && disturbance.hits === 0 && command.code === 3) return [];
     return denied && command.code === 3 ? [] : [`no run was started, ${seen}`];
   }
   if (denied && command.code === 3) {

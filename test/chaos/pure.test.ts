@@ -90,7 +90,7 @@ test('a lagging read lacks new resources and shows removed ones; the listing sho
 
 test('the tables count cases that held, violations, and cases not reached', () => {
   const outcome: Outcome = {
-    id: 'x',
+    id: 'released | platform GET /jobs #1 | cut | cancel',
     point: 'platform GET /jobs',
     fault: 'cut',
     event: 'cancel',
@@ -102,5 +102,6 @@ test('the tables count cases that held, violations, and cases not reached', () =
   };
   const text = resultTables([outcome, { ...outcome, violations: ['left'] }, { ...outcome, reached: false }]);
   expect(text).toContain('| platform, GET | 3 | 1 | 1 | 1 |');
+  expect(text).toContain('| released | 3 | 1 | 1 | 1 |');
   expect(text).toContain('3 cases: 1 held, 1 violations, 1 not reached (33.3 %)');
 });

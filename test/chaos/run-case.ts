@@ -29,6 +29,7 @@ import {
 } from './inspect';
 import type { Passed } from './ledger';
 import type { TestBed } from './test-bed';
+import { watchQuota } from './quota-watch';
 import { sweepAsForeigner } from './foreign-sweep';
 import { openEnvironment, type CaseEnvironment } from './case-environment';
 import { watchPlatform, type EarlyDeletion, type Witness } from './witness';
@@ -67,6 +68,8 @@ export interface Facts {
   readonly missingLogs: readonly MissingLog[];
   /** Whether the quota kept places for the run after it had told its verdict. */
   readonly holdsPlaces: boolean;
+  /** Endpoints that the cases of the quota had together, if more than allowed when this one created another; else 0. */
+  readonly beyondQuota: number;
   /** Whether the user's own endpoint was removed. */
   readonly removedOwnEndpoint: boolean;
   /** How often the case's own worker ended by itself. */
@@ -85,6 +88,8 @@ export async function runCase(
 ): Promise<Facts> {
   const begunAt = performance.now();
   const environment = await openEnvironment(testBed, how);
+  const { gateway, direct } = environment;
+  const quota = how.world === 'endpoint quota' ? watchQuota(gateway, direct, how.one) : undefined;
   try {
     const { course, setup, one } = how;
     const limits = limitsFor(one?.event);
@@ -94,7 +99,7 @@ export async function runCase(
       const [invocation] = await storedInvocations(environment.launch, '');
       return invocation === undefined ? undefined : storedPlan(environment.launch, invocation);
     };
-    const witness = watchPlatform(environment.gateway, { direct: environment.direct, planned });
+    const witness = watchPlatform(gateway, { direct, planned });
     let disturbance = noDisturbance();
     const plan = await driver.start(() => {
       if (one) disturbance = disturb(environment.ledger, { targets: targetsOf(environment, driver), one });
@@ -106,8 +111,10 @@ export async function runCase(
       disturbance,
       witness,
     });
-    return { ...facts, ms: Math.round(performance.now() - begunAt), log: environment.ledger.counted };
+    const beyondQuota = quota?.tooMany() ?? 0;
+    return { ...facts, beyondQuota, ms: Math.round(performance.now() - begunAt), log: environment.ledger.counted };
   } finally {
+    quota?.close();
     await cleanUpAfter(environment);
   }
 }
@@ -128,7 +135,7 @@ function targetsOf(environment: CaseEnvironment, driver: Driver): Parameters<typ
 async function observe(
   environment: CaseEnvironment,
   at: { plan: RunPlan | undefined; driver: Driver; disturbance: Disturbance; witness: Witness },
-): Promise<Omit<Facts, 'ms' | 'log'>> {
+): Promise<Omit<Facts, 'ms' | 'log' | 'beyondQuota'>> {
   const { testBed, launch, direct, ledger, worker, ownEndpoint, taskQueue } = environment;
   const { plan, driver, disturbance, witness } = at;
   const ended = plan ? await closed(testBed, plan) : true;

@@ -7,6 +7,7 @@ import { summary, tally, type Outcome } from './outcome';
 export function resultTables(outcomes: readonly Outcome[]): string {
   const dimensions: readonly (readonly [string, (outcome: Outcome) => string])[] = [
     ['where', ({ point }) => whereOf(point)],
+    ['course', ({ id }) => id.split(' | ')[0] ?? ''],
     ['what happens to the request', ({ fault }) => fault],
     ['what happens beside it', ({ event }) => event],
     ['surroundings', ({ world }) => world],

@@ -18,6 +18,7 @@ import { originOf } from '../../src/temporal/origin';
 import { freshFolder } from '../support/folders';
 import { startTemporal } from '../support/temporal';
 import { simulatedPlan } from './courses';
+import { quota } from './quota-watch';
 import { workerPool } from './worker-pool';
 import { platformsInThread } from './platforms';
 import type { WatchedCase, TemporalGateway } from './temporal-gateway';
@@ -71,9 +72,6 @@ export const requestTimeoutMs = 4_000;
 
 /** Far shorter than the default: otherwise a case whose token is refused permanently would take minutes. */
 export const refusalPatienceMs = 8_000;
-
-/** Fewer than a few cases want at the same time, and as many as one of them needs. */
-const quota = 4;
 
 export const bundle =
   process.env['EVALSAGA_TEST_BUNDLE'] ?? path.resolve(__dirname, '..', '..', 'dist', 'workflow-bundle.js');

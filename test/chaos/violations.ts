@@ -21,6 +21,9 @@ export function violations(facts: Facts, course: Course, one: ChaosCase | undefi
     ...facts.lost.map((file) => `removed from storage without being at home: ${file}`),
     ...facts.disturbance.sweptWhileOpen.map((item) => `removed by a sweep while the run was open: ${item}`),
     ...facts.keptButMissing.map((path) => `said to be kept, and not there: ${path}`),
+    ...(facts.beyondQuota > 0
+      ? [`${facts.beyondQuota} endpoints at the same time are more than the quota allows`]
+      : []),
     ...logs(facts, one),
   ];
   if (!facts.started) return rules;

@@ -18,6 +18,10 @@ beforeAll(async () => {
 afterAll(() => bench.close());
 
 const endless = { default: { states: [['Running', '1h'], ['Completed']] } };
+const noLogs = [
+  { on: 'GET /deployments/*/replicas', times: 'inf', respond: 500 },
+  { on: 'GET /logs', times: 'inf', respond: 500 },
+];
 const brief = { default: { states: [['Running', '500ms'], ['Completed']] } };
 
 /** Two tasks ask the judge; the third doesn't. */
@@ -172,8 +176,8 @@ describe('while jobs use it', () => {
   test.concurrent.each([
     { how: 'terminated: the run removes it by its name', end: 'terminate' },
     { how: 'cancelled: it removes itself', end: 'cancel' },
-  ] as const)('its workflow is $how', async ({ end }) => {
-    const scenario = await bench.scenario({ jobs });
+  ] as const)('its workflow is $how; that its log is lost is said', async ({ end }) => {
+    const scenario = await bench.scenario({ jobs, faults: noLogs });
     const plan = judgedPlan(scenario);
     await scenario.start(plan);
     await usersRun(scenario, plan);
@@ -182,18 +186,20 @@ describe('while jobs use it', () => {
     expect(outcomes(snapshot)).toEqual(lost);
     expect(snapshot.left).toEqual([]);
     expect(snapshot.shared?.[0]?.usage?.endpoint?.until).toEqual(expect.any(String));
+    expect(snapshot.shared?.[0]?.message).toContain(`The log of endpoint ${judgeOf(plan)} could not be saved`);
     await expectNothingLeft(scenario);
   });
 });
 
-test.concurrent('a cancelled run removes it', async () => {
-  const scenario = await bench.scenario({ jobs: endless });
+test.concurrent('a cancelled run removes it, and says that its log is lost', async () => {
+  const scenario = await bench.scenario({ jobs: endless, faults: noLogs });
   const plan = judgedPlan(scenario);
   await scenario.start(plan);
   await running(scenario, plan);
   await scenario.cancel(plan);
   const { status, snapshot } = await scenario.closed(plan);
   expect([status, snapshot.shared?.[0]?.outcome]).toEqual(['cancelled', 'cancelled']);
+  expect(snapshot.shared?.[0]?.message).toContain(`The log of endpoint ${judgeOf(plan)} could not be saved`);
   await expectNothingLeft(scenario);
 });
 
