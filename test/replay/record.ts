@@ -2,14 +2,16 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import path from 'node:path';
-import { batchWorkflowId, taskWorkflowId, runWorkflowId } from '../../src/contract/identity';
+import { quotaWorkflowId } from '../../src/contract/endpoint-quota';
+import { batchWorkflowId, runWorkflowId, sharedIndex, taskWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import { startInBatches } from '../support/batched-run';
 import { startBench, type Bench, type Scenario } from '../support/bench';
 import { sendJson, startServer, type SeenRequest } from '../support/http-server';
 import { runPlan } from '../support/plans';
 import { historiesFolder, historyText } from './history-file';
-import { courses, type Course } from './scenarios';
+import type { Course } from './course';
+import { courses } from './scenarios';
 
 async function main(only: readonly string[]): Promise<void> {
   await mkdir(historiesFolder, { recursive: true });
@@ -24,9 +26,11 @@ async function main(only: readonly string[]): Promise<void> {
 }
 
 async function recordCourse(bench: Bench, course: Course): Promise<void> {
-  const scenario = await bench.scenario(course.platform);
+  const { maxEndpoints, adapt = (plan: RunPlan): RunPlan => plan } = course;
+  const environment = maxEndpoints === undefined ? {} : { EVALSAGA_MAX_ENDPOINTS: String(maxEndpoints) };
+  const scenario = await bench.scenario(course.platform, { environment });
   const invocation = `c0ffee${String(courses.indexOf(course)).padStart(10, '0')}`;
-  const planned = runPlan({ outputRoot: scenario.outputRoot, invocation, ...course.plan });
+  const planned = adapt(runPlan({ outputRoot: scenario.outputRoot, invocation, ...course.plan }));
   const server = course.endpoint === 'existing' ? await startServer(answerAsModel) : undefined;
   const plan = server ? onExisting(planned, `${server.url}/v1/completions`) : planned;
   await (course.isBatched ? startInBatches(scenario, plan) : scenario.start(plan));
@@ -42,6 +46,13 @@ async function recordCourse(bench: Bench, course: Course): Promise<void> {
   for (const { index } of plan.tasks)
     await save(scenario, { course, plan, id: taskWorkflowId(invocation, index), suffix: `task-${index}` });
   if (course.isBatched) await save(scenario, { course, plan, id: batchWorkflowId(invocation, 0), suffix: 'batch' });
+  if (plan.sharedEndpoints)
+    await save(scenario, { course, plan, id: taskWorkflowId(invocation, sharedIndex(0)), suffix: 'shared' });
+  if (maxEndpoints !== undefined) {
+    const id = quotaWorkflowId(scenario.taskQueue);
+    await bench.client.workflow.getHandle(id).result();
+    await save(scenario, { course, plan, id, suffix: 'quota' });
+  }
   if (course.swept) {
     const id = `eval-sweep-${invocation}`;
     const input = { platform: plan.platform, graceSeconds: -60 };

@@ -2,6 +2,7 @@ import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { historiesFolder, recordedHistories, type Recorded } from './history-file';
+import { withJudge } from '../support/plans';
 import { courses } from './scenarios';
 
 /** Runs that were begun by an earlier build must go on with this one: see docs/changing-workflows.md. */
@@ -27,9 +28,11 @@ async function replay(histories: readonly Recorded[]): Promise<Map<string, strin
 beforeAll(() => Runtime.install({ logger: new DefaultLogger('ERROR') }));
 
 test('every course is recorded, for the run and each of its tasks', () => {
-  const expected = courses.flatMap(({ name, plan, swept, isBatched }) => [
+  const expected = courses.flatMap(({ name, plan, swept, isBatched, maxEndpoints, adapt }) => [
     `${name}.run`,
     ...(isBatched ? [`${name}.batch`] : []),
+    ...(maxEndpoints === undefined ? [] : [`${name}.quota`]),
+    ...(adapt === withJudge ? [`${name}.shared`] : []),
     ...(swept ? [`${name}.sweep`] : []),
     ...(plan.tasks ?? []).map((_, index) => `${name}.task-${index}`),
   ]);

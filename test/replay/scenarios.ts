@@ -1,55 +1,6 @@
 import { batchWorkflowId, runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
-import type { RunPlan } from '../../src/contract/plan';
-import type { RunSnapshot, TaskPhase } from '../../src/contract/state';
-import type { Scenario } from '../support/bench';
-import type { PlanOptions } from '../support/plans';
-import type { SimulatedPlan } from '../support/simulated';
-
-/** One course that a run can take, whose history every later version of the workflow code must be able to follow. */
-export interface Course {
-  readonly name: string;
-  readonly platform: SimulatedPlan;
-  readonly plan: Omit<PlanOptions, 'outputRoot'>;
-  /** What happens to the run from outside once it is started. */
-  readonly meanwhile?: (scenario: Scenario, plan: RunPlan) => Promise<void>;
-  /** The tasks use one endpoint of the user's, which answers. */
-  readonly endpoint?: 'existing';
-  /** A batch runs the tasks. */
-  readonly isBatched?: true;
-  /** What the run left is swept up after it: a workflow of its own. */
-  readonly swept?: true;
-}
-
-const two = ['hellaswag', 'arc_challenge'];
-const one = ['hellaswag'];
-const endless = { default: { states: [['Running', '1h'], ['Completed']] } };
-const neverReady = { default: { states: [['Starting', '1h'], ['Ready']], message: 'pulling image' } };
-
-const anyIn =
-  (phase: TaskPhase) =>
-  ({ tasks }: RunSnapshot): boolean =>
-    tasks.some((task) => task.phase === phase);
-
-const when =
-  (phase: TaskPhase, act: (scenario: Scenario, plan: RunPlan) => Promise<unknown>) =>
-  async (scenario: Scenario, plan: RunPlan): Promise<void> => {
-    await scenario.until(plan, anyIn(phase));
-    await act(scenario, plan);
-  };
-
-/** Temporal's "running" is all that a create or a fetch under way shows: the platform has been asked. */
-const whenAsked =
-  (method: string, route: RegExp, act: (scenario: Scenario, plan: RunPlan) => Promise<unknown>) =>
-  async (scenario: Scenario, plan: RunPlan): Promise<void> => {
-    const wasAsked = async (): Promise<boolean> =>
-      (await scenario.platform.requests()).some((request) => request.method === method && route.test(request.path));
-    while (!(await wasAsked())) await new Promise((resolve) => setTimeout(resolve, 20));
-    await act(scenario, plan);
-  };
-
-const cancel = (scenario: Scenario, plan: RunPlan): Promise<unknown> => scenario.cancel(plan);
-const terminate = (id: (plan: RunPlan) => string) => (scenario: Scenario, plan: RunPlan) =>
-  scenario.client.workflow.getHandle(id(plan)).terminate();
+import { cancel, endless, neverReady, one, terminate, two, when, whenAsked, type Course } from './course';
+import { recordedLast, recordedLastInBatches, recordedWithIt } from './latest-courses';
 
 const budget = { limit: 0.001, currency: 'USD', endpointPerHour: 2, jobPerHour: 0.5 };
 
@@ -276,15 +227,18 @@ const recordedInBatches: readonly Course[] = [
   },
 ];
 
-const again = (names: readonly string[], suffix: string): readonly Course[] =>
-  recordedFirst
-    .filter(({ name }) => names.includes(name))
-    .map((course) => ({ ...course, name: `${course.name}${suffix}` }));
+const again = (courses: readonly Course[], names: readonly string[], suffix: string): readonly Course[] =>
+  courses.filter(({ name }) => names.includes(name)).map((course) => ({ ...course, name: `${course.name}${suffix}` }));
+
+const inBatches = recordedInBatches.map((course) => ({ ...course, isBatched: true as const }));
 
 /** The file names of the histories are made of these names: renaming one means recording anew. */
 export const courses: readonly Course[] = [
   ...recordedFirst,
-  ...again(recordedAgain, '-2'),
-  ...again(recordedQuiet, '-3'),
-  ...recordedInBatches.map((course) => ({ ...course, isBatched: true as const })),
+  ...again(recordedFirst, recordedAgain, '-2'),
+  ...again(recordedFirst, recordedQuiet, '-3'),
+  ...inBatches,
+  ...again(recordedFirst, recordedLast, '-4'),
+  ...again(inBatches, recordedLastInBatches, '-2'),
+  ...recordedWithIt,
 ];

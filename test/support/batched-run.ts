@@ -8,6 +8,6 @@ export async function startInBatches(scenario: Scenario, plan: RunPlan): Promise
   await scenario.client.workflow.start(runWorkflowType, {
     workflowId: runWorkflowId(plan.invocation),
     taskQueue: scenario.taskQueue,
-    args: [...runArguments(plan, { searchAttributes: true, isBatched: true })],
+    args: [...runArguments(plan, { searchAttributes: true, isBatched: true, preflight: { variables: [] } })],
   });
 }

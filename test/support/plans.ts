@@ -76,6 +76,23 @@ export function withPackedResults(plan: RunPlan): RunPlan {
   return { ...plan, tasks, packsResults: true };
 }
 
+/** Returns the plan with endpoints that are released after the last request of their job. */
+export function withEarlyRelease(plan: RunPlan): RunPlan {
+  const tasks = plan.tasks.map((task) => ({ ...task, job: { ...task.job, tellsLastRequest: true as const } }));
+  return { ...plan, startPolicy: 'as_ready', releaseEndpoint: 'after_last_request', tasks };
+}
+
+/** Returns the plan with a judge that all tasks use. */
+export function withJudge(plan: RunPlan): RunPlan {
+  const { endpoint } = plan;
+  const endpointName = `vllm-judge-e0-${plan.invocation.slice(0, 8)}`;
+  return {
+    ...plan,
+    sharedEndpoints: [{ name: 'judge', endpointName, endpoint, folder: 'endpoint-judge' }],
+    tasks: plan.tasks.map((task) => ({ ...task, uses: [{ endpoint: 0, variables: { JUDGE_URL: '/v1' } }] })),
+  };
+}
+
 const dedicated: EndpointPlan = {
   kind: 'dedicated',
   spec: {

@@ -1,10 +1,10 @@
 import { quotaWorkflowId } from '../../src/contract/endpoint-quota';
-import { runWorkflowId, runWorkflowType } from '../../src/contract/identity';
+import { runWorkflowId } from '../../src/contract/identity';
 import { quotaStatus } from '../../src/contract/messages';
 import type { RunPlan } from '../../src/contract/plan';
-import { runArguments } from '../../src/contract/run-arguments';
+import { startInBatches } from '../support/batched-run';
 import { startBench, type Bench, type Scenario } from '../support/bench';
-import { runPlan } from '../support/plans';
+import { runPlan, withJudge } from '../support/plans';
 
 /** Runs share a limited number of endpoints, in the order in which they ask. */
 
@@ -24,27 +24,12 @@ const rolling = { startPolicy: 'as_ready' } as const;
 
 const plainly = (scenario: Scenario, plan: RunPlan): Promise<void> => scenario.start(plan);
 
-/** As runs of many tasks are started. */
-async function inBatches({ client, taskQueue }: Scenario, plan: RunPlan): Promise<void> {
-  const preflight = { variables: [] };
-  const args = [...runArguments(plan, { searchAttributes: true, isBatched: true, preflight })];
-  await client.workflow.start(runWorkflowType, { workflowId: runWorkflowId(plan.invocation), taskQueue, args });
-}
-
 const planOf = ({ outputRoot }: Scenario, tasks: number, change: Partial<RunPlan> = {}): RunPlan =>
   runPlan({ outputRoot, tasks: Array.from({ length: tasks }, (_, index) => `task-${index}`), change });
 
 /** The same with a judge that all tasks use. */
-function judgedPlan(scenario: Scenario, tasks: number, change: Partial<RunPlan> = {}): RunPlan {
-  const plan = planOf(scenario, tasks, change);
-  const { endpoint } = plan;
-  const endpointName = `vllm-judge-e0-${plan.invocation.slice(0, 8)}`;
-  return {
-    ...plan,
-    sharedEndpoints: [{ name: 'judge', endpointName, endpoint, folder: 'endpoint-judge' }],
-    tasks: plan.tasks.map((task) => ({ ...task, uses: [{ endpoint: 0, variables: { JUDGE_URL: '/v1' } }] })),
-  };
-}
+const judgedPlan = (scenario: Scenario, tasks: number, change: Partial<RunPlan> = {}): RunPlan =>
+  withJudge(planOf(scenario, tasks, change));
 
 /** How many endpoints there were at most, as the platform's requests tell. */
 async function mostAtOnce({ platform }: Scenario): Promise<number> {
@@ -114,9 +99,9 @@ test.concurrent('without a barrier a run of many tasks takes as many endpoints a
 
 test.concurrent.each([
   { how: 'all_ready', start: plainly, change: {}, needs: 2 },
-  { how: 'all_ready in waves', start: inBatches, change: { maxParallelEndpoints: 1 }, needs: 2 },
+  { how: 'all_ready in waves', start: startInBatches, change: { maxParallelEndpoints: 1 }, needs: 2 },
   { how: 'as_ready', start: plainly, change: { startPolicy: 'as_ready' }, needs: 2 },
-  { how: 'as_ready in batches', start: inBatches, change: { startPolicy: 'as_ready' }, needs: 2 },
+  { how: 'as_ready in batches', start: startInBatches, change: { startPolicy: 'as_ready' }, needs: 2 },
 ] as const)(
   'a judge counts, and comes together with what else the run can not do without: $how',
   async ({ how, start, change, needs }) => {
@@ -147,12 +132,12 @@ test.concurrent('tasks in batches never have more than the limit; a cancel gives
     { environment: { EVALSAGA_MAX_ENDPOINTS: '4' } },
   );
   const [whole, cancelled, last] = [planOf(scenario, 12, rolling), planOf(scenario, 12, rolling), planOf(scenario, 4)];
-  await inBatches(scenario, whole);
+  await startInBatches(scenario, whole);
   await scenario.until(whole, ({ tasks }) => tasks.some(({ phase }) => phase !== 'pending'));
-  await inBatches(scenario, cancelled);
+  await startInBatches(scenario, cancelled);
   // Places come over as tasks end.
   await scenario.until(cancelled, ({ tasks }) => tasks.some(({ outcome }) => outcome === 'succeeded'));
-  await inBatches(scenario, last);
+  await startInBatches(scenario, last);
   await scenario.cancel(cancelled);
   expect((await scenario.closed(cancelled)).status).toBe('cancelled');
   // It needs all places, and gets them although others could use them as well.

@@ -4,7 +4,7 @@ import { answeredLine, releasedWords } from '../../src/contract/last-request';
 import type { RunPlan } from '../../src/contract/plan';
 import type { RunSnapshot, TaskSnapshot } from '../../src/contract/state';
 import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
-import { runPlan, type PlanOptions } from '../support/plans';
+import { runPlan, withEarlyRelease, type PlanOptions } from '../support/plans';
 import { startWorkerProcess } from '../support/program';
 
 /** Endpoints that are released as soon as their job has made its last request. */
@@ -15,11 +15,8 @@ beforeAll(async () => {
 });
 afterAll(() => bench.close());
 
-function releasing(options: Partial<PlanOptions> & Pick<PlanOptions, 'outputRoot'>): RunPlan {
-  const plan = runPlan({ tasks: ['gsm8k'], ...options });
-  const tasks = plan.tasks.map((task) => ({ ...task, job: { ...task.job, tellsLastRequest: true as const } }));
-  return { ...plan, startPolicy: 'as_ready', releaseEndpoint: 'after_last_request', tasks };
-}
+const releasing = (options: Partial<PlanOptions> & Pick<PlanOptions, 'outputRoot'>): RunPlan =>
+  withEarlyRelease(runPlan({ tasks: ['gsm8k'], ...options }));
 
 const isReleased = ({ tasks: [task] }: RunSnapshot): boolean =>
   task?.phase === 'running job' && typeof task.usage?.endpoint?.until === 'string';
