@@ -98,11 +98,14 @@ describe('cancel tears down', () => {
   test.concurrent('of one task, as from the Web UI: the other tasks complete', async () => {
     const scenario = await bench.scenario({
       ...slowPlan,
-      jobs: { default: { states: [['Running', '3s'], ['Completed']] } },
+      jobs: {
+        default: { states: [['Running', '3s'], ['Completed']] },
+        match: [{ name: '*arc*', states: [['Running', '1h'], ['Completed']] }],
+      },
     });
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
-    await scenario.until(plan, anyIn('running job'));
+    await scenario.until(plan, ({ tasks }) => tasks[1]?.phase === 'running job');
     await scenario.client.workflow.getHandle(taskWorkflowId(plan.invocation, 1)).cancel();
     const { status, snapshot } = await scenario.closed(plan);
     expect(status).toBe('failed');
