@@ -37,7 +37,8 @@ function caseOf(run: RunDocument, task: TaskDocument, isStrict: boolean): Case {
     stderr !== null && xml`<property name="${name}_stderr" value="${String(stderr)}"/>\n`,
   ]);
   const properties = task.scores.length > 0 && xml`<properties>\n${scores}</properties>\n`;
-  const output = text !== '' && xml`<system-out>${text}</system-out>\n`;
+  const said = [text, ...task.notes].filter((line) => line !== '').join('\n');
+  const output = said !== '' && xml`<system-out>${said}</system-out>\n`;
   const about = xml`name="${task.name}" classname="${run.model}" time="${seconds.toFixed(3)}"`;
   const element = xml`<testcase ${about}>\n${properties}${outcome(task, { result, text })}${output}</testcase>\n`;
   return { element, result, seconds };

@@ -41,11 +41,12 @@ function oneRun(run: RunDocument): string {
     ...paragraph(usefulShareLine(run)),
     ...problems(run),
     ...findings([run]),
+    ...notes([run]),
   ].join('\n');
 }
 
 const manyRuns = (runs: readonly RunDocument[]): string =>
-  [`## ${runs.length} runs`, ...columns(runs.flatMap(byModel)), ...findings(runs)].join('\n');
+  [`## ${runs.length} runs`, ...columns(runs.flatMap(byModel)), ...findings(runs), ...notes(runs)].join('\n');
 
 /** The scores of a run of several models beside each other. */
 function modelColumns(run: RunDocument): string[] {
@@ -82,6 +83,20 @@ function findings(runs: readonly RunDocument[]): string[] {
     }),
   );
   return lines.length === 0 ? [] : ['', '### Validity', '', ...lines];
+}
+
+/** What scores must not be read without, such as "0-shot", and what of the results was not read as a score. */
+function notes(runs: readonly RunDocument[]): string[] {
+  const names = runNames(runs);
+  const lines = runs.flatMap((run, at) =>
+    run.tasks.flatMap(({ index, name, notes: own }) =>
+      own.map((note) => {
+        const whose = runs.length === 1 ? '' : `${cellOf(names[at] ?? '')}, `;
+        return `- ${whose}task ${index} ${cellOf(name)}: ${cellOf(note)}`;
+      }),
+    ),
+  );
+  return lines.length === 0 ? [] : ['', '### Notes', '', ...lines];
 }
 
 const paragraph = (lines: readonly string[]): string[] => lines.flatMap((line) => ['', line]);

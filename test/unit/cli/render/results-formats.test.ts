@@ -145,6 +145,24 @@ test('JUnit: a case per task; with --strict, one with findings has failed', () =
   );
 });
 
+test('what scores must not be read without stands in Markdown and JUnit, too', () => {
+  const document = documentOf('org/model', metrics);
+  const noted = {
+    ...document,
+    findings: [],
+    tasks: document.tasks.map((task) => ({
+      ...task,
+      notes: task.index === 0 ? ['Run 0-shot <b>', 'Not read: x'] : [],
+    })),
+  };
+  const text = markdownOf([noted]);
+  expect(text).toContain('### Notes');
+  expect(text).toMatch(/task 0 .*: Run 0-shot &#60;b&#62;\n- task 0 /);
+  expect(markdownOf([noted, document]).match(/^- .*task 0 .*Not read: x$/gm)).toHaveLength(1);
+  expect(markdownOf([{ ...noted, tasks: [] }])).not.toContain('### Notes');
+  expect(junitOf([noted], { isStrict: true })).toContain('<system-out>Run 0-shot &lt;b&gt;\nNot read: x</system-out>');
+});
+
 test('several runs beside each other: models as columns, told apart where they are equal', () => {
   const runs = [documentOf('org/a', metrics), documentOf('org/b', [metric({ value: 0.75 })]), documentOf('org/b', [])];
   const ids = runs.map((run, at) => ({ ...run, invocation: `${at}`.repeat(16) }));
