@@ -29,7 +29,12 @@ const moments: readonly Moment[] = [
   { phase: 'awaiting ready', course: 'success', request: /^model GET \/v1\/models$/, fault: passes },
   { phase: 'submitting', course: 'success', request: /^platform POST \/jobs$/, fault: passes },
   { phase: 'running', course: 'success', request: /^platform GET \/jobs$/, fault: passes },
-  { phase: 'fetching', course: 'success', request: /^platform GET \/storage\/.*\/results\.yml$/, fault: passes },
+  {
+    phase: 'fetching',
+    course: 'success',
+    request: /^platform GET \/storage\/.*\/\.evalsaga_results\.zip$/,
+    fault: passes,
+  },
   { phase: 'removing the endpoint', course: 'success', request: /^platform DELETE \/deployments\//, fault: passes },
   { phase: 'removing storage', course: 'success', request: /^platform DELETE \/storage\/.*:task$/, fault: passes },
   { phase: 'stopping a job', course: 'cancelled', request: /^platform PATCH \/jobs\//, fault: passes },
