@@ -175,7 +175,9 @@ describe('Ctrl-C while attached', () => {
     expect(code).toBe(130);
     expect(stderr).toContain(`status ${id}`);
     const second = await bench.run(['cancel', id]);
-    expect(second).toMatchObject({ code: 0, stderr: expect.stringContaining('is under way already') });
+    // On a busy machine everything may be torn down before this command has started.
+    const said: unknown = expect.stringMatching(/is under way already|is over already \(cancelled\)/);
+    expect(second).toMatchObject({ code: 0, stderr: said });
     expect(await platform.inventory()).toEqual(emptyInventory);
   });
 
