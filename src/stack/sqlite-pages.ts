@@ -1,6 +1,9 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
-/** Pages of an SQLite database that no process has open, as a process that opens it would see them (https://sqlite.org/fileformat2.html). */
+/**
+ * Pages of an SQLite database that no process has open, as a process that opens it would see them (https://sqlite.org/fileformat2.html).
+ * Read without SQLite, because opening a damaged database recovers it and writes to it; and Node has one of its own only from 22.5 on.
+ */
 export interface SqlitePages {
   readonly count: number;
   /** Bytes of a page that hold content. */
