@@ -23,17 +23,18 @@ export function checkWorkspace(access: PlatformAccess, info: Answer<WorkspaceInf
   return ok('credentials', `${where}${called}${access.source ? `, from ${access.source}` : ''}${kind}`);
 }
 
-/** Checks when the token expires, from the login record and from the workspace. Never rejects. */
+/** Checks when the token expires, from the login record and from the workspace. Rejects only if `now` does. */
 export async function checkTokenExpiry(
   access: PlatformAccess,
   options: { readonly recorded: Date | undefined; readonly now: Promise<Date>; readonly timeoutMs: number },
 ): Promise<Finding[]> {
-  const asked = await answerOf(askTokenExpiry(access, { timeoutMs: options.timeoutMs }));
+  const asking = answerOf(askTokenExpiry(access, { timeoutMs: options.timeoutMs }));
+  const [asked, now] = await Promise.all([asking, options.now]);
   const answer = asked.kind === 'known' ? asked.value : undefined;
   const expiry = {
     expiresAt: answer ?? options.recorded,
     source: access.source ?? 'an unknown source',
-    now: await options.now,
+    now,
   };
   return [expiryFinding(expiry)];
 }
