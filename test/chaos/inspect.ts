@@ -1,9 +1,9 @@
-import { WorkflowFailedError } from '@temporalio/client';
+import { WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { quotaWorkflowId } from '../../src/contract/endpoint-quota';
+import { quotaWorkflowId, type QuotaState } from '../../src/contract/endpoint-quota';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import { furtherJobNames } from '../../src/contract/job-attempts';
 import { quotaClaim, quotaStatus } from '../../src/contract/messages';
@@ -163,9 +163,7 @@ const partsIn = (plan: RunPlan): readonly { readonly index: number; readonly fol
 export async function holdsPlaces(testBed: TestBed, taskQueue: string, { invocation }: RunPlan): Promise<boolean> {
   const deadline = Date.now() + givenBackWithinMs;
   for (;;) {
-    const { accounts } = await retryOutages(() =>
-      testBed.client.workflow.getHandle(quotaWorkflowId(taskQueue)).query(quotaStatus),
-    );
+    const accounts = await accountsOf(testBed, taskQueue);
     if (!accounts.some((account) => account.invocation === invocation)) return false;
     if (Date.now() > deadline) return true;
     await sleep(300);
@@ -174,15 +172,25 @@ export async function holdsPlaces(testBed: TestBed, taskQueue: string, { invocat
 
 const givenBackWithinMs = 10_000;
 
+/** The quota has no workflow before the first claim on its queue. */
+async function accountsOf({ client }: TestBed, taskQueue: string): Promise<QuotaState['accounts']> {
+  try {
+    const quota = client.workflow.getHandle(quotaWorkflowId(taskQueue));
+    return (await retryOutages(() => quota.query(quotaStatus))).accounts;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return [];
+    throw error;
+  }
+}
+
 /**
  * Gives back what a terminated run has of the quota, and what the sweep has removed: the quota itself asks a platform three minutes later,
  * when that of the case is gone, and other cases wait.
  */
 export async function giveBack(testBed: TestBed, taskQueue: string, { invocation }: RunPlan): Promise<void> {
-  const handle = testBed.client.workflow.getHandle(quotaWorkflowId(taskQueue));
-  const { accounts } = await retryOutages(() => handle.query(quotaStatus));
-  const account = accounts.find((one) => one.invocation === invocation);
+  const account = (await accountsOf(testBed, taskQueue)).find((one) => one.invocation === invocation);
   if (!account) return;
+  const handle = testBed.client.workflow.getHandle(quotaWorkflowId(taskQueue));
   const { granted, version } = account;
   const over = { wanted: granted, returned: granted, lost: [], version: version + 1, isOver: true } as const;
   await retryOutages(() => handle.signal(quotaClaim, { ...account, ...over }));
