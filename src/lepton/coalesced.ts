@@ -116,20 +116,23 @@ function shared<T>(
   { sharedForMs: intervalMs, freshPerMs }: { readonly sharedForMs: () => number; readonly freshPerMs: number },
   read: () => Promise<T>,
 ): (isFresh?: boolean) => Promise<T> {
-  let current: { readonly at: number; readonly value: Promise<T>; isUnderWay: boolean } | undefined;
+  let current: { readonly at: number; readonly value: Promise<T>; isUnderWay: boolean; hasFailed: boolean } | undefined;
   let next: Promise<T> | undefined;
   let tookMs = 0;
   /** When the last readings began, the oldest first. */
   const begun: number[] = [];
   const begin = (): Promise<T> => {
-    const reading = { at: performance.now(), value: read(), isUnderWay: true };
+    const reading = { at: performance.now(), value: read(), isUnderWay: true, hasFailed: false };
     current = reading;
     if (begun.push(reading.at) > readingsPerInterval) begun.shift();
     const ended = (): void => {
       reading.isUnderWay = false;
       tookMs = performance.now() - reading.at;
     };
-    reading.value.then(ended, ended);
+    reading.value.then(ended, () => {
+      reading.hasFailed = true;
+      ended();
+    });
     return reading.value;
   };
   const afterCurrent = async (): Promise<T> => {
@@ -143,8 +146,10 @@ function shared<T>(
   };
   return (isFresh = false) => {
     if (isFresh) return (next ??= afterCurrent());
-    const isCurrent = current && (current.isUnderWay || performance.now() - current.at < intervalMs());
-    return isCurrent && current ? current.value : begin();
+    if (!current) return begin();
+    // Announced changes make up for rare readings, but nothing announces that a platform answers again.
+    const servesMs = current.hasFailed ? freshPerMs : intervalMs();
+    return current.isUnderWay || performance.now() - current.at < servesMs ? current.value : begin();
   };
 }
 

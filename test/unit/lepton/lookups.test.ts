@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createAllowance, createLookups, freshReadingAfterMs } from '../../../src/lepton/coalesced';
 import { createLeptonClient } from '../../../src/lepton/client';
+import type { Revisions } from '../../../src/lepton/types';
 import { sendJson, startServer, type TestServer } from '../../support/http-server';
 
 /** Counts the requests that many waiting tasks cause, with a real server. */
@@ -124,6 +126,29 @@ test('a failing platform is not called once per task', async () => {
   const results = await Promise.allSettled(Array.from({ length: 50 }, () => other.job('x-1')));
   expect(results.every(({ status }) => status === 'rejected')).toBe(true);
   expect(server.seen.length - before).toBe(1);
+});
+
+test('where changes are announced a listing serves for longer, but not one that has failed', async () => {
+  const client = createLeptonClient({ url: `${server.url}/w`, workspace: 'w', token: 't' });
+  const held: Promise<undefined> = new Promise(() => undefined);
+  const announcing = {
+    ...client,
+    nextChange: (known?: Revisions) => (known ? held : Promise.resolve({ deployments: '1', jobs: '1' })),
+  };
+  const lookups = createLookups(announcing, { sharedForMs: 100 });
+  const end = lookups.onChange('deployments', 'a', () => undefined);
+  while (lookups.patience('deployments') === 1) await sleep(5);
+  failing = true;
+  await expect(lookups.listedDeployment('a', { isFresh: true })).rejects.toThrow(/503/);
+  await expect(lookups.listedDeployment('a')).rejects.toThrow(/503/);
+  failing = false;
+  await sleep(150);
+  expect((await lookups.listedDeployment('a'))?.metadata.name).toBe('a');
+  const asked = count('/w/deployments');
+  await sleep(150);
+  await lookups.listedDeployment('a');
+  expect(count('/w/deployments')).toBe(asked);
+  end();
 });
 
 test('a listing that takes long is read anew more rarely, up to a limit', () => {
