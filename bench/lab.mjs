@@ -12,17 +12,32 @@ export const program = path.join(root, 'dist', 'cli', 'main.js');
 export const example = path.join(root, 'examples', 'lepton_vllm.yaml');
 const benchmarks = ['hellaswag', 'arc_challenge', 'winogrande'];
 
+/** What is open, with what closes it: an interrupted measurement must leave no worker to disturb the next one. */
+const opened = new Map();
+
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+])
+  process.once(signal, () => {
+    console.error('ending what was started …');
+    void Promise.all([...opened.values()].map((close) => close())).finally(() => process.exit(code));
+  });
+
 /** Returns a new folder with a home, and what runs the program in it. Call `close` in the end. */
 export function openHome() {
   const folder = mkdtempSync(path.join(tmpdir(), 'evalsaga-bench-'));
   const env = { ...process.env, EVALSAGA_HOME: path.join(folder, 'home'), NO_COLOR: '1' };
   for (const name of Object.keys(env))
     if (/^(LEPTON_|TEMPORAL_(?!CLI_PATH)|EVALSAGA_(?!HOME))/.test(name)) delete env[name];
-  const evalsaga = (args) => run(process.execPath, [program, ...args], { env, cwd: folder, maxBuffer: 1 << 28 });
+  const evalsaga = (args, extra = {}) =>
+    run(process.execPath, [program, ...args], { env: { ...env, ...extra }, cwd: folder, maxBuffer: 1 << 28 });
   const close = async () => {
     await evalsaga(['down', '--force']).catch(() => undefined);
     rmSync(folder, { recursive: true, force: true });
+    opened.delete(folder);
   };
+  opened.set(folder, close);
   return { folder, env, evalsaga, close };
 }
 
@@ -69,6 +84,7 @@ export async function openLab({ readyMs, jobMs, temporal }) {
       platform.kill();
     },
   };
+  opened.set(folder, lab.close);
   try {
     await evalsaga(['up']);
     await lab.start(1);

@@ -19,12 +19,11 @@
  * The last four and --scale can be combined.
  */
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { openCluster } from './cluster.mjs';
-import { example, firstLine, inspect, program } from './lab.mjs';
+import { example, firstLine, inspect, openHome, program } from './lab.mjs';
 import { measureLevers } from './levers.mjs';
 import { measurePeer } from './peer.mjs';
 import { keepRow } from './results.mjs';
@@ -104,9 +103,7 @@ async function keepPeer(from, tasks) {
   keepRow('peer', `${tasks} tasks`, figures);
 }
 
-const folder = mkdtempSync(path.join(tmpdir(), 'evalsaga-bench-'));
-const env = { ...process.env, EVALSAGA_HOME: path.join(folder, 'home'), NO_COLOR: '1' };
-for (const name of Object.keys(env)) if (/^(LEPTON_|TEMPORAL_)/.test(name)) delete env[name];
+const { folder, env, evalsaga, close } = openHome();
 
 const rows = [];
 
@@ -130,12 +127,7 @@ try {
   print();
   rows.forEach((entry, at) => keepRow('basics', entry.what, { ...entry, at }));
 } finally {
-  await evalsaga(['down', '--force']).catch(() => undefined);
-  rmSync(folder, { recursive: true, force: true });
-}
-
-function evalsaga(args, extra = {}) {
-  return run(process.execPath, [program, ...args], { env: { ...env, ...extra }, cwd: folder, maxBuffer: 1 << 28 });
+  await close();
 }
 
 /** Measures when create requests are sent, and how far apart, on the simulated platform. */

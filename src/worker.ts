@@ -13,19 +13,20 @@ import { flushNews } from './activities/telling';
 import { createWorkerDependencies } from './worker/worker-dependencies';
 import { encryptionOf, type Encryption } from './temporal/encryption/data-converter';
 import type { HomePaths } from './home/paths';
-import { originOf } from './temporal/origin';
+import { namespaceId, noteNamespace, originWith } from './temporal/origin';
 import { buildOf } from './temporal/worker-build';
 import { temporalProxy } from './temporal/proxy';
 import { isEmbedded, temporalTarget, type Env, type TemporalTarget } from './temporal/target';
 import { forgetStaleSecrets } from './cleanup/stale-secrets';
 import { clearStaging } from './results/store/target';
-import { retryDuringOutages } from './temporal/retry-during-outages';
+import { busyForMs, retryDuringOutages } from './temporal/retry-during-outages';
 import { countingFetch, measuringInterceptor, type Recorder } from './worker/metrics';
 import { cachedWorkflows, limitHeapGrowth } from './worker/heap';
 import { startTracing, type WorkerTracing } from './worker/tracing';
 import { slotsOf, startOperations, type Operations } from './worker/operations';
 import { defaultFetch } from './lepton/http';
-import { serve, whyFailed } from './worker/worker-end';
+import { guardInstallation, type InstallationGuard } from './worker/installation';
+import { endWorker, serve, whyFailed } from './worker/worker-end';
 import { isTemporalFault } from './temporal/grpc';
 import { InfrastructureError } from './temporal/infrastructure-error';
 
@@ -88,7 +89,7 @@ async function serveUntilTold(
   const ending = new AbortController();
   const watched = { record: operations.record, tracing };
   const open = () => openWorker({ ...request, ending: ending.signal, ...watched }, target, encryption);
-  const { connection, worker } = await retryDuringOutages(open, { withinMs: SERVER_WITHIN_MS }).catch(
+  const { connection, worker, guard } = await retryDuringOutages(open, { withinMs: SERVER_WITHIN_MS }).catch(
     (error: Error) => {
       if (!isTemporalFault(error) && error.name !== 'TransportError') throw error;
       throw new InfrastructureError(`Temporal at ${target.address} cannot be reached (${firstLine(error.message)}).`, {
@@ -102,16 +103,25 @@ async function serveUntilTold(
     ending.abort(new WaitEnded('its worker ends'));
     void flushNews();
   };
-  const end = await serve(worker, { onShutdown }).finally(() => clearInterval(forgetting));
+  let replaced: InfrastructureError | undefined;
+  guard.onReplaced((fault) => {
+    replaced = fault;
+    endWorker(worker);
+  });
+  const end = await serve(worker, { onShutdown }).finally(() => {
+    clearInterval(forgetting);
+    guard.close();
+  });
   switch (end) {
     case 'failed':
-      throw await whyFailed(connection, target);
+      throw replaced ?? (await whyFailed(connection, target));
     case 'cut short':
       // The worker still holds the connection, and the process ends anyway.
-      return;
+      break;
     case 'shut down':
       await connection.close();
   }
+  if (replaced) throw replaced;
 }
 
 /** Milliseconds between two deletions of the secrets of ended runs. */
@@ -145,30 +155,42 @@ async function openWorker(
   { home, env, ending, record, tracing }: Opening,
   target: ClusterTarget,
   encryption: Encryption,
-): Promise<{ readonly connection: NativeConnection; readonly worker: Worker }> {
+): Promise<{ readonly connection: NativeConnection; readonly worker: Worker; readonly guard: InstallationGuard }> {
   const connection = await NativeConnection.connect({ ...target.connection, ...throughProxy(target.address, env) });
+  let guard: InstallationGuard | undefined;
   try {
-    const origin = await originOf({ connection, namespace: target.namespace, home, embedded: isEmbedded(env) });
+    const { namespace, address } = target;
+    const embedded = isEmbedded(env);
+    const id = await retryDuringOutages(() => namespaceId({ connection, namespace }), { withinMs: busyForMs });
+    noteNamespace({ connection }, id);
+    const origin = await originWith({ namespace, home, embedded, id });
+    guard = guardInstallation({ connection, namespace, address, id, embedded });
     const fetch = tracing.fetch(countingFetch(defaultFetch, record));
     const source = workflowSource(encryption);
     const worker = await Worker.create({
       connection,
-      namespace: target.namespace,
+      namespace,
       taskQueue: target.taskQueue,
       identity: `evalsaga@${hostname()}:${process.pid}`,
       dataConverter: encryption.dataConverter,
       ...source,
-      interceptors: { ...source.interceptors, activity: [measuringInterceptor(record), ...tracing.activity] },
+      interceptors: {
+        ...source.interceptors,
+        activity: [measuringInterceptor(record), ...tracing.activity],
+      },
       sinks: tracing.sinks,
-      activities: createActivities(createWorkerDependencies({ home, env, origin, ending, fetch, ...bounds(env) })),
+      activities: createActivities(
+        createWorkerDependencies({ home, env, origin, ending, admit: guard.admit, fetch, ...bounds(env) }),
+      ),
       ...concurrency,
       maxCachedWorkflows: cachedWorkflows(),
       ...slotsOf(env),
       ...grace,
       ...versioning(env),
     });
-    return { connection, worker };
+    return { connection, worker, guard };
   } catch (error) {
+    guard?.close();
     await connection.close();
     throw error;
   }

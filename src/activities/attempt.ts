@@ -30,7 +30,7 @@ import {
 import { fitForHistory } from './wording';
 
 /** Longest heartbeat interval; never more than a quarter of the heartbeat timeout, after which Temporal considers the worker dead. */
-const heartbeatIntervalMs = 5_000;
+const heartbeatIntervalMs = 7_500;
 
 export interface Attempt {
   /** The same for all attempts of the activity, on every worker. */
@@ -84,6 +84,7 @@ class AttemptRun {
   private readonly wait: ReturnType<typeof registerWait> | undefined;
   private readonly stop: ReturnType<typeof following>;
   private readonly waker = new Waker();
+  private isAdmitted = false;
 
   constructor(private readonly options: AttemptOptions) {
     const { info, clock } = this;
@@ -136,11 +137,18 @@ class AttemptRun {
         return clock.elapsedMs;
       },
     };
-    const looking = waiting.run({ elapsedMs: () => clock.elapsedMs, isOver: () => signal.aborted }, () =>
-      work(context),
-    );
+    const looking = waiting.run({ elapsedMs: () => clock.elapsedMs, isOver: () => signal.aborted }, async () => {
+      await this.beAdmitted();
+      return work(context);
+    });
     // A poll can be abandoned: the next one sees the same. The answer to a change is awaited until the time is up.
     return unlessAborted(looking, this.stays ? signal : this.time.over);
+  }
+
+  private async beAdmitted(): Promise<void> {
+    if (this.isAdmitted) return;
+    await settings.getStore()?.admit?.(this.stop.signal);
+    this.isAdmitted = true;
   }
 
   /** Throws the failure that ends the attempt, or returns the pause until the next poll, milliseconds. */
@@ -162,9 +170,12 @@ class AttemptRun {
     const pauseMs = this.stays && !this.stop.signal.aborted ? pauseBeforeNextLook(last, spent) : undefined;
     // The attempt goes on, so it doesn't count as an answered earlier attempt yet.
     this.memory = pauseMs === undefined ? after : { ...after, answered: memory.answered };
-    const seen = pauseMs === undefined ? {} : { progress: fitForHistory((last as Error).message) };
-    this.tell({ memory: this.memory, ...seen });
-    if (pauseMs === undefined) throw last;
+    if (pauseMs === undefined) {
+      this.tell({ memory: this.memory });
+      throw last;
+    }
+    // The next heartbeat takes it along. Each is a write to Temporal's database, and hundreds of waits begin at once.
+    this.beat = { memory: this.memory, progress: fitForHistory((last as Error).message) };
     return pauseMs;
   }
 
@@ -259,6 +270,8 @@ export interface WorkerSettings {
   readonly refusalPatienceMs?: number | undefined;
   /** Aborted with a `WaitEnded` when the worker is told to shut down: waits then continue on another worker. */
   readonly ending?: AbortSignal | undefined;
+  /** Called before an attempt does anything. Throws `NotOnThisWorker` if this worker has to leave it to others. */
+  readonly admit?: ((signal: AbortSignal) => Promise<void>) | undefined;
 }
 
 const settings = new AsyncLocalStorage<WorkerSettings>();

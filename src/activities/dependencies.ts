@@ -39,6 +39,8 @@ export interface ActivityDependencies {
   readonly refusalPatienceMs?: number | undefined;
   /** Aborted when the worker is told to end; see `WorkerSettings`. */
   readonly ending?: AbortSignal | undefined;
+  /** Called before each attempt; see `WorkerSettings`. */
+  readonly admit?: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** Folder of this host's records of runs (see HomePaths.runs). */
   readonly runsFolder: string;
   /** Folder for logs of runs that this host has no record of (see HomePaths.swept). */

@@ -1,7 +1,7 @@
 import { mkdtemp, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { failureTypes } from '../contract/failure-types';
-import type { FetchedResults, RestoreCachesInput, TakeOverInput } from '../contract/inputs';
+import type { FetchedResults, RestoreCachesInput, TakeOverInput } from '../contract/inputs/results';
 import { LeptonError } from '../lepton/lepton-error';
 import { copyEarlierResults } from '../results/store/earlier-results';
 import { StoreError } from '../results/store/store-error';

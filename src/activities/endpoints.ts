@@ -7,7 +7,7 @@ import type {
   NamedEndpoint,
   ProbeExistingInput,
   RemovedEndpoint,
-} from '../contract/inputs';
+} from '../contract/inputs/endpoint';
 import { revealed } from '../contract/url-placeholders';
 import { LeptonError } from '../lepton/lepton-error';
 import { isMarkedWith, renderDeployment } from '../lepton/render-spec';

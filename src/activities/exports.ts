@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { isFileTarget, type ExportPlan, type ExportReport } from '../contract/export';
-import type { ExportRunInput } from '../contract/inputs';
+import type { ExportRunInput } from '../contract/inputs/run';
 import { ownerIn } from '../contract/owner';
 import { resultsPlaceOf } from '../contract/results-place';
 import { exportRun, withExportedRun } from '../export/export-run';

@@ -1,4 +1,4 @@
-import type { NamedEndpoint } from '../contract/inputs';
+import type { NamedEndpoint } from '../contract/inputs/endpoint';
 import { withSettings } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { createEarlierTaskActivities } from './earlier-tasks';

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { AwaitJobInput, CompletedJob, ReleasedEndpoint } from '../contract/inputs';
+import type { AwaitJobInput, CompletedJob, ReleasedEndpoint } from '../contract/inputs/job';
 import { withTarget } from '../results/store/target';
 import { messageOf } from '../support/error-message';
 import { InARow } from './absences';

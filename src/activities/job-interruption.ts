@@ -1,5 +1,5 @@
 import { failureTypes } from '../contract/failure-types';
-import type { AwaitJobInput } from '../contract/inputs';
+import type { AwaitJobInput } from '../contract/inputs/job';
 import { readJobEnd } from '../lepton/job-end';
 import type { Platform } from '../lepton/platforms';
 import type { Job, LeptonClient, PlatformEvent } from '../lepton/types';

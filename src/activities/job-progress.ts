@@ -6,7 +6,7 @@ import {
   type ProgressAt,
   type SeenProgress,
 } from '../contract/job-progress';
-import type { AwaitJobInput } from '../contract/inputs';
+import type { AwaitJobInput } from '../contract/inputs/job';
 import { LeptonError } from '../lepton/lepton-error';
 import type { Pace } from '../lepton/pace';
 import type { Platform } from '../lepton/platforms';

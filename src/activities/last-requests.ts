@@ -1,4 +1,4 @@
-import type { AwaitJobInput } from '../contract/inputs';
+import type { AwaitJobInput } from '../contract/inputs/job';
 import { isAnsweredIn, nonceOf } from '../contract/last-request';
 import type { JobProgress } from '../contract/job-progress';
 import type { Pace } from '../lepton/pace';

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { ApplicationFailure } from '@temporalio/common';
 import { failureTypes } from '../contract/failure-types';
-import type { FetchedResults, FetchResultsInput } from '../contract/inputs';
+import type { FetchedResults, FetchResultsInput } from '../contract/inputs/results';
 import { flatCount } from '../contract/metric';
 import { fitMetrics } from '../results/scores/fit-metrics';
 import { isInterrupted, readNotes } from '../results/scores/notes';

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { ApplicationFailure } from '@temporalio/common';
-import type { Owner, SaveLogInput } from '../contract/inputs';
+import type { Owner } from '../contract/inputs/owner';
+import type { SaveLogInput } from '../contract/inputs/results';
 import { LeptonError } from '../lepton/lepton-error';
 import { isMarkedWith } from '../lepton/render-spec';
 import type { Job, LeptonClient } from '../lepton/types';

@@ -1,14 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { failureTypes } from '../contract/failure-types';
+import type { EndEndpointInput, NamedEndpoint } from '../contract/inputs/endpoint';
 import type {
   BringHomeInput,
   BroughtHome,
-  EndEndpointInput,
   FetchResultsInput,
-  NamedEndpoint,
   RemoveJobAndStorageInput,
-} from '../contract/inputs';
+} from '../contract/inputs/results';
 import type { createEndpointActivities } from './endpoints';
 import { finalFailure } from './failures';
 import type { createJobActivities } from './jobs';

@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { statfs } from 'node:fs/promises';
 import { maxEndpointsIn, maxEndpointsVariable } from '../contract/endpoint-quota';
-import type { Admission, PreflightInput } from '../contract/inputs';
+import type { Admission, PreflightInput } from '../contract/inputs/run';
 import { failureTypes } from '../contract/failure-types';
 import { isInStore } from '../contract/results-place';
 import { sharedFolder } from '../results/store/open-store';

@@ -1,4 +1,4 @@
-import type { Owner } from '../contract/inputs';
+import type { Owner } from '../contract/inputs/owner';
 import type { ProbeSpec } from '../contract/plan';
 import type { Deployment, LeptonClient } from '../lepton/types';
 import type { ActivityDependencies } from './dependencies';

@@ -3,7 +3,7 @@ import type { Owners } from '../cleanup/owners';
 import { defaultGraceSeconds } from '../cleanup/sweep';
 import type { Finding } from '../contract/endpoint-quota';
 import { sharedIndex } from '../contract/identity';
-import type { LookedForRun } from '../contract/inputs';
+import type { LookedForRun } from '../contract/inputs/run';
 import type { PlatformRef } from '../contract/plan';
 import { within, type Within } from '../support/within';
 import { unlessAborted } from './staying';

@@ -2,7 +2,7 @@ import { Context, log } from '@temporalio/activity';
 import { markedEndpoints } from '../cleanup/marked';
 import { ownersOf } from '../cleanup/owners';
 import { maxEndpointsIn, quotaWorkflowId, quotaWorkflowType } from '../contract/endpoint-quota';
-import type { ClaimEndpointsInput, EndedRuns, EndedRunsInput } from '../contract/inputs';
+import type { ClaimEndpointsInput, EndedRuns, EndedRunsInput } from '../contract/inputs/run';
 import { quotaClaim } from '../contract/messages';
 import { messageOf } from '../support/error-message';
 import { mapConcurrently } from '../support/map-concurrently';

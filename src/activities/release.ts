@@ -1,7 +1,8 @@
 import { isDeleting } from '../lepton/endpoint-state';
 import { isMarkedWith } from '../lepton/render-spec';
 import type { Platform } from '../lepton/platforms';
-import type { NamedEndpoint, ReleasedEndpoint } from '../contract/inputs';
+import type { NamedEndpoint } from '../contract/inputs/endpoint';
+import type { ReleasedEndpoint } from '../contract/inputs/job';
 import { removalPollDelayMs } from '../lepton/retry-timing';
 import { saveDeploymentLogs } from '../results/logs/replica-logs';
 import { within } from '../support/within';

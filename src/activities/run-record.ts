@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Context } from '@temporalio/activity';
-import type { RecordRunInput, TaskImages } from '../contract/inputs';
+import type { RecordRunInput, TaskImages } from '../contract/inputs/run';
 import { runStatus } from '../contract/messages';
 import { wholeSnapshot, type SentSnapshot } from '../contract/sent-snapshot';
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';

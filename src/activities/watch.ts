@@ -1,6 +1,6 @@
 import { ofTask } from '../contract/identity';
 import { failureTypes } from '../contract/failure-types';
-import type { ServingInput, WatchEndpointInput } from '../contract/inputs';
+import type { ServingInput, WatchEndpointInput } from '../contract/inputs/endpoint';
 import { revealed } from '../contract/url-placeholders';
 import { watchDelayMs } from '../lepton/retry-timing';
 import type { Deployment, LeptonClient } from '../lepton/types';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { hasStorageApi } from '../results/transfer/task-storage';
-import type { EvaluationJob } from '../contract/inputs';
+import type { EvaluationJob } from '../contract/inputs/job';
 import { outputDirVariable } from '../contract/identity';
 import type { MountSpec, StoragePlan } from '../contract/plan';
 import { LeptonError } from '../lepton/lepton-error';

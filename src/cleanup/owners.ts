@@ -2,6 +2,7 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { toleratingUnreadable } from '../temporal/encryption/unreadable';
 import { mapConcurrently } from '../support/map-concurrently';
 import { answerWithinMs } from '../temporal/deadlines';
+import { refuseAnotherServer } from '../temporal/origin';
 import { batchIdsOf, runWorkflowId, taskWorkflowId } from '../contract/identity';
 import type { OwnerState } from './orphans';
 
@@ -30,6 +31,7 @@ export function ownersOf(client: Client): Owners {
       const ids = [...batchIdsOf(invocation, indices), ...indices.map((index) => taskWorkflowId(invocation, index))];
       const others = await mapConcurrently(ids, concurrency, ask);
       if (others.includes('running')) return { kind: 'live' };
+      if ([run, ...others].includes(undefined)) await refuseAnotherServer(namespaceOf(client));
       const closed = [run, ...others].filter((state) => typeof state === 'object');
       if (closed.length === 0) return { kind: 'unknown' };
       const tasks = others.filter((state) => typeof state === 'object');
@@ -41,6 +43,8 @@ export function ownersOf(client: Client): Owners {
     },
   };
 }
+
+const namespaceOf = ({ connection, options }: Client) => ({ connection, namespace: options.namespace });
 
 export const ownerAmong = (client: Client, invocation: string, indices: readonly number[]): Promise<OwnerState> =>
   ownersOf(client).of(invocation, indices);

@@ -1,7 +1,7 @@
 /** Signals and queries between run, batch, task, activities and client: names and types, no runtime. */
 import type { QueryDefinition, SignalDefinition } from '@temporalio/common';
 import type { Claim, Grant, QuotaState } from './endpoint-quota';
-import type { BatchBounds } from './inputs';
+import type { BatchBounds } from './inputs/task';
 import type { SentSnapshot } from './sent-snapshot';
 import type { SharedState, TaskError, TaskNews, TaskSnapshot } from './state';
 

@@ -1,4 +1,4 @@
-import type { Owner } from './inputs';
+import type { Owner } from './inputs/owner';
 import type { RunPlan } from './plan';
 import { resultsPlaceOf } from './results-place';
 

@@ -1,5 +1,5 @@
 import { mostTasksWithoutBatches } from './identity';
-import type { RunInput } from './inputs';
+import type { RunInput } from './inputs/run';
 import { pack, unpack, type Row } from './packed';
 import type { RunPlan } from './plan';
 

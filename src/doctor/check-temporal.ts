@@ -1,5 +1,6 @@
 import { messageOf } from '../support/error-message';
-import { databaseAdvice, databaseFault, scheduleFault } from '../stack/database';
+import { databaseAdvice } from '../stack/database-advice';
+import { databaseFault, scheduleFault } from '../stack/database';
 import { stackStatus, type ServiceStatus } from '../stack/status';
 import { findTemporal } from '../stack/stack';
 import { encryptionOf } from '../temporal/encryption/data-converter';

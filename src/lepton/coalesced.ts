@@ -98,7 +98,7 @@ export function createLookups(client: LeptonClient, options: { readonly sharedFo
 const readingsPerInterval = 4;
 
 /** A fresh listing begins when several times as long has passed as the last one took: that of a thousand endpoints is megabytes. */
-const restPerListing = 4;
+const restPerListing = 9;
 
 /**
  * Returns the milliseconds from the beginning of one reading to that of a fresh one. At most two seconds more than usual, so that a

@@ -4,7 +4,7 @@ import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/com
 import { endpointsTogether, sharedEndpointsOf } from '../contract/endpoint-needs';
 import { runWorkflowId, runWorkflowType } from '../contract/identity';
 import { hostSecretsOf } from '../contract/host-secrets';
-import type { Preflight } from '../contract/inputs';
+import type { Preflight } from '../contract/inputs/run';
 import type { RunPlan } from '../contract/plan';
 import { resultsPlaceOf } from '../contract/results-place';
 import { runArguments } from '../contract/run-arguments';

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { HomePaths } from '../home/paths';
 import { InfrastructureError } from '../temporal/infrastructure-error';
 import { endOfLog } from './background-process';
-import { databaseAdvice, databaseFault } from './database';
+import { databaseAdvice } from './database-advice';
+import { databaseFault } from './database';
 import { isRunning, logFile, type ServiceName, type ServiceRecord } from './record';
 
 /** Resolves when the URL answers 2xx. Throws `InfrastructureError` if it has not done so after `withinMs`. */

@@ -5,12 +5,14 @@ import { checkHome } from '../home/usable';
 import type { Report } from '../provision/once';
 import { connectClient } from '../temporal/connect';
 import { InfrastructureError } from '../temporal/infrastructure-error';
+import { namespaceId } from '../temporal/origin';
 import { findServerBinary } from './server-binary';
 import { temporalTarget, type Env, type TemporalTarget } from '../temporal/target';
 import { endProcess } from './background-process';
 import { codeVersion } from './code-version';
 import { withKeyIds } from './encryption';
-import { databaseAdvice, faultAtRest } from './database';
+import { databaseAdvice } from './database-advice';
+import { faultAtRest } from './database';
 import { startOnFreePorts } from './free-port-start';
 import { untilHealthy, whileAlive } from './health';
 import { withStackLock } from './lock';
@@ -64,8 +66,11 @@ export async function ensureStack(request: StackRequest): Promise<Stack> {
     const connecting = serving.then((server) => server.client ?? connect(server, request));
     // The worker may be replaced only once the server has answered: the address may be wrong.
     const worker = Promise.all([serving, connecting]).then(async ([{ temporal }, client]) => {
-      const queues = await chooseQueues({ ...request, target, client });
-      await ensureWorker({ ...request, temporal, taskQueue: queues.own, version, started });
+      const [queues, id] = await Promise.all([
+        chooseQueues({ ...request, target, client }),
+        namespaceId({ connection: client.connection, namespace: temporal.namespace }),
+      ]);
+      await ensureWorker({ ...request, temporal, namespaceId: id, taskQueue: queues.own, version, started });
       return queues;
     });
     const codec = serving.then((server) => ensureCodec(server, { ...request, version, started }));

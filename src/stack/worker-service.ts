@@ -27,6 +27,8 @@ export interface EnsureWorker {
   readonly report?: Report | undefined;
   /** The server; it has answered. */
   readonly temporal: TemporalReach;
+  /** The id of the namespace in the server's database: a worker marks what it makes with it. */
+  readonly namespaceId: string;
   readonly taskQueue: string;
   /** Of the code. */
   readonly version: string;
@@ -36,10 +38,10 @@ export interface EnsureWorker {
 
 /** Keeps the worker if it fits, otherwise replaces it. Throws `WorkerInUse` if open runs on another server need it. */
 export async function ensureWorker(request: EnsureWorker): Promise<void> {
-  const { home, env, temporal, taskQueue, version, started } = request;
+  const { home, env, temporal, namespaceId, taskQueue, version, started } = request;
   const { address, namespace, isEmbedded } = temporal;
   const serves = { address, namespace, taskQueue, isEmbedded };
-  const setup = withKeyIds([version, address, namespace, taskQueue], env);
+  const setup = withKeyIds([version, address, namespace, namespaceId, taskQueue], env);
   const record = await readRecord(home, 'worker');
   if (isRunning(record)) {
     const network = networkFingerprint(env);
@@ -48,7 +50,7 @@ export async function ensureWorker(request: EnsureWorker): Promise<void> {
     refuseLosingTheKey(record, env);
     if (record.serves && !isSameWork(record.serves, serves)) await refuseToLeaveRuns(record.serves, request);
     const why = reaches
-      ? 'runs another build or serves another address'
+      ? 'runs another build or serves another address or database'
       : 'was started without the proxy or certificates that are set here';
     request.report?.(`replacing the background worker, which ${why}`);
     await endProcess(record, WORKER_GRACE_MS);

@@ -7,6 +7,7 @@ import { firstLine } from '../support/lines';
 import { messageOf } from '../support/error-message';
 import { whoActs } from '../support/who';
 import { InfrastructureError } from './infrastructure-error';
+import { noteNamespace } from './origin';
 import { explainFault, isRefusedAccess } from './grpc';
 import { isLoopback, proxyHint } from './proxy';
 
@@ -55,9 +56,10 @@ async function connectOnce(request: ConnectRequest, withinMs: number): Promise<C
   });
   try {
     await connection.ensureConnected();
-    await connection.withDeadline(Date.now() + withinMs, () =>
+    const { namespaceInfo } = await connection.withDeadline(Date.now() + withinMs, () =>
       connection.workflowService.describeNamespace({ namespace }),
     );
+    if (namespaceInfo?.id) noteNamespace({ connection }, namespaceInfo.id);
     return new TemporalClient({
       connection,
       namespace,

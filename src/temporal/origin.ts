@@ -10,20 +10,55 @@ import { busyForMs, retryDuringOutages } from './retry-during-outages';
  * sweep never touches another installation's resources. The id of a namespace is a UUID in its database. An embedded server is
  * named by its home and that id; a cluster by that id alone, which survives a failover and which any token can read.
  */
-export async function originOf(options: {
+export async function originOf(options: OriginRequest): Promise<string> {
+  const id = await retryDuringOutages(() => namespaceId(options), { withinMs: busyForMs });
+  return originWith({ ...options, id });
+}
+
+interface NamespaceRequest {
   readonly connection: Pick<ConnectionLike, 'workflowService' | 'withDeadline'>;
   readonly namespace: string;
+}
+
+interface OriginRequest extends NamespaceRequest {
   readonly home: Pick<HomePaths, 'root'>;
   /** Whether the server is the home's own. */
   readonly embedded: boolean;
-}): Promise<string> {
-  const { connection, namespace, home, embedded } = options;
+}
+
+/** Returns the id that the server's database has for the namespace: another one means another database. */
+export async function namespaceId({ connection, namespace }: NamespaceRequest): Promise<string> {
   const ask = () => connection.workflowService.describeNamespace({ namespace });
-  const { namespaceInfo } = await retryDuringOutages(() => connection.withDeadline(Date.now() + answerWithinMs, ask), {
-    withinMs: busyForMs,
-  });
-  const id = namespaceInfo?.id;
-  if (!id) throw new InfrastructureError(`Temporal returned no id for the namespace ${namespace}.`);
+  const { namespaceInfo } = await connection.withDeadline(Date.now() + answerWithinMs, ask);
+  if (namespaceInfo?.id) return namespaceInfo.id;
+  throw new InfrastructureError(`Temporal returned no id for the namespace ${namespace}.`);
+}
+
+/** The ids that connections found when they were made. */
+const found = new WeakMap<object, string>();
+
+/** Notes the id of the namespace that a new connection serves, for `refuseAnotherServer`. */
+export function noteNamespace({ connection }: Pick<NamespaceRequest, 'connection'>, id: string): void {
+  found.set(connection, id);
+}
+
+/**
+ * Throws `InfrastructureError` if the server that answers now is not the one that the connection was made to: another home's may have
+ * taken the port of one that has died, and knows none of its workflows. To be asked before "no such workflow" is believed.
+ */
+export async function refuseAnotherServer(request: NamespaceRequest): Promise<void> {
+  const before = found.get(request.connection);
+  if (before === undefined || before === (await namespaceId(request))) return;
+  throw new InfrastructureError(
+    `Temporal's namespace "${request.namespace}" is another one than a moment ago: another server answers at the same address now. Nothing is concluded from what it does not know. Run the command again.`,
+  );
+}
+
+/** Returns the origin for a namespace whose id is known. */
+export async function originWith(
+  options: Pick<OriginRequest, 'namespace' | 'home' | 'embedded'> & { readonly id: string },
+): Promise<string> {
+  const { namespace, home, embedded, id } = options;
   return embedded ? `home:${await homeIdentity(home)}/${id}` : `namespace:${id}/${namespace}`;
 }
 

@@ -32,6 +32,6 @@ export async function retryDuringOutages<T>(
   }
 }
 
-/** The native connection of workers throws another error for a server that can't be reached. */
-const isAway = (error: unknown): boolean =>
+/** Whether Temporal could not be reached. The native connection of workers throws another error than the client's. */
+export const isAway = (error: unknown): boolean =>
   isOutage(error) || (error instanceof Error && error.name === 'TransportError');

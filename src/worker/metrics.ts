@@ -1,7 +1,7 @@
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure, type MetricMeter } from '@temporalio/common';
 import type { ActivityInterceptorsFactory, RuntimeOptions } from '@temporalio/worker';
-import type { RecordRunInput } from '../contract/inputs';
+import type { RecordRunInput } from '../contract/inputs/run';
 import type { Fetch } from '../lepton/http';
 import { measurementsOf, metricDefinitions, type AttemptEnd, type Measurement, type MetricName } from './measurements';
 

@@ -24,10 +24,12 @@ export function createWorkerDependencies(options: {
   readonly refusalPatienceMs?: number | undefined;
   /** Aborted when the worker is told to end. */
   readonly ending?: AbortSignal | undefined;
+  /** Called before each attempt of an activity; see installation.ts. */
+  readonly admit?: ActivityDependencies['admit'];
   /** For requests to platforms. Default: the client's. */
   readonly fetch?: Fetch | undefined;
 }): ActivityDependencies {
-  const { home, env, origin, requestTimeoutMs, refusalPatienceMs, ending, fetch } = options;
+  const { home, env, origin, requestTimeoutMs, refusalPatienceMs, ending, admit, fetch } = options;
   const runSecrets = new RunSecrets(home, env);
   const storedOf = sharedFor(recentMs, async (key) => {
     const { platform, invocation } = JSON.parse(key) as Pick<SecretOwner, 'platform' | 'invocation'>;
@@ -45,6 +47,7 @@ export function createWorkerDependencies(options: {
     storeEnvironment: () => storeEnv(home, env),
     refusalPatienceMs,
     ending,
+    admit,
     platform: createPlatforms(home, { env, timeoutMs: requestTimeoutMs, fetch, accessForMs: recentMs }),
     hostSecrets: (run) => runSecrets.resolver(run),
     sealedSecretsOf: async (run) => secretsOfReferences(await runSecrets.sealed(run)),

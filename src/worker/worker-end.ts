@@ -10,6 +10,11 @@ const checkEveryMs = 200;
 /** Milliseconds for finding out why it failed. */
 const answerWithinMs = 5_000;
 
+/** Shuts a worker down that runs, or else has begun to shut down by itself. */
+export function endWorker(worker: Pick<Worker, 'shutdown' | 'getState'>): void {
+  if (worker.getState() === 'RUNNING') worker.shutdown();
+}
+
 /**
  * Runs a worker until it is shut down. If Temporal refuses it for a minute (credentials withdrawn, namespace deleted), the SDK lets
  * it fail, but `run` then never returns: the process would live on, doing nothing. This returns at once.

@@ -5,7 +5,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { BatchBounds, BatchInput } from '../contract/inputs';
+import type { BatchBounds, BatchInput } from '../contract/inputs/task';
 import { advance, batchProgress, endpointReady, sharedEndpointsChanged, taskChanged } from '../contract/messages';
 import { sharedModelOf } from '../contract/parts';
 import type { TaskPlan } from '../contract/plan';

@@ -9,7 +9,8 @@ import {
   type ChildWorkflowHandle,
 } from '@temporalio/workflow';
 import { batchOf, batchWorkflowId, taskWorkflowId, tasksPerBatch } from '../contract/identity';
-import type { BatchBounds, BatchInput, RunExecution, RunHeader } from '../contract/inputs';
+import type { RunExecution, RunHeader } from '../contract/inputs/run';
+import type { BatchBounds, BatchInput } from '../contract/inputs/task';
 import { advance, sharedEndpointsChanged } from '../contract/messages';
 import type { Packed } from '../contract/packed';
 import type { TaskPlan } from '../contract/plan';

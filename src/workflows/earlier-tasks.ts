@@ -1,6 +1,7 @@
 import { isCancellation } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
-import type { RunHeader, TaskInput } from '../contract/inputs';
+import type { RunHeader } from '../contract/inputs/run';
+import type { TaskInput } from '../contract/inputs/task';
 import { ownerIn } from '../contract/owner';
 import type { EarlierTask, TaskPlan } from '../contract/plan';
 import { resultsPlaceOf } from '../contract/results-place';

@@ -1,5 +1,5 @@
 import { CancellationScope } from '@temporalio/workflow';
-import type { TaskInput } from '../contract/inputs';
+import type { TaskInput } from '../contract/inputs/task';
 import { masked } from '../contract/url-placeholders';
 import { poll } from './activity-groups';
 import { ownerOf } from './task-owner';

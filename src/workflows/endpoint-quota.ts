@@ -25,7 +25,7 @@ import {
   type QuotaState,
 } from '../contract/endpoint-quota';
 import { runWorkflowId } from '../contract/identity';
-import type { LookedForRun } from '../contract/inputs';
+import type { LookedForRun } from '../contract/inputs/run';
 import { quotaClaim, quotaGrant, quotaStatus } from '../contract/messages';
 import { withGrants } from '../contract/quota-grants';
 import { tryOnce } from './activity-groups';

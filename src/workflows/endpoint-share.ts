@@ -15,7 +15,7 @@ import {
   type Claim,
   type Grant,
 } from '../contract/endpoint-quota';
-import type { RunHeader } from '../contract/inputs';
+import type { RunHeader } from '../contract/inputs/run';
 import { quotaClaim, quotaGrant } from '../contract/messages';
 import { ownerIn } from '../contract/owner';
 import type { SharedEndpointPlan, TaskPlan } from '../contract/plan';

@@ -1,5 +1,5 @@
 import { tokenSecretName } from '../contract/endpoint-token';
-import type { NamedEndpoint, RemovedEndpoint } from '../contract/inputs';
+import type { NamedEndpoint, RemovedEndpoint } from '../contract/inputs/endpoint';
 import type { EndpointPlan } from '../contract/plan';
 import type { LeftResource } from '../contract/state';
 

@@ -1,5 +1,6 @@
 import { condition } from '@temporalio/workflow';
-import type { TaskInput, WatchEndpointInput } from '../contract/inputs';
+import type { WatchEndpointInput } from '../contract/inputs/endpoint';
+import type { TaskInput } from '../contract/inputs/task';
 import type { EndpointPlan } from '../contract/plan';
 import { poll } from './activity-groups';
 import { guardedBy } from './deadline';

@@ -5,7 +5,7 @@ import {
   isCancellation,
   setWorkflowOptions,
 } from '@temporalio/workflow';
-import type { BatchInput } from '../contract/inputs';
+import type { BatchInput } from '../contract/inputs/task';
 import { unpack } from '../contract/packed';
 import type { SentTasks } from '../contract/sent-snapshot';
 import { BatchProgress } from './batch-progress';

@@ -1,5 +1,5 @@
 import { CancellationScope, condition, setHandler, setWorkflowOptions } from '@temporalio/workflow';
-import type { EndpointInput, TaskInput } from '../contract/inputs';
+import type { EndpointInput, TaskInput } from '../contract/inputs/task';
 import { releaseEndpoint } from '../contract/messages';
 import type { TaskSnapshot } from '../contract/state';
 import { masked } from '../contract/url-placeholders';

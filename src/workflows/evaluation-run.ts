@@ -9,7 +9,7 @@ import {
 import { needsEndpoint, sharedEndpointsOf } from '../contract/endpoint-needs';
 import { failureTypes } from '../contract/failure-types';
 import type { ExportPlan } from '../contract/export';
-import type { Admission, RunHeader, RunInput } from '../contract/inputs';
+import type { Admission, RunHeader, RunInput } from '../contract/inputs/run';
 import type { Packed, Row } from '../contract/packed';
 import { ownerIn } from '../contract/owner';
 import type { TaskPlan } from '../contract/plan';

@@ -1,6 +1,6 @@
 import { ApplicationFailure, CancellationScope, CancelledFailure, setWorkflowOptions } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
-import type { TaskInput } from '../contract/inputs';
+import type { TaskInput } from '../contract/inputs/task';
 import { sharedModelOf } from '../contract/parts';
 import { resultsPlaceOf } from '../contract/results-place';
 import { masked } from '../contract/url-placeholders';

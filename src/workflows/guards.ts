@@ -1,7 +1,7 @@
 import { condition, sleep } from '@temporalio/workflow';
 import { costAt, msUntilLimit, ratePerHour } from '../contract/cost';
 import { failureTypes } from '../contract/failure-types';
-import type { RunHeader } from '../contract/inputs';
+import type { RunHeader } from '../contract/inputs/run';
 import type { BudgetPlan } from '../contract/plan';
 import type { TaskError, TaskSnapshot } from '../contract/state';
 

@@ -7,7 +7,8 @@ import {
   type WorkflowOutboundCallsInterceptor,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities';
-import type { RunHeader, RunInput, TaskInput } from '../contract/inputs';
+import type { RunHeader, RunInput } from '../contract/inputs/run';
+import type { TaskInput } from '../contract/inputs/task';
 
 /**
  * Where an activity may run. `anywhere`: on any worker of the run's task queue. `files`: only on the machine that started the

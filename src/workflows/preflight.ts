@@ -1,4 +1,4 @@
-import type { Admission, RunInput, RunWords } from '../contract/inputs';
+import type { Admission, RunInput, RunWords } from '../contract/inputs/run';
 import type { RunPlan } from '../contract/plan';
 import { ownerIn } from '../contract/owner';
 import { resultsPlaceOf } from '../contract/results-place';

@@ -1,6 +1,6 @@
 import { ApplicationFailure, CancelledFailure, patched } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
-import type { RunHeader, TaskImages } from '../contract/inputs';
+import type { RunHeader, TaskImages } from '../contract/inputs/run';
 import type { SentSnapshot } from '../contract/sent-snapshot';
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';
 import type { Verdict } from '../contract/verdict';

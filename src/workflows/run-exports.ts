@@ -1,7 +1,7 @@
 import { isCancellation, proxyActivities, ActivityCancellationType } from '@temporalio/workflow';
 import type { Activities } from '../activities';
 import type { ExportPlan, ExportReport } from '../contract/export';
-import type { RunHeader, TaskImages } from '../contract/inputs';
+import type { RunHeader, TaskImages } from '../contract/inputs/run';
 import type { SentSnapshot } from '../contract/sent-snapshot';
 import type { TaskPlan } from '../contract/plan';
 import type { TaskOutcome } from '../contract/state';

@@ -2,7 +2,7 @@ import { patched, setCurrentDetails, setHandler, upsertSearchAttributes } from '
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { sharedModelOf } from '../contract/parts';
 import { sharedPosition } from '../contract/identity';
-import type { RunInput } from '../contract/inputs';
+import type { RunInput } from '../contract/inputs/run';
 import {
   batchProgress,
   endpointReady,

@@ -11,7 +11,8 @@ import {
 import { plainWords } from '../contract/details';
 import { failureTypes } from '../contract/failure-types';
 import { sharedIndex, taskWorkflowId } from '../contract/identity';
-import type { EndpointInput, RunExecution, RunHeader } from '../contract/inputs';
+import type { RunExecution, RunHeader } from '../contract/inputs/run';
+import type { EndpointInput } from '../contract/inputs/task';
 import { releaseEndpoint } from '../contract/messages';
 import type { SharedEndpointPlan, TaskPlan } from '../contract/plan';
 import type { TaskError, TaskSnapshot } from '../contract/state';

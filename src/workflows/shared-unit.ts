@@ -1,4 +1,4 @@
-import type { EndpointInput, TaskInput } from '../contract/inputs';
+import type { EndpointInput, TaskInput } from '../contract/inputs/task';
 import { asTask } from '../contract/parts';
 
 /** Returns what the workflow of a shared endpoint works on: a task without a job. Pure. */

@@ -1,4 +1,5 @@
-import type { RunExecution, RunHeader, TaskInput } from '../contract/inputs';
+import type { RunExecution, RunHeader } from '../contract/inputs/run';
+import type { TaskInput } from '../contract/inputs/task';
 import type { TaskPlan } from '../contract/plan';
 import type { SharedStates } from './shared-states';
 import type { TaskPhase, TaskSnapshot } from '../contract/state';

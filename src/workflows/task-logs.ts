@@ -1,4 +1,5 @@
-import type { NamedJob, Owner } from '../contract/inputs';
+import type { NamedJob } from '../contract/inputs/job';
+import type { Owner } from '../contract/inputs/owner';
 import { bestEffort, briefBestEffort } from './activity-groups';
 import { describeError } from './failures';
 import { cut } from './fitting';

@@ -1,6 +1,7 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { ownerIn } from '../contract/owner';
-import type { Owner, TaskInput } from '../contract/inputs';
+import type { Owner } from '../contract/inputs/owner';
+import type { TaskInput } from '../contract/inputs/task';
 
 /** Whose resources the activities of a task work on. */
 export const ownerOf = ({ run, task, execution }: TaskInput): Owner => ({

@@ -7,7 +7,7 @@ import {
   workflowInfo,
   type ExternalWorkflowHandle,
 } from '@temporalio/workflow';
-import type { TaskInput } from '../contract/inputs';
+import type { TaskInput } from '../contract/inputs/task';
 import { endpointReady, observed, taskChanged, taskStatus } from '../contract/messages';
 import { usageOfEarlier, type JobAttempt } from '../contract/job-attempts';
 import { pendingTask, type TaskPhase, type TaskSnapshot, type Usage } from '../contract/state';

@@ -1,6 +1,6 @@
 import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import { runOf } from '../contract/endpoint-plans';
-import type { RunHeader } from '../contract/inputs';
+import type { RunHeader } from '../contract/inputs/run';
 import { sharedEndpointLost, startJob } from '../contract/messages';
 import type { TaskPlan } from '../contract/plan';
 import { resultsPlaceOf } from '../contract/results-place';

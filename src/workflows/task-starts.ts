@@ -12,7 +12,8 @@ import {
 import { plainWords } from '../contract/details';
 import { runOf, withoutEndpoint } from '../contract/endpoint-plans';
 import { taskWorkflowId } from '../contract/identity';
-import type { RunHeader, TaskInput } from '../contract/inputs';
+import type { RunHeader } from '../contract/inputs/run';
+import type { TaskInput } from '../contract/inputs/task';
 import { observed } from '../contract/messages';
 import type { TaskPlan } from '../contract/plan';
 import { evaluationTask } from './evaluation-task';

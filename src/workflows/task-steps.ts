@@ -1,6 +1,7 @@
 import { ApplicationFailure, isCancellation, patched } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
-import type { AwaitJobInput, CompletedJob, ProgressSource, TaskInput } from '../contract/inputs';
+import type { AwaitJobInput, CompletedJob, ProgressSource } from '../contract/inputs/job';
+import type { TaskInput } from '../contract/inputs/task';
 import { attemptName, attemptsAllowed, type JobAttempt } from '../contract/job-attempts';
 import type { EndpointPlan } from '../contract/plan';
 import { resultsPlaceOf } from '../contract/results-place';

@@ -1,15 +1,10 @@
 import { patched, sleep } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import type { Activities } from '../activities';
-import type {
-  BringHomeInput,
-  FetchedResults,
-  NamedJob,
-  Owner,
-  ReleasedEndpoint,
-  RemoveStorageInput,
-  TaskInput,
-} from '../contract/inputs';
+import type { NamedJob, ReleasedEndpoint } from '../contract/inputs/job';
+import type { Owner } from '../contract/inputs/owner';
+import type { BringHomeInput, FetchedResults, RemoveStorageInput } from '../contract/inputs/results';
+import type { TaskInput } from '../contract/inputs/task';
 import { furtherJobNames } from '../contract/job-attempts';
 import { resultsPlaceOf } from '../contract/results-place';
 import { keptByConfig, type KeptStorage, type LeftResource, type TaskError } from '../contract/state';

@@ -1,4 +1,4 @@
-import type { FetchedResults } from '../contract/inputs';
+import type { FetchedResults } from '../contract/inputs/results';
 import type { TaskSnapshot } from '../contract/state';
 import type { TeardownOutcome } from './task-teardown';
 

@@ -1,5 +1,6 @@
 import path from 'node:path';
-import type { EvaluationJob, FetchResultsInput, RemoveStorageInput } from '../../contract/inputs';
+import type { EvaluationJob } from '../../contract/inputs/job';
+import type { FetchResultsInput, RemoveStorageInput } from '../../contract/inputs/results';
 import type { StoragePlan } from '../../contract/plan';
 import type { Platform } from '../../lepton/platforms';
 import { renderJob, type Marks } from '../../lepton/render-spec';

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { attempt } from '../../../src/activities/attempt';
+import { attempt, withSettings } from '../../../src/activities/attempt';
 import { NotOnThisWorker } from '../../../src/activities/elsewhere';
 import { finalFailure, finalIfOutOfTime, notReady, type Purpose } from '../../../src/activities/failures';
 import { LeptonError, type LeptonErrorKind } from '../../../src/lepton/lepton-error';
@@ -183,6 +183,32 @@ test.each([
   const [first, second] = pauses(await endsOf(course, { purpose: 'teardown' })).slice(-2);
   expect(first).toBeLessThanOrEqual(2_000);
   expect(second).toBeLessThanOrEqual(4_000);
+});
+
+test('an attempt that its worker may not make does nothing, and the next one knows that', async () => {
+  const admit = () => Promise.reject(new NotOnThisWorker('a worker of another installation got this step'));
+  const lost: boolean[] = [];
+  const create = () =>
+    attempt({ subject: 'endpoint x', purpose: 'step' }, ({ isAnswerMissing }) => {
+      lost.push(isAnswerMissing);
+      return Promise.resolve();
+    });
+  const run = async (step: number, settings: Parameters<typeof withSettings>[1], heartbeatDetails?: unknown) => {
+    let details = heartbeatDetails;
+    const times = { scheduledTimestampMs: 0, currentAttemptScheduledTimestampMs: 0, scheduleToCloseTimeoutMs: 60_000 };
+    const environment = new MockActivityEnvironment({ activityId: 'y', attempt: step, heartbeatDetails, ...times });
+    environment.on('heartbeat', (seen: unknown) => (details = seen));
+    const { type } =
+      ((await environment
+        .run(withSettings({ create }, settings).create)
+        .catch((failure: unknown) => failure)) as ApplicationFailure) ?? {};
+    return { type, details };
+  };
+  const first = await run(1, { admit });
+  expect(first.type).toBe('NotOnThisWorker');
+  expect(lost).toEqual([]);
+  await run(2, { admit: () => Promise.resolve() }, first.details);
+  expect(lost).toEqual([false]);
 });
 
 test('an unanswered attempt ends itself before Temporal does', async () => {

@@ -1,5 +1,5 @@
 import { afterQuestion, JobProgressWatch, progressAfter } from '../../../src/activities/job-progress';
-import type { AwaitJobInput } from '../../../src/contract/inputs';
+import type { AwaitJobInput } from '../../../src/contract/inputs/job';
 import type { JobProgress } from '../../../src/contract/job-progress';
 import type { Platform } from '../../../src/lepton/platforms';
 

@@ -5,7 +5,7 @@ import type { ActivityDependencies } from '../../../src/activities/dependencies'
 import { NotOnThisWorker } from '../../../src/activities/elsewhere';
 import { createPreflightActivities } from '../../../src/activities/preflight';
 import { failureTypes } from '../../../src/contract/failure-types';
-import type { Admission, PreflightInput } from '../../../src/contract/inputs';
+import type { Admission, PreflightInput } from '../../../src/contract/inputs/run';
 import { machineDigest } from '../../../src/support/machine-identity';
 import { freshFolder } from '../../support/folders';
 

@@ -1,7 +1,7 @@
 import { findingOf, listedOnce } from '../../../src/activities/quota-findings';
 import type { OwnerState } from '../../../src/cleanup/orphans';
 import { sharedIndex } from '../../../src/contract/identity';
-import type { LookedForRun } from '../../../src/contract/inputs';
+import type { LookedForRun } from '../../../src/contract/inputs/run';
 
 /** When the places of a run come back that did not give them back itself. */
 

@@ -7,7 +7,7 @@ import type { ActivityDependencies } from '../../../src/activities/dependencies'
 import { createEndpointActivities } from '../../../src/activities/endpoints';
 import { release } from '../../../src/activities/release';
 import { indexText, invocationVariable, taskVariable } from '../../../src/contract/identity';
-import type { NamedEndpoint } from '../../../src/contract/inputs';
+import type { NamedEndpoint } from '../../../src/contract/inputs/endpoint';
 import type { Platform } from '../../../src/lepton/platforms';
 import type { Deployment } from '../../../src/lepton/types';
 

@@ -2,7 +2,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import type { ActivityDependencies } from '../../../src/activities/dependencies';
 import { finalFailure } from '../../../src/activities/failures';
 import { createLogActivities } from '../../../src/activities/logs';
-import type { SaveLogInput } from '../../../src/contract/inputs';
+import type { SaveLogInput } from '../../../src/contract/inputs/results';
 
 /** A removal that runs out of time after it has given up the log: the next activity finds no endpoint, and knows why there is no log. */
 

@@ -10,7 +10,7 @@ import {
   type MetricPayload,
 } from '../../../src/contract/metric';
 import { metricSchema } from '../../../src/results/scores/metric-schema';
-import type { FetchedResults } from '../../../src/contract/inputs';
+import type { FetchedResults } from '../../../src/contract/inputs/results';
 import { recordedHistories } from '../../replay/history-file';
 import { holds } from '../../support/fuzz';
 

@@ -154,6 +154,6 @@ test('where changes are announced a listing serves for longer, but not one that 
 
 test('a listing that takes long is read anew more rarely, up to a limit', () => {
   expect(freshReadingAfterMs(125, 10)).toBe(125);
-  expect(freshReadingAfterMs(125, 100)).toBe(500);
+  expect(freshReadingAfterMs(125, 100)).toBe(1_000);
   expect(freshReadingAfterMs(125, 30_000)).toBe(2_125);
 });

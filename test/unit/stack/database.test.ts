@@ -1,15 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { copyFile, mkdir, open, readdir, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { homePaths } from '../../../src/home/paths';
-import {
-  databaseAdvice,
-  databaseFault,
-  faultAtRest,
-  faultInLog,
-  faultOfFile,
-  scheduleFault,
-} from '../../../src/stack/database';
+import { homePaths, type HomePaths } from '../../../src/home/paths';
+import { databaseFault, faultAtRest, faultInLog, faultOfFile, scheduleFault } from '../../../src/stack/database';
+import { databaseAdvice } from '../../../src/stack/database-advice';
 import { freshFolder } from '../../support/folders';
 
 /** The embedded server's database, with the damage that occurs in practice. */
@@ -19,6 +13,13 @@ beforeAll(async () => {
   folder = await freshFolder('database');
 });
 afterAll(() => folder.dispose());
+
+/** Returns what a user is told about the home's database. */
+async function adviceFor(home: HomePaths): Promise<string> {
+  const fault = await databaseFault(home);
+  if (fault === undefined) throw new Error('it has no fault');
+  return databaseAdvice(home, fault);
+}
 
 /** Creates a real database of several pages. */
 function database(name: string): string {
@@ -42,16 +43,16 @@ test('a complete, an empty and a missing database have no fault', async () => {
 test('a truncated database and another kind of file are damaged', async () => {
   const cut = database('cut.db');
   await truncate(cut, 8192);
-  expect(faultOfFile(cut)).toMatch(/damaged \(8192 of \d+ bytes/);
+  expect(faultOfFile(cut)?.words).toMatch(/damaged \(8192 of \d+ bytes/);
   await writeFile(cut, 'not a database, but long enough to have a header of one hundred bytes'.repeat(3));
-  expect(faultOfFile(cut)).toContain('no SQLite file');
+  expect(faultOfFile(cut)?.words).toContain('no SQLite file');
 });
 
 test('a database whose last pages are in its write-ahead log is complete', async () => {
   const file = database('logged.db');
   await truncate(file, 8192);
   await writeFile(`${file}-wal`, '');
-  expect(faultOfFile(file)).toContain('is damaged');
+  expect(faultOfFile(file)?.kind).toBe('damaged');
   await writeFile(`${file}-wal`, 'pages');
   expect(faultOfFile(file)).toBeUndefined();
 });
@@ -60,7 +61,7 @@ test('the advice moves the database with its journals', async () => {
   const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'home with spaces') });
   await mkdir(home.root);
   for (const suffix of ['', '-wal', '-shm']) await writeFile(home.temporalDatabase + suffix, 'garbage');
-  const advice = await databaseAdvice(home, 'is damaged');
+  const advice = await databaseAdvice(home, { kind: 'damaged', words: 'is damaged' });
   execFileSync('sh', ['-c', /mkdir [^]*?\.damaged' && mv [^]*?\.damaged'/.exec(advice)?.[0] ?? 'false']);
   expect((await readdir(home.root)).sort()).toEqual(['temporal.db.damaged']);
   expect((await readdir(`${home.temporalDatabase}.damaged`)).sort()).toEqual([
@@ -74,20 +75,20 @@ test('the advice says what is lost and what to do', async () => {
   const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'home') });
   await mkdir(home.root);
   await writeFile(home.temporalDatabase, 'garbage'.repeat(40));
-  const fault = await databaseFault(home);
-  expect(await databaseAdvice(home, fault ?? '')).toMatch(
+  expect(await adviceFor(home)).toMatch(
     /damaged[^]*Lost with it: the state and history[^]*mv '.*temporal\.db' '.*\.damaged'[^]*evalsaga sweep[^]*cleanup ID --force/,
   );
 });
 
 test.each([
-  ['sql schema: file is not a database (26)', 'is damaged'],
-  ['attempt to write a readonly database (8)', "can't be opened for writing"],
-  ['unable to open database file: out of memory (14)', "can't be opened for writing"],
-  ['database or disk is full (13)', 'finds no space on its disk'],
+  ['sql schema: file is not a database (26)', 'damaged'],
+  ['attempt to write a readonly database (8)', 'no access'],
+  ['unable to open database file: out of memory (14)', 'no access'],
+  ['database or disk is full (13)', 'full'],
+  ['sql schema version compatibility check failed', 'another version'],
   ['listening on 127.0.0.1:7233', undefined],
-])('%s', (log, complaint) => {
-  expect(faultInLog(log)).toBe(complaint);
+])('%s', (log, kind) => {
+  expect(faultInLog(log)?.kind).toBe(kind);
 });
 
 /** Every table that no version of the server works without, and one that later versions need for schedules. */
@@ -138,14 +139,14 @@ test('a complete database has no fault at rest, wherever its pages are', async (
   // Without the log, the file has no tables yet.
   await copyFile(logged, `${logged}.alone`);
   expect(faultAtRest(`${logged}.alone`)).toBeUndefined();
-  expect(faultAtRest(database('no-server.db'))).toContain('another version of Temporal');
+  expect(faultAtRest(database('no-server.db'))?.kind).toBe('another version');
 });
 
 test('pages that were zeroed are found without a server', async () => {
   const file = serverDatabase('zeroed.db');
   await zero(file, { from: 2, pages: 30 });
   expect(faultOfFile(file)).toBeUndefined();
-  expect(faultAtRest(file)).toMatch(/^is damaged \(its page \d+ is unusable\)$/);
+  expect(faultAtRest(file)?.words).toMatch(/^is damaged \(its page \d+ is unusable\)$/);
   const recovered = serverDatabase('to-be-recovered.db');
   await zero(recovered, { from: 2, pages: 30 });
   await writeFile(`${recovered}-journal`, 'what puts it right');
@@ -155,9 +156,8 @@ test('pages that were zeroed are found without a server', async () => {
 test('a folder in place of the database is named, and moved away by the advice', async () => {
   const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'folder-home') });
   await mkdir(home.temporalDatabase, { recursive: true });
-  const fault = await databaseFault(home);
-  expect(fault).toBe('is a folder, not a file');
-  const advice = await databaseAdvice(home, fault ?? '');
+  const advice = await adviceFor(home);
+  expect(advice).toContain('is a folder, not a file');
   execFileSync('sh', ['-c', /mkdir [^]*?\.damaged' && mv [^]*?\.damaged'/.exec(advice)?.[0] ?? 'false']);
   expect(await readdir(home.root)).toEqual(['temporal.db.damaged']);
 });
@@ -166,10 +166,8 @@ test('a database of another version is told before a server is started, and not 
   const home = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'other-version') });
   await mkdir(home.root);
   await copyFile(serverDatabase('old.db', { names: ['executions'] }), home.temporalDatabase);
-  const fault = await databaseFault(home);
-  expect(fault).toMatch(/another version of Temporal \(it lacks tables: .*namespaces/);
-  expect(await databaseAdvice(home, fault ?? '')).toMatch(
-    /TEMPORAL_CLI_PATH[^]*Otherwise move it away[^]*Lost with it/,
+  expect(await adviceFor(home)).toMatch(
+    /another version of Temporal \(it lacks tables: .*namespaces[^]*TEMPORAL_CLI_PATH[^]*Otherwise move it away[^]*Lost with it/,
   );
 });
 

@@ -1,5 +1,5 @@
 import { withoutEndpoint, runOf } from '../../../src/contract/endpoint-plans';
-import type { RunHeader } from '../../../src/contract/inputs';
+import type { RunHeader } from '../../../src/contract/inputs/run';
 import { metricPayload, type Metric } from '../../../src/contract/metric';
 import type { RunPlan } from '../../../src/contract/plan';
 import { tasksPerBatch } from '../../../src/contract/identity';

@@ -56,6 +56,7 @@ const columns: readonly (readonly [name: string, cell: (line: Line) => Cell])[] 
         .join(' '),
   ],
   ['error', ({ task }) => task.error?.message],
+  ['notes', ({ task }) => task.notes.join('; ')],
 ];
 
 /** Numbers have all their digits. Names are whole; text that a spreadsheet would take for a formula begins with `'`. */

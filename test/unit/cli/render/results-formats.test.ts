@@ -119,6 +119,17 @@ test('CSV: one line per score with all digits, names whole, no formulas, as RFC 
   ]);
   expect([row(2, 'task'), row(2, 'task_status'), row(2, 'metric')]).toEqual([`'=HYPERLINK("x")`, 'failed', '']);
   expect(row(2, 'error')).toBe('CUDA, "out"\nof memory');
+  expect([row(0, 'notes'), row(2, 'notes')]).toEqual(['', '']);
+});
+
+test('CSV: the note on a task is in each of its lines', () => {
+  const run = described('org/model', metrics);
+  const tasks = run.snapshot.tasks.map((task) => ({ ...task, message: 'Run 0-shot, "as is"' }));
+  const [head = '', ...rows] = csvOf([runDocument({ ...run, snapshot: { ...run.snapshot, tasks } }, null, now)]).split(
+    '\r\n',
+  );
+  const at = head.split(',').indexOf('notes');
+  expect(rows.map((line) => cells(line)[at])).toEqual(Array(3).fill('Run 0-shot, "as is"'));
 });
 
 test('Markdown: tables of scores and costs, names whole, nothing of it markup', () => {
