@@ -15,6 +15,7 @@ export { listRuns } from './runs/list';
 export type { RunSummary } from './runs/run-summary';
 export { resolveInvocation } from './runs/resolve';
 export { shownStatus, type RunFilter } from './runs/run-filter';
+export { heldUp, type HeldUp } from './runs/held-up';
 export { stallsOf, type Stall } from './runs/stalled';
 export { startRun, type StartRequest, type StartedRun } from './runs/start';
 export { terminateRun } from './runs/terminate';

@@ -1,7 +1,7 @@
 import { temporal } from '@temporalio/proto';
 import { access, mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { startRun } from '../../src/client';
+import { heldUp, startRun } from '../../src/client';
 import { runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import type { EndpointPlan, RunPlan } from '../../src/contract/plan';
 import { homePaths, type HomePaths } from '../../src/home/paths';
@@ -146,14 +146,7 @@ test.concurrent(
     const workers = await Promise.all(['first', 'second'].map((name) => startPoorWorker(scenario, name)));
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
     await scenario.start(plan);
-    const handle = bench.client.workflow.getHandle(runWorkflowId(plan.invocation));
-    const lastWords = async (): Promise<string> => {
-      const { raw } = await handle.describe();
-      const [preflight] = raw.pendingActivities ?? [];
-      return preflight?.lastFailure?.applicationFailureInfo?.type === 'NotOnThisWorker'
-        ? (preflight.lastFailure.message ?? '')
-        : '';
-    };
+    const lastWords = async (): Promise<string> => (await heldUp(bench.client, plan.invocation))?.cause ?? '';
     const isNamed = (text: string) => workers.every(({ pid }) => text.includes(`:${pid}`));
     await until('both are named', async () => isNamed(await lastWords().catch(() => '')), 200_000);
     expect(await lastWords()).toContain('no address in');
@@ -163,6 +156,7 @@ test.concurrent(
     await scenario.startWorker();
     for (const worker of workers) worker.signal('SIGTERM');
     expect((await scenario.closed(plan)).status).toBe('succeeded');
+    expect(await heldUp(bench.client, plan.invocation)).toBeUndefined();
   },
   300_000,
 );

@@ -1,9 +1,9 @@
 import { partsOf } from '../../contract/state';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cancelRun, stallsOf, watchRun, type RunDescription } from '../../client';
+import { cancelRun, heldUp, stallsOf, watchRun, type RunDescription } from '../../client';
 import { audit } from '../../home/audit-file';
 import { servingText, unansweredText } from '../render/serving';
-import { stallText } from '../render/stalls';
+import { heldUpText, stallText } from '../render/stalls';
 import { harmlessLine } from '../../support/terminal-text';
 import { describeDeath } from '../../stack/health';
 import { servingOf, temporalAheadMs, type Serving } from '../../stack/pollers';
@@ -197,6 +197,11 @@ async function whyStalled(
   const parts = seen.run === undefined ? [] : partsOf(seen.run.snapshot);
   const open = parts.filter(({ phase }) => phase !== 'done').map(({ index }) => index);
   const stalls = await stallsOf(session.client, invocation, open).catch(() => []);
-  const text = stallText(stalls, { invocation, program: programName(context.env) });
+  const named = { invocation, program: programName(context.env) };
+  const held =
+    seen.run?.snapshot.phase === 'starting'
+      ? await heldUp(session.client, invocation).catch(() => undefined)
+      : undefined;
+  const text = stallText(stalls, named) ?? (held && heldUpText(held, named));
   return text ?? (seen.run?.isUnanswered && !isWorkerGone ? unansweredText(programName(context.env)) : undefined);
 }

@@ -1,5 +1,13 @@
 import { partsOf } from '../../contract/state';
-import { describeRun, listRuns, resolveInvocation, stallsOf, type RunDescription, type RunSummary } from '../../client';
+import {
+  describeRun,
+  heldUp,
+  listRuns,
+  resolveInvocation,
+  stallsOf,
+  type RunDescription,
+  type RunSummary,
+} from '../../client';
 import { checkHome } from '../../home/usable';
 import type { HomePaths } from '../../home/paths';
 import { runVerdict, taskVerdict } from '../render/outcome';
@@ -7,7 +15,7 @@ import { runsTable, stackTable } from '../render/overview';
 import { runDocument } from '../render/run-document';
 import { statusText } from '../render/run-status';
 import { otherServerText, servesText, servingText, unansweredText } from '../render/serving';
-import { stallText } from '../render/stalls';
+import { heldUpText, stallText } from '../render/stalls';
 import { databaseAdvice } from '../../stack/database-advice';
 import { databaseFault } from '../../stack/database';
 import { servingOf } from '../../stack/pollers';
@@ -114,7 +122,10 @@ async function warnWhereNothingGoesOn(run: RunDescription, session: Session, con
     .map(({ index }) => index);
   // The question itself has been answered: a Temporal that goes away just now takes nothing from it.
   const stalls = await stallsOf(session.client, invocation, open).catch(() => []);
-  const text = stallText(stalls, { invocation, program: programName(context.env) });
+  const named = { invocation, program: programName(context.env) };
+  const held =
+    run.snapshot.phase === 'starting' ? await heldUp(session.client, invocation).catch(() => undefined) : undefined;
+  const text = stallText(stalls, named) ?? (held && heldUpText(held, named));
   if (text !== undefined) context.output.warn(text);
   if (run.isUnanswered && (without ?? text) === undefined)
     context.output.warn(unansweredText(programName(context.env)));

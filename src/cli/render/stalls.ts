@@ -1,4 +1,5 @@
 import { indexText } from '../../contract/identity';
+import type { HeldUp } from '../../runs/held-up';
 import type { Stall } from '../../runs/stalled';
 import { clock } from './elapsed';
 import { harmlessLine, shortened } from '../../support/terminal-text';
@@ -34,3 +35,11 @@ function subject(stalls: readonly Stall[]): string {
   ];
   return parts.join(' and ');
 }
+
+/** Says why a run has not begun, and what helps. Pure. */
+export const heldUpText = (
+  { attempts, cause }: HeldUp,
+  { invocation, program }: { readonly invocation: string; readonly program: string },
+): string =>
+  `The run has not begun, after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}: ${harmlessLine(cause)}.\n` +
+  `Nothing was created. It begins by itself once a worker can begin it; to give it up: ${program} cancel ${invocation}`;
