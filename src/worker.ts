@@ -50,6 +50,9 @@ const grace = { shutdownGraceTime: 20_000, shutdownForceTime: 60_000 } as const;
 export const concurrency = {
   maxConcurrentActivityTaskExecutions: 12_000,
   maxHeartbeatThrottleInterval: 10_000,
+  // A thousand tasks that go on at the same moment wait for more than the SDK's 10 s, after which each would be replayed from its
+  // beginning. Temporal itself notices after 10 s that a worker no longer asks for tasks.
+  stickyQueueScheduleToStartTimeout: 25_000,
 } as const;
 
 /** Milliseconds for which Temporal may be out of reach while the worker starts. */

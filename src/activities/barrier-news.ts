@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReadyTask } from '../contract/messages';
 
 /** Tells one barrier of Ready endpoints; rejects if it could not be told. */
@@ -6,6 +7,10 @@ export type TellReady = (tasks: readonly ReadyTask[]) => Promise<void>;
 /** Tasks in one signal, at about 250 bytes each. */
 const mostTasks = 150;
 
+/** Milliseconds between two signals to a barrier, for each other one that is being told: each signal makes a barrier of a hundred tasks think. */
+const pausePerOtherMs = 50;
+const longestPauseMs = 1_000;
+
 interface Waiting {
   readonly task: ReadyTask;
   readonly resolve: () => void;
@@ -13,8 +18,8 @@ interface Waiting {
 }
 
 /**
- * Collects Ready endpoints while a signal to the same barrier is on its way: endpoints that become Ready at the same time are told
- * together, a single one at once.
+ * Collects Ready endpoints while a signal to the same barrier is on its way, and for a moment more where many barriers are told:
+ * endpoints that become Ready at the same time are told together, a single one at once.
  */
 export class BarrierNews {
   private readonly waiting = new Map<string, Waiting[]>();
@@ -41,6 +46,8 @@ export class BarrierNews {
       } catch (error) {
         for (const { reject } of part) reject(error);
       }
+      const pauseMs = Math.min((this.waiting.size - 1) * pausePerOtherMs, longestPauseMs);
+      if (pauseMs > 0) await sleep(pauseMs);
     }
     this.waiting.delete(barrier);
   }
