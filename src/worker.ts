@@ -16,7 +16,7 @@ import type { HomePaths } from './home/paths';
 import { namespaceId, noteNamespace, originWith } from './temporal/origin';
 import { buildOf } from './temporal/worker-build';
 import { temporalProxy } from './temporal/proxy';
-import { isEmbedded, temporalTarget, type Env, type TemporalTarget } from './temporal/target';
+import { isEmbedded, namespaceIdVariable, temporalTarget, type Env, type TemporalTarget } from './temporal/target';
 import { forgetStaleSecrets } from './cleanup/stale-secrets';
 import { clearStaging } from './results/store/target';
 import { busyForMs, retryDuringOutages } from './temporal/retry-during-outages';
@@ -25,7 +25,7 @@ import { cachedWorkflows, limitHeapGrowth } from './worker/heap';
 import { startTracing, type WorkerTracing } from './worker/tracing';
 import { slotsOf, startOperations, type Operations } from './worker/operations';
 import { defaultFetch } from './lepton/http';
-import { guardInstallation, type InstallationGuard } from './worker/installation';
+import { guardInstallation, replacedFault, type InstallationGuard } from './worker/installation';
 import { endWorker, serve, whyFailed } from './worker/worker-end';
 import { isTemporalFault } from './temporal/grpc';
 import { InfrastructureError } from './temporal/infrastructure-error';
@@ -164,7 +164,9 @@ async function openWorker(
   try {
     const { namespace, address } = target;
     const embedded = isEmbedded(env);
-    const id = await retryDuringOutages(() => namespaceId({ connection, namespace }), { withinMs: busyForMs });
+    const seen = await retryDuringOutages(() => namespaceId({ connection, namespace }), { withinMs: busyForMs });
+    const id = env[namespaceIdVariable] || seen;
+    if (id !== seen) throw replacedFault({ address, namespace, embedded });
     noteNamespace({ connection }, id);
     const origin = await originWith({ namespace, home, embedded, id });
     guard = guardInstallation({ connection, namespace, address, id, embedded });

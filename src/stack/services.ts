@@ -3,7 +3,7 @@ import { encryptionOf } from '../temporal/encryption/data-converter';
 import { keyFileVariable } from '../temporal/encryption/key-file';
 import type { HomePaths } from '../home/paths';
 import { defaultPorts, devServerArguments, journalFor } from './dev-server';
-import { embeddedEnv, type Env } from '../temporal/target';
+import { embeddedEnv, namespaceIdVariable, type Env } from '../temporal/target';
 import { startInBackground } from './background-process';
 import { backgroundEnv } from './background-env';
 import { localWorkspace } from './choose-platform';
@@ -108,15 +108,18 @@ const keyFileOf = (env: Env): Record<string, string> => {
 
 export interface WorkerLaunch extends Launch {
   readonly serves: NonNullable<ServiceRecord['serves']>;
+  /** The id of the namespace in the server's database. */
+  readonly namespaceId: string;
   readonly setup: string;
 }
 
 export async function startWorkerService(launch: WorkerLaunch): Promise<ServiceRecord> {
-  const { home, env, serves, setup } = launch;
+  const { home, env, serves, namespaceId, setup } = launch;
   const { address, taskQueue, isEmbedded: embedded } = serves;
   const extra = {
     EVALSAGA_HOME: home.root,
     EVALSAGA_TASK_QUEUE: taskQueue,
+    [namespaceIdVariable]: namespaceId,
     ...keyFileOf(env),
     ...(embedded ? embeddedEnv(address) : {}),
     // The background worker follows the installed version; versioned workers are started by hand.

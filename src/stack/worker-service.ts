@@ -55,7 +55,7 @@ export async function ensureWorker(request: EnsureWorker): Promise<void> {
     request.report?.(`replacing the background worker, which ${why}`);
     await endProcess(record, WORKER_GRACE_MS);
   }
-  await startWorkerService({ home, env, serves, setup });
+  await startWorkerService({ home, env, serves, namespaceId, setup });
   started.push('worker');
 }
 

@@ -65,6 +65,12 @@ function definedOnly(env: Env): Record<string, string> {
   return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
+/**
+ * Names the namespace's id in the database of the server that a background worker was started for: that server may be gone, and another
+ * one at its address, before the worker has asked.
+ */
+export const namespaceIdVariable = 'EVALSAGA_NAMESPACE_ID';
+
 /** Whether `embeddedEnv` made the environment: it names the null device in place of a temporal.toml file. */
 export const isEmbedded = (env: Env): boolean => env['TEMPORAL_CONFIG_FILE'] === devNull;
 

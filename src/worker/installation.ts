@@ -41,7 +41,7 @@ export interface InstallationGuard {
    * Resolves if this worker's own installation has answered just now. Throws `NotOnThisWorker` if another one has, or if the signal
    * aborts before any server answers.
    */
-  admit(signal: AbortSignal): Promise<void>;
+  readonly admit: (signal: AbortSignal) => Promise<void>;
   /** Calls `listener` once, when another installation has answered. */
   onReplaced(listener: (fault: InfrastructureError) => void): void;
   close(): void;
@@ -96,7 +96,12 @@ export function guardInstallation(options: InstallationGuardOptions): Installati
   };
 }
 
-function replacedFault({ address, namespace, embedded }: InstallationGuardOptions): InfrastructureError {
+/** The error with which a worker ends whose server is another one now. Pure. */
+export function replacedFault({
+  address,
+  namespace,
+  embedded,
+}: Pick<InstallationGuardOptions, 'address' | 'namespace' | 'embedded'>): InfrastructureError {
   const seen = embedded
     ? `At ${address}, where this home's own Temporal server was, another one answers`
     : `Temporal at ${address} has another namespace "${namespace}" than when this worker started`;

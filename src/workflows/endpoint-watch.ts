@@ -10,7 +10,7 @@ import { hasBarrier, ownerOf } from './task-owner';
 const longestBarrierSeconds = 7 * 24 * 3600;
 
 /** Most waits for the run's signal are short; only a longer one justifies the history events of a watch. Milliseconds. */
-const longestQuietMs = 30_000;
+const longestQuietMs = 60_000;
 
 /** Seconds without a request after which the platform scales the endpoint to zero; `null`: never. Pure. */
 export function noTrafficSecondsOf(endpoint: EndpointPlan): number | null {

@@ -32,6 +32,17 @@ interface Course {
   readonly budgetMs?: number;
 }
 
+/** A client whose signals go nowhere but to `hears`. */
+function clientThat(hears: (message: string) => void): Client {
+  const signal = (_: unknown, { message }: { message: string }) => Promise.resolve(hears(message));
+  return {
+    withDeadline: (_: number, call: () => Promise<unknown>) => call(),
+    // The activity's context wraps every call so that it ends with the activity.
+    withAbortSignal: (_: AbortSignal, call: () => Promise<unknown>) => call(),
+    workflow: { getHandle: () => ({ signal }) },
+  } as unknown as Client;
+}
+
 /** Runs the attempts of one activity, whose work fails with these errors, and returns how each ends. */
 async function endsOf(
   meetings: readonly Meeting[],
@@ -39,13 +50,7 @@ async function endsOf(
 ): Promise<Ended> {
   const failures: ApplicationFailure[] = [];
   const told: string[] = [];
-  const signal = (_: unknown, { message }: { message: string }) => Promise.resolve(told.push(message));
-  const client = {
-    withDeadline: (_: number, call: () => Promise<unknown>) => call(),
-    // The activity's context wraps every call so that it ends with the activity.
-    withAbortSignal: (_: AbortSignal, call: () => Promise<unknown>) => call(),
-    workflow: { getHandle: () => ({ signal }) },
-  } as unknown as Client;
+  const client = clientThat((message) => told.push(message));
   const scheduledTimestampMs = Date.now() - skewMs;
   const activityType = `activity ${(activities += 1)}`;
   let heartbeatDetails: unknown;
@@ -196,7 +201,8 @@ test('an attempt that its worker may not make does nothing, and the next one kno
   const run = async (step: number, settings: Parameters<typeof withSettings>[1], heartbeatDetails?: unknown) => {
     let details = heartbeatDetails;
     const times = { scheduledTimestampMs: 0, currentAttemptScheduledTimestampMs: 0, scheduleToCloseTimeoutMs: 60_000 };
-    const environment = new MockActivityEnvironment({ activityId: 'y', attempt: step, heartbeatDetails, ...times });
+    const info = { activityId: 'y', attempt: step, heartbeatDetails, ...times };
+    const environment = new MockActivityEnvironment(info, { client: clientThat(() => undefined) });
     environment.on('heartbeat', (seen: unknown) => (details = seen));
     const { type } =
       ((await environment

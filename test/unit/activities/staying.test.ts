@@ -71,18 +71,20 @@ test('a wait polls repeatedly within one attempt, and knows how long it has last
   expect(elapsed).toHaveLength(4);
   expect([...elapsed].sort((a, b) => a - b)).toEqual(elapsed);
   expect(elapsed[3]).toBeGreaterThanOrEqual(12);
-  expect(beats.map((beat) => remembered(beat).progress)).toContain('endpoint x: Starting');
+  // Each would be a write to Temporal's database.
+  expect(beats).toEqual([]);
 });
 
-test('the heartbeat has what another worker needs to continue: when the next poll was due, and only attempts that have ended', async () => {
-  const environment = environmentOf();
-  let beat: unknown;
-  environment.on('heartbeat', (details: unknown) => (beat = details));
-  let looks = 0;
-  await environment.run(waitFor(() => ((looks += 1) < 3 ? Promise.reject(again(5)) : Promise.resolve())));
-  const { memory } = remembered(beat);
-  expect(memory).toMatchObject({ answered: 0, refusals: 0, lacking: null });
-  expect(memory.dueMs).toBeGreaterThan(1_000);
+test('the next heartbeat has what was seen, and what another worker needs to continue: when the next poll was due, and only attempts that have ended', async () => {
+  const environment = environmentOf({ heartbeatTimeoutMs: 40 });
+  const beats: ReturnType<typeof remembered>[] = [];
+  environment.on('heartbeat', (details: unknown) => beats.push(remembered(details)));
+  const hasSeen = () => beats.some(({ progress }) => progress !== undefined);
+  await environment.run(waitFor(() => (hasSeen() ? Promise.resolve() : Promise.reject(again(5)))));
+  const beat = beats.find(({ progress }) => progress !== undefined);
+  expect(beat?.progress).toBe('endpoint x: Starting');
+  expect(beat?.memory).toMatchObject({ answered: 0, refusals: 0, lacking: null });
+  expect(beat?.memory.dueMs).toBeGreaterThan(1_000);
 });
 
 test('a retry policy with a single attempt gets a single poll', async () => {

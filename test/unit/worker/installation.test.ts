@@ -20,16 +20,16 @@ const fault = (code: number) => Object.assign(new Error('no answer'), { code, de
 const connection = {
   withDeadline: (_deadline: unknown, call: () => Promise<unknown>) => call(),
   workflowService: {
-    async describeNamespace() {
+    describeNamespace() {
       asked += 1;
       switch (answer) {
         case 'own':
         case 'foreign':
-          return { namespaceInfo: { id: answer } };
+          return Promise.resolve({ namespaceInfo: { id: answer } });
         case 'none':
-          throw fault(status.UNAVAILABLE);
+          return Promise.reject(fault(status.UNAVAILABLE));
         case 'refused':
-          throw fault(status.PERMISSION_DENIED);
+          return Promise.reject(fault(status.PERMISSION_DENIED));
       }
     },
   },
