@@ -11,6 +11,7 @@ export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '
 export const program = path.join(root, 'dist', 'cli', 'main.js');
 export const example = path.join(root, 'examples', 'lepton_vllm.yaml');
 const benchmarks = ['hellaswag', 'arc_challenge', 'winogrande'];
+const warmUp = 'mmlu';
 
 /** What is open, with what closes it: an interrupted measurement must leave no worker to disturb the next one. */
 const opened = new Map();
@@ -47,10 +48,7 @@ export async function openLab({ readyMs, jobMs, temporal }) {
   // Other users of that server have other queues.
   if (temporal) Object.assign(env, { TEMPORAL_ADDRESS: temporal, EVALSAGA_TASK_QUEUE: path.basename(folder) });
   const plan = path.join(folder, 'plan.yaml');
-  writeFileSync(
-    plan,
-    `endpoints:\n  default: { states: [[Starting, ${readyMs}ms], [Ready]] }\njobs:\n  default: { states: [[Running, ${jobMs}ms], [Completed]] }\n`,
-  );
+  writeFileSync(plan, planOf({ readyMs, jobMs }));
   const options = ['platform', '--runtime', 'simulated', '--plan', plan, '--port', '0'];
   const platform = spawn(process.execPath, [program, ...options], { env, stdio: ['ignore', 'pipe', 'ignore'] });
   const access = JSON.parse(await firstLine(platform.stdout));
@@ -62,8 +60,15 @@ export async function openLab({ readyMs, jobMs, temporal }) {
   const others = [];
   const lab = {
     inspect: (what) => inspect(access, what),
-    start: (tasks, args = []) =>
-      evalsaga(['start', configOf(folder, tasks), '--json', '-o', `execution.output_dir=${folder}/out`, ...args]),
+    start: (tasks, args = [], names = benchmarks) =>
+      evalsaga([
+        'start',
+        configOf(folder, tasks, names),
+        '--json',
+        '-o',
+        `execution.output_dir=${folder}/out`,
+        ...args,
+      ]),
     /** CPU time so far, milliseconds. Linux only; NaN elsewhere. */
     cpuMs: () => ({
       worker: cpuMs(record(env, 'worker').pid),
@@ -87,7 +92,7 @@ export async function openLab({ readyMs, jobMs, temporal }) {
   opened.set(folder, lab.close);
   try {
     await evalsaga(['up']);
-    await lab.start(1);
+    await lab.start(1, [], [warmUp]);
     return lab;
   } catch (error) {
     await lab.close();
@@ -119,11 +124,20 @@ async function workerBeside(env, { address, namespace, taskQueue, isEmbedded }) 
   };
 }
 
-function configOf(folder, tasks) {
+/** The task that each stack runs before it is measured takes no time of its own, whatever the others take. */
+const planOf = ({ readyMs, jobMs }) => `endpoints:
+  default: { states: [[Starting, ${readyMs}ms], [Ready]] }
+  match: [{ name: '*${warmUp}*', states: [[Ready]] }]
+jobs:
+  default: { states: [[Running, ${jobMs}ms], [Completed]] }
+  match: [{ name: '*${warmUp}*', states: [[Completed]] }]
+`;
+
+function configOf(folder, tasks, names) {
   const text = readFileSync(example, 'utf8');
-  const names = Array.from({ length: tasks }, (_, index) => `    - name: ${benchmarks[index % benchmarks.length]}\n`);
+  const listed = Array.from({ length: tasks }, (_, index) => `    - name: ${names[index % names.length]}\n`);
   const file = path.join(folder, `tasks-${tasks}.yaml`);
-  writeFileSync(file, `${text.slice(0, text.indexOf('  tasks:'))}  tasks:\n${names.join('')}`);
+  writeFileSync(file, `${text.slice(0, text.indexOf('  tasks:'))}  tasks:\n${listed.join('')}`);
   return file;
 }
 
