@@ -11,7 +11,7 @@ export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '
 export const program = path.join(root, 'dist', 'cli', 'main.js');
 export const example = path.join(root, 'examples', 'lepton_vllm.yaml');
 const benchmarks = ['hellaswag', 'arc_challenge', 'winogrande'];
-const warmUp = 'mmlu';
+const warmUp = 'piqa';
 
 /** What is open, with what closes it: an interrupted measurement must leave no worker to disturb the next one. */
 const opened = new Map();
