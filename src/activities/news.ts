@@ -88,10 +88,11 @@ export interface LastQuestion {
   readonly words: string;
 }
 
-/** Milliseconds that a state must last before its reason is asked for: most don't, and need none. */
-const firstAfterMs = 6_000;
-/** Milliseconds between two questions about the same state. */
-const everyMs: Readonly<Record<Pace, number>> = { local: 6_000, lepton: 30_000 };
+/** Milliseconds that a state must last before its reason is asked for, and between two questions about the same state. */
+const asking = {
+  local: { firstAfterMs: 1_500, everyMs: 5_000 },
+  lepton: { firstAfterMs: 6_000, everyMs: 30_000 },
+} as const;
 
 /**
  * Whether it is time to ask the platform why a resource is in its state: only if the answer would be reported, by the same rule
@@ -101,8 +102,9 @@ export function isWorthAsking(
   look: { readonly state: string; readonly nowMs: number; readonly waitedMs: number; readonly pace: Pace },
   last: LastQuestion | undefined,
 ): boolean {
+  const { firstAfterMs, everyMs } = asking[look.pace];
   if (!last) return look.waitedMs >= firstAfterMs;
-  const leastMs = last.state === look.state ? everyMs[look.pace] : firstAfterMs;
+  const leastMs = last.state === look.state ? everyMs : firstAfterMs;
   return look.nowMs - last.atMs >= Math.max(leastMs, look.waitedMs / 10);
 }
 
@@ -122,7 +124,7 @@ export async function describeAndReport(
   const isKnown = last?.state === state;
   if (!isWorthAsking({ state, nowMs, waitedMs: waitedMs(), pace }, last) || !mayAsk()) {
     // A state that lasts is reported even if its reason has to wait.
-    if (!isKnown && waitedMs() >= firstAfterMs) await reportIfTelling(key, state);
+    if (!isKnown && waitedMs() >= asking[pace].firstAfterMs) await reportIfTelling(key, state);
     return isKnown ? last.words : state;
   }
   const words = await reason();
