@@ -19,7 +19,7 @@ import { temporalProxy } from './temporal/proxy';
 import { isEmbedded, namespaceIdVariable, temporalTarget, type Env, type TemporalTarget } from './temporal/target';
 import { forgetStaleSecrets } from './cleanup/stale-secrets';
 import { clearStaging } from './results/store/target';
-import { busyForMs, retryDuringOutages } from './temporal/retry-during-outages';
+import { retryDuringOutages } from './temporal/retry-during-outages';
 import { countingFetch, measuringInterceptor, type Recorder } from './worker/metrics';
 import { cachedWorkflows, limitHeapGrowth } from './worker/heap';
 import { startTracing, type WorkerTracing } from './worker/tracing';
@@ -164,7 +164,7 @@ async function openWorker(
   try {
     const { namespace, address } = target;
     const embedded = isEmbedded(env);
-    const seen = await retryDuringOutages(() => namespaceId({ connection, namespace }), { withinMs: busyForMs });
+    const seen = await namespaceId({ connection, namespace });
     const id = env[namespaceIdVariable] || seen;
     if (id !== seen) throw replacedFault({ address, namespace, embedded });
     noteNamespace({ connection }, id);

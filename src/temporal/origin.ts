@@ -11,7 +11,7 @@ import { busyForMs, retryDuringOutages } from './retry-during-outages';
  * named by its home and that id; a cluster by that id alone, which survives a failover and which any token can read.
  */
 export async function originOf(options: OriginRequest): Promise<string> {
-  const id = await retryDuringOutages(() => namespaceId(options), { withinMs: busyForMs });
+  const id = await namespaceId(options);
   return originWith({ ...options, id });
 }
 
@@ -26,10 +26,18 @@ interface OriginRequest extends NamespaceRequest {
   readonly embedded: boolean;
 }
 
-/** Returns the id that the server's database has for the namespace: another one means another database. */
-export async function namespaceId({ connection, namespace }: NamespaceRequest): Promise<string> {
+/**
+ * Returns the id that the server's database has for the namespace: another one means another database. `withinMs`: milliseconds for
+ * which it is asked again while it can't be reached or is busy.
+ */
+export async function namespaceId(
+  { connection, namespace }: NamespaceRequest,
+  { withinMs = busyForMs }: { readonly withinMs?: number } = {},
+): Promise<string> {
   const ask = () => connection.workflowService.describeNamespace({ namespace });
-  const { namespaceInfo } = await connection.withDeadline(Date.now() + answerWithinMs, ask);
+  const { namespaceInfo } = await retryDuringOutages(() => connection.withDeadline(Date.now() + answerWithinMs, ask), {
+    withinMs,
+  });
   if (namespaceInfo?.id) return namespaceInfo.id;
   throw new InfrastructureError(`Temporal returned no id for the namespace ${namespace}.`);
 }

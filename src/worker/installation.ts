@@ -62,7 +62,7 @@ export function guardInstallation(options: InstallationGuardOptions): Installati
 
   const ask = async (): Promise<void> => {
     const begun = performance.now();
-    const answered = await namespaceId({ connection, namespace });
+    const answered = await namespaceId({ connection, namespace }, { withinMs: 0 });
     seenAt = begun;
     if (answered === id || fault) return;
     fault = replacedFault(options);
