@@ -1,8 +1,8 @@
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
-import { defineSearchAttributeKey, TypedSearchAttributes, type Priority } from '@temporalio/common';
+import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
 import { endpointsTogether, sharedEndpointsOf } from '../contract/endpoint-needs';
-import { mostTasksWithoutBatches, runWorkflowId, runWorkflowType } from '../contract/identity';
+import { runWorkflowId, runWorkflowType } from '../contract/identity';
 import { hostSecretsOf } from '../contract/host-secrets';
 import type { Preflight } from '../contract/inputs/run';
 import type { RunPlan } from '../contract/plan';
@@ -116,8 +116,8 @@ async function startNew(client: Client, request: StartRequest): Promise<StartedR
       workflowId,
       taskQueue: request.taskQueue,
       args: [...runArguments(plan, { searchAttributes: request.searchAttributes, preflight: expectedOfWorkers(plan) })],
-      // Its batches, tasks and activities inherit this.
-      priority: priorityOf(plan),
+      // A small run beside a large one gets its turn; its batches, tasks and activities inherit this.
+      priority: { fairnessKey: plan.invocation },
       workflowIdConflictPolicy: 'FAIL',
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       memo: {
@@ -136,18 +136,6 @@ async function startNew(client: Client, request: StartRequest): Promise<StartedR
     }),
   );
   return { workflowId, runId, isNew: true, plan };
-}
-
-/** Temporal's default is 3; lower numbers go first. */
-const smallRunPriority = 2;
-
-/**
- * Returns a run's place in the task queue, so that a small run beside a large one gets its turn: steps of runs without batches go ahead of
- * those that queue for a thousand tasks, and runs of the same size take turns where the server has fairness switched on. Pure.
- */
-export function priorityOf({ invocation, tasks }: Pick<RunPlan, 'invocation' | 'tasks'>): Priority {
-  const isSmall = tasks.length <= mostTasksWithoutBatches;
-  return { fairnessKey: invocation, ...(isSmall ? { priorityKey: smallRunPriority } : {}) };
 }
 
 /** Decides what this home's own worker does, if the run's task queue is also served by others. Pure. */
