@@ -107,11 +107,13 @@ async function serveUntilTold(
     void flushNews();
   };
   let replaced: InfrastructureError | undefined;
+  const serving = serve(worker, { onShutdown });
+  // Only a worker that runs can be ended, and the guard may know by now.
   guard.onReplaced((fault) => {
     replaced = fault;
     endWorker(worker);
   });
-  const end = await serve(worker, { onShutdown }).finally(() => {
+  const end = await serving.finally(() => {
     clearInterval(forgetting);
     guard.close();
   });
@@ -179,10 +181,7 @@ async function openWorker(
       identity: `evalsaga@${hostname()}:${process.pid}`,
       dataConverter: encryption.dataConverter,
       ...source,
-      interceptors: {
-        ...source.interceptors,
-        activity: [measuringInterceptor(record), ...tracing.activity],
-      },
+      interceptors: { ...source.interceptors, activity: [measuringInterceptor(record), ...tracing.activity] },
       sinks: tracing.sinks,
       activities: createActivities(
         createWorkerDependencies({ home, env, origin, ending, admit: guard.admit, fetch, ...bounds(env) }),

@@ -5,7 +5,7 @@ import { checkHome } from '../home/usable';
 import type { Report } from '../provision/once';
 import { connectClient } from '../temporal/connect';
 import { InfrastructureError } from '../temporal/infrastructure-error';
-import { namespaceId } from '../temporal/origin';
+import { namespaceIdAtConnect } from '../temporal/origin';
 import { findServerBinary } from './server-binary';
 import { temporalTarget, type Env, type TemporalTarget } from '../temporal/target';
 import { endProcess } from './background-process';
@@ -68,7 +68,7 @@ export async function ensureStack(request: StackRequest): Promise<Stack> {
     const worker = Promise.all([serving, connecting]).then(async ([{ temporal }, client]) => {
       const [queues, id] = await Promise.all([
         chooseQueues({ ...request, target, client }),
-        namespaceId({ connection: client.connection, namespace: temporal.namespace }),
+        namespaceIdAtConnect({ connection: client.connection, namespace: temporal.namespace }),
       ]);
       await ensureWorker({ ...request, temporal, namespaceId: id, taskQueue: queues.own, version, started });
       return queues;

@@ -45,7 +45,11 @@ export async function namespaceId(
 /** The ids that connections found when they were made. */
 const found = new WeakMap<object, string>();
 
-/** Notes the id of the namespace that a new connection serves, for `refuseAnotherServer`. */
+/** Returns the id that was noted when the connection was made, else asks. */
+export const namespaceIdAtConnect = async (request: NamespaceRequest): Promise<string> =>
+  found.get(request.connection) ?? (await namespaceId(request));
+
+/** Notes the id of the namespace that a new connection serves. */
 export function noteNamespace({ connection }: Pick<NamespaceRequest, 'connection'>, id: string): void {
   found.set(connection, id);
 }
