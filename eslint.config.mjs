@@ -8,6 +8,22 @@ const nodeModules = [...builtinModules, ...builtinModules.map((name) => `node:${
   (name) => !['assert', 'node:assert'].includes(name),
 );
 
+const restricted = [
+  { selector: 'TSEnumDeclaration', message: 'Use a union of string literals.' },
+  {
+    selector:
+      "CallExpression[callee.object.name='AbortSignal'][callee.property.name='any'] CallExpression[callee.object.name='AbortSignal'][callee.property.name='timeout']",
+    message: 'Node forgets such a timeout (nodejs/node#57736): use within of src/support.',
+  },
+];
+
+/** What a module could change: objects and arrays are frozen when the workflow bundle is loaded (scripts/build.mjs), these are not. */
+const moduleState = [
+  ":matches(Program, ExportNamedDeclaration) > VariableDeclaration[kind!='const']",
+  ':matches(Program, ExportNamedDeclaration) > VariableDeclaration > VariableDeclarator > NewExpression[callee.name=/^(Map|WeakMap|WeakSet)$/]',
+  ":matches(Program, ExportNamedDeclaration) > VariableDeclaration > VariableDeclarator > NewExpression[callee.name='Set'][arguments.length=0]",
+];
+
 export default tseslint.config(
   { ignores: ['dist/**', '.dist-*/**', 'node_modules/**', '**/*.cjs', '**/*.mjs'] },
   ...tseslint.configs.recommendedTypeChecked,
@@ -22,15 +38,7 @@ export default tseslint.config(
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       'import-x/no-default-export': 'error',
-      'no-restricted-syntax': [
-        'error',
-        { selector: 'TSEnumDeclaration', message: 'Use a union of string literals.' },
-        {
-          selector:
-            "CallExpression[callee.object.name='AbortSignal'][callee.property.name='any'] CallExpression[callee.object.name='AbortSignal'][callee.property.name='timeout']",
-          message: 'Node forgets such a timeout (nodejs/node#57736): use within of src/support.',
-        },
-      ],
+      'no-restricted-syntax': ['error', ...restricted],
       'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
       'max-lines-per-function': ['warn', { max: 60, skipBlankLines: true, skipComments: true }],
     },
@@ -56,6 +64,14 @@ export default tseslint.config(
             },
           ],
         },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        ...restricted,
+        ...moduleState.map((selector) => ({
+          selector,
+          message: 'All workflows of a worker share this module: keep state in an object of the workflow.',
+        })),
       ],
     },
   },

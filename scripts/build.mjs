@@ -63,6 +63,8 @@ async function bundleWorkflows() {
     const { code } = await bundleWorkflowCode({
       workflowsPath,
       workflowInterceptorModules,
+      // No module of ours keeps anything of a workflow: loaded once for all, not once for each.
+      preloadModules: [workflowsPath, ...workflowInterceptorModules],
       logger,
       ...options,
     });

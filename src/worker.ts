@@ -238,12 +238,16 @@ function secondsOf(env: Env, name: string, most: number): number | undefined {
 /** Returns the bundle of the build (one of two: with or without encrypted failures); when run from sources, has one made. */
 function workflowSource({
   isOn,
-}: Encryption): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'interceptors'> {
+}: Encryption): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'interceptors' | 'bundlerOptions'> {
   const codePath = path.join(__dirname, isOn ? 'workflow-bundle.encrypted.js' : 'workflow-bundle.js');
   if (existsSync(codePath)) return { workflowBundle: { codePath } };
+  const workflowsPath = require.resolve('./workflows');
+  const workflowModules = [require.resolve('./workflows/places'), require.resolve('./workflows/tracing')];
+  // As in scripts/build.mjs.
   return {
-    workflowsPath: require.resolve('./workflows'),
-    interceptors: { workflowModules: [require.resolve('./workflows/places'), require.resolve('./workflows/tracing')] },
+    workflowsPath,
+    interceptors: { workflowModules },
+    bundlerOptions: { preloadModules: [workflowsPath, ...workflowModules] },
   };
 }
 

@@ -1,4 +1,4 @@
-import { mostTasksWithoutBatches } from './identity';
+import { mostTasksWithoutBatches, tasksPerBatch } from './identity';
 import type { RunInput } from './inputs/run';
 import { pack, unpack, type Row } from './packed';
 import type { RunPlan } from './plan';
@@ -10,6 +10,9 @@ export type RunArguments = readonly [RunInput, ...(readonly Row[])[]];
 
 /** Characters of JSON in one argument, beyond which the tasks are packed; and of one part of the rows. */
 const mostAtOnce = 48_000;
+
+/** With the batch that begins then, twice as many are about to begin: as many as two cores work off while their news is on its way. */
+const mostBeginning = tasksPerBatch;
 
 interface RunOptions extends Pick<RunInput, 'searchAttributes' | 'preflight'> {
   /** Default: as the number of tasks demands. */
@@ -23,7 +26,7 @@ export function runArguments(plan: RunPlan, { searchAttributes, preflight, isBat
   const isSmall = !inBatches && JSON.stringify(plan).length <= mostAtOnce;
   if (isSmall || plan.tasks.length === 0) return [{ plan, ...input }];
   const { pattern, rows } = pack(plan.tasks);
-  const batched = inBatches ? ({ isBatched: true, keepsResultsInBatches: true } as const) : {};
+  const batched = inBatches ? ({ isBatched: true, keepsResultsInBatches: true, mostBeginning } as const) : {};
   const first = { plan: { ...plan, tasks: [] }, pattern, ...batched, ...input };
   return [first, ...inParts(rows)];
 }

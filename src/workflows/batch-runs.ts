@@ -15,6 +15,7 @@ import { advance, sharedEndpointsChanged } from '../contract/messages';
 import type { Packed } from '../contract/packed';
 import type { TaskPlan } from '../contract/plan';
 import type { SharedState } from '../contract/state';
+import { BatchPace } from './batch-pace';
 import { placesAfter } from './batch-places';
 import type { EndpointShare } from './endpoint-share';
 import type { BatchResult } from './batched-result';
@@ -38,6 +39,8 @@ export interface BatchRunsOptions {
   readonly shared: SharedStates;
   /** See `RunInput.keepsResultsInBatches`. */
   readonly keepsResults: boolean;
+  /** See `RunInput.mostBeginning`. */
+  readonly mostBeginning: number | undefined;
 }
 
 /** One batch as its run sees it. */
@@ -65,6 +68,7 @@ const lostAtOnce = 20;
 export class BatchRuns {
   private readonly batches: readonly Batch[];
   private readonly window: StartWindow;
+  private readonly pace: BatchPace;
   private readonly over = new Set<number>();
   /** Tasks whose end was told. */
   private readonly told = new Set<number>();
@@ -76,6 +80,7 @@ export class BatchRuns {
     const common = JSON.stringify(header).length + JSON.stringify(packed.pattern).length;
     const largestRow = Math.max(0, ...packed.rows.map((row) => JSON.stringify(row).length));
     this.window = new StartWindow(common + largestRow * Math.min(tasksPerBatch, tasks.length));
+    this.pace = new BatchPace({ most: options.mostBeginning, task: (index) => progress.task(index) });
     progress.onBatchNews = ({ batch, decided, tasks: told }) => {
       const known = this.batches[batch];
       if (!known) return;
@@ -220,6 +225,8 @@ export class BatchRuns {
   }
 
   private async runChild(batch: Batch): Promise<void> {
+    const { first, end } = batch;
+    await this.pace.turn(() => this.options.tasks.slice(first, Math.min(end, batch.bounds.start)));
     let told = batch.bounds;
     const child = await this.start(batch);
     const telling = new CancellationScope();

@@ -96,6 +96,7 @@ class EvaluationRun {
       this.batches = new BatchRuns({
         ...{ header, tasks, packed, progress, execution, onEnded, runs: this.runs, shared },
         keepsResults: this.keepsResultsInBatches,
+        mostBeginning: input.mostBeginning,
       });
   }
 

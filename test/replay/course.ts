@@ -15,6 +15,8 @@ export interface Course {
   readonly endpoint?: 'existing';
   /** A batch runs the tasks. */
   readonly isBatched?: true;
+  /** It has many tasks: the histories below the run's are like those of few, and not saved. */
+  readonly savesRunOnly?: true;
   /** What the run left is swept up after it: a workflow of its own. */
   readonly swept?: true;
   /** Pure. */

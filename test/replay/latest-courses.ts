@@ -1,3 +1,4 @@
+import { tasksPerBatch } from '../../src/contract/identity';
 import { withEarlyRelease, withJudge } from '../support/plans';
 import { cancel, endless, one, two, when, type Course } from './course';
 
@@ -106,5 +107,12 @@ export const recordedWithIt: readonly Course[] = [
     plan: { tasks: [...two, 'winogrande'], change: { startPolicy: 'as_ready' } },
     maxEndpoints: 2,
     isBatched: true,
+  },
+  {
+    name: 'batches-paced',
+    platform: {},
+    plan: { tasks: Array.from({ length: tasksPerBatch + 1 }, (_, index) => `task-${index}`) },
+    isBatched: true,
+    savesRunOnly: true,
   },
 ];

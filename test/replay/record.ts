@@ -43,9 +43,10 @@ async function recordCourse(bench: Bench, course: Course): Promise<void> {
       .result()
       .catch(() => undefined);
   await save(scenario, { course, plan, id: runWorkflowId(invocation), suffix: 'run' });
-  for (const { index } of plan.tasks)
+  for (const { index } of course.savesRunOnly ? [] : plan.tasks)
     await save(scenario, { course, plan, id: taskWorkflowId(invocation, index), suffix: `task-${index}` });
-  if (course.isBatched) await save(scenario, { course, plan, id: batchWorkflowId(invocation, 0), suffix: 'batch' });
+  if (course.isBatched && !course.savesRunOnly)
+    await save(scenario, { course, plan, id: batchWorkflowId(invocation, 0), suffix: 'batch' });
   if (plan.sharedEndpoints)
     await save(scenario, { course, plan, id: taskWorkflowId(invocation, sharedIndex(0)), suffix: 'shared' });
   if (maxEndpoints !== undefined) {

@@ -25,6 +25,11 @@ export interface RunInput {
   readonly isBatched?: true;
   /** Its batches keep the snapshots of their tasks, which its own result then lacks. Absent: of an older build. */
   readonly keepsResultsInBatches?: true;
+  /**
+   * A further batch begins when fewer tasks than this are about to create their endpoint. Absent: all batches begin at once, as in
+   * older builds.
+   */
+  readonly mostBeginning?: number;
   /** What a worker must find before anything is created. Absent: of a run that an older build began. */
   readonly preflight?: Preflight;
 }
