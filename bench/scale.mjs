@@ -72,7 +72,7 @@ export async function measureFairness({ large, readyMs, jobMs }) {
 const deletesIn = (requests) =>
   requests.filter(({ method, path: route }) => method === 'DELETE' && route.startsWith('/deployments/')).length;
 
-/** Returns `over` of a run that so many workers share. `kill`: one of them is killed when half of the jobs run, and none takes its place. */
+/** Returns `over` of a run that so many workers share. `kill`: one of them is killed when half of the jobs are submitted, and none takes its place. */
 export async function measureWorkers({ tasks, workers, readyMs, jobMs, kill }) {
   const lab = await openLab({ readyMs, jobMs });
   try {
@@ -88,8 +88,12 @@ export async function measureWorkers({ tasks, workers, readyMs, jobMs, kill }) {
   }
 }
 
+const submissionsIn = (requests) =>
+  requests.filter(({ method, path: route }) => method === 'POST' && route === '/jobs').length;
+
 async function killInTheMiddle(lab, worker, tasks) {
-  while ((await lab.inspect('inventory')).jobs.length < tasks / 2) await sleep(200);
+  // Not all of them run at the same time.
+  while (submissionsIn(await lab.inspect('requests')) < tasks / 2) await sleep(500);
   await worker.end('SIGKILL');
   return true;
 }
