@@ -13,6 +13,7 @@ import { recordedSnapshot } from '../results/scores/recorded';
 import { planInHistory } from './run-input';
 import { answerWithinMs, workerWithinMs } from '../temporal/deadlines';
 import { isOutage, isUnanswered } from '../temporal/grpc';
+import { refuseAnotherServer } from '../temporal/origin';
 import { readResultsInfo, type ResultsInfo } from './results-info';
 import { RunNotFound } from './run-errors';
 import { stallsOf } from './stalled';
@@ -57,10 +58,10 @@ export async function describe(
   { invocation, home, lastKnown, isFinal }: DescribeRequest,
 ): Promise<RunDescription> {
   const handle = client.workflow.getHandle(runWorkflowId(invocation));
-  const description = await handle.describe().catch((error: unknown) => {
-    if (error instanceof WorkflowNotFoundError)
-      throw new RunNotFound(`Temporal knows no run ${invocation}; list runs with: evalsaga ls`);
-    throw error;
+  const description = await handle.describe().catch(async (error: unknown) => {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    await refuseAnotherServer({ connection: client.connection, namespace: client.options.namespace });
+    throw new RunNotFound(`Temporal knows no run ${invocation}; list runs with: evalsaga ls`);
   });
   const closing = description.status.name === 'RUNNING' ? undefined : await closingOf(client, invocation);
   const { snapshot: known, isUnanswered } =

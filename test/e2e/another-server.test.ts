@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { describeRun } from '../../src/client';
 import { ownerAmong } from '../../src/cleanup/owners';
 import { findTemporal } from '../../src/stack/reach';
 import { connectClient } from '../../src/temporal/connect';
@@ -42,9 +43,9 @@ test('the worker ends when the server of another home has taken the port of its 
   expect(await readRecord(other.home, 'temporal')).toMatchObject({ ports: record.ports });
   expect({ code: run.code, stderr: run.code === 0 ? '' : run.stderr }).toEqual({ code: 0, stderr: '' });
   // Nor does anything else of this home take the other server's ignorance for the end of its runs.
-  await expect(ownerAmong(client, '0123456789abcdef', [0])).rejects.toThrow(
-    /another server answers at the same address/,
-  );
+  const another = /another server answers at the same address/;
+  await expect(ownerAmong(client, '0123456789abcdef', [0])).rejects.toThrow(another);
+  await expect(describeRun(client, '0123456789abcdef', home.home)).rejects.toThrow(another);
   await client.connection.close();
   await ended(worker);
   expect(readFileSync(logFile(home.home, 'worker'), 'utf8')).toContain(

@@ -1,9 +1,8 @@
-import { partsOf } from '../../contract/state';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cancelRun, heldUp, stallsOf, watchRun, type RunDescription } from '../../client';
+import { cancelRun, watchRun, type RunDescription } from '../../client';
 import { audit } from '../../home/audit-file';
 import { servingText, unansweredText } from '../render/serving';
-import { heldUpText, stallText } from '../render/stalls';
+import { whyStuck } from '../stuck-run';
 import { harmlessLine } from '../../support/terminal-text';
 import { describeDeath } from '../../stack/health';
 import { servingOf, temporalAheadMs, type Serving } from '../../stack/pollers';
@@ -193,15 +192,8 @@ async function whyStalled(
 ): Promise<string | undefined> {
   const { session, context, invocation, taskQueue } = attachment;
   const served = await serving(attachment);
-  if (served.kind === 'other builds') return servingText(served, { taskQueue, program: programName(context.env) });
-  const parts = seen.run === undefined ? [] : partsOf(seen.run.snapshot);
-  const open = parts.filter(({ phase }) => phase !== 'done').map(({ index }) => index);
-  const stalls = await stallsOf(session.client, invocation, open).catch(() => []);
-  const named = { invocation, program: programName(context.env) };
-  const held =
-    seen.run?.snapshot.phase === 'starting'
-      ? await heldUp(session.client, invocation).catch(() => undefined)
-      : undefined;
-  const text = stallText(stalls, named) ?? (held && heldUpText(held, named));
-  return text ?? (seen.run?.isUnanswered && !isWorkerGone ? unansweredText(programName(context.env)) : undefined);
+  const program = programName(context.env);
+  if (served.kind === 'other builds') return servingText(served, { taskQueue, program });
+  const text = await whyStuck({ invocation, snapshot: seen.run?.snapshot }, { client: session.client, program });
+  return text ?? (seen.run?.isUnanswered && !isWorkerGone ? unansweredText(program) : undefined);
 }

@@ -1,13 +1,4 @@
-import { partsOf } from '../../contract/state';
-import {
-  describeRun,
-  heldUp,
-  listRuns,
-  resolveInvocation,
-  stallsOf,
-  type RunDescription,
-  type RunSummary,
-} from '../../client';
+import { describeRun, listRuns, resolveInvocation, type RunDescription, type RunSummary } from '../../client';
 import { checkHome } from '../../home/usable';
 import type { HomePaths } from '../../home/paths';
 import { runVerdict, taskVerdict } from '../render/outcome';
@@ -15,7 +6,7 @@ import { runsTable, stackTable } from '../render/overview';
 import { runDocument } from '../render/run-document';
 import { statusText } from '../render/run-status';
 import { otherServerText, servesText, servingText, unansweredText } from '../render/serving';
-import { heldUpText, stallText } from '../render/stalls';
+import { whyStuck } from '../stuck-run';
 import { databaseAdvice } from '../../stack/database-advice';
 import { databaseFault } from '../../stack/database';
 import { servingOf } from '../../stack/pollers';
@@ -116,19 +107,12 @@ async function warnWhereNothingGoesOn(run: RunDescription, session: Session, con
   if (run.status !== 'running') return;
   const without = await whyWithoutWorker(run, session, context);
   if (without !== undefined) context.output.warn(without);
-  const { invocation } = run.snapshot;
-  const open = partsOf(run.snapshot)
-    .filter(({ phase }) => phase !== 'done')
-    .map(({ index }) => index);
+  const { snapshot } = run;
+  const program = programName(context.env);
   // The question itself has been answered: a Temporal that goes away just now takes nothing from it.
-  const stalls = await stallsOf(session.client, invocation, open).catch(() => []);
-  const named = { invocation, program: programName(context.env) };
-  const held =
-    run.snapshot.phase === 'starting' ? await heldUp(session.client, invocation).catch(() => undefined) : undefined;
-  const text = stallText(stalls, named) ?? (held && heldUpText(held, named));
+  const text = await whyStuck({ invocation: snapshot.invocation, snapshot }, { client: session.client, program });
   if (text !== undefined) context.output.warn(text);
-  if (run.isUnanswered && (without ?? text) === undefined)
-    context.output.warn(unansweredText(programName(context.env)));
+  if (run.isUnanswered && (without ?? text) === undefined) context.output.warn(unansweredText(program));
 }
 
 async function whyWithoutWorker(
