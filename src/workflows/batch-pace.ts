@@ -9,8 +9,8 @@ import type { TaskSnapshot } from '../contract/state';
 const longestPauseMs = 5_000;
 
 export interface BatchPaceOptions {
-  /** See `RunInput.mostBeginning`. `undefined`: all batches begin at once. */
-  readonly most: number | undefined;
+  /** See `RunInput.mostBeginning`. */
+  readonly most: number;
   readonly task: (index: number) => TaskSnapshot;
 }
 
@@ -29,21 +29,16 @@ export class BatchPace {
 
   /** Resolves when the next batch may begin, which has these tasks. Rejects when the scope is cancelled. */
   async turn(tasks: AllowedTasks): Promise<void> {
-    const { most } = this.options;
-    if (most === undefined) return;
-    const turn = this.after(this.before, { most, tasks });
+    const turn = this.after(this.before, tasks);
     this.before = turn.catch(() => undefined);
     await turn;
   }
 
-  private async after(
-    before: Promise<void> | undefined,
-    { most, tasks }: { readonly most: number; readonly tasks: AllowedTasks },
-  ): Promise<void> {
+  private async after(before: Promise<void> | undefined, tasks: AllowedTasks): Promise<void> {
     // The first batch has nobody to wait for.
     if (before !== undefined) {
       await before;
-      await condition(() => this.beginning < most, longestPauseMs);
+      await condition(() => this.beginning < this.options.most, longestPauseMs);
     }
     this.begun.push(tasks);
   }
