@@ -79,13 +79,13 @@ const neededTables = [
 ];
 
 /**
- * Returns the fault of a database that no server has open: as `faultOfFile`, and whether its tables are there and their pages
+ * Returns the fault of a database that no server has open: as `faultOfFile`, whether it can be written, and whether its tables are there and their pages
  * are pages of tables. Of a very large database only the first part is looked at.
  */
 export function faultAtRest(file: string): DatabaseFault | undefined {
   return unreadable(() => {
     const before = stamp(file);
-    const fault = faultOfFile(file) ?? faultOfStructure(file);
+    const fault = faultOfFile(file) ?? faultOfAccess(file) ?? faultOfStructure(file);
     // A server that was started meanwhile changes what is read.
     return fault === undefined || stamp(file) === before ? fault : undefined;
   });
@@ -96,6 +96,18 @@ function unreadable(look: () => DatabaseFault | undefined): DatabaseFault | unde
     return look();
   } catch (error) {
     return { kind: 'no access', words: `can't be read (${(error as NodeJS.ErrnoException).code ?? String(error)})` };
+  }
+}
+
+/** Opens the file for writing, and writes nothing. */
+function faultOfAccess(file: string): DatabaseFault | undefined {
+  if (statSync(file, { throwIfNoEntry: false }) === undefined) return undefined;
+  try {
+    closeSync(openSync(file, 'r+'));
+    return undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return { kind: 'no access', words: `can't be opened for writing (${code ?? String(error)})` };
   }
 }
 

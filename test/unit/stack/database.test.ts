@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFile, mkdir, open, readdir, truncate, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, open, readdir, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { homePaths, type HomePaths } from '../../../src/home/paths';
 import { databaseFault, faultAtRest, faultInLog, faultOfFile, scheduleFault } from '../../../src/stack/database';
@@ -46,6 +46,20 @@ test('a truncated database and another kind of file are damaged', async () => {
   expect(faultOfFile(cut)?.words).toMatch(/damaged \(8192 of \d+ bytes/);
   await writeFile(cut, 'not a database, but long enough to have a header of one hundred bytes'.repeat(3));
   expect(faultOfFile(cut)?.words).toContain('no SQLite file');
+});
+
+test('a database that may only be read is no use for a server, and nothing is lost', async () => {
+  const file = database('protected.db');
+  await chmod(file, 0o444);
+  // A superuser may write it all the same, so the look is another user's.
+  const user = process.geteuid?.();
+  await chmod(folder.path, 0o755);
+  process.seteuid?.(user === 0 ? 65_534 : (user ?? 0));
+  const fault = faultAtRest(file);
+  process.seteuid?.(user ?? 0);
+  if (fault === undefined) throw new Error('it has no fault');
+  expect(fault).toEqual({ kind: 'no access', words: "can't be opened for writing (EACCES)" });
+  expect(await databaseAdvice(homePaths({ EVALSAGA_HOME: folder.path }), fault)).toMatch(/Nothing is lost/);
 });
 
 test('a database whose last pages are in its write-ahead log is complete', async () => {
