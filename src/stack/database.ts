@@ -79,8 +79,8 @@ const neededTables = [
 ];
 
 /**
- * Returns the fault of a database that no server has open: as `faultOfFile`, whether it can be written, and whether its tables are there and their pages
- * are pages of tables. Of a very large database only the first part is looked at.
+ * Returns the fault of a database that no server has open: as `faultOfFile`, whether it can be written, whether its tables are there, and
+ * whether their pages are pages of tables. Of a very large database only the first part is looked at.
  */
 export function faultAtRest(file: string): DatabaseFault | undefined {
   return unreadable(() => {
