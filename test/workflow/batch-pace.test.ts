@@ -19,10 +19,10 @@ async function eventsOf({ client }: Scenario, invocation: string) {
 }
 
 test('a further batch begins once tasks of the one before have', async () => {
-  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks, change: { startPolicy: 'as_ready' } });
+  const scenario = await bench.scenario({ endpoints: { default: { states: [['Starting', '1h'], ['Ready']] } } });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks });
   await scenario.start(plan);
-  await scenario.until(plan, ({ tasks: all }) => all.at(-1)?.phase === 'running job');
+  await scenario.until(plan, ({ tasks: all }) => all.at(-1)?.phase === 'awaiting ready');
   const events = await eventsOf(scenario, plan.invocation);
   const told = events.findIndex(
     ({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName === 'tasksProgress',
@@ -36,7 +36,7 @@ test('a further batch begins once tasks of the one before have', async () => {
   await scenario.cancel(plan);
   expect((await scenario.closed(plan)).status).toBe('cancelled');
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-});
+}, 300_000);
 
 test('it begins after some seconds where nothing is heard of the tasks before: their machine may be asleep', async () => {
   const scenario = await bench.scenario();
