@@ -158,7 +158,6 @@ test('cleanup --force finds storage by its name when only storage is left; --dis
 test("sweep from another home removes a terminated run's storage only if the run's output folder exists on this machine", async () => {
   const platform = await bench.lepton({
     faults: [
-      // Read only once: an attempt that pauses would make the folder again that the test moves away.
       { on: 'GET /storage/**/.evalsaga_results.zip', times: 'inf', respond: 404 },
       { on: 'GET /storage/**/results.yml', times: 'inf', respond: 503 },
     ],
@@ -176,6 +175,8 @@ test("sweep from another home removes a terminated run's storage only if the run
   const client = await temporalOf(bench);
   for (const { invocation } of runs) await terminateAll(client, invocation);
   await client.connection.close();
+  // A fetch that still goes on would make the folder again that is moved away.
+  process.kill(await bench.pidOf('worker'), 'SIGKILL');
   const [near, far] = runs;
   await mkdir(near.outputDir, { recursive: true });
   await rename(far.outputDir, `${far.outputDir}-elsewhere`).catch(() => undefined);
