@@ -1,23 +1,14 @@
-import {
-  CancellationScope,
-  condition,
-  isCancellation,
-  patched,
-  setWorkflowOptions,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { CancellationScope, isCancellation, setWorkflowOptions, workflowInfo } from '@temporalio/workflow';
 import { needsEndpoint, sharedEndpointsOf } from '../contract/endpoint-needs';
 import { failureTypes } from '../contract/failure-types';
 import type { ExportPlan } from '../contract/export';
 import type { Admission, RunHeader, RunInput } from '../contract/inputs/run';
 import type { Packed, Row } from '../contract/packed';
-import { ownerIn } from '../contract/owner';
 import type { TaskPlan } from '../contract/plan';
 import { planIn } from '../contract/run-arguments';
 import type { SentSnapshot } from '../contract/sent-snapshot';
 import { partsOf, type TaskError } from '../contract/state';
 import { outcomeOf, verdictOf } from '../contract/verdict';
-import { ensure, withFreshBudgets } from './activity-groups';
 import { BatchRuns } from './batch-runs';
 import { besideBatches } from './batched-result';
 import { EndpointShare } from './endpoint-share';
@@ -28,9 +19,11 @@ import { preflight } from './preflight';
 import { closeRun, recordRun } from './run-end';
 import { exportResults, imagesOf } from './run-exports';
 import { RunProgress } from './run-progress';
+import { removeRunStorage } from './run-storage';
 import { SharedEndpoints } from './shared-endpoints';
 import { now } from './task-progress';
-import { settleAll, TaskRuns } from './task-runs';
+import { TaskRuns } from './task-runs';
+import { UnbatchedRuns } from './unbatched-runs';
 
 /**
  * Workflow of a run: one child workflow per task, or per batch of tasks if there are many; the Ready barrier, the verdict. Completes
@@ -65,8 +58,8 @@ class EvaluationRun {
   private readonly exportScope = new CancellationScope();
   private readonly progress: RunProgress;
   private readonly shared: SharedEndpoints;
-  /** Runs all tasks, of a run of few. */
-  private readonly runs: TaskRuns;
+  /** Run all tasks, of a run of few. */
+  private readonly unbatched: UnbatchedRuns;
   /** Run all tasks, of a run of many. */
   private readonly batches: BatchRuns | undefined;
   private interruption: Interruption | undefined;
@@ -84,17 +77,18 @@ class EvaluationRun {
     this.progress = progress;
     const execution = { runId: workflowInfo().runId };
     const course = input.course ?? 'merged';
-    const onSharedEnded = (position: number): void => this.share?.sharedEnded(progress.shared(position).left);
+    const onSharedEnded = (position: number): void => this.share?.sharedEnded(progress.shared.at(position).left);
     this.shared = new SharedEndpoints({
       ...{ header, plans: sharedEndpoints, tasks, progress, execution },
       onEnded: onSharedEnded,
     });
     const shared = this.shared.states;
-    this.runs = new TaskRuns({ header, tasks, book: progress, course, execution, count: tasks.length, shared });
+    const runs = new TaskRuns({ header, tasks, book: progress, course, execution, count: tasks.length, shared });
     const onEnded = (index: number): void => this.onEnded(index);
+    this.unbatched = new UnbatchedRuns({ header, tasks, runs, progress, shared, onEnded });
     if (packed && input.isBatched)
       this.batches = new BatchRuns({
-        ...{ header, tasks, packed, progress, execution, onEnded, runs: this.runs, shared },
+        ...{ header, tasks, packed, progress, execution, onEnded, runs, shared },
         keepsResults: this.keepsResultsInBatches,
         mostBeginning: input.mostBeginning,
       });
@@ -132,7 +126,7 @@ class EvaluationRun {
     this.shared.endUnstarted();
     const closing = this.keepsResultsInBatches ? this.batches?.close() : undefined;
     if (this.share) await this.share.close();
-    await this.removeRunStorage();
+    await removeRunStorage(this.header, { tasks: this.tasks, progress: this.progress });
     const outcome = outcomeOf(this.progress.snapshot.tasks, { cancelled });
     const { header, tasks, exports, progress } = this;
     await this.exportScope.run(() => exportResults({ header, tasks, exports, progress, outcome }));
@@ -182,7 +176,6 @@ class EvaluationRun {
     }
   }
 
-  /** `all_ready` runs waves of `max_parallel_endpoints` tasks, each with its own barrier; `as_ready` keeps that many running. */
   private async runTasks(): Promise<void> {
     const { width } = this;
     this.progress.enter('deploying');
@@ -190,55 +183,7 @@ class EvaluationRun {
       this.progress.change(index, {
         message: `waits for a free place: at most ${width} at once (execution.max_parallel_endpoints)`,
       });
-    const isRolling = this.header.startPolicy === 'as_ready';
-    if (this.batches) return this.batches.run(width, this.share);
-    if (isRolling) return this.share ? this.metered(width, this.share) : this.rolling(width);
-    for (let from = 0; from < this.tasks.length; from += width) await this.wave(this.tasks.slice(from, from + width));
-  }
-
-  private async wave(tasks: readonly TaskPlan[]): Promise<void> {
-    const first = tasks[0]?.index ?? 0;
-    if (this.share) await this.share.acquireWave(first, first + tasks.length);
-    let open = false;
-    for (const { index } of tasks) this.share?.begin(index);
-    const running = tasks.map((task) => this.runTask(task, () => open));
-    const decided = ({ index }: TaskPlan) => this.progress.isReady(index) || this.progress.task(index).outcome !== null;
-    const { states } = this.shared;
-    const isServed = (task: TaskPlan) => states.areReadyFor(task) || states.lossFor(task) !== undefined;
-    const barrier = condition(() => tasks.every(decided) && tasks.every(isServed)).then(() => {
-      open = true;
-      this.progress.enter('evaluating');
-    });
-    await settleAll([...running, barrier]);
-  }
-
-  private async rolling(width: number): Promise<void> {
-    const queue = [...this.tasks];
-    const lane = async (): Promise<void> => {
-      for (let task = queue.shift(); task; task = queue.shift()) {
-        const { index } = task;
-        await this.runTask(task, () => this.progress.isReady(index));
-      }
-    };
-    await settleAll(Array.from({ length: Math.min(width, queue.length) }, lane));
-  }
-
-  /** The same where endpoints are limited: tasks begin in their order, as the run gets endpoints. */
-  private async metered(width: number, share: EndpointShare): Promise<void> {
-    const running: Promise<void>[] = [];
-    let active = 0;
-    try {
-      for (const task of this.tasks) {
-        const { index } = task;
-        await condition(() => active < width && share.mayBegin(index));
-        active += 1;
-        share.begin(index);
-        const run = this.runTask(task, () => this.progress.isReady(index));
-        running.push(run.finally(() => (active -= 1)));
-      }
-    } finally {
-      await settleAll(running);
-    }
+    await (this.batches ?? this.unbatched).run(width, this.share);
   }
 
   /** Without a barrier a run takes endpoints as they come. A fault ends it: its tasks would wait for ever. */
@@ -265,11 +210,6 @@ class EvaluationRun {
   /** How many tasks may run at the same time, whatever endpoints there are. */
   private get width(): number {
     return this.header.maxParallelEndpoints ?? this.tasks.length;
-  }
-
-  private async runTask(task: TaskPlan, mayStart: () => boolean): Promise<void> {
-    await this.runs.run(task, mayStart);
-    this.onEnded(task.index);
   }
 
   private onEnded(index: number): void {
@@ -300,29 +240,5 @@ class EvaluationRun {
       type: failureTypes.aborted,
       message: `ended because task ${index} (${name}) failed and execution.on_task_failure is abort`,
     };
-  }
-
-  /** Removes the run's storage folder once its task folders are removed, unless one of them was kept. */
-  private async removeRunStorage(): Promise<void> {
-    const { left, kept, tasks } = this.progress.snapshot;
-    const clear = kept.length === 0 && !left.some(({ kind }) => kind === 'storage');
-    const first = this.tasks[0];
-    if (!clear || !first || tasks.every(({ job }) => job === null)) return;
-    const { invocation, storage, limits } = this.header;
-    // 2026-11-28: until then, files directly in the run's folder were removed with it.
-    const keepsOthers = patched('what-is-not-ours-is-kept');
-    try {
-      const owner = ownerIn(this.header, 0);
-      const folders = { folder: null, mustLack: 'task folders', ...(keepsOthers ? { expected: [] } : {}) } as const;
-      const job = { name: first.jobName, spec: first.job };
-      await withFreshBudgets(limits.teardownSeconds, (seconds) =>
-        ensure('remove storage of the run', seconds).removeStorage({ ...owner, storage, ...folders, job }),
-      );
-    } catch (failure) {
-      const { type, message } = describeError(failure);
-      if (keepsOthers && type === failureTypes.resultsNotHome)
-        this.progress.keep({ path: storage.path, reason: message, command: `evalsaga cleanup ${invocation}` });
-      else this.progress.leave({ kind: 'storage', name: storage.path, reason: message });
-    }
   }
 }

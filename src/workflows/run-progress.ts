@@ -1,7 +1,6 @@
 import { patched, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { sharedModelOf } from '../contract/parts';
-import { sharedPosition } from '../contract/identity';
 import type { RunInput } from '../contract/inputs/run';
 import {
   batchProgress,
@@ -25,13 +24,14 @@ import {
   type TaskOutcome,
   type TaskPhase,
   type TaskSnapshot,
-  type Usage,
 } from '../contract/state';
 import { verdictOf, type Verdict } from '../contract/verdict';
 import { runDetails } from '../contract/details';
 import { fitRun } from './fitting';
+import { SharedProgress } from './shared-progress';
 import { now } from './task-progress';
 import type { TaskBook } from './task-book';
+import { usageKnown } from './usage-known';
 
 const evalPhase = defineSearchAttributeKey('EvalPhase', 'KEYWORD');
 const evalOutcome = defineSearchAttributeKey('EvalOutcome', 'KEYWORD');
@@ -49,9 +49,8 @@ export class RunProgress implements TaskBook {
   private readonly searchable: boolean;
   private isShowing = false;
   private lastSent: { readonly of: RunSnapshot; readonly sent: SentSnapshot } | undefined;
-  /** Shared endpoints, as those of `current`. */
-  private readonly sharedEndpoints: TaskSnapshot[];
-  private readonly sharedOver = new Set<number>();
+  /** Those of `current`. */
+  readonly shared: SharedProgress;
   /** Called when a shared endpoint has changed. */
   onShared: (position: number, snapshot: TaskSnapshot) => void = () => undefined;
   /** Called with what a batch tells. */
@@ -61,14 +60,18 @@ export class RunProgress implements TaskBook {
     this.searchable = searchAttributes;
     this.current = startingRun(plan, now());
     this.tasks = [...this.current.tasks];
-    this.sharedEndpoints = [...(this.current.shared ?? [])];
+    this.shared = new SharedProgress(this.current.shared ?? [], (position, snapshot) => {
+      this.isStale = true;
+      this.show();
+      this.onShared(position, snapshot);
+    });
     this.open = this.tasks.length;
     // What they wait for is Ready for all of them at once (`SharedStates`).
     for (const task of plan.tasks) if (sharedModelOf(task)) this.ready.add(task.index);
     setHandler(runStatus, () => this.sent);
     // Signals can be sent by hand with any payload or none: anything but a snapshot is ignored.
     setHandler(taskChanged, (snapshot?: unknown) => {
-      if (this.isOfShared(snapshot)) return this.hearShared(snapshot.index, snapshot);
+      if (isSnapshot(snapshot) && this.shared.has(snapshot.index)) return this.shared.hear(snapshot.index, snapshot);
       if (this.isFreshSnapshot(snapshot)) this.put(snapshot);
     });
     setHandler(endpointReady, (ready?: { snapshot?: unknown }) => {
@@ -99,7 +102,7 @@ export class RunProgress implements TaskBook {
     if (!this.isStale) return this.current;
     this.isStale = false;
     const tasks = [...this.tasks];
-    const shared = [...this.sharedEndpoints];
+    const shared = [...this.shared.all];
     this.current = {
       ...this.current,
       tasks,
@@ -125,18 +128,17 @@ export class RunProgress implements TaskBook {
   }
 
   private isFreshSnapshot(snapshot: unknown): snapshot is TaskSnapshot {
-    const { index, phase } = (snapshot ?? {}) as Partial<TaskSnapshot>;
-    if (typeof index !== 'number' || typeof phase !== 'string' || !this.tasks[index]) return false;
+    if (!isSnapshot(snapshot) || !this.tasks[snapshot.index]) return false;
     // 2026-11-28
-    return !(this.accounted.has(index) && patched('late-news-ignored'));
+    return !(this.accounted.has(snapshot.index) && patched('late-news-ignored'));
   }
 
   /** Takes what activities say about tasks that have not ended. */
   private hear(all: unknown): void {
     for (const news of Array.isArray(all) ? (all as unknown[]) : []) {
       if (!isTaskNews(news) || this.accounted.has(news.index)) continue;
-      if (this.sharedAt(news.index)) {
-        this.hearShared(news.index, (before) => withNews(before, news));
+      if (this.shared.has(news.index)) {
+        this.shared.hear(news.index, (before) => withNews(before, news));
         continue;
       }
       const task = this.tasks[news.index];
@@ -146,60 +148,20 @@ export class RunProgress implements TaskBook {
     }
   }
 
-  shared(position: number): TaskSnapshot {
-    const found = this.sharedEndpoints[position];
-    if (!found) throw new Error(`no shared endpoint ${position} in this run`);
-    return found;
-  }
-
-  changeShared(position: number, change: Partial<TaskSnapshot>): void {
-    this.sharedEndpoints[position] = { ...this.shared(position), ...change };
-    this.isStale = true;
-    this.show();
-    this.onShared(position, this.shared(position));
-  }
-
-  /** Takes the final snapshot of a shared endpoint: what arrives later is older. */
-  endShared(position: number, snapshot: TaskSnapshot): void {
-    this.sharedOver.add(position);
-    // The endpoint's own workflow does not know when it began to cost.
-    this.changeShared(position, { ...snapshot, usage: usageKnown(this.shared(position), snapshot) });
-  }
-
-  private sharedAt(index: number): TaskSnapshot | undefined {
-    const position = sharedPosition(index);
-    return position === undefined ? undefined : this.sharedEndpoints[position];
-  }
-
-  private isOfShared(snapshot: unknown): snapshot is TaskSnapshot {
-    const { index, phase } = (snapshot ?? {}) as Partial<TaskSnapshot>;
-    return typeof index === 'number' && typeof phase === 'string' && this.sharedAt(index) !== undefined;
-  }
-
-  private hearShared(index: number, told: TaskSnapshot | ((before: TaskSnapshot) => TaskSnapshot)): void {
-    const position = sharedPosition(index) ?? 0;
-    if (this.sharedOver.has(position)) return;
-    const before = this.shared(position);
-    const after = typeof told === 'function' ? told(before) : { ...told, usage: usageKnown(before, told) };
-    this.changeShared(position, after);
-  }
-
   /** A batch knows how its tasks ended, but not when their resources began to cost. */
   private hearOfBatch(snapshot: unknown): void {
-    const { index, phase, outcome } = (snapshot ?? {}) as Partial<TaskSnapshot>;
-    if (typeof index !== 'number' || typeof phase !== 'string' || !this.tasks[index] || this.accounted.has(index))
-      return;
+    if (!isSnapshot(snapshot) || !this.tasks[snapshot.index] || this.accounted.has(snapshot.index)) return;
+    const { index, phase, outcome } = snapshot;
     if (phase === 'done' && outcome !== null) this.account(index);
-    const task = snapshot as TaskSnapshot;
     const before = this.task(index);
     this.put({
-      ...task,
-      endpointUrl: task.endpointUrl ?? before.endpointUrl,
-      job: task.job ?? before.job,
-      startedAt: task.startedAt ?? before.startedAt,
-      usage: usageKnown(before, task),
+      ...snapshot,
+      endpointUrl: snapshot.endpointUrl ?? before.endpointUrl,
+      job: snapshot.job ?? before.job,
+      startedAt: snapshot.startedAt ?? before.startedAt,
+      usage: usageKnown(before, snapshot),
       progress: phase === 'done' ? null : (before.progress ?? null),
-      ...(before.earlierUsage && !task.earlierUsage ? { earlierUsage: before.earlierUsage } : {}),
+      ...(before.earlierUsage && !snapshot.earlierUsage ? { earlierUsage: before.earlierUsage } : {}),
     });
   }
 
@@ -238,8 +200,8 @@ export class RunProgress implements TaskBook {
     if (message !== null && this.current.phase === 'starting') this.enter('waiting');
     const waits = ({ phase, outcome }: TaskSnapshot): boolean => phase === 'pending' && outcome === null;
     for (const { index } of this.tasks.filter(waits).slice(0, width)) this.change(index, { message });
-    for (const [position, shared] of this.sharedEndpoints.entries())
-      if (waits(shared)) this.changeShared(position, { message });
+    for (const [position, shared] of this.shared.all.entries())
+      if (waits(shared)) this.shared.change(position, { message });
   }
 
   evaluating(): void {
@@ -299,12 +261,8 @@ export class RunProgress implements TaskBook {
   }
 }
 
-/** Returns the usage of a task after news from its batch. */
-function usageKnown(before: TaskSnapshot, { usage, phase, left }: TaskSnapshot): Usage {
-  const spanOf = (what: keyof Usage): Usage[keyof Usage] => {
-    const span = usage?.[what] ?? before.usage?.[what] ?? null;
-    const isOver = phase === 'done' && !left.some(({ kind }) => kind === what);
-    return span?.until === null && isOver ? { from: span.from, until: now() } : span;
-  };
-  return { endpoint: spanOf('endpoint'), job: spanOf('job') };
+/** Whether it looks like one. */
+function isSnapshot(told: unknown): told is TaskSnapshot {
+  const { index, phase } = (told ?? {}) as Partial<TaskSnapshot>;
+  return typeof index === 'number' && typeof phase === 'string';
 }

@@ -63,9 +63,9 @@ export class SharedEndpoints {
   /** Ends those of a run that ended before it began. */
   endUnstarted(): void {
     for (const position of this.options.plans.keys()) {
-      const snapshot = this.options.progress.shared(position);
+      const snapshot = this.options.progress.shared.at(position);
       if (snapshot.outcome === null)
-        this.options.progress.endShared(position, { ...snapshot, ...ended(), outcome: 'cancelled' });
+        this.options.progress.shared.end(position, { ...snapshot, ...ended(), outcome: 'cancelled' });
     }
   }
 
@@ -90,7 +90,7 @@ export class SharedEndpoints {
     const { progress, onEnded } = this.options;
     const scope = CancellationScope.current();
     try {
-      progress.endShared(position, await this.runChild(plan, position));
+      progress.shared.end(position, await this.runChild(plan, position));
     } catch (error) {
       // Its tasks hear of it, unless the run itself was cancelled, and they as well.
       if (isCancellation(error) && !scope.consideredCancelled) this.lose(position, cancelledAlone);
@@ -141,16 +141,16 @@ export class SharedEndpoints {
   private async account(position: number, error: unknown): Promise<void> {
     const { progress } = this.options;
     const reported = snapshotOf(error);
-    const before = progress.shared(position);
+    const before = progress.shared.at(position);
     if (reported) {
-      progress.endShared(position, reported);
+      progress.shared.end(position, reported);
       return this.lose(position, reported.error);
     }
     if (isCancellation(error)) {
       const usage = before.usage && endSpan(before.usage, 'endpoint');
       // The last message of one that has reported its end says what became of its log; an earlier one is out of date.
       const last = before.phase === 'done' ? { message: before.message, endedAt: before.endedAt ?? now() } : {};
-      return progress.endShared(position, {
+      return progress.shared.end(position, {
         ...before,
         ...ended(),
         ...last,
@@ -160,12 +160,12 @@ export class SharedEndpoints {
     }
     const why = describeError(error);
     this.lose(position, why);
-    progress.changeShared(position, { phase: 'tearing down', outcome: 'failed', error: why });
+    progress.shared.change(position, { phase: 'tearing down', outcome: 'failed', error: why });
     const { left, message } = await this.tearDownFor(position);
-    const { usage } = progress.shared(position);
+    const { usage } = progress.shared.at(position);
     const isGone = !left.some(({ kind }) => kind === 'endpoint');
-    progress.endShared(position, {
-      ...progress.shared(position),
+    progress.shared.end(position, {
+      ...progress.shared.at(position),
       ...ended(),
       left,
       message,

@@ -1,20 +1,18 @@
 import { patched, sleep } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
-import type { Activities } from '../activities';
 import type { NamedJob, ReleasedEndpoint } from '../contract/inputs/job';
 import type { Owner } from '../contract/inputs/owner';
-import type { BringHomeInput, FetchedResults, RemoveStorageInput } from '../contract/inputs/results';
+import type { FetchedResults } from '../contract/inputs/results';
 import type { TaskInput } from '../contract/inputs/task';
 import { furtherJobNames } from '../contract/job-attempts';
-import { resultsPlaceOf } from '../contract/results-place';
-import { keptByConfig, type KeptStorage, type LeftResource, type TaskError } from '../contract/state';
-import { ensure, longRunning, withFreshBudgets } from './activity-groups';
-import { describeError } from './failures';
+import type { KeptStorage, LeftResource, TaskError } from '../contract/state';
+import { ensure, withFreshBudgets } from './activity-groups';
 import { landsWithinMs, LateCreates } from './late-creates';
 import { Saga, type Compensation, type CoveredJob } from './saga';
 import { hasMadeToken, tokenLeftOf } from './endpoint-token';
 import { TaskLogs } from './task-logs';
 import { ownerOf } from './task-owner';
+import { outputDirOf, storageOf, TaskResults, type ResultsHome } from './task-results';
 
 /** Outcome of a task's teardown: results, leftovers, notes. */
 export interface TeardownOutcome {
@@ -36,6 +34,9 @@ const togetherSeconds = 60;
 /** Seconds for a job to stop by itself; longer than refusals are retried (activities/failures.ts). */
 const stopSeconds = 300;
 
+/** Of a task without a job. */
+const noResults: ResultsHome = { results: null, error: null, kept: [] };
+
 /** Undoes a task's steps in order: stops the job, deletes the endpoint, fetches results, removes job and storage. */
 export class TaskTeardown {
   private readonly saga = new Saga();
@@ -47,12 +48,10 @@ export class TaskTeardown {
   private storage: Compensation | undefined;
   /** Of the job that runs now, or ran last. */
   private jobName: string;
-  /** No results folder was found; one that appears later must not be removed. */
-  private wasAbsent = false;
-  private hasSucceeded = false;
   /** Set once the platform has accepted the endpoint's deletion. */
   released: ReleasedEndpoint | undefined;
   private readonly logs: TaskLogs;
+  private readonly results: TaskResults;
   /** Every job that the task may have. */
   private readonly named: Omit<NamedJob, 'id'>;
   /** The secret with the endpoint's token, if it could not be removed. */
@@ -68,7 +67,9 @@ export class TaskTeardown {
     this.jobName = input.task.jobName;
     const furtherNames = furtherJobNames(input.task.jobName, input.run.limits);
     this.named = { ...this.owner, name: input.task.jobName, ...(furtherNames.length > 0 ? { furtherNames } : {}) };
-    this.logs = new TaskLogs({ owner: this.owner, job: this.named, outputDir: this.outputDir });
+    this.logs = new TaskLogs({ owner: this.owner, job: this.named, outputDir: outputDirOf(input) });
+    const onEndpointGone = (at: string): void => this.endpointSeenGone(at);
+    this.results = new TaskResults(input, { logs: this.logs, onEndpointGone });
   }
 
   /** Adds the endpoint's compensation. Call before the endpoint is created. */
@@ -111,8 +112,8 @@ export class TaskTeardown {
     this.storage ??= this.saga.add({ kind: 'storage', name: `${run.storage.path}/${task.folder}` }, () =>
       withFreshBudgets(this.budget, (seconds) =>
         ensure(`remove storage of task ${task.index}`, seconds).removeStorage({
-          ...this.removal,
-          ...(this.wasAbsent ? { mustLack: 'itself' } : {}),
+          ...storageOf(this.input),
+          ...(this.results.wasAbsent ? { mustLack: 'itself' } : {}),
         }),
       ),
     );
@@ -176,7 +177,6 @@ export class TaskTeardown {
 
   /** Tears the task down. Never rejects; must be called in a non-cancellable scope. `hasSucceeded`: its job has, as far as is known. */
   async run({ hasSucceeded = false }: { readonly hasSucceeded?: boolean } = {}): Promise<TeardownOutcome> {
-    this.hasSucceeded = hasSucceeded;
     const hasEnded = await this.stopJob();
     const known = this.endedJob(hasEnded);
     // One that is going already is seen gone while results are fetched.
@@ -189,10 +189,13 @@ export class TaskTeardown {
     const mayWrite = this.job !== undefined && (!hasEnded || this.job.lost);
     if (this.creates.mayLand('job') || (mayWrite && patched('job-is-gone-before-results-are-read')))
       await this.job?.compensation.run();
-    const { results, error, kept } = await this.fetchResults(known, isGoing);
+    const fetched = { jobId: known, hasSucceeded, isEndpointGoing: isGoing };
+    const { results, error, kept: keptNow } = await (this.job ? this.results.fetch(fetched) : noResults);
+    if (keptNow.length > 0) this.storage?.drop();
+    const kept = [...keptNow];
     // Starts nothing where it is gone.
     const endpointAfter = this.endpoint?.run();
-    if (known && kept.length === 0 && !this.wasAbsent) await this.removeTogether(known);
+    if (known && kept.length === 0 && !this.results.wasAbsent) await this.removeTogether(known);
     if (kept.length === 0 && this.saga.left.some(({ kind }) => kind === 'job'))
       kept.push(this.keep('the job could not be removed and may still write there'));
     await this.saga.compensate();
@@ -267,78 +270,15 @@ export class TaskTeardown {
     const seconds = Math.min(togetherSeconds, this.budget / 4);
     const { index } = this.input.task;
     try {
-      await ensure(`delete job and storage of task ${index}`, seconds).removeJobAndStorage({ ...this.removal, id });
+      await ensure(`delete job and storage of task ${index}`, seconds).removeJobAndStorage({
+        ...storageOf(this.input),
+        id,
+      });
       this.job?.compensation.drop();
       this.storage?.drop();
     } catch {
       // The compensations follow.
     }
-  }
-
-  private get removal(): RemoveStorageInput & { readonly folder: string } {
-    const { run, task } = this.input;
-    return {
-      ...this.owner,
-      storage: run.storage,
-      folder: task.folder,
-      job: { name: task.jobName, spec: task.job },
-    };
-  }
-
-  /** `known`: see `endedJob`. `isGoing`: the endpoint is to be seen gone meanwhile. */
-  private async fetchResults(
-    known: string | undefined,
-    isGoing: boolean,
-  ): Promise<Pick<TeardownOutcome, 'results' | 'error'> & { kept: KeptStorage[] }> {
-    if (!this.job) return { results: null, error: null, kept: [] };
-    const { run, task } = this.input;
-    try {
-      const results = await withFreshBudgets(this.budget, (seconds) => {
-        const activities = longRunning(`fetch results of task ${task.index}`, seconds);
-        const input = {
-          ...this.removal,
-          target: this.outputDir,
-          maxBytes: run.limits.resultBytes,
-          ...(run.skipResults ? { skip: run.skipResults } : {}),
-          ...(this.hasSucceeded ? {} : { keepCaches: true }),
-          ...(this.hasSucceeded && run.packsResults ? { isPacked: true as const } : {}),
-        };
-        if (known === undefined) return activities.fetchResults(input);
-        return this.bringHome(activities, { ...input, ...(isGoing ? this.goingEndpoint : {}) }, known);
-      });
-      this.wasAbsent = results.found === 'absent' || (results.found === undefined && results.files === 0);
-      const reason = run.keepStorage ? keptByConfig : results.incomplete;
-      return { results, error: null, kept: reason === null ? [] : [this.keep(reason)] };
-    } catch (failure) {
-      const error = describeError(failure);
-      // Invalid results have still been fetched, so storage need not be kept.
-      const home = error.type === failureTypes.resultsInvalid && !run.keepStorage;
-      return { results: null, error, kept: home ? [] : [this.keep(error.message)] };
-    }
-  }
-
-  /** Fetches the results and saves the log. A log that can't be saved along with them is saved by itself, with more patience. */
-  private async bringHome(
-    activities: Activities,
-    input: Omit<BringHomeInput, 'log'>,
-    id: string,
-  ): Promise<FetchedResults> {
-    const log = { id, target: this.logs.jobLog };
-    const brought = await activities.bringHome({ ...input, log }).catch(async (failure: unknown) => {
-      await this.logs.saveJobLog(id);
-      throw failure;
-    });
-    const { log: saved, results, endpointGoneAt } = brought;
-    if (endpointGoneAt !== undefined) this.endpointSeenGone(endpointGoneAt);
-    if (!saved.isSaved) await this.logs.saveJobLog(id);
-    else if (saved.note) this.logs.notes.push(saved.note);
-    return results;
-  }
-
-  private get goingEndpoint(): Pick<BringHomeInput, 'releasedEndpoint'> {
-    const { run, task } = this.input;
-    if (task.endpointName === null) return {};
-    return { releasedEndpoint: { ...this.owner, name: task.endpointName, ...hasMadeToken(run.endpoint) } };
   }
 
   private endpointSeenGone(at: string): void {
@@ -348,17 +288,8 @@ export class TaskTeardown {
   }
 
   private keep(reason: string): KeptStorage {
-    const { run, task } = this.input;
     this.storage?.drop();
-    return {
-      path: `${run.storage.path}/${task.folder}`,
-      reason,
-      command: `evalsaga cleanup ${run.invocation}`,
-    };
-  }
-
-  private get outputDir(): string {
-    return `${resultsPlaceOf(this.input.run)}/${this.input.task.folder}`;
+    return this.results.kept(reason);
   }
 
   private async untilSettled(what: 'endpoint' | 'job', remove: () => Promise<void>): Promise<void> {
