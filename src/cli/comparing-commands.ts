@@ -1,4 +1,5 @@
 import type { Command, CommandOption } from './command';
+import { json } from './common-options';
 
 const sides = [
   [
@@ -29,7 +30,7 @@ const comparing: readonly CommandOption[] = [
   { form: '--show-flips [count]', meaning: 'show samples that changed, per score (default: 10)' },
   { form: '--parts', meaning: 'show the scores of parts too, such as the subjects of MMLU' },
   { form: '--seed <number>', meaning: 'of permutation tests', default: '1' },
-  { form: '--json', meaning: 'print one JSON document on stdout' },
+  json,
 ];
 
 /** Commands that judge results of two runs. */

@@ -1,6 +1,5 @@
-import type { Command, CommandOption } from './command';
-
-const json: CommandOption = { form: '--json', meaning: 'print one JSON document on stdout' };
+import type { Command } from './command';
+import { json } from './common-options';
 
 /** Commands that write configs. */
 export const configCommands: readonly Command[] = [

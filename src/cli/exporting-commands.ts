@@ -1,4 +1,5 @@
 import type { Command } from './command';
+import { json } from './common-options';
 
 /** Commands that hand results on. */
 export const exportingCommands: readonly Command[] = [
@@ -18,7 +19,7 @@ export const exportingCommands: readonly Command[] = [
       { form: '--output-dir <folder>', meaning: "for files: where to (default: exports/ in the run's folder)" },
       { form: '--env-file <file>', meaning: 'variables with keys (default: .env here, if any)' },
       { form: '--dry-run', meaning: 'only say what would be exported' },
-      { form: '--json', meaning: 'print one JSON document on stdout' },
+      json,
     ],
     examples: [
       'export 3f2a --to mlflow -o tracking_uri=http://mlflow:5000',

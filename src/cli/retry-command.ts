@@ -1,4 +1,5 @@
 import type { Command } from './command';
+import { json, strict } from './common-options';
 
 export const retryCommand: Command = {
   name: 'retry',
@@ -16,8 +17,8 @@ export const retryCommand: Command = {
     { form: '--tag <key=value>', meaning: "label of the new run, in addition to the old one's", repeated: true },
     { form: '--dry-run', meaning: 'print the endpoints and jobs that would be created; create nothing' },
     { form: '--detach', meaning: 'return once the run is started' },
-    { form: '--strict', meaning: 'exit 1 if anything was found that may have spoiled the scores' },
-    { form: '--json', meaning: 'print one JSON document on stdout' },
+    strict,
+    json,
   ],
   examples: ['retry 3f2a', 'retry 3f2a -t gsm8k -o execution.evaluation_tasks.timeout=4h'],
   load: async () => (await import('./commands/retry.js')).retry,
