@@ -1,12 +1,12 @@
 /** Composes a primary config as Hydra does: its `defaults`, group choices and packages. */
 import { resolveOne } from '../interpolation/resolve-interpolations';
-import { nearestNames } from '../../../support/nearest';
 import { ConfigError, placeOf } from '../../yaml/problems';
 import type { ConfigProblem, Origin } from '../../yaml/problems';
 import type { Override } from '../overrides/parse-override';
 import { foreignExecutors } from '../../schema/foreign-executors';
 import { emptyMap, isNull, scalar, withNodeAt } from '../../yaml/tree';
 import type { ConfigNode, MapNode } from '../../yaml/tree';
+import { CompositionProblems } from './composition-problems';
 import { readDefaultsList } from './defaults-list';
 import type { DefaultsEntry } from './defaults-list';
 import { choiceKey, GroupChoices } from './group-choices';
@@ -61,7 +61,7 @@ function missingSelfWarnings({ file, content }: LoadedFile): ConfigProblem[] {
 }
 
 class Composer {
-  private readonly problems: ConfigProblem[] = [];
+  private readonly problems: CompositionProblems;
   /** Composition goes on with Lepton's preset, so that all other problems are found too. */
   private readonly executorProblems: ConfigProblem[] = [];
   private foreignExecutor: string | undefined;
@@ -73,7 +73,9 @@ class Composer {
     private readonly sources: ConfigSources,
     private readonly choices: GroupChoices,
     private readonly env: Readonly<Record<string, string | undefined>>,
-  ) {}
+  ) {
+    this.problems = new CompositionProblems(sources);
+  }
 
   run(primary: LoadedFile, executor: string | undefined): Composition {
     if (executor !== undefined) this.choices.choose(executorOverride(executor));
@@ -90,10 +92,10 @@ class Composer {
     return {
       root: root ?? emptyMap({}),
       valueOverrides: this.choices.valueOverrides,
-      problems: [...this.choices.problems, ...this.problems, ...this.executorProblems],
+      problems: [...this.choices.problems, ...this.problems.all, ...this.executorProblems],
       warnings: missingSelfWarnings(primary),
       foreignExecutor: this.foreignExecutor,
-      incomplete: this.choices.problems.length + this.problems.length > 0,
+      incomplete: this.choices.problems.length + this.problems.all.length > 0,
     };
   }
 
@@ -115,7 +117,7 @@ class Composer {
         { file: file.file, path: 'defaults', message: 'the defaults lists include each other in a cycle' },
       ]);
     const { entries, problems } = readDefaultsList(file.content.entries.get('defaults'));
-    this.problems.push(...problems);
+    this.problems.all.push(...problems);
     const list = withSelf(entries);
     for (const entry of list)
       if (entry.kind === 'group' && entry.override) this.choices.addFromFile(entryKey(entry, place), entry.choice);
@@ -134,21 +136,11 @@ class Composer {
     const configPath = absolute(entry.path, place.base);
     const found = this.sources.find(configPath);
     if (entry.path.split('/').includes('..')) {
-      this.reportParent(entry, found === undefined ? `${this.sources.lookedFor(configPath)}; and ` : '');
+      this.problems.leadsOut(entry, found === undefined ? `${this.sources.lookedFor(configPath)}; and ` : '');
       return [];
     }
     if (found === undefined) {
-      if (!entry.optional) {
-        const other = this.sources.withOtherExtension(configPath);
-        if (other === undefined)
-          this.report(
-            entry.origin,
-            'defaults',
-            `there is no config \`${configPath}\``,
-            this.sources.lookedFor(configPath),
-          );
-        else this.report(entry.origin, 'defaults', ...wrongExtension(other));
-      }
+      if (!entry.optional) this.problems.noConfig(configPath, entry.origin);
       return [];
     }
     const written = folderOf(entry.path.replace(/^\//, '')).replaceAll('/', '.');
@@ -166,7 +158,7 @@ class Composer {
     if (group === executorGroup) this.noteExecutor(entry.choice);
     if (taken === undefined) return [];
     if (this.seenGroups.has(key)) {
-      this.report(entry.origin, `defaults.${entry.group}`, `the group \`${key}\` is listed twice`);
+      this.problems.report(entry.origin, `defaults.${entry.group}`, `the group \`${key}\` is listed twice`);
       return [];
     }
     this.seenGroups.add(key);
@@ -185,7 +177,7 @@ class Composer {
     const name = value === undefined ? null : this.name(value, group);
     if (name === null) return [];
     if (this.seenGroups.has(choiceKey(group, packageName))) {
-      this.report(origin, group, `the group \`${group}\` is in the defaults list already`, `${group}=${name}`);
+      this.problems.report(origin, group, `the group \`${group}\` is in the defaults list already`, `${group}=${name}`);
       return [];
     }
     return this.choose(
@@ -214,7 +206,7 @@ class Composer {
     const found =
       own ?? (group === executorGroup && isForeignExecutor(name) ? this.inPlaceOf(name, origin) : undefined);
     if (found === undefined) {
-      if (!choice.optional) this.reportUnknownChoice(group, name, origin);
+      if (!choice.optional) this.problems.unknownChoice(group, name, origin);
       return [];
     }
     const inner = {
@@ -229,16 +221,6 @@ class Composer {
     const name = choice.kind === 'scalar' && typeof choice.value === 'string' ? choice.value : '';
     const isReplaced = this.sources.find(`${executorGroup}/${name}`) === undefined;
     if (isReplaced && name !== '') this.foreignExecutor = name;
-  }
-
-  private reportParent({ path, origin }: Extract<DefaultsEntry, { kind: 'config' }>, absence: string): void {
-    const rest = path.replace(/^(?:\.\.\/)+/, '');
-    this.report(
-      origin,
-      'defaults',
-      `\`${path}\` leads out of the config's folder, which a \`defaults\` list cannot do (in Hydra neither)`,
-      `${absence}what works: give the folder that holds both, and name files from there: --config-dir .. --config-name FOLDER/NAME, with \`- /${rest}\` in the list; or put the file below the config's folder`,
-    );
   }
 
   /** Reports another executor, and returns Lepton's preset. */
@@ -258,53 +240,10 @@ class Composer {
     if (isNull(node)) return null;
     const value = resolveOne(withNodeAt(this.chosenSoFar, ['_choice_'], node), ['_choice_'], this.env);
     if (value?.kind === 'scalar' && typeof value.value === 'string' && value.value !== '???') return value.value;
-    const shown = node.kind === 'scalar' ? `\`${String(node.value)}\`` : `a ${node.kind}`;
-    if (value === undefined)
-      this.report(
-        node.keyOrigin ?? node.origin,
-        `defaults.${group}`,
-        `${shown} cannot be resolved: a variable or group that it names is not set`,
-      );
-    else
-      this.report(
-        node.keyOrigin ?? node.origin,
-        `defaults.${group}`,
-        `${shown} is not a choice`,
-        `one of: ${this.sources.options(group).join(', ')}`,
-      );
+    this.problems.noChoice(node, { group, isUnresolved: value === undefined });
     return null;
   }
-
-  private reportUnknownChoice(group: string, name: string, origin: Origin): void {
-    const other = this.sources.withOtherExtension(`${group}/${name}`);
-    if (other !== undefined) {
-      this.report(origin, `defaults.${group}`, ...wrongExtension(other));
-      return;
-    }
-    const options = this.sources.options(group);
-    const near = nearestNames(name, options);
-    const meant = near.length > 0 ? `did you mean ${near.map((option) => `\`${option}\``).join(' or ')}? ` : '';
-    const [own] = group.split('/').slice(-1);
-    const isNested = options.length === 0 && own !== undefined && own !== group && this.sources.isGroup(own);
-    const offered =
-      options.length > 0 ? `${meant}one of: ${options.join(', ')}` : this.sources.lookedFor(`${group}/${name}`);
-    this.report(
-      origin,
-      `defaults.${group}`,
-      `there is no \`${group}\` named \`${name}\``,
-      isNested ? `names count from the folder of the file that has them: write \`/${own}: ${name}\`` : offered,
-    );
-  }
-
-  private report(origin: Origin, at: string, message: string, hint?: string): void {
-    this.problems.push({ ...placeOf(origin), path: at, message, ...(hint === undefined ? {} : { hint }) });
-  }
 }
-
-const wrongExtension = (file: string): [string, string] => [
-  `the file is ${file}, but \`defaults\` finds only files that end in .yaml (as in Hydra)`,
-  `there is ${file}: rename it to ${file.replace(/\.[^.]*$/, '.yaml')}`,
-];
 
 const executorGroup = 'execution';
 
