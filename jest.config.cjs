@@ -39,7 +39,8 @@ module.exports = {
     '^unicorn-magic$': '<rootDir>/node_modules/unicorn-magic/node.js',
     '^(\\.{1,2}/.+)\\.js$': ['$1.js', '$1'],
   },
-  testTimeout: 120_000,
+  // Of a machine that is several times slower, with other suites beside this one.
+  testTimeout: 300_000,
   // Of the tests of one file that are said to be concurrent: they wait for timers most of their time.
   maxConcurrency: 4,
   globalSetup: '<rootDir>/test/setup/build-once.cjs',

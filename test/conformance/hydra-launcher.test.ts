@@ -209,5 +209,5 @@ test.each(Object.entries(configs))(
       expect(comparable).toEqual(expectedJob(job.spec));
     }
   },
-  120_000,
+  300_000,
 );

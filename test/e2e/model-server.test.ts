@@ -102,7 +102,7 @@ describe('log probabilities of prompt tokens', () => {
       const differences = reference.logprobs.map((value, at) => Math.abs(value - (logprobs[at + 1] ?? NaN)));
       expect(Math.max(...differences)).toBeLessThan(1e-3);
     }
-  }, 120_000);
+  });
 
   test('do not depend on earlier requests', async () => {
     const context = 'A man is seen sitting on a roof while another man watches from the street below. He';
@@ -121,7 +121,7 @@ describe('log probabilities of prompt tokens', () => {
     expect((await score(prompts[0] ?? '', { max_tokens: 1 })).logprobs.token_logprobs.slice(0, -1)).toEqual(
       first[0]?.logprobs.token_logprobs,
     );
-  }, 120_000);
+  });
 
   test('have the format of legacy completions', async () => {
     const text = TEXTS[2] ?? '';
@@ -307,5 +307,5 @@ print(json.dumps([tokenizer.encode(text) for text in json.loads(sys.argv[2])]))`
     const started = Date.now();
     await complete({ prompt: 'x', max_tokens: 1 });
     expect(Date.now() - started).toBeLessThan(15_000);
-  }, 30_000);
+  });
 });

@@ -43,7 +43,7 @@ afterAll(async () => {
   for (const id of await readdir(path.join(host.stateFolder, 'jobs'))) await runtime.deleteJob(id);
   await runtime.detach();
   await dispose();
-}, 60_000);
+});
 
 /** The job's spec. Its script is base64-encoded in the command, and finds folders and URLs only through variables. */
 function evaluation(task: string, params: Record<string, unknown>, folder: string): JobSpecBody {
@@ -151,7 +151,7 @@ test('a deployment whose weights are not available ends in Error at once, and na
   runtime.createDeployment({ name: 'llama', spec: { container: { command } } });
   const state = () => (runtime.observeDeployment('llama').state === 'Error' ? 'over' : 'going on');
   await stateOf(() => ({ state: state(), message: undefined }), 'over');
-  expect(Date.now() - asked).toBeLessThan(30_000);
+  expect(Date.now() - asked).toBeLessThan(60_000);
   expect(runtime.observeDeployment('llama').message).toContain(MODEL);
   await runtime.deleteDeployment('llama');
-}, 60_000);
+});

@@ -41,7 +41,7 @@ function surroundingsOf(running: RunningPlatform): JobSurroundings {
     readState: readJobState,
     jobName: 'eval-012345-arc-0',
     pollMs: 100,
-    signal: AbortSignal.timeout(50_000),
+    signal: AbortSignal.timeout(110_000),
   };
 }
 

@@ -292,7 +292,7 @@ test('a missing storage API is accepted after three checks, not after one', asyn
   const before = server.seen.length;
   expect(await connect().storage.available()).toBe(false);
   expect(server.seen).toHaveLength(before + 6);
-}, 15_000);
+});
 
 test('the token is sent as bearer, no origin on this machine, base URLs with and without a slash', async () => {
   answer = (_, response) => sendJson(response, []);

@@ -40,11 +40,11 @@ async function start(plan: object = {}, dialect: 'classic' | 'new' = 'classic'):
 }
 
 async function until<T>(look: () => Promise<T>, good: (value: T) => boolean): Promise<T> {
-  for (const begun = Date.now(); Date.now() - begun < 20_000; await delay(50)) {
+  for (const begun = Date.now(); Date.now() - begun < 60_000; await delay(50)) {
     const value = await look();
     if (good(value)) return value;
   }
-  throw new Error('the condition was not met within 20 s');
+  throw new Error('the condition was not met within 60 s');
 }
 
 const container = { image: 'img:1', command: ['/bin/bash', '-c', 'serve'], ports: [{ container_port: 8000 }] };

@@ -12,8 +12,6 @@ import { testPlatform, type TestPlatform } from './test-platform';
 
 /** Values that a shell, a template or a YAML parser would change reach the container unchanged. */
 
-jest.setTimeout(60_000);
-
 const hostile = {
   SHELL: `a$b"c'd\`id\`e!f $(id) \${HOME} %s \\n \\`,
   LINES: 'first\nsecond\r\n\tthird  \n',

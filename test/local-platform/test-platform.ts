@@ -76,7 +76,7 @@ export async function testPlatform(options: TestOptions = {}): Promise<TestPlatf
 export async function eventually<T>(
   look: () => Promise<T | undefined | false>,
   what = 'the condition',
-  seconds = 10,
+  seconds = 60,
 ): Promise<T> {
   const end = Date.now() + seconds * 1_000;
   for (;;) {

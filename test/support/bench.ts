@@ -131,14 +131,14 @@ async function openScenario({ env, client, options }: OpenBench, simulated: Simu
       let last: RunDescription | undefined;
       for await (last of watchRun(client, plan.invocation, home, {
         intervalMs: 100,
-        signal: AbortSignal.timeout(110_000),
+        signal: AbortSignal.timeout(250_000),
       }));
       if (last === undefined || last.status === 'running')
         throw new Error(`run ${plan.invocation} did not close: ${JSON.stringify(last)}`);
       return last;
     },
     async until(plan, condition) {
-      const signal = AbortSignal.timeout(60_000);
+      const signal = AbortSignal.timeout(100_000);
       for await (const { snapshot, status } of watchRun(client, plan.invocation, home, { intervalMs: 50, signal })) {
         if (condition(snapshot)) return snapshot;
         if (status !== 'running') throw new Error(`run ${plan.invocation} closed before: ${JSON.stringify(snapshot)}`);

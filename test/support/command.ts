@@ -155,7 +155,7 @@ export async function terminateAll(client: Client, invocation: string): Promise<
 }
 
 /** Polls until a condition holds. */
-export async function until(what: string, holds: () => Promise<boolean>, withinMs = 60_000): Promise<void> {
+export async function until(what: string, holds: () => Promise<boolean>, withinMs = 100_000): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);

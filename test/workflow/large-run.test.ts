@@ -10,6 +10,7 @@ import { runPlan } from '../support/plans';
 const count = Number(process.env['EVALSAGA_TEST_TASKS'] ?? 110);
 /** Generous, because one machine runs Temporal, worker and platform. */
 const waitSeconds = Math.max(600, 5 * count);
+jest.setTimeout(1_000 * waitSeconds);
 
 /** Of the histories. */
 const bounds = { eventsOfTask: 60, turnsOfTask: 12, eventsPerTask: 8, bytesPerTask: 4_000, payload: 65_536 };

@@ -104,4 +104,4 @@ test('what a killed process left behind is removed by the next', async () => {
   expect(await readdir(folder)).toEqual(expect.arrayContaining(['content']));
   await expect(access(path.join(folder, 'half'))).rejects.toThrow();
   expect(await readdir(path.dirname(folder))).toEqual(['thing']);
-}, 30_000);
+});
