@@ -19,14 +19,14 @@ async function scaledToZero(platform: TestPlatform, name: string): Promise<{ sta
 test('a deployment without traffic scales to zero, says why, and stays there despite requests', async () => {
   let platform = await testPlatform({ plan });
   try {
-    await platform.json('POST', '/deployments', deployment('idle', withTimeout(1)));
+    await platform.json('POST', '/deployments', deployment('idle', withTimeout(3)));
     await platform.json('POST', '/deployments', deployment('always', withTimeout(0)));
     const { status } = await scaledToZero(platform, 'idle');
     expect(status).toMatchObject({
       state: 'Not Ready',
       ready_replicas: 0,
       autoscaler_status: { desired_replicas: 0 },
-      message: expect.stringContaining('no request came for 1 s'),
+      message: expect.stringContaining('no request came for 3 s'),
     });
     const { external_endpoint: url } = status['endpoint'] as { external_endpoint: string };
     expect((await fetch(`${url}/v1/models`)).status).toBe(503);

@@ -11,7 +11,7 @@ import { deployment, eventually, job, stateOf, testPlatform, type TestPlatform }
 
 const plan = `
 endpoints: { default: { states: [[Starting, 1500ms], [Ready]] } }
-jobs: { default: { states: [[Running, 1500ms], [Completed]] } }
+jobs: { default: { states: [[Running, 5s], [Completed]] } }
 `;
 const mounts = [{ path: '/evals', from: 'node-nfs:shared', mount_path: '/data' }];
 
@@ -65,7 +65,7 @@ test('a restart keeps everything, including URLs, and timelines continue', async
 });
 
 test('a deletion in progress continues after a restart', async () => {
-  platform = await testPlatform({ plan: 'endpoints: { default: { states: [[Ready]], deleting: 1500ms } }' });
+  platform = await testPlatform({ plan: 'endpoints: { default: { states: [[Ready]], deleting: 3s } }' });
   await platform.json('POST', '/deployments', deployment('ep1'));
   await platform.json('DELETE', '/deployments/ep1');
   platform = await platform.restarted();

@@ -63,7 +63,7 @@ test('more lines than fit on a page are each read once', async () => {
 
 test('a process that escapes its job and keeps writing changes neither times nor lines of the log', async () => {
   platform = await testPlatform({ runtime: 'process' });
-  const daemon = `env -i setsid bash -c 'for i in {1..400}; do echo daemon; sleep 0.01; done' &`;
+  const daemon = `env -i setsid bash -c 'for i in {1..1500}; do echo daemon; sleep 0.01; done' &`;
   const id = (await platform.json('POST', '/jobs', bash(`${daemon} seq 1 3000; sleep 0.2; echo last`))).metadata.id;
   const status = async () => (await platform.json('GET', `/jobs/${id}`)).status;
   await eventually(async () => (await status()).state === 'Completed', 'Completed');

@@ -8,8 +8,8 @@ import { sendJson, startServer, type TestServer } from '../../support/http-serve
 
 let server: TestServer;
 let failing = false;
-/** Milliseconds until the listing of deployments answers. */
-let answerAfterMs = 0;
+/** Once it resolves, the listing of deployments answers. */
+let listingAnswers: Promise<void>;
 let pageOf: (page: number) => object[];
 
 const deployment = (name: string) => ({ metadata: { id: name, name }, spec: {}, status: { state: 'Starting' } });
@@ -21,14 +21,14 @@ const job = (id: string, name: string, at: number) => ({
 
 beforeEach(async () => {
   failing = false;
-  answerAfterMs = 0;
+  listingAnswers = Promise.resolve();
   pageOf = (page) => (page === 1 ? [job('x-1', 'x', 1), job('x-2', 'x', 2)] : []);
   server = await startServer(({ url }, response) => {
     const { pathname, searchParams } = new URL(url, 'http://x');
     if (failing) return sendJson(response, { message: 'busy' }, 503);
     if (pathname === '/w/workspace') return sendJson(response, {});
     if (pathname === '/w/deployments')
-      return void setTimeout(() => sendJson(response, [deployment('a'), deployment('b')]), answerAfterMs);
+      return void listingAnswers.then(() => sendJson(response, [deployment('a'), deployment('b')]));
     if (pathname === '/w/deployments/late') return sendJson(response, deployment('late'));
     if (pathname === '/w/jobs/done-1') return sendJson(response, job('done-1', 'done', 1));
     if (pathname !== '/w/jobs') return sendJson(response, { message: 'none' }, 404);
@@ -77,18 +77,21 @@ test('who has changed something gets a listing that began afterwards, shared wit
 });
 
 test('a listing that takes longer than its interval is waited for, not asked for twice', async () => {
-  answerAfterMs = 100;
+  let answer = (): void => undefined;
+  listingAnswers = new Promise((resolve) => (answer = resolve));
   const lookups = connect(20);
   const first = lookups.deployment('a');
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  await Promise.all([first, lookups.deployment('b')]);
+  await sleep(50);
+  const second = lookups.deployment('b');
+  answer();
+  await Promise.all([first, second]);
   expect(count('/w/deployments')).toBe(1);
 });
 
 test('questions beyond the shared ones are granted so many times per interval, whoever asks', async () => {
-  const mayAsk = createAllowance({ most: 2, perMs: 50 });
+  const mayAsk = createAllowance({ most: 2, perMs: 1_000 });
   expect([mayAsk(), mayAsk(), mayAsk()]).toEqual([true, true, false]);
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  await sleep(1_010);
   expect(mayAsk()).toBe(true);
 });
 

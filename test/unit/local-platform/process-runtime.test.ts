@@ -1,4 +1,5 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { homePaths } from '../../../src/home/paths';
@@ -64,7 +65,7 @@ describe('deployments', () => {
 
     await Promise.all([runtime.deleteDeployment('one'), runtime.deleteDeployment('two')]);
     expect(pids.filter(isRunning)).toEqual([]);
-  }, 30_000);
+  });
 
   test('a crash is an Error with the exit code and the last log line', async () => {
     runtime.createDeployment({
@@ -148,7 +149,7 @@ describe('deployments', () => {
     const later = await stateOf(observe('later'), 'Ready');
     expect(before).not.toContain(later.url);
     expect(pids).not.toContain(await pidAt(later.url));
-  }, 60_000);
+  });
 
   test('a fixed port that is taken is an Error, and another server’s response is not used', async () => {
     runtime.createDeployment({ name: 'first', spec: server('') });
@@ -193,7 +194,7 @@ describe('deployments', () => {
     expect(isRunning(pids[1] ?? 0)).toBe(true);
     await runtime.deleteDeployment('anew');
     expect(pids.map(isRunning)).toEqual([false, false, false]);
-  }, 60_000);
+  });
 
   test('a model that is not available is an Error that says what can be served', async () => {
     const command = ['no-such-server', 'serve', '/models/llama.bin'];
@@ -269,11 +270,13 @@ describe('jobs', () => {
     const jobs = ['ends', 'goes-on'].map((id) => ({
       id,
       name: id,
-      spec: script(id === 'ends' ? 'sleep 0.5; exit 5' : 'sleep 1000'),
+      spec: script(id === 'ends' ? `until test -e ${root}/go; do sleep 0.1; done; exit 5` : 'sleep 1000'),
     }));
     for (const job of jobs) runtime.createJob(job);
     await Promise.all(jobs.map(({ id }) => stateOf(observe(id), 'Running')));
     await runtime.detach();
+    await writeFile(path.join(root, 'go'), '');
+    await eventually(() => existsSync(path.join(host.stateFolder, 'jobs', 'ends', 'unit', 'exit')));
     runtime = await startRuntime(host, home(), { deployments: [], jobs });
     expect(await stateOf(over('ends'), 'over')).toMatchObject({ verdict: 'Failed', message: 'exit code 5' });
     await stateOf(observe('goes-on'), 'Running');

@@ -19,6 +19,6 @@ test('the error about a process that ends before it can be identified contains i
     cwd: folder,
     log,
   });
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3000);
   await expect(starting).rejects.toThrow(`/bin/sh could not be started: it ended at once.\nno luck\nIts log: ${log}`);
 });
