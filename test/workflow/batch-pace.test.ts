@@ -1,5 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { batchWorkflowId, runWorkflowId, tasksPerBatch } from '../../src/contract/identity';
-import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
+import { emptyInventory, plainBundle, startBench, type Bench, type Scenario } from '../support/bench';
 import { until } from '../support/command';
 import { runPlan } from '../support/plans';
 
@@ -18,11 +19,36 @@ async function eventsOf({ client }: Scenario, invocation: string) {
   return events ?? [];
 }
 
+const untilBegun = ({ client }: Scenario, invocation: string, batch: number): Promise<void> =>
+  until(
+    `batch ${batch} begins`,
+    () =>
+      client.workflow
+        .getHandle(batchWorkflowId(invocation, batch))
+        .describe()
+        .then(
+          () => true,
+          () => false,
+        ),
+    120_000,
+  );
+
+/** Workflow code in which a batch begins only once tasks of the one before have, however slow these are. */
+async function patientCode(): Promise<string> {
+  const code = await readFile(plainBundle, 'utf8');
+  const patient = code.replace('longestPauseMs = 5_000;', 'longestPauseMs = 3_600_000;');
+  if (patient === code) throw new Error('the bundle does not have longestPauseMs');
+  return patient;
+}
+
 test('a further batch begins once tasks of the one before have', async () => {
-  const scenario = await bench.scenario({ endpoints: { default: { states: [['Starting', '1h'], ['Ready']] } } });
+  const scenario = await bench.scenario(
+    { endpoints: { default: { states: [['Starting', '1h'], ['Ready']] } } },
+    { workflows: { code: await patientCode() } },
+  );
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks });
   await scenario.start(plan);
-  await scenario.until(plan, ({ tasks: all }) => all.at(-1)?.phase === 'awaiting ready');
+  await untilBegun(scenario, plan.invocation, 1);
   const events = await eventsOf(scenario, plan.invocation);
   const told = events.findIndex(
     ({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName === 'tasksProgress',
@@ -36,20 +62,14 @@ test('a further batch begins once tasks of the one before have', async () => {
   await scenario.cancel(plan);
   expect((await scenario.closed(plan)).status).toBe('cancelled');
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
-}, 300_000);
+});
 
 test('it begins after some seconds where nothing is heard of the tasks before: their machine may be asleep', async () => {
   const scenario = await bench.scenario();
   const home = { taskQueue: `${scenario.taskQueue}-asleep`, holdsSecrets: true };
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks, change: { home } });
   await scenario.start(plan);
-  const second = scenario.client.workflow.getHandle(batchWorkflowId(plan.invocation, 1));
-  await until('the second batch begins', () =>
-    second.describe().then(
-      () => true,
-      () => false,
-    ),
-  );
+  await untilBegun(scenario, plan.invocation, 1);
   const events = await eventsOf(scenario, plan.invocation);
   expect(events.filter(({ timerFiredEventAttributes: fired }) => fired)).toHaveLength(1);
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
