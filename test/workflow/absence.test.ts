@@ -49,7 +49,7 @@ describe('the endpoint is deleted, and the task succeeds', () => {
 });
 
 test.concurrent('an endpoint counts as removed only after a DELETE, even if it is already gone', async () => {
-  const scenario = await bench.scenario();
+  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1h'], ['Completed']] } } });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
   await scenario.start(plan);
   const name = plan.tasks[0]?.endpointName ?? '';

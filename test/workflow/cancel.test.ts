@@ -11,8 +11,10 @@ afterAll(() => bench.close());
 
 const slowPlan = {
   endpoints: { default: { states: [['Starting', '1500ms'], ['Ready']] } },
-  jobs: { default: { states: [['Queueing', '200ms'], ['Running', '20s'], ['Completed']] } },
+  jobs: { default: { states: [['Queueing', '200ms'], ['Running', '1h'], ['Completed']] } },
 };
+
+const endlessStart = { endpoints: { default: { states: [['Starting', '1h'], ['Ready']] } } };
 
 const noLogs = [
   { on: 'GET /deployments/*/replicas', times: 'inf', respond: 500 },
@@ -23,12 +25,12 @@ const allIn = (phase: TaskPhase) => (snapshot: RunSnapshot) => snapshot.tasks.ev
 const anyIn = (phase: TaskPhase) => (snapshot: RunSnapshot) => snapshot.tasks.some((task) => task.phase === phase);
 
 describe('cancel tears down', () => {
-  test.concurrent.each<[string, (snapshot: RunSnapshot) => boolean]>([
+  test.concurrent.each<[string, (snapshot: RunSnapshot) => boolean, object?]>([
     ['right after the start', () => true],
-    ['while endpoints start', anyIn('awaiting ready')],
+    ['while endpoints start', anyIn('awaiting ready'), endlessStart],
     ['while jobs run', anyIn('running job')],
-  ])('%s', async (_, moment) => {
-    const scenario = await bench.scenario(slowPlan);
+  ])('%s', async (_, moment, change = {}) => {
+    const scenario = await bench.scenario({ ...slowPlan, ...change });
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
     await scenario.until(plan, moment);
@@ -70,7 +72,7 @@ describe('cancel tears down', () => {
   test.concurrent('twice: the second cancel changes nothing', async () => {
     const scenario = await bench.scenario({
       ...slowPlan,
-      faults: [{ on: 'DELETE /deployments/*', delay: '1s', times: 6 }],
+      faults: [{ on: 'DELETE /deployments/*', delay: '5s', times: 6 }],
     });
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
@@ -137,12 +139,15 @@ describe('terminate', () => {
   test.concurrent('of a task: the run tears down in its place', async () => {
     const scenario = await bench.scenario({
       ...slowPlan,
-      jobs: { default: { states: [['Running', '2s'], ['Completed']] } },
+      jobs: {
+        default: { states: [['Running', '2s'], ['Completed']] },
+        match: [{ name: '*hella*', states: [['Running', '1h'], ['Completed']] }],
+      },
       faults: noLogs,
     });
     const plan = runPlan({ outputRoot: scenario.outputRoot });
     await scenario.start(plan);
-    await scenario.until(plan, anyIn('running job'));
+    await scenario.until(plan, ({ tasks }) => tasks[0]?.phase === 'running job');
     await scenario.client.workflow.getHandle(taskWorkflowId(plan.invocation, 0)).terminate();
     const { status, snapshot } = await scenario.closed(plan);
     expect(status).toBe('failed');
@@ -162,12 +167,15 @@ test.concurrent('a run that exceeds max_run_time is torn down', async () => {
 });
 
 test.concurrent('after worker restarts the run continues, and nothing is created twice', async () => {
-  const scenario = await bench.scenario(slowPlan);
+  const scenario = await bench.scenario({
+    ...slowPlan,
+    endpoints: { default: { states: [['Starting', '8s'], ['Ready']] } },
+  });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag', 'arc_challenge'] });
   await scenario.start(plan);
   await scenario.until(plan, anyIn('awaiting ready'));
   await scenario.startWorker();
-  await scenario.until(plan, anyIn('running job'));
+  await scenario.until(plan, allIn('running job'));
   await scenario.startWorker();
   await scenario.cancel(plan);
   expect((await scenario.closed(plan)).status).toBe('cancelled');

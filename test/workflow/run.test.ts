@@ -120,7 +120,7 @@ describe('platform failures', () => {
   test.concurrent('on_task_failure abort: an endpoint that fails before the barrier aborts the run', async () => {
     const scenario = await bench.scenario({
       endpoints: {
-        default: { states: [['Starting', '10s'], ['Ready']] },
+        default: { states: [['Starting', '1h'], ['Ready']] },
         match: [{ name: '*arc*', states: [['Starting', '200ms'], ['Error']], message: 'no such image' }],
       },
     });
@@ -175,7 +175,7 @@ describe('platform failures', () => {
 
   test.concurrent('a job that never ends fails its task at the job timeout', async () => {
     const scenario = await bench.scenario({ jobs: { default: { states: [['Queueing', '1h'], ['Completed']] } } });
-    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'], limits: { jobSeconds: 2 } });
+    const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'], limits: { jobSeconds: 5 } });
     await scenario.start(plan);
     const { snapshot } = await scenario.closed(plan);
     expect(snapshot.tasks[0]?.error).toMatchObject({
