@@ -45,14 +45,10 @@ async function pendingWait(plan: RunPlan, activity: string) {
 
 /** Resolves when the worker of the wait has polled the platform and sent a heartbeat. */
 const untilWaiting = (plan: RunPlan, activity: string): Promise<unknown> =>
-  until(
-    `${activity} waits`,
-    async () => {
-      const wait = await pendingWait(plan, activity).catch(() => undefined);
-      return (wait?.heartbeatDetails?.payloads?.length ?? 0) > 0;
-    },
-    60_000,
-  );
+  until(`${activity} waits`, async () => {
+    const wait = await pendingWait(plan, activity).catch(() => undefined);
+    return (wait?.heartbeatDetails?.payloads?.length ?? 0) > 0;
+  });
 
 async function eventsOf(workflowId: string) {
   const { events } = await bench.client.workflow.getHandle(workflowId).fetchHistory();
@@ -96,7 +92,7 @@ test.concurrent('the worker of a wait is killed: another one continues it', asyn
 test.concurrent('the deadline of a wait does not change when another worker continues it', async () => {
   const scenario = await bench.scenario({ endpoints: { default: { states: [['Starting', '1h'], ['Ready']] } } });
   const first = await workerProcess(scenario);
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks, limits: { endpointReadySeconds: 15 } });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks, limits: { endpointReadySeconds: 25 } });
   await scenario.start(plan);
   await untilWaiting(plan, 'awaitEndpointReady');
   first.signal('SIGKILL');
@@ -105,7 +101,7 @@ test.concurrent('the deadline of a wait does not change when another worker cont
   expect(snapshot.tasks[0]?.error?.type).toBe('EndpointReadinessTimeout');
   const events = await eventsOf(taskWorkflowId(plan.invocation, 0));
   const timers = events.filter(({ timerStartedEventAttributes: timer }) => timer);
-  expect(Number(timers[0]?.timerStartedEventAttributes?.startToFireTimeout?.seconds)).toBe(15);
+  expect(Number(timers[0]?.timerStartedEventAttributes?.startToFireTimeout?.seconds)).toBe(25);
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
@@ -144,14 +140,13 @@ test.concurrent('a cancel does not wait for the heartbeat of a waiting activity'
   const { status } = await scenario.closed(plan);
   expect(status).toBe('cancelled');
   const events = await eventsOf(taskWorkflowId(plan.invocation, 0));
-  const at = (event: (typeof events)[number] | undefined): number =>
-    Number(event?.eventTime?.seconds ?? 0) * 1_000 + Number(event?.eventTime?.nanos ?? 0) / 1e6;
   const asked = events.find(({ eventType }) => eventType === EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED);
-  const removal = events.find(
-    ({ eventId, activityTaskScheduledEventAttributes: next }) => next && eventId?.greaterThan(asked?.eventId ?? 0),
+  const next = events.find(
+    ({ eventId, activityTaskScheduledEventAttributes: begun, activityTaskCanceledEventAttributes: ended }) =>
+      (begun ?? ended) && eventId?.greaterThan(asked?.eventId ?? 0),
   );
-  // Far less than the heartbeat interval, even on a busy machine.
-  expect(at(removal) - at(asked)).toBeLessThan(5_000);
+  // The removal, and not the end of the wait, which its worker tells with a heartbeat.
+  expect(next?.eventType).toBe(EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED);
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 
@@ -231,4 +226,4 @@ test('how far a job is comes from the bar in its log, in a question every few se
     /^\/logs\?.*&q=%25%7C&/.test(route),
   );
   expect(questions.length).toBeLessThanOrEqual(2);
-}, 60_000);
+});
