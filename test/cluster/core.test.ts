@@ -28,8 +28,8 @@ if (built) {
     });
 
     const slow = {
-      endpoints: { default: { states: [['Starting', '6s'], ['Ready']] } },
-      jobs: { default: { states: [['Running', '6s'], ['Completed']] } },
+      endpoints: { default: { states: [['Starting', '10s'], ['Ready']] } },
+      jobs: { default: { states: [['Running', '10s'], ['Completed']] } },
     };
 
     test('a run succeeds, leaves nothing, and is found by its model', async () => {
@@ -59,7 +59,7 @@ if (built) {
         await scenario.until(plan, ({ tasks }) => tasks.every((task) => task.phase === phase));
         await kill();
         // Longer than what was being waited for.
-        await sleep(8_000);
+        await sleep(12_000);
         await start();
         const { status, snapshot } = await closedDespiteOutages(scenario, plan);
         expect({ status, left: snapshot.left }).toEqual({ status: 'succeeded', left: [] });

@@ -10,6 +10,7 @@ import type { LeptonClient } from '../../src/lepton/types';
 import { sweep } from '../../src/cleanup/sweep';
 import { ensureSweepSchedule } from '../../src/cleanup/sweep-schedule';
 import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
+import { until } from '../support/command';
 import { runPlan } from '../support/plans';
 
 let bench: Bench;
@@ -279,10 +280,13 @@ test('the schedule exists once, and the workflow that it starts sweeps', async (
   const options = { platform: plan.platform, taskQueue: path.basename(path.dirname(scenario.home.root)) };
   await ensureSweepSchedule(scenario.client, options);
   await ensureSweepSchedule(scenario.client, options);
-  const ids: string[] = [];
-  for await (const { scheduleId } of scenario.client.schedule.list()) ids.push(scheduleId);
-  const ours = ids.filter((id) => id.startsWith('eval-sweep-local-'));
-  expect(ours).toHaveLength(1);
+  const listed = async (): Promise<string[]> => {
+    const ids: string[] = [];
+    for await (const { scheduleId } of scenario.client.schedule.list()) ids.push(scheduleId);
+    return ids.filter((id) => id.startsWith('eval-sweep-local-'));
+  };
+  await until('it is listed', async () => (await listed()).length > 0);
+  expect(await listed()).toHaveLength(1);
   // The schedule's own grace period would spare the test's new resources.
   const swept = await scenario.client.workflow.execute('sweepPlatform', {
     workflowId: 'sweep-now',

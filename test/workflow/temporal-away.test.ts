@@ -41,7 +41,8 @@ beforeEach(async () => {
     connection: { address: `127.0.0.1:${wire.port}` },
     namespace: 'default',
     dataConverter: {},
-    callTimeoutMs: 1_500,
+    // Each attempt gets half of this, also where a call is to succeed.
+    callTimeoutMs: 4_000,
   });
 });
 afterEach(async () => {
@@ -180,7 +181,8 @@ describe('a start whose answer was lost', () => {
     wire.mute();
     const starting = start({ ...plan, model: 'another' });
     const refused = expect(starting).rejects.toMatchObject({ name: 'RunExists' });
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    // Longer than a call, whose answer is lost.
+    await new Promise((resolve) => setTimeout(resolve, 6_000));
     wire.renew();
     await refused;
     await scenario.cancel(plan);

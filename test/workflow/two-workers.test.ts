@@ -57,9 +57,10 @@ describe('the worker that holds all activities dies, and another one takes over'
     await Promise.all((['creating', 'fetching', 'removing'] as const).map(start));
     const asked = async (what: RegExp): Promise<boolean> =>
       (await scenario.platform.requests()).some((request) => what.test(`${request.method} ${request.path}`));
+    let isCreated = false;
     await until('a create, a transfer and a delete are under way', async () => {
       const { deployments } = await scenario.platform.inventory();
-      const isCreated = deployments.some((name) => name.includes('creating'));
+      isCreated ||= deployments.some((name) => name.includes('creating'));
       return (
         isCreated &&
         (await asked(/^DELETE .*removing/)) &&
@@ -119,12 +120,14 @@ test.concurrent(
     await scenario.start({ ...plan, outputDir: path.join(scenario.outputRoot, plan.invocation) });
     for (let died = 0; died < 3; died += 1) {
       const worker = startWorkerProcess({ ...scenario, address: bench.env.address });
-      await until(`worker ${died + 1} fetches the scores`, async () => {
+      // The activity of a killed worker is tried again after its heartbeat timeout.
+      const isFetching = async (): Promise<boolean> => {
         const asked = (await scenario.platform.requests()).filter((one) =>
           scoresAsked.test(`${one.method} ${one.path}`),
         );
         return asked.length > died;
-      });
+      };
+      await until(`worker ${died + 1} fetches the scores`, isFetching, 120_000);
       worker.signal('SIGKILL');
       await worker.finished;
     }
@@ -136,13 +139,13 @@ test.concurrent(
     expect(await readFile(path.join(snapshot.tasks[0]?.outputDir ?? '', 'results.yml'), 'utf8')).toContain('results');
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   },
-  300_000,
+  600_000,
 );
 
 test.concurrent(
   'with workers of two builds, each run stays on the build that started it',
   async () => {
-    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '3s'], ['Completed']] } } });
+    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '10s'], ['Completed']] } } });
     await (
       await scenario.startWorker()
     )();

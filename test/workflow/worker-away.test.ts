@@ -31,14 +31,14 @@ test.concurrent('a removal in progress continues when the worker is back', async
     faults: [{ on: 'DELETE /deployments/*', times: 'inf', respond: 503 }],
   });
   const stopWorker = await scenario.startWorker();
-  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks, limits: { teardownSeconds: 6 } });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks, limits: { teardownSeconds: 12 } });
   await scenario.start(plan);
   await phase('running job')(scenario, plan);
   await scenario.cancel(plan);
   while ((await asked(scenario, 'DELETE', /^\/deployments\//)) === 0) await sleep(50);
   await stopWorker();
   await setFaults(scenario, []);
-  await sleep(8_000);
+  await sleep(14_000);
   await scenario.startWorker();
   const { status, snapshot } = await scenario.closed(plan);
   expect({ status, left: snapshot.left }).toEqual({ status: 'cancelled', left: [] });
@@ -46,19 +46,19 @@ test.concurrent('a removal in progress continues when the worker is back', async
 });
 
 test.concurrent.each([
-  ['an endpoint that became Ready', 'awaiting ready', { endpointReadySeconds: 6 }],
-  ['a job that ended', 'running job', { jobSeconds: 6 }],
+  ['an endpoint that became Ready', 'awaiting ready', { endpointReadySeconds: 10 }],
+  ['a job that ended', 'running job', { jobSeconds: 10 }],
 ] as const)('%s while no worker ran is in time', async (_, during, limits) => {
   const scenario = await bench.scenario({
-    endpoints: { default: { states: [['Starting', '5s'], ['Ready']] } },
-    jobs: { default: { states: [['Running', '5s'], ['Completed']] } },
+    endpoints: { default: { states: [['Starting', '8s'], ['Ready']] } },
+    jobs: { default: { states: [['Running', '8s'], ['Completed']] } },
   });
   const stopWorker = await scenario.startWorker();
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks, limits });
   await scenario.start(plan);
   await phase(during)(scenario, plan);
   await stopWorker();
-  await sleep(9_000);
+  await sleep(14_000);
   await scenario.startWorker();
   const { status, snapshot } = await scenario.closed(plan);
   expect({ status, error: snapshot.tasks[0]?.error }).toEqual({ status: 'succeeded', error: null });
