@@ -78,7 +78,7 @@ describe('a run in batches', () => {
   });
 
   test.concurrent('that is reset ends its batch and begins anew', async () => {
-    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
+    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
     await startInBatches(scenario, plan);
     await scenario.until(plan, allIn('running job'));

@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => bench.close());
 
 async function runWith(file: string): Promise<{ scenario: Scenario; plan: RunPlan; inStorage: string }> {
-  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
+  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag', 'arc_challenge'] });
   await scenario.start(plan);
   await scenario.until(plan, ({ tasks }) => tasks.some(({ phase }) => phase === 'running job'));

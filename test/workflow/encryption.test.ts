@@ -71,7 +71,7 @@ const clientOf = (file?: string): Client => clientWith(bench.env, file === undef
 test.concurrent(
   'a run leaves only ciphertext in Temporal, can be read with the key, and its histories replay',
   async () => {
-    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '1s'], ['Completed']] } } });
+    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
     const plan = twoTasks(scenario);
     await scenario.start(plan);
     await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
@@ -181,7 +181,7 @@ test.concurrent(
 test.concurrent(
   'a run started without encryption can be read with a key, and continues on a worker with one',
   async () => {
-    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } }, {});
+    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '10s'], ['Completed']] } } }, {});
     const plan = twoTasks(scenario);
     await scenario.start(plan);
     await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
@@ -197,7 +197,7 @@ test.concurrent(
 );
 
 test.concurrent('a worker without the key fails no run, which continues on a worker that has it', async () => {
-  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
+  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '10s'], ['Completed']] } } });
   const plan = twoTasks(scenario);
   await scenario.start(plan);
   await scenario.until(plan, ({ tasks }) => tasks.every(({ phase }) => phase === 'running job'));
@@ -227,7 +227,7 @@ test.concurrent(
     await ensure(clientOf());
     const shown = async (client: Client, isClear: boolean): Promise<void> => {
       await ensure(client);
-      const deadline = Date.now() + 20_000;
+      const deadline = Date.now() + 60_000;
       let text = await argumentsOf();
       // Schedule listings are eventually consistent.
       while (text === '' && Date.now() < deadline) text = await argumentsOf();

@@ -13,10 +13,10 @@ afterAll(() => bench.close());
 type Step = readonly [state: string, lasts?: string, message?: string];
 
 /** Alternates between Ready and Not Ready. Each Ready is shorter than `unhealthy`, so /health answers only 503. */
-const flaps = (times: number): Step[] =>
+const flaps = (times: number, each: string): Step[] =>
   Array.from({ length: times }, (): Step[] => [
-    ['Ready', '700ms'],
-    ['Not Ready', '700ms', 'the server is reloading'],
+    ['Ready', each],
+    ['Not Ready', each, 'the server is reloading'],
   ]).flat();
 
 /** The messages of the first task that `status` showed. */
@@ -37,7 +37,7 @@ test.concurrent(
   'a flapping endpoint is waited for until it stays Ready, and its messages show both states',
   async () => {
     const scenario = await bench.scenario({
-      endpoints: { default: { states: [...flaps(3), ['Ready']], unhealthy: '900ms' } },
+      endpoints: { default: { states: [...flaps(3, '1500ms'), ['Ready']], unhealthy: '1700ms' } },
     });
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
     await scenario.start(plan);
@@ -54,7 +54,7 @@ test.concurrent(
   'an endpoint that never stops flapping fails at the readiness timeout with its last message, and is removed',
   async () => {
     const scenario = await bench.scenario({
-      endpoints: { default: { states: [...flaps(60), ['Ready']], unhealthy: '900ms' } },
+      endpoints: { default: { states: [...flaps(60, '700ms'), ['Ready']], unhealthy: '900ms' } },
     });
     const plan = runPlan({
       outputRoot: scenario.outputRoot,

@@ -64,7 +64,7 @@ test.concurrent(
 );
 
 test.concurrent('symbolic links that lead out of a results folder: nothing outside the folder is fetched', async () => {
-  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '3s'], ['Completed']] } } });
+  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
   const outside = path.join(scenario.home.root, 'outside.txt');
   await writeFile(outside, 'outside of the storage');

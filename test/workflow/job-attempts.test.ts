@@ -86,7 +86,7 @@ test.concurrent('a job that ran out of memory, or fails by itself, is not tried 
 });
 
 /** The first job is ended, and its removal takes a while. */
-const slowRemoval = { default: { states, deleting: '3s', ended: { by: 'eviction', after: '300ms' } } };
+const slowRemoval = { default: { states, deleting: '6s', ended: { by: 'eviction', after: '300ms' } } };
 
 async function untilBetweenJobs(scenario: Scenario): Promise<void> {
   while ((await jobRequests(scenario)).at(-1) !== 'DELETE') await new Promise((resolve) => setTimeout(resolve, 50));
@@ -121,7 +121,7 @@ test.concurrent('a worker that ends between two jobs: the next one goes on', asy
 });
 
 test.concurrent('a task that is terminated while its second job runs: its run removes that job, too', async () => {
-  const second = { name: '*-2', states: [['Running', '60s'], ['Completed']] };
+  const second = { name: '*-2', states: [['Running', '1h'], ['Completed']] };
   const scenario = await bench.scenario({ jobs: { ...ended('eviction'), match: [second] } });
   const plan = planOf(scenario, 2);
   await scenario.start(plan);

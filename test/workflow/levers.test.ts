@@ -21,12 +21,12 @@ const early = (scenario: Scenario, change: Partial<RunPlan> = {}): RunPlan =>
 const isWaiting = ({ tasks: [task] }: RunSnapshot): boolean =>
   task?.phase === 'awaiting ready' && task.usage?.job?.until === null && task.job !== null;
 
-const loading = [['Starting', '3s'], ['Ready']];
+const loading = [['Starting', '8s'], ['Ready']];
 
 test.concurrent('a job starts while its endpoint loads, and its task succeeds', async () => {
   const scenario = await bench.scenario({
     endpoints: { default: { states: loading } },
-    jobs: { default: { states: [['Running', '6s'], ['Completed']] } },
+    jobs: { default: { states: [['Running', '16s'], ['Completed']] } },
   });
   const plan = early(scenario);
   await scenario.start(plan);
@@ -40,7 +40,7 @@ test.concurrent('a job starts while its endpoint loads, and its task succeeds', 
 test.concurrent('a cancel while the job waits ends the job before its endpoint, and leaves nothing', async () => {
   const scenario = await bench.scenario({
     endpoints: { default: { states: [['Starting', '60s'], ['Ready']] } },
-    jobs: { default: { states: [['Running', '60s'], ['Completed']] } },
+    jobs: { default: { states: [['Running', '1h'], ['Completed']] } },
   });
   const plan = early(scenario);
   await scenario.start(plan);
@@ -52,8 +52,8 @@ test.concurrent('a cancel while the job waits ends the job before its endpoint, 
 
 test.concurrent('an endpoint that fails while its job waits ends the job', async () => {
   const scenario = await bench.scenario({
-    endpoints: { default: { states: [['Starting', '3s'], ['Error']], message: 'image pull failed' } },
-    jobs: { default: { states: [['Running', '60s'], ['Completed']] } },
+    endpoints: { default: { states: [['Starting', '8s'], ['Error']], message: 'image pull failed' } },
+    jobs: { default: { states: [['Running', '1h'], ['Completed']] } },
   });
   const plan = early(scenario);
   await scenario.start(plan);

@@ -50,7 +50,7 @@ test.concurrent(
   async () => {
     // The answer to the first create is lost: its repetition sends the same token. A deletion is denied with 404, which isn't true.
     const scenario = await bench.scenario({
-      jobs: { default: { states: [['Running', '2s'], ['Completed']] } },
+      jobs: { default: { states: [['Running', '10s'], ['Completed']] } },
       faults: [
         { on: 'POST /deployments', times: 1, respond: 'drop', apply: true },
         { on: 'DELETE /usersecrets/*', times: 2, respond: 404 },

@@ -67,12 +67,13 @@ test.concurrent('a 503 is a definite refusal, not a lost answer: the job is post
   const [first, second] = (await scenario.platform.requests())
     .filter(({ method, path: route }) => method === 'POST' && route === '/jobs')
     .map(({ at }) => Date.parse(at));
-  expect((second ?? 0) - (first ?? 0)).toBeLessThan(10_000);
+  // After a lost answer it would be more than this.
+  expect((second ?? 0) - (first ?? 0)).toBeLessThan(14_000);
 });
 
 test.concurrent('a job that appears after the wait for it is removed at once, and leaves no files', async () => {
   const scenario = await bench.scenario({
-    jobs: { default: { states: [['Running', '12s'], ['Completed']] } },
+    jobs: { default: { states: [['Running', '20s'], ['Completed']] } },
     faults: [{ on: 'POST /jobs', times: 1, respond: 'drop', apply_after: '20s' }],
   });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
@@ -86,8 +87,8 @@ test.concurrent('a job that appears after the wait for it is removed at once, an
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   expect((await closed).status).toBe('succeeded');
-  // Two polls of the wait, plus the time of the deletion.
-  expect(together).toBeLessThan(20);
+  // Five times a second. Both would run beside each other for 15 seconds.
+  expect(together).toBeLessThan(50);
   expect(await scenario.platform.inventory()).toEqual({ deployments: [], jobs: [], storage: [] });
 });
 
@@ -123,7 +124,7 @@ describe('a job that is Terminating has not ended', () => {
 
   test.concurrent('a cancel waits for its end before results are fetched', async () => {
     const scenario = await bench.scenario({
-      jobs: { default: { states: [['Running', '1s'], ['Terminating', '5s'], ['Completed']] } },
+      jobs: { default: { states: [['Running', '1s'], ['Terminating', '8s'], ['Completed']] } },
     });
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
     await scenario.start(plan);

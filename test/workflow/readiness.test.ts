@@ -39,10 +39,10 @@ test.concurrent('status shows the start-up phases of the endpoint and why the jo
   const scenario = await bench.scenario({
     endpoints: {
       default: {
-        states: [['Starting', '4s', 'pulling image'], ['Starting', '4s', 'the server is loading'], ['Ready']],
+        states: [['Starting', '8s', 'pulling image'], ['Starting', '6s', 'the server is loading'], ['Ready']],
       },
     },
-    jobs: { default: { states: [['Queueing', '4s', 'no h200 is free'], ['Running', '300ms'], ['Completed']] } },
+    jobs: { default: { states: [['Queueing', '8s', 'no h200 is free'], ['Running', '300ms'], ['Completed']] } },
   });
   const plan = one(scenario);
   await scenario.start(plan);
@@ -59,7 +59,7 @@ test.concurrent('status shows the start-up phases of the endpoint and why the jo
 
 test.concurrent('503 just after Ready: no job is submitted yet, and status gives the reason', async () => {
   const scenario = await bench.scenario({
-    endpoints: { default: { states: [['Starting', '100ms'], ['Ready']], unhealthy: '2s' } },
+    endpoints: { default: { states: [['Starting', '100ms'], ['Ready']], unhealthy: '8s' } },
   });
   const plan = one(scenario);
   await scenario.start(plan);
@@ -84,7 +84,7 @@ test.concurrent('an endpoint that serves another model fails its task at once, a
 test.concurrent('an endpoint in state Ready without a running replica is not Ready', async () => {
   const scenario = await bench.scenario({ endpoints: { default: { states: [['Ready']] } } });
   const body = { resource_requirement: { resource_shape: 'gpu.1xh200', min_replicas: 0, max_replicas: 1 } };
-  const plan = withSpec(one(scenario, { limits: { endpointReadySeconds: 2 } }), { body });
+  const plan = withSpec(one(scenario, { limits: { endpointReadySeconds: 6 } }), { body });
   await scenario.start(plan);
   const { snapshot } = await scenario.closed(plan);
   expect(snapshot.tasks[0]?.error).toMatchObject({
@@ -98,7 +98,7 @@ test.concurrent(
   'a protected endpoint: endpoint and job get the token by reference, and a 401 counts as up',
   async () => {
     const scenario = await bench.scenario({
-      jobs: { default: { states: [['Running', '2s'], ['Completed']] } },
+      jobs: { default: { states: [['Running', '8s'], ['Completed']] } },
     });
     await ask(scenario, 'POST', '/usersecrets', [{ name: 'ENDPOINT_KEY', value: 'the-value' }]);
     const secret = { kind: 'workspace', name: 'ENDPOINT_KEY' } as const;
@@ -152,7 +152,7 @@ test.concurrent.each([
   ['by name', 'name'],
   ['by id', 'id'],
 ] as const)('a node group given %s becomes its id in both specs', async (_, key) => {
-  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
+  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
   const [group] = (await ask(scenario, 'GET', '/dedicated-node-groups')) as {
     metadata: { id: string; name: string };
   }[];

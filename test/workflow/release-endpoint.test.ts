@@ -47,8 +47,8 @@ test.concurrent('the endpoint goes while the job runs on; a mark that the model 
   const forged = answeredLine('f'.repeat(32));
   const scenario = await bench.scenario({
     jobs: {
-      default: jobOf(12),
-      match: [{ name: '*forged*', states: [['Running', '4s', forged], ['Completed']], log: forged }],
+      default: jobOf(20),
+      match: [{ name: '*forged*', states: [['Running', '15s', forged], ['Completed']], log: forged }],
     },
   });
   const plan = releasing({ outputRoot: scenario.outputRoot, tasks: ['gsm8k', 'forged'] });
@@ -60,8 +60,8 @@ test.concurrent('the endpoint goes while the job runs on; a mark that the model 
   expect(status).toBe('succeeded');
   const [own, other] = snapshot.tasks;
   expectReleased(own, (await deletions(scenario, own?.endpoint ?? ''))[0]);
-  // Its job ran for four seconds.
-  expect(secondsBetween(other?.usage?.job?.from, other?.usage?.endpoint?.until)).toBeGreaterThan(4);
+  // Its job ran for 15 seconds.
+  expect(secondsBetween(other?.usage?.job?.from, other?.usage?.endpoint?.until)).toBeGreaterThan(15);
   // Saved before it was released, and not replaced by nothing later.
   await access(path.join(own?.outputDir ?? '', 'logs', 'endpoint.log'));
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
@@ -87,7 +87,7 @@ test.concurrent('a worker dies after the release: the next one knows from the lo
 
 test.concurrent('a job that fails afterwards: its task says how to go on, and nothing is left', async () => {
   const scenario = await bench.scenario({
-    jobs: { default: jobOf(12, { states: [['Running', '12s'], ['Failed']], log: 'no space for the metrics' }) },
+    jobs: { default: jobOf(20, { states: [['Running', '20s'], ['Failed']], log: 'no space for the metrics' }) },
   });
   const plan = releasing({ outputRoot: scenario.outputRoot });
   await scenario.start(plan);
@@ -106,7 +106,7 @@ test.concurrent('a job that fails afterwards: its task says how to go on, and no
 });
 
 test.concurrent('a cancel afterwards leaves nothing', async () => {
-  const scenario = await bench.scenario({ jobs: { default: jobOf(60) } });
+  const scenario = await bench.scenario({ jobs: { default: jobOf(3_600) } });
   const plan = releasing({ outputRoot: scenario.outputRoot });
   await scenario.start(plan);
   await scenario.until(plan, isReleased);
@@ -119,7 +119,7 @@ test.concurrent('a cancel afterwards leaves nothing', async () => {
 
 test.concurrent('a job that is lost afterwards is followed by another one on an endpoint of its own', async () => {
   const scenario = await bench.scenario({
-    jobs: { default: jobOf(12, { ended: { by: 'node loss', after: '10s', times: 1 } }) },
+    jobs: { default: jobOf(18, { ended: { by: 'node loss', after: '16s', times: 1 } }) },
   });
   const plan = releasing({ outputRoot: scenario.outputRoot, limits: { jobRetries: 1 } });
   await scenario.start(plan);
@@ -143,7 +143,7 @@ test.concurrent('a job that is lost afterwards is followed by another one on an 
 test.concurrent('a job that has started early releases its endpoint, too', async () => {
   const scenario = await bench.scenario({
     endpoints: { default: { states: [['Starting', '2s'], ['Ready']] } },
-    jobs: { default: jobOf(14, { answered: '4s' }) },
+    jobs: { default: jobOf(20, { answered: '4s' }) },
   });
   const plan = releasing({ outputRoot: scenario.outputRoot });
   await scenario.start({ ...plan, startJobsEarly: true });

@@ -15,6 +15,7 @@ import { freshFolder } from '../support/folders';
 import { runPlan } from '../support/plans';
 import { openS3Proxy, type S3Proxy } from '../support/s3-faults';
 import { s3Kinds, type S3Server } from '../support/s3-server';
+import type { SimulatedPlan } from '../support/simulated';
 
 /** Runs whose workers are on other machines than the one that started them: they share nothing but Temporal and a bucket. */
 
@@ -57,8 +58,11 @@ async function machine(scenario: Scenario, name: string): Promise<HomePaths> {
 }
 
 /** A scenario whose only worker is on another machine. */
-async function elsewhere(environment: Record<string, string> = {}): Promise<Scenario & { worker: HomePaths }> {
-  const scenario = await bench.scenario();
+async function elsewhere(
+  environment: Record<string, string> = {},
+  simulated: SimulatedPlan = {},
+): Promise<Scenario & { worker: HomePaths }> {
+  const scenario = await bench.scenario(simulated);
   await (
     await scenario.startWorker()
   )();
@@ -160,7 +164,7 @@ test('a store that refuses ends the run before anything is created, with one fai
 });
 
 test('a store that is full during a run: the files stay on the platform, named, and the endpoints are gone', async () => {
-  const scenario = await elsewhere();
+  const scenario = await elsewhere({}, { jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
   const plan = storedPlan(scenario);
   await start(scenario, plan);
   await scenario.until(plan, ({ tasks }) => tasks.some(({ phase }) => phase !== 'pending'));

@@ -84,7 +84,7 @@ test.concurrent('a successful run whose endpoints and jobs print their environme
 });
 
 test.concurrent('files of a harness are fetched with secrets masked, verified, and otherwise unchanged', async () => {
-  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '3s'], ['Completed']] } } });
+  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
   const plan = secretPlan(scenario);
   await startSecretRun(scenario, plan);
   await scenario.until(plan, ({ tasks }) => tasks[0]?.phase === 'running job');
@@ -111,7 +111,7 @@ test.concurrent('files of a harness are fetched with secrets masked, verified, a
 
 test.concurrent('files that stayed in storage are also masked when a cleanup fetches them later', async () => {
   const scenario = await bench.scenario({
-    jobs: { default: { states: [['Running', '3s'], ['Completed']] } },
+    jobs: { default: { states: [['Running', '8s'], ['Completed']] } },
     faults: [{ on: 'GET /storage/**/requests.jsonl', times: 'inf', respond: 403 }],
   });
   const plan = secretPlan(scenario);

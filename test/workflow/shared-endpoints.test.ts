@@ -82,9 +82,9 @@ describe.each([
     const scenario = await bench.scenario({
       endpoints: {
         default: { states: [['Starting', '200ms'], ['Ready']] },
-        match: [{ name: '*-judge-*', states: [['Starting', '3s'], ['Ready']] }],
+        match: [{ name: '*-judge-*', states: [['Starting', '8s'], ['Ready']] }],
       },
-      jobs: { default: { states: [['Running', '3s'], ['Completed']] } },
+      jobs: { default: { states: [['Running', '10s'], ['Completed']] } },
     });
     const budget = { limit: 100, currency: 'USD', endpointPerHour: 1, jobPerHour: 1 };
     const plan = judgedPlan(scenario, { startPolicy: how, budget });
@@ -115,7 +115,7 @@ describe.each([
     expect(shared).toMatchObject({ phase: 'done', outcome: 'succeeded', left: [], endpointUrl: expect.any(String) });
     expect(shared?.usage?.endpoint?.until).toEqual(expect.any(String));
     // A second of it costs 1.
-    expect(costDocument(snapshot, 0)?.spent).toBeGreaterThan(3);
+    expect(costDocument(snapshot, 0)?.spent).toBeGreaterThan(8);
     expect(await creations(scenario.platform, '/deployments')).toBe(4);
     await expectNothingLeft(scenario);
   });
@@ -264,7 +264,7 @@ describe('endpoints that serve the model for several tasks', () => {
     { how: 'all_ready', start: startPlainly },
     { how: 'as_ready', start: startInBatches },
   ] as const)('are created once, and each job gets the URL of its own: $how', async ({ how, start }) => {
-    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
+    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
     const plan = pooledPlan(scenario, { startPolicy: how });
     await start(scenario, plan);
     await running(scenario, plan);

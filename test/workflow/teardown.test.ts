@@ -88,7 +88,7 @@ test.concurrent('a job that the platform refuses: its endpoint and storage are r
 test.concurrent(
   "files beside the run's storage folder stay, and a folder that the user removed is not created again",
   async () => {
-    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
+    const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
     const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
     const root = path.join(scenario.home.platform, 'storage', plan.storage.fileSystem, path.dirname(plan.storage.path));
     await mkdir(path.join(root, 'mine'), { recursive: true });

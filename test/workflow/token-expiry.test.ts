@@ -27,7 +27,7 @@ const body = { code: 'Unauthorized', message: 'token expired' };
 const refused = [{ on: '* /**', times: 'inf', respond: 401, body }];
 
 test.concurrent('a temporary 401 or 403 (token rotation, service restart) ends no job', async () => {
-  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '2s'], ['Completed']] } } });
+  const scenario = await bench.scenario({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['hellaswag'] });
   await scenario.start(plan);
   await scenario.until(plan, ({ tasks: [task] }) => task?.phase === 'running job');
@@ -46,8 +46,8 @@ test.concurrent('a temporary 401 or 403 (token rotation, service restart) ends n
 test.concurrent('refusals that end within the patience (30 s) have no effect in any phase', async () => {
   const scenario = await bench.scenario(
     {
-      endpoints: { default: { states: [['Starting', '2s'], ['Ready']] } },
-      jobs: { default: { states: [['Running', '2s'], ['Completed']] } },
+      endpoints: { default: { states: [['Starting', '8s'], ['Ready']] } },
+      jobs: { default: { states: [['Running', '8s'], ['Completed']] } },
     },
     { refusalPatienceMs: 30_000 },
   );

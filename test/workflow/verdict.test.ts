@@ -19,7 +19,7 @@ afterAll(() => bench.close());
 
 const one = ['hellaswag'];
 const failing = { jobs: { match: [{ name: '*arc*', states: [['Running', '200ms'], ['Failed']] }] } };
-const slow = { jobs: { default: { states: [['Running', '4s'], ['Completed']] } } };
+const slow = { jobs: { default: { states: [['Running', '8s'], ['Completed']] } } };
 
 /** Temporal's status, the type of its failure, and the outcome that lists and the Web UI show. */
 async function inTemporal({ client, home }: Scenario, { invocation }: RunPlan) {
@@ -34,7 +34,7 @@ async function inTemporal({ client, home }: Scenario, { invocation }: RunPlan) {
 }
 
 const listed = async ({ client, home }: Scenario, { invocation }: RunPlan): Promise<string | null | undefined> => {
-  for (let tries = 0; tries < 50; tries += 1) {
+  for (let tries = 0; tries < 300; tries += 1) {
     const found = (await listRuns(client, { limit: 200, home })).find((run) => run.invocation === invocation);
     if (found?.outcome) return found.outcome;
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -105,7 +105,7 @@ test.concurrent(
 test.concurrent('a cancelled run is in phase "tearing down" during its teardown', async () => {
   const scenario = await bench.scenario({
     ...slow,
-    endpoints: { default: { states: [['Ready']], deleting: '3s' } },
+    endpoints: { default: { states: [['Ready']], deleting: '6s' } },
   });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
   await scenario.start(plan);
