@@ -9,7 +9,7 @@ afterAll(() => bench.dispose());
 
 const endless: SimulatedPlan = { jobs: { default: { states: [['Running', '10m'], ['Completed']] } } };
 /** 3,600 per hour and endpoint, that is 1 per second. */
-const budget = 'execution.budget={limit: 12, currency: EUR, prices: {gpu.1xh200: 3600}}';
+const budget = 'execution.budget={limit: 30, currency: EUR, prices: {gpu.1xh200: 3600}}';
 
 test('budget: the dry run estimates the cost, status shows what was spent, and at the limit the run is torn down (exit 1)', async () => {
   const platform = await bench.lepton(endless);
@@ -17,23 +17,23 @@ test('budget: the dry run estimates the cost, status shows what was spent, and a
   expect(dry.code).toBe(0);
   const { cost } = JSON.parse(dry.stdout) as { cost: object };
   // Three endpoints, each with up to 1,200 s until Ready and 3,600 s of evaluation.
-  expect(cost).toMatchObject({ currency: 'EUR', limit: 12, per_hour: 10_800, upper_bound: 14_400 });
+  expect(cost).toMatchObject({ currency: 'EUR', limit: 30, per_hour: 10_800, upper_bound: 14_400 });
   expect(cost).toMatchObject({ note: expect.stringContaining('torn down if it reaches the limit') });
 
   const running = bench.start(['start', bench.config, '-o', budget], platform.env);
   const [, id = ''] = await running.untilStderr(/run ([0-9a-f]{16}) started/);
   await running.untilStderr(/(?:awaiting ready|running job)/);
   const status = await bench.run(['status', id], platform.env);
-  expect(status).toMatchObject({ code: 0, stdout: expect.stringMatching(/cost: [\d.]+ of 12 EUR/) });
+  expect(status).toMatchObject({ code: 0, stdout: expect.stringMatching(/cost: [\d.]+ of 30 EUR/) });
   const { code, stderr } = await running.finished;
   expect(code).toBe(1);
-  expect(stderr).toMatch(/reached execution\.budget\.limit \(12 EUR\) and was torn down; it cost [\d.]+ EUR/);
+  expect(stderr).toMatch(/reached execution\.budget\.limit \(30 EUR\) and was torn down; it cost [\d.]+ EUR/);
   expect(await platform.inventory()).toEqual(emptyInventory);
 
   const after = await bench.run(['status', id, '--json'], platform.env);
   const document = JSON.parse(after.stdout) as { cost: { spent: number; perHour: number } };
   // Teardown counts toward the cost; after it, the hourly cost is 0.
-  expect(document.cost.spent).toBeGreaterThanOrEqual(12);
+  expect(document.cost.spent).toBeGreaterThanOrEqual(30);
   expect(document.cost.perHour).toBe(0);
 });
 

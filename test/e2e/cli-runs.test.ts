@@ -120,7 +120,7 @@ describe('a run', () => {
     const platform = await bench.lepton({
       faults: [{ on: 'DELETE /deployments/*', name: '*wino*', times: 'inf', respond: 403 }],
     });
-    const args = ['start', bench.config, '--json', '-o', '++execution.teardown_timeout=5', '-t', 'winogrande'];
+    const args = ['start', bench.config, '--json', '-o', '++execution.teardown_timeout=12', '-t', 'winogrande'];
     const { code, stdout, stderr } = await bench.run(args, platform.env);
     expect(code).toBe(5);
     const { teardown, invocation } = JSON.parse(stdout);
@@ -163,7 +163,7 @@ describe('Ctrl-C while attached', () => {
   test('twice detaches (exit 130) while teardown continues', async () => {
     const platform = await bench.lepton({
       ...longJobs,
-      faults: [{ on: 'DELETE /deployments/*', delay: '2s', times: 6 }],
+      faults: [{ on: 'DELETE /deployments/*', delay: '8s', times: 6 }],
     });
     const command = bench.start(['start', bench.config], platform.env);
     const [, id = ''] = await command.untilStderr(startedId);
@@ -182,7 +182,7 @@ describe('Ctrl-C while attached', () => {
   });
 
   test('before the run has started creates nothing (exit 130)', async () => {
-    const platform = await bench.lepton({ faults: [{ on: 'GET /workspace', delay: '3s', times: 1 }] });
+    const platform = await bench.lepton({ faults: [{ on: 'GET /workspace', delay: '10s', times: 1 }] });
     const command = bench.start(['start', bench.config], platform.env);
     await command.untilStderr(/platform:/);
     command.signal('SIGINT');
@@ -254,7 +254,7 @@ describe('the run outlives', () => {
   });
 
   test('a hanging worker and its kill -9: `status` shows what Temporal knows, `up` restarts the worker, no second endpoint is created', async () => {
-    const platform = await bench.lepton({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
+    const platform = await bench.lepton({ jobs: { default: { states: [['Running', '15s'], ['Completed']] } } });
     const command = bench.start(['start', bench.config, '--json'], platform.env);
     const [, id = ''] = await command.untilStderr(startedId);
     await command.untilStderr(/running job/);
@@ -282,12 +282,16 @@ describe('the run outlives', () => {
   });
 
   test('kill -9 of the Temporal server: `up` restarts it with its database', async () => {
-    const platform = await bench.lepton({ jobs: { default: { states: [['Running', '8s'], ['Completed']] } } });
+    const platform = await bench.lepton({
+      jobs: { default: { states: [['Running', '12s'], ['Completed']] } },
+      faults: [{ on: 'POST /jobs', times: 'inf', respond: 503 }],
+    });
     const command = bench.start(['start', bench.config], platform.env);
     const [, id = ''] = await command.untilStderr(startedId);
-    await command.untilStderr(/running job/);
     const logs = bench.start(['logs', `${id}.0`, '-f'], platform.env);
-    await logs.untilStdout(/ Running\n/);
+    await logs.untilStderr(/no job log yet/);
+    await setFaults(platform, []);
+    await Promise.all([command.untilStderr(/running job/), logs.untilStdout(/ Running\n/)]);
     process.kill(await bench.pidOf('temporal'), 'SIGKILL');
     await command.untilStderr(/Temporal does not answer/);
     expect((await bench.run(['up'], platform.env)).stderr).toContain('started: temporal');

@@ -96,7 +96,7 @@ test(
     const run = await user.run(
       [
         ...['start', path.join(examples, 'lepton_vllm.yaml'), '--platform', 'local', '--json', '-t', 'winogrande'],
-        ...['-o', '+execution.release_endpoint=after_last_request', '-o', '+evaluation.post_cmd="sleep 8"'],
+        ...['-o', '+execution.release_endpoint=after_last_request', '-o', '+evaluation.post_cmd="sleep 20"'],
         ...['-o', 'evaluation.nemo_evaluator_config.config.params.limit_samples=4'],
       ],
       { TEMPORAL_CLI_PATH: '', NEMO_EVALUATOR_TRUST_PRE_CMD: '1' },
@@ -160,7 +160,7 @@ test(
 );
 
 async function readyDeployment(client: ReturnType<typeof createLeptonClient>, name: string) {
-  const deadline = Date.now() + minutes;
+  const deadline = Date.now() + 3 * minutes;
   while (Date.now() < deadline) {
     const deployment = await client.getDeployment(name);
     if (deployment?.status?.state === 'Ready') return deployment;

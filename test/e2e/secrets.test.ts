@@ -84,7 +84,7 @@ test('a URL with a password and a signature: the request succeeds, and neither a
   const override = `target.api_endpoint.url="${values['EVAL_URL'] ?? ''}"`;
   const printed = `asked ${values['EVAL_URL'] ?? ''} and ${values['JUDGE_URL'] ?? ''} by ${values['PROXY'] ?? ''}, authorization: Basic ${basic}\nacc 0.5\n`;
   const platform = await bench.lepton({
-    jobs: { default: { states: [['Running', '1s'], ['Completed']], log: printed } },
+    jobs: { default: { states: [['Running', '8s'], ['Completed']], log: printed } },
   });
   const env = { ...values, ...platform.env };
   try {
@@ -127,7 +127,7 @@ test('a run with succeeding and failing tasks, whose containers print their envi
   const platform = await bench.lepton({
     endpoints: { default: { states: [['Starting', '300ms'], ['Ready']], log: printedEnv } },
     jobs: {
-      default: { states: [['Running', '2s'], ['Completed']], log: printedEnv },
+      default: { states: [['Running', '8s'], ['Completed']], log: printedEnv },
       match: [
         { name: '*wino*', states: [['Running', '1s'], ['Failed']], log: `${printedEnv}died of ${secrets.HF_TOKEN}` },
       ],

@@ -70,8 +70,10 @@ test('a token that is rejected at first is retried, and this is reported once', 
 });
 
 test('with open runs, another Temporal address is refused, their worker keeps running, and status names the address it serves', async () => {
-  const platform = await bench.lepton({ jobs: { default: { states: [['Running', '40s'], ['Completed']] } } });
-  const begun = await bench.run(['start', bench.config, '--detach', '--json'], platform.env);
+  const platform = await bench.lepton({
+    jobs: { match: [{ name: '*-hellaswag-*', states: [['Running', '1h'], ['Completed']] }] },
+  });
+  const begun = await bench.run(['start', bench.config, '-t', 'hellaswag', '--detach', '--json'], platform.env);
   const { invocation } = JSON.parse(begun.stdout) as { invocation: string };
   const worker = await bench.pidOf('worker');
 
@@ -94,7 +96,8 @@ test('with open runs, another Temporal address is refused, their worker keeps ru
 
     // Once no run is open, the worker may switch to the other address.
     expect((await bench.run(['cancel', invocation], platform.env)).code).toBeLessThan(5);
-    const over = await bench.run(['start', bench.config], { ...platform.env, TEMPORAL_ADDRESS: address });
+    const env = { ...platform.env, TEMPORAL_ADDRESS: address };
+    const over = await bench.run(['start', bench.config, '-t', 'winogrande'], env);
     expect([over.code, over.stderr]).toEqual([0, expect.stringContaining("use this machine's background worker")]);
     await access(path.join(bench.folder, 'results'));
     await bench.run(['down', '--force']);
