@@ -162,7 +162,7 @@ test(
     await until(
       'the blob is under way',
       async () => (await arrived()).some((name) => name.startsWith('.blob.bin')),
-      4 * minutes,
+      7 * minutes,
     );
     process.kill(await user.pidOf('worker'), 'SIGKILL');
     expect(await arrived()).not.toContain('blob.bin');
@@ -175,7 +175,7 @@ test(
         const { stdout } = await user.run(['status', invocation, '--json']);
         return JSON.parse(stdout).status !== 'running';
       },
-      3 * minutes,
+      7 * minutes,
     );
     const { status, teardown } = JSON.parse((await user.run(['status', invocation, '--json'])).stdout);
     expect({ status, teardown }).toEqual({ status: 'succeeded', teardown: { left: [], kept: [] } });
@@ -183,7 +183,7 @@ test(
     expect(await inventory()).toEqual(emptyInventory);
     expect(await filesOnVolumes()).toEqual([]);
   },
-  9 * minutes,
+  15 * minutes,
 );
 
 test(

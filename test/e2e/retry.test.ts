@@ -116,7 +116,7 @@ test('a job killed at 60 % of its requests: its retry asks less than half of the
   expect(taken).toMatchObject({ takenFrom: { invocation, index: 1 }, metrics: whole?.metrics });
   const nothing = await user.run(['retry', (JSON.parse(second.stdout) as { invocation: string }).invocation]);
   expect(nothing).toMatchObject({ code: 0, stderr: expect.stringContaining('Nothing to do') });
-}, 300_000);
+}, 600_000);
 
 interface Task {
   readonly status: string;
