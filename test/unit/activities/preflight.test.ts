@@ -7,6 +7,7 @@ import { createPreflightActivities } from '../../../src/activities/preflight';
 import { failureTypes } from '../../../src/contract/failure-types';
 import type { Admission, PreflightInput } from '../../../src/contract/inputs/run';
 import { machineDigest } from '../../../src/support/machine-identity';
+import { withTime } from '../../support/activity-times';
 import { freshFolder } from '../../support/folders';
 
 /** What a worker tries before anything is created. */
@@ -49,7 +50,7 @@ function tried(
     ...change,
   };
   const { preflight } = createPreflightActivities({ ...dependencies(), environment });
-  return new MockActivityEnvironment().run(preflight, input);
+  return new MockActivityEnvironment(withTime).run(preflight, input);
 }
 
 test('asks the platform once per worker, and leaves nothing behind', async () => {

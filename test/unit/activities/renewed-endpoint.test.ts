@@ -10,6 +10,7 @@ import { indexText, invocationVariable, taskVariable } from '../../../src/contra
 import type { NamedEndpoint } from '../../../src/contract/inputs/endpoint';
 import type { Platform } from '../../../src/lepton/platforms';
 import type { Deployment } from '../../../src/lepton/types';
+import { withTime } from '../../support/activity-times';
 
 /** An endpoint is made anew under its name after an early release, and its task ends before the listing shows it. */
 
@@ -65,7 +66,7 @@ test('its removal asks for it by name, and deletes it', async () => {
   const { removeEndpoint } = createEndpointActivities({
     platform: () => Promise.resolve(platform),
   } as unknown as ActivityDependencies);
-  await new MockActivityEnvironment().run(removeEndpoint, endpoint);
+  await new MockActivityEnvironment(withTime).run(removeEndpoint, endpoint);
   expect(deleted).toEqual([1, 2]);
   expect(there.size).toBe(0);
 });

@@ -3,6 +3,7 @@ import type { ActivityDependencies } from '../../../src/activities/dependencies'
 import { finalFailure } from '../../../src/activities/failures';
 import { createLogActivities } from '../../../src/activities/logs';
 import type { SaveLogInput } from '../../../src/contract/inputs/results';
+import { withTime } from '../../support/activity-times';
 
 /** A removal that runs out of time after it has given up the log: the next activity finds no endpoint, and knows why there is no log. */
 
@@ -29,7 +30,7 @@ test('the note on a log that was given up is told when its endpoint is gone', as
     },
   } as unknown as ActivityDependencies;
   const { saveEndpointLog } = createLogActivities(dependencies);
-  const call = (name: string) => new MockActivityEnvironment().run(saveEndpointLog, { ...input, name });
+  const call = (name: string) => new MockActivityEnvironment(withTime).run(saveEndpointLog, { ...input, name });
   await expect(call('endpoint-0')).rejects.toThrow('403');
   expect(await call('endpoint-0')).toBe('The log of endpoint endpoint-0 could not be saved: GET /logs answers 403.');
   expect(await call('endpoint-1')).toBeNull();
