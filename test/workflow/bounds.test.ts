@@ -67,8 +67,9 @@ test.concurrent('what a task asks of the platform does not grow with the files t
     removed: count('DELETE', folder),
   };
   expect(counts).toMatchObject({ created: 6 });
-  // On a busy machine a step may run out of time, and be made once more; seen there once: three files that were read by themselves.
-  const most = { created: 6, deleted: 12, logs: 12, archives: 6, files: 6, listed: 6, removed: 6 };
+  // On a busy machine a step may run out of time, and be made once more. Files are read by themselves only if an archive had to be read again.
+  const byThemselves = counts.archives > 3 ? 6 : 0;
+  const most = { created: 6, deleted: 12, logs: 12, archives: 6, files: byThemselves, listed: 6, removed: 6 };
   for (const [kind, number] of Object.entries(counts))
     expect({ kind, number: Math.min(number, most[kind as keyof typeof most]) }).toEqual({ kind, number });
   // Shared by all tasks: listings, and what a run asks once.
