@@ -43,6 +43,6 @@ module.exports = {
   testTimeout: 300_000,
   // Of the tests of one file that are said to be concurrent: they wait for timers most of their time.
   maxConcurrency: 4,
-  globalSetup: '<rootDir>/test/setup/build-once.cjs',
+  globalSetup: '<rootDir>/test/setup/before-all.cjs',
   slowTestThreshold: 60,
 };
