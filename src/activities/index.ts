@@ -11,6 +11,8 @@ import { createQuotaActivities } from './quota';
 import { createMergedActivities } from './merged';
 import { seeGone } from './release';
 import { createResultActivities } from './results';
+import { createRunRecording } from './run-recording';
+import { createStorageRemoval } from './storage-removal';
 import { createSweepActivities } from './sweep';
 import { tellEndpointGone, withTelling } from './telling';
 import { createWatchActivities, EndpointHealth } from './watch';
@@ -22,8 +24,8 @@ export function createActivities(dependencies: ActivityDependencies) {
   const endpoints = createEndpointActivities(dependencies);
   const jobs = createJobActivities(dependencies, health);
   const logs = createLogActivities(dependencies);
-  const results = createResultActivities(dependencies);
-  const { readResults, ...fetching } = results;
+  const { readResults, ...results } = createResultActivities(dependencies);
+  const removal = createStorageRemoval(dependencies);
   const seesGone = async (endpoint: NamedEndpoint, signal: AbortSignal): Promise<string | undefined> => {
     const platform = await dependencies.platform(endpoint.platform).catch(() => undefined);
     return platform && (await seeGone(platform, endpoint, signal)) ? tellEndpointGone() : undefined;
@@ -35,10 +37,12 @@ export function createActivities(dependencies: ActivityDependencies) {
     ...createWatchActivities(dependencies, health),
     ...jobs,
     ...logs,
-    ...fetching,
+    ...results,
+    ...removal,
+    ...createRunRecording(dependencies),
     ...createExportActivities(dependencies),
     ...createEarlierTaskActivities(dependencies, readResults),
-    ...createMergedActivities({ endpoints, jobs, logs, results, seesGone }),
+    ...createMergedActivities({ endpoints, jobs, logs, results, removal, seesGone }),
     ...createSweepActivities(dependencies),
   };
   return withSettings(withTextsFitForHistory(withTelling(activities), dependencies), dependencies);

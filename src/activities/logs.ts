@@ -6,12 +6,12 @@ import { LeptonError } from '../lepton/lepton-error';
 import { isMarkedWith } from '../lepton/render-spec';
 import type { Job, LeptonClient } from '../lepton/types';
 import { saveDeploymentLogs, saveJobLogs } from '../results/logs/replica-logs';
-import { withTarget } from '../results/store/target';
 import { attempt, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { logTransfers } from './heavy';
 import { noteOfReleased } from './release';
 import { secretsToMask } from './wording';
+import { writingTo } from './writing';
 
 /**
  * Milliseconds for one log, and for the timestamps of its lines; below the activity timeouts (workflows/activity-groups.ts). An
@@ -30,7 +30,8 @@ export function fallbackOf(
 
 interface Saving {
   readonly kind: 'endpoint' | 'job';
-  readonly save: (input: SaveLogInput, look: Attempt) => Promise<string | null>;
+  /** `input`: what was asked, with the local file for the log's place. */
+  readonly save: (asked: SaveLogInput, input: SaveLogInput, look: Attempt) => Promise<string | null>;
 }
 
 /** Activities that save logs. */
@@ -41,13 +42,12 @@ export function createLogActivities(dependencies: ActivityDependencies) {
   ];
 
   /** Calls `save` with the local file for the log's place. A log that broke off is a part, and better than nothing. */
-  const saving = (input: SaveLogInput, { kind, save }: Saving): Promise<string | null> =>
-    attempt({ subject: `log of ${kind} ${input.name}`, purpose: `${kind} log` }, async (look) => {
-      const { dir, base } = path.posix.parse(input.target);
-      const around = { staging: dependencies.stagingFolder, env: await dependencies.storeEnvironment() };
-      return withTarget(dir, around, async (target) => {
+  const saving = (asked: SaveLogInput, { kind, save }: Saving): Promise<string | null> =>
+    attempt({ subject: `log of ${kind} ${asked.name}`, purpose: `${kind} log` }, async (look) => {
+      const { dir, base } = path.posix.parse(asked.target);
+      return writingTo(dependencies, dir, async (target) => {
         try {
-          const note = await save({ ...input, target: path.join(target.folder, base) }, look);
+          const note = await save(asked, { ...asked, target: path.join(target.folder, base) }, look);
           await target.complete(look.signal);
           return note;
         } catch (error) {
@@ -57,28 +57,43 @@ export function createLogActivities(dependencies: ActivityDependencies) {
       });
     });
 
+  const saveEndpoint = async (
+    asked: SaveLogInput,
+    { name, platform, target }: SaveLogInput,
+    { signal }: Attempt,
+  ): Promise<string | null> => {
+    const { client, lookups } = await dependencies.platform(platform);
+    const released = await noteOfReleased({ client, lookups }, name);
+    if (released !== undefined) return released;
+    const deployment = await lookups.deployment(name);
+    if (deployment === undefined) return givenUp.get(keyOf(asked)) ?? null;
+    const how = { client, signal, secrets: await secretsOf(asked), budget: budgets.endpoint };
+    const metadata = { ...deployment.metadata, name };
+    return saveDeploymentLogs({ ...how, target, fallback: fallbackOf(dependencies, asked) }, { metadata });
+  };
+
+  const saveJob = async (asked: SaveLogInput, input: SaveLogInput, { signal }: Attempt): Promise<string | null> => {
+    const { client, lookups } = await dependencies.platform(input.platform);
+    const fallback = fallbackOf(dependencies, asked);
+    const how = { client, signal, secrets: await secretsOf(asked), budget: budgets.job, fallback };
+    if (input.id !== null) {
+      const { id } = input;
+      const job = await lookups.job(id, input.name);
+      return logTransfers(input.invocation, () => saveJobLogs({ ...how, target: input.target }, { id, job }));
+    }
+    const said: (string | null)[] = [];
+    for (const [position, { id, job }] of (await jobsOf(client, input, signal)).entries())
+      said.push(await saveJobLogs({ ...how, target: besides(input.target, position, id) }, { id, job }));
+    return said.filter((text) => text !== null).join(' ') || null;
+  };
+
   return {
     /**
      * Saves the endpoint's log so far; returns a note for the user, or `null`. Of an endpoint that is gone, the note tells why an earlier
      * call on this worker could not save the log.
      */
     saveEndpointLog: (asked: SaveLogInput): Promise<string | null> =>
-      saving(asked, {
-        kind: 'endpoint',
-        save: async (input, { signal }) => {
-          const { client, lookups } = await dependencies.platform(input.platform);
-          const released = await noteOfReleased({ client, lookups }, input.name);
-          if (released !== undefined) return released;
-          const deployment = await lookups.deployment(input.name);
-          if (deployment === undefined) return givenUp.get(keyOf(asked)) ?? null;
-          const how = { client, signal, secrets: await secretsOf(asked), budget: budgets.endpoint };
-          const metadata = { ...deployment.metadata, name: input.name };
-          return saveDeploymentLogs(
-            { ...how, target: input.target, fallback: fallbackOf(dependencies, asked) },
-            { metadata },
-          );
-        },
-      }).catch((error: unknown) => {
+      saving(asked, { kind: 'endpoint', save: saveEndpoint }).catch((error: unknown) => {
         const note = noteOnGivenUp(asked, error);
         if (note !== undefined) remember(keyOf(asked), note);
         throw error;
@@ -88,29 +103,7 @@ export function createLogActivities(dependencies: ActivityDependencies) {
      * Saves the job's log so far; returns a note for the user, or `null`. Without an id (its task was terminated, or the answer
      * to its create was lost), finds the job by name and marks, as its removal does.
      */
-    saveJobLog: (asked: SaveLogInput): Promise<string | null> =>
-      saving(asked, {
-        kind: 'job',
-        save: async (input, { signal }) => {
-          const { client, lookups } = await dependencies.platform(input.platform);
-          const how = {
-            client,
-            signal,
-            secrets: await secretsOf(asked),
-            budget: budgets.job,
-            fallback: fallbackOf(dependencies, asked),
-          };
-          if (input.id !== null) {
-            const { id } = input;
-            const job = await lookups.job(id, input.name);
-            return logTransfers(input.invocation, () => saveJobLogs({ ...how, target: input.target }, { id, job }));
-          }
-          const said: (string | null)[] = [];
-          for (const [position, { id, job }] of (await jobsOf(client, input, signal)).entries())
-            said.push(await saveJobLogs({ ...how, target: besides(input.target, position, id) }, { id, job }));
-          return said.filter((text) => text !== null).join(' ') || null;
-        },
-      }),
+    saveJobLog: (asked: SaveLogInput): Promise<string | null> => saving(asked, { kind: 'job', save: saveJob }),
   };
 }
 

@@ -13,12 +13,14 @@ import { finalFailure } from './failures';
 import type { createJobActivities } from './jobs';
 import { noteOnGivenUp, type createLogActivities } from './logs';
 import type { createResultActivities } from './results';
+import type { createStorageRemoval } from './storage-removal';
 
 interface Parts {
   readonly endpoints: Pick<ReturnType<typeof createEndpointActivities>, 'removeEndpoint'>;
   readonly jobs: Pick<ReturnType<typeof createJobActivities>, 'removeJob'>;
   readonly logs: Pick<ReturnType<typeof createLogActivities>, 'saveJobLog' | 'saveEndpointLog'>;
-  readonly results: Pick<ReturnType<typeof createResultActivities>, 'fetchResults' | 'removeStorage'>;
+  readonly results: Pick<ReturnType<typeof createResultActivities>, 'fetchResults'>;
+  readonly removal: ReturnType<typeof createStorageRemoval>;
   /** Resolves to the time when a released endpoint was seen gone, or to nothing when the signal aborts before. */
   readonly seesGone: (endpoint: NamedEndpoint, signal: AbortSignal) => Promise<string | undefined>;
 }
@@ -38,7 +40,7 @@ const activityKey = (): string => {
  * Activities that do what others do one after the other, in fewer steps of a task's history. Where one of them fails, its caller
  * turns to those others, which say which part it was.
  */
-export const createMergedActivities = ({ endpoints, jobs, logs, results, seesGone }: Parts) => ({
+export const createMergedActivities = ({ endpoints, jobs, logs, results, removal, seesGone }: Parts) => ({
   /**
    * Saves the job's log, then fetches its results, and sees meanwhile whether its released endpoint is gone. A log that can't be saved
    * does not keep the results away, nor does an endpoint that takes its time to go.
@@ -87,7 +89,7 @@ export const createMergedActivities = ({ endpoints, jobs, logs, results, seesGon
     const { platform, invocation, index, job } = input;
     const removals = [
       jobs.removeJob({ platform, invocation, index, name: job.name, id }),
-      results.removeStorage(input),
+      removal.removeStorage(input),
     ] as const;
     await Promise.allSettled(removals);
     await Promise.all(removals);

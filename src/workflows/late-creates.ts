@@ -1,8 +1,13 @@
+import { sleep } from '@temporalio/workflow';
+
 /**
  * Milliseconds for which a create whose answer was lost may still take effect. The removal is repeated for this long after the
  * last such request; the sweeper handles anything that appears later.
  */
 export const landsWithinMs = 15_000;
+
+/** Milliseconds until the first repetition; short, since most late creates take effect almost at once. */
+const firstLookAgainMs = 3_000;
 
 type Created = 'endpoint' | 'job';
 
@@ -27,5 +32,23 @@ export class LateCreates {
 
   mayLand(what: Created): boolean {
     return this.settledAt(what) > Date.now();
+  }
+
+  /** Removes what was created, again and again until no create may take effect any more. `beforeAgain`: called before each repetition. */
+  async removeUntilSettled(
+    what: Created,
+    remove: () => Promise<void>,
+    beforeAgain?: () => Promise<void> | undefined,
+  ): Promise<void> {
+    const until = this.settledAt(what);
+    let pauseMs = firstLookAgainMs;
+    await remove();
+    for (let leftMs = until - Date.now(); leftMs > 0; leftMs = until - Date.now()) {
+      await sleep(Math.min(pauseMs, leftMs), { summary: `look again for a late ${what}` });
+      const before = beforeAgain?.();
+      if (before) await before;
+      await remove();
+      pauseMs = landsWithinMs;
+    }
   }
 }

@@ -218,7 +218,7 @@ export async function awaitJob(
         },
       ),
   });
-  if (completed?.released) teardown.released = completed.released;
+  if (completed?.released) teardown.endpointReleased(completed.released);
 }
 
 const releasedBefore = 'released after the last request';

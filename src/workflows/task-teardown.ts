@@ -1,4 +1,4 @@
-import { patched, sleep } from '@temporalio/workflow';
+import { patched } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import type { NamedJob, ReleasedEndpoint } from '../contract/inputs/job';
 import type { Owner } from '../contract/inputs/owner';
@@ -7,9 +7,9 @@ import type { TaskInput } from '../contract/inputs/task';
 import { furtherJobNames } from '../contract/job-attempts';
 import type { KeptStorage, LeftResource, TaskError } from '../contract/state';
 import { ensure, withFreshBudgets } from './activity-groups';
-import { landsWithinMs, LateCreates } from './late-creates';
+import { EndpointTeardown, togetherSeconds } from './endpoint-teardown';
+import { LateCreates } from './late-creates';
 import { Saga, type Compensation, type CoveredJob } from './saga';
-import { hasMadeToken, tokenLeftOf } from './endpoint-token';
 import { TaskLogs } from './task-logs';
 import { ownerOf } from './task-owner';
 import { outputDirOf, storageOf, TaskResults, type ResultsHome } from './task-results';
@@ -25,12 +25,6 @@ export interface TeardownOutcome {
   readonly notes: readonly string[];
 }
 
-/** Milliseconds until the first repetition; short, since most late creates take effect almost at once. */
-const firstLookAgainMs = 3_000;
-
-/** Seconds for removing job and storage in one step, at most. */
-const togetherSeconds = 60;
-
 /** Seconds for a job to stop by itself; longer than refusals are retried (activities/failures.ts). */
 const stopSeconds = 300;
 
@@ -41,22 +35,18 @@ const noResults: ResultsHome = { results: null, error: null, kept: [] };
 export class TaskTeardown {
   private readonly saga = new Saga();
   private readonly owner: Owner;
-  private endpoint: Compensation | undefined;
   private job: CoveredJob | undefined;
   /** The last job that was ended from outside: it is gone, but what it wrote is not home. */
   private endedJobBefore: CoveredJob | undefined;
   private storage: Compensation | undefined;
   /** Of the job that runs now, or ran last. */
   private jobName: string;
-  /** Set once the platform has accepted the endpoint's deletion. */
-  released: ReleasedEndpoint | undefined;
   private readonly logs: TaskLogs;
   private readonly results: TaskResults;
   /** Every job that the task may have. */
   private readonly named: Omit<NamedJob, 'id'>;
-  /** The secret with the endpoint's token, if it could not be removed. */
-  private tokenLeft: readonly LeftResource[] = [];
   private readonly creates = new LateCreates();
+  private readonly endpoint: EndpointTeardown;
 
   /** `onRemoved` is called once an endpoint or job is verified not to exist. */
   constructor(
@@ -68,26 +58,22 @@ export class TaskTeardown {
     const furtherNames = furtherJobNames(input.task.jobName, input.run.limits);
     this.named = { ...this.owner, name: input.task.jobName, ...(furtherNames.length > 0 ? { furtherNames } : {}) };
     this.logs = new TaskLogs({ owner: this.owner, job: this.named, outputDir: outputDirOf(input) });
-    const onEndpointGone = (at: string): void => this.endpointSeenGone(at);
-    this.results = new TaskResults(input, { logs: this.logs, onEndpointGone });
+    const { owner, saga, creates, logs } = this;
+    this.endpoint = new EndpointTeardown({
+      ...{ input, owner, saga, creates, logs },
+      onRemoved: (at) => this.onRemoved('endpoint', at),
+    });
+    this.results = new TaskResults(input, { logs, onEndpointGone: (at) => this.endpoint.seenGone(at) });
   }
 
   /** Adds the endpoint's compensation. Call before the endpoint is created. */
   coverEndpoint(name: string): void {
-    this.creates.begin('endpoint');
-    this.endpoint = this.saga.add({ kind: 'endpoint', name }, async () => {
-      const isGone = this.mayEndTogether && (await this.endTogether(name));
-      if (!isGone) await this.logs.saveEndpointLog(name);
-      else if (!this.creates.mayLand('endpoint')) return this.onRemoved('endpoint');
-      await this.untilSettled('endpoint', () =>
-        withFreshBudgets(this.budget, async (seconds) => {
-          const endpoint = { ...this.owner, name, ...hasMadeToken(this.input.run.endpoint) };
-          const removed = await ensure(`delete endpoint ${name}`, seconds).removeEndpoint(endpoint);
-          this.tokenLeft = tokenLeftOf(endpoint, removed);
-        }),
-      );
-      this.onRemoved('endpoint');
-    });
+    this.endpoint.cover(name);
+  }
+
+  /** Records that the platform has accepted the endpoint's deletion. */
+  endpointReleased(released: ReleasedEndpoint): void {
+    this.endpoint.released = released;
   }
 
   /** Adds the compensations of the job and of the storage folder it writes to. Call before the job is submitted. */
@@ -96,11 +82,11 @@ export class TaskTeardown {
     this.creates.begin('job');
     this.coverStorage();
     const compensation = this.saga.add({ kind: 'job', name }, async () => {
-      await this.untilSettled('job', () =>
+      const remove = (): Promise<void> =>
         withFreshBudgets(this.budget, (seconds) =>
           ensure(`delete job ${name}`, seconds).removeJob({ ...this.named, id: this.job?.id ?? null }),
-        ),
-      );
+        );
+      await this.creates.removeUntilSettled('job', remove, () => this.saveLogOfLateJob());
       this.onRemoved('job');
     });
     this.job = { compensation, id: null, ended: false, lost: false };
@@ -137,7 +123,7 @@ export class TaskTeardown {
     this.settle(what, { lost });
     // 2026-11-28
     if (lost || !patched('refused-is-never-made')) return;
-    if (what === 'endpoint') this.endpoint?.drop();
+    if (what === 'endpoint') this.endpoint.drop();
     else {
       this.job?.compensation.drop();
       this.job = this.endedJobBefore;
@@ -164,10 +150,8 @@ export class TaskTeardown {
   }
 
   /** Removes an endpoint that was lost; returns whether it is verified gone, so that another one may take its name. */
-  async removeLostEndpoint(): Promise<boolean> {
-    await this.endpoint?.run();
-    this.endpoint = undefined;
-    return !this.saga.left.some(({ kind }) => kind === 'endpoint') && this.tokenLeft.length === 0;
+  removeLostEndpoint(): Promise<boolean> {
+    return this.endpoint.removeLost();
   }
 
   jobEnded(): void {
@@ -180,9 +164,8 @@ export class TaskTeardown {
     const hasEnded = await this.stopJob();
     const known = this.endedJob(hasEnded);
     // One that is going already is seen gone while results are fetched.
-    const isGoing =
-      known !== undefined && this.released !== undefined && this.mayEndTogether && !this.creates.mayLand('endpoint');
-    const endpointGone = isGoing ? undefined : this.endpoint?.run();
+    const isGoing = known !== undefined && this.endpoint.isGoing;
+    const endpointGone = isGoing ? undefined : this.endpoint.run();
     if (this.job && !known && !this.job.isGone) await this.logs.saveJobLog(this.job.id);
     // A job that is created late may still write results, so results are fetched only once it is removed.
     // 2026-11-28: the same holds for a job that has not ended, and for a possible duplicate.
@@ -194,7 +177,7 @@ export class TaskTeardown {
     if (keptNow.length > 0) this.storage?.drop();
     const kept = [...keptNow];
     // Starts nothing where it is gone.
-    const endpointAfter = this.endpoint?.run();
+    const endpointAfter = this.endpoint.run();
     if (known && kept.length === 0 && !this.results.wasAbsent) await this.removeTogether(known);
     if (kept.length === 0 && this.saga.left.some(({ kind }) => kind === 'job'))
       kept.push(this.keep('the job could not be removed and may still write there'));
@@ -206,7 +189,7 @@ export class TaskTeardown {
     return {
       results,
       error,
-      left: [...left.map(({ kind, name, reason }) => ({ kind, name, reason })), ...this.tokenLeft],
+      left: [...left.map(({ kind, name, reason }) => ({ kind, name, reason })), ...this.endpoint.tokenLeft],
       kept,
       notes: this.logs.notes,
     };
@@ -241,30 +224,6 @@ export class TaskTeardown {
     return isPlain && this.input.course !== undefined ? (this.job?.id ?? undefined) : undefined;
   }
 
-  /** Whether every worker may both save the endpoint's log and remove the endpoint. */
-  private get mayEndTogether(): boolean {
-    const { run, course } = this.input;
-    return course === 'quiet' && run.home === undefined;
-  }
-
-  /**
-   * Saves the endpoint's log and removes the endpoint in one step; returns whether that succeeded. If not, each is done by itself, with
-   * more patience.
-   */
-  private async endTogether(name: string): Promise<boolean> {
-    const seconds = Math.min(togetherSeconds, this.budget / 4);
-    try {
-      const activities = ensure(`save log of endpoint ${name} and delete it`, seconds);
-      const token = hasMadeToken(this.input.run.endpoint);
-      const ended = { ...this.owner, name, ...token, logTarget: this.logs.endpointLog };
-      const note = await activities.saveLogAndRemoveEndpoint(ended);
-      if (note) this.logs.notes.push(note);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
   /** Removes job and storage in one step. If that fails, each is removed by itself, which tells what is left. */
   private async removeTogether(id: string): Promise<void> {
     const seconds = Math.min(togetherSeconds, this.budget / 4);
@@ -281,27 +240,13 @@ export class TaskTeardown {
     }
   }
 
-  private endpointSeenGone(at: string): void {
-    this.endpoint?.drop();
-    if (this.released?.note) this.logs.notes.push(this.released.note);
-    this.onRemoved('endpoint', at);
-  }
-
   private keep(reason: string): KeptStorage {
     this.storage?.drop();
     return this.results.kept(reason);
   }
 
-  private async untilSettled(what: 'endpoint' | 'job', remove: () => Promise<void>): Promise<void> {
-    const until = this.creates.settledAt(what);
-    let pauseMs = firstLookAgainMs;
-    await remove();
-    for (let leftMs = until - Date.now(); leftMs > 0; leftMs = until - Date.now()) {
-      await sleep(Math.min(pauseMs, leftMs), { summary: `look again for a late ${what}` });
-      // 2026-11-28: of a job that nobody knew of until now, nothing is saved yet. A second one must not replace the first one's log.
-      if (what === 'job' && this.job?.id === null && patched('log-of-late-job')) await this.logs.saveJobLog(null);
-      await remove();
-      pauseMs = landsWithinMs;
-    }
+  /** 2026-11-28: of a job that nobody knew of until now, nothing is saved yet. A second one must not replace the first one's log. */
+  private saveLogOfLateJob(): Promise<void> | undefined {
+    return this.job?.id === null && patched('log-of-late-job') ? this.logs.saveJobLog(null) : undefined;
   }
 }

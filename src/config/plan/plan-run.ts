@@ -27,7 +27,7 @@ import { jobSpec, jobVariables } from './plan-job';
 import { checkNodeGroups } from './check-node-groups';
 import { ownSetting } from './own-settings';
 import { checkNeededVariables } from './check-needed-variables';
-import { endpointName, jobName, taskFolder, taskSlug } from './resource-names';
+import { endpointName, jobName, taskFolder, taskSlug, type NameParts } from './resource-names';
 import { checkNamedVariables, checkPlatformRules, checkSharedEndpoints } from './check-platform-rules';
 import { poolOf, sharedOf, useOf, type Pool } from './plan-sharing';
 import { ProblemReport } from './problem-report';
@@ -222,6 +222,12 @@ function endpointPathFor({ deployment }: ResolvedConfig, task: ResolvedTask): st
   return deployment.endpoints[task.endpoint] ?? deployment.endpoints[task.kind] ?? undefined;
 }
 
+/** Returns the name of a task's dedicated endpoint; `null`: the model is served elsewhere. */
+const ownEndpointName = ({ deployment }: ResolvedConfig, model: string | null, parts: NameParts): string | null =>
+  deployment.type === 'none'
+    ? null
+    : endpointName(deployment.lepton_config.endpoint_name ?? model ?? deployment.type, parts);
+
 function planTask({
   loaded,
   task,
@@ -251,15 +257,11 @@ function planTask({
   use: ReturnType<typeof useOf> | undefined;
 }): TaskPlan {
   const { resolved: config } = loaded;
-  const { deployment } = config;
   const parts = { slug: taskSlug(task.task), index: position, invocation: context.invocation };
   const folder = taskFolder(parts, model);
   const endpointPath = endpointPathFor(config, task) ?? '';
   const auxiliaries = use === undefined ? all : { ...all, uses: [...all.uses, use] };
-  const ownName =
-    deployment.type === 'none'
-      ? null
-      : endpointName(deployment.lepton_config.endpoint_name ?? model ?? deployment.type, parts);
+  const ownName = ownEndpointName(config, model, parts);
   return {
     index: position,
     name: taskNameOf(model, task.config.name),

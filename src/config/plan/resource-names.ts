@@ -25,7 +25,7 @@ export function taskSlug(name: string): string {
   return head === '' ? `task-${hash}` : `${head}-${hash}`;
 }
 
-interface NameParts {
+export interface NameParts {
   readonly slug: string;
   /** A task's; `e0` for a shared endpoint. */
   readonly index: number | string;
