@@ -52,7 +52,7 @@ function read({ to, runConfig, file, overrides, env }: SettingsSources): Request
   const own = runConfig === null ? undefined : nodeAt(loadText(runConfig, 'config of the run').content, ['export']);
   const other = file === undefined ? undefined : settingsIn(loadFile(file).content, to);
   const layers = [own, other].flatMap((node) => (node?.kind === 'map' ? [node] : []));
-  const merged = layers.reduce<ConfigNode>(mergeNodes, emptyMap({}));
+  const merged = layers.reduce<ConfigNode>((base, over) => mergeNodes(base, over), emptyMap({}));
   const { root } = withOlderExports(withNodeAt(emptyMap({}), ['export'], onlyOf(merged, to)), [to]);
   const changed = withOverrides(root, { to, overrides, env });
   const resolved = resolveInterpolations(changed, env, 'as written');

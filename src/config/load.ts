@@ -69,7 +69,7 @@ function validated(request: ConfigRequest, asWritten: ComposedConfig): LoadedCon
     commands: request.env['NEMO_EVALUATOR_TRUST_PRE_CMD'] === '1',
     unlistedTasks: request.env['NEMO_EVALUATOR_TRUST_UNLISTED_TASKS'] === '1',
   };
-  const { all, problems: ofNames } = variantsOf(composed.root, deploymentPreset);
+  const { all, problems: ofNames } = variantsOf(composed.root, { presetOf: deploymentPreset, env: composed.env });
   let urlSecrets: Environment = {};
   const examined = all.map((variant) => {
     const each = examine({ ...composed, root: variant.root, variant, whole: composed.root }, urlSecrets);
@@ -111,7 +111,7 @@ export function composeConfig(request: ConfigRequest): ComposedConfig {
   const composition = compose({ primary, sources, overrides, env, executor });
   const completed = withAuxiliaryPresets(withoutBraces(composition.root), sources) as MapNode;
   const applied = applyOverrides(completed, composition.valueOverrides, env);
-  const named = applyTaskOverrides(applied.root, taskOverrides);
+  const named = applyTaskOverrides(applied.root, taskOverrides, env);
   return {
     root: named.root,
     file,

@@ -67,6 +67,19 @@ export async function localResults(request: LocalResultsRequest): Promise<LocalR
   return { plan, folder, copied: await copyFromStore({ store, folder, only, signal, onFile }) };
 }
 
+/**
+ * Brings what has come into the run's store since a whole copy of it was made on this machine into that copy; does nothing if there is
+ * none. Throws `StoreError`.
+ */
+export async function refreshCopy(
+  plan: RunPlan,
+  { home, env, isStored }: Pick<LocalResultsRequest, 'home' | 'env'> & { readonly isStored: boolean },
+): Promise<void> {
+  const folder = localFolderOf(plan, { home, isStored });
+  if (plan.resultsStore === undefined || !(await isCopied(folder))) return;
+  await copyFromStore({ store: await openStore(resultsPlaceOf(plan), await storeEnv(home, env)), folder });
+}
+
 /** Returns the folder in which this machine keeps a run's results. Pure. */
 export const localFolderOf = (
   { outputDir, invocation }: Pick<RunPlan, 'outputDir' | 'invocation'>,

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { startRun } from '../../src/client';
@@ -7,7 +9,7 @@ import { sealedSecretsName } from '../../src/contract/results-place';
 import type { EndpointPlan, RunPlan } from '../../src/contract/plan';
 import { homePaths, type HomePaths } from '../../src/home/paths';
 import { openStore } from '../../src/results/store/open-store';
-import { localResults } from '../../src/runs/local-results';
+import { localResults, refreshCopy } from '../../src/runs/local-results';
 import { readJsonFile, writePrivateJson } from '../../src/support/atomic-file';
 import { createKeyFile, readKeyFile } from '../../src/temporal/encryption/key-file';
 import { benchWorker, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
@@ -121,6 +123,16 @@ test('results reach any machine, sealed secrets only the workers, and both the e
       expect.arrayContaining(['results.yml', 'manifest.json', 'logs']),
     );
   expect(await localResults(there)).toMatchObject({ copied: null });
+
+  // What comes into the store later, as from `cleanup`, is not in a whole copy until that is renewed.
+  const bytes = Buffer.from('late');
+  const late = { path: 'late.txt', size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+  await store.put({ bytes }, late);
+  await refreshCopy(plan, { home: third, env: storeEnv(), isStored: false });
+  expect(await readFile(path.join(copy, 'late.txt'), 'utf8')).toBe('late');
+  const fourth = homePaths({ EVALSAGA_HOME: path.join(folder.path, 'fourth') });
+  await refreshCopy(plan, { home: fourth, env: storeEnv(), isStored: false });
+  expect(existsSync(fourth.fetched)).toBe(false);
 });
 
 test('workers know a variable from a mounted file, and what they write into a shared folder is there', async () => {

@@ -29,6 +29,7 @@ import type { StoragePlace } from '../../cleanup/find-storage';
 import { ownerAmong } from '../../cleanup/owners';
 import { originOf } from '../../temporal/origin';
 import { chooseByName } from '../../runs/resolve';
+import { refreshCopy } from '../../runs/local-results';
 import { planInHistory } from '../../runs/run-input';
 import { temporalTarget } from '../../temporal/target';
 import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
@@ -95,6 +96,7 @@ export const cleanup: CommandBody = async (input, context) => {
     if (report.unseen === null) await noteStorageGone(home, invocation);
   }
   await noteGone(home, invocation, goneNow(plan, report));
+  await renewCopy(plan, { isStored: stored !== undefined, context });
   const how = { terminate: flag(input, 'terminate'), discard: flag(input, 'discard'), force: flag(input, 'force') };
   await audit(home, context.env, { action: 'cleanup', invocation, ...how, removed: report.removed.length });
   if (wantsJson(input))
@@ -106,6 +108,20 @@ export const cleanup: CommandBody = async (input, context) => {
   else output.answer(asCalled(summary(invocation, report), context.env));
   return outcomeOf(report);
 };
+
+/** Other commands read a whole copy on this machine instead of the store into which results have just come. */
+async function renewCopy(
+  plan: RunPlan | undefined,
+  { isStored, context }: { readonly isStored: boolean; readonly context: CommandContext },
+): Promise<void> {
+  const { home, env, output } = context;
+  if (plan === undefined) return;
+  await refreshCopy(plan, { home, env, isStored }).catch((error: unknown) =>
+    output.warn(
+      `the copy of its results on this machine is as before (${messageOf(error)}); renew it with: evalsaga fetch ${plan.invocation}`,
+    ),
+  );
+}
 
 /** A folder that the user names takes the place of the run's results store, too. */
 function inFolder(

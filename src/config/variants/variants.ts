@@ -3,7 +3,8 @@
  * own, in which the parts of the model and the task are merged over the common ones. Pure.
  */
 import { toPlain, toRaw } from '../schema/leaf';
-import { mergeNodes } from '../hydra/compose/merge';
+import { mergeNodes, type MergePlace } from '../hydra/compose/merge';
+import { containerAt } from '../hydra/interpolation/resolve-interpolations';
 import { placeOf } from '../yaml/problems';
 import type { ConfigProblem } from '../yaml/problems';
 import { childOf, isNull, nodeAt, placeOfNode, scalar, withNodeAt } from '../yaml/tree';
@@ -28,13 +29,21 @@ export interface Variants {
 
 const modelNamePattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$/;
 
-/** `presetOf` returns the preset of a deployment type, if there is one. */
-export function variantsOf(root: ConfigNode, presetOf: (type: string) => ConfigNode | undefined): Variants {
-  const models = nodeAt(root, ['models']);
+interface VariantSources {
+  /** Returns the preset of a deployment type, if there is one. */
+  readonly presetOf: (type: string) => ConfigNode | undefined;
+  /** For `oc.env`. */
+  readonly env: MergePlace['env'];
+}
+
+/** References to whole mappings and lists are followed, the others are left as they are. */
+export function variantsOf(root: ConfigNode, sources: VariantSources): Variants {
+  const { env } = sources;
+  const models = referredAt(root, ['models'], env);
   const named = models?.kind === 'map' ? [...models.entries] : [];
-  if (named.length === 0) return { all: byTask(root, { model: null, root }), problems: [] };
+  if (named.length === 0) return { all: byTask(root, { model: null, root }, env), problems: [] };
   return {
-    all: named.flatMap(([model, part]) => byTask(root, { model, root: withModel(root, part, presetOf) })),
+    all: named.flatMap(([model]) => byTask(root, { model, root: withModel(root, model, sources) }, env)),
     problems: named.flatMap(([name, part]) => problemsOfName(name, part)),
   };
 }
@@ -54,8 +63,9 @@ function problemsOfName(name: string, part: ConfigNode): ConfigProblem[] {
 /** What names the model that a deployment serves. */
 const weightKeys = ['checkpoint_path', 'hf_model_handle', 'model_id'];
 
-function withModel(root: ConfigNode, part: ConfigNode, presetOf: (type: string) => ConfigNode | undefined): ConfigNode {
-  const deployment = childOf(part, 'deployment');
+function withModel(root: ConfigNode, model: string, { presetOf, env }: VariantSources): ConfigNode {
+  const partAt = (key: string): ConfigNode | undefined => referredAt(root, ['models', model, key], env);
+  const deployment = partAt('deployment');
   const type = childOf(deployment, 'type');
   const own = nodeAt(root, ['deployment', 'type']);
   const isOther = type?.kind === 'scalar' && !(own?.kind === 'scalar' && own.value === type.value);
@@ -64,11 +74,16 @@ function withModel(root: ConfigNode, part: ConfigNode, presetOf: (type: string) 
   const based = preset === undefined ? root : withNodeAt(root, ['deployment'], preset);
   const cleared = named.length === 0 && preset === undefined ? based : withoutModelNames(based);
   return [
-    { from: ['deployment'], to: ['deployment'] },
-    { from: ['target'], to: ['target'] },
-    { from: ['nemo_evaluator_config'], to: ['evaluation', 'nemo_evaluator_config'] },
-    { from: ['env_vars'], to: ['evaluation', 'env_vars'] },
-  ].reduce((tree, { from, to }) => withMerged(tree, to, nodeAt(part, from)), cleared);
+    { over: deployment, to: ['deployment'] },
+    { over: partAt('target'), to: ['target'] },
+    { over: partAt('nemo_evaluator_config'), to: ['evaluation', 'nemo_evaluator_config'] },
+    { over: partAt('env_vars'), to: ['evaluation', 'env_vars'] },
+  ].reduce((tree, { over, to }) => withMerged(tree, over, { path: to, env }), cleared);
+}
+
+/** Returns the node at a path, or what it refers to as a whole. */
+function referredAt(root: ConfigNode, path: Path, env: MergePlace['env']): ConfigNode | undefined {
+  return containerAt(root, path, env) ?? nodeAt(root, path);
 }
 
 const isSet = (node: ConfigNode | undefined): boolean => node !== undefined && !isNull(node);
@@ -85,20 +100,29 @@ function withoutModelNames(root: ConfigNode): ConfigNode {
   }, root);
 }
 
-function withMerged(root: ConfigNode, path: Path, over: ConfigNode | undefined): ConfigNode {
+function withMerged(
+  root: ConfigNode,
+  over: ConfigNode | undefined,
+  { path, env }: Omit<MergePlace, 'root'>,
+): ConfigNode {
   if (over === undefined || isNull(over)) return root;
-  const base = nodeAt(root, path);
-  return withNodeAt(root, path, base === undefined ? over : mergeNodes(base, over));
+  const base = referredAt(root, path, env);
+  return withNodeAt(root, path, base === undefined ? over : mergeNodes(base, over, { root, path, env }));
 }
 
 /** Splits the tasks of a model by their own deployments. */
-function byTask(whole: ConfigNode, { model, root }: Pick<Variant, 'model' | 'root'>): Variant[] {
-  const list = nodeAt(whole, ['evaluation', 'tasks']);
+function byTask(
+  whole: ConfigNode,
+  { model, root }: Pick<Variant, 'model' | 'root'>,
+  env: MergePlace['env'],
+): Variant[] {
+  const tasks = ['evaluation', 'tasks'];
+  const list = referredAt(whole, tasks, env);
   const items = list?.kind === 'list' ? list.items : [];
   const groups = new Map<string, { readonly part: MapNode; readonly tasks: number[] }>();
   const common: number[] = [];
-  for (const [index, item] of items.entries()) {
-    const given = childOf(item, 'deployment');
+  for (const index of items.keys()) {
+    const given = referredAt(whole, [...tasks, index, 'deployment'], env);
     const part = given?.kind === 'map' ? withoutType(given) : undefined;
     if (part === undefined || part.entries.size === 0) {
       common.push(index);
@@ -113,7 +137,7 @@ function byTask(whole: ConfigNode, { model, root }: Pick<Variant, 'model' | 'roo
     model,
     tasks,
     hasOwnDeployment: true,
-    root: withMerged(root, ['deployment'], part),
+    root: withMerged(root, part, { path: ['deployment'], env }),
   }));
   return common.length > 0 || own.length === 0
     ? [{ model, tasks: common, hasOwnDeployment: false, root }, ...own]

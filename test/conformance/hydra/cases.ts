@@ -37,7 +37,51 @@ const composed = (
   env,
 });
 
+/** A config over another one whose values refer to mappings. */
+const layered = (below: string, above: string, overrides: readonly string[] = []): HydraCase => ({
+  files: { 'below.yaml': below, 'config.yaml': `defaults: [below, _self_]\n${above}` },
+  overrides,
+  env: { MAP: '{x: 9}' },
+});
+const common = 'common: {p: {t: 0.6, q: {r: 1}}, s: "${.p.t}"}\n';
+
 export const composedAlike: Readonly<Record<string, HydraCase>> = {
+  'over a reference': layered(`${common}a: \${common}\nb: \${common}\n`, 'a: {p: {n: 10}}\n'),
+  'over a reference that is changed before': layered(
+    `${common}a: \${common}\n`,
+    'common: {p: {t: 1}}\na: {p: {n: 10}}\n',
+  ),
+  'over a reference that is changed afterwards': layered(
+    `${common}a: \${common}\n`,
+    'a: {p: {n: 10}}\ncommon: {p: {t: 1}}\n',
+  ),
+  'over a reference to what comes later': layered('a: ${common}\n', `a: {p: {n: 10}}\n${common}`),
+  'over a reference to what comes before': layered('a: ${common}\n', `${common}a: {p: {n: 10}}\n`),
+  'over a reference to a reference': layered(`${common}c: \${common}\na: {b: "\${c.p}"}\n`, 'a: {b: {q: {n: 1}}}\n'),
+  'over a relative reference': layered('m: {a: "${.b}", b: {x: 1}}\n', 'm: {a: {y: 2}}\n'),
+  'over a reference to a list': layered('l: [1, 2]\na: ${l}\n', 'a: [3]\n'),
+  'over a reference to a value': layered('v: 1\na: ${v}\n', 'a: {x: 1}\n'),
+  'over a reference in text': layered('v: 1\na: x${v}\n', 'a: {x: 1}\n'),
+  'over a reference to null': layered('v: null\na: ${v}\n', 'a: {x: 1}\n'),
+  'a value over a reference': layered(`${common}a: \${common}\n`, 'a: 1\n'),
+  'a reference over a reference': layered(`${common}a: \${common}\nd: {z: 1}\n`, 'a: ${d}\n'),
+  'missing over a reference': layered(`${common}a: \${common}\n`, 'a: ???\ncommon: {p: {t: 1}}\n'),
+  'over a reference to itself': layered('a: ${a}\n', 'a: {x: 1}\n'),
+  'over a resolver': layered('a: "${oc.create:{x: 1, y: 2}}"\n', 'a: {x: 5}\n'),
+  'over a variable': layered('a: "${oc.decode:${oc.env:MAP}}"\n', 'a: {y: 5}\n'),
+  'an override over a reference': layered(`${common}a: \${common}\n`, '', ['a={p: {n: 1}}']),
+  'an override over a reference within': layered(`${common}a: {b: "\${common}"}\n`, '', ['a={b: {p: {t: 1}}}']),
+  'an added key over a reference within': layered(`${common}a: {b: "\${common}"}\n`, '', ['+a={b: {p: {n: 1}}}']),
+  'an override of a part of a reference': layered(`${common}a: \${common}\n`, '', ['+a.p.n=1']),
+  'three configs over each other': {
+    files: {
+      'first.yaml': 'a: ${common}\n',
+      'second.yaml': `defaults: [first, _self_]\n${common}`,
+      'config.yaml': 'defaults: [second, _self_]\na: {p: {n: 10}}\n',
+    },
+    overrides: [],
+    env: {},
+  },
   ...Object.fromEntries(
     scalars.filter((text) => text !== '<<' && text !== '-').map((text) => [`scalar ${text}`, file(`v: ${text}\n`)]),
   ),
@@ -185,6 +229,7 @@ export const composedAlike: Readonly<Record<string, HydraCase>> = {
 };
 
 export const refusedByBoth: Readonly<Record<string, HydraCase>> = {
+  'an unknown key over a reference within': layered(`${common}a: {b: "\${common}"}\n`, '', ['a={b: {p: {n: 1}}}']),
   'duplicate key': file('a: 1\nb: 2\na: 3\n'),
   'tab indent': file('a:\n\tb: 1\n'),
   'a list': file('- 1\n- 2\n'),
@@ -251,6 +296,7 @@ export const acceptedOnlyByUs: Readonly<Record<string, HydraCase>> = {
 
 /** Deliberate differences: refused with advice, whereas OmegaConf accepts it silently. */
 export const refusedOnlyByUs: Readonly<Record<string, HydraCase>> = {
+  'over a reference to its parent': layered('m: {a: "${m}", b: 1}\n', 'm: {a: {c: 1}}\n'),
   'a boolean as a key': file('a: {yes: 1}\n'),
   'a mapping inside a text': file('m: {x: 1}\na: "v ${m}"\n'),
 };

@@ -6,6 +6,7 @@ import { pendingTask } from '../../../src/contract/state';
 import { planFormat } from '../../../src/home/plan-file';
 import type { EndpointPlan, RunPlan } from '../../../src/contract/plan';
 import { renderProblem, showConfig } from '../../../src/config';
+import { runConfigIn } from '../../../src/config/plan/read-script';
 import { invocation, load, plan, problems, runnable } from './configs';
 
 const matrix = (models: string, more = ''): string => `
@@ -220,4 +221,33 @@ test('the config that is kept shows what each model gets', async () => {
   const shown = showConfig(loaded);
   expect(shown).toMatch(/models:\n {2}tuned:\n {4}deployment:[^]*served_model_name: org\/tuned/);
   expect(shown).not.toContain('org/base');
+});
+
+test('models, their parts and the deployment of a task may be references to whole mappings, and what is merged over one keeps the rest', async () => {
+  const text = `
+defaults: [{execution: lepton}, {deployment: vllm}, _self_]
+execution: {output_dir: out}
+served: {base: {hf_model_handle: org/base}, long: {extra_args: --max-model-len 65536}}
+zoo:
+  base: {deployment: "\${served.base}"}
+  tuned: {deployment: {hf_model_handle: org/tuned}, nemo_evaluator_config: {config: {params: {limit_samples: 10}}}}
+models: \${zoo}
+common: {config: {params: {temperature: 0.5}}}
+suite: [{name: lm-evaluation-harness.ifeval, deployment: "\${served.long}"}, {name: hellaswag}]
+evaluation:
+  nemo_evaluator_config: \${common}
+  tasks: \${suite}
+`;
+  const { plan: run } = await plan(text);
+  expect(rows(run)).toEqual([
+    [0, 'base/lm-evaluation-harness.ifeval', 'base', 'org/base'],
+    [1, 'base/hellaswag', 'base', 'org/base'],
+    [2, 'tuned/lm-evaluation-harness.ifeval', 'tuned', 'org/tuned'],
+    [3, 'tuned/hellaswag', 'tuned', 'org/tuned'],
+  ]);
+  const isLong = (task: RunPlan['tasks'][number]) => JSON.stringify(spec(endpointOf(run, task))).includes('65536');
+  expect(run.tasks.map(isLong)).toEqual([true, false, true, false]);
+  const shown = run.tasks.map(({ job }) => runConfigIn(job.container.command) ?? '');
+  expect(shown.map((config) => /temperature: 0\.5/.test(config))).toEqual([true, true, true, true]);
+  expect(shown.map((config) => /limit_samples: 10/.test(config))).toEqual([false, false, true, true]);
 });

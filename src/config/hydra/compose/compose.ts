@@ -86,11 +86,11 @@ class Composer {
         { base: '', package: '' },
       ),
     };
-    const composed = this.expand(primary, place, { depth: 0, appended: this.choices.appended });
-    const root = executor === undefined ? composed : this.withExecutor(composed, executor);
+    const parts = this.expand(primary, place, { depth: 0, appended: this.choices.appended });
+    const [first = emptyMap({}), ...rest] = executor === undefined ? parts : this.withExecutor(parts, executor);
     this.choices.reportUnused();
     return {
-      root: root ?? emptyMap({}),
+      root: rest.reduce((root, over) => mergeMaps(root, over, { root, path: [], env: this.env }), first),
       valueOverrides: this.choices.valueOverrides,
       problems: [...this.choices.problems, ...this.problems.all, ...this.executorProblems],
       warnings: missingSelfWarnings(primary),
@@ -100,18 +100,18 @@ class Composer {
   }
 
   /** Adds the executor's preset below the config, if no defaults list has one. */
-  private withExecutor(composed: MapNode | undefined, executor: string): MapNode | undefined {
-    if (this.seenGroups.has(executorGroup)) return composed;
-    const [preset] = this.appendedGroup(executorOverride(executor), 0);
-    return preset === undefined || composed === undefined ? (composed ?? preset) : mergeMaps(preset, composed);
+  private withExecutor(parts: readonly MapNode[], executor: string): readonly MapNode[] {
+    return this.seenGroups.has(executorGroup)
+      ? parts
+      : [...this.appendedGroup(executorOverride(executor), 0), ...parts];
   }
 
-  /** Returns a file merged with its `defaults`, at its package. */
+  /** Returns what a file and its `defaults` say, each at its package, in the order in which they are merged. */
   private expand(
     file: LoadedFile,
     place: Place,
     { depth, appended = [] }: { depth: number; appended?: readonly Override[] },
-  ): MapNode | undefined {
+  ): MapNode[] {
     if (depth > maxDepth)
       throw new ConfigError([
         { file: file.file, path: 'defaults', message: 'the defaults lists include each other in a cycle' },
@@ -128,8 +128,7 @@ class Composer {
       else if (!entry.override) parts.push(...this.group(entry, place, depth));
     }
     for (const override of appended) parts.push(...this.appendedGroup(override, depth));
-    const [first, ...rest] = parts;
-    return first === undefined ? undefined : rest.reduce((base, over) => mergeMaps(base, over), first);
+    return parts;
   }
 
   private config(entry: Extract<DefaultsEntry, { kind: 'config' }>, place: Place, depth: number): MapNode[] {
@@ -148,7 +147,7 @@ class Composer {
       base: folderOf(configPath),
       package: packageOf({ override: entry.package, header: found.packageHeader, written }, place),
     };
-    return toList(this.expand(found, inner, { depth: depth + 1 }));
+    return this.expand(found, inner, { depth: depth + 1 });
   }
 
   private group(entry: Extract<DefaultsEntry, { kind: 'group' }>, place: Place, depth: number): MapNode[] {
@@ -213,7 +212,7 @@ class Composer {
       base: group,
       package: packageOf({ override: choice.package, header: found.packageHeader, written: choice.written }, place),
     };
-    return toList(this.expand(found, inner, { depth: depth + 1 }));
+    return this.expand(found, inner, { depth: depth + 1 });
   }
 
   /** Remembers an executor that is not Lepton's, even if the command line replaces it. */
@@ -253,8 +252,6 @@ function executorOverride(name: string): Override {
 }
 
 const isForeignExecutor = (name: unknown): boolean => foreignExecutors.some((each) => each === name);
-
-const toList = (node: MapNode | undefined): MapNode[] => (node === undefined ? [] : [node]);
 
 /** Without `_self_`, the file itself comes last. */
 const withSelf = (entries: readonly DefaultsEntry[]): readonly DefaultsEntry[] =>

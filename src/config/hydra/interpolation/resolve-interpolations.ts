@@ -53,6 +53,18 @@ export function resolveOne(
   return new Interpolator(root, env, numbers).tryResolveAt(path);
 }
 
+/**
+ * Returns the mapping or list that the interpolation at `path` refers to as a whole, with its own interpolations still unresolved, as
+ * OmegaConf takes it when something is merged over the interpolation; `undefined` if there is none (yet).
+ */
+export function containerAt(
+  root: ConfigNode,
+  path: Path,
+  env: Readonly<Record<string, string | undefined>>,
+): Exclude<ConfigNode, ScalarNode> | undefined {
+  return new Interpolator(root, env, 'python').containerAt(path);
+}
+
 class Interpolator implements ResolverScope {
   private readonly problems: ConfigProblem[] = [];
   private readonly broken = new Set<string>();
@@ -88,6 +100,27 @@ class Interpolator implements ResolverScope {
       return node === undefined ? undefined : this.resolveNode(node.node, node.path);
     } catch (error) {
       if (error instanceof ResolutionFailure) return undefined;
+      throw error;
+    }
+  }
+
+  containerAt(path: Path): Exclude<ConfigNode, ScalarNode> | undefined {
+    try {
+      let found = this.find(path);
+      for (let links = 0; found !== undefined && links < maxChain; links += 1) {
+        const { node } = found;
+        if (node.kind !== 'scalar') return node;
+        if (!isInterpolated(node)) return undefined;
+        const [part, more] = parseText(String(node.value));
+        if (part === undefined || more !== undefined || part.kind === 'text') return undefined;
+        if (part.kind === 'node') found = this.find(this.keysOf(part, found.path));
+        // OmegaConf does not take what it has decoded for a mapping here.
+        else if (part.name.join('.') === 'oc.decode') return undefined;
+        else found = { node: this.interpolation(part, found.path), path: found.path };
+      }
+      return undefined;
+    } catch (error) {
+      if (error instanceof ResolutionFailure || error instanceof GrammarFailure) return undefined;
       throw error;
     }
   }
@@ -198,16 +231,21 @@ class Interpolator implements ResolverScope {
     return evaluateResolver({ name, args: part.args.map((element) => this.element(element, path)), scope: this, path });
   }
 
+  /** Returns the path that a reference names. */
+  private keysOf(part: Extract<Interpolation, { kind: 'node' }>, path: Path): Path {
+    return [...this.baseOf(part.up, path), ...part.keys.map((key) => this.keyText(key, path))];
+  }
+
   private reference(part: Extract<Interpolation, { kind: 'node' }>, path: Path): ConfigNode {
-    const keys = part.keys.map((key) => this.keyText(key, path));
-    const base = this.baseOf(part.up, path);
-    const found = this.find([...base, ...keys]);
+    const keys = this.keysOf(part, path);
+    const found = this.find(keys);
     if (found === undefined) {
-      const parent = this.find([...base, ...keys.slice(0, -1)])?.node;
-      const near = parent?.kind === 'map' ? nearestNames(keys.at(-1) ?? '', parent.entries.keys()) : [];
+      const parent = this.find(keys.slice(0, -1))?.node;
+      const near = parent?.kind === 'map' ? nearestNames(String(keys.at(-1) ?? ''), parent.entries.keys()) : [];
       const hint = near.length === 0 ? undefined : `did you mean ${near.map((name) => `\`${name}\``).join(' or ')}?`;
+      const written = keys.slice(this.baseOf(part.up, path).length).join('.');
       throw new ResolutionFailure(
-        `\`\${${'.'.repeat(part.up)}${keys.join('.')}}\` refers to a key that is not in the config`,
+        `\`\${${'.'.repeat(part.up)}${written}}\` refers to a key that is not in the config`,
         hint,
       );
     }

@@ -1,7 +1,7 @@
 /** Applies value overrides to a composed config, with OmegaConf's rules for existing and new keys. */
-import { mergeNodes } from '../compose/merge';
+import { mergeNodes, type MergePlace } from '../compose/merge';
 import { isInterpolated } from '../interpolation/nodes';
-import { resolveOne } from '../interpolation/resolve-interpolations';
+import { containerAt, resolveOne } from '../interpolation/resolve-interpolations';
 import { nearestNames } from '../../../support/nearest';
 import { placeOf } from '../../yaml/problems';
 import type { ConfigProblem } from '../../yaml/problems';
@@ -18,7 +18,7 @@ export interface AppliedOverrides {
   readonly misspeltKeys: readonly MisspeltKey[];
 }
 
-type Variables = Readonly<Record<string, string | undefined>>;
+export type Variables = Readonly<Record<string, string | undefined>>;
 
 /** Applies the overrides in order. One that cannot be applied is reported and changes nothing. `env` serves `oc.env`. Pure. */
 export function applyOverrides(root: ConfigNode, overrides: readonly Override[], env: Variables): AppliedOverrides {
@@ -64,11 +64,16 @@ function applyOne(root: ConfigNode, override: Override, env: Variables): Outcome
       hint: `to change it: ${override.key}=VALUE; to add or change it: ++${override.key}=VALUE`,
     };
   }
-  return update(root, path, override.value, { force: override.kind !== 'change' });
+  return update(root, path, override.value, { force: override.kind !== 'change', env });
 }
 
 /** Does what `OmegaConf.update(merge=True)` does. `force` allows new keys. */
-export function update(root: ConfigNode, path: Path, value: ConfigNode, { force }: { force: boolean }): Outcome {
+export function update(
+  root: ConfigNode,
+  path: Path,
+  value: ConfigNode,
+  { force, env }: { force: boolean; env: Variables },
+): Outcome {
   const obstacle = findObstacle(root, path, force);
   if (obstacle !== undefined) return obstacle;
   const existing = nodeAt(root, path);
@@ -79,9 +84,9 @@ export function update(root: ConfigNode, path: Path, value: ConfigNode, { force 
       message: `is a ${existing.kind === 'map' ? 'mapping' : 'list'}, and a ${value.kind === 'map' ? 'mapping' : 'list'} cannot replace it`,
     };
   }
-  const unknown = force ? undefined : firstUnknown(existing, value, path);
+  const unknown = force ? undefined : firstUnknown(existing, value, { root, path, env });
   if (unknown !== undefined) return unknown;
-  return { root: withNodeAt(root, path, mergeNodes(existing, value)) };
+  return { root: withNodeAt(root, path, mergeNodes(existing, value, { root, path, env })) };
 }
 
 /** Returns why `path` does not exist in the config; `undefined` if it does, or may be created. */
@@ -143,12 +148,14 @@ function* keyPaths(node: ConfigNode, path: readonly string[]): Generator<readonl
   }
 }
 
-function firstUnknown(existing: ConfigNode, value: ConfigNode, path: Path): Obstacle | undefined {
+function firstUnknown(existing: ConfigNode, value: ConfigNode, place: MergePlace): Obstacle | undefined {
   if (existing.kind !== 'map' || value.kind !== 'map') return undefined;
   for (const [key, node] of value.entries) {
+    const { root, env } = place;
+    const path = [...place.path, key];
     const child = existing.entries.get(key);
-    if (child === undefined) return { ...unknownKey(existing, [...path, key], path.length), value: node };
-    const inner = firstUnknown(child, node, [...path, key]);
+    if (child === undefined) return { ...unknownKey(existing, path, place.path.length), value: node };
+    const inner = firstUnknown(containerAt(root, path, env) ?? child, node, { root, path, env });
     if (inner !== undefined) return inner;
   }
   return undefined;

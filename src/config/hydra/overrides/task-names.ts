@@ -5,7 +5,7 @@ import type { ConfigProblem, Origin } from '../../yaml/problems';
 import { nodeAt, withoutNodeAt } from '../../yaml/tree';
 import type { ConfigNode } from '../../yaml/tree';
 import { readYamlValue } from '../../yaml/yaml-reader';
-import type { AppliedOverrides } from './apply';
+import type { AppliedOverrides, Variables } from './apply';
 import { update } from './apply';
 
 export interface TaskOverride {
@@ -25,12 +25,13 @@ export function isTaskOverride(text: string): boolean {
 export function applyTaskOverrides(
   root: ConfigNode,
   overrides: readonly TaskOverride[],
+  env: Variables,
 ): Omit<AppliedOverrides, 'misspeltKeys'> {
   const problems: ConfigProblem[] = [];
   let current = root;
   for (const override of overrides) {
     try {
-      current = applyOne(current, override);
+      current = applyOne(current, override, env);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       problems.push(...error.problems);
@@ -39,7 +40,7 @@ export function applyTaskOverrides(
   return { root: current, problems };
 }
 
-function applyOne(root: ConfigNode, { text, origin }: TaskOverride): ConfigNode {
+function applyOne(root: ConfigNode, { text, origin }: TaskOverride, env: Variables): ConfigNode {
   const [, mark = '', address = '', valueText] = taskOverridePattern.exec(text) ?? [];
   const fail = (message: string, hint?: string): never => {
     throw new ConfigError([
@@ -55,6 +56,7 @@ function applyOne(root: ConfigNode, { text, origin }: TaskOverride): ConfigNode 
   if (valueText === undefined) fail('an override has the form KEY=VALUE');
   const outcome = update(root, path, readYamlValue(valueText ?? '', origin), {
     force: mark === '++' || mark === '+' || rest.length > 1,
+    env,
   });
   return 'root' in outcome ? outcome.root : fail(outcome.message, outcome.hint);
 }
