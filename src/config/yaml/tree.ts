@@ -21,6 +21,8 @@ export interface ScalarNode {
 export interface MapNode {
   readonly kind: 'map';
   readonly entries: ReadonlyMap<string, ConfigNode>;
+  /** It is a copy of what a reference named, which refers to these paths (see hydra/compose/merge.ts). */
+  readonly copyOf?: readonly Path[];
   readonly origin: Origin;
   readonly keyOrigin?: Origin;
 }
@@ -28,6 +30,8 @@ export interface MapNode {
 export interface ListNode {
   readonly kind: 'list';
   readonly items: readonly ConfigNode[];
+  /** As that of a mapping. */
+  readonly copyOf?: readonly Path[];
   readonly origin: Origin;
   readonly keyOrigin?: Origin;
 }

@@ -251,3 +251,21 @@ evaluation:
   expect(shown.map((config) => /temperature: 0\.5/.test(config))).toEqual([true, true, true, true]);
   expect(shown.map((config) => /limit_samples: 10/.test(config))).toEqual([false, false, true, true]);
 });
+
+test('a config over a base whose section refers to a mapping: its other values stay, and the mapping is no unknown key', async () => {
+  const files = {
+    'base.yaml': `
+defaults: [{execution: lepton}, {deployment: vllm}, _self_]
+common: {config: {params: {temperature: 0.6}}}
+execution: {output_dir: out}
+deployment: {hf_model_handle: org/model}
+evaluation: {nemo_evaluator_config: "\${common}", tasks: [{name: hellaswag}]}
+`,
+  };
+  const over =
+    'defaults: [base, _self_]\nevaluation: {nemo_evaluator_config: {config: {params: {limit_samples: 10}}}}\n';
+  const { plan: run } = await plan(over, { files });
+  const shown = runConfigIn(run.tasks[0]?.job.container.command);
+  expect(shown).toMatch(/temperature: 0\.6/);
+  expect(shown).toMatch(/limit_samples: 10/);
+});

@@ -41,6 +41,7 @@ function opened(base: MapNode, over: MapNode): OpenMap {
     kind: 'map',
     entries: new Map(base.entries),
     origin: over.origin,
+    ...(base.copyOf === undefined ? {} : { copyOf: base.copyOf }),
     ...(place === undefined ? {} : { keyOrigin: place }),
   };
 }
@@ -63,17 +64,17 @@ function mergeInto({ entries }: OpenMap, over: MapNode, place: MergePlace | unde
 function expanded(existing: ConfigNode | undefined, place: MergePlace | undefined): ConfigNode | undefined {
   if (existing === undefined || place === undefined || !isInterpolated(existing)) return existing;
   const target = containerAt(place.root, place.path, place.env);
-  return target === undefined ? existing : copyOf(target);
+  return target === undefined ? existing : copied(target);
 }
 
 /** A copy that a merge which is still going on does not change. */
-function copyOf(node: ConfigNode): ConfigNode {
+function copied(node: ConfigNode): ConfigNode {
   switch (node.kind) {
     case 'scalar':
       return node;
     case 'list':
-      return { ...node, items: node.items.map(copyOf) };
+      return { ...node, items: node.items.map(copied) };
     case 'map':
-      return { ...node, entries: new Map([...node.entries].map(([key, child]) => [key, copyOf(child)])) };
+      return { ...node, entries: new Map([...node.entries].map(([key, child]) => [key, copied(child)])) };
   }
 }

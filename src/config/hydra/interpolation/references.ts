@@ -1,5 +1,4 @@
 /** Finds the keys that a config's interpolations refer to. Pure. */
-import { scalarsOf } from '../../yaml/tree';
 import type { ConfigNode, Path } from '../../yaml/tree';
 import { isInterpolated } from './nodes';
 import { GrammarFailure, parseText } from './parse-interpolation';
@@ -12,13 +11,22 @@ export interface Reference {
   readonly to: Path;
 }
 
-/** Returns every reference of the tree, also those in arguments of resolvers. Texts that cannot be parsed have none. */
-export const referencesIn = (root: ConfigNode): readonly Reference[] =>
-  [...scalarsOf(root)].flatMap(({ path, node }) =>
-    isInterpolated(node) ? targetsIn(String(node.value), path).map((to) => ({ from: path, to })) : [],
-  );
+/**
+ * Returns every reference of the tree, also those in arguments of resolvers, and those in whose place a copy of what they named has
+ * been put. Texts that cannot be parsed have none.
+ */
+export function referencesIn(node: ConfigNode, path: Path = []): readonly Reference[] {
+  if (node.kind === 'scalar')
+    return isInterpolated(node) ? pathsNamedIn(String(node.value), path).map((to) => ({ from: path, to })) : [];
+  const children: Iterable<[string | number, ConfigNode]> = node.kind === 'map' ? node.entries : node.items.entries();
+  return [
+    ...(node.copyOf ?? []).map((to) => ({ from: path, to })),
+    ...[...children].flatMap(([key, child]) => referencesIn(child, [...path, key])),
+  ];
+}
 
-function targetsIn(text: string, at: Path): Path[] {
+/** Returns the paths that a text at a place refers to. */
+export function pathsNamedIn(text: string, at: Path): Path[] {
   try {
     return parseText(text).flatMap((part) => ofPart(part, at));
   } catch (error) {

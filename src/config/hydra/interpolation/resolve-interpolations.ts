@@ -9,6 +9,7 @@ import { GrammarFailure, parseText } from './parse-interpolation';
 import type { Element, Interpolation, TextPart } from './parse-interpolation';
 import { ChainFailure, isReportedElsewhere, ResolutionFailure } from './failures';
 import { finalValue, isInterpolated } from './nodes';
+import { pathsNamedIn } from './references';
 import { evaluateResolver } from './resolvers';
 import type { ResolverScope } from './resolvers';
 
@@ -107,10 +108,12 @@ class Interpolator implements ResolverScope {
   containerAt(path: Path): Exclude<ConfigNode, ScalarNode> | undefined {
     try {
       let found = this.find(path);
+      const named: Path[] = [];
       for (let links = 0; found !== undefined && links < maxChain; links += 1) {
         const { node } = found;
-        if (node.kind !== 'scalar') return node;
+        if (node.kind !== 'scalar') return named.length === 0 ? node : { ...node, copyOf: named };
         if (!isInterpolated(node)) return undefined;
+        named.push(...pathsNamedIn(String(node.value), found.path));
         const [part, more] = parseText(String(node.value));
         if (part === undefined || more !== undefined || part.kind === 'text') return undefined;
         if (part.kind === 'node') found = this.find(this.keysOf(part, found.path));
