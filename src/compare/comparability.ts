@@ -142,7 +142,11 @@ export function missingSamples(
     ['base', base],
     ['candidate', candidate],
   ] as const) {
-    if (evidence.incomplete !== null) grave ??= `${side}: ${evidence.incomplete}`;
+    if (evidence.incomplete !== null) {
+      const note = `${side}: ${evidence.incomplete}`;
+      notes.push(note);
+      grave ??= note;
+    }
     for (const { [side]: own, path } of samples) {
       const missing = Math.max(own.damaged, (own.expected ?? 0) - own.items);
       if (missing <= 0) continue;

@@ -32,6 +32,8 @@ export interface TaskComparison {
   readonly name: string;
   readonly verdict: Verdict;
   readonly differences: readonly Difference[];
+  /** Why too little was evaluated for any verdict but "regression"; `null`: it wasn't, or that is accepted. */
+  readonly incomplete: string | null;
   /** One entry per score of the task as a whole and of its parts. */
   readonly scores: readonly ScoreComparison[];
   readonly samples: readonly SampleComparison[];

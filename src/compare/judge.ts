@@ -10,7 +10,7 @@ const fewestPairs = 10;
 export interface Circumstances {
   /** Why the sides are not comparable; `null`: they are. */
   readonly refusal: string | null;
-  /** Why too many samples are missing; `null`: they are not. */
+  /** Why too much is missing for a verdict, unless a regression shows all the same; `null`: it isn't, or that is accepted. */
   readonly incomplete: string | null;
 }
 

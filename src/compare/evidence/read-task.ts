@@ -66,6 +66,7 @@ function scoresOf(metrics: readonly Metric[]): ScoreEvidence[] {
 async function incompleteness(folder: string, record: TaskRecord | undefined): Promise<string | null> {
   if (record?.partial || (await isInterrupted(folder))) return 'its job was interrupted';
   if (record?.outcome === 'failed') return `the task failed: ${record.error?.message ?? 'see its logs'}`;
+  if (record?.outcome === null) return 'the task had not ended';
   return record?.outcome === 'cancelled' ? 'the task was cancelled' : null;
 }
 

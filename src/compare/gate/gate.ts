@@ -1,4 +1,5 @@
 import type { Comparison, ScoreComparison, TaskComparison } from '../comparison';
+import { refusalOf } from '../comparability';
 import { missingText } from './missing';
 import { damageInterval, damageOf } from '../judge';
 import { bare } from '../match-tasks';
@@ -93,25 +94,39 @@ interface Judging {
 
 function judge(task: TaskComparison, { name, policy, warnings }: Judging): GatedBenchmark {
   const score = scoreFor(task, policy.metric);
-  const insufficient = (reason: string, of = unjudged(name, policy)): GatedBenchmark => ({
-    ...of,
-    status: 'INSUFFICIENT_EVIDENCE',
-    reasons: [reason],
-  });
-  if (!score) return insufficient(`no score ${policy.metric}; there are: ${namesIn(task)}`);
+  if (!score) {
+    const reason =
+      policy.metric === null ? 'it has no scores' : `no score ${policy.metric}; there are: ${namesIn(task)}`;
+    return { ...unjudged(name, policy), ...asFarAsWhole(insufficient(reason), task) };
+  }
   if (policy.metric === null || !isNamed(score, policy.metric))
     warnings.push(`${name}: judged by ${metricKey(score)}, the first of: ${namesIn(task)}`);
   if (policy.better !== null && policy.better !== score.better && !score.betterGuessed)
     warnings.push(`${name}: the policy says that ${policy.better} is better, the harness that ${score.better} is`);
   const oriented = { ...score, better: policy.better ?? score.better };
   const evidence = { ...unjudged(name, policy), ...numbersOf(score) };
-  const refusal = task.differences.find(({ effect, accepted }) => effect === 'refuses' && !accepted);
-  if (refusal) return insufficient(score.notes.at(-1) ?? 'not comparable', evidence);
-  const relative = relativeBreach(oriented, policy);
-  if (relative !== undefined) return { ...evidence, status: 'BREACH', reasons: [relative] };
+  const refusal = refusalOf(task.differences);
+  if (refusal !== null) return { ...evidence, ...insufficient(refusal) };
+  return { ...evidence, ...asFarAsWhole(byNumbers(oriented, policy), task) };
+}
+
+type Finding = Pick<GatedBenchmark, 'status' | 'reasons'>;
+
+const insufficient = (reason: string): Finding => ({ status: 'INSUFFICIENT_EVIDENCE', reasons: [reason] });
+
+/** Where samples are missing, a breach shows all the same, but nothing else does. */
+function asFarAsWhole({ status, reasons }: Finding, { incomplete }: TaskComparison): Finding {
+  if (incomplete === null) return { status, reasons };
+  if (status === 'BREACH') return { status, reasons: [...reasons, incomplete] };
+  return { status: 'INSUFFICIENT_EVIDENCE', reasons: [incomplete, ...reasons] };
+}
+
+function byNumbers(score: ScoreComparison, policy: BenchmarkPolicy): Finding {
+  const relative = relativeBreach(score, policy);
+  if (relative !== undefined) return { status: 'BREACH', reasons: [relative] };
   if (score.method === 'paired' && (score.n ?? 0) < fewestPairs)
-    return insufficient(`only ${score.n} samples in common (at least ${fewestPairs})`, evidence);
-  return { ...evidence, ...byInterval(oriented, policy) };
+    return insufficient(`only ${score.n} samples in common (at least ${fewestPairs})`);
+  return byInterval(score, policy);
 }
 
 /** `nel`'s own names stand for the benchmark's score, whatever the harness calls it. */
@@ -154,25 +169,20 @@ function relativeBreach(
   return `it dropped by ${percent(relative)} of the base, more than ${percent(maxRelativeDrop)}`;
 }
 
-function byInterval(
-  score: ScoreComparison,
-  { maxDrop, tier }: BenchmarkPolicy,
-): Pick<GatedBenchmark, 'status' | 'reasons'> {
+function byInterval(score: ScoreComparison, { maxDrop, tier }: BenchmarkPolicy): Finding {
   const damage = damageOf(score);
   const interval = damageInterval(score);
-  if (damage === null)
-    return { status: 'INSUFFICIENT_EVIDENCE', reasons: [score.notes[0] ?? 'no difference is known'] };
+  if (damage === null) return insufficient(score.notes[0] ?? 'no difference is known');
   const limit = `at most ${round(maxDrop)} is allowed`;
   if (interval === null) {
-    if (tier !== 'advisory')
-      return { status: 'INSUFFICIENT_EVIDENCE', reasons: ['no interval is known, only the difference'] };
+    if (tier !== 'advisory') return insufficient('no interval is known, only the difference');
     const text = `a drop of ${round(damage)} without an interval; ${limit}`;
     return { status: damage > maxDrop ? 'BREACH' : 'PASS', reasons: [text] };
   }
   const text = `the drop lies between ${round(interval[0])} and ${round(interval[1])} (95 %); ${limit}`;
   if (interval[0] > maxDrop) return { status: 'BREACH', reasons: [text] };
   if (interval[1] <= maxDrop) return { status: 'PASS', reasons: [text] };
-  return { status: 'INSUFFICIENT_EVIDENCE', reasons: [`${text}: more samples or repeats are needed`] };
+  return insufficient(`${text}: more samples or repeats are needed`);
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;

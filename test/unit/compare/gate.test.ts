@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { comparisonPage } from '../../../src/compare/render/comparison-page';
 import { comparisonMarkdown } from '../../../src/compare/render/markdown';
@@ -6,6 +6,7 @@ import { gateMarkdown } from '../../../src/compare/gate/gate-markdown';
 import { gateRuns } from '../../../src/compare/gate/gate-runs';
 import { gateJunit } from '../../../src/compare/gate/junit';
 import type { GateReport } from '../../../src/compare/gate/gate';
+import type { CompareOptions } from '../../../src/compare/options';
 import { freshFolder } from '../../support/folders';
 import { seeded, writeHarnessRun, writeRun, type HarnessTask } from '../../support/harness-results';
 
@@ -30,9 +31,10 @@ function results(lost: Readonly<Record<string, number>>, options: Partial<Harnes
   writeRun(at('candidate'), { tasks: side(true) });
 }
 
-async function gated(policy: string): Promise<GateReport> {
+async function gated(policy: string, options: CompareOptions = {}): Promise<GateReport> {
   writeFileSync(at('policy.yaml'), policy);
-  return gateRuns({ base: { folder: at('base') }, candidate: { folder: at('candidate') }, policy: at('policy.yaml') });
+  const sides = { base: { folder: at('base') }, candidate: { folder: at('candidate') } };
+  return gateRuns({ ...sides, policy: at('policy.yaml') }, options);
 }
 
 const statuses = ({ benchmarks }: GateReport): Record<string, string> =>
@@ -76,6 +78,73 @@ test('runs of different settings are never a GO', async () => {
   const report = await gated('defaults: { max_drop: 0.5 }');
   expect(report.verdict).toBe('INCONCLUSIVE');
   expect(report.benchmarks[0]?.reasons[0]).toContain('not comparable: few-shot');
+});
+
+const samplesFile = (task: string): string =>
+  at('candidate', task, 'org__model', `samples_${task.replace(/^\d+-/, '')}_2026-11-28T02-32-30.325823.jsonl`);
+
+/** Ways in which the candidate's evaluation of `mmlu` is not whole, and what is said of them. */
+const incomplete: readonly (readonly [what: string, spoil: () => void, reason: string])[] = [
+  [
+    'a short samples file',
+    () => {
+      const lines = readFileSync(samplesFile('0-mmlu'), 'utf8').split('\n');
+      writeFileSync(samplesFile('0-mmlu'), lines.slice(0, 160).join('\n'));
+    },
+    'candidate: 240 of 400 samples of mmlu are missing',
+  ],
+  [
+    'the marker of an interrupted job',
+    () => writeFileSync(at('candidate', '0-mmlu', '.evalsaga_interrupted'), ''),
+    'candidate: its job was interrupted',
+  ],
+  ['a partial task', () => inRecord({ partial: true }), 'candidate: its job was interrupted'],
+  ['a failed task', () => inRecord({ outcome: 'failed' }), 'candidate: the task failed'],
+  ['a task without an end', () => inRecord({ outcome: null }), 'candidate: the task had not ended'],
+];
+
+/** Changes the record of the candidate's first task. */
+function inRecord(change: object): void {
+  const file = at('candidate', 'run.json');
+  const { tasks, ...record } = JSON.parse(readFileSync(file, 'utf8')) as { readonly tasks: readonly object[] };
+  writeFileSync(
+    file,
+    JSON.stringify({ ...record, tasks: tasks.map((task, at) => (at ? task : { ...task, ...change })) }),
+  );
+}
+
+describe.each(incomplete)('a candidate with %s', (_, spoil, reason) => {
+  const critical = 'benchmarks: { mmlu: { tier: critical, max_drop: 0.05 } }';
+
+  test('is no GO unless that is accepted', async () => {
+    results({ mmlu: 0 });
+    spoil();
+    const report = await gated(critical);
+    expect([report.verdict, statuses(report)]).toEqual(['INCONCLUSIVE', { mmlu: 'INSUFFICIENT_EVIDENCE' }]);
+    expect(report.benchmarks[0]?.reasons[0]).toContain(reason);
+    expect(report.benchmarks[0]).toMatchObject({ metric: 'acc', base: expect.any(Number), delta: 0 });
+    expect(report.comparison.tasks[0]?.incomplete).toContain(reason);
+    expect((await gated(critical, { accept: ['incomplete'] })).verdict).toBe('GO');
+  });
+
+  test('is a NO-GO if it is worse all the same', async () => {
+    results({ mmlu: 0.4 });
+    spoil();
+    const report = await gated(critical);
+    expect([report.verdict, statuses(report)]).toEqual(['NO-GO', { mmlu: 'BREACH' }]);
+    expect(report.benchmarks[0]?.reasons.join()).toContain(reason);
+    const relative = await gated('benchmarks: { mmlu: { max_drop: 1, max_relative_drop: 0.05 } }');
+    expect(statuses(relative)).toEqual({ mmlu: 'BREACH' });
+  });
+});
+
+test("a task that failed without scores says why it can't be judged", async () => {
+  results({ mmlu: 0 });
+  inRecord({ outcome: 'failed', error: { type: 'JobFailed', message: 'out of memory' } });
+  rmSync(at('candidate', '0-mmlu', 'org__model'), { recursive: true });
+  const report = await gated('benchmarks: { mmlu: {} }');
+  expect(report.verdict).toBe('INCONCLUSIVE');
+  expect(report.benchmarks[0]?.reasons[0]).toBe('candidate: the task failed: out of memory');
 });
 
 test.each([
