@@ -5,8 +5,11 @@ import { partsOf, type RunSnapshot, type Span, type TaskSnapshot, type Usage } f
 
 type Used = Pick<TaskSnapshot, 'usage' | 'earlierUsage' | 'endpointPerHour'>;
 
-/** Everything of a task that costs or has cost something. */
-const usagesOf = ({ usage, earlierUsage = [] }: Used): readonly Usage[] => [...earlierUsage, ...(usage ? [usage] : [])];
+/** Returns everything of a task that costs or has cost something, the earliest first. */
+export const usagesOf = ({ usage, earlierUsage = [] }: Used): readonly Usage[] => [
+  ...earlierUsage,
+  ...(usage ? [usage] : []),
+];
 
 const pricesOf = ({ endpointPerHour }: Used, budget: BudgetPlan) => ({
   endpointPerHour: endpointPerHour ?? budget.endpointPerHour,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { costAt, rounded } from '../../contract/cost';
+import { costAt, rounded, usagesOf } from '../../contract/cost';
 import { secondsOf, usefulShare } from '../../contract/gpu-share';
 import type { BudgetPlan, TaskPlan } from '../../contract/plan';
 import type { TaskSnapshot, Usage } from '../../contract/state';
@@ -58,14 +58,21 @@ export async function readSummaries(request: SummaryRequest): Promise<ReadonlyMa
   await mapConcurrently(tasks, concurrency, async (task) => {
     const folder = task.outputDir === null ? undefined : folderOf(task);
     if (folder === undefined || Date.now() > deadline) return;
-    const from = task.usage?.endpoint?.from ?? task.usage?.job?.from ?? task.startedAt;
-    const evidence = await readEvidence(folder, {
-      deadline,
-      notBeforeMs: from === null ? undefined : Date.parse(from),
-    }).catch(() => undefined);
+    const evidence = await readEvidence(folder, { deadline, notBeforeMs: beganAtMs(task) }).catch(() => undefined);
     if (evidence) summaries.set(task.index, summaryOf({ task, evidence, images: imagesOf?.(task) }));
   });
   return summaries;
+}
+
+/**
+ * Returns when a task's first endpoint began to exist, or its first job where it has no endpoint of its own; what was evaluated in its
+ * folder before then was not of this run. `undefined`: not known. Pure.
+ */
+export function beganAtMs(task: Pick<TaskSnapshot, 'usage' | 'earlierUsage' | 'startedAt'>): number | undefined {
+  const usages = usagesOf(task);
+  const first = (what: keyof Usage): string | undefined => usages.flatMap((usage) => usage[what]?.from ?? [])[0];
+  const from = first('endpoint') ?? first('job') ?? task.startedAt;
+  return from === null ? undefined : Date.parse(from);
 }
 
 /** Pure. */
@@ -100,7 +107,7 @@ export function taskCosts(
   },
 ): TaskCosts {
   const total = (what: keyof Usage): number | null =>
-    [...(task.earlierUsage ?? []), ...(task.usage ? [task.usage] : [])]
+    usagesOf(task)
       .map((usage) => secondsOf(usage[what], nowMs))
       .reduce((sum, seconds) => (seconds === null ? sum : (sum ?? 0) + seconds), null);
   const endpointSeconds = total('endpoint');

@@ -194,6 +194,25 @@ describe('request seconds', () => {
     expect(requestStats(content, Date.parse('2026-11-28T12:00:00Z'))?.requestSeconds).toBe(30);
   });
 
+  test('count for all jobs of the run, also if the endpoint of an earlier one was lost', async () => {
+    const stats = {
+      count: 100,
+      successful_count: 100,
+      inference_time: 690,
+      last_request_time: Date.parse('2026-11-28T02:32:00Z') / 1000,
+      inference_run_times: {
+        0: run('2026-11-27T10:00:00', 600),
+        1: run('2026-11-28T02:10:00', 60),
+        2: run('2026-11-28T02:32:00', 30),
+      },
+    };
+    await writeFile(file('eval_factory_metrics.json'), JSON.stringify({ response_stats: stats }));
+    const lost = { from: '2026-11-28T02:01:00.000Z', until: '2026-11-28T02:31:00.000Z' };
+    expect((await summaryOf()).requests?.requestSeconds).toBe(30);
+    const change = { earlierUsage: [{ endpoint: lost, job: lost }] };
+    expect((await summaryOf(change)).requests?.requestSeconds).toBe(90);
+  });
+
   test('of a single request are its latency; unknown ones are null', () => {
     const one = { count: 1, successful_count: 1, avg_latency_ms: 250, inference_time: 0 };
     expect(requestStats({ response_stats: one })?.requestSeconds).toBe(0.25);
