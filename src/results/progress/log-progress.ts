@@ -1,4 +1,5 @@
 import type { ProgressUnit, SeenProgress } from '../../contract/job-progress';
+import { parsePythonJson } from '../requests/python-json';
 
 /** Reads how far a job is from the progress bars in its log. Pure. */
 
@@ -47,7 +48,7 @@ export function progressInStats(text: string): SeenProgress | undefined {
 
 function countIn(text: string): number | undefined {
   try {
-    const { response_stats: stats } = JSON.parse(text) as { response_stats?: { successful_count?: unknown } };
+    const { response_stats: stats } = parsePythonJson(text) as { response_stats?: { successful_count?: unknown } };
     const count = stats?.successful_count;
     return typeof count === 'number' && Number.isInteger(count) && count > 0 ? count : undefined;
   } catch {

@@ -27,6 +27,7 @@ test('bars of preparations are no progress', () => {
 test("the evaluator's statistics tell requests, but not how many there will be", () => {
   const stats = JSON.stringify({ response_stats: { count: 201, successful_count: 200 } });
   expect(progressInStats(stats)).toEqual({ done: 200, total: null, unit: 'requests' });
+  expect(progressInStats(stats.replace('{', '{"evaluation":{"runtime_seconds":NaN},'))?.done).toBe(200);
   for (const text of [stats.slice(0, 30), '{}', 'null', '{"response_stats":{"successful_count":"9"}}'])
     expect(progressInStats(text)).toBeUndefined();
 });
