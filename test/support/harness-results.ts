@@ -141,6 +141,7 @@ export function writeRun(
     writeHarnessRun(place, { ...run, tasks: [task] });
     const stats = {
       count: 40,
+      successful_count: 40,
       avg_prompt_tokens: 35.5,
       avg_completion_tokens: 2,
       avg_latency_ms: 260,

@@ -56,7 +56,7 @@ async function openTask(label: string, folder: string): Promise<Evidence> {
   const task = await readTask({
     folder,
     name: path.basename(folder).replace(/^\d+-/, ''),
-    record: undefined,
+    recorded: undefined,
     settings: [],
   });
   return { ...ofOneFolder({ label, folder }), kind: 'evalsaga', tasks: [task], model: modelOf(task) };

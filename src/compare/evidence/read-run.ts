@@ -38,7 +38,9 @@ export async function readRun({ label, folder, index, model, jobImages }: RunFol
     const settings = [...images, ...settingOf('image', 'evaluation image', jobImages?.get(task.index), null)];
     // Tasks of one model have the names of those of another.
     const name = only === undefined ? task.name : nameInConfig(task.name);
-    evidence.push(await readTask({ ...(await placeOf(folder, task)), name, record: task, settings }));
+    evidence.push(
+      await readTask({ ...(await placeOf(folder, task)), name, recorded: { task, endedAt: record.endedAt }, settings }),
+    );
   }
   return {
     label,

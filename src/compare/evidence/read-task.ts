@@ -3,30 +3,30 @@ import path from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import type { Metric } from '../../contract/metric';
-import type { Span } from '../../contract/state';
 import { isInterrupted } from '../../results/scores/notes';
 import { readScores } from '../../results/scores/read-scores';
 import type { TaskRecord } from '../../results/scores/task-record';
 import { messageOf } from '../../support/error-message';
-import { unknownUsage, type ScoreEvidence, type Setting, type TaskEvidence, type TaskUsage } from './evidence';
+import type { ScoreEvidence, Setting, TaskEvidence } from './evidence';
 import { settingOf } from './harness-settings';
 import { readHarness } from './read-harness';
+import { taskUsage, type RecordedTask } from './task-usage';
 
 /** A task's result folder, as evalsaga brings it home, with the run's record of the task. */
 export interface TaskFolder {
   readonly folder: string;
   readonly name: string;
-  readonly record: TaskRecord | undefined;
+  readonly recorded: RecordedTask | undefined;
   /** From the run's config and plan. */
   readonly settings: readonly Setting[];
 }
 
-export async function readTask({ folder, name, record, settings }: TaskFolder): Promise<TaskEvidence> {
+export async function readTask({ folder, name, recorded, settings }: TaskFolder): Promise<TaskEvidence> {
+  const record = recorded?.task;
   const harness = await readHarness(folder);
   const summary = await readResultsFile(folder);
   const ownScores = record?.scores?.length ? record.scores : summary.metrics;
   const read = harness !== undefined && harness.scores.length > 0;
-  const metrics = await readFactoryMetrics(folder);
   return {
     name,
     index: record?.index ?? null,
@@ -34,7 +34,7 @@ export async function readTask({ folder, name, record, settings }: TaskFolder): 
     scores: read ? harness.scores : scoresOf(ownScores),
     items: harness?.items ?? [],
     settings: [...settings, ...(read ? harness.settings : await configSettings(folder))],
-    usage: { ...metrics, ...spansOf(record) },
+    usage: await taskUsage(folder, recorded),
     notes: [...(harness?.notes ?? []), ...summary.notes, ...(await notFetched(folder))],
   };
 }
@@ -77,44 +77,6 @@ async function notFetched(folder: string): Promise<string[]> {
   const [first] = left;
   return first ? [`${left.length} of its files did not come home, such as ${first.path}`] : [];
 }
-
-const factorySchema = z.looseObject({
-  response_stats: z.looseObject({
-    count: z.number(),
-    avg_prompt_tokens: z.number().nullish(),
-    avg_completion_tokens: z.number().nullish(),
-    avg_latency_ms: z.number().nullish(),
-    inference_time: z.number().nullish(),
-  }),
-});
-
-/** Reads the statistics of requests that NVIDIA's adapter writes. */
-async function readFactoryMetrics(folder: string): Promise<TaskUsage> {
-  const found = factorySchema.safeParse(await readJson(path.join(folder, 'eval_factory_metrics.json'))).data;
-  if (!found) return unknownUsage;
-  const { count, ...stats } = found.response_stats;
-  const total = (average: number | null | undefined): number | null =>
-    average === null || average === undefined ? null : Math.round(average * count);
-  return {
-    ...unknownUsage,
-    inferenceSeconds: stats.inference_time ?? null,
-    requests: count,
-    promptTokens: total(stats.avg_prompt_tokens),
-    completionTokens: total(stats.avg_completion_tokens),
-    meanLatencyMs: stats.avg_latency_ms ?? null,
-  };
-}
-
-function spansOf(record: TaskRecord | undefined): Partial<TaskUsage> {
-  const { endpoint, job } = record?.usage ?? {};
-  return {
-    ...(endpoint ? { endpointSeconds: secondsOf(endpoint) } : {}),
-    ...(job ? { jobSeconds: secondsOf(job) } : {}),
-  };
-}
-
-const secondsOf = ({ from, until }: Span): number | null =>
-  until === null ? null : Math.round((Date.parse(until) - Date.parse(from)) / 100) / 10;
 
 const runConfigSchema = z.looseObject({
   config: z.looseObject({ params: z.record(z.string(), z.unknown()).catch({}) }),
