@@ -10,7 +10,11 @@ const sides = [
 ] as const;
 const comparing: readonly CommandOption[] = [
   { form: '-o, --output <file>', meaning: 'write to this file' },
-  { form: '--alpha <share>', meaning: 'chance of taking an accident for a change, over all tasks', default: '0.05' },
+  {
+    form: '--alpha <share>',
+    meaning: 'chance of taking an accident for a change, over all tasks; 0.05 gives intervals of 95 %',
+    default: '0.05',
+  },
   {
     form: '--metric <name>',
     meaning: 'only this score, e.g. acc_norm or exact_match__strict-match',

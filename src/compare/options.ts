@@ -28,8 +28,14 @@ export interface CompareOptions {
 export type Settled = Required<Omit<CompareOptions, 'maxDrop' | 'cluster'>> &
   Pick<CompareOptions, 'maxDrop' | 'cluster'>;
 
+const usualAlpha = 0.05;
+
+/** Returns the confidence of all intervals of a comparison, e.g. 0.95. Pure. */
+export const confidenceOf = ({ alpha = usualAlpha }: Pick<CompareOptions, 'alpha'>): number =>
+  Number((1 - alpha).toPrecision(12));
+
 export const settled = (options: CompareOptions): Settled => ({
-  alpha: 0.05,
+  alpha: usualAlpha,
   metrics: [],
   lowerIsBetter: [],
   accept: [],

@@ -2,7 +2,9 @@ import Table from 'cli-table3';
 import type { Comparison, Flip } from '../../compare/comparison';
 import { differenceText } from '../../compare/comparability';
 import { notesOf } from '../../compare/render/markdown';
+import { confidenceOf } from '../../compare/options';
 import {
+  confidenceText,
   numberText,
   pooledCells,
   scoreCells,
@@ -23,7 +25,8 @@ export interface ComparisonView {
 
 /** A comparison for a terminal. Pure. */
 export function comparisonText(comparison: Comparison, { style, withParts }: ComparisonView): string {
-  const { verdict, reasons, base, candidate, tasks, pooled } = comparison;
+  const { verdict, reasons, base, candidate, tasks, pooled, options } = comparison;
+  const level = confidenceText(confidenceOf(options));
   const rows = tasks.flatMap(({ name, scores }) =>
     scores.filter(({ level }) => withParts || level === 'overall').map((score) => scoreCells(name, score)),
   );
@@ -35,7 +38,7 @@ export function comparisonText(comparison: Comparison, { style, withParts }: Com
     `base       ${harmlessLine(sideText(base))}`,
     `candidate  ${harmlessLine(sideText(candidate))}`,
     ...tasks.flatMap((task) => task.differences.map((difference) => differenceLine(task.name, difference, style))),
-    scoresTable([...rows, ...(pooled ? [pooledCells(pooled)] : [])], style),
+    scoresTable([...rows, ...(pooled ? [pooledCells(pooled)] : [])], { style, level }),
     ...(withParts || hidden === 0 ? [] : [style.dim(`${hidden} scores of parts: --parts`)]),
     ...worstLines(comparison),
     usageTable(comparison),
@@ -70,10 +73,13 @@ function differenceLine(
   return difference.effect === 'warns' ? style.warn(`differs  ${text}`) : style.dim(`differs  ${text}`);
 }
 
-function scoresTable(rows: readonly ScoreCells[], style: Style): string {
+function scoresTable(
+  rows: readonly ScoreCells[],
+  { style, level }: { readonly style: Style; readonly level: string },
+): string {
   if (rows.length === 0) return '';
   const table = new Table({
-    head: ['Task', 'Score', 'Base', 'Candidate', 'Δ', '95 % CI', 'p (Holm)', 'n', 'Could see', ''],
+    head: ['Task', 'Score', 'Base', 'Candidate', 'Δ', `${level} CI`, 'p (Holm)', 'n', 'Could see', ''],
     colAligns: ['left', 'left', 'right', 'right', 'right', 'right', 'right', 'right', 'right', 'left'],
     ...bare,
   });

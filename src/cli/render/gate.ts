@@ -1,14 +1,25 @@
 import Table from 'cli-table3';
 import type { GatedBenchmark, GateReport } from '../../compare/gate/gate';
-import { intervalText, numberText, signedText } from '../../compare/render/texts';
+import { confidenceText, intervalText, numberText, signedText } from '../../compare/render/texts';
 import { harmlessLine } from '../../support/terminal-text';
 import { bare } from './overview';
 import type { Style } from './style';
 
 /** A gate's report for a terminal. Pure. */
-export function gateText({ verdict, reasons, benchmarks, warnings }: GateReport, style: Style): string {
+export function gateText({ verdict, reasons, confidence, benchmarks, warnings }: GateReport, style: Style): string {
   const table = new Table({
-    head: ['Benchmark', 'Tier', 'Status', 'Score', 'Base', 'Candidate', 'Δ', '95 % CI', 'n', 'Allowed drop'],
+    head: [
+      'Benchmark',
+      'Tier',
+      'Status',
+      'Score',
+      'Base',
+      'Candidate',
+      'Δ',
+      `${confidenceText(confidence)} CI`,
+      'n',
+      'Allowed drop',
+    ],
     colAligns: ['left', 'left', 'left', 'left', 'right', 'right', 'right', 'right', 'right', 'right'],
     ...bare,
   });

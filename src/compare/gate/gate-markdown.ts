@@ -1,15 +1,26 @@
 import { comparisonMarkdown, details, inline, list, section, table } from '../render/markdown';
-import { intervalText, numberText, signedText } from '../render/texts';
+import { confidenceText, intervalText, numberText, signedText } from '../render/texts';
 import type { GateReport, GatedBenchmark } from './gate';
 
 /** A gate's report as Markdown for a pull request: the verdict, what was judged, and the whole comparison folded away. Pure. */
 export function gateMarkdown(report: GateReport): string {
-  const { verdict, reasons, benchmarks, warnings, comparison } = report;
+  const { verdict, reasons, confidence, benchmarks, warnings, comparison } = report;
   return [
     `# Gate: ${verdict}`,
     list(reasons.map(inline)),
     table(
-      ['benchmark', 'tier', 'status', 'score', 'base', 'candidate', 'Δ', '95 % CI', 'n', 'allowed drop'],
+      [
+        'benchmark',
+        'tier',
+        'status',
+        'score',
+        'base',
+        'candidate',
+        'Δ',
+        `${confidenceText(confidence)} CI`,
+        'n',
+        'allowed drop',
+      ],
       benchmarks.map(rowOf),
     ),
     section('Why', list(benchmarks.flatMap(whyOf))),

@@ -3,6 +3,8 @@ import { refusalOf } from '../comparability';
 import { missingText } from './missing';
 import { damageInterval, damageOf } from '../judge';
 import { bare } from '../match-tasks';
+import { confidenceOf } from '../options';
+import { confidenceText } from '../render/texts';
 import { metricKey } from '../evidence/evidence';
 import { policyOf, requiredBenchmarks, type BenchmarkPolicy, type GatePolicy } from './policy';
 
@@ -16,6 +18,8 @@ export interface GateReport {
   readonly version: typeof gateVersion;
   readonly verdict: GateVerdict;
   readonly reasons: readonly string[];
+  /** Of the intervals that benchmarks are judged by: 1 − `alpha`. */
+  readonly confidence: number;
   readonly benchmarks: readonly GatedBenchmark[];
   readonly warnings: readonly string[];
   /** The numbers behind it. */
@@ -42,6 +46,7 @@ export interface GatedBenchmark {
 const fewestPairs = 10;
 
 export function applyPolicy(comparison: Comparison, policy: GatePolicy): GateReport {
+  const confidence = confidenceOf(comparison.options);
   const required = requiredBenchmarks(policy);
   const named = Object.keys(policy.benchmarks);
   const warnings: string[] = [];
@@ -51,12 +56,12 @@ export function applyPolicy(comparison: Comparison, policy: GatePolicy): GateRep
     .map((name) => missingBenchmark(name, policyOf(policy, name), comparison));
   const judged = found.map(({ task, name }) => {
     const own = policyOf(policy, name);
-    return judge(task, { name, policy: own, warnings });
+    return judge(task, { name, policy: own, confidence, warnings });
   });
   const benchmarks = [...missing, ...judged];
   for (const name of comparison.onlyInBase) warnings.push(`${name} is only in the base`);
   for (const name of comparison.onlyInCandidate) warnings.push(`${name} is only in the candidate`);
-  return { version: gateVersion, ...verdictOf(benchmarks), benchmarks, warnings, comparison };
+  return { version: gateVersion, ...verdictOf(benchmarks), confidence, benchmarks, warnings, comparison };
 }
 
 /** A policy may name a task with or without its harness. */
@@ -89,10 +94,11 @@ const unjudged = (
 interface Judging {
   readonly name: string;
   readonly policy: BenchmarkPolicy;
+  readonly confidence: number;
   readonly warnings: string[];
 }
 
-function judge(task: TaskComparison, { name, policy, warnings }: Judging): GatedBenchmark {
+function judge(task: TaskComparison, { name, policy, confidence, warnings }: Judging): GatedBenchmark {
   const score = scoreFor(task, policy.metric);
   if (!score) {
     const reason =
@@ -107,7 +113,7 @@ function judge(task: TaskComparison, { name, policy, warnings }: Judging): Gated
   const evidence = { ...unjudged(name, policy), ...numbersOf(score) };
   const refusal = refusalOf(task.differences);
   if (refusal !== null) return { ...evidence, ...insufficient(refusal) };
-  return { ...evidence, ...asFarAsWhole(byNumbers(oriented, policy), task) };
+  return { ...evidence, ...asFarAsWhole(byNumbers(oriented, policy, confidence), task) };
 }
 
 type Finding = Pick<GatedBenchmark, 'status' | 'reasons'>;
@@ -121,12 +127,12 @@ function asFarAsWhole({ status, reasons }: Finding, { incomplete }: TaskComparis
   return { status: 'INSUFFICIENT_EVIDENCE', reasons: [incomplete, ...reasons] };
 }
 
-function byNumbers(score: ScoreComparison, policy: BenchmarkPolicy): Finding {
+function byNumbers(score: ScoreComparison, policy: BenchmarkPolicy, confidence: number): Finding {
   const relative = relativeBreach(score, policy);
   if (relative !== undefined) return { status: 'BREACH', reasons: [relative] };
   if (score.method === 'paired' && (score.n ?? 0) < fewestPairs)
     return insufficient(`only ${score.n} samples in common (at least ${fewestPairs})`);
-  return byInterval(score, policy);
+  return byInterval(score, policy, confidence);
 }
 
 /** `nel`'s own names stand for the benchmark's score, whatever the harness calls it. */
@@ -169,7 +175,7 @@ function relativeBreach(
   return `it dropped by ${percent(relative)} of the base, more than ${percent(maxRelativeDrop)}`;
 }
 
-function byInterval(score: ScoreComparison, { maxDrop, tier }: BenchmarkPolicy): Finding {
+function byInterval(score: ScoreComparison, { maxDrop, tier }: BenchmarkPolicy, confidence: number): Finding {
   const damage = damageOf(score);
   const interval = damageInterval(score);
   if (damage === null) return insufficient(score.notes[0] ?? 'no difference is known');
@@ -179,7 +185,7 @@ function byInterval(score: ScoreComparison, { maxDrop, tier }: BenchmarkPolicy):
     const text = `a drop of ${round(damage)} without an interval; ${limit}`;
     return { status: damage > maxDrop ? 'BREACH' : 'PASS', reasons: [text] };
   }
-  const text = `the drop lies between ${round(interval[0])} and ${round(interval[1])} (95 %); ${limit}`;
+  const text = `the drop lies between ${round(interval[0])} and ${round(interval[1])} (${confidenceText(confidence)}); ${limit}`;
   if (interval[0] > maxDrop) return { status: 'BREACH', reasons: [text] };
   if (interval[1] <= maxDrop) return { status: 'PASS', reasons: [text] };
   return insufficient(`${text}: more samples or repeats are needed`);

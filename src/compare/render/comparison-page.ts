@@ -5,7 +5,9 @@ import { tableHtml } from '../../report/page/table';
 import type { Comparison, Flip, ScoreComparison, TaskComparison } from '../comparison';
 import { differenceText } from '../comparability';
 import { notesOf } from './markdown';
+import { confidenceOf } from '../options';
 import {
+  confidenceText,
   intervalText,
   numberText,
   pooledCells,
@@ -71,10 +73,11 @@ const scoresOf = (
 
 function scoresSection(comparison: Comparison): Section | undefined {
   const { pooled } = comparison;
+  const level = levelOf(comparison);
   const scores = scoresOf(comparison, 'overall');
   if (scores.length === 0) return undefined;
   const rows = [...scores.map(({ task, score }) => scoreCells(task, score)), ...(pooled ? [pooledCells(pooled)] : [])];
-  const body = html`${plots(scores)} ${scoresTable(rows)}
+  const body = html`${plots(scores, level)} ${scoresTable(rows, level)}
     <p class="note">
       p is adjusted for all scores together (Holm). "Could see": the smallest true difference that would have been found
       four times out of five.
@@ -82,8 +85,10 @@ function scoresSection(comparison: Comparison): Section | undefined {
   return { id: 'scores', title: 'Scores', body };
 }
 
+const levelOf = ({ options }: Comparison): string => confidenceText(confidenceOf(options));
+
 /** Differences on scales of their own (right answers, BLEU, perplexity) don't share a plot. */
-function plots(scores: readonly { readonly task: string; readonly score: ScoreComparison }[]): Html[] {
+function plots(scores: readonly { readonly task: string; readonly score: ScoreComparison }[], level: string): Html[] {
   const measured = scores.flatMap(({ task, score }) => {
     const row = intervalRow(`${task} ${scoreName(score)}`, score);
     return row ? [{ row, isShare: isShare(score) }] : [];
@@ -91,7 +96,7 @@ function plots(scores: readonly { readonly task: string; readonly score: ScoreCo
   const shares = measured.flatMap(({ row, isShare: is }) => (is ? [row] : []));
   const others = measured.flatMap(({ row, isShare: is }) => (is ? [] : [row]));
   return [
-    ...(shares.length === 0 ? [] : [plot('Candidate less base, with 95 % intervals', shares)]),
+    ...(shares.length === 0 ? [] : [plot(`Candidate less base, with ${level} intervals`, shares)]),
     ...others.map((row) => plot(`Candidate less base: ${row.label}`, [row])),
   ];
 }
@@ -108,14 +113,14 @@ function intervalRow(label: string, { delta, interval, change }: ScoreComparison
   return { label, value: delta, title, ...(interval === null ? {} : { low: interval[0], high: interval[1] }) };
 }
 
-const scoresTable = (rows: readonly ScoreCells[]): Html =>
+const scoresTable = (rows: readonly ScoreCells[], level: string): Html =>
   tableHtml(rows, [
     { title: 'Task', cell: ({ task }) => task },
     { title: 'Score', cell: ({ score }) => score },
     { title: 'Base', cell: ({ base }) => base, isNumber: true },
     { title: 'Candidate', cell: ({ candidate }) => candidate, isNumber: true },
     { title: 'Δ', cell: ({ delta }) => delta, isNumber: true },
-    { title: '95 % CI', cell: ({ interval }) => interval, isNumber: true },
+    { title: `${level} CI`, cell: ({ interval }) => interval, isNumber: true },
     { title: 'p', cell: ({ p }) => p, isNumber: true },
     { title: 'n', cell: ({ n }) => n, isNumber: true },
     { title: 'Test', cell: ({ test }) => test },
@@ -135,7 +140,7 @@ function partsSection(comparison: Comparison): Section | undefined {
         title: 'Parts',
         body: html`<details>
           <summary>${parts.length} scores</summary>
-          ${scoresTable(parts)}
+          ${scoresTable(parts, levelOf(comparison))}
         </details>`,
       };
 }

@@ -1,6 +1,8 @@
 import type { Comparison, Flip, TaskComparison } from '../comparison';
 import { differenceText } from '../comparability';
+import { confidenceOf } from '../options';
 import {
+  confidenceText,
   guessedDirections,
   numberText,
   pooledCells,
@@ -22,16 +24,17 @@ export function comparisonMarkdown(comparison: Comparison): string {
   const parts = tasks.flatMap(({ name, scores }) =>
     scores.filter(({ level }) => level === 'part').map((score) => scoreCells(name, score)),
   );
+  const level = confidenceText(confidenceOf(options));
   return [
     `# Comparison: ${verdict}`,
     list([...reasons.map(inline), `base: ${inline(sideText(base))}`, `candidate: ${inline(sideText(candidate))}`]),
-    scoreTable([...overall, ...(pooled ? [pooledCells(pooled)] : [])]),
-    `p is adjusted for several scores (Holm); 95 % becomes ${numberText((1 - (options.alpha ?? 0.05)) * 100)} % with α = ${numberText(options.alpha ?? 0.05)}. "could see" is the smallest true difference that would have been found four times out of five.`,
+    scoreTable([...overall, ...(pooled ? [pooledCells(pooled)] : [])], level),
+    `p is adjusted for several scores (Holm). "could see" is the smallest true difference that would have been found four times out of five.`,
     section('Differences between the runs', list(tasks.flatMap(differenceLines))),
     section('Worst parts', list(tasks.flatMap(worstLines))),
     section('Cost and time', usageTable(comparison)),
     section('Notes', list([...notesOf(comparison).map(inline)])),
-    parts.length === 0 ? '' : details(`${parts.length} scores of parts`, scoreTable(parts)),
+    parts.length === 0 ? '' : details(`${parts.length} scores of parts`, scoreTable(parts, level)),
     ...tasks.flatMap(flipSections),
   ]
     .filter((part) => part !== '')
@@ -47,11 +50,9 @@ export const notesOf = (comparison: Comparison): string[] => [
   ...comparison.onlyInCandidate.map((name) => `${name} is only in the candidate`),
 ];
 
-const header = ['task', 'score', 'base', 'candidate', 'Δ', '95 % CI', 'p', 'n', 'test', 'could see', 'result'];
-
-export const scoreTable = (rows: readonly ScoreCells[]): string =>
+const scoreTable = (rows: readonly ScoreCells[], level: string): string =>
   table(
-    header,
+    ['task', 'score', 'base', 'candidate', 'Δ', `${level} CI`, 'p', 'n', 'test', 'could see', 'result'],
     rows.map((row) => [
       row.task,
       row.score,

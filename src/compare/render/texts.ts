@@ -18,6 +18,9 @@ export const signedText = (value: number | null): string =>
 export const intervalText = (interval: readonly [number, number] | null): string =>
   interval === null ? '–' : `[${signedText(interval[0])}, ${signedText(interval[1])}]`;
 
+/** `95 %`. */
+export const confidenceText = (confidence: number): string => `${Number((confidence * 100).toPrecision(12))} %`;
+
 export function pText(p: number | null): string {
   if (p === null) return '–';
   return p < 0.0001 ? '<0.0001' : p.toFixed(p < 0.01 ? 4 : 3);

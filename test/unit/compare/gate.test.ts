@@ -7,6 +7,9 @@ import { gateRuns } from '../../../src/compare/gate/gate-runs';
 import { gateJunit } from '../../../src/compare/gate/junit';
 import type { GateReport } from '../../../src/compare/gate/gate';
 import type { CompareOptions } from '../../../src/compare/options';
+import { comparisonText } from '../../../src/cli/render/comparison';
+import { gateText } from '../../../src/cli/render/gate';
+import { plainStyle } from '../../../src/cli/render/style';
 import { freshFolder } from '../../support/folders';
 import { seeded, writeHarnessRun, writeRun, type HarnessTask } from '../../support/harness-results';
 
@@ -71,6 +74,32 @@ test('relative drops count below the guard only', async () => {
   const limits = 'max_drop: 0.5, max_relative_drop: 0.05';
   expect((await gated(`benchmarks: { gsm8k: { ${limits} } }`)).benchmarks[0]?.reasons[0]).toContain('more than 5.0 %');
   expect((await gated(`benchmarks: { gsm8k: { ${limits}, relative_guard_below: 0.5 } }`)).verdict).toBe('GO');
+});
+
+test.each([
+  [undefined, '95 %', 'INCONCLUSIVE'],
+  [0.05, '95 %', 'INCONCLUSIVE'],
+  [0.001, '99.9 %', 'INCONCLUSIVE'],
+  [0.32, '68 %', 'GO'],
+])('with an alpha of %s every format says that intervals are of %s', async (alpha, level, verdict) => {
+  results({ piqa: 0.05, gsm8k: 0 });
+  const report = await gated('defaults: { max_drop: 0.033 }', alpha === undefined ? {} : { alpha });
+  expect([report.verdict, `${report.confidence * 100} %`]).toEqual([verdict, level]);
+  const { comparison } = report;
+  const view = { style: plainStyle, withParts: true };
+  const shown = [
+    [gateText(report, plainStyle), `${level} CI`],
+    [gateMarkdown(report), `${level} CI`],
+    [gateJunit(report), `(${level})`],
+    [comparisonText(comparison, view), `${level} CI`],
+    [comparisonMarkdown(comparison), `${level} CI`],
+    [comparisonPage(comparison, { writtenAt: '2026-11-28T08:00:00Z', version: '0.1.0' }), `with ${level} intervals`],
+  ] as const;
+  for (const [text, expected] of shown) {
+    expect(text).toContain(expected);
+    const levels = text.match(/[\d.]+ %(?= CI| interval|\))/g) ?? [];
+    expect([...new Set(levels)]).toEqual([level]);
+  }
 });
 
 test('runs of different settings are never a GO', async () => {
