@@ -1,4 +1,4 @@
-import { condition } from '@temporalio/workflow';
+import { condition, patched } from '@temporalio/workflow';
 import type { RunHeader } from '../contract/inputs/run';
 import type { TaskPlan } from '../contract/plan';
 import type { EndpointShare } from './endpoint-share';
@@ -31,19 +31,26 @@ export class UnbatchedRuns {
   }
 
   private async wave(tasks: readonly TaskPlan[], share: EndpointShare | undefined): Promise<void> {
-    const { progress, shared } = this.options;
+    const { progress } = this.options;
     const first = tasks[0]?.index ?? 0;
     if (share) await share.acquireWave(first, first + tasks.length);
     let open = false;
     for (const { index } of tasks) share?.begin(index);
     const running = tasks.map((task) => this.runTask(task, () => open));
     const decided = ({ index }: TaskPlan) => progress.isReady(index) || progress.task(index).outcome !== null;
-    const isServed = (task: TaskPlan) => shared.areReadyFor(task) || shared.lossFor(task) !== undefined;
-    const barrier = condition(() => tasks.every(decided) && tasks.every(isServed)).then(() => {
+    const barrier = condition(() => tasks.every(decided) && tasks.every((task) => this.isServed(task))).then(() => {
       open = true;
       progress.enter('evaluating');
     });
     await settleAll([...running, barrier]);
+  }
+
+  /** Whether the barrier need not wait for the shared endpoints that the task uses. */
+  private isServed(task: TaskPlan): boolean {
+    const { progress, shared } = this.options;
+    if (shared.areReadyFor(task) || shared.lossFor(task) !== undefined) return true;
+    // 2026-11-29: of one that nobody uses any more, neither may ever be told.
+    return progress.task(task.index).outcome !== null && patched('ended-tasks-need-no-endpoint');
   }
 
   private async rolling(width: number): Promise<void> {

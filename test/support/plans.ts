@@ -93,6 +93,26 @@ export function withJudge(plan: RunPlan): RunPlan {
   };
 }
 
+/** Returns the plan with so many endpoints that serve the model, which its tasks take in turn. */
+export function withPool(plan: RunPlan, size = 2): RunPlan {
+  const { endpoint } = plan;
+  const nameOf = (position: number): string => `vllm-shared-e${position}-${plan.invocation.slice(0, 8)}`;
+  return {
+    ...plan,
+    sharedEndpoints: Array.from({ length: size }, (_, position) => ({
+      name: `model-${position}`,
+      endpointName: nameOf(position),
+      endpoint,
+      folder: `endpoint-e${position}-model-${position}`,
+    })),
+    tasks: plan.tasks.map((task) => ({
+      ...task,
+      endpointName: null,
+      uses: [{ endpoint: task.index % size, variables: {}, servesModel: nameOf(task.index % size) }],
+    })),
+  };
+}
+
 const dedicated: EndpointPlan = {
   kind: 'dedicated',
   spec: {

@@ -7,7 +7,7 @@ import type { RunSnapshot } from '../../src/contract/state';
 import { createLeptonClient } from '../../src/lepton/client';
 import { startInBatches } from '../support/batched-run';
 import { creations, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
-import { runPlan } from '../support/plans';
+import { runPlan, withPool } from '../support/plans';
 
 /** An endpoint that several tasks use, such as a judge: it is there for all of them, and gone when none is left. */
 
@@ -241,24 +241,8 @@ test.concurrent('a terminated run: it removes itself; if it is terminated as wel
 });
 
 describe('endpoints that serve the model for several tasks', () => {
-  const pooledPlan = ({ outputRoot }: Scenario, change: Partial<RunPlan>): RunPlan => {
-    const plan = runPlan({ outputRoot, change });
-    const nameOf = (position: number): string => `vllm-shared-e${position}-${plan.invocation.slice(0, 8)}`;
-    return {
-      ...plan,
-      sharedEndpoints: [0, 1].map((position) => ({
-        name: `model-${position}`,
-        endpointName: nameOf(position),
-        endpoint: plan.endpoint,
-        folder: `endpoint-e${position}-model`,
-      })),
-      tasks: plan.tasks.map((task) => ({
-        ...task,
-        endpointName: null,
-        uses: [{ endpoint: task.index % 2, variables: {}, servesModel: nameOf(task.index % 2) }],
-      })),
-    };
-  };
+  const pooledPlan = ({ outputRoot }: Scenario, change: Partial<RunPlan>): RunPlan =>
+    withPool(runPlan({ outputRoot, change }));
 
   test.concurrent.each([
     { how: 'all_ready', start: startPlainly },

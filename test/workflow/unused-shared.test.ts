@@ -1,0 +1,57 @@
+import type { RunPlan } from '../../src/contract/plan';
+import type { RunSnapshot } from '../../src/contract/state';
+import { createLeptonClient } from '../../src/lepton/client';
+import { startInBatches } from '../support/batched-run';
+import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
+import { runPlan, withJudge } from '../support/plans';
+
+/** A shared endpoint whose tasks have all ended holds nobody up, and costs nothing more. */
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await startBench();
+});
+afterAll(() => bench.close());
+
+/** So long that a run that waits for it doesn't close while a test is looking. */
+const limits = { endpointReadySeconds: 3_600 };
+const loading = (name: string): object => ({
+  default: { states: [['Starting', '200ms'], ['Ready']] },
+  match: [{ name, states: [['Starting', '1h'], ['Ready']] }],
+});
+const refused = (...names: string[]): object[] =>
+  names.map((name) => ({ on: 'POST /deployments', name, times: 'inf', respond: 422 }));
+
+/** Two tasks ask a judge; the third doesn't. */
+function judgedPlan({ outputRoot }: Scenario): RunPlan {
+  const plan = withJudge(runPlan({ outputRoot, tasks: ['aime', 'math', 'hellaswag'], limits }));
+  const tasks = plan.tasks.map(({ uses, ...task }) => (task.index === 2 || !uses ? task : { ...task, uses }));
+  return { ...plan, tasks };
+}
+
+const outcomes = ({ tasks }: RunSnapshot) => tasks.map(({ outcome, error }) => [outcome, error?.type ?? null]);
+const startPlainly = (scenario: Scenario, plan: RunPlan): Promise<void> => scenario.start(plan);
+const ways = [
+  { how: 'a run of few tasks', start: startPlainly },
+  { how: 'in batches', start: startInBatches },
+];
+
+const usersRefused = [
+  ['failed', 'RequestRefused'],
+  ['failed', 'RequestRefused'],
+  ['succeeded', null],
+];
+
+test.concurrent.each(ways)('it fails after its users have ended: the others go on ($how)', async ({ start }) => {
+  const scenario = await bench.scenario({
+    endpoints: loading('*-judge-*'),
+    faults: refused('*-aime-*', '*-math-*'),
+  });
+  const plan = judgedPlan(scenario);
+  await start(scenario, plan);
+  await scenario.until(plan, ({ tasks }) => [0, 1].every((index) => tasks[index]?.outcome === 'failed'));
+  await createLeptonClient(scenario.platform).deleteDeployment(plan.sharedEndpoints?.[0]?.endpointName ?? '');
+  const { status, snapshot } = await scenario.closed(plan);
+  expect([status, outcomes(snapshot)]).toEqual(['failed', usersRefused]);
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
