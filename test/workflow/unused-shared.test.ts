@@ -1,9 +1,10 @@
+import { taskWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import type { RunSnapshot } from '../../src/contract/state';
 import { createLeptonClient } from '../../src/lepton/client';
 import { startInBatches } from '../support/batched-run';
 import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
-import { runPlan, withJudge } from '../support/plans';
+import { runPlan, withJudge, withPool } from '../support/plans';
 
 /** A shared endpoint whose tasks have all ended holds nobody up, and costs nothing more. */
 
@@ -29,6 +30,7 @@ function judgedPlan({ outputRoot }: Scenario): RunPlan {
   return { ...plan, tasks };
 }
 
+const pooledPlan = ({ outputRoot }: Scenario): RunPlan => withPool(runPlan({ outputRoot, limits }));
 const outcomes = ({ tasks }: RunSnapshot) => tasks.map(({ outcome, error }) => [outcome, error?.type ?? null]);
 const startPlainly = (scenario: Scenario, plan: RunPlan): Promise<void> => scenario.start(plan);
 const ways = [
@@ -53,5 +55,54 @@ test.concurrent.each(ways)('it fails after its users have ended: the others go o
   await createLeptonClient(scenario.platform).deleteDeployment(plan.sharedEndpoints?.[0]?.endpointName ?? '');
   const { status, snapshot } = await scenario.closed(plan);
   expect([status, outcomes(snapshot)]).toEqual(['failed', usersRefused]);
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
+
+describe('it still loads when its users have ended: it is called off', () => {
+  test.concurrent.each(ways)('$how', async ({ start }) => {
+    const scenario = await bench.scenario({
+      endpoints: loading('*-judge-*'),
+      faults: refused('*-aime-*', '*-math-*'),
+    });
+    const plan = judgedPlan(scenario);
+    await start(scenario, plan);
+    const { snapshot } = await scenario.closed(plan);
+    expect(outcomes(snapshot)).toEqual(usersRefused);
+    expect(snapshot.shared?.[0]).toMatchObject({
+      ...{ phase: 'done', outcome: 'cancelled', error: null, left: [] },
+      message: expect.stringContaining('no task needed it any more'),
+      usage: { endpoint: { until: expect.any(String) } },
+    });
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+
+  test.concurrent('also if its create is under way', async () => {
+    const slow = { on: 'POST /deployments', name: '*-judge-*', times: 'inf', delay: '6s' };
+    const scenario = await bench.scenario({
+      endpoints: loading('*-judge-*'),
+      faults: [...refused('*-aime-*', '*-math-*'), slow],
+    });
+    const plan = judgedPlan(scenario);
+    await scenario.start(plan);
+    const { snapshot } = await scenario.closed(plan);
+    expect(outcomes(snapshot)).toEqual(usersRefused);
+    expect(snapshot.shared?.[0]).toMatchObject({ outcome: 'cancelled', left: [] });
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+});
+
+test.concurrent('tasks of one endpoint of a pool are cancelled alone: those of the other one go on', async () => {
+  const scenario = await bench.scenario({ endpoints: loading('*-shared-e0-*') });
+  const plan = pooledPlan(scenario);
+  await scenario.start(plan);
+  await scenario.until(plan, ({ tasks, shared }) => {
+    const [loads, serves] = shared ?? [];
+    const hasBegun = tasks.every(({ phase }) => phase !== 'pending');
+    return hasBegun && loads?.phase === 'awaiting ready' && serves?.phase === 'ready';
+  });
+  for (const index of [0, 2]) await bench.client.workflow.getHandle(taskWorkflowId(plan.invocation, index)).cancel();
+  const { snapshot } = await scenario.closed(plan);
+  expect(snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['cancelled', 'succeeded', 'cancelled']);
+  expect(snapshot.shared?.map(({ outcome }) => outcome)).toEqual(['cancelled', 'succeeded']);
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
