@@ -111,6 +111,13 @@ export interface EndpointUse {
   readonly servesModel?: string;
 }
 
+/** A shared endpoint that a retry does not create. */
+export interface SparedEndpoint {
+  readonly endpoint: SharedEndpointPlan;
+  /** As its task would use it; the position is that in the retried run. */
+  readonly use: EndpointUse;
+}
+
 export interface TaskPlan {
   /** Position in `evaluation.tasks`, from 0. */
   readonly index: number;
@@ -135,6 +142,8 @@ export interface TaskPlan {
   readonly cataloguedImage?: string;
   /** Shared endpoints that it uses. Absent: none. */
   readonly uses?: readonly EndpointUse[];
+  /** Shared endpoints that it would use if it ran: it is taken over, and no other task needs them. Absent: none. */
+  readonly spared?: readonly SparedEndpoint[];
   readonly job: JobSpec;
   /** The same task of the run that this one goes on from. Absent: there is none. */
   readonly earlier?: EarlierTask;

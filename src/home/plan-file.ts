@@ -103,6 +103,7 @@ const task: z.ZodType<TaskPlan> = z.looseObject({
   folder: text,
   cataloguedImage: text.exactOptional(),
   uses: z.array(use).exactOptional(),
+  spared: z.array(z.looseObject({ endpoint: shared, use })).exactOptional(),
   job,
   earlier: z
     .looseObject({

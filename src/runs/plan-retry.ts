@@ -5,6 +5,7 @@ import type { EarlierTask, RunLimits, RunPlan, TaskPlan } from '../contract/plan
 import { resultsPlaceOf } from '../contract/results-place';
 import type { RunSnapshot, TaskSnapshot } from '../contract/state';
 import { renamedTask, withInvocation } from './reidentify';
+import { withoutUnneeded, withSpared } from './retry-shared';
 
 /** What a retry may do otherwise than its run: how long and how often things are tried. What decides scores stays as it was. */
 export interface RetrySettings {
@@ -35,15 +36,14 @@ export const isTakenOver = ({ outcome, outputDir }: Pick<TaskSnapshot, 'outcome'
 export function planRetry(request: RetryRequest): RunPlan {
   const { plan, snapshot, invocation, indices, settings = {}, owner, command, name, tags } = request;
   const limits = { ...plan.limits, ...settings.limits };
-  const chosen = plan.tasks.filter(({ index }) => indices === undefined || indices.includes(index));
+  const whole = withSpared(plan);
+  const chosen = whole.tasks.filter(({ index }) => indices === undefined || indices.includes(index));
   const allTags = { ...plan.tags, ...tags };
   const made = chosen.map((task, index) =>
     taskOf(task, { request, index, earlier: snapshot.tasks[task.index], jobSeconds: limits.jobSeconds }),
   );
-  // An endpoint that only tasks use which are taken over would cost money for nothing.
-  const usesShared = made.some(({ uses, earlier }) => uses !== undefined && earlier?.use !== 'results');
-  const own = ['home', 'sealedSecrets', 'simulated', 'name'] as const;
-  const same = without(plan, usesShared ? own : [...own, 'sharedEndpoints']);
+  const sharedEndpoints = withInvocation(whole.sharedEndpoints ?? [], plan.invocation, invocation);
+  const same = without(plan, ['home', 'sealedSecrets', 'simulated', 'name', 'sharedEndpoints']);
   return {
     ...withInvocation(same, plan.invocation, invocation),
     ...settings.plan,
@@ -54,7 +54,7 @@ export function planRetry(request: RetryRequest): RunPlan {
     retryOf: plan.invocation,
     outputDir: path.join(path.dirname(plan.outputDir), invocation),
     limits,
-    tasks: usesShared ? made : made.map((task) => without(task, ['uses'])),
+    ...withoutUnneeded({ tasks: made, sharedEndpoints }),
     provenance: { ...plan.provenance, command },
   };
 }

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { taskWorkflowId } from '../../src/contract/identity';
 import type { RunPlan } from '../../src/contract/plan';
 import type { RunSnapshot } from '../../src/contract/state';
 import { createLeptonClient } from '../../src/lepton/client';
+import { planRetry } from '../../src/runs/plan-retry';
 import { startInBatches } from '../support/batched-run';
-import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
+import { creations, emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
 import { runPlan, withJudge, withPool } from '../support/plans';
 
 /** A shared endpoint whose tasks have all ended holds nobody up, and costs nothing more. */
@@ -105,4 +107,44 @@ test.concurrent('tasks of one endpoint of a pool are cancelled alone: those of t
   expect(snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['cancelled', 'succeeded', 'cancelled']);
   expect(snapshot.shared?.map(({ outcome }) => outcome)).toEqual(['cancelled', 'succeeded']);
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
+
+describe('a retry, where the tasks of one endpoint are taken over', () => {
+  const newId = (): string => randomBytes(8).toString('hex');
+
+  /** Ends a run whose second endpoint was lost, and its only task with it; returns the plan of its retry. */
+  async function retryAs(invocation: string, change: object = {}): Promise<{ scenario: Scenario; plan: RunPlan }> {
+    const first = newId();
+    const endless = { name: `*-arc-challenge-1-${first.slice(0, 8)}`, states: [['Running', '1h'], ['Completed']] };
+    const jobs = { default: { states: [['Running', '300ms'], ['Completed']] }, match: [endless] };
+    const scenario = await bench.scenario({ jobs, ...change });
+    const plan = withPool(runPlan({ outputRoot: scenario.outputRoot, invocation: first, limits }));
+    await scenario.start(plan);
+    await scenario.until(plan, ({ tasks }) => tasks[1]?.phase === 'running job');
+    await createLeptonClient(scenario.platform).deleteDeployment(plan.sharedEndpoints?.[1]?.endpointName ?? '');
+    const { snapshot } = await scenario.closed(plan);
+    expect(snapshot.tasks.map(({ outcome }) => outcome)).toEqual(['succeeded', 'failed', 'succeeded']);
+    return { scenario, plan: planRetry({ plan, snapshot, invocation, owner: 'tests', command: 'retry' }) };
+  }
+
+  test.concurrent('creates only the other one', async () => {
+    const { scenario, plan } = await retryAs(newId());
+    await scenario.start(plan);
+    const { status, snapshot } = await scenario.closed(plan);
+    expect([status, snapshot.shared?.map(({ outcome }) => outcome)]).toEqual(['succeeded', ['succeeded']]);
+    expect(await creations(scenario.platform, '/deployments')).toBe(3);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
+
+  test.concurrent('planned by an older build, creates both, and waits for none that it does not need', async () => {
+    const invocation = newId();
+    const { scenario, plan } = await retryAs(invocation, {
+      endpoints: loading(`*-shared-e0-${invocation.slice(0, 8)}`),
+    });
+    const both = withPool(plan);
+    await scenario.start(both);
+    const { status, snapshot } = await scenario.closed(both);
+    expect([status, snapshot.shared?.map(({ outcome }) => outcome)]).toEqual(['succeeded', ['cancelled', 'succeeded']]);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  });
 });

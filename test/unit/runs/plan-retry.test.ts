@@ -1,9 +1,10 @@
 import { readRunSettings } from '../../../src/config/run-settings';
 import { jobCommand } from '../../../src/config/plan/job-script';
 import { withTimeLimit } from '../../../src/config/plan/time-limit';
+import type { RunPlan } from '../../../src/contract/plan';
 import { pendingTask, type TaskSnapshot } from '../../../src/contract/state';
 import { planRetry } from '../../../src/runs/plan-retry';
-import { runPlan } from '../../support/plans';
+import { runPlan, withPool } from '../../support/plans';
 import { gunzipSync } from 'node:zlib';
 
 const old = runPlan({
@@ -62,6 +63,52 @@ test('of some tasks: indices, names and folders follow', () => {
     earlier: { index: 2, folder: '2-mmlu' },
   });
   expect(only?.job.envs).toContainEqual({ name: 'EVALSAGA_OUTPUT_DIR', value: '/workspace/0-mmlu' });
+});
+
+describe('of tasks that share two endpoints', () => {
+  const pooled = withPool(old);
+  const named = ({ sharedEndpoints = [] }: RunPlan) => sharedEndpoints.map(({ endpointName }) => endpointName);
+  const used = ({ tasks: all, sharedEndpoints = [] }: RunPlan) =>
+    all.map(({ uses = [] }) =>
+      uses.map(({ endpoint, servesModel }) => [sharedEndpoints[endpoint]?.endpointName, servesModel]),
+    );
+  const [first, second] = ['vllm-shared-e0-bbbbbbbb', 'vllm-shared-e1-bbbbbbbb'];
+
+  test('one that no task needs is not created', () => {
+    const again = [tasks[0], ended(1, { outcome: 'failed' }), ended(2, { outcome: 'succeeded' })].flatMap(
+      (task) => task ?? [],
+    );
+    const plan = planRetry({ ...request, plan: pooled, snapshot: { tasks: again } });
+    expect(named(plan)).toEqual([second]);
+    expect(used(plan)).toEqual([[], [[second, second]], []]);
+  });
+
+  test('one that some task needs is kept, also for those that are taken over', () => {
+    const plan = planRetry({ ...request, plan: pooled });
+    expect(named(plan)).toEqual([first, second]);
+    expect(used(plan)).toEqual([[[first, first]], [[second, second]], [[first, first]]]);
+    const some = planRetry({ ...request, plan: pooled, indices: [1] });
+    expect(named(some)).toEqual([second]);
+    expect(used(some)).toEqual([[[second, second]]]);
+  });
+
+  test('a retry of the retry has it again if it must run its tasks', () => {
+    const again = [0, 1, 2].map((index) => ended(index, { outcome: index === 1 ? 'failed' : 'succeeded' }));
+    const plan = planRetry({ ...request, plan: pooled, snapshot: { tasks: again } });
+    const lost = [0, 1, 2].map((index) => ended(index, { outcome: index === 1 ? 'succeeded' : 'failed' }));
+    const invocationThen = 'cccccccc33333333';
+    const then = planRetry({ ...request, plan, snapshot: { tasks: lost }, invocation: invocationThen });
+    const other = 'vllm-shared-e0-cccccccc';
+    expect(named(then)).toEqual([other]);
+    expect(used(then)).toEqual([[[other, other]], [], [[other, other]]]);
+    const both = planRetry({ ...request, plan, snapshot: { tasks: [] }, invocation: invocationThen });
+    expect(used(both)).toEqual([
+      [[other, other]],
+      [['vllm-shared-e1-cccccccc', 'vllm-shared-e1-cccccccc']],
+      [[other, other]],
+    ]);
+    expect(both.tasks.map(({ spared }) => spared)).toEqual([undefined, undefined, undefined]);
+  });
 });
 
 test('the time limit is in the script as well', () => {
