@@ -2,6 +2,7 @@ import { CancellationScope } from '@temporalio/workflow';
 import type { TaskInput } from '../contract/inputs/task';
 import { masked } from '../contract/url-placeholders';
 import { poll } from './activity-groups';
+import { ownEndpointOf } from './own-endpoint';
 import { ownerOf } from './task-owner';
 import { awaitJob, awaitReady, createEndpoint, resultsToCheck, submitJob, type TaskEvaluation } from './task-steps';
 
@@ -60,7 +61,7 @@ async function readyOrEnded(
 
 async function submitEarly(evaluation: TaskEvaluation): Promise<EarlyJob> {
   const { input, progress } = evaluation;
-  const name = input.task.endpointName ?? '';
+  const name = ownEndpointOf(input.task);
   // Until the deadline of the wait for Ready, which ends this one too.
   const seconds = input.run.limits.endpointReadySeconds;
   const { url } = await poll(`URL of endpoint ${name}`, seconds).awaitEndpointUrl({ ...ownerOf(input), name });

@@ -4,6 +4,7 @@ import type { TaskInput } from '../contract/inputs/task';
 import type { EndpointPlan } from '../contract/plan';
 import { poll } from './activity-groups';
 import { guardedBy } from './deadline';
+import { ownEndpointOf } from './own-endpoint';
 import { hasBarrier, ownerOf } from './task-owner';
 
 /** Backstop on the wait for the run's signal, which arrives once the slowest endpoint is Ready or has failed. */
@@ -33,7 +34,7 @@ export function watchOf(input: TaskInput, during: string): WatchEndpointInput {
   const { run, task } = input;
   return {
     ...ownerOf(input),
-    name: task.endpointName ?? '',
+    name: ownEndpointOf(task),
     probe: run.endpoint.probe,
     noTrafficSeconds: noTrafficSecondsOf(run.endpoint),
     awaySeconds: run.limits.endpointReadySeconds,

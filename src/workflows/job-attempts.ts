@@ -1,6 +1,7 @@
-import { ApplicationFailure, sleep } from '@temporalio/workflow';
+import { ApplicationFailure, patched, sleep } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import { attemptsAllowed, attemptWords, type JobAttempt } from '../contract/job-attempts';
+import { sharedModelOf } from '../contract/parts';
 import { restoreCaches } from './earlier-tasks';
 import { describeError } from './failures';
 import { cut } from './fitting';
@@ -46,9 +47,25 @@ interface Preparation {
 }
 
 /** Makes sure that an endpoint serves the model, and returns its URL. */
-async function prepare(evaluation: Evaluation, { why, attempt }: Preparation): Promise<string> {
-  const { input, progress, teardown } = evaluation;
+async function prepare(evaluation: TaskEvaluation, { why, attempt }: Preparation): Promise<string> {
+  const { input, progress } = evaluation;
   const message = `${attemptWords(attempt)}: the last one was ended from outside: ${cut(why, 300)}`;
+  const shared = sharedModelOf(input.task)?.servesModel;
+  // 2026-11-29
+  if (shared !== undefined && patched('further-job-on-shared-endpoint')) {
+    await awaitSharedAgain(evaluation, shared);
+    progress.nextAttempt(attempt, { message, isEndpointLost: false });
+    return evaluation.links.modelUrl;
+  }
+  return prepareOwn(evaluation, { message, attempt });
+}
+
+/** The same where the endpoint is the task's own, or an existing one. */
+async function prepareOwn(
+  evaluation: TaskEvaluation,
+  { message, attempt }: { readonly message: string; readonly attempt: JobAttempt },
+): Promise<string> {
+  const { input, progress, teardown } = evaluation;
   if (input.run.endpoint.kind === 'existing') {
     progress.nextAttempt(attempt, { message, isEndpointLost: false });
     return input.run.endpoint.url;
@@ -74,5 +91,19 @@ async function prepare(evaluation: Evaluation, { why, attempt }: Preparation): P
     if (!isLost || !(await teardown.removeLostEndpoint())) throw error;
     progress.nextAttempt(attempt, { message: `${message}. Its endpoint was lost as well`, isEndpointLost: true });
     return bringUpEndpoint(evaluation);
+  }
+}
+
+/** Waits until the shared endpoint serves again. Its own workflow watches it, and removes it. */
+async function awaitSharedAgain(evaluation: Evaluation, name: string): Promise<void> {
+  try {
+    await awaitEndpointReadyAgain(evaluation, name);
+  } catch (error) {
+    const { type, message } = describeError(error);
+    if (type !== failureTypes.endpointFailed) throw error;
+    throw ApplicationFailure.nonRetryable(
+      `the shared endpoint was lost: ${message}`,
+      failureTypes.sharedEndpointFailed,
+    );
   }
 }

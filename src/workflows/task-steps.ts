@@ -1,6 +1,7 @@
 import { ApplicationFailure, isCancellation, patched } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import type { AwaitJobInput, CompletedJob, ProgressSource } from '../contract/inputs/job';
+import type { Owner } from '../contract/inputs/owner';
 import type { TaskInput } from '../contract/inputs/task';
 import { attemptName, attemptsAllowed, type JobAttempt } from '../contract/job-attempts';
 import type { EndpointPlan } from '../contract/plan';
@@ -9,6 +10,7 @@ import { changeWithFreshBudgets, poll, tryOnce } from './activity-groups';
 import { guardedBy, withDeadline } from './deadline';
 import { watchEndpoint, watchOf } from './endpoint-watch';
 import { isConclusive, hadUnansweredAttempt, mayHaveCreated } from './failures';
+import { ownEndpointOf } from './own-endpoint';
 import { ownerAwaitingReady, ownerOf } from './task-owner';
 import type { SharedLinks } from './shared-links';
 import type { TaskProgress } from './task-progress';
@@ -32,6 +34,11 @@ const existingSeconds = 120;
 /** Seconds for the last check after a deadline; short, because the resource costs money meanwhile. */
 const lastLookSeconds = 15;
 
+interface AwaitedEndpoint {
+  readonly owner?: Owner;
+  readonly name?: string | undefined;
+}
+
 /** Creates the endpoint if the task owns one, waits until it is Ready, and returns its full request URL. */
 export async function bringUpEndpoint(evaluation: Evaluation): Promise<string> {
   const { input, progress } = evaluation;
@@ -51,7 +58,7 @@ export async function createEndpoint(
   { input, progress, teardown }: Evaluation,
   { spec }: Extract<EndpointPlan, { kind: 'dedicated' }>,
 ): Promise<void> {
-  const name = nameOf(input);
+  const name = ownEndpointOf(input.task);
   progress.begin('endpoint', { phase: 'creating endpoint' });
   teardown.coverEndpoint(name);
   let isRepeated = false;
@@ -67,15 +74,22 @@ export async function createEndpoint(
   }
 }
 
-/** Waits until the endpoint of a job that was ended from outside serves again: what hit the job may have hit it, too. */
-export const awaitEndpointReadyAgain = async (evaluation: Evaluation): Promise<string> =>
-  `${await awaitReady(evaluation, ownerOf(evaluation.input))}${evaluation.input.task.endpointPath}`;
+/**
+ * Waits until the endpoint of a job that was ended from outside serves again: what hit the job may have hit it, too. `name`: of the
+ * endpoint, if the task shares it.
+ */
+export async function awaitEndpointReadyAgain(evaluation: Evaluation, name?: string): Promise<string> {
+  const url = await awaitReady(evaluation, { owner: ownerOf(evaluation.input), name });
+  return `${url}${evaluation.input.task.endpointPath}`;
+}
 
-/** Waits until the task's own endpoint is Ready, and returns its base URL. */
-export async function awaitReady({ input, progress }: Evaluation, owner = ownerAwaitingReady(input)): Promise<string> {
+/** Waits until the endpoint is Ready, and returns its base URL. Default: the task's own. */
+export async function awaitReady(
+  { input, progress }: Evaluation,
+  { owner = ownerAwaitingReady(input), name = ownEndpointOf(input.task) }: AwaitedEndpoint = {},
+): Promise<string> {
   const { run } = input;
   const seconds = run.limits.endpointReadySeconds;
-  const name = nameOf(input);
   const endpoint = {
     ...owner,
     name,
@@ -273,5 +287,3 @@ const progressSourceOf = ({ run: { storage }, task }: TaskInput): ProgressSource
   fileSystem: storage.fileSystem,
   folder: `${storage.path}/${task.folder}`,
 });
-
-const nameOf = ({ task }: TaskInput): string => task.endpointName ?? '';

@@ -1,7 +1,9 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
+import type { EndpointPlan } from '../../src/contract/plan';
+import { createLeptonClient } from '../../src/lepton/client';
 import { emptyInventory, startBench, type Bench, type Scenario } from '../support/bench';
-import { runPlan } from '../support/plans';
+import { runPlan, withPool } from '../support/plans';
 
 let bench: Bench;
 beforeAll(async () => {
@@ -133,5 +135,43 @@ test.concurrent('a task that is terminated while its second job runs: its run re
   await bench.client.workflow.getHandle(`eval-${plan.invocation}.0`).terminate();
   const { status } = await scenario.closed(plan);
   expect(status).toBe('failed');
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
+
+/** With a token for each endpoint, as real plans have it. */
+function tokenMade(endpoint: EndpointPlan): EndpointPlan {
+  if (endpoint.kind !== 'dedicated') throw new Error('the plan deploys endpoints');
+  const made = { kind: 'made' } as const;
+  const { spec, probe } = endpoint;
+  return { ...endpoint, spec: { ...spec, apiTokens: [made] }, probe: { ...probe, token: made } };
+}
+
+test.concurrent('of tasks that share endpoints: another job, and no other endpoint', async () => {
+  const scenario = await bench.scenario({
+    jobs: { default: { states }, match: [{ name: '*-gsm8k-*', ...ended('preemption').default }] },
+  });
+  const own = runPlan({ outputRoot: scenario.outputRoot, tasks: ['gsm8k', 'mmlu'], limits: { jobRetries: 2 } });
+  const plan = withPool({ ...own, endpoint: tokenMade(own.endpoint) }, 1);
+  await scenario.start(plan);
+  const { status, snapshot } = await scenario.closed(plan);
+  expect([status, snapshot.tasks.map(({ attempt }) => attempt)]).toEqual([
+    'succeeded',
+    [{ number: 2, of: 3 }, undefined],
+  ]);
+  const requests = await scenario.platform.requests();
+  const posts = requests.filter(({ method, path: route }) => method === 'POST' && route === '/deployments');
+  expect(posts).toHaveLength(1);
+  expect(requests.filter(({ path: route }) => route === '/deployments/')).toEqual([]);
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
+
+test.concurrent('the shared endpoint was lost with the job: the task fails, and says so', async () => {
+  const scenario = await bench.scenario({ jobs: slowRemoval });
+  const plan = withPool(planOf(scenario, 2), 1);
+  await scenario.start(plan);
+  await untilBetweenJobs(scenario);
+  await createLeptonClient(scenario.platform).deleteDeployment(plan.sharedEndpoints?.[0]?.endpointName ?? '');
+  const { status, snapshot } = await scenario.closed(plan);
+  expect([status, snapshot.tasks[0]?.error?.type]).toEqual(['failed', 'SharedEndpointFailed']);
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
