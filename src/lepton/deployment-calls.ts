@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { deploymentSchema, eventSchema, readinessSchema, replicaSchema, workspaceSchema } from './answers';
 import { endpointAsDeploymentSchema, toEndpointBody } from './dialect';
 import { LeptonError } from './lepton-error';
-import { logQuery, segment, type Requests } from './requests';
+import { logQuery, nameless, segment, type Requests } from './requests';
 import type { Deployment, LeptonClient } from './types';
 
 type DeploymentCalls = Pick<
@@ -37,6 +37,7 @@ export function deploymentCalls(requests: Requests, dialect: ReadDialect): Deplo
       return (await listDeployments(options)).find((deployment) => deployment.metadata.name === name);
     },
     async createDeployment({ name, spec }, options) {
+      if (name === '') throw nameless('POST /deployments');
       const { base, body } = await dialect();
       await requests.send({ method: 'POST', path: base, json: body({ name, spec }), options });
     },

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { eventSchema, jobSchema, replicaSchema } from './answers';
-import { logQuery, segment, type Requests } from './requests';
+import { logQuery, nameless, segment, type Requests } from './requests';
 import type { CallOptions, Job, JobFilter, JobQueryMode, LeptonClient } from './types';
 
 type JobCalls = Pick<
@@ -75,6 +75,7 @@ export function jobCalls(requests: Requests): JobCalls {
       return (await listJobs(filter, options)).find((job) => job.metadata.id === id);
     },
     async createJob({ name, spec }, options) {
+      if (name === '') throw nameless('POST /jobs');
       const json = { metadata: { id: name, name }, spec };
       return requests.one({ method: 'POST', path: '/jobs', json, options }, jobSchema);
     },

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
-import type { LeptonError } from './lepton-error';
 import { invalidResponse } from './call-errors';
 import type { Http, HttpCall } from './http';
+import { LeptonError } from './lepton-error';
 import type { LogOptions, PlatformAccess } from './types';
 
 /** Calls whose answers are checked against the API. */
@@ -59,10 +59,18 @@ function describeIssues(error: z.ZodError): string {
   return `${shown.join('; ')}${error.issues.length > 3 ? '; …' : ''}`;
 }
 
-/** Encodes a name as one path segment. Colons and at signs stay, as in the service's own client. */
+/**
+ * Encodes a name as one path segment. Colons and at signs stay, as in the service's own client. Throws for no name at all: the request
+ * would be about all resources of the kind.
+ */
 export function segment(name: string): string {
+  if (name === '') throw nameless('a path');
   return encodeURIComponent(name).replaceAll('%3A', ':').replaceAll('%40', '@');
 }
+
+/** Returns the failure of a request about one resource that does not say which: a bug, which no repetition mends. */
+export const nameless = (request: string): LeptonError =>
+  new LeptonError('the name of the resource is missing', { kind: 'invalid_request', request });
 
 /** Without `follow`, asks for the log so far only. The local platform understands this; Lepton ignores it. */
 export const logQuery = (options: LogOptions | undefined): Record<string, string> =>
