@@ -4,6 +4,7 @@ import type { AwaitJobInput, CompletedJob, ProgressSource } from '../contract/in
 import type { Owner } from '../contract/inputs/owner';
 import type { TaskInput } from '../contract/inputs/task';
 import { attemptName, attemptsAllowed, type JobAttempt } from '../contract/job-attempts';
+import { sharedModelOf } from '../contract/parts';
 import type { EndpointPlan } from '../contract/plan';
 import { resultsPlaceOf } from '../contract/results-place';
 import { changeWithFreshBudgets, poll, tryOnce } from './activity-groups';
@@ -255,7 +256,7 @@ async function checkOnceMoreOrFail<T>(look: () => Promise<T>, late: () => Promis
 const askServing = (input: TaskInput, url: string): Promise<string> =>
   tryOnce('last question to the endpoint').describeServing({
     ...ownerOf(input),
-    name: input.task.endpointName,
+    name: input.task.endpointName ?? sharedModelOf(input.task)?.servesModel ?? null,
     url,
     probe: input.run.endpoint.probe,
   });
