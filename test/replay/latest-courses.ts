@@ -1,5 +1,6 @@
 import { tasksPerBatch } from '../../src/contract/identity';
-import { withEarlyRelease, withJudge } from '../support/plans';
+import type { RunPlan } from '../../src/contract/plan';
+import { withEarlyRelease, withJudge, withPool } from '../support/plans';
 import { cancel, endless, one, two, when, type Course } from './course';
 
 /** Recorded again at the end of that day: results stay in batches, endpoints that are Ready are told together, runs end differently. */
@@ -114,5 +115,37 @@ export const recordedWithIt: readonly Course[] = [
     plan: { tasks: Array.from({ length: tasksPerBatch + 1 }, (_, index) => `task-${index}`) },
     isBatched: true,
     savesRunOnly: true,
+  },
+];
+
+/** Only the first task asks the judge. */
+function withJudgeOfFirst(plan: RunPlan): RunPlan {
+  const { tasks, ...judged } = withJudge(plan);
+  return { ...judged, tasks: plan.tasks.map((task) => (task.index === 0 ? (tasks[0] ?? task) : task)) };
+}
+
+/** Of shared endpoints that load in vain, or outlive a job. */
+export const recordedOfSharing: readonly Course[] = [
+  {
+    name: 'judge-unneeded',
+    platform: {
+      endpoints: {
+        default: { states: [['Starting', '200ms'], ['Ready']] },
+        match: [{ name: '*judge*', states: [['Starting', '1h'], ['Ready']] }],
+      },
+      faults: [{ on: 'POST /deployments', name: '*-hellaswag-*', times: 'inf', respond: 422 }],
+    },
+    plan: { tasks: two },
+    adapt: withJudgeOfFirst,
+  },
+  {
+    name: 'shared-retried',
+    platform: {
+      jobs: {
+        default: { states: [['Running', '1s'], ['Completed']], ended: { by: 'preemption', after: '300ms', times: 1 } },
+      },
+    },
+    plan: { tasks: one, limits: { jobRetries: 2 } },
+    adapt: (plan) => withPool(plan, 1),
   },
 ];

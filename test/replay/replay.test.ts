@@ -2,7 +2,7 @@ import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { historiesFolder, recordedHistories, type Recorded } from './history-file';
-import { withJudge } from '../support/plans';
+import { runPlan } from '../support/plans';
 import { courses } from './scenarios';
 
 /** Runs that were begun by an earlier build must go on with this one: see docs/changing-workflows.md. */
@@ -32,7 +32,7 @@ test('every course is recorded, for the run and each of its tasks', () => {
     `${name}.run`,
     ...(isBatched && !savesRunOnly ? [`${name}.batch`] : []),
     ...(maxEndpoints === undefined ? [] : [`${name}.quota`]),
-    ...(adapt === withJudge ? [`${name}.shared`] : []),
+    ...(adapt?.(runPlan({ outputRoot: '/results', ...plan })).sharedEndpoints ? [`${name}.shared`] : []),
     ...(swept ? [`${name}.sweep`] : []),
     ...(savesRunOnly ? [] : (plan.tasks ?? [])).map((_, index) => `${name}.task-${index}`),
   ]);

@@ -1,6 +1,6 @@
 import { batchWorkflowId, runWorkflowId, taskWorkflowId } from '../../src/contract/identity';
 import { cancel, endless, neverReady, one, terminate, two, when, whenAsked, type Course } from './course';
-import { recordedLast, recordedLastInBatches, recordedWithIt } from './latest-courses';
+import { recordedLast, recordedLastInBatches, recordedOfSharing, recordedWithIt } from './latest-courses';
 
 const budget = { limit: 0.001, currency: 'USD', endpointPerHour: 2, jobPerHour: 0.5 };
 
@@ -241,4 +241,5 @@ export const courses: readonly Course[] = [
   ...again(recordedFirst, recordedLast, '-4'),
   ...again(inBatches, recordedLastInBatches, '-2'),
   ...recordedWithIt,
+  ...recordedOfSharing,
 ];
