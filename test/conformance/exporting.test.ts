@@ -1,15 +1,13 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { cp, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import type { ExportRequest, FileSettings, MlflowSettings } from '../../src/contract/export';
 import { exportRun, withExportedRun } from '../../src/export/export-run';
 import type { ExportContext, Exported } from '../../src/export/exporter';
 import { provisionWandb } from '../../src/export/wandb/provision';
 import { freePort } from '../../src/support/ports';
+import { startChildServer, type ChildServer } from '../support/child-server';
 import { common, fileSettings } from '../support/export-settings';
 import { finishedInvocation, writeFinishedRun, type FinishedRun } from '../support/finished-run';
 import { freshFolder } from '../support/folders';
@@ -49,39 +47,28 @@ async function exported(
 const files = (settings: Partial<FileSettings> = {}): FileSettings => ({ ...fileSettings, ...settings });
 
 describe('MLflow', () => {
-  let server: ChildProcess;
+  let server: ChildServer;
   let url: string;
   let python: string;
   beforeAll(async () => {
     const bin = path.join(await pythonEnvironment('mlflow-3.17.2', ['mlflow==3.17.2'], newPython), 'bin');
     python = path.join(bin, 'python');
-    const port = await freePort([]);
-    url = `http://127.0.0.1:${port}`;
     const store = [
       '--backend-store-uri',
       `sqlite:///${root.path}/mlflow.db`,
       '--artifacts-destination',
       out('artefacts'),
     ];
-    const at = ['--host', '127.0.0.1', '--port', String(port), '--workers', '1', '--serve-artifacts'];
+    const at = ['--host', '127.0.0.1', '--workers', '1', '--serve-artifacts'];
     const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}`, HOME: root.path };
-    server = spawn(path.join(bin, 'mlflow'), ['server', ...store, ...at], { stdio: 'ignore', env, detached: true });
-    while (
-      !(await fetch(`${url}/health`).then(
-        ({ ok }) => ok,
-        () => false,
-      ))
-    ) {
-      if (server.exitCode !== null) throw new Error('mlflow server ended');
-      await sleep(200);
-    }
+    server = await startChildServer({
+      command: (port) => [path.join(bin, 'mlflow'), 'server', ...store, ...at, '--port', String(port)],
+      env,
+      answers: (port) => fetch(`http://127.0.0.1:${port}/health`).then(({ ok }) => ok),
+    });
+    url = `http://127.0.0.1:${server.port}`;
   });
-  afterAll(async () => {
-    const gone = once(server, 'exit');
-    // Its workers are processes of their own.
-    process.kill(-(server.pid ?? NaN), 'SIGTERM');
-    await gone;
-  });
+  afterAll(() => server.end());
 
   const settings = (change: Partial<MlflowSettings> = {}): ExportRequest => ({
     to: 'mlflow',

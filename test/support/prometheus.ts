@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { executablesOnPath } from '../../src/support/executable';
-import { freePort } from '../../src/support/ports';
+import { startChildServer } from './child-server';
 import { testCache } from './folders';
 
 export interface Prometheus {
@@ -17,24 +17,22 @@ export interface Prometheus {
 
 /** Starts a real Prometheus that scrapes `target` (`host:port`) each second. `folder`: an existing one. */
 export async function startPrometheus({ folder, target }: { folder: string; target: string }): Promise<Prometheus> {
-  const port = await freePort([]);
   const config = path.join(folder, 'prometheus.yml');
   const scrape = { job_name: 'evalsaga', scrape_interval: '1s', static_configs: [{ targets: [target] }] };
   await writeFile(config, JSON.stringify({ scrape_configs: [scrape] }));
-  const server = execa(
-    await findPrometheus(),
-    [
+  const program = await findPrometheus();
+  const server = await startChildServer({
+    command: (port) => [
+      program,
       `--config.file=${config}`,
       `--storage.tsdb.path=${path.join(folder, 'prometheus')}`,
       `--web.listen-address=127.0.0.1:${port}`,
       '--log.level=error',
     ],
-    { reject: false, stdin: 'ignore', all: true },
-  );
-  let over = false;
-  void server.then(() => (over = true));
+    answers: (port) => fetch(`http://127.0.0.1:${port}/-/ready`).then(({ ok }) => ok),
+  });
   const query = async (text: string): Promise<number | undefined> => {
-    const url = new URL('/api/v1/query', `http://127.0.0.1:${port}`);
+    const url = new URL('/api/v1/query', `http://127.0.0.1:${server.port}`);
     url.searchParams.set('query', text);
     const answer = (await (await fetch(url)).json()) as { data?: { result: { value: [number, string] }[] } };
     const results = answer.data?.result ?? [];
@@ -46,17 +44,14 @@ export async function startPrometheus({ folder, target }: { folder: string; targ
     async until(text, value) {
       let seen: unknown;
       for (let attempt = 0; attempt < 240; attempt += 1) {
-        if (over) throw new Error(`Prometheus ended: ${(await server).all}`);
+        if (server.isOver()) throw new Error('Prometheus ended');
         seen = await query(text).catch((error: unknown) => error);
         if (seen === value) return;
         await sleep(250);
       }
       throw new Error(`${text} is ${String(seen)}, not ${value}`);
     },
-    async close() {
-      server.kill();
-      await server;
-    },
+    close: () => server.end(),
   };
 }
 

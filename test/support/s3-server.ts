@@ -1,12 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../../src/support/ports';
 import { pythonEnvironment } from '../conformance/lep';
+import { startChildServer, type ChildServer } from './child-server';
 import { freshFolder } from './folders';
 
 /** Servers that speak S3, made by others. */
@@ -31,12 +28,12 @@ const moto: S3Kind = {
   isStrict: false,
   async start() {
     const environment = await pythonEnvironment('moto-5.2.5', ['moto[s3,server]==5.2.5']);
-    const port = await freePort([]);
-    const server = spawn(path.join(environment, 'bin', 'moto_server'), ['-H', '127.0.0.1', '-p', String(port)], {
-      stdio: 'ignore',
-    });
-    return running(server, port, () =>
-      fetch(`http://127.0.0.1:${port}/bucket`, { method: 'PUT' }).then(({ ok }) => ok),
+    const program = path.join(environment, 'bin', 'moto_server');
+    return serving(
+      await startChildServer({
+        command: (port) => [program, '-H', '127.0.0.1', '-p', String(port)],
+        answers: (port) => fetch(`http://127.0.0.1:${port}/bucket`, { method: 'PUT' }).then(({ ok }) => ok),
+      }),
     );
   },
 };
@@ -50,16 +47,17 @@ const versity: S3Kind = {
   async start() {
     const folder = await freshFolder('versitygw');
     await mkdir(path.join(folder.path, 'bucket'), { recursive: true });
-    const port = await freePort([]);
-    const server = spawn(versityProgram, ['--port', `127.0.0.1:${port}`, 'posix', folder.path], {
-      stdio: 'ignore',
-      env: { ROOT_ACCESS_KEY: 'ak', ROOT_SECRET_KEY: 'a-secret-key-of-tests' },
-    });
-    const started = await running(server, port, () => fetch(`http://127.0.0.1:${port}/`).then(() => true));
+    const server = serving(
+      await startChildServer({
+        command: (port) => [versityProgram, '--port', `127.0.0.1:${port}`, 'posix', folder.path],
+        env: { ROOT_ACCESS_KEY: 'ak', ROOT_SECRET_KEY: 'a-secret-key-of-tests' },
+        answers: (port) => fetch(`http://127.0.0.1:${port}/`).then(() => true),
+      }),
+    );
     return {
-      ...started,
+      ...server,
       close: async () => {
-        await started.close();
+        await server.close();
         await folder.dispose();
       },
     };
@@ -69,23 +67,13 @@ const versity: S3Kind = {
 /** moto comes from the package index, so that it can always be had; versitygw is a production server, and used where it is built. */
 export const s3Kinds: readonly S3Kind[] = existsSync(versityProgram) ? [moto, versity] : [moto];
 
-async function running(server: ChildProcess, port: number, ready: () => Promise<boolean>): Promise<S3Server> {
-  while (!(await ready().catch(() => false))) {
-    if (server.exitCode !== null) throw new Error(`the S3 server ended with ${server.exitCode}`);
-    await sleep(100);
-  }
-  return {
-    port,
-    env: {
-      AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${port}`,
-      AWS_ACCESS_KEY_ID: 'ak',
-      AWS_SECRET_ACCESS_KEY: 'a-secret-key-of-tests',
-      AWS_REGION: 'us-east-1',
-    },
-    close: async () => {
-      const ended = once(server, 'exit');
-      server.kill('SIGKILL');
-      await ended;
-    },
-  };
-}
+const serving = ({ port, end }: ChildServer): S3Server => ({
+  port,
+  env: {
+    AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${port}`,
+    AWS_ACCESS_KEY_ID: 'ak',
+    AWS_SECRET_ACCESS_KEY: 'a-secret-key-of-tests',
+    AWS_REGION: 'us-east-1',
+  },
+  close: end,
+});
