@@ -8,7 +8,7 @@ import { findTemporal } from '../../src/stack/reach';
 import { connectClient } from '../../src/temporal/connect';
 import { logFile, readRecord, writeRecord, type ServiceName } from '../../src/stack/record';
 import { processIdentity } from '../../src/support/process-identity';
-import { commandBench, testHome, type CommandBench, type TestHome } from '../support/command';
+import { commandBench, settlePorts, testHome, type CommandBench, type TestHome } from '../support/command';
 
 /** A worker whose server has died does nothing for whatever server answers at the same address later. */
 
@@ -16,6 +16,7 @@ let home: CommandBench;
 let other: TestHome;
 beforeAll(async () => {
   [home, other] = await Promise.all([commandBench('another-server'), testHome('another-server')]);
+  await settlePorts(home);
 });
 afterAll(() => Promise.all([home.dispose(), other.dispose()]));
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { serviceNames, readRecord, writeRecord } from '../../src/stack/record';
 import { processIdentity } from '../../src/support/process-identity';
-import { testHome, type TestHome } from '../support/command';
+import { settlePorts, testHome, type TestHome } from '../support/command';
 
 let home: TestHome;
 beforeAll(async () => {
@@ -27,6 +27,7 @@ test('before anything runs, status advises `evalsaga up`, and down has nothing t
 });
 
 test('two concurrent `up` start each process once', async () => {
+  await settlePorts(home);
   const secrets = { HF_TOKEN: 'canary-of-a-token', NGC_API_KEY: 'canary-of-a-key', TEMPORAL_API_KEY_FILE: 'x' };
   const both = await Promise.all([home.run(['up'], secrets), home.run(['up'], secrets)]);
   expect(both.map(({ code }) => code)).toEqual([0, 0]);

@@ -1,5 +1,5 @@
 import { commandBench, type CommandBench, type LeptonStandIn } from '../support/command';
-import { freePort } from '../../src/support/ports';
+import { freePortForLater } from '../../src/local-platform/runtimes/process/ports';
 import { startServer, type TestServer } from '../support/http-server';
 import { startPrometheus, type Prometheus } from '../support/prometheus';
 import { quickPlan } from '../support/simulated';
@@ -25,7 +25,7 @@ beforeAll(async () => {
   bench = await commandBench('watched');
   platform = await bench.lepton(quickPlan);
   collector = await startServer((_request, response) => void response.writeHead(200).end('{}'));
-  const target = `127.0.0.1:${await freePort([])}`;
+  const target = `127.0.0.1:${await freePortForLater()}`;
   prometheus = await startPrometheus({ folder: bench.folder, target });
   const env = {
     ...platform.env,

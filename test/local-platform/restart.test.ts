@@ -7,11 +7,12 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { homePaths } from '../../src/home/paths';
 import { startPlatform } from '../../src/local-platform/index';
+import { freePortForLater } from '../../src/local-platform/runtimes/process/ports';
 import { deployment, eventually, job, stateOf, testPlatform, type TestPlatform } from './test-platform';
 
 const plan = `
 endpoints: { default: { states: [[Starting, 1500ms], [Ready]] } }
-jobs: { default: { states: [[Running, 5s], [Completed]] } }
+jobs: { default: { states: [[Running, 20s], [Completed]] } }
 `;
 const mounts = [{ path: '/evals', from: 'node-nfs:shared', mount_path: '/data' }];
 
@@ -65,7 +66,7 @@ test('a restart keeps everything, including URLs, and timelines continue', async
 });
 
 test('a deletion in progress continues after a restart', async () => {
-  platform = await testPlatform({ plan: 'endpoints: { default: { states: [[Ready]], deleting: 3s } }' });
+  platform = await testPlatform({ plan: 'endpoints: { default: { states: [[Ready]], deleting: 15s } }' });
   await platform.json('POST', '/deployments', deployment('ep1'));
   await platform.json('DELETE', '/deployments/ep1');
   platform = await platform.restarted();
@@ -124,7 +125,8 @@ async function childPlatform(root: string): Promise<{ child: ChildProcess; url: 
   const library = path.resolve(__dirname, '../../dist/local-platform/index.js');
   const options = {
     runtime: 'simulated',
-    port: 0,
+    // The next platform is to find it free again.
+    port: await freePortForLater(),
     home: homePaths({ EVALSAGA_HOME: root }),
     plan: path.join(root, 'p'),
   };

@@ -3,7 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { homePaths, type HomePaths } from '../../src/home/paths';
-import { readRecord, type ServiceName } from '../../src/stack/record';
+import { freePortForLater } from '../../src/local-platform/runtimes/process/ports';
+import { readRecord, writeRecord, type ServiceName } from '../../src/stack/record';
 import { stopStack } from '../../src/stack/stop';
 import { connectClient } from '../../src/temporal/connect';
 import { findServerBinary } from '../../src/stack/server-binary';
@@ -139,6 +140,20 @@ export async function setFaults(
 export const temporalAddress = async ({ home }: Pick<TestHome, 'home'>): Promise<string> =>
   `127.0.0.1:${(await readRecord(home, 'temporal'))?.ports['grpc'] ?? ''}`;
 
+/**
+ * Gives the services of a fresh home ports that they find free again when they were killed: nobody who asks for any port is given
+ * one of these meanwhile.
+ */
+export async function settlePorts({ home }: Pick<TestHome, 'home'>): Promise<void> {
+  const ports = { temporal: ['grpc', 'ui'], platform: ['http'], codec: ['http'] } as const;
+  const ended = { pid: process.pid, identity: 'of another process', setup: '', stopped: true };
+  for (const [name, uses] of Object.entries(ports)) {
+    const chosen = await Promise.all(uses.map(async (use) => [use, await freePortForLater()] as const));
+    const startedAt = new Date().toISOString();
+    await writeRecord(home, name as ServiceName, { ...ended, startedAt, ports: Object.fromEntries(chosen) });
+  }
+}
+
 /** Connects a client without an encryption key to a home's Temporal server. */
 export async function temporalOf(home: Pick<TestHome, 'home'>): Promise<Client> {
   return connectClient({
@@ -152,6 +167,28 @@ export async function temporalOf(home: Pick<TestHome, 'home'>): Promise<Client> 
 export async function terminateAll(client: Client, invocation: string): Promise<void> {
   for (const id of [`eval-${invocation}`, ...[0, 1, 2].map((index) => `eval-${invocation}.${index}`)])
     await client.workflow.getHandle(id).terminate();
+}
+
+/**
+ * Pauses the sweeps of all platforms that runs of a home were started on, and waits for those that have begun: at every full ten
+ * minutes they send requests, which a test would count, or use up its faults.
+ */
+export async function pauseSweeps(home: Pick<TestHome, 'home'>): Promise<void> {
+  const client = await temporalOf(home);
+  try {
+    for await (const { scheduleId } of client.schedule.list()) {
+      const schedule = client.schedule.getHandle(scheduleId);
+      await schedule.pause();
+      const { info } = await schedule.describe();
+      for (const { action } of info.recentActions) {
+        const { workflowId, firstExecutionRunId } = action.workflow;
+        const sweep = client.workflow.getHandle(workflowId, firstExecutionRunId);
+        await sweep.result().catch(() => undefined);
+      }
+    }
+  } finally {
+    await client.connection.close();
+  }
 }
 
 /** Polls until a condition holds. */

@@ -10,7 +10,7 @@ import type { JobSpecBody, RuntimeHost } from '../../runtime';
 import { translatePaths, type PathMapping } from './container-paths';
 import type { ServedWeights } from './served-deployment';
 import { cleanEnvironment, specEnvironment } from './process-env';
-import { freePort } from './ports';
+import { freePortForLater } from './ports';
 import { mountMappings } from './servers';
 
 /** How to start a job. */
@@ -119,7 +119,7 @@ async function harnessEnvironment(
       EVALSAGA_HARNESS_PYTHON: harness.python,
       EVALSAGA_LOCAL_HARNESS: settings,
       // By default each harness takes the first free port, and two that start at once may share one adapter.
-      ADAPTER_PORT: String(await freePort()),
+      ADAPTER_PORT: String(await freePortForLater()),
       // The job mostly waits for the endpoint, which needs the cores.
       ...{ OMP_NUM_THREADS: '1', TOKENIZERS_PARALLELISM: 'false', PYTHONUNBUFFERED: '1' },
       ...(offline ? { HF_HOME: offline, HF_HUB_OFFLINE: '1' } : {}),
