@@ -49,8 +49,8 @@ async function part(
 
 test('faults combined with cancels and terminations leave nothing behind and lose nothing', async () => {
   await part(await inProcessTestBed(), { eventsAt: quickEvents, worldsIn: worldsHere }, { count: 18, atOnce: 6 });
-}, 480_000);
+}, 900_000);
 
 test('processes killed at those moments leave nothing behind and lose nothing', async () => {
   await part(await processTestBed(), { eventsAt: killEvents, worldsIn: onlyPlain }, { count: 4, atOnce: 3 });
-}, 480_000);
+}, 900_000);

@@ -119,7 +119,8 @@ print(len({job.metadata.id_ for job in APIClient().job.list_all()}))`);
         spec: { container: { image: 'i' }, resource_requirement: { min_replicas: 1 } },
       });
       await eventually(async () => (await stateOf(platform, 'ep1')) === 'Ready');
-      const log = await lep('log', 'get', '-e', 'ep1', '--start', 'today', '--end', 'now');
+      const start = new Date(Date.now() - 3_600_000).toISOString().slice(0, 19).replace('T', ' ');
+      const log = await lep('log', 'get', '-e', 'ep1', '--start', start, '--end', 'now');
       expect([log.code, log.text]).toEqual([0, expect.stringMatching(/ep1 Ready.*größer 🚀/)]);
       const asked: { path: string }[] = await platform.sim('/requests');
       const subject = version === '0.47.1' && dialect === 'new' ? 'endpoint=ep1' : 'deployment=ep1';

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import path from 'node:path';
 import {
   commandBench,
+  pauseSweeps,
   setFaults,
   temporalAddress,
   temporalOf,
@@ -44,6 +45,7 @@ test('cleanup finishes an incomplete teardown; status then shows nothing left or
   expect(JSON.parse(still.stdout).teardown.left).toEqual([
     { kind: 'endpoint', name: expect.any(String), reason: expect.stringContaining('403') },
   ]);
+  await pauseSweeps(bench);
   // Transient failures at every step are retried within one cleanup command.
   await setFaults(platform, [
     { on: 'GET /deployments', times: 1, respond: 'drop' },

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { stringify } from 'yaml';
 import {
   commandBench,
+  pauseSweeps,
   program,
   runConfig,
   setFaults,
@@ -131,6 +132,7 @@ describe('logs of a finished run', () => {
   });
 
   test('come from the saved file, also with --since, and even when Temporal is unreachable', async () => {
+    await pauseSweeps(bench);
     const asked = (await lepton.requests()).length;
     const all = await log();
     expect([all.code, all.stdout]).toEqual([0, expect.stringMatching(/ Running\n.* Completed\nnaïve 李明 😀\n$/)]);

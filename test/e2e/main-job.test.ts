@@ -59,7 +59,7 @@ test(
     }
     expect(await (await platform()).inventory()).toEqual(emptyInventory);
   },
-  8 * minutes,
+  16 * minutes,
 );
 
 test(
@@ -77,7 +77,7 @@ test(
     expect(second?.outputDir).not.toBe(first?.outputDir);
     expect(await sampleScores(second)).toEqual(await sampleScores(first));
   },
-  8 * minutes,
+  16 * minutes,
 );
 
 /** All log probabilities that the harness received, in order. */
@@ -110,7 +110,7 @@ test(
     expect(Date.parse(job.until) - Date.parse(endpoint.until)).toBeGreaterThan(5_000);
     expect(await (await platform()).inventory()).toEqual(emptyInventory);
   },
-  8 * minutes,
+  16 * minutes,
 );
 
 test(
@@ -123,7 +123,7 @@ test(
     expect(run.stdout).toContain(model);
     expect(await (await platform()).inventory()).toEqual(emptyInventory);
   },
-  5 * minutes,
+  10 * minutes,
 );
 
 test(
@@ -156,11 +156,11 @@ test(
     expect(after?.metadata).toEqual(before.metadata);
     await client.deleteDeployment(name);
   },
-  5 * minutes,
+  10 * minutes,
 );
 
 async function readyDeployment(client: ReturnType<typeof createLeptonClient>, name: string) {
-  const deadline = Date.now() + 3 * minutes;
+  const deadline = Date.now() + 6 * minutes;
   while (Date.now() < deadline) {
     const deployment = await client.getDeployment(name);
     if (deployment?.status?.state === 'Ready') return deployment;

@@ -87,7 +87,7 @@ test(
     expect(again).toMatchObject({ code: 0 });
     expect(await inventory()).toEqual(emptyInventory);
   },
-  6 * minutes,
+  12 * minutes,
 );
 
 /** Starts a run that keeps its storage on purpose. Resolves to the run's id. */
@@ -124,7 +124,7 @@ test(
       await elsewhere.dispose();
     }
   },
-  6 * minutes,
+  12 * minutes,
 );
 
 test(
@@ -147,7 +147,7 @@ test(
     expect(await filesOnVolumes()).toEqual([]);
     expect(await inventory()).toEqual(emptyInventory);
   },
-  6 * minutes,
+  12 * minutes,
 );
 
 test(
@@ -210,5 +210,5 @@ test(
     expect(await filesOnVolumes()).toEqual([]);
     expect(await inventory()).toEqual(emptyInventory);
   },
-  6 * minutes,
+  12 * minutes,
 );

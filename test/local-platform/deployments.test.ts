@@ -9,7 +9,7 @@ const absent = (name: string) =>
   eventually(async () => (await platform.call('GET', `/deployments/${name}`)).status === 404, `${name} absent`);
 
 test('a deployment becomes Ready, is listed, serves, and is absent after its deletion', async () => {
-  await start();
+  await start('endpoints: { default: { states: [[Starting, 5s], [Ready]] } }');
   const posted = deployment('ep1', { envs: [{ name: 'A', value: '1' }], something_new: { kept: true } });
   const created = await platform.call('POST', '/deployments', posted);
   expect(created.status).toBe(201);
@@ -36,7 +36,7 @@ test('a deployment becomes Ready, is listed, serves, and is absent after its del
 });
 
 test('while its deletion takes time, a deployment shows Deleting and its name stays taken', async () => {
-  await start('endpoints: { default: { states: [[Ready]], deleting: 2s } }');
+  await start('endpoints: { default: { states: [[Ready]], deleting: 10s } }');
   await platform.json('POST', '/deployments', deployment('ep1'));
   await platform.json('DELETE', '/deployments/ep1');
   expect(await stateOf(platform, 'ep1')).toBe('Deleting');
@@ -140,7 +140,7 @@ endpoints:
 });
 
 test('the log is streamed while the replica runs, and ends at once without follow', async () => {
-  await start("endpoints: { default: { states: [[Starting, 2s], [Ready]], log: 'größer 🚀' } }");
+  await start("endpoints: { default: { states: [[Starting, 8s], [Ready]], log: 'größer 🚀' } }");
   await platform.json('POST', '/deployments', deployment('ep1'));
   const [replica] = await platform.json('GET', '/deployments/ep1/replicas');
   expect(replica).toMatchObject({ id: 'ep1-r0', metadata: { id: 'ep1-r0' } });

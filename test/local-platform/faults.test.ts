@@ -40,14 +40,14 @@ test('inf never ends; * in a path glob matches one part of the path', async () =
 });
 
 test('a delay alone only delays', async () => {
-  await start("- { on: 'GET /deployments', delay: 3s, times: 1 }");
+  await start("- { on: 'GET /deployments', delay: 20s, times: 1 }");
   const begin = Date.now();
   expect((await platform.call('GET', '/deployments?x=1')).status).toBe(200);
-  expect(Date.now() - begin).toBeGreaterThanOrEqual(2_990);
+  expect(Date.now() - begin).toBeGreaterThanOrEqual(19_990);
   expect((await platform.sim('/requests'))[0]).toMatchObject({ path: '/deployments?x=1', status: 200 });
   const again = Date.now();
   await platform.call('GET', '/deployments');
-  expect(Date.now() - again).toBeLessThan(2_500);
+  expect(Date.now() - again).toBeLessThan(15_000);
 });
 
 test('each fault counts its own uses, and the first that is left fires', async () => {

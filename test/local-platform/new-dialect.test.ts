@@ -1,8 +1,10 @@
-import { eventually, quickPlan, testPlatform, type TestPlatform } from './test-platform';
+import { eventually, testPlatform, type TestPlatform } from './test-platform';
+
+const plan = 'endpoints: { default: { states: [[Starting, 5s], [Ready]] } }';
 
 let platform: TestPlatform;
 beforeEach(async () => {
-  platform = await testPlatform({ plan: quickPlan, dialect: 'new' });
+  platform = await testPlatform({ plan, dialect: 'new' });
 });
 afterEach(() => platform.dispose());
 

@@ -34,7 +34,7 @@ test.each([
 test('a deployment serves only while Ready, and only with its token', async () => {
   const url = await serve(
     { api_tokens: [{ value: 'literal' }, { value_from: { token_name_ref: 'ENDPOINT_KEY' } }] },
-    'endpoints: { default: { states: [[Starting, 2s], [Ready]] } }',
+    'endpoints: { default: { states: [[Starting, 8s], [Ready]] } }',
   );
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
   expect(await modelOf(url, bearer('literal'))).toBe(503);
@@ -51,7 +51,7 @@ test('a token that refers to no stored secret admits nobody', async () => {
 });
 
 test('the plan can make it serve another name, and answer 503 for a while although Ready', async () => {
-  const url = await serve({}, 'endpoints: { default: { states: [[Ready]], serves: other, unhealthy: 2s } }');
+  const url = await serve({}, 'endpoints: { default: { states: [[Ready]], serves: other, unhealthy: 8s } }');
   expect((await platform.json('GET', '/deployments/ep1')).status.state).toBe('Ready');
   expect(await modelOf(url)).toBe(503);
   expect(

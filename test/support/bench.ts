@@ -32,10 +32,10 @@ export interface Scenario {
   readonly taskQueue: string;
   start(plan: RunPlan): Promise<void>;
   cancel(plan: RunPlan): Promise<unknown>;
-  /** Resolves to the last description of a run, once it has closed. */
-  closed(plan: RunPlan): Promise<RunDescription>;
-  /** Resolves to the snapshot as soon as it meets the condition. */
-  until(plan: RunPlan, condition: (snapshot: RunSnapshot) => boolean): Promise<RunSnapshot>;
+  /** Resolves to the last description of a run, once it has closed. `withinMs`: default 250,000. */
+  closed(plan: RunPlan, withinMs?: number): Promise<RunDescription>;
+  /** Resolves to the snapshot as soon as it meets the condition. `withinMs`: default 100,000. */
+  until(plan: RunPlan, condition: (snapshot: RunSnapshot) => boolean, withinMs?: number): Promise<RunSnapshot>;
   describe(plan: RunPlan): Promise<RunDescription>;
   /** Stops the worker and starts another, with other options if given. */
   startWorker(keys?: BenchOptions): Promise<() => Promise<void>>;
@@ -127,18 +127,18 @@ async function openScenario({ env, client, options }: OpenBench, simulated: Simu
     },
     cancel: (plan) => cancelRun(client, plan.invocation),
     describe: (plan) => describeRun(client, plan.invocation, home),
-    async closed(plan) {
+    async closed(plan, withinMs = 250_000) {
       let last: RunDescription | undefined;
       for await (last of watchRun(client, plan.invocation, home, {
         intervalMs: 100,
-        signal: AbortSignal.timeout(250_000),
+        signal: AbortSignal.timeout(withinMs),
       }));
       if (last === undefined || last.status === 'running')
         throw new Error(`run ${plan.invocation} did not close: ${JSON.stringify(last)}`);
       return last;
     },
-    async until(plan, condition) {
-      const signal = AbortSignal.timeout(100_000);
+    async until(plan, condition, withinMs = 100_000) {
+      const signal = AbortSignal.timeout(withinMs);
       for await (const { snapshot, status } of watchRun(client, plan.invocation, home, { intervalMs: 50, signal })) {
         if (condition(snapshot)) return snapshot;
         if (status !== 'running') throw new Error(`run ${plan.invocation} closed before: ${JSON.stringify(snapshot)}`);

@@ -7,7 +7,7 @@ import { OverrideFailure } from '../../../src/config/hydra/overrides/override-fa
 import { against, plan, runnable } from './configs';
 import { fuzzFactor, holds } from '../../support/fuzz';
 
-jest.setTimeout(120_000 * fuzzFactor);
+jest.setTimeout(300_000 * fuzzFactor);
 
 const env = {
   A: '1',

@@ -125,7 +125,7 @@ test('the mark is in the log while the harness still computes, and only the scri
   writeFileSync(inside('slow'), '');
   const job = run();
   await until(() => job.log().includes(answeredLine(nonce)));
-  expect(existsSync(inside('scoring'))).toBe(true);
+  await until(() => existsSync(inside('scoring')));
   // For a container that is started again.
   expect(readFileSync(inside('out', answeredFile), 'utf8')).toBe(nonce);
   rmSync(inside('slow'));
