@@ -21,12 +21,12 @@ const early = (scenario: Scenario, change: Partial<RunPlan> = {}): RunPlan =>
 const isWaiting = ({ tasks: [task] }: RunSnapshot): boolean =>
   task?.phase === 'awaiting ready' && task.usage?.job?.until === null && task.job !== null;
 
-const loading = [['Starting', '8s'], ['Ready']];
+const loading = [['Starting', '20s'], ['Ready']];
 
 test.concurrent('a job starts while its endpoint loads, and its task succeeds', async () => {
   const scenario = await bench.scenario({
     endpoints: { default: { states: loading } },
-    jobs: { default: { states: [['Running', '16s'], ['Completed']] } },
+    jobs: { default: { states: [['Running', '40s'], ['Completed']] } },
   });
   const plan = early(scenario);
   await scenario.start(plan);
@@ -52,7 +52,7 @@ test.concurrent('a cancel while the job waits ends the job before its endpoint, 
 
 test.concurrent('an endpoint that fails while its job waits ends the job', async () => {
   const scenario = await bench.scenario({
-    endpoints: { default: { states: [['Starting', '8s'], ['Error']], message: 'image pull failed' } },
+    endpoints: { default: { states: [['Starting', '20s'], ['Error']], message: 'image pull failed' } },
     jobs: { default: { states: [['Running', '1h'], ['Completed']] } },
   });
   const plan = early(scenario);

@@ -95,7 +95,8 @@ test.concurrent('a job that appears after the wait for it is removed at once, an
 test.concurrent('a job that appears after its task was cancelled is removed, and its log is saved', async () => {
   const scenario = await bench.scenario({
     jobs: { default: { states: [['Running', '1m'], ['Completed']] } },
-    faults: [{ on: 'POST /jobs', times: 'inf', respond: 500, apply_after: '2s' }],
+    // Longer than the cancel takes until nothing is found to remove, even on a busy machine.
+    faults: [{ on: 'POST /jobs', times: 'inf', respond: 500, apply_after: '8s' }],
   });
   const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: one });
   await scenario.start(plan);

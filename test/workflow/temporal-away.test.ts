@@ -42,7 +42,7 @@ beforeEach(async () => {
     namespace: 'default',
     dataConverter: {},
     // Each attempt gets half of this, also where a call is to succeed.
-    callTimeoutMs: 4_000,
+    callTimeoutMs: 8_000,
   });
 });
 afterEach(async () => {
@@ -182,7 +182,7 @@ describe('a start whose answer was lost', () => {
     const starting = start({ ...plan, model: 'another' });
     const refused = expect(starting).rejects.toMatchObject({ name: 'RunExists' });
     // Longer than a call, whose answer is lost.
-    await new Promise((resolve) => setTimeout(resolve, 6_000));
+    await new Promise((resolve) => setTimeout(resolve, 10_000));
     wire.renew();
     await refused;
     await scenario.cancel(plan);

@@ -28,11 +28,11 @@ describe('the worker that holds all activities dies, and another one takes over'
   const platform = (held: string, folder: string): SimulatedPlan => ({
     endpoints: {
       default: { states: [['Starting', '100ms'], ['Ready']] },
-      match: [{ name: '*waiting*', states: [['Starting', '4s'], ['Ready']] }],
+      match: [{ name: '*waiting*', states: [['Starting', '20s'], ['Ready']] }],
     },
     jobs: {
       default: { states: [['Running', '300ms'], ['Completed']] },
-      match: [{ name: '*running*', states: [['Running', '4s'], ['Completed']] }],
+      match: [{ name: '*running*', states: [['Running', '20s'], ['Completed']] }],
     },
     faults: [
       { on: 'POST /deployments', name: '*creating*', times: 1, apply: true, delay: held },
