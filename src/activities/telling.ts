@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { ofTask, runWorkflowId } from '../contract/identity';
+import type { CreateEndpointInput } from '../contract/inputs/endpoint';
 import type { AwaitJobInput, SubmitJobInput } from '../contract/inputs/job';
 import type { Owner } from '../contract/inputs/owner';
 import { endpointReady, tasksProgress } from '../contract/messages';
@@ -31,18 +32,29 @@ const listening = new AsyncLocalStorage<Listened>();
 
 type Said = Omit<TaskNews, 'index'> | undefined;
 
+/** Which job of its task a step is for. */
+const attemptIn = ({
+  attempt,
+  earlierUsage,
+}: Pick<SubmitJobInput, 'attempt' | 'earlierUsage'>): Pick<TaskNews, 'attempt' | 'earlierUsage'> => ({
+  ...(attempt === undefined ? {} : { attempt }),
+  ...(earlierUsage === undefined ? {} : { earlierUsage }),
+});
+
 /** What an activity of this name says when it begins. `at`: when it was scheduled, ISO 8601. */
 const beginnings: Readonly<Record<string, (input: never, at: string) => Said>> = {
-  createEndpoint: (_, at) => ({ phase: 'creating endpoint', begun: { endpoint: at } }),
+  createEndpoint: (input: CreateEndpointInput, at) => ({
+    ...{ phase: 'creating endpoint', begun: { endpoint: at } },
+    ...attemptIn(input),
+  }),
   awaitEndpointReady: () => ({ phase: 'awaiting ready' }),
   probeExistingEndpoint: () => ({ phase: 'awaiting ready' }),
   awaitEndpointUrl: () => ({ phase: 'awaiting ready' }),
-  submitJob: ({ name, isEarly, attempt, earlierUsage }: SubmitJobInput, at) => ({
+  submitJob: ({ name, isEarly, ...input }: SubmitJobInput, at) => ({
     ...(isEarly ? {} : { phase: 'submitting job' }),
     job: name,
     begun: { job: at },
-    ...(attempt === undefined ? {} : { attempt }),
-    ...(earlierUsage === undefined ? {} : { earlierUsage }),
+    ...attemptIn(input),
   }),
   awaitJobCompleted: ({ isEarly }: Pick<AwaitJobInput, 'isEarly'>) => (isEarly ? undefined : { phase: 'running job' }),
   bringHome: () => ({ phase: 'fetching results' }),

@@ -1,5 +1,6 @@
 import { isJobProgress } from './job-progress';
-import type { TaskNews, TaskPhase, TaskSnapshot, Usage } from './state';
+import type { TaskNews, TaskPhase, TaskSnapshot } from './state';
+import { mergedTimes, replacedTimes, usageRules, type UsageRules } from './task-usage';
 
 /** Progress of tasks as their activities tell it. Pure. */
 
@@ -28,8 +29,8 @@ export const isTaskNews = (value: unknown): value is TaskNews =>
  * Returns the snapshot after the news. A phase never goes back: news of different activities may overtake each other. Words about an
  * earlier phase than the present one are dropped.
  */
-export function withNews(before: TaskSnapshot, news: TaskNews): TaskSnapshot {
-  const task = isNextAttempt(before, news) ? beforeAttempt(before, news) : before;
+export function withNews(before: TaskSnapshot, news: TaskNews, rules: UsageRules = usageRules): TaskSnapshot {
+  const task = isNextAttempt(before, news) ? beforeAttempt(before, news, rules) : before;
   const isNext = news.phase !== undefined && isLater(news.phase, task.phase);
   const isLate = news.phase !== undefined && isLater(task.phase, news.phase);
   const message = isLate ? task.message : (news.message ?? (isNext ? null : task.message));
@@ -40,7 +41,7 @@ export function withNews(before: TaskSnapshot, news: TaskNews): TaskSnapshot {
     startedAt: task.startedAt ?? news.begun?.endpoint ?? null,
     endpointUrl: news.endpointUrl ?? task.endpointUrl,
     job: news.job ?? task.job,
-    usage: usageAfter(task.usage ?? { endpoint: null, job: null }, news),
+    ...rules.after(task, news),
     ...progressAfter(task, news),
   };
 }
@@ -58,49 +59,33 @@ const isNextAttempt = (
 ): boolean => attempt !== undefined && attempt.number > (known?.number ?? 1);
 
 /** With another job the task goes back to a phase that it has been in, and the job's costs begin anew. */
-const beforeAttempt = (task: TaskSnapshot, { attempt, earlierUsage = [] }: TaskNews): TaskSnapshot => ({
+const beforeAttempt = (
+  task: TaskSnapshot,
+  { attempt, phase, earlierUsage = [] }: TaskNews,
+  rules: UsageRules,
+): TaskSnapshot => ({
   ...task,
   ...(attempt === undefined ? {} : { attempt }),
-  earlierUsage,
-  phase: isLater(task.phase, 'ready') && task.outcome === null ? 'ready' : task.phase,
-  usage: { endpoint: task.usage?.endpoint ?? null, job: null },
+  ...rules.ofNext(task, earlierUsage),
+  ...(isLater(task.phase, 'ready') && task.outcome === null
+    ? { phase: phase !== undefined && isLater('ready', phase) ? phase : 'ready', message: null }
+    : {}),
   progress: null,
 });
-
-function usageAfter(usage: Usage, { begun = {}, ended = {} }: TaskNews): Usage {
-  const spanOf = (what: keyof Usage): Usage[keyof Usage] => {
-    const from = usage[what]?.from ?? begun[what];
-    if (from === undefined) return null;
-    return { from, until: usage[what]?.until ?? ended[what] ?? null };
-  };
-  return { endpoint: spanOf('endpoint'), job: spanOf('job') };
-}
 
 /** Returns one piece of news that says what both say. */
 export function mergedNews(earlier: TaskNews, later: TaskNews): TaskNews {
   if (isNextAttempt(earlier, later)) return replacedNews(earlier, later);
-  const both: TaskNews = {
-    ...earlier,
-    ...later,
-    ...(earlier.begun || later.begun ? { begun: { ...later.begun, ...earlier.begun } } : {}),
-    ...(earlier.ended || later.ended ? { ended: { ...later.ended, ...earlier.ended } } : {}),
-  };
+  const both: TaskNews = { ...earlier, ...later, ...mergedTimes(earlier, later) };
   if (earlier.phase === undefined || later.phase === undefined || earlier.phase === later.phase) return both;
   if (isLater(earlier.phase, later.phase)) return { ...both, phase: earlier.phase, message: earlier.message ?? null };
   return { ...both, message: later.message ?? null };
 }
 
 /** What was said of an earlier job is out of date when another one has begun. */
-function replacedNews({ begun, ended, ...earlier }: TaskNews, later: TaskNews): TaskNews {
-  const endpoint = begun?.endpoint ?? later.begun?.endpoint;
-  const endedEndpoint = ended?.endpoint ?? later.ended?.endpoint;
-  const begins = { ...later.begun, ...(endpoint === undefined ? {} : { endpoint }) };
-  const ends = { ...later.ended, ...(endedEndpoint === undefined ? {} : { endpoint: endedEndpoint }) };
-  return {
-    ...earlier,
-    message: null,
-    ...later,
-    ...(Object.keys(begins).length === 0 ? {} : { begun: begins }),
-    ...(Object.keys(ends).length === 0 ? {} : { ended: ends }),
-  };
-}
+const replacedNews = ({ begun = {}, ended = {}, ...earlier }: TaskNews, later: TaskNews): TaskNews => ({
+  ...earlier,
+  message: null,
+  ...later,
+  ...replacedTimes({ begun, ended }, later),
+});

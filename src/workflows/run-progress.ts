@@ -15,12 +15,14 @@ import type { RunPlan } from '../contract/plan';
 import { readyTasksIn } from '../contract/ready-tasks';
 import type { SentSnapshot } from '../contract/sent-snapshot';
 import { isPastReady, isTaskNews, withNews } from '../contract/task-news';
+import { olderUsageRules, type Spent } from '../contract/task-usage';
 import {
   startingRun,
   type KeptStorage,
   type LeftResource,
   type RunPhase,
   type RunSnapshot,
+  type TaskNews,
   type TaskOutcome,
   type TaskPhase,
   type TaskSnapshot,
@@ -138,14 +140,22 @@ export class RunProgress implements TaskBook {
     for (const news of Array.isArray(all) ? (all as unknown[]) : []) {
       if (!isTaskNews(news) || this.accounted.has(news.index)) continue;
       if (this.shared.has(news.index)) {
-        this.shared.hear(news.index, (before) => withNews(before, news));
+        this.shared.hear(news.index, (before) => this.after(before, news));
         continue;
       }
       const task = this.tasks[news.index];
       if (!task) continue;
       if (news.phase && isPastReady(news.phase)) this.ready.add(news.index);
-      this.put(withNews(task, news));
+      this.put(this.after(task, news));
     }
+  }
+
+  /** 2026-11-29: an endpoint that is made anew costs, too. What a run does depends on what it costs only if it has a budget. */
+  private after(before: TaskSnapshot, news: TaskNews): TaskSnapshot {
+    const told = withNews(before, news);
+    if (!this.current.budget) return told;
+    const older = withNews(before, news, olderUsageRules);
+    return costsTheSame(told, older) || patched('endpoint-made-anew') ? told : older;
   }
 
   /** A batch knows how its tasks ended, but not when their resources began to cost. */
@@ -260,6 +270,11 @@ export class RunProgress implements TaskBook {
     });
   }
 }
+
+const costsTheSame = (one: Spent, other: Spent): boolean => {
+  const [a, b] = [one, other].map(({ usage, earlierUsage }) => JSON.stringify([usage, earlierUsage]));
+  return a === b;
+};
 
 /** Whether it looks like one. */
 function isSnapshot(told: unknown): told is TaskSnapshot {

@@ -1,6 +1,6 @@
 import { ApplicationFailure, isCancellation, patched } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
-import type { AwaitJobInput, CompletedJob, ProgressSource } from '../contract/inputs/job';
+import type { AwaitJobInput, CompletedJob, ProgressSource, SubmitJobInput } from '../contract/inputs/job';
 import type { Owner } from '../contract/inputs/owner';
 import type { TaskInput } from '../contract/inputs/task';
 import { attemptName, attemptsAllowed, type JobAttempt } from '../contract/job-attempts';
@@ -62,11 +62,12 @@ export async function createEndpoint(
   const name = ownEndpointOf(input.task);
   progress.begin('endpoint', { phase: 'creating endpoint' });
   teardown.coverEndpoint(name);
+  const which = furtherAttempt(progress);
   let isRepeated = false;
   try {
     await changeWithFreshBudgets(`create endpoint ${name}`, async (activities, round) => {
       isRepeated = round > 1;
-      const { lost } = await activities.createEndpoint({ ...ownerOf(input), name, spec });
+      const { lost } = await activities.createEndpoint({ ...ownerOf(input), name, spec, ...which });
       teardown.settle('endpoint', { lost: lost || isRepeated });
     });
   } catch (error) {
@@ -164,6 +165,12 @@ export interface JobToSubmit {
   readonly attempt?: JobAttempt | undefined;
 }
 
+/** What the first step for another job of the task tells: which one it is, and what the earlier ones cost. */
+function furtherAttempt({ snapshot }: TaskProgress): Pick<SubmitJobInput, 'attempt' | 'earlierUsage'> {
+  const { attempt, earlierUsage } = snapshot;
+  return attempt && attempt.number > 1 ? { attempt, ...(earlierUsage ? { earlierUsage } : {}) } : {};
+}
+
 /** Submits the job and returns its id. */
 export async function submitJob(
   { input, progress, teardown, links }: TaskEvaluation,
@@ -176,8 +183,7 @@ export async function submitJob(
   const more = { ...(isEarly ? { isEarly: true as const } : {}), ...(sharedUrls === undefined ? {} : { sharedUrls }) };
   progress.begin('job', { ...(isEarly ? {} : { phase: 'submitting job' }), job: name });
   teardown.coverJob(name);
-  const { earlierUsage } = progress.snapshot;
-  const which = attempt && attempt.number > 1 ? { attempt, ...(earlierUsage ? { earlierUsage } : {}) } : {};
+  const which = furtherAttempt(progress);
   let isRepeated = false;
   try {
     return await changeWithFreshBudgets(`submit job ${name}`, async (activities, round) => {

@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
+import { costDocument } from '../../src/contract/cost';
 import { answeredLine, releasedWords } from '../../src/contract/last-request';
 import type { RunPlan } from '../../src/contract/plan';
 import type { RunSnapshot, TaskSnapshot } from '../../src/contract/state';
@@ -137,6 +138,30 @@ test.concurrent('a job that is lost afterwards is followed by another one on an 
     ({ method, path: at }) => method === 'POST' && at === '/deployments',
   );
   expect(made).toHaveLength(2);
+  expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
+
+test.concurrent('while the other job runs, the run counts what both endpoints cost', async () => {
+  const second = { name: '*-2', states: [['Running', '1h'], ['Completed']] };
+  const scenario = await bench.scenario({ jobs: { default: jobOf(3_600), match: [second] } });
+  const budget = { limit: 1_000, currency: 'USD', endpointPerHour: 1, jobPerHour: 0 };
+  const options = { outputRoot: scenario.outputRoot, limits: { jobRetries: 1 }, change: { budget } };
+  const plan = releasing(options);
+  await scenario.start(plan);
+  await scenario.until(plan, isReleased);
+  expect(await scenario.platform.endJobs('*', 'node loss')).toBe(1);
+  const { tasks, budget: counted } = await scenario.until(
+    plan,
+    ({ tasks: [task] }) => task?.phase === 'running job' && task.attempt?.number === 2,
+  );
+  const [task] = tasks;
+  expect(task?.earlierUsage).toHaveLength(1);
+  expect(task?.usage?.endpoint?.until).toBeNull();
+  const before = task?.earlierUsage?.[0]?.endpoint?.until;
+  expect(secondsBetween(before, task?.usage?.endpoint?.from)).toBeGreaterThan(0);
+  expect(costDocument({ tasks, budget: counted ?? null }, Date.now())?.perHour).toBe(1);
+  await scenario.cancel(plan);
+  expect((await scenario.closed(plan)).status).toBe('cancelled');
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 

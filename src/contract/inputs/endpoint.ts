@@ -1,4 +1,6 @@
+import type { JobAttempt } from '../job-attempts';
 import type { EndpointPlan, ProbeSpec } from '../plan';
+import type { Usage } from '../state';
 import type { Owner } from './owner';
 
 /** Arguments and results of activities for endpoints. */
@@ -6,6 +8,9 @@ import type { Owner } from './owner';
 export interface CreateEndpointInput extends Owner {
   readonly name: string;
   readonly spec: Extract<EndpointPlan, { kind: 'dedicated' }>['spec'];
+  /** For which job of its task it is made anew, and what the earlier ones cost. Absent: for the first one. */
+  readonly attempt?: JobAttempt;
+  readonly earlierUsage?: readonly Usage[];
 }
 
 export interface AwaitReadyInput extends Owner {
