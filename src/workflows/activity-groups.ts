@@ -103,17 +103,19 @@ const maxBudgetSeconds = 1_800;
 
 /**
  * Runs `run`, and repeats it with a fresh budget whenever the budget ran out while no worker could act: time in which nothing
- * was attempted must not count as failure. The budget (seconds) doubles each round, up to half an hour.
+ * was attempted must not count as failure. The budget (seconds) doubles each round, up to half an hour. `mayRepeat`: asked before that,
+ * where older histories have no second round.
  */
 export async function withFreshBudgets<T>(
   budget: number,
   run: (budget: number, round: number) => Promise<T>,
+  mayRepeat: () => boolean = () => true,
 ): Promise<T> {
   for (let round = 1; ; round += 1) {
     try {
       return await run(Math.min(budget * 2 ** (round - 1), Math.max(budget, maxBudgetSeconds)), round);
     } catch (error) {
-      if (!deservesFreshBudget(error)) throw error;
+      if (!deservesFreshBudget(error) || !mayRepeat()) throw error;
     }
   }
 }

@@ -1,4 +1,4 @@
-import { isCancellation } from '@temporalio/workflow';
+import { isCancellation, patched } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import type { RunHeader } from '../contract/inputs/run';
 import type { TaskInput } from '../contract/inputs/task';
@@ -6,7 +6,7 @@ import { ownerIn } from '../contract/owner';
 import type { EarlierTask, TaskPlan } from '../contract/plan';
 import { resultsPlaceOf } from '../contract/results-place';
 import { pendingTask, type TaskSnapshot } from '../contract/state';
-import { longRunning } from './activity-groups';
+import { longRunning, withFreshBudgets } from './activity-groups';
 import { describeError } from './failures';
 import { ownerOf } from './task-owner';
 import { now } from './task-progress';
@@ -27,8 +27,9 @@ export async function takeOver(run: RunHeader, task: TaskPlan, from: EarlierTask
   const target = `${resultsPlaceOf(run)}/${task.folder}`;
   const begun = { ...pendingTask(task), endpoint: null, startedAt: now(), takenFrom: { invocation, index } };
   try {
-    const activities = longRunning(`take over task ${index} of run ${invocation}`, takeOverSeconds);
-    const results = await activities.takeOverResults({ ...ownerIn(run, task.index), from, target });
+    const summary = `take over task ${index} of run ${invocation}`;
+    const input = { ...ownerIn(run, task.index), from, target };
+    const results = await patiently(takeOverSeconds, (seconds) => longRunning(summary, seconds).takeOverResults(input));
     const message = [`Taken over from task ${index} of run ${invocation}.`, ...results.notes].join(' ');
     const scores = scoresOf(results);
     return { ...begun, phase: 'done', outcome: 'succeeded', endedAt: now(), outputDir: target, message, ...scores };
@@ -48,12 +49,17 @@ export async function restoreCaches(input: TaskInput): Promise<string | null> {
   if (earlier?.use !== 'caches') return null;
   const of = `run ${earlier.invocation}`;
   try {
-    const activities = longRunning(`put back what was cached in ${of}`, restoreSeconds);
-    const { storage } = run;
-    const files = await activities.restoreCaches({ ...ownerOf(input), from: earlier, storage, folder });
+    const summary = `put back what was cached in ${of}`;
+    const caches = { ...ownerOf(input), from: earlier, storage: run.storage, folder };
+    const files = await patiently(restoreSeconds, (seconds) => longRunning(summary, seconds).restoreCaches(caches));
     return files === 0 ? null : `The evaluator went on from what it had cached in ${of}.`;
   } catch (error) {
     if (isCancellation(error)) throw error;
-    return `What the evaluator had cached in ${of} could not be put back (${describeError(error).message}): it asked everything again.`;
+    // It may have been given up halfway.
+    return `All or part of what the evaluator had cached in ${of} could not be put back (${describeError(error).message}): it asked that again.`;
   }
 }
+
+/** 2026-11-29: the machine that has the files may be asleep, and nothing that costs money waits for it. */
+const patiently = <T>(budget: number, run: (seconds: number) => Promise<T>): Promise<T> =>
+  withFreshBudgets(budget, run, () => patched('fresh-budget-for-earlier-tasks'));
