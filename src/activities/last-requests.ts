@@ -6,6 +6,7 @@ import type { Platform } from '../lepton/platforms';
 import type { Job } from '../lepton/types';
 import { timeOfLog } from '../results/logs/newest-lines';
 import { within } from '../support/within';
+import { serverNow } from './server-time';
 
 /** Looks whether running jobs have made their last request, after which their endpoints only cost money. */
 
@@ -154,7 +155,7 @@ export class LastRequests {
   released(input: Asked): { readonly at: string; readonly told: () => void } | undefined {
     const job = this.watched.get(keyOf(input));
     if (!job) return undefined;
-    const at = (job.releasedAt ??= new Date().toISOString());
+    const at = (job.releasedAt ??= serverNow());
     if (job.isTold) return undefined;
     const told = (): void => {
       job.isTold = true;

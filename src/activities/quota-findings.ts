@@ -6,6 +6,7 @@ import { sharedIndex } from '../contract/identity';
 import type { LookedForRun } from '../contract/inputs/run';
 import type { PlatformRef } from '../contract/plan';
 import { within, type Within } from '../support/within';
+import { serverNowMs } from './server-time';
 import { unlessAborted } from './staying';
 
 /** Returns `undefined` if nothing has changed for the quota. */
@@ -32,7 +33,7 @@ async function isOver({ invocation, tasks, shared }: LookedForRun, owners: Owner
     case 'live':
       return false;
     case 'closed':
-      return !state.isForced || Date.now() - state.closedAt > defaultGraceSeconds * 1000;
+      return !state.isForced || serverNowMs() - state.closedAt > defaultGraceSeconds * 1000;
     case 'unknown':
       return true;
   }

@@ -17,6 +17,7 @@ import type { RunRecord } from '../results/scores/run-record';
 import { taskRecord, type TaskRecord } from '../results/scores/task-record';
 import { withAllMetrics } from '../results/scores/all-metrics';
 import { imagesIn, readSummaries, usefulShareOf } from '../results/summary/task-summary';
+import { serverNow, serverNowMs } from './server-time';
 
 /** Where to find what a history does not hold. */
 export interface RecordSurroundings {
@@ -52,7 +53,7 @@ export async function buildRunRecord(input: RunToRecord, around: RecordSurroundi
   const usefulShare = usefulShareOf(tasks, {
     shared: snapshot.shared,
     budget: snapshot.budget,
-    nowMs: Date.now(),
+    nowMs: serverNowMs(),
   });
   return {
     invocation: run.invocation,
@@ -65,7 +66,7 @@ export async function buildRunRecord(input: RunToRecord, around: RecordSurroundi
     ...(run.tags === undefined ? {} : { tags: run.tags }),
     ...(run.retryOf === undefined ? {} : { retryOf: run.retryOf }),
     startedAt: snapshot.startedAt,
-    endedAt: new Date().toISOString(),
+    endedAt: serverNow(),
     versions: { evalsaga: productVersion(), node: process.version },
     command: run.provenance.command,
     policies: {
@@ -74,7 +75,7 @@ export async function buildRunRecord(input: RunToRecord, around: RecordSurroundi
       maxParallelEndpoints: run.maxParallelEndpoints,
     },
     limits: run.limits,
-    cost: costDocument(snapshot, Date.now()),
+    cost: costDocument(snapshot, serverNowMs()),
     budget: snapshot.budget ?? null,
     usefulShare,
     tasks,

@@ -13,6 +13,7 @@ import { masked } from '../contract/url-placeholders';
 import { BarrierNews, type TellReady } from './barrier-news';
 import { notReady } from './failures';
 import { NewsBoard, type SendNews } from './news-board';
+import { noteServerTime, serverNow } from './server-time';
 
 /**
  * Tells runs which phase their tasks are in. The activities do this, not the tasks' workflows: one signal of the worker carries the
@@ -67,7 +68,7 @@ interface Endpoint {
   readonly url?: string;
 }
 
-/** What an activity says when it has succeeded. `at`: now. */
+/** What an activity says when it has succeeded. `at`: now, by the server's clock. */
 const endings: Readonly<Record<string, (input: never, at: string, result: never) => Said>> = {
   awaitEndpointReady: ({ endpointPath }: Endpoint, _, { url }: { readonly url: string }) => ({
     phase: 'ready',
@@ -87,14 +88,15 @@ const endings: Readonly<Record<string, (input: never, at: string, result: never)
 export function withTelling<T extends Readonly<Record<string, Activity>>>(activities: T): T {
   const telling = Object.entries(activities).map(([name, activity]) => {
     const run = async (input: never): Promise<unknown> => {
+      const { info } = Context.current();
+      noteServerTime(info);
       const owner = listenedIn(input);
       if (owner === undefined) return activity(input);
       return listening.run(owner, async () => {
-        const { scheduledTimestampMs } = Context.current().info;
-        const begins = beginnings[name]?.(input, new Date(scheduledTimestampMs).toISOString());
+        const begins = beginnings[name]?.(input, new Date(info.scheduledTimestampMs).toISOString());
         if (begins) tell(owner, begins);
         const result = await activity(input);
-        const ends = endings[name]?.(input, new Date().toISOString(), result as never);
+        const ends = endings[name]?.(input, serverNow(), result as never);
         if (ends?.phase === 'ready') await tellBarrier(owner, ends);
         // A run that holds the barrier itself has just been told.
         if (ends && (ends.phase !== 'ready' || owner.tell.barrier?.runId !== owner.tell.run)) tell(owner, ends);
@@ -128,7 +130,7 @@ export function progressTeller(): (progress: JobProgress) => void {
 
 /** Tells the run that the endpoint of the current activity's task is gone; returns when, ISO 8601. */
 export function tellEndpointGone(): string {
-  const at = new Date().toISOString();
+  const at = serverNow();
   const owner = listening.getStore();
   if (owner) tell(owner, { ended: { endpoint: at } });
   return at;
