@@ -15,11 +15,17 @@ export interface Owners {
 /** Concurrent requests to Temporal. */
 const concurrency = 20;
 
-/** Asks about each workflow once: a run's tasks share the run, and a task's endpoint and job share the task. */
-export function ownersOf(client: Client): Owners {
+/**
+ * Asks about each workflow once: a run's tasks share the run, and a task's endpoint and job share the task. Once the signal is aborted
+ * nothing more is asked.
+ */
+export function ownersOf(client: Client, signal?: AbortSignal): Owners {
   const known = new Map<string, Promise<Closed>>();
   const ask = (workflowId: string): Promise<Closed> => {
-    const answer = known.get(workflowId) ?? closeTime(client, workflowId);
+    const before = known.get(workflowId);
+    if (before) return before;
+    if (signal?.aborted) return Promise.reject(signal.reason as Error);
+    const answer = closeTime(client, workflowId);
     known.set(workflowId, answer);
     return answer;
   };
@@ -29,7 +35,13 @@ export function ownersOf(client: Client): Owners {
       if (run === 'running') return { kind: 'live' };
       // A batch may do what its terminated task can't.
       const ids = [...batchIdsOf(invocation, indices), ...indices.map((index) => taskWorkflowId(invocation, index))];
-      const others = await mapConcurrently(ids, concurrency, ask);
+      let isLive = false;
+      // One that runs says all; a run may have thousands.
+      const others = await mapConcurrently(ids, concurrency, async (id) => {
+        const state = isLive ? 'running' : await ask(id);
+        isLive ||= state === 'running';
+        return state;
+      });
       if (others.includes('running')) return { kind: 'live' };
       if ([run, ...others].includes(undefined)) await refuseAnotherServer(namespaceOf(client));
       const closed = [run, ...others].filter((state) => typeof state === 'object');

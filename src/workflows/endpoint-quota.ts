@@ -32,6 +32,8 @@ import { tryOnce } from './activity-groups';
 
 /** Milliseconds between two looks for what has ended without saying so: while somebody waits, and while nobody does. */
 const lookEveryMs = { waiting: 15_000, idle: 600_000 } as const;
+/** Seconds for one look, in which thousands of workflows may be asked about. Claims wait meanwhile. */
+const lookSeconds = 120;
 /** Events after which the history begins anew. */
 const mostEvents = 4_000;
 
@@ -102,9 +104,8 @@ class EndpointQuota {
   async look(): Promise<void> {
     const runs = this.current.accounts.map(lookedFor);
     try {
-      const { findings = [], limit } = await tryOnce('which runs are over, and what is left of them').endedRuns({
-        runs,
-      });
+      const activities = tryOnce('which runs are over, and what is left of them', lookSeconds);
+      const { findings = [], limit } = await activities.endedRuns({ runs });
       if (findings.length === 0 && limit === this.current.limit) return;
       this.current = withFindings({ ...this.current, limit }, findings);
       this.isChanged = true;
