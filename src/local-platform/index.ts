@@ -147,6 +147,7 @@ async function openCore(parts: {
     uploads: path.join(stateFolder, 'uploads'),
     createdFolders: await CreatedFolders.open(path.join(stateFolder, 'folders.json')),
     mountsInUse: () => inUse.mounts(),
+    keepsParents: plan.storage.keeps_parents,
   });
   await storage.prepare();
   const runtime = await createRuntime(options, plan, {

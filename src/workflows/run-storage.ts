@@ -15,7 +15,10 @@ export async function removeRunStorage(
   const { left, kept, tasks: snapshots } = progress.snapshot;
   const clear = kept.length === 0 && !left.some(({ kind }) => kind === 'storage');
   const first = tasks[0];
-  if (!clear || !first || snapshots.every(({ job }) => job === null)) return;
+  if (!clear || !first) return;
+  // 2026-11-29: caches of an earlier run may have been put there for a task that came to no job.
+  if (snapshots.every(({ job }) => job === null) && !(mayHoldCaches(tasks, progress) && patched('folder-of-caches')))
+    return;
   const { invocation, storage, limits } = header;
   // 2026-11-28: until then, files directly in the run's folder were removed with it.
   const keepsOthers = patched('what-is-not-ours-is-kept');
@@ -33,3 +36,7 @@ export async function removeRunStorage(
     else progress.leave({ kind: 'storage', name: storage.path, reason: message });
   }
 }
+
+/** Whether a task was begun that puts caches of an earlier run into its folder. */
+const mayHoldCaches = (tasks: readonly TaskPlan[], progress: Pick<RunProgress, 'isAccounted'>): boolean =>
+  tasks.some(({ index, earlier }) => earlier?.use === 'caches' && progress.isAccounted(index));

@@ -8,6 +8,7 @@ import { startPlatform } from '../../src/local-platform';
 export interface SimulatedPlan {
   endpoints?: { default?: object; match?: object[] };
   jobs?: { default?: object; match?: object[] };
+  storage?: object;
   faults?: object[];
 }
 

@@ -26,11 +26,14 @@ async function failedRun(scenario: Scenario): Promise<{ plan: RunPlan; before: R
   return { plan, before };
 }
 
-const retryOf = ({ plan, before }: { plan: RunPlan; before: RunDescription }): RunPlan =>
+const retryOf = (
+  { plan, before }: { plan: RunPlan; before: RunDescription },
+  invocation = randomBytes(8).toString('hex'),
+): RunPlan =>
   planRetry({
     plan,
     snapshot: before.snapshot,
-    invocation: randomBytes(8).toString('hex'),
+    invocation,
     owner: 'tests',
     command: 'retry',
   });
@@ -101,4 +104,31 @@ test('a retry takes over what succeeded, puts the caches back, and runs the rest
   });
   expect(after.tasks[1]?.message).toContain('could not be put back');
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+});
+
+test('a retry that is cancelled before its job leaves nothing of the caches that it has put back', async () => {
+  const invocation = randomBytes(8).toString('hex');
+  const loading = { name: `*${invocation.slice(0, 8)}*`, states: [['Starting', '1h'], ['Ready']] };
+  const scenario = await bench.scenario({
+    endpoints: { default: { states: [['Starting', '200ms'], ['Ready']] }, match: [loading] },
+    jobs: interruptedOnce,
+    storage: { keeps_parents: true },
+  });
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks: ['gsm8k'] });
+  await scenario.start(plan);
+  const before = await scenario.closed(plan);
+  const retry = retryOf({ plan, before }, invocation);
+  await scenario.start(retry);
+  await scenario.until(retry, ({ tasks: [task] }) => task?.phase === 'awaiting ready');
+  const stored = async (): Promise<string[]> =>
+    (await scenario.platform.inventory()).storage.filter((leaf) => leaf.includes(invocation));
+  expect(await stored()).toHaveLength(Object.keys(caches).length);
+  await scenario.cancel(retry);
+  const { status, snapshot } = await scenario.closed(retry);
+  expect({ status, left: snapshot.left, job: snapshot.tasks[0]?.job }).toEqual({
+    status: 'cancelled',
+    left: [],
+    job: null,
+  });
+  expect(await stored()).toEqual([]);
 });

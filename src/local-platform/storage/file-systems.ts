@@ -31,6 +31,7 @@ export class FileSystems {
   readonly #created: CreatedFolders;
   /** Returns the mounts of all deployments and jobs: their folders stay, even when empty. */
   readonly #mountsInUse: () => readonly SpecMount[];
+  readonly #keepsParents: boolean;
   #changes: Promise<unknown> = Promise.resolve();
 
   constructor(options: {
@@ -38,11 +39,14 @@ export class FileSystems {
     uploads: string;
     createdFolders: CreatedFolders;
     mountsInUse: () => readonly SpecMount[];
+    /** Folders that get empty stay. Default: they go, unless created by request. */
+    keepsParents?: boolean;
   }) {
     this.#root = options.root;
     this.#uploads = options.uploads;
     this.#created = options.createdFolders;
     this.#mountsInUse = options.mountsInUse;
+    this.#keepsParents = options.keepsParents ?? false;
   }
 
   /** Creates the root folder and removes uploads that a kill interrupted. Called once, before anything else. */
@@ -174,6 +178,7 @@ export class FileSystems {
   }
 
   async #prune(fileSystem: string, parts: readonly string[]): Promise<void> {
+    if (this.#keepsParents) return;
     const inUse = new Set(
       this.#mountsInUse().map((mount) => [fileSystemOf(mount.from), ...partsOf(mount.path ?? '')].join('/')),
     );

@@ -99,6 +99,7 @@ const planSchema = z.strictObject({
   jobs: z
     .strictObject({ default: jobRule.default(defaultJob), match: z.array(jobRule.extend(nameKey)).default([]) })
     .default({ default: defaultJob, match: [] }),
+  storage: z.strictObject({ keeps_parents: z.boolean().default(false) }).default({ keeps_parents: false }),
   faults: z.array(faultSchema).default([]),
 });
 
