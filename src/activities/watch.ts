@@ -27,11 +27,11 @@ export function createWatchActivities(dependencies: ActivityDependencies, health
      */
     async watchEndpoint(input: WatchEndpointInput): Promise<never> {
       const subject = `endpoint ${input.name}${ofTask(input.index)}`;
-      return attempt({ subject, purpose: 'reading', isWait: true }, async ({ signal, elapsedMs }) => {
+      return attempt({ subject, purpose: 'reading', isWait: true }, async ({ activity, signal, elapsedMs }) => {
         const { client, lookups, pace } = await dependencies.platform(input.platform);
         const deployment = await lookups.deployment(input.name);
         const again = watchDelayMs({ elapsedMs, platform: pace });
-        throw await health.judge(input, { client, deployment, again, elapsedMs, signal });
+        throw await health.judge(input, { activity, client, deployment, again, elapsedMs, signal });
       });
     },
 
@@ -61,6 +61,8 @@ export function createWatchActivities(dependencies: ActivityDependencies, health
 }
 
 interface Observation {
+  /** The wait that it is made for. */
+  readonly activity: string;
   readonly client: LeptonClient;
   readonly deployment: Deployment | undefined;
   /** Milliseconds until the next check. */
@@ -70,10 +72,22 @@ interface Observation {
   readonly signal: AbortSignal;
 }
 
-/** State of the watched endpoints between checks, in this worker's memory. Times in milliseconds since the epoch. */
+/** An endpoint that is not Ready. Milliseconds, by a monotonic clock. */
+interface Away {
+  readonly since: number;
+  /** When it was last seen so. */
+  readonly seenAt: number;
+}
+
+/** Milliseconds without a look after which nothing is known of the time between: another worker may have seen it Ready. */
+const longestGapMs = 60_000;
+
+/** State of the watched endpoints between checks, in this worker's memory. */
 export class EndpointHealth {
+  /** Milliseconds since the epoch. */
   private readonly askedAt = new Map<string, number>();
-  private readonly awaySince = new Map<string, number>();
+  /** By wait: what an earlier one has seen says nothing of how long this one has been without its endpoint. */
+  private readonly away = new Map<string, Away>();
   /** By a monotonic clock. */
   private readonly watchedAt = new Map<string, number>();
   private readonly missing = new InARow(absencesToBelieve);
@@ -84,7 +98,7 @@ export class EndpointHealth {
    * Looks after an endpoint while something else is waited for: throws only if the endpoint failed for good. Where it can't be
    * seen, what is waited for tells its own fate.
    */
-  async watchBeside(input: WatchEndpointInput, { signal, elapsedMs }: Attempt): Promise<void> {
+  async watchBeside(input: WatchEndpointInput, { activity, signal, elapsedMs }: Attempt): Promise<void> {
     const { client, lookups, pace } = await this.dependencies.platform(input.platform);
     const again = watchDelayMs({ elapsedMs, platform: pace });
     const nowMs = performance.now();
@@ -95,26 +109,26 @@ export class EndpointHealth {
       () => undefined,
     );
     if (!seen) return;
-    const verdict = await this.judge(input, { client, ...seen, again, elapsedMs, signal });
+    const verdict = await this.judge(input, { activity, client, ...seen, again, elapsedMs, signal });
     if (!isNotReady(verdict)) throw verdict;
   }
 
   /** Returns the failure that ends this attempt: NotReady, hence another check, while the endpoint is alive. */
   async judge(input: WatchEndpointInput, look: Observation): Promise<Error> {
     const state = readDeploymentState(look.deployment);
-    const isGone = this.missing.isReached(keyOf(input), state.kind === 'absent');
+    const isGone = this.missing.isReached(look.activity, state.kind === 'absent');
     if (state.kind === 'absent' && !isGone)
       return notReady(`endpoint ${input.name} is not to be seen just now`, look.again);
     switch (state.kind) {
       case 'ready':
-        if (this.awaySince.delete(keyOf(input))) await reportObservation('its endpoint is Ready again');
+        if (this.away.delete(look.activity)) await reportObservation('its endpoint is Ready again');
         await this.keepAwake(input, state.url, look);
         return notReady(`endpoint ${input.name} is up`, look.again);
       case 'pending':
-        return this.away(input, look);
+        return this.judgeAway(input, look);
       case 'failed':
       case 'absent': {
-        this.awaySince.delete(keyOf(input));
+        this.away.delete(look.activity);
         const how = state.kind === 'absent' ? 'it is gone' : state.name;
         const message = `endpoint ${input.name} died ${input.during}: ${how}${await whyItDied(input, look)}`;
         return finalFailure(failureTypes.endpointFailed, message);
@@ -133,16 +147,21 @@ export class EndpointHealth {
   }
 
   /** Handles an endpoint that is temporarily not Ready, as when its engine restarts; fails after `awaySeconds`. */
-  private async away(input: WatchEndpointInput, { client, deployment, again, signal }: Observation): Promise<Error> {
-    const known = this.awaySince.get(keyOf(input));
-    const since = known ?? Date.now();
-    remember(this.awaySince, keyOf(input), since);
+  private async judgeAway(
+    input: WatchEndpointInput,
+    { activity, client, deployment, again, signal }: Observation,
+  ): Promise<Error> {
+    const nowMs = performance.now();
+    const before = this.away.get(activity);
+    const known = before && nowMs - before.seenAt <= Math.max(longestGapMs, 4 * again) ? before : undefined;
+    const since = known?.since ?? nowMs;
+    remember(this.away, activity, { since, seenAt: nowMs });
     const words = describeDeployment(deployment, await readStateDetails(client, deployment, { signal }));
-    if (Date.now() - since < input.awaySeconds * 1_000) {
+    if (nowMs - since < input.awaySeconds * 1_000) {
       await reportObservation(`its endpoint is away: ${words}`, known === undefined ? { isAway: true } : {});
       return notReady(`endpoint ${input.name} is away: ${words}`, again);
     }
-    this.awaySince.delete(keyOf(input));
+    this.away.delete(activity);
     const message = `endpoint ${input.name} was not Ready for ${input.awaySeconds} s ${input.during}: ${words}`;
     return finalFailure(failureTypes.endpointFailed, message);
   }
@@ -151,9 +170,9 @@ export class EndpointHealth {
 const keyOf = ({ platform, name }: WatchEndpointInput): string => `${platform.workspace}/${name}`;
 
 /** Stores a time; bounds memory by forgetting all, which only restarts the intervals. */
-function remember(times: Map<string, number>, key: string, atMs: number): void {
+function remember<T>(times: Map<string, T>, key: string, at: T): void {
   if (times.size > 10_000) times.clear();
-  times.set(key, atMs);
+  times.set(key, at);
 }
 
 async function whyItDied(

@@ -1,10 +1,10 @@
 import type { Info } from '@temporalio/activity';
-import type { Client } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import type { ActivityDependencies } from '../../../src/activities/dependencies';
 import { createQuotaActivities } from '../../../src/activities/quota';
 import type { EndedRuns, LookedForRun } from '../../../src/contract/inputs/run';
 import { ownersOf, type Owners } from '../../../src/cleanup/owners';
+import { clientThat } from '../../support/activity-client';
 import { withTime } from '../../support/activity-times';
 
 /** Whether a killed run of thousands of tasks is over is asked for longer than a heartbeat may be missing. */
@@ -22,10 +22,8 @@ const runOf = (invocation: string): LookedForRun => ({
 });
 const closed = { kind: 'closed', closedAt: 0 } as const;
 
-// The activity's context wraps every call so that it ends with the activity.
-const client = { withAbortSignal: (_: AbortSignal, call: () => Promise<unknown>) => call() } as unknown as Client;
 const environmentWith = (times: Partial<Info>): MockActivityEnvironment =>
-  new MockActivityEnvironment({ ...withTime, ...times }, { client });
+  new MockActivityEnvironment({ ...withTime, ...times }, { client: clientThat() });
 
 function ask(of: Owners['of'], environment: MockActivityEnvironment, names: readonly string[]): Promise<EndedRuns> {
   jest.mocked(ownersOf).mockReturnValue({ of });

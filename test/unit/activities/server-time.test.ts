@@ -1,9 +1,9 @@
-import type { Client } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { performance } from 'node:perf_hooks';
 import { noteServerTime, serverNowMs } from '../../../src/activities/server-time';
 import { flushNews, tellEndpointGone, withTelling } from '../../../src/activities/telling';
 import type { TaskNews } from '../../../src/contract/state';
+import { clientThat } from '../../support/activity-client';
 
 /** Times that cost money are the server's, whatever the clock of the worker says. In this order: what was known of a clock stays. */
 
@@ -19,12 +19,7 @@ interface Course {
 /** Runs an activity that is due now and takes a moment; returns its news, and what `tellEndpointGone` returned in it. */
 async function newsOf(name: string, { scheduledAt, index }: Course): Promise<{ news: TaskNews; gone: string }> {
   const told: TaskNews[] = [];
-  const handle = { signal: (_: unknown, all: TaskNews[]) => Promise.resolve(void told.push(...all)) };
-  const client = {
-    withDeadline: (_: number, call: () => Promise<unknown>) => call(),
-    withAbortSignal: (_: AbortSignal, call: () => Promise<unknown>) => call(),
-    workflow: { getHandle: () => handle },
-  } as unknown as Client;
+  const client = clientThat((all) => told.push(...(all as TaskNews[])));
   const times = { scheduledTimestampMs: scheduledAt, currentAttemptScheduledTimestampMs: scheduledAt };
   let gone = '';
   const activities = withTelling({
