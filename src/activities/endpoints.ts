@@ -119,10 +119,14 @@ async function create(dependencies: ActivityDependencies, input: CreateEndpointI
     await client.createDeployment({ name: input.name, spec });
   } catch (error) {
     if (error instanceof LeptonError && error.kind === 'conflict') return adopt(client, input);
-    // The task has no compensation for a create that was refused.
-    if (hasMadeToken(input.spec) && isRefusal(error)) await removeToken(client, input);
+    if (isRefusal(error)) await forgetToken(client, input);
     throw error;
   }
+}
+
+/** The task has no compensation for a create that was refused. */
+async function forgetToken(client: LeptonClient, input: CreateEndpointInput): Promise<void> {
+  if (hasMadeToken(input.spec)) await removeToken(client, input);
 }
 
 async function adopt(client: LeptonClient, input: CreateEndpointInput): Promise<void> {
@@ -133,6 +137,7 @@ async function adopt(client: LeptonClient, input: CreateEndpointInput): Promise<
     throw notReady(`endpoint ${input.name}: an earlier one of this name is still being deleted`, 2_000);
   }
   if (!isMarkedWith(existing.spec.envs, input)) {
+    await forgetToken(client, input);
     throw finalFailure(
       failureTypes.requestRefused,
       `endpoint ${input.name}${ofTask(input.index)}: an endpoint of this name exists and is not of this run. Remove it, or start the run again: it gets new names.`,

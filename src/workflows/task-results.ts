@@ -1,3 +1,4 @@
+import { patched } from '@temporalio/workflow';
 import type { Activities } from '../activities';
 import { failureTypes } from '../contract/failure-types';
 import type { BringHomeInput, FetchedResults, RemoveStorageInput } from '../contract/inputs/results';
@@ -57,7 +58,7 @@ export class TaskResults {
         this.fetchWith(longRunning(`fetch results of task ${task.index}`, seconds), options),
       );
       this.wasAbsent = results.found === 'absent' || (results.found === undefined && results.files === 0);
-      const reason = run.keepStorage ? keptByConfig : results.incomplete;
+      const reason = run.keepStorage && !this.isNothingThere ? keptByConfig : results.incomplete;
       return { results, error: null, kept: reason === null ? [] : [this.kept(reason)] };
     } catch (failure) {
       const error = describeError(failure);
@@ -65,6 +66,11 @@ export class TaskResults {
       const home = error.type === failureTypes.resultsInvalid && !run.keepStorage;
       return { results: null, error, kept: home ? [] : [this.kept(error.message)] };
     }
+  }
+
+  /** 2026-11-29: until then a folder that is not there was said to be kept. */
+  private get isNothingThere(): boolean {
+    return this.wasAbsent && patched('only-what-is-there-is-kept');
   }
 
   /** Says of the task's storage why it is kept, and how to remove it. */

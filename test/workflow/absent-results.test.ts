@@ -85,6 +85,19 @@ test.concurrent(
   },
 );
 
+test.concurrent('with keep_storage, a folder that is not there is not said to be kept', async () => {
+  const scenario = await bench.scenario({
+    jobs: { default: { states: [['Running', '300ms'], ['Completed']], results: false } },
+  });
+  const tasks = ['hellaswag'];
+  const plan = runPlan({ outputRoot: scenario.outputRoot, tasks, change: { keepStorage: true } });
+  await scenario.start(plan);
+  const { snapshot } = await scenario.closed(plan);
+  expect(snapshot.tasks[0]?.error?.type).toBe('ResultsMissing');
+  expect({ left: snapshot.left, kept: snapshot.kept }).toEqual({ left: [], kept: [] });
+  expect(await scenario.platform.inventory()).toEqual(empty);
+});
+
 test.concurrent(
   'when the jobs that replace the storage API fail, at most 10 jobs are submitted, and the storage is kept',
   async () => {

@@ -144,3 +144,24 @@ test.concurrent('a sweep removes the tokens of terminated runs, with and without
   if ((await secretsIn(scenario)).length > 2) await sweepNow(scenario);
   expect((await secretsIn(scenario)).sort()).toEqual(['THE_USERS_OWN', ...kept].sort());
 });
+
+test.concurrent('a name that somebody else has taken: no secret is left behind', async () => {
+  const scenario = await bench.scenario();
+  const plan = tokenPlan(scenario);
+  const name = plan.tasks[0]?.endpointName ?? '';
+  const client = createLeptonClient(scenario.platform);
+  const container = { image: 'vllm/vllm-openai:latest', ports: [{ container_port: 8000, protocol: 'TCP' }] };
+  await client.createDeployment({
+    name,
+    spec: { container, resource_requirement: { resource_shape: 'cpu.small', min_replicas: 1 }, envs: [] },
+  });
+  await scenario.start(plan);
+  const { status, snapshot } = await scenario.closed(plan);
+  expect({ status, left: snapshot.left, error: snapshot.tasks[0]?.error }).toEqual({
+    status: 'failed',
+    left: [],
+    error: { type: 'RequestRefused', message: expect.stringContaining('is not of this run') },
+  });
+  expect(await secretsIn(scenario)).toEqual([]);
+  expect((await scenario.platform.inventory()).deployments).toEqual([name]);
+});
