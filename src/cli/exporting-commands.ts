@@ -5,7 +5,12 @@ import { json } from './common-options';
 export const exportingCommands: readonly Command[] = [
   {
     name: 'export',
-    arguments: [['<ids...>', "the runs' ids, their first digits or names; with .N, only task N; or folders of runs"]],
+    arguments: [
+      [
+        '<ids...>',
+        "the runs' ids, their first digits or names; with .N, only task N; with /MODEL, one of its models; or folders of runs",
+      ],
+    ],
     summary: 'send the results of ended runs to MLflow, W&B, Google Sheets, or files for other tools',
     options: [
       { form: '--to <target>', meaning: 'mlflow, wandb, gsheets, json, csv, nel or eee (every_eval_ever)' },
@@ -25,7 +30,7 @@ export const exportingCommands: readonly Command[] = [
       'export 3f2a --to mlflow -o tracking_uri=http://mlflow:5000',
       'export 3f2a 8c01 --to csv --output-dir ./tables',
       'export 3f2a.0 --to wandb -o project=evaluations --dry-run',
-      'export 3f2a --to nel --output-dir ./nel',
+      'export 3f2a/tuned --to nel --output-dir ./nel',
     ],
     load: async () => (await import('./commands/export.js')).exportResults,
   },

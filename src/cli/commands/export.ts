@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { exportDestinations, exportRequest, loadEnvironment, type RequestedExport } from '../../config';
 import { isFileTarget, type ExportReport } from '../../contract/export';
+import type { TaskSnapshot } from '../../contract/state';
 import { exportRun, withExportedRun } from '../../export/export-run';
 import { ExportFault, type Exported } from '../../export/exporter';
 import type { ExportedRun } from '../../export/exported-run';
@@ -12,14 +13,15 @@ import { flag, listOption, textOption, type CommandBody, type CommandContext, ty
 import { wantsJson } from '../config-input';
 import { done } from '../exit-code';
 import { resultsPlace } from '../results-place';
+import { checkIndex, checkModel } from '../session';
 import { UsageError } from '../usage-error';
 
-/** A run, or one task of it, with its record. */
+/** A run, or one task or model of it, with its record. */
 interface Source {
   readonly label: string;
   readonly record: RunRecord;
   readonly folder: string;
-  readonly index: number | undefined;
+  readonly includes: (task: Pick<TaskSnapshot, 'index' | 'model'>) => boolean;
 }
 
 /** `export ID… --to TARGET`: sends the results of runs that have ended somewhere else. */
@@ -57,16 +59,18 @@ function destinationOf(input: CommandInput): (typeof exportDestinations)[number]
 }
 
 async function sourceOf(given: string, context: CommandContext): Promise<Source> {
-  const { folder, index } = await resultsPlace(given, context);
+  const { folder, index, model } = await resultsPlace(given, context);
   const isFile = (await stat(folder).catch(() => undefined))?.isFile() === true;
   const record = isFile ? undefined : await readRunRecord(folder);
   if (!record)
     throw new UsageError(
       `${given}: there is no run.json in ${folder}. A run has it once it has ended; to see a run that is under way: evalsaga results ${given}`,
     );
-  if (index !== undefined && !record.tasks.some((task) => task.index === index))
-    throw new UsageError(`${given}: run ${record.invocation} has no task ${index}.`);
-  return { label: given, record, folder, index };
+  checkIndex(index, record.tasks);
+  checkModel(model, record.tasks);
+  const includes: Source['includes'] = (task) =>
+    (index === undefined || task.index === index) && (model === undefined || task.model === model);
+  return { label: given, record, folder, includes };
 }
 
 interface ShownReport extends Omit<ExportReport, 'outcome'> {
@@ -75,12 +79,11 @@ interface ShownReport extends Omit<ExportReport, 'outcome'> {
 }
 
 async function exportOne(
-  { record, folder, index, label }: Source,
+  { record, folder, includes, label }: Source,
   { request, variables }: RequestedExport,
   { input, context }: { readonly input: CommandInput; readonly context: CommandContext },
 ): Promise<ShownReport> {
   const { output, home, cwd } = context;
-  const includes = (task: { readonly index: number }): boolean => index === undefined || task.index === index;
   const outputDir = outputDirOf(request, { input, cwd, folder });
   return withExportedRun({ record, folder, includes }, async (run) => {
     if (run.tasks.length === 0)

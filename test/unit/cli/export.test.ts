@@ -1,11 +1,15 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { CommandContext } from '../../../src/cli/command';
 import { exportResults } from '../../../src/cli/commands/export';
+import { UsageError } from '../../../src/cli/usage-error';
+import { tableOf } from '../../../src/export/csv';
 import { plainStyle } from '../../../src/cli/render/style';
 import { homePaths } from '../../../src/home/paths';
-import { finishedInvocation, writeFinishedRun } from '../../support/finished-run';
+import { storeRun } from '../../../src/home/run-store';
+import { finishedInvocation, writeFinishedRun, writeRunOfTwoModels } from '../../support/finished-run';
 import { freshFolder } from '../../support/folders';
+import { runPlan } from '../../support/plans';
 import { sendJson, startServer } from '../../support/http-server';
 
 /** `export` of a run's folder, for which nothing needs to run. */
@@ -47,6 +51,33 @@ test('a folder goes to a file; one task of it; a dry run writes nothing', async 
   const report = { run: finishedInvocation, to: 'csv', outcome: 'exported', tasks: 2, where: file, message: null };
   expect(documents).toEqual([{ exports: [report] }]);
   expect(await readFile(file, 'utf8')).toContain(`${finishedInvocation}.1`);
+});
+
+describe('a run of two models that this machine knows', () => {
+  beforeAll(async () => {
+    const plan = runPlan({ invocation: finishedInvocation, outputRoot: path.join(root.path, 'results') });
+    await writeRunOfTwoModels(plan.outputDir);
+    const home = homePaths({ EVALSAGA_HOME: path.join(root.path, 'home') });
+    await storeRun(home, { plan, configYaml: '', secrets: {} });
+  });
+
+  test('one of its models goes alone', async () => {
+    const { documents } = await command(['3f2a/tuned'], { to: 'csv', outputDir: 'tuned', json: true });
+    expect(documents).toMatchObject([{ exports: [{ outcome: 'exported', tasks: 1 }] }]);
+    const { rows } = tableOf(await readFile(path.join(root.path, 'tuned', 'processed_results.csv'), 'utf8'));
+    expect(rows.map((row) => row['Model Name'])).toEqual(['org/tuned']);
+  });
+
+  test.each([
+    ['3f2a/another', /no model named another\. It has: base, tuned\./],
+    ['3f2a.7', /no task 7\. It has: 0 base\/hellaswag, 1 tuned\/hellaswag\./],
+    ['3f2a.e0', /no shared endpoint e0/],
+  ])('%s is a usage error, and nothing is written', async (address, message) => {
+    const refused = command([address], { to: 'csv', outputDir: 'refused' });
+    await expect(refused).rejects.toThrow(message);
+    await expect(refused).rejects.toBeInstanceOf(UsageError);
+    await expect(stat(path.join(root.path, 'refused'))).rejects.toThrow('ENOENT');
+  });
 });
 
 test.each([
