@@ -36,8 +36,9 @@ interface Shown extends CountedRun {
 export const results: CommandBody = async (input, context) => {
   const file = textOption(input, 'output');
   const format = formatOf(input, file);
+  const copy = wantedCopy(input);
   const session = await openSession(context);
-  await download(input, session, context);
+  if (copy) await download(copy, session, context);
   const shown: Shown[] = [];
   for (const address of input.arguments) shown.push(await look(address, session, context));
   const isStrict = flag(input, 'strict');
@@ -46,13 +47,26 @@ export const results: CommandBody = async (input, context) => {
   return isStrict && isSpoiled ? spoiled(shown, context) : done;
 };
 
-/** Copies the files of the run to the folder that the user names. */
-async function download(input: CommandInput, session: Session, context: CommandContext): Promise<void> {
+/** A run whose files are to be copied. */
+interface WantedCopy {
+  readonly prefix: string;
+  readonly folder: string;
+}
+
+/** Part of a run is refused, as by `fetch`: all of its files would be copied. */
+function wantedCopy(input: CommandInput): WantedCopy | undefined {
   const folder = textOption(input, 'download');
-  if (folder === undefined) return;
+  if (folder === undefined) return undefined;
   const [address, ...others] = input.arguments;
-  if (others.length > 0) throw new UsageError('--download takes the files of one run: give one id.');
-  const invocation = await resolveInvocation(session.client, runAddress(address).prefix, context.home);
+  const whole = modelAddress(address) === undefined ? runAddress(address) : undefined;
+  if (others.length > 0 || whole === undefined || whole.index !== undefined)
+    throw new UsageError('--download takes the files of one run as a whole: give one id, without a task or model.');
+  return { prefix: whole.prefix, folder };
+}
+
+/** Copies the files of the run to the folder that the user names. */
+async function download({ prefix, folder }: WantedCopy, session: Session, context: CommandContext): Promise<void> {
+  const invocation = await resolveInvocation(session.client, prefix, context.home);
   const copied = await copyResults({ session, invocation, folder: path.resolve(context.cwd, folder) }, context);
   context.output.note(`its files are in ${copied.folder}`);
 }
