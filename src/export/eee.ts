@@ -36,7 +36,8 @@ async function writeTask(run: ExportedRun, { task, settings, outputDir }: TaskPa
   const at = ['data', safe(task.benchmark), ...id.split('/').map(safe)];
   const uuid = uuidOf(task.key);
   const samplesName = `${uuid}_samples.jsonl`;
-  const evaluationId = `${task.benchmark}/${id}/${epochOf(run.endedAt)}`;
+  const number = run.repeated.benchmarks.has(task.benchmark) ? `-${task.index}` : '';
+  const evaluationId = `${task.benchmark}/${id}/${epochOf(run.endedAt)}${number}`;
   const written = await writeSamples(task, { evaluationId, model: id, file: path.join(outputDir, ...at, samplesName) });
   const details = written && {
     format: 'jsonl',

@@ -36,6 +36,18 @@ export interface ExportedRun {
   readonly files: () => Promise<Readonly<Record<string, string>>>;
   /** Those with scores. */
   readonly tasks: readonly ExportedTask[];
+  readonly repeated: RepeatedNames;
+}
+
+/**
+ * Names that several tasks of the run have, exported or not: where tasks share a place, such a name needs more to it. An export of
+ * a part of the run gives its tasks the same names as one of all.
+ */
+export interface RepeatedNames {
+  /** Of `ExportedTask.benchmark`. */
+  readonly benchmarks: ReadonlySet<string>;
+  /** Of `namedScores`. */
+  readonly scores: ReadonlySet<string>;
 }
 
 export interface ExportedTask {

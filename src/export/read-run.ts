@@ -6,10 +6,10 @@ import { metricsOf, type Metric } from '../contract/metric';
 import type { TaskSnapshot } from '../contract/state';
 import type { RunRecord } from '../results/scores/run-record';
 import { readScores } from '../results/scores/read-scores';
-import { recordedSummary, recordedTask } from '../results/scores/task-record';
+import { recordedSummary, recordedTask, type TaskRecord } from '../results/scores/task-record';
 import { readSummaries, taskCosts, type TaskSummary } from '../results/summary/task-summary';
 import { mapConcurrently } from '../support/map-concurrently';
-import type { ExportedRun, ExportedTask } from './exported-run';
+import { namedScores, type ExportedRun, type ExportedTask, type RepeatedNames } from './exported-run';
 
 export interface RunSource {
   readonly record: RunRecord;
@@ -32,23 +32,42 @@ export async function exportedRun({ record, folder, includes = () => true, files
     const name = names.find((candidate) => candidate.startsWith(`${index}-`));
     return name === undefined ? undefined : path.join(folder, name);
   };
-  const meant = record.tasks
-    .map((task) => ({ task: recordedTask(task), of: task }))
-    .filter(({ task }) => includes(task));
+  const all = await mapConcurrently(record.tasks, concurrency, async (of): Promise<ReadTask> => {
+    const task = recordedTask(of);
+    const own = folderOf(task) ?? null;
+    const evaluation = await evaluationIn(own, { name: withoutModel(task), model: record.model });
+    return { of, task, folder: own, evaluation, scores: await scoresOf(task, own) };
+  });
+  const meant = all.filter(({ task }) => includes(task));
   const missing = meant.filter(({ of }) => of.summary === undefined).map(({ task }) => task);
   const read = await readSummaries({ tasks: missing, folderOf, withinMs: readingMs });
-  const tasks = await mapConcurrently(meant, concurrency, async ({ task, of }) =>
-    exportedTask(task, {
-      record,
-      summary: recordedSummary(of) ?? read.get(task.index),
-      image: of.image ?? null,
-      folder: folderOf(task) ?? null,
-    }),
-  );
-  return { ...runFields(record), folder, files, tasks: tasks.filter(({ scores }) => scores.length > 0) };
+  const tasks = meant
+    .filter(({ scores }) => scores.length > 0)
+    .map((one) => exportedTask(one, { record, summary: recordedSummary(one.of) ?? read.get(one.task.index) }));
+  return { ...runFields(record), folder, files, tasks, repeated: repeatedIn(all) };
 }
 
-function runFields(record: RunRecord): Omit<ExportedRun, 'folder' | 'files' | 'tasks'> {
+/** A task of the record with what its folder says. */
+interface ReadTask {
+  readonly of: TaskRecord;
+  readonly task: TaskSnapshot;
+  /** Absolute; `null`: it is not here. */
+  readonly folder: string | null;
+  readonly evaluation: Pick<ExportedTask, 'harness' | 'benchmark' | 'model'>;
+  readonly scores: readonly Metric[];
+}
+
+const repeatedIn = (all: readonly ReadTask[]): RepeatedNames => ({
+  benchmarks: repeatedOf(all.map(({ evaluation }) => evaluation.benchmark)),
+  scores: repeatedOf(all.flatMap((task) => Object.keys(namedScores(task, { log_metrics: [] })))),
+});
+
+const repeatedOf = (names: readonly string[]): ReadonlySet<string> => {
+  const seen = new Set<string>();
+  return new Set(names.filter((name) => seen.size === seen.add(name).size));
+};
+
+function runFields(record: RunRecord): Omit<ExportedRun, 'folder' | 'files' | 'tasks' | 'repeated'> {
   const { invocation, model, outcome, platform, owner, startedAt, endedAt, command, cost, config } = record;
   return {
     ...{ invocation, model, outcome, owner, startedAt, endedAt, command, config },
@@ -64,18 +83,18 @@ function runFields(record: RunRecord): Omit<ExportedRun, 'folder' | 'files' | 't
 interface TaskAround {
   readonly record: RunRecord;
   readonly summary: TaskSummary | undefined;
-  readonly image: string | null;
-  readonly folder: string | null;
 }
 
-async function exportedTask(task: TaskSnapshot, around: TaskAround): Promise<ExportedTask> {
-  const { record, summary, image, folder } = around;
+function exportedTask(
+  { of, task, folder, evaluation, scores }: ReadTask,
+  { record, summary }: TaskAround,
+): ExportedTask {
   const { index, name, outcome, startedAt, endedAt } = task;
   return {
-    ...{ key: `${record.invocation}.${index}`, index, name, outcome, startedAt, endedAt, image, folder },
-    ...(await evaluationIn(folder, { name: withoutModel(task), model: record.model })),
+    ...{ key: `${record.invocation}.${index}`, index, name, outcome, startedAt, endedAt, folder, scores },
+    ...evaluation,
+    image: of.image ?? null,
     isPartial: task.partial === true,
-    scores: await scoresOf(task, folder),
     samples: summary?.samples ?? null,
     requests: summary?.requests ?? null,
     latencyMs: summary?.latencyMs ?? null,
@@ -108,7 +127,7 @@ const withoutModel = ({ name, model }: TaskSnapshot): string =>
 async function evaluationIn(
   folder: string | null,
   { name, model }: Pick<ExportedTask, 'name' | 'model'>,
-): Promise<Pick<ExportedTask, 'harness' | 'benchmark' | 'model'>> {
+): Promise<ReadTask['evaluation']> {
   const [, prefix = null, rest = name] = /^([^.]+)\.(.+)$/.exec(name) ?? [];
   const text = folder === null ? '' : await readFile(path.join(folder, 'run_config.yml'), 'utf8').catch(() => '');
   const written = runConfig.safeParse(parsed(text)).data;

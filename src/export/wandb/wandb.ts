@@ -64,14 +64,17 @@ export async function wandbRuns(run: ExportedRun, settings: WandbSettings): Prom
       })),
     );
   const id = settings.run_id ?? run.invocation;
-  const attachments = await Promise.all(run.tasks.map((task) => attachmentsOf(task, settings)));
-  const all = [...files, ...attachments.flat()];
+  const attachments = await Promise.all(
+    run.tasks.map(async (task) => {
+      const prefix = isRepeated(run, task) ? `${task.index}-` : '';
+      return (await attachmentsOf(task, settings)).map((file) => ({ ...file, name: `${prefix}${file.name}` }));
+    }),
+  );
   return [
     {
       init: initOf({ run, settings, id, name: `eval-${run.invocation}` }, run.tasks),
       artifact: artifactOf(run.invocation, { invocation_id: run.invocation }),
-      // A task that is evaluated twice in a run has the same names.
-      files: [...new Map(all.map((file) => [file.name, file])).values()],
+      files: [...files, ...attachments.flat()],
       metrics: Object.assign({}, ...run.tasks.map((task) => distinct(run, task, metricsOf(task, settings)))) as Record<
         string,
         number
@@ -86,14 +89,19 @@ const metricsOf = (task: ExportedTask, settings: WandbSettings): Record<string, 
   ...measurementsOf(task),
 });
 
-/** Names of scores have their task's, unless a run evaluates it twice; what was measured has not. */
+/** Whether the names of the task's scores and files are those of another task of the run. */
+const isRepeated = ({ repeated }: ExportedRun, { benchmark }: ExportedTask): boolean =>
+  repeated.benchmarks.has(benchmark);
+
+/** Names of scores have their task's, unless another task has the same; what was measured has not. */
 function distinct(
   run: ExportedRun,
   task: ExportedTask,
   metrics: Readonly<Record<string, number>>,
 ): Record<string, number> {
-  const isTwice = run.tasks.some((other) => other !== task && other.benchmark === task.benchmark);
-  const scores = new Set(isTwice ? [] : Object.keys(namedScores(task, { log_metrics: [] })));
+  const isTwice = isRepeated(run, task);
+  const own = Object.keys(namedScores(task, { log_metrics: [] })).filter((name) => !run.repeated.scores.has(name));
+  const scores = new Set(isTwice ? [] : own);
   const prefix = isTwice ? `${task.index}-${task.benchmark}` : task.benchmark;
   return Object.fromEntries(
     Object.entries(metrics).map(([name, value]) => [scores.has(name) ? name : `${prefix}/${name}`, value]),

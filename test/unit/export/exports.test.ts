@@ -1,16 +1,22 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { ExportRequest, GsheetsSettings } from '../../../src/contract/export';
+import type { ExportRequest, GsheetsSettings, WandbSettings } from '../../../src/contract/export';
 import { changeOf, keyColumn } from '../../../src/export/rows';
 import { csvWith, tableOf } from '../../../src/export/csv';
-import { exportRun, withExportedRun } from '../../../src/export/export-run';
+import { exportRun, withExportedRun, type RunToExport } from '../../../src/export/export-run';
 import type { ExportContext, Exported } from '../../../src/export/exporter';
 import { uuidOf } from '../../../src/export/eee';
 import { flatConfig, keyOf, tagOf } from '../../../src/export/mlflow/names';
+import { wandbRuns } from '../../../src/export/wandb/wandb';
 import { homePaths } from '../../../src/home/paths';
 import { common, fileSettings } from '../../support/export-settings';
-import { finishedInvocation, writeFinishedRun, type FinishedRun } from '../../support/finished-run';
+import {
+  finishedInvocation,
+  writeFinishedRun,
+  writeRunOfTwoModels,
+  type FinishedRun,
+} from '../../support/finished-run';
 import { freshFolder } from '../../support/folders';
 import { startGoogle, type GoogleStandIn } from '../../support/google';
 
@@ -101,6 +107,67 @@ test('a table keeps its columns in their order, and rows where they are', () => 
   expect(change.columns.at(-1)).toBe('f1');
   expect([...change.changed.keys()]).toEqual([0]);
   expect(change.added).toHaveLength(1);
+});
+
+describe('one W&B run for all tasks', () => {
+  const settings: WandbSettings = {
+    ...{ ...common, copy_logs: true, log_mode: 'multi_task', project: 'evaluations', job_type: 'evaluation', tags: [] },
+    ...{ entity: null, name: null, group: null, description: null, extra_metadata: {}, run_id: null },
+  };
+  /** Names of the one run's files of tasks, and of its scores. */
+  async function namesOf(source: RunToExport): Promise<{ files: string[]; scores: string[] }> {
+    const [one, ...others] = await withExportedRun(source, (exportedRun) => wandbRuns(exportedRun, settings));
+    expect(others).toEqual([]);
+    return {
+      files: one?.files.map(({ name }) => name).filter((name) => name.includes('/')) ?? [],
+      scores: Object.keys(one?.metrics ?? {}).filter((name) => name.includes('acc')),
+    };
+  }
+  const of = (task: string): string[] =>
+    ['eval_factory_metrics.json', 'results.yml', 'run_config.yml']
+      .map((name) => `${task}/artifacts/${name}`)
+      .concat(`${task}/logs/job.log`);
+
+  test('has the files of every task, also of two that evaluate the same', async () => {
+    const models = await writeRunOfTwoModels(path.join(root.path, 'models'));
+    const both = await namesOf(models);
+    const tasks = [0, 1].map((index) => `${index}-lm-evaluation-harness.hellaswag`);
+    expect(both.files).toEqual(tasks.flatMap(of));
+    const scores = ['hellaswag_acc', 'hellaswag_acc_stderr'];
+    expect(both.scores).toEqual([0, 1].flatMap((at) => scores.map((name) => `${at}-hellaswag/${name}`)));
+    const tuned = await namesOf({ ...models, includes: ({ model }) => model === 'tuned' });
+    expect(tuned).toEqual({ files: both.files.slice(4), scores: both.scores.slice(2) });
+    expect((await namesOf(run)).files).toEqual(
+      ['hellaswag', 'gsm8k'].flatMap((name) => of(`lm-evaluation-harness.${name}`)),
+    );
+  });
+
+  test('has a score of a group besides that of a task with the same name', async () => {
+    const group = await writeFinishedRun(path.join(root.path, 'group'));
+    const [first, other] = group.record.tasks;
+    if (!first || !other) throw new Error('no tasks');
+    const record = { ...group.record, tasks: [first, { ...other, metrics: { hellaswag_acc: 0.25 } }] };
+    const { scores } = await namesOf({ ...group, record });
+    expect(scores).toEqual(expect.arrayContaining(['hellaswag/hellaswag_acc', 'gsm8k/hellaswag_acc']));
+    expect(scores).not.toContain('hellaswag_acc');
+  });
+});
+
+test('a model that is evaluated on a benchmark twice has two evaluations in every_eval_ever', async () => {
+  const twice = await writeRunOfTwoModels(path.join(root.path, 'twice'));
+  const [one, other] = ['0-hellaswag', '1-hellaswag'].map((name) => path.join(twice.folder, name, 'run_config.yml'));
+  await copyFile(one ?? '', other ?? '');
+  const outputDir = path.join(root.path, 'eee');
+  await exported({ to: 'eee', settings: fileSettings }, { of: twice, outputDir });
+  const folder = path.join(outputDir, 'data', 'hellaswag', 'org', 'base');
+  const records = (await readdir(folder)).filter((name) => name.endsWith('.json'));
+  const ids = await Promise.all(
+    records.map(
+      async (name) =>
+        (JSON.parse(await readFile(path.join(folder, name), 'utf8')) as { evaluation_id: string }).evaluation_id,
+    ),
+  );
+  expect(new Set(ids).size).toBe(2);
 });
 
 test("names as MLflow takes them, a config's values, and a UUID that stays the same", () => {
