@@ -4,23 +4,30 @@ import { writeAtomically } from '../support/atomic-file';
 import type { FileSettings } from '../contract/export';
 import { withLock } from '../support/lock';
 import { ExportFault, type Exporter } from './exporter';
-import { changeOf, firstColumns, keyColumn, rowsOf, type Row, type StoredTable } from './rows';
+import { changeOf, firstColumns, keyColumn, rowsOf, type Cell, type Row, type StoredTable } from './rows';
 
-/** One CSV file (RFC 4180), which may hold many runs: a row per task, a column per score. A row that is there is replaced. */
+/** One CSV file (RFC 4180), which may hold many runs: a row per task, a column per score. A row that is there is updated. */
 export const exportCsv: Exporter<FileSettings> = async (run, settings, { outputDir }) => {
   const file = path.join(outputDir, settings.output_filename ?? 'processed_results.csv');
   await withLock({ file: `${file}.lock` }, async () => {
-    const text = csvWith(await readTable(file), rowsOf(run, settings));
-    await writeAtomically(file, (draft) => draft.writeFile(text));
+    const before = await readText(file);
+    const mark = before.startsWith(byteOrderMark) ? byteOrderMark : '';
+    const text = csvWith(ownTable(before, file), rowsOf(run, settings));
+    await writeAtomically(file, (draft) => draft.writeFile(`${mark}${text}`));
   });
   return { tasks: run.tasks.length, skipped: 0, where: file, notes: [] };
 };
 
-async function readTable(file: string): Promise<StoredTable> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+/** Spreadsheet programs begin files with it, and know them by it. */
+const byteOrderMark = '\uFEFF';
+
+const readText = (file: string): Promise<string> =>
+  readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;
   });
+
+function ownTable(text: string, file: string): StoredTable {
   const table = tableOf(text);
   if (text !== '' && !table.columns.includes(keyColumn))
     throw new ExportFault(
@@ -33,36 +40,40 @@ async function readTable(file: string): Promise<StoredTable> {
 /** Returns the content of a file with these rows in it. Pure. */
 export function csvWith(before: StoredTable, wanted: readonly Row[]): string {
   const { columns, changed, added } = changeOf(before, wanted);
-  const rows = [...before.rows.map((row, at) => changed.get(at) ?? row), ...added];
-  const lines = rows.map((row) => columns.map((column) => cellText(row[column] ?? '', column)));
-  return [columns.map((column) => quotedIfNeeded(column)), ...lines].map((cells) => `${cells.join(',')}\r\n`).join('');
+  const written = (cell: Cell, at: number): string => harmlessCell(cell, columns[at] ?? '');
+  const updated = before.rows.map((row, position) => {
+    const cells = changed.get(position);
+    return columns.map((_, at) => {
+      const cell = cells?.[at] ?? null;
+      return cell === null ? (row[at] ?? '') : written(cell, at);
+    });
+  });
+  const lines = [columns, ...updated, ...added.map((cells) => cells.map(written))];
+  return lines.map((cells) => `${cells.map(quotedIfNeeded).join(',')}\r\n`).join('');
 }
 
 /** A spreadsheet would take such texts for formulas. */
-function cellText(cell: string | number, column: string): string {
+function harmlessCell(cell: Cell, column: string): string {
   const isText = typeof cell === 'string' && firstColumns.some((name) => name === column);
-  return quotedIfNeeded(isText && /^[=+@\t\r-]/.test(cell) ? `'${cell}` : String(cell));
+  return isText && /^[=+@\t\r-]/.test(cell) ? `'${cell}` : String(cell);
 }
 
 const quotedIfNeeded = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
 /** Reads a CSV file whose first line has the names of the columns. Pure. */
 export function tableOf(text: string): StoredTable {
-  const [columns = [], ...lines] = recordsOf(text);
-  return {
-    columns,
-    rows: lines.map((cells) => Object.fromEntries(columns.map((column, at) => [column, cells[at] ?? '']))),
-  };
+  const [columns = [], ...rows] = recordsOf(text.startsWith(byteOrderMark) ? text.slice(1) : text);
+  return { columns, rows };
 }
 
 function recordsOf(text: string): string[][] {
   const records: string[][] = [];
   let cells: string[] = [];
-  const cell = /("(?:[^"]|"")*"|[^,\r\n]*)(,|\r\n|\n|\r|$)/gy;
+  const cell = /(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r\n|\n|\r|$)/gy;
   while (cell.lastIndex < text.length) {
-    const [whole = '', content = '', end = ''] = cell.exec(text) ?? [];
+    const [whole = '', quoted, plain = '', end = ''] = cell.exec(text) ?? [];
     if (whole === '') break;
-    cells.push(content.startsWith('"') ? content.slice(1, -1).replaceAll('""', '"') : content);
+    cells.push(quoted?.replaceAll('""', '"') ?? plain);
     if (end === ',') {
       if (cell.lastIndex === text.length) cells.push('');
       else continue;

@@ -95,6 +95,15 @@ export function namedScores(
   return named;
 }
 
+/**
+ * Returns the names that `namedScores` may have of a task, also of scores that are no numbers: what an earlier export wrote under
+ * them no longer holds. Pure.
+ */
+export const scoreNames = (
+  { scores }: Pick<ExportedTask, 'scores'>,
+  { log_metrics: parts }: Pick<CommonExportSettings, 'log_metrics'>,
+): readonly string[] => selectedScores(scores, parts).flatMap(({ name }) => [name, errorName(name)]);
+
 export const selectedScores = (scores: readonly Metric[], parts: readonly string[]): readonly Metric[] =>
   parts.length === 0
     ? scores

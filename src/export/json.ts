@@ -7,6 +7,7 @@ import {
   factsOf,
   measurementsOf,
   namedScores,
+  scoreNames,
   selectedScores,
   type ExportedRun,
   type ExportedTask,
@@ -15,7 +16,7 @@ import { ExportFault, type Exporter } from './exporter';
 
 /**
  * One JSON file, which may hold many runs: `benchmarks.<benchmark>.models.<model>[]`, in the form of NeMo Evaluator Launcher with
- * more in it. An entry that is there is replaced.
+ * more in it. An entry that is there is updated.
  */
 export const exportJson: Exporter<FileSettings> = async (run, settings, { outputDir }) => {
   const file = path.join(outputDir, settings.output_filename ?? 'processed_results.json');
@@ -27,10 +28,16 @@ export const exportJson: Exporter<FileSettings> = async (run, settings, { output
 };
 
 const entrySchema = z.looseObject({ job_id: z.string().optional() });
+/** What an entry has of scores, whoever wrote it. */
+const scoresSchema = z.object({
+  scores: z.record(z.string(), z.unknown()).catch({}),
+  metrics: z.array(z.looseObject({ name: z.string() })).catch([]),
+});
 const fileSchema = z.looseObject({
   benchmarks: z.record(z.string(), z.looseObject({ models: z.record(z.string(), z.array(entrySchema)) })),
 });
 
+type Entry = z.infer<typeof entrySchema>;
 type Content = z.infer<typeof fileSchema>;
 
 async function readBefore(file: string): Promise<Content> {
@@ -53,15 +60,40 @@ export function withRun(
   const benchmarks = { ...before.benchmarks };
   for (const task of run.tasks) {
     const models = { ...benchmarks[task.benchmark]?.models };
-    const others = (models[task.model] ?? []).filter(({ job_id: key }) => key !== task.key);
-    models[task.model] = [...others, entryOf(run, task, settings)];
+    const there = models[task.model] ?? [];
+    const others = there.filter(({ job_id: key }) => key !== task.key);
+    const earlier = there.find(({ job_id: key }) => key === task.key);
+    models[task.model] = [...others, updated(earlier, { entry: entryOf(run, task, settings), task, settings })];
     benchmarks[task.benchmark] = { ...benchmarks[task.benchmark], models };
   }
   // Not the time of the export: a second one writes the same file.
   return { ...before, benchmarks, export_timestamp: run.endedAt };
 }
 
-function entryOf(run: ExportedRun, task: ExportedTask, settings: FileSettings): z.infer<typeof entrySchema> {
+interface Update {
+  readonly entry: ReturnType<typeof entryOf>;
+  readonly task: ExportedTask;
+  readonly settings: FileSettings;
+}
+
+/** What others have added to an entry stays in it, and scores that this export does not select. */
+function updated(earlier: Entry | undefined, { entry, task, settings }: Update): Entry {
+  if (!earlier) return entry;
+  const before = scoresSchema.parse(earlier);
+  const selected = new Set(scoreNames(task, settings));
+  const scores = Object.entries(before.scores).filter(([name]) => !selected.has(name));
+  const metrics = before.metrics.filter(({ name }) => !selected.has(name));
+  return {
+    ...entry,
+    // For the order of keys: a second export writes the same.
+    ...earlier,
+    ...entry,
+    scores: { ...Object.fromEntries(scores), ...entry.scores },
+    metrics: [...metrics, ...entry.metrics],
+  };
+}
+
+function entryOf(run: ExportedRun, task: ExportedTask, settings: FileSettings) {
   return {
     invocation_id: run.invocation,
     job_id: task.key,

@@ -23,6 +23,14 @@ export interface GoogleStandIn {
   close(): Promise<void>;
 }
 
+/** "Null values will be skipped"; cells beside those that are given stay, too. */
+function writeCells({ rows }: StoredSheet, at: number, cells: readonly (string | number | null)[]): void {
+  while (rows.length <= at) rows.push([]);
+  const row = rows[at] ?? [];
+  while (row.length < cells.length) row.push('');
+  for (const [column, cell] of cells.entries()) if (cell !== null) row[column] = cell;
+}
+
 /** `publicKey`: of the service account. */
 export async function startGoogle(publicKey: KeyObject): Promise<GoogleStandIn> {
   const sheets: StoredSheet[] = [];
@@ -77,10 +85,10 @@ export async function startGoogle(publicKey: KeyObject): Promise<GoogleStandIn> 
   });
   app.post('/v4/spreadsheets/:id/:call{values:batchUpdate}', async (context) => {
     const sheet = found(context.req.param('id'));
-    const { data } = await context.req.json<{ data: { range: string; values: StoredSheet['rows'] }[] }>();
+    const { data } = await context.req.json<{ data: { range: string; values: (string | number | null)[][] }[] }>();
     for (const { range, values } of data) {
       const at = Number(/^'Sheet1'!A(\d+)$/.exec(range)?.[1]) - 1;
-      sheet?.rows.splice(at, values.length, ...values);
+      for (const [below, cells] of values.entries()) if (sheet) writeCells(sheet, at + below, cells);
     }
     return context.json({ spreadsheetId: sheet?.id });
   });

@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { Service, type ServiceOptions } from '../http';
+import type { Cell } from '../rows';
 
 /** Google's Sheets API (v4), and of its Drive API (v3) what finds a spreadsheet by its name. */
 
 const sheets = 'https://sheets.googleapis.com/v4/spreadsheets';
 const drive = 'https://www.googleapis.com/drive/v3/files';
-
-export type Cell = string | number;
 
 const spreadsheet = z.looseObject({
   spreadsheetId: z.string(),
@@ -62,8 +61,8 @@ export class SheetsClient {
     return (await this.service.json(schema, { method: 'GET', url })).values;
   }
 
-  /** Writes rows at their places, numbered from 1. */
-  async write({ id, title }: Sheet, rows: ReadonlyMap<number, readonly Cell[]>): Promise<void> {
+  /** Writes rows at their places, numbered from 1; a cell that is `null` stays as it is. */
+  async write({ id, title }: Sheet, rows: ReadonlyMap<number, readonly (Cell | null)[]>): Promise<void> {
     if (rows.size === 0) return;
     const data = [...rows].map(([at, values]) => ({ range: `${quotedTitle(title)}!A${at}`, values: [values] }));
     const json = { valueInputOption: 'RAW', data };

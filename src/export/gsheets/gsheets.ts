@@ -1,10 +1,10 @@
 import type { GsheetsSettings } from '../../contract/export';
 import { ExportFault, type Exporter } from '../exporter';
-import { changeOf, keyColumn, rowsOf, type Row } from '../rows';
-import { SheetsClient, type Cell, type Sheet } from './client';
+import { changeOf, keyColumn, rowsOf, type Cell, type Row } from '../rows';
+import { SheetsClient, type Sheet } from './client';
 import { accessToken } from './google-auth';
 
-/** A row per task in the first sheet of a spreadsheet, with a column per score. A row that is there is replaced. */
+/** A row per task in the first sheet of a spreadsheet, with a column per score. A row that is there is updated. */
 export const exportGsheets: Exporter<GsheetsSettings> = async (run, settings, context) => {
   const headers = { authorization: `Bearer ${await accessToken(settings, context)}` };
   const { signal, fetch } = context;
@@ -26,15 +26,14 @@ async function writeRows(client: SheetsClient, sheet: Sheet, wanted: readonly Ro
       `Google Sheets: ${sheet.url} holds something else than exported results (its first row has no "${keyColumn}")`,
       'settings',
     );
-  // A header without rows may be anything: the launcher ignores it, too.
-  const columns = lines.length === 0 ? [] : header;
-  const rows = lines.map((cells) => Object.fromEntries(columns.map((name, at) => [name, cells[at] ?? ''])));
-  const change = changeOf({ columns, rows }, wanted);
-  const cellsOf = (row: Row): Cell[] => change.columns.map((name) => row[name] ?? '');
-  const written = new Map<number, readonly Cell[]>();
-  if (change.columns.length !== header.length || change.columns.some((name, at) => name !== header[at]))
-    written.set(1, change.columns);
-  for (const [at, row] of change.changed) written.set(at + 2, cellsOf(row));
+  // Another header without rows may be anything: the launcher ignores it, too.
+  const columns = header.includes(keyColumn) ? header : [];
+  const change = changeOf({ columns, rows: lines }, wanted);
+  const written = new Map<number, readonly (Cell | null)[]>();
+  const named = change.columns.map((name, at) => (name === (header[at] ?? '') ? null : name));
+  if (named.some((name) => name !== null)) written.set(1, named);
+  // Only cells that are ours: those of others may hold formulas, of which the values have been read.
+  for (const [at, cells] of change.changed) written.set(at + 2, cells);
   await client.write(sheet, written);
-  await client.append(sheet, change.added.map(cellsOf));
+  await client.append(sheet, change.added);
 }

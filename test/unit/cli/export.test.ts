@@ -64,8 +64,9 @@ describe('a run of two models that this machine knows', () => {
   test('one of its models goes alone', async () => {
     const { documents } = await command(['3f2a/tuned'], { to: 'csv', outputDir: 'tuned', json: true });
     expect(documents).toMatchObject([{ exports: [{ outcome: 'exported', tasks: 1 }] }]);
-    const { rows } = tableOf(await readFile(path.join(root.path, 'tuned', 'processed_results.csv'), 'utf8'));
-    expect(rows.map((row) => row['Model Name'])).toEqual(['org/tuned']);
+    const file = path.join(root.path, 'tuned', 'processed_results.csv');
+    const { columns, rows } = tableOf(await readFile(file, 'utf8'));
+    expect(rows.map((row) => row[columns.indexOf('Model Name')])).toEqual(['org/tuned']);
   });
 
   test.each([

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ExportRequest, GsheetsSettings, WandbSettings } from '../../../src/contract/export';
-import { changeOf, keyColumn } from '../../../src/export/rows';
+import { changeOf, keyColumn, type StoredTable } from '../../../src/export/rows';
 import { csvWith, tableOf } from '../../../src/export/csv';
 import { exportRun, withExportedRun, type RunToExport } from '../../../src/export/export-run';
 import type { ExportContext, Exported } from '../../../src/export/exporter';
@@ -46,6 +46,10 @@ async function exported(
   );
 }
 
+/** A table's rows by the names of their columns. */
+const recordsIn = ({ columns, rows }: StoredTable): Record<string, string>[] =>
+  rows.map((cells) => Object.fromEntries(columns.map((name, at) => [name, cells[at] ?? ''])));
+
 const read = (name: string): Promise<string> => readFile(path.join(root.path, 'out', name), 'utf8');
 
 test('JSON and CSV take many runs, hold everything, and stay the same when a run is exported again', async () => {
@@ -70,12 +74,12 @@ test('JSON and CSV take many runs, hold everything, and stay the same when a run
     facts: { model: 'org/model', task_versions: 'hellaswag 1' },
     run: { cost: { spent: 3.42, currency: 'USD' }, command: 'evalsaga start run.yaml' },
   });
-  const { columns, rows } = tableOf(await read('processed_results.csv'));
-  expect(rows.map((row) => row[keyColumn])).toEqual([
+  const table = tableOf(await read('processed_results.csv'));
+  expect(recordsIn(table).map((row) => row[keyColumn])).toEqual([
     ...[`${finishedInvocation}.0`, `${finishedInvocation}.1`],
     ...['bbbb9c0b1d2e4f56.0', 'bbbb9c0b1d2e4f56.1'],
   ]);
-  expect(columns).toEqual(expect.arrayContaining(['acc', 'acc_stderr', 'exact_match_exact_match__strict-match']));
+  expect(table.columns).toEqual(expect.arrayContaining(['acc', 'acc_stderr', 'exact_match_exact_match__strict-match']));
 });
 
 test('log_metrics selects scores; a file of somebody else is left alone', async () => {
@@ -93,12 +97,12 @@ test('log_metrics selects scores; a file of somebody else is left alone', async 
 test('cells with quotes, commas, line breaks and formulas', () => {
   const row = { [keyColumn]: 'x.0', 'Model Name': '=1+1, "a"\nb', acc: -0.5 };
   const text = csvWith({ columns: [], rows: [] }, [row]);
-  expect(tableOf(text).rows[0]).toMatchObject({ 'Model Name': `'=1+1, "a"\nb`, acc: '-0.5', [keyColumn]: 'x.0' });
+  expect(recordsIn(tableOf(text))[0]).toMatchObject({ 'Model Name': `'=1+1, "a"\nb`, acc: '-0.5', [keyColumn]: 'x.0' });
   expect(csvWith(tableOf(text), [row])).toBe(text);
 });
 
 test('a table keeps its columns in their order, and rows where they are', () => {
-  const stored = { columns: ['own', keyColumn, 'acc'], rows: [{ own: 'note', [keyColumn]: 'x.0', acc: '1' }] };
+  const stored = { columns: ['own', keyColumn, 'acc'], rows: [['note', 'x.0', '1']] };
   const change = changeOf(stored, [
     { [keyColumn]: 'x.0', acc: 2 },
     { [keyColumn]: 'x.1', f1: 3 },
@@ -106,6 +110,7 @@ test('a table keeps its columns in their order, and rows where they are', () => 
   expect(change.columns.slice(0, 3)).toEqual(['own', keyColumn, 'acc']);
   expect(change.columns.at(-1)).toBe('f1');
   expect([...change.changed.keys()]).toEqual([0]);
+  expect(change.changed.get(0)?.slice(0, 3)).toEqual([null, 'x.0', 2]);
   expect(change.added).toHaveLength(1);
 });
 
@@ -219,6 +224,34 @@ describe('Google Sheets', () => {
       ...['bbbb9c0b1d2e4f56.0', 'bbbb9c0b1d2e4f56.1'],
     ]);
     expect(rows[0]?.[header.indexOf('acc_stderr')]).toBe(0.05);
+  });
+
+  test("people's cells, formulas among them, are not written; new columns come after theirs", async () => {
+    await send(settings());
+    const [sheet] = google.sheets;
+    const [header = [], first = []] = sheet?.rows ?? [];
+    const width = header.length;
+    header.push('Reviewer');
+    first.push('Ann', '=HYPERLINK("https://notes.example")');
+    first[header.indexOf('Harness')] = 'changed by somebody';
+    const longer = await writeFinishedRun(path.join(root.path, 'longer'));
+    const [one, other] = longer.record.tasks;
+    if (!one || !other) throw new Error('no tasks');
+    const record = { ...longer.record, tasks: [{ ...one, metrics: { hellaswag_new: 0.25 } }, other] };
+    await send(settings(), { ...longer, record });
+    const [after = [], row = []] = sheet?.rows ?? [];
+    expect(after.slice(width)).toEqual(['Reviewer', '', 'new']);
+    expect(row.slice(width)).toEqual(['Ann', '=HYPERLINK("https://notes.example")', 0.25]);
+    expect(row[header.indexOf('acc')]).toEqual(expect.any(Number));
+    expect(row[header.indexOf('Harness')]).toBe('lm-evaluation-harness');
+  });
+
+  test('a header that waits for rows keeps its columns', async () => {
+    google.sheets.push({ id: 'mine', title: 'mine', rows: [['Reviewer', keyColumn]] });
+    await send(settings({ spreadsheet_id: 'mine' }));
+    const [header = [], row = []] = google.sheets[0]?.rows ?? [];
+    expect(header.slice(0, 3)).toEqual(['Reviewer', keyColumn, 'Model Name']);
+    expect(row[1]).toBe(`${finishedInvocation}.0`);
   });
 
   test('another key, another sheet, an overload: what was said, whether to try again, and never the key', async () => {
