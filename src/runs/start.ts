@@ -78,7 +78,7 @@ export async function startRun(client: Client, request: StartRequest): Promise<S
   if (!request.attachToSame) return startNew(client, request);
   const { home, plan, configYaml } = request;
   // Two starts from one home must not overwrite each other's plan and secrets. Of two homes, Temporal lets one win.
-  const lock = await acquireLock({ file: path.join(home.runs, `.${plan.invocation}.lock`) });
+  const lock = await acquireLock({ file: path.join(home.runs, `.${plan.invocation}.lock`), folderMode: 0o700 });
   try {
     for (let tries = 1; ; tries += 1) {
       const there = await sameRun(client, { plan, configYaml, home });

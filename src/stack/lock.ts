@@ -13,7 +13,7 @@ export async function withStackLock<T>(
   const onWait = (): void =>
     report?.('waiting for another command that starts or stops the background processes of this home');
   try {
-    return await withLock({ file, signal, onWait }, act);
+    return await withLock({ file, folderMode: 0o700, signal, onWait }, act);
   } catch (error) {
     throw error instanceof LockedElsewhere ? new InfrastructureError(error.message, { cause: error }) : error;
   }

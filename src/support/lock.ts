@@ -39,6 +39,8 @@ export class LockedElsewhere extends Error {
 export interface WaitForLock {
   /** Absolute path. Its folder is made; files whose names begin like it belong to the lock. */
   readonly file: string;
+  /** Access rights of folders that are made for the file. Default: the system's. The file itself can be read by whoever can read its folder. */
+  readonly folderMode?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called once, when the lock is found taken. */
   readonly onWait?: (() => void) | undefined;
@@ -49,11 +51,12 @@ export interface WaitForLock {
 const pollMs = 100;
 
 /** Waits for the lock. Throws `LockedElsewhere`, and the signal's reason. */
-export async function acquireLock({ file, signal, onWait, elsewhereMs = 60_000 }: WaitForLock): Promise<Lock> {
+export async function acquireLock(request: WaitForLock): Promise<Lock> {
+  const { file, folderMode, signal, onWait, elsewhereMs = 60_000 } = request;
   let current: { readonly token: string; readonly seenAt: number } | undefined;
   for (;;) {
     signal?.throwIfAborted();
-    const attempt = await tryLock(file);
+    const attempt = await tryLock(file, folderMode);
     if (attempt.kind === 'acquired') return attempt.lock;
     const { holder } = attempt;
     if (current === undefined) onWait?.();
@@ -74,12 +77,12 @@ export async function withLock<T>(request: WaitForLock, work: () => Promise<T>):
   }
 }
 
-/** Acquires the lock if it is free or its holder has ended; otherwise tells who holds it. */
-export async function tryLock(file: string): Promise<LockAttempt> {
+/** Acquires the lock if it is free or its holder has ended; otherwise tells who holds it. `folderMode`: see `WaitForLock`. */
+export async function tryLock(file: string, folderMode?: number): Promise<LockAttempt> {
   for (;;) {
     const holder = await readHolder(file);
     if (holder !== undefined && stateOfHolder(holder) !== 'gone') return { kind: 'held', holder };
-    const attempt = holder === undefined ? await create(file) : await takeOver(file, holder);
+    const attempt = holder === undefined ? await create(file, folderMode) : await takeOver(file, holder);
     if (attempt !== 'changed') return attempt;
   }
 }
@@ -87,8 +90,8 @@ export async function tryLock(file: string): Promise<LockAttempt> {
 /** `changed`: somebody else was first. */
 type Step = LockAttempt | 'changed';
 
-async function create(file: string): Promise<Step> {
-  await makeFolders(path.dirname(file), { mode: 0o700 });
+async function create(file: string, folderMode: number | undefined): Promise<Step> {
+  await makeFolders(path.dirname(file), folderMode === undefined ? {} : { mode: folderMode });
   const holder = newHolder();
   try {
     await withDraft(file, holder, (draft) => link(draft, file));

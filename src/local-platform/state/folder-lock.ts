@@ -11,7 +11,7 @@ export interface FolderLock {
 /** Locks a state folder for one platform. Rejects if another platform holds it, saying where that one runs. */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   const file = path.join(folder, 'platform.lock');
-  const attempt = await tryLock(file);
+  const attempt = await tryLock(file, 0o700);
   if (attempt.kind === 'held') throw takenError({ folder, file, holder: attempt.holder });
   const { lock } = attempt;
   return { announce: (url) => lock.note(url), release: () => lock.release() };

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { FileTarget } from '../../../src/contract/export';
 import { tableOf } from '../../../src/export/csv';
@@ -21,14 +21,14 @@ afterAll(() => root.dispose());
 
 const out = (name: string): string => path.join(root.path, 'out', name);
 
-const exported = (to: FileTarget, settings: Partial<typeof fileSettings>) =>
+const exported = (to: FileTarget, settings: Partial<typeof fileSettings>, outputDir = path.join(root.path, 'out')) =>
   withExportedRun(run, (one) =>
     exportRun(
       one,
       { to, settings: { ...fileSettings, ...settings } },
       {
         variable: () => undefined,
-        outputDir: path.join(root.path, 'out'),
+        outputDir,
         home: homePaths({ EVALSAGA_HOME: root.path }),
         signal: new AbortController().signal,
         progress: () => undefined,
@@ -93,3 +93,19 @@ test('a file that a spreadsheet program has saved is read and written as it writ
 test.each(['"Ann" said', '"no end', 'a "b"'])('a cell with stray quotes keeps its text: %s', (cell) => {
   expect(tableOf(`a,b,c\r\n1,${cell},2\r\n`).rows).toEqual([['1', cell, '2']]);
 });
+
+test.each(['csv', 'json', 'nel', 'eee'] as const)(
+  'folders for %s can be read by others, as the umask has it',
+  async (to) => {
+    const before = process.umask(0o022);
+    try {
+      const outputDir = path.join(root.path, 'shared', to);
+      const { where } = await exported(to, {}, outputDir);
+      const places = [path.dirname(outputDir), outputDir, where];
+      const modes = await Promise.all(places.map(async (place) => (await stat(place)).mode & 0o755));
+      expect(modes.map((mode) => mode.toString(8))).toEqual(['755', '755', /\.\w+$/.test(where) ? '644' : '755']);
+    } finally {
+      process.umask(before);
+    }
+  },
+);

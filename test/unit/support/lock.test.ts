@@ -1,7 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -65,6 +65,24 @@ test('callers of one process take turns, and nothing is left behind', async () =
   expect(waited).toHaveLength(2);
   expect(await readdir(root)).toEqual([]);
 });
+
+test('folders are made with the rights that the system gives, unless others are asked for; anybody may read the lock', async () => {
+  const before = process.umask(0o022);
+  try {
+    const shared = path.join(root, 'shared', 'results', 'thing.lock');
+    await withLock({ file: shared }, async () => expect(await rightsOf(shared)).toBe('644'));
+    expect(await rightsOf(path.dirname(shared))).toBe('755');
+    expect(await rightsOf(path.join(root, 'shared'))).toBe('755');
+    const own = path.join(root, 'own', 'runs', 'thing.lock');
+    await withLock({ file: own, folderMode: 0o700 }, async () => expect(await rightsOf(own)).toBe('644'));
+    expect(await rightsOf(path.dirname(own))).toBe('700');
+    expect(await rightsOf(path.join(root, 'own'))).toBe('700');
+  } finally {
+    process.umask(before);
+  }
+});
+
+const rightsOf = async (place: string): Promise<string> => ((await stat(place)).mode & 0o777).toString(8);
 
 test('the lock is released when the work fails', async () => {
   await expect(withLock({ file }, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
