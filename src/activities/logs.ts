@@ -6,6 +6,8 @@ import { LeptonError } from '../lepton/lepton-error';
 import { isMarkedWith } from '../lepton/render-spec';
 import type { Job, LeptonClient } from '../lepton/types';
 import { saveDeploymentLogs, saveJobLogs } from '../results/logs/replica-logs';
+import type { ResultsTarget } from '../results/store/target';
+import { localFault } from '../support/local-fault';
 import { attempt, type Attempt } from './attempt';
 import type { ActivityDependencies } from './dependencies';
 import { logTransfers } from './heavy';
@@ -31,7 +33,12 @@ export function fallbackOf(
 interface Saving {
   readonly kind: 'endpoint' | 'job';
   /** `input`: what was asked, with the local file for the log's place. */
-  readonly save: (asked: SaveLogInput, input: SaveLogInput, look: Attempt) => Promise<string | null>;
+  readonly save: (asked: SaveLogInput, input: SaveLogInput, look: Look) => Promise<string | null>;
+}
+
+interface Look extends Pick<Attempt, 'signal'> {
+  /** An earlier step has saved the log. */
+  readonly isSaved: boolean;
 }
 
 /** Activities that save logs. */
@@ -46,8 +53,10 @@ export function createLogActivities(dependencies: ActivityDependencies) {
     attempt({ subject: `log of ${kind} ${asked.name}`, purpose: `${kind} log` }, async (look) => {
       const { dir, base } = path.posix.parse(asked.target);
       return writingTo(dependencies, dir, async (target) => {
+        const isSaved = await renameEarlier(asked, target, look.signal);
         try {
-          const note = await save(asked, { ...asked, target: path.join(target.folder, base) }, look);
+          const { signal } = look;
+          const note = await save(asked, { ...asked, target: path.join(target.folder, base) }, { signal, isSaved });
           await target.complete(look.signal);
           return note;
         } catch (error) {
@@ -60,19 +69,19 @@ export function createLogActivities(dependencies: ActivityDependencies) {
   const saveEndpoint = async (
     asked: SaveLogInput,
     { name, platform, target }: SaveLogInput,
-    { signal }: Attempt,
+    { signal, isSaved }: Look,
   ): Promise<string | null> => {
     const { client, lookups } = await dependencies.platform(platform);
     const released = await noteOfReleased({ client, lookups }, name);
     if (released !== undefined) return released;
     const deployment = await lookups.deployment(name);
-    if (deployment === undefined) return givenUp.get(keyOf(asked)) ?? null;
+    if (deployment === undefined) return givenUp.get(keyOf(asked)) ?? noteOnGone(asked, isSaved);
     const how = { client, signal, secrets: await secretsOf(asked), budget: budgets.endpoint };
     const metadata = { ...deployment.metadata, name };
     return saveDeploymentLogs({ ...how, target, fallback: fallbackOf(dependencies, asked) }, { metadata });
   };
 
-  const saveJob = async (asked: SaveLogInput, input: SaveLogInput, { signal }: Attempt): Promise<string | null> => {
+  const saveJob = async (asked: SaveLogInput, input: SaveLogInput, { signal }: Look): Promise<string | null> => {
     const { client, lookups } = await dependencies.platform(input.platform);
     const fallback = fallbackOf(dependencies, asked);
     const how = { client, signal, secrets: await secretsOf(asked), budget: budgets.job, fallback };
@@ -113,7 +122,9 @@ export function createLogActivities(dependencies: ActivityDependencies) {
  */
 const givenUp = new Map<string, string>();
 
-const keyOf = ({ invocation, name }: Pick<SaveLogInput, 'invocation' | 'name'>): string => `${invocation} ${name}`;
+/** Another endpoint may have the same name later, but not the same file. */
+const keyOf = ({ invocation, name, target }: Pick<SaveLogInput, 'invocation' | 'name' | 'target'>): string =>
+  `${invocation} ${name} ${target}`;
 
 function remember(key: string, note: string): void {
   if (givenUp.size > 10_000) givenUp.clear();
@@ -125,6 +136,35 @@ export const noteOnGivenUp = ({ name }: Pick<SaveLogInput, 'name'>, error: unkno
   error instanceof ApplicationFailure && error.nonRetryable === true
     ? `The log of endpoint ${name} could not be saved: ${error.message}.`
     : undefined;
+
+/** Where the caller says where a log is, it has to know if there is none. Pure. */
+const noteOnGone = ({ name, insteadOf }: SaveLogInput, isSaved: boolean): string | null =>
+  insteadOf === undefined || isSaved
+    ? null
+    : `There is no log of endpoint ${name}: it was gone before its log was read.`;
+
+/** Renames the files that an earlier step has saved this log to; returns whether the target is there then. */
+async function renameEarlier(
+  { insteadOf, target }: Pick<SaveLogInput, 'insteadOf' | 'target'>,
+  place: Pick<ResultsTarget, 'rename'>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (insteadOf === undefined) return false;
+  const { name, base } = path.posix.parse(target);
+  // The logs of further replicas, and the times of their lines, have names that begin with the same word.
+  const own = new RegExp(`^${path.parse(insteadOf).name}((?:\\.\\d+)?\\.log(?:\\.times\\.json)?)$`);
+  const newName = (one: string): string | undefined => {
+    const rest = own.exec(one)?.[1];
+    return rest === undefined ? undefined : `${name}${rest}`;
+  };
+  try {
+    return (await place.rename(newName, signal)).includes(base);
+  } catch (error) {
+    // Where nothing can be renamed, nothing can be written either: saving goes on with another folder.
+    if (localFault(error)) return false;
+    throw error;
+  }
+}
 
 /** Returns this task's jobs, newest first: the living ones, else the archived ones. */
 async function jobsOf(

@@ -64,11 +64,12 @@ export const createMergedActivities = ({ endpoints, jobs, logs, results, removal
    * Saves the endpoint's log, then removes the endpoint and resolves once it is gone; returns a note for the user, or `null`. A log that
    * can't be saved for good does not keep the endpoint.
    */
-  async saveLogAndRemoveEndpoint({ logTarget, ...endpoint }: EndEndpointInput): Promise<string | null> {
+  async saveLogAndRemoveEndpoint({ logTarget, logInsteadOf, ...endpoint }: EndEndpointInput): Promise<string | null> {
     const activity = activityKey();
+    const log = { target: logTarget, ...(logInsteadOf === undefined ? {} : { insteadOf: logInsteadOf }) };
     const note = logsDone.has(activity)
       ? (logsDone.get(activity) ?? null)
-      : await logs.saveEndpointLog({ ...endpoint, id: null, target: logTarget }).catch((error: unknown) => {
+      : await logs.saveEndpointLog({ ...endpoint, ...log, id: null }).catch((error: unknown) => {
           const givenUp = noteOnGivenUp(endpoint, error);
           if (givenUp === undefined) throw error;
           return givenUp;

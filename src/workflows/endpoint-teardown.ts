@@ -24,6 +24,8 @@ interface EndpointTeardownParts {
 /** Undoes a task's endpoint: saves its log, and deletes it with its token. */
 export class EndpointTeardown {
   private compensation: Compensation | undefined;
+  /** The job attempt after which the endpoint was lost, while it is removed to make room for another one. */
+  private lostIn: number | undefined;
   /** Set once the platform has accepted the endpoint's deletion. */
   released: ReleasedEndpoint | undefined;
   /** The secret with the endpoint's token, if it could not be removed. */
@@ -37,7 +39,7 @@ export class EndpointTeardown {
     creates.begin('endpoint');
     this.compensation = saga.add({ kind: 'endpoint', name }, async () => {
       const isGone = this.mayEndTogether && (await this.endTogether(name));
-      if (!isGone) await logs.saveEndpointLog(name);
+      if (!isGone) await logs.saveEndpointLog(name, this.lostIn);
       else if (!creates.mayLand('endpoint')) return onRemoved();
       await creates.removeUntilSettled('endpoint', () => this.remove(name));
       onRemoved();
@@ -54,9 +56,14 @@ export class EndpointTeardown {
     this.compensation?.drop();
   }
 
-  /** Removes an endpoint that was lost; returns whether it is verified gone, so that another one may take its name. */
-  async removeLost(): Promise<boolean> {
+  /**
+   * Removes an endpoint that was lost after a job attempt; returns whether it is verified gone, so that another one may take its
+   * name. Its log, which says why it was lost, gets a file of its own.
+   */
+  async removeLost(attempt: number | undefined): Promise<boolean> {
+    this.lostIn = attempt;
     await this.compensation?.run();
+    this.lostIn = undefined;
     this.compensation = undefined;
     return !this.parts.saga.left.some(({ kind }) => kind === 'endpoint') && this.tokenLeft.length === 0;
   }
@@ -100,11 +107,15 @@ export class EndpointTeardown {
    */
   private async endTogether(name: string): Promise<boolean> {
     const { logs } = this.parts;
+    const { lostIn } = this;
     const seconds = Math.min(togetherSeconds, this.budget / 4);
+    const { target: logTarget, insteadOf } = logs.endpointLog(lostIn);
+    const log = { logTarget, ...(insteadOf === undefined ? {} : { logInsteadOf: insteadOf }) };
     try {
       const activities = ensure(`save log of endpoint ${name} and delete it`, seconds);
-      const note = await activities.saveLogAndRemoveEndpoint({ ...this.named(name), logTarget: logs.endpointLog });
+      const note = await activities.saveLogAndRemoveEndpoint({ ...this.named(name), ...log });
       if (note) logs.notes.push(note);
+      else logs.endpointLogSaved(lostIn);
       return true;
     } catch {
       return false;

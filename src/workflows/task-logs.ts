@@ -1,5 +1,6 @@
 import type { NamedJob } from '../contract/inputs/job';
 import type { Owner } from '../contract/inputs/owner';
+import type { SaveLogInput } from '../contract/inputs/results';
 import { bestEffort, briefBestEffort } from './activity-groups';
 import { describeError } from './failures';
 import { cut } from './fitting';
@@ -22,16 +23,29 @@ export class TaskLogs {
     return `${this.task.outputDir}/logs/job.log`;
   }
 
-  /** The file of the endpoint's log. */
-  get endpointLog(): string {
-    return `${this.task.outputDir}/logs/endpoint.log`;
+  /**
+   * The file of an endpoint's log. `lostIn`: the job attempt after which another endpoint follows this one: then it has a file of its own,
+   * to which what was saved of it before is moved.
+   */
+  endpointLog(lostIn?: number): Pick<SaveLogInput, 'target' | 'insteadOf'> {
+    const folder = `${this.task.outputDir}/logs`;
+    if (lostIn === undefined) return { target: `${folder}/${endpointFile}` };
+    return { target: `${folder}/endpoint-attempt-${lostIn}.log`, insteadOf: endpointFile };
   }
 
-  async saveEndpointLog(name: string): Promise<void> {
+  async saveEndpointLog(name: string, lostIn?: number): Promise<void> {
     const { owner } = this.task;
-    const target = this.endpointLog;
     const activities = briefBestEffort(`save log of endpoint ${name}`);
-    await this.noteOutcome(`endpoint ${name}`, activities.saveEndpointLog({ ...owner, name, id: null, target }));
+    const saving = activities.saveEndpointLog({ ...owner, name, id: null, ...this.endpointLog(lostIn) });
+    if (await this.noteOutcome(`endpoint ${name}`, saving)) this.endpointLogSaved(lostIn);
+  }
+
+  /** Says where the log of a lost endpoint is: the next one's has the usual file. */
+  endpointLogSaved(lostIn: number | undefined): void {
+    if (lostIn !== undefined)
+      this.notes.push(
+        `The endpoint of job attempt ${lostIn} was replaced. Its log: logs/endpoint-attempt-${lostIn}.log.`,
+      );
   }
 
   /** `id`: `null` if it is unknown. */
@@ -53,13 +67,18 @@ export class TaskLogs {
     this.notes.push(`Job attempt ${attempt} was ended from outside: ${cut(why, 300)}. Its log: ${file}.`);
   }
 
-  private async noteOutcome(subject: string, saving: Promise<string | null>): Promise<void> {
+  /** Returns whether the log is in its file: a note says that it is elsewhere, or lost. */
+  private async noteOutcome(subject: string, saving: Promise<string | null>): Promise<boolean> {
     try {
       const note = await saving;
       if (note) this.notes.push(note);
+      return !note;
     } catch (failure) {
       const { message } = describeError(failure);
       this.notes.push(`The log of ${subject} could not be saved: ${message}.`);
+      return false;
     }
   }
 }
+
+const endpointFile = 'endpoint.log';

@@ -38,6 +38,8 @@ export class TaskTeardown {
   private job: CoveredJob | undefined;
   /** The last job that was ended from outside: it is gone, but what it wrote is not home. */
   private endedJobBefore: CoveredJob | undefined;
+  /** Which of the task's jobs that was, from 1. */
+  private lastAttempt: number | undefined;
   private storage: Compensation | undefined;
   /** Of the job that runs now, or ran last. */
   private jobName: string;
@@ -143,6 +145,7 @@ export class TaskTeardown {
    */
   async removeEndedJob(attempt: number, why: string): Promise<boolean> {
     const name = this.jobName;
+    this.lastAttempt = attempt;
     await this.logs.saveEarlierJobLog(this.job?.id ?? null, attempt, why);
     await this.job?.compensation.run();
     if (this.job) this.job = this.endedJobBefore = { ...this.job, ended: true, lost: false, isGone: true };
@@ -151,7 +154,7 @@ export class TaskTeardown {
 
   /** Removes an endpoint that was lost; returns whether it is verified gone, so that another one may take its name. */
   removeLostEndpoint(): Promise<boolean> {
-    return this.endpoint.removeLost();
+    return this.endpoint.removeLost(this.lastAttempt);
   }
 
   jobEnded(): void {

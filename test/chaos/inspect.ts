@@ -137,11 +137,15 @@ export async function missingLogs(
     return saved.filter(Boolean).length;
   };
   const endpoints = await Promise.all(
-    partsIn(plan).map(async ({ index, folder }) => ({
-      what: 'endpoint' as const,
-      part: index,
-      isMissing: (made.endpoints.get(index) ?? 0) > 0 && (await savedOf(folder, ['endpoint.log'])) === 0,
-    })),
+    partsIn(plan).map(async ({ index, folder }) => {
+      const task = plan.tasks.find((one) => one.index === index);
+      const names = task ? jobNamesOf(task, plan) : [''];
+      const files = ['endpoint.log', ...names.map((_, at) => `endpoint-attempt-${at + 1}.log`)];
+      // Another one is made only for another job; more creates are repeated ones.
+      const jobs = names.filter((name) => made.jobs.includes(name)).length;
+      const wanted = Math.min(made.endpoints.get(index) ?? 0, Math.max(1, jobs));
+      return { what: 'endpoint' as const, part: index, isMissing: (await savedOf(folder, files)) < wanted };
+    }),
   );
   const jobs = await Promise.all(
     plan.tasks.map(async (task) => {

@@ -111,7 +111,7 @@ function logs({ missingLogs, run }: Facts, one: ChaosCase | undefined): string[]
   const parts = run ? partsOf(run.snapshot) : [];
   return missingLogs.flatMap(({ what, part }) => {
     const said = parts.find(({ index }) => index === part)?.message ?? '';
-    // Where the log of an earlier job lies is told in any case.
+    // Where the logs of an earlier job and its endpoint lie is told in any case.
     if (/\blog\b/.test(said.replaceAll(/Its log: \S+/g, ''))) return [];
     return landedLate(what === 'endpoint' ? '/deployments' : '/jobs')
       ? []

@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { EndpointPlan } from '../../src/contract/plan';
 import { createLeptonClient } from '../../src/lepton/client';
@@ -105,6 +105,40 @@ test.concurrent(
     const { status } = await scenario.closed(plan);
     expect(status).toBe('cancelled');
     expect((await jobRequests(scenario)).filter((method) => method === 'POST')).toHaveLength(1);
+    expect(await scenario.platform.inventory()).toEqual(emptyInventory);
+  },
+);
+
+test.concurrent(
+  'an endpoint that is lost with its job: another one follows, and the log that tells why stays',
+  async () => {
+    const scenario = await bench.scenario({ jobs: { default: { ...slowRemoval.default, deleting: '20s' } } });
+    const plan = runPlan({
+      outputRoot: scenario.outputRoot,
+      tasks: ['gsm8k'],
+      limits: { jobRetries: 1, teardownSeconds: 120 },
+    });
+    await scenario.start(plan);
+    await untilBetweenJobs(scenario);
+    const { url, token } = scenario.platform;
+    const stopped = await fetch(`${url}/deployments/${plan.tasks[0]?.endpointName}`, {
+      method: 'PATCH',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ spec: { resource_requirement: { min_replicas: 0 } } }),
+    });
+    expect(stopped.status).toBe(200);
+    const { status, snapshot } = await scenario.closed(plan);
+    const [task] = snapshot.tasks;
+    expect([status, task?.error, task?.attempt]).toEqual(['succeeded', null, { number: 2, of: 2 }]);
+    expect(task?.message).toContain('logs/endpoint-attempt-1.log');
+    const [first, last] = await Promise.all(
+      ['endpoint-attempt-1.log', 'endpoint.log'].map((file) =>
+        readFile(path.join(task?.outputDir ?? '', 'logs', file), 'utf8'),
+      ),
+    );
+    // The times of their lines tell them apart.
+    expect([first, last]).toEqual([expect.stringContaining('Ready'), expect.stringContaining('Ready')]);
+    expect(first).not.toBe(last);
     expect(await scenario.platform.inventory()).toEqual(emptyInventory);
   },
 );

@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { costDocument } from '../../src/contract/cost';
 import { answeredLine, releasedWords } from '../../src/contract/last-request';
@@ -30,6 +30,10 @@ const deletions = async (scenario: Scenario, name = ''): Promise<string[]> =>
   (await scenario.platform.requests())
     .filter(({ method, path: at }) => method === 'DELETE' && at.startsWith(`/deployments/${name}`))
     .map(({ at }) => at);
+
+/** The files of a task's endpoints' logs. */
+const endpointLogs = async (task: TaskSnapshot | undefined): Promise<string[]> =>
+  (await readdir(path.join(task?.outputDir ?? '', 'logs'))).filter((name) => /^endpoint.*\.log$/.test(name)).sort();
 
 /** What the endpoint cost ends when its deletion was accepted, before the job had ended. */
 function expectReleased(task: TaskSnapshot | undefined, deletedAt: string | undefined): void {
@@ -138,6 +142,9 @@ test.concurrent('a job that is lost afterwards is followed by another one on an 
     ({ method, path: at }) => method === 'POST' && at === '/deployments',
   );
   expect(made).toHaveLength(2);
+  // Each endpoint has a log of its own.
+  expect(await endpointLogs(task)).toEqual(['endpoint-attempt-1.log', 'endpoint.log']);
+  expect(task?.message).toContain('logs/endpoint-attempt-1.log');
   expect(await scenario.platform.inventory()).toEqual(emptyInventory);
 });
 

@@ -42,10 +42,15 @@ export interface LogRequest {
   readonly signal: AbortSignal;
 }
 
-/** Finds a task's logs: the saved ones, otherwise those on the platform, including archived jobs. Empty: no log (yet). */
+/**
+ * Finds a task's logs: the saved ones, otherwise those on the platform, including archived jobs, otherwise those of earlier attempts,
+ * as when no other endpoint could be made for the one that was lost. Empty: no log (yet).
+ */
 export async function logSources(request: LogRequest): Promise<LogSource[]> {
   const home = await savedLogs(request);
-  return home.length > 0 ? home : liveLogs(request);
+  if (home.length > 0) return home;
+  const live = await liveLogs(request);
+  return live.length > 0 ? live : savedLogs(request, '-attempt-(\\d+)');
 }
 
 /** Folders in which a task's logs may be saved: the second one if the first could not be written. */
@@ -54,16 +59,23 @@ export const logFolders = ({ plan, task, runsFolder }: Pick<LogRequest, 'plan' |
   path.join(runsFolder, plan.invocation, 'logs', task.folder),
 ];
 
-export async function savedLogs(request: Omit<LogRequest, 'client' | 'signal'>): Promise<SavedSource[]> {
-  const own = new RegExp(`^${request.kind}(?:\\.(\\d+))?\\.log$`);
+/** `attempt`: what the names have after the kind. */
+export async function savedLogs(
+  request: Omit<LogRequest, 'client' | 'signal'>,
+  attempt = '()',
+): Promise<SavedSource[]> {
+  const own = new RegExp(`^${request.kind}${attempt}(?:\\.(\\d+))?\\.log$`);
   for (const folder of logFolders(request)) {
     const names = await readdir(folder).catch(() => []);
     const found = names.flatMap((name) => {
       const match = own.exec(name);
-      return match ? [{ position: Number(match[1] ?? 0), file: path.join(folder, name) }] : [];
+      return match
+        ? [{ attempt: Number(match[1]), position: Number(match[2] ?? 0), file: path.join(folder, name) }]
+        : [];
     });
     if (found.length === 0) continue;
-    return found.sort((a, b) => a.position - b.position).map(({ file }) => ({ kind: 'file', file }));
+    const inOrder = found.sort((a, b) => a.attempt - b.attempt || a.position - b.position);
+    return inOrder.map(({ file }) => ({ kind: 'file', file }));
   }
   return [];
 }

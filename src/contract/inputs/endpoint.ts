@@ -66,4 +66,6 @@ export interface ServingInput extends Owner {
 export interface EndEndpointInput extends NamedEndpoint {
   /** Absolute path of the log's file. */
   readonly logTarget: string;
+  /** See `SaveLogInput`. */
+  readonly logInsteadOf?: string;
 }

@@ -66,6 +66,11 @@ export interface SaveLogInput extends Owner {
   readonly furtherNames?: readonly string[];
   /** Place of the file: see `contract/results-place.ts`. */
   readonly target: string;
+  /**
+   * Name of the file beside the target that an earlier step has saved this log to, if it did: that one is renamed first. Absent:
+   * there is none.
+   */
+  readonly insteadOf?: string;
 }
 
 export interface RemoveStorageInput extends Owner {

@@ -5,6 +5,7 @@ import { contentOfFile, isDraft } from '../../support/atomic-file';
 import { openJournal, type Journal } from '../transfer/journal';
 import { openStore, sharedFolder } from './open-store';
 import type { StoreEnv } from './store';
+import { renameIn, renameInStore } from './rename-files';
 import { UploadJournal } from './upload-journal';
 
 /** A local folder to write to, whose content ends up at a place. */
@@ -15,6 +16,11 @@ export interface ResultsTarget {
   readonly place: string;
   /** Journal of the files that are fetched to the folder. */
   readonly openJournal: (signal: AbortSignal) => Promise<Journal>;
+  /**
+   * Renames the files of the place for which `newName` returns a name that none of them has; resolves to the names that are there then.
+   * Call it before anything is written to the folder.
+   */
+  rename(newName: (name: string) => string | undefined, signal: AbortSignal): Promise<readonly string[]>;
   /**
    * Resolves once everything in the folder is at the place, checked by size and sha256; `manifest.json` comes last. Rejects with
    * `StoreError`. `isPartial`: what is here may be less than an earlier attempt has put there, and does not replace a larger file.
@@ -39,7 +45,13 @@ export async function withTarget<T>(
 ): Promise<T> {
   if (!isInStore(place) || place.startsWith('file://')) {
     const folder = isInStore(place) ? sharedFolder(place) : place;
-    return work({ folder, place: folder, openJournal: () => openJournal(folder), complete: () => Promise.resolve() });
+    return work({
+      folder,
+      place: folder,
+      openJournal: () => openJournal(folder),
+      rename: (newName) => renameIn(folder, newName),
+      complete: () => Promise.resolve(),
+    });
   }
   await mkdir(staging, { recursive: true, mode: 0o700 });
   const folder = await mkdtemp(path.join(staging, `${process.pid}-`));
@@ -57,6 +69,7 @@ async function stagedTarget(place: string, folder: string, env: StoreEnv): Promi
     folder,
     place,
     openJournal: async (signal) => (journal = await UploadJournal.open(store, folder, signal)),
+    rename: (newName, signal) => renameInStore({ store, folder, newName, signal }),
     async complete(signal, { isPartial = false } = {}) {
       const there = isPartial
         ? new Map((await store.list({ signal })).map((file) => [file.path, file.size]))

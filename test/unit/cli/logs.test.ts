@@ -1,8 +1,8 @@
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileBytes, logLines, liveLines } from '../../../src/cli/logs/log-lines';
 import { LogPrinter, type Reading } from '../../../src/cli/logs/log-printer';
-import type { LiveSource } from '../../../src/cli/logs/log-sources';
+import { logSources, type LiveSource } from '../../../src/cli/logs/log-sources';
 import { LeptonError } from '../../../src/lepton/lepton-error';
 import { freshFolder } from '../../support/folders';
 import { runPlan } from '../../support/plans';
@@ -173,4 +173,23 @@ describe('followed replicas', () => {
     expect(written.sort()).toEqual(['[r0] begun\n', '[r1] two\n']);
     expect(notes).toEqual(['replica r0 is gone from the platform']);
   });
+});
+
+test('of a task that has only logs of earlier attempts, those are found, in their order', async () => {
+  const folder = await freshFolder('log-sources');
+  const plan = runPlan({ outputRoot: folder.path });
+  const [task] = plan.tasks;
+  if (!task) throw new Error('no task');
+  const logs = path.join(plan.outputDir, task.folder, 'logs');
+  mkdirSync(logs, { recursive: true });
+  for (const name of ['endpoint-attempt-2.log', 'endpoint-attempt-1.1.log', 'endpoint-attempt-1.log', 'job.log'])
+    writeFileSync(path.join(logs, name), name);
+  const { signal } = new AbortController();
+  const request = { plan, task, kind: 'endpoint', runsFolder: folder.path, client: undefined, signal } as const;
+  const found = async () =>
+    (await logSources(request)).map((source) => (source.kind === 'file' ? path.basename(source.file) : source.replica));
+  expect(await found()).toEqual(['endpoint-attempt-1.log', 'endpoint-attempt-1.1.log', 'endpoint-attempt-2.log']);
+  writeFileSync(path.join(logs, 'endpoint.log'), 'the last one');
+  expect(await found()).toEqual(['endpoint.log']);
+  await folder.dispose();
 });
