@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { makeFolders } from '../../support/make-folders';
 import type { FetchedFolder } from './fetch';
@@ -36,6 +36,17 @@ export interface Manifest {
 const withheldOf = (files: readonly FetchedFile[]): NotHome[] =>
   files.flatMap(({ path: file, withheld }) => (withheld === undefined ? [] : [{ path: file, reason: withheld }]));
 
+/** Longer than the logs of an endpoint or a job take to be saved (workflows/activity-groups.ts), milliseconds. */
+const longestSaveMs = 900_000;
+
+/** Whether a draft is of a killed call. Logs are saved while results are fetched: a recent draft among them may be one of these. */
+async function isLeftBehind(target: string, draft: string): Promise<boolean> {
+  const [folder] = path.relative(target, draft).split(path.sep);
+  if (folder !== 'logs') return true;
+  const found = await stat(draft).catch(() => undefined);
+  return found !== undefined && Date.now() - found.mtimeMs > longestSaveMs;
+}
+
 /** Writes `manifest.json` (size and sha256 of each file), removes drafts of killed calls, and returns a summary. */
 export async function finishFolder(
   target: string,
@@ -47,7 +58,8 @@ export async function finishFolder(
   const content = { version: 1, source, fetchedAt: new Date().toISOString(), bytes, files, skipped, left };
   await writeJson(manifest, content);
   for (const entry of await readdir(target, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile() && isDraft(entry.name)) await rm(path.join(entry.parentPath, entry.name), { force: true });
+    const file = path.join(entry.parentPath, entry.name);
+    if (entry.isFile() && isDraft(entry.name) && (await isLeftBehind(target, file))) await rm(file, { force: true });
   }
   return {
     files: files.length,

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { LeptonError } from '../../../src/lepton/lepton-error';
+import { saveLog } from '../../../src/results/logs/save-log';
 import { fetchTaskResults, type FetchRequest } from '../../../src/results/transfer/fetch';
+import { draftFor } from '../../../src/support/atomic-file';
 import { freshFolder } from '../../support/folders';
 import { sendJson } from '../../support/http-server';
 import { startStorage, type StorageServer } from '../../support/storage-server';
@@ -274,6 +276,30 @@ test('stops at endless nesting', async () => {
     files: 0,
     incomplete: expect.stringContaining('(nested more than 32 deep)'),
   });
+});
+
+test('a log that is saved meanwhile comes home, too; drafts of killed calls go', async () => {
+  const file = path.join(target, 'logs', 'endpoint.log');
+  let goOn = (): void => undefined;
+  const isFetched = new Promise<void>((resolve) => (goOn = resolve));
+  async function* source(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('loading weights\n');
+    await isFetched;
+    yield Buffer.from('ready\n');
+  }
+  const saving = saveLog({ source: source(), file, maxBytes: 1_000, quietMs: 600_000 });
+  const left = ['samples.jsonl', 'logs/job.log', 'model/a.json'].map((name) => draftFor(path.join(target, name)));
+  for (const draft of left) {
+    await mkdir(path.dirname(draft), { recursive: true });
+    await writeFile(draft, 'half');
+    await utimes(draft, 1, 1);
+  }
+  storage.files.set('results.yml', 'results: {}');
+  await fetchAll();
+  goOn();
+  await saving;
+  expect(await readFile(file, 'utf8')).toBe('loading weights\nready\n');
+  expect(await atHome()).toEqual(['logs/endpoint.log', 'manifest.json', 'results.yml']);
 });
 
 test("an abort ends it with the abort's reason", async () => {
