@@ -39,6 +39,8 @@ interface Saving {
 interface Look extends Pick<Attempt, 'signal'> {
   /** An earlier step has saved the log. */
   readonly isSaved: boolean;
+  /** See `SaveReplicaLogsRequest`. */
+  readonly onCut: () => void;
 }
 
 /** Activities that save logs. */
@@ -54,10 +56,13 @@ export function createLogActivities(dependencies: ActivityDependencies) {
       const { dir, base } = path.posix.parse(asked.target);
       return writingTo(dependencies, dir, async (target) => {
         const isSaved = await renameEarlier(asked, target, look.signal);
+        let isPartial = false;
+        const onCut = (): void => void (isPartial = true);
         try {
           const { signal } = look;
-          const note = await save(asked, { ...asked, target: path.join(target.folder, base) }, { signal, isSaved });
-          await target.complete(look.signal);
+          const input = { ...asked, target: path.join(target.folder, base) };
+          const note = await save(asked, input, { signal, isSaved, onCut });
+          await target.complete(signal, { isPartial });
           return note;
         } catch (error) {
           await target.complete(look.signal, { isPartial: true }).catch(() => undefined);
@@ -69,22 +74,22 @@ export function createLogActivities(dependencies: ActivityDependencies) {
   const saveEndpoint = async (
     asked: SaveLogInput,
     { name, platform, target }: SaveLogInput,
-    { signal, isSaved }: Look,
+    { signal, isSaved, onCut }: Look,
   ): Promise<string | null> => {
     const { client, lookups } = await dependencies.platform(platform);
     const released = await noteOfReleased({ client, lookups }, name);
     if (released !== undefined) return released;
     const deployment = await lookups.deployment(name);
     if (deployment === undefined) return givenUp.get(keyOf(asked)) ?? noteOnGone(asked, isSaved);
-    const how = { client, signal, secrets: await secretsOf(asked), budget: budgets.endpoint };
+    const how = { client, signal, secrets: await secretsOf(asked), budget: budgets.endpoint, onCut };
     const metadata = { ...deployment.metadata, name };
     return saveDeploymentLogs({ ...how, target, fallback: fallbackOf(dependencies, asked) }, { metadata });
   };
 
-  const saveJob = async (asked: SaveLogInput, input: SaveLogInput, { signal }: Look): Promise<string | null> => {
+  const saveJob = async (asked: SaveLogInput, input: SaveLogInput, { signal, onCut }: Look): Promise<string | null> => {
     const { client, lookups } = await dependencies.platform(input.platform);
     const fallback = fallbackOf(dependencies, asked);
-    const how = { client, signal, secrets: await secretsOf(asked), budget: budgets.job, fallback };
+    const how = { client, signal, secrets: await secretsOf(asked), budget: budgets.job, fallback, onCut };
     if (input.id !== null) {
       const { id } = input;
       const job = await lookups.job(id, input.name);

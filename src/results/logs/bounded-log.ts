@@ -7,7 +7,14 @@ export interface SavedLog {
   readonly bytes: number;
   /** Bytes left out in the middle; 0: the file has the whole log. */
   readonly leftOut: number;
+  /** Its beginning and its end came, but not what lies between. */
+  readonly isCut?: true;
+  /** The file has what an earlier call saved, which is more. */
+  readonly isEarlier?: true;
 }
+
+/** How the line begins that follows a log whose reading broke off. */
+export const brokeOffWords = '[evalsaga: the log broke off here: ';
 
 /** Keeps the first `half` bytes of a log in one file, and the last `half` of the rest in another that serves as a ring buffer. */
 export class BoundedLog {
@@ -54,7 +61,7 @@ export class BoundedLog {
       end = await this.copyTail(start >= oldest ? 0 : start, oldest, end);
     }
     if (broken && this.bytes > 0) {
-      await this.writeLine(`[evalsaga: the log broke off here: ${firstLine(messageOf(broken.error))}]`, end);
+      await this.writeLine(`${brokeOffWords}${firstLine(messageOf(broken.error))}]`, end);
     }
     return { bytes: this.bytes, leftOut };
   }

@@ -20,6 +20,8 @@ export interface SaveReplicaLogsRequest {
   /** Masked in the files. */
   readonly secrets: readonly string[];
   readonly budget: LogBudget;
+  /** Called if the log did not come whole, so that its middle is missing. */
+  readonly onCut?: (() => void) | undefined;
 }
 
 /** Milliseconds. */
@@ -132,8 +134,11 @@ async function saveOne(saving: Saving, log: OneLog): Promise<string | null> {
 async function saveTo(file: string, saving: Saving, { source, replica, times }: OneLog): Promise<void> {
   const { signal, of, createdAt, budget, secrets } = saving;
   const client = times ? { logLines: () => Promise.resolve([...times]) } : saving.client;
-  const { bytes } = await saveLog({ source, file, maxBytes: maxLogBytes, signal, secrets, quietMs: budget.quietMs });
-  if (bytes === 0) return;
+  const quietMs = budget.quietMs;
+  const { bytes, isCut, isEarlier } = await saveLog({ source, file, maxBytes: maxLogBytes, signal, secrets, quietMs });
+  if (isCut) saving.onCut?.();
+  // What was kept has its times already.
+  if (bytes === 0 || isEarlier) return;
   await within({ ms: budget.timesMs, signal }, (bounded) =>
     recordLogTimes({ client, of, replica, createdAt, file, secrets, signal: bounded }),
   );

@@ -1,13 +1,19 @@
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { BoundedLog, type SavedLog } from './bounded-log';
+import { BoundedLog, brokeOffWords, type SavedLog } from './bounded-log';
 import { ByteMask } from '../../secrets/byte-mask';
+import { cut } from './time-limited-log';
 import { makeFolders } from '../../support/make-folders';
 import { draftFor } from '../../support/atomic-file';
 
+type LogPieces = AsyncIterable<Uint8Array, unknown>;
+
 export interface SaveLogRequest {
-  /** The log from its beginning; a function receives a signal that ends the reading when nothing more arrives. */
-  readonly source: AsyncIterable<Uint8Array> | ((signal: AbortSignal) => AsyncIterable<Uint8Array>);
+  /**
+   * The log from its beginning; a function receives a signal that ends the reading when nothing more arrives. It may return `cut` (see
+   * `timeLimitedLog`).
+   */
+  readonly source: LogPieces | ((signal: AbortSignal) => LogPieces);
   readonly file: string;
   /** Limit on the file, without the line that says what is left out. Of a longer log, one half of it holds the head, the other the tail. */
   readonly maxBytes: number;
@@ -23,7 +29,7 @@ export interface SaveLogRequest {
 
 /**
  * Saves a log atomically, in bounded memory. When reading breaks off, saves what has arrived with a last line that says so, and throws
- * the error. An empty log does not replace one that exists.
+ * the error. Neither an empty log nor a part of one replaces a file that has more.
  */
 export async function saveLog(request: SaveLogRequest): Promise<SavedLog> {
   const { file, maxBytes } = request;
@@ -35,14 +41,22 @@ export async function saveLog(request: SaveLogRequest): Promise<SavedLog> {
   const tail = await open(ring, 'wx+');
   try {
     const log = new BoundedLog(head, tail, half);
-    const broken = await readInto(log, request);
+    const reading = await readInto(log, request);
+    const broken = reading.end === 'broken' ? { error: reading.error } : undefined;
     const saved = await log.complete(broken);
-    if (await replaces(file, saved.bytes, broken !== undefined)) {
+    // Of a log with the middle left out, only the head is whole.
+    const gapless = saved.leftOut > 0 ? Math.min(reading.gapless, half) : reading.gapless;
+    const isNew = await replaces(file, { ...reading, gapless }, saved.bytes);
+    if (isNew) {
       await head.sync();
       await rename(draft, file);
     }
     if (broken !== undefined) throw broken.error;
-    return saved;
+    return {
+      ...saved,
+      ...(reading.end === 'cut' ? { isCut: true as const } : {}),
+      ...(isNew ? {} : { isEarlier: true as const }),
+    };
   } finally {
     await Promise.all([head.close(), tail.close()]);
     await Promise.all([rm(draft, { force: true }), rm(ring, { force: true })]);
@@ -54,24 +68,40 @@ const defaultQuietMs = 10_000;
 /** Bytes; large enough for a cut character. */
 const smallestHalf = 16;
 
-/** Reads until the log ends or has been silent for `quietMs`; returns the error if it ended otherwise. */
-async function readInto(log: BoundedLog, request: SaveLogRequest): Promise<{ error: unknown } | undefined> {
+/** How the reading of a log ended: with the log, in silence, with a gap before the last piece, or with an error. */
+interface Reading {
+  readonly end: 'ended' | 'silent' | 'cut' | 'broken';
+  /** Bytes that came without a gap, from the beginning of the log. */
+  readonly gapless: number;
+  /** Of one that broke off. */
+  readonly error?: unknown;
+}
+
+/** Reads until the log ends, has been silent for `quietMs`, or breaks off. */
+async function readInto(log: BoundedLog, request: SaveLogRequest): Promise<Reading> {
   const { signal, quietMs = defaultQuietMs } = request;
   const mask = new ByteMask(request.secrets ?? []);
   const ended = new AbortController();
   const onAbort = () => ended.abort(signal?.reason);
-  if (signal?.aborted) return { error: signal.reason };
+  if (signal?.aborted) return { end: 'broken', gapless: 0, error: signal.reason };
   signal?.addEventListener('abort', onAbort, { once: true });
   const source = typeof request.source === 'function' ? request.source(ended.signal) : request.source;
   const iterator = source[Symbol.asyncIterator]();
+  let bytes = 0;
+  let beforeLast = 0;
   try {
     for (;;) {
       const next = await orQuiet(iterator.next(), quietMs, signal);
-      if (next === 'quiet' || next.done) return undefined;
-      await log.add(mask.push(next.value));
+      if (next === 'quiet') return { end: 'silent', gapless: bytes };
+      if (next.done && next.value === cut) return { end: 'cut', gapless: beforeLast };
+      if (next.done) return { end: 'ended', gapless: bytes };
+      beforeLast = bytes;
+      const piece = mask.push(next.value);
+      await log.add(piece);
+      bytes += piece.byteLength;
     }
   } catch (error) {
-    return { error };
+    return { end: 'broken', gapless: bytes, error };
   } finally {
     await log.add(mask.end());
     signal?.removeEventListener('abort', onAbort);
@@ -100,12 +130,38 @@ async function orQuiet<T>(promise: Promise<T>, quietMs: number, signal: AbortSig
   }
 }
 
-/** Returns whether the log replaces the one that an earlier call saved: never a shorter, broken one a longer one. */
-async function replaces(file: string, bytes: number, broken: boolean): Promise<boolean> {
-  const earlier = await stat(file).then(
-    ({ size }) => size,
-    () => undefined,
-  );
-  if (earlier === undefined) return bytes > 0 || !broken;
-  return broken ? bytes > earlier : bytes > 0;
+/**
+ * Returns whether the log replaces the one that an earlier call saved. One that came whole does; a part, or one that fell silent, which
+ * may be a part, never replaces more than it has itself.
+ */
+async function replaces(file: string, { end, gapless }: Reading, bytes: number): Promise<boolean> {
+  const earlier = await bytesIn(file);
+  if (earlier === undefined) return bytes > 0 || end !== 'broken';
+  switch (end) {
+    case 'ended':
+      return bytes > 0;
+    case 'silent':
+      return bytes > 0 && bytes >= earlier;
+    case 'cut':
+    case 'broken':
+      return gapless > earlier;
+  }
+}
+
+/** Bytes at the end of a saved log in which the line is looked for that says that it broke off. */
+const endBytes = 4_096;
+
+/** Returns how many bytes of a log were saved; `undefined`: none. */
+async function bytesIn(file: string): Promise<number | undefined> {
+  const saved = await open(file).catch(() => undefined);
+  if (saved === undefined) return undefined;
+  try {
+    const { size } = await saved.stat();
+    const end = Buffer.alloc(Math.min(endBytes, size));
+    await saved.read(end, 0, end.length, size - end.length);
+    const brokeOff = end.lastIndexOf(`\n${brokeOffWords}`);
+    return brokeOff < 0 ? size : size - end.length + brokeOff;
+  } finally {
+    await saved.close();
+  }
 }

@@ -1,6 +1,9 @@
+/** What a source returns whose last piece does not follow the one before: the log between them did not come in time. */
+export const cut = 'cut';
+
 /**
- * Yields a log as far as it arrives within `withinMs`; then a line that says so, and its end as `lastLines` returns it, because the
- * last lines matter most. If there is no other way to the end, reading continues.
+ * Yields a log as far as it arrives within `withinMs`; then, in one piece, a line that says so, and its end as `lastLines` returns it,
+ * because the last lines matter most, and returns `cut`. If there is no other way to the end, reading continues.
  */
 export async function* timeLimitedLog(
   source: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
@@ -10,7 +13,7 @@ export async function* timeLimitedLog(
     readonly lastLines: () => Promise<readonly string[] | undefined>;
     readonly signal: AbortSignal;
   },
-): AsyncGenerator<Uint8Array, void, undefined> {
+): AsyncGenerator<Uint8Array, typeof cut | undefined, undefined> {
   const reading = new AbortController();
   const end = (): void => reading.abort();
   options.signal.addEventListener('abort', end, { once: true });
@@ -32,7 +35,7 @@ export async function* timeLimitedLog(
       const next = iterator.next();
       const step = await Promise.race([next, lateness()]);
       if (step !== 'late') {
-        if (step.done) return;
+        if (step.done) return undefined;
         yield step.value;
         continue;
       }
@@ -42,11 +45,11 @@ export async function* timeLimitedLog(
         const seconds = Math.round(options.withinMs / 1000);
         const notice = `[evalsaga: the log did not come whole within ${seconds} s: these are its last ${lines.length} lines]`;
         yield Buffer.from(`\n${[notice, ...lines].join('\n')}\n`);
-        return;
+        return cut;
       }
       phase = 'reading on';
       const rest = await next;
-      if (rest.done) return;
+      if (rest.done) return undefined;
       yield rest.value;
     }
   } finally {

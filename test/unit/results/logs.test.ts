@@ -109,6 +109,42 @@ describe('saveLog', () => {
     expect(await readdir(path.dirname(file))).toEqual(['job.log']);
   });
 
+  test('a part of a log never replaces a whole one that was saved before, but more than it had', async () => {
+    /** Gives `head`, and is then too slow. */
+    const slow = (head: string) => {
+      const never = async function* (): AsyncGenerator<Uint8Array> {
+        yield Buffer.from(head);
+        await new Promise(() => undefined);
+      };
+      return (signal: AbortSignal) =>
+        timeLimitedLog(never, { withinMs: 50, lastLines: () => Promise.resolve(['x'.repeat(500)]), signal });
+    };
+    const whole = 'a line of a whole log\n'.repeat(20);
+    await saveLog({ source: source(whole), file, maxBytes: 10_000 });
+    expect(await saveLog({ source: slow(whole.slice(0, 200)), file, maxBytes: 10_000 })).toMatchObject({
+      isCut: true,
+      isEarlier: true,
+    });
+    expect(await saved()).toBe(whole);
+    // The log has grown since, and more of it came than was there.
+    expect(await saveLog({ source: slow(`${whole}more`), file, maxBytes: 10_000 })).toMatchObject({ isCut: true });
+    expect(await saved()).toMatch(/more\n\[evalsaga: the log did not come whole.*\]\nx+\n$/);
+  });
+
+  test('a log that fell silent replaces no longer one, but one that had broken off before', async () => {
+    const silent = (text: string) =>
+      async function* (signal: AbortSignal): AsyncGenerator<Uint8Array> {
+        yield Buffer.from(text);
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      };
+    const save = (text: string) => saveLog({ source: silent(text), file, maxBytes: 1_000, quietMs: 50 });
+    await expect(saveLog({ source: source('one\ntwo\n', cut), file, maxBytes: 1_000 })).rejects.toBe(cut);
+    await save('one\ntwo\nthree\n');
+    expect(await saved()).toBe('one\ntwo\nthree\n');
+    await save('one\n');
+    expect(await saved()).toBe('one\ntwo\nthree\n');
+  });
+
   test('a log that falls silent counts as complete, and its reading ends', async () => {
     let ended = false;
     const live = async function* (signal: AbortSignal): AsyncGenerator<Uint8Array> {
