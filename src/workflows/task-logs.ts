@@ -60,11 +60,12 @@ export class TaskLogs {
     const { job, outputDir } = this.task;
     const file = `logs/job-attempt-${attempt}.log`;
     const activities = bestEffort(`save log of job attempt ${attempt}`);
-    await this.noteOutcome(
+    const isSaved = await this.noteOutcome(
       `job attempt ${attempt}`,
       activities.saveJobLog({ ...job, id, target: `${outputDir}/${file}` }),
     );
-    this.notes.push(`Job attempt ${attempt} was ended from outside: ${cut(why, 300)}. Its log: ${file}.`);
+    const where = isSaved ? ` Its log: ${file}.` : '';
+    this.notes.push(`Job attempt ${attempt} was ended from outside: ${cut(why, 300)}.${where}`);
   }
 
   /** Returns whether the log is in its file: a note says that it is elsewhere, or lost. */

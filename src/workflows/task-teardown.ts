@@ -1,4 +1,4 @@
-import { patched } from '@temporalio/workflow';
+import { CancellationScope, patched } from '@temporalio/workflow';
 import { failureTypes } from '../contract/failure-types';
 import type { NamedJob, ReleasedEndpoint } from '../contract/inputs/job';
 import type { Owner } from '../contract/inputs/owner';
@@ -40,6 +40,8 @@ export class TaskTeardown {
   private endedJobBefore: CoveredJob | undefined;
   /** Which of the task's jobs that was, from 1. */
   private lastAttempt: number | undefined;
+  /** Its removal, until that has ended or a cancel came before. */
+  private removing: Promise<boolean> | undefined;
   private storage: Compensation | undefined;
   /** Of the job that runs now, or ran last. */
   private jobName: string;
@@ -144,8 +146,19 @@ export class TaskTeardown {
    * another one be submitted: two jobs of a task would write to the same folder.
    */
   async removeEndedJob(attempt: number, why: string): Promise<boolean> {
-    const name = this.jobName;
     this.lastAttempt = attempt;
+    // 2026-11-29: a cancel neither ends this, so that no log is lost, nor waits for it; the teardown does.
+    if (!patched('ended-job-is-removed-whole')) return this.removeEnded(attempt, why);
+    if (this.job) this.job.ended = true;
+    const removing = CancellationScope.nonCancellable(() => this.removeEnded(attempt, why));
+    this.removing = removing;
+    const isGone = await Promise.race([removing, CancellationScope.current().cancelRequested]);
+    this.removing = undefined;
+    return isGone;
+  }
+
+  private async removeEnded(attempt: number, why: string): Promise<boolean> {
+    const name = this.jobName;
     await this.logs.saveEarlierJobLog(this.job?.id ?? null, attempt, why);
     await this.job?.compensation.run();
     if (this.job) this.job = this.endedJobBefore = { ...this.job, ended: true, lost: false, isGone: true };
@@ -165,6 +178,11 @@ export class TaskTeardown {
   /** Tears the task down. Never rejects; must be called in a non-cancellable scope. `hasSucceeded`: its job has, as far as is known. */
   async run({ hasSucceeded = false }: { readonly hasSucceeded?: boolean } = {}): Promise<TeardownOutcome> {
     const hasEnded = await this.stopJob();
+    if (this.removing) {
+      // Meanwhile the endpoint goes, which costs money.
+      void this.endpoint.run();
+      await this.removing;
+    }
     const known = this.endedJob(hasEnded);
     // One that is going already is seen gone while results are fetched.
     const isGoing = known !== undefined && this.endpoint.isGoing;
