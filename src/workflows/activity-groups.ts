@@ -76,11 +76,14 @@ export const longRunning = (summary: string, seconds: number): Activities =>
     summary,
   });
 
+/** How long `bestEffort` tries, seconds. */
+export const bestEffortSeconds = 600;
+
 /** Best effort with minutes to spare: nothing that costs money waits for it. */
-export const bestEffort = (summary: string): Activities =>
+export const bestEffort = (summary: string, seconds = bestEffortSeconds): Activities =>
   proxyActivities<Activities>({
-    startToCloseTimeout: '8m',
-    scheduleToCloseTimeout: '10m',
+    startToCloseTimeout: Math.min(480, seconds) * 1000,
+    scheduleToCloseTimeout: seconds * 1000,
     heartbeatTimeout,
     retry: { initialInterval: '1s', maximumInterval: '30s' },
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -103,8 +106,8 @@ const maxBudgetSeconds = 1_800;
 
 /**
  * Runs `run`, and repeats it with a fresh budget whenever the budget ran out while no worker could act: time in which nothing
- * was attempted must not count as failure. The budget (seconds) doubles each round, up to half an hour. `mayRepeat`: asked before that,
- * where older histories have no second round.
+ * was attempted must not count as failure. The budget (seconds) doubles each round, up to half an hour. `mayRepeat`: asked before each
+ * repetition, where older histories have none.
  */
 export async function withFreshBudgets<T>(
   budget: number,
@@ -115,16 +118,17 @@ export async function withFreshBudgets<T>(
     try {
       return await run(Math.min(budget * 2 ** (round - 1), Math.max(budget, maxBudgetSeconds)), round);
     } catch (error) {
-      if (!deservesFreshBudget(error) || !mayRepeat()) throw error;
+      if (!deservesFreshBudget(error, mayRepeat)) throw error;
     }
   }
 }
 
-function deservesFreshBudget(error: unknown): boolean {
+/** Whether a budget ran out while no worker could act. `mayRepeat`: asked only then. */
+export function deservesFreshBudget(error: unknown, mayRepeat: () => boolean): boolean {
+  const isWithoutAttempt = timedOutWithoutAttempt(error);
+  if ((!isWithoutAttempt && !timedOutUnretryably(error)) || !mayRepeat()) return false;
   // 2026-11-28
-  if (timedOutWithoutAttempt(error)) return patched('fresh-budget-after-absence');
-  // 2026-11-28
-  return timedOutUnretryably(error) && patched('fresh-budget-on-older-servers');
+  return patched(isWithoutAttempt ? 'fresh-budget-after-absence' : 'fresh-budget-on-older-servers');
 }
 
 /** Applies `withFreshBudgets` to a change of the platform. */

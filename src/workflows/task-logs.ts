@@ -1,7 +1,14 @@
+import { patched } from '@temporalio/workflow';
 import type { NamedJob } from '../contract/inputs/job';
 import type { Owner } from '../contract/inputs/owner';
 import type { SaveLogInput } from '../contract/inputs/results';
-import { bestEffort, briefBestEffort } from './activity-groups';
+import {
+  bestEffort,
+  bestEffortSeconds,
+  briefBestEffort,
+  deservesFreshBudget,
+  withFreshBudgets,
+} from './activity-groups';
 import { describeError } from './failures';
 import { cut } from './fitting';
 
@@ -15,6 +22,8 @@ export class TaskLogs {
       readonly owner: Owner;
       readonly job: Omit<NamedJob, 'id'>;
       readonly outputDir: string;
+      /** How long teardown keeps trying. */
+      readonly teardownSeconds: number;
     },
   ) {}
 
@@ -49,32 +58,48 @@ export class TaskLogs {
   }
 
   /** `id`: `null` if it is unknown. */
-  async saveJobLog(id: string | null): Promise<void> {
+  async saveJobLog(id: string | null, waiting: Waiting = {}): Promise<void> {
     const { job } = this.task;
-    const activities = bestEffort(`save log of job ${job.name}`);
-    await this.noteOutcome(`job ${job.name}`, activities.saveJobLog({ ...job, id, target: this.jobLog }));
+    const save: Save = (seconds) =>
+      bestEffort(`save log of job ${job.name}`, seconds).saveJobLog({ ...job, id, target: this.jobLog });
+    await this.noteOutcome(`job ${job.name}`, save(this.seconds), { ...waiting, save });
   }
 
   /** Saves the log of a job that was ended from outside into a file of its own, and notes why it ended. */
-  async saveEarlierJobLog(id: string | null, attempt: number, why: string): Promise<void> {
+  async saveEarlierJobLog(id: string | null, { attempt, why, ...waiting }: EarlierJob): Promise<void> {
     const { job, outputDir } = this.task;
     const file = `logs/job-attempt-${attempt}.log`;
-    const activities = bestEffort(`save log of job attempt ${attempt}`);
-    const isSaved = await this.noteOutcome(
-      `job attempt ${attempt}`,
-      activities.saveJobLog({ ...job, id, target: `${outputDir}/${file}` }),
-    );
+    const target = `${outputDir}/${file}`;
+    const save: Save = (seconds) =>
+      bestEffort(`save log of job attempt ${attempt}`, seconds).saveJobLog({ ...job, id, target });
+    const isSaved = await this.noteOutcome(`job attempt ${attempt}`, save(this.seconds), { ...waiting, save });
     const where = isSaved ? ` Its log: ${file}.` : '';
     this.notes.push(`Job attempt ${attempt} was ended from outside: ${cut(why, 300)}.${where}`);
   }
 
-  /** Returns whether the log is in its file: a note says that it is elsewhere, or lost. */
-  private async noteOutcome(subject: string, saving: Promise<string | null>): Promise<boolean> {
+  /** How long the log of a job is tried at first. */
+  private get seconds(): number {
+    return Math.min(bestEffortSeconds, this.task.teardownSeconds);
+  }
+
+  /**
+   * Returns whether the log is in its file: a note says that it is elsewhere, or lost. `again`: saves it with a fresh budget whenever no
+   * worker could try, as when the machine that it belongs on is asleep: the results wait for that as well, and then the job is removed
+   * with its log.
+   */
+  private async noteOutcome(subject: string, saving: Promise<string | null>, again?: Again): Promise<boolean> {
     try {
       const note = await saving;
       if (note) this.notes.push(note);
       return !note;
     } catch (failure) {
+      if (again !== undefined) {
+        const { save, isCostly = () => false } = again;
+        // 2026-11-29
+        const mayRepeat = (): boolean => !isCostly() && patched('job-log-waits-for-a-worker');
+        if (deservesFreshBudget(failure, mayRepeat))
+          return this.noteOutcome(subject, withFreshBudgets(2 * this.seconds, save, mayRepeat));
+      }
       const { message } = describeError(failure);
       this.notes.push(`The log of ${subject} could not be saved: ${message}.`);
       return false;
@@ -83,3 +108,20 @@ export class TaskLogs {
 }
 
 const endpointFile = 'endpoint.log';
+
+interface Waiting {
+  /** Whether something that costs money waits for the log: then it is tried for some minutes only. Default: nothing does. */
+  readonly isCostly?: () => boolean;
+}
+
+type Save = (seconds: number) => Promise<string | null>;
+
+interface Again extends Waiting {
+  readonly save: Save;
+}
+
+interface EarlierJob extends Waiting {
+  readonly attempt: number;
+  /** Why it ended. */
+  readonly why: string;
+}

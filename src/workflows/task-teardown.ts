@@ -42,6 +42,7 @@ export class TaskTeardown {
   private lastAttempt: number | undefined;
   /** Its removal, until that has ended or a cancel came before. */
   private removing: Promise<boolean> | undefined;
+  private isTearingDown = false;
   private storage: Compensation | undefined;
   /** Of the job that runs now, or ran last. */
   private jobName: string;
@@ -61,7 +62,8 @@ export class TaskTeardown {
     this.jobName = input.task.jobName;
     const furtherNames = furtherJobNames(input.task.jobName, input.run.limits);
     this.named = { ...this.owner, name: input.task.jobName, ...(furtherNames.length > 0 ? { furtherNames } : {}) };
-    this.logs = new TaskLogs({ owner: this.owner, job: this.named, outputDir: outputDirOf(input) });
+    const { teardownSeconds } = input.run.limits;
+    this.logs = new TaskLogs({ owner: this.owner, job: this.named, outputDir: outputDirOf(input), teardownSeconds });
     const { owner, saga, creates, logs } = this;
     this.endpoint = new EndpointTeardown({
       ...{ input, owner, saga, creates, logs },
@@ -159,7 +161,8 @@ export class TaskTeardown {
 
   private async removeEnded(attempt: number, why: string): Promise<boolean> {
     const name = this.jobName;
-    await this.logs.saveEarlierJobLog(this.job?.id ?? null, attempt, why);
+    const isCostly = (): boolean => this.costsMeanwhile;
+    await this.logs.saveEarlierJobLog(this.job?.id ?? null, { attempt, why, isCostly });
     await this.job?.compensation.run();
     if (this.job) this.job = this.endedJobBefore = { ...this.job, ended: true, lost: false, isGone: true };
     return !this.saga.left.some((resource) => resource.kind === 'job' && resource.name === name);
@@ -177,6 +180,7 @@ export class TaskTeardown {
 
   /** Tears the task down. Never rejects; must be called in a non-cancellable scope. `hasSucceeded`: its job has, as far as is known. */
   async run({ hasSucceeded = false }: { readonly hasSucceeded?: boolean } = {}): Promise<TeardownOutcome> {
+    this.isTearingDown = true;
     const hasEnded = await this.stopJob();
     if (this.removing) {
       // Meanwhile the endpoint goes, which costs money.
@@ -187,10 +191,11 @@ export class TaskTeardown {
     // One that is going already is seen gone while results are fetched.
     const isGoing = known !== undefined && this.endpoint.isGoing;
     const endpointGone = isGoing ? undefined : this.endpoint.run();
-    if (this.job && !known && !this.job.isGone) await this.logs.saveJobLog(this.job.id);
     // A job that is created late may still write results, so results are fetched only once it is removed.
     // 2026-11-28: the same holds for a job that has not ended, and for a possible duplicate.
     const mayWrite = this.job !== undefined && (!hasEnded || this.job.lost);
+    const mayCost = mayWrite || this.creates.mayLand('job');
+    if (this.job && !known && !this.job.isGone) await this.logs.saveJobLog(this.job.id, { isCostly: () => mayCost });
     if (this.creates.mayLand('job') || (mayWrite && patched('job-is-gone-before-results-are-read')))
       await this.job?.compensation.run();
     const fetched = { jobId: known, hasSucceeded, isEndpointGoing: isGoing };
@@ -218,6 +223,12 @@ export class TaskTeardown {
 
   private get budget(): number {
     return this.input.run.limits.teardownSeconds;
+  }
+
+  /** Whether an endpoint waits for what is done between two jobs: its own, or a shared one. In the teardown its own is going. */
+  private get costsMeanwhile(): boolean {
+    const { endpointName, uses } = this.input.task;
+    return !this.isTearingDown && (endpointName !== null || uses !== undefined);
   }
 
   /** Stops a running job so that it can write its results; returns whether it ended. If not, it is deleted later. */
@@ -268,6 +279,8 @@ export class TaskTeardown {
 
   /** 2026-11-28: of a job that nobody knew of until now, nothing is saved yet. A second one must not replace the first one's log. */
   private saveLogOfLateJob(): Promise<void> | undefined {
-    return this.job?.id === null && patched('log-of-late-job') ? this.logs.saveJobLog(null) : undefined;
+    return this.job?.id === null && patched('log-of-late-job')
+      ? this.logs.saveJobLog(null, { isCostly: () => true })
+      : undefined;
   }
 }

@@ -1,3 +1,4 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { startRun } from '../../src/client';
@@ -21,6 +22,9 @@ afterAll(async () => {
   await bench.close();
 });
 const stops: (() => Promise<unknown>)[] = [];
+
+/** Limits that a busy machine does not exceed. */
+const slow = { endpointReadySeconds: 250, jobSeconds: 250 };
 
 interface Away extends Scenario {
   readonly plan: RunPlan;
@@ -50,22 +54,52 @@ async function startAway(simulated: SimulatedPlan, limits: Partial<RunPlan['limi
   return { ...scenario, plan, wake };
 }
 
+/** Of a task that its run has not started yet, nothing is known. */
+const orNotYet = <T>(asked: Promise<T>): Promise<T | undefined> =>
+  asked.catch((error: unknown) => {
+    // Of a history, the server's own error comes.
+    const isUnknown = error instanceof WorkflowNotFoundError || (error as { code?: number }).code === 5;
+    if (isUnknown) return undefined;
+    throw error;
+  });
+
 const taskOf = ({ invocation }: RunPlan) => bench.client.workflow.getHandle(taskWorkflowId(invocation, 0));
+
+/** How often the task has asked for a job's log to be saved. */
+async function savings(plan: RunPlan): Promise<number> {
+  const history = await orNotYet(taskOf(plan).fetchHistory());
+  const names = (history?.events ?? []).map((event) => event.activityTaskScheduledEventAttributes?.activityType?.name);
+  return names.filter((name) => name === 'saveJobLog').length;
+}
 
 /** What the task waits for at this moment. */
 async function pending(plan: RunPlan): Promise<(string | null | undefined)[]> {
-  const { raw } = await taskOf(plan).describe();
-  return (raw.pendingActivities ?? []).map(({ activityType }) => activityType?.name);
+  const described = await orNotYet(taskOf(plan).describe());
+  return (described?.raw.pendingActivities ?? []).map(({ activityType }) => activityType?.name);
 }
 
 const logAt = ({ outputDir, tasks: [task] }: RunPlan, file: string): Promise<string> =>
   readFile(path.join(outputDir, task?.folder ?? '', 'logs', file), 'utf8');
 
+test.concurrent('the log of a failed job waits for it beyond the time of one step, as its results do', async () => {
+  const failing = { states: [['Running', '300ms'], ['Failed']], log: 'CUDA out of memory' };
+  const away = await startAway({ jobs: { default: failing } }, { teardownSeconds: 15, ...slow });
+  const { plan } = away;
+  await until('its time was over once', () => savings(plan).then((times) => times > 1), 200_000);
+  await away.wake();
+  const { status, snapshot } = await away.closed(plan);
+  expect(status).toBe('failed');
+  const [task] = snapshot.tasks;
+  expect(await logAt(plan, 'job.log')).toContain('CUDA out of memory');
+  expect(task?.message ?? '').not.toContain('could not be saved');
+  expect(await away.platform.inventory()).toEqual(emptyInventory);
+});
+
 test.concurrent('a cancel while the log of an ended job is saved: it comes home, and the endpoint goes', async () => {
   const jobs = {
     default: { states: [['Running', '1s'], ['Completed']], ended: { by: 'preemption', after: '300ms', times: 1 } },
   };
-  const away = await startAway({ jobs }, { jobRetries: 2, teardownSeconds: 600 });
+  const away = await startAway({ jobs }, { jobRetries: 2, teardownSeconds: 600, ...slow });
   const { plan } = away;
   await until('the log is to be saved', () => pending(plan).then((names) => names.includes('saveJobLog')), 200_000);
   await away.cancel(plan);
