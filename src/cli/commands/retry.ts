@@ -29,6 +29,10 @@ import { dryRun } from './start';
 /** `retry ID`: a new run that takes over what succeeded in an earlier one, and runs the rest. */
 export const retry: CommandBody = async (input, context) => {
   const { prefix, index } = runAddress(input.arguments[0]);
+  if (index !== undefined && listOption(input, 'task').length > 0)
+    throw new UsageError(
+      `${harmlessLine(input.arguments[0] ?? '')} names a task, and so does -t: give only one of them. -t goes with the id of a run.`,
+    );
   const session = await openSession(context);
   const { client } = session;
   const { home } = context;
