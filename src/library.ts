@@ -9,7 +9,7 @@ export { connect, type ConnectOptions, type Evalsaga } from './library/connect';
 export { parseConfig, type ConfigSource, type ParsedConfig } from './library/parse-config';
 export { cancelRun, resultsOf, watchRun, type ResultsOptions, type WatchOptions } from './library/runs';
 export { startRun, type StartOptions, type StartedRun } from './library/start-run';
-export { AmbiguousRun, MalformedId, PlanTooLarge, RunExists, RunNotFound } from './runs/run-errors';
+export { AmbiguousRun, MalformedId, PlanTooLarge, RunDiffers, RunExists, RunNotFound } from './runs/run-errors';
 export { ResultsElsewhere } from './runs/local-results';
 export { UsageFault } from './support/usage-fault';
 export { InfrastructureError } from './temporal/infrastructure-error';

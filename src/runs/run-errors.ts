@@ -1,8 +1,9 @@
 import { UsageFault } from '../support/usage-fault';
 
-/** Errors about the run that was asked for. */
+/** Errors about the run that was asked for. All are faults of the request: exit code 2. */
 
-export class RunNotFound extends Error {
+/** Neither Temporal nor this host knows the run: its id or name may be mistyped. */
+export class RunNotFound extends UsageFault {
   override readonly name = 'RunNotFound';
 }
 export class AmbiguousRun extends UsageFault {
@@ -21,7 +22,7 @@ export class MalformedId extends UsageFault {
   override readonly name = 'MalformedId';
 }
 /** A run with this id already exists, open or closed. */
-export class RunExists extends Error {
+export class RunExists extends UsageFault {
   override readonly name = 'RunExists';
 }
 /** A run with this id exists, and evaluates something else. */

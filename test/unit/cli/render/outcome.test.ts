@@ -1,6 +1,6 @@
 import { exitCodeOf, exitCodeOfError } from '../../../../src/cli/exit-code';
 import { Interrupted, UsageError } from '../../../../src/cli/usage-error';
-import { AmbiguousRun, MalformedId, RunNotFound } from '../../../../src/client';
+import { AmbiguousRun, MalformedId, RunExists, RunNotFound } from '../../../../src/client';
 import { PlanTooLarge } from '../../../../src/runs/run-errors';
 import { RunNotAdmitted } from '../../../../src/doctor/admission';
 import { EncryptionKeyError } from '../../../../src/temporal/encryption/key-error';
@@ -96,10 +96,11 @@ describe('exit code of an error', () => {
     [new UsageError(''), 2],
     [new MalformedId(''), 2],
     [new AmbiguousRun('a', ['aa', 'ab']), 2],
+    [new RunNotFound(''), 2],
+    [new RunExists(''), 2],
     [new PlanTooLarge(''), 2],
     [new RunNotAdmitted(''), 2],
     [new EncryptionKeyError(''), 2],
-    [new RunNotFound(''), 3],
     [new InfrastructureError(''), 3],
     [new Interrupted(''), 130],
     [new TypeError('a bug'), 3],
