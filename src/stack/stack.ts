@@ -19,6 +19,7 @@ import { withStackLock } from './lock';
 import { isRunning, readRecord, writeRecord, type ServiceName, type ServiceRecord } from './record';
 import { localRuntime, startCodecService, startPlatformService, startTemporal } from './services';
 import { chooseQueues } from './queues';
+import { keepEndedRuns } from './retention';
 import { clusterReach, embeddedReach, type TemporalReach } from './reach';
 import { ensureWorker } from './worker-service';
 
@@ -73,8 +74,11 @@ export async function ensureStack(request: StackRequest): Promise<Stack> {
       await ensureWorker({ ...request, temporal, namespaceId: id, taskQueue: queues.own, version, started });
       return queues;
     });
+    const retention = Promise.all([serving, connecting]).then(([{ record }, client]) =>
+      record === undefined ? undefined : keepEndedRuns(client),
+    );
     const codec = serving.then((server) => ensureCodec(server, { ...request, version, started }));
-    const failure = (await Promise.allSettled([connecting, worker, platform, codec])).find(
+    const failure = (await Promise.allSettled([connecting, worker, platform, codec, retention])).find(
       (part) => part.status === 'rejected',
     );
     if (failure) {

@@ -1,8 +1,9 @@
+import { msToTs } from '@temporalio/common/lib/time';
 import { spawn } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { serviceNames, readRecord, writeRecord } from '../../src/stack/record';
 import { processIdentity } from '../../src/support/process-identity';
-import { settlePorts, testHome, type TestHome } from '../support/command';
+import { settlePorts, temporalOf, testHome, type TestHome } from '../support/command';
 
 let home: TestHome;
 beforeAll(async () => {
@@ -35,6 +36,32 @@ test('two concurrent `up` start each process once', async () => {
   expect(said.match(/started: .*/g)).toHaveLength(1);
   expect(said).toContain('everything was running already');
   expect((await overview()).services.map(({ state }) => state)).toEqual(Array(4).fill('running'));
+});
+
+test('the embedded server keeps ended runs for a year; a retention that the user has set stays', async () => {
+  const { connection } = await temporalOf(home);
+  const namespace = 'default';
+  const daysKept = async (): Promise<number> => {
+    const { config } = await connection.workflowService.describeNamespace({ namespace });
+    return Number(config?.workflowExecutionRetentionTtl?.seconds) / 86_400;
+  };
+  const keep = (days: number) =>
+    connection.workflowService.updateNamespace({
+      namespace,
+      config: { workflowExecutionRetentionTtl: msToTs(days * 86_400_000) },
+    });
+  try {
+    expect(await daysKept()).toBe(365);
+    // As in a home of an earlier build, whose server runs.
+    await keep(1);
+    await home.run(['up']);
+    expect(await daysKept()).toBe(365);
+    await keep(30);
+    await home.run(['up']);
+    expect(await daysKept()).toBe(30);
+  } finally {
+    await connection.close();
+  }
 });
 
 test('background processes get no secrets and no terminal of the starting shell, and their files are private', async () => {
