@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { describeClockOffset } from '../lepton/server-clock';
 import { temporalAheadMs } from '../stack/pollers';
-import type { RunDescription } from '../runs/describe';
+import type { RunDescription } from '../runs/run-description';
 import type { Output } from './output';
 
 /**
@@ -13,7 +13,7 @@ export async function temporalNow(
   taskQueue: string | undefined,
   output: Pick<Output, 'warn'>,
 ): Promise<number> {
-  if (taskQueue === undefined) return Date.now();
+  if (taskQueue === undefined || taskQueue === '') return Date.now();
   const aheadMs = await temporalAheadMs(client, taskQueue);
   const difference = describeClockOffset(aheadMs);
   if (difference !== undefined)

@@ -8,6 +8,7 @@ import { mapConcurrently } from '../support/map-concurrently';
 import { messageOf } from '../support/error-message';
 import { readVersionedJson } from '../support/versioned-json';
 import { planFormat } from './plan-file';
+import { goneResources } from './removed-resources';
 
 /** What this host stores of a run: its plan, its masked config and, until it ends, the values of its host variables. */
 
@@ -162,6 +163,10 @@ export async function storedOrigin(home: Pick<HomePaths, 'runs'>, invocation: st
 }
 
 const originSchema = z.object({ origin: z.string() });
+
+/** Whether anything of the run was noted as removed: then it had begun. */
+export const hasRemovalNotes = async (home: Pick<HomePaths, 'runs'>, invocation: string): Promise<boolean> =>
+  (await isStorageGone(home, invocation)) || (await goneResources(home, invocation)).length > 0;
 
 /** Whether the run's storage is known to be removed. */
 export const isStorageGone = async (home: Pick<HomePaths, 'runs'>, invocation: string): Promise<boolean> =>

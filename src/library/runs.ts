@@ -3,7 +3,8 @@ import { runDocument, type RunDocument } from '../cli/render/run-document';
 import { nowOf } from '../cli/temporal-clock';
 import { runAddress, runUrl } from '../cli/session';
 import { cancelRun as cancel } from '../runs/cancel';
-import { describeRun, type RunDescription } from '../runs/describe';
+import { describeRun } from '../runs/describe';
+import type { RunDescription } from '../runs/run-description';
 import { localResults } from '../runs/local-results';
 import { resolveInvocation } from '../runs/resolve';
 import { watchRun as watch } from '../runs/watch-run';
@@ -45,8 +46,8 @@ export async function* watchRun(
  * when. Rejects with `RunNotFound`, `AmbiguousRun`, `MalformedId`.
  */
 export async function cancelRun(evalsaga: Evalsaga, run: string): Promise<'requested' | 'already closed'> {
-  const { client, invocation } = await known(behind(evalsaga), run);
-  return cancel(client, invocation);
+  const { client, home, invocation } = await known(behind(evalsaga), run);
+  return cancel(client, invocation, home);
 }
 
 /**

@@ -79,7 +79,12 @@ async function started(
     const plan: RunPlan = stack.isSimulated ? { ...wanted.plan, simulated: true } : wanted.plan;
     const begun = await begin({ launch: { ...wanted, plan }, stack, sealingKey, signal }, context);
     const { invocation: id, outputDir } = begun.plan;
-    return { id, outputDir, webUi: runUrl(stack, id, begun.runId), isNew: begun.isNew };
+    return {
+      id,
+      outputDir,
+      webUi: begun.runId === undefined ? null : runUrl(stack, id, begun.runId),
+      isNew: begun.isNew,
+    };
   } finally {
     await stack.client.connection.close();
   }

@@ -14,32 +14,19 @@ import { planInHistory } from './run-input';
 import { answerWithinMs, workerWithinMs } from '../temporal/deadlines';
 import { isOutage, isUnanswered } from '../temporal/grpc';
 import { refuseAnotherServer } from '../temporal/origin';
-import { readResultsInfo, type ResultsInfo } from './results-info';
+import { readResultsInfo } from './results-info';
+import { isCleared, recordedRun } from './recorded-run';
+import type { RunDescription } from './run-description';
 import { RunNotFound } from './run-errors';
 import { stallsOf } from './stalled';
 import { withFinalTasks, withTasksAsKnown } from './task-snapshots';
 import { executionStatus } from './execution-status';
-import { withChangesAfterEnd, readChangesAfterEnd, withOmittedParts, type ChangesAfterEnd } from './changes-after-end';
+import { withChangesAfterEnd, readChangesAfterEnd, withOmittedParts } from './changes-after-end';
 
-export interface RunDescription {
-  readonly status: 'running' | 'succeeded' | 'failed' | 'cancelled';
-  /** A cancel was requested; while `status` is running, teardown is under way. */
-  readonly cancelRequested: boolean;
-  readonly snapshot: RunSnapshot;
-  /** Why the run as a whole failed; `null` if its tasks' errors say it all. */
-  readonly failure: TaskError | null;
-  readonly taskQueue: string;
-  /** Temporal's id of this execution. */
-  readonly runId?: string;
-  /** No worker answered: `snapshot` is what Temporal itself knows about the open run, or the last answer. */
-  readonly isUnanswered: boolean;
-  /** What changed after the run's end; already merged into `snapshot`. Absent: nothing, as far as this host knows. */
-  readonly changesAfterEnd?: ChangesAfterEnd;
-  /** Absent in intermediate descriptions of an open run. */
-  readonly resultsInfo?: ResultsInfo;
-}
-
-/** Describes a run, open or closed. Throws `RunNotFound`. */
+/**
+ * Describes a run, open or closed; one that Temporal has forgotten by the plan and the record that this host has of it. Throws
+ * `RunNotFound`.
+ */
 export const describeRun = (client: Client, invocation: string, home: HomePaths): Promise<RunDescription> =>
   describe(client, { invocation, home, lastKnown: undefined, isFinal: true });
 
@@ -61,8 +48,9 @@ export async function describe(
   const description = await handle.describe().catch(async (error: unknown) => {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     await refuseAnotherServer({ connection: client.connection, namespace: client.options.namespace });
-    throw new RunNotFound(`Temporal knows no run ${invocation}; list runs with: evalsaga ls`);
+    return undefined;
   });
+  if (description === undefined) return recordedRun(client, invocation, home);
   const closing = description.status.name === 'RUNNING' ? undefined : await closingOf(client, invocation);
   const { snapshot: known, isUnanswered } =
     closing?.snapshot && !closing.isPartial
@@ -130,9 +118,6 @@ export function statusOf(execution: string, ended: Closed): RunDescription['stat
       return 'failed';
   }
 }
-
-/** Whether everything that was left behind has been removed. */
-const isCleared = (before: RunSnapshot, now: RunSnapshot): boolean => before.left.length > 0 && now.left.length === 0;
 
 /** Whether a failure adds to what the tasks' errors say, and still holds. */
 function saysMore(failure: TaskError | null, isCleared: boolean): boolean {

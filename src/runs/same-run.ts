@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import { parse } from 'yaml';
 import type { RunPlan } from '../contract/plan';
 import type { HomePaths } from '../home/paths';
+import { hasRemovalNotes, storedPlan } from '../home/run-store';
+import { findRecord } from '../results/scores/recorded';
+import { refuseAnotherServer } from '../temporal/origin';
 import { planInHistory } from './run-input';
-import { RunDiffers } from './run-errors';
+import { RunDiffers, RunExists } from './run-errors';
 
 /** Runs that are started under a name of the user's: whoever starts one again gets the run that there is. */
 
@@ -18,14 +21,15 @@ export const invocationFor = (runId: string, origin: string): string =>
   /^[0-9a-f]{16}$/.test(runId) ? runId : createHash('sha256').update(`${origin}\n${runId}`).digest('hex').slice(0, 16);
 
 /**
- * Returns the plan of the run with this plan's id; `undefined` if there is none. Throws `RunDiffers` if it evaluates something
- * else. `configYaml`: of the plan, to say what differs.
+ * Returns the plan of the run with this plan's id, also of one that has ended and that Temporal has forgotten; `undefined` if there is
+ * none. Throws `RunDiffers` if it evaluates something else, `RunExists` if nobody knows how it ended. `configYaml`: of the plan, to say what
+ * differs.
  */
 export async function sameRun(
   client: Client,
   { plan, configYaml, home }: { readonly plan: RunPlan; readonly configYaml: string; readonly home: HomePaths },
 ): Promise<RunPlan | undefined> {
-  const there = await planInHistory(client, plan.invocation);
+  const there = (await planInHistory(client, plan.invocation)) ?? (await forgottenRun(client, plan.invocation, home));
   if (there === undefined) return undefined;
   const differences = await differencesBetween(there, { plan, configYaml, home });
   if (differences.length === 0) return there;
@@ -33,6 +37,34 @@ export async function sameRun(
   throw new RunDiffers(
     `run ${name === undefined ? invocation : `${name} (${invocation})`} exists, and evaluates something else: ${differences.join('; ')}. Choose another --run-id, or start the same config.`,
   );
+}
+
+/**
+ * Returns the plan of a run of this host that has ended and that Temporal has forgotten. A plan alone is no run: the command that stored
+ * it may have been killed before it started one.
+ */
+async function forgottenRun(client: Client, invocation: string, home: HomePaths): Promise<RunPlan | undefined> {
+  const plan = await storedPlan(home, invocation);
+  if (plan === undefined) return undefined;
+  await refuseAnotherServer({ connection: client.connection, namespace: client.options.namespace });
+  const found = await findRecord(plan, home);
+  if (found.kind === 'found') return plan;
+  const why = found.kind === 'unreadable' ? found.reason : await traceOf(plan, home);
+  if (why === undefined) return undefined;
+  throw new RunExists(
+    `run ${invocation} was started before, and Temporal has forgotten how it ended: ${why}. Choose another --run-id. To remove what it may have left on the platform: evalsaga cleanup ${invocation}`,
+  );
+}
+
+/** Says what shows that the run was under way; a second one would take its files for its own. */
+async function traceOf({ invocation, outputDir, tasks }: RunPlan, home: HomePaths): Promise<string | undefined> {
+  const unrecorded = 'and there is no record of its end';
+  if (await hasRemovalNotes(home, invocation)) return `what it left was removed, ${unrecorded}`;
+  for (const { folder } of tasks) {
+    const place = path.join(outputDir, folder);
+    if (await stat(place).catch(() => undefined)) return `it has written ${place}, ${unrecorded}`;
+  }
+  return undefined;
 }
 
 async function differencesBetween(

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { Client } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
 import { endpointsTogether, sharedEndpointsOf } from '../contract/endpoint-needs';
 import { runWorkflowId, runWorkflowType } from '../contract/identity';
@@ -62,8 +62,8 @@ export interface StartRequest {
 /** A run that has been started, now or before. */
 export interface StartedRun {
   readonly workflowId: string;
-  /** Temporal's. */
-  readonly runId: string;
+  /** Temporal's. `undefined`: it has forgotten the run, which was started before and has ended. */
+  readonly runId: string | undefined;
   /** It has been started by this call. */
   readonly isNew: boolean;
   /** Its plan: that of an earlier start, if it is not new. */
@@ -96,8 +96,13 @@ export async function startRun(client: Client, request: StartRequest): Promise<S
 
 async function executionOf(client: Client, { invocation }: RunPlan): Promise<Pick<StartedRun, 'workflowId' | 'runId'>> {
   const workflowId = runWorkflowId(invocation);
-  const { runId } = await client.workflow.getHandle(workflowId).describe();
-  return { workflowId, runId };
+  try {
+    const { runId } = await client.workflow.getHandle(workflowId).describe();
+    return { workflowId, runId };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return { workflowId, runId: undefined };
+    throw error;
+  }
 }
 
 async function startNew(client: Client, request: StartRequest): Promise<StartedRun> {

@@ -2,7 +2,8 @@ import type { Client } from '@temporalio/client';
 import type { RunSnapshot } from '../contract/state';
 import type { HomePaths } from '../home/paths';
 import { ClosingWait } from './closing-wait';
-import { describe, type RunDescription } from './describe';
+import { describe } from './describe';
+import type { RunDescription } from './run-description';
 
 /** A run of more tasks is asked less often: each answer costs its worker, and this process, time in proportion to them. */
 const tasksPerInterval = 50;

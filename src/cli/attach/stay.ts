@@ -80,7 +80,7 @@ async function bringResults(
 
 async function announce(
   { invocation, name }: RunPlan,
-  { session, runId, isNew }: { readonly session: Session; readonly runId: string; readonly isNew: boolean },
+  { session, runId, isNew }: { readonly session: Session } & Pick<StartedRun, 'runId' | 'isNew'>,
   { output, env, home }: CommandContext,
 ): Promise<void> {
   const program = programName(env);

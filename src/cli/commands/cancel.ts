@@ -1,5 +1,6 @@
 import { cancelRun, describeRun, resolveInvocation, type RunDescription } from '../../client';
 import { audit } from '../../home/audit-file';
+import type { HomePaths } from '../../home/paths';
 import { statusWordOf } from '../../contract/verdict';
 import { closingLines, resultNotes } from '../render/closing';
 import { runVerdict, spoken, taskVerdict } from '../render/outcome';
@@ -39,7 +40,7 @@ export const cancel: CommandBody = async (input, context) => {
   checkIndex(index, before.snapshot.tasks);
   const target = { invocation, index };
   const waits = input.options['wait'] !== false;
-  const asked = await patiently(() => ask(session, target, before));
+  const asked = await patiently(() => ask(session, target, before, home));
   if (asked !== 'too late')
     await audit(home, env, { action: 'cancel', invocation, ...(index === undefined ? {} : { task: index }) });
   // It may have ended, or been terminated, since it was described.
@@ -58,9 +59,14 @@ export const cancel: CommandBody = async (input, context) => {
 /** `again`: a cancel had already been requested; `too late`: the run or task was closed. */
 type Asked = 'first' | 'again' | 'too late';
 
-async function ask({ client }: Session, { invocation, index }: Target, before: RunDescription): Promise<Asked> {
+async function ask(
+  { client }: Session,
+  { invocation, index }: Target,
+  before: RunDescription,
+  home: HomePaths,
+): Promise<Asked> {
   if (index === undefined) {
-    if ((await cancelRun(client, invocation)) === 'already closed') return 'too late';
+    if ((await cancelRun(client, invocation, home)) === 'already closed') return 'too late';
     return before.cancelRequested ? 'again' : 'first';
   }
   switch (await cancelTask(client, { invocation, index })) {

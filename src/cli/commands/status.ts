@@ -94,7 +94,8 @@ async function showRun(
   const text = statusText({ run, now, width: output.answerWidth(), style: output.answerStyle });
   output.answer(asCalled(text, context.env));
   await warnWhereNothingGoesOn(run, session, context);
-  if (url !== null) output.note(`Web UI: ${url}`);
+  if (run.isRecorded) output.note('Temporal has forgotten this run: what is shown is its record on this machine');
+  else if (url !== null) output.note(`Web UI: ${url}`);
   const program = programName(context.env);
   const finish = run.snapshot.left.length + run.snapshot.kept.length > 0 ? ['cleanup'] : [];
   const next = run.status === 'running' ? ['logs', 'cancel'] : [...finish, 'results', 'logs'];

@@ -149,7 +149,8 @@ export function runDocument(run: RunDescription, webUi: string | null, nowMs: nu
     name: run.snapshot.name ?? null,
     tags: run.snapshot.tags ?? {},
     ...(run.snapshot.retryOf === undefined ? {} : { retryOf: run.snapshot.retryOf }),
-    webUi,
+    // There is no page of a run that Temporal has forgotten.
+    webUi: run.isRecorded ? null : webUi,
     startedAt: run.snapshot.startedAt,
     endedAt: run.status === 'running' ? null : lastEnd(run.snapshot),
     outputDir: run.resultsInfo?.outputDir ?? null,

@@ -37,8 +37,12 @@ export async function findRecord(
 /** Returns the last snapshot of a run that ended; `undefined` if this host has no readable record of it. */
 export async function recordedSnapshot(plan: RunPlan, home: Pick<HomePaths, 'runs'>): Promise<RunSnapshot | undefined> {
   const found = await findRecord(plan, home);
-  if (found.kind !== 'found') return undefined;
-  const { startedAt, tasks, shared, teardown, exports } = found.record;
+  return found.kind === 'found' ? snapshotIn(plan, found.record) : undefined;
+}
+
+/** Returns the last snapshot of the run, as its record has it. Pure. */
+export function snapshotIn(plan: RunPlan, record: RunRecord): RunSnapshot {
+  const { startedAt, tasks, shared, teardown, exports } = record;
   const { invocation, platform, simulated, model, name, tags, budget = null } = plan;
   const labels = { ...(name === undefined ? {} : { name }), ...(tags === undefined ? {} : { tags }) };
   const retried = plan.retryOf === undefined ? {} : { retryOf: plan.retryOf };
