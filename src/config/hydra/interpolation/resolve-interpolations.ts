@@ -118,7 +118,7 @@ class Interpolator implements ResolverScope {
         if (part === undefined || more !== undefined || part.kind === 'text') return undefined;
         if (part.kind === 'node') found = this.find(this.keysOf(part, found.path));
         // OmegaConf does not take what it has decoded for a mapping here.
-        else if (part.name.join('.') === 'oc.decode') return undefined;
+        else if (part.name.filter((piece) => typeof piece === 'string').join('.') === 'oc.decode') return undefined;
         else found = { node: this.interpolation(part, found.path), path: found.path };
       }
       return undefined;
