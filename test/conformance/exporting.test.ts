@@ -9,7 +9,7 @@ import { provisionWandb } from '../../src/export/wandb/provision';
 import { freePort } from '../../src/support/ports';
 import { startChildServer, type ChildServer } from '../support/child-server';
 import { common, fileSettings } from '../support/export-settings';
-import { finishedInvocation, writeFinishedRun, type FinishedRun } from '../support/finished-run';
+import { finishedInvocation, writeFinishedRun, writeRunOfTwoModels, type FinishedRun } from '../support/finished-run';
 import { freshFolder } from '../support/folders';
 import { pythonEnvironment, testCache } from './lep';
 import { newPython } from './new-python';
@@ -210,6 +210,13 @@ test("W&B's real client logs runs with ids that stay the same, and is told the k
   expect(Object.keys(logged[finishedInvocation]?.metrics ?? {})).toEqual(
     expect.arrayContaining(['hellaswag_acc', 'gsm8k_exact_match_exact_match__strict-match', 'gsm8k/requests']),
   );
+  const models = await writeRunOfTwoModels(path.join(root.path, 'runs', 'wandb-models'));
+  await exported(request('multi_task'), { of: models, variable, outputDir: out('wandb-models') });
+  const ofModels = await execa(python, [script, out('wandb-models', 'wandb')]);
+  const { files: attached } = (JSON.parse(ofModels.stdout) as typeof logged)[finishedInvocation] ?? {};
+  expect(attached).toEqual(
+    expect.arrayContaining([0, 1].map((index) => `${index}-lm-evaluation-harness.hellaswag/artifacts/results.yml`)),
+  );
 });
 
 test("nel compares, gates and reports what was exported for it, as evalsaga's own compare sees it", async () => {
@@ -273,4 +280,9 @@ test("every_eval_ever's validator accepts what was exported; a second export wri
   const validated = await execa(path.join(bin, 'python'), validate, { reject: false, cwd: out('eee') });
   expect(validated).toMatchObject({ exitCode: 0 });
   expect(JSON.parse(validated.stdout)).toHaveLength(4);
+  const models = await writeRunOfTwoModels(path.join(root.path, 'runs', 'eee-models'));
+  await exported({ to: 'eee', settings: files() }, { of: models, outputDir: out('eee-models') });
+  const ofModels = await execa(path.join(bin, 'python'), validate, { reject: false, cwd: out('eee-models') });
+  expect(ofModels).toMatchObject({ exitCode: 0 });
+  expect(JSON.parse(ofModels.stdout)).toHaveLength(4);
 });
