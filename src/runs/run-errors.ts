@@ -1,9 +1,9 @@
 import { UsageFault } from '../support/usage-fault';
 
-/** Errors about the run that was asked for. All are faults of the request: exit code 2. */
+/** Errors about the run that was asked for. */
 
-/** Neither Temporal nor this host knows the run: its id or name may be mistyped. */
-export class RunNotFound extends UsageFault {
+/** Neither Temporal nor this host knows the run: its id or name may be mistyped, or it may be known elsewhere. Exit code 3. */
+export class RunNotFound extends Error {
   override readonly name = 'RunNotFound';
 }
 export class AmbiguousRun extends UsageFault {
