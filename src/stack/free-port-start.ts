@@ -27,11 +27,13 @@ export async function startOnFreePorts<T>(
   const log = logFile(home, name);
   for (let attempt = 1, taken: readonly number[] = []; ; attempt += 1) {
     const written = sizeOf(log);
-    const record = await start(taken);
-    const ports = Object.values(record.ports);
+    let record: ServiceRecord | undefined;
     try {
+      // Throws if the service has ended before it could be recorded.
+      record = await start(taken);
       return { record, answer: await whileAlive({ name, home, record }, answers(record)) };
     } catch (error) {
+      const ports = Object.values(record?.ports ?? {});
       if (attempt === ATTEMPTS || isRunning(record) || !saysPortIsTaken(textAfter(log, written))) throw error;
       taken = [...taken, ...ports];
     }
@@ -48,6 +50,7 @@ function textAfter(file: string, before: number): string {
   const size = sizeOf(file);
   const from = size < before ? 0 : before;
   const buffer = Buffer.alloc(Math.min(size - from, 64 * 1024));
+  if (buffer.length === 0) return '';
   const opened = openSync(file, 'r');
   try {
     return buffer.toString('utf8', 0, readSync(opened, buffer, 0, buffer.length, from));
