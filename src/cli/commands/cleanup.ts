@@ -29,7 +29,6 @@ import type { StoragePlace } from '../../cleanup/find-storage';
 import { ownerAmong } from '../../cleanup/owners';
 import { originOf } from '../../temporal/origin';
 import { chooseByName } from '../../runs/resolve';
-import { refreshCopy } from '../../runs/local-results';
 import { planInHistory } from '../../runs/run-input';
 import { temporalTarget } from '../../temporal/target';
 import { flag, textOption, type CommandBody, type CommandContext, type CommandInput } from '../command';
@@ -42,6 +41,7 @@ import { InfrastructureError } from '../../temporal/infrastructure-error';
 import { done, type CommandOutcome } from '../exit-code';
 import { patienceOf } from '../patience';
 import { asCalled, programName } from '../program-name';
+import { renewCopy } from '../renew-copy';
 import { openSession, runAddress } from '../session';
 
 /**
@@ -108,20 +108,6 @@ export const cleanup: CommandBody = async (input, context) => {
   else output.answer(asCalled(summary(invocation, report), context.env));
   return outcomeOf(report);
 };
-
-/** Other commands read a whole copy on this machine instead of the store into which results have just come. */
-async function renewCopy(
-  plan: RunPlan | undefined,
-  { isStored, context }: { readonly isStored: boolean; readonly context: CommandContext },
-): Promise<void> {
-  const { home, env, output } = context;
-  if (plan === undefined) return;
-  await refreshCopy(plan, { home, env, isStored }).catch((error: unknown) =>
-    output.warn(
-      `the copy of its results on this machine is as before (${messageOf(error)}); renew it with: evalsaga fetch ${plan.invocation}`,
-    ),
-  );
-}
 
 /** A folder that the user names takes the place of the run's results store, too. */
 function inFolder(
